@@ -1,0 +1,130 @@
+//! Checked reads of a file's bytes.
+//!
+//! Everything that looks at an object goes through a [`Source`]: a file mapped into memory, a
+//! buffer, or a file seen through edits that are not written yet. A read names what it wants, so
+//! that malformed input becomes an [`Error`] with a file offset and never a panic.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// Malformed input: what was being read, where, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} at offset {offset:#x}: {problem}")]
+pub struct Error {
+    /// The structure that was being read, in the format's own words.
+    pub what: &'static str,
+    /// File offset in bytes.
+    pub offset: u64,
+    /// What is wrong there.
+    pub problem: Problem,
+}
+
+/// What can be wrong with a structure of a file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// The structure reaches past the end of the file.
+    #[error("needs {needed} bytes, the file has {available} from there on")]
+    Truncated {
+        /// Bytes that the structure takes.
+        needed: u64,
+        /// Bytes from its offset to the end of the file.
+        available: u64,
+    },
+    /// A string has no terminating NUL inside its table.
+    #[error("the string does not end within its table")]
+    Unterminated,
+    /// A field holds a value that the format does not allow, or that is not supported.
+    #[error("{0}")]
+    Invalid(&'static str),
+}
+
+impl Error {
+    /// An [`Error`] about a field's value.
+    #[must_use]
+    pub fn invalid(what: &'static str, offset: u64, why: &'static str) -> Self {
+        Self { what, offset, problem: Problem::Invalid(why) }
+    }
+}
+
+/// The bytes of one file, read piecewise.
+pub trait Source: Send + Sync {
+    /// Length in bytes.
+    fn len(&self) -> u64;
+
+    /// The bytes of `range`, or `None` where it is not wholly inside the file. Borrowed where the
+    /// bytes lie together in memory.
+    fn get(&self, range: Range<u64>) -> Option<Cow<'_, [u8]>>;
+
+    /// Is the file empty?
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// `len` bytes at `offset`.
+    ///
+    /// # Errors
+    /// [`Problem::Truncated`] where they reach past the end.
+    fn read(&self, offset: u64, len: u64, what: &'static str) -> Result<Cow<'_, [u8]>, Error> {
+        offset.checked_add(len).and_then(|end| self.get(offset..end)).ok_or_else(|| Error {
+            what,
+            offset,
+            problem: Problem::Truncated {
+                needed: len,
+                available: self.len().saturating_sub(offset),
+            },
+        })
+    }
+
+    /// The NUL-terminated string at `offset`, without its NUL, which must stand before file offset
+    /// `limit`.
+    ///
+    /// # Errors
+    /// [`Problem::Unterminated`] where no NUL stands before `limit` or the end of the file.
+    fn string(&self, offset: u64, limit: u64, what: &'static str) -> Result<Vec<u8>, Error> {
+        // Names are short: small pieces keep the pages touched few in a string table of 70 MB.
+        const PIECE: u64 = 256;
+        let limit = limit.min(self.len());
+        let mut found = Vec::new();
+        let mut at = offset;
+        while at < limit {
+            let piece = self.read(at, PIECE.min(limit - at), what)?;
+            if let Some(end) = piece.iter().position(|&byte| byte == 0) {
+                found.extend(piece.iter().take(end));
+                return Ok(found);
+            }
+            at += piece.len() as u64;
+            found.extend_from_slice(&piece);
+        }
+        Err(Error { what, offset, problem: Problem::Unterminated })
+    }
+}
+
+impl Source for [u8] {
+    fn len(&self) -> u64 {
+        <[u8]>::len(self) as u64
+    }
+
+    fn get(&self, range: Range<u64>) -> Option<Cow<'_, [u8]>> {
+        let start = usize::try_from(range.start).ok()?;
+        let end = usize::try_from(range.end).ok()?;
+        <[u8]>::get(self, start..end).map(Cow::Borrowed)
+    }
+}
+
+impl Source for Vec<u8> {
+    fn len(&self) -> u64 {
+        Source::len(self.as_slice())
+    }
+
+    fn get(&self, range: Range<u64>) -> Option<Cow<'_, [u8]>> {
+        Source::get(self.as_slice(), range)
+    }
+}
+
+/// `value` rounded up to a multiple of `alignment`, which must be a power of two; `None` where
+/// that does not fit into 64 bits.
+#[must_use]
+pub fn align_up(value: u64, alignment: u64) -> Option<u64> {
+    debug_assert!(alignment.is_power_of_two(), "alignments of both formats are powers of two");
+    Some(value.checked_add(alignment - 1)? & !(alignment - 1))
+}

@@ -1,0 +1,327 @@
+//! Edits of a file as data: made by the formats, shown by a dry run, written by an operation, and
+//! turned around by a revert.
+
+use crate::bytes::Source;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// One range of the old file, and what stands there in the new one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edit {
+    /// The range in the old file, as file offsets in bytes. Empty and at the old file's end for
+    /// what is appended.
+    pub range: Range<u64>,
+    /// What replaces it; of another length than the range where the file's tail moves.
+    pub new: Content,
+}
+
+/// The new bytes of an [`Edit`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Content {
+    /// These bytes.
+    Bytes(#[serde(with = "base64_bytes")] Vec<u8>),
+    /// The bytes of a range of the old file, so that a string table of 70 MB can be copied by the
+    /// kernel and never has to be held in memory.
+    CopyOf(Range<u64>),
+}
+
+impl Content {
+    /// Length in bytes.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Bytes(bytes) => bytes.len() as u64,
+            Self::CopyOf(range) => range.end - range.start,
+        }
+    }
+
+    /// Is there nothing in it?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Why a list of edits is no [`EditSet`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Invalid {
+    /// A range lies outside the old file, or is turned around.
+    #[error("the edit of {start:#x}..{end:#x} lies outside a file of {len} bytes")]
+    OutOfRange {
+        /// Start of the range, in bytes.
+        start: u64,
+        /// End of the range, in bytes.
+        end: u64,
+        /// Length of the old file in bytes.
+        len: u64,
+    },
+    /// Two edits claim the same bytes.
+    #[error("two edits overlap at offset {at:#x}")]
+    Overlap {
+        /// The first byte that both claim.
+        at: u64,
+    },
+}
+
+/// The edits that turn one file into another.
+///
+/// They are kept in the order in which they are to be written, so that a file that is edited in
+/// place loads after every prefix of the sequence. Their ranges are disjoint and inside the old
+/// file, and every `CopyOf` lies inside the old file: the constructor checks it. Edits that share
+/// an empty range (several pieces appended) stand in the new file in the order of the list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
+pub struct EditSet {
+    old_len: u64,
+    edits: Vec<Edit>,
+}
+
+#[derive(Deserialize)]
+struct Unchecked {
+    old_len: u64,
+    edits: Vec<Edit>,
+}
+
+impl TryFrom<Unchecked> for EditSet {
+    type Error = Invalid;
+
+    fn try_from(from: Unchecked) -> Result<Self, Invalid> {
+        Self::new(from.old_len, from.edits)
+    }
+}
+
+impl EditSet {
+    /// Edits of a file of `old_len` bytes, in the order in which they are to be written.
+    ///
+    /// # Errors
+    /// Where ranges overlap or leave the file.
+    pub fn new(old_len: u64, edits: Vec<Edit>) -> Result<Self, Invalid> {
+        for edit in &edits {
+            let copied = match &edit.new {
+                Content::Bytes(_) => None,
+                Content::CopyOf(range) => Some(range),
+            };
+            for range in std::iter::once(&edit.range).chain(copied) {
+                if range.start > range.end || range.end > old_len {
+                    let (start, end) = (range.start, range.end);
+                    return Err(Invalid::OutOfRange { start, end, len: old_len });
+                }
+            }
+        }
+        let set = Self { old_len, edits };
+        for (before, after) in set.by_offset().iter().zip(set.by_offset().iter().skip(1)) {
+            if before.range.end > after.range.start {
+                return Err(Invalid::Overlap { at: after.range.start });
+            }
+        }
+        Ok(set)
+    }
+
+    /// No edit at all.
+    #[must_use]
+    pub fn none(old_len: u64) -> Self {
+        Self { old_len, edits: Vec::new() }
+    }
+
+    /// The edits in the order in which they are to be written.
+    #[must_use]
+    pub fn in_write_order(&self) -> &[Edit] {
+        &self.edits
+    }
+
+    /// The edits by the offset of their ranges.
+    #[must_use]
+    pub fn by_offset(&self) -> Vec<&Edit> {
+        let mut sorted: Vec<&Edit> = self.edits.iter().collect();
+        // A stable sort: pieces appended at one offset keep their order.
+        sorted.sort_by_key(|edit| (edit.range.start, edit.range.end));
+        sorted
+    }
+
+    /// Does the set change nothing?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.edits.is_empty()
+    }
+
+    /// Length of the old file in bytes.
+    #[must_use]
+    pub fn old_len(&self) -> u64 {
+        self.old_len
+    }
+
+    /// Length of the new file in bytes.
+    #[must_use]
+    pub fn new_len(&self) -> u64 {
+        self.edits.iter().fold(self.old_len, |len, edit| {
+            len - (edit.range.end - edit.range.start) + edit.new.len()
+        })
+    }
+
+    /// Bytes of the old file that are replaced.
+    #[must_use]
+    pub fn bytes_changed(&self) -> u64 {
+        self.edits.iter().map(|edit| edit.range.end - edit.range.start).sum()
+    }
+
+    /// Bytes by which the file grows.
+    #[must_use]
+    pub fn bytes_appended(&self) -> u64 {
+        self.new_len().saturating_sub(self.old_len)
+    }
+
+    /// Does every byte that stays keep its offset, so that the file can be edited in place?
+    #[must_use]
+    pub fn keeps_offsets(&self) -> bool {
+        self.edits.iter().all(|edit| {
+            edit.new.len() == edit.range.end - edit.range.start || edit.range.end == self.old_len
+        })
+    }
+
+    /// Where each edit's new bytes stand in the new file, in write order.
+    #[must_use]
+    pub fn new_ranges(&self) -> Vec<Range<u64>> {
+        let mut order: Vec<usize> = (0..self.edits.len()).collect();
+        order.sort_by_key(|&index| {
+            self.edits.get(index).map(|edit| (edit.range.start, edit.range.end))
+        });
+        let mut ranges = vec![0..0; self.edits.len()];
+        let (mut old, mut new) = (0, 0);
+        for index in order {
+            let Some(edit) = self.edits.get(index) else { continue };
+            new += edit.range.start - old;
+            old = edit.range.end;
+            if let Some(range) = ranges.get_mut(index) {
+                *range = new..new + edit.new.len();
+            }
+            new += edit.new.len();
+        }
+        ranges
+    }
+
+    /// The edits that turn the new file back into `old`, exactly.
+    ///
+    /// # Errors
+    /// [`Invalid::OutOfRange`] where `old` is not the file that the set was made for.
+    pub fn invert(&self, old: &dyn Source) -> Result<Self, Invalid> {
+        let mut edits = Vec::with_capacity(self.edits.len());
+        for (edit, range) in self.edits.iter().zip(self.new_ranges()) {
+            let bytes = old.get(edit.range.clone()).ok_or(Invalid::OutOfRange {
+                start: edit.range.start,
+                end: edit.range.end,
+                len: old.len(),
+            })?;
+            edits.push(Edit { range, new: Content::Bytes(bytes.into_owned()) });
+        }
+        // What was written last goes first.
+        edits.reverse();
+        Self::new(self.new_len(), join_deletions(edits))
+    }
+}
+
+/// Deletions of neighbouring ranges become one, at the place of the first in the list: turned
+/// around again they would be insertions at one offset, whose order the offset does not tell.
+fn join_deletions(edits: Vec<Edit>) -> Vec<Edit> {
+    let mut joined: Vec<Edit> = Vec::with_capacity(edits.len());
+    for edit in edits {
+        let neighbour = joined.iter_mut().find(|other| {
+            edit.new.is_empty()
+                && other.new.is_empty()
+                && (other.range.end == edit.range.start || edit.range.end == other.range.start)
+        });
+        match neighbour {
+            Some(other) => {
+                other.range =
+                    other.range.start.min(edit.range.start)..other.range.end.max(edit.range.end);
+            }
+            None => joined.push(edit),
+        }
+    }
+    joined
+}
+
+/// A file seen through edits that are not written yet.
+pub struct Patched<'a> {
+    old: &'a dyn Source,
+    /// Pieces of the new file, ascending and without gaps.
+    pieces: Vec<(Range<u64>, Piece<'a>)>,
+}
+
+enum Piece<'a> {
+    /// The piece stands in the old file, from this offset on.
+    Old(u64),
+    New(&'a [u8]),
+}
+
+impl<'a> Patched<'a> {
+    /// `old` as it would be with `edits`, which were made for a file of its length.
+    #[must_use]
+    pub fn new(old: &'a dyn Source, edits: &'a EditSet) -> Self {
+        let mut pieces = Vec::new();
+        let (mut old_at, mut new_at) = (0, 0);
+        let mut push = |len: u64, piece| {
+            if len > 0 {
+                pieces.push((new_at..new_at + len, piece));
+                new_at += len;
+            }
+        };
+        for edit in edits.by_offset() {
+            push(edit.range.start - old_at, Piece::Old(old_at));
+            match &edit.new {
+                Content::Bytes(bytes) => push(bytes.len() as u64, Piece::New(bytes)),
+                Content::CopyOf(range) => push(range.end - range.start, Piece::Old(range.start)),
+            }
+            old_at = edit.range.end;
+        }
+        push(edits.old_len - old_at, Piece::Old(old_at));
+        Self { old, pieces }
+    }
+}
+
+impl Source for Patched<'_> {
+    fn len(&self) -> u64 {
+        self.pieces.last().map_or(0, |(range, _)| range.end)
+    }
+
+    fn get(&self, range: Range<u64>) -> Option<Cow<'_, [u8]>> {
+        if range.start > range.end || range.end > self.len() {
+            return None;
+        }
+        let first = self.pieces.partition_point(|(piece, _)| piece.end <= range.start);
+        let mut joined: Option<Vec<u8>> = None;
+        for (piece, content) in self.pieces.get(first..)? {
+            if piece.start >= range.end {
+                break;
+            }
+            let start = range.start.max(piece.start);
+            let end = range.end.min(piece.end);
+            let skip = start - piece.start;
+            let part = match content {
+                Piece::Old(at) => self.old.get(at + skip..at + skip + (end - start))?,
+                Piece::New(bytes) => Source::get(*bytes, skip..skip + (end - start))?,
+            };
+            if start == range.start && end == range.end {
+                return Some(part);
+            }
+            joined.get_or_insert_default().extend_from_slice(&part);
+        }
+        Some(Cow::Owned(joined.unwrap_or_default()))
+    }
+}
+
+/// Bytes as base64 in JSON.
+mod base64_bytes {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::{Deserialize as _, Deserializer, Serializer, de};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        STANDARD.decode(String::deserialize(from)?).map_err(de::Error::custom)
+    }
+}

@@ -1,0 +1,492 @@
+//! The parts of an ELF file that the loader reads: header, segments, the dynamic table, and single
+//! strings of its string table.
+//!
+//! Section headers are not looked at: the loader does not use them, and stripped files have none.
+
+use crate::bytes::{Error, Problem, Source};
+use goblin::container::{Container, Ctx};
+use goblin::elf::dynamic::{self, Dyn};
+use goblin::elf::header::{self, Header};
+use goblin::elf::program_header::{self, ProgramHeader};
+use scroll::Pread;
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// More program headers than any linker writes (gABI: `PN_XNUM` and above need section headers).
+const MOST_SEGMENTS: u16 = 4096;
+/// More entries than any dynamic table has; bounds the work on a malformed one.
+const MOST_ENTRIES: u64 = 65_536;
+/// More version records than any object has.
+const MOST_VERSIONS: u64 = 65_536;
+
+/// `EI_CLASS`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Class {
+    /// `ELFCLASS32`.
+    Elf32,
+    /// `ELFCLASS64`.
+    Elf64,
+}
+
+/// `EI_DATA`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Endian {
+    /// `ELFDATA2LSB`.
+    Little,
+    /// `ELFDATA2MSB`.
+    Big,
+}
+
+/// What a file is to the loader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// `ET_DYN` without `DF_1_PIE`: a shared object.
+    Shared,
+    /// `ET_EXEC`, or `ET_DYN` with `DF_1_PIE`: a program.
+    Executable,
+    /// No dynamic table: a static program, a relocatable object, a core.
+    NotDynamic,
+}
+
+/// An entry of the dynamic table, and where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DynamicEntry {
+    /// File offset of the entry in bytes.
+    pub offset: u64,
+    /// `d_tag`.
+    pub tag: u64,
+    /// `d_val` or `d_ptr`.
+    pub value: u64,
+}
+
+/// The versions that an object needs of one library (`Elf64_Verneed`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionNeed {
+    /// `vn_file`: the name as in `DT_NEEDED`.
+    pub file: Vec<u8>,
+    /// The versions; those marked `VER_FLG_WEAK` may be absent.
+    pub versions: Vec<NeededVersion>,
+}
+
+/// One version that is needed (`Elf64_Vernaux`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NeededVersion {
+    /// The version's name, such as `GLIBCXX_3.4.30`.
+    pub name: Vec<u8>,
+    /// `VER_FLG_WEAK`: its absence is no error.
+    pub weak: bool,
+}
+
+/// What the loader has to know of an object, free of the file it was read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Summary {
+    /// 32 or 64 bits.
+    pub class: Class,
+    /// Byte order.
+    pub endian: Endian,
+    /// `e_machine`.
+    pub machine: u16,
+    /// `EI_OSABI`.
+    pub osabi: u8,
+    /// Shared object, program, or neither.
+    pub kind: Kind,
+    /// `PT_INTERP`, without its NUL.
+    pub interpreter: Option<Vec<u8>>,
+    /// `DT_SONAME`.
+    pub soname: Option<Vec<u8>>,
+    /// `DT_NEEDED`, in order.
+    pub needed: Vec<Vec<u8>>,
+    /// `DT_RPATH`, the last one if there are several. glibc ignores it where [`Self::runpath`] is
+    /// there too.
+    pub rpath: Option<Vec<u8>>,
+    /// `DT_RUNPATH`, the last one if there are several; an empty one still counts.
+    pub runpath: Option<Vec<u8>>,
+    /// `DT_FLAGS_1`.
+    pub flags_1: u64,
+    /// What `DT_VERNEED` lists.
+    pub version_needs: Vec<VersionNeed>,
+    /// The names that `DT_VERDEF` defines, the base definition (the file's own name) left out.
+    /// `None` where the object defines no versions at all.
+    pub version_definitions: Option<Vec<Vec<u8>>>,
+    /// The GNU build ID, if a `PT_NOTE` holds one.
+    pub build_id: Option<Vec<u8>>,
+}
+
+impl Summary {
+    /// `DF_1_NODEFLIB`: the default directories are not searched for what this object needs.
+    #[must_use]
+    pub fn has_nodeflib(&self) -> bool {
+        self.flags_1 & dynamic::DF_1_NODEFLIB != 0
+    }
+}
+
+/// An ELF file, read as far as the loader reads it.
+pub struct Image<'a> {
+    source: &'a dyn Source,
+    header: Header,
+    ctx: Ctx,
+    segments: Vec<ProgramHeader>,
+    dynamic: Vec<DynamicEntry>,
+}
+
+impl<'a> Image<'a> {
+    /// Reads header, program headers and dynamic table.
+    ///
+    /// # Errors
+    /// Where the file is no ELF file, or one of the three is malformed or cut off.
+    pub fn parse(source: &'a dyn Source) -> Result<Self, Error> {
+        let ident = source.read(0, header::SIZEOF_IDENT as u64, "ELF identification")?;
+        if ident.get(..4) != Some(header::ELFMAG.as_slice()) {
+            return Err(Error::invalid("ELF identification", 0, "it does not begin with \\x7fELF"));
+        }
+        let container = match ident.get(header::EI_CLASS) {
+            Some(&header::ELFCLASS32) => Container::Little,
+            Some(&header::ELFCLASS64) => Container::Big,
+            _ => return Err(Error::invalid("EI_CLASS", 4, "neither 32 nor 64 bits")),
+        };
+        let endian = match ident.get(header::EI_DATA) {
+            Some(&header::ELFDATA2LSB) => scroll::Endian::Little,
+            Some(&header::ELFDATA2MSB) => scroll::Endian::Big,
+            _ => return Err(Error::invalid("EI_DATA", 5, "neither byte order")),
+        };
+        let ctx = Ctx::new(container, endian);
+        let header: Header = source
+            .read(0, Header::size(ctx) as u64, "ELF header")?
+            .pread_with(0, endian)
+            .map_err(|_| Error::invalid("ELF header", 0, "its fields cannot be read"))?;
+        let segments = read_segments(source, &header, ctx)?;
+        let mut image = Self { source, header, ctx, segments, dynamic: Vec::new() };
+        image.dynamic = image.read_dynamic()?;
+        Ok(image)
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn source(&self) -> &'a dyn Source {
+        self.source
+    }
+
+    /// The ELF header.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Class and byte order, as `goblin` and `scroll` take them.
+    #[must_use]
+    pub fn ctx(&self) -> Ctx {
+        self.ctx
+    }
+
+    /// The program headers.
+    #[must_use]
+    pub fn segments(&self) -> &[ProgramHeader] {
+        &self.segments
+    }
+
+    /// The dynamic table up to its first `DT_NULL`, which is left out. Empty where there is none.
+    #[must_use]
+    pub fn dynamic(&self) -> &[DynamicEntry] {
+        &self.dynamic
+    }
+
+    /// 32 or 64 bits.
+    #[must_use]
+    pub fn class(&self) -> Class {
+        if self.ctx.is_big() { Class::Elf64 } else { Class::Elf32 }
+    }
+
+    /// Byte order.
+    #[must_use]
+    pub fn endian(&self) -> Endian {
+        if self.ctx.is_little_endian() { Endian::Little } else { Endian::Big }
+    }
+
+    /// Shared object, program, or neither.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        if self.segment(program_header::PT_DYNAMIC).is_none() {
+            return Kind::NotDynamic;
+        }
+        let flags = self.value(dynamic::DT_FLAGS_1).unwrap_or(0);
+        match self.header.e_type {
+            header::ET_EXEC => Kind::Executable,
+            header::ET_DYN if flags & dynamic::DF_1_PIE != 0 => Kind::Executable,
+            header::ET_DYN => Kind::Shared,
+            _ => Kind::NotDynamic,
+        }
+    }
+
+    /// The first segment of a type.
+    #[must_use]
+    pub fn segment(&self, p_type: u32) -> Option<&ProgramHeader> {
+        self.segments.iter().find(|segment| segment.p_type == p_type)
+    }
+
+    /// The last entry of a tag, which is the one that glibc keeps (`elf_get_dynamic_info`).
+    #[must_use]
+    pub fn entry(&self, tag: u64) -> Option<&DynamicEntry> {
+        self.dynamic.iter().rev().find(|entry| entry.tag == tag)
+    }
+
+    /// The value of the last entry of a tag.
+    #[must_use]
+    pub fn value(&self, tag: u64) -> Option<u64> {
+        self.entry(tag).map(|entry| entry.value)
+    }
+
+    /// Where a virtual address stands in the file: `None` outside the bytes that the `PT_LOAD`
+    /// segments map from it.
+    #[must_use]
+    pub fn offset_of(&self, address: u64) -> Option<u64> {
+        self.segments.iter().filter(|segment| segment.p_type == program_header::PT_LOAD).find_map(
+            |segment| {
+                let distance = address.checked_sub(segment.p_vaddr)?;
+                (distance < segment.p_filesz).then(|| segment.p_offset.checked_add(distance))?
+            },
+        )
+    }
+
+    /// File offsets of the dynamic string table (`DT_STRTAB`, `DT_STRSZ`).
+    ///
+    /// # Errors
+    /// Where the two tags are absent or lead outside the file.
+    pub fn string_table(&self) -> Result<Range<u64>, Error> {
+        let at = self.segment(program_header::PT_DYNAMIC).map_or(0, |dynamic| dynamic.p_offset);
+        let address = self
+            .value(dynamic::DT_STRTAB)
+            .ok_or_else(|| Error::invalid("DT_STRTAB", at, "the dynamic table has none"))?;
+        let size = self
+            .value(dynamic::DT_STRSZ)
+            .ok_or_else(|| Error::invalid("DT_STRSZ", at, "the dynamic table has none"))?;
+        let start = self
+            .offset_of(address)
+            .ok_or_else(|| Error::invalid("DT_STRTAB", at, "no segment maps its address"))?;
+        let available = self.source.len().saturating_sub(start);
+        if size > available {
+            let problem = Problem::Truncated { needed: size, available };
+            return Err(Error { what: "dynamic string table", offset: start, problem });
+        }
+        Ok(start..start + size)
+    }
+
+    /// A string of the dynamic string table, by its offset in that table.
+    ///
+    /// # Errors
+    /// Where it lies outside the table or does not end in it.
+    pub fn string(&self, offset: u64, what: &'static str) -> Result<Vec<u8>, Error> {
+        let table = self.string_table()?;
+        match table.start.checked_add(offset) {
+            Some(start) if start < table.end => self.source.string(start, table.end, what),
+            _ => Err(Error::invalid(what, table.start, "the name lies outside the string table")),
+        }
+    }
+
+    /// The string that the last entry of a tag names.
+    ///
+    /// # Errors
+    /// As [`Self::string`].
+    pub fn string_of(&self, tag: u64, what: &'static str) -> Result<Option<Vec<u8>>, Error> {
+        self.value(tag).map(|offset| self.string(offset, what)).transpose()
+    }
+
+    /// `DT_NEEDED`, in order.
+    ///
+    /// # Errors
+    /// As [`Self::string`].
+    pub fn needed(&self) -> Result<Vec<Vec<u8>>, Error> {
+        let entries = self.dynamic.iter().filter(|entry| entry.tag == dynamic::DT_NEEDED);
+        entries.map(|entry| self.string(entry.value, "DT_NEEDED")).collect()
+    }
+
+    /// Everything that the loader has to know, free of the file.
+    ///
+    /// # Errors
+    /// Where a name or a version record is malformed.
+    pub fn summary(&self) -> Result<Summary, Error> {
+        let interpreter = match self.segment(program_header::PT_INTERP) {
+            None => None,
+            Some(interp) => {
+                let end = interp.p_offset.saturating_add(interp.p_filesz);
+                Some(self.source.string(interp.p_offset, end, "PT_INTERP")?)
+            }
+        };
+        Ok(Summary {
+            class: self.class(),
+            endian: self.endian(),
+            machine: self.header.e_machine,
+            osabi: self.header.e_ident.get(header::EI_OSABI).copied().unwrap_or(0),
+            kind: self.kind(),
+            interpreter,
+            soname: self.string_of(dynamic::DT_SONAME, "DT_SONAME")?,
+            needed: self.needed()?,
+            rpath: self.string_of(dynamic::DT_RPATH, "DT_RPATH")?,
+            runpath: self.string_of(dynamic::DT_RUNPATH, "DT_RUNPATH")?,
+            flags_1: self.value(dynamic::DT_FLAGS_1).unwrap_or(0),
+            version_needs: self.version_needs()?,
+            version_definitions: self.version_definitions()?,
+            build_id: self.build_id(),
+        })
+    }
+
+    /// What `DT_VERNEED` lists (gABI extension: LSB, "Symbol Versioning").
+    ///
+    /// # Errors
+    /// Where a record is cut off, or its name lies outside the string table.
+    pub fn version_needs(&self) -> Result<Vec<VersionNeed>, Error> {
+        const WHAT: &str = "DT_VERNEED";
+        let mut needs = Vec::new();
+        let Some(mut at) = self.table(dynamic::DT_VERNEED, WHAT)? else { return Ok(needs) };
+        for _ in 0..self.value(dynamic::DT_VERNEEDNUM).unwrap_or(0).min(MOST_VERSIONS) {
+            let record = self.source.read(at, 16, WHAT)?;
+            let mut versions = Vec::new();
+            let mut aux_at = at.saturating_add(self.u32_at(&record, 8).into());
+            for _ in 0..self.u16_at(&record, 2) {
+                let aux = self.source.read(aux_at, 16, "Vernaux")?;
+                versions.push(NeededVersion {
+                    name: self.string(self.u32_at(&aux, 8).into(), "vna_name")?,
+                    weak: self.u16_at(&aux, 4) & VER_FLG_WEAK != 0,
+                });
+                match self.u32_at(&aux, 12) {
+                    0 => break,
+                    next => aux_at = aux_at.saturating_add(next.into()),
+                }
+            }
+            needs.push(VersionNeed {
+                file: self.string(self.u32_at(&record, 4).into(), "vn_file")?,
+                versions,
+            });
+            match self.u32_at(&record, 12) {
+                0 => break,
+                next => at = at.saturating_add(next.into()),
+            }
+        }
+        Ok(needs)
+    }
+
+    /// The names that `DT_VERDEF` defines, without the base definition; `None` without the tag.
+    ///
+    /// # Errors
+    /// Where a record is cut off, or its name lies outside the string table.
+    pub fn version_definitions(&self) -> Result<Option<Vec<Vec<u8>>>, Error> {
+        const WHAT: &str = "DT_VERDEF";
+        let Some(mut at) = self.table(dynamic::DT_VERDEF, WHAT)? else { return Ok(None) };
+        let mut names = Vec::new();
+        for _ in 0..self.value(dynamic::DT_VERDEFNUM).unwrap_or(0).min(MOST_VERSIONS) {
+            let record = self.source.read(at, 20, WHAT)?;
+            if self.u16_at(&record, 2) & VER_FLG_BASE == 0 {
+                let aux_at = at.saturating_add(self.u32_at(&record, 12).into());
+                let aux = self.source.read(aux_at, 8, "Verdaux")?;
+                names.push(self.string(self.u32_at(&aux, 0).into(), "vda_name")?);
+            }
+            match self.u32_at(&record, 16) {
+                0 => break,
+                next => at = at.saturating_add(next.into()),
+            }
+        }
+        Ok(Some(names))
+    }
+
+    /// The GNU build ID (`NT_GNU_BUILD_ID` of a note named `GNU`); a malformed note is no note.
+    #[must_use]
+    pub fn build_id(&self) -> Option<Vec<u8>> {
+        const NT_GNU_BUILD_ID: u32 = 3;
+        // A page of notes is more than any linker writes; it bounds the read.
+        const MOST: u64 = 4096;
+        let notes = self.segments.iter().filter(|s| s.p_type == program_header::PT_NOTE);
+        for segment in notes {
+            let bytes = self.source.read(segment.p_offset, segment.p_filesz.min(MOST), "PT_NOTE");
+            let Ok(bytes) = bytes else { continue };
+            let mut at = 0_usize;
+            while at + 12 <= bytes.len() {
+                let (name, desc) = (self.u32_at(&bytes, at), self.u32_at(&bytes, at + 4));
+                let name_at = at + 12;
+                let desc_at = name_at.saturating_add((name as usize).next_multiple_of(4));
+                let end = desc_at.saturating_add(desc as usize);
+                let is_gnu = bytes.get(name_at..name_at + 4) == Some(b"GNU\0");
+                if self.u32_at(&bytes, at + 8) == NT_GNU_BUILD_ID && is_gnu && name == 4 {
+                    return bytes.get(desc_at..end).map(<[u8]>::to_vec);
+                }
+                at = desc_at.saturating_add((desc as usize).next_multiple_of(4));
+            }
+        }
+        None
+    }
+
+    /// The file offset of the table that a tag points at.
+    fn table(&self, tag: u64, what: &'static str) -> Result<Option<u64>, Error> {
+        let Some(entry) = self.entry(tag) else { return Ok(None) };
+        let offset = self.offset_of(entry.value);
+        offset
+            .map(Some)
+            .ok_or_else(|| Error::invalid(what, entry.offset, "no segment maps its address"))
+    }
+
+    fn read_dynamic(&self) -> Result<Vec<DynamicEntry>, Error> {
+        const WHAT: &str = "dynamic table";
+        let Some(segment) = self.segment(program_header::PT_DYNAMIC) else {
+            return Ok(Vec::new());
+        };
+        let size = Dyn::size(self.ctx.container) as u64;
+        let count = segment.p_filesz / size;
+        if count > MOST_ENTRIES {
+            return Err(Error::invalid(WHAT, segment.p_offset, "more than 65536 entries"));
+        }
+        let bytes = self.source.read(segment.p_offset, count * size, WHAT)?;
+        let mut entries = Vec::new();
+        for index in 0..count {
+            let at = (index * size) as usize;
+            let entry: Dyn = bytes
+                .pread_with(at, self.ctx)
+                .map_err(|_| Error::invalid(WHAT, segment.p_offset, "an entry cannot be read"))?;
+            if entry.d_tag == dynamic::DT_NULL {
+                break;
+            }
+            let offset = segment.p_offset + index * size;
+            entries.push(DynamicEntry { offset, tag: entry.d_tag, value: entry.d_val });
+        }
+        Ok(entries)
+    }
+
+    /// A 16-bit field of a record that was read whole; 0 outside it.
+    fn u16_at(&self, record: &[u8], at: usize) -> u16 {
+        record.pread_with(at, self.ctx.le).unwrap_or(0)
+    }
+
+    /// A 32-bit field of a record that was read whole; 0 outside it.
+    fn u32_at(&self, record: &[u8], at: usize) -> u32 {
+        record.pread_with(at, self.ctx.le).unwrap_or(0)
+    }
+}
+
+/// `VER_FLG_BASE`: the definition that names the file itself.
+const VER_FLG_BASE: u16 = 1;
+/// `VER_FLG_WEAK`: a need that may stay unmet.
+const VER_FLG_WEAK: u16 = 2;
+
+fn read_segments(
+    source: &dyn Source,
+    header: &Header,
+    ctx: Ctx,
+) -> Result<Vec<ProgramHeader>, Error> {
+    const WHAT: &str = "program headers";
+    let size = ProgramHeader::size(ctx);
+    if header.e_phnum == 0 {
+        return Ok(Vec::new());
+    }
+    if usize::from(header.e_phentsize) != size {
+        return Err(Error::invalid("e_phentsize", 0, "not the size of a program header"));
+    }
+    if header.e_phnum > MOST_SEGMENTS {
+        return Err(Error::invalid("e_phnum", 0, "more than 4096 program headers"));
+    }
+    let bytes: Cow<'_, [u8]> =
+        source.read(header.e_phoff, size as u64 * u64::from(header.e_phnum), WHAT)?;
+    (0..usize::from(header.e_phnum))
+        .map(|index| {
+            bytes
+                .pread_with(index * size, ctx)
+                .map_err(|_| Error::invalid(WHAT, header.e_phoff, "an entry cannot be read"))
+        })
+        .collect()
+}

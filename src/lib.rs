@@ -1,0 +1,5 @@
+//! tfpatch.
+pub mod bytes;
+pub mod edit;
+pub mod elf;
+pub mod vfs;

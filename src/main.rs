@@ -1,0 +1,3 @@
+//! The `tfpatch` command.
+
+fn main() {}

@@ -1,0 +1,83 @@
+//! A read-only view of files, so that root, working directory and planned edits are parameters.
+
+use crate::bytes::Source;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What a directory entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Symlink,
+    /// A socket, a pipe or a device.
+    Other,
+}
+
+/// What is known of a file without reading it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metadata {
+    /// What it is.
+    pub kind: FileKind,
+    /// Length in bytes.
+    pub len: u64,
+    /// Device and inode: equal for two names of one file.
+    pub id: (u64, u64),
+    /// Number of hard links.
+    pub links: u64,
+    /// Permission bits, as in `st_mode & 0o7777`.
+    pub mode: u32,
+    /// The owner's user ID.
+    pub uid: u32,
+}
+
+/// One name in a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirEntry {
+    /// The name alone, any bytes.
+    pub name: std::ffi::OsString,
+    /// What it is; a link is not followed.
+    pub kind: FileKind,
+}
+
+/// A tree of files that can be read. Paths are absolute.
+pub trait Vfs: Sync {
+    /// Of the entry itself; a link is not followed.
+    ///
+    /// # Errors
+    /// As the operating system's.
+    fn symlink_metadata(&self, path: &Path) -> io::Result<Metadata>;
+
+    /// Of what a path leads to.
+    ///
+    /// # Errors
+    /// As the operating system's.
+    fn metadata(&self, path: &Path) -> io::Result<Metadata>;
+
+    /// Where a symbolic link points, as it is written.
+    ///
+    /// # Errors
+    /// As the operating system's.
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf>;
+
+    /// The names in a directory, sorted by bytes.
+    ///
+    /// # Errors
+    /// As the operating system's.
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>>;
+
+    /// The path with every link resolved.
+    ///
+    /// # Errors
+    /// As the operating system's.
+    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf>;
+
+    /// A file's bytes, to be read piecewise.
+    ///
+    /// # Errors
+    /// As the operating system's.
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Source + '_>>;
+}
