@@ -16,6 +16,15 @@ pub enum RpathKind {
     Runpath,
 }
 
+/// The search path that an object has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchPath {
+    /// The tag that counts.
+    pub kind: RpathKind,
+    /// The entries between the colons, empty ones included.
+    pub entries: Vec<Vec<u8>>,
+}
+
 /// The search path that an object is to have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
@@ -80,7 +89,7 @@ pub enum Failure {
 ///
 /// # Errors
 /// Where the string lies outside the string table.
-pub fn current(image: &Image<'_>) -> Result<Option<(RpathKind, Vec<Vec<u8>>)>, bytes::Error> {
+pub fn current(image: &Image<'_>) -> Result<Option<SearchPath>, bytes::Error> {
     let _ = image;
     Ok(None)
 }
