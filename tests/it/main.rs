@@ -1,1 +1,4 @@
 //! The integration tests: one binary, a module for each subject.
+
+#[cfg(test)]
+mod vfs;
