@@ -1,3 +1,9 @@
 //! The `tfpatch` command.
 
-fn main() {}
+use clap::Parser as _;
+use std::process::ExitCode;
+use tfpatch::cli;
+
+fn main() -> ExitCode {
+    cli::main(cli::args::Arguments::parse())
+}

@@ -1,0 +1,376 @@
+//! The command line as it is typed.
+
+use clap::builder::Styles;
+use clap::builder::styling::{AnsiColor, Effects};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().effects(Effects::BOLD))
+    .usage(AnsiColor::Green.on_default().effects(Effects::BOLD))
+    .literal(AnsiColor::Cyan.on_default().effects(Effects::BOLD))
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const EXIT_CODES: &str = "\
+Exit status: 0 done, no error; 1 an error remains, drift, or a refusal; 2 bad usage, an unreadable \
+target, an I/O error.";
+
+/// Find out why Python's shared objects do not load, and repair their search paths in place.
+///
+/// A TARGET is a virtual environment, a site-packages directory, any other directory, or shared
+/// objects. Without one it is VIRTUAL_ENV, else CONDA_PREFIX, else .venv here or in a directory
+/// above, else the first python3 on PATH.
+#[derive(Debug, Parser)]
+#[command(
+    name = "tfpatch",
+    version,
+    styles = STYLES,
+    after_help = EXIT_CODES,
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Options that every command takes.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Common options")]
+pub struct Common {
+    /// How the report is written.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
+    pub format: Format,
+    /// Whether the report has colours; `auto` has them on a terminal.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+    /// Say only what is wrong.
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Say more: every object of a group, every place that was tried, the bytes of a diff.
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Use at most N threads.
+    #[arg(long, global = true, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// Keep backups in DIR instead of the target's .tfpatch directory.
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub store: Option<PathBuf>,
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Human,
+    /// For programs: the schemas are part of the contract.
+    Json,
+}
+
+/// Whether a report has colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What the simulated loader is given.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "What is simulated")]
+pub struct Simulation {
+    /// Set a variable of the simulated environment, such as LD_LIBRARY_PATH=/opt/cuda/lib64.
+    #[arg(long = "env", value_name = "KEY=VALUE")]
+    pub env: Vec<OsString>,
+    /// Start from an empty environment instead of the current one.
+    #[arg(long)]
+    pub no_env: bool,
+}
+
+/// What a repair may do.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "How it is repaired")]
+pub struct Repair {
+    /// Look for libraries in DIR too; may lie outside the target.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub search: Vec<PathBuf>,
+    /// Allow entries with absolute paths, for libraries that lie outside the target.
+    #[arg(long)]
+    pub allow_absolute: bool,
+    /// Which tag the search path is to stand in.
+    #[arg(long, value_enum, default_value_t = RpathKind::Keep, value_name = "KIND")]
+    pub rpath_kind: RpathKind,
+    /// Whether RECORD files are kept up to date.
+    #[arg(long, value_enum, default_value_t = Record::Update, value_name = "WHAT")]
+    pub record: Record,
+}
+
+/// How files are written.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "How files are written")]
+pub struct Writing {
+    /// Edit files in place, or put edited copies in their stead; `auto` edits in place where that
+    /// is safe.
+    #[arg(long, value_enum, default_value_t = Write::Auto, value_name = "HOW")]
+    pub write: Write,
+    /// Do not wait until everything is on the disk. For image builds, where a crash throws the
+    /// layer away.
+    #[arg(long)]
+    pub no_sync: bool,
+}
+
+/// Which tag a search path is to stand in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RpathKind {
+    /// The tag that is there; DT_RUNPATH where there is none.
+    Keep,
+    /// DT_RUNPATH.
+    Runpath,
+    /// DT_RPATH: inherited by dependencies, and searched before LD_LIBRARY_PATH.
+    Rpath,
+}
+
+/// Whether RECORD files are kept up to date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Record {
+    /// Hashes and sizes of edited files are brought up to date.
+    Update,
+    /// RECORD stays as it is.
+    Keep,
+}
+
+/// How files are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Write {
+    /// In place where that is safe, else a copy in the file's stead.
+    Auto,
+    /// In place, or not at all.
+    InPlace,
+    /// Always a copy in the file's stead.
+    Replace,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Find out what would not load, and why. Changes nothing.
+    Doctor(Doctor),
+    /// Repair search paths, with a backup that `tfpatch revert` puts back.
+    Fix(Fix),
+    /// Put the exact old bytes back.
+    Revert(Revert),
+    /// List the operations so far.
+    Log(OneTarget),
+    /// Show what the operations changed.
+    Diff(Targets),
+    /// Check that patched files are as they were left, and that everything resolves.
+    Verify(Verify),
+    /// Show what an object needs and where it is searched.
+    Show(Show),
+    /// Show the dependencies of an object as the loader would resolve them.
+    Tree(Tree),
+    /// Print or edit the search path of objects.
+    #[command(subcommand)]
+    Rpath(Rpath),
+}
+
+/// One target.
+#[derive(Debug, Args)]
+pub struct OneTarget {
+    /// The environment, directory or object; found from here if not given.
+    #[arg(value_name = "TARGET", value_hint = ValueHint::AnyPath)]
+    pub target: Option<PathBuf>,
+}
+
+/// Any number of targets.
+#[derive(Debug, Args)]
+pub struct Targets {
+    /// Environments, directories or objects; found from here if none is given.
+    #[arg(value_name = "TARGET", value_hint = ValueHint::AnyPath)]
+    pub targets: Vec<PathBuf>,
+}
+
+/// `tfpatch doctor`
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// What to look at.
+    #[command(flatten)]
+    pub targets: Targets,
+    /// End with status 1 also for warnings.
+    #[arg(long)]
+    pub strict: bool,
+    /// Look for libraries in DIR too; may lie outside the target.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub search: Vec<PathBuf>,
+    /// The loader's environment.
+    #[command(flatten)]
+    pub simulation: Simulation,
+}
+
+/// `tfpatch fix`
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  tfpatch fix --dry-run --diff      what would be changed in the environment found from here
+  tfpatch fix .venv                 repair an environment
+  tfpatch revert .venv              put everything back
+
+A second `fix` changes nothing. What no search path can cure is reported and left alone.")]
+pub struct Fix {
+    /// What to repair.
+    #[command(flatten)]
+    pub targets: Targets,
+    /// Say what would be done, and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Show the search paths before and after; with -v also the bytes.
+    #[arg(long)]
+    pub diff: bool,
+    /// Also drop entries that are there twice or lead nowhere.
+    #[arg(long)]
+    pub tidy: bool,
+    /// End with status 1 also for warnings that remain.
+    #[arg(long)]
+    pub strict: bool,
+    /// What a repair may do.
+    #[command(flatten)]
+    pub repair: Repair,
+    /// How files are written.
+    #[command(flatten)]
+    pub writing: Writing,
+    /// The loader's environment.
+    #[command(flatten)]
+    pub simulation: Simulation,
+}
+
+/// `tfpatch revert`
+#[derive(Debug, Args)]
+pub struct Revert {
+    /// The environments, or single files of them, to put back.
+    #[command(flatten)]
+    pub targets: Targets,
+    /// Put back this operation alone, as `tfpatch log` names it.
+    #[arg(long, value_name = "ID")]
+    pub operation: Option<String>,
+    /// Say what would be done, and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not wait until everything is on the disk.
+    #[arg(long)]
+    pub no_sync: bool,
+}
+
+/// `tfpatch verify`
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// What to look at.
+    #[command(flatten)]
+    pub targets: Targets,
+    /// The loader's environment.
+    #[command(flatten)]
+    pub simulation: Simulation,
+}
+
+/// `tfpatch show`
+#[derive(Debug, Args)]
+pub struct Show {
+    /// The objects.
+    #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+}
+
+/// `tfpatch tree`
+#[derive(Debug, Args)]
+pub struct Tree {
+    /// The objects.
+    #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    /// Resolve as for an object that PROGRAM opens, such as the interpreter of an environment;
+    /// otherwise FILE is the main program.
+    #[arg(long, value_name = "PROGRAM", value_hint = ValueHint::FilePath)]
+    pub main: Option<PathBuf>,
+    /// A list instead of a tree.
+    #[arg(long)]
+    pub flat: bool,
+    /// The loader's environment.
+    #[command(flatten)]
+    pub simulation: Simulation,
+}
+
+/// `tfpatch rpath`
+#[derive(Debug, Subcommand)]
+pub enum Rpath {
+    /// Print the entries, one a line.
+    Print(Show),
+    /// Replace all entries.
+    Set(RpathEdit),
+    /// Append entries that are not there yet.
+    Add(RpathAdd),
+    /// Take entries away.
+    Remove(RpathEdit),
+    /// Drop entries that are there twice.
+    Dedupe(RpathTidy),
+    /// Drop entries that lead nowhere.
+    Prune(RpathTidy),
+}
+
+/// Files and entries of a direct edit.
+#[derive(Debug, Args)]
+pub struct RpathEdit {
+    /// The objects.
+    #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    /// An entry, such as '$ORIGIN/../lib'; may be given several times.
+    #[arg(long = "entry", value_name = "ENTRY", required = true)]
+    pub entries: Vec<OsString>,
+    /// What every direct edit takes.
+    #[command(flatten)]
+    pub options: RpathOptions,
+}
+
+/// `tfpatch rpath add`
+#[derive(Debug, Args)]
+pub struct RpathAdd {
+    /// Files and entries.
+    #[command(flatten)]
+    pub edit: RpathEdit,
+    /// Put the entries first instead of last.
+    #[arg(long)]
+    pub first: bool,
+}
+
+/// Files of a direct edit that names no entries.
+#[derive(Debug, Args)]
+pub struct RpathTidy {
+    /// The objects.
+    #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    /// What every direct edit takes.
+    #[command(flatten)]
+    pub options: RpathOptions,
+}
+
+/// What every direct edit takes.
+#[derive(Debug, Args)]
+pub struct RpathOptions {
+    /// Say what would be done, and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Which tag the search path is to stand in.
+    #[arg(long, value_enum, default_value_t = RpathKind::Keep, value_name = "KIND")]
+    pub rpath_kind: RpathKind,
+    /// Whether RECORD files are kept up to date.
+    #[arg(long, value_enum, default_value_t = Record::Update, value_name = "WHAT")]
+    pub record: Record,
+    /// How files are written.
+    #[command(flatten)]
+    pub writing: Writing,
+}

@@ -1,0 +1,68 @@
+//! What ends a command early, with the cure.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// Exit status 2: bad usage, an unreadable target, an I/O error.
+pub const TROUBLE: u8 = 2;
+
+/// A command that could not be carried out.
+#[derive(Debug)]
+pub struct CommandError {
+    /// What went wrong, with the file and the operation.
+    source: Box<dyn std::error::Error + Send + Sync>,
+    /// What may help, a sentence each.
+    hints: Vec<String>,
+}
+
+impl CommandError {
+    /// An error with what caused it.
+    pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self { source: source.into(), hints: Vec::new() }
+    }
+
+    /// Adds a sentence that may help.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// The exit status.
+    #[must_use]
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(TROUBLE)
+    }
+
+    /// Was the reader of a pipe gone? That is no error of ours: `tfpatch log | head -1`.
+    #[must_use]
+    pub fn is_broken_pipe(&self) -> bool {
+        self.source
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    }
+}
+
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for CommandError {
+    fn from(source: E) -> Self {
+        Self::new(source)
+    }
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut words = self.source.to_string();
+        write!(to, "{words}")?;
+        let mut cause = self.source.source();
+        while let Some(error) = cause {
+            // Errors that already quote their cause are not made to say it twice.
+            let next = error.to_string();
+            if !words.contains(&next) {
+                write!(to, ": {next}")?;
+            }
+            words = next;
+            cause = error.source();
+        }
+        self.hints.iter().try_for_each(|hint| write!(to, "\n  hint: {hint}"))
+    }
+}

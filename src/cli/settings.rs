@@ -1,0 +1,84 @@
+//! What the process was given: the only place that reads the environment.
+
+#![allow(clippy::disallowed_methods, reason = "this is where the environment is read")]
+
+use super::args::Simulation;
+use super::error::CommandError;
+use crate::loader;
+use crate::python::environment::Ambient;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, IsTerminal as _};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The variables that matter to finding an environment.
+///
+/// # Errors
+/// Where the working directory is gone.
+pub fn ambient() -> Result<Ambient, CommandError> {
+    Ok(Ambient {
+        working_directory: working_directory()?,
+        virtual_env: path("VIRTUAL_ENV"),
+        conda_prefix: path("CONDA_PREFIX"),
+        path: std::env::var_os("PATH").unwrap_or_default(),
+        home: path("HOME"),
+        own_executable: std::env::current_exe().ok(),
+    })
+}
+
+/// The working directory.
+///
+/// # Errors
+/// Where it is gone.
+pub fn working_directory() -> Result<PathBuf, CommandError> {
+    std::env::current_dir()
+        .map_err(|error| CommandError::from(error).hint("the working directory is gone"))
+}
+
+/// The time that an operation's record bears: SOURCE_DATE_EPOCH where it is set, so that an image
+/// built twice is the same, else the clock's. Seconds since 1970.
+#[must_use]
+pub fn now() -> u64 {
+    std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.trim().parse().ok()).unwrap_or_else(
+        || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs(),
+    )
+}
+
+/// May the report have colours, where `--color auto` asks?
+#[must_use]
+pub fn wants_color() -> bool {
+    let unset = |name| std::env::var_os(name).is_none_or(|value| value.is_empty());
+    unset("NO_COLOR")
+        && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+        && io::stdout().is_terminal()
+}
+
+/// What the simulated loader is given: the process's own variables, or none, and those of `--env`.
+///
+/// # Errors
+/// Where `--env` has no `=`.
+pub fn loader_settings(simulation: &Simulation) -> Result<loader::Settings, CommandError> {
+    let mut settings = loader::Settings { working_directory: working_directory()?, ..Default::default() };
+    let inherited = |name| if simulation.no_env { None } else { std::env::var_os(name) };
+    settings.library_path = inherited("LD_LIBRARY_PATH").map(OsString::into_vec);
+    settings.preload = inherited("LD_PRELOAD").map(OsString::into_vec);
+    for pair in &simulation.env {
+        let Some(at) = pair.as_bytes().iter().position(|&byte| byte == b'=') else {
+            return Err(CommandError::new(format!("--env {}: a variable is KEY=VALUE", pair.display())));
+        };
+        let (key, value) = pair.as_bytes().split_at(at);
+        let value = value.get(1..).unwrap_or_default().to_vec();
+        match key {
+            b"LD_LIBRARY_PATH" => settings.library_path = Some(value),
+            b"LD_PRELOAD" => settings.preload = Some(value),
+            // Other variables do not change where the loader looks.
+            _ => {}
+        }
+    }
+    Ok(settings)
+}
+
+fn path(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| value != OsStr::new("")).map(PathBuf::from)
+}

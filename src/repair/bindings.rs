@@ -1,0 +1,63 @@
+//! Which name led to which file: what a repair must not change by accident.
+
+use crate::loader::{Dependency, Resolution};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Who asked for what: the object that a program loads, the object of its closure that asks, and
+/// the name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Question {
+    /// The object that a program loads.
+    pub root: PathBuf,
+    /// The object that asks.
+    pub asking: PathBuf,
+    /// The name in its `DT_NEEDED`.
+    pub library: Vec<u8>,
+}
+
+/// The answers of the loader to every question of a diagnosis.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Bindings {
+    answers: BTreeMap<Question, Option<PathBuf>>,
+}
+
+/// A name that leads elsewhere than before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Moved {
+    /// Who asked for what.
+    pub question: Question,
+    /// Where it led.
+    pub before: PathBuf,
+    /// Where it leads now; `None` where nothing is found any more.
+    pub after: Option<PathBuf>,
+}
+
+impl Bindings {
+    /// Notes the answer to one question.
+    pub fn add(&mut self, root: &Path, asking: &Path, dependency: &Dependency, found: Option<PathBuf>) {
+        let question = Question {
+            root: root.to_owned(),
+            asking: asking.to_owned(),
+            library: dependency.name.clone(),
+        };
+        self.answers.insert(question, found);
+    }
+
+    /// What led somewhere and now leads elsewhere. A question that is not asked any more, because
+    /// the object that asked is not loaded, counts only where the object itself moved.
+    #[must_use]
+    pub fn moved(&self, after: &Self) -> Vec<Moved> {
+        self.answers
+            .iter()
+            .filter_map(|(question, before)| {
+                let (before, now) = (before.as_ref()?, after.answers.get(question)?);
+                (now.as_ref() != Some(before)).then(|| Moved {
+                    question: question.clone(),
+                    before: before.clone(),
+                    after: now.clone(),
+                })
+            })
+            .collect()
+    }
+}

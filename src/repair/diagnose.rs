@@ -1,0 +1,292 @@
+//! Which libraries would not be found, and why: the inventory, seen through the loader.
+
+use super::bindings::Bindings;
+use super::finding::{Cause, Finding};
+use super::inventory::{Inventory, Object, Role};
+use super::provider::{self, Choice};
+use super::target::{Program, World};
+use crate::elf::Kind;
+use crate::loader::{Dependency, LoadedObject, Resolution, Rule, StepOutcome};
+use crate::vfs::Vfs;
+use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::PathBuf;
+
+/// What a diagnosis says.
+#[derive(Debug, Default)]
+pub struct Diagnosis {
+    /// The findings: errors first, by cause and object.
+    pub findings: Vec<Finding>,
+    /// Which name led where, for every object that a program would load.
+    pub bindings: Bindings,
+    /// Dependencies for which the loader finds nothing, each object and name once.
+    pub unresolved: usize,
+}
+
+/// A dependency that is not found, for one of the objects that a program would load.
+struct Missing {
+    object: PathBuf,
+    root_role: Role,
+    dependency: Dependency,
+}
+
+/// Diagnoses a target: each object that a program would load is resolved as that program would do
+/// it.
+#[must_use]
+pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
+    let inventory = &world.inventory;
+    let programs = Program::all(vfs, world);
+    let roots = roots(inventory, &programs);
+    let resolved: Vec<(&Object, Resolution)> = roots
+        .into_par_iter()
+        .filter_map(|root| Some((root, resolve(&programs, root)?)))
+        .collect();
+
+    let mut diagnosis = Diagnosis::default();
+    let mut missing: BTreeMap<(PathBuf, Vec<u8>), Missing> = BTreeMap::new();
+    let mut reached: HashSet<(u64, u64)> = HashSet::new();
+    let mut versions: BTreeMap<(PathBuf, Vec<u8>), Finding> = BTreeMap::new();
+    for (root, resolution) in &resolved {
+        for loaded in &resolution.objects {
+            reached.insert(loaded.id);
+            for dependency in &loaded.needed {
+                diagnosis.bindings.add(&root.path, &loaded.path, dependency, resolution);
+                if dependency.found.is_none() {
+                    let entry = missing.entry((loaded.path.clone(), dependency.name.clone()));
+                    let found = entry.or_insert_with(|| Missing {
+                        object: loaded.path.clone(),
+                        root_role: root.role,
+                        dependency: dependency.clone(),
+                    });
+                    found.root_role = found.root_role.min(root.role);
+                }
+            }
+            add_version_problems(loaded, &mut versions);
+        }
+    }
+    diagnosis.unresolved = missing.len();
+    let judge = Judge { vfs, world, reached: &reached };
+    diagnosis.findings.extend(missing.values().filter_map(|missing| judge.missing(missing)));
+    diagnosis.findings.extend(versions.into_values());
+    diagnosis.findings.extend(unreadable(world));
+    diagnosis.findings.extend(wrong_arch(inventory, &programs));
+    diagnosis.findings.extend(world.interpreter_findings());
+    sort(&mut diagnosis.findings);
+    diagnosis
+}
+
+/// Errors first, then by what blocks first, then by object and library.
+pub fn sort(findings: &mut Vec<Finding>) {
+    findings.sort_by(|a, b| {
+        let key = |finding: &Finding| (finding.severity(), finding.cause);
+        key(a).cmp(&key(b)).then_with(|| (&a.object, &a.library).cmp(&(&b.object, &b.library)))
+    });
+    findings.dedup();
+}
+
+/// The objects that a program would load by itself: extension modules, programs, and libraries that
+/// nothing in the tree depends on. A private library is reached only through siblings whose RPATH
+/// it inherits: alone it looks broken, and is not.
+fn roots<'a>(inventory: &'a Inventory, programs: &[Program<'_>]) -> Vec<&'a Object> {
+    let needed: HashSet<&[u8]> = inventory
+        .objects
+        .iter()
+        .flat_map(|object| object.summary.needed.iter().map(Vec::as_slice))
+        .collect();
+    inventory
+        .objects
+        .iter()
+        .filter(|object| object.summary.kind != Kind::NotDynamic)
+        .filter(|object| match object.role {
+            Role::ExtensionModule | Role::Executable => true,
+            Role::Library => {
+                let soname = object.summary.soname.as_deref().unwrap_or(object.name());
+                !needed.contains(object.name()) && !needed.contains(soname)
+            }
+        })
+        .filter(|object| programs.iter().any(|program| program.runs(object)))
+        .collect()
+}
+
+/// Resolves an object as the program would that loads it.
+fn resolve(programs: &[Program<'_>], root: &Object) -> Option<Resolution> {
+    let program = programs.iter().find(|program| program.runs(root))?;
+    Some(match (root.role, &program.main) {
+        (Role::Executable, _) | (_, None) => program.loader.program(&root.path),
+        (_, Some(main)) => program.loader.dlopen(main, &root.path),
+    })
+}
+
+/// Says what is the case where the loader finds nothing.
+struct Judge<'a> {
+    vfs: &'a dyn Vfs,
+    world: &'a World,
+    /// The files that some program reaches.
+    reached: &'a HashSet<(u64, u64)>,
+}
+
+impl Judge<'_> {
+    fn missing(&self, missing: &Missing) -> Option<Finding> {
+        let inventory = &self.world.inventory;
+        let asking = inventory.at(&missing.object)?;
+        let name = &missing.dependency.name;
+        let shown = String::from_utf8_lossy(name).into_owned();
+        let finding = |cause, fixable, message: String, cure: String, lies_in| Finding {
+            cause,
+            object: missing.object.clone(),
+            library: Some(name.clone()),
+            fixable,
+            message,
+            cure,
+            lies_in,
+            tried: missing.dependency.tried.clone(),
+        };
+        let object = self.world.shown(&missing.object);
+        Some(match provider::choose(self.vfs, self.world, asking, name) {
+            Choice::One(provider) => {
+                let directory = provider.directory().to_owned();
+                let lies = self.world.shown(&directory);
+                if self.is_loaded_before(asking, name) {
+                    return Some(finding(
+                        Cause::LoadOrder,
+                        true,
+                        format!("{object} finds {shown} only once another distribution has loaded it"),
+                        "nothing has to be done; tfpatch fix --tidy makes it independent".to_owned(),
+                        vec![directory],
+                    ));
+                }
+                finding(
+                    Cause::PathMissing,
+                    true,
+                    format!(
+                        "{object} needs {shown}; it lies in {lies}, and no search path leads there"
+                    ),
+                    "tfpatch fix".to_owned(),
+                    vec![directory],
+                )
+            }
+            Choice::Several(providers) => finding(
+                Cause::PathMissing,
+                false,
+                format!("{object} needs {shown}; {} copies fit, and no search path leads to any", providers.len()),
+                "name the right directory: tfpatch fix --search DIR".to_owned(),
+                providers.iter().map(|provider| provider.directory().to_owned()).collect(),
+            ),
+            Choice::None => {
+                if let Some(cause) = self.world.known_cause(name) {
+                    return Some(finding(
+                        cause,
+                        false,
+                        format!("{object} needs {shown}, which comes with the graphics driver"),
+                        "install the driver, or start the container with --gpus all".to_owned(),
+                        Vec::new(),
+                    ));
+                }
+                if let Some(other) = provider::other_version(inventory, name) {
+                    let found = String::from_utf8_lossy(other.name()).into_owned();
+                    return self.is_judged(missing).then(|| {
+                        finding(
+                            Cause::SonameMismatch,
+                            false,
+                            format!("{object} needs {shown}; the environment has {found}"),
+                            format!("install the release of the library that ships {shown}"),
+                            vec![other.directory().to_owned()],
+                        )
+                    });
+                }
+                return self.is_judged(missing).then(|| {
+                    finding(
+                        Cause::NotInstalled,
+                        false,
+                        format!("{object} needs {shown}, which is nowhere"),
+                        format!("install what ships {shown}"),
+                        Vec::new(),
+                    )
+                });
+            }
+        })
+    }
+
+    /// Is the absence of a library that is nowhere a finding? For what is imported or started it
+    /// is. A library that nothing depends on may be a plugin for something that is not installed;
+    /// nobody asks for it then. In a tree without an interpreter nobody imports anything, and each
+    /// object counts.
+    fn is_judged(&self, missing: &Missing) -> bool {
+        missing.root_role == Role::ExtensionModule || !self.world.has_interpreter()
+    }
+
+    /// Is the library loaded already when the object is? So it is where a distribution that the
+    /// object's own one requires reaches it, since that is imported first.
+    fn is_loaded_before(&self, asking: &Object, name: &[u8]) -> bool {
+        let inventory = &self.world.inventory;
+        let Some(own) = inventory.distribution_of(asking) else { return false };
+        inventory.named(name).filter(|provider| self.reached.contains(&provider.id)).any(
+            |provider| {
+                inventory.distribution_of(provider).is_some_and(|other| {
+                    other.normalized != own.normalized
+                        && own.requires.iter().any(|required| required.name == other.normalized)
+                })
+            },
+        )
+    }
+}
+
+fn add_version_problems(
+    loaded: &LoadedObject,
+    findings: &mut BTreeMap<(PathBuf, Vec<u8>), Finding>,
+) {
+    for problem in &loaded.version_problems {
+        let version = String::from_utf8_lossy(&problem.version).into_owned();
+        let library = problem.library.display();
+        findings.entry((loaded.path.clone(), problem.version.clone())).or_insert_with(|| Finding {
+            cause: Cause::SymbolVersion,
+            object: loaded.path.clone(),
+            library: problem.library.file_name().map(|name| {
+                std::os::unix::ffi::OsStrExt::as_bytes(name).to_vec()
+            }),
+            fixable: false,
+            message: format!("{} needs version {version}, which {library} lacks", loaded.path.display()),
+            cure: "take an older copy out of the way, or install a newer library".to_owned(),
+            lies_in: Vec::new(),
+            tried: Vec::new(),
+        });
+    }
+}
+
+fn unreadable(world: &World) -> impl Iterator<Item = Finding> {
+    world.inventory.unreadable.iter().map(|unreadable| Finding {
+        cause: Cause::Unreadable,
+        object: unreadable.path.clone(),
+        library: None,
+        fixable: false,
+        message: format!("{}: {}", world.shown(&unreadable.path), unreadable.why),
+        cure: "install the distribution again, or give yourself the permission".to_owned(),
+        lies_in: Vec::new(),
+        tried: Vec::new(),
+    })
+}
+
+/// Extension modules that no interpreter of the target can load. Libraries and programs of other
+/// processors lie in many wheels as data, and nobody loads them.
+fn wrong_arch<'a>(
+    inventory: &'a Inventory,
+    programs: &'a [Program<'_>],
+) -> impl Iterator<Item = Finding> + 'a {
+    let modules = inventory.objects.iter().filter(|object| object.role == Role::ExtensionModule);
+    modules.filter(|module| !programs.iter().any(|program| program.fits(module))).map(|module| {
+        Finding {
+            cause: Cause::WrongArch,
+            object: module.path.clone(),
+            library: None,
+            fixable: false,
+            message: format!(
+                "{} is for {}, the interpreter for another",
+                module.path.display(),
+                machine(module)
+            ),
+            cure: "install the wheel for this machine".to_owned(),
+            lies_in: Vec::new(),
+            tried: Vec::new(),
+        }
+    })
+}

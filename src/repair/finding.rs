@@ -1,0 +1,148 @@
+//! What a diagnosis found: the cause, its severity, and the evidence.
+
+use crate::loader::SearchStep;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::PathBuf;
+
+/// How much a finding matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// An import fails, or an accelerator library that a distribution asks for is out of reach.
+    Error,
+    /// It works only by luck or by the environment.
+    Warning,
+    /// Worth knowing.
+    Info,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.pad(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        })
+    }
+}
+
+/// Why a library is not loaded. The names are part of the JSON contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The object is truncated or malformed, or may not be read.
+    Unreadable,
+    /// The object is for another processor.
+    WrongArch,
+    /// The library is in the tree, and no search path reaches it.
+    PathMissing,
+    /// The same for a library that is only `dlopen`ed.
+    DlopenPathMissing,
+    /// The library is nowhere.
+    NotInstalled,
+    /// Another major version of the library is there.
+    SonameMismatch,
+    /// Several copies fit, and nothing says which is meant.
+    DuplicateInstall,
+    /// The library is there, without a version that is asked of it.
+    SymbolVersion,
+    /// A variable is the only thing that leads to the library, or shadows the right one.
+    EnvOverride,
+    /// The interpreter that the environment names is gone.
+    WrongInterpreter,
+    /// It resolves only once another library is loaded.
+    LoadOrder,
+    /// A library that comes with the graphics driver, at run time.
+    DriverMissing,
+}
+
+impl Cause {
+    /// All causes, the one that blocks first at the front.
+    pub const ALL: &[Self] = &[
+        Self::WrongInterpreter,
+        Self::Unreadable,
+        Self::WrongArch,
+        Self::PathMissing,
+        Self::DlopenPathMissing,
+        Self::NotInstalled,
+        Self::SonameMismatch,
+        Self::SymbolVersion,
+        Self::DuplicateInstall,
+        Self::EnvOverride,
+        Self::LoadOrder,
+        Self::DriverMissing,
+    ];
+
+    /// The severity goes with the cause.
+    #[must_use]
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::Unreadable
+            | Self::WrongArch
+            | Self::PathMissing
+            | Self::DlopenPathMissing
+            | Self::NotInstalled
+            | Self::SonameMismatch
+            | Self::SymbolVersion => Severity::Error,
+            Self::DuplicateInstall | Self::EnvOverride | Self::WrongInterpreter => {
+                Severity::Warning
+            }
+            Self::LoadOrder | Self::DriverMissing => Severity::Info,
+        }
+    }
+
+    /// The name, as JSON and the command line have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::WrongArch => "wrong_arch",
+            Self::PathMissing => "path_missing",
+            Self::DlopenPathMissing => "dlopen_path_missing",
+            Self::NotInstalled => "not_installed",
+            Self::SonameMismatch => "soname_mismatch",
+            Self::DuplicateInstall => "duplicate_install",
+            Self::SymbolVersion => "symbol_version",
+            Self::EnvOverride => "env_override",
+            Self::WrongInterpreter => "wrong_interpreter",
+            Self::LoadOrder => "load_order",
+            Self::DriverMissing => "driver_missing",
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.pad(self.name())
+    }
+}
+
+/// One thing that is wrong, or worth knowing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What is the case.
+    pub cause: Cause,
+    /// The object that asks, or that is itself at fault.
+    pub object: PathBuf,
+    /// The library that is asked for, as `DT_NEEDED` names it.
+    pub library: Option<Vec<u8>>,
+    /// Can an edited search path cure it?
+    pub fixable: bool,
+    /// One sentence: what is the case here.
+    pub message: String,
+    /// What cures it: a command, or what to install.
+    pub cure: String,
+    /// The directories where the library lies, best first; empty where it is nowhere.
+    pub lies_in: Vec<PathBuf>,
+    /// Every place that the loader tried, in order.
+    pub tried: Vec<SearchStep>,
+}
+
+impl Finding {
+    /// The severity of its cause.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        self.cause.severity()
+    }
+}

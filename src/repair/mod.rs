@@ -1,0 +1,14 @@
+//! From a target to a plan: inventory, diagnosis, planning, proof.
+
+pub mod bindings;
+pub mod diagnose;
+pub mod finding;
+pub mod inventory;
+pub mod planner;
+pub mod proof;
+pub mod provider;
+pub mod rewrite;
+pub mod spelling;
+pub mod steps;
+pub mod target;
+pub mod tensorflow;

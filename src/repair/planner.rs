@@ -1,0 +1,224 @@
+//! From findings to rewritten search paths that are proved to cure them.
+//!
+//! A library that becomes reachable may itself lack one, so planning goes on until a diagnosis of
+//! the target as it would be finds nothing more to do. What speaks against a rewrite takes it out
+//! of the plan again: a refusal with a reason beats a risk.
+
+use super::diagnose::{Diagnosis, diagnose};
+use super::finding::{Finding, Severity};
+use super::proof;
+use super::rewrite::{Change, Rewrite, rewrite};
+use super::spelling::{absolute_entry, relative_entry};
+use super::target::World;
+use crate::elf::rpath::RpathKind;
+use crate::vfs::{Overlay, Vfs};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+/// Libraries need libraries; a chain of more than this is a loop of ours.
+const MOST_ROUNDS: usize = 16;
+
+/// What a repair may do.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Also cure what is only worth knowing, and drop dead and duplicate entries.
+    pub tidy: bool,
+    /// Entries with absolute paths may be written.
+    pub allow_absolute: bool,
+    /// The tag to use; `None` keeps the one that is there.
+    pub kind: Option<RpathKind>,
+}
+
+/// What came of planning.
+#[derive(Debug)]
+pub struct Proposal {
+    /// The objects to edit, by path.
+    pub rewrites: BTreeMap<PathBuf, Rewrite>,
+    /// The findings that the rewrites cure, with those that came to light on the way.
+    pub cured: Vec<Finding>,
+    /// What remains, with the reason in its message.
+    pub remaining: Vec<Finding>,
+}
+
+/// Plans the repair of what `diagnosis` found.
+#[must_use]
+pub fn propose(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, options: &Options) -> Proposal {
+    let mut planner = Planner {
+        vfs,
+        world,
+        options,
+        kinds: HashMap::new(),
+        refused: HashMap::new(),
+        cured: Vec::new(),
+        rewrites: BTreeMap::new(),
+    };
+    let mut now = planner.extend(&diagnosis.findings).then(|| planner.foresee());
+    for _ in 0..MOST_ROUNDS {
+        let Some(after) = &now else { break };
+        if planner.extend(&after.findings) {
+            now = Some(planner.foresee());
+            continue;
+        }
+        let objections = proof::object(&planner.cured, &diagnosis.bindings, after);
+        if objections.is_empty() {
+            break;
+        }
+        planner.withdraw(&objections);
+        now = Some(planner.foresee());
+    }
+    let last = now.as_ref().unwrap_or(diagnosis);
+    let refused = std::mem::take(&mut planner.refused);
+    let remaining = last.findings.iter().cloned().map(|mut finding| {
+        if let Some(reason) = refused.get(&finding.object) {
+            finding.fixable = false;
+            finding.message = format!("{}; {reason}", finding.message);
+        }
+        finding
+    });
+    Proposal { remaining: remaining.collect(), cured: planner.cured, rewrites: planner.rewrites }
+}
+
+struct Planner<'a> {
+    vfs: &'a dyn Vfs,
+    world: &'a World,
+    options: &'a Options,
+    /// The tag to use for objects for which the usual one did not pass the proof.
+    kinds: HashMap<PathBuf, RpathKind>,
+    /// Objects that are left alone, and why.
+    refused: HashMap<PathBuf, String>,
+    cured: Vec<Finding>,
+    rewrites: BTreeMap<PathBuf, Rewrite>,
+}
+
+impl Planner<'_> {
+    /// Takes findings that are not planned for yet into the plan; `false` where there are none.
+    fn extend(&mut self, findings: &[Finding]) -> bool {
+        let known: HashSet<_> =
+            self.cured.iter().map(|done| (done.object.clone(), done.library.clone())).collect();
+        let new: Vec<Finding> = findings
+            .iter()
+            .filter(|finding| self.is_wanted(finding))
+            .filter(|finding| !known.contains(&(finding.object.clone(), finding.library.clone())))
+            .cloned()
+            .collect();
+        if new.is_empty() {
+            return false;
+        }
+        let touched: HashSet<PathBuf> = new.iter().map(|finding| finding.object.clone()).collect();
+        self.cured.extend(new);
+        for object in touched {
+            self.plan(&object);
+        }
+        true
+    }
+
+    fn is_wanted(&self, finding: &Finding) -> bool {
+        finding.fixable
+            && !self.refused.contains_key(&finding.object)
+            && (finding.severity() != Severity::Info
+                || self.options.tidy
+                || self.world.is_named(&finding.object))
+    }
+
+    /// Plans the rewrite of one object for all that is to be cured there.
+    fn plan(&mut self, object: &Path) {
+        match self.rewrite(object) {
+            Ok(rewrite) => {
+                self.rewrites.insert(object.to_owned(), rewrite);
+            }
+            Err(reason) => self.refuse(object, reason),
+        }
+    }
+
+    fn rewrite(&self, object: &Path) -> Result<Rewrite, String> {
+        if !self.world.may_edit(object) {
+            return Err("it lies outside the target, where nothing is written".to_owned());
+        }
+        let mut entries = Vec::new();
+        for finding in self.cured.iter().filter(|finding| finding.object == object) {
+            let Some(directory) = finding.lies_in.first() else { continue };
+            let entry = self.entry(object, directory)?;
+            if !entries.contains(&entry) {
+                entries.push(entry);
+            }
+        }
+        let change =
+            if self.options.tidy { Change::Tidy(entries) } else { Change::Append(entries) };
+        let kind = self.kinds.get(object).copied().or(self.options.kind);
+        let names = self.world.names_of(object);
+        rewrite(self.vfs, object, &names, &change, kind).map_err(|error| error.to_string())
+    }
+
+    /// The entry that leads from an object to a directory.
+    fn entry(&self, object: &Path, directory: &Path) -> Result<Vec<u8>, String> {
+        if self.world.contains(self.vfs, directory) {
+            return relative_entry(self.vfs, object, directory).ok_or_else(|| {
+                format!("{} cannot be written in a search path: it has a ':' or a '$'", directory.display())
+            });
+        }
+        if !self.options.allow_absolute {
+            return Err(format!(
+                "{} lies outside the target; --allow-absolute lets the object point there",
+                directory.display()
+            ));
+        }
+        absolute_entry(directory).ok_or_else(|| {
+            format!("{} cannot be written in a search path: it has a ':' or a '$'", directory.display())
+        })
+    }
+
+    /// The target as it would be.
+    fn foresee(&self) -> Diagnosis {
+        diagnose(&self.overlay(), self.world)
+    }
+
+    fn overlay(&self) -> Overlay<'_> {
+        let mut overlay = Overlay::new(self.vfs);
+        for rewrite in self.rewrites.values() {
+            overlay.patch(&rewrite.object, rewrite.patch.edits.clone());
+        }
+        overlay
+    }
+
+    /// Takes rewrites out of the plan that did not pass the proof. An object without a tag gets a
+    /// second chance with `DT_RPATH`: a `DT_RUNPATH` switches off the RPATH that it inherited.
+    fn withdraw(&mut self, objections: &proof::Objections) {
+        let mut objects = objections.objects();
+        objects.retain(|object| self.rewrites.contains_key(object));
+        if objects.is_empty() {
+            // What moved is not itself edited: it inherits from an edited object, or the library
+            // is loaded by one. Nothing says by which, so none stays.
+            objects = self.rewrites.keys().cloned().collect();
+        }
+        for object in objects {
+            let had_tag = self.rewrites.get(&object).is_some_and(|rewrite| rewrite.before.is_some());
+            let may_retry = !had_tag && self.options.kind.is_none() && !self.kinds.contains_key(&object);
+            if may_retry {
+                self.kinds.insert(object.clone(), RpathKind::Rpath);
+                self.plan(&object);
+            } else {
+                self.refuse(&object, reason(&object, objections));
+            }
+        }
+    }
+
+    fn refuse(&mut self, object: &Path, reason: String) {
+        self.rewrites.remove(object);
+        self.cured.retain(|finding| finding.object != object);
+        self.refused.insert(object.to_owned(), reason);
+    }
+}
+
+/// Why an object is left alone after all, as a clause.
+fn reason(object: &Path, objections: &proof::Objections) -> String {
+    let moved = objections.moved.iter().find(|moved| moved.question.asking == object);
+    match moved.or(objections.moved.first()) {
+        Some(moved) => format!(
+            "left alone, since {} would then come from {} and no longer from {}",
+            String::from_utf8_lossy(&moved.question.library),
+            moved.after.as_ref().map_or("nowhere".into(), |path| path.display().to_string()),
+            moved.before.display()
+        ),
+        None => "left alone, since an entry would not cure it".to_owned(),
+    }
+}

@@ -1,0 +1,50 @@
+//! Does a plan do what it is for, and nothing else? The target is diagnosed again as it would be
+//! with the plan's edits.
+
+use super::bindings::{Bindings, Moved};
+use super::diagnose::Diagnosis;
+use super::finding::Finding;
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+/// What speaks against a plan.
+#[derive(Debug, Default)]
+pub struct Objections {
+    /// Objects whose libraries would come from elsewhere than now.
+    pub moved: Vec<Moved>,
+    /// Findings that the plan was to cure, and would not.
+    pub left: Vec<Finding>,
+}
+
+impl Objections {
+    /// Is there none?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.moved.is_empty() && self.left.is_empty()
+    }
+
+    /// The objects that speak against the plan: those that would get another library, and those
+    /// that would still not get theirs.
+    #[must_use]
+    pub fn objects(&self) -> HashSet<PathBuf> {
+        let moved = self.moved.iter().map(|moved| moved.question.asking.clone());
+        moved.chain(self.left.iter().map(|finding| finding.object.clone())).collect()
+    }
+}
+
+/// Compares what was with what would be: everything that `planned` names must resolve, and nothing
+/// that resolved may resolve elsewhere.
+#[must_use]
+pub fn object(planned: &[Finding], before: &Bindings, after: &Diagnosis) -> Objections {
+    let left = planned
+        .iter()
+        .filter(|cured| {
+            after
+                .findings
+                .iter()
+                .any(|found| found.object == cured.object && found.library == cured.library)
+        })
+        .cloned()
+        .collect();
+    Objections { moved: before.moved(&after.bindings), left }
+}

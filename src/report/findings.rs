@@ -1,0 +1,171 @@
+//! The findings of a diagnosis, for people: one paragraph for each thing that is wrong, however many
+//! objects it strikes.
+
+use super::style::{COMMAND, DIM, ERROR, GOOD, INFO, WARNING, paint};
+use crate::loader::{Rule, SearchStep, StepOutcome};
+use crate::repair::finding::{Cause, Finding, Severity};
+use crate::repair::target::World;
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+/// How much is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// Only what is wrong.
+    Quiet,
+    /// One screen.
+    Normal,
+    /// Every object and every place that was tried.
+    Verbose,
+}
+
+/// Findings that are one thing to a reader: one library that is missing for one reason.
+struct Group<'a> {
+    first: &'a Finding,
+    all: Vec<&'a Finding>,
+}
+
+/// Writes the findings.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write(
+    out: &mut dyn Write,
+    world: &World,
+    findings: &[Finding],
+    detail: Detail,
+) -> io::Result<()> {
+    for group in groups(findings) {
+        if detail == Detail::Quiet && group.first.severity() == Severity::Info {
+            continue;
+        }
+        write_group(out, world, &group, detail)?;
+    }
+    Ok(())
+}
+
+fn groups(findings: &[Finding]) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for finding in findings {
+        let same = |group: &&mut Group<'_>| {
+            let first = group.first;
+            first.library.is_some()
+                && (first.cause, &first.library, &first.lies_in, first.fixable)
+                    == (finding.cause, &finding.library, &finding.lies_in, finding.fixable)
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.all.push(finding),
+            None => groups.push(Group { first: finding, all: vec![finding] }),
+        }
+    }
+    groups
+}
+
+fn write_group(
+    out: &mut dyn Write,
+    world: &World,
+    group: &Group<'_>,
+    detail: Detail,
+) -> io::Result<()> {
+    let first = group.first;
+    let severity = match first.severity() {
+        Severity::Error => paint(ERROR, "error"),
+        Severity::Warning => paint(WARNING, "warning"),
+        Severity::Info => paint(INFO, "info"),
+    };
+    let title = title(world, first);
+    let width = 66_usize.saturating_sub(title.chars().count());
+    writeln!(out, "{severity}  {title}{:width$}  {}", "", paint(DIM, first.cause))?;
+    if let [finding] = group.all.as_slice() {
+        writeln!(out, "  {}", finding.message)?;
+    } else {
+        let objects: BTreeSet<_> = group.all.iter().map(|finding| &finding.object).collect();
+        let mut objects = objects.into_iter().map(|object| world.shown(object));
+        let others = objects.len().saturating_sub(1);
+        let example = objects.next().unwrap_or_default();
+        writeln!(out, "  {} objects need it: {example} and {others} more", others + 1)?;
+        if detail == Detail::Verbose {
+            objects.try_for_each(|object| writeln!(out, "    {object}"))?;
+        }
+        if let Some(directory) = first.lies_in.first() {
+            writeln!(out, "  it lies in {}, and no search path leads there", world.shown(directory))?;
+        }
+    }
+    if detail == Detail::Verbose {
+        for directory in first.lies_in.iter().skip(1) {
+            writeln!(out, "  also in {}", world.shown(directory))?;
+        }
+        write_tried(out, &first.tried)?;
+    } else if !first.tried.is_empty() {
+        let places = paint(DIM, format!("{} places were tried; -v lists them", first.tried.len()));
+        writeln!(out, "  {places}")?;
+    }
+    if !first.fixable {
+        writeln!(out, "  {} {}", paint(COMMAND, "→"), first.cure)?;
+    }
+    Ok(())
+}
+
+fn title(world: &World, finding: &Finding) -> String {
+    let library = finding.library.as_deref().map(String::from_utf8_lossy);
+    let object = || world.shown(&finding.object);
+    match (finding.cause, library) {
+        (Cause::PathMissing, Some(library)) => format!("{library} is out of reach"),
+        (Cause::DlopenPathMissing, Some(library)) => {
+            format!("{library}, opened at run time, is out of reach")
+        }
+        (Cause::NotInstalled, Some(library)) => format!("{library} is not installed"),
+        (Cause::SonameMismatch, Some(library)) => format!("{library} is there in another version"),
+        (Cause::SymbolVersion, Some(library)) => format!("{library} lacks a version"),
+        (Cause::DriverMissing, Some(library)) => format!("{library} comes with the driver"),
+        (Cause::DuplicateInstall, Some(library)) => format!("{library} is there several times"),
+        (Cause::EnvOverride, Some(library)) => format!("{library} depends on the environment"),
+        (Cause::LoadOrder, Some(library)) => format!("{library} has to be loaded before"),
+        (Cause::WrongInterpreter, _) => "the interpreter is gone".to_owned(),
+        (Cause::WrongArch, _) => format!("{} is for another processor", object()),
+        (Cause::Unreadable, _) => format!("{} cannot be read", object()),
+        (_, None) => object(),
+    }
+}
+
+/// Writes the places that a loader tried.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write_tried(out: &mut dyn Write, tried: &[SearchStep]) -> io::Result<()> {
+    tried.iter().try_for_each(|step| {
+        let outcome = match step.outcome {
+            StepOutcome::Found => paint(GOOD, "found"),
+            other => paint(DIM, outcome_in_words(other)),
+        };
+        writeln!(out, "    {}  {outcome}  {}", step.path.display(), paint(DIM, rule_in_words(step.rule)))
+    })
+}
+
+/// An outcome as a person would say it.
+#[must_use]
+pub fn outcome_in_words(outcome: StepOutcome) -> &'static str {
+    match outcome {
+        StepOutcome::Found => "found",
+        StepOutcome::Absent => "absent",
+        StepOutcome::WrongClass => "32 bits where 64 are wanted, or the reverse",
+        StepOutcome::WrongMachine => "for another processor",
+        StepOutcome::NotALibrary => "no library",
+        StepOutcome::Unreadable => "may not be read",
+    }
+}
+
+/// The rule that made the loader look somewhere, in the loader's own terms.
+#[must_use]
+pub fn rule_in_words(rule: Rule) -> &'static str {
+    match rule {
+        Rule::Rpath => "RPATH",
+        Rule::Runpath => "RUNPATH",
+        Rule::LdLibraryPath => "LD_LIBRARY_PATH",
+        Rule::LdSoCache => "ld.so.cache",
+        Rule::DefaultDirs => "default directory",
+        Rule::Loaded => "loaded already",
+        Rule::Direct => "named with its path",
+        Rule::NotFound => "not found",
+    }
+}

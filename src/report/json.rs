@@ -1,0 +1,239 @@
+//! Reports for programs. The names are a contract.
+
+use crate::elf::rpath::RpathKind;
+use crate::loader::{Dependency, LoadedObject, Resolution, Rule, SearchStep, StepOutcome};
+use crate::object::Format;
+use crate::plan::PathText;
+use crate::repair::finding::{Cause, Finding, Severity};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Writes a report as one JSON document.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write(out: &mut dyn Write, report: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer_pretty(&mut *out, report).map_err(io::Error::from)?;
+    writeln!(out)
+}
+
+/// `tfpatch/doctor/v1`
+#[derive(Debug, Serialize)]
+pub struct DoctorReport {
+    schema: &'static str,
+    targets: Vec<TargetReport>,
+    findings: Vec<FindingReport>,
+    objects: usize,
+    unresolved: usize,
+}
+
+/// What was looked at.
+#[derive(Debug, Serialize)]
+pub struct TargetReport {
+    /// The environment's prefix, the directory, or the object.
+    #[serde(flatten)]
+    pub path: PathText,
+    /// Why it was chosen.
+    pub reason: String,
+}
+
+/// One finding.
+#[derive(Debug, Serialize)]
+pub struct FindingReport {
+    severity: Severity,
+    cause: Cause,
+    object: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object_bytes: Option<String>,
+    library: Option<String>,
+    fixable: bool,
+    message: String,
+    cure: String,
+    lies_in: Vec<String>,
+    tried: Vec<StepReport>,
+}
+
+/// One place that the loader looked at.
+#[derive(Debug, Serialize)]
+pub struct StepReport {
+    #[serde(flatten)]
+    path: PathText,
+    rule: Rule,
+    outcome: StepOutcome,
+}
+
+impl DoctorReport {
+    /// A report without findings yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            schema: "tfpatch/doctor/v1",
+            targets: Vec::new(),
+            findings: Vec::new(),
+            objects: 0,
+            unresolved: 0,
+        }
+    }
+
+    /// Adds what was found in one target.
+    pub fn add(
+        &mut self,
+        target: TargetReport,
+        findings: &[Finding],
+        objects: usize,
+        unresolved: usize,
+    ) {
+        self.targets.push(target);
+        self.findings.extend(findings.iter().map(FindingReport::of));
+        self.objects += objects;
+        self.unresolved += unresolved;
+    }
+}
+
+impl Default for DoctorReport {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FindingReport {
+    /// A finding with paths as they are on the disk.
+    #[must_use]
+    pub fn of(finding: &Finding) -> Self {
+        let object = PathText::of(&finding.object);
+        Self {
+            severity: finding.severity(),
+            cause: finding.cause,
+            object: object.path,
+            object_bytes: object.path_bytes,
+            library: finding.library.as_deref().map(text),
+            fixable: finding.fixable,
+            message: finding.message.clone(),
+            cure: finding.cure.clone(),
+            lies_in: finding.lies_in.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
+            tried: finding.tried.iter().map(StepReport::of).collect(),
+        }
+    }
+}
+
+impl StepReport {
+    fn of(step: &SearchStep) -> Self {
+        Self { path: PathText::of(&step.path), rule: step.rule, outcome: step.outcome }
+    }
+}
+
+/// `tfpatch/show/v1`
+#[derive(Debug, Serialize)]
+pub struct ShowReport {
+    /// The schema's name.
+    pub schema: &'static str,
+    /// The files, in the order in which they were named.
+    pub files: Vec<FileReport>,
+}
+
+/// One object.
+#[derive(Debug, Serialize)]
+pub struct FileReport {
+    /// Where it is.
+    #[serde(flatten)]
+    pub path: PathText,
+    /// Its format.
+    pub format: Format,
+    /// One for an ELF file, one for each architecture of a universal Mach-O file.
+    pub slices: Vec<SliceReport>,
+}
+
+/// What the loader reads of an object.
+#[derive(Debug, Serialize)]
+pub struct SliceReport {
+    /// The architecture, as `uname -m` has it.
+    pub arch: String,
+    /// `DT_SONAME`.
+    pub soname: Option<String>,
+    /// `PT_INTERP`.
+    pub interpreter: Option<String>,
+    /// `DT_NEEDED`, in order.
+    pub needed: Vec<String>,
+    /// The tag that counts.
+    pub rpath_kind: Option<RpathKind>,
+    /// Its entries.
+    pub rpath: Vec<String>,
+    /// Entries that lead nowhere, as indices into `rpath`.
+    pub dead: Vec<usize>,
+    /// Entries that stand there before, as indices into `rpath`.
+    pub duplicate: Vec<usize>,
+    /// Bytes that the search path takes now, which is what an edit in the old string can use.
+    pub room: usize,
+    /// The GNU build ID.
+    pub build_id: Option<String>,
+}
+
+/// `tfpatch/tree/v1`
+#[derive(Debug, Serialize)]
+pub struct TreeReport {
+    schema: &'static str,
+    objects: Vec<TreeObject>,
+}
+
+#[derive(Debug, Serialize)]
+struct TreeObject {
+    #[serde(flatten)]
+    path: PathText,
+    needed: Vec<TreeNeed>,
+}
+
+#[derive(Debug, Serialize)]
+struct TreeNeed {
+    name: String,
+    found: Option<String>,
+    rule: Rule,
+    via: Option<String>,
+    tried: Vec<StepReport>,
+}
+
+impl TreeReport {
+    /// The closure of each resolution; the objects that were asked for come first.
+    #[must_use]
+    pub fn of(resolutions: &[Resolution]) -> Self {
+        let mut seen: BTreeMap<&Path, ()> = BTreeMap::new();
+        let mut objects = Vec::new();
+        let asked = resolutions.iter().filter_map(|resolution| resolution.objects.first());
+        let others = resolutions.iter().flat_map(|resolution| resolution.objects.iter().skip(1));
+        for object in asked.chain(others) {
+            if seen.insert(&object.path, ()).is_none() {
+                objects.push(TreeObject::of(object));
+            }
+        }
+        Self { schema: "tfpatch/tree/v1", objects }
+    }
+}
+
+impl TreeObject {
+    fn of(object: &LoadedObject) -> Self {
+        Self {
+            path: PathText::of(&object.path),
+            needed: object.needed.iter().map(TreeNeed::of).collect(),
+        }
+    }
+}
+
+impl TreeNeed {
+    fn of(dependency: &Dependency) -> Self {
+        let shown = |path: &PathBuf| path.to_string_lossy().into_owned();
+        Self {
+            name: text(&dependency.name),
+            found: dependency.found.as_ref().map(shown),
+            rule: dependency.rule,
+            via: dependency.via.as_ref().map(shown),
+            tried: dependency.tried.steps().map(|step| StepReport::of(&step)).collect(),
+        }
+    }
+}
+
+/// Bytes of an object as text; what is not UTF-8 is replaced.
+#[must_use]
+pub fn text(bytes: impl AsRef<[u8]>) -> String {
+    String::from_utf8_lossy(bytes.as_ref()).into_owned()
+}
