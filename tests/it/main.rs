@@ -1,4 +1,8 @@
 //! The integration tests: one binary, a module for each subject.
 
 #[cfg(test)]
+mod elf_writer;
+#[cfg(test)]
+mod oracle_ld_so;
+#[cfg(test)]
 mod vfs;

@@ -1,0 +1,165 @@
+//! Lists of directories, as `fillin_rpath` of elf/dl-load.c makes them, and how they are searched.
+
+use super::Rule;
+use super::StepOutcome;
+use super::files::{Files, Probe};
+use super::tokens::{self, Tokens};
+use super::trail::{Leg, LegEnd};
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// One directory to look into, with a slash at its end.
+#[derive(Debug)]
+pub(super) struct Dir {
+    /// As the list has it; empty for the working directory.
+    pub(super) given: Vec<u8>,
+    pub(super) absolute: Vec<u8>,
+    /// The number of its entry in the list: an entry and its `glibc-hwcaps` subdirectories share it.
+    entry: usize,
+}
+
+/// A list of directories, with the searches that were made in it.
+#[derive(Debug)]
+pub(super) struct SearchList {
+    pub(super) rule: Rule,
+    /// The object whose tag it is.
+    pub(super) via: Option<PathBuf>,
+    pub(super) dirs: Vec<Dir>,
+    searched: RwLock<HashMap<Vec<u8>, Arc<Leg>>>,
+}
+
+/// What lists are made with.
+pub(super) struct Surroundings<'a> {
+    pub(super) files: &'a Files<'a>,
+    pub(super) working_directory: &'a Path,
+    /// The `glibc-hwcaps` subdirectories to look into, the best first.
+    pub(super) hwcaps: &'a [String],
+}
+
+impl SearchList {
+    /// The directories of `path`, between `separators`: tokens expanded, slashes at the end made
+    /// one, entries that come twice dropped. An empty entry is the working directory.
+    pub(super) fn of_path(
+        path: &[u8],
+        separators: &[u8],
+        tokens: &Tokens<'_>,
+        rule: Rule,
+        via: Option<PathBuf>,
+        surroundings: &Surroundings<'_>,
+    ) -> Self {
+        let entries = path.split(|byte| separators.contains(byte)).filter_map(|entry| {
+            if entry.is_empty() {
+                return Some(Vec::new());
+            }
+            let mut dir = tokens::expand(entry, tokens).filter(|dir| !dir.is_empty())?;
+            while dir.ends_with(b"/") {
+                dir.pop();
+            }
+            dir.push(b'/');
+            Some(dir)
+        });
+        Self::new(entries, rule, via, surroundings)
+    }
+
+    /// The directories given, each with a slash at its end or empty.
+    pub(super) fn new(
+        entries: impl Iterator<Item = Vec<u8>>,
+        rule: Rule,
+        via: Option<PathBuf>,
+        surroundings: &Surroundings<'_>,
+    ) -> Self {
+        let mut known = HashSet::new();
+        let mut dirs = Vec::new();
+        for (number, entry) in entries.filter(|entry| known.insert(entry.clone())).enumerate() {
+            let hwcaps: PathBuf =
+                surroundings.absolute(&[entry.as_slice(), b"glibc-hwcaps"].concat());
+            let has_hwcaps = !surroundings.hwcaps.is_empty()
+                && surroundings.files.may_hold(&surroundings.absolute(&entry), b"glibc-hwcaps");
+            let levels = surroundings
+                .hwcaps
+                .iter()
+                .filter(|level| has_hwcaps && surroundings.files.is_directory(&hwcaps.join(level)));
+            for level in levels {
+                let given = [&entry, &b"glibc-hwcaps/"[..], level.as_bytes(), b"/"].concat();
+                dirs.push(Dir {
+                    absolute: surroundings.absolute_bytes(&given),
+                    given,
+                    entry: number,
+                });
+            }
+            dirs.push(Dir {
+                absolute: surroundings.absolute_bytes(&entry),
+                given: entry,
+                entry: number,
+            });
+        }
+        Self { rule, via, dirs, searched: RwLock::default() }
+    }
+
+    /// Looks for a name without a slash (`open_path`).
+    pub(super) fn search(self: &Arc<Self>, files: &Files<'_>, name: &[u8]) -> Arc<Leg> {
+        let known = self.searched.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        known.unwrap_or_else(|| {
+            let leg = Arc::new(self.walk(files, name));
+            let mut searched = self.searched.write().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(searched.entry(name.to_vec()).or_insert(leg))
+        })
+    }
+
+    fn walk(self: &Arc<Self>, files: &Files<'_>, name: &[u8]) -> Leg {
+        let mut notable = Vec::new();
+        let mut tried = 0;
+        let mut end = LegEnd::Exhausted;
+        for (index, dir) in self.dirs.iter().enumerate() {
+            tried = index + 1;
+            let directory = Path::new(OsStr::from_bytes(&dir.absolute));
+            // The error of an entry is that of the last place looked at for it.
+            let last = self.dirs.get(tried).is_none_or(|next| next.entry != dir.entry);
+            let absent = dir.given.starts_with(b"/") && !files.is_directory(directory);
+            if absent || (files.is_directory(directory) && !files.may_hold(directory, name)) {
+                continue;
+            }
+            let path = [dir.absolute.as_slice(), name].concat();
+            match files.probe(Path::new(OsStr::from_bytes(&path))) {
+                Probe::Found(candidate) => {
+                    notable.push((index, StepOutcome::Found));
+                    end = LegEnd::Found(candidate);
+                    break;
+                }
+                Probe::Fatal(fatal) => {
+                    notable.push((index, StepOutcome::NotALibrary));
+                    end = LegEnd::Fatal(fatal);
+                    break;
+                }
+                Probe::Passed { outcome, next_directory } => {
+                    if outcome != StepOutcome::Absent {
+                        notable.push((index, outcome));
+                    }
+                    if last && !next_directory {
+                        break;
+                    }
+                }
+            }
+        }
+        Leg { list: Arc::clone(self), name: name.to_vec(), tried, notable, end }
+    }
+}
+
+impl Surroundings<'_> {
+    /// A path as it is from the working directory.
+    pub(super) fn absolute(&self, path: &[u8]) -> PathBuf {
+        self.working_directory.join(OsStr::from_bytes(path))
+    }
+
+    /// The same for a directory with a slash at its end, or empty.
+    fn absolute_bytes(&self, directory: &[u8]) -> Vec<u8> {
+        let mut bytes = self.absolute(directory).into_os_string().into_encoded_bytes();
+        if !bytes.ends_with(b"/") {
+            bytes.push(b'/');
+        }
+        bytes
+    }
+}

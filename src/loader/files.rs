@@ -1,0 +1,296 @@
+//! The files that a search comes upon: is it there, and does the loader take it? Every file and
+//! every directory is looked at once for all searches.
+
+use super::{FileId, StepOutcome, Target};
+use crate::bytes::Source;
+use crate::elf::{Class, Endian, Image, Kind, Summary};
+use crate::vfs::{FileKind, Vfs};
+use goblin::elf::{header, program_header};
+use rustix::io::Errno;
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// A file that ends a search: the loader reports it instead of looking further.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fatal {
+    /// The file.
+    pub path: PathBuf,
+    /// Why, in glibc's words: `file too short`, `invalid ELF header`.
+    pub message: String,
+}
+
+/// An object that the loader takes, under one of its paths.
+#[derive(Debug)]
+pub(super) struct Candidate {
+    pub(super) path: PathBuf,
+    pub(super) real: PathBuf,
+    pub(super) id: FileId,
+    pub(super) summary: Arc<Summary>,
+}
+
+/// What came of one path.
+#[derive(Debug, Clone)]
+pub(super) enum Probe {
+    Found(Arc<Candidate>),
+    /// Not this one: the search goes on, and into the next directory of the same list if
+    /// `next_directory`.
+    Passed {
+        outcome: StepOutcome,
+        next_directory: bool,
+    },
+    Fatal(Fatal),
+}
+
+/// What the loader thinks of a file's bytes.
+#[derive(Debug, Clone)]
+enum Verdict {
+    Library,
+    Passed(StepOutcome),
+    Fatal(String),
+}
+
+/// A file's content, judged and read.
+#[derive(Debug, Clone)]
+struct Content {
+    verdict: Verdict,
+    /// `None` where it is malformed.
+    summary: Option<Arc<Summary>>,
+}
+
+/// A directory, as far as searches have to know it.
+#[derive(Debug)]
+enum Directory {
+    /// Absent, or something else.
+    Missing,
+    Names(HashSet<OsString>),
+    /// It cannot be listed; its files may open all the same.
+    Closed,
+}
+
+/// Everything that was looked at so far.
+pub(super) struct Files<'a> {
+    pub(super) vfs: &'a dyn Vfs,
+    target: Target,
+    contents: RwLock<HashMap<FileId, Content>>,
+    probes: RwLock<HashMap<PathBuf, Probe>>,
+    directories: RwLock<HashMap<PathBuf, Arc<Directory>>>,
+}
+
+/// The value for a key, computed at most once for each thread that misses it at the same time; the
+/// first one stays.
+fn memoised<K, V>(memo: &RwLock<HashMap<K, V>>, key: K, compute: impl FnOnce(&K) -> V) -> V
+where
+    K: std::hash::Hash + Eq,
+    V: Clone,
+{
+    // A memo is sound whatever a thread that panicked was doing: values are inserted whole.
+    if let Some(known) = memo.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+        return known.clone();
+    }
+    let value = compute(&key);
+    memo.write().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(value).clone()
+}
+
+impl<'a> Files<'a> {
+    pub(super) fn new(vfs: &'a dyn Vfs, target: Target) -> Self {
+        Self {
+            vfs,
+            target,
+            contents: RwLock::default(),
+            probes: RwLock::default(),
+            directories: RwLock::default(),
+        }
+    }
+
+    /// Is there a directory at `path`?
+    pub(super) fn is_directory(&self, path: &Path) -> bool {
+        !matches!(&*self.directory(path), Directory::Missing)
+    }
+
+    /// May `name` stand in a directory? `false` only where it certainly does not.
+    pub(super) fn may_hold(&self, directory: &Path, name: &[u8]) -> bool {
+        use std::os::unix::ffi::OsStrExt as _;
+        match &*self.directory(directory) {
+            Directory::Missing => false,
+            // The empty name is the directory itself.
+            Directory::Names(names) => {
+                name.is_empty() || names.contains(std::ffi::OsStr::from_bytes(name))
+            }
+            Directory::Closed => true,
+        }
+    }
+
+    fn directory(&self, path: &Path) -> Arc<Directory> {
+        memoised(&self.directories, path.to_owned(), |path| {
+            Arc::new(match self.vfs.metadata(path) {
+                Ok(metadata) if metadata.kind == FileKind::Directory => {
+                    self.vfs.read_dir(path).map_or(Directory::Closed, |entries| {
+                        Directory::Names(entries.into_iter().map(|entry| entry.name).collect())
+                    })
+                }
+                _ => Directory::Missing,
+            })
+        })
+    }
+
+    /// Tries an absolute path as a library.
+    pub(super) fn probe(&self, path: &Path) -> Probe {
+        memoised(&self.probes, path.to_owned(), |path| self.look_at(path))
+    }
+
+    /// Reads a path as the main program, which may be an executable or a library.
+    pub(super) fn program(&self, path: &Path) -> Probe {
+        let (id, content) = match self.content(path) {
+            Ok(found) => found,
+            Err(error) => return of_error(&error),
+        };
+        match (content.summary, content.verdict) {
+            (Some(summary), _) if Target::of(&summary) == self.target => {
+                self.candidate(path, id, summary)
+            }
+            (_, Verdict::Passed(outcome)) => Probe::Passed { outcome, next_directory: false },
+            (_, Verdict::Fatal(message)) => Probe::Fatal(Fatal { path: path.to_owned(), message }),
+            (_, Verdict::Library) => not_dynamic(path),
+        }
+    }
+
+    fn look_at(&self, path: &Path) -> Probe {
+        let (id, content) = match self.content(path) {
+            Ok(found) => found,
+            Err(error) => return of_error(&error),
+        };
+        match (content.verdict, content.summary) {
+            (Verdict::Library, Some(summary)) => self.candidate(path, id, summary),
+            (Verdict::Library, None) => not_dynamic(path),
+            (Verdict::Passed(outcome), _) => Probe::Passed { outcome, next_directory: true },
+            (Verdict::Fatal(message), _) => Probe::Fatal(Fatal { path: path.to_owned(), message }),
+        }
+    }
+
+    fn candidate(&self, path: &Path, id: FileId, summary: Arc<Summary>) -> Probe {
+        Probe::Found(Arc::new(Candidate {
+            path: path.to_owned(),
+            real: self.vfs.canonicalize(path).unwrap_or_else(|_| path.to_owned()),
+            id,
+            summary,
+        }))
+    }
+
+    fn content(&self, path: &Path) -> io::Result<(FileId, Content)> {
+        let metadata = self.vfs.metadata(path)?;
+        if metadata.kind != FileKind::File {
+            let message = match metadata.kind {
+                // It opens, and its first read fails.
+                FileKind::Directory => "cannot read file data",
+                _ => "invalid ELF header",
+            };
+            let verdict = Verdict::Fatal(message.into());
+            return Ok((metadata.id, Content { verdict, summary: None }));
+        }
+        // Opening comes before the memo: permissions may differ by path, though not by content.
+        let source = self.vfs.open(path)?;
+        let content = memoised(&self.contents, metadata.id, |_| {
+            let verdict = judge(&source, self.target);
+            let read =
+                Image::parse(&source).and_then(|image| Ok((judge_image(&image), image.summary()?)));
+            let (image_verdict, summary) = match read {
+                Ok((verdict, summary)) => (verdict, Some(Arc::new(summary))),
+                Err(error) => (Verdict::Fatal(error.to_string()), None),
+            };
+            let verdict = if matches!(verdict, Verdict::Library) { image_verdict } else { verdict };
+            Content { verdict, summary }
+        });
+        Ok((metadata.id, content))
+    }
+}
+
+fn not_dynamic(path: &Path) -> Probe {
+    let message = "object file has no dynamic section".into();
+    Probe::Fatal(Fatal { path: path.to_owned(), message })
+}
+
+/// What `open_path` makes of a path that does not open: ENOENT and EACCES lead to the next
+/// directory, anything else ends the list.
+fn of_error(error: &io::Error) -> Probe {
+    let errno = Errno::from_io_error(error);
+    let (outcome, next_directory) = match errno {
+        // ENOTDIR tells that the directory is none, which counts as absent.
+        Some(Errno::NOENT | Errno::NOTDIR) => (StepOutcome::Absent, true),
+        Some(Errno::ACCESS) => (StepOutcome::Unreadable, true),
+        Some(Errno::NAMETOOLONG) => (StepOutcome::Absent, false),
+        _ => (StepOutcome::Unreadable, false),
+    };
+    Probe::Passed { outcome, next_directory }
+}
+
+/// The checks of `open_verify`, in its order.
+fn judge(source: &dyn Source, target: Target) -> Verdict {
+    let is_64 = target.class == Class::Elf64;
+    let size = if is_64 { header::header64::SIZEOF_EHDR } else { header::header32::SIZEOF_EHDR };
+    let Ok(bytes) = source.read(0, size as u64, "ELF header") else {
+        return Verdict::Fatal("file too short".into());
+    };
+    let fatal = |message: &str| Verdict::Fatal(message.into());
+    let byte = |at: usize| bytes.get(at).copied().unwrap_or(0);
+    if !bytes.starts_with(header::ELFMAG) {
+        return fatal("invalid ELF header");
+    }
+    if byte(header::EI_CLASS) != if is_64 { header::ELFCLASS64 } else { header::ELFCLASS32 } {
+        return Verdict::Passed(StepOutcome::WrongClass);
+    }
+    let little = target.endian == Endian::Little;
+    if byte(header::EI_DATA) != if little { header::ELFDATA2LSB } else { header::ELFDATA2MSB } {
+        let wanted = if little { "little" } else { "big" };
+        return Verdict::Fatal(format!("ELF file data encoding not {wanted}-endian"));
+    }
+    if byte(header::EI_VERSION) != header::EV_CURRENT {
+        return fatal("ELF file version ident does not match current one");
+    }
+    let osabi = byte(header::EI_OSABI);
+    if osabi != header::ELFOSABI_NONE && osabi != header::ELFOSABI_GNU {
+        return fatal("ELF file OS ABI invalid");
+    }
+    // glibc 2.36 knows four ABI versions of ELFOSABI_GNU, later ones more.
+    if byte(header::EI_ABIVERSION) != 0 && osabi != header::ELFOSABI_GNU {
+        return fatal("ELF file ABI version invalid");
+    }
+    if bytes.get(9..16) != Some(&[0; 7]) {
+        return fatal("nonzero padding in e_ident");
+    }
+    let half = |at: usize| {
+        let field = [byte(at), byte(at + 1)];
+        if little { u16::from_le_bytes(field) } else { u16::from_be_bytes(field) }
+    };
+    if half(18) != target.machine {
+        return Verdict::Passed(StepOutcome::WrongMachine);
+    }
+    if half(16) != header::ET_DYN && half(16) != header::ET_EXEC {
+        return fatal("only ET_DYN and ET_EXEC can be loaded");
+    }
+    let (phentsize, wanted) = if is_64 { (half(54), 56) } else { (half(42), 32) };
+    if phentsize != wanted {
+        return fatal("ELF file's phentsize not the expected size");
+    }
+    Verdict::Library
+}
+
+/// The checks of `_dl_map_object_from_fd`.
+fn judge_image(image: &Image<'_>) -> Verdict {
+    let fatal = |message: &str| Verdict::Fatal(message.into());
+    match image.kind() {
+        _ if image.segment(program_header::PT_LOAD).is_none() => {
+            fatal("object file has no loadable segments")
+        }
+        Kind::NotDynamic => fatal("object file has no dynamic section"),
+        // Files of debug information keep the segment without its bytes.
+        _ if image.dynamic().is_empty() => fatal("object file has no dynamic section"),
+        Kind::Executable if image.header().e_type == header::ET_EXEC => {
+            fatal("cannot dynamically load executable")
+        }
+        Kind::Executable => fatal("cannot dynamically load position-independent executable"),
+        Kind::Shared => Verdict::Library,
+    }
+}

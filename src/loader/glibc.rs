@@ -1,0 +1,226 @@
+//! The search order of glibc's ld.so (`_dl_map_object` in elf/dl-load.c).
+
+use super::directories::{SearchList, Surroundings};
+use super::files::{Candidate, Fatal, Files, Probe};
+use super::resolve::LinkMap;
+use super::tokens::{self, Tokens};
+use super::trail::{LegEnd, Trail};
+use super::{LoadedObject, Rule, SearchStep, Settings, StepOutcome, System};
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// What identifies a list: the object's path, what `$ORIGIN` is, and which list of it.
+type ListKey = (PathBuf, PathBuf, Rule);
+
+/// glibc's ld.so on one system and in one environment.
+pub(super) struct Glibc {
+    pub(super) system: System,
+    settings: Settings,
+    lists: RwLock<HashMap<ListKey, Arc<SearchList>>>,
+}
+
+/// A library that a search found.
+pub(super) struct Hit {
+    pub(super) candidate: Arc<Candidate>,
+    /// The path as the loader puts it together: relative where an entry was.
+    pub(super) name: Vec<u8>,
+    pub(super) rule: Rule,
+    pub(super) via: Option<PathBuf>,
+}
+
+/// How a search ended.
+#[derive(Default)]
+pub(super) struct Search {
+    pub(super) tried: Trail,
+    pub(super) hit: Option<Hit>,
+    pub(super) fatal: Option<Fatal>,
+}
+
+impl Search {
+    fn is_over(&self) -> bool {
+        self.hit.is_some() || self.fatal.is_some()
+    }
+
+    /// Looks into one more list, if the search is not over.
+    fn look_into(&mut self, files: &Files<'_>, list: &Arc<SearchList>, name: &[u8]) {
+        if self.is_over() || list.dirs.is_empty() {
+            return;
+        }
+        let leg = list.search(files, name);
+        match &leg.end {
+            LegEnd::Exhausted => {}
+            LegEnd::Fatal(fatal) => self.fatal = Some(fatal.clone()),
+            LegEnd::Found(candidate) => {
+                let dir = leg.tried.checked_sub(1).and_then(|last| list.dirs.get(last));
+                self.hit = Some(Hit {
+                    candidate: Arc::clone(candidate),
+                    name: dir.map_or(name.to_vec(), |dir| [&dir.given, name].concat()),
+                    rule: list.rule,
+                    via: list.via.clone(),
+                });
+            }
+        }
+        self.tried.push_leg(leg);
+    }
+
+    /// Tries one path.
+    fn try_path(&mut self, glibc: &Glibc, files: &Files<'_>, name: &[u8], rule: Rule) {
+        let path = glibc.surroundings(files).absolute(name);
+        let outcome = match files.probe(&path) {
+            Probe::Found(candidate) => {
+                self.hit = Some(Hit { candidate, name: name.to_vec(), rule, via: None });
+                StepOutcome::Found
+            }
+            Probe::Passed { outcome, .. } => outcome,
+            Probe::Fatal(fatal) => {
+                self.fatal = Some(fatal);
+                StepOutcome::NotALibrary
+            }
+        };
+        self.tried.push_step(SearchStep { path, rule, via: None, outcome });
+    }
+}
+
+impl Glibc {
+    pub(super) fn new(system: System, mut settings: Settings) -> Self {
+        if settings.secure {
+            settings.library_path = None;
+            settings.preload = None;
+        }
+        if !system.has_glibc_hwcaps() {
+            settings.hwcaps.clear();
+        }
+        Self { system, settings, lists: RwLock::default() }
+    }
+
+    /// The names in `LD_PRELOAD`, which blanks separate as well as colons.
+    pub(super) fn preload(&self) -> impl Iterator<Item = &[u8]> {
+        let names = self.settings.preload.as_deref().unwrap_or_default();
+        names.split(|byte| b" :".contains(byte)).filter(|name| !name.is_empty())
+    }
+
+    /// A path from the working directory.
+    pub(super) fn absolute(&self, path: &[u8]) -> PathBuf {
+        self.settings.working_directory.join(OsStr::from_bytes(path))
+    }
+
+    /// A name with the tokens of the object that asks expanded; `None` where nothing is left of it.
+    pub(super) fn expand(&self, asker: &LoadedObject, main: bool, name: &[u8]) -> Option<Vec<u8>> {
+        if !tokens::has_token(name) {
+            return Some(name.to_vec());
+        }
+        tokens::expand(name, &self.tokens(asker, main)).filter(|name| !name.is_empty())
+    }
+
+    /// Looks for what is not loaded yet. Nobody asks where the program itself is started, or a path
+    /// is opened.
+    pub(super) fn search(
+        &self,
+        files: &Files<'_>,
+        map: &LinkMap<'_>,
+        asker: Option<usize>,
+        name: &[u8],
+    ) -> Search {
+        let mut search = Search::default();
+        if name.contains(&b'/') {
+            search.try_path(self, files, name, Rule::Direct);
+            return search;
+        }
+        let object = asker.and_then(|asker| map.get(asker));
+        let nodeflib = object.is_some_and(|object| object.summary.has_nodeflib());
+
+        if object.is_none_or(|object| object.summary.runpath.is_none()) {
+            for index in map.rpath_chain(asker) {
+                if let Some(list) = self.list_of(files, map, index, Rule::Rpath) {
+                    search.look_into(files, &list, name);
+                }
+            }
+        }
+        if let Some(list) = self.library_path(files, map) {
+            search.look_into(files, &list, name);
+        }
+        if let Some(list) = asker.and_then(|asker| self.list_of(files, map, asker, Rule::Runpath)) {
+            search.look_into(files, &list, name);
+        }
+        if !search.is_over()
+            && let Some(cached) = self.system.cache.lookup(name, &self.settings.hwcaps)
+            && !(nodeflib && self.system.default_dirs.iter().any(|dir| cached.starts_with(dir)))
+        {
+            search.try_path(self, files, cached, Rule::LdSoCache);
+        }
+        if !nodeflib {
+            search.look_into(files, &self.default_dirs(files), name);
+        }
+        search
+    }
+
+    fn surroundings<'a>(&'a self, files: &'a Files<'a>) -> Surroundings<'a> {
+        Surroundings {
+            files,
+            working_directory: &self.settings.working_directory,
+            hwcaps: &self.settings.hwcaps,
+        }
+    }
+
+    fn tokens<'a>(&'a self, object: &'a LoadedObject, main: bool) -> Tokens<'a> {
+        Tokens {
+            origin: Some(object.origin.as_os_str().as_bytes()),
+            lib: Some(&self.system.lib),
+            platform: self.settings.platform.as_deref().map(str::as_bytes),
+            secure: self.settings.secure,
+            trusted: (self.settings.secure && main).then_some(&self.system.default_dirs),
+        }
+    }
+
+    /// The directories of `DT_RPATH` or `DT_RUNPATH` of an object.
+    fn list_of(
+        &self,
+        files: &Files<'_>,
+        map: &LinkMap<'_>,
+        index: usize,
+        rule: Rule,
+    ) -> Option<Arc<SearchList>> {
+        let object = map.get(index)?;
+        let summary = &object.summary;
+        let path = match rule {
+            Rule::Runpath => summary.runpath.as_deref(),
+            // A DT_RUNPATH puts the DT_RPATH beside it out of force, even an empty one.
+            _ => summary.rpath.as_deref().filter(|_| summary.runpath.is_none()),
+        };
+        let path = path.filter(|path| !path.is_empty())?;
+        Some(self.list((object.path.clone(), object.origin.clone(), rule), || {
+            let tokens = self.tokens(object, index == LinkMap::MAIN);
+            let via = Some(object.path.clone());
+            SearchList::of_path(path, b":", &tokens, rule, via, &self.surroundings(files))
+        }))
+    }
+
+    fn library_path(&self, files: &Files<'_>, map: &LinkMap<'_>) -> Option<Arc<SearchList>> {
+        const RULE: Rule = Rule::LdLibraryPath;
+        let path = self.settings.library_path.as_deref().filter(|path| !path.is_empty())?;
+        let main = map.get(LinkMap::MAIN)?;
+        Some(self.list((PathBuf::new(), main.origin.clone(), RULE), || {
+            let tokens = self.tokens(main, true);
+            SearchList::of_path(path, b":;", &tokens, RULE, None, &self.surroundings(files))
+        }))
+    }
+
+    fn default_dirs(&self, files: &Files<'_>) -> Arc<SearchList> {
+        self.list((PathBuf::new(), PathBuf::new(), Rule::DefaultDirs), || {
+            let dirs = self.system.default_dirs.iter().cloned();
+            SearchList::new(dirs, Rule::DefaultDirs, None, &self.surroundings(files))
+        })
+    }
+
+    fn list(&self, key: ListKey, make: impl FnOnce() -> SearchList) -> Arc<SearchList> {
+        let known = self.lists.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        known.unwrap_or_else(|| {
+            let list = Arc::new(make());
+            let mut lists = self.lists.write().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(lists.entry(key).or_insert(list))
+        })
+    }
+}

@@ -1,0 +1,259 @@
+//! `/etc/ld.so.cache`: what `ldconfig` found, by soname (glibc's elf/dl-cache.c,
+//! sysdeps/generic/dl-cache.h).
+
+use super::system::Target;
+use crate::bytes::{Error, Source};
+use crate::elf::{Class, Endian};
+use std::cmp::Ordering;
+
+/// The magic of the format of glibc 2.2 and later.
+const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
+/// The magic of the format before it, behind which the newer one stands in files that serve both.
+const OLD_MAGIC: &[u8] = b"ld.so-1.7.0";
+/// `cache_extension_magic`.
+const EXTENSION_MAGIC: u32 = 0xEAA4_2174;
+/// The section that names the `glibc-hwcaps` subdirectories.
+const TAG_HWCAPS: u32 = 1;
+/// `DL_CACHE_HWCAP_EXTENSION`, in the upper half of `hwcap`: the lower half is an index of a name.
+const HWCAP_EXTENSION: u64 = 1 << 30;
+/// `DL_CACHE_HWCAP_ISA_LEVEL_MASK`: bits beside it, which say again what the name says.
+const ISA_LEVEL_MASK: u64 = (1 << 10) - 1;
+/// Larger caches are not read: half a million libraries.
+const MOST_BYTES: u64 = 64 << 20;
+/// More extension sections than any glibc writes.
+const MOST_SECTIONS: u32 = 64;
+
+/// The entries of the cache that are for one kind of object, in the file's order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LdSoCache {
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Entry {
+    key: Vec<u8>,
+    value: Vec<u8>,
+    /// The `glibc-hwcaps` subdirectory that it lies in.
+    hwcaps: Option<Vec<u8>>,
+}
+
+impl LdSoCache {
+    /// Reads the entries for objects of `target`.
+    ///
+    /// Entries for the old hwcaps (a bit mask, before glibc 2.37) are left out, and so is one whose
+    /// name or path lies outside the file, as the loader does.
+    ///
+    /// # Errors
+    /// Where the file is no cache, is one of the other byte order, or is cut off.
+    pub fn parse(source: &dyn Source, target: Target) -> Result<Self, Error> {
+        const WHAT: &str = "ld.so.cache";
+        if source.len() > MOST_BYTES {
+            return Err(Error::invalid(WHAT, 0, "larger than 64 MiB"));
+        }
+        let bytes = source.read(0, source.len(), WHAT)?;
+        let big = target.endian == Endian::Big;
+        let start = new_format(&bytes, target, big)
+            .ok_or_else(|| Error::invalid(WHAT, 0, "it holds no glibc-ld.so.cache1.1"))?;
+        let file = Reader { bytes: bytes.get(start..).unwrap_or_default(), big };
+        let cut_off = |at: usize| Error::invalid(WHAT, (start + at) as u64, "it is cut off");
+
+        let count = file.u32(20).ok_or_else(|| cut_off(20))?;
+        let order = file.bytes.get(28).copied().unwrap_or(0) & 3;
+        if order != 0 && order != if big { 3 } else { 2 } {
+            return Err(Error::invalid(WHAT, (start + 28) as u64, "of the other byte order"));
+        }
+        let end = 48 + u64::from(count) * 24;
+        if end > file.bytes.len() as u64 {
+            return Err(cut_off(20));
+        }
+        let hwcaps = file.hwcaps_names();
+        let entries = (0..count as usize)
+            .filter_map(|index| file.entry(48 + index * 24, target, &hwcaps))
+            .collect();
+        Ok(Self { entries })
+    }
+
+    /// The number of entries that are for the target.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Is there none?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The path that the cache gives for a name: the one answer that the loader tries. `hwcaps` are
+    /// the subdirectories that the processor can use, the best first.
+    #[must_use]
+    pub fn lookup(&self, name: &[u8], hwcaps: &[String]) -> Option<&[u8]> {
+        // The table is in descending order.
+        let first =
+            self.entries.partition_point(|entry| compare_names(name, &entry.key) == Ordering::Less);
+        let mut best: Option<(usize, &Entry)> = None;
+        for entry in self.entries.get(first..)? {
+            if compare_names(name, &entry.key) != Ordering::Equal {
+                break;
+            }
+            let Some(wanted) = &entry.hwcaps else {
+                // Entries without hwcaps come after all others.
+                return Some(best.map_or(&entry.value, |(_, best)| &best.value));
+            };
+            let rank = hwcaps.iter().position(|level| level.as_bytes() == wanted);
+            if let Some(rank) = rank
+                && best.is_none_or(|(best_rank, _)| rank < best_rank)
+            {
+                best = Some((rank, entry));
+            }
+        }
+        best.map(|(_, entry)| entry.value.as_slice())
+    }
+}
+
+/// The order of the cache's keys, in which runs of digits are compared as numbers: `.so.01` is
+/// `.so.1` (`_dl_cache_libcmp`).
+#[must_use]
+pub fn compare_names(a: &[u8], b: &[u8]) -> Ordering {
+    let (mut a, mut b) = (a.iter().copied().peekable(), b.iter().copied().peekable());
+    loop {
+        match (a.peek().copied(), b.peek().copied()) {
+            (None, None) => return Ordering::Equal,
+            (None, Some(_)) => return Ordering::Less,
+            (Some(byte), other) if byte.is_ascii_digit() => {
+                if !other.is_some_and(|other| other.is_ascii_digit()) {
+                    return Ordering::Greater;
+                }
+                let unequal = number(&mut a).cmp(&number(&mut b));
+                if unequal.is_ne() {
+                    return unequal;
+                }
+            }
+            (Some(_), None) => return Ordering::Greater,
+            (Some(_), Some(other)) if other.is_ascii_digit() => return Ordering::Less,
+            (Some(byte), Some(other)) if byte != other => {
+                // `char` is signed on the machines that matter.
+                return byte.cast_signed().cmp(&other.cast_signed());
+            }
+            (Some(_), Some(_)) => {
+                a.next();
+                b.next();
+            }
+        }
+    }
+}
+
+/// The run of digits that comes next, as the `int` that the loader computes.
+fn number(bytes: &mut std::iter::Peekable<impl Iterator<Item = u8>>) -> i32 {
+    let mut value = 0_i32;
+    while let Some(digit) = bytes.next_if(u8::is_ascii_digit) {
+        value = value.wrapping_mul(10).wrapping_add(i32::from(digit - b'0'));
+    }
+    value
+}
+
+/// Where the new format begins.
+fn new_format(bytes: &[u8], target: Target, big: bool) -> Option<usize> {
+    if bytes.starts_with(MAGIC) {
+        return Some(0);
+    }
+    bytes.starts_with(OLD_MAGIC).then_some(())?;
+    let count = Reader { bytes, big }.u32(12)? as usize;
+    let alignment = match (target.class, target.machine) {
+        (Class::Elf64, _) => 8,
+        // EM_386 and EM_68K align 64-bit integers to less.
+        (Class::Elf32, 3) => 4,
+        (Class::Elf32, 4) => 2,
+        (Class::Elf32, _) => 8,
+    };
+    let start = count.checked_mul(12)?.checked_add(16)?.checked_next_multiple_of(alignment)?;
+    bytes.get(start..)?.starts_with(MAGIC).then_some(start)
+}
+
+/// The cache from its new header on, from which all offsets count.
+struct Reader<'a> {
+    bytes: &'a [u8],
+    big: bool,
+}
+
+impl Reader<'_> {
+    fn u32(&self, at: usize) -> Option<u32> {
+        let field: [u8; 4] = self.bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
+        Some(if self.big { u32::from_be_bytes(field) } else { u32::from_le_bytes(field) })
+    }
+
+    fn u64(&self, at: usize) -> Option<u64> {
+        let field: [u8; 8] = self.bytes.get(at..at.checked_add(8)?)?.try_into().ok()?;
+        Some(if self.big { u64::from_be_bytes(field) } else { u64::from_le_bytes(field) })
+    }
+
+    fn string(&self, at: u32) -> Option<Vec<u8>> {
+        // No path that can be opened is longer; it bounds what overlapping strings can amount to.
+        const PATH_MAX: usize = 4096;
+        let rest = self.bytes.get(at as usize..)?;
+        let len = rest.iter().take(PATH_MAX).position(|&byte| byte == 0)?;
+        rest.get(..len).map(<[u8]>::to_vec)
+    }
+
+    fn entry(&self, at: usize, target: Target, hwcaps: &[Vec<u8>]) -> Option<Entry> {
+        let flags = self.u32(at)?;
+        if !fits(flags, target) {
+            return None;
+        }
+        let hwcap = self.u64(at + 16)?;
+        let hwcaps = match (hwcap >> 32) & !ISA_LEVEL_MASK {
+            HWCAP_EXTENSION => Some(hwcaps.get((hwcap & 0xFFFF_FFFF) as usize)?.clone()),
+            _ if hwcap == 0 => None,
+            _ => return None,
+        };
+        Some(Entry {
+            key: self.string(self.u32(at + 4)?)?,
+            value: self.string(self.u32(at + 8)?)?,
+            hwcaps,
+        })
+    }
+
+    /// The names that entries refer to by index; none where the extension is absent or malformed.
+    fn hwcaps_names(&self) -> Vec<Vec<u8>> {
+        let read = || -> Option<Vec<Vec<u8>>> {
+            let at = self.u32(32).filter(|&at| at != 0)? as usize;
+            if self.u32(at)? != EXTENSION_MAGIC {
+                return None;
+            }
+            let sections = self.u32(at + 4)?.min(MOST_SECTIONS) as usize;
+            let section = (0..sections)
+                .map(|index| at + 8 + index * 16)
+                .find(|&section| self.u32(section) == Some(TAG_HWCAPS))?;
+            let (offset, size) =
+                (self.u32(section + 8)? as usize, self.u32(section + 12)? as usize);
+            let list = self.bytes.get(offset..offset.checked_add(size)?)?;
+            (0..list.len() / 4).map(|index| self.string(self.u32(offset + index * 4)?)).collect()
+        };
+        read().unwrap_or_default()
+    }
+}
+
+/// Are an entry's flags those of the target (`_DL_CACHE_DEFAULT_ID`)?
+fn fits(flags: u32, target: Target) -> bool {
+    /// `FLAG_ELF_LIBC6`.
+    const LIBC6: u32 = 3;
+    let is_64 = target.class == Class::Elf64;
+    let abi = match (target.machine, is_64) {
+        // EM_386.
+        (3, _) => 0,
+        // EM_X86_64, and x32.
+        (62, true) => 0x0300,
+        (62, false) => 0x0800,
+        // EM_AARCH64.
+        (183, true) => 0x0a00,
+        // EM_PPC64.
+        (21, true) => 0x0500,
+        // EM_S390.
+        (22, true) => 0x0400,
+        // The ABI of the others depends on more than the machine; class and machine of the file
+        // itself are still checked when it is opened.
+        _ => return flags & 0xff == LIBC6,
+    };
+    flags == abi | LIBC6
+}

@@ -1,0 +1,185 @@
+//! What the dynamic loader would do: which file it takes for every name, by which rule, and where
+//! it looked before.
+//!
+//! [`Loader`] answers for one system and one environment, and shares what it has read among all
+//! its answers. Nothing is executed, and nothing is read but through the [`Vfs`].
+//!
+//! [`Vfs`]: crate::vfs::Vfs
+
+mod directories;
+mod files;
+mod glibc;
+pub mod ld_so_cache;
+mod resolve;
+mod system;
+pub mod tokens;
+mod trail;
+
+pub use files::Fatal;
+pub use resolve::Loader;
+pub use system::{System, Target};
+pub use trail::Trail;
+
+use crate::elf::Summary;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Device and inode: equal for two names of one file.
+pub type FileId = (u64, u64);
+
+/// The rule by which a library was found, or a place was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rule {
+    /// `DT_RPATH` of the object that asks, of one that loaded it, or of the main program.
+    Rpath,
+    /// `DT_RUNPATH` of the object that asks.
+    Runpath,
+    /// `LD_LIBRARY_PATH`.
+    LdLibraryPath,
+    /// `/etc/ld.so.cache`.
+    LdSoCache,
+    /// The directories that are built into the loader.
+    DefaultDirs,
+    /// It was loaded already.
+    Loaded,
+    /// The name is a path, and is opened as it stands.
+    Direct,
+    /// Nowhere.
+    NotFound,
+}
+
+/// What came of one place that was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepOutcome {
+    /// The library.
+    Found,
+    /// Nothing, or a dangling link.
+    Absent,
+    /// An object of 32 bits where 64 are wanted, or the other way round.
+    WrongClass,
+    /// An object for another processor.
+    WrongMachine,
+    /// Something else than a shared object that the loader takes: text, a truncated file, a
+    /// directory, a program.
+    NotALibrary,
+    /// A file that cannot be opened.
+    Unreadable,
+}
+
+/// One place that the loader looks at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchStep {
+    /// The candidate; absolute, otherwise as the loader puts it together.
+    pub path: PathBuf,
+    /// Why it is looked at.
+    pub rule: Rule,
+    /// The object whose `DT_RPATH` or `DT_RUNPATH` names the directory.
+    pub via: Option<PathBuf>,
+    /// What came of it.
+    pub outcome: StepOutcome,
+}
+
+/// The loader's environment, as data.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// `LD_LIBRARY_PATH`.
+    pub library_path: Option<Vec<u8>>,
+    /// `LD_PRELOAD`.
+    pub preload: Option<Vec<u8>>,
+    /// Does the program run with more rights than its caller (`AT_SECURE`)? Then both variables are
+    /// ignored, as if the loader's few exceptions for set-user-ID libraries did not exist.
+    pub secure: bool,
+    /// The `glibc-hwcaps` subdirectories that the processor can use, the best first: `x86-64-v3`.
+    pub hwcaps: Vec<String>,
+    /// The process's working directory, absolute; what relative entries start from.
+    pub working_directory: PathBuf,
+    /// `AT_PLATFORM` as the loader understands it; what `$PLATFORM` stands for.
+    pub platform: Option<String>,
+}
+
+/// A name that an object asks for, and what the loader makes of it.
+#[derive(Debug, Clone)]
+pub struct Dependency {
+    /// The name as the object has it.
+    pub name: Vec<u8>,
+    /// The object that serves it, by the path under which it was loaded first; absolute.
+    pub found: Option<PathBuf>,
+    /// The rule that found it.
+    pub rule: Rule,
+    /// The object whose `DT_RPATH` or `DT_RUNPATH` led to it.
+    pub via: Option<PathBuf>,
+    /// Every place that was looked at, in order.
+    pub tried: Trail,
+    /// The file that ended the search, although other places were left.
+    pub fatal: Option<Fatal>,
+}
+
+/// A version that an object needs and its library does not define.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VersionProblem {
+    /// The library as the object names it (`vn_file`).
+    pub library: Vec<u8>,
+    /// The library that serves the name, and lacks the version.
+    pub provider: PathBuf,
+    /// The version, such as `GLIBCXX_3.4.30`.
+    pub version: Vec<u8>,
+}
+
+/// An object in a process, and what became of its needs.
+#[derive(Debug, Clone)]
+pub struct LoadedObject {
+    /// The path under which it was found first; absolute, links not resolved.
+    pub path: PathBuf,
+    /// That path with every link resolved.
+    pub real: PathBuf,
+    /// The file's identity.
+    pub id: FileId,
+    /// What it says of itself.
+    pub summary: Arc<Summary>,
+    /// The object that asked for it first, as an index into [`Resolution::objects`]; `None` for what
+    /// was opened itself.
+    pub requested_by: Option<usize>,
+    /// Its `DT_NEEDED`, in order.
+    pub needed: Vec<Dependency>,
+    /// Versions that it needs and that its libraries lack; it does not load because of them.
+    pub version_problems: Vec<VersionProblem>,
+    /// `$ORIGIN`: of a library the directory of its path, of the main program that of its real path.
+    pub origin: PathBuf,
+}
+
+/// What the loader would load for a program, or for one more object that is opened in it.
+#[derive(Debug, Clone)]
+pub struct Resolution {
+    /// What was asked for, and what was found for it.
+    pub root: Dependency,
+    /// The objects that are loaded anew, in the loader's order, the one asked for first.
+    pub objects: Vec<LoadedObject>,
+    /// `LD_PRELOAD`, for a program.
+    pub preload: Vec<Dependency>,
+    /// The names by which loaded objects are known, as indices into [`Self::objects`].
+    names: HashMap<Vec<u8>, usize>,
+}
+
+impl Resolution {
+    /// What is missing: each name with the object that asks for it. The object itself comes with
+    /// its own name, where it could not be opened.
+    pub fn missing(&self) -> impl Iterator<Item = (Option<&LoadedObject>, &Dependency)> {
+        let needs = self.objects.iter().flat_map(|object| {
+            object.needed.iter().map(move |dependency| (Some(object), dependency))
+        });
+        std::iter::once((None, &self.root))
+            .chain(needs)
+            .filter(|(_, dependency)| dependency.found.is_none())
+    }
+
+    /// Would the loader load all of it?
+    #[must_use]
+    pub fn loads(&self) -> bool {
+        self.missing().next().is_none()
+            && self.objects.iter().all(|object| object.version_problems.is_empty())
+    }
+}

@@ -1,0 +1,181 @@
+//! What a system's loader has built in, and the cache beside it: read from files, never by running
+//! anything.
+
+use super::ld_so_cache::LdSoCache;
+use crate::bytes::Source;
+use crate::elf::{Class, Endian, Summary};
+use crate::vfs::Vfs;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+/// Which objects can be loaded into one process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Target {
+    /// 32 or 64 bits.
+    pub class: Class,
+    /// Byte order.
+    pub endian: Endian,
+    /// `e_machine`.
+    pub machine: u16,
+}
+
+impl Target {
+    /// What fits beside an object.
+    #[must_use]
+    pub fn of(summary: &Summary) -> Self {
+        Self { class: summary.class, endian: summary.endian, machine: summary.machine }
+    }
+
+    /// The interpreter and the directories that the ABI documents name, for where no program names
+    /// an interpreter or it cannot be read. `None` for machines without such a document here.
+    fn usual(self) -> Option<(&'static str, &'static str)> {
+        match (self.machine, self.class) {
+            (62, Class::Elf64) => Some(("/lib64/ld-linux-x86-64.so.2", "lib64")),
+            (3, _) => Some(("/lib/ld-linux.so.2", "lib")),
+            (183, Class::Elf64) => Some(("/lib/ld-linux-aarch64.so.1", "lib64")),
+            (21, Class::Elf64) => Some(("/lib64/ld64.so.2", "lib64")),
+            (22, Class::Elf64) => Some(("/lib/ld64.so.1", "lib64")),
+            (243, Class::Elf64) => Some(("/lib/ld-linux-riscv64-lp64d.so.1", "lib64")),
+            _ => None,
+        }
+    }
+}
+
+/// The loader of a system, with what it reads at start.
+#[derive(Debug, Clone)]
+pub struct System {
+    /// What it can load.
+    pub target: Target,
+    /// The loader's own path, as `PT_INTERP` of the program gives it.
+    pub interpreter: Option<PathBuf>,
+    /// Its built-in directories in order, each with a slash at its end.
+    pub default_dirs: Vec<Vec<u8>>,
+    /// What `$LIB` stands for.
+    pub lib: Vec<u8>,
+    /// glibc's version, such as (2, 36); `None` where the loader does not tell.
+    pub version: Option<(u32, u32)>,
+    /// The entries of `/etc/ld.so.cache`.
+    pub cache: LdSoCache,
+    /// What could not be read, and was assumed instead: sentences for the user.
+    pub assumptions: Vec<String>,
+}
+
+/// More than any loader has; bounds what is read of a file that only claims to be one.
+const MOST_BYTES: u64 = 16 << 20;
+
+impl System {
+    /// Reads the loader that a main program asks for, and the cache of the same root.
+    #[must_use]
+    pub fn read(vfs: &dyn Vfs, program: &Summary) -> Self {
+        let target = Target::of(program);
+        let mut assumptions = Vec::new();
+        let interpreter = match &program.interpreter {
+            Some(path) => Some(PathBuf::from(OsStr::from_bytes(path))),
+            None => target.usual().map(|(path, _)| PathBuf::from(path)),
+        };
+        let text = interpreter.as_deref().map(|path| (path, read_whole(vfs, path)));
+        let bytes = match text {
+            Some((_, Ok(bytes))) => bytes,
+            Some((path, Err(error))) => {
+                assumptions.push(format!("the loader {} cannot be read: {error}", path.display()));
+                Vec::new()
+            }
+            None => {
+                assumptions
+                    .push("the program names no loader, and its machine has no usual one".into());
+                Vec::new()
+            }
+        };
+        let built_in = built_in_dirs(&bytes);
+        let default_dirs = built_in.unwrap_or_else(|| {
+            assumptions.push("the loader's default directories are assumed".into());
+            usual_dirs(target)
+        });
+        let lib = built_in_lib(&bytes, &default_dirs);
+        let version = built_in_version(&bytes);
+        let cache = Path::new("/etc/ld.so.cache");
+        let cache = match vfs.open(cache) {
+            Ok(source) => LdSoCache::parse(&source, target).unwrap_or_else(|error| {
+                assumptions.push(format!("/etc/ld.so.cache counts as absent: {error}"));
+                LdSoCache::default()
+            }),
+            // Images without ldconfig have none: that is how the loader sees it too.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => LdSoCache::default(),
+            Err(error) => {
+                assumptions.push(format!("/etc/ld.so.cache counts as absent: {error}"));
+                LdSoCache::default()
+            }
+        };
+        Self { target, interpreter, default_dirs, lib, version, cache, assumptions }
+    }
+
+    /// Does the loader look into `glibc-hwcaps`, as since glibc 2.33?
+    #[must_use]
+    pub fn has_glibc_hwcaps(&self) -> bool {
+        self.version.is_none_or(|version| version >= (2, 33))
+    }
+}
+
+fn read_whole(vfs: &dyn Vfs, path: &Path) -> io::Result<Vec<u8>> {
+    let source = vfs.open(path)?;
+    let len = source.len();
+    match source.get(0..len) {
+        Some(bytes) if len <= MOST_BYTES => Ok(bytes.into_owned()),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "too large for a loader")),
+    }
+}
+
+/// The `system_dirs` array (glibc's trusted-dirs.h): the longest run of strings that are absolute
+/// directories with a slash at their end, one of them for libraries.
+fn built_in_dirs(loader: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let mut best: Vec<&[u8]> = Vec::new();
+    let mut run: Vec<&[u8]> = Vec::new();
+    for text in loader.split(|&byte| byte == 0).chain([&b""[..]]) {
+        let directory = text.len() > 2
+            && text.starts_with(b"/")
+            && text.ends_with(b"/")
+            && text.iter().all(u8::is_ascii_graphic);
+        if directory {
+            run.push(text);
+            continue;
+        }
+        let of_libraries = run.iter().any(|dir| dir.windows(3).any(|part| part == b"lib"));
+        if of_libraries && run.len() > best.len() {
+            best.clone_from(&run);
+        }
+        run.clear();
+    }
+    (!best.is_empty()).then(|| best.into_iter().map(<[u8]>::to_vec).collect())
+}
+
+/// The directories of a glibc that was configured without options.
+fn usual_dirs(target: Target) -> Vec<Vec<u8>> {
+    let lib = target.usual().map_or("lib", |(_, lib)| lib);
+    vec![format!("/{lib}/").into_bytes(), format!("/usr/{lib}/").into_bytes()]
+}
+
+/// `DL_DST_LIB`: the first default directory without its prefix, if the loader holds that very
+/// string (Debian's `lib/x86_64-linux-gnu`), else its last component (`lib64`).
+fn built_in_lib(loader: &[u8], default_dirs: &[Vec<u8>]) -> Vec<u8> {
+    let first = default_dirs.first().map_or(&b"/lib/"[..], Vec::as_slice);
+    let inner = first.strip_suffix(b"/").unwrap_or(first);
+    let relative = inner.strip_prefix(b"/usr/").or_else(|| inner.strip_prefix(b"/"));
+    let relative = relative.unwrap_or(inner);
+    if loader.split(|&byte| byte == 0).any(|text| text == relative) {
+        return relative.to_vec();
+    }
+    inner.rsplit(|&byte| byte == b'/').next().unwrap_or(inner).to_vec()
+}
+
+/// The version in the loader's banner: `ld.so (…) stable release version 2.36.`
+fn built_in_version(loader: &[u8]) -> Option<(u32, u32)> {
+    const BEFORE: &[u8] = b"release version ";
+    let at = loader.windows(BEFORE.len()).position(|part| part == BEFORE)?;
+    let rest = loader.get(at + BEFORE.len()..)?;
+    let mut numbers = rest.split(|byte| !byte.is_ascii_digit()).map(|digits| {
+        std::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u32>().ok())
+    });
+    Some((numbers.next()??, numbers.next()??))
+}

@@ -1,0 +1,104 @@
+//! Dynamic string tokens: `$ORIGIN`, `$LIB`, `$PLATFORM` (glibc's `is_dst` and
+//! `_dl_dst_substitute` in elf/dl-load.c).
+
+/// What the tokens stand for when they are expanded for one object.
+#[derive(Debug, Clone, Copy)]
+pub struct Tokens<'a> {
+    /// `$ORIGIN`: the directory of the object. `None` where it is not known.
+    pub origin: Option<&'a [u8]>,
+    /// `$LIB`, such as `lib64`.
+    pub lib: Option<&'a [u8]>,
+    /// `$PLATFORM`: `AT_PLATFORM`, such as `x86_64`.
+    pub platform: Option<&'a [u8]>,
+    /// Of a set-user-ID program: only an `$ORIGIN` that begins the path is expanded.
+    pub secure: bool,
+    /// Directories that the result must lie in where it came from `$ORIGIN`: those of the loader,
+    /// for the main program of a secure process.
+    pub trusted: Option<&'a [Vec<u8>]>,
+}
+
+/// Is there a token in `input` that the loader knows?
+#[must_use]
+pub fn has_token(input: &[u8]) -> bool {
+    (0..input.len()).any(|at| {
+        input.get(at) == Some(&b'$')
+            && NAMES.iter().any(|name| token(input.get(at + 1..).unwrap_or_default(), name) > 0)
+    })
+}
+
+/// The names, in the order in which the loader compares them.
+const NAMES: [&[u8]; 3] = [b"ORIGIN", b"PLATFORM", b"LIB"];
+
+/// `input` with every known token replaced; an unknown `$FOO` stays as it is. `None` where a known
+/// token has no value, or the result would not be trusted: then the whole path does not count.
+#[must_use]
+pub fn expand(input: &[u8], tokens: &Tokens<'_>) -> Option<Vec<u8>> {
+    let mut expanded = Vec::with_capacity(input.len());
+    let mut at = 0;
+    let mut used_origin = false;
+    while let Some(&byte) = input.get(at) {
+        at += 1;
+        if byte != b'$' {
+            expanded.push(byte);
+            continue;
+        }
+        let rest = input.get(at..).unwrap_or_default();
+        let Some((name, len)) = NAMES.iter().find_map(|&name| match token(rest, name) {
+            0 => None,
+            len => Some((name, len)),
+        }) else {
+            expanded.push(byte);
+            continue;
+        };
+        let value = match name {
+            b"ORIGIN" => {
+                used_origin = true;
+                let leads = at == 1 && matches!(rest.get(len), None | Some(b'/'));
+                tokens.origin.filter(|_| !tokens.secure || leads)
+            }
+            b"PLATFORM" => tokens.platform,
+            _ => tokens.lib,
+        };
+        expanded.extend_from_slice(value?);
+        at += len;
+    }
+    let untrusted = tokens.trusted.is_some_and(|dirs| used_origin && !lies_in(&expanded, dirs));
+    (!untrusted).then_some(expanded)
+}
+
+/// The length of token `name` at the beginning of what follows a `$`, braces included; 0 where
+/// another or no token stands there. A name ends where no letter, digit or `_` follows.
+fn token(rest: &[u8], name: &[u8]) -> usize {
+    let (curly, inner) = match rest.strip_prefix(b"{") {
+        Some(inner) => (true, inner),
+        None => (false, rest),
+    };
+    let Some(after) = inner.strip_prefix(name) else { return 0 };
+    match (curly, after.first()) {
+        (true, Some(b'}')) => name.len() + 2,
+        (true, _) => 0,
+        (false, Some(byte)) if byte.is_ascii_alphanumeric() || *byte == b'_' => 0,
+        (false, _) => name.len(),
+    }
+}
+
+/// Does a path lie in one of `dirs`, once its `.`, `..` and double slashes are taken away without
+/// looking at the disk? (glibc's `is_trusted_path_normalize`.)
+fn lies_in(path: &[u8], dirs: &[Vec<u8>]) -> bool {
+    let mut parts: Vec<&[u8]> = Vec::new();
+    for part in path.split(|&byte| byte == b'/') {
+        match part {
+            b"" | b"." => {}
+            b".." => {
+                parts.pop();
+            }
+            _ => parts.push(part),
+        }
+    }
+    let mut normal = vec![b'/'];
+    for part in parts {
+        normal.extend_from_slice(part);
+        normal.push(b'/');
+    }
+    path.starts_with(b"/") && dirs.iter().any(|dir| normal.starts_with(dir))
+}

@@ -1,0 +1,273 @@
+//! Small ELF files with just the parts that a loader reads, for file systems in memory.
+
+/// What the file is to say.
+#[derive(Clone)]
+pub(crate) struct Elf {
+    /// 64 bits, else 32.
+    pub(crate) is_64: bool,
+    /// Little-endian, else big-endian.
+    pub(crate) little: bool,
+    /// `e_machine`.
+    pub(crate) machine: u16,
+    /// `e_type`.
+    pub(crate) e_type: u16,
+    /// `EI_OSABI`.
+    pub(crate) osabi: u8,
+    /// `PT_INTERP`.
+    pub(crate) interpreter: Option<Vec<u8>>,
+    /// `DT_SONAME`.
+    pub(crate) soname: Option<Vec<u8>>,
+    /// `DT_NEEDED`, in order.
+    pub(crate) needed: Vec<Vec<u8>>,
+    /// `DT_RPATH`, each with a tag of its own.
+    pub(crate) rpath: Vec<Vec<u8>>,
+    /// `DT_RUNPATH`, each with a tag of its own.
+    pub(crate) runpath: Vec<Vec<u8>>,
+    /// `DT_FLAGS_1`; no tag for 0.
+    pub(crate) flags_1: u64,
+    /// `DT_VERNEED`: file, and versions with their `VER_FLG_WEAK`.
+    pub(crate) version_needs: Vec<(Vec<u8>, Vec<(Vec<u8>, bool)>)>,
+    /// `DT_VERDEF`; no tag where there is none.
+    pub(crate) version_definitions: Vec<Vec<u8>>,
+}
+
+impl Default for Elf {
+    fn default() -> Self {
+        Self {
+            is_64: true,
+            little: true,
+            machine: 62,
+            e_type: 3,
+            osabi: 0,
+            interpreter: None,
+            soname: None,
+            needed: Vec::new(),
+            rpath: Vec::new(),
+            runpath: Vec::new(),
+            flags_1: 0,
+            version_needs: Vec::new(),
+            version_definitions: Vec::new(),
+        }
+    }
+}
+
+const PT_LOAD: u64 = 1;
+const PT_DYNAMIC: u64 = 2;
+const PT_INTERP: u64 = 3;
+
+impl Elf {
+    /// A shared object for x86-64 that needs `names`.
+    pub(crate) fn needing(names: &[&str]) -> Self {
+        Self { needed: bytes_of(names), ..Self::default() }
+    }
+
+    /// A program for x86-64 that needs `names`.
+    pub(crate) fn program(names: &[&str]) -> Self {
+        let interpreter = Some(b"/lib64/ld-linux-x86-64.so.2".to_vec());
+        Self { interpreter, flags_1: 0x0800_0000, ..Self::needing(names) }
+    }
+
+    pub(crate) fn soname(mut self, name: &str) -> Self {
+        self.soname = Some(name.into());
+        self
+    }
+
+    pub(crate) fn rpath(mut self, path: &str) -> Self {
+        self.rpath.push(path.into());
+        self
+    }
+
+    pub(crate) fn runpath(mut self, path: &str) -> Self {
+        self.runpath.push(path.into());
+        self
+    }
+
+    /// The file.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let word = if self.is_64 { 8 } else { 4 };
+        let (header_size, segment_size) = if self.is_64 { (64, 56) } else { (52, 32) };
+        let segments = if self.interpreter.is_some() { 3 } else { 2 };
+        let mut strings = Strings(vec![0]);
+        let mut tags: Vec<(u64, u64)> = Vec::new();
+        tags.extend(self.needed.iter().map(|name| (1, strings.add(name))));
+        tags.extend(self.soname.iter().map(|name| (14, strings.add(name))));
+        tags.extend(self.rpath.iter().map(|path| (15, strings.add(path))));
+        tags.extend(self.runpath.iter().map(|path| (29, strings.add(path))));
+        if self.flags_1 != 0 {
+            tags.push((0x6fff_fffb, self.flags_1));
+        }
+        let needs = self.needs(&mut strings);
+        let definitions = self.definitions(&mut strings);
+
+        // Both version tables come before the strings, so that only their sizes place them.
+        let dynamic_at = header_size + segments * segment_size;
+        let more =
+            3 + if needs.is_empty() { 0 } else { 2 } + if definitions.is_empty() { 0 } else { 2 };
+        let dynamic_size = (tags.len() + more) * 2 * word;
+        let needs_at = dynamic_at + dynamic_size;
+        let definitions_at = needs_at + needs.len();
+        let strings_at = definitions_at + definitions.len();
+        tags.push((5, strings_at as u64));
+        tags.push((10, strings.0.len() as u64));
+        if !needs.is_empty() {
+            tags.push((0x6fff_fffe, needs_at as u64));
+            tags.push((0x6fff_ffff, self.version_needs.len() as u64));
+        }
+        if !definitions.is_empty() {
+            tags.push((0x6fff_fffc, definitions_at as u64));
+            tags.push((0x6fff_fffd, self.version_definitions.len() as u64 + 1));
+        }
+        tags.push((0, 0));
+
+        let interpreter = self.interpreter.clone().map(|mut path| {
+            path.push(0);
+            path
+        });
+        let interpreter_at = strings_at + strings.0.len();
+        let end = interpreter_at + interpreter.as_ref().map_or(0, Vec::len);
+
+        let mut file = self.header(header_size, segment_size, segments);
+        self.segment(&mut file, PT_LOAD, 0, end);
+        self.segment(&mut file, PT_DYNAMIC, dynamic_at, dynamic_size);
+        if let Some(path) = &interpreter {
+            self.segment(&mut file, PT_INTERP, interpreter_at, path.len());
+        }
+        for (tag, value) in tags {
+            self.put(&mut file, tag, word);
+            self.put(&mut file, value, word);
+        }
+        file.extend([needs, definitions, strings.0, interpreter.unwrap_or_default()].concat());
+        file
+    }
+
+    fn header(&self, size: usize, segment_size: usize, segments: usize) -> Vec<u8> {
+        let word = if self.is_64 { 8 } else { 4 };
+        let class = if self.is_64 { 2 } else { 1 };
+        let mut file = b"\x7fELF".to_vec();
+        file.extend([class, if self.little { 1 } else { 2 }, 1, self.osabi]);
+        file.extend([0; 8]);
+        self.put(&mut file, self.e_type.into(), 2);
+        self.put(&mut file, self.machine.into(), 2);
+        self.put(&mut file, 1, 4);
+        for value in [0, size as u64, 0] {
+            self.put(&mut file, value, word);
+        }
+        self.put(&mut file, 0, 4);
+        for value in [size, segment_size, segments, 0, 0, 0] {
+            self.put(&mut file, value as u64, 2);
+        }
+        file
+    }
+
+    fn segment(&self, file: &mut Vec<u8>, p_type: u64, at: usize, size: usize) {
+        let (at, size) = (at as u64, size as u64);
+        self.put(file, p_type, 4);
+        if self.is_64 {
+            self.put(file, 4, 4);
+            for value in [at, at, at, size, size, 8] {
+                self.put(file, value, 8);
+            }
+        } else {
+            for value in [at, at, at, size, size, 4, 4] {
+                self.put(file, value, 4);
+            }
+        }
+    }
+
+    fn needs(&self, strings: &mut Strings) -> Vec<u8> {
+        let mut table = Vec::new();
+        for (index, (file, versions)) in self.version_needs.iter().enumerate() {
+            let size = 16 + 16 * versions.len() as u64;
+            let last = index + 1 == self.version_needs.len();
+            self.put(&mut table, 1, 2);
+            self.put(&mut table, versions.len() as u64, 2);
+            self.put(&mut table, strings.add(file), 4);
+            self.put(&mut table, 16, 4);
+            self.put(&mut table, if last { 0 } else { size }, 4);
+            for (at, (name, weak)) in versions.iter().enumerate() {
+                self.put(&mut table, 0, 4);
+                self.put(&mut table, if *weak { 2 } else { 0 }, 2);
+                self.put(&mut table, at as u64 + 2, 2);
+                self.put(&mut table, strings.add(name), 4);
+                self.put(&mut table, if at + 1 == versions.len() { 0 } else { 16 }, 4);
+            }
+        }
+        table
+    }
+
+    fn definitions(&self, strings: &mut Strings) -> Vec<u8> {
+        let mut table = Vec::new();
+        if self.version_definitions.is_empty() {
+            return table;
+        }
+        let base = self.soname.clone().unwrap_or_default();
+        let names: Vec<&Vec<u8>> =
+            std::iter::once(&base).chain(&self.version_definitions).collect();
+        for (index, name) in names.iter().enumerate() {
+            self.put(&mut table, 1, 2);
+            self.put(&mut table, u64::from(index == 0), 2);
+            self.put(&mut table, index as u64 + 1, 2);
+            self.put(&mut table, 1, 2);
+            self.put(&mut table, 0, 4);
+            self.put(&mut table, 20, 4);
+            self.put(&mut table, if index + 1 == names.len() { 0 } else { 28 }, 4);
+            self.put(&mut table, strings.add(name), 4);
+            self.put(&mut table, 0, 4);
+        }
+        table
+    }
+
+    fn put(&self, file: &mut Vec<u8>, value: u64, size: usize) {
+        if self.little {
+            file.extend(&value.to_le_bytes()[..size]);
+        } else {
+            file.extend(&value.to_be_bytes()[8 - size..]);
+        }
+    }
+}
+
+/// A string table in the making.
+struct Strings(Vec<u8>);
+
+impl Strings {
+    fn add(&mut self, text: &[u8]) -> u64 {
+        let at = self.0.len() as u64;
+        self.0.extend(text);
+        self.0.push(0);
+        at
+    }
+}
+
+fn bytes_of(names: &[&str]) -> Vec<Vec<u8>> {
+    names.iter().map(|name| name.as_bytes().to_vec()).collect()
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    for (is_64, little) in [(true, true), (true, false), (false, true), (false, false)] {
+        let elf = Elf {
+            is_64,
+            little,
+            machine: 21,
+            version_needs: vec![
+                (b"libc.so.6".to_vec(), vec![(b"GLIBC_2.2".to_vec(), false)]),
+                (b"libx.so".to_vec(), vec![(b"X_1".to_vec(), true), (b"X_2".to_vec(), false)]),
+            ],
+            version_definitions: bytes_of(&["Y_1", "Y_2"]),
+            ..Elf::program(&["libc.so.6", "libx.so"]).soname("liby.so").rpath("/r").runpath("/u")
+        };
+        let file = elf.bytes();
+        let summary = tfpatch::elf::Image::parse(&file).unwrap().summary().unwrap();
+        assert_eq!(summary.interpreter, elf.interpreter);
+        assert_eq!(summary.soname, elf.soname);
+        assert_eq!(summary.needed, elf.needed);
+        assert_eq!((summary.rpath, summary.runpath), (Some(b"/r".to_vec()), Some(b"/u".to_vec())));
+        assert_eq!(summary.flags_1, elf.flags_1);
+        assert_eq!(summary.version_definitions, Some(elf.version_definitions));
+        let needs = summary.version_needs.into_iter().map(|need| {
+            let versions = need.versions.into_iter().map(|version| (version.name, version.weak));
+            (need.file, versions.collect())
+        });
+        assert_eq!(needs.collect::<Vec<(_, Vec<_>)>>(), elf.version_needs);
+    }
+}
