@@ -113,6 +113,25 @@ pub struct Summary {
 }
 
 impl Summary {
+    /// The machine's name, as `uname -m` has it where it has one.
+    #[must_use]
+    pub fn architecture(&self) -> &'static str {
+        match (self.machine, self.class) {
+            (header::EM_X86_64, Class::Elf64) => "x86_64",
+            (header::EM_X86_64, Class::Elf32) => "x86_64 (x32)",
+            (header::EM_386, _) => "i386",
+            (header::EM_AARCH64, _) => "aarch64",
+            (header::EM_ARM, _) => "arm",
+            (header::EM_PPC64, _) if self.endian == Endian::Little => "ppc64le",
+            (header::EM_PPC64, _) => "ppc64",
+            (header::EM_S390, _) => "s390x",
+            (header::EM_RISCV, _) => "riscv64",
+            (header::EM_MIPS, _) => "mips",
+            (258, _) => "loongarch64",
+            _ => "an unknown machine",
+        }
+    }
+
     /// `DF_1_NODEFLIB`: the default directories are not searched for what this object needs.
     #[must_use]
     pub fn has_nodeflib(&self) -> bool {

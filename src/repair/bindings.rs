@@ -1,6 +1,6 @@
 //! Which name led to which file: what a repair must not change by accident.
 
-use crate::loader::{Dependency, Resolution};
+use crate::loader::Dependency;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -34,14 +34,20 @@ pub struct Moved {
 }
 
 impl Bindings {
-    /// Notes the answer to one question.
-    pub fn add(&mut self, root: &Path, asking: &Path, dependency: &Dependency, found: Option<PathBuf>) {
+    /// Notes the answer to one question: the file, links resolved.
+    pub fn add(
+        &mut self,
+        root: &Path,
+        asking: &Path,
+        dependency: &Dependency,
+        found: Option<&Path>,
+    ) {
         let question = Question {
             root: root.to_owned(),
             asking: asking.to_owned(),
             library: dependency.name.clone(),
         };
-        self.answers.insert(question, found);
+        self.answers.insert(question, found.map(Path::to_owned));
     }
 
     /// What led somewhere and now leads elsewhere. A question that is not asked any more, because

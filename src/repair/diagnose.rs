@@ -6,10 +6,10 @@ use super::inventory::{Inventory, Object, Role};
 use super::provider::{self, Choice};
 use super::target::{Program, World};
 use crate::elf::Kind;
-use crate::loader::{Dependency, LoadedObject, Resolution, Rule, StepOutcome};
+use crate::loader::{Dependency, LoadedObject, Resolution};
 use crate::vfs::Vfs;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 
 /// What a diagnosis says.
@@ -37,20 +37,26 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
     let inventory = &world.inventory;
     let programs = Program::all(vfs, world);
     let roots = roots(inventory, &programs);
-    let resolved: Vec<(&Object, Resolution)> = roots
+    let resolved: Vec<(&Object, &Program<'_>, Resolution)> = roots
         .into_par_iter()
-        .filter_map(|root| Some((root, resolve(&programs, root)?)))
+        .filter_map(|root| {
+            let program = programs.iter().find(|program| program.runs(root))?;
+            Some((root, program, program.load(root)))
+        })
         .collect();
 
     let mut diagnosis = Diagnosis::default();
     let mut missing: BTreeMap<(PathBuf, Vec<u8>), Missing> = BTreeMap::new();
     let mut reached: HashSet<(u64, u64)> = HashSet::new();
     let mut versions: BTreeMap<(PathBuf, Vec<u8>), Finding> = BTreeMap::new();
-    for (root, resolution) in &resolved {
+    for (root, program, resolution) in &resolved {
+        let files = program.files(resolution);
         for loaded in &resolution.objects {
             reached.insert(loaded.id);
             for dependency in &loaded.needed {
-                diagnosis.bindings.add(&root.path, &loaded.path, dependency, resolution);
+                let found = dependency.found.as_deref();
+                let file = found.map(|path| files.get(path).copied().unwrap_or(path));
+                diagnosis.bindings.add(&root.path, &loaded.path, dependency, file);
                 if dependency.found.is_none() {
                     let entry = missing.entry((loaded.path.clone(), dependency.name.clone()));
                     let found = entry.or_insert_with(|| Missing {
@@ -61,7 +67,7 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
                     found.root_role = found.root_role.min(root.role);
                 }
             }
-            add_version_problems(loaded, &mut versions);
+            add_version_problems(world, loaded, &mut versions);
         }
     }
     diagnosis.unresolved = missing.len();
@@ -69,7 +75,7 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
     diagnosis.findings.extend(missing.values().filter_map(|missing| judge.missing(missing)));
     diagnosis.findings.extend(versions.into_values());
     diagnosis.findings.extend(unreadable(world));
-    diagnosis.findings.extend(wrong_arch(inventory, &programs));
+    diagnosis.findings.extend(wrong_arch(world, &programs));
     diagnosis.findings.extend(world.interpreter_findings());
     sort(&mut diagnosis.findings);
     diagnosis
@@ -108,15 +114,6 @@ fn roots<'a>(inventory: &'a Inventory, programs: &[Program<'_>]) -> Vec<&'a Obje
         .collect()
 }
 
-/// Resolves an object as the program would that loads it.
-fn resolve(programs: &[Program<'_>], root: &Object) -> Option<Resolution> {
-    let program = programs.iter().find(|program| program.runs(root))?;
-    Some(match (root.role, &program.main) {
-        (Role::Executable, _) | (_, None) => program.loader.program(&root.path),
-        (_, Some(main)) => program.loader.dlopen(main, &root.path),
-    })
-}
-
 /// Says what is the case where the loader finds nothing.
 struct Judge<'a> {
     vfs: &'a dyn Vfs,
@@ -139,7 +136,7 @@ impl Judge<'_> {
             message,
             cure,
             lies_in,
-            tried: missing.dependency.tried.clone(),
+            tried: missing.dependency.tried.steps().collect(),
         };
         let object = self.world.shown(&missing.object);
         Some(match provider::choose(self.vfs, self.world, asking, name) {
@@ -232,20 +229,20 @@ impl Judge<'_> {
 }
 
 fn add_version_problems(
+    world: &World,
     loaded: &LoadedObject,
     findings: &mut BTreeMap<(PathBuf, Vec<u8>), Finding>,
 ) {
     for problem in &loaded.version_problems {
+        let object = world.shown(&loaded.path);
         let version = String::from_utf8_lossy(&problem.version).into_owned();
-        let library = problem.library.display();
+        let provider = world.shown(&problem.provider);
         findings.entry((loaded.path.clone(), problem.version.clone())).or_insert_with(|| Finding {
             cause: Cause::SymbolVersion,
             object: loaded.path.clone(),
-            library: problem.library.file_name().map(|name| {
-                std::os::unix::ffi::OsStrExt::as_bytes(name).to_vec()
-            }),
+            library: Some(problem.library.clone()),
             fixable: false,
-            message: format!("{} needs version {version}, which {library} lacks", loaded.path.display()),
+            message: format!("{object} needs {version}, which {provider} lacks"),
             cure: "take an older copy out of the way, or install a newer library".to_owned(),
             lies_in: Vec::new(),
             tried: Vec::new(),
@@ -269,10 +266,11 @@ fn unreadable(world: &World) -> impl Iterator<Item = Finding> {
 /// Extension modules that no interpreter of the target can load. Libraries and programs of other
 /// processors lie in many wheels as data, and nobody loads them.
 fn wrong_arch<'a>(
-    inventory: &'a Inventory,
+    world: &'a World,
     programs: &'a [Program<'_>],
 ) -> impl Iterator<Item = Finding> + 'a {
-    let modules = inventory.objects.iter().filter(|object| object.role == Role::ExtensionModule);
+    let modules =
+        world.inventory.objects.iter().filter(|object| object.role == Role::ExtensionModule);
     modules.filter(|module| !programs.iter().any(|program| program.fits(module))).map(|module| {
         Finding {
             cause: Cause::WrongArch,
@@ -280,9 +278,9 @@ fn wrong_arch<'a>(
             library: None,
             fixable: false,
             message: format!(
-                "{} is for {}, the interpreter for another",
-                module.path.display(),
-                machine(module)
+                "{} is for {}, and no interpreter here is",
+                world.shown(&module.path),
+                module.summary.architecture()
             ),
             cure: "install the wheel for this machine".to_owned(),
             lies_in: Vec::new(),

@@ -1,13 +1,14 @@
 //! What is diagnosed: the tree, its inventory, and the programs that load its objects.
 
 use super::finding::{Cause, Finding};
-use super::inventory::{self, Inventory, Object};
+use super::inventory::{self, Inventory, Object, Role};
 use super::tensorflow;
 use crate::loader::{Loader, Resolution, Settings, System, Target as Machine};
 use crate::python::distribution;
 use crate::python::environment::Environment;
 use crate::python::record::Owners;
 use crate::vfs::Vfs;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 /// A target with all that was read of it.
@@ -170,6 +171,24 @@ impl<'a> Program<'a> {
             }
         }
         programs
+    }
+
+    /// What the loader does when the program loads an object of the target: a program is started,
+    /// everything else is opened by its path, as an import does.
+    #[must_use]
+    pub fn load(&self, object: &Object) -> Resolution {
+        match (object.role, &self.main) {
+            (Role::Executable, _) | (_, None) => self.loader.program(&object.path),
+            (_, Some(main)) => self.loader.dlopen(&[main], &object.path),
+        }
+    }
+
+    /// The files behind the paths by which objects were found.
+    #[must_use]
+    pub fn files<'b>(&'b self, resolution: &'b Resolution) -> HashMap<&'b Path, &'b Path> {
+        let main = self.main.iter().flat_map(|main| &main.objects);
+        let objects = main.chain(&resolution.objects);
+        objects.map(|object| (object.path.as_path(), object.real.as_path())).collect()
     }
 
     /// Can the program load an object at all: is it for its machine?

@@ -12,10 +12,13 @@ const DISTRIBUTIONS: &[&str] = &[
     "tf-nightly-cpu",
 ];
 
+/// The library by which a program reaches NVIDIA's driver.
+pub const DRIVER: &str = "libcuda.so.1";
+
 /// Libraries that NVIDIA's driver brings (the file list of its Linux installer, and of Debian's
 /// packages nvidia-driver-libs and libcuda1).
 const DRIVER_LIBRARIES: &[&str] = &[
-    "libcuda.so.1",
+    DRIVER,
     "libcudadebugger.so.1",
     "libnvcuvid.so.1",
     "libnvoptix.so.1",

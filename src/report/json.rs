@@ -3,12 +3,36 @@
 use crate::elf::rpath::RpathKind;
 use crate::loader::{Dependency, LoadedObject, Resolution, Rule, SearchStep, StepOutcome};
 use crate::object::Format;
-use crate::plan::PathText;
 use crate::repair::finding::{Cause, Finding, Severity};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+
+/// A path of any bytes: a string, with `path_bytes` (base64) where it is not UTF-8.
+#[derive(Debug, Clone, Serialize)]
+pub struct PathText {
+    /// The path; what is not UTF-8 is replaced.
+    pub path: String,
+    /// Its bytes, where they are not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_bytes: Option<String>,
+}
+
+impl PathText {
+    /// A path as text.
+    #[must_use]
+    pub fn of(path: &Path) -> Self {
+        let bytes = path.as_os_str().as_bytes();
+        Self {
+            path: path.to_string_lossy().into_owned(),
+            path_bytes: path.to_str().is_none().then(|| STANDARD.encode(bytes)),
+        }
+    }
+}
 
 /// Writes a report as one JSON document.
 ///
@@ -62,6 +86,14 @@ pub struct StepReport {
     path: PathText,
     rule: Rule,
     outcome: StepOutcome,
+}
+
+impl TargetReport {
+    /// A target, and why it was chosen.
+    #[must_use]
+    pub fn of(path: &Path, reason: &str) -> Self {
+        Self { path: PathText::of(path), reason: reason.to_owned() }
+    }
 }
 
 impl DoctorReport {

@@ -1,0 +1,60 @@
+//! `tfpatch doctor`: what would not load, and why.
+
+use crate::cli::args::{Doctor, Format};
+use crate::cli::error::CommandError;
+use crate::cli::session::{Session, status_of};
+use crate::cli::settings;
+use crate::repair::diagnose::diagnose;
+use crate::repair::finding::{Finding, Severity};
+use crate::report::findings;
+use crate::report::json::{self, DoctorReport, TargetReport};
+use crate::report::style::{COMMAND, GOOD, paint};
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+
+/// Diagnoses each target.
+///
+/// # Errors
+/// Where a target cannot be read, or the output cannot be written.
+pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, CommandError> {
+    let settings = settings::loader_settings(&options.simulation)?;
+    let mut report = DoctorReport::new();
+    let mut status = 0;
+    for chosen in session.targets(&options.targets.targets)? {
+        let mut world = session.world(&chosen, settings.clone());
+        world.search.clone_from(&options.search);
+        let diagnosis = diagnose(&session.vfs, &world);
+        let objects = world.inventory.objects.len();
+        status = status
+            .max(status_of(diagnosis.findings.iter().map(Finding::severity), options.strict));
+        if session.format == Format::Json {
+            let target = TargetReport::of(&world.root, &chosen.reason);
+            report.add(target, &diagnosis.findings, objects, diagnosis.unresolved);
+            continue;
+        }
+        session.write_heading(&chosen, &world)?;
+        findings::write(&mut *session.out, &world, &diagnosis.findings, session.detail)?;
+        write_conclusion(&mut *session.out, &diagnosis.findings, objects)?;
+    }
+    if session.format == Format::Json {
+        json::write(&mut *session.out, &report)?;
+    }
+    Ok(status)
+}
+
+fn write_conclusion(out: &mut dyn Write, findings: &[Finding], objects: usize) -> io::Result<()> {
+    let fixable: BTreeSet<_> = findings
+        .iter()
+        .filter(|finding| finding.fixable && finding.severity() != Severity::Info)
+        .map(|finding| &finding.object)
+        .collect();
+    if !fixable.is_empty() {
+        let files = if fixable.len() == 1 { "file" } else { "files" };
+        let command = paint(COMMAND, "→ tfpatch fix");
+        return writeln!(out, "{command}      ({} {files}, undo: tfpatch revert)", fixable.len());
+    }
+    if findings.iter().all(|finding| finding.severity() == Severity::Info) {
+        return writeln!(out, "{}  {objects} objects, everything resolves", paint(GOOD, "ok"));
+    }
+    Ok(())
+}

@@ -1,0 +1,45 @@
+//! The command line: parse, read the world, run, report.
+
+pub mod args;
+pub mod commands;
+pub mod error;
+pub mod session;
+pub mod settings;
+
+use self::args::{Arguments, Command};
+use self::error::CommandError;
+use self::session::Session;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+/// Runs a command and says what came of it.
+#[must_use]
+pub fn main(arguments: Arguments) -> ExitCode {
+    match run(arguments) {
+        Ok(status) => ExitCode::from(status),
+        // Whoever read our output has read enough.
+        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where even this cannot be written, the exit status has to do.
+            let _ = writeln!(anstream::stderr(), "tfpatch: error: {error}");
+            error.exit_code()
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<u8, CommandError> {
+    let mut session = Session::new(&arguments.common)?;
+    let status = match arguments.command {
+        Command::Doctor(options) => commands::doctor::run(&mut session, &options),
+        Command::Fix(options) => commands::fix::run(&mut session, &options),
+        Command::Revert(options) => commands::revert::run(&mut session, &options),
+        Command::Log(options) => commands::log::run(&mut session, &options),
+        Command::Diff(options) => commands::diff::run(&mut session, &options),
+        Command::Verify(options) => commands::verify::run(&mut session, &options),
+        Command::Show(options) => commands::show::run(&mut session, &options),
+        Command::Tree(options) => commands::tree::run(&mut session, &options),
+        Command::Rpath(options) => commands::rpath::run(&mut session, &options),
+    }?;
+    session.out.flush()?;
+    Ok(status)
+}

@@ -1,0 +1,245 @@
+//! Libraries that no `DT_NEEDED` names, because a program opens them at run time with `dlopen`.
+//!
+//! glibc looks for such a library along the search path of the object that contains the call, and of
+//! no other (`_dl_map_object` in `elf/dl-load.c`). Which object that is, and what
+//! it opens, stands in no header. What does stand there: a distribution's objects name directories
+//! of the distributions that it requires, and a linker or a build system has written the same
+//! directories into several of them. The one that opens libraries for the others imports `dlopen`
+//! and is needed by them; where it lacks a directory that another of them names for no dependency of
+//! its own, that directory was meant for it.
+
+use super::finding::{Cause, Finding};
+use super::inventory::{Inventory, Object, Role};
+use super::spelling::directory_of;
+use super::target::{Program, World};
+use super::tensorflow::DRIVER;
+use crate::elf::{Image, hash};
+use crate::loader::Resolution;
+use crate::vfs::Vfs;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+/// The findings about libraries that are only `dlopen`ed.
+#[must_use]
+pub fn findings(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Vec<Finding> {
+    let inventory = &world.inventory;
+    let mut found = Vec::new();
+    for index in 0..inventory.distributions.len() {
+        let providers = provider_directories(inventory, index);
+        if providers.is_empty() {
+            continue;
+        }
+        let Some(opener) = Opener::of(vfs, inventory, index, &providers) else { continue };
+        for (directory, library) in opener.lacks(vfs, inventory, index, &providers) {
+            found.push(path_missing(world, &opener, &directory, library));
+        }
+        found.extend(driver_missing(world, programs, &opener));
+    }
+    found
+}
+
+/// The object of a distribution that opens libraries of other distributions for it.
+struct Opener<'a> {
+    object: &'a Object,
+    /// The directories of providers that its search path names.
+    names: BTreeSet<PathBuf>,
+    /// How many different entries its search path has.
+    entries: usize,
+}
+
+impl<'a> Opener<'a> {
+    /// The opener of a distribution: among its objects that import `dlopen`, are needed by others of
+    /// it, and name a provider's directory, the one that all others lead down to.
+    fn of(
+        vfs: &dyn Vfs,
+        inventory: &'a Inventory,
+        distribution: usize,
+        providers: &BTreeSet<PathBuf>,
+    ) -> Option<Self> {
+        let needed: HashSet<&[u8]> = objects(inventory, distribution)
+            .flat_map(|object| object.summary.needed.iter().map(Vec::as_slice))
+            .collect();
+        let candidates: Vec<Self> = objects(inventory, distribution)
+            .filter(|object| needed.contains(name_of(object)))
+            .map(|object| Self {
+                object,
+                names: named(vfs, object, providers),
+                entries: entries(object).collect::<HashSet<_>>().len(),
+            })
+            .filter(|candidate| !candidate.names.is_empty())
+            .filter(|candidate| imports_dlopen(vfs, candidate.object))
+            .collect();
+        let mut deepest = candidates.into_iter();
+        let mut opener = deepest.next()?;
+        for other in deepest {
+            if closure(inventory, distribution, opener.object).contains(name_of(other.object)) {
+                opener = other;
+            } else if !closure(inventory, distribution, other.object)
+                .contains(name_of(opener.object))
+            {
+                // Two that do not lead to each other: nothing says which of them opens what.
+                return None;
+            }
+        }
+        Some(opener)
+    }
+
+    /// The directories of providers that other objects of the distribution name although they need
+    /// nothing from there, and that this one does not name; with a library of each.
+    fn lacks(
+        &self,
+        vfs: &dyn Vfs,
+        inventory: &'a Inventory,
+        distribution: usize,
+        providers: &BTreeSet<PathBuf>,
+    ) -> Vec<(PathBuf, &'a Object)> {
+        let mut others: BTreeSet<PathBuf> = BTreeSet::new();
+        let mut needed: HashSet<&[u8]> = HashSet::new();
+        for object in objects(inventory, distribution) {
+            others.extend(named(vfs, object, providers));
+            needed.extend(object.summary.needed.iter().map(Vec::as_slice));
+        }
+        others
+            .difference(&self.names)
+            .filter_map(|directory| {
+                let libraries: Vec<&Object> = inventory
+                    .objects
+                    .iter()
+                    .filter(|object| object.directory() == directory)
+                    .collect();
+                let explained =
+                    libraries.iter().any(|library| needed.contains(name_of(library)));
+                // Of several the one with the shortest name stands for the directory: variants
+                // have longer ones.
+                let library = libraries.into_iter().min_by_key(|library| library.name().len())?;
+                (!explained).then(|| (directory.clone(), library))
+            })
+            .collect()
+    }
+}
+
+fn path_missing(
+    world: &World,
+    opener: &Opener<'_>,
+    directory: &Path,
+    library: &Object,
+) -> Finding {
+    let object = world.shown(&opener.object.path);
+    let lies = world.shown(directory);
+    let name = String::from_utf8_lossy(library.name()).into_owned();
+    Finding {
+        cause: Cause::DlopenPathMissing,
+        object: opener.object.path.clone(),
+        library: Some(library.name().to_vec()),
+        fixable: true,
+        message: format!(
+            "{object} opens {name}; it lies in {lies}, none of {} search paths leads there",
+            opener.entries
+        ),
+        cure: "tfpatch fix".to_owned(),
+        lies_in: vec![directory.to_owned()],
+        tried: Vec::new(),
+    }
+}
+
+/// The driver's library, where the loader does not find it on behalf of the opener. In an image that
+/// is being built, or on a machine without a GPU, that is as it should be.
+fn driver_missing(
+    world: &World,
+    programs: &[Program<'_>],
+    opener: &Opener<'_>,
+) -> Option<Finding> {
+    let program = programs.iter().find(|program| program.runs(opener.object))?;
+    let opened = program.load(opener.object);
+    let loaded: Vec<&Resolution> = program.main.iter().chain(std::iter::once(&opened)).collect();
+    let answer = program.loader.find(&loaded, &opener.object.path, DRIVER.as_bytes())?;
+    answer.root.found.is_none().then(|| Finding {
+        cause: Cause::DriverMissing,
+        object: opener.object.path.clone(),
+        library: Some(DRIVER.as_bytes().to_vec()),
+        fixable: false,
+        message: format!(
+            "the GPU stays hidden until a driver is there: {} opens {DRIVER}",
+            world.shown(&opener.object.path)
+        ),
+        cure: "install NVIDIA's driver, or start the container with --gpus all".to_owned(),
+        lies_in: Vec::new(),
+        tried: answer.root.tried.steps().collect(),
+    })
+}
+
+/// The directories that hold libraries of distributions that one requires, extras included.
+fn provider_directories(inventory: &Inventory, distribution: usize) -> BTreeSet<PathBuf> {
+    let Some(own) = inventory.distributions.get(distribution) else { return BTreeSet::new() };
+    inventory
+        .objects
+        .iter()
+        .filter(|object| object.role == Role::Library)
+        .filter(|object| {
+            inventory.distribution_of(object).is_some_and(|other| {
+                own.requires.iter().any(|required| required.name == other.normalized)
+            })
+        })
+        .map(|object| object.directory().to_owned())
+        .collect()
+}
+
+fn objects(inventory: &Inventory, distribution: usize) -> impl Iterator<Item = &Object> {
+    inventory.objects.iter().filter(move |object| object.distribution == Some(distribution))
+}
+
+/// The name by which others need an object.
+fn name_of(object: &Object) -> &[u8] {
+    object.summary.soname.as_deref().unwrap_or(object.name())
+}
+
+/// The entries of an object's search path.
+fn entries(object: &Object) -> impl Iterator<Item = &[u8]> {
+    let summary = &object.summary;
+    let path = summary.runpath.as_ref().or(summary.rpath.as_ref());
+    path.into_iter().flat_map(|path| path.split(|&byte| byte == b':'))
+}
+
+/// Those of `directories` that an object's search path names.
+fn named(vfs: &dyn Vfs, object: &Object, directories: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+    // Hundreds of entries are often the same few.
+    let unique: BTreeSet<&[u8]> = entries(object).collect();
+    unique
+        .into_iter()
+        .filter_map(|entry| directory_of(entry, object.directory()))
+        .filter_map(|directory| vfs.canonicalize(&directory).ok())
+        .filter_map(|real| directories.iter().find(|known| is_same(vfs, known, &real)))
+        .cloned()
+        .collect()
+}
+
+fn is_same(vfs: &dyn Vfs, directory: &Path, real: &Path) -> bool {
+    directory == real || vfs.canonicalize(directory).is_ok_and(|directory| directory == real)
+}
+
+/// The names that an object leads to along `DT_NEEDED`, inside its distribution.
+fn closure<'a>(
+    inventory: &'a Inventory,
+    distribution: usize,
+    object: &'a Object,
+) -> HashSet<&'a [u8]> {
+    let by_name: HashMap<&[u8], &Object> =
+        objects(inventory, distribution).map(|object| (name_of(object), object)).collect();
+    let mut reached: HashSet<&[u8]> = HashSet::new();
+    let mut next = vec![object];
+    while let Some(object) = next.pop() {
+        for name in &object.summary.needed {
+            if reached.insert(name) {
+                next.extend(by_name.get(name.as_slice()));
+            }
+        }
+    }
+    reached
+}
+
+fn imports_dlopen(vfs: &dyn Vfs, object: &Object) -> bool {
+    let Ok(source) = vfs.open(&object.path) else { return false };
+    Image::parse(source.as_ref())
+        .and_then(|image| hash::imports(&image, b"dlopen"))
+        .unwrap_or(false)
+}

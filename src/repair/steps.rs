@@ -1,0 +1,243 @@
+//! From rewritten search paths to a plan: the files that are written, with all their names, and the
+//! RECORD rows that have to follow.
+
+use super::planner::Proposal;
+use super::rewrite::Rewrite;
+use super::target::World;
+use crate::bytes::{self, Source};
+use crate::edit::Patched;
+use crate::elf::rpath::Method;
+use crate::plan::{Kind, Lock, NotRelative, Plan, RelativePath, Step};
+use crate::python::record::{Change as RowChange, Owner, Record};
+use crate::vfs::{FileKind, Vfs};
+use rayon::prelude::*;
+use sha2::{Digest as _, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a proposal does not become a plan.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file cannot be read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A file is shorter than it was a moment ago.
+    #[error("{}: {source}", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        source: bytes::Error,
+    },
+    /// A file lies outside the root.
+    #[error(transparent)]
+    Outside(#[from] NotRelative),
+    /// A RECORD cannot be brought up to date.
+    #[error("{}: {why}; --record keep leaves it as it is", path.display())]
+    Record {
+        /// The RECORD.
+        path: PathBuf,
+        /// Why not.
+        why: String,
+    },
+}
+
+/// The plan that carries a proposal out. With `update_records` the hashes and sizes in RECORD follow,
+/// for which the edited files are read in full: the only time that tfpatch does so.
+///
+/// # Errors
+/// Where a file cannot be read, or lies outside the root.
+pub fn plan(
+    vfs: &dyn Vfs,
+    world: &World,
+    proposal: &Proposal,
+    update_records: bool,
+) -> Result<Plan, Error> {
+    let mut steps = Vec::new();
+    let mut written: BTreeSet<(u64, u64)> = BTreeSet::new();
+    for rewrite in proposal.rewrites.values() {
+        let metadata =
+            vfs.metadata(&rewrite.object).map_err(|source| io_error(&rewrite.object, source))?;
+        // Names of one file ask for one and the same edit.
+        if rewrite.patch.method != Method::Unchanged && written.insert(metadata.id) {
+            let reason = reason(world, proposal, rewrite);
+            steps.extend(object_steps(vfs, world, rewrite, &reason)?);
+        }
+    }
+    if update_records {
+        let records = record_steps(vfs, world, &steps)?;
+        steps.extend(records);
+    }
+    Ok(Plan::new(steps))
+}
+
+/// The steps that edit one object: one for the file inside the target with all its names, and one
+/// for each link that leaves the target, which becomes a copy of its own.
+fn object_steps(
+    vfs: &dyn Vfs,
+    world: &World,
+    rewrite: &Rewrite,
+    reason: &str,
+) -> Result<Vec<Step>, Error> {
+    let mut inside: BTreeSet<PathBuf> = BTreeSet::new();
+    let mut leaving: BTreeSet<PathBuf> = BTreeSet::new();
+    for name in world.names_of(&rewrite.object) {
+        let entry = vfs.symlink_metadata(&name).map_err(|source| io_error(&name, source))?;
+        if entry.kind != FileKind::Symlink {
+            inside.insert(name);
+        } else if !world.contains(vfs, &name) {
+            leaving.insert(name);
+        } else if let Ok(real) = vfs.canonicalize(&name) {
+            inside.insert(world.below_root(vfs, &real));
+        }
+    }
+    let source =
+        vfs.open(&rewrite.object).map_err(|source| io_error(&rewrite.object, source))?;
+    let (mut lock, mut left) =
+        Lock::of_step(source.as_ref(), &rewrite.patch.edits, &rewrite.patch.relies_on)
+            .map_err(|source| Error::Changed { path: rewrite.object.clone(), source })?;
+    let build_id: Option<String> = rewrite
+        .build_id
+        .as_ref()
+        .map(|id| id.iter().map(|byte| format!("{byte:02x}")).collect());
+    lock.build_id.clone_from(&build_id);
+    left.build_id = build_id;
+    let relative = |path: &PathBuf| world.relative(path);
+    let step = |path: RelativePath, aliases: Vec<RelativePath>| Step {
+        path,
+        aliases,
+        kind: Kind::Elf,
+        before: rewrite.before.as_ref().map_or_else(Vec::new, |path| text(&path.entries)),
+        after: text(&rewrite.after),
+        method: method(rewrite.patch.method).to_owned(),
+        reason: reason.to_owned(),
+        edits: rewrite.patch.edits.clone(),
+        lock: lock.clone(),
+        left: left.clone(),
+        replace: !rewrite.patch.in_place,
+    };
+    let mut steps = Vec::new();
+    let mut names = inside.iter().map(relative);
+    if let Some(first) = names.next() {
+        steps.push(step(first?, names.collect::<Result<_, _>>()?));
+    }
+    for name in &leaving {
+        steps.push(step(relative(name)?, Vec::new()));
+    }
+    Ok(steps)
+}
+
+/// The steps that bring RECORD files up to date with the steps on objects.
+fn record_steps(vfs: &dyn Vfs, world: &World, steps: &[Step]) -> Result<Vec<Step>, Error> {
+    let mut rows: Vec<(PathBuf, Owner, &Step)> = Vec::new();
+    for step in steps {
+        for name in std::iter::once(&step.path).chain(&step.aliases) {
+            let path = world.root.join(name);
+            rows.extend(world.owners.rows_of(&path).map(|owner| (path.clone(), owner, step)));
+        }
+    }
+    let hashed: Vec<(Owner, [u8; 32], u64)> = rows
+        .into_par_iter()
+        .map(|(path, owner, step)| {
+            let source = vfs.open(&path).map_err(|source| io_error(&path, source))?;
+            let patched = Patched::new(source.as_ref(), &step.edits);
+            let digest = sha256(&patched).map_err(|source| Error::Changed { path, source })?;
+            Ok((owner, digest, patched.len()))
+        })
+        .collect::<Result<_, Error>>()?;
+    let mut by_record: BTreeMap<PathBuf, Vec<RowChange>> = BTreeMap::new();
+    for (owner, sha256, size) in hashed {
+        let changes = by_record.entry(owner.record).or_default();
+        changes.push(RowChange { row: owner.row, sha256, size });
+    }
+    by_record.into_iter().map(|(path, changes)| record_step(vfs, world, &path, &changes)).collect()
+}
+
+fn record_step(
+    vfs: &dyn Vfs,
+    world: &World,
+    path: &Path,
+    changes: &[RowChange],
+) -> Result<Step, Error> {
+    let unfit = |why: String| Error::Record { path: path.to_owned(), why };
+    let source = vfs.open(path).map_err(|source| io_error(path, source))?;
+    let old = source
+        .read(0, source.len(), "RECORD")
+        .map_err(|source| Error::Changed { path: path.to_owned(), source })?;
+    let record = Record::parse(&old).map_err(|error| unfit(error.to_string()))?;
+    let edits = record.edits(changes).map_err(|error| unfit(error.to_string()))?;
+    let whole = std::iter::once(0..source.len()).collect::<Vec<_>>();
+    let (lock, left) = Lock::of_step(source.as_ref(), &edits, &whole)
+        .map_err(|source| Error::Changed { path: path.to_owned(), source })?;
+    let patched = Patched::new(source.as_ref(), &edits);
+    let lines = |source: &dyn Source, ranges: Vec<std::ops::Range<u64>>| -> Vec<String> {
+        let rows = ranges.into_iter().filter_map(|range| {
+            Some(String::from_utf8_lossy(source.get(range)?.trim_ascii_end()).into_owned())
+        });
+        rows.collect()
+    };
+    let old_ranges = edits.in_write_order().iter().map(|edit| edit.range.clone()).collect();
+    Ok(Step {
+        path: world.relative(path)?,
+        aliases: Vec::new(),
+        kind: Kind::Record,
+        before: lines(source.as_ref(), old_ranges),
+        after: lines(&patched, edits.new_ranges()),
+        method: "rows".to_owned(),
+        reason: "hashes and sizes of the edited files".to_owned(),
+        edits,
+        lock,
+        left,
+        replace: true,
+    })
+}
+
+/// The SHA-256 digest of a file as it would be.
+fn sha256(source: &dyn Source) -> Result<[u8; 32], bytes::Error> {
+    const PIECE: u64 = 1 << 20;
+    let mut hasher = Sha256::new();
+    let mut at = 0;
+    while at < source.len() {
+        let piece = source.read(at, PIECE.min(source.len() - at), "file")?;
+        hasher.update(&piece);
+        at += piece.len() as u64;
+    }
+    Ok(hasher.finalize().into())
+}
+
+fn reason(world: &World, proposal: &Proposal, rewrite: &Rewrite) -> String {
+    let mut reasons: Vec<String> = Vec::new();
+    for finding in proposal.cured.iter().filter(|finding| finding.object == rewrite.object) {
+        let library = finding.library.as_deref().map(String::from_utf8_lossy);
+        let directory = finding.lies_in.first().map(|path| world.shown(path));
+        if let (Some(library), Some(directory)) = (library, directory) {
+            reasons.push(format!("{library} lies in {directory}"));
+        }
+    }
+    reasons.join("; ")
+}
+
+fn method(method: Method) -> &'static str {
+    match method {
+        Method::Unchanged => "unchanged",
+        Method::Slot => "slot",
+        Method::Repoint => "repoint",
+        Method::ExtendTail => "extend_tail",
+        Method::NewSegment => "new_segment",
+        Method::Remove => "remove",
+    }
+}
+
+fn text(entries: &[Vec<u8>]) -> Vec<String> {
+    entries.iter().map(|entry| String::from_utf8_lossy(entry).into_owned()).collect()
+}
+
+fn io_error(path: &Path, source: io::Error) -> Error {
+    Error::Io { path: path.to_owned(), source }
+}

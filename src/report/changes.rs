@@ -1,0 +1,127 @@
+//! What a plan changes, for people: a line for each file, or a diff of search paths and bytes.
+
+use super::findings::Detail;
+use super::style::{DIM, GONE, GOOD, paint};
+use crate::bytes::Source;
+use crate::edit::{Content, EditSet};
+use crate::plan::{Kind, Plan, Step};
+use similar::{ChangeTag, TextDiff};
+use std::io::{self, Write};
+use std::ops::Range;
+
+/// How many files are listed before the rest is counted.
+const LISTED: usize = 8;
+
+/// Writes a line for each file that a plan edits: what is new in its search path, and how it fits.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write_summary(out: &mut dyn Write, plan: &Plan, detail: Detail) -> io::Result<()> {
+    let objects: Vec<&Step> =
+        plan.steps.iter().filter(|step| step.kind != Kind::Record).collect();
+    let listed = if detail == Detail::Verbose { objects.len() } else { LISTED };
+    for step in objects.iter().take(listed) {
+        let new = step.after.iter().filter(|entry| !step.before.contains(entry));
+        let gone = step.before.iter().filter(|entry| !step.after.contains(entry)).count();
+        let mut words: Vec<String> = new.map(|entry| paint(GOOD, format!("+ {entry}"))).collect();
+        if gone > 0 {
+            words.push(paint(GONE, format!("- {gone} entries")));
+        }
+        let how = paint(DIM, format!("({})", in_words(step)));
+        writeln!(out, "  {}  {} {how}", step.path, words.join("  "))?;
+    }
+    if objects.len() > listed {
+        let rest = objects.len() - listed;
+        writeln!(out, "  {}", paint(DIM, format!("and {rest} more; -v lists them")))?;
+    }
+    Ok(())
+}
+
+fn in_words(step: &Step) -> String {
+    match step.bytes_appended {
+        0 => format!("fits in place, {} bytes", step.bytes_changed),
+        grown => format!("grows by {grown} bytes"),
+    }
+}
+
+/// Writes a diff of the entries of one step: of a search path, or of RECORD rows.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write_diff(out: &mut dyn Write, step: &Step) -> io::Result<()> {
+    writeln!(out, "{}", paint(GONE, format!("--- {}", step.path)))?;
+    writeln!(out, "{}", paint(GOOD, format!("+++ {}", step.path)))?;
+    let lines = |entries: &[String]| -> String {
+        entries.iter().map(|entry| format!("{entry}\n")).collect()
+    };
+    let (before, after) = (lines(&step.before), lines(&step.after));
+    let diff = TextDiff::from_lines(&before, &after);
+    for hunk in diff.unified_diff().context_radius(2).iter_hunks() {
+        writeln!(out, "{}", paint(DIM, hunk.header()))?;
+        for change in hunk.iter_changes() {
+            let line = change.value().trim_end_matches('\n');
+            match change.tag() {
+                ChangeTag::Delete => writeln!(out, "{}", paint(GONE, format!("-{line}")))?,
+                ChangeTag::Insert => writeln!(out, "{}", paint(GOOD, format!("+{line}")))?,
+                ChangeTag::Equal => writeln!(out, " {line}")?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Bytes of one edit that are shown; the rest is counted.
+const SHOWN: u64 = 128;
+
+/// Writes the bytes that edits change, as file offsets and hexadecimal digits.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write_bytes(out: &mut dyn Write, old: &dyn Source, edits: &EditSet) -> io::Result<()> {
+    for edit in edits.by_offset() {
+        let Range { start, end } = edit.range.clone();
+        let replaced = old.get(start..end.min(start + SHOWN)).unwrap_or_default();
+        let (shown, words) = match &edit.new {
+            Content::Bytes(bytes) => {
+                let most = usize::try_from(SHOWN).unwrap_or(usize::MAX);
+                (bytes.get(..bytes.len().min(most)).unwrap_or_default(), String::new())
+            }
+            Content::CopyOf(range) => {
+                (&[][..], format!("a copy of {:#x}..{:#x}", range.start, range.end))
+            }
+        };
+        writeln!(out, "{}", paint(DIM, format!("@@ bytes {start:#x}..{end:#x} @@")))?;
+        write_rows(out, '-', start, &replaced, end - start)?;
+        if !words.is_empty() {
+            writeln!(out, "{}", paint(GOOD, format!("+{start:08x}  {words}")))?;
+        }
+        if !shown.is_empty() {
+            write_rows(out, '+', start, shown, edit.new.len())?;
+        }
+    }
+    Ok(())
+}
+
+/// Rows of sixteen bytes, as `hexdump -C` has them.
+fn write_rows(
+    out: &mut dyn Write,
+    sign: char,
+    start: u64,
+    bytes: &[u8],
+    len: u64,
+) -> io::Result<()> {
+    let style = if sign == '-' { GONE } else { GOOD };
+    for (row, at) in bytes.chunks(16).zip((start..).step_by(16)) {
+        let digits: Vec<String> = row.iter().map(|byte| format!("{byte:02x}")).collect();
+        let text: String = row
+            .iter()
+            .map(|&byte| if matches!(byte, 0x20..=0x7e) { char::from(byte) } else { '.' })
+            .collect();
+        let line = format!("{sign}{at:08x}  {:<47}  |{text}|", digits.join(" "));
+        writeln!(out, "{}", paint(style, line))?;
+    }
+    match len.saturating_sub(bytes.len() as u64) {
+        0 => Ok(()),
+        rest => writeln!(out, "{}", paint(style, format!("{sign}… {rest} more bytes"))),
+    }
+}

@@ -1,0 +1,98 @@
+//! A resolution as a tree, for people.
+
+use super::findings::{Detail, rule_in_words, write_tried};
+use super::json::text;
+use super::style::{DIM, ERROR, GOOD, paint};
+use crate::loader::{Dependency, LoadedObject, Resolution, Rule};
+use std::collections::{HashMap, HashSet};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Writes what a resolution found; `flat` as a list, each library once.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write(
+    out: &mut dyn Write,
+    resolution: &Resolution,
+    flat: bool,
+    detail: Detail,
+) -> io::Result<()> {
+    let Some(root) = resolution.objects.first() else { return Ok(()) };
+    writeln!(out, "{}", root.path.display())?;
+    let objects = resolution.objects.iter().map(|object| (object.path.as_path(), object)).collect();
+    let mut view = View { out, objects, detail, flat, seen: HashSet::from([root.path.as_path()]) };
+    if flat {
+        return resolution.objects.iter().try_for_each(|object| view.flat(object));
+    }
+    view.branch(root, "")
+}
+
+struct View<'a> {
+    out: &'a mut dyn Write,
+    objects: HashMap<&'a Path, &'a LoadedObject>,
+    detail: Detail,
+    flat: bool,
+    seen: HashSet<&'a Path>,
+}
+
+impl<'a> View<'a> {
+    fn flat(&mut self, object: &'a LoadedObject) -> io::Result<()> {
+        for dependency in &object.needed {
+            if let Some(path) = &dependency.found
+                && !self.seen.insert(path)
+            {
+                continue;
+            }
+            self.line("  ", dependency)?;
+        }
+        Ok(())
+    }
+
+    fn branch(&mut self, object: &'a LoadedObject, indent: &str) -> io::Result<()> {
+        let count = object.needed.len();
+        for (index, dependency) in object.needed.iter().enumerate() {
+            let is_last = index + 1 == count;
+            let (fork, deeper) = if is_last { ("└── ", "    ") } else { ("├── ", "│   ") };
+            self.line(&format!("{indent}{fork}"), dependency)?;
+            let Some(path) = dependency.found.as_deref() else {
+                self.places(dependency)?;
+                continue;
+            };
+            let next = self.objects.get(path).copied();
+            if let Some(next) = next
+                && self.seen.insert(path)
+            {
+                self.branch(next, &format!("{indent}{deeper}"))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn line(&mut self, lead: &str, dependency: &Dependency) -> io::Result<()> {
+        let name = text(&dependency.name);
+        match &dependency.found {
+            Some(path) => {
+                let rule = paint(DIM, rule_in_words(dependency.rule));
+                writeln!(self.out, "{lead}{name} {} {}  {rule}", paint(GOOD, "→"), path.display())
+            }
+            None => {
+                writeln!(self.out, "{lead}{name} {}", paint(ERROR, rule_in_words(Rule::NotFound)))?;
+                if let Some(fatal) = &dependency.fatal {
+                    writeln!(self.out, "    {}: {}", fatal.path.display(), fatal.message())?;
+                }
+                if self.flat { self.places(dependency) } else { Ok(()) }
+            }
+        }
+    }
+
+    /// Every place that was tried for what is missing, and why not.
+    fn places(&mut self, dependency: &Dependency) -> io::Result<()> {
+        let steps: Vec<_> = dependency.tried.steps().collect();
+        if self.detail == Detail::Quiet {
+            return Ok(());
+        }
+        write_tried(self.out, &steps)?;
+        Ok(())
+    }
+}
