@@ -118,8 +118,7 @@ impl SearchList {
             let directory = Path::new(OsStr::from_bytes(&dir.absolute));
             // The error of an entry is that of the last place looked at for it.
             let last = self.dirs.get(tried).is_none_or(|next| next.entry != dir.entry);
-            let absent = dir.given.starts_with(b"/") && !files.is_directory(directory);
-            if absent || (files.is_directory(directory) && !files.may_hold(directory, name)) {
+            if !files.may_hold(directory, name) {
                 continue;
             }
             let path = [dir.absolute.as_slice(), name].concat();

@@ -1,5 +1,8 @@
 //! Small ELF files with just the parts that a loader reads, for file systems in memory.
 
+/// A library, and the versions that are needed of it, each with its `VER_FLG_WEAK`.
+pub(crate) type Need = (Vec<u8>, Vec<(Vec<u8>, bool)>);
+
 /// What the file is to say.
 #[derive(Clone)]
 pub(crate) struct Elf {
@@ -25,8 +28,8 @@ pub(crate) struct Elf {
     pub(crate) runpath: Vec<Vec<u8>>,
     /// `DT_FLAGS_1`; no tag for 0.
     pub(crate) flags_1: u64,
-    /// `DT_VERNEED`: file, and versions with their `VER_FLG_WEAK`.
-    pub(crate) version_needs: Vec<(Vec<u8>, Vec<(Vec<u8>, bool)>)>,
+    /// `DT_VERNEED`; no tag where there is none.
+    pub(crate) version_needs: Vec<Need>,
     /// `DT_VERDEF`; no tag where there is none.
     pub(crate) version_definitions: Vec<Vec<u8>>,
 }
