@@ -1,5 +1,7 @@
 //! The command line as it is typed.
 
+use crate::elf::rpath;
+use crate::operation;
 use clap::builder::Styles;
 use clap::builder::styling::{AnsiColor, Effects};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -156,6 +158,26 @@ pub enum Write {
     InPlace,
     /// Always a copy in the file's stead.
     Replace,
+}
+
+impl From<RpathKind> for Option<rpath::RpathKind> {
+    fn from(kind: RpathKind) -> Self {
+        match kind {
+            RpathKind::Keep => None,
+            RpathKind::Runpath => Some(rpath::RpathKind::Runpath),
+            RpathKind::Rpath => Some(rpath::RpathKind::Rpath),
+        }
+    }
+}
+
+impl From<Write> for operation::Write {
+    fn from(write: Write) -> Self {
+        match write {
+            Write::Auto => Self::Auto,
+            Write::InPlace => Self::InPlace,
+            Write::Replace => Self::Replace,
+        }
+    }
 }
 
 /// What to do.

@@ -4,7 +4,11 @@ use super::args::{Color, Common, Format};
 use super::error::CommandError;
 use super::settings;
 use crate::loader;
-use crate::python::environment::{self, Environment, Target};
+use crate::operation::{self, Options, Recovered, Selection, Store};
+use crate::plan::RelativePath;
+use crate::python::discovery;
+use crate::python::environment::Environment;
+use crate::python::target::{self, Target};
 use crate::repair::finding::Severity;
 use crate::repair::target::World;
 use crate::repair::tensorflow;
@@ -14,6 +18,7 @@ use crate::vfs::OsVfs;
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A running command: where it writes, and what it was told of how.
 pub struct Session {
@@ -71,15 +76,19 @@ impl Session {
     /// Where one does not exist, cannot be read, or nothing is found from here.
     pub fn targets(&self, named: &[PathBuf]) -> Result<Vec<Chosen>, CommandError> {
         if named.is_empty() {
-            let found = environment::discover(&self.vfs, &settings::ambient()?)?;
+            let found = discovery::discover(&self.vfs, &settings::ambient()?)?;
             let target = Target::Environment(found.environment);
             return Ok(vec![Chosen { target, reason: found.reason }]);
         }
-        let working_directory = settings::working_directory()?;
+        let ambient = settings::ambient()?;
         named
             .iter()
             .map(|path| {
-                let target = environment::at(&self.vfs, &working_directory.join(path))?;
+                let target = target::at(&self.vfs, &ambient, path)?;
+                if let Target::Wheel(wheel) = &target {
+                    let why = "a wheel has to be installed before it can be diagnosed";
+                    return Err(CommandError::new(format!("{}: {why}", wheel.display())));
+                }
                 Ok(Chosen { target, reason: "named".to_owned() })
             })
             .collect()
@@ -88,18 +97,19 @@ impl Session {
     /// Reads a target with all its objects.
     #[must_use]
     pub fn world(&self, chosen: &Chosen, settings: loader::Settings) -> World {
+        let vfs = &self.vfs;
         match &chosen.target {
-            Target::Environment(environment) => {
-                World::of_environment(&self.vfs, environment.clone(), settings)
+            Target::Environment(found) => World::of_environment(vfs, found.clone(), settings),
+            Target::SitePackages { path, environment } => {
+                World::of_directory(vfs, path, environment.clone(), settings)
             }
-            Target::SitePackages { directory, environment } => {
-                World::of_directory(&self.vfs, directory, environment.clone(), settings)
-            }
-            Target::Directory(directory) => {
-                World::of_directory(&self.vfs, directory, None, settings)
-            }
-            Target::Object { path, environment } => {
-                World::of_object(&self.vfs, path, environment.clone(), settings)
+            Target::Directory(directory) => World::of_directory(vfs, directory, None, settings),
+            Target::File(path) | Target::Wheel(path) => {
+                let home = settings::home();
+                let environment = path
+                    .ancestors()
+                    .find_map(|above| Environment::at_prefix(vfs, above, home.as_deref()));
+                World::of_object(vfs, path, environment, settings)
             }
         }
     }
@@ -114,9 +124,9 @@ impl Session {
         }
         let (kind, path) = match &chosen.target {
             Target::Environment(environment) => ("Environment", &environment.prefix),
-            Target::SitePackages { directory, .. } => ("Packages", directory),
+            Target::SitePackages { path, .. } => ("Packages", path),
             Target::Directory(directory) => ("Directory", directory),
-            Target::Object { path, .. } => ("Object", path),
+            Target::File(path) | Target::Wheel(path) => ("Object", path),
         };
         let mut facts = vec![chosen.reason.clone()];
         facts.extend(world.environment.iter().flat_map(interpreters));
@@ -132,17 +142,89 @@ impl Session {
         writeln!(self.out, "{kind}  {} {facts}", shown_from_here(path).display())
     }
 
-    /// The directory of the store for a target.
+    /// The store for a target: that of `--store`, else the one that is there already, else the
+    /// one that an operation would create at the root.
+    ///
+    /// # Errors
+    /// Where the directory cannot be read, or stores would be nested.
+    pub fn store(&self, root: &Path) -> Result<Store, CommandError> {
+        if let Some(directory) = &self.store {
+            return Ok(Store::open(directory)?);
+        }
+        match Store::find(root)? {
+            Some(store) => Ok(store),
+            None => Ok(Store::open(root)?),
+        }
+    }
+
+    /// Finishes or takes back an operation that was interrupted, and says so.
+    ///
+    /// # Errors
+    /// Where a file cannot be put back.
+    pub fn recover(&self, root: &Path, store: &Store) -> Result<(), CommandError> {
+        let options = self.writing(true, operation::Write::Auto, false);
+        let Some(recovered) = operation::recover(root, store, &options)? else { return Ok(()) };
+        let Recovered { operation, finished, left_alone } = recovered;
+        let outcome = if finished { "was complete" } else { "was taken back" };
+        let mut notes = anstream::stderr();
+        writeln!(notes, "tfpatch: operation {operation} was interrupted, and {outcome}")?;
+        for left in left_alone {
+            writeln!(notes, "tfpatch: {} was left alone: {}", left.path, left.change)?;
+        }
+        Ok(())
+    }
+
+    /// How an operation writes.
     #[must_use]
-    pub fn store_directory(&self, world: &World) -> PathBuf {
-        self.store.clone().unwrap_or_else(|| world.root.clone())
+    pub fn writing(&self, sync: bool, write: operation::Write, dry_run: bool) -> Options<'static> {
+        Options { sync, write, dry_run, time: settings::now(), wait: PATIENCE, waiting: &waiting }
+    }
+}
+
+/// How long a second tfpatch waits for the first.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn waiting(pid: Option<u32>) {
+    let who = pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
+    // A note that cannot be written is no reason to stop waiting.
+    let _ = writeln!(anstream::stderr(), "tfpatch: waiting for another tfpatch{who} to end");
+}
+
+impl Chosen {
+    /// The directory that the target's store is looked for in, and upwards from there.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        match &self.target {
+            Target::Environment(environment) => &environment.prefix,
+            Target::SitePackages { path, .. } | Target::Directory(path) => path,
+            Target::File(path) | Target::Wheel(path) => path.parent().unwrap_or(path),
+        }
+    }
+
+    /// Does the target mean a file of its store?
+    #[must_use]
+    pub fn means(&self, store: &Store, file: &RelativePath) -> bool {
+        let path = store.directory().join(file);
+        match &self.target {
+            Target::File(named) => path == *named,
+            _ => path.starts_with(self.root()),
+        }
+    }
+
+    /// The files of a store that the target means: all of them, or one that was named.
+    #[must_use]
+    pub fn selection(&self, store: &Store) -> Selection {
+        match &self.target {
+            Target::File(path) => Selection::Paths(vec![path.clone()]),
+            _ if self.root() == store.directory() => Selection::All,
+            _ => Selection::Paths(vec![self.root().to_owned()]),
+        }
     }
 }
 
 fn interpreters(environment: &Environment) -> impl Iterator<Item = String> {
     environment.interpreters.iter().map(|interpreter| {
-        let (major, minor) = interpreter.version;
-        format!("python {major}.{minor}")
+        format!("python {}", interpreter.version)
     })
 }
 

@@ -5,7 +5,7 @@
 use super::args::Simulation;
 use super::error::CommandError;
 use crate::loader;
-use crate::python::environment::Ambient;
+use crate::python::discovery::Ambient;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -21,10 +21,19 @@ pub fn ambient() -> Result<Ambient, CommandError> {
         working_directory: working_directory()?,
         virtual_env: path("VIRTUAL_ENV"),
         conda_prefix: path("CONDA_PREFIX"),
-        path: std::env::var_os("PATH").unwrap_or_default(),
-        home: path("HOME"),
+        path: std::env::var_os("PATH")
+            .map(|path| std::env::split_paths(&path).collect())
+            .unwrap_or_default(),
+        home: home(),
+        pyenv_version: std::env::var_os("PYENV_VERSION").filter(|value| !value.is_empty()),
         own_executable: std::env::current_exe().ok(),
     })
+}
+
+/// The user's home directory.
+#[must_use]
+pub fn home() -> Option<PathBuf> {
+    path("HOME")
 }
 
 /// The working directory.
@@ -39,9 +48,9 @@ pub fn working_directory() -> Result<PathBuf, CommandError> {
 /// The time that an operation's record bears: SOURCE_DATE_EPOCH where it is set, so that an image
 /// built twice is the same, else the clock's. Seconds since 1970.
 #[must_use]
-pub fn now() -> u64 {
+pub fn now() -> i64 {
     std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.trim().parse().ok()).unwrap_or_else(
-        || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs(),
+        || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs().try_into().unwrap_or(0),
     )
 }
 

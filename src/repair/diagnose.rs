@@ -1,6 +1,7 @@
 //! Which libraries would not be found, and why: the inventory, seen through the loader.
 
 use super::bindings::Bindings;
+use super::dlopen;
 use super::finding::{Cause, Finding};
 use super::inventory::{Inventory, Object, Role};
 use super::provider::{self, Choice};
@@ -74,9 +75,13 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
     let judge = Judge { vfs, world, reached: &reached };
     diagnosis.findings.extend(missing.values().filter_map(|missing| judge.missing(missing)));
     diagnosis.findings.extend(versions.into_values());
+    diagnosis.findings.extend(dlopen::findings(vfs, world, &programs));
     diagnosis.findings.extend(unreadable(world));
     diagnosis.findings.extend(wrong_arch(world, &programs));
     diagnosis.findings.extend(world.interpreter_findings());
+    if !world.named.is_empty() {
+        diagnosis.findings.retain(|finding| world.is_named(&finding.object));
+    }
     sort(&mut diagnosis.findings);
     diagnosis
 }

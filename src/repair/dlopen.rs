@@ -9,7 +9,7 @@
 //! its own, that directory was meant for it.
 
 use super::finding::{Cause, Finding};
-use super::inventory::{Inventory, Object, Role};
+use super::inventory::{self, Inventory, Object, Role};
 use super::spelling::directory_of;
 use super::target::{Program, World};
 use super::tensorflow::DRIVER;
@@ -64,7 +64,7 @@ impl<'a> Opener<'a> {
             .map(|object| Self {
                 object,
                 names: named(vfs, object, providers),
-                entries: entries(object).collect::<HashSet<_>>().len(),
+                entries: entries(vfs, object).len(),
             })
             .filter(|candidate| !candidate.names.is_empty())
             .filter(|candidate| imports_dlopen(vfs, candidate.object))
@@ -193,19 +193,18 @@ fn name_of(object: &Object) -> &[u8] {
     object.summary.soname.as_deref().unwrap_or(object.name())
 }
 
-/// The entries of an object's search path.
-fn entries(object: &Object) -> impl Iterator<Item = &[u8]> {
-    let summary = &object.summary;
-    let path = summary.runpath.as_ref().or(summary.rpath.as_ref());
-    path.into_iter().flat_map(|path| path.split(|&byte| byte == b':'))
+/// The different entries of an object's search path: as the [`Vfs`] has it, which may be an overlay
+/// with another one than the inventory saw.
+fn entries(vfs: &dyn Vfs, object: &Object) -> BTreeSet<Vec<u8>> {
+    let summary = inventory::summary_of(vfs, &object.path);
+    let path = summary.and_then(|summary| summary.runpath.or(summary.rpath)).unwrap_or_default();
+    path.split(|&byte| byte == b':').map(<[u8]>::to_vec).collect()
 }
 
 /// Those of `directories` that an object's search path names.
 fn named(vfs: &dyn Vfs, object: &Object, directories: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
-    // Hundreds of entries are often the same few.
-    let unique: BTreeSet<&[u8]> = entries(object).collect();
-    unique
-        .into_iter()
+    entries(vfs, object)
+        .iter()
         .filter_map(|entry| directory_of(entry, object.directory()))
         .filter_map(|directory| vfs.canonicalize(&directory).ok())
         .filter_map(|real| directories.iter().find(|known| is_same(vfs, known, &real)))

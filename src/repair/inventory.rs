@@ -3,7 +3,7 @@
 
 use crate::bytes;
 use crate::elf::{self, Kind, Summary};
-use crate::python::distribution::Distribution;
+use crate::python::distribution::{Distribution, Problem};
 use crate::vfs::{FileKind, Vfs};
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -132,6 +132,18 @@ impl Inventory {
         self.distributions.get(object.distribution?)
     }
 
+    /// Notes what could not be read of the distributions. Leftovers of installers are no places
+    /// that could not be read.
+    pub fn add_problems(&mut self, problems: Vec<Problem>) {
+        self.unreadable.extend(problems.into_iter().filter_map(|problem| match problem {
+            Problem::Unreadable { path, source } => Some(Unreadable { path, why: source.into() }),
+            Problem::MalformedRecord { path, source } => {
+                Some(Unreadable { path, why: source.into() })
+            }
+            Problem::Nameless { .. } | Problem::LeftOver { .. } => None,
+        }));
+    }
+
     fn add(&mut self, object: Object) {
         self.by_name.entry(object.name().to_vec()).or_default().push(self.objects.len());
         self.objects.push(object);
@@ -183,7 +195,8 @@ fn is_passed_over(name: &OsStr) -> bool {
 /// May a file of that name be an object? Tens of thousands of files in an environment are not, and
 /// opening each would take longer than all the rest. Objects have `.so` in their name, or, as
 /// programs mostly do, no suffix or a number as one.
-fn may_be_object(name: &OsStr) -> bool {
+#[must_use]
+pub fn may_be_object(name: &OsStr) -> bool {
     let name = name.as_bytes();
     if is_named_as_object(name) {
         return true;

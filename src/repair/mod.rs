@@ -2,6 +2,7 @@
 
 pub mod bindings;
 pub mod diagnose;
+pub mod dlopen;
 pub mod finding;
 pub mod inventory;
 pub mod planner;

@@ -8,7 +8,8 @@ use crate::bytes::{self, Source};
 use crate::edit::Patched;
 use crate::elf::rpath::Method;
 use crate::plan::{Kind, Lock, NotRelative, Plan, RelativePath, Step};
-use crate::python::record::{Change as RowChange, Owner, Record};
+use crate::python::owners::Owner;
+use crate::python::record::{self, Change, Record};
 use crate::vfs::{FileKind, Vfs};
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
@@ -39,12 +40,12 @@ pub enum Error {
     #[error(transparent)]
     Outside(#[from] NotRelative),
     /// A RECORD cannot be brought up to date.
-    #[error("{}: {why}; --record keep leaves it as it is", path.display())]
+    #[error("{}: {source}; --record keep leaves it as it is", path.display())]
     Record {
         /// The RECORD.
         path: PathBuf,
         /// Why not.
-        why: String,
+        source: record::Error,
     },
 }
 
@@ -139,56 +140,57 @@ fn record_steps(vfs: &dyn Vfs, world: &World, steps: &[Step]) -> Result<Vec<Step
     for step in steps {
         for name in std::iter::once(&step.path).chain(&step.aliases) {
             let path = world.root.join(name);
-            rows.extend(world.owners.rows_of(&path).map(|owner| (path.clone(), owner, step)));
+            let owners = world.owners.of(&path).iter().filter(|owner| owner.hashed);
+            rows.extend(owners.map(|owner| (path.clone(), *owner, step)));
         }
     }
-    let hashed: Vec<(Owner, [u8; 32], u64)> = rows
+    let hashed: Vec<(usize, Change)> = rows
         .into_par_iter()
         .map(|(path, owner, step)| {
             let source = vfs.open(&path).map_err(|source| io_error(&path, source))?;
             let patched = Patched::new(source.as_ref(), &step.edits);
-            let digest = sha256(&patched).map_err(|source| Error::Changed { path, source })?;
-            Ok((owner, digest, patched.len()))
+            let sha256 = sha256(&patched).map_err(|source| Error::Changed { path, source })?;
+            Ok((owner.distribution, Change { row: owner.row, sha256, size: patched.len() }))
         })
         .collect::<Result<_, Error>>()?;
-    let mut by_record: BTreeMap<PathBuf, Vec<RowChange>> = BTreeMap::new();
-    for (owner, sha256, size) in hashed {
-        let changes = by_record.entry(owner.record).or_default();
-        changes.push(RowChange { row: owner.row, sha256, size });
+    let mut by_distribution: BTreeMap<usize, Vec<Change>> = BTreeMap::new();
+    for (distribution, change) in hashed {
+        by_distribution.entry(distribution).or_default().push(change);
     }
-    by_record.into_iter().map(|(path, changes)| record_step(vfs, world, &path, &changes)).collect()
+    let records = by_distribution.into_iter().filter_map(|(index, changes)| {
+        Some((world.inventory.distributions.get(index)?.record(), changes))
+    });
+    records.map(|(path, changes)| record_step(vfs, world, &path, &changes)).collect()
 }
 
 fn record_step(
     vfs: &dyn Vfs,
     world: &World,
     path: &Path,
-    changes: &[RowChange],
+    changes: &[Change],
 ) -> Result<Step, Error> {
-    let unfit = |why: String| Error::Record { path: path.to_owned(), why };
+    let unfit = |error: record::Error| Error::Record { path: path.to_owned(), source: error };
+    let changed = |source| Error::Changed { path: path.to_owned(), source };
     let source = vfs.open(path).map_err(|source| io_error(path, source))?;
-    let old = source
-        .read(0, source.len(), "RECORD")
-        .map_err(|source| Error::Changed { path: path.to_owned(), source })?;
-    let record = Record::parse(&old).map_err(|error| unfit(error.to_string()))?;
-    let edits = record.edits(changes).map_err(|error| unfit(error.to_string()))?;
-    let whole = std::iter::once(0..source.len()).collect::<Vec<_>>();
-    let (lock, left) = Lock::of_step(source.as_ref(), &edits, &whole)
-        .map_err(|source| Error::Changed { path: path.to_owned(), source })?;
-    let patched = Patched::new(source.as_ref(), &edits);
-    let lines = |source: &dyn Source, ranges: Vec<std::ops::Range<u64>>| -> Vec<String> {
-        let rows = ranges.into_iter().filter_map(|range| {
-            Some(String::from_utf8_lossy(source.get(range)?.trim_ascii_end()).into_owned())
-        });
-        rows.collect()
-    };
-    let old_ranges = edits.in_write_order().iter().map(|edit| edit.range.clone()).collect();
+    let old = source.read(0, source.len(), "RECORD").map_err(changed)?;
+    let edits = record::edits(&old, changes).map_err(unfit)?;
+    let rows = Record::parse(&old).map_err(changed)?.rows;
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    for change in changes {
+        let Some(row) = rows.get(change.row) else { continue };
+        let new = record::updated_row(row, &change.sha256, change.size).map_err(unfit)?;
+        let range = row.range.clone();
+        before.push(lossy(&source.read(range.start, range.end - range.start, "row").map_err(changed)?));
+        after.push(lossy(&new));
+    }
+    let whole = [0..source.len()];
+    let (lock, left) = Lock::of_step(source.as_ref(), &edits, &whole).map_err(changed)?;
     Ok(Step {
         path: world.relative(path)?,
         aliases: Vec::new(),
         kind: Kind::Record,
-        before: lines(source.as_ref(), old_ranges),
-        after: lines(&patched, edits.new_ranges()),
+        before,
+        after,
         method: "rows".to_owned(),
         reason: "hashes and sizes of the edited files".to_owned(),
         edits,
@@ -235,7 +237,11 @@ fn method(method: Method) -> &'static str {
 }
 
 fn text(entries: &[Vec<u8>]) -> Vec<String> {
-    entries.iter().map(|entry| String::from_utf8_lossy(entry).into_owned()).collect()
+    entries.iter().map(|entry| lossy(entry)).collect()
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 fn io_error(path: &Path, source: io::Error) -> Error {

@@ -4,11 +4,15 @@ use super::finding::{Cause, Finding};
 use super::inventory::{self, Inventory, Object, Role};
 use super::tensorflow;
 use crate::loader::{Loader, Resolution, Settings, System, Target as Machine};
+use crate::plan::{NotRelative, RelativePath};
 use crate::python::distribution;
-use crate::python::environment::Environment;
-use crate::python::record::Owners;
+use crate::python::environment::{Environment, Kind};
+use crate::python::interpreter::{Program as Interpreted, Version};
+use crate::python::owners::Owners;
 use crate::vfs::Vfs;
 use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// A target with all that was read of it.
@@ -26,6 +30,8 @@ pub struct World {
     pub search: Vec<PathBuf>,
     /// The loader's environment.
     pub settings: Settings,
+    /// Who owns the objects, by the RECORDs.
+    pub owners: Owners,
 }
 
 impl World {
@@ -33,17 +39,68 @@ impl World {
     /// directories that it imports from.
     #[must_use]
     pub fn of_environment(vfs: &dyn Vfs, environment: Environment, settings: Settings) -> Self {
-        let roots = environment.roots();
+        let sites: Vec<PathBuf> =
+            environment.site_packages.iter().map(|site| site.path.clone()).collect();
+        let roots = match environment.kind {
+            Kind::Venv | Kind::Conda => {
+                let mut roots = vec![environment.prefix.clone()];
+                roots.extend(sites.iter().filter(|s| !s.starts_with(&environment.prefix)).cloned());
+                roots
+            }
+            Kind::System => sites.clone(),
+        };
         let root = environment.prefix.clone();
-        let mut inventory = Inventory::of(vfs, &roots);
-        for site in &environment.site_packages {
+        Self::read(vfs, root, &roots, &sites, Some(environment), settings)
+    }
+
+    /// Reads a directory; the environment that it belongs to, if any, tells who imports its modules.
+    #[must_use]
+    pub fn of_directory(
+        vfs: &dyn Vfs,
+        directory: &Path,
+        environment: Option<Environment>,
+        settings: Settings,
+    ) -> Self {
+        let roots = [directory.to_owned()];
+        Self::read(vfs, directory.to_owned(), &roots, &roots, environment, settings)
+    }
+
+    /// Reads what surrounds one object: its environment, else its directory. Only the object is
+    /// judged, and only it is edited.
+    #[must_use]
+    pub fn of_object(
+        vfs: &dyn Vfs,
+        object: &Path,
+        environment: Option<Environment>,
+        settings: Settings,
+    ) -> Self {
+        let mut world = match environment {
+            Some(environment) => Self::of_environment(vfs, environment, settings),
+            None => {
+                let directory = object.parent().unwrap_or(object);
+                Self::of_directory(vfs, directory, None, settings)
+            }
+        };
+        world.named.push(object.to_owned());
+        world
+    }
+
+    fn read(
+        vfs: &dyn Vfs,
+        root: PathBuf,
+        roots: &[PathBuf],
+        sites: &[PathBuf],
+        environment: Option<Environment>,
+        settings: Settings,
+    ) -> Self {
+        let mut inventory = Inventory::of(vfs, roots);
+        for site in sites {
             let (distributions, problems) = distribution::distributions(vfs, site);
             inventory.distributions.extend(distributions);
             inventory.add_problems(problems);
         }
-        let environment = Some(environment);
-        let mut world =
-            Self { root, environment, inventory, named: Vec::new(), search: Vec::new(), settings };
+        let (named, search, owners) = (Vec::new(), Vec::new(), Owners::default());
+        let mut world = Self { root, environment, inventory, named, search, settings, owners };
         world.find_owners(vfs);
         world
     }
@@ -59,7 +116,7 @@ impl World {
     pub fn shown(&self, path: &Path) -> String {
         let sites = self.environment.iter().flat_map(|environment| &environment.site_packages);
         let relative = sites
-            .filter_map(|site| path.strip_prefix(site).ok())
+            .filter_map(|site| path.strip_prefix(&site.path).ok())
             .next()
             .or_else(|| path.strip_prefix(&self.root).ok());
         match relative {
@@ -86,10 +143,31 @@ impl World {
             .any(|root| real.starts_with(root))
     }
 
-    /// May an object be edited? Only what the walk of the target found is ever written.
+    /// May an object be edited? Only what the walk of the target found below its root is ever
+    /// written, and where objects were named outright only those.
     #[must_use]
     pub fn may_edit(&self, object: &Path) -> bool {
         self.inventory.at(object).is_some()
+            && object.starts_with(&self.root)
+            && (self.named.is_empty() || self.is_named(object))
+    }
+
+    /// A path as a plan has it: relative to the root.
+    ///
+    /// # Errors
+    /// Where it lies outside the root.
+    pub fn relative(&self, path: &Path) -> Result<RelativePath, NotRelative> {
+        RelativePath::new(path.strip_prefix(&self.root).unwrap_or(path))
+    }
+
+    /// A file inside the target, whose links were resolved, by its path below the root as it was
+    /// named.
+    #[must_use]
+    pub fn below_root(&self, vfs: &dyn Vfs, real: &Path) -> PathBuf {
+        let below = vfs.canonicalize(&self.root).ok().and_then(|root| {
+            real.strip_prefix(root).ok().map(Path::to_owned)
+        });
+        below.map_or_else(|| real.to_owned(), |below| self.root.join(below))
     }
 
     /// All names in the target of the file that an object is.
@@ -110,24 +188,33 @@ impl World {
 
     /// Interpreters that the environment names and that are gone.
     pub fn interpreter_findings(&self) -> impl Iterator<Item = Finding> {
-        let environment = self.environment.iter();
-        environment.flat_map(|environment| &environment.broken).map(|broken| Finding {
-            cause: Cause::WrongInterpreter,
-            object: broken.path.clone(),
-            library: None,
-            fixable: false,
-            message: format!("{} {}", self.shown(&broken.path), broken.why),
-            cure: "make the environment anew, and install into it again".to_owned(),
-            lies_in: Vec::new(),
-            tried: Vec::new(),
+        let interpreters = self.environment.iter().flat_map(|found| &found.interpreters);
+        interpreters.filter_map(|interpreter| {
+            let Interpreted::Missing { wanted } = &interpreter.program else { return None };
+            let path = self.shown(&interpreter.path);
+            Some(Finding {
+                cause: Cause::WrongInterpreter,
+                object: interpreter.path.clone(),
+                library: None,
+                fixable: false,
+                message: format!("{path} leads to {}, which is gone", wanted.display()),
+                cure: "make the environment anew, and install into it again".to_owned(),
+                lies_in: Vec::new(),
+                tried: Vec::new(),
+            })
         })
     }
 
     fn find_owners(&mut self, vfs: &dyn Vfs) {
-        let owners = Owners::new(vfs, &self.inventory.distributions);
+        let is_object = |path: &[u8]| {
+            Path::new(OsStr::from_bytes(path)).file_name().is_some_and(inventory::may_be_object)
+        };
+        let (owners, problems) = Owners::new(vfs, &self.inventory.distributions, is_object);
+        self.inventory.add_problems(problems);
         for object in &mut self.inventory.objects {
-            object.distribution = owners.distribution_of(&object.path);
+            object.distribution = owners.of(&object.path).first().map(|owner| owner.distribution);
         }
+        self.owners = owners;
     }
 }
 
@@ -141,7 +228,7 @@ pub struct Program<'a> {
     /// What it can load.
     machine: Machine,
     /// The version of Python, as it stands in the names of directories and extension modules.
-    version: Option<(u8, u8)>,
+    version: Option<Version>,
 }
 
 impl<'a> Program<'a> {
@@ -151,13 +238,12 @@ impl<'a> Program<'a> {
     pub fn all(vfs: &'a dyn Vfs, world: &World) -> Vec<Self> {
         let mut programs: Vec<Self> = Vec::new();
         for interpreter in world.environment.iter().flat_map(|found| &found.interpreters) {
-            let Some(summary) = inventory::summary_of(vfs, &interpreter.program) else {
-                continue;
-            };
+            let Some(started) = interpreter.main_program() else { continue };
+            let Some(summary) = inventory::summary_of(vfs, started) else { continue };
             let system = System::read(vfs, &summary);
             let machine = system.target;
             let loader = Loader::new(vfs, system, world.settings.clone());
-            let main = Some(loader.program(&interpreter.program));
+            let main = Some(loader.program(started));
             programs.push(Self { loader, main, machine, version: Some(interpreter.version) });
         }
         if programs.is_empty() {
@@ -203,7 +289,8 @@ impl<'a> Program<'a> {
     pub fn runs(&self, object: &Object) -> bool {
         self.fits(object)
             && self.version.is_none_or(|version| {
-                version_in(&object.path).is_none_or(|named| named == version)
+                version_in(&object.path)
+                    .is_none_or(|named| named == (version.major, version.minor))
             })
     }
 }

@@ -4,7 +4,7 @@ use super::findings::Detail;
 use super::style::{DIM, GONE, GOOD, paint};
 use crate::bytes::Source;
 use crate::edit::{Content, EditSet};
-use crate::plan::{Kind, Plan, Step};
+use crate::plan::{Kind, Plan, RelativePath, Step};
 use similar::{ChangeTag, TextDiff};
 use std::io::{self, Write};
 use std::ops::Range;
@@ -38,8 +38,8 @@ pub fn write_summary(out: &mut dyn Write, plan: &Plan, detail: Detail) -> io::Re
 }
 
 fn in_words(step: &Step) -> String {
-    match step.bytes_appended {
-        0 => format!("fits in place, {} bytes", step.bytes_changed),
+    match step.edits.bytes_appended() {
+        0 => format!("fits in place, {} bytes", step.edits.bytes_changed()),
         grown => format!("grows by {grown} bytes"),
     }
 }
@@ -49,12 +49,25 @@ fn in_words(step: &Step) -> String {
 /// # Errors
 /// Where the output cannot be written.
 pub fn write_diff(out: &mut dyn Write, step: &Step) -> io::Result<()> {
-    writeln!(out, "{}", paint(GONE, format!("--- {}", step.path)))?;
-    writeln!(out, "{}", paint(GOOD, format!("+++ {}", step.path)))?;
+    write_entries(out, &step.path, &step.before, &step.after)
+}
+
+/// Writes a diff of two lists of entries of one file.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write_entries(
+    out: &mut dyn Write,
+    path: &RelativePath,
+    before: &[String],
+    after: &[String],
+) -> io::Result<()> {
+    writeln!(out, "{}", paint(GONE, format!("--- {path}")))?;
+    writeln!(out, "{}", paint(GOOD, format!("+++ {path}")))?;
     let lines = |entries: &[String]| -> String {
         entries.iter().map(|entry| format!("{entry}\n")).collect()
     };
-    let (before, after) = (lines(&step.before), lines(&step.after));
+    let (before, after) = (lines(before), lines(after));
     let diff = TextDiff::from_lines(&before, &after);
     for hunk in diff.unified_diff().context_radius(2).iter_hunks() {
         writeln!(out, "{}", paint(DIM, hunk.header()))?;
@@ -81,22 +94,18 @@ pub fn write_bytes(out: &mut dyn Write, old: &dyn Source, edits: &EditSet) -> io
     for edit in edits.by_offset() {
         let Range { start, end } = edit.range.clone();
         let replaced = old.get(start..end.min(start + SHOWN)).unwrap_or_default();
-        let (shown, words) = match &edit.new {
-            Content::Bytes(bytes) => {
-                let most = usize::try_from(SHOWN).unwrap_or(usize::MAX);
-                (bytes.get(..bytes.len().min(most)).unwrap_or_default(), String::new())
-            }
-            Content::CopyOf(range) => {
-                (&[][..], format!("a copy of {:#x}..{:#x}", range.start, range.end))
-            }
-        };
         writeln!(out, "{}", paint(DIM, format!("@@ bytes {start:#x}..{end:#x} @@")))?;
         write_rows(out, '-', start, &replaced, end - start)?;
-        if !words.is_empty() {
-            writeln!(out, "{}", paint(GOOD, format!("+{start:08x}  {words}")))?;
-        }
-        if !shown.is_empty() {
-            write_rows(out, '+', start, shown, edit.new.len())?;
+        match &edit.new {
+            Content::Bytes(bytes) => {
+                let len = edit.new.len();
+                let shown = Source::get(bytes, 0..len.min(SHOWN)).unwrap_or_default();
+                write_rows(out, '+', start, &shown, len)?;
+            }
+            Content::CopyOf(Range { start: from, end: to }) => {
+                let copy = format!("+{start:08x}  a copy of {from:#x}..{to:#x}");
+                writeln!(out, "{}", paint(GOOD, copy))?;
+            }
         }
     }
     Ok(())

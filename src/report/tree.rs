@@ -79,7 +79,7 @@ impl<'a> View<'a> {
             None => {
                 writeln!(self.out, "{lead}{name} {}", paint(ERROR, rule_in_words(Rule::NotFound)))?;
                 if let Some(fatal) = &dependency.fatal {
-                    writeln!(self.out, "    {}: {}", fatal.path.display(), fatal.message())?;
+                    writeln!(self.out, "    {}: {}", fatal.path.display(), fatal.message)?;
                 }
                 if self.flat { self.places(dependency) } else { Ok(()) }
             }

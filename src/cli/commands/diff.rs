@@ -1,0 +1,39 @@
+//! `tfpatch diff`: what the operations changed.
+
+use crate::cli::args::{Format, Targets};
+use crate::cli::error::CommandError;
+use crate::cli::session::Session;
+use crate::operation::{self, FileDiff};
+use crate::report::{changes, json};
+use serde::Serialize;
+use std::io::Write as _;
+
+#[derive(Serialize)]
+struct DiffReport {
+    schema: &'static str,
+    files: Vec<FileDiff>,
+}
+
+/// Shows what the operations that are in effect changed of each file.
+///
+/// # Errors
+/// Where a target or its store cannot be read, or the output cannot be written.
+pub fn run(session: &mut Session, options: &Targets) -> Result<u8, CommandError> {
+    let mut files = Vec::new();
+    for chosen in session.targets(&options.targets)? {
+        let store = session.store(chosen.root())?;
+        let all = operation::diff(&store)?;
+        files.extend(all.into_iter().filter(|file| chosen.means(&store, &file.path)));
+    }
+    if session.format == Format::Json {
+        json::write(&mut *session.out, &DiffReport { schema: "tfpatch/diff/v1", files })?;
+        return Ok(0);
+    }
+    if files.is_empty() {
+        writeln!(session.out, "nothing is changed")?;
+    }
+    for file in &files {
+        changes::write_entries(&mut *session.out, &file.path, &file.before, &file.after)?;
+    }
+    Ok(0)
+}

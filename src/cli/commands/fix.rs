@@ -1,0 +1,151 @@
+//! `tfpatch fix`: diagnose, plan, prove, and carry the plan out with a backup.
+
+use crate::cli::args::{Fix, Format, Record, Repair};
+use crate::cli::error::CommandError;
+use crate::cli::session::{Chosen, Session, status_of};
+use crate::cli::settings;
+use crate::edit::EditSet;
+use crate::operation::{self, Kind};
+use crate::plan::{Kind as FileKind, Plan};
+use crate::repair::diagnose::{Diagnosis, diagnose};
+use crate::repair::finding::{Cause, Finding, Severity};
+use crate::repair::planner::{self, Proposal};
+use crate::repair::steps;
+use crate::repair::target::World;
+use crate::report::findings::{self, Detail};
+use crate::report::json::{self, FindingReport};
+use crate::report::style::{COMMAND, DIM, GOOD, paint};
+use crate::report::changes;
+use crate::vfs::Vfs as _;
+use std::io::{self, Write};
+
+/// Repairs each target.
+///
+/// # Errors
+/// Where a target cannot be read or written, or the output cannot be written.
+pub fn run(session: &mut Session, options: &Fix) -> Result<u8, CommandError> {
+    let settings = settings::loader_settings(&options.simulation)?;
+    let mut status = 0;
+    for chosen in session.targets(&options.targets.targets)? {
+        let mut world = session.world(&chosen, settings.clone());
+        world.search.clone_from(&options.repair.search);
+        status = status.max(fix(session, options, &chosen, &world)?);
+    }
+    Ok(status)
+}
+
+fn fix(
+    session: &mut Session,
+    options: &Fix,
+    chosen: &Chosen,
+    world: &World,
+) -> Result<u8, CommandError> {
+    let store = session.store(&world.root)?;
+    if !options.dry_run {
+        session.recover(&world.root, &store)?;
+    }
+    let diagnosis = diagnose(&session.vfs, world);
+    let proposal = planner::propose(&session.vfs, world, &diagnosis, &planner_options(options));
+    let update_records = options.repair.record == Record::Update;
+    let mut plan = steps::plan(&session.vfs, world, &proposal, update_records)?;
+    plan.unfixable = proposal
+        .remaining
+        .iter()
+        .map(|finding| serde_json::to_value(FindingReport::of(finding)))
+        .collect::<Result<_, _>>()?;
+    // The bytes before are shown as they were: they are read before anything is written.
+    let shown = shown_changes(session, options, world, &plan)?;
+    let writing =
+        session.writing(!options.writing.no_sync, options.writing.write.into(), options.dry_run);
+    let applied = operation::apply(&world.root, &store, &plan, Kind::Fix, &writing)?;
+    plan.dry_run = options.dry_run;
+    plan.operation = applied.filter(|_| !options.dry_run).map(|operation| operation.id);
+
+    if session.format == Format::Json {
+        json::write(&mut *session.out, &plan)?;
+    } else {
+        session.write_heading(chosen, world)?;
+        findings::write(&mut *session.out, world, &proposal.remaining, session.detail)?;
+        session.out.write_all(&shown)?;
+        write_conclusion(session, options, &diagnosis, &proposal, &plan)?;
+    }
+    Ok(status_of(proposal.remaining.iter().map(Finding::severity), options.strict))
+}
+
+fn planner_options(options: &Fix) -> planner::Options {
+    let Repair { allow_absolute, rpath_kind, .. } = options.repair;
+    planner::Options { tidy: options.tidy, allow_absolute, kind: rpath_kind.into() }
+}
+
+fn shown_changes(
+    session: &Session,
+    options: &Fix,
+    world: &World,
+    plan: &Plan,
+) -> Result<Vec<u8>, CommandError> {
+    let mut shown = Vec::new();
+    if session.format == Format::Json || session.detail == Detail::Quiet {
+        return Ok(shown);
+    }
+    if !options.diff {
+        changes::write_summary(&mut shown, plan, session.detail)?;
+        return Ok(shown);
+    }
+    for step in &plan.steps {
+        changes::write_diff(&mut shown, step)?;
+        if session.detail == Detail::Verbose {
+            let source = session.vfs.open(&world.root.join(&step.path))?;
+            changes::write_bytes(&mut shown, source.as_ref(), &step.edits)?;
+        }
+    }
+    Ok(shown)
+}
+
+fn write_conclusion(
+    session: &mut Session,
+    options: &Fix,
+    diagnosis: &Diagnosis,
+    proposal: &Proposal,
+    plan: &Plan,
+) -> io::Result<()> {
+    let detail = session.detail;
+    let out = &mut *session.out;
+    let objects = plan.steps.iter().filter(|step| step.kind != FileKind::Record).count();
+    let errors = count(&proposal.remaining, Severity::Error);
+    let warnings = count(&proposal.remaining, Severity::Warning);
+    let remaining = format!("{errors} errors, {warnings} warnings remain");
+    if objects == 0 {
+        let nothing = if diagnosis.findings.iter().any(|finding| finding.severity() == Severity::Error) {
+            "nothing that a search path could cure"
+        } else {
+            "nothing to do"
+        };
+        return writeln!(out, "{}  {nothing}", paint(GOOD, "ok"));
+    }
+    let changed: u64 = plan.steps.iter().map(|step| step.edits.bytes_changed()).sum();
+    let appended: u64 = plan.steps.iter().map(|step| EditSet::bytes_appended(&step.edits)).sum();
+    let (verb, files) = (
+        if options.dry_run { "would be repaired" } else { "repaired" },
+        if objects == 1 { "file" } else { "files" },
+    );
+    let bytes = paint(DIM, format!("({changed} bytes replaced, {appended} appended)"));
+    writeln!(out, "{}", paint(GOOD, format!("{objects} {files} {verb}, {remaining}")) + " " + &bytes)?;
+    if options.dry_run {
+        return writeln!(out, "{}", paint(COMMAND, "→ tfpatch fix"));
+    }
+    if detail == Detail::Quiet {
+        return Ok(());
+    }
+    writeln!(out, "Restart Python processes and notebook kernels that run already.")?;
+    if proposal.remaining.iter().any(|finding| finding.cause == Cause::DriverMissing) {
+        writeln!(out, "The GPU stays hidden until NVIDIA's driver is there.")?;
+    }
+    writeln!(out, "An upgrade by pip or uv replaces edited files: run tfpatch fix again then.")?;
+    let operation = plan.operation.as_deref().unwrap_or_default();
+    let (check, undo) = (paint(COMMAND, "tfpatch verify"), paint(COMMAND, "tfpatch revert"));
+    writeln!(out, "check: {check}   undo: {undo}   operation {operation}")
+}
+
+fn count(findings: &[Finding], severity: Severity) -> usize {
+    findings.iter().filter(|finding| finding.severity() == severity).count()
+}

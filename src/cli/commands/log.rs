@@ -1,0 +1,57 @@
+//! `tfpatch log`: the operations so far.
+
+use crate::cli::args::{Format, OneTarget};
+use crate::cli::error::CommandError;
+use crate::cli::session::Session;
+use crate::operation::{self, Kind, Operation};
+use crate::report::json;
+use crate::report::style::{COMMAND, DIM, paint};
+use serde::Serialize;
+use std::io::Write as _;
+
+#[derive(Serialize)]
+struct LogReport {
+    schema: &'static str,
+    operations: Vec<Operation>,
+}
+
+/// Lists the operations of a target's store, the newest first.
+///
+/// # Errors
+/// Where the target or its store cannot be read, or the output cannot be written.
+pub fn run(session: &mut Session, options: &OneTarget) -> Result<u8, CommandError> {
+    let named: Vec<_> = options.target.iter().cloned().collect();
+    let mut operations = Vec::new();
+    for chosen in session.targets(&named)? {
+        operations.extend(operation::log(&session.store(chosen.root())?)?);
+    }
+    operations.reverse();
+    if session.format == Format::Json {
+        let report = LogReport { schema: "tfpatch/log/v1", operations };
+        json::write(&mut *session.out, &report)?;
+        return Ok(0);
+    }
+    if operations.is_empty() {
+        writeln!(session.out, "no operations yet")?;
+    }
+    for operation in &operations {
+        let what = match operation.kind {
+            Kind::Fix => "fix".to_owned(),
+            Kind::Rpath => "rpath".to_owned(),
+            Kind::Revert => format!("revert of {}", operation.reverts.join(", ")),
+        };
+        let files = operation.steps.len();
+        let noun = if files == 1 { "file" } else { "files" };
+        let (id, time) = (paint(COMMAND, &operation.id), paint(DIM, in_words(operation.time)));
+        writeln!(session.out, "{id}  {time}  {what}, {files} {noun}")?;
+    }
+    Ok(0)
+}
+
+/// A time as people write it, in UTC.
+fn in_words(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).map_or_else(
+        |_| format!("{seconds} s after 1970"),
+        |time| time.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+    )
+}

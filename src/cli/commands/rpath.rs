@@ -1,0 +1,120 @@
+//! `tfpatch rpath`: direct edits of search paths, with the same backup and revert as a fix.
+
+use crate::cli::args::{Format, Record, Rpath, RpathAdd, RpathEdit, RpathOptions, RpathTidy, Show};
+use crate::cli::error::CommandError;
+use crate::cli::session::{Chosen, Session};
+use crate::cli::settings;
+use crate::elf::{Image, rpath};
+use crate::operation::{self, Kind};
+use crate::repair::planner::Proposal;
+use crate::repair::rewrite::{Change, rewrite};
+use crate::repair::steps;
+use crate::report::{changes, json};
+use crate::vfs::Vfs as _;
+use std::ffi::OsString;
+use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+
+/// Prints or edits search paths.
+///
+/// # Errors
+/// Where an object cannot be read, is not safely edited, or cannot be written.
+pub fn run(session: &mut Session, command: &Rpath) -> Result<u8, CommandError> {
+    let bytes = |entries: &[OsString]| -> Vec<Vec<u8>> {
+        entries.iter().map(|entry| entry.as_bytes().to_vec()).collect()
+    };
+    match command {
+        Rpath::Print(Show { files }) => print(session, files),
+        Rpath::Set(RpathEdit { files, entries, options }) => {
+            edit(session, files, &Change::Set(bytes(entries)), options)
+        }
+        Rpath::Add(RpathAdd { edit: RpathEdit { files, entries, options }, first }) => {
+            let entries = bytes(entries);
+            let change = if *first { Change::Prepend(entries) } else { Change::Append(entries) };
+            edit(session, files, &change, options)
+        }
+        Rpath::Remove(RpathEdit { files, entries, options }) => {
+            edit(session, files, &Change::Remove(bytes(entries)), options)
+        }
+        Rpath::Dedupe(RpathTidy { files, options }) => {
+            edit(session, files, &Change::Dedupe, options)
+        }
+        Rpath::Prune(RpathTidy { files, options }) => edit(session, files, &Change::Prune, options),
+    }
+}
+
+fn print(session: &mut Session, files: &[PathBuf]) -> Result<u8, CommandError> {
+    let here = settings::working_directory()?;
+    for file in files {
+        let named = |error: &dyn std::fmt::Display| {
+            CommandError::new(format!("{}: {error}", file.display()))
+        };
+        let source = session.vfs.open(&here.join(file)).map_err(|error| named(&error))?;
+        let path = Image::parse(source.as_ref())
+            .and_then(|image| rpath::current(&image))
+            .map_err(|error| named(&error))?;
+        for entry in path.map_or_else(Vec::new, |path| path.entries) {
+            session.out.write_all(&entry)?;
+            writeln!(session.out)?;
+        }
+    }
+    Ok(0)
+}
+
+fn edit(
+    session: &mut Session,
+    files: &[PathBuf],
+    change: &Change,
+    options: &RpathOptions,
+) -> Result<u8, CommandError> {
+    for chosen in session.targets(files)? {
+        edit_one(session, &chosen, change, options)?;
+    }
+    Ok(0)
+}
+
+fn edit_one(
+    session: &mut Session,
+    chosen: &Chosen,
+    change: &Change,
+    options: &RpathOptions,
+) -> Result<(), CommandError> {
+    let world = session.world(chosen, operation_settings()?);
+    let [object] = world.named.as_slice() else {
+        let why = "name an object; for a whole environment there is `tfpatch fix`";
+        return Err(CommandError::new(format!("{}: {why}", chosen.root().display())));
+    };
+    let store = session.store(&world.root)?;
+    if !options.dry_run {
+        session.recover(&world.root, &store)?;
+    }
+    let names = world.names_of(object);
+    let rewritten = rewrite(&session.vfs, object, &names, change, options.rpath_kind.into())?;
+    let proposal = Proposal::of(rewritten);
+    let update_records = options.record == Record::Update;
+    let mut plan = steps::plan(&session.vfs, &world, &proposal, update_records)?;
+    let mut shown = Vec::new();
+    for step in &plan.steps {
+        changes::write_diff(&mut shown, step)?;
+    }
+    let writing =
+        session.writing(!options.writing.no_sync, options.writing.write.into(), options.dry_run);
+    let applied = operation::apply(&world.root, &store, &plan, Kind::Rpath, &writing)?;
+    plan.dry_run = options.dry_run;
+    plan.operation = applied.filter(|_| !options.dry_run).map(|operation| operation.id);
+    if session.format == Format::Json {
+        json::write(&mut *session.out, &plan)?;
+    } else if plan.steps.is_empty() {
+        writeln!(session.out, "{} has that search path already", object.display())?;
+    } else {
+        session.out.write_all(&shown)?;
+    }
+    Ok(())
+}
+
+/// A direct edit asks no loader.
+fn operation_settings() -> Result<crate::loader::Settings, CommandError> {
+    let working_directory = settings::working_directory()?;
+    Ok(crate::loader::Settings { working_directory, ..crate::loader::Settings::default() })
+}

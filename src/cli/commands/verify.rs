@@ -1,0 +1,70 @@
+//! `tfpatch verify`: are patched files as they were left, and does everything still resolve?
+
+use crate::cli::args::{Format, Verify};
+use crate::cli::error::CommandError;
+use crate::cli::session::Session;
+use crate::cli::settings;
+use crate::operation::{self, FileState, State};
+use crate::repair::diagnose::diagnose;
+use crate::repair::finding::{Finding, Severity};
+use crate::report::json::{self, FindingReport};
+use crate::report::style::{ERROR, GOOD, paint};
+use crate::report::findings;
+use serde::Serialize;
+
+#[derive(Serialize)]
+struct VerifyReport {
+    schema: &'static str,
+    files: Vec<FileState>,
+    findings: Vec<FindingReport>,
+}
+
+/// Verifies each target. Drift and errors end with status 1.
+///
+/// # Errors
+/// Where a target or its store cannot be read, or the output cannot be written.
+pub fn run(session: &mut Session, options: &Verify) -> Result<u8, CommandError> {
+    let settings = settings::loader_settings(&options.simulation)?;
+    let mut report =
+        VerifyReport { schema: "tfpatch/verify/v1", files: Vec::new(), findings: Vec::new() };
+    let mut status = 0;
+    for chosen in session.targets(&options.targets.targets)? {
+        let store = session.store(chosen.root())?;
+        let mut files = operation::drift(chosen.root(), &store)?;
+        files.retain(|file| chosen.means(&store, &file.path));
+        let world = session.world(&chosen, settings.clone());
+        let diagnosis = diagnose(&session.vfs, &world);
+        let drifted: Vec<&FileState> =
+            files.iter().filter(|file| matches!(file.state, State::Changed(_) | State::Gone)).collect();
+        let left = files.iter().filter(|file| file.state == State::AsLeft).count();
+        let errors: Vec<Finding> = diagnosis
+            .findings
+            .iter()
+            .filter(|finding| finding.severity() == Severity::Error)
+            .cloned()
+            .collect();
+        status = status.max(u8::from(!drifted.is_empty() || !errors.is_empty()));
+        if session.format == Format::Human {
+            let out = &mut *session.out;
+            for file in &drifted {
+                let what = match &file.state {
+                    State::Changed(change) => format!("was changed since: {change}"),
+                    _ => "is gone".to_owned(),
+                };
+                writeln!(out, "{}  {} {what}", paint(ERROR, "drift"), file.path)?;
+            }
+            let noun = if left == 1 { "file" } else { "files" };
+            let resolves = if errors.is_empty() { "everything resolves" } else { "errors remain" };
+            findings::write(out, &world, &errors, session.detail)?;
+            let line = format!("{left} {noun} as left, {resolves}");
+            let style = if drifted.is_empty() && errors.is_empty() { GOOD } else { ERROR };
+            writeln!(out, "{}", paint(style, line))?;
+        }
+        report.findings.extend(diagnosis.findings.iter().map(FindingReport::of));
+        report.files.extend(files);
+    }
+    if session.format == Format::Json {
+        json::write(&mut *session.out, &report)?;
+    }
+    Ok(status)
+}
