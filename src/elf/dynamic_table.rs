@@ -1,0 +1,217 @@
+//! The dynamic table as a list of entries, and the edits that turn the old list into a new one.
+
+use super::image::Image;
+use super::rpath::RpathKind;
+use super::soundness::{PAGE, loads, range_of};
+use crate::edit::{Content, Edit};
+use goblin::elf::dynamic::{self, Dyn};
+use goblin::elf::header;
+use goblin::elf::program_header::{PF_W, PT_DYNAMIC};
+use scroll::{Pread as _, Pwrite as _};
+use std::ops::Range;
+
+/// The entries of a dynamic table: tag and value, without the `DT_NULL` at the end.
+pub(super) type Entries = Vec<(u64, u64)>;
+
+/// Is the value of this tag an offset in the string table?
+pub(super) fn is_string(tag: u64) -> bool {
+    // Solaris's filters, which glibc takes as well.
+    const DT_AUXILIARY: u64 = 0x7fff_fffd;
+    const DT_USED: u64 = 0x7fff_fffe;
+    const DT_FILTER: u64 = 0x7fff_ffff;
+    matches!(
+        tag,
+        dynamic::DT_NEEDED
+            | dynamic::DT_SONAME
+            | dynamic::DT_RPATH
+            | dynamic::DT_RUNPATH
+            | dynamic::DT_CONFIG
+            | dynamic::DT_DEPAUDIT
+            | dynamic::DT_AUDIT
+            | DT_AUXILIARY
+            | DT_USED
+            | DT_FILTER
+    )
+}
+
+/// The tag of a kind.
+pub(super) fn tag_of(kind: RpathKind) -> u64 {
+    match kind {
+        RpathKind::Rpath => dynamic::DT_RPATH,
+        RpathKind::Runpath => dynamic::DT_RUNPATH,
+    }
+}
+
+/// Index of the entry that counts: the last `DT_RUNPATH`, else the last `DT_RPATH`.
+pub(super) fn counting(image: &Image<'_>) -> Option<(usize, RpathKind)> {
+    [RpathKind::Runpath, RpathKind::Rpath].into_iter().find_map(|kind| {
+        let index = image.dynamic().iter().rposition(|entry| entry.tag == tag_of(kind))?;
+        Some((index, kind))
+    })
+}
+
+fn old_entries(image: &Image<'_>) -> Entries {
+    image.dynamic().iter().map(|entry| (entry.tag, entry.value)).collect()
+}
+
+/// The table with the search path of this kind at `value` in the string table.
+pub(super) fn with_search_path(image: &Image<'_>, kind: RpathKind, value: u64) -> Entries {
+    let mut entries = old_entries(image);
+    let tag = tag_of(kind);
+    match counting(image) {
+        None => entries.push((tag, value)),
+        Some((index, old)) => {
+            if let Some(entry) = entries.get_mut(index) {
+                *entry = (tag, value);
+            }
+            // Any DT_RUNPATH that stays would switch the DT_RPATH off, and of several DT_RPATH the
+            // last one counts.
+            if old == RpathKind::Runpath && kind == RpathKind::Rpath {
+                let mut at = 0..;
+                entries.retain(|&(tag, _)| at.next() == Some(index) || !is_search_path(tag));
+            }
+        }
+    }
+    entries
+}
+
+/// The table without any search path.
+pub(super) fn without_search_path(image: &Image<'_>) -> Entries {
+    let mut entries = old_entries(image);
+    entries.retain(|&(tag, _)| !is_search_path(tag));
+    entries
+}
+
+/// Is this one of the two tags?
+pub(super) fn is_search_path(tag: u64) -> bool {
+    tag == dynamic::DT_RPATH || tag == dynamic::DT_RUNPATH
+}
+
+/// Changes the value of every entry of a tag.
+pub(super) fn set(entries: &mut Entries, tag: u64, value: u64) {
+    for entry in entries.iter_mut().filter(|entry| entry.0 == tag) {
+        entry.1 = value;
+    }
+}
+
+/// Size of an entry in bytes.
+pub(super) fn entry_size(image: &Image<'_>) -> u64 {
+    Dyn::size(image.ctx().container) as u64
+}
+
+/// File offsets of `PT_DYNAMIC`.
+pub(super) fn range(image: &Image<'_>) -> Range<u64> {
+    image.segment(PT_DYNAMIC).map_or(0..0, range_of)
+}
+
+/// Is there room for one more entry: does a second `DT_NULL` follow the first, which then ends
+/// the table?
+pub(super) fn has_spare(image: &Image<'_>) -> bool {
+    let range = range(image);
+    let size = entry_size(image);
+    let first = range.start + image.dynamic().len() as u64 * size;
+    let is_null = |at: u64| {
+        at + size <= range.end
+            && image
+                .source()
+                .get(at..at + size)
+                .and_then(|bytes| bytes.pread_with::<Dyn>(0, image.ctx()).ok())
+                .is_some_and(|entry| entry.d_tag == dynamic::DT_NULL)
+    };
+    is_null(first) && is_null(first + size)
+}
+
+/// Entries as they stand in a file, followed by `nulls` empty ones.
+pub(super) fn encode(image: &Image<'_>, entries: &[(u64, u64)], nulls: usize) -> Vec<u8> {
+    let size = entry_size(image) as usize;
+    let mut bytes = vec![0; size * (entries.len() + nulls)];
+    for (index, &(d_tag, d_val)) in entries.iter().enumerate() {
+        // Inside a buffer made for it this cannot fail; the edits are checked as a whole anyway.
+        let _ = bytes.pwrite_with(Dyn { d_tag, d_val }, index * size, image.ctx());
+    }
+    bytes
+}
+
+/// The edits that turn the old table into `new`, which needs at most the one spare entry that
+/// [`has_spare`] tells of. The table can be read after each of them: `DT_STRTAB` and `DT_STRSZ`
+/// come first and the search path last, and of an entry the value comes before the tag.
+///
+/// A shorter table is one edit: the entries after those that go away move up. That keeps the
+/// table what linkers write, quiet for readelf and eu-elflint, and makes a spare entry, where an
+/// unused tag of the operating system's range in its place would do neither.
+pub(super) fn edits(image: &Image<'_>, new: &[(u64, u64)]) -> Vec<Edit> {
+    let size = entry_size(image);
+    let half = size / 2;
+    let start = range(image).start;
+    let old = old_entries(image);
+    if new.len() < old.len() {
+        let same = old.iter().zip(new).take_while(|(old, new)| old == new).count();
+        let at = start + same as u64 * size;
+        let rest = new.get(same..).unwrap_or_default();
+        let bytes = encode(image, rest, old.len() - new.len());
+        return vec![Edit { range: at..at + bytes.len() as u64, new: Content::Bytes(bytes) }];
+    }
+    let mut changes = Vec::new();
+    for (index, &(tag, value)) in new.iter().enumerate() {
+        let before = old.get(index).copied();
+        let at = start + index as u64 * size;
+        let bytes = encode(image, &[(tag, value)], 0);
+        let (tag_bytes, value_bytes) = bytes.split_at(half as usize);
+        let rank = match tag {
+            dynamic::DT_STRTAB => 1,
+            dynamic::DT_STRSZ => 2,
+            _ if is_search_path(tag) => 3,
+            _ => 0,
+        };
+        // What follows the first DT_NULL may be garbage: a new entry is written whole.
+        if before.is_none_or(|before| before.1 != value) {
+            let new = Content::Bytes(value_bytes.to_vec());
+            changes.push((rank, Edit { range: at + half..at + size, new }));
+        }
+        if before.is_none_or(|before| before.0 != tag) {
+            let new = Content::Bytes(tag_bytes.to_vec());
+            changes.push((rank, Edit { range: at..at + half, new }));
+        }
+    }
+    changes.sort_by_key(|&(rank, _)| rank);
+    changes.into_iter().map(|(_, edit)| edit).collect()
+}
+
+/// Does the loader map the dynamic table writable?
+fn is_writable(image: &Image<'_>) -> bool {
+    let range = range(image);
+    image.segment(PT_DYNAMIC).is_some_and(|segment| segment.p_flags & PF_W != 0)
+        && loads(image).any(|(_, load)| {
+            let file = range_of(load);
+            load.p_flags & PF_W != 0 && file.start <= range.start && range.end <= file.end
+        })
+}
+
+/// May these edits be written while a process runs the object, as far as the dynamic table goes:
+/// has the process its own copy of every page of the table that they change?
+///
+/// glibc relocates some entries where they stand (`elf_get_dynamic_info`, unless the object is
+/// loaded at its own addresses), which takes their page off the file. Entries on another page are
+/// seen to change, and the search path is read when the object first asks for a library, maybe
+/// long after it was loaded: then it would be looked for in the old string table.
+pub(super) fn is_private(image: &Image<'_>, edits: &[Edit]) -> bool {
+    let range = range(image);
+    let start = image.segment(PT_DYNAMIC).map_or(0, |segment| segment.p_vaddr);
+    let page = |offset: u64| (start + (offset - range.start)) / PAGE;
+    let relocated: Vec<u64> = image
+        .dynamic()
+        .iter()
+        .filter(|entry| {
+            matches!(entry.tag, dynamic::DT_STRTAB | dynamic::DT_SYMTAB | dynamic::DT_GNU_HASH)
+        })
+        .map(|entry| page(entry.offset + entry_size(image) / 2))
+        .collect();
+    let mut changed = edits
+        .iter()
+        .map(|edit| edit.range.start.max(range.start)..edit.range.end.min(range.end))
+        .filter(|edit| edit.start < edit.end)
+        .flat_map(|edit| page(edit.start)..=page(edit.end - 1))
+        .peekable();
+    let is_relocated = image.header().e_type != header::ET_EXEC && is_writable(image);
+    changed.peek().is_none() || is_relocated && changed.all(|page| relocated.contains(&page))
+}

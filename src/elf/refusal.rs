@@ -1,0 +1,158 @@
+//! Why an object that can be read is not edited.
+
+/// Why an object that is sound, or sound enough to be read, is not edited: the cause, and what
+/// would help.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// No dynamic table: nothing is searched for it.
+    #[error("it is not dynamically linked, so that no search path would be read")]
+    NotDynamic,
+    /// A static program with a dynamic table, which relocates itself and loads nothing.
+    #[error("it is a static program (static-pie), which loads no libraries")]
+    StaticPie,
+    /// The dynamic loader reads its own dynamic table before it can handle any change of it.
+    #[error("{soname} is the dynamic loader itself; edit the objects that it loads")]
+    DynamicLoader {
+        /// `DT_SONAME`.
+        soname: String,
+    },
+    /// MIPS keeps the global offset table, symbols and a debugger's pointer in step with the
+    /// dynamic table.
+    #[error("MIPS (e_machine {machine}) is not supported; link it again with the search path")]
+    Mips {
+        /// `e_machine`.
+        machine: u16,
+    },
+    /// More than one `PT_DYNAMIC`.
+    #[error("{count} segments are PT_DYNAMIC, and loaders differ in which of them counts")]
+    SeveralDynamicTables {
+        /// How many there are.
+        count: usize,
+    },
+    /// The loader goes by addresses, every other tool by file offsets.
+    #[error(
+        "PT_DYNAMIC stands at offset {p_offset:#x} in the file, but no PT_LOAD maps its address \
+         {p_vaddr:#x} from there"
+    )]
+    DynamicTableElsewhere {
+        /// `p_offset` of `PT_DYNAMIC`.
+        p_offset: u64,
+        /// `p_vaddr` of `PT_DYNAMIC`.
+        p_vaddr: u64,
+    },
+    /// `PT_LOAD` segments do not ascend, as the gABI asks.
+    #[error("program header {index}: PT_LOAD at {p_vaddr:#x} stands below the one before it")]
+    UnsortedSegments {
+        /// Index of the program header.
+        index: usize,
+        /// Its address.
+        p_vaddr: u64,
+    },
+    /// Two `PT_LOAD` segments claim the same addresses.
+    #[error("program header {index}: PT_LOAD at {p_vaddr:#x} overlaps the one before it")]
+    OverlappingSegments {
+        /// Index of the program header.
+        index: usize,
+        /// Its address.
+        p_vaddr: u64,
+    },
+    /// An alignment that the loader does not take (glibc: "ELF load command alignment not
+    /// page-aligned").
+    #[error("program header {index}: p_align {p_align:#x} is no power of two of 4096 or more")]
+    BadAlignment {
+        /// Index of the program header.
+        index: usize,
+        /// `p_align`.
+        p_align: u64,
+    },
+    /// Offset and address differ modulo the alignment (glibc: "ELF load command address/offset
+    /// not properly aligned").
+    #[error(
+        "program header {index}: offset {p_offset:#x} and address {p_vaddr:#x} differ modulo \
+         p_align {p_align:#x}"
+    )]
+    Incongruent {
+        /// Index of the program header.
+        index: usize,
+        /// `p_offset`.
+        p_offset: u64,
+        /// `p_vaddr`.
+        p_vaddr: u64,
+        /// `p_align`.
+        p_align: u64,
+    },
+    /// A segment or the section headers reach past the end of the file.
+    #[error("it is cut off: {end} bytes are described, {len} are there; install it again")]
+    Truncated {
+        /// Where the last thing that is described ends, in bytes.
+        end: u64,
+        /// Length of the file in bytes.
+        len: u64,
+    },
+    /// Data after everything that sections and segments describe, found by its distance from the
+    /// end of the file: single-file programs.
+    #[error(
+        "{len} bytes that no section or segment describes follow at offset {start:#x}, as in a \
+         single-file program; edit the libraries inside it before it is packed"
+    )]
+    AppendedPayload {
+        /// File offset of the data.
+        start: u64,
+        /// Its length in bytes.
+        len: u64,
+    },
+    /// The dynamic string table holds something else too, or is not wholly loaded.
+    #[error("the dynamic string table overlaps what dynamic tag {tag:#x} points at")]
+    StringTableOverlap {
+        /// The other entry's tag; `DT_STRTAB` itself where its segment ends within it.
+        tag: u64,
+    },
+    /// Growing a big-endian object is not tested.
+    #[error("a longer search path does not fit, and big-endian objects are not grown")]
+    BigEndian,
+    /// No program header can be added.
+    #[error(
+        "a new segment needs {needed} bytes after the program headers, {available} are free, and \
+         what stands there cannot be moved; shorten the search path, or link with room for it"
+    )]
+    NoHeaderRoom {
+        /// Size of a program header in bytes.
+        needed: u64,
+        /// Free bytes after the table.
+        available: u64,
+    },
+    /// The new segment would lie beyond the address space.
+    #[error("a new segment would end at {end:#x}, beyond the address space; shorten the path")]
+    NoAddressRoom {
+        /// Its end, cut off at 2^64 - 1.
+        end: u64,
+    },
+    /// The number of section headers would have to be written in another way.
+    #[error("{count} section headers leave no room for more; strip it first")]
+    TooManySections {
+        /// How many there are.
+        count: usize,
+    },
+    /// Sections and segments tell of different tables.
+    #[error("section headers and dynamic table disagree about {what}; another tool broke it")]
+    SectionsDisagree {
+        /// The table.
+        what: &'static str,
+    },
+    /// An entry that cannot stand in a search path.
+    #[error("entry {index} of the search path holds {byte:?}, which would end it")]
+    EntryHolds {
+        /// Index of the entry, from 0.
+        index: usize,
+        /// NUL or a colon.
+        byte: char,
+    },
+    /// The edits were made and do not hold what they promise: a fault of this program. Nothing is
+    /// written.
+    #[error("the edited file would not be right: {what}; please report this object")]
+    Inconsistent {
+        /// The postcondition.
+        what: &'static str,
+    },
+}
