@@ -46,7 +46,8 @@ fn require(holds: bool, what: &'static str) -> Result<(), Refusal> {
     if holds { Ok(()) } else { Err(Refusal::Inconsistent { what }) }
 }
 
-/// Are both readings the same? Two failures are: what was malformed stays so.
+/// Are both readings the same? Two failures are: what was malformed, and no part of the edit,
+/// stays so.
 fn same<T: PartialEq>(old: Result<T, bytes::Error>, new: Result<T, bytes::Error>) -> bool {
     match (old, new) {
         (Ok(old), Ok(new)) => old == new,

@@ -2,11 +2,17 @@
 //!
 //! Sources of the rules: the System V gABI, glibc's `elf/dl-load.c`, and experiments with binutils.
 
-#[allow(dead_code, reason = "the edit engine, which asks for the rest, follows")]
+mod check;
+mod dynamic_table;
 pub mod hash;
 pub mod image;
+mod layout;
+mod new_segment;
+mod refusal;
 pub mod rpath;
-#[allow(dead_code, reason = "the edit engine, which asks for the rest, follows")]
 mod sections;
+mod slot;
+mod soundness;
+mod tail;
 
 pub use image::{Class, DynamicEntry, Endian, Image, Kind, NeededVersion, Summary, VersionNeed};

@@ -5,6 +5,7 @@ use super::image::{Class, Image, Kind};
 use super::refusal::Refusal;
 use super::rpath::Failure;
 use super::sections::{Sections, file_range};
+use super::slot;
 use crate::bytes::Error;
 use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP, PT_LOAD, ProgramHeader};
 use goblin::elf::{dynamic, header};
@@ -184,6 +185,8 @@ fn check_strings(image: &Image<'_>) -> Result<(), Failure> {
         let why = "the table does not end with a NUL";
         return Err(Error::invalid("dynamic string table", table.start, why).into());
     }
+    // Records that form a loop would keep every later walk busy.
+    slot::version_names(image)?;
     Ok(())
 }
 

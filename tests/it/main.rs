@@ -1,13 +1,23 @@
 //! The integration tests: one binary, a module for each subject.
 
 #[cfg(test)]
+mod elf_builder;
+#[cfg(test)]
 mod elf_writer;
+#[cfg(test)]
+mod laws;
 #[cfg(test)]
 mod ld_so_cache;
 #[cfg(test)]
 mod loader;
 #[cfg(test)]
+mod malformed;
+#[cfg(test)]
+mod oracle_elf;
+#[cfg(test)]
 mod oracle_ld_so;
+#[cfg(test)]
+mod tidy;
 #[cfg(test)]
 mod tokens;
 #[cfg(test)]

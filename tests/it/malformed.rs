@@ -1,0 +1,61 @@
+//! Broken objects: an error or a sound patch, never a panic, and soon.
+
+use super::elf_builder::{TAGGED, UNTAGGED, Workshop, apply, patch, request};
+use std::time::{Duration, Instant};
+use tfpatch::elf::Image;
+use tfpatch::elf::hash::{exports, imports};
+use tfpatch::elf::rpath::current;
+
+/// Everything that the module offers, on bytes that may be anything.
+fn ask_everything(bytes: &Vec<u8>) {
+    let start = Instant::now();
+    if let Ok(image) = Image::parse(bytes) {
+        let _ = (current(&image), exports(&image, b"answer"), imports(&image, b"dep"));
+        let far_away = "far/away".repeat(100);
+        for entries in [&["x"][..], &[&far_away], &[]] {
+            if let Ok(patch) = patch(bytes, &request(entries, None)) {
+                let new = apply(bytes, &patch.edits);
+                let found = current(&Image::parse(&new).unwrap()).unwrap();
+                let found = found.map(|found| found.entries).unwrap_or_default();
+                assert_eq!(found, request(entries, None).entries);
+                assert!(apply(&new, &patch.edits.invert(bytes).unwrap()) == *bytes);
+            }
+        }
+    }
+    assert!(start.elapsed() < Duration::from_secs(2), "it took {:?}", start.elapsed());
+}
+
+#[test]
+fn a_file_that_is_cut_off_anywhere() {
+    let shop = Workshop::new();
+    let whole = shop.build(&TAGGED[8]);
+    let lengths = (0..1024).chain((1024..whole.len()).step_by(61));
+    for len in lengths {
+        let cut = whole[..len].to_vec();
+        assert!(patch(&cut, &request(&["x"], None)).is_err(), "{len} of {} bytes", whole.len());
+        ask_everything(&cut);
+    }
+}
+
+#[test]
+fn each_byte_of_the_tables_changed() {
+    let shop = Workshop::new();
+    for flavour in [&TAGGED[2], &TAGGED[3], &UNTAGGED[3]] {
+        let whole = shop.build(flavour);
+        let image = Image::parse(&whole).unwrap();
+        let dynamic = image.segment(2).unwrap();
+        let tables = 0..64 + 56 * image.segments().len();
+        let dynamic = dynamic.p_offset as usize..(dynamic.p_offset + dynamic.p_filesz) as usize;
+        // After the program headers: notes, hash tables, the first symbols.
+        let after = tables.end..tables.end + 0x200;
+        let sections = image.header().e_shoff as usize;
+        let sections = if sections == 0 { 0..0 } else { sections..whole.len() };
+        for at in tables.chain(dynamic).chain(after).chain(sections) {
+            for change in [0x01, 0x80, 0xff] {
+                let mut changed = whole.clone();
+                changed[at] ^= change;
+                ask_everything(&changed);
+            }
+        }
+    }
+}
