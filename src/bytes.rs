@@ -121,6 +121,26 @@ impl Source for Vec<u8> {
     }
 }
 
+impl<S: Source + ?Sized> Source for &S {
+    fn len(&self) -> u64 {
+        S::len(self)
+    }
+
+    fn get(&self, range: Range<u64>) -> Option<Cow<'_, [u8]>> {
+        S::get(self, range)
+    }
+}
+
+impl<S: Source + ?Sized> Source for Box<S> {
+    fn len(&self) -> u64 {
+        S::len(self)
+    }
+
+    fn get(&self, range: Range<u64>) -> Option<Cow<'_, [u8]>> {
+        S::get(self, range)
+    }
+}
+
 /// `value` rounded up to a multiple of `alignment`, which must be a power of two; `None` where
 /// that does not fit into 64 bits.
 #[must_use]

@@ -242,9 +242,9 @@ fn join_deletions(edits: Vec<Edit>) -> Vec<Edit> {
     joined
 }
 
-/// A file seen through edits that are not written yet.
-pub struct Patched<'a> {
-    old: &'a dyn Source,
+/// A file seen through edits that are not written yet. It borrows the old file, or owns it.
+pub struct Patched<'a, S = &'a dyn Source> {
+    old: S,
     /// Pieces of the new file, ascending and without gaps.
     pieces: Vec<(Range<u64>, Piece<'a>)>,
 }
@@ -255,10 +255,10 @@ enum Piece<'a> {
     New(&'a [u8]),
 }
 
-impl<'a> Patched<'a> {
+impl<'a, S: Source> Patched<'a, S> {
     /// `old` as it would be with `edits`, which were made for a file of its length.
     #[must_use]
-    pub fn new(old: &'a dyn Source, edits: &'a EditSet) -> Self {
+    pub fn new(old: S, edits: &'a EditSet) -> Self {
         let mut pieces = Vec::new();
         let (mut old_at, mut new_at) = (0, 0);
         let mut push = |len: u64, piece| {
@@ -280,7 +280,7 @@ impl<'a> Patched<'a> {
     }
 }
 
-impl Source for Patched<'_> {
+impl<S: Source> Source for Patched<'_, S> {
     fn len(&self) -> u64 {
         self.pieces.last().map_or(0, |(range, _)| range.end)
     }

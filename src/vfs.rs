@@ -1,5 +1,14 @@
 //! A read-only view of files, so that root, working directory and planned edits are parameters.
 
+mod memory;
+mod os;
+mod overlay;
+mod walk;
+
+pub use memory::MemVfs;
+pub use os::OsVfs;
+pub use overlay::Overlay;
+
 use crate::bytes::Source;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -75,9 +84,9 @@ pub trait Vfs: Sync {
     /// As the operating system's.
     fn canonicalize(&self, path: &Path) -> io::Result<PathBuf>;
 
-    /// A file's bytes, to be read piecewise.
+    /// A file's bytes, to be read piecewise. Never waits for a pipe or a device.
     ///
     /// # Errors
-    /// As the operating system's.
+    /// As the operating system's; [`io::ErrorKind::InvalidInput`] for what is no regular file.
     fn open(&self, path: &Path) -> io::Result<Box<dyn Source + '_>>;
 }

@@ -3,4 +3,6 @@
 #[cfg(test)]
 mod python;
 #[cfg(test)]
+mod vfs;
+#[cfg(test)]
 mod wheels;
