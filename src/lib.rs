@@ -2,4 +2,5 @@
 pub mod bytes;
 pub mod edit;
 pub mod elf;
+pub mod python;
 pub mod vfs;
