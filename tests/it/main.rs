@@ -17,8 +17,12 @@ mod oracle_elf;
 #[cfg(test)]
 mod oracle_ld_so;
 #[cfg(test)]
+mod python;
+#[cfg(test)]
 mod tidy;
 #[cfg(test)]
 mod tokens;
 #[cfg(test)]
 mod vfs;
+#[cfg(test)]
+mod wheels;

@@ -1,0 +1,253 @@
+//! Which environment is meant where none is named.
+
+use super::environment::{Environment, Kind};
+use super::interpreter::{Program, program};
+use super::{is_file, join_lexically, read_start};
+use crate::vfs::Vfs;
+use std::ffi::OsString;
+use std::fmt;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+
+/// What the command line knows of its surroundings. A variable that is set and empty counts as not
+/// set, and is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Ambient {
+    /// The working directory, absolute.
+    pub working_directory: PathBuf,
+    /// `VIRTUAL_ENV`: an activated venv.
+    pub virtual_env: Option<PathBuf>,
+    /// `CONDA_PREFIX`: an activated conda environment.
+    pub conda_prefix: Option<PathBuf>,
+    /// The directories of `PATH`, in order.
+    pub path: Vec<PathBuf>,
+    /// `HOME`.
+    pub home: Option<PathBuf>,
+    /// `PYENV_VERSION`, which pyenv's shims obey.
+    pub pyenv_version: Option<OsString>,
+    /// tfpatch's own program.
+    pub own_executable: Option<PathBuf>,
+}
+
+/// The environment that is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// It.
+    pub environment: Environment,
+    /// Why it: a few words such as "VIRTUAL_ENV names it", to stand in parentheses.
+    pub reason: String,
+    /// What came before it on `PATH`, and was not taken.
+    pub passed_over: Vec<PassedOver>,
+}
+
+/// A `python3` on `PATH` that was not taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PassedOver {
+    /// Its path.
+    pub path: PathBuf,
+    /// Why not, to follow its path in a sentence.
+    pub why: &'static str,
+}
+
+impl fmt::Display for PassedOver {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "{} {}", self.path.display(), self.why)
+    }
+}
+
+/// Why no environment was found.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// A variable names something else.
+    #[error(
+        "{variable} names {path}, which is no Python environment; unset it, or name the \
+         environment as TARGET",
+        path = path.display()
+    )]
+    NotAnEnvironment {
+        /// The variable.
+        variable: &'static str,
+        /// Its value.
+        path: PathBuf,
+    },
+    /// Nothing was found.
+    #[error(
+        "no Python environment: neither VIRTUAL_ENV nor CONDA_PREFIX is set, no .venv is here or \
+         above, and no python3 on PATH will do{}; name the environment as TARGET",
+        listed(.passed_over)
+    )]
+    NoEnvironment {
+        /// What stood on `PATH`, and was not taken.
+        passed_over: Vec<PassedOver>,
+    },
+}
+
+fn listed(passed_over: &[PassedOver]) -> String {
+    let list: Vec<String> = passed_over.iter().map(ToString::to_string).collect();
+    if list.is_empty() { String::new() } else { format!(" ({})", list.join("; ")) }
+}
+
+/// Finds the environment that is meant where none is named: `VIRTUAL_ENV`, else `CONDA_PREFIX`,
+/// else `.venv` here or in a directory above, else the first `python3` on `PATH` that is neither
+/// tfpatch's own environment nor a tool's.
+///
+/// # Errors
+/// Where a variable names something else, or nothing is found.
+pub fn discover(vfs: &dyn Vfs, ambient: &Ambient) -> Result<Found, Error> {
+    let home = ambient.home.as_deref();
+    let here = &ambient.working_directory;
+    let found =
+        |environment, reason: String| Ok(Found { environment, reason, passed_over: Vec::new() });
+    for (variable, value) in
+        [("VIRTUAL_ENV", &ambient.virtual_env), ("CONDA_PREFIX", &ambient.conda_prefix)]
+    {
+        if let Some(path) = value {
+            let path = join_lexically(here, path);
+            return match Environment::at_prefix(vfs, &path, home) {
+                Some(environment) => found(environment, format!("{variable} names it")),
+                None => Err(Error::NotAnEnvironment { variable, path }),
+            };
+        }
+    }
+    for directory in here.ancestors() {
+        let environment = Environment::at_prefix(vfs, &directory.join(".venv"), home);
+        if let Some(environment) = environment.filter(|found| found.kind == Kind::Venv) {
+            let from = if directory == here { "here" } else { "a directory above" };
+            return found(environment, format!("found from {from}"));
+        }
+    }
+    on_path(vfs, ambient)
+}
+
+fn on_path(vfs: &dyn Vfs, ambient: &Ambient) -> Result<Found, Error> {
+    let mut passed_over = Vec::new();
+    for directory in &ambient.path {
+        let path = join_lexically(&ambient.working_directory, directory).join("python3");
+        match candidate(vfs, ambient, &path) {
+            Candidate::Absent => {}
+            Candidate::PassedOver(why) => passed_over.push(PassedOver { path, why }),
+            Candidate::Taken(environment, by_pyenv) => {
+                let mut reason = format!("{} is the first on PATH", path.display());
+                if by_pyenv {
+                    reason.push_str(", for pyenv's version");
+                } else if !passed_over.is_empty() {
+                    reason.push_str(" that can be meant");
+                }
+                return Ok(Found { environment: *environment, reason, passed_over });
+            }
+        }
+    }
+    Err(Error::NoEnvironment { passed_over })
+}
+
+enum Candidate {
+    Absent,
+    PassedOver(&'static str),
+    /// The environment, and whether pyenv's choice of a version led there.
+    Taken(Box<Environment>, bool),
+}
+
+fn candidate(vfs: &dyn Vfs, ambient: &Ambient, path: &Path) -> Candidate {
+    let (path, by_pyenv) = match program(vfs, path) {
+        Program::Found(_) => (path.to_owned(), false),
+        Program::Missing { wanted } if wanted == path => return Candidate::Absent,
+        Program::Missing { .. } => return Candidate::PassedOver("is a link that leads nowhere"),
+        Program::Other(_) => match behind_shim(vfs, ambient, path) {
+            Some(path) => (path, true),
+            None if is_shim(path) => {
+                return Candidate::PassedOver("is a shim, and what it stands for is not plain");
+            }
+            None => return Candidate::PassedOver("is no program but a script"),
+        },
+    };
+    let Some(environment) = Environment::of_interpreter(vfs, &path, ambient.home.as_deref()) else {
+        return Candidate::PassedOver("has no library beside it");
+    };
+    if let Some(why) = tool(vfs, &environment) {
+        return Candidate::PassedOver(why);
+    }
+    if is_own(vfs, &environment, ambient.own_executable.as_deref()) {
+        return Candidate::PassedOver("is tfpatch's own environment");
+    }
+    Candidate::Taken(Box::new(environment), by_pyenv)
+}
+
+/// Is it the venv in which tfpatch itself is installed? An installation of Python that has tfpatch
+/// among its packages, as a container image may, is the user's all the same.
+fn is_own(vfs: &dyn Vfs, environment: &Environment, own: Option<&Path>) -> bool {
+    let resolved = |path: &Path| vfs.canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    environment.kind == Kind::Venv
+        && own.is_some_and(|own| {
+            own.starts_with(&environment.prefix)
+                || resolved(own).starts_with(resolved(&environment.prefix))
+        })
+}
+
+/// Why the environment is a tool's and not the user's, where it is.
+fn tool(vfs: &dyn Vfs, environment: &Environment) -> Option<&'static str> {
+    if environment.kind != Kind::Venv {
+        return None;
+    }
+    let prefix = vfs.canonicalize(&environment.prefix).ok()?;
+    // uv and pipx leave a note in the environments of their tools, wherever these are.
+    if is_file(vfs, &prefix.join("uv-receipt.toml")) {
+        return Some("belongs to a tool that uv installed");
+    }
+    if is_file(vfs, &prefix.join("pipx_metadata.json")) {
+        return Some("belongs to a tool that pipx installed");
+    }
+    // `uv venv` puts a CACHEDIR.TAG into every environment: only one above tells of a cache.
+    let above = || prefix.ancestors().skip(1);
+    if above().any(|directory| directory.ends_with("uv/tools")) {
+        return Some("belongs to a tool that uv installed");
+    }
+    if above().any(|directory| directory.ends_with("pipx/venvs")) {
+        return Some("belongs to a tool that pipx installed");
+    }
+    let is_bucket = |directory: &Path| {
+        let name = directory.file_name().unwrap_or_default().to_string_lossy();
+        ["archive-v", "builds-v", "environments-v"].iter().any(|bucket| {
+            name.strip_prefix(bucket)
+                .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
+        })
+    };
+    let is_tagged = |directory: &Path| {
+        // The Cache Directory Tagging Specification.
+        read_start(vfs, &directory.join("CACHEDIR.TAG"), 43)
+            .is_ok_and(|tag| tag == b"Signature: 8a477f597d28d172789f06886806bc55")
+    };
+    above()
+        .any(|directory| is_bucket(directory) || is_tagged(directory))
+        .then_some("lies in a cache")
+}
+
+/// Is it one of pyenv's or asdf's shims, scripts that choose an interpreter when they run?
+fn is_shim(path: &Path) -> bool {
+    path.parent().is_some_and(|directory| directory.ends_with("shims"))
+}
+
+/// The interpreter for which a shim of pyenv stands, where pyenv's own files name it exactly:
+/// `PYENV_VERSION`, else `.python-version` here or above, else `version` of pyenv's root.
+fn behind_shim(vfs: &dyn Vfs, ambient: &Ambient, path: &Path) -> Option<PathBuf> {
+    let root = path.parent().filter(|_| is_shim(path))?.parent()?;
+    let read = |path: PathBuf| read_start(vfs, &path, 4096).ok();
+    let chosen = ambient
+        .pyenv_version
+        .clone()
+        .map(OsString::into_vec)
+        .or_else(|| {
+            let above = ambient.working_directory.ancestors();
+            above.into_iter().find_map(|above| read(above.join(".python-version")))
+        })
+        .or_else(|| read(root.join("version")))?;
+    chosen
+        .split(|&byte| byte == b'\n')
+        .map(|line| line.split(|&byte| byte == b'#').next().unwrap_or_default())
+        .flat_map(|line| line.split(|byte| b": \t\r".contains(byte)))
+        .filter(|name| !name.is_empty() && !name.contains(&b'/') && *name != b"..")
+        .map(|name| {
+            let version = root.join("versions").join(std::ffi::OsStr::from_bytes(name));
+            version.join("bin/python3")
+        })
+        .find(|path| matches!(program(vfs, path), Program::Found(_)))
+}

@@ -1,0 +1,283 @@
+//! Installed distributions: `*.dist-info/METADATA` and `*.egg-info/PKG-INFO` (PEP 376, the core
+//! metadata specification, PEP 503, PEP 508).
+
+use super::{read_start, record};
+use crate::vfs::{FileKind, Vfs};
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+/// The headers of METADATA are read up to here; the longest known take some ten kilobytes.
+const MOST_HEADER_BYTES: u64 = 1 << 20;
+/// A RECORD of more bytes than this is none: the largest known, of 20,000 files, takes 3 MB.
+pub(super) const MOST_RECORD_BYTES: u64 = 256 << 20;
+
+/// A distribution as it is installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Distribution {
+    /// The name as its metadata give it.
+    pub name: String,
+    /// The name by which distributions are compared: see [`normalized`].
+    pub normalized: String,
+    /// The version as its metadata give it; empty where they give none.
+    pub version: String,
+    /// Its `.dist-info` or `.egg-info` directory; the file itself where `.egg-info` is a file.
+    pub location: PathBuf,
+    /// The site-packages directory in which it is installed.
+    pub site: PathBuf,
+    /// The `Requires-Dist` lines, in order, those of extras included.
+    pub requires: Vec<Requirement>,
+}
+
+/// What a distribution requires: a line of PEP 508.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requirement {
+    /// The name, [`normalized`].
+    pub name: String,
+    /// The extras of that distribution, [`normalized`].
+    pub extras: Vec<String>,
+    /// The version specifier or the URL as written, without parentheses; empty where there is none.
+    pub specifier: String,
+    /// The environment marker as written, such as `extra == "gpu"`; not evaluated.
+    pub marker: Option<String>,
+}
+
+/// A distribution that could not be read, or is none.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    /// The file or directory cannot be read.
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Unreadable {
+        /// What was to be read.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The metadata do not say whose they are.
+    #[error("{path} has no Name: the distribution is only half installed", path = path.display())]
+    Nameless {
+        /// The METADATA or PKG-INFO file.
+        path: PathBuf,
+    },
+    /// A directory that pip renamed for an upgrade that did not end, such as `~umpy-1.0.dist-info`.
+    #[error("{path} is left over from an upgrade that pip did not end; remove it", path = path.display())]
+    LeftOver {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The RECORD is malformed; the rows before are known.
+    #[error("{path}: {source}", path = path.display())]
+    MalformedRecord {
+        /// The RECORD.
+        path: PathBuf,
+        /// What is wrong, and where.
+        source: crate::bytes::Error,
+    },
+}
+
+impl Distribution {
+    /// Where its RECORD is or would be. A distribution without one (`.egg-info`, Debian's packages)
+    /// has no list of its files.
+    #[must_use]
+    pub fn record(&self) -> PathBuf {
+        self.location.join("RECORD")
+    }
+
+    /// The names in site-packages that are its own: packages and modules, as RECORD lists them, or
+    /// as `top_level.txt` says where there is no RECORD.
+    #[must_use]
+    pub fn top_level(&self, vfs: &dyn Vfs) -> BTreeSet<Vec<u8>> {
+        let info = self.location.file_name().map(OsStr::as_bytes);
+        if let Ok(record) = read_start(vfs, &self.record(), MOST_RECORD_BYTES) {
+            record::rows(&record)
+                .map_while(Result::ok)
+                .filter_map(|row| row.path.split(|&byte| byte == b'/').next().map(<[u8]>::to_vec))
+                .filter(|first| !first.is_empty() && first != b"..")
+                .filter(|first| Some(first.as_slice()) != info && first != b"__pycache__")
+                .collect()
+        } else {
+            let names = read_start(vfs, &self.location.join("top_level.txt"), MOST_HEADER_BYTES);
+            let names = names.unwrap_or_default();
+            let lines = names.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
+            lines.filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect()
+        }
+    }
+}
+
+/// A distribution's name as PEP 503 normalizes it: lower case, and `-` for each run of `-`, `_` and
+/// `.`.
+#[must_use]
+pub fn normalized(name: &str) -> String {
+    let mut normalized = String::with_capacity(name.len());
+    for character in name.chars() {
+        if !matches!(character, '-' | '_' | '.') {
+            normalized.extend(character.to_lowercase());
+        } else if !normalized.ends_with('-') {
+            normalized.push('-');
+        }
+    }
+    normalized
+}
+
+/// The distributions that are installed in `site`, by the names of their directories, and what
+/// could not be read. Two that have one name are both there.
+#[must_use]
+pub fn distributions(vfs: &dyn Vfs, site: &Path) -> (Vec<Distribution>, Vec<Problem>) {
+    let (mut found, mut problems) = (Vec::new(), Vec::new());
+    let entries = match vfs.read_dir(site) {
+        Ok(entries) => entries,
+        Err(source) => {
+            problems.push(Problem::Unreadable { path: site.to_owned(), source });
+            return (found, problems);
+        }
+    };
+    for entry in entries {
+        let name = entry.name.as_bytes();
+        let location = site.join(&entry.name);
+        let metadata = if name.ends_with(b".dist-info") {
+            location.join("METADATA")
+        } else if !name.ends_with(b".egg-info") {
+            continue;
+        } else if entry.kind == FileKind::File {
+            location.clone()
+        } else {
+            location.join("PKG-INFO")
+        };
+        if name.starts_with(b"~") {
+            problems.push(Problem::LeftOver { path: location });
+            continue;
+        }
+        match read_start(vfs, &metadata, MOST_HEADER_BYTES) {
+            Err(source) => problems.push(Problem::Unreadable { path: metadata, source }),
+            Ok(text) => match from_headers(&headers(&text), &location, site) {
+                Some(distribution) => found.push(distribution),
+                None => problems.push(Problem::Nameless { path: metadata }),
+            },
+        }
+    }
+    (found, problems)
+}
+
+fn from_headers(
+    headers: &[(String, String)],
+    location: &Path,
+    site: &Path,
+) -> Option<Distribution> {
+    let all = |wanted: &'static str| {
+        headers.iter().filter(move |(name, _)| name == wanted).map(|(_, value)| value)
+    };
+    let name = all("name").next().filter(|name| !name.is_empty())?.clone();
+    Some(Distribution {
+        normalized: normalized(&name),
+        version: all("version").next().cloned().unwrap_or_default(),
+        requires: all("requires-dist").filter_map(|line| requirement(line)).collect(),
+        name,
+        location: location.to_owned(),
+        site: site.to_owned(),
+    })
+}
+
+/// The headers before the first blank line, names in lower case, folded lines joined by a space.
+/// As in Python's `email.parser`, a line that is no header ends them.
+fn headers(text: &[u8]) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    for line in text.split(|&byte| byte == b'\n') {
+        let text = String::from_utf8_lossy(line);
+        let value = text.trim();
+        if value.is_empty() {
+            break;
+        }
+        if line.starts_with(b" ") || line.starts_with(b"\t") {
+            if let Some((_, folded)) = found.last_mut() {
+                folded.push(' ');
+                folded.push_str(value);
+            }
+            continue;
+        }
+        let Some((name, value)) = text.split_once(':') else { break };
+        found.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    found
+}
+
+/// A line of PEP 508; `None` where it does not start with a name.
+#[must_use]
+pub fn requirement(line: &str) -> Option<Requirement> {
+    let is_name = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+    let line = line.trim();
+    let (name, rest) = line.split_at(line.find(|c| !is_name(c)).unwrap_or(line.len()));
+    if name.is_empty() {
+        return None;
+    }
+    let rest = rest.trim_start();
+    let (extras, rest) = match rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((extras, rest)) => (extras, rest.trim_start()),
+        None => ("", rest),
+    };
+    // A URL may hold a semicolon; the one before its marker stands after a space.
+    let (specifier, marker) = match rest.strip_prefix('@') {
+        Some(url) => url.split_once(" ;").map_or((url, None), |(url, marker)| (url, Some(marker))),
+        None => rest.split_once(';').map_or((rest, None), |(spec, marker)| (spec, Some(marker))),
+    };
+    let specifier = specifier.trim();
+    let inner = specifier.strip_prefix('(').and_then(|inner| inner.strip_suffix(')'));
+    let extras = extras.split(',').map(str::trim).filter(|extra| !extra.is_empty());
+    Some(Requirement {
+        name: normalized(name),
+        extras: extras.map(normalized).collect(),
+        specifier: inner.unwrap_or(specifier).trim().to_owned(),
+        marker: marker.map(|marker| marker.trim().to_owned()).filter(|marker| !marker.is_empty()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{headers, normalized, requirement};
+
+    #[test]
+    fn names_are_compared_as_pep_503_says() {
+        assert_eq!(normalized("Friendly.-_.Bard"), "friendly-bard");
+        assert_eq!(normalized("nvidia_cusolver_cu12"), "nvidia-cusolver-cu12");
+    }
+
+    #[test]
+    fn headers_are_folded_and_end_at_a_blank_line() {
+        let text = b"Name: a\r\nSummary: one\r\n  two\r\nVERSION : \xff\r\n\r\nName: b\r\n";
+        let found = headers(text);
+        assert_eq!(found[0], ("name".into(), "a".into()));
+        assert_eq!(found[1], ("summary".into(), "one two".into()));
+        assert_eq!(found.len(), 3);
+        assert_eq!(headers(b"Name: a\nno header\nVersion: 1\n").len(), 1);
+    }
+
+    #[test]
+    fn a_requirement_has_name_extras_specifier_and_marker() {
+        let read = |line| {
+            let found = requirement(line).unwrap();
+            (found.name, found.extras.join(","), found.specifier, found.marker)
+        };
+        let owned = str::to_owned;
+        assert_eq!(
+            read("Inner_Runtime [CUDA, x.y] (>=1.0,<2) ; extra == \"gpu\""),
+            (
+                "inner-runtime".into(),
+                "cuda,x-y".into(),
+                ">=1.0,<2".into(),
+                Some(owned("extra == \"gpu\""))
+            )
+        );
+        assert_eq!(
+            read("a @ https://h/a;b.whl ; python_version>'3'"),
+            (
+                "a".into(),
+                String::new(),
+                "https://h/a;b.whl".into(),
+                Some(owned("python_version>'3'"))
+            )
+        );
+        assert_eq!(read("numpy"), ("numpy".into(), String::new(), String::new(), None));
+        assert_eq!(requirement("; marker"), None);
+    }
+}

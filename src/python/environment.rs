@@ -1,0 +1,335 @@
+//! An environment: its interpreters, and the directories from which they import.
+//!
+//! The rules are CPython's `Modules/getpath.py` and `Lib/site.py`, PEP 405 for `pyvenv.cfg`, and
+//! Debian's patch of `site.py` for `dist-packages`.
+
+use super::interpreter::{Interpreter, Program, Version, is_interpreter_name, program};
+use super::{is_directory, is_file, pth, read_start};
+use crate::vfs::Vfs;
+use std::path::{Path, PathBuf};
+
+/// A pyvenv.cfg holds a few lines; more than this is none.
+const MOST_CFG_BYTES: u64 = 1 << 16;
+
+/// Who made an environment, and so how it is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A virtual environment of PEP 405: it has a `pyvenv.cfg`.
+    Venv,
+    /// A conda environment, the base one included: it has `conda-meta`.
+    Conda,
+    /// An installation of Python: the system's, pyenv's, uv's, a container image's.
+    System,
+}
+
+/// To whom a directory of packages belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// To the environment.
+    Own,
+    /// To the user: the user site, which every environment but a closed venv imports from.
+    User,
+    /// To the installation that a venv with `include-system-site-packages` imports from.
+    Base,
+}
+
+/// A directory of packages on an interpreter's `sys.path`, into which installers install.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    /// The `site-packages` or `dist-packages` directory, which exists.
+    pub path: PathBuf,
+    /// To whom it belongs.
+    pub scope: Scope,
+    /// The version of the interpreter that imports from it. A directory that several import from,
+    /// as Debian's `/usr/lib/python3/dist-packages`, is listed with the first.
+    pub version: Version,
+}
+
+/// A Python environment, as its files describe it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Environment {
+    /// `sys.prefix`.
+    pub prefix: PathBuf,
+    /// How it is laid out.
+    pub kind: Kind,
+    /// An interpreter for each version in the tree, a venv's own first. Its program is
+    /// [`Program::Missing`] where the environment is broken.
+    pub interpreters: Vec<Interpreter>,
+    /// The directories of packages that they import from, in the order of `sys.path`, none twice
+    /// by another name.
+    pub site_packages: Vec<Site>,
+    /// Directories that `.pth` files name, of editable installs for instance: they provide
+    /// libraries, and are never edited.
+    pub python_paths: Vec<PathBuf>,
+    /// Zip archives that `.pth` files name, which are not looked into.
+    pub archives: Vec<PathBuf>,
+    /// `.pth` files that run code: what it adds to `sys.path` is not known.
+    pub pth_with_code: Vec<PathBuf>,
+}
+
+impl Environment {
+    /// The environment whose prefix is `prefix`, or `None` where it is none: a directory with a
+    /// `pyvenv.cfg`, with `conda-meta`, or with `bin/python` and Python's library. `home` is the
+    /// user's home directory, for the user site.
+    #[must_use]
+    pub fn at_prefix(vfs: &dyn Vfs, prefix: &Path, home: Option<&Path>) -> Option<Self> {
+        let cfg = PyvenvCfg::read(vfs, &prefix.join("pyvenv.cfg"));
+        let kind = if cfg.is_some() {
+            Kind::Venv
+        } else if is_directory(vfs, &prefix.join("conda-meta")) {
+            Kind::Conda
+        } else {
+            Kind::System
+        };
+        let versions = match &cfg {
+            Some(cfg) => venv_versions(vfs, prefix, cfg),
+            None => installed_versions(vfs, prefix),
+        };
+        if kind == Kind::System && (versions.is_empty() || !has_own_bin(vfs, prefix)) {
+            return None;
+        }
+        let mut environment = Self {
+            prefix: prefix.to_owned(),
+            kind,
+            interpreters: Vec::new(),
+            site_packages: Vec::new(),
+            python_paths: Vec::new(),
+            archives: Vec::new(),
+            pth_with_code: Vec::new(),
+        };
+        for &version in &versions {
+            let path = interpreter_path(vfs, prefix, version, versions.first() == Some(&version));
+            environment.interpreters.push(Interpreter::new(vfs, path, version));
+            environment.add_sites(vfs, version, cfg.as_ref(), home);
+        }
+        environment.add_pth(vfs);
+        Some(environment)
+    }
+
+    /// The environment to which an interpreter belongs, by its path as it would be called:
+    /// `PREFIX/bin/python` is that of a venv although it is a link to the base interpreter.
+    #[must_use]
+    pub fn of_interpreter(vfs: &dyn Vfs, path: &Path, home: Option<&Path>) -> Option<Self> {
+        // getpath.py looks for pyvenv.cfg above the program as it was called, and for the rest
+        // above the program that the links lead to.
+        if let Some(prefix) = path.parent().and_then(Path::parent)
+            && is_file(vfs, &prefix.join("pyvenv.cfg"))
+        {
+            return Self::at_prefix(vfs, prefix, home);
+        }
+        let program = vfs.canonicalize(path).ok()?;
+        Self::at_prefix(vfs, program.parent()?.parent()?, home)
+    }
+
+    /// Does `site`, by whatever name, stand in the list of directories?
+    #[must_use]
+    pub fn imports_from(&self, vfs: &dyn Vfs, site: &Path) -> bool {
+        self.site_packages.iter().any(|known| same_file(vfs, &known.path, site))
+    }
+
+    fn add_sites(
+        &mut self,
+        vfs: &dyn Vfs,
+        version: Version,
+        cfg: Option<&PyvenvCfg>,
+        home: Option<&Path>,
+    ) {
+        let mut sites = Vec::new();
+        // site.py: the user's before the installation's.
+        if cfg.is_none_or(|cfg| cfg.system_site_packages)
+            && let Some(home) = home
+        {
+            let user = home.join(format!(".local/lib/python{version}/site-packages"));
+            sites.push((user, Scope::User));
+        }
+        let own = site_directories(vfs, &self.prefix, self.kind, version);
+        sites.extend(own.into_iter().map(|path| (path, Scope::Own)));
+        if let Some(cfg) = cfg
+            && cfg.system_site_packages
+            && let Some(bin) = &cfg.home
+            && let Ok(bin) = vfs.canonicalize(bin)
+            && let Some(base) = bin.parent()
+        {
+            let of_base = site_directories(vfs, base, Kind::System, version);
+            sites.extend(of_base.into_iter().map(|path| (path, Scope::Base)));
+        }
+        for (path, scope) in sites {
+            if is_directory(vfs, &path) && !self.imports_from(vfs, &path) {
+                self.site_packages.push(Site { path, scope, version });
+            }
+        }
+    }
+
+    fn add_pth(&mut self, vfs: &dyn Vfs) {
+        for site in &self.site_packages {
+            let found = pth::read(vfs, &site.path);
+            for directory in found.directories {
+                let known = self.site_packages.iter().any(|site| site.path == directory);
+                if !known && !self.python_paths.contains(&directory) {
+                    self.python_paths.push(directory);
+                }
+            }
+            self.archives.extend(found.archives);
+            self.pth_with_code.extend(found.with_code);
+        }
+    }
+}
+
+/// Two paths of one file or directory?
+fn same_file(vfs: &dyn Vfs, one: &Path, other: &Path) -> bool {
+    one == other
+        || match (vfs.canonicalize(one), vfs.canonicalize(other)) {
+            (Ok(one), Ok(other)) => one == other,
+            _ => false,
+        }
+}
+
+/// Is `bin` the prefix's own? Where `/bin` is a link to `/usr/bin`, the root is no prefix.
+fn has_own_bin(vfs: &dyn Vfs, prefix: &Path) -> bool {
+    let bin = vfs.canonicalize(&prefix.join("bin"));
+    let prefix = vfs.canonicalize(prefix);
+    bin.is_ok_and(|bin| prefix.is_ok_and(|prefix| bin.parent() == Some(&prefix)))
+}
+
+/// What a `pyvenv.cfg` says (PEP 405).
+struct PyvenvCfg {
+    /// The directory of the base interpreter.
+    home: Option<PathBuf>,
+    /// `version`, as venv writes it, or `version_info`, as uv and virtualenv do.
+    version: Option<Version>,
+    system_site_packages: bool,
+}
+
+impl PyvenvCfg {
+    fn read(vfs: &dyn Vfs, path: &Path) -> Option<Self> {
+        let text = read_start(vfs, path, MOST_CFG_BYTES).ok()?;
+        let mut cfg = Self { home: None, version: None, system_site_packages: false };
+        for line in String::from_utf8_lossy(&text).lines() {
+            let Some((key, value)) = line.split_once('=') else { continue };
+            let value = value.trim();
+            match key.trim().to_ascii_lowercase().as_str() {
+                "home" => cfg.home = Some(value.into()),
+                "version" | "version_info" => cfg.version = cfg.version.or(Version::parse(value)),
+                "include-system-site-packages" => {
+                    cfg.system_site_packages = value.eq_ignore_ascii_case("true");
+                }
+                _ => {}
+            }
+        }
+        Some(cfg)
+    }
+}
+
+/// The versions for which there is a directory `lib/pythonX.Y`, ascending.
+fn library_versions(vfs: &dyn Vfs, prefix: &Path) -> Vec<Version> {
+    let mut versions = Vec::new();
+    for library in ["lib", "lib64"] {
+        let entries = vfs.read_dir(&prefix.join(library)).unwrap_or_default();
+        let names = entries.iter().filter_map(|entry| entry.name.to_str());
+        versions.extend(names.filter_map(Version::of_name));
+    }
+    versions.sort_unstable();
+    versions.dedup();
+    versions
+}
+
+/// The versions of a venv: that of its configuration first, then those for which it has packages.
+fn venv_versions(vfs: &dyn Vfs, prefix: &Path, cfg: &PyvenvCfg) -> Vec<Version> {
+    let mut versions = library_versions(vfs, prefix);
+    versions.retain(|version| {
+        ["lib", "lib64"].iter().any(|library| {
+            is_directory(vfs, &prefix.join(format!("{library}/python{version}/site-packages")))
+        })
+    });
+    let configured = cfg.version.or_else(|| version_of_path(vfs, &prefix.join("bin/python")));
+    // pyvenv.cfg does not tell a free-threaded build; the directory does.
+    let main = configured.and_then(|main| {
+        let same = |version: &&Version| (version.major, version.minor) == (main.major, main.minor);
+        let known = versions.iter().find(|&version| *version == main);
+        known.or_else(|| versions.iter().find(same)).copied().or(Some(main))
+    });
+    if let Some(main) = main {
+        versions.retain(|&version| version != main);
+        versions.insert(0, main);
+    }
+    versions
+}
+
+/// The versions of an installation: those with a library (getpath.py's landmark is `os.py`) and a
+/// program.
+fn installed_versions(vfs: &dyn Vfs, prefix: &Path) -> Vec<Version> {
+    let mut versions = library_versions(vfs, prefix);
+    versions.retain(|version| {
+        let library = ["lib", "lib64"]
+            .iter()
+            .any(|library| is_file(vfs, &prefix.join(format!("{library}/python{version}/os.py"))));
+        library && names_in_bin(vfs, prefix).any(|(_, of)| of.is_none_or(|of| of == *version))
+    });
+    versions
+}
+
+/// The interpreters' names in `bin`, by preference, with the version of each where its name or its
+/// link tells.
+fn names_in_bin<'a>(
+    vfs: &'a dyn Vfs,
+    prefix: &Path,
+) -> impl Iterator<Item = (PathBuf, Option<Version>)> + 'a {
+    let bin = prefix.join("bin");
+    let mut names = vfs.read_dir(&bin).unwrap_or_default();
+    names.retain(|entry| entry.name.to_str().is_some_and(is_interpreter_name));
+    names.into_iter().map(move |entry| {
+        let path = bin.join(entry.name);
+        let version = version_of_path(vfs, &path);
+        (path, version)
+    })
+}
+
+/// The version of a program by its name, or by the name of what it is a link to, be it gone.
+fn version_of_path(vfs: &dyn Vfs, path: &Path) -> Option<Version> {
+    let of = |path: &Path| Version::of_name(path.file_name()?.to_str()?);
+    of(path).or_else(|| match program(vfs, path) {
+        Program::Found(end) | Program::Missing { wanted: end } => of(&end),
+        Program::Other(_) => None,
+    })
+}
+
+/// The name in `bin` of the interpreter of a version: the plain `python` where it is that one.
+fn interpreter_path(vfs: &dyn Vfs, prefix: &Path, version: Version, is_main: bool) -> PathBuf {
+    let mut first_unknown = None;
+    for (path, of) in names_in_bin(vfs, prefix) {
+        match of {
+            // `python` sorts before `python3` and `python3.11`.
+            Some(of) if (of.major, of.minor) == (version.major, version.minor) => return path,
+            None if is_main => first_unknown = first_unknown.or(Some(path)),
+            _ => {}
+        }
+    }
+    first_unknown.unwrap_or_else(|| prefix.join(format!("bin/python{version}")))
+}
+
+/// The directories of packages of a prefix, in the order of `sys.path`, whether they exist or not.
+fn site_directories(vfs: &dyn Vfs, prefix: &Path, kind: Kind, version: Version) -> Vec<PathBuf> {
+    let join = |relative: String| prefix.join(relative);
+    let debian =
+        kind == Kind::System && is_directory(vfs, &prefix.join("lib/python3/dist-packages"));
+    if debian {
+        return vec![
+            join(format!("local/lib/python{version}/dist-packages")),
+            join("lib/python3/dist-packages".to_owned()),
+            join(format!("lib/python{version}/dist-packages")),
+        ];
+    }
+    let mut directories = Vec::new();
+    // Fedora's Python imports what pip installs below /usr/local too.
+    if kind == Kind::System && prefix == Path::new("/usr") {
+        directories.push(join(format!("local/lib64/python{version}/site-packages")));
+        directories.push(join(format!("local/lib/python{version}/site-packages")));
+    }
+    let (lib, lib64) = (prefix.join("lib"), prefix.join("lib64"));
+    // Where lib64 is a link to lib, as in a venv, the plain name is the usual one.
+    let libraries = if same_file(vfs, &lib, &lib64) { vec![lib] } else { vec![lib64, lib] };
+    directories.extend(
+        libraries.into_iter().map(|library| library.join(format!("python{version}/site-packages"))),
+    );
+    directories
+}

@@ -1,0 +1,55 @@
+//! Python environments, read and never executed: where they are, what is installed in them, and
+//! who owns a file.
+//!
+//! Sources of the rules: CPython's `Modules/getpath.py` and `Lib/site.py`, PEP 376, 405, 427, 503,
+//! 508 and 627, Debian's `dist-packages`, and how uv, pip, pipx, conda and pyenv lay out files.
+
+pub mod discovery;
+pub mod distribution;
+pub mod environment;
+pub mod interpreter;
+pub mod owners;
+pub mod pth;
+pub mod record;
+pub mod target;
+
+use crate::bytes::Source as _;
+use crate::vfs::{FileKind, Vfs};
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+/// The first bytes of a file, at most `limit` of them, so that no file that merely has the name of
+/// a small one is read whole.
+///
+/// # Errors
+/// As the [`Vfs`]'s.
+fn read_start(vfs: &dyn Vfs, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = vfs.open(path)?;
+    let start = file.get(0..file.len().min(limit));
+    Ok(start.map(std::borrow::Cow::into_owned).unwrap_or_default())
+}
+
+/// Is there a directory, perhaps at the end of links?
+fn is_directory(vfs: &dyn Vfs, path: &Path) -> bool {
+    vfs.metadata(path).is_ok_and(|metadata| metadata.kind == FileKind::Directory)
+}
+
+/// Is there a regular file, perhaps at the end of links?
+fn is_file(vfs: &dyn Vfs, path: &Path) -> bool {
+    vfs.metadata(path).is_ok_and(|metadata| metadata.kind == FileKind::File)
+}
+
+/// `path` as seen from `base`, with `.` and `..` taken out by the letter, as Python's
+/// `os.path.abspath` does it: links are not looked at.
+fn join_lexically(base: &Path, path: &Path) -> PathBuf {
+    let mut joined = PathBuf::new();
+    for component in base.join(path).components() {
+        match component {
+            Component::CurDir => {}
+            // `pop` leaves the root as it is.
+            Component::ParentDir => _ = joined.pop(),
+            other => joined.push(other),
+        }
+    }
+    joined
+}

@@ -1,0 +1,98 @@
+//! Which distribution owns a file, by the RECORDs of all of them.
+
+use super::distribution::{Distribution, MOST_RECORD_BYTES, Problem};
+use super::{join_lexically, read_start, record};
+use crate::vfs::Vfs;
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+/// A row of a RECORD that names a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    /// Index of the distribution in the list that the owners were read from.
+    pub distribution: usize,
+    /// Index of the row in its RECORD, as [`record::edits`] counts them.
+    pub row: usize,
+    /// The file's length in bytes as RECORD has it.
+    pub size: Option<u64>,
+    /// Has the row a hash?
+    pub hashed: bool,
+}
+
+/// The owners of those files that were asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Owners {
+    files: HashMap<PathBuf, Vec<Owner>>,
+}
+
+impl Owners {
+    /// Reads the RECORDs of `distributions`, and keeps the rows whose path, as it is written,
+    /// `wanted` accepts: an environment has some 40,000 rows, and few of them are objects.
+    /// A distribution without a RECORD owns nothing; a malformed one what stands before the fault.
+    #[must_use]
+    pub fn new(
+        vfs: &dyn Vfs,
+        distributions: &[Distribution],
+        wanted: impl Fn(&[u8]) -> bool,
+    ) -> (Self, Vec<Problem>) {
+        let mut owners = Self::default();
+        let mut problems = Vec::new();
+        for (index, distribution) in distributions.iter().enumerate() {
+            let path = distribution.record();
+            let bytes = match read_start(vfs, &path, MOST_RECORD_BYTES) {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    // No RECORD in a directory, or no directory: an egg-info that is a file.
+                    let absent = [io::ErrorKind::NotFound, io::ErrorKind::NotADirectory];
+                    if !absent.contains(&error.kind()) {
+                        problems.push(Problem::Unreadable { path, source: error });
+                    }
+                    continue;
+                }
+            };
+            if let Err(source) = owners.add(&bytes, index, &distribution.site, &wanted) {
+                problems.push(Problem::MalformedRecord { path, source });
+            }
+        }
+        (owners, problems)
+    }
+
+    fn add(
+        &mut self,
+        bytes: &[u8],
+        distribution: usize,
+        site: &Path,
+        wanted: impl Fn(&[u8]) -> bool,
+    ) -> Result<(), crate::bytes::Error> {
+        for (row, found) in record::rows(bytes).enumerate() {
+            let found = found?;
+            if wanted(&found.path) {
+                let owner =
+                    Owner { distribution, row, size: found.size, hashed: found.hash.is_some() };
+                let path = join_lexically(site, Path::new(OsStr::from_bytes(&found.path)));
+                self.files.entry(path).or_default().push(owner);
+            }
+        }
+        Ok(())
+    }
+
+    /// The rows that name the file at `path`, an absolute path below the site-packages directory
+    /// as the distribution has it, or beside it, as `PREFIX/bin/f2py`. Several where distributions
+    /// share a file, or are installed twice.
+    #[must_use]
+    pub fn of(&self, path: &Path) -> &[Owner] {
+        self.files.get(&join_lexically(Path::new("/"), path)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every file that was asked for, with its rows, by path.
+    #[must_use]
+    pub fn files(&self) -> Vec<(&Path, &[Owner])> {
+        let mut files: Vec<_> =
+            self.files.iter().map(|(path, owners)| (path.as_path(), owners.as_slice())).collect();
+        files.sort_unstable_by_key(|(path, _)| *path);
+        files
+    }
+}

@@ -1,0 +1,119 @@
+//! What a TARGET of the command line is.
+
+use super::discovery::Ambient;
+use super::environment::Environment;
+use super::interpreter::is_interpreter_name;
+use crate::vfs::{FileKind, Vfs};
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+/// What is to be looked at, and where edits may be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// An environment, named by its prefix or by an interpreter in it.
+    Environment(Environment),
+    /// A directory of packages. Edits stay inside.
+    SitePackages {
+        /// The `site-packages` or `dist-packages` directory.
+        path: PathBuf,
+        /// The environment whose interpreter imports from it, where there is one above.
+        environment: Option<Environment>,
+    },
+    /// Any other directory.
+    Directory(PathBuf),
+    /// A wheel.
+    Wheel(PathBuf),
+    /// Any other file: a shared object or a program.
+    File(PathBuf),
+}
+
+/// Why a path is no target.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing is there.
+    #[error("{path} does not exist; name an environment, a directory, a .whl or a shared object", path = path.display())]
+    Absent {
+        /// The path, absolute.
+        path: PathBuf,
+    },
+    /// It cannot be read.
+    #[error("cannot read {path}: {source}; run as a user who may", path = path.display())]
+    Unreadable {
+        /// The path, absolute.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// It is a pipe, a device or a socket.
+    #[error("{path} is neither a file nor a directory; name one of these", path = path.display())]
+    Unsuitable {
+        /// The path, absolute.
+        path: PathBuf,
+    },
+}
+
+/// What stands at `path`, which is relative to the working directory or absolute.
+///
+/// # Errors
+/// Where it does not exist, cannot be read, or is neither a file nor a directory.
+pub fn at(vfs: &dyn Vfs, ambient: &Ambient, path: &Path) -> Result<Target, Error> {
+    let home = ambient.home.as_deref();
+    let path = absolute(vfs, &ambient.working_directory, path);
+    // The interpreter of a broken environment is a link that leads nowhere.
+    let named_interpreter = path.file_name().is_some_and(|name| {
+        name.to_str().is_some_and(is_interpreter_name)
+            && vfs.symlink_metadata(&path).is_ok_and(|found| found.kind != FileKind::Directory)
+    });
+    if named_interpreter && let Some(environment) = Environment::of_interpreter(vfs, &path, home) {
+        return Ok(Target::Environment(environment));
+    }
+    let unreadable = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound => Error::Absent { path: path.clone() },
+        _ => Error::Unreadable { path: path.clone(), source },
+    };
+    match vfs.metadata(&path).map_err(unreadable)?.kind {
+        FileKind::Directory => {
+            vfs.read_dir(&path).map_err(unreadable)?;
+            Ok(directory(vfs, path, home))
+        }
+        FileKind::File => {
+            vfs.open(&path).map_err(unreadable)?;
+            let is_wheel =
+                path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("whl"));
+            Ok(if is_wheel { Target::Wheel(path) } else { Target::File(path) })
+        }
+        FileKind::Symlink | FileKind::Other => Err(Error::Unsuitable { path }),
+    }
+}
+
+fn directory(vfs: &dyn Vfs, path: PathBuf, home: Option<&Path>) -> Target {
+    if let Some(environment) = Environment::at_prefix(vfs, &path, home) {
+        return Target::Environment(environment);
+    }
+    if path.ends_with("site-packages") || path.ends_with("dist-packages") {
+        // PREFIX/lib/pythonX.Y/site-packages, and /usr/local/lib/… for the prefix /usr.
+        let above = path.ancestors().skip(2).filter_map(|above| {
+            // A user site lies below no prefix of its own: it is the system's in its home.
+            Environment::at_prefix(vfs, above, home)
+        });
+        let environment = above.into_iter().find(|found| found.imports_from(vfs, &path));
+        return Target::SitePackages { path, environment };
+    }
+    Target::Directory(path)
+}
+
+/// The path from the root. `..` is resolved through links as the system does it, where there is any.
+fn absolute(vfs: &dyn Vfs, here: &Path, path: &Path) -> PathBuf {
+    let joined = here.join(path);
+    if joined.components().any(|part| part == Component::ParentDir)
+        && let (Some(above), Some(name)) = (joined.parent(), joined.file_name())
+        && let Ok(above) = vfs.canonicalize(above)
+    {
+        return above.join(name);
+    }
+    if joined.ends_with("..") {
+        return vfs.canonicalize(&joined).unwrap_or(joined);
+    }
+    // Takes out `.` and doubled slashes.
+    joined.components().collect()
+}
