@@ -223,9 +223,7 @@ impl Chosen {
 }
 
 fn interpreters(environment: &Environment) -> impl Iterator<Item = String> {
-    environment.interpreters.iter().map(|interpreter| {
-        format!("python {}", interpreter.version)
-    })
+    environment.interpreters.iter().map(|interpreter| format!("python {}", interpreter.version))
 }
 
 /// A path relative to the working directory, where it lies below it.

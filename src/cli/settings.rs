@@ -49,9 +49,17 @@ pub fn working_directory() -> Result<PathBuf, CommandError> {
 /// built twice is the same, else the clock's. Seconds since 1970.
 #[must_use]
 pub fn now() -> i64 {
-    std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.trim().parse().ok()).unwrap_or_else(
-        || SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs().try_into().unwrap_or(0),
-    )
+    std::env::var("SOURCE_DATE_EPOCH")
+        .ok()
+        .and_then(|text| text.trim().parse().ok())
+        .unwrap_or_else(|| {
+            SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or(Duration::ZERO)
+                .as_secs()
+                .try_into()
+                .unwrap_or(0)
+        })
 }
 
 /// May the report have colours, where `--color auto` asks?
@@ -68,13 +76,17 @@ pub fn wants_color() -> bool {
 /// # Errors
 /// Where `--env` has no `=`.
 pub fn loader_settings(simulation: &Simulation) -> Result<loader::Settings, CommandError> {
-    let mut settings = loader::Settings { working_directory: working_directory()?, ..Default::default() };
+    let mut settings =
+        loader::Settings { working_directory: working_directory()?, ..Default::default() };
     let inherited = |name| if simulation.no_env { None } else { std::env::var_os(name) };
     settings.library_path = inherited("LD_LIBRARY_PATH").map(OsString::into_vec);
     settings.preload = inherited("LD_PRELOAD").map(OsString::into_vec);
     for pair in &simulation.env {
         let Some(at) = pair.as_bytes().iter().position(|&byte| byte == b'=') else {
-            return Err(CommandError::new(format!("--env {}: a variable is KEY=VALUE", pair.display())));
+            return Err(CommandError::new(format!(
+                "--env {}: a variable is KEY=VALUE",
+                pair.display()
+            )));
         };
         let (key, value) = pair.as_bytes().split_at(at);
         let value = value.get(1..).unwrap_or_default().to_vec();

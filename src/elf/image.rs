@@ -356,11 +356,16 @@ impl<'a> Image<'a> {
         const WHAT: &str = "DT_VERNEED";
         let mut needs = Vec::new();
         let Some(mut at) = self.table(dynamic::DT_VERNEED, WHAT)? else { return Ok(needs) };
+        // The records of all libraries together are bounded: each may claim 65,535 versions.
+        let mut left = MOST_VERSIONS;
         for _ in 0..self.value(dynamic::DT_VERNEEDNUM).unwrap_or(0).min(MOST_VERSIONS) {
             let record = self.source.read(at, 16, WHAT)?;
             let mut versions = Vec::new();
             let mut aux_at = at.saturating_add(self.u32_at(&record, 8).into());
             for _ in 0..self.u16_at(&record, 2) {
+                left = left
+                    .checked_sub(1)
+                    .ok_or_else(|| Error::invalid(WHAT, at, "more than 65536 versions"))?;
                 let aux = self.source.read(aux_at, 16, "Vernaux")?;
                 versions.push(NeededVersion {
                     name: self.string(self.u32_at(&aux, 8).into(), "vna_name")?,

@@ -152,8 +152,11 @@ impl Judge<'_> {
                     return Some(finding(
                         Cause::LoadOrder,
                         true,
-                        format!("{object} finds {shown} only once another distribution has loaded it"),
-                        "nothing has to be done; tfpatch fix --tidy makes it independent".to_owned(),
+                        format!(
+                            "{object} finds {shown} only once another distribution has loaded it"
+                        ),
+                        "nothing has to be done; tfpatch fix --tidy makes it independent"
+                            .to_owned(),
                         vec![directory],
                     ));
                 }
@@ -170,7 +173,10 @@ impl Judge<'_> {
             Choice::Several(providers) => finding(
                 Cause::PathMissing,
                 false,
-                format!("{object} needs {shown}; {} copies fit, and no search path leads to any", providers.len()),
+                format!(
+                    "{object} needs {shown}; {} copies fit, and no search path leads to any",
+                    providers.len()
+                ),
                 "name the right directory: tfpatch fix --search DIR".to_owned(),
                 providers.iter().map(|provider| provider.directory().to_owned()).collect(),
             ),

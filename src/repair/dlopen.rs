@@ -107,8 +107,7 @@ impl<'a> Opener<'a> {
                     .iter()
                     .filter(|object| object.directory() == directory)
                     .collect();
-                let explained =
-                    libraries.iter().any(|library| needed.contains(name_of(library)));
+                let explained = libraries.iter().any(|library| needed.contains(name_of(library)));
                 // Of several the one with the shortest name stands for the directory: variants
                 // have longer ones.
                 let library = libraries.into_iter().min_by_key(|library| library.name().len())?;
@@ -118,12 +117,7 @@ impl<'a> Opener<'a> {
     }
 }
 
-fn path_missing(
-    world: &World,
-    opener: &Opener<'_>,
-    directory: &Path,
-    library: &Object,
-) -> Finding {
+fn path_missing(world: &World, opener: &Opener<'_>, directory: &Path, library: &Object) -> Finding {
     let object = world.shown(&opener.object.path);
     let lies = world.shown(directory);
     let name = String::from_utf8_lossy(library.name()).into_owned();
@@ -144,11 +138,7 @@ fn path_missing(
 
 /// The driver's library, where the loader does not find it on behalf of the opener. In an image that
 /// is being built, or on a machine without a GPU, that is as it should be.
-fn driver_missing(
-    world: &World,
-    programs: &[Program<'_>],
-    opener: &Opener<'_>,
-) -> Option<Finding> {
+fn driver_missing(world: &World, programs: &[Program<'_>], opener: &Opener<'_>) -> Option<Finding> {
     let program = programs.iter().find(|program| program.runs(opener.object))?;
     let opened = program.load(opener.object);
     let loaded: Vec<&Resolution> = program.main.iter().chain(std::iter::once(&opened)).collect();

@@ -203,9 +203,9 @@ pub fn may_be_object(name: &OsStr) -> bool {
     }
     match name.iter().rposition(|&byte| byte == b'.') {
         None | Some(0) => true,
-        Some(dot) => name.get(dot + 1..).is_some_and(|suffix| {
-            !suffix.is_empty() && suffix.iter().all(u8::is_ascii_digit)
-        }),
+        Some(dot) => name
+            .get(dot + 1..)
+            .is_some_and(|suffix| !suffix.is_empty() && suffix.iter().all(u8::is_ascii_digit)),
     }
 }
 

@@ -162,7 +162,10 @@ impl Planner<'_> {
     fn entry(&self, object: &Path, directory: &Path) -> Result<Vec<u8>, String> {
         if self.world.contains(self.vfs, directory) {
             return relative_entry(self.vfs, object, directory).ok_or_else(|| {
-                format!("{} cannot be written in a search path: it has a ':' or a '$'", directory.display())
+                format!(
+                    "{} cannot be written in a search path: it has a ':' or a '$'",
+                    directory.display()
+                )
             });
         }
         if !self.options.allow_absolute {
@@ -172,7 +175,10 @@ impl Planner<'_> {
             ));
         }
         absolute_entry(directory).ok_or_else(|| {
-            format!("{} cannot be written in a search path: it has a ':' or a '$'", directory.display())
+            format!(
+                "{} cannot be written in a search path: it has a ':' or a '$'",
+                directory.display()
+            )
         })
     }
 
@@ -201,8 +207,10 @@ impl Planner<'_> {
             objects = self.rewrites.keys().cloned().collect();
         }
         for object in objects {
-            let had_tag = self.rewrites.get(&object).is_some_and(|rewrite| rewrite.before.is_some());
-            let may_retry = !had_tag && self.options.kind.is_none() && !self.kinds.contains_key(&object);
+            let had_tag =
+                self.rewrites.get(&object).is_some_and(|rewrite| rewrite.before.is_some());
+            let may_retry =
+                !had_tag && self.options.kind.is_none() && !self.kinds.contains_key(&object);
             if may_retry {
                 self.kinds.insert(object.clone(), RpathKind::Rpath);
                 self.plan(&object);

@@ -42,9 +42,9 @@ pub fn choose(vfs: &dyn Vfs, world: &World, asking: &Object, name: &[u8]) -> Cho
     let fitting: Vec<&Object> =
         inventory.named(name).filter(|provider| fits(provider, asking, name)).collect();
     let own = inventory.distribution_of(asking);
-    let same_distribution = fitting
-        .iter()
-        .filter(|provider| asking.distribution.is_some() && provider.distribution == asking.distribution);
+    let same_distribution = fitting.iter().filter(|provider| {
+        asking.distribution.is_some() && provider.distribution == asking.distribution
+    });
     let required = fitting.iter().filter(|provider| {
         own.zip(inventory.distribution_of(provider)).is_some_and(|(own, other)| {
             own.requires.iter().any(|required| required.name == other.normalized)

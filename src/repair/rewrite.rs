@@ -2,8 +2,8 @@
 
 use super::spelling::directory_of;
 use crate::bytes;
-use crate::elf::rpath::{self, Failure, Method, Patch, Request, RpathKind, SearchPath};
 use crate::elf::Image;
+use crate::elf::rpath::{self, Failure, Method, Patch, Request, RpathKind, SearchPath};
 use crate::vfs::{FileKind, Vfs};
 use std::collections::HashSet;
 use std::io;
@@ -128,11 +128,7 @@ fn fits(patch: &Result<Patch, Error>) -> bool {
     })
 }
 
-fn changed(
-    entries: &[Vec<u8>],
-    change: &Change,
-    is_live: impl Fn(&[u8]) -> bool,
-) -> Vec<Vec<u8>> {
+fn changed(entries: &[Vec<u8>], change: &Change, is_live: impl Fn(&[u8]) -> bool) -> Vec<Vec<u8>> {
     let absent = |new: &[Vec<u8>]| -> Vec<Vec<u8>> {
         without_duplicates(new).into_iter().filter(|entry| !entries.contains(entry)).collect()
     };

@@ -41,9 +41,7 @@ pub fn directory_of(entry: &[u8], origin: &Path) -> Option<PathBuf> {
     let rest = entry.strip_prefix(b"$ORIGIN").or_else(|| entry.strip_prefix(b"${ORIGIN}"));
     match rest {
         Some(b"") => Some(origin.to_owned()),
-        Some([b'/', way @ ..]) if !way.contains(&b'$') => Some(origin.join(OsStr::from_bytes(
-            way,
-        ))),
+        Some([b'/', way @ ..]) if !way.contains(&b'$') => Some(origin.join(OsStr::from_bytes(way))),
         None if entry.first() == Some(&b'/') && !entry.contains(&b'$') => {
             Some(PathBuf::from(OsStr::from_bytes(entry)))
         }
@@ -68,7 +66,10 @@ mod tests {
     #[test]
     fn the_way_goes_up_to_what_is_shared_and_down_again() {
         let way = |from: &str, to: &str| way_between(Path::new(from), Path::new(to));
-        assert_eq!(way("/e/lib/site/tensorflow/python", "/e/lib/moved"), Path::new("../../../moved"));
+        assert_eq!(
+            way("/e/lib/site/tensorflow/python", "/e/lib/moved"),
+            Path::new("../../../moved")
+        );
         assert_eq!(way("/e/a", "/e/a/libs"), Path::new("libs"));
         assert_eq!(way("/e/a", "/e/a"), Path::new(""));
         assert_eq!(way("/e/ab", "/e/a"), Path::new("../a"));

@@ -98,15 +98,12 @@ fn object_steps(
             inside.insert(world.below_root(vfs, &real));
         }
     }
-    let source =
-        vfs.open(&rewrite.object).map_err(|source| io_error(&rewrite.object, source))?;
+    let source = vfs.open(&rewrite.object).map_err(|source| io_error(&rewrite.object, source))?;
     let (mut lock, mut left) =
         Lock::of_step(source.as_ref(), &rewrite.patch.edits, &rewrite.patch.relies_on)
             .map_err(|source| Error::Changed { path: rewrite.object.clone(), source })?;
-    let build_id: Option<String> = rewrite
-        .build_id
-        .as_ref()
-        .map(|id| id.iter().map(|byte| format!("{byte:02x}")).collect());
+    let build_id: Option<String> =
+        rewrite.build_id.as_ref().map(|id| id.iter().map(|byte| format!("{byte:02x}")).collect());
     lock.build_id.clone_from(&build_id);
     left.build_id = build_id;
     let relative = |path: &PathBuf| world.relative(path);
@@ -180,11 +177,14 @@ fn record_step(
         let Some(row) = rows.get(change.row) else { continue };
         let new = record::updated_row(row, &change.sha256, change.size).map_err(unfit)?;
         let range = row.range.clone();
-        before.push(lossy(&source.read(range.start, range.end - range.start, "row").map_err(changed)?));
+        before.push(lossy(
+            &source.read(range.start, range.end - range.start, "row").map_err(changed)?,
+        ));
         after.push(lossy(&new));
     }
-    let whole = [0..source.len()];
-    let (lock, left) = Lock::of_step(source.as_ref(), &edits, &whole).map_err(changed)?;
+    let whole = 0..source.len();
+    let relies_on = std::slice::from_ref(&whole);
+    let (lock, left) = Lock::of_step(source.as_ref(), &edits, relies_on).map_err(changed)?;
     Ok(Step {
         path: world.relative(path)?,
         aliases: Vec::new(),

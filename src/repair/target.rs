@@ -164,9 +164,10 @@ impl World {
     /// named.
     #[must_use]
     pub fn below_root(&self, vfs: &dyn Vfs, real: &Path) -> PathBuf {
-        let below = vfs.canonicalize(&self.root).ok().and_then(|root| {
-            real.strip_prefix(root).ok().map(Path::to_owned)
-        });
+        let below = vfs
+            .canonicalize(&self.root)
+            .ok()
+            .and_then(|root| real.strip_prefix(root).ok().map(Path::to_owned));
         below.map_or_else(|| real.to_owned(), |below| self.root.join(below))
     }
 
@@ -289,8 +290,7 @@ impl<'a> Program<'a> {
     pub fn runs(&self, object: &Object) -> bool {
         self.fits(object)
             && self.version.is_none_or(|version| {
-                version_in(&object.path)
-                    .is_none_or(|named| named == (version.major, version.minor))
+                version_in(&object.path).is_none_or(|named| named == (version.major, version.minor))
             })
     }
 }

@@ -17,13 +17,8 @@ pub const DRIVER: &str = "libcuda.so.1";
 
 /// Libraries that NVIDIA's driver brings (the file list of its Linux installer, and of Debian's
 /// packages nvidia-driver-libs and libcuda1).
-const DRIVER_LIBRARIES: &[&str] = &[
-    DRIVER,
-    "libcudadebugger.so.1",
-    "libnvcuvid.so.1",
-    "libnvoptix.so.1",
-    "libvdpau_nvidia.so.1",
-];
+const DRIVER_LIBRARIES: &[&str] =
+    &[DRIVER, "libcudadebugger.so.1", "libnvcuvid.so.1", "libnvoptix.so.1", "libvdpau_nvidia.so.1"];
 
 /// Does a distribution of that normalised name install TensorFlow?
 #[must_use]

@@ -6,6 +6,7 @@ use crate::bytes::Source;
 use crate::edit::{Content, EditSet};
 use crate::plan::{Kind, Plan, RelativePath, Step};
 use similar::{ChangeTag, TextDiff};
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::ops::Range;
 
@@ -17,8 +18,7 @@ const LISTED: usize = 8;
 /// # Errors
 /// Where the output cannot be written.
 pub fn write_summary(out: &mut dyn Write, plan: &Plan, detail: Detail) -> io::Result<()> {
-    let objects: Vec<&Step> =
-        plan.steps.iter().filter(|step| step.kind != Kind::Record).collect();
+    let objects: Vec<&Step> = plan.steps.iter().filter(|step| step.kind != Kind::Record).collect();
     let listed = if detail == Detail::Verbose { objects.len() } else { LISTED };
     for step in objects.iter().take(listed) {
         let new = step.after.iter().filter(|entry| !step.before.contains(entry));
@@ -64,10 +64,12 @@ pub fn write_entries(
 ) -> io::Result<()> {
     writeln!(out, "{}", paint(GONE, format!("--- {path}")))?;
     writeln!(out, "{}", paint(GOOD, format!("+++ {path}")))?;
-    let lines = |entries: &[String]| -> String {
-        entries.iter().map(|entry| format!("{entry}\n")).collect()
+    // Hundreds of repetitions that go would hide the one entry that comes.
+    let (unique, repeated) = without_repetitions(before, after);
+    let lines = |entries: &mut dyn Iterator<Item = &String>| -> String {
+        entries.map(|entry| format!("{entry}\n")).collect()
     };
-    let (before, after) = (lines(before), lines(after));
+    let (before, after) = (lines(&mut unique.into_iter()), lines(&mut after.iter()));
     let diff = TextDiff::from_lines(&before, &after);
     for hunk in diff.unified_diff().context_radius(2).iter_hunks() {
         writeln!(out, "{}", paint(DIM, hunk.header()))?;
@@ -80,7 +82,31 @@ pub fn write_entries(
             }
         }
     }
+    if repeated > 0 {
+        let line = format!("- {repeated} repetitions of entries that stand there already");
+        writeln!(out, "{}", paint(GONE, line))?;
+    }
     Ok(())
+}
+
+/// The entries before, without those repetitions that `after` does not have either, and how many
+/// those are.
+fn without_repetitions<'a>(before: &'a [String], after: &[String]) -> (Vec<&'a String>, usize) {
+    let mut stays: HashMap<&str, usize> = HashMap::new();
+    for entry in after {
+        *stays.entry(entry).or_default() += 1;
+    }
+    let mut seen: HashMap<&str, usize> = HashMap::new();
+    let unique: Vec<&String> = before
+        .iter()
+        .filter(|entry| {
+            let times = seen.entry(entry).or_default();
+            *times += 1;
+            *times <= stays.get(entry.as_str()).copied().unwrap_or(1)
+        })
+        .collect();
+    let repeated = before.len() - unique.len();
+    (unique, repeated)
 }
 
 /// Bytes of one edit that are shown; the rest is counted.

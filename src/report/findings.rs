@@ -88,7 +88,11 @@ fn write_group(
             objects.try_for_each(|object| writeln!(out, "    {object}"))?;
         }
         if let Some(directory) = first.lies_in.first() {
-            writeln!(out, "  it lies in {}, and no search path leads there", world.shown(directory))?;
+            writeln!(
+                out,
+                "  it lies in {}, and no search path leads there",
+                world.shown(directory)
+            )?;
         }
     }
     if detail == Detail::Verbose {
@@ -138,7 +142,12 @@ pub fn write_tried(out: &mut dyn Write, tried: &[SearchStep]) -> io::Result<()> 
             StepOutcome::Found => paint(GOOD, "found"),
             other => paint(DIM, outcome_in_words(other)),
         };
-        writeln!(out, "    {}  {outcome}  {}", step.path.display(), paint(DIM, rule_in_words(step.rule)))
+        writeln!(
+            out,
+            "    {}  {outcome}  {}",
+            step.path.display(),
+            paint(DIM, rule_in_words(step.rule))
+        )
     })
 }
 

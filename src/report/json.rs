@@ -144,7 +144,11 @@ impl FindingReport {
             fixable: finding.fixable,
             message: finding.message.clone(),
             cure: finding.cure.clone(),
-            lies_in: finding.lies_in.iter().map(|path| path.to_string_lossy().into_owned()).collect(),
+            lies_in: finding
+                .lies_in
+                .iter()
+                .map(|path| path.to_string_lossy().into_owned())
+                .collect(),
             tried: finding.tried.iter().map(StepReport::of).collect(),
         }
     }

@@ -53,7 +53,8 @@ impl<'a> View<'a> {
         let count = object.needed.len();
         for (index, dependency) in object.needed.iter().enumerate() {
             let is_last = index + 1 == count;
-            let (fork, deeper) = if is_last { ("└── ", "    ") } else { ("├── ", "│   ") };
+            let (fork, deeper) =
+                if is_last { ("└── ", "    ") } else { ("├── ", "│   ") };
             self.line(&format!("{indent}{fork}"), dependency)?;
             let Some(path) = dependency.found.as_deref() else {
                 self.places(dependency)?;

@@ -25,8 +25,8 @@ pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, CommandError> 
         world.search.clone_from(&options.search);
         let diagnosis = diagnose(&session.vfs, &world);
         let objects = world.inventory.objects.len();
-        status = status
-            .max(status_of(diagnosis.findings.iter().map(Finding::severity), options.strict));
+        status =
+            status.max(status_of(diagnosis.findings.iter().map(Finding::severity), options.strict));
         if session.format == Format::Json {
             let target = TargetReport::of(&world.root, &chosen.reason);
             report.add(target, &diagnosis.findings, objects, diagnosis.unresolved);

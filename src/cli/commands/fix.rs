@@ -12,10 +12,10 @@ use crate::repair::finding::{Cause, Finding, Severity};
 use crate::repair::planner::{self, Proposal};
 use crate::repair::steps;
 use crate::repair::target::World;
+use crate::report::changes;
 use crate::report::findings::{self, Detail};
 use crate::report::json::{self, FindingReport};
 use crate::report::style::{COMMAND, DIM, GOOD, paint};
-use crate::report::changes;
 use crate::vfs::Vfs as _;
 use std::io::{self, Write};
 
@@ -115,11 +115,12 @@ fn write_conclusion(
     let warnings = count(&proposal.remaining, Severity::Warning);
     let remaining = format!("{errors} errors, {warnings} warnings remain");
     if objects == 0 {
-        let nothing = if diagnosis.findings.iter().any(|finding| finding.severity() == Severity::Error) {
-            "nothing that a search path could cure"
-        } else {
-            "nothing to do"
-        };
+        let nothing =
+            if diagnosis.findings.iter().any(|finding| finding.severity() == Severity::Error) {
+                "nothing that a search path could cure"
+            } else {
+                "nothing to do"
+            };
         return writeln!(out, "{}  {nothing}", paint(GOOD, "ok"));
     }
     let changed: u64 = plan.steps.iter().map(|step| step.edits.bytes_changed()).sum();
@@ -129,7 +130,11 @@ fn write_conclusion(
         if objects == 1 { "file" } else { "files" },
     );
     let bytes = paint(DIM, format!("({changed} bytes replaced, {appended} appended)"));
-    writeln!(out, "{}", paint(GOOD, format!("{objects} {files} {verb}, {remaining}")) + " " + &bytes)?;
+    writeln!(
+        out,
+        "{}",
+        paint(GOOD, format!("{objects} {files} {verb}, {remaining}")) + " " + &bytes
+    )?;
     if options.dry_run {
         return writeln!(out, "{}", paint(COMMAND, "→ tfpatch fix"));
     }

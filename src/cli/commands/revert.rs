@@ -63,7 +63,11 @@ fn write_reverted(out: &mut dyn io::Write, reverted: &Reverted, dry_run: bool) -
     }
     for left in &reverted.refused {
         let refused = paint(ERROR, "left alone");
-        writeln!(out, "{refused}  {}: something else changed it since, {}", left.path, left.change)?;
+        writeln!(
+            out,
+            "{refused}  {}: something else changed it since, {}",
+            left.path, left.change
+        )?;
     }
     Ok(())
 }

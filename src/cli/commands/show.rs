@@ -41,11 +41,7 @@ fn show(vfs: &OsVfs, path: &Path) -> Result<FileReport, CommandError> {
     let summary = image.summary()?;
     let search_path = rpath::current(&image)?;
     let slice = slice(vfs, path, &summary, search_path);
-    Ok(FileReport {
-        path: PathText::of(path),
-        format: object::Format::Elf,
-        slices: vec![slice],
-    })
+    Ok(FileReport { path: PathText::of(path), format: object::Format::Elf, slices: vec![slice] })
 }
 
 fn slice(

@@ -30,8 +30,7 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
         let system = System::read(&session.vfs, &summary);
         let loader = Loader::new(&session.vfs, system, settings.clone());
         let program = loader.program(started);
-        let resolution =
-            if main.is_some() { loader.dlopen(&[&program], &path) } else { program };
+        let resolution = if main.is_some() { loader.dlopen(&[&program], &path) } else { program };
         if resolution.objects.is_empty() {
             let why = "the loader does not take it as a shared object or a program";
             return Err(CommandError::new(format!("{}: {why}", file.display())));

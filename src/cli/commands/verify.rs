@@ -7,9 +7,9 @@ use crate::cli::settings;
 use crate::operation::{self, FileState, State};
 use crate::repair::diagnose::diagnose;
 use crate::repair::finding::{Finding, Severity};
+use crate::report::findings;
 use crate::report::json::{self, FindingReport};
 use crate::report::style::{ERROR, GOOD, paint};
-use crate::report::findings;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -34,8 +34,10 @@ pub fn run(session: &mut Session, options: &Verify) -> Result<u8, CommandError> 
         files.retain(|file| chosen.means(&store, &file.path));
         let world = session.world(&chosen, settings.clone());
         let diagnosis = diagnose(&session.vfs, &world);
-        let drifted: Vec<&FileState> =
-            files.iter().filter(|file| matches!(file.state, State::Changed(_) | State::Gone)).collect();
+        let drifted: Vec<&FileState> = files
+            .iter()
+            .filter(|file| matches!(file.state, State::Changed(_) | State::Gone))
+            .collect();
         let left = files.iter().filter(|file| file.state == State::AsLeft).count();
         let errors: Vec<Finding> = diagnosis
             .findings
