@@ -1,5 +1,6 @@
 //! What ends a command early, with the cure.
 
+use crate::bytes::printable;
 use std::fmt;
 use std::process::ExitCode;
 
@@ -52,13 +53,13 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for CommandError {
 impl fmt::Display for CommandError {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut words = self.source.to_string();
-        write!(to, "{words}")?;
+        to.write_str(&printable(words.as_bytes()))?;
         let mut cause = self.source.source();
         while let Some(error) = cause {
             // Errors that already quote their cause are not made to say it twice.
             let next = error.to_string();
             if !words.contains(&next) {
-                write!(to, ": {next}")?;
+                write!(to, ": {}", printable(next.as_bytes()))?;
             }
             words = next;
             cause = error.source();

@@ -10,7 +10,7 @@ use crate::python::discovery;
 use crate::python::environment::Environment;
 use crate::python::target::{self, Target};
 use crate::repair::finding::Severity;
-use crate::repair::target::World;
+use crate::repair::target::{World, shown};
 use crate::repair::tensorflow;
 use crate::report::findings::Detail;
 use crate::report::style::{DIM, paint};
@@ -139,7 +139,7 @@ impl Session {
                 .map(|distribution| format!("{} {}", distribution.name, distribution.version)),
         );
         let facts = paint(DIM, format!("({})", facts.join("; ")));
-        writeln!(self.out, "{kind}  {} {facts}", shown_from_here(path).display())
+        writeln!(self.out, "{kind}  {} {facts}", shown(&shown_from_here(path)))
     }
 
     /// The store for a target: that of `--store`, else the one that is there already, else the

@@ -6,6 +6,7 @@ use super::finding::{Cause, Finding};
 use super::inventory::{Inventory, Object, Role};
 use super::provider::{self, Choice};
 use super::target::{Program, World};
+use crate::bytes::printable;
 use crate::elf::Kind;
 use crate::loader::{Dependency, LoadedObject, Resolution};
 use crate::vfs::Vfs;
@@ -132,7 +133,7 @@ impl Judge<'_> {
         let inventory = &self.world.inventory;
         let asking = inventory.at(&missing.object)?;
         let name = &missing.dependency.name;
-        let shown = String::from_utf8_lossy(name).into_owned();
+        let shown = printable(name);
         let finding = |cause, fixable, message: String, cure: String, lies_in| Finding {
             cause,
             object: missing.object.clone(),
@@ -191,7 +192,7 @@ impl Judge<'_> {
                     ));
                 }
                 if let Some(other) = provider::other_version(inventory, name) {
-                    let found = String::from_utf8_lossy(other.name()).into_owned();
+                    let found = printable(other.name());
                     return self.is_judged(missing).then(|| {
                         finding(
                             Cause::SonameMismatch,
@@ -246,7 +247,7 @@ fn add_version_problems(
 ) {
     for problem in &loaded.version_problems {
         let object = world.shown(&loaded.path);
-        let version = String::from_utf8_lossy(&problem.version).into_owned();
+        let version = printable(&problem.version);
         let provider = world.shown(&problem.provider);
         findings.entry((loaded.path.clone(), problem.version.clone())).or_insert_with(|| Finding {
             cause: Cause::SymbolVersion,

@@ -4,7 +4,7 @@
 use super::planner::Proposal;
 use super::rewrite::Rewrite;
 use super::target::World;
-use crate::bytes::{self, Source};
+use crate::bytes::{self, Source, printable};
 use crate::edit::Patched;
 use crate::elf::rpath::Method;
 use crate::plan::{Kind, Lock, NotRelative, Plan, RelativePath, Step};
@@ -216,7 +216,7 @@ fn sha256(source: &dyn Source) -> Result<[u8; 32], bytes::Error> {
 fn reason(world: &World, proposal: &Proposal, rewrite: &Rewrite) -> String {
     let mut reasons: Vec<String> = Vec::new();
     for finding in proposal.cured.iter().filter(|finding| finding.object == rewrite.object) {
-        let library = finding.library.as_deref().map(String::from_utf8_lossy);
+        let library = finding.library.as_deref().map(printable);
         let directory = finding.lies_in.first().map(|path| world.shown(path));
         if let (Some(library), Some(directory)) = (library, directory) {
             reasons.push(format!("{library} lies in {directory}"));

@@ -3,6 +3,7 @@
 use super::finding::{Cause, Finding};
 use super::inventory::{self, Inventory, Object, Role};
 use super::tensorflow;
+use crate::bytes::printable;
 use crate::loader::{Loader, Resolution, Settings, System, Target as Machine};
 use crate::plan::{NotRelative, RelativePath};
 use crate::python::distribution;
@@ -121,8 +122,8 @@ impl World {
             .or_else(|| path.strip_prefix(&self.root).ok());
         match relative {
             Some(relative) if relative.as_os_str().is_empty() => ".".to_owned(),
-            Some(relative) => relative.display().to_string(),
-            None => path.display().to_string(),
+            Some(relative) => shown(relative),
+            None => shown(path),
         }
     }
 
@@ -198,7 +199,7 @@ impl World {
                 object: interpreter.path.clone(),
                 library: None,
                 fixable: false,
-                message: format!("{path} leads to {}, which is gone", wanted.display()),
+                message: format!("{path} leads to {}, which is gone", shown(wanted)),
                 cure: "make the environment anew, and install into it again".to_owned(),
                 lies_in: Vec::new(),
                 tried: Vec::new(),
@@ -293,6 +294,12 @@ impl<'a> Program<'a> {
                 version_in(&object.path).is_none_or(|named| named == (version.major, version.minor))
             })
     }
+}
+
+/// A path as it stands in a line for people.
+#[must_use]
+pub fn shown(path: &Path) -> String {
+    printable(path.as_os_str().as_bytes())
 }
 
 /// The version of Python that a path names: `pythonX.Y` as a directory of it, or `cpython-XY` in the

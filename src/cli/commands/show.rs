@@ -1,5 +1,6 @@
 //! `tfpatch show`: what an object needs, and where it is searched.
 
+use crate::bytes::printable;
 use crate::cli::args::{Format, Show};
 use crate::cli::error::CommandError;
 use crate::cli::session::Session;
@@ -8,6 +9,7 @@ use crate::elf::rpath::{self, RpathKind, SearchPath};
 use crate::elf::{Image, Summary};
 use crate::object;
 use crate::repair::rewrite::leads_somewhere;
+use crate::repair::target::shown;
 use crate::report::json::{self, FileReport, PathText, ShowReport, SliceReport, text};
 use crate::report::style::{DIM, ERROR, WARNING, paint};
 use crate::vfs::{OsVfs, Vfs as _};
@@ -76,23 +78,24 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn write_file(out: &mut dyn Write, file: &Path, report: &FileReport) -> io::Result<()> {
-    writeln!(out, "{}", file.display())?;
+    writeln!(out, "{}", shown(file))?;
     for slice in &report.slices {
         let field = |out: &mut dyn Write, name: &str, value: &str| {
             writeln!(out, "  {}  {value}", paint(DIM, format!("{name:<12}")))
         };
         field(out, "format", &format!("ELF, {}", slice.arch))?;
         if let Some(soname) = &slice.soname {
-            field(out, "soname", soname)?;
+            field(out, "soname", &printable(soname.as_bytes()))?;
         }
         if let Some(interpreter) = &slice.interpreter {
-            field(out, "interpreter", interpreter)?;
+            field(out, "interpreter", &printable(interpreter.as_bytes()))?;
         }
         if let Some(build_id) = &slice.build_id {
             field(out, "build ID", build_id)?;
         }
         for (index, needed) in slice.needed.iter().enumerate() {
-            field(out, if index == 0 { "needed" } else { "" }, needed)?;
+            let needed = printable(needed.as_bytes());
+            field(out, if index == 0 { "needed" } else { "" }, &needed)?;
         }
         let kind = match slice.rpath_kind {
             Some(RpathKind::Rpath) => "RPATH",
@@ -103,7 +106,7 @@ fn write_file(out: &mut dyn Write, file: &Path, report: &FileReport) -> io::Resu
             }
         };
         for (index, entry) in slice.rpath.iter().enumerate() {
-            let mut line = entry.clone();
+            let mut line = printable(entry.as_bytes());
             if slice.dead.contains(&index) {
                 line = format!("{line}  {}", paint(ERROR, "leads nowhere"));
             }
