@@ -153,7 +153,7 @@ impl Planner<'_> {
             }
         }
         let change =
-            if self.options.tidy { Change::Tidy(entries) } else { Change::Append(entries) };
+            if self.options.tidy { Change::Tidy(entries) } else { Change::Reach(entries) };
         let kind = self.kinds.get(object).copied().or(self.options.kind);
         let names = self.world.names_of(object);
         rewrite(self.vfs, object, &names, &change, kind).map_err(|error| error.to_string())
