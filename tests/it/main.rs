@@ -1,7 +1,11 @@
 //! The integration tests: one binary, a module for each subject.
 
 #[cfg(test)]
+mod discovery;
+#[cfg(test)]
 mod python;
+#[cfg(test)]
+mod record;
 #[cfg(test)]
 mod vfs;
 #[cfg(test)]
