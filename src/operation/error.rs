@@ -1,0 +1,164 @@
+//! What can go wrong with an operation: each error names the file, and the cure.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A system call that failed, and on which file.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {operation} {path:?}: {source}")]
+pub struct PathError {
+    /// What was to be done, as a verb.
+    pub operation: &'static str,
+    /// The file.
+    pub path: PathBuf,
+    /// What the operating system says.
+    pub source: io::Error,
+}
+
+impl PathError {
+    pub(super) fn new(operation: &'static str, path: &Path, source: impl Into<io::Error>) -> Self {
+        Self { operation, path: path.to_path_buf(), source: source.into() }
+    }
+}
+
+/// How a file differs from what was recorded of it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, thiserror::Error)]
+#[serde(rename_all = "snake_case", tag = "change")]
+pub enum Change {
+    /// It is not there.
+    #[error("it is gone")]
+    Gone,
+    /// It is no regular file, or another link than was recorded.
+    #[error("it is another kind of file")]
+    OtherKind,
+    /// It has another length.
+    #[error("it has {found} bytes, expected {expected}")]
+    Size {
+        /// The recorded length in bytes.
+        expected: u64,
+        /// The length it has.
+        found: u64,
+    },
+    /// Its bytes differ in the recorded ranges.
+    #[error("its digest is {found}, expected {expected}")]
+    Digest {
+        /// The recorded digest.
+        expected: String,
+        /// The digest it has; "unreadable" where the bytes cannot be read.
+        found: String,
+    },
+}
+
+/// Why an operation did not take place.
+///
+/// Except for [`Error::Stopped`], nothing of the target was written.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A system call failed.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// A store lies above or beneath the one that was asked for.
+    #[error(
+        "the store {store:?} would be nested with {other:?}; name that one's directory instead"
+    )]
+    NestedStore {
+        /// The directory that was asked for.
+        store: PathBuf,
+        /// The directory of the other store.
+        other: PathBuf,
+    },
+    /// Another tfpatch holds the store.
+    #[error("another tfpatch{} works on {store:?}; wait until it has ended", with_pid(*.pid))]
+    Locked {
+        /// The store's directory.
+        store: PathBuf,
+        /// The other's process ID, if it is known.
+        pid: Option<u32>,
+    },
+    /// An operation was interrupted, and is neither finished nor rolled back.
+    #[error("operation {id} in {store:?} was interrupted; recover the store first")]
+    Pending {
+        /// The store's directory.
+        store: PathBuf,
+        /// The operation's ID.
+        id: String,
+    },
+    /// A record of the store cannot be understood.
+    #[error("the undo record {path:?} is malformed: {why}; restore it, or move it away")]
+    Record {
+        /// The record's file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A path leads out of the target.
+    #[error("{path:?} leads out of {root:?}; run tfpatch on the tree that it lies in")]
+    Outside {
+        /// The path.
+        path: PathBuf,
+        /// The target's root.
+        root: PathBuf,
+    },
+    /// The file is not the one that the plan was made for.
+    #[error("{path:?} is not as the plan expects: {change}; plan again")]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        change: Change,
+    },
+    /// The plan contradicts itself.
+    #[error("the plan's step for {path:?} is wrong: {why}; plan again")]
+    Inconsistent {
+        /// The file.
+        path: PathBuf,
+        /// The contradiction.
+        why: &'static str,
+    },
+    /// The file cannot be edited without losing something.
+    #[error("{path:?} {why}")]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// What it is, and the cure.
+        why: String,
+    },
+    /// There is no room for the new files.
+    #[error(
+        "the file system of {path:?} has {available} bytes left, {needed} are needed; make room"
+    )]
+    NoSpace {
+        /// A file on the file system.
+        path: PathBuf,
+        /// Bytes that the operation needs there.
+        needed: u64,
+        /// Bytes that are free.
+        available: u64,
+    },
+    /// No such operation.
+    #[error("the store {store:?} has no operation {id:?}; `tfpatch log` lists them")]
+    NoOperation {
+        /// The store's directory.
+        store: PathBuf,
+        /// The ID that was asked for.
+        id: String,
+    },
+    /// A step failed.
+    #[error(
+        "operation {id} stopped: {cause}; {}",
+        if rest.is_none() { "every file is as it was before" }
+        else { "run tfpatch again to put every file back" }
+    )]
+    Stopped {
+        /// The operation's ID.
+        id: String,
+        /// What failed.
+        cause: Box<Error>,
+        /// Why rolling back failed too, if it did: the operation is pending then.
+        rest: Option<Box<Error>>,
+    },
+}
+
+fn with_pid(pid: Option<u32>) -> String {
+    pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default()
+}

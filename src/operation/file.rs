@@ -1,0 +1,218 @@
+//! What stays of a file when its bytes change, and its bytes, read piecewise.
+
+use super::disk::{Disk, Handle, Times, is_not_permitted};
+use super::error::PathError;
+use crate::bytes::Source;
+use crate::edit::{EditSet, Patched, base64_bytes};
+use crate::plan::Lock;
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+
+/// Mode, owner, times and extended attributes of a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Metadata {
+    /// Permission bits, as in `st_mode & 0o7777`.
+    pub mode: u32,
+    /// The owner's user ID.
+    pub uid: u32,
+    /// The owner's group ID.
+    pub gid: u32,
+    /// Of last access and change.
+    pub times: Times,
+    /// Extended attributes: access control lists and capabilities are some of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attributes: Vec<Attribute>,
+}
+
+/// An extended attribute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attribute {
+    /// The name, with its namespace.
+    pub name: String,
+    /// The value, any bytes.
+    #[serde(with = "base64_bytes")]
+    pub value: Vec<u8>,
+}
+
+/// The attribute that holds a file's capabilities; the kernel drops it whenever the file is
+/// written to.
+pub(super) const CAPABILITY: &str = "security.capability";
+
+/// The attribute that holds SELinux's label, which its policy decides, not who writes.
+const LABEL: &str = "security.selinux";
+
+/// Which file it was when it was looked at: a later look tells whether somebody wrote since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Identity {
+    device: u64,
+    inode: u64,
+    len: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl Identity {
+    pub(super) fn of(metadata: &std::fs::Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            len: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            changed: (metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// Equal for two names of one file.
+    pub(super) fn file(&self) -> (u64, u64) {
+        (self.device, self.inode)
+    }
+}
+
+/// The times of a file.
+pub(super) fn times_of(metadata: &std::fs::Metadata) -> Times {
+    // The kernel gives less than 10^9 nanoseconds.
+    let time = |seconds, nanoseconds| (seconds, u32::try_from(nanoseconds).unwrap_or_default());
+    Times {
+        accessed: time(metadata.atime(), metadata.atime_nsec()),
+        modified: time(metadata.mtime(), metadata.mtime_nsec()),
+    }
+}
+
+impl Metadata {
+    /// Of an open file.
+    ///
+    /// # Errors
+    /// As the operating system's.
+    pub(super) fn of(file: &File, path: &Path) -> Result<Self, PathError> {
+        let failed = |source| PathError::new("read the metadata of", path, source);
+        let metadata = file.metadata().map_err(failed)?;
+        Ok(Self {
+            mode: metadata.mode() & 0o7777,
+            uid: metadata.uid(),
+            gid: metadata.gid(),
+            times: times_of(&metadata),
+            attributes: attributes_of(file).map_err(failed)?,
+        })
+    }
+
+    /// Gives the file this metadata, and changes only what differs.
+    pub(super) fn restore(&self, disk: &Disk, to: &Handle) -> Result<(), PathError> {
+        let now = Self::of(&to.file, &to.path)?;
+        if (now.uid, now.gid) != (self.uid, self.gid) {
+            disk.set_owner(to, self.uid, self.gid)?;
+        }
+        // Setting the owner may have cleared bits of the mode: always look again.
+        let now = Self::of(&to.file, &to.path)?;
+        if now.mode != self.mode {
+            disk.set_mode(to, self.mode)?;
+        }
+        for attribute in &now.attributes {
+            if !self.attributes.iter().any(|wanted| wanted.name == attribute.name)
+                && attribute.name != LABEL
+            {
+                disk.remove_attribute(to, &attribute.name)?;
+            }
+        }
+        for attribute in self.attributes.iter().filter(|wanted| !now.attributes.contains(wanted)) {
+            match disk.set_attribute(to, &attribute.name, &attribute.value) {
+                Err(error) if attribute.name == LABEL && is_not_permitted(&error) => {}
+                result => result?,
+            }
+        }
+        if Self::of(&to.file, &to.path)?.times != self.times {
+            disk.set_times(to, self.times)?;
+        }
+        Ok(())
+    }
+}
+
+fn attributes_of(file: &File) -> std::io::Result<Vec<Attribute>> {
+    let mut names = Vec::new();
+    match rustix::fs::flistxattr_query(file) {
+        Ok(0) | Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {}
+        Err(error) => return Err(error.into()),
+        Ok(len) => {
+            names.resize(len, 0);
+            let found = rustix::fs::flistxattr(file, &mut names)?;
+            names.truncate(found);
+        }
+    }
+    let mut attributes = Vec::new();
+    for name in names.split(|&byte| byte == 0).filter(|name| !name.is_empty()) {
+        let name = std::str::from_utf8(name).map_err(std::io::Error::other)?;
+        let mut value = vec![0; rustix::fs::fgetxattr_query(file, name)?];
+        if !value.is_empty() {
+            let found = rustix::fs::fgetxattr(file, name, &mut value)?;
+            value.truncate(found);
+        }
+        attributes.push(Attribute { name: name.to_owned(), value });
+    }
+    attributes.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(attributes)
+}
+
+/// An open file as a [`Source`]. It is read, never mapped, so that a file that shrinks meanwhile
+/// is an error and no signal.
+pub(super) struct FileSource {
+    pub(super) file: File,
+    len: u64,
+    path: PathBuf,
+}
+
+impl FileSource {
+    /// Opens what `path` leads to.
+    pub(super) fn open(path: &Path) -> Result<Self, PathError> {
+        let failed = |source| PathError::new("read", path, source);
+        let file = File::open(path).map_err(failed)?;
+        let len = file.metadata().map_err(failed)?.len();
+        Ok(Self { file, len, path: path.to_path_buf() })
+    }
+
+    pub(super) fn metadata(&self) -> Result<Metadata, PathError> {
+        Metadata::of(&self.file, &self.path)
+    }
+
+    pub(super) fn stat(&self) -> Result<std::fs::Metadata, PathError> {
+        self.file.metadata().map_err(|source| PathError::new("read", &self.path, source))
+    }
+}
+
+impl Source for FileSource {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn get(&self, range: Range<u64>) -> Option<Cow<'_, [u8]>> {
+        if range.start > range.end || range.end > self.len {
+            return None;
+        }
+        let mut bytes = vec![0; usize::try_from(range.end - range.start).ok()?];
+        self.file.read_exact_at(&mut bytes, range.start).ok()?;
+        Some(Cow::Owned(bytes))
+    }
+}
+
+/// Runs `look` on `source` as it would be after all of `edits`, one after the other.
+pub(super) fn through<T>(
+    source: &dyn Source,
+    edits: &[&EditSet],
+    look: &mut dyn FnMut(&dyn Source) -> T,
+) -> T {
+    match edits.split_first() {
+        None => look(source),
+        Some((first, rest)) => through(&Patched::new(source, first), rest, look),
+    }
+}
+
+/// How `source` differs from what is locked, if it does.
+pub(super) fn change(lock: &Lock, source: &dyn Source) -> Option<super::Change> {
+    if lock.size != source.len() {
+        return Some(super::Change::Size { expected: lock.size, found: source.len() });
+    }
+    let found = lock.digest_in(source).unwrap_or_else(|| "unreadable".to_owned());
+    (found != lock.digest).then(|| super::Change::Digest { expected: lock.digest.clone(), found })
+}

@@ -1,0 +1,165 @@
+//! The only code that writes: carries out plans, keeps what is needed to take them back, and puts
+//! the old bytes back.
+//!
+//! # The store
+//!
+//! ```text
+//! .tfpatch/
+//!   .gitignore                            `*`
+//!   lock                                  locked with flock(2) while an operation runs
+//!   operations/
+//!     0001-53c1a7b0e4d2.json              an operation that took place
+//!     0002-9f0be1d3a865.pending.json      one that is running, or was interrupted
+//!     0002-….abandoned.json               one that was rolled back except for files that
+//!                                         something else had changed meanwhile
+//! ```
+//!
+//! A record holds for every file its size and digest, its mode, owner, times and attributes, and
+//! the edits in both directions: about a kilobyte. It is written under a temporary name, synced,
+//! renamed to `….pending.json`, and the directory is synced, before the first byte of a file
+//! changes; when all is done it is renamed once more. Paths in it are relative to the directory
+//! that holds the store, so that an environment can be copied with it (to the target's root, where
+//! the store was put elsewhere).
+//!
+//! # What happens to a file
+//!
+//! It is edited in place if it is a file of the target's own, with no name outside, and if every
+//! prefix of its edits loads. Otherwise a clone is written beside it as `.tfpatch-ID-STEP-NAME.tmp`
+//! and renamed over each of its names. An interrupted operation is found by its pending record:
+//! [`recover()`] looks at the bytes of every file, and finishes or rolls back.
+
+mod apply;
+mod disk;
+mod drift;
+mod error;
+mod file;
+mod history;
+mod journal;
+mod lock;
+mod preflight;
+mod recover;
+mod revert;
+mod store;
+mod write;
+
+pub use apply::apply;
+pub use disk::{Call, Disk, Gate, Times};
+pub use drift::{FileDiff, FileState, State, diff, drift};
+pub use error::{Change, Error, PathError};
+pub use file::{Attribute, Metadata};
+pub use journal::Kind;
+pub use recover::{LeftAlone, Recovered, recover};
+pub use revert::{Reverted, Selection, revert};
+pub use store::{NAME, Store};
+
+use crate::plan::{self, RelativePath};
+use std::time::Duration;
+
+/// How an operation is carried out.
+#[derive(Clone, Copy)]
+pub struct Options<'a> {
+    /// Wait until everything is on the disk? Without, a power cut may lose what a crash does not:
+    /// for the build of an image, which is thrown away then.
+    pub sync: bool,
+    /// Edit in place or replace.
+    pub write: Write,
+    /// Only find out what would be done, and whether anything is in the way.
+    pub dry_run: bool,
+    /// What the record gives as its time: seconds since 1970.
+    pub time: i64,
+    /// How long to wait for another tfpatch that works on the same store.
+    pub wait: Duration,
+    /// Is told once, with the other's process ID, when there is one to wait for.
+    pub waiting: &'a dyn Fn(Option<u32>),
+}
+
+/// Edit in place or replace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write {
+    /// In place where that is safe.
+    Auto,
+    /// In place, or not at all.
+    InPlace,
+    /// Never in place.
+    Replace,
+}
+
+/// An operation, for a report.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Operation {
+    /// 12 hexadecimal digits: the digest of the plan and of the operation before.
+    pub id: String,
+    /// What it does.
+    pub kind: Kind,
+    /// The version of tfpatch.
+    pub tool: String,
+    /// Seconds since 1970.
+    pub time: i64,
+    /// The operations that it reverts, for any of its files.
+    pub reverts: Vec<String>,
+    /// What it did to each file.
+    pub steps: Vec<StepDone>,
+}
+
+/// What an operation did to a file.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct StepDone {
+    /// Relative to the directory that holds the store (to the target's root, where the store lies
+    /// outside of it); with links inside the target followed.
+    #[serde(flatten)]
+    pub path: RelativePath,
+    /// The file's other names.
+    pub aliases: Vec<RelativePath>,
+    /// What kind of file it is.
+    pub kind: plan::Kind,
+    /// The entries or rows that stood there.
+    pub before: Vec<String>,
+    /// Those that stand there now.
+    pub after: Vec<String>,
+    /// How room was found; `old_bytes` or `link` for a revert.
+    pub method: String,
+    /// Why.
+    pub reason: String,
+    /// Bytes of the old file that were replaced.
+    pub bytes_changed: u64,
+    /// Bytes by which the file grew.
+    pub bytes_appended: u64,
+}
+
+impl Operation {
+    fn of(record: &journal::Record) -> Self {
+        let mut reverts: Vec<String> = Vec::new();
+        for id in record.steps.iter().flat_map(|step| &step.reverts) {
+            if !reverts.contains(id) {
+                reverts.push(id.clone());
+            }
+        }
+        let steps = record.steps.iter().map(|step| StepDone {
+            path: step.path.clone(),
+            aliases: step.aliases.clone(),
+            kind: step.about.kind,
+            before: step.about.before.clone(),
+            after: step.about.after.clone(),
+            method: step.about.method.clone(),
+            reason: step.about.reason.clone(),
+            bytes_changed: step.changes.iter().map(|change| change.edits.bytes_changed()).sum(),
+            bytes_appended: step.new.lock.size.saturating_sub(step.old.lock.size),
+        });
+        Self {
+            id: record.id.clone(),
+            kind: record.kind,
+            tool: record.tool.clone(),
+            time: record.time,
+            steps: steps.collect(),
+            reverts,
+        }
+    }
+}
+
+/// The operations of a store, the oldest first. Reads only.
+///
+/// # Errors
+/// Where the store cannot be read.
+pub fn log(store: &Store) -> Result<Vec<Operation>, Error> {
+    Ok(store.records()?.iter().map(Operation::of).collect())
+}

@@ -1,0 +1,231 @@
+//! Puts the old bytes back. A revert is an operation like any other, and can be reverted.
+
+use super::apply::execute;
+use super::error::{Change, Error, PathError};
+use super::file::{FileSource, Identity, change, through};
+use super::history::{Entry, History};
+use super::journal::{About, Kind, Link};
+use super::preflight::{Intent, Way, within};
+use super::recover::LeftAlone;
+use super::store::{Store, canonical};
+use super::{Operation, Options};
+use crate::plan::{self, RelativePath};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What to revert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// Every operation that is in effect: the files become what they were before the first.
+    All,
+    /// One operation; a revert too, which brings back what it reverted.
+    Operation(String),
+    /// Every operation in effect on these files, or on files beneath these directories. Absolute,
+    /// or relative to the target's root.
+    Paths(Vec<PathBuf>),
+}
+
+/// What a revert did, or would do.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct Reverted {
+    /// The operation; none where no file is to be put back.
+    pub operation: Option<Operation>,
+    /// Files that something else has changed since, which are left as they are.
+    pub refused: Vec<LeftAlone>,
+    /// Files that have their old bytes already, because they were installed anew for instance.
+    pub already: Vec<RelativePath>,
+}
+
+/// Puts back what `selection` names, through any number of operations: the exact bytes, and the
+/// times that they had. Mode and owner stay as they are, for no operation changes them. A link that
+/// was replaced by a private copy becomes the same link again, if it still leads to the same bytes;
+/// otherwise the copy gets its old bytes back. A file that has been shared by hard links with a
+/// cache stays private.
+///
+/// Where a file shrinks, a clone is written and renamed, so that nobody who maps it loses a page.
+///
+/// # Errors
+/// [`Error::NoOperation`] for an unknown ID; otherwise as [`super::apply()`]. A file that was
+/// changed by something else is no error, but listed as refused; nothing is written to it.
+pub fn revert(
+    root: &Path,
+    store: &Store,
+    selection: &Selection,
+    options: &Options<'_>,
+) -> Result<Reverted, Error> {
+    let root = canonical(root)?;
+    let base = store.base(&root).to_path_buf();
+    let selection = match selection {
+        Selection::Paths(paths) => Selection::Paths(inside(&root, &base, paths)?),
+        other => other.clone(),
+    };
+    let mut found = Findings::default();
+    let operation = execute(
+        &base,
+        store,
+        Kind::Revert,
+        options,
+        &mut || {
+            found = Findings::default();
+            found.look(&base, store, &selection)?;
+            Ok(std::mem::take(&mut found.intents))
+        },
+        &|steps, previous| {
+            let what: Vec<_> = steps
+                .iter()
+                .map(|step| (&step.path, &step.reverts, &step.new.lock.digest))
+                .collect();
+            plan::digest_of(&what, previous)
+        },
+    )?;
+    Ok(Reverted { operation, refused: found.refused, already: found.already })
+}
+
+/// The paths, relative to `base`; a link itself, not what it leads to.
+fn inside(root: &Path, base: &Path, paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    let relative = paths.iter().map(|path| {
+        let path = root.join(path);
+        let full = match (path.parent(), path.file_name()) {
+            (Some(parent), Some(name)) => canonical(parent)?.join(name),
+            _ => canonical(&path)?,
+        };
+        let outside = || Error::Outside { path: path.clone(), root: base.to_path_buf() };
+        Ok(full.strip_prefix(base).map_err(|_| outside())?.to_path_buf())
+    });
+    relative.collect()
+}
+
+#[derive(Default)]
+struct Findings {
+    intents: Vec<Intent>,
+    refused: Vec<LeftAlone>,
+    already: Vec<RelativePath>,
+}
+
+/// Names of one file that the same operations have changed.
+struct Unit<'a> {
+    names: Vec<RelativePath>,
+    path: PathBuf,
+    entries: Vec<Entry<'a>>,
+}
+
+/// The file that a name leads to, if it leads to one, and the changes of it.
+type UnitKey = (Option<(u64, u64)>, Vec<(usize, usize)>);
+
+impl Findings {
+    fn look(&mut self, base: &Path, store: &Store, selection: &Selection) -> Result<(), Error> {
+        let history = History::of(store.records()?);
+        if let Selection::Operation(id) = selection
+            && !history.has(id)
+        {
+            let store = store.directory().to_path_buf();
+            return Err(Error::NoOperation { store, id: id.clone() });
+        }
+        let mut units: BTreeMap<UnitKey, Unit<'_>> = BTreeMap::new();
+        for (name, entries) in history.names() {
+            let was_selected = |entry: &Entry<'_>| match selection {
+                Selection::All => entry.counts(),
+                Selection::Operation(id) => entry.in_effect && entry.id == id,
+                Selection::Paths(paths) => {
+                    entry.counts() && paths.iter().any(|path| name.as_path().starts_with(path))
+                }
+            };
+            let entries: Vec<_> = entries.into_iter().filter(was_selected).collect();
+            if entries.is_empty() {
+                continue;
+            }
+            let Ok(path) = within(base, name) else {
+                self.refused.push(LeftAlone { path: name.clone(), change: Change::Gone });
+                continue;
+            };
+            // A copy of the tree may have made several files of one.
+            let file = std::fs::symlink_metadata(&path).ok().map(|stat| Identity::of(&stat).file());
+            let key = (file, entries.iter().map(|entry| entry.position).collect());
+            let unit =
+                units.entry(key).or_insert_with(|| Unit { names: Vec::new(), path, entries });
+            unit.names.push(name.clone());
+        }
+        units.into_values().try_for_each(|unit| self.look_at(unit))?;
+        self.intents.sort_by(|one, other| one.path.cmp(&other.path));
+        Ok(())
+    }
+
+    fn look_at(&mut self, unit: Unit<'_>) -> Result<(), Error> {
+        let Unit { names, path, entries } = unit;
+        let mut refuse = |change: Change| {
+            let each = names.iter().cloned();
+            self.refused.extend(each.map(|path| LeftAlone { path, change: change.clone() }));
+        };
+        let (Some(newest), Some((first, aliases))) = (entries.last(), names.split_first()) else {
+            return Ok(());
+        };
+        let source = match FileSource::open(&path) {
+            Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => {
+                refuse(Change::Gone);
+                return Ok(());
+            }
+            result => result?,
+        };
+        let link = std::fs::read_link(&path).ok();
+        let is_the_kind =
+            |link_then: &Option<Link>| link_then.as_ref().map(|link| &link.target) == link.as_ref();
+        let difference = if is_the_kind(&newest.step.new.link) {
+            change(&newest.step.new.lock, &source)
+        } else {
+            Some(Change::OtherKind)
+        };
+        if let Some(difference) = difference {
+            let is_old = |entry: &Entry<'_>| {
+                is_the_kind(&entry.step.old.link) && entry.step.old.lock.matches(&source)
+            };
+            if entries.iter().any(is_old) {
+                self.already.extend(names);
+            } else {
+                refuse(difference);
+            }
+            return Ok(());
+        }
+        let mut changes = newest.step.back();
+        let mut oldest = newest;
+        for entry in entries.iter().rev().skip(1) {
+            // Where a file was installed anew between two operations, the older one is past.
+            let edits: Vec<_> = changes.iter().map(|change| &change.edits).collect();
+            let follows = entry.step.new.link == oldest.step.old.link
+                && through(&source, &edits, &mut |old| entry.step.new.lock.matches(old));
+            if !follows {
+                break;
+            }
+            changes.extend(entry.step.back());
+            oldest = entry;
+        }
+        let old = &oldest.step.old;
+        let reverts: Vec<_> = entries.iter().rev().map(|entry| entry.id.to_owned()).collect();
+        let link = old.link.as_ref().filter(|link| leads_to(&path, link, old)).cloned();
+        self.intents.push(Intent {
+            path: first.clone(),
+            aliases: aliases.to_vec(),
+            about: About {
+                kind: newest.step.about.kind,
+                before: newest.step.about.after.clone(),
+                after: oldest.step.about.before.clone(),
+                method: if link.is_some() { "link" } else { "old_bytes" }.to_owned(),
+                reason: format!("reverts {}", reverts.join(", ")),
+            },
+            old: newest.step.new.lock.clone(),
+            new: old.lock.clone(),
+            way: Way::Changes(changes),
+            replace: entries.iter().any(|entry| entry.step.replace),
+            times: Some(old.metadata.times),
+            link,
+            reverts,
+        });
+        Ok(())
+    }
+}
+
+/// Does the link, if it stood at `path`, lead to the bytes that it once led to?
+fn leads_to(path: &Path, link: &Link, old: &super::journal::State) -> bool {
+    let target = path.parent().map(|directory| directory.join(&link.target));
+    let opened: Option<Result<FileSource, PathError>> = target.map(|path| FileSource::open(&path));
+    matches!(opened, Some(Ok(source)) if old.lock.matches(&source))
+}
