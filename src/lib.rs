@@ -1,4 +1,62 @@
-//! tfpatch.
+//! tfpatch finds out why Python's shared objects do not load, and repairs their search paths in
+//! place.
+//!
+//! # The way of the data
+//!
+//! ```text
+//! target -> Inventory -> Resolution -> findings -> Plan -> proof -> Operation
+//! ```
+//!
+//! A *target* is named or found ([`python`]); its objects and distributions are read once
+//! ([`repair::inventory`]). The dynamic loader is emulated for each object that a program would load
+//! ([`loader`]), and what it would not find is explained ([`repair::diagnose`]). A search path that
+//! cures it is planned ([`repair::planner`]) as edits of single files ([`elf`], [`edit`]), and proved
+//! on a view of the target as it would be ([`repair::proof`], [`vfs::Overlay`]). The [`plan`] is
+//! plain data: a dry run shows it, and an [`operation`] carries it out after its undo record is on
+//! the disk. A revert applies the inverted edits, and is an operation of its own.
+//!
+//! # Layers
+//!
+//! Each may use only what stands below it; a test keeps it so.
+//!
+//! ```text
+//! cli -> report, repair, operation
+//! report -> the types of repair, operation, plan, loader
+//! repair -> loader, python, plan, object, vfs
+//! operation -> plan, edit
+//! python -> vfs, edit
+//! loader -> vfs, elf
+//! vfs -> edit
+//! plan -> object -> elf -> edit -> bytes
+//! ```
+//!
+//! # Invariants
+//!
+//! - Reading is pure: files come through a [`vfs::Vfs`], variables and the working directory as
+//!   data. The disk is read in [`vfs::OsVfs`] and [`operation`] alone, the environment in
+//!   [`cli::settings`] alone.
+//! - Nothing is executed.
+//! - [`operation`] is the only code that writes, and nothing else knows how.
+//! - The formats return edits and never mutate.
+//!
+//! # One example
+//!
+//! The edit that lets a library find its neighbours, as data:
+//!
+//! ```no_run
+//! use tfpatch::elf::Image;
+//! use tfpatch::elf::rpath::{self, Request};
+//! use tfpatch::vfs::{OsVfs, Vfs as _};
+//!
+//! let vfs = OsVfs::new();
+//! let source = vfs.open("/opt/app/lib/libapp.so".as_ref())?;
+//! let image = Image::parse(source.as_ref())?;
+//! let wanted = Request { entries: vec![b"$ORIGIN/../deps".to_vec()], kind: None };
+//! let patch = rpath::edit(&image, &wanted)?;
+//! println!("{} bytes change, by {:?}", patch.edits.bytes_changed(), patch.method);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
 pub mod bytes;
 pub mod cli;
 pub mod edit;

@@ -124,7 +124,7 @@ fn render(
     new: &Handle,
 ) -> Result<(), PathError> {
     if edits.iter().all(|edits| edits.keeps_offsets() && !reads_what_it_writes(edits)) {
-        disk.clone(&source.file, source.len(), new)?;
+        disk.clone_into(&source.file, source.len(), new)?;
         return edits.iter().try_for_each(|edits| patch(disk, new, edits, false));
     }
     through(source, edits, &mut |patched| {

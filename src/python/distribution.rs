@@ -185,14 +185,12 @@ fn headers(text: &[u8]) -> Vec<(String, String)> {
     let mut found: Vec<(String, String)> = Vec::new();
     for line in text.split(|&byte| byte == b'\n') {
         let text = String::from_utf8_lossy(line);
-        let value = text.trim();
-        if value.is_empty() {
-            break;
-        }
+        // A line of blanks goes on with a header, as in the licences that some put there; only an
+        // empty one ends them, and has no colon.
         if line.starts_with(b" ") || line.starts_with(b"\t") {
             if let Some((_, folded)) = found.last_mut() {
                 folded.push(' ');
-                folded.push_str(value);
+                folded.push_str(text.trim());
             }
             continue;
         }
@@ -244,10 +242,10 @@ mod tests {
 
     #[test]
     fn headers_are_folded_and_end_at_a_blank_line() {
-        let text = b"Name: a\r\nSummary: one\r\n  two\r\nVERSION : \xff\r\n\r\nName: b\r\n";
+        let text = b"Name: a\r\nSummary: one\r\n  \r\n  two\r\nVERSION : \xff\r\n\r\nName: b\r\n";
         let found = headers(text);
         assert_eq!(found[0], ("name".into(), "a".into()));
-        assert_eq!(found[1], ("summary".into(), "one two".into()));
+        assert_eq!(found[1], ("summary".into(), "one  two".into()));
         assert_eq!(found.len(), 3);
         assert_eq!(headers(b"Name: a\nno header\nVersion: 1\n").len(), 1);
     }

@@ -98,7 +98,12 @@ impl Environment {
             pth_with_code: Vec::new(),
         };
         for &version in &versions {
-            let path = interpreter_path(vfs, prefix, version, versions.first() == Some(&version));
+            // A program whose name tells no version is the venv's own, or the only one.
+            let is_main = match kind {
+                Kind::Venv => versions.first() == Some(&version),
+                Kind::Conda | Kind::System => versions.len() == 1,
+            };
+            let path = interpreter_path(vfs, prefix, version, is_main);
             environment.interpreters.push(Interpreter::new(vfs, path, version));
             environment.add_sites(vfs, version, cfg.as_ref(), home);
         }
@@ -134,16 +139,15 @@ impl Environment {
         cfg: Option<&PyvenvCfg>,
         home: Option<&Path>,
     ) {
-        let mut sites = Vec::new();
-        // site.py: the user's before the installation's.
+        // site.py: a venv's own directories come first, then the user's, then an installation's.
+        let own = site_directories(vfs, &self.prefix, self.kind, version);
+        let mut sites: Vec<_> = own.into_iter().map(|path| (path, Scope::Own)).collect();
         if cfg.is_none_or(|cfg| cfg.system_site_packages)
             && let Some(home) = home
         {
             let user = home.join(format!(".local/lib/python{version}/site-packages"));
-            sites.push((user, Scope::User));
+            sites.insert(if cfg.is_some() { sites.len() } else { 0 }, (user, Scope::User));
         }
-        let own = site_directories(vfs, &self.prefix, self.kind, version);
-        sites.extend(own.into_iter().map(|path| (path, Scope::Own)));
         if let Some(cfg) = cfg
             && cfg.system_site_packages
             && let Some(bin) = &cfg.home
@@ -268,7 +272,7 @@ fn installed_versions(vfs: &dyn Vfs, prefix: &Path) -> Vec<Version> {
     versions
 }
 
-/// The interpreters' names in `bin`, by preference, with the version of each where its name or its
+/// The interpreters' paths in `bin`, by the order of their names, with the version of each where its name or its
 /// link tells.
 fn names_in_bin<'a>(
     vfs: &'a dyn Vfs,
@@ -293,18 +297,12 @@ fn version_of_path(vfs: &dyn Vfs, path: &Path) -> Option<Version> {
     })
 }
 
-/// The name in `bin` of the interpreter of a version: the plain `python` where it is that one.
+/// The path of the interpreter of a version: the first of `python`, `python3` and `python3.11`, for
+/// they sort so, that is one. `is_main`: a program whose version cannot be told is it too.
 fn interpreter_path(vfs: &dyn Vfs, prefix: &Path, version: Version, is_main: bool) -> PathBuf {
-    let mut first_unknown = None;
-    for (path, of) in names_in_bin(vfs, prefix) {
-        match of {
-            // `python` sorts before `python3` and `python3.11`.
-            Some(of) if (of.major, of.minor) == (version.major, version.minor) => return path,
-            None if is_main => first_unknown = first_unknown.or(Some(path)),
-            _ => {}
-        }
-    }
-    first_unknown.unwrap_or_else(|| prefix.join(format!("bin/python{version}")))
+    names_in_bin(vfs, prefix)
+        .find(|(_, of)| of.map_or(is_main, |of| of == version))
+        .map_or_else(|| prefix.join(format!("bin/python{version}")), |(path, _)| path)
 }
 
 /// The directories of packages of a prefix, in the order of `sys.path`, whether they exist or not.

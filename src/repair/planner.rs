@@ -152,8 +152,7 @@ impl Planner<'_> {
                 entries.push(entry);
             }
         }
-        let change =
-            if self.options.tidy { Change::Tidy(entries) } else { Change::Reach(entries) };
+        let change = if self.options.tidy { Change::Tidy(entries) } else { Change::Fit(entries) };
         let kind = self.kinds.get(object).copied().or(self.options.kind);
         let names = self.world.names_of(object);
         rewrite(self.vfs, object, &names, &change, kind).map_err(|error| error.to_string())

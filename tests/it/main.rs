@@ -1,6 +1,8 @@
 //! The integration tests: one binary, a module for each subject.
 
 #[cfg(test)]
+mod discovery;
+#[cfg(test)]
 mod elf_builder;
 #[cfg(test)]
 mod elf_writer;
@@ -18,6 +20,8 @@ mod oracle_elf;
 mod oracle_ld_so;
 #[cfg(test)]
 mod python;
+#[cfg(test)]
+mod record;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]

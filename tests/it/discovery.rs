@@ -1,0 +1,204 @@
+//! Which environment is meant where none is named.
+
+use crate::wheels;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tfpatch::python::discovery::{Ambient, Error, Found, discover};
+use tfpatch::python::environment::Kind;
+use tfpatch::vfs::{MemVfs, OsVfs};
+
+const ELF: &[u8] = b"\x7fELF\x02\x01\x01";
+
+/// A tree with an environment of every kind.
+fn tree() -> MemVfs {
+    let venv = |vfs: MemVfs, prefix: &str| {
+        vfs.file(format!("{prefix}/pyvenv.cfg"), "home = /usr/bin\nversion = 3.11.2\n")
+            .dir(format!("{prefix}/lib/python3.11/site-packages"))
+            // As `uv venv` does; it says nothing of the environment.
+            .file(format!("{prefix}/CACHEDIR.TAG"), TAG)
+            .symlink(format!("{prefix}/bin/python"), "/usr/bin/python3.11")
+            .symlink(format!("{prefix}/bin/python3"), "python")
+    };
+    let mut vfs = MemVfs::new()
+        .file("/usr/bin/python3.11", ELF)
+        .symlink("/usr/bin/python3", "python3.11")
+        .file("/usr/lib/python3.11/os.py", "")
+        .dir("/usr/lib/python3/dist-packages")
+        .dir("/project/.venv")
+        .dir("/project/deep/down")
+        .file("/cache/CACHEDIR.TAG", TAG)
+        .file("/receipt/uv-receipt.toml", "")
+        .file("/scripts/python3", "#!/bin/sh\nexec python\n")
+        .symlink("/links/python3", "/gone/python3")
+        .dir("/empty")
+        .file("/pyenv/shims/python3", "#!/usr/bin/env bash\n")
+        .file("/pyenv/version", "3.9.9\n3.12.1\n")
+        .file("/pyenv/versions/3.12.1/bin/python3", ELF)
+        .file("/pyenv/versions/3.12.1/lib/python3.12/os.py", "")
+        .file("/pinned/.python-version", "# the team's\n3.10.2  # why\n")
+        .file("/pyenv/versions/3.10.2/bin/python3", ELF)
+        .file("/pyenv/versions/3.10.2/lib/python3.10/os.py", "")
+        .file("/unknown/.python-version", "3.8\n")
+        .dir("/conda/conda-meta");
+    for prefix in ["/active", "/project/.venv", "/own", "/cache/x/env", "/receipt", "/last"] {
+        vfs = venv(vfs, prefix);
+    }
+    for prefix in
+        ["/u/archive-v0/Hh1", "/u/builds-v0/.tmp", "/u/uv/tools/black", "/u/pipx/venvs/black"]
+    {
+        vfs = venv(vfs, prefix);
+    }
+    vfs
+}
+
+const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55";
+
+fn ambient(here: &str, path: &[&str]) -> Ambient {
+    Ambient {
+        working_directory: here.into(),
+        path: path.iter().map(PathBuf::from).collect(),
+        own_executable: Some("/own/bin/tfpatch".into()),
+        ..Ambient::default()
+    }
+}
+
+fn prefix_and_reason(found: Result<Found, Error>) -> (String, String) {
+    let found = found.unwrap();
+    (found.environment.prefix.to_str().unwrap().to_owned(), found.reason)
+}
+
+#[test]
+fn variables_come_before_dot_venv_and_path() {
+    let vfs = tree();
+    let mut ambient = ambient("/project/deep/down", &["/usr/bin"]);
+    let expect = |ambient: &Ambient, prefix: &str, reason: &str| {
+        let found = prefix_and_reason(discover(&vfs, ambient));
+        assert_eq!(found, (prefix.to_owned(), reason.to_owned()));
+    };
+    expect(&ambient, "/project/.venv", "found from a directory above");
+    ambient.working_directory = "/project".into();
+    expect(&ambient, "/project/.venv", "found from here");
+    ambient.conda_prefix = Some("/conda".into());
+    expect(&ambient, "/conda", "CONDA_PREFIX names it");
+    ambient.virtual_env = Some("../active".into());
+    expect(&ambient, "/active", "VIRTUAL_ENV names it");
+    ambient.virtual_env = Some("/usr/share".into());
+    let error = discover(&vfs, &ambient).unwrap_err();
+    let path = PathBuf::from("/usr/share");
+    assert_eq!(error, Error::NotAnEnvironment { variable: "VIRTUAL_ENV", path });
+}
+
+#[test]
+fn on_path_tools_and_scripts_are_passed_over() {
+    let vfs = tree();
+    let path = [
+        "/empty",
+        "/nothing",
+        "/scripts",
+        "/links",
+        "/own/bin",
+        "/u/archive-v0/Hh1/bin",
+        "/u/builds-v0/.tmp/bin",
+        "/u/uv/tools/black/bin",
+        "/u/pipx/venvs/black/bin",
+        "/cache/x/env/bin",
+        "/receipt/bin",
+        "/last/bin",
+        "/usr/bin",
+    ];
+    let found = discover(&vfs, &ambient("/", &path)).unwrap();
+    assert_eq!(found.environment.prefix, Path::new("/last"));
+    assert_eq!(found.reason, "/last/bin/python3 is the first on PATH that can be meant");
+    let told: Vec<String> = found.passed_over.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "/scripts/python3 is no program but a script",
+            "/links/python3 is a link that leads nowhere",
+            "/own/bin/python3 is tfpatch's own environment",
+            "/u/archive-v0/Hh1/bin/python3 lies in a cache",
+            "/u/builds-v0/.tmp/bin/python3 lies in a cache",
+            "/u/uv/tools/black/bin/python3 belongs to a tool that uv installed",
+            "/u/pipx/venvs/black/bin/python3 belongs to a tool that pipx installed",
+            "/cache/x/env/bin/python3 lies in a cache",
+            "/receipt/bin/python3 belongs to a tool that uv installed",
+        ]
+    );
+    // A tool's environment is nobody's choice, even where it is the only one.
+    let error = discover(&vfs, &ambient("/", &["/own/bin"])).unwrap_err();
+    assert!(matches!(&error, Error::NoEnvironment { passed_over } if passed_over.len() == 1));
+    assert!(error.to_string().contains("(/own/bin/python3 is tfpatch's own environment); name"));
+    let error = discover(&vfs, &ambient("/", &[])).unwrap_err();
+    assert!(error.to_string().ends_with("will do; name the environment as TARGET"), "{error}");
+}
+
+#[test]
+fn an_installation_with_tfpatch_in_it_is_the_users() {
+    let mut ambient = ambient("/", &["/usr/bin"]);
+    ambient.own_executable = Some("/usr/bin/tfpatch".into());
+    let found = discover(&tree(), &ambient).unwrap();
+    assert_eq!(found.environment.prefix, Path::new("/usr"));
+    assert_eq!(found.environment.kind, Kind::System);
+    assert_eq!(found.reason, "/usr/bin/python3 is the first on PATH");
+}
+
+#[test]
+fn a_shim_of_pyenv_stands_for_the_version_that_its_files_name() {
+    let vfs = tree();
+    let reason = "/pyenv/shims/python3 is the first on PATH, for pyenv's version".to_owned();
+    let found = |here: &str, version: Option<&str>| {
+        let mut ambient = ambient(here, &["/pyenv/shims", "/usr/bin"]);
+        ambient.pyenv_version = version.map(Into::into);
+        prefix_and_reason(discover(&vfs, &ambient))
+    };
+    assert_eq!(found("/", None), ("/pyenv/versions/3.12.1".into(), reason.clone()));
+    assert_eq!(found("/pinned", None), ("/pyenv/versions/3.10.2".into(), reason.clone()));
+    assert_eq!(found("/pinned", Some("3.9:3.12.1")), ("/pyenv/versions/3.12.1".into(), reason));
+    // 3.8 would be the newest 3.8.x: the next on PATH is taken, and the shim told.
+    assert_eq!(found("/unknown", None).0, "/usr");
+    assert_eq!(found("/", Some("../../usr")).0, "/usr");
+}
+
+/// Under uvx the first python3 on PATH is that of uv's cache.
+#[test]
+fn under_uvx_the_environment_of_the_tool_is_not_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let wheel = wheels::broken_wheel(dir.path());
+    let mine = dir.path().join("mine");
+    let base = wheels::python_says("import sys; print(sys.executable)");
+    wheels::run(Command::new(&base).args(["-m", "venv", "--without-pip"]).arg(&mine));
+    let mut uv = Command::new("uv");
+    uv.args(["--no-config", "--offline", "tool", "run", "--no-index", "--python", &base, "--from"]);
+    uv.arg(&wheel).args(["python", "-c"]);
+    uv.arg("import os, sys, broken; print(sys.executable); print(os.environ['PATH'])");
+    let said = wheels::run(uv.env("UV_CACHE_DIR", dir.path().join("cache")));
+    let (executable, path) = said.trim().split_once('\n').unwrap();
+    let mut path: Vec<PathBuf> = std::env::split_paths(OsStr::new(path)).collect();
+    let tool = Path::new(executable).parent().unwrap();
+    assert!(path.iter().any(|directory| directory == tool), "{said}");
+    path.insert(1, mine.join("bin"));
+    let ambient = Ambient { working_directory: dir.path().into(), path, ..Ambient::default() };
+    let found = discover(&OsVfs::new(), &ambient).unwrap();
+    assert_eq!(found.environment.prefix, mine);
+    assert_eq!(found.passed_over[0].path, tool.join("python3"));
+    assert_eq!(found.passed_over[0].why, "lies in a cache");
+}
+
+/// The shims of this machine's pyenv, where it has one on PATH, against pyenv itself.
+#[test]
+fn python3_on_path_is_the_one_that_runs() {
+    let said = wheels::python_says("import os, sys; print(sys.prefix); print(os.environ['PATH'])");
+    let (prefix, path) = said.split_once('\n').unwrap();
+    // pyenv puts the directory of the version it chose first; the shims come after.
+    let path = std::env::split_paths(OsStr::new(path))
+        .filter(|directory| !directory.starts_with(prefix))
+        .collect();
+    let ambient = Ambient { working_directory: "/".into(), path, ..Ambient::default() };
+    let found = discover(&OsVfs::new(), &ambient).unwrap();
+    if found.reason.contains("pyenv") {
+        assert_eq!(found.environment.prefix, Path::new(prefix));
+    } else {
+        assert_eq!(found.environment.kind, Kind::System);
+    }
+}
