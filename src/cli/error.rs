@@ -2,6 +2,7 @@
 
 use crate::bytes::printable;
 use std::fmt;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 /// Exit status 2: bad usage, an unreadable target, an I/O error.
@@ -27,6 +28,11 @@ impl CommandError {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+
+    /// Says it on standard error. Where even that cannot be written, the exit status has to do.
+    pub fn complain(&self) {
+        let _ = writeln!(anstream::stderr(), "tfpatch: error: {self}");
     }
 
     /// The exit status.

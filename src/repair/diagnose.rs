@@ -72,7 +72,7 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
             add_version_problems(world, loaded, &mut versions);
         }
     }
-    diagnosis.unresolved = missing.len();
+    diagnosis.unresolved = missing.keys().filter(|(object, _)| world.is_meant(object)).count();
     let judge = Judge { vfs, world, reached: &reached };
     diagnosis.findings.extend(missing.values().filter_map(|missing| judge.missing(missing)));
     diagnosis.findings.extend(versions.into_values());
@@ -80,9 +80,7 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
     diagnosis.findings.extend(unreadable(world));
     diagnosis.findings.extend(wrong_arch(world, &programs));
     diagnosis.findings.extend(world.interpreter_findings());
-    if !world.named.is_empty() {
-        diagnosis.findings.retain(|finding| world.is_named(&finding.object));
-    }
+    diagnosis.findings.retain(|finding| world.is_meant(&finding.object));
     sort(&mut diagnosis.findings);
     diagnosis
 }

@@ -113,6 +113,28 @@ impl Inventory {
         inventory
     }
 
+    /// Adds an object that was named outright: whatever it is called, and wherever it lies.
+    pub fn add_named(&mut self, vfs: &dyn Vfs, path: &Path) {
+        let Err(index) = self.objects.binary_search_by(|object| object.path.as_path().cmp(path))
+        else {
+            return;
+        };
+        self.unreadable.retain(|unreadable| unreadable.path != path);
+        match try_read(vfs, path) {
+            Ok(None) => {}
+            Ok(Some((id, summary))) => {
+                let role = role_of(path, &summary);
+                let (path, summary) = (path.to_owned(), Arc::new(summary));
+                self.objects.insert(index, Object { path, id, summary, role, distribution: None });
+                self.by_name.clear();
+                for (index, object) in self.objects.iter().enumerate() {
+                    self.by_name.entry(object.name().to_vec()).or_default().push(index);
+                }
+            }
+            Err(why) => self.unreadable.push(Unreadable { path: path.to_owned(), why }),
+        }
+    }
+
     /// The objects of that file name.
     pub fn named(&self, name: &[u8]) -> impl Iterator<Item = &Object> {
         let indices = self.by_name.get(name).map(Vec::as_slice).unwrap_or_default();

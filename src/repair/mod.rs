@@ -8,6 +8,7 @@ pub mod inventory;
 pub mod planner;
 pub mod proof;
 pub mod provider;
+pub mod records;
 pub mod rewrite;
 pub mod spelling;
 pub mod steps;

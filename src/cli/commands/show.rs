@@ -2,8 +2,8 @@
 
 use crate::bytes::printable;
 use crate::cli::args::{Format, Show};
-use crate::cli::error::CommandError;
-use crate::cli::session::Session;
+use crate::cli::error::{CommandError, TROUBLE};
+use crate::cli::session::{Session, open_object};
 use crate::elf::rpath::{self, RpathKind, SearchPath};
 use crate::elf::{Image, Summary};
 use crate::object;
@@ -11,20 +11,33 @@ use crate::repair::rewrite::leads_somewhere;
 use crate::repair::target::shown;
 use crate::report::json::{self, FileReport, PathText, ShowReport, SliceReport, text};
 use crate::report::style::{DIM, ERROR, WARNING, paint};
-use crate::vfs::{OsVfs, Vfs as _};
+use crate::vfs::OsVfs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Shows each object.
 ///
 /// # Errors
 /// Where one cannot be read, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Show) -> Result<u8, CommandError> {
+    files(session, &options.files)
+}
+
+/// Shows each of `files`; one that cannot be read does not hide the others.
+pub(super) fn files(session: &mut Session, files: &[PathBuf]) -> Result<u8, CommandError> {
     let here = session.ambient()?.working_directory;
     let mut report = ShowReport { schema: "tfpatch/show/v1", files: Vec::new() };
-    for file in &options.files {
-        let shown = show(&session.vfs, &here.join(file))
-            .map_err(|error| CommandError::new(format!("{}: {error}", file.display())))?;
+    let mut status = 0;
+    for file in files {
+        let shown = match show(&session.vfs, &here.join(file), file) {
+            Ok(shown) => shown,
+            Err(error) => {
+                session.out.flush()?;
+                error.complain();
+                status = TROUBLE;
+                continue;
+            }
+        };
         if session.format == Format::Human {
             write_file(&mut *session.out, file, &shown)?;
         }
@@ -33,14 +46,15 @@ pub fn run(session: &mut Session, options: &Show) -> Result<u8, CommandError> {
     if session.format == Format::Json {
         json::write(&mut *session.out, &report)?;
     }
-    Ok(0)
+    Ok(status)
 }
 
-fn show(vfs: &OsVfs, path: &Path) -> Result<FileReport, CommandError> {
-    let source = vfs.open(path)?;
-    let image = Image::parse(source.as_ref())?;
-    let summary = image.summary()?;
-    let search_path = rpath::current(&image)?;
+fn show(vfs: &OsVfs, path: &Path, named: &Path) -> Result<FileReport, CommandError> {
+    let source = open_object(vfs, path, named)?;
+    let malformed = |error| CommandError::new(format!("{}: {error}", shown(named)));
+    let image = Image::parse(source.as_ref()).map_err(malformed)?;
+    let summary = image.summary().map_err(malformed)?;
+    let search_path = rpath::current(&image).map_err(malformed)?;
     let slice = slice(vfs, path, &summary, search_path);
     Ok(FileReport { path: PathText::of(path), format: object::Format::Elf, slices: vec![slice] })
 }
