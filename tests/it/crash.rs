@@ -1,6 +1,6 @@
 //! Operations that are stopped between any two system calls.
 
-use crate::operation::{
+use crate::operated::{
     LIBRARY, Snapshot, append, bytes, child_in, edited, names, old_times, options, relative,
     snapshot, step,
 };
