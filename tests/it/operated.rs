@@ -84,19 +84,12 @@ pub(crate) fn old_times(path: &Path) {
 /// Everything of a file that a revert gives back: bytes, mode, owner, time, attributes, link.
 #[derive(Debug, PartialEq, Eq, Clone)]
 pub(crate) struct Snapshot {
-    content: Vec<u8>,
-    mode: u32,
-    owner: (u32, u32),
-    modified: (i64, i64),
-    attributes: Vec<(String, Vec<u8>)>,
-    link: Option<PathBuf>,
-}
-
-impl Snapshot {
-    /// The bytes that the name leads to.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.content
-    }
+    pub(crate) content: Vec<u8>,
+    pub(crate) mode: u32,
+    pub(crate) owner: (u32, u32),
+    pub(crate) modified: (i64, i64),
+    pub(crate) attributes: Vec<(String, Vec<u8>)>,
+    pub(crate) link: Option<PathBuf>,
 }
 
 pub(crate) fn snapshot(path: &Path) -> Snapshot {
