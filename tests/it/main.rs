@@ -1,6 +1,7 @@
 //! The integration tests: one binary, a module for each subject.
 
 #[cfg(test)]
+<<<<<<< HEAD
 mod discovery;
 #[cfg(test)]
 mod elf_builder;
@@ -30,3 +31,10 @@ mod tokens;
 mod vfs;
 #[cfg(test)]
 mod wheels;
+=======
+mod crash;
+#[cfg(test)]
+mod operated;
+#[cfg(test)]
+mod operation;
+>>>>>>> operation
