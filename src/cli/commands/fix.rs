@@ -59,6 +59,7 @@ fn fix(
     let shown = shown_changes(session, options, world, &plan)?;
     let writing =
         session.writing(!options.writing.no_sync, options.writing.write.into(), options.dry_run);
+    let progress = Progress::new("writing");
     let applied =
         operation::apply(&session.on_disk(&world.root), &store, &plan, Kind::Fix, &writing)?;
     drop(progress);
