@@ -1,6 +1,6 @@
 //! Operations that are stopped between any two system calls.
 
-use crate::operation::{
+use crate::operated::{
     LIBRARY, Snapshot, append, bytes, child_in, edited, names, old_times, options, relative,
     snapshot, step,
 };
@@ -198,7 +198,7 @@ impl Tree {
 
 /// The bytes that a name leads to.
 fn content(snapshot: &Snapshot) -> Vec<u8> {
-    snapshot.bytes().to_vec()
+    snapshot.content.clone()
 }
 
 /// Runs `run` with every number of calls, until it passes. The operation that is stopped must then

@@ -3,4 +3,6 @@
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod operated;
+#[cfg(test)]
 mod operation;
