@@ -267,7 +267,7 @@ fn unreadable(world: &World) -> impl Iterator<Item = Finding> {
         library: None,
         fixable: false,
         message: format!("{}: {}", world.shown(&unreadable.path), unreadable.why),
-        cure: "install the distribution again, or give yourself the permission".to_owned(),
+        cure: unreadable.why.cure().to_owned(),
         lies_in: Vec::new(),
         tried: Vec::new(),
     })

@@ -1,11 +1,13 @@
 //! What a target holds: its shared objects and programs, and the distributions that they belong
 //! to.
 
+use super::target::shown;
 use crate::bytes;
 use crate::elf::{self, Kind, Summary};
 use crate::python::distribution::{Distribution, Problem};
 use crate::vfs::{FileKind, Vfs};
 use rayon::prelude::*;
+use rustix::io::Errno;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io;
@@ -74,6 +76,28 @@ pub enum Why {
     /// A file that is named as a shared object and is something else.
     #[error("it is named as a shared object, and {0}")]
     NoObject(&'static str),
+    /// A link to a file that is not there.
+    #[error("it is a link to {}, which is not there", shown(.0))]
+    Dangling(PathBuf),
+    /// A link that leads back to itself.
+    #[error("it is a link that leads back to itself")]
+    Loop,
+}
+
+impl Why {
+    /// What cures it.
+    #[must_use]
+    pub fn cure(&self) -> &'static str {
+        match self {
+            Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                "run tfpatch as a user who may read it"
+            }
+            Self::Dangling(_) | Self::Loop => "install the distribution again, or remove the link",
+            Self::Io(_) | Self::Malformed(_) | Self::NoObject(_) => {
+                "install the distribution again"
+            }
+        }
+    }
 }
 
 /// What a target holds.
@@ -220,7 +244,7 @@ fn is_passed_over(name: &OsStr) -> bool {
 #[must_use]
 pub fn may_be_object(name: &OsStr) -> bool {
     let name = name.as_bytes();
-    if is_named_as_object(name) {
+    if is_named_as_object(name) || name.windows(4).any(|part| part == b".so.") {
         return true;
     }
     match name.iter().rposition(|&byte| byte == b'.') {
@@ -231,9 +255,15 @@ pub fn may_be_object(name: &OsStr) -> bool {
     }
 }
 
-/// Is the file named as a shared object: `*.so`, or `*.so.` and a version?
+/// Is the file named as a shared object: `*.so`, or `*.so.` and a version? A `libx.so.LICENSE` is
+/// not.
 fn is_named_as_object(name: &[u8]) -> bool {
-    name.ends_with(b".so") || name.windows(4).any(|part| part == b".so.")
+    let version =
+        name.windows(4).rposition(|part| part == b".so.").and_then(|at| name.get(at + 4..));
+    name.ends_with(b".so")
+        || version.is_some_and(|version| {
+            !version.is_empty() && version.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+        })
 }
 
 /// Reads an object; `None` for what is none and does not claim to be one.
@@ -252,7 +282,7 @@ fn read(vfs: &dyn Vfs, path: PathBuf) -> Result<Option<Object>, Unreadable> {
 type Identified = ((u64, u64), Summary);
 
 fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
-    let metadata = vfs.metadata(path)?;
+    let metadata = vfs.metadata(path).map_err(|error| why_not(vfs, path, error))?;
     match metadata.kind {
         FileKind::File => {}
         // A directory or a socket may be called what it likes.
@@ -272,6 +302,15 @@ fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
     }
     let image = elf::Image::parse(source.as_ref())?;
     Ok(Some((metadata.id, image.summary()?)))
+}
+
+/// Why nothing is found at a path that a directory lists.
+fn why_not(vfs: &dyn Vfs, path: &Path, error: io::Error) -> Why {
+    match vfs.read_link(path) {
+        Ok(target) if error.kind() == io::ErrorKind::NotFound => Why::Dangling(target),
+        Ok(_) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Why::Loop,
+        _ => error.into(),
+    }
 }
 
 /// Does the file begin as a GNU ld script does? Those are for the link editor; no program loads

@@ -6,6 +6,7 @@
 
 use super::diagnose::{Diagnosis, diagnose};
 use super::finding::{Finding, Severity};
+use super::packages::Packages;
 use super::proof;
 use super::rewrite::{Change, Rewrite, rewrite};
 use super::spelling::{absolute_entry, relative_entry};
@@ -13,6 +14,7 @@ use super::target::{World, shown};
 use crate::bytes::printable;
 use crate::elf::rpath::RpathKind;
 use crate::vfs::{Overlay, Vfs};
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -61,6 +63,7 @@ pub fn propose(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, options: &Op
         refused: HashMap::new(),
         cured: Vec::new(),
         rewrites: BTreeMap::new(),
+        packages: OnceCell::new(),
     };
     let mut now = planner.extend(&diagnosis.findings).then(|| planner.foresee());
     for _ in 0..MOST_ROUNDS {
@@ -98,6 +101,8 @@ struct Planner<'a> {
     refused: HashMap<PathBuf, String>,
     cured: Vec<Finding>,
     rewrites: BTreeMap<PathBuf, Rewrite>,
+    /// Read when the first object is to be edited.
+    packages: OnceCell<Packages>,
 }
 
 impl Planner<'_> {
@@ -143,6 +148,12 @@ impl Planner<'_> {
     fn rewrite(&self, object: &Path) -> Result<Rewrite, String> {
         if !self.world.may_edit(object) {
             return Err("it lies outside the target, where nothing is written".to_owned());
+        }
+        let packages = self.packages.get_or_init(|| Packages::read(self.vfs));
+        if let Some(package) = packages.owner(self.vfs, object)
+            && !self.world.is_named(object)
+        {
+            return Err(format!("it belongs to the package {package}; name the file to edit it"));
         }
         let mut entries = Vec::new();
         for finding in self.cured.iter().filter(|finding| finding.object == object) {

@@ -2,6 +2,7 @@
 
 use crate::cli::args::{Doctor, Format};
 use crate::cli::error::CommandError;
+use crate::cli::progress::Progress;
 use crate::cli::session::{Chosen, Session, status_of};
 use crate::repair::diagnose::diagnose;
 use crate::repair::finding::{Finding, Severity};
@@ -20,10 +21,12 @@ pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, CommandError> 
     let mut report = DoctorReport::new();
     let mut status = 0;
     for chosen in session.targets(&options.targets.targets)? {
+        let progress = Progress::new("reading objects");
         let mut world = session.world(&chosen, settings.clone());
         session.require_object(&chosen, &world)?;
         world.search.clone_from(&options.search);
         let diagnosis = diagnose(&session.vfs, &world);
+        drop(progress);
         let objects = world.meant();
         status =
             status.max(status_of(diagnosis.findings.iter().map(Finding::severity), options.strict));

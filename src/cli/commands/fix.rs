@@ -2,6 +2,7 @@
 
 use crate::cli::args::{Fix, Format, Record, Repair};
 use crate::cli::error::CommandError;
+use crate::cli::progress::Progress;
 use crate::cli::session::{Chosen, Session, status_of};
 use crate::edit::EditSet;
 use crate::operation::{self, Kind};
@@ -47,10 +48,12 @@ fn fix(
     if !options.dry_run {
         session.recover(&session.on_disk(&world.root), &store)?;
     }
+    let progress = Progress::new("planning");
     let diagnosis = diagnose(&session.vfs, world);
     let proposal = planner::propose(&session.vfs, world, &diagnosis, &planner_options(options));
     let update_records = options.repair.record == Record::Update;
     let mut plan = steps::plan(&session.vfs, world, &proposal, update_records)?;
+    drop(progress);
     plan.unfixable = proposal
         .remaining
         .iter()
@@ -60,8 +63,10 @@ fn fix(
     let shown = shown_changes(session, options, world, &plan)?;
     let writing =
         session.writing(!options.writing.no_sync, options.writing.write.into(), options.dry_run);
+    let progress = Progress::new("writing");
     let applied =
         operation::apply(&session.on_disk(&world.root), &store, &plan, Kind::Fix, &writing)?;
+    drop(progress);
     plan.dry_run = options.dry_run;
     plan.operation = applied.filter(|_| !options.dry_run).map(|operation| operation.id);
 
