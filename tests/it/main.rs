@@ -5,6 +5,7 @@ mod bad_input;
 #[cfg(test)]
 mod command;
 #[cfg(test)]
+mod commands;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
