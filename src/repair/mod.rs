@@ -10,6 +10,7 @@ pub mod planner;
 pub mod proof;
 pub mod provider;
 pub mod rewrite;
+pub mod seen;
 pub mod spelling;
 pub mod steps;
 pub mod target;
