@@ -1,7 +1,6 @@
 //! What a target holds: its shared objects and programs, and the distributions that they belong
 //! to.
 
-use super::target::shown;
 use crate::bytes;
 use crate::elf::{self, Kind, Summary};
 use crate::python::distribution::{Distribution, Problem};
@@ -76,9 +75,6 @@ pub enum Why {
     /// A file that is named as a shared object and is something else.
     #[error("it is named as a shared object, and {0}")]
     NoObject(&'static str),
-    /// A link to a file that is not there.
-    #[error("it is a link to {}, which is not there", shown(.0))]
-    Dangling(PathBuf),
     /// A link that leads back to itself.
     #[error("it is a link that leads back to itself")]
     Loop,
@@ -92,7 +88,7 @@ impl Why {
             Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 "run tfpatch as a user who may read it"
             }
-            Self::Dangling(_) | Self::Loop => "install the distribution again, or remove the link",
+            Self::Loop => "install the distribution again, or remove the link",
             Self::Io(_) | Self::Malformed(_) | Self::NoObject(_) => {
                 "install the distribution again"
             }
@@ -282,7 +278,14 @@ fn read(vfs: &dyn Vfs, path: PathBuf) -> Result<Option<Object>, Unreadable> {
 type Identified = ((u64, u64), Summary);
 
 fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
-    let metadata = vfs.metadata(path).map_err(|error| why_not(vfs, path, error))?;
+    let metadata = match vfs.metadata(path) {
+        // A link that leads nowhere is no object; who needs it will say so.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
+            return Err(Why::Loop);
+        }
+        metadata => metadata?,
+    };
     match metadata.kind {
         FileKind::File => {}
         // A directory or a socket may be called what it likes.
@@ -302,15 +305,6 @@ fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
     }
     let image = elf::Image::parse(source.as_ref())?;
     Ok(Some((metadata.id, image.summary()?)))
-}
-
-/// Why nothing is found at a path that a directory lists.
-fn why_not(vfs: &dyn Vfs, path: &Path, error: io::Error) -> Why {
-    match vfs.read_link(path) {
-        Ok(target) if error.kind() == io::ErrorKind::NotFound => Why::Dangling(target),
-        Ok(_) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Why::Loop,
-        _ => error.into(),
-    }
 }
 
 /// Does the file begin as a GNU ld script does? Those are for the link editor; no program loads

@@ -11,6 +11,7 @@ pub mod proof;
 pub mod provider;
 pub mod records;
 pub mod rewrite;
+pub mod seen;
 pub mod spelling;
 pub mod steps;
 pub mod target;

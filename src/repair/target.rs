@@ -318,14 +318,14 @@ impl<'a> Program<'a> {
     /// The programs of a target: its interpreters, else one loader for each machine that its
     /// objects are for.
     #[must_use]
-    pub fn all(vfs: &'a dyn Vfs, world: &World) -> Vec<Self> {
+    pub fn all(vfs: &'a dyn Vfs, world: &World, settings: &Settings) -> Vec<Self> {
         let mut programs: Vec<Self> = Vec::new();
         for interpreter in world.environment.iter().flat_map(|found| &found.interpreters) {
             let Some(started) = interpreter.main_program() else { continue };
             let Some(summary) = inventory::summary_of(vfs, started) else { continue };
             let system = System::read(vfs, &summary);
             let machine = system.target;
-            let loader = Loader::new(vfs, system, world.settings.clone());
+            let loader = Loader::new(vfs, system, settings.clone());
             let main = Some(loader.program(started));
             programs.push(Self { loader, main, machine, version: Some(interpreter.version) });
         }
@@ -334,7 +334,7 @@ impl<'a> Program<'a> {
                 let machine = Machine::of(&object.summary);
                 if programs.iter().all(|program| program.machine != machine) {
                     let system = System::read(vfs, &object.summary);
-                    let loader = Loader::new(vfs, system, world.settings.clone());
+                    let loader = Loader::new(vfs, system, settings.clone());
                     programs.push(Self { loader, main: None, machine, version: None });
                 }
             }

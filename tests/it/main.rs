@@ -33,6 +33,8 @@ mod oracle_elf;
 #[cfg(test)]
 mod oracle_ld_so;
 #[cfg(test)]
+mod planner;
+#[cfg(test)]
 mod python;
 #[cfg(test)]
 mod record;
