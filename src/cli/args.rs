@@ -2,8 +2,8 @@
 
 use crate::elf::rpath;
 use crate::operation;
-use clap::builder::Styles;
 use clap::builder::styling::{AnsiColor, Effects};
+use clap::builder::{RangedU64ValueParser, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -58,7 +58,7 @@ pub struct Common {
     #[arg(short, long, global = true)]
     pub verbose: bool,
     /// Use at most N threads.
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(long, global = true, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub jobs: Option<usize>,
     /// The target lies inside ROOTFS, the root of another system: TARGET, links and the loader are
     /// looked up there, and nothing of this system is looked at.

@@ -21,8 +21,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         // Whoever read our output has read enough.
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
-            // Where even this cannot be written, the exit status has to do.
-            let _ = writeln!(anstream::stderr(), "tfpatch: error: {error}");
+            error.complain();
             error.exit_code()
         }
     }

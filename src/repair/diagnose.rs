@@ -7,6 +7,7 @@ use super::inventory::{Object, Role};
 use super::provider::{self, Choice};
 use super::seen::{Missing, Seen};
 use super::target::{Program, World};
+use crate::bytes::printable;
 use crate::loader::{Settings, VersionProblem};
 use crate::vfs::Vfs;
 use std::path::{Path, PathBuf};
@@ -39,7 +40,8 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
     findings.extend(wrong_arch(world, &programs));
     findings.extend(world.interpreter_findings());
 
-    let unresolved = seen.missing.len();
+    let meant = seen.missing.keys().filter(|(object, _)| world.is_meant(object));
+    let unresolved = meant.count();
     let mut bindings = Vec::new();
     let empty = world.settings.without_variables();
     if empty != world.settings {
@@ -48,9 +50,7 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
         bindings.push(bare.bindings);
     }
     bindings.insert(0, seen.bindings);
-    if !world.named.is_empty() {
-        findings.retain(|finding| world.is_named(&finding.object));
-    }
+    findings.retain(|finding| world.is_meant(&finding.object));
     sort(&mut findings);
     Diagnosis { findings, bindings, unresolved }
 }
@@ -77,7 +77,7 @@ impl Judge<'_> {
         let inventory = &self.world.inventory;
         let Some(asking) = inventory.at(&missing.object) else { return Vec::new() };
         let name = &missing.dependency.name;
-        let (object, library) = (self.world.shown(&missing.object), lossy(name));
+        let (object, library) = (self.world.shown(&missing.object), printable(name));
         match provider::choose(self.vfs, self.world, asking, name) {
             Choice::One(provider) => {
                 let directory = provider.directory().to_owned();
@@ -136,7 +136,7 @@ impl Judge<'_> {
         }
         Some(match provider::other_version(&self.world.inventory, name) {
             Some(other) => {
-                let there = lossy(other.name());
+                let there = printable(other.name());
                 let message = format!("{object} needs {library}; the environment has {there}");
                 let cure = format!("install the release of the library that ships {library}");
                 Finding {
@@ -168,7 +168,7 @@ impl Judge<'_> {
         let owed = without.by_ref().flat_map(|(_, missing)| {
             judge.missing(missing).into_iter().map(|found| {
                 let (object, library) =
-                    (self.world.shown(&found.object), lossy(&missing.dependency.name));
+                    (self.world.shown(&found.object), printable(&missing.dependency.name));
                 let lies = found.lies_in.first().map_or_else(
                     || "outside the target".to_owned(),
                     |directory| format!("in {}", self.world.shown(directory)),
@@ -240,7 +240,7 @@ fn fault(cause: Cause, object: &Path, message: String, cure: &str) -> Finding {
 }
 
 fn lacks_version(world: &World, object: &Path, problem: &VersionProblem) -> Finding {
-    let (version, provider) = (lossy(&problem.version), world.shown(&problem.provider));
+    let (version, provider) = (printable(&problem.version), world.shown(&problem.provider));
     let message = format!("{} needs {version}, which {provider} lacks", world.shown(object));
     let cure = "take an older copy out of the way, or install a newer library";
     Finding {
@@ -252,8 +252,7 @@ fn lacks_version(world: &World, object: &Path, problem: &VersionProblem) -> Find
 fn unreadable(world: &World) -> impl Iterator<Item = Finding> {
     world.inventory.unreadable.iter().map(|unreadable| {
         let message = format!("{}: {}", world.shown(&unreadable.path), unreadable.why);
-        let cure = "install the distribution again, or give yourself the permission";
-        fault(Cause::Unreadable, &unreadable.path, message, cure)
+        fault(Cause::Unreadable, &unreadable.path, message, unreadable.why.cure())
     })
 }
 
@@ -273,8 +272,4 @@ fn wrong_arch<'a>(
         );
         fault(Cause::WrongArch, &module.path, message, "install the wheel for this machine")
     })
-}
-
-fn lossy(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }

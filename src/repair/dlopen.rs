@@ -13,6 +13,7 @@ use super::inventory::{self, Inventory, Object, Role};
 use super::spelling::directory_of;
 use super::target::{Program, World};
 use super::tensorflow::DRIVER;
+use crate::bytes::printable;
 use crate::elf::{Image, hash};
 use crate::loader::Resolution;
 use crate::vfs::Vfs;
@@ -120,7 +121,7 @@ impl<'a> Opener<'a> {
 fn path_missing(world: &World, opener: &Opener<'_>, directory: &Path, library: &Object) -> Finding {
     let object = world.shown(&opener.object.path);
     let lies = world.shown(directory);
-    let name = String::from_utf8_lossy(library.name()).into_owned();
+    let name = printable(library.name());
     Finding {
         cause: Cause::DlopenPathMissing,
         object: opener.object.path.clone(),

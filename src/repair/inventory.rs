@@ -1,11 +1,13 @@
 //! What a target holds: its shared objects and programs, and the distributions that they belong
 //! to.
 
+use super::target::shown;
 use crate::bytes;
 use crate::elf::{self, Kind, Summary};
 use crate::python::distribution::{Distribution, Problem};
 use crate::vfs::{FileKind, Vfs};
 use rayon::prelude::*;
+use rustix::io::Errno;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io;
@@ -74,6 +76,28 @@ pub enum Why {
     /// A file that is named as a shared object and is something else.
     #[error("it is named as a shared object, and {0}")]
     NoObject(&'static str),
+    /// A link to a file that is not there.
+    #[error("it is a link to {}, which is not there", shown(.0))]
+    Dangling(PathBuf),
+    /// A link that leads back to itself.
+    #[error("it is a link that leads back to itself")]
+    Loop,
+}
+
+impl Why {
+    /// What cures it.
+    #[must_use]
+    pub fn cure(&self) -> &'static str {
+        match self {
+            Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                "run tfpatch as a user who may read it"
+            }
+            Self::Dangling(_) | Self::Loop => "install the distribution again, or remove the link",
+            Self::Io(_) | Self::Malformed(_) | Self::NoObject(_) => {
+                "install the distribution again"
+            }
+        }
+    }
 }
 
 /// What a target holds.
@@ -111,6 +135,28 @@ impl Inventory {
             }
         }
         inventory
+    }
+
+    /// Adds an object that was named outright: whatever it is called, and wherever it lies.
+    pub fn add_named(&mut self, vfs: &dyn Vfs, path: &Path) {
+        let Err(index) = self.objects.binary_search_by(|object| object.path.as_path().cmp(path))
+        else {
+            return;
+        };
+        self.unreadable.retain(|unreadable| unreadable.path != path);
+        match try_read(vfs, path) {
+            Ok(None) => {}
+            Ok(Some((id, summary))) => {
+                let role = role_of(path, &summary);
+                let (path, summary) = (path.to_owned(), Arc::new(summary));
+                self.objects.insert(index, Object { path, id, summary, role, distribution: None });
+                self.by_name.clear();
+                for (index, object) in self.objects.iter().enumerate() {
+                    self.by_name.entry(object.name().to_vec()).or_default().push(index);
+                }
+            }
+            Err(why) => self.unreadable.push(Unreadable { path: path.to_owned(), why }),
+        }
     }
 
     /// The objects of that file name.
@@ -198,7 +244,7 @@ fn is_passed_over(name: &OsStr) -> bool {
 #[must_use]
 pub fn may_be_object(name: &OsStr) -> bool {
     let name = name.as_bytes();
-    if is_named_as_object(name) {
+    if is_named_as_object(name) || name.windows(4).any(|part| part == b".so.") {
         return true;
     }
     match name.iter().rposition(|&byte| byte == b'.') {
@@ -209,9 +255,15 @@ pub fn may_be_object(name: &OsStr) -> bool {
     }
 }
 
-/// Is the file named as a shared object: `*.so`, or `*.so.` and a version?
+/// Is the file named as a shared object: `*.so`, or `*.so.` and a version? A `libx.so.LICENSE` is
+/// not.
 fn is_named_as_object(name: &[u8]) -> bool {
-    name.ends_with(b".so") || name.windows(4).any(|part| part == b".so.")
+    let version =
+        name.windows(4).rposition(|part| part == b".so.").and_then(|at| name.get(at + 4..));
+    name.ends_with(b".so")
+        || version.is_some_and(|version| {
+            !version.is_empty() && version.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+        })
 }
 
 /// Reads an object; `None` for what is none and does not claim to be one.
@@ -231,9 +283,11 @@ type Identified = ((u64, u64), Summary);
 
 fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
     let metadata = match vfs.metadata(path) {
-        // A link that leads nowhere is no object; who needs it will say so.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        metadata => metadata?,
+        // A package may leave out what the link of a library leads to; who needs it will say so.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && is_library_name(path) => {
+            return Ok(None);
+        }
+        metadata => metadata.map_err(|error| why_not(vfs, path, error))?,
     };
     match metadata.kind {
         FileKind::File => {}
@@ -256,11 +310,25 @@ fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
     Ok(Some((metadata.id, image.summary()?)))
 }
 
+/// Why nothing is found at a path that a directory lists.
+fn why_not(vfs: &dyn Vfs, path: &Path, error: io::Error) -> Why {
+    match vfs.read_link(path) {
+        Ok(target) if error.kind() == io::ErrorKind::NotFound => Why::Dangling(target),
+        Ok(_) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Why::Loop,
+        _ => error.into(),
+    }
+}
+
 /// Does the file begin as a GNU ld script does? Those are for the link editor; no program loads
 /// them.
 fn is_linker_script(start: &[u8]) -> bool {
     let start = start.trim_ascii_start();
     [b"/*".as_slice(), b"INPUT", b"GROUP", b"OUTPUT_FORMAT"].iter().any(|s| start.starts_with(s))
+}
+
+/// Is the file named as a library, which is linked to, and not as a module, which is imported?
+fn is_library_name(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"lib"))
 }
 
 /// What a program would do with the object, by its kind and its name: `X.so`, `X.abi3.so` and
