@@ -13,3 +13,4 @@ pub mod spelling;
 pub mod steps;
 pub mod target;
 pub mod tensorflow;
+pub mod trace;
