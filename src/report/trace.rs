@@ -66,8 +66,8 @@ pub fn write(out: &mut dyn Write, traced: &Traced<'_>, detail: Detail) -> io::Re
     }
     for compared in traced.compared {
         let is_told = match compared.confirmation {
-            Confirmation::NotAsked => compared.finding.cause == Cause::DlopenPathMissing,
-            _ => true,
+            Confirmation::Confirmed | Confirmation::Contradicted { .. } => true,
+            _ => compared.finding.cause == Cause::DlopenPathMissing,
         };
         if is_told && detail > Detail::Quiet || detail == Detail::Verbose {
             let style = match compared.confirmation {

@@ -109,7 +109,7 @@ fn finding(
                 Some(entry) if known.is_some() => {
                     format!("tfpatch rpath add '{}' --entry '{entry}'", object.display())
                 }
-                _ => format!("{shown} lies outside: let the program open {name} by its path"),
+                _ => format!("open it by its path, {}", provider.path.display()),
             };
             let message = format!("{shown} asked for {name} in vain; it lies in {lies}");
             Some(make(missing, known.is_some(), message, cure, vec![directory]))
@@ -189,7 +189,9 @@ fn confirm(
             (answer, Confirmation::Contradicted { found })
         }
         (None, None, Some(answer)) => {
-            let (asker, found) = (answer.asker.clone(), answer.found.clone());
+            let known = object_at(vfs, world, &answer.asker);
+            let asker = known.map_or(&answer.asker, |object| &object.path).clone();
+            let found = answer.found.clone();
             (answer, Confirmation::AskedByAnother { asker, found })
         }
         (None, None, None) => return (library.to_vec(), Confirmation::NotAsked),
