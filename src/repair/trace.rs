@@ -20,8 +20,10 @@ use std::io::{self, BufRead, Read as _};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// By `DT_NEEDED`, or by `LD_PRELOAD` on behalf of the program.
+    /// By `DT_NEEDED`. In the trace itself this cannot be told from the next.
     Needed,
+    /// By `LD_PRELOAD`, on behalf of the program, which starts without it too.
+    Preload,
     /// By a call of `dlopen`.
     Dlopen,
 }

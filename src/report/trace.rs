@@ -60,7 +60,7 @@ pub fn write(out: &mut dyn Write, traced: &Traced<'_>, detail: Detail) -> io::Re
             writeln!(out, "{} {}", paint(COMMAND, "→"), finding.cure)?;
         }
     }
-    let view = View { world: traced.world, detail };
+    let view = View { world: traced.world, findings: traced.findings, detail };
     for answer in traced.answers {
         view.answer(out, answer)?;
     }
@@ -120,6 +120,7 @@ fn write_summary(out: &mut dyn Write, traced: &Traced<'_>) -> io::Result<()> {
 
 struct View<'a> {
     world: &'a World,
+    findings: &'a [Finding],
     detail: Detail,
 }
 
@@ -134,6 +135,7 @@ impl View<'_> {
         }
         let verb = match answer.kind {
             Kind::Needed => "needs",
+            Kind::Preload => "preloads",
             Kind::Dlopen => "opens",
         };
         let outcome = match &answer.found {
@@ -157,7 +159,11 @@ impl View<'_> {
             };
             writeln!(out, "  {}", paint(WARNING, format!("{why}{predicted}")))?;
         }
-        if self.detail == Detail::Verbose && answer.found.is_none() {
+        // A finding has listed its places.
+        let is_listed = self.findings.iter().any(|finding| {
+            finding.library.as_ref() == Some(&answer.name) && finding.tried == answer.tried
+        });
+        if self.detail == Detail::Verbose && answer.found.is_none() && !is_listed {
             write_tried(out, &answer.tried)?;
         }
         Ok(())
@@ -248,7 +254,7 @@ impl TraceReport {
     /// The report of a traced command; `target` is the environment, and why it was chosen.
     #[must_use]
     pub fn of(traced: &Traced<'_>, target: Option<TargetReport>) -> Self {
-        let view = View { world: traced.world, detail: Detail::Verbose };
+        let view = View { world: traced.world, findings: &[], detail: Detail::Verbose };
         let shown = |path: &Option<PathBuf>| path.as_deref().map(|path| PathText::of(path).path);
         let requests = traced.answers.iter().map(|answer| RequestReport {
             kind: answer.kind,

@@ -212,6 +212,20 @@ fn what_is_found_in_another_way_is_no_finding() {
 }
 
 #[test]
+fn what_is_preloaded_is_not_taken_for_a_need() {
+    let scene = Scene::new();
+    let preload = format!("libnowhere.so {}", scene.outside().join("liboutside.so.1").display());
+    let mut command = scene.trace(&["--format", "json"]);
+    let (report, status) = report(command.arg(scene.program()).env("LD_PRELOAD", preload));
+    no_request_differs(&report);
+    let missing = request(&report, "libnowhere.so");
+    assert_eq!((&missing["kind"], &missing["found"]), (&"preload".into(), &Value::Null));
+    let outside = path(&scene.outside().join("liboutside.so.1"));
+    assert_eq!(request(&report, outside.as_str().unwrap())["found"], outside);
+    assert_eq!((&report["findings"], status), (&serde_json::json!([]), 0));
+}
+
+#[test]
 fn children_and_what_they_exec_are_traced_each_in_its_own_environment() {
     let scene = Scene::new();
     let script = format!(
@@ -269,6 +283,28 @@ fn what_is_gone_by_now_is_unknown_and_not_wrong() {
     assert_eq!((&gone["found"], &gone["verdict"]), (&path(&copy), &"unknown".into()));
     assert_eq!(gone["why"], "the file is gone by now");
     assert_eq!(status, 0);
+}
+
+#[test]
+fn what_differs_from_the_prediction_is_shown() {
+    let scene = Scene::new();
+    let (far, libs) = (scene.package.join("far/libfar.so.1"), scene.package.join("libs"));
+    // The library comes to where it was looked for after the program has looked.
+    let program = scene.program();
+    let script = "\"$0\" libfar.so.1; ln -sf \"$1\" \"$2\"";
+    let arguments = [Path::new("-c"), Path::new(script), &program, &far, &libs];
+    let (report, _) = report(scene.trace(&["--format", "json"]).arg("sh").args(arguments));
+    let missed = request(&report, "libfar.so.1");
+    assert_eq!((&missed["found"], &missed["verdict"]), (&Value::Null, &"differs".into()));
+    assert_eq!(missed["predicted"], path(&libs.join("libfar.so.1")));
+    fs::remove_file(libs.join("libfar.so.1")).unwrap();
+    let output = scene.trace(&[]).arg("sh").args(arguments).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains(", 1 otherwise\n"), "{text}");
+    assert!(
+        text.contains("opens libfar.so.1 not found\n  only the emulation finds it: "),
+        "{text}"
+    );
 }
 
 #[test]

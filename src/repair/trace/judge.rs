@@ -58,8 +58,10 @@ pub fn findings(
 ) -> Vec<Finding> {
     let mut found: Vec<Finding> = answers
         .iter()
-        // No search path leads to what is asked for by its path.
+        // No search path leads to what is asked for by its path, and what cannot be preloaded is
+        // left out with a word of the loader's own.
         .filter(|answer| answer.found.is_none() && !answer.name.contains(&b'/'))
+        .filter(|answer| answer.kind != Kind::Preload)
         .filter(|answer| answer.found_later.is_none())
         .filter_map(|answer| finding(vfs, world, answer, diagnosed))
         .collect();
@@ -94,7 +96,7 @@ fn finding(
         tried: answer.tried.clone(),
     };
     let missing = match answer.kind {
-        Kind::Needed => Cause::PathMissing,
+        Kind::Needed | Kind::Preload => Cause::PathMissing,
         Kind::Dlopen => Cause::DlopenPathMissing,
     };
     let choice = asking

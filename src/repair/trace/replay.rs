@@ -333,36 +333,54 @@ impl<'a> Replay<'a> {
         };
         let (verdict, why) = if request.namespace != 0 {
             (Verdict::Unknown, Some("it was asked for in a namespace of its own"))
+        } else if process.is_none() {
+            (Verdict::Unknown, Some("the program is not known by the name it was called"))
         } else if dependency.is_none() {
-            let why = if process.is_none() {
-                "the program is not known by the name it was called"
-            } else {
-                "the object that asked is not among those that the emulation loads"
-            };
+            let why = "the object that asked is not among those that the emulation loads";
             (Verdict::Unknown, Some(why))
         } else {
-            match (&found, &predicted) {
-                (None, None) => (Verdict::Agrees, None),
-                (Some(found), Some(predicted)) if self.is_same(found, predicted) => {
-                    (Verdict::Agrees, None)
-                }
-                (Some(found), _) if self.vfs.metadata(found).is_err() => {
-                    (Verdict::Unknown, Some("the file is gone by now"))
-                }
-                (Some(_), None) => (Verdict::Differs, Some("the emulation finds nothing")),
-                (None, Some(_)) => (Verdict::Differs, Some("only the emulation finds it")),
-                (Some(_), Some(_)) => (Verdict::Differs, Some("the emulation finds another file")),
-            }
+            self.compare(found.as_deref(), predicted.as_deref())
         };
-        let asker =
-            process.and_then(|process| self.object(process, opened, &request.asker)).map_or_else(
-                || PathBuf::from(OsStr::from_bytes(&request.asker)),
-                |object| object.path.clone(),
-            );
+        let object = process.and_then(|process| self.object(process, opened, &request.asker));
+        let kind = match object {
+            Some(object)
+                if request.kind == Kind::Needed
+                    && process.is_some_and(|process| process.called == request.asker)
+                    && !object.needed.iter().any(|need| need.name == request.name) =>
+            {
+                Kind::Preload
+            }
+            _ => request.kind,
+        };
+        let asker = object.map_or_else(
+            || PathBuf::from(OsStr::from_bytes(&request.asker)),
+            |object| object.path.clone(),
+        );
         let tried = self.tried(request, found.is_some(), dependency);
         let name = request.name.clone();
-        let (kind, found_later, times) = (request.kind, None, 1);
+        let (found_later, times) = (None, 1);
         Answer { kind, name, asker, found, tried, predicted, verdict, why, found_later, times }
+    }
+
+    /// Does the emulation say what happened, and why not?
+    fn compare(
+        &self,
+        found: Option<&Path>,
+        predicted: Option<&Path>,
+    ) -> (Verdict, Option<&'static str>) {
+        let differs = |why| (Verdict::Differs, Some(why));
+        match (found, predicted) {
+            (None, None) => (Verdict::Agrees, None),
+            (Some(found), Some(predicted)) if self.is_same(found, predicted) => {
+                (Verdict::Agrees, None)
+            }
+            (Some(found), _) if self.vfs.metadata(found).is_err() => {
+                (Verdict::Unknown, Some("the file is gone by now"))
+            }
+            (Some(_), None) => differs("the emulation finds nothing"),
+            (None, Some(_)) => differs("only the emulation finds it"),
+            (Some(_), Some(_)) => differs("the emulation finds another file"),
+        }
     }
 
     /// The places of a request, each with what came of it: by the trace only the last can be told,
