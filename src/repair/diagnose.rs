@@ -56,7 +56,7 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
 }
 
 /// Errors first, then by what blocks first, then by object and library.
-fn sort(findings: &mut Vec<Finding>) {
+pub fn sort(findings: &mut Vec<Finding>) {
     findings.sort_by(|a, b| {
         let key = |finding: &Finding| (finding.severity(), finding.cause);
         key(a).cmp(&key(b)).then_with(|| (&a.object, &a.library).cmp(&(&b.object, &b.library)))

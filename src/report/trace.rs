@@ -164,7 +164,7 @@ impl View<'_> {
             finding.library.as_ref() == Some(&answer.name) && finding.tried == answer.tried
         });
         if self.detail == Detail::Verbose && answer.found.is_none() && !is_listed {
-            write_tried(out, &answer.tried)?;
+            write_tried(out, "    ", &answer.tried)?;
         }
         Ok(())
     }

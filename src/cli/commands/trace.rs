@@ -8,11 +8,10 @@ use crate::elf::Kind;
 use crate::loader;
 use crate::python::environment::Environment;
 use crate::python::interpreter::is_interpreter_name;
-use crate::python::owners::Owners;
 use crate::python::target::Target;
 use crate::repair::diagnose::diagnose;
 use crate::repair::finding::Finding;
-use crate::repair::inventory::{self, Inventory};
+use crate::repair::inventory;
 use crate::repair::target::World;
 use crate::repair::trace::judge;
 use crate::repair::trace::replay::Replay;
@@ -50,8 +49,12 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, CommandError> {
     let Some((program, arguments)) = options.command.split_first() else {
         return Err(CommandError::new("no command was given"));
     };
+    if session.vfs.root().is_some() {
+        let why = "--root: a command of another root cannot be run from here";
+        return Err(CommandError::new(why).hint("chroot ROOTFS tfpatch trace -- COMMAND"));
+    }
     let simulation = Simulation { env: Vec::new(), no_env: false };
-    let loader_settings = settings::loader_settings(&simulation)?;
+    let loader_settings = session.loader_settings(&simulation)?;
     let ambient = settings::ambient()?;
     let debugging = settings::debugging();
     let directory = trace_directory()?;
@@ -128,8 +131,9 @@ fn trace_directory() -> io::Result<TempDir> {
     Ok(directory)
 }
 
-/// Runs a command under the loader's tracing, and returns its process ID and status. It shares our terminal and gets the signals of its
-/// keys by itself; those that somebody sends to us alone are passed on.
+/// Runs a command under the loader's tracing, and returns its process ID and status. It shares our
+/// terminal and gets the signals of its keys by itself; those that somebody sends to us alone are
+/// passed on.
 fn run_traced(
     program: &OsStr,
     arguments: &[OsString],
@@ -217,13 +221,19 @@ impl Gathered {
         let of = |path: &Path| Environment::of_interpreter(&session.vfs, path, home);
         if let Some(found) = program.filter(|path| is_python(path)).and_then(of) {
             let reason = "of the command's interpreter".to_owned();
-            return Some(Chosen { target: Target::Environment(found), reason });
+            return Some(found_by(found, reason));
         }
         self.interpreters.iter().find_map(|path| {
             let reason = format!("of {}, which the command ran", path.display());
-            Some(Chosen { target: Target::Environment(of(path)?), reason })
+            Some(found_by(of(path)?, reason))
         })
     }
+}
+
+/// An environment that nobody named.
+fn found_by(environment: Environment, reason: String) -> Chosen {
+    let target = Target::Environment(environment);
+    Chosen { target, environment: None, named: None, reason }
 }
 
 fn is_python(path: &Path) -> bool {
@@ -280,13 +290,5 @@ fn why_nothing(session: &Session, program: Option<&Path>) -> String {
 
 /// A target without anything in it, for a command that has none.
 fn no_world(settings: loader::Settings) -> World {
-    World {
-        root: PathBuf::from("/"),
-        environment: None,
-        inventory: Inventory::default(),
-        named: Vec::new(),
-        search: Vec::new(),
-        settings,
-        owners: Owners::default(),
-    }
+    World { root: PathBuf::from("/"), settings, ..World::default() }
 }
