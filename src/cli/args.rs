@@ -203,6 +203,9 @@ pub enum Command {
     Show(Show),
     /// Show the dependencies of an object as the loader would resolve them.
     Tree(Tree),
+    /// Run a command under the loader's own tracing, and compare what it asks for, dlopened
+    /// libraries included, with the prediction.
+    Trace(Trace),
     /// Print or edit the search path of objects.
     #[command(subcommand)]
     Rpath(Rpath),
@@ -329,6 +332,21 @@ pub struct Tree {
     /// The loader's environment.
     #[command(flatten)]
     pub simulation: Simulation,
+}
+
+/// `tfpatch trace`
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+The command's own output goes where it always goes; the report follows on standard output when the
+command has ended. The environment is that of the Python that runs, else the one found from here.
+Set-user-ID and static programs, and those of other C libraries than glibc, cannot be traced.
+
+Example:
+  tfpatch trace -- python -c 'import tensorflow as tf; tf.config.list_physical_devices(\"GPU\")'")]
+pub struct Trace {
+    /// The command, with its arguments.
+    #[arg(value_name = "COMMAND", required = true, last = true)]
+    pub command: Vec<OsString>,
 }
 
 /// `tfpatch rpath`

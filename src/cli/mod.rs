@@ -38,6 +38,7 @@ fn run(arguments: Arguments) -> Result<u8, CommandError> {
         Command::Verify(options) => commands::verify::run(&mut session, &options),
         Command::Show(options) => commands::show::run(&mut session, &options),
         Command::Tree(options) => commands::tree::run(&mut session, &options),
+        Command::Trace(options) => commands::trace::run(&mut session, &options),
         Command::Rpath(options) => commands::rpath::run(&mut session, &options),
     }?;
     session.out.flush()?;

@@ -40,8 +40,8 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
     findings.extend(wrong_arch(world, &programs));
     findings.extend(world.interpreter_findings());
 
-    let missing = seen.missing.values();
-    let unresolved = missing.filter(|missing| world.is_meant(&missing.object)).count();
+    let meant = seen.missing.keys().filter(|(object, _)| world.is_meant(object));
+    let unresolved = meant.count();
     let mut bindings = Vec::new();
     let empty = world.settings.without_variables();
     if empty != world.settings {
@@ -56,7 +56,7 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
 }
 
 /// Errors first, then by what blocks first, then by object and library.
-fn sort(findings: &mut Vec<Finding>) {
+pub fn sort(findings: &mut Vec<Finding>) {
     findings.sort_by(|a, b| {
         let key = |finding: &Finding| (finding.severity(), finding.cause);
         key(a).cmp(&key(b)).then_with(|| (&a.object, &a.library).cmp(&(&b.object, &b.library)))

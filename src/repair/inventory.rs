@@ -1,6 +1,7 @@
 //! What a target holds: its shared objects and programs, and the distributions that they belong
 //! to.
 
+use super::target::shown;
 use crate::bytes;
 use crate::elf::{self, Kind, Summary};
 use crate::python::distribution::{Distribution, Problem};
@@ -75,6 +76,9 @@ pub enum Why {
     /// A file that is named as a shared object and is something else.
     #[error("it is named as a shared object, and {0}")]
     NoObject(&'static str),
+    /// A link to a file that is not there.
+    #[error("it is a link to {}, which is not there", shown(.0))]
+    Dangling(PathBuf),
     /// A link that leads back to itself.
     #[error("it is a link that leads back to itself")]
     Loop,
@@ -88,7 +92,7 @@ impl Why {
             Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 "run tfpatch as a user who may read it"
             }
-            Self::Loop => "install the distribution again, or remove the link",
+            Self::Dangling(_) | Self::Loop => "install the distribution again, or remove the link",
             Self::Io(_) | Self::Malformed(_) | Self::NoObject(_) => {
                 "install the distribution again"
             }
@@ -279,12 +283,11 @@ type Identified = ((u64, u64), Summary);
 
 fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
     let metadata = match vfs.metadata(path) {
-        // A link that leads nowhere is no object; who needs it will say so.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => {
-            return Err(Why::Loop);
+        // A package may leave out what the link of a library leads to; who needs it will say so.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && is_library_name(path) => {
+            return Ok(None);
         }
-        metadata => metadata?,
+        metadata => metadata.map_err(|error| why_not(vfs, path, error))?,
     };
     match metadata.kind {
         FileKind::File => {}
@@ -307,11 +310,25 @@ fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
     Ok(Some((metadata.id, image.summary()?)))
 }
 
+/// Why nothing is found at a path that a directory lists.
+fn why_not(vfs: &dyn Vfs, path: &Path, error: io::Error) -> Why {
+    match vfs.read_link(path) {
+        Ok(target) if error.kind() == io::ErrorKind::NotFound => Why::Dangling(target),
+        Ok(_) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Why::Loop,
+        _ => error.into(),
+    }
+}
+
 /// Does the file begin as a GNU ld script does? Those are for the link editor; no program loads
 /// them.
 fn is_linker_script(start: &[u8]) -> bool {
     let start = start.trim_ascii_start();
     [b"/*".as_slice(), b"INPUT", b"GROUP", b"OUTPUT_FORMAT"].iter().any(|s| start.starts_with(s))
+}
+
+/// Is the file named as a library, which is linked to, and not as a module, which is imported?
+fn is_library_name(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"lib"))
 }
 
 /// What a program would do with the object, by its kind and its name: `X.so`, `X.abi3.so` and

@@ -16,3 +16,4 @@ pub mod spelling;
 pub mod steps;
 pub mod target;
 pub mod tensorflow;
+pub mod trace;

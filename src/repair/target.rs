@@ -17,7 +17,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// A target with all that was read of it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct World {
     /// The directory that paths are shown relative to, and below which everything is written.
     pub root: PathBuf,

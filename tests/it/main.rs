@@ -43,6 +43,8 @@ mod tidy;
 #[cfg(test)]
 mod tokens;
 #[cfg(test)]
+mod trace;
+#[cfg(test)]
 mod vfs;
 #[cfg(test)]
 mod wheels;

@@ -7,5 +7,6 @@ pub mod log;
 pub mod revert;
 pub mod rpath;
 pub mod show;
+pub mod trace;
 pub mod tree;
 pub mod verify;
