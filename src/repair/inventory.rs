@@ -2,7 +2,7 @@
 //! to.
 
 use crate::bytes;
-use crate::elf::{self, Kind, Summary};
+use crate::elf::{Image, Kind, Summary, hash};
 use crate::python::distribution::{Distribution, Problem};
 use crate::vfs::{FileKind, Vfs};
 use rayon::prelude::*;
@@ -71,6 +71,9 @@ pub enum Why {
     /// The object is malformed.
     #[error("{0}")]
     Malformed(#[from] bytes::Error),
+    /// A link that leads nowhere.
+    #[error("it is a link that leads nowhere")]
+    Dangling,
     /// A file that is named as a shared object and is something else.
     #[error("it is named as a shared object, and {0}")]
     NoObject(&'static str),
@@ -144,6 +147,14 @@ impl Inventory {
         }));
     }
 
+    /// Forgets links that lead nowhere where no distribution is to have them: a name without a file
+    /// is no different from no name, and whoever asks for it is told so.
+    pub fn forget_dangling(&mut self, is_owned: impl Fn(&Path) -> bool) {
+        self.unreadable.retain(|unreadable| {
+            !matches!(unreadable.why, Why::Dangling) || is_owned(&unreadable.path)
+        });
+    }
+
     fn add(&mut self, object: Object) {
         self.by_name.entry(object.name().to_vec()).or_default().push(self.objects.len());
         self.objects.push(object);
@@ -154,7 +165,7 @@ impl Inventory {
 #[must_use]
 pub fn summary_of(vfs: &dyn Vfs, path: &Path) -> Option<Summary> {
     let source = vfs.open(path).ok()?;
-    elf::Image::parse(source.as_ref()).ok()?.summary().ok()
+    Image::parse(source.as_ref()).ok()?.summary().ok()
 }
 
 /// The files below `directory` that may be objects, and what could not be read.
@@ -217,9 +228,12 @@ fn is_named_as_object(name: &[u8]) -> bool {
 /// Reads an object; `None` for what is none and does not claim to be one.
 fn read(vfs: &dyn Vfs, path: PathBuf) -> Result<Option<Object>, Unreadable> {
     match try_read(vfs, &path) {
-        Ok(object) => Ok(object.map(|(id, summary)| {
-            let role = role_of(&path, &summary);
-            Object { path, id, summary: Arc::new(summary), role, distribution: None }
+        Ok(object) => Ok(object.map(|(id, summary, role)| Object {
+            path,
+            id,
+            summary: Arc::new(summary),
+            role,
+            distribution: None,
         })),
         // A name without `.so` announces nothing: what cannot be read there is no finding.
         Err(_) if !is_named_as_object(path.file_name().map_or(b"", OsStr::as_bytes)) => Ok(None),
@@ -227,10 +241,13 @@ fn read(vfs: &dyn Vfs, path: PathBuf) -> Result<Option<Object>, Unreadable> {
     }
 }
 
-type Identified = ((u64, u64), Summary);
+type Identified = ((u64, u64), Summary, Role);
 
 fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
-    let metadata = vfs.metadata(path)?;
+    let metadata = match vfs.metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Why::Dangling),
+        other => other?,
+    };
     match metadata.kind {
         FileKind::File => {}
         // A directory or a socket may be called what it likes.
@@ -248,8 +265,10 @@ fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
             _ => Err(Why::NoObject("does not begin as an ELF file does")),
         };
     }
-    let image = elf::Image::parse(source.as_ref())?;
-    Ok(Some((metadata.id, image.summary()?)))
+    let image = Image::parse(source.as_ref())?;
+    let summary = image.summary()?;
+    let role = role_of(path, &image, &summary);
+    Ok(Some((metadata.id, summary, role)))
 }
 
 /// Does the file begin as a GNU ld script does? Those are for the link editor; no program loads
@@ -259,19 +278,29 @@ fn is_linker_script(start: &[u8]) -> bool {
     [b"/*".as_slice(), b"INPUT", b"GROUP", b"OUTPUT_FORMAT"].iter().any(|s| start.starts_with(s))
 }
 
-/// What a program would do with the object, by its kind and its name: `X.so`, `X.abi3.so` and
-/// `X.cpython-311-….so` are what Python's import looks for (PEP 3149), `libX.so` is not.
-fn role_of(path: &Path, summary: &Summary) -> Role {
+/// What a program would do with the object. Python's import looks for `X.so`, `X.abi3.so` and
+/// `X.cpython-311-….so` (PEP 3149), and calls `PyInit_X` of what it finds (PEP 489); plugins and
+/// libraries that a program opens by itself are called `X.so` too, and lack that function.
+fn role_of(path: &Path, image: &Image<'_>, summary: &Summary) -> Role {
     let name = path.file_name().map_or(b"".as_slice(), OsStr::as_bytes);
     match summary.kind {
         Kind::Executable => Role::Executable,
         Kind::Shared if summary.interpreter.is_some() && !is_named_as_object(name) => {
             Role::Executable
         }
-        _ if name.ends_with(b".so") && summary.soname.is_none() => Role::ExtensionModule,
         _ if name.windows(9).any(|part| part == b".cpython-") || name.ends_with(b".abi3.so") => {
             Role::ExtensionModule
         }
-        _ => Role::Library,
+        _ => match name.strip_suffix(b".so") {
+            Some(module) if is_module(image, module) => Role::ExtensionModule,
+            _ => Role::Library,
+        },
     }
+}
+
+/// Does the object export the function by which Python makes the module of that name?
+fn is_module(image: &Image<'_>, module: &[u8]) -> bool {
+    let function = [b"PyInit_", module].concat();
+    // An object without a sound symbol table is no module either.
+    hash::exports(image, &function).unwrap_or(false)
 }

@@ -215,6 +215,7 @@ impl World {
         for object in &mut self.inventory.objects {
             object.distribution = owners.of(&object.path).first().map(|owner| owner.distribution);
         }
+        self.inventory.forget_dangling(|path| !owners.of(path).is_empty());
         self.owners = owners;
     }
 }
