@@ -148,13 +148,11 @@ impl Judge<'_> {
             Choice::One(provider) => {
                 let directory = provider.directory().to_owned();
                 let lies = self.world.shown(&directory);
-                if self.is_loaded_before(asking, name) {
+                if self.is_loaded_before(asking, missing) {
                     return Some(finding(
                         Cause::LoadOrder,
                         true,
-                        format!(
-                            "{object} finds {shown} only once another distribution has loaded it"
-                        ),
+                        format!("{object} finds {shown} only once something else has loaded it"),
                         "nothing has to be done; tfpatch fix --tidy makes it independent"
                             .to_owned(),
                         vec![directory],
@@ -224,18 +222,24 @@ impl Judge<'_> {
     }
 
     /// Is the library loaded already when the object is? So it is where a distribution that the
-    /// object's own one requires reaches it, since that is imported first.
-    fn is_loaded_before(&self, asking: &Object, name: &[u8]) -> bool {
+    /// object's own one requires reaches it, since that is imported first. For a plugin the own
+    /// distribution is enough: nothing imports it and nothing depends on it, so it is opened by a
+    /// program that knows it, and asks for what that program consists of.
+    fn is_loaded_before(&self, asking: &Object, missing: &Missing) -> bool {
         let inventory = &self.world.inventory;
         let Some(own) = inventory.distribution_of(asking) else { return false };
-        inventory.named(name).filter(|provider| self.reached.contains(&provider.id)).any(
-            |provider| {
-                inventory.distribution_of(provider).is_some_and(|other| {
-                    other.normalized != own.normalized
-                        && own.requires.iter().any(|required| required.name == other.normalized)
-                })
-            },
-        )
+        let is_plugin = missing.root_role == Role::Library;
+        inventory
+            .named(&missing.dependency.name)
+            .filter(|provider| self.reached.contains(&provider.id))
+            .filter_map(|provider| inventory.distribution_of(provider))
+            .any(|other| {
+                if other.normalized == own.normalized {
+                    is_plugin
+                } else {
+                    own.requires.iter().any(|required| required.name == other.normalized)
+                }
+            })
     }
 }
 
