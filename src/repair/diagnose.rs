@@ -10,8 +10,9 @@ use crate::elf::Kind;
 use crate::loader::{Dependency, LoadedObject, Resolution};
 use crate::vfs::Vfs;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What a diagnosis says.
 #[derive(Debug, Default)]
@@ -26,7 +27,7 @@ pub struct Diagnosis {
 
 /// A dependency that is not found, for one of the objects that a program would load.
 struct Missing {
-    object: PathBuf,
+    asking: Object,
     root_role: Role,
     dependency: Dependency,
 }
@@ -50,25 +51,27 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
     let mut missing: BTreeMap<(PathBuf, Vec<u8>), Missing> = BTreeMap::new();
     let mut reached: HashSet<(u64, u64)> = HashSet::new();
     let mut versions: BTreeMap<(PathBuf, Vec<u8>), Finding> = BTreeMap::new();
+    let mut names = Names { vfs, world, known: HashMap::new() };
     for (root, program, resolution) in &resolved {
         let files = program.files(resolution);
         for loaded in &resolution.objects {
             reached.insert(loaded.id);
+            let asking = names.of(loaded);
             for dependency in &loaded.needed {
                 let found = dependency.found.as_deref();
                 let file = found.map(|path| files.get(path).copied().unwrap_or(path));
-                diagnosis.bindings.add(&root.path, &loaded.path, dependency, file);
+                diagnosis.bindings.add(&root.path, &asking, dependency, file);
                 if dependency.found.is_none() {
-                    let entry = missing.entry((loaded.path.clone(), dependency.name.clone()));
+                    let entry = missing.entry((asking.clone(), dependency.name.clone()));
                     let found = entry.or_insert_with(|| Missing {
-                        object: loaded.path.clone(),
+                        asking: object_at(inventory, &asking, loaded),
                         root_role: root.role,
                         dependency: dependency.clone(),
                     });
                     found.root_role = found.root_role.min(root.role);
                 }
             }
-            add_version_problems(world, loaded, &mut versions);
+            add_version_problems(world, &asking, loaded, &mut versions);
         }
     }
     diagnosis.unresolved = missing.len();
@@ -119,6 +122,52 @@ fn roots<'a>(inventory: &'a Inventory, programs: &[Program<'_>]) -> Vec<&'a Obje
         .collect()
 }
 
+/// The paths by which the inventory knows loaded objects.
+struct Names<'a> {
+    vfs: &'a dyn Vfs,
+    world: &'a World,
+    known: HashMap<PathBuf, PathBuf>,
+}
+
+impl Names<'_> {
+    /// The loader puts `..` and links of search paths into the paths of what it loads. In the target
+    /// the object is called as the walk found it, elsewhere by its real path.
+    fn of(&mut self, loaded: &LoadedObject) -> PathBuf {
+        if let Some(known) = self.known.get(&loaded.path) {
+            return known.clone();
+        }
+        let name = self.find(loaded).unwrap_or_else(|| loaded.real.clone());
+        self.known.insert(loaded.path.clone(), name.clone());
+        name
+    }
+
+    fn find(&self, loaded: &LoadedObject) -> Option<PathBuf> {
+        let inventory = &self.world.inventory;
+        if inventory.at(&loaded.path).is_some() {
+            return Some(loaded.path.clone());
+        }
+        let directory = self.vfs.canonicalize(loaded.path.parent()?).ok()?;
+        let plain = self.world.below_root(self.vfs, &directory).join(loaded.path.file_name()?);
+        if inventory.at(&plain).is_some() {
+            return Some(plain);
+        }
+        let same = inventory.objects.iter().find(|object| object.id == loaded.id)?;
+        Some(same.path.clone())
+    }
+}
+
+/// The object of the inventory at that path, or, for one outside the target, what the loader knows
+/// of it.
+fn object_at(inventory: &Inventory, path: &Path, loaded: &LoadedObject) -> Object {
+    inventory.at(path).cloned().unwrap_or_else(|| Object {
+        path: path.to_owned(),
+        id: loaded.id,
+        summary: Arc::clone(&loaded.summary),
+        role: Role::Library,
+        distribution: None,
+    })
+}
+
 /// Says what is the case where the loader finds nothing.
 struct Judge<'a> {
     vfs: &'a dyn Vfs,
@@ -130,12 +179,12 @@ struct Judge<'a> {
 impl Judge<'_> {
     fn missing(&self, missing: &Missing) -> Option<Finding> {
         let inventory = &self.world.inventory;
-        let asking = inventory.at(&missing.object)?;
+        let asking = &missing.asking;
         let name = &missing.dependency.name;
         let shown = String::from_utf8_lossy(name).into_owned();
         let finding = |cause, fixable, message: String, cure: String, lies_in| Finding {
             cause,
-            object: missing.object.clone(),
+            object: asking.path.clone(),
             library: Some(name.clone()),
             fixable,
             message,
@@ -143,7 +192,7 @@ impl Judge<'_> {
             lies_in,
             tried: missing.dependency.tried.steps().collect(),
         };
-        let object = self.world.shown(&missing.object);
+        let object = self.world.shown(&asking.path);
         Some(match provider::choose(self.vfs, self.world, asking, name) {
             Choice::One(provider) => {
                 let directory = provider.directory().to_owned();
@@ -245,16 +294,17 @@ impl Judge<'_> {
 
 fn add_version_problems(
     world: &World,
+    asking: &Path,
     loaded: &LoadedObject,
     findings: &mut BTreeMap<(PathBuf, Vec<u8>), Finding>,
 ) {
     for problem in &loaded.version_problems {
-        let object = world.shown(&loaded.path);
+        let object = world.shown(asking);
         let version = String::from_utf8_lossy(&problem.version).into_owned();
         let provider = world.shown(&problem.provider);
-        findings.entry((loaded.path.clone(), problem.version.clone())).or_insert_with(|| Finding {
+        findings.entry((asking.to_owned(), problem.version.clone())).or_insert_with(|| Finding {
             cause: Cause::SymbolVersion,
-            object: loaded.path.clone(),
+            object: asking.to_owned(),
             library: Some(problem.library.clone()),
             fixable: false,
             message: format!("{object} needs {version}, which {provider} lacks"),
