@@ -3,7 +3,7 @@
 use super::bindings::Bindings;
 use super::dlopen;
 use super::finding::{Cause, Finding};
-use super::inventory::{Object, Role};
+use super::inventory::Role;
 use super::provider::{self, Choice};
 use super::seen::{Missing, Seen};
 use super::target::{Program, World};
@@ -29,7 +29,7 @@ pub struct Diagnosis {
 #[must_use]
 pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
     let programs = Program::all(vfs, world, &world.settings);
-    let seen = Seen::under(vfs, world, &world.settings);
+    let seen = Seen::of(vfs, world, &programs);
     let judge = Judge { vfs, world, seen: &seen };
     let mut findings: Vec<Finding> =
         seen.missing.values().flat_map(|missing| judge.missing(missing)).collect();
@@ -45,7 +45,7 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
     let mut bindings = Vec::new();
     let empty = world.settings.without_variables();
     if empty != world.settings {
-        let bare = Seen::under(vfs, world, &empty);
+        let bare = Seen::of(vfs, world, &Program::all(vfs, world, &empty));
         findings.extend(judge.owed_to_variables(&bare, &empty));
         bindings.push(bare.bindings);
     }
@@ -74,18 +74,16 @@ struct Judge<'a> {
 impl Judge<'_> {
     /// Why a library is missing; nothing where nobody asks for it.
     fn missing(&self, missing: &Missing) -> Vec<Finding> {
-        let inventory = &self.world.inventory;
-        let Some(asking) = inventory.at(&missing.object) else { return Vec::new() };
-        let name = &missing.dependency.name;
-        let (object, library) = (self.world.shown(&missing.object), printable(name));
+        let (asking, name) = (&missing.asking, &missing.dependency.name);
+        let (object, library) = (self.world.shown(&asking.path), printable(name));
         match provider::choose(self.vfs, self.world, asking, name) {
             Choice::One(provider) => {
                 let directory = provider.directory().to_owned();
                 let lies = self.world.shown(&directory);
-                let (cause, message, cure) = if self.is_loaded_before(asking, name) {
+                let (cause, message, cure) = if self.is_loaded_before(missing) {
                     (
                         Cause::LoadOrder,
-                        format!("{object} finds {library} only after another distribution did"),
+                        format!("{object} finds {library} only once something else has loaded it"),
                         "nothing has to be done; tfpatch fix --tidy makes it independent",
                     )
                 } else {
@@ -197,17 +195,24 @@ impl Judge<'_> {
     }
 
     /// Is the library loaded already when the object is? So it is where a distribution that the
-    /// object's own one requires reaches it, since that is imported first.
-    fn is_loaded_before(&self, asking: &Object, name: &[u8]) -> bool {
+    /// object's own one requires reaches it, since that is imported first. For a plugin the own
+    /// distribution is enough: nothing imports it and nothing depends on it, so it is opened by a
+    /// program that knows it, and asks for what that program consists of.
+    fn is_loaded_before(&self, missing: &Missing) -> bool {
         let inventory = &self.world.inventory;
-        let Some(own) = inventory.distribution_of(asking) else { return false };
-        let reached = |provider: &&Object| self.seen.reached.contains(&provider.id);
-        inventory.named(name).filter(reached).any(|provider| {
-            inventory.distribution_of(provider).is_some_and(|other| {
-                other.normalized != own.normalized
-                    && own.requires.iter().any(|required| required.name == other.normalized)
+        let Some(own) = inventory.distribution_of(&missing.asking) else { return false };
+        let is_plugin = missing.root_role == Role::Library;
+        inventory
+            .named(&missing.dependency.name)
+            .filter(|provider| self.seen.reached.contains(&provider.id))
+            .filter_map(|provider| inventory.distribution_of(provider))
+            .any(|other| {
+                if other.normalized == own.normalized {
+                    is_plugin
+                } else {
+                    own.requires.iter().any(|required| required.name == other.normalized)
+                }
             })
-        })
     }
 }
 
@@ -215,7 +220,7 @@ impl Judge<'_> {
 fn finding(missing: &Missing, cause: Cause, message: String, cure: &str) -> Finding {
     Finding {
         cause,
-        object: missing.object.clone(),
+        object: missing.asking.path.clone(),
         library: Some(missing.dependency.name.clone()),
         fixable: false,
         message,

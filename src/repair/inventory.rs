@@ -3,7 +3,7 @@
 
 use super::target::shown;
 use crate::bytes;
-use crate::elf::{self, Kind, Summary};
+use crate::elf::{Image, Kind, Summary, hash};
 use crate::python::distribution::{Distribution, Problem};
 use crate::vfs::{FileKind, Vfs};
 use rayon::prelude::*;
@@ -146,8 +146,7 @@ impl Inventory {
         self.unreadable.retain(|unreadable| unreadable.path != path);
         match try_read(vfs, path) {
             Ok(None) => {}
-            Ok(Some((id, summary))) => {
-                let role = role_of(path, &summary);
+            Ok(Some((id, summary, role))) => {
                 let (path, summary) = (path.to_owned(), Arc::new(summary));
                 self.objects.insert(index, Object { path, id, summary, role, distribution: None });
                 self.by_name.clear();
@@ -190,6 +189,14 @@ impl Inventory {
         }));
     }
 
+    /// Forgets links that lead nowhere where no distribution is to have them: a name without a file
+    /// is no different from no name, and whoever asks for it is told so.
+    pub fn forget_dangling(&mut self, is_owned: impl Fn(&Path) -> bool) {
+        self.unreadable.retain(|unreadable| {
+            !matches!(unreadable.why, Why::Dangling(_)) || is_owned(&unreadable.path)
+        });
+    }
+
     fn add(&mut self, object: Object) {
         self.by_name.entry(object.name().to_vec()).or_default().push(self.objects.len());
         self.objects.push(object);
@@ -200,7 +207,7 @@ impl Inventory {
 #[must_use]
 pub fn summary_of(vfs: &dyn Vfs, path: &Path) -> Option<Summary> {
     let source = vfs.open(path).ok()?;
-    elf::Image::parse(source.as_ref()).ok()?.summary().ok()
+    Image::parse(source.as_ref()).ok()?.summary().ok()
 }
 
 /// The files below `directory` that may be objects, and what could not be read.
@@ -269,9 +276,12 @@ fn is_named_as_object(name: &[u8]) -> bool {
 /// Reads an object; `None` for what is none and does not claim to be one.
 fn read(vfs: &dyn Vfs, path: PathBuf) -> Result<Option<Object>, Unreadable> {
     match try_read(vfs, &path) {
-        Ok(object) => Ok(object.map(|(id, summary)| {
-            let role = role_of(&path, &summary);
-            Object { path, id, summary: Arc::new(summary), role, distribution: None }
+        Ok(object) => Ok(object.map(|(id, summary, role)| Object {
+            path,
+            id,
+            summary: Arc::new(summary),
+            role,
+            distribution: None,
         })),
         // A name without `.so` announces nothing: what cannot be read there is no finding.
         Err(_) if !is_named_as_object(path.file_name().map_or(b"", OsStr::as_bytes)) => Ok(None),
@@ -279,16 +289,10 @@ fn read(vfs: &dyn Vfs, path: PathBuf) -> Result<Option<Object>, Unreadable> {
     }
 }
 
-type Identified = ((u64, u64), Summary);
+type Identified = ((u64, u64), Summary, Role);
 
 fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
-    let metadata = match vfs.metadata(path) {
-        // A package may leave out what the link of a library leads to; who needs it will say so.
-        Err(error) if error.kind() == io::ErrorKind::NotFound && is_library_name(path) => {
-            return Ok(None);
-        }
-        metadata => metadata.map_err(|error| why_not(vfs, path, error))?,
-    };
+    let metadata = vfs.metadata(path).map_err(|error| why_not(vfs, path, error))?;
     match metadata.kind {
         FileKind::File => {}
         // A directory or a socket may be called what it likes.
@@ -306,8 +310,10 @@ fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
             _ => Err(Why::NoObject("does not begin as an ELF file does")),
         };
     }
-    let image = elf::Image::parse(source.as_ref())?;
-    Ok(Some((metadata.id, image.summary()?)))
+    let image = Image::parse(source.as_ref())?;
+    let summary = image.summary()?;
+    let role = role_of(path, &image, &summary);
+    Ok(Some((metadata.id, summary, role)))
 }
 
 /// Why nothing is found at a path that a directory lists.
@@ -326,24 +332,29 @@ fn is_linker_script(start: &[u8]) -> bool {
     [b"/*".as_slice(), b"INPUT", b"GROUP", b"OUTPUT_FORMAT"].iter().any(|s| start.starts_with(s))
 }
 
-/// Is the file named as a library, which is linked to, and not as a module, which is imported?
-fn is_library_name(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"lib"))
-}
-
-/// What a program would do with the object, by its kind and its name: `X.so`, `X.abi3.so` and
-/// `X.cpython-311-….so` are what Python's import looks for (PEP 3149), `libX.so` is not.
-fn role_of(path: &Path, summary: &Summary) -> Role {
+/// What a program would do with the object. Python's import looks for `X.so`, `X.abi3.so` and
+/// `X.cpython-311-….so` (PEP 3149), and calls `PyInit_X` of what it finds (PEP 489); plugins and
+/// libraries that a program opens by itself are called `X.so` too, and lack that function.
+fn role_of(path: &Path, image: &Image<'_>, summary: &Summary) -> Role {
     let name = path.file_name().map_or(b"".as_slice(), OsStr::as_bytes);
     match summary.kind {
         Kind::Executable => Role::Executable,
         Kind::Shared if summary.interpreter.is_some() && !is_named_as_object(name) => {
             Role::Executable
         }
-        _ if name.ends_with(b".so") && summary.soname.is_none() => Role::ExtensionModule,
         _ if name.windows(9).any(|part| part == b".cpython-") || name.ends_with(b".abi3.so") => {
             Role::ExtensionModule
         }
-        _ => Role::Library,
+        _ => match name.strip_suffix(b".so") {
+            Some(module) if is_module(image, module) => Role::ExtensionModule,
+            _ => Role::Library,
+        },
     }
+}
+
+/// Does the object export the function by which Python makes the module of that name?
+fn is_module(image: &Image<'_>, module: &[u8]) -> bool {
+    let function = [b"PyInit_", module].concat();
+    // An object without a sound symbol table is no module either.
+    hash::exports(image, &function).unwrap_or(false)
 }

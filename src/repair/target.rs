@@ -289,6 +289,7 @@ impl World {
         };
         let (owners, problems) = Owners::new(vfs, &self.inventory.distributions, is_object);
         self.inventory.add_problems(problems);
+        self.inventory.forget_dangling(|path| !owners.of(path).is_empty());
         self.owners = owners;
         self.name_owners();
     }

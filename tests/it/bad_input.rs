@@ -159,9 +159,8 @@ fn bad_files_are_findings_and_the_rest_is_repaired() {
     for (name, content) in &others {
         std::fs::write(dir.join(name), content).unwrap();
     }
+    // A name without a file is no different from no name, unless a RECORD lists it.
     symlink("nowhere.so.3", dir.join("dangling.so")).unwrap();
-    // A package may leave out what the link of a library leads to.
-    symlink("libnowhere.so.3", dir.join("libdangling.so")).unwrap();
     symlink("loop-b.so", dir.join("loop-a.so")).unwrap();
     symlink("loop-a.so", dir.join("loop-b.so")).unwrap();
     symlink(".", dir.join("pkg/round")).unwrap();
@@ -183,7 +182,6 @@ fn bad_files_are_findings_and_the_rest_is_repaired() {
         assert_eq!(finding["cure"], "install the distribution again", "{name}");
     }
     for (name, why) in [
-        ("dangling.so", "is a link to nowhere.so.3, which is not there"),
         ("loop-a.so", "is a link that leads back to itself"),
         ("loop-b.so", "is a link that leads back to itself"),
     ] {
@@ -201,13 +199,13 @@ fn bad_files_are_findings_and_the_rest_is_repaired() {
             (&"not_installed".into(), &"libinner.so.1".into())
         );
     }
-    assert_eq!(report["findings"].as_array().unwrap().len(), bad.len() + 3 + others.len() + 1);
+    assert_eq!(report["findings"].as_array().unwrap().len(), bad.len() + 2 + others.len() + 1);
 
     let fixed = run(dir, &["fix", ".", "--format", "json"]).json(1);
     let steps = fixed["steps"].as_array().unwrap();
     let [step] = steps.as_slice() else { panic!("one step: {steps:#?}") };
     assert_eq!(step["path"], OUTER);
-    assert_eq!(fixed["unfixable"].as_array().unwrap().len(), bad.len() + 3 + others.len());
+    assert_eq!(fixed["unfixable"].as_array().unwrap().len(), bad.len() + 2 + others.len());
     let report = run(dir, &["doctor", ".", "--format", "json"]).json(1);
     assert_eq!(about(&report, &dir.join(OUTER)), Vec::<&Value>::new());
     assert!(run(dir, &["doctor", "pkg"]).text(0).contains("1 object, everything resolves"));
@@ -231,7 +229,8 @@ fn an_extension_module_for_another_processor_is_named() {
     let module = env.site_packages.join(env.extension());
     let mut bytes = std::fs::read(&module).unwrap();
     bytes[18..20].copy_from_slice(&183_u16.to_le_bytes());
-    let foreign = env.site_packages.join("foreign.so");
+    let foreign = env.site_packages.join("foreign").join(module.file_name().unwrap());
+    std::fs::create_dir(foreign.parent().unwrap()).unwrap();
     std::fs::write(&foreign, bytes).unwrap();
     std::fs::write(env.site_packages.join("cut.so"), &std::fs::read(&module).unwrap()[..2000])
         .unwrap();
