@@ -39,6 +39,8 @@ fn run(arguments: Arguments) -> Result<u8, CommandError> {
         Command::Show(options) => commands::show::run(&mut session, &options),
         Command::Tree(options) => commands::tree::run(&mut session, &options),
         Command::Rpath(options) => commands::rpath::run(&mut session, &options),
+        Command::Completions(options) => commands::completions::run(&mut session, &options),
+        Command::Man(options) => commands::man::run(&mut session, &options),
     }?;
     session.out.flush()?;
     Ok(status)
