@@ -63,6 +63,10 @@ pub struct Common {
     /// Use at most N threads.
     #[arg(long, global = true, value_name = "N")]
     pub jobs: Option<usize>,
+    /// The target lies inside ROOTFS, the root of another system: TARGET, links and the loader are
+    /// looked up there, and nothing of this system is looked at.
+    #[arg(long, global = true, value_name = "ROOTFS", value_hint = ValueHint::DirPath)]
+    pub root: Option<PathBuf>,
     /// Keep backups in DIR instead of the target's .tfpatch directory.
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub store: Option<PathBuf>,

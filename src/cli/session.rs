@@ -1,20 +1,20 @@
 //! What the commands share: the output, the targets, and how their worlds are read.
 
-use super::args::{Color, Common, Format};
+use super::args::{Color, Common, Format, Simulation};
 use super::error::CommandError;
 use super::settings;
 use crate::loader;
 use crate::operation::{self, Options, Recovered, Selection, Store};
 use crate::plan::RelativePath;
-use crate::python::discovery;
-use crate::python::environment::Environment;
+use crate::python::discovery::{self, Ambient};
+use crate::python::environment::{Environment, Kind};
 use crate::python::target::{self, Target};
 use crate::repair::finding::Severity;
 use crate::repair::target::World;
 use crate::repair::tensorflow;
 use crate::report::findings::Detail;
 use crate::report::style::{DIM, paint};
-use crate::vfs::OsVfs;
+use crate::vfs::{OsVfs, Vfs as _};
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -66,8 +66,42 @@ impl Session {
                 _ => Detail::Normal,
             },
             store: common.store.clone(),
-            vfs: OsVfs::default(),
+            vfs: match &common.root {
+                None => OsVfs::new(),
+                Some(root) => OsVfs::with_root(canonical_root(root)?),
+            },
         })
+    }
+
+    /// What the process was given, as far as it concerns the target: nothing where the target lies
+    /// in the root of another system.
+    ///
+    /// # Errors
+    /// Where the working directory is gone.
+    pub fn ambient(&self) -> Result<Ambient, CommandError> {
+        match self.vfs.root() {
+            None => settings::ambient(),
+            Some(_) => Ok(Ambient { working_directory: PathBuf::from("/"), ..Ambient::default() }),
+        }
+    }
+
+    /// The loader's environment, as simulated.
+    ///
+    /// # Errors
+    /// As [`settings::loader_settings`].
+    pub fn loader_settings(
+        &self,
+        simulation: &Simulation,
+    ) -> Result<loader::Settings, CommandError> {
+        settings::loader_settings(simulation, self.vfs.root().is_some())
+    }
+
+    /// The path on the disk of a directory of the target.
+    #[must_use]
+    pub fn on_disk(&self, path: &Path) -> PathBuf {
+        let Some(root) = self.vfs.root() else { return path.to_owned() };
+        let inside = self.vfs.canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        root.join(inside.strip_prefix("/").unwrap_or(&inside))
     }
 
     /// The targets that were named, or the environment that is found from here.
@@ -76,11 +110,15 @@ impl Session {
     /// Where one does not exist, cannot be read, or nothing is found from here.
     pub fn targets(&self, named: &[PathBuf]) -> Result<Vec<Chosen>, CommandError> {
         if named.is_empty() {
-            let found = discovery::discover(&self.vfs, &settings::ambient()?)?;
+            if self.vfs.root().is_some() {
+                let why = "--root needs a TARGET, as a path inside of it";
+                return Err(CommandError::new(why).hint("tfpatch doctor --root ROOTFS /app/.venv"));
+            }
+            let found = discovery::discover(&self.vfs, &self.ambient()?)?;
             let target = Target::Environment(found.environment);
             return Ok(vec![Chosen { target, reason: found.reason }]);
         }
-        let ambient = settings::ambient()?;
+        let ambient = self.ambient()?;
         named
             .iter()
             .map(|path| {
@@ -105,13 +143,23 @@ impl Session {
             }
             Target::Directory(directory) => World::of_directory(vfs, directory, None, settings),
             Target::File(path) | Target::Wheel(path) => {
-                let home = settings::home();
-                let environment = path
-                    .ancestors()
-                    .find_map(|above| Environment::at_prefix(vfs, above, home.as_deref()));
-                World::of_object(vfs, path, environment, settings)
+                World::of_object(vfs, path, self.environment_of(path), settings)
             }
         }
+    }
+
+    /// The environment that a file belongs to, if any.
+    #[must_use]
+    pub fn environment_of(&self, file: &Path) -> Option<Environment> {
+        let home = self.ambient().ok().and_then(|ambient| ambient.home);
+        let mut above = file.ancestors().skip(1);
+        above
+            .find_map(|prefix| Environment::at_prefix(&self.vfs, prefix, home.as_deref()))
+            // An installation of Python shares its prefix with a whole system.
+            .filter(|found| {
+                found.kind != Kind::System
+                    || found.site_packages.iter().any(|site| file.starts_with(&site.path))
+            })
     }
 
     /// Writes the line that says what was looked at, and why.
@@ -151,9 +199,10 @@ impl Session {
         if let Some(directory) = &self.store {
             return Ok(Store::open(directory)?);
         }
-        match Store::find(root)? {
+        let root = self.on_disk(root);
+        match Store::find(&root)? {
             Some(store) => Ok(store),
-            None => Ok(Store::open(root)?),
+            None => Ok(Store::open(&root)?),
         }
     }
 
@@ -163,7 +212,9 @@ impl Session {
     /// Where a file cannot be put back.
     pub fn recover(&self, root: &Path, store: &Store) -> Result<(), CommandError> {
         let options = self.writing(true, operation::Write::Auto, false);
-        let Some(recovered) = operation::recover(root, store, &options)? else { return Ok(()) };
+        let Some(recovered) = operation::recover(&self.on_disk(root), store, &options)? else {
+            return Ok(());
+        };
         let Recovered { operation, finished, left_alone } = recovered;
         let outcome = if finished { "was complete" } else { "was taken back" };
         let mut notes = anstream::stderr();
@@ -200,26 +251,37 @@ impl Chosen {
             Target::File(path) | Target::Wheel(path) => path.parent().unwrap_or(path),
         }
     }
+}
 
-    /// Does the target mean a file of its store?
+impl Session {
+    /// Does a target mean a file of its store?
     #[must_use]
-    pub fn means(&self, store: &Store, file: &RelativePath) -> bool {
+    pub fn means(&self, chosen: &Chosen, store: &Store, file: &RelativePath) -> bool {
         let path = store.directory().join(file);
-        match &self.target {
-            Target::File(named) => path == *named,
-            _ => path.starts_with(self.root()),
+        match &chosen.target {
+            Target::File(named) => path == self.on_disk(named),
+            _ => path.starts_with(self.on_disk(chosen.root())),
         }
     }
 
-    /// The files of a store that the target means: all of them, or one that was named.
+    /// The files of a store that a target means: all of them, or one that was named.
     #[must_use]
-    pub fn selection(&self, store: &Store) -> Selection {
-        match &self.target {
-            Target::File(path) => Selection::Paths(vec![path.clone()]),
-            _ if self.root() == store.directory() => Selection::All,
-            _ => Selection::Paths(vec![self.root().to_owned()]),
+    pub fn selection(&self, chosen: &Chosen, store: &Store) -> Selection {
+        let root = self.on_disk(chosen.root());
+        match &chosen.target {
+            Target::File(path) => Selection::Paths(vec![self.on_disk(path)]),
+            _ if root == store.directory() => Selection::All,
+            _ => Selection::Paths(vec![root]),
         }
     }
+}
+
+/// The root of another system, links resolved.
+fn canonical_root(root: &Path) -> Result<PathBuf, CommandError> {
+    let path = settings::working_directory()?.join(root);
+    OsVfs::new()
+        .canonicalize(&path)
+        .map_err(|error| CommandError::new(format!("--root {}: {error}", root.display())))
 }
 
 fn interpreters(environment: &Environment) -> impl Iterator<Item = String> {

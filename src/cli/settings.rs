@@ -24,16 +24,10 @@ pub fn ambient() -> Result<Ambient, CommandError> {
         path: std::env::var_os("PATH")
             .map(|path| std::env::split_paths(&path).collect())
             .unwrap_or_default(),
-        home: home(),
+        home: path("HOME"),
         pyenv_version: std::env::var_os("PYENV_VERSION").filter(|value| !value.is_empty()),
         own_executable: std::env::current_exe().ok(),
     })
-}
-
-/// The user's home directory.
-#[must_use]
-pub fn home() -> Option<PathBuf> {
-    path("HOME")
 }
 
 /// The working directory.
@@ -71,14 +65,19 @@ pub fn wants_color() -> bool {
         && io::stdout().is_terminal()
 }
 
-/// What the simulated loader is given: the process's own variables, or none, and those of `--env`.
+/// What the simulated loader is given: the process's own variables, or none with `--no-env` and for
+/// the root of another system (`elsewhere`), and those of `--env`.
 ///
 /// # Errors
 /// Where `--env` has no `=`.
-pub fn loader_settings(simulation: &Simulation) -> Result<loader::Settings, CommandError> {
+pub fn loader_settings(
+    simulation: &Simulation,
+    elsewhere: bool,
+) -> Result<loader::Settings, CommandError> {
     let mut settings =
         loader::Settings { working_directory: working_directory()?, ..Default::default() };
-    let inherited = |name| if simulation.no_env { None } else { std::env::var_os(name) };
+    let inherited =
+        |name| if simulation.no_env || elsewhere { None } else { std::env::var_os(name) };
     settings.library_path = inherited("LD_LIBRARY_PATH").map(OsString::into_vec);
     settings.preload = inherited("LD_PRELOAD").map(OsString::into_vec);
     for pair in &simulation.env {

@@ -101,6 +101,22 @@ pub struct Settings {
     pub platform: Option<String>,
 }
 
+impl Settings {
+    /// The same without the variables that lead to libraries.
+    #[must_use]
+    pub fn without_variables(&self) -> Self {
+        Self { library_path: None, preload: None, ..self.clone() }
+    }
+
+    /// The names of the variables in which two environments differ.
+    #[must_use]
+    pub fn variables_beside(&self, other: &Self) -> Vec<&'static str> {
+        let library_path = (self.library_path != other.library_path).then_some("LD_LIBRARY_PATH");
+        let preload = (self.preload != other.preload).then_some("LD_PRELOAD");
+        library_path.into_iter().chain(preload).collect()
+    }
+}
+
 /// A name that an object asks for, and what the loader makes of it.
 #[derive(Debug, Clone)]
 pub struct Dependency {

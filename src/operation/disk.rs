@@ -127,7 +127,7 @@ impl Disk {
     }
 
     /// `from` as a whole into the empty `to`: as a clone where the file system has clones.
-    pub(super) fn clone(&self, from: &File, len: u64, to: &Handle) -> Result<(), PathError> {
+    pub(super) fn clone_into(&self, from: &File, len: u64, to: &Handle) -> Result<(), PathError> {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         {
             let cloned = self.call("clone into", &to.path, || {

@@ -24,6 +24,8 @@ impl Drop for Guard {
         // The number of a process that has ended says nothing, and would make two images of one
         // environment differ. Where it stays, nobody is misled: the lock itself counts.
         let _ = self.file.set_len(0);
+        // Said outright, for a process that is being started at this moment has the file open too.
+        let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
     }
 }
 

@@ -179,7 +179,8 @@ fn roll_back_step(
             let single = other.first().is_some_and(|(_, path)| is_alone(path, other.len()));
             let in_place = match &back {
                 Some(edits) => edits.new_len() >= edits.old_len(),
-                None => fits_in_place(&changes),
+                // Both ways: else a second interruption would leave what no way leads back from.
+                None => fits_in_place(&changes) && fits_in_place(&step.changes),
             };
             let links = step.old.link.is_some() || step.new.link.is_some();
             write::write(disk, &target, in_place && single && !links && !step.replace, false)?;

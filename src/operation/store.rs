@@ -139,12 +139,13 @@ impl Store {
         let failed = |source| PathError::new("read", &self.directory, source);
         let times = file::times_of(&std::fs::metadata(&self.directory).map_err(failed)?);
         disk.create_directory(&home)?;
-        disk.create_directory(&operations)?;
         let ignore = home.join(".gitignore");
         disk.remove(&ignore)?;
         let handle = disk.create(&ignore, 0o644)?;
         disk.write(&handle, b"*\n", 0)?;
         disk.sync(&handle)?;
+        // Last, for it tells that the store is complete.
+        disk.create_directory(&operations)?;
         disk.sync_directory(&home)?;
         super::write::restore_directory(disk, &self.directory, times)?;
         disk.sync_directory(&self.directory)?;

@@ -29,8 +29,8 @@ pub(super) struct Target<'a> {
 }
 
 /// Can these changes be written into the file itself? Only where every byte that stays keeps its
-/// offset and nothing is cut off: whoever maps the part that goes would get SIGBUS. The kernel
-/// grants a lease that would exclude it to nobody who maps the file, so a clone serves as well.
+/// offset and nothing is cut off: whoever maps the part that goes would get SIGBUS. Only a write
+/// lease could rule that out; a clone that is renamed needs none.
 pub(super) fn fits_in_place(changes: &[Change]) -> bool {
     let [Change { edits, .. }] = changes else { return false };
     edits.keeps_offsets() && edits.new_len() >= edits.old_len() && !reads_what_it_writes(edits)
@@ -124,7 +124,7 @@ fn render(
     new: &Handle,
 ) -> Result<(), PathError> {
     if edits.iter().all(|edits| edits.keeps_offsets() && !reads_what_it_writes(edits)) {
-        disk.clone(&source.file, source.len(), new)?;
+        disk.clone_into(&source.file, source.len(), new)?;
         return edits.iter().try_for_each(|edits| patch(disk, new, edits, false));
     }
     through(source, edits, &mut |patched| {

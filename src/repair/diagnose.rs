@@ -3,91 +3,60 @@
 use super::bindings::Bindings;
 use super::dlopen;
 use super::finding::{Cause, Finding};
-use super::inventory::{Inventory, Object, Role};
+use super::inventory::{Object, Role};
 use super::provider::{self, Choice};
+use super::seen::{Missing, Seen};
 use super::target::{Program, World};
-use crate::elf::Kind;
-use crate::loader::{Dependency, LoadedObject, Resolution};
+use crate::loader::{Settings, VersionProblem};
 use crate::vfs::Vfs;
-use rayon::prelude::*;
-use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What a diagnosis says.
 #[derive(Debug, Default)]
 pub struct Diagnosis {
     /// The findings: errors first, by cause and object.
     pub findings: Vec<Finding>,
-    /// Which name led where, for every object that a program would load.
-    pub bindings: Bindings,
+    /// Which name led where, under each environment that was looked at: the simulated one first,
+    /// and an empty one where that is another.
+    pub bindings: Vec<Bindings>,
     /// Dependencies for which the loader finds nothing, each object and name once.
     pub unresolved: usize,
 }
 
-/// A dependency that is not found, for one of the objects that a program would load.
-struct Missing {
-    object: PathBuf,
-    root_role: Role,
-    dependency: Dependency,
-}
-
 /// Diagnoses a target: each object that a program would load is resolved as that program would do
-/// it.
+/// it, under the simulated environment and without any variable.
 #[must_use]
 pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
-    let inventory = &world.inventory;
-    let programs = Program::all(vfs, world);
-    let roots = roots(inventory, &programs);
-    let resolved: Vec<(&Object, &Program<'_>, Resolution)> = roots
-        .into_par_iter()
-        .filter_map(|root| {
-            let program = programs.iter().find(|program| program.runs(root))?;
-            Some((root, program, program.load(root)))
-        })
-        .collect();
+    let programs = Program::all(vfs, world, &world.settings);
+    let seen = Seen::under(vfs, world, &world.settings);
+    let judge = Judge { vfs, world, seen: &seen };
+    let mut findings: Vec<Finding> =
+        seen.missing.values().flat_map(|missing| judge.missing(missing)).collect();
+    let versions = seen.versions.iter();
+    findings.extend(versions.map(|((object, _), problem)| lacks_version(world, object, problem)));
+    findings.extend(dlopen::findings(vfs, world, &programs));
+    findings.extend(unreadable(world));
+    findings.extend(wrong_arch(world, &programs));
+    findings.extend(world.interpreter_findings());
 
-    let mut diagnosis = Diagnosis::default();
-    let mut missing: BTreeMap<(PathBuf, Vec<u8>), Missing> = BTreeMap::new();
-    let mut reached: HashSet<(u64, u64)> = HashSet::new();
-    let mut versions: BTreeMap<(PathBuf, Vec<u8>), Finding> = BTreeMap::new();
-    for (root, program, resolution) in &resolved {
-        let files = program.files(resolution);
-        for loaded in &resolution.objects {
-            reached.insert(loaded.id);
-            for dependency in &loaded.needed {
-                let found = dependency.found.as_deref();
-                let file = found.map(|path| files.get(path).copied().unwrap_or(path));
-                diagnosis.bindings.add(&root.path, &loaded.path, dependency, file);
-                if dependency.found.is_none() {
-                    let entry = missing.entry((loaded.path.clone(), dependency.name.clone()));
-                    let found = entry.or_insert_with(|| Missing {
-                        object: loaded.path.clone(),
-                        root_role: root.role,
-                        dependency: dependency.clone(),
-                    });
-                    found.root_role = found.root_role.min(root.role);
-                }
-            }
-            add_version_problems(world, loaded, &mut versions);
-        }
+    let unresolved = seen.missing.len();
+    let mut bindings = Vec::new();
+    let empty = world.settings.without_variables();
+    if empty != world.settings {
+        let bare = Seen::under(vfs, world, &empty);
+        findings.extend(judge.owed_to_variables(&bare, &empty));
+        bindings.push(bare.bindings);
     }
-    diagnosis.unresolved = missing.len();
-    let judge = Judge { vfs, world, reached: &reached };
-    diagnosis.findings.extend(missing.values().filter_map(|missing| judge.missing(missing)));
-    diagnosis.findings.extend(versions.into_values());
-    diagnosis.findings.extend(dlopen::findings(vfs, world, &programs));
-    diagnosis.findings.extend(unreadable(world));
-    diagnosis.findings.extend(wrong_arch(world, &programs));
-    diagnosis.findings.extend(world.interpreter_findings());
+    bindings.insert(0, seen.bindings);
     if !world.named.is_empty() {
-        diagnosis.findings.retain(|finding| world.is_named(&finding.object));
+        findings.retain(|finding| world.is_named(&finding.object));
     }
-    sort(&mut diagnosis.findings);
-    diagnosis
+    sort(&mut findings);
+    Diagnosis { findings, bindings, unresolved }
 }
 
 /// Errors first, then by what blocks first, then by object and library.
-pub fn sort(findings: &mut Vec<Finding>) {
+fn sort(findings: &mut Vec<Finding>) {
     findings.sort_by(|a, b| {
         let key = |finding: &Finding| (finding.severity(), finding.cause);
         key(a).cmp(&key(b)).then_with(|| (&a.object, &a.library).cmp(&(&b.object, &b.library)))
@@ -95,130 +64,134 @@ pub fn sort(findings: &mut Vec<Finding>) {
     findings.dedup();
 }
 
-/// The objects that a program would load by itself: extension modules, programs, and libraries that
-/// nothing in the tree depends on. A private library is reached only through siblings whose RPATH
-/// it inherits: alone it looks broken, and is not.
-fn roots<'a>(inventory: &'a Inventory, programs: &[Program<'_>]) -> Vec<&'a Object> {
-    let needed: HashSet<&[u8]> = inventory
-        .objects
-        .iter()
-        .flat_map(|object| object.summary.needed.iter().map(Vec::as_slice))
-        .collect();
-    inventory
-        .objects
-        .iter()
-        .filter(|object| object.summary.kind != Kind::NotDynamic)
-        .filter(|object| match object.role {
-            Role::ExtensionModule | Role::Executable => true,
-            Role::Library => {
-                let soname = object.summary.soname.as_deref().unwrap_or(object.name());
-                !needed.contains(object.name()) && !needed.contains(soname)
-            }
-        })
-        .filter(|object| programs.iter().any(|program| program.runs(object)))
-        .collect()
-}
-
 /// Says what is the case where the loader finds nothing.
 struct Judge<'a> {
     vfs: &'a dyn Vfs,
     world: &'a World,
-    /// The files that some program reaches.
-    reached: &'a HashSet<(u64, u64)>,
+    seen: &'a Seen,
 }
 
 impl Judge<'_> {
-    fn missing(&self, missing: &Missing) -> Option<Finding> {
+    /// Why a library is missing; nothing where nobody asks for it.
+    fn missing(&self, missing: &Missing) -> Vec<Finding> {
         let inventory = &self.world.inventory;
-        let asking = inventory.at(&missing.object)?;
+        let Some(asking) = inventory.at(&missing.object) else { return Vec::new() };
         let name = &missing.dependency.name;
-        let shown = String::from_utf8_lossy(name).into_owned();
-        let finding = |cause, fixable, message: String, cure: String, lies_in| Finding {
-            cause,
-            object: missing.object.clone(),
-            library: Some(name.clone()),
-            fixable,
-            message,
-            cure,
-            lies_in,
-            tried: missing.dependency.tried.steps().collect(),
-        };
-        let object = self.world.shown(&missing.object);
-        Some(match provider::choose(self.vfs, self.world, asking, name) {
+        let (object, library) = (self.world.shown(&missing.object), lossy(name));
+        match provider::choose(self.vfs, self.world, asking, name) {
             Choice::One(provider) => {
                 let directory = provider.directory().to_owned();
                 let lies = self.world.shown(&directory);
-                if self.is_loaded_before(asking, name) {
-                    return Some(finding(
+                let (cause, message, cure) = if self.is_loaded_before(asking, name) {
+                    (
                         Cause::LoadOrder,
-                        true,
-                        format!(
-                            "{object} finds {shown} only once another distribution has loaded it"
-                        ),
-                        "nothing has to be done; tfpatch fix --tidy makes it independent"
-                            .to_owned(),
-                        vec![directory],
-                    ));
-                }
-                finding(
-                    Cause::PathMissing,
-                    true,
-                    format!(
-                        "{object} needs {shown}; it lies in {lies}, and no search path leads there"
-                    ),
-                    "tfpatch fix".to_owned(),
-                    vec![directory],
-                )
-            }
-            Choice::Several(providers) => finding(
-                Cause::PathMissing,
-                false,
-                format!(
-                    "{object} needs {shown}; {} copies fit, and no search path leads to any",
-                    providers.len()
-                ),
-                "name the right directory: tfpatch fix --search DIR".to_owned(),
-                providers.iter().map(|provider| provider.directory().to_owned()).collect(),
-            ),
-            Choice::None => {
-                if let Some(cause) = self.world.known_cause(name) {
-                    return Some(finding(
-                        cause,
-                        false,
-                        format!("{object} needs {shown}, which comes with the graphics driver"),
-                        "install the driver, or start the container with --gpus all".to_owned(),
-                        Vec::new(),
-                    ));
-                }
-                if let Some(other) = provider::other_version(inventory, name) {
-                    let found = String::from_utf8_lossy(other.name()).into_owned();
-                    return self.is_judged(missing).then(|| {
-                        finding(
-                            Cause::SonameMismatch,
-                            false,
-                            format!("{object} needs {shown}; the environment has {found}"),
-                            format!("install the release of the library that ships {shown}"),
-                            vec![other.directory().to_owned()],
-                        )
-                    });
-                }
-                return self.is_judged(missing).then(|| {
-                    finding(
-                        Cause::NotInstalled,
-                        false,
-                        format!("{object} needs {shown}, which is nowhere"),
-                        format!("install what ships {shown}"),
-                        Vec::new(),
+                        format!("{object} finds {library} only after another distribution did"),
+                        "nothing has to be done; tfpatch fix --tidy makes it independent",
                     )
-                });
+                } else {
+                    (
+                        Cause::PathMissing,
+                        format!(
+                            "{object} needs {library}; it lies in {lies}, and no search path leads there"
+                        ),
+                        "tfpatch fix",
+                    )
+                };
+                vec![Finding {
+                    fixable: true,
+                    lies_in: vec![directory],
+                    ..finding(missing, cause, message, cure)
+                }]
+            }
+            Choice::Several(providers) => {
+                let copies = providers.len();
+                let lies_in: Vec<PathBuf> =
+                    providers.iter().map(|provider| provider.directory().to_owned()).collect();
+                let cure = "name the right directory: tfpatch fix --search DIR";
+                let unreached = format!(
+                    "{object} needs {library}; {copies} copies fit, and no search path leads to any"
+                );
+                let twins = format!("nothing says which of {copies} copies of {library} is meant");
+                [(Cause::PathMissing, unreached), (Cause::DuplicateInstall, twins)]
+                    .map(|(cause, message)| Finding {
+                        lies_in: lies_in.clone(),
+                        ..finding(missing, cause, message, cure)
+                    })
+                    .into()
+            }
+            Choice::None => self.absent(missing, &object, &library).into_iter().collect(),
+        }
+    }
+
+    /// Why a library is missing of which the tree has no copy that fits.
+    fn absent(&self, missing: &Missing, object: &str, library: &str) -> Option<Finding> {
+        let name = &missing.dependency.name;
+        if let Some(cause) = self.world.known_cause(name) {
+            let message = format!("{object} needs {library}, which comes with the graphics driver");
+            let cure = "install the driver, or start the container with --gpus all";
+            return Some(finding(missing, cause, message, cure));
+        }
+        if !self.is_judged(missing) {
+            return None;
+        }
+        Some(match provider::other_version(&self.world.inventory, name) {
+            Some(other) => {
+                let there = lossy(other.name());
+                let message = format!("{object} needs {library}; the environment has {there}");
+                let cure = format!("install the release of the library that ships {library}");
+                Finding {
+                    lies_in: vec![other.directory().to_owned()],
+                    ..finding(missing, Cause::SonameMismatch, message, &cure)
+                }
+            }
+            None => {
+                let message = format!("{object} needs {library}, which is nowhere");
+                finding(
+                    missing,
+                    Cause::NotInstalled,
+                    message,
+                    &format!("install what ships {library}"),
+                )
             }
         })
     }
 
-    /// Is the absence of a library that is nowhere a finding? For what is imported or started it
-    /// is. A library that nothing depends on may be a plugin for something that is not installed;
-    /// nobody asks for it then. In a tree without an interpreter nobody imports anything, and each
-    /// object counts.
+    /// What is found only because of a variable. Libraries of the driver are left out: where they
+    /// lie is the machine's business.
+    fn owed_to_variables(&self, bare: &Seen, empty: &Settings) -> Vec<Finding> {
+        let mut without = bare.missing.iter().filter(|(question, missing)| {
+            !self.seen.missing.contains_key(*question)
+                && self.world.known_cause(&missing.dependency.name).is_none()
+        });
+        let variable = self.world.settings.variables_beside(empty).join(" and ");
+        let judge = Judge { seen: bare, ..*self };
+        let owed = without.by_ref().flat_map(|(_, missing)| {
+            judge.missing(missing).into_iter().map(|found| {
+                let (object, library) =
+                    (self.world.shown(&found.object), lossy(&missing.dependency.name));
+                let lies = found.lies_in.first().map_or_else(
+                    || "outside the target".to_owned(),
+                    |directory| format!("in {}", self.world.shown(directory)),
+                );
+                Finding {
+                    cause: Cause::EnvOverride,
+                    message: format!(
+                        "{object} finds {library} only through {variable}; it lies {lies}"
+                    ),
+                    cure: if found.fixable { "tfpatch fix".to_owned() } else { found.cure.clone() },
+                    ..found
+                }
+            })
+        });
+        let mut owed: Vec<Finding> = owed.collect();
+        owed.dedup_by(|a, b| (&a.object, &a.library) == (&b.object, &b.library));
+        owed
+    }
+
+    /// Is the absence of a library that is nowhere a finding? For what is imported it is. A library
+    /// that nothing depends on may be a plugin for something that is not installed; nobody asks
+    /// for it then. In a tree without an interpreter nobody imports anything, and each object
+    /// counts.
     fn is_judged(&self, missing: &Missing) -> bool {
         missing.root_role == Role::ExtensionModule || !self.world.has_interpreter()
     }
@@ -228,49 +201,59 @@ impl Judge<'_> {
     fn is_loaded_before(&self, asking: &Object, name: &[u8]) -> bool {
         let inventory = &self.world.inventory;
         let Some(own) = inventory.distribution_of(asking) else { return false };
-        inventory.named(name).filter(|provider| self.reached.contains(&provider.id)).any(
-            |provider| {
-                inventory.distribution_of(provider).is_some_and(|other| {
-                    other.normalized != own.normalized
-                        && own.requires.iter().any(|required| required.name == other.normalized)
-                })
-            },
-        )
+        let reached = |provider: &&Object| self.seen.reached.contains(&provider.id);
+        inventory.named(name).filter(reached).any(|provider| {
+            inventory.distribution_of(provider).is_some_and(|other| {
+                other.normalized != own.normalized
+                    && own.requires.iter().any(|required| required.name == other.normalized)
+            })
+        })
     }
 }
 
-fn add_version_problems(
-    world: &World,
-    loaded: &LoadedObject,
-    findings: &mut BTreeMap<(PathBuf, Vec<u8>), Finding>,
-) {
-    for problem in &loaded.version_problems {
-        let object = world.shown(&loaded.path);
-        let version = String::from_utf8_lossy(&problem.version).into_owned();
-        let provider = world.shown(&problem.provider);
-        findings.entry((loaded.path.clone(), problem.version.clone())).or_insert_with(|| Finding {
-            cause: Cause::SymbolVersion,
-            object: loaded.path.clone(),
-            library: Some(problem.library.clone()),
-            fixable: false,
-            message: format!("{object} needs {version}, which {provider} lacks"),
-            cure: "take an older copy out of the way, or install a newer library".to_owned(),
-            lies_in: Vec::new(),
-            tried: Vec::new(),
-        });
+/// A finding about a missing dependency that no search path cures.
+fn finding(missing: &Missing, cause: Cause, message: String, cure: &str) -> Finding {
+    Finding {
+        cause,
+        object: missing.object.clone(),
+        library: Some(missing.dependency.name.clone()),
+        fixable: false,
+        message,
+        cure: cure.to_owned(),
+        lies_in: Vec::new(),
+        tried: missing.dependency.tried.steps().collect(),
+    }
+}
+
+/// A finding about an object itself.
+fn fault(cause: Cause, object: &Path, message: String, cure: &str) -> Finding {
+    Finding {
+        cause,
+        object: object.to_owned(),
+        library: None,
+        fixable: false,
+        message,
+        cure: cure.to_owned(),
+        lies_in: Vec::new(),
+        tried: Vec::new(),
+    }
+}
+
+fn lacks_version(world: &World, object: &Path, problem: &VersionProblem) -> Finding {
+    let (version, provider) = (lossy(&problem.version), world.shown(&problem.provider));
+    let message = format!("{} needs {version}, which {provider} lacks", world.shown(object));
+    let cure = "take an older copy out of the way, or install a newer library";
+    Finding {
+        library: Some(problem.library.clone()),
+        ..fault(Cause::SymbolVersion, object, message, cure)
     }
 }
 
 fn unreadable(world: &World) -> impl Iterator<Item = Finding> {
-    world.inventory.unreadable.iter().map(|unreadable| Finding {
-        cause: Cause::Unreadable,
-        object: unreadable.path.clone(),
-        library: None,
-        fixable: false,
-        message: format!("{}: {}", world.shown(&unreadable.path), unreadable.why),
-        cure: "install the distribution again, or give yourself the permission".to_owned(),
-        lies_in: Vec::new(),
-        tried: Vec::new(),
+    world.inventory.unreadable.iter().map(|unreadable| {
+        let message = format!("{}: {}", world.shown(&unreadable.path), unreadable.why);
+        let cure = "install the distribution again, or give yourself the permission";
+        fault(Cause::Unreadable, &unreadable.path, message, cure)
     })
 }
 
@@ -283,19 +266,15 @@ fn wrong_arch<'a>(
     let modules =
         world.inventory.objects.iter().filter(|object| object.role == Role::ExtensionModule);
     modules.filter(|module| !programs.iter().any(|program| program.fits(module))).map(|module| {
-        Finding {
-            cause: Cause::WrongArch,
-            object: module.path.clone(),
-            library: None,
-            fixable: false,
-            message: format!(
-                "{} is for {}, and no interpreter here is",
-                world.shown(&module.path),
-                module.summary.architecture()
-            ),
-            cure: "install the wheel for this machine".to_owned(),
-            lies_in: Vec::new(),
-            tried: Vec::new(),
-        }
+        let architecture = module.summary.architecture();
+        let message = format!(
+            "{} is for {architecture}, and no interpreter here is",
+            world.shown(&module.path)
+        );
+        fault(Cause::WrongArch, &module.path, message, "install the wheel for this machine")
     })
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }

@@ -230,7 +230,11 @@ fn read(vfs: &dyn Vfs, path: PathBuf) -> Result<Option<Object>, Unreadable> {
 type Identified = ((u64, u64), Summary);
 
 fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
-    let metadata = vfs.metadata(path)?;
+    let metadata = match vfs.metadata(path) {
+        // A link that leads nowhere is no object; who needs it will say so.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        metadata => metadata?,
+    };
     match metadata.kind {
         FileKind::File => {}
         // A directory or a socket may be called what it likes.

@@ -6,13 +6,15 @@
 
 use super::diagnose::{Diagnosis, diagnose};
 use super::finding::{Finding, Severity};
+use super::packages::Packages;
 use super::proof;
 use super::rewrite::{Change, Rewrite, rewrite};
 use super::spelling::{absolute_entry, relative_entry};
 use super::target::World;
 use crate::elf::rpath::RpathKind;
 use crate::vfs::{Overlay, Vfs};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// Libraries need libraries; a chain of more than this is a loop of ours.
@@ -60,25 +62,27 @@ pub fn propose(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, options: &Op
         refused: HashMap::new(),
         cured: Vec::new(),
         rewrites: BTreeMap::new(),
+        packages: OnceCell::new(),
     };
     let mut now = planner.extend(&diagnosis.findings).then(|| planner.foresee());
-    for _ in 0..MOST_ROUNDS {
-        let Some(after) = &now else { break };
-        if planner.extend(&after.findings) {
-            now = Some(planner.foresee());
-            continue;
-        }
+    let mut rounds = 0;
+    while let Some(after) = &now {
         let objections = proof::object(&planner.cured, &diagnosis.bindings, after);
-        if objections.is_empty() {
+        // What moved speaks against a rewrite as it stands; what is only left may need another one.
+        if objections.moved.is_empty() && planner.extend(&after.findings) {
+            now = Some(planner.foresee());
+        } else if objections.is_empty() {
             break;
+        } else {
+            planner.withdraw(&objections, rounds > MOST_ROUNDS);
+            now = Some(planner.foresee());
         }
-        planner.withdraw(&objections);
-        now = Some(planner.foresee());
+        rounds += 1;
     }
     let last = now.as_ref().unwrap_or(diagnosis);
     let refused = std::mem::take(&mut planner.refused);
     let remaining = last.findings.iter().cloned().map(|mut finding| {
-        if let Some(reason) = refused.get(&finding.object) {
+        if let Some(reason) = refused.get(&file_of(world, &finding.object)) {
             finding.fixable = false;
             finding.message = format!("{}; {reason}", finding.message);
         }
@@ -97,6 +101,8 @@ struct Planner<'a> {
     refused: HashMap<PathBuf, String>,
     cured: Vec<Finding>,
     rewrites: BTreeMap<PathBuf, Rewrite>,
+    /// Read when the first object is to be edited.
+    packages: OnceCell<Packages>,
 }
 
 impl Planner<'_> {
@@ -113,7 +119,8 @@ impl Planner<'_> {
         if new.is_empty() {
             return false;
         }
-        let touched: HashSet<PathBuf> = new.iter().map(|finding| finding.object.clone()).collect();
+        let touched: BTreeSet<PathBuf> =
+            new.iter().map(|finding| self.file_of(&finding.object)).collect();
         self.cured.extend(new);
         for object in touched {
             self.plan(&object);
@@ -123,13 +130,17 @@ impl Planner<'_> {
 
     fn is_wanted(&self, finding: &Finding) -> bool {
         finding.fixable
-            && !self.refused.contains_key(&finding.object)
+            && !self.refused.contains_key(&self.file_of(&finding.object))
             && (finding.severity() != Severity::Info
                 || self.options.tidy
                 || self.world.is_named(&finding.object))
     }
 
-    /// Plans the rewrite of one object for all that is to be cured there.
+    fn file_of(&self, object: &Path) -> PathBuf {
+        file_of(self.world, object)
+    }
+
+    /// Plans the rewrite of one file for all that is to be cured there, whatever its names.
     fn plan(&mut self, object: &Path) {
         match self.rewrite(object) {
             Ok(rewrite) => {
@@ -143,18 +154,23 @@ impl Planner<'_> {
         if !self.world.may_edit(object) {
             return Err("it lies outside the target, where nothing is written".to_owned());
         }
+        let packages = self.packages.get_or_init(|| Packages::read(self.vfs));
+        if let Some(package) = packages.owner(self.vfs, object)
+            && !self.world.is_named(object)
+        {
+            return Err(format!("it belongs to the package {package}; name the file to edit it"));
+        }
+        let names = self.world.names_of(object);
         let mut entries = Vec::new();
-        for finding in self.cured.iter().filter(|finding| finding.object == object) {
+        for finding in self.cured.iter().filter(|finding| names.contains(&finding.object)) {
             let Some(directory) = finding.lies_in.first() else { continue };
-            let entry = self.entry(object, directory)?;
+            let entry = self.entry(&finding.object, directory)?;
             if !entries.contains(&entry) {
                 entries.push(entry);
             }
         }
-        let change =
-            if self.options.tidy { Change::Tidy(entries) } else { Change::Append(entries) };
+        let change = if self.options.tidy { Change::Tidy(entries) } else { Change::Fit(entries) };
         let kind = self.kinds.get(object).copied().or(self.options.kind);
-        let names = self.world.names_of(object);
         rewrite(self.vfs, object, &names, &change, kind).map_err(|error| error.to_string())
     }
 
@@ -197,34 +213,40 @@ impl Planner<'_> {
     }
 
     /// Takes rewrites out of the plan that did not pass the proof. An object without a tag gets a
-    /// second chance with `DT_RPATH`: a `DT_RUNPATH` switches off the RPATH that it inherited.
-    fn withdraw(&mut self, objections: &proof::Objections) {
-        let mut objects = objections.objects();
-        objects.retain(|object| self.rewrites.contains_key(object));
-        if objects.is_empty() {
+    /// second chance with `DT_RPATH`: a `DT_RUNPATH` switches off the RPATH that it inherited. At
+    /// the `last` chance everything goes.
+    fn withdraw(&mut self, objections: &proof::Objections, last: bool) {
+        let mut files: BTreeSet<PathBuf> =
+            objections.objects().iter().map(|object| self.file_of(object)).collect();
+        files.retain(|file| self.rewrites.contains_key(file));
+        if files.is_empty() || last {
             // What moved is not itself edited: it inherits from an edited object, or the library
             // is loaded by one. Nothing says by which, so none stays.
-            objects = self.rewrites.keys().cloned().collect();
+            files = self.rewrites.keys().cloned().collect();
         }
-        for object in objects {
-            let had_tag =
-                self.rewrites.get(&object).is_some_and(|rewrite| rewrite.before.is_some());
-            let may_retry =
-                !had_tag && self.options.kind.is_none() && !self.kinds.contains_key(&object);
-            if may_retry {
-                self.kinds.insert(object.clone(), RpathKind::Rpath);
-                self.plan(&object);
+        for file in files {
+            let had_tag = self.rewrites.get(&file).is_some_and(|rewrite| rewrite.before.is_some());
+            let is_first = self.options.kind.is_none() && !self.kinds.contains_key(&file);
+            if !had_tag && is_first && !last {
+                self.kinds.insert(file.clone(), RpathKind::Rpath);
+                self.plan(&file);
             } else {
-                self.refuse(&object, reason(&object, objections));
+                self.refuse(&file, reason(&file, objections));
             }
         }
     }
 
-    fn refuse(&mut self, object: &Path, reason: String) {
-        self.rewrites.remove(object);
-        self.cured.retain(|finding| finding.object != object);
-        self.refused.insert(object.to_owned(), reason);
+    fn refuse(&mut self, file: &Path, reason: String) {
+        let names = self.world.names_of(file);
+        self.rewrites.remove(file);
+        self.cured.retain(|finding| !names.contains(&finding.object));
+        self.refused.insert(file.to_owned(), reason);
     }
+}
+
+/// The name that stands for all names of one file, which are edited together.
+fn file_of(world: &World, object: &Path) -> PathBuf {
+    world.names_of(object).into_iter().next().unwrap_or_else(|| object.to_owned())
 }
 
 /// Why an object is left alone after all, as a clause.

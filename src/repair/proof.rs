@@ -32,10 +32,10 @@ impl Objections {
     }
 }
 
-/// Compares what was with what would be: everything that `planned` names must resolve, and nothing
+/// Compares what was with what would be, under each environment: everything that `planned` names must resolve, and nothing
 /// that resolved may resolve elsewhere.
 #[must_use]
-pub fn object(planned: &[Finding], before: &Bindings, after: &Diagnosis) -> Objections {
+pub fn object(planned: &[Finding], before: &[Bindings], after: &Diagnosis) -> Objections {
     let left = planned
         .iter()
         .filter(|cured| {
@@ -46,5 +46,7 @@ pub fn object(planned: &[Finding], before: &Bindings, after: &Diagnosis) -> Obje
         })
         .cloned()
         .collect();
-    Objections { moved: before.moved(&after.bindings), left }
+    let environments = before.iter().zip(&after.bindings);
+    let moved = environments.flat_map(|(before, after)| before.moved(after)).collect();
+    Objections { moved, left }
 }

@@ -52,19 +52,25 @@ pub fn choose(vfs: &dyn Vfs, world: &World, asking: &Object, name: &[u8]) -> Cho
     });
     let levels: [Vec<&Object>; 3] =
         [same_distribution.copied().collect(), required.copied().collect(), fitting.clone()];
+    let mut several = Vec::new();
     for level in levels {
-        match distinct(level).as_slice() {
+        several = distinct(level);
+        match several.as_slice() {
             [] => {}
             [one] => return Choice::One(one.clone()),
-            several => return Choice::Several(several.to_vec()),
+            _ => break,
         }
     }
-    world
+    let searched = world
         .search
         .iter()
         .map(|directory| directory.join(OsStr::from_bytes(name)))
-        .find(|path| vfs.metadata(path).is_ok_and(|metadata| metadata.kind == FileKind::File))
-        .map_or(Choice::None, |path| Choice::One(Provider { path }))
+        .find(|path| vfs.metadata(path).is_ok_and(|metadata| metadata.kind == FileKind::File));
+    match searched {
+        Some(path) => Choice::One(Provider { path }),
+        None if several.is_empty() => Choice::None,
+        None => Choice::Several(several),
+    }
 }
 
 /// One provider for each file: the names of one file are one copy, and the first of them serves.

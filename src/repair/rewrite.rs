@@ -50,9 +50,10 @@ pub enum Error {
 /// What is wanted of an object's search path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// Entries to append where they are not there yet; dead and duplicate ones go only if that
-    /// makes the edit fit.
+    /// Entries to append where they are not there yet.
     Append(Vec<Vec<u8>>),
+    /// The same; old entries that are dead or stand there twice go if that makes the edit fit.
+    Fit(Vec<Vec<u8>>),
     /// Entries to put first.
     Prepend(Vec<Vec<u8>>),
     /// These entries alone.
@@ -96,9 +97,12 @@ pub fn rewrite(
         rpath::edit(&image, &Request { entries: entries.to_vec(), kind }).map_err(failed)
     };
     let (mut after, mut patch) = (wanted, None);
-    if matches!(change, Change::Append(_)) && !fits(&edit(&after)) {
+    if let Change::Fit(new) = change
+        && !fits(&edit(&after))
+    {
         let unique = without_duplicates(&after);
-        let live = unique.iter().filter(|entry| is_live(entry)).cloned().collect();
+        let stays = |entry: &&Vec<u8>| new.contains(entry) || is_live(entry);
+        let live = unique.iter().filter(stays).cloned().collect();
         for shorter in [unique, live] {
             let shortened = edit(&shorter);
             if fits(&shortened) {
@@ -133,7 +137,7 @@ fn changed(entries: &[Vec<u8>], change: &Change, is_live: impl Fn(&[u8]) -> bool
         without_duplicates(new).into_iter().filter(|entry| !entries.contains(entry)).collect()
     };
     match change {
-        Change::Append(new) => [entries, &absent(new)].concat(),
+        Change::Append(new) | Change::Fit(new) => [entries, &absent(new)].concat(),
         Change::Prepend(new) => {
             let kept: Vec<_> =
                 entries.iter().filter(|entry| !new.contains(entry)).cloned().collect();

@@ -61,12 +61,8 @@ pub fn plan(
     update_records: bool,
 ) -> Result<Plan, Error> {
     let mut steps = Vec::new();
-    let mut written: BTreeSet<(u64, u64)> = BTreeSet::new();
     for rewrite in proposal.rewrites.values() {
-        let metadata =
-            vfs.metadata(&rewrite.object).map_err(|source| io_error(&rewrite.object, source))?;
-        // Names of one file ask for one and the same edit.
-        if rewrite.patch.method != Method::Unchanged && written.insert(metadata.id) {
+        if rewrite.patch.method != Method::Unchanged {
             let reason = reason(world, proposal, rewrite);
             steps.extend(object_steps(vfs, world, rewrite, &reason)?);
         }
@@ -214,8 +210,9 @@ fn sha256(source: &dyn Source) -> Result<[u8; 32], bytes::Error> {
 }
 
 fn reason(world: &World, proposal: &Proposal, rewrite: &Rewrite) -> String {
+    let names = world.names_of(&rewrite.object);
     let mut reasons: Vec<String> = Vec::new();
-    for finding in proposal.cured.iter().filter(|finding| finding.object == rewrite.object) {
+    for finding in proposal.cured.iter().filter(|finding| names.contains(&finding.object)) {
         let library = finding.library.as_deref().map(String::from_utf8_lossy);
         let directory = finding.lies_in.first().map(|path| world.shown(path));
         if let (Some(library), Some(directory)) = (library, directory) {

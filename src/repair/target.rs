@@ -9,7 +9,7 @@ use crate::python::distribution;
 use crate::python::environment::{Environment, Kind};
 use crate::python::interpreter::{Program as Interpreted, Version};
 use crate::python::owners::Owners;
-use crate::vfs::Vfs;
+use crate::vfs::{FileKind, Vfs};
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -81,6 +81,31 @@ impl World {
                 Self::of_directory(vfs, directory, None, settings)
             }
         };
+        world.named.push(object.to_owned());
+        world
+    }
+
+    /// Reads what a direct edit of one object has to know: its other names where it has some, and
+    /// who lists it in a RECORD. Nothing is judged.
+    #[must_use]
+    pub fn of_edit(vfs: &dyn Vfs, object: &Path, environment: Option<Environment>) -> Self {
+        let settings = Settings::default();
+        let links = vfs.metadata(object).map_or(1, |metadata| metadata.links);
+        let linked =
+            vfs.symlink_metadata(object).is_ok_and(|entry| entry.kind == FileKind::Symlink);
+        if links > 1 || linked {
+            return Self::of_object(vfs, object, environment, settings);
+        }
+        let (root, sites) = match &environment {
+            Some(found) => {
+                let sites = found.site_packages.iter().map(|site| site.path.clone());
+                let sites = sites.filter(|site| object.starts_with(site)).collect();
+                (found.prefix.clone(), sites)
+            }
+            None => (object.parent().unwrap_or(object).to_owned(), Vec::new()),
+        };
+        let mut world = Self::read(vfs, root.clone(), &[], &sites, environment, settings);
+        world.inventory.roots.push(root);
         world.named.push(object.to_owned());
         world
     }
@@ -236,14 +261,14 @@ impl<'a> Program<'a> {
     /// The programs of a target: its interpreters, else one loader for each machine that its
     /// objects are for.
     #[must_use]
-    pub fn all(vfs: &'a dyn Vfs, world: &World) -> Vec<Self> {
+    pub fn all(vfs: &'a dyn Vfs, world: &World, settings: &Settings) -> Vec<Self> {
         let mut programs: Vec<Self> = Vec::new();
         for interpreter in world.environment.iter().flat_map(|found| &found.interpreters) {
             let Some(started) = interpreter.main_program() else { continue };
             let Some(summary) = inventory::summary_of(vfs, started) else { continue };
             let system = System::read(vfs, &summary);
             let machine = system.target;
-            let loader = Loader::new(vfs, system, world.settings.clone());
+            let loader = Loader::new(vfs, system, settings.clone());
             let main = Some(loader.program(started));
             programs.push(Self { loader, main, machine, version: Some(interpreter.version) });
         }
@@ -252,7 +277,7 @@ impl<'a> Program<'a> {
                 let machine = Machine::of(&object.summary);
                 if programs.iter().all(|program| program.machine != machine) {
                     let system = System::read(vfs, &object.summary);
-                    let loader = Loader::new(vfs, system, world.settings.clone());
+                    let loader = Loader::new(vfs, system, settings.clone());
                     programs.push(Self { loader, main: None, machine, version: None });
                 }
             }

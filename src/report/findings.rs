@@ -99,7 +99,7 @@ fn write_group(
         for directory in first.lies_in.iter().skip(1) {
             writeln!(out, "  also in {}", world.shown(directory))?;
         }
-        write_tried(out, &first.tried)?;
+        write_tried(out, "    ", &first.tried)?;
     } else if !first.tried.is_empty() {
         let places = paint(DIM, format!("{} places were tried; -v lists them", first.tried.len()));
         writeln!(out, "  {places}")?;
@@ -132,11 +132,11 @@ fn title(world: &World, finding: &Finding) -> String {
     }
 }
 
-/// Writes the places that a loader tried.
+/// Writes the places that a loader tried, each behind `lead`.
 ///
 /// # Errors
 /// Where the output cannot be written.
-pub fn write_tried(out: &mut dyn Write, tried: &[SearchStep]) -> io::Result<()> {
+pub fn write_tried(out: &mut dyn Write, lead: &str, tried: &[SearchStep]) -> io::Result<()> {
     tried.iter().try_for_each(|step| {
         let outcome = match step.outcome {
             StepOutcome::Found => paint(GOOD, "found"),
@@ -144,7 +144,7 @@ pub fn write_tried(out: &mut dyn Write, tried: &[SearchStep]) -> io::Result<()> 
         };
         writeln!(
             out,
-            "    {}  {outcome}  {}",
+            "{lead}{}  {outcome}  {}",
             step.path.display(),
             paint(DIM, rule_in_words(step.rule))
         )

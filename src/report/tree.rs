@@ -21,7 +21,7 @@ pub fn write(
     let Some(root) = resolution.objects.first() else { return Ok(()) };
     writeln!(out, "{}", root.path.display())?;
     let objects = resolution.objects.iter().map(|object| (object.path.as_path(), object)).collect();
-    let mut view = View { out, objects, detail, flat, seen: HashSet::from([root.path.as_path()]) };
+    let mut view = View { out, objects, detail, seen: HashSet::from([root.path.as_path()]) };
     if flat {
         return resolution.objects.iter().try_for_each(|object| view.flat(object));
     }
@@ -32,7 +32,6 @@ struct View<'a> {
     out: &'a mut dyn Write,
     objects: HashMap<&'a Path, &'a LoadedObject>,
     detail: Detail,
-    flat: bool,
     seen: HashSet<&'a Path>,
 }
 
@@ -44,7 +43,7 @@ impl<'a> View<'a> {
             {
                 continue;
             }
-            self.line("  ", dependency)?;
+            self.line("  ", "    ", dependency)?;
         }
         Ok(())
     }
@@ -55,22 +54,23 @@ impl<'a> View<'a> {
             let is_last = index + 1 == count;
             let (fork, deeper) =
                 if is_last { ("└── ", "    ") } else { ("├── ", "│   ") };
-            self.line(&format!("{indent}{fork}"), dependency)?;
+            let below = format!("{indent}{deeper}");
+            self.line(&format!("{indent}{fork}"), &below, dependency)?;
             let Some(path) = dependency.found.as_deref() else {
-                self.places(dependency)?;
                 continue;
             };
             let next = self.objects.get(path).copied();
             if let Some(next) = next
                 && self.seen.insert(path)
             {
-                self.branch(next, &format!("{indent}{deeper}"))?;
+                self.branch(next, &below)?;
             }
         }
         Ok(())
     }
 
-    fn line(&mut self, lead: &str, dependency: &Dependency) -> io::Result<()> {
+    /// One dependency behind `lead`, and behind `below` where it was searched in vain.
+    fn line(&mut self, lead: &str, below: &str, dependency: &Dependency) -> io::Result<()> {
         let name = text(&dependency.name);
         match &dependency.found {
             Some(path) => {
@@ -80,20 +80,19 @@ impl<'a> View<'a> {
             None => {
                 writeln!(self.out, "{lead}{name} {}", paint(ERROR, rule_in_words(Rule::NotFound)))?;
                 if let Some(fatal) = &dependency.fatal {
-                    writeln!(self.out, "    {}: {}", fatal.path.display(), fatal.message)?;
+                    writeln!(self.out, "{below}{}: {}", fatal.path.display(), fatal.message)?;
                 }
-                if self.flat { self.places(dependency) } else { Ok(()) }
+                self.places(below, dependency)
             }
         }
     }
 
     /// Every place that was tried for what is missing, and why not.
-    fn places(&mut self, dependency: &Dependency) -> io::Result<()> {
+    fn places(&mut self, lead: &str, dependency: &Dependency) -> io::Result<()> {
         let steps: Vec<_> = dependency.tried.steps().collect();
         if self.detail == Detail::Quiet {
             return Ok(());
         }
-        write_tried(self.out, &steps)?;
-        Ok(())
+        write_tried(self.out, lead, &steps)
     }
 }

@@ -1,6 +1,8 @@
 //! The integration tests: one binary, a module for each subject.
 
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod discovery;
 #[cfg(test)]
 mod elf_builder;
@@ -15,9 +17,15 @@ mod loader;
 #[cfg(test)]
 mod malformed;
 #[cfg(test)]
+mod operated;
+#[cfg(test)]
+mod operation;
+#[cfg(test)]
 mod oracle_elf;
 #[cfg(test)]
 mod oracle_ld_so;
+#[cfg(test)]
+mod planner;
 #[cfg(test)]
 mod python;
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub fn run(session: &mut Session, options: &Targets) -> Result<u8, CommandError>
     for chosen in session.targets(&options.targets)? {
         let store = session.store(chosen.root())?;
         let all = operation::diff(&store)?;
-        files.extend(all.into_iter().filter(|file| chosen.means(&store, &file.path)));
+        files.extend(all.into_iter().filter(|file| session.means(&chosen, &store, &file.path)));
     }
     if session.format == Format::Json {
         json::write(&mut *session.out, &DiffReport { schema: "tfpatch/diff/v1", files })?;

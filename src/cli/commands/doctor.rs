@@ -2,8 +2,8 @@
 
 use crate::cli::args::{Doctor, Format};
 use crate::cli::error::CommandError;
+use crate::cli::progress::Progress;
 use crate::cli::session::{Session, status_of};
-use crate::cli::settings;
 use crate::repair::diagnose::diagnose;
 use crate::repair::finding::{Finding, Severity};
 use crate::report::findings;
@@ -17,13 +17,15 @@ use std::io::{self, Write};
 /// # Errors
 /// Where a target cannot be read, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, CommandError> {
-    let settings = settings::loader_settings(&options.simulation)?;
+    let settings = session.loader_settings(&options.simulation)?;
     let mut report = DoctorReport::new();
     let mut status = 0;
     for chosen in session.targets(&options.targets.targets)? {
+        let progress = Progress::new("reading objects");
         let mut world = session.world(&chosen, settings.clone());
         world.search.clone_from(&options.search);
         let diagnosis = diagnose(&session.vfs, &world);
+        drop(progress);
         let objects = world.inventory.objects.len();
         status =
             status.max(status_of(diagnosis.findings.iter().map(Finding::severity), options.strict));

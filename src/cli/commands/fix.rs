@@ -2,8 +2,8 @@
 
 use crate::cli::args::{Fix, Format, Record, Repair};
 use crate::cli::error::CommandError;
+use crate::cli::progress::Progress;
 use crate::cli::session::{Chosen, Session, status_of};
-use crate::cli::settings;
 use crate::edit::EditSet;
 use crate::operation::{self, Kind};
 use crate::plan::{Kind as FileKind, Plan};
@@ -24,7 +24,7 @@ use std::io::{self, Write};
 /// # Errors
 /// Where a target cannot be read or written, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Fix) -> Result<u8, CommandError> {
-    let settings = settings::loader_settings(&options.simulation)?;
+    let settings = session.loader_settings(&options.simulation)?;
     let mut status = 0;
     for chosen in session.targets(&options.targets.targets)? {
         let mut world = session.world(&chosen, settings.clone());
@@ -44,10 +44,12 @@ fn fix(
     if !options.dry_run {
         session.recover(&world.root, &store)?;
     }
+    let progress = Progress::new("planning");
     let diagnosis = diagnose(&session.vfs, world);
     let proposal = planner::propose(&session.vfs, world, &diagnosis, &planner_options(options));
     let update_records = options.repair.record == Record::Update;
     let mut plan = steps::plan(&session.vfs, world, &proposal, update_records)?;
+    drop(progress);
     plan.unfixable = proposal
         .remaining
         .iter()
@@ -57,7 +59,10 @@ fn fix(
     let shown = shown_changes(session, options, world, &plan)?;
     let writing =
         session.writing(!options.writing.no_sync, options.writing.write.into(), options.dry_run);
-    let applied = operation::apply(&world.root, &store, &plan, Kind::Fix, &writing)?;
+    let progress = Progress::new("writing");
+    let applied =
+        operation::apply(&session.on_disk(&world.root), &store, &plan, Kind::Fix, &writing)?;
+    drop(progress);
     plan.dry_run = options.dry_run;
     plan.operation = applied.filter(|_| !options.dry_run).map(|operation| operation.id);
 

@@ -29,10 +29,15 @@ pub fn run(session: &mut Session, options: &Revert) -> Result<u8, CommandError> 
         }
         let selection = match &options.operation {
             Some(id) => Selection::Operation(id.clone()),
-            None => chosen.selection(&store),
+            None => session.selection(&chosen, &store),
         };
         let writing = session.writing(!options.no_sync, Write::Auto, options.dry_run);
-        targets.push(operation::revert(chosen.root(), &store, &selection, &writing)?);
+        targets.push(operation::revert(
+            &session.on_disk(chosen.root()),
+            &store,
+            &selection,
+            &writing,
+        )?);
     }
     let status = u8::from(targets.iter().any(|reverted| !reverted.refused.is_empty()));
     if session.format == Format::Json {

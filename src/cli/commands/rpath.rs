@@ -3,12 +3,13 @@
 use crate::cli::args::{Format, Record, Rpath, RpathAdd, RpathEdit, RpathOptions, RpathTidy, Show};
 use crate::cli::error::CommandError;
 use crate::cli::session::{Chosen, Session};
-use crate::cli::settings;
 use crate::elf::{Image, rpath};
 use crate::operation::{self, Kind};
+use crate::python::target::Target;
 use crate::repair::planner::Proposal;
 use crate::repair::rewrite::{Change, rewrite};
 use crate::repair::steps;
+use crate::repair::target::World;
 use crate::report::{changes, json};
 use crate::vfs::Vfs as _;
 use std::ffi::OsString;
@@ -45,7 +46,7 @@ pub fn run(session: &mut Session, command: &Rpath) -> Result<u8, CommandError> {
 }
 
 fn print(session: &mut Session, files: &[PathBuf]) -> Result<u8, CommandError> {
-    let here = settings::working_directory()?;
+    let here = session.ambient()?.working_directory;
     for file in files {
         let named = |error: &dyn std::fmt::Display| {
             CommandError::new(format!("{}: {error}", file.display()))
@@ -80,11 +81,11 @@ fn edit_one(
     change: &Change,
     options: &RpathOptions,
 ) -> Result<(), CommandError> {
-    let world = session.world(chosen, operation_settings()?);
-    let [object] = world.named.as_slice() else {
+    let Target::File(object) = &chosen.target else {
         let why = "name an object; for a whole environment there is `tfpatch fix`";
         return Err(CommandError::new(format!("{}: {why}", chosen.root().display())));
     };
+    let world = World::of_edit(&session.vfs, object, session.environment_of(object));
     let store = session.store(&world.root)?;
     if !options.dry_run {
         session.recover(&world.root, &store)?;
@@ -100,7 +101,8 @@ fn edit_one(
     }
     let writing =
         session.writing(!options.writing.no_sync, options.writing.write.into(), options.dry_run);
-    let applied = operation::apply(&world.root, &store, &plan, Kind::Rpath, &writing)?;
+    let applied =
+        operation::apply(&session.on_disk(&world.root), &store, &plan, Kind::Rpath, &writing)?;
     plan.dry_run = options.dry_run;
     plan.operation = applied.filter(|_| !options.dry_run).map(|operation| operation.id);
     if session.format == Format::Json {
@@ -111,10 +113,4 @@ fn edit_one(
         session.out.write_all(&shown)?;
     }
     Ok(())
-}
-
-/// A direct edit asks no loader.
-fn operation_settings() -> Result<crate::loader::Settings, CommandError> {
-    let working_directory = settings::working_directory()?;
-    Ok(crate::loader::Settings { working_directory, ..crate::loader::Settings::default() })
 }

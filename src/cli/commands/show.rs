@@ -3,7 +3,6 @@
 use crate::cli::args::{Format, Show};
 use crate::cli::error::CommandError;
 use crate::cli::session::Session;
-use crate::cli::settings;
 use crate::elf::rpath::{self, RpathKind, SearchPath};
 use crate::elf::{Image, Summary};
 use crate::object;
@@ -19,7 +18,7 @@ use std::path::Path;
 /// # Errors
 /// Where one cannot be read, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Show) -> Result<u8, CommandError> {
-    let here = settings::working_directory()?;
+    let here = session.ambient()?.working_directory;
     let mut report = ShowReport { schema: "tfpatch/show/v1", files: Vec::new() };
     for file in &options.files {
         let shown = show(&session.vfs, &here.join(file))

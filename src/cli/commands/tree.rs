@@ -3,7 +3,6 @@
 use crate::cli::args::{Format, Tree};
 use crate::cli::error::CommandError;
 use crate::cli::session::Session;
-use crate::cli::settings;
 use crate::elf::Image;
 use crate::loader::{Loader, Resolution, System};
 use crate::report::json::{self, TreeReport};
@@ -16,8 +15,8 @@ use std::path::Path;
 /// # Errors
 /// Where one cannot be read, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
-    let here = settings::working_directory()?;
-    let settings = settings::loader_settings(&options.simulation)?;
+    let here = session.ambient()?.working_directory;
+    let settings = session.loader_settings(&options.simulation)?;
     let mut resolutions: Vec<Resolution> = Vec::new();
     for file in &options.files {
         let path = here.join(file);

@@ -3,7 +3,6 @@
 use crate::cli::args::{Format, Verify};
 use crate::cli::error::CommandError;
 use crate::cli::session::Session;
-use crate::cli::settings;
 use crate::operation::{self, FileState, State};
 use crate::repair::diagnose::diagnose;
 use crate::repair::finding::{Finding, Severity};
@@ -24,14 +23,14 @@ struct VerifyReport {
 /// # Errors
 /// Where a target or its store cannot be read, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Verify) -> Result<u8, CommandError> {
-    let settings = settings::loader_settings(&options.simulation)?;
+    let settings = session.loader_settings(&options.simulation)?;
     let mut report =
         VerifyReport { schema: "tfpatch/verify/v1", files: Vec::new(), findings: Vec::new() };
     let mut status = 0;
     for chosen in session.targets(&options.targets.targets)? {
         let store = session.store(chosen.root())?;
-        let mut files = operation::drift(chosen.root(), &store)?;
-        files.retain(|file| chosen.means(&store, &file.path));
+        let mut files = operation::drift(&session.on_disk(chosen.root()), &store)?;
+        files.retain(|file| session.means(&chosen, &store, &file.path));
         let world = session.world(&chosen, settings.clone());
         let diagnosis = diagnose(&session.vfs, &world);
         let drifted: Vec<&FileState> = files

@@ -1,0 +1,369 @@
+//! Operations that are stopped between any two system calls.
+
+use crate::operated::{
+    LIBRARY, Snapshot, append, bytes, child_in, edited, names, old_times, options, relative,
+    snapshot, step,
+};
+use std::io;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tfpatch::operation::{
+    self, Call, Disk, Error, Gate, Kind, Selection, Store, apply, recover, revert,
+};
+use tfpatch::plan::Plan;
+
+/// What happens at one of the calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// The process ends: no further call succeeds.
+    Stop,
+    /// It ends in the middle of a write.
+    Tear,
+    /// That call alone fails.
+    Fail,
+}
+
+/// Lets `limit` calls pass.
+struct Limit {
+    passed: AtomicUsize,
+    limit: usize,
+    fault: Fault,
+}
+
+impl Gate for Limit {
+    fn admit(&self, call: &Call<'_>) -> io::Result<()> {
+        let number = self.passed.fetch_add(1, Ordering::SeqCst);
+        if number < self.limit || (self.fault == Fault::Fail && number > self.limit) {
+            return Ok(());
+        }
+        if let (true, Fault::Tear, Some((file, bytes, offset))) =
+            (number == self.limit, self.fault, call.write)
+        {
+            file.write_all_at(&bytes[..bytes.len() / 2], offset)?;
+        }
+        Err(io::Error::from_raw_os_error(28))
+    }
+}
+
+fn limited(limit: usize, fault: Fault) -> (Disk, Arc<Limit>) {
+    let gate = Arc::new(Limit { passed: AtomicUsize::new(0), limit, fault });
+    (Disk::gated(Arc::clone(&gate) as Arc<dyn Gate>), gate)
+}
+
+/// Kills the process at a call.
+struct Kill(AtomicUsize);
+
+impl Gate for Kill {
+    fn admit(&self, _: &Call<'_>) -> io::Result<()> {
+        if self.0.fetch_sub(1, Ordering::SeqCst) == 0 {
+            let me = rustix::process::getpid();
+            rustix::process::kill_process(me, rustix::process::Signal::KILL)?;
+        }
+        Ok(())
+    }
+}
+
+/// A disk with which the process is killed after `calls` calls.
+pub(crate) fn killing(calls: usize) -> Disk {
+    Disk::gated(Arc::new(Kill(AtomicUsize::new(calls))))
+}
+
+/// A tree with every kind of step: in place, twice hard-linked inside, linked to a cache by a hard
+/// and by a symbolic link, and a RECORD.
+struct Tree {
+    top: tempfile::TempDir,
+    plan: Plan,
+    /// Every file of the plan and outside of it, before and after.
+    old: Vec<Snapshot>,
+    new: Vec<Vec<u8>>,
+}
+
+const FILES: [&str; 8] = [
+    "tree/lib/place.so",
+    "tree/lib/one.so",
+    "tree/other/one.so",
+    "tree/lib/hard.so",
+    "tree/lib/soft.so",
+    "tree/RECORD",
+    "cache/hard.so",
+    "cache/soft.so",
+];
+
+impl Tree {
+    fn new() -> Self {
+        let top = tempfile::tempdir_in("/dev/shm").unwrap();
+        let at = |name: &str| top.path().join(name);
+        let library = std::fs::read(LIBRARY).unwrap();
+        for directory in ["tree", "tree/lib", "tree/other", "cache"] {
+            std::fs::create_dir(at(directory)).unwrap();
+        }
+        for file in ["tree/lib/place.so", "tree/lib/one.so", "cache/hard.so", "cache/soft.so"] {
+            std::fs::write(at(file), &library).unwrap();
+        }
+        std::fs::hard_link(at("tree/lib/one.so"), at("tree/other/one.so")).unwrap();
+        std::fs::hard_link(at("cache/hard.so"), at("tree/lib/hard.so")).unwrap();
+        std::os::unix::fs::symlink("../../cache/soft.so", at("tree/lib/soft.so")).unwrap();
+        std::fs::write(at("tree/RECORD"), "lib/place.so,sha256=AA,12\nlib/one.so,,\n").unwrap();
+        for name in FILES.iter().chain(&["tree/lib", "tree/other", "tree"]) {
+            old_times(&at(name));
+        }
+        let (root, len) = (at("tree"), library.len() as u64);
+        let mut one = step(&root, "lib/one.so", append(len));
+        (one.aliases, one.replace) = (vec![relative("other/one.so")], true);
+        let plan = Plan::new(vec![
+            step(&root, "lib/place.so", append(len)),
+            one,
+            step(&root, "lib/hard.so", append(len)),
+            step(&root, "lib/soft.so", vec![bytes(40..48, b"12345678")]),
+            step(&root, "RECORD", vec![bytes(13..25, b"sha256=BBBBBB,123456")]),
+        ]);
+        let old: Vec<_> = FILES.iter().map(|name| snapshot(&at(name))).collect();
+        let made = [0, 1, 1, 2, 3, 4];
+        let mut new: Vec<_> = made
+            .iter()
+            .zip(&old)
+            .map(|(&index, old): (&usize, _)| edited(&content(old), &plan.steps[index]))
+            .collect();
+        new.extend([library.clone(), library]);
+        Self { plan, old, new, top }
+    }
+
+    fn root(&self) -> PathBuf {
+        self.top.path().join("tree")
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.top.path().join(name)
+    }
+
+    fn apply(&self, disk: Disk) -> Result<Option<operation::Operation>, Error> {
+        let store = Store::open_on(&self.root(), disk).unwrap();
+        apply(&self.root(), &store, &self.plan, Kind::Fix, &options())
+    }
+
+    fn revert(&self, disk: Disk) -> Result<operation::Reverted, Error> {
+        let store = Store::open_on(&self.root(), disk).unwrap();
+        revert(&self.root(), &store, &Selection::All, &options())
+    }
+
+    fn recover(&self, disk: Disk) -> Result<Option<operation::Recovered>, Error> {
+        recover(&self.root(), &Store::open_on(&self.root(), disk).unwrap(), &options())
+    }
+
+    /// Between two calls: every name holds the old bytes or the new ones, save a file that is
+    /// edited in place.
+    fn check_each(&self, what: &str) {
+        for (index, name) in FILES.iter().enumerate().skip(1) {
+            let now = std::fs::read(self.at(name)).unwrap();
+            let old = std::fs::read(self.at(name)).is_ok_and(|_| now == content(&self.old[index]));
+            assert!(old || now == self.new[index], "{what}: {name} is neither old nor new");
+        }
+    }
+
+    /// After a recovery: all old, or all new; and nothing else has changed. True where all is new.
+    fn check_all(&self, what: &str) -> bool {
+        let is_new = |index: usize| {
+            let now = std::fs::read(self.at(FILES[index])).unwrap();
+            now == self.new[index] && now != content(&self.old[index])
+        };
+        let new = is_new(0);
+        for (index, name) in FILES.iter().enumerate() {
+            let now = snapshot(&self.at(name));
+            if new {
+                assert_eq!(content(&now), self.new[index], "{what}: {name} is not new");
+            } else {
+                assert!(now == self.old[index], "{what}: {name} is not as it was");
+            }
+            let stat = std::fs::symlink_metadata(self.at(name)).unwrap();
+            assert_eq!(
+                (stat.mtime(), stat.mtime_nsec()),
+                (1_500_000_002, 987_654_321),
+                "{what}: {name}"
+            );
+        }
+        let id = |name| std::fs::metadata(self.at(name)).unwrap().ino();
+        assert_eq!(id(FILES[1]), id(FILES[2]), "{what}: two files of one");
+        for directory in ["tree/lib", "tree/other"] {
+            let stat = std::fs::metadata(self.at(directory)).unwrap();
+            assert_eq!(stat.mtime_nsec(), 987_654_321, "{what}: {directory}");
+        }
+        let left = names(&self.root()).into_iter().find(|name| name.ends_with(".tmp"));
+        assert_eq!(left, None, "{what}");
+        assert_eq!(Store::open(&self.root()).unwrap().pending().unwrap(), None, "{what}");
+        new
+    }
+}
+
+/// The bytes that a name leads to.
+fn content(snapshot: &Snapshot) -> Vec<u8> {
+    snapshot.content.clone()
+}
+
+/// Runs `run` with every number of calls, until it passes. The operation that is stopped must then
+/// be recovered, and recovery itself is stopped at `inner` calls before it may finish.
+fn stop_everywhere(
+    fault: Fault,
+    prepare: impl Fn(&Tree),
+    run: impl Fn(&Tree, Disk) -> Result<(), Error>,
+    inner: &[usize],
+) {
+    let mut outcomes = [0, 0];
+    for limit in 0.. {
+        let tree = Tree::new();
+        prepare(&tree);
+        let (disk, gate) = limited(limit, fault);
+        let result = run(&tree, disk);
+        let what = format!("{fault:?} at call {limit}");
+        tree.check_each(&what);
+        if fault == Fault::Fail {
+            // The process lives on: it has put everything back by itself.
+            outcomes[usize::from(tree.check_all(&what))] += 1;
+        } else {
+            for inner in inner {
+                let _ = tree.recover(limited(*inner, fault).0);
+                tree.check_each(&format!("{what}, recovery stopped at call {inner}"));
+            }
+            let recovered = tree.recover(Disk::real()).unwrap();
+            assert!(recovered.is_none_or(|recovered| recovered.left_alone.is_empty()));
+            outcomes[usize::from(tree.check_all(&what))] += 1;
+        }
+        // Nothing is in the way of doing it again.
+        if result.is_err() {
+            let _ = run(&tree, Disk::real());
+        }
+        if gate.passed.load(Ordering::SeqCst) <= limit {
+            assert!(limit > 40, "{limit} calls are too few for this tree");
+            assert!(result.is_ok());
+            assert!(outcomes[0] > 0 && outcomes[1] > 0, "{outcomes:?}");
+            return;
+        }
+    }
+}
+
+fn fixed(tree: &Tree) {
+    tree.apply(Disk::real()).unwrap().unwrap();
+    assert!(tree.check_all("the control"));
+}
+
+fn apply_with(tree: &Tree, disk: Disk) -> Result<(), Error> {
+    tree.apply(disk).map(|_| ())
+}
+
+#[test]
+fn the_whole_operation_is_exact_without_a_fault() {
+    let tree = Tree::new();
+    fixed(&tree);
+    let reverted = tree.revert(Disk::real()).unwrap();
+    assert!(reverted.refused.is_empty(), "{:?}", reverted.refused);
+    assert!(!tree.check_all("reverted"));
+}
+
+#[test]
+fn an_apply_stopped_anywhere_is_recovered() {
+    stop_everywhere(Fault::Stop, |_| {}, apply_with, &[]);
+}
+
+#[test]
+fn an_apply_torn_anywhere_is_recovered() {
+    stop_everywhere(Fault::Tear, |_| {}, apply_with, &[]);
+}
+
+#[test]
+fn a_recovery_stopped_anywhere_is_recovered() {
+    stop_everywhere(Fault::Tear, |_| {}, apply_with, &[3, 4, 5, 6, 7, 9, 12, 16, 21, 27, 34]);
+}
+
+#[test]
+fn an_apply_in_which_any_call_fails_puts_everything_back() {
+    stop_everywhere(Fault::Fail, |_| {}, apply_with, &[]);
+}
+
+fn revert_with(tree: &Tree, disk: Disk) -> Result<(), Error> {
+    tree.revert(disk).map(|_| ())
+}
+
+#[test]
+fn a_revert_stopped_anywhere_is_recovered() {
+    stop_everywhere(Fault::Stop, fixed, revert_with, &[]);
+}
+
+#[test]
+fn a_revert_torn_anywhere_is_recovered() {
+    stop_everywhere(Fault::Tear, fixed, revert_with, &[4, 8, 15]);
+}
+
+#[test]
+fn a_revert_in_which_any_call_fails_puts_everything_back() {
+    stop_everywhere(Fault::Fail, fixed, revert_with, &[]);
+}
+
+/// The record is on the disk before the first byte of the target changes.
+#[test]
+fn the_record_is_synced_before_the_first_change() {
+    struct Log(std::sync::Mutex<Vec<(String, PathBuf)>>);
+    impl Gate for Log {
+        fn admit(&self, call: &Call<'_>) -> io::Result<()> {
+            self.0.lock().unwrap().push((call.operation.to_owned(), call.path.to_path_buf()));
+            Ok(())
+        }
+    }
+    let tree = Tree::new();
+    let log = Arc::new(Log(Vec::new().into()));
+    tree.apply(Disk::gated(Arc::clone(&log) as Arc<dyn Gate>)).unwrap();
+    let calls = log.0.lock().unwrap();
+    let of_store = |path: &Path| path.components().any(|part| part.as_os_str() == ".tfpatch");
+    let first =
+        calls.iter().position(|(_, path)| !of_store(path) && !path.ends_with("tree")).unwrap();
+    let before: Vec<_> = calls[..first].iter().rev().take(3).collect();
+    assert_eq!(before[0].0, "sync");
+    assert!(before[0].1.ends_with("operations"), "{before:?}");
+    assert_eq!(before[1].0, "replace");
+    assert!(before[1].1.to_string_lossy().ends_with(".pending.json"), "{before:?}");
+    assert_eq!(before[2].0, "sync");
+}
+
+/// What another process changed after the crash is not ours any more.
+#[test]
+fn a_file_changed_after_the_crash_is_left_alone() {
+    let tree = Tree::new();
+    // Stopped once the first file has been changed.
+    for limit in 10.. {
+        let _ = tree.apply(limited(limit, Fault::Stop).0);
+        if std::fs::read(tree.at(FILES[3])).unwrap() == tree.new[3] {
+            break;
+        }
+        tree.recover(Disk::real()).unwrap();
+    }
+    std::fs::write(tree.at(FILES[3]), "upgraded").unwrap();
+    let recovered = tree.recover(Disk::real()).unwrap().unwrap();
+    assert!(!recovered.finished);
+    assert_eq!(recovered.left_alone.len(), 1);
+    assert_eq!(recovered.left_alone[0].path, relative("lib/hard.so"));
+    assert_eq!(std::fs::read(tree.at(FILES[3])).unwrap(), b"upgraded");
+    assert_eq!(std::fs::read(tree.at(FILES[0])).unwrap(), content(&tree.old[0]));
+    assert_eq!(Store::open(&tree.root()).unwrap().pending().unwrap(), None);
+}
+
+#[test]
+fn a_killed_process_is_recovered_from() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let (mut killed, mut limit) = (0, 4);
+    loop {
+        let tree = Tree::new();
+        let plan = serde_json::to_vec(&tree.plan).unwrap();
+        std::fs::write(tree.at("plan.json"), plan).unwrap();
+        std::fs::write(tree.at("stop-at"), limit.to_string()).unwrap();
+        let output = child_in(tree.top.path(), &[]).output().unwrap();
+        tree.recover(Disk::real()).unwrap();
+        let new = tree.check_all(&format!("killed at call {limit}"));
+        if output.status.signal() != Some(9) {
+            assert!(output.status.success() && new);
+            break;
+        }
+        killed += 1;
+        limit += 7;
+    }
+    assert!(killed > 5, "killed {killed} times");
+}

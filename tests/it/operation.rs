@@ -1,0 +1,502 @@
+//! Operations on real files: what changes, what stays, and what is refused.
+
+use crate::operated::{
+    LIBRARY, Snapshot, append, bytes, child_in, edited, fix, inode, library, names, old_times,
+    options, relative, revert_all, size, snapshot, step,
+};
+use rustix::fs::XattrFlags;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::time::Duration;
+use tfpatch::operation::{
+    self, Change, Error, Kind, Options, Selection, State, Store, Write, apply, drift, recover,
+    revert,
+};
+use tfpatch::plan::{self, Lock, Plan, Step};
+
+#[test]
+fn a_private_file_is_edited_in_place_and_reverted_exactly() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    let file = library(root, "lib/a.so");
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o640)).unwrap();
+    std::os::unix::fs::chown(&file, Some(1234), Some(2345)).unwrap();
+    rustix::fs::setxattr(&file, "user.note", b"kept", XattrFlags::empty()).unwrap();
+    old_times(&file);
+    old_times(file.parent().unwrap());
+    old_times(root);
+    let (before, directory) = (snapshot(&file), snapshot(file.parent().unwrap()));
+    let (was, top) = (inode(&file), snapshot(root));
+
+    let step = step(root, "lib/a.so", append(size(&file)));
+    let done = fix(root, vec![step.clone()]).unwrap().unwrap();
+    assert_eq!(done.steps[0].bytes_changed, 12);
+    let after = snapshot(&file);
+    assert_eq!(after.content, edited(&before.content, &step));
+    assert_eq!(Snapshot { content: before.content.clone(), ..after }, before);
+    assert_eq!(inode(&file), was, "in place");
+    assert_eq!(snapshot(file.parent().unwrap()), directory);
+    assert_eq!(snapshot(root), top);
+
+    let reverted = revert_all(root);
+    assert!(reverted.refused.is_empty(), "{:?}", reverted.refused);
+    assert_eq!(reverted.operation.unwrap().reverts, [done.id.as_str()]);
+    assert_eq!(snapshot(&file), before);
+    assert_eq!(snapshot(file.parent().unwrap()), directory);
+    let record = std::fs::read_dir(root.join(".tfpatch/operations")).unwrap();
+    for record in record {
+        assert!(record.unwrap().metadata().unwrap().len() < 8192, "records stay small");
+    }
+}
+
+#[test]
+fn capabilities_outlast_an_edit_in_place() {
+    let root = tempfile::tempdir().unwrap();
+    let file = library(root.path(), "a.so");
+    let done = Command::new("setcap").arg("cap_net_raw+ep").arg(&file).status().unwrap();
+    assert!(done.success());
+    old_times(&file);
+    let before = snapshot(&file);
+    assert_eq!(before.attributes[0].0, "security.capability");
+    let was = inode(&file);
+    fix(root.path(), vec![step(root.path(), "a.so", vec![bytes(16..18, b"xy")])]).unwrap();
+    let after = snapshot(&file);
+    assert_ne!(after.content, before.content);
+    assert_eq!(Snapshot { content: before.content.clone(), ..after }, before);
+    assert_eq!(inode(&file), was);
+    // A revert that shrinks nothing is in place as well.
+    revert_all(root.path());
+    assert_eq!((snapshot(&file), inode(&file)), (before, was));
+}
+
+#[test]
+fn a_hard_link_outside_is_untouched() {
+    let top = tempfile::tempdir().unwrap();
+    let (root, cache) = (top.path().join("venv"), top.path().join("cache.so"));
+    let file = library(&root, "a.so");
+    std::fs::hard_link(&file, &cache).unwrap();
+    let before = snapshot(&cache);
+    old_times(&root);
+    let directory = snapshot(&root);
+    let step = step(&root, "a.so", append(size(&file)));
+    fix(&root, vec![step.clone()]).unwrap();
+    assert_eq!(snapshot(&cache), before);
+    assert_eq!(snapshot(&file).content, edited(&before.content, &step));
+    assert_eq!(snapshot(&file).modified, before.modified);
+    assert_eq!(snapshot(&root), directory);
+    revert_all(&root);
+    assert_eq!(snapshot(&file), before);
+    assert_eq!(snapshot(&cache), before);
+}
+
+#[test]
+fn hard_links_inside_stay_one_file() {
+    let top = tempfile::tempdir().unwrap();
+    let (root, cache) = (top.path().join("venv"), top.path().join("cache.so"));
+    let file = library(&root, "a.so");
+    let alias = root.join("b/a.so.1");
+    std::fs::create_dir(root.join("b")).unwrap();
+    std::fs::hard_link(&file, &alias).unwrap();
+    let before = snapshot(&file);
+    let mut step = step(&root, "a.so", append(size(&file)));
+    step.aliases = vec![relative("b/a.so.1")];
+
+    // All names are the step's: in place. With a name outside: replaced, all together.
+    for outside in [false, true] {
+        let was = inode(&file);
+        if outside {
+            std::fs::hard_link(&file, &cache).unwrap();
+        }
+        fix(&root, vec![step.clone()]).unwrap();
+        assert_eq!(snapshot(&alias).content, edited(&before.content, &step));
+        assert_eq!(inode(&file), inode(&alias));
+        assert_eq!(inode(&file) == was, !outside);
+        let reverted = revert_all(&root);
+        assert_eq!(reverted.operation.unwrap().steps.len(), 1);
+        assert_eq!(inode(&file), inode(&alias));
+        assert_eq!((snapshot(&file), snapshot(&alias)), (before.clone(), before.clone()));
+        step.lock = Lock::of(&before.content, &step.lock.ranges).unwrap();
+        let _ = std::fs::remove_file(&cache);
+        assert_ne!(inode(&file), was, "a file that shrinks is replaced");
+    }
+    // An alias that is another file is a contradiction, found before the first write.
+    std::fs::remove_file(&alias).unwrap();
+    library(&root, "b/a.so.1");
+    assert!(matches!(fix(&root, vec![step]), Err(Error::Inconsistent { .. })));
+    assert_eq!(snapshot(&file), before);
+}
+
+#[test]
+fn a_link_that_leaves_becomes_a_private_copy_and_the_same_link_again() {
+    let top = tempfile::tempdir().unwrap();
+    let (root, cache) = (top.path().join("venv"), top.path().join("cache"));
+    library(&cache, "a.so");
+    std::fs::create_dir(&root).unwrap();
+    let link = root.join("a.so");
+    symlink("../cache/a.so", &link).unwrap();
+    old_times(&link);
+    // A link inside is followed to the one that leaves.
+    symlink("a.so", root.join("inner.so")).unwrap();
+    let (before, original) = (snapshot(&link), snapshot(&cache.join("a.so")));
+
+    let step = step(&root, "inner.so", append(original.content.len() as u64));
+    let done = fix(&root, vec![step.clone()]).unwrap().unwrap();
+    assert_eq!(done.steps[0].path, relative("a.so"));
+    assert_eq!(snapshot(&cache.join("a.so")), original);
+    assert_eq!(snapshot(&link).content, edited(&original.content, &step));
+    assert_eq!(snapshot(&link).link, None);
+    assert_eq!(std::fs::read_link(root.join("inner.so")).unwrap(), Path::new("a.so"));
+
+    let reverted = revert_all(&root).operation.unwrap();
+    assert_eq!(reverted.steps[0].method, "link");
+    assert_eq!(snapshot(&link), before);
+
+    // A revert of the revert makes the private copy anew.
+    let store = Store::open(&root).unwrap();
+    revert(&root, &store, &Selection::Operation(reverted.id), &options()).unwrap();
+    assert_eq!(snapshot(&link).content, edited(&original.content, &step));
+
+    // Without the cache the link would lead nowhere: the copy gets its old bytes.
+    std::fs::remove_dir_all(&cache).unwrap();
+    assert_eq!(revert_all(&root).operation.unwrap().steps[0].method, "old_bytes");
+    assert_eq!(std::fs::symlink_metadata(&link).unwrap().len(), original.content.len() as u64);
+    assert_eq!(std::fs::read(&link).unwrap(), original.content);
+}
+
+#[test]
+fn a_path_through_a_directory_link_out_of_the_target_is_refused() {
+    let top = tempfile::tempdir().unwrap();
+    let (root, cache) = (top.path().join("venv"), top.path().join("cache"));
+    library(&cache, "a.so");
+    std::fs::create_dir(&root).unwrap();
+    symlink("../cache", root.join("lib")).unwrap();
+    let step = step(&root, "lib/a.so", vec![bytes(0..1, b"x")]);
+    assert!(matches!(fix(&root, vec![step.clone()]), Err(Error::Outside { .. })));
+    assert!(std::fs::symlink_metadata(root.join(".tfpatch")).is_err());
+    // Nor can a plan name such a path.
+    let json = serde_json::to_string(&step).unwrap();
+    assert!(serde_json::from_str::<Step>(&json).is_ok());
+    let json = json.replace("lib/a.so", "../cache/a.so");
+    assert!(serde_json::from_str::<Step>(&json).is_err());
+}
+
+#[test]
+fn rows_of_a_record_change_length_and_come_back() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    let old = b"a/__init__.py,sha256=AAAA,120\na/x.so,sha256=BBBB,99\na/y.so,,\n";
+    std::fs::write(root.join("RECORD"), old).unwrap();
+    old_times(&root.join("RECORD"));
+    let before = snapshot(&root.join("RECORD"));
+    let mut row = step(
+        root,
+        "RECORD",
+        vec![bytes(30..52, b"a/x.so,sha256=CCCCCCCC,100099\n"), bytes(52..61, b"")],
+    );
+    row.kind = plan::Kind::Record;
+    fix(root, vec![row]).unwrap();
+    let new = std::fs::read(root.join("RECORD")).unwrap();
+    assert_eq!(new, b"a/__init__.py,sha256=AAAA,120\na/x.so,sha256=CCCCCCCC,100099\n");
+    revert_all(root);
+    assert_eq!(snapshot(&root.join("RECORD")), before);
+}
+
+#[test]
+fn two_operations_on_a_file_are_reverted_together_or_one_by_one() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    let file = library(root, "a.so");
+    let original = snapshot(&file);
+    let first = fix(root, vec![step(root, "a.so", append(size(&file)))]).unwrap().unwrap();
+    let middle = snapshot(&file);
+    let end = size(&file);
+    let edits = vec![bytes(end..end, b"more"), bytes(16..20, b"wxyz")];
+    let second = fix(root, vec![step(root, "a.so", edits)]).unwrap().unwrap();
+    let last = snapshot(&file);
+    assert_ne!(first.id, second.id);
+    let store = Store::open(root).unwrap();
+
+    // The first cannot be reverted beneath the second.
+    let one = revert(root, &store, &Selection::Operation(first.id.clone()), &options()).unwrap();
+    assert!(one.operation.is_none());
+    assert!(matches!(one.refused[0].change, Change::Size { .. }));
+    assert_eq!(snapshot(&file), last);
+
+    let dry = Options { dry_run: true, ..options() };
+    let would = revert(root, &store, &Selection::All, &dry).unwrap().operation.unwrap();
+    assert_eq!(snapshot(&file), last);
+    let all = revert_all(root).operation.unwrap();
+    assert_eq!(all, would);
+    assert_eq!(all.reverts, [second.id.as_str(), first.id.as_str()]);
+    assert_eq!(snapshot(&file), original);
+    assert_eq!(drift(root, &store).unwrap()[0].state, State::Reverted);
+    assert!(revert_all(root).operation.is_none(), "twice is once");
+
+    // And back, and one by one.
+    revert(root, &store, &Selection::Operation(all.id), &options()).unwrap();
+    assert_eq!(snapshot(&file), last);
+    assert_eq!(drift(root, &store).unwrap()[0].state, State::AsLeft);
+    revert(root, &store, &Selection::Operation(second.id), &options()).unwrap();
+    assert_eq!(snapshot(&file), middle);
+    let paths = Selection::Paths(vec![PathBuf::from("a.so")]);
+    revert(root, &store, &paths, &options()).unwrap();
+    assert_eq!(snapshot(&file), original);
+    assert_eq!(operation::log(&store).unwrap().len(), 6);
+    assert!(operation::diff(&store).unwrap().is_empty());
+}
+
+#[test]
+fn fix_revert_fix_has_three_ids_and_the_same_history_the_same() {
+    let ids = || {
+        let root = tempfile::tempdir().unwrap();
+        let file = library(root.path(), "a.so");
+        let one = step(root.path(), "a.so", append(size(&file)));
+        let first = fix(root.path(), vec![one.clone()]).unwrap().unwrap().id;
+        let second = revert_all(root.path()).operation.unwrap().id;
+        let third = fix(root.path(), vec![one]).unwrap().unwrap().id;
+        [first, second, third]
+    };
+    let [first, second, third] = ids();
+    assert!(first != second && second != third && first != third);
+    assert_eq!(ids(), [first, second, third]);
+}
+
+#[test]
+fn what_something_else_changed_is_refused_with_nothing_written() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    let (one, two) = (library(root, "one.so"), library(root, "two.so"));
+    let original = snapshot(&one);
+    let steps =
+        vec![step(root, "one.so", append(size(&one))), step(root, "two.so", append(size(&two)))];
+    fix(root, steps.clone()).unwrap();
+    // Twice is refused: the plan is for the old file.
+    assert!(matches!(fix(root, steps), Err(Error::Changed { change: Change::Size { .. }, .. })));
+
+    let mut content = std::fs::read(&two).unwrap();
+    content[17] ^= 1;
+    std::fs::write(&two, &content).unwrap();
+    let changed = snapshot(&two);
+    let store = Store::open(root).unwrap();
+    let states = drift(root, &store).unwrap();
+    assert_eq!(states[0].state, State::AsLeft);
+    assert!(matches!(states[1].state, State::Changed(Change::Digest { .. })));
+    let reverted = revert_all(root);
+    assert_eq!(reverted.operation.unwrap().steps.len(), 1);
+    assert_eq!(reverted.refused[0].path, relative("two.so"));
+    assert_eq!((snapshot(&one), snapshot(&two)), (original, changed));
+
+    // Installed anew: there is nothing to put back. Gone: it is said.
+    library(root, "two.so");
+    let reverted = revert_all(root);
+    assert_eq!((reverted.operation, reverted.already), (None, vec![relative("two.so")]));
+    std::fs::remove_file(&two).unwrap();
+    assert_eq!(drift(root, &store).unwrap()[1].state, State::Gone);
+    assert_eq!(revert_all(root).refused[0].change, Change::Gone);
+}
+
+#[test]
+fn a_plan_that_fails_anywhere_writes_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    let (one, two) = (library(root, "one.so"), library(root, "two.so"));
+    let before = [snapshot(&one), snapshot(&two)];
+    let good = step(root, "one.so", append(size(&one)));
+    let bad = step(root, "two.so", append(size(&two)));
+    let refused = |bad: Step| {
+        let error = fix(root, vec![good.clone(), bad]).unwrap_err();
+        assert_eq!([snapshot(&one), snapshot(&two)], before, "{error}");
+        assert!(std::fs::symlink_metadata(root.join(".tfpatch")).is_err());
+        error
+    };
+    let mut wrong = bad.clone();
+    wrong.left.digest = good.lock.digest.clone();
+    assert!(matches!(refused(wrong), Error::Inconsistent { .. }));
+    let wrong = Step { path: relative("one.so"), ..bad.clone() };
+    assert!(matches!(refused(wrong), Error::Inconsistent { .. }));
+    let wrong = Step { path: relative("none.so"), ..bad.clone() };
+    assert!(matches!(refused(wrong), Error::Path(_)));
+    std::fs::set_permissions(&two, PermissionsExt::from_mode(0o4755)).unwrap();
+    assert!(matches!(fix(root, vec![good.clone(), bad.clone()]), Err(Error::Refused { .. })));
+    std::fs::set_permissions(&two, PermissionsExt::from_mode(0o644)).unwrap();
+    assert_eq!([snapshot(&one).content, snapshot(&two).content].concat(), {
+        [before[0].content.clone(), before[1].content.clone()].concat()
+    });
+    assert!(Command::new("chattr").arg("+i").arg(&two).status().unwrap().success());
+    let immutable = fix(root, vec![good, bad]);
+    assert!(Command::new("chattr").arg("-i").arg(&two).status().unwrap().success());
+    assert!(matches!(immutable, Err(Error::Refused { .. })));
+}
+
+#[test]
+fn a_running_program_is_replaced() {
+    let root = tempfile::tempdir().unwrap();
+    let program = root.path().join("sleep");
+    std::fs::copy("/bin/sleep", &program).unwrap();
+    let mut running = Command::new(&program).arg("60").spawn().unwrap();
+    let edit = step(root.path(), "sleep", vec![bytes(9..10, b"\x01")]);
+    let store = Store::open(root.path()).unwrap();
+    let plan = Plan::new(vec![edit.clone()]);
+    let (was, old) = (inode(&program), std::fs::read(&program).unwrap());
+    let strict = Options { write: Write::InPlace, ..options() };
+    let error = apply(root.path(), &store, &plan, Kind::Fix, &strict).unwrap_err();
+    assert!(matches!(error, Error::Stopped { rest: None, .. }), "{error}");
+    assert_eq!((inode(&program), std::fs::read(&program).unwrap()), (was, old.clone()));
+    fix(root.path(), vec![edit.clone()]).unwrap();
+    assert_ne!(inode(&program), was);
+    assert_eq!(std::fs::read(&program).unwrap(), edited(&old, &edit));
+    assert!(running.try_wait().unwrap().is_none(), "it runs on");
+    running.kill().unwrap();
+    running.wait().unwrap();
+}
+
+#[test]
+fn names_of_any_bytes() {
+    let root = tempfile::tempdir().unwrap();
+    let name = OsStr::from_bytes(b"caf\xe9/lib\xff\n.so");
+    let file = library(root.path(), name);
+    let before = snapshot(&file);
+    let edit = step(root.path(), name, append(size(&file)));
+    let json = serde_json::to_string(&edit).unwrap();
+    assert!(json.contains("path_bytes"));
+    assert_eq!(serde_json::from_str::<Step>(&json).unwrap(), edit);
+    fix(root.path(), vec![edit.clone()]).unwrap();
+    assert_eq!(std::fs::read(&file).unwrap(), edited(&before.content, &edit));
+    let states = drift(root.path(), &Store::open(root.path()).unwrap()).unwrap();
+    assert_eq!((states[0].path.as_path(), &states[0].state), (Path::new(name), &State::AsLeft));
+    revert_all(root.path());
+    assert_eq!(snapshot(&file), before);
+}
+
+#[test]
+fn a_plan_travels_as_json() {
+    let root = tempfile::tempdir().unwrap();
+    let file = library(root.path(), "a.so");
+    let plan = Plan::new(vec![step(root.path(), "a.so", append(size(&file)))]);
+    let json = serde_json::to_value(&plan).unwrap();
+    assert_eq!(json["schema"], "tfpatch/plan/v1");
+    assert_eq!(json["steps"][0]["path"], "a.so");
+    assert_eq!(json["steps"][0]["bytes_changed"], 12);
+    assert_eq!(json["steps"][0]["lock"]["size"], size(&file));
+    assert!(json["steps"][0]["edits"].is_array());
+    assert_eq!(serde_json::from_value::<Plan>(json).unwrap(), plan);
+
+    // Copied elsewhere, with another owner and other times, it is the same environment.
+    let copy = tempfile::tempdir().unwrap();
+    fix(root.path(), plan.steps).unwrap();
+    let status =
+        Command::new("cp").arg("-r").arg(root.path()).arg(copy.path().join("env")).status();
+    assert!(status.unwrap().success());
+    let copy = copy.path().join("env");
+    let states = drift(&copy, &Store::open(&copy).unwrap()).unwrap();
+    assert_eq!(states[0].state, State::AsLeft);
+    revert_all(&copy);
+    assert_eq!(std::fs::read(copy.join("a.so")).unwrap(), std::fs::read(LIBRARY).unwrap());
+}
+
+#[test]
+fn stores_are_found_upwards_and_never_nested() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    let file = library(root, "lib/site-packages/a.so");
+    let inner = file.parent().unwrap();
+    assert!(Store::find(&file).unwrap().is_none());
+    let edit = step(inner, "a.so", append(size(&file)));
+    // A target beneath the store's directory: paths are relative to the latter.
+    let store = Store::open(root).unwrap();
+    apply(inner, &store, &Plan::new(vec![edit.clone()]), Kind::Rpath, &options()).unwrap();
+    let found = Store::find(&file).unwrap().unwrap();
+    assert_eq!(found.directory(), root.canonicalize().unwrap());
+    assert_eq!(drift(inner, &found).unwrap()[0].path, relative("lib/site-packages/a.so"));
+    assert!(matches!(Store::open(inner), Err(Error::NestedStore { .. })));
+    revert(inner, &found, &Selection::Paths(vec!["a.so".into()]), &options()).unwrap();
+    assert_eq!(std::fs::read(&file).unwrap(), std::fs::read(LIBRARY).unwrap());
+
+    std::fs::rename(root.join(".tfpatch"), inner.join(".tfpatch")).unwrap();
+    let above =
+        apply(inner, &Store::open(root).unwrap(), &Plan::new(vec![edit]), Kind::Fix, &options());
+    assert!(matches!(above, Err(Error::NestedStore { .. })), "{above:?}");
+    assert_eq!(std::fs::read(&file).unwrap(), std::fs::read(LIBRARY).unwrap());
+}
+
+#[test]
+fn a_second_tfpatch_waits_and_then_gives_up() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    let file = library(root, "a.so");
+    fix(root, vec![step(root, "a.so", append(size(&file)))]).unwrap();
+    let lock = root.join(".tfpatch/lock");
+    assert_eq!(std::fs::read(&lock).unwrap(), b"", "no process ID stays");
+    let edit = step(root, "a.so", vec![bytes(16..17, b"x")]);
+    let held = std::fs::File::open(&lock).unwrap();
+    rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    std::fs::write(&lock, "4711\n").unwrap();
+    let told = Mutex::new(Vec::new());
+    let told_of = |pid| told.lock().unwrap().push(pid);
+    let wait = Duration::from_millis(120);
+    let options = Options { wait, waiting: &told_of, ..options() };
+    let store = Store::open(root).unwrap();
+    let plan = Plan::new(vec![edit]);
+    let locked = apply(root, &store, &plan, Kind::Fix, &options).unwrap_err();
+    assert!(matches!(locked, Error::Locked { pid: Some(4711), .. }));
+    assert!(locked.to_string().contains("4711"), "{locked}");
+    assert_eq!(*told.lock().unwrap(), [Some(4711)]);
+    drop(held);
+    apply(root, &store, &plan, Kind::Fix, &options).unwrap().unwrap();
+}
+
+#[test]
+fn empty_plans_and_dry_runs_create_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    let file = library(root, "a.so");
+    let before = (names(root), snapshot(&file));
+    let store = Store::open(root).unwrap();
+    assert_eq!(fix(root, vec![step(root, "a.so", Vec::new())]).unwrap(), None);
+    let plan = Plan::new(vec![step(root, "a.so", append(size(&file)))]);
+    let dry = Options { dry_run: true, ..options() };
+    let would = apply(root, &store, &plan, Kind::Fix, &dry).unwrap().unwrap();
+    assert_eq!(would.id, plan.id(None));
+    assert!(operation::log(&store).unwrap().is_empty());
+    assert!(drift(root, &store).unwrap().is_empty());
+    assert_eq!(recover(root, &store, &options()).unwrap(), None);
+    assert_eq!(revert_all(root).operation, None);
+    assert!(!store.is_created());
+    assert_eq!((names(root), snapshot(&file)), before);
+    assert_eq!(apply(root, &store, &plan, Kind::Fix, &options()).unwrap().unwrap(), would);
+}
+
+#[test]
+fn another_user_is_refused_before_the_first_write_and_may_replace_what_is_his() {
+    let top = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(top.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let root = top.path().join("tree");
+    let file = library(&root, "lib/a.so");
+    let plan = Plan::new(vec![step(&root, "lib/a.so", append(size(&file)))]);
+    std::fs::write(top.path().join("plan.json"), serde_json::to_vec(&plan).unwrap()).unwrap();
+    let run = || {
+        let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
+        let output = child_in(top.path(), &nobody).output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        text.lines().find_map(|line| line.split_once("RESULT ")).unwrap().1.to_owned()
+    };
+    let own = |path: &Path| std::os::unix::fs::chown(path, Some(65534), Some(65534)).unwrap();
+    let before = std::fs::read(&file).unwrap();
+    assert!(run().contains("belongs to user 0"));
+    own(&file);
+    assert!(run().contains("write in the directory"), "no room for the store");
+    own(&root);
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o444)).unwrap();
+    assert!(run().contains("write in the directory"), "neither the file nor its directory");
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+    assert!(std::fs::symlink_metadata(root.join(".tfpatch")).is_err());
+    own(&root.join("lib"));
+    assert_eq!(run(), "done");
+    assert_eq!(std::fs::read(&file).unwrap(), edited(&before, &plan.steps[0]));
+    assert_eq!(snapshot(&file).owner, (65534, 65534));
+    assert_eq!(snapshot(&file).mode & 0o7777, 0o444);
+}
