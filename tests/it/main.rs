@@ -31,6 +31,8 @@ mod python;
 #[cfg(test)]
 mod record;
 #[cfg(test)]
+mod shipping;
+#[cfg(test)]
 mod tidy;
 #[cfg(test)]
 mod tokens;
