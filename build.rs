@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// `git archive` writes the commit and its day here, as `.gitattributes` asks.
-const ARCHIVED: &str = "$Format:%h %cs$";
+const ARCHIVED: &str = "$Format:%H %cs$";
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
@@ -41,7 +41,7 @@ fn of_repository() -> Option<String> {
             println!("cargo::rerun-if-changed={path}");
         }
     }
-    git(&["log", "-1", "--abbrev=9", "--format=%h %cs"])
+    short(&git(&["log", "-1", "--format=%H %cs"])?)
 }
 
 fn git(arguments: &[&str]) -> Option<String> {
@@ -51,12 +51,18 @@ fn git(arguments: &[&str]) -> Option<String> {
 }
 
 fn of_archive() -> Option<String> {
-    (!ARCHIVED.starts_with('$')).then(|| ARCHIVED.to_owned())
+    if ARCHIVED.starts_with('$') { None } else { short(ARCHIVED) }
 }
 
 /// `cargo package` names the commit in `.cargo_vcs_info.json`: `"sha1": "…"`.
 fn of_package() -> Option<String> {
     let text = std::fs::read_to_string(".cargo_vcs_info.json").ok()?;
     let (_, rest) = text.split_once("\"sha1\"")?;
-    rest.split('"').nth(1)?.get(..9).map(str::to_owned)
+    short(rest.split('"').nth(1)?)
+}
+
+/// A commit's name is cut to nine digits; what git itself would cut it to depends on the repository.
+fn short(commit: &str) -> Option<String> {
+    let (name, day) = commit.split_once(' ').unwrap_or((commit, ""));
+    Some(format!("{} {day}", name.get(..9)?).trim_end().to_owned())
 }
