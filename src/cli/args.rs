@@ -18,6 +18,9 @@ const EXIT_CODES: &str = "\
 Exit status: 0 done, no error; 1 an error remains, drift, or a refusal; 2 bad usage, an unreadable \
 target, an I/O error.";
 
+/// The version, and what it was built from: commit, day of the commit, target.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("TFPATCH_BUILT_FROM"), ")");
+
 /// Find out why Python's shared objects do not load, and repair their search paths in place.
 ///
 /// A TARGET is a virtual environment, a site-packages directory, any other directory, or shared
@@ -26,7 +29,7 @@ target, an I/O error.";
 #[derive(Debug, Parser)]
 #[command(
     name = "tfpatch",
-    version,
+    version = VERSION,
     styles = STYLES,
     after_help = EXIT_CODES,
     disable_help_subcommand = true,
@@ -209,6 +212,10 @@ pub enum Command {
     /// Print or edit the search path of objects.
     #[command(subcommand)]
     Rpath(Rpath),
+    /// Print a completion script for a shell.
+    Completions(Completions),
+    /// Print a manual page.
+    Man(Man),
 }
 
 /// One target.
@@ -417,4 +424,29 @@ pub struct RpathOptions {
     /// How files are written.
     #[command(flatten)]
     pub writing: Writing,
+}
+
+/// `tfpatch completions`
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  tfpatch completions bash > ~/.local/share/bash-completion/completions/tfpatch
+  tfpatch completions fish > ~/.config/fish/completions/tfpatch.fish
+  tfpatch completions zsh > DIR/_tfpatch      where DIR is in $fpath")]
+pub struct Completions {
+    /// The shell.
+    #[arg(value_name = "SHELL", value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `tfpatch man`
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  tfpatch man | man -l -
+  tfpatch man rpath add | man -l -")]
+pub struct Man {
+    /// The command whose page is wanted, such as `fix` or `rpath add`; without one, tfpatch's own.
+    #[arg(value_name = "COMMAND")]
+    pub command: Vec<String>,
 }

@@ -40,6 +40,8 @@ fn run(arguments: Arguments) -> Result<u8, CommandError> {
         Command::Tree(options) => commands::tree::run(&mut session, &options),
         Command::Trace(options) => commands::trace::run(&mut session, &options),
         Command::Rpath(options) => commands::rpath::run(&mut session, &options),
+        Command::Completions(options) => commands::completions::run(&mut session, &options),
+        Command::Man(options) => commands::man::run(&mut session, &options),
     }?;
     session.out.flush()?;
     Ok(status)

@@ -100,7 +100,7 @@ pub(super) fn execute(
     }
     let disk = store.disk.syncing(options.sync);
     store.create(&disk)?;
-    let _guard = store.lock(&disk, options.wait, options.waiting)?;
+    let guard = store.lock(&disk, options.wait, options.waiting)?;
     let Some((record, ready)) = look()? else { return Ok(None) };
     if let Err(error) = store.begin(&disk, &record) {
         // No file of the target was touched; a record that got its name tells of nothing.
@@ -109,7 +109,12 @@ pub(super) fn execute(
     }
     let done = carry_out(&disk, &record, &ready, options.write).and_then(|()| store.finish(&disk));
     match done {
-        Ok(()) => Ok(Some(Operation::of(&record))),
+        Ok(()) => {
+            // Giving the lock back writes to its file.
+            drop(guard);
+            store.date(&disk, record.time);
+            Ok(Some(Operation::of(&record)))
+        }
         Err(cause) => Err(Error::Stopped {
             rest: put_back(&disk, base, store, &record).err().map(Box::new),
             id: record.id,

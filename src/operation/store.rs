@@ -1,6 +1,6 @@
 //! The directory `.tfpatch/`, which holds the records of operations.
 
-use super::disk::Disk;
+use super::disk::{Disk, Times};
 use super::error::{Error, PathError};
 use super::journal::{Record, SCHEMA};
 use super::{file, lock};
@@ -183,6 +183,19 @@ impl Store {
         self.rename_pending(disk, DONE)?;
         let _ = disk.sync_directory(&self.operations());
         Ok(())
+    }
+
+    /// Gives the store's files the time of the operation that was finished, so that an image that is
+    /// built twice with the same SOURCE_DATE_EPOCH is the same. No failure here loses anything.
+    pub(super) fn date(&self, disk: &Disk, time: i64) {
+        let times = Times { accessed: (time, 0), modified: (time, 0) };
+        let home = self.home();
+        let record =
+            self.entries().ok().and_then(|entries| entries.last().map(|last| last.path.clone()));
+        let files = [home.join(".gitignore"), home.join("lock"), self.operations(), home];
+        for path in record.iter().chain(&files) {
+            let _ = disk.set_times_at(path, times);
+        }
     }
 
     /// The pending operation was rolled back, except for files that are no longer those it knew.

@@ -39,6 +39,8 @@ mod python;
 #[cfg(test)]
 mod record;
 #[cfg(test)]
+mod shipping;
+#[cfg(test)]
 mod tidy;
 #[cfg(test)]
 mod tokens;

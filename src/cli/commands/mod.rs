@@ -1,9 +1,11 @@
 //! One command, one file.
 
+pub mod completions;
 pub mod diff;
 pub mod doctor;
 pub mod fix;
 pub mod log;
+pub mod man;
 pub mod revert;
 pub mod rpath;
 pub mod show;

@@ -1,0 +1,1 @@
+"""The tfpatch command, as a wheel: `tfpatch`, or `python -m tfpatch`."""

@@ -1,0 +1,18 @@
+//! `tfpatch completions`: a completion script for a shell.
+
+use crate::cli::args::{Arguments, Completions};
+use crate::cli::error::CommandError;
+use crate::cli::session::Session;
+use clap::CommandFactory as _;
+
+/// Writes the completion script of a shell.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn run(session: &mut Session, options: &Completions) -> Result<u8, CommandError> {
+    // Into memory first: clap_complete panics where its writer fails, as a closed pipe does.
+    let mut script = Vec::new();
+    clap_complete::generate(options.shell, &mut Arguments::command(), "tfpatch", &mut script);
+    session.out.write_all(&script)?;
+    Ok(0)
+}

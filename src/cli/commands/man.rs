@@ -1,0 +1,31 @@
+//! `tfpatch man`: the manual pages.
+
+use crate::cli::args::{Arguments, Man};
+use crate::cli::error::CommandError;
+use crate::cli::session::Session;
+use clap::{Command, CommandFactory as _};
+
+/// Writes the manual page of tfpatch, or of one of its commands.
+///
+/// # Errors
+/// Where there is no such command, or the output cannot be written.
+pub fn run(session: &mut Session, options: &Man) -> Result<u8, CommandError> {
+    let mut root = Arguments::command();
+    // Names every command as it is typed, and hands the common options down.
+    root.build();
+    let mut command = &root;
+    for name in &options.command {
+        command =
+            command.find_subcommand(name).ok_or_else(|| unknown(&options.command, command))?;
+    }
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    session.out.write_all(&page)?;
+    Ok(0)
+}
+
+fn unknown(asked: &[String], above: &Command) -> CommandError {
+    let names: Vec<_> = above.get_subcommands().map(Command::get_name).collect();
+    let error = CommandError::new(format!("no such command: {}", asked.join(" ")));
+    if names.is_empty() { error } else { error.hint(format!("one of {}", names.join(", "))) }
+}
