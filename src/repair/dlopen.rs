@@ -34,7 +34,13 @@ pub fn findings(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Vec<F
         }
         let Some(opener) = Opener::of(vfs, inventory, index, &providers) else { continue };
         let process = Process::of(programs, opener.object);
-        for (directory, library) in opener.lacks(vfs, inventory, index, &providers) {
+        let mut lacks = opener.lacks(vfs, inventory, index, &providers);
+        // Without the profiling library alone the accelerator is found, and nothing is wrong that a
+        // program would notice; `tfpatch trace` tells whoever records a profile.
+        if lacks.iter().all(|(_, library)| tensorflow::is_for_profiling(library.name())) {
+            lacks.clear();
+        }
+        for (directory, library) in lacks {
             // A variable or the system's cache may lead to it all the same.
             let tried = match process.as_ref().and_then(|process| process.open(name_of(library))) {
                 Some(answer) if answer.root.found.is_some() => continue,

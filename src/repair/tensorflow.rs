@@ -32,6 +32,13 @@ pub fn is_cuda_runtime(name: &[u8]) -> bool {
     name.starts_with(b"libcudart.so")
 }
 
+/// Is it CUDA's profiling library? TensorFlow opens it when a profile is recorded, and finds and uses
+/// its GPU without it (`MaybeTryDlopenGPULibraries` in xla's `dso_loader.cc` does not ask for it).
+#[must_use]
+pub fn is_for_profiling(name: &[u8]) -> bool {
+    name.starts_with(b"libcupti.so")
+}
+
 /// Does a library come with the graphics driver, at run time?
 #[must_use]
 pub fn is_driver_library(name: &[u8]) -> bool {
