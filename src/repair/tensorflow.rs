@@ -1,5 +1,5 @@
-//! What is known of TensorFlow and of NVIDIA's libraries, as tables. No decision about a search path
-//! hangs on them: they name things, for people.
+//! What is known of TensorFlow and of NVIDIA's libraries, as tables. They name things for people, and
+//! tell what a program can do without; which object lacks which directory does not hang on them.
 
 /// The distributions that install TensorFlow itself (PyPI).
 const DISTRIBUTIONS: &[&str] = &[
@@ -33,7 +33,7 @@ pub fn is_cuda_runtime(name: &[u8]) -> bool {
 }
 
 /// Is it CUDA's profiling library? TensorFlow opens it when a profile is recorded, and finds and uses
-/// its GPU without it (`MaybeTryDlopenGPULibraries` in xla's `dso_loader.cc` does not ask for it).
+/// its GPU without it (`TryDlopenCUDALibraries` in tsl's `dlopen_checker.cc` does not ask for it).
 #[must_use]
 pub fn is_for_profiling(name: &[u8]) -> bool {
     name.starts_with(b"libcupti.so")
