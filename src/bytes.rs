@@ -141,6 +141,21 @@ impl<S: Source + ?Sized> Source for Box<S> {
     }
 }
 
+/// A name or a path of any bytes as part of a line for people: what is not UTF-8 is replaced, and
+/// control characters are escaped, so that no file name breaks a line or commands a terminal.
+#[must_use]
+pub fn printable(bytes: &[u8]) -> String {
+    let mut shown = String::with_capacity(bytes.len());
+    for character in String::from_utf8_lossy(bytes).chars() {
+        if character.is_control() {
+            shown.extend(character.escape_default());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
 /// `value` rounded up to a multiple of `alignment`, which must be a power of two; `None` where
 /// that does not fit into 64 bits.
 #[must_use]

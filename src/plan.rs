@@ -322,7 +322,7 @@ impl AsRef<Path> for RelativePath {
 
 impl std::fmt::Display for RelativePath {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0.display())
+        f.write_str(&bytes::printable(self.0.as_os_str().as_bytes()))
     }
 }
 

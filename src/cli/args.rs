@@ -2,8 +2,8 @@
 
 use crate::elf::rpath;
 use crate::operation;
-use clap::builder::Styles;
 use clap::builder::styling::{AnsiColor, Effects};
+use clap::builder::{RangedU64ValueParser, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -61,7 +61,7 @@ pub struct Common {
     #[arg(short, long, global = true)]
     pub verbose: bool,
     /// Use at most N threads.
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(long, global = true, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub jobs: Option<usize>,
     /// The target lies inside ROOTFS, the root of another system: TARGET, links and the loader are
     /// looked up there, and nothing of this system is looked at.
@@ -206,6 +206,9 @@ pub enum Command {
     Show(Show),
     /// Show the dependencies of an object as the loader would resolve them.
     Tree(Tree),
+    /// Run a command under the loader's own tracing, and compare what it asks for, dlopened
+    /// libraries included, with the prediction.
+    Trace(Trace),
     /// Print or edit the search path of objects.
     #[command(subcommand)]
     Rpath(Rpath),
@@ -336,6 +339,21 @@ pub struct Tree {
     /// The loader's environment.
     #[command(flatten)]
     pub simulation: Simulation,
+}
+
+/// `tfpatch trace`
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+The command's own output goes where it always goes; the report follows on standard output when the
+command has ended. The environment is that of the Python that runs, else the one found from here.
+Set-user-ID and static programs, and those of other C libraries than glibc, cannot be traced.
+
+Example:
+  tfpatch trace -- python -c 'import tensorflow as tf; tf.config.list_physical_devices(\"GPU\")'")]
+pub struct Trace {
+    /// The command, with its arguments.
+    #[arg(value_name = "COMMAND", required = true, last = true)]
+    pub command: Vec<OsString>,
 }
 
 /// `tfpatch rpath`

@@ -1,6 +1,8 @@
 //! What ends a command early, with the cure.
 
+use crate::bytes::printable;
 use std::fmt;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 /// Exit status 2: bad usage, an unreadable target, an I/O error.
@@ -28,6 +30,11 @@ impl CommandError {
         self
     }
 
+    /// Says it on standard error. Where even that cannot be written, the exit status has to do.
+    pub fn complain(&self) {
+        let _ = writeln!(anstream::stderr(), "tfpatch: error: {self}");
+    }
+
     /// The exit status.
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
@@ -52,13 +59,13 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for CommandError {
 impl fmt::Display for CommandError {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut words = self.source.to_string();
-        write!(to, "{words}")?;
+        to.write_str(&printable(words.as_bytes()))?;
         let mut cause = self.source.source();
         while let Some(error) = cause {
             // Errors that already quote their cause are not made to say it twice.
             let next = error.to_string();
             if !words.contains(&next) {
-                write!(to, ": {next}")?;
+                write!(to, ": {}", printable(next.as_bytes()))?;
             }
             words = next;
             cause = error.source();

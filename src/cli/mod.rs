@@ -21,8 +21,7 @@ pub fn main(arguments: Arguments) -> ExitCode {
         // Whoever read our output has read enough.
         Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
-            // Where even this cannot be written, the exit status has to do.
-            let _ = writeln!(anstream::stderr(), "tfpatch: error: {error}");
+            error.complain();
             error.exit_code()
         }
     }
@@ -39,6 +38,7 @@ fn run(arguments: Arguments) -> Result<u8, CommandError> {
         Command::Verify(options) => commands::verify::run(&mut session, &options),
         Command::Show(options) => commands::show::run(&mut session, &options),
         Command::Tree(options) => commands::tree::run(&mut session, &options),
+        Command::Trace(options) => commands::trace::run(&mut session, &options),
         Command::Rpath(options) => commands::rpath::run(&mut session, &options),
         Command::Completions(options) => commands::completions::run(&mut session, &options),
         Command::Man(options) => commands::man::run(&mut session, &options),

@@ -3,6 +3,8 @@
 use super::args::{Color, Common, Format, Simulation};
 use super::error::CommandError;
 use super::settings;
+use crate::bytes::Source;
+use crate::elf::Image;
 use crate::loader;
 use crate::operation::{self, Options, Recovered, Selection, Store};
 use crate::plan::RelativePath;
@@ -10,7 +12,7 @@ use crate::python::discovery::{self, Ambient};
 use crate::python::environment::{Environment, Kind};
 use crate::python::target::{self, Target};
 use crate::repair::finding::Severity;
-use crate::repair::target::World;
+use crate::repair::target::{World, shown};
 use crate::repair::tensorflow;
 use crate::report::findings::Detail;
 use crate::report::style::{DIM, paint};
@@ -34,10 +36,23 @@ pub struct Session {
     pub vfs: OsVfs,
 }
 
+/// A store, and the directory on the disk that its paths are relative to.
+pub struct Place {
+    /// The store.
+    pub store: Store,
+    /// Absolute, links resolved.
+    pub root: PathBuf,
+}
+
 /// A target that a command works on.
 pub struct Chosen {
-    /// What it is.
+    /// What it is. Where it lies in an environment, its path begins with the environment's prefix,
+    /// whatever links lead there.
     pub target: Target,
+    /// The environment around it, where it is a directory or a file of one.
+    pub environment: Option<Environment>,
+    /// How it was named; nothing where it was found.
+    pub named: Option<PathBuf>,
     /// Why it was chosen, as a clause.
     pub reason: String,
 }
@@ -116,7 +131,8 @@ impl Session {
             }
             let found = discovery::discover(&self.vfs, &self.ambient()?)?;
             let target = Target::Environment(found.environment);
-            return Ok(vec![Chosen { target, reason: found.reason }]);
+            let (environment, named) = (None, None);
+            return Ok(vec![Chosen { target, environment, named, reason: found.reason }]);
         }
         let ambient = self.ambient()?;
         named
@@ -125,9 +141,11 @@ impl Session {
                 let target = target::at(&self.vfs, &ambient, path)?;
                 if let Target::Wheel(wheel) = &target {
                     let why = "a wheel has to be installed before it can be diagnosed";
-                    return Err(CommandError::new(format!("{}: {why}", wheel.display())));
+                    return Err(CommandError::new(format!("{}: {why}", shown(wheel))));
                 }
-                Ok(Chosen { target, reason: "named".to_owned() })
+                let (target, environment) = self.inside(target);
+                let named = Some(path.clone());
+                Ok(Chosen { target, environment, named, reason: "named".to_owned() })
             })
             .collect()
     }
@@ -138,27 +156,79 @@ impl Session {
         let vfs = &self.vfs;
         match &chosen.target {
             Target::Environment(found) => World::of_environment(vfs, found.clone(), settings),
-            Target::SitePackages { path, environment } => {
-                World::of_directory(vfs, path, environment.clone(), settings)
+            Target::SitePackages { path, .. } | Target::Directory(path) => {
+                match (&chosen.environment, &chosen.target) {
+                    (Some(around), _) => {
+                        World::of_part(vfs, path.clone(), around.clone(), settings)
+                    }
+                    (None, Target::SitePackages { environment, .. }) => {
+                        World::of_directory(vfs, path, environment.clone(), settings)
+                    }
+                    (None, _) => World::of_directory(vfs, path, None, settings),
+                }
             }
-            Target::Directory(directory) => World::of_directory(vfs, directory, None, settings),
             Target::File(path) | Target::Wheel(path) => {
-                World::of_object(vfs, path, self.environment_of(path), settings)
+                World::of_object(vfs, path, chosen.environment.clone(), settings)
             }
         }
     }
 
-    /// The environment that a file belongs to, if any.
-    #[must_use]
-    pub fn environment_of(&self, file: &Path) -> Option<Environment> {
+    /// Is a file that was named an object, so that something can be said of it?
+    ///
+    /// # Errors
+    /// Where it is none, or malformed.
+    pub fn require_object(&self, chosen: &Chosen, world: &World) -> Result<(), CommandError> {
+        let Target::File(path) = &chosen.target else { return Ok(()) };
+        if world.inventory.at(path).is_some() {
+            return Ok(());
+        }
+        let named = chosen.named.as_deref().unwrap_or(path);
+        let source = open_object(&self.vfs, path, named)?;
+        match Image::parse(source.as_ref()).and_then(|image| image.summary()) {
+            Err(error) => Err(CommandError::new(format!("{}: {error}", shown(named)))),
+            // It was written between the two looks.
+            Ok(_) => Err(CommandError::new(format!("{} changes; try again", shown(named)))),
+        }
+    }
+
+    /// A directory or a file inside an environment, by its path below the prefix, and that
+    /// environment; any other target as it is.
+    fn inside(&self, target: Target) -> (Target, Option<Environment>) {
+        let (path, is_file) = match &target {
+            Target::SitePackages { path, .. } | Target::Directory(path) => (path, false),
+            Target::File(path) => (path, true),
+            Target::Environment(_) | Target::Wheel(_) => return (target, None),
+        };
+        // The last link of a file is what is edited; those on the way are not.
+        let real = match (is_file, path.parent(), path.file_name()) {
+            (true, Some(parent), Some(name)) => {
+                self.vfs.canonicalize(parent).map(|parent| parent.join(name))
+            }
+            _ => self.vfs.canonicalize(path),
+        };
+        let Ok(real) = real else { return (target, None) };
+        let found = self.environment_around(path).or_else(|| self.environment_around(&real));
+        let prefix = found.as_ref().and_then(|found| self.vfs.canonicalize(&found.prefix).ok());
+        let (Some(found), Some(prefix)) = (found, prefix) else { return (target, None) };
+        let Ok(below) = real.strip_prefix(prefix) else { return (target, None) };
+        let path = found.prefix.join(below);
+        let target = match target {
+            Target::File(_) => Target::File(path),
+            Target::SitePackages { environment, .. } => Target::SitePackages { path, environment },
+            _ => Target::Directory(path),
+        };
+        (target, Some(found))
+    }
+
+    fn environment_around(&self, path: &Path) -> Option<Environment> {
         let home = self.ambient().ok().and_then(|ambient| ambient.home);
-        let mut above = file.ancestors().skip(1);
+        let mut above = path.ancestors().skip(1);
         above
             .find_map(|prefix| Environment::at_prefix(&self.vfs, prefix, home.as_deref()))
             // An installation of Python shares its prefix with a whole system.
             .filter(|found| {
                 found.kind != Kind::System
-                    || found.site_packages.iter().any(|site| file.starts_with(&site.path))
+                    || found.site_packages.iter().any(|site| path.starts_with(&site.path))
             })
     }
 
@@ -187,11 +257,32 @@ impl Session {
                 .map(|distribution| format!("{} {}", distribution.name, distribution.version)),
         );
         let facts = paint(DIM, format!("({})", facts.join("; ")));
-        writeln!(self.out, "{kind}  {} {facts}", shown_from_here(path).display())
+        writeln!(self.out, "{kind}  {} {facts}", shown(&shown_from_here(path)))
     }
 
-    /// The store for a target: that of `--store`, else the one that is there already, else the
-    /// one that an operation would create at the root.
+    /// The store for what was done to a target so far, and the directory on the disk that its paths
+    /// are relative to.
+    ///
+    /// # Errors
+    /// As [`Session::store`].
+    pub fn place(&self, chosen: &Chosen) -> Result<Place, CommandError> {
+        let beside = match &chosen.target {
+            Target::File(path) => path.parent().unwrap_or(path),
+            _ => chosen.path(),
+        };
+        if self.store.is_none()
+            && let Some(store) = Store::find(&self.on_disk(beside))?
+        {
+            return Ok(Place { root: store.directory().to_owned(), store });
+        }
+        let store = self.store(chosen.root())?;
+        let root = self.real(chosen.root());
+        let base = if root.starts_with(store.directory()) { store.directory() } else { &root };
+        Ok(Place { root: base.to_owned(), store })
+    }
+
+    /// The store that an operation on a target with that root goes into: that of `--store`, else
+    /// the one that is there already, else the one that an operation would create at the root.
     ///
     /// # Errors
     /// Where the directory cannot be read, or stores would be nested.
@@ -206,13 +297,14 @@ impl Session {
         }
     }
 
-    /// Finishes or takes back an operation that was interrupted, and says so.
+    /// Finishes or takes back an operation that was interrupted, and says so. `root` is the path on
+    /// the disk.
     ///
     /// # Errors
     /// Where a file cannot be put back.
     pub fn recover(&self, root: &Path, store: &Store) -> Result<(), CommandError> {
         let options = self.writing(true, operation::Write::Auto, false);
-        let Some(recovered) = operation::recover(&self.on_disk(root), store, &options)? else {
+        let Some(recovered) = operation::recover(root, store, &options)? else {
             return Ok(());
         };
         let Recovered { operation, finished, left_alone } = recovered;
@@ -242,36 +334,108 @@ fn waiting(pid: Option<u32>) {
 }
 
 impl Chosen {
-    /// The directory that the target's store is looked for in, and upwards from there.
+    /// Where the target is.
     #[must_use]
-    pub fn root(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         match &self.target {
             Target::Environment(environment) => &environment.prefix,
-            Target::SitePackages { path, .. } | Target::Directory(path) => path,
-            Target::File(path) | Target::Wheel(path) => path.parent().unwrap_or(path),
+            Target::SitePackages { path, .. }
+            | Target::Directory(path)
+            | Target::File(path)
+            | Target::Wheel(path) => path,
         }
     }
+
+    /// The root of the target's world: the prefix of its environment, else the directory, else the
+    /// one that the file is in.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        match (&self.environment, &self.target) {
+            (Some(around), _) => &around.prefix,
+            (None, Target::File(path) | Target::Wheel(path)) => path.parent().unwrap_or(path),
+            (None, _) => self.path(),
+        }
+    }
+
+    /// A command for this target, as it can be typed.
+    #[must_use]
+    pub fn command(&self, words: &str) -> String {
+        match &self.named {
+            None => format!("tfpatch {words}"),
+            Some(named) => format!("tfpatch {words} {}", quoted(named)),
+        }
+    }
+}
+
+/// A path as a shell takes it.
+fn quoted(path: &Path) -> String {
+    let text = shown(path);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%,:=".contains(c) || !c.is_ascii();
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 impl Session {
     /// Does a target mean a file of its store?
     #[must_use]
-    pub fn means(&self, chosen: &Chosen, store: &Store, file: &RelativePath) -> bool {
-        let path = store.directory().join(file);
+    pub fn means(&self, chosen: &Chosen, place: &Place, file: &RelativePath) -> bool {
+        let path = place.root.join(file);
         match &chosen.target {
-            Target::File(named) => path == self.on_disk(named),
-            _ => path.starts_with(self.on_disk(chosen.root())),
+            Target::File(named) => path == self.real_file(named),
+            _ => path.starts_with(self.real(chosen.path())),
         }
     }
 
     /// The files of a store that a target means: all of them, or one that was named.
     #[must_use]
-    pub fn selection(&self, chosen: &Chosen, store: &Store) -> Selection {
-        let root = self.on_disk(chosen.root());
-        match &chosen.target {
-            Target::File(path) => Selection::Paths(vec![self.on_disk(path)]),
-            _ if root == store.directory() => Selection::All,
-            _ => Selection::Paths(vec![root]),
+    pub fn selection(&self, chosen: &Chosen, place: &Place) -> Selection {
+        let path = match &chosen.target {
+            Target::File(path) => self.real_file(path),
+            _ => self.real(chosen.path()),
+        };
+        if path == place.root { Selection::All } else { Selection::Paths(vec![path]) }
+    }
+
+    /// A directory on the disk, links resolved.
+    fn real(&self, directory: &Path) -> PathBuf {
+        let inside = self.vfs.canonicalize(directory);
+        self.on_disk(&inside.unwrap_or_else(|_| directory.to_owned()))
+    }
+
+    /// A file on the disk, links on the way resolved: the file itself may be a link.
+    fn real_file(&self, file: &Path) -> PathBuf {
+        match (file.parent(), file.file_name()) {
+            (Some(parent), Some(name)) => self.real(parent).join(name),
+            _ => self.real(file),
+        }
+    }
+}
+
+/// Opens a shared object or a program, which the user called `named`.
+///
+/// # Errors
+/// Where it cannot be read, or does not begin as an ELF file.
+pub fn open_object<'a>(
+    vfs: &'a OsVfs,
+    path: &Path,
+    named: &Path,
+) -> Result<Box<dyn Source + 'a>, CommandError> {
+    let name = shown(named);
+    let source = vfs.open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => {
+            CommandError::new(format!("{name} is no file; name a shared object or a program"))
+        }
+        _ => CommandError::new(format!("cannot read {name}: {error}")),
+    })?;
+    let magic = source.get(0..source.len().min(4)).unwrap_or_default().into_owned();
+    match magic.as_slice() {
+        b"\x7fELF" => Ok(source),
+        b"" => Err(CommandError::new(format!("{name} is no shared object: it is empty"))),
+        _ => {
+            let why = "it does not begin as an ELF file does";
+            Err(CommandError::new(format!("{name} is no shared object: {why}")))
         }
     }
 }

@@ -99,6 +99,58 @@ pub fn loader_settings(
     Ok(settings)
 }
 
+/// What the loader was told to print before we asked it to.
+#[derive(Debug, Clone, Default)]
+pub struct Debugging {
+    /// `LD_DEBUG`.
+    pub categories: Option<OsString>,
+    /// `LD_DEBUG_OUTPUT`: a path, to which the loader appends a dot and the process's ID.
+    pub output: Option<OsString>,
+}
+
+impl Debugging {
+    /// The value of `LD_DEBUG` that has `more` as well. The loader takes commas, colons and blanks.
+    #[must_use]
+    pub fn with(&self, more: &str) -> OsString {
+        let mut value = self.categories.clone().unwrap_or_default();
+        if !value.is_empty() {
+            value.push(",");
+        }
+        value.push(more);
+        value
+    }
+
+    /// What becomes of the user's own tracing: sentences.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let set = self.categories.as_ref().filter(|categories| !categories.is_empty());
+        match (set, &self.output) {
+            (Some(set), Some(output)) => vec![format!(
+                "LD_DEBUG={} was set: what the loader printed, and what it was asked for here, was \
+                 appended to {}.PID",
+                set.display(),
+                output.display()
+            )],
+            (Some(set), None) => vec![format!(
+                "LD_DEBUG={} was set: what the loader printed went into this trace; set \
+                 LD_DEBUG_OUTPUT to keep it",
+                set.display()
+            )],
+            (None, _) => Vec::new(),
+        }
+    }
+}
+
+/// What the loader was told to print.
+#[must_use]
+pub fn debugging() -> Debugging {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let categories = set("LD_DEBUG");
+    // Without categories there is no output.
+    let output = categories.as_ref().and_then(|_| set("LD_DEBUG_OUTPUT"));
+    Debugging { categories, output }
+}
+
 fn path(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| value != OsStr::new("")).map(PathBuf::from)
 }

@@ -3,10 +3,11 @@
 use super::bindings::Bindings;
 use super::dlopen;
 use super::finding::{Cause, Finding};
-use super::inventory::{Object, Role};
+use super::inventory::Role;
 use super::provider::{self, Choice};
 use super::seen::{Missing, Seen};
 use super::target::{Program, World};
+use crate::bytes::printable;
 use crate::loader::{Settings, VersionProblem};
 use crate::vfs::Vfs;
 use std::path::{Path, PathBuf};
@@ -28,7 +29,7 @@ pub struct Diagnosis {
 #[must_use]
 pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
     let programs = Program::all(vfs, world, &world.settings);
-    let seen = Seen::under(vfs, world, &world.settings);
+    let seen = Seen::of(vfs, world, &programs);
     let judge = Judge { vfs, world, seen: &seen };
     let mut findings: Vec<Finding> =
         seen.missing.values().flat_map(|missing| judge.missing(missing)).collect();
@@ -39,24 +40,23 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
     findings.extend(wrong_arch(world, &programs));
     findings.extend(world.interpreter_findings());
 
-    let unresolved = seen.missing.len();
+    let meant = seen.missing.keys().filter(|(object, _)| world.is_meant(object));
+    let unresolved = meant.count();
     let mut bindings = Vec::new();
     let empty = world.settings.without_variables();
     if empty != world.settings {
-        let bare = Seen::under(vfs, world, &empty);
+        let bare = Seen::of(vfs, world, &Program::all(vfs, world, &empty));
         findings.extend(judge.owed_to_variables(&bare, &empty));
         bindings.push(bare.bindings);
     }
     bindings.insert(0, seen.bindings);
-    if !world.named.is_empty() {
-        findings.retain(|finding| world.is_named(&finding.object));
-    }
+    findings.retain(|finding| world.is_meant(&finding.object));
     sort(&mut findings);
     Diagnosis { findings, bindings, unresolved }
 }
 
 /// Errors first, then by what blocks first, then by object and library.
-fn sort(findings: &mut Vec<Finding>) {
+pub fn sort(findings: &mut Vec<Finding>) {
     findings.sort_by(|a, b| {
         let key = |finding: &Finding| (finding.severity(), finding.cause);
         key(a).cmp(&key(b)).then_with(|| (&a.object, &a.library).cmp(&(&b.object, &b.library)))
@@ -74,18 +74,16 @@ struct Judge<'a> {
 impl Judge<'_> {
     /// Why a library is missing; nothing where nobody asks for it.
     fn missing(&self, missing: &Missing) -> Vec<Finding> {
-        let inventory = &self.world.inventory;
-        let Some(asking) = inventory.at(&missing.object) else { return Vec::new() };
-        let name = &missing.dependency.name;
-        let (object, library) = (self.world.shown(&missing.object), lossy(name));
+        let (asking, name) = (&missing.asking, &missing.dependency.name);
+        let (object, library) = (self.world.shown(&asking.path), printable(name));
         match provider::choose(self.vfs, self.world, asking, name) {
             Choice::One(provider) => {
                 let directory = provider.directory().to_owned();
                 let lies = self.world.shown(&directory);
-                let (cause, message, cure) = if self.is_loaded_before(asking, name) {
+                let (cause, message, cure) = if self.is_loaded_before(missing) {
                     (
                         Cause::LoadOrder,
-                        format!("{object} finds {library} only after another distribution did"),
+                        format!("{object} finds {library} only once something else has loaded it"),
                         "nothing has to be done; tfpatch fix --tidy makes it independent",
                     )
                 } else {
@@ -136,7 +134,7 @@ impl Judge<'_> {
         }
         Some(match provider::other_version(&self.world.inventory, name) {
             Some(other) => {
-                let there = lossy(other.name());
+                let there = printable(other.name());
                 let message = format!("{object} needs {library}; the environment has {there}");
                 let cure = format!("install the release of the library that ships {library}");
                 Finding {
@@ -168,7 +166,7 @@ impl Judge<'_> {
         let owed = without.by_ref().flat_map(|(_, missing)| {
             judge.missing(missing).into_iter().map(|found| {
                 let (object, library) =
-                    (self.world.shown(&found.object), lossy(&missing.dependency.name));
+                    (self.world.shown(&found.object), printable(&missing.dependency.name));
                 let lies = found.lies_in.first().map_or_else(
                     || "outside the target".to_owned(),
                     |directory| format!("in {}", self.world.shown(directory)),
@@ -197,17 +195,24 @@ impl Judge<'_> {
     }
 
     /// Is the library loaded already when the object is? So it is where a distribution that the
-    /// object's own one requires reaches it, since that is imported first.
-    fn is_loaded_before(&self, asking: &Object, name: &[u8]) -> bool {
+    /// object's own one requires reaches it, since that is imported first. For a plugin the own
+    /// distribution is enough: nothing imports it and nothing depends on it, so it is opened by a
+    /// program that knows it, and asks for what that program consists of.
+    fn is_loaded_before(&self, missing: &Missing) -> bool {
         let inventory = &self.world.inventory;
-        let Some(own) = inventory.distribution_of(asking) else { return false };
-        let reached = |provider: &&Object| self.seen.reached.contains(&provider.id);
-        inventory.named(name).filter(reached).any(|provider| {
-            inventory.distribution_of(provider).is_some_and(|other| {
-                other.normalized != own.normalized
-                    && own.requires.iter().any(|required| required.name == other.normalized)
+        let Some(own) = inventory.distribution_of(&missing.asking) else { return false };
+        let is_plugin = missing.root_role == Role::Library;
+        inventory
+            .named(&missing.dependency.name)
+            .filter(|provider| self.seen.reached.contains(&provider.id))
+            .filter_map(|provider| inventory.distribution_of(provider))
+            .any(|other| {
+                if other.normalized == own.normalized {
+                    is_plugin
+                } else {
+                    own.requires.iter().any(|required| required.name == other.normalized)
+                }
             })
-        })
     }
 }
 
@@ -215,7 +220,7 @@ impl Judge<'_> {
 fn finding(missing: &Missing, cause: Cause, message: String, cure: &str) -> Finding {
     Finding {
         cause,
-        object: missing.object.clone(),
+        object: missing.asking.path.clone(),
         library: Some(missing.dependency.name.clone()),
         fixable: false,
         message,
@@ -240,7 +245,7 @@ fn fault(cause: Cause, object: &Path, message: String, cure: &str) -> Finding {
 }
 
 fn lacks_version(world: &World, object: &Path, problem: &VersionProblem) -> Finding {
-    let (version, provider) = (lossy(&problem.version), world.shown(&problem.provider));
+    let (version, provider) = (printable(&problem.version), world.shown(&problem.provider));
     let message = format!("{} needs {version}, which {provider} lacks", world.shown(object));
     let cure = "take an older copy out of the way, or install a newer library";
     Finding {
@@ -252,8 +257,7 @@ fn lacks_version(world: &World, object: &Path, problem: &VersionProblem) -> Find
 fn unreadable(world: &World) -> impl Iterator<Item = Finding> {
     world.inventory.unreadable.iter().map(|unreadable| {
         let message = format!("{}: {}", world.shown(&unreadable.path), unreadable.why);
-        let cure = "install the distribution again, or give yourself the permission";
-        fault(Cause::Unreadable, &unreadable.path, message, cure)
+        fault(Cause::Unreadable, &unreadable.path, message, unreadable.why.cure())
     })
 }
 
@@ -273,8 +277,4 @@ fn wrong_arch<'a>(
         );
         fault(Cause::WrongArch, &module.path, message, "install the wheel for this machine")
     })
-}
-
-fn lossy(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }

@@ -6,15 +6,18 @@
 //! of the distributions that it requires, and a linker or a build system has written the same
 //! directories into several of them. The one that opens libraries for the others imports `dlopen`
 //! and is needed by them; where it lacks a directory that another of them names for no dependency of
-//! its own, that directory was meant for it.
+//! its own, that directory was meant for it. What extension modules name that cannot open anything
+//! themselves does not count: a library's search path is written with those in mind that are linked
+//! with it, theirs only for their own code, and there such a directory is a leftover of the link.
 
 use super::finding::{Cause, Finding};
 use super::inventory::{self, Inventory, Object, Role};
 use super::spelling::directory_of;
 use super::target::{Program, World};
-use super::tensorflow::DRIVER;
+use super::tensorflow::{self, DRIVER};
+use crate::bytes::printable;
 use crate::elf::{Image, hash};
-use crate::loader::Resolution;
+use crate::loader::{Resolution, SearchStep};
 use crate::vfs::Vfs;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -30,12 +33,43 @@ pub fn findings(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Vec<F
             continue;
         }
         let Some(opener) = Opener::of(vfs, inventory, index, &providers) else { continue };
+        let process = Process::of(programs, opener.object);
         for (directory, library) in opener.lacks(vfs, inventory, index, &providers) {
-            found.push(path_missing(world, &opener, &directory, library));
+            // A variable or the system's cache may lead to it all the same.
+            let tried = match process.as_ref().and_then(|process| process.open(name_of(library))) {
+                Some(answer) if answer.root.found.is_some() => continue,
+                Some(answer) => answer.root.tried.steps().collect(),
+                None => Vec::new(),
+            };
+            found.push(path_missing(world, &opener, &directory, library, tried));
         }
-        found.extend(driver_missing(world, programs, &opener));
+        if opener.is_for_cuda(inventory) {
+            found.extend(process.and_then(|process| driver_missing(world, &process)));
+        }
     }
     found
+}
+
+/// A process in which an opener is loaded.
+struct Process<'a> {
+    program: &'a Program<'a>,
+    opener: &'a Object,
+    opened: Resolution,
+}
+
+impl<'a> Process<'a> {
+    /// The first program that would load the opener, when it has done so.
+    fn of(programs: &'a [Program<'a>], opener: &'a Object) -> Option<Self> {
+        let program = programs.iter().find(|program| program.runs(opener))?;
+        Some(Self { program, opener, opened: program.load(opener) })
+    }
+
+    /// What comes of the opener's calling `dlopen` with a name.
+    fn open(&self, name: &[u8]) -> Option<Resolution> {
+        let loaded: Vec<&Resolution> =
+            self.program.main.iter().chain(std::iter::once(&self.opened)).collect();
+        self.program.loader.find(&loaded, &self.opener.path, name)
+    }
 }
 
 /// The object of a distribution that opens libraries of other distributions for it.
@@ -84,6 +118,13 @@ impl<'a> Opener<'a> {
         Some(opener)
     }
 
+    /// Does it open the CUDA runtime? Then it opens the driver too.
+    fn is_for_cuda(&self, inventory: &Inventory) -> bool {
+        let mut libraries =
+            inventory.objects.iter().filter(|object| tensorflow::is_cuda_runtime(object.name()));
+        libraries.any(|library| self.names.contains(library.directory()))
+    }
+
     /// The directories of providers that other objects of the distribution name although they need
     /// nothing from there, and that this one does not name; with a library of each.
     fn lacks(
@@ -96,7 +137,12 @@ impl<'a> Opener<'a> {
         let mut others: BTreeSet<PathBuf> = BTreeSet::new();
         let mut needed: HashSet<&[u8]> = HashSet::new();
         for object in objects(inventory, distribution) {
-            others.extend(named(vfs, object, providers));
+            let named = named(vfs, object, providers);
+            if !named.is_subset(&others)
+                && (object.role == Role::Library || imports_dlopen(vfs, object))
+            {
+                others.extend(named);
+            }
             needed.extend(object.summary.needed.iter().map(Vec::as_slice));
         }
         others
@@ -117,40 +163,44 @@ impl<'a> Opener<'a> {
     }
 }
 
-fn path_missing(world: &World, opener: &Opener<'_>, directory: &Path, library: &Object) -> Finding {
+fn path_missing(
+    world: &World,
+    opener: &Opener<'_>,
+    directory: &Path,
+    library: &Object,
+    tried: Vec<SearchStep>,
+) -> Finding {
     let object = world.shown(&opener.object.path);
     let lies = world.shown(directory);
-    let name = String::from_utf8_lossy(library.name()).into_owned();
+    let name = printable(library.name());
     Finding {
         cause: Cause::DlopenPathMissing,
         object: opener.object.path.clone(),
         library: Some(library.name().to_vec()),
         fixable: true,
         message: format!(
-            "{object} opens {name}; it lies in {lies}, none of {} search paths leads there",
+            "{object} opens {name}; it lies in {lies}, and none of {} search paths leads there",
             opener.entries
         ),
         cure: "tfpatch fix".to_owned(),
         lies_in: vec![directory.to_owned()],
-        tried: Vec::new(),
+        tried,
     }
 }
 
 /// The driver's library, where the loader does not find it on behalf of the opener. In an image that
 /// is being built, or on a machine without a GPU, that is as it should be.
-fn driver_missing(world: &World, programs: &[Program<'_>], opener: &Opener<'_>) -> Option<Finding> {
-    let program = programs.iter().find(|program| program.runs(opener.object))?;
-    let opened = program.load(opener.object);
-    let loaded: Vec<&Resolution> = program.main.iter().chain(std::iter::once(&opened)).collect();
-    let answer = program.loader.find(&loaded, &opener.object.path, DRIVER.as_bytes())?;
+fn driver_missing(world: &World, process: &Process<'_>) -> Option<Finding> {
+    let opener = process.opener;
+    let answer = process.open(DRIVER.as_bytes())?;
     answer.root.found.is_none().then(|| Finding {
         cause: Cause::DriverMissing,
-        object: opener.object.path.clone(),
+        object: opener.path.clone(),
         library: Some(DRIVER.as_bytes().to_vec()),
         fixable: false,
         message: format!(
             "the GPU stays hidden until a driver is there: {} opens {DRIVER}",
-            world.shown(&opener.object.path)
+            world.shown(&opener.path)
         ),
         cure: "install NVIDIA's driver, or start the container with --gpus all".to_owned(),
         lies_in: Vec::new(),

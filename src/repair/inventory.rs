@@ -1,11 +1,13 @@
 //! What a target holds: its shared objects and programs, and the distributions that they belong
 //! to.
 
+use super::target::shown;
 use crate::bytes;
-use crate::elf::{self, Kind, Summary};
+use crate::elf::{Image, Kind, Summary, hash};
 use crate::python::distribution::{Distribution, Problem};
 use crate::vfs::{FileKind, Vfs};
 use rayon::prelude::*;
+use rustix::io::Errno;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io;
@@ -74,6 +76,28 @@ pub enum Why {
     /// A file that is named as a shared object and is something else.
     #[error("it is named as a shared object, and {0}")]
     NoObject(&'static str),
+    /// A link to a file that is not there.
+    #[error("it is a link to {}, which is not there", shown(.0))]
+    Dangling(PathBuf),
+    /// A link that leads back to itself.
+    #[error("it is a link that leads back to itself")]
+    Loop,
+}
+
+impl Why {
+    /// What cures it.
+    #[must_use]
+    pub fn cure(&self) -> &'static str {
+        match self {
+            Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                "run tfpatch as a user who may read it"
+            }
+            Self::Dangling(_) | Self::Loop => "install the distribution again, or remove the link",
+            Self::Io(_) | Self::Malformed(_) | Self::NoObject(_) => {
+                "install the distribution again"
+            }
+        }
+    }
 }
 
 /// What a target holds.
@@ -113,6 +137,27 @@ impl Inventory {
         inventory
     }
 
+    /// Adds an object that was named outright: whatever it is called, and wherever it lies.
+    pub fn add_named(&mut self, vfs: &dyn Vfs, path: &Path) {
+        let Err(index) = self.objects.binary_search_by(|object| object.path.as_path().cmp(path))
+        else {
+            return;
+        };
+        self.unreadable.retain(|unreadable| unreadable.path != path);
+        match try_read(vfs, path) {
+            Ok(None) => {}
+            Ok(Some((id, summary, role))) => {
+                let (path, summary) = (path.to_owned(), Arc::new(summary));
+                self.objects.insert(index, Object { path, id, summary, role, distribution: None });
+                self.by_name.clear();
+                for (index, object) in self.objects.iter().enumerate() {
+                    self.by_name.entry(object.name().to_vec()).or_default().push(index);
+                }
+            }
+            Err(why) => self.unreadable.push(Unreadable { path: path.to_owned(), why }),
+        }
+    }
+
     /// The objects of that file name.
     pub fn named(&self, name: &[u8]) -> impl Iterator<Item = &Object> {
         let indices = self.by_name.get(name).map(Vec::as_slice).unwrap_or_default();
@@ -144,6 +189,14 @@ impl Inventory {
         }));
     }
 
+    /// Forgets links that lead nowhere where no distribution is to have them: a name without a file
+    /// is no different from no name, and whoever asks for it is told so.
+    pub fn forget_dangling(&mut self, is_owned: impl Fn(&Path) -> bool) {
+        self.unreadable.retain(|unreadable| {
+            !matches!(unreadable.why, Why::Dangling(_)) || is_owned(&unreadable.path)
+        });
+    }
+
     fn add(&mut self, object: Object) {
         self.by_name.entry(object.name().to_vec()).or_default().push(self.objects.len());
         self.objects.push(object);
@@ -154,7 +207,7 @@ impl Inventory {
 #[must_use]
 pub fn summary_of(vfs: &dyn Vfs, path: &Path) -> Option<Summary> {
     let source = vfs.open(path).ok()?;
-    elf::Image::parse(source.as_ref()).ok()?.summary().ok()
+    Image::parse(source.as_ref()).ok()?.summary().ok()
 }
 
 /// The files below `directory` that may be objects, and what could not be read.
@@ -198,7 +251,7 @@ fn is_passed_over(name: &OsStr) -> bool {
 #[must_use]
 pub fn may_be_object(name: &OsStr) -> bool {
     let name = name.as_bytes();
-    if is_named_as_object(name) {
+    if is_named_as_object(name) || name.windows(4).any(|part| part == b".so.") {
         return true;
     }
     match name.iter().rposition(|&byte| byte == b'.') {
@@ -209,17 +262,26 @@ pub fn may_be_object(name: &OsStr) -> bool {
     }
 }
 
-/// Is the file named as a shared object: `*.so`, or `*.so.` and a version?
+/// Is the file named as a shared object: `*.so`, or `*.so.` and a version? A `libx.so.LICENSE` is
+/// not.
 fn is_named_as_object(name: &[u8]) -> bool {
-    name.ends_with(b".so") || name.windows(4).any(|part| part == b".so.")
+    let version =
+        name.windows(4).rposition(|part| part == b".so.").and_then(|at| name.get(at + 4..));
+    name.ends_with(b".so")
+        || version.is_some_and(|version| {
+            !version.is_empty() && version.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+        })
 }
 
 /// Reads an object; `None` for what is none and does not claim to be one.
 fn read(vfs: &dyn Vfs, path: PathBuf) -> Result<Option<Object>, Unreadable> {
     match try_read(vfs, &path) {
-        Ok(object) => Ok(object.map(|(id, summary)| {
-            let role = role_of(&path, &summary);
-            Object { path, id, summary: Arc::new(summary), role, distribution: None }
+        Ok(object) => Ok(object.map(|(id, summary, role)| Object {
+            path,
+            id,
+            summary: Arc::new(summary),
+            role,
+            distribution: None,
         })),
         // A name without `.so` announces nothing: what cannot be read there is no finding.
         Err(_) if !is_named_as_object(path.file_name().map_or(b"", OsStr::as_bytes)) => Ok(None),
@@ -227,14 +289,10 @@ fn read(vfs: &dyn Vfs, path: PathBuf) -> Result<Option<Object>, Unreadable> {
     }
 }
 
-type Identified = ((u64, u64), Summary);
+type Identified = ((u64, u64), Summary, Role);
 
 fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
-    let metadata = match vfs.metadata(path) {
-        // A link that leads nowhere is no object; who needs it will say so.
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        metadata => metadata?,
-    };
+    let metadata = vfs.metadata(path).map_err(|error| why_not(vfs, path, error))?;
     match metadata.kind {
         FileKind::File => {}
         // A directory or a socket may be called what it likes.
@@ -252,8 +310,19 @@ fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
             _ => Err(Why::NoObject("does not begin as an ELF file does")),
         };
     }
-    let image = elf::Image::parse(source.as_ref())?;
-    Ok(Some((metadata.id, image.summary()?)))
+    let image = Image::parse(source.as_ref())?;
+    let summary = image.summary()?;
+    let role = role_of(path, &image, &summary);
+    Ok(Some((metadata.id, summary, role)))
+}
+
+/// Why nothing is found at a path that a directory lists.
+fn why_not(vfs: &dyn Vfs, path: &Path, error: io::Error) -> Why {
+    match vfs.read_link(path) {
+        Ok(target) if error.kind() == io::ErrorKind::NotFound => Why::Dangling(target),
+        Ok(_) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Why::Loop,
+        _ => error.into(),
+    }
 }
 
 /// Does the file begin as a GNU ld script does? Those are for the link editor; no program loads
@@ -263,19 +332,29 @@ fn is_linker_script(start: &[u8]) -> bool {
     [b"/*".as_slice(), b"INPUT", b"GROUP", b"OUTPUT_FORMAT"].iter().any(|s| start.starts_with(s))
 }
 
-/// What a program would do with the object, by its kind and its name: `X.so`, `X.abi3.so` and
-/// `X.cpython-311-….so` are what Python's import looks for (PEP 3149), `libX.so` is not.
-fn role_of(path: &Path, summary: &Summary) -> Role {
+/// What a program would do with the object. Python's import looks for `X.so`, `X.abi3.so` and
+/// `X.cpython-311-….so` (PEP 3149), and calls `PyInit_X` of what it finds (PEP 489); plugins and
+/// libraries that a program opens by itself are called `X.so` too, and lack that function.
+fn role_of(path: &Path, image: &Image<'_>, summary: &Summary) -> Role {
     let name = path.file_name().map_or(b"".as_slice(), OsStr::as_bytes);
     match summary.kind {
         Kind::Executable => Role::Executable,
         Kind::Shared if summary.interpreter.is_some() && !is_named_as_object(name) => {
             Role::Executable
         }
-        _ if name.ends_with(b".so") && summary.soname.is_none() => Role::ExtensionModule,
         _ if name.windows(9).any(|part| part == b".cpython-") || name.ends_with(b".abi3.so") => {
             Role::ExtensionModule
         }
-        _ => Role::Library,
+        _ => match name.strip_suffix(b".so") {
+            Some(module) if is_module(image, module) => Role::ExtensionModule,
+            _ => Role::Library,
+        },
     }
+}
+
+/// Does the object export the function by which Python makes the module of that name?
+fn is_module(image: &Image<'_>, module: &[u8]) -> bool {
+    let function = [b"PyInit_", module].concat();
+    // An object without a sound symbol table is no module either.
+    hash::exports(image, &function).unwrap_or(false)
 }

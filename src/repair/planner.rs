@@ -10,7 +10,8 @@ use super::packages::Packages;
 use super::proof;
 use super::rewrite::{Change, Rewrite, rewrite};
 use super::spelling::{absolute_entry, relative_entry};
-use super::target::World;
+use super::target::{World, shown};
+use crate::bytes::printable;
 use crate::elf::rpath::RpathKind;
 use crate::vfs::{Overlay, Vfs};
 use std::cell::OnceCell;
@@ -180,20 +181,20 @@ impl Planner<'_> {
             return relative_entry(self.vfs, object, directory).ok_or_else(|| {
                 format!(
                     "{} cannot be written in a search path: it has a ':' or a '$'",
-                    directory.display()
+                    shown(directory)
                 )
             });
         }
         if !self.options.allow_absolute {
             return Err(format!(
                 "{} lies outside the target; --allow-absolute lets the object point there",
-                directory.display()
+                shown(directory)
             ));
         }
         absolute_entry(directory).ok_or_else(|| {
             format!(
                 "{} cannot be written in a search path: it has a ':' or a '$'",
-                directory.display()
+                shown(directory)
             )
         })
     }
@@ -255,9 +256,9 @@ fn reason(object: &Path, objections: &proof::Objections) -> String {
     match moved.or(objections.moved.first()) {
         Some(moved) => format!(
             "left alone, since {} would then come from {} and no longer from {}",
-            String::from_utf8_lossy(&moved.question.library),
-            moved.after.as_ref().map_or("nowhere".into(), |path| path.display().to_string()),
-            moved.before.display()
+            printable(&moved.question.library),
+            moved.after.as_deref().map_or("nowhere".into(), shown),
+            shown(&moved.before)
         ),
         None => "left alone, since an entry would not cure it".to_owned(),
     }

@@ -4,17 +4,19 @@ use super::bindings::Bindings;
 use super::inventory::{Inventory, Object, Role};
 use super::target::{Program, World};
 use crate::elf::Kind;
-use crate::loader::{Dependency, LoadedObject, Resolution, Settings, VersionProblem};
+use crate::loader::{Dependency, LoadedObject, Resolution, VersionProblem};
 use crate::vfs::Vfs;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A dependency for which the loader finds nothing.
 #[derive(Debug)]
 pub struct Missing {
-    /// The object that asks, by its path in the inventory.
-    pub object: PathBuf,
+    /// The object that asks, as the inventory has it; for one outside the target, what the loader
+    /// knows of it.
+    pub asking: Object,
     /// What the most important of the objects is that lead to it.
     pub root_role: Role,
     /// The name, and every place that was tried.
@@ -35,11 +37,10 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// Resolves each object as the program would that loads it.
+    /// Resolves each object as the first of `programs` would that loads it.
     #[must_use]
-    pub fn under(vfs: &dyn Vfs, world: &World, settings: &Settings) -> Self {
-        let programs = Program::all(vfs, world, settings);
-        let resolved: Vec<(&Object, &Program<'_>, Resolution)> = roots(&world.inventory, &programs)
+    pub fn of(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Self {
+        let resolved: Vec<(&Object, &Program<'_>, Resolution)> = roots(&world.inventory, programs)
             .into_par_iter()
             .filter_map(|root| {
                 let program = programs.iter().find(|program| program.runs(root))?;
@@ -47,17 +48,19 @@ impl Seen {
             })
             .collect();
         let mut seen = Self::default();
+        let mut names = Names { vfs, world, known: HashMap::new() };
         for (root, program, resolution) in &resolved {
             let files = program.files(resolution);
             for loaded in &resolution.objects {
-                let path = path_of(vfs, &world.inventory, loaded);
+                let path = names.of(loaded);
                 seen.reached.insert(loaded.id);
                 for dependency in &loaded.needed {
                     let found = dependency.found.as_deref();
                     let file = found.map(|path| files.get(path).copied().unwrap_or(path));
                     seen.bindings.add(&root.path, &path, dependency, file);
                     if found.is_none() {
-                        seen.add_missing(&path, root.role, dependency);
+                        let asking = || object_at(&world.inventory, &path, loaded);
+                        seen.add_missing(asking, &path, root.role, dependency);
                     }
                 }
                 for problem in &loaded.version_problems {
@@ -69,10 +72,16 @@ impl Seen {
         seen
     }
 
-    fn add_missing(&mut self, object: &Path, root_role: Role, dependency: &Dependency) {
-        let key = (object.to_owned(), dependency.name.clone());
+    fn add_missing(
+        &mut self,
+        asking: impl FnOnce() -> Object,
+        path: &Path,
+        root_role: Role,
+        dependency: &Dependency,
+    ) {
+        let key = (path.to_owned(), dependency.name.clone());
         let missing = self.missing.entry(key).or_insert_with(|| Missing {
-            object: object.to_owned(),
+            asking: asking(),
             root_role,
             dependency: dependency.clone(),
         });
@@ -104,16 +113,48 @@ fn roots<'a>(inventory: &'a Inventory, programs: &[Program<'_>]) -> Vec<&'a Obje
         .collect()
 }
 
-/// The path by which the inventory knows a loaded object: an entry like `$ORIGIN/../lib` spells
-/// the path with `..` in it. Objects outside the target keep the loader's path.
-fn path_of(vfs: &dyn Vfs, inventory: &Inventory, loaded: &LoadedObject) -> PathBuf {
-    let spelled = || {
-        let directory = vfs.canonicalize(loaded.path.parent()?).ok()?;
-        inventory.at(&directory.join(loaded.path.file_name()?))
-    };
-    let known = inventory
-        .at(&loaded.path)
-        .or_else(spelled)
-        .or_else(|| inventory.objects.iter().find(|object| object.id == loaded.id));
-    known.map_or_else(|| loaded.path.clone(), |object| object.path.clone())
+/// The paths by which the inventory knows loaded objects.
+struct Names<'a> {
+    vfs: &'a dyn Vfs,
+    world: &'a World,
+    known: HashMap<PathBuf, PathBuf>,
+}
+
+impl Names<'_> {
+    /// The loader puts `..` and links of search paths into the paths of what it loads. In the target
+    /// the object is called as the walk found it, elsewhere by its real path.
+    fn of(&mut self, loaded: &LoadedObject) -> PathBuf {
+        if let Some(known) = self.known.get(&loaded.path) {
+            return known.clone();
+        }
+        let name = self.find(loaded).unwrap_or_else(|| loaded.real.clone());
+        self.known.insert(loaded.path.clone(), name.clone());
+        name
+    }
+
+    fn find(&self, loaded: &LoadedObject) -> Option<PathBuf> {
+        let inventory = &self.world.inventory;
+        if inventory.at(&loaded.path).is_some() {
+            return Some(loaded.path.clone());
+        }
+        let directory = self.vfs.canonicalize(loaded.path.parent()?).ok()?;
+        let plain = self.world.below_root(self.vfs, &directory).join(loaded.path.file_name()?);
+        if inventory.at(&plain).is_some() {
+            return Some(plain);
+        }
+        let same = inventory.objects.iter().find(|object| object.id == loaded.id)?;
+        Some(same.path.clone())
+    }
+}
+
+/// The object of the inventory at that path, or, for one outside the target, what the loader knows
+/// of it.
+fn object_at(inventory: &Inventory, path: &Path, loaded: &LoadedObject) -> Object {
+    inventory.at(path).cloned().unwrap_or_else(|| Object {
+        path: path.to_owned(),
+        id: loaded.id,
+        summary: Arc::clone(&loaded.summary),
+        role: Role::Library,
+        distribution: None,
+    })
 }

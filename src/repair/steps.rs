@@ -4,8 +4,8 @@
 use super::planner::Proposal;
 use super::rewrite::Rewrite;
 use super::target::World;
-use crate::bytes::{self, Source};
-use crate::edit::Patched;
+use crate::bytes::{self, Source, printable};
+use crate::edit::{EditSet, Patched};
 use crate::elf::rpath::Method;
 use crate::plan::{Kind, Lock, NotRelative, Plan, RelativePath, Step};
 use crate::python::owners::Owner;
@@ -140,10 +140,8 @@ fn record_steps(vfs: &dyn Vfs, world: &World, steps: &[Step]) -> Result<Vec<Step
     let hashed: Vec<(usize, Change)> = rows
         .into_par_iter()
         .map(|(path, owner, step)| {
-            let source = vfs.open(&path).map_err(|source| io_error(&path, source))?;
-            let patched = Patched::new(source.as_ref(), &step.edits);
-            let sha256 = sha256(&patched).map_err(|source| Error::Changed { path, source })?;
-            Ok((owner.distribution, Change { row: owner.row, sha256, size: patched.len() }))
+            let (sha256, size) = hash_of(vfs, &path, &step.edits)?;
+            Ok((owner.distribution, Change { row: owner.row, sha256, size }))
         })
         .collect::<Result<_, Error>>()?;
     let mut by_distribution: BTreeMap<usize, Vec<Change>> = BTreeMap::new();
@@ -153,12 +151,26 @@ fn record_steps(vfs: &dyn Vfs, world: &World, steps: &[Step]) -> Result<Vec<Step
     let records = by_distribution.into_iter().filter_map(|(index, changes)| {
         Some((world.inventory.distributions.get(index)?.record(), changes))
     });
-    records.map(|(path, changes)| record_step(vfs, world, &path, &changes)).collect()
+    records.map(|(path, changes)| record_step(vfs, &world.root, &path, &changes)).collect()
 }
 
-fn record_step(
+/// The SHA-256 digest and the length of a file as it would be with `edits`.
+pub(super) fn hash_of(
     vfs: &dyn Vfs,
-    world: &World,
+    path: &Path,
+    edits: &EditSet,
+) -> Result<([u8; 32], u64), Error> {
+    let source = vfs.open(path).map_err(|source| io_error(path, source))?;
+    let patched = Patched::new(source.as_ref(), edits);
+    let sha256 = sha256(&patched);
+    let sha256 = sha256.map_err(|source| Error::Changed { path: path.to_owned(), source })?;
+    Ok((sha256, patched.len()))
+}
+
+/// The step that changes rows of the RECORD at `path`, below `root`.
+pub(super) fn record_step(
+    vfs: &dyn Vfs,
+    root: &Path,
     path: &Path,
     changes: &[Change],
 ) -> Result<Step, Error> {
@@ -182,7 +194,7 @@ fn record_step(
     let relies_on = std::slice::from_ref(&whole);
     let (lock, left) = Lock::of_step(source.as_ref(), &edits, relies_on).map_err(changed)?;
     Ok(Step {
-        path: world.relative(path)?,
+        path: RelativePath::new(path.strip_prefix(root).unwrap_or(path))?,
         aliases: Vec::new(),
         kind: Kind::Record,
         before,
@@ -213,7 +225,7 @@ fn reason(world: &World, proposal: &Proposal, rewrite: &Rewrite) -> String {
     let names = world.names_of(&rewrite.object);
     let mut reasons: Vec<String> = Vec::new();
     for finding in proposal.cured.iter().filter(|finding| names.contains(&finding.object)) {
-        let library = finding.library.as_deref().map(String::from_utf8_lossy);
+        let library = finding.library.as_deref().map(printable);
         let directory = finding.lies_in.first().map(|path| world.shown(path));
         if let (Some(library), Some(directory)) = (library, directory) {
             reasons.push(format!("{library} lies in {directory}"));
@@ -241,6 +253,6 @@ fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-fn io_error(path: &Path, source: io::Error) -> Error {
+pub(super) fn io_error(path: &Path, source: io::Error) -> Error {
     Error::Io { path: path.to_owned(), source }
 }

@@ -3,6 +3,7 @@
 use super::finding::{Cause, Finding};
 use super::inventory::{self, Inventory, Object, Role};
 use super::tensorflow;
+use crate::bytes::printable;
 use crate::loader::{Loader, Resolution, Settings, System, Target as Machine};
 use crate::plan::{NotRelative, RelativePath};
 use crate::python::distribution;
@@ -16,7 +17,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// A target with all that was read of it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct World {
     /// The directory that paths are shown relative to, and below which everything is written.
     pub root: PathBuf,
@@ -26,6 +27,9 @@ pub struct World {
     pub inventory: Inventory,
     /// Objects that were named outright: also what is only worth knowing is repaired there.
     pub named: Vec<PathBuf>,
+    /// The directory that was named, where it is a part of the tree: only what lies beneath it is
+    /// judged, and only that is edited.
+    pub part: Option<PathBuf>,
     /// Directories of `--search`, in order.
     pub search: Vec<PathBuf>,
     /// The loader's environment.
@@ -65,6 +69,19 @@ impl World {
         Self::read(vfs, directory.to_owned(), &roots, &roots, environment, settings)
     }
 
+    /// Reads an environment of which only a directory is judged and edited; libraries may come from
+    /// all of it.
+    #[must_use]
+    pub fn of_part(
+        vfs: &dyn Vfs,
+        directory: PathBuf,
+        environment: Environment,
+        settings: Settings,
+    ) -> Self {
+        let world = Self::of_environment(vfs, environment, settings);
+        Self { part: Some(directory), ..world }
+    }
+
     /// Reads what surrounds one object: its environment, else its directory. Only the object is
     /// judged, and only it is edited.
     #[must_use]
@@ -81,7 +98,7 @@ impl World {
                 Self::of_directory(vfs, directory, None, settings)
             }
         };
-        world.named.push(object.to_owned());
+        world.add_named(vfs, object);
         world
     }
 
@@ -106,7 +123,7 @@ impl World {
         };
         let mut world = Self::read(vfs, root.clone(), &[], &sites, environment, settings);
         world.inventory.roots.push(root);
-        world.named.push(object.to_owned());
+        world.add_named(vfs, object);
         world
     }
 
@@ -124,10 +141,29 @@ impl World {
             inventory.distributions.extend(distributions);
             inventory.add_problems(problems);
         }
-        let (named, search, owners) = (Vec::new(), Vec::new(), Owners::default());
-        let mut world = Self { root, environment, inventory, named, search, settings, owners };
+        let mut world = Self {
+            root,
+            environment,
+            inventory,
+            named: Vec::new(),
+            part: None,
+            search: Vec::new(),
+            settings,
+            owners: Owners::default(),
+        };
         world.find_owners(vfs);
         world
+    }
+
+    /// Takes in an object that was named outright, whatever its name is.
+    fn add_named(&mut self, vfs: &dyn Vfs, object: &Path) {
+        self.named.push(object.to_owned());
+        self.inventory.add_named(vfs, object);
+        if object.file_name().is_some_and(inventory::may_be_object) {
+            self.name_owners();
+        } else {
+            self.find_owners(vfs);
+        }
     }
 
     /// Does an interpreter import what lies here?
@@ -146,8 +182,8 @@ impl World {
             .or_else(|| path.strip_prefix(&self.root).ok());
         match relative {
             Some(relative) if relative.as_os_str().is_empty() => ".".to_owned(),
-            Some(relative) => relative.display().to_string(),
-            None => path.display().to_string(),
+            Some(relative) => shown(relative),
+            None => shown(path),
         }
     }
 
@@ -174,7 +210,20 @@ impl World {
     pub fn may_edit(&self, object: &Path) -> bool {
         self.inventory.at(object).is_some()
             && object.starts_with(&self.root)
+            && self.is_meant(object)
+    }
+
+    /// Is an object what the target means, and not only what surrounds it?
+    #[must_use]
+    pub fn is_meant(&self, object: &Path) -> bool {
+        self.part.as_ref().is_none_or(|part| object.starts_with(part))
             && (self.named.is_empty() || self.is_named(object))
+    }
+
+    /// How many objects the target means.
+    #[must_use]
+    pub fn meant(&self) -> usize {
+        self.inventory.objects.iter().filter(|object| self.is_meant(&object.path)).count()
     }
 
     /// A path as a plan has it: relative to the root.
@@ -223,7 +272,7 @@ impl World {
                 object: interpreter.path.clone(),
                 library: None,
                 fixable: false,
-                message: format!("{path} leads to {}, which is gone", wanted.display()),
+                message: format!("{path} leads to {}, which is gone", shown(wanted)),
                 cure: "make the environment anew, and install into it again".to_owned(),
                 lies_in: Vec::new(),
                 tried: Vec::new(),
@@ -233,14 +282,23 @@ impl World {
 
     fn find_owners(&mut self, vfs: &dyn Vfs) {
         let is_object = |path: &[u8]| {
-            Path::new(OsStr::from_bytes(path)).file_name().is_some_and(inventory::may_be_object)
+            Path::new(OsStr::from_bytes(path)).file_name().is_some_and(|name| {
+                inventory::may_be_object(name)
+                    || self.named.iter().any(|named| named.file_name() == Some(name))
+            })
         };
         let (owners, problems) = Owners::new(vfs, &self.inventory.distributions, is_object);
         self.inventory.add_problems(problems);
-        for object in &mut self.inventory.objects {
-            object.distribution = owners.of(&object.path).first().map(|owner| owner.distribution);
-        }
+        self.inventory.forget_dangling(|path| !owners.of(path).is_empty());
         self.owners = owners;
+        self.name_owners();
+    }
+
+    fn name_owners(&mut self) {
+        for object in &mut self.inventory.objects {
+            let owners = self.owners.of(&object.path);
+            object.distribution = owners.first().map(|owner| owner.distribution);
+        }
     }
 }
 
@@ -318,6 +376,12 @@ impl<'a> Program<'a> {
                 version_in(&object.path).is_none_or(|named| named == (version.major, version.minor))
             })
     }
+}
+
+/// A path as it stands in a line for people.
+#[must_use]
+pub fn shown(path: &Path) -> String {
+    printable(path.as_os_str().as_bytes())
 }
 
 /// The version of Python that a path names: `pythonX.Y` as a directory of it, or `cpython-XY` in the

@@ -26,6 +26,12 @@ pub fn is_tensorflow(distribution: &str) -> bool {
     DISTRIBUTIONS.contains(&distribution)
 }
 
+/// Is a library of that file name the CUDA runtime, through which a program reaches a GPU?
+#[must_use]
+pub fn is_cuda_runtime(name: &[u8]) -> bool {
+    name.starts_with(b"libcudart.so")
+}
+
 /// Does a library come with the graphics driver, at run time?
 #[must_use]
 pub fn is_driver_library(name: &[u8]) -> bool {

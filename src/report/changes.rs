@@ -2,7 +2,7 @@
 
 use super::findings::Detail;
 use super::style::{DIM, GONE, GOOD, paint};
-use crate::bytes::Source;
+use crate::bytes::{Source, printable};
 use crate::edit::{Content, EditSet};
 use crate::plan::{Kind, Plan, RelativePath, Step};
 use similar::{ChangeTag, TextDiff};
@@ -23,7 +23,8 @@ pub fn write_summary(out: &mut dyn Write, plan: &Plan, detail: Detail) -> io::Re
     for step in objects.iter().take(listed) {
         let new = step.after.iter().filter(|entry| !step.before.contains(entry));
         let gone = step.before.iter().filter(|entry| !step.after.contains(entry)).count();
-        let mut words: Vec<String> = new.map(|entry| paint(GOOD, format!("+ {entry}"))).collect();
+        let mut words: Vec<String> =
+            new.map(|entry| paint(GOOD, format!("+ {}", printable(entry.as_bytes())))).collect();
         if gone > 0 {
             words.push(paint(GONE, format!("- {gone} entries")));
         }
@@ -67,7 +68,7 @@ pub fn write_entries(
     // Hundreds of repetitions that go would hide the one entry that comes.
     let (unique, repeated) = without_repetitions(before, after);
     let lines = |entries: &mut dyn Iterator<Item = &String>| -> String {
-        entries.map(|entry| format!("{entry}\n")).collect()
+        entries.map(|entry| printable(entry.as_bytes()) + "\n").collect()
     };
     let (before, after) = (lines(&mut unique.into_iter()), lines(&mut after.iter()));
     let diff = TextDiff::from_lines(&before, &after);

@@ -2,9 +2,10 @@
 //! objects it strikes.
 
 use super::style::{COMMAND, DIM, ERROR, GOOD, INFO, WARNING, paint};
+use crate::bytes::printable;
 use crate::loader::{Rule, SearchStep, StepOutcome};
 use crate::repair::finding::{Cause, Finding, Severity};
-use crate::repair::target::World;
+use crate::repair::target::{World, shown};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
@@ -111,7 +112,7 @@ fn write_group(
 }
 
 fn title(world: &World, finding: &Finding) -> String {
-    let library = finding.library.as_deref().map(String::from_utf8_lossy);
+    let library = finding.library.as_deref().map(printable);
     let object = || world.shown(&finding.object);
     match (finding.cause, library) {
         (Cause::PathMissing, Some(library)) => format!("{library} is out of reach"),
@@ -145,7 +146,7 @@ pub fn write_tried(out: &mut dyn Write, lead: &str, tried: &[SearchStep]) -> io:
         writeln!(
             out,
             "{lead}{}  {outcome}  {}",
-            step.path.display(),
+            shown(&step.path),
             paint(DIM, rule_in_words(step.rule))
         )
     })

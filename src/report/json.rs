@@ -155,7 +155,9 @@ impl FindingReport {
 }
 
 impl StepReport {
-    fn of(step: &SearchStep) -> Self {
+    /// A place with its path as it is on the disk.
+    #[must_use]
+    pub fn of(step: &SearchStep) -> Self {
         Self { path: PathText::of(&step.path), rule: step.rule, outcome: step.outcome }
     }
 }

@@ -4,4 +4,5 @@ pub mod changes;
 pub mod findings;
 pub mod json;
 pub mod style;
+pub mod trace;
 pub mod tree;

@@ -17,6 +17,13 @@ pub const COMMAND: Style = AnsiColor::Cyan.on_default().bold();
 /// What recedes.
 pub const DIM: Style = Style::new().dimmed();
 
+/// A number of things: `1 file`, `2 files`.
+#[must_use]
+pub fn counted(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
 /// A text in a style.
 #[must_use]
 pub fn paint(style: Style, text: impl std::fmt::Display) -> String {

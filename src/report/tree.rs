@@ -1,9 +1,10 @@
 //! A resolution as a tree, for people.
 
 use super::findings::{Detail, rule_in_words, write_tried};
-use super::json::text;
 use super::style::{DIM, ERROR, GOOD, paint};
+use crate::bytes::printable;
 use crate::loader::{Dependency, LoadedObject, Resolution, Rule};
+use crate::repair::target::shown;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::path::Path;
@@ -19,7 +20,7 @@ pub fn write(
     detail: Detail,
 ) -> io::Result<()> {
     let Some(root) = resolution.objects.first() else { return Ok(()) };
-    writeln!(out, "{}", root.path.display())?;
+    writeln!(out, "{}", shown(&root.path))?;
     let objects = resolution.objects.iter().map(|object| (object.path.as_path(), object)).collect();
     let mut view = View { out, objects, detail, seen: HashSet::from([root.path.as_path()]) };
     if flat {
@@ -71,16 +72,16 @@ impl<'a> View<'a> {
 
     /// One dependency behind `lead`, and behind `below` where it was searched in vain.
     fn line(&mut self, lead: &str, below: &str, dependency: &Dependency) -> io::Result<()> {
-        let name = text(&dependency.name);
+        let name = printable(&dependency.name);
         match &dependency.found {
             Some(path) => {
                 let rule = paint(DIM, rule_in_words(dependency.rule));
-                writeln!(self.out, "{lead}{name} {} {}  {rule}", paint(GOOD, "→"), path.display())
+                writeln!(self.out, "{lead}{name} {} {}  {rule}", paint(GOOD, "→"), shown(path))
             }
             None => {
                 writeln!(self.out, "{lead}{name} {}", paint(ERROR, rule_in_words(Rule::NotFound)))?;
                 if let Some(fatal) = &dependency.fatal {
-                    writeln!(self.out, "{below}{}: {}", fatal.path.display(), fatal.message)?;
+                    writeln!(self.out, "{below}{}: {}", shown(&fatal.path), fatal.message)?;
                 }
                 self.places(below, dependency)
             }

@@ -160,7 +160,16 @@ impl Workshop {
 }
 
 pub(crate) fn outcome(command: &mut Command) -> Result<(), String> {
-    let output = command.output().unwrap();
+    // A child that another test forks while a program is being written holds that program open for
+    // writing until it calls exec, and the kernel does not start it meanwhile (ETXTBSY).
+    let output = loop {
+        match command.output() {
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy => {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+            output => break output.unwrap(),
+        }
+    };
     if output.status.success() {
         Ok(())
     } else {

@@ -1,6 +1,12 @@
 //! The integration tests: one binary, a module for each subject.
 
 #[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod command;
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod discovery;
@@ -12,6 +18,8 @@ mod elf_writer;
 mod laws;
 #[cfg(test)]
 mod ld_so_cache;
+#[cfg(test)]
+mod link_modes;
 #[cfg(test)]
 mod loader;
 #[cfg(test)]
@@ -36,6 +44,8 @@ mod shipping;
 mod tidy;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod trace;
 #[cfg(test)]
 mod vfs;
 #[cfg(test)]

@@ -21,9 +21,9 @@ struct DiffReport {
 pub fn run(session: &mut Session, options: &Targets) -> Result<u8, CommandError> {
     let mut files = Vec::new();
     for chosen in session.targets(&options.targets)? {
-        let store = session.store(chosen.root())?;
-        let all = operation::diff(&store)?;
-        files.extend(all.into_iter().filter(|file| session.means(&chosen, &store, &file.path)));
+        let place = session.place(&chosen)?;
+        let all = operation::diff(&place.store)?;
+        files.extend(all.into_iter().filter(|file| session.means(&chosen, &place, &file.path)));
     }
     if session.format == Format::Json {
         json::write(&mut *session.out, &DiffReport { schema: "tfpatch/diff/v1", files })?;

@@ -3,12 +3,12 @@
 use crate::cli::args::{Doctor, Format};
 use crate::cli::error::CommandError;
 use crate::cli::progress::Progress;
-use crate::cli::session::{Session, status_of};
+use crate::cli::session::{Chosen, Session, status_of};
 use crate::repair::diagnose::diagnose;
 use crate::repair::finding::{Finding, Severity};
 use crate::report::findings;
 use crate::report::json::{self, DoctorReport, TargetReport};
-use crate::report::style::{COMMAND, GOOD, paint};
+use crate::report::style::{COMMAND, GOOD, counted, paint};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
@@ -23,10 +23,11 @@ pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, CommandError> 
     for chosen in session.targets(&options.targets.targets)? {
         let progress = Progress::new("reading objects");
         let mut world = session.world(&chosen, settings.clone());
+        session.require_object(&chosen, &world)?;
         world.search.clone_from(&options.search);
         let diagnosis = diagnose(&session.vfs, &world);
         drop(progress);
-        let objects = world.inventory.objects.len();
+        let objects = world.meant();
         status =
             status.max(status_of(diagnosis.findings.iter().map(Finding::severity), options.strict));
         if session.format == Format::Json {
@@ -36,7 +37,7 @@ pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, CommandError> 
         }
         session.write_heading(&chosen, &world)?;
         findings::write(&mut *session.out, &world, &diagnosis.findings, session.detail)?;
-        write_conclusion(&mut *session.out, &diagnosis.findings, objects)?;
+        write_conclusion(&mut *session.out, &chosen, &diagnosis.findings, objects)?;
     }
     if session.format == Format::Json {
         json::write(&mut *session.out, &report)?;
@@ -44,19 +45,28 @@ pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, CommandError> 
     Ok(status)
 }
 
-fn write_conclusion(out: &mut dyn Write, findings: &[Finding], objects: usize) -> io::Result<()> {
+fn write_conclusion(
+    out: &mut dyn Write,
+    chosen: &Chosen,
+    findings: &[Finding],
+    objects: usize,
+) -> io::Result<()> {
     let fixable: BTreeSet<_> = findings
         .iter()
         .filter(|finding| finding.fixable && finding.severity() != Severity::Info)
         .map(|finding| &finding.object)
         .collect();
     if !fixable.is_empty() {
-        let files = if fixable.len() == 1 { "file" } else { "files" };
-        let command = paint(COMMAND, "→ tfpatch fix");
-        return writeln!(out, "{command}      ({} {files}, undo: tfpatch revert)", fixable.len());
+        let files = counted(fixable.len(), "file");
+        let command = paint(COMMAND, format!("→ {}", chosen.command("fix")));
+        return writeln!(out, "{command}      ({files}, undo: {})", chosen.command("revert"));
     }
     if findings.iter().all(|finding| finding.severity() == Severity::Info) {
-        return writeln!(out, "{}  {objects} objects, everything resolves", paint(GOOD, "ok"));
+        if objects == 0 {
+            return writeln!(out, "no shared object or program is there: nothing to find out");
+        }
+        let objects = counted(objects, "object");
+        return writeln!(out, "{}  {objects}, everything resolves", paint(GOOD, "ok"));
     }
     Ok(())
 }

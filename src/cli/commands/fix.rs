@@ -15,7 +15,7 @@ use crate::repair::target::World;
 use crate::report::changes;
 use crate::report::findings::{self, Detail};
 use crate::report::json::{self, FindingReport};
-use crate::report::style::{COMMAND, DIM, GOOD, paint};
+use crate::report::style::{COMMAND, DIM, GOOD, counted, paint};
 use crate::vfs::Vfs as _;
 use std::io::{self, Write};
 
@@ -26,8 +26,12 @@ use std::io::{self, Write};
 pub fn run(session: &mut Session, options: &Fix) -> Result<u8, CommandError> {
     let settings = session.loader_settings(&options.simulation)?;
     let mut status = 0;
+    if session.format == Format::Json && options.targets.targets.len() > 1 {
+        return Err(CommandError::new("--format json prints one plan: name one target"));
+    }
     for chosen in session.targets(&options.targets.targets)? {
         let mut world = session.world(&chosen, settings.clone());
+        session.require_object(&chosen, &world)?;
         world.search.clone_from(&options.repair.search);
         status = status.max(fix(session, options, &chosen, &world)?);
     }
@@ -42,7 +46,7 @@ fn fix(
 ) -> Result<u8, CommandError> {
     let store = session.store(&world.root)?;
     if !options.dry_run {
-        session.recover(&world.root, &store)?;
+        session.recover(&session.on_disk(&world.root), &store)?;
     }
     let progress = Progress::new("planning");
     let diagnosis = diagnose(&session.vfs, world);
@@ -72,7 +76,7 @@ fn fix(
         session.write_heading(chosen, world)?;
         findings::write(&mut *session.out, world, &proposal.remaining, session.detail)?;
         session.out.write_all(&shown)?;
-        write_conclusion(session, options, &diagnosis, &proposal, &plan)?;
+        write_conclusion(session, options, chosen, &diagnosis, &proposal, &plan)?;
     }
     Ok(status_of(proposal.remaining.iter().map(Finding::severity), options.strict))
 }
@@ -109,6 +113,7 @@ fn shown_changes(
 fn write_conclusion(
     session: &mut Session,
     options: &Fix,
+    chosen: &Chosen,
     diagnosis: &Diagnosis,
     proposal: &Proposal,
     plan: &Plan,
@@ -118,7 +123,8 @@ fn write_conclusion(
     let objects = plan.steps.iter().filter(|step| step.kind != FileKind::Record).count();
     let errors = count(&proposal.remaining, Severity::Error);
     let warnings = count(&proposal.remaining, Severity::Warning);
-    let remaining = format!("{errors} errors, {warnings} warnings remain");
+    let remaining =
+        format!("{}, {} remain", counted(errors, "error"), counted(warnings, "warning"));
     if objects == 0 {
         let nothing =
             if diagnosis.findings.iter().any(|finding| finding.severity() == Severity::Error) {
@@ -130,18 +136,12 @@ fn write_conclusion(
     }
     let changed: u64 = plan.steps.iter().map(|step| step.edits.bytes_changed()).sum();
     let appended: u64 = plan.steps.iter().map(|step| EditSet::bytes_appended(&step.edits)).sum();
-    let (verb, files) = (
-        if options.dry_run { "would be repaired" } else { "repaired" },
-        if objects == 1 { "file" } else { "files" },
-    );
+    let verb = if options.dry_run { "would be repaired" } else { "repaired" };
+    let files = counted(objects, "file");
     let bytes = paint(DIM, format!("({changed} bytes replaced, {appended} appended)"));
-    writeln!(
-        out,
-        "{}",
-        paint(GOOD, format!("{objects} {files} {verb}, {remaining}")) + " " + &bytes
-    )?;
+    writeln!(out, "{}", paint(GOOD, format!("{files} {verb}, {remaining}")) + " " + &bytes)?;
     if options.dry_run {
-        return writeln!(out, "{}", paint(COMMAND, "→ tfpatch fix"));
+        return writeln!(out, "{}", paint(COMMAND, format!("→ {}", chosen.command("fix"))));
     }
     if detail == Detail::Quiet {
         return Ok(());
@@ -152,7 +152,8 @@ fn write_conclusion(
     }
     writeln!(out, "An upgrade by pip or uv replaces edited files: run tfpatch fix again then.")?;
     let operation = plan.operation.as_deref().unwrap_or_default();
-    let (check, undo) = (paint(COMMAND, "tfpatch verify"), paint(COMMAND, "tfpatch revert"));
+    let (check, undo) = (chosen.command("verify"), chosen.command("revert"));
+    let (check, undo) = (paint(COMMAND, check), paint(COMMAND, undo));
     writeln!(out, "check: {check}   undo: {undo}   operation {operation}")
 }
 

@@ -23,7 +23,7 @@ pub fn run(session: &mut Session, options: &OneTarget) -> Result<u8, CommandErro
     let named: Vec<_> = options.target.iter().cloned().collect();
     let mut operations = Vec::new();
     for chosen in session.targets(&named)? {
-        operations.extend(operation::log(&session.store(chosen.root())?)?);
+        operations.extend(operation::log(&session.place(&chosen)?.store)?);
     }
     operations.reverse();
     if session.format == Format::Json {

@@ -9,5 +9,6 @@ pub mod man;
 pub mod revert;
 pub mod rpath;
 pub mod show;
+pub mod trace;
 pub mod tree;
 pub mod verify;

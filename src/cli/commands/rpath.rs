@@ -2,16 +2,16 @@
 
 use crate::cli::args::{Format, Record, Rpath, RpathAdd, RpathEdit, RpathOptions, RpathTidy, Show};
 use crate::cli::error::CommandError;
-use crate::cli::session::{Chosen, Session};
+use crate::cli::session::{Chosen, Session, open_object};
 use crate::elf::{Image, rpath};
 use crate::operation::{self, Kind};
 use crate::python::target::Target;
 use crate::repair::planner::Proposal;
 use crate::repair::rewrite::{Change, rewrite};
 use crate::repair::steps;
-use crate::repair::target::World;
+use crate::repair::target::{World, shown};
+use crate::report::style::{COMMAND, paint};
 use crate::report::{changes, json};
-use crate::vfs::Vfs as _;
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
@@ -46,16 +46,19 @@ pub fn run(session: &mut Session, command: &Rpath) -> Result<u8, CommandError> {
 }
 
 fn print(session: &mut Session, files: &[PathBuf]) -> Result<u8, CommandError> {
+    if session.format == Format::Json {
+        return super::show::files(session, files);
+    }
     let here = session.ambient()?.working_directory;
     for file in files {
-        let named = |error: &dyn std::fmt::Display| {
-            CommandError::new(format!("{}: {error}", file.display()))
-        };
-        let source = session.vfs.open(&here.join(file)).map_err(|error| named(&error))?;
+        let source = open_object(&session.vfs, &here.join(file), file)?;
         let path = Image::parse(source.as_ref())
             .and_then(|image| rpath::current(&image))
-            .map_err(|error| named(&error))?;
+            .map_err(|error| CommandError::new(format!("{}: {error}", shown(file))))?;
         for entry in path.map_or_else(Vec::new, |path| path.entries) {
+            if files.len() > 1 {
+                write!(session.out, "{}: ", shown(file))?;
+            }
             session.out.write_all(&entry)?;
             writeln!(session.out)?;
         }
@@ -69,6 +72,9 @@ fn edit(
     change: &Change,
     options: &RpathOptions,
 ) -> Result<u8, CommandError> {
+    if session.format == Format::Json && files.len() > 1 {
+        return Err(CommandError::new("--format json prints one plan: name one file"));
+    }
     for chosen in session.targets(files)? {
         edit_one(session, &chosen, change, options)?;
     }
@@ -83,21 +89,23 @@ fn edit_one(
 ) -> Result<(), CommandError> {
     let Target::File(object) = &chosen.target else {
         let why = "name an object; for a whole environment there is `tfpatch fix`";
-        return Err(CommandError::new(format!("{}: {why}", chosen.root().display())));
+        return Err(CommandError::new(format!("{}: {why}", shown(chosen.path()))));
     };
-    let world = World::of_edit(&session.vfs, object, session.environment_of(object));
+    let named = chosen.named.as_deref().unwrap_or(object);
+    drop(open_object(&session.vfs, object, named)?);
+    let world = World::of_edit(&session.vfs, object, chosen.environment.clone());
     let store = session.store(&world.root)?;
     if !options.dry_run {
-        session.recover(&world.root, &store)?;
+        session.recover(&session.on_disk(&world.root), &store)?;
     }
     let names = world.names_of(object);
     let rewritten = rewrite(&session.vfs, object, &names, change, options.rpath_kind.into())?;
     let proposal = Proposal::of(rewritten);
     let update_records = options.record == Record::Update;
     let mut plan = steps::plan(&session.vfs, &world, &proposal, update_records)?;
-    let mut shown = Vec::new();
+    let mut diff = Vec::new();
     for step in &plan.steps {
-        changes::write_diff(&mut shown, step)?;
+        changes::write_diff(&mut diff, step)?;
     }
     let writing =
         session.writing(!options.writing.no_sync, options.writing.write.into(), options.dry_run);
@@ -108,9 +116,17 @@ fn edit_one(
     if session.format == Format::Json {
         json::write(&mut *session.out, &plan)?;
     } else if plan.steps.is_empty() {
-        writeln!(session.out, "{} has that search path already", object.display())?;
+        writeln!(session.out, "{}: nothing to change", shown(named))?;
     } else {
-        session.out.write_all(&shown)?;
+        session.out.write_all(&diff)?;
+        let conclusion = match &plan.operation {
+            None => format!("{} would be edited", shown(named)),
+            Some(operation) => {
+                let undo = paint(COMMAND, chosen.command("revert"));
+                format!("{} edited   undo: {undo}   operation {operation}", shown(named))
+            }
+        };
+        writeln!(session.out, "{conclusion}")?;
     }
     Ok(())
 }

@@ -2,13 +2,12 @@
 
 use crate::cli::args::{Format, Tree};
 use crate::cli::error::CommandError;
-use crate::cli::session::Session;
+use crate::cli::session::{Session, open_object};
 use crate::elf::Image;
 use crate::loader::{Loader, Resolution, System};
+use crate::repair::target::shown;
 use crate::report::json::{self, TreeReport};
 use crate::report::tree;
-use crate::vfs::Vfs as _;
-use std::path::Path;
 
 /// Resolves each file.
 ///
@@ -22,17 +21,19 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
         let path = here.join(file);
         let main = options.main.as_ref().map(|main| here.join(main));
         let started = main.as_deref().unwrap_or(&path);
-        let source = session.vfs.open(started).map_err(|error| named(started, error))?;
+        let called = options.main.as_ref().unwrap_or(file);
+        drop(open_object(&session.vfs, &path, file)?);
+        let source = open_object(&session.vfs, started, called)?;
         let summary = Image::parse(source.as_ref())
             .and_then(|image| image.summary())
-            .map_err(|error| named(started, error))?;
+            .map_err(|error| CommandError::new(format!("{}: {error}", shown(called))))?;
         let system = System::read(&session.vfs, &summary);
         let loader = Loader::new(&session.vfs, system, settings.clone());
         let program = loader.program(started);
         let resolution = if main.is_some() { loader.dlopen(&[&program], &path) } else { program };
         if resolution.objects.is_empty() {
             let why = "the loader does not take it as a shared object or a program";
-            return Err(CommandError::new(format!("{}: {why}", file.display())));
+            return Err(CommandError::new(format!("{}: {why}", shown(file))));
         }
         resolutions.push(resolution);
     }
@@ -46,8 +47,4 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
         }
     }
     Ok(status)
-}
-
-fn named(path: &Path, error: impl std::fmt::Display) -> CommandError {
-    CommandError::new(format!("{}: {error}", path.display()))
 }

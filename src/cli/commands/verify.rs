@@ -8,7 +8,7 @@ use crate::repair::diagnose::diagnose;
 use crate::repair::finding::{Finding, Severity};
 use crate::report::findings;
 use crate::report::json::{self, FindingReport};
-use crate::report::style::{ERROR, GOOD, paint};
+use crate::report::style::{ERROR, GOOD, counted, paint};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -28,14 +28,24 @@ pub fn run(session: &mut Session, options: &Verify) -> Result<u8, CommandError> 
         VerifyReport { schema: "tfpatch/verify/v1", files: Vec::new(), findings: Vec::new() };
     let mut status = 0;
     for chosen in session.targets(&options.targets.targets)? {
-        let store = session.store(chosen.root())?;
-        let mut files = operation::drift(&session.on_disk(chosen.root()), &store)?;
-        files.retain(|file| session.means(&chosen, &store, &file.path));
+        let place = session.place(&chosen)?;
+        let mut files = operation::drift(&place.root, &place.store)?;
+        files.retain(|file| session.means(&chosen, &place, &file.path));
         let world = session.world(&chosen, settings.clone());
+        if files.is_empty() {
+            session.require_object(&chosen, &world)?;
+        }
+        // A file that has its old bytes again though nobody reverted it was installed anew.
+        let edited = operation::diff(&place.store)?;
+        let is_edited = |file: &FileState| edited.iter().any(|edit| edit.path == file.path);
         let diagnosis = diagnose(&session.vfs, &world);
         let drifted: Vec<&FileState> = files
             .iter()
-            .filter(|file| matches!(file.state, State::Changed(_) | State::Gone))
+            .filter(|file| match file.state {
+                State::Changed(_) | State::Gone => true,
+                State::Reverted => is_edited(file),
+                State::AsLeft => false,
+            })
             .collect();
         let left = files.iter().filter(|file| file.state == State::AsLeft).count();
         let errors: Vec<Finding> = diagnosis
@@ -50,14 +60,14 @@ pub fn run(session: &mut Session, options: &Verify) -> Result<u8, CommandError> 
             for file in &drifted {
                 let what = match &file.state {
                     State::Changed(change) => format!("was changed since: {change}"),
-                    _ => "is gone".to_owned(),
+                    State::Gone => "is gone".to_owned(),
+                    _ => "has its old bytes again: it was installed anew".to_owned(),
                 };
                 writeln!(out, "{}  {} {what}", paint(ERROR, "drift"), file.path)?;
             }
-            let noun = if left == 1 { "file" } else { "files" };
             let resolves = if errors.is_empty() { "everything resolves" } else { "errors remain" };
             findings::write(out, &world, &errors, session.detail)?;
-            let line = format!("{left} {noun} as left, {resolves}");
+            let line = format!("{} as left, {resolves}", counted(left, "file"));
             let style = if drifted.is_empty() && errors.is_empty() { GOOD } else { ERROR };
             writeln!(out, "{}", paint(style, line))?;
         }

@@ -1,0 +1,294 @@
+//! `tfpatch trace`: what a command really asks of the loader, beside what was predicted.
+
+use crate::cli::args::{Format, Simulation, Trace};
+use crate::cli::error::CommandError;
+use crate::cli::session::{Chosen, Session, status_of};
+use crate::cli::settings::{self, Debugging};
+use crate::elf::Kind;
+use crate::loader;
+use crate::python::environment::Environment;
+use crate::python::interpreter::is_interpreter_name;
+use crate::python::target::Target;
+use crate::repair::diagnose::diagnose;
+use crate::repair::finding::Finding;
+use crate::repair::inventory;
+use crate::repair::target::World;
+use crate::repair::trace::judge;
+use crate::repair::trace::replay::Replay;
+use crate::repair::trace::{self, LoaderError};
+use crate::report::findings::Detail;
+use crate::report::json::{self, TargetReport};
+use crate::report::style::{DIM, paint};
+use crate::report::trace::{Child, TraceReport, Traced, write};
+use crate::vfs::{FileKind, Vfs as _};
+use rustix::process::{Pid, Signal};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File, Permissions};
+use std::io::{self, BufReader};
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus};
+use tempfile::TempDir;
+
+/// What the loader is to print: the search for libraries, and what is loaded for whom.
+const CATEGORIES: &str = "libs,files";
+
+/// The name of the trace files, before the dot and the process's ID.
+const PREFIX: &str = "t";
+
+/// Runs the command, waits for it, and reports.
+///
+/// # Errors
+/// Where the command cannot be started, its trace cannot be read, or the output cannot be written.
+pub fn run(session: &mut Session, options: &Trace) -> Result<u8, CommandError> {
+    let Some((program, arguments)) = options.command.split_first() else {
+        return Err(CommandError::new("no command was given"));
+    };
+    if session.vfs.root().is_some() {
+        let why = "--root: a command of another root cannot be run from here";
+        return Err(CommandError::new(why).hint("chroot ROOTFS tfpatch trace -- COMMAND"));
+    }
+    let simulation = Simulation { env: Vec::new(), no_env: false };
+    let loader_settings = session.loader_settings(&simulation)?;
+    let ambient = settings::ambient()?;
+    let debugging = settings::debugging();
+    let directory = trace_directory()?;
+    let (own_pid, status) = run_traced(program, arguments, directory.path(), &debugging)?;
+    let child = Child { status: status.code(), signal: status.signal() };
+
+    let mut replay = Replay::new(&session.vfs, loader_settings.clone(), &ambient.path);
+    let mut gathered = Gathered::default();
+    for (pid, path) in trace_files(directory.path(), own_pid)? {
+        gathered.add(&mut replay, pid, &path)?;
+        keep(&debugging, pid, &path)?;
+    }
+    directory.close()?;
+    let answers = replay.into_answers();
+
+    let resolved = resolve(session, &ambient.path, &loader_settings.working_directory, program);
+    let environment = gathered.environment(session, resolved.as_deref(), ambient.home.as_deref());
+    let chosen = match environment {
+        Some(chosen) => Some(chosen),
+        // Not every command has an environment.
+        None => session.targets(&[]).ok().and_then(|found| found.into_iter().next()),
+    };
+    let world = match &chosen {
+        Some(chosen) => session.world(chosen, loader_settings),
+        None => no_world(loader_settings),
+    };
+    let diagnosed =
+        if chosen.is_some() { diagnose(&session.vfs, &world).findings } else { Vec::new() };
+    let findings = judge::findings(&session.vfs, &world, &answers, &diagnosed);
+    let compared = judge::compare(&session.vfs, &world, &answers, &diagnosed);
+    let mut notes = debugging.notes();
+    if gathered.is_cut {
+        notes.push("the trace was too long to be kept whole; what came last is missing".to_owned());
+    }
+    if gathered.processes == 0 {
+        notes.push(why_nothing(session, resolved.as_deref()));
+    }
+    let traced = Traced {
+        child,
+        processes: gathered.processes,
+        answers: &answers,
+        findings: &findings,
+        compared: &compared,
+        errors: &gathered.errors,
+        notes: &notes,
+        world: &world,
+    };
+    match session.format {
+        Format::Json => {
+            let target =
+                chosen.as_ref().map(|chosen| TargetReport::of(&world.root, &chosen.reason));
+            json::write(&mut *session.out, &TraceReport::of(&traced, target))?;
+        }
+        Format::Human => {
+            if session.detail > Detail::Quiet {
+                writeln!(session.out, "{}", paint(DIM, "──── tfpatch trace ────"))?;
+            }
+            if let Some(chosen) = &chosen {
+                session.write_heading(chosen, &world)?;
+            }
+            write(&mut *session.out, &traced, session.detail)?;
+        }
+    }
+    Ok(status_of(findings.iter().map(Finding::severity), false))
+}
+
+/// A directory for the trace. Where the command may change its user, which root's may, every user has
+/// to be able to write there: a loader that cannot open its file prints to the command's output.
+fn trace_directory() -> io::Result<TempDir> {
+    let directory = tempfile::Builder::new().prefix("tfpatch-trace-").tempdir()?;
+    if rustix::process::geteuid().is_root() {
+        fs::set_permissions(directory.path(), Permissions::from_mode(0o1733))?;
+    }
+    Ok(directory)
+}
+
+/// Runs a command under the loader's tracing, and returns its process ID and status. It shares our
+/// terminal and gets the signals of its keys by itself; those that somebody sends to us alone are
+/// passed on.
+fn run_traced(
+    program: &OsStr,
+    arguments: &[OsString],
+    directory: &Path,
+    debugging: &Debugging,
+) -> Result<(u32, ExitStatus), CommandError> {
+    // Handlers do not survive exec: the command has the signals as we were given them.
+    let mut signals = Signals::new([SIGINT, SIGQUIT, SIGTERM, SIGHUP])?;
+    let handle = signals.handle();
+    let mut child = Command::new(program)
+        .args(arguments)
+        .env("LD_DEBUG", debugging.with(CATEGORIES))
+        .env("LD_DEBUG_OUTPUT", directory.join(PREFIX))
+        .spawn()
+        .map_err(|error| CommandError::new(format!("cannot run {}: {error}", program.display())))?;
+    let own_pid = child.id();
+    let pid = i32::try_from(own_pid).ok().and_then(Pid::from_raw);
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for signal in signals.forever() {
+                let passed_on = match signal {
+                    SIGTERM => Some(Signal::TERM),
+                    SIGHUP => Some(Signal::HUP),
+                    _ => None,
+                };
+                if let (Some(pid), Some(signal)) = (pid, passed_on) {
+                    // A command that has ended already needs no signal.
+                    let _ = rustix::process::kill_process(pid, signal);
+                }
+            }
+        });
+        let status = child.wait();
+        handle.close();
+        Ok((own_pid, status?))
+    })
+}
+
+/// The files of the trace, with the process of each: the command's own first.
+fn trace_files(directory: &Path, own_pid: u32) -> io::Result<Vec<(u32, PathBuf)>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let pid = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.strip_prefix('.'));
+        if let Some(pid) = pid.and_then(|pid| pid.parse().ok()) {
+            files.push((pid, entry.path()));
+        }
+    }
+    files.sort_unstable_by_key(|(pid, _)| (*pid != own_pid, *pid));
+    Ok(files)
+}
+
+/// What the trace files hold beside the requests.
+#[derive(Default)]
+struct Gathered {
+    processes: usize,
+    errors: BTreeMap<LoaderError, usize>,
+    is_cut: bool,
+    /// The interpreters of Python that ran, in order.
+    interpreters: Vec<PathBuf>,
+}
+
+impl Gathered {
+    fn add(&mut self, replay: &mut Replay<'_>, pid: u32, path: &Path) -> Result<(), CommandError> {
+        let file = File::open(path)?;
+        let trace = trace::read(pid, &mut BufReader::with_capacity(1 << 16, file))?;
+        self.processes += trace.processes;
+        self.is_cut |= trace.is_cut;
+        for (error, times) in &trace.errors {
+            *self.errors.entry(error.clone()).or_default() += times;
+        }
+        let programs = trace.images.iter().filter_map(|image| replay.program(image));
+        self.interpreters.extend(programs.filter(|path| is_python(path)));
+        replay.add(&trace);
+        Ok(())
+    }
+
+    /// The environment of the command's own interpreter, else of the first one that ran.
+    fn environment(
+        &self,
+        session: &Session,
+        program: Option<&Path>,
+        home: Option<&Path>,
+    ) -> Option<Chosen> {
+        let of = |path: &Path| Environment::of_interpreter(&session.vfs, path, home);
+        if let Some(found) = program.filter(|path| is_python(path)).and_then(of) {
+            let reason = "of the command's interpreter".to_owned();
+            return Some(found_by(found, reason));
+        }
+        self.interpreters.iter().find_map(|path| {
+            let reason = format!("of {}, which the command ran", path.display());
+            Some(found_by(of(path)?, reason))
+        })
+    }
+}
+
+/// An environment that nobody named.
+fn found_by(environment: Environment, reason: String) -> Chosen {
+    let target = Target::Environment(environment);
+    Chosen { target, environment: None, named: None, reason }
+}
+
+fn is_python(path: &Path) -> bool {
+    path.file_name().and_then(OsStr::to_str).is_some_and(is_interpreter_name)
+}
+
+/// Appends a trace to the file that the user asked the loader for.
+fn keep(debugging: &Debugging, pid: u32, path: &Path) -> Result<(), CommandError> {
+    let Some(output) = &debugging.output else { return Ok(()) };
+    let mut name = output.clone();
+    name.push(format!(".{pid}"));
+    let mut file = File::options().append(true).create(true).open(&name).map_err(|error| {
+        CommandError::new(format!("LD_DEBUG_OUTPUT: {}: {error}", name.display()))
+    })?;
+    io::copy(&mut File::open(path)?, &mut file)?;
+    Ok(())
+}
+
+/// The file that a command's first word means.
+fn resolve(session: &Session, path: &[PathBuf], here: &Path, program: &OsStr) -> Option<PathBuf> {
+    if program.as_bytes().contains(&b'/') {
+        return Some(here.join(program));
+    }
+    path.iter().map(|directory| here.join(directory).join(program)).find(|path| {
+        session
+            .vfs
+            .metadata(path)
+            .is_ok_and(|metadata| metadata.kind == FileKind::File && metadata.mode & 0o111 != 0)
+    })
+}
+
+/// Why the loader printed nothing.
+fn why_nothing(session: &Session, program: Option<&Path>) -> String {
+    const NOTHING: &str = "nothing was traced";
+    let Some(program) = program else { return NOTHING.to_owned() };
+    let shown = program.display();
+    if session.vfs.metadata(program).is_ok_and(|metadata| metadata.mode & 0o6000 != 0) {
+        return format!("{NOTHING}: {shown} is set-user-ID, and there the loader ignores LD_DEBUG");
+    }
+    let Some(summary) = inventory::summary_of(&session.vfs, program) else {
+        return format!("{NOTHING}: {shown} is no ELF program");
+    };
+    match summary.interpreter {
+        None if summary.kind != Kind::Shared || summary.needed.is_empty() => {
+            format!("{NOTHING}: {shown} is linked statically, and no loader runs")
+        }
+        Some(interpreter) if !String::from_utf8_lossy(&interpreter).contains("ld-linux") => {
+            let interpreter = String::from_utf8_lossy(&interpreter).into_owned();
+            format!("{NOTHING}: the loader of {shown}, {interpreter}, is not glibc's")
+        }
+        _ => format!("{NOTHING}: the loader of {shown} did not answer to LD_DEBUG"),
+    }
+}
+
+/// A target without anything in it, for a command that has none.
+fn no_world(settings: loader::Settings) -> World {
+    World { root: PathBuf::from("/"), settings, ..World::default() }
+}

@@ -1,0 +1,303 @@
+//! What a traced command asked of the loader, for people and for programs.
+
+use super::findings::{self, Detail, write_tried};
+use super::json::{FindingReport, PathText, StepReport, TargetReport, text};
+use super::style::{COMMAND, DIM, ERROR, GOOD, WARNING, paint};
+use crate::repair::finding::{Cause, Finding};
+use crate::repair::target::World;
+use crate::repair::trace::judge::{Compared, Confirmation};
+use crate::repair::trace::replay::{Answer, Verdict};
+use crate::repair::trace::{Kind, LoaderError};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// How the command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Child {
+    /// Its exit status.
+    pub status: Option<i32>,
+    /// The signal that ended it.
+    pub signal: Option<i32>,
+}
+
+/// All that is known of a traced command.
+pub struct Traced<'a> {
+    /// How it ended.
+    pub child: Child,
+    /// The processes that the loader traced.
+    pub processes: usize,
+    /// The requests.
+    pub answers: &'a [Answer],
+    /// What they mean.
+    pub findings: &'a [Finding],
+    /// What they say to the diagnosis.
+    pub compared: &'a [Compared<'a>],
+    /// Symbols and versions that were not found.
+    pub errors: &'a BTreeMap<LoaderError, usize>,
+    /// What the reader has to know of the trace itself: sentences.
+    pub notes: &'a [String],
+    /// The environment.
+    pub world: &'a World,
+}
+
+/// Writes the report for people.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write(out: &mut dyn Write, traced: &Traced<'_>, detail: Detail) -> io::Result<()> {
+    for note in traced.notes {
+        writeln!(out, "{}  {note}", paint(WARNING, "note"))?;
+    }
+    if detail > Detail::Quiet {
+        write_summary(out, traced)?;
+    }
+    findings::write(out, traced.world, traced.findings, detail)?;
+    for finding in traced.findings {
+        // The cure of what cannot be fixed was written already.
+        if finding.fixable && finding.cure != "tfpatch fix" {
+            writeln!(out, "{} {}", paint(COMMAND, "→"), finding.cure)?;
+        }
+    }
+    let view = View { world: traced.world, findings: traced.findings, detail };
+    for answer in traced.answers {
+        view.answer(out, answer)?;
+    }
+    for compared in traced.compared {
+        let is_told = match compared.confirmation {
+            Confirmation::Confirmed | Confirmation::Contradicted { .. } => true,
+            _ => compared.finding.cause == Cause::DlopenPathMissing,
+        };
+        if is_told && detail > Detail::Quiet || detail == Detail::Verbose {
+            let style = match compared.confirmation {
+                Confirmation::Confirmed => GOOD,
+                Confirmation::Contradicted { .. } => ERROR,
+                _ => DIM,
+            };
+            writeln!(out, "{}", paint(style, view.confirmation(compared)))?;
+        }
+    }
+    if detail == Detail::Verbose {
+        for (error, times) in traced.errors {
+            let (object, message) = (text(&error.object), text(&error.message));
+            writeln!(out, "{object}: {message} {}", paint(DIM, format!("({times} times)")))?;
+        }
+    }
+    if traced.findings.iter().any(|finding| finding.cure == "tfpatch fix") {
+        writeln!(out, "{}", paint(COMMAND, "→ tfpatch fix"))?;
+    }
+    Ok(())
+}
+
+fn write_summary(out: &mut dyn Write, traced: &Traced<'_>) -> io::Result<()> {
+    let ended = match (traced.child.status, traced.child.signal) {
+        (_, Some(signal)) => format!("the command was ended by signal {signal}"),
+        (status, None) => format!("the command ended with status {}", status.unwrap_or(0)),
+    };
+    let count = |verdict| {
+        let such = traced.answers.iter().filter(|answer| answer.verdict == verdict);
+        such.map(|answer| answer.times).sum::<usize>()
+    };
+    let all: usize = traced.answers.iter().map(|answer| answer.times).sum();
+    let noun = if traced.processes == 1 { "process" } else { "processes" };
+    write!(
+        out,
+        "{ended}; {} {noun}, {all} requests, {} as predicted",
+        traced.processes,
+        count(Verdict::Agrees)
+    )?;
+    for (verdict, words) in
+        [(Verdict::Differs, "otherwise"), (Verdict::Unknown, "that could not be predicted")]
+    {
+        match count(verdict) {
+            0 => {}
+            count => write!(out, ", {count} {words}")?,
+        }
+    }
+    writeln!(out)
+}
+
+struct View<'a> {
+    world: &'a World,
+    findings: &'a [Finding],
+    detail: Detail,
+}
+
+impl View<'_> {
+    fn answer(&self, out: &mut dyn Write, answer: &Answer) -> io::Result<()> {
+        let is_told = match answer.verdict {
+            Verdict::Differs => true,
+            Verdict::Agrees | Verdict::Unknown => answer.found_later.is_some(),
+        };
+        if self.detail != Detail::Verbose && !(is_told && self.detail == Detail::Normal) {
+            return Ok(());
+        }
+        let verb = match answer.kind {
+            Kind::Needed => "needs",
+            Kind::Preload => "preloads",
+            Kind::Dlopen => "opens",
+        };
+        let outcome = match &answer.found {
+            Some(found) => format!("{} {}", paint(GOOD, "→"), self.world.shown(found)),
+            None => paint(ERROR, "not found"),
+        };
+        let asker = self.world.shown(&answer.asker);
+        let times = match answer.times {
+            1 => String::new(),
+            times => paint(DIM, format!("  {times} times")),
+        };
+        writeln!(out, "{asker} {verb} {} {outcome}{times}", text(&answer.name))?;
+        if let Some((asker, found)) = &answer.found_later {
+            let (asker, found) = (self.world.shown(asker), self.world.shown(found));
+            writeln!(out, "  found later, when {asker} asked for it: {found}")?;
+        }
+        if let Some(why) = answer.why {
+            let predicted = match &answer.predicted {
+                Some(predicted) => format!(": {}", self.world.shown(predicted)),
+                None => String::new(),
+            };
+            writeln!(out, "  {}", paint(WARNING, format!("{why}{predicted}")))?;
+        }
+        // A finding has listed its places.
+        let is_listed = self.findings.iter().any(|finding| {
+            finding.library.as_ref() == Some(&answer.name) && finding.tried == answer.tried
+        });
+        if self.detail == Detail::Verbose && answer.found.is_none() && !is_listed {
+            write_tried(out, "    ", &answer.tried)?;
+        }
+        Ok(())
+    }
+
+    fn confirmation(&self, compared: &Compared<'_>) -> String {
+        let library = text(&compared.library);
+        let object = self.world.shown(&compared.finding.object);
+        match &compared.confirmation {
+            Confirmation::Confirmed => {
+                format!("{library} was asked for by {object} and not found, as doctor says")
+            }
+            Confirmation::Contradicted { found } => format!(
+                "{library} was asked for by {object} and found in {}, against what doctor says",
+                self.directory(found)
+            ),
+            Confirmation::AskedByAnother { asker, found } => {
+                let outcome = match found {
+                    Some(found) => format!("found in {}", self.directory(found)),
+                    None => "not found".to_owned(),
+                };
+                let asker = self.world.shown(asker);
+                format!("{library} was asked for by {asker} and {outcome}; doctor names {object}")
+            }
+            Confirmation::NotAsked => format!(
+                "{library} was not asked for by {object} in this run; doctor says it would not be \
+                 found"
+            ),
+        }
+    }
+
+    fn directory(&self, file: &Path) -> String {
+        self.world.shown(file.parent().unwrap_or(file))
+    }
+}
+
+/// `tfpatch/trace/v1`
+#[derive(Debug, Serialize)]
+pub struct TraceReport {
+    schema: &'static str,
+    child: Child,
+    target: Option<TargetReport>,
+    processes: usize,
+    requests: Vec<RequestReport>,
+    findings: Vec<FindingReport>,
+    doctor: Vec<ComparedReport>,
+    errors: Vec<ErrorReport>,
+    notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct RequestReport {
+    kind: Kind,
+    name: String,
+    asker: String,
+    found: Option<String>,
+    tried: Vec<StepReport>,
+    predicted: Option<String>,
+    verdict: Verdict,
+    why: Option<&'static str>,
+    found_later: Option<LaterReport>,
+    times: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct LaterReport {
+    asker: PathText,
+    found: PathText,
+}
+
+#[derive(Debug, Serialize)]
+struct ComparedReport {
+    object: String,
+    library: String,
+    cause: Cause,
+    trace: &'static str,
+    message: String,
+}
+
+#[derive(Debug, Serialize)]
+struct ErrorReport {
+    object: String,
+    message: String,
+    times: usize,
+}
+
+impl TraceReport {
+    /// The report of a traced command; `target` is the environment, and why it was chosen.
+    #[must_use]
+    pub fn of(traced: &Traced<'_>, target: Option<TargetReport>) -> Self {
+        let view = View { world: traced.world, findings: &[], detail: Detail::Verbose };
+        let shown = |path: &Option<PathBuf>| path.as_deref().map(|path| PathText::of(path).path);
+        let requests = traced.answers.iter().map(|answer| RequestReport {
+            kind: answer.kind,
+            name: text(&answer.name),
+            asker: PathText::of(&answer.asker).path,
+            found: shown(&answer.found),
+            tried: answer.tried.iter().map(StepReport::of).collect(),
+            predicted: shown(&answer.predicted),
+            verdict: answer.verdict,
+            why: answer.why,
+            found_later: answer.found_later.as_ref().map(|(asker, found)| LaterReport {
+                asker: PathText::of(asker),
+                found: PathText::of(found),
+            }),
+            times: answer.times,
+        });
+        let doctor = traced.compared.iter().map(|compared| ComparedReport {
+            object: PathText::of(&compared.finding.object).path,
+            library: text(&compared.library),
+            cause: compared.finding.cause,
+            trace: match compared.confirmation {
+                Confirmation::Confirmed => "confirmed",
+                Confirmation::Contradicted { .. } => "contradicted",
+                Confirmation::AskedByAnother { .. } => "asked_by_another",
+                Confirmation::NotAsked => "not_asked",
+            },
+            message: view.confirmation(compared),
+        });
+        let errors = traced.errors.iter().map(|(error, &times)| ErrorReport {
+            object: text(&error.object),
+            message: text(&error.message),
+            times,
+        });
+        Self {
+            schema: "tfpatch/trace/v1",
+            child: traced.child,
+            target,
+            processes: traced.processes,
+            requests: requests.collect(),
+            findings: traced.findings.iter().map(FindingReport::of).collect(),
+            doctor: doctor.collect(),
+            errors: errors.collect(),
+            notes: traced.notes.to_vec(),
+        }
+    }
+}

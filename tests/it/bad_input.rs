@@ -1,0 +1,473 @@
+//! What is broken, hostile, or out of reach: the run goes on, says what is the matter, and ends with
+//! the right status.
+
+use crate::command::{
+    Ran, broken_tree, clean, command, has_store, inner, open_directory, outer, run, set_mode,
+    snapshot, words,
+};
+use crate::elf_writer::Elf;
+use crate::wheels;
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The library that the broken tree needs, and the object that needs it: they are found and
+/// repaired, whatever stands beside them.
+const OUTER: &str = "pkg/outer.so";
+
+fn fifo(path: &Path) {
+    wheels::run(Command::new("mkfifo").arg(path));
+}
+
+/// The findings of a report that are about `object`.
+fn about<'a>(report: &'a Value, object: &Path) -> Vec<&'a Value> {
+    let findings = report["findings"].as_array().unwrap();
+    findings.iter().filter(|finding| finding["object"] == object.to_str().unwrap()).collect()
+}
+
+/// tfpatch, run by a user who owns nothing. The binary is copied to where that user may start it.
+fn run_as_nobody(dir: &Path, arguments: &[&str]) -> Ran {
+    let bin = open_directory();
+    let binary = bin.path().join("tfpatch");
+    // Not by this process: what it forks meanwhile would hold the copy open for writing, and a file
+    // that is written to cannot be started.
+    let mut install = Command::new("install");
+    wheels::run(install.arg(assert_cmd::cargo::cargo_bin!("tfpatch")).arg(&binary));
+    let mut setpriv = Command::new("setpriv");
+    setpriv.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "--"]).arg(&binary);
+    clean(&mut setpriv);
+    Ran::of(&setpriv.args(arguments).current_dir(dir).output().unwrap())
+}
+
+#[test]
+fn a_target_that_is_not_there_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    for words in [
+        ["doctor", "no/such"].as_slice(),
+        &["fix", "no/such"],
+        &["verify", "no/such"],
+        &["log", "no/such"],
+        &["diff", "no/such"],
+        &["revert", "no/such"],
+        &["show", "no/such"],
+        &["tree", "no/such"],
+        &["rpath", "print", "no/such"],
+        &["rpath", "dedupe", "no/such"],
+        &["doctor", "--root", "no/such", "/"],
+    ] {
+        let ran = run(dir.path(), words);
+        assert!(ran.error().contains("no/such"), "{words:?}: {ran:#?}");
+        assert_eq!(ran.out, "", "{words:?}");
+    }
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_file_that_is_no_object_is_no_target() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    broken_tree(dir);
+    let object = std::fs::read(dir.join(OUTER)).unwrap();
+    let cases: [(&str, &[u8], &str); 6] = [
+        ("notes.txt", b"some words\n", "does not begin as an ELF file does"),
+        ("text.so", b"print('no object')\n", "does not begin as an ELF file does"),
+        ("script.so", b"/* GNU ld script */\nINPUT(-lc)\n", "does not begin as an ELF file does"),
+        ("empty.so", b"", "is empty"),
+        ("zero.so", &[0; 4096], "does not begin as an ELF file does"),
+        ("cut.so", &object[..100], "program headers at offset 0x40"),
+    ];
+    for (name, content, why) in cases {
+        std::fs::write(dir.join(name), content).unwrap();
+        for words in [
+            ["doctor", name].as_slice(),
+            &["fix", name],
+            &["verify", name],
+            &["show", name],
+            &["tree", name],
+            &["rpath", "print", name],
+            &["rpath", "prune", name],
+        ] {
+            let ran = run(dir, words);
+            assert!(ran.error().contains(name), "{words:?}: {ran:#?}");
+            assert!(ran.error().contains(why), "{words:?}: {ran:#?}");
+            assert_eq!(ran.out, "", "{words:?}");
+        }
+    }
+    for command in ["show", "tree"] {
+        assert!(run(dir, &[command, "pkg"]).error().contains("pkg is no file"));
+    }
+    let ran = run(dir, &["rpath", "add", "pkg", "--entry", "x"]);
+    assert!(ran.error().contains("name an object"), "{ran:#?}");
+}
+
+#[test]
+fn a_directory_without_objects_is_not_called_well() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("notes.txt"), "words").unwrap();
+    let ran = run(dir.path(), &["doctor", "."]);
+    assert_eq!(
+        ran.text(0),
+        concat!(
+            "Directory  . (named)\n",
+            "no shared object or program is there: nothing to find out\n",
+        )
+    );
+    assert_eq!(run(dir.path(), &["doctor", ".", "--format", "json"]).json(0)["objects"], 0);
+}
+
+/// Everything that can be the matter with a file, in one tree with an object that can be repaired.
+#[test]
+fn bad_files_are_findings_and_the_rest_is_repaired() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    broken_tree(dir);
+    let object = std::fs::read(dir.join(OUTER)).unwrap();
+    let of_machine = |machine: u16| {
+        let mut bytes = object.clone();
+        bytes[18..20].copy_from_slice(&machine.to_le_bytes());
+        bytes
+    };
+    let small = Elf { is_64: false, machine: 3, ..Elf::needing(&["libinner.so.1"]) };
+    let bad: [(&str, &[u8], &str); 6] = [
+        ("text.so", b"no object\n", "does not begin as an ELF file does"),
+        ("empty.so", b"", "is empty"),
+        ("zero.so.1", &[0; 5000], "begins with zeros"),
+        ("header.so", &object[..100], "program headers at offset 0x40"),
+        ("half.so", &object[..object.len() / 2], "offset 0x"),
+        ("magic.so", b"\x7fELF", "ELF identification"),
+    ];
+    for (name, content, _) in bad {
+        std::fs::write(dir.join(name), content).unwrap();
+    }
+    let no_finding: [(&str, &[u8]); 5] = [
+        ("script.so", b"/* GNU ld script */\nGROUP ( libc.so.6 )\n"),
+        ("script2.so", b"INPUT(libinner.so.1)\n"),
+        ("libinner.so.LICENSE", b"You may.\n"),
+        ("words", b"no object\n"),
+        ("program.py", b"\x7fELF"),
+    ];
+    for (name, content) in no_finding {
+        std::fs::write(dir.join(name), content).unwrap();
+    }
+    let others =
+        [("arm.so", of_machine(183)), ("riscv.so", of_machine(243)), ("i386.so", small.bytes())];
+    for (name, content) in &others {
+        std::fs::write(dir.join(name), content).unwrap();
+    }
+    // A name without a file is no different from no name, unless a RECORD lists it.
+    symlink("nowhere.so.3", dir.join("dangling.so")).unwrap();
+    symlink("loop-b.so", dir.join("loop-a.so")).unwrap();
+    symlink("loop-a.so", dir.join("loop-b.so")).unwrap();
+    symlink(".", dir.join("pkg/round")).unwrap();
+    symlink("../..", dir.join("pkg/and-round.so")).unwrap();
+    symlink("itself", dir.join("itself")).unwrap();
+    std::fs::create_dir(dir.join("directory.so")).unwrap();
+    fifo(&dir.join("pipe.so"));
+    fifo(&dir.join("pipe"));
+    let _socket = std::os::unix::net::UnixListener::bind(dir.join("socket.so")).unwrap();
+
+    let started = Instant::now();
+    let report = run(dir, &["doctor", ".", "--format", "json"]).json(1);
+    assert!(started.elapsed() < Duration::from_secs(10), "a pipe must not be waited for");
+    for (name, _, why) in bad {
+        let found = about(&report, &dir.join(name));
+        let [finding] = found.as_slice() else { panic!("{name}: {found:#?}") };
+        assert_eq!(finding["cause"], "unreadable", "{name}");
+        assert!(finding["message"].as_str().unwrap().contains(why), "{name}: {finding:#}");
+        assert_eq!(finding["cure"], "install the distribution again", "{name}");
+    }
+    for (name, why) in [
+        ("loop-a.so", "is a link that leads back to itself"),
+        ("loop-b.so", "is a link that leads back to itself"),
+    ] {
+        let found = about(&report, &dir.join(name));
+        let [finding] = found.as_slice() else { panic!("{name}: {found:#?}") };
+        assert_eq!(finding["cause"], "unreadable", "{name}");
+        assert!(finding["message"].as_str().unwrap().contains(why), "{name}: {finding:#}");
+    }
+    for (name, _) in &others {
+        let found = about(&report, &dir.join(name));
+        let [finding] = found.as_slice() else { panic!("{name}: {found:#?}") };
+        // No copy of the library is for that machine.
+        assert_eq!(
+            (&finding["cause"], &finding["library"]),
+            (&"not_installed".into(), &"libinner.so.1".into())
+        );
+    }
+    assert_eq!(report["findings"].as_array().unwrap().len(), bad.len() + 2 + others.len() + 1);
+
+    let fixed = run(dir, &["fix", ".", "--format", "json"]).json(1);
+    let steps = fixed["steps"].as_array().unwrap();
+    let [step] = steps.as_slice() else { panic!("one step: {steps:#?}") };
+    assert_eq!(step["path"], OUTER);
+    assert_eq!(fixed["unfixable"].as_array().unwrap().len(), bad.len() + 2 + others.len());
+    let report = run(dir, &["doctor", ".", "--format", "json"]).json(1);
+    assert_eq!(about(&report, &dir.join(OUTER)), Vec::<&Value>::new());
+    assert!(run(dir, &["doctor", "pkg"]).text(0).contains("1 object, everything resolves"));
+    assert!(run(dir, &["revert", "."]).text(0).starts_with("1 file put back"));
+
+    for name in ["pipe.so", "pipe", "socket.so"] {
+        assert!(run(dir, &["doctor", name]).error().contains("neither a file nor a directory"));
+        assert!(run(dir, &["show", name]).error().contains(name));
+    }
+    for name in ["loop-a.so", "itself"] {
+        assert!(run(dir, &["doctor", name]).error().contains(name));
+    }
+}
+
+/// An extension module for another processor in an environment, whose interpreter cannot load it.
+#[test]
+fn an_extension_module_for_another_processor_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = wheels::environment(dir.path(), wheels::LinkMode::Copy);
+    wheels::break_it(&env);
+    let module = env.site_packages.join(env.extension());
+    let mut bytes = std::fs::read(&module).unwrap();
+    bytes[18..20].copy_from_slice(&183_u16.to_le_bytes());
+    let foreign = env.site_packages.join("foreign").join(module.file_name().unwrap());
+    std::fs::create_dir(foreign.parent().unwrap()).unwrap();
+    std::fs::write(&foreign, bytes).unwrap();
+    std::fs::write(env.site_packages.join("cut.so"), &std::fs::read(&module).unwrap()[..2000])
+        .unwrap();
+
+    let report = run(dir.path(), &["doctor", ".venv", "--format", "json"]).json(1);
+    let found = about(&report, &foreign);
+    let [finding] = found.as_slice() else { panic!("{found:#?}") };
+    assert_eq!(finding["cause"], "wrong_arch");
+    assert!(finding["message"].as_str().unwrap().contains("is for aarch64"), "{finding:#}");
+
+    // What cannot be helped does not keep the rest from being repaired.
+    let ran = run(dir.path(), &["fix", ".venv"]);
+    assert!(ran.text(1).contains("1 file repaired, 2 errors, 0 warnings remain"), "{ran:#?}");
+    assert_eq!(wheels::imports(&env), Ok("42".to_owned()));
+}
+
+#[test]
+fn names_of_any_bytes_break_neither_lines_nor_json() {
+    let names: [&[u8]; 6] = [
+        b"with space",
+        b"quo'te\"s",
+        b"li\nne",
+        b"esc\x1b[31mape",
+        b"not\xffutf8",
+        "schön \u{1f600}".as_bytes(),
+    ];
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    inner(&dir.join("inner/libinner.so.1"));
+    outer(&dir.join("outer.so"), "$ORIGIN/gone/with/the/wind/and/never/seen/again");
+    for name in names {
+        let package = dir.join(OsStr::from_bytes(name));
+        std::fs::create_dir(&package).unwrap();
+        let object = package.join(OsStr::from_bytes(&[name, b".so"].concat()));
+        std::fs::copy(dir.join("outer.so"), object).unwrap();
+    }
+    std::fs::remove_file(dir.join("outer.so")).unwrap();
+
+    let report = run(dir, &["doctor", ".", "--format", "json"]).json(1);
+    let findings = report["findings"].as_array().unwrap();
+    let objects: Vec<Vec<u8>> = findings
+        .iter()
+        .map(|finding| match finding.get("object_bytes") {
+            Some(bytes) => decoded(bytes),
+            None => finding["object"].as_str().unwrap().into(),
+        })
+        .collect();
+    for name in names {
+        let path = [dir.as_os_str().as_bytes(), b"/", name, b"/", name, b".so"].concat();
+        assert!(objects.contains(&path), "{:?}", OsStr::from_bytes(name));
+    }
+    let with_bytes = findings.iter().filter(|finding| finding.get("object_bytes").is_some());
+    assert_eq!(with_bytes.count(), 1, "only where the path is not UTF-8");
+
+    let ran = run(dir, &["doctor", ".", "-v"]);
+    let text = ran.text(1);
+    assert!(text.contains("    li\\nne/li\\nne.so\n"), "{text}");
+    assert!(text.contains("esc\\u{1b}[31mape"), "{text}");
+    for name in names {
+        let path = dir.join(OsStr::from_bytes(name));
+        let object = path.join(OsStr::from_bytes(&[name, b".so"].concat()));
+        for arguments in [
+            words(&[&"show", &object]),
+            words(&[&"tree", &object]),
+            words(&[&"doctor", &path]),
+            words(&[&"rpath", &"print", &object, &dir.join("inner/libinner.so.1")]),
+            words(&[&"fix", &object, &"--dry-run", &"--diff"]),
+            words(&[&"rpath", &"remove", &object, &"--entry", &"x"]),
+        ] {
+            let ran = run(dir, &arguments);
+            assert!(matches!(ran.status, 0 | 1), "{arguments:?}: {ran:#?}");
+            assert!(!ran.out.contains('\u{1b}') && !ran.out.contains("li\nne"), "{ran:#?}");
+        }
+        let ran = run(dir, &words(&[&"show", &path]));
+        assert_eq!(ran.error().lines().count(), 1, "{ran:#?}");
+    }
+
+    let before = snapshot(dir);
+    let fixed = run(dir, &["fix", ".", "--format", "json"]).json(0);
+    let steps = fixed["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), names.len());
+    let with_bytes: Vec<&Value> =
+        steps.iter().filter(|step| step.get("path_bytes").is_some()).collect();
+    let [step] = with_bytes.as_slice() else { panic!("{with_bytes:#?}") };
+    assert_eq!(decoded(&step["path_bytes"]), b"not\xffutf8/not\xffutf8.so");
+    for command in ["verify", "log", "diff"] {
+        assert!(!run(dir, &[command, "."]).text(0).contains("li\nne"));
+    }
+    for name in names {
+        let object =
+            Path::new(OsStr::from_bytes(name)).join(OsStr::from_bytes(&[name, b".so"].concat()));
+        let tree = run(dir, &words(&[&"tree", &object, &"--format", &"json"])).json(0);
+        assert!(tree["objects"][0]["needed"][0]["found"].is_string(), "{tree:#}");
+    }
+    assert!(run(dir, &["revert", "."]).text(0).starts_with("6 files put back"));
+    assert_eq!(snapshot(dir), before);
+}
+
+fn decoded(text: &Value) -> Vec<u8> {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.decode(text.as_str().unwrap()).unwrap()
+}
+
+#[test]
+fn what_may_not_be_read_is_said() {
+    let dir = open_directory();
+    let dir = dir.path();
+    broken_tree(dir);
+    std::fs::create_dir(dir.join("closed")).unwrap();
+    for name in ["secret.so", "closed/inside.so"] {
+        std::fs::copy(dir.join("inner/libinner.so.1"), dir.join(name)).unwrap();
+        set_mode(&dir.join(name), 0);
+    }
+    set_mode(&dir.join("closed"), 0);
+
+    let report = run_as_nobody(dir, &["doctor", ".", "--format", "json"]).json(1);
+    for name in ["secret.so", "closed"] {
+        let found = about(&report, &dir.join(name));
+        let [finding] = found.as_slice() else { panic!("{name}: {found:#?}") };
+        assert_eq!(finding["cause"], "unreadable");
+        assert!(finding["message"].as_str().unwrap().contains("Permission denied"), "{finding:#}");
+        assert_eq!(finding["cure"], "run tfpatch as a user who may read it");
+    }
+    assert_eq!(about(&report, &dir.join(OUTER)).len(), 1, "and the rest is looked at");
+
+    for name in ["secret.so", "closed", "closed/inside.so"] {
+        for command in ["doctor", "fix", "verify"] {
+            let ran = run_as_nobody(dir, &[command, name]);
+            assert!(ran.error().contains(name), "{ran:#?}");
+            assert!(ran.error().contains("Permission denied"), "{ran:#?}");
+        }
+    }
+    let ran = run_as_nobody(dir, &["show", "secret.so", OUTER]);
+    assert!(ran.error().contains("cannot read secret.so: Permission denied"), "{ran:#?}");
+    assert!(ran.out.starts_with("pkg/outer.so\n"), "{ran:#?}");
+}
+
+/// What cannot be written is refused before anything is written: no store, no file.
+#[test]
+fn what_may_not_be_written_is_refused_before_the_first_write() {
+    let dir = open_directory();
+    let dir = dir.path();
+    broken_tree(dir);
+    // A second object, which sorts first and which the user could write.
+    outer(&dir.join("mine/outer.so"), "$ORIGIN/gone/with/the/wind");
+    let chown =
+        |path: &str| std::os::unix::fs::chown(dir.join(path), Some(65534), Some(65534)).unwrap();
+    ["mine", "mine/outer.so", "."].into_iter().for_each(chown);
+    let before = snapshot(dir);
+
+    let ran = run_as_nobody(dir, &["fix", "."]);
+    assert!(ran.error().contains("pkg/outer.so"), "{ran:#?}");
+    assert!(ran.error().contains("belongs to user 0"), "{ran:#?}");
+    assert!(ran.error().contains("run tfpatch as"), "the cure is named: {ran:#?}");
+    assert_eq!((ran.out.as_str(), snapshot(dir)), ("", before));
+    let ran = run_as_nobody(dir, &["fix", ".", "--dry-run"]);
+    assert_eq!(ran.status, 2, "a dry run finds it too: {ran:#?}");
+
+    // A directory of the user's own in which nothing may be written.
+    ["pkg", OUTER].into_iter().for_each(chown);
+    for path in ["pkg", "mine", "."] {
+        set_mode(&dir.join(path), 0o555);
+    }
+    let before = snapshot(dir);
+    for arguments in [["fix", "."].as_slice(), &["rpath", "add", OUTER, "--entry", "$ORIGIN/x"]] {
+        let ran = run_as_nobody(dir, arguments);
+        assert!(ran.error().contains("Permission denied"), "{ran:#?}");
+    }
+    assert_eq!(snapshot(dir), before);
+    assert!(!has_store(dir));
+    // Reading needs no permission to write.
+    assert_eq!(run_as_nobody(dir, &["doctor", "."]).status, 1);
+    assert_eq!(run_as_nobody(dir, &["verify", "."]).status, 1);
+}
+
+/// `tfpatch … | head -1`: no panic, no error text.
+#[test]
+fn a_pipe_that_closes_early_is_no_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    broken_tree(dir);
+    for index in 0..400 {
+        let copy = dir.join(format!("pkg/copy-{index}-{}.so", "x".repeat(150)));
+        std::fs::copy(dir.join(OUTER), copy).unwrap();
+    }
+    for arguments in [
+        ["doctor", ".", "-v"].as_slice(),
+        &["doctor", ".", "--format", "json"],
+        &["fix", ".", "--dry-run", "--diff", "-v"],
+        &["--help"],
+    ] {
+        let mut child = command(dir)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut first = [0];
+        child.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments:?}");
+        assert!(matches!(output.status.code(), Some(0 | 1)), "{arguments:?}: {:?}", output.status);
+    }
+}
+
+#[test]
+fn colours_are_for_terminals_and_for_those_who_ask() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    broken_tree(dir);
+    let escapes = |set_up: &dyn Fn(&mut Command)| {
+        let mut doctor = command(dir);
+        doctor.args(["doctor", "."]);
+        set_up(&mut doctor);
+        Ran::of(&doctor.output().unwrap()).out.matches('\u{1b}').count()
+    };
+    assert_eq!(escapes(&|_| ()), 0, "a pipe");
+    assert!(escapes(&|doctor| _ = doctor.args(["--color", "always"])) > 0);
+    let insists =
+        |doctor: &mut Command| _ = doctor.args(["--color", "always"]).env("NO_COLOR", "1");
+    assert!(escapes(&insists) > 0, "an option says more than a variable");
+
+    // script(1) gives the command a terminal.
+    let on_terminal = |variables: &[(&str, &str)], color: &str| {
+        let mut script = Command::new("script");
+        clean(&mut script);
+        let binary = assert_cmd::cargo::cargo_bin!("tfpatch").to_str().unwrap().to_owned();
+        let line = format!("{binary} doctor . --color {color}");
+        script.args(["-q", "-e", "-c", &line, "/dev/null"]).current_dir(dir).env("TERM", "xterm");
+        script.envs(variables.iter().copied());
+        let output = script.output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        String::from_utf8(output.stdout).unwrap().contains("\u{1b}[1m")
+    };
+    assert!(on_terminal(&[], "auto"));
+    assert!(!on_terminal(&[("NO_COLOR", "1")], "auto"));
+    assert!(!on_terminal(&[("TERM", "dumb")], "auto"));
+    assert!(!on_terminal(&[], "never"));
+}
