@@ -1,9 +1,13 @@
 //! The integration tests: one binary, a module for each subject.
 
 #[cfg(test)]
+mod dlopen;
+#[cfg(test)]
 mod elf_builder;
 #[cfg(test)]
 mod elf_writer;
+#[cfg(test)]
+mod judged;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
