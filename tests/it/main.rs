@@ -11,9 +11,13 @@ mod crash;
 #[cfg(test)]
 mod discovery;
 #[cfg(test)]
+mod dlopen;
+#[cfg(test)]
 mod elf_builder;
 #[cfg(test)]
 mod elf_writer;
+#[cfg(test)]
+mod judged;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
