@@ -22,8 +22,6 @@ pub struct Rewrite {
     pub patch: Patch,
     /// The GNU build ID of the object.
     pub build_id: Option<Vec<u8>>,
-    /// Length of the object in bytes, before.
-    pub len: u64,
 }
 
 /// Why an object is not rewritten.
@@ -115,14 +113,7 @@ pub fn rewrite(
         Some(patch) => patch,
         None => edit(&after)?,
     };
-    Ok(Rewrite {
-        object: object.to_owned(),
-        after,
-        before,
-        patch,
-        build_id: image.build_id(),
-        len: source.len(),
-    })
+    Ok(Rewrite { object: object.to_owned(), after, before, patch, build_id: image.build_id() })
 }
 
 /// Does the edit leave the file's length as it is?
