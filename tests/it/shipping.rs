@@ -121,3 +121,14 @@ fn a_store_bears_the_time_of_source_date_epoch() {
     prints(tfpatch().args(["verify", "--no-env"]).arg(&env.prefix));
     assert_eq!(times, self::times(&store));
 }
+
+#[test]
+fn the_readme_quotes_the_dockerfiles_that_are_built() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    for name in ["one-stage", "multi-stage"] {
+        let file = wheels::fixture("docker").join(name).join("Dockerfile");
+        let text = std::fs::read_to_string(file).unwrap();
+        assert!(readme.contains(&format!("```dockerfile\n{text}```")), "{name} differs");
+    }
+}
