@@ -64,8 +64,13 @@ fn fix(
     let writing =
         session.writing(!options.writing.no_sync, options.writing.write.into(), options.dry_run);
     let progress = Progress::new("writing");
-    let applied =
-        operation::apply(&session.on_disk(&world.root), &store, &plan, Kind::Fix, &writing)?;
+    // With nothing to do not even the store's lock is touched, so that a read-only file system will
+    // do.
+    let applied = if plan.steps.is_empty() {
+        None
+    } else {
+        operation::apply(&session.on_disk(&world.root), &store, &plan, Kind::Fix, &writing)?
+    };
     drop(progress);
     plan.dry_run = options.dry_run;
     plan.operation = applied.filter(|_| !options.dry_run).map(|operation| operation.id);

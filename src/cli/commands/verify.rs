@@ -4,6 +4,7 @@ use crate::cli::args::{Format, Verify};
 use crate::cli::error::CommandError;
 use crate::cli::session::Session;
 use crate::operation::{self, FileState, State};
+use crate::plan::Kind;
 use crate::repair::diagnose::diagnose;
 use crate::repair::finding::{Finding, Severity};
 use crate::report::findings;
@@ -47,7 +48,12 @@ pub fn run(session: &mut Session, options: &Verify) -> Result<u8, CommandError> 
                 State::AsLeft => false,
             })
             .collect();
-        let left = files.iter().filter(|file| file.state == State::AsLeft).count();
+        // RECORD rows follow the files that they list, and are not counted beside them.
+        let is_record = |file: &&FileState| {
+            edited.iter().any(|edit| edit.path == file.path && edit.kind == Kind::Record)
+        };
+        let left = files.iter().filter(|file| file.state == State::AsLeft);
+        let left = left.filter(|file| !is_record(file)).count();
         let errors: Vec<Finding> = diagnosis
             .findings
             .iter()
@@ -67,7 +73,8 @@ pub fn run(session: &mut Session, options: &Verify) -> Result<u8, CommandError> 
             }
             let resolves = if errors.is_empty() { "everything resolves" } else { "errors remain" };
             findings::write(out, &world, &errors, session.detail)?;
-            let line = format!("{} as left, {resolves}", counted(left, "file"));
+            let they = if left == 1 { "it was" } else { "they were" };
+            let line = format!("{} as {they} left, {resolves}", counted(left, "file"));
             let style = if drifted.is_empty() && errors.is_empty() { GOOD } else { ERROR };
             writeln!(out, "{}", paint(style, line))?;
         }
