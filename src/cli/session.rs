@@ -254,7 +254,9 @@ impl Session {
                 .distributions
                 .iter()
                 .filter(|distribution| tensorflow::is_tensorflow(&distribution.normalized))
-                .map(|distribution| format!("{} {}", distribution.name, distribution.version)),
+                .map(|distribution| {
+                    format!("{} {}", distribution.normalized, distribution.version)
+                }),
         );
         let facts = paint(DIM, format!("({})", facts.join("; ")));
         writeln!(self.out, "{kind}  {} {facts}", shown(&shown_from_here(path)))

@@ -5,6 +5,7 @@ use super::style::{DIM, GONE, GOOD, paint};
 use crate::bytes::{Source, printable};
 use crate::edit::{Content, EditSet};
 use crate::plan::{Kind, Plan, RelativePath, Step};
+use crate::repair::target::World;
 use similar::{ChangeTag, TextDiff};
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -17,7 +18,12 @@ const LISTED: usize = 8;
 ///
 /// # Errors
 /// Where the output cannot be written.
-pub fn write_summary(out: &mut dyn Write, plan: &Plan, detail: Detail) -> io::Result<()> {
+pub fn write_summary(
+    out: &mut dyn Write,
+    world: &World,
+    plan: &Plan,
+    detail: Detail,
+) -> io::Result<()> {
     let objects: Vec<&Step> = plan.steps.iter().filter(|step| step.kind != Kind::Record).collect();
     let listed = if detail == Detail::Verbose { objects.len() } else { LISTED };
     for step in objects.iter().take(listed) {
@@ -29,7 +35,8 @@ pub fn write_summary(out: &mut dyn Write, plan: &Plan, detail: Detail) -> io::Re
             words.push(paint(GONE, format!("- {gone} entries")));
         }
         let how = paint(DIM, format!("({})", in_words(step)));
-        writeln!(out, "  {}  {} {how}", step.path, words.join("  "))?;
+        let object = world.shown(&world.root.join(&step.path));
+        writeln!(out, "  {object}  {} {how}", words.join("  "))?;
     }
     if objects.len() > listed {
         let rest = objects.len() - listed;

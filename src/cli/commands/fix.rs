@@ -102,7 +102,7 @@ fn shown_changes(
         return Ok(shown);
     }
     if !options.diff {
-        changes::write_summary(&mut shown, plan, session.detail)?;
+        changes::write_summary(&mut shown, world, plan, session.detail)?;
         return Ok(shown);
     }
     for step in &plan.steps {
