@@ -166,12 +166,19 @@ fn child() {
     }
 }
 
+/// Copies a program that is going to be started. A process of its own does it: while we write a file,
+/// children that other tests fork hold it open for writing, and the kernel does not start it then
+/// (ETXTBSY).
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    assert!(Command::new("cp").arg(from).arg(to).status().unwrap().success());
+}
+
 /// The command that runs [`child`] in `directory`.
 pub(crate) fn child_in(directory: &Path, prefix: &[&str]) -> Command {
     // The build's directory may be closed to other users.
     let program = directory.join("child");
     if std::fs::symlink_metadata(&program).is_err() {
-        std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+        copy_program(&std::env::current_exe().unwrap(), &program);
     }
     let arguments = ["operated::child", "--exact", "--ignored", "--nocapture"];
     let mut words = prefix.iter().map(OsStr::new).chain([program.as_os_str()]);

@@ -1,8 +1,8 @@
 //! Operations on real files: what changes, what stays, and what is refused.
 
 use crate::operated::{
-    LIBRARY, Snapshot, append, bytes, child_in, edited, fix, inode, library, names, old_times,
-    options, relative, revert_all, size, snapshot, step,
+    LIBRARY, Snapshot, append, bytes, child_in, copy_program, edited, fix, inode, library, names,
+    old_times, options, relative, revert_all, size, snapshot, step,
 };
 use rustix::fs::XattrFlags;
 use std::ffi::OsStr;
@@ -336,7 +336,7 @@ fn a_plan_that_fails_anywhere_writes_nothing() {
 fn a_running_program_is_replaced() {
     let root = tempfile::tempdir().unwrap();
     let program = root.path().join("sleep");
-    std::fs::copy("/bin/sleep", &program).unwrap();
+    copy_program(Path::new("/bin/sleep"), &program);
     let mut running = Command::new(&program).arg("60").spawn().unwrap();
     let edit = step(root.path(), "sleep", vec![bytes(9..10, b"\x01")]);
     let store = Store::open(root.path()).unwrap();
