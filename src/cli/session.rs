@@ -53,6 +53,8 @@ pub struct Chosen {
     pub environment: Option<Environment>,
     /// How it was named; nothing where it was found.
     pub named: Option<PathBuf>,
+    /// The root of another system that it lies in.
+    pub root: Option<PathBuf>,
     /// Why it was chosen, as a clause.
     pub reason: String,
 }
@@ -131,8 +133,7 @@ impl Session {
             }
             let found = discovery::discover(&self.vfs, &self.ambient()?)?;
             let target = Target::Environment(found.environment);
-            let (environment, named) = (None, None);
-            return Ok(vec![Chosen { target, environment, named, reason: found.reason }]);
+            return Ok(vec![Chosen::found(target, found.reason)]);
         }
         let ambient = self.ambient()?;
         named
@@ -144,8 +145,9 @@ impl Session {
                     return Err(CommandError::new(format!("{}: {why}", shown(wheel))));
                 }
                 let (target, environment) = self.inside(target);
-                let named = Some(path.clone());
-                Ok(Chosen { target, environment, named, reason: "named".to_owned() })
+                let root = self.vfs.root().map(Path::to_owned);
+                let (named, reason) = (Some(path.clone()), "named".to_owned());
+                Ok(Chosen { target, environment, named, root, reason })
             })
             .collect()
     }
@@ -362,10 +364,15 @@ impl Chosen {
     /// A command for this target, as it can be typed.
     #[must_use]
     pub fn command(&self, words: &str) -> String {
-        match &self.named {
-            None => format!("tfpatch {words}"),
-            Some(named) => format!("tfpatch {words} {}", quoted(named)),
-        }
+        let root = self.root.as_ref().map(|root| format!(" --root {}", quoted(root)));
+        let named = self.named.as_ref().map(|named| format!(" {}", quoted(named)));
+        format!("tfpatch {words}{}{}", root.unwrap_or_default(), named.unwrap_or_default())
+    }
+
+    /// A target that nobody named.
+    #[must_use]
+    pub fn found(target: Target, reason: String) -> Self {
+        Self { target, environment: None, named: None, root: None, reason }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::cli::session::{Chosen, Session, status_of};
 use crate::edit::EditSet;
 use crate::operation::{self, Kind};
 use crate::plan::{Kind as FileKind, Plan};
-use crate::repair::diagnose::{Diagnosis, diagnose};
+use crate::repair::diagnose::diagnose;
 use crate::repair::finding::{Cause, Finding, Severity};
 use crate::repair::planner::{self, Proposal};
 use crate::repair::steps;
@@ -81,7 +81,7 @@ fn fix(
         session.write_heading(chosen, world)?;
         findings::write(&mut *session.out, world, &proposal.remaining, session.detail)?;
         session.out.write_all(&shown)?;
-        write_conclusion(session, options, chosen, &diagnosis, &proposal, &plan)?;
+        write_conclusion(session, options, chosen, &proposal, &plan)?;
     }
     Ok(status_of(proposal.remaining.iter().map(Finding::severity), options.strict))
 }
@@ -119,7 +119,6 @@ fn write_conclusion(
     session: &mut Session,
     options: &Fix,
     chosen: &Chosen,
-    diagnosis: &Diagnosis,
     proposal: &Proposal,
     plan: &Plan,
 ) -> io::Result<()> {
@@ -131,13 +130,10 @@ fn write_conclusion(
     let remaining =
         format!("{}, {} remain", counted(errors, "error"), counted(warnings, "warning"));
     if objects == 0 {
-        let nothing =
-            if diagnosis.findings.iter().any(|finding| finding.severity() == Severity::Error) {
-                "nothing that a search path could cure"
-            } else {
-                "nothing to do"
-            };
-        return writeln!(out, "{}  {nothing}", paint(GOOD, "ok"));
+        if errors > 0 {
+            return writeln!(out, "nothing that a search path could cure; {remaining}");
+        }
+        return writeln!(out, "{}  nothing to do", paint(GOOD, "ok"));
     }
     let changed: u64 = plan.steps.iter().map(|step| step.edits.bytes_changed()).sum();
     let appended: u64 = plan.steps.iter().map(|step| EditSet::bytes_appended(&step.edits)).sum();

@@ -221,19 +221,13 @@ impl Gathered {
         let of = |path: &Path| Environment::of_interpreter(&session.vfs, path, home);
         if let Some(found) = program.filter(|path| is_python(path)).and_then(of) {
             let reason = "of the command's interpreter".to_owned();
-            return Some(found_by(found, reason));
+            return Some(Chosen::found(Target::Environment(found), reason));
         }
         self.interpreters.iter().find_map(|path| {
             let reason = format!("of {}, which the command ran", path.display());
-            Some(found_by(of(path)?, reason))
+            Some(Chosen::found(Target::Environment(of(path)?), reason))
         })
     }
-}
-
-/// An environment that nobody named.
-fn found_by(environment: Environment, reason: String) -> Chosen {
-    let target = Target::Environment(environment);
-    Chosen { target, environment: None, named: None, reason }
 }
 
 fn is_python(path: &Path) -> bool {
