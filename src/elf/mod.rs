@@ -13,6 +13,7 @@ pub mod rpath;
 mod sections;
 mod slot;
 mod soundness;
+mod symbols;
 mod tail;
 
 pub use image::{Class, DynamicEntry, Endian, Image, Kind, NeededVersion, Summary, VersionNeed};

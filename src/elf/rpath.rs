@@ -52,6 +52,10 @@ pub enum Method {
     ExtendTail,
     /// In a copy of the string table, in a new segment at the end of the file.
     NewSegment,
+    /// The same, and the program headers moved there too, because nothing that stands after them
+    /// could make room for one more. The loader and the kernel take that; GNU strip and objcopy
+    /// write a broken file from it and report success.
+    NewSegmentWithHeaders,
     /// The tag was taken away.
     Remove,
 }
@@ -184,11 +188,8 @@ fn climb(image: &Image<'_>, kind: RpathKind, string: &[u8]) -> Result<Steps, Fai
         }
     }
     let new = new_segment::append(image, string, with, copies_dynamic)?;
-    Ok(Steps {
-        is_unseen: new.is_unseen,
-        sources: new.sources,
-        ..Steps::new(Method::NewSegment, new.edits)
-    })
+    let method = if new.moves_headers { Method::NewSegmentWithHeaders } else { Method::NewSegment };
+    Ok(Steps { is_unseen: new.is_unseen, sources: new.sources, ..Steps::new(method, new.edits) })
 }
 
 /// Refuses entries that would end an entry or the whole string.

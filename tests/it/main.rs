@@ -25,6 +25,8 @@ mod ld_so_cache;
 #[cfg(test)]
 mod link_modes;
 #[cfg(test)]
+mod linked;
+#[cfg(test)]
 mod loader;
 #[cfg(test)]
 mod malformed;
@@ -48,6 +50,8 @@ mod shipping;
 mod tidy;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod toolchains;
 #[cfg(test)]
 mod trace;
 #[cfg(test)]
