@@ -9,6 +9,7 @@ pub mod image;
 mod layout;
 mod new_segment;
 mod refusal;
+mod relocations;
 pub mod rpath;
 mod sections;
 mod slot;

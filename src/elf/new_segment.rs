@@ -100,6 +100,7 @@ pub(super) fn append(
         headers_copy = Some((payload.pieces.len(), payload.at));
         payload.push(Content::Bytes(table))?;
     }
+    let mark_len = payload.at - p_offset;
     let mut moved = Vec::new();
     if let HeaderRoom::Move(pieces) = &room {
         for piece in pieces {
@@ -141,7 +142,8 @@ pub(super) fn append(
         payload.replace(index, encoded);
     }
 
-    let new = Place { p_offset, p_vaddr, end: payload.at, strings_at, grown, dynamic_copy };
+    let new =
+        Place { p_offset, p_vaddr, end: payload.at, mark_len, strings_at, grown, dynamic_copy };
     let mut sources = Vec::new();
     let mut symbol_edits = Vec::new();
     let mut header = *image.header();
@@ -189,6 +191,9 @@ struct Place {
     p_vaddr: u64,
     /// File offset of its end.
     end: u64,
+    /// Size of what begins it: the tag, and the program headers where they moved. A section
+    /// covers them, without which eu-strip leaves them out.
+    mark_len: u64,
     /// File offset of the string table, and its new size.
     strings_at: u64,
     grown: u64,
@@ -426,7 +431,7 @@ fn section_rows(
         sh_flags: SHF_ALLOC.into(),
         sh_addr: new.p_vaddr,
         sh_offset: new.p_offset,
-        sh_size: MARK.len() as u64,
+        sh_size: new.mark_len,
         sh_link: 0,
         sh_info: 0,
         sh_addralign: ALIGNMENT,
@@ -473,9 +478,11 @@ fn program_headers(
         }
     }
     let size = new.end - new.p_offset;
+    // The loader writes into the dynamic table unless PT_DYNAMIC forbids it (lld's -z rodynamic).
+    let writable = image.segment(PT_DYNAMIC).map_or(0, |segment| segment.p_flags & PF_W);
     let load = ProgramHeader {
         p_type: PT_LOAD,
-        p_flags: if new.dynamic_copy.is_some() { PF_R | PF_W } else { PF_R },
+        p_flags: if new.dynamic_copy.is_some() { PF_R | writable } else { PF_R },
         p_offset: new.p_offset,
         p_vaddr: new.p_vaddr,
         p_paddr: new.p_vaddr,

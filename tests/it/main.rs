@@ -19,6 +19,8 @@ mod elf_writer;
 #[cfg(test)]
 mod judged;
 #[cfg(test)]
+mod ladder;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod ld_so_cache;
