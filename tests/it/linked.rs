@@ -5,7 +5,7 @@ use super::elf_builder::{OLD, SOURCES, stderr, tool};
 use proptest::prelude::*;
 use proptest::sample::select;
 use std::os::unix::fs::symlink;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
 use tfpatch::elf::rpath::RpathKind;
@@ -54,6 +54,9 @@ pub(crate) struct Layout {
     pub(crate) is_sectionless: bool,
 }
 
+/// Leaves a gap after the program headers, as linkers do that reserve room.
+const GAP: &str = "-Wl,-T,gap.ld";
+
 const LINKERS: &[&str] = &["bfd", "gold", "lld", "mold"];
 
 /// Everything that can be linked for a machine.
@@ -75,14 +78,16 @@ pub(crate) fn layouts(machine: Machine) -> impl Strategy<Value = Layout> {
         choice(&["", "-Wl,-z,rodynamic"]),
         choice(&["", "-Wl,--spare-dynamic-tags=0"]),
         choice(&["", "-s"]),
+        choice(&["", GAP]),
     );
     let is_sectionless = proptest::bool::weighted(0.15);
     (forms, select(compilers), select(linkers), kinds, flags, is_sectionless).prop_map(
         move |(form, compiler, linker, kind, flags, is_sectionless)| {
-            let (relro, hash, build_id, pages, code, dynamic, spare, strip) = flags;
-            let flags = [relro, hash, build_id, pages, code, dynamic, spare, strip];
+            let (relro, hash, build_id, pages, code, dynamic, spare, strip, gap) = flags;
+            let flags = [relro, hash, build_id, pages, code, dynamic, spare, strip, gap];
             let is_known = |flag: &&str| match *flag {
                 "" => false,
+                GAP => linker == "bfd" && form != Form::NoPie,
                 "-Wl,-z,rodynamic" => linker == "lld",
                 "-Wl,--spare-dynamic-tags=0" => matches!(linker, "bfd" | "gold"),
                 // lld writes words of 32 bits into DT_HASH, where this machine's loader reads 64.
@@ -129,6 +134,11 @@ impl Machine {
             (_, "gold") => "/usr/bin/ld.gold",
             _ => "/usr/bin/ld.bfd",
         }
+    }
+
+    /// What a linker has to be told that the driver would tell it.
+    fn emulation(self) -> &'static [&'static str] {
+        if self == Self::I386 { &["-melf_i386"] } else { &[] }
     }
 
     /// What the driver would add to a program, where there is no driver that knows the machine.
@@ -184,6 +194,7 @@ impl Bench {
         }
         let user = "int answer(void);\nint main(void) { return answer() != 42; }\n";
         std::fs::write(bench.path("user.c"), user).unwrap();
+        bench.write_gap_script();
         let compilers: &[&str] = match machine {
             Machine::S390x => &["clang-19"],
             Machine::Musl => &["gcc"],
@@ -199,11 +210,12 @@ impl Bench {
         }
         let library = ["-shared", "-fPIC", "-Wl,-soname,libdep.so", "dep.c", "-o", "d/libdep.so"];
         bench.link(main, linker, false, &library);
+        bench.run(main, &["-fPIC", "-c", "user.c", "-o", "user.o"]);
         bench.link(main, linker, true, &["-fPIC", "-pie", "load.c", "-o", "load"]);
         let object = format!("library-{main}.o");
         let stub = ["-shared", "-Wl,-soname,libsubject.so", &object, "-o", "libsubject.so"];
         bench.link(main, linker, false, &[&stub[..], &["-Ld", "-ldep"]].concat());
-        let user = ["-fPIC", "-pie", "user.c", "-o", "user", "-Wl,-rpath,$ORIGIN"];
+        let user = ["-fPIC", "-pie", "user.o", "-o", "user", "-Wl,-rpath,$ORIGIN"];
         let user = [&user[..], &["libsubject.so", "-Wl,-rpath-link,d"]].concat();
         bench.link(main, linker, true, &user);
         bench
@@ -211,6 +223,15 @@ impl Bench {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// bfd's own script, with more room for headers than there are.
+    fn write_gap_script(&self) {
+        let arguments = [&["-shared", "--verbose"][..], self.machine.emulation()].concat();
+        let (text, _) = tool(self.machine.linker("bfd"), &arguments);
+        let script = text.split("==================================================").nth(1);
+        let script = script.unwrap().replace("SIZEOF_HEADERS", "SIZEOF_HEADERS + 0x100");
+        std::fs::write(self.path("gap.ld"), script).unwrap();
     }
 
     fn run(&self, compiler: &'static str, arguments: &[&str]) {
@@ -228,8 +249,28 @@ impl Bench {
         self.run(compiler, &[&[linker.as_str()][..], arguments, own].concat());
     }
 
+    /// Does every linker take the object for a library to link with?
+    pub(crate) fn must_link_against(&self, library: &Path) {
+        for name in LINKERS {
+            let objects = ["-shared", "-o", "user.so", "user.o", library.to_str().unwrap()];
+            let mut command = Command::new(self.machine.linker(name));
+            command.args(self.machine.emulation()).args(objects).args([
+                "-rpath-link",
+                "d",
+                "--no-undefined",
+            ]);
+            let output = command.current_dir(self.dir.path()).output().unwrap();
+            assert!(output.status.success(), "{command:?}: {}", stderr(&output));
+        }
+    }
+
     /// The bytes of an object.
     pub(crate) fn build(&self, layout: &Layout) -> Vec<u8> {
+        self.build_with(layout, OLD, &[])
+    }
+
+    /// The bytes of an object with this search path, linked with more flags.
+    pub(crate) fn build_with(&self, layout: &Layout, path: &str, more: &[&str]) -> Vec<u8> {
         let is_program = layout.form.is_program();
         let name = if is_program { "program" } else { "library" };
         let object = format!("{name}-{}.o", layout.compiler);
@@ -240,13 +281,13 @@ impl Bench {
             Form::NoPie => vec!["-no-pie"],
         };
         arguments.extend([&object, "-o", "built", "-Ld", "-ldep"]);
-        let rpath = format!("-Wl,-rpath,{OLD}");
+        let rpath = format!("-Wl,-rpath,{path}");
         match layout.kind {
             None => {}
             Some(RpathKind::Rpath) => arguments.extend([&rpath, "-Wl,--disable-new-dtags"]),
             Some(RpathKind::Runpath) => arguments.extend([&rpath, "-Wl,--enable-new-dtags"]),
         }
-        arguments.extend(&layout.flags);
+        arguments.extend(layout.flags.iter().chain(more));
         self.link(layout.compiler, layout.linker, is_program, &arguments);
         if layout.is_sectionless {
             let built = self.path("built");

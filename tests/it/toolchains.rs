@@ -6,15 +6,16 @@
 //! `PROPTEST_CASES=2560` draws ten times as many.
 
 use super::elf_builder::{OLD, apply, lint, outcome, patch, patched, request, tool};
-use super::linked::{Bench, Layout, Machine, layouts};
+use super::linked::{Bench, Form, Layout, Machine, layouts};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use tfpatch::edit::EditSet;
 use tfpatch::elf::Image;
 use tfpatch::elf::rpath::{Failure, Method, Patch, Refusal, RpathKind};
 
-/// Draws this many layouts, and judges each.
-fn draw(machine: Machine, cases: u32, judge: impl Fn(&Bench, &Layout)) {
+/// Draws this many layouts, and judges each; the ways in which objects were edited in place.
+fn draw(machine: Machine, cases: u32, judge: impl Fn(&Subject<'_>)) -> Vec<Method> {
     let bench = Bench::new(machine);
     let config = Config::default();
     let rng_seed = match config.rng_seed {
@@ -24,11 +25,15 @@ fn draw(machine: Machine, cases: u32, judge: impl Fn(&Bench, &Layout)) {
     let cases = (config.cases * cases).div_ceil(256);
     let config =
         Config { cases, rng_seed, failure_persistence: None, max_shrink_iters: 32, ..config };
+    let in_place = RefCell::new(Vec::new());
     let run = TestRunner::new(config).run(&layouts(machine), |layout| {
-        judge(&bench, &layout);
+        let subject = Subject::new(&bench, &layout);
+        judge(&subject);
+        in_place.borrow_mut().extend(subject.in_place.into_inner());
         Ok(())
     });
     run.unwrap_or_else(|error| panic!("{error}"));
+    in_place.into_inner()
 }
 
 fn far_away() -> String {
@@ -51,6 +56,8 @@ struct Subject<'b> {
     lint: BTreeSet<String>,
     /// Options of the emulator with which the object is loaded too.
     pages: Option<&'static [&'static str]>,
+    /// In which ways it was edited in place.
+    in_place: RefCell<Vec<Method>>,
 }
 
 impl<'b> Subject<'b> {
@@ -65,7 +72,8 @@ impl<'b> Subject<'b> {
         let pages: &[&str] = &["-p", "65536"];
         let pages = (bench.machine == Machine::Aarch64 && has_large_pages).then_some(pages);
         let (complaints, lint) = (complaints(&path), lint(&path));
-        let subject = Self { bench, layout, complaints, lint, pages, old };
+        let in_place = RefCell::default();
+        let subject = Self { bench, layout, complaints, lint, pages, in_place, old };
         let control = subject.load(&subject.old).unwrap_err();
         assert!(control.contains("libdep.so"), "{layout:?}: the control: {control}");
         subject.must_load_with_library_path(&subject.old, "the control");
@@ -112,6 +120,10 @@ impl<'b> Subject<'b> {
         let wanted = format!("[{}]", entries.join(":"));
         let is_there = out.lines().any(|line| line.contains(tag(kind)) && line.contains(&wanted));
         assert!(is_there, "{layout:?}: {what}: {out}");
+        if !layout.is_sectionless {
+            let (out, complaints) = tool("patchelf", &["--print-rpath", path.to_str().unwrap()]);
+            assert_eq!((out.trim(), &*complaints), (&*entries.join(":"), ""), "{layout:?}: {what}");
+        }
         self.must_be_as_sound(bytes, what);
     }
 
@@ -129,7 +141,8 @@ impl<'b> Subject<'b> {
     /// place.
     fn edited(&self, old: &Vec<u8>, entries: &[&str], kind: Option<RpathKind>) -> (Patch, Vec<u8>) {
         let (patch, new) = patched(old, &request(entries, kind));
-        if patch.in_place {
+        if patch.in_place && !patch.edits.is_empty() {
+            self.in_place.borrow_mut().push(patch.method);
             let writes = patch.edits.in_write_order();
             for count in 1..=writes.len() {
                 let edits = EditSet::new(old.len() as u64, writes[..count].to_vec()).unwrap();
@@ -180,10 +193,18 @@ fn loads(bytes: &Vec<u8>) -> usize {
     image.segments().iter().filter(|segment| segment.p_type == 1).count()
 }
 
+/// Was every way to edit in place taken, and so tried write by write?
+fn must_see_every_way(seen: &[Method]) {
+    for method in
+        [Method::Slot, Method::Repoint, Method::Remove, Method::ExtendTail, Method::NewSegment]
+    {
+        assert!(seen.contains(&method), "{method:?} was never tried");
+    }
+}
+
 /// Every rung of the ladder.
-fn judge(bench: &Bench, layout: &Layout) {
-    let subject = Subject::new(bench, layout);
-    let old = &subject.old;
+fn judge(subject: &Subject<'_>) {
+    let (old, layout) = (&subject.old, subject.layout);
     let far_away = far_away();
     let kept = layout.kind.unwrap_or(RpathKind::Runpath);
 
@@ -200,6 +221,8 @@ fn judge(bench: &Bench, layout: &Layout) {
         subject.must_be_as_sound(&bytes, "removed");
     }
 
+    judge_repoint(subject);
+
     let grown_entries = [OLD, &far_away, "$ORIGIN/d"];
     let (_, grown) = subject.edited(old, &grown_entries, None);
     assert_eq!(loads(&grown), loads(old) + 1, "{layout:?}");
@@ -210,6 +233,10 @@ fn judge(bench: &Bench, layout: &Layout) {
     assert_eq!(tail.method, Method::ExtendTail, "{layout:?}");
     subject.must_serve(&longer, &more, kept, "tail");
     subject.must_survive_tools(&longer, "tail");
+    if layout.form == Form::Needed && !layout.is_sectionless {
+        let library = subject.bench.place(layout.form, &longer);
+        subject.bench.must_link_against(&library);
+    }
 
     for kind in [RpathKind::Rpath, RpathKind::Runpath] {
         let (_, bytes) = subject.edited(old, &["$ORIGIN/d", &far_away], Some(kind));
@@ -229,31 +256,42 @@ fn judge(bench: &Bench, layout: &Layout) {
     subject.must_serve(&many, &path, kept, "a hundred growing edits");
 }
 
+/// A string that stands in the table already.
+fn judge_repoint(subject: &Subject<'_>) {
+    let layout = subject.layout;
+    if let (Some(kind), Form::Dlopen) = (layout.kind, layout.form) {
+        let old = subject.bench.build_with(layout, "/n", &["-Wl,-soname,$ORIGIN/d"]);
+        let (repointed, bytes) = subject.edited(&old, &["$ORIGIN/d"], None);
+        assert_eq!(repointed.method, Method::Repoint, "{layout:?}");
+        subject.must_serve(&bytes, &["$ORIGIN/d"], kind, "repoint");
+    }
+}
+
 #[test]
 fn x86_64_objects_load_after_every_edit() {
-    draw(Machine::X86_64, 40, judge);
+    must_see_every_way(&draw(Machine::X86_64, 48, judge));
 }
 
 #[test]
 fn i386_objects_load_after_every_edit() {
-    draw(Machine::I386, 24, judge);
+    must_see_every_way(&draw(Machine::I386, 24, judge));
 }
 
 #[test]
 fn aarch64_objects_load_after_every_edit() {
-    draw(Machine::Aarch64, 16, judge);
+    must_see_every_way(&draw(Machine::Aarch64, 16, judge));
 }
 
 #[test]
 fn objects_for_musl_load_after_every_edit() {
-    draw(Machine::Musl, 20, judge);
+    must_see_every_way(&draw(Machine::Musl, 20, judge));
 }
 
 #[test]
 fn big_endian_objects_are_edited_and_not_grown() {
-    draw(Machine::S390x, 6, |bench, layout| {
-        let subject = Subject::new(bench, layout);
-        let old = &subject.old;
+    draw(Machine::S390x, 6, |subject| {
+        let (old, layout) = (&subject.old, subject.layout);
+        judge_repoint(subject);
         if let Some(kind) = layout.kind {
             let (shorter, bytes) = subject.edited(old, &["$ORIGIN/d"], None);
             assert_eq!(shorter.method, Method::Slot, "{layout:?}");
@@ -262,9 +300,6 @@ fn big_endian_objects_are_edited_and_not_grown() {
                 let (_, bytes) = subject.edited(old, &["$ORIGIN/d"], Some(kind));
                 subject.must_serve(&bytes, &["$ORIGIN/d"], kind, "converted");
             }
-            let (repointed, bytes) = subject.edited(&bytes, &["/d"], None);
-            assert_eq!(repointed.method, Method::Slot);
-            subject.must_be_as_sound(&bytes, "shorter still");
         }
         let longer = patch(old, &request(&[OLD, &far_away()], None));
         assert_eq!(longer, Err(Failure::Refused(Refusal::BigEndian)), "{layout:?}");
