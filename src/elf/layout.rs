@@ -5,7 +5,7 @@ use super::hash;
 use super::image::Image;
 use super::rpath::Failure;
 use super::sections::{Sections, file_range};
-use super::soundness::{PAGE, header_table, loads, pointers, range_of};
+use super::soundness::{PAGE, contains, header_table, loads, overlap, pointers, range_of};
 use goblin::elf::dynamic;
 use goblin::elf::program_header::{
     PT_GNU_PROPERTY, PT_INTERP, PT_LOAD, PT_NOTE, PT_NULL, PT_PHDR, ProgramHeader,
@@ -82,14 +82,6 @@ struct Surroundings<'i, 'a> {
     image: &'i Image<'a>,
     sections: Option<&'i Sections>,
     table: Range<u64>,
-}
-
-fn overlap(a: &Range<u64>, b: &Range<u64>) -> bool {
-    a.start < b.end && b.start < a.end
-}
-
-fn contains(outer: &Range<u64>, inner: &Range<u64>) -> bool {
-    outer.start <= inner.start && inner.end <= outer.end
 }
 
 impl Surroundings<'_, '_> {

@@ -2,6 +2,7 @@
 //!
 //! Sources of the rules: the System V gABI, glibc's `elf/dl-load.c`, and experiments with binutils.
 
+mod carried;
 mod check;
 mod dynamic_table;
 pub mod hash;

@@ -8,12 +8,12 @@
 //! string changes.
 
 use super::dynamic_table::{self, Entries};
-use super::image::{Class, Endian, Image};
+use super::image::{Endian, Image};
 use super::layout::{HeaderRoom, header_room};
 use super::refusal::Refusal;
 use super::rpath::Failure;
 use super::sections::{self, Sections, file_range};
-use super::soundness::{PAGE, header_table, loads};
+use super::soundness::{PAGE, has_addresses, header_table, loads};
 use super::symbols;
 use crate::bytes::{Error, align_up};
 use crate::edit::{Content, Edit};
@@ -162,7 +162,13 @@ pub(super) fn append(
     }
     let segments = program_headers(image, &room, &new, &moved, header.e_phoff);
     header.e_phnum = segments.len() as u16;
-    let (header, table) = encode_headers(image, header, &segments)?;
+    let (header, mut table) = encode_headers(image, header, &segments)?;
+    if let (HeaderRoom::Move(_), Some(piece)) = (&room, moved.last()) {
+        // Zeros tell the next edit that nobody owns what else the pieces leave.
+        let end = header_table(image).start + table.len() as u64;
+        let rest = piece.from.end.saturating_sub(end).min(PAGE);
+        table.resize(table.len() + rest as usize, 0);
+    }
 
     let edits_of_headers = match headers_copy {
         None => edits_in_place(image, header, table),
@@ -319,12 +325,7 @@ fn alignment(image: &Image<'_>) -> u64 {
 }
 
 fn check_room(image: &Image<'_>, end: u64) -> Result<(), Refusal> {
-    let limit = match image.class() {
-        // What a loader can map at all: half of 2^64.
-        Class::Elf64 => u64::MAX / 2,
-        Class::Elf32 => u32::MAX.into(),
-    };
-    if end > limit { Err(Refusal::NoAddressRoom { end }) } else { Ok(()) }
+    if has_addresses(image, end, 0) { Ok(()) } else { Err(Refusal::NoAddressRoom { end }) }
 }
 
 /// Where the new section headers stand, and how the new section is named.

@@ -1,7 +1,7 @@
 //! From a wanted search path to the edits that bring it about, by the first way that serves.
 
 use super::Image;
-use super::{check, dynamic_table, new_segment, slot, soundness, tail};
+use super::{carried, check, dynamic_table, new_segment, slot, soundness, tail};
 use crate::bytes;
 use crate::edit::{Content, Edit, EditSet};
 use goblin::elf::header::Header;
@@ -48,7 +48,8 @@ pub enum Method {
     Slot,
     /// The string stood elsewhere in the string table.
     Repoint,
-    /// Behind a string table that ends the file.
+    /// Behind a string table that ends the file, or ends the highest segment, whose bytes then move
+    /// to the end of the file.
     ExtendTail,
     /// In a copy of the string table, in a new segment at the end of the file.
     NewSegment,
@@ -183,6 +184,12 @@ fn climb(image: &Image<'_>, kind: RpathKind, string: &[u8]) -> Result<Steps, Fai
         if let Some(tail) = tail::find(image)? {
             let entries = with(tail.offset);
             if let Some(edits) = tail.append(image, string, entries) {
+                return Ok(Steps::new(Method::ExtendTail, edits));
+            }
+        }
+        if let Some(carried) = carried::find(image)? {
+            let entries = with(carried.offset);
+            if let Some(edits) = carried.append(image, string, entries) {
                 return Ok(Steps::new(Method::ExtendTail, edits));
             }
         }

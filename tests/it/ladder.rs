@@ -108,6 +108,21 @@ fn a_search_path_inside_another_string_is_not_overwritten() {
 }
 
 #[test]
+fn a_table_that_holds_names_for_others_is_not_written_into() {
+    let shop = Workshop::new();
+    let old = library(&shop, &[]);
+    let strings = |row: &[u64; 6]| row[1] == 3 && row[2] & 2 != 0;
+    let index = rows(&old).iter().position(strings).unwrap() as u8;
+    let symtab = rows(&old).iter().position(|row| row[1] == 2).unwrap();
+    let sections = u64::from_le_bytes(old[40..48].try_into().unwrap()) as usize;
+    let names_of_symbols = with(&old, sections + 64 * symtab + 40, &[index]);
+    let names_of_sections = with(&old, 62, &[index]);
+    for bytes in [names_of_symbols, names_of_sections] {
+        assert_ne!(patch(&bytes, &request(&["/d"], None)).unwrap().method, Method::Slot);
+    }
+}
+
+#[test]
 fn the_rest_of_the_slot_is_zeroed() {
     let shop = Workshop::new();
     let old = library(&shop, &[]);
@@ -314,6 +329,34 @@ fn a_program_does_not_grow_by_its_bss() {
     let old = std::fs::read(shop.path("x")).unwrap();
     let (_, bytes) = grown(&shop, &old, true);
     assert!(bytes.len() < old.len() + 16384);
+}
+
+#[test]
+fn an_object_that_is_edited_and_stripped_in_turns_gets_one_segment() {
+    let shop = Workshop::new();
+    let count = |bytes: &Vec<u8>| {
+        segments(bytes).iter().filter(|segment| segment.p_type == PT_LOAD).count()
+    };
+    for (flavour, is_program) in [(&TAGGED[0], false), (&TAGGED[10], true), (&TAGGED[11], true)] {
+        for strip in ["strip", "llvm-strip-19", "eu-strip"] {
+            let old = shop.build(flavour);
+            let mut bytes = old.clone();
+            let mut path = far_away();
+            for turn in 0..4 {
+                path.push_str("/more");
+                bytes = patched(&bytes, &request(&[&path, "$ORIGIN/d"], None)).1;
+                must_load(&shop, &bytes, is_program);
+                assert_eq!(count(&bytes), count(&old) + 1, "{} {strip} {turn}", flavour.name);
+                let file = shop.path("subject");
+                tool(strip, &["-g", file.to_str().unwrap()]);
+                bytes = std::fs::read(&file).unwrap();
+            }
+            // What was abandoned goes with the next strip, but for those that leave alone where
+            // loaded sections stand.
+            let len = old.len() + 3 * path.len();
+            assert!(strip != "strip" || bytes.len() < len + 16384, "{strip} {}", bytes.len());
+        }
+    }
 }
 
 #[test]

@@ -156,26 +156,35 @@ impl<'b> Subject<'b> {
     /// Other tools work on the object: where the unedited one survives them, it does.
     fn must_survive_tools(&self, bytes: &[u8], what: &str) {
         let [strip, objcopy] = self.bench.machine.binutils();
-        for (name, arguments) in [
-            (strip, &["-g"][..]),
-            (strip, &[]),
-            (objcopy, &[]),
-            ("eu-strip", &[]),
-            ("llvm-strip-19", &[]),
+        let far_away = far_away();
+        for (name, arguments, is_edited_again) in [
+            (strip, &["-g"][..], true),
+            (strip, &[], false),
+            (objcopy, &[], false),
+            ("eu-strip", &[], false),
+            ("llvm-strip-19", &[], true),
         ] {
             let after = |bytes: &[u8]| {
                 let path = self.bench.place(self.layout.form, bytes);
                 tool(name, &[arguments, &[path.to_str().unwrap()]].concat());
                 (self.load_placed_with_library_path(), self.load_placed())
             };
-            if after(&self.old).0.is_ok() {
-                let result = after(bytes);
-                assert_eq!(
-                    result,
-                    (Ok(()), Ok(())),
-                    "{:?}: {what}, {name} {arguments:?}",
-                    self.layout
-                );
+            if after(&self.old).0.is_err() {
+                continue;
+            }
+            let what = format!("{:?}: {what}, {name} {arguments:?}", self.layout);
+            assert_eq!(after(bytes), (Ok(()), Ok(())), "{what}");
+            // What a tool has written is edited once more, and that again.
+            let path = self.bench.place(self.layout.form, bytes);
+            for count in if is_edited_again { 2..4 } else { 0..0 } {
+                tool(name, &[arguments, &[path.to_str().unwrap()]].concat());
+                let written = std::fs::read(&path).unwrap();
+                let mut entries = vec!["$ORIGIN/d"];
+                entries.extend(vec![&*far_away; count]);
+                let (patch, again) = self.edited(&written, &entries, None);
+                let ways = [Method::NewSegment, Method::ExtendTail];
+                assert!(ways.contains(&patch.method), "{what}: {count}, {:?}", patch.method);
+                assert_eq!(self.load(&again), Ok(()), "{what}, and once more");
             }
         }
     }
