@@ -80,17 +80,20 @@ pub(super) fn append(
         Some(sections) => Some(place_sections(image, sections, &mut payload, copies_dynamic)?),
     };
     payload.align(ALIGNMENT)?;
-    if let HeaderRoom::Elsewhere { needed, available } = room
-        && is_program(image)
-    {
-        let padding = program_offset(image)
-            .map(|start| start.saturating_sub(payload.at))
-            .filter(|&padding| padding <= MOST_PADDING)
-            .ok_or(Refusal::NoHeaderRoom { needed, available })?;
-        payload.push(Content::Bytes(vec![0; padding as usize]))?;
-    }
+    let p_vaddr = match room {
+        HeaderRoom::Elsewhere { needed, available } if is_program(image) => {
+            let (lowest, distance) =
+                program_place(image).ok_or(Refusal::NoHeaderRoom { needed, available })?;
+            let padding = lowest.saturating_sub(payload.at);
+            if padding > MOST_PADDING {
+                return Err(Refusal::NoHeaderRoom { needed, available }.into());
+            }
+            payload.push(Content::Bytes(vec![0; padding as usize]))?;
+            payload.at.saturating_add(distance)
+        }
+        _ => address_for(image, payload.at)?,
+    };
     let p_offset = payload.at;
-    let p_vaddr = address_for(image, p_offset)?;
     let address = |offset: u64| p_vaddr.saturating_add(offset - p_offset);
 
     payload.push(Content::Bytes(MARK.to_vec()))?;
@@ -309,15 +312,15 @@ fn is_program(image: &Image<'_>) -> bool {
     image.header().e_type == header::ET_EXEC || image.segment(PT_INTERP).is_some()
 }
 
-/// The lowest offset at which a program's headers may stand. Kernels before 5.18 take for
-/// `AT_PHDR` that they are as far from the first segment in memory as they are in the file
-/// (`create_elf_tables` in fs/binfmt_elf.c), so that the address, which [`address_for`] finds, must
-/// be the offset and that distance; `None` where it cannot be.
-fn program_offset(image: &Image<'_>) -> Option<u64> {
+/// The lowest offset at which a program's headers may stand, and how far from their offset their
+/// address must be: as far as that of the first segment, which is what kernels before 5.18 take for
+/// granted in `AT_PHDR` (`create_elf_tables` in fs/binfmt_elf.c). `None` where that cannot be.
+fn program_place(image: &Image<'_>) -> Option<(u64, u64)> {
     let (_, first) = loads(image).next()?;
     let distance = first.p_vaddr.checked_sub(first.p_offset)?;
     let is_aligned = distance.is_multiple_of(alignment(image));
-    free_page(image)?.checked_sub(distance).filter(|_| is_aligned)
+    let lowest = free_page(image)?.checked_sub(distance).filter(|_| is_aligned)?;
+    Some((lowest, distance))
 }
 
 fn alignment(image: &Image<'_>) -> u64 {

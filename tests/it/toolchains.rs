@@ -202,8 +202,8 @@ fn complaints(path: &std::path::Path) -> BTreeSet<String> {
     complaints.lines().map(free).collect()
 }
 
-fn loads(bytes: &Vec<u8>) -> usize {
-    let image = Image::parse(bytes).unwrap();
+fn loads(bytes: &[u8]) -> usize {
+    let image = Image::parse(&bytes).unwrap();
     image.segments().iter().filter(|segment| segment.p_type == 1).count()
 }
 
