@@ -8,7 +8,8 @@ use goblin::elf::dynamic::{
     DT_GNU_HASH, DT_HASH, DT_PLTRELSZ, DT_RELASZ, DT_RUNPATH, DT_SONAME, DT_STRTAB, DT_SYMTAB,
 };
 use goblin::elf::program_header::{
-    PF_W, PT_GNU_PROPERTY, PT_INTERP, PT_LOAD, PT_NOTE, PT_NULL, PT_PHDR, PT_TLS, ProgramHeader,
+    PF_W, PT_GNU_EH_FRAME, PT_GNU_PROPERTY, PT_INTERP, PT_LOAD, PT_NOTE, PT_NULL, PT_PHDR, PT_TLS,
+    ProgramHeader,
 };
 use std::process::Command;
 use tfpatch::elf::Image;
@@ -35,6 +36,15 @@ fn grown(shop: &Workshop, old: &Vec<u8>, is_program: bool) -> (Method, Vec<u8>) 
 }
 
 fn must_load(shop: &Workshop, bytes: &[u8], is_program: bool) {
+    // The kernel goes by the offsets of segments, and the loader by their addresses.
+    let loads = segments(bytes).into_iter().filter(|segment| segment.p_type == PT_LOAD);
+    for load in loads {
+        for part in segments(bytes).iter().filter(|part| part.p_filesz > 0) {
+            if (load.p_vaddr..load.p_vaddr + load.p_memsz).contains(&part.p_vaddr) {
+                assert_eq!(part.p_offset - load.p_offset, part.p_vaddr - load.p_vaddr, "{part:?}");
+            }
+        }
+    }
     let file = shop.place("subject", bytes);
     let mut command = match is_program {
         true => Command::new(&file),
@@ -251,15 +261,33 @@ fn what_stands_after_the_program_headers_moves() {
     }
 }
 
+#[test]
+fn in_a_gap_the_new_header_comes_last() {
+    let shop = Workshop::new();
+    let old = shop.build_with_gap();
+    let (_, bytes) = grown(&shop, &old, false);
+    let (before, after) = (segments(&old), segments(&bytes));
+    assert_eq!((&after[..before.len()], after.len()), (&*before, before.len() + 1));
+    assert_eq!(after[before.len()], last_load(&bytes));
+}
+
+/// Sections of the start of an object that cannot move.
+const FIXED: &str = ".fixed : { KEEP (*(.fixed)) }";
+
 /// Links an object after whose program headers something stands that cannot move.
 fn build_without_room(shop: &Workshop, mode: &str, more: &[&str]) -> Vec<u8> {
+    build_with_first(shop, FIXED, mode, more)
+}
+
+/// Links an object whose first sections are these.
+fn build_with_first(shop: &Workshop, first: &str, mode: &str, more: &[&str]) -> Vec<u8> {
     let verbose = Command::new("ld").args([mode, "--verbose"]).output().unwrap();
     let text = String::from_utf8(verbose.stdout).unwrap();
     let script = text.split("==================================================").nth(1).unwrap();
     let place = script.find("SIZEOF_HEADERS;").unwrap() + "SIZEOF_HEADERS;".len();
     let (before, after) = script.split_at(place);
     let after = after.replacen("/DISCARD/ : {", "/DISCARD/ : { *(.note.gnu.property)", 1);
-    shop.write("fixed.ld", &format!("{before}\n.fixed : {{ KEEP (*(.fixed)) }}\n{after}"));
+    shop.write("fixed.ld", &format!("{before}\n{first}\n{after}"));
     shop.write("fixed.c", "__attribute__((section(\".fixed\"))) const int fixed[64] = {42};\n");
     let source = if mode == "-shared" { "library.c" } else { "program.c" };
     let script = format!("-Wl,-rpath,{OLD},-T,fixed.ld");
@@ -310,6 +338,29 @@ fn the_program_headers_move_where_nothing_else_makes_room() {
 }
 
 #[test]
+fn what_somebody_owns_is_no_gap_and_does_not_move_in_part() {
+    let shop = Workshop::new();
+    shop.write("zeros.c", "__attribute__((section(\".zeros\"))) const int zeros[64] = {0};\n");
+    let zeros = ".fixed : { KEEP (*(.zeros)) KEEP (*(.fixed)) }";
+    // A note is shorter than a program header, and what follows it cannot move.
+    let note = format!(".note.gnu.build-id : {{ *(.note.gnu.build-id) }}\n{FIXED}");
+    for (first, source) in [(zeros, "zeros.c"), (&note, "dep.c")] {
+        let old = build_with_first(&shop, first, "-shared", &[source]);
+        assert_eq!(grown(&shop, &old, false).0, Method::NewSegmentWithHeaders, "{source}");
+    }
+    // A segment of which only a part stands in what would move.
+    let hash = format!(".gnu.hash : {{ *(.gnu.hash) }}\n{FIXED}");
+    let old = build_with_first(&shop, &hash, "-shared", &["dep.c", "-Wl,--hash-style=gnu"]);
+    assert_eq!(grown(&shop, &old, false).0, Method::NewSegment);
+    let at = header_at(&old, PT_GNU_EH_FRAME) + 8;
+    let row = rows(&old).into_iter().find(|row| row[1] == 0x6fff_fff6).unwrap();
+    let straddling = with(&old, at, &(row[4] + row[5] - 4).to_le_bytes());
+    let straddling = with(&straddling, at + 24, &8_u64.to_le_bytes());
+    let patch = patch(&straddling, &request(&[&far_away()], None)).unwrap();
+    assert_eq!(patch.method, Method::NewSegmentWithHeaders);
+}
+
+#[test]
 fn who_moves_the_program_headers_is_warned() {
     let shop = Workshop::new();
     let old = build_without_room(&shop, "-shared", &[]);
@@ -335,21 +386,49 @@ fn a_program_does_not_grow_by_its_bss() {
 }
 
 #[test]
+fn a_segment_with_more_memory_than_bytes_does_not_grow() {
+    let shop = Workshop::new();
+    let (_, tail) = grown(&shop, &library(&shop, &[]), false);
+    let file = shop.path("subject");
+    tool("strip", &["-g", file.to_str().unwrap()]);
+    let carried = std::fs::read(&file).unwrap();
+    for bytes in [tail, carried] {
+        let method = |bytes: &[u8]| {
+            let far_away = far_away();
+            patch(&bytes, &request(&[&far_away, &far_away], None)).unwrap().method
+        };
+        assert_eq!(method(&bytes), Method::ExtendTail);
+        let index = segments(&bytes).iter().rposition(|s| s.p_type == PT_LOAD).unwrap();
+        let p_memsz = last_load(&bytes).p_memsz + 16;
+        let zeroed = with(&bytes, 64 + 56 * index + 40, &p_memsz.to_le_bytes());
+        assert_ne!(method(&zeroed), Method::ExtendTail);
+    }
+}
+
+#[test]
 fn an_object_that_is_edited_and_stripped_in_turns_gets_one_segment() {
     let shop = Workshop::new();
     let count = |bytes: &Vec<u8>| {
         segments(bytes).iter().filter(|segment| segment.p_type == PT_LOAD).count()
     };
-    for (flavour, is_program) in [(&TAGGED[0], false), (&TAGGED[10], true), (&TAGGED[11], true)] {
+    let rpath = format!("-Wl,-rpath,{OLD}");
+    shop.gcc(&["program.c", "-o", "x", "-Ld", "-ldep", "-fuse-ld=mold", &rpath]);
+    let mold = std::fs::read(shop.path("x")).unwrap();
+    for (name, old) in [
+        ("library", shop.build(&TAGGED[0])),
+        ("pie", shop.build(&TAGGED[10])),
+        ("no_pie", shop.build(&TAGGED[11])),
+        ("mold", mold),
+    ] {
+        let is_program = name != "library";
         for strip in ["strip", "llvm-strip-19", "eu-strip"] {
-            let old = shop.build(flavour);
             let mut bytes = old.clone();
             let mut path = far_away();
             for turn in 0..4 {
                 path.push_str("/more");
                 bytes = patched(&bytes, &request(&[&path, "$ORIGIN/d"], None)).1;
                 must_load(&shop, &bytes, is_program);
-                assert_eq!(count(&bytes), count(&old) + 1, "{} {strip} {turn}", flavour.name);
+                assert_eq!(count(&bytes), count(&old) + 1, "{name} {strip} {turn}");
                 let file = shop.path("subject");
                 tool(strip, &["-g", file.to_str().unwrap()]);
                 bytes = std::fs::read(&file).unwrap();
@@ -417,6 +496,9 @@ fn of_several_tags_the_last_counts_and_all_go() {
     let found = current(&Image::parse(&twice).unwrap()).unwrap().unwrap();
     assert_eq!(found.entries, [OLD.as_bytes()]);
     let (_, bytes) = patched(&twice, &request(&["$ORIGIN/d"], None));
+    must_load(&shop, &bytes, false);
+    // A DT_RUNPATH that stayed would switch the DT_RPATH off.
+    let (_, bytes) = patched(&twice, &request(&["$ORIGIN/d"], Some(RpathKind::Rpath)));
     must_load(&shop, &bytes, false);
     let (_, bytes) = patched(&twice, &request(&[], None));
     let left: Vec<_> = entries(&twice).into_iter().filter(|&(tag, _)| tag != DT_RUNPATH).collect();
