@@ -35,6 +35,7 @@ mod error;
 mod file;
 mod history;
 mod journal;
+mod lease;
 mod lock;
 mod preflight;
 mod recover;
