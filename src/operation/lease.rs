@@ -19,8 +19,14 @@ pub(super) struct Lease<'a> {
 /// bcachefs. overlayfs, which containers run on, is the counterexample: it maps the file beneath,
 /// and grants a lease on a library that is in use.
 #[cfg(any(target_os = "linux", target_os = "android"))]
-const TRUSTED: [u64; 6] =
-    [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0xf2f5_2010, 0xca45_1a4e];
+const TRUSTED: [u64; 6] = [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0xf2f5_2010, 0xca45_1a4e];
+
+/// Somebody may just be looking at the file: an indexer, or a process that is being started and
+/// still has what its parent had open.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const ATTEMPTS: u32 = 5;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(2);
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 impl<'a> Lease<'a> {
@@ -33,8 +39,18 @@ impl<'a> Lease<'a> {
         }
         // Whoever waits for the file has the kernel send us a signal, SIGIO by default, which would
         // end the process. SIGURG is ignored unless somebody asks for it.
-        let held = set(file, F_SETSIG, libc::SIGURG) && set(file, libc::F_SETLEASE, libc::F_WRLCK);
-        held.then_some(Self { file })
+        if !set(file, F_SETSIG, libc::SIGURG) {
+            return None;
+        }
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                std::thread::sleep(PAUSE);
+            }
+            if set(file, libc::F_SETLEASE, libc::F_WRLCK) {
+                return Some(Self { file });
+            }
+        }
+        None
     }
 }
 

@@ -1,5 +1,6 @@
 //! Finishes or rolls back an operation that was interrupted, by what the files hold.
 
+use super::Options;
 use super::disk::Disk;
 use super::error::{Change, Error, PathError};
 use super::file::{FileSource, change, through};
@@ -7,7 +8,6 @@ use super::journal::{self, Record, Step, temporary};
 use super::preflight::within;
 use super::store::{Store, canonical};
 use super::write::{self, Directories, Target, fits_in_place};
-use super::Options;
 use crate::bytes::{self, Source};
 use crate::edit::{Content, Edit, EditSet};
 use crate::plan::RelativePath;
@@ -225,9 +225,7 @@ fn look(step: &Step, path: &Path) -> Result<Found, Error> {
     } else {
         None
     };
-    let is = |state: &journal::State| {
-        state.link.as_ref().map(|link| &link.target) == link.as_ref()
-    };
+    let is = |state: &journal::State| state.link.as_ref().map(|link| &link.target) == link.as_ref();
     if (!is(&step.old) && !is(&step.new)) || !(stat.is_file() || stat.is_symlink()) {
         return Ok(Found::Foreign(Change::OtherKind));
     }

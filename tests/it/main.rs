@@ -17,6 +17,10 @@ mod elf_builder;
 #[cfg(test)]
 mod elf_writer;
 #[cfg(test)]
+mod file_systems;
+#[cfg(test)]
+mod in_use;
+#[cfg(test)]
 mod judged;
 #[cfg(test)]
 mod laws;
@@ -28,6 +32,8 @@ mod link_modes;
 mod loader;
 #[cfg(test)]
 mod malformed;
+#[cfg(test)]
+mod mounts;
 #[cfg(test)]
 mod operated;
 #[cfg(test)]
