@@ -230,18 +230,14 @@ fn a_read_only_file_system_is_found_before_the_first_write() {
     let file = library(root, "a.so");
     fix(root, vec![step(root, "a.so", vec![bytes(16..18, b"xy")])]).unwrap();
     let before = (snapshot(&file), names(root));
-    let remount = |how: &str| {
-        let status = Command::new("mount").args(["-o", how]).arg(root).status().unwrap();
-        assert!(status.success());
-    };
-    remount("remount,ro");
+    mounted.remount("ro");
     let error = fix(root, vec![step(root, "a.so", append(size(&file)))]).unwrap_err();
     assert!(error.to_string().contains("Read-only file system"), "{error}");
     let store = Store::open(root).unwrap();
     assert!(revert(root, &store, &Selection::All, &options()).is_err());
     assert_eq!(operation::drift(root, &store).unwrap()[0].state, operation::State::AsLeft);
     assert_eq!((snapshot(&file), names(root)), before);
-    remount("remount,rw");
+    mounted.remount("rw");
     revert_all(root);
     assert_ne!(snapshot(&file).content, before.0.content);
 }

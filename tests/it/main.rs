@@ -45,6 +45,8 @@ mod oracle_ld_so;
 #[cfg(test)]
 mod planner;
 #[cfg(test)]
+mod power_cut;
+#[cfg(test)]
 mod python;
 #[cfg(test)]
 mod record;

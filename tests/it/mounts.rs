@@ -24,6 +24,12 @@ impl Mounted {
         Self::new(kind, &["-o", "loop"], &image.display().to_string())
     }
 
+    /// Changes options of the mount.
+    pub(crate) fn remount(&self, options: &str) {
+        let options = format!("remount,{options}");
+        run(Command::new("mount").args(["-o", &options]).arg(self.path()));
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.at.path()
     }
