@@ -40,6 +40,7 @@ mod lock;
 mod preflight;
 mod recover;
 mod revert;
+mod rows;
 mod store;
 mod write;
 

@@ -223,7 +223,12 @@ fn two_operations_on_a_file_are_reverted_together_or_one_by_one() {
     // The first cannot be reverted beneath the second.
     let one = revert(root, &store, &Selection::Operation(first.id.clone()), &options()).unwrap();
     assert!(one.operation.is_none());
-    assert!(matches!(one.refused[0].change, Change::Size { .. }));
+    let later = Change::Later { operations: vec![second.id.clone()] };
+    assert_eq!(one.refused[0].change, later);
+    assert_eq!(
+        later.to_string(),
+        format!("{} changed it afterwards; revert that first", second.id)
+    );
     assert_eq!(snapshot(&file), last);
 
     let dry = Options { dry_run: true, ..options() };
