@@ -1,6 +1,7 @@
 //! What ends a command early, with the cure.
 
 use crate::bytes::printable;
+use crate::operation;
 use std::fmt;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -39,6 +40,13 @@ impl CommandError {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(TROUBLE)
+    }
+
+    /// Is a file no longer the one that was looked at?
+    #[must_use]
+    pub fn is_outdated(&self) -> bool {
+        let error = self.source.downcast_ref::<operation::Error>();
+        matches!(error, Some(operation::Error::Changed { .. }))
     }
 
     /// Was the reader of a pipe gone? That is no error of ours: `tfpatch log | head -1`.

@@ -4,6 +4,7 @@ use super::disk::Disk;
 use super::error::{Error, PathError};
 use super::file::Identity;
 use super::journal::{About, Kind, Record, Step, temporary};
+use super::lock::Guard;
 use super::preflight::{Intent, Prepared, Way, check_together, prepare};
 use super::store::{Store, canonical};
 use super::write::{self, Target};
@@ -75,10 +76,8 @@ pub(super) fn execute(
     id: &dyn Fn(&[Step], Option<&str>) -> String,
 ) -> Result<Option<Operation>, Error> {
     let base = store.base(root);
-    let mut look = || -> Result<Option<(Record, Vec<Ready>)>, Error> {
-        if let Some(id) = store.pending()? {
-            return Err(Error::Pending { store: store.directory().to_path_buf(), id });
-        }
+    let mut look = |guard: Option<&Guard>| -> Result<Option<(Record, Vec<Ready>)>, Error> {
+        store.look_for_pending(guard)?;
         let prepared = intents()?
             .into_iter()
             .map(|intent| prepare(root, base, intent, options.write))
@@ -93,7 +92,7 @@ pub(super) fn execute(
     };
     // A store is not created for an operation that will be refused.
     if options.dry_run || !store.is_created() {
-        let would = look()?;
+        let would = look(None)?;
         if options.dry_run || would.is_none() {
             return Ok(would.map(|(record, _)| Operation::of(&record)));
         }
@@ -101,7 +100,7 @@ pub(super) fn execute(
     let disk = store.disk.syncing(options.sync);
     store.create(&disk)?;
     let guard = store.lock(&disk, options.wait, options.waiting)?;
-    let Some((record, ready)) = look()? else { return Ok(None) };
+    let Some((record, ready)) = look(Some(&guard))? else { return Ok(None) };
     if let Err(error) = store.begin(&disk, &record) {
         // No file of the target was touched; a record that got its name tells of nothing.
         let _ = store.discard(&disk);

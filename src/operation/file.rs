@@ -44,7 +44,7 @@ pub struct Attribute {
 pub(super) const CAPABILITY: &str = "security.capability";
 
 /// The attribute that holds SELinux's label, which its policy decides, not who writes.
-const LABEL: &str = "security.selinux";
+pub(super) const LABEL: &str = "security.selinux";
 
 /// Which file it was when it was looked at: a later look tells whether somebody wrote since.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,7 +2,9 @@
 
 use super::disk::Times;
 use super::error::{Error, PathError};
-use super::file::{CAPABILITY, FileSource, Identity, Metadata, change, through, times_of};
+use super::file::{
+    Attribute, CAPABILITY, FileSource, Identity, LABEL, Metadata, change, through, times_of,
+};
 use super::journal::{About, Change, Link, State, Step};
 use super::lease::Lease;
 use super::store::canonical;
@@ -171,6 +173,7 @@ pub(super) fn prepare(
         ));
     }
     check_permissions(&names, &metadata, in_place)?;
+    check_attributes(&path, &metadata, in_place)?;
 
     let mut directories = Vec::with_capacity(names.len());
     for name in &names {
@@ -277,16 +280,13 @@ fn changes(path: &Path, way: Way, source: &FileSource, new: &Lock) -> Result<Vec
     Ok(changes)
 }
 
-/// Refuses what an edit would take away: privileges, and signatures of the file system.
+/// Refuses what an edit would take away: signatures of the file system, and what only root can put
+/// back.
 fn refuse_privileged(path: &Path, source: &FileSource, metadata: &Metadata) -> Result<(), Error> {
     if metadata.mode & 0o6000 != 0 {
         let why = "is setuid or setgid: the loader drops search paths of such programs, and \
                    tfpatch does not change them";
         return Err(refused(path, why));
-    }
-    let capable = metadata.attributes.iter().any(|attribute| attribute.name == CAPABILITY);
-    if capable && !rustix::process::geteuid().is_root() {
-        return Err(refused(path, "has capabilities, which an edit drops; run tfpatch as root"));
     }
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
@@ -339,6 +339,22 @@ fn check_permissions(names: &[PathBuf], metadata: &Metadata, in_place: bool) -> 
         }
     }
     names.iter().filter_map(|name| name.parent()).try_for_each(writable_directory)
+}
+
+/// An edit in place drops the capabilities of a file, and a new file has no attributes at all; only
+/// root can set those that concern security, but for SELinux's label, which its policy sets.
+fn check_attributes(path: &Path, metadata: &Metadata, in_place: bool) -> Result<(), Error> {
+    let is_lost = |name: &str| {
+        name == CAPABILITY || (!in_place && name.starts_with("security.") && name != LABEL)
+    };
+    let lost = metadata.attributes.iter().find(|attribute| is_lost(&attribute.name));
+    match lost {
+        Some(Attribute { name, .. }) if !rustix::process::geteuid().is_root() => {
+            let why = format!("has the attribute {name}, which an edit drops; run tfpatch as root");
+            Err(refused(path, &why))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn writable_directory(path: &Path) -> Result<(), Error> {

@@ -137,7 +137,13 @@ impl Findings {
                 Selection::All => entry.counts(),
                 Selection::Operation(id) => entry.in_effect && entry.id == id,
                 Selection::Paths(paths) => {
-                    entry.counts() && paths.iter().any(|path| name.as_path().starts_with(path))
+                    let is_named = |name: &RelativePath| {
+                        paths.iter().any(|path| name.as_path().starts_with(path))
+                    };
+                    // Names of one file stay names of one file.
+                    let mut others = entry.step.names().filter(|other| is_named(other));
+                    entry.counts()
+                        && (is_named(name) || others.any(|other| are_one_file(base, name, other)))
                 }
             };
             self.add(base, name, entries, was_selected, &mut units);
@@ -290,6 +296,14 @@ impl Findings {
         });
         Ok(())
     }
+}
+
+fn are_one_file(base: &Path, one: &RelativePath, other: &RelativePath) -> bool {
+    let file = |name| {
+        let stat = std::fs::symlink_metadata(within(base, name).ok()?).ok()?;
+        Some(Identity::of(&stat).file())
+    };
+    file(one).is_some_and(|id| file(other) == Some(id))
 }
 
 /// Does the link, if it stood at `path`, lead to the bytes that it once led to?

@@ -101,9 +101,6 @@ pub(super) const OPEN_ELSEWHERE: &str = "another process may have it open";
 /// differs in bytes alone that the edits write.
 fn write_in_place(disk: &Disk, file: &Handle, target: &Target<'_>) -> Result<bool, PathError> {
     let len = target.edits.iter().any(|edits| shrinks(edits)).then(|| target.new_len());
-    if len.is_some() && Lease::take(&file.file).is_none() {
-        return Ok(false);
-    }
     let mut unsynced = false;
     for edits in &target.edits {
         unsynced = overwrite(disk, file, edits, unsynced)?;

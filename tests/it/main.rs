@@ -23,6 +23,8 @@ mod in_use;
 #[cfg(test)]
 mod judged;
 #[cfg(test)]
+mod killed;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod ld_so_cache;

@@ -32,6 +32,7 @@ pub fn run(session: &mut Session, options: &Verify) -> Result<u8, CommandError> 
     let mut status = 0;
     for chosen in session.targets(&options.targets.targets)? {
         let place = session.place(&chosen)?;
+        status = status.max(u8::from(session.note_interruption(&place.store)?));
         let mut files = operation::drift(&place.root, &place.store)?;
         files.retain(|file| session.means(&chosen, &place, &file.path));
         let world = session.world(&chosen, settings.clone());
