@@ -1,14 +1,14 @@
 //! Files that a process has mapped, or opens just then, while they are made shorter again.
 
 use crate::operated::{
-    LIBRARY, append, bytes, fix, inode, library, options, revert_all, size, snapshot, step,
+    LIBRARY, append, bytes, fix, inode, library, options, revert_all, size, snapshot, start, step,
 };
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
-use tfpatch::operation::{self, Call, Disk, Error, Gate, Options, Selection, Store, Write, revert};
+use std::time::Duration;
+use tfpatch::operation::{Call, Disk, Gate, Options, Selection, Store, Write, revert};
 
 /// Maps a file, closes it, and reads every byte of the mapping when it is told to.
 const MAPS: &str = "
@@ -121,53 +121,62 @@ fn a_mapped_file_of_an_overlay_is_never_cut_off() {
     assert_eq!(mapper.reads_the_same(), Some(true));
 }
 
-/// What happens just before a file gets its new length, when the lease is held.
-struct AtTheCut(Mutex<Box<dyn FnMut() + Send>>);
+/// Waits where a file gets its new length, when the lease is held.
+struct HoldsTheLease;
 
-impl Gate for AtTheCut {
+impl Gate for HoldsTheLease {
     fn admit(&self, call: &Call<'_>) -> io::Result<()> {
         if call.operation == "set the length of" && call.path.ends_with("a.so") {
-            self.0.lock().unwrap()();
+            std::fs::write("held", "")?;
+            std::thread::sleep(Duration::from_millis(1500));
         }
         Ok(())
     }
 }
 
-fn revert_with(root: &Path, at_the_cut: Box<dyn FnMut() + Send>) -> Result<(), Error> {
-    let gate = Arc::new(AtTheCut(Mutex::new(at_the_cut)));
-    let store = Store::open_on(root, Disk::gated(gate)).unwrap();
-    let reverted: operation::Reverted = revert(root, &store, &Selection::All, &options())?;
-    assert!(reverted.operation.is_some());
-    Ok(())
+/// Reverts `tree` and waits in the middle: a process of its own, on its main thread, for that is
+/// where the kernel sends the signal that somebody waits.
+#[test]
+#[ignore = "run by another test, in a process of its own"]
+fn holding_child() {
+    let root = Path::new("tree");
+    let store = Store::open_on(root, Disk::gated(Arc::new(HoldsTheLease))).unwrap();
+    assert!(revert(root, &store, &Selection::All, &options()).unwrap().operation.is_some());
+    std::fs::write("reverted", "").unwrap();
 }
+
+/// Opens a library twice, and says how long the first time took.
+const OPENS: &str = "
+import ctypes, os, sys, time
+start = time.monotonic()
+file = os.open(sys.argv[1], os.O_RDONLY)
+print(time.monotonic() - start)
+ctypes.CDLL(sys.argv[1]).zlibVersion
+";
 
 /// Whoever opens the library while it is cut off waits, and loads it then.
 #[test]
 fn a_library_that_is_opened_meanwhile_is_waited_for_and_loads() {
-    let root = tempfile::tempdir().unwrap();
-    let root = root.path();
-    let file = library(root, "a.so");
+    let top = tempfile::tempdir().unwrap();
+    let root = top.path().join("tree");
+    let file = library(&root, "a.so");
     let (len, was) = (size(&file), inode(&file));
     // The loader reads neither what is appended nor the end of the table of sections.
     let tail = vec![0x55; 100_000];
     let edits = vec![bytes(len..len, &tail), bytes(len - 8..len, b"\x08\0\0\0\0\0\0\0")];
-    fix(root, vec![step(root, "a.so", edits)]).unwrap();
+    fix(&root, vec![step(&root, "a.so", edits)]).unwrap();
 
-    let opener = Arc::new(Mutex::new(None));
-    let (started, path) = (Arc::clone(&opener), file.clone());
-    let hold = Duration::from_millis(700);
-    let load = move || {
-        let code = "import ctypes, sys; ctypes.CDLL(sys.argv[1]).zlibVersion; print('loaded')";
-        let mut python = Command::new("python3");
-        python.args(["-c", code]).arg(&path).stdout(Stdio::piped());
-        *started.lock().unwrap() = Some((python.spawn().unwrap(), Instant::now()));
-        std::thread::sleep(hold);
-    };
-    revert_with(root, Box::new(load)).unwrap();
-    let (process, since) = opener.lock().unwrap().take().unwrap();
-    let output = process.wait_with_output().unwrap();
-    assert!(since.elapsed() >= hold, "it waited: {:?}", since.elapsed());
-    assert_eq!(String::from_utf8(output.stdout).unwrap(), "loaded\n");
+    let mut child = start(top.path(), &[], "in_use::holding_child").spawn().unwrap();
+    while !top.path().join("held").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it cut the file off");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let output = Command::new("python3").args(["-c", OPENS]).arg(&file).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let waited: f64 = String::from_utf8(output.stdout).unwrap().trim().parse().unwrap();
+    assert!(waited > 0.2, "it waited for {waited} s");
+    assert!(child.wait().unwrap().success(), "the signal did not end it");
+    assert!(top.path().join("reverted").exists());
     assert_eq!(inode(&file), was);
     assert_eq!(std::fs::read(&file).unwrap(), std::fs::read(LIBRARY).unwrap());
 }

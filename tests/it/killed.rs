@@ -34,7 +34,8 @@ struct Victim {
 
 impl Victim {
     fn new(mode: LinkMode) -> Self {
-        let dir = tempfile::tempdir_in("/dev/shm").unwrap();
+        // On a disk, for where a sync takes no time there is nearly no moment to be caught at.
+        let dir = tempfile::tempdir().unwrap();
         let env = wheels::environment(dir.path(), mode);
         wheels::break_it(&env);
         let module = env.site_packages.join(env.extension());
@@ -113,7 +114,7 @@ impl Victim {
             while !self.is_pending() && child.try_wait().unwrap().is_none() {
                 std::thread::sleep(Duration::from_micros(20));
             }
-            std::thread::sleep(Duration::from_micros(random.below(3000)));
+            std::thread::sleep(Duration::from_micros(random.below(6000)));
         }
         child.kill().unwrap();
         child.wait().unwrap().signal() == Some(9)
@@ -157,8 +158,9 @@ impl Victim {
         let Ok(left) = std::fs::read_dir(self.store().join("operations")) else { return };
         for entry in left {
             let name = entry.unwrap().file_name().into_string().unwrap();
+            // A record that never got its name is written over by the next.
             let is_done = name.ends_with(".json") && name.matches('.').count() == 1;
-            assert!(is_done, "{what}: {name} is left");
+            assert!(is_done || name == "record.tmp", "{what}: {name} is left");
         }
     }
 }
