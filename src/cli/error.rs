@@ -42,11 +42,12 @@ impl CommandError {
         ExitCode::from(TROUBLE)
     }
 
-    /// Is a file no longer the one that was looked at?
+    /// Can it be that another tfpatch, at work meanwhile, is all that was in the way? Not where we
+    /// waited for it in vain.
     #[must_use]
-    pub fn is_outdated(&self) -> bool {
+    pub fn may_be_outdated(&self) -> bool {
         let error = self.source.downcast_ref::<operation::Error>();
-        matches!(error, Some(operation::Error::Changed { .. }))
+        !matches!(error, Some(operation::Error::Locked { .. }))
     }
 
     /// Was the reader of a pipe gone? That is no error of ours: `tfpatch log | head -1`.

@@ -312,8 +312,8 @@ impl Session {
         Ok(true)
     }
 
-    /// Runs `edit`, and again where another tfpatch has changed the target between its look and its
-    /// write. `root` is the target's.
+    /// Runs `edit`, and again where it fails and another tfpatch has changed the target meanwhile.
+    /// `root` is the target's.
     ///
     /// # Errors
     /// As those of `edit`, or where the store cannot be read.
@@ -325,7 +325,7 @@ impl Session {
         loop {
             let last = self.store(root)?.last()?;
             match edit(self) {
-                Err(error) if error.is_outdated() && self.store(root)?.last()? != last => {}
+                Err(error) if error.may_be_outdated() && self.store(root)?.last()? != last => {}
                 result => return result,
             }
         }

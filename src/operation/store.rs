@@ -167,7 +167,6 @@ impl Store {
         disk.remove(&ignore)?;
         let handle = disk.create(&ignore, 0o644)?;
         disk.write(&handle, b"*\n", 0)?;
-        disk.sync(&handle)?;
         // Last, for it tells that the store is complete.
         disk.create_directory(&operations)?;
         disk.sync_directory(&home)?;

@@ -53,6 +53,8 @@ mod python;
 #[cfg(test)]
 mod record;
 #[cfg(test)]
+mod reverting;
+#[cfg(test)]
 mod shipping;
 #[cfg(test)]
 mod tidy;
