@@ -179,6 +179,7 @@ impl Random {
 
 #[test]
 fn whenever_it_is_killed_nothing_is_lost() {
+    #[allow(clippy::disallowed_methods, reason = "the rule is for tfpatch itself")]
     let kills = std::env::var("KILLS").map_or(KILLS, |text| text.parse().unwrap());
     let seed = Instant::now().elapsed().as_nanos() as u64 ^ u64::from(std::process::id()) << 20 | 1;
     let mut random = Random(seed);
@@ -213,8 +214,8 @@ fn whenever_it_is_killed_nothing_is_lost() {
         victim.run(back);
         victim.check(&victim.old, &what);
         // The next one creates the store anew.
-        if random.below(3) == 0 && victim.store().exists() {
-            std::fs::remove_dir_all(victim.store()).unwrap();
+        if random.below(3) == 0 {
+            let _ = std::fs::remove_dir_all(victim.store());
         }
     }
     println!("{kills} kills, seed {seed}: {counts:?}; nothing lost");

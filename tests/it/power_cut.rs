@@ -41,7 +41,7 @@ impl Cuts {
         {
             let [write, wait] = ["-w", "-a"].map(|how| format!("sync_range {how} {offset} {len}"));
             // A temporary file may have got its name meanwhile.
-            if path.exists() {
+            if std::fs::symlink_metadata(&path).is_ok() {
                 let done =
                     Command::new("xfs_io").args(["-c", &write, "-c", &wait]).arg(&path).output()?;
                 assert!(done.status.success() && done.stderr.is_empty(), "{done:?}");
