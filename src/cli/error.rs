@@ -1,6 +1,7 @@
 //! What ends a command early, with the cure.
 
 use crate::bytes::printable;
+use crate::operation;
 use std::fmt;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -39,6 +40,14 @@ impl CommandError {
     #[must_use]
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(TROUBLE)
+    }
+
+    /// Can it be that another tfpatch, at work meanwhile, is all that was in the way? Not where we
+    /// waited for it in vain.
+    #[must_use]
+    pub fn may_be_outdated(&self) -> bool {
+        let error = self.source.downcast_ref::<operation::Error>();
+        !matches!(error, Some(operation::Error::Locked { .. }))
     }
 
     /// Was the reader of a pipe gone? That is no error of ours: `tfpatch log | head -1`.

@@ -301,6 +301,36 @@ impl Session {
         }
     }
 
+    /// Says where an operation was interrupted, for a command that only reads; true if one was.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn note_interruption(&self, store: &Store) -> Result<bool, CommandError> {
+        let Some(id) = store.interrupted()? else { return Ok(false) };
+        let cure = "the next `tfpatch fix` or `tfpatch revert` finishes it or takes it back";
+        writeln!(anstream::stderr(), "tfpatch: operation {id} was interrupted; {cure}")?;
+        Ok(true)
+    }
+
+    /// Runs `edit`, and again where it fails and another tfpatch has changed the target meanwhile.
+    /// `root` is the target's.
+    ///
+    /// # Errors
+    /// As those of `edit`, or where the store cannot be read.
+    pub fn until_settled<T>(
+        &mut self,
+        root: &Path,
+        mut edit: impl FnMut(&mut Self) -> Result<T, CommandError>,
+    ) -> Result<T, CommandError> {
+        loop {
+            let last = self.store(root)?.last()?;
+            match edit(self) {
+                Err(error) if error.may_be_outdated() && self.store(root)?.last()? != last => {}
+                result => return result,
+            }
+        }
+    }
+
     /// Finishes or takes back an operation that was interrupted, and says so. `root` is the path on
     /// the disk.
     ///

@@ -4,6 +4,7 @@ use super::disk::Disk;
 use super::error::{Error, PathError};
 use super::file::Identity;
 use super::journal::{About, Kind, Record, Step, temporary};
+use super::lock::Guard;
 use super::preflight::{Intent, Prepared, Way, check_together, prepare};
 use super::store::{Store, canonical};
 use super::write::{self, Target};
@@ -75,10 +76,8 @@ pub(super) fn execute(
     id: &dyn Fn(&[Step], Option<&str>) -> String,
 ) -> Result<Option<Operation>, Error> {
     let base = store.base(root);
-    let mut look = || -> Result<Option<(Record, Vec<Ready>)>, Error> {
-        if let Some(id) = store.pending()? {
-            return Err(Error::Pending { store: store.directory().to_path_buf(), id });
-        }
+    let mut look = |guard: Option<&Guard>| -> Result<Option<(Record, Vec<Ready>)>, Error> {
+        store.look_for_pending(guard)?;
         let prepared = intents()?
             .into_iter()
             .map(|intent| prepare(root, base, intent, options.write))
@@ -93,7 +92,7 @@ pub(super) fn execute(
     };
     // A store is not created for an operation that will be refused.
     if options.dry_run || !store.is_created() {
-        let would = look()?;
+        let would = look(None)?;
         if options.dry_run || would.is_none() {
             return Ok(would.map(|(record, _)| Operation::of(&record)));
         }
@@ -101,7 +100,7 @@ pub(super) fn execute(
     let disk = store.disk.syncing(options.sync);
     store.create(&disk)?;
     let guard = store.lock(&disk, options.wait, options.waiting)?;
-    let Some((record, ready)) = look()? else { return Ok(None) };
+    let Some((record, ready)) = look(Some(&guard))? else { return Ok(None) };
     if let Err(error) = store.begin(&disk, &record) {
         // No file of the target was touched; a record that got its name tells of nothing.
         let _ = store.discard(&disk);
@@ -136,6 +135,7 @@ fn split(prepared: Prepared) -> (Step, Ready) {
 }
 
 fn carry_out(disk: &Disk, record: &Record, ready: &[Ready], mode: Write) -> Result<(), Error> {
+    let mut directories = write::Directories::new();
     for (index, (step, ready)) in record.steps.iter().zip(ready).enumerate() {
         let Some(path) = ready.names.first() else { continue };
         let stat =
@@ -155,9 +155,10 @@ fn carry_out(disk: &Disk, record: &Record, ready: &[Ready], mode: Write) -> Resu
             metadata: &step.new.metadata,
             link: step.new.link.as_ref(),
         };
-        write::write(disk, &target, ready.in_place, mode == Write::InPlace)?;
+        let strict = mode == Write::InPlace;
+        write::write(disk, &target, ready.in_place, strict, &mut directories)?;
     }
-    Ok(())
+    Ok(write::settle(disk, &directories)?)
 }
 
 fn put_back(disk: &Disk, base: &Path, store: &Store, record: &Record) -> Result<(), Error> {

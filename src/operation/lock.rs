@@ -75,6 +75,16 @@ pub(super) fn take(
     }
 }
 
+/// Who holds the lock `path` just now: none where nobody does, and where nobody ever did. Creates
+/// nothing.
+pub(super) fn held_by(path: &Path) -> Option<Option<u32>> {
+    let file = File::open(path).ok()?;
+    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
+        Err(rustix::io::Errno::WOULDBLOCK) => Some(holder(&file)),
+        _ => None,
+    }
+}
+
 fn is_still(file: &File, path: &Path) -> bool {
     let id = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
     file.metadata().ok().map(id) == std::fs::symlink_metadata(path).ok().map(id)

@@ -25,8 +25,26 @@
 //!
 //! It is edited in place if it is a file of the target's own, with no name outside, and if every
 //! prefix of its edits loads. Otherwise a clone is written beside it as `.tfpatch-ID-STEP-NAME.tmp`
-//! and renamed over each of its names. An interrupted operation is found by its pending record:
-//! [`recover()`] looks at the bytes of every file, and finishes or rolls back.
+//! and renamed over each of its names. Cut off in place it is only under a write lease, which tells
+//! that nobody has it open. An interrupted operation is found by its pending record: [`recover()`]
+//! looks at the bytes of every file, and finishes or rolls back.
+//!
+//! # What is waited for
+//!
+//! Each sync is there for a power cut at the next moment:
+//!
+//! | sync | without it |
+//! |---|---|
+//! | the store's directories, when they are created | the record below them is gone |
+//! | the record, then its directory, before the first file | files are half edited, and nobody knows |
+//! | in place, what was written so far, before bytes that are there already change | a header leads to a tail that is not there |
+//! | in place, before the end is cut off | a header leads to a tail that is gone |
+//! | the file, at the end, metadata included | the operation counts as done, and the file is old |
+//! | a new file, before it is renamed | the name leads to no bytes |
+//! | each directory of renamed files, once, at the end | the operation counts as done, and the name is old |
+//! | the store's directory, when the operation is done | it is taken for interrupted, much later |
+//!
+//! With [`Options::sync`] off there is none of them.
 
 mod apply;
 mod disk;
@@ -35,10 +53,12 @@ mod error;
 mod file;
 mod history;
 mod journal;
+mod lease;
 mod lock;
 mod preflight;
 mod recover;
 mod revert;
+mod rows;
 mod store;
 mod write;
 

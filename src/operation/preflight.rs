@@ -2,8 +2,11 @@
 
 use super::disk::Times;
 use super::error::{Error, PathError};
-use super::file::{CAPABILITY, FileSource, Identity, Metadata, change, through, times_of};
+use super::file::{
+    Attribute, CAPABILITY, FileSource, Identity, LABEL, Metadata, change, through, times_of,
+};
 use super::journal::{About, Change, Link, State, Step};
+use super::lease::Lease;
 use super::store::canonical;
 use super::{Write, write};
 use crate::bytes::Source;
@@ -154,9 +157,11 @@ pub(super) fn prepare(
     } else if shared {
         Some("it has hard links outside the target")
     } else if !write::fits_in_place(&changes) {
-        Some("its bytes move, or it shrinks")
+        Some("its bytes move")
     } else if access(&path, Access::WRITE_OK).is_err() {
         Some("it is not writable")
+    } else if intent.new.size < intent.old.size && Lease::take(&source.file).is_none() {
+        Some(write::OPEN_ELSEWHERE)
     } else {
         None
     };
@@ -168,6 +173,7 @@ pub(super) fn prepare(
         ));
     }
     check_permissions(&names, &metadata, in_place)?;
+    check_attributes(&path, &metadata, in_place)?;
 
     let mut directories = Vec::with_capacity(names.len());
     for name in &names {
@@ -274,16 +280,13 @@ fn changes(path: &Path, way: Way, source: &FileSource, new: &Lock) -> Result<Vec
     Ok(changes)
 }
 
-/// Refuses what an edit would take away: privileges, and signatures of the file system.
+/// Refuses what an edit would take away: signatures of the file system, and what only root can put
+/// back.
 fn refuse_privileged(path: &Path, source: &FileSource, metadata: &Metadata) -> Result<(), Error> {
     if metadata.mode & 0o6000 != 0 {
         let why = "is setuid or setgid: the loader drops search paths of such programs, and \
                    tfpatch does not change them";
         return Err(refused(path, why));
-    }
-    let capable = metadata.attributes.iter().any(|attribute| attribute.name == CAPABILITY);
-    if capable && !rustix::process::geteuid().is_root() {
-        return Err(refused(path, "has capabilities, which an edit drops; run tfpatch as root"));
     }
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
@@ -336,6 +339,22 @@ fn check_permissions(names: &[PathBuf], metadata: &Metadata, in_place: bool) -> 
         }
     }
     names.iter().filter_map(|name| name.parent()).try_for_each(writable_directory)
+}
+
+/// An edit in place drops the capabilities of a file, and a new file has no attributes at all; only
+/// root can set those that concern security, but for SELinux's label, which its policy sets.
+fn check_attributes(path: &Path, metadata: &Metadata, in_place: bool) -> Result<(), Error> {
+    let is_lost = |name: &str| {
+        name == CAPABILITY || (!in_place && name.starts_with("security.") && name != LABEL)
+    };
+    let lost = metadata.attributes.iter().find(|attribute| is_lost(&attribute.name));
+    match lost {
+        Some(Attribute { name, .. }) if !rustix::process::geteuid().is_root() => {
+            let why = format!("has the attribute {name}, which an edit drops; run tfpatch as root");
+            Err(refused(path, &why))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn writable_directory(path: &Path) -> Result<(), Error> {

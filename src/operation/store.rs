@@ -98,6 +98,30 @@ impl Store {
         Ok(self.pending_record()?.map(|record| record.id))
     }
 
+    /// The ID of an operation that was interrupted: one that is pending, and that no process is
+    /// carrying out just now.
+    ///
+    /// # Errors
+    /// Where the store cannot be read.
+    pub fn interrupted(&self) -> Result<Option<String>, Error> {
+        match self.look_for_pending(None) {
+            Err(Error::Pending { id, .. }) => Ok(Some(id)),
+            Ok(()) | Err(Error::Locked { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Fails where an operation is pending: because it was interrupted, or, if it is not we who hold
+    /// the lock, because somebody is carrying it out.
+    pub(super) fn look_for_pending(&self, guard: Option<&lock::Guard>) -> Result<(), Error> {
+        let Some(id) = self.pending()? else { return Ok(()) };
+        let store = self.directory.clone();
+        match lock::held_by(&self.home().join("lock")) {
+            Some(pid) if guard.is_none() => Err(Error::Locked { store, pid }),
+            _ => Err(Error::Pending { store, id }),
+        }
+    }
+
     /// The ID of the last operation, which goes into the next one's.
     ///
     /// # Errors
@@ -143,7 +167,6 @@ impl Store {
         disk.remove(&ignore)?;
         let handle = disk.create(&ignore, 0o644)?;
         disk.write(&handle, b"*\n", 0)?;
-        disk.sync(&handle)?;
         // Last, for it tells that the store is complete.
         disk.create_directory(&operations)?;
         disk.sync_directory(&home)?;
@@ -166,7 +189,8 @@ impl Store {
     pub(super) fn begin(&self, disk: &Disk, record: &Record) -> Result<(), Error> {
         let number = self.entries()?.last().map_or(1, |entry| entry.number + 1);
         let path = self.operations().join(format!("{number:04}-{}{PENDING}", record.id));
-        let temporary = path.with_extension("tmp");
+        // One name for all: what a crash left is written over.
+        let temporary = self.operations().join("record.tmp");
         let text = serde_json::to_vec_pretty(record)
             .map_err(|error| PathError::new("write", &path, io::Error::other(error)))?;
         disk.remove(&temporary)?;

@@ -3,13 +3,12 @@
 use super::walk::{self, Entry};
 use super::{DirEntry, FileKind, Metadata, Vfs};
 use crate::bytes::Source;
-use memmap2::{Advice, Mmap};
 use rustix::fs::{FileType, Mode, OFlags};
 use std::borrow::Cow;
 use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// The files of the operating system.
@@ -107,37 +106,31 @@ impl Vfs for OsVfs {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
-        if stat.st_size == 0 {
-            // An empty file cannot be mapped.
-            return Ok(Box::new(Vec::new()));
-        }
-        Ok(Box::new(map(&File::from(file))?))
+        let len = u64::try_from(stat.st_size).unwrap_or_default();
+        Ok(Box::new(Opened { file: File::from(file), len }))
     }
 }
 
-fn map(file: &File) -> io::Result<Mapped> {
-    #[allow(unsafe_code, reason = "mapping a file is unsafe by its nature")]
-    // SAFETY: the mapping is read-only and private to this process, and nothing here relies on its
-    // bytes staying the same between two reads: every read is checked against the length by itself
-    // and copied or parsed at once. Who truncates the file meanwhile ends the process by SIGBUS;
-    // tfpatch does not edit a file while it is mapped here.
-    let mapping = unsafe { Mmap::map(file)? };
-    // Few pages far apart are read: reading around them would pull in a file of 1 GB. Where the
-    // advice is not understood the reads are right all the same.
-    let _ = mapping.advise(Advice::Random);
-    Ok(Mapped(mapping))
+/// An open file. It is read and not mapped: whoever truncates a mapped file ends the process that
+/// reads it by SIGBUS, and an installer may be at work. What is read is small.
+struct Opened {
+    file: File,
+    len: u64,
 }
 
-/// A file in memory.
-struct Mapped(Mmap);
-
-impl Source for Mapped {
+impl Source for Opened {
     fn len(&self) -> u64 {
-        self.0.len() as u64
+        self.len
     }
 
     fn get(&self, range: Range<u64>) -> Option<Cow<'_, [u8]>> {
-        Source::get(&*self.0, range)
+        if range.start > range.end || range.end > self.len {
+            return None;
+        }
+        let mut bytes = vec![0; usize::try_from(range.end - range.start).ok()?];
+        // A file that has become shorter is like one that was too short from the first.
+        self.file.read_exact_at(&mut bytes, range.start).ok()?;
+        Some(Cow::Owned(bytes))
     }
 }
 

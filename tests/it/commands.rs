@@ -1,7 +1,7 @@
 //! Every command on real objects, and the names in its JSON.
 
 use crate::command::{
-    broken_tree, checked_rows, command, has_store, inner, outer, run, snapshot, words,
+    Ran, broken_tree, checked_rows, command, has_store, inner, outer, run, snapshot, words,
 };
 use crate::wheels::{self, Env, LinkMode};
 use serde_json::{Value, json};
@@ -14,19 +14,19 @@ fn names(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
 }
 
-fn broken_environment(dir: &Path) -> Env {
+pub(crate) fn broken_environment(dir: &Path) -> Env {
     let env = wheels::environment(dir, LinkMode::Copy);
     wheels::break_it(&env);
     env
 }
 
 /// The extension module of `broken`, and the library that it needs.
-fn objects(env: &Env) -> (PathBuf, PathBuf) {
+pub(crate) fn objects(env: &Env) -> (PathBuf, PathBuf) {
     let library = env.site_packages.join("broken_libs/libinner.so.1");
     (env.site_packages.join(env.extension()), library)
 }
 
-fn entries(dir: &Path, object: &Path) -> Vec<String> {
+pub(crate) fn entries(dir: &Path, object: &Path) -> Vec<String> {
     let ran = run(dir, &words(&[&"rpath", &"print", &object]));
     ran.text(0).lines().map(str::to_owned).collect()
 }
@@ -295,135 +295,6 @@ fn a_store_may_lie_elsewhere() {
     assert_eq!(snapshot(&env.prefix), before);
 }
 
-/// Of two edited files of one distribution one is put back: RECORD says what is true of both.
-#[test]
-fn one_file_is_put_back_alone() {
-    let dir = tempfile::tempdir().unwrap();
-    let dir = dir.path();
-    let env = broken_environment(dir);
-    let (module, library) = objects(&env);
-    let rows = checked_rows(&env);
-    let before = snapshot(&env.prefix);
-    run(dir, &["fix", ".venv"]).text(0);
-    run(dir, &words(&[&"rpath", &"add", &library, &"--entry", &"$ORIGIN"])).text(0);
-    assert_eq!(checked_rows(&env), rows);
-
-    let planned = run(dir, &words(&[&"revert", &module, &"--dry-run"]));
-    assert_eq!(planned.text(0), "1 file would be put back\n");
-    assert_eq!(wheels::imports(&env), Ok("42".to_owned()));
-    let ran = run(dir, &words(&[&"revert", &module]));
-    assert!(
-        ran.text(0).contains("RECORD: the rows of these files are brought up to date"),
-        "{ran:#?}"
-    );
-    assert!(wheels::imports(&env).is_err());
-    assert_eq!(entries(dir, &library), ["$ORIGIN"], "the other stays as it is");
-    assert_eq!(checked_rows(&env), rows);
-
-    let ran = run(dir, &words(&[&"revert", &library]));
-    assert!(
-        ran.text(0).starts_with("2 files put back"),
-        "the last one takes RECORD along: {ran:#?}"
-    );
-    assert_eq!(snapshot(&env.prefix), before);
-}
-
-#[test]
-fn one_operation_is_put_back_alone() {
-    let dir = tempfile::tempdir().unwrap();
-    let dir = dir.path();
-    let env = broken_environment(dir);
-    let (_, library) = objects(&env);
-    let rows = checked_rows(&env);
-    let before = snapshot(&env.prefix);
-    let fix = run(dir, &["fix", ".venv", "--format", "json"]).json(0);
-    run(dir, &words(&[&"rpath", &"add", &library, &"--entry", &"$ORIGIN"])).text(0);
-    let unknown = run(dir, &["revert", ".venv", "--operation", "0123456789ab"]);
-    assert!(unknown.error().contains("tfpatch log"), "{unknown:?}");
-
-    let id = fix["operation"].as_str().unwrap();
-    for dry_run in [true, false] {
-        let mut arguments = vec!["revert", ".venv", "--operation", id];
-        arguments.extend(dry_run.then_some("--dry-run"));
-        run(dir, &arguments).text(0);
-        assert_eq!(wheels::imports(&env).is_ok(), dry_run);
-    }
-    assert_eq!(entries(dir, &library), ["$ORIGIN"]);
-    assert_eq!(checked_rows(&env), rows);
-    run(dir, &["revert", ".venv"]).text(0);
-    assert_eq!(snapshot(&env.prefix), before);
-}
-
-/// A file that something else has changed is neither put back nor called well.
-#[test]
-fn what_others_changed_is_drift() {
-    let dir = tempfile::tempdir().unwrap();
-    let dir = dir.path();
-    let env = broken_environment(dir);
-    let (module, _) = objects(&env);
-    run(dir, &["fix", ".venv"]).text(0);
-    let patched = std::fs::read(&module).unwrap();
-    let foreign = [patched.as_slice(), b"more"].concat();
-    std::fs::write(&module, &foreign).unwrap();
-
-    let ran = run(dir, &["verify", ".venv"]);
-    assert!(ran.text(1).starts_with("drift  lib/python"), "{ran:?}");
-    assert!(ran.out.contains(&format!(
-        "it has {} bytes, expected {}",
-        foreign.len(),
-        patched.len()
-    )));
-    let report = run(dir, &["verify", ".venv", "--format", "json"]).json(1);
-    let states: Vec<&Value> =
-        report["files"].as_array().unwrap().iter().map(|file| &file["state"]).collect();
-    assert!(
-        states.contains(&&json!("changed")) && states.contains(&&json!("as_left")),
-        "{states:?}"
-    );
-
-    for arguments in [words(&[&"revert", &module]), words(&[&"revert", &".venv"])] {
-        let ran = run(dir, &arguments);
-        assert!(ran.text(1).contains("left alone  lib/python"), "{ran:?}");
-        assert_eq!(std::fs::read(&module).unwrap(), foreign);
-    }
-    std::fs::remove_file(&module).unwrap();
-    assert!(run(dir, &["verify", ".venv"]).text(1).contains("is gone"));
-}
-
-/// An upgrade by pip puts the old bytes back: verify says so, and fix repairs them again.
-#[test]
-fn what_pip_installs_anew_is_seen_and_repaired_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let dir = dir.path();
-    let env = wheels::environment(dir, LinkMode::Pip);
-    wheels::break_it(&env);
-    run(dir, &["fix", ".venv"]).text(0);
-    let mut pip = Command::new("python3");
-    pip.args(["-m", "pip", "--isolated", "--disable-pip-version-check", "--python"])
-        .arg(&env.python);
-    pip.args(["install", "--quiet", "--no-index", "--no-deps", "--force-reinstall"]);
-    let is_wheel = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "whl");
-    let mut files = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    wheels::run(pip.arg(files.find(is_wheel).unwrap()));
-
-    let module = env.extension();
-    let ran = run(dir, &["verify", ".venv"]);
-    let line = format!("{} has its old bytes again: it was installed anew", module.display());
-    assert!(ran.text(1).contains(&line), "{ran:?}");
-    // pip brought the library back to where it is found; it is moved away again.
-    std::fs::create_dir_all(env.site_packages.join("broken_libs")).unwrap();
-    wheels::break_it(&env);
-    assert!(wheels::imports(&env).is_err());
-    assert!(run(dir, &["fix", ".venv"]).text(0).contains("1 file repaired"));
-    assert_eq!(wheels::imports(&env), Ok("42".to_owned()));
-    assert_eq!(
-        run(dir, &["verify", ".venv"]).text(0),
-        "1 file as it was left, everything resolves\n"
-    );
-    run(dir, &["revert", ".venv"]).text(0);
-    assert!(wheels::imports(&env).is_err());
-}
-
 /// A second tfpatch waits for the first, and both do what they are asked for.
 #[test]
 fn of_two_at_once_one_waits() {
@@ -469,6 +340,40 @@ fn of_two_at_once_one_waits() {
     }
     let log = run(fresh, &["log", ".", "--format", "json"]).json(0);
     assert_eq!(log["operations"].as_array().unwrap().len(), 2);
+}
+
+/// Two that edit the same files: the second does its work on what the first has left.
+#[test]
+fn of_two_at_once_on_the_same_files_the_second_plans_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let start = |arguments: &[&str]| {
+        let mut tfpatch = command(dir);
+        tfpatch.args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped());
+        tfpatch.spawn().unwrap()
+    };
+    let both_end_well = |one: &[&str], other: &[&str]| {
+        for child in [start(one), start(other)] {
+            let ran = Ran::of(&child.wait_with_output().unwrap());
+            assert_eq!(ran.status, 0, "{ran:#?}");
+        }
+    };
+    for round in 0..10 {
+        outer(&dir.join("one.so"), "$ORIGIN/some/place/that/is/long/enough");
+        let add = |entry| ["rpath", "add", "one.so", "--entry", entry];
+        both_end_well(&add("/a"), &add("/b"));
+        let mut added = entries(dir, Path::new("one.so")).split_off(1);
+        added.sort();
+        assert_eq!(added, ["/a", "/b"], "round {round}");
+        std::fs::remove_dir_all(dir.join(".tfpatch")).unwrap();
+    }
+    let env = broken_environment(dir);
+    for _ in 0..5 {
+        both_end_well(&["fix", ".venv"], &["fix", ".venv"]);
+        assert_eq!(wheels::imports(&env), Ok("42".to_owned()));
+        both_end_well(&["revert", ".venv"], &["revert", ".venv"]);
+        assert!(wheels::imports(&env).is_err());
+    }
 }
 
 /// However a part of an environment is named, it is the environment's store and RECORD that count.

@@ -17,7 +17,13 @@ mod elf_builder;
 #[cfg(test)]
 mod elf_writer;
 #[cfg(test)]
+mod file_systems;
+#[cfg(test)]
+mod in_use;
+#[cfg(test)]
 mod judged;
+#[cfg(test)]
+mod killed;
 #[cfg(test)]
 mod ladder;
 #[cfg(test)]
@@ -33,6 +39,8 @@ mod loader;
 #[cfg(test)]
 mod malformed;
 #[cfg(test)]
+mod mounts;
+#[cfg(test)]
 mod operated;
 #[cfg(test)]
 mod operation;
@@ -43,9 +51,13 @@ mod oracle_ld_so;
 #[cfg(test)]
 mod planner;
 #[cfg(test)]
+mod power_cut;
+#[cfg(test)]
 mod python;
 #[cfg(test)]
 mod record;
+#[cfg(test)]
+mod reverting;
 #[cfg(test)]
 mod shipping;
 #[cfg(test)]

@@ -175,12 +175,17 @@ pub(crate) fn copy_program(from: &Path, to: &Path) {
 
 /// The command that runs [`child`] in `directory`.
 pub(crate) fn child_in(directory: &Path, prefix: &[&str]) -> Command {
+    start(directory, prefix, "operated::child")
+}
+
+/// The command that runs an ignored test in `directory`, on the main thread of a process.
+pub(crate) fn start(directory: &Path, prefix: &[&str], test: &str) -> Command {
     // The build's directory may be closed to other users.
     let program = directory.join("child");
     if std::fs::symlink_metadata(&program).is_err() {
         copy_program(&std::env::current_exe().unwrap(), &program);
     }
-    let arguments = ["operated::child", "--exact", "--ignored", "--nocapture"];
+    let arguments = [test, "--exact", "--ignored", "--nocapture", "--test-threads=1"];
     let mut words = prefix.iter().map(OsStr::new).chain([program.as_os_str()]);
     let mut command = Command::new(words.next().unwrap());
     command.args(words).args(arguments).current_dir(directory);

@@ -30,10 +30,13 @@ pub fn run(session: &mut Session, options: &Fix) -> Result<u8, CommandError> {
         return Err(CommandError::new("--format json prints one plan: name one target"));
     }
     for chosen in session.targets(&options.targets.targets)? {
-        let mut world = session.world(&chosen, settings.clone());
-        session.require_object(&chosen, &world)?;
-        world.search.clone_from(&options.repair.search);
-        status = status.max(fix(session, options, &chosen, &world)?);
+        let fixed = session.until_settled(chosen.root(), |session| {
+            let mut world = session.world(&chosen, settings.clone());
+            session.require_object(&chosen, &world)?;
+            world.search.clone_from(&options.repair.search);
+            fix(session, options, &chosen, &world)
+        })?;
+        status = status.max(fixed);
     }
     Ok(status)
 }

@@ -23,7 +23,9 @@ pub fn run(session: &mut Session, options: &OneTarget) -> Result<u8, CommandErro
     let named: Vec<_> = options.target.iter().cloned().collect();
     let mut operations = Vec::new();
     for chosen in session.targets(&named)? {
-        operations.extend(operation::log(&session.place(&chosen)?.store)?);
+        let place = session.place(&chosen)?;
+        session.note_interruption(&place.store)?;
+        operations.extend(operation::log(&place.store)?);
     }
     operations.reverse();
     if session.format == Format::Json {

@@ -76,7 +76,8 @@ fn edit(
         return Err(CommandError::new("--format json prints one plan: name one file"));
     }
     for chosen in session.targets(files)? {
-        edit_one(session, &chosen, change, options)?;
+        session
+            .until_settled(chosen.root(), |session| edit_one(session, &chosen, change, options))?;
     }
     Ok(0)
 }
