@@ -191,7 +191,7 @@ impl Lock {
     /// # Errors
     /// Where a range leaves the file or cannot be read.
     pub fn of(source: &dyn Source, ranges: &[Range<u64>]) -> Result<Self, bytes::Error> {
-        let ranges = joined(ranges);
+        let ranges = bytes::joined(ranges);
         let digest = digest(source, &ranges)?;
         Ok(Self { size: source.len(), build_id: None, uuid: None, digest, ranges })
     }
@@ -237,22 +237,8 @@ impl Lock {
     pub fn digest_in(&self, source: &dyn Source) -> Option<String> {
         // A lock may come from a plan that somebody else wrote: joining the ranges again bounds
         // the work by the file's length.
-        digest(source, &joined(&self.ranges)).ok()
+        digest(source, &bytes::joined(&self.ranges)).ok()
     }
-}
-
-fn joined(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
-    let mut sorted: Vec<_> =
-        ranges.iter().filter(|range| range.start < range.end).cloned().collect();
-    sorted.sort_by_key(|range| range.start);
-    let mut joined: Vec<Range<u64>> = Vec::with_capacity(sorted.len());
-    for range in sorted {
-        match joined.last_mut() {
-            Some(last) if last.end >= range.start => last.end = last.end.max(range.end),
-            _ => joined.push(range),
-        }
-    }
-    joined
 }
 
 fn digest(source: &dyn Source, ranges: &[Range<u64>]) -> Result<String, bytes::Error> {

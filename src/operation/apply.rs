@@ -136,6 +136,7 @@ fn split(prepared: Prepared) -> (Step, Ready) {
 }
 
 fn carry_out(disk: &Disk, record: &Record, ready: &[Ready], mode: Write) -> Result<(), Error> {
+    let mut directories = write::Directories::new();
     for (index, (step, ready)) in record.steps.iter().zip(ready).enumerate() {
         let Some(path) = ready.names.first() else { continue };
         let stat =
@@ -155,9 +156,10 @@ fn carry_out(disk: &Disk, record: &Record, ready: &[Ready], mode: Write) -> Resu
             metadata: &step.new.metadata,
             link: step.new.link.as_ref(),
         };
-        write::write(disk, &target, ready.in_place, mode == Write::InPlace)?;
+        let strict = mode == Write::InPlace;
+        write::write(disk, &target, ready.in_place, strict, &mut directories)?;
     }
-    Ok(())
+    Ok(write::settle(disk, &directories)?)
 }
 
 fn put_back(disk: &Disk, base: &Path, store: &Store, record: &Record) -> Result<(), Error> {

@@ -4,6 +4,7 @@ use super::disk::Times;
 use super::error::{Error, PathError};
 use super::file::{CAPABILITY, FileSource, Identity, Metadata, change, through, times_of};
 use super::journal::{About, Change, Link, State, Step};
+use super::lease::Lease;
 use super::store::canonical;
 use super::{Write, write};
 use crate::bytes::Source;
@@ -154,9 +155,11 @@ pub(super) fn prepare(
     } else if shared {
         Some("it has hard links outside the target")
     } else if !write::fits_in_place(&changes) {
-        Some("its bytes move, or it shrinks")
+        Some("its bytes move")
     } else if access(&path, Access::WRITE_OK).is_err() {
         Some("it is not writable")
+    } else if intent.new.size < intent.old.size && Lease::take(&source.file).is_none() {
+        Some(write::OPEN_ELSEWHERE)
     } else {
         None
     };

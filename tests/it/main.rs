@@ -17,6 +17,10 @@ mod elf_builder;
 #[cfg(test)]
 mod elf_writer;
 #[cfg(test)]
+mod file_systems;
+#[cfg(test)]
+mod in_use;
+#[cfg(test)]
 mod judged;
 #[cfg(test)]
 mod laws;
@@ -29,6 +33,8 @@ mod loader;
 #[cfg(test)]
 mod malformed;
 #[cfg(test)]
+mod mounts;
+#[cfg(test)]
 mod operated;
 #[cfg(test)]
 mod operation;
@@ -38,6 +44,8 @@ mod oracle_elf;
 mod oracle_ld_so;
 #[cfg(test)]
 mod planner;
+#[cfg(test)]
+mod power_cut;
 #[cfg(test)]
 mod python;
 #[cfg(test)]

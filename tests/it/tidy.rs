@@ -59,7 +59,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("vfs", &["bytes", "edit"]),
     ("loader", &["bytes", "vfs", "elf"]),
     ("python", &["bytes", "edit", "vfs"]),
-    ("operation", &["bytes", "edit", "plan"]),
+    ("operation", &["bytes", "edit", "plan", "python"]),
     ("repair", &["bytes", "edit", "elf", "object", "plan", "vfs", "loader", "python"]),
     ("report", &["bytes", "edit", "elf", "object", "plan", "loader", "repair", "operation"]),
     (
