@@ -23,11 +23,15 @@ mod in_use;
 #[cfg(test)]
 mod judged;
 #[cfg(test)]
+mod ladder;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod ld_so_cache;
 #[cfg(test)]
 mod link_modes;
+#[cfg(test)]
+mod linked;
 #[cfg(test)]
 mod loader;
 #[cfg(test)]
@@ -56,6 +60,8 @@ mod shipping;
 mod tidy;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod toolchains;
 #[cfg(test)]
 mod trace;
 #[cfg(test)]
