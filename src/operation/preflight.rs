@@ -30,6 +30,7 @@ pub(super) struct Intent {
     pub(super) new: Lock,
     pub(super) way: Way,
     pub(super) replace: bool,
+    pub(super) unopened: bool,
     /// The link to put in the file's place, instead of a file.
     pub(super) link: Option<Link>,
     /// The times that the file is to have afterwards, where they are not those it has.
@@ -158,7 +159,9 @@ pub(super) fn prepare(
         Some("its bytes move")
     } else if access(&path, Access::WRITE_OK).is_err() {
         Some("it is not writable")
-    } else if intent.new.size < intent.old.size && Lease::take(&source.file).is_none() {
+    } else if (intent.unopened || intent.new.size < intent.old.size)
+        && Lease::take(&source.file).is_none()
+    {
         Some(write::OPEN_ELSEWHERE)
     } else {
         None
@@ -206,6 +209,7 @@ pub(super) fn prepare(
             new,
             changes,
             replace: intent.replace,
+            unopened: intent.unopened,
             directories,
             reverts: intent.reverts,
         },
