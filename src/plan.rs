@@ -103,6 +103,9 @@ pub struct Step {
     pub left: Lock,
     /// Must the file not be edited in place, because not every prefix of the edits loads?
     pub replace: bool,
+    /// Must the file not be edited in place while anybody else has it open? Every prefix of the
+    /// edits loads, and a process that runs the file would be harmed.
+    pub unopened: bool,
 }
 
 /// A step as JSON: the list of edits alone, since their old length is the lock's size.
@@ -126,6 +129,8 @@ struct WireStep {
     left: Lock,
     #[serde(default)]
     replace: bool,
+    #[serde(default)]
+    unopened: bool,
 }
 
 impl From<Step> for WireStep {
@@ -144,6 +149,7 @@ impl From<Step> for WireStep {
             lock: step.lock,
             left: step.left,
             replace: step.replace,
+            unopened: step.unopened,
         }
     }
 }
@@ -164,6 +170,7 @@ impl TryFrom<WireStep> for Step {
             lock: wire.lock,
             left: wire.left,
             replace: wire.replace,
+            unopened: wire.unopened,
         })
     }
 }

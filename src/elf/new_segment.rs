@@ -13,7 +13,7 @@ use super::layout::{HeaderRoom, header_room};
 use super::refusal::Refusal;
 use super::rpath::Failure;
 use super::sections::{self, Sections, file_range};
-use super::soundness::{PAGE, has_addresses, header_table, loads};
+use super::soundness::{PAGE, has_addresses, header_table, loads, pointers};
 use super::symbols;
 use crate::bytes::{Error, align_up};
 use crate::edit::{Content, Edit};
@@ -44,6 +44,8 @@ pub(super) struct NewSegment {
     /// Only bytes that belonged to nobody were overwritten, and the new program header is the
     /// last: a process that runs the file sees nothing of it.
     pub(super) is_unseen: bool,
+    /// The file loads after every prefix of the edits.
+    pub(super) loads_throughout: bool,
     /// The program headers moved into the segment ([`HeaderRoom::Elsewhere`]).
     pub(super) moves_headers: bool,
     /// Ranges of the old file that were read to make the new ones.
@@ -173,6 +175,18 @@ pub(super) fn append(
         table.resize(table.len() + rest as usize, 0);
     }
 
+    // What the dynamic table points at is overwritten before the table is; everything else that
+    // changes its place does so with the one edit of the headers.
+    let are_together = header_table(image).start == header.len() as u64;
+    let loads_throughout = match &room {
+        HeaderRoom::Gap | HeaderRoom::Elsewhere { .. } => true,
+        HeaderRoom::Replace(_) => are_together,
+        HeaderRoom::Move(pieces) => {
+            let mut pointers = pointers(image).map(|(_, offset)| offset);
+            are_together
+                && !pointers.any(|offset| pieces.iter().any(|piece| piece.contains(&offset)))
+        }
+    };
     let edits_of_headers = match headers_copy {
         None => edits_in_place(image, header, table),
         Some((piece, _)) => {
@@ -189,6 +203,7 @@ pub(super) fn append(
     Ok(NewSegment {
         edits,
         is_unseen: room == HeaderRoom::Gap && !copies_dynamic,
+        loads_throughout,
         moves_headers: headers_copy.is_some(),
         sources,
     })

@@ -71,6 +71,9 @@ pub struct Patch {
     /// May the edits be written into the file itself? `false` where a prefix of the sequence
     /// would not load, or a process that runs the file would be harmed.
     pub in_place: bool,
+    /// May they be, as long as no process has the file open or mapped? `false` where a prefix of
+    /// the sequence would not load.
+    pub in_place_unopened: bool,
     /// Ranges of the old file that the edits rely on, sorted and disjoint, in bytes.
     pub relies_on: Vec<Range<u64>>,
 }
@@ -119,6 +122,7 @@ pub fn edit(image: &Image<'_>, request: &Request) -> Result<Patch, Failure> {
             edits: EditSet::none(image.source().len()),
             method: Method::Unchanged,
             in_place: true,
+            in_place_unopened: true,
             relies_on: relied_on(image, &[], Vec::new())?,
         });
     }
@@ -131,11 +135,12 @@ pub fn edit(image: &Image<'_>, request: &Request) -> Result<Patch, Failure> {
         Some(wanted) => climb(image, kind, &wanted.entries.join(&b':'))?,
     };
     let relies_on = relied_on(image, &steps.edits, steps.sources)?;
+    let in_place_unopened = steps.loads_throughout;
     let in_place = steps.is_unseen && dynamic_table::is_private(image, &steps.edits);
     let edits = EditSet::new(image.source().len(), steps.edits)
         .map_err(|_| Refusal::Inconsistent { what: "its edits are disjoint" })?;
     check::verify(image, &edits, wanted.as_ref(), &steps.slot)?;
-    Ok(Patch { edits, method: steps.method, in_place, relies_on })
+    Ok(Patch { edits, method: steps.method, in_place, in_place_unopened, relies_on })
 }
 
 /// What one rung of the ladder gives.
@@ -144,6 +149,8 @@ struct Steps {
     edits: Vec<Edit>,
     /// Does a process that runs the file see nothing of it, the dynamic table left aside?
     is_unseen: bool,
+    /// Does the file load after every prefix of the edits?
+    loads_throughout: bool,
     /// File offsets of the old string and what belongs to it, where it is overwritten.
     slot: Range<u64>,
     /// What the edits were made from, apart from what every edit relies on.
@@ -152,7 +159,14 @@ struct Steps {
 
 impl Steps {
     fn new(method: Method, edits: Vec<Edit>) -> Self {
-        Self { method, edits, is_unseen: true, slot: 0..0, sources: Vec::new() }
+        Self {
+            method,
+            edits,
+            is_unseen: true,
+            loads_throughout: true,
+            slot: 0..0,
+            sources: Vec::new(),
+        }
     }
 }
 
@@ -196,7 +210,12 @@ fn climb(image: &Image<'_>, kind: RpathKind, string: &[u8]) -> Result<Steps, Fai
     }
     let new = new_segment::append(image, string, with, copies_dynamic)?;
     let method = if new.moves_headers { Method::NewSegmentWithHeaders } else { Method::NewSegment };
-    Ok(Steps { is_unseen: new.is_unseen, sources: new.sources, ..Steps::new(method, new.edits) })
+    Ok(Steps {
+        is_unseen: new.is_unseen,
+        loads_throughout: new.loads_throughout,
+        sources: new.sources,
+        ..Steps::new(method, new.edits)
+    })
 }
 
 /// Refuses entries that would end an entry or the whole string.

@@ -1,6 +1,7 @@
 //! Is an object one whose edit can be foreseen? What the loader would refuse, and what other
 //! tools would read in another way than the loader, is left alone.
 
+use super::dynamic_table::is_string;
 use super::image::{Class, Image, Kind};
 use super::refusal::Refusal;
 use super::rpath::Failure;
@@ -205,7 +206,9 @@ fn check_strings(image: &Image<'_>) -> Result<(), Failure> {
         let why = "the table does not end with a NUL";
         return Err(Error::invalid("dynamic string table", table.start, why).into());
     }
-    // Records that form a loop would keep every later walk busy.
+    // Strings without end that many entries name would keep every later walk busy,
+    image.strings_of(is_string, "dynamic string")?;
+    // and so would records that form a loop.
     slot::version_names(image)?;
     Ok(())
 }

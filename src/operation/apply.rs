@@ -54,6 +54,7 @@ pub fn apply(
                 new: step.left.clone(),
                 way: Way::Edits(step.edits.clone()),
                 replace: step.replace,
+                unopened: step.unopened,
                 link: None,
                 times: None,
                 reverts: Vec::new(),
@@ -154,6 +155,7 @@ fn carry_out(disk: &Disk, record: &Record, ready: &[Ready], mode: Write) -> Resu
             edits: step.changes.iter().map(|change| &change.edits).collect(),
             metadata: &step.new.metadata,
             link: step.new.link.as_ref(),
+            unopened: step.unopened,
         };
         let strict = mode == Write::InPlace;
         write::write(disk, &target, ready.in_place, strict, &mut directories)?;

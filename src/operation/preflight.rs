@@ -32,6 +32,7 @@ pub(super) struct Intent {
     pub(super) new: Lock,
     pub(super) way: Way,
     pub(super) replace: bool,
+    pub(super) unopened: bool,
     /// The link to put in the file's place, instead of a file.
     pub(super) link: Option<Link>,
     /// The times that the file is to have afterwards, where they are not those it has.
@@ -160,7 +161,9 @@ pub(super) fn prepare(
         Some("its bytes move")
     } else if access(&path, Access::WRITE_OK).is_err() {
         Some("it is not writable")
-    } else if intent.new.size < intent.old.size && Lease::take(&source.file).is_none() {
+    } else if (intent.unopened || intent.new.size < intent.old.size)
+        && Lease::take(&source.file).is_none()
+    {
         Some(write::OPEN_ELSEWHERE)
     } else {
         None
@@ -209,6 +212,7 @@ pub(super) fn prepare(
             new,
             changes,
             replace: intent.replace,
+            unopened: intent.unopened,
             directories,
             reverts: intent.reverts,
         },

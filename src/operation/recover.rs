@@ -177,6 +177,7 @@ fn roll_back_step(
         edits,
         metadata: &step.old.metadata,
         link: step.old.link.as_ref(),
+        unopened: step.unopened,
     };
     match old.first() {
         Some(original) if step.old.link.is_none() && !other.is_empty() => {
@@ -332,6 +333,7 @@ fn target<'a>(
         edits,
         metadata: &step.new.metadata,
         link: step.new.link.as_ref(),
+        unopened: step.unopened,
     }
 }
 

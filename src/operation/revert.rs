@@ -290,6 +290,7 @@ impl Findings {
             new: old.lock.clone(),
             way: Way::Changes(changes),
             replace: entries.iter().any(|entry| entry.step.replace),
+            unopened: entries.iter().any(|entry| entry.step.unopened),
             times: Some(old.metadata.times),
             link,
             reverts,

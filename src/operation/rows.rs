@@ -97,6 +97,7 @@ impl Rows {
             new,
             way: Way::Edits(edits),
             replace: true,
+            unopened: false,
             link: None,
             times: None,
             reverts: Vec::new(),

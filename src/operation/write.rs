@@ -29,6 +29,8 @@ pub(super) struct Target<'a> {
     pub(super) metadata: &'a Metadata,
     /// The link that takes the file's place, instead of a file.
     pub(super) link: Option<&'a Link>,
+    /// Is it not to be edited in place while anybody else has it open?
+    pub(super) unopened: bool,
 }
 
 impl Target<'_> {
@@ -66,8 +68,8 @@ fn shrinks(edits: &EditSet) -> bool {
 /// Directories in which names were changed, with the times that they are to have.
 pub(super) type Directories = BTreeMap<PathBuf, Times>;
 
-/// Writes into the file itself if `in_place`, unless it is being executed, or is to be cut off while
-/// somebody else has it open: it is replaced then, if `strict` does not forbid that. The directories
+/// Writes into the file itself if `in_place`, unless it is being executed, or must not be changed
+/// while somebody else has it open: it is replaced then, if `strict` does not forbid that. The directories
 /// of the names that were changed are added to `directories`, to be settled.
 pub(super) fn write(
     disk: &Disk,
@@ -86,7 +88,7 @@ pub(super) fn write(
                 }
                 if strict {
                     let open = io::Error::new(io::ErrorKind::ResourceBusy, OPEN_ELSEWHERE);
-                    return Err(PathError::new("shorten", path, open));
+                    return Err(PathError::new("edit", path, open));
                 }
             }
         }
@@ -94,13 +96,20 @@ pub(super) fn write(
     replace(disk, target, directories)
 }
 
-/// Why a file that is to become shorter is not edited in place.
+/// Why a file is not edited in place that must not be while it is open.
 pub(super) const OPEN_ELSEWHERE: &str = "another process may have it open";
 
-/// False where the file is to be cut off and somebody else has it open. It is as before then, or
-/// differs in bytes alone that the edits write.
+/// False where the file is to be cut off, or must not be open elsewhere, and somebody else has it
+/// open. It is as before then, or differs in bytes alone that the edits write.
 fn write_in_place(disk: &Disk, file: &Handle, target: &Target<'_>) -> Result<bool, PathError> {
     let len = target.edits.iter().any(|edits| shrinks(edits)).then(|| target.new_len());
+    let mut lease = None;
+    if target.unopened {
+        lease = Lease::take(&file.file);
+        if lease.is_none() {
+            return Ok(false);
+        }
+    }
     let mut unsynced = false;
     for edits in &target.edits {
         unsynced = overwrite(disk, file, edits, unsynced)?;
@@ -110,8 +119,11 @@ fn write_in_place(disk: &Disk, file: &Handle, target: &Target<'_>) -> Result<boo
         if unsynced {
             disk.sync_data(file)?;
         }
-        // Taken for this one call, for whoever opens the file waits meanwhile.
-        let Some(_lease) = Lease::take(&file.file) else { return Ok(false) };
+        // Taken late, for whoever opens the file waits meanwhile.
+        lease = lease.or_else(|| Lease::take(&file.file));
+        if lease.is_none() {
+            return Ok(false);
+        }
         disk.set_len(file, len)?;
     }
     target.metadata.restore(disk, file)?;

@@ -113,7 +113,8 @@ fn object_steps(
         edits: rewrite.patch.edits.clone(),
         lock: lock.clone(),
         left: left.clone(),
-        replace: !rewrite.patch.in_place,
+        replace: !rewrite.patch.in_place && !rewrite.patch.in_place_unopened,
+        unopened: !rewrite.patch.in_place,
     };
     let mut steps = Vec::new();
     let mut names = inside.iter().map(relative);
@@ -184,6 +185,7 @@ fn record_step(vfs: &dyn Vfs, root: &Path, path: &Path, changes: &[Change]) -> R
         lock,
         left,
         replace: true,
+        unopened: false,
     })
 }
 
