@@ -386,6 +386,25 @@ fn a_program_does_not_grow_by_its_bss() {
 }
 
 #[test]
+fn a_segment_that_holds_a_table_to_be_edited_stays() {
+    let shop = Workshop::new();
+    let far_away = far_away();
+    let with_dynamic = shop.build(&UNTAGGED[2]);
+    let with_headers = build_without_room(&shop, "-shared", &[]);
+    for (old, strip) in [(with_dynamic, "strip"), (with_headers, "llvm-strip-19")] {
+        let (_, bytes) = grown(&shop, &old, false);
+        let file = shop.path("subject");
+        tool(strip, &["-g", file.to_str().unwrap()]);
+        let stripped = std::fs::read(&file).unwrap();
+        let longer = request(&[&far_away, &far_away, "$ORIGIN/d"], None);
+        let (patch, again) = patched(&stripped, &longer);
+        assert_ne!(patch.method, Method::ExtendTail);
+        assert!(last_load(&again).p_vaddr > last_load(&bytes).p_vaddr);
+        must_load(&shop, &again, false);
+    }
+}
+
+#[test]
 fn a_segment_with_more_memory_than_bytes_does_not_grow() {
     let shop = Workshop::new();
     let (_, tail) = grown(&shop, &library(&shop, &[]), false);
