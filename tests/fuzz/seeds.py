@@ -109,6 +109,14 @@ def cache(old=False, order=2):
     return file
 
 
+def overlap():
+    """A cache whose entries all have one long name."""
+    count = 300
+    at = 48 + count * 24
+    file = b"glibc-ld.so.cache1.1" + struct.pack("<IIB15x", count, 4001, 2)
+    return file + struct.pack("<iIIIQ", 0x303, at, at, 0, 0) * count + b"x" * 4000 + b"\0"
+
+
 METADATA = b"""Metadata-Version: 2.1
 Name: Broken.Pkg
 Version: 1.0
@@ -128,6 +136,7 @@ SEEDS = {
     "ld_so_cache": {
         "new": b"\0\7libx.so" + cache(),
         "old": b"\0\7libx.so" + cache(old=True),
+        "overlap": b"\0\7libx.so" + overlap(),
         "any": b"\0\x0elibx.so.01.so1" + cache(order=0),
     },
     "record": {"plain": b"\0\1\7\1" + RECORD, "bom": b"\2\1\0\2\xef\xbb\xbf" + RECORD},

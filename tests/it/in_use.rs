@@ -1,4 +1,4 @@
-//! Files that a process has mapped, or opens just then, while they are made shorter again.
+//! Files that a process has mapped, or opens just then, while they are edited or made shorter again.
 
 use crate::operated::{
     LIBRARY, append, bytes, fix, inode, library, options, revert_all, size, snapshot, start, step,
@@ -7,8 +7,11 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
-use tfpatch::operation::{Call, Disk, Gate, Options, Selection, Store, Write, revert};
+use std::time::{Duration, Instant};
+use tfpatch::operation::{
+    self, Call, Disk, Error, Gate, Kind, Options, Selection, Store, Write, apply, revert,
+};
+use tfpatch::plan::{Plan, Step};
 
 /// Maps a file, closes it, and reads every byte of the mapping when it is told to.
 const MAPS: &str = "
@@ -98,6 +101,34 @@ fn a_mapped_file_is_never_cut_off() {
     assert_eq!(snapshot(&file), before);
     assert_ne!(inode(&file), was);
     assert_eq!(mapper.reads_the_same(), Some(true));
+}
+
+/// What every process that runs the file would see is written into it only where there is none.
+#[test]
+fn a_mapped_file_is_not_edited_in_place_where_processes_would_see_it() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    let file = library(root, "a.so");
+    let before = snapshot(&file);
+    let unopened = |edits| Step { unopened: true, ..step(root, "a.so", edits) };
+
+    let was = inode(&file);
+    fix(root, vec![unopened(append(size(&file)))]).unwrap();
+    assert_eq!(inode(&file), was, "nobody has it open");
+    let (grown, len) = (snapshot(&file), size(&file));
+
+    let mapper = Mapper::of(&file);
+    let store = Store::open(root).unwrap();
+    let strict = Options { write: Write::InPlace, ..options() };
+    let plan = Plan::new(vec![unopened(append(len))]);
+    let error = apply(root, &store, &plan, Kind::Fix, &strict).unwrap_err();
+    assert!(error.to_string().contains("another process may have it open"), "{error}");
+    assert_eq!(snapshot(&file), grown);
+    fix(root, vec![unopened(append(len))]).unwrap();
+    assert_ne!(inode(&file), was, "somebody has it open");
+    assert_eq!(mapper.reads_the_same(), Some(true));
+    revert_all(root);
+    assert_eq!(snapshot(&file), before);
 }
 
 /// overlayfs grants a lease on a file that is mapped, for the mapping is of the file beneath.

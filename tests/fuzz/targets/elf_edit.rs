@@ -85,7 +85,8 @@ fn changed(file: &Vec<u8>, request: &Request) -> Option<Vec<u8>> {
     let again = edit(&changed, request).expect("what was done can be asked for again");
     assert!(again.edits.is_empty(), "what is asked for twice is done twice");
 
-    if patch.in_place {
+    assert!(patch.in_place_unopened || !patch.in_place);
+    if patch.in_place_unopened {
         check_prefixes(file, &image, &patch);
     }
     Some(new)
