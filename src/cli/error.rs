@@ -40,14 +40,6 @@ impl CommandError {
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(TROUBLE)
     }
-
-    /// Was the reader of a pipe gone? That is no error of ours: `tfpatch log | head -1`.
-    #[must_use]
-    pub fn is_broken_pipe(&self) -> bool {
-        self.source
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
-    }
 }
 
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for CommandError {

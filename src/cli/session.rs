@@ -75,7 +75,10 @@ impl Session {
             Color::Auto => anstream::ColorChoice::Never,
         };
         Ok(Self {
-            out: Box::new(io::BufWriter::new(anstream::AutoStream::new(io::stdout(), choice))),
+            out: Box::new(io::BufWriter::new(anstream::AutoStream::new(
+                Box::new(Output(io::stdout())) as Box<dyn Write>,
+                choice,
+            ))),
             format: common.format,
             detail: match (common.quiet, common.verbose) {
                 (true, _) => Detail::Quiet,
@@ -314,9 +317,10 @@ impl Session {
         let Recovered { operation, finished, left_alone } = recovered;
         let outcome = if finished { "was complete" } else { "was taken back" };
         let mut notes = anstream::stderr();
-        writeln!(notes, "tfpatch: operation {operation} was interrupted, and {outcome}")?;
+        // A note that cannot be written is no reason to stop.
+        let _ = writeln!(notes, "tfpatch: operation {operation} was interrupted, and {outcome}");
         for left in left_alone {
-            writeln!(notes, "tfpatch: {} was left alone: {}", left.path, left.change)?;
+            let _ = writeln!(notes, "tfpatch: {} was left alone: {}", left.path, left.change);
         }
         Ok(())
     }
@@ -325,6 +329,27 @@ impl Session {
     #[must_use]
     pub fn writing(&self, sync: bool, write: operation::Write, dry_run: bool) -> Options<'static> {
         Options { sync, write, dry_run, time: settings::now(), wait: PATIENCE, waiting: &waiting }
+    }
+}
+
+/// Standard output, which its reader may close: `tfpatch doctor | head -1`. What comes after that is
+/// dropped, and the work and its exit status are the same as if it had been read.
+struct Output(io::Stdout);
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        unless_closed(self.0.write(bytes), bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        unless_closed(self.0.flush(), ())
+    }
+}
+
+fn unless_closed<T>(outcome: io::Result<T>, otherwise: T) -> io::Result<T> {
+    match outcome {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(otherwise),
+        outcome => outcome,
     }
 }
 

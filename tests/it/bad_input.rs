@@ -406,7 +406,7 @@ fn what_may_not_be_written_is_refused_before_the_first_write() {
     assert_eq!(run_as_nobody(dir, &["verify", "."]).status, 1);
 }
 
-/// `tfpatch … | head -1`: no panic, no error text.
+/// `tfpatch … | head -1`: no panic, no error text, and the status of the whole work.
 #[test]
 fn a_pipe_that_closes_early_is_no_error() {
     let dir = tempfile::tempdir().unwrap();
@@ -416,11 +416,15 @@ fn a_pipe_that_closes_early_is_no_error() {
         let copy = dir.join(format!("pkg/copy-{index}-{}.so", "x".repeat(150)));
         std::fs::copy(dir.join(OUTER), copy).unwrap();
     }
-    for arguments in [
-        ["doctor", ".", "-v"].as_slice(),
-        &["doctor", ".", "--format", "json"],
-        &["fix", ".", "--dry-run", "--diff", "-v"],
-        &["--help"],
+    let second = tempfile::tempdir().unwrap();
+    broken_tree(second.path());
+    let other = second.path().to_str().unwrap();
+    for (arguments, status) in [
+        (["doctor", ".", "-v"].as_slice(), 1),
+        (&["doctor", ".", "--format", "json"], 1),
+        (&["fix", ".", "--dry-run", "--diff", "-v"], 0),
+        (&["fix", ".", other, "-v"], 0),
+        (&["--help"], 0),
     ] {
         let mut child = command(dir)
             .args(arguments)
@@ -433,8 +437,10 @@ fn a_pipe_that_closes_early_is_no_error() {
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments:?}");
-        assert!(matches!(output.status.code(), Some(0 | 1)), "{arguments:?}: {:?}", output.status);
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}");
     }
+    // It was repaired although nobody read the report about the one before.
+    assert_eq!(run(second.path(), &["doctor", "."]).status, 0);
 }
 
 #[test]
