@@ -22,6 +22,9 @@ pub struct Diagnosis {
     pub bindings: Vec<Bindings>,
     /// Dependencies for which the loader finds nothing, each object and name once.
     pub unresolved: usize,
+    /// Those among them that are no finding, since only a plugin or a program asks: the object and
+    /// the name.
+    pub unasked: Vec<(PathBuf, Vec<u8>)>,
 }
 
 /// Diagnoses a target: each object that a program would load is resolved as that program would do
@@ -31,8 +34,14 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
     let programs = Program::all(vfs, world, &world.settings);
     let seen = Seen::of(vfs, world, &programs);
     let judge = Judge { vfs, world, seen: &seen };
-    let mut findings: Vec<Finding> =
-        seen.missing.values().flat_map(|missing| judge.missing(missing)).collect();
+    let (mut findings, mut unasked) = (Vec::new(), Vec::new());
+    for (question, missing) in &seen.missing {
+        let found = judge.missing(missing);
+        if found.is_empty() && world.is_meant(&question.0) {
+            unasked.push(question.clone());
+        }
+        findings.extend(found);
+    }
     let versions = seen.versions.iter();
     findings.extend(versions.map(|((object, _), problem)| lacks_version(world, object, problem)));
     findings.extend(dlopen::findings(vfs, world, &programs));
@@ -52,7 +61,7 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
     bindings.insert(0, seen.bindings);
     findings.retain(|finding| world.is_meant(&finding.object));
     sort(&mut findings);
-    Diagnosis { findings, bindings, unresolved }
+    Diagnosis { findings, bindings, unresolved, unasked }
 }
 
 /// Errors first, then by what blocks first, then by object and library.

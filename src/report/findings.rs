@@ -49,10 +49,7 @@ fn groups(findings: &[Finding]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for finding in findings {
         let same = |group: &&mut Group<'_>| {
-            let first = group.first;
-            first.library.is_some()
-                && (first.cause, &first.library, &first.lies_in, first.fixable)
-                    == (finding.cause, &finding.library, &finding.lies_in, finding.fixable)
+            finding.library.is_some() && matter(group.first) == matter(finding)
         };
         match groups.iter_mut().find(same) {
             Some(group) => group.all.push(finding),
@@ -60,6 +57,12 @@ fn groups(findings: &[Finding]) -> Vec<Group<'_>> {
         }
     }
     groups
+}
+
+/// What makes two findings about a library one thing.
+fn matter(finding: &Finding) -> impl PartialEq + '_ {
+    let Finding { cause, library, lies_in, fixable, cure, .. } = finding;
+    (cause, library, lies_in, fixable, cure)
 }
 
 fn write_group(
@@ -105,7 +108,9 @@ fn write_group(
         let places = paint(DIM, format!("{} places were tried; -v lists them", first.tried.len()));
         writeln!(out, "  {places}")?;
     }
-    if !first.fixable {
+    // Why a repair was refused stands in the message of a single finding already.
+    let is_said = group.all.len() == 1 && first.message.ends_with(&first.cure);
+    if !first.fixable && !is_said {
         writeln!(out, "  {} {}", paint(COMMAND, "→"), first.cure)?;
     }
     Ok(())
