@@ -1,12 +1,12 @@
 //! Which libraries would not be found, and why: the inventory, seen through the loader.
 
-use super::bindings::Bindings;
+use super::bindings::{Bindings, Moved};
 use super::dlopen;
 use super::finding::{Cause, Finding};
 use super::inventory::Role;
 use super::provider::{self, Choice};
 use super::seen::{Missing, Seen};
-use super::target::{Program, World};
+use super::target::{Program, World, shown};
 use crate::bytes::printable;
 use crate::loader::{Settings, VersionProblem};
 use crate::vfs::Vfs;
@@ -56,6 +56,7 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
     if empty != world.settings {
         let bare = Seen::of(vfs, world, &Program::all(vfs, world, &empty));
         findings.extend(judge.owed_to_variables(&bare, &empty));
+        findings.extend(judge.shadowed_by_variables(&bare, &empty));
         bindings.push(bare.bindings);
     }
     bindings.insert(0, seen.bindings);
@@ -141,6 +142,12 @@ impl Judge<'_> {
         if !self.is_judged(missing) {
             return None;
         }
+        if let Some(fatal) = &missing.dependency.fatal {
+            let (path, why) = (self.world.shown(&fatal.path), &fatal.message);
+            let message = format!("{object} needs {library}; the loader gives up at {path}: {why}");
+            let cure = "install the distribution that the file belongs to again";
+            return Some(finding(missing, Cause::Unreadable, message, cure));
+        }
         Some(match provider::other_version(&self.world.inventory, name) {
             Some(other) => {
                 let there = printable(other.name());
@@ -193,6 +200,31 @@ impl Judge<'_> {
         let mut owed: Vec<Finding> = owed.collect();
         owed.dedup_by(|a, b| (&a.object, &a.library) == (&b.object, &b.library));
         owed
+    }
+
+    /// Libraries of the target in whose stead a variable leads to others.
+    fn shadowed_by_variables(&self, bare: &Seen, empty: &Settings) -> Vec<Finding> {
+        let world = self.world;
+        let variable = world.settings.variables_beside(empty).join(" and ");
+        let moved = bare.bindings.moved(&self.seen.bindings).into_iter();
+        let shadowed = moved.filter(|moved| world.contains(self.vfs, &moved.before));
+        shadowed
+            .filter_map(|Moved { question, before, after }| {
+                let (object, library) =
+                    (world.shown(&question.asking), printable(&question.library));
+                let after = after?;
+                let (own, other) = (world.shown(&before), world.shown(&after));
+                let message = format!(
+                    "{object} gets {library} from {other} through {variable}, and not {own}"
+                );
+                let directory = shown(after.parent().unwrap_or(&after));
+                let cure = format!("take {directory} out of {variable}");
+                Some(Finding {
+                    library: Some(question.library),
+                    ..fault(Cause::EnvOverride, &question.asking, message, &cure)
+                })
+            })
+            .collect()
     }
 
     /// Is the absence of a library that is nowhere a finding? For what is imported it is. A library

@@ -105,7 +105,11 @@ fn write_group(
         }
         write_tried(out, "    ", &first.tried)?;
     } else if !first.tried.is_empty() {
-        let places = paint(DIM, format!("{} places were tried; -v lists them", first.tried.len()));
+        let tried = match first.tried.len() {
+            1 => "1 place was".to_owned(),
+            places => format!("{places} places were"),
+        };
+        let places = paint(DIM, format!("{tried} tried; -v lists them"));
         writeln!(out, "  {places}")?;
     }
     // Why a repair was refused stands in the message of a single finding already.
@@ -133,7 +137,8 @@ fn title(world: &World, finding: &Finding) -> String {
         (Cause::LoadOrder, Some(library)) => format!("{library} has to be loaded before"),
         (Cause::WrongInterpreter, _) => "the interpreter is gone".to_owned(),
         (Cause::WrongArch, _) => format!("{} is for another processor", object()),
-        (Cause::Unreadable, _) => format!("{} cannot be read", object()),
+        (Cause::Unreadable, Some(library)) => format!("{library} cannot be read"),
+        (Cause::Unreadable, None) => format!("{} cannot be read", object()),
         (_, None) => object(),
     }
 }
