@@ -35,7 +35,7 @@
 //! - Reading is pure: files come through a [`vfs::Vfs`], variables and the working directory as
 //!   data. The disk is read in [`vfs::OsVfs`] and [`operation`] alone, the environment in
 //!   [`cli::settings`] alone.
-//! - Nothing is executed.
+//! - Nothing is executed but the command that `tfpatch trace` is given.
 //! - [`operation`] is the only code that writes, and nothing else knows how.
 //! - The formats return edits and never mutate.
 //!

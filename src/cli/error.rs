@@ -49,14 +49,6 @@ impl CommandError {
         let error = self.source.downcast_ref::<operation::Error>();
         !matches!(error, Some(operation::Error::Locked { .. }))
     }
-
-    /// Was the reader of a pipe gone? That is no error of ours: `tfpatch log | head -1`.
-    #[must_use]
-    pub fn is_broken_pipe(&self) -> bool {
-        self.source
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
-    }
 }
 
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for CommandError {

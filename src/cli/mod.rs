@@ -18,8 +18,6 @@ use std::process::ExitCode;
 pub fn main(arguments: Arguments) -> ExitCode {
     match run(arguments) {
         Ok(status) => ExitCode::from(status),
-        // Whoever read our output has read enough.
-        Err(error) if error.is_broken_pipe() => ExitCode::SUCCESS,
         Err(error) => {
             error.complain();
             error.exit_code()

@@ -16,9 +16,10 @@ use crate::repair::target::{World, shown};
 use crate::repair::tensorflow;
 use crate::report::findings::Detail;
 use crate::report::style::{DIM, paint};
-use crate::vfs::{OsVfs, Vfs as _};
+use crate::vfs::{FileKind, OsVfs, Vfs as _};
 use std::ffi::OsStr;
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -75,7 +76,10 @@ impl Session {
             Color::Auto => anstream::ColorChoice::Never,
         };
         Ok(Self {
-            out: Box::new(io::BufWriter::new(anstream::AutoStream::new(io::stdout(), choice))),
+            out: Box::new(io::BufWriter::new(anstream::AutoStream::new(
+                Box::new(Output(io::stdout())) as Box<dyn Write>,
+                choice,
+            ))),
             format: common.format,
             detail: match (common.quiet, common.verbose) {
                 (true, _) => Detail::Quiet,
@@ -150,6 +154,25 @@ impl Session {
                 Ok(Chosen { target, environment, named, root, reason })
             })
             .collect()
+    }
+
+    /// The directories of `--search`, absolute.
+    ///
+    /// # Errors
+    /// Where one is no directory, or the working directory is gone.
+    pub fn search(&self, directories: &[PathBuf]) -> Result<Vec<PathBuf>, CommandError> {
+        let here = self.ambient()?.working_directory;
+        let absolute = |directory: &PathBuf| {
+            let path = target::absolute(&self.vfs, &here, directory);
+            match self.vfs.metadata(&path) {
+                Ok(found) if found.kind == FileKind::Directory => Ok(path),
+                _ => Err(CommandError::new(format!(
+                    "--search {}: no such directory",
+                    shown(directory)
+                ))),
+            }
+        };
+        directories.iter().map(absolute).collect()
     }
 
     /// Reads a target with all its objects.
@@ -344,9 +367,10 @@ impl Session {
         let Recovered { operation, finished, left_alone } = recovered;
         let outcome = if finished { "was complete" } else { "was taken back" };
         let mut notes = anstream::stderr();
-        writeln!(notes, "tfpatch: operation {operation} was interrupted, and {outcome}")?;
+        // A note that cannot be written is no reason to stop.
+        let _ = writeln!(notes, "tfpatch: operation {operation} was interrupted, and {outcome}");
         for left in left_alone {
-            writeln!(notes, "tfpatch: {} was left alone: {}", left.path, left.change)?;
+            let _ = writeln!(notes, "tfpatch: {} was left alone: {}", left.path, left.change);
         }
         Ok(())
     }
@@ -355,6 +379,27 @@ impl Session {
     #[must_use]
     pub fn writing(&self, sync: bool, write: operation::Write, dry_run: bool) -> Options<'static> {
         Options { sync, write, dry_run, time: settings::now(), wait: PATIENCE, waiting: &waiting }
+    }
+}
+
+/// Standard output, which its reader may close: `tfpatch doctor | head -1`. What comes after that is
+/// dropped, and the work and its exit status are the same as if it had been read.
+struct Output(io::Stdout);
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        unless_closed(self.0.write(bytes), bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        unless_closed(self.0.flush(), ())
+    }
+}
+
+fn unless_closed<T>(outcome: io::Result<T>, otherwise: T) -> io::Result<T> {
+    match outcome {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(otherwise),
+        outcome => outcome,
     }
 }
 
@@ -394,8 +439,8 @@ impl Chosen {
     /// A command for this target, as it can be typed.
     #[must_use]
     pub fn command(&self, words: &str) -> String {
-        let root = self.root.as_ref().map(|root| format!(" --root {}", quoted(root)));
-        let named = self.named.as_ref().map(|named| format!(" {}", quoted(named)));
+        let root = self.root.as_ref().map(|root| format!(" --root {}", quoted(root.as_os_str())));
+        let named = self.named.as_ref().map(|named| format!(" {}", quoted(named.as_os_str())));
         format!("tfpatch {words}{}{}", root.unwrap_or_default(), named.unwrap_or_default())
     }
 
@@ -406,14 +451,23 @@ impl Chosen {
     }
 }
 
-/// A path as a shell takes it.
-fn quoted(path: &Path) -> String {
-    let text = shown(path);
+/// A word of a command as a shell takes it; what is not UTF-8 and what would break the line as bash
+/// and zsh take it.
+#[must_use]
+pub fn quoted(word: &OsStr) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%,:=".contains(c) || !c.is_ascii();
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text;
+    match word.to_str() {
+        Some(text) if text.contains(char::is_control) => {}
+        Some(text) if !text.is_empty() && text.chars().all(is_plain) => return text.to_owned(),
+        Some(text) => return format!("'{}'", text.replace('\'', r"'\''")),
+        None => {}
     }
-    format!("'{}'", text.replace('\'', r"'\''"))
+    let escaped = |byte: &u8| match byte {
+        b'\'' | b'\\' => format!("\\{}", char::from(*byte)),
+        b' '..=b'~' => char::from(*byte).to_string(),
+        _ => format!("\\x{byte:02x}"),
+    };
+    format!("$'{}'", word.as_bytes().iter().map(escaped).collect::<String>())
 }
 
 impl Session {

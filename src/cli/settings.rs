@@ -39,6 +39,12 @@ pub fn working_directory() -> Result<PathBuf, CommandError> {
         .map_err(|error| CommandError::from(error).hint("the working directory is gone"))
 }
 
+/// The words of the command as they were typed, without the program's name.
+#[must_use]
+pub fn words() -> Vec<OsString> {
+    std::env::args_os().skip(1).collect()
+}
+
 /// The time that an operation's record bears: SOURCE_DATE_EPOCH where it is set, so that an image
 /// built twice is the same, else the clock's. Seconds since 1970.
 #[must_use]

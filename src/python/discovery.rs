@@ -152,6 +152,7 @@ fn candidate(vfs: &dyn Vfs, ambient: &Ambient, path: &Path) -> Candidate {
         Program::Found(_) => (path.to_owned(), false),
         Program::Missing { wanted } if wanted == path => return Candidate::Absent,
         Program::Missing { .. } => return Candidate::PassedOver("is a link that leads nowhere"),
+        Program::Closed { .. } => return Candidate::PassedOver("may not be read"),
         Program::Other(_) => match behind_shim(vfs, ambient, path) {
             Some(path) => (path, true),
             None if is_shim(path) => {

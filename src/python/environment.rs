@@ -272,8 +272,8 @@ fn installed_versions(vfs: &dyn Vfs, prefix: &Path) -> Vec<Version> {
     versions
 }
 
-/// The interpreters' paths in `bin`, by the order of their names, with the version of each where its name or its
-/// link tells.
+/// The interpreters' paths in `bin`, by the order of their names, with the version of each where its
+/// name or its link tells.
 fn names_in_bin<'a>(
     vfs: &'a dyn Vfs,
     prefix: &Path,
@@ -292,7 +292,9 @@ fn names_in_bin<'a>(
 fn version_of_path(vfs: &dyn Vfs, path: &Path) -> Option<Version> {
     let of = |path: &Path| Version::of_name(path.file_name()?.to_str()?);
     of(path).or_else(|| match program(vfs, path) {
-        Program::Found(end) | Program::Missing { wanted: end } => of(&end),
+        Program::Found(end)
+        | Program::Missing { wanted: end }
+        | Program::Closed { wanted: end } => of(&end),
         Program::Other(_) => None,
     })
 }

@@ -3,6 +3,7 @@
 use super::read_start;
 use crate::vfs::Vfs;
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// A Python version as the names of its files give it.
@@ -63,6 +64,11 @@ pub enum Program {
         /// Where the first link that leads nowhere points, or the path itself.
         wanted: PathBuf,
     },
+    /// It may not be read, or not be reached.
+    Closed {
+        /// The file, or the first link or path that leads there.
+        wanted: PathBuf,
+    },
     /// Something that is no ELF program, such as a shell script.
     Other(PathBuf),
 }
@@ -88,7 +94,7 @@ impl Interpreter {
     pub fn main_program(&self) -> Option<&Path> {
         match &self.program {
             Program::Found(program) => Some(program),
-            Program::Missing { .. } | Program::Other(_) => None,
+            Program::Missing { .. } | Program::Closed { .. } | Program::Other(_) => None,
         }
     }
 
@@ -96,7 +102,7 @@ impl Interpreter {
         let program = program(vfs, &path);
         let tag = match &program {
             Program::Found(program) => multiarch(vfs, program),
-            Program::Missing { .. } | Program::Other(_) => None,
+            Program::Missing { .. } | Program::Closed { .. } | Program::Other(_) => None,
         };
         let extension_suffixes = extension_suffixes(version, tag.as_deref());
         Self { path, program, version, extension_suffixes }
@@ -105,10 +111,13 @@ impl Interpreter {
 
 /// The program that a path leads to.
 pub(super) fn program(vfs: &dyn Vfs, path: &Path) -> Program {
+    let is_denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
     match vfs.canonicalize(path) {
+        Err(error) if is_denied(&error) => Program::Closed { wanted: end_of_links(vfs, path) },
         Err(_) => Program::Missing { wanted: end_of_links(vfs, path) },
         Ok(program) => match read_start(vfs, &program, 4) {
             Ok(magic) if magic == b"\x7fELF" => Program::Found(program),
+            Err(error) if is_denied(&error) => Program::Closed { wanted: program },
             _ => Program::Other(program),
         },
     }

@@ -37,7 +37,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// It cannot be read.
-    #[error("cannot read {path}: {source}; run as a user who may", path = path.display())]
+    #[error("cannot read {path}: {source}{cure}", path = path.display(), cure = cure_of(source))]
     Unreadable {
         /// The path, absolute.
         path: PathBuf,
@@ -50,6 +50,13 @@ pub enum Error {
         /// The path, absolute.
         path: PathBuf,
     },
+}
+
+fn cure_of(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "; run as a user who may",
+        _ => "",
+    }
 }
 
 /// What stands at `path`, which is relative to the working directory or absolute.
@@ -102,8 +109,9 @@ fn directory(vfs: &dyn Vfs, path: PathBuf, home: Option<&Path>) -> Target {
     Target::Directory(path)
 }
 
-/// The path from the root. `..` is resolved through links as the system does it, where there is any.
-fn absolute(vfs: &dyn Vfs, here: &Path, path: &Path) -> PathBuf {
+/// A path of the command line from the root. `..` is resolved through links as the system does it, where there is any.
+#[must_use]
+pub fn absolute(vfs: &dyn Vfs, here: &Path, path: &Path) -> PathBuf {
     let joined = here.join(path);
     if joined.components().any(|part| part == Component::ParentDir)
         && let (Some(above), Some(name)) = (joined.parent(), joined.file_name())

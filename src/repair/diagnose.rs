@@ -1,12 +1,12 @@
 //! Which libraries would not be found, and why: the inventory, seen through the loader.
 
-use super::bindings::Bindings;
+use super::bindings::{Bindings, Moved};
 use super::dlopen;
 use super::finding::{Cause, Finding};
 use super::inventory::Role;
 use super::provider::{self, Choice};
 use super::seen::{Missing, Seen};
-use super::target::{Program, World};
+use super::target::{Program, World, shown};
 use crate::bytes::printable;
 use crate::loader::{Settings, VersionProblem};
 use crate::vfs::Vfs;
@@ -22,6 +22,9 @@ pub struct Diagnosis {
     pub bindings: Vec<Bindings>,
     /// Dependencies for which the loader finds nothing, each object and name once.
     pub unresolved: usize,
+    /// Those among them that are no finding, since only a plugin or a program asks: the object and
+    /// the name.
+    pub unasked: Vec<(PathBuf, Vec<u8>)>,
 }
 
 /// Diagnoses a target: each object that a program would load is resolved as that program would do
@@ -31,8 +34,14 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
     let programs = Program::all(vfs, world, &world.settings);
     let seen = Seen::of(vfs, world, &programs);
     let judge = Judge { vfs, world, seen: &seen };
-    let mut findings: Vec<Finding> =
-        seen.missing.values().flat_map(|missing| judge.missing(missing)).collect();
+    let (mut findings, mut unasked) = (Vec::new(), Vec::new());
+    for (question, missing) in &seen.missing {
+        let found = judge.missing(missing);
+        if found.is_empty() && world.is_meant(&question.0) {
+            unasked.push(question.clone());
+        }
+        findings.extend(found);
+    }
     let versions = seen.versions.iter();
     findings.extend(versions.map(|((object, _), problem)| lacks_version(world, object, problem)));
     findings.extend(dlopen::findings(vfs, world, &programs));
@@ -47,12 +56,13 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
     if empty != world.settings {
         let bare = Seen::of(vfs, world, &Program::all(vfs, world, &empty));
         findings.extend(judge.owed_to_variables(&bare, &empty));
+        findings.extend(judge.shadowed_by_variables(&bare, &empty));
         bindings.push(bare.bindings);
     }
     bindings.insert(0, seen.bindings);
     findings.retain(|finding| world.is_meant(&finding.object));
     sort(&mut findings);
-    Diagnosis { findings, bindings, unresolved }
+    Diagnosis { findings, bindings, unresolved, unasked }
 }
 
 /// Errors first, then by what blocks first, then by object and library.
@@ -132,6 +142,12 @@ impl Judge<'_> {
         if !self.is_judged(missing) {
             return None;
         }
+        if let Some(fatal) = &missing.dependency.fatal {
+            let (path, why) = (self.world.shown(&fatal.path), &fatal.message);
+            let message = format!("{object} needs {library}; the loader gives up at {path}: {why}");
+            let cure = "install the distribution that the file belongs to again";
+            return Some(finding(missing, Cause::Unreadable, message, cure));
+        }
         Some(match provider::other_version(&self.world.inventory, name) {
             Some(other) => {
                 let there = printable(other.name());
@@ -184,6 +200,31 @@ impl Judge<'_> {
         let mut owed: Vec<Finding> = owed.collect();
         owed.dedup_by(|a, b| (&a.object, &a.library) == (&b.object, &b.library));
         owed
+    }
+
+    /// Libraries of the target in whose stead a variable leads to others.
+    fn shadowed_by_variables(&self, bare: &Seen, empty: &Settings) -> Vec<Finding> {
+        let world = self.world;
+        let variable = world.settings.variables_beside(empty).join(" and ");
+        let moved = bare.bindings.moved(&self.seen.bindings).into_iter();
+        let shadowed = moved.filter(|moved| world.contains(self.vfs, &moved.before));
+        shadowed
+            .filter_map(|Moved { question, before, after }| {
+                let (object, library) =
+                    (world.shown(&question.asking), printable(&question.library));
+                let after = after?;
+                let (own, other) = (world.shown(&before), world.shown(&after));
+                let message = format!(
+                    "{object} gets {library} from {other} through {variable}, and not {own}"
+                );
+                let directory = shown(after.parent().unwrap_or(&after));
+                let cure = format!("take {directory} out of {variable}");
+                Some(Finding {
+                    library: Some(question.library),
+                    ..fault(Cause::EnvOverride, &question.asking, message, &cure)
+                })
+            })
+            .collect()
     }
 
     /// Is the absence of a library that is nowhere a finding? For what is imported it is. A library

@@ -8,7 +8,7 @@ use super::diagnose::{Diagnosis, diagnose};
 use super::finding::{Finding, Severity};
 use super::packages::Packages;
 use super::proof;
-use super::rewrite::{Change, Rewrite, rewrite};
+use super::rewrite::{Change, Error, Rewrite, rewrite};
 use super::spelling::{absolute_entry, relative_entry};
 use super::target::{World, shown};
 use crate::bytes::printable;
@@ -86,6 +86,7 @@ pub fn propose(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, options: &Op
         if let Some(reason) = refused.get(&file_of(world, &finding.object)) {
             finding.fixable = false;
             finding.message = format!("{}; {reason}", finding.message);
+            finding.cure.clone_from(reason);
         }
         finding
     });
@@ -172,7 +173,10 @@ impl Planner<'_> {
         }
         let change = if self.options.tidy { Change::Tidy(entries) } else { Change::Fit(entries) };
         let kind = self.kinds.get(object).copied().or(self.options.kind);
-        rewrite(self.vfs, object, &names, &change, kind).map_err(|error| error.to_string())
+        rewrite(self.vfs, object, &names, &change, kind).map_err(|error| match error {
+            Error::Io { source, .. } => source.to_string(),
+            Error::Failed { source, .. } => source.to_string(),
+        })
     }
 
     /// The entry that leads from an object to a directory.

@@ -32,8 +32,8 @@ impl Objections {
     }
 }
 
-/// Compares what was with what would be, under each environment: everything that `planned` names must resolve, and nothing
-/// that resolved may resolve elsewhere.
+/// Compares what was with what would be, under each environment: everything that `planned` names
+/// must resolve, and nothing that resolved may resolve elsewhere.
 #[must_use]
 pub fn object(planned: &[Finding], before: &[Bindings], after: &Diagnosis) -> Objections {
     let left = planned

@@ -261,19 +261,29 @@ impl World {
         tensorflow::is_driver_library(library).then_some(Cause::DriverMissing)
     }
 
-    /// Interpreters that the environment names and that are gone.
+    /// Interpreters that the environment names and that are gone, or may not be read.
     pub fn interpreter_findings(&self) -> impl Iterator<Item = Finding> {
         let interpreters = self.environment.iter().flat_map(|found| &found.interpreters);
         interpreters.filter_map(|interpreter| {
-            let Interpreted::Missing { wanted } = &interpreter.program else { return None };
+            let (cause, wanted, what, cure) = match &interpreter.program {
+                Interpreted::Missing { wanted } => {
+                    let cure = "make the environment anew, and install into it again";
+                    (Cause::WrongInterpreter, wanted, "is gone", cure)
+                }
+                Interpreted::Closed { wanted } => {
+                    let cure = "run tfpatch as a user who may read it";
+                    (Cause::Unreadable, wanted, "may not be read", cure)
+                }
+                Interpreted::Found(_) | Interpreted::Other(_) => return None,
+            };
             let path = self.shown(&interpreter.path);
             Some(Finding {
-                cause: Cause::WrongInterpreter,
+                cause,
                 object: interpreter.path.clone(),
                 library: None,
                 fixable: false,
-                message: format!("{path} leads to {}, which is gone", shown(wanted)),
-                cure: "make the environment anew, and install into it again".to_owned(),
+                message: format!("{path} leads to {}, which {what}", shown(wanted)),
+                cure: cure.to_owned(),
                 lies_in: Vec::new(),
                 tried: Vec::new(),
             })

@@ -49,10 +49,7 @@ fn groups(findings: &[Finding]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for finding in findings {
         let same = |group: &&mut Group<'_>| {
-            let first = group.first;
-            first.library.is_some()
-                && (first.cause, &first.library, &first.lies_in, first.fixable)
-                    == (finding.cause, &finding.library, &finding.lies_in, finding.fixable)
+            finding.library.is_some() && matter(group.first) == matter(finding)
         };
         match groups.iter_mut().find(same) {
             Some(group) => group.all.push(finding),
@@ -60,6 +57,12 @@ fn groups(findings: &[Finding]) -> Vec<Group<'_>> {
         }
     }
     groups
+}
+
+/// What makes two findings about a library one thing.
+fn matter(finding: &Finding) -> impl PartialEq + '_ {
+    let Finding { cause, library, lies_in, fixable, cure, .. } = finding;
+    (cause, library, lies_in, fixable, cure)
 }
 
 fn write_group(
@@ -102,10 +105,16 @@ fn write_group(
         }
         write_tried(out, "    ", &first.tried)?;
     } else if !first.tried.is_empty() {
-        let places = paint(DIM, format!("{} places were tried; -v lists them", first.tried.len()));
+        let tried = match first.tried.len() {
+            1 => "1 place was".to_owned(),
+            places => format!("{places} places were"),
+        };
+        let places = paint(DIM, format!("{tried} tried; -v lists them"));
         writeln!(out, "  {places}")?;
     }
-    if !first.fixable {
+    // Why a repair was refused stands in the message of a single finding already.
+    let is_said = group.all.len() == 1 && first.message.ends_with(&first.cure);
+    if !first.fixable && !is_said {
         writeln!(out, "  {} {}", paint(COMMAND, "→"), first.cure)?;
     }
     Ok(())
@@ -128,7 +137,8 @@ fn title(world: &World, finding: &Finding) -> String {
         (Cause::LoadOrder, Some(library)) => format!("{library} has to be loaded before"),
         (Cause::WrongInterpreter, _) => "the interpreter is gone".to_owned(),
         (Cause::WrongArch, _) => format!("{} is for another processor", object()),
-        (Cause::Unreadable, _) => format!("{} cannot be read", object()),
+        (Cause::Unreadable, Some(library)) => format!("{library} cannot be read"),
+        (Cause::Unreadable, None) => format!("{} cannot be read", object()),
         (_, None) => object(),
     }
 }

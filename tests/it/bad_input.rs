@@ -65,6 +65,9 @@ fn a_target_that_is_not_there_is_named() {
         assert_eq!(ran.out, "", "{words:?}");
     }
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    // No other user would see more here.
+    symlink("loop", dir.path().join("loop")).unwrap();
+    assert!(run(dir.path(), &["doctor", "loop"]).error().ends_with("(os error 40)\n"));
 }
 
 #[test]
@@ -368,6 +371,37 @@ fn what_may_not_be_read_is_said() {
     assert!(ran.out.starts_with("pkg/outer.so\n"), "{ran:#?}");
 }
 
+/// An interpreter that is gone, and one that a user may not reach, are two things.
+#[test]
+fn an_interpreter_out_of_reach_is_not_called_gone() {
+    let dir = open_directory();
+    let dir = dir.path();
+    let prefix = dir.join(".venv");
+    wheels::empty_environment(&prefix, wheels::LinkMode::Copy);
+    let python = prefix.join("bin/python");
+    std::fs::create_dir(dir.join("closed")).unwrap();
+    std::fs::copy(std::fs::canonicalize(&python).unwrap(), dir.join("closed/python")).unwrap();
+    std::fs::remove_file(&python).unwrap();
+    symlink(dir.join("closed/python"), &python).unwrap();
+    assert_eq!(run(dir, &["doctor", ".venv"]).status, 0);
+    for mode in [0, 0o755] {
+        // First the way to it is closed, then the file.
+        set_mode(&dir.join("closed"), mode);
+        set_mode(&dir.join("closed/python"), 0o711);
+        let report = run_as_nobody(dir, &["doctor", ".venv", "--format", "json"]).json(1);
+        let found = about(&report, &dir.join(".venv/bin/python"));
+        let [finding] = found.as_slice() else { panic!("{report:#}") };
+        assert_eq!(finding["cause"], "unreadable");
+        assert!(finding["message"].as_str().unwrap().ends_with("which may not be read"));
+        assert_eq!(finding["cure"], "run tfpatch as a user who may read it");
+    }
+
+    std::fs::remove_dir_all(dir.join("closed")).unwrap();
+    let ran = run(dir, &["fix", ".venv"]);
+    assert!(ran.text(0).contains("closed/python, which is gone\n"), "{ran:#?}");
+    assert!(ran.out.ends_with("nothing is repaired; 0 errors, 1 warning remain\n"), "{ran:#?}");
+}
+
 /// What cannot be written is refused before anything is written: no store, no file.
 #[test]
 fn what_may_not_be_written_is_refused_before_the_first_write() {
@@ -406,7 +440,7 @@ fn what_may_not_be_written_is_refused_before_the_first_write() {
     assert_eq!(run_as_nobody(dir, &["verify", "."]).status, 1);
 }
 
-/// `tfpatch … | head -1`: no panic, no error text.
+/// `tfpatch … | head -1`: no panic, no error text, and the status of the whole work.
 #[test]
 fn a_pipe_that_closes_early_is_no_error() {
     let dir = tempfile::tempdir().unwrap();
@@ -416,11 +450,15 @@ fn a_pipe_that_closes_early_is_no_error() {
         let copy = dir.join(format!("pkg/copy-{index}-{}.so", "x".repeat(150)));
         std::fs::copy(dir.join(OUTER), copy).unwrap();
     }
-    for arguments in [
-        ["doctor", ".", "-v"].as_slice(),
-        &["doctor", ".", "--format", "json"],
-        &["fix", ".", "--dry-run", "--diff", "-v"],
-        &["--help"],
+    let second = tempfile::tempdir().unwrap();
+    broken_tree(second.path());
+    let other = second.path().to_str().unwrap();
+    for (arguments, status) in [
+        (["doctor", ".", "-v"].as_slice(), 1),
+        (&["doctor", ".", "--format", "json"], 1),
+        (&["fix", ".", "--dry-run", "--diff", "-v"], 0),
+        (&["fix", ".", other, "-v"], 0),
+        (&["--help"], 0),
     ] {
         let mut child = command(dir)
             .args(arguments)
@@ -433,8 +471,10 @@ fn a_pipe_that_closes_early_is_no_error() {
         drop(child.stdout.take());
         let output = child.wait_with_output().unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{arguments:?}");
-        assert!(matches!(output.status.code(), Some(0 | 1)), "{arguments:?}: {:?}", output.status);
+        assert_eq!(output.status.code(), Some(status), "{arguments:?}");
     }
+    // It was repaired although nobody read the report about the one before.
+    assert_eq!(run(second.path(), &["doctor", "."]).status, 0);
 }
 
 #[test]

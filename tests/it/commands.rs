@@ -5,7 +5,9 @@ use crate::command::{
 };
 use crate::wheels::{self, Env, LinkMode};
 use serde_json::{Value, json};
+use std::ffi::OsStr;
 use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -436,4 +438,54 @@ fn proposed_commands_can_be_copied() {
         ran.text(0).contains("check: tfpatch verify 'a tree'   undo: tfpatch revert 'a tree'"),
         "{ran:?}"
     );
+    for name in [&b"caf\xe9's \\"[..], b"li\nne", b"$HOME", b"it's"] {
+        let name = OsStr::from_bytes(name);
+        broken_tree(&dir.join(name));
+        let ran = run(dir, &words(&[&"doctor", &name]));
+        let (_, command) = ran.text(1).split_once("→ tfpatch fix ").unwrap();
+        let (word, _) = command.split_once("      (1 file").unwrap();
+        let mut bash = Command::new("bash");
+        let said = bash.args(["-c", &format!("printf %s {word}")]).output().unwrap();
+        assert_eq!(OsStr::from_bytes(&said.stdout), name, "{word}");
+    }
+}
+
+/// A library outside the target: the directory may be named from here, the reason for a refusal is
+/// said of several objects as of one, and what is proposed does it.
+#[test]
+fn a_library_elsewhere_is_used_if_that_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    broken_tree(&dir.join("tree"));
+    let (one, two) = (dir.join("tree/pkg/outer.so"), dir.join("tree/pkg/other.so"));
+    std::fs::copy(&one, two).unwrap();
+    std::fs::rename(dir.join("tree/inner"), dir.join("away")).unwrap();
+    let ran = run(dir, &["fix", "tree", "--search", "nowhere"]);
+    assert!(ran.error().contains("--search nowhere: no such directory"), "{ran:?}");
+
+    let doctor = run(dir, &["doctor", "tree", "--search", "away"]);
+    let proposed = "→ tfpatch fix --search away --allow-absolute tree  ";
+    assert!(doctor.text(1).contains(proposed), "{doctor:?}");
+    let ran = run(dir, &["fix", "tree", "--search", "away"]);
+    let away = dir.canonicalize().unwrap().join("away");
+    let reason = "lies outside the target; --allow-absolute lets the object point there\n";
+    assert!(ran.text(1).contains(&format!("  → {} {reason}", away.display())), "{ran:?}");
+    assert!(ran.out.ends_with("nothing is repaired; 2 errors, 0 warnings remain\n"), "{ran:?}");
+
+    let options = ["fix", "tree", "--search", "away", "--allow-absolute"];
+    let ran = run(dir, &[&options[..], &["--dry-run", "--diff"]].concat());
+    assert!(ran.text(0).ends_with(&format!("→ tfpatch {}\n", options.join(" "))), "{ran:?}");
+    assert_eq!(run(dir, &options).status, 0);
+    assert_eq!(entries(dir, &one).last(), Some(&away.display().to_string()));
+}
+
+/// `--quiet` says only what is wrong.
+#[test]
+fn a_sound_tree_is_nothing_to_speak_of() {
+    let dir = tempfile::tempdir().unwrap();
+    inner(&dir.path().join("libinner.so.1"));
+    for command in ["doctor", "fix", "verify"] {
+        assert_ne!(run(dir.path(), &[command, "."]).text(0), "", "{command}");
+        assert_eq!(run(dir.path(), &[command, ".", "-q"]).text(0), "", "{command}");
+    }
 }

@@ -73,11 +73,17 @@ impl Package {
         python.output().unwrap().status.success()
     }
 
+    /// What a command without variables says of the environment.
+    fn said(&self, command: &[&str]) -> String {
+        let mut tfpatch = Command::new(env!("CARGO_BIN_EXE_tfpatch"));
+        let output = tfpatch.args(command).arg("--no-env").arg(&self.prefix).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// The findings: cause, object below the package, library.
     fn findings(&self) -> BTreeSet<(String, String, String)> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tfpatch"));
-        command.args(["doctor", "--no-env", "--format", "json"]).arg(&self.prefix);
-        let said: Value = serde_json::from_slice(&command.output().unwrap().stdout).unwrap();
+        let said: Value =
+            serde_json::from_str(&self.said(&["doctor", "--format", "json"])).unwrap();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let findings = said["findings"].as_array().unwrap().iter();
         findings
@@ -101,6 +107,11 @@ fn what_nobody_asks_for_is_no_error() {
     assert!(package.imports());
     let plugin = finding("load_order", "plugins/libhosted.so", "libinner.so.1");
     assert_eq!(package.findings(), BTreeSet::from([plugin]));
+    // And still it is not said that everything resolves.
+    let doctor = package.said(&["doctor", "-v"]);
+    assert!(doctor.contains(", plugins or programs have 1 unmet need\n"), "{doctor}");
+    assert!(doctor.contains("  broken/plugins/provider.so needs libgone.so.9\n"), "{doctor}");
+    assert!(package.said(&["verify"]).ends_with("what is imported resolves\n"));
 }
 
 /// The loader calls the library `broken/../broken/libs/libinner.so.1`; what it lacks is the error.

@@ -239,3 +239,53 @@ fn what_only_a_variable_makes_work_is_made_to_work_without_it() {
     assert_eq!(run("doctor", true)["findings"], serde_json::json!([]));
     assert_eq!(run("doctor", false)["findings"], serde_json::json!([]));
 }
+
+#[test]
+fn what_a_variable_puts_in_the_place_of_the_right_library_is_said() {
+    let (tree, outside) = (Tree::new(), Tree::new());
+    tree.library("deps/libdep.so", &[], &[]).library(
+        "module.so",
+        &["deps/libdep.so"],
+        &["-Wl,--enable-new-dtags,-rpath,$ORIGIN/deps"],
+    );
+    // It has the name and not the function.
+    outside.library("source/libother.so", &[], &["-Wl,-soname,libdep.so"]);
+    std::fs::create_dir(outside.path("shadow")).unwrap();
+    std::fs::rename(outside.path("source/libother.so"), outside.path("shadow/libdep.so")).unwrap();
+    let findings = |shadow: &Path| -> Value {
+        let mut tfpatch = Command::new(env!("CARGO_BIN_EXE_tfpatch"));
+        tfpatch.args(["doctor", "--format", "json"]).arg(tree.dir.path());
+        let output = tfpatch.env("LD_LIBRARY_PATH", shadow).output().unwrap();
+        let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+        said["findings"].clone()
+    };
+    // The same library by way of the variable is no other one.
+    assert_eq!(findings(&tree.path("deps")), serde_json::json!([]));
+    let shadow = outside.path("shadow");
+    let found = findings(&shadow);
+    assert_eq!(found.as_array().unwrap().len(), 1, "{found:#}");
+    assert_eq!(found[0]["cause"], "env_override");
+    assert_eq!(found[0]["object"], tree.path("module.so").to_str().unwrap());
+    assert_eq!(found[0]["fixable"], false);
+    let cure = format!("take {} out of LD_LIBRARY_PATH", shadow.display());
+    assert_eq!(found[0]["cure"], cure);
+}
+
+#[test]
+fn a_file_at_which_the_loader_gives_up_is_not_called_absent() {
+    let tree = Tree::new();
+    tree.library("deps/libdep.so", &[], &[]).library(
+        "module.so",
+        &["deps/libdep.so"],
+        &["-Wl,-rpath,$ORIGIN/deps"],
+    );
+    std::fs::rename(tree.path("deps/libdep.so"), tree.path("deps/libdep.so.1")).unwrap();
+    std::fs::create_dir(tree.path("deps/libdep.so")).unwrap();
+    assert!(!tree.loads("module.so"));
+    let plan = tree.plan(&[]);
+    let unfixable = plan["unfixable"].as_array().unwrap();
+    assert_eq!(unfixable.len(), 1, "{unfixable:#?}");
+    assert_eq!(unfixable[0]["cause"], "unreadable");
+    let message = "the loader gives up at deps/libdep.so: cannot read file data\n";
+    assert!(messages(&plan).ends_with(message), "{}", messages(&plan));
+}

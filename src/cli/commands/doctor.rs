@@ -1,16 +1,18 @@
 //! `tfpatch doctor`: what would not load, and why.
 
+use crate::bytes::printable;
 use crate::cli::args::{Doctor, Format};
 use crate::cli::error::CommandError;
 use crate::cli::progress::Progress;
-use crate::cli::session::{Chosen, Session, status_of};
-use crate::repair::diagnose::diagnose;
+use crate::cli::session::{Chosen, Session, quoted, status_of};
+use crate::repair::diagnose::{Diagnosis, diagnose};
 use crate::repair::finding::{Finding, Severity};
-use crate::report::findings;
+use crate::repair::target::World;
+use crate::report::findings::{self, Detail};
 use crate::report::json::{self, DoctorReport, TargetReport};
 use crate::report::style::{COMMAND, GOOD, counted, paint};
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io;
 
 /// Diagnoses each target.
 ///
@@ -20,11 +22,12 @@ pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, CommandError> 
     let settings = session.loader_settings(&options.simulation)?;
     let mut report = DoctorReport::new();
     let mut status = 0;
+    let search = session.search(&options.search)?;
     for chosen in session.targets(&options.targets.targets)? {
         let progress = Progress::new("reading objects");
         let mut world = session.world(&chosen, settings.clone());
         session.require_object(&chosen, &world)?;
-        world.search.clone_from(&options.search);
+        world.search.clone_from(&search);
         // Whether a store can be read is no question of a diagnosis.
         if let Ok(place) = session.place(&chosen) {
             let _ = session.note_interruption(&place.store);
@@ -41,7 +44,7 @@ pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, CommandError> 
         }
         session.write_heading(&chosen, &world)?;
         findings::write(&mut *session.out, &world, &diagnosis.findings, session.detail)?;
-        write_conclusion(&mut *session.out, &chosen, &diagnosis.findings, objects)?;
+        write_conclusion(session, options, &chosen, &world, &diagnosis)?;
     }
     if session.format == Format::Json {
         json::write(&mut *session.out, &report)?;
@@ -50,27 +53,52 @@ pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, CommandError> 
 }
 
 fn write_conclusion(
-    out: &mut dyn Write,
+    session: &mut Session,
+    options: &Doctor,
     chosen: &Chosen,
-    findings: &[Finding],
-    objects: usize,
+    world: &World,
+    diagnosis: &Diagnosis,
 ) -> io::Result<()> {
-    let fixable: BTreeSet<_> = findings
-        .iter()
-        .filter(|finding| finding.fixable && finding.severity() != Severity::Info)
-        .map(|finding| &finding.object)
-        .collect();
+    let findings = &diagnosis.findings;
+    let out = &mut *session.out;
+    let is_fixable = |finding: &&Finding| finding.fixable && finding.severity() != Severity::Info;
+    let fixable: Vec<&Finding> = findings.iter().filter(is_fixable).collect();
     if !fixable.is_empty() {
-        let files = counted(fixable.len(), "file");
-        let command = paint(COMMAND, format!("→ {}", chosen.command("fix")));
+        let files: BTreeSet<_> = fixable.iter().map(|finding| &finding.object).collect();
+        let files = counted(files.len(), "file");
+        let mut words = "fix".to_owned();
+        for directory in &options.search {
+            words += &format!(" --search {}", quoted(directory.as_os_str()));
+        }
+        let mut providers = fixable.iter().filter_map(|finding| finding.lies_in.first());
+        if providers.any(|directory| !world.contains(&session.vfs, directory)) {
+            words += " --allow-absolute";
+        }
+        let command = paint(COMMAND, format!("→ {}", chosen.command(&words)));
         return writeln!(out, "{command}      ({files}, undo: {})", chosen.command("revert"));
     }
-    if findings.iter().all(|finding| finding.severity() == Severity::Info) {
-        if objects == 0 {
-            return writeln!(out, "no shared object or program is there: nothing to find out");
+    if session.detail == Detail::Quiet
+        || findings.iter().any(|finding| finding.severity() != Severity::Info)
+    {
+        return Ok(());
+    }
+    let objects = world.meant();
+    if objects == 0 {
+        return writeln!(out, "no shared object or program is there: nothing to find out");
+    }
+    let (ok, objects) = (paint(GOOD, "ok"), counted(objects, "object"));
+    let unasked = &diagnosis.unasked;
+    if unasked.is_empty() {
+        return writeln!(out, "{ok}  {objects}, everything resolves");
+    }
+    let unmet = counted(unasked.len(), "unmet need");
+    let hint = if session.detail == Detail::Verbose { "" } else { "; -v lists them" };
+    let what = format!("what is imported resolves, plugins or programs have {unmet}{hint}");
+    writeln!(out, "{ok}  {objects}, {what}")?;
+    if session.detail == Detail::Verbose {
+        for (object, library) in unasked {
+            writeln!(out, "  {} needs {}", world.shown(object), printable(library))?;
         }
-        let objects = counted(objects, "object");
-        return writeln!(out, "{}  {objects}, everything resolves", paint(GOOD, "ok"));
     }
     Ok(())
 }

@@ -3,7 +3,8 @@
 use crate::cli::args::{Fix, Format, Record, Repair};
 use crate::cli::error::CommandError;
 use crate::cli::progress::Progress;
-use crate::cli::session::{Chosen, Session, status_of};
+use crate::cli::session::{Chosen, Session, quoted, status_of};
+use crate::cli::settings;
 use crate::edit::EditSet;
 use crate::operation::{self, Kind};
 use crate::plan::{Kind as FileKind, Plan};
@@ -29,11 +30,12 @@ pub fn run(session: &mut Session, options: &Fix) -> Result<u8, CommandError> {
     if session.format == Format::Json && options.targets.targets.len() > 1 {
         return Err(CommandError::new("--format json prints one plan: name one target"));
     }
+    let search = session.search(&options.repair.search)?;
     for chosen in session.targets(&options.targets.targets)? {
         let fixed = session.until_settled(chosen.root(), |session| {
             let mut world = session.world(&chosen, settings.clone());
             session.require_object(&chosen, &world)?;
-            world.search.clone_from(&options.repair.search);
+            world.search.clone_from(&search);
             fix(session, options, &chosen, &world)
         })?;
         status = status.max(fixed);
@@ -133,10 +135,13 @@ fn write_conclusion(
     let remaining =
         format!("{}, {} remain", counted(errors, "error"), counted(warnings, "warning"));
     if objects == 0 {
-        if errors > 0 {
-            return writeln!(out, "nothing that a search path could cure; {remaining}");
+        if errors + warnings > 0 {
+            return writeln!(out, "nothing is repaired; {remaining}");
         }
-        return writeln!(out, "{}  nothing to do", paint(GOOD, "ok"));
+        if detail > Detail::Quiet {
+            writeln!(out, "{}  nothing to do", paint(GOOD, "ok"))?;
+        }
+        return Ok(());
     }
     let changed: u64 = plan.steps.iter().map(|step| step.edits.bytes_changed()).sum();
     let appended: u64 = plan.steps.iter().map(|step| EditSet::bytes_appended(&step.edits)).sum();
@@ -145,7 +150,7 @@ fn write_conclusion(
     let bytes = paint(DIM, format!("({changed} bytes replaced, {appended} appended)"));
     writeln!(out, "{}", paint(GOOD, format!("{files} {verb}, {remaining}")) + " " + &bytes)?;
     if options.dry_run {
-        return writeln!(out, "{}", paint(COMMAND, format!("→ {}", chosen.command("fix"))));
+        return writeln!(out, "{}", paint(COMMAND, format!("→ {}", in_earnest())));
     }
     if detail == Detail::Quiet {
         return Ok(());
@@ -159,6 +164,13 @@ fn write_conclusion(
     let (check, undo) = (chosen.command("verify"), chosen.command("revert"));
     let (check, undo) = (paint(COMMAND, check), paint(COMMAND, undo));
     writeln!(out, "check: {check}   undo: {undo}   operation {operation}")
+}
+
+/// The command as it was typed, but for the options that make it a trial.
+fn in_earnest() -> String {
+    let words =
+        settings::words().into_iter().filter(|word| word != "--dry-run" && word != "--diff");
+    words.fold("tfpatch".to_owned(), |command, word| format!("{command} {}", quoted(&word)))
 }
 
 fn count(findings: &[Finding], severity: Severity) -> usize {

@@ -8,7 +8,7 @@ use crate::plan::Kind;
 use crate::python::installer;
 use crate::repair::diagnose::diagnose;
 use crate::repair::finding::{Finding, Severity};
-use crate::report::findings;
+use crate::report::findings::{self, Detail};
 use crate::report::json::{self, FindingReport};
 use crate::report::style::{ERROR, GOOD, counted, paint};
 use crate::vfs::OsVfs;
@@ -79,12 +79,18 @@ pub fn run(session: &mut Session, options: &Verify) -> Result<u8, CommandError> 
                 };
                 writeln!(out, "{}  {} {what}", paint(ERROR, "drift"), file.path)?;
             }
-            let resolves = if errors.is_empty() { "everything resolves" } else { "errors remain" };
+            let resolves = match (errors.is_empty(), diagnosis.unasked.is_empty()) {
+                (true, true) => "everything resolves",
+                (true, false) => "what is imported resolves",
+                (false, _) => "errors remain",
+            };
             findings::write(out, &world, &errors, session.detail)?;
             let they = if left == 1 { "it was" } else { "they were" };
             let line = format!("{} as {they} left, {resolves}", counted(left, "file"));
-            let style = if drifted.is_empty() && errors.is_empty() { GOOD } else { ERROR };
-            writeln!(out, "{}", paint(style, line))?;
+            let is_well = drifted.is_empty() && errors.is_empty();
+            if !is_well || session.detail > Detail::Quiet {
+                writeln!(out, "{}", paint(if is_well { GOOD } else { ERROR }, line))?;
+            }
         }
         report.findings.extend(diagnosis.findings.iter().map(FindingReport::of));
         report.files.extend(files);
