@@ -336,17 +336,23 @@ impl Session {
     }
 
     /// Runs `edit`, and again where it fails and another tfpatch has changed the target meanwhile.
-    /// `root` is the target's.
+    /// `root` is the target's. What was interrupted is finished or taken back before anything is
+    /// read, unless it is a dry run: in between a file is not a name of what it is going to be.
     ///
     /// # Errors
     /// As those of `edit`, or where the store cannot be read.
     pub fn until_settled<T>(
         &mut self,
         root: &Path,
+        dry_run: bool,
         mut edit: impl FnMut(&mut Self) -> Result<T, CommandError>,
     ) -> Result<T, CommandError> {
         loop {
-            let last = self.store(root)?.last()?;
+            let store = self.store(root)?;
+            if !dry_run {
+                self.recover(&self.on_disk(root), &store)?;
+            }
+            let last = store.last()?;
             match edit(self) {
                 Err(error) if error.may_be_outdated() && self.store(root)?.last()? != last => {}
                 result => return result,

@@ -32,7 +32,7 @@ pub fn run(session: &mut Session, options: &Fix) -> Result<u8, CommandError> {
     }
     let search = session.search(&options.repair.search)?;
     for chosen in session.targets(&options.targets.targets)? {
-        let fixed = session.until_settled(chosen.root(), |session| {
+        let fixed = session.until_settled(chosen.root(), options.dry_run, |session| {
             let mut world = session.world(&chosen, settings.clone());
             session.require_object(&chosen, &world)?;
             world.search.clone_from(&search);
@@ -50,9 +50,6 @@ fn fix(
     world: &World,
 ) -> Result<u8, CommandError> {
     let store = session.store(&world.root)?;
-    if !options.dry_run {
-        session.recover(&session.on_disk(&world.root), &store)?;
-    }
     let progress = Progress::new("planning");
     let diagnosis = diagnose(&session.vfs, world);
     let proposal = planner::propose(&session.vfs, world, &diagnosis, &planner_options(options));

@@ -76,8 +76,9 @@ fn edit(
         return Err(CommandError::new("--format json prints one plan: name one file"));
     }
     for chosen in session.targets(files)? {
-        session
-            .until_settled(chosen.root(), |session| edit_one(session, &chosen, change, options))?;
+        session.until_settled(chosen.root(), options.dry_run, |session| {
+            edit_one(session, &chosen, change, options)
+        })?;
     }
     Ok(0)
 }
@@ -96,9 +97,6 @@ fn edit_one(
     drop(open_object(&session.vfs, object, named)?);
     let world = World::of_edit(&session.vfs, object, chosen.environment.clone());
     let store = session.store(&world.root)?;
-    if !options.dry_run {
-        session.recover(&session.on_disk(&world.root), &store)?;
-    }
     let names = world.names_of(object);
     let rewritten = rewrite(&session.vfs, object, &names, change, options.rpath_kind.into())?;
     let proposal = Proposal::of(rewritten);
