@@ -3,13 +3,12 @@
 import argparse
 import hashlib
 import json
+import multiprocessing
 import os
-import queue
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -17,6 +16,7 @@ import case as one_case
 import roots as corpus
 import table
 import whole
+from interpreter import Interpreter
 
 HERE = Path(__file__).resolve().parent
 PROJECT = HERE.parent.parent
@@ -71,68 +71,22 @@ class Run:
     def __init__(self, roots, tfpatch, outcomes):
         self.roots, self.tfpatch, self.outcomes = roots, tfpatch, outcomes
         self.outcomes.mkdir(parents=True, exist_ok=True)
-        self.lock = threading.Lock()
-        self.done, self.found = 0, []
+
+    def kept(self, one):
+        return self.outcomes / (corpus.rank(one["name"])[:32] + ".json")
 
     def all(self, objects, jobs):
-        waiting = queue.Queue()
-        for one in objects:
-            waiting.put(one)
-        say(f"{len(objects)} objects, {jobs} at once")
-        threads = [threading.Thread(target=self.work, args=(number, waiting, len(objects)), daemon=True) for number in range(jobs)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return sorted(self.found, key=lambda found: found["name"])
-
-    def work(self, number, waiting, total):
-        """One worker: it has trees of its own, in which it moves and replaces names."""
-        trees = {}
-        while True:
-            try:
-                one = waiting.get_nowait()
-            except queue.Empty:
-                break
-            kept = self.outcomes / (corpus.rank(one["name"])[:32] + ".json")
-            if kept.exists():
-                outcome = json.loads(kept.read_text())
-            else:
-                machine = one["machine"]
-                if machine not in trees:
-                    trees[machine] = self.roots.base / f"tree-{number}-{machine}"
-                    corpus.clone(self.roots.path(machine), trees[machine])
-                outcome = self.process(one, trees[machine], self.roots.base / f"work-{number}")
-                kept.write_text(json.dumps(outcome))
-            with self.lock:
-                self.found.append(outcome)
-                self.done += 1
-                if outcome["damaged"]:
-                    say(f"DAMAGED {one['name']}: {'; '.join(outcome['damaged'])[:600]}")
-                if self.done % 50 == 0 or self.done == total:
-                    say(f"{self.done} of {total}")
-        for tree in trees.values():
-            shutil.rmtree(tree)
-
-    def process(self, one, tree, work):
-        """One object, in a process of its own with a limit."""
-        base = self.roots.path(one["machine"])
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir()
-        command = [sys.executable, "-B", HERE / "case.py", tree, base, work, self.tfpatch, json.dumps(one)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
-        try:
-            stdout, stderr = process.communicate(timeout=LIMIT[one["machine"]])
-            outcome = json.loads(stdout) if process.returncode == 0 else None
-            why = stderr[-1500:]
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            outcome, why = None, "took too long"
-        one_case.restore(tree, base, work, one["path"])
-        shutil.rmtree(work, ignore_errors=True)
-        # A case that could not be carried to its end shows nothing, and counts as damage.
-        return outcome or one | {"damaged": [f"the case did not end: {why}"]}
+        todo = [one for one in objects if not self.kept(one).exists()]
+        say(f"{len(objects)} objects, {len(objects) - len(todo)} of them done before, {jobs} at once")
+        following = multiprocessing.Value("i", 0)
+        workers = [multiprocessing.Process(target=Worker(self, number).work, args=(todo, following)) for number in range(jobs)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        if any(worker.exitcode for worker in workers):
+            sys.exit("scripts/corpus-elf: a worker has ended early")
+        return [json.loads(self.kept(one).read_text()) for one in objects]
 
     def packages(self):
         """Whole packages, each in trees of its own."""
@@ -146,6 +100,78 @@ class Run:
             shutil.rmtree(tree)
             shutil.rmtree(work)
         return found
+
+
+class Worker:
+    """A process that takes one object after the other, with trees and interpreters of its own."""
+
+    def __init__(self, run, number):
+        self.run, self.roots = run, run.roots
+        self.number, self.trees, self.interpreters = number, {}, {}
+
+    def work(self, todo, following):
+        while True:
+            with following.get_lock():
+                index = following.value
+                following.value += 1
+            if index >= len(todo):
+                break
+            outcome = self.process(todo[index])
+            self.run.kept(todo[index]).write_text(json.dumps(outcome))
+            if outcome["damaged"]:
+                say(f"DAMAGED {outcome['name']}: {'; '.join(outcome['damaged'])[:600]}")
+            if (index + 1) % 50 == 0:
+                say(f"{index + 1} of {len(todo)}")
+        for machine in list(self.trees):
+            self.close(machine)
+            shutil.rmtree(self.trees[machine])
+
+    def process(self, one):
+        """One object, in a process of its own with a limit."""
+        machine, base = one["machine"], self.roots.path(one["machine"])
+        self.open(machine)
+        tree, work = self.trees[machine], self.roots.base / f"work-{self.number}"
+        shutil.rmtree(work, ignore_errors=True)
+        (work / "store").mkdir(parents=True)
+        case = one_case.Case(tree, base, work, self.run.tfpatch, self.interpreters[machine], one)
+        process = multiprocessing.Process(target=carry_out, args=(case, work / "outcome.json"))
+        process.start()
+        process.join(LIMIT[machine])
+        if process.is_alive():
+            os.killpg(process.pid, signal.SIGKILL)
+            process.join()
+        if process.exitcode == 0:
+            outcome = json.loads((work / "outcome.json").read_text())
+        else:
+            # A case that is not carried to its end shows nothing, and counts as damage.
+            outcome = {"damaged": [f"the case ended with {process.exitcode} before its end"]}
+            self.close(machine)
+        one_case.restore(tree, base, work, one["path"])
+        shutil.rmtree(work)
+        return one | outcome
+
+    def open(self, machine):
+        """The tree of a machine and the interpreters in it, which stay for the objects to come."""
+        if machine not in self.trees:
+            self.trees[machine] = self.roots.base / f"tree-{self.number}-{machine}"
+            corpus.clone(self.roots.path(machine), self.trees[machine])
+        if machine not in self.interpreters:
+            sizes = [None, 65536] if machine == "aarch64" else [None]
+            self.interpreters[machine] = {
+                ("", size): Interpreter(self.trees[machine], machine, page_size=size) for size in sizes
+            }
+
+    def close(self, machine):
+        for interpreter in self.interpreters.pop(machine, {}).values():
+            interpreter.close()
+
+
+def carry_out(case, outcome):
+    """The process of one object."""
+    os.setsid()
+    started = time.monotonic()
+    found = case.run()
+    outcome.write_text(json.dumps(found | {"seconds": round(time.monotonic() - started, 1)}))
 
 
 if __name__ == "__main__":

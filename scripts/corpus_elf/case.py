@@ -1,10 +1,9 @@
 """One object of the corpus: edited, loaded, stripped, edited again, put back.
 
-usage: case.py TREE BASE WORK TFPATCH CASE-AS-JSON       prints the outcome as JSON
-
-TREE is a clone of the root BASE by hard links. The object is taken out of it and replaced by a copy
-of its own, a library that it needs is put where only the new entry leads. What happens to TREE is
-written to WORK/moved.json first, so that whoever started this can undo it.
+It stands in a tree, which is a clone of a root by hard links. The object is taken out of it and
+replaced by a copy of its own, a library that it needs is put where only the new entry leads. What is
+moved is written to moved.json in the work directory first, so that `restore` can undo it, however
+the case ends.
 """
 
 import filecmp
@@ -13,8 +12,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import judge
@@ -30,7 +27,9 @@ CROSS = {"x86_64": "", "aarch64": "aarch64-linux-gnu-"}
 
 
 class Case:
-    def __init__(self, tree, base, work, tfpatch, case):
+    """`interpreters` are running ones, by their library path and page size; more may be started."""
+
+    def __init__(self, tree, base, work, tfpatch, interpreters, case):
         self.tree, self.base, self.work, self.tfpatch = tree, base, work, tfpatch
         self.case = case
         self.machine = case["machine"]
@@ -38,11 +37,12 @@ class Case:
         self.file = tree / case["path"]
         self.untouched = base / case["path"]
         self.before = judge.facts(self.untouched)
-        self.hidden = None
+        self.hidden = self.symbols = None
         self.volatile = self.hangs = False
-        self.damaged, self.notes = [], []
-        self.out = {"rungs": [], "strips": {}, "patchelf": None}
-        self.interpreters = {}
+        self.damaged = []
+        self.out = {"rungs": [], "survived": {}}
+        self.lent, self.started = interpreters, {}
+        self.library_path, self.page_size = "", None
         prefix = CROSS[self.machine]
         self.strips = {
             "strip -g": [f"{prefix}strip", "-g", "-o"],
@@ -55,9 +55,9 @@ class Case:
         try:
             self.process()
         finally:
-            for interpreter in self.interpreters.values():
+            for interpreter in self.started.values():
                 interpreter.close()
-        return self.out | {"damaged": self.damaged, "notes": self.notes}
+        return self.out | {"damaged": self.damaged}
 
     def process(self):
         natural = self.first_look()
@@ -92,7 +92,7 @@ class Case:
     # Before any edit
 
     def first_look(self):
-        """Loads the untouched object, and its stripped copies, and what patchelf makes of it."""
+        """Loads the untouched object. The entry that would cure it, where it does not load."""
         self.library_path = ""
         self.reference = self.load()
         if self.case["kind"] == "executable" and self.reference["ok"]:
@@ -105,7 +105,6 @@ class Case:
         if not self.ok:
             natural = self.natural()
         self.expected = self.load() if natural else self.reference
-        self.untouched_variants()
         self.library_path = ""
         return natural
 
@@ -123,19 +122,19 @@ class Case:
         self.library_path = ""
         return None
 
-    def untouched_variants(self):
-        """Which strips, and which patchelf, the untouched object survives."""
-        self.survives = {}
-        for name, command in self.strips.items():
-            copy = self.work / "untouched"
-            if self.tool(command, self.untouched, copy):
-                self.put(copy)
-                self.survives[name] = same(self.load(), self.expected, self.volatile)
-        if self.before["size"] < PATCHELF_LIMIT:
-            self.put(self.untouched)
-            if self.set_by_patchelf(self.joined(NOWHERE, SECOND)):
-                self.survives["patchelf"] = same(self.load(), self.expected, self.volatile)
-        self.put(self.untouched)
+    def untouched_survives(self, change):
+        """Whether the untouched object, with everything in its place, loads after the same change.
+
+        Asked only where the edited object does not: most of a run would go into this otherwise.
+        """
+        hidden, self.hidden = self.hidden, None
+        undo(self.tree, self.base, self.work)
+        self.library_path = self.origin_path(self.entry) if self.out["control"] and not hidden else ""
+        survives = change()
+        self.library_path = ""
+        if hidden:
+            self.move(Path(hidden[0]) / self.out["hidden"])
+        return survives
 
     def hide(self):
         """Moves a library that the object needs where nothing leads; the object must fail then."""
@@ -220,7 +219,8 @@ class Case:
         for kind in judge.complaints, judge.lint:
             for line in judge.worse(kind, self.untouched, self.file):
                 self.damaged.append(f"{what}: {line}")
-        if judge.symbols(self.file) != judge.symbols(self.untouched):
+        self.symbols = self.symbols or judge.symbols(self.untouched)
+        if judge.symbols(self.file) != self.symbols:
             self.damaged.append(f"{what}: dynamic symbols or versions are not the same")
 
     def expect(self, what, outcome):
@@ -286,59 +286,76 @@ class Case:
     # What others do to the edited object
 
     def stripped(self, edited):
+        """Each strip of the edited object must load, where that of the untouched one does."""
         for name, command in self.strips.items():
-            copy = self.work / "stripped"
-            if not self.tool(command, edited, copy):
-                if name in self.survives:
-                    self.damaged.append(f"{name} cannot handle the edited object")
-                continue
-            self.put(copy)
-            if judge.facts(copy)["search"] != self.joined(self.entry):
-                if name in self.survives:
-                    self.damaged.append(f"{name} loses the search path")
-            survived = same(self.load(), self.expected, self.volatile)
-            self.out["strips"][name] = [self.survives.get(name), survived]
-            if self.survives.get(name) and not survived:
-                self.damaged.append(f"{name}: {brief(self.load())}; expected {brief(self.expected)}")
+            wrong = self.strip(command, edited, self.joined(self.entry))
+            untouched = lambda: not self.strip(command, self.untouched, self.before["search"])
+            self.judge_change(name, wrong, untouched)
+
+    def strip(self, command, source, search):
+        """Puts a stripped copy at the object's place and loads it. What is wrong with it, or None."""
+        copy = self.work / "stripped"
+        names = [copy, source] if "-o" in command else [source, copy]
+        done = subprocess.run([*command, *names], capture_output=True, timeout=600, text=True)
+        if done.returncode:
+            return f"fails: {done.stderr[-300:]}"
+        self.put(copy)
+        found = judge.facts(copy)["search"]
+        if found != search:
+            return f"leaves the search path {found}"
+        outcome = self.load()
+        return None if same(outcome, self.expected, self.volatile) else brief(outcome)
 
     def patchelf(self, edited):
         """What patchelf reads in the edited object, and whether its own edit of that loads."""
-        self.put(edited)
-        done = subprocess.run(["patchelf", "--print-rpath", self.file], capture_output=True, text=True)
+        done = subprocess.run(["patchelf", "--print-rpath", edited], capture_output=True, text=True)
         if done.stdout.rstrip("\n") != self.joined(self.entry)[0][1]:
             self.damaged.append(f"patchelf reads {(done.stdout or done.stderr).strip()}")
-        if "patchelf" in self.survives:
-            done = self.set_by_patchelf(self.joined(self.entry, SECOND))
-            survived = bool(done) and same(self.load(), self.expected, self.volatile)
-            self.out["patchelf"] = [self.survives["patchelf"], survived]
-            if self.survives["patchelf"] and not survived:
-                self.damaged.append(f"patchelf afterwards: {brief(self.load())}")
+        if self.before["size"] < PATCHELF_LIMIT:
+            wrong = self.set_by_patchelf(edited, self.joined(self.entry, SECOND))
+            untouched = lambda: not self.set_by_patchelf(self.untouched, self.joined(NOWHERE, SECOND))
+            self.judge_change("patchelf", wrong, untouched)
 
-    def set_by_patchelf(self, wanted):
+    def set_by_patchelf(self, source, wanted):
+        """Lets patchelf edit a copy of an object at its place and loads it. What is wrong, or None."""
+        self.put(source)
         [[tag, path]] = wanted
         force = ["--force-rpath"] if tag == "DT_RPATH" else []
         command = ["patchelf", *force, "--set-rpath", path, self.file]
-        return subprocess.run(command, capture_output=True, timeout=300).returncode == 0
+        done = subprocess.run(command, capture_output=True, timeout=300, text=True)
+        if done.returncode:
+            return f"fails: {done.stderr[-300:]}"
+        outcome = self.load()
+        return None if same(outcome, self.expected, self.volatile) else brief(outcome)
+
+    def judge_change(self, name, wrong, untouched):
+        """Keeps how the edited object fared, and how the untouched one, where that was asked."""
+        if not wrong:
+            self.out["survived"][name] = True
+        elif self.untouched_survives(untouched):
+            self.out["survived"][name] = False
+            self.damaged.append(f"{name}: {wrong}; expected {brief(self.expected)}")
+        else:
+            self.out["survived"][name] = None
 
     def pages(self, edited):
         """What is aligned to 64K pages must load where pages have 64K."""
         if self.machine != "aarch64" or self.before["align"] < 65536 or not self.ok:
             return
-        with Interpreter(self.tree, self.machine, page_size=65536) as interpreter:
-            self.put(edited)
-            outcome = self.load(interpreter)
-            self.unhide()
-            self.put(self.untouched)
-            untouched = self.load(interpreter)
-        self.out["pages"] = [untouched["ok"], outcome["ok"]]
-        if not same(outcome, untouched, False):
-            self.damaged.append(f"with pages of 64K: {brief(outcome)}; expected {brief(untouched)}")
+        self.page_size = 65536
+        wrong = self.loads_at_all(edited)
+        self.judge_change("64K pages", wrong, lambda: not self.loads_at_all(self.untouched))
+
+    def loads_at_all(self, source):
+        self.put(source)
+        outcome = self.load()
+        return None if outcome["ok"] else brief(outcome)
 
     # Hands
 
-    def load(self, interpreter=None):
+    def load(self):
         """How the object at its place loads; for an executable, how it runs."""
-        interpreter = interpreter or self.interpreter()
+        interpreter = self.interpreter()
         if self.case["kind"] == "library":
             name = Path(self.where).name.split(".")[0]
             outcome = interpreter.load(self.where, name)
@@ -370,10 +387,13 @@ class Case:
         return outcome
 
     def interpreter(self):
-        """A new one for each library path; LD_LIBRARY_PATH is read when a process starts."""
-        if self.library_path not in self.interpreters:
-            self.interpreters[self.library_path] = Interpreter(self.tree, self.machine, self.library_path)
-        return self.interpreters[self.library_path]
+        """A new one for each library path: LD_LIBRARY_PATH is read when a process starts."""
+        key = self.library_path, self.page_size
+        for known in self.lent, self.started:
+            if key in known:
+                return known[key]
+        self.started[key] = Interpreter(self.tree, self.machine, *key)
+        return self.started[key]
 
     def put(self, file):
         """Puts a copy of a file at the object's place. Running processes keep the old one."""
@@ -385,11 +405,6 @@ class Case:
     def keep(self, name):
         shutil.copy2(self.file, self.work / name)
         return self.work / name
-
-    def tool(self, command, source, target):
-        done = subprocess.run([*command, *([target, source] if "-o" in command else [source, target])],
-                              capture_output=True, timeout=600)
-        return done.returncode == 0
 
     def origin(self, directory):
         return "$ORIGIN/" + os.path.relpath(directory, os.path.dirname(self.where))
@@ -433,16 +448,3 @@ def restore(tree, base, work, path):
     (tree / path).with_name((tree / path).name + ".new").unlink(missing_ok=True)
     (tree / path).unlink(missing_ok=True)
     os.link(base / path, tree / path)
-
-
-def main():
-    tree, base, work = map(Path, sys.argv[1:4])
-    case = json.loads(sys.argv[5])
-    started = time.monotonic()
-    (work / "store").mkdir()
-    outcome = Case(tree, base, work, sys.argv[4], case).run()
-    print(json.dumps(case | outcome | {"seconds": round(time.monotonic() - started, 1)}))
-
-
-if __name__ == "__main__":
-    main()

@@ -21,8 +21,6 @@ class Interpreter:
 
     def __init__(self, root, machine, library_path="", page_size=None):
         self.machine = machine
-        # The emulator's code for callbacks, which listing takes, crashes with pages of another size.
-        self.list = page_size is None
         enter = ["unshare", "--mount", "--pid", "--net", "--ipc", "--fork", "--kill-child"]
         enter += [f"--mount-proc={root}/proc", "chroot", str(root)]
         environment = {"PATH": os.environ["PATH"], "TF_CPP_MIN_LOG_LEVEL": "3"}
@@ -57,7 +55,7 @@ class Interpreter:
 
     def load(self, path, module=None):
         """How `dlopen(path, RTLD_NOW)` ends, and which objects are mapped then."""
-        return self.ask({"do": "load", "path": path, "module": module, "list": self.list})
+        return self.ask({"do": "load", "path": path, "module": module})
 
     def python(self, site, code):
         """What a statement gives with `site` as the first place of modules."""

@@ -32,7 +32,7 @@ SITES = [
     ("wheels", "other wheels", "aarch64", "wheels-aarch64.txt", ""),
 ]
 # At most so many objects of one package, so that no package is the corpus.
-CAP = 30
+CAP = 15
 
 
 def rank(name):

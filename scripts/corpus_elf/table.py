@@ -4,23 +4,22 @@ import collections
 
 SOURCES = ["TensorFlow x86_64", "TensorFlow aarch64", "other wheels", "Debian libraries", "Debian executables"]
 RUNGS = ["slot", "repoint", "tail", "segment"]
-STRIPS = ["strip -g", "llvm-strip", "eu-strip", "objcopy"]
+CHANGES = ["strip -g", "llvm-strip", "eu-strip", "objcopy", "patchelf", "64K pages"]
 # The share of refused objects above which a run has failed.
 REFUSED = 0.02
 
 
 def columns(cases):
-    """The figures of one row. A strip counts where the untouched object survives it."""
+    """The figures of one row. A change by others counts where the untouched object survives it."""
     edits = collections.Counter(rung for case in cases for rung in case.get("rungs", []))
     row = {"objects": len(cases)}
     row |= {rung: edits[rung] for rung in RUNGS}
     row["loads before"] = sum(case.get("before") is True for case in cases)
     row["loads after"] = sum(case.get("after") is True for case in cases)
     row["by the new entry"] = sum(case.get("control") is True and case.get("after") is True for case in cases)
-    for strip in [*STRIPS, "patchelf"]:
-        pairs = [case["patchelf"] if strip == "patchelf" else case.get("strips", {}).get(strip) for case in cases if case.get("strips")]
-        untouched = [pair for pair in pairs if pair and pair[0]]
-        row[strip] = f"{sum(pair[1] for pair in untouched)}/{len(untouched)}"
+    for change in CHANGES:
+        outcomes = [case["survived"][change] for case in cases if change in case.get("survived", {})]
+        row[change] = f"{outcomes.count(True)}/{len(outcomes) - outcomes.count(None)}"
     row["refused"] = sum(bool(case.get("refused")) for case in cases)
     row["damaged"] = sum(bool(case["damaged"]) for case in cases)
     return row
@@ -40,8 +39,9 @@ def table(cases):
 
 def report(cases, packages):
     """Prints everything, and returns whether the run has passed."""
-    print("\nslot, repoint, tail, segment: edits, up to three of an object. strip -g to patchelf: edited")
-    print("objects that survive it, of the untouched ones that do.\n")
+    print("\nslot, repoint, tail, segment: edits, up to three of an object. by the new entry: the untouched object")
+    print("fails, for a library is where only the new entry leads. strip -g to 64K pages: edited objects that load")
+    print("as before after that, of those whose untouched file does.\n")
     print(table(cases))
     refusals = collections.Counter(reason(case["refused"]) for case in cases if case.get("refused"))
     for why, count in refusals.most_common():
