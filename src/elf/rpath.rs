@@ -1,7 +1,7 @@
 //! From a wanted search path to the edits that bring it about, by the first way that serves.
 
 use super::Image;
-use super::{check, dynamic_table, new_segment, slot, soundness, tail};
+use super::{carried, check, dynamic_table, new_segment, slot, soundness, tail};
 use crate::bytes;
 use crate::edit::{Content, Edit, EditSet};
 use goblin::elf::header::Header;
@@ -48,10 +48,15 @@ pub enum Method {
     Slot,
     /// The string stood elsewhere in the string table.
     Repoint,
-    /// Behind a string table that ends the file.
+    /// Behind a string table that ends the file, or ends the highest segment, whose bytes then move
+    /// to the end of the file.
     ExtendTail,
     /// In a copy of the string table, in a new segment at the end of the file.
     NewSegment,
+    /// The same, and the program headers moved there too, because nothing that stands after them
+    /// could make room for one more. The loader and the kernel take that; GNU strip and objcopy
+    /// write a broken file from it and report success.
+    NewSegmentWithHeaders,
     /// The tag was taken away.
     Remove,
 }
@@ -182,13 +187,16 @@ fn climb(image: &Image<'_>, kind: RpathKind, string: &[u8]) -> Result<Steps, Fai
                 return Ok(Steps::new(Method::ExtendTail, edits));
             }
         }
+        if let Some(carried) = carried::find(image)? {
+            let entries = with(carried.offset);
+            if let Some(edits) = carried.append(image, string, entries) {
+                return Ok(Steps::new(Method::ExtendTail, edits));
+            }
+        }
     }
     let new = new_segment::append(image, string, with, copies_dynamic)?;
-    Ok(Steps {
-        is_unseen: new.is_unseen,
-        sources: new.sources,
-        ..Steps::new(Method::NewSegment, new.edits)
-    })
+    let method = if new.moves_headers { Method::NewSegmentWithHeaders } else { Method::NewSegment };
+    Ok(Steps { is_unseen: new.is_unseen, sources: new.sources, ..Steps::new(method, new.edits) })
 }
 
 /// Refuses entries that would end an entry or the whole string.

@@ -31,6 +31,26 @@ pub(super) fn range_of(segment: &ProgramHeader) -> Range<u64> {
     segment.p_offset..segment.p_offset.saturating_add(segment.p_filesz)
 }
 
+/// Do two ranges of the file share a byte?
+pub(super) fn overlap(a: &Range<u64>, b: &Range<u64>) -> bool {
+    a.start.max(b.start) < a.end.min(b.end)
+}
+
+/// Does one range of the file lie within another?
+pub(super) fn contains(outer: &Range<u64>, inner: &Range<u64>) -> bool {
+    outer.start <= inner.start && inner.end <= outer.end
+}
+
+/// Do so many bytes from an address or offset on have addresses or offsets that the class can tell?
+pub(super) fn has_addresses(image: &Image<'_>, start: u64, size: u64) -> bool {
+    let limit = match image.class() {
+        // What a loader can map at all: half of 2^64.
+        Class::Elf64 => u64::MAX / 2,
+        Class::Elf32 => u32::MAX.into(),
+    };
+    start.checked_add(size).is_some_and(|end| end <= limit)
+}
+
 /// File offsets of the program headers.
 pub(super) fn header_table(image: &Image<'_>) -> Range<u64> {
     let size = ProgramHeader::size(image.ctx()) as u64;

@@ -241,6 +241,7 @@ fn method(method: Method) -> &'static str {
         Method::Repoint => "repoint",
         Method::ExtendTail => "extend_tail",
         Method::NewSegment => "new_segment",
+        Method::NewSegmentWithHeaders => "new_segment_with_headers",
         Method::Remove => "remove",
     }
 }

@@ -169,7 +169,8 @@ fn a_slot_that_a_name_ends_in_is_not_overwritten() {
     shop.write(
         "tail.c",
         "int dep(void); int dep_tail(void);\nint answer(void) { return dep_tail(); }\n\
-         int defined_tail(void) { return 42; }\n",
+         int defined_tail(void) { return 42; }\n\
+         int puts(const char *);\nint says(void) { return puts(\"\"); }\n",
     );
     shop.write("tail.map", "the_version_tail { global: *; };\n");
     for style in ["gnu", "sysv", "both"] {
@@ -179,6 +180,7 @@ fn a_slot_that_a_name_ends_in_is_not_overwritten() {
             ("/not/here/soname_tail.so", "-Wl,-soname,soname_tail.so"),
             ("/not/here/libdep.so", ""),
             ("/not/here/the_version_tail", "-Wl,--version-script=tail.map"),
+            ("/not/here/GLIBC_2.2.5", ""),
             ("/not/here/aux_tail.so", "-Wl,--auxiliary=aux_tail.so"),
         ] {
             let rpath = format!("-Wl,-rpath,{path}");

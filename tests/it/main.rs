@@ -19,11 +19,15 @@ mod elf_writer;
 #[cfg(test)]
 mod judged;
 #[cfg(test)]
+mod ladder;
+#[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod ld_so_cache;
 #[cfg(test)]
 mod link_modes;
+#[cfg(test)]
+mod linked;
 #[cfg(test)]
 mod loader;
 #[cfg(test)]
@@ -48,6 +52,8 @@ mod shipping;
 mod tidy;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod toolchains;
 #[cfg(test)]
 mod trace;
 #[cfg(test)]
