@@ -475,6 +475,25 @@ fn the_dynamic_table_is_copied_only_where_it_has_no_spare_entry() {
 }
 
 #[test]
+fn the_symbol_of_the_dynamic_table_follows_it() {
+    let shop = Workshop::new();
+    for (name, compiler) in [("x86_64", "gcc"), ("aarch64", "aarch64-linux-gnu-gcc")] {
+        let file = shop.path(name);
+        let path = file.to_str().unwrap();
+        let source = shop.path("dep.c");
+        let source = source.to_str().unwrap();
+        let arguments = ["-shared", "-fPIC", source, "-o", path, "-Wl,--spare-dynamic-tags=0"];
+        assert_eq!(tool(compiler, &arguments).1, "");
+        let old = std::fs::read(&file).unwrap();
+        let before = lint(&file);
+        let (_, bytes) = patched(&old, &request(&["$ORIGIN/d"], None));
+        assert_ne!(segment(&bytes, 2).unwrap().p_offset, segment(&old, 2).unwrap().p_offset);
+        let after = lint(&shop.place(name, &bytes));
+        assert!(after.is_subset(&before), "{name}: {after:?}");
+    }
+}
+
+#[test]
 fn garbage_after_the_end_of_the_dynamic_table_is_no_room() {
     let shop = Workshop::new();
     let old = shop.build(&UNTAGGED[0]);
