@@ -43,7 +43,7 @@ def main():
     base.mkdir(parents=True, exist_ok=True)
     tfpatch = program()
     tools = PROJECT / "target/tools"
-    os.environ["PATH"] = f"{tools / 'path-corpus'}:{os.environ['PATH']}"
+    os.environ["PATH"] = f"{tools / 'corpus-path'}:{os.environ['PATH']}"
     roots = corpus.Roots(base, tools, options.sample, say)
     objects = [one for one in roots.build() if options.only in one["name"]]
     parts = [tfpatch, *sorted(HERE.glob("*.py"))]
