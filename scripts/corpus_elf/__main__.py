@@ -43,10 +43,11 @@ def main():
     base.mkdir(parents=True, exist_ok=True)
     tfpatch = program()
     tools = PROJECT / "target/tools"
-    os.environ["PATH"] = f"{tools / 'path-corpus'}:{os.environ['PATH']}"
+    os.environ["PATH"] = f"{tools / 'corpus-path'}:{os.environ['PATH']}"
     roots = corpus.Roots(base, tools, options.sample, say)
     objects = [one for one in roots.build() if options.only in one["name"]]
-    digest = hashlib.sha256(tfpatch.read_bytes() + (HERE / "case.py").read_bytes()).hexdigest()[:16]
+    parts = [tfpatch, *sorted(HERE.glob("*.py"))]
+    digest = hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()[:16]
     run = Run(roots, tfpatch, base / "cases" / digest)
     cases = run.all(objects, options.jobs)
     packages = [] if options.sample or options.only else run.packages()

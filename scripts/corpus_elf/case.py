@@ -7,6 +7,7 @@ the case ends.
 """
 
 import filecmp
+import hashlib
 import json
 import os
 import re
@@ -101,25 +102,27 @@ class Case:
             self.hangs = self.reference["run"] is None
         self.out["before"] = self.ok = self.reference["ok"]
         self.out["error"] = self.reference.get("error")
-        self.entry, natural = NOWHERE, None
-        if not self.ok:
-            natural = self.natural()
-        self.expected = self.load() if natural else self.reference
-        self.library_path = ""
-        return natural
+        self.entry, self.expected = NOWHERE, self.reference
+        return None if self.ok else self.natural()
 
     def natural(self):
-        """The entry that leads to the directory of a library that is out of the object's reach."""
+        """The entry that leads to the directory of a library that is out of the object's reach.
+
+        That it cures the object is shown by patchelf: a variable would reach further than a RUNPATH.
+        """
         missing = MISSING.search(self.reference["error"])
-        if not missing:
+        if not missing or missing[1] not in self.before["needed"]:
             return None
-        site = self.case["site"] or "usr/lib"
-        for found in sorted((self.base / site).rglob(missing[1])):
+        for found in sorted((self.base / (self.case["site"] or "usr/lib")).rglob(missing[1])):
             directory = "/" + str(found.parent.relative_to(self.base))
-            self.library_path = directory
-            if self.load()["ok"]:
-                return self.origin(directory)
-        self.library_path = ""
+            entry = self.origin(directory)
+            self.put(self.untouched)
+            if self.patched(self.joined(entry)):
+                continue
+            outcome = self.load()
+            if outcome["ok"]:
+                self.expected = outcome
+                return entry
         return None
 
     def untouched_survives(self, change):
@@ -319,14 +322,19 @@ class Case:
     def set_by_patchelf(self, source, wanted):
         """Lets patchelf edit a copy of an object at its place and loads it. What is wrong, or None."""
         self.put(source)
+        wrong = self.patched(wanted)
+        if wrong:
+            return wrong
+        outcome = self.load()
+        return None if same(outcome, self.expected, self.volatile) else brief(outcome)
+
+    def patched(self, wanted):
+        """Lets patchelf set the search path of the object at its place. What is wrong, or None."""
         [[tag, path]] = wanted
         force = ["--force-rpath"] if tag == "DT_RPATH" else []
         command = ["patchelf", *force, "--set-rpath", path, self.file]
         done = subprocess.run(command, capture_output=True, timeout=300, text=True)
-        if done.returncode:
-            return f"fails: {done.stderr[-300:]}"
-        outcome = self.load()
-        return None if same(outcome, self.expected, self.volatile) else brief(outcome)
+        return f"fails: {done.stderr[-300:]}" if done.returncode else None
 
     def judge_change(self, name, wrong, untouched):
         """Keeps how the edited object fared, and how the untouched one, where that was asked."""
@@ -366,7 +374,7 @@ class Case:
     def start(self, interpreter):
         variables = {"LD_LIBRARY_PATH": self.library_path} if self.library_path else {}
         loader = LOADERS[self.machine]
-        listed = interpreter.run([loader, "--list", self.where], env=variables, text=True)
+        listed = interpreter.run([loader, "--list", self.where], variables)
         text = listed.get("text", "")
         missing = re.search(r"^\s*(\S+) => not found", text, re.M)
         if missing or listed.get("status") or not listed["ok"]:
@@ -375,9 +383,9 @@ class Case:
         libraries = [os.path.normpath(path) for path in re.findall(r"=> (/\S+)", text)]
         run = None
         if not self.hangs:
-            done = interpreter.run([self.where, "--version"], env=variables | {"LD_BIND_NOW": "1"})
+            done = interpreter.run([self.where, "--version"], variables | {"LD_BIND_NOW": "1"})
             if done["ok"]:
-                run = [done["status"], done["digest"]]
+                run = [done["status"], hashlib.sha256(done["text"].encode()).hexdigest()]
         return {"ok": True, "libraries": libraries, "run": run}
 
     def as_if_not_moved(self, outcome):
@@ -419,7 +427,7 @@ def same(outcome, expected, volatile):
         return False
     if not outcome["ok"]:
         return outcome["error"] == expected["error"]
-    if sorted(outcome["libraries"]) != sorted(expected["libraries"]):
+    if set(outcome["libraries"]) != set(expected["libraries"]):
         return False
     if volatile:
         return True

@@ -6,7 +6,6 @@ Only what python3-minimal has is used.
 """
 
 import ctypes
-import hashlib
 import json
 import os
 import resource
@@ -70,12 +69,11 @@ def program(request):
     """Starts a program as nobody, with its output in a pipe. Never returns."""
     os.chdir("/")
     os.setsid()
-    if not request.get("root"):
-        os.setgroups([])
-        os.setgid(NOBODY)
-        os.setuid(NOBODY)
+    os.setgroups([])
+    os.setgid(NOBODY)
+    os.setuid(NOBODY)
     environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
-    environment |= request.get("env", {})
+    environment |= request["env"]
     try:
         os.execve(request["argv"][0], request["argv"], environment)
     except OSError as error:
@@ -129,13 +127,7 @@ def answer(request):
     if late:
         return {"ok": False, "error": "timeout", "late": True}
     if request["do"] == "program":
-        text = output.decode(errors="replace")
-        return {
-            "ok": True,
-            "status": status,
-            "digest": hashlib.sha256(output).hexdigest(),
-            "text": text if request.get("text") else text[:2000],
-        }
+        return {"ok": True, "status": status, "text": output.decode(errors="replace")}
     try:
         return json.loads(output)
     except ValueError:

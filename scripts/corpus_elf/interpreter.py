@@ -61,10 +61,9 @@ class Interpreter:
         """What a statement gives with `site` as the first place of modules."""
         return self.ask({"do": "python", "site": site, "code": code})
 
-    def run(self, argv, timeout=6, env=None, text=False, root=False):
-        """Status and output of a program, run as nobody unless `root` is asked for."""
-        request = {"do": "program", "argv": argv, "timeout": timeout, "env": env or {}}
-        return self.ask(request | {"text": text, "root": root})
+    def run(self, argv, env, timeout=6):
+        """Status and output of a program, run as nobody."""
+        return self.ask({"do": "program", "argv": argv, "timeout": timeout, "env": env})
 
     def close(self):
         try:

@@ -5,6 +5,7 @@ import hashlib
 import re
 import subprocess
 
+from elftools.elf.constants import P_FLAGS
 from elftools.elf.dynamic import Dynamic
 from elftools.elf.elffile import ELFFile
 
@@ -78,7 +79,27 @@ def lint(path):
     """What `eu-elflint` has to complain about, with the numbers taken out, and how often."""
     stdout, stderr = output("eu-elflint", "--gnu-ld", path, timeout=900)
     lines = [line for line in (stdout + stderr).splitlines() if line != "No errors"]
-    return normal("\n".join(lines), path)
+    return normal("\n".join(line for line in lines if not mistaken(line, path)), path)
+
+
+def mistaken(line, path):
+    """Whether eu-elflint takes a relocation for one of a read-only segment, and is wrong.
+
+    It adds the size of the symbol, a function's for instance, to the place that is relocated, and
+    so complains of a pointer in writable data where a read-only segment follows not far behind.
+    """
+    found = re.match(r"section \[ *(\d+)\] .*: relocation (\d+): read-only section modified", line)
+    if not found:
+        return False
+    with open(path, "rb") as file:
+        elf = ELFFile(file)
+        place = elf.get_section(int(found[1])).get_relocation(int(found[2]))["r_offset"]
+        return any(
+            segment["p_type"] == "PT_LOAD"
+            and segment["p_flags"] & P_FLAGS.PF_W
+            and segment["p_vaddr"] <= place < segment["p_vaddr"] + segment["p_memsz"]
+            for segment in elf.iter_segments()
+        )
 
 
 def normal(text, path):

@@ -41,12 +41,12 @@ def rank(name):
 
 
 def entries(name):
-    """The lines of a list, without remarks; those marked large are no part of a sample."""
+    """The lines of a list, and their remarks: what has one is no part of a sample."""
     found = []
     for line in (LISTS / name).read_text().splitlines():
         entry, _, remark = line.partition("#")
         if entry.strip():
-            found.append((entry.strip(), "large" in remark))
+            found.append((entry.strip(), remark.strip()))
     return found
 
 
@@ -54,8 +54,8 @@ def chosen(name, share):
     """The entries of a list: all, or `share` of them for a sample, taken by hash."""
     if share is None:
         return [entry for entry, _ in entries(name)]
-    small = [entry for entry, large in entries(name) if not large]
-    return sorted(small, key=rank)[:share]
+    plain = [entry for entry, remark in entries(name) if not remark]
+    return sorted(plain, key=rank)[:share]
 
 
 class Roots:
@@ -63,8 +63,8 @@ class Roots:
 
     def __init__(self, base, tools, sample, say):
         self.base, self.tools, self.sample, self.say = base, tools, sample, say
-        # Four objects of a package are enough for a sample.
-        self.shares = (None, None) if sample is None else (max(2, sample // 12), max(2, sample // 12))
+        # A sample has at most four objects of a package, from three lists.
+        self.share = None if sample is None else max(2, sample // 12)
 
     def path(self, machine):
         return self.base / f"root-{machine}"
@@ -88,6 +88,10 @@ class Roots:
                     self.wheels(site, machine, wheels)
                     objects += self.of_site(site, source, machine, inside)
             objects += self.of_debian(machine, files)
+        # What is unpacked need not be kept packed as well.
+        shutil.rmtree(self.base / "uv")
+        for machine in DEBIAN:
+            shutil.rmtree(self.base / f"apt-{machine}")
         objects = self.cut(objects)
         index.write_text(json.dumps({"of": wanted, "objects": objects}))
         return objects
@@ -95,7 +99,7 @@ class Roots:
     def debian(self, machine):
         """Unpacks the listed packages of Debian and what they need; returns their files."""
         state = self.base / f"apt-{machine}"
-        packages = chosen("debian.txt", self.shares[0]) if machine == "x86_64" else []
+        packages = chosen("debian.txt", self.share) if machine == "x86_64" else []
         configuration = self.apt(state, machine)
         environment = os.environ | {"APT_CONFIG": str(configuration), "DEBIAN_FRONTEND": "noninteractive"}
         apt = lambda *words: subprocess.run(
@@ -167,7 +171,7 @@ class Roots:
 
     def wheels(self, site, machine, wheels):
         """Installs the listed wheels of a machine, whatever machine this is."""
-        listed = chosen(wheels, self.shares[1])
+        listed = chosen(wheels, self.share)
         self.say(f"{len(listed)} wheels for {machine}: {wheels}")
         command = [self.tools / "bin/uv", "pip", "install", "-q", "--no-deps", "--only-binary", ":all:"]
         command += ["--python-version", "3.11", "--python-platform", f"{machine}-manylinux_2_28"]
@@ -204,7 +208,7 @@ class Roots:
         return list(found.values())
 
     def cut(self, objects):
-        """No more than the cap of any group; of these the sample. The largest first, then by hash."""
+        """No more than the cap of any group; of these the sample. By hash: a part is a sample, too."""
         taken, groups = [], {}
         for one in sorted(objects, key=lambda one: rank(one["name"])):
             group = one["source"], one["machine"], one["group"]
@@ -214,8 +218,7 @@ class Roots:
                 taken.append(one)
         if self.sample:
             taken = taken[: self.sample]
-        size = lambda one: (self.path(one["machine"]) / one["path"]).stat().st_size
-        return sorted(taken, key=size, reverse=True)
+        return taken
 
 
 def case(source, machine, path, kind, group, site):
