@@ -7,10 +7,8 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
-use tfpatch::operation::{
-    self, Call, Disk, Error, Gate, Kind, Options, Selection, Store, Write, apply, revert,
-};
+use std::time::Duration;
+use tfpatch::operation::{Call, Disk, Gate, Kind, Options, Selection, Store, Write, apply, revert};
 use tfpatch::plan::{Plan, Step};
 
 /// Maps a file, closes it, and reads every byte of the mapping when it is told to.
