@@ -62,6 +62,7 @@ pub mod cli;
 pub mod edit;
 pub mod elf;
 pub mod loader;
+pub mod macho;
 pub mod object;
 pub mod operation;
 pub mod plan;

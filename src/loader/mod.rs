@@ -7,6 +7,7 @@
 //! [`Vfs`]: crate::vfs::Vfs
 
 mod directories;
+pub mod dyld;
 mod files;
 mod glibc;
 pub mod ld_so_cache;
@@ -33,7 +34,8 @@ pub type FileId = (u64, u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
-    /// `DT_RPATH` of the object that asks, of one that loaded it, or of the main program.
+    /// `DT_RPATH` or `LC_RPATH` of the object that asks, of one that loaded it, or of the main
+    /// program.
     Rpath,
     /// `DT_RUNPATH` of the object that asks.
     Runpath,
@@ -47,6 +49,20 @@ pub enum Rule {
     Loaded,
     /// The name is a path, and is opened as it stands.
     Direct,
+    /// `DYLD_LIBRARY_PATH`.
+    DyldLibraryPath,
+    /// `DYLD_FRAMEWORK_PATH`.
+    DyldFrameworkPath,
+    /// `DYLD_FALLBACK_LIBRARY_PATH` and its like, or what dyld has in its place.
+    DyldFallback,
+    /// An image with that install name (`LC_ID_DYLIB`) was loaded already.
+    InstallName,
+    /// Below the cryptex of macOS.
+    Cryptex,
+    /// In the shared cache of macOS, which has no files.
+    SharedCache,
+    /// Nowhere, and it may be (`LC_LOAD_WEAK_DYLIB`).
+    WeakAbsent,
     /// Nowhere.
     NotFound,
 }
@@ -68,6 +84,8 @@ pub enum StepOutcome {
     NotALibrary,
     /// A file that cannot be opened.
     Unreadable,
+    /// Its code is not signed, or its signature does not hold.
+    BadSignature,
 }
 
 /// One place that the loader looks at.

@@ -162,6 +162,7 @@ pub fn outcome_in_words(outcome: StepOutcome) -> &'static str {
         StepOutcome::WrongMachine => "for another processor",
         StepOutcome::NotALibrary => "no library",
         StepOutcome::Unreadable => "may not be read",
+        StepOutcome::BadSignature => "is not signed soundly",
     }
 }
 
@@ -176,6 +177,13 @@ pub fn rule_in_words(rule: Rule) -> &'static str {
         Rule::DefaultDirs => "default directory",
         Rule::Loaded => "loaded already",
         Rule::Direct => "named with its path",
+        Rule::DyldLibraryPath => "DYLD_LIBRARY_PATH",
+        Rule::DyldFrameworkPath => "DYLD_FRAMEWORK_PATH",
+        Rule::DyldFallback => "fallback directory",
+        Rule::InstallName => "loaded already under that install name",
+        Rule::Cryptex => "cryptex",
+        Rule::SharedCache => "shared cache",
+        Rule::WeakAbsent => "absent, and may be",
         Rule::NotFound => "not found",
     }
 }
