@@ -19,7 +19,7 @@ pub use process::{Attempt, LoadedImage, Need, Opened, Process};
 pub use version::{UnknownVersion, Version};
 
 use super::{Dependency, Rule, Trail};
-use crate::macho::{Arch, LoadKind};
+use crate::macho::Arch;
 use crate::vfs::Vfs;
 use files::{Files, Probe};
 use search::{Hit, Loaded, Query, Search};
@@ -141,7 +141,7 @@ impl<'a> Dyld<'a> {
         };
         let name = path.as_os_str().as_bytes();
         let query = Query { name, is_linked: true, needs_fallbacks: false, chain: &[], main: None };
-        let root = self.request(&mut growing, query, None, None);
+        let root = self.request(&mut growing, query, false, None);
         match root.image {
             Some(main) => self.load_needed(&mut growing, main, &[main]),
             None => growing.main = None,
@@ -168,7 +168,7 @@ impl<'a> Dyld<'a> {
         let needs_fallbacks = asking.is_some_and(|image| has_old_sdk(image));
         let query =
             Query { name, is_linked: false, needs_fallbacks, chain: &chain, main: process.main };
-        let root = self.request(&mut growing, query, None, None);
+        let root = self.request(&mut growing, query, false, None);
         if let Some(image) = root.image
             && !growing.visited.contains(&image)
         {
@@ -197,7 +197,7 @@ impl<'a> Dyld<'a> {
                 chain: &chain,
                 main: growing.main,
             };
-            needed.push(self.request(growing, query, Some(library.kind), Some(image)));
+            needed.push(self.request(growing, query, library.is_weak, Some(image)));
         }
         let below: Vec<usize> = needed.iter().filter_map(|need| need.image).collect();
         let own = image.checked_sub(growing.base.images.len());
@@ -214,7 +214,7 @@ impl<'a> Dyld<'a> {
         &self,
         growing: &mut Growing<'_>,
         query: Query<'_>,
-        kind: Option<LoadKind>,
+        is_weak: bool,
         requested_by: Option<usize>,
     ) -> Need {
         let search = self.search(growing.loaded(), query);
@@ -230,7 +230,7 @@ impl<'a> Dyld<'a> {
                 tried,
                 fatal: None,
             },
-            kind,
+            is_weak,
             image: None,
             reason: None,
             attempts,
@@ -251,7 +251,7 @@ impl<'a> Dyld<'a> {
                 need.dependency.found = Some(PathBuf::from(std::ffi::OsStr::from_bytes(&path)));
                 growing.cached.insert(path);
             }
-            None if kind == Some(LoadKind::Weak) => need.dependency.rule = Rule::WeakAbsent,
+            None if is_weak => need.dependency.rule = Rule::WeakAbsent,
             None => {
                 let chain = query.chain.iter().filter_map(|&index| growing.loaded().get(index));
                 let has_rpaths = chain.into_iter().any(|image| !image.summary.rpaths.is_empty());
@@ -282,5 +282,5 @@ impl<'a> Dyld<'a> {
 
 /// Was an image built with an SDK of before 2022's (`pre2022Binary`)?
 fn has_old_sdk(image: &LoadedImage) -> bool {
-    Version::of_command(image.summary.sdk) < NO_FALLBACKS_SINCE
+    files::sdk_of(&image.summary) < NO_FALLBACKS_SINCE
 }

@@ -11,7 +11,7 @@ use tfpatch::vfs::MemVfs;
 
 fn system(version: &str, arch: &str) -> System {
     let (cpu_type, cpu_subtype) = cpu(arch);
-    System { version: version.parse().unwrap(), arch: Arch { cpu_type, cpu_subtype } }
+    System { version: version.parse().unwrap(), arch: Arch::new(cpu_type, cpu_subtype) }
 }
 
 fn plain() -> Settings {

@@ -5,8 +5,9 @@ use super::version::Version;
 use crate::bytes::Source;
 use crate::loader::files::memoised;
 use crate::loader::{FileId, StepOutcome};
-use crate::macho::{self, Arch, Kind, Summary};
+use crate::macho::{Arch, Container, Image, Kind, Summary};
 use crate::vfs::{FileKind, Vfs};
+use goblin::mach::load_command::LC_CODE_SIGNATURE;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
@@ -89,42 +90,48 @@ impl<'a> Files<'a> {
     /// The checks of `MachOFile::compatibleSlice` and of the kernel.
     fn judge(&self, source: &dyn Source) -> Result<Arc<Summary>, (StepOutcome, String)> {
         let malformed = |words: String| (StepOutcome::NotALibrary, words);
-        let slices = macho::slices(source)
+        let container = Container::parse(source)
             .map_err(|_| malformed("slice is not valid mach-o file".into()))?;
-        let Some(slice) = slices.iter().find(|slice| self.takes(slice.arch)) else {
-            let have: Vec<&str> = slices.iter().map(|slice| slice.arch.name()).collect();
-            let kind = match slices.as_slice() {
-                [slice] if slice.offset == 0 => "mach-o file, but is an incompatible architecture",
-                _ => "fat file, but missing compatible architecture",
-            };
-            let (have, need) = (have.join(","), self.arch.name());
-            let words = if self.version.is_dyld_960() {
-                format!("{kind} (have ({have}), need ({need}))")
-            } else {
-                format!("{kind} (have '{have}', need '{need}')")
-            };
-            return Err((StepOutcome::WrongMachine, words));
+        let Some(slice) = container.slices.iter().find(|slice| self.takes(slice.arch())) else {
+            return Err((StepOutcome::WrongMachine, self.other_architecture(&container)));
         };
-        let summary =
-            macho::summary(source, slice).map_err(|error| malformed(error.to_string()))?;
-        if summary.platform != MACOS {
+        let read = Image::parse(slice.clone()).and_then(|image| {
+            let is_signed = image.commands_of(LC_CODE_SIGNATURE).next().is_some();
+            Ok((image.summary()?, is_signed))
+        });
+        let (summary, is_signed) = read.map_err(|error| malformed(error.to_string()))?;
+        if summary.build_version().is_some_and(|built| built.platform != MACOS) {
             let words = "mach-o file, but is an incompatible platform".to_owned();
             return Err((StepOutcome::WrongMachine, words));
         }
-        if !matches!(summary.kind, Kind::Dylib | Kind::Bundle | Kind::Executable) {
+        if summary.kind == Kind::Other {
             return Err(malformed("not a dylib or a bundle".into()));
         }
         if let Some(entry) = self.duplicate_rpath(&summary) {
             let entry = String::from_utf8_lossy(entry);
             return Err(malformed(format!("duplicate LC_RPATH '{entry}'")));
         }
-        // Macs with Apple's processors run no code without a signature.
-        if !summary.signed && summary.arch.name().starts_with("arm64") {
+        if !is_signed && summary.arch.must_be_signed() {
             let words = "code signature missing: mapped file has no cdhash, completely unsigned? \
                          Code has to be at least ad-hoc signed.";
             return Err((StepOutcome::BadSignature, words.into()));
         }
         Ok(Arc::new(summary))
+    }
+
+    /// What the message says of a file without a slice for the process.
+    fn other_architecture(&self, container: &Container<'_>) -> String {
+        let have: Vec<&str> = container.slices.iter().map(|slice| slice.arch().name()).collect();
+        let (have, need) = (have.join(","), self.arch.name());
+        let what = match container.is_universal() {
+            false => "mach-o file, but is an incompatible architecture",
+            true => "fat file, but missing compatible architecture",
+        };
+        if self.version.is_dyld_960() {
+            format!("{what} (have ({have}), need ({need}))")
+        } else {
+            format!("{what} (have '{have}', need '{need}')")
+        }
     }
 
     /// Does a process for [`Self::arch`] load code for `arch`? An x86_64 process loads what is for
@@ -138,7 +145,7 @@ impl<'a> Files<'a> {
     /// the first 64.
     fn duplicate_rpath<'s>(&self, summary: &'s Summary) -> Option<&'s Vec<u8>> {
         let mut seen = HashSet::new();
-        let refuses = self.version.refuses_duplicate_rpaths(Version::of_command(summary.sdk));
+        let refuses = self.version.refuses_duplicate_rpaths(sdk_of(summary));
         summary
             .rpaths
             .iter()
@@ -146,4 +153,9 @@ impl<'a> Files<'a> {
             .find(|entry| !seen.insert(entry.as_slice()))
             .filter(|_| refuses)
     }
+}
+
+/// The SDK that an image was built with; 0.0 where nothing says so.
+pub(super) fn sdk_of(summary: &Summary) -> Version {
+    summary.build_version().map_or(Version::new(0, 0), |built| Version::of(built.sdk))
 }

@@ -1,7 +1,7 @@
 //! A process as dyld builds it up: the images, and what became of their needs.
 
 use crate::loader::{Dependency, FileId, Rule, SearchStep};
-use crate::macho::{LoadKind, Summary};
+use crate::macho::Summary;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -19,8 +19,8 @@ pub struct Attempt {
 pub struct Need {
     /// The name, what was found for it and by which rule, and every place that was looked at.
     pub dependency: Dependency,
-    /// How it is asked for; `None` for what was opened.
-    pub kind: Option<LoadKind>,
+    /// May it be absent (`LC_LOAD_WEAK_DYLIB`)?
+    pub is_weak: bool,
     /// The places, with what dyld says of each, and what it would list in its message.
     pub attempts: Vec<Attempt>,
     /// The image that serves it, as an index into [`Process::images`]; `None` for a library of the

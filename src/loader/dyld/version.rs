@@ -1,5 +1,6 @@
 //! Versions of macOS, and what dyld does differently in them.
 
+use crate::macho;
 use std::fmt;
 use std::str::FromStr;
 
@@ -24,11 +25,11 @@ impl Version {
         Self { major, minor }
     }
 
-    /// A version as load commands have it: `xxxx.yy.zz` in nibbles.
+    /// A version of a load command, without its third number.
     #[must_use]
-    pub fn of_command(packed: u32) -> Self {
-        let [major_high, major_low, minor, _] = packed.to_be_bytes();
-        Self::new(u16::from_be_bytes([major_high, major_low]), minor.into())
+    pub fn of(packed: macho::Version) -> Self {
+        let number = |number: u32| u16::try_from(number).unwrap_or(u16::MAX);
+        Self::new(number(packed.major()), number(packed.minor()))
     }
 
     /// Does the message list what was tried? Before 12.0 it said `image not found`.
