@@ -1,0 +1,12 @@
+//! Mach-O: reading what dyld reads, and editing `LC_RPATH` with the code signature that covers it.
+//!
+//! Sources of the rules: `mach-o/loader.h` and `mach-o/fat.h` of Apple's cctools, dyld's
+//! `Header.cpp` and `Validation.cpp`, `cs_blobs.h` of xnu, and experiments with the wheels on PyPI.
+
+mod arch;
+pub mod fat;
+pub mod image;
+
+pub use arch::Arch;
+pub use fat::{Container, Slice};
+pub use image::{BuildVersion, Command, Image, Kind, Needed, Section, Segment, Summary, Version};
