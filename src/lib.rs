@@ -25,9 +25,9 @@
 //! repair -> loader, python, plan, object, vfs
 //! operation -> plan, edit
 //! python -> vfs, edit
-//! loader -> vfs, elf
+//! loader -> vfs, elf, macho
 //! vfs -> edit
-//! plan -> object -> elf -> edit -> bytes
+//! plan -> object -> elf | macho -> edit -> bytes
 //! ```
 //!
 //! # Invariants
