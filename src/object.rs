@@ -1,6 +1,7 @@
 //! The object formats.
 
 use crate::bytes::Source;
+use crate::macho::fat;
 use serde::{Deserialize, Serialize};
 
 /// The format of an object.
@@ -9,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub enum Format {
     /// ELF, as on Linux.
     Elf,
+    /// Mach-O, as on macOS.
+    Macho,
 }
 
 impl Format {
@@ -16,6 +19,9 @@ impl Format {
     #[must_use]
     pub fn of(source: &dyn Source) -> Option<Self> {
         let magic = source.get(0..4)?;
-        (magic.as_ref() == b"\x7fELF").then_some(Self::Elf)
+        match magic.as_ref() {
+            b"\x7fELF" => Some(Self::Elf),
+            _ => fat::is_macho(source).then_some(Self::Macho),
+        }
     }
 }

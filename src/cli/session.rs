@@ -6,6 +6,7 @@ use super::settings;
 use crate::bytes::Source;
 use crate::elf::Image;
 use crate::loader;
+use crate::object;
 use crate::operation::{self, Options, Recovered, Selection, Store};
 use crate::plan::RelativePath;
 use crate::python::discovery::{self, Ambient};
@@ -422,7 +423,7 @@ impl Session {
     }
 }
 
-/// Opens a shared object or a program, which the user called `named`.
+/// Opens a shared object or a program of ELF, which the user called `named`.
 ///
 /// # Errors
 /// Where it cannot be read, or does not begin as an ELF file.
@@ -431,6 +432,24 @@ pub fn open_object<'a>(
     path: &Path,
     named: &Path,
 ) -> Result<Box<dyn Source + 'a>, CommandError> {
+    match open_any(vfs, path, named)? {
+        (source, object::Format::Elf) => Ok(source),
+        _ => {
+            let why = "it does not begin as an ELF file does";
+            Err(CommandError::new(format!("{} is no shared object: {why}", shown(named))))
+        }
+    }
+}
+
+/// Opens a shared object or a program of any format, which the user called `named`.
+///
+/// # Errors
+/// Where it cannot be read, or does not begin as an object does.
+pub fn open_any<'a>(
+    vfs: &'a OsVfs,
+    path: &Path,
+    named: &Path,
+) -> Result<(Box<dyn Source + 'a>, object::Format), CommandError> {
     let name = shown(named);
     let source = vfs.open(path).map_err(|error| match error.kind() {
         io::ErrorKind::InvalidInput => {
@@ -438,12 +457,13 @@ pub fn open_object<'a>(
         }
         _ => CommandError::new(format!("cannot read {name}: {error}")),
     })?;
-    let magic = source.get(0..source.len().min(4)).unwrap_or_default().into_owned();
-    match magic.as_slice() {
-        b"\x7fELF" => Ok(source),
-        b"" => Err(CommandError::new(format!("{name} is no shared object: it is empty"))),
-        _ => {
-            let why = "it does not begin as an ELF file does";
+    match object::Format::of(source.as_ref()) {
+        Some(format) => Ok((source, format)),
+        None if source.is_empty() => {
+            Err(CommandError::new(format!("{name} is no shared object: it is empty")))
+        }
+        None => {
+            let why = "it begins neither as an ELF file nor as a Mach-O file does";
             Err(CommandError::new(format!("{name} is no shared object: {why}")))
         }
     }

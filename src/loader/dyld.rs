@@ -68,6 +68,34 @@ impl Settings {
         }
     }
 
+    /// The names of the variables in which two environments differ.
+    pub fn variables_beside(&self, other: &Self) -> impl Iterator<Item = &'static str> + use<> {
+        let differ = [
+            ("DYLD_LIBRARY_PATH", self.library_path != other.library_path),
+            ("DYLD_FRAMEWORK_PATH", self.framework_path != other.framework_path),
+            (
+                "DYLD_FALLBACK_LIBRARY_PATH",
+                self.fallback_library_path != other.fallback_library_path,
+            ),
+            (
+                "DYLD_FALLBACK_FRAMEWORK_PATH",
+                self.fallback_framework_path != other.fallback_framework_path,
+            ),
+        ];
+        differ.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name)
+    }
+
+    /// Where the value of a variable is kept; `None` for one that changes nothing here.
+    pub fn variable(&mut self, name: &[u8]) -> Option<&mut Option<Vec<u8>>> {
+        match name {
+            b"DYLD_LIBRARY_PATH" => Some(&mut self.library_path),
+            b"DYLD_FRAMEWORK_PATH" => Some(&mut self.framework_path),
+            b"DYLD_FALLBACK_LIBRARY_PATH" => Some(&mut self.fallback_library_path),
+            b"DYLD_FALLBACK_FRAMEWORK_PATH" => Some(&mut self.fallback_framework_path),
+            _ => None,
+        }
+    }
+
     fn library_path(&self) -> Option<&[u8]> {
         self.library_path.as_deref().filter(|_| !self.hardened)
     }

@@ -6,6 +6,7 @@
 //!
 //! [`Vfs`]: crate::vfs::Vfs
 
+mod closure;
 mod directories;
 pub mod dyld;
 mod files;
@@ -16,6 +17,7 @@ mod system;
 pub mod tokens;
 mod trail;
 
+pub use closure::Closure;
 pub use files::Fatal;
 pub use resolve::Loader;
 pub use system::{System, Target};
@@ -117,13 +119,18 @@ pub struct Settings {
     pub working_directory: PathBuf,
     /// `AT_PLATFORM` as the loader understands it; what `$PLATFORM` stands for.
     pub platform: Option<String>,
+    /// The same for dyld.
+    pub dyld: dyld::Settings,
+    /// The version of macOS whose dyld is simulated.
+    pub macos: dyld::Version,
 }
 
 impl Settings {
     /// The same without the variables that lead to libraries.
     #[must_use]
     pub fn without_variables(&self) -> Self {
-        Self { library_path: None, preload: None, ..self.clone() }
+        let dyld = self.dyld.without_variables();
+        Self { library_path: None, preload: None, dyld, ..self.clone() }
     }
 
     /// The names of the variables in which two environments differ.
@@ -131,7 +138,8 @@ impl Settings {
     pub fn variables_beside(&self, other: &Self) -> Vec<&'static str> {
         let library_path = (self.library_path != other.library_path).then_some("LD_LIBRARY_PATH");
         let preload = (self.preload != other.preload).then_some("LD_PRELOAD");
-        library_path.into_iter().chain(preload).collect()
+        let dyld = self.dyld.variables_beside(&other.dyld);
+        library_path.into_iter().chain(preload).chain(dyld).collect()
     }
 }
 

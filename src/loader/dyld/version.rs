@@ -91,6 +91,12 @@ impl Version {
     }
 }
 
+impl Default for Version {
+    fn default() -> Self {
+        Self::NEWEST
+    }
+}
+
 impl fmt::Display for Version {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(to, "{}.{}", self.major, self.minor)
