@@ -5,6 +5,7 @@
 //! `DYLD_IMAGE_SUFFIX`, `DYLD_VERSIONED_LIBRARY_PATH`, `DYLD_INSERT_LIBRARIES`, simulators and
 //! Catalyst.
 
+mod bind;
 mod expand;
 mod files;
 mod message;
@@ -14,19 +15,21 @@ mod shared_cache;
 mod variants;
 mod version;
 
+pub use bind::{Unbound, Unreadable};
 pub use message::{not_loaded, uuid_text};
 pub use process::{Attempt, LoadedImage, Need, Opened, Process};
 pub use version::{UnknownVersion, Version};
 
-use super::{Dependency, Rule, Trail};
+use super::{Dependency, FileId, Rule, Trail};
 use crate::macho::Arch;
+use crate::macho::symbols::Import;
 use crate::vfs::Vfs;
 use files::{Files, Probe};
 use search::{Hit, Loaded, Query, Search};
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 /// Objects built with this SDK or a later one get no default fallbacks from macOS 13 on.
 const NO_FALLBACKS_SINCE: Version = Version::new(14, 0);
@@ -118,13 +121,15 @@ pub struct Dyld<'a> {
     files: Files<'a>,
     system: System,
     settings: Settings,
+    /// The symbols that images bind, by the file.
+    imports: RwLock<HashMap<FileId, Result<Arc<BTreeSet<Import>>, Arc<Unreadable>>>>,
 }
 
 /// The images while they are loaded.
 struct Growing<'p> {
     base: &'p Process,
     fresh: Vec<LoadedImage>,
-    cached: std::collections::BTreeSet<Vec<u8>>,
+    cached: BTreeSet<Vec<u8>>,
     main: Option<usize>,
     /// Images whose own needs are looked for.
     visited: HashSet<usize>,
@@ -147,7 +152,8 @@ impl<'a> Dyld<'a> {
     /// dyld of `system`, run with `settings`.
     #[must_use]
     pub fn new(vfs: &'a dyn Vfs, system: System, settings: Settings) -> Self {
-        Self { files: Files::new(vfs, system.version, system.arch), system, settings }
+        let files = Files::new(vfs, system.version, system.arch);
+        Self { files, system, settings, imports: RwLock::default() }
     }
 
     /// What it runs on.

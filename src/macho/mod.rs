@@ -6,6 +6,7 @@
 mod arch;
 pub mod fat;
 pub mod image;
+pub mod symbols;
 
 pub use arch::Arch;
 pub use fat::{Container, Slice};

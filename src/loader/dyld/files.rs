@@ -136,7 +136,7 @@ impl<'a> Files<'a> {
 
     /// Does a process for [`Self::arch`] load code for `arch`? An x86_64 process loads what is for
     /// Haswell too.
-    fn takes(&self, arch: Arch) -> bool {
+    pub(super) fn takes(&self, arch: Arch) -> bool {
         let (has, wants) = (arch.name(), self.arch.name());
         has == wants || (has, wants) == ("x86_64h", "x86_64")
     }
