@@ -211,7 +211,8 @@ impl Bytes {
     }
 
     fn byte(&self, at: &mut usize) -> Result<u8, Error> {
-        let byte = self.bytes.as_slice().get(*at).ok_or_else(|| self.invalid(*at, "it ends too early"))?;
+        let byte =
+            self.bytes.as_slice().get(*at).ok_or_else(|| self.invalid(*at, "it ends too early"))?;
         *at += 1;
         Ok(*byte)
     }

@@ -276,6 +276,8 @@ impl World {
                 cure: "make the environment anew, and install into it again".to_owned(),
                 lies_in: Vec::new(),
                 tried: Vec::new(),
+                symbols: Vec::new(),
+                is_fatal: false,
             })
         })
     }
@@ -331,10 +333,10 @@ impl<'a> Program<'a> {
             programs.push(Self { loader, main, machine, version: Some(interpreter.version) });
         }
         if programs.is_empty() {
-            for object in &world.inventory.objects {
-                let machine = Machine::of(&object.summary);
+            for summary in world.inventory.objects.iter().filter_map(Object::elf) {
+                let machine = Machine::of(summary);
                 if programs.iter().all(|program| program.machine != machine) {
-                    let system = System::read(vfs, &object.summary);
+                    let system = System::read(vfs, summary);
                     let loader = Loader::new(vfs, system, settings.clone());
                     programs.push(Self { loader, main: None, machine, version: None });
                 }
@@ -364,7 +366,7 @@ impl<'a> Program<'a> {
     /// Can the program load an object at all: is it for its machine?
     #[must_use]
     pub fn fits(&self, object: &Object) -> bool {
-        Machine::of(&object.summary) == self.machine
+        object.elf().is_some_and(|summary| Machine::of(summary) == self.machine)
     }
 
     /// Would the program load the object: is it for its machine, and, where the object's path names

@@ -20,6 +20,35 @@ pub const DRIVER: &str = "libcuda.so.1";
 const DRIVER_LIBRARIES: &[&str] =
     &[DRIVER, "libcudadebugger.so.1", "libnvcuvid.so.1", "libnvoptix.so.1", "libvdpau_nvidia.so.1"];
 
+/// TensorFlow opens every library in a directory of that name beside its own package, after its own
+/// libraries are loaded (`tensorflow/python/framework/load_library.py`,
+/// `load_pluggable_device_library`; `tensorflow/__init__.py`).
+pub const PLUGINS: &str = "tensorflow-plugins";
+
+/// The module that TensorFlow's package loads before any other, by its path beside the package
+/// (`tensorflow/__init__.py` imports `tensorflow/python/pywrap_tensorflow.py`).
+pub const FIRST_MODULE: &str = "tensorflow/python/_pywrap_tensorflow_internal.so";
+
+/// Plugins that bind symbols of TensorFlow, with the releases of TensorFlow that have all of them:
+/// name, first digits of the version, oldest and newest release. Counted over the wheels of PyPI for
+/// arm64 (`scripts/metal-table`).
+const PLUGIN_FITS: &[(&str, &str, (u8, u8), (u8, u8))] = &[
+    ("tensorflow-metal", "0.8.", (2, 12), (2, 13)),
+    ("tensorflow-metal", "1.0.", (2, 12), (2, 13)),
+    ("tensorflow-metal", "1.1.", (2, 12), (2, 17)),
+    ("tensorflow-metal", "1.2.", (2, 12), (2, 19)),
+];
+
+/// The oldest and the newest release of TensorFlow that a plugin's release works with, as major and
+/// minor number; `None` where that is not known.
+#[must_use]
+pub fn fitting(plugin: &str, version: &str) -> Option<((u8, u8), (u8, u8))> {
+    let fits = PLUGIN_FITS
+        .iter()
+        .find(|(name, release, ..)| *name == plugin && version.starts_with(release));
+    fits.map(|(_, _, oldest, newest)| (*oldest, *newest))
+}
+
 /// Does a distribution of that normalised name install TensorFlow?
 #[must_use]
 pub fn is_tensorflow(distribution: &str) -> bool {

@@ -77,6 +77,8 @@ pub struct FindingReport {
     cure: String,
     lies_in: Vec<String>,
     tried: Vec<StepReport>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    symbols: Vec<String>,
 }
 
 /// One place that the loader looked at.
@@ -150,6 +152,7 @@ impl FindingReport {
                 .map(|path| path.to_string_lossy().into_owned())
                 .collect(),
             tried: finding.tried.iter().map(StepReport::of).collect(),
+            symbols: finding.symbols.iter().map(text).collect(),
         }
     }
 }

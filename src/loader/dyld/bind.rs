@@ -4,7 +4,7 @@
 //! them. Flat lookups, and those in the main program, are left out.
 
 use super::Dyld;
-use super::process::{LoadedImage, Process};
+use super::process::{LoadedImage, Opened, Process};
 use crate::bytes;
 use crate::loader::files::memoised;
 use crate::macho::symbols::{self, Export, Import};
@@ -66,6 +66,34 @@ impl Dyld<'_> {
             }));
         }
         Ok(unbound)
+    }
+
+    /// The symbols that `image` binds to the library at index `library` of what it needs, and that
+    /// the image which was `opened` would not export in its place.
+    ///
+    /// # Errors
+    /// Where the symbols of either cannot be read.
+    pub fn unbound_in(
+        &self,
+        image: &LoadedImage,
+        library: usize,
+        opened: &Opened,
+    ) -> Result<BTreeSet<Unbound>, Unreadable> {
+        let imports = self.imports(image)?;
+        let symbols = imports.iter().filter(|import| !import.is_weak);
+        let symbols = symbols.filter(|import| import.library() == Some(library));
+        let symbols = symbols.map(|import| import.name.as_slice()).collect();
+        let Some(provider) = opened.root.image else { return Ok(BTreeSet::new()) };
+        let lacking = self.lacking(&opened.process, provider, symbols, &mut HashSet::new())?;
+        let name = image.summary.needed.get(library).map(|needed| needed.name.clone());
+        Ok(lacking
+            .into_iter()
+            .map(|symbol| Unbound {
+                library: name.clone().unwrap_or_default(),
+                provider: opened.root.dependency.found.clone().unwrap_or_default(),
+                symbol: symbol.to_vec(),
+            })
+            .collect())
     }
 
     /// Which of `symbols` an image does not export, itself or by a library whose exports are its own

@@ -94,6 +94,8 @@ fn finding(
         cure,
         lies_in,
         tried: answer.tried.clone(),
+        symbols: Vec::new(),
+        is_fatal: false,
     };
     let missing = match answer.kind {
         Kind::Needed | Kind::Preload => Cause::PathMissing,
@@ -215,5 +217,6 @@ fn object_at<'a>(vfs: &dyn Vfs, world: &'a World, path: &Path) -> Option<&'a Obj
 fn outsider(vfs: &dyn Vfs, path: &Path) -> Option<Object> {
     let summary = Arc::new(inventory::summary_of(vfs, path)?);
     let id = vfs.metadata(path).ok()?.id;
-    Some(Object { path: path.to_owned(), id, summary, role: Role::Library, distribution: None })
+    let facts = inventory::Facts::Elf(summary);
+    Some(Object { path: path.to_owned(), id, facts, role: Role::Library, distribution: None })
 }
