@@ -8,7 +8,7 @@ use super::diagnose::{Diagnosis, diagnose};
 use super::finding::{Finding, Severity};
 use super::packages::Packages;
 use super::proof;
-use super::rewrite::{Change, Rewrite, rewrite};
+use super::rewrite::{Change, Rewrite, Wish, rewrite};
 use super::spelling::{absolute_entry, relative_entry};
 use super::target::{World, shown};
 use crate::bytes::printable;
@@ -172,7 +172,8 @@ impl Planner<'_> {
         }
         let change = if self.options.tidy { Change::Tidy(entries) } else { Change::Fit(entries) };
         let kind = self.kinds.get(object).copied().or(self.options.kind);
-        rewrite(self.vfs, object, &names, &change, kind).map_err(|error| error.to_string())
+        let wish = Wish { kind, ..Wish::new(&change) };
+        rewrite(self.vfs, object, &names, wish).map_err(|error| error.to_string())
     }
 
     /// The entry that leads from an object to a directory.
@@ -226,7 +227,7 @@ impl Planner<'_> {
             files = self.rewrites.keys().cloned().collect();
         }
         for file in files {
-            let had_tag = self.rewrites.get(&file).is_some_and(|rewrite| rewrite.before.is_some());
+            let had_tag = self.rewrites.get(&file).is_some_and(|rewrite| rewrite.had_path);
             let is_first = self.options.kind.is_none() && !self.kinds.contains_key(&file);
             if !had_tag && is_first && !last {
                 self.kinds.insert(file.clone(), RpathKind::Rpath);
