@@ -445,6 +445,13 @@ pub struct RpathOptions {
     /// Which tag the search path is to stand in.
     #[arg(long, value_enum, default_value_t = RpathKind::Keep, value_name = "KIND")]
     pub rpath_kind: RpathKind,
+    /// Of a universal Mach-O file, edit only the slice for ARCH, such as arm64 or x86_64.
+    #[arg(long, value_name = "ARCH")]
+    pub arch: Option<String>,
+    /// Where somebody signed a Mach-O file with a certificate, put an ad-hoc signature in its
+    /// stead; otherwise such a file is not edited.
+    #[arg(long)]
+    pub drop_signer: bool,
     /// Whether RECORD files are kept up to date.
     #[arg(long, value_enum, default_value_t = Record::Update, value_name = "WHAT")]
     pub record: Record,

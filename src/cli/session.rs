@@ -187,7 +187,11 @@ impl Session {
         }
         let named = chosen.named.as_deref().unwrap_or(path);
         let source = open_object(&self.vfs, path, named)?;
-        match Image::parse(source.as_ref()).and_then(|image| image.summary()) {
+        let read = match object::Format::of(source.as_ref()) {
+            Some(object::Format::Macho) => object::search_paths(source.as_ref()).map(drop),
+            _ => Image::parse(source.as_ref()).and_then(|image| image.summary()).map(drop),
+        };
+        match read {
             Err(error) => Err(CommandError::new(format!("{}: {error}", shown(named)))),
             // It was written between the two looks.
             Ok(_) => Err(CommandError::new(format!("{} changes; try again", shown(named)))),
@@ -423,33 +427,15 @@ impl Session {
     }
 }
 
-/// Opens a shared object or a program of ELF, which the user called `named`.
+/// Opens a shared object or a program, which the user called `named`.
 ///
 /// # Errors
-/// Where it cannot be read, or does not begin as an ELF file.
+/// Where it cannot be read, or begins neither as an ELF nor as a Mach-O file.
 pub fn open_object<'a>(
     vfs: &'a OsVfs,
     path: &Path,
     named: &Path,
 ) -> Result<Box<dyn Source + 'a>, CommandError> {
-    match open_any(vfs, path, named)? {
-        (source, object::Format::Elf) => Ok(source),
-        _ => {
-            let why = "it does not begin as an ELF file does";
-            Err(CommandError::new(format!("{} is no shared object: {why}", shown(named))))
-        }
-    }
-}
-
-/// Opens a shared object or a program of any format, which the user called `named`.
-///
-/// # Errors
-/// Where it cannot be read, or does not begin as an object does.
-pub fn open_any<'a>(
-    vfs: &'a OsVfs,
-    path: &Path,
-    named: &Path,
-) -> Result<(Box<dyn Source + 'a>, object::Format), CommandError> {
     let name = shown(named);
     let source = vfs.open(path).map_err(|error| match error.kind() {
         io::ErrorKind::InvalidInput => {
@@ -457,16 +443,14 @@ pub fn open_any<'a>(
         }
         _ => CommandError::new(format!("cannot read {name}: {error}")),
     })?;
-    match object::Format::of(source.as_ref()) {
-        Some(format) => Ok((source, format)),
-        None if source.is_empty() => {
-            Err(CommandError::new(format!("{name} is no shared object: it is empty")))
-        }
-        None => {
-            let why = "it begins neither as an ELF file nor as a Mach-O file does";
-            Err(CommandError::new(format!("{name} is no shared object: {why}")))
-        }
+    if object::Format::of(source.as_ref()).is_some() {
+        return Ok(source);
     }
+    let why = match source.len() {
+        0 => "it is empty",
+        _ => "it begins neither as an ELF nor as a Mach-O file does",
+    };
+    Err(CommandError::new(format!("{name} is no shared object: {why}")))
 }
 
 /// The root of another system, links resolved.

@@ -3,7 +3,7 @@
 use crate::loader::SearchStep;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -169,6 +169,13 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// What it is about: who asks for which library; without a library the cause tells.
+    #[must_use]
+    pub fn question(&self) -> (&Path, Option<&[u8]>, Option<Cause>) {
+        let cause = self.library.is_none().then_some(self.cause);
+        (&self.object, self.library.as_deref(), cause)
+    }
+
     /// The severity of its cause, unless the loader refuses the object for it.
     #[must_use]
     pub fn severity(&self) -> Severity {

@@ -156,16 +156,17 @@ impl<'a> Macos<'a> {
             })
         };
         let host = host_of_plugin(&root.path);
-        let modules = inventory.objects.iter().filter(|object| {
-            object.role == Role::ExtensionModule
-                && !object.slices().is_empty()
-                && object.id != root.id
+        let is_host = |path: &Path| host.as_ref().is_some_and(|host| path.starts_with(host));
+        // A module inside of a package is imported after the package.
+        let mut above = root.path.ancestors().map(|above| above.join(tensorflow::FIRST_MODULE));
+        let first = above
+            .find_map(|path| inventory.at(&path))
+            .filter(|_| root.role == Role::ExtensionModule);
+        let others = inventory.objects.iter().filter(|object| {
+            let is_module = object.role == Role::ExtensionModule && !object.slices().is_empty();
+            is_module && (is_before(object) || is_host(&object.path))
         });
-        modules
-            .filter(|module| {
-                is_before(module) || host.as_ref().is_some_and(|host| module.path.starts_with(host))
-            })
-            .collect()
+        first.into_iter().chain(others).filter(|object| object.id != root.id).collect()
     }
 
     /// The symbols that do not bind in one image.

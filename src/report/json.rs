@@ -1,8 +1,7 @@
 //! Reports for programs. The names are a contract.
 
-use crate::elf::rpath::RpathKind;
 use crate::loader::{Closure, Dependency, Rule, SearchStep, StepOutcome};
-use crate::object::Format;
+use crate::object::{Format, RpathKind};
 use crate::repair::finding::{Cause, Finding, Severity};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -191,13 +190,13 @@ pub struct FileReport {
 pub struct SliceReport {
     /// The architecture, as `uname -m` has it.
     pub arch: String,
-    /// `DT_SONAME`.
+    /// `DT_SONAME`, or the install name in `LC_ID_DYLIB`.
     pub soname: Option<String>,
     /// `PT_INTERP`.
     pub interpreter: Option<String>,
-    /// `DT_NEEDED`, in order.
+    /// `DT_NEEDED`, or the install names of the libraries that are asked for, in order.
     pub needed: Vec<String>,
-    /// The tag that counts.
+    /// The tag that counts, or `lc_rpath`.
     pub rpath_kind: Option<RpathKind>,
     /// Its entries.
     pub rpath: Vec<String>,
@@ -205,10 +204,27 @@ pub struct SliceReport {
     pub dead: Vec<usize>,
     /// Entries that stand there before, as indices into `rpath`.
     pub duplicate: Vec<usize>,
-    /// Bytes that the search path takes now, which is what an edit in the old string can use.
-    pub room: usize,
+    /// ELF: bytes that the search path takes now, which is what an edit in the old string can use.
+    /// Mach-O: free bytes behind the load commands.
+    pub room: u64,
     /// The GNU build ID.
     pub build_id: Option<String>,
+    /// What only a Mach-O slice has.
+    #[serde(flatten)]
+    pub macho: Option<MachoReport>,
+}
+
+/// What only a Mach-O slice has.
+#[derive(Debug, Serialize)]
+pub struct MachoReport {
+    /// `LC_UUID`, in hexadecimal digits.
+    pub uuid: Option<String>,
+    /// The oldest macOS that it runs on.
+    pub minimum_system: Option<String>,
+    /// The SDK that it was built with.
+    pub sdk: Option<String>,
+    /// What its code signature is; `null` where it has none.
+    pub signature: Option<String>,
 }
 
 /// `tfpatch/tree/v1`

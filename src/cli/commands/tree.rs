@@ -1,14 +1,14 @@
 //! `tfpatch tree`: dependencies as the loader would resolve them.
 
 use crate::bytes::{self, Source};
-use crate::cli::args::{Format, Tree};
+use crate::cli::args::{self, Tree};
 use crate::cli::error::CommandError;
-use crate::cli::session::{Session, open_any};
+use crate::cli::session::{Session, open_object};
 use crate::elf::Image;
 use crate::loader::dyld::{self, Dyld};
 use crate::loader::{Closure, Loader, Settings, System};
 use crate::macho::{Arch, Container};
-use crate::object;
+use crate::object::Format;
 use crate::repair::target::shown;
 use crate::report::json::{self, TreeReport};
 use crate::report::tree;
@@ -29,13 +29,14 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
         let main = options.main.as_ref().map(|main| here.join(main));
         let started = main.as_deref().unwrap_or(&path);
         let called = options.main.as_ref().unwrap_or(file);
-        let (_, opened) = open_any(&session.vfs, &path, file)?;
-        let (source, format) = open_any(&session.vfs, started, called)?;
+        let opened = Format::of(&*open_object(&session.vfs, &path, file)?);
+        let source = open_object(&session.vfs, started, called)?;
+        let format = Format::of(&*source);
         let named = |error: bytes::Error| CommandError::new(format!("{}: {error}", shown(called)));
         let opened = main.is_some().then_some(path.as_path()).filter(|_| opened == format);
         let closure = match format {
-            object::Format::Elf => elf(&session.vfs, &*source, started, opened, &settings),
-            object::Format::Macho => macho(&session.vfs, &*source, started, opened, &settings),
+            Some(Format::Macho) => macho(&session.vfs, &*source, started, opened, &settings),
+            _ => elf(&session.vfs, &*source, started, opened, &settings),
         };
         let closure = closure.map_err(named)?;
         if closure.objects.is_empty() || (main.is_some() && opened.is_none()) {
@@ -46,8 +47,8 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
     }
     let status = u8::from(!closures.iter().all(|closure| closure.loads));
     match session.format {
-        Format::Json => json::write(&mut *session.out, &TreeReport::of(&closures))?,
-        Format::Human => {
+        args::Format::Json => json::write(&mut *session.out, &TreeReport::of(&closures))?,
+        args::Format::Human => {
             for closure in &closures {
                 tree::write(&mut *session.out, closure, options.flat, session.detail)?;
             }

@@ -9,6 +9,7 @@ use crate::repair::diagnose::fault;
 use crate::repair::finding::{Cause, Finding};
 use crate::repair::inventory::{Object, Role};
 use crate::repair::macos::archs_of;
+use crate::repair::rewrite::macho;
 use crate::repair::{provider, tensorflow};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -341,19 +342,10 @@ impl<'m, 'a> Judge<'m, 'a> {
             let found = fault(Cause::DuplicateRpath, &object.path, message, cure);
             findings.push(Finding { fixable: true, is_fatal, ..found });
         }
-        let directory = macos.vfs.canonicalize(&object.path).ok();
-        let directory = directory.as_deref().and_then(Path::parent).unwrap_or(object.directory());
-        let dead = seen.iter().filter(|entry| {
-            let beside = match entry.strip_prefix(b"@loader_path") {
-                Some(rest) => [directory.as_os_str().as_bytes(), rest].concat(),
-                None if entry.first() == Some(&b'/') => entry.to_vec(),
-                None => return false,
-            };
-            macos.vfs.metadata(Path::new(OsStr::from_bytes(&beside))).is_err()
-                && !beside.starts_with(b"/usr/lib")
-                && !beside.starts_with(b"/System/")
-        });
-        let dead = dead.count();
+        let real = macos.vfs.canonicalize(&object.path).ok();
+        let directories: Vec<&Path> = real.iter().filter_map(|path| path.parent()).collect();
+        let is_dead = |entry: &&&[u8]| !macho::leads_somewhere(macos.vfs, entry, &directories);
+        let dead = seen.iter().filter(is_dead).count();
         if dead > 0 {
             let message = format!("{shown} has entries that lead nowhere ({dead})");
             let cure = "nothing has to be done; tfpatch fix --tidy drops them";

@@ -3,6 +3,7 @@
 
 use super::Kind;
 use super::replay::Answer;
+use crate::object::Format;
 use crate::repair::finding::{Cause, Finding};
 use crate::repair::inventory::{self, Object, Role};
 use crate::repair::provider::{self, Choice, Provider};
@@ -108,7 +109,7 @@ fn finding(
         Choice::One(provider) => {
             let directory = provider.directory().to_owned();
             let lies = world.shown(&directory);
-            let entry = spelling::relative_entry(vfs, object, &directory);
+            let entry = spelling::relative_entry(vfs, Format::Elf, object, &directory);
             let cure = match entry.as_deref().map(String::from_utf8_lossy) {
                 Some(entry) if known.is_some() => {
                     format!("tfpatch rpath add '{}' --entry '{entry}'", object.display())
