@@ -82,8 +82,8 @@ impl World {
         Self { part: Some(directory), ..world }
     }
 
-    /// Reads what surrounds one object: its environment, else its directory. Only the object is
-    /// judged, and only it is edited.
+    /// Reads what surrounds one object: its environment, else the packages that it is installed
+    /// with, else its directory. Only the object is judged, and only it is edited.
     #[must_use]
     pub fn of_object(
         vfs: &dyn Vfs,
@@ -94,7 +94,8 @@ impl World {
         let mut world = match environment {
             Some(environment) => Self::of_environment(vfs, environment, settings),
             None => {
-                let directory = object.parent().unwrap_or(object);
+                let directory = packages_around(vfs, object);
+                let directory = directory.or(object.parent()).unwrap_or(object);
                 Self::of_directory(vfs, directory, None, settings)
             }
         };
@@ -378,6 +379,18 @@ impl<'a> Program<'a> {
                 version_in(&object.path).is_none_or(|named| named == (version.major, version.minor))
             })
     }
+}
+
+/// The nearest directory above an object that distributions are installed into, as `pip install
+/// --target` makes one without an environment around it.
+fn packages_around<'p>(vfs: &dyn Vfs, object: &'p Path) -> Option<&'p Path> {
+    object.ancestors().skip(1).find(|directory| {
+        vfs.read_dir(directory).is_ok_and(|entries| {
+            entries.iter().any(|entry| {
+                entry.kind == FileKind::Directory && entry.name.as_bytes().ends_with(b".dist-info")
+            })
+        })
+    })
 }
 
 /// A path as it stands in a line for people.
