@@ -16,6 +16,8 @@ use std::ops::Range;
 
 /// More bytes of imports than any linker writes; bounds the work on a malformed slice.
 const MOST_BYTES: u64 = 1 << 28;
+/// Empty edges on the way to one name; dyld itself visits no more than 128 nodes.
+const MOST_EMPTY_EDGES: usize = 128;
 /// Names that are longer end no trie walk well.
 const LONGEST_NAME: usize = 1 << 16;
 /// Two-level imports of the main program itself, of no library in particular, and weak ones
@@ -106,12 +108,13 @@ pub fn export(image: &Image<'_>, name: &[u8]) -> Result<Option<Export>, Error> {
     };
     let mut rest = name;
     let mut node = 0_u64;
-    // Each edge takes a byte of the name at least, but for malformed ones.
-    for _ in 0..=name.len() {
+    // Edges take bytes of the name, but for the empty ones that old linkers wrote beside longer
+    // edges: the first edge that does not contradict the name is taken, as dyld does it.
+    for _ in 0..=name.len() + MOST_EMPTY_EDGES {
         let mut at = node;
         let size = leb(&mut at)?;
-        if rest.is_empty() {
-            return if size == 0 { Ok(None) } else { terminal(&read, at).map(Some) };
+        if rest.is_empty() && size != 0 {
+            return terminal(&read, at).map(Some);
         }
         at = at.saturating_add(size);
         let children = read(at)?;
@@ -133,7 +136,7 @@ pub fn export(image: &Image<'_>, name: &[u8]) -> Result<Option<Export>, Error> {
                 }
             }
             let child = leb(&mut at)?;
-            if fits && len > 0 {
+            if fits {
                 next = Some((child, len));
                 break;
             }
