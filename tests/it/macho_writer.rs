@@ -11,7 +11,13 @@ pub(crate) struct Macho {
     needed: Vec<(u32, String)>,
     rpaths: Vec<String>,
     signed: bool,
+    exports: Vec<String>,
+    reexports: Vec<(u8, String)>,
+    imports: Vec<(u8, String, bool)>,
 }
+
+/// Where `__LINKEDIT` begins: the load commands have room up to there.
+const LINKEDIT: usize = 0x1000;
 
 const LC_LOAD_DYLIB: u32 = 0xc;
 const LC_ID_DYLIB: u32 = 0xd;
@@ -39,6 +45,9 @@ impl Macho {
             needed: Vec::new(),
             rpaths: Vec::new(),
             signed: true,
+            exports: Vec::new(),
+            reexports: Vec::new(),
+            imports: Vec::new(),
         }
     }
 
@@ -93,6 +102,79 @@ impl Macho {
         Self { signed: false, ..self }
     }
 
+    pub(crate) fn exports(mut self, symbol: &str) -> Self {
+        self.exports.push(symbol.to_owned());
+        self
+    }
+
+    /// Exports a symbol that stands in the library of that ordinal.
+    pub(crate) fn reexports(mut self, ordinal: u8, symbol: &str) -> Self {
+        self.reexports.push((ordinal, symbol.to_owned()));
+        self
+    }
+
+    /// Binds a symbol to the library of that ordinal.
+    pub(crate) fn binds(mut self, ordinal: u8, symbol: &str) -> Self {
+        self.imports.push((ordinal, symbol.to_owned(), false));
+        self
+    }
+
+    /// The same for a symbol that may be absent.
+    pub(crate) fn binds_weakly(mut self, ordinal: u8, symbol: &str) -> Self {
+        self.imports.push((ordinal, symbol.to_owned(), true));
+        self
+    }
+
+    fn bind_opcodes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for (ordinal, symbol, is_weak) in &self.imports {
+            bytes.extend([0x10 | ordinal, 0x40 | u8::from(*is_weak)]);
+            bytes.extend(symbol.as_bytes());
+            bytes.extend([0, 0x51, 0x72, 0, 0x90]);
+        }
+        bytes.push(0);
+        bytes
+    }
+
+    /// A trie as old linkers wrote it: what all names begin with, then the rest of each, which is
+    /// empty for one that is the beginning of the others.
+    fn export_trie(&self) -> Vec<u8> {
+        let own = self.exports.iter().map(|name| (name.as_str(), vec![0, 0]));
+        let others =
+            self.reexports.iter().map(|(ordinal, name)| (name.as_str(), vec![8, *ordinal, 0]));
+        let mut names: Vec<(&str, Vec<u8>)> = own.chain(others).collect();
+        let Some((first, _)) = names.first() else { return Vec::new() };
+        let shared = (0..=first.len())
+            .rev()
+            .map(|len| &first[..len])
+            .find(|start| names.iter().all(|(name, _)| name.starts_with(start)))
+            .unwrap();
+        let shared = shared.to_owned();
+        names.sort_by_key(|(name, _)| std::cmp::Reverse(name.len()));
+        // Offsets take two bytes of ULEB128.
+        let offset = |at: usize| [at as u8 & 0x7f | 0x80, (at >> 7) as u8];
+        let mut trie = vec![0, 1];
+        trie.extend(shared.as_bytes());
+        trie.push(0);
+        let second = trie.len() + 2;
+        trie.extend(offset(second));
+        let rest: usize = names.iter().map(|(name, _)| name.len() - shared.len() + 3).sum();
+        let mut leaf = second + 2 + rest;
+        trie.extend([0, names.len() as u8]);
+        for (name, terminal) in &names {
+            trie.extend(&name.as_bytes()[shared.len()..]);
+            trie.push(0);
+            trie.extend(offset(leaf));
+            leaf += terminal.len() + 2;
+        }
+        for (_, terminal) in &names {
+            trie.push(terminal.len() as u8);
+            trie.extend(terminal);
+            trie.push(0);
+        }
+        trie
+    }
+
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut commands: Vec<Vec<u8>> = Vec::new();
         let words = |words: &[u32]| -> Vec<u8> {
@@ -121,6 +203,17 @@ impl Macho {
         for entry in &self.rpaths {
             commands.push(texts(LC_RPATH, &[], entry));
         }
+        let (binds, trie) = (self.bind_opcodes(), self.export_trie());
+        let (at, linkedit) = (LINKEDIT as u32, [binds.clone(), trie.clone()].concat());
+        let (binds, trie) = (binds.len() as u32, trie.len() as u32);
+        commands.push(words(&[0x8000_0022, 48, 0, 0, at, binds, 0, 0, 0, 0, at + binds, trie]));
+        let mut segment = words(&[0x19, 72]);
+        segment.extend(b"__LINKEDIT\0\0\0\0\0\0");
+        let size = linkedit.len() as u64;
+        let fields = [u64::from(at), 0x4000, u64::from(at), size];
+        segment.extend(fields.iter().flat_map(|field| field.to_le_bytes()));
+        segment.extend(words(&[1, 1, 0, 0]));
+        commands.push(segment);
         if self.signed {
             commands.push(words(&[0x1d, 16, 0, 0]));
         }
@@ -138,6 +231,9 @@ impl Macho {
             0,
         ]);
         file.extend(body);
+        assert!(file.len() <= LINKEDIT);
+        file.resize(LINKEDIT, 0);
+        file.extend(linkedit);
         file
     }
 }

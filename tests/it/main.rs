@@ -31,6 +31,8 @@ mod loader;
 #[cfg(test)]
 mod macho_writer;
 #[cfg(test)]
+mod macos;
+#[cfg(test)]
 mod malformed;
 #[cfg(test)]
 mod operated;
