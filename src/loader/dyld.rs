@@ -22,7 +22,6 @@ pub use version::{UnknownVersion, Version};
 
 use super::{Dependency, FileId, Rule, Trail};
 use crate::macho::Arch;
-use crate::macho::symbols::Import;
 use crate::vfs::Vfs;
 use files::{Files, Probe};
 use search::{Hit, Loaded, Query, Search};
@@ -122,7 +121,7 @@ pub struct Dyld<'a> {
     system: System,
     settings: Settings,
     /// The symbols that images bind, by the file.
-    imports: RwLock<HashMap<FileId, Result<Arc<BTreeSet<Import>>, Arc<Unreadable>>>>,
+    imports: RwLock<HashMap<FileId, bind::Imports>>,
 }
 
 /// The images while they are loaded.

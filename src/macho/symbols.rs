@@ -174,7 +174,7 @@ fn terminal(read: &impl Fn(u64) -> Result<u8, Error>, mut at: u64) -> Result<Exp
         byte
     };
     let flags = uleb(&mut next)?;
-    if flags & u64::from(export::EXPORT_SYMBOL_FLAGS_REEXPORT) == 0 {
+    if flags & export::EXPORT_SYMBOL_FLAGS_REEXPORT == 0 {
         return Ok(Export::Own);
     }
     let ordinal = uleb(&mut next)?;

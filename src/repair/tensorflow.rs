@@ -29,24 +29,39 @@ pub const PLUGINS: &str = "tensorflow-plugins";
 /// (`tensorflow/__init__.py` imports `tensorflow/python/pywrap_tensorflow.py`).
 pub const FIRST_MODULE: &str = "tensorflow/python/_pywrap_tensorflow_internal.so";
 
-/// Plugins that bind symbols of TensorFlow, with the releases of TensorFlow that have all of them:
-/// name, first digits of the version, oldest and newest release. Counted over the wheels of PyPI for
-/// arm64 (`scripts/metal-table`).
-const PLUGIN_FITS: &[(&str, &str, (u8, u8), (u8, u8))] = &[
-    ("tensorflow-metal", "0.8.", (2, 12), (2, 13)),
-    ("tensorflow-metal", "1.0.", (2, 12), (2, 13)),
-    ("tensorflow-metal", "1.1.", (2, 12), (2, 17)),
-    ("tensorflow-metal", "1.2.", (2, 12), (2, 19)),
+/// A release of TensorFlow: major and minor number.
+pub type Release = (u8, u8);
+
+/// A plugin that binds symbols of TensorFlow, and the releases of TensorFlow that have all of them.
+struct Plugin {
+    distribution: &'static str,
+    /// The first digits of its version.
+    version: &'static str,
+    oldest: Release,
+    newest: Release,
+}
+
+const fn metal(version: &'static str, newest: Release) -> Plugin {
+    Plugin { distribution: "tensorflow-metal", version, oldest: (2, 12), newest }
+}
+
+/// Counted over the wheels of PyPI for Apple's processors, from TensorFlow 2.9 to 2.21
+/// (`scripts/metal-table`).
+const PLUGIN_RELEASES: &[Plugin] = &[
+    metal("0.8.", (2, 13)),
+    metal("1.0.", (2, 13)),
+    metal("1.1.", (2, 17)),
+    metal("1.2.", (2, 19)),
 ];
 
-/// The oldest and the newest release of TensorFlow that a plugin's release works with, as major and
-/// minor number; `None` where that is not known.
+/// The oldest and the newest release of TensorFlow that a plugin's release works with; `None` where
+/// that is not known.
 #[must_use]
-pub fn fitting(plugin: &str, version: &str) -> Option<((u8, u8), (u8, u8))> {
-    let fits = PLUGIN_FITS
+pub fn fitting(distribution: &str, version: &str) -> Option<(Release, Release)> {
+    let plugin = PLUGIN_RELEASES
         .iter()
-        .find(|(name, release, ..)| *name == plugin && version.starts_with(release));
-    fits.map(|(_, _, oldest, newest)| (*oldest, *newest))
+        .find(|plugin| plugin.distribution == distribution && version.starts_with(plugin.version));
+    plugin.map(|plugin| (plugin.oldest, plugin.newest))
 }
 
 /// Does a distribution of that normalised name install TensorFlow?

@@ -14,6 +14,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// The symbols that an image binds, or why they cannot be read.
+pub(super) type Imports = Result<Arc<BTreeSet<Import>>, Arc<Unreadable>>;
+
 /// A symbol that stops a load: `Symbol not found`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unbound {

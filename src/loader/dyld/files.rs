@@ -37,6 +37,9 @@ pub(super) enum Probe {
     Found(Arc<Candidate>),
 }
 
+/// What a file's content is to dyld; or why it is not taken, in dyld's words.
+type Verdict = Result<Arc<Summary>, (StepOutcome, String)>;
+
 /// Everything that was looked at so far.
 pub(super) struct Files<'a> {
     pub(super) vfs: &'a dyn Vfs,
@@ -44,7 +47,7 @@ pub(super) struct Files<'a> {
     version: Version,
     probes: RwLock<HashMap<PathBuf, Probe>>,
     /// What dyld thinks of a file's content.
-    contents: RwLock<HashMap<FileId, Result<Arc<Summary>, (StepOutcome, String)>>>,
+    contents: RwLock<HashMap<FileId, Verdict>>,
 }
 
 impl<'a> Files<'a> {
@@ -88,7 +91,7 @@ impl<'a> Files<'a> {
     }
 
     /// The checks of `MachOFile::compatibleSlice` and of the kernel.
-    fn judge(&self, source: &dyn Source) -> Result<Arc<Summary>, (StepOutcome, String)> {
+    fn judge(&self, source: &dyn Source) -> Verdict {
         let malformed = |words: String| (StepOutcome::NotALibrary, words);
         let container = Container::parse(source)
             .map_err(|_| malformed("slice is not valid mach-o file".into()))?;
