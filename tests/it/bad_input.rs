@@ -76,7 +76,11 @@ fn a_file_that_is_no_object_is_no_target() {
     let cases: [(&str, &[u8], &str); 6] = [
         ("notes.txt", b"some words\n", "begins neither as an ELF nor as a Mach-O file does"),
         ("text.so", b"print('no object')\n", "begins neither as an ELF nor as a Mach-O file does"),
-        ("script.so", b"/* GNU ld script */\nINPUT(-lc)\n", "begins neither as an ELF nor as a Mach-O file does"),
+        (
+            "script.so",
+            b"/* GNU ld script */\nINPUT(-lc)\n",
+            "begins neither as an ELF nor as a Mach-O file does",
+        ),
         ("empty.so", b"", "is empty"),
         ("zero.so", &[0; 4096], "begins neither as an ELF nor as a Mach-O file does"),
         ("cut.so", &object[..100], "program headers at offset 0x40"),
