@@ -25,9 +25,9 @@
 //! repair -> loader, python, plan, object, vfs
 //! operation -> plan, python::record, edit
 //! python -> vfs, edit
-//! loader -> vfs, elf
+//! loader -> vfs, elf, macho
 //! vfs -> edit
-//! plan -> object -> elf -> edit -> bytes
+//! plan -> object -> elf | macho -> edit -> bytes
 //! ```
 //!
 //! # Invariants
@@ -62,6 +62,7 @@ pub mod cli;
 pub mod edit;
 pub mod elf;
 pub mod loader;
+pub mod macho;
 pub mod object;
 pub mod operation;
 pub mod plan;

@@ -1,7 +1,11 @@
-//! The object formats.
+//! The object formats, and one face for both: what they have for a search path, and the edits that
+//! give them another one.
 
-use crate::bytes::Source;
+use crate::bytes::{self, Source};
+use crate::edit::EditSet;
+use crate::{elf, macho};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// The format of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -9,6 +13,8 @@ use serde::{Deserialize, Serialize};
 pub enum Format {
     /// ELF, as on Linux.
     Elf,
+    /// Mach-O, as on macOS; thin or universal.
+    Macho,
 }
 
 impl Format {
@@ -16,6 +22,194 @@ impl Format {
     #[must_use]
     pub fn of(source: &dyn Source) -> Option<Self> {
         let magic = source.get(0..4)?;
-        (magic.as_ref() == b"\x7fELF").then_some(Self::Elf)
+        if magic.as_ref() == b"\x7fELF" {
+            return Some(Self::Elf);
+        }
+        macho::fat::is_macho(source).then_some(Self::Macho)
     }
+}
+
+/// What a search path stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RpathKind {
+    /// `DT_RPATH`.
+    Rpath,
+    /// `DT_RUNPATH`.
+    Runpath,
+    /// `LC_RPATH` commands.
+    LcRpath,
+}
+
+impl From<elf::rpath::RpathKind> for RpathKind {
+    fn from(kind: elf::rpath::RpathKind) -> Self {
+        match kind {
+            elf::rpath::RpathKind::Rpath => Self::Rpath,
+            elf::rpath::RpathKind::Runpath => Self::Runpath,
+        }
+    }
+}
+
+/// How an edit was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Of an ELF object.
+    Elf(elf::rpath::Method),
+    /// Of a Mach-O file.
+    Macho(macho::rpath::Method),
+}
+
+impl Method {
+    /// Was nothing to be done?
+    #[must_use]
+    pub fn is_unchanged(self) -> bool {
+        matches!(
+            self,
+            Self::Elf(elf::rpath::Method::Unchanged) | Self::Macho(macho::rpath::Method::Unchanged)
+        )
+    }
+
+    /// Its name in a plan.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        use elf::rpath::Method as Elf;
+        use macho::rpath::Method as Macho;
+        match self {
+            Self::Elf(Elf::Unchanged) | Self::Macho(Macho::Unchanged) => "unchanged",
+            Self::Elf(Elf::Slot) => "slot",
+            Self::Elf(Elf::Repoint) => "repoint",
+            Self::Elf(Elf::ExtendTail) => "extend_tail",
+            Self::Elf(Elf::NewSegment) => "new_segment",
+            Self::Elf(Elf::NewSegmentWithHeaders) => "new_segment_with_headers",
+            Self::Elf(Elf::Remove) => "remove",
+            Self::Macho(Macho::LoadCommands) => "load_commands",
+            Self::Macho(Macho::SignedAdHoc) => "signed_ad_hoc",
+            Self::Macho(Macho::SignerDropped) => "signer_dropped",
+        }
+    }
+}
+
+/// Edits of an object, and what they rely on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patch {
+    /// The edits; empty where nothing is to be done.
+    pub edits: EditSet,
+    /// How they were made.
+    pub method: Method,
+    /// May the edits be written into the file itself? Never into a Mach-O file: macOS remembers by
+    /// the file, not by its bytes, what was signed.
+    pub in_place: bool,
+    /// May they be, as long as no process has the file open or mapped?
+    pub in_place_unopened: bool,
+    /// Ranges of the old file that the edits rely on, in bytes.
+    pub relies_on: Vec<Range<u64>>,
+}
+
+impl From<elf::rpath::Patch> for Patch {
+    fn from(patch: elf::rpath::Patch) -> Self {
+        let elf::rpath::Patch { edits, method, in_place, in_place_unopened, relies_on } = patch;
+        Self { edits, method: Method::Elf(method), in_place, in_place_unopened, relies_on }
+    }
+}
+
+impl From<macho::rpath::Patch> for Patch {
+    fn from(patch: macho::rpath::Patch) -> Self {
+        let macho::rpath::Patch { edits, method, relies_on } = patch;
+        let method = Method::Macho(method);
+        Self { edits, method, in_place: false, in_place_unopened: false, relies_on }
+    }
+}
+
+/// Why there is no [`Patch`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The object is malformed.
+    #[error(transparent)]
+    Malformed(#[from] bytes::Error),
+    /// An ELF object is sound, and editing it would be a risk.
+    #[error(transparent)]
+    Elf(elf::rpath::Refusal),
+    /// A Mach-O file is sound, and editing it would be a risk.
+    #[error(transparent)]
+    Macho(#[from] macho::rpath::Refusal),
+}
+
+impl From<elf::rpath::Failure> for Failure {
+    fn from(failure: elf::rpath::Failure) -> Self {
+        match failure {
+            elf::rpath::Failure::Malformed(error) => Self::Malformed(error),
+            elf::rpath::Failure::Refused(refusal) => Self::Elf(refusal),
+        }
+    }
+}
+
+impl From<macho::rpath::Failure> for Failure {
+    fn from(failure: macho::rpath::Failure) -> Self {
+        match failure {
+            macho::rpath::Failure::Malformed(error) => Self::Malformed(error),
+            macho::rpath::Failure::Refused(refusal) => Self::Macho(refusal),
+        }
+    }
+}
+
+/// The search path of one slice; an ELF object is a single one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SearchPath {
+    /// The architecture, where the format has slices.
+    pub arch: Option<&'static str>,
+    /// What it stands in; `None` where there is none.
+    pub kind: Option<RpathKind>,
+    /// Its entries.
+    pub entries: Vec<Vec<u8>>,
+}
+
+/// The search paths of an object: one for each slice.
+///
+/// # Errors
+/// Where the object is malformed, or of no format that is known.
+pub fn search_paths(source: &dyn Source) -> Result<Vec<SearchPath>, bytes::Error> {
+    if Format::of(source) == Some(Format::Macho) {
+        let file = macho::Container::parse(source)?;
+        let slices = file.slices.into_iter().map(|slice| {
+            let arch = Some(slice.arch().name());
+            let entries = macho::Image::parse(slice)?.rpaths()?;
+            let kind = (!entries.is_empty()).then_some(RpathKind::LcRpath);
+            Ok(SearchPath { arch, kind, entries })
+        });
+        return slices.collect();
+    }
+    let path = elf::rpath::current(&elf::Image::parse(source)?)?;
+    let kind = path.as_ref().map(|path| path.kind.into());
+    let entries = path.map_or_else(Vec::new, |path| path.entries);
+    Ok(vec![SearchPath { arch: None, kind, entries }])
+}
+
+/// What a linker stamped into an object, for a person to compare.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Identity {
+    /// The GNU build ID, in hexadecimal digits.
+    pub build_id: Option<String>,
+    /// `LC_UUID`, in hexadecimal digits; of the first slice that has one.
+    pub uuid: Option<String>,
+}
+
+impl Identity {
+    /// That of an ELF object.
+    #[must_use]
+    pub fn of_elf(image: &elf::Image<'_>) -> Self {
+        Self { build_id: image.build_id().as_deref().map(hex), uuid: None }
+    }
+
+    /// That of the slices of a Mach-O file.
+    #[must_use]
+    pub fn of_macho(images: &[macho::Image<'_>]) -> Self {
+        let uuid = images.iter().find_map(|image| image.uuid().ok().flatten());
+        Self { build_id: None, uuid: uuid.as_ref().map(|uuid| hex(uuid)) }
+    }
+}
+
+/// Bytes as hexadecimal digits.
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -6,6 +6,7 @@ use super::settings;
 use crate::bytes::Source;
 use crate::elf::Image;
 use crate::loader;
+use crate::object;
 use crate::operation::{self, Options, Recovered, Selection, Store};
 use crate::plan::RelativePath;
 use crate::python::discovery::{self, Ambient};
@@ -209,7 +210,11 @@ impl Session {
         }
         let named = chosen.named.as_deref().unwrap_or(path);
         let source = open_object(&self.vfs, path, named)?;
-        match Image::parse(source.as_ref()).and_then(|image| image.summary()) {
+        let read = match object::Format::of(source.as_ref()) {
+            Some(object::Format::Macho) => object::search_paths(source.as_ref()).map(drop),
+            _ => Image::parse(source.as_ref()).and_then(|image| image.summary()).map(drop),
+        };
+        match read {
             Err(error) => Err(CommandError::new(format!("{}: {error}", shown(named)))),
             // It was written between the two looks.
             Ok(_) => Err(CommandError::new(format!("{} changes; try again", shown(named)))),
@@ -515,7 +520,7 @@ impl Session {
 /// Opens a shared object or a program, which the user called `named`.
 ///
 /// # Errors
-/// Where it cannot be read, or does not begin as an ELF file.
+/// Where it cannot be read, or begins neither as an ELF nor as a Mach-O file.
 pub fn open_object<'a>(
     vfs: &'a OsVfs,
     path: &Path,
@@ -528,15 +533,14 @@ pub fn open_object<'a>(
         }
         _ => CommandError::new(format!("cannot read {name}: {error}")),
     })?;
-    let magic = source.get(0..source.len().min(4)).unwrap_or_default().into_owned();
-    match magic.as_slice() {
-        b"\x7fELF" => Ok(source),
-        b"" => Err(CommandError::new(format!("{name} is no shared object: it is empty"))),
-        _ => {
-            let why = "it does not begin as an ELF file does";
-            Err(CommandError::new(format!("{name} is no shared object: {why}")))
-        }
+    if object::Format::of(source.as_ref()).is_some() {
+        return Ok(source);
     }
+    let why = match source.len() {
+        0 => "it is empty",
+        _ => "it begins neither as an ELF nor as a Mach-O file does",
+    };
+    Err(CommandError::new(format!("{name} is no shared object: {why}")))
 }
 
 /// The root of another system, links resolved.

@@ -1,9 +1,12 @@
 //! A new search path for one object: the least change that fits.
 
+pub mod macho;
+
 use super::spelling::directory_of;
-use crate::bytes;
+use crate::bytes::Source;
 use crate::elf::Image;
-use crate::elf::rpath::{self, Failure, Method, Patch, Request, RpathKind, SearchPath};
+use crate::elf::rpath::{self, Method, Request, RpathKind};
+use crate::object::{Failure, Format, Identity, Patch};
 use crate::vfs::{FileKind, Vfs};
 use std::collections::HashSet;
 use std::io;
@@ -14,14 +17,19 @@ use std::path::{Path, PathBuf};
 pub struct Rewrite {
     /// The object.
     pub object: PathBuf,
-    /// The search path before; `None` where it has no tag.
-    pub before: Option<SearchPath>,
+    /// Its format.
+    pub format: Format,
+    /// Did it have a search path, even an empty one?
+    pub had_path: bool,
+    /// The entries before; where the slices of a universal file differ, those of one after those of
+    /// the other.
+    pub before: Vec<Vec<u8>>,
     /// The entries after.
     pub after: Vec<Vec<u8>>,
     /// The edits.
     pub patch: Patch,
-    /// The GNU build ID of the object.
-    pub build_id: Option<Vec<u8>>,
+    /// What the linker stamped into the object.
+    pub identity: Identity,
 }
 
 /// Why an object is not rewritten.
@@ -66,6 +74,27 @@ pub enum Change {
     Prune,
 }
 
+/// What is wanted of an object's search path, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Wish<'a> {
+    /// The entries.
+    pub change: &'a Change,
+    /// ELF: the tag; `None` keeps the one that is there.
+    pub kind: Option<RpathKind>,
+    /// Mach-O: the only slice that is meant, by its architecture.
+    pub arch: Option<&'a str>,
+    /// Mach-O: may a signer's signature become an ad-hoc one?
+    pub may_drop_signer: bool,
+}
+
+impl<'a> Wish<'a> {
+    /// A change, in whatever way the object has its search path now.
+    #[must_use]
+    pub fn new(change: &'a Change) -> Self {
+        Self { change, kind: None, arch: None, may_drop_signer: false }
+    }
+}
+
 /// The new search path of an object and the edits for it.
 ///
 /// `names` are all names under which the object may be opened; an entry is dead only where it leads
@@ -77,23 +106,43 @@ pub fn rewrite(
     vfs: &dyn Vfs,
     object: &Path,
     names: &[PathBuf],
-    change: &Change,
-    kind: Option<RpathKind>,
+    wish: Wish<'_>,
 ) -> Result<Rewrite, Error> {
     let failed = |source: Failure| Error::Failed { path: object.to_owned(), source };
-    let malformed = |error: bytes::Error| failed(error.into());
     let source =
         vfs.open(object).map_err(|source| Error::Io { path: object.to_owned(), source })?;
-    let image = Image::parse(source.as_ref()).map_err(malformed)?;
-    let before = rpath::current(&image).map_err(malformed)?;
+    let view = View { vfs, object, names };
+    match Format::of(source.as_ref()) {
+        Some(Format::Macho) => macho::rewrite(&view, source.as_ref(), wish).map_err(failed),
+        _ => rewrite_elf(&view, source.as_ref(), wish).map_err(failed),
+    }
+}
+
+/// Where an object stands.
+struct View<'a> {
+    vfs: &'a dyn Vfs,
+    object: &'a Path,
+    names: &'a [PathBuf],
+}
+
+impl View<'_> {
+    /// The directories in which it may be opened.
+    fn directories(&self) -> Vec<&Path> {
+        self.names.iter().filter_map(|name| name.parent()).collect()
+    }
+}
+
+fn rewrite_elf(view: &View<'_>, source: &dyn Source, wish: Wish<'_>) -> Result<Rewrite, Failure> {
+    let Wish { change, kind, .. } = wish;
+    let image = Image::parse(source)?;
+    let before = rpath::current(&image)?;
     let entries = before.as_ref().map_or(&[][..], |path| &path.entries);
-    let directories: Vec<&Path> = names.iter().filter_map(|name| name.parent()).collect();
-    let is_live = |entry: &[u8]| leads_somewhere(vfs, entry, &directories);
+    let directories = view.directories();
+    let is_live = |entry: &[u8]| leads_somewhere(view.vfs, entry, &directories);
 
     let wanted = changed(entries, change, is_live);
-    let edit = |entries: &[Vec<u8>]| {
-        rpath::edit(&image, &Request { entries: entries.to_vec(), kind }).map_err(failed)
-    };
+    let edit =
+        |entries: &[Vec<u8>]| rpath::edit(&image, &Request { entries: entries.to_vec(), kind });
     let (mut after, mut patch) = (wanted, None);
     if let Change::Fit(new) = change
         && !fits(&edit(&after))
@@ -113,11 +162,19 @@ pub fn rewrite(
         Some(patch) => patch,
         None => edit(&after)?,
     };
-    Ok(Rewrite { object: object.to_owned(), after, before, patch, build_id: image.build_id() })
+    Ok(Rewrite {
+        object: view.object.to_owned(),
+        format: Format::Elf,
+        had_path: before.is_some(),
+        before: before.map_or_else(Vec::new, |path| path.entries),
+        after,
+        patch: patch.into(),
+        identity: Identity::of_elf(&image),
+    })
 }
 
 /// Does the edit leave the file's length as it is?
-fn fits(patch: &Result<Patch, Error>) -> bool {
+fn fits(patch: &Result<rpath::Patch, rpath::Failure>) -> bool {
     patch.as_ref().is_ok_and(|patch| {
         matches!(patch.method, Method::Unchanged | Method::Slot | Method::Repoint)
     })

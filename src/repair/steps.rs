@@ -6,7 +6,7 @@ use super::rewrite::Rewrite;
 use super::target::World;
 use crate::bytes::{self, Source as _, printable};
 use crate::edit::{EditSet, Patched};
-use crate::elf::rpath::Method;
+use crate::object::Format;
 use crate::plan::{Kind, Lock, NotRelative, Plan, RelativePath, Step};
 use crate::python::owners::Owner;
 use crate::python::record::{self, Change, Rewritten};
@@ -61,7 +61,7 @@ pub fn plan(
 ) -> Result<Plan, Error> {
     let mut steps = Vec::new();
     for rewrite in proposal.rewrites.values() {
-        if rewrite.patch.method != Method::Unchanged {
+        if !rewrite.patch.method.is_unchanged() {
             let reason = reason(world, proposal, rewrite);
             steps.extend(object_steps(vfs, world, rewrite, &reason)?);
         }
@@ -97,18 +97,21 @@ fn object_steps(
     let (mut lock, mut left) =
         Lock::of_step(source.as_ref(), &rewrite.patch.edits, &rewrite.patch.relies_on)
             .map_err(|source| Error::Changed { path: rewrite.object.clone(), source })?;
-    let build_id: Option<String> =
-        rewrite.build_id.as_ref().map(|id| id.iter().map(|byte| format!("{byte:02x}")).collect());
-    lock.build_id.clone_from(&build_id);
-    left.build_id = build_id;
+    for lock in [&mut lock, &mut left] {
+        lock.build_id.clone_from(&rewrite.identity.build_id);
+        lock.uuid.clone_from(&rewrite.identity.uuid);
+    }
     let relative = |path: &PathBuf| world.relative(path);
     let step = |path: RelativePath, aliases: Vec<RelativePath>| Step {
         path,
         aliases,
-        kind: Kind::Elf,
-        before: rewrite.before.as_ref().map_or_else(Vec::new, |path| text(&path.entries)),
+        kind: match rewrite.format {
+            Format::Elf => Kind::Elf,
+            Format::Macho => Kind::Macho,
+        },
+        before: text(&rewrite.before),
         after: text(&rewrite.after),
-        method: method(rewrite.patch.method).to_owned(),
+        method: rewrite.patch.method.name().to_owned(),
         reason: reason.to_owned(),
         edits: rewrite.patch.edits.clone(),
         lock: lock.clone(),
@@ -200,18 +203,6 @@ fn reason(world: &World, proposal: &Proposal, rewrite: &Rewrite) -> String {
         }
     }
     reasons.join("; ")
-}
-
-fn method(method: Method) -> &'static str {
-    match method {
-        Method::Unchanged => "unchanged",
-        Method::Slot => "slot",
-        Method::Repoint => "repoint",
-        Method::ExtendTail => "extend_tail",
-        Method::NewSegment => "new_segment",
-        Method::NewSegmentWithHeaders => "new_segment_with_headers",
-        Method::Remove => "remove",
-    }
 }
 
 fn text(entries: &[Vec<u8>]) -> Vec<String> {

@@ -49,7 +49,10 @@ fn groups(findings: &[Finding]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for finding in findings {
         let same = |group: &&mut Group<'_>| {
-            finding.library.is_some() && matter(group.first) == matter(finding)
+            let is_about_entries =
+                matches!(finding.cause, Cause::DuplicateRpath | Cause::DeadRpath);
+            (finding.library.is_some() || is_about_entries)
+                && matter(group.first) == matter(finding)
         };
         match groups.iter_mut().find(same) {
             Some(group) => group.all.push(finding),
@@ -87,7 +90,8 @@ fn write_group(
         let mut objects = objects.into_iter().map(|object| world.shown(object));
         let others = objects.len().saturating_sub(1);
         let example = objects.next().unwrap_or_default();
-        writeln!(out, "  {} objects need it: {example} and {others} more", others + 1)?;
+        let what = if first.library.is_some() { "objects need it" } else { "objects" };
+        writeln!(out, "  {} {what}: {example} and {others} more", others + 1)?;
         if detail == Detail::Verbose {
             objects.try_for_each(|object| writeln!(out, "    {object}"))?;
         }
@@ -104,6 +108,9 @@ fn write_group(
             writeln!(out, "  also in {}", world.shown(directory))?;
         }
         write_tried(out, "    ", &first.tried)?;
+        for symbol in &first.symbols {
+            writeln!(out, "    {}", printable(symbol))?;
+        }
     } else if !first.tried.is_empty() {
         let tried = match first.tried.len() {
             1 => "1 place was".to_owned(),
@@ -135,6 +142,11 @@ fn title(world: &World, finding: &Finding) -> String {
         (Cause::DuplicateInstall, Some(library)) => format!("{library} is there several times"),
         (Cause::EnvOverride, Some(library)) => format!("{library} depends on the environment"),
         (Cause::LoadOrder, Some(library)) => format!("{library} has to be loaded before"),
+        (Cause::VersionMismatch, Some(library)) => format!("{library} is of another release"),
+        (Cause::MissingSymbol, Some(library)) => format!("{library} lacks symbols"),
+        (Cause::BadSignature, _) => format!("the signature of {} does not hold", object()),
+        (Cause::DuplicateRpath, _) => "search paths name a directory twice".to_owned(),
+        (Cause::DeadRpath, _) => "search paths name directories that are not there".to_owned(),
         (Cause::WrongInterpreter, _) => "the interpreter is gone".to_owned(),
         (Cause::WrongArch, _) => format!("{} is for another processor", object()),
         (Cause::Unreadable, Some(library)) => format!("{library} cannot be read"),
@@ -172,6 +184,7 @@ pub fn outcome_in_words(outcome: StepOutcome) -> &'static str {
         StepOutcome::WrongMachine => "for another processor",
         StepOutcome::NotALibrary => "no library",
         StepOutcome::Unreadable => "may not be read",
+        StepOutcome::BadSignature => "is not signed soundly",
     }
 }
 
@@ -186,6 +199,13 @@ pub fn rule_in_words(rule: Rule) -> &'static str {
         Rule::DefaultDirs => "default directory",
         Rule::Loaded => "loaded already",
         Rule::Direct => "named with its path",
+        Rule::DyldLibraryPath => "DYLD_LIBRARY_PATH",
+        Rule::DyldFrameworkPath => "DYLD_FRAMEWORK_PATH",
+        Rule::DyldFallback => "fallback directory",
+        Rule::InstallName => "loaded already under that install name",
+        Rule::Cryptex => "cryptex",
+        Rule::SharedCache => "shared cache",
+        Rule::WeakAbsent => "absent, and may be",
         Rule::NotFound => "not found",
     }
 }

@@ -1,8 +1,7 @@
 //! Reports for programs. The names are a contract.
 
-use crate::elf::rpath::RpathKind;
-use crate::loader::{Dependency, LoadedObject, Resolution, Rule, SearchStep, StepOutcome};
-use crate::object::Format;
+use crate::loader::{Closure, Dependency, Rule, SearchStep, StepOutcome};
+use crate::object::{Format, RpathKind};
 use crate::repair::finding::{Cause, Finding, Severity};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -77,6 +76,8 @@ pub struct FindingReport {
     cure: String,
     lies_in: Vec<String>,
     tried: Vec<StepReport>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    symbols: Vec<String>,
 }
 
 /// One place that the loader looked at.
@@ -150,6 +151,7 @@ impl FindingReport {
                 .map(|path| path.to_string_lossy().into_owned())
                 .collect(),
             tried: finding.tried.iter().map(StepReport::of).collect(),
+            symbols: finding.symbols.iter().map(text).collect(),
         }
     }
 }
@@ -188,13 +190,13 @@ pub struct FileReport {
 pub struct SliceReport {
     /// The architecture, as `uname -m` has it.
     pub arch: String,
-    /// `DT_SONAME`.
+    /// `DT_SONAME`, or the install name in `LC_ID_DYLIB`.
     pub soname: Option<String>,
     /// `PT_INTERP`.
     pub interpreter: Option<String>,
-    /// `DT_NEEDED`, in order.
+    /// `DT_NEEDED`, or the install names of the libraries that are asked for, in order.
     pub needed: Vec<String>,
-    /// The tag that counts.
+    /// The tag that counts, or `lc_rpath`.
     pub rpath_kind: Option<RpathKind>,
     /// Its entries.
     pub rpath: Vec<String>,
@@ -202,10 +204,27 @@ pub struct SliceReport {
     pub dead: Vec<usize>,
     /// Entries that stand there before, as indices into `rpath`.
     pub duplicate: Vec<usize>,
-    /// Bytes that the search path takes now, which is what an edit in the old string can use.
-    pub room: usize,
+    /// ELF: bytes that the search path takes now, which is what an edit in the old string can use.
+    /// Mach-O: free bytes behind the load commands.
+    pub room: u64,
     /// The GNU build ID.
     pub build_id: Option<String>,
+    /// What only a Mach-O slice has.
+    #[serde(flatten)]
+    pub macho: Option<MachoReport>,
+}
+
+/// What only a Mach-O slice has.
+#[derive(Debug, Serialize)]
+pub struct MachoReport {
+    /// `LC_UUID`, in hexadecimal digits.
+    pub uuid: Option<String>,
+    /// The oldest macOS that it runs on.
+    pub minimum_system: Option<String>,
+    /// The SDK that it was built with.
+    pub sdk: Option<String>,
+    /// What its code signature is; `null` where it has none.
+    pub signature: Option<String>,
 }
 
 /// `tfpatch/tree/v1`
@@ -232,16 +251,16 @@ struct TreeNeed {
 }
 
 impl TreeReport {
-    /// The closure of each resolution; the objects that were asked for come first.
+    /// All closures; the objects that were asked for come first.
     #[must_use]
-    pub fn of(resolutions: &[Resolution]) -> Self {
+    pub fn of(closures: &[Closure]) -> Self {
         let mut seen: BTreeMap<&Path, ()> = BTreeMap::new();
         let mut objects = Vec::new();
-        let asked = resolutions.iter().filter_map(|resolution| resolution.objects.first());
-        let others = resolutions.iter().flat_map(|resolution| resolution.objects.iter().skip(1));
-        for object in asked.chain(others) {
-            if seen.insert(&object.path, ()).is_none() {
-                objects.push(TreeObject::of(object));
+        let asked = closures.iter().filter_map(|closure| closure.objects.first());
+        let others = closures.iter().flat_map(|closure| closure.objects.iter().skip(1));
+        for (path, needed) in asked.chain(others) {
+            if seen.insert(path, ()).is_none() {
+                objects.push(TreeObject::of(path, needed));
             }
         }
         Self { schema: "tfpatch/tree/v1", objects }
@@ -249,11 +268,8 @@ impl TreeReport {
 }
 
 impl TreeObject {
-    fn of(object: &LoadedObject) -> Self {
-        Self {
-            path: PathText::of(&object.path),
-            needed: object.needed.iter().map(TreeNeed::of).collect(),
-        }
+    fn of(path: &Path, needed: &[Dependency]) -> Self {
+        Self { path: PathText::of(path), needed: needed.iter().map(TreeNeed::of).collect() }
     }
 }
 

@@ -13,6 +13,8 @@ mod discovery;
 #[cfg(test)]
 mod dlopen;
 #[cfg(test)]
+mod dyld;
+#[cfg(test)]
 mod elf_builder;
 #[cfg(test)]
 mod elf_writer;
@@ -36,6 +38,10 @@ mod link_modes;
 mod linked;
 #[cfg(test)]
 mod loader;
+#[cfg(test)]
+mod macho_writer;
+#[cfg(test)]
+mod macos;
 #[cfg(test)]
 mod malformed;
 #[cfg(test)]

@@ -3,11 +3,12 @@
 use crate::cli::args::{Format, Record, Rpath, RpathAdd, RpathEdit, RpathOptions, RpathTidy, Show};
 use crate::cli::error::CommandError;
 use crate::cli::session::{Chosen, Session, open_object};
-use crate::elf::{Image, rpath};
+use crate::macho;
+use crate::object::{self, Method};
 use crate::operation::{self, Kind};
 use crate::python::target::Target;
 use crate::repair::planner::Proposal;
-use crate::repair::rewrite::{Change, rewrite};
+use crate::repair::rewrite::{Change, Wish, rewrite};
 use crate::repair::steps;
 use crate::repair::target::{World, shown};
 use crate::report::style::{COMMAND, WARNING, paint};
@@ -52,15 +53,20 @@ fn print(session: &mut Session, files: &[PathBuf]) -> Result<u8, CommandError> {
     let here = session.ambient()?.working_directory;
     for file in files {
         let source = open_object(&session.vfs, &here.join(file), file)?;
-        let path = Image::parse(source.as_ref())
-            .and_then(|image| rpath::current(&image))
+        let paths = object::search_paths(source.as_ref())
             .map_err(|error| CommandError::new(format!("{}: {error}", shown(file))))?;
-        for entry in path.map_or_else(Vec::new, |path| path.entries) {
-            if files.len() > 1 {
-                write!(session.out, "{}: ", shown(file))?;
+        let is_universal = paths.len() > 1;
+        for path in paths {
+            for entry in path.entries {
+                if files.len() > 1 {
+                    write!(session.out, "{}: ", shown(file))?;
+                }
+                if let (true, Some(arch)) = (is_universal, path.arch) {
+                    write!(session.out, "{arch}: ")?;
+                }
+                session.out.write_all(&entry)?;
+                writeln!(session.out)?;
             }
-            session.out.write_all(&entry)?;
-            writeln!(session.out)?;
         }
     }
     Ok(0)
@@ -98,7 +104,14 @@ fn edit_one(
     let world = World::of_edit(&session.vfs, object, chosen.environment.clone());
     let store = session.store(&world.root)?;
     let names = world.names_of(object);
-    let rewritten = rewrite(&session.vfs, object, &names, change, options.rpath_kind.into())?;
+    let wish = Wish {
+        change,
+        kind: options.rpath_kind.into(),
+        arch: options.arch.as_deref(),
+        may_drop_signer: options.drop_signer,
+    };
+    let rewritten = rewrite(&session.vfs, object, &names, wish)?;
+    let drops_signer = rewritten.patch.method == Method::Macho(macho::rpath::Method::SignerDropped);
     let proposal = Proposal::of(rewritten);
     let update_records = options.record == Record::Update;
     let mut plan = steps::plan(&session.vfs, &world, &proposal, update_records)?;
@@ -129,6 +142,11 @@ fn edit_one(
             }
         };
         writeln!(session.out, "{conclusion}")?;
+        if drops_signer {
+            let note = "its signer's signature is an ad-hoc one now: programs that only load \
+                        libraries of their own team (library validation) refuse it";
+            writeln!(session.out, "{note}")?;
+        }
     }
     Ok(())
 }

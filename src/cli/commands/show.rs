@@ -1,17 +1,18 @@
 //! `tfpatch show`: what an object needs, and where it is searched.
 
-use crate::bytes::printable;
+use crate::bytes::{self, Source, printable};
 use crate::cli::args::{Format, Show};
 use crate::cli::error::{CommandError, TROUBLE};
 use crate::cli::session::{Session, open_object};
-use crate::elf::rpath::{self, RpathKind, SearchPath};
-use crate::elf::{Image, Summary};
-use crate::object;
-use crate::repair::rewrite::leads_somewhere;
+use crate::macho::codesign::Signature;
+use crate::macho::{Container, HeaderPad};
+use crate::object::{self, RpathKind, hex};
+use crate::repair::rewrite::{leads_somewhere, macho};
 use crate::repair::target::shown;
-use crate::report::json::{self, FileReport, PathText, ShowReport, SliceReport, text};
+use crate::report::json::{self, FileReport, MachoReport, PathText, ShowReport, SliceReport, text};
 use crate::report::style::{DIM, ERROR, WARNING, paint};
 use crate::vfs::OsVfs;
+use crate::{elf, macho as mach};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -51,54 +52,106 @@ pub(super) fn files(session: &mut Session, files: &[PathBuf]) -> Result<u8, Comm
 
 fn show(vfs: &OsVfs, path: &Path, named: &Path) -> Result<FileReport, CommandError> {
     let source = open_object(vfs, path, named)?;
-    let malformed = |error| CommandError::new(format!("{}: {error}", shown(named)));
-    let image = Image::parse(source.as_ref()).map_err(malformed)?;
-    let summary = image.summary().map_err(malformed)?;
-    let search_path = rpath::current(&image).map_err(malformed)?;
-    let slice = slice(vfs, path, &summary, search_path);
-    Ok(FileReport { path: PathText::of(path), format: object::Format::Elf, slices: vec![slice] })
+    let format = object::Format::of(source.as_ref()).unwrap_or(object::Format::Elf);
+    let slices = match format {
+        object::Format::Elf => elf_slice(vfs, path, source.as_ref()).map(|slice| vec![slice]),
+        object::Format::Macho => macho_slices(vfs, path, source.as_ref()),
+    };
+    let slices = slices.map_err(|error| CommandError::new(format!("{}: {error}", shown(named))))?;
+    Ok(FileReport { path: PathText::of(path), format, slices })
 }
 
-fn slice(
-    vfs: &OsVfs,
-    path: &Path,
-    summary: &Summary,
-    search_path: Option<SearchPath>,
-) -> SliceReport {
+fn elf_slice(vfs: &OsVfs, path: &Path, source: &dyn Source) -> Result<SliceReport, bytes::Error> {
+    let image = elf::Image::parse(source)?;
+    let summary = image.summary()?;
+    let search_path = elf::rpath::current(&image)?;
     let directories: Vec<&Path> = path.parent().into_iter().collect();
-    let rpath_kind = search_path.as_ref().map(|path| path.kind);
+    let kind = search_path.as_ref().map(|path| path.kind.into());
     let entries = search_path.map_or_else(Vec::new, |path| path.entries);
-    let indices = |is_marked: &dyn Fn(usize, &Vec<u8>) -> bool| -> Vec<usize> {
-        let marked = entries.iter().enumerate().filter(|(index, entry)| is_marked(*index, entry));
-        marked.map(|(index, _)| index).collect()
-    };
-    SliceReport {
+    let marked = Marked::of(&entries, |entry| leads_somewhere(vfs, entry, &directories));
+    let len: usize = entries.iter().map(|entry| entry.len() + 1).sum();
+    Ok(SliceReport {
         arch: summary.architecture().to_owned(),
         soname: summary.soname.as_ref().map(text),
         interpreter: summary.interpreter.as_ref().map(text),
         needed: summary.needed.iter().map(text).collect(),
-        rpath_kind,
-        dead: indices(&|_, entry| !leads_somewhere(vfs, entry, &directories)),
-        duplicate: indices(&|index, entry| entries.iter().take(index).any(|other| other == entry)),
-        room: entries.iter().map(|entry| entry.len() + 1).sum::<usize>().saturating_sub(1),
+        rpath_kind: kind,
+        dead: marked.dead,
+        duplicate: marked.duplicate,
+        room: len.saturating_sub(1) as u64,
         rpath: entries.iter().map(text).collect(),
         build_id: summary.build_id.as_ref().map(|id| hex(id)),
-    }
+        macho: None,
+    })
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+fn macho_slices(
+    vfs: &OsVfs,
+    path: &Path,
+    source: &dyn Source,
+) -> Result<Vec<SliceReport>, bytes::Error> {
+    let directories: Vec<&Path> = path.parent().into_iter().collect();
+    let slices = Container::parse(source)?.slices.into_iter().map(|slice| {
+        let image = mach::Image::parse(slice)?;
+        let summary = image.summary()?;
+        let marked =
+            Marked::of(&summary.rpaths, |entry| macho::leads_somewhere(vfs, entry, &directories));
+        let built = summary.build_version();
+        Ok(SliceReport {
+            arch: summary.arch.name().to_owned(),
+            soname: summary.install_name.as_ref().map(text),
+            interpreter: None,
+            needed: summary.needed.iter().map(|needed| text(&needed.name)).collect(),
+            rpath_kind: (!summary.rpaths.is_empty()).then_some(RpathKind::LcRpath),
+            dead: marked.dead,
+            duplicate: marked.duplicate,
+            room: HeaderPad::of(&image)?.len(),
+            rpath: summary.rpaths.iter().map(text).collect(),
+            build_id: None,
+            macho: Some(MachoReport {
+                uuid: summary.uuid.as_ref().map(|uuid| hex(uuid)),
+                minimum_system: built.map(|built| built.minimum.to_string()),
+                sdk: built.map(|built| built.sdk.to_string()),
+                signature: Signature::read(&image)?.map(|found| found.describe().to_string()),
+            }),
+        })
+    });
+    slices.collect()
+}
+
+/// Entries that stand out, by their indices.
+struct Marked {
+    dead: Vec<usize>,
+    duplicate: Vec<usize>,
+}
+
+impl Marked {
+    fn of(entries: &[Vec<u8>], is_live: impl Fn(&[u8]) -> bool) -> Self {
+        let indices = |is_marked: &dyn Fn(usize, &Vec<u8>) -> bool| -> Vec<usize> {
+            let all = entries.iter().enumerate();
+            all.filter(|(index, entry)| is_marked(*index, entry)).map(|(index, _)| index).collect()
+        };
+        Self {
+            dead: indices(&|_, entry| !is_live(entry)),
+            duplicate: indices(&|index, entry| {
+                entries.iter().take(index).any(|other| other == entry)
+            }),
+        }
+    }
 }
 
 fn write_file(out: &mut dyn Write, file: &Path, report: &FileReport) -> io::Result<()> {
     writeln!(out, "{}", shown(file))?;
     for slice in &report.slices {
-        let field = |out: &mut dyn Write, name: &str, value: &str| {
-            writeln!(out, "  {}  {value}", paint(DIM, format!("{name:<12}")))
-        };
-        field(out, "format", &format!("ELF, {}", slice.arch))?;
+        let is_macho = report.format == object::Format::Macho;
+        field(
+            out,
+            "format",
+            &format!("{}, {}", if is_macho { "Mach-O" } else { "ELF" }, slice.arch),
+        )?;
         if let Some(soname) = &slice.soname {
-            field(out, "soname", &printable(soname.as_bytes()))?;
+            let name = if is_macho { "install name" } else { "soname" };
+            field(out, name, &printable(soname.as_bytes()))?;
         }
         if let Some(interpreter) = &slice.interpreter {
             field(out, "interpreter", &printable(interpreter.as_bytes()))?;
@@ -106,29 +159,57 @@ fn write_file(out: &mut dyn Write, file: &Path, report: &FileReport) -> io::Resu
         if let Some(build_id) = &slice.build_id {
             field(out, "build ID", build_id)?;
         }
+        if let Some(macho) = &slice.macho {
+            write_macho(out, macho)?;
+        }
         for (index, needed) in slice.needed.iter().enumerate() {
             let needed = printable(needed.as_bytes());
             field(out, if index == 0 { "needed" } else { "" }, &needed)?;
         }
-        let kind = match slice.rpath_kind {
-            Some(RpathKind::Rpath) => "RPATH",
-            Some(RpathKind::Runpath) => "RUNPATH",
-            None => {
-                field(out, "search path", "none")?;
-                continue;
-            }
-        };
-        for (index, entry) in slice.rpath.iter().enumerate() {
-            let mut line = printable(entry.as_bytes());
-            if slice.dead.contains(&index) {
-                line = format!("{line}  {}", paint(ERROR, "leads nowhere"));
-            }
-            if slice.duplicate.contains(&index) {
-                line = format!("{line}  {}", paint(WARNING, "again"));
-            }
-            field(out, if index == 0 { kind } else { "" }, &line)?;
-        }
-        field(out, "room", &format!("{} bytes in the old string", slice.room))?;
+        write_search_path(out, slice)?;
     }
     Ok(())
+}
+
+fn write_macho(out: &mut dyn Write, macho: &MachoReport) -> io::Result<()> {
+    if let Some(uuid) = &macho.uuid {
+        field(out, "UUID", uuid)?;
+    }
+    if let (Some(minimum), Some(sdk)) = (&macho.minimum_system, &macho.sdk) {
+        field(out, "system", &format!("{minimum} or later, SDK {sdk}"))?;
+    }
+    field(out, "signature", macho.signature.as_deref().unwrap_or("none"))
+}
+
+fn write_search_path(out: &mut dyn Write, slice: &SliceReport) -> io::Result<()> {
+    let kind = match slice.rpath_kind {
+        Some(RpathKind::Rpath) => "RPATH",
+        Some(RpathKind::Runpath) => "RUNPATH",
+        Some(RpathKind::LcRpath) => "LC_RPATH",
+        None => "search path",
+    };
+    if slice.rpath_kind.is_none() {
+        field(out, kind, "none")?;
+    }
+    for (index, entry) in slice.rpath.iter().enumerate() {
+        let mut line = printable(entry.as_bytes());
+        if slice.dead.contains(&index) {
+            line = format!("{line}  {}", paint(ERROR, "leads nowhere"));
+        }
+        if slice.duplicate.contains(&index) {
+            line = format!("{line}  {}", paint(WARNING, "again"));
+        }
+        field(out, if index == 0 { kind } else { "" }, &line)?;
+    }
+    match (&slice.macho, slice.rpath_kind) {
+        (Some(_), _) => {
+            field(out, "room", &format!("{} bytes behind the load commands", slice.room))
+        }
+        (None, Some(_)) => field(out, "room", &format!("{} bytes in the old string", slice.room)),
+        (None, None) => Ok(()),
+    }
+}
+
+fn field(out: &mut dyn Write, name: &str, value: &str) -> io::Result<()> {
+    writeln!(out, "  {}  {value}", paint(DIM, format!("{name:<12}")))
 }

@@ -1,0 +1,123 @@
+//! Why a file that can be read is not edited.
+
+/// Why a file that is sound, or sound enough to be read, is not edited: the cause, and what would
+/// help.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// The load commands would reach into the first section.
+    #[error(
+        "{arch}: the load commands would end at {needed:#x}, and the first section begins at \
+         {available:#x}; take entries away (`tfpatch rpath prune`), or edit nothing and put a \
+         symbolic link to the library where an entry that is there already leads"
+    )]
+    NoHeaderRoom {
+        /// The slice's architecture.
+        arch: &'static str,
+        /// Where the load commands would end, as an offset in the slice.
+        needed: u64,
+        /// Where the first section begins.
+        available: u64,
+    },
+    /// What follows the load commands is not zero, so that it may be used.
+    #[error(
+        "{arch}: what follows the load commands at {offset:#x} is not empty; link it again with \
+         -headerpad"
+    )]
+    PaddingInUse {
+        /// The slice's architecture.
+        arch: &'static str,
+        /// Where, as a file offset.
+        offset: u64,
+    },
+    /// A key signed it, which tfpatch does not have.
+    #[error(
+        "{arch}: it is signed{by}, and an edit would break that signature; sign it again \
+         afterwards with --drop-signer, which leaves an ad-hoc signature"
+    )]
+    Signed {
+        /// The slice's architecture.
+        arch: &'static str,
+        /// " by team …", or nothing.
+        by: String,
+    },
+    /// The signature does not fit the file as it is.
+    #[error(
+        "{arch}: page {page} does not match its {hash} hash: the file was changed after it was \
+         signed, and macOS would not load it; install it again"
+    )]
+    BadSignature {
+        /// The slice's architecture.
+        arch: &'static str,
+        /// The page.
+        page: u64,
+        /// The digest.
+        hash: &'static str,
+    },
+    /// A signer's signature that cannot be replaced where it stands.
+    #[error("{arch}: an ad-hoc signature cannot take the signer's place: {why}")]
+    NotReplaceable {
+        /// The slice's architecture.
+        arch: &'static str,
+        /// Why not.
+        why: String,
+    },
+    /// An unsigned arm64 slice that other slices follow: its signature would move them.
+    #[error(
+        "{arch}: it is not signed, and there is no place for a signature before the next slice; \
+         sign it with codesign, or put it last with lipo"
+    )]
+    NotLast {
+        /// The slice's architecture.
+        arch: &'static str,
+    },
+    /// An unsigned slice whose last bytes are not those of `__LINKEDIT`.
+    #[error("{arch}: it is not signed, and __LINKEDIT does not end it; sign it with codesign")]
+    NotAtEnd {
+        /// The slice's architecture.
+        arch: &'static str,
+    },
+    /// 32 bits or big-endian: no such macOS is supported any more.
+    #[error("{arch}: slices of 32 bits or in big-endian order are not edited")]
+    Unsupported {
+        /// The slice's architecture.
+        arch: &'static str,
+    },
+    /// Neither dylib, bundle nor program.
+    #[error("{arch}: it is neither a dylib, a bundle nor a program, and dyld never loads it")]
+    NotLoadable {
+        /// The slice's architecture.
+        arch: &'static str,
+    },
+    /// `ncmds` and `sizeofcmds` tell of different lists.
+    #[error("{arch}: the load commands end at {end:#x}, sizeofcmds says {said:#x}")]
+    CommandsDisagree {
+        /// The slice's architecture.
+        arch: &'static str,
+        /// Where the last one ends, as an offset in the slice.
+        end: u64,
+        /// Where they end by the header.
+        said: u64,
+    },
+    /// No slice of the architecture that was asked for.
+    #[error("it has no slice for {wanted}, only for {present}")]
+    NoSuchArch {
+        /// As it was asked for.
+        wanted: String,
+        /// Those that it has.
+        present: String,
+    },
+    /// An entry that cannot stand in a load command.
+    #[error("entry {index} of the search path is empty or holds a NUL byte")]
+    BadEntry {
+        /// Index of the entry, from 0.
+        index: usize,
+    },
+    /// The edits were made and do not hold what they promise: a fault of this program. Nothing is
+    /// written.
+    #[error("the edited file would not be right: {what}; please report this object")]
+    Inconsistent {
+        /// The postcondition.
+        what: &'static str,
+    },
+}

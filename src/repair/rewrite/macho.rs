@@ -1,0 +1,165 @@
+//! New search paths for the slices of a Mach-O file, and what goes where there is no room.
+
+use super::{Change, Rewrite, View, Wish, changed, without_duplicates};
+use crate::bytes::{self, Source};
+use crate::macho::rpath::{self, Refusal, Request, SliceRequest};
+use crate::macho::{Container, Image};
+use crate::object::{Failure, Format, Identity};
+use crate::vfs::{FileKind, Vfs};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+/// Where builds put what they link, and where nothing is installed.
+const BUILD_DIRECTORIES: [&[u8]; 6] =
+    [b"/Users/", b"/private/", b"/var/", b"/tmp/", b"/home/", b"/Volumes/"];
+/// What Bazel calls the directories of its sandboxes.
+const BAZEL: [&str; 3] = ["/_solib_", ".runfiles/", "/bazel-out/"];
+
+pub(super) fn rewrite(
+    view: &View<'_>,
+    source: &dyn Source,
+    wish: Wish<'_>,
+) -> Result<Rewrite, Failure> {
+    let file = Container::parse(source)?;
+    let images: Vec<Image<'_>> =
+        file.slices.iter().cloned().map(Image::parse).collect::<Result<_, _>>()?;
+    let is_meant =
+        |image: &Image<'_>| wish.arch.is_none_or(|arch| arch == image.slice().arch().name());
+    if let Some(arch) = wish.arch
+        && !images.iter().any(is_meant)
+    {
+        let present: Vec<&str> = images.iter().map(|image| image.slice().arch().name()).collect();
+        let (wanted, present) = (arch.to_owned(), present.join(", "));
+        return Err(Refusal::NoSuchArch { wanted, present }.into());
+    }
+    let directories = view.directories();
+    let is_live = |entry: &[u8]| leads_somewhere(view.vfs, entry, &directories);
+    let mut slices = Vec::new();
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    for (index, image) in images.iter().enumerate().filter(|(_, image)| is_meant(image)) {
+        let old = image.rpaths()?;
+        let request = fitting(image, index, &old, wish.change, is_live)?;
+        before.push(old);
+        after.push(request.entries.clone());
+        slices.push(request);
+    }
+    let request = Request {
+        slices,
+        may_drop_signer: wish.may_drop_signer,
+        file_name: view.object.file_name().map_or(b"", OsStr::as_bytes),
+    };
+    let patch = rpath::edit(&file, &request)?;
+    // Slices are alike as a rule, and then one list tells of all of them.
+    let is_alike = |lists: &[Vec<Vec<u8>>]| lists.iter().all(|list| Some(list) == lists.first());
+    if is_alike(&before) && is_alike(&after) {
+        before.truncate(1);
+        after.truncate(1);
+    }
+    Ok(Rewrite {
+        object: view.object.to_owned(),
+        format: Format::Macho,
+        had_path: before.iter().any(|entries| !entries.is_empty()),
+        before: before.concat(),
+        after: after.concat(),
+        patch: patch.into(),
+        identity: Identity::of_macho(&images),
+    })
+}
+
+/// The entries that come nearest to a change and fit: duplicates never stay; entries that lead
+/// nowhere go where there is no room otherwise, then longer spellings of a directory, then
+/// `LC_SOURCE_VERSION`.
+fn fitting(
+    image: &Image<'_>,
+    slice: usize,
+    old: &[Vec<u8>],
+    change: &Change,
+    is_live: impl Fn(&[u8]) -> bool,
+) -> Result<SliceRequest, bytes::Error> {
+    let request = |entries: &[Vec<u8>], may_drop_source_version| SliceRequest {
+        slice,
+        entries: entries.to_vec(),
+        may_drop_source_version,
+    };
+    let wanted = changed(old, change, &is_live);
+    if wanted == old {
+        // A list that stays is not touched, not even its duplicates.
+        return Ok(request(&wanted, false));
+    }
+    let unique = without_duplicates(&wanted);
+    let asked = |entry: &Vec<u8>| match change {
+        Change::Append(new) | Change::Fit(new) | Change::Prepend(new) | Change::Set(new) => {
+            new.contains(entry)
+        }
+        Change::Tidy(new) => new.contains(entry),
+        Change::Remove(_) | Change::Dedupe | Change::Prune => false,
+    };
+    let live: Vec<_> =
+        unique.iter().filter(|entry| asked(entry) || is_live(entry)).cloned().collect();
+    let short: Vec<_> = live.iter().map(|entry| shorter(entry)).collect();
+    let short = without_duplicates(&short);
+    for attempt in [request(&unique, false), request(&live, false), request(&short, false)] {
+        if rpath::fits(image, &attempt)? {
+            return Ok(attempt);
+        }
+    }
+    let last = request(&short, true);
+    // Where nothing helps, the refusal tells of what was asked for.
+    Ok(if rpath::fits(image, &last)? { last } else { request(&unique, false) })
+}
+
+/// The same directory in fewer bytes: no doubled slash, no `.`, no slash at the end.
+fn shorter(entry: &[u8]) -> Vec<u8> {
+    let parts = entry.split(|&byte| byte == b'/').enumerate();
+    let kept: Vec<&[u8]> = parts
+        .filter(|(index, part)| *index == 0 || !(part.is_empty() || *part == b"."))
+        .map(|(_, part)| part)
+        .collect();
+    match kept.join(&b'/') {
+        // The root, whose only part is the one before its slash.
+        short if short.is_empty() => entry.to_vec(),
+        short => short,
+    }
+}
+
+/// Does an entry lead to a directory from any of the object's names?
+///
+/// What depends on the program (`@executable_path`), on whoever loads the object (`@rpath`) or on
+/// the working directory is taken to be alive, and so is a directory of a Mac that is not this
+/// machine: only where builds are made, a path that is not there is dead.
+#[must_use]
+pub fn leads_somewhere(vfs: &dyn Vfs, entry: &[u8], directories: &[&Path]) -> bool {
+    let is_directory =
+        |path: &Path| vfs.metadata(path).is_ok_and(|metadata| metadata.kind == FileKind::Directory);
+    match entry.strip_prefix(b"@loader_path") {
+        Some(b"") => true,
+        Some([b'/', way @ ..]) => {
+            directories.iter().any(|origin| is_directory(&origin.join(OsStr::from_bytes(way))))
+        }
+        Some(_) => true,
+        None if entry.first() == Some(&b'/') => {
+            let text = String::from_utf8_lossy(entry);
+            let is_of_a_build = BUILD_DIRECTORIES.iter().any(|start| entry.starts_with(start))
+                || BAZEL.iter().any(|mark| text.contains(mark));
+            !is_of_a_build || is_directory(Path::new(OsStr::from_bytes(entry)))
+        }
+        None => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shorter_spelling_means_the_same_directory() {
+        let short = |entry: &str| String::from_utf8(shorter(entry.as_bytes())).unwrap();
+        assert_eq!(short("@loader_path/"), "@loader_path");
+        assert_eq!(short("@loader_path/./a//b/"), "@loader_path/a/b");
+        assert_eq!(short("@loader_path/../a"), "@loader_path/../a");
+        assert_eq!(short("/opt//lib/"), "/opt/lib");
+        assert_eq!(short("/"), "/");
+        assert_eq!(short("."), ".");
+    }
+}
