@@ -29,7 +29,7 @@ def say(text):
 
 def arguments():
     parser = argparse.ArgumentParser(prog="scripts/corpus-elf")
-    parser.add_argument("--sample", type=int, metavar="N", help="N objects of small packages, chosen by hash")
+    parser.add_argument("--sample", type=int, metavar="N", help="at most N objects of small packages, chosen by hash")
     parser.add_argument("--only", default="", metavar="TEXT", help="only objects with TEXT in their name")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="work on N objects at once")
     return parser.parse_args()
