@@ -15,7 +15,6 @@ from pathlib import Path
 import case as one_case
 import roots as corpus
 import table
-import whole
 from interpreter import Interpreter
 
 HERE = Path(__file__).resolve().parent
@@ -30,7 +29,7 @@ def say(text):
 
 def arguments():
     parser = argparse.ArgumentParser(prog="scripts/corpus-elf")
-    parser.add_argument("--sample", type=int, metavar="N", help="N objects of small packages, chosen by hash")
+    parser.add_argument("--sample", type=int, metavar="N", help="at most N objects of small packages, chosen by hash")
     parser.add_argument("--only", default="", metavar="TEXT", help="only objects with TEXT in their name")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="work on N objects at once")
     return parser.parse_args()
@@ -50,9 +49,8 @@ def main():
     digest = hashlib.sha256(b"".join(part.read_bytes() for part in parts)).hexdigest()[:16]
     run = Run(roots, tfpatch, base / "cases" / digest)
     cases = run.all(objects, options.jobs)
-    packages = [] if options.sample or options.only else run.packages()
-    (base / "corpus.json").write_text(json.dumps({"cases": cases, "packages": packages}, indent=1))
-    passed = table.report(cases, packages)
+    (base / "corpus.json").write_text(json.dumps(cases, indent=1))
+    passed = table.report(cases)
     print(f"every case: {base / 'corpus.json'}")
     sys.exit(not passed)
 
@@ -88,19 +86,6 @@ class Run:
         if any(worker.exitcode for worker in workers):
             sys.exit("scripts/corpus-elf: a worker has ended early")
         return [json.loads(self.kept(one).read_text()) for one in objects]
-
-    def packages(self):
-        """Whole packages, each in trees of its own."""
-        found = []
-        for machine, site in whole.CODE:
-            say(f"the packages of {machine}/{site}, all of their objects edited")
-            tree, work = self.roots.base / "tree-packages", self.roots.base / "work-packages"
-            shutil.rmtree(work, ignore_errors=True)
-            corpus.clone(self.roots.path(machine), tree)
-            found.append(whole.use(self.roots.path(machine), tree, work, self.tfpatch, machine, site))
-            shutil.rmtree(tree)
-            shutil.rmtree(work)
-        return found
 
 
 class Worker:

@@ -57,10 +57,6 @@ class Interpreter:
         """How `dlopen(path, RTLD_NOW)` ends, and which objects are mapped then."""
         return self.ask({"do": "load", "path": path, "module": module})
 
-    def python(self, site, code):
-        """What a statement gives with `site` as the first place of modules."""
-        return self.ask({"do": "python", "site": site, "code": code})
-
     def run(self, argv, env, timeout=6):
         """Status and output of a program, run as nobody."""
         return self.ask({"do": "program", "argv": argv, "timeout": timeout, "env": env})
