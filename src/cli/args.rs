@@ -1,12 +1,14 @@
 //! The command line as it is typed.
 
 use crate::elf::rpath;
+use crate::loader::dyld::{UnknownVersion, Version};
 use crate::operation;
 use clap::builder::styling::{AnsiColor, Effects};
 use clap::builder::{RangedU64ValueParser, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().effects(Effects::BOLD))
@@ -102,6 +104,31 @@ pub struct Simulation {
     /// Start from an empty environment instead of the current one.
     #[arg(long)]
     pub no_env: bool,
+    /// Simulate the loader of another version: dyld@13.0 is that of macOS 13.0. Without a version,
+    /// and without the option, Mach-O objects are judged by the newest that is known.
+    #[arg(long, value_name = "LOADER")]
+    pub loader: Option<LoaderName>,
+}
+
+/// A loader to simulate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LoaderName {
+    /// dyld of a version of macOS.
+    Dyld(Version),
+}
+
+impl FromStr for LoaderName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('@') {
+            None if text == "dyld" => Ok(Self::Dyld(Version::NEWEST)),
+            Some(("dyld", version)) => {
+                version.parse().map(Self::Dyld).map_err(|error: UnknownVersion| error.to_string())
+            }
+            _ => Err("a loader is dyld, or dyld@ and a version of macOS".to_owned()),
+        }
+    }
 }
 
 /// What a repair may do.

@@ -187,7 +187,11 @@ impl Session {
         }
         let named = chosen.named.as_deref().unwrap_or(path);
         let source = open_object(&self.vfs, path, named)?;
-        match Image::parse(source.as_ref()).and_then(|image| image.summary()) {
+        let read = match object::Format::of(source.as_ref()) {
+            Some(object::Format::Macho) => object::search_paths(source.as_ref()).map(drop),
+            _ => Image::parse(source.as_ref()).and_then(|image| image.summary()).map(drop),
+        };
+        match read {
             Err(error) => Err(CommandError::new(format!("{}: {error}", shown(named)))),
             // It was written between the two looks.
             Ok(_) => Err(CommandError::new(format!("{} changes; try again", shown(named)))),

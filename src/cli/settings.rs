@@ -2,7 +2,7 @@
 
 #![allow(clippy::disallowed_methods, reason = "this is where the environment is read")]
 
-use super::args::Simulation;
+use super::args::{LoaderName, Simulation};
 use super::error::CommandError;
 use crate::loader;
 use crate::python::discovery::Ambient;
@@ -11,6 +11,14 @@ use std::io::{self, IsTerminal as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The variables that lead dyld to libraries.
+const DYLD_VARIABLES: [&str; 4] = [
+    "DYLD_LIBRARY_PATH",
+    "DYLD_FRAMEWORK_PATH",
+    "DYLD_FALLBACK_LIBRARY_PATH",
+    "DYLD_FALLBACK_FRAMEWORK_PATH",
+];
 
 /// The variables that matter to finding an environment.
 ///
@@ -80,6 +88,13 @@ pub fn loader_settings(
         |name| if simulation.no_env || elsewhere { None } else { std::env::var_os(name) };
     settings.library_path = inherited("LD_LIBRARY_PATH").map(OsString::into_vec);
     settings.preload = inherited("LD_PRELOAD").map(OsString::into_vec);
+    settings.dyld.working_directory.clone_from(&settings.working_directory);
+    settings.macos = simulation.loader.map(|LoaderName::Dyld(version)| version).unwrap_or_default();
+    for name in DYLD_VARIABLES {
+        if let Some(variable) = settings.dyld.variable(name.as_bytes()) {
+            *variable = inherited(name).map(OsString::into_vec);
+        }
+    }
     for pair in &simulation.env {
         let Some(at) = pair.as_bytes().iter().position(|&byte| byte == b'=') else {
             return Err(CommandError::new(format!(
@@ -93,7 +108,11 @@ pub fn loader_settings(
             b"LD_LIBRARY_PATH" => settings.library_path = Some(value),
             b"LD_PRELOAD" => settings.preload = Some(value),
             // Other variables do not change where the loader looks.
-            _ => {}
+            name => {
+                if let Some(variable) = settings.dyld.variable(name) {
+                    *variable = Some(value);
+                }
+            }
         }
     }
     Ok(settings)

@@ -81,7 +81,11 @@ pub(super) struct Files<'a> {
 
 /// The value for a key, computed at most once for each thread that misses it at the same time; the
 /// first one stays.
-fn memoised<K, V>(memo: &RwLock<HashMap<K, V>>, key: K, compute: impl FnOnce(&K) -> V) -> V
+pub(super) fn memoised<K, V>(
+    memo: &RwLock<HashMap<K, V>>,
+    key: K,
+    compute: impl FnOnce(&K) -> V,
+) -> V
 where
     K: std::hash::Hash + Eq,
     V: Clone,

@@ -6,7 +6,9 @@
 //!
 //! [`Vfs`]: crate::vfs::Vfs
 
+mod closure;
 mod directories;
+pub mod dyld;
 mod files;
 mod glibc;
 pub mod ld_so_cache;
@@ -15,6 +17,7 @@ mod system;
 pub mod tokens;
 mod trail;
 
+pub use closure::Closure;
 pub use files::Fatal;
 pub use resolve::Loader;
 pub use system::{System, Target};
@@ -33,7 +36,8 @@ pub type FileId = (u64, u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
-    /// `DT_RPATH` of the object that asks, of one that loaded it, or of the main program.
+    /// `DT_RPATH` or `LC_RPATH` of the object that asks, of one that loaded it, or of the main
+    /// program.
     Rpath,
     /// `DT_RUNPATH` of the object that asks.
     Runpath,
@@ -47,6 +51,20 @@ pub enum Rule {
     Loaded,
     /// The name is a path, and is opened as it stands.
     Direct,
+    /// `DYLD_LIBRARY_PATH`.
+    DyldLibraryPath,
+    /// `DYLD_FRAMEWORK_PATH`.
+    DyldFrameworkPath,
+    /// `DYLD_FALLBACK_LIBRARY_PATH` and its like, or what dyld has in its place.
+    DyldFallback,
+    /// An image with that install name (`LC_ID_DYLIB`) was loaded already.
+    InstallName,
+    /// Below the cryptex of macOS.
+    Cryptex,
+    /// In the shared cache of macOS, which has no files.
+    SharedCache,
+    /// Nowhere, and it may be (`LC_LOAD_WEAK_DYLIB`).
+    WeakAbsent,
     /// Nowhere.
     NotFound,
 }
@@ -68,6 +86,8 @@ pub enum StepOutcome {
     NotALibrary,
     /// A file that cannot be opened.
     Unreadable,
+    /// Its code is not signed, or its signature does not hold.
+    BadSignature,
 }
 
 /// One place that the loader looks at.
@@ -99,13 +119,18 @@ pub struct Settings {
     pub working_directory: PathBuf,
     /// `AT_PLATFORM` as the loader understands it; what `$PLATFORM` stands for.
     pub platform: Option<String>,
+    /// The same for dyld.
+    pub dyld: dyld::Settings,
+    /// The version of macOS whose dyld is simulated.
+    pub macos: dyld::Version,
 }
 
 impl Settings {
     /// The same without the variables that lead to libraries.
     #[must_use]
     pub fn without_variables(&self) -> Self {
-        Self { library_path: None, preload: None, ..self.clone() }
+        let dyld = self.dyld.without_variables();
+        Self { library_path: None, preload: None, dyld, ..self.clone() }
     }
 
     /// The names of the variables in which two environments differ.
@@ -113,7 +138,8 @@ impl Settings {
     pub fn variables_beside(&self, other: &Self) -> Vec<&'static str> {
         let library_path = (self.library_path != other.library_path).then_some("LD_LIBRARY_PATH");
         let preload = (self.preload != other.preload).then_some("LD_PRELOAD");
-        library_path.into_iter().chain(preload).collect()
+        let dyld = self.dyld.variables_beside(&other.dyld);
+        library_path.into_iter().chain(preload).chain(dyld).collect()
     }
 }
 

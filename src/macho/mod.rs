@@ -13,6 +13,7 @@ mod headerpad;
 pub mod image;
 mod refusal;
 pub mod rpath;
+pub mod symbols;
 
 pub use arch::Arch;
 pub use fat::{Container, Slice};

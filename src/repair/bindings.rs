@@ -50,6 +50,11 @@ impl Bindings {
         self.answers.insert(question, found.map(Path::to_owned));
     }
 
+    /// Takes in the answers to other questions.
+    pub fn extend(&mut self, other: Self) {
+        self.answers.extend(other.answers);
+    }
+
     /// What led somewhere and now leads elsewhere. A question that is not asked any more, because
     /// the object that asked is not loaded, counts only where the object itself moved.
     #[must_use]

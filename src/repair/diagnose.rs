@@ -4,12 +4,14 @@ use super::bindings::Bindings;
 use super::dlopen;
 use super::finding::{Cause, Finding};
 use super::inventory::Role;
+use super::macos;
 use super::provider::{self, Choice};
 use super::seen::{Missing, Seen};
 use super::target::{Program, World};
 use crate::bytes::printable;
 use crate::loader::{Settings, VersionProblem};
 use crate::vfs::Vfs;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// What a diagnosis says.
@@ -39,17 +41,31 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
     findings.extend(unreadable(world));
     findings.extend(wrong_arch(world, &programs));
     findings.extend(world.interpreter_findings());
+    let macos = macos::diagnose(vfs, world, &world.settings);
+    let known: HashSet<_> = macos.findings.iter().map(question_of).collect();
 
     let meant = seen.missing.keys().filter(|(object, _)| world.is_meant(object));
-    let unresolved = meant.count();
+    let unresolved = meant.count()
+        + macos.unresolved.iter().filter(|(object, _)| world.is_meant(object)).count();
     let mut bindings = Vec::new();
     let empty = world.settings.without_variables();
     if empty != world.settings {
         let bare = Seen::of(vfs, world, &Program::all(vfs, world, &empty));
         findings.extend(judge.owed_to_variables(&bare, &empty));
-        bindings.push(bare.bindings);
+        let bare_macos = macos::diagnose(vfs, world, &empty);
+        let owed = bare_macos
+            .findings
+            .into_iter()
+            .filter(|found| found.library.is_some() && !known.contains(&question_of(found)));
+        findings.extend(owed.map(|found| judge.owed_to(found, &empty)));
+        let mut both = bare.bindings;
+        both.extend(bare_macos.bindings);
+        bindings.push(both);
     }
-    bindings.insert(0, seen.bindings);
+    findings.extend(macos.findings.iter().cloned());
+    let mut both = seen.bindings;
+    both.extend(macos.bindings);
+    bindings.insert(0, both);
     findings.retain(|finding| world.is_meant(&finding.object));
     sort(&mut findings);
     Diagnosis { findings, bindings, unresolved }
@@ -161,29 +177,30 @@ impl Judge<'_> {
             !self.seen.missing.contains_key(*question)
                 && self.world.known_cause(&missing.dependency.name).is_none()
         });
-        let variable = self.world.settings.variables_beside(empty).join(" and ");
         let judge = Judge { seen: bare, ..*self };
         let owed = without.by_ref().flat_map(|(_, missing)| {
-            judge.missing(missing).into_iter().map(|found| {
-                let (object, library) =
-                    (self.world.shown(&found.object), printable(&missing.dependency.name));
-                let lies = found.lies_in.first().map_or_else(
-                    || "outside the target".to_owned(),
-                    |directory| format!("in {}", self.world.shown(directory)),
-                );
-                Finding {
-                    cause: Cause::EnvOverride,
-                    message: format!(
-                        "{object} finds {library} only through {variable}; it lies {lies}"
-                    ),
-                    cure: if found.fixable { "tfpatch fix".to_owned() } else { found.cure.clone() },
-                    ..found
-                }
-            })
+            judge.missing(missing).into_iter().map(|found| self.owed_to(found, empty))
         });
         let mut owed: Vec<Finding> = owed.collect();
         owed.dedup_by(|a, b| (&a.object, &a.library) == (&b.object, &b.library));
         owed
+    }
+
+    /// What would be found in an empty environment, as a finding about the variables of this one.
+    fn owed_to(&self, found: Finding, empty: &Settings) -> Finding {
+        let variable = self.world.settings.variables_beside(empty).join(" and ");
+        let object = self.world.shown(&found.object);
+        let library = found.library.as_deref().map(printable).unwrap_or_default();
+        let lies = found.lies_in.first().map_or_else(
+            || "outside the target".to_owned(),
+            |directory| format!("in {}", self.world.shown(directory)),
+        );
+        Finding {
+            cause: Cause::EnvOverride,
+            message: format!("{object} finds {library} only through {variable}; it lies {lies}"),
+            cure: if found.fixable { "tfpatch fix".to_owned() } else { found.cure.clone() },
+            ..found
+        }
     }
 
     /// Is the absence of a library that is nowhere a finding? For what is imported it is. A library
@@ -216,6 +233,11 @@ impl Judge<'_> {
     }
 }
 
+/// Who asks for what.
+fn question_of(finding: &Finding) -> (PathBuf, Option<Vec<u8>>) {
+    (finding.object.clone(), finding.library.clone())
+}
+
 /// A finding about a missing dependency that no search path cures.
 fn finding(missing: &Missing, cause: Cause, message: String, cure: &str) -> Finding {
     Finding {
@@ -227,11 +249,13 @@ fn finding(missing: &Missing, cause: Cause, message: String, cure: &str) -> Find
         cure: cure.to_owned(),
         lies_in: Vec::new(),
         tried: missing.dependency.tried.steps().collect(),
+        symbols: Vec::new(),
+        is_fatal: false,
     }
 }
 
 /// A finding about an object itself.
-fn fault(cause: Cause, object: &Path, message: String, cure: &str) -> Finding {
+pub(super) fn fault(cause: Cause, object: &Path, message: String, cure: &str) -> Finding {
     Finding {
         cause,
         object: object.to_owned(),
@@ -241,6 +265,8 @@ fn fault(cause: Cause, object: &Path, message: String, cure: &str) -> Finding {
         cure: cure.to_owned(),
         lies_in: Vec::new(),
         tried: Vec::new(),
+        symbols: Vec::new(),
+        is_fatal: false,
     }
 }
 
@@ -269,12 +295,14 @@ fn wrong_arch<'a>(
 ) -> impl Iterator<Item = Finding> + 'a {
     let modules =
         world.inventory.objects.iter().filter(|object| object.role == Role::ExtensionModule);
-    modules.filter(|module| !programs.iter().any(|program| program.fits(module))).map(|module| {
-        let architecture = module.summary.architecture();
+    let others = modules.filter(|module| !programs.iter().any(|program| program.fits(module)));
+    others.filter_map(|module| {
+        let architecture = module.elf()?.architecture();
         let message = format!(
             "{} is for {architecture}, and no interpreter here is",
             world.shown(&module.path)
         );
-        fault(Cause::WrongArch, &module.path, message, "install the wheel for this machine")
+        let cure = "install the wheel for this machine";
+        Some(fault(Cause::WrongArch, &module.path, message, cure))
     })
 }

@@ -97,7 +97,7 @@ impl<'a> Opener<'a> {
         providers: &BTreeSet<PathBuf>,
     ) -> Option<Self> {
         let needed: HashSet<&[u8]> = objects(inventory, distribution)
-            .flat_map(|object| object.summary.needed.iter().map(Vec::as_slice))
+            .flat_map(|object| object.needed().iter().map(Vec::as_slice))
             .collect();
         let candidates: Vec<Self> = objects(inventory, distribution)
             .filter(|object| needed.contains(name_of(object)))
@@ -149,7 +149,7 @@ impl<'a> Opener<'a> {
             {
                 others.extend(named);
             }
-            needed.extend(object.summary.needed.iter().map(Vec::as_slice));
+            needed.extend(object.needed().iter().map(Vec::as_slice));
         }
         others
             .difference(&self.names)
@@ -191,6 +191,8 @@ fn path_missing(
         cure: "tfpatch fix".to_owned(),
         lies_in: vec![directory.to_owned()],
         tried,
+        symbols: Vec::new(),
+        is_fatal: false,
     }
 }
 
@@ -211,6 +213,8 @@ fn driver_missing(world: &World, process: &Process<'_>) -> Option<Finding> {
         cure: "install NVIDIA's driver, or start the container with --gpus all".to_owned(),
         lies_in: Vec::new(),
         tried: answer.root.tried.steps().collect(),
+        symbols: Vec::new(),
+        is_fatal: false,
     })
 }
 
@@ -236,7 +240,7 @@ fn objects(inventory: &Inventory, distribution: usize) -> impl Iterator<Item = &
 
 /// The name by which others need an object.
 fn name_of(object: &Object) -> &[u8] {
-    object.summary.soname.as_deref().unwrap_or(object.name())
+    object.soname()
 }
 
 /// The different entries of an object's search path: as the [`Vfs`] has it, which may be an overlay
@@ -273,7 +277,7 @@ fn closure<'a>(
     let mut reached: HashSet<&[u8]> = HashSet::new();
     let mut next = vec![object];
     while let Some(object) = next.pop() {
-        for name in &object.summary.needed {
+        for name in object.needed() {
             if reached.insert(name) {
                 next.extend(by_name.get(name.as_slice()));
             }

@@ -3,7 +3,7 @@
 use crate::loader::SearchStep;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -51,8 +51,18 @@ pub enum Cause {
     EnvOverride,
     /// The interpreter that the environment names is gone.
     WrongInterpreter,
+    /// Distributions that do not fit: one binds symbols that the other does not have.
+    VersionMismatch,
+    /// The library is there, without a symbol that is bound to it.
+    MissingSymbol,
+    /// A Mach-O signature is missing or does not hold.
+    BadSignature,
     /// It resolves only once another library is loaded.
     LoadOrder,
+    /// A search path names a directory twice.
+    DuplicateRpath,
+    /// A search path names directories that are not there.
+    DeadRpath,
     /// A library that comes with the graphics driver, at run time.
     DriverMissing,
 }
@@ -68,10 +78,15 @@ impl Cause {
         Self::NotInstalled,
         Self::SonameMismatch,
         Self::SymbolVersion,
+        Self::BadSignature,
+        Self::VersionMismatch,
+        Self::MissingSymbol,
         Self::DuplicateInstall,
         Self::EnvOverride,
         Self::LoadOrder,
         Self::DriverMissing,
+        Self::DuplicateRpath,
+        Self::DeadRpath,
     ];
 
     /// The severity goes with the cause.
@@ -84,11 +99,16 @@ impl Cause {
             | Self::DlopenPathMissing
             | Self::NotInstalled
             | Self::SonameMismatch
-            | Self::SymbolVersion => Severity::Error,
+            | Self::SymbolVersion
+            | Self::BadSignature
+            | Self::VersionMismatch
+            | Self::MissingSymbol => Severity::Error,
             Self::DuplicateInstall | Self::EnvOverride | Self::WrongInterpreter => {
                 Severity::Warning
             }
-            Self::LoadOrder | Self::DriverMissing => Severity::Info,
+            Self::LoadOrder | Self::DriverMissing | Self::DuplicateRpath | Self::DeadRpath => {
+                Severity::Info
+            }
         }
     }
 
@@ -108,6 +128,11 @@ impl Cause {
             Self::WrongInterpreter => "wrong_interpreter",
             Self::LoadOrder => "load_order",
             Self::DriverMissing => "driver_missing",
+            Self::BadSignature => "bad_signature",
+            Self::VersionMismatch => "version_mismatch",
+            Self::MissingSymbol => "missing_symbol",
+            Self::DuplicateRpath => "duplicate_rpath",
+            Self::DeadRpath => "dead_rpath",
         }
     }
 }
@@ -137,12 +162,23 @@ pub struct Finding {
     pub lies_in: Vec<PathBuf>,
     /// Every place that the loader tried, in order.
     pub tried: Vec<SearchStep>,
+    /// Symbols that would not bind, with their underscores.
+    pub symbols: Vec<Vec<u8>>,
+    /// Does the loader refuse the object for it? Then it is an error, whatever its cause.
+    pub is_fatal: bool,
 }
 
 impl Finding {
-    /// The severity of its cause.
+    /// What it is about: who asks for which library; without a library the cause tells.
+    #[must_use]
+    pub fn question(&self) -> (&Path, Option<&[u8]>, Option<Cause>) {
+        let cause = self.library.is_none().then_some(self.cause);
+        (&self.object, self.library.as_deref(), cause)
+    }
+
+    /// The severity of its cause, unless the loader refuses the object for it.
     #[must_use]
     pub fn severity(&self) -> Severity {
-        self.cause.severity()
+        if self.is_fatal { Severity::Error } else { self.cause.severity() }
     }
 }

@@ -2,8 +2,9 @@
 //! to.
 
 use super::target::shown;
-use crate::bytes;
+use crate::bytes::{self, Source};
 use crate::elf::{Image, Kind, Summary, hash};
+use crate::macho::{self, Container, fat, symbols};
 use crate::python::distribution::{Distribution, Problem};
 use crate::vfs::{FileKind, Vfs};
 use rayon::prelude::*;
@@ -33,15 +34,54 @@ pub struct Object {
     pub path: PathBuf,
     /// Device and inode, equal for all names of one file.
     pub id: (u64, u64),
-    /// What the loader reads of it.
-    pub summary: Arc<Summary>,
+    /// What a loader reads of it.
+    pub facts: Facts,
     /// What a program would do with it.
     pub role: Role,
     /// The distribution whose RECORD lists it: an index into [`Inventory::distributions`].
     pub distribution: Option<usize>,
 }
 
+/// What a loader reads of an object, by its format.
+#[derive(Debug, Clone)]
+pub enum Facts {
+    /// Of an ELF file.
+    Elf(Arc<Summary>),
+    /// Of a Mach-O file: each slice.
+    Macho(Arc<[macho::Summary]>),
+}
+
 impl Object {
+    /// What ld.so reads of it; `None` for an object of another format.
+    #[must_use]
+    pub fn elf(&self) -> Option<&Summary> {
+        match &self.facts {
+            Facts::Elf(summary) => Some(summary),
+            Facts::Macho(_) => None,
+        }
+    }
+
+    /// Its slices, as dyld reads them; none for an object of another format.
+    #[must_use]
+    pub fn slices(&self) -> &[macho::Summary] {
+        match &self.facts {
+            Facts::Elf(_) => &[],
+            Facts::Macho(slices) => slices,
+        }
+    }
+
+    /// Its `DT_NEEDED`, in order; nothing for an object of another format.
+    #[must_use]
+    pub fn needed(&self) -> &[Vec<u8>] {
+        self.elf().map_or(&[], |summary| &summary.needed)
+    }
+
+    /// The name by which others need an ELF object: its soname, else the file's.
+    #[must_use]
+    pub fn soname(&self) -> &[u8] {
+        self.elf().and_then(|summary| summary.soname.as_deref()).unwrap_or(self.name())
+    }
+
     /// The file's name alone.
     #[must_use]
     pub fn name(&self) -> &[u8] {
@@ -146,9 +186,9 @@ impl Inventory {
         self.unreadable.retain(|unreadable| unreadable.path != path);
         match try_read(vfs, path) {
             Ok(None) => {}
-            Ok(Some((id, summary, role))) => {
-                let (path, summary) = (path.to_owned(), Arc::new(summary));
-                self.objects.insert(index, Object { path, id, summary, role, distribution: None });
+            Ok(Some((id, facts, role))) => {
+                let path = path.to_owned();
+                self.objects.insert(index, Object { path, id, facts, role, distribution: None });
                 self.by_name.clear();
                 for (index, object) in self.objects.iter().enumerate() {
                     self.by_name.entry(object.name().to_vec()).or_default().push(index);
@@ -262,12 +302,13 @@ pub fn may_be_object(name: &OsStr) -> bool {
     }
 }
 
-/// Is the file named as a shared object: `*.so`, or `*.so.` and a version? A `libx.so.LICENSE` is
+/// Is the file named as a shared object: `*.so`, `*.dylib`, or `*.so.` and a version? A `libx.so.LICENSE` is
 /// not.
 fn is_named_as_object(name: &[u8]) -> bool {
     let version =
         name.windows(4).rposition(|part| part == b".so.").and_then(|at| name.get(at + 4..));
     name.ends_with(b".so")
+        || name.ends_with(b".dylib")
         || version.is_some_and(|version| {
             !version.is_empty() && version.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
         })
@@ -276,20 +317,16 @@ fn is_named_as_object(name: &[u8]) -> bool {
 /// Reads an object; `None` for what is none and does not claim to be one.
 fn read(vfs: &dyn Vfs, path: PathBuf) -> Result<Option<Object>, Unreadable> {
     match try_read(vfs, &path) {
-        Ok(object) => Ok(object.map(|(id, summary, role)| Object {
-            path,
-            id,
-            summary: Arc::new(summary),
-            role,
-            distribution: None,
-        })),
+        Ok(object) => {
+            Ok(object.map(|(id, facts, role)| Object { path, id, facts, role, distribution: None }))
+        }
         // A name without `.so` announces nothing: what cannot be read there is no finding.
         Err(_) if !is_named_as_object(path.file_name().map_or(b"", OsStr::as_bytes)) => Ok(None),
         Err(why) => Err(Unreadable { path, why }),
     }
 }
 
-type Identified = ((u64, u64), Summary, Role);
+type Identified = ((u64, u64), Facts, Role);
 
 fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
     let metadata = vfs.metadata(path).map_err(|error| why_not(vfs, path, error))?;
@@ -302,18 +339,51 @@ fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
     let magic = source.get(0..source.len().min(64)).unwrap_or_default();
     if !magic.starts_with(b"\x7fELF") {
         return match magic.as_ref() {
+            _ if fat::is_macho(source.as_ref()) => read_macho(source.as_ref(), path)
+                .map(|(facts, role)| Some((metadata.id, facts, role))),
             b"" => Err(Why::NoObject("is empty")),
             bytes if bytes.iter().all(|&byte| byte == 0) => {
                 Err(Why::NoObject("begins with zeros where an ELF header should be"))
             }
             bytes if is_linker_script(bytes) => Ok(None),
-            _ => Err(Why::NoObject("does not begin as an ELF file does")),
+            _ => Err(Why::NoObject("begins neither as an ELF file nor as a Mach-O file does")),
         };
     }
     let image = Image::parse(source.as_ref())?;
     let summary = image.summary()?;
     let role = role_of(path, &image, &summary);
-    Ok(Some((metadata.id, summary, role)))
+    Ok(Some((metadata.id, Facts::Elf(Arc::new(summary)), role)))
+}
+
+/// Reads every slice of a Mach-O file that dyld could load, and what a program would do with it.
+fn read_macho(source: &dyn Source, path: &Path) -> Result<(Facts, Role), Why> {
+    let name = path.file_name().map_or(b"".as_slice(), OsStr::as_bytes);
+    let function = name.strip_suffix(b".so").map(|module| [b"_PyInit_", module].concat());
+    let mut slices = Vec::new();
+    let mut role = Role::Library;
+    for slice in Container::parse(source)?.slices {
+        let image = macho::Image::parse(slice)?;
+        role = match image.kind() {
+            macho::Kind::Executable => Role::Executable,
+            _ if is_extension_by_name(name) => Role::ExtensionModule,
+            _ => match &function {
+                // A slice without a sound export trie is no module either.
+                Some(function)
+                    if symbols::export(&image, function).is_ok_and(|it| it.is_some()) =>
+                {
+                    Role::ExtensionModule
+                }
+                _ => role,
+            },
+        };
+        slices.push(image.summary()?);
+    }
+    Ok((Facts::Macho(slices.into()), role))
+}
+
+/// Has a file the name of an extension module (PEP 3149)?
+fn is_extension_by_name(name: &[u8]) -> bool {
+    name.windows(9).any(|part| part == b".cpython-") || name.ends_with(b".abi3.so")
 }
 
 /// Why nothing is found at a path that a directory lists.
@@ -342,9 +412,7 @@ fn role_of(path: &Path, image: &Image<'_>, summary: &Summary) -> Role {
         Kind::Shared if summary.interpreter.is_some() && !is_named_as_object(name) => {
             Role::Executable
         }
-        _ if name.windows(9).any(|part| part == b".cpython-") || name.ends_with(b".abi3.so") => {
-            Role::ExtensionModule
-        }
+        _ if is_extension_by_name(name) => Role::ExtensionModule,
         _ => match name.strip_suffix(b".so") {
             Some(module) if is_module(image, module) => Role::ExtensionModule,
             _ => Role::Library,

@@ -5,6 +5,7 @@ pub mod diagnose;
 pub mod dlopen;
 pub mod finding;
 pub mod inventory;
+pub mod macos;
 pub mod packages;
 pub mod planner;
 pub mod proof;

@@ -5,7 +5,7 @@
 //! of the plan again: a refusal with a reason beats a risk.
 
 use super::diagnose::{Diagnosis, diagnose};
-use super::finding::{Finding, Severity};
+use super::finding::{Cause, Finding, Severity};
 use super::packages::Packages;
 use super::proof;
 use super::rewrite::{Change, Rewrite, Wish, rewrite};
@@ -13,6 +13,7 @@ use super::spelling::{absolute_entry, relative_entry};
 use super::target::{World, shown};
 use crate::bytes::printable;
 use crate::elf::rpath::RpathKind;
+use crate::object::Format;
 use crate::vfs::{Overlay, Vfs};
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -109,17 +110,17 @@ struct Planner<'a> {
 impl Planner<'_> {
     /// Takes findings that are not planned for yet into the plan; `false` where there are none.
     fn extend(&mut self, findings: &[Finding]) -> bool {
-        let known: HashSet<_> =
-            self.cured.iter().map(|done| (done.object.clone(), done.library.clone())).collect();
+        let known: HashSet<_> = self.cured.iter().map(Finding::question).collect();
         let new: Vec<Finding> = findings
             .iter()
             .filter(|finding| self.is_wanted(finding))
-            .filter(|finding| !known.contains(&(finding.object.clone(), finding.library.clone())))
+            .filter(|finding| !known.contains(&finding.question()))
             .cloned()
             .collect();
         if new.is_empty() {
             return false;
         }
+        drop(known);
         let touched: BTreeSet<PathBuf> =
             new.iter().map(|finding| self.file_of(&finding.object)).collect();
         self.cured.extend(new);
@@ -130,7 +131,10 @@ impl Planner<'_> {
     }
 
     fn is_wanted(&self, finding: &Finding) -> bool {
+        // Dead entries do no harm, and may lead somewhere on another machine.
+        let is_left_alone = finding.cause == Cause::DeadRpath && !self.options.tidy;
         finding.fixable
+            && !is_left_alone
             && !self.refused.contains_key(&self.file_of(&finding.object))
             && (finding.severity() != Severity::Info
                 || self.options.tidy
@@ -170,7 +174,12 @@ impl Planner<'_> {
                 entries.push(entry);
             }
         }
-        let change = if self.options.tidy { Change::Tidy(entries) } else { Change::Fit(entries) };
+        let change = match entries.is_empty() {
+            _ if self.options.tidy => Change::Tidy(entries),
+            // Nothing is out of reach, so it is the duplicates that are to go.
+            true => Change::Dedupe,
+            false => Change::Fit(entries),
+        };
         let kind = self.kinds.get(object).copied().or(self.options.kind);
         let wish = Wish { kind, ..Wish::new(&change) };
         rewrite(self.vfs, object, &names, wish).map_err(|error| error.to_string())
@@ -178,8 +187,11 @@ impl Planner<'_> {
 
     /// The entry that leads from an object to a directory.
     fn entry(&self, object: &Path, directory: &Path) -> Result<Vec<u8>, String> {
+        let is_macho =
+            self.world.inventory.at(object).is_some_and(|object| !object.slices().is_empty());
+        let format = if is_macho { Format::Macho } else { Format::Elf };
         if self.world.contains(self.vfs, directory) {
-            return relative_entry(self.vfs, object, directory).ok_or_else(|| {
+            return relative_entry(self.vfs, format, object, directory).ok_or_else(|| {
                 format!(
                     "{} cannot be written in a search path: it has a ':' or a '$'",
                     shown(directory)
@@ -192,7 +204,7 @@ impl Planner<'_> {
                 shown(directory)
             ));
         }
-        absolute_entry(directory).ok_or_else(|| {
+        absolute_entry(format, directory).ok_or_else(|| {
             format!(
                 "{} cannot be written in a search path: it has a ':' or a '$'",
                 shown(directory)

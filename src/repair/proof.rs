@@ -38,12 +38,7 @@ impl Objections {
 pub fn object(planned: &[Finding], before: &[Bindings], after: &Diagnosis) -> Objections {
     let left = planned
         .iter()
-        .filter(|cured| {
-            after
-                .findings
-                .iter()
-                .any(|found| found.object == cured.object && found.library == cured.library)
-        })
+        .filter(|cured| after.findings.iter().any(|found| found.question() == cured.question()))
         .cloned()
         .collect();
     let environments = before.iter().zip(&after.bindings);

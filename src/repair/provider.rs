@@ -34,6 +34,27 @@ pub enum Choice {
     None,
 }
 
+/// Copies of a library, those first that stand nearer to `asking`: of the same distribution, then of
+/// a distribution that it requires, then any other.
+#[must_use]
+pub fn in_order(inventory: &Inventory, asking: &Object, copies: Vec<&Object>) -> Vec<PathBuf> {
+    let own = inventory.distribution_of(asking);
+    let mut providers = distinct(copies);
+    providers.sort_by_key(|provider| {
+        let other = inventory.at(&provider.path).and_then(|o| inventory.distribution_of(o));
+        match own.zip(other) {
+            Some((own, other)) if own.normalized == other.normalized => 0,
+            Some((own, other))
+                if own.requires.iter().any(|required| required.name == other.normalized) =>
+            {
+                1
+            }
+            _ => 2,
+        }
+    });
+    providers.into_iter().map(|provider| provider.path).collect()
+}
+
 /// Chooses the copy of `name` for `asking`: of the same distribution, else of a distribution that
 /// it requires, else the only one in the environment, else the first of `--search`.
 #[must_use]
@@ -87,7 +108,7 @@ fn distinct(objects: Vec<&Object>) -> Vec<Provider> {
 
 /// Would the loader take `provider` for `name` on behalf of `asking`?
 fn fits(provider: &Object, asking: &Object, name: &[u8]) -> bool {
-    let (has, wants) = (&provider.summary, &asking.summary);
+    let (Some(has), Some(wants)) = (provider.elf(), asking.elf()) else { return false };
     let same_machine =
         has.class == wants.class && has.machine == wants.machine && has.endian == wants.endian;
     let same_soname = has.soname.as_deref().is_none_or(|soname| soname == name);

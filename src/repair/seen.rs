@@ -1,7 +1,7 @@
 //! What the loader does with every object that a program would load, under one environment.
 
 use super::bindings::Bindings;
-use super::inventory::{Inventory, Object, Role};
+use super::inventory::{Facts, Inventory, Object, Role};
 use super::target::{Program, World};
 use crate::elf::Kind;
 use crate::loader::{Dependency, LoadedObject, Resolution, VersionProblem};
@@ -96,18 +96,15 @@ fn roots<'a>(inventory: &'a Inventory, programs: &[Program<'_>]) -> Vec<&'a Obje
     let needed: HashSet<&[u8]> = inventory
         .objects
         .iter()
-        .flat_map(|object| object.summary.needed.iter().map(Vec::as_slice))
+        .flat_map(|object| object.needed().iter().map(Vec::as_slice))
         .collect();
     inventory
         .objects
         .iter()
-        .filter(|object| object.summary.kind != Kind::NotDynamic)
+        .filter(|object| object.elf().is_some_and(|summary| summary.kind != Kind::NotDynamic))
         .filter(|object| match object.role {
             Role::ExtensionModule | Role::Executable => true,
-            Role::Library => {
-                let soname = object.summary.soname.as_deref().unwrap_or(object.name());
-                !needed.contains(object.name()) && !needed.contains(soname)
-            }
+            Role::Library => !needed.contains(object.name()) && !needed.contains(object.soname()),
         })
         .filter(|object| programs.iter().any(|program| program.runs(object)))
         .collect()
@@ -153,7 +150,7 @@ fn object_at(inventory: &Inventory, path: &Path, loaded: &LoadedObject) -> Objec
     inventory.at(path).cloned().unwrap_or_else(|| Object {
         path: path.to_owned(),
         id: loaded.id,
-        summary: Arc::clone(&loaded.summary),
+        facts: Facts::Elf(Arc::clone(&loaded.summary)),
         role: Role::Library,
         distribution: None,
     })

@@ -1,37 +1,56 @@
 //! How a directory is written as an entry of a search path.
 
+use crate::object::Format;
 use crate::vfs::Vfs;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
-/// The entry that leads from an object to a directory: `$ORIGIN` and the way between them.
+/// The entry that leads from an object to a directory: `$ORIGIN`, or `@loader_path` of Mach-O, and
+/// the way between them.
 ///
 /// Both directories are taken with their links resolved, because the kernel resolves `..` after the
 /// links before it; the object's own name may be a link, whose directory is what `$ORIGIN` means
 /// (glibc, `_dl_get_origin` and `l_origin`).
 ///
+/// dyld calls an image by its real path, links of its own name resolved.
+///
 /// `None` where the way cannot be written: glibc splits entries at `:` and expands `$`.
 #[must_use]
-pub fn relative_entry(vfs: &dyn Vfs, object: &Path, directory: &Path) -> Option<Vec<u8>> {
-    let from = vfs.canonicalize(object.parent()?).ok()?;
+pub fn relative_entry(
+    vfs: &dyn Vfs,
+    format: Format,
+    object: &Path,
+    directory: &Path,
+) -> Option<Vec<u8>> {
+    let real = match format {
+        Format::Elf => None,
+        Format::Macho => vfs.canonicalize(object).ok(),
+    };
+    let from = vfs.canonicalize(real.as_deref().unwrap_or(object).parent()?).ok()?;
     let to = vfs.canonicalize(directory).ok()?;
     let way = way_between(&from, &to);
-    let mut entry = b"$ORIGIN".to_vec();
+    let mut entry = match format {
+        Format::Elf => b"$ORIGIN".to_vec(),
+        Format::Macho => b"@loader_path".to_vec(),
+    };
     if !way.as_os_str().is_empty() {
         entry.push(b'/');
         entry.extend_from_slice(way.as_os_str().as_bytes());
     }
-    let plain = !way.as_os_str().as_bytes().iter().any(|byte| matches!(byte, b':' | b'$' | 0));
-    plain.then_some(entry)
+    is_plain(format, way.as_os_str().as_bytes()).then_some(entry)
 }
 
 /// A directory as an entry with its absolute path; `None` where it cannot be written.
 #[must_use]
-pub fn absolute_entry(directory: &Path) -> Option<Vec<u8>> {
+pub fn absolute_entry(format: Format, directory: &Path) -> Option<Vec<u8>> {
     let bytes = directory.as_os_str().as_bytes();
-    let plain = !bytes.iter().any(|byte| matches!(byte, b':' | b'$' | 0));
-    (directory.is_absolute() && plain).then(|| bytes.to_vec())
+    (directory.is_absolute() && is_plain(format, bytes)).then(|| bytes.to_vec())
+}
+
+/// Is a path taken as it stands? glibc splits entries at `:` and expands `$`; dyld does neither.
+fn is_plain(format: Format, path: &[u8]) -> bool {
+    format == Format::Macho || !path.iter().any(|byte| matches!(byte, b':' | b'$'))
 }
 
 /// The directory that an entry means for an object in `origin`; `None` where it uses a token whose
@@ -88,8 +107,12 @@ mod tests {
 
     #[test]
     fn what_glibc_would_split_or_expand_is_not_written() {
-        assert_eq!(absolute_entry(Path::new("/opt/a:b")), None);
-        assert_eq!(absolute_entry(Path::new("/opt/$LIB")), None);
-        assert_eq!(absolute_entry(Path::new("/opt/a b")), Some(b"/opt/a b".to_vec()));
+        assert_eq!(absolute_entry(Format::Elf, Path::new("/opt/a:b")), None);
+        assert_eq!(absolute_entry(Format::Elf, Path::new("/opt/$LIB")), None);
+        assert_eq!(
+            absolute_entry(Format::Macho, Path::new("/opt/$LIB")),
+            Some(b"/opt/$LIB".to_vec())
+        );
+        assert_eq!(absolute_entry(Format::Elf, Path::new("/opt/a b")), Some(b"/opt/a b".to_vec()));
     }
 }

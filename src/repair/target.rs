@@ -82,8 +82,8 @@ impl World {
         Self { part: Some(directory), ..world }
     }
 
-    /// Reads what surrounds one object: its environment, else its directory. Only the object is
-    /// judged, and only it is edited.
+    /// Reads what surrounds one object: its environment, else the packages that it is installed
+    /// with, else its directory. Only the object is judged, and only it is edited.
     #[must_use]
     pub fn of_object(
         vfs: &dyn Vfs,
@@ -94,7 +94,8 @@ impl World {
         let mut world = match environment {
             Some(environment) => Self::of_environment(vfs, environment, settings),
             None => {
-                let directory = object.parent().unwrap_or(object);
+                let directory = packages_around(vfs, object);
+                let directory = directory.or(object.parent()).unwrap_or(object);
                 Self::of_directory(vfs, directory, None, settings)
             }
         };
@@ -276,6 +277,8 @@ impl World {
                 cure: "make the environment anew, and install into it again".to_owned(),
                 lies_in: Vec::new(),
                 tried: Vec::new(),
+                symbols: Vec::new(),
+                is_fatal: false,
             })
         })
     }
@@ -331,10 +334,10 @@ impl<'a> Program<'a> {
             programs.push(Self { loader, main, machine, version: Some(interpreter.version) });
         }
         if programs.is_empty() {
-            for object in &world.inventory.objects {
-                let machine = Machine::of(&object.summary);
+            for summary in world.inventory.objects.iter().filter_map(Object::elf) {
+                let machine = Machine::of(summary);
                 if programs.iter().all(|program| program.machine != machine) {
-                    let system = System::read(vfs, &object.summary);
+                    let system = System::read(vfs, summary);
                     let loader = Loader::new(vfs, system, settings.clone());
                     programs.push(Self { loader, main: None, machine, version: None });
                 }
@@ -364,7 +367,7 @@ impl<'a> Program<'a> {
     /// Can the program load an object at all: is it for its machine?
     #[must_use]
     pub fn fits(&self, object: &Object) -> bool {
-        Machine::of(&object.summary) == self.machine
+        object.elf().is_some_and(|summary| Machine::of(summary) == self.machine)
     }
 
     /// Would the program load the object: is it for its machine, and, where the object's path names
@@ -376,6 +379,18 @@ impl<'a> Program<'a> {
                 version_in(&object.path).is_none_or(|named| named == (version.major, version.minor))
             })
     }
+}
+
+/// The nearest directory above an object that distributions are installed into, as `pip install
+/// --target` makes one without an environment around it.
+fn packages_around<'p>(vfs: &dyn Vfs, object: &'p Path) -> Option<&'p Path> {
+    object.ancestors().skip(1).find(|directory| {
+        vfs.read_dir(directory).is_ok_and(|entries| {
+            entries.iter().any(|entry| {
+                entry.kind == FileKind::Directory && entry.name.as_bytes().ends_with(b".dist-info")
+            })
+        })
+    })
 }
 
 /// A path as it stands in a line for people.

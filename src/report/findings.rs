@@ -50,7 +50,8 @@ fn groups(findings: &[Finding]) -> Vec<Group<'_>> {
     for finding in findings {
         let same = |group: &&mut Group<'_>| {
             let first = group.first;
-            first.library.is_some()
+            let is_about_entries = matches!(first.cause, Cause::DuplicateRpath | Cause::DeadRpath);
+            (first.library.is_some() || is_about_entries)
                 && (first.cause, &first.library, &first.lies_in, first.fixable)
                     == (finding.cause, &finding.library, &finding.lies_in, finding.fixable)
         };
@@ -84,7 +85,8 @@ fn write_group(
         let mut objects = objects.into_iter().map(|object| world.shown(object));
         let others = objects.len().saturating_sub(1);
         let example = objects.next().unwrap_or_default();
-        writeln!(out, "  {} objects need it: {example} and {others} more", others + 1)?;
+        let what = if first.library.is_some() { "objects need it" } else { "objects" };
+        writeln!(out, "  {} {what}: {example} and {others} more", others + 1)?;
         if detail == Detail::Verbose {
             objects.try_for_each(|object| writeln!(out, "    {object}"))?;
         }
@@ -126,6 +128,11 @@ fn title(world: &World, finding: &Finding) -> String {
         (Cause::DuplicateInstall, Some(library)) => format!("{library} is there several times"),
         (Cause::EnvOverride, Some(library)) => format!("{library} depends on the environment"),
         (Cause::LoadOrder, Some(library)) => format!("{library} has to be loaded before"),
+        (Cause::VersionMismatch, Some(library)) => format!("{library} is of another release"),
+        (Cause::MissingSymbol, Some(library)) => format!("{library} lacks symbols"),
+        (Cause::BadSignature, _) => format!("the signature of {} does not hold", object()),
+        (Cause::DuplicateRpath, _) => "search paths name a directory twice".to_owned(),
+        (Cause::DeadRpath, _) => "search paths name directories that are not there".to_owned(),
         (Cause::WrongInterpreter, _) => "the interpreter is gone".to_owned(),
         (Cause::WrongArch, _) => format!("{} is for another processor", object()),
         (Cause::Unreadable, _) => format!("{} cannot be read", object()),
@@ -162,6 +169,7 @@ pub fn outcome_in_words(outcome: StepOutcome) -> &'static str {
         StepOutcome::WrongMachine => "for another processor",
         StepOutcome::NotALibrary => "no library",
         StepOutcome::Unreadable => "may not be read",
+        StepOutcome::BadSignature => "is not signed soundly",
     }
 }
 
@@ -176,6 +184,13 @@ pub fn rule_in_words(rule: Rule) -> &'static str {
         Rule::DefaultDirs => "default directory",
         Rule::Loaded => "loaded already",
         Rule::Direct => "named with its path",
+        Rule::DyldLibraryPath => "DYLD_LIBRARY_PATH",
+        Rule::DyldFrameworkPath => "DYLD_FRAMEWORK_PATH",
+        Rule::DyldFallback => "fallback directory",
+        Rule::InstallName => "loaded already under that install name",
+        Rule::Cryptex => "cryptex",
+        Rule::SharedCache => "shared cache",
+        Rule::WeakAbsent => "absent, and may be",
         Rule::NotFound => "not found",
     }
 }

@@ -1,6 +1,6 @@
 //! Reports for programs. The names are a contract.
 
-use crate::loader::{Dependency, LoadedObject, Resolution, Rule, SearchStep, StepOutcome};
+use crate::loader::{Closure, Dependency, Rule, SearchStep, StepOutcome};
 use crate::object::{Format, RpathKind};
 use crate::repair::finding::{Cause, Finding, Severity};
 use base64::Engine as _;
@@ -76,6 +76,8 @@ pub struct FindingReport {
     cure: String,
     lies_in: Vec<String>,
     tried: Vec<StepReport>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    symbols: Vec<String>,
 }
 
 /// One place that the loader looked at.
@@ -149,6 +151,7 @@ impl FindingReport {
                 .map(|path| path.to_string_lossy().into_owned())
                 .collect(),
             tried: finding.tried.iter().map(StepReport::of).collect(),
+            symbols: finding.symbols.iter().map(text).collect(),
         }
     }
 }
@@ -248,16 +251,16 @@ struct TreeNeed {
 }
 
 impl TreeReport {
-    /// The closure of each resolution; the objects that were asked for come first.
+    /// All closures; the objects that were asked for come first.
     #[must_use]
-    pub fn of(resolutions: &[Resolution]) -> Self {
+    pub fn of(closures: &[Closure]) -> Self {
         let mut seen: BTreeMap<&Path, ()> = BTreeMap::new();
         let mut objects = Vec::new();
-        let asked = resolutions.iter().filter_map(|resolution| resolution.objects.first());
-        let others = resolutions.iter().flat_map(|resolution| resolution.objects.iter().skip(1));
-        for object in asked.chain(others) {
-            if seen.insert(&object.path, ()).is_none() {
-                objects.push(TreeObject::of(object));
+        let asked = closures.iter().filter_map(|closure| closure.objects.first());
+        let others = closures.iter().flat_map(|closure| closure.objects.iter().skip(1));
+        for (path, needed) in asked.chain(others) {
+            if seen.insert(path, ()).is_none() {
+                objects.push(TreeObject::of(path, needed));
             }
         }
         Self { schema: "tfpatch/tree/v1", objects }
@@ -265,11 +268,8 @@ impl TreeReport {
 }
 
 impl TreeObject {
-    fn of(object: &LoadedObject) -> Self {
-        Self {
-            path: PathText::of(&object.path),
-            needed: object.needed.iter().map(TreeNeed::of).collect(),
-        }
+    fn of(path: &Path, needed: &[Dependency]) -> Self {
+        Self { path: PathText::of(path), needed: needed.iter().map(TreeNeed::of).collect() }
     }
 }
 

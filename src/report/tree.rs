@@ -3,42 +3,38 @@
 use super::findings::{Detail, rule_in_words, write_tried};
 use super::style::{DIM, ERROR, GOOD, paint};
 use crate::bytes::printable;
-use crate::loader::{Dependency, LoadedObject, Resolution, Rule};
+use crate::loader::{Closure, Dependency, Rule};
 use crate::repair::target::shown;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Writes what a resolution found; `flat` as a list, each library once.
+/// Writes what is loaded; `flat` as a list, each library once.
 ///
 /// # Errors
 /// Where the output cannot be written.
-pub fn write(
-    out: &mut dyn Write,
-    resolution: &Resolution,
-    flat: bool,
-    detail: Detail,
-) -> io::Result<()> {
-    let Some(root) = resolution.objects.first() else { return Ok(()) };
-    writeln!(out, "{}", shown(&root.path))?;
-    let objects = resolution.objects.iter().map(|object| (object.path.as_path(), object)).collect();
-    let mut view = View { out, objects, detail, seen: HashSet::from([root.path.as_path()]) };
+pub fn write(out: &mut dyn Write, closure: &Closure, flat: bool, detail: Detail) -> io::Result<()> {
+    let Some((root, needed)) = closure.objects.first() else { return Ok(()) };
+    writeln!(out, "{}", shown(root))?;
+    let objects =
+        closure.objects.iter().map(|(path, needed)| (path.as_path(), &**needed)).collect();
+    let mut view = View { out, objects, detail, seen: HashSet::from([root.as_path()]) };
     if flat {
-        return resolution.objects.iter().try_for_each(|object| view.flat(object));
+        return closure.objects.iter().try_for_each(|(_, needed)| view.flat(needed));
     }
-    view.branch(root, "")
+    view.branch(needed, "")
 }
 
 struct View<'a> {
     out: &'a mut dyn Write,
-    objects: HashMap<&'a Path, &'a LoadedObject>,
+    objects: HashMap<&'a Path, &'a [Dependency]>,
     detail: Detail,
     seen: HashSet<&'a Path>,
 }
 
 impl<'a> View<'a> {
-    fn flat(&mut self, object: &'a LoadedObject) -> io::Result<()> {
-        for dependency in &object.needed {
+    fn flat(&mut self, needed: &'a [Dependency]) -> io::Result<()> {
+        for dependency in needed {
             if let Some(path) = &dependency.found
                 && !self.seen.insert(path)
             {
@@ -49,9 +45,9 @@ impl<'a> View<'a> {
         Ok(())
     }
 
-    fn branch(&mut self, object: &'a LoadedObject, indent: &str) -> io::Result<()> {
-        let count = object.needed.len();
-        for (index, dependency) in object.needed.iter().enumerate() {
+    fn branch(&mut self, needed: &'a [Dependency], indent: &str) -> io::Result<()> {
+        let count = needed.len();
+        for (index, dependency) in needed.iter().enumerate() {
             let is_last = index + 1 == count;
             let (fork, deeper) =
                 if is_last { ("└── ", "    ") } else { ("├── ", "│   ") };
@@ -77,6 +73,9 @@ impl<'a> View<'a> {
             Some(path) => {
                 let rule = paint(DIM, rule_in_words(dependency.rule));
                 writeln!(self.out, "{lead}{name} {} {}  {rule}", paint(GOOD, "→"), shown(path))
+            }
+            None if dependency.rule == Rule::WeakAbsent => {
+                writeln!(self.out, "{lead}{name} {}", paint(DIM, rule_in_words(dependency.rule)))
             }
             None => {
                 writeln!(self.out, "{lead}{name} {}", paint(ERROR, rule_in_words(Rule::NotFound)))?;

@@ -13,6 +13,8 @@ mod discovery;
 #[cfg(test)]
 mod dlopen;
 #[cfg(test)]
+mod dyld;
+#[cfg(test)]
 mod elf_builder;
 #[cfg(test)]
 mod elf_writer;
@@ -26,6 +28,10 @@ mod ld_so_cache;
 mod link_modes;
 #[cfg(test)]
 mod loader;
+#[cfg(test)]
+mod macho_writer;
+#[cfg(test)]
+mod macos;
 #[cfg(test)]
 mod malformed;
 #[cfg(test)]

@@ -1,13 +1,20 @@
 //! `tfpatch tree`: dependencies as the loader would resolve them.
 
-use crate::cli::args::{Format, Tree};
+use crate::bytes::{self, Source};
+use crate::cli::args::{self, Tree};
 use crate::cli::error::CommandError;
 use crate::cli::session::{Session, open_object};
 use crate::elf::Image;
-use crate::loader::{Loader, Resolution, System};
+use crate::loader::dyld::{self, Dyld};
+use crate::loader::{Closure, Loader, Settings, System};
+use crate::macho::{Arch, Container};
+use crate::object::Format;
 use crate::repair::target::shown;
 use crate::report::json::{self, TreeReport};
 use crate::report::tree;
+use crate::vfs::{OsVfs, Vfs as _};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 /// Resolves each file.
 ///
@@ -16,35 +23,76 @@ use crate::report::tree;
 pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
     let here = session.ambient()?.working_directory;
     let settings = session.loader_settings(&options.simulation)?;
-    let mut resolutions: Vec<Resolution> = Vec::new();
+    let mut closures: Vec<Closure> = Vec::new();
     for file in &options.files {
         let path = here.join(file);
         let main = options.main.as_ref().map(|main| here.join(main));
         let started = main.as_deref().unwrap_or(&path);
         let called = options.main.as_ref().unwrap_or(file);
-        drop(open_object(&session.vfs, &path, file)?);
+        let opened = Format::of(&*open_object(&session.vfs, &path, file)?);
         let source = open_object(&session.vfs, started, called)?;
-        let summary = Image::parse(source.as_ref())
-            .and_then(|image| image.summary())
-            .map_err(|error| CommandError::new(format!("{}: {error}", shown(called))))?;
-        let system = System::read(&session.vfs, &summary);
-        let loader = Loader::new(&session.vfs, system, settings.clone());
-        let program = loader.program(started);
-        let resolution = if main.is_some() { loader.dlopen(&[&program], &path) } else { program };
-        if resolution.objects.is_empty() {
+        let format = Format::of(&*source);
+        let named = |error: bytes::Error| CommandError::new(format!("{}: {error}", shown(called)));
+        let opened = main.is_some().then_some(path.as_path()).filter(|_| opened == format);
+        let closure = match format {
+            Some(Format::Macho) => macho(&session.vfs, &*source, started, opened, &settings),
+            _ => elf(&session.vfs, &*source, started, opened, &settings),
+        };
+        let closure = closure.map_err(named)?;
+        if closure.objects.is_empty() || (main.is_some() && opened.is_none()) {
             let why = "the loader does not take it as a shared object or a program";
             return Err(CommandError::new(format!("{}: {why}", shown(file))));
         }
-        resolutions.push(resolution);
+        closures.push(closure);
     }
-    let status = u8::from(!resolutions.iter().all(Resolution::loads));
+    let status = u8::from(!closures.iter().all(|closure| closure.loads));
     match session.format {
-        Format::Json => json::write(&mut *session.out, &TreeReport::of(&resolutions))?,
-        Format::Human => {
-            for resolution in &resolutions {
-                tree::write(&mut *session.out, resolution, options.flat, session.detail)?;
+        args::Format::Json => json::write(&mut *session.out, &TreeReport::of(&closures))?,
+        args::Format::Human => {
+            for closure in &closures {
+                tree::write(&mut *session.out, closure, options.flat, session.detail)?;
             }
         }
     }
     Ok(status)
+}
+
+/// What ld.so loads for the program at `started`, or for `opened` in it.
+fn elf(
+    vfs: &OsVfs,
+    source: &dyn Source,
+    started: &Path,
+    opened: Option<&Path>,
+    settings: &Settings,
+) -> Result<Closure, bytes::Error> {
+    let summary = Image::parse(source).and_then(|image| image.summary())?;
+    let loader = Loader::new(vfs, System::read(vfs, &summary), settings.clone());
+    let program = loader.program(started);
+    Ok(match opened {
+        Some(path) => (&loader.dlopen(&[&program], path)).into(),
+        None => (&program).into(),
+    })
+}
+
+/// What dyld loads for the program at `started`, or for `opened` in it. The processor is the
+/// program's; of a universal one Apple's own, where it has a slice for it.
+fn macho(
+    vfs: &OsVfs,
+    source: &dyn Source,
+    started: &Path,
+    opened: Option<&Path>,
+    settings: &Settings,
+) -> Result<Closure, bytes::Error> {
+    let container = Container::parse(source)?;
+    let archs = container.slices.iter().map(|slice| slice.arch());
+    let Some(arch) = archs.min_by_key(|arch: &Arch| arch.name() != "arm64") else {
+        return Ok(Closure { objects: Vec::new(), loads: false });
+    };
+    let system = dyld::System { version: settings.macos, arch };
+    let dyld = Dyld::new(vfs, system, settings.dyld.clone());
+    let program = dyld.program(&vfs.canonicalize(started).unwrap_or_else(|_| started.to_owned()));
+    Ok(match opened {
+        Some(path) => (&dyld.dlopen(&program.process, None, path.as_os_str().as_bytes())).into(),
+        None => (&program).into(),
+    })
 }

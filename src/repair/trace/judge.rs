@@ -3,6 +3,7 @@
 
 use super::Kind;
 use super::replay::Answer;
+use crate::object::Format;
 use crate::repair::finding::{Cause, Finding};
 use crate::repair::inventory::{self, Object, Role};
 use crate::repair::provider::{self, Choice, Provider};
@@ -94,6 +95,8 @@ fn finding(
         cure,
         lies_in,
         tried: answer.tried.clone(),
+        symbols: Vec::new(),
+        is_fatal: false,
     };
     let missing = match answer.kind {
         Kind::Needed | Kind::Preload => Cause::PathMissing,
@@ -106,7 +109,7 @@ fn finding(
         Choice::One(provider) => {
             let directory = provider.directory().to_owned();
             let lies = world.shown(&directory);
-            let entry = spelling::relative_entry(vfs, object, &directory);
+            let entry = spelling::relative_entry(vfs, Format::Elf, object, &directory);
             let cure = match entry.as_deref().map(String::from_utf8_lossy) {
                 Some(entry) if known.is_some() => {
                     format!("tfpatch rpath add '{}' --entry '{entry}'", object.display())
@@ -215,5 +218,6 @@ fn object_at<'a>(vfs: &dyn Vfs, world: &'a World, path: &Path) -> Option<&'a Obj
 fn outsider(vfs: &dyn Vfs, path: &Path) -> Option<Object> {
     let summary = Arc::new(inventory::summary_of(vfs, path)?);
     let id = vfs.metadata(path).ok()?.id;
-    Some(Object { path: path.to_owned(), id, summary, role: Role::Library, distribution: None })
+    let facts = inventory::Facts::Elf(summary);
+    Some(Object { path: path.to_owned(), id, facts, role: Role::Library, distribution: None })
 }

@@ -1,0 +1,33 @@
+//! What a loader would load for one object, whichever loader it is.
+
+use super::{Dependency, Resolution, dyld};
+use std::path::PathBuf;
+
+/// Everything that is loaded for a program, or for one more object that is opened in it.
+#[derive(Debug, Clone)]
+pub struct Closure {
+    /// The objects that are loaded anew with what they need, the one asked for first.
+    pub objects: Vec<(PathBuf, Vec<Dependency>)>,
+    /// Would the loader load all of it, as far as it was looked at?
+    pub loads: bool,
+}
+
+impl From<&Resolution> for Closure {
+    fn from(resolution: &Resolution) -> Self {
+        let objects = resolution.objects.iter();
+        Self {
+            objects: objects.map(|object| (object.path.clone(), object.needed.clone())).collect(),
+            loads: resolution.loads(),
+        }
+    }
+}
+
+impl From<&dyld::Opened> for Closure {
+    fn from(opened: &dyld::Opened) -> Self {
+        let objects = opened.new_images().map(|(_, image)| {
+            let needed = image.needed.iter().map(|need| need.dependency.clone()).collect();
+            (image.path.clone(), needed)
+        });
+        Self { objects: objects.collect(), loads: opened.is_complete() }
+    }
+}

@@ -1,0 +1,111 @@
+//! A process as dyld builds it up: the images, and what became of their needs.
+
+use crate::loader::{Dependency, FileId, Rule, SearchStep};
+use crate::macho::Summary;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// One place that was looked at, with what the message says of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The place, and what came of it.
+    pub step: SearchStep,
+    /// What stands in parentheses behind the path: `no such file`.
+    pub note: String,
+}
+
+/// A name that an image asks for, or that was opened, and what dyld makes of it.
+#[derive(Debug, Clone)]
+pub struct Need {
+    /// The name, what was found for it and by which rule, and every place that was looked at.
+    pub dependency: Dependency,
+    /// May it be absent (`LC_LOAD_WEAK_DYLIB`)?
+    pub is_weak: bool,
+    /// The places, with what dyld says of each, and what it would list in its message.
+    pub attempts: Vec<Attempt>,
+    /// The image that serves it, as an index into [`Process::images`]; `None` for a library of the
+    /// shared cache, and where nothing was found.
+    pub image: Option<usize>,
+    /// What stands behind `Reason:` where nothing was found.
+    pub reason: Option<String>,
+}
+
+impl Need {
+    /// Does the image load without it?
+    #[must_use]
+    pub fn is_satisfied(&self) -> bool {
+        self.dependency.found.is_some() || self.dependency.rule == Rule::WeakAbsent
+    }
+}
+
+/// An image in a process.
+#[derive(Debug, Clone)]
+pub struct LoadedImage {
+    /// The path, links resolved, as dyld knows it.
+    pub path: PathBuf,
+    /// The file's identity.
+    pub id: FileId,
+    /// What dyld reads of the slice that it takes.
+    pub summary: Arc<Summary>,
+    /// The image that asked for it first, as an index into [`Process::images`]; `None` for the main
+    /// program and for what was opened.
+    pub requested_by: Option<usize>,
+    /// What it asks for, in order.
+    pub needed: Vec<Need>,
+}
+
+impl LoadedImage {
+    /// Is it known by that path, or by its install name where that is another
+    /// (`JustInTimeLoader::matchesPath`)?
+    pub(super) fn known_as(&self, name: &[u8]) -> Option<Rule> {
+        use std::os::unix::ffi::OsStrExt as _;
+        if self.path.as_os_str().as_bytes() == name {
+            return Some(Rule::Loaded);
+        }
+        (self.summary.install_name.as_deref() == Some(name)).then_some(Rule::InstallName)
+    }
+}
+
+/// The images of a process, in the order in which dyld loads them.
+#[derive(Debug, Clone, Default)]
+pub struct Process {
+    /// The images; the main program first where there is one.
+    pub images: Vec<Arc<LoadedImage>>,
+    /// The main program, as an index; `None` where only libraries are opened.
+    pub main: Option<usize>,
+    /// Paths of libraries of the shared cache that were loaded.
+    pub cached: std::collections::BTreeSet<Vec<u8>>,
+}
+
+/// What came of starting a program or opening a library.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// What was asked for, and what was found for it.
+    pub root: Need,
+    /// The process with everything that was loaded.
+    pub process: Process,
+    /// The first image that was loaded anew.
+    pub first: usize,
+}
+
+impl Opened {
+    /// The images that were loaded anew, with their indices.
+    pub fn new_images(&self) -> impl Iterator<Item = (usize, &Arc<LoadedImage>)> {
+        self.process.images.iter().enumerate().skip(self.first)
+    }
+
+    /// What is missing: each need with the image that has it. What was asked for itself comes
+    /// without one.
+    pub fn missing(&self) -> impl Iterator<Item = (Option<&LoadedImage>, &Need)> {
+        let needs = self
+            .new_images()
+            .flat_map(|(_, image)| image.needed.iter().map(|need| (Some(&**image), need)));
+        std::iter::once((None, &self.root)).chain(needs).filter(|(_, need)| !need.is_satisfied())
+    }
+
+    /// Is every library found? Symbols are another question.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.missing().next().is_none()
+    }
+}
