@@ -10,6 +10,8 @@ pub struct Closure {
     pub objects: Vec<(PathBuf, Vec<Dependency>)>,
     /// Would the loader load all of it, as far as it was looked at?
     pub loads: bool,
+    /// What the loader says where it gives up, where its words are known.
+    pub words: Option<String>,
 }
 
 impl From<&Resolution> for Closure {
@@ -18,16 +20,20 @@ impl From<&Resolution> for Closure {
         Self {
             objects: objects.map(|object| (object.path.clone(), object.needed.clone())).collect(),
             loads: resolution.loads(),
+            words: None,
         }
     }
 }
 
-impl From<&dyld::Opened> for Closure {
-    fn from(opened: &dyld::Opened) -> Self {
+impl Closure {
+    /// What dyld of a version of macOS loads.
+    #[must_use]
+    pub fn of_opened(opened: &dyld::Opened, version: dyld::Version) -> Self {
         let objects = opened.new_images().map(|(_, image)| {
             let needed = image.needed.iter().map(|need| need.dependency.clone()).collect();
             (image.path.clone(), needed)
         });
-        Self { objects: objects.collect(), loads: opened.is_complete() }
+        let words = dyld::words(version, opened);
+        Self { objects: objects.collect(), loads: opened.is_complete(), words }
     }
 }

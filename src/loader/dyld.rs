@@ -16,7 +16,7 @@ mod variants;
 mod version;
 
 pub use bind::{Unbound, Unreadable};
-pub use message::{not_loaded, uuid_text};
+pub use message::words;
 pub use process::{Attempt, LoadedImage, Need, Opened, Process};
 pub use version::{UnknownVersion, Version};
 

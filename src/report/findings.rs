@@ -103,6 +103,9 @@ fn write_group(
             writeln!(out, "  also in {}", world.shown(directory))?;
         }
         write_tried(out, "    ", &first.tried)?;
+        for symbol in &first.symbols {
+            writeln!(out, "    {}", printable(symbol))?;
+        }
     } else if !first.tried.is_empty() {
         let places = paint(DIM, format!("{} places were tried; -v lists them", first.tried.len()));
         writeln!(out, "  {places}")?;

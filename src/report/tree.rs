@@ -20,9 +20,14 @@ pub fn write(out: &mut dyn Write, closure: &Closure, flat: bool, detail: Detail)
         closure.objects.iter().map(|(path, needed)| (path.as_path(), &**needed)).collect();
     let mut view = View { out, objects, detail, seen: HashSet::from([root.as_path()]) };
     if flat {
-        return closure.objects.iter().try_for_each(|(_, needed)| view.flat(needed));
+        closure.objects.iter().try_for_each(|(_, needed)| view.flat(needed))?;
+    } else {
+        view.branch(needed, "")?;
     }
-    view.branch(needed, "")
+    match &closure.words {
+        Some(words) if detail != Detail::Quiet => writeln!(out, "{}", paint(DIM, words)),
+        _ => Ok(()),
+    }
 }
 
 struct View<'a> {

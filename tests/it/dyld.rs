@@ -62,10 +62,9 @@ fn missing(opened: &Opened) -> &Need {
     need
 }
 
-/// The message for the only need that is missing.
+/// What dyld says where it gives up.
 fn message(version: Version, opened: &Opened) -> String {
-    let (image, need) = opened.missing().next().unwrap();
-    dyld::not_loaded(version, image.unwrap(), need)
+    dyld::words(version, opened).unwrap()
 }
 
 /// What stands in a case under a key.
@@ -312,6 +311,21 @@ fn rule_1_the_chain_of_an_image_is_that_of_the_first_recursion_into_it() {
     assert_eq!(x.dependency.found.as_deref(), Some(Path::new("/of/a/x")));
     assert_eq!(x.dependency.rule, Rule::Rpath);
     assert_eq!(x.dependency.via.as_deref(), Some(Path::new("/l/a")));
+}
+
+#[test]
+fn rule_1_dyld_gives_up_at_the_first_that_is_missing_in_depth() {
+    let vfs = app(&Macho::program().needs("/l/a").needs("/l/c"))
+        .file("/l/a", Macho::dylib("/l/a").needs("/l/b").bytes())
+        .file("/l/b", Macho::dylib("/l/b").needs("/gone/first").bytes())
+        .file("/l/c", Macho::dylib("/l/c").needs("/gone/second").bytes());
+    let opened = start(&vfs, "15.0");
+    assert_eq!(opened.missing().count(), 2);
+    let words = message(Version::new(15, 0), &opened);
+    assert!(
+        words.starts_with("Library not loaded: /gone/first\n  Referenced from: /l/b\n"),
+        "{words}"
+    );
 }
 
 #[test]

@@ -86,13 +86,14 @@ fn macho(
     let container = Container::parse(source)?;
     let archs = container.slices.iter().map(|slice| slice.arch());
     let Some(arch) = archs.min_by_key(|arch: &Arch| arch.name() != "arm64") else {
-        return Ok(Closure { objects: Vec::new(), loads: false });
+        return Ok(Closure { objects: Vec::new(), loads: false, words: None });
     };
     let system = dyld::System { version: settings.macos, arch };
     let dyld = Dyld::new(vfs, system, settings.dyld.clone());
     let program = dyld.program(&vfs.canonicalize(started).unwrap_or_else(|_| started.to_owned()));
-    Ok(match opened {
-        Some(path) => (&dyld.dlopen(&program.process, None, path.as_os_str().as_bytes())).into(),
-        None => (&program).into(),
-    })
+    let loaded = match opened {
+        Some(path) => dyld.dlopen(&program.process, None, path.as_os_str().as_bytes()),
+        None => program,
+    };
+    Ok(Closure::of_opened(&loaded, settings.macos))
 }

@@ -1,6 +1,6 @@
 //! The words of dyld for what it did not find.
 
-use super::process::{Attempt, LoadedImage, Need};
+use super::process::{Attempt, LoadedImage, Need, Opened};
 use super::version::Version;
 use crate::bytes::printable;
 use crate::loader::StepOutcome;
@@ -30,9 +30,17 @@ pub(super) fn reason(
     format!("tried: {}", places.collect::<Vec<_>>().join(", "))
 }
 
-/// The message about a library that an image asks for and that was not found.
+/// What dyld says where it gives up; `None` where it loads everything.
 #[must_use]
-pub fn not_loaded(version: Version, image: &LoadedImage, need: &Need) -> String {
+pub fn words(version: Version, opened: &Opened) -> Option<String> {
+    Some(match opened.stops_at()? {
+        (Some(image), need) => not_loaded(version, image, need),
+        (None, need) => need.reason.clone().unwrap_or_default(),
+    })
+}
+
+/// The message about a library that an image asks for and that was not found.
+fn not_loaded(version: Version, image: &LoadedImage, need: &Need) -> String {
     let name = printable(&need.dependency.name);
     let from = printable(image.path.as_os_str().as_encoded_bytes());
     let quote = if version.is_dyld_960() { "'" } else { "" };
@@ -45,8 +53,7 @@ pub fn not_loaded(version: Version, image: &LoadedImage, need: &Need) -> String 
 }
 
 /// A UUID as dyld writes it.
-#[must_use]
-pub fn uuid_text(uuid: &[u8; 16]) -> String {
+fn uuid_text(uuid: &[u8; 16]) -> String {
     let hex: String = uuid.iter().map(|byte| format!("{byte:02X}")).collect();
     let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default();
     [part(0..8), part(8..12), part(12..16), part(16..20), part(20..32)].join("-")

@@ -2,6 +2,7 @@
 
 use crate::loader::{Dependency, FileId, Rule, SearchStep};
 use crate::macho::Summary;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -74,7 +75,7 @@ pub struct Process {
     /// The main program, as an index; `None` where only libraries are opened.
     pub main: Option<usize>,
     /// Paths of libraries of the shared cache that were loaded.
-    pub cached: std::collections::BTreeSet<Vec<u8>>,
+    pub cached: BTreeSet<Vec<u8>>,
 }
 
 /// What came of starting a program or opening a library.
@@ -101,6 +102,28 @@ impl Opened {
             .new_images()
             .flat_map(|(_, image)| image.needed.iter().map(|need| (Some(&**image), need)));
         std::iter::once((None, &self.root)).chain(needs).filter(|(_, need)| !need.is_satisfied())
+    }
+
+    /// The first of what is missing: where dyld gives up. It looks for all that an image needs, and
+    /// then goes down into each.
+    #[must_use]
+    pub fn stops_at(&self) -> Option<(Option<&LoadedImage>, &Need)> {
+        if !self.root.is_satisfied() {
+            return Some((None, &self.root));
+        }
+        let mut visited = HashSet::new();
+        let mut next: Vec<usize> = self.root.image.into_iter().collect();
+        while let Some(index) = next.pop() {
+            let Some(image) = self.process.images.get(index) else { continue };
+            if index < self.first || !visited.insert(index) {
+                continue;
+            }
+            if let Some(need) = image.needed.iter().find(|need| !need.is_satisfied()) {
+                return Some((Some(image), need));
+            }
+            next.extend(image.needed.iter().rev().filter_map(|need| need.image));
+        }
+        None
     }
 
     /// Is every library found? Symbols are another question.
