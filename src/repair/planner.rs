@@ -181,7 +181,11 @@ impl Planner<'_> {
             false => Change::Fit(entries),
         };
         let kind = self.kinds.get(object).copied().or(self.options.kind);
-        let wish = Wish { kind, ..Wish::new(&change) };
+        let repairs_signature = self
+            .cured
+            .iter()
+            .any(|finding| finding.cause == Cause::BadSignature && names.contains(&finding.object));
+        let wish = Wish { kind, repairs_signature, ..Wish::new(&change) };
         rewrite(self.vfs, object, &names, wish).map_err(|error| error.to_string())
     }
 

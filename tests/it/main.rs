@@ -29,6 +29,8 @@ mod link_modes;
 #[cfg(test)]
 mod loader;
 #[cfg(test)]
+mod macho;
+#[cfg(test)]
 mod macho_writer;
 #[cfg(test)]
 mod macos;
