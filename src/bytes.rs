@@ -99,6 +99,22 @@ pub trait Source: Send + Sync {
     }
 }
 
+/// The ranges in ascending order, overlapping and neighbouring ones as one, empty ones left out.
+#[must_use]
+pub fn joined(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
+    let mut sorted: Vec<_> =
+        ranges.iter().filter(|range| range.start < range.end).cloned().collect();
+    sorted.sort_by_key(|range| range.start);
+    let mut joined: Vec<Range<u64>> = Vec::with_capacity(sorted.len());
+    for range in sorted {
+        match joined.last_mut() {
+            Some(last) if last.end >= range.start => last.end = last.end.max(range.end),
+            _ => joined.push(range),
+        }
+    }
+    joined
+}
+
 impl Source for [u8] {
     fn len(&self) -> u64 {
         <[u8]>::len(self) as u64

@@ -23,7 +23,7 @@
 //! cli -> report, repair, operation
 //! report -> the types of repair, operation, plan, loader
 //! repair -> loader, python, plan, object, vfs
-//! operation -> plan, edit
+//! operation -> plan, python::record, edit
 //! python -> vfs, edit
 //! loader -> vfs, elf, macho
 //! vfs -> edit

@@ -80,6 +80,7 @@ impl Method {
             Self::Elf(Elf::Repoint) => "repoint",
             Self::Elf(Elf::ExtendTail) => "extend_tail",
             Self::Elf(Elf::NewSegment) => "new_segment",
+            Self::Elf(Elf::NewSegmentWithHeaders) => "new_segment_with_headers",
             Self::Elf(Elf::Remove) => "remove",
             Self::Macho(Macho::LoadCommands) => "load_commands",
             Self::Macho(Macho::SignedAdHoc) => "signed_ad_hoc",
@@ -98,21 +99,29 @@ pub struct Patch {
     /// May the edits be written into the file itself? Never into a Mach-O file: macOS remembers by
     /// the file, not by its bytes, what was signed.
     pub in_place: bool,
+    /// May they be, while nobody has the file open? See [`elf::rpath::Patch::in_place_unopened`].
+    pub in_place_unopened: bool,
     /// Ranges of the old file that the edits rely on, in bytes.
     pub relies_on: Vec<Range<u64>>,
 }
 
 impl From<elf::rpath::Patch> for Patch {
     fn from(patch: elf::rpath::Patch) -> Self {
-        let elf::rpath::Patch { edits, method, in_place, relies_on } = patch;
-        Self { edits, method: Method::Elf(method), in_place, relies_on }
+        let elf::rpath::Patch { edits, method, in_place, in_place_unopened, relies_on } = patch;
+        Self { edits, method: Method::Elf(method), in_place, in_place_unopened, relies_on }
     }
 }
 
 impl From<macho::rpath::Patch> for Patch {
     fn from(patch: macho::rpath::Patch) -> Self {
         let macho::rpath::Patch { edits, method, relies_on } = patch;
-        Self { edits, method: Method::Macho(method), in_place: false, relies_on }
+        Self {
+            edits,
+            method: Method::Macho(method),
+            in_place: false,
+            in_place_unopened: false,
+            relies_on,
+        }
     }
 }
 

@@ -103,6 +103,9 @@ pub struct Step {
     pub left: Lock,
     /// Must the file not be edited in place, because not every prefix of the edits loads?
     pub replace: bool,
+    /// Must the file not be edited in place while anybody else has it open? Every prefix of the
+    /// edits loads, and a process that runs the file would be harmed.
+    pub unopened: bool,
 }
 
 /// A step as JSON: the list of edits alone, since their old length is the lock's size.
@@ -126,6 +129,8 @@ struct WireStep {
     left: Lock,
     #[serde(default)]
     replace: bool,
+    #[serde(default)]
+    unopened: bool,
 }
 
 impl From<Step> for WireStep {
@@ -144,6 +149,7 @@ impl From<Step> for WireStep {
             lock: step.lock,
             left: step.left,
             replace: step.replace,
+            unopened: step.unopened,
         }
     }
 }
@@ -164,6 +170,7 @@ impl TryFrom<WireStep> for Step {
             lock: wire.lock,
             left: wire.left,
             replace: wire.replace,
+            unopened: wire.unopened,
         })
     }
 }
@@ -191,7 +198,7 @@ impl Lock {
     /// # Errors
     /// Where a range leaves the file or cannot be read.
     pub fn of(source: &dyn Source, ranges: &[Range<u64>]) -> Result<Self, bytes::Error> {
-        let ranges = joined(ranges);
+        let ranges = bytes::joined(ranges);
         let digest = digest(source, &ranges)?;
         Ok(Self { size: source.len(), build_id: None, uuid: None, digest, ranges })
     }
@@ -237,22 +244,8 @@ impl Lock {
     pub fn digest_in(&self, source: &dyn Source) -> Option<String> {
         // A lock may come from a plan that somebody else wrote: joining the ranges again bounds
         // the work by the file's length.
-        digest(source, &joined(&self.ranges)).ok()
+        digest(source, &bytes::joined(&self.ranges)).ok()
     }
-}
-
-fn joined(ranges: &[Range<u64>]) -> Vec<Range<u64>> {
-    let mut sorted: Vec<_> =
-        ranges.iter().filter(|range| range.start < range.end).cloned().collect();
-    sorted.sort_by_key(|range| range.start);
-    let mut joined: Vec<Range<u64>> = Vec::with_capacity(sorted.len());
-    for range in sorted {
-        match joined.last_mut() {
-            Some(last) if last.end >= range.start => last.end = last.end.max(range.end),
-            _ => joined.push(range),
-        }
-    }
-    joined
 }
 
 fn digest(source: &dyn Source, ranges: &[Range<u64>]) -> Result<String, bytes::Error> {

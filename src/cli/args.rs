@@ -316,6 +316,19 @@ pub struct Fix {
 
 /// `tfpatch revert`
 #[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  tfpatch revert                    every file of the environment found from here
+  tfpatch revert FILE               that file alone, through all operations on it
+  tfpatch revert --operation ID     what that operation changed; `tfpatch log` lists them
+
+A file is put back only if it is as tfpatch left it. What something else has changed since is left \
+alone, and said. An operation is put back on those files alone that no later operation has changed; \
+for the others the operations to revert first are named. RECORD follows. A revert is an operation \
+too: `tfpatch revert --operation ID` with its ID does it all again.
+
+A file that a process has mapped is replaced, so that the process goes on; one that nobody has open \
+is shortened in place.")]
 pub struct Revert {
     /// The environments, or single files of them, to put back.
     #[command(flatten)]
@@ -326,9 +339,9 @@ pub struct Revert {
     /// Say what would be done, and do nothing.
     #[arg(long)]
     pub dry_run: bool,
-    /// Do not wait until everything is on the disk.
-    #[arg(long)]
-    pub no_sync: bool,
+    /// How files are written.
+    #[command(flatten)]
+    pub writing: Writing,
 }
 
 /// `tfpatch verify`

@@ -69,12 +69,8 @@ fn strings(
         others.map(|entry| (entry.tag, if moved(entry.tag) { 0 } else { entry.value })).collect()
     };
     require(entries(image) == entries(new), "its dynamic table is the same otherwise")?;
-    let names = |image: &Image<'_>| -> Result<Vec<Vec<u8>>, bytes::Error> {
-        let named = image
-            .dynamic()
-            .iter()
-            .filter(|entry| is_string(entry.tag) && !is_search_path(entry.tag));
-        named.map(|entry| image.string(entry.value, "dynamic string")).collect()
+    let names = |image: &Image<'_>| {
+        image.strings_of(|tag| is_string(tag) && !is_search_path(tag), "dynamic string")
     };
     require(same(names(image), names(new)), "its dynamic strings are the same")?;
     let (Ok(old_table), Ok(new_table)) = (image.string_table(), new.string_table()) else {

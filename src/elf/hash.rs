@@ -6,6 +6,7 @@
 //! (`elf_renumber_gnu_hash_syms`), glibc's `elf/dl-lookup.c` (`do_lookup_x`).
 
 use super::image::{Class, Image};
+use super::relocations;
 use super::sections::Sections;
 use crate::bytes::Error;
 use goblin::elf::{dynamic, header, section_header};
@@ -96,10 +97,15 @@ pub(super) fn names_in(
 /// # Errors
 /// Where a hash table is malformed.
 pub(super) fn symbol_count(image: &Image<'_>) -> Result<Option<u64>, Error> {
-    if let Some(table) = SysvHash::open(image)? {
-        return Ok(Some(table.chains));
+    let gnu = GnuHash::open(image)?;
+    match (SysvHash::open(image), &gnu) {
+        (Ok(Some(table)), _) => return Ok(Some(table.chains)),
+        // glibc does not look at DT_HASH where there is the other one, and lld writes it for s390x
+        // in words of another size than the psABI says.
+        (Err(error), None) => return Err(error),
+        (Err(_), Some(_)) | (Ok(None), _) => {}
     }
-    match GnuHash::open(image)? {
+    match gnu {
         Some(table) => match table.end()? {
             Some(end) => Ok(Some(end)),
             // Where nothing is hashed, bfd writes 1 for the first hashed symbol whatever their
@@ -199,14 +205,19 @@ fn is_named(image: &Image<'_>, strings: &Range<u64>, offset: u32, name: &[u8]) -
 }
 
 /// The symbols that no GNU hash lookup reaches: those below the first hashed one, or all of them
-/// where there is only `DT_HASH` or no hashed symbol. `None` where their number is unknown.
+/// where there is only `DT_HASH` or no hashed symbol; where nothing tells their number, those that
+/// the loader may look up. `None` where these are unknown too.
 fn unhashed(image: &Image<'_>) -> Result<Option<Range<u64>>, Error> {
     if let Some(table) = GnuHash::open(image)?
         && !table.is_empty()?
     {
         return Ok(Some(1..table.first.max(1)));
     }
-    Ok(symbol_count(image)?.map(|count| 1..count.max(1)))
+    let count = match symbol_count(image)? {
+        None => relocations::symbols_end(image)?,
+        count => count,
+    };
+    Ok(count.map(|count| 1..count.max(1)))
 }
 
 /// The number of symbols by the section headers: the row that stands at `DT_SYMTAB`.

@@ -18,6 +18,11 @@ const MOST_SEGMENTS: u16 = 4096;
 const MOST_ENTRIES: u64 = 65_536;
 /// More version records than any object has.
 const MOST_VERSIONS: u64 = 65_536;
+/// More bytes than any string of an object has, and than all its names of one kind together: the
+/// strings of a malformed one may overlap, or never end.
+const MOST_STRING_BYTES: u64 = 1 << 20;
+/// Linux's `PATH_MAX`; it runs no program with a longer interpreter.
+const PATH_MAX: u64 = 4096;
 
 /// `EI_CLASS`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -292,13 +297,31 @@ impl<'a> Image<'a> {
     /// A string of the dynamic string table, by its offset in that table.
     ///
     /// # Errors
-    /// Where it lies outside the table or does not end in it.
+    /// Where it lies outside the table, does not end in it, or is longer than 1 MiB.
     pub fn string(&self, offset: u64, what: &'static str) -> Result<Vec<u8>, Error> {
         let table = self.string_table()?;
-        match table.start.checked_add(offset) {
-            Some(start) if start < table.end => self.source.string(start, table.end, what),
-            _ => Err(Error::invalid(what, table.start, "the name lies outside the string table")),
-        }
+        let outside = || Error::invalid(what, table.start, "it lies outside the string table");
+        let start = table.start.checked_add(offset).filter(|&start| start < table.end);
+        let start = start.ok_or_else(outside)?;
+        let limit = table.end.min(start.saturating_add(MOST_STRING_BYTES));
+        self.source.string(start, limit, what).map_err(|error| match error.problem {
+            Problem::Unterminated if limit < table.end => too_long(what, start),
+            _ => error,
+        })
+    }
+
+    /// The strings that all entries of some tags name, in order.
+    ///
+    /// # Errors
+    /// As [`Self::string`], or where they have more than 1 MiB together.
+    pub(super) fn strings_of(
+        &self,
+        is_wanted: impl Fn(u64) -> bool,
+        what: &'static str,
+    ) -> Result<Vec<Vec<u8>>, Error> {
+        let mut names = Names::new(self);
+        let entries = self.dynamic.iter().filter(|entry| is_wanted(entry.tag));
+        entries.map(|entry| names.get(entry.value, what)).collect()
     }
 
     /// The string that the last entry of a tag names.
@@ -314,8 +337,7 @@ impl<'a> Image<'a> {
     /// # Errors
     /// As [`Self::string`].
     pub fn needed(&self) -> Result<Vec<Vec<u8>>, Error> {
-        let entries = self.dynamic.iter().filter(|entry| entry.tag == dynamic::DT_NEEDED);
-        entries.map(|entry| self.string(entry.value, "DT_NEEDED")).collect()
+        self.strings_of(|tag| tag == dynamic::DT_NEEDED, "DT_NEEDED")
     }
 
     /// Everything that the loader has to know, free of the file.
@@ -326,7 +348,7 @@ impl<'a> Image<'a> {
         let interpreter = match self.segment(program_header::PT_INTERP) {
             None => None,
             Some(interp) => {
-                let end = interp.p_offset.saturating_add(interp.p_filesz);
+                let end = interp.p_offset.saturating_add(interp.p_filesz.min(PATH_MAX));
                 Some(self.source.string(interp.p_offset, end, "PT_INTERP")?)
             }
         };
@@ -358,6 +380,7 @@ impl<'a> Image<'a> {
         let Some(mut at) = self.table(dynamic::DT_VERNEED, WHAT)? else { return Ok(needs) };
         // The records of all libraries together are bounded: each may claim 65,535 versions.
         let mut left = MOST_VERSIONS;
+        let mut names = Names::new(self);
         for _ in 0..self.value(dynamic::DT_VERNEEDNUM).unwrap_or(0).min(MOST_VERSIONS) {
             let record = self.source.read(at, 16, WHAT)?;
             let mut versions = Vec::new();
@@ -368,7 +391,7 @@ impl<'a> Image<'a> {
                     .ok_or_else(|| Error::invalid(WHAT, at, "more than 65536 versions"))?;
                 let aux = self.source.read(aux_at, 16, "Vernaux")?;
                 versions.push(NeededVersion {
-                    name: self.string(self.u32_at(&aux, 8).into(), "vna_name")?,
+                    name: names.get(self.u32_at(&aux, 8).into(), "vna_name")?,
                     weak: self.u16_at(&aux, 4) & VER_FLG_WEAK != 0,
                 });
                 match self.u32_at(&aux, 12) {
@@ -377,7 +400,7 @@ impl<'a> Image<'a> {
                 }
             }
             needs.push(VersionNeed {
-                file: self.string(self.u32_at(&record, 4).into(), "vn_file")?,
+                file: names.get(self.u32_at(&record, 4).into(), "vn_file")?,
                 versions,
             });
             match self.u32_at(&record, 12) {
@@ -395,20 +418,20 @@ impl<'a> Image<'a> {
     pub fn version_definitions(&self) -> Result<Option<Vec<Vec<u8>>>, Error> {
         const WHAT: &str = "DT_VERDEF";
         let Some(mut at) = self.table(dynamic::DT_VERDEF, WHAT)? else { return Ok(None) };
-        let mut names = Vec::new();
+        let (mut names, mut defined) = (Names::new(self), Vec::new());
         for _ in 0..self.value(dynamic::DT_VERDEFNUM).unwrap_or(0).min(MOST_VERSIONS) {
             let record = self.source.read(at, 20, WHAT)?;
             if self.u16_at(&record, 2) & VER_FLG_BASE == 0 {
                 let aux_at = at.saturating_add(self.u32_at(&record, 12).into());
                 let aux = self.source.read(aux_at, 8, "Verdaux")?;
-                names.push(self.string(self.u32_at(&aux, 0).into(), "vda_name")?);
+                defined.push(names.get(self.u32_at(&aux, 0).into(), "vda_name")?);
             }
             match self.u32_at(&record, 16) {
                 0 => break,
                 next => at = at.saturating_add(next.into()),
             }
         }
-        Ok(Some(names))
+        Ok(Some(defined))
     }
 
     /// The GNU build ID (`NT_GNU_BUILD_ID` of a note named `GNU`); a malformed note is no note.
@@ -481,6 +504,30 @@ impl<'a> Image<'a> {
     fn u32_at(&self, record: &[u8], at: usize) -> u32 {
         record.pread_with(at, self.ctx.le).unwrap_or(0)
     }
+}
+
+/// Reads strings that are [`MOST_STRING_BYTES`] together.
+struct Names<'i, 'a> {
+    image: &'i Image<'a>,
+    left: u64,
+}
+
+impl<'i, 'a> Names<'i, 'a> {
+    fn new(image: &'i Image<'a>) -> Self {
+        Self { image, left: MOST_STRING_BYTES }
+    }
+
+    fn get(&mut self, offset: u64, what: &'static str) -> Result<Vec<u8>, Error> {
+        let name = self.image.string(offset, what)?;
+        let start = self.image.string_table()?.start.saturating_add(offset);
+        let left = self.left.checked_sub(name.len() as u64);
+        self.left = left.ok_or_else(|| too_long(what, start))?;
+        Ok(name)
+    }
+}
+
+fn too_long(what: &'static str, at: u64) -> Error {
+    Error::invalid(what, at, "strings of more than 1 MiB")
 }
 
 /// `VER_FLG_BASE`: the definition that names the file itself.

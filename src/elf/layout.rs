@@ -3,10 +3,9 @@
 use super::dynamic_table;
 use super::hash;
 use super::image::Image;
-use super::refusal::Refusal;
 use super::rpath::Failure;
 use super::sections::{Sections, file_range};
-use super::soundness::{PAGE, header_table, loads, pointers, range_of};
+use super::soundness::{PAGE, contains, header_table, loads, overlap, pointers, range_of};
 use goblin::elf::dynamic;
 use goblin::elf::program_header::{
     PT_GNU_PROPERTY, PT_INTERP, PT_LOAD, PT_NOTE, PT_NULL, PT_PHDR, ProgramHeader,
@@ -23,12 +22,20 @@ pub(super) enum HeaderRoom {
     Replace(usize),
     /// After the table, where these ranges of the file stand, which move into the new segment.
     Move(Vec<Range<u64>>),
+    /// Nowhere: the table moves into the new segment. GNU strip and objcopy write such a file as
+    /// if the table stood where it always does, and break it without a word.
+    Elsewhere {
+        /// Size of a program header in bytes.
+        needed: u64,
+        /// Free bytes after the table where it is.
+        available: u64,
+    },
 }
 
 /// The first way to add a program header that serves.
 ///
 /// # Errors
-/// [`Refusal::NoHeaderRoom`], or where a table that would have to move is malformed.
+/// Where a table that would have to move is malformed.
 pub(super) fn header_room(
     image: &Image<'_>,
     sections: Option<&Sections>,
@@ -48,8 +55,7 @@ pub(super) fn header_room(
     }
     let available =
         (0..size).take_while(|len| surroundings.is_free(&(table.end..table.end + len + 1)));
-    let available = available.count() as u64;
-    Err(Refusal::NoHeaderRoom { needed: size, available }.into())
+    Ok(HeaderRoom::Elsewhere { needed: size, available: available.count() as u64 })
 }
 
 /// A header that says nothing, or nothing that another does not say.
@@ -76,14 +82,6 @@ struct Surroundings<'i, 'a> {
     image: &'i Image<'a>,
     sections: Option<&'i Sections>,
     table: Range<u64>,
-}
-
-fn overlap(a: &Range<u64>, b: &Range<u64>) -> bool {
-    a.start < b.end && b.start < a.end
-}
-
-fn contains(outer: &Range<u64>, inner: &Range<u64>) -> bool {
-    outer.start <= inner.start && inner.end <= outer.end
 }
 
 impl Surroundings<'_, '_> {

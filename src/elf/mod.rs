@@ -2,6 +2,7 @@
 //!
 //! Sources of the rules: the System V gABI, glibc's `elf/dl-load.c`, and experiments with binutils.
 
+mod carried;
 mod check;
 mod dynamic_table;
 pub mod hash;
@@ -9,10 +10,12 @@ pub mod image;
 mod layout;
 mod new_segment;
 mod refusal;
+mod relocations;
 pub mod rpath;
 mod sections;
 mod slot;
 mod soundness;
+mod symbols;
 mod tail;
 
 pub use image::{Class, DynamicEntry, Endian, Image, Kind, NeededVersion, Summary, VersionNeed};

@@ -8,17 +8,20 @@
 //! string changes.
 
 use super::dynamic_table::{self, Entries};
-use super::image::{Class, Endian, Image};
+use super::image::{Endian, Image};
 use super::layout::{HeaderRoom, header_room};
 use super::refusal::Refusal;
 use super::rpath::Failure;
 use super::sections::{self, Sections, file_range};
-use super::soundness::{PAGE, header_table, loads};
+use super::soundness::{PAGE, has_addresses, header_table, loads, pointers};
+use super::symbols;
 use crate::bytes::{Error, align_up};
 use crate::edit::{Content, Edit};
 use goblin::elf::dynamic;
-use goblin::elf::header::Header;
-use goblin::elf::program_header::{PF_R, PF_W, PT_DYNAMIC, PT_LOAD, PT_PHDR, ProgramHeader};
+use goblin::elf::header::{self, Header};
+use goblin::elf::program_header::{
+    PF_R, PF_W, PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_PHDR, ProgramHeader,
+};
 use goblin::elf::section_header::{SHF_ALLOC, SHN_LORESERVE, SHT_PROGBITS, SectionHeader};
 use scroll::Pwrite as _;
 use std::ops::Range;
@@ -29,6 +32,8 @@ const SECTION: &[u8] = b".tfpatch\0";
 const MARK: &[u8; 16] = b"tfpatch segment\0";
 /// Everything in the segment begins at a multiple of this.
 const ALIGNMENT: u64 = 16;
+/// So much a program may grow for the sake of where its program headers stand.
+const MOST_PADDING: u64 = 1 << 24;
 /// Entries that a new dynamic table keeps empty: what bfd leaves.
 const NULLS: usize = 5;
 
@@ -39,6 +44,10 @@ pub(super) struct NewSegment {
     /// Only bytes that belonged to nobody were overwritten, and the new program header is the
     /// last: a process that runs the file sees nothing of it.
     pub(super) is_unseen: bool,
+    /// The file loads after every prefix of the edits.
+    pub(super) loads_throughout: bool,
+    /// The program headers moved into the segment ([`HeaderRoom::Elsewhere`]).
+    pub(super) moves_headers: bool,
     /// Ranges of the old file that were read to make the new ones.
     pub(super) sources: Vec<Range<u64>>,
 }
@@ -73,11 +82,27 @@ pub(super) fn append(
         Some(sections) => Some(place_sections(image, sections, &mut payload, copies_dynamic)?),
     };
     payload.align(ALIGNMENT)?;
+    if let HeaderRoom::Elsewhere { needed, available } = room
+        && is_program(image)
+    {
+        let padding = program_offset(image)
+            .map(|start| start.saturating_sub(payload.at))
+            .filter(|&padding| padding <= MOST_PADDING)
+            .ok_or(Refusal::NoHeaderRoom { needed, available })?;
+        payload.push(Content::Bytes(vec![0; padding as usize]))?;
+    }
     let p_offset = payload.at;
     let p_vaddr = address_for(image, p_offset)?;
     let address = |offset: u64| p_vaddr.saturating_add(offset - p_offset);
 
     payload.push(Content::Bytes(MARK.to_vec()))?;
+    let mut headers_copy = None;
+    if let HeaderRoom::Elsewhere { needed, .. } = room {
+        let table = vec![0; image.segments().len() * needed as usize + needed as usize];
+        headers_copy = Some((payload.pieces.len(), payload.at));
+        payload.push(Content::Bytes(table))?;
+    }
+    let mark_len = payload.at - p_offset;
     let mut moved = Vec::new();
     if let HeaderRoom::Move(pieces) = &room {
         for piece in pieces {
@@ -119,27 +144,66 @@ pub(super) fn append(
         payload.replace(index, encoded);
     }
 
-    let new = Place { p_offset, p_vaddr, end: payload.at, strings_at, grown, dynamic_copy };
+    let new =
+        Place { p_offset, p_vaddr, end: payload.at, mark_len, strings_at, grown, dynamic_copy };
     let mut sources = Vec::new();
+    let mut symbol_edits = Vec::new();
     let mut header = *image.header();
     if let (Some(sections), Some(rows)) = (&sections, rows) {
         sources.push(sections.range());
         sources.extend(rows.names.clone());
         header.e_shoff = rows.offset;
         let table = section_rows(image, sections, &rows, &new, &moved);
+        symbol_edits = symbols::edits(image, sections, &table);
         header.e_shnum = table.len() as u16;
         payload
             .replace(rows.piece, sections::encode(image, &table).ok_or_else(|| unwritable(image))?);
     }
-    let segments = program_headers(image, &room, &new, &moved);
+    if let Some((_, offset)) = headers_copy {
+        header.e_phoff = offset;
+    }
+    let segments = program_headers(image, &room, &new, &moved, header.e_phoff);
     header.e_phnum = segments.len() as u16;
+    let (header, mut table) = encode_headers(image, header, &segments)?;
+    if let (HeaderRoom::Move(_), Some(piece)) = (&room, moved.last()) {
+        // Zeros tell the next edit that nobody owns what else the pieces leave.
+        let end = header_table(image).start + table.len() as u64;
+        let rest = piece.from.end.saturating_sub(end).min(PAGE);
+        table.resize(table.len() + rest as usize, 0);
+    }
 
+    // What the dynamic table points at is overwritten before the table is; everything else that
+    // changes its place does so with the one edit of the headers.
+    let are_together = header_table(image).start == header.len() as u64;
+    let loads_throughout = match &room {
+        HeaderRoom::Gap | HeaderRoom::Elsewhere { .. } => true,
+        HeaderRoom::Replace(_) => are_together,
+        HeaderRoom::Move(pieces) => {
+            let mut pointers = pointers(image).map(|(_, offset)| offset);
+            are_together
+                && !pointers.any(|offset| pieces.iter().any(|piece| piece.contains(&offset)))
+        }
+    };
+    let edits_of_headers = match headers_copy {
+        None => edits_in_place(image, header, table),
+        Some((piece, _)) => {
+            payload.replace(piece, table);
+            vec![Edit { range: 0..header.len() as u64, new: Content::Bytes(header) }]
+        }
+    };
     let mut edits = payload.into_edits(image);
-    edits.extend(header_edits(image, header, &segments)?);
+    edits.extend(symbol_edits);
+    edits.extend(edits_of_headers);
     if !copies_dynamic {
         edits.extend(dynamic_table::edits(image, &entries));
     }
-    Ok(NewSegment { edits, is_unseen: room == HeaderRoom::Gap && !copies_dynamic, sources })
+    Ok(NewSegment {
+        edits,
+        is_unseen: room == HeaderRoom::Gap && !copies_dynamic,
+        loads_throughout,
+        moves_headers: headers_copy.is_some(),
+        sources,
+    })
 }
 
 /// Where the parts of the new segment stand.
@@ -148,6 +212,9 @@ struct Place {
     p_vaddr: u64,
     /// File offset of its end.
     end: u64,
+    /// Size of what begins it: the tag, and the program headers where they moved. A section
+    /// covers them, without which eu-strip leaves them out.
+    mark_len: u64,
     /// File offset of the string table, and its new size.
     strings_at: u64,
     grown: u64,
@@ -241,10 +308,31 @@ fn check_agreement(image: &Image<'_>, sections: &Sections) -> Result<(), Failure
 /// The lowest address above all segments that lies in its page as `offset` does in the file.
 fn address_for(image: &Image<'_>, offset: u64) -> Result<u64, Refusal> {
     let alignment = alignment(image);
-    let end = loads(image).map(|(_, load)| load.p_vaddr.saturating_add(load.p_memsz)).max();
-    align_up(end.unwrap_or(0), alignment)
+    free_page(image)
         .and_then(|address| address.checked_add(offset % alignment))
         .ok_or(Refusal::NoAddressRoom { end: u64::MAX })
+}
+
+/// The first page above all segments.
+fn free_page(image: &Image<'_>) -> Option<u64> {
+    let end = loads(image).map(|(_, load)| load.p_vaddr.saturating_add(load.p_memsz)).max();
+    align_up(end.unwrap_or(0), alignment(image))
+}
+
+/// Does the kernel load it, and tell it where its program headers are (`AT_PHDR`)?
+fn is_program(image: &Image<'_>) -> bool {
+    image.header().e_type == header::ET_EXEC || image.segment(PT_INTERP).is_some()
+}
+
+/// The lowest offset at which a program's headers may stand. Kernels before 5.18 take for
+/// `AT_PHDR` that they are as far from the first segment in memory as they are in the file
+/// (`create_elf_tables` in fs/binfmt_elf.c), so that the address, which [`address_for`] finds, must
+/// be the offset and that distance; `None` where it cannot be.
+fn program_offset(image: &Image<'_>) -> Option<u64> {
+    let (_, first) = loads(image).next()?;
+    let distance = first.p_vaddr.checked_sub(first.p_offset)?;
+    let is_aligned = distance.is_multiple_of(alignment(image));
+    free_page(image)?.checked_sub(distance).filter(|_| is_aligned)
 }
 
 fn alignment(image: &Image<'_>) -> u64 {
@@ -252,12 +340,7 @@ fn alignment(image: &Image<'_>) -> u64 {
 }
 
 fn check_room(image: &Image<'_>, end: u64) -> Result<(), Refusal> {
-    let limit = match image.class() {
-        // What a loader can map at all: half of 2^64.
-        Class::Elf64 => u64::MAX / 2,
-        Class::Elf32 => u32::MAX.into(),
-    };
-    if end > limit { Err(Refusal::NoAddressRoom { end }) } else { Ok(()) }
+    if has_addresses(image, end, 0) { Ok(()) } else { Err(Refusal::NoAddressRoom { end }) }
 }
 
 /// Where the new section headers stand, and how the new section is named.
@@ -364,7 +447,7 @@ fn section_rows(
         sh_flags: SHF_ALLOC.into(),
         sh_addr: new.p_vaddr,
         sh_offset: new.p_offset,
-        sh_size: MARK.len() as u64,
+        sh_size: new.mark_len,
         sh_link: 0,
         sh_info: 0,
         sh_addralign: ALIGNMENT,
@@ -386,6 +469,7 @@ fn program_headers(
     room: &HeaderRoom,
     new: &Place,
     moved: &[Moved],
+    e_phoff: u64,
 ) -> Vec<ProgramHeader> {
     let mut segments = image.segments().to_vec();
     for segment in &mut segments {
@@ -410,9 +494,11 @@ fn program_headers(
         }
     }
     let size = new.end - new.p_offset;
+    // The loader writes into the dynamic table unless PT_DYNAMIC forbids it (lld's -z rodynamic).
+    let writable = image.segment(PT_DYNAMIC).map_or(0, |segment| segment.p_flags & PF_W);
     let load = ProgramHeader {
         p_type: PT_LOAD,
-        p_flags: if new.dynamic_copy.is_some() { PF_R | PF_W } else { PF_R },
+        p_flags: if new.dynamic_copy.is_some() { PF_R | writable } else { PF_R },
         p_offset: new.p_offset,
         p_vaddr: new.p_vaddr,
         p_paddr: new.p_vaddr,
@@ -433,17 +519,21 @@ fn program_headers(
     for segment in segments.iter_mut().filter(|segment| segment.p_type == PT_PHDR) {
         segment.p_filesz = table;
         segment.p_memsz = table;
+        if matches!(room, HeaderRoom::Elsewhere { .. }) {
+            segment.p_offset = e_phoff;
+            segment.p_vaddr = new.address(e_phoff);
+            segment.p_paddr = segment.p_vaddr;
+        }
     }
     segments
 }
 
-/// One edit for ELF header and program headers where they stand side by side, else the table
-/// first: with the old count it is what it was.
-fn header_edits(
+/// ELF header and program headers as they stand in a file.
+fn encode_headers(
     image: &Image<'_>,
     header: Header,
     segments: &[ProgramHeader],
-) -> Result<Vec<Edit>, Failure> {
+) -> Result<(Vec<u8>, Vec<u8>), Failure> {
     let ctx = image.ctx();
     let what = "program headers";
     let unwritable = || Error::invalid(what, image.header().e_phoff, "they cannot be written");
@@ -454,13 +544,19 @@ fn header_edits(
     }
     let mut bytes = vec![0; Header::size(ctx)];
     bytes.pwrite_with(header, 0, ctx.le).map_err(|_| unwritable())?;
+    Ok((bytes, table))
+}
+
+/// One edit for ELF header and program headers where they stand side by side, else the table
+/// first: with the old count it is what it was.
+fn edits_in_place(image: &Image<'_>, mut header: Vec<u8>, table: Vec<u8>) -> Vec<Edit> {
     let start = header_table(image).start;
-    let end = bytes.len() as u64;
+    let end = header.len() as u64;
     if start == end {
-        bytes.extend(table);
-        return Ok(vec![Edit { range: 0..bytes.len() as u64, new: Content::Bytes(bytes) }]);
+        header.extend(table);
+        return vec![Edit { range: 0..header.len() as u64, new: Content::Bytes(header) }];
     }
     let range = start..start + table.len() as u64;
     let table = Edit { range, new: Content::Bytes(table) };
-    Ok(vec![table, Edit { range: 0..end, new: Content::Bytes(bytes) }])
+    vec![table, Edit { range: 0..end, new: Content::Bytes(header) }]
 }

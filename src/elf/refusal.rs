@@ -111,10 +111,11 @@ pub enum Refusal {
     /// Growing a big-endian object is not tested.
     #[error("a longer search path does not fit, and big-endian objects are not grown")]
     BigEndian,
-    /// No program header can be added.
+    /// No program header can be added to a program, and its program headers cannot move.
     #[error(
-        "a new segment needs {needed} bytes after the program headers, {available} are free, and \
-         what stands there cannot be moved; shorten the search path, or link with room for it"
+        "a new segment needs {needed} bytes after the program headers, {available} are free, what \
+         stands there cannot be moved, and moving the program headers would make the file more \
+         than 16 MB larger; shorten the search path, or link with room for it"
     )]
     NoHeaderRoom {
         /// Size of a program header in bytes.

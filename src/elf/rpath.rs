@@ -1,7 +1,7 @@
 //! From a wanted search path to the edits that bring it about, by the first way that serves.
 
 use super::Image;
-use super::{check, dynamic_table, new_segment, slot, soundness, tail};
+use super::{carried, check, dynamic_table, new_segment, slot, soundness, tail};
 use crate::bytes;
 use crate::edit::{Content, Edit, EditSet};
 use goblin::elf::header::Header;
@@ -48,10 +48,15 @@ pub enum Method {
     Slot,
     /// The string stood elsewhere in the string table.
     Repoint,
-    /// Behind a string table that ends the file.
+    /// Behind a string table that ends the file, or ends the highest segment, whose bytes then move
+    /// to the end of the file.
     ExtendTail,
     /// In a copy of the string table, in a new segment at the end of the file.
     NewSegment,
+    /// The same, and the program headers moved there too, because nothing that stands after them
+    /// could make room for one more. The loader and the kernel take that; GNU strip and objcopy
+    /// write a broken file from it and report success.
+    NewSegmentWithHeaders,
     /// The tag was taken away.
     Remove,
 }
@@ -66,6 +71,9 @@ pub struct Patch {
     /// May the edits be written into the file itself? `false` where a prefix of the sequence
     /// would not load, or a process that runs the file would be harmed.
     pub in_place: bool,
+    /// May they be, as long as no process has the file open or mapped? `false` where a prefix of
+    /// the sequence would not load.
+    pub in_place_unopened: bool,
     /// Ranges of the old file that the edits rely on, sorted and disjoint, in bytes.
     pub relies_on: Vec<Range<u64>>,
 }
@@ -114,6 +122,7 @@ pub fn edit(image: &Image<'_>, request: &Request) -> Result<Patch, Failure> {
             edits: EditSet::none(image.source().len()),
             method: Method::Unchanged,
             in_place: true,
+            in_place_unopened: true,
             relies_on: relied_on(image, &[], Vec::new())?,
         });
     }
@@ -126,11 +135,12 @@ pub fn edit(image: &Image<'_>, request: &Request) -> Result<Patch, Failure> {
         Some(wanted) => climb(image, kind, &wanted.entries.join(&b':'))?,
     };
     let relies_on = relied_on(image, &steps.edits, steps.sources)?;
+    let in_place_unopened = steps.loads_throughout;
     let in_place = steps.is_unseen && dynamic_table::is_private(image, &steps.edits);
     let edits = EditSet::new(image.source().len(), steps.edits)
         .map_err(|_| Refusal::Inconsistent { what: "its edits are disjoint" })?;
     check::verify(image, &edits, wanted.as_ref(), &steps.slot)?;
-    Ok(Patch { edits, method: steps.method, in_place, relies_on })
+    Ok(Patch { edits, method: steps.method, in_place, in_place_unopened, relies_on })
 }
 
 /// What one rung of the ladder gives.
@@ -139,6 +149,8 @@ struct Steps {
     edits: Vec<Edit>,
     /// Does a process that runs the file see nothing of it, the dynamic table left aside?
     is_unseen: bool,
+    /// Does the file load after every prefix of the edits?
+    loads_throughout: bool,
     /// File offsets of the old string and what belongs to it, where it is overwritten.
     slot: Range<u64>,
     /// What the edits were made from, apart from what every edit relies on.
@@ -147,7 +159,14 @@ struct Steps {
 
 impl Steps {
     fn new(method: Method, edits: Vec<Edit>) -> Self {
-        Self { method, edits, is_unseen: true, slot: 0..0, sources: Vec::new() }
+        Self {
+            method,
+            edits,
+            is_unseen: true,
+            loads_throughout: true,
+            slot: 0..0,
+            sources: Vec::new(),
+        }
     }
 }
 
@@ -182,12 +201,20 @@ fn climb(image: &Image<'_>, kind: RpathKind, string: &[u8]) -> Result<Steps, Fai
                 return Ok(Steps::new(Method::ExtendTail, edits));
             }
         }
+        if let Some(carried) = carried::find(image)? {
+            let entries = with(carried.offset);
+            if let Some(edits) = carried.append(image, string, entries) {
+                return Ok(Steps::new(Method::ExtendTail, edits));
+            }
+        }
     }
     let new = new_segment::append(image, string, with, copies_dynamic)?;
+    let method = if new.moves_headers { Method::NewSegmentWithHeaders } else { Method::NewSegment };
     Ok(Steps {
         is_unseen: new.is_unseen,
+        loads_throughout: new.loads_throughout,
         sources: new.sources,
-        ..Steps::new(Method::NewSegment, new.edits)
+        ..Steps::new(method, new.edits)
     })
 }
 

@@ -1,6 +1,7 @@
 //! Is an object one whose edit can be foreseen? What the loader would refuse, and what other
 //! tools would read in another way than the loader, is left alone.
 
+use super::dynamic_table::is_string;
 use super::image::{Class, Image, Kind};
 use super::refusal::Refusal;
 use super::rpath::Failure;
@@ -29,6 +30,26 @@ pub(super) fn loads<'i>(
 /// File offsets of a segment's bytes.
 pub(super) fn range_of(segment: &ProgramHeader) -> Range<u64> {
     segment.p_offset..segment.p_offset.saturating_add(segment.p_filesz)
+}
+
+/// Do two ranges of the file share a byte?
+pub(super) fn overlap(a: &Range<u64>, b: &Range<u64>) -> bool {
+    a.start.max(b.start) < a.end.min(b.end)
+}
+
+/// Does one range of the file lie within another?
+pub(super) fn contains(outer: &Range<u64>, inner: &Range<u64>) -> bool {
+    outer.start <= inner.start && inner.end <= outer.end
+}
+
+/// Do so many bytes from an address or offset on have addresses or offsets that the class can tell?
+pub(super) fn has_addresses(image: &Image<'_>, start: u64, size: u64) -> bool {
+    let limit = match image.class() {
+        // What a loader can map at all: half of 2^64.
+        Class::Elf64 => u64::MAX / 2,
+        Class::Elf32 => u32::MAX.into(),
+    };
+    start.checked_add(size).is_some_and(|end| end <= limit)
 }
 
 /// File offsets of the program headers.
@@ -185,7 +206,9 @@ fn check_strings(image: &Image<'_>) -> Result<(), Failure> {
         let why = "the table does not end with a NUL";
         return Err(Error::invalid("dynamic string table", table.start, why).into());
     }
-    // Records that form a loop would keep every later walk busy.
+    // Strings without end that many entries name would keep every later walk busy,
+    image.strings_of(is_string, "dynamic string")?;
+    // and so would records that form a loop.
     slot::version_names(image)?;
     Ok(())
 }

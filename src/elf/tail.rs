@@ -4,7 +4,7 @@
 use super::dynamic_table::{self, Entries};
 use super::image::{Class, Endian, Image};
 use super::sections::{self, Sections, file_range};
-use super::soundness::{header_table, loads, range_of};
+use super::soundness::{has_addresses, header_table, loads, range_of};
 use crate::bytes::Error;
 use crate::edit::{Content, Edit};
 use goblin::elf::dynamic;
@@ -13,7 +13,7 @@ use goblin::elf::section_header::SectionHeader;
 use scroll::Pwrite as _;
 
 /// More padding than any tool leaves after the table (patchelf: to a multiple of 8, and a byte).
-const MOST_PADDING: u64 = 64;
+pub(super) const MOST_PADDING: u64 = 64;
 
 /// A string table that can grow where it is.
 pub(super) struct Tail {
@@ -91,11 +91,7 @@ impl Tail {
         let end = len + bytes.len() as u64;
         let (index, load) = self.load;
         let size = end - load.p_offset;
-        let limit = match image.class() {
-            Class::Elf64 => u64::MAX,
-            Class::Elf32 => u32::MAX.into(),
-        };
-        if load.p_vaddr.checked_add(size)? > limit || end > limit {
+        if !has_addresses(image, load.p_vaddr, size) || !has_addresses(image, end, 0) {
             return None;
         }
         let mut edits = vec![Edit { range: len..len, new: Content::Bytes(bytes) }];

@@ -21,14 +21,21 @@ pub(super) struct Dir {
     entry: usize,
 }
 
-/// A list of directories, with the searches that were made in it.
+/// A list of directories.
 #[derive(Debug)]
 pub(super) struct SearchList {
     pub(super) rule: Rule,
     /// The object whose tag it is.
     pub(super) via: Option<PathBuf>,
     pub(super) dirs: Vec<Dir>,
-    searched: RwLock<HashMap<Vec<u8>, Arc<Leg>>>,
+}
+
+/// A list of directories, with the searches that were made in it. Each of those holds the list,
+/// which therefore does not hold them: neither would ever be freed.
+#[derive(Debug)]
+pub(super) struct Searches {
+    pub(super) list: Arc<SearchList>,
+    legs: RwLock<HashMap<Vec<u8>, Arc<Leg>>>,
 }
 
 /// What lists are made with.
@@ -96,28 +103,34 @@ impl SearchList {
                 entry: number,
             });
         }
-        Self { rule, via, dirs, searched: RwLock::default() }
+        Self { rule, via, dirs }
+    }
+}
+
+impl Searches {
+    pub(super) fn new(list: SearchList) -> Self {
+        Self { list: Arc::new(list), legs: RwLock::default() }
     }
 
     /// Looks for a name without a slash (`open_path`).
-    pub(super) fn search(self: &Arc<Self>, files: &Files<'_>, name: &[u8]) -> Arc<Leg> {
-        let known = self.searched.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+    pub(super) fn search(&self, files: &Files<'_>, name: &[u8]) -> Arc<Leg> {
+        let known = self.legs.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
         known.unwrap_or_else(|| {
             let leg = Arc::new(self.walk(files, name));
-            let mut searched = self.searched.write().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(searched.entry(name.to_vec()).or_insert(leg))
+            let mut legs = self.legs.write().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(legs.entry(name.to_vec()).or_insert(leg))
         })
     }
 
-    fn walk(self: &Arc<Self>, files: &Files<'_>, name: &[u8]) -> Leg {
+    fn walk(&self, files: &Files<'_>, name: &[u8]) -> Leg {
         let mut notable = Vec::new();
         let mut tried = 0;
         let mut end = LegEnd::Exhausted;
-        for (index, dir) in self.dirs.iter().enumerate() {
+        for (index, dir) in self.list.dirs.iter().enumerate() {
             tried = index + 1;
             let directory = Path::new(OsStr::from_bytes(&dir.absolute));
             // The error of an entry is that of the last place looked at for it.
-            let last = self.dirs.get(tried).is_none_or(|next| next.entry != dir.entry);
+            let last = self.list.dirs.get(tried).is_none_or(|next| next.entry != dir.entry);
             if !files.may_hold(directory, name) {
                 continue;
             }
@@ -143,7 +156,7 @@ impl SearchList {
                 }
             }
         }
-        Leg { list: Arc::clone(self), name: name.to_vec(), tried, notable, end }
+        Leg { list: Arc::clone(&self.list), name: name.to_vec(), tried, notable, end }
     }
 }
 

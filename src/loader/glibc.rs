@@ -1,6 +1,6 @@
 //! The search order of glibc's ld.so (`_dl_map_object` in elf/dl-load.c).
 
-use super::directories::{SearchList, Surroundings};
+use super::directories::{SearchList, Searches, Surroundings};
 use super::files::{Candidate, Fatal, Files, Probe};
 use super::resolve::LinkMap;
 use super::tokens::{self, Tokens};
@@ -19,7 +19,7 @@ type ListKey = (PathBuf, PathBuf, Rule);
 pub(super) struct Glibc {
     pub(super) system: System,
     settings: Settings,
-    lists: RwLock<HashMap<ListKey, Arc<SearchList>>>,
+    lists: RwLock<HashMap<ListKey, Arc<Searches>>>,
 }
 
 /// A library that a search found.
@@ -45,11 +45,12 @@ impl Search {
     }
 
     /// Looks into one more list, if the search is not over.
-    fn look_into(&mut self, files: &Files<'_>, list: &Arc<SearchList>, name: &[u8]) {
+    fn look_into(&mut self, files: &Files<'_>, searches: &Searches, name: &[u8]) {
+        let list = &searches.list;
         if self.is_over() || list.dirs.is_empty() {
             return;
         }
-        let leg = list.search(files, name);
+        let leg = searches.search(files, name);
         match &leg.end {
             LegEnd::Exhausted => {}
             LegEnd::Fatal(fatal) => self.fatal = Some(fatal.clone()),
@@ -182,7 +183,7 @@ impl Glibc {
         map: &LinkMap<'_>,
         index: usize,
         rule: Rule,
-    ) -> Option<Arc<SearchList>> {
+    ) -> Option<Arc<Searches>> {
         let object = map.get(index)?;
         let summary = &object.summary;
         let path = match rule {
@@ -198,7 +199,7 @@ impl Glibc {
         }))
     }
 
-    fn library_path(&self, files: &Files<'_>, map: &LinkMap<'_>) -> Option<Arc<SearchList>> {
+    fn library_path(&self, files: &Files<'_>, map: &LinkMap<'_>) -> Option<Arc<Searches>> {
         const RULE: Rule = Rule::LdLibraryPath;
         let path = self.settings.library_path.as_deref().filter(|path| !path.is_empty())?;
         let main = map.get(LinkMap::MAIN)?;
@@ -208,17 +209,17 @@ impl Glibc {
         }))
     }
 
-    fn default_dirs(&self, files: &Files<'_>) -> Arc<SearchList> {
+    fn default_dirs(&self, files: &Files<'_>) -> Arc<Searches> {
         self.list((PathBuf::new(), PathBuf::new(), Rule::DefaultDirs), || {
             let dirs = self.system.default_dirs.iter().cloned();
             SearchList::new(dirs, Rule::DefaultDirs, None, &self.surroundings(files))
         })
     }
 
-    fn list(&self, key: ListKey, make: impl FnOnce() -> SearchList) -> Arc<SearchList> {
+    fn list(&self, key: ListKey, make: impl FnOnce() -> SearchList) -> Arc<Searches> {
         let known = self.lists.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         known.unwrap_or_else(|| {
-            let list = Arc::new(make());
+            let list = Arc::new(Searches::new(make()));
             let mut lists = self.lists.write().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(lists.entry(key).or_insert(list))
         })

@@ -26,15 +26,31 @@ const MOST_SECTIONS: u32 = 64;
 /// The entries of the cache that are for one kind of object, in the file's order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LdSoCache {
+    /// The file from its new header on. Entries refer into it: their strings may overlap, and
+    /// copies of them could take far more memory than the file.
+    bytes: Vec<u8>,
     entries: Vec<Entry>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
-    key: Vec<u8>,
-    value: Vec<u8>,
+    key: Text,
+    value: Text,
     /// The `glibc-hwcaps` subdirectory that it lies in.
-    hwcaps: Option<Vec<u8>>,
+    hwcaps: Option<Text>,
+}
+
+/// A string's offset in the cache.
+type Text = u32;
+
+/// The string at an offset: up to its NUL or the end of the file, behind which the loader maps
+/// zeros.
+fn text(bytes: &[u8], at: Text) -> &[u8] {
+    // No path that can be opened is longer; it bounds the work on strings that overlap.
+    const PATH_MAX: usize = 4096;
+    let rest = bytes.get(at as usize..).unwrap_or_default();
+    let rest = rest.get(..PATH_MAX).unwrap_or(rest);
+    rest.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
 impl LdSoCache {
@@ -70,7 +86,7 @@ impl LdSoCache {
         let entries = (0..count as usize)
             .filter_map(|index| file.entry(48 + index * 24, target, &hwcaps))
             .collect();
-        Ok(Self { entries })
+        Ok(Self { bytes: file.bytes.to_vec(), entries })
     }
 
     /// The number of entries that are for the target.
@@ -89,18 +105,20 @@ impl LdSoCache {
     /// the subdirectories that the processor can use, the best first.
     #[must_use]
     pub fn lookup(&self, name: &[u8], hwcaps: &[String]) -> Option<&[u8]> {
+        let order = |entry: &Entry| compare_names(name, text(&self.bytes, entry.key));
         // The table is in descending order.
-        let first =
-            self.entries.partition_point(|entry| compare_names(name, &entry.key) == Ordering::Less);
+        let first = self.entries.partition_point(|entry| order(entry) == Ordering::Less);
         let mut best: Option<(usize, &Entry)> = None;
         for entry in self.entries.get(first..)? {
-            if compare_names(name, &entry.key) != Ordering::Equal {
+            if order(entry) != Ordering::Equal {
                 break;
             }
-            let Some(wanted) = &entry.hwcaps else {
+            let Some(wanted) = entry.hwcaps else {
                 // Entries without hwcaps come after all others.
-                return Some(best.map_or(&entry.value, |(_, best)| &best.value));
+                let (_, best) = best.unwrap_or((0, entry));
+                return Some(text(&self.bytes, best.value));
             };
+            let wanted = text(&self.bytes, wanted);
             let rank = hwcaps.iter().position(|level| level.as_bytes() == wanted);
             if let Some(rank) = rank
                 && best.is_none_or(|(best_rank, _)| rank < best_rank)
@@ -108,7 +126,7 @@ impl LdSoCache {
                 best = Some((rank, entry));
             }
         }
-        best.map(|(_, entry)| entry.value.as_slice())
+        best.map(|(_, entry)| text(&self.bytes, entry.value))
     }
 }
 
@@ -188,35 +206,28 @@ impl Reader<'_> {
         Some(if self.big { u64::from_be_bytes(field) } else { u64::from_le_bytes(field) })
     }
 
-    fn string(&self, at: u32) -> Option<Vec<u8>> {
-        // No path that can be opened is longer; it bounds what overlapping strings can amount to.
-        const PATH_MAX: usize = 4096;
-        let rest = self.bytes.get(at as usize..)?;
-        let len = rest.iter().take(PATH_MAX).position(|&byte| byte == 0)?;
-        rest.get(..len).map(<[u8]>::to_vec)
+    /// A string's offset, if it is one in the file.
+    fn text(&self, at: usize) -> Option<Text> {
+        self.u32(at).filter(|&offset| (offset as usize) < self.bytes.len())
     }
 
-    fn entry(&self, at: usize, target: Target, hwcaps: &[Vec<u8>]) -> Option<Entry> {
+    fn entry(&self, at: usize, target: Target, hwcaps: &[Text]) -> Option<Entry> {
         let flags = self.u32(at)?;
         if !fits(flags, target) {
             return None;
         }
         let hwcap = self.u64(at + 16)?;
         let hwcaps = match (hwcap >> 32) & !ISA_LEVEL_MASK {
-            HWCAP_EXTENSION => Some(hwcaps.get((hwcap & 0xFFFF_FFFF) as usize)?.clone()),
+            HWCAP_EXTENSION => Some(*hwcaps.get((hwcap & 0xFFFF_FFFF) as usize)?),
             _ if hwcap == 0 => None,
             _ => return None,
         };
-        Some(Entry {
-            key: self.string(self.u32(at + 4)?)?,
-            value: self.string(self.u32(at + 8)?)?,
-            hwcaps,
-        })
+        Some(Entry { key: self.text(at + 4)?, value: self.text(at + 8)?, hwcaps })
     }
 
     /// The names that entries refer to by index; none where the extension is absent or malformed.
-    fn hwcaps_names(&self) -> Vec<Vec<u8>> {
-        let read = || -> Option<Vec<Vec<u8>>> {
+    fn hwcaps_names(&self) -> Vec<Text> {
+        let read = || -> Option<Vec<Text>> {
             let at = self.u32(32).filter(|&at| at != 0)? as usize;
             if self.u32(at)? != EXTENSION_MAGIC {
                 return None;
@@ -228,7 +239,7 @@ impl Reader<'_> {
             let (offset, size) =
                 (self.u32(section + 8)? as usize, self.u32(section + 12)? as usize);
             let list = self.bytes.get(offset..offset.checked_add(size)?)?;
-            (0..list.len() / 4).map(|index| self.string(self.u32(offset + index * 4)?)).collect()
+            (0..list.len() / 4).map(|index| self.text(offset + index * 4)).collect()
         };
         read().unwrap_or_default()
     }

@@ -53,6 +53,7 @@ pub fn apply(
                 new: step.left.clone(),
                 way: Way::Edits(step.edits.clone()),
                 replace: step.replace,
+                unopened: step.unopened,
                 link: None,
                 times: None,
                 reverts: Vec::new(),
@@ -136,6 +137,7 @@ fn split(prepared: Prepared) -> (Step, Ready) {
 }
 
 fn carry_out(disk: &Disk, record: &Record, ready: &[Ready], mode: Write) -> Result<(), Error> {
+    let mut directories = write::Directories::new();
     for (index, (step, ready)) in record.steps.iter().zip(ready).enumerate() {
         let Some(path) = ready.names.first() else { continue };
         let stat =
@@ -154,10 +156,12 @@ fn carry_out(disk: &Disk, record: &Record, ready: &[Ready], mode: Write) -> Resu
             edits: step.changes.iter().map(|change| &change.edits).collect(),
             metadata: &step.new.metadata,
             link: step.new.link.as_ref(),
+            unopened: step.unopened,
         };
-        write::write(disk, &target, ready.in_place, mode == Write::InPlace)?;
+        let strict = mode == Write::InPlace;
+        write::write(disk, &target, ready.in_place, strict, &mut directories)?;
     }
-    Ok(())
+    Ok(write::settle(disk, &directories)?)
 }
 
 fn put_back(disk: &Disk, base: &Path, store: &Store, record: &Record) -> Result<(), Error> {

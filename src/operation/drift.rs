@@ -2,7 +2,7 @@
 //! differ after a copy.
 
 use super::error::{Change, Error, PathError};
-use super::file::{FileSource, change};
+use super::file::{FileSource, change_since};
 use super::history::{Entry, History};
 use super::preflight::within;
 use super::store::{Store, canonical};
@@ -57,9 +57,9 @@ fn state_of(base: &Path, name: &RelativePath, entries: &[Entry<'_>]) -> Result<S
         Ok(result) => result?,
     };
     let Some(last) = entries.last() else { return Ok(State::AsLeft) };
-    let original = |entry: &Entry<'_>| change(&entry.step.old.lock, &source).is_none();
+    let original = |entry: &Entry<'_>| entry.step.old.lock.matches(&source);
     let reverted = entries.iter().all(|entry| !entry.counts());
-    Ok(match change(&last.step.new.lock, &source) {
+    Ok(match change_since(last.step, &source) {
         None if reverted => State::Reverted,
         None => State::AsLeft,
         Some(_) if entries.iter().filter(|entry| entry.counts()).any(original) => State::Reverted,

@@ -40,13 +40,31 @@ pub enum Change {
         found: u64,
     },
     /// Its bytes differ in the recorded ranges.
-    #[error("its digest is {found}, expected {expected}")]
+    #[error("{}its digest is {found}, expected {expected}", from(*.at))]
     Digest {
+        /// Offset of the first byte that is not the one that was written there; none where all that
+        /// was written is there, and something around it differs.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        at: Option<u64>,
         /// The recorded digest.
         expected: String,
         /// The digest it has; "unreadable" where the bytes cannot be read.
         found: String,
     },
+    /// It is as these operations left it, which came after the one that was to be put back.
+    #[error(
+        "{} changed it afterwards; revert {} first",
+        operations.join(", "),
+        if operations.len() == 1 { "that" } else { "them, in this order," }
+    )]
+    Later {
+        /// Their IDs, the newest first.
+        operations: Vec<String>,
+    },
+}
+
+fn from(at: Option<u64>) -> String {
+    at.map(|at| format!("its bytes are others from offset {at:#x} on; ")).unwrap_or_default()
 }
 
 /// Why an operation did not take place.
@@ -76,7 +94,10 @@ pub enum Error {
         pid: Option<u32>,
     },
     /// An operation was interrupted, and is neither finished nor rolled back.
-    #[error("operation {id} in {store:?} was interrupted; recover the store first")]
+    #[error(
+        "operation {id} in {store:?} was interrupted; `tfpatch fix` or `tfpatch revert`, without \
+         --dry-run, finishes it or takes it back"
+    )]
     Pending {
         /// The store's directory.
         store: PathBuf,

@@ -2,8 +2,9 @@
 
 use super::disk::{Disk, Handle, Times, is_not_permitted};
 use super::error::PathError;
+use super::journal::Step;
 use crate::bytes::Source;
-use crate::edit::{EditSet, Patched, base64_bytes};
+use crate::edit::{Content, Edit, EditSet, Patched, base64_bytes};
 use crate::plan::Lock;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -214,5 +215,26 @@ pub(super) fn change(lock: &Lock, source: &dyn Source) -> Option<super::Change> 
         return Some(super::Change::Size { expected: lock.size, found: source.len() });
     }
     let found = lock.digest_in(source).unwrap_or_else(|| "unreadable".to_owned());
-    (found != lock.digest).then(|| super::Change::Digest { expected: lock.digest.clone(), found })
+    (found != lock.digest).then(|| super::Change::Digest {
+        at: None,
+        expected: lock.digest.clone(),
+        found,
+    })
+}
+
+/// How `source` differs from what `step` left, if it does.
+pub(super) fn change_since(step: &Step, source: &dyn Source) -> Option<super::Change> {
+    let mut change = change(&step.new.lock, source)?;
+    if let (super::Change::Digest { at, .. }, Some(last)) = (&mut change, step.changes.last()) {
+        let written = last.edits.in_write_order().iter().zip(last.edits.new_ranges());
+        *at = written.filter_map(|(edit, range)| first_difference(edit, range, source)).min();
+    }
+    Some(change)
+}
+
+fn first_difference(edit: &Edit, range: Range<u64>, source: &dyn Source) -> Option<u64> {
+    let Content::Bytes(written) = &edit.new else { return None };
+    let now = source.get(range.clone())?;
+    let differs = written.iter().zip(now.iter()).position(|(one, other)| one != other)?;
+    Some(range.start + differs as u64)
 }

@@ -1,7 +1,7 @@
 //! Which operations are in effect on which file: a revert takes others out of effect, and a revert
 //! of that revert brings them back.
 
-use super::journal::{Kind, Record, Step};
+use super::journal::{Record, Step};
 use crate::plan::RelativePath;
 use std::collections::BTreeMap;
 
@@ -25,13 +25,12 @@ pub(super) struct Entry<'a> {
     pub(super) position: (usize, usize),
     /// Has nobody reverted it?
     pub(super) in_effect: bool,
-    is_revert: bool,
 }
 
 impl Entry<'_> {
     /// Is it a change that stands: one in effect, that reverts nothing itself?
     pub(super) fn counts(&self) -> bool {
-        self.in_effect && !self.is_revert
+        self.in_effect && self.step.reverts.is_empty()
     }
 }
 
@@ -75,7 +74,6 @@ impl History {
                     step: record.steps.get(position.step)?,
                     position: (position.record, position.step),
                     in_effect: position.in_effect,
-                    is_revert: record.kind == Kind::Revert,
                 })
             });
             (name, entries.collect())

@@ -54,6 +54,9 @@ pub(super) struct Step {
     pub(super) changes: Vec<Change>,
     /// Must the file not be edited in place?
     pub(super) replace: bool,
+    /// Must it not be while anybody else has it open?
+    #[serde(default)]
+    pub(super) unopened: bool,
     /// Of the directory of each name, the path's first.
     pub(super) directories: Vec<Times>,
     /// The operations whose changes of this file are put back.

@@ -35,10 +35,12 @@ mod error;
 mod file;
 mod history;
 mod journal;
+mod lease;
 mod lock;
 mod preflight;
 mod recover;
 mod revert;
+mod rows;
 mod store;
 mod write;
 

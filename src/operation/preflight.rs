@@ -4,6 +4,7 @@ use super::disk::Times;
 use super::error::{Error, PathError};
 use super::file::{CAPABILITY, FileSource, Identity, Metadata, change, through, times_of};
 use super::journal::{About, Change, Link, State, Step};
+use super::lease::Lease;
 use super::store::canonical;
 use super::{Write, write};
 use crate::bytes::Source;
@@ -29,6 +30,7 @@ pub(super) struct Intent {
     pub(super) new: Lock,
     pub(super) way: Way,
     pub(super) replace: bool,
+    pub(super) unopened: bool,
     /// The link to put in the file's place, instead of a file.
     pub(super) link: Option<Link>,
     /// The times that the file is to have afterwards, where they are not those it has.
@@ -154,9 +156,13 @@ pub(super) fn prepare(
     } else if shared {
         Some("it has hard links outside the target")
     } else if !write::fits_in_place(&changes) {
-        Some("its bytes move, or it shrinks")
+        Some("its bytes move")
     } else if access(&path, Access::WRITE_OK).is_err() {
         Some("it is not writable")
+    } else if (intent.unopened || intent.new.size < intent.old.size)
+        && Lease::take(&source.file).is_none()
+    {
+        Some(write::OPEN_ELSEWHERE)
     } else {
         None
     };
@@ -203,6 +209,7 @@ pub(super) fn prepare(
             new,
             changes,
             replace: intent.replace,
+            unopened: intent.unopened,
             directories,
             reverts: intent.reverts,
         },

@@ -1,16 +1,17 @@
 //! Finishes or rolls back an operation that was interrupted, by what the files hold.
 
+use super::Options;
 use super::disk::Disk;
 use super::error::{Change, Error, PathError};
 use super::file::{FileSource, change, through};
-use super::journal::{Record, Step, temporary};
+use super::journal::{self, Record, Step, temporary};
 use super::preflight::within;
 use super::store::{Store, canonical};
-use super::write::{self, Target};
-use super::{Options, write::fits_in_place};
-use crate::bytes::Source;
+use super::write::{self, Directories, Target, fits_in_place};
+use crate::bytes::{self, Source};
 use crate::edit::{Content, Edit, EditSet};
 use crate::plan::RelativePath;
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -68,9 +69,11 @@ pub fn recover(
     let base = store.base(&root);
     let finished = is_complete(base, &record)?;
     let left_alone = if finished {
+        let mut directories = Directories::new();
         for (index, step) in record.steps.iter().enumerate() {
-            settle(&disk, base, &record.id, index, step)?;
+            complete(&disk, base, &record.id, index, step, &mut directories)?;
         }
+        write::settle(&disk, &directories)?;
         store.finish(&disk)?;
         Vec::new()
     } else {
@@ -91,10 +94,11 @@ pub(super) fn roll_back(
     base: &Path,
     record: &Record,
 ) -> Result<Vec<LeftAlone>, Error> {
-    let mut left_alone = Vec::new();
+    let (mut left_alone, mut directories) = (Vec::new(), Directories::new());
     for (index, step) in record.steps.iter().enumerate().rev() {
-        roll_back_step(disk, base, &record.id, index, step, &mut left_alone)?;
+        left_alone.extend(roll_back_step(disk, base, &record.id, index, step, &mut directories)?);
     }
+    write::settle(disk, &directories)?;
     Ok(left_alone)
 }
 
@@ -111,7 +115,14 @@ fn is_complete(base: &Path, record: &Record) -> Result<bool, Error> {
 }
 
 /// All is done but, perhaps, the metadata and the temporary files.
-fn settle(disk: &Disk, base: &Path, id: &str, index: usize, step: &Step) -> Result<(), Error> {
+fn complete(
+    disk: &Disk,
+    base: &Path,
+    id: &str,
+    index: usize,
+    step: &Step,
+    directories: &mut Directories,
+) -> Result<(), Error> {
     let paths = step.names().map(|name| within(base, name)).collect::<Result<Vec<_>, _>>()?;
     let temporary = remove_temporary(disk, id, index, &paths)?;
     if step.new.link.is_none()
@@ -120,7 +131,8 @@ fn settle(disk: &Disk, base: &Path, id: &str, index: usize, step: &Step) -> Resu
         restore_metadata(disk, path, &step.new.metadata, paths.len())?;
     }
     let target = target(step, &paths, &temporary, Vec::new());
-    Ok(write::settle_directories(disk, &target)?)
+    directories.extend(target.directories());
+    Ok(())
 }
 
 fn roll_back_step(
@@ -129,9 +141,9 @@ fn roll_back_step(
     id: &str,
     index: usize,
     step: &Step,
-    left_alone: &mut Vec<LeftAlone>,
-) -> Result<(), Error> {
-    let mut paths = Vec::new();
+    directories: &mut Directories,
+) -> Result<Vec<LeftAlone>, Error> {
+    let (mut left_alone, mut paths) = (Vec::new(), Vec::new());
     let (mut old, mut other, mut back) = (Vec::new(), Vec::new(), None);
     for (position, name) in step.names().enumerate() {
         // A directory that went away took the file with it.
@@ -153,20 +165,19 @@ fn roll_back_step(
     }
     let temporary: Vec<_> =
         other.iter().map(|(position, path)| temporary(id, index, *position, path)).collect();
-    let directories: Vec<_> =
-        other.iter().filter_map(|(position, _)| step.directories.get(*position).copied()).collect();
     let changes = step.back();
     let edits = match &back {
         Some(edits) => vec![edits],
         None => changes.iter().map(|change| &change.edits).collect(),
     };
-    let mut target = Target {
+    let target = Target {
         names: other.iter().map(|(_, path)| path.as_path()).collect(),
         temporary,
-        directories: &directories,
+        directories: &[],
         edits,
         metadata: &step.old.metadata,
         link: step.old.link.as_ref(),
+        unopened: step.unopened,
     };
     match old.first() {
         Some(original) if step.old.link.is_none() && !other.is_empty() => {
@@ -177,24 +188,28 @@ fn roll_back_step(
         }
         _ if !other.is_empty() => {
             let single = other.first().is_some_and(|(_, path)| is_alone(path, other.len()));
-            let in_place = match &back {
-                Some(edits) => edits.new_len() >= edits.old_len(),
-                // Both ways: else a second interruption would leave what no way leads back from.
-                None => fits_in_place(&changes) && fits_in_place(&step.changes),
-            };
             let links = step.old.link.is_some() || step.new.link.is_some();
-            write::write(disk, &target, in_place && single && !links && !step.replace, false)?;
+            let in_place = back.is_some() || goes_back_in_place(step, &changes);
+            let in_place = in_place && single && !links && !step.replace;
+            write::write(disk, &target, in_place, false, directories)?;
         }
         _ => {}
     }
     // Temporary files may have changed the times of the directories of all names.
-    let all: Vec<PathBuf> = paths;
-    target.names = all.iter().map(PathBuf::as_path).collect();
-    target.directories = &step.directories;
-    if target.names.len() == step.directories.len() {
-        write::settle_directories(disk, &target)?;
+    if paths.len() == step.directories.len() {
+        let parents = paths.iter().filter_map(|path| path.parent());
+        let parents = parents.map(Path::to_path_buf);
+        directories.extend(parents.zip(step.directories.iter().copied()));
     }
-    Ok(())
+    Ok(left_alone)
+}
+
+/// Can the new file get its old bytes back in place, by `changes`? Not where it would grow: what an
+/// interruption leaves of that is no state that [`way_back`] knows.
+fn goes_back_in_place(step: &Step, changes: &[journal::Change]) -> bool {
+    step.new.lock.size >= step.old.lock.size
+        && fits_in_place(&step.changes)
+        && fits_in_place(changes)
 }
 
 /// What a name of the step holds now.
@@ -211,9 +226,7 @@ fn look(step: &Step, path: &Path) -> Result<Found, Error> {
     } else {
         None
     };
-    let is = |state: &super::journal::State| {
-        state.link.as_ref().map(|link| &link.target) == link.as_ref()
-    };
+    let is = |state: &journal::State| state.link.as_ref().map(|link| &link.target) == link.as_ref();
     if (!is(&step.old) && !is(&step.new)) || !(stat.is_file() || stat.is_symlink()) {
         return Ok(Found::Foreign(Change::OtherKind));
     }
@@ -227,7 +240,7 @@ fn look(step: &Step, path: &Path) -> Result<Found, Error> {
     let Some(change) = change(&step.old.lock, &source).filter(|_| is(&step.old)) else {
         return Ok(if is(&step.old) { Found::Old } else { Found::Foreign(Change::OtherKind) });
     };
-    if let Some(edits) = way_back(step, source.len())
+    if let Some(edits) = way_back(step, &source)
         && through(&source, &[&edits], &mut |patched| step.old.lock.matches(patched))
     {
         return Ok(Found::Between(edits));
@@ -235,12 +248,24 @@ fn look(step: &Step, path: &Path) -> Result<Found, Error> {
     Ok(Found::Foreign(change))
 }
 
-/// The edits that put the old bytes back whatever prefix of an edit in place was done, for a file
-/// of `len` bytes. None where the step was not done in place.
-fn way_back(step: &Step, len: u64) -> Option<EditSet> {
-    let [change] = step.changes.as_slice() else { return None };
+/// The edits that put the old bytes back whatever part of an edit in place was done. None where the
+/// step was not done in place.
+fn way_back(step: &Step, source: &FileSource) -> Option<EditSet> {
+    if !fits_in_place(&step.changes) {
+        return None;
+    }
+    match step.changes.as_slice() {
+        [change] if change.edits.new_len() >= change.edits.old_len() => {
+            way_back_from_growth(change, source.len())
+        }
+        changes => way_back_from_overwriting(changes, source),
+    }
+}
+
+/// The tail may be there in part, of a file that has `len` bytes now.
+fn way_back_from_growth(change: &journal::Change, len: u64) -> Option<EditSet> {
     let old_len = change.edits.old_len();
-    if !fits_in_place(&step.changes) || len < old_len || len > change.edits.new_len() {
+    if len < old_len || len > change.edits.new_len() {
         return None;
     }
     let undo = change.undo.in_write_order().iter().filter_map(|edit| {
@@ -249,6 +274,27 @@ fn way_back(step: &Step, len: u64) -> Option<EditSet> {
         (!range.is_empty() || !new.is_empty()).then_some(Edit { range, new })
     });
     EditSet::new(len, undo.collect()).ok().filter(|edits| edits.new_len() == old_len)
+}
+
+/// Cutting off comes last: the file has its old length, and differs in bytes alone that the edits
+/// write. Writing all of them gives the new file, and from there the old one is known.
+fn way_back_from_overwriting(changes: &[journal::Change], source: &FileSource) -> Option<EditSet> {
+    let len = source.len();
+    if changes.first()?.edits.old_len() != len {
+        return None;
+    }
+    let there = changes.iter().map(|change| &change.edits);
+    let back = changes.iter().rev().map(|change| &change.undo);
+    let written: Vec<_> = there.clone().flat_map(EditSet::new_ranges).collect();
+    let ranges = bytes::joined(&written);
+    let edits = through(source, &there.chain(back).collect::<Vec<_>>(), &mut |old| {
+        let edit = |range: &Range<u64>| {
+            let new = Content::Bytes(old.get(range.clone())?.into_owned());
+            Some(Edit { range: range.clone(), new })
+        };
+        ranges.iter().map(edit).collect::<Option<Vec<_>>>()
+    });
+    EditSet::new(len, edits?).ok()
 }
 
 /// Are the bytes there that an edit in place copies within the file? The lock leaves them out.
@@ -287,6 +333,7 @@ fn target<'a>(
         edits,
         metadata: &step.new.metadata,
         link: step.new.link.as_ref(),
+        unopened: step.unopened,
     }
 }
 

@@ -2,11 +2,12 @@
 
 use super::apply::execute;
 use super::error::{Change, Error, PathError};
-use super::file::{FileSource, Identity, change, through};
+use super::file::{FileSource, Identity, change_since, through};
 use super::history::{Entry, History};
-use super::journal::{About, Kind, Link};
+use super::journal::{About, Kind, Link, Step};
 use super::preflight::{Intent, Way, within};
 use super::recover::LeftAlone;
+use super::rows::Rows;
 use super::store::{Store, canonical};
 use super::{Operation, Options};
 use crate::plan::{self, RelativePath};
@@ -14,6 +15,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What to revert.
+///
+/// A distribution's RECORD follows by itself: it is put back where no other edited file of it stays
+/// edited, and else the rows of the files that are put back are brought up to date.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
     /// Every operation that is in effect: the files become what they were before the first.
@@ -30,7 +34,8 @@ pub enum Selection {
 pub struct Reverted {
     /// The operation; none where no file is to be put back.
     pub operation: Option<Operation>,
-    /// Files that something else has changed since, which are left as they are.
+    /// Files that something else, or a later operation, has changed since, which are left as they
+    /// are.
     pub refused: Vec<LeftAlone>,
     /// Files that have their old bytes already, because they were installed anew for instance.
     pub already: Vec<RelativePath>,
@@ -42,7 +47,8 @@ pub struct Reverted {
 /// otherwise the copy gets its old bytes back. A file that has been shared by hard links with a
 /// cache stays private.
 ///
-/// Where a file shrinks, a clone is written and renamed, so that nobody who maps it loses a page.
+/// A file becomes shorter in place only where nobody else has it open; otherwise a clone is written
+/// and renamed, so that nobody who maps it loses a page.
 ///
 /// # Errors
 /// [`Error::NoOperation`] for an unknown ID; otherwise as [`super::apply()`]. A file that was
@@ -107,6 +113,10 @@ struct Unit<'a> {
     names: Vec<RelativePath>,
     path: PathBuf,
     entries: Vec<Entry<'a>>,
+    /// The operations in effect that came after the last of these, the newest first.
+    later: Vec<String>,
+    /// The last operation on the file.
+    last: Option<&'a Step>,
 }
 
 /// The file that a name leads to, if it leads to one, and the changes of it.
@@ -130,28 +140,81 @@ impl Findings {
                     entry.counts() && paths.iter().any(|path| name.as_path().starts_with(path))
                 }
             };
-            let entries: Vec<_> = entries.into_iter().filter(was_selected).collect();
-            if entries.is_empty() {
-                continue;
-            }
-            let Ok(path) = within(base, name) else {
-                self.refused.push(LeftAlone { path: name.clone(), change: Change::Gone });
-                continue;
-            };
-            // A copy of the tree may have made several files of one.
-            let file = std::fs::symlink_metadata(&path).ok().map(|stat| Identity::of(&stat).file());
-            let key = (file, entries.iter().map(|entry| entry.position).collect());
-            let unit =
-                units.entry(key).or_insert_with(|| Unit { names: Vec::new(), path, entries });
-            unit.names.push(name.clone());
+            self.add(base, name, entries, was_selected, &mut units);
         }
         units.into_values().try_for_each(|unit| self.look_at(unit))?;
+        self.follow_with_records(base, &history)?;
         self.intents.sort_by(|one, other| one.path.cmp(&other.path));
         Ok(())
     }
 
+    fn add<'a>(
+        &mut self,
+        base: &Path,
+        name: &RelativePath,
+        entries: Vec<Entry<'a>>,
+        is_selected: impl Fn(&Entry<'_>) -> bool,
+        units: &mut BTreeMap<UnitKey, Unit<'a>>,
+    ) {
+        let Some(newest) = entries.iter().rposition(&is_selected) else { return };
+        let Ok(path) = within(base, name) else {
+            self.refused.push(LeftAlone { path: name.clone(), change: Change::Gone });
+            return;
+        };
+        let after = entries.iter().skip(newest + 1).rev().filter(|entry| entry.in_effect);
+        let later = after.map(|entry| entry.id.to_owned()).collect();
+        let last = entries.last().map(|entry| entry.step);
+        let entries: Vec<_> = entries.into_iter().filter(is_selected).collect();
+        // A copy of the tree may have made several files of one.
+        let file = std::fs::symlink_metadata(&path).ok().map(|stat| Identity::of(&stat).file());
+        let key = (file, entries.iter().map(|entry| entry.position).collect());
+        let names = Vec::new();
+        let unit = units.entry(key).or_insert(Unit { names, path, entries, later, last });
+        unit.names.push(name.clone());
+    }
+
+    /// Puts each RECORD back that has served its turn, and brings the rows of others up to date.
+    fn follow_with_records(&mut self, base: &Path, history: &History) -> Result<(), Error> {
+        let is_record = |kind: plan::Kind| kind == plan::Kind::Record;
+        let (mut records, mut edited) = (Vec::new(), Vec::new());
+        for (name, entries) in history.names() {
+            let Some(last) = entries.iter().rfind(|entry| entry.counts()) else { continue };
+            if self.intents.iter().any(|intent| intent.names().any(|one| one == name)) {
+                continue;
+            }
+            let files = if is_record(last.step.about.kind) { &mut records } else { &mut edited };
+            files.push((name, entries));
+        }
+        let objects = self.intents.iter().filter(|intent| !is_record(intent.about.kind));
+        let put_back: Vec<RelativePath> = objects.flat_map(Intent::names).cloned().collect();
+        for (name, entries) in records {
+            let Some(rows) = Rows::read(base, name) else { continue };
+            let listed = rows.of(base, put_back.iter());
+            if listed.is_empty() {
+                continue;
+            }
+            let (refused, intents) = (self.refused.clone(), self.intents.len());
+            self.refused.retain(|left| left.path != *name);
+            if rows.of(base, edited.iter().map(|(file, _)| *file)).is_empty() {
+                let mut unit = BTreeMap::new();
+                self.add(base, name, entries, |entry| entry.counts(), &mut unit);
+                unit.into_values().try_for_each(|unit| self.look_at(unit))?;
+            }
+            if self.intents.len() == intents {
+                match rows.refreshed(base, &listed, &self.intents) {
+                    Some(intent) => {
+                        self.refused.retain(|left| left.path != *name);
+                        self.intents.push(intent);
+                    }
+                    None => self.refused = refused,
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn look_at(&mut self, unit: Unit<'_>) -> Result<(), Error> {
-        let Unit { names, path, entries } = unit;
+        let Unit { names, path, entries, later, last } = unit;
         let mut refuse = |change: Change| {
             let each = names.iter().cloned();
             self.refused.extend(each.map(|path| LeftAlone { path, change: change.clone() }));
@@ -170,11 +233,17 @@ impl Findings {
         let is_the_kind =
             |link_then: &Option<Link>| link_then.as_ref().map(|link| &link.target) == link.as_ref();
         let difference = if is_the_kind(&newest.step.new.link) {
-            change(&newest.step.new.lock, &source)
+            change_since(newest.step, &source)
         } else {
             Some(Change::OtherKind)
         };
         if let Some(difference) = difference {
+            let is_as_left = last
+                .is_some_and(|last| is_the_kind(&last.new.link) && last.new.lock.matches(&source));
+            if is_as_left && !later.is_empty() {
+                refuse(Change::Later { operations: later });
+                return Ok(());
+            }
             let is_old = |entry: &Entry<'_>| {
                 is_the_kind(&entry.step.old.link) && entry.step.old.lock.matches(&source)
             };
@@ -215,6 +284,7 @@ impl Findings {
             new: old.lock.clone(),
             way: Way::Changes(changes),
             replace: entries.iter().any(|entry| entry.step.replace),
+            unopened: entries.iter().any(|entry| entry.step.unopened),
             times: Some(old.metadata.times),
             link,
             reverts,

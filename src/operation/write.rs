@@ -4,10 +4,13 @@ use super::disk::{Disk, Handle, Times, is_not_permitted, is_text_busy};
 use super::error::PathError;
 use super::file::{FileSource, Metadata, through};
 use super::journal::{Change, Link};
+use super::lease::Lease;
 use super::preflight::reads_what_it_writes;
 use crate::bytes::Source;
-use crate::edit::{Content, EditSet};
+use crate::edit::{Content, Edit, EditSet};
 use std::collections::BTreeMap;
+use std::io;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// A file that is read piecewise to be written anew, is read in pieces of this many bytes.
@@ -26,59 +29,157 @@ pub(super) struct Target<'a> {
     pub(super) metadata: &'a Metadata,
     /// The link that takes the file's place, instead of a file.
     pub(super) link: Option<&'a Link>,
+    /// Is it not to be edited in place while anybody else has it open?
+    pub(super) unopened: bool,
+}
+
+impl Target<'_> {
+    /// The directory of each name, with its times.
+    pub(super) fn directories(&self) -> impl Iterator<Item = (PathBuf, Times)> {
+        let parents = self.names.iter().filter_map(|name| name.parent());
+        parents.map(Path::to_path_buf).zip(self.directories.iter().copied())
+    }
+
+    /// Length in bytes after the last edit.
+    fn new_len(&self) -> u64 {
+        self.edits.last().map_or(0, |edits| edits.new_len())
+    }
 }
 
 /// Can these changes be written into the file itself? Only where every byte that stays keeps its
-/// offset and nothing is cut off: whoever maps the part that goes would get SIGBUS. Only a write
-/// lease could rule that out; a clone that is renamed needs none.
+/// offset, and where an interruption leaves a file that [`super::recover()`] finds the way back from.
 pub(super) fn fits_in_place(changes: &[Change]) -> bool {
-    let [Change { edits, .. }] = changes else { return false };
-    edits.keeps_offsets() && edits.new_len() >= edits.old_len() && !reads_what_it_writes(edits)
+    let grows = match changes {
+        [Change { edits, .. }] => !shrinks(edits) && !reads_what_it_writes(edits),
+        _ => false,
+    };
+    let overwrites = |Change { edits, .. }: &Change| {
+        let is_bytes = |edit: &Edit| matches!(edit.new, Content::Bytes(_));
+        edits.new_len() <= edits.old_len() && edits.in_write_order().iter().all(is_bytes)
+    };
+    changes.iter().all(|change| change.edits.keeps_offsets())
+        && (grows || changes.iter().all(overwrites))
 }
 
-/// Writes into the file itself if `in_place`, unless it is being executed and `strict` does not
-/// forbid to replace it.
+fn shrinks(edits: &EditSet) -> bool {
+    edits.new_len() < edits.old_len()
+}
+
+/// Directories in which names were changed, with the times that they are to have.
+pub(super) type Directories = BTreeMap<PathBuf, Times>;
+
+/// Writes into the file itself if `in_place`, unless it is being executed, or must not be changed
+/// while somebody else has it open: it is replaced then, if `strict` does not forbid that. The directories
+/// of the names that were changed are added to `directories`, to be settled.
 pub(super) fn write(
     disk: &Disk,
     target: &Target<'_>,
     in_place: bool,
     strict: bool,
+    directories: &mut Directories,
 ) -> Result<(), PathError> {
-    if let (true, Some(path), [edits]) = (in_place, target.names.first(), target.edits.as_slice()) {
+    if let (true, Some(path)) = (in_place, target.names.first()) {
         match disk.open(path) {
             Err(error) if is_text_busy(&error) && !strict => {}
             Err(error) => return Err(error),
             Ok(handle) => {
-                patch(disk, &handle, edits, true)?;
-                target.metadata.restore(disk, &handle)?;
-                return disk.sync(&handle);
+                if write_in_place(disk, &handle, target)? {
+                    return Ok(());
+                }
+                if strict {
+                    let open = io::Error::new(io::ErrorKind::ResourceBusy, OPEN_ELSEWHERE);
+                    return Err(PathError::new("edit", path, open));
+                }
             }
         }
     }
-    replace(disk, target)
+    replace(disk, target, directories)
 }
 
-/// Writes the edits into an open file that holds the old bytes. Where the file is `seen` by
-/// others, each edit is on the disk before the next, so that a power cut leaves a prefix too.
-fn patch(disk: &Disk, file: &Handle, edits: &EditSet, seen: bool) -> Result<(), PathError> {
-    for (edit, range) in edits.in_write_order().iter().zip(edits.new_ranges()) {
-        match &edit.new {
-            Content::Bytes(bytes) if bytes.is_empty() => continue,
-            Content::Bytes(bytes) => disk.write(file, bytes, range.start)?,
-            Content::CopyOf(from) => disk.copy(&file.file, from.clone(), file, range.start)?,
+/// Why a file is not edited in place that must not be while it is open.
+pub(super) const OPEN_ELSEWHERE: &str = "another process may have it open";
+
+/// False where the file is to be cut off, or must not be open elsewhere, and somebody else has it
+/// open. It is as before then, or differs in bytes alone that the edits write.
+fn write_in_place(disk: &Disk, file: &Handle, target: &Target<'_>) -> Result<bool, PathError> {
+    let len = target.edits.iter().any(|edits| shrinks(edits)).then(|| target.new_len());
+    let mut lease = None;
+    if target.unopened || len.is_some() {
+        lease = Lease::take(&file.file);
+        if lease.is_none() {
+            return Ok(false);
         }
-        if seen {
+    }
+    if !target.unopened {
+        // To have it again for the cut is enough: whoever opens the file waits meanwhile.
+        lease = None;
+    }
+    let mut unsynced = false;
+    for edits in &target.edits {
+        unsynced = overwrite(disk, file, edits, unsynced)?;
+    }
+    if let Some(len) = len {
+        // What led into the tail must not outlast it.
+        if unsynced {
             disk.sync_data(file)?;
         }
+        lease = lease.or_else(|| Lease::take(&file.file));
+        if lease.is_none() {
+            return Ok(false);
+        }
+        disk.set_len(file, len)?;
     }
-    if edits.new_len() < edits.old_len() {
-        disk.set_len(file, edits.new_len())?;
+    target.metadata.restore(disk, file)?;
+    // Before the record says that the operation took place.
+    disk.sync(file)?;
+    Ok(true)
+}
+
+/// Writes the edits into an open file that others see, in such an order that a power cut leaves a
+/// prefix of them: before bytes that are there already change, all that was written before is on the
+/// disk. What is appended is unseen until then, and needs no order of its own. Says whether something
+/// is left that may not be on the disk.
+fn overwrite(
+    disk: &Disk,
+    file: &Handle,
+    edits: &EditSet,
+    mut unsynced: bool,
+) -> Result<bool, PathError> {
+    for (edit, range) in edits.in_write_order().iter().zip(edits.new_ranges()) {
+        if edit.new.is_empty() {
+            continue;
+        }
+        if unsynced && edit.range.start < edits.old_len() {
+            disk.sync_data(file)?;
+        }
+        put(disk, file, edit, range)?;
+        unsynced = true;
     }
-    Ok(())
+    Ok(unsynced)
+}
+
+/// Writes the edits into an open file of our own, and cuts it off where it becomes shorter.
+fn patch(disk: &Disk, file: &Handle, edits: &EditSet) -> Result<(), PathError> {
+    for (edit, range) in edits.in_write_order().iter().zip(edits.new_ranges()) {
+        put(disk, file, edit, range)?;
+    }
+    if shrinks(edits) { disk.set_len(file, edits.new_len()) } else { Ok(()) }
+}
+
+fn put(disk: &Disk, file: &Handle, edit: &Edit, range: Range<u64>) -> Result<(), PathError> {
+    match &edit.new {
+        Content::Bytes(bytes) if bytes.is_empty() => Ok(()),
+        Content::Bytes(bytes) => disk.write(file, bytes, range.start),
+        Content::CopyOf(from) => disk.copy(&file.file, from.clone(), file, range.start),
+    }
 }
 
 /// Puts a new file, or a link, under every name.
-fn replace(disk: &Disk, target: &Target<'_>) -> Result<(), PathError> {
+fn replace(
+    disk: &Disk,
+    target: &Target<'_>,
+    directories: &mut Directories,
+) -> Result<(), PathError> {
     let (Some(path), Some(temporary)) = (target.names.first(), target.temporary.first()) else {
         return Ok(());
     };
@@ -96,6 +197,7 @@ fn replace(disk: &Disk, target: &Target<'_>) -> Result<(), PathError> {
         let new = disk.create(temporary, 0o600)?;
         render(disk, &source, &target.edits, &new)?;
         target.metadata.restore(disk, &new)?;
+        // Before the rename: else a power cut may leave the name and not the bytes.
         disk.sync(&new)?;
     }
     for alias in target.temporary.iter().skip(1) {
@@ -104,7 +206,8 @@ fn replace(disk: &Disk, target: &Target<'_>) -> Result<(), PathError> {
     for (name, temporary) in target.names.iter().zip(&target.temporary) {
         disk.rename(temporary, name)?;
     }
-    settle_directories(disk, target)
+    directories.extend(target.directories());
+    Ok(())
 }
 
 /// Makes the names of `target` names of the file that `original` is.
@@ -113,7 +216,7 @@ pub(super) fn relink(disk: &Disk, target: &Target<'_>, original: &Path) -> Resul
         disk.link(original, temporary)?;
         disk.rename(temporary, name)?;
     }
-    settle_directories(disk, target)
+    Ok(())
 }
 
 /// Writes the old bytes with the edits into an empty file.
@@ -125,14 +228,14 @@ fn render(
 ) -> Result<(), PathError> {
     if edits.iter().all(|edits| edits.keeps_offsets() && !reads_what_it_writes(edits)) {
         disk.clone_into(&source.file, source.len(), new)?;
-        return edits.iter().try_for_each(|edits| patch(disk, new, edits, false));
+        return edits.iter().try_for_each(|edits| patch(disk, new, edits));
     }
     through(source, edits, &mut |patched| {
         let mut at = 0;
         while at < patched.len() {
             let piece = patched
                 .read(at, PIECE.min(patched.len() - at), "the edited file")
-                .map_err(|error| PathError::new("read", &new.path, std::io::Error::other(error)))?;
+                .map_err(|error| PathError::new("read", &new.path, io::Error::other(error)))?;
             disk.write(new, &piece, at)?;
             at += piece.len() as u64;
         }
@@ -140,15 +243,13 @@ fn render(
     })
 }
 
-/// Gives the directories of all names their times back, and puts them on the disk.
-pub(super) fn settle_directories(disk: &Disk, target: &Target<'_>) -> Result<(), PathError> {
-    let parents = target.names.iter().filter_map(|name| name.parent());
-    let directories: BTreeMap<_, _> = parents.zip(target.directories).collect();
-    for (directory, times) in directories {
+/// Gives directories their times back, and puts them on the disk: each once, after the last change of
+/// a name in it, and before the record says that the operation took place.
+pub(super) fn settle(disk: &Disk, directories: &Directories) -> Result<(), PathError> {
+    directories.iter().try_for_each(|(directory, times)| {
         restore_directory(disk, directory, *times)?;
-        disk.sync_directory(directory)?;
-    }
-    Ok(())
+        disk.sync_directory(directory)
+    })
 }
 
 /// Gives a directory its times back. Only its owner may: for anybody else who may write in it,

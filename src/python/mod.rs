@@ -7,6 +7,7 @@
 pub mod discovery;
 pub mod distribution;
 pub mod environment;
+pub mod installer;
 pub mod interpreter;
 pub mod owners;
 pub mod pth;

@@ -9,6 +9,7 @@ use crate::bytes;
 use crate::edit::{self, Content, Edit, EditSet};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -270,6 +271,50 @@ pub fn updated_row(row: &Row<'_>, sha256: &[u8; 32], size: u64) -> Result<Vec<u8
         updated.splice(field, new);
     }
     Ok(updated)
+}
+
+/// A RECORD with other hashes and sizes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rewritten {
+    /// What changes in the file.
+    pub edits: EditSet,
+    /// The rows as they were, for a person.
+    pub before: Vec<String>,
+    /// The same rows as they are going to be.
+    pub after: Vec<String>,
+}
+
+/// The edits of a RECORD for the files that change, and the rows concerned.
+///
+/// # Errors
+/// As [`edits`].
+pub fn rewrite(record: &[u8], changes: &[Change]) -> Result<Rewritten, Error> {
+    let edits = edits(record, changes)?;
+    let rows = Record::parse(record)?.rows;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    for change in changes {
+        let Some(row) = rows.get(change.row) else { continue };
+        before.push(text(row.raw));
+        after.push(text(&updated_row(row, &change.sha256, change.size)?));
+    }
+    Ok(Rewritten { edits, before, after })
+}
+
+/// The SHA-256 digest of a file, as its row has it.
+///
+/// # Errors
+/// Where the file is shorter than it was a moment ago.
+pub fn sha256(source: &dyn bytes::Source) -> Result<[u8; 32], bytes::Error> {
+    const PIECE: u64 = 1 << 20;
+    let mut hasher = Sha256::new();
+    let mut at = 0;
+    while at < source.len() {
+        let piece = source.read(at, PIECE.min(source.len() - at), "file")?;
+        hasher.update(&piece);
+        at += piece.len() as u64;
+    }
+    Ok(hasher.finalize().into())
 }
 
 /// The edits of a RECORD for the files that change: only hashes and sizes are touched, and only

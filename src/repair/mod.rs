@@ -10,7 +10,6 @@ pub mod packages;
 pub mod planner;
 pub mod proof;
 pub mod provider;
-pub mod records;
 pub mod rewrite;
 pub mod seen;
 pub mod spelling;

@@ -4,15 +4,14 @@
 use super::planner::Proposal;
 use super::rewrite::Rewrite;
 use super::target::World;
-use crate::bytes::{self, Source, printable};
+use crate::bytes::{self, Source as _, printable};
 use crate::edit::{EditSet, Patched};
 use crate::object::Format;
 use crate::plan::{Kind, Lock, NotRelative, Plan, RelativePath, Step};
 use crate::python::owners::Owner;
-use crate::python::record::{self, Change, Record};
+use crate::python::record::{self, Change, Rewritten};
 use crate::vfs::{FileKind, Vfs};
 use rayon::prelude::*;
-use sha2::{Digest as _, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -117,7 +116,8 @@ fn object_steps(
         edits: rewrite.patch.edits.clone(),
         lock: lock.clone(),
         left: left.clone(),
-        replace: !rewrite.patch.in_place,
+        replace: !rewrite.patch.in_place && !rewrite.patch.in_place_unopened,
+        unopened: !rewrite.patch.in_place,
     };
     let mut steps = Vec::new();
     let mut names = inside.iter().map(relative);
@@ -158,41 +158,21 @@ fn record_steps(vfs: &dyn Vfs, world: &World, steps: &[Step]) -> Result<Vec<Step
 }
 
 /// The SHA-256 digest and the length of a file as it would be with `edits`.
-pub(super) fn hash_of(
-    vfs: &dyn Vfs,
-    path: &Path,
-    edits: &EditSet,
-) -> Result<([u8; 32], u64), Error> {
+fn hash_of(vfs: &dyn Vfs, path: &Path, edits: &EditSet) -> Result<([u8; 32], u64), Error> {
     let source = vfs.open(path).map_err(|source| io_error(path, source))?;
     let patched = Patched::new(source.as_ref(), edits);
-    let sha256 = sha256(&patched);
+    let sha256 = record::sha256(&patched);
     let sha256 = sha256.map_err(|source| Error::Changed { path: path.to_owned(), source })?;
     Ok((sha256, patched.len()))
 }
 
 /// The step that changes rows of the RECORD at `path`, below `root`.
-pub(super) fn record_step(
-    vfs: &dyn Vfs,
-    root: &Path,
-    path: &Path,
-    changes: &[Change],
-) -> Result<Step, Error> {
+fn record_step(vfs: &dyn Vfs, root: &Path, path: &Path, changes: &[Change]) -> Result<Step, Error> {
     let unfit = |error: record::Error| Error::Record { path: path.to_owned(), source: error };
     let changed = |source| Error::Changed { path: path.to_owned(), source };
     let source = vfs.open(path).map_err(|source| io_error(path, source))?;
     let old = source.read(0, source.len(), "RECORD").map_err(changed)?;
-    let edits = record::edits(&old, changes).map_err(unfit)?;
-    let rows = Record::parse(&old).map_err(changed)?.rows;
-    let (mut before, mut after) = (Vec::new(), Vec::new());
-    for change in changes {
-        let Some(row) = rows.get(change.row) else { continue };
-        let new = record::updated_row(row, &change.sha256, change.size).map_err(unfit)?;
-        let range = row.range.clone();
-        before.push(lossy(
-            &source.read(range.start, range.end - range.start, "row").map_err(changed)?,
-        ));
-        after.push(lossy(&new));
-    }
+    let Rewritten { edits, before, after } = record::rewrite(&old, changes).map_err(unfit)?;
     let whole = 0..source.len();
     let relies_on = std::slice::from_ref(&whole);
     let (lock, left) = Lock::of_step(source.as_ref(), &edits, relies_on).map_err(changed)?;
@@ -208,20 +188,8 @@ pub(super) fn record_step(
         lock,
         left,
         replace: true,
+        unopened: false,
     })
-}
-
-/// The SHA-256 digest of a file as it would be.
-fn sha256(source: &dyn Source) -> Result<[u8; 32], bytes::Error> {
-    const PIECE: u64 = 1 << 20;
-    let mut hasher = Sha256::new();
-    let mut at = 0;
-    while at < source.len() {
-        let piece = source.read(at, PIECE.min(source.len() - at), "file")?;
-        hasher.update(&piece);
-        at += piece.len() as u64;
-    }
-    Ok(hasher.finalize().into())
 }
 
 fn reason(world: &World, proposal: &Proposal, rewrite: &Rewrite) -> String {
@@ -245,6 +213,6 @@ fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-pub(super) fn io_error(path: &Path, source: io::Error) -> Error {
+fn io_error(path: &Path, source: io::Error) -> Error {
     Error::Io { path: path.to_owned(), source }
 }

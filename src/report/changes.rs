@@ -1,7 +1,7 @@
 //! What a plan changes, for people: a line for each file, or a diff of search paths and bytes.
 
 use super::findings::Detail;
-use super::style::{DIM, GONE, GOOD, paint};
+use super::style::{DIM, GONE, GOOD, WARNING, paint};
 use crate::bytes::{Source, printable};
 use crate::edit::{Content, EditSet};
 use crate::plan::{Kind, Plan, RelativePath, Step};
@@ -37,12 +37,23 @@ pub fn write_summary(
         let how = paint(DIM, format!("({})", in_words(step)));
         let object = world.shown(&world.root.join(&step.path));
         writeln!(out, "  {object}  {} {how}", words.join("  "))?;
+        if let Some(warning) = warning(step) {
+            writeln!(out, "    {}: {warning}", paint(WARNING, "warning"))?;
+        }
     }
     if objects.len() > listed {
         let rest = objects.len() - listed;
         writeln!(out, "  {}", paint(DIM, format!("and {rest} more; -v lists them")))?;
     }
     Ok(())
+}
+
+/// What the reader of a step has to know besides.
+#[must_use]
+pub fn warning(step: &Step) -> Option<&'static str> {
+    (step.method == "new_segment_with_headers").then_some(
+        "its program headers had to move: GNU strip and objcopy would break it, and report success",
+    )
 }
 
 fn in_words(step: &Step) -> String {

@@ -309,7 +309,9 @@ fn one_file_is_put_back_alone() {
     assert_eq!(checked_rows(&env), rows);
 
     let planned = run(dir, &words(&[&"revert", &module, &"--dry-run"]));
-    assert_eq!(planned.text(0), "1 file would be put back\n");
+    assert!(planned.text(0).starts_with("1 file would be put back\n  lib/python"), "{planned:?}");
+    assert!(planned.out.ends_with("RECORD: the rows of these files would be brought up to date\n"));
+    assert_eq!(planned.out.lines().count(), 2);
     assert_eq!(wheels::imports(&env), Ok("42".to_owned()));
     let ran = run(dir, &words(&[&"revert", &module]));
     assert!(

@@ -72,15 +72,18 @@ pub(crate) fn killing(calls: usize) -> Disk {
 
 /// A tree with every kind of step: in place, twice hard-linked inside, linked to a cache by a hard
 /// and by a symbolic link, and a RECORD.
-struct Tree {
-    top: tempfile::TempDir,
+#[derive(Clone)]
+pub(crate) struct Tree {
+    pub(crate) top: PathBuf,
+    /// Removes it when the last one is dropped.
+    _directory: Arc<tempfile::TempDir>,
     plan: Plan,
     /// Every file of the plan and outside of it, before and after.
     old: Vec<Snapshot>,
     new: Vec<Vec<u8>>,
 }
 
-const FILES: [&str; 8] = [
+pub(crate) const FILES: [&str; 8] = [
     "tree/lib/place.so",
     "tree/lib/one.so",
     "tree/other/one.so",
@@ -91,10 +94,18 @@ const FILES: [&str; 8] = [
     "cache/soft.so",
 ];
 
+/// Those that are edited in place: the second, once it is a private copy, on its way back.
+const IN_PLACE: [&str; 2] = ["tree/lib/place.so", "tree/lib/hard.so"];
+
 impl Tree {
     fn new() -> Self {
-        let top = tempfile::tempdir_in("/dev/shm").unwrap();
-        let at = |name: &str| top.path().join(name);
+        Self::new_in(Path::new("/dev/shm"))
+    }
+
+    pub(crate) fn new_in(directory: &Path) -> Self {
+        let directory = tempfile::tempdir_in(directory).unwrap();
+        let top = directory.path().to_path_buf();
+        let at = |name: &str| top.join(name);
         let library = std::fs::read(LIBRARY).unwrap();
         for directory in ["tree", "tree/lib", "tree/other", "cache"] {
             std::fs::create_dir(at(directory)).unwrap();
@@ -127,43 +138,63 @@ impl Tree {
             .map(|(&index, old): (&usize, _)| edited(&content(old), &plan.steps[index]))
             .collect();
         new.extend([library.clone(), library]);
-        Self { plan, old, new, top }
+        Self { plan, old, new, top, _directory: Arc::new(directory) }
     }
 
-    fn root(&self) -> PathBuf {
-        self.top.path().join("tree")
+    /// A copy of the tree that lies elsewhere.
+    pub(crate) fn as_it_is_at(&self, top: PathBuf) -> Self {
+        Self { top, ..self.clone() }
     }
 
-    fn at(&self, name: &str) -> PathBuf {
-        self.top.path().join(name)
+    pub(crate) fn root(&self) -> PathBuf {
+        self.top.join("tree")
     }
 
-    fn apply(&self, disk: Disk) -> Result<Option<operation::Operation>, Error> {
+    pub(crate) fn at(&self, name: &str) -> PathBuf {
+        self.top.join(name)
+    }
+
+    pub(crate) fn apply(&self, disk: Disk) -> Result<Option<operation::Operation>, Error> {
         let store = Store::open_on(&self.root(), disk).unwrap();
         apply(&self.root(), &store, &self.plan, Kind::Fix, &options())
     }
 
-    fn revert(&self, disk: Disk) -> Result<operation::Reverted, Error> {
+    pub(crate) fn revert(&self, disk: Disk) -> Result<operation::Reverted, Error> {
         let store = Store::open_on(&self.root(), disk).unwrap();
         revert(&self.root(), &store, &Selection::All, &options())
     }
 
-    fn recover(&self, disk: Disk) -> Result<Option<operation::Recovered>, Error> {
+    pub(crate) fn recover(&self, disk: Disk) -> Result<Option<operation::Recovered>, Error> {
         recover(&self.root(), &Store::open_on(&self.root(), disk).unwrap(), &options())
     }
 
-    /// Between two calls: every name holds the old bytes or the new ones, save a file that is
-    /// edited in place.
-    fn check_each(&self, what: &str) {
-        for (index, name) in FILES.iter().enumerate().skip(1) {
+    /// Between two calls: every name holds the old bytes or the new ones; a file that is edited in
+    /// place, each byte the old one or the new one.
+    pub(crate) fn check_each(&self, what: &str) {
+        for (index, name) in FILES.iter().enumerate() {
+            let (old, new) = (content(&self.old[index]), &self.new[index]);
             let now = std::fs::read(self.at(name)).unwrap();
-            let old = std::fs::read(self.at(name)).is_ok_and(|_| now == content(&self.old[index]));
-            assert!(old || now == self.new[index], "{what}: {name} is neither old nor new");
+            if IN_PLACE.contains(name) {
+                assert!((old.len()..=new.len()).contains(&now.len()), "{what}: {name}");
+                // A power cut may leave zeros of what is appended: its length, and not its bytes.
+                let is_known = |(at, byte): (usize, &u8)| {
+                    new[at] == *byte || *old.get(at).unwrap_or(&0) == *byte
+                };
+                assert!(now.iter().enumerate().all(is_known), "{what}: {name}");
+            } else {
+                assert!(now == old || now == *new, "{what}: {name} is neither old nor new");
+            }
         }
     }
 
+    /// The old and the new bytes of a file.
+    pub(crate) fn contents(&self, name: &str) -> (Vec<u8>, Vec<u8>) {
+        let index = FILES.iter().position(|file| *file == name).unwrap();
+        (content(&self.old[index]), self.new[index].clone())
+    }
+
     /// After a recovery: all old, or all new; and nothing else has changed. True where all is new.
-    fn check_all(&self, what: &str) -> bool {
+    pub(crate) fn check_all(&self, what: &str) -> bool {
         let is_new = |index: usize| {
             let now = std::fs::read(self.at(FILES[index])).unwrap();
             now == self.new[index] && now != content(&self.old[index])
@@ -355,7 +386,7 @@ fn a_killed_process_is_recovered_from() {
         let plan = serde_json::to_vec(&tree.plan).unwrap();
         std::fs::write(tree.at("plan.json"), plan).unwrap();
         std::fs::write(tree.at("stop-at"), limit.to_string()).unwrap();
-        let output = child_in(tree.top.path(), &[]).output().unwrap();
+        let output = child_in(&tree.top, &[]).output().unwrap();
         tree.recover(Disk::real()).unwrap();
         let new = tree.check_all(&format!("killed at call {limit}"));
         if output.status.signal() != Some(9) {

@@ -3,6 +3,7 @@
 //! Every fixture is an object that needs `libdep.so`, which lies in the directory `d` beside it,
 //! and has a search path (if any) that leads nowhere: it loads once an edit adds `$ORIGIN/d`.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -62,6 +63,35 @@ pub(crate) const UNTAGGED: &[Flavour] = &[
     program("no_tag_no_pie_no_spare", &["-no-pie", "-Wl,--spare-dynamic-tags=0"]),
 ];
 
+/// What the fixtures are made of: a library that others need, a library and a program that need
+/// it, and a program that opens a library and calls functions of it.
+pub(crate) const SOURCES: [(&str, &str); 4] = [
+    ("dep.c", "int dep(void) { return 42; }\nint dep_tail(void) { return 42; }\n"),
+    (
+        "library.c",
+        "int dep(void);\nstatic int zeros[5000], started;\nstatic int *first = zeros;\n\
+         __attribute__((constructor)) static void start(void) { started = 1; first++; }\n\
+         int answer(void) { return started ? dep() + *first : 0; }\n",
+    ),
+    (
+        "program.c",
+        "int dep(void);\nstatic int zeros[5000], started;\nstatic int *first = zeros;\n\
+         __attribute__((constructor)) static void start(void) { started = 1; first++; }\n\
+         int main(void) { return started ? dep() + *first != 42 : 1; }\n",
+    ),
+    (
+        "load.c",
+        "#include <dlfcn.h>\n#include <stdio.h>\n\
+         int main(int argc, char **argv) {\n\
+         void *library = dlopen(argv[1], RTLD_NOW);\n\
+         if (!library) { fprintf(stderr, \"%s\\n\", dlerror()); return 1; }\n\
+         for (int i = 2; i < argc; i++) {\n\
+         int (*answer)(void) = (int (*)(void))dlsym(library, argv[i]);\n\
+         if (!answer || answer() != 42) { fprintf(stderr, \"no %s\\n\", argv[i]); return 2; }\n\
+         }\nreturn 0; }\n",
+    ),
+];
+
 /// A directory with `d/libdep.so`, a program that loads libraries, and the fixtures.
 pub(crate) struct Workshop {
     dir: TempDir,
@@ -71,22 +101,11 @@ impl Workshop {
     pub(crate) fn new() -> Self {
         let shop = Self { dir: TempDir::new().unwrap() };
         std::fs::create_dir(shop.path("d")).unwrap();
-        shop.write("dep.c", "int dep(void) { return 42; }\nint dep_tail(void) { return 42; }\n");
+        for (name, text) in SOURCES {
+            shop.write(name, text);
+        }
         shop.gcc(&["-shared", "-fPIC", "dep.c", "-Wl,-soname,libdep.so", "-o", "d/libdep.so"]);
-        shop.write(
-            "load.c",
-            "#include <dlfcn.h>\n#include <stdio.h>\n\
-             int main(int argc, char **argv) {\n\
-             void *library = dlopen(argv[1], RTLD_NOW);\n\
-             if (!library) { fprintf(stderr, \"%s\\n\", dlerror()); return 1; }\n\
-             for (int i = 2; i < argc; i++) {\n\
-             int (*answer)(void) = (int (*)(void))dlsym(library, argv[i]);\n\
-             if (!answer || answer() != 42) { fprintf(stderr, \"no %s\\n\", argv[i]); return 2; }\n\
-             }\nreturn 0; }\n",
-        );
         shop.gcc(&["load.c", "-o", "load", "-ldl"]);
-        shop.write("library.c", "int dep(void);\nint answer(void) { return dep(); }\n");
-        shop.write("program.c", "int dep(void);\nint main(void) { return dep() != 42; }\n");
         shop
     }
 
@@ -133,12 +152,8 @@ impl Workshop {
 
     /// Writes an object beside `d`, ready to be loaded or run.
     pub(crate) fn place(&self, name: &str, bytes: &[u8]) -> PathBuf {
-        use std::os::unix::fs::PermissionsExt as _;
         let path = self.path(name);
-        // Never over a file that is mapped.
-        let _ = std::fs::remove_file(&path);
-        std::fs::write(&path, bytes).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        place(&path, bytes);
         path
     }
 
@@ -157,6 +172,15 @@ impl Workshop {
         command.arg(library).args(functions).env_remove("LD_LIBRARY_PATH");
         command
     }
+}
+
+/// Writes an object that can be run.
+pub(crate) fn place(path: &Path, bytes: &[u8]) {
+    use std::os::unix::fs::PermissionsExt as _;
+    // Never over a file that is mapped.
+    let _ = std::fs::remove_file(path);
+    std::fs::write(path, bytes).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 pub(crate) fn outcome(command: &mut Command) -> Result<(), String> {
@@ -186,6 +210,20 @@ pub(crate) fn tool<S: AsRef<OsStr>>(name: &str, arguments: &[S]) -> (String, Str
     let output = Command::new(name).args(arguments).env("LC_ALL", "C").output();
     let output = output.unwrap_or_else(|error| panic!("{name}: {error}"));
     (String::from_utf8_lossy(&output.stdout).into_owned(), stderr(&output))
+}
+
+/// What eu-elflint says, free of numbers.
+pub(crate) fn lint(file: &Path) -> BTreeSet<String> {
+    let (out, complaints) = tool("eu-elflint", &["--gnu-ld", file.to_str().unwrap()]);
+    let lines = out.lines().chain(complaints.lines());
+    lines
+        // It adds the size of the symbol, which may be a function of many pages in another
+        // segment, to the place of the relocation, and so finds the segment behind it
+        // (check_one_reloc in src/elflint.c).
+        .filter(|line| !line.contains("read-only section modified"))
+        .filter(|line| *line != "No errors" && !line.is_empty())
+        .map(|line| line.chars().filter(|c| !c.is_ascii_digit() && *c != ' ').collect())
+        .collect()
 }
 
 /// What sstrip does: no section headers, and nothing after the last segment.

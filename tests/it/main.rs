@@ -19,13 +19,21 @@ mod elf_builder;
 #[cfg(test)]
 mod elf_writer;
 #[cfg(test)]
+mod file_systems;
+#[cfg(test)]
+mod in_use;
+#[cfg(test)]
 mod judged;
+#[cfg(test)]
+mod ladder;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod ld_so_cache;
 #[cfg(test)]
 mod link_modes;
+#[cfg(test)]
+mod linked;
 #[cfg(test)]
 mod loader;
 #[cfg(test)]
@@ -37,6 +45,8 @@ mod macos;
 #[cfg(test)]
 mod malformed;
 #[cfg(test)]
+mod mounts;
+#[cfg(test)]
 mod operated;
 #[cfg(test)]
 mod operation;
@@ -47,6 +57,8 @@ mod oracle_ld_so;
 #[cfg(test)]
 mod planner;
 #[cfg(test)]
+mod power_cut;
+#[cfg(test)]
 mod python;
 #[cfg(test)]
 mod record;
@@ -56,6 +68,8 @@ mod shipping;
 mod tidy;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod toolchains;
 #[cfg(test)]
 mod trace;
 #[cfg(test)]

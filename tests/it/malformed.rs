@@ -1,6 +1,7 @@
 //! Broken objects: an error or a sound patch, never a panic, and soon.
 
 use super::elf_builder::{TAGGED, UNTAGGED, Workshop, apply, patch, request};
+use super::elf_writer::Elf;
 use std::time::{Duration, Instant};
 use tfpatch::elf::Image;
 use tfpatch::elf::hash::{exports, imports};
@@ -23,6 +24,38 @@ fn ask_everything(bytes: &Vec<u8>) {
         }
     }
     assert!(start.elapsed() < Duration::from_secs(2), "it took {:?}", start.elapsed());
+}
+
+/// Found by the fuzz target `elf_read`: a string was read up to its NUL, wherever that was, and as
+/// often as there were entries for it.
+#[test]
+fn strings_that_never_end_or_that_every_entry_names() {
+    let mut endless = Elf::needing(&["libx.so"]).soname(&"a".repeat(2 << 20)).bytes();
+    let error = Image::parse(&endless).unwrap().summary().unwrap_err();
+    assert!(error.to_string().contains("strings of more than 1 MiB"), "{error}");
+    assert!(patch(&endless, &request(&["x"], None)).is_err());
+    endless.retain(|&byte| byte != 0);
+    ask_everything(&endless);
+
+    let name = "b".repeat(600_000);
+    let shared = |needed: usize| {
+        let mut file = Elf::needing(&vec!["libx.so"; needed]).soname(&name).bytes();
+        let image = Image::parse(&file).unwrap();
+        let soname = image.value(14).unwrap();
+        let needed: Vec<_> =
+            image.dynamic().iter().filter(|entry| entry.tag == 1).copied().collect();
+        for entry in needed {
+            let at = entry.offset as usize + 8;
+            file[at..at + 8].copy_from_slice(&soname.to_le_bytes());
+        }
+        file
+    };
+    let once = shared(1);
+    assert_eq!(Image::parse(&once).unwrap().needed().unwrap(), [name.as_bytes()]);
+    let often = shared(60_000);
+    let error = Image::parse(&often).unwrap().needed().unwrap_err();
+    assert!(error.to_string().contains("strings of more than 1 MiB"), "{error}");
+    ask_everything(&often);
 }
 
 #[test]

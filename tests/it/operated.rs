@@ -46,6 +46,7 @@ pub(crate) fn step(root: &Path, path: impl AsRef<OsStr>, edits: Vec<Edit>) -> St
         lock,
         left,
         replace: false,
+        unopened: false,
     }
 }
 

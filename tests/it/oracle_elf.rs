@@ -1,7 +1,6 @@
 //! Debian's own libraries, edited, and judged by the loader, readelf, eu-elflint and strip.
 
-use super::elf_builder::{Workshop, outcome, patched, request, tool};
-use std::collections::BTreeSet;
+use super::elf_builder::{Workshop, lint, outcome, patched, request, tool};
 use std::path::{Path, PathBuf};
 use tfpatch::elf::rpath::Method;
 
@@ -30,20 +29,6 @@ fn libraries(shop: &Workshop) -> Vec<PathBuf> {
         !is_loader && outcome(&mut shop.loader(path, &[])).is_ok()
     });
     loaded.take(COUNT).collect()
-}
-
-/// What eu-elflint says, free of numbers.
-fn lint(file: &Path) -> BTreeSet<String> {
-    let (out, complaints) = tool("eu-elflint", &["--gnu-ld", file.to_str().unwrap()]);
-    let lines = out.lines().chain(complaints.lines());
-    lines
-        // It adds the size of the symbol, which may be a function of many pages in another
-        // segment, to the place of the relocation, and so finds the segment behind it
-        // (check_one_reloc in src/elflint.c).
-        .filter(|line| !line.contains("read-only section modified"))
-        .filter(|line| *line != "No errors" && !line.is_empty())
-        .map(|line| line.chars().filter(|c| !c.is_ascii_digit() && *c != ' ').collect())
-        .collect()
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::repair::planner::Proposal;
 use crate::repair::rewrite::{Change, Wish, rewrite};
 use crate::repair::steps;
 use crate::repair::target::{World, shown};
-use crate::report::style::{COMMAND, paint};
+use crate::report::style::{COMMAND, WARNING, paint};
 use crate::report::{changes, json};
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -133,6 +133,9 @@ fn edit_one(
         writeln!(session.out, "{}: nothing to change", shown(named))?;
     } else {
         session.out.write_all(&diff)?;
+        for warning in plan.steps.iter().filter_map(changes::warning) {
+            writeln!(session.out, "{}: {warning}", paint(WARNING, "warning"))?;
+        }
         let conclusion = match &plan.operation {
             None => format!("{} would be edited", shown(named)),
             Some(operation) => {

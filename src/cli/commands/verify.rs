@@ -5,11 +5,13 @@ use crate::cli::error::CommandError;
 use crate::cli::session::Session;
 use crate::operation::{self, FileState, State};
 use crate::plan::Kind;
+use crate::python::installer;
 use crate::repair::diagnose::diagnose;
 use crate::repair::finding::{Finding, Severity};
 use crate::report::findings;
 use crate::report::json::{self, FindingReport};
 use crate::report::style::{ERROR, GOOD, counted, paint};
+use crate::vfs::OsVfs;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -65,7 +67,12 @@ pub fn run(session: &mut Session, options: &Verify) -> Result<u8, CommandError> 
             let out = &mut *session.out;
             for file in &drifted {
                 let what = match &file.state {
-                    State::Changed(change) => format!("was changed since: {change}"),
+                    State::Changed(change) => {
+                        match installer::of(&OsVfs::new(), &place.root.join(&file.path)) {
+                            Some(distribution) => format!("was installed anew by {distribution}"),
+                            None => format!("was changed since: {change}"),
+                        }
+                    }
                     State::Gone => "is gone".to_owned(),
                     _ => "has its old bytes again: it was installed anew".to_owned(),
                 };

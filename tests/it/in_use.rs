@@ -1,0 +1,229 @@
+//! Files that a process has mapped, or opens just then, while they are edited or made shorter again.
+
+use crate::operated::{
+    LIBRARY, append, bytes, fix, inode, library, options, revert_all, size, snapshot, step,
+};
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tfpatch::operation::{
+    self, Call, Disk, Error, Gate, Kind, Options, Selection, Store, Write, apply, revert,
+};
+use tfpatch::plan::{Plan, Step};
+
+/// Maps a file, closes it, and reads every byte of the mapping when it is told to.
+const MAPS: &str = "
+import ctypes, os, sys
+libc = ctypes.CDLL(None)
+libc.mmap.restype = ctypes.c_void_p
+size = os.path.getsize(sys.argv[1])
+file = os.open(sys.argv[1], os.O_RDONLY)
+at = libc.mmap(None, ctypes.c_size_t(size), 1, 2, file, 0)
+os.close(file)
+print('mapped', flush=True)
+sys.stdin.readline()
+print(sum(ctypes.string_at(at, size)))
+";
+
+/// Has a file mapped until it is told to read the mapping.
+struct Mapper {
+    process: Child,
+    before: u64,
+}
+
+impl Mapper {
+    fn of(file: &Path) -> Self {
+        let before = std::fs::read(file).unwrap().iter().map(|&byte| u64::from(byte)).sum();
+        let mut process = Command::new("python3")
+            .args(["-c", MAPS])
+            .arg(file)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "mapped\n");
+        Self { process, before }
+    }
+
+    /// Does every byte stand where it stood? `None` where the process was killed.
+    fn reads_the_same(mut self) -> Option<bool> {
+        self.process.stdin.take().unwrap().write_all(b"\n").unwrap();
+        let output = self.process.wait_with_output().unwrap();
+        output
+            .status
+            .success()
+            .then(|| String::from_utf8(output.stdout).unwrap().trim() == self.before.to_string())
+    }
+}
+
+#[test]
+fn a_file_that_nobody_has_open_is_cut_off_in_place() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    let file = library(root, "a.so");
+    let (before, was) = (snapshot(&file), inode(&file));
+    // Three edits that grow, and one that does not, put back at once.
+    for _ in 0..3 {
+        fix(root, vec![step(root, "a.so", append(size(&file)))]).unwrap();
+    }
+    fix(root, vec![step(root, "a.so", vec![bytes(20..22, b"zz")])]).unwrap();
+    assert_eq!(revert_all(root).operation.unwrap().reverts.len(), 4);
+    assert_eq!((snapshot(&file), inode(&file)), (before, was));
+}
+
+#[test]
+fn a_mapped_file_is_never_cut_off() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    let file = library(root, "a.so");
+    let before = snapshot(&file);
+    fix(root, vec![step(root, "a.so", append(size(&file)))]).unwrap();
+    let (grown, was) = (snapshot(&file), inode(&file));
+
+    // The control: cut off under a process that has it mapped, the file kills it.
+    let copy = root.join("copy.so");
+    std::fs::write(&copy, &grown.content).unwrap();
+    let mapper = Mapper::of(&copy);
+    std::fs::File::options().write(true).open(&copy).unwrap().set_len(4096).unwrap();
+    assert_eq!(mapper.reads_the_same(), None);
+
+    let mapper = Mapper::of(&file);
+    let store = Store::open(root).unwrap();
+    let strict = Options { write: Write::InPlace, ..options() };
+    let error = revert(root, &store, &Selection::All, &strict).unwrap_err();
+    assert!(error.to_string().contains("another process may have it open"), "{error}");
+    assert_eq!(snapshot(&file), grown);
+    revert_all(root);
+    assert_eq!(snapshot(&file), before);
+    assert_ne!(inode(&file), was);
+    assert_eq!(mapper.reads_the_same(), Some(true));
+}
+
+/// What every process that runs the file would see is written into it only where there is none.
+#[test]
+fn a_mapped_file_is_not_edited_in_place_where_processes_would_see_it() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    let file = library(root, "a.so");
+    let before = snapshot(&file);
+    let unopened = |edits| Step { unopened: true, ..step(root, "a.so", edits) };
+
+    let was = inode(&file);
+    fix(root, vec![unopened(append(size(&file)))]).unwrap();
+    assert_eq!(inode(&file), was, "nobody has it open");
+    let (grown, len) = (snapshot(&file), size(&file));
+
+    let mapper = Mapper::of(&file);
+    let store = Store::open(root).unwrap();
+    let strict = Options { write: Write::InPlace, ..options() };
+    let plan = Plan::new(vec![unopened(append(len))]);
+    let error = apply(root, &store, &plan, Kind::Fix, &strict).unwrap_err();
+    assert!(error.to_string().contains("another process may have it open"), "{error}");
+    assert_eq!(snapshot(&file), grown);
+    fix(root, vec![unopened(append(len))]).unwrap();
+    assert_ne!(inode(&file), was, "somebody has it open");
+    assert_eq!(mapper.reads_the_same(), Some(true));
+    revert_all(root);
+    assert_eq!(snapshot(&file), before);
+}
+
+/// overlayfs grants a lease on a file that is mapped, for the mapping is of the file beneath.
+#[test]
+fn a_mapped_file_of_an_overlay_is_never_cut_off() {
+    let top = crate::mounts::Mounted::new("tmpfs", &[], "none");
+    for directory in ["lower", "upper", "work", "merged"] {
+        std::fs::create_dir(top.path().join(directory)).unwrap();
+    }
+    let at = |name: &str| top.path().join(name).display().to_string();
+    let layers =
+        format!("lowerdir={},upperdir={},workdir={}", at("lower"), at("upper"), at("work"));
+    let overlay = crate::mounts::Mounted::new("overlay", &["-o", &layers], "none");
+    let root = overlay.path();
+    let file = library(root, "a.so");
+    let before = snapshot(&file);
+    fix(root, vec![step(root, "a.so", append(size(&file)))]).unwrap();
+    let mapper = Mapper::of(&file);
+    revert_all(root);
+    assert_eq!(snapshot(&file).content, before.content);
+    assert_eq!(mapper.reads_the_same(), Some(true));
+}
+
+/// What happens just before a file gets its new length, when the lease is held.
+struct AtTheCut(Mutex<Box<dyn FnMut() + Send>>);
+
+impl Gate for AtTheCut {
+    fn admit(&self, call: &Call<'_>) -> io::Result<()> {
+        if call.operation == "set the length of" && call.path.ends_with("a.so") {
+            self.0.lock().unwrap()();
+        }
+        Ok(())
+    }
+}
+
+fn revert_with(root: &Path, at_the_cut: Box<dyn FnMut() + Send>) -> Result<(), Error> {
+    let gate = Arc::new(AtTheCut(Mutex::new(at_the_cut)));
+    let store = Store::open_on(root, Disk::gated(gate)).unwrap();
+    let reverted: operation::Reverted = revert(root, &store, &Selection::All, &options())?;
+    assert!(reverted.operation.is_some());
+    Ok(())
+}
+
+/// Whoever opens the library while it is cut off waits, and loads it then.
+#[test]
+fn a_library_that_is_opened_meanwhile_is_waited_for_and_loads() {
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    let file = library(root, "a.so");
+    let (len, was) = (size(&file), inode(&file));
+    // The loader reads neither what is appended nor the end of the table of sections.
+    let tail = vec![0x55; 100_000];
+    let edits = vec![bytes(len..len, &tail), bytes(len - 8..len, b"\x08\0\0\0\0\0\0\0")];
+    fix(root, vec![step(root, "a.so", edits)]).unwrap();
+
+    let opener = Arc::new(Mutex::new(None));
+    let (started, path) = (Arc::clone(&opener), file.clone());
+    let hold = Duration::from_millis(700);
+    let load = move || {
+        let code = "import ctypes, sys; ctypes.CDLL(sys.argv[1]).zlibVersion; print('loaded')";
+        let mut python = Command::new("python3");
+        python.args(["-c", code]).arg(&path).stdout(Stdio::piped());
+        *started.lock().unwrap() = Some((python.spawn().unwrap(), Instant::now()));
+        std::thread::sleep(hold);
+    };
+    revert_with(root, Box::new(load)).unwrap();
+    let (process, since) = opener.lock().unwrap().take().unwrap();
+    let output = process.wait_with_output().unwrap();
+    assert!(since.elapsed() >= hold, "it waited: {:?}", since.elapsed());
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "loaded\n");
+    assert_eq!(inode(&file), was);
+    assert_eq!(std::fs::read(&file).unwrap(), std::fs::read(LIBRARY).unwrap());
+}
+
+/// Who opens it between the look before the first write and the cut has it replaced.
+#[test]
+fn a_file_that_is_opened_between_two_writes_is_replaced() {
+    struct AtTheFirstSync(Mutex<Option<std::fs::File>>, std::path::PathBuf);
+    impl Gate for AtTheFirstSync {
+        fn admit(&self, call: &Call<'_>) -> io::Result<()> {
+            if call.operation == "sync" && call.path.ends_with("a.so") {
+                self.0.lock().unwrap().get_or_insert(std::fs::File::open(&self.1)?);
+            }
+            Ok(())
+        }
+    }
+    let root = tempfile::tempdir().unwrap();
+    let root = root.path();
+    let file = library(root, "a.so");
+    let (before, was) = (snapshot(&file), inode(&file));
+    fix(root, vec![step(root, "a.so", append(size(&file)))]).unwrap();
+    let gate = Arc::new(AtTheFirstSync(Mutex::new(None), file.clone()));
+    let store = Store::open_on(root, Disk::gated(Arc::clone(&gate) as Arc<dyn Gate>)).unwrap();
+    revert(root, &store, &Selection::All, &options()).unwrap();
+    assert!(gate.0.lock().unwrap().is_some());
+    assert_eq!(snapshot(&file), before);
+    assert_ne!(inode(&file), was);
+}
