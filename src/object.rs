@@ -99,7 +99,7 @@ pub struct Patch {
     /// May the edits be written into the file itself? Never into a Mach-O file: macOS remembers by
     /// the file, not by its bytes, what was signed.
     pub in_place: bool,
-    /// May they be, as long as no process has the file open or mapped?
+    /// May they be, while nobody has the file open? See [`elf::rpath::Patch::in_place_unopened`].
     pub in_place_unopened: bool,
     /// Ranges of the old file that the edits rely on, in bytes.
     pub relies_on: Vec<Range<u64>>,
@@ -115,8 +115,13 @@ impl From<elf::rpath::Patch> for Patch {
 impl From<macho::rpath::Patch> for Patch {
     fn from(patch: macho::rpath::Patch) -> Self {
         let macho::rpath::Patch { edits, method, relies_on } = patch;
-        let method = Method::Macho(method);
-        Self { edits, method, in_place: false, in_place_unopened: false, relies_on }
+        Self {
+            edits,
+            method: Method::Macho(method),
+            in_place: false,
+            in_place_unopened: false,
+            relies_on,
+        }
     }
 }
 

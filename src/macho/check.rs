@@ -5,7 +5,7 @@ use super::fat::Container;
 use super::headerpad::HeaderPad;
 use super::image::{Command, Image};
 use super::refusal::Refusal;
-use super::rpath::SliceRequest;
+use super::rpath::{Request, SliceRequest};
 use crate::bytes::Source as _;
 use crate::edit::{EditSet, Patched};
 use goblin::mach::load_command as lc;
@@ -20,7 +20,7 @@ use std::ops::Range;
 pub(super) fn verify(
     file: &Container<'_>,
     edits: &EditSet,
-    wanted: &[SliceRequest],
+    request: &Request<'_>,
 ) -> Result<(), Refusal> {
     let Some(source) = file.slices.first().map(super::Slice::file) else { return Ok(()) };
     require(edits.keeps_offsets(), "bytes that stay keep their offsets")?;
@@ -35,8 +35,8 @@ pub(super) fn verify(
         )?;
         let old = Image::parse(old.clone()).map_err(|_| broken("its old slices can be read"))?;
         let new = Image::parse(new.clone()).map_err(|_| broken("it can be read again"))?;
-        if let Some(wanted) = wanted.iter().find(|wanted| wanted.slice == index) {
-            allowed.extend(slice(&old, &new, wanted)?);
+        if let Some(wanted) = request.slices.iter().find(|wanted| wanted.slice == index) {
+            allowed.extend(slice(&old, &new, wanted, request.repairs_signature)?);
         }
     }
     let is_allowed = |range: &Range<u64>| {
@@ -51,8 +51,9 @@ fn slice(
     old: &Image<'_>,
     new: &Image<'_>,
     wanted: &SliceRequest,
+    repairs_signature: bool,
 ) -> Result<Vec<Range<u64>>, Refusal> {
-    if old.commands() == new.commands() {
+    if old.commands() == new.commands() && !repairs_signature {
         let entries = old.rpaths().map_err(|_| broken("its old search path can be read"))?;
         require(entries == wanted.entries, "its search path is the wanted one")?;
         return Ok(Vec::new());
@@ -76,13 +77,13 @@ fn slice(
     if let Some(signature) = &new_signature {
         // A new signature is wholly this program's; of an old one the touched pages are.
         let is_new = is_signed_now || old_signature.as_ref().is_some_and(Signature::has_signer);
-        let end = if is_new { u64::MAX } else { touched };
+        let end = if is_new || repairs_signature { u64::MAX } else { touched };
         let bad = signature
             .first_bad_page(new.slice(), end)
             .map_err(|_| broken("its pages can be hashed"))?;
         require(bad.is_none(), "its pages match their hashes")?;
         for directory in &signature.directories {
-            allowed.push(base(directory.slots(directory.pages_below(touched))));
+            allowed.push(base(directory.slots(directory.pages_below(end))));
         }
         if is_new {
             require(!signature.has_signer(), "its new signature is ad hoc")?;

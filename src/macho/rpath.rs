@@ -10,6 +10,7 @@ use super::headerpad::HeaderPad;
 use super::image::{Image, Kind};
 use crate::bytes::{self, Source as _, align_up};
 use crate::edit::{Content, Edit, EditSet, Patched};
+use std::iter;
 use std::ops::Range;
 
 pub use super::refusal::Refusal;
@@ -32,6 +33,9 @@ pub struct Request<'a> {
     pub slices: Vec<SliceRequest>,
     /// May a signer's signature become an ad-hoc one?
     pub may_drop_signer: bool,
+    /// Is the signature to be made right, even where the search path stays: every page hashed, and an
+    /// unsigned arm64 slice signed? Otherwise pages that do not match are a refusal.
+    pub repairs_signature: bool,
     /// The file's name, which becomes the identifier of a new signature.
     pub file_name: &'a [u8],
 }
@@ -109,7 +113,7 @@ pub fn edit(file: &Container<'_>, request: &Request<'_>) -> Result<Patch, Failur
     }
     let edits = EditSet::new(source.len(), edits)
         .map_err(|_| Refusal::Inconsistent { what: "its edits are disjoint" })?;
-    check::verify(file, &edits, &request.slices)?;
+    check::verify(file, &edits, request)?;
     Ok(Patch { edits, method, relies_on })
 }
 
@@ -134,7 +138,10 @@ fn edit_slice(
             return Err(Refusal::BadEntry { index }.into());
         }
     }
-    if image.rpaths()? == wanted.entries {
+    let signature = Signature::read(image)?;
+    if image.rpaths()? == wanted.entries
+        && !(request.repairs_signature && is_signature_bad(image, signature.as_ref())?)
+    {
         return Ok(None);
     }
     if !image.ctx().is_big() || !image.ctx().is_little_endian() {
@@ -159,8 +166,8 @@ fn edit_slice(
         return Err(Refusal::PaddingInUse { arch, offset: slice.in_file(offset) }.into());
     }
     let touched = end.max(new_end);
-    let mut relies_on = vec![0..touched];
-    let signature = Signature::read(image)?;
+    let hashed = if request.repairs_signature { u64::MAX } else { touched };
+    let mut relies_on: Vec<_> = iter::once(0..touched).collect();
     let (method, edits) = match &signature {
         Some(signature) if signature.has_signer() => {
             if !request.may_drop_signer {
@@ -177,18 +184,20 @@ fn edit_slice(
             (Method::SignerDropped, [edits, vec![edit]].concat())
         }
         Some(signature) => {
-            if let Some(bad) = signature.first_bad_page(slice, touched)? {
+            if !request.repairs_signature
+                && let Some(bad) = signature.first_bad_page(slice, touched)?
+            {
                 let (page, hash) = (bad.page, bad.hash_type.name());
                 return Err(Refusal::BadSignature { arch, page, hash }.into());
             }
             for directory in &signature.directories {
-                let pages = directory.pages_below(touched);
+                let pages = directory.pages_below(hashed);
                 relies_on.push(0..directory.page(pages.saturating_sub(1)).end);
                 relies_on.push(directory.range.start..directory.slots(pages).end);
             }
             let mut edits = new.edits(image);
             let seen = Seen::new(slice, &edits)?;
-            edits.extend(signature.rehash(&seen.slice(), touched)?);
+            edits.extend(signature.rehash(&seen.slice(), hashed)?);
             (Method::LoadCommands, edits)
         }
         None if slice.arch().must_be_signed() => {
@@ -204,6 +213,17 @@ fn edit_slice(
     };
     let edits = edits.into_iter().map(|edit| edit_in_file(slice, edit)).collect();
     Ok(Some(Done { edits, relies_on: in_file(slice, relies_on), method }))
+}
+
+/// Would an Apple processor refuse the slice, or a page of it?
+fn is_signature_bad(
+    image: &Image<'_>,
+    signature: Option<&Signature>,
+) -> Result<bool, bytes::Error> {
+    match signature {
+        Some(signature) => Ok(signature.first_bad_page(image.slice(), u64::MAX)?.is_some()),
+        None => Ok(image.slice().arch().must_be_signed()),
+    }
 }
 
 /// The load commands that a request makes, with an empty one for the signature that is to come.

@@ -182,7 +182,11 @@ impl Planner<'_> {
             false => Change::Fit(entries),
         };
         let kind = self.kinds.get(object).copied().or(self.options.kind);
-        let wish = Wish { kind, ..Wish::new(&change) };
+        let repairs_signature = self
+            .cured
+            .iter()
+            .any(|finding| finding.cause == Cause::BadSignature && names.contains(&finding.object));
+        let wish = Wish { kind, repairs_signature, ..Wish::new(&change) };
         rewrite(self.vfs, object, &names, wish).map_err(|error| match error {
             Error::Io { source, .. } => source.to_string(),
             Error::Failed { source, .. } => source.to_string(),

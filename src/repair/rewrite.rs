@@ -85,13 +85,15 @@ pub struct Wish<'a> {
     pub arch: Option<&'a str>,
     /// Mach-O: may a signer's signature become an ad-hoc one?
     pub may_drop_signer: bool,
+    /// Mach-O: is a signature that does not hold to be made anew, ad hoc?
+    pub repairs_signature: bool,
 }
 
 impl<'a> Wish<'a> {
     /// A change, in whatever way the object has its search path now.
     #[must_use]
     pub fn new(change: &'a Change) -> Self {
-        Self { change, kind: None, arch: None, may_drop_signer: false }
+        Self { change, kind: None, arch: None, may_drop_signer: false, repairs_signature: false }
     }
 }
 

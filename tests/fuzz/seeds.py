@@ -11,6 +11,7 @@ import sys
 import tempfile
 
 OUT = pathlib.Path(sys.argv[1])
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 OLD = "$ORIGIN/nothing/is/there"
 # The smallest files: several segments in a page.
 PACKED = ["-z", "noseparate-code", "-z", "max-page-size=4096"]
@@ -75,6 +76,59 @@ def objects():
                     yield f"{machine}-{flavour}-sectionless", without_sections(stripped)
                     run("patchelf", "--set-rpath", OLD * 8, "x")
                     yield f"{machine}-{flavour}-patchelf", pathlib.Path("x").read_bytes()
+
+
+MACH = {
+    "unsigned": "-no_adhoc_codesign -headerpad 0x100",
+    "signed": "-adhoc_codesign -headerpad 0x100",
+    "no-room": "-adhoc_codesign -headerpad 0",
+    "chained": "-adhoc_codesign -fixup_chains libdep.dylib",
+    "classic": "-adhoc_codesign -no_fixup_chains libdep.dylib",
+}
+SIGNED = {
+    "digests": "--hash sha1 --hash sha256 --hash sha384 --hash sha256-truncated",
+    "certified": "--key key.pem --certificate certificate.pem --runtime --team T",
+}
+
+
+def mach_objects():
+    """(name, bytes) of Mach-O files for x86_64, whose pages are small, and of the same as if they
+    were for arm64, where a signature has to be; and of two in one file."""
+    for name, file in linked_mach_objects():
+        arm64 = file[:4] + struct.pack("<II", 0x100000C, 0) + file[12:]
+        yield name, file
+        yield name + "-arm64", arm64
+        if name == "unsigned":
+            end = 256 + len(file) + -len(file) % 256
+            header = struct.pack(">II", 0xCAFEBABE, 2)
+            header += struct.pack(">IIIII", 0x1000007, 3, 256, len(file), 8)
+            header += struct.pack(">IIIII", 0x100000C, 0, end, len(file), 8)
+            yield "universal", (header.ljust(256, b"\0") + file).ljust(end, b"\0") + arm64
+
+
+def linked_mach_objects():
+    fixtures = ROOT / "fixtures/macho"
+    with tempfile.TemporaryDirectory() as name:
+        os.chdir(name)
+        shutil.copy(fixtures / "libSystem.tbd", name)
+        pathlib.Path("x.c").write_text("extern int dep(void); int a(void) { return DEP; }")
+        pathlib.Path("dep.c").write_text("int dep(void) { return 1; }")
+        clang = "clang-19 -target x86_64-apple-macos12.0 -O1 -c".split()
+        run(*clang, "-DDEP=1", "x.c", "-o", "alone.o")
+        run(*clang, "-DDEP=dep()", "x.c", "-o", "x.o")
+        run(*clang, "dep.c", "-o", "dep.o")
+        linker = "ld64.lld-19 -arch x86_64 -platform_version macos 12.0 13.3 -L. -lSystem -dylib".split()
+        run(*linker, "dep.o", "-o", "libdep.dylib")
+        for flavour, flags in MACH.items():
+            source = "x.o" if "libdep.dylib" in flags else "alone.o"
+            rpaths = ["-rpath", "@loader_path/a", "-rpath", "@loader_path/b"]
+            run(*linker, source, *flags.split(), *rpaths, "-o", flavour)
+            yield flavour, pathlib.Path(flavour).read_bytes()
+        certificate = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out certificate.pem -subj /CN=x"
+        run(*certificate.split())
+        for flavour, flags in SIGNED.items():
+            run(sys.executable, fixtures / "sign.py", "signed", flavour, *flags.split())
+            yield flavour, pathlib.Path(flavour).read_bytes()
 
 
 def without_sections(file):
@@ -152,6 +206,8 @@ SEEDS = {
     },
     "elf_read": {},
     "elf_edit": {},
+    "macho_read": {},
+    "macho_edit": {},
 }
 
 shutil.rmtree(OUT, ignore_errors=True)
@@ -159,6 +215,10 @@ for name, file in objects():
     for shape, ((kind, head)) in zip(itertools.cycle(range(3)), REQUESTS.items()):
         SEEDS["elf_edit"][f"{name}-{kind}"] = head + file
         SEEDS["elf_read"][f"{name}-{shape}"] = bytes([shape]) + file
+for name, file in mach_objects():
+    for shape, ((kind, head)) in zip(itertools.cycle(range(3)), REQUESTS.items()):
+        SEEDS["macho_edit"][f"{name}-{kind}"] = head + file
+        SEEDS["macho_read"][f"{name}-{shape}"] = bytes([shape]) + file
 for target, seeds in SEEDS.items():
     directory = OUT / target
     directory.mkdir(parents=True)

@@ -197,7 +197,7 @@ fn a_module_for_another_processor() {
 fn an_object_of_apple_s_processors_without_a_signature() {
     let vfs = MemVfs::new().file(MODULE, Macho::bundle().unsigned().bytes());
     let diagnosis = look(&vfs, settings());
-    assert_eq!((only(&diagnosis).cause, only(&diagnosis).fixable), (Cause::BadSignature, false));
+    assert_eq!((only(&diagnosis).cause, only(&diagnosis).fixable), (Cause::BadSignature, true));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use super::version::Version;
 use crate::bytes::Source;
 use crate::loader::files::memoised;
 use crate::loader::{FileId, StepOutcome};
+use crate::macho::codesign::Signature;
 use crate::macho::{Arch, Container, Image, Kind, Summary};
 use crate::vfs::{FileKind, Vfs};
 use goblin::mach::load_command::LC_CODE_SIGNATURE;
@@ -100,9 +101,13 @@ impl<'a> Files<'a> {
         };
         let read = Image::parse(slice.clone()).and_then(|image| {
             let is_signed = image.commands_of(LC_CODE_SIGNATURE).next().is_some();
-            Ok((image.summary()?, is_signed))
+            let is_intact = Signature::read(&image).ok().flatten().is_none_or(|signature| {
+                let bad = signature.first_bad_page(image.slice(), image.commands_end());
+                bad.is_ok_and(|bad| bad.is_none())
+            });
+            Ok((image.summary()?, is_signed, is_intact))
         });
-        let (summary, is_signed) = read.map_err(|error| malformed(error.to_string()))?;
+        let (summary, is_signed, is_intact) = read.map_err(|error| malformed(error.to_string()))?;
         if summary.build_version().is_some_and(|built| built.platform != MACOS) {
             let words = "mach-o file, but is an incompatible platform".to_owned();
             return Err((StepOutcome::WrongMachine, words));
@@ -117,6 +122,12 @@ impl<'a> Files<'a> {
         if !is_signed && summary.arch.must_be_signed() {
             let words = "code signature missing: mapped file has no cdhash, completely unsigned? \
                          Code has to be at least ad-hoc signed.";
+            return Err((StepOutcome::BadSignature, words.into()));
+        }
+        // The kernel stops the process when it touches such a page; the load commands' pages are
+        // touched first, and edits by other tools end there.
+        if !is_intact && summary.arch.must_be_signed() {
+            let words = "code signature invalid: its load commands do not match their page hashes";
             return Err((StepOutcome::BadSignature, words.into()));
         }
         Ok(Arc::new(summary))

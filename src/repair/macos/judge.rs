@@ -120,9 +120,10 @@ impl<'m, 'a> Judge<'m, 'a> {
             }
             StepOutcome::WrongMachine => None,
             StepOutcome::BadSignature => {
-                let message = format!("{shown} is not signed, and {arch} code has to be: {note}");
-                let cure = "codesign --force --sign - FILE, on a Mac; or install the wheel again";
-                Some(fault(Cause::BadSignature, &root.path, message, cure))
+                let message = format!("{shown} has no signature that holds: {note}");
+                let cure = "an ad-hoc signature, as codesign --force --sign - makes it";
+                let finding = fault(Cause::BadSignature, &root.path, message, cure);
+                Some(Finding { fixable: true, ..finding })
             }
             // Told with the other entries.
             StepOutcome::NotALibrary if note.starts_with("duplicate LC_RPATH") => None,

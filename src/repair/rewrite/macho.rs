@@ -47,6 +47,7 @@ pub(super) fn rewrite(
     let request = Request {
         slices,
         may_drop_signer: wish.may_drop_signer,
+        repairs_signature: wish.repairs_signature,
         file_name: view.object.file_name().map_or(b"", OsStr::as_bytes),
     };
     let patch = rpath::edit(&file, &request)?;
