@@ -92,7 +92,7 @@ fn edited(file: &Vec<u8>, request: &Request<'_>) -> (Patch, Vec<u8>) {
 }
 
 #[track_caller]
-fn refusal(file: &Vec<u8>, request: &Request<'_>) -> Refusal {
+fn refusal(file: &[u8], request: &Request<'_>) -> Refusal {
     match attempt(file, request) {
         Err(Failure::Refused(refusal)) => refusal,
         other => panic!("{other:?}"),
