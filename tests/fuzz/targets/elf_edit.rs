@@ -106,7 +106,7 @@ fn check_patch(file: &Vec<u8>, patch: &Patch) {
 }
 
 /// After every prefix of the writes the object can be read, and only its search path differs.
-fn check_prefixes(file: &Vec<u8>, image: &Image<'_>, patch: &Patch) {
+fn check_prefixes(file: &[u8], image: &Image<'_>, patch: &Patch) {
     let edits = patch.edits.in_write_order();
     for count in 1..edits.len() {
         let prefix = edits.iter().take(count).cloned().collect();
@@ -134,7 +134,7 @@ fn check_others(old: &Image<'_>, new: &Image<'_>) {
 }
 
 /// The bytes after the edits, put together by another hand than [`Patched`], which has to agree.
-fn apply(old: &Vec<u8>, edits: &EditSet) -> Vec<u8> {
+fn apply(old: &[u8], edits: &EditSet) -> Vec<u8> {
     let mut new = Vec::new();
     let mut at = 0;
     for edit in edits.by_offset() {
@@ -148,7 +148,7 @@ fn apply(old: &Vec<u8>, edits: &EditSet) -> Vec<u8> {
         at = edit.range.end;
     }
     new.extend_from_slice(&old[at as usize..]);
-    let patched = Patched::new(old as &dyn Source, edits);
+    let patched = Patched::new(&old as &dyn Source, edits);
     let whole = patched.get(0..patched.len()).expect("a file can be read whole");
     assert!(*whole == *new, "what is shown is not what is written");
     new

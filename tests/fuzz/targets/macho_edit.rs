@@ -39,8 +39,8 @@ fuzz_target!(|input: &[u8]| -> Corpus {
     Corpus::Keep
 });
 
-fn summaries(file: &Vec<u8>) -> Option<Vec<Summary>> {
-    let slices = Container::parse(file).ok()?.slices.into_iter();
+fn summaries(file: &[u8]) -> Option<Vec<Summary>> {
+    let slices = Container::parse(&file).ok()?.slices.into_iter();
     slices.map(|slice| Image::parse(slice).ok()?.summary().ok()).collect()
 }
 
@@ -126,8 +126,8 @@ fn changed(file: &Vec<u8>, before: &[Summary], request: &Request<'_>) -> Option<
 }
 
 /// Every page of the slices that were asked for matches its hashes.
-fn check_signatures(new: &Vec<u8>, request: &Request<'_>) {
-    let container = Container::parse(new).expect("an edited file can be read");
+fn check_signatures(new: &[u8], request: &Request<'_>) {
+    let container = Container::parse(&new).expect("an edited file can be read");
     for wanted in &request.slices {
         let slice = container.slices[wanted.slice].clone();
         let image = Image::parse(slice.clone()).expect("an edited slice can be read");
@@ -138,7 +138,7 @@ fn check_signatures(new: &Vec<u8>, request: &Request<'_>) {
 }
 
 /// The bytes after the edits, put together by another hand than [`Patched`], which has to agree.
-fn apply(old: &Vec<u8>, edits: &EditSet) -> Vec<u8> {
+fn apply(old: &[u8], edits: &EditSet) -> Vec<u8> {
     let mut new = Vec::new();
     let mut at = 0;
     for edit in edits.by_offset() {
@@ -152,7 +152,7 @@ fn apply(old: &Vec<u8>, edits: &EditSet) -> Vec<u8> {
         at = edit.range.end;
     }
     new.extend_from_slice(&old[at as usize..]);
-    let patched = Patched::new(old as &dyn Source, edits);
+    let patched = Patched::new(&old as &dyn Source, edits);
     let whole = patched.get(0..patched.len()).expect("a file can be read whole");
     assert!(*whole == *new, "what is shown is not what is written");
     new

@@ -23,8 +23,8 @@ fuzz_target!(|input: &[u8]| -> Corpus {
         return Corpus::Reject;
     }
     match shape & 3 {
-        0 => vast(bytes, false, |file| read(file)),
-        1 => vast(bytes, true, |file| read(file)),
+        0 => vast(bytes, false, read),
+        1 => vast(bytes, true, read),
         _ => read(&bytes.to_vec()),
     }
     Corpus::Keep
