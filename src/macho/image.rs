@@ -381,7 +381,7 @@ impl<'a> Image<'a> {
             let endian = self.ctx.le;
             let cmd: u32 = rest.pread_with(0, endian).map_err(|_| outside())?;
             let size: u32 = rest.pread_with(4, endian).map_err(|_| outside())?;
-            if size < 8 || size % 4 != 0 {
+            if size < 8 || !size.is_multiple_of(4) {
                 return Err(self.slice.invalid(WHAT, offset, "its size is too small or uneven"));
             }
             let (own, after) = rest.split_at_checked(size as usize).ok_or_else(outside)?;

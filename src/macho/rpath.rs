@@ -166,7 +166,8 @@ fn edit_slice(
     }
     let touched = end.max(new_end);
     let hashed = if request.repairs_signature { u64::MAX } else { touched };
-    let mut relies_on = vec![0..touched];
+    let header = 0..touched;
+    let mut relies_on = vec![header];
     let (method, edits) = match &signature {
         Some(signature) if signature.has_signer() => {
             if !request.may_drop_signer {

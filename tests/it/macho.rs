@@ -48,17 +48,17 @@ fn oracle() -> Command {
     Command::new(root.join("scripts/check_macho_signature.py"))
 }
 
-fn rpaths(file: &Vec<u8>) -> Vec<Vec<String>> {
-    let file = Container::parse(file).unwrap();
+fn rpaths(file: &[u8]) -> Vec<Vec<String>> {
+    let file = Container::parse(&file).unwrap();
     let slices = file.slices.into_iter().map(|slice| Image::parse(slice).unwrap().rpaths());
     let texts = |path: Vec<u8>| String::from_utf8(path).unwrap();
     slices.map(|paths| paths.unwrap().into_iter().map(texts).collect()).collect()
 }
 
 /// A request that every slice has `entries`.
-fn request(file: &Vec<u8>, entries: &[&str]) -> Request<'static> {
+fn request(file: &[u8], entries: &[&str]) -> Request<'static> {
     let entries: Vec<_> = entries.iter().map(|entry| entry.as_bytes().to_vec()).collect();
-    let slices = 0..Container::parse(file).unwrap().slices.len();
+    let slices = 0..Container::parse(&file).unwrap().slices.len();
     let slices = slices.map(|slice| SliceRequest {
         slice,
         entries: entries.clone(),
@@ -72,8 +72,8 @@ fn request(file: &Vec<u8>, entries: &[&str]) -> Request<'static> {
     }
 }
 
-fn attempt(file: &Vec<u8>, request: &Request<'_>) -> Result<Patch, Failure> {
-    edit(&Container::parse(file).unwrap(), request)
+fn attempt(file: &[u8], request: &Request<'_>) -> Result<Patch, Failure> {
+    edit(&Container::parse(&file).unwrap(), request)
 }
 
 fn apply(file: &Vec<u8>, edits: &EditSet) -> Vec<u8> {
@@ -92,7 +92,7 @@ fn edited(file: &Vec<u8>, request: &Request<'_>) -> (Patch, Vec<u8>) {
 }
 
 #[track_caller]
-fn refusal(file: &Vec<u8>, request: &Request<'_>) -> Refusal {
+fn refusal(file: &[u8], request: &Request<'_>) -> Refusal {
     match attempt(file, request) {
         Err(Failure::Refused(refusal)) => refusal,
         other => panic!("{other:?}"),
