@@ -441,7 +441,7 @@ impl std::fmt::Display for Description {
         let hashes: Vec<&str> = self.hash_types.iter().map(|hash| hash.name()).collect();
         write!(f, ", {}", hashes.join(" and "))?;
         match self.page_size {
-            size if size % 1024 == 0 => write!(f, ", pages of {} KiB", size / 1024),
+            size if size.is_multiple_of(1024) => write!(f, ", pages of {} KiB", size / 1024),
             size => write!(f, ", one page of {size} bytes"),
         }
     }

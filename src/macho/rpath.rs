@@ -10,7 +10,6 @@ use super::headerpad::HeaderPad;
 use super::image::{Image, Kind};
 use crate::bytes::{self, Source as _, align_up};
 use crate::edit::{Content, Edit, EditSet, Patched};
-use std::iter;
 use std::ops::Range;
 
 pub use super::refusal::Refusal;
@@ -167,7 +166,8 @@ fn edit_slice(
     }
     let touched = end.max(new_end);
     let hashed = if request.repairs_signature { u64::MAX } else { touched };
-    let mut relies_on: Vec<_> = iter::once(0..touched).collect();
+    let header = 0..touched;
+    let mut relies_on = vec![header];
     let (method, edits) = match &signature {
         Some(signature) if signature.has_signer() => {
             if !request.may_drop_signer {
