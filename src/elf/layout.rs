@@ -151,22 +151,27 @@ impl Surroundings<'_, '_> {
         let mut pieces: Vec<Range<u64>> = Vec::new();
         let mut all = self.movable()?;
         all.sort_by_key(|range| range.start);
-        for range in all.into_iter().filter(|range| overlap(range, needed)) {
+        for range in &all {
             match pieces.last_mut() {
-                Some(last) if overlap(last, &range) => last.end = last.end.max(range.end),
-                _ => pieces.push(range),
+                Some(last) if overlap(last, range) => last.end = last.end.max(range.end),
+                _ if overlap(range, needed) => pieces.push(range.clone()),
+                _ => {}
             }
         }
         let is_inside = |range: &Range<u64>| pieces.iter().any(|piece| contains(piece, range));
         let is_outside = |range: &Range<u64>| !pieces.iter().any(|piece| overlap(piece, range));
-        // A section that moves must move whole, and a segment likewise.
+        // What moves must move whole, be it a table, a section or a segment.
         let sections = self.sections.map(Sections::rows).unwrap_or_default();
         let mut rows = sections.iter().map(file_range).filter(|range| !range.is_empty());
         let mut segments = self.segments().map(range_of);
         let mut targets = pointers(self.image);
-        let moves_whole = rows.all(|range| is_inside(&range) || is_outside(&range))
+        let is_table = |offset| all.iter().any(|range| range.start == offset);
+        let moves_whole = all.iter().all(|range| is_inside(range) || is_outside(range))
+            && rows.all(|range| is_inside(&range) || is_outside(&range))
             && segments.all(|range| is_inside(&range) || is_outside(&range))
-            && targets.all(|(tag, offset)| is_outside(&(offset..offset + 1)) || can_move(tag))
+            && targets.all(|(tag, offset)| {
+                is_outside(&(offset..offset + 1)) || (can_move(tag) && is_table(offset))
+            })
             && is_outside(&dynamic_table::range(self.image));
         let mut at = needed.start;
         let mut rest_is_free = true;

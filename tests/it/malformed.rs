@@ -92,3 +92,38 @@ fn each_byte_of_the_tables_changed() {
         }
     }
 }
+
+/// Found by the fuzz target `elf_edit`: a section that claims more than its table took the first symbol
+/// with it to where there was room, and the other symbols stayed behind.
+#[test]
+fn a_section_that_claims_a_part_of_the_next_table_does_not_tear_it() {
+    const SHT_DYNSYM: u32 = 11;
+    const SHT_GNU_HASH: u32 = 0x6fff_fff6;
+    let shop = Workshop::new();
+    let flavour = TAGGED.first().unwrap();
+    let mut file = shop.build(flavour);
+    let rows = u64::from_le_bytes(file[0x28..0x30].try_into().unwrap()) as usize;
+    let count = u16::from_le_bytes(file[0x3c..0x3e].try_into().unwrap()) as usize;
+    let mut changed = 0;
+    for row in (0..count).map(|index| rows + index * 64) {
+        let kind = u32::from_le_bytes(file[row + 4..row + 8].try_into().unwrap());
+        let size = u64::from_le_bytes(file[row + 32..row + 40].try_into().unwrap());
+        let claimed = match kind {
+            SHT_GNU_HASH => size + 24,
+            SHT_DYNSYM => 0,
+            _ => continue,
+        };
+        file[row + 32..row + 40].copy_from_slice(&claimed.to_le_bytes());
+        changed += 1;
+    }
+    assert_eq!(changed, 2);
+    let far_away = "far/away".repeat(100);
+    let new =
+        apply(&file, &patch(&file, &request(&[&far_away, "$ORIGIN/deps"], None)).unwrap().edits);
+    let (old, new) = (Image::parse(&file).unwrap(), Image::parse(&new).unwrap());
+    for name in [&b"answer"[..], b"dep"] {
+        assert_eq!(exports(&new, name), exports(&old, name));
+        assert_eq!(imports(&new, name), imports(&old, name));
+    }
+    assert!(exports(&old, b"answer").unwrap() && imports(&old, b"dep").unwrap());
+}
