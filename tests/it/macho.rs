@@ -223,6 +223,8 @@ fn no_entry_stands_there_twice() {
     let (_, new) = edited(&old, &request(&old, &both));
     assert_eq!(rpaths(&new), [["@loader_path/first", NEW]]);
     judge(&new, Some(&old));
+    // That is all that asking for them again brings.
+    assert_eq!(attempt(&new, &request(&new, &both)).unwrap().method, Method::Unchanged);
 }
 
 #[test]
