@@ -346,7 +346,7 @@ fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
                 Err(Why::NoObject("begins with zeros where an ELF header should be"))
             }
             bytes if is_linker_script(bytes) => Ok(None),
-            _ => Err(Why::NoObject("begins neither as an ELF file nor as a Mach-O file does")),
+            _ => Err(Why::NoObject("begins neither as an ELF nor as a Mach-O file does")),
         };
     }
     let image = Image::parse(source.as_ref())?;

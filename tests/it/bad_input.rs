@@ -74,11 +74,15 @@ fn a_file_that_is_no_object_is_no_target() {
     broken_tree(dir);
     let object = std::fs::read(dir.join(OUTER)).unwrap();
     let cases: [(&str, &[u8], &str); 6] = [
-        ("notes.txt", b"some words\n", "does not begin as an ELF file does"),
-        ("text.so", b"print('no object')\n", "does not begin as an ELF file does"),
-        ("script.so", b"/* GNU ld script */\nINPUT(-lc)\n", "does not begin as an ELF file does"),
+        ("notes.txt", b"some words\n", "begins neither as an ELF nor as a Mach-O file does"),
+        ("text.so", b"print('no object')\n", "begins neither as an ELF nor as a Mach-O file does"),
+        (
+            "script.so",
+            b"/* GNU ld script */\nINPUT(-lc)\n",
+            "begins neither as an ELF nor as a Mach-O file does",
+        ),
         ("empty.so", b"", "is empty"),
-        ("zero.so", &[0; 4096], "does not begin as an ELF file does"),
+        ("zero.so", &[0; 4096], "begins neither as an ELF nor as a Mach-O file does"),
         ("cut.so", &object[..100], "program headers at offset 0x40"),
     ];
     for (name, content, why) in cases {
@@ -134,7 +138,7 @@ fn bad_files_are_findings_and_the_rest_is_repaired() {
     };
     let small = Elf { is_64: false, machine: 3, ..Elf::needing(&["libinner.so.1"]) };
     let bad: [(&str, &[u8], &str); 6] = [
-        ("text.so", b"no object\n", "does not begin as an ELF file does"),
+        ("text.so", b"no object\n", "begins neither as an ELF nor as a Mach-O file does"),
         ("empty.so", b"", "is empty"),
         ("zero.so.1", &[0; 5000], "begins with zeros"),
         ("header.so", &object[..100], "program headers at offset 0x40"),
