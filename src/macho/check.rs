@@ -1,6 +1,7 @@
 //! Postconditions: the edited file is read again, through the edits, before they are handed out.
 
 use super::codesign::Signature;
+use super::commands::without_duplicates;
 use super::fat::Container;
 use super::headerpad::HeaderPad;
 use super::image::{Command, Image};
@@ -9,7 +10,6 @@ use super::rpath::{Request, SliceRequest};
 use crate::bytes::Source as _;
 use crate::edit::{EditSet, Patched};
 use goblin::mach::load_command as lc;
-use std::collections::HashSet;
 use std::ops::Range;
 
 /// Does every slice have the wanted search path, does its signature fit, and is everything else what
@@ -55,14 +55,12 @@ fn slice(
 ) -> Result<Vec<Range<u64>>, Refusal> {
     if old.commands() == new.commands() && !repairs_signature {
         let entries = old.rpaths().map_err(|_| broken("its old search path can be read"))?;
-        require(entries == wanted.entries, "its search path is the wanted one")?;
+        let is_wanted = entries == wanted.entries || entries == without_duplicates(&wanted.entries);
+        require(is_wanted, "its search path is the wanted one")?;
         return Ok(Vec::new());
     }
-    let mut seen = HashSet::new();
-    let mut unique = wanted.entries.clone();
-    unique.retain(|entry| seen.insert(entry.clone()));
     let rpaths = new.rpaths().map_err(|_| broken("its search path can be read"))?;
-    require(rpaths == unique, "its search path is the wanted one")?;
+    require(rpaths == without_duplicates(&wanted.entries), "its search path is the wanted one")?;
     let pad = HeaderPad::of(new).map_err(|_| broken("its load commands fit"))?;
     let read =
         |image: &Image<'_>| Signature::read(image).map_err(|_| broken("its signature can be read"));

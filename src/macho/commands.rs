@@ -29,9 +29,8 @@ impl Commands {
         let place = |wanted: u32| self.list.iter().position(|(cmd, _)| *cmd == wanted);
         let at =
             place(lc::LC_RPATH).or_else(|| place(lc::LC_CODE_SIGNATURE)).unwrap_or(self.list.len());
-        let mut seen = HashSet::new();
-        let unique = entries.iter().filter(|entry| seen.insert(entry.as_slice()));
-        let new: Vec<_> = unique.map(|entry| (lc::LC_RPATH, rpath_command(entry))).collect();
+        let unique = without_duplicates(entries).into_iter();
+        let new: Vec<_> = unique.map(|entry| (lc::LC_RPATH, rpath_command(&entry))).collect();
         self.list.splice(at..at, new.iter().cloned());
         let mut index = 0;
         let added = at..at + new.len();
@@ -98,6 +97,12 @@ impl Commands {
         }
         edits
     }
+}
+
+/// The first of each entry.
+pub(super) fn without_duplicates(entries: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    let mut seen = HashSet::new();
+    entries.iter().filter(|entry| seen.insert(entry.as_slice())).cloned().collect()
 }
 
 /// `LC_RPATH` with a path.

@@ -4,7 +4,7 @@
 use super::adhoc::{self, Obstacle, Unsigned};
 use super::check;
 use super::codesign::Signature;
-use super::commands::{Commands, signature_command};
+use super::commands::{Commands, signature_command, without_duplicates};
 use super::fat::{Container, Listing, Slice};
 use super::headerpad::HeaderPad;
 use super::image::{Image, Kind};
@@ -138,7 +138,8 @@ fn edit_slice(
         }
     }
     let signature = Signature::read(image)?;
-    if image.rpaths()? == wanted.entries
+    let rpaths = image.rpaths()?;
+    if (rpaths == wanted.entries || rpaths == without_duplicates(&wanted.entries))
         && !(request.repairs_signature && is_signature_bad(image, signature.as_ref())?)
     {
         return Ok(None);

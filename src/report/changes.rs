@@ -58,6 +58,7 @@ pub fn warning(step: &Step) -> Option<&'static str> {
 
 fn in_words(step: &Step) -> String {
     match step.edits.bytes_appended() {
+        0 if step.kind == Kind::Macho => format!("{} bytes", step.edits.bytes_changed()),
         0 => format!("fits in place, {} bytes", step.edits.bytes_changed()),
         grown => format!("grows by {grown} bytes"),
     }

@@ -223,6 +223,8 @@ fn no_entry_stands_there_twice() {
     let (_, new) = edited(&old, &request(&old, &both));
     assert_eq!(rpaths(&new), [["@loader_path/first", NEW]]);
     judge(&new, Some(&old));
+    // That is all that asking for them again brings.
+    assert_eq!(attempt(&new, &request(&new, &both)).unwrap().method, Method::Unchanged);
 }
 
 #[test]
@@ -539,6 +541,33 @@ fn the_command_line_edits_shows_and_reverts() {
     assert!(run(dir.path(), &["diff", "liba.dylib"]).text(0).contains(&format!("+{NEW}")));
     run(dir.path(), &["revert", "liba.dylib"]).text(0);
     assert!(fs::read(&file).unwrap() == old);
+}
+
+#[test]
+fn fix_signs_what_apple_s_processors_would_refuse() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    fs::create_dir(path("first")).unwrap();
+    fs::write(path("first/libb.dylib"), fixture("arm64/libb.dylib")).unwrap();
+    let unsigned = fixture("arm64/unsigned");
+    // As after an edit by a tool that leaves the hashes alone.
+    let mut edited = fixture("arm64/signed");
+    edited[0xfff] ^= 1;
+    fs::write(path("unsigned.dylib"), &unsigned).unwrap();
+    fs::write(path("edited.dylib"), &edited).unwrap();
+    let doctor = run(dir.path(), &["doctor", ".", "--format", "json"]).json(1);
+    let findings = doctor["findings"].as_array().unwrap().iter();
+    let bad = findings.filter(|finding| finding["cause"] == "bad_signature");
+    assert_eq!(bad.filter(|finding| finding["fixable"] == true).count(), 2, "{doctor}");
+    run(dir.path(), &["fix", "."]).text(0);
+    for name in ["unsigned.dylib", "edited.dylib"] {
+        judge(&fs::read(path(name)).unwrap(), None);
+    }
+    let doctor = run(dir.path(), &["doctor", ".", "--format", "json"]).json(0);
+    assert!(!doctor.to_string().contains("bad_signature"));
+    run(dir.path(), &["revert", "."]).text(0);
+    assert!(fs::read(path("unsigned.dylib")).unwrap() == unsigned);
+    assert!(fs::read(path("edited.dylib")).unwrap() == edited);
 }
 
 #[test]
