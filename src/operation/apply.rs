@@ -89,7 +89,7 @@ pub(super) fn execute(
         check_together(&prepared, store.directory())?;
         let (steps, ready): (Vec<_>, Vec<_>) = prepared.into_iter().map(split).unzip();
         let id = id(&steps, store.last()?.as_deref());
-        Ok(Some((Record::new(kind, options.time, steps, id), ready)))
+        Ok(Some((Record::new(kind, options.time, store.recorded(base), steps, id), ready)))
     };
     // A store is not created for an operation that will be refused.
     if options.dry_run || !store.is_created() {

@@ -41,7 +41,7 @@ pub enum State {
 pub fn drift(root: &Path, store: &Store) -> Result<Vec<FileState>, Error> {
     let root = canonical(root)?;
     let base = store.base(&root);
-    let history = History::of(store.records()?);
+    let history = History::of(store.records_of(base)?);
     let states = history.names().map(|(name, entries)| {
         Ok(FileState { path: name.clone(), state: state_of(base, name, &entries)? })
     });
@@ -88,8 +88,9 @@ pub struct FileDiff {
 ///
 /// # Errors
 /// Where the store cannot be read.
-pub fn diff(store: &Store) -> Result<Vec<FileDiff>, Error> {
-    let history = History::of(store.records()?);
+pub fn diff(root: &Path, store: &Store) -> Result<Vec<FileDiff>, Error> {
+    let root = canonical(root)?;
+    let history = History::of(store.records_of(store.base(&root))?);
     let diffs = history.names().filter_map(|(name, entries)| {
         let counting: Vec<_> = entries.iter().filter(|entry| entry.counts()).collect();
         let (first, last) = (counting.first()?, counting.last()?);

@@ -34,13 +34,22 @@ pub(super) struct Record {
     pub(super) tool: String,
     /// Seconds since 1970.
     pub(super) time: i64,
+    /// The directory that paths are relative to, where it is not the one that holds the store: one
+    /// store may be named for several targets.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) base: Option<Base>,
     pub(super) steps: Vec<Step>,
 }
+
+/// An absolute directory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Base(#[serde(with = "path_text")] pub(super) PathBuf);
 
 /// One file's way from one state to another, and back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Step {
-    /// Relative to the directory that holds the store.
+    /// Relative to [`Record::base`], or to the directory that holds the store.
     #[serde(flatten)]
     pub(super) path: RelativePath,
     /// Other names of the same file.
@@ -105,9 +114,15 @@ pub(super) struct Change {
 
 impl Record {
     /// A record of `steps` that follows on the operation `previous`.
-    pub(super) fn new(kind: Kind, time: i64, steps: Vec<Step>, id: String) -> Self {
+    pub(super) fn new(
+        kind: Kind,
+        time: i64,
+        base: Option<Base>,
+        steps: Vec<Step>,
+        id: String,
+    ) -> Self {
         let tool = env!("CARGO_PKG_VERSION").to_owned();
-        Self { schema: SCHEMA.to_owned(), id, kind, tool, time, steps }
+        Self { schema: SCHEMA.to_owned(), id, kind, tool, time, base, steps }
     }
 }
 

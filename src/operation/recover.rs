@@ -4,7 +4,7 @@ use super::Options;
 use super::disk::Disk;
 use super::error::{Change, Error, PathError};
 use super::file::{FileSource, change, through};
-use super::journal::{self, Record, Step, temporary};
+use super::journal::{self, Base, Record, Step, temporary};
 use super::preflight::within;
 use super::store::{Store, canonical};
 use super::write::{self, Directories, Target, fits_in_place};
@@ -66,7 +66,8 @@ pub fn recover(
     let _guard = store.lock(&disk, options.wait, options.waiting)?;
     // Whoever held the lock may have finished it.
     let Some(record) = store.pending_record()? else { return Ok(None) };
-    let base = store.base(&root);
+    // What was interrupted need not be an operation on this target.
+    let base = record.base.as_ref().map_or(store.base(&root), |Base(base)| base);
     let finished = is_complete(base, &record)?;
     let left_alone = if finished {
         let mut directories = Directories::new();

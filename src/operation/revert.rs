@@ -124,7 +124,7 @@ type UnitKey = (Option<(u64, u64)>, Vec<(usize, usize)>);
 
 impl Findings {
     fn look(&mut self, base: &Path, store: &Store, selection: &Selection) -> Result<(), Error> {
-        let history = History::of(store.records()?);
+        let history = History::of(store.records_of(base)?);
         if let Selection::Operation(id) = selection
             && !history.has(id)
         {

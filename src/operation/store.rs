@@ -2,7 +2,7 @@
 
 use super::disk::{Disk, Times};
 use super::error::{Error, PathError};
-use super::journal::{Record, SCHEMA};
+use super::journal::{Base, Record, SCHEMA};
 use super::{file, lock};
 use std::ffi::OsStr;
 use std::io;
@@ -138,6 +138,17 @@ impl Store {
         self.entries()?.iter().filter(done).map(|entry| read(&entry.path)).collect()
     }
 
+    /// The same of one target, whose paths are relative to `base`. A target that is no longer there
+    /// may be this one, which was moved.
+    pub(super) fn records_of(&self, base: &Path) -> Result<Vec<Record>, Error> {
+        let mut records = self.records()?;
+        records.retain(|record| {
+            let other = record.base.as_ref().map_or(&self.directory, |Base(other)| other);
+            other == base || canonical(other).is_err()
+        });
+        Ok(records)
+    }
+
     pub(super) fn pending_record(&self) -> Result<Option<Record>, Error> {
         let entries = self.entries()?;
         let pending = entries.iter().find(|entry| entry.state == State::Pending);
@@ -149,6 +160,11 @@ impl Store {
     /// the root, where the store lies elsewhere.
     pub(super) fn base<'a>(&'a self, root: &'a Path) -> &'a Path {
         if root.starts_with(&self.directory) { &self.directory } else { root }
+    }
+
+    /// What a record says of `base`, if it has to say it.
+    pub(super) fn recorded(&self, base: &Path) -> Option<Base> {
+        (base != self.directory).then(|| Base(base.to_path_buf()))
     }
 
     /// Creates the store where there is none.

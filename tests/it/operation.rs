@@ -251,7 +251,7 @@ fn two_operations_on_a_file_are_reverted_together_or_one_by_one() {
     revert(root, &store, &paths, &options()).unwrap();
     assert_eq!(snapshot(&file), original);
     assert_eq!(operation::log(&store).unwrap().len(), 6);
-    assert!(operation::diff(&store).unwrap().is_empty());
+    assert!(operation::diff(root, &store).unwrap().is_empty());
 }
 
 #[test]
@@ -504,4 +504,45 @@ fn another_user_is_refused_before_the_first_write_and_may_replace_what_is_his() 
     assert_eq!(std::fs::read(&file).unwrap(), edited(&before, &plan.steps[0]));
     assert_eq!(snapshot(&file).owner, (65534, 65534));
     assert_eq!(snapshot(&file).mode & 0o7777, 0o444);
+}
+
+/// A store elsewhere may be named for more than one target: files of one name in two of them are two
+/// files, and what was interrupted in one is not looked for in the other.
+#[test]
+fn one_store_serves_several_targets() {
+    let dir = tempfile::tempdir().unwrap();
+    let [one, two, home] = ["one", "two", "home"].map(|name| dir.path().join(name));
+    std::fs::create_dir(&home).unwrap();
+    let store = Store::open(&home).unwrap();
+    let files = [library(&one, "a.so"), library(&two, "a.so")];
+    std::fs::write(&files[1], [std::fs::read(LIBRARY).unwrap(), vec![7; 100]].concat()).unwrap();
+    let before = files.each_ref().map(|file| snapshot(file));
+    for (root, file) in [&one, &two].into_iter().zip(&files) {
+        let plan = Plan::new(vec![step(root, "a.so", append(size(file)))]);
+        apply(root, &store, &plan, Kind::Fix, &options()).unwrap();
+    }
+    for root in [&one, &two] {
+        let states = drift(root, &store).unwrap();
+        assert_eq!(states.iter().map(|file| &file.state).collect::<Vec<_>>(), [&State::AsLeft]);
+        assert_eq!(operation::diff(root, &store).unwrap().len(), 1);
+    }
+
+    // As if the first operation had been interrupted when all its files were written.
+    let records = home.join(".tfpatch/operations");
+    let mut records = std::fs::read_dir(&records).unwrap().map(|entry| entry.unwrap().path());
+    let is_first = |path: &PathBuf| path.to_str().unwrap().contains("/0001-");
+    let first = records.find(is_first).unwrap();
+    std::fs::rename(&first, first.with_extension("pending.json")).unwrap();
+    let recovered = recover(&two, &store, &options()).unwrap().unwrap();
+    assert!(recovered.finished && recovered.left_alone.is_empty(), "{recovered:?}");
+
+    let undone = revert(&one, &store, &Selection::All, &options()).unwrap();
+    assert!(undone.refused.is_empty(), "{undone:?}");
+    assert_eq!(snapshot(&files[0]), before[0]);
+    assert_ne!(snapshot(&files[1]), before[1]);
+    // A target that was moved is still the one that was edited.
+    let moved = dir.path().join("moved");
+    std::fs::rename(&two, &moved).unwrap();
+    revert(&moved, &store, &Selection::All, &options()).unwrap();
+    assert_eq!(snapshot(&moved.join("a.so")), before[1]);
 }

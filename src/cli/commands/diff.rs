@@ -23,7 +23,7 @@ pub fn run(session: &mut Session, options: &Targets) -> Result<u8, CommandError>
     for chosen in session.targets(&options.targets)? {
         let place = session.place(&chosen)?;
         session.note_interruption(&place.store)?;
-        let all = operation::diff(&place.store)?;
+        let all = operation::diff(&place.root, &place.store)?;
         files.extend(all.into_iter().filter(|file| session.means(&chosen, &place, &file.path)));
     }
     if session.format == Format::Json {

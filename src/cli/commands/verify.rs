@@ -40,7 +40,7 @@ pub fn run(session: &mut Session, options: &Verify) -> Result<u8, CommandError> 
             session.require_object(&chosen, &world)?;
         }
         // A file that has its old bytes again though nobody reverted it was installed anew.
-        let edited = operation::diff(&place.store)?;
+        let edited = operation::diff(&place.root, &place.store)?;
         let is_edited = |file: &FileState| edited.iter().any(|edit| edit.path == file.path);
         let diagnosis = diagnose(&session.vfs, &world);
         let drifted: Vec<&FileState> = files
