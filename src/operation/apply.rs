@@ -99,8 +99,7 @@ pub(super) fn execute(
         }
     }
     let disk = store.disk.syncing(options.sync);
-    store.create(&disk)?;
-    let guard = store.lock(&disk, options.wait, options.waiting)?;
+    let guard = store.claim(&disk, options.wait, options.waiting)?;
     let Some((record, ready)) = look(Some(&guard))? else { return Ok(None) };
     if let Err(error) = store.begin(&disk, &record) {
         // No file of the target was touched; a record that got its name tells of nothing.

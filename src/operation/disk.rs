@@ -175,10 +175,11 @@ impl Disk {
         self.call("sync", path, || File::open(path)?.sync_all())
     }
 
-    pub(super) fn create_directory(&self, path: &Path) -> Result<(), PathError> {
+    /// A directory, and whether it is new: it may be there already.
+    pub(super) fn create_directory(&self, path: &Path) -> Result<bool, PathError> {
         self.call("create", path, || match std::fs::create_dir(path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            result => result,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            result => result.map(|()| true),
         })
     }
 

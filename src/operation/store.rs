@@ -167,28 +167,42 @@ impl Store {
         (base != self.directory).then(|| Base(base.to_path_buf()))
     }
 
-    /// Creates the store where there is none.
-    pub(super) fn create(&self, disk: &Disk) -> Result<(), Error> {
+    /// Locks the store, and creates it first where there is none.
+    ///
+    /// Of two that start at once, one completes the store under the lock and the other finds it
+    /// complete.
+    pub(super) fn claim(
+        &self,
+        disk: &Disk,
+        wait: Duration,
+        waiting: &dyn Fn(Option<u32>),
+    ) -> Result<lock::Guard, Error> {
         let (home, operations) = (self.home(), self.operations());
-        if is_store(&operations) && is_store(&home) {
-            return Ok(());
+        if is_store(&operations) {
+            return self.lock(disk, wait, waiting);
         }
         if let Some(other) = beneath(&self.directory) {
             return Err(Error::NestedStore { store: self.directory.clone(), other });
         }
         let failed = |source| PathError::new("read", &self.directory, source);
         let times = file::times_of(&std::fs::metadata(&self.directory).map_err(failed)?);
-        disk.create_directory(&home)?;
-        let ignore = home.join(".gitignore");
-        disk.remove(&ignore)?;
-        let handle = disk.create(&ignore, 0o644)?;
-        disk.write(&handle, b"*\n", 0)?;
-        // Last, for it tells that the store is complete.
-        disk.create_directory(&operations)?;
-        disk.sync_directory(&home)?;
-        super::write::restore_directory(disk, &self.directory, times)?;
+        let is_new = disk.create_directory(&home)?;
+        let guard = self.lock(disk, wait, waiting)?;
+        if !is_store(&operations) {
+            let ignore = home.join(".gitignore");
+            disk.remove(&ignore)?;
+            let handle = disk.create(&ignore, 0o644)?;
+            disk.write(&handle, b"*\n", 0)?;
+            // Last, for it tells that the store is complete.
+            disk.create_directory(&operations)?;
+            disk.sync_directory(&home)?;
+        }
+        // Only who made the name knows the times that the directory had before.
+        if is_new {
+            super::write::restore_directory(disk, &self.directory, times)?;
+        }
         disk.sync_directory(&self.directory)?;
-        Ok(())
+        Ok(guard)
     }
 
     /// Locks the store, which must have been created.
