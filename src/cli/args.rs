@@ -53,6 +53,9 @@ pub struct Common {
     /// How the report is written.
     #[arg(long, global = true, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
     pub format: Format,
+    /// Show home directories in Markdown too, which are ~ there otherwise.
+    #[arg(long, global = true)]
+    pub full_paths: bool,
     /// Whether the report has colours; `auto` has them on a terminal.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub color: Color,
@@ -81,6 +84,8 @@ pub enum Format {
     Human,
     /// For programs: the schemas are part of the contract.
     Json,
+    /// For pasting into an issue.
+    Markdown,
 }
 
 /// Whether a report has colours.
@@ -236,6 +241,9 @@ pub enum Command {
     /// Run a command under the loader's own tracing, and compare what it asks for, dlopened
     /// libraries included, with the prediction.
     Trace(Trace),
+    /// Say what a loader's error means, what is the case here, and what cures it; or print the page
+    /// of a cause.
+    Explain(Explain),
     /// Print or edit the search path of objects.
     #[command(subcommand)]
     Rpath(Rpath),
@@ -394,6 +402,28 @@ pub struct Trace {
     /// The command, with its arguments.
     #[arg(value_name = "COMMAND", required = true, last = true)]
     pub command: Vec<OsString>,
+}
+
+/// `tfpatch explain`
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  python train.py 2>&1 | tfpatch explain -
+  tfpatch explain \"ImportError: libGL.so.1: cannot open shared object file: No such file or directory\"
+  tfpatch explain path_missing
+
+Known are the messages of dyld (macOS 10.15 to 26), of the loaders of glibc and musl, of Python where \
+an import fails, and TensorFlow's log lines about libraries. The environment is the one that the \
+message names, else the one found from here; a message of another machine is explained by its words. \
+Exit status: 0 if a message was recognised, else 2.")]
+pub struct Explain {
+    /// The message, the name of a cause, or - for standard input, which may be the log of a whole
+    /// run.
+    #[arg(value_name = "TEXT|-|CAUSE")]
+    pub text: Vec<OsString>,
+    /// The loader's environment.
+    #[command(flatten)]
+    pub simulation: Simulation,
 }
 
 /// `tfpatch rpath`

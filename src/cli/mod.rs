@@ -7,7 +7,7 @@ pub mod progress;
 pub mod session;
 pub mod settings;
 
-use self::args::{Arguments, Command};
+use self::args::{Arguments, Command, Format};
 use self::error::CommandError;
 use self::session::Session;
 use std::io::Write as _;
@@ -27,6 +27,13 @@ pub fn main(arguments: Arguments) -> ExitCode {
 
 fn run(arguments: Arguments) -> Result<u8, CommandError> {
     let mut session = Session::new(&arguments.common)?;
+    // A report that has no form of its own for an issue is quoted as people read it.
+    let has_form = matches!(arguments.command, Command::Doctor(_) | Command::Explain(_));
+    let is_quoted = session.format == Format::Markdown && !has_form;
+    if is_quoted {
+        session.format = Format::Human;
+        writeln!(session.out, "```text")?;
+    }
     let status = match arguments.command {
         Command::Doctor(options) => commands::doctor::run(&mut session, &options),
         Command::Fix(options) => commands::fix::run(&mut session, &options),
@@ -37,10 +44,14 @@ fn run(arguments: Arguments) -> Result<u8, CommandError> {
         Command::Show(options) => commands::show::run(&mut session, &options),
         Command::Tree(options) => commands::tree::run(&mut session, &options),
         Command::Trace(options) => commands::trace::run(&mut session, &options),
+        Command::Explain(options) => commands::explain::run(&mut session, &options),
         Command::Rpath(options) => commands::rpath::run(&mut session, &options),
         Command::Completions(options) => commands::completions::run(&mut session, &options),
         Command::Man(options) => commands::man::run(&mut session, &options),
     }?;
+    if is_quoted {
+        writeln!(session.out, "```")?;
+    }
     session.out.flush()?;
     Ok(status)
 }

@@ -16,6 +16,7 @@ use crate::repair::finding::Severity;
 use crate::repair::target::{World, shown};
 use crate::repair::tensorflow;
 use crate::report::findings::Detail;
+use crate::report::markdown::WithoutHomes;
 use crate::report::style::{DIM, paint};
 use crate::vfs::{FileKind, OsVfs, Vfs as _};
 use std::ffi::OsStr;
@@ -70,18 +71,24 @@ impl Session {
         if let Some(jobs) = common.jobs {
             rayon::ThreadPoolBuilder::new().num_threads(jobs).build_global()?;
         }
+        let (format, is_for_people) = (common.format, common.format != Format::Markdown);
         let choice = match common.color {
+            _ if !is_for_people => anstream::ColorChoice::Never,
             Color::Always => anstream::ColorChoice::Always,
             Color::Never => anstream::ColorChoice::Never,
             Color::Auto if settings::wants_color() => anstream::ColorChoice::Always,
             Color::Auto => anstream::ColorChoice::Never,
         };
+        let stdout = Output(io::stdout());
+        let out: Box<dyn Write> = if is_for_people || common.full_paths {
+            Box::new(stdout)
+        } else {
+            let home = settings::home();
+            Box::new(WithoutHomes::new(stdout, home.as_deref().map(OsStr::as_bytes)))
+        };
         Ok(Self {
-            out: Box::new(io::BufWriter::new(anstream::AutoStream::new(
-                Box::new(Output(io::stdout())) as Box<dyn Write>,
-                choice,
-            ))),
-            format: common.format,
+            out: Box::new(io::BufWriter::new(anstream::AutoStream::new(out, choice))),
+            format,
             detail: match (common.quiet, common.verbose) {
                 (true, _) => Detail::Quiet,
                 (_, true) => Detail::Verbose,
@@ -250,7 +257,9 @@ impl Session {
         (target, Some(found))
     }
 
-    fn environment_around(&self, path: &Path) -> Option<Environment> {
+    /// The environment that a path lies in.
+    #[must_use]
+    pub fn environment_around(&self, path: &Path) -> Option<Environment> {
         let home = self.ambient().ok().and_then(|ambient| ambient.home);
         let mut above = path.ancestors().skip(1);
         above
@@ -270,6 +279,13 @@ impl Session {
         if self.detail == Detail::Quiet {
             return Ok(());
         }
+        let (what, facts) = self.heading(chosen, world);
+        writeln!(self.out, "{what} {}", paint(DIM, facts))
+    }
+
+    /// What was looked at, and in parentheses why and what is known of it.
+    #[must_use]
+    pub fn heading(&self, chosen: &Chosen, world: &World) -> (String, String) {
         let (kind, path) = match &chosen.target {
             Target::Environment(environment) => ("Environment", &environment.prefix),
             Target::SitePackages { path, .. } => ("Packages", path),
@@ -288,8 +304,8 @@ impl Session {
                     format!("{} {}", distribution.normalized, distribution.version)
                 }),
         );
-        let facts = paint(DIM, format!("({})", facts.join("; ")));
-        writeln!(self.out, "{kind}  {} {facts}", shown(&shown_from_here(path)))
+        let what = format!("{kind}  {}", shown(&shown_from_here(path)));
+        (what, format!("({})", facts.join("; ")))
     }
 
     /// The store for what was done to a target so far, and the directory on the disk that its paths

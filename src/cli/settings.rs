@@ -47,6 +47,12 @@ pub fn working_directory() -> Result<PathBuf, CommandError> {
         .map_err(|error| CommandError::from(error).hint("the working directory is gone"))
 }
 
+/// The user's home directory.
+#[must_use]
+pub fn home() -> Option<OsString> {
+    std::env::var_os("HOME").filter(|home| !home.is_empty())
+}
+
 /// The words of the command as they were typed, without the program's name.
 #[must_use]
 pub fn words() -> Vec<OsString> {

@@ -1,7 +1,7 @@
 //! Which name led to which file: what a repair must not change by accident.
 
 use crate::loader::Dependency;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Who asked for what: the object that a program loads, the object of its closure that asks, and
@@ -53,6 +53,16 @@ impl Bindings {
     /// Takes in the answers to other questions.
     pub fn extend(&mut self, other: Self) {
         self.answers.extend(other.answers);
+    }
+
+    /// Where a library leads, whoever asks for it, by the last part of its name: each answer once,
+    /// `None` where nothing is found.
+    #[must_use]
+    pub fn of_library(&self, leaf: &[u8]) -> BTreeSet<Option<&Path>> {
+        let asked = self.answers.iter().filter(|(question, _)| {
+            question.library.rsplit(|&byte| byte == b'/').next() == Some(leaf)
+        });
+        asked.map(|(_, found)| found.as_deref()).collect()
     }
 
     /// What led somewhere and now leads elsewhere. A question that is not asked any more, because

@@ -27,14 +27,21 @@ impl fmt::Display for Severity {
     }
 }
 
-/// Why a library is not loaded. The names are part of the JSON contract.
+/// Why a library is not loaded, what blocks first at the front. The names are part of the JSON
+/// contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
+    /// The interpreter that the environment names is gone.
+    WrongInterpreter,
     /// The object is truncated or malformed, or may not be read.
     Unreadable,
+    /// The object is for another operating system or C library.
+    WrongPlatform,
     /// The object is for another processor.
     WrongArch,
+    /// Files that an installation wrote are gone, or are not as it wrote them.
+    PartialInstall,
     /// The library is in the tree, and no search path reaches it.
     PathMissing,
     /// The same for a library that is only `dlopen`ed.
@@ -43,38 +50,32 @@ pub enum Cause {
     NotInstalled,
     /// Another major version of the library is there.
     SonameMismatch,
-    /// Several copies fit, and nothing says which is meant.
-    DuplicateInstall,
     /// The library is there, without a version that is asked of it.
     SymbolVersion,
-    /// A variable is the only thing that leads to the library, or shadows the right one.
-    EnvOverride,
-    /// The interpreter that the environment names is gone.
-    WrongInterpreter,
+    /// A Mach-O signature is missing or does not hold.
+    BadSignature,
     /// Distributions that do not fit: one binds symbols that the other does not have.
     VersionMismatch,
     /// The library is there, without a symbol that is bound to it.
     MissingSymbol,
-    /// A Mach-O signature is missing or does not hold.
-    BadSignature,
-    /// It resolves only once another library is loaded.
-    LoadOrder,
-    /// A search path names a directory twice.
-    DuplicateRpath,
-    /// A search path names directories that are not there.
-    DeadRpath,
-    /// A library that comes with the graphics driver, at run time.
-    DriverMissing,
-    /// Files that an installation wrote are gone, or are not as it wrote them.
-    PartialInstall,
-    /// The object is for another operating system or C library.
-    WrongPlatform,
     /// The object wants thread-local storage that is laid out at the start of the program.
     StaticTls,
     /// The object asks for a stack that can be executed.
     ExecStack,
+    /// Several copies fit, and nothing says which is meant.
+    DuplicateInstall,
+    /// A variable is the only thing that leads to the library, or shadows the right one.
+    EnvOverride,
     /// A file that is no library, such as libdevice, is not where it is looked for.
     DataMissing,
+    /// It resolves only once another library is loaded.
+    LoadOrder,
+    /// A library that comes with the graphics driver, at run time.
+    DriverMissing,
+    /// A search path names a directory twice.
+    DuplicateRpath,
+    /// A search path names directories that are not there.
+    DeadRpath,
 }
 
 impl Cause {

@@ -3,10 +3,12 @@
 pub mod bindings;
 pub mod diagnose;
 pub mod dlopen;
+pub mod explain;
 pub mod finding;
 pub mod inventory;
 pub mod macos;
 pub mod packages;
+pub mod pages;
 pub mod planner;
 pub mod proof;
 pub mod provider;

@@ -83,6 +83,13 @@ pub fn is_for_profiling(name: &[u8]) -> bool {
     name.starts_with(b"libcupti.so")
 }
 
+/// Is it a library of TensorRT? TensorFlow looks for it whenever it is imported, says so where it is
+/// not there, and needs it for nothing but what is converted with TF-TRT.
+#[must_use]
+pub fn is_tensorrt(name: &[u8]) -> bool {
+    name.starts_with(b"libnvinfer")
+}
+
 /// Does a library come with the graphics driver, at run time?
 #[must_use]
 pub fn is_driver_library(name: &[u8]) -> bool {

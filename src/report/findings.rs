@@ -1,7 +1,7 @@
 //! The findings of a diagnosis, for people: one paragraph for each thing that is wrong, however many
 //! objects it strikes.
 
-use super::style::{COMMAND, DIM, ERROR, GOOD, INFO, WARNING, paint};
+use super::style::{COMMAND, DIM, ERROR, GOOD, INFO, WARNING, counted, paint};
 use crate::bytes::printable;
 use crate::loader::{Rule, SearchStep, StepOutcome};
 use crate::repair::finding::{Cause, Finding, Severity};
@@ -20,10 +20,13 @@ pub enum Detail {
     Verbose,
 }
 
+/// Findings that a report for people has, before it is cut: what blocks first comes first.
+const ONE_SCREEN: usize = 10;
+
 /// Findings that are one thing to a reader: one library that is missing for one reason.
-struct Group<'a> {
-    first: &'a Finding,
-    all: Vec<&'a Finding>,
+pub(super) struct Group<'a> {
+    pub(super) first: &'a Finding,
+    pub(super) all: Vec<&'a Finding>,
 }
 
 /// Writes the findings.
@@ -36,16 +39,31 @@ pub fn write(
     findings: &[Finding],
     detail: Detail,
 ) -> io::Result<()> {
-    for group in groups(findings) {
-        if detail == Detail::Quiet && group.first.severity() == Severity::Info {
-            continue;
-        }
-        write_group(out, world, &group, detail)?;
+    let mut groups = groups(findings);
+    if detail == Detail::Quiet {
+        groups.retain(|group| group.first.severity() != Severity::Info);
     }
-    Ok(())
+    let most = if detail == Detail::Normal { ONE_SCREEN } else { usize::MAX };
+    for group in groups.iter().take(most) {
+        write_group(out, world, group, detail)?;
+    }
+    let left = groups.get(most..).unwrap_or_default();
+    if left.is_empty() {
+        return Ok(());
+    }
+    let count = |severity| left.iter().filter(|group| group.first.severity() == severity).count();
+    let counts: Vec<String> = [
+        counted(count(Severity::Error), "error"),
+        counted(count(Severity::Warning), "warning"),
+        format!("{} info", count(Severity::Info)),
+    ]
+    .into_iter()
+    .filter(|count| !count.starts_with("0 "))
+    .collect();
+    writeln!(out, "{}", paint(DIM, format!("and {} more; -v lists them", counts.join(", "))))
 }
 
-fn groups(findings: &[Finding]) -> Vec<Group<'_>> {
+pub(super) fn groups(findings: &[Finding]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     for finding in findings {
         let same = |group: &&mut Group<'_>| {
@@ -127,7 +145,7 @@ fn write_group(
     Ok(())
 }
 
-fn title(world: &World, finding: &Finding) -> String {
+pub(super) fn title(world: &World, finding: &Finding) -> String {
     let library = finding.library.as_deref().map(printable);
     let object = || world.shown(&finding.object);
     match (finding.cause, library) {

@@ -1,8 +1,10 @@
 //! Reports: for people, and for programs.
 
 pub mod changes;
+pub mod explain;
 pub mod findings;
 pub mod json;
+pub mod markdown;
 pub mod style;
 pub mod trace;
 pub mod tree;

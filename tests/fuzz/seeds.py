@@ -204,6 +204,7 @@ SEEDS = {
         "variables": b"L=/o:/p::$LIB\nP=libp.so /q.so\n/o/libp.so;n=q\n/q.so;r=a:b\n/app/main;n=libp.so;n=/q.so",
         "loader": b"/lib64/ld-linux-x86-64.so.2;s=ld-linux-x86-64.so.2\n/usr/lib64/liba.so;n=ld-linux-x86-64.so.2\n/o/glibc-hwcaps/x86-64-v2/libc.so\n/app/main;n=liba.so;n=libc.so;R=/o",
     },
+    "explain": {path.stem: path.read_bytes() for path in (ROOT / "fixtures/messages").glob("**/*.txt")},
     "elf_read": {},
     "elf_edit": {},
     "macho_read": {},

@@ -10,6 +10,7 @@ use crate::repair::finding::{Finding, Severity};
 use crate::repair::target::World;
 use crate::report::findings::{self, Detail};
 use crate::report::json::{self, DoctorReport, TargetReport};
+use crate::report::markdown::{self, Summary};
 use crate::report::style::{COMMAND, GOOD, counted, paint};
 use std::collections::BTreeSet;
 use std::io;
@@ -40,6 +41,17 @@ pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, CommandError> 
         if session.format == Format::Json {
             let target = TargetReport::of(&world.root, &chosen.reason);
             report.add(target, &diagnosis.findings, objects, diagnosis.unresolved);
+            continue;
+        }
+        if session.format == Format::Markdown {
+            let (what, facts) = session.heading(&chosen, &world);
+            let summary = Summary {
+                heading: &format!("{what} {facts}"),
+                objects,
+                unresolved: diagnosis.unresolved,
+                fix: &chosen.command("fix"),
+            };
+            markdown::write(&mut *session.out, &world, &diagnosis.findings, &summary)?;
             continue;
         }
         session.write_heading(&chosen, &world)?;

@@ -3,6 +3,7 @@
 pub mod completions;
 pub mod diff;
 pub mod doctor;
+pub mod explain;
 pub mod fix;
 pub mod log;
 pub mod man;

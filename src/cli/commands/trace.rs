@@ -108,7 +108,7 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, CommandError> {
                 chosen.as_ref().map(|chosen| TargetReport::of(&world.root, &chosen.reason));
             json::write(&mut *session.out, &TraceReport::of(&traced, target))?;
         }
-        Format::Human => {
+        Format::Human | Format::Markdown => {
             if session.detail > Detail::Quiet {
                 writeln!(session.out, "{}", paint(DIM, "──── tfpatch trace ────"))?;
             }

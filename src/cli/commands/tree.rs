@@ -48,7 +48,7 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
     let status = u8::from(!closures.iter().all(|closure| closure.loads));
     match session.format {
         args::Format::Json => json::write(&mut *session.out, &TreeReport::of(&closures))?,
-        args::Format::Human => {
+        args::Format::Human | args::Format::Markdown => {
             for closure in &closures {
                 tree::write(&mut *session.out, closure, options.flat, session.detail)?;
             }

@@ -1,0 +1,359 @@
+//! What a message means, for people, for issues and for programs.
+
+use super::findings::Detail;
+use super::json::{FindingReport, PathText, text};
+use super::markdown::{cell, code};
+use super::style::{COMMAND, DIM, ERROR, GOOD, INFO, WARNING, paint};
+use crate::bytes::printable;
+use crate::repair::explain::here::{Outcome, Verdict};
+use crate::repair::explain::{Kind, Message, Speaker, Weight};
+use crate::repair::finding::{Cause, Finding, Severity};
+use crate::repair::target::{World, shown};
+use crate::repair::tensorflow;
+use serde::Serialize;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// Messages that a report for people has, before it is cut.
+const ONE_SCREEN: usize = 4;
+
+/// What a report quotes of a message.
+const MOST_QUOTED: usize = 600;
+
+/// The environment that a message was held against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    root: PathBuf,
+    reason: String,
+    /// What is known of it: the versions of Python and of TensorFlow.
+    facts: Vec<String>,
+}
+
+/// A message with what is the case.
+pub struct Explained {
+    /// What was said.
+    pub message: Message,
+    /// Where it was looked for; `None` where the words alone had to do.
+    pub place: Option<Place>,
+    /// What is the case.
+    pub verdict: Verdict,
+}
+
+impl Place {
+    /// An environment, and why it was looked at.
+    #[must_use]
+    pub fn of(world: &World, reason: &str) -> Self {
+        let interpreters = world.environment.iter().flat_map(|found| &found.interpreters);
+        let pythons = interpreters.map(|interpreter| format!("python {}", interpreter.version));
+        let distributions = world.inventory.distributions.iter();
+        let tensorflows = distributions
+            .filter(|found| tensorflow::is_tensorflow(&found.normalized))
+            .map(|found| format!("{} {}", found.normalized, found.version));
+        Self {
+            root: world.root.clone(),
+            reason: reason.to_owned(),
+            facts: pythons.chain(tensorflows).collect(),
+        }
+    }
+
+    fn line(&self) -> String {
+        let facts: Vec<&str> =
+            std::iter::once(&self.reason).chain(&self.facts).map(String::as_str).collect();
+        format!("{} ({})", shown(&self.root), facts.join("; "))
+    }
+}
+
+/// Messages that are one thing to a reader: the same is the case with each.
+struct Group<'a> {
+    first: &'a Explained,
+    libraries: Vec<String>,
+}
+
+fn groups(explained: &[Explained]) -> Vec<Group<'_>> {
+    let mut groups: Vec<Group<'_>> = Vec::new();
+    for one in explained {
+        if says_less(one, &groups) {
+            continue;
+        }
+        let library = one.message.library.as_deref().map(printable);
+        let same = |group: &&mut Group<'_>| {
+            let (a, b) = (&group.first.message, &one.message);
+            let (va, vb) = (&group.first.verdict, &one.verdict);
+            a.kind == b.kind
+                && matches!(a.kind, Kind::GpuLibraryNotLoaded | Kind::TensorRtNotFound)
+                && a.object == b.object
+                && (va.outcome, va.cause, &va.cure) == (vb.outcome, vb.cause, &vb.cure)
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.libraries.extend(library),
+            None => groups.push(Group { first: one, libraries: library.into_iter().collect() }),
+        }
+    }
+    groups
+}
+
+/// Has what a message says been said already, and more precisely?
+fn says_less(one: &Explained, said: &[Group<'_>]) -> bool {
+    let any = |condition: fn(&Explained) -> bool| said.iter().any(|group| condition(group.first));
+    match one.message.kind {
+        Kind::GpuLibrariesNotLoaded => any(|other| other.message.kind == Kind::GpuLibraryNotLoaded),
+        Kind::DriverNotFound => any(|other| other.verdict.cause == Some(Cause::DriverMissing)),
+        Kind::TensorRtNotFound if one.message.library.is_none() => {
+            any(|other| other.message.kind == Kind::TensorRtNotFound)
+        }
+        _ => false,
+    }
+}
+
+impl Group<'_> {
+    /// The libraries beside the first, of which the same is said.
+    fn others(&self) -> Option<String> {
+        let others = self.libraries.get(1..).filter(|others| !others.is_empty())?;
+        Some(format!("The same is said of {}.", others.join(", ")))
+    }
+
+    /// What is the case, or what the words mean where nothing is known beside them.
+    fn answer(&self) -> Vec<String> {
+        let Explained { message, verdict, .. } = self.first;
+        let meaning = sentence(&message.meaning());
+        let mut lines = match verdict.outcome {
+            Outcome::Found | Outcome::Resolves => {
+                vec![verdict.sentence.clone(), format!("In plain words: {meaning}")]
+            }
+            _ => vec![meaning, verdict.sentence.clone()],
+        };
+        lines.extend(self.others());
+        lines.retain(|line| !line.is_empty());
+        lines
+    }
+}
+
+/// A text with a capital letter, where it begins with a word and not with a name.
+fn sentence(text: &str) -> String {
+    let begins_with_name =
+        text.split(' ').next().is_some_and(|word| word.contains(['.', '/', '_', '@']));
+    let mut characters = text.chars();
+    match characters.next() {
+        Some(first) if !begins_with_name && !text.starts_with("dyld") => {
+            first.to_uppercase().chain(characters).collect()
+        }
+        _ => text.to_owned(),
+    }
+}
+
+fn severity(message: &Message, verdict: &Verdict) -> Option<Severity> {
+    let found = verdict.findings.first().map(Finding::severity);
+    // A program that goes on has no error, as far as its words tell.
+    let by_words = verdict.cause.map(Cause::severity).map(|severity| match message.weight() {
+        Weight::Fails => severity,
+        Weight::GoesOn | Weight::Harmless => severity.max(Severity::Warning),
+    });
+    found.or(by_words)
+}
+
+/// Writes the report for people.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write(
+    out: &mut dyn Write,
+    explained: &[Explained],
+    is_cut: bool,
+    detail: Detail,
+) -> io::Result<()> {
+    let groups = groups(explained);
+    let most = if detail == Detail::Verbose { usize::MAX } else { ONE_SCREEN };
+    for (index, group) in groups.iter().take(most).enumerate() {
+        if index > 0 {
+            writeln!(out)?;
+        }
+        write_group(out, group, detail)?;
+    }
+    let left = groups.len().saturating_sub(most);
+    if left > 0 {
+        writeln!(out, "\n{}", paint(DIM, format!("and {left} more; -v lists them")))?;
+    }
+    if is_cut {
+        writeln!(out, "{}", paint(DIM, "there were more messages in the text than are explained"))?;
+    }
+    Ok(())
+}
+
+fn write_group(out: &mut dyn Write, group: &Group<'_>, detail: Detail) -> io::Result<()> {
+    let Explained { message, place, verdict } = group.first;
+    let mark = match (verdict.outcome, severity(message, verdict)) {
+        (Outcome::Resolves, _) | (_, None) => paint(GOOD, "ok"),
+        (_, Some(Severity::Error)) => paint(ERROR, "error"),
+        (_, Some(Severity::Warning)) => paint(WARNING, "warning"),
+        (_, Some(Severity::Info)) => paint(INFO, "info"),
+    };
+    let mut lines = group.answer().into_iter();
+    writeln!(out, "{mark}  {}", lines.next().unwrap_or_default())?;
+    lines.try_for_each(|line| writeln!(out, "  {line}"))?;
+    if detail == Detail::Verbose {
+        for quoted in quoted(message) {
+            writeln!(out, "  {} {}", paint(DIM, "|"), paint(DIM, quoted))?;
+        }
+        for tried in &message.tried {
+            let (path, note) = (printable(&tried.path), printable(&tried.note));
+            writeln!(out, "    {path}  {}", paint(DIM, note))?;
+        }
+    }
+    let mut notes: Vec<String> = place.iter().map(Place::line).collect();
+    notes.extend(verdict.cause.map(|cause| format!("more: tfpatch explain {cause}")));
+    if detail > Detail::Quiet && !notes.is_empty() {
+        writeln!(out, "  {}", paint(DIM, notes.join("; ")))?;
+    }
+    writeln!(out, "{} {}", paint(COMMAND, "→"), verdict.cure)
+}
+
+/// The words of a message, as lines that cannot command a terminal.
+fn quoted(message: &Message) -> Vec<String> {
+    let words = message.words.get(..MOST_QUOTED).unwrap_or(&message.words);
+    words.split(|&byte| byte == b'\n').map(printable).collect()
+}
+
+/// Writes the report for an issue.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write_markdown(
+    out: &mut dyn Write,
+    explained: &[Explained],
+    is_cut: bool,
+) -> io::Result<()> {
+    for group in groups(explained) {
+        let Explained { message, place, verdict } = group.first;
+        let title = verdict.cause.map_or("nothing is wrong", Cause::name);
+        writeln!(out, "### {}\n", code(title))?;
+        for line in group.answer() {
+            writeln!(out, "{}\n", cell(&line))?;
+        }
+        if let Some(place) = place {
+            writeln!(out, "- environment: {}", cell(&place.line()))?;
+        }
+        writeln!(out, "- cure: {}\n", cell(&verdict.cure))?;
+        writeln!(out, "```text")?;
+        for line in quoted(message) {
+            writeln!(out, "{}", line.replace("```", "'''"))?;
+        }
+        writeln!(out, "```\n")?;
+    }
+    if is_cut {
+        writeln!(out, "There were more messages in the text than are explained.")?;
+    }
+    Ok(())
+}
+
+/// `tfpatch/explain/v1`
+#[derive(Debug, Serialize)]
+pub struct ExplainReport {
+    schema: &'static str,
+    messages: Vec<MessageReport>,
+    /// Lines of the text.
+    lines: usize,
+    /// Were there more messages than these?
+    cut: bool,
+}
+
+/// The page of a cause, under the same schema.
+#[derive(Debug, Serialize)]
+pub struct PageReport {
+    schema: &'static str,
+    cause: Cause,
+    severity: Severity,
+    page: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct MessageReport {
+    kind: Kind,
+    speaker: Speaker,
+    line: usize,
+    times: usize,
+    words: String,
+    object: Option<String>,
+    library: Option<String>,
+    symbol: Option<String>,
+    version: Option<String>,
+    module: Option<String>,
+    entry: Option<String>,
+    tried: Vec<TriedReport>,
+    /// The causes that the words allow, the likeliest first.
+    causes: &'static [Cause],
+    meaning: String,
+    outcome: Outcome,
+    /// The cause here, or the likeliest by the words; `null` where nothing is wrong.
+    cause: Option<Cause>,
+    message: String,
+    cure: String,
+    fixable: bool,
+    environment: Option<PlaceReport>,
+    findings: Vec<FindingReport>,
+}
+
+#[derive(Debug, Serialize)]
+struct TriedReport {
+    path: String,
+    note: String,
+}
+
+#[derive(Debug, Serialize)]
+struct PlaceReport {
+    #[serde(flatten)]
+    path: PathText,
+    reason: String,
+}
+
+impl ExplainReport {
+    /// The report of a text.
+    #[must_use]
+    pub fn of(explained: &[Explained], lines: usize, cut: bool) -> Self {
+        let messages = explained.iter().map(MessageReport::of).collect();
+        Self { schema: "tfpatch/explain/v1", messages, lines, cut }
+    }
+}
+
+impl PageReport {
+    /// The page of a cause.
+    #[must_use]
+    pub fn of(cause: Cause) -> Self {
+        Self { schema: "tfpatch/explain/v1", cause, severity: cause.severity(), page: cause.page() }
+    }
+}
+
+impl MessageReport {
+    fn of(explained: &Explained) -> Self {
+        let Explained { message, place, verdict } = explained;
+        let field = |field: &Option<Vec<u8>>| field.as_ref().map(text);
+        let tried = message.tried.iter();
+        Self {
+            kind: message.kind,
+            speaker: message.speaker,
+            line: message.line,
+            times: message.times,
+            words: text(&message.words),
+            object: field(&message.object),
+            library: field(&message.library),
+            symbol: field(&message.symbol),
+            version: field(&message.version),
+            module: field(&message.module),
+            entry: field(&message.entry),
+            tried: tried
+                .map(|tried| TriedReport { path: text(&tried.path), note: text(&tried.note) })
+                .collect(),
+            causes: message.causes(),
+            meaning: message.meaning(),
+            outcome: verdict.outcome,
+            cause: verdict.cause,
+            message: verdict.sentence.clone(),
+            cure: verdict.cure.clone(),
+            fixable: verdict.fixable,
+            environment: place.as_ref().map(|place| PlaceReport {
+                path: PathText::of(&place.root),
+                reason: place.reason.clone(),
+            }),
+            findings: verdict.findings.iter().map(FindingReport::of).collect(),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Reports for pasting into an issue: what was found in a target as a table, and any other report
+//! between fences; without the names of home directories.
+
+use super::findings::{Group, groups, outcome_in_words, rule_in_words, title};
+use super::style::counted;
+use crate::bytes::printable;
+use crate::repair::finding::{Finding, Severity};
+use crate::repair::target::{World, shown};
+use std::io::{self, Write};
+
+/// Objects and places that are listed of one finding.
+const MOST_LISTED: usize = 30;
+
+/// What a report says of a target beside its findings.
+pub struct Summary<'a> {
+    /// What was looked at, and what is known of it.
+    pub heading: &'a str,
+    /// Objects that were looked at.
+    pub objects: usize,
+    /// Dependencies for which the loader finds nothing.
+    pub unresolved: usize,
+    /// The command that repairs what can be repaired.
+    pub fix: &'a str,
+}
+
+/// Writes the findings of one target.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write(
+    out: &mut dyn Write,
+    world: &World,
+    findings: &[Finding],
+    summary: &Summary<'_>,
+) -> io::Result<()> {
+    let groups = groups(findings);
+    let count = |severity| groups.iter().filter(|group| group.first.severity() == severity).count();
+    let (errors, warnings, infos) =
+        (count(Severity::Error), count(Severity::Warning), count(Severity::Info));
+    let counts =
+        format!("{}, {}, {infos} info", counted(errors, "error"), counted(warnings, "warning"));
+    writeln!(out, "### tfpatch doctor: {counts}\n")?;
+    writeln!(out, "- {}", cell(summary.heading))?;
+    let (objects, unresolved) = (counted(summary.objects, "object"), summary.unresolved);
+    writeln!(out, "- {objects}, {unresolved} unresolved; tfpatch {}\n", env!("CARGO_PKG_VERSION"))?;
+    if groups.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "| | cause | what is the case | cure |\n|---|---|---|---|")?;
+    for group in &groups {
+        let first = group.first;
+        let what = match group.all.len() {
+            1 => cell(&first.message),
+            count => format!("{} ({count} objects)", cell(&title(world, first))),
+        };
+        let cure = if first.fixable { code(summary.fix) } else { cell(&first.cure) };
+        writeln!(out, "| {} | {} | {what} | {cure} |", first.severity(), code(first.cause.name()))?;
+    }
+    writeln!(out)?;
+    for group in groups.iter().filter(|group| group.first.severity() != Severity::Info) {
+        write_evidence(out, world, group)?;
+    }
+    Ok(())
+}
+
+/// The objects, the places that were tried and the symbols, folded.
+fn write_evidence(out: &mut dyn Write, world: &World, group: &Group<'_>) -> io::Result<()> {
+    let first = group.first;
+    let mut lines: Vec<String> = Vec::new();
+    if group.all.len() > 1 {
+        lines.extend(group.all.iter().map(|finding| world.shown(&finding.object)));
+    }
+    lines.extend(first.tried.iter().map(|step| {
+        let (outcome, rule) = (outcome_in_words(step.outcome), rule_in_words(step.rule));
+        format!("{}  {outcome}  ({rule})", shown(&step.path))
+    }));
+    lines.extend(first.symbols.iter().map(|symbol| printable(symbol)));
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let left = lines.len().saturating_sub(MOST_LISTED);
+    writeln!(out, "<details><summary>{}</summary>\n\n```text", html(&title(world, first)))?;
+    for line in lines.iter().take(MOST_LISTED) {
+        writeln!(out, "{}", line.replace("```", "'''"))?;
+    }
+    if left > 0 {
+        writeln!(out, "and {left} more")?;
+    }
+    writeln!(out, "```\n</details>\n")
+}
+
+/// A text as a cell of a table, or as a line: nothing in it is markup.
+#[must_use]
+pub fn cell(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        if matches!(character, '|' | '*' | '_' | '`' | '[' | ']' | '<' | '>' | '\\' | '#' | '~') {
+            safe.push('\\');
+        }
+        safe.push(character);
+    }
+    safe
+}
+
+/// A text as code in a line.
+#[must_use]
+pub fn code(text: &str) -> String {
+    format!("`{}`", text.replace('`', "'"))
+}
+
+fn html(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// An output that shows home directories as `~`: the user's own, and those that are one by their
+/// place, `/home/NAME` and `/Users/NAME`, as in the messages of other machines.
+pub struct WithoutHomes<W: Write> {
+    inner: W,
+    home: Option<Vec<u8>>,
+    line: Vec<u8>,
+}
+
+impl<W: Write> WithoutHomes<W> {
+    /// An output; `home` is the user's home directory.
+    pub fn new(inner: W, home: Option<&[u8]>) -> Self {
+        let home =
+            home.map(|home| home.trim_ascii()).map(|home| home.strip_suffix(b"/").unwrap_or(home));
+        let home = home.filter(|home| home.starts_with(b"/")).map(<[u8]>::to_vec);
+        Self { inner, home, line: Vec::new() }
+    }
+
+    fn write_line(&mut self) -> io::Result<()> {
+        let line = without_homes(&self.line, self.home.as_deref());
+        self.line.clear();
+        self.inner.write_all(&line)
+    }
+}
+
+impl<W: Write> Write for WithoutHomes<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for part in bytes.split_inclusive(|&byte| byte == b'\n') {
+            self.line.extend_from_slice(part);
+            if part.ends_with(b"\n") {
+                self.write_line()?;
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.write_line()?;
+        self.inner.flush()
+    }
+}
+
+/// A line in which `~` stands for home directories.
+fn without_homes(line: &[u8], home: Option<&[u8]>) -> Vec<u8> {
+    let mut shown = Vec::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = memchr::memchr(b'/', rest) {
+        let (before, path) = rest.split_at(at);
+        shown.extend_from_slice(before);
+        // A slash behind a name is inside of a path.
+        let begins = !shown.last().is_some_and(|&byte| is_name(byte) || byte == b'~');
+        let length = if begins { home_length(path, home) } else { None };
+        match length {
+            Some(length) => {
+                shown.push(b'~');
+                rest = path.get(length..).unwrap_or_default();
+            }
+            None => {
+                shown.push(b'/');
+                rest = path.get(1..).unwrap_or_default();
+            }
+        }
+    }
+    shown.extend_from_slice(rest);
+    shown
+}
+
+/// How much of a path is a home directory.
+fn home_length(path: &[u8], home: Option<&[u8]>) -> Option<usize> {
+    let ends = |length: usize| path.get(length).is_none_or(|&byte| !is_name(byte));
+    if let Some(home) = home
+        && path.starts_with(home)
+        && ends(home.len())
+    {
+        return Some(home.len());
+    }
+    let name = path.strip_prefix(b"/home/").or_else(|| path.strip_prefix(b"/Users/"))?;
+    let above = path.len() - name.len();
+    let length = name.iter().position(|&byte| !is_name(byte)).unwrap_or(name.len());
+    (length > 0).then_some(above + length)
+}
+
+/// May a byte be part of the name of a file, in words that people and loaders write?
+fn is_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"._-+@".contains(&byte) || byte >= 0x80
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(line: &str, home: &str) -> String {
+        let mut out = WithoutHomes::new(Vec::new(), Some(home.as_bytes()));
+        out.write_all(line.as_bytes()).unwrap();
+        out.flush().unwrap();
+        String::from_utf8(out.inner).unwrap()
+    }
+
+    #[test]
+    fn home_directories_are_not_shown() {
+        assert_eq!(
+            shown("a /data/me/x, '/data/me' /data/menu\n", "/data/me"),
+            "a ~/x, '~' /data/menu\n"
+        );
+        assert_eq!(shown("/home/jane/.venv and /Users/j.doe/x", "/root"), "~/.venv and ~/x");
+        assert_eq!(shown("/mnt/home/jane/x /home /root/y", "/root"), "/mnt/home/jane/x /home ~/y");
+        assert_eq!(shown("/usr/lib", "/"), "/usr/lib");
+    }
+}
