@@ -201,7 +201,7 @@ impl Places<'_> {
         if !named.is_empty() && named.iter().all(is_elsewhere) {
             return Err(Outcome::NotHere);
         }
-        Ok(self.from_here())
+        Ok(self.without_a_name())
     }
 
     /// The path itself where it is there, else the directory of packages that it would lie in.
@@ -215,7 +215,8 @@ impl Places<'_> {
         is_there(site).then(|| site.join("x"))
     }
 
-    fn from_here(&mut self) -> Option<usize> {
+    /// The environment for a message that names none: the one that is found from here.
+    fn without_a_name(&mut self) -> Option<usize> {
         if let Some(known) = self.from_here {
             return known;
         }

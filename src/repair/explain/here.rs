@@ -72,13 +72,13 @@ impl Verdict {
 
     fn found(message: &Message, findings: Vec<Finding>) -> Option<Self> {
         let first = findings.first()?;
-        let mut sentence = format!("{}.", first.message.trim_end_matches('.'));
+        let told = first.message.trim_end_matches('.');
+        let mut sentence = format!("{told}.");
         let lacks = matches!(first.cause, Cause::VersionMismatch | Cause::MissingSymbol);
-        if lacks && message.kind == Kind::LibraryNotFound && !first.symbols.is_empty() {
-            let count = first.symbols.len();
-            sentence += &format!(
-                " A search path would lead to the file; {count} of the symbols that are looked for would not be there."
-            );
+        if lacks && message.kind == Kind::LibraryNotFound {
+            // What was not found is the smaller part of it.
+            let (head, rest) = told.split_once(": ").unwrap_or((told, ""));
+            sentence = format!("{head}. An rpath would find the file, and no symbols: {rest}.");
         }
         let others = findings.len() - 1;
         if others > 0 {
