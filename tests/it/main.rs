@@ -18,6 +18,7 @@ mod dyld;
 mod elf_builder;
 #[cfg(test)]
 mod elf_writer;
+#[cfg(test)]
 mod explain;
 #[cfg(test)]
 mod file_systems;
