@@ -65,6 +65,16 @@ pub enum Cause {
     DeadRpath,
     /// A library that comes with the graphics driver, at run time.
     DriverMissing,
+    /// Files that an installation wrote are gone, or are not as it wrote them.
+    PartialInstall,
+    /// The object is for another operating system or C library.
+    WrongPlatform,
+    /// The object wants thread-local storage that is laid out at the start of the program.
+    StaticTls,
+    /// The object asks for a stack that can be executed.
+    ExecStack,
+    /// A file that is no library, such as libdevice, is not where it is looked for.
+    DataMissing,
 }
 
 impl Cause {
@@ -72,7 +82,9 @@ impl Cause {
     pub const ALL: &[Self] = &[
         Self::WrongInterpreter,
         Self::Unreadable,
+        Self::WrongPlatform,
         Self::WrongArch,
+        Self::PartialInstall,
         Self::PathMissing,
         Self::DlopenPathMissing,
         Self::NotInstalled,
@@ -81,8 +93,11 @@ impl Cause {
         Self::BadSignature,
         Self::VersionMismatch,
         Self::MissingSymbol,
+        Self::StaticTls,
+        Self::ExecStack,
         Self::DuplicateInstall,
         Self::EnvOverride,
+        Self::DataMissing,
         Self::LoadOrder,
         Self::DriverMissing,
         Self::DuplicateRpath,
@@ -102,10 +117,15 @@ impl Cause {
             | Self::SymbolVersion
             | Self::BadSignature
             | Self::VersionMismatch
-            | Self::MissingSymbol => Severity::Error,
-            Self::DuplicateInstall | Self::EnvOverride | Self::WrongInterpreter => {
-                Severity::Warning
-            }
+            | Self::MissingSymbol
+            | Self::PartialInstall
+            | Self::WrongPlatform => Severity::Error,
+            Self::DuplicateInstall
+            | Self::EnvOverride
+            | Self::WrongInterpreter
+            | Self::StaticTls
+            | Self::ExecStack
+            | Self::DataMissing => Severity::Warning,
             Self::LoadOrder | Self::DriverMissing | Self::DuplicateRpath | Self::DeadRpath => {
                 Severity::Info
             }
@@ -133,6 +153,11 @@ impl Cause {
             Self::MissingSymbol => "missing_symbol",
             Self::DuplicateRpath => "duplicate_rpath",
             Self::DeadRpath => "dead_rpath",
+            Self::PartialInstall => "partial_install",
+            Self::WrongPlatform => "wrong_platform",
+            Self::StaticTls => "static_tls",
+            Self::ExecStack => "exec_stack",
+            Self::DataMissing => "data_missing",
         }
     }
 }
