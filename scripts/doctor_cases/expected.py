@@ -3,6 +3,7 @@
 cause     the cause of the worst finding; "none" for a sound environment
 severity  its severity
 says      the interpreter's own words for it: each has to be in what it prints
+imports   true where the error shows later than at the import
 names     words that the finding's message, cure or library has to hold, such as the version that fits
 """
 
@@ -17,6 +18,7 @@ class Expectation:
     cause: str
     severity: str = SOUND
     says: list = field(default_factory=list)
+    imports: bool = False
     names: list = field(default_factory=list)
 
 
