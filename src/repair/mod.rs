@@ -4,6 +4,7 @@ pub mod bindings;
 pub mod diagnose;
 pub mod dlopen;
 pub mod finding;
+pub mod installed;
 pub mod inventory;
 pub mod macos;
 pub mod packages;
