@@ -1,24 +1,27 @@
 """Trees of macOS: nothing here can run them, dyld is simulated."""
 
-from pathlib import Path
+import functools
 
 from case import Trial, case
 from environment import run
 
+# An instruction of arm64.
+RETURN = b"\xc0\x03\x5f\xd6"
 
-def objects(place):
-    """Small Mach-O files of every kind, for Apple's processors."""
-    built = place.path / "macho"
-    run("bash", place.project / "fixtures/macho/build.sh", built)
+
+@functools.cache
+def objects(project, built):
+    """Small Mach-O files of every kind, for Apple's processors; built once for all cases."""
+    run("bash", project / "fixtures/macho/build.sh", built)
     return built
 
 
 def tree(place, library, beside="first", code=None):
     """liba.dylib, with libb.dylib in a directory beside it."""
-    built = objects(place)
+    built = objects(place.project, place.path.parent / "macho")
     content = (code or (lambda path: path.read_bytes()))(built / library)
-    lib = place.files("tree", {"lib/liba.dylib": content, f"lib/{beside}/libb.dylib": (built / "arm64/libb.dylib").read_bytes()})
-    return Trial(Path(lib))
+    other = (built / "arm64/libb.dylib").read_bytes()
+    return Trial(place.files("tree", {"lib/liba.dylib": content, f"lib/{beside}/libb.dylib": other}))
 
 
 @case(quick=True)
@@ -39,11 +42,10 @@ def deep_in_the_code(place):
     """code was changed far behind the load commands: --deep reads all pages"""
 
     def edit(path):
-        content = bytearray(path.read_bytes())
-        # The first constant pool behind the first page.
-        at = content.index(b"_b\0", 4096) if b"_b\0" in content[4096:] else len(content) // 2
-        content[at] ^= 0x20
-        return bytes(content)
+        content = path.read_bytes()
+        # The first return of a function becomes a jump to itself.
+        assert content.index(RETURN) > 4096
+        return content.replace(RETURN, b"\x00\x00\x00\x14", 1)
 
     trial = tree(place, "arm64/signed", code=edit)
     trial.options = ["--deep"]

@@ -4,13 +4,25 @@ from case import Trial, add, case
 
 KERAS = "import tensorflow as tf; print(tf.keras.layers.Dense(2)(tf.ones([2, 2])))"
 TEXT = "import tensorflow, tensorflow_text"
+IO = "import tensorflow_io as tfio; tfio.audio.decode_wav('', dtype='int16')"
 
 # Name: what is run, what is installed with all that it requires, and what takes its place without.
 PAIRS = {
     "text_218_with_220": (TEXT, "tensorflow-cpu==2.20.0", ["tensorflow-text==2.18.1"]),
     "text_220_with_218": (TEXT, "tensorflow-cpu==2.18.1", ["tensorflow-text==2.20.1"]),
     "text_220_with_221": (TEXT, "tensorflow-cpu==2.21.0", ["tensorflow-text==2.20.1"]),
+    "numpy_2_with_216": (KERAS, "tensorflow-cpu==2.16.2", ["numpy==2.2.6"]),
+    "keras_2_with_220": (KERAS, "tensorflow-cpu==2.20.0", ["keras==2.15.0"]),
+    "protobuf_5_with_221": (KERAS, "tensorflow-cpu==2.21.0", ["protobuf==5.29.5"]),
+    "io_with_218": (IO, "tensorflow-cpu==2.18.1", ["tensorflow-io==0.37.1", "tensorflow-io-gcs-filesystem==0.37.1"]),
     "protobuf_4_with_220": (KERAS, "tensorflow-cpu==2.20.0", ["protobuf==4.25.8"]),
+}
+
+# The same, and it works, whatever the metadata say.
+WORKING = {
+    "text_219_with_218": (TEXT, "tensorflow-cpu==2.18.1", ["tensorflow-text==2.19.0"]),
+    "numpy_22_with_218": (KERAS, "tensorflow-cpu==2.18.1", ["numpy==2.2.6"]),
+    "protobuf_6_with_218": (KERAS, "tensorflow-cpu==2.18.1", ["protobuf==6.33.0"]),
 }
 
 
@@ -23,7 +35,7 @@ def pair(code, host, others):
     return build
 
 
-for name, (code, host, others) in PAIRS.items():
+for name, (code, host, others) in (PAIRS | WORKING).items():
     add(f"versions/{name}", f"{' '.join(others)} beside {host}", False, pair(code, host, others))
 
 

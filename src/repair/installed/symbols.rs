@@ -78,6 +78,8 @@ fn host_of<'a>(inventory: &'a Inventory, object: &Object) -> Option<&'a Object> 
 struct Scope {
     files: Vec<PathBuf>,
     has_program: bool,
+    /// Is everything there? What a library that is nowhere would have cannot be known.
+    is_complete: bool,
 }
 
 impl Scope {
@@ -86,18 +88,23 @@ impl Scope {
         let mut scope = Self {
             files: main.map(|loaded| loaded.real.clone()).collect(),
             has_program: program.main.is_some(),
+            is_complete: true,
         };
         let mut todo = vec![loaded];
         while let Some(resolution) = todo.pop() {
             scope.add(&resolution);
             if scope.files.len() > MOST_LIBRARIES {
+                scope.is_complete = false;
                 break;
             }
             // What is not found by itself is loaded already when the object is: see `load_order`.
             for (_, dependency) in resolution.missing() {
                 let copies = world.inventory.named(&dependency.name).collect();
                 let copy = provider::in_order(&world.inventory, object, copies).into_iter().next();
-                let Some(copy) = copy.and_then(|path| world.inventory.at(&path)) else { continue };
+                let Some(copy) = copy.and_then(|path| world.inventory.at(&path)) else {
+                    scope.is_complete = false;
+                    continue;
+                };
                 if !scope.files.contains(&copy.path) {
                     scope.files.push(copy.path.clone());
                     todo.push(program.load(copy));
@@ -119,6 +126,9 @@ impl Scope {
     /// its distribution or of one that this requires has may be there all the same, when that was
     /// loaded for all to see.
     fn lacks(&self, vfs: &dyn Vfs, world: &World, object: &Object) -> Vec<Vec<u8>> {
+        if !self.is_complete {
+            return Vec::new();
+        }
         let inventory = &world.inventory;
         let mut lacking = undefined(vfs, &object.path);
         if !self.has_program {
