@@ -1,5 +1,7 @@
 """Wheels of another system, another processor or another Python."""
 
+import shutil
+
 from case import Trial, case
 
 NUMPY = "numpy==2.1.3"
@@ -40,8 +42,8 @@ def another_python(place):
 def another_python_by_hand(place):
     """a package of modules for Python 3.12 that was unpacked by hand"""
     trial = foreign(place, "--python-version", "3.12")
-    for metadata in (trial.target / "lib/python3.11/site-packages").glob("numpy-*.dist-info/*"):
-        metadata.unlink()
+    (metadata,) = (trial.target / "lib/python3.11/site-packages").glob("numpy-*.dist-info")
+    shutil.rmtree(metadata)
     return trial
 
 

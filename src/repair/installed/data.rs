@@ -46,7 +46,8 @@ pub(super) fn findings(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
         };
         let message =
             format!("XLA of {name} compiles for a GPU with libdevice.10.bc and ptxas: {lies}");
-        Some(fault(Cause::DataMissing, &object, message, &cure))
+        let library = Some(b"libdevice.10.bc".to_vec());
+        Some(Finding { library, ..fault(Cause::DataMissing, &object, message, &cure) })
     });
     lacking.collect()
 }

@@ -8,12 +8,13 @@ use crate::python::distribution::Distribution;
 use crate::python::record;
 use crate::repair::diagnose::fault;
 use crate::repair::finding::{Cause, Finding};
-use crate::repair::inventory::may_be_object;
+use crate::repair::inventory::{Role, may_be_object};
 use crate::repair::target::World;
 use crate::vfs::{FileKind, Vfs};
 use rayon::prelude::*;
 use std::collections::HashSet;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// Directories that are taken out of images, and without which everything is imported.
@@ -22,21 +23,18 @@ const THINNED_OUT: &[&str] = &["tests", "test", "include", "docs", "doc", "examp
 const DISPENSABLE: &[&str] =
     &["pyc", "pyi", "h", "hpp", "a", "md", "rst", "txt", "pxd", "pyx", "c"];
 
-/// What is missing of each distribution, one finding for each.
-pub(super) fn findings(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
+/// What is missing of each distribution of which something is.
+pub(super) fn damages(vfs: &dyn Vfs, world: &World) -> Vec<Damage> {
     let reported: HashSet<&Path> =
         world.inventory.unreadable.iter().map(|unreadable| unreadable.path.as_path()).collect();
-    let distributions = world.inventory.distributions.par_iter().enumerate();
-    let damaged = distributions.filter_map(|(index, distribution)| {
-        let damage = Damage::of(vfs, world, index, &reported)?;
-        Some(damage.finding(world, distribution))
-    });
-    damaged.collect()
+    let distributions = (0..world.inventory.distributions.len()).into_par_iter();
+    distributions.filter_map(|index| Damage::of(vfs, world, index, &reported)).collect()
 }
 
 /// What is wrong with the files of a distribution.
-#[derive(Default)]
-struct Damage {
+pub(super) struct Damage {
+    /// The index of the distribution.
+    distribution: usize,
     listed: usize,
     gone: Vec<PathBuf>,
     of_another_size: Vec<PathBuf>,
@@ -51,7 +49,8 @@ impl Damage {
             return None;
         }
         let record = distribution.read_record(vfs)?;
-        let mut damage = Self::default();
+        let mut damage =
+            Self { distribution: index, listed: 0, gone: Vec::new(), of_another_size: Vec::new() };
         for row in record::rows(&record).map_while(Result::ok) {
             let path = distribution.path_of(&row);
             if !is_needed(distribution, &path) || reported.contains(path.as_path()) {
@@ -80,7 +79,24 @@ impl Damage {
         (!damage.gone.is_empty() || !damage.of_another_size.is_empty()).then_some(damage)
     }
 
-    fn finding(&self, world: &World, distribution: &Distribution) -> Finding {
+    /// The names of the files that are gone.
+    pub(super) fn names_gone(&self) -> impl Iterator<Item = Vec<u8>> {
+        self.gone.iter().filter_map(|path| Some(path.file_name()?.as_bytes().to_vec()))
+    }
+
+    /// The libraries of the distribution that are there, where others are gone.
+    pub(super) fn libraries<'a>(&'a self, world: &'a World) -> impl Iterator<Item = PathBuf> + 'a {
+        let objects = world.inventory.objects.iter().filter(|object| {
+            !self.gone.is_empty()
+                && object.distribution == Some(self.distribution)
+                && object.role == Role::Library
+        });
+        objects.map(|object| object.path.clone())
+    }
+
+    /// One finding for all of it.
+    pub(super) fn finding(&self, world: &World) -> Option<Finding> {
+        let distribution = world.inventory.distributions.get(self.distribution)?;
         let files: Vec<&PathBuf> = self.gone.iter().chain(&self.of_another_size).collect();
         let object = files.iter().find(|path| is_object(path)).or(files.first());
         let object = object.map_or(distribution.location.as_path(), |path| path.as_path());
@@ -106,7 +122,7 @@ impl Damage {
             "pip install --force-reinstall --no-deps '{}=={}'",
             distribution.normalized, distribution.version
         );
-        fault(Cause::PartialInstall, object, message, &cure)
+        Some(fault(Cause::PartialInstall, object, message, &cure))
     }
 }
 
