@@ -278,6 +278,9 @@ pub struct Doctor {
     /// End with status 1 also for warnings.
     #[arg(long)]
     pub strict: bool,
+    /// Read whole files: compare each with its RECORD, and each page of a Mach-O signature.
+    #[arg(long)]
+    pub deep: bool,
     /// Look for libraries in DIR too; may lie outside the target.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub search: Vec<PathBuf>,

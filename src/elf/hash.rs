@@ -9,8 +9,10 @@ use super::image::{Class, Image};
 use super::relocations;
 use super::sections::Sections;
 use crate::bytes::Error;
+use goblin::elf::sym::STB_GLOBAL;
 use goblin::elf::{dynamic, header, section_header};
 use scroll::Pread as _;
+use std::cell::RefCell;
 use std::ops::{ControlFlow, Range};
 
 /// Steps that one question may take through chains and symbols: far more than a sound table asks
@@ -18,6 +20,9 @@ use std::ops::{ControlFlow, Range};
 const MOST_STEPS: u64 = 1 << 24;
 /// `e_machine` of Alpha, as its tools write it (binutils' `include/elf/common.h`).
 const EM_ALPHA: u16 = 0x9026;
+/// A longer name than this is none: the longest in TensorFlow's libraries, of templates, take some ten
+/// kilobytes.
+const MOST_NAME: u64 = 1 << 16;
 /// Bytes of the symbol table that are read at a time.
 const PIECE: u64 = 1 << 16;
 
@@ -50,6 +55,27 @@ pub fn imports(image: &Image<'_>, name: &[u8]) -> Result<bool, Error> {
         None => Ok(false),
         Some(_) => find(image, name, |symbol| symbol.section == 0),
     }
+}
+
+/// The symbols that the object needs others to define, by their names (versions left aside): those
+/// that are undefined and not weak. Among them may be one whose name cannot be read, which is left
+/// out.
+///
+/// # Errors
+/// Where a hash table or the symbol table is malformed.
+pub fn undefined(image: &Image<'_>) -> Result<Vec<Vec<u8>>, Error> {
+    let (Some(symbols), Some(unhashed)) = (Symbols::open(image)?, unhashed(image)?) else {
+        return Ok(Vec::new());
+    };
+    let strings = image.string_table()?;
+    let names = RefCell::new(Vec::new());
+    symbols.any(unhashed, |symbol| {
+        if symbol.section == 0 && symbol.binding == STB_GLOBAL {
+            names.borrow_mut().extend(name_at(image, &strings, symbol.name));
+        }
+        Ok(false)
+    })?;
+    Ok(names.into_inner())
 }
 
 /// What is known of the dynamic symbols' names.
@@ -204,6 +230,15 @@ fn is_named(image: &Image<'_>, strings: &Range<u64>, offset: u32, name: &[u8]) -
     found.is_some_and(|bytes| bytes.split_last() == Some((&0, name)))
 }
 
+/// The name at `offset` of the table `strings`; `None` where it is empty, or does not end there.
+fn name_at(image: &Image<'_>, strings: &Range<u64>, offset: u32) -> Option<Vec<u8>> {
+    let start = strings.start.checked_add(offset.into())?;
+    let end = strings.end.min(start.checked_add(MOST_NAME)?);
+    let bytes = image.source().get(start..end.max(start))?;
+    let name = bytes.split(|&byte| byte == 0).next().filter(|name| !name.is_empty())?;
+    (name.len() < bytes.len()).then(|| name.to_vec())
+}
+
 /// The symbols that no GNU hash lookup reaches: those below the first hashed one, or all of them
 /// where there is only `DT_HASH` or no hashed symbol; where nothing tells their number, those that
 /// the loader may look up. `None` where these are unknown too.
@@ -242,6 +277,8 @@ struct Symbol {
     name: u32,
     /// `st_shndx`; 0 is `SHN_UNDEF`.
     section: u16,
+    /// The upper half of `st_info`.
+    binding: u8,
 }
 
 /// The symbol table, whose length it does not tell.
@@ -271,14 +308,15 @@ impl<'i, 'a> Symbols<'i, 'a> {
     }
 
     fn decode(&self, bytes: &[u8]) -> Option<Symbol> {
-        let section = match self.image.class() {
-            Class::Elf64 => 6,
-            Class::Elf32 => 14,
+        let (info, section) = match self.image.class() {
+            Class::Elf64 => (4, 6),
+            Class::Elf32 => (12, 14),
         };
         let endian = self.image.ctx().le;
         Some(Symbol {
             name: bytes.pread_with(0, endian).ok()?,
             section: bytes.pread_with(section, endian).ok()?,
+            binding: bytes.get(info)? >> 4,
         })
     }
 

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 /// The headers of METADATA are read up to here; the longest known take some ten kilobytes.
 const MOST_HEADER_BYTES: u64 = 1 << 20;
+/// An INSTALLER holds one word.
+const MOST_INSTALLER_BYTES: u64 = 256;
 /// A RECORD of more bytes than this is none: the largest known, of 20,000 files, takes 3 MB.
 pub(super) const MOST_RECORD_BYTES: u64 = 256 << 20;
 
@@ -83,6 +85,25 @@ impl Distribution {
     #[must_use]
     pub fn record(&self) -> PathBuf {
         self.location.join("RECORD")
+    }
+
+    /// The program that installed it, in lower case, as `INSTALLER` says (PEP 376): `pip`, `uv`, `conda`.
+    #[must_use]
+    pub fn installer(&self, vfs: &dyn Vfs) -> String {
+        let text = read_start(vfs, &self.location.join("INSTALLER"), MOST_INSTALLER_BYTES);
+        String::from_utf8_lossy(&text.unwrap_or_default()).trim().to_ascii_lowercase()
+    }
+
+    /// The bytes of its RECORD; `None` where it has none, or none that can be read.
+    #[must_use]
+    pub fn read_record(&self, vfs: &dyn Vfs) -> Option<Vec<u8>> {
+        read_start(vfs, &self.record(), MOST_RECORD_BYTES).ok()
+    }
+
+    /// A path as a row of its RECORD has it, made absolute.
+    #[must_use]
+    pub fn path_of(&self, row: &record::Row<'_>) -> PathBuf {
+        super::join_lexically(&self.site, Path::new(OsStr::from_bytes(&row.path)))
     }
 
     /// The names in site-packages that are its own: packages and modules, as RECORD lists them, or

@@ -12,6 +12,7 @@ pub mod interpreter;
 pub mod owners;
 pub mod pth;
 pub mod record;
+pub mod tags;
 pub mod target;
 
 use crate::bytes::Source as _;

@@ -3,6 +3,7 @@
 use super::bindings::{Bindings, Moved};
 use super::dlopen;
 use super::finding::{Cause, Finding};
+use super::installed::Installed;
 use super::inventory::Role;
 use super::macos;
 use super::provider::{self, Choice};
@@ -27,14 +28,35 @@ pub struct Diagnosis {
     /// Those among them that are no finding, since only a plugin or a program asks: the object and
     /// the name.
     pub unasked: Vec<(PathBuf, Vec<u8>)>,
+    /// What installers left; its findings are among the others.
+    pub installed: Installed,
 }
 
 /// Diagnoses a target: each object that a program would load is resolved as that program would do
-/// it, under the simulated environment and without any variable.
+/// it, under the simulated environment and without any variable, and the distributions are compared.
 #[must_use]
 pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
     let programs = Program::all(vfs, world, &world.settings);
     let seen = Seen::of(vfs, world, &programs);
+    let installed = Installed::of(vfs, world, &programs, &seen);
+    loads(vfs, world, &programs, seen, installed)
+}
+
+/// Diagnoses a target with other search paths than it has: what installers left stays as it is.
+#[must_use]
+pub fn diagnose_edited(vfs: &dyn Vfs, world: &World, installed: Installed) -> Diagnosis {
+    let programs = Program::all(vfs, world, &world.settings);
+    let seen = Seen::of(vfs, world, &programs);
+    loads(vfs, world, &programs, seen, installed)
+}
+
+fn loads(
+    vfs: &dyn Vfs,
+    world: &World,
+    programs: &[Program<'_>],
+    seen: Seen,
+    installed: Installed,
+) -> Diagnosis {
     let judge = Judge { vfs, world, seen: &seen };
     let (mut findings, mut unasked) = (Vec::new(), Vec::new());
     for (question, missing) in &seen.missing {
@@ -46,9 +68,9 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
     }
     let versions = seen.versions.iter();
     findings.extend(versions.map(|((object, _), problem)| lacks_version(world, object, problem)));
-    findings.extend(dlopen::findings(vfs, world, &programs));
+    findings.extend(dlopen::findings(vfs, world, programs));
     findings.extend(unreadable(world));
-    findings.extend(wrong_arch(world, &programs));
+    findings.extend(wrong_arch(world, programs));
     findings.extend(world.interpreter_findings());
     let macos = macos::diagnose(vfs, world, &world.settings);
     let known: HashSet<_> = macos.findings.iter().map(question_of).collect();
@@ -76,9 +98,11 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
     let mut both = seen.bindings;
     both.extend(macos.bindings);
     bindings.insert(0, both);
+    findings.retain(|finding| !installed.explains(finding));
+    findings.extend(installed.findings.iter().cloned());
     findings.retain(|finding| world.is_meant(&finding.object));
     sort(&mut findings);
-    Diagnosis { findings, bindings, unresolved, unasked }
+    Diagnosis { findings, bindings, unresolved, unasked, installed }
 }
 
 /// Errors first, then by what blocks first, then by object and library.

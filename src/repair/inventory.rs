@@ -16,6 +16,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// How a pointer of Git LFS begins (its specification, `docs/spec.md`).
+const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+
 /// What a program would do with an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
@@ -116,6 +119,9 @@ pub enum Why {
     /// A file that is named as a shared object and is something else.
     #[error("it is named as a shared object, and {0}")]
     NoObject(&'static str),
+    /// What Git LFS leaves in the place of a large file.
+    #[error("it is a pointer of Git LFS, and not the object itself")]
+    LfsPointer,
     /// A link to a file that is not there.
     #[error("it is a link to {}, which is not there", shown(.0))]
     Dangling(PathBuf),
@@ -131,6 +137,9 @@ impl Why {
         match self {
             Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
                 "run tfpatch as a user who may read it"
+            }
+            Self::LfsPointer => {
+                "git lfs pull in the repository that it comes from, or install from a package index"
             }
             Self::Dangling(_) | Self::Loop => "install the distribution again, or remove the link",
             Self::Io(_) | Self::Malformed(_) | Self::NoObject(_) => {
@@ -151,6 +160,8 @@ pub struct Inventory {
     pub distributions: Vec<Distribution>,
     /// What could not be read.
     pub unreadable: Vec<Unreadable>,
+    /// The metadata of distributions that an upgrade has moved out of the way and not removed.
+    pub leftovers: Vec<PathBuf>,
     by_name: HashMap<Vec<u8>, Vec<usize>>,
 }
 
@@ -220,13 +231,18 @@ impl Inventory {
     /// Notes what could not be read of the distributions. Leftovers of installers are no places
     /// that could not be read.
     pub fn add_problems(&mut self, problems: Vec<Problem>) {
-        self.unreadable.extend(problems.into_iter().filter_map(|problem| match problem {
-            Problem::Unreadable { path, source } => Some(Unreadable { path, why: source.into() }),
-            Problem::MalformedRecord { path, source } => {
-                Some(Unreadable { path, why: source.into() })
+        for problem in problems {
+            match problem {
+                Problem::Unreadable { path, source } => {
+                    self.unreadable.push(Unreadable { path, why: source.into() });
+                }
+                Problem::MalformedRecord { path, source } => {
+                    self.unreadable.push(Unreadable { path, why: source.into() });
+                }
+                Problem::LeftOver { path } => self.leftovers.push(path),
+                Problem::Nameless { .. } => {}
             }
-            Problem::Nameless { .. } | Problem::LeftOver { .. } => None,
-        }));
+        }
     }
 
     /// Forgets links that lead nowhere where no distribution is to have them: a name without a file
@@ -280,9 +296,13 @@ fn walk(vfs: &dyn Vfs, directory: &Path, is_root: bool) -> (Vec<PathBuf>, Vec<Un
     (files, problems)
 }
 
-/// Directories that hold no objects of the target.
+/// Directories that hold no objects of the target. Those with a tilde pip has moved out of the way
+/// during an upgrade; no import leads there.
 fn is_passed_over(name: &OsStr) -> bool {
-    name == "__pycache__" || name == ".tfpatch" || name == ".git"
+    name == "__pycache__"
+        || name == ".tfpatch"
+        || name == ".git"
+        || name.as_bytes().starts_with(b"~")
 }
 
 /// May a file of that name be an object? Tens of thousands of files in an environment are not, and
@@ -346,6 +366,7 @@ fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
                 Err(Why::NoObject("begins with zeros where an ELF header should be"))
             }
             bytes if is_linker_script(bytes) => Ok(None),
+            bytes if bytes.starts_with(LFS_POINTER) => Err(Why::LfsPointer),
             _ => Err(Why::NoObject("begins neither as an ELF nor as a Mach-O file does")),
         };
     }

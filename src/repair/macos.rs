@@ -66,6 +66,11 @@ impl<'a> Macos<'a> {
         let started = interpreters
             .filter_map(|interpreter| interpreter.main_program())
             .find_map(|path| Some((path, archs_of(vfs, path)?)));
+        // An interpreter of another system loads none of them.
+        let mut interpreters = world.environment.iter().flat_map(|found| &found.interpreters);
+        if started.is_none() && interpreters.any(|found| found.main_program().is_some()) {
+            return None;
+        }
         let arch = match &started {
             Some((_, archs)) => archs.iter().copied().min_by_key(|arch| arch.name() != "arm64"),
             None => most_common(world),

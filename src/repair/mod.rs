@@ -5,6 +5,7 @@ pub mod diagnose;
 pub mod dlopen;
 pub mod explain;
 pub mod finding;
+pub mod installed;
 pub mod inventory;
 pub mod macos;
 pub mod packages;

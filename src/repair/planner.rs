@@ -4,8 +4,9 @@
 //! the target as it would be finds nothing more to do. What speaks against a rewrite takes it out
 //! of the plan again: a refusal with a reason beats a risk.
 
-use super::diagnose::{Diagnosis, diagnose};
+use super::diagnose::{Diagnosis, diagnose_edited};
 use super::finding::{Cause, Finding, Severity};
+use super::installed::Installed;
 use super::packages::Packages;
 use super::proof;
 use super::rewrite::{Change, Error, Rewrite, Wish, rewrite};
@@ -65,6 +66,7 @@ pub fn propose(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, options: &Op
         cured: Vec::new(),
         rewrites: BTreeMap::new(),
         packages: OnceCell::new(),
+        installed: &diagnosis.installed,
     };
     let mut now = planner.extend(&diagnosis.findings).then(|| planner.foresee());
     let mut rounds = 0;
@@ -106,6 +108,8 @@ struct Planner<'a> {
     rewrites: BTreeMap<PathBuf, Rewrite>,
     /// Read when the first object is to be edited.
     packages: OnceCell<Packages>,
+    /// What no edit changes.
+    installed: &'a Installed,
 }
 
 impl Planner<'_> {
@@ -222,7 +226,7 @@ impl Planner<'_> {
 
     /// The target as it would be.
     fn foresee(&self) -> Diagnosis {
-        diagnose(&self.overlay(), self.world)
+        diagnose_edited(&self.overlay(), self.world, self.installed.clone())
     }
 
     fn overlay(&self) -> Overlay<'_> {

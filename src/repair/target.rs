@@ -36,6 +36,8 @@ pub struct World {
     pub settings: Settings,
     /// Who owns the objects, by the RECORDs.
     pub owners: Owners,
+    /// Are whole files read, to compare them with RECORDs and signatures?
+    pub deep: bool,
 }
 
 impl World {
@@ -151,6 +153,7 @@ impl World {
             search: Vec::new(),
             settings,
             owners: Owners::default(),
+            deep: false,
         };
         world.find_owners(vfs);
         world

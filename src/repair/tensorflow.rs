@@ -1,6 +1,10 @@
 //! What is known of TensorFlow and of NVIDIA's libraries, as tables. They name things for people, and
 //! tell what a program can do without; which object lacks which directory does not hang on them.
 
+use super::inventory::Inventory;
+use crate::python::distribution::{Distribution, Requirement};
+use std::path::{Path, PathBuf};
+
 /// The distributions that install TensorFlow itself (PyPI).
 const DISTRIBUTIONS: &[&str] = &[
     "tensorflow",
@@ -62,6 +66,140 @@ pub fn fitting(distribution: &str, version: &str) -> Option<(Release, Release)> 
         .iter()
         .find(|plugin| plugin.distribution == distribution && version.starts_with(plugin.version));
     plugin.map(|plugin| (plugin.oldest, plugin.newest))
+}
+
+/// In what way another version than TensorFlow requires makes it fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Breaks {
+    /// When it is older than what is required.
+    WhenOlder,
+    /// When its major or its minor number is older.
+    WhenOlderInMinor,
+    /// When no version with its major number would do.
+    WhenOfAnotherMajor,
+}
+
+/// A distribution that TensorFlow is imported with.
+pub struct Companion {
+    /// Its normalised name.
+    pub name: &'static str,
+    /// Which versions fail.
+    pub breaks: Breaks,
+    /// Does it count only for a TensorFlow that was built for GPUs?
+    pub is_for_gpu: bool,
+    /// What fails, to follow "and" in a sentence.
+    pub fails: &'static str,
+}
+
+/// What fails with other versions than those that TensorFlow's metadata require, as found by importing
+/// releases of TensorFlow from 2.16 to 2.21 beside them (`fixtures/cases/versions.toml`).
+pub const COMPANIONS: &[Companion] = &[
+    Companion {
+        name: "numpy",
+        breaks: Breaks::WhenOfAnotherMajor,
+        is_for_gpu: false,
+        fails: "modules compiled for one major version of NumPy do not load with another",
+    },
+    Companion {
+        name: "protobuf",
+        breaks: Breaks::WhenOlder,
+        is_for_gpu: false,
+        fails: "code that a newer protobuf generated does not run with an older one",
+    },
+    Companion {
+        name: "keras",
+        breaks: Breaks::WhenOfAnotherMajor,
+        is_for_gpu: false,
+        fails: "tf.keras of this release is another Keras",
+    },
+    Companion {
+        name: "ml-dtypes",
+        breaks: Breaks::WhenOlder,
+        is_for_gpu: false,
+        fails: "an older one lacks number types that it imports",
+    },
+    // cuDNN's loader in XLA (`CudnnSupport::Init` in `cuda_dnn.cc`) wants the major version that it was
+    // compiled with, and a minor version that is not older.
+    Companion {
+        name: "nvidia-cudnn-cu12",
+        breaks: Breaks::WhenOlderInMinor,
+        is_for_gpu: true,
+        fails: "it refuses a cuDNN that is older than the one it was compiled with",
+    },
+];
+
+/// Was the TensorFlow of that index built for GPUs? Then its objects name directories of NVIDIA's
+/// distributions; those of `tensorflow-cpu` do not.
+#[must_use]
+pub fn is_for_gpu(inventory: &Inventory, index: usize) -> bool {
+    let mut objects = inventory.objects.iter().filter(|it| it.distribution == Some(index));
+    objects.any(|object| {
+        let path = object.elf().and_then(|elf| elf.runpath.as_ref().or(elf.rpath.as_ref()));
+        path.is_some_and(|path| path.windows(7).any(|part| part == b"nvidia/"))
+    })
+}
+
+/// Distributions each release of which is for one release of TensorFlow, of the same major and minor
+/// number (their `Requires-Dist`).
+const FOLLOWERS: &[&str] = &["tensorflow-text", "tf-keras"];
+
+/// How to get releases of a plugin and of its host that fit: by the plugin's own metadata where they
+/// tell, even those of an extra, else by what is known.
+#[must_use]
+pub fn cure_of_mismatch(plugin: &Distribution, host: &Distribution) -> String {
+    let (name, there) = (&plugin.normalized, &host.normalized);
+    let to_host: &dyn Fn(&&Requirement) -> bool = if is_tensorflow(there) {
+        &|needed| is_tensorflow(&needed.name) && !needed.specifier.is_empty()
+    } else {
+        &|needed| needed.name == *there && !needed.specifier.is_empty()
+    };
+    let Some(needed) = plugin.requires.iter().find(to_host) else {
+        return format!("install releases of {name} and {there} that fit");
+    };
+    let specifier = needed.specifier.replace(' ', "");
+    let cure = format!(
+        "{name} {} is for {there} {specifier}: pip install '{there}{specifier}'",
+        plugin.version
+    );
+    let mut numbers = host.version.split('.');
+    match (numbers.next(), numbers.next()) {
+        (Some(major), Some(minor)) if FOLLOWERS.contains(&name.as_str()) => {
+            format!("{cure}, or pip install '{name}=={major}.{minor}.*'")
+        }
+        _ => format!("{cure}, or pip uninstall {name}"),
+    }
+}
+
+/// libdevice, below a directory of CUDA's data.
+pub const LIBDEVICE: &str = "nvvm/libdevice/libdevice.10.bc";
+
+/// Where NVIDIA's distributions put CUDA's data, below `site-packages`: nvidia-cuda-nvcc-cu11 and -cu12,
+/// and nvidia-nvvm of CUDA 13.
+pub const CUDA_DATA_DIRECTORIES: &[&str] = &["nvidia/cuda_nvcc", "nvidia/cu13"];
+
+/// The first release whose libraries look into `nvidia/cuda_nvcc` beside TensorFlow (the strings of
+/// `libtensorflow_cc.so.2` and `libtensorflow_framework.so.2`).
+const FIRST_WITH_NVCC: Release = (2, 14);
+
+/// Where the TensorFlow of that version looks for CUDA's data in the environment; what cannot be told
+/// is taken for a new one.
+#[must_use]
+pub fn cuda_data_roots(version: &str, site: &Path) -> Vec<PathBuf> {
+    let mut numbers = version.split('.').map(|number| number.parse::<u8>().ok());
+    let release = numbers.next().flatten().zip(numbers.next().flatten());
+    let looks = release.is_none_or(|release| release >= FIRST_WITH_NVCC);
+    if looks { vec![site.join("nvidia/cuda_nvcc")] } else { Vec::new() }
+}
+
+/// How to get libdevice for a TensorFlow: by its own metadata, which name NVIDIA's compiler.
+#[must_use]
+pub fn cure_of_libdevice(tensorflow: &Distribution) -> String {
+    let needed =
+        tensorflow.requires.iter().find(|needed| needed.name.starts_with("nvidia-cuda-nvcc"));
+    needed.map_or_else(
+        || "install CUDA's toolkit".to_owned(),
+        |needed| format!("pip install '{}{}'", needed.name, needed.specifier.replace(' ', "")),
+    )
 }
 
 /// Does a distribution of that normalised name install TensorFlow?

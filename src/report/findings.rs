@@ -165,6 +165,8 @@ pub(super) fn title(world: &World, finding: &Finding) -> String {
         (Cause::BadSignature, _) => format!("the signature of {} does not hold", object()),
         (Cause::DuplicateRpath, _) => "search paths name a directory twice".to_owned(),
         (Cause::DeadRpath, _) => "search paths name directories that are not there".to_owned(),
+        (Cause::VersionMismatch, None) => "distributions do not fit".to_owned(),
+        (Cause::DuplicateInstall, None) => "installations lie over one another".to_owned(),
         (Cause::WrongInterpreter, _) => "the interpreter is gone".to_owned(),
         (Cause::WrongArch, _) => format!("{} is for another processor", object()),
         (Cause::WrongPlatform, _) => format!("{} is for another system", object()),

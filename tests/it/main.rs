@@ -25,6 +25,8 @@ mod file_systems;
 #[cfg(test)]
 mod in_use;
 #[cfg(test)]
+mod installed;
+#[cfg(test)]
 mod judged;
 #[cfg(test)]
 mod killed;

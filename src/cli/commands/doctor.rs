@@ -29,6 +29,7 @@ pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, CommandError> 
         let mut world = session.world(&chosen, settings.clone());
         session.require_object(&chosen, &world)?;
         world.search.clone_from(&search);
+        world.deep = options.deep;
         // Whether a store can be read is no question of a diagnosis.
         if let Ok(place) = session.place(&chosen) {
             let _ = session.note_interruption(&place.store);
