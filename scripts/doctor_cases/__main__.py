@@ -1,0 +1,78 @@
+"""Runs the cases: see scripts/cases."""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import case
+import expected
+import groups
+import judge
+import table
+from environment import Place
+
+PROJECT = Path(__file__).resolve().parent.parent.parent
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="scripts/cases")
+    parser.add_argument("--quick", action="store_true", help="only cases without a large download")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only cases with TEXT in their name or cause")
+    parser.add_argument("--list", action="store_true", help="list the cases and what is expected of them")
+    parser.add_argument("--keep", action="store_true", help="leave the environments behind")
+    return parser.parse_args()
+
+
+def program():
+    """The program to be tried: $TFPATCH, or a release build of this checkout."""
+    if "TFPATCH" in os.environ:
+        return Path(os.environ["TFPATCH"]).resolve()
+    subprocess.run(["cargo", "build", "--release", "--quiet"], cwd=PROJECT, check=True)
+    target = Path(os.environ.get("CARGO_TARGET_DIR", PROJECT / "target"))
+    return target / "release/tfpatch"
+
+
+def main():
+    options = arguments()
+    sys.stdout.reconfigure(line_buffering=True)
+    groups.load()
+    expectations = expected.read(PROJECT / "fixtures/cases")
+    unmatched = expectations.keys() ^ case.CASES.keys()
+    if unmatched:
+        sys.exit(f"scripts/cases: case without expectation, or the reverse: {', '.join(sorted(unmatched))}")
+    chosen = [
+        one
+        for name, one in case.CASES.items()
+        if (one.quick or not options.quick) and options.only in f"{name} {expectations[name].cause}"
+    ]
+    if not chosen:
+        sys.exit("scripts/cases: no such case")
+    if options.list:
+        for one in chosen:
+            print(f"{one.name:<58} {expectations[one.name].cause:<20} {one.about}")
+        return
+    base = PROJECT / "target/cases"
+    base.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("UV_CACHE_DIR", str(base / "cache"))
+    tfpatch = program()
+    outcomes = []
+    for one in chosen:
+        started = time.monotonic()
+        place = Place(base / one.name.replace("/", "-"), PROJECT)
+        wrong = judge.judge(tfpatch, one, expectations[one.name], place)
+        if not options.keep:
+            shutil.rmtree(place.path)
+        outcomes.append((one, expectations[one.name], wrong))
+        word = "WRONG" if wrong else "right"
+        print(f"{word}  {time.monotonic() - started:5.1f} s  {one.name}: {expectations[one.name].cause}")
+        for line in wrong:
+            print(f"       {line}")
+    sys.exit(not table.report(outcomes))
+
+
+if __name__ == "__main__":
+    main()

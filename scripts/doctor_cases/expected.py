@@ -1,0 +1,29 @@
+"""What the doctor must say, written down before it could: fixtures/cases/GROUP.toml, a table for each case.
+
+cause     the cause of the worst finding; "none" for a sound environment
+severity  its severity
+says      the interpreter's own words for it: each has to be in what it prints
+names     words that the finding's message, cure or library has to hold, such as the version that fits
+"""
+
+import tomllib
+from dataclasses import dataclass, field
+
+SOUND = "none"
+
+
+@dataclass
+class Expectation:
+    cause: str
+    severity: str = SOUND
+    says: list = field(default_factory=list)
+    names: list = field(default_factory=list)
+
+
+def read(directory):
+    """Every expectation, by the name of its case."""
+    found = {}
+    for file in sorted(directory.glob("*.toml")):
+        for name, fields in tomllib.loads(file.read_text()).items():
+            found[f"{file.stem}/{name}"] = Expectation(**fields)
+    return found

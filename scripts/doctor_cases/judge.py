@@ -1,0 +1,77 @@
+"""Looks at one case: what the interpreter says, and what the doctor says."""
+
+import json
+import subprocess
+
+import environment
+from expected import SOUND
+
+# Seconds for one import or one diagnosis.
+LIMIT = 300
+QUIET = {"TF_CPP_MIN_LOG_LEVEL": "1"}
+
+
+def judge(tfpatch, case, expectation, place):
+    """What is wrong, as lines; none where everything is as expected."""
+    try:
+        trial = case.build(place)
+    except environment.BuildError as error:
+        return [f"it could not be built: {error}"]
+    try:
+        return interpreter(trial, expectation) + doctor(tfpatch, trial, expectation)
+    except subprocess.TimeoutExpired as error:
+        return [str(error)]
+
+
+def interpreter(trial, expectation):
+    """What differs from what was expected of the real interpreter."""
+    if trial.code is None:
+        return ["an error is expected of an interpreter that never runs"] if expectation.says else []
+    python = trial.python or trial.target / "bin/python"
+    done = subprocess.run(
+        [python, "-c", trial.code],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=LIMIT,
+        env=environment.clean(**QUIET, **trial.variables),
+    )
+    said = done.stdout + done.stderr
+    last = said.strip()[-400:]
+    fails = expectation.severity == "error"
+    wrong = [f"the interpreter does not say {words!r}: {last}" for words in expectation.says if words not in said]
+    if fails and not expectation.says:
+        wrong.append("an error has no words of the interpreter")
+    if not fails and done.returncode:
+        wrong.append(f"the interpreter fails: {last}")
+    return wrong
+
+
+def doctor(tfpatch, trial, expectation):
+    """What differs from what was expected of the doctor."""
+    command = [tfpatch, "doctor", "--format", "json", *trial.options, trial.target]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=LIMIT, env=environment.clean(**trial.variables)
+    )
+    if not done.stdout:
+        return [f"the doctor ends with {done.returncode}: {done.stderr.strip()[-400:]}"]
+    report = json.loads(done.stdout)
+    findings = report["findings"]
+    worse = [finding for finding in findings if finding["severity"] != "info"]
+    if expectation.cause == SOUND:
+        if report["objects"] == 0:
+            return ["there is no object to be sound"]
+        return [f"the doctor says: {line(finding)}" for finding in worse]
+    if not findings:
+        return ["the doctor finds nothing"]
+    worst = findings[0]
+    wrong = []
+    if (worst["cause"], worst["severity"]) != (expectation.cause, expectation.severity):
+        wrong.append(f"the doctor's worst is: {line(worst)}")
+    text = f"{worst['message']} {worst['cure']} {worst['library']}"
+    wrong += [f"no {word!r} in: {text}" for word in expectation.names if word not in text]
+    return wrong
+
+
+def line(finding):
+    return f"{finding['severity']} {finding['cause']}: {finding['message']} -> {finding['cure']}"
