@@ -119,6 +119,8 @@ pub struct Settings {
     pub working_directory: PathBuf,
     /// `AT_PLATFORM` as the loader understands it; what `$PLATFORM` stands for.
     pub platform: Option<String>,
+    /// `GLIBC_TUNABLES`: names and values, as `glibc.rtld.execstack=2`, with colons between.
+    pub tunables: Option<Vec<u8>>,
     /// The same for dyld.
     pub dyld: dyld::Settings,
     /// The version of macOS whose dyld is simulated.
@@ -131,6 +133,16 @@ impl Settings {
     pub fn without_variables(&self) -> Self {
         let dyld = self.dyld.without_variables();
         Self { library_path: None, preload: None, dyld, ..self.clone() }
+    }
+
+    /// The value of a tunable of glibc; `None` where it is not set, or is no number.
+    #[must_use]
+    pub fn tunable(&self, name: &str) -> Option<u64> {
+        let pairs = self.tunables.as_deref().unwrap_or_default().split(|&byte| byte == b':');
+        let values = pairs.filter_map(|pair| {
+            str::from_utf8(pair).ok()?.strip_prefix(name)?.strip_prefix('=')?.parse().ok()
+        });
+        values.last()
     }
 
     /// The names of the variables in which two environments differ.

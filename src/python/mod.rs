@@ -13,6 +13,7 @@ pub mod owners;
 pub mod pth;
 pub mod record;
 pub mod target;
+pub mod venv;
 
 use crate::bytes::Source as _;
 use crate::vfs::{FileKind, Vfs};

@@ -3,8 +3,10 @@
 use super::bindings::{Bindings, Moved};
 use super::dlopen;
 use super::finding::{Cause, Finding};
+use super::interpreters;
 use super::inventory::Role;
 use super::macos;
+use super::memory;
 use super::provider::{self, Choice};
 use super::seen::{Missing, Seen};
 use super::target::{Program, World, shown};
@@ -47,9 +49,10 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
     let versions = seen.versions.iter();
     findings.extend(versions.map(|((object, _), problem)| lacks_version(world, object, problem)));
     findings.extend(dlopen::findings(vfs, world, &programs));
+    findings.extend(memory::findings(world, &programs, &seen));
     findings.extend(unreadable(world));
     findings.extend(wrong_arch(world, &programs));
-    findings.extend(world.interpreter_findings());
+    findings.extend(interpreters::findings(vfs, world));
     let macos = macos::diagnose(vfs, world, &world.settings);
     let known: HashSet<_> = macos.findings.iter().map(question_of).collect();
 

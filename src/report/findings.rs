@@ -147,7 +147,7 @@ fn title(world: &World, finding: &Finding) -> String {
         (Cause::BadSignature, _) => format!("the signature of {} does not hold", object()),
         (Cause::DuplicateRpath, _) => "search paths name a directory twice".to_owned(),
         (Cause::DeadRpath, _) => "search paths name directories that are not there".to_owned(),
-        (Cause::WrongInterpreter, _) => "the interpreter is gone".to_owned(),
+        (Cause::WrongInterpreter, _) => "the environment is not as it runs".to_owned(),
         (Cause::WrongArch, _) => format!("{} is for another processor", object()),
         (Cause::WrongPlatform, _) => format!("{} is for another system", object()),
         (Cause::PartialInstall, _) => format!("{} is not as it was installed", object()),

@@ -30,12 +30,14 @@ pub fn run(session: &mut Session, options: &Fix) -> Result<u8, CommandError> {
     if session.format == Format::Json && options.targets.targets.len() > 1 {
         return Err(CommandError::new("--format json prints one plan: name one target"));
     }
+    let surroundings = session.surroundings(&options.simulation)?;
     let search = session.search(&options.repair.search)?;
     for chosen in session.targets(&options.targets.targets)? {
         let fixed = session.until_settled(chosen.root(), options.dry_run, |session| {
             let mut world = session.world(&chosen, settings.clone());
             session.require_object(&chosen, &world)?;
             world.search.clone_from(&search);
+            world.surroundings.clone_from(&surroundings);
             fix(session, options, &chosen, &world)
         })?;
         status = status.max(fixed);
