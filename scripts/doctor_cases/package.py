@@ -27,9 +27,10 @@ def found(place, environment):
     install(place, environment, "-Wl,-rpath,$ORIGIN/libs")
 
 
-def stub(place, path, soname, version, function):
-    """Compiles a library that defines one function in one version of its symbols."""
-    script = place.files(f"scripts-{version}", {"versions": f"{version} {{ {function}; }};"}) / "versions"
+def stub(place, path, soname, version, function, others=()):
+    """Compiles a library that defines one function in one version of its symbols, and other versions of none."""
+    nodes = [f"{version} {{ {function}; }};", *(f"{other} {{ }};" for other in others)]
+    script = place.files(f"scripts-{version}", {"versions": "\n".join(nodes)}) / "versions"
     flags = [f"-Wl,-soname,{soname}", f"-Wl,--version-script={script}", "-nostdlib"]
     return place.compile(path, f"int {function}(void) {{ return 1; }}", *flags)
 

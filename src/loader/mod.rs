@@ -135,6 +135,22 @@ impl Settings {
         Self { library_path: None, preload: None, dyld, ..self.clone() }
     }
 
+    /// The same without one of the variables that lead to libraries.
+    #[must_use]
+    pub fn without(&self, variable: &str) -> Self {
+        let mut settings = self.clone();
+        match variable {
+            "LD_LIBRARY_PATH" => settings.library_path = None,
+            "LD_PRELOAD" => settings.preload = None,
+            name => {
+                if let Some(variable) = settings.dyld.variable(name.as_bytes()) {
+                    *variable = None;
+                }
+            }
+        }
+        settings
+    }
+
     /// The value of a tunable of glibc; `None` where it is not set, or is no number.
     #[must_use]
     pub fn tunable(&self, name: &str) -> Option<u64> {

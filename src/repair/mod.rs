@@ -1,5 +1,6 @@
 //! From a target to a plan: inventory, diagnosis, planning, proof.
 
+pub mod accelerator;
 pub mod bindings;
 pub mod diagnose;
 pub mod dlopen;
@@ -14,8 +15,12 @@ pub mod proof;
 pub mod provider;
 pub mod rewrite;
 pub mod seen;
+pub mod shipped_by;
 pub mod spelling;
 pub mod steps;
+pub mod symbol_version;
+pub mod system;
 pub mod target;
 pub mod tensorflow;
 pub mod trace;
+pub mod variables;

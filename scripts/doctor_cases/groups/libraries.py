@@ -1,5 +1,8 @@
 """Libraries of the system: absent, of another release, too old; CUDA, and its driver."""
 
+import re
+
+import environment
 import package
 from case import Trial, case
 
@@ -7,13 +10,13 @@ GPUS = "import tensorflow as tf; print('GPUs:', tf.config.list_physical_devices(
 TENSORFLOW = "tensorflow==2.21.0"
 
 
-def needs(place, soname, function="anything", version=None, keep=None):
+def needs(place, soname, function="anything", version=None, keep=None, others=()):
     """An environment whose package needs a library that was there when it was linked; with a version, one of
-    its symbols does. `keep` is where the library stays, below the package."""
+    its symbols does. `keep` is where the library stays, below the package; `others` are its other versions."""
     made = place.venv()
     stub = f"stub/{soname}"
     if version:
-        made_of = package.stub(place, stub, soname, version, function)
+        made_of = package.stub(place, stub, soname, version, function, others)
     else:
         made_of = place.compile(stub, f"int {function}(void) {{ return 1; }}", f"-Wl,-soname,{soname}")
     package.install(place, made, made_of, "-Wl,--no-as-needed", library=None, body=package.calls(function))
@@ -121,7 +124,11 @@ def an_older_libstdcxx(place):
 @case(quick=True)
 def a_newer_copy_in_the_environment(place):
     """The environment has a libstdc++ that is new enough, and the system's is found"""
-    made = needs(place, "libstdc++.so.6", version="GLIBCXX_3.4.99", keep="broken/libs/libstdc++.so.6")
+    # A newer copy has all that the older one has.
+    system = environment.run("gcc", "-print-file-name=libstdc++.so.6").strip()
+    defined = re.findall(r"Name: ((?:GLIBCXX|CXXABI)_\S+)$", environment.run("readelf", "-V", system), re.MULTILINE)
+    keep = "broken/libs/libstdc++.so.6"
+    made = needs(place, "libstdc++.so.6", version="GLIBCXX_3.4.99", keep=keep, others=sorted(set(defined)))
     return Trial(made.prefix, package.IMPORT)
 
 
