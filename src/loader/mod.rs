@@ -253,3 +253,17 @@ impl Resolution {
             && self.objects.iter().all(|object| object.version_problems.is_empty())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Settings;
+
+    #[test]
+    fn a_tunable_is_the_last_of_its_name() {
+        let text = "glibc.rtld.execstack=1:glibc.malloc.check=3:glibc.rtld.execstack=2";
+        let settings = Settings { tunables: Some(text.into()), ..Settings::default() };
+        assert_eq!(settings.tunable("glibc.rtld.execstack"), Some(2));
+        assert_eq!(settings.tunable("glibc.rtld"), None);
+        assert_eq!(Settings::default().tunable("glibc.rtld.execstack"), None);
+    }
+}
