@@ -68,11 +68,14 @@ pub fn surroundings(simulation: &Simulation, elsewhere: bool) -> Result<Ambient,
     Ok(found)
 }
 
+/// A variable's name and value.
+type Variable<'a> = (&'a [u8], Vec<u8>);
+
 /// The variables of `--env`.
 ///
 /// # Errors
 /// Where one has no `=`.
-fn variables(simulation: &Simulation) -> Result<Vec<(&[u8], Vec<u8>)>, CommandError> {
+fn variables(simulation: &Simulation) -> Result<Vec<Variable<'_>>, CommandError> {
     let pairs = simulation.env.iter().map(|pair| {
         let bytes = pair.as_bytes();
         let at = bytes.iter().position(|&byte| byte == b'=').ok_or_else(|| {

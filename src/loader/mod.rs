@@ -155,10 +155,10 @@ impl Settings {
     #[must_use]
     pub fn tunable(&self, name: &str) -> Option<u64> {
         let pairs = self.tunables.as_deref().unwrap_or_default().split(|&byte| byte == b':');
-        let values = pairs.filter_map(|pair| {
+        let mut values = pairs.rev().filter_map(|pair| {
             str::from_utf8(pair).ok()?.strip_prefix(name)?.strip_prefix('=')?.parse().ok()
         });
-        values.last()
+        values.next()
     }
 
     /// The names of the variables in which two environments differ.

@@ -9,6 +9,7 @@ use super::inventory::Object;
 use super::system::Libraries;
 use super::target::{Program, World, shown};
 use super::tensorflow::{self, BuildInfo, DRIVER};
+use super::variables;
 use crate::bytes::printable;
 use crate::python::distribution::Distribution;
 use crate::vfs::Vfs;
@@ -33,7 +34,7 @@ pub fn findings(
         let build = BuildInfo::read(vfs, &distribution.site)?;
         let opener = inventory.at(&distribution.site.join(tensorflow::OPENER))?;
         let process = Process::of(programs, opener)?;
-        let wants = Wants { world, libraries, distribution, build, opener, process };
+        let wants = Wants { vfs, world, libraries, distribution, build, opener, process };
         Some(wants.findings(known))
     });
     found.flatten().collect()
@@ -41,6 +42,7 @@ pub fn findings(
 
 /// A TensorFlow and what it wants.
 struct Wants<'a> {
+    vfs: &'a dyn Vfs,
     world: &'a World,
     libraries: &'a Libraries<'a>,
     distribution: &'a Distribution,
@@ -127,8 +129,9 @@ impl Wants<'_> {
 
     fn nowhere(&self, first: &str, missing: &[&String]) -> Finding {
         let names: Vec<&str> = missing.iter().map(|name| name.as_str()).collect();
+        let hint = variables::names_of_nothing(self.vfs, self.world, first.as_bytes());
         let message = format!(
-            "{} opens libraries of {} that are nowhere: {}; without them it uses no GPU",
+            "{} opens libraries of {} that are nowhere: {}; without them it uses no GPU{hint}",
             self.name(),
             self.build.releases(),
             names.join(", ")

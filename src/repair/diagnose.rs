@@ -209,8 +209,7 @@ impl Judge<'_> {
                 finding(missing, Cause::PathMissing, message, "tfpatch fix --allow-absolute");
             return Finding { fixable: true, lies_in: vec![directory], ..found };
         }
-        let hint = variables::names_of_nothing(self.vfs, &self.world.settings)
-            .map_or_else(String::new, |names| format!("; {names}"));
+        let hint = variables::names_of_nothing(self.vfs, self.world, name);
         let other = provider::other_version(&self.world.inventory, name).map(|it| it.path.clone());
         let (whose, other) = match other {
             Some(other) => ("environment", Some(other)),

@@ -74,7 +74,7 @@ impl Judge<'_> {
             library: Some(library.to_vec()),
             ..fault(Cause::SymbolVersion, object, message, cure)
         };
-        if let Some(variable) = self.variable_to_blame(object, newest) {
+        if let Some(variable) = self.variable_to_blame(object, library, newest) {
             let directory = shown(provider.parent().unwrap_or(provider));
             let message =
                 format!("{lacks}; {variable} leads there, and without it a newer copy serves");
@@ -115,10 +115,13 @@ impl Judge<'_> {
     }
 
     /// The variable without which the object gets a copy that has the version.
-    fn variable_to_blame(&self, object: &Path, version: &[u8]) -> Option<String> {
-        let key = (object.to_owned(), version.to_vec());
+    fn variable_to_blame(&self, object: &Path, library: &[u8], version: &[u8]) -> Option<String> {
+        let lacks = (object.to_owned(), version.to_vec());
+        let misses = (object.to_owned(), library.to_vec());
         let bare = self.bare?;
-        let resolves = |seen: &Seen| !seen.versions.contains_key(&key);
+        let resolves = |seen: &Seen| {
+            !seen.versions.contains_key(&lacks) && !seen.missing.contains_key(&misses)
+        };
         resolves(bare).then(|| self.variables.to_blame(" and ", |seen, _| resolves(seen)))
     }
 

@@ -81,6 +81,15 @@ const CUDA_LIBRARIES: &[(&str, [&str; 6])] = &[
     ),
 ];
 
+/// Is a library one of CUDA or cuDNN, by its name?
+#[must_use]
+pub fn is_of_cuda(library: &[u8]) -> bool {
+    let stem = |name: &[u8]| name.split(|&byte| byte == b'.').next().map(<[u8]>::to_vec);
+    let known = CUDA_LIBRARIES.iter().flat_map(|(_, names)| names);
+    library.starts_with(b"libcudnn")
+        || known.into_iter().any(|name| stem(name.as_bytes()) == stem(library))
+}
+
 /// What a wheel of TensorFlow was built with, where that is CUDA.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuildInfo {

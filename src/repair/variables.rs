@@ -8,6 +8,7 @@ use super::inventory::{Object, Role};
 use super::macos;
 use super::seen::Seen;
 use super::target::{Program, World, shown, version_in};
+use super::tensorflow;
 use crate::bytes::printable;
 use crate::loader::{Dependency, Settings};
 use crate::python::distribution::{Distribution, distributions};
@@ -218,17 +219,26 @@ fn holds_module(vfs: &dyn Vfs, module: &Path) -> bool {
     })
 }
 
-/// The directories that `LD_LIBRARY_PATH` names and that are not there: a clause for a finding about
-/// a library that is not found.
+/// The directories that `LD_LIBRARY_PATH` names and that are not there, and `CUDA_HOME` where it is
+/// one: clauses for a finding about a library that is not found, each behind a semicolon.
 #[must_use]
-pub fn names_of_nothing(vfs: &dyn Vfs, settings: &Settings) -> Option<String> {
-    let path = settings.library_path.as_deref()?;
-    let absent = path.split(|byte| b":;".contains(byte)).filter(|entry| {
-        let is_plain = entry.starts_with(b"/") && !entry.contains(&b'$');
-        is_plain && vfs.metadata(Path::new(OsStr::from_bytes(entry))).is_err()
-    });
-    let names: Vec<String> = absent.map(printable).collect();
-    let verb = if names.len() == 1 { "is" } else { "are" };
-    (!names.is_empty())
-        .then(|| format!("LD_LIBRARY_PATH names {}, which {verb} not there", names.join(" and ")))
+pub fn names_of_nothing(vfs: &dyn Vfs, world: &World, library: &[u8]) -> String {
+    let path = world.settings.library_path.as_deref().unwrap_or_default();
+    let is_absent = |path: &Path| path.is_absolute() && vfs.metadata(path).is_err();
+    let absent: Vec<String> = path
+        .split(|byte| b":;".contains(byte))
+        .filter(|entry| !entry.contains(&b'$') && is_absent(Path::new(OsStr::from_bytes(entry))))
+        .map(printable)
+        .collect();
+    let mut clauses = String::new();
+    if !absent.is_empty() {
+        let verb = if absent.len() == 1 { "is" } else { "are" };
+        let names = absent.join(" and ");
+        clauses += &format!("; LD_LIBRARY_PATH names {names}, which {verb} not there");
+    }
+    let home = world.surroundings.cuda_home.as_deref().filter(|home| is_absent(home));
+    if let Some(home) = home.filter(|_| tensorflow::is_of_cuda(library)) {
+        clauses += &format!("; CUDA_HOME names {}, which is not there", shown(home));
+    }
+    clauses
 }
