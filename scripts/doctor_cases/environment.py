@@ -8,6 +8,7 @@ from pathlib import Path
 
 # Variables of whoever starts the run that would change what Python, uv and the loader do.
 FOREIGN = ["LD_LIBRARY_PATH", "LD_PRELOAD", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "CUDA_HOME"]
+FOREIGN += ["GLIBC_TUNABLES", "PYTHONNOUSERSITE", "PYTHONUSERBASE"]
 PYTHON = "3.11"
 
 
@@ -68,6 +69,28 @@ class Place:
             (tree / path).parent.mkdir(parents=True, exist_ok=True)
             (tree / path).write_bytes(content if isinstance(content, bytes) else content.encode())
         return tree
+
+    def debian(self, suite, root, packages):
+        """Unpacks packages of another release of Debian below `root`, none of which is installed here."""
+        state = self.path / "apt"
+        for directory in ["lists/partial", "cache/archives/partial", "packages"]:
+            (state / directory).mkdir(parents=True, exist_ok=True)
+        sources = state / "sources.list"
+        key = "/usr/share/keyrings/debian-archive-keyring.gpg"
+        sources.write_text(f"deb [signed-by={key}] http://deb.debian.org/debian {suite} main\n")
+        values = {
+            "Dir::Etc::sourcelist": sources,
+            "Dir::Etc::sourceparts": "-",
+            "Dir::State::lists": state / "lists",
+            "Dir::Cache": state / "cache",
+            "APT::Sandbox::User": "root",
+            "Acquire::IndexTargets::deb::DEP-11::DefaultEnabled": "false",
+        }
+        options = [word for name, value in values.items() for word in ("-o", f"{name}={value}")]
+        run("apt-get", "-qq", *options, "update")
+        run("apt-get", "-qq", *options, "download", *packages, cwd=state / "packages")
+        for package in sorted((state / "packages").glob("*.deb")):
+            run("dpkg", "-x", package, root)
 
     def compile(self, path, source, *flags, compiler="gcc"):
         """Compiles a shared object, or with -pie a program, from C; its path."""

@@ -125,6 +125,14 @@ impl Session {
         settings::loader_settings(simulation, self.vfs.root().is_some())
     }
 
+    /// What else the simulated process is given.
+    ///
+    /// # Errors
+    /// As [`settings::surroundings`].
+    pub fn surroundings(&self, simulation: &Simulation) -> Result<Ambient, CommandError> {
+        settings::surroundings(simulation, self.vfs.root().is_some())
+    }
+
     /// The path on the disk of a directory of the target.
     #[must_use]
     pub fn on_disk(&self, path: &Path) -> PathBuf {

@@ -29,13 +29,62 @@ pub fn ambient() -> Result<Ambient, CommandError> {
         working_directory: working_directory()?,
         virtual_env: path("VIRTUAL_ENV"),
         conda_prefix: path("CONDA_PREFIX"),
-        path: std::env::var_os("PATH")
-            .map(|path| std::env::split_paths(&path).collect())
-            .unwrap_or_default(),
-        home: path("HOME"),
+        path: directories("PATH"),
+        home: path("HOME").filter(|_| path("PYTHONNOUSERSITE").is_none()),
+        python_path: directories("PYTHONPATH"),
+        python_home: path("PYTHONHOME"),
+        cuda_home: path("CUDA_HOME"),
         pyenv_version: std::env::var_os("PYENV_VERSION").filter(|value| !value.is_empty()),
         own_executable: std::env::current_exe().ok(),
     })
+}
+
+/// What the simulated process is given besides the loader's variables, as
+/// [`loader_settings`] has it for those.
+///
+/// # Errors
+/// As [`loader_settings`].
+pub fn surroundings(simulation: &Simulation, elsewhere: bool) -> Result<Ambient, CommandError> {
+    let mut found = if simulation.no_env || elsewhere {
+        Ambient { working_directory: working_directory()?, ..Ambient::default() }
+    } else {
+        ambient()?
+    };
+    for (key, value) in variables(simulation)? {
+        let value = OsString::from_vec(value);
+        let list = || std::env::split_paths(&value).collect();
+        let one = || Some(PathBuf::from(&value)).filter(|path| path != "");
+        match key {
+            b"VIRTUAL_ENV" => found.virtual_env = one(),
+            b"CONDA_PREFIX" => found.conda_prefix = one(),
+            b"PATH" => found.path = list(),
+            b"PYTHONPATH" => found.python_path = list(),
+            b"PYTHONHOME" => found.python_home = one(),
+            b"CUDA_HOME" => found.cuda_home = one(),
+            // Others say nothing of where Python and its libraries are.
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+/// A variable's name and value.
+type Variable<'a> = (&'a [u8], Vec<u8>);
+
+/// The variables of `--env`.
+///
+/// # Errors
+/// Where one has no `=`.
+fn variables(simulation: &Simulation) -> Result<Vec<Variable<'_>>, CommandError> {
+    let pairs = simulation.env.iter().map(|pair| {
+        let bytes = pair.as_bytes();
+        let at = bytes.iter().position(|&byte| byte == b'=').ok_or_else(|| {
+            CommandError::new(format!("--env {}: a variable is KEY=VALUE", pair.display()))
+        })?;
+        let (key, value) = bytes.split_at(at);
+        Ok((key, value.get(1..).unwrap_or_default().to_vec()))
+    });
+    pairs.collect()
 }
 
 /// The working directory.
@@ -100,6 +149,7 @@ pub fn loader_settings(
         |name| if simulation.no_env || elsewhere { None } else { std::env::var_os(name) };
     settings.library_path = inherited("LD_LIBRARY_PATH").map(OsString::into_vec);
     settings.preload = inherited("LD_PRELOAD").map(OsString::into_vec);
+    settings.tunables = inherited("GLIBC_TUNABLES").map(OsString::into_vec);
     settings.dyld.working_directory.clone_from(&settings.working_directory);
     settings.macos = simulation.loader.map(|LoaderName::Dyld(version)| version).unwrap_or_default();
     for name in DYLD_VARIABLES {
@@ -107,18 +157,11 @@ pub fn loader_settings(
             *variable = inherited(name).map(OsString::into_vec);
         }
     }
-    for pair in &simulation.env {
-        let Some(at) = pair.as_bytes().iter().position(|&byte| byte == b'=') else {
-            return Err(CommandError::new(format!(
-                "--env {}: a variable is KEY=VALUE",
-                pair.display()
-            )));
-        };
-        let (key, value) = pair.as_bytes().split_at(at);
-        let value = value.get(1..).unwrap_or_default().to_vec();
+    for (key, value) in variables(simulation)? {
         match key {
             b"LD_LIBRARY_PATH" => settings.library_path = Some(value),
             b"LD_PRELOAD" => settings.preload = Some(value),
+            b"GLIBC_TUNABLES" => settings.tunables = Some(value),
             // Other variables do not change where the loader looks.
             name => {
                 if let Some(variable) = settings.dyld.variable(name) {
@@ -180,6 +223,11 @@ pub fn debugging() -> Debugging {
     // Without categories there is no output.
     let output = categories.as_ref().and_then(|_| set("LD_DEBUG_OUTPUT"));
     Debugging { categories, output }
+}
+
+fn directories(name: &str) -> Vec<PathBuf> {
+    let list = std::env::var_os(name).filter(|value| !value.is_empty());
+    list.map(|list| std::env::split_paths(&list).collect()).unwrap_or_default()
 }
 
 fn path(name: &str) -> Option<PathBuf> {

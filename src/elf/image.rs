@@ -115,6 +115,11 @@ pub struct Summary {
     pub version_definitions: Option<Vec<Vec<u8>>>,
     /// The GNU build ID, if a `PT_NOTE` holds one.
     pub build_id: Option<Vec<u8>>,
+    /// The bytes of thread-local storage that it addresses from the thread's own block: `p_memsz`
+    /// of its `PT_TLS`, where `DF_STATIC_TLS` is set.
+    pub static_tls: Option<u64>,
+    /// `p_flags` of its `PT_GNU_STACK`, where it has one.
+    pub stack_flags: Option<u32>,
 }
 
 impl Summary {
@@ -135,6 +140,14 @@ impl Summary {
             (258, _) => "loongarch64",
             _ => "an unknown machine",
         }
+    }
+
+    /// Does it ask for a stack that can be executed? On x86 an object without `PT_GNU_STACK` does
+    /// (glibc's `sysdeps/x86/stackinfo.h`, `DEFAULT_STACK_PERMS`).
+    #[must_use]
+    pub fn wants_executable_stack(&self) -> bool {
+        let is_x86 = matches!(self.machine, header::EM_X86_64 | header::EM_386);
+        self.stack_flags.map_or(is_x86, |flags| flags & program_header::PF_X != 0)
     }
 
     /// `DF_1_NODEFLIB`: the default directories are not searched for what this object needs.
@@ -367,7 +380,15 @@ impl<'a> Image<'a> {
             version_needs: self.version_needs()?,
             version_definitions: self.version_definitions()?,
             build_id: self.build_id(),
+            static_tls: self.static_tls(),
+            stack_flags: self.segment(program_header::PT_GNU_STACK).map(|stack| stack.p_flags),
         })
+    }
+
+    fn static_tls(&self) -> Option<u64> {
+        let flags = self.value(dynamic::DT_FLAGS).unwrap_or(0);
+        let storage = self.segment(program_header::PT_TLS)?.p_memsz;
+        (flags & dynamic::DF_STATIC_TLS != 0).then_some(storage)
     }
 
     /// What `DT_VERNEED` lists (gABI extension: LSB, "Symbol Versioning").

@@ -89,6 +89,11 @@ impl LdSoCache {
         Ok(Self { bytes: file.bytes.to_vec(), entries })
     }
 
+    /// The paths of all entries.
+    pub fn paths(&self) -> impl Iterator<Item = &[u8]> {
+        self.entries.iter().map(|entry| text(&self.bytes, entry.value))
+    }
+
     /// The number of entries that are for the target.
     #[must_use]
     pub fn len(&self) -> usize {

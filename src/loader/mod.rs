@@ -119,6 +119,8 @@ pub struct Settings {
     pub working_directory: PathBuf,
     /// `AT_PLATFORM` as the loader understands it; what `$PLATFORM` stands for.
     pub platform: Option<String>,
+    /// `GLIBC_TUNABLES`: names and values, as `glibc.rtld.execstack=2`, with colons between.
+    pub tunables: Option<Vec<u8>>,
     /// The same for dyld.
     pub dyld: dyld::Settings,
     /// The version of macOS whose dyld is simulated.
@@ -131,6 +133,32 @@ impl Settings {
     pub fn without_variables(&self) -> Self {
         let dyld = self.dyld.without_variables();
         Self { library_path: None, preload: None, dyld, ..self.clone() }
+    }
+
+    /// The same without one of the variables that lead to libraries.
+    #[must_use]
+    pub fn without(&self, variable: &str) -> Self {
+        let mut settings = self.clone();
+        match variable {
+            "LD_LIBRARY_PATH" => settings.library_path = None,
+            "LD_PRELOAD" => settings.preload = None,
+            name => {
+                if let Some(variable) = settings.dyld.variable(name.as_bytes()) {
+                    *variable = None;
+                }
+            }
+        }
+        settings
+    }
+
+    /// The value of a tunable of glibc; `None` where it is not set, or is no number.
+    #[must_use]
+    pub fn tunable(&self, name: &str) -> Option<u64> {
+        let pairs = self.tunables.as_deref().unwrap_or_default().split(|&byte| byte == b':');
+        let mut values = pairs.rev().filter_map(|pair| {
+            str::from_utf8(pair).ok()?.strip_prefix(name)?.strip_prefix('=')?.parse().ok()
+        });
+        values.next()
     }
 
     /// The names of the variables in which two environments differ.
@@ -223,5 +251,19 @@ impl Resolution {
     pub fn loads(&self) -> bool {
         self.missing().next().is_none()
             && self.objects.iter().all(|object| object.version_problems.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Settings;
+
+    #[test]
+    fn a_tunable_is_the_last_of_its_name() {
+        let text = "glibc.rtld.execstack=1:glibc.malloc.check=3:glibc.rtld.execstack=2";
+        let settings = Settings { tunables: Some(text.into()), ..Settings::default() };
+        assert_eq!(settings.tunable("glibc.rtld.execstack"), Some(2));
+        assert_eq!(settings.tunable("glibc.rtld"), None);
+        assert_eq!(Settings::default().tunable("glibc.rtld.execstack"), None);
     }
 }

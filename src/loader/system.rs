@@ -111,6 +111,25 @@ impl System {
         Self { target, interpreter, default_dirs, lib, version, cache, assumptions }
     }
 
+    /// The bytes of static thread-local storage that a running program has left for what it opens,
+    /// where the loader is glibc's. `optional` is the tunable `glibc.rtld.optional_static_tls`
+    /// (`_dl_tls_static_surplus_init`; before 2.33 `TLS_STATIC_SURPLUS`, which comes to the same).
+    #[must_use]
+    pub fn static_tls_surplus(&self, optional: Option<u64>) -> Option<u64> {
+        const SURPLUS: u64 = 1664;
+        const OPTIONAL: u64 = 512;
+        let version = self.version?;
+        let optional = optional.filter(|_| version >= (2, 33)).unwrap_or(OPTIONAL);
+        Some((SURPLUS - OPTIONAL).saturating_add(optional))
+    }
+
+    /// Does the loader open an object that asks for an executable stack in a program that has none?
+    /// `tunable` is `glibc.rtld.execstack`. `None` where the loader does not tell its version.
+    #[must_use]
+    pub fn grants_executable_stack(&self, tunable: Option<u64>) -> Option<bool> {
+        self.version.map(|version| version < (2, 41) || tunable == Some(2))
+    }
+
     /// Does the loader look into `glibc-hwcaps`, as since glibc 2.33?
     #[must_use]
     pub fn has_glibc_hwcaps(&self) -> bool {

@@ -21,13 +21,23 @@ pub struct Ambient {
     pub conda_prefix: Option<PathBuf>,
     /// The directories of `PATH`, in order.
     pub path: Vec<PathBuf>,
-    /// `HOME`.
+    /// `HOME`; not where `PYTHONNOUSERSITE` keeps the interpreter from looking there.
     pub home: Option<PathBuf>,
+    /// The directories of `PYTHONPATH`, in order.
+    pub python_path: Vec<PathBuf>,
+    /// `PYTHONHOME`: a prefix, or two with a colon between.
+    pub python_home: Option<PathBuf>,
+    /// `CUDA_HOME`.
+    pub cuda_home: Option<PathBuf>,
     /// `PYENV_VERSION`, which pyenv's shims obey.
     pub pyenv_version: Option<OsString>,
     /// tfpatch's own program.
     pub own_executable: Option<PathBuf>,
 }
+
+const OWN: &str = "is tfpatch's own environment";
+const IN_CACHE: &str = "lies in a cache";
+const OF_A_TOOL: &str = "belongs to a tool";
 
 /// The environment that is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +57,14 @@ pub struct PassedOver {
     pub path: PathBuf,
     /// Why not, to follow its path in a sentence.
     pub why: &'static str,
+}
+
+impl PassedOver {
+    /// Was it passed over because a tool, and nobody's work, runs with it?
+    #[must_use]
+    pub fn is_of_a_tool(&self) -> bool {
+        self.why == OWN || self.why == IN_CACHE || self.why.starts_with(OF_A_TOOL)
+    }
 }
 
 impl fmt::Display for PassedOver {
@@ -119,7 +137,12 @@ pub fn discover(vfs: &dyn Vfs, ambient: &Ambient) -> Result<Found, Error> {
     on_path(vfs, ambient)
 }
 
-fn on_path(vfs: &dyn Vfs, ambient: &Ambient) -> Result<Found, Error> {
+/// The environment of the first `python3` on `PATH` that is neither tfpatch's own environment's nor
+/// a tool's.
+///
+/// # Errors
+/// Where there is none.
+pub fn on_path(vfs: &dyn Vfs, ambient: &Ambient) -> Result<Found, Error> {
     let mut passed_over = Vec::new();
     for directory in &ambient.path {
         let path = join_lexically(&ambient.working_directory, directory).join("python3");
@@ -168,7 +191,7 @@ fn candidate(vfs: &dyn Vfs, ambient: &Ambient, path: &Path) -> Candidate {
         return Candidate::PassedOver(why);
     }
     if is_own(vfs, &environment, ambient.own_executable.as_deref()) {
-        return Candidate::PassedOver("is tfpatch's own environment");
+        return Candidate::PassedOver(OWN);
     }
     Candidate::Taken(Box::new(environment), by_pyenv)
 }
@@ -217,9 +240,7 @@ fn tool(vfs: &dyn Vfs, environment: &Environment) -> Option<&'static str> {
         read_start(vfs, &directory.join("CACHEDIR.TAG"), 43)
             .is_ok_and(|tag| tag == b"Signature: 8a477f597d28d172789f06886806bc55")
     };
-    above()
-        .any(|directory| is_bucket(directory) || is_tagged(directory))
-        .then_some("lies in a cache")
+    above().any(|directory| is_bucket(directory) || is_tagged(directory)).then_some(IN_CACHE)
 }
 
 /// Is it one of pyenv's or asdf's shims, scripts that choose an interpreter when they run?

@@ -4,12 +4,10 @@
 //! Debian's patch of `site.py` for `dist-packages`.
 
 use super::interpreter::{Interpreter, Program, Version, is_interpreter_name, program};
-use super::{is_directory, is_file, pth, read_start};
+use super::venv::PyvenvCfg;
+use super::{is_directory, is_file, pth};
 use crate::vfs::Vfs;
 use std::path::{Path, PathBuf};
-
-/// A pyvenv.cfg holds a few lines; more than this is none.
-const MOST_CFG_BYTES: u64 = 1 << 16;
 
 /// Who made an environment, and so how it is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +71,7 @@ impl Environment {
     /// user's home directory, for the user site.
     #[must_use]
     pub fn at_prefix(vfs: &dyn Vfs, prefix: &Path, home: Option<&Path>) -> Option<Self> {
-        let cfg = PyvenvCfg::read(vfs, &prefix.join("pyvenv.cfg"));
+        let cfg = PyvenvCfg::of(vfs, prefix);
         let kind = if cfg.is_some() {
             Kind::Venv
         } else if is_directory(vfs, &prefix.join("conda-meta")) {
@@ -180,7 +178,8 @@ impl Environment {
 }
 
 /// Two paths of one file or directory?
-fn same_file(vfs: &dyn Vfs, one: &Path, other: &Path) -> bool {
+#[must_use]
+pub fn same_file(vfs: &dyn Vfs, one: &Path, other: &Path) -> bool {
     one == other
         || match (vfs.canonicalize(one), vfs.canonicalize(other)) {
             (Ok(one), Ok(other)) => one == other,
@@ -193,35 +192,6 @@ fn has_own_bin(vfs: &dyn Vfs, prefix: &Path) -> bool {
     let bin = vfs.canonicalize(&prefix.join("bin"));
     let prefix = vfs.canonicalize(prefix);
     bin.is_ok_and(|bin| prefix.is_ok_and(|prefix| bin.parent() == Some(&prefix)))
-}
-
-/// What a `pyvenv.cfg` says (PEP 405).
-struct PyvenvCfg {
-    /// The directory of the base interpreter.
-    home: Option<PathBuf>,
-    /// `version`, as venv writes it, or `version_info`, as uv and virtualenv do.
-    version: Option<Version>,
-    system_site_packages: bool,
-}
-
-impl PyvenvCfg {
-    fn read(vfs: &dyn Vfs, path: &Path) -> Option<Self> {
-        let text = read_start(vfs, path, MOST_CFG_BYTES).ok()?;
-        let mut cfg = Self { home: None, version: None, system_site_packages: false };
-        for line in String::from_utf8_lossy(&text).lines() {
-            let Some((key, value)) = line.split_once('=') else { continue };
-            let value = value.trim();
-            match key.trim().to_ascii_lowercase().as_str() {
-                "home" => cfg.home = Some(value.into()),
-                "version" | "version_info" => cfg.version = cfg.version.or(Version::parse(value)),
-                "include-system-site-packages" => {
-                    cfg.system_site_packages = value.eq_ignore_ascii_case("true");
-                }
-                _ => {}
-            }
-        }
-        Some(cfg)
-    }
 }
 
 /// The versions for which there is a directory `lib/pythonX.Y`, ascending.
@@ -289,7 +259,7 @@ fn names_in_bin<'a>(
 }
 
 /// The version of a program by its name, or by the name of what it is a link to, be it gone.
-fn version_of_path(vfs: &dyn Vfs, path: &Path) -> Option<Version> {
+pub(super) fn version_of_path(vfs: &dyn Vfs, path: &Path) -> Option<Version> {
     let of = |path: &Path| Version::of_name(path.file_name()?.to_str()?);
     of(path).or_else(|| match program(vfs, path) {
         Program::Found(end)

@@ -14,6 +14,7 @@ pub mod pth;
 pub mod record;
 pub mod tags;
 pub mod target;
+pub mod venv;
 
 use crate::bytes::Source as _;
 use crate::vfs::{FileKind, Vfs};

@@ -50,6 +50,12 @@ impl Bindings {
         self.answers.insert(question, found.map(Path::to_owned));
     }
 
+    /// The answer to a question; `None` where nothing was found, or it was not asked.
+    #[must_use]
+    pub fn answer(&self, question: &Question) -> Option<&PathBuf> {
+        self.answers.get(question)?.as_ref()
+    }
+
     /// Takes in the answers to other questions.
     pub fn extend(&mut self, other: Self) {
         self.answers.extend(other.answers);

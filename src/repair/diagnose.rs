@@ -1,18 +1,25 @@
 //! Which libraries would not be found, and why: the inventory, seen through the loader.
 
+use super::accelerator;
 use super::bindings::{Bindings, Moved};
 use super::dlopen;
 use super::finding::{Cause, Finding};
 use super::installed::Installed;
+use super::interpreters;
 use super::inventory::Role;
 use super::macos;
+use super::memory;
 use super::provider::{self, Choice};
 use super::seen::{Missing, Seen};
+use super::shipped_by;
+use super::symbol_version;
+use super::system::Libraries;
 use super::target::{Program, World, shown};
+use super::variables::{self, Variables};
 use crate::bytes::printable;
-use crate::loader::{Settings, VersionProblem};
 use crate::vfs::Vfs;
 use std::collections::HashSet;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// What a diagnosis says.
@@ -57,7 +64,8 @@ fn loads(
     seen: Seen,
     installed: Installed,
 ) -> Diagnosis {
-    let judge = Judge { vfs, world, seen: &seen };
+    let libraries = Libraries::new(vfs, world, programs);
+    let judge = Judge { vfs, world, libraries: &libraries, seen: &seen };
     let (mut findings, mut unasked) = (Vec::new(), Vec::new());
     for (question, missing) in &seen.missing {
         let found = judge.missing(missing);
@@ -66,12 +74,27 @@ fn loads(
         }
         findings.extend(found);
     }
-    let versions = seen.versions.iter();
-    findings.extend(versions.map(|((object, _), problem)| lacks_version(world, object, problem)));
-    findings.extend(dlopen::findings(vfs, world, programs));
+    let empty = world.settings.without_variables();
+    let variables = Variables::new(vfs, world);
+    let bare =
+        (empty != world.settings).then(|| Seen::of(vfs, world, &Program::all(vfs, world, &empty)));
+    let versions = symbol_version::Judge {
+        vfs,
+        world,
+        programs,
+        libraries: &libraries,
+        variables: &variables,
+        bare: bare.as_ref(),
+    };
+    findings.extend(versions.findings(&seen));
+    let opened = dlopen::findings(vfs, world, programs);
+    findings.extend(accelerator::findings(vfs, world, programs, &libraries, &opened));
+    findings.extend(opened);
+    findings.extend(variables::findings(vfs, world, programs));
+    findings.extend(memory::findings(world, programs, &seen));
     findings.extend(unreadable(world));
     findings.extend(wrong_arch(world, programs));
-    findings.extend(world.interpreter_findings());
+    findings.extend(interpreters::findings(vfs, world));
     let macos = macos::diagnose(vfs, world, &world.settings);
     let known: HashSet<_> = macos.findings.iter().map(question_of).collect();
 
@@ -79,17 +102,21 @@ fn loads(
     let unresolved = meant.count()
         + macos.unresolved.iter().filter(|(object, _)| world.is_meant(object)).count();
     let mut bindings = Vec::new();
-    let empty = world.settings.without_variables();
-    if empty != world.settings {
-        let bare = Seen::of(vfs, world, &Program::all(vfs, world, &empty));
-        findings.extend(judge.owed_to_variables(&bare, &empty));
-        findings.extend(judge.shadowed_by_variables(&bare, &empty));
+    if let Some(bare) = bare {
+        findings.extend(judge.owed_to_variables(&bare, &variables));
+        findings.extend(judge.shadowed_by_variables(&bare, &variables));
         let bare_macos = macos::diagnose(vfs, world, &empty);
         let owed = bare_macos
             .findings
             .into_iter()
             .filter(|found| found.library.is_some() && !known.contains(&question_of(found)));
-        findings.extend(owed.map(|found| judge.owed_to(found, &empty)));
+        findings.extend(owed.map(|found| {
+            let question = question_of(&found);
+            let variable = variables.to_blame(" or ", |_, macos| {
+                macos.findings.iter().any(|found| question_of(found) == question)
+            });
+            judge.owed_to(found, &variable)
+        }));
         let mut both = bare.bindings;
         both.extend(bare_macos.bindings);
         bindings.push(both);
@@ -118,6 +145,7 @@ pub fn sort(findings: &mut Vec<Finding>) {
 struct Judge<'a> {
     vfs: &'a dyn Vfs,
     world: &'a World,
+    libraries: &'a Libraries<'a>,
     seen: &'a Seen,
 }
 
@@ -188,38 +216,62 @@ impl Judge<'_> {
             let cure = "install the distribution that the file belongs to again";
             return Some(finding(missing, Cause::Unreadable, message, cure));
         }
-        Some(match provider::other_version(&self.world.inventory, name) {
-            Some(other) => {
-                let there = printable(other.name());
-                let message = format!("{object} needs {library}; the environment has {there}");
-                let cure = format!("install the release of the library that ships {library}");
-                Finding {
-                    lies_in: vec![other.directory().to_owned()],
-                    ..finding(missing, Cause::SonameMismatch, message, &cure)
-                }
+        Some(self.elsewhere(missing, object, library))
+    }
+
+    /// What is to be said of a library that the tree does not have: is it in the system where nobody
+    /// looks, is another version there, or is it nowhere?
+    fn elsewhere(&self, missing: &Missing, object: &str, library: &str) -> Finding {
+        let name = &missing.dependency.name;
+        if let Some(copy) = self.libraries.copies(name).first() {
+            let directory = copy.parent().unwrap_or(copy).to_owned();
+            let message = format!(
+                "{object} needs {library}; it lies in {}, and no search path leads there",
+                shown(&directory)
+            );
+            let found =
+                finding(missing, Cause::PathMissing, message, "tfpatch fix --allow-absolute");
+            return Finding { fixable: true, lies_in: vec![directory], ..found };
+        }
+        let hint = variables::names_of_nothing(self.vfs, self.world, name);
+        let other = provider::other_version(&self.world.inventory, name).map(|it| it.path.clone());
+        let (whose, other) = match other {
+            Some(other) => ("environment", Some(other)),
+            None => ("system", self.libraries.other_version(name)),
+        };
+        let cure = shipped_by::cure(name);
+        match other.as_deref().and_then(|other| Some((other.file_name()?, other.parent()?))) {
+            Some((there, directory)) => {
+                let there = printable(there.as_bytes());
+                let message = format!(
+                    "{object} needs {library}; the {whose} has {there} in {}{hint}",
+                    self.world.shown(directory)
+                );
+                let found = finding(missing, Cause::SonameMismatch, message, &cure);
+                Finding { lies_in: vec![directory.to_owned()], ..found }
             }
             None => {
-                let message = format!("{object} needs {library}, which is nowhere");
-                finding(
-                    missing,
-                    Cause::NotInstalled,
-                    message,
-                    &format!("install what ships {library}"),
-                )
+                let message = format!("{object} needs {library}, which is nowhere{hint}");
+                finding(missing, Cause::NotInstalled, message, &cure)
             }
-        })
+        }
     }
 
     /// What is found only because of a variable. Libraries of the driver are left out: where they
     /// lie is the machine's business.
-    fn owed_to_variables(&self, bare: &Seen, empty: &Settings) -> Vec<Finding> {
+    fn owed_to_variables(&self, bare: &Seen, variables: &Variables<'_>) -> Vec<Finding> {
         let mut without = bare.missing.iter().filter(|(question, missing)| {
             !self.seen.missing.contains_key(*question)
                 && self.world.known_cause(&missing.dependency.name).is_none()
         });
         let judge = Judge { seen: bare, ..*self };
-        let owed = without.by_ref().flat_map(|(_, missing)| {
-            judge.missing(missing).into_iter().map(|found| self.owed_to(found, empty))
+        let owed = without.by_ref().flat_map(|(question, missing)| {
+            let found = judge.missing(missing).into_iter();
+            found.map(|found| {
+                let variable =
+                    variables.to_blame(" or ", |seen, _| seen.missing.contains_key(question));
+                self.owed_to(found, &variable)
+            })
         });
         let mut owed: Vec<Finding> = owed.collect();
         owed.dedup_by(|a, b| (&a.object, &a.library) == (&b.object, &b.library));
@@ -227,9 +279,8 @@ impl Judge<'_> {
     }
 
     /// Libraries of the target in whose stead a variable leads to others.
-    fn shadowed_by_variables(&self, bare: &Seen, empty: &Settings) -> Vec<Finding> {
+    fn shadowed_by_variables(&self, bare: &Seen, variables: &Variables<'_>) -> Vec<Finding> {
         let world = self.world;
-        let variable = world.settings.variables_beside(empty).join(" and ");
         let moved = bare.bindings.moved(&self.seen.bindings).into_iter();
         let shadowed = moved.filter(|moved| world.contains(self.vfs, &moved.before));
         shadowed
@@ -237,12 +288,19 @@ impl Judge<'_> {
                 let (object, library) =
                     (world.shown(&question.asking), printable(&question.library));
                 let after = after?;
+                let variable = variables.to_blame(" and ", |seen, _| {
+                    seen.bindings.answer(&question).is_some_and(|answer| *answer != after)
+                });
                 let (own, other) = (world.shown(&before), world.shown(&after));
                 let message = format!(
                     "{object} gets {library} from {other} through {variable}, and not {own}"
                 );
-                let directory = shown(after.parent().unwrap_or(&after));
-                let cure = format!("take {directory} out of {variable}");
+                // LD_PRELOAD names files, the others directories.
+                let named = match variable.as_str() {
+                    "LD_PRELOAD" => &after,
+                    _ => after.parent().unwrap_or(&after),
+                };
+                let cure = format!("take {} out of {variable}", shown(named));
                 Some(Finding {
                     library: Some(question.library),
                     ..fault(Cause::EnvOverride, &question.asking, message, &cure)
@@ -252,8 +310,7 @@ impl Judge<'_> {
     }
 
     /// What would be found in an empty environment, as a finding about the variables of this one.
-    fn owed_to(&self, found: Finding, empty: &Settings) -> Finding {
-        let variable = self.world.settings.variables_beside(empty).join(" and ");
+    fn owed_to(&self, found: Finding, variable: &str) -> Finding {
         let object = self.world.shown(&found.object);
         let library = found.library.as_deref().map(printable).unwrap_or_default();
         let lies = found.lies_in.first().map_or_else(
@@ -263,7 +320,6 @@ impl Judge<'_> {
         Finding {
             cause: Cause::EnvOverride,
             message: format!("{object} finds {library} only through {variable}; it lies {lies}"),
-            cure: if found.fixable { "tfpatch fix".to_owned() } else { found.cure.clone() },
             ..found
         }
     }
@@ -332,16 +388,6 @@ pub(super) fn fault(cause: Cause, object: &Path, message: String, cure: &str) ->
         tried: Vec::new(),
         symbols: Vec::new(),
         is_fatal: false,
-    }
-}
-
-fn lacks_version(world: &World, object: &Path, problem: &VersionProblem) -> Finding {
-    let (version, provider) = (printable(&problem.version), world.shown(&problem.provider));
-    let message = format!("{} needs {version}, which {provider} lacks", world.shown(object));
-    let cure = "take an older copy out of the way, or install a newer library";
-    Finding {
-        library: Some(problem.library.clone()),
-        ..fault(Cause::SymbolVersion, object, message, cure)
     }
 }
 

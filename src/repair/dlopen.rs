@@ -57,7 +57,7 @@ pub fn findings(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Vec<F
 }
 
 /// A process in which an opener is loaded.
-struct Process<'a> {
+pub(super) struct Process<'a> {
     program: &'a Program<'a>,
     opener: &'a Object,
     opened: Resolution,
@@ -65,13 +65,13 @@ struct Process<'a> {
 
 impl<'a> Process<'a> {
     /// The first program that would load the opener, when it has done so.
-    fn of(programs: &'a [Program<'a>], opener: &'a Object) -> Option<Self> {
+    pub(super) fn of(programs: &'a [Program<'a>], opener: &'a Object) -> Option<Self> {
         let program = programs.iter().find(|program| program.runs(opener))?;
         Some(Self { program, opener, opened: program.load(opener) })
     }
 
     /// What comes of the opener's calling `dlopen` with a name.
-    fn open(&self, name: &[u8]) -> Option<Resolution> {
+    pub(super) fn open(&self, name: &[u8]) -> Option<Resolution> {
         let loaded: Vec<&Resolution> =
             self.program.main.iter().chain(std::iter::once(&self.opened)).collect();
         self.program.loader.find(&loaded, &self.opener.path, name)
@@ -198,7 +198,7 @@ fn path_missing(
 
 /// The driver's library, where the loader does not find it on behalf of the opener. In an image that
 /// is being built, or on a machine without a GPU, that is as it should be.
-fn driver_missing(world: &World, process: &Process<'_>) -> Option<Finding> {
+pub(super) fn driver_missing(world: &World, process: &Process<'_>) -> Option<Finding> {
     let opener = process.opener;
     let answer = process.open(DRIVER.as_bytes())?;
     answer.root.found.is_none().then(|| Finding {

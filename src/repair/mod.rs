@@ -1,13 +1,16 @@
 //! From a target to a plan: inventory, diagnosis, planning, proof.
 
+pub mod accelerator;
 pub mod bindings;
 pub mod diagnose;
 pub mod dlopen;
 pub mod explain;
 pub mod finding;
 pub mod installed;
+pub mod interpreters;
 pub mod inventory;
 pub mod macos;
+pub mod memory;
 pub mod packages;
 pub mod pages;
 pub mod planner;
@@ -15,8 +18,12 @@ pub mod proof;
 pub mod provider;
 pub mod rewrite;
 pub mod seen;
+pub mod shipped_by;
 pub mod spelling;
 pub mod steps;
+pub mod symbol_version;
+pub mod system;
 pub mod target;
 pub mod tensorflow;
 pub mod trace;
+pub mod variables;

@@ -3,9 +3,9 @@
 
 use super::bindings::{Bindings, Moved};
 use super::diagnose::Diagnosis;
-use super::finding::Finding;
+use super::finding::{Cause, Finding};
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What speaks against a plan.
 #[derive(Debug, Default)]
@@ -32,6 +32,18 @@ impl Objections {
     }
 }
 
+/// Is a library to come from where it comes from now, since the copy that was found lacks a version?
+/// Who else asks for it in the same process gets the same copy.
+fn is_meant(planned: &[Finding], moved: &Moved) -> bool {
+    let wanted = planned.iter().filter(|finding| {
+        finding.cause == Cause::SymbolVersion
+            && finding.library.as_ref() == Some(&moved.question.library)
+    });
+    let after = moved.after.as_deref().and_then(Path::parent);
+    let mut directories = wanted.filter_map(|finding| finding.lies_in.first());
+    directories.any(|directory| after == Some(directory))
+}
+
 /// Compares what was with what would be, under each environment: everything that `planned` names
 /// must resolve, and nothing that resolved may resolve elsewhere.
 #[must_use]
@@ -42,6 +54,7 @@ pub fn object(planned: &[Finding], before: &[Bindings], after: &Diagnosis) -> Ob
         .cloned()
         .collect();
     let environments = before.iter().zip(&after.bindings);
-    let moved = environments.flat_map(|(before, after)| before.moved(after)).collect();
+    let moved = environments.flat_map(|(before, after)| before.moved(after));
+    let moved = moved.filter(|moved| !is_meant(planned, moved)).collect();
     Objections { moved, left }
 }

@@ -3,7 +3,7 @@
 use super::bindings::Bindings;
 use super::inventory::{Facts, Inventory, Object, Role};
 use super::target::{Program, World};
-use crate::elf::Kind;
+use crate::elf::{Kind, Summary};
 use crate::loader::{Dependency, LoadedObject, Resolution, VersionProblem};
 use crate::vfs::Vfs;
 use rayon::prelude::*;
@@ -34,26 +34,47 @@ pub struct Seen {
     pub versions: BTreeMap<(PathBuf, Vec<u8>), VersionProblem>,
     /// Which name led where.
     pub bindings: Bindings,
+    /// What is opened and wants something of the program's memory.
+    pub opened: Vec<Opened>,
+}
+
+/// An object that a running program opens, with those among what is loaded then that want an
+/// executable stack or static thread-local storage.
+#[derive(Debug)]
+pub struct Opened {
+    /// The object that is opened.
+    pub root: PathBuf,
+    /// Which of the programs opens it.
+    pub program: usize,
+    /// What wants something, itself or what comes with it.
+    pub wanting: Vec<(PathBuf, Arc<Summary>)>,
 }
 
 impl Seen {
     /// Resolves each object as the first of `programs` would that loads it.
     #[must_use]
     pub fn of(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Self {
-        let resolved: Vec<(&Object, &Program<'_>, Resolution)> = roots(&world.inventory, programs)
-            .into_par_iter()
-            .filter_map(|root| {
-                let program = programs.iter().find(|program| program.runs(root))?;
-                Some((root, program, program.load(root)))
-            })
-            .collect();
+        let resolved: Vec<(&Object, usize, &Program<'_>, Resolution)> =
+            roots(&world.inventory, programs)
+                .into_par_iter()
+                .filter_map(|root| {
+                    let mut numbered = programs.iter().enumerate();
+                    let (number, program) = numbered.find(|(_, program)| program.runs(root))?;
+                    Some((root, number, program, program.load(root)))
+                })
+                .collect();
         let mut seen = Self::default();
         let mut names = Names { vfs, world, known: HashMap::new() };
-        for (root, program, resolution) in &resolved {
+        for (root, number, program, resolution) in &resolved {
             let files = program.files(resolution);
+            let mut wanting = Vec::new();
             for loaded in &resolution.objects {
                 let path = names.of(loaded);
                 seen.reached.insert(loaded.id);
+                let summary = &loaded.summary;
+                if summary.static_tls.is_some() || summary.wants_executable_stack() {
+                    wanting.push((path.clone(), Arc::clone(summary)));
+                }
                 for dependency in &loaded.needed {
                     let found = dependency.found.as_deref();
                     let file = found.map(|path| files.get(path).copied().unwrap_or(path));
@@ -67,6 +88,9 @@ impl Seen {
                     let key = (path.clone(), problem.version.clone());
                     seen.versions.entry(key).or_insert_with(|| problem.clone());
                 }
+            }
+            if !wanting.is_empty() && root.role != Role::Executable {
+                seen.opened.push(Opened { root: root.path.clone(), program: *number, wanting });
             }
         }
         seen

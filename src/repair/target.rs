@@ -1,14 +1,15 @@
 //! What is diagnosed: the tree, its inventory, and the programs that load its objects.
 
-use super::finding::{Cause, Finding};
+use super::finding::Cause;
 use super::inventory::{self, Inventory, Object, Role};
 use super::tensorflow;
 use crate::bytes::printable;
 use crate::loader::{Loader, Resolution, Settings, System, Target as Machine};
 use crate::plan::{NotRelative, RelativePath};
+use crate::python::discovery::Ambient;
 use crate::python::distribution;
 use crate::python::environment::{Environment, Kind};
-use crate::python::interpreter::{Program as Interpreted, Version};
+use crate::python::interpreter::Version;
 use crate::python::owners::Owners;
 use crate::vfs::{FileKind, Vfs};
 use std::collections::HashMap;
@@ -34,6 +35,8 @@ pub struct World {
     pub search: Vec<PathBuf>,
     /// The loader's environment.
     pub settings: Settings,
+    /// What else the process would be given: other variables, the working directory.
+    pub surroundings: Ambient,
     /// Who owns the objects, by the RECORDs.
     pub owners: Owners,
     /// Are whole files read, to compare them with RECORDs and signatures?
@@ -152,6 +155,7 @@ impl World {
             part: None,
             search: Vec::new(),
             settings,
+            surroundings: Ambient::default(),
             owners: Owners::default(),
             deep: false,
         };
@@ -263,37 +267,6 @@ impl World {
     #[must_use]
     pub fn known_cause(&self, library: &[u8]) -> Option<Cause> {
         tensorflow::is_driver_library(library).then_some(Cause::DriverMissing)
-    }
-
-    /// Interpreters that the environment names and that are gone, or may not be read.
-    pub fn interpreter_findings(&self) -> impl Iterator<Item = Finding> {
-        let interpreters = self.environment.iter().flat_map(|found| &found.interpreters);
-        interpreters.filter_map(|interpreter| {
-            let (cause, wanted, what, cure) = match &interpreter.program {
-                Interpreted::Missing { wanted } => {
-                    let cure = "make the environment anew, and install into it again";
-                    (Cause::WrongInterpreter, wanted, "is gone", cure)
-                }
-                Interpreted::Closed { wanted } => {
-                    let cure = "run tfpatch as a user who may read it";
-                    (Cause::Unreadable, wanted, "may not be read", cure)
-                }
-                Interpreted::Found(_) | Interpreted::Other(_) => return None,
-            };
-            let path = self.shown(&interpreter.path);
-            Some(Finding {
-                cause,
-                object: interpreter.path.clone(),
-                library: None,
-                fixable: false,
-                message: format!("{path} leads to {}, which {what}", shown(wanted)),
-                cure: cure.to_owned(),
-                lies_in: Vec::new(),
-                tried: Vec::new(),
-                symbols: Vec::new(),
-                is_fatal: false,
-            })
-        })
     }
 
     fn find_owners(&mut self, vfs: &dyn Vfs) {
@@ -414,7 +387,7 @@ pub fn shown(path: &Path) -> String {
 
 /// The version of Python that a path names: `pythonX.Y` as a directory of it, or `cpython-XY` in the
 /// name of an extension module (PEP 3149).
-fn version_in(path: &Path) -> Option<(u8, u8)> {
+pub(super) fn version_in(path: &Path) -> Option<(u8, u8)> {
     let name = path.file_name()?.to_string_lossy();
     if let Some((_, tag)) = name.split_once(".cpython-") {
         let digits: String = tag.chars().take_while(char::is_ascii_digit).collect();

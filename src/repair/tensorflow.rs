@@ -3,6 +3,7 @@
 
 use super::inventory::Inventory;
 use crate::python::distribution::{Distribution, Requirement};
+use crate::vfs::Vfs;
 use std::path::{Path, PathBuf};
 
 /// The distributions that install TensorFlow itself (PyPI).
@@ -32,6 +33,111 @@ pub const PLUGINS: &str = "tensorflow-plugins";
 /// The module that TensorFlow's package loads before any other, by its path beside the package
 /// (`tensorflow/__init__.py` imports `tensorflow/python/pywrap_tensorflow.py`).
 pub const FIRST_MODULE: &str = "tensorflow/python/_pywrap_tensorflow_internal.so";
+
+/// The library from which TensorFlow opens those of CUDA, by its path beside the package (tsl's
+/// `dso_loader.cc` is linked into it).
+pub const OPENER: &str = "tensorflow/libtensorflow_framework.so.2";
+
+/// The file in which a wheel says what it was built with, by its path beside the package
+/// (`tensorflow/tools/build_info/gen_build_info.py` writes it).
+const BUILD_INFO: &str = "tensorflow/python/platform/build_info.py";
+
+/// It takes some two kilobytes; more than this is something else.
+const MOST_BUILD_INFO_BYTES: u64 = 1 << 16;
+
+/// The libraries without each of which TensorFlow uses no GPU (`TryDlopenCUDALibraries` in tsl's
+/// `dlopen_checker.cc`), by the major number of CUDA, as the sonames of NVIDIA's toolkits have them.
+const CUDA_LIBRARIES: &[(&str, [&str; 6])] = &[
+    (
+        "11",
+        [
+            "libcudart.so.11.0",
+            "libcublas.so.11",
+            "libcublasLt.so.11",
+            "libcufft.so.10",
+            "libcusolver.so.11",
+            "libcusparse.so.11",
+        ],
+    ),
+    (
+        "12",
+        [
+            "libcudart.so.12",
+            "libcublas.so.12",
+            "libcublasLt.so.12",
+            "libcufft.so.11",
+            "libcusolver.so.11",
+            "libcusparse.so.12",
+        ],
+    ),
+    (
+        "13",
+        [
+            "libcudart.so.13",
+            "libcublas.so.13",
+            "libcublasLt.so.13",
+            "libcufft.so.12",
+            "libcusolver.so.12",
+            "libcusparse.so.12",
+        ],
+    ),
+];
+
+/// Is a library one of CUDA or cuDNN, by its name?
+#[must_use]
+pub fn is_of_cuda(library: &[u8]) -> bool {
+    let stem = |name: &[u8]| name.split(|&byte| byte == b'.').next().map(<[u8]>::to_vec);
+    let known = CUDA_LIBRARIES.iter().flat_map(|(_, names)| names);
+    library.starts_with(b"libcudnn")
+        || known.into_iter().any(|name| stem(name.as_bytes()) == stem(library))
+}
+
+/// What a wheel of TensorFlow was built with, where that is CUDA.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildInfo {
+    /// The release of CUDA: `12.5.1`.
+    pub cuda: String,
+    /// The major number of cuDNN.
+    pub cudnn: String,
+}
+
+impl BuildInfo {
+    /// Reads what the TensorFlow in a directory of packages says of itself; `None` where it was built
+    /// without CUDA, or does not say.
+    #[must_use]
+    pub fn read(vfs: &dyn Vfs, site: &Path) -> Option<Self> {
+        let source = vfs.open(&site.join(BUILD_INFO)).ok()?;
+        let text = source.get(0..source.len().min(MOST_BUILD_INFO_BYTES))?;
+        Self::of(&String::from_utf8_lossy(&text))
+    }
+
+    /// The same of the file's text: pairs of a name and a value in Python's notation.
+    fn of(text: &str) -> Option<Self> {
+        let value = |name: &str| {
+            let (_, rest) = text.split_once(&format!("('{name}', '"))?;
+            rest.split_once('\'').map(|(value, _)| value.to_owned())
+        };
+        text.contains("('is_cuda_build', True)").then_some(())?;
+        Some(Self { cuda: value("cuda_version")?, cudnn: value("cudnn_version")? })
+    }
+
+    /// The sonames that it opens; none where it was built with a CUDA that is not known.
+    #[must_use]
+    pub fn libraries(&self) -> Vec<String> {
+        let major = self.cuda.split('.').next().unwrap_or_default();
+        let Some((_, known)) = CUDA_LIBRARIES.iter().find(|(release, _)| *release == major) else {
+            return Vec::new();
+        };
+        let cudnn = format!("libcudnn.so.{}", self.cudnn);
+        known.iter().map(|name| (*name).to_owned()).chain([cudnn]).collect()
+    }
+
+    /// Both releases, as they are called in a sentence.
+    #[must_use]
+    pub fn releases(&self) -> String {
+        format!("CUDA {} and cuDNN {}", self.cuda, self.cudnn)
+    }
+}
 
 /// A release of TensorFlow: major and minor number.
 pub type Release = (u8, u8);
@@ -232,4 +338,20 @@ pub fn is_tensorrt(name: &[u8]) -> bool {
 #[must_use]
 pub fn is_driver_library(name: &[u8]) -> bool {
     name.starts_with(b"libnvidia-") || DRIVER_LIBRARIES.iter().any(|known| known.as_bytes() == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BuildInfo;
+
+    #[test]
+    fn a_wheel_says_what_it_was_built_with() {
+        let text = "build_info = collections.OrderedDict([('cpu_compiler', 'clang'), \
+                    ('cuda_version', '12.5.1'), ('cudnn_version', '9'), ('is_cuda_build', True)])";
+        let found = BuildInfo::of(text).unwrap();
+        assert_eq!(found.releases(), "CUDA 12.5.1 and cuDNN 9");
+        assert_eq!(found.libraries().first().map(String::as_str), Some("libcudart.so.12"));
+        assert_eq!(found.libraries().last().map(String::as_str), Some("libcudnn.so.9"));
+        assert_eq!(BuildInfo::of("OrderedDict([('is_cuda_build', False)])"), None);
+    }
 }

@@ -167,7 +167,7 @@ pub(super) fn title(world: &World, finding: &Finding) -> String {
         (Cause::DeadRpath, _) => "search paths name directories that are not there".to_owned(),
         (Cause::VersionMismatch, None) => "distributions do not fit".to_owned(),
         (Cause::DuplicateInstall, None) => "installations lie over one another".to_owned(),
-        (Cause::WrongInterpreter, _) => "the interpreter is gone".to_owned(),
+        (Cause::WrongInterpreter, _) => "the environment is not as it runs".to_owned(),
         (Cause::WrongArch, _) => format!("{} is for another processor", object()),
         (Cause::WrongPlatform, _) => format!("{} is for another system", object()),
         (Cause::PartialInstall, _) => format!("{} is not as it was installed", object()),

@@ -289,3 +289,70 @@ fn a_file_at_which_the_loader_gives_up_is_not_called_absent() {
     let message = "the loader gives up at deps/libdep.so: cannot read file data\n";
     assert!(messages(&plan).ends_with(message), "{}", messages(&plan));
 }
+
+#[test]
+fn a_newer_copy_is_reached_where_the_systems_lacks_a_version() {
+    let tree = Tree::new();
+    let asked = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    // A newer release of a library defines all versions of the older one, and more.
+    let system = asked("cc", &["-print-file-name=libgomp.so.1"]);
+    let versions = asked("readelf", &["-V", system.trim()]);
+    let (_, defined) = versions.split_once("Version definition section").unwrap();
+    let defined = defined.split("Version needs section").next().unwrap();
+    let names = defined.split("Name: ").skip(2).map(|rest| rest.split_whitespace().next().unwrap());
+    let mut script: String = names.map(|name| format!("{name} {{ }};\n")).collect();
+    assert!(script.contains("GOMP_"), "{versions}");
+    script += "GOMP_99 { libgomp; };\n";
+    std::fs::write(tree.path("versions"), script).unwrap();
+    let flag = format!("-Wl,--version-script={}", tree.path("versions").display());
+    tree.library("newer/libgomp.so.1", &[], &[&flag]);
+    tree.library("module.so", &["newer/libgomp.so.1"], &[]);
+    assert!(!tree.loads("module.so"), "the system's libgomp.so.1 has GOMP_99");
+    let said = tree.tfpatch(&["doctor", "--format", "json", "--no-env"]).stdout;
+    let said: Value = serde_json::from_slice(&said).unwrap();
+    let found = said["findings"].as_array().unwrap();
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0]["cause"], "symbol_version");
+    assert_eq!(found[0]["library"], "libgomp.so.1");
+    assert_eq!(found[0]["cure"], "tfpatch fix");
+    assert_eq!(steps(&tree.plan(&[])), ["module.so"]);
+    assert!(tree.loads("module.so"));
+    assert_eq!(tree.plan(&[])["unfixable"], serde_json::json!([]));
+}
+
+#[test]
+fn fix_says_which_variable_is_needed_no_more() {
+    let tree = Tree::new();
+    tree.library("deps/libdep.so", &[], &[]).library("module.so", &["deps/libdep.so"], &[]);
+    let mut tfpatch = Command::new(env!("CARGO_BIN_EXE_tfpatch"));
+    tfpatch.arg("fix").arg(tree.dir.path()).env("LD_LIBRARY_PATH", tree.path("deps"));
+    let said = String::from_utf8(tfpatch.output().unwrap().stdout).unwrap();
+    assert!(said.contains("What was repaired needs LD_LIBRARY_PATH no more.\n"), "{said}");
+    assert!(tree.loads("module.so"), "without the variable");
+}
+
+#[test]
+fn the_variable_that_matters_is_named_and_no_other() {
+    let tree = Tree::new();
+    tree.library("deps/libdep.so", &[], &[]).library("module.so", &["deps/libdep.so"], &[]);
+    tree.library("elsewhere/libother.so", &[], &[]);
+    let said = |first: &Path, preload: &Path| -> String {
+        let mut tfpatch = Command::new(env!("CARGO_BIN_EXE_tfpatch"));
+        tfpatch.args(["doctor", "--format", "json"]).arg(tree.dir.path());
+        tfpatch.arg("--no-env").arg("--env").arg(format!("LD_LIBRARY_PATH={}", first.display()));
+        tfpatch.arg("--env").arg(format!("LD_PRELOAD={}", preload.display()));
+        let said: Value = serde_json::from_slice(&tfpatch.output().unwrap().stdout).unwrap();
+        said["findings"][0]["message"].as_str().unwrap().to_owned()
+    };
+    let (deps, other) = (tree.path("deps"), tree.path("elsewhere/libother.so"));
+    let only = |variable: &str| {
+        format!("module.so finds libdep.so only through {variable}; it lies in deps")
+    };
+    assert_eq!(said(&deps, &other), only("LD_LIBRARY_PATH"));
+    assert_eq!(said(&tree.path("elsewhere"), &deps.join("libdep.so")), only("LD_PRELOAD"));
+    // Each of them would do, so neither alone is to blame.
+    assert_eq!(said(&deps, &deps.join("libdep.so")), only("LD_LIBRARY_PATH or LD_PRELOAD"));
+}

@@ -23,6 +23,7 @@ pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, CommandError> 
     let settings = session.loader_settings(&options.simulation)?;
     let mut report = DoctorReport::new();
     let mut status = 0;
+    let surroundings = session.surroundings(&options.simulation)?;
     let search = session.search(&options.search)?;
     for chosen in session.targets(&options.targets.targets)? {
         let progress = Progress::new("reading objects");
@@ -30,6 +31,7 @@ pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, CommandError> 
         session.require_object(&chosen, &world)?;
         world.search.clone_from(&search);
         world.deep = options.deep;
+        world.surroundings.clone_from(&surroundings);
         // Whether a store can be read is no question of a diagnosis.
         if let Ok(place) = session.place(&chosen) {
             let _ = session.note_interruption(&place.store);

@@ -30,12 +30,14 @@ pub fn run(session: &mut Session, options: &Fix) -> Result<u8, CommandError> {
     if session.format == Format::Json && options.targets.targets.len() > 1 {
         return Err(CommandError::new("--format json prints one plan: name one target"));
     }
+    let surroundings = session.surroundings(&options.simulation)?;
     let search = session.search(&options.repair.search)?;
     for chosen in session.targets(&options.targets.targets)? {
         let fixed = session.until_settled(chosen.root(), options.dry_run, |session| {
             let mut world = session.world(&chosen, settings.clone());
             session.require_object(&chosen, &world)?;
             world.search.clone_from(&search);
+            world.surroundings.clone_from(&surroundings);
             fix(session, options, &chosen, &world)
         })?;
         status = status.max(fixed);
@@ -83,7 +85,7 @@ fn fix(
         session.write_heading(chosen, world)?;
         findings::write(&mut *session.out, world, &proposal.remaining, session.detail)?;
         session.out.write_all(&shown)?;
-        write_conclusion(session, options, chosen, &proposal, &plan)?;
+        write_conclusion(session, options, chosen, world, &proposal, &plan)?;
     }
     Ok(status_of(proposal.remaining.iter().map(Finding::severity), options.strict))
 }
@@ -121,6 +123,7 @@ fn write_conclusion(
     session: &mut Session,
     options: &Fix,
     chosen: &Chosen,
+    world: &World,
     proposal: &Proposal,
     plan: &Plan,
 ) -> io::Result<()> {
@@ -155,6 +158,10 @@ fn write_conclusion(
     writeln!(out, "Restart Python processes and notebook kernels that run already.")?;
     if proposal.remaining.iter().any(|finding| finding.cause == Cause::DriverMissing) {
         writeln!(out, "The GPU stays hidden until NVIDIA's driver is there.")?;
+    }
+    if proposal.cured.iter().any(|finding| finding.cause == Cause::EnvOverride) {
+        let variables = world.settings.variables_beside(&world.settings.without_variables());
+        writeln!(out, "What was repaired needs {} no more.", variables.join(" and "))?;
     }
     writeln!(out, "An upgrade by pip or uv replaces edited files: run tfpatch fix again then.")?;
     let operation = plan.operation.as_deref().unwrap_or_default();

@@ -1,0 +1,147 @@
+//! Who ships a library, as tables: by the name that is asked for, what is to be installed.
+
+use crate::bytes::printable;
+
+/// Who has a library.
+enum Shipper {
+    /// A distribution of PyPI.
+    Pypi(&'static str),
+    /// A package of Debian and Ubuntu, and one of Fedora and its kin.
+    System(&'static str, &'static str),
+}
+
+use Shipper::{Pypi, System};
+
+/// Libraries by the beginning of their names, the longer before the shorter. Sources: the RECORDs of
+/// the distributions, `dpkg -S` on Debian 12 and the file lists of Fedora's packages.
+const SHIPPERS: &[(&str, Shipper)] = &[
+    ("libtensorflow_framework.so", Pypi("tensorflow")),
+    ("libtensorflow_cc.so", Pypi("tensorflow")),
+    ("libcudart.so.13", Pypi("nvidia-cuda-runtime")),
+    ("libcudart.so.12", Pypi("nvidia-cuda-runtime-cu12")),
+    ("libcudart.so.11", Pypi("nvidia-cuda-runtime-cu11")),
+    ("libcublas.so.12", Pypi("nvidia-cublas-cu12")),
+    ("libcublasLt.so.12", Pypi("nvidia-cublas-cu12")),
+    ("libcublas.so.11", Pypi("nvidia-cublas-cu11")),
+    ("libcublasLt.so.11", Pypi("nvidia-cublas-cu11")),
+    ("libcufft.so.11", Pypi("nvidia-cufft-cu12")),
+    ("libcufft.so.10", Pypi("nvidia-cufft-cu11")),
+    ("libcurand.so.10", Pypi("nvidia-curand-cu12")),
+    ("libcusolver.so.11", Pypi("nvidia-cusolver-cu12")),
+    ("libcusparse.so.12", Pypi("nvidia-cusparse-cu12")),
+    ("libcusparse.so.11", Pypi("nvidia-cusparse-cu11")),
+    ("libnvJitLink.so.12", Pypi("nvidia-nvjitlink-cu12")),
+    ("libnvrtc.so.12", Pypi("nvidia-cuda-nvrtc-cu12")),
+    ("libcupti.so.12", Pypi("nvidia-cuda-cupti-cu12")),
+    ("libcudnn.so.9", Pypi("nvidia-cudnn-cu12")),
+    ("libcudnn.so.8", Pypi("'nvidia-cudnn-cu12<9'")),
+    ("libnccl.so.2", Pypi("nvidia-nccl-cu12")),
+    ("libnvinfer.so.10", Pypi("tensorrt-cu12")),
+    ("libnvinfer.so.8", Pypi("'tensorrt<10'")),
+    ("libmkl_rt.so", Pypi("mkl")),
+    ("libiomp5.so", Pypi("intel-openmp")),
+    ("libtbb.so.12", Pypi("tbb")),
+    ("libarrow.so", Pypi("pyarrow")),
+    ("libtorch", Pypi("torch")),
+    ("libc10.so", Pypi("torch")),
+    ("libstdc++.so.6", System("libstdc++6", "libstdc++")),
+    ("libgcc_s.so.1", System("libgcc-s1", "libgcc")),
+    ("libgomp.so.1", System("libgomp1", "libgomp")),
+    ("libgfortran.so.5", System("libgfortran5", "libgfortran")),
+    ("libquadmath.so.0", System("libquadmath0", "libquadmath")),
+    ("libopenblas.so.0", System("libopenblas0", "openblas-serial")),
+    ("libblas.so.3", System("libblas3", "blas")),
+    ("liblapack.so.3", System("liblapack3", "lapack")),
+    ("libGL.so.1", System("libgl1", "mesa-libGL")),
+    ("libEGL.so.1", System("libegl1", "mesa-libEGL")),
+    ("libgthread-2.0.so.0", System("libglib2.0-0", "glib2")),
+    ("libglib-2.0.so.0", System("libglib2.0-0", "glib2")),
+    ("libSM.so.6", System("libsm6", "libSM")),
+    ("libICE.so.6", System("libice6", "libICE")),
+    ("libX11.so.6", System("libx11-6", "libX11")),
+    ("libXext.so.6", System("libxext6", "libXext")),
+    ("libXrender.so.1", System("libxrender1", "libXrender")),
+    ("libxcb.so.1", System("libxcb1", "libxcb")),
+    ("libsndfile.so.1", System("libsndfile1", "libsndfile")),
+    ("libasound.so.2", System("libasound2", "alsa-lib")),
+    ("libportaudio.so.2", System("libportaudio2", "portaudio")),
+    ("libhdf5.so.103", System("libhdf5-103-1", "hdf5")),
+    ("libpq.so.5", System("libpq5", "libpq")),
+    ("libmpi.so.40", System("libopenmpi3", "openmpi")),
+    ("libcrypt.so.1", System("libcrypt1", "libxcrypt-compat")),
+    ("libffi.so.8", System("libffi8", "libffi")),
+    ("libz.so.1", System("zlib1g", "zlib")),
+    ("libbz2.so.1", System("libbz2-1.0", "bzip2-libs")),
+    ("liblzma.so.5", System("liblzma5", "xz-libs")),
+    ("libssl.so.3", System("libssl3", "openssl-libs")),
+    ("libcrypto.so.3", System("libssl3", "openssl-libs")),
+    ("libssl.so.1.1", System("libssl1.1", "openssl1.1")),
+    ("libcrypto.so.1.1", System("libssl1.1", "openssl1.1")),
+    ("libnuma.so.1", System("libnuma1", "numactl-libs")),
+    ("librdmacm.so.1", System("librdmacm1", "librdmacm")),
+    ("libibverbs.so.1", System("libibverbs1", "libibverbs")),
+];
+
+/// What is to be done for a library that is nowhere.
+#[must_use]
+pub fn cure(library: &[u8]) -> String {
+    let name = printable(library);
+    let known = SHIPPERS.iter().find(|(beginning, _)| is_begun_by(&name, beginning));
+    match known {
+        Some((_, Pypi(distribution))) => format!("pip install {distribution} (it ships {name})"),
+        Some((_, System(debian, fedora))) => {
+            format!("apt install {debian} (Debian, Ubuntu), or dnf install {fedora} (Fedora)")
+        }
+        None => format!("install what ships {name}"),
+    }
+}
+
+/// Does a name begin so, with a part between dots that is whole where the beginning ends in a
+/// number?
+fn is_begun_by(name: &str, beginning: &str) -> bool {
+    name.strip_prefix(beginning).is_some_and(|rest| {
+        !beginning.ends_with(|last: char| last.is_ascii_digit())
+            || !rest.starts_with(|c: char| c.is_ascii_digit())
+    })
+}
+
+/// The release of GCC that a version of its library's symbols came with (the table in libstdc++'s
+/// manual, "ABI Policy and Guidelines").
+#[must_use]
+pub fn gcc_of(version: &[u8]) -> Option<&'static str> {
+    const RELEASES: &[(&str, &str)] = &[
+        ("GLIBCXX_3.4.22", "6.1"),
+        ("GLIBCXX_3.4.23", "7.1"),
+        ("GLIBCXX_3.4.24", "7.2"),
+        ("GLIBCXX_3.4.25", "8.1"),
+        ("GLIBCXX_3.4.26", "9.1"),
+        ("GLIBCXX_3.4.27", "9.2"),
+        ("GLIBCXX_3.4.28", "9.3"),
+        ("GLIBCXX_3.4.29", "11.1"),
+        ("GLIBCXX_3.4.30", "12.1"),
+        ("GLIBCXX_3.4.31", "13.1"),
+        ("GLIBCXX_3.4.32", "13.2"),
+        ("GLIBCXX_3.4.33", "14.1"),
+        ("GLIBCXX_3.4.34", "15.1"),
+        ("CXXABI_1.3.11", "7.1"),
+        ("CXXABI_1.3.12", "9.1"),
+        ("CXXABI_1.3.13", "11.1"),
+        ("CXXABI_1.3.14", "13.1"),
+        ("CXXABI_1.3.15", "14.1"),
+    ];
+    let known = RELEASES.iter().find(|(name, _)| name.as_bytes() == version);
+    known.map(|(_, release)| *release)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cure;
+
+    #[test]
+    fn a_library_is_known_by_its_whole_version() {
+        assert_eq!(cure(b"libmkl_rt.so.2"), "pip install mkl (it ships libmkl_rt.so.2)");
+        assert!(cure(b"libGL.so.1").starts_with("apt install libgl1 "));
+        assert_eq!(cure(b"libGL.so.12"), "install what ships libGL.so.12");
+        assert_eq!(cure(b"libgone.so"), "install what ships libgone.so");
+    }
+}
