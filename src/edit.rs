@@ -63,7 +63,13 @@ pub enum Invalid {
         /// The first byte that both claim.
         at: u64,
     },
+    /// The new file would have more bytes than a file can have.
+    #[error("the edits make a file that is too long")]
+    TooLong,
 }
+
+/// No file is longer than `off_t` can say.
+const MOST_BYTES: u64 = i64::MAX as u64;
 
 /// The edits that turn one file into another.
 ///
@@ -96,7 +102,7 @@ impl EditSet {
     /// Edits of a file of `old_len` bytes, in the order in which they are to be written.
     ///
     /// # Errors
-    /// Where ranges overlap or leave the file.
+    /// Where ranges overlap or leave the file, or the new file would be too long.
     pub fn new(old_len: u64, edits: Vec<Edit>) -> Result<Self, Invalid> {
         for edit in &edits {
             let copied = match &edit.new {
@@ -109,6 +115,11 @@ impl EditSet {
                     return Err(Invalid::OutOfRange { start, end, len: old_len });
                 }
             }
+        }
+        let lens = edits.iter().map(|edit| edit.new.len());
+        let longest = lens.fold(old_len, u64::saturating_add);
+        if longest > MOST_BYTES {
+            return Err(Invalid::TooLong);
         }
         let set = Self { old_len, edits };
         for (before, after) in set.by_offset().iter().zip(set.by_offset().iter().skip(1)) {

@@ -199,6 +199,19 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// That of an object; nothing where it cannot be read.
+    #[must_use]
+    pub fn of(source: &dyn Source) -> Self {
+        if Format::of(source) == Some(Format::Macho) {
+            let slices =
+                macho::Container::parse(source).map_or_else(|_| Vec::new(), |file| file.slices);
+            let images: Vec<_> =
+                slices.into_iter().filter_map(|slice| macho::Image::parse(slice).ok()).collect();
+            return Self::of_macho(&images);
+        }
+        elf::Image::parse(source).map_or_else(|_| Self::default(), |image| Self::of_elf(&image))
+    }
+
     /// That of an ELF object.
     #[must_use]
     pub fn of_elf(image: &elf::Image<'_>) -> Self {

@@ -44,12 +44,68 @@ impl Plan {
         Self { schema, operation: None, dry_run: true, steps, unfixable: Vec::new() }
     }
 
+    /// Reads a plan that was written as JSON.
+    ///
+    /// # Errors
+    /// [`Malformed`] with line and column where it is no JSON, is another document, or breaks a
+    /// rule: a path that leaves the target, edits that leave the file or overlap.
+    pub fn parse(json: &[u8]) -> Result<Self, Malformed> {
+        let named: Named = serde_json::from_slice(json)?;
+        match named.schema {
+            Some(schema) if schema == SCHEMA => Ok(serde_json::from_slice(json)?),
+            schema => Err(Malformed::Schema { schema }),
+        }
+    }
+
     /// The ID of the operation that carries the plan out after `previous`, the last operation of
-    /// the store: 12 hexadecimal digits. The same plan in the same history has the same ID, and
-    /// the second of two equal fixes with a revert between them has another one.
+    /// the store: 12 hexadecimal digits. The same plan in the same history has the same ID on every
+    /// host, and the second of two equal fixes with a revert between them has another one.
     #[must_use]
     pub fn id(&self, previous: Option<&str>) -> String {
-        digest_of(&self.steps, previous)
+        let steps: Vec<Identified<'_>> = self.steps.iter().map(Identified::of).collect();
+        digest_of(&steps, previous)
+    }
+}
+
+/// The schema that a JSON document says it is of.
+#[derive(Deserialize)]
+struct Named {
+    #[serde(default)]
+    schema: Option<String>,
+}
+
+/// Why a document is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum Malformed {
+    /// It is no JSON, or no plan.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// It is another document.
+    #[error(
+        "{}; a plan's is \"{SCHEMA}\", as `tfpatch fix --dry-run -o FILE` writes it",
+        schema.as_ref().map_or("it names no schema".to_owned(), |found| format!("its schema is {found:?}"))
+    )]
+    Schema {
+        /// The schema that it names.
+        schema: Option<String>,
+    },
+}
+
+/// What of a step names its operation: all of it, but of a RECORD only the rows that change, since
+/// the others differ from place to place with the paths in console scripts.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Identified<'a> {
+    Object(&'a Step),
+    Rows(&'a RelativePath, &'a [String], &'a [String]),
+}
+
+impl<'a> Identified<'a> {
+    fn of(step: &'a Step) -> Self {
+        match step.kind {
+            Kind::Record => Self::Rows(&step.path, &step.before, &step.after),
+            Kind::Elf | Kind::Macho => Self::Object(step),
+        }
     }
 }
 
@@ -341,8 +397,12 @@ impl TryFrom<WirePath> for RelativePath {
     fn try_from(wire: WirePath) -> Result<Self, String> {
         let bytes = match wire.path_bytes {
             Some(text) => STANDARD.decode(text).map_err(|error| error.to_string())?,
-            None => wire.path.into_bytes(),
+            None => wire.path.clone().into_bytes(),
         };
+        // Whoever reads the plan reads `path`: the bytes may not name another file.
+        if String::from_utf8_lossy(&bytes) != wire.path {
+            return Err(format!("path_bytes are not the bytes of the path {:?}", wire.path));
+        }
         let path = PathBuf::from(std::ffi::OsString::from_vec(bytes));
         Self::new(&path).map_err(|error| error.to_string())
     }

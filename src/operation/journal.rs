@@ -17,6 +17,8 @@ pub(super) const SCHEMA: &str = "tfpatch/operation/v1";
 pub enum Kind {
     /// Carries out a plan that cures findings.
     Fix,
+    /// Carries out a plan that was made before, perhaps elsewhere.
+    Apply,
     /// Carries out edits that somebody asked for by hand.
     Rpath,
     /// Puts old bytes back.

@@ -10,6 +10,7 @@ pub mod packages;
 pub mod planner;
 pub mod proof;
 pub mod provider;
+pub mod received;
 pub mod rewrite;
 pub mod seen;
 pub mod spelling;

@@ -132,6 +132,23 @@ impl Default for DoctorReport {
 }
 
 impl FindingReport {
+    /// A finding with paths relative to `root`, where they lie below it: as a plan has them, which is
+    /// the same wherever the target lies.
+    #[must_use]
+    pub fn below(root: &Path, finding: &Finding) -> Self {
+        let relative = |path: &Path| match path.strip_prefix(root) {
+            Ok(below) if !below.as_os_str().is_empty() => below.to_owned(),
+            _ => path.to_owned(),
+        };
+        let mut finding = finding.clone();
+        finding.object = relative(&finding.object);
+        finding.lies_in = finding.lies_in.iter().map(|path| relative(path)).collect();
+        for step in &mut finding.tried {
+            step.path = relative(&step.path);
+        }
+        Self::of(&finding)
+    }
+
     /// A finding with paths as they are on the disk.
     #[must_use]
     pub fn of(finding: &Finding) -> Self {

@@ -39,6 +39,7 @@ pub fn run(session: &mut Session, options: &OneTarget) -> Result<u8, CommandErro
     for operation in &operations {
         let what = match operation.kind {
             Kind::Fix => "fix".to_owned(),
+            Kind::Apply => "apply".to_owned(),
             Kind::Rpath => "rpath".to_owned(),
             Kind::Revert => format!("revert of {}", operation.reverts.join(", ")),
         };
