@@ -2,12 +2,13 @@
 //! turned around by a revert.
 
 use crate::bytes::Source;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::ops::Range;
 
 /// One range of the old file, and what stands there in the new one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Edit {
     /// The range in the old file, as file offsets in bytes. Empty and at the old file's end for
     /// what is appended.
@@ -17,11 +18,15 @@ pub struct Edit {
 }
 
 /// The new bytes of an [`Edit`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Content {
-    /// These bytes.
-    Bytes(#[serde(with = "base64_bytes")] Vec<u8>),
+    /// These bytes, as base64 in JSON.
+    Bytes(
+        #[serde(with = "base64_bytes")]
+        #[schemars(with = "String")]
+        Vec<u8>,
+    ),
     /// The bytes of a range of the old file, so that a string table of 70 MB can be copied by the
     /// kernel and never has to be held in memory.
     CopyOf(Range<u64>),

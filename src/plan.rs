@@ -9,6 +9,7 @@ use crate::bytes::{self, Source};
 use crate::edit::{Content, Edit, EditSet, Patched};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -21,7 +22,7 @@ pub const SCHEMA: &str = "tfpatch/plan/v1";
 const PIECE: u64 = 1 << 20;
 
 /// A list of steps, and what no step can cure.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     /// [`SCHEMA`].
     pub schema: String,
@@ -122,7 +123,7 @@ pub(crate) fn digest_of<T: Serialize>(data: &T, previous: Option<&str>) -> Strin
 }
 
 /// What kind of file a step edits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// An ELF object.
@@ -134,7 +135,7 @@ pub enum Kind {
 }
 
 /// The edit of one file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "WireStep", into = "WireStep")]
 pub struct Step {
     /// The file, relative to the target's root.
@@ -165,7 +166,7 @@ pub struct Step {
 }
 
 /// A step as JSON: the list of edits alone, since their old length is the lock's size.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 struct WireStep {
     #[serde(flatten)]
     path: RelativePath,
@@ -232,7 +233,7 @@ impl TryFrom<WireStep> for Step {
 }
 
 /// What a file must be: its size, and the digest of the ranges that matter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lock {
     /// Length in bytes.
     pub size: u64,
@@ -322,7 +323,9 @@ fn digest(source: &dyn Source, ranges: &[Range<u64>]) -> Result<String, bytes::E
 
 /// A path relative to a root, that does not leave it: no `..`, nothing absolute, never empty. Any
 /// bytes; in JSON a string, with `path_bytes` (base64) where they are not UTF-8.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "WirePath", into = "WirePath")]
 pub struct RelativePath(PathBuf);
 
@@ -376,7 +379,7 @@ impl std::fmt::Display for RelativePath {
 }
 
 /// A path of any bytes as JSON.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 struct WirePath {
     path: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
