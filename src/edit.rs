@@ -2,12 +2,13 @@
 //! turned around by a revert.
 
 use crate::bytes::Source;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::ops::Range;
 
 /// One range of the old file, and what stands there in the new one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Edit {
     /// The range in the old file, as file offsets in bytes. Empty and at the old file's end for
     /// what is appended.
@@ -17,11 +18,15 @@ pub struct Edit {
 }
 
 /// The new bytes of an [`Edit`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Content {
-    /// These bytes.
-    Bytes(#[serde(with = "base64_bytes")] Vec<u8>),
+    /// These bytes, as base64 in JSON.
+    Bytes(
+        #[serde(with = "base64_bytes")]
+        #[schemars(with = "String")]
+        Vec<u8>,
+    ),
     /// The bytes of a range of the old file, so that a string table of 70 MB can be copied by the
     /// kernel and never has to be held in memory.
     CopyOf(Range<u64>),
@@ -63,7 +68,13 @@ pub enum Invalid {
         /// The first byte that both claim.
         at: u64,
     },
+    /// The new file would have more bytes than a file can have.
+    #[error("the edits make a file that is too long")]
+    TooLong,
 }
+
+/// No file is longer than `off_t` can say.
+const MOST_BYTES: u64 = i64::MAX as u64;
 
 /// The edits that turn one file into another.
 ///
@@ -96,7 +107,7 @@ impl EditSet {
     /// Edits of a file of `old_len` bytes, in the order in which they are to be written.
     ///
     /// # Errors
-    /// Where ranges overlap or leave the file.
+    /// Where ranges overlap or leave the file, or the new file would be too long.
     pub fn new(old_len: u64, edits: Vec<Edit>) -> Result<Self, Invalid> {
         for edit in &edits {
             let copied = match &edit.new {
@@ -109,6 +120,11 @@ impl EditSet {
                     return Err(Invalid::OutOfRange { start, end, len: old_len });
                 }
             }
+        }
+        let lens = edits.iter().map(|edit| edit.new.len());
+        let longest = lens.fold(old_len, u64::saturating_add);
+        if longest > MOST_BYTES {
+            return Err(Invalid::TooLong);
         }
         let set = Self { old_len, edits };
         for (before, after) in set.by_offset().iter().zip(set.by_offset().iter().skip(1)) {

@@ -4,11 +4,12 @@
 use crate::bytes::{self, Source};
 use crate::edit::EditSet;
 use crate::{elf, macho};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// The format of an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// ELF, as on Linux.
@@ -30,7 +31,7 @@ impl Format {
 }
 
 /// What a search path stands in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RpathKind {
     /// `DT_RPATH`.
@@ -199,6 +200,19 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// That of an object; nothing where it cannot be read.
+    #[must_use]
+    pub fn of(source: &dyn Source) -> Self {
+        if Format::of(source) == Some(Format::Macho) {
+            let slices =
+                macho::Container::parse(source).map_or_else(|_| Vec::new(), |file| file.slices);
+            let images: Vec<_> =
+                slices.into_iter().filter_map(|slice| macho::Image::parse(slice).ok()).collect();
+            return Self::of_macho(&images);
+        }
+        elf::Image::parse(source).map_or_else(|_| Self::default(), |image| Self::of_elf(&image))
+    }
+
     /// That of an ELF object.
     #[must_use]
     pub fn of_elf(image: &elf::Image<'_>) -> Self {

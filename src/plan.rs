@@ -9,6 +9,7 @@ use crate::bytes::{self, Source};
 use crate::edit::{Content, Edit, EditSet, Patched};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -21,7 +22,7 @@ pub const SCHEMA: &str = "tfpatch/plan/v1";
 const PIECE: u64 = 1 << 20;
 
 /// A list of steps, and what no step can cure.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     /// [`SCHEMA`].
     pub schema: String,
@@ -44,12 +45,68 @@ impl Plan {
         Self { schema, operation: None, dry_run: true, steps, unfixable: Vec::new() }
     }
 
+    /// Reads a plan that was written as JSON.
+    ///
+    /// # Errors
+    /// [`Malformed`] with line and column where it is no JSON, is another document, or breaks a
+    /// rule: a path that leaves the target, edits that leave the file or overlap.
+    pub fn parse(json: &[u8]) -> Result<Self, Malformed> {
+        let named: Named = serde_json::from_slice(json)?;
+        match named.schema {
+            Some(schema) if schema == SCHEMA => Ok(serde_json::from_slice(json)?),
+            schema => Err(Malformed::Schema { schema }),
+        }
+    }
+
     /// The ID of the operation that carries the plan out after `previous`, the last operation of
-    /// the store: 12 hexadecimal digits. The same plan in the same history has the same ID, and
-    /// the second of two equal fixes with a revert between them has another one.
+    /// the store: 12 hexadecimal digits. The same plan in the same history has the same ID on every
+    /// host, and the second of two equal fixes with a revert between them has another one.
     #[must_use]
     pub fn id(&self, previous: Option<&str>) -> String {
-        digest_of(&self.steps, previous)
+        let steps: Vec<Identified<'_>> = self.steps.iter().map(Identified::of).collect();
+        digest_of(&steps, previous)
+    }
+}
+
+/// The schema that a JSON document says it is of.
+#[derive(Deserialize)]
+struct Named {
+    #[serde(default)]
+    schema: Option<String>,
+}
+
+/// Why a document is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum Malformed {
+    /// It is no JSON, or no plan.
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    /// It is another document.
+    #[error(
+        "{}; a plan's is \"{SCHEMA}\", as `tfpatch fix --dry-run -o FILE` writes it",
+        schema.as_ref().map_or("it names no schema".to_owned(), |found| format!("its schema is {found:?}"))
+    )]
+    Schema {
+        /// The schema that it names.
+        schema: Option<String>,
+    },
+}
+
+/// What of a step names its operation: all of it, but of a RECORD only the rows that change, since
+/// the others differ from place to place with the paths in console scripts.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Identified<'a> {
+    Object(&'a Step),
+    Rows(&'a RelativePath, &'a [String], &'a [String]),
+}
+
+impl<'a> Identified<'a> {
+    fn of(step: &'a Step) -> Self {
+        match step.kind {
+            Kind::Record => Self::Rows(&step.path, &step.before, &step.after),
+            Kind::Elf | Kind::Macho => Self::Object(step),
+        }
     }
 }
 
@@ -66,7 +123,7 @@ pub(crate) fn digest_of<T: Serialize>(data: &T, previous: Option<&str>) -> Strin
 }
 
 /// What kind of file a step edits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// An ELF object.
@@ -78,7 +135,7 @@ pub enum Kind {
 }
 
 /// The edit of one file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "WireStep", into = "WireStep")]
 pub struct Step {
     /// The file, relative to the target's root.
@@ -109,7 +166,7 @@ pub struct Step {
 }
 
 /// A step as JSON: the list of edits alone, since their old length is the lock's size.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 struct WireStep {
     #[serde(flatten)]
     path: RelativePath,
@@ -176,7 +233,7 @@ impl TryFrom<WireStep> for Step {
 }
 
 /// What a file must be: its size, and the digest of the ranges that matter.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lock {
     /// Length in bytes.
     pub size: u64,
@@ -266,7 +323,9 @@ fn digest(source: &dyn Source, ranges: &[Range<u64>]) -> Result<String, bytes::E
 
 /// A path relative to a root, that does not leave it: no `..`, nothing absolute, never empty. Any
 /// bytes; in JSON a string, with `path_bytes` (base64) where they are not UTF-8.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "WirePath", into = "WirePath")]
 pub struct RelativePath(PathBuf);
 
@@ -320,7 +379,7 @@ impl std::fmt::Display for RelativePath {
 }
 
 /// A path of any bytes as JSON.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
 struct WirePath {
     path: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -341,8 +400,12 @@ impl TryFrom<WirePath> for RelativePath {
     fn try_from(wire: WirePath) -> Result<Self, String> {
         let bytes = match wire.path_bytes {
             Some(text) => STANDARD.decode(text).map_err(|error| error.to_string())?,
-            None => wire.path.into_bytes(),
+            None => wire.path.clone().into_bytes(),
         };
+        // Whoever reads the plan reads `path`: the bytes may not name another file.
+        if String::from_utf8_lossy(&bytes) != wire.path {
+            return Err(format!("path_bytes are not the bytes of the path {:?}", wire.path));
+        }
         let path = PathBuf::from(std::ffi::OsString::from_vec(bytes));
         Self::new(&path).map_err(|error| error.to_string())
     }

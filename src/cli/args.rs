@@ -226,6 +226,8 @@ pub enum Command {
     Doctor(Doctor),
     /// Repair search paths, with a backup that `tfpatch revert` puts back.
     Fix(Fix),
+    /// Carry out a plan that `fix --dry-run -o PLAN` wrote, here or in any identical environment.
+    Apply(Apply),
     /// Put the exact old bytes back.
     Revert(Revert),
     /// List the operations so far.
@@ -295,6 +297,8 @@ pub struct Doctor {
 Examples:
   tfpatch fix --dry-run --diff      what would be changed in the environment found from here
   tfpatch fix .venv                 repair an environment
+  tfpatch fix --dry-run -o plan.json .venv
+                                    write down what would be done, for `tfpatch apply`
   tfpatch revert .venv              put everything back
 
 A second `fix` changes nothing. What no search path can cure is reported and left alone.")]
@@ -308,6 +312,9 @@ pub struct Fix {
     /// Show the search paths before and after; with -v also the bytes.
     #[arg(long)]
     pub diff: bool,
+    /// Write the plan to FILE, for `tfpatch apply`; `-` is standard output.
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "dry_run")]
+    pub output: Option<PathBuf>,
     /// Also drop entries that are there twice or lead nowhere.
     #[arg(long)]
     pub tidy: bool,
@@ -317,6 +324,44 @@ pub struct Fix {
     /// What a repair may do.
     #[command(flatten)]
     pub repair: Repair,
+    /// How files are written.
+    #[command(flatten)]
+    pub writing: Writing,
+    /// The loader's environment.
+    #[command(flatten)]
+    pub simulation: Simulation,
+}
+
+/// `tfpatch apply`
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  tfpatch fix --dry-run -o plan.json .venv      plan here, review the file, and commit it
+  tfpatch apply plan.json /srv/app/.venv        carry it out there
+
+A plan fits where every file that it edits is the one it was made for, wherever the environment lies. \
+Where one differs, all that differ are named, and nothing is written; files that are already as the \
+plan leaves them are left alone. The edits are made anew and proved as by `fix`: a plan can ask for \
+no more than search paths.")]
+pub struct Apply {
+    /// The plan; `-` is standard input.
+    #[arg(value_name = "PLAN", value_hint = ValueHint::FilePath)]
+    pub plan: PathBuf,
+    /// The environment, directory or object; found from here if not given.
+    #[arg(value_name = "TARGET", value_hint = ValueHint::AnyPath)]
+    pub target: Option<PathBuf>,
+    /// Say what would be done, and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Show the search paths before and after; with -v also the bytes.
+    #[arg(long)]
+    pub diff: bool,
+    /// End with status 1 also for warnings that remain.
+    #[arg(long)]
+    pub strict: bool,
+    /// Allow new entries that lead out of the target.
+    #[arg(long)]
+    pub allow_absolute: bool,
     /// How files are written.
     #[command(flatten)]
     pub writing: Writing,

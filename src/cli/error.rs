@@ -14,6 +14,8 @@ pub const TROUBLE: u8 = 2;
 pub struct CommandError {
     /// What went wrong, with the file and the operation.
     source: Box<dyn std::error::Error + Send + Sync>,
+    /// What it consists of, a line each.
+    details: Vec<String>,
     /// What may help, a sentence each.
     hints: Vec<String>,
 }
@@ -21,7 +23,14 @@ pub struct CommandError {
 impl CommandError {
     /// An error with what caused it.
     pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self { source: source.into(), hints: Vec::new() }
+        Self { source: source.into(), details: Vec::new(), hints: Vec::new() }
+    }
+
+    /// Adds a line of what it consists of.
+    #[must_use]
+    pub fn detail(mut self, detail: String) -> Self {
+        self.details.push(detail);
+        self
     }
 
     /// Adds a sentence that may help.
@@ -71,6 +80,8 @@ impl fmt::Display for CommandError {
             words = next;
             cause = error.source();
         }
+        let mut details = self.details.iter();
+        details.try_for_each(|detail| write!(to, "\n  {}", printable(detail.as_bytes())))?;
         self.hints.iter().try_for_each(|hint| write!(to, "\n  hint: {hint}"))
     }
 }

@@ -3,6 +3,7 @@
 pub mod args;
 pub mod commands;
 pub mod error;
+pub mod outcome;
 pub mod progress;
 pub mod session;
 pub mod settings;
@@ -37,6 +38,7 @@ fn run(arguments: Arguments) -> Result<u8, CommandError> {
     let status = match arguments.command {
         Command::Doctor(options) => commands::doctor::run(&mut session, &options),
         Command::Fix(options) => commands::fix::run(&mut session, &options),
+        Command::Apply(options) => commands::apply::run(&mut session, &options),
         Command::Revert(options) => commands::revert::run(&mut session, &options),
         Command::Log(options) => commands::log::run(&mut session, &options),
         Command::Diff(options) => commands::diff::run(&mut session, &options),

@@ -24,6 +24,7 @@ pub use system::{System, Target};
 pub use trail::Trail;
 
 use crate::elf::Summary;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -33,7 +34,9 @@ use std::sync::Arc;
 pub type FileId = (u64, u64);
 
 /// The rule by which a library was found, or a place was looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// `DT_RPATH` or `LC_RPATH` of the object that asks, of one that loaded it, or of the main
@@ -70,7 +73,9 @@ pub enum Rule {
 }
 
 /// What came of one place that was looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum StepOutcome {
     /// The library.

@@ -13,7 +13,7 @@ use crate::plan::{self, Plan};
 use std::path::{Path, PathBuf};
 
 /// Carries out `plan` on the tree at `root`, and records how to take it back in `store`. `kind` is
-/// [`Kind::Fix`] or [`Kind::Rpath`]. None where the plan has nothing to do: nothing is written
+/// [`Kind::Fix`], [`Kind::Apply`] or [`Kind::Rpath`]. None where the plan has nothing to do: nothing is written
 /// then. With [`Options::dry_run`] nothing is written either, and the operation is the one that
 /// would be.
 ///

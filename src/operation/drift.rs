@@ -7,21 +7,27 @@ use super::history::{Entry, History};
 use super::preflight::within;
 use super::store::{Store, canonical};
 use crate::plan::{Kind, RelativePath};
+use crate::python::{join_lexically, record};
+use schemars::JsonSchema;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// A file that operations have changed, as it is now.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, JsonSchema)]
 pub struct FileState {
     /// Relative to the store's directory.
     #[serde(flatten)]
     pub path: RelativePath,
+    /// What kind of file it is.
+    pub kind: Kind,
     /// What it is now.
     #[serde(flatten)]
     pub state: State,
 }
 
 /// What a file is, compared with what was recorded of it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum State {
     /// As the last operation left it.
@@ -32,6 +38,9 @@ pub enum State {
     Changed(Change),
     /// Not there.
     Gone,
+    /// Not there, and neither is the RECORD that listed it: its distribution was uninstalled, or
+    /// another version of it was installed. Nothing is expected of the file any more.
+    Uninstalled,
 }
 
 /// The state of every file that an operation of `store` has changed, by path. Reads only.
@@ -42,10 +51,43 @@ pub fn drift(root: &Path, store: &Store) -> Result<Vec<FileState>, Error> {
     let root = canonical(root)?;
     let base = store.base(&root);
     let history = History::of(store.records_of(base)?);
-    let states = history.names().map(|(name, entries)| {
-        Ok(FileState { path: name.clone(), state: state_of(base, name, &entries)? })
+    let states = history.names().filter_map(|(name, entries)| {
+        let kind = entries.last()?.step.about.kind;
+        let state = match state_of(base, name, &entries) {
+            Ok(State::Gone) if is_uninstalled(base, &history, name) => State::Uninstalled,
+            Ok(state) => state,
+            Err(error) => return Some(Err(error)),
+        };
+        Some(Ok(FileState { path: name.clone(), kind, state }))
     });
     states.collect()
+}
+
+/// Was a file uninstalled, so that nothing is expected of it any more: is it gone, and gone with it
+/// every RECORD that listed it when it was edited? A RECORD itself was uninstalled where it is gone.
+pub(super) fn is_uninstalled(base: &Path, history: &History, name: &RelativePath) -> bool {
+    let is_gone = |name: &RelativePath| match within(base, name) {
+        Ok(path) => std::fs::symlink_metadata(path)
+            .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound),
+        Err(Error::Path(error)) => error.source.kind() == std::io::ErrorKind::NotFound,
+        Err(_) => false,
+    };
+    let mut listing = history.names().filter(|(record, entries)| {
+        let rows = entries.iter().filter(|entry| entry.step.about.kind == Kind::Record);
+        let mut rows = rows.flat_map(|entry| &entry.step.about.before);
+        *record == name && entries.iter().any(|entry| entry.step.about.kind == Kind::Record)
+            || rows.any(|row| lists(record, row, name))
+    });
+    let Some((first, _)) = listing.next() else { return false };
+    is_gone(name) && is_gone(first) && listing.all(|(record, _)| is_gone(record))
+}
+
+/// Is a row of a RECORD that of the file?
+fn lists(record: &RelativePath, row: &str, name: &RelativePath) -> bool {
+    let site = record.as_path().parent().and_then(Path::parent);
+    let Some(Ok(row)) = record::rows(row.as_bytes()).next() else { return false };
+    let Some(site) = site else { return false };
+    join_lexically(site, Path::new(OsStr::from_bytes(&row.path))) == name.as_path()
 }
 
 fn state_of(base: &Path, name: &RelativePath, entries: &[Entry<'_>]) -> Result<State, Error> {
@@ -68,7 +110,7 @@ fn state_of(base: &Path, name: &RelativePath, entries: &[Entry<'_>]) -> Result<S
 }
 
 /// What the operations that are in effect have changed of a file.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, JsonSchema)]
 pub struct FileDiff {
     /// Relative to the store's directory.
     #[serde(flatten)]
@@ -83,15 +125,19 @@ pub struct FileDiff {
     pub after: Vec<String>,
 }
 
-/// What the operations of `store` that nobody has reverted have changed, by path. Reads the store
-/// only: [`drift`] tells whether the files still are so.
+/// What the operations of `store` that nobody has reverted have changed, by path, but of files that
+/// were uninstalled. [`drift`] tells whether the files still are so.
 ///
 /// # Errors
 /// Where the store cannot be read.
 pub fn diff(root: &Path, store: &Store) -> Result<Vec<FileDiff>, Error> {
     let root = canonical(root)?;
-    let history = History::of(store.records_of(store.base(&root))?);
+    let base = store.base(&root);
+    let history = History::of(store.records_of(base)?);
     let diffs = history.names().filter_map(|(name, entries)| {
+        if is_uninstalled(base, &history, name) {
+            return None;
+        }
         let counting: Vec<_> = entries.iter().filter(|entry| entry.counts()).collect();
         let (first, last) = (counting.first()?, counting.last()?);
         Some(FileDiff {

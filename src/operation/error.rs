@@ -1,5 +1,6 @@
 //! What can go wrong with an operation: each error names the file, and the cure.
 
+use schemars::JsonSchema;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -22,7 +23,7 @@ impl PathError {
 }
 
 /// How a file differs from what was recorded of it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, thiserror::Error, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "change")]
 pub enum Change {
     /// It is not there.

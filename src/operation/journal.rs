@@ -12,11 +12,13 @@ use std::path::{Path, PathBuf};
 pub(super) const SCHEMA: &str = "tfpatch/operation/v1";
 
 /// What an operation does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Carries out a plan that cures findings.
     Fix,
+    /// Carries out a plan that was made before, perhaps elsewhere.
+    Apply,
     /// Carries out edits that somebody asked for by hand.
     Rpath,
     /// Puts old bytes back.

@@ -73,6 +73,7 @@ pub use revert::{Reverted, Selection, revert};
 pub use store::{NAME, Store};
 
 use crate::plan::{self, RelativePath};
+use schemars::JsonSchema;
 use std::time::Duration;
 
 /// How an operation is carried out.
@@ -105,7 +106,7 @@ pub enum Write {
 }
 
 /// An operation, for a report.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, JsonSchema)]
 pub struct Operation {
     /// 12 hexadecimal digits: the digest of the plan and of the operation before.
     pub id: String,
@@ -122,7 +123,7 @@ pub struct Operation {
 }
 
 /// What an operation did to a file.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, JsonSchema)]
 pub struct StepDone {
     /// Relative to the directory that holds the store (to the target's root, where the store lies
     /// outside of it); with links inside the target followed.

@@ -28,7 +28,7 @@ pub struct Recovered {
 }
 
 /// A file that is not the one that was recorded.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct LeftAlone {
     /// The file.
     #[serde(flatten)]

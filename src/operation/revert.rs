@@ -1,6 +1,7 @@
 //! Puts the old bytes back. A revert is an operation like any other, and can be reverted.
 
 use super::apply::execute;
+use super::drift::is_uninstalled;
 use super::error::{Change, Error, PathError};
 use super::file::{FileSource, Identity, change_since, through};
 use super::history::{Entry, History};
@@ -11,6 +12,7 @@ use super::rows::Rows;
 use super::store::{Store, canonical};
 use super::{Operation, Options};
 use crate::plan::{self, RelativePath};
+use schemars::JsonSchema;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -30,7 +32,7 @@ pub enum Selection {
 }
 
 /// What a revert did, or would do.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, JsonSchema)]
 pub struct Reverted {
     /// The operation; none where no file is to be put back.
     pub operation: Option<Operation>,
@@ -39,6 +41,8 @@ pub struct Reverted {
     pub refused: Vec<LeftAlone>,
     /// Files that have their old bytes already, because they were installed anew for instance.
     pub already: Vec<RelativePath>,
+    /// Files that were uninstalled since, with the RECORD that listed them.
+    pub uninstalled: Vec<RelativePath>,
 }
 
 /// Puts back what `selection` names, through any number of operations: the exact bytes, and the
@@ -84,7 +88,8 @@ pub fn revert(
             plan::digest_of(&what, previous)
         },
     )?;
-    Ok(Reverted { operation, refused: found.refused, already: found.already })
+    let Findings { refused, already, uninstalled, .. } = found;
+    Ok(Reverted { operation, refused, already, uninstalled })
 }
 
 /// The paths, relative to `base`; a link itself, not what it leads to.
@@ -106,6 +111,7 @@ struct Findings {
     intents: Vec<Intent>,
     refused: Vec<LeftAlone>,
     already: Vec<RelativePath>,
+    uninstalled: Vec<RelativePath>,
 }
 
 /// Names of one file that the same operations have changed.
@@ -146,6 +152,14 @@ impl Findings {
                         && (is_named(name) || others.any(|other| are_one_file(base, name, other)))
                 }
             };
+            if is_uninstalled(base, &history, name) {
+                // Of the RECORD nobody asked.
+                let is_object = |entry: &Entry<'_>| entry.step.about.kind != plan::Kind::Record;
+                if entries.iter().any(|entry| was_selected(entry) && is_object(entry)) {
+                    self.uninstalled.push(name.clone());
+                }
+                continue;
+            }
             self.add(base, name, entries, was_selected, &mut units);
         }
         units.into_values().try_for_each(|unit| self.look_at(unit))?;

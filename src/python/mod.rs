@@ -44,7 +44,7 @@ fn is_file(vfs: &dyn Vfs, path: &Path) -> bool {
 
 /// `path` as seen from `base`, with `.` and `..` taken out by the letter, as Python's
 /// `os.path.abspath` does it: links are not looked at.
-fn join_lexically(base: &Path, path: &Path) -> PathBuf {
+pub(crate) fn join_lexically(base: &Path, path: &Path) -> PathBuf {
     let mut joined = PathBuf::new();
     for component in base.join(path).components() {
         match component {

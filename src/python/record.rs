@@ -25,8 +25,8 @@ pub struct Row<'a> {
     pub size: Option<u64>,
     /// The row's place in the file without the end of its line, as offsets in bytes.
     pub range: Range<u64>,
-    /// The row's bytes.
-    raw: &'a [u8],
+    /// The row's bytes, without the end of its line.
+    pub raw: &'a [u8],
     /// The places of the second and third field in `raw`, quotes included; missing ones are empty.
     hash_field: Range<usize>,
     size_field: Range<usize>,

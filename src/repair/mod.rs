@@ -16,6 +16,7 @@ pub mod pages;
 pub mod planner;
 pub mod proof;
 pub mod provider;
+pub mod received;
 pub mod rewrite;
 pub mod seen;
 pub mod shipped_by;

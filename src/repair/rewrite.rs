@@ -4,8 +4,9 @@ pub mod macho;
 
 use super::spelling::directory_of;
 use crate::bytes::Source;
+use crate::edit::{EditSet, Patched};
 use crate::elf::Image;
-use crate::elf::rpath::{self, Method, Request, RpathKind};
+use crate::elf::rpath::{self, Method, Request, RpathKind, SearchPath};
 use crate::object::{Failure, Format, Identity, Patch};
 use crate::vfs::{FileKind, Vfs};
 use std::collections::HashSet;
@@ -120,6 +121,30 @@ pub fn rewrite(
     }
 }
 
+/// The rewrite that gives an object the search path that `edits` give it: what tfpatch itself writes
+/// for that, whoever made the edits. They are only read through, and may be anything.
+///
+/// # Errors
+/// As [`rewrite`], and where the object could not be read with the edits.
+pub fn towards(
+    vfs: &dyn Vfs,
+    object: &Path,
+    names: &[PathBuf],
+    edits: &EditSet,
+    may_drop_signer: bool,
+) -> Result<Rewrite, Error> {
+    let failed = |source: Failure| Error::Failed { path: object.to_owned(), source };
+    let source =
+        vfs.open(object).map_err(|source| Error::Io { path: object.to_owned(), source })?;
+    let view = View { vfs, object, names };
+    match Format::of(source.as_ref()) {
+        Some(Format::Macho) => {
+            macho::towards(&view, source.as_ref(), edits, may_drop_signer).map_err(failed)
+        }
+        _ => towards_elf(&view, source.as_ref(), edits).map_err(failed),
+    }
+}
+
 /// Where an object stands.
 struct View<'a> {
     vfs: &'a dyn Vfs,
@@ -164,15 +189,35 @@ fn rewrite_elf(view: &View<'_>, source: &dyn Source, wish: Wish<'_>) -> Result<R
         Some(patch) => patch,
         None => edit(&after)?,
     };
-    Ok(Rewrite {
+    Ok(elf_rewrite(view, &image, before, after, patch))
+}
+
+fn towards_elf(view: &View<'_>, source: &dyn Source, edits: &EditSet) -> Result<Rewrite, Failure> {
+    let image = Image::parse(source)?;
+    let before = rpath::current(&image)?;
+    let wanted = rpath::current(&Image::parse(&Patched::new(source, edits))?)?;
+    let kind = wanted.as_ref().map(|path| path.kind);
+    let entries = wanted.map_or_else(Vec::new, |path| path.entries);
+    let patch = rpath::edit(&image, &Request { entries: entries.clone(), kind })?;
+    Ok(elf_rewrite(view, &image, before, entries, patch))
+}
+
+fn elf_rewrite(
+    view: &View<'_>,
+    image: &Image<'_>,
+    before: Option<SearchPath>,
+    after: Vec<Vec<u8>>,
+    patch: rpath::Patch,
+) -> Rewrite {
+    Rewrite {
         object: view.object.to_owned(),
         format: Format::Elf,
         had_path: before.is_some(),
         before: before.map_or_else(Vec::new, |path| path.entries),
         after,
         patch: patch.into(),
-        identity: Identity::of_elf(&image),
-    })
+        identity: Identity::of_elf(image),
+    }
 }
 
 /// Does the edit leave the file's length as it is?

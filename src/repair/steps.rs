@@ -75,7 +75,7 @@ pub fn plan(
 
 /// The steps that edit one object: one for the file inside the target with all its names, and one
 /// for each link that leaves the target, which becomes a copy of its own.
-fn object_steps(
+pub(super) fn object_steps(
     vfs: &dyn Vfs,
     world: &World,
     rewrite: &Rewrite,
@@ -131,7 +131,11 @@ fn object_steps(
 }
 
 /// The steps that bring RECORD files up to date with the steps on objects.
-fn record_steps(vfs: &dyn Vfs, world: &World, steps: &[Step]) -> Result<Vec<Step>, Error> {
+pub(super) fn record_steps(
+    vfs: &dyn Vfs,
+    world: &World,
+    steps: &[Step],
+) -> Result<Vec<Step>, Error> {
     let mut rows: Vec<(PathBuf, Owner, &Step)> = Vec::new();
     for step in steps {
         for name in std::iter::once(&step.path).chain(&step.aliases) {

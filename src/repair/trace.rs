@@ -12,12 +12,13 @@ pub mod replay;
 
 use self::line::Line;
 use crate::loader::Rule;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, BufRead, Read as _};
 
 /// How a library comes to be asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// By `DT_NEEDED`. In the trace itself this cannot be told from the next.

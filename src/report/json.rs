@@ -5,14 +5,15 @@ use crate::object::{Format, RpathKind};
 use crate::repair::finding::{Cause, Finding, Severity};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A path of any bytes: a string, with `path_bytes` (base64) where it is not UTF-8.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PathText {
     /// The path; what is not UTF-8 is replaced.
     pub path: String,
@@ -31,6 +32,12 @@ impl PathText {
             path_bytes: path.to_str().is_none().then(|| STANDARD.encode(bytes)),
         }
     }
+
+    /// A path that may be none, for fields of other names.
+    #[must_use]
+    pub fn optional(path: Option<&Path>) -> (Option<String>, Option<String>) {
+        path.map(Self::of).map_or((None, None), |text| (Some(text.path), text.path_bytes))
+    }
 }
 
 /// Writes a report as one JSON document.
@@ -43,7 +50,7 @@ pub fn write(out: &mut dyn Write, report: &impl Serialize) -> io::Result<()> {
 }
 
 /// `tfpatch/doctor/v1`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct DoctorReport {
     schema: &'static str,
     targets: Vec<TargetReport>,
@@ -53,7 +60,7 @@ pub struct DoctorReport {
 }
 
 /// What was looked at.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct TargetReport {
     /// The environment's prefix, the directory, or the object.
     #[serde(flatten)]
@@ -63,7 +70,7 @@ pub struct TargetReport {
 }
 
 /// One finding.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct FindingReport {
     severity: Severity,
     cause: Cause,
@@ -75,13 +82,16 @@ pub struct FindingReport {
     message: String,
     cure: String,
     lies_in: Vec<String>,
+    /// The bytes of each of `lies_in`, where one of them is not UTF-8.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lies_in_bytes: Vec<String>,
     tried: Vec<StepReport>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     symbols: Vec<String>,
 }
 
 /// One place that the loader looked at.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct StepReport {
     #[serde(flatten)]
     path: PathText,
@@ -132,6 +142,23 @@ impl Default for DoctorReport {
 }
 
 impl FindingReport {
+    /// A finding with paths relative to `root`, where they lie below it: as a plan has them, which is
+    /// the same wherever the target lies.
+    #[must_use]
+    pub fn below(root: &Path, finding: &Finding) -> Self {
+        let relative = |path: &Path| match path.strip_prefix(root) {
+            Ok(below) if !below.as_os_str().is_empty() => below.to_owned(),
+            _ => path.to_owned(),
+        };
+        let mut finding = finding.clone();
+        finding.object = relative(&finding.object);
+        finding.lies_in = finding.lies_in.iter().map(|path| relative(path)).collect();
+        for step in &mut finding.tried {
+            step.path = relative(&step.path);
+        }
+        Self::of(&finding)
+    }
+
     /// A finding with paths as they are on the disk.
     #[must_use]
     pub fn of(finding: &Finding) -> Self {
@@ -150,6 +177,12 @@ impl FindingReport {
                 .iter()
                 .map(|path| path.to_string_lossy().into_owned())
                 .collect(),
+            lies_in_bytes: if finding.lies_in.iter().all(|path| path.to_str().is_some()) {
+                Vec::new()
+            } else {
+                let bytes = finding.lies_in.iter().map(|path| path.as_os_str().as_bytes());
+                bytes.map(|bytes| STANDARD.encode(bytes)).collect()
+            },
             tried: finding.tried.iter().map(StepReport::of).collect(),
             symbols: finding.symbols.iter().map(text).collect(),
         }
@@ -165,7 +198,7 @@ impl StepReport {
 }
 
 /// `tfpatch/show/v1`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ShowReport {
     /// The schema's name.
     pub schema: &'static str,
@@ -174,7 +207,7 @@ pub struct ShowReport {
 }
 
 /// One object.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct FileReport {
     /// Where it is.
     #[serde(flatten)]
@@ -186,7 +219,7 @@ pub struct FileReport {
 }
 
 /// What the loader reads of an object.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct SliceReport {
     /// The architecture, as `uname -m` has it.
     pub arch: String,
@@ -215,7 +248,7 @@ pub struct SliceReport {
 }
 
 /// What only a Mach-O slice has.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct MachoReport {
     /// `LC_UUID`, in hexadecimal digits.
     pub uuid: Option<String>,
@@ -228,25 +261,32 @@ pub struct MachoReport {
 }
 
 /// `tfpatch/tree/v1`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct TreeReport {
     schema: &'static str,
     objects: Vec<TreeObject>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct TreeObject {
     #[serde(flatten)]
     path: PathText,
     needed: Vec<TreeNeed>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct TreeNeed {
     name: String,
     found: Option<String>,
+    /// The bytes of `found`, where they are not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found_bytes: Option<String>,
     rule: Rule,
+    /// The object whose search path led there.
     via: Option<String>,
+    /// The bytes of `via`, where they are not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    via_bytes: Option<String>,
     tried: Vec<StepReport>,
 }
 
@@ -275,12 +315,15 @@ impl TreeObject {
 
 impl TreeNeed {
     fn of(dependency: &Dependency) -> Self {
-        let shown = |path: &PathBuf| path.to_string_lossy().into_owned();
+        let (found, found_bytes) = PathText::optional(dependency.found.as_deref());
+        let (via, via_bytes) = PathText::optional(dependency.via.as_deref());
         Self {
             name: text(&dependency.name),
-            found: dependency.found.as_ref().map(shown),
+            found,
+            found_bytes,
             rule: dependency.rule,
-            via: dependency.via.as_ref().map(shown),
+            via,
+            via_bytes,
             tried: dependency.tried.steps().map(|step| StepReport::of(&step)).collect(),
         }
     }

@@ -5,6 +5,8 @@ pub mod explain;
 pub mod findings;
 pub mod json;
 pub mod markdown;
+pub mod operations;
+pub mod schema;
 pub mod style;
 pub mod trace;
 pub mod tree;

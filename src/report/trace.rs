@@ -8,13 +8,14 @@ use crate::repair::target::World;
 use crate::repair::trace::judge::{Compared, Confirmation};
 use crate::repair::trace::replay::{Answer, Verdict};
 use crate::repair::trace::{Kind, LoaderError};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// How the command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Child {
     /// Its exit status.
     pub status: Option<i32>,
@@ -201,7 +202,7 @@ impl View<'_> {
 }
 
 /// `tfpatch/trace/v1`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct TraceReport {
     schema: &'static str,
     child: Child,
@@ -214,27 +215,33 @@ pub struct TraceReport {
     notes: Vec<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct RequestReport {
     kind: Kind,
     name: String,
     asker: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asker_bytes: Option<String>,
     found: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    found_bytes: Option<String>,
     tried: Vec<StepReport>,
     predicted: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    predicted_bytes: Option<String>,
     verdict: Verdict,
     why: Option<&'static str>,
     found_later: Option<LaterReport>,
     times: usize,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct LaterReport {
     asker: PathText,
     found: PathText,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ComparedReport {
     object: String,
     library: String,
@@ -243,26 +250,28 @@ struct ComparedReport {
     message: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct ErrorReport {
     object: String,
     message: String,
     times: usize,
 }
 
-impl TraceReport {
-    /// The report of a traced command; `target` is the environment, and why it was chosen.
-    #[must_use]
-    pub fn of(traced: &Traced<'_>, target: Option<TargetReport>) -> Self {
-        let view = View { world: traced.world, findings: &[], detail: Detail::Verbose };
-        let shown = |path: &Option<PathBuf>| path.as_deref().map(|path| PathText::of(path).path);
-        let requests = traced.answers.iter().map(|answer| RequestReport {
+impl RequestReport {
+    fn of(answer: &Answer) -> Self {
+        let asker = PathText::of(&answer.asker);
+        let (found, found_bytes) = PathText::optional(answer.found.as_deref());
+        let (predicted, predicted_bytes) = PathText::optional(answer.predicted.as_deref());
+        Self {
             kind: answer.kind,
             name: text(&answer.name),
-            asker: PathText::of(&answer.asker).path,
-            found: shown(&answer.found),
+            asker: asker.path,
+            asker_bytes: asker.path_bytes,
+            found,
+            found_bytes,
             tried: answer.tried.iter().map(StepReport::of).collect(),
-            predicted: shown(&answer.predicted),
+            predicted,
+            predicted_bytes,
             verdict: answer.verdict,
             why: answer.why,
             found_later: answer.found_later.as_ref().map(|(asker, found)| LaterReport {
@@ -270,7 +279,16 @@ impl TraceReport {
                 found: PathText::of(found),
             }),
             times: answer.times,
-        });
+        }
+    }
+}
+
+impl TraceReport {
+    /// The report of a traced command; `target` is the environment, and why it was chosen.
+    #[must_use]
+    pub fn of(traced: &Traced<'_>, target: Option<TargetReport>) -> Self {
+        let view = View { world: traced.world, findings: &[], detail: Detail::Verbose };
+        let requests = traced.answers.iter().map(RequestReport::of);
         let doctor = traced.compared.iter().map(|compared| ComparedReport {
             object: PathText::of(&compared.finding.object).path,
             library: text(&compared.library),

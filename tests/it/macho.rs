@@ -18,7 +18,7 @@ use tfpatch::vfs::MemVfs;
 const NEW: &str = "@loader_path/../new";
 
 /// The directory with what `fixtures/macho/build.sh` makes, made once in a run.
-fn built() -> &'static Path {
+pub(crate) fn built() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -1,6 +1,8 @@
 //! The integration tests: one binary, a module for each subject.
 
 #[cfg(test)]
+mod apply;
+#[cfg(test)]
 mod bad_input;
 #[cfg(test)]
 mod command;
@@ -12,6 +14,8 @@ mod crash;
 mod discovery;
 #[cfg(test)]
 mod dlopen;
+#[cfg(test)]
+mod drift;
 #[cfg(test)]
 mod dyld;
 #[cfg(test)]
@@ -70,6 +74,8 @@ mod python;
 mod record;
 #[cfg(test)]
 mod reverting;
+#[cfg(test)]
+mod schemas;
 #[cfg(test)]
 mod shipping;
 #[cfg(test)]

@@ -100,6 +100,11 @@ pub(crate) fn wheel(
 /// Makes a wheel of the package `broken` in `dir`: an extension module that needs `libinner.so.1`,
 /// which its RUNPATH `$ORIGIN/libs` finds.
 pub(crate) fn broken_wheel(dir: &Path) -> PathBuf {
+    broken_wheel_of(dir, "1.0", "$ORIGIN/libs")
+}
+
+/// The same of any version, with any RUNPATH.
+pub(crate) fn broken_wheel_of(dir: &Path, version: &str, runpath: &str) -> PathBuf {
     let tree = dir.join("broken-tree");
     let package = tree.join("broken");
     let libs = package.join("libs");
@@ -115,12 +120,13 @@ pub(crate) fn broken_wheel(dir: &Path) -> PathBuf {
     gcc.args(["-shared", "-fPIC", "-O1", "-Wl,-soname,libinner.so.1", "-o"]);
     run(gcc.arg(&inner).arg(fixture("broken/inner.c")));
     let mut gcc = Command::new("gcc");
-    gcc.args(["-shared", "-fPIC", "-O1", "-Wl,--enable-new-dtags,-rpath,$ORIGIN/libs", "-I"]);
+    gcc.args(["-shared", "-fPIC", "-O1"]);
+    gcc.arg(format!("-Wl,--enable-new-dtags,-rpath,{runpath}")).arg("-I");
     gcc.arg(include).arg("-o").arg(package.join(format!("_core{suffix}")));
     run(gcc.arg(fixture("broken/core.c")).arg(&inner));
     let headers = ["Requires-Python: >=3.8", "Provides-Extra: gpu"];
     let requires = r#"Requires-Dist: inner-runtime[cuda]>=1.0; extra == "gpu""#;
-    wheel(dir, "broken", "1.0", &tree, &[headers[0], headers[1], requires])
+    wheel(dir, "broken", version, &tree, &[headers[0], headers[1], requires])
 }
 
 /// An empty virtual environment at `prefix`, by uv or, for [`LinkMode::Pip`], by `venv`.
@@ -132,6 +138,19 @@ pub(crate) fn empty_environment(prefix: &Path, mode: LinkMode) {
         let mut uv = Command::new("uv");
         uv.args(["--no-config", "--offline", "venv", "--quiet", "--python", &base]);
         run(uv.arg(prefix).env("UV_CACHE_DIR", prefix.with_extension("uv-cache")));
+    }
+}
+
+/// Takes a distribution out of an environment again, by the installer that put it there.
+pub(crate) fn uninstall(env: &Env, mode: LinkMode, name: &str) {
+    if mode == LinkMode::Pip {
+        let mut pip = Command::new("python3");
+        pip.args(["-m", "pip", "--isolated", "--disable-pip-version-check", "--python"]);
+        run(pip.arg(&env.python).args(["uninstall", "--quiet", "--yes", name]));
+    } else {
+        let mut uv = Command::new("uv");
+        uv.args(["--no-config", "--offline", "pip", "uninstall", "--quiet", "--python"]);
+        run(uv.arg(&env.python).arg(name).env("UV_CACHE_DIR", &env.cache));
     }
 }
 
@@ -163,9 +182,19 @@ pub(crate) fn environment(dir: &Path, mode: LinkMode) -> Env {
     let cache = dir.join("cache");
     // pip keeps no local wheel: its cache stays empty.
     std::fs::create_dir_all(&cache).unwrap();
-    empty_environment(&prefix, mode);
     let wheel = broken_wheel(dir);
-    install(&prefix, &cache, mode, &[&wheel]);
+    environment_with(prefix, cache, mode, &wheel)
+}
+
+/// An environment at `prefix` with a wheel of `broken` installed.
+pub(crate) fn environment_with(
+    prefix: PathBuf,
+    cache: PathBuf,
+    mode: LinkMode,
+    wheel: &Path,
+) -> Env {
+    empty_environment(&prefix, mode);
+    install(&prefix, &cache, mode, &[wheel]);
     let python = prefix.join("bin/python");
     let code = "import sysconfig; print(sysconfig.get_path('platlib'))";
     let site_packages = run(Command::new(&python).args(["-c", code])).trim().into();
@@ -179,7 +208,10 @@ pub(crate) fn break_it(env: &Env) {
     std::fs::create_dir_all(site.join("broken_libs")).unwrap();
     let (old, new) = ("broken/libs/libinner.so.1", "broken_libs/libinner.so.1");
     std::fs::rename(site.join(old), site.join(new)).unwrap();
-    let record = site.join("broken-1.0.dist-info/RECORD");
+    let names = std::fs::read_dir(site).unwrap().map(|entry| entry.unwrap().file_name());
+    let is_info = |name: &str| name.starts_with("broken-") && name.ends_with(".dist-info");
+    let mut infos = names.map(|name| name.into_string().unwrap()).filter(|name| is_info(name));
+    let record = site.join(infos.next().unwrap()).join("RECORD");
     let text = std::fs::read_to_string(&record).unwrap();
     assert!(text.contains(old), "{text}");
     // A new file, for the old one may be the cache's too.

@@ -3,16 +3,10 @@
 use crate::cli::args::{Format, Targets};
 use crate::cli::error::CommandError;
 use crate::cli::session::Session;
-use crate::operation::{self, FileDiff};
+use crate::operation;
+use crate::report::operations::DiffReport;
 use crate::report::{changes, json};
-use serde::Serialize;
 use std::io::Write as _;
-
-#[derive(Serialize)]
-struct DiffReport {
-    schema: &'static str,
-    files: Vec<FileDiff>,
-}
 
 /// Shows what the operations that are in effect changed of each file.
 ///
@@ -27,7 +21,7 @@ pub fn run(session: &mut Session, options: &Targets) -> Result<u8, CommandError>
         files.extend(all.into_iter().filter(|file| session.means(&chosen, &place, &file.path)));
     }
     if session.format == Format::Json {
-        json::write(&mut *session.out, &DiffReport { schema: "tfpatch/diff/v1", files })?;
+        json::write(&mut *session.out, &DiffReport::new(files))?;
         return Ok(0);
     }
     if files.is_empty() {

@@ -2,23 +2,18 @@
 
 use crate::cli::args::{Fix, Format, Record, Repair};
 use crate::cli::error::CommandError;
+use crate::cli::outcome::{self, Carrying};
 use crate::cli::progress::Progress;
-use crate::cli::session::{Chosen, Session, quoted, status_of};
-use crate::cli::settings;
-use crate::edit::EditSet;
-use crate::operation::{self, Kind};
-use crate::plan::{Kind as FileKind, Plan};
+use crate::cli::session::{Chosen, Session};
+use crate::operation::Kind;
 use crate::repair::diagnose::diagnose;
-use crate::repair::finding::{Cause, Finding, Severity};
-use crate::repair::planner::{self, Proposal};
+use crate::repair::finding::Cause;
+use crate::repair::planner;
 use crate::repair::steps;
 use crate::repair::target::World;
-use crate::report::changes;
-use crate::report::findings::{self, Detail};
-use crate::report::json::{self, FindingReport};
-use crate::report::style::{COMMAND, DIM, GOOD, counted, paint};
-use crate::vfs::Vfs as _;
-use std::io::{self, Write};
+
+/// The name of a file that means standard output.
+const TO_STANDARD_OUTPUT: &str = "-";
 
 /// Repairs each target.
 ///
@@ -27,8 +22,12 @@ use std::io::{self, Write};
 pub fn run(session: &mut Session, options: &Fix) -> Result<u8, CommandError> {
     let settings = session.loader_settings(&options.simulation)?;
     let mut status = 0;
-    if session.format == Format::Json && options.targets.targets.len() > 1 {
-        return Err(CommandError::new("--format json prints one plan: name one target"));
+    if options.output.as_deref().is_some_and(|file| file.as_os_str() == TO_STANDARD_OUTPUT) {
+        session.format = Format::Json;
+    }
+    let is_one_plan = session.format == Format::Json || options.output.is_some();
+    if is_one_plan && options.targets.targets.len() > 1 {
+        return Err(CommandError::new("--format json and -o write one plan: name one target"));
     }
     let surroundings = session.surroundings(&options.simulation)?;
     let search = session.search(&options.repair.search)?;
@@ -51,132 +50,29 @@ fn fix(
     chosen: &Chosen,
     world: &World,
 ) -> Result<u8, CommandError> {
-    let store = session.store(&world.root)?;
     let progress = Progress::new("planning");
     let diagnosis = diagnose(&session.vfs, world);
     let proposal = planner::propose(&session.vfs, world, &diagnosis, &planner_options(options));
     let update_records = options.repair.record == Record::Update;
-    let mut plan = steps::plan(&session.vfs, world, &proposal, update_records)?;
+    let plan = steps::plan(&session.vfs, world, &proposal, update_records)?;
     drop(progress);
-    plan.unfixable = proposal
-        .remaining
-        .iter()
-        .map(|finding| serde_json::to_value(FindingReport::of(finding)))
-        .collect::<Result<_, _>>()?;
-    // The bytes before are shown as they were: they are read before anything is written.
-    let shown = shown_changes(session, options, world, &plan)?;
-    let writing =
-        session.writing(!options.writing.no_sync, options.writing.write.into(), options.dry_run);
-    let progress = Progress::new("writing");
-    // With nothing to do not even the store's lock is touched, so that a read-only file system will
-    // do.
-    let applied = if plan.steps.is_empty() {
-        None
-    } else {
-        operation::apply(&session.on_disk(&world.root), &store, &plan, Kind::Fix, &writing)?
+    let Fix { dry_run, diff, strict, writing, .. } = options;
+    let owed = proposal.cured.iter().any(|finding| finding.cause == Cause::EnvOverride);
+    let variables = world.settings.variables_beside(&world.settings.without_variables());
+    let file = options.output.as_deref().filter(|file| file.as_os_str() != TO_STANDARD_OUTPUT);
+    let how = Carrying {
+        kind: Kind::Fix,
+        dry_run: *dry_run,
+        diff: *diff,
+        strict: *strict,
+        writing,
+        file,
+        unneeded: if owed { &variables } else { &[] },
     };
-    drop(progress);
-    plan.dry_run = options.dry_run;
-    plan.operation = applied.filter(|_| !options.dry_run).map(|operation| operation.id);
-
-    if session.format == Format::Json {
-        json::write(&mut *session.out, &plan)?;
-    } else {
-        session.write_heading(chosen, world)?;
-        findings::write(&mut *session.out, world, &proposal.remaining, session.detail)?;
-        session.out.write_all(&shown)?;
-        write_conclusion(session, options, chosen, world, &proposal, &plan)?;
-    }
-    Ok(status_of(proposal.remaining.iter().map(Finding::severity), options.strict))
+    outcome::carry_out(session, chosen, world, plan, &proposal.remaining, &how)
 }
 
 fn planner_options(options: &Fix) -> planner::Options {
     let Repair { allow_absolute, rpath_kind, .. } = options.repair;
     planner::Options { tidy: options.tidy, allow_absolute, kind: rpath_kind.into() }
-}
-
-fn shown_changes(
-    session: &Session,
-    options: &Fix,
-    world: &World,
-    plan: &Plan,
-) -> Result<Vec<u8>, CommandError> {
-    let mut shown = Vec::new();
-    if session.format == Format::Json || session.detail == Detail::Quiet {
-        return Ok(shown);
-    }
-    if !options.diff {
-        changes::write_summary(&mut shown, world, plan, session.detail)?;
-        return Ok(shown);
-    }
-    for step in &plan.steps {
-        changes::write_diff(&mut shown, step)?;
-        if session.detail == Detail::Verbose {
-            let source = session.vfs.open(&world.root.join(&step.path))?;
-            changes::write_bytes(&mut shown, source.as_ref(), &step.edits)?;
-        }
-    }
-    Ok(shown)
-}
-
-fn write_conclusion(
-    session: &mut Session,
-    options: &Fix,
-    chosen: &Chosen,
-    world: &World,
-    proposal: &Proposal,
-    plan: &Plan,
-) -> io::Result<()> {
-    let detail = session.detail;
-    let out = &mut *session.out;
-    let objects = plan.steps.iter().filter(|step| step.kind != FileKind::Record).count();
-    let errors = count(&proposal.remaining, Severity::Error);
-    let warnings = count(&proposal.remaining, Severity::Warning);
-    let remaining =
-        format!("{}, {} remain", counted(errors, "error"), counted(warnings, "warning"));
-    if objects == 0 {
-        if errors + warnings > 0 {
-            return writeln!(out, "nothing is repaired; {remaining}");
-        }
-        if detail > Detail::Quiet {
-            writeln!(out, "{}  nothing to do", paint(GOOD, "ok"))?;
-        }
-        return Ok(());
-    }
-    let changed: u64 = plan.steps.iter().map(|step| step.edits.bytes_changed()).sum();
-    let appended: u64 = plan.steps.iter().map(|step| EditSet::bytes_appended(&step.edits)).sum();
-    let verb = if options.dry_run { "would be repaired" } else { "repaired" };
-    let files = counted(objects, "file");
-    let bytes = paint(DIM, format!("({changed} bytes replaced, {appended} appended)"));
-    writeln!(out, "{}", paint(GOOD, format!("{files} {verb}, {remaining}")) + " " + &bytes)?;
-    if options.dry_run {
-        return writeln!(out, "{}", paint(COMMAND, format!("→ {}", in_earnest())));
-    }
-    if detail == Detail::Quiet {
-        return Ok(());
-    }
-    writeln!(out, "Restart Python processes and notebook kernels that run already.")?;
-    if proposal.remaining.iter().any(|finding| finding.cause == Cause::DriverMissing) {
-        writeln!(out, "The GPU stays hidden until NVIDIA's driver is there.")?;
-    }
-    if proposal.cured.iter().any(|finding| finding.cause == Cause::EnvOverride) {
-        let variables = world.settings.variables_beside(&world.settings.without_variables());
-        writeln!(out, "What was repaired needs {} no more.", variables.join(" and "))?;
-    }
-    writeln!(out, "An upgrade by pip or uv replaces edited files: run tfpatch fix again then.")?;
-    let operation = plan.operation.as_deref().unwrap_or_default();
-    let (check, undo) = (chosen.command("verify"), chosen.command("revert"));
-    let (check, undo) = (paint(COMMAND, check), paint(COMMAND, undo));
-    writeln!(out, "check: {check}   undo: {undo}   operation {operation}")
-}
-
-/// The command as it was typed, but for the options that make it a trial.
-fn in_earnest() -> String {
-    let words =
-        settings::words().into_iter().filter(|word| word != "--dry-run" && word != "--diff");
-    words.fold("tfpatch".to_owned(), |command, word| format!("{command} {}", quoted(&word)))
-}
-
-fn count(findings: &[Finding], severity: Severity) -> usize {
-    findings.iter().filter(|finding| finding.severity() == severity).count()
 }

@@ -3,17 +3,11 @@
 use crate::cli::args::{Format, OneTarget};
 use crate::cli::error::CommandError;
 use crate::cli::session::Session;
-use crate::operation::{self, Kind, Operation};
+use crate::operation::{self, Kind};
 use crate::report::json;
+use crate::report::operations::LogReport;
 use crate::report::style::{COMMAND, DIM, paint};
-use serde::Serialize;
 use std::io::Write as _;
-
-#[derive(Serialize)]
-struct LogReport {
-    schema: &'static str,
-    operations: Vec<Operation>,
-}
 
 /// Lists the operations of a target's store, the newest first.
 ///
@@ -29,8 +23,7 @@ pub fn run(session: &mut Session, options: &OneTarget) -> Result<u8, CommandErro
     }
     operations.reverse();
     if session.format == Format::Json {
-        let report = LogReport { schema: "tfpatch/log/v1", operations };
-        json::write(&mut *session.out, &report)?;
+        json::write(&mut *session.out, &LogReport::new(operations))?;
         return Ok(0);
     }
     if operations.is_empty() {
@@ -39,6 +32,7 @@ pub fn run(session: &mut Session, options: &OneTarget) -> Result<u8, CommandErro
     for operation in &operations {
         let what = match operation.kind {
             Kind::Fix => "fix".to_owned(),
+            Kind::Apply => "apply".to_owned(),
             Kind::Rpath => "rpath".to_owned(),
             Kind::Revert => format!("revert of {}", operation.reverts.join(", ")),
         };

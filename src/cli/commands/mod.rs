@@ -1,5 +1,6 @@
 //! One command, one file.
 
+pub mod apply;
 pub mod completions;
 pub mod diff;
 pub mod doctor;

@@ -6,18 +6,11 @@ use crate::cli::session::Session;
 use crate::operation::{self, Change, LeftAlone, Reverted, Selection};
 use crate::python::installer;
 use crate::report::json;
+use crate::report::operations::RevertReport;
 use crate::report::style::{DIM, ERROR, GOOD, counted, paint};
 use crate::vfs::OsVfs;
-use serde::Serialize;
 use std::io;
 use std::path::Path;
-
-#[derive(Serialize)]
-struct RevertReport {
-    schema: &'static str,
-    dry_run: bool,
-    targets: Vec<Reverted>,
-}
 
 /// Reverts each target.
 ///
@@ -43,8 +36,7 @@ pub fn run(session: &mut Session, options: &Revert) -> Result<u8, CommandError> 
     }
     let status = u8::from(targets.iter().any(|reverted| !reverted.refused.is_empty()));
     if session.format == Format::Json {
-        let report =
-            RevertReport { schema: "tfpatch/revert/v1", dry_run: options.dry_run, targets };
+        let report = RevertReport::new(options.dry_run, targets);
         json::write(&mut *session.out, &report)?;
         return Ok(status);
     }
@@ -98,6 +90,9 @@ fn write_reverted(
     }
     for path in &reverted.already {
         writeln!(out, "  {path} has its old bytes already")?;
+    }
+    for path in &reverted.uninstalled {
+        writeln!(out, "  {path} was uninstalled; there is nothing to put back")?;
     }
     for (left, note) in reverted.refused.iter().zip(notes) {
         let refused = paint(ERROR, "left alone");

@@ -2,7 +2,7 @@
 
 use crate::cli::args::{Format, Verify};
 use crate::cli::error::CommandError;
-use crate::cli::session::Session;
+use crate::cli::session::{Place, Session};
 use crate::operation::{self, FileState, State};
 use crate::plan::Kind;
 use crate::python::installer;
@@ -10,16 +10,10 @@ use crate::repair::diagnose::diagnose;
 use crate::repair::finding::{Finding, Severity};
 use crate::report::findings::{self, Detail};
 use crate::report::json::{self, FindingReport};
-use crate::report::style::{ERROR, GOOD, counted, paint};
+use crate::report::operations::{VerifiedFile, VerifyReport};
+use crate::report::style::{COMMAND, DIM, ERROR, GOOD, counted, paint};
 use crate::vfs::OsVfs;
-use serde::Serialize;
-
-#[derive(Serialize)]
-struct VerifyReport {
-    schema: &'static str,
-    files: Vec<FileState>,
-    findings: Vec<FindingReport>,
-}
+use std::io::{self, Write};
 
 /// Verifies each target. Drift and errors end with status 1.
 ///
@@ -27,8 +21,7 @@ struct VerifyReport {
 /// Where a target or its store cannot be read, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Verify) -> Result<u8, CommandError> {
     let settings = session.loader_settings(&options.simulation)?;
-    let mut report =
-        VerifyReport { schema: "tfpatch/verify/v1", files: Vec::new(), findings: Vec::new() };
+    let mut report = VerifyReport::new();
     let mut status = 0;
     for chosen in session.targets(&options.targets.targets)? {
         let place = session.place(&chosen)?;
@@ -39,64 +32,135 @@ pub fn run(session: &mut Session, options: &Verify) -> Result<u8, CommandError> 
         if files.is_empty() {
             session.require_object(&chosen, &world)?;
         }
-        // A file that has its old bytes again though nobody reverted it was installed anew.
-        let edited = operation::diff(&place.root, &place.store)?;
-        let is_edited = |file: &FileState| edited.iter().any(|edit| edit.path == file.path);
         let diagnosis = diagnose(&session.vfs, &world);
-        let drifted: Vec<&FileState> = files
-            .iter()
-            .filter(|file| match file.state {
-                State::Changed(_) | State::Gone => true,
-                State::Reverted => is_edited(file),
-                State::AsLeft => false,
-            })
-            .collect();
-        // RECORD rows follow the files that they list, and are not counted beside them.
-        let is_record = |file: &&FileState| {
-            edited.iter().any(|edit| edit.path == file.path && edit.kind == Kind::Record)
+        let is_error = |finding: &&Finding| finding.severity() == Severity::Error;
+        let errors: Vec<Finding> = diagnosis.findings.iter().filter(is_error).cloned().collect();
+        let is_to_do = |finding: &Finding| finding.fixable && finding.severity() != Severity::Info;
+        let verified = Verified {
+            needs_repair: !errors.is_empty() || diagnosis.findings.iter().any(is_to_do),
+            ..Verified::of(&place, files)?
         };
-        let left = files.iter().filter(|file| file.state == State::AsLeft);
-        let left = left.filter(|file| !is_record(file)).count();
-        let errors: Vec<Finding> = diagnosis
-            .findings
-            .iter()
-            .filter(|finding| finding.severity() == Severity::Error)
-            .cloned()
-            .collect();
-        status = status.max(u8::from(!drifted.is_empty() || !errors.is_empty()));
+        status = status.max(u8::from(verified.is_drift() || !errors.is_empty()));
         if session.format == Format::Human {
             let out = &mut *session.out;
-            for file in &drifted {
-                let what = match &file.state {
-                    State::Changed(change) => {
-                        match installer::of(&OsVfs::new(), &place.root.join(&file.path)) {
-                            Some(distribution) => format!("was installed anew by {distribution}"),
-                            None => format!("was changed since: {change}"),
-                        }
-                    }
-                    State::Gone => "is gone".to_owned(),
-                    _ => "has its old bytes again: it was installed anew".to_owned(),
-                };
-                writeln!(out, "{}  {} {what}", paint(ERROR, "drift"), file.path)?;
-            }
+            verified.write(out, session.detail)?;
             let resolves = match (errors.is_empty(), diagnosis.unasked.is_empty()) {
                 (true, true) => "everything resolves",
                 (true, false) => "what is imported resolves",
                 (false, _) => "errors remain",
             };
             findings::write(out, &world, &errors, session.detail)?;
+            let left = verified.left();
             let they = if left == 1 { "it was" } else { "they were" };
             let line = format!("{} as {they} left, {resolves}", counted(left, "file"));
-            let is_well = drifted.is_empty() && errors.is_empty();
+            let is_well = !verified.is_drift() && errors.is_empty();
             if !is_well || session.detail > Detail::Quiet {
                 writeln!(out, "{}", paint(if is_well { GOOD } else { ERROR }, line))?;
             }
+            if verified.needs_repair && verified.is_installed_anew() {
+                writeln!(out, "{}", paint(COMMAND, format!("→ {}", chosen.command("fix"))))?;
+            }
         }
-        report.findings.extend(diagnosis.findings.iter().map(FindingReport::of));
-        report.files.extend(files);
+        let findings = diagnosis.findings.iter().map(FindingReport::of);
+        let files = verified.files.into_iter().map(|seen| seen.report);
+        report.add(files.collect(), findings.collect());
     }
     if session.format == Format::Json {
         json::write(&mut *session.out, &report)?;
     }
     Ok(status)
+}
+
+/// The patched files of a target as they are now.
+struct Verified {
+    files: Vec<Seen>,
+    /// Is there anything that `fix` would do?
+    needs_repair: bool,
+}
+
+struct Seen {
+    report: VerifiedFile,
+    /// Is it neither as it was left, nor reverted, nor uninstalled?
+    is_other: bool,
+}
+
+impl Seen {
+    fn is_record(&self) -> bool {
+        self.report.file.kind == Kind::Record
+    }
+
+    fn is(&self, state: &State) -> bool {
+        self.report.file.state == *state
+    }
+}
+
+impl Verified {
+    fn of(place: &Place, files: Vec<FileState>) -> Result<Self, CommandError> {
+        // A file that has its old bytes again though nobody reverted it was installed anew.
+        let edited = operation::diff(&place.root, &place.store)?;
+        let seen = files.into_iter().map(|file| {
+            let is_other = match file.state {
+                State::Changed(_) | State::Gone => true,
+                State::Reverted => edited.iter().any(|edit| edit.path == file.path),
+                State::AsLeft | State::Uninstalled => false,
+            };
+            let installed_by = (is_other && file.kind != Kind::Record)
+                .then(|| installer::of(&OsVfs::new(), &place.root.join(&file.path)))
+                .flatten();
+            Seen { report: VerifiedFile { file, installed_by }, is_other }
+        });
+        Ok(Self { files: seen.collect(), needs_repair: false })
+    }
+
+    /// Has an installer put all those objects there that are not as they were left?
+    fn is_installed_anew(&self) -> bool {
+        let mut objects = self.files.iter().filter(|seen| seen.is_other && !seen.is_record());
+        objects.next().is_some_and(|first| first.report.installed_by.is_some())
+            && objects.all(|seen| seen.report.installed_by.is_some())
+    }
+
+    /// Files that are told of. The rows of what an installer put there are the installer's too.
+    fn others(&self) -> impl Iterator<Item = &Seen> {
+        let is_anew = self.is_installed_anew();
+        self.files.iter().filter(move |seen| seen.is_other && !(is_anew && seen.is_record()))
+    }
+
+    /// What an installer put there is drift only as long as it needs the repair that is lost.
+    fn is_drift(&self) -> bool {
+        self.others().any(|seen| seen.report.installed_by.is_none() || self.needs_repair)
+    }
+
+    /// Objects that are as they were left. RECORD rows follow the files that they list, and are not
+    /// counted beside them.
+    fn left(&self) -> usize {
+        self.files.iter().filter(|seen| seen.is(&State::AsLeft) && !seen.is_record()).count()
+    }
+
+    fn write(&self, out: &mut dyn Write, detail: Detail) -> io::Result<()> {
+        for seen in self.others() {
+            let VerifiedFile { file, installed_by } = &seen.report;
+            let by = installed_by.as_ref().map(|by| format!(" by {by}"));
+            let what = match (&file.state, &by) {
+                (State::Reverted, by) => {
+                    let by = by.as_deref().unwrap_or_default();
+                    format!("has its old bytes again: it was installed anew{by}")
+                }
+                (State::Changed(_), Some(by)) => format!("was installed anew{by}"),
+                (State::Changed(change), None) => format!("was changed since: {change}"),
+                _ => "is gone".to_owned(),
+            };
+            if by.is_none() || self.needs_repair {
+                writeln!(out, "{}  {} {what}", paint(ERROR, "drift"), file.path)?;
+            } else if detail > Detail::Quiet {
+                let note = paint(DIM, "note");
+                writeln!(out, "{note}  {} {what}, and needs no repair", file.path)?;
+            }
+        }
+        let gone = self.files.iter().filter(|seen| seen.is(&State::Uninstalled));
+        for seen in gone.filter(|seen| !seen.is_record() && detail > Detail::Quiet) {
+            let path = &seen.report.file.path;
+            writeln!(out, "{}  {path} was uninstalled", paint(DIM, "note"))?;
+        }
+        Ok(())
+    }
 }

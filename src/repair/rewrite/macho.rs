@@ -2,13 +2,15 @@
 
 use super::{Change, Rewrite, View, Wish, changed, without_duplicates};
 use crate::bytes::{self, Source};
+use crate::edit::{EditSet, Patched};
 use crate::macho::rpath::{self, Refusal, Request, SliceRequest};
 use crate::macho::{Container, Image};
 use crate::object::{Failure, Format, Identity};
 use crate::vfs::{FileKind, Vfs};
+use goblin::mach::load_command as lc;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Where builds put what they link, and where nothing is installed.
 const BUILD_DIRECTORIES: [&[u8]; 6] =
@@ -51,21 +53,90 @@ pub(super) fn rewrite(
         file_name: view.object.file_name().map_or(b"", OsStr::as_bytes),
     };
     let patch = rpath::edit(&file, &request)?;
+    Ok(macho_rewrite(view, &images, before, after, patch))
+}
+
+pub(super) fn towards(
+    view: &View<'_>,
+    source: &dyn Source,
+    edits: &EditSet,
+    may_drop_signer: bool,
+) -> Result<Rewrite, Failure> {
+    let patched = Patched::new(source, edits);
+    let (file, new) = (Container::parse(source)?, Container::parse(&patched)?);
+    let images: Vec<Image<'_>> =
+        file.slices.iter().cloned().map(Image::parse).collect::<Result<_, _>>()?;
+    let mut slices = Vec::new();
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    for (slice, (old, new)) in images.iter().zip(&new.slices).enumerate() {
+        let new = Image::parse(new.clone())?;
+        let has_version =
+            |image: &Image<'_>| image.commands_of(lc::LC_SOURCE_VERSION).next().is_some();
+        let may_drop_source_version = has_version(old) && !has_version(&new);
+        let entries = new.rpaths()?;
+        before.push(old.rpaths()?);
+        after.push(entries.clone());
+        slices.push(SliceRequest { slice, entries, may_drop_source_version });
+    }
+    // The edits do not tell whether a signature was to be repaired, nor under which of the file's
+    // names it was made.
+    let names = std::iter::once(view.object).chain(view.names.iter().map(PathBuf::as_path));
+    let mut patch = None;
+    for file_name in names.filter_map(Path::file_name) {
+        for repairs_signature in [false, true] {
+            let (slices, file_name) = (slices.clone(), file_name.as_bytes());
+            let request = Request { slices, may_drop_signer, repairs_signature, file_name };
+            let attempt = rpath::edit(&file, &request);
+            let is_the_same = attempt.as_ref().is_ok_and(|attempt| attempt.edits == *edits);
+            if is_the_same || patch.as_ref().is_none_or(Result::is_err) {
+                patch = Some(attempt);
+            }
+            if is_the_same {
+                break;
+            }
+        }
+    }
+    let patch = patch.unwrap_or(Err(Refusal::Inconsistent { what: "it has a name" }.into()))?;
+    Ok(macho_rewrite(view, &images, before, after, patch))
+}
+
+fn macho_rewrite(
+    view: &View<'_>,
+    images: &[Image<'_>],
+    mut before: Vec<Vec<Vec<u8>>>,
+    mut after: Vec<Vec<Vec<u8>>>,
+    patch: rpath::Patch,
+) -> Rewrite {
     // Slices are alike as a rule, and then one list tells of all of them.
     let is_alike = |lists: &[Vec<Vec<u8>>]| lists.iter().all(|list| Some(list) == lists.first());
     if is_alike(&before) && is_alike(&after) {
         before.truncate(1);
         after.truncate(1);
     }
-    Ok(Rewrite {
+    Rewrite {
         object: view.object.to_owned(),
         format: Format::Macho,
         had_path: before.iter().any(|entries| !entries.is_empty()),
         before: before.concat(),
         after: after.concat(),
         patch: patch.into(),
-        identity: Identity::of_macho(&images),
-    })
+        identity: Identity::of_macho(images),
+    }
+}
+
+/// Does an entry lead from each of the object's directories to one that `is_inside` accepts? One
+/// that depends on the program or on whoever loads the object does not.
+pub(in crate::repair) fn stays(
+    entry: &[u8],
+    directories: &[&Path],
+    is_inside: impl Fn(&Path) -> bool,
+) -> bool {
+    let way = match entry.strip_prefix(b"@loader_path") {
+        Some(b"") => b"".as_slice(),
+        Some([b'/', way @ ..]) => way,
+        _ => return false,
+    };
+    directories.iter().all(|origin| is_inside(&origin.join(OsStr::from_bytes(way))))
 }
 
 /// The entries that come nearest to a change and fit: duplicates never stay; entries that lead

@@ -8,6 +8,7 @@ use crate::loader::{
 };
 use crate::repair::inventory;
 use crate::vfs::{FileKind, Vfs};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -15,7 +16,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// Does the emulation say what happened?
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// The same file, or nothing, both times.

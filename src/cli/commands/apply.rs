@@ -1,0 +1,86 @@
+//! `tfpatch apply`: carries out a plan that was written down.
+
+use crate::cli::args::Apply;
+use crate::cli::error::CommandError;
+use crate::cli::outcome::{self, Carrying};
+use crate::cli::progress::Progress;
+use crate::cli::session::{Chosen, Session};
+use crate::cli::settings;
+use crate::operation::Kind;
+use crate::plan::Plan;
+use crate::repair::received::{Received, receive};
+use crate::repair::target::{World, shown};
+use crate::report::style::counted;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// No plan is longer: that of a signature made anew for a library of a gigabyte has some 12 MB.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// Carries out a plan on a target.
+///
+/// # Errors
+/// Where the plan or the target cannot be read, the plan does not fit, or a file cannot be written.
+pub fn run(session: &mut Session, options: &Apply) -> Result<u8, CommandError> {
+    let plan = read(&options.plan)?;
+    let settings = session.loader_settings(&options.simulation)?;
+    let named: Vec<_> = options.target.iter().cloned().collect();
+    let mut status = 0;
+    for chosen in session.targets(&named)? {
+        let applied = session.until_settled(chosen.root(), options.dry_run, |session| {
+            let world = session.world(&chosen, settings.clone());
+            session.require_object(&chosen, &world)?;
+            apply(session, options, &chosen, &world, &plan)
+        })?;
+        status = status.max(applied);
+    }
+    Ok(status)
+}
+
+fn apply(
+    session: &mut Session,
+    options: &Apply,
+    chosen: &Chosen,
+    world: &World,
+    plan: &Plan,
+) -> Result<u8, CommandError> {
+    let progress = Progress::new("comparing");
+    let received = receive(&session.vfs, world, plan, options.allow_absolute);
+    drop(progress);
+    let Received { plan, remaining } = received.map_err(|misfits| {
+        let files = counted(misfits.len(), "obstacle");
+        let what = format!(
+            "the plan {} does not fit {}: {files}, nothing was written",
+            shown(&options.plan),
+            shown(chosen.path())
+        );
+        let each = misfits.iter().map(|misfit| format!("{}: {}", misfit.file, misfit.why));
+        each.fold(CommandError::new(what), CommandError::detail)
+            .hint("`tfpatch fix` plans for this target as it is")
+    })?;
+    let Apply { dry_run, diff, strict, writing, .. } = options;
+    let (dry_run, diff, strict, file) = (*dry_run, *diff, *strict, None);
+    let how = Carrying { kind: Kind::Apply, dry_run, diff, strict, writing, file, unneeded: &[] };
+    outcome::carry_out(session, chosen, world, plan, &remaining, &how)
+}
+
+/// Reads a plan.
+fn read(path: &Path) -> Result<Plan, CommandError> {
+    let failed = |error: io::Error| {
+        CommandError::new(format!("cannot read the plan {}: {error}", shown(path)))
+    };
+    let mut text = Vec::new();
+    if path.as_os_str() == "-" {
+        io::stdin().lock().take(MOST_BYTES + 1).read_to_end(&mut text).map_err(failed)?;
+    } else {
+        let file = File::open(settings::working_directory()?.join(path)).map_err(failed)?;
+        file.take(MOST_BYTES + 1).read_to_end(&mut text).map_err(failed)?;
+    }
+    if text.len() as u64 > MOST_BYTES {
+        let why = format!("{} is no plan: it has more than {MOST_BYTES} bytes", shown(path));
+        return Err(CommandError::new(why));
+    }
+    Plan::parse(&text)
+        .map_err(|error| CommandError::new(format!("{} is no plan: {error}", shown(path))))
+}

@@ -1,0 +1,72 @@
+//! The JSON Schemas of all reports, made from the types that write them.
+
+use super::json::{DoctorReport, FindingReport, ShowReport, TreeReport};
+use super::operations::{DiffReport, LogReport, RevertReport, VerifyReport};
+use super::trace::TraceReport;
+use crate::plan::Plan;
+use schemars::generate::{SchemaGenerator, SchemaSettings};
+use schemars::{JsonSchema, Schema};
+use serde_json::{Value, json};
+
+/// Each report's name, as in `tfpatch/NAME/v1`, and its schema (JSON Schema, draft 2020-12).
+#[must_use]
+pub fn all() -> Vec<(&'static str, Value)> {
+    vec![
+        ("diff", of::<DiffReport>("diff")),
+        ("doctor", of::<DoctorReport>("doctor")),
+        ("log", of::<LogReport>("log")),
+        ("plan", plan()),
+        ("revert", of::<RevertReport>("revert")),
+        ("show", of::<ShowReport>("show")),
+        ("trace", of::<TraceReport>("trace")),
+        ("tree", of::<TreeReport>("tree")),
+        ("verify", of::<VerifyReport>("verify")),
+    ]
+}
+
+fn generator() -> SchemaGenerator {
+    SchemaSettings::draft2020_12().for_serialize().into_generator()
+}
+
+fn of<T: JsonSchema>(name: &str) -> Value {
+    named(name, generator().into_root_schema_for::<T>())
+}
+
+/// A plan, whose layer knows nothing of findings: there they are values of any kind.
+fn plan() -> Value {
+    let mut generator = generator();
+    let finding = generator.subschema_for::<FindingReport>();
+    let mut plan = named("plan", generator.into_root_schema_for::<Plan>());
+    if let Some(items) = plan.pointer_mut("/properties/unfixable/items") {
+        *items = finding.to_value();
+    }
+    plan
+}
+
+/// The schema of a whole report, which names it.
+fn named(name: &str, schema: Schema) -> Value {
+    let mut schema = schema.to_value();
+    let name = format!("tfpatch/{name}/v1");
+    if let Some(property) = schema.pointer_mut("/properties/schema") {
+        *property = json!({ "const": name });
+    }
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("title".to_owned(), Value::String(name));
+    }
+    for_readers(&mut schema);
+    schema
+}
+
+/// Takes the links out of descriptions, which lead to Rust items.
+fn for_readers(schema: &mut Value) {
+    match schema {
+        Value::Object(object) => {
+            if let Some(Value::String(text)) = object.get_mut("description") {
+                *text = text.replace("[`", "`").replace("`]", "`");
+            }
+            object.values_mut().for_each(for_readers);
+        }
+        Value::Array(values) => values.iter_mut().for_each(for_readers),
+        _ => {}
+    }
+}
