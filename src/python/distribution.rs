@@ -85,6 +85,17 @@ impl Distribution {
         self.location.join("RECORD")
     }
 
+    /// Is it from a wheel for systems with musl (PEP 656)?
+    #[must_use]
+    pub fn is_for_musl(&self, vfs: &dyn Vfs) -> bool {
+        let wheel = read_start(vfs, &self.location.join("WHEEL"), MOST_HEADER_BYTES);
+        let wheel = wheel.unwrap_or_default();
+        let lines = wheel.split(|&byte| byte == b'\n');
+        let mut tags = lines.filter(|line| line.starts_with(b"Tag:")).peekable();
+        let is_musl = |tag: &[u8]| tag.windows(11).any(|part| part == b"-musllinux_");
+        tags.peek().is_some() && tags.all(is_musl)
+    }
+
     /// The names in site-packages that are its own: packages and modules, as RECORD lists them, or
     /// as `top_level.txt` says where there is no RECORD.
     #[must_use]
