@@ -9,7 +9,8 @@ use super::directories::{SearchList, Searches};
 use super::files::{Candidate, Fatal, Files, memoised};
 use super::resolve::LinkMap;
 use super::trail::{Leg, LegEnd, Trail};
-use super::{Dependency, LoadedObject, Rule, SearchStep, Settings, StepOutcome, System};
+use super::{Dependency, LoadedObject, Rule, SearchStep, Settings, StepOutcome, System, Target};
+use crate::elf::Summary;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -106,9 +107,8 @@ impl Musl {
         }
         let is_path = name.contains(&b'/');
         if !is_path && let Some(object) = map.names.get(name).and_then(|&index| map.get(index)) {
-            dependency.found = Some(object.path.clone());
             dependency.rule = Rule::Loaded;
-            return dependency;
+            return self.served_by(object, dependency);
         }
         let search =
             if is_path { self.open(files, name) } else { self.search(files, map, asker, name) };
@@ -142,8 +142,34 @@ impl Musl {
                 map.push(object, (!is_path).then(|| name.to_vec()), true)
             }
         };
-        dependency.found = map.get(index).map(|object| object.path.clone());
-        dependency
+        match map.get(index) {
+            Some(object) => self.served_by(object, dependency),
+            None => dependency,
+        }
+    }
+
+    /// A name that leads to an object. One for another machine is among the loaded ones, and then
+    /// nothing works.
+    fn served_by(&self, object: &LoadedObject, dependency: Dependency) -> Dependency {
+        let path = object.path.clone();
+        if self.is_foreign(&object.summary) {
+            let message = "unsupported relocation type".into();
+            let fatal = Some(Fatal { path, message });
+            return Dependency { rule: Rule::NotFound, via: None, fatal, ..dependency };
+        }
+        Dependency { found: Some(path), ..dependency }
+    }
+
+    fn is_foreign(&self, summary: &Summary) -> bool {
+        Target::of(summary) != self.system.target
+    }
+
+    fn outcome(&self, candidate: &Candidate) -> StepOutcome {
+        if self.is_foreign(&candidate.summary) {
+            StepOutcome::WrongMachine
+        } else {
+            StepOutcome::Found
+        }
     }
 
     /// The loader itself as an object, where it is not among the loaded ones yet.
@@ -181,8 +207,9 @@ impl Musl {
         let (rule, via) = (Rule::Direct, None);
         let outcome = match self.look_at(files, &path) {
             Opened::Taken(candidate) => {
+                let outcome = self.outcome(&candidate);
                 search.hit = Some((candidate, rule, None));
-                StepOutcome::Found
+                outcome
             }
             Opened::Passed(outcome) => outcome,
             Opened::Fatal(outcome, fatal) => {
@@ -283,7 +310,7 @@ impl Musl {
             let path = [dir.absolute.as_slice(), name].concat();
             match self.look_at(files, Path::new(OsStr::from_bytes(&path))) {
                 Opened::Taken(candidate) => {
-                    notable.push((index, StepOutcome::Found));
+                    notable.push((index, self.outcome(&candidate)));
                     end = LegEnd::Found(candidate);
                     break;
                 }

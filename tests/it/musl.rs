@@ -287,6 +287,23 @@ fn the_first_file_that_opens_ends_the_search() {
 }
 
 #[test]
+fn an_object_for_another_machine_is_loaded_under_its_name_and_fails_whoever_needs_it() {
+    let foreign = Elf { machine: 183, ..Elf::default() };
+    let main = program(&["libx.so", "liba.so"]).runpath("/r");
+    let vfs = tree(&main)
+        .file("/r/libx.so", foreign.bytes())
+        .file("/r/liba.so", Elf::needing(&["libx.so"]).runpath("/a").bytes())
+        .file("/a/libx.so", lib());
+    let resolution = run(&vfs, settings());
+    assert_eq!(paths(&resolution), ["/app/main", "/r/libx.so", "/r/liba.so", LD_SO]);
+    for asker in ["/app/main", "/r/liba.so"] {
+        let found = need(&resolution, asker, "libx.so");
+        assert_eq!((found.rule, found.found.as_ref()), (Rule::NotFound, None));
+        assert_eq!(found.fatal.clone().unwrap().path, Path::new("/r/libx.so"));
+    }
+}
+
+#[test]
 fn a_program_serves_as_a_library() {
     for e_type in [2, 3] {
         let elf = Elf { e_type, ..program(&[]) };

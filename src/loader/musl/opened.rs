@@ -87,7 +87,7 @@ const NOT_EXECUTABLE: Content = Content::Refused(StepOutcome::NotALibrary, "Exec
 
 /// What `map_library` makes of a file. It looks at `e_type` and for `PT_DYNAMIC`, and neither at the
 /// class nor at the machine: an object of the other class is misread, and found to be nothing; one
-/// for another machine is mapped, and cannot be relocated.
+/// for another machine is mapped, and cannot be relocated later.
 fn judge(source: &dyn Source, target: Target) -> Content {
     let Ok(image) = Image::parse(source) else { return NOT_EXECUTABLE };
     let e_type = image.header().e_type;
@@ -100,9 +100,6 @@ fn judge(source: &dyn Source, target: Target) -> Content {
     }
     if summary.endian != target.endian {
         return NOT_EXECUTABLE;
-    }
-    if summary.machine != target.machine {
-        return Content::Refused(StepOutcome::WrongMachine, "unsupported relocation type");
     }
     Content::Object(Arc::new(summary))
 }
