@@ -26,7 +26,6 @@ DEBIAN = Path("/usr/lib/x86_64-linux-gnu")
 def arguments():
     parser = argparse.ArgumentParser(prog="scripts/agree-musl")
     parser.add_argument("--only", default="", metavar="TEXT", help="only what has TEXT in its name")
-    parser.add_argument("--keep", action="store_true", help="leave the last root of each worker as it is")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="work on N things at once")
     return parser.parse_args()
 
@@ -101,7 +100,7 @@ class Worker:
     def fill(self, files):
         for entry in self.root.iterdir():
             if entry.name != "proc":
-                shutil.rmtree(entry)
+                shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
         for path, what in {LD_SO: Copy("libc"), **files}.items():
             path = self.root / path.lstrip("/")
             # A file may stand where another one's directory would.

@@ -9,7 +9,8 @@ from objects import LD_SO
 
 LISTED = re.compile(r"\t(.*) => (.*) \(0x[0-9a-f]+\)")
 ERROR = re.compile(r"Error loading shared library (.*?): ([A-Z][a-z ]*) \(needed by (.*?)\)\n", re.DOTALL)
-FOREIGN = re.compile(r"Error relocating (.*): unsupported relocation type \d+")
+# Those of aarch64 begin at 257; of its own machine musl lacks some smaller ones.
+FOREIGN = re.compile(r"Error relocating (.*): unsupported relocation type \d{3,}")
 OPEN = re.compile(r'\d+ +open(?:at)?\((?:AT_FDCWD, )?"((?:[^"\\]|\\.)*)", ')
 
 
@@ -23,11 +24,13 @@ class Answer:
     foreign: set[str] = field(default_factory=set)
 
 
-def listed(root, program, variables, here="/"):
+def listed(root, program, variables):
     """What `ld-musl --list` says of a program."""
     output = run(root, [LD_SO, "--list", program], variables)
-    found = LISTED.findall(output.stdout)
-    return answer(output, [absolute(path) for _, path in found if path != LD_SO])
+    # First it prints the name that the program has for the loader, and that it is called by then.
+    itself, _, listed = output.stdout.partition(" (0x")
+    found = LISTED.findall(listed)
+    return answer(output, [absolute(path) for _, path in found if path not in (LD_SO, itself.strip())])
 
 
 def started(root, command, variables):
@@ -40,7 +43,7 @@ def started(root, command, variables):
 def opened(root, program, variables, log):
     """The paths that `ld-musl --list` opens, in order."""
     trace = ["strace", "-qq", "-f", "-s", "5000", "-e", "trace=open,openat,execve", "-o", log]
-    command = [*trace, "chroot", root, LD_SO, "--list", program]
+    command = [*trace, "/usr/sbin/chroot", root, LD_SO, "--list", program]
     subprocess.run(command, env=variables, capture_output=True, timeout=60, check=False)
     _, _, after = log.read_text(errors="surrogateescape").partition(f'execve("{LD_SO}"')
     paths = [escaped.encode().decode("unicode_escape") for escaped in OPEN.findall(after)]

@@ -11,7 +11,7 @@ from objects import LD_SO, Object
 
 PATH_FILE = "/etc/ld-musl-x86_64.path"
 # Where path, slash, name and NUL take 512 bytes, and one more.
-FITS = "/long/" + "a" * 200 + "/" + "b" * (512 - len("/libx.so\0") - 207)
+FITS = "/" + "a" * 250 + "/" + "b" * (512 - len("/libx.so\0") - 252)
 TOO_LONG = FITS + "b"
 # The directories that hold a libx.so of their own.
 PLACES = ["/env", "/r", "/a", "/q", "/p", "/opt", "/app/d", "/appd", "/usr/lib/d", "/usr/libd", "/d", "/sub"]
