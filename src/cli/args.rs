@@ -109,8 +109,8 @@ pub struct Simulation {
     /// Start from an empty environment instead of the current one.
     #[arg(long)]
     pub no_env: bool,
-    /// Simulate the loader of another version: dyld@13.0 is that of macOS 13.0. Without a version,
-    /// and without the option, Mach-O objects are judged by the newest that is known.
+    /// Simulate another loader: musl, or dyld@13.0 for that of macOS 13.0. Without the option, that
+    /// which the files ask for; without a version the newest that is known.
     #[arg(long, value_name = "LOADER")]
     pub loader: Option<LoaderName>,
 }
@@ -118,6 +118,8 @@ pub struct Simulation {
 /// A loader to simulate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoaderName {
+    /// musl's ld.so.
+    Musl,
     /// dyld of a version of macOS.
     Dyld(Version),
 }
@@ -127,11 +129,12 @@ impl FromStr for LoaderName {
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once('@') {
+            None if text == "musl" => Ok(Self::Musl),
             None if text == "dyld" => Ok(Self::Dyld(Version::NEWEST)),
             Some(("dyld", version)) => {
                 version.parse().map(Self::Dyld).map_err(|error: UnknownVersion| error.to_string())
             }
-            _ => Err("a loader is dyld, or dyld@ and a version of macOS".to_owned()),
+            _ => Err("a loader is musl, dyld, or dyld@ and a version of macOS".to_owned()),
         }
     }
 }

@@ -143,15 +143,20 @@ pub fn loader_settings(
     simulation: &Simulation,
     elsewhere: bool,
 ) -> Result<loader::Settings, CommandError> {
-    let mut settings =
-        loader::Settings { working_directory: working_directory()?, ..Default::default() };
+    // A working directory of this system is none of another one's.
+    let here = if elsewhere { PathBuf::from("/") } else { working_directory()? };
+    let mut settings = loader::Settings { working_directory: here, ..Default::default() };
     let inherited =
         |name| if simulation.no_env || elsewhere { None } else { std::env::var_os(name) };
     settings.library_path = inherited("LD_LIBRARY_PATH").map(OsString::into_vec);
     settings.preload = inherited("LD_PRELOAD").map(OsString::into_vec);
     settings.tunables = inherited("GLIBC_TUNABLES").map(OsString::into_vec);
     settings.dyld.working_directory.clone_from(&settings.working_directory);
-    settings.macos = simulation.loader.map(|LoaderName::Dyld(version)| version).unwrap_or_default();
+    match simulation.loader {
+        Some(LoaderName::Musl) => settings.libc = Some(loader::Libc::Musl),
+        Some(LoaderName::Dyld(version)) => settings.macos = version,
+        None => {}
+    }
     for name in DYLD_VARIABLES {
         if let Some(variable) = settings.dyld.variable(name.as_bytes()) {
             *variable = inherited(name).map(OsString::into_vec);

@@ -105,6 +105,20 @@ impl SearchList {
         }
         Self { rule, via, dirs }
     }
+
+    /// The entries of a list as they stand there, each a directory of its own.
+    pub(super) fn of_entries<'e>(
+        entries: impl Iterator<Item = &'e [u8]>,
+        rule: Rule,
+        via: Option<PathBuf>,
+        working_directory: &Path,
+    ) -> Self {
+        let dirs = entries.enumerate().map(|(entry, directory)| {
+            let given = [directory, b"/"].concat();
+            Dir { absolute: absolute_bytes(working_directory, &given), given, entry }
+        });
+        Self { rule, via, dirs: dirs.collect() }
+    }
 }
 
 impl Searches {
@@ -114,9 +128,14 @@ impl Searches {
 
     /// Looks for a name without a slash (`open_path`).
     pub(super) fn search(&self, files: &Files<'_>, name: &[u8]) -> Arc<Leg> {
+        self.remembered(name, || self.walk(files, name))
+    }
+
+    /// What came of looking for a name, as `walk` finds it out the first time.
+    pub(super) fn remembered(&self, name: &[u8], walk: impl FnOnce() -> Leg) -> Arc<Leg> {
         let known = self.legs.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
         known.unwrap_or_else(|| {
-            let leg = Arc::new(self.walk(files, name));
+            let leg = Arc::new(walk());
             let mut legs = self.legs.write().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(legs.entry(name.to_vec()).or_insert(leg))
         })
@@ -166,12 +185,17 @@ impl Surroundings<'_> {
         self.working_directory.join(OsStr::from_bytes(path))
     }
 
-    /// The same for a directory with a slash at its end, or empty.
     fn absolute_bytes(&self, directory: &[u8]) -> Vec<u8> {
-        let mut bytes = self.absolute(directory).into_os_string().into_encoded_bytes();
-        if !bytes.ends_with(b"/") {
-            bytes.push(b'/');
-        }
-        bytes
+        absolute_bytes(self.working_directory, directory)
     }
+}
+
+/// A directory with a slash at its end, or empty, as it is from the working directory.
+fn absolute_bytes(working_directory: &Path, directory: &[u8]) -> Vec<u8> {
+    let absolute = working_directory.join(OsStr::from_bytes(directory));
+    let mut bytes = absolute.into_os_string().into_encoded_bytes();
+    if !bytes.ends_with(b"/") {
+        bytes.push(b'/');
+    }
+    bytes
 }

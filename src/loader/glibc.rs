@@ -7,7 +7,6 @@ use super::tokens::{self, Tokens};
 use super::trail::{LegEnd, Trail};
 use super::{LoadedObject, Rule, SearchStep, Settings, StepOutcome, System};
 use std::collections::HashMap;
-use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -18,7 +17,7 @@ type ListKey = (PathBuf, PathBuf, Rule);
 /// glibc's ld.so on one system and in one environment.
 pub(super) struct Glibc {
     pub(super) system: System,
-    settings: Settings,
+    pub(super) settings: Settings,
     lists: RwLock<HashMap<ListKey, Arc<Searches>>>,
 }
 
@@ -95,17 +94,6 @@ impl Glibc {
             settings.hwcaps.clear();
         }
         Self { system, settings, lists: RwLock::default() }
-    }
-
-    /// The names in `LD_PRELOAD`, which blanks separate as well as colons.
-    pub(super) fn preload(&self) -> impl Iterator<Item = &[u8]> {
-        let names = self.settings.preload.as_deref().unwrap_or_default();
-        names.split(|byte| b" :".contains(byte)).filter(|name| !name.is_empty())
-    }
-
-    /// A path from the working directory.
-    pub(super) fn absolute(&self, path: &[u8]) -> PathBuf {
-        self.settings.working_directory.join(OsStr::from_bytes(path))
     }
 
     /// A name with the tokens of the object that asks expanded; `None` where nothing is left of it.

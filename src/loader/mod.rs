@@ -12,6 +12,7 @@ pub mod dyld;
 mod files;
 mod glibc;
 pub mod ld_so_cache;
+mod musl;
 mod resolve;
 mod system;
 pub mod tokens;
@@ -20,7 +21,7 @@ mod trail;
 pub use closure::Closure;
 pub use files::Fatal;
 pub use resolve::Loader;
-pub use system::{System, Target};
+pub use system::{Libc, System, Target};
 pub use trail::Trail;
 
 use crate::elf::Summary;
@@ -50,6 +51,10 @@ pub enum Rule {
     LdSoCache,
     /// The directories that are built into the loader.
     DefaultDirs,
+    /// `/etc/ld-musl-ARCH.path`, which stands for them with musl.
+    MuslPath,
+    /// The name is one of those that musl keeps for itself: `libc.`, `libm.`, and others.
+    LibcItself,
     /// It was loaded already.
     Loaded,
     /// The name is a path, and is opened as it stands.
@@ -122,6 +127,8 @@ pub struct Settings {
     pub hwcaps: Vec<String>,
     /// The process's working directory, absolute; what relative entries start from.
     pub working_directory: PathBuf,
+    /// The C library whose loader is simulated; `None` to tell it from the files.
+    pub libc: Option<Libc>,
     /// `AT_PLATFORM` as the loader understands it; what `$PLATFORM` stands for.
     pub platform: Option<String>,
     /// `GLIBC_TUNABLES`: names and values, as `glibc.rtld.execstack=2`, with colons between.

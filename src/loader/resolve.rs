@@ -2,10 +2,11 @@
 
 use super::files::{Candidate, Fatal, Files, Probe};
 use super::glibc::Glibc;
+use super::musl::Musl;
 use super::trail::Trail;
 use super::{
-    Dependency, FileId, LoadedObject, Resolution, Rule, SearchStep, Settings, StepOutcome, System,
-    VersionProblem,
+    Dependency, FileId, Libc, LoadedObject, Resolution, Rule, SearchStep, Settings, StepOutcome,
+    System, VersionProblem,
 };
 use crate::vfs::Vfs;
 use std::collections::HashMap;
@@ -19,7 +20,45 @@ use std::sync::Arc;
 /// as many threads as one likes. It sees files as they were when it first looked at them.
 pub struct Loader<'a> {
     files: Files<'a>,
-    order: Glibc,
+    order: Order,
+}
+
+/// Whose rules hold.
+enum Order {
+    Glibc(Glibc),
+    Musl(Musl),
+}
+
+impl Order {
+    fn system(&self) -> &System {
+        match self {
+            Self::Glibc(glibc) => &glibc.system,
+            Self::Musl(musl) => &musl.system,
+        }
+    }
+
+    fn settings(&self) -> &Settings {
+        match self {
+            Self::Glibc(glibc) => &glibc.settings,
+            Self::Musl(musl) => &musl.settings,
+        }
+    }
+
+    /// A path from the working directory.
+    fn absolute(&self, path: &[u8]) -> PathBuf {
+        self.settings().working_directory.join(std::ffi::OsStr::from_bytes(path))
+    }
+
+    /// The names in `LD_PRELOAD`, which white space separates as well as colons; of it, glibc takes
+    /// the blank alone.
+    fn preload(&self) -> impl Iterator<Item = &[u8]> {
+        let separators: &[u8] = match self {
+            Self::Glibc(_) => b" :",
+            Self::Musl(_) => b" :\t\n\x0b\x0c\r",
+        };
+        let names = self.settings().preload.as_deref().unwrap_or_default();
+        names.split(|byte| separators.contains(byte)).filter(|name| !name.is_empty())
+    }
 }
 
 /// What is loaded: what was there before, and what comes anew.
@@ -27,8 +66,8 @@ pub(super) struct LinkMap<'m> {
     base: &'m [&'m Resolution],
     own: Vec<LoadedObject>,
     /// Indices over base and own together.
-    names: HashMap<Vec<u8>, usize>,
-    ids: HashMap<FileId, usize>,
+    pub(super) names: HashMap<Vec<u8>, usize>,
+    pub(super) ids: HashMap<FileId, usize>,
 }
 
 impl<'m> LinkMap<'m> {
@@ -70,29 +109,51 @@ impl<'m> LinkMap<'m> {
         objects.get(index - offset)
     }
 
-    fn base_len(&self) -> usize {
+    pub(super) fn base_len(&self) -> usize {
         self.base.iter().map(|resolution| resolution.objects.len()).sum()
     }
 
     /// The objects whose `DT_RPATH` serves what `asker` needs: itself, those that loaded it up to
     /// one that was opened, and last the main program.
     pub(super) fn rpath_chain(&self, asker: Option<usize>) -> Vec<usize> {
-        let mut chain: Vec<usize> = std::iter::successors(asker, |&index| {
-            let (offset, objects) = self.part(index);
-            Some(offset + objects.get(index - offset)?.requested_by?)
-        })
-        .collect();
+        let mut chain = self.loaders(asker);
         if !chain.contains(&Self::MAIN) {
             chain.push(Self::MAIN);
         }
         chain
     }
 
-    /// Adds an object, and returns its index.
-    fn push(&mut self, object: LoadedObject, names: [&[u8]; 2], match_id: bool) -> usize {
+    /// An object, the one that loaded it, and so on up to one that nobody asked for: the main
+    /// program, or what was preloaded or opened.
+    pub(super) fn loaders(&self, asker: Option<usize>) -> Vec<usize> {
+        std::iter::successors(asker, |&index| {
+            let (offset, objects) = self.part(index);
+            Some(offset + objects.get(index - offset)?.requested_by?)
+        })
+        .collect()
+    }
+
+    /// Was an object loaded when the program started?
+    pub(super) fn is_of_start(&self, index: usize) -> bool {
+        self.part(index).0 == 0
+    }
+
+    /// The object that was loaded by `path`.
+    pub(super) fn at(&self, path: &Path) -> Option<&LoadedObject> {
+        let base = self.base.iter().flat_map(|resolution| &resolution.objects);
+        base.chain(&self.own).find(|object| object.path == path)
+    }
+
+    /// Adds an object that is known by `names`, and returns its index.
+    pub(super) fn push(
+        &mut self,
+        object: LoadedObject,
+        names: impl IntoIterator<Item = Vec<u8>>,
+        match_id: bool,
+    ) -> usize {
         let index = self.base_len() + self.own.len();
-        for name in names.into_iter().chain(object.summary.soname.as_deref()) {
-            self.names.entry(name.to_vec()).or_insert(index);
+        for name in names {
+            self.names.entry(name).or_insert(index);
         }
         if match_id {
             self.ids.entry(object.id).or_insert(index);
@@ -117,13 +178,18 @@ impl<'a> Loader<'a> {
     /// The loader of `system`, run with `settings`.
     #[must_use]
     pub fn new(vfs: &'a dyn Vfs, system: System, settings: Settings) -> Self {
-        Self { files: Files::new(vfs, system.target), order: Glibc::new(system, settings) }
+        let files = Files::new(vfs, system.target);
+        let order = match system.libc {
+            Libc::Glibc => Order::Glibc(Glibc::new(system, settings)),
+            Libc::Musl => Order::Musl(Musl::new(system, settings)),
+        };
+        Self { files, order }
     }
 
     /// What is known of the system.
     #[must_use]
     pub fn system(&self) -> &System {
-        &self.order.system
+        self.order.system()
     }
 
     /// Starts the program at `path`: an executable, or a shared object in its place, as `ld.so FILE`
@@ -140,8 +206,12 @@ impl<'a> Loader<'a> {
                 root.rule = Rule::Direct;
                 let mut object = LoadedObject::new(&candidate, None);
                 object.origin = directory_of(&candidate.real);
-                // It is called by the empty name; by its path if ld.so was told it.
-                map.push(object, [b"", name], false);
+                let names = match &self.order {
+                    // It is called by the empty name; by its path if ld.so was told it.
+                    Order::Glibc(_) => known_by([b"", name], &object),
+                    Order::Musl(_) => Vec::new(),
+                };
+                map.push(object, names, false);
                 StepOutcome::Found
             }
             Probe::Passed { outcome, .. } => outcome,
@@ -153,12 +223,19 @@ impl<'a> Loader<'a> {
         root.tried.push_step(SearchStep { path, rule: Rule::Direct, via: None, outcome });
         let mut preload = Vec::new();
         if root.found.is_some() {
+            let asker = match &self.order {
+                Order::Glibc(_) => Some(LinkMap::MAIN),
+                Order::Musl(_) => None,
+            };
             for name in self.order.preload() {
-                preload.push(self.request(&mut map, Some(LinkMap::MAIN), name));
+                preload.push(self.request(&mut map, asker, name));
             }
             self.load_needed(&mut map);
-            self.interpreter(&mut map);
-            check_versions(&mut map);
+            match &self.order {
+                Order::Glibc(glibc) => self.interpreter(glibc, &mut map),
+                Order::Musl(musl) => musl.interpreter(&self.files, &mut map),
+            }
+            self.check_versions(&mut map);
         }
         map.into_resolution(root, preload)
     }
@@ -170,17 +247,21 @@ impl<'a> Loader<'a> {
         let mut map = LinkMap::new(loaded);
         let root = self.request(&mut map, None, path.as_os_str().as_bytes());
         self.load_needed(&mut map);
-        check_versions(&mut map);
+        self.check_versions(&mut map);
         map.into_resolution(root, Vec::new())
     }
 
     /// Opens a name as the object at `asker` would by calling `dlopen`: by the search paths of that
-    /// object, but with a chain of its own for what comes with it. `None` where no object of that
-    /// path is among `loaded`.
+    /// object, but with a chain of its own for what comes with it. With musl by those of the main
+    /// program, whoever calls. `None` where no object of that path is among `loaded`.
     #[must_use]
     pub fn find(&self, loaded: &[&Resolution], asker: &Path, name: &[u8]) -> Option<Resolution> {
         let objects = loaded.iter().flat_map(|resolution| &resolution.objects);
         let asker = objects.into_iter().position(|object| object.path == asker)?;
+        let asker = match &self.order {
+            Order::Glibc(_) => asker,
+            Order::Musl(_) => LinkMap::MAIN,
+        };
         let mut map = LinkMap::new(loaded);
         let root = self.request(&mut map, Some(asker), name);
         // The object that calls dlopen lends its search paths and is no link of the chain.
@@ -188,7 +269,7 @@ impl<'a> Loader<'a> {
             object.requested_by = None;
         }
         self.load_needed(&mut map);
-        check_versions(&mut map);
+        self.check_versions(&mut map);
         Some(map.into_resolution(root, Vec::new()))
     }
 
@@ -210,10 +291,23 @@ impl<'a> Loader<'a> {
 
     /// What the loader makes of a name, and what it loads for it.
     fn request(&self, map: &mut LinkMap<'_>, asker: Option<usize>, name: &[u8]) -> Dependency {
+        match &self.order {
+            Order::Glibc(glibc) => self.request_of_glibc(glibc, map, asker, name),
+            Order::Musl(musl) => musl.request(&self.files, map, asker, name),
+        }
+    }
+
+    fn request_of_glibc(
+        &self,
+        glibc: &Glibc,
+        map: &mut LinkMap<'_>,
+        asker: Option<usize>,
+        name: &[u8],
+    ) -> Dependency {
         let mut dependency = Dependency::unresolved(name);
         let object = asker.and_then(|asker| map.get(asker));
         let expanded = match object {
-            Some(object) => self.order.expand(object, asker == Some(LinkMap::MAIN), name),
+            Some(object) => glibc.expand(object, asker == Some(LinkMap::MAIN), name),
             None => Some(name.to_vec()),
         };
         let Some(name) = expanded else {
@@ -222,15 +316,15 @@ impl<'a> Loader<'a> {
             dependency.fatal = Some(Fatal { path, message });
             return dependency;
         };
-        if !map.names.contains_key(&name) && self.is_interpreter(&name) {
-            self.interpreter(map);
+        if !map.names.contains_key(&name) && self.is_interpreter(glibc, &name) {
+            self.interpreter(glibc, map);
         }
         if let Some(object) = map.names.get(&name).and_then(|&index| map.get(index)) {
             dependency.found = Some(object.path.clone());
             dependency.rule = Rule::Loaded;
             return dependency;
         }
-        let search = self.order.search(&self.files, map, asker, &name);
+        let search = glibc.search(&self.files, map, asker, &name);
         dependency.tried = search.tried;
         dependency.fatal = search.fatal;
         let Some(hit) = search.hit else { return dependency };
@@ -244,7 +338,8 @@ impl<'a> Loader<'a> {
             None => {
                 let loader = asker.and_then(|asker| asker.checked_sub(map.base_len()));
                 let object = LoadedObject::new(&hit.candidate, loader);
-                map.push(object, [&hit.name, &name], true)
+                let names = known_by([&hit.name, &name], &object);
+                map.push(object, names, true)
             }
         };
         dependency.found = map.get(index).map(|object| object.path.clone());
@@ -252,26 +347,46 @@ impl<'a> Loader<'a> {
     }
 
     /// Is a name that of the loader itself, which is in every process?
-    fn is_interpreter(&self, name: &[u8]) -> bool {
-        let Some(path) = &self.order.system.interpreter else { return false };
+    fn is_interpreter(&self, glibc: &Glibc, name: &[u8]) -> bool {
+        let Some(path) = &glibc.system.interpreter else { return false };
         path.as_os_str().as_bytes() == name
             || matches!(self.files.probe(path), Probe::Found(candidate)
                 if candidate.summary.soname.as_deref() == Some(name))
     }
 
     /// The loader itself as an object, where it is not among the loaded ones yet.
-    fn interpreter(&self, map: &mut LinkMap<'_>) {
-        let Some(path) = &self.order.system.interpreter else { return };
+    fn interpreter(&self, glibc: &Glibc, map: &mut LinkMap<'_>) {
+        let Some(path) = &glibc.system.interpreter else { return };
         let Probe::Found(candidate) = self.files.probe(path) else { return };
         if !map.ids.contains_key(&candidate.id) {
-            let name = path.as_os_str().as_bytes();
-            map.push(LoadedObject::new(&candidate, None), [name, name], true);
+            let object = LoadedObject::new(&candidate, None);
+            let names = known_by([path.as_os_str().as_bytes()], &object);
+            map.push(object, names, true);
+        }
+    }
+
+    /// Compares the versions that the new objects need with those that their libraries define
+    /// (`_dl_check_map_versions`). A library that defines none serves every need; musl looks at
+    /// symbols alone.
+    fn check_versions(&self, map: &mut LinkMap<'_>) {
+        if matches!(self.order, Order::Musl(_)) {
+            return;
+        }
+        let problems: Vec<Vec<VersionProblem>> =
+            map.own.iter().map(|object| version_problems(map, object)).collect();
+        for (object, problems) in map.own.iter_mut().zip(problems) {
+            object.version_problems = problems;
         }
     }
 }
 
+/// The names by which glibc knows an object: those given and its soname.
+fn known_by<const N: usize>(names: [&[u8]; N], object: &LoadedObject) -> Vec<Vec<u8>> {
+    names.into_iter().chain(object.summary.soname.as_deref()).map(<[u8]>::to_vec).collect()
+}
+
 impl Dependency {
-    fn unresolved(name: &[u8]) -> Self {
+    pub(super) fn unresolved(name: &[u8]) -> Self {
         Self {
             name: name.to_vec(),
             found: None,
@@ -284,7 +399,7 @@ impl Dependency {
 }
 
 impl LoadedObject {
-    fn new(candidate: &Candidate, requested_by: Option<usize>) -> Self {
+    pub(super) fn new(candidate: &Candidate, requested_by: Option<usize>) -> Self {
         Self {
             path: candidate.path.clone(),
             real: candidate.real.clone(),
@@ -304,16 +419,6 @@ fn directory_of(path: &Path) -> PathBuf {
     let end = bytes.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
     let directory = bytes.get(..end.max(1)).unwrap_or_default();
     PathBuf::from(std::ffi::OsStr::from_bytes(directory))
-}
-
-/// Compares the versions that the new objects need with those that their libraries define
-/// (`_dl_check_map_versions`). A library that defines none serves every need.
-fn check_versions(map: &mut LinkMap<'_>) {
-    let problems: Vec<Vec<VersionProblem>> =
-        map.own.iter().map(|object| version_problems(map, object)).collect();
-    for (object, problems) in map.own.iter_mut().zip(problems) {
-        object.version_problems = problems;
-    }
 }
 
 fn version_problems(map: &LinkMap<'_>, object: &LoadedObject) -> Vec<VersionProblem> {

@@ -2,6 +2,7 @@
 //! anything.
 
 use super::ld_so_cache::LdSoCache;
+use super::musl::system as musl;
 use crate::bytes::Source;
 use crate::elf::{Class, Endian, Summary};
 use crate::vfs::Vfs;
@@ -43,15 +44,50 @@ impl Target {
     }
 }
 
+/// The C library that a loader belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Libc {
+    /// The GNU C library.
+    Glibc,
+    /// musl.
+    Musl,
+}
+
+impl Libc {
+    /// The C library that an object was built for: by the loader that it names, else by the library
+    /// that it needs. musl's own programs need `libc.so`, those of Alpine, and wheels for
+    /// musllinux, `libc.musl-ARCH.so.1`.
+    #[must_use]
+    pub fn of(object: &Summary) -> Option<Self> {
+        if let Some(interpreter) = &object.interpreter {
+            let is_musl = musl::is_named_as_musl(Path::new(OsStr::from_bytes(interpreter)));
+            return Some(if is_musl { Self::Musl } else { Self::Glibc });
+        }
+        object.needed.iter().find_map(|name| match name.as_slice() {
+            b"libc.so" => Some(Self::Musl),
+            name if name.starts_with(b"libc.musl-") => Some(Self::Musl),
+            // The libc of most machines, and of Alpha and IA-64.
+            b"libc.so.6" | b"libc.so.6.1" => Some(Self::Glibc),
+            _ => None,
+        })
+    }
+}
+
 /// The loader of a system, with what it reads at start.
 #[derive(Debug, Clone)]
 pub struct System {
     /// What it can load.
     pub target: Target,
+    /// Whose it is.
+    pub libc: Libc,
     /// The loader's own path, as `PT_INTERP` of the program gives it.
     pub interpreter: Option<PathBuf>,
-    /// Its built-in directories in order, each with a slash at its end.
+    /// Its built-in directories in order: of glibc each with a slash at its end, of musl as its
+    /// list has them.
     pub default_dirs: Vec<Vec<u8>>,
+    /// The file that lists them, where it does instead of the loader: musl's
+    /// `/etc/ld-musl-ARCH.path`.
+    pub path_file: Option<PathBuf>,
     /// What `$LIB` stands for.
     pub lib: Vec<u8>,
     /// glibc's version, such as (2, 36); `None` where the loader does not tell.
@@ -69,11 +105,28 @@ impl System {
     /// Reads the loader that a main program asks for, and the cache of the same root.
     #[must_use]
     pub fn read(vfs: &dyn Vfs, program: &Summary) -> Self {
+        Self::read_as(vfs, program, None)
+    }
+
+    /// The same for the C library that is wished for, whatever the program asks for. Without a wish
+    /// it is that of the program or library, else that of the root.
+    #[must_use]
+    pub fn read_as(vfs: &dyn Vfs, program: &Summary, wish: Option<Libc>) -> Self {
         let target = Target::of(program);
         let mut assumptions = Vec::new();
-        let interpreter = match &program.interpreter {
-            Some(path) => Some(PathBuf::from(OsStr::from_bytes(path))),
-            None => target.usual().map(|(path, _)| PathBuf::from(path)),
+        let built_for = Libc::of(program);
+        let usual = target.usual().map(|(path, _)| PathBuf::from(path));
+        let is_there = |path: &PathBuf| vfs.metadata(path).is_ok();
+        let libc = wish.or(built_for).unwrap_or_else(|| {
+            let is_musl =
+                !usual.as_ref().is_some_and(is_there) && musl::of_root(vfs, target).is_some();
+            if is_musl { Libc::Musl } else { Libc::Glibc }
+        });
+        let named = program.interpreter.as_deref().filter(|_| built_for == Some(libc));
+        let interpreter = match (named, libc) {
+            (Some(path), _) => Some(PathBuf::from(OsStr::from_bytes(path))),
+            (None, Libc::Glibc) => usual,
+            (None, Libc::Musl) => musl::of_root(vfs, target).or_else(|| musl::usual(target)),
         };
         let text = interpreter.as_deref().map(|path| (path, read_whole(vfs, path)));
         let bytes = match text {
@@ -88,6 +141,10 @@ impl System {
                 Vec::new()
             }
         };
+        // musl may stand behind the name of glibc's loader.
+        if libc == Libc::Musl || (wish.is_none() && musl::is_musl(&bytes)) {
+            return Self::of_musl(vfs, target, interpreter, &bytes, assumptions);
+        }
         let built_in = built_in_dirs(&bytes);
         let default_dirs = built_in.unwrap_or_else(|| {
             assumptions.push("the loader's default directories are assumed".into());
@@ -108,7 +165,17 @@ impl System {
                 LdSoCache::default()
             }
         };
-        Self { target, interpreter, default_dirs, lib, version, cache, assumptions }
+        Self {
+            target,
+            libc,
+            interpreter,
+            default_dirs,
+            path_file: None,
+            lib,
+            version,
+            cache,
+            assumptions,
+        }
     }
 
     /// The bytes of static thread-local storage that a running program has left for what it opens,

@@ -1,8 +1,9 @@
 //! Libraries that no `DT_NEEDED` names, because a program opens them at run time with `dlopen`.
 //!
 //! glibc looks for such a library along the search path of the object that contains the call, and of
-//! no other (`_dl_map_object` in `elf/dl-load.c`). Which object that is, and what
-//! it opens, stands in no header. What does stand there: a distribution's objects name directories
+//! no other (`_dl_map_object` in `elf/dl-load.c`); musl along that of the main program, so that there
+//! an entry in the object that calls does not help. Which object calls, and what it opens, stands in
+//! no header. What does stand there: a distribution's objects name directories
 //! of the distributions that it requires, and a linker or a build system has written the same
 //! directories into several of them. The one that opens libraries for the others imports `dlopen`
 //! and is needed by them; where it lacks a directory that another of them names for no dependency of
@@ -13,11 +14,11 @@
 use super::finding::{Cause, Finding};
 use super::inventory::{self, Inventory, Object, Role};
 use super::spelling::directory_of;
-use super::target::{Program, World};
+use super::target::{Program, World, shown};
 use super::tensorflow::{self, DRIVER};
 use crate::bytes::printable;
 use crate::elf::{Image, hash};
-use crate::loader::{Resolution, SearchStep};
+use crate::loader::{Libc, Resolution, SearchStep};
 use crate::vfs::Vfs;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -47,7 +48,12 @@ pub fn findings(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Vec<F
                 Some(answer) => answer.root.tried.steps().collect(),
                 None => Vec::new(),
             };
-            found.push(path_missing(world, &opener, &directory, library, tried));
+            let libc = process.as_ref().map(|process| process.program.loader.system().libc);
+            let finding = path_missing(world, &opener, &directory, library, tried);
+            found.push(match libc {
+                Some(Libc::Musl) => beyond_search_paths(world, &directory, finding),
+                _ => finding,
+            });
         }
         if opener.is_for_cuda(inventory) {
             found.extend(process.and_then(|process| driver_missing(world, &process)));
@@ -193,6 +199,22 @@ fn path_missing(
         tried,
         symbols: Vec::new(),
         is_fatal: false,
+    }
+}
+
+/// The same where musl is the loader: whoever calls `dlopen`, the main program asks.
+fn beyond_search_paths(world: &World, directory: &Path, finding: Finding) -> Finding {
+    let object = world.shown(&finding.object);
+    let name = finding.library.as_deref().map(printable).unwrap_or_default();
+    let lies = world.shown(directory);
+    Finding {
+        fixable: false,
+        message: format!(
+            "{object} opens {name}; it lies in {lies}, and musl looks along the search path of the \
+             main program alone"
+        ),
+        cure: format!("set LD_LIBRARY_PATH={} before the program starts", shown(directory)),
+        ..finding
     }
 }
 

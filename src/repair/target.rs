@@ -4,13 +4,15 @@ use super::finding::Cause;
 use super::inventory::{self, Inventory, Object, Role};
 use super::tensorflow;
 use crate::bytes::printable;
-use crate::loader::{Loader, Resolution, Settings, System, Target as Machine};
+use crate::elf::Summary;
+use crate::loader::{Libc, Loader, Resolution, Settings, System, Target as Machine};
 use crate::plan::{NotRelative, RelativePath};
 use crate::python::discovery::Ambient;
 use crate::python::distribution;
 use crate::python::environment::{Environment, Kind};
 use crate::python::interpreter::Version;
 use crate::python::owners::Owners;
+use crate::python::tags;
 use crate::vfs::{FileKind, Vfs};
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -300,36 +302,71 @@ pub struct Program<'a> {
     pub main: Option<Resolution>,
     /// What it can load.
     machine: Machine,
+    /// The C library that it was built for, or its objects were, where they tell.
+    built_for: Option<Libc>,
+    /// Is that the user's wish, whatever objects say?
+    is_wished: bool,
     /// The version of Python, as it stands in the names of directories and extension modules.
     version: Option<Version>,
 }
 
 impl<'a> Program<'a> {
-    /// The programs of a target: its interpreters, else one loader for each machine that its
-    /// objects are for.
+    /// The programs of a target: its interpreters, else one loader for each machine and each C
+    /// library that its objects are for. A program that asks for the loader of another C library
+    /// than the interpreters is started by that one.
     #[must_use]
     pub fn all(vfs: &'a dyn Vfs, world: &World, settings: &Settings) -> Vec<Self> {
         let mut programs: Vec<Self> = Vec::new();
         for interpreter in world.environment.iter().flat_map(|found| &found.interpreters) {
             let Some(started) = interpreter.main_program() else { continue };
             let Some(summary) = inventory::summary_of(vfs, started) else { continue };
-            let system = System::read(vfs, &summary);
-            let machine = system.target;
-            let loader = Loader::new(vfs, system, settings.clone());
-            let main = Some(loader.program(started));
-            programs.push(Self { loader, main, machine, version: Some(interpreter.version) });
+            let mut program = Self::without_main(vfs, &summary, settings, None);
+            program.main = Some(program.loader.program(started));
+            program.version = Some(interpreter.version);
+            programs.push(program);
         }
-        if programs.is_empty() {
-            for summary in world.inventory.objects.iter().filter_map(Object::elf) {
-                let machine = Machine::of(summary);
-                if programs.iter().all(|program| program.machine != machine) {
-                    let system = System::read(vfs, summary);
-                    let loader = Loader::new(vfs, system, settings.clone());
-                    programs.push(Self { loader, main: None, machine, version: None });
-                }
+        let (named, unnamed): (Vec<_>, Vec<_>) = world
+            .inventory
+            .objects
+            .iter()
+            .filter(|object| programs.is_empty() || object.role == Role::Executable)
+            .filter_map(|object| Some((object, object.elf()?)))
+            .partition(|(_, summary)| Libc::of(summary).is_some());
+        // Where some objects say what they are for, they speak for the others.
+        for (object, summary) in named.into_iter().chain(unnamed) {
+            if !programs.iter().any(|program| program.fits(object)) {
+                let distribution = world.inventory.distribution_of(object);
+                let tags = distribution.map(|found| tags::tags(vfs, found)).unwrap_or_default();
+                let is_for_musl = !tags.is_empty()
+                    && tags.iter().all(|tag| tag.system() == Some(tags::System::Musl));
+                let by_tag = is_for_musl.then_some(Libc::Musl);
+                programs.push(Self::without_main(vfs, summary, settings, by_tag));
             }
         }
         programs
+    }
+
+    /// The loader that an object asks for; where it does not tell, that of `by_tag`, else that of
+    /// the root.
+    fn without_main(
+        vfs: &'a dyn Vfs,
+        object: &Summary,
+        settings: &Settings,
+        by_tag: Option<Libc>,
+    ) -> Self {
+        let built_for = settings.libc.or(Libc::of(object)).or(by_tag);
+        let wish = settings.libc.or(by_tag.filter(|_| Libc::of(object).is_none()));
+        let system = System::read_as(vfs, object, wish);
+        let machine = system.target;
+        let loader = Loader::new(vfs, system, settings.clone());
+        Self {
+            loader,
+            main: None,
+            machine,
+            built_for,
+            version: None,
+            is_wished: settings.libc.is_some(),
+        }
     }
 
     /// What the loader does when the program loads an object of the target: a program is started,
@@ -350,10 +387,18 @@ impl<'a> Program<'a> {
         objects.map(|object| (object.path.as_path(), object.real.as_path())).collect()
     }
 
-    /// Can the program load an object at all: is it for its machine?
+    /// Can the program load an object at all: is it for its machine? A program of the target is
+    /// not loaded, but started by the loader that it names; and where there is no interpreter, nobody
+    /// loads an object of another C library.
     #[must_use]
     pub fn fits(&self, object: &Object) -> bool {
-        object.elf().is_some_and(|summary| Machine::of(summary) == self.machine)
+        let Some(summary) = object.elf() else { return false };
+        let is_loaded = self.main.is_some() && object.role != Role::Executable;
+        let is_foreign = || {
+            let both = self.built_for.zip(Libc::of(summary));
+            both.is_some_and(|(own, other)| own != other)
+        };
+        Machine::of(summary) == self.machine && (is_loaded || self.is_wished || !is_foreign())
     }
 
     /// Would the program load the object: is it for its machine, and, where the object's path names

@@ -222,6 +222,8 @@ pub fn rule_in_words(rule: Rule) -> &'static str {
         Rule::LdLibraryPath => "LD_LIBRARY_PATH",
         Rule::LdSoCache => "ld.so.cache",
         Rule::DefaultDirs => "default directory",
+        Rule::MuslPath => "musl's path file",
+        Rule::LibcItself => "musl itself",
         Rule::Loaded => "loaded already",
         Rule::Direct => "named with its path",
         Rule::DyldLibraryPath => "DYLD_LIBRARY_PATH",

@@ -57,6 +57,8 @@ mod malformed;
 #[cfg(test)]
 mod mounts;
 #[cfg(test)]
+mod musl;
+#[cfg(test)]
 mod operated;
 #[cfg(test)]
 mod operation;

@@ -66,7 +66,7 @@ fn elf(
     settings: &Settings,
 ) -> Result<Closure, bytes::Error> {
     let summary = Image::parse(source).and_then(|image| image.summary())?;
-    let loader = Loader::new(vfs, System::read(vfs, &summary), settings.clone());
+    let loader = Loader::new(vfs, System::read_as(vfs, &summary, settings.libc), settings.clone());
     let program = loader.program(started);
     Ok(match opened {
         Some(path) => (&loader.dlopen(&[&program], path)).into(),

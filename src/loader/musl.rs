@@ -1,0 +1,332 @@
+//! The rules of musl's ld.so (`load_library` and what it calls in ldso/dynlink.c).
+
+mod opened;
+mod rpath;
+pub(super) mod system;
+
+use self::opened::Opened;
+use super::directories::{SearchList, Searches};
+use super::files::{Candidate, Fatal, Files, memoised};
+use super::resolve::LinkMap;
+use super::trail::{Leg, LegEnd, Trail};
+use super::{Dependency, LoadedObject, Rule, SearchStep, Settings, StepOutcome, System, Target};
+use crate::elf::Summary;
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+
+/// What begins with one of these is musl itself (`reserved` in `load_library`).
+const ITSELF: [&[u8]; 7] =
+    [b"libc.", b"libpthread.", b"librt.", b"libm.", b"libdl.", b"libutil.", b"libxnet."];
+
+/// Longer names are not looked for.
+const NAME_MAX: usize = 255;
+
+/// The buffer in which directory and name are put together, the NUL included. What does not fit is
+/// passed over without a word.
+const BUFFER: usize = 2 * NAME_MAX + 2;
+
+/// What identifies a list: the object's path, what `$ORIGIN` is, and which list of it. Those of the
+/// variable and of the system have the rule alone.
+type ListKey = (PathBuf, PathBuf, Rule);
+
+/// musl's ld.so on one system and in one environment.
+pub(super) struct Musl {
+    pub(super) system: System,
+    pub(super) settings: Settings,
+    /// `None` where a path is out of force.
+    lists: RwLock<HashMap<ListKey, Option<Arc<Searches>>>>,
+    opened: opened::Memo,
+}
+
+/// What a search came to.
+#[derive(Default)]
+struct Search {
+    tried: Trail,
+    hit: Option<(Arc<Candidate>, Rule, Option<PathBuf>)>,
+    fatal: Option<Fatal>,
+}
+
+impl Search {
+    /// Looks into one more list, if there is one and the search is not over.
+    fn look_into(
+        &mut self,
+        musl: &Musl,
+        files: &Files<'_>,
+        searches: Option<&Searches>,
+        name: &[u8],
+    ) {
+        let Some(searches) = searches.filter(|searches| !searches.list.dirs.is_empty()) else {
+            return;
+        };
+        if self.hit.is_some() || self.fatal.is_some() {
+            return;
+        }
+        let leg = searches.remembered(name, || musl.walk(files, &searches.list, name));
+        match &leg.end {
+            LegEnd::Exhausted => {}
+            LegEnd::Fatal(fatal) => self.fatal = Some(fatal.clone()),
+            LegEnd::Found(candidate) => {
+                let list = &searches.list;
+                self.hit = Some((Arc::clone(candidate), list.rule, list.via.clone()));
+            }
+        }
+        self.tried.push_leg(leg);
+    }
+}
+
+impl Musl {
+    pub(super) fn new(system: System, mut settings: Settings) -> Self {
+        if settings.secure {
+            settings.library_path = None;
+            settings.preload = None;
+        }
+        Self { system, settings, lists: RwLock::default(), opened: opened::Memo::default() }
+    }
+
+    /// What the loader makes of a name, and what it loads for it. Nobody asks for what is preloaded,
+    /// or for a path that is opened.
+    pub(super) fn request(
+        &self,
+        files: &Files<'_>,
+        map: &mut LinkMap<'_>,
+        asker: Option<usize>,
+        name: &[u8],
+    ) -> Dependency {
+        let mut dependency = Dependency::unresolved(name);
+        if name.is_empty() {
+            let path = asker.and_then(|asker| map.get(asker)).map(|object| object.path.clone());
+            let message = "Invalid argument".into();
+            dependency.fatal = Some(Fatal { path: path.unwrap_or_default(), message });
+            return dependency;
+        }
+        if self.is_itself(name) {
+            return self.itself(files, map, dependency);
+        }
+        let is_path = name.contains(&b'/');
+        if !is_path && let Some(object) = map.names.get(name).and_then(|&index| map.get(index)) {
+            dependency.rule = Rule::Loaded;
+            return self.served_by(object, dependency);
+        }
+        let search =
+            if is_path { self.open(files, name) } else { self.search(files, map, asker, name) };
+        dependency.tried = search.tried;
+        dependency.fatal = search.fatal;
+        let Some((candidate, rule, via)) = search.hit else { return dependency };
+        let known = map.ids.get(&candidate.id).copied();
+        if known.is_none() && self.opened.is_libc(files, &candidate) {
+            return self.itself(files, map, dependency);
+        }
+        dependency.rule = rule;
+        dependency.via = via;
+        let index = match known {
+            Some(index) => {
+                // One that was loaded by a path is known by a name once a search has come to it: by
+                // that of its file, whatever was searched for.
+                let is_named = map.names.values().any(|&named| named == index);
+                let path = map.get(index).map(|object| object.path.as_os_str().as_bytes());
+                let own = path.and_then(|path| path.rsplit(|&byte| byte == b'/').next());
+                if !is_path
+                    && !is_named
+                    && let Some(own) = own.map(<[u8]>::to_vec)
+                {
+                    map.names.entry(own).or_insert(index);
+                }
+                index
+            }
+            None => {
+                let loader = asker.and_then(|asker| asker.checked_sub(map.base_len()));
+                let object = LoadedObject::new(&candidate, loader);
+                map.push(object, (!is_path).then(|| name.to_vec()), true)
+            }
+        };
+        match map.get(index) {
+            Some(object) => self.served_by(object, dependency),
+            None => dependency,
+        }
+    }
+
+    /// A name that leads to an object. One for another machine is among the loaded ones, and then
+    /// nothing works.
+    fn served_by(&self, object: &LoadedObject, dependency: Dependency) -> Dependency {
+        let path = object.path.clone();
+        if self.is_foreign(&object.summary) {
+            let message = "unsupported relocation type".into();
+            let fatal = Some(Fatal { path, message });
+            return Dependency { rule: Rule::NotFound, via: None, fatal, ..dependency };
+        }
+        Dependency { found: Some(path), ..dependency }
+    }
+
+    fn is_foreign(&self, summary: &Summary) -> bool {
+        Target::of(summary) != self.system.target
+    }
+
+    fn outcome(&self, candidate: &Candidate) -> StepOutcome {
+        if self.is_foreign(&candidate.summary) {
+            StepOutcome::WrongMachine
+        } else {
+            StepOutcome::Found
+        }
+    }
+
+    /// The loader itself as an object, where it is not among the loaded ones yet.
+    pub(super) fn interpreter(&self, files: &Files<'_>, map: &mut LinkMap<'_>) {
+        let Some(path) = &self.system.interpreter else { return };
+        if map.at(path).is_none()
+            && let Opened::Taken(candidate) = self.look_at(files, path)
+        {
+            map.push(LoadedObject::new(&candidate, None), None, false);
+        }
+    }
+
+    fn is_itself(&self, name: &[u8]) -> bool {
+        let interpreter = self.system.interpreter.as_deref();
+        ITSELF.iter().any(|reserved| name.starts_with(reserved))
+            || interpreter.is_some_and(|path| path.as_os_str().as_bytes() == name)
+    }
+
+    /// musl itself for a name: it is in every process, whether its file can be read or not.
+    fn itself(
+        &self,
+        files: &Files<'_>,
+        map: &mut LinkMap<'_>,
+        dependency: Dependency,
+    ) -> Dependency {
+        self.interpreter(files, map);
+        let found = self.system.interpreter.clone();
+        Dependency { found, rule: Rule::LibcItself, fatal: None, ..dependency }
+    }
+
+    /// Opens a name with a slash in it, from the working directory.
+    fn open(&self, files: &Files<'_>, name: &[u8]) -> Search {
+        let mut search = Search::default();
+        let path = self.settings.working_directory.join(OsStr::from_bytes(name));
+        let (rule, via) = (Rule::Direct, None);
+        let outcome = match self.look_at(files, &path) {
+            Opened::Taken(candidate) => {
+                let outcome = self.outcome(&candidate);
+                search.hit = Some((candidate, rule, None));
+                outcome
+            }
+            Opened::Passed(outcome) => outcome,
+            Opened::Fatal(outcome, fatal) => {
+                search.fatal = Some(fatal);
+                outcome
+            }
+        };
+        search.tried.push_step(SearchStep { path, rule, via, outcome });
+        search
+    }
+
+    fn search(
+        &self,
+        files: &Files<'_>,
+        map: &LinkMap<'_>,
+        asker: Option<usize>,
+        name: &[u8],
+    ) -> Search {
+        let mut search = Search::default();
+        if name.len() > NAME_MAX {
+            return search;
+        }
+        if let Some(path) = self.settings.library_path.as_deref() {
+            let list = self.list((PathBuf::new(), PathBuf::new(), Rule::LdLibraryPath), || {
+                Some((path.to_vec(), None))
+            });
+            search.look_into(self, files, list.as_deref(), name);
+        }
+        let mut chain = map.loaders(asker);
+        // The main program loads what is opened, but not what is preloaded.
+        let opened = chain.last().is_some_and(|&last| !map.is_of_start(last));
+        if opened {
+            chain.push(LinkMap::MAIN);
+        }
+        for index in chain {
+            let list = map.get(index).and_then(|object| self.list_of(object, index));
+            search.look_into(self, files, list.as_deref(), name);
+        }
+        let rule = match &self.system.path_file {
+            Some(_) => Rule::MuslPath,
+            None => Rule::DefaultDirs,
+        };
+        let list = self.list((PathBuf::new(), PathBuf::new(), rule), || {
+            Some((self.system.default_dirs.join(&b':'), None))
+        });
+        search.look_into(self, files, list.as_deref(), name);
+        search
+    }
+
+    /// The directories of an object's tag: of `DT_RUNPATH`, even of an empty one, else `DT_RPATH`.
+    fn list_of(&self, object: &LoadedObject, index: usize) -> Option<Arc<Searches>> {
+        let summary = &object.summary;
+        let (path, rule) = match (&summary.runpath, &summary.rpath) {
+            (Some(runpath), _) => (runpath, Rule::Runpath),
+            (None, Some(rpath)) => (rpath, Rule::Rpath),
+            (None, None) => return None,
+        };
+        self.list((object.path.clone(), object.origin.clone(), rule), || {
+            // A set-user-ID program's own path is its caller's to choose.
+            let trusted = !(self.settings.secure && index == LinkMap::MAIN);
+            let origin = trusted.then(|| object.origin.as_os_str().as_bytes());
+            Some((rpath::expand(path, origin)?, Some(object.path.clone())))
+        })
+    }
+
+    /// The directories of a path, between colons and newlines, and whose tag it is; empty entries
+    /// do not count.
+    fn list(
+        &self,
+        key: ListKey,
+        path: impl FnOnce() -> Option<(Vec<u8>, Option<PathBuf>)>,
+    ) -> Option<Arc<Searches>> {
+        let rule = key.2;
+        memoised(&self.lists, key, |_| {
+            let (path, via) = path()?;
+            let entries = path.split(|byte| b":\n".contains(byte));
+            let entries = entries.filter(|entry| !entry.is_empty());
+            let here = &self.settings.working_directory;
+            let list = SearchList::of_entries(entries, rule, via, here);
+            Some(Arc::new(Searches::new(list)))
+        })
+    }
+
+    /// Looks for a name without a slash in a list of directories (`path_open`).
+    fn walk(&self, files: &Files<'_>, list: &Arc<SearchList>, name: &[u8]) -> Leg {
+        let mut notable = Vec::new();
+        let mut tried = 0;
+        let mut end = LegEnd::Exhausted;
+        for (index, dir) in list.dirs.iter().enumerate() {
+            tried = index + 1;
+            if !files.may_hold(Path::new(OsStr::from_bytes(&dir.absolute)), name) {
+                continue;
+            }
+            if dir.given.len() + name.len() >= BUFFER {
+                notable.push((index, StepOutcome::Unreadable));
+                continue;
+            }
+            let path = [dir.absolute.as_slice(), name].concat();
+            match self.look_at(files, Path::new(OsStr::from_bytes(&path))) {
+                Opened::Taken(candidate) => {
+                    notable.push((index, self.outcome(&candidate)));
+                    end = LegEnd::Found(candidate);
+                    break;
+                }
+                Opened::Passed(StepOutcome::Absent) => {}
+                Opened::Passed(outcome) => notable.push((index, outcome)),
+                Opened::Fatal(outcome, fatal) => {
+                    notable.push((index, outcome));
+                    end = LegEnd::Fatal(fatal);
+                    break;
+                }
+            }
+        }
+        Leg { list: Arc::clone(list), name: name.to_vec(), tried, notable, end }
+    }
+
+    fn look_at(&self, files: &Files<'_>, path: &Path) -> Opened {
+        self.opened.look_at(files, self.system.target, path)
+    }
+}
