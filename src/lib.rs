@@ -12,8 +12,9 @@
 //! ([`loader`]), and what it would not find is explained ([`repair::diagnose`]). A search path that
 //! cures it is planned ([`repair::planner`]) as edits of single files ([`elf`], [`edit`]), and proved
 //! on a view of the target as it would be ([`repair::proof`], [`vfs::Overlay`]). The [`plan`] is
-//! plain data: a dry run shows it, and an [`operation`] carries it out after its undo record is on
-//! the disk. A revert applies the inverted edits, and is an operation of its own.
+//! plain data: a dry run shows it or writes it down, and an [`operation`] carries it out after its undo
+//! record is on the disk. One that comes from elsewhere has to fit, and is proved again
+//! ([`repair::received`]). A revert applies the inverted edits, and is an operation of its own.
 //!
 //! # Layers
 //!
