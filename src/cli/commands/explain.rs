@@ -11,7 +11,7 @@ use crate::python::target::Target;
 use crate::repair::diagnose::{Diagnosis, diagnose};
 use crate::repair::explain::here::{self, Outcome, Verdict};
 use crate::repair::explain::{self, Message, Weight};
-use crate::repair::finding::Cause;
+use crate::repair::finding::{Cause, Finding, Severity};
 use crate::repair::target::World;
 use crate::report::explain::{ExplainReport, Explained, PageReport, Place, write, write_markdown};
 use crate::report::json;
@@ -166,7 +166,10 @@ impl Places<'_> {
         };
         let mut verdict = here::look(&self.session.vfs, world, diagnosis, message);
         if verdict.fixable {
-            verdict.cure = chosen.command("fix");
+            // What is only worth knowing is repaired where that is asked for.
+            let is_info = |finding: &Finding| finding.severity() == Severity::Info;
+            let is_tidying = verdict.findings.first().is_some_and(is_info);
+            verdict.cure = chosen.command(if is_tidying { "fix --tidy" } else { "fix" });
         }
         (Some(Place::of(world, &chosen.reason)), verdict)
     }
