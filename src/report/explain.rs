@@ -145,7 +145,7 @@ fn severity(message: &Message, verdict: &Verdict) -> Option<Severity> {
     let found = verdict.findings.first().map(Finding::severity);
     // A program that goes on has no error, as far as its words tell.
     let by_words = verdict.cause.map(Cause::severity).map(|severity| match message.weight() {
-        Weight::Fails => severity,
+        Weight::Fails => Severity::Error,
         Weight::GoesOn | Weight::Harmless => severity.max(Severity::Warning),
     });
     found.or(by_words)
@@ -182,7 +182,7 @@ pub fn write(
 fn write_group(out: &mut dyn Write, group: &Group<'_>, detail: Detail) -> io::Result<()> {
     let Explained { message, place, verdict } = group.first;
     let mark = match (verdict.outcome, severity(message, verdict)) {
-        (Outcome::Resolves, _) | (_, None) => paint(GOOD, "ok"),
+        (Outcome::Resolves | Outcome::Harmless, _) | (_, None) => paint(GOOD, "ok"),
         (_, Some(Severity::Error)) => paint(ERROR, "error"),
         (_, Some(Severity::Warning)) => paint(WARNING, "warning"),
         (_, Some(Severity::Info)) => paint(INFO, "info"),
@@ -224,8 +224,8 @@ pub fn write_markdown(
 ) -> io::Result<()> {
     for group in groups(explained) {
         let Explained { message, place, verdict } = group.first;
-        let title = verdict.cause.map_or("nothing is wrong", Cause::name);
-        writeln!(out, "### {}\n", code(title))?;
+        let title = verdict.cause.map(|cause| code(cause.name()));
+        writeln!(out, "### {}\n", title.as_deref().unwrap_or("Nothing is wrong"))?;
         for line in group.answer() {
             writeln!(out, "{}\n", cell(&line))?;
         }

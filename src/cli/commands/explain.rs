@@ -10,8 +10,8 @@ use crate::python::discovery;
 use crate::python::target::Target;
 use crate::repair::diagnose::{Diagnosis, diagnose};
 use crate::repair::explain::here::{self, Outcome, Verdict};
-use crate::repair::explain::{self, Message};
-use crate::repair::finding::Cause;
+use crate::repair::explain::{self, Message, Weight};
+use crate::repair::finding::{Cause, Finding, Severity};
 use crate::repair::target::World;
 use crate::report::explain::{ExplainReport, Explained, PageReport, Place, write, write_markdown};
 use crate::report::json;
@@ -49,7 +49,8 @@ pub fn run(session: &mut Session, options: &Explain) -> Result<u8, CommandError>
     }
     drop(progress);
     // What is still wrong comes before what is not; the order by the words decides between equals.
-    explained.sort_by_key(|one| one.verdict.outcome == Outcome::Resolves);
+    explained
+        .sort_by_key(|one| matches!(one.verdict.outcome, Outcome::Resolves | Outcome::Harmless));
     let is_cut = log.is_cut || log.messages.len() > MOST_MESSAGES;
     match session.format {
         Format::Json => {
@@ -152,6 +153,9 @@ struct Places<'a> {
 
 impl Places<'_> {
     fn explain(&mut self, message: &Message) -> (Option<Place>, Verdict) {
+        if message.weight() == Weight::Harmless {
+            return (None, Verdict::by_words(message, Outcome::Harmless));
+        }
         let index = match self.of(message) {
             Ok(index) => index,
             Err(outcome) => return (None, Verdict::by_words(message, outcome)),
@@ -162,7 +166,10 @@ impl Places<'_> {
         };
         let mut verdict = here::look(&self.session.vfs, world, diagnosis, message);
         if verdict.fixable {
-            verdict.cure = chosen.command("fix");
+            // What is only worth knowing is repaired where that is asked for.
+            let is_info = |finding: &Finding| finding.severity() == Severity::Info;
+            let is_tidying = verdict.findings.first().is_some_and(is_info);
+            verdict.cure = chosen.command(if is_tidying { "fix --tidy" } else { "fix" });
         }
         (Some(Place::of(world, &chosen.reason)), verdict)
     }

@@ -28,6 +28,8 @@ pub enum Outcome {
     NoEnvironment,
     /// It is not so any more.
     Resolves,
+    /// The words say nothing that is wrong.
+    Harmless,
 }
 
 /// What is the case.
@@ -126,11 +128,7 @@ pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Messa
 }
 
 fn nothing(message: &Message) -> Verdict {
-    let sentence = if message.cause().is_some() {
-        "tfpatch doctor finds nothing here that these words could be about."
-    } else {
-        ""
-    };
+    let sentence = "tfpatch doctor finds nothing here that these words could be about.";
     let words = Verdict::by_words(message, Outcome::NothingFound);
     Verdict { sentence: sentence.to_owned(), ..words }
 }
