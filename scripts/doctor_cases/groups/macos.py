@@ -79,16 +79,16 @@ def one_dead_entry(place):
 @case(quick=False)
 def metal_12_with_220(place):
     """tensorflow-metal 1.2.0 with TensorFlow 2.20.0: the symbols that it binds are gone"""
-    return Trial(place.tree("aarch64-apple-darwin", "tensorflow==2.20.0", "tensorflow-metal==1.2.0").prefix)
+    return Trial(place.tree("aarch64-apple-darwin", "tensorflow==2.20.0", "tensorflow-metal==1.2.0").site)
 
 
 @case(quick=False)
 def metal_12_with_218(place):
     """tensorflow-metal 1.2.0 with TensorFlow 2.18.0: found once TensorFlow is imported"""
-    return Trial(place.tree("aarch64-apple-darwin", "tensorflow==2.18.0", "tensorflow-metal==1.2.0").prefix)
+    return Trial(place.tree("aarch64-apple-darwin", "tensorflow==2.18.0", "tensorflow-metal==1.2.0").site)
 
 
 @case(quick=True)
 def numpy(place):
     """numpy for macOS"""
-    return Trial(place.tree("aarch64-apple-darwin", "numpy==2.1.3").prefix)
+    return Trial(place.tree("aarch64-apple-darwin", "numpy==2.1.3").site)
