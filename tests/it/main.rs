@@ -59,6 +59,8 @@ mod oracle_elf;
 #[cfg(test)]
 mod oracle_ld_so;
 #[cfg(test)]
+mod oracle_musl;
+#[cfg(test)]
 mod planner;
 #[cfg(test)]
 mod power_cut;
@@ -68,6 +70,8 @@ mod python;
 mod record;
 #[cfg(test)]
 mod reverting;
+#[cfg(test)]
+mod root;
 #[cfg(test)]
 mod shipping;
 #[cfg(test)]
