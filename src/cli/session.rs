@@ -195,7 +195,7 @@ impl Session {
     #[must_use]
     pub fn world(&self, chosen: &Chosen, settings: loader::Settings) -> World {
         let vfs = &self.vfs;
-        match &chosen.target {
+        let world = match &chosen.target {
             Target::Environment(found) => World::of_environment(vfs, found.clone(), settings),
             Target::SitePackages { path, .. } | Target::Directory(path) => {
                 match (&chosen.environment, &chosen.target) {
@@ -211,7 +211,8 @@ impl Session {
             Target::File(path) | Target::Wheel(path) => {
                 World::of_object(vfs, path, chosen.environment.clone(), settings)
             }
-        }
+        };
+        World { elsewhere: self.vfs.root().is_some(), ..world }
     }
 
     /// Is a file that was named an object, so that something can be said of it?
@@ -327,7 +328,7 @@ impl Session {
             _ => chosen.path(),
         };
         if self.store.is_none()
-            && let Some(store) = Store::find(&self.on_disk(beside))?
+            && let Some(store) = self.find_store(&self.on_disk(beside))?
         {
             return Ok(Place { root: store.directory().to_owned(), store });
         }
@@ -347,10 +348,18 @@ impl Session {
             return Ok(Store::open(directory)?);
         }
         let root = self.on_disk(root);
-        match Store::find(&root)? {
+        match self.find_store(&root)? {
             Some(store) => Ok(store),
             None => Ok(Store::open(&root)?),
         }
+    }
+
+    /// The store that is there for a path on the disk. One above the root of another system belongs
+    /// to this one.
+    fn find_store(&self, path: &Path) -> Result<Option<Store>, CommandError> {
+        let is_inside =
+            |store: &Store| self.vfs.root().is_none_or(|root| store.directory().starts_with(root));
+        Ok(Store::find(path)?.filter(is_inside))
     }
 
     /// Says where an operation was interrupted, for a command that only reads; true if one was.

@@ -11,6 +11,7 @@ use super::packages::Packages;
 use super::proof;
 use super::rewrite::{Change, Error, Rewrite, Wish, rewrite};
 use super::spelling::{absolute_entry, relative_entry};
+use super::steps::LeavesRoot;
 use super::target::{World, shown};
 use crate::bytes::printable;
 use crate::elf::rpath::RpathKind;
@@ -169,6 +170,9 @@ impl Planner<'_> {
             && !self.world.is_named(object)
         {
             return Err(format!("it belongs to the package {package}; name the file to edit it"));
+        }
+        if let Some(link) = self.world.leaving_name(self.vfs, object) {
+            return Err(LeavesRoot { link }.to_string());
         }
         let names = self.world.names_of(object);
         let mut entries = Vec::new();

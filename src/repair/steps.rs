@@ -3,7 +3,7 @@
 
 use super::planner::Proposal;
 use super::rewrite::Rewrite;
-use super::target::World;
+use super::target::{World, shown};
 use crate::bytes::{self, Source as _, printable};
 use crate::edit::{EditSet, Patched};
 use crate::object::Format;
@@ -38,6 +38,9 @@ pub enum Error {
     /// A file lies outside the root.
     #[error(transparent)]
     Outside(#[from] NotRelative),
+    /// A link leaves the target in the root of another system.
+    #[error(transparent)]
+    LeavesRoot(#[from] LeavesRoot),
     /// A RECORD cannot be brought up to date.
     #[error("{}: {source}; --record keep leaves it as it is", path.display())]
     Record {
@@ -46,6 +49,14 @@ pub enum Error {
         /// Why not.
         source: record::Error,
     },
+}
+
+/// A link that leaves the target in the root of another system.
+#[derive(Debug, thiserror::Error)]
+#[error("{} is a link out of the target; run tfpatch inside of the root, where it can be followed", shown(.link))]
+pub struct LeavesRoot {
+    /// The link.
+    pub link: PathBuf,
 }
 
 /// The plan that carries a proposal out. With `update_records` the hashes and sizes in RECORD follow,
@@ -81,6 +92,9 @@ pub(super) fn object_steps(
     rewrite: &Rewrite,
     reason: &str,
 ) -> Result<Vec<Step>, Error> {
+    if let Some(link) = world.leaving_name(vfs, &rewrite.object) {
+        return Err(LeavesRoot { link }.into());
+    }
     let mut inside: BTreeSet<PathBuf> = BTreeSet::new();
     let mut leaving: BTreeSet<PathBuf> = BTreeSet::new();
     for name in world.names_of(&rewrite.object) {

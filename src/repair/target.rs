@@ -33,6 +33,8 @@ pub struct World {
     /// The directory that was named, where it is a part of the tree: only what lies beneath it is
     /// judged, and only that is edited.
     pub part: Option<PathBuf>,
+    /// Does it lie in the root of another system? Where links lead there, this one does not know.
+    pub elsewhere: bool,
     /// Directories of `--search`, in order.
     pub search: Vec<PathBuf>,
     /// The loader's environment.
@@ -155,6 +157,7 @@ impl World {
             inventory,
             named: Vec::new(),
             part: None,
+            elsewhere: false,
             search: Vec::new(),
             settings,
             surroundings: Ambient::default(),
@@ -253,6 +256,17 @@ impl World {
             .ok()
             .and_then(|root| real.strip_prefix(root).ok().map(Path::to_owned));
         below.map_or_else(|| real.to_owned(), |below| self.root.join(below))
+    }
+
+    /// A name of an object that is a link out of the target, where a private copy cannot be made in
+    /// its stead: what writes follows links as this system does, and not as that of the target.
+    #[must_use]
+    pub fn leaving_name(&self, vfs: &dyn Vfs, object: &Path) -> Option<PathBuf> {
+        let is_link = |name: &PathBuf| {
+            vfs.symlink_metadata(name).is_ok_and(|entry| entry.kind == FileKind::Symlink)
+        };
+        let names = self.names_of(object).into_iter().filter(|_| self.elsewhere);
+        names.filter(is_link).find(|name| !self.contains(vfs, name))
     }
 
     /// All names in the target of the file that an object is.

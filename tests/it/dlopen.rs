@@ -293,3 +293,19 @@ fn what_a_variable_leads_to_is_not_out_of_reach() {
     assert_eq!(frame.findings(&["--env", &variable]), []);
     assert_eq!(frame.findings(&[]).len(), 1);
 }
+
+#[test]
+fn with_musl_no_entry_of_the_object_that_calls_would_help() {
+    let frame = Frame::new(&LAYOUT);
+    let (_, doctor) = frame.tfpatch(&["doctor", "--loader", "musl"]);
+    let findings = doctor["findings"].as_array().unwrap();
+    let opened: Vec<&Value> =
+        findings.iter().filter(|found| found["cause"] == "dlopen_path_missing").collect();
+    assert!(!opened.is_empty(), "{findings:#?}");
+    for found in opened {
+        assert_eq!(found["fixable"], false);
+        assert!(found["cure"].as_str().unwrap().starts_with("set LD_LIBRARY_PATH="), "{found}");
+    }
+    let (_, with_glibc) = frame.tfpatch(&["doctor"]);
+    assert_eq!(with_glibc["findings"][0]["fixable"], true);
+}

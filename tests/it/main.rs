@@ -67,6 +67,8 @@ mod oracle_elf;
 #[cfg(test)]
 mod oracle_ld_so;
 #[cfg(test)]
+mod oracle_musl;
+#[cfg(test)]
 mod planner;
 #[cfg(test)]
 mod power_cut;
@@ -78,6 +80,7 @@ mod record;
 mod reverting;
 #[cfg(test)]
 mod schemas;
+mod root;
 #[cfg(test)]
 mod shipping;
 #[cfg(test)]

@@ -102,6 +102,7 @@ fn edit_one(
     let named = chosen.named.as_deref().unwrap_or(object);
     drop(open_object(&session.vfs, object, named)?);
     let world = World::of_edit(&session.vfs, object, chosen.environment.clone());
+    let world = World { elsewhere: session.vfs.root().is_some(), ..world };
     let store = session.store(&world.root)?;
     let names = world.names_of(object);
     let wish = Wish {
