@@ -4,6 +4,7 @@
 
 use super::args::{LoaderName, Simulation};
 use super::error::CommandError;
+use super::processor;
 use crate::loader;
 use crate::python::discovery::Ambient;
 use std::ffi::{OsStr, OsString};
@@ -88,14 +89,23 @@ pub fn loader_settings(
     simulation: &Simulation,
     elsewhere: bool,
 ) -> Result<loader::Settings, CommandError> {
-    let mut settings =
-        loader::Settings { working_directory: working_directory()?, ..Default::default() };
+    let working_directory = if elsewhere { PathBuf::from("/") } else { working_directory()? };
+    let mut settings = loader::Settings { working_directory, ..Default::default() };
+    match simulation.loader {
+        Some(LoaderName::Dyld(version)) => settings.macos = version,
+        Some(LoaderName::Glibc(version)) => settings.glibc = version,
+        None => {}
+    }
+    settings.platform = Some(processor::platform());
+    settings.hwcaps = match &simulation.cpu {
+        Some(levels) => levels.0.clone(),
+        None => processor::levels(),
+    };
     let inherited =
         |name| if simulation.no_env || elsewhere { None } else { std::env::var_os(name) };
     settings.library_path = inherited("LD_LIBRARY_PATH").map(OsString::into_vec);
     settings.preload = inherited("LD_PRELOAD").map(OsString::into_vec);
     settings.dyld.working_directory.clone_from(&settings.working_directory);
-    settings.macos = simulation.loader.map(|LoaderName::Dyld(version)| version).unwrap_or_default();
     for name in DYLD_VARIABLES {
         if let Some(variable) = settings.dyld.variable(name.as_bytes()) {
             *variable = inherited(name).map(OsString::into_vec);

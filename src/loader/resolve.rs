@@ -1,11 +1,11 @@
 //! The walk: from a program or an opened object to everything that is loaded with it.
 
 use super::files::{Candidate, Fatal, Files, Probe};
-use super::glibc::Glibc;
+use super::glibc::{Glibc, Wanted};
 use super::trail::Trail;
 use super::{
     Dependency, FileId, LoadedObject, Resolution, Rule, SearchStep, Settings, StepOutcome, System,
-    VersionProblem,
+    tokens, versions,
 };
 use crate::vfs::Vfs;
 use std::collections::HashMap;
@@ -25,9 +25,11 @@ pub struct Loader<'a> {
 /// What is loaded: what was there before, and what comes anew.
 pub(super) struct LinkMap<'m> {
     base: &'m [&'m Resolution],
-    own: Vec<LoadedObject>,
+    pub(super) own: Vec<LoadedObject>,
     /// Indices over base and own together.
     names: HashMap<Vec<u8>, usize>,
+    /// `DT_SONAME`, which becomes a name of an object when it is asked for.
+    sonames: HashMap<Vec<u8>, usize>,
     ids: HashMap<FileId, usize>,
 }
 
@@ -36,11 +38,20 @@ impl<'m> LinkMap<'m> {
     pub(super) const MAIN: usize = 0;
 
     fn new(base: &'m [&'m Resolution]) -> Self {
-        let mut map = Self { base, own: Vec::new(), names: HashMap::new(), ids: HashMap::new() };
+        let mut map = Self {
+            base,
+            own: Vec::new(),
+            names: HashMap::new(),
+            sonames: HashMap::new(),
+            ids: HashMap::new(),
+        };
         let mut offset = 0;
         for resolution in base {
             for (name, index) in &resolution.names {
                 map.names.entry(name.clone()).or_insert(offset + index);
+            }
+            for (name, index) in &resolution.sonames {
+                map.sonames.entry(name.clone()).or_insert(offset + index);
             }
             for (index, object) in resolution.objects.iter().enumerate() {
                 // The loader does not know the main program's inode.
@@ -70,6 +81,32 @@ impl<'m> LinkMap<'m> {
         objects.get(index - offset)
     }
 
+    /// The object that is known by a name (`_dl_name_match_p`).
+    pub(super) fn named(&self, name: &[u8]) -> Option<&LoadedObject> {
+        self.names.get(name).and_then(|&index| self.get(index))
+    }
+
+    /// The object that serves a name: one that is known by it, or that has it for a soname and is
+    /// known by that too from now on.
+    fn serving(&mut self, name: &[u8]) -> Option<usize> {
+        if let Some(&index) = self.names.get(name) {
+            return Some(index);
+        }
+        let &index = self.sonames.get(name)?;
+        self.names.insert(name.to_vec(), index);
+        Some(index)
+    }
+
+    /// Everything that is loaded, in order.
+    pub(super) fn objects(&self) -> impl Iterator<Item = &LoadedObject> {
+        self.base.iter().flat_map(|resolution| &resolution.objects).chain(&self.own)
+    }
+
+    /// Is an object opened in a process that runs already?
+    fn is_running(&self) -> bool {
+        !self.base.is_empty()
+    }
+
     fn base_len(&self) -> usize {
         self.base.iter().map(|resolution| resolution.objects.len()).sum()
     }
@@ -91,8 +128,11 @@ impl<'m> LinkMap<'m> {
     /// Adds an object, and returns its index.
     fn push(&mut self, object: LoadedObject, names: [&[u8]; 2], match_id: bool) -> usize {
         let index = self.base_len() + self.own.len();
-        for name in names.into_iter().chain(object.summary.soname.as_deref()) {
+        for name in names {
             self.names.entry(name.to_vec()).or_insert(index);
+        }
+        if let Some(soname) = &object.summary.soname {
+            self.sonames.entry(soname.clone()).or_insert(index);
         }
         if match_id {
             self.ids.entry(object.id).or_insert(index);
@@ -101,13 +141,23 @@ impl<'m> LinkMap<'m> {
         index
     }
 
-    fn into_resolution(self, root: Dependency, preload: Vec<Dependency>) -> Resolution {
+    fn into_resolution(
+        self,
+        root: Dependency,
+        preload: Vec<Dependency>,
+        refused: Vec<Fatal>,
+    ) -> Resolution {
         let base_len = self.base_len();
-        let own = |index: usize| index.checked_sub(base_len);
+        let own = |names: HashMap<Vec<u8>, usize>| {
+            let own = |(name, at): (_, usize)| Some((name, at.checked_sub(base_len)?));
+            names.into_iter().filter_map(own).collect()
+        };
         Resolution {
             root,
             preload,
-            names: self.names.into_iter().filter_map(|(name, at)| Some((name, own(at)?))).collect(),
+            refused,
+            names: own(self.names),
+            sonames: own(self.sonames),
             objects: self.own,
         }
     }
@@ -116,8 +166,10 @@ impl<'m> LinkMap<'m> {
 impl<'a> Loader<'a> {
     /// The loader of `system`, run with `settings`.
     #[must_use]
-    pub fn new(vfs: &'a dyn Vfs, system: System, settings: Settings) -> Self {
-        Self { files: Files::new(vfs, system.target), order: Glibc::new(system, settings) }
+    pub fn new(vfs: &'a dyn Vfs, mut system: System, settings: Settings) -> Self {
+        system.version = settings.glibc.or(system.version);
+        let files = Files::new(vfs, system.target, system.version);
+        Self { files, order: Glibc::new(system, settings) }
     }
 
     /// What is known of the system.
@@ -126,8 +178,9 @@ impl<'a> Loader<'a> {
         &self.order.system
     }
 
-    /// Starts the program at `path`: an executable, or a shared object in its place, as `ld.so FILE`
-    /// does. Its `$ORIGIN` is that of its real path, as the kernel gives it.
+    /// Starts the program at `path`: an executable as the kernel does, which gives the loader its
+    /// real path for `$ORIGIN`; or a shared object in its place, as `ld.so FILE` does, for which it
+    /// is the path as it stands.
     #[must_use]
     pub fn program(&self, path: &Path) -> Resolution {
         let mut map = LinkMap::new(&[]);
@@ -139,9 +192,11 @@ impl<'a> Loader<'a> {
                 root.found = Some(path.clone());
                 root.rule = Rule::Direct;
                 let mut object = LoadedObject::new(&candidate, None);
-                object.origin = directory_of(&candidate.real);
-                // It is called by the empty name; by its path if ld.so was told it.
-                map.push(object, [b"", name], false);
+                if object.summary.interpreter.is_some() {
+                    object.origin = directory_of(&candidate.real);
+                }
+                // It is called by the empty name, also if ld.so was told its path.
+                map.push(object, [b"", b""], false);
                 StepOutcome::Found
             }
             Probe::Passed { outcome, .. } => outcome,
@@ -154,13 +209,12 @@ impl<'a> Loader<'a> {
         let mut preload = Vec::new();
         if root.found.is_some() {
             for name in self.order.preload() {
-                preload.push(self.request(&mut map, Some(LinkMap::MAIN), name));
+                preload.push(self.request(&mut map, Some(LinkMap::MAIN), name, Wanted::Preloaded));
             }
             self.load_needed(&mut map);
             self.interpreter(&mut map);
-            check_versions(&mut map);
         }
-        map.into_resolution(root, preload)
+        self.finish(map, root, preload)
     }
 
     /// Opens an object by its path in a process where `loaded` is loaded already, the program first
@@ -168,10 +222,9 @@ impl<'a> Loader<'a> {
     #[must_use]
     pub fn dlopen(&self, loaded: &[&Resolution], path: &Path) -> Resolution {
         let mut map = LinkMap::new(loaded);
-        let root = self.request(&mut map, None, path.as_os_str().as_bytes());
+        let root = self.request(&mut map, None, path.as_os_str().as_bytes(), Wanted::Opened);
         self.load_needed(&mut map);
-        check_versions(&mut map);
-        map.into_resolution(root, Vec::new())
+        self.finish(map, root, Vec::new())
     }
 
     /// Opens a name as the object at `asker` would by calling `dlopen`: by the search paths of that
@@ -182,14 +235,49 @@ impl<'a> Loader<'a> {
         let objects = loaded.iter().flat_map(|resolution| &resolution.objects);
         let asker = objects.into_iter().position(|object| object.path == asker)?;
         let mut map = LinkMap::new(loaded);
-        let root = self.request(&mut map, Some(asker), name);
+        let root = self.request(&mut map, Some(asker), name, Wanted::Opened);
         // The object that calls dlopen lends its search paths and is no link of the chain.
         if let Some(object) = map.own.first_mut() {
             object.requested_by = None;
         }
         self.load_needed(&mut map);
-        check_versions(&mut map);
-        Some(map.into_resolution(root, Vec::new()))
+        Some(self.finish(map, root, Vec::new()))
+    }
+
+    /// What the loader checks when everything is found.
+    fn finish(
+        &self,
+        mut map: LinkMap<'_>,
+        root: Dependency,
+        preload: Vec<Dependency>,
+    ) -> Resolution {
+        let mut refused = versions::check(&mut map, self.system());
+        let weak = map.own.iter().filter(|object| !self.order.can_run(object));
+        refused.extend(weak.map(|object| Fatal {
+            path: object.path.clone(),
+            message: "CPU ISA level is lower than required".into(),
+        }));
+        refused.extend(self.static_tls(&map));
+        map.into_resolution(root, preload, refused)
+    }
+
+    /// Is there no room for the thread-local storage that opened objects need at a fixed place?
+    fn static_tls(&self, map: &LinkMap<'_>) -> Option<Fatal> {
+        if !map.is_running() {
+            return None;
+        }
+        let opened = map.base.iter().skip(1).flat_map(|resolution| &resolution.objects);
+        let mut left = self.system().static_tls_surplus();
+        for object in opened {
+            left = left.saturating_sub(object.summary.static_tls);
+        }
+        let object = map.own.iter().find(|object| {
+            let fits = object.summary.static_tls <= left;
+            left = left.saturating_sub(object.summary.static_tls);
+            !fits
+        })?;
+        let message = "cannot allocate memory in static TLS block".into();
+        Some(Fatal { path: object.path.clone(), message })
     }
 
     /// Breadth first over `DT_NEEDED` (`_dl_map_object_deps`), going on after what is missing.
@@ -200,7 +288,8 @@ impl<'a> Loader<'a> {
             let summary = Arc::clone(&object.summary);
             let needed = summary.needed.iter();
             let needed =
-                needed.map(|name| self.request(map, Some(base_len + next), name)).collect();
+                needed.map(|name| self.request(map, Some(base_len + next), name, Wanted::Needed));
+            let needed = needed.collect();
             if let Some(object) = map.own.get_mut(next) {
                 object.needed = needed;
             }
@@ -209,28 +298,42 @@ impl<'a> Loader<'a> {
     }
 
     /// What the loader makes of a name, and what it loads for it.
-    fn request(&self, map: &mut LinkMap<'_>, asker: Option<usize>, name: &[u8]) -> Dependency {
+    fn request(
+        &self,
+        map: &mut LinkMap<'_>,
+        asker: Option<usize>,
+        name: &[u8],
+        wanted: Wanted,
+    ) -> Dependency {
         let mut dependency = Dependency::unresolved(name);
         let object = asker.and_then(|asker| map.get(asker));
-        let expanded = match object {
-            Some(object) => self.order.expand(object, asker == Some(LinkMap::MAIN), name),
-            None => Some(name.to_vec()),
+        // Of a DT_NEEDED the tokens are expanded before names are compared; others keep theirs.
+        let has_token = wanted == Wanted::Needed && tokens::has_token(name);
+        let name = match object.filter(|_| has_token) {
+            None => name.to_vec(),
+            Some(object) if self.order.is_secure() => {
+                let message = "DST not allowed in SUID/SGID programs".into();
+                dependency.fatal = Some(Fatal { path: object.path.clone(), message });
+                return dependency;
+            }
+            Some(object) => {
+                let Some(name) = self.order.expand(object, asker == Some(LinkMap::MAIN), name)
+                else {
+                    dependency.rule = Rule::WeakAbsent;
+                    return dependency;
+                };
+                name
+            }
         };
-        let Some(name) = expanded else {
-            let message = "empty dynamic string token substitution".into();
-            let path = object.map(|object| object.path.clone()).unwrap_or_default();
-            dependency.fatal = Some(Fatal { path, message });
-            return dependency;
-        };
-        if !map.names.contains_key(&name) && self.is_interpreter(&name) {
+        if map.serving(&name).is_none() && self.is_interpreter(&name) {
             self.interpreter(map);
         }
-        if let Some(object) = map.names.get(&name).and_then(|&index| map.get(index)) {
+        if let Some(object) = map.serving(&name).and_then(|index| map.get(index)) {
             dependency.found = Some(object.path.clone());
             dependency.rule = Rule::Loaded;
             return dependency;
         }
-        let search = self.order.search(&self.files, map, asker, &name);
+        let search = self.order.search(&self.files, map, asker, &name, wanted);
         dependency.tried = search.tried;
         dependency.fatal = search.fatal;
         let Some(hit) = search.hit else { return dependency };
@@ -244,11 +347,33 @@ impl<'a> Loader<'a> {
             None => {
                 let loader = asker.and_then(|asker| asker.checked_sub(map.base_len()));
                 let object = LoadedObject::new(&hit.candidate, loader);
+                if let Some(message) = self.forbids(map, &object) {
+                    dependency.rule = Rule::NotFound;
+                    dependency.fatal = Some(Fatal { path: object.path, message: message.into() });
+                    return dependency;
+                }
                 map.push(object, [&hit.name, &name], true)
             }
         };
         dependency.found = map.get(index).map(|object| object.path.clone());
         dependency
+    }
+
+    /// Why an object cannot come into a process that runs already.
+    fn forbids(&self, map: &LinkMap<'_>, object: &LoadedObject) -> Option<&'static str> {
+        const DF_1_NOOPEN: u64 = 0x40;
+        if !map.is_running() {
+            return None;
+        }
+        if object.summary.flags_1 & DF_1_NOOPEN != 0 {
+            return Some("shared object cannot be dlopen()ed");
+        }
+        // What is loaded at the start makes the stack executable, what is opened later no more.
+        let started = map.base.first().map_or(&[][..], |program| &program.objects);
+        let needs_stack = self.system().is_at_least((2, 41))
+            && wants_executable_stack(object)
+            && !started.iter().any(wants_executable_stack);
+        needs_stack.then_some("cannot enable executable stack as shared object requires")
     }
 
     /// Is a name that of the loader itself, which is in every process?
@@ -263,9 +388,10 @@ impl<'a> Loader<'a> {
     fn interpreter(&self, map: &mut LinkMap<'_>) {
         let Some(path) = &self.order.system.interpreter else { return };
         let Probe::Found(candidate) = self.files.probe(path) else { return };
-        if !map.ids.contains_key(&candidate.id) {
+        if !map.objects().any(|object| object.path == *path) {
             let name = path.as_os_str().as_bytes();
-            map.push(LoadedObject::new(&candidate, None), [name, name], true);
+            // The loader does not know its own inode.
+            map.push(LoadedObject::new(&candidate, None), [name, name], false);
         }
     }
 }
@@ -306,32 +432,8 @@ fn directory_of(path: &Path) -> PathBuf {
     PathBuf::from(std::ffi::OsStr::from_bytes(directory))
 }
 
-/// Compares the versions that the new objects need with those that their libraries define
-/// (`_dl_check_map_versions`). A library that defines none serves every need.
-fn check_versions(map: &mut LinkMap<'_>) {
-    let problems: Vec<Vec<VersionProblem>> =
-        map.own.iter().map(|object| version_problems(map, object)).collect();
-    for (object, problems) in map.own.iter_mut().zip(problems) {
-        object.version_problems = problems;
-    }
-}
-
-fn version_problems(map: &LinkMap<'_>, object: &LoadedObject) -> Vec<VersionProblem> {
-    let mut problems = Vec::new();
-    for need in &object.summary.version_needs {
-        // A library that is missing is reported as such.
-        let provider = map.names.get(&need.file).and_then(|&index| map.get(index));
-        let Some(provider) = provider else { continue };
-        let Some(defined) = &provider.summary.version_definitions else { continue };
-        let lacking = need
-            .versions
-            .iter()
-            .filter(|version| !version.weak && !defined.contains(&version.name));
-        problems.extend(lacking.map(|version| VersionProblem {
-            library: need.file.clone(),
-            provider: provider.path.clone(),
-            version: version.name.clone(),
-        }));
-    }
-    problems
+/// Does an object ask for a stack that can be executed? Without `PT_GNU_STACK` one for x86 does.
+fn wants_executable_stack(object: &LoadedObject) -> bool {
+    let is_x86 = matches!(object.summary.machine, 3 | 62);
+    object.summary.executable_stack.unwrap_or(is_x86)
 }
