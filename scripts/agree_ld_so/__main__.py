@@ -85,6 +85,7 @@ def roots(base, sample):
         yield "wheels", here.path, here.objects([site], site=True)
         return
     root = whole_corpus()
+    subprocess.run(["mount", "--bind", "/proc", root / "proc"], check=True)
     here = corpus.Root(root, None, None)
     yield "Debian packages", str(root), here.objects(["usr/bin", "usr/sbin", "usr/lib", "usr/libexec", "usr/games"])
     yield "wheels", str(root), here.objects(["corpus/sites"], site=True)

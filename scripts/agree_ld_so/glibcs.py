@@ -33,12 +33,18 @@ def taken(base, root):
     """The files out of a root, links followed: one name each."""
     for name, where in FILES.items():
         (base / where).mkdir(parents=True, exist_ok=True)
-        source = root / name
+        source = present(root, name)
         while source.is_symlink():
             target = os.readlink(source)
-            source = root / target.lstrip("/") if target.startswith("/") else source.parent / target
+            source = present(root, target.lstrip("/")) if target.startswith("/") else source.parent / target
         shutil.copy(source, base / where / Path(name).name)
     return base
+
+
+def present(root, name):
+    """A file of a package, which may be built for a merged /usr."""
+    path = root / name
+    return path if path.exists() or path.is_symlink() else root / "usr" / name
 
 
 def of_suite(directory, suite):
@@ -59,7 +65,9 @@ def of_suite(directory, suite):
         )
         environment = os.environ | {"APT_CONFIG": str(scratch / "apt.conf")}
         for words in ["update", "-q"], ["download", "-q", "libc6"]:
-            subprocess.run(["apt-get", *words], cwd=scratch, env=environment, check=True, capture_output=True)
+            done = subprocess.run(["apt-get", *words], cwd=scratch, env=environment, capture_output=True, text=True)
+            if done.returncode:
+                raise SystemExit(f"scripts/agree: apt-get {words[0]} for {suite}: {done.stderr}")
         (package,) = scratch.glob("libc6_*.deb")
         subprocess.run(["dpkg-deb", "-x", package, scratch / "root"], check=True)
         partial = scratch / "partial"

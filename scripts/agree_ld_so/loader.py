@@ -18,6 +18,8 @@ class Request:
     name: str
     asker: str
     tried: list = dataclasses.field(default_factory=list)
+    # The one among them that the cache gave.
+    cached: str | None = None
     mapped: bool = False
 
 
@@ -34,7 +36,7 @@ class Account:
 
 def account(text):
     """The requests in what was printed up to the first constructor, and the rest of it."""
-    requests, said, over = [], [], False
+    requests, said, over, in_cache = [], [], False, False
     for line in text.splitlines():
         debug = LINE.match(line)
         if not debug:
@@ -47,11 +49,14 @@ def account(text):
         if found := REQUEST.fullmatch(event):
             requests.append(Request(found[1], found[2]))
         elif found := TRYING.fullmatch(event):
-            # The cache is not asked on behalf of anybody when the program itself is looked for.
             if requests:
                 requests[-1].tried.append(found[1])
+                requests[-1].cached = found[1] if in_cache else requests[-1].cached
+            in_cache = False
         elif MAPPED.fullmatch(event) and requests:
             requests[-1].mapped = True
+        else:
+            in_cache = event.startswith(" search cache=")
     return Account(requests, "\n".join(said))
 
 

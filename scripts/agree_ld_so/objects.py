@@ -9,6 +9,7 @@ import hashlib
 import os
 import struct
 import subprocess
+from pathlib import Path
 
 from elftools.elf.elffile import ELFFile
 
@@ -31,7 +32,7 @@ static void put(const char *text) {
     while (text[size]) size++;
     __asm__ volatile("syscall" : "=a"(written) : "a"(1), "D"(2L), "S"(text), "d"(size) : "rcx", "r11", "memory");
 }
-__attribute__((used)) void begin(long *stack) {
+__attribute__((used, visibility("hidden"))) void begin(long *stack) {
     char **arguments = (char **)(stack + 1);
     (void)arguments;
 #ifdef OPENS
@@ -51,6 +52,7 @@ __attribute__((used)) void begin(long *stack) {
 __asm__(".globl _start\n_start: mov %rsp,%rdi\n and $-16,%rsp\n call begin\n");
 """
 LIBRARY = "int here;\n"
+LIBC = "void *dlopen(const char *p, int m) { return 0; }\nchar *dlerror(void) { return 0; }\n"
 THREADED = '__thread char room[%d] __attribute__((tls_model("initial-exec")));\nchar *get(void) { return room; }\n'
 
 
@@ -77,6 +79,8 @@ class Shape:
     flags_1: int = 0
     # Names whose DT_NEEDED is taken away, while what is needed of their versions stays.
     unneeded: list = dataclasses.field(default_factory=list)
+    # Has it what a program takes from libc?
+    is_libc: bool = False
 
     def key(self):
         return hashlib.sha256(repr(dataclasses.astuple(self)).encode()).hexdigest()[:24]
@@ -87,6 +91,7 @@ class Builder:
 
     def __init__(self, directory):
         self.directory = directory
+        self.digest = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
         directory.mkdir(parents=True, exist_ok=True)
 
     def compiled(self, name, source, *options):
@@ -94,29 +99,29 @@ class Builder:
         if not path.exists():
             scratch = self.directory / f"{os.getpid()}-{name}"
             scratch.with_suffix(".c").write_text(source)
-            command = ["gcc", "-c", "-Os", "-fPIC", "-fno-stack-protector", "-fcf-protection=none", *options]
+            command = ["gcc", "-c", "-Os", "-ffreestanding", "-fno-tree-loop-distribute-patterns", "-fPIC", "-fno-stack-protector", "-fcf-protection=none", *options]
             subprocess.run([*command, "-o", scratch, scratch.with_suffix(".c")], check=True)
             scratch.rename(path)
         return path
 
     def stub(self, soname, versions=()):
         """A library to link against, which is nowhere when the object is loaded."""
-        return self.built(Shape(soname=soname, defines=list(versions)))
+        return self.built(Shape(soname=soname, defines=list(versions), is_libc=soname == "libc.so.6"))
 
     def built(self, shape):
         """The path of an object of this shape."""
-        path = self.directory / shape.key()
+        path = self.directory / f"{self.digest}-{shape.key()}"
         if path.exists():
             return path
         scratch = self.directory / f"{os.getpid()}-{shape.key()}"
         command = ["ld", "--hash-style=gnu", "--no-as-needed", "--allow-shlib-undefined", "-o", scratch]
-        command += ["--unresolved-symbols=ignore-all", "-z", "noexecstack", *shape.options]
+        command += ["-z", "noexecstack", *shape.options]
         if shape.program:
             options = ["-DOPENS"] if shape.opens else []
             command += ["-pie", "-dynamic-linker", INTERPRETER]
             command += [self.compiled("opens" if shape.opens else "program", PROGRAM, *options)]
         else:
-            source = THREADED % shape.tls if shape.tls else LIBRARY
+            source = THREADED % shape.tls if shape.tls else LIBC if shape.is_libc else LIBRARY
             for index, version in enumerate(shape.defines):
                 source += f"int of_{index}_{version.lower()};\n"
             uses = [version for _, version, _ in shape.versions]
@@ -140,8 +145,8 @@ class Builder:
         if paths:
             kind, first = paths[0]
             command += ["-rpath", first, "--enable-new-dtags" if kind == "runpath" else "--disable-new-dtags"]
-        for spare, (kind, path) in zip(["audit", "depaudit"], paths[1:]):
-            command += [f"--{spare}", path]
+        for spare, (kind, entries) in zip(["audit", "depaudit"], paths[1:], strict=False):
+            command += [f"--{spare}", entries]
             changes.append((DT[spare], DT[kind]))
         subprocess.run(command, check=True)
         change(scratch, changes, shape)

@@ -456,6 +456,9 @@ def apply(names):
     scenario.rules = sorted({name.partition(" ")[0][0] for name in names})
     if scenario.secure and scenario.opens:
         return None
+    if scenario.mask is not None:
+        # The loader takes a mask only where it is called by its name, and links stay links then.
+        scenario.program = PROGRAM
     return scenario
 
 

@@ -19,17 +19,25 @@ class Stage:
     """Runs scenarios on one glibc: `base` is a root that holds its loader and its libc."""
 
     def __init__(self, base, scratch, builder, tfpatch):
-        self.base, self.scratch, self.builder, self.tfpatch = base, scratch, builder, tfpatch
+        self.base, self.builder, self.tfpatch = base, builder, tfpatch
+        self.root = scratch / f"root-{os.getpid()}"
 
     def run(self, scenario):
         """Differences, and how many dependencies were compared."""
-        root = self.scratch / f"root-{os.getpid()}"
-        shutil.rmtree(root, ignore_errors=True)
-        try:
-            self.arrange(root, scenario)
-            return self.ask(str(root), scenario)
-        finally:
-            shutil.rmtree(root, ignore_errors=True)
+        self.clear()
+        self.arrange(self.root, scenario)
+        return self.ask(str(self.root), scenario)
+
+    def clear(self):
+        """Takes away all but /proc, which is mounted once for all scenarios."""
+        if not (self.root / "proc/self").exists():
+            (self.root / "proc").mkdir(parents=True, exist_ok=True)
+            subprocess.run(["mount", "--bind", "/proc", self.root / "proc"], check=True)
+        for path in self.root.iterdir():
+            if path.is_symlink() or not path.is_dir():
+                path.unlink()
+            elif path.name != "proc":
+                shutil.rmtree(path)
 
     def arrange(self, root, scenario):
         for directory, _, names in os.walk(self.base):
@@ -65,17 +73,25 @@ class Stage:
     def ask(self, root, scenario):
         if scenario.secure:
             return self.secure(root, scenario)
-        found, compared = [], 0
-        if not scenario.opens:
-            done = self.start(root, scenario, {"LD_TRACE_LOADED_OBJECTS": "1", "LD_DEBUG": "libs,files"})
-            account = loader.account(done.stderr)
-            account.loaded = loader.listed(done.stdout)
-            return self.compared(root, scenario, account)
-        done = self.start(root, scenario, {"LD_DEBUG": "libs,files"}, scenario.opens)
-        for path, account in opened(done.stderr):
-            more, count = self.compared(root, scenario, account, path)
-            found, compared = found + more, compared + count
-        return found or ([] if compared else [f"nothing was opened: {done.stderr[-300:]}"]), compared
+        done = self.start(root, scenario, {"LD_TRACE_LOADED_OBJECTS": "1", "LD_DEBUG": "libs,files"})
+        account = loader.account(done.stderr)
+        account.loaded = loader.listed(done.stdout)
+        found, compared = self.compared(root, scenario, account)
+        # What could not be traced to its end does not start either.
+        if scenario.opens and "not found" not in done.stdout and not done.returncode:
+            for path in scenario.opens:
+                more, count = self.opened(root, scenario, path)
+                found, compared = found + more, compared + count
+        return found, compared
+
+    def opened(self, root, scenario, path):
+        """The same of one object that a process opens."""
+        done = self.start(root, scenario, {"LD_DEBUG": "libs,files"}, [path])
+        account = of_opening(done.stderr)
+        if account is None:
+            # The process did not come that far: it must be said why.
+            return self.compared(root, scenario, loader.account(done.stderr))
+        return self.compared(root, scenario, account, path)
 
     def secure(self, root, scenario):
         """A set-user-ID program, run by somebody else: it tells what is loaded, or ld.so why not."""
@@ -138,17 +154,16 @@ class Stage:
         return json.loads(done.stdout) if done.stdout else done.stderr.decode(errors="replace")
 
 
-def opened(text):
-    """What was printed between the marks of the program: a path, and the account of opening it."""
-    path, lines, accounts = None, [], []
+def of_opening(text):
+    """The account between the marks of the program, or None where it did not set any."""
+    lines = None
     for line in text.splitlines():
         if line.startswith("@open "):
-            path, lines = line[6:], []
-        elif line.startswith(("@done", "@error ")) and path is not None:
+            lines = []
+        elif line.startswith(("@done", "@error ")) and lines is not None:
             account = loader.account("\n".join(lines))
             account.said = line[7:]
-            accounts.append((path, account))
-            path = None
-        else:
+            return account
+        elif lines is not None:
             lines.append(line)
-    return accounts
+    return None

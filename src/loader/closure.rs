@@ -28,8 +28,7 @@ pub struct Complaint {
 
 impl From<&Resolution> for Closure {
     fn from(resolution: &Resolution) -> Self {
-        let complaint =
-            |object: &Path, words| Complaint { object: object.to_owned(), words };
+        let complaint = |object: &Path, words| Complaint { object: object.to_owned(), words };
         let objects = resolution.objects.iter();
         let versions = objects.clone().flat_map(|object| {
             let problems = object.version_problems.iter();

@@ -136,8 +136,7 @@ impl Searches {
             // A relative directory is never known to be none: there what opens with another error
             // than an absent file's counts.
             let is_relative = !dir.given.starts_with(b"/");
-            if !files.may_hold(directory, name)
-                && !(is_relative && !files.is_directory(directory))
+            if !files.may_hold(directory, name) && !(is_relative && !files.is_directory(directory))
             {
                 continue;
             }

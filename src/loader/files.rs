@@ -324,4 +324,3 @@ fn judge(source: &dyn Source, target: Target) -> Verdict {
     }
     Verdict::Library
 }
-

@@ -161,14 +161,10 @@ fn legacy(target: Target, platform: Option<&str>, has_avx512: bool) -> Vec<Strin
     let tls = std::iter::once("tls");
     let names: Vec<&str> =
         capability.into_iter().chain(avx512).chain(platform).chain(tls).collect();
-    let mut directories: Vec<String> = Vec::new();
-    for set in (1..1_u32 << names.len()).rev() {
+    let sets = (1..1_u32 << names.len()).rev();
+    let directories = sets.map(|set| {
         let chosen = names.iter().enumerate().rev().filter(|(bit, _)| set & (1 << bit) != 0);
-        let chosen: Vec<&str> = chosen.map(|(_, name)| *name).collect();
-        let directory = chosen.join("/");
-        if !directories.contains(&directory) {
-            directories.push(directory);
-        }
-    }
-    directories
+        chosen.map(|(_, name)| *name).collect::<Vec<_>>().join("/")
+    });
+    directories.collect()
 }

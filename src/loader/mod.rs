@@ -215,11 +215,9 @@ impl Resolution {
         let needs = self.objects.iter().flat_map(|object| {
             object.needed.iter().map(move |dependency| (Some(object), dependency))
         });
-        std::iter::once((None, &self.root))
-            .chain(needs)
-            .filter(|(_, dependency)| {
-                dependency.found.is_none() && dependency.rule != Rule::WeakAbsent
-            })
+        std::iter::once((None, &self.root)).chain(needs).filter(|(_, dependency)| {
+            dependency.found.is_none() && dependency.rule != Rule::WeakAbsent
+        })
     }
 
     /// Would the loader load all of it?

@@ -369,10 +369,11 @@ impl<'a> Loader<'a> {
             return Some("shared object cannot be dlopen()ed");
         }
         // What is loaded at the start makes the stack executable, what is opened later no more.
-        let started = map.base.first().map_or(&[][..], |program| &program.objects);
+        let mut started = map.base.first().into_iter().flat_map(|program| &program.objects);
+        let interpreter = self.system().interpreter.as_deref();
         let needs_stack = self.system().is_at_least((2, 41))
             && wants_executable_stack(object)
-            && !started.iter().any(wants_executable_stack);
+            && !started.any(|one| Some(&*one.path) != interpreter && wants_executable_stack(one));
         needs_stack.then_some("cannot enable executable stack as shared object requires")
     }
 

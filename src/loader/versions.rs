@@ -45,10 +45,9 @@ pub(super) fn check(map: &mut LinkMap<'_>, system: &System) -> Vec<Fatal> {
     for object in &map.own {
         let (problems, reason) = of_object(map, &missing, object);
         let reason = reason.or_else(|| lacks_relr_need(object, system));
-        refused.extend(reason.map(|message| Fatal {
-            path: object.path.clone(),
-            message: message.into(),
-        }));
+        refused.extend(
+            reason.map(|message| Fatal { path: object.path.clone(), message: message.into() }),
+        );
         all.push(problems);
     }
     for (object, problems) in map.own.iter_mut().zip(all) {

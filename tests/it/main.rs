@@ -39,6 +39,8 @@ mod linked;
 #[cfg(test)]
 mod loader;
 #[cfg(test)]
+mod loader_versions;
+#[cfg(test)]
 mod macho;
 #[cfg(test)]
 mod macho_writer;
