@@ -50,6 +50,8 @@ def main():
         tasks += [(name, corpus_task, root, path, kind) for path, kind in listed if options.only in path]
     for name, root in glibcs.bases(base, options.sample is None).items():
         made = [one for one in scenarios.all_of() if options.only in one.name]
+        if not glibcs.takes_masks(root):
+            made = [one for one in made if one.mask is None]
         tasks += [(f"scenarios, {name}", scenario_task, root, one.name, one) for one in made]
     say(f"{len(tasks)} objects and scenarios, {options.jobs} at once")
     rows, failed = {}, 0
@@ -58,6 +60,8 @@ def main():
             row = rows.setdefault(group, [0, 0, 0])
             row[0], row[1], row[2] = row[0] + 1, row[1] + compared, row[2] + bool(found)
             failed += bool(found)
+            if sum(row[0] for row in rows.values()) % 500 == 0:
+                say(f"{sum(row[0] for row in rows.values())} of {len(tasks)}")
             for line in found:
                 print(f"DIFFERS {group}: {name}: {line}", flush=True)
         pool.close()

@@ -78,9 +78,11 @@ class Root:
         return compare.differences(view, self.traced(path, kind))
 
     def traced(self, path, kind):
-        """A program as the kernel starts it, but for those that would be secure; a library as one."""
-        set_id = os.stat(os.path.join(self.path, path[1:])).st_mode & SET_ID
-        command = [path] if kind == "program" and not set_id else [INTERPRETER, "--list", path]
+        """A program as the kernel starts it, but for those that it would not, and those that it would
+        give more rights: these, and libraries, as `ld.so FILE`."""
+        mode = os.stat(os.path.join(self.path, path[1:])).st_mode
+        starts = kind == "program" and mode & 0o111 and not mode & SET_ID
+        command = [path] if starts else [INTERPRETER, "--list", path]
         environment = {"LD_DEBUG": "libs,files", "LD_TRACE_LOADED_OBJECTS": "1"}
         if command[0] == INTERPRETER:
             del environment["LD_TRACE_LOADED_OBJECTS"]

@@ -23,6 +23,11 @@ def bases(directory, others):
     return found
 
 
+def takes_masks(base):
+    """Has the loader --glibc-hwcaps-mask, as since 2.33?"""
+    return b"--glibc-hwcaps-mask" in (base / "lib64/ld-linux-x86-64.so.2").read_bytes()
+
+
 def here(directory):
     base = directory / "glibc-here"
     shutil.rmtree(base, ignore_errors=True)

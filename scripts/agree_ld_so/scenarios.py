@@ -456,8 +456,11 @@ def apply(names):
     scenario.rules = sorted({name.partition(" ")[0][0] for name in names})
     if scenario.secure and scenario.opens:
         return None
+    # The loader takes a mask only where it is called by its name: links stay links then, and no
+    # program is secure.
+    if scenario.secure:
+        scenario.mask = None
     if scenario.mask is not None:
-        # The loader takes a mask only where it is called by its name, and links stay links then.
         scenario.program = PROGRAM
     return scenario
 

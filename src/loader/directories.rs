@@ -135,9 +135,8 @@ impl Searches {
             let last = self.list.dirs.get(tried).is_none_or(|next| next.entry != dir.entry);
             // A relative directory is never known to be none: there what opens with another error
             // than an absent file's counts.
-            let is_relative = !dir.given.starts_with(b"/");
-            if !files.may_hold(directory, name) && !(is_relative && !files.is_directory(directory))
-            {
+            let is_known = dir.given.starts_with(b"/") || files.is_directory(directory);
+            if is_known && !files.may_hold(directory, name) {
                 continue;
             }
             let path = [dir.absolute.as_slice(), name].concat();
