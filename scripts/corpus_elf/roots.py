@@ -61,8 +61,8 @@ def chosen(name, share):
 class Roots:
     """The roots below `base`; `sample` is the number of objects wanted, or None for all."""
 
-    def __init__(self, base, tools, sample, say):
-        self.base, self.tools, self.sample, self.say = base, tools, sample, say
+    def __init__(self, base, tools, sample, say, machines=tuple(DEBIAN)):
+        self.base, self.tools, self.sample, self.say, self.machines = base, tools, sample, say, machines
         # A sample has at most four objects of a package, from three lists.
         self.share = None if sample is None else max(2, sample // 12)
 
@@ -77,10 +77,10 @@ class Roots:
             made = json.loads(index.read_text())
             if made["of"] == wanted:
                 return made["objects"]
-        for machine in DEBIAN:
+        for machine in self.machines:
             shutil.rmtree(self.path(machine), ignore_errors=True)
         objects = []
-        for machine in DEBIAN:
+        for machine in self.machines:
             files = self.debian(machine)
             self.interpreter(machine)
             for site, source, for_machine, wheels, inside in SITES:
@@ -90,7 +90,7 @@ class Roots:
             objects += self.of_debian(machine, files)
         # What is unpacked need not be kept packed as well.
         shutil.rmtree(self.base / "uv")
-        for machine in DEBIAN:
+        for machine in self.machines:
             shutil.rmtree(self.base / f"apt-{machine}")
         objects = self.cut(objects)
         index.write_text(json.dumps({"of": wanted, "objects": objects}))

@@ -4,6 +4,7 @@ pub mod args;
 pub mod commands;
 pub mod error;
 pub mod outcome;
+pub mod processor;
 pub mod progress;
 pub mod session;
 pub mod settings;

@@ -4,6 +4,7 @@
 
 use super::args::{LoaderName, Simulation};
 use super::error::CommandError;
+use super::processor;
 use crate::loader;
 use crate::python::discovery::Ambient;
 use std::ffi::{OsStr, OsString};
@@ -146,17 +147,26 @@ pub fn loader_settings(
     // A working directory of this system is none of another one's.
     let here = if elsewhere { PathBuf::from("/") } else { working_directory()? };
     let mut settings = loader::Settings { working_directory: here, ..Default::default() };
+    match simulation.loader {
+        Some(LoaderName::Musl) => settings.libc = Some(loader::Libc::Musl),
+        Some(LoaderName::Glibc(version)) => {
+            settings.libc = Some(loader::Libc::Glibc);
+            settings.glibc = version;
+        }
+        Some(LoaderName::Dyld(version)) => settings.macos = version,
+        None => {}
+    }
+    settings.platform = Some(processor::platform());
+    settings.hwcaps = match &simulation.cpu {
+        Some(levels) => levels.0.clone(),
+        None => processor::levels(),
+    };
     let inherited =
         |name| if simulation.no_env || elsewhere { None } else { std::env::var_os(name) };
     settings.library_path = inherited("LD_LIBRARY_PATH").map(OsString::into_vec);
     settings.preload = inherited("LD_PRELOAD").map(OsString::into_vec);
     settings.tunables = inherited("GLIBC_TUNABLES").map(OsString::into_vec);
     settings.dyld.working_directory.clone_from(&settings.working_directory);
-    match simulation.loader {
-        Some(LoaderName::Musl) => settings.libc = Some(loader::Libc::Musl),
-        Some(LoaderName::Dyld(version)) => settings.macos = version,
-        None => {}
-    }
     for name in DYLD_VARIABLES {
         if let Some(variable) = settings.dyld.variable(name.as_bytes()) {
             *variable = inherited(name).map(OsString::into_vec);

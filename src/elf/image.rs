@@ -120,6 +120,11 @@ pub struct Summary {
     pub static_tls: Option<u64>,
     /// `p_flags` of its `PT_GNU_STACK`, where it has one.
     pub stack_flags: Option<u32>,
+    /// `GNU_PROPERTY_X86_ISA_1_NEEDED`: a bit for each level of x86-64 that it was built for, the
+    /// baseline first.
+    pub x86_isa_needed: u32,
+    /// Has it `DT_RELR`?
+    pub has_relr: bool,
 }
 
 impl Summary {
@@ -382,6 +387,8 @@ impl<'a> Image<'a> {
             build_id: self.build_id(),
             static_tls: self.static_tls(),
             stack_flags: self.segment(program_header::PT_GNU_STACK).map(|stack| stack.p_flags),
+            x86_isa_needed: self.x86_isa_needed(),
+            has_relr: self.value(DT_RELR).is_some(),
         })
     }
 
@@ -481,6 +488,29 @@ impl<'a> Image<'a> {
         None
     }
 
+    /// `GNU_PROPERTY_X86_ISA_1_NEEDED` of the property note; 0 where it is absent or malformed.
+    fn x86_isa_needed(&self) -> u32 {
+        const PT_GNU_PROPERTY: u32 = 0x6474_e553;
+        const GNU_PROPERTY_X86_ISA_1_NEEDED: u32 = 0xc000_8002;
+        // A page of properties is more than any linker writes; it bounds the read.
+        const MOST: u64 = 4096;
+        let machines = [header::EM_386, header::EM_X86_64];
+        let Some(segment) = self.segment(PT_GNU_PROPERTY) else { return 0 };
+        let note = self.source.read(segment.p_offset, segment.p_filesz.min(MOST), "properties");
+        let (true, Ok(note)) = (machines.contains(&self.header.e_machine), note) else { return 0 };
+        let align = if self.ctx.is_big() { 8 } else { 4 };
+        let end = 16_usize.saturating_add(self.u32_at(&note, 4) as usize).min(note.len());
+        let mut at = 16;
+        while at + 8 < end {
+            let (kind, size) = (self.u32_at(&note, at), self.u32_at(&note, at + 4) as usize);
+            if kind == GNU_PROPERTY_X86_ISA_1_NEEDED {
+                return self.u32_at(&note, at + 8);
+            }
+            at = at.saturating_add(8).saturating_add(size.next_multiple_of(align));
+        }
+        0
+    }
+
     /// The file offset of the table that a tag points at.
     fn table(&self, tag: u64, what: &'static str) -> Result<Option<u64>, Error> {
         let Some(entry) = self.entry(tag) else { return Ok(None) };
@@ -551,6 +581,8 @@ fn too_long(what: &'static str, at: u64) -> Error {
     Error::invalid(what, at, "strings of more than 1 MiB")
 }
 
+/// `DT_RELR`: relative relocations in the packed form.
+const DT_RELR: u64 = 36;
 /// `VER_FLG_BASE`: the definition that names the file itself.
 const VER_FLG_BASE: u16 = 1;
 /// `VER_FLG_WEAK`: a need that may stay unmet.

@@ -1,26 +1,53 @@
 //! What a loader would load for one object, whichever loader it is.
 
 use super::{Dependency, Resolution, dyld};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Everything that is loaded for a program, or for one more object that is opened in it.
 #[derive(Debug, Clone)]
 pub struct Closure {
     /// The objects that are loaded anew with what they need, the one asked for first.
     pub objects: Vec<(PathBuf, Vec<Dependency>)>,
+    /// What `LD_PRELOAD` and `/etc/ld.so.preload` ask for, of a program.
+    pub preload: Vec<Dependency>,
     /// Would the loader load all of it, as far as it was looked at?
     pub loads: bool,
-    /// What the loader says where it gives up, where its words are known.
-    pub words: Option<String>,
+    /// What the loader says where it gives up although everything was found, or of what is missing,
+    /// where its words are known.
+    pub words: Vec<Complaint>,
+}
+
+/// What the loader says of an object.
+#[derive(Debug, Clone)]
+pub struct Complaint {
+    /// The object.
+    pub object: PathBuf,
+    /// The loader's words.
+    pub words: String,
 }
 
 impl From<&Resolution> for Closure {
     fn from(resolution: &Resolution) -> Self {
+        let complaint = |object: &Path, words| Complaint { object: object.to_owned(), words };
         let objects = resolution.objects.iter();
+        let versions = objects.clone().flat_map(|object| {
+            let problems = object.version_problems.iter();
+            problems.map(|problem| complaint(&object.path, problem.words(&object.path)))
+        });
+        let refused = resolution.refused.iter().map(|refused| {
+            let words = format!("{}: {}", refused.path.display(), refused.message);
+            complaint(&refused.path, words)
+        });
+        let root = &resolution.root.fatal;
+        let root = root.iter().map(|fatal| {
+            complaint(&fatal.path, format!("{}: {}", fatal.path.display(), fatal.message))
+        });
+        let words = versions.chain(refused).chain(root).collect();
         Self {
             objects: objects.map(|object| (object.path.clone(), object.needed.clone())).collect(),
+            preload: resolution.preload.clone(),
             loads: resolution.loads(),
-            words: None,
+            words,
         }
     }
 }
@@ -33,7 +60,12 @@ impl Closure {
             let needed = image.needed.iter().map(|need| need.dependency.clone()).collect();
             (image.path.clone(), needed)
         });
-        let words = dyld::words(version, opened);
-        Self { objects: objects.collect(), loads: opened.is_complete(), words }
+        let objects: Vec<_> = objects.collect();
+        let first = objects.first().map(|(path, _)| path.clone()).unwrap_or_default();
+        let words = dyld::words(version, opened)
+            .map(|words| Complaint { object: first, words })
+            .into_iter()
+            .collect();
+        Self { objects, preload: Vec::new(), loads: opened.is_complete(), words }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Rule;
 use super::StepOutcome;
-use super::files::{Files, Probe};
+use super::files::{Candidate, Files, Probe};
 use super::tokens::{self, Tokens};
 use super::trail::{Leg, LegEnd};
 use std::collections::{HashMap, HashSet};
@@ -17,7 +17,7 @@ pub(super) struct Dir {
     /// As the list has it; empty for the working directory.
     pub(super) given: Vec<u8>,
     pub(super) absolute: Vec<u8>,
-    /// The number of its entry in the list: an entry and its `glibc-hwcaps` subdirectories share it.
+    /// The number of its entry in the list: an entry and its subdirectories share it.
     entry: usize,
 }
 
@@ -42,8 +42,8 @@ pub(super) struct Searches {
 pub(super) struct Surroundings<'a> {
     pub(super) files: &'a Files<'a>,
     pub(super) working_directory: &'a Path,
-    /// The `glibc-hwcaps` subdirectories to look into, the best first.
-    pub(super) hwcaps: &'a [String],
+    /// The subdirectories of every directory to look into before it, in order.
+    pub(super) subdirectories: &'a [String],
 }
 
 impl SearchList {
@@ -81,21 +81,17 @@ impl SearchList {
         let mut known = HashSet::new();
         let mut dirs = Vec::new();
         for (number, entry) in entries.filter(|entry| known.insert(entry.clone())).enumerate() {
-            let hwcaps: PathBuf =
-                surroundings.absolute(&[entry.as_slice(), b"glibc-hwcaps"].concat());
-            let has_hwcaps = !surroundings.hwcaps.is_empty()
-                && surroundings.files.may_hold(&surroundings.absolute(&entry), b"glibc-hwcaps");
-            let levels = surroundings
-                .hwcaps
-                .iter()
-                .filter(|level| has_hwcaps && surroundings.files.is_directory(&hwcaps.join(level)));
-            for level in levels {
-                let given = [&entry, &b"glibc-hwcaps/"[..], level.as_bytes(), b"/"].concat();
-                dirs.push(Dir {
-                    absolute: surroundings.absolute_bytes(&given),
-                    given,
-                    entry: number,
-                });
+            let directory = surroundings.absolute(&entry);
+            for subdirectory in surroundings.subdirectories {
+                let first = subdirectory.split('/').next().unwrap_or_default();
+                if !surroundings.files.may_hold(&directory, first.as_bytes())
+                    || !surroundings.files.is_directory(&directory.join(subdirectory))
+                {
+                    continue;
+                }
+                let given = [&entry, subdirectory.as_bytes(), b"/"].concat();
+                let absolute = surroundings.absolute_bytes(&given);
+                dirs.push(Dir { absolute, given, entry: number });
             }
             dirs.push(Dir {
                 absolute: surroundings.absolute_bytes(&entry),
@@ -128,7 +124,7 @@ impl Searches {
 
     /// Looks for a name without a slash (`open_path`).
     pub(super) fn search(&self, files: &Files<'_>, name: &[u8]) -> Arc<Leg> {
-        self.remembered(name, || self.walk(files, name))
+        self.remembered(name, || self.walk(files, name, |_| true))
     }
 
     /// What came of looking for a name, as `walk` finds it out the first time.
@@ -141,7 +137,13 @@ impl Searches {
         })
     }
 
-    fn walk(&self, files: &Files<'_>, name: &[u8]) -> Leg {
+    /// The same where only some files will do; the others count as absent.
+    pub(super) fn walk(
+        &self,
+        files: &Files<'_>,
+        name: &[u8],
+        will_do: impl Fn(&Candidate) -> bool,
+    ) -> Leg {
         let mut notable = Vec::new();
         let mut tried = 0;
         let mut end = LegEnd::Exhausted;
@@ -150,16 +152,20 @@ impl Searches {
             let directory = Path::new(OsStr::from_bytes(&dir.absolute));
             // The error of an entry is that of the last place looked at for it.
             let last = self.list.dirs.get(tried).is_none_or(|next| next.entry != dir.entry);
-            if !files.may_hold(directory, name) {
+            // A relative directory is never known to be none: there what opens with another error
+            // than an absent file's counts.
+            let is_known = dir.given.starts_with(b"/") || files.is_directory(directory);
+            if is_known && !files.may_hold(directory, name) {
                 continue;
             }
             let path = [dir.absolute.as_slice(), name].concat();
             match files.probe(Path::new(OsStr::from_bytes(&path))) {
-                Probe::Found(candidate) => {
+                Probe::Found(candidate) if will_do(&candidate) => {
                     notable.push((index, StepOutcome::Found));
                     end = LegEnd::Found(candidate);
                     break;
                 }
+                Probe::Found(_) => {}
                 Probe::Fatal(fatal) => {
                     notable.push((index, StepOutcome::NotALibrary));
                     end = LegEnd::Fatal(fatal);

@@ -1,10 +1,10 @@
 //! The files that a search comes upon: is it there, and does the loader take it? Every file and
 //! every directory is looked at once for all searches.
 
-use super::{FileId, StepOutcome, Target};
+use super::{FileId, GlibcVersion, StepOutcome, Target};
 use crate::bytes::Source;
 use crate::elf::{Class, Endian, Image, Kind, Summary};
-use crate::vfs::{FileKind, Vfs};
+use crate::vfs::{FileKind, Metadata, Vfs};
 use goblin::elf::{header, program_header};
 use rustix::io::Errno;
 use std::collections::{HashMap, HashSet};
@@ -28,6 +28,8 @@ pub(super) struct Candidate {
     pub(super) path: PathBuf,
     pub(super) real: PathBuf,
     pub(super) id: FileId,
+    /// Permission bits.
+    pub(super) mode: u32,
     pub(super) summary: Arc<Summary>,
 }
 
@@ -74,6 +76,7 @@ enum Directory {
 pub(super) struct Files<'a> {
     pub(super) vfs: &'a dyn Vfs,
     target: Target,
+    version: GlibcVersion,
     contents: RwLock<HashMap<FileId, Content>>,
     probes: RwLock<HashMap<PathBuf, Probe>>,
     directories: RwLock<HashMap<PathBuf, Arc<Directory>>>,
@@ -99,10 +102,12 @@ where
 }
 
 impl<'a> Files<'a> {
-    pub(super) fn new(vfs: &'a dyn Vfs, target: Target) -> Self {
+    /// The files as the loader of a version of glibc judges them; of the newest without one.
+    pub(super) fn new(vfs: &'a dyn Vfs, target: Target, version: Option<GlibcVersion>) -> Self {
         Self {
             vfs,
             target,
+            version: version.unwrap_or((u32::MAX, 0)),
             contents: RwLock::default(),
             probes: RwLock::default(),
             directories: RwLock::default(),
@@ -147,13 +152,13 @@ impl<'a> Files<'a> {
 
     /// Reads a path as the main program, which may be an executable or a library.
     pub(super) fn program(&self, path: &Path) -> Probe {
-        let (id, content) = match self.content(path) {
+        let (metadata, content) = match self.content(path) {
             Ok(found) => found,
-            Err(error) => return of_error(&error),
+            Err(error) => return self.of_error(&error),
         };
         match (content.summary, content.verdict) {
             (Some(summary), _) if Target::of(&summary) == self.target => {
-                self.candidate(path, id, summary)
+                self.candidate(path, &metadata, summary)
             }
             (_, Verdict::Passed(outcome)) => Probe::Passed { outcome, next_directory: false },
             (_, Verdict::Fatal(message)) => Probe::Fatal(Fatal { path: path.to_owned(), message }),
@@ -162,28 +167,29 @@ impl<'a> Files<'a> {
     }
 
     fn look_at(&self, path: &Path) -> Probe {
-        let (id, content) = match self.content(path) {
+        let (metadata, content) = match self.content(path) {
             Ok(found) => found,
-            Err(error) => return of_error(&error),
+            Err(error) => return self.of_error(&error),
         };
         match (content.verdict, content.summary) {
-            (Verdict::Library, Some(summary)) => self.candidate(path, id, summary),
+            (Verdict::Library, Some(summary)) => self.candidate(path, &metadata, summary),
             (Verdict::Library, None) => not_dynamic(path),
             (Verdict::Passed(outcome), _) => Probe::Passed { outcome, next_directory: true },
             (Verdict::Fatal(message), _) => Probe::Fatal(Fatal { path: path.to_owned(), message }),
         }
     }
 
-    fn candidate(&self, path: &Path, id: FileId, summary: Arc<Summary>) -> Probe {
+    fn candidate(&self, path: &Path, metadata: &Metadata, summary: Arc<Summary>) -> Probe {
         Probe::Found(Arc::new(Candidate {
             path: path.to_owned(),
             real: self.vfs.canonicalize(path).unwrap_or_else(|_| path.to_owned()),
-            id,
+            id: metadata.id,
+            mode: metadata.mode,
             summary,
         }))
     }
 
-    fn content(&self, path: &Path) -> io::Result<(FileId, Content)> {
+    fn content(&self, path: &Path) -> io::Result<(Metadata, Content)> {
         let metadata = self.vfs.metadata(path)?;
         if metadata.kind != FileKind::File {
             let message = match metadata.kind {
@@ -192,14 +198,14 @@ impl<'a> Files<'a> {
                 _ => "invalid ELF header",
             };
             let verdict = Verdict::Fatal(message.into());
-            return Ok((metadata.id, Content { verdict, summary: None }));
+            return Ok((metadata, Content { verdict, summary: None }));
         }
         // Opening comes before the memo: permissions may differ by path, though not by content.
         let source = self.vfs.open(path)?;
         let content = memoised(&self.contents, metadata.id, |_| {
             let verdict = judge(&source, self.target);
             let read =
-                Image::parse(&source).and_then(|image| Ok((judge_image(&image), image.summary()?)));
+                Image::parse(&source).and_then(|image| Ok((self.judge(&image), image.summary()?)));
             let (image_verdict, summary) = match read {
                 Ok((verdict, summary)) => (verdict, Some(Arc::new(summary))),
                 Err(error) => (Verdict::Fatal(error.to_string()), None),
@@ -207,27 +213,52 @@ impl<'a> Files<'a> {
             let verdict = if matches!(verdict, Verdict::Library) { image_verdict } else { verdict };
             Content { verdict, summary }
         });
-        Ok((metadata.id, content))
+        Ok((metadata, content))
+    }
+
+    /// What `open_path` makes of a path that does not open: ENOENT and EACCES lead to the next
+    /// directory, anything else ends the list.
+    fn of_error(&self, error: &io::Error) -> Probe {
+        let errno = Errno::from_io_error(error);
+        let (outcome, next_directory) = match errno {
+            Some(Errno::NOENT) => (StepOutcome::Absent, true),
+            Some(Errno::NOTDIR) => (StepOutcome::Absent, self.version >= (2, 38)),
+            Some(Errno::ACCESS) => (StepOutcome::Unreadable, true),
+            Some(Errno::NAMETOOLONG) => (StepOutcome::Absent, false),
+            _ => (StepOutcome::Unreadable, false),
+        };
+        Probe::Passed { outcome, next_directory }
+    }
+
+    /// The checks of `_dl_map_object_from_fd`, in its order.
+    fn judge(&self, image: &Image<'_>) -> Verdict {
+        let fatal = |message: &str| Verdict::Fatal(message.into());
+        let loads = || image.segments().iter().filter(|one| one.p_type == program_header::PT_LOAD);
+        // Machines with larger pages are left to their linkers.
+        let page = |machine: u16| if matches!(machine, 3 | 62) { 0xfff } else { 0 };
+        let page = page(self.target.machine);
+        match image.kind() {
+            _ if loads().any(|one| one.p_vaddr.wrapping_sub(one.p_offset) & page != 0) => {
+                fatal("ELF load command address/offset not page-aligned")
+            }
+            _ if loads().next().is_none() => fatal("object file has no loadable segments"),
+            _ if image.header().e_type == header::ET_EXEC => {
+                fatal("cannot dynamically load executable")
+            }
+            Kind::NotDynamic => fatal("object file has no dynamic section"),
+            // Files of debug information keep the segment without its bytes.
+            _ if image.dynamic().is_empty() => fatal("object file has no dynamic section"),
+            Kind::Executable if self.version >= (2, 30) => {
+                fatal("cannot dynamically load position-independent executable")
+            }
+            Kind::Executable | Kind::Shared => Verdict::Library,
+        }
     }
 }
 
 fn not_dynamic(path: &Path) -> Probe {
     let message = "object file has no dynamic section".into();
     Probe::Fatal(Fatal { path: path.to_owned(), message })
-}
-
-/// What `open_path` makes of a path that does not open: ENOENT and EACCES lead to the next
-/// directory, anything else ends the list.
-fn of_error(error: &io::Error) -> Probe {
-    let errno = Errno::from_io_error(error);
-    let (outcome, next_directory) = match errno {
-        // ENOTDIR tells that the directory is none, which counts as absent.
-        Some(Errno::NOENT | Errno::NOTDIR) => (StepOutcome::Absent, true),
-        Some(Errno::ACCESS) => (StepOutcome::Unreadable, true),
-        Some(Errno::NAMETOOLONG) => (StepOutcome::Absent, false),
-        _ => (StepOutcome::Unreadable, false),
-    };
-    Probe::Passed { outcome, next_directory }
 }
 
 /// The checks of `open_verify`, in its order.
@@ -257,8 +288,9 @@ fn judge(source: &dyn Source, target: Target) -> Verdict {
     if osabi != header::ELFOSABI_NONE && osabi != header::ELFOSABI_GNU {
         return fatal("ELF file OS ABI invalid");
     }
-    // glibc 2.36 knows four ABI versions of ELFOSABI_GNU, later ones more.
-    if byte(header::EI_ABIVERSION) != 0 && osabi != header::ELFOSABI_GNU {
+    // glibc knows four ABI versions of ELFOSABI_GNU; where MIPS is meant, some more.
+    let known = if osabi == header::ELFOSABI_GNU { 4 } else { 1 };
+    if byte(header::EI_ABIVERSION) >= known {
         return fatal("ELF file ABI version invalid");
     }
     if bytes.get(9..16) != Some(&[0; 7]) {
@@ -268,6 +300,10 @@ fn judge(source: &dyn Source, target: Target) -> Verdict {
         let field = [byte(at), byte(at + 1)];
         if little { u16::from_le_bytes(field) } else { u16::from_be_bytes(field) }
     };
+    let e_version = if little { [1, 0, 0, 0] } else { [0, 0, 0, 1] };
+    if bytes.get(20..24) != Some(&e_version) {
+        return fatal("ELF file version does not match current one");
+    }
     if half(18) != target.machine {
         return Verdict::Passed(StepOutcome::WrongMachine);
     }
@@ -278,23 +314,13 @@ fn judge(source: &dyn Source, target: Target) -> Verdict {
     if phentsize != wanted {
         return fatal("ELF file's phentsize not the expected size");
     }
-    Verdict::Library
-}
-
-/// The checks of `_dl_map_object_from_fd`.
-fn judge_image(image: &Image<'_>) -> Verdict {
-    let fatal = |message: &str| Verdict::Fatal(message.into());
-    match image.kind() {
-        _ if image.segment(program_header::PT_LOAD).is_none() => {
-            fatal("object file has no loadable segments")
-        }
-        Kind::NotDynamic => fatal("object file has no dynamic section"),
-        // Files of debug information keep the segment without its bytes.
-        _ if image.dynamic().is_empty() => fatal("object file has no dynamic section"),
-        Kind::Executable if image.header().e_type == header::ET_EXEC => {
-            fatal("cannot dynamically load executable")
-        }
-        Kind::Executable => fatal("cannot dynamically load position-independent executable"),
-        Kind::Shared => Verdict::Library,
+    let offset = if is_64 { bytes.get(32..40) } else { bytes.get(28..32) };
+    let offset = offset.unwrap_or_default().iter();
+    let shift = |offset: u64, byte: &u8| offset << 8 | u64::from(*byte);
+    let offset = if little { offset.rev().fold(0, shift) } else { offset.fold(0, shift) };
+    let count = u64::from(if is_64 { half(56) } else { half(44) });
+    if offset.checked_add(count * u64::from(wanted)).is_none_or(|end| end > source.len()) {
+        return fatal("cannot read file data");
     }
+    Verdict::Library
 }

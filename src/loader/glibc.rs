@@ -2,6 +2,7 @@
 
 use super::directories::{SearchList, Searches, Surroundings};
 use super::files::{Candidate, Fatal, Files, Probe};
+use super::hwcaps::Hwcaps;
 use super::resolve::LinkMap;
 use super::tokens::{self, Tokens};
 use super::trail::{LegEnd, Trail};
@@ -18,7 +19,19 @@ type ListKey = (PathBuf, PathBuf, Rule);
 pub(super) struct Glibc {
     pub(super) system: System,
     pub(super) settings: Settings,
+    hwcaps: Hwcaps,
     lists: RwLock<HashMap<ListKey, Arc<Searches>>>,
+}
+
+/// Who wants a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// A `DT_NEEDED`.
+    Needed,
+    /// `LD_PRELOAD` or `/etc/ld.so.preload`.
+    Preloaded,
+    /// A call of `dlopen`.
+    Opened,
 }
 
 /// A library that a search found.
@@ -43,13 +56,20 @@ impl Search {
         self.hit.is_some() || self.fatal.is_some()
     }
 
-    /// Looks into one more list, if the search is not over.
-    fn look_into(&mut self, files: &Files<'_>, searches: &Searches, name: &[u8]) {
+    /// Looks into one more list, if the search is not over; `set_user_id`: for a file with that
+    /// bit alone.
+    fn look_into(&mut self, files: &Files<'_>, list: &Searches, name: &[u8], set_user_id: bool) {
+        const S_ISUID: u32 = 0o4000;
+        let searches = list;
         let list = &searches.list;
         if self.is_over() || list.dirs.is_empty() {
             return;
         }
-        let leg = searches.search(files, name);
+        let leg = if set_user_id {
+            Arc::new(searches.walk(files, name, |candidate| candidate.mode & S_ISUID != 0))
+        } else {
+            searches.search(files, name)
+        };
         match &leg.end {
             LegEnd::Exhausted => {}
             LegEnd::Fatal(fatal) => self.fatal = Some(fatal.clone()),
@@ -88,60 +108,88 @@ impl Glibc {
     pub(super) fn new(system: System, mut settings: Settings) -> Self {
         if settings.secure {
             settings.library_path = None;
-            settings.preload = None;
         }
-        if !system.has_glibc_hwcaps() {
-            settings.hwcaps.clear();
-        }
-        Self { system, settings, lists: RwLock::default() }
+        let hwcaps = Hwcaps::new(&system, &settings.hwcaps, settings.platform.as_deref());
+        Self { system, settings, hwcaps, lists: RwLock::default() }
+    }
+
+    /// The names in `LD_PRELOAD`, which blanks separate as well as colons, and those in
+    /// `/etc/ld.so.preload`. In a secure process paths and long names of the former do not count.
+    pub(super) fn preload(&self) -> impl Iterator<Item = &[u8]> {
+        // SECURE_NAME_LIMIT and SECURE_PATH_LIMIT.
+        const NAME_MAX: usize = 255;
+        const PATH_MAX: usize = 4096;
+        let secure = self.settings.secure;
+        let names = self.settings.preload.as_deref().unwrap_or_default();
+        names
+            .split(|byte| b" :".contains(byte))
+            .filter(|name| !name.is_empty() && name.len() < PATH_MAX)
+            .filter(move |name| !secure || (!name.contains(&b'/') && name.len() < NAME_MAX))
+            .chain(self.system.preload.iter().map(Vec::as_slice))
+    }
+
+    /// Does the process run with more rights than its caller?
+    pub(super) fn is_secure(&self) -> bool {
+        self.settings.secure
+    }
+
+    /// Can the processor run an object?
+    pub(super) fn can_run(&self, object: &LoadedObject) -> bool {
+        !self.system.is_at_least((2, 33)) || self.hwcaps.can_run(object.summary.x86_isa_needed)
     }
 
     /// A name with the tokens of the object that asks expanded; `None` where nothing is left of it.
     pub(super) fn expand(&self, asker: &LoadedObject, main: bool, name: &[u8]) -> Option<Vec<u8>> {
-        if !tokens::has_token(name) {
-            return Some(name.to_vec());
-        }
         tokens::expand(name, &self.tokens(asker, main)).filter(|name| !name.is_empty())
     }
 
-    /// Looks for what is not loaded yet. Nobody asks where the program itself is started, or a path
-    /// is opened.
+    /// Looks for what is not loaded yet. Nobody asks where a path is opened.
     pub(super) fn search(
         &self,
         files: &Files<'_>,
         map: &LinkMap<'_>,
         asker: Option<usize>,
         name: &[u8],
+        wanted: Wanted,
     ) -> Search {
         let mut search = Search::default();
         if name.contains(&b'/') {
-            search.try_path(self, files, name, Rule::Direct);
+            let object = asker.and_then(|asker| map.get(asker));
+            let path = object.map(|object| self.expand(object, asker == Some(LinkMap::MAIN), name));
+            // A path without a value for its tokens is empty, and leads nowhere.
+            if let Some(path) = path.unwrap_or_else(|| Some(name.to_vec())) {
+                search.try_path(self, files, &path, Rule::Direct);
+            }
             return search;
         }
+        // In a secure process only what has the set-user-ID bit is preloaded, and never by the
+        // cache.
+        let trusted = wanted == Wanted::Preloaded && self.settings.secure;
         let object = asker.and_then(|asker| map.get(asker));
         let nodeflib = object.is_some_and(|object| object.summary.has_nodeflib());
 
         if object.is_none_or(|object| object.summary.runpath.is_none()) {
             for index in map.rpath_chain(asker) {
                 if let Some(list) = self.list_of(files, map, index, Rule::Rpath) {
-                    search.look_into(files, &list, name);
+                    search.look_into(files, &list, name, trusted);
                 }
             }
         }
         if let Some(list) = self.library_path(files, map) {
-            search.look_into(files, &list, name);
+            search.look_into(files, &list, name, trusted);
         }
         if let Some(list) = asker.and_then(|asker| self.list_of(files, map, asker, Rule::Runpath)) {
-            search.look_into(files, &list, name);
+            search.look_into(files, &list, name, trusted);
         }
         if !search.is_over()
-            && let Some(cached) = self.system.cache.lookup(name, &self.settings.hwcaps)
+            && !trusted
+            && let Some(cached) = self.system.cache.lookup(name, &self.hwcaps)
             && !(nodeflib && self.system.default_dirs.iter().any(|dir| cached.starts_with(dir)))
         {
             search.try_path(self, files, cached, Rule::LdSoCache);
         }
         if !nodeflib {
-            search.look_into(files, &self.default_dirs(files), name);
+            search.look_into(files, &self.default_dirs(files), name, trusted);
         }
         search
     }
@@ -150,7 +198,7 @@ impl Glibc {
         Surroundings {
             files,
             working_directory: &self.settings.working_directory,
-            hwcaps: &self.settings.hwcaps,
+            subdirectories: &self.hwcaps.subdirectories,
         }
     }
 
@@ -158,7 +206,7 @@ impl Glibc {
         Tokens {
             origin: Some(object.origin.as_os_str().as_bytes()),
             lib: Some(&self.system.lib),
-            platform: self.settings.platform.as_deref().map(str::as_bytes),
+            platform: self.hwcaps.platform.as_deref().map(str::as_bytes),
             secure: self.settings.secure,
             trusted: (self.settings.secure && main).then_some(&self.system.default_dirs),
         }

@@ -1,6 +1,7 @@
 //! `/etc/ld.so.cache`: what `ldconfig` found, by soname (glibc's elf/dl-cache.c,
 //! sysdeps/generic/dl-cache.h).
 
+use super::hwcaps::Hwcaps;
 use super::system::Target;
 use crate::bytes::{Error, Source};
 use crate::elf::{Class, Endian};
@@ -16,7 +17,7 @@ const EXTENSION_MAGIC: u32 = 0xEAA4_2174;
 const TAG_HWCAPS: u32 = 1;
 /// `DL_CACHE_HWCAP_EXTENSION`, in the upper half of `hwcap`: the lower half is an index of a name.
 const HWCAP_EXTENSION: u64 = 1 << 30;
-/// `DL_CACHE_HWCAP_ISA_LEVEL_MASK`: bits beside it, which say again what the name says.
+/// `DL_CACHE_HWCAP_ISA_LEVEL_MASK`: the level of x86-64 that the library itself says it needs.
 const ISA_LEVEL_MASK: u64 = (1 << 10) - 1;
 /// Larger caches are not read: half a million libraries.
 const MOST_BYTES: u64 = 64 << 20;
@@ -36,8 +37,16 @@ pub struct LdSoCache {
 struct Entry {
     key: Text,
     value: Text,
-    /// The `glibc-hwcaps` subdirectory that it lies in.
-    hwcaps: Option<Text>,
+    needs: Needs,
+}
+
+/// What the processor must be for an entry to count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Needs {
+    /// Bits of the time before `glibc-hwcaps`; mostly none.
+    Legacy(u64),
+    /// It lies in this `glibc-hwcaps` subdirectory, and needs that level of x86-64.
+    Level(Text, u32),
 }
 
 /// A string's offset in the cache.
@@ -56,8 +65,7 @@ fn text(bytes: &[u8], at: Text) -> &[u8] {
 impl LdSoCache {
     /// Reads the entries for objects of `target`.
     ///
-    /// Entries for the old hwcaps (a bit mask, before glibc 2.37) are left out, and so is one whose
-    /// name or path lies outside the file, as the loader does.
+    /// An entry whose name or path lies outside the file is left out, as the loader does.
     ///
     /// # Errors
     /// Where the file is no cache, is one of the other byte order, or is cut off.
@@ -106,10 +114,9 @@ impl LdSoCache {
         self.entries.is_empty()
     }
 
-    /// The path that the cache gives for a name: the one answer that the loader tries. `hwcaps` are
-    /// the subdirectories that the processor can use, the best first.
+    /// The path that the cache gives for a name: the one answer that the loader tries.
     #[must_use]
-    pub fn lookup(&self, name: &[u8], hwcaps: &[String]) -> Option<&[u8]> {
+    pub fn lookup(&self, name: &[u8], hwcaps: &Hwcaps) -> Option<&[u8]> {
         let order = |entry: &Entry| compare_names(name, text(&self.bytes, entry.key));
         // The table is in descending order.
         let first = self.entries.partition_point(|entry| order(entry) == Ordering::Less);
@@ -118,17 +125,21 @@ impl LdSoCache {
             if order(entry) != Ordering::Equal {
                 break;
             }
-            let Some(wanted) = entry.hwcaps else {
-                // Entries without hwcaps come after all others.
-                let (_, best) = best.unwrap_or((0, entry));
-                return Some(text(&self.bytes, best.value));
-            };
-            let wanted = text(&self.bytes, wanted);
-            let rank = hwcaps.iter().position(|level| level.as_bytes() == wanted);
-            if let Some(rank) = rank
-                && best.is_none_or(|(best_rank, _)| rank < best_rank)
-            {
-                best = Some((rank, entry));
+            match entry.needs {
+                Needs::Level(level, isa) => {
+                    let rank = hwcaps.rank(text(&self.bytes, level));
+                    if let Some(rank) = rank.filter(|_| hwcaps.can_run(1 << isa.min(31)))
+                        && best.is_none_or(|(best_rank, _)| rank < best_rank)
+                    {
+                        best = Some((rank, entry));
+                    }
+                }
+                // The others come after all entries with a level.
+                Needs::Legacy(_) if best.is_some() => break,
+                Needs::Legacy(bits) if hwcaps.allows(bits) => {
+                    return Some(text(&self.bytes, entry.value));
+                }
+                Needs::Legacy(_) => {}
             }
         }
         best.map(|(_, entry)| text(&self.bytes, entry.value))
@@ -222,12 +233,15 @@ impl Reader<'_> {
             return None;
         }
         let hwcap = self.u64(at + 16)?;
-        let hwcaps = match (hwcap >> 32) & !ISA_LEVEL_MASK {
-            HWCAP_EXTENSION => Some(*hwcaps.get((hwcap & 0xFFFF_FFFF) as usize)?),
-            _ if hwcap == 0 => None,
-            _ => return None,
+        let isa = (hwcap >> 32) & ISA_LEVEL_MASK;
+        let needs = match (hwcap >> 32) & !ISA_LEVEL_MASK {
+            HWCAP_EXTENSION => {
+                let level = *hwcaps.get((hwcap & 0xFFFF_FFFF) as usize)?;
+                Needs::Level(level, u32::try_from(isa).ok()?)
+            }
+            _ => Needs::Legacy(hwcap),
         };
-        Some(Entry { key: self.text(at + 4)?, value: self.text(at + 8)?, hwcaps })
+        Some(Entry { key: self.text(at + 4)?, value: self.text(at + 8)?, needs })
     }
 
     /// The names that entries refer to by index; none where the extension is absent or malformed.

@@ -11,18 +11,21 @@ mod directories;
 pub mod dyld;
 mod files;
 mod glibc;
+pub mod hwcaps;
 pub mod ld_so_cache;
 mod musl;
 mod resolve;
 mod system;
 pub mod tokens;
 mod trail;
+mod versions;
 
-pub use closure::Closure;
+pub use closure::{Closure, Complaint};
 pub use files::Fatal;
-pub use resolve::Loader;
-pub use system::{Libc, System, Target};
+pub use resolve::{EXECUTABLE_STACK, Loader};
+pub use system::{GlibcVersion, Libc, System, Target};
 pub use trail::Trail;
+pub use versions::VersionProblem;
 
 use crate::elf::Summary;
 use schemars::JsonSchema;
@@ -71,7 +74,8 @@ pub enum Rule {
     Cryptex,
     /// In the shared cache of macOS, which has no files.
     SharedCache,
-    /// Nowhere, and it may be (`LC_LOAD_WEAK_DYLIB`).
+    /// Nowhere, and it may be: `LC_LOAD_WEAK_DYLIB`, or a `DT_NEEDED` with a token that has no
+    /// value, which ld.so passes over.
     WeakAbsent,
     /// Nowhere.
     NotFound,
@@ -120,16 +124,21 @@ pub struct Settings {
     pub library_path: Option<Vec<u8>>,
     /// `LD_PRELOAD`.
     pub preload: Option<Vec<u8>>,
-    /// Does the program run with more rights than its caller (`AT_SECURE`)? Then both variables are
-    /// ignored, as if the loader's few exceptions for set-user-ID libraries did not exist.
+    /// Does the program run with more rights than its caller (`AT_SECURE`)? Then `LD_LIBRARY_PATH`
+    /// is ignored, and of `LD_PRELOAD` counts what is a name and leads to a file with the
+    /// set-user-ID bit.
     pub secure: bool,
+    /// The version of glibc that is simulated; that of the target's files without one.
+    pub glibc: Option<GlibcVersion>,
     /// The `glibc-hwcaps` subdirectories that the processor can use, the best first: `x86-64-v3`.
+    /// They count where the target is of that architecture.
     pub hwcaps: Vec<String>,
     /// The process's working directory, absolute; what relative entries start from.
     pub working_directory: PathBuf,
     /// The C library whose loader is simulated; `None` to tell it from the files.
     pub libc: Option<Libc>,
-    /// `AT_PLATFORM` as the loader understands it; what `$PLATFORM` stands for.
+    /// `AT_PLATFORM` as the loader understands it; what `$PLATFORM` stands for. A target of another
+    /// architecture has the usual one of its own. Without one the token has no value.
     pub platform: Option<String>,
     /// `GLIBC_TUNABLES`: names and values, as `glibc.rtld.execstack=2`, with colons between.
     pub tunables: Option<Vec<u8>>,
@@ -200,17 +209,6 @@ pub struct Dependency {
     pub fatal: Option<Fatal>,
 }
 
-/// A version that an object needs and its library does not define.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VersionProblem {
-    /// The library as the object names it (`vn_file`).
-    pub library: Vec<u8>,
-    /// The library that serves the name, and lacks the version.
-    pub provider: PathBuf,
-    /// The version, such as `GLIBCXX_3.4.30`.
-    pub version: Vec<u8>,
-}
-
 /// An object in a process, and what became of its needs.
 #[derive(Debug, Clone)]
 pub struct LoadedObject {
@@ -242,8 +240,12 @@ pub struct Resolution {
     pub objects: Vec<LoadedObject>,
     /// `LD_PRELOAD`, for a program.
     pub preload: Vec<Dependency>,
+    /// Why the loader ends with an error although everything was found.
+    pub refused: Vec<Fatal>,
     /// The names by which loaded objects are known, as indices into [`Self::objects`].
     names: HashMap<Vec<u8>, usize>,
+    /// The same for their `DT_SONAME`.
+    sonames: HashMap<Vec<u8>, usize>,
 }
 
 impl Resolution {
@@ -253,15 +255,16 @@ impl Resolution {
         let needs = self.objects.iter().flat_map(|object| {
             object.needed.iter().map(move |dependency| (Some(object), dependency))
         });
-        std::iter::once((None, &self.root))
-            .chain(needs)
-            .filter(|(_, dependency)| dependency.found.is_none())
+        std::iter::once((None, &self.root)).chain(needs).filter(|(_, dependency)| {
+            dependency.found.is_none() && dependency.rule != Rule::WeakAbsent
+        })
     }
 
     /// Would the loader load all of it?
     #[must_use]
     pub fn loads(&self) -> bool {
         self.missing().next().is_none()
+            && self.refused.is_empty()
             && self.objects.iter().all(|object| object.version_problems.is_empty())
     }
 }

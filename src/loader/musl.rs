@@ -86,6 +86,12 @@ impl Musl {
         Self { system, settings, lists: RwLock::default(), opened: opened::Memo::default() }
     }
 
+    /// The names in `LD_PRELOAD`, which white space separates as well as colons.
+    pub(super) fn preload(&self) -> impl Iterator<Item = &[u8]> {
+        let names = self.settings.preload.as_deref().unwrap_or_default();
+        names.split(|byte| b" :\t\n\x0b\x0c\r".contains(byte)).filter(|name| !name.is_empty())
+    }
+
     /// What the loader makes of a name, and what it loads for it. Nobody asks for what is preloaded,
     /// or for a path that is opened.
     pub(super) fn request(

@@ -1,15 +1,16 @@
 //! The walk: from a program or an opened object to everything that is loaded with it.
 
 use super::files::{Candidate, Fatal, Files, Probe};
-use super::glibc::Glibc;
+use super::glibc::{Glibc, Wanted};
 use super::musl::Musl;
 use super::trail::Trail;
 use super::{
     Dependency, FileId, Libc, LoadedObject, Resolution, Rule, SearchStep, Settings, StepOutcome,
-    System, VersionProblem,
+    System, tokens, versions,
 };
 use crate::vfs::Vfs;
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,6 +23,9 @@ pub struct Loader<'a> {
     files: Files<'a>,
     order: Order,
 }
+
+/// What ld.so says where it refuses an executable stack.
+pub const EXECUTABLE_STACK: &str = "cannot enable executable stack as shared object requires";
 
 /// Whose rules hold.
 enum Order {
@@ -44,29 +48,23 @@ impl Order {
         }
     }
 
-    /// A path from the working directory.
-    fn absolute(&self, path: &[u8]) -> PathBuf {
-        self.settings().working_directory.join(std::ffi::OsStr::from_bytes(path))
-    }
-
-    /// The names in `LD_PRELOAD`, which white space separates as well as colons; of it, glibc takes
-    /// the blank alone.
-    fn preload(&self) -> impl Iterator<Item = &[u8]> {
-        let separators: &[u8] = match self {
-            Self::Glibc(_) => b" :",
-            Self::Musl(_) => b" :\t\n\x0b\x0c\r",
-        };
-        let names = self.settings().preload.as_deref().unwrap_or_default();
-        names.split(|byte| separators.contains(byte)).filter(|name| !name.is_empty())
+    /// The names that are preloaded.
+    fn preload(&self) -> Vec<&[u8]> {
+        match self {
+            Self::Glibc(glibc) => glibc.preload().collect(),
+            Self::Musl(musl) => musl.preload().collect(),
+        }
     }
 }
 
 /// What is loaded: what was there before, and what comes anew.
 pub(super) struct LinkMap<'m> {
     base: &'m [&'m Resolution],
-    own: Vec<LoadedObject>,
+    pub(super) own: Vec<LoadedObject>,
     /// Indices over base and own together.
     pub(super) names: HashMap<Vec<u8>, usize>,
+    /// `DT_SONAME`, which with glibc becomes a name of an object when it is asked for.
+    sonames: HashMap<Vec<u8>, usize>,
     pub(super) ids: HashMap<FileId, usize>,
 }
 
@@ -75,11 +73,20 @@ impl<'m> LinkMap<'m> {
     pub(super) const MAIN: usize = 0;
 
     fn new(base: &'m [&'m Resolution]) -> Self {
-        let mut map = Self { base, own: Vec::new(), names: HashMap::new(), ids: HashMap::new() };
+        let mut map = Self {
+            base,
+            own: Vec::new(),
+            names: HashMap::new(),
+            sonames: HashMap::new(),
+            ids: HashMap::new(),
+        };
         let mut offset = 0;
         for resolution in base {
             for (name, index) in &resolution.names {
                 map.names.entry(name.clone()).or_insert(offset + index);
+            }
+            for (name, index) in &resolution.sonames {
+                map.sonames.entry(name.clone()).or_insert(offset + index);
             }
             for (index, object) in resolution.objects.iter().enumerate() {
                 // The loader does not know the main program's inode.
@@ -107,6 +114,32 @@ impl<'m> LinkMap<'m> {
     pub(super) fn get(&self, index: usize) -> Option<&LoadedObject> {
         let (offset, objects) = self.part(index);
         objects.get(index - offset)
+    }
+
+    /// The object that is known by a name (`_dl_name_match_p`).
+    pub(super) fn named(&self, name: &[u8]) -> Option<&LoadedObject> {
+        self.names.get(name).and_then(|&index| self.get(index))
+    }
+
+    /// The object that serves a name: one that is known by it, or that has it for a soname and is
+    /// known by that too from now on.
+    fn serving(&mut self, name: &[u8]) -> Option<usize> {
+        if let Some(&index) = self.names.get(name) {
+            return Some(index);
+        }
+        let &index = self.sonames.get(name)?;
+        self.names.insert(name.to_vec(), index);
+        Some(index)
+    }
+
+    /// Everything that is loaded, in order.
+    pub(super) fn objects(&self) -> impl Iterator<Item = &LoadedObject> {
+        self.base.iter().flat_map(|resolution| &resolution.objects).chain(&self.own)
+    }
+
+    /// Is an object opened in a process that runs already?
+    fn is_running(&self) -> bool {
+        !self.base.is_empty()
     }
 
     pub(super) fn base_len(&self) -> usize {
@@ -155,6 +188,9 @@ impl<'m> LinkMap<'m> {
         for name in names {
             self.names.entry(name).or_insert(index);
         }
+        if let Some(soname) = &object.summary.soname {
+            self.sonames.entry(soname.clone()).or_insert(index);
+        }
         if match_id {
             self.ids.entry(object.id).or_insert(index);
         }
@@ -162,13 +198,23 @@ impl<'m> LinkMap<'m> {
         index
     }
 
-    fn into_resolution(self, root: Dependency, preload: Vec<Dependency>) -> Resolution {
+    fn into_resolution(
+        self,
+        root: Dependency,
+        preload: Vec<Dependency>,
+        refused: Vec<Fatal>,
+    ) -> Resolution {
         let base_len = self.base_len();
-        let own = |index: usize| index.checked_sub(base_len);
+        let own = |names: HashMap<Vec<u8>, usize>| {
+            let own = |(name, at): (_, usize)| Some((name, at.checked_sub(base_len)?));
+            names.into_iter().filter_map(own).collect()
+        };
         Resolution {
             root,
             preload,
-            names: self.names.into_iter().filter_map(|(name, at)| Some((name, own(at)?))).collect(),
+            refused,
+            names: own(self.names),
+            sonames: own(self.sonames),
             objects: self.own,
         }
     }
@@ -177,8 +223,9 @@ impl<'m> LinkMap<'m> {
 impl<'a> Loader<'a> {
     /// The loader of `system`, run with `settings`.
     #[must_use]
-    pub fn new(vfs: &'a dyn Vfs, system: System, settings: Settings) -> Self {
-        let files = Files::new(vfs, system.target);
+    pub fn new(vfs: &'a dyn Vfs, mut system: System, settings: Settings) -> Self {
+        system.version = settings.glibc.or(system.version);
+        let files = Files::new(vfs, system.target, system.version);
         let order = match system.libc {
             Libc::Glibc => Order::Glibc(Glibc::new(system, settings)),
             Libc::Musl => Order::Musl(Musl::new(system, settings)),
@@ -192,24 +239,32 @@ impl<'a> Loader<'a> {
         self.order.system()
     }
 
-    /// Starts the program at `path`: an executable, or a shared object in its place, as `ld.so FILE`
-    /// does. Its `$ORIGIN` is that of its real path, as the kernel gives it.
+    /// Starts the program at `path`: an executable as the kernel does, which gives the loader its
+    /// real path for `$ORIGIN`; or a shared object in its place, as `ld.so FILE` does, for which it
+    /// is the path as it stands.
     #[must_use]
     pub fn program(&self, path: &Path) -> Resolution {
         let mut map = LinkMap::new(&[]);
         let name = path.as_os_str().as_bytes();
-        let path = self.order.absolute(name);
+        let path = self.order.settings().working_directory.join(OsStr::from_bytes(name));
         let mut root = Dependency::unresolved(name);
         let outcome = match self.files.program(&path) {
             Probe::Found(candidate) => {
                 root.found = Some(path.clone());
                 root.rule = Rule::Direct;
                 let mut object = LoadedObject::new(&candidate, None);
-                object.origin = directory_of(&candidate.real);
                 let names = match &self.order {
-                    // It is called by the empty name; by its path if ld.so was told it.
-                    Order::Glibc(_) => known_by([b"", name], &object),
-                    Order::Musl(_) => Vec::new(),
+                    Order::Glibc(_) => {
+                        if object.summary.interpreter.is_some() {
+                            object.origin = directory_of(&candidate.real);
+                        }
+                        // It is called by the empty name, also if ld.so was told its path.
+                        vec![Vec::new()]
+                    }
+                    Order::Musl(_) => {
+                        object.origin = directory_of(&candidate.real);
+                        Vec::new()
+                    }
                 };
                 map.push(object, names, false);
                 StepOutcome::Found
@@ -228,16 +283,15 @@ impl<'a> Loader<'a> {
                 Order::Musl(_) => None,
             };
             for name in self.order.preload() {
-                preload.push(self.request(&mut map, asker, name));
+                preload.push(self.request(&mut map, asker, name, Wanted::Preloaded));
             }
             self.load_needed(&mut map);
             match &self.order {
                 Order::Glibc(glibc) => self.interpreter(glibc, &mut map),
                 Order::Musl(musl) => musl.interpreter(&self.files, &mut map),
             }
-            self.check_versions(&mut map);
         }
-        map.into_resolution(root, preload)
+        self.finish(map, root, preload)
     }
 
     /// Opens an object by its path in a process where `loaded` is loaded already, the program first
@@ -245,10 +299,9 @@ impl<'a> Loader<'a> {
     #[must_use]
     pub fn dlopen(&self, loaded: &[&Resolution], path: &Path) -> Resolution {
         let mut map = LinkMap::new(loaded);
-        let root = self.request(&mut map, None, path.as_os_str().as_bytes());
+        let root = self.request(&mut map, None, path.as_os_str().as_bytes(), Wanted::Opened);
         self.load_needed(&mut map);
-        self.check_versions(&mut map);
-        map.into_resolution(root, Vec::new())
+        self.finish(map, root, Vec::new())
     }
 
     /// Opens a name as the object at `asker` would by calling `dlopen`: by the search paths of that
@@ -263,14 +316,34 @@ impl<'a> Loader<'a> {
             Order::Musl(_) => LinkMap::MAIN,
         };
         let mut map = LinkMap::new(loaded);
-        let root = self.request(&mut map, Some(asker), name);
+        let root = self.request(&mut map, Some(asker), name, Wanted::Opened);
         // The object that calls dlopen lends its search paths and is no link of the chain.
         if let Some(object) = map.own.first_mut() {
             object.requested_by = None;
         }
         self.load_needed(&mut map);
-        self.check_versions(&mut map);
-        Some(map.into_resolution(root, Vec::new()))
+        Some(self.finish(map, root, Vec::new()))
+    }
+
+    /// What the loader checks when everything is found.
+    fn finish(
+        &self,
+        mut map: LinkMap<'_>,
+        root: Dependency,
+        preload: Vec<Dependency>,
+    ) -> Resolution {
+        // musl looks at symbols alone.
+        let Order::Glibc(glibc) = &self.order else {
+            return map.into_resolution(root, preload, Vec::new());
+        };
+        let mut refused = versions::check(&mut map, &glibc.system);
+        let weak = map.own.iter().filter(|object| !glibc.can_run(object));
+        refused.extend(weak.map(|object| Fatal {
+            path: object.path.clone(),
+            message: "CPU ISA level is lower than required".into(),
+        }));
+        refused.extend(static_tls(glibc, &map));
+        map.into_resolution(root, preload, refused)
     }
 
     /// Breadth first over `DT_NEEDED` (`_dl_map_object_deps`), going on after what is missing.
@@ -281,7 +354,8 @@ impl<'a> Loader<'a> {
             let summary = Arc::clone(&object.summary);
             let needed = summary.needed.iter();
             let needed =
-                needed.map(|name| self.request(map, Some(base_len + next), name)).collect();
+                needed.map(|name| self.request(map, Some(base_len + next), name, Wanted::Needed));
+            let needed = needed.collect();
             if let Some(object) = map.own.get_mut(next) {
                 object.needed = needed;
             }
@@ -290,9 +364,15 @@ impl<'a> Loader<'a> {
     }
 
     /// What the loader makes of a name, and what it loads for it.
-    fn request(&self, map: &mut LinkMap<'_>, asker: Option<usize>, name: &[u8]) -> Dependency {
+    fn request(
+        &self,
+        map: &mut LinkMap<'_>,
+        asker: Option<usize>,
+        name: &[u8],
+        wanted: Wanted,
+    ) -> Dependency {
         match &self.order {
-            Order::Glibc(glibc) => self.request_of_glibc(glibc, map, asker, name),
+            Order::Glibc(glibc) => self.request_of_glibc(glibc, map, asker, name, wanted),
             Order::Musl(musl) => musl.request(&self.files, map, asker, name),
         }
     }
@@ -303,28 +383,37 @@ impl<'a> Loader<'a> {
         map: &mut LinkMap<'_>,
         asker: Option<usize>,
         name: &[u8],
+        wanted: Wanted,
     ) -> Dependency {
         let mut dependency = Dependency::unresolved(name);
         let object = asker.and_then(|asker| map.get(asker));
-        let expanded = match object {
-            Some(object) => glibc.expand(object, asker == Some(LinkMap::MAIN), name),
-            None => Some(name.to_vec()),
+        // Of a DT_NEEDED the tokens are expanded before names are compared; others keep theirs.
+        let has_token = wanted == Wanted::Needed && tokens::has_token(name);
+        let name = match object.filter(|_| has_token) {
+            None => name.to_vec(),
+            Some(object) if glibc.is_secure() => {
+                let message = "DST not allowed in SUID/SGID programs".into();
+                dependency.fatal = Some(Fatal { path: object.path.clone(), message });
+                return dependency;
+            }
+            Some(object) => {
+                let is_main = asker == Some(LinkMap::MAIN);
+                let Some(name) = glibc.expand(object, is_main, name) else {
+                    dependency.rule = Rule::WeakAbsent;
+                    return dependency;
+                };
+                name
+            }
         };
-        let Some(name) = expanded else {
-            let message = "empty dynamic string token substitution".into();
-            let path = object.map(|object| object.path.clone()).unwrap_or_default();
-            dependency.fatal = Some(Fatal { path, message });
-            return dependency;
-        };
-        if !map.names.contains_key(&name) && self.is_interpreter(glibc, &name) {
+        if map.serving(&name).is_none() && self.is_interpreter(glibc, &name) {
             self.interpreter(glibc, map);
         }
-        if let Some(object) = map.names.get(&name).and_then(|&index| map.get(index)) {
+        if let Some(object) = map.serving(&name).and_then(|index| map.get(index)) {
             dependency.found = Some(object.path.clone());
             dependency.rule = Rule::Loaded;
             return dependency;
         }
-        let search = glibc.search(&self.files, map, asker, &name);
+        let search = glibc.search(&self.files, map, asker, &name, wanted);
         dependency.tried = search.tried;
         dependency.fatal = search.fatal;
         let Some(hit) = search.hit else { return dependency };
@@ -338,8 +427,12 @@ impl<'a> Loader<'a> {
             None => {
                 let loader = asker.and_then(|asker| asker.checked_sub(map.base_len()));
                 let object = LoadedObject::new(&hit.candidate, loader);
-                let names = known_by([&hit.name, &name], &object);
-                map.push(object, names, true)
+                if let Some(message) = forbids(glibc, map, &object) {
+                    dependency.rule = Rule::NotFound;
+                    dependency.fatal = Some(Fatal { path: object.path, message: message.into() });
+                    return dependency;
+                }
+                map.push(object, [hit.name, name], true)
             }
         };
         dependency.found = map.get(index).map(|object| object.path.clone());
@@ -358,31 +451,12 @@ impl<'a> Loader<'a> {
     fn interpreter(&self, glibc: &Glibc, map: &mut LinkMap<'_>) {
         let Some(path) = &glibc.system.interpreter else { return };
         let Probe::Found(candidate) = self.files.probe(path) else { return };
-        if !map.ids.contains_key(&candidate.id) {
-            let object = LoadedObject::new(&candidate, None);
-            let names = known_by([path.as_os_str().as_bytes()], &object);
-            map.push(object, names, true);
+        if !map.objects().any(|object| object.path == *path) {
+            let name = path.as_os_str().as_bytes();
+            // The loader does not know its own inode.
+            map.push(LoadedObject::new(&candidate, None), [name.to_vec()], false);
         }
     }
-
-    /// Compares the versions that the new objects need with those that their libraries define
-    /// (`_dl_check_map_versions`). A library that defines none serves every need; musl looks at
-    /// symbols alone.
-    fn check_versions(&self, map: &mut LinkMap<'_>) {
-        if matches!(self.order, Order::Musl(_)) {
-            return;
-        }
-        let problems: Vec<Vec<VersionProblem>> =
-            map.own.iter().map(|object| version_problems(map, object)).collect();
-        for (object, problems) in map.own.iter_mut().zip(problems) {
-            object.version_problems = problems;
-        }
-    }
-}
-
-/// The names by which glibc knows an object: those given and its soname.
-fn known_by<const N: usize>(names: [&[u8]; N], object: &LoadedObject) -> Vec<Vec<u8>> {
-    names.into_iter().chain(object.summary.soname.as_deref()).map(<[u8]>::to_vec).collect()
 }
 
 impl Dependency {
@@ -418,25 +492,47 @@ fn directory_of(path: &Path) -> PathBuf {
     let bytes = path.as_os_str().as_bytes();
     let end = bytes.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
     let directory = bytes.get(..end.max(1)).unwrap_or_default();
-    PathBuf::from(std::ffi::OsStr::from_bytes(directory))
+    PathBuf::from(OsStr::from_bytes(directory))
 }
 
-fn version_problems(map: &LinkMap<'_>, object: &LoadedObject) -> Vec<VersionProblem> {
-    let mut problems = Vec::new();
-    for need in &object.summary.version_needs {
-        // A library that is missing is reported as such.
-        let provider = map.names.get(&need.file).and_then(|&index| map.get(index));
-        let Some(provider) = provider else { continue };
-        let Some(defined) = &provider.summary.version_definitions else { continue };
-        let lacking = need
-            .versions
-            .iter()
-            .filter(|version| !version.weak && !defined.contains(&version.name));
-        problems.extend(lacking.map(|version| VersionProblem {
-            library: need.file.clone(),
-            provider: provider.path.clone(),
-            version: version.name.clone(),
-        }));
+/// Why an object cannot come into a process that runs already.
+fn forbids(glibc: &Glibc, map: &LinkMap<'_>, object: &LoadedObject) -> Option<&'static str> {
+    const DF_1_NOOPEN: u64 = 0x40;
+    if !map.is_running() {
+        return None;
     }
-    problems
+    if object.summary.flags_1 & DF_1_NOOPEN != 0 {
+        return Some("shared object cannot be dlopen()ed");
+    }
+    // What is loaded at the start makes the stack executable, what is opened later no more.
+    let mut started = map.base.first().into_iter().flat_map(|program| &program.objects);
+    let system = &glibc.system;
+    let interpreter = system.interpreter.as_deref();
+    let tunable = glibc.settings.tunable("glibc.rtld.execstack");
+    let needs_stack = system.grants_executable_stack(tunable) == Some(false)
+        && object.summary.wants_executable_stack()
+        && !started
+            .any(|one| Some(&*one.path) != interpreter && one.summary.wants_executable_stack());
+    needs_stack.then_some(EXECUTABLE_STACK)
+}
+
+/// Is there no room for the thread-local storage that opened objects need at a fixed place?
+fn static_tls(glibc: &Glibc, map: &LinkMap<'_>) -> Option<Fatal> {
+    if !map.is_running() {
+        return None;
+    }
+    let needed = |object: &LoadedObject| object.summary.static_tls.unwrap_or(0);
+    let opened = map.base.iter().skip(1).flat_map(|resolution| &resolution.objects);
+    let optional = glibc.settings.tunable("glibc.rtld.optional_static_tls");
+    let mut left = glibc.system.static_tls_surplus(optional)?;
+    for object in opened {
+        left = left.saturating_sub(needed(object));
+    }
+    let object = map.own.iter().find(|object| {
+        let fits = needed(object) <= left;
+        left = left.saturating_sub(needed(object));
+        !fits
+    })?;
+    let message = "cannot allocate memory in static TLS block".into();
+    Some(Fatal { path: object.path.clone(), message })
 }

@@ -4,7 +4,7 @@
 use super::ld_so_cache::LdSoCache;
 use super::musl::system as musl;
 use crate::bytes::Source;
-use crate::elf::{Class, Endian, Summary};
+use crate::elf::{Class, Endian, Image, Summary};
 use crate::vfs::Vfs;
 use std::ffi::OsStr;
 use std::io;
@@ -73,6 +73,9 @@ impl Libc {
     }
 }
 
+/// A version of glibc, such as (2, 36).
+pub type GlibcVersion = (u32, u32);
+
 /// The loader of a system, with what it reads at start.
 #[derive(Debug, Clone)]
 pub struct System {
@@ -90,10 +93,12 @@ pub struct System {
     pub path_file: Option<PathBuf>,
     /// What `$LIB` stands for.
     pub lib: Vec<u8>,
-    /// glibc's version, such as (2, 36); `None` where the loader does not tell.
-    pub version: Option<(u32, u32)>,
+    /// glibc's version; `None` where neither the loader nor its libc tells.
+    pub version: Option<GlibcVersion>,
     /// The entries of `/etc/ld.so.cache`.
     pub cache: LdSoCache,
+    /// The names in `/etc/ld.so.preload`.
+    pub preload: Vec<Vec<u8>>,
     /// What could not be read, and was assumed instead: sentences for the user.
     pub assumptions: Vec<String>,
 }
@@ -151,7 +156,8 @@ impl System {
             usual_dirs(target)
         });
         let lib = built_in_lib(&bytes, &default_dirs);
-        let version = built_in_version(&bytes);
+        // Before 2.35 the loader has no banner, but the library beside it has a version of that name.
+        let version = built_in_version(&bytes).or_else(|| version_of_libc(vfs, &default_dirs));
         let cache = Path::new("/etc/ld.so.cache");
         let cache = match vfs.open(cache) {
             Ok(source) => LdSoCache::parse(&source, target).unwrap_or_else(|error| {
@@ -174,20 +180,22 @@ impl System {
             lib,
             version,
             cache,
+            preload: preload_file(vfs),
             assumptions,
         }
     }
 
-    /// The bytes of static thread-local storage that a running program has left for what it opens,
-    /// where the loader is glibc's. `optional` is the tunable `glibc.rtld.optional_static_tls`
-    /// (`_dl_tls_static_surplus_init`; before 2.33 `TLS_STATIC_SURPLUS`, which comes to the same).
+    /// The bytes of static thread-local storage that a running program has left for what it opens.
+    /// `optional` is the tunable `glibc.rtld.optional_static_tls` (`_dl_tls_static_surplus_init`;
+    /// before 2.33 `TLS_STATIC_SURPLUS`). `None` where the loader does not tell its version.
     #[must_use]
     pub fn static_tls_surplus(&self, optional: Option<u64>) -> Option<u64> {
-        const SURPLUS: u64 = 1664;
-        const OPTIONAL: u64 = 512;
-        let version = self.version?;
-        let optional = optional.filter(|_| version >= (2, 33)).unwrap_or(OPTIONAL);
-        Some((SURPLUS - OPTIONAL).saturating_add(optional))
+        // What the libraries of four namespaces need, libc apart in three of them.
+        const NAMESPACES: u64 = 3 * 144 + 4 * 144;
+        match self.version? {
+            version if version < (2, 33) => Some(64 + 16 * 100),
+            _ => Some(NAMESPACES.saturating_add(optional.unwrap_or(512))),
+        }
     }
 
     /// Does the loader open an object that asks for an executable stack in a program that has none?
@@ -197,11 +205,39 @@ impl System {
         self.version.map(|version| version < (2, 41) || tunable == Some(2))
     }
 
-    /// Does the loader look into `glibc-hwcaps`, as since glibc 2.33?
+    /// Is it this version of glibc or a later one? One that does not tell is taken for a new one.
     #[must_use]
-    pub fn has_glibc_hwcaps(&self) -> bool {
-        self.version.is_none_or(|version| version >= (2, 33))
+    pub fn is_at_least(&self, version: GlibcVersion) -> bool {
+        self.version.is_none_or(|own| own >= version)
     }
+}
+
+/// The names in `/etc/ld.so.preload`: between blanks and colons, up to a `#` in every line.
+fn preload_file(vfs: &dyn Vfs) -> Vec<Vec<u8>> {
+    let text = read_whole(vfs, Path::new("/etc/ld.so.preload")).unwrap_or_default();
+    let lines = text.split(|&byte| byte == b'\n');
+    let names = lines.flat_map(|line| {
+        let line = line.split(|&byte| byte == b'#').next().unwrap_or_default();
+        line.split(|byte| b" \t:".contains(byte)).filter(|name| !name.is_empty())
+    });
+    names.map(<[u8]>::to_vec).collect()
+}
+
+/// The version of the first libc in the default directories: the newest of those that it defines
+/// symbols for.
+fn version_of_libc(vfs: &dyn Vfs, default_dirs: &[Vec<u8>]) -> Option<GlibcVersion> {
+    default_dirs.iter().find_map(|dir| {
+        let path = Path::new(OsStr::from_bytes(dir)).join("libc.so.6");
+        let source = vfs.open(&path).ok()?;
+        let defined = Image::parse(&*source).ok()?.version_definitions().ok()??;
+        let versions = defined.iter().filter_map(|name| {
+            let version = std::str::from_utf8(name.strip_prefix(b"GLIBC_")?).ok()?;
+            let (major, minor) = version.split_once('.')?;
+            // The oldest ones have a third number.
+            Some((major.parse().ok()?, minor.parse().ok()?))
+        });
+        versions.max()
+    })
 }
 
 fn read_whole(vfs: &dyn Vfs, path: &Path) -> io::Result<Vec<u8>> {
@@ -256,7 +292,7 @@ fn built_in_lib(loader: &[u8], default_dirs: &[Vec<u8>]) -> Vec<u8> {
 }
 
 /// The version in the loader's banner: `ld.so (…) stable release version 2.36.`
-fn built_in_version(loader: &[u8]) -> Option<(u32, u32)> {
+fn built_in_version(loader: &[u8]) -> Option<GlibcVersion> {
     const BEFORE: &[u8] = b"release version ";
     let at = loader.windows(BEFORE.len()).position(|part| part == BEFORE)?;
     let rest = loader.get(at + BEFORE.len()..)?;

@@ -17,6 +17,7 @@ use super::system::Libraries;
 use super::target::{Program, World, shown};
 use super::variables::{self, Variables};
 use crate::bytes::printable;
+use crate::loader::EXECUTABLE_STACK;
 use crate::vfs::Vfs;
 use std::collections::HashSet;
 use std::os::unix::ffi::OsStrExt as _;
@@ -154,6 +155,10 @@ impl Judge<'_> {
     fn missing(&self, missing: &Missing) -> Vec<Finding> {
         let (asking, name) = (&missing.asking, &missing.dependency.name);
         let (object, library) = (self.world.shown(&asking.path), printable(name));
+        // It was found and refused for its stack: there is a finding about the library itself.
+        if missing.dependency.fatal.as_ref().is_some_and(|it| it.message == EXECUTABLE_STACK) {
+            return Vec::new();
+        }
         match provider::choose(self.vfs, self.world, asking, name) {
             Choice::One(provider) => {
                 let directory = provider.directory().to_owned();

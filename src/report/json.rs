@@ -265,6 +265,9 @@ pub struct MachoReport {
 pub struct TreeReport {
     schema: &'static str,
     objects: Vec<TreeObject>,
+    /// What `LD_PRELOAD` and `/etc/ld.so.preload` ask for on behalf of the programs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    preload: Vec<TreeNeed>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -272,6 +275,8 @@ struct TreeObject {
     #[serde(flatten)]
     path: PathText,
     needed: Vec<TreeNeed>,
+    /// What the loader says where it gives up although everything was found.
+    words: Vec<String>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -288,6 +293,16 @@ struct TreeNeed {
     #[serde(skip_serializing_if = "Option::is_none")]
     via_bytes: Option<String>,
     tried: Vec<StepReport>,
+    /// The file that ended the search, and why, in the loader's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fatal: Option<FatalReport>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct FatalReport {
+    #[serde(flatten)]
+    path: PathText,
+    message: String,
 }
 
 impl TreeReport {
@@ -296,20 +311,28 @@ impl TreeReport {
     pub fn of(closures: &[Closure]) -> Self {
         let mut seen: BTreeMap<&Path, ()> = BTreeMap::new();
         let mut objects = Vec::new();
-        let asked = closures.iter().filter_map(|closure| closure.objects.first());
-        let others = closures.iter().flat_map(|closure| closure.objects.iter().skip(1));
-        for (path, needed) in asked.chain(others) {
+        let asked = closures
+            .iter()
+            .filter_map(|closure| closure.objects.first().map(|first| (closure, first)));
+        let others = closures.iter().flat_map(|closure| {
+            closure.objects.iter().skip(1).map(move |object| (closure, object))
+        });
+        for (closure, (path, needed)) in asked.chain(others) {
             if seen.insert(path, ()).is_none() {
-                objects.push(TreeObject::of(path, needed));
+                let said = closure.words.iter().filter(|said| said.object == *path);
+                let words = said.map(|said| said.words.clone()).collect();
+                objects.push(TreeObject { words, ..TreeObject::of(path, needed) });
             }
         }
-        Self { schema: "tfpatch/tree/v1", objects }
+        let preload = closures.iter().flat_map(|closure| &closure.preload);
+        Self { schema: "tfpatch/tree/v1", objects, preload: preload.map(TreeNeed::of).collect() }
     }
 }
 
 impl TreeObject {
     fn of(path: &Path, needed: &[Dependency]) -> Self {
-        Self { path: PathText::of(path), needed: needed.iter().map(TreeNeed::of).collect() }
+        let needed = needed.iter().map(TreeNeed::of).collect();
+        Self { path: PathText::of(path), needed, words: Vec::new() }
     }
 }
 
@@ -325,6 +348,10 @@ impl TreeNeed {
             via,
             via_bytes,
             tried: dependency.tried.steps().map(|step| StepReport::of(&step)).collect(),
+            fatal: dependency.fatal.as_ref().map(|fatal| FatalReport {
+                path: PathText::of(&fatal.path),
+                message: fatal.message.clone(),
+            }),
         }
     }
 }

@@ -24,10 +24,10 @@ pub fn write(out: &mut dyn Write, closure: &Closure, flat: bool, detail: Detail)
     } else {
         view.branch(needed, "")?;
     }
-    match &closure.words {
-        Some(words) if detail != Detail::Quiet => writeln!(out, "{}", paint(DIM, words)),
-        _ => Ok(()),
+    if detail == Detail::Quiet {
+        return Ok(());
     }
+    closure.words.iter().try_for_each(|said| writeln!(out, "{}", paint(DIM, &said.words)))
 }
 
 struct View<'a> {

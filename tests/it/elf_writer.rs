@@ -32,6 +32,12 @@ pub(crate) struct Elf {
     pub(crate) version_needs: Vec<Need>,
     /// `DT_VERDEF`; no tag where there is none.
     pub(crate) version_definitions: Vec<Vec<u8>>,
+    /// May the stack be executed? No `PT_GNU_STACK` for `None`.
+    pub(crate) executable_stack: Option<bool>,
+    /// Bytes of `PT_TLS`, with `DF_STATIC_TLS`; neither for 0.
+    pub(crate) static_tls: usize,
+    /// `GNU_PROPERTY_X86_ISA_1_NEEDED`; no `PT_GNU_PROPERTY` for 0.
+    pub(crate) isa_needed: u32,
 }
 
 impl Default for Elf {
@@ -50,10 +56,16 @@ impl Default for Elf {
             flags_1: 0,
             version_needs: Vec::new(),
             version_definitions: Vec::new(),
+            executable_stack: None,
+            static_tls: 0,
+            isa_needed: 0,
         }
     }
 }
 
+const PT_TLS: u64 = 7;
+const PT_GNU_STACK: u64 = 0x6474_e551;
+const PT_GNU_PROPERTY: u64 = 0x6474_e553;
 const PT_LOAD: u64 = 1;
 const PT_DYNAMIC: u64 = 2;
 const PT_INTERP: u64 = 3;
@@ -89,7 +101,11 @@ impl Elf {
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let word = if self.is_64 { 8 } else { 4 };
         let (header_size, segment_size) = if self.is_64 { (64, 56) } else { (52, 32) };
-        let segments = if self.interpreter.is_some() { 3 } else { 2 };
+        let segments = 2
+            + usize::from(self.interpreter.is_some())
+            + usize::from(self.executable_stack.is_some())
+            + usize::from(self.static_tls != 0)
+            + usize::from(self.isa_needed != 0);
         let mut strings = Strings(vec![0]);
         let mut tags: Vec<(u64, u64)> = Vec::new();
         tags.extend(self.needed.iter().map(|name| (1, strings.add(name))));
@@ -98,6 +114,9 @@ impl Elf {
         tags.extend(self.runpath.iter().map(|path| (29, strings.add(path))));
         if self.flags_1 != 0 {
             tags.push((0x6fff_fffb, self.flags_1));
+        }
+        if self.static_tls != 0 {
+            tags.push((30, 0x10));
         }
         let needs = self.needs(&mut strings);
         let definitions = self.definitions(&mut strings);
@@ -127,7 +146,9 @@ impl Elf {
             path
         });
         let interpreter_at = strings_at + strings.0.len();
-        let end = interpreter_at + interpreter.as_ref().map_or(0, Vec::len);
+        let property_at = interpreter_at + interpreter.as_ref().map_or(0, Vec::len);
+        let property = self.property();
+        let end = property_at + property.len();
 
         let mut file = self.header(header_size, segment_size, segments);
         self.segment(&mut file, PT_LOAD, 0, end);
@@ -135,12 +156,36 @@ impl Elf {
         if let Some(path) = &interpreter {
             self.segment(&mut file, PT_INTERP, interpreter_at, path.len());
         }
+        if let Some(executable) = self.executable_stack {
+            let at = file.len();
+            self.segment(&mut file, PT_GNU_STACK, 0, 0);
+            let flags_at = at + if self.is_64 { 4 } else { 24 };
+            file[flags_at] = 6 + u8::from(executable);
+        }
+        if self.static_tls != 0 {
+            self.segment(&mut file, PT_TLS, 0, self.static_tls);
+        }
+        if self.isa_needed != 0 {
+            self.segment(&mut file, PT_GNU_PROPERTY, property_at, property.len());
+        }
         for (tag, value) in tags {
             self.put(&mut file, tag, word);
             self.put(&mut file, value, word);
         }
-        file.extend([needs, definitions, strings.0, interpreter.unwrap_or_default()].concat());
+        let interpreter = interpreter.unwrap_or_default();
+        file.extend([needs, definitions, strings.0, interpreter, property].concat());
         file
+    }
+
+    /// The note of `PT_GNU_PROPERTY`.
+    fn property(&self) -> Vec<u8> {
+        let mut note = Vec::new();
+        if self.isa_needed != 0 {
+            for value in [4, 16, 5, 0x0055_4e47, 0xc000_8002, 4, u64::from(self.isa_needed), 0] {
+                self.put(&mut note, value, 4);
+            }
+        }
+        note
     }
 
     fn header(&self, size: usize, segment_size: usize, segments: usize) -> Vec<u8> {

@@ -1,7 +1,8 @@
 //! Reading `/etc/ld.so.cache`: caches of all shapes, made here.
 
-use tfpatch::loader::Target;
+use tfpatch::loader::hwcaps::Hwcaps;
 use tfpatch::loader::ld_so_cache::{LdSoCache, compare_names};
+use tfpatch::loader::{GlibcVersion, System, Target};
 
 /// A cache of entries (flags, key, path, hwcap), in the order given.
 pub(crate) fn cache(entries: &[(u32, &str, &str, u64)], hwcaps: &[&str]) -> Vec<u8> {
@@ -40,6 +41,22 @@ pub(crate) fn cache(entries: &[(u32, &str, &str, u64)], hwcaps: &[&str]) -> Vec<
 const X86_64: Target =
     Target { class: tfpatch::elf::Class::Elf64, endian: tfpatch::elf::Endian::Little, machine: 62 };
 
+/// What a processor of x86-64 means to a version of glibc.
+fn hwcaps(version: GlibcVersion, levels: &[&str], platform: &str) -> Hwcaps {
+    let system = System {
+        target: X86_64,
+        interpreter: None,
+        default_dirs: Vec::new(),
+        lib: Vec::new(),
+        version: Some(version),
+        cache: LdSoCache::default(),
+        preload: Vec::new(),
+        assumptions: Vec::new(),
+    };
+    let levels: Vec<String> = levels.iter().map(|&level| level.to_owned()).collect();
+    Hwcaps::new(&system, &levels, Some(platform))
+}
+
 #[test]
 fn rule_3d_keys_are_compared_with_numbers_as_numbers() {
     use std::cmp::Ordering;
@@ -49,7 +66,8 @@ fn rule_3d_keys_are_compared_with_numbers_as_numbers() {
     assert_eq!(compare_names(b"lib1", b"liba"), Ordering::Greater);
     let listed = cache(&[(0x303, "libx.so.1", "/opt/libx.so.1", 0)], &[]);
     let cache = LdSoCache::parse(&listed, X86_64).unwrap();
-    assert_eq!(cache.lookup(b"libx.so.01", &[]), Some(&b"/opt/libx.so.1"[..]));
+    let found = cache.lookup(b"libx.so.01", &Hwcaps::default());
+    assert_eq!(found, Some(&b"/opt/libx.so.1"[..]));
 }
 
 #[test]
@@ -66,12 +84,52 @@ fn rule_3d_entries_are_filtered_by_flags_and_hwcaps() {
         &["x86-64-v2", "x86-64-v3"],
     );
     let cache = LdSoCache::parse(&listed, X86_64).unwrap();
-    let levels = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-    let best = levels(&["x86-64-v3", "x86-64-v2"]);
+    let with = |version, levels: &[&str]| hwcaps(version, levels, "x86_64");
+    let best = with((2, 36), &["x86-64-v3", "x86-64-v2"]);
     assert_eq!(cache.lookup(b"libx.so", &best), Some(&b"/v3/libx.so"[..]));
-    assert_eq!(cache.lookup(b"libx.so", &best[1..]), Some(&b"/v2/libx.so"[..]));
-    assert_eq!(cache.lookup(b"libx.so", &[]), Some(&b"/plain/libx.so"[..]));
+    let second = with((2, 36), &["x86-64-v2"]);
+    assert_eq!(cache.lookup(b"libx.so", &second), Some(&b"/v2/libx.so"[..]));
+    for plain in [with((2, 36), &[]), with((2, 32), &["x86-64-v3", "x86-64-v2"])] {
+        assert_eq!(cache.lookup(b"libx.so", &plain), Some(&b"/plain/libx.so"[..]));
+    }
     assert_eq!(cache.lookup(b"liba.so", &best), None);
+}
+
+#[test]
+fn rule_3d_a_level_that_the_library_itself_needs_must_be_there() {
+    let listed = cache(
+        &[
+            (0x303, "libx.so", "/v3/libx.so", (1 << 62) | (3 << 32)),
+            (0x303, "libx.so", "/plain/libx.so", 0),
+        ],
+        &["x86-64-v3"],
+    );
+    let cache = LdSoCache::parse(&listed, X86_64).unwrap();
+    let v3 = hwcaps((2, 36), &["x86-64-v3", "x86-64-v2"], "x86_64");
+    assert_eq!(cache.lookup(b"libx.so", &v3), Some(&b"/plain/libx.so"[..]));
+    let v4 = hwcaps((2, 36), &["x86-64-v4", "x86-64-v3", "x86-64-v2"], "x86_64");
+    assert_eq!(cache.lookup(b"libx.so", &v4), Some(&b"/v3/libx.so"[..]));
+}
+
+#[test]
+fn rule_3d_old_hwcaps_count_before_2_37() {
+    const TLS: u64 = 1 << 63;
+    const HASWELL: u64 = 1 << 50;
+    const UNKNOWN: u64 = 1 << 5;
+    let listed = cache(
+        &[
+            (0x303, "libx.so", "/unknown/libx.so", UNKNOWN),
+            (0x303, "libx.so", "/tls/haswell/libx.so", TLS | HASWELL),
+            (0x303, "libx.so", "/tls/libx.so", TLS),
+            (0x303, "libx.so", "/plain/libx.so", 0),
+        ],
+        &[],
+    );
+    let cache = LdSoCache::parse(&listed, X86_64).unwrap();
+    let found = |version, platform| cache.lookup(b"libx.so", &hwcaps(version, &[], platform));
+    assert_eq!(found((2, 36), "haswell"), Some(&b"/tls/haswell/libx.so"[..]));
+    assert_eq!(found((2, 36), "x86_64"), Some(&b"/tls/libx.so"[..]));
+    assert_eq!(found((2, 37), "haswell"), Some(&b"/plain/libx.so"[..]));
 }
 
 #[test]
@@ -84,7 +142,7 @@ fn no_change_of_a_byte_makes_the_reader_fail() {
         let mut bad = good.clone();
         bad[at] ^= 0xff;
         if let Ok(cache) = LdSoCache::parse(&bad, X86_64) {
-            let _ = cache.lookup(b"libx.so", &[]);
+            let _ = cache.lookup(b"libx.so", &Hwcaps::default());
         }
     }
 }

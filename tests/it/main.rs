@@ -47,6 +47,8 @@ mod linked;
 #[cfg(test)]
 mod loader;
 #[cfg(test)]
+mod loader_versions;
+#[cfg(test)]
 mod macho;
 #[cfg(test)]
 mod macho_writer;
@@ -78,9 +80,9 @@ mod python;
 mod record;
 #[cfg(test)]
 mod reverting;
+mod root;
 #[cfg(test)]
 mod schemas;
-mod root;
 #[cfg(test)]
 mod shipping;
 #[cfg(test)]

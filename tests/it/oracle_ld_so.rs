@@ -9,6 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tfpatch::elf::Image;
+use tfpatch::loader::hwcaps::Hwcaps;
 use tfpatch::loader::{Loader, Settings, System};
 use tfpatch::vfs::{OsVfs, Vfs};
 
@@ -152,12 +153,12 @@ fn the_cache_holds_what_ldconfig_prints() {
         let (name, kind) = entry.split_once(" (").unwrap();
         // The first of several entries with one name counts.
         if kind.trim_end_matches(')') == "libc6,x86-64" && seen.insert(name.to_owned()) {
-            let found = system.cache.lookup(name.as_bytes(), &[]).unwrap();
+            let found = system.cache.lookup(name.as_bytes(), &Hwcaps::default()).unwrap();
             assert_eq!(found, path.as_bytes(), "{name}");
         }
     }
     assert!(seen.len() > 50, "ldconfig printed {} entries", seen.len());
-    assert_eq!(system.cache.lookup(b"libnothing.so.1", &[]), None);
+    assert_eq!(system.cache.lookup(b"libnothing.so.1", &Hwcaps::default()), None);
 }
 
 /// A directory of small libraries, built by the compiler.

@@ -53,8 +53,10 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, CommandError> {
         let why = "--root: a command of another root cannot be run from here";
         return Err(CommandError::new(why).hint("chroot ROOTFS tfpatch trace -- COMMAND"));
     }
-    let simulation = Simulation { env: Vec::new(), no_env: false, loader: None };
-    let loader_settings = session.loader_settings(&simulation)?;
+    let simulation = Simulation { env: Vec::new(), no_env: false, loader: None, cpu: None };
+    let mut loader_settings = session.loader_settings(&simulation)?;
+    // The trace tells which of them the loader uses, whatever the processor has.
+    loader_settings.hwcaps.clear();
     let ambient = settings::ambient()?;
     let debugging = settings::debugging();
     let directory = trace_directory()?;

@@ -16,6 +16,9 @@ use crate::vfs::{OsVfs, Vfs as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
+/// `S_ISUID` and `S_ISGID`.
+const SET_ID: u32 = 0o6000;
+
 /// Resolves each file.
 ///
 /// # Errors
@@ -41,7 +44,9 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
         let closure = closure.map_err(named)?;
         if closure.objects.is_empty() || (main.is_some() && opened.is_none()) {
             let why = "the loader does not take it as a shared object or a program";
-            return Err(CommandError::new(format!("{}: {why}", shown(file))));
+            let said = closure.words.first().map(|said| said.words.clone());
+            let said = said.unwrap_or_else(|| format!("{}: {why}", shown(file)));
+            return Err(CommandError::new(said));
         }
         closures.push(closure);
     }
@@ -57,7 +62,8 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
     Ok(status)
 }
 
-/// What ld.so loads for the program at `started`, or for `opened` in it.
+/// What ld.so loads for the program at `started`, or for `opened` in it. A program with the
+/// set-user-ID or set-group-ID bit is taken to be started by somebody else than its owner.
 fn elf(
     vfs: &OsVfs,
     source: &dyn Source,
@@ -66,7 +72,11 @@ fn elf(
     settings: &Settings,
 ) -> Result<Closure, bytes::Error> {
     let summary = Image::parse(source).and_then(|image| image.summary())?;
-    let loader = Loader::new(vfs, System::read_as(vfs, &summary, settings.libc), settings.clone());
+    let mode = vfs.metadata(started).map_or(0, |metadata| metadata.mode);
+    let secure = summary.interpreter.is_some() && mode & SET_ID != 0;
+    let settings = Settings { secure, ..settings.clone() };
+    let system = System::read_as(vfs, &summary, settings.libc);
+    let loader = Loader::new(vfs, system, settings);
     let program = loader.program(started);
     Ok(match opened {
         Some(path) => (&loader.dlopen(&[&program], path)).into(),
@@ -86,7 +96,12 @@ fn macho(
     let container = Container::parse(source)?;
     let archs = container.slices.iter().map(|slice| slice.arch());
     let Some(arch) = archs.min_by_key(|arch: &Arch| arch.name() != "arm64") else {
-        return Ok(Closure { objects: Vec::new(), loads: false, words: None });
+        return Ok(Closure {
+            objects: Vec::new(),
+            preload: Vec::new(),
+            loads: false,
+            words: Vec::new(),
+        });
     };
     let system = dyld::System { version: settings.macos, arch };
     let dyld = Dyld::new(vfs, system, settings.dyld.clone());

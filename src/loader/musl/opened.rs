@@ -62,6 +62,7 @@ impl Memo {
                 path: path.to_owned(),
                 real: files.vfs.canonicalize(path).unwrap_or_else(|_| path.to_owned()),
                 id: metadata.id,
+                mode: metadata.mode,
                 summary,
             })),
             Content::Refused(outcome, message) => {

@@ -90,6 +90,7 @@ impl System {
             lib,
             version,
             cache,
+            preload: Vec::new(),
             assumptions,
         }
     }

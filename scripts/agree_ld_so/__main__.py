@@ -1,0 +1,148 @@
+"""Compares tfpatch with ld.so: see scripts/agree."""
+
+import argparse
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import corpus
+import glibcs
+import scenarios
+from objects import Builder
+from stage import Stage
+
+HERE = Path(__file__).resolve().parent
+PROJECT = HERE.parent.parent
+# Small wheels with extension modules and libraries of their own.
+WHEELS = ["ml-dtypes==0.6.0", "pillow==13.0.0"]
+
+
+def say(text):
+    print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="scripts/agree")
+    parser.add_argument("--sample", type=int, metavar="N", help="N objects of this system, two wheels, and every scenario on its glibc alone")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only objects and scenarios with TEXT in their name")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N", help="compare N at once")
+    return parser.parse_args()
+
+
+def program():
+    """The program to be tried: $TFPATCH, or a release build of this checkout."""
+    if "TFPATCH" in os.environ:
+        return str(Path(os.environ["TFPATCH"]).resolve())
+    subprocess.run(["cargo", "build", "--release", "--quiet"], cwd=PROJECT, check=True)
+    target = Path(os.environ.get("CARGO_TARGET_DIR", PROJECT / "target"))
+    return str(target / "release/tfpatch")
+
+
+def main():
+    options = arguments()
+    base = PROJECT / "target/agree"
+    base.mkdir(parents=True, exist_ok=True)
+    tasks = []
+    for name, root, listed in roots(base, options.sample):
+        tasks += [(name, corpus_task, root, path, kind) for path, kind in listed if options.only in path]
+    for name, root in glibcs.bases(base, options.sample is None).items():
+        made = [one for one in scenarios.all_of() if options.only in one.name]
+        if not glibcs.takes_masks(root):
+            made = [one for one in made if one.mask is None]
+        tasks += [(f"scenarios, {name}", scenario_task, root, one.name, one) for one in made]
+    say(f"{len(tasks)} objects and scenarios, {options.jobs} at once")
+    rows, failed = {}, 0
+    with multiprocessing.Pool(options.jobs, begin, (base, program())) as pool:
+        for group, name, found, compared in pool.imap_unordered(carry_out, tasks, chunksize=8):
+            row = rows.setdefault(group, [0, 0, 0])
+            row[0], row[1], row[2] = row[0] + 1, row[1] + compared, row[2] + bool(found)
+            failed += bool(found)
+            if sum(row[0] for row in rows.values()) % 500 == 0:
+                say(f"{sum(row[0] for row in rows.values())} of {len(tasks)}")
+            for line in found:
+                print(f"DIFFERS {group}: {name}: {line}", flush=True)
+        pool.close()
+        pool.join()
+    width = max(map(len, rows), default=0) + 2
+    print("\n" + " " * width + "compared  dependencies  differences")
+    for group, (count, compared, differ) in rows.items():
+        print(f"{group.ljust(width)}{count:8}{compared:14}{differ:13}")
+    total = sum(row[0] for row in rows.values())
+    print(f"\n{total} compared, {sum(row[1] for row in rows.values())} dependencies, {failed} differ")
+    sys.exit(bool(failed) or not total)
+
+
+def roots(base, sample):
+    """Name, root, and the objects in it."""
+    if sample is not None:
+        here = corpus.Root("/", None, os.path.realpath("/usr/bin/python3"))
+        listed = here.objects(["usr/bin", "usr/sbin", "usr/lib/x86_64-linux-gnu"])
+        listed = sorted(listed, key=lambda one: corpus.rank(one[0]))[:sample]
+        yield "objects of this system", here.path, listed
+        site = base / "site"
+        tools = PROJECT / "target/tools/bin/uv"
+        command = [tools, "pip", "install", "-q", "--no-deps", "--python-version", "3.11", "--target", site]
+        subprocess.run([*command, "--only-binary", ":all:", *WHEELS], check=True)
+        yield "wheels", here.path, here.objects([site], site=True)
+        return
+    root = whole_corpus()
+    subprocess.run(["mount", "--bind", "/proc", root / "proc"], check=True)
+    here = corpus.Root(root, None, None)
+    yield "Debian packages", str(root), here.objects(["usr/bin", "usr/sbin", "usr/lib", "usr/libexec", "usr/games"])
+    yield "wheels", str(root), here.objects(["corpus/sites"], site=True)
+
+
+def whole_corpus():
+    """The root of scripts/corpus-elf for x86-64, or one of its kind made here."""
+    sys.path.insert(0, str(HERE.parent / "corpus_elf"))
+    from roots import Roots
+
+    base = Path(os.environ.get("TFPATCH_CORPUS", PROJECT / "target/corpus")).resolve()
+    if (base / "all/objects.json").exists():
+        return base / "all/root-x86_64"
+    directory = base / "x86_64"
+    directory.mkdir(parents=True, exist_ok=True)
+    tools = PROJECT / "target/tools"
+    os.environ["PATH"] = f"{tools / 'corpus-path'}:{os.environ['PATH']}"
+    made = Roots(directory, tools, None, say, ["x86_64"])
+    made.build()
+    return made.path("x86_64")
+
+
+# In the processes that do the work.
+
+STATE = {}
+
+
+def begin(base, tfpatch):
+    STATE.update(base=base, tfpatch=tfpatch, builder=Builder(base / "built"), roots={}, stages={})
+
+
+def carry_out(task):
+    group, work, *rest = task
+    name = rest[1]
+    try:
+        found, compared = work(*rest)
+    except Exception as error:
+        found, compared = [f"{type(error).__name__}: {error}"], 0
+    return group, name, found, compared
+
+
+def corpus_task(path, name, kind):
+    if path not in STATE["roots"]:
+        python = os.path.realpath("/usr/bin/python3") if path == "/" else "/usr/bin/python3.11"
+        STATE["roots"][path] = corpus.Root(path, STATE["tfpatch"], python)
+    return STATE["roots"][path].ask(name, kind)
+
+
+def scenario_task(base, _, scenario):
+    if base not in STATE["stages"]:
+        STATE["stages"][base] = Stage(base, STATE["base"], STATE["builder"], STATE["tfpatch"])
+    return STATE["stages"][base].run(scenario)
+
+
+if __name__ == "__main__":
+    main()
