@@ -384,20 +384,20 @@ VARIANTS["6 a linker script"] = in_the_way(b"INPUT ( libx.so.1 )\n" * 9)
 
 @variant(6)
 def a_directory(s):
-    s.files["/bad/libx.so"] = None
-    lead(s)
+    s.files["/bad4/libx.so"] = None
+    lead(s, "/bad4")
 
 
 @variant(6)
 def a_dangling_link(s):
-    s.links["/bad/libx.so"] = "gone"
-    lead(s)
+    s.links["/bad2/libx.so"] = "gone"
+    lead(s, "/bad2")
 
 
 @variant(6)
 def a_link_loop(s):
-    s.links["/bad/libx.so"] = "libx.so"
-    lead(s)
+    s.links["/bad3/libx.so"] = "libx.so"
+    lead(s, "/bad3")
 
 
 @variant(6)
@@ -410,7 +410,9 @@ def a_file_for_a_directory(s):
 
 def versions(name, needed, defined, weak=False):
     def change(s):
-        s.main().versions += [("libx.so", needed, weak)]
+        # Of two variants the second decides.
+        s.main().versions[:] = [one for one in s.main().versions if one[0] != "libx.so"]
+        s.main().versions.append(("libx.so", needed, weak))
         for shape in s.libraries():
             shape.defines[:] = defined
     VARIANTS[f"7 {name}"] = change

@@ -48,19 +48,23 @@ fn best() -> Option<&'static str> {
 }
 
 /// What `$PLATFORM` stands for: `AT_PLATFORM`, for which glibc puts `haswell` where it finds such a
-/// processor of Intel.
+/// processor of Intel. `None` where it differs from one processor of the architecture to another.
 #[must_use]
-pub fn platform() -> String {
+pub fn platform() -> Option<String> {
     let is_intel = || {
         let information = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
         information.lines().any(|line| line.ends_with(": GenuineIntel"))
     };
-    match std::env::consts::ARCH {
-        "x86_64" if matches!(best(), Some("x86-64-v3" | "x86-64-v4")) && is_intel() => {
-            "haswell".to_owned()
-        }
+    let is_haswell = || matches!(best(), Some("x86-64-v3" | "x86-64-v4")) && is_intel();
+    let platform = if cfg!(target_arch = "x86_64") {
+        if is_haswell() { "haswell" } else { "x86_64" }
+    } else if cfg!(target_arch = "x86") {
         // AT_PLATFORM of a kernel of 32 bits names the generation.
-        "x86" => "i686".to_owned(),
-        architecture => architecture.to_owned(),
-    }
+        "i686"
+    } else if cfg!(target_arch = "aarch64") {
+        "aarch64"
+    } else {
+        return None;
+    };
+    Some(platform.to_owned())
 }

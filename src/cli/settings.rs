@@ -156,7 +156,7 @@ pub fn loader_settings(
         Some(LoaderName::Dyld(version)) => settings.macos = version,
         None => {}
     }
-    settings.platform = Some(processor::platform());
+    settings.platform = processor::platform();
     settings.hwcaps = match &simulation.cpu {
         Some(levels) => levels.0.clone(),
         None => processor::levels(),

@@ -9,6 +9,7 @@ pub mod hash;
 pub mod image;
 mod layout;
 mod new_segment;
+mod notes;
 mod refusal;
 mod relocations;
 pub mod rpath;

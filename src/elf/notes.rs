@@ -1,0 +1,57 @@
+//! What an object says of itself in notes: its build ID, and the processor that it needs.
+
+use super::image::Image;
+use goblin::elf::{header, program_header};
+
+impl Image<'_> {
+    /// The GNU build ID (`NT_GNU_BUILD_ID` of a note named `GNU`); a malformed note is no note.
+    #[must_use]
+    pub fn build_id(&self) -> Option<Vec<u8>> {
+        const NT_GNU_BUILD_ID: u32 = 3;
+        // A page of notes is more than any linker writes; it bounds the read.
+        const MOST: u64 = 4096;
+        let notes = self.segments().iter().filter(|s| s.p_type == program_header::PT_NOTE);
+        for segment in notes {
+            let bytes = self.source().read(segment.p_offset, segment.p_filesz.min(MOST), "PT_NOTE");
+            let Ok(bytes) = bytes else { continue };
+            let mut at = 0_usize;
+            while at + 12 <= bytes.len() {
+                let (name, desc) = (self.u32_at(&bytes, at), self.u32_at(&bytes, at + 4));
+                let name_at = at + 12;
+                let desc_at = name_at.saturating_add((name as usize).next_multiple_of(4));
+                let end = desc_at.saturating_add(desc as usize);
+                let is_gnu = bytes.get(name_at..name_at + 4) == Some(b"GNU\0");
+                if self.u32_at(&bytes, at + 8) == NT_GNU_BUILD_ID && is_gnu && name == 4 {
+                    return bytes.get(desc_at..end).map(<[u8]>::to_vec);
+                }
+                at = desc_at.saturating_add((desc as usize).next_multiple_of(4));
+            }
+        }
+        None
+    }
+
+    /// `GNU_PROPERTY_X86_ISA_1_NEEDED` of the property note; 0 where it is absent or malformed.
+    pub(super) fn x86_isa_needed(&self) -> u32 {
+        const PT_GNU_PROPERTY: u32 = 0x6474_e553;
+        const GNU_PROPERTY_X86_ISA_1_NEEDED: u32 = 0xc000_8002;
+        // A page of properties is more than any linker writes; it bounds the read.
+        const MOST: u64 = 4096;
+        let machines = [header::EM_386, header::EM_X86_64];
+        let Some(segment) = self.segment(PT_GNU_PROPERTY) else { return 0 };
+        let note = self.source().read(segment.p_offset, segment.p_filesz.min(MOST), "properties");
+        let (true, Ok(note)) = (machines.contains(&self.header().e_machine), note) else {
+            return 0;
+        };
+        let align = if self.ctx().is_big() { 8 } else { 4 };
+        let end = 16_usize.saturating_add(self.u32_at(&note, 4) as usize).min(note.len());
+        let mut at = 16;
+        while at + 8 < end {
+            let (kind, size) = (self.u32_at(&note, at), self.u32_at(&note, at + 4) as usize);
+            if kind == GNU_PROPERTY_X86_ISA_1_NEEDED {
+                return self.u32_at(&note, at + 8);
+            }
+            at = at.saturating_add(8).saturating_add(size.next_multiple_of(align));
+        }
+        0
+    }
+}
