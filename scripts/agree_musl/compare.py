@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from objects import LD_SO
 from oracle import absolute
 
-# musl's words for what a search ended with.
+# musl's words for what a search ended with. Where it looked nowhere, they are about the last file that it
+# tried to read, which may be its own list of directories.
 REASONS = {
-    "absent": {"No such file or directory", "Not a directory", "Filename too long"},
+    "absent": {"No such file or directory", "Not a directory", "Filename too long", "Symbolic link loop", "Is a directory"},
     "unreadable": {"Symbolic link loop", "No such file or directory"},
     "not_a_library": {"Exec format error", "Is a directory"},
     "wrong_class": {"Exec format error"},

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from objects import LD_SO
 
-LISTED = re.compile(r"\t(.*) => (.*) \(0x[0-9a-f]+\)")
+LISTED = re.compile(r"\t(.*) => (.*) \((?:0x)?[0-9a-f]+\)")
 ERROR = re.compile(r"Error loading shared library (.*?): ([A-Z][a-z ]*) \(needed by (.*?)\)\n", re.DOTALL)
 # Those of aarch64 begin at 257; of its own machine musl lacks some smaller ones.
 FOREIGN = re.compile(r"Error relocating (.*): unsupported relocation type \d{3,}")
