@@ -180,11 +180,13 @@ fn what_blocks_first_comes_first() {
     assert_eq!(order, expected);
 }
 
-/// Runs `explain` on a text that comes by standard input.
+/// Runs `explain` on a text that comes by standard input, where no environment is found but one that
+/// the text names.
 fn explain(dir: &Path, arguments: &[&str], input: &[u8]) -> Ran {
     let mut child = command(dir)
         .arg("explain")
         .args(arguments)
+        .env("PATH", "")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
