@@ -7,7 +7,7 @@ pub mod progress;
 pub mod session;
 pub mod settings;
 
-use self::args::{Arguments, Command};
+use self::args::{Arguments, Command, Format};
 use self::error::CommandError;
 use self::session::Session;
 use std::io::Write as _;
@@ -26,6 +26,10 @@ pub fn main(arguments: Arguments) -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<u8, CommandError> {
+    if arguments.common.format == Format::Dot && !matches!(arguments.command, Command::Tree(_)) {
+        let why = "--format dot: there is nothing to draw but what `tree` shows";
+        return Err(CommandError::new(why).hint("tfpatch tree --format dot FILE… | dot -Tsvg"));
+    }
     let mut session = Session::new(&arguments.common)?;
     let status = match arguments.command {
         Command::Doctor(options) => commands::doctor::run(&mut session, &options),

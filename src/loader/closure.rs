@@ -26,6 +26,12 @@ impl From<&Resolution> for Closure {
 }
 
 impl Closure {
+    /// Of what no loader takes.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self { objects: Vec::new(), loads: false, words: None }
+    }
+
     /// What dyld of a version of macOS loads.
     #[must_use]
     pub fn of_opened(opened: &dyld::Opened, version: dyld::Version) -> Self {

@@ -9,6 +9,7 @@ use super::finding::{Cause, Finding, Severity};
 use super::packages::Packages;
 use super::proof;
 use super::rewrite::{Change, Error, Rewrite, Wish, rewrite};
+use super::scope::Scope;
 use super::spelling::{absolute_entry, relative_entry};
 use super::target::{World, shown};
 use crate::bytes::printable;
@@ -31,6 +32,8 @@ pub struct Options {
     pub allow_absolute: bool,
     /// The tag to use; `None` keeps the one that is there.
     pub kind: Option<RpathKind>,
+    /// What is to be repaired; `None` for all that a diagnosis finds.
+    pub scope: Option<Scope>,
 }
 
 /// What came of planning.
@@ -222,7 +225,12 @@ impl Planner<'_> {
 
     /// The target as it would be.
     fn foresee(&self) -> Diagnosis {
-        diagnose(&self.overlay(), self.world)
+        let overlay = self.overlay();
+        let mut after = diagnose(&overlay, self.world);
+        if let Some(scope) = &self.options.scope {
+            scope.narrow(&overlay, self.world, &mut after);
+        }
+        after
     }
 
     fn overlay(&self) -> Overlay<'_> {

@@ -8,9 +8,10 @@ use crate::cli::settings;
 use crate::edit::EditSet;
 use crate::operation::{self, Kind};
 use crate::plan::{Kind as FileKind, Plan};
-use crate::repair::diagnose::diagnose;
+use crate::repair::diagnose::{Diagnosis, diagnose};
 use crate::repair::finding::{Cause, Finding, Severity};
 use crate::repair::planner::{self, Proposal};
+use crate::repair::scope::Scope;
 use crate::repair::steps;
 use crate::repair::target::World;
 use crate::report::changes;
@@ -33,26 +34,60 @@ pub fn run(session: &mut Session, options: &Fix) -> Result<u8, CommandError> {
     let search = session.search(&options.repair.search)?;
     for chosen in session.targets(&options.targets.targets)? {
         let fixed = session.until_settled(chosen.root(), options.dry_run, |session| {
+            let progress = Progress::new("reading objects");
             let mut world = session.world(&chosen, settings.clone());
             session.require_object(&chosen, &world)?;
             world.search.clone_from(&search);
-            fix(session, options, &chosen, &world)
+            let diagnosis = diagnose(&session.vfs, &world);
+            drop(progress);
+            let repaired = repair(session, options, &world, &diagnosis, None)?;
+            if session.format == Format::Json {
+                json::write(&mut *session.out, &repaired.plan)?;
+            } else {
+                session.write_heading(&chosen, &world)?;
+                let remaining = &repaired.proposal.remaining;
+                findings::write(&mut *session.out, &world, remaining, session.detail)?;
+                write(session, options, &chosen, &repaired)?;
+            }
+            Ok(repaired.status(options.strict))
         })?;
         status = status.max(fixed);
     }
     Ok(status)
 }
 
-fn fix(
+/// A repair that was carried out, or would be.
+pub(super) struct Repaired {
+    pub(super) proposal: Proposal,
+    pub(super) plan: Plan,
+    /// The changes, for people.
+    shown: Vec<u8>,
+}
+
+impl Repaired {
+    /// The exit status for what remains.
+    pub(super) fn status(&self, strict: bool) -> u8 {
+        status_of(self.proposal.remaining.iter().map(Finding::severity), strict)
+    }
+}
+
+/// Plans the repair of what a diagnosis found, or of `scope` alone, proves it, and carries it out.
+///
+/// # Errors
+/// Where the target cannot be read or written.
+pub(super) fn repair(
     session: &mut Session,
     options: &Fix,
-    chosen: &Chosen,
     world: &World,
-) -> Result<u8, CommandError> {
+    diagnosis: &Diagnosis,
+    scope: Option<Scope>,
+) -> Result<Repaired, CommandError> {
     let store = session.store(&world.root)?;
     let progress = Progress::new("planning");
-    let diagnosis = diagnose(&session.vfs, world);
-    let proposal = planner::propose(&session.vfs, world, &diagnosis, &planner_options(options));
+    let Repair { allow_absolute, rpath_kind, .. } = options.repair;
+    let how =
+        planner::Options { tidy: options.tidy, allow_absolute, kind: rpath_kind.into(), scope };
+    let proposal = planner::propose(&session.vfs, world, diagnosis, &how);
     let update_records = options.repair.record == Record::Update;
     let mut plan = steps::plan(&session.vfs, world, &proposal, update_records)?;
     drop(progress);
@@ -76,21 +111,21 @@ fn fix(
     drop(progress);
     plan.dry_run = options.dry_run;
     plan.operation = applied.filter(|_| !options.dry_run).map(|operation| operation.id);
-
-    if session.format == Format::Json {
-        json::write(&mut *session.out, &plan)?;
-    } else {
-        session.write_heading(chosen, world)?;
-        findings::write(&mut *session.out, world, &proposal.remaining, session.detail)?;
-        session.out.write_all(&shown)?;
-        write_conclusion(session, options, chosen, &proposal, &plan)?;
-    }
-    Ok(status_of(proposal.remaining.iter().map(Finding::severity), options.strict))
+    Ok(Repaired { proposal, plan, shown })
 }
 
-fn planner_options(options: &Fix) -> planner::Options {
-    let Repair { allow_absolute, rpath_kind, .. } = options.repair;
-    planner::Options { tidy: options.tidy, allow_absolute, kind: rpath_kind.into() }
+/// Says for people what was done and what remains to be done.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub(super) fn write(
+    session: &mut Session,
+    options: &Fix,
+    chosen: &Chosen,
+    repaired: &Repaired,
+) -> io::Result<()> {
+    session.out.write_all(&repaired.shown)?;
+    write_conclusion(session, options, chosen, &repaired.proposal, &repaired.plan)
 }
 
 fn shown_changes(

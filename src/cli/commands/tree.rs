@@ -6,12 +6,13 @@ use crate::cli::error::CommandError;
 use crate::cli::session::{Session, open_object};
 use crate::elf::Image;
 use crate::loader::dyld::{self, Dyld};
-use crate::loader::{Closure, Loader, Settings, System};
+use crate::loader::{self, Closure, Loader, Settings, System};
 use crate::macho::{Arch, Container};
 use crate::object::Format;
+use crate::repair::homes::homes;
 use crate::repair::target::shown;
 use crate::report::json::{self, TreeReport};
-use crate::report::tree;
+use crate::report::{dot, tree};
 use crate::vfs::{OsVfs, Vfs as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -24,6 +25,7 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
     let here = session.ambient()?.working_directory;
     let settings = session.loader_settings(&options.simulation)?;
     let mut closures: Vec<Closure> = Vec::new();
+    let mut loaders = Loaders { vfs: &session.vfs, settings: &settings, known: Vec::new() };
     for file in &options.files {
         let path = here.join(file);
         let main = options.main.as_ref().map(|main| here.join(main));
@@ -36,7 +38,7 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
         let opened = main.is_some().then_some(path.as_path()).filter(|_| opened == format);
         let closure = match format {
             Some(Format::Macho) => macho(&session.vfs, &*source, started, opened, &settings),
-            _ => elf(&session.vfs, &*source, started, opened, &settings),
+            _ => loaders.closure(&*source, started, opened),
         };
         let closure = closure.map_err(named)?;
         if closure.objects.is_empty() || (main.is_some() && opened.is_none()) {
@@ -48,6 +50,14 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
     let status = u8::from(!closures.iter().all(|closure| closure.loads));
     match session.format {
         args::Format::Json => json::write(&mut *session.out, &TreeReport::of(&closures))?,
+        args::Format::Dot => {
+            let objects = closures.iter().flat_map(|closure| &closure.objects);
+            let needs = objects.clone().flat_map(|(_, needed)| needed);
+            let found = needs.filter_map(|need| need.found.as_deref());
+            let files = objects.map(|(path, _)| path.as_path()).chain(found);
+            let homes = homes(&session.vfs, files);
+            dot::write(&mut *session.out, &closures, &homes, session.detail)?;
+        }
         args::Format::Human => {
             for closure in &closures {
                 tree::write(&mut *session.out, closure, options.flat, session.detail)?;
@@ -57,21 +67,38 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
     Ok(status)
 }
 
-/// What ld.so loads for the program at `started`, or for `opened` in it.
-fn elf(
-    vfs: &OsVfs,
-    source: &dyn Source,
-    started: &Path,
-    opened: Option<&Path>,
-    settings: &Settings,
-) -> Result<Closure, bytes::Error> {
-    let summary = Image::parse(source).and_then(|image| image.summary())?;
-    let loader = Loader::new(vfs, System::read(vfs, &summary), settings.clone());
-    let program = loader.program(started);
-    Ok(match opened {
-        Some(path) => (&loader.dlopen(&[&program], path)).into(),
-        None => (&program).into(),
-    })
+/// The loaders that the files so far asked for: each reads a file once, however many need it.
+struct Loaders<'a> {
+    vfs: &'a OsVfs,
+    settings: &'a Settings,
+    known: Vec<(Key, Loader<'a>)>,
+}
+
+/// What makes a loader another one: `PT_INTERP`, and what it can load.
+type Key = (Option<Vec<u8>>, loader::Target);
+
+impl Loaders<'_> {
+    /// What ld.so loads for the program at `started`, or for `opened` in it.
+    fn closure(
+        &mut self,
+        source: &dyn Source,
+        started: &Path,
+        opened: Option<&Path>,
+    ) -> Result<Closure, bytes::Error> {
+        let summary = Image::parse(source).and_then(|image| image.summary())?;
+        let key = (summary.interpreter.clone(), loader::Target::of(&summary));
+        let index = self.known.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
+            let system = System::read(self.vfs, &summary);
+            self.known.push((key, Loader::new(self.vfs, system, self.settings.clone())));
+            self.known.len() - 1
+        });
+        let Some((_, loader)) = self.known.get(index) else { return Ok(Closure::nothing()) };
+        let program = loader.program(started);
+        Ok(match opened {
+            Some(path) => (&loader.dlopen(&[&program], path)).into(),
+            None => (&program).into(),
+        })
+    }
 }
 
 /// What dyld loads for the program at `started`, or for `opened` in it. The processor is the
@@ -86,7 +113,7 @@ fn macho(
     let container = Container::parse(source)?;
     let archs = container.slices.iter().map(|slice| slice.arch());
     let Some(arch) = archs.min_by_key(|arch: &Arch| arch.name() != "arm64") else {
-        return Ok(Closure { objects: Vec::new(), loads: false, words: None });
+        return Ok(Closure::nothing());
     };
     let system = dyld::System { version: settings.macos, arch };
     let dyld = Dyld::new(vfs, system, settings.dyld.clone());
