@@ -153,7 +153,8 @@ impl<'a> Graph<'a> {
             alike: BTreeMap::new(),
             hidden: HashSet::new(),
         };
-        files.iter().for_each(|path| graph.add_node(node(path)));
+        let boxes = files.iter().map(|path| node(path));
+        boxes.filter(|node| *node != Node::System).for_each(|node| graph.add_node(node));
         let mut known: HashMap<(Node<'_>, Node<'_>), usize> = HashMap::new();
         for (asker, need, found) in needs() {
             let from = node(asker);
@@ -167,10 +168,11 @@ impl<'a> Graph<'a> {
             if to == Node::System {
                 graph.collapsed.insert(last_component(&need.name));
             }
-            graph.add_node(to);
             if from == to {
                 continue;
             }
+            graph.add_node(from);
+            graph.add_node(to);
             match known.get(&(from, to)).and_then(|&index| graph.edges.get_mut(index)) {
                 // Of several ways the one is drawn that tells how the library was found.
                 Some(edge) if edge.need.rule == Rule::Loaded => edge.need = need,
