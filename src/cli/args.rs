@@ -88,6 +88,8 @@ pub enum Format {
     Json,
     /// For pasting into an issue.
     Markdown,
+    /// For Graphviz, which draws it. Only `tree` knows it.
+    Dot,
 }
 
 /// Whether a report has colours.
@@ -102,7 +104,7 @@ pub enum Color {
 }
 
 /// What the simulated loader is given.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "What is simulated")]
 pub struct Simulation {
     /// Set a variable of the simulated environment, such as LD_LIBRARY_PATH=/opt/cuda/lib64.
@@ -168,7 +170,7 @@ impl FromStr for LoaderName {
 }
 
 /// What a repair may do.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "How it is repaired")]
 pub struct Repair {
     /// Look for libraries in DIR too; may lie outside the target.
@@ -186,7 +188,7 @@ pub struct Repair {
 }
 
 /// How files are written.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "How files are written")]
 pub struct Writing {
     /// Edit files in place, or put edited copies in their stead; `auto` edits in place where that
@@ -200,9 +202,10 @@ pub struct Writing {
 }
 
 /// Which tag a search path is to stand in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum RpathKind {
     /// The tag that is there; DT_RUNPATH where there is none.
+    #[default]
     Keep,
     /// DT_RUNPATH.
     Runpath,
@@ -211,18 +214,20 @@ pub enum RpathKind {
 }
 
 /// Whether RECORD files are kept up to date.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Record {
     /// Hashes and sizes of edited files are brought up to date.
+    #[default]
     Update,
     /// RECORD stays as it is.
     Keep,
 }
 
 /// How files are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Write {
     /// In place where that is safe, else a copy in the file's stead.
+    #[default]
     Auto,
     /// In place, or not at all.
     InPlace,
@@ -295,7 +300,7 @@ pub struct OneTarget {
 }
 
 /// Any number of targets.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct Targets {
     /// Environments, directories or objects; found from here if none is given.
     #[arg(value_name = "TARGET", value_hint = ValueHint::AnyPath)]
@@ -323,7 +328,7 @@ pub struct Doctor {
 }
 
 /// `tfpatch fix`
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_long_help = "\
 Examples:
   tfpatch fix --dry-run --diff      what would be changed in the environment found from here
@@ -475,9 +480,19 @@ The command's own output goes where it always goes; the report follows on standa
 command has ended. The environment is that of the Python that runs, else the one found from here.
 Set-user-ID and static programs, and those of other C libraries than glibc, cannot be traced.
 
-Example:
-  tfpatch trace -- python -c 'import tensorflow as tf; tf.config.list_physical_devices(\"GPU\")'")]
+With --fix what was asked for in vain, and lies in the environment, is brought within reach, and \
+nothing else: planned, proved and written as `tfpatch fix` does it, and put back by `tfpatch revert`.
+
+Examples:
+  tfpatch trace -- python -c 'import tensorflow as tf; tf.config.list_physical_devices(\"GPU\")'
+  tfpatch trace --fix --dry-run -- python train.py")]
 pub struct Trace {
+    /// Repair what was asked for in vain.
+    #[arg(long)]
+    pub fix: bool,
+    /// Say what would be done, and do nothing.
+    #[arg(long, requires = "fix")]
+    pub dry_run: bool,
     /// The command, with its arguments.
     #[arg(value_name = "COMMAND", required = true, last = true)]
     pub command: Vec<OsString>,

@@ -28,6 +28,10 @@ pub fn main(arguments: Arguments) -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<u8, CommandError> {
+    if arguments.common.format == Format::Dot && !matches!(arguments.command, Command::Tree(_)) {
+        let why = "--format dot: there is nothing to draw but what `tree` shows";
+        return Err(CommandError::new(why).hint("tfpatch tree --format dot FILE… | dot -Tsvg"));
+    }
     let mut session = Session::new(&arguments.common)?;
     // A report that has no form of its own for an issue is quoted as people read it.
     let has_form = matches!(arguments.command, Command::Doctor(_) | Command::Explain(_));

@@ -38,19 +38,25 @@ pub struct Carrying<'a> {
     pub unneeded: &'a [&'static str],
 }
 
-/// Carries out a plan on the target `chosen`, which is `world`, and says what came of it. `remaining`
-/// is what the plan does not cure. The exit status.
+/// A plan that was carried out, or would be.
+pub struct Carried {
+    /// The plan, with the operation that it became.
+    pub plan: Plan,
+    /// What it changes, for people.
+    changes: Vec<u8>,
+}
+
+/// Carries out a plan on a target. `remaining` is what the plan does not cure.
 ///
 /// # Errors
-/// Where the target cannot be written, or the output cannot be.
+/// Where the target cannot be written, or the file of the plan cannot be.
 pub fn carry_out(
     session: &mut Session,
-    chosen: &Chosen,
     world: &World,
     mut plan: Plan,
     remaining: &[Finding],
     how: &Carrying<'_>,
-) -> Result<u8, CommandError> {
+) -> Result<Carried, CommandError> {
     let store = session.store(&world.root)?;
     let below_root = remaining.iter().map(|finding| FindingReport::below(&world.root, finding));
     plan.unfixable = below_root.map(serde_json::to_value).collect::<Result<_, _>>()?;
@@ -77,15 +83,44 @@ pub fn carry_out(
             CommandError::new(format!("cannot write the plan {}: {error}", shown(file)))
         })?;
     }
+    Ok(Carried { plan, changes })
+}
+
+/// Reports what came of a plan on the target `chosen`, which is `world`. The exit status.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn report(
+    session: &mut Session,
+    chosen: &Chosen,
+    world: &World,
+    carried: &Carried,
+    remaining: &[Finding],
+    how: &Carrying<'_>,
+) -> Result<u8, CommandError> {
     if session.format == Format::Json {
-        json::write(&mut *session.out, &plan)?;
+        json::write(&mut *session.out, &carried.plan)?;
     } else {
         session.write_heading(chosen, world)?;
         findings::write(&mut *session.out, world, remaining, session.detail)?;
-        session.out.write_all(&changes)?;
-        Outcome { chosen, plan: &plan, remaining, how }.write(session)?;
+        write(session, chosen, carried, remaining, how)?;
     }
     Ok(status_of(remaining.iter().map(Finding::severity), how.strict))
+}
+
+/// Says for people what a plan changes, what came of it, and what to do next.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write(
+    session: &mut Session,
+    chosen: &Chosen,
+    carried: &Carried,
+    remaining: &[Finding],
+    how: &Carrying<'_>,
+) -> io::Result<()> {
+    session.out.write_all(&carried.changes)?;
+    Outcome { chosen, plan: &carried.plan, remaining, how }.write(session)
 }
 
 /// What a plan changes, as it is to be shown: a line for each file, or with `diff` the search paths

@@ -53,6 +53,12 @@ impl From<&Resolution> for Closure {
 }
 
 impl Closure {
+    /// Of what no loader takes.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self { objects: Vec::new(), preload: Vec::new(), loads: false, words: Vec::new() }
+    }
+
     /// What dyld of a version of macOS loads.
     #[must_use]
     pub fn of_opened(opened: &dyld::Opened, version: dyld::Version) -> Self {

@@ -12,7 +12,7 @@
 //! with it, theirs only for their own code, and there such a directory is a leftover of the link.
 
 use super::finding::{Cause, Finding};
-use super::inventory::{self, Inventory, Object, Role};
+use super::inventory::{Inventory, Object, Role};
 use super::spelling::directory_of;
 use super::target::{Program, World, shown};
 use super::tensorflow::{self, DRIVER};
@@ -20,22 +20,25 @@ use crate::bytes::printable;
 use crate::elf::{Image, hash};
 use crate::loader::{Libc, Resolution, SearchStep};
 use crate::vfs::Vfs;
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// The findings about libraries that are only `dlopen`ed.
 #[must_use]
 pub fn findings(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Vec<Finding> {
     let inventory = &world.inventory;
+    let files = Files { vfs, read: RefCell::default(), real: RefCell::default() };
     let mut found = Vec::new();
     for index in 0..inventory.distributions.len() {
         let providers = provider_directories(inventory, index);
         if providers.is_empty() {
             continue;
         }
-        let Some(opener) = Opener::of(vfs, inventory, index, &providers) else { continue };
+        let Some(opener) = Opener::of(&files, inventory, index, &providers) else { continue };
         let process = Process::of(programs, opener.object);
-        let mut lacks = opener.lacks(vfs, inventory, index, &providers);
+        let mut lacks = opener.lacks(&files, inventory, index, &providers);
         // Without the profiling library alone the accelerator is found, and nothing is wrong that a
         // program would notice; `tfpatch trace` tells whoever records a profile.
         if lacks.iter().all(|(_, library)| tensorflow::is_for_profiling(library.name())) {
@@ -62,7 +65,7 @@ pub fn findings(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Vec<F
     found
 }
 
-/// A process in which an opener is loaded.
+/// A process in which an object is loaded that opens others.
 pub(super) struct Process<'a> {
     program: &'a Program<'a>,
     opener: &'a Object,
@@ -78,8 +81,9 @@ impl<'a> Process<'a> {
 
     /// What comes of the opener's calling `dlopen` with a name.
     pub(super) fn open(&self, name: &[u8]) -> Option<Resolution> {
-        let loaded: Vec<&Resolution> =
-            self.program.main.iter().chain(std::iter::once(&self.opened)).collect();
+        // A program runs in a process of its own.
+        let main = self.program.main.iter().filter(|_| self.opener.role != Role::Executable);
+        let loaded: Vec<&Resolution> = main.chain(std::iter::once(&self.opened)).collect();
         self.program.loader.find(&loaded, &self.opener.path, name)
     }
 }
@@ -97,7 +101,7 @@ impl<'a> Opener<'a> {
     /// The opener of a distribution: among its objects that import `dlopen`, are needed by others of
     /// it, and name a provider's directory, the one that all others lead down to.
     fn of(
-        vfs: &dyn Vfs,
+        files: &Files<'_>,
         inventory: &'a Inventory,
         distribution: usize,
         providers: &BTreeSet<PathBuf>,
@@ -109,11 +113,11 @@ impl<'a> Opener<'a> {
             .filter(|object| needed.contains(name_of(object)))
             .map(|object| Self {
                 object,
-                names: named(vfs, object, providers),
-                entries: entries(vfs, object).len(),
+                names: files.named(object, providers),
+                entries: files.read(object).entries.len(),
             })
             .filter(|candidate| !candidate.names.is_empty())
-            .filter(|candidate| imports_dlopen(vfs, candidate.object))
+            .filter(|candidate| files.read(candidate.object).imports_dlopen)
             .collect();
         let mut deepest = candidates.into_iter();
         let mut opener = deepest.next()?;
@@ -141,7 +145,7 @@ impl<'a> Opener<'a> {
     /// nothing from there, and that this one does not name; with a library of each.
     fn lacks(
         &self,
-        vfs: &dyn Vfs,
+        files: &Files<'_>,
         inventory: &'a Inventory,
         distribution: usize,
         providers: &BTreeSet<PathBuf>,
@@ -149,9 +153,9 @@ impl<'a> Opener<'a> {
         let mut others: BTreeSet<PathBuf> = BTreeSet::new();
         let mut needed: HashSet<&[u8]> = HashSet::new();
         for object in objects(inventory, distribution) {
-            let named = named(vfs, object, providers);
+            let named = files.named(object, providers);
             if !named.is_subset(&others)
-                && (object.role == Role::Library || imports_dlopen(vfs, object))
+                && (object.role == Role::Library || files.read(object).imports_dlopen)
             {
                 others.extend(named);
             }
@@ -265,27 +269,71 @@ fn name_of(object: &Object) -> &[u8] {
     object.soname()
 }
 
-/// The different entries of an object's search path: as the [`Vfs`] has it, which may be an overlay
-/// with another one than the inventory saw.
-fn entries(vfs: &dyn Vfs, object: &Object) -> BTreeSet<Vec<u8>> {
-    let summary = inventory::summary_of(vfs, &object.path);
-    let path = summary.and_then(|summary| summary.runpath.or(summary.rpath)).unwrap_or_default();
-    path.split(|&byte| byte == b':').map(<[u8]>::to_vec).collect()
+/// What the [`Vfs`] has, which may be an overlay with other search paths than the inventory saw:
+/// each file and each directory is looked at once.
+struct Files<'a> {
+    vfs: &'a dyn Vfs,
+    read: RefCell<HashMap<PathBuf, Rc<Opening>>>,
+    /// Directories with every link resolved; `None` where there is none.
+    real: RefCell<HashMap<PathBuf, Option<PathBuf>>>,
 }
 
-/// Those of `directories` that an object's search path names.
-fn named(vfs: &dyn Vfs, object: &Object, directories: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
-    entries(vfs, object)
-        .iter()
-        .filter_map(|entry| directory_of(entry, object.directory()))
-        .filter_map(|directory| vfs.canonicalize(&directory).ok())
-        .filter_map(|real| directories.iter().find(|known| is_same(vfs, known, &real)))
-        .cloned()
-        .collect()
+/// What an object has to do with opening others.
+#[derive(Default)]
+struct Opening {
+    /// The different entries of its search path.
+    entries: BTreeSet<Vec<u8>>,
+    imports_dlopen: bool,
 }
 
-fn is_same(vfs: &dyn Vfs, directory: &Path, real: &Path) -> bool {
-    directory == real || vfs.canonicalize(directory).is_ok_and(|directory| directory == real)
+impl Files<'_> {
+    fn read(&self, object: &Object) -> Rc<Opening> {
+        if let Some(known) = self.read.borrow().get(&object.path) {
+            return Rc::clone(known);
+        }
+        let opening = Rc::new(Opening::of(self.vfs, object));
+        self.read.borrow_mut().insert(object.path.clone(), Rc::clone(&opening));
+        opening
+    }
+
+    /// Those of `directories` that an object's search path names.
+    fn named(&self, object: &Object, directories: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+        let opening = self.read(object);
+        let entries = opening.entries.iter();
+        entries
+            .filter_map(|entry| directory_of(entry, object.directory()))
+            .filter_map(|directory| self.real(&directory))
+            .filter_map(|real| {
+                directories.iter().find(|known| {
+                    **known == real || self.real(known).is_some_and(|known| known == real)
+                })
+            })
+            .cloned()
+            .collect()
+    }
+
+    fn real(&self, directory: &Path) -> Option<PathBuf> {
+        if let Some(known) = self.real.borrow().get(directory) {
+            return known.clone();
+        }
+        let real = self.vfs.canonicalize(directory).ok();
+        self.real.borrow_mut().insert(directory.to_owned(), real.clone());
+        real
+    }
+}
+
+impl Opening {
+    fn of(vfs: &dyn Vfs, object: &Object) -> Self {
+        let Ok(source) = vfs.open(&object.path) else { return Self::default() };
+        let Ok(image) = Image::parse(source.as_ref()) else { return Self::default() };
+        let summary = image.summary().ok();
+        let path = summary.and_then(|summary| summary.runpath.or(summary.rpath));
+        let path = path.unwrap_or_default();
+        Self {
+            entries: path.split(|&byte| byte == b':').map(<[u8]>::to_vec).collect(),
+            imports_dlopen: hash::imports(&image, b"dlopen").unwrap_or(false),
+        }
+    }
 }
 
 /// The names that an object leads to along `DT_NEEDED`, inside its distribution.
@@ -306,11 +354,4 @@ fn closure<'a>(
         }
     }
     reached
-}
-
-fn imports_dlopen(vfs: &dyn Vfs, object: &Object) -> bool {
-    let Ok(source) = vfs.open(&object.path) else { return false };
-    Image::parse(source.as_ref())
-        .and_then(|image| hash::imports(&image, b"dlopen"))
-        .unwrap_or(false)
 }

@@ -349,18 +349,22 @@ fn read(vfs: &dyn Vfs, path: PathBuf) -> Result<Option<Object>, Unreadable> {
 type Identified = ((u64, u64), Facts, Role);
 
 fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
-    let metadata = vfs.metadata(path).map_err(|error| why_not(vfs, path, error))?;
-    match metadata.kind {
-        FileKind::File => {}
-        // A directory or a socket may be called what it likes.
-        _ => return Ok(None),
-    }
-    let source = vfs.open(path)?;
+    let metadata = || vfs.metadata(path).map_err(|error| why_not(vfs, path, error));
+    let source = match vfs.open(path) {
+        Ok(source) => source,
+        Err(error) => {
+            return match metadata()?.kind {
+                FileKind::File => Err(error.into()),
+                // A directory or a socket may be called what it likes.
+                _ => Ok(None),
+            };
+        }
+    };
     let magic = source.get(0..source.len().min(64)).unwrap_or_default();
     if !magic.starts_with(b"\x7fELF") {
         return match magic.as_ref() {
             _ if fat::is_macho(source.as_ref()) => read_macho(source.as_ref(), path)
-                .map(|(facts, role)| Some((metadata.id, facts, role))),
+                .and_then(|(facts, role)| Ok(Some((metadata()?.id, facts, role)))),
             b"" => Err(Why::NoObject("is empty")),
             bytes if bytes.iter().all(|&byte| byte == 0) => {
                 Err(Why::NoObject("begins with zeros where an ELF header should be"))
@@ -373,7 +377,7 @@ fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
     let image = Image::parse(source.as_ref())?;
     let summary = image.summary()?;
     let role = role_of(path, &image, &summary);
-    Ok(Some((metadata.id, Facts::Elf(Arc::new(summary)), role)))
+    Ok(Some((metadata()?.id, Facts::Elf(Arc::new(summary)), role)))
 }
 
 /// Reads every slice of a Mach-O file that dyld could load, and what a program would do with it.

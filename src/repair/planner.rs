@@ -10,6 +10,7 @@ use super::installed::Installed;
 use super::packages::Packages;
 use super::proof;
 use super::rewrite::{Change, Error, Rewrite, Wish, rewrite};
+use super::scope::Scope;
 use super::spelling::{absolute_entry, relative_entry};
 use super::steps::LeavesRoot;
 use super::target::{World, shown};
@@ -33,6 +34,8 @@ pub struct Options {
     pub allow_absolute: bool,
     /// The tag to use; `None` keeps the one that is there.
     pub kind: Option<RpathKind>,
+    /// What is to be repaired; `None` for all that a diagnosis finds.
+    pub scope: Option<Scope>,
 }
 
 /// What came of planning.
@@ -230,7 +233,12 @@ impl Planner<'_> {
 
     /// The target as it would be.
     fn foresee(&self) -> Diagnosis {
-        diagnose_edited(&self.overlay(), self.world, self.installed.clone())
+        let overlay = self.overlay();
+        let mut after = diagnose_edited(&overlay, self.world, self.installed.clone());
+        if let Some(scope) = &self.options.scope {
+            scope.narrow(&overlay, self.world, &mut after);
+        }
+        after
     }
 
     fn overlay(&self) -> Overlay<'_> {

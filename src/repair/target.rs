@@ -428,7 +428,7 @@ impl<'a> Program<'a> {
 
 /// The nearest directory above an object that distributions are installed into, as `pip install
 /// --target` makes one without an environment around it.
-fn packages_around<'p>(vfs: &dyn Vfs, object: &'p Path) -> Option<&'p Path> {
+pub(super) fn packages_around<'p>(vfs: &dyn Vfs, object: &'p Path) -> Option<&'p Path> {
     object.ancestors().skip(1).find(|directory| {
         vfs.read_dir(directory).is_ok_and(|entries| {
             entries.iter().any(|entry| {

@@ -1,6 +1,7 @@
 //! Reports: for people, and for programs.
 
 pub mod changes;
+pub mod dot;
 pub mod explain;
 pub mod findings;
 pub mod json;

@@ -18,7 +18,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
         ("plan", plan()),
         ("revert", of::<RevertReport>("revert")),
         ("show", of::<ShowReport>("show")),
-        ("trace", of::<TraceReport>("trace")),
+        ("trace", of::<TraceReport<'_>>("trace")),
         ("tree", of::<TreeReport>("tree")),
         ("verify", of::<VerifyReport>("verify")),
     ]

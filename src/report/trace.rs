@@ -3,6 +3,7 @@
 use super::findings::{self, Detail, write_tried};
 use super::json::{FindingReport, PathText, StepReport, TargetReport, text};
 use super::style::{COMMAND, DIM, ERROR, GOOD, WARNING, paint};
+use crate::plan::Plan;
 use crate::repair::finding::{Cause, Finding};
 use crate::repair::target::World;
 use crate::repair::trace::judge::{Compared, Confirmation};
@@ -41,6 +42,10 @@ pub struct Traced<'a> {
     pub notes: &'a [String],
     /// The environment.
     pub world: &'a World,
+    /// The command that repairs it; `None` where there is none, or a repair was asked for.
+    pub fix: Option<String>,
+    /// The repair that was asked for.
+    pub plan: Option<&'a Plan>,
 }
 
 /// Writes the report for people.
@@ -55,10 +60,12 @@ pub fn write(out: &mut dyn Write, traced: &Traced<'_>, detail: Detail) -> io::Re
         write_summary(out, traced)?;
     }
     findings::write(out, traced.world, traced.findings, detail)?;
-    for finding in traced.findings {
-        // The cure of what cannot be fixed was written already.
-        if finding.fixable && finding.cure != "tfpatch fix" {
-            writeln!(out, "{} {}", paint(COMMAND, "→"), finding.cure)?;
+    if traced.fix.is_some() {
+        for finding in traced.findings {
+            // The cure of what cannot be fixed was written already.
+            if finding.fixable && finding.cure != "tfpatch fix" {
+                writeln!(out, "{} {}", paint(COMMAND, "→"), finding.cure)?;
+            }
         }
     }
     let view = View { world: traced.world, findings: traced.findings, detail };
@@ -85,10 +92,12 @@ pub fn write(out: &mut dyn Write, traced: &Traced<'_>, detail: Detail) -> io::Re
             writeln!(out, "{object}: {message} {}", paint(DIM, format!("({times} times)")))?;
         }
     }
-    if traced.findings.iter().any(|finding| finding.cure == "tfpatch fix") {
-        writeln!(out, "{}", paint(COMMAND, "→ tfpatch fix"))?;
+    match &traced.fix {
+        Some(fix) if traced.findings.iter().any(|finding| finding.cure == "tfpatch fix") => {
+            writeln!(out, "{}", paint(COMMAND, format!("→ {fix}")))
+        }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn write_summary(out: &mut dyn Write, traced: &Traced<'_>) -> io::Result<()> {
@@ -116,7 +125,14 @@ fn write_summary(out: &mut dyn Write, traced: &Traced<'_>) -> io::Result<()> {
             count => write!(out, ", {count} {words}")?,
         }
     }
-    writeln!(out)
+    writeln!(out)?;
+    let mut unknown: BTreeMap<&str, usize> = BTreeMap::new();
+    for answer in traced.answers.iter().filter(|answer| answer.verdict == Verdict::Unknown) {
+        *unknown.entry(answer.why.unwrap_or_default()).or_default() += answer.times;
+    }
+    unknown
+        .iter()
+        .try_for_each(|(why, count)| writeln!(out, "  {}", paint(DIM, format!("{count}: {why}"))))
 }
 
 struct View<'a> {
@@ -127,9 +143,12 @@ struct View<'a> {
 
 impl View<'_> {
     fn answer(&self, out: &mut dyn Write, answer: &Answer) -> io::Result<()> {
+        let is_finding = self.findings.iter().any(|finding| {
+            finding.library.as_ref() == Some(&answer.name) && finding.tried == answer.tried
+        });
         let is_told = match answer.verdict {
             Verdict::Differs => true,
-            Verdict::Agrees | Verdict::Unknown => answer.found_later.is_some(),
+            Verdict::Agrees | Verdict::Unknown => answer.found.is_none() && !is_finding,
         };
         if self.detail != Detail::Verbose && !(is_told && self.detail == Detail::Normal) {
             return Ok(());
@@ -161,10 +180,7 @@ impl View<'_> {
             writeln!(out, "  {}", paint(WARNING, format!("{why}{predicted}")))?;
         }
         // A finding has listed its places.
-        let is_listed = self.findings.iter().any(|finding| {
-            finding.library.as_ref() == Some(&answer.name) && finding.tried == answer.tried
-        });
-        if self.detail == Detail::Verbose && answer.found.is_none() && !is_listed {
+        if self.detail == Detail::Verbose && answer.found.is_none() && !is_finding {
             write_tried(out, "    ", &answer.tried)?;
         }
         Ok(())
@@ -203,7 +219,7 @@ impl View<'_> {
 
 /// `tfpatch/trace/v1`
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct TraceReport {
+pub struct TraceReport<'a> {
     schema: &'static str,
     child: Child,
     target: Option<TargetReport>,
@@ -213,6 +229,9 @@ pub struct TraceReport {
     doctor: Vec<ComparedReport>,
     errors: Vec<ErrorReport>,
     notes: Vec<String>,
+    /// With `--fix`: what was done about the findings, or would be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<&'a Plan>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -283,10 +302,10 @@ impl RequestReport {
     }
 }
 
-impl TraceReport {
+impl<'a> TraceReport<'a> {
     /// The report of a traced command; `target` is the environment, and why it was chosen.
     #[must_use]
-    pub fn of(traced: &Traced<'_>, target: Option<TargetReport>) -> Self {
+    pub fn of(traced: &Traced<'a>, target: Option<TargetReport>) -> Self {
         let view = View { world: traced.world, findings: &[], detail: Detail::Verbose };
         let requests = traced.answers.iter().map(RequestReport::of);
         let doctor = traced.compared.iter().map(|compared| ComparedReport {
@@ -316,6 +335,7 @@ impl TraceReport {
             doctor: doctor.collect(),
             errors: errors.collect(),
             notes: traced.notes.to_vec(),
+            plan: traced.plan,
         }
     }
 }

@@ -20,9 +20,9 @@ pub fn write(out: &mut dyn Write, closure: &Closure, flat: bool, detail: Detail)
         closure.objects.iter().map(|(path, needed)| (path.as_path(), &**needed)).collect();
     let mut view = View { out, objects, detail, seen: HashSet::from([root.as_path()]) };
     if flat {
-        closure.objects.iter().try_for_each(|(_, needed)| view.flat(needed))?;
+        view.flat(closure)?;
     } else {
-        view.branch(needed, "")?;
+        view.branch(root, needed, "")?;
     }
     if detail == Detail::Quiet {
         return Ok(());
@@ -38,62 +38,86 @@ struct View<'a> {
 }
 
 impl<'a> View<'a> {
-    fn flat(&mut self, needed: &'a [Dependency]) -> io::Result<()> {
-        for dependency in needed {
-            if let Some(path) = &dependency.found
-                && !self.seen.insert(path)
-            {
+    /// Each library once, in the loader's order, as `ldd` has them; of what is missing all who
+    /// ask, for each looks elsewhere.
+    fn flat(&mut self, closure: &'a Closure) -> io::Result<()> {
+        let needs = || {
+            closure.objects.iter().flat_map(|(path, needed)| needed.iter().map(move |n| (path, n)))
+        };
+        let mut missing: HashSet<&[u8]> = HashSet::new();
+        for (asker, dependency) in needs() {
+            let is_new = match &dependency.found {
+                Some(path) => self.seen.insert(path),
+                None => missing.insert(&dependency.name),
+            };
+            if !is_new {
                 continue;
             }
-            self.line("  ", "    ", dependency)?;
+            self.line("  ", asker, dependency)?;
+            if dependency.found.is_some() || dependency.rule == Rule::WeakAbsent {
+                continue;
+            }
+            for (asker, same) in needs().filter(|(_, other)| other.name == dependency.name) {
+                if self.detail > Detail::Quiet {
+                    writeln!(self.out, "    needed by {}", shown(asker))?;
+                }
+                self.places("      ", same)?;
+            }
         }
         Ok(())
     }
 
-    fn branch(&mut self, needed: &'a [Dependency], indent: &str) -> io::Result<()> {
+    fn branch(&mut self, asker: &Path, needed: &'a [Dependency], indent: &str) -> io::Result<()> {
         let count = needed.len();
         for (index, dependency) in needed.iter().enumerate() {
             let is_last = index + 1 == count;
             let (fork, deeper) =
                 if is_last { ("└── ", "    ") } else { ("├── ", "│   ") };
             let below = format!("{indent}{deeper}");
-            self.line(&format!("{indent}{fork}"), &below, dependency)?;
+            self.line(&format!("{indent}{fork}"), asker, dependency)?;
             let Some(path) = dependency.found.as_deref() else {
+                if dependency.rule != Rule::WeakAbsent {
+                    self.places(&below, dependency)?;
+                }
                 continue;
             };
             let next = self.objects.get(path).copied();
             if let Some(next) = next
                 && self.seen.insert(path)
             {
-                self.branch(next, &below)?;
+                self.branch(path, next, &below)?;
             }
         }
         Ok(())
     }
 
-    /// One dependency behind `lead`, and behind `below` where it was searched in vain.
-    fn line(&mut self, lead: &str, below: &str, dependency: &Dependency) -> io::Result<()> {
+    /// One dependency behind `lead`, with the rule that found it: whose search path it was, where
+    /// it was not that of the object that asks.
+    fn line(&mut self, lead: &str, asker: &Path, dependency: &Dependency) -> io::Result<()> {
         let name = printable(&dependency.name);
         match &dependency.found {
             Some(path) => {
-                let rule = paint(DIM, rule_in_words(dependency.rule));
-                writeln!(self.out, "{lead}{name} {} {}  {rule}", paint(GOOD, "→"), shown(path))
+                let mut rule = rule_in_words(dependency.rule).to_owned();
+                if let Some(via) = dependency.via.as_deref().filter(|via| *via != asker) {
+                    rule += &format!(" of {}", shown(via));
+                }
+                let (arrow, rule) = (paint(GOOD, "→"), paint(DIM, rule));
+                writeln!(self.out, "{lead}{name} {arrow} {}  {rule}", shown(path))
             }
             None if dependency.rule == Rule::WeakAbsent => {
                 writeln!(self.out, "{lead}{name} {}", paint(DIM, rule_in_words(dependency.rule)))
             }
             None => {
-                writeln!(self.out, "{lead}{name} {}", paint(ERROR, rule_in_words(Rule::NotFound)))?;
-                if let Some(fatal) = &dependency.fatal {
-                    writeln!(self.out, "{below}{}: {}", shown(&fatal.path), fatal.message)?;
-                }
-                self.places(below, dependency)
+                writeln!(self.out, "{lead}{name} {}", paint(ERROR, rule_in_words(Rule::NotFound)))
             }
         }
     }
 
     /// Every place that was tried for what is missing, and why not.
     fn places(&mut self, lead: &str, dependency: &Dependency) -> io::Result<()> {
+        if let Some(fatal) = &dependency.fatal {
+            writeln!(self.out, "{lead}{}: {}", shown(&fatal.path), fatal.message)?;
+        }
         let steps: Vec<_> = dependency.tried.steps().collect();
         if self.detail == Detail::Quiet {
             return Ok(());

@@ -5,11 +5,13 @@ use super::{DirEntry, FileKind, Metadata, Vfs};
 use crate::bytes::Source;
 use rustix::fs::{FileType, Mode, OFlags};
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// The files of the operating system.
 ///
@@ -107,7 +109,7 @@ impl Vfs for OsVfs {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
         let len = u64::try_from(stat.st_size).unwrap_or_default();
-        Ok(Box::new(Opened { file: File::from(file), len }))
+        Ok(Box::new(Opened { file: File::from(file), len, pieces: Mutex::default() }))
     }
 }
 
@@ -116,6 +118,40 @@ impl Vfs for OsVfs {
 struct Opened {
     file: File,
     len: u64,
+    /// What was read last around small reads: where it begins, and its bytes.
+    pieces: Mutex<VecDeque<(u64, Vec<u8>)>>,
+}
+
+/// A piece that is read around small reads. Headers, the rows of a table and the strings that they
+/// name lie close together: where each is a read of its own, a scan makes 40,000.
+const PIECE: u64 = 8 << 10;
+
+/// What begins in this many bytes of a piece lies in it whole.
+const STEP: u64 = PIECE / 2;
+
+/// The pieces that are kept of a file: its header, a table, the strings of the table, and one more.
+const MOST_PIECES: usize = 4;
+
+impl Opened {
+    /// The bytes of a small range, from a piece that has it.
+    fn small(&self, range: &Range<u64>) -> Option<Vec<u8>> {
+        let within = |(start, bytes): &(u64, Vec<u8>)| {
+            let from = usize::try_from(range.start.checked_sub(*start)?).ok()?;
+            let to = usize::try_from(range.end - *start).ok()?;
+            bytes.as_slice().get(from..to).map(<[u8]>::to_vec)
+        };
+        // Pieces are put in whole.
+        let mut pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = pieces.iter().find_map(within) {
+            return Some(found);
+        }
+        let start = range.start - range.start % STEP;
+        let mut piece = vec![0; usize::try_from(PIECE.min(self.len - start)).ok()?];
+        self.file.read_exact_at(&mut piece, start).ok()?;
+        pieces.truncate(MOST_PIECES - 1);
+        pieces.push_front((start, piece));
+        pieces.front().and_then(within)
+    }
 }
 
 impl Source for Opened {
@@ -126,6 +162,11 @@ impl Source for Opened {
     fn get(&self, range: Range<u64>) -> Option<Cow<'_, [u8]>> {
         if range.start > range.end || range.end > self.len {
             return None;
+        }
+        if range.end - range.start <= STEP
+            && let Some(bytes) = self.small(&range)
+        {
+            return Some(Cow::Owned(bytes));
         }
         let mut bytes = vec![0; usize::try_from(range.end - range.start).ok()?];
         // A file that has become shorter is like one that was too short from the first.

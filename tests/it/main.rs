@@ -94,6 +94,8 @@ mod toolchains;
 #[cfg(test)]
 mod trace;
 #[cfg(test)]
+mod tree;
+#[cfg(test)]
 mod vfs;
 #[cfg(test)]
 mod wheels;

@@ -417,6 +417,96 @@ fn the_users_own_tracing_is_kept_and_nothing_is_left_behind() {
     assert!(kept.iter().any(|text| text.contains("find library=libnear.so.1")));
 }
 
+/// A file's names, lengths and bytes of all that an environment holds, but for the store.
+fn content(scene: &Scene) -> std::collections::BTreeMap<PathBuf, (u32, String)> {
+    let mut all = wheels::digests(&scene.directory.path().join("env"));
+    all.retain(|path, _| !path.starts_with(".tfpatch"));
+    all
+}
+
+#[test]
+fn with_fix_what_was_asked_for_in_vain_is_within_reach_and_nothing_else() {
+    let scene = Scene::new();
+    // Nobody asks for the second library in this run: doctor alone knows what is wrong with it.
+    let gone = "-Wl,--enable-new-dtags,-rpath,$ORIGIN/gone/with/the/wind";
+    let far = scene.package.join("far/libfar.so.1");
+    let flags = [gone, "-Wl,--no-as-needed", far.to_str().unwrap()];
+    scene.library(&scene.package.join("libother.so"), "int other;", &flags);
+    let before = content(&scene);
+    let arguments = ["libfar.so.1", "libnowhere.so.1"];
+
+    let dry = ["--fix", "--dry-run", "--format", "json"];
+    let (planned, status) = report(scene.trace(&dry).arg(scene.program()).args(arguments));
+    assert_eq!((&planned["plan"]["dry_run"], status), (&true.into(), 0), "{planned:#}");
+    let [step] = &planned["plan"]["steps"].as_array().unwrap()[..] else { panic!("{planned:#}") };
+    assert!(step["path"].as_str().unwrap().ends_with("demo/libcaller.so"), "{step:#}");
+    assert_eq!(step["after"], serde_json::json!(["$ORIGIN/libs", "$ORIGIN/far"]));
+    assert_eq!(content(&scene), before);
+
+    let output = scene.trace(&["--fix"]).arg(scene.program()).args(arguments).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    for words in [
+        "libfar.so.1 missing\n",
+        "libcaller.so opens libnowhere.so.1 not found\n",
+        "1 file repaired, 0 errors, 0 warnings remain",
+        "undo: tfpatch revert",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let (again, status) =
+        report(scene.trace(&["--fix", "--format", "json"]).arg(scene.program()).args(arguments));
+    no_request_differs(&again);
+    assert_eq!(request(&again, "libfar.so.1")["found"], path(&far));
+    assert_eq!((&again["plan"]["steps"], status), (&serde_json::json!([]), 0), "{again:#}");
+    // What nobody asked for is as it was, and is still found by doctor.
+    let changed = content(&scene).into_iter().filter(|(path, of)| before.get(path) != Some(of));
+    let changed: Vec<PathBuf> = changed.map(|(path, _)| path).collect();
+    let [changed] = &changed[..] else { panic!("{changed:?}") };
+    assert!(changed.ends_with("demo/libcaller.so"));
+
+    let prefix = scene.directory.path().join("env");
+    wheels::run(tfpatch().arg("revert").arg(&prefix));
+    assert_eq!(content(&scene), before);
+}
+
+/// A library that comes within reach needs another one, which nobody could ask for before.
+#[test]
+fn with_fix_what_is_needed_in_its_turn_is_repaired_too() {
+    let scene = Scene::new();
+    fs::create_dir(scene.package.join("deep")).unwrap();
+    let deep = scene.package.join("deep/libdeep.so.1");
+    scene.library(&deep, "int deep_one;", &[]);
+    let flags = ["-Wl,--no-as-needed", deep.to_str().unwrap()];
+    scene.library(&scene.package.join("far/libfar.so.1"), "int far_one;", &flags);
+    let mut traced = scene.trace(&["--fix", "--format", "json"]);
+    let (fixed, status) = report(traced.arg(scene.program()).arg("libfar.so.1"));
+    assert_eq!(fixed["plan"]["steps"].as_array().unwrap().len(), 2, "{fixed:#}");
+    assert_eq!(status, 0);
+    let output = Command::new(scene.program()).arg("libfar.so.1").output().unwrap();
+    assert_eq!(output.stdout, b"libfar.so.1 opened\n");
+}
+
+#[test]
+fn with_fix_what_cannot_be_repaired_is_said_and_nothing_is_written() {
+    let scene = Scene::new();
+    let before = content(&scene);
+    // Two copies, and nothing says which is meant.
+    fs::create_dir(scene.package.join("far too")).unwrap();
+    let copy = scene.package.join("far too/libfar.so.1");
+    scene.library(&copy, "int far_other;", &[]);
+    let mut traced = scene.trace(&["--fix", "--format", "json"]);
+    let (left, status) = report(traced.arg(scene.program()).arg("libfar.so.1"));
+    assert_eq!((&left["plan"]["steps"], status), (&serde_json::json!([]), 1), "{left:#}");
+    assert_eq!(left["findings"][0]["fixable"], false);
+    fs::remove_dir_all(scene.package.join("far too")).unwrap();
+    assert_eq!(content(&scene), before);
+
+    // A dry run without a repair makes no sense.
+    let output = scene.trace(&["--dry-run"]).arg("true").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
+
 /// What the loader prints for the program, in the words of this machine's glibc.
 fn real_trace(scene: &Scene, arguments: &[&str]) -> Vec<u8> {
     let output: Output = Command::new(scene.program())

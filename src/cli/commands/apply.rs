@@ -62,7 +62,8 @@ fn apply(
     let Apply { dry_run, diff, strict, writing, .. } = options;
     let (dry_run, diff, strict, file) = (*dry_run, *diff, *strict, None);
     let how = Carrying { kind: Kind::Apply, dry_run, diff, strict, writing, file, unneeded: &[] };
-    outcome::carry_out(session, chosen, world, plan, &remaining, &how)
+    let carried = outcome::carry_out(session, world, plan, &remaining, &how)?;
+    outcome::report(session, chosen, world, &carried, &remaining, &how)
 }
 
 /// Reads a plan.

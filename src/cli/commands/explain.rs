@@ -57,7 +57,9 @@ pub fn run(session: &mut Session, options: &Explain) -> Result<u8, CommandError>
             json::write(&mut *session.out, &ExplainReport::of(&explained, log.lines, is_cut))?;
         }
         Format::Markdown => write_markdown(&mut *session.out, &explained, is_cut)?,
-        Format::Human => write(&mut *session.out, &explained, is_cut, session.detail)?,
+        Format::Human | Format::Dot => {
+            write(&mut *session.out, &explained, is_cut, session.detail)?
+        }
     }
     Ok(0)
 }
@@ -73,7 +75,9 @@ fn page(text: &[OsString]) -> Option<Cause> {
 fn print_page(session: &mut Session, cause: Cause) -> Result<u8, CommandError> {
     match session.format {
         Format::Json => json::write(&mut *session.out, &PageReport::of(cause))?,
-        Format::Human | Format::Markdown => session.out.write_all(cause.page().as_bytes())?,
+        Format::Human | Format::Markdown | Format::Dot => {
+            session.out.write_all(cause.page().as_bytes())?
+        }
     }
     Ok(0)
 }

@@ -2,15 +2,17 @@
 
 use crate::cli::args::{Fix, Format, Record, Repair};
 use crate::cli::error::CommandError;
-use crate::cli::outcome::{self, Carrying};
+use crate::cli::outcome::{self, Carried, Carrying};
 use crate::cli::progress::Progress;
 use crate::cli::session::{Chosen, Session};
 use crate::operation::Kind;
-use crate::repair::diagnose::diagnose;
+use crate::repair::diagnose::{Diagnosis, diagnose};
 use crate::repair::finding::Cause;
-use crate::repair::planner;
+use crate::repair::planner::{self, Proposal};
+use crate::repair::scope::Scope;
 use crate::repair::steps;
 use crate::repair::target::World;
+use std::io;
 
 /// The name of a file that means standard output.
 const TO_STANDARD_OUTPUT: &str = "-";
@@ -33,46 +35,84 @@ pub fn run(session: &mut Session, options: &Fix) -> Result<u8, CommandError> {
     let search = session.search(&options.repair.search)?;
     for chosen in session.targets(&options.targets.targets)? {
         let fixed = session.until_settled(chosen.root(), options.dry_run, |session| {
+            let progress = Progress::new("reading objects");
             let mut world = session.world(&chosen, settings.clone());
             session.require_object(&chosen, &world)?;
             world.search.clone_from(&search);
             world.surroundings.clone_from(&surroundings);
-            fix(session, options, &chosen, &world)
+            let diagnosis = diagnose(&session.vfs, &world);
+            drop(progress);
+            let repaired = repair(session, options, &world, &diagnosis, None)?;
+            let Repaired { proposal, carried, unneeded } = &repaired;
+            let how = carrying(options, unneeded);
+            outcome::report(session, &chosen, &world, carried, &proposal.remaining, &how)
         })?;
         status = status.max(fixed);
     }
     Ok(status)
 }
 
-fn fix(
+/// A repair that was carried out, or would be.
+pub(super) struct Repaired {
+    pub(super) proposal: Proposal,
+    pub(super) carried: Carried,
+    /// Variables of the loader that what is repaired needs no more.
+    unneeded: Vec<&'static str>,
+}
+
+/// Plans the repair of what a diagnosis found, or of `scope` alone, proves it, and carries it out.
+///
+/// # Errors
+/// Where the target cannot be read or written.
+pub(super) fn repair(
     session: &mut Session,
     options: &Fix,
-    chosen: &Chosen,
     world: &World,
-) -> Result<u8, CommandError> {
+    diagnosis: &Diagnosis,
+    scope: Option<Scope>,
+) -> Result<Repaired, CommandError> {
     let progress = Progress::new("planning");
-    let diagnosis = diagnose(&session.vfs, world);
-    let proposal = planner::propose(&session.vfs, world, &diagnosis, &planner_options(options));
+    let Repair { allow_absolute, rpath_kind, .. } = options.repair;
+    let how =
+        planner::Options { tidy: options.tidy, allow_absolute, kind: rpath_kind.into(), scope };
+    let proposal = planner::propose(&session.vfs, world, diagnosis, &how);
     let update_records = options.repair.record == Record::Update;
     let plan = steps::plan(&session.vfs, world, &proposal, update_records)?;
     drop(progress);
-    let Fix { dry_run, diff, strict, writing, .. } = options;
-    let owed = proposal.cured.iter().any(|finding| finding.cause == Cause::EnvOverride);
-    let variables = world.settings.variables_beside(&world.settings.without_variables());
-    let file = options.output.as_deref().filter(|file| file.as_os_str() != TO_STANDARD_OUTPUT);
-    let how = Carrying {
-        kind: Kind::Fix,
-        dry_run: *dry_run,
-        diff: *diff,
-        strict: *strict,
-        writing,
-        file,
-        unneeded: if owed { &variables } else { &[] },
+    let unneeded = if proposal.cured.iter().any(|finding| finding.cause == Cause::EnvOverride) {
+        world.settings.variables_beside(&world.settings.without_variables())
+    } else {
+        Vec::new()
     };
-    outcome::carry_out(session, chosen, world, plan, &proposal.remaining, &how)
+    let how = carrying(options, &unneeded);
+    let carried = outcome::carry_out(session, world, plan, &proposal.remaining, &how)?;
+    Ok(Repaired { proposal, carried, unneeded })
 }
 
-fn planner_options(options: &Fix) -> planner::Options {
-    let Repair { allow_absolute, rpath_kind, .. } = options.repair;
-    planner::Options { tidy: options.tidy, allow_absolute, kind: rpath_kind.into() }
+/// Says for people what was done and what remains to be done.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub(super) fn write(
+    session: &mut Session,
+    options: &Fix,
+    chosen: &Chosen,
+    repaired: &Repaired,
+) -> io::Result<()> {
+    let Repaired { proposal, carried, unneeded } = repaired;
+    let how = carrying(options, unneeded);
+    outcome::write(session, chosen, carried, &proposal.remaining, &how)
+}
+
+fn carrying<'a>(options: &'a Fix, unneeded: &'a [&'static str]) -> Carrying<'a> {
+    let file = options.output.as_deref().filter(|file| file.as_os_str() != TO_STANDARD_OUTPUT);
+    Carrying {
+        kind: Kind::Fix,
+        dry_run: options.dry_run,
+        diff: options.diff,
+        strict: options.strict,
+        writing: &options.writing,
+        file,
+        unneeded,
+    }
 }

@@ -1,22 +1,24 @@
 //! `tfpatch trace`: what a command really asks of the loader, beside what was predicted.
 
-use crate::cli::args::{Format, Simulation, Trace};
+use crate::cli::args::{Fix, Format, Simulation, Trace};
+use crate::cli::commands::fix::{self, Repaired};
 use crate::cli::error::CommandError;
-use crate::cli::session::{Chosen, Session, status_of};
+use crate::cli::session::{Chosen, Session, shown_from_here, status_of};
 use crate::cli::settings::{self, Debugging};
 use crate::elf::Kind;
 use crate::loader;
 use crate::python::environment::Environment;
 use crate::python::interpreter::is_interpreter_name;
 use crate::python::target::Target;
-use crate::repair::diagnose::diagnose;
+use crate::repair::diagnose::{Diagnosis, diagnose};
 use crate::repair::finding::Finding;
 use crate::repair::inventory;
+use crate::repair::scope::Scope;
 use crate::repair::target::World;
 use crate::repair::trace::judge;
-use crate::repair::trace::replay::Replay;
+use crate::repair::trace::replay::{Answer, Replay};
 use crate::repair::trace::{self, LoaderError};
-use crate::report::findings::Detail;
+use crate::report::findings::{self, Detail};
 use crate::report::json::{self, TargetReport};
 use crate::report::style::{DIM, paint};
 use crate::report::trace::{Child, TraceReport, Traced, write};
@@ -53,8 +55,7 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, CommandError> {
         let why = "--root: a command of another root cannot be run from here";
         return Err(CommandError::new(why).hint("chroot ROOTFS tfpatch trace -- COMMAND"));
     }
-    let simulation = Simulation { env: Vec::new(), no_env: false, loader: None, cpu: None };
-    let mut loader_settings = session.loader_settings(&simulation)?;
+    let mut loader_settings = session.loader_settings(&Simulation::default())?;
     // The trace tells which of them the loader uses, whatever the processor has.
     loader_settings.hwcaps.clear();
     let ambient = settings::ambient()?;
@@ -79,14 +80,26 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, CommandError> {
         // Not every command has an environment.
         None => session.targets(&[]).ok().and_then(|found| found.into_iter().next()),
     };
-    let world = match &chosen {
-        Some(chosen) => session.world(chosen, loader_settings),
-        None => no_world(loader_settings),
+    let examine =
+        |session: &Session| Examined::of(session, chosen.as_ref(), &answers, &loader_settings);
+    let fix_options = Fix { dry_run: options.dry_run, ..Fix::default() };
+    let (examined, repaired) = match chosen.as_ref().filter(|_| options.fix) {
+        None => (examine(session), None),
+        Some(chosen) => {
+            let repaired = session.until_settled(chosen.root(), options.dry_run, |session| {
+                let examined = examine(session);
+                let repaired = examined.repair(session, &fix_options)?;
+                Ok((examined, repaired))
+            });
+            match repaired {
+                Ok((examined, repaired)) => (examined, Some(Ok(repaired))),
+                // What the command was seen doing is not lost with the repair.
+                Err(error) => (examine(session), Some(Err(error))),
+            }
+        }
     };
-    let diagnosed =
-        if chosen.is_some() { diagnose(&session.vfs, &world).findings } else { Vec::new() };
-    let findings = judge::findings(&session.vfs, &world, &answers, &diagnosed);
-    let compared = judge::compare(&session.vfs, &world, &answers, &diagnosed);
+    let Examined { world, diagnosed, findings } = &examined;
+    let compared = judge::compare(&session.vfs, world, &answers, &diagnosed.findings);
     let mut notes = debugging.notes();
     if gathered.is_cut {
         notes.push("the trace was too long to be kept whole; what came last is missing".to_owned());
@@ -94,15 +107,18 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, CommandError> {
     if gathered.processes == 0 {
         notes.push(why_nothing(session, resolved.as_deref()));
     }
+    let done = repaired.as_ref().and_then(|repaired| repaired.as_ref().ok());
     let traced = Traced {
         child,
         processes: gathered.processes,
         answers: &answers,
-        findings: &findings,
+        findings,
         compared: &compared,
         errors: &gathered.errors,
         notes: &notes,
-        world: &world,
+        world,
+        fix: chosen.as_ref().filter(|_| !options.fix).map(|chosen| chosen.command("fix")),
+        plan: done.map(|repaired| &repaired.carried.plan),
     };
     match session.format {
         Format::Json => {
@@ -110,17 +126,67 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, CommandError> {
                 chosen.as_ref().map(|chosen| TargetReport::of(&world.root, &chosen.reason));
             json::write(&mut *session.out, &TraceReport::of(&traced, target))?;
         }
-        Format::Human | Format::Markdown => {
+        Format::Human | Format::Markdown | Format::Dot => {
             if session.detail > Detail::Quiet {
                 writeln!(session.out, "{}", paint(DIM, "──── tfpatch trace ────"))?;
             }
             if let Some(chosen) = &chosen {
-                session.write_heading(chosen, &world)?;
+                session.write_heading(chosen, world)?;
             }
             write(&mut *session.out, &traced, session.detail)?;
+            if let (Some(chosen), Some(done)) = (&chosen, done) {
+                // What came to light only now, or has a reason now why it stays.
+                let remaining = done.proposal.remaining.iter();
+                let new: Vec<Finding> =
+                    remaining.filter(|finding| !findings.contains(finding)).cloned().collect();
+                findings::write(&mut *session.out, world, &new, session.detail)?;
+                fix::write(session, &fix_options, chosen, done)?;
+            }
         }
     }
-    Ok(status_of(findings.iter().map(Finding::severity), false))
+    match repaired {
+        Some(repaired) => {
+            let remaining = repaired?.proposal.remaining;
+            Ok(status_of(remaining.iter().map(Finding::severity), false))
+        }
+        None => Ok(status_of(findings.iter().map(Finding::severity), false)),
+    }
+}
+
+/// The environment, and what the requests mean for it.
+struct Examined {
+    world: World,
+    diagnosed: Diagnosis,
+    findings: Vec<Finding>,
+}
+
+impl Examined {
+    fn of(
+        session: &Session,
+        chosen: Option<&Chosen>,
+        answers: &[Answer],
+        settings: &loader::Settings,
+    ) -> Self {
+        let (world, diagnosed) = match chosen {
+            Some(chosen) => {
+                let world = session.world(chosen, settings.clone());
+                let diagnosed = diagnose(&session.vfs, &world);
+                (world, diagnosed)
+            }
+            None => (no_world(settings.clone()), Diagnosis::default()),
+        };
+        let findings = judge::findings(&session.vfs, &world, answers, &diagnosed.findings);
+        Self { world, diagnosed, findings }
+    }
+
+    /// Repairs what was asked for in vain, as `tfpatch fix` would.
+    fn repair(&self, session: &mut Session, options: &Fix) -> Result<Repaired, CommandError> {
+        let Self { world, diagnosed, findings } = self;
+        let scope = Scope::new(findings, &diagnosed.findings);
+        let bindings = diagnosed.bindings.clone();
+        let seen = Diagnosis { findings: findings.clone(), bindings, ..Diagnosis::default() };
+        fix::repair(session, options, world, &seen, Some(scope))
+    }
 }
 
 /// A directory for the trace. Where the command may change its user, which root's may, every user has
@@ -221,13 +287,17 @@ impl Gathered {
         home: Option<&Path>,
     ) -> Option<Chosen> {
         let of = |path: &Path| Environment::of_interpreter(&session.vfs, path, home);
+        let chosen = |found: Environment, reason| {
+            // A command for it works from anywhere.
+            let named = Some(shown_from_here(&found.prefix));
+            Chosen { named, ..Chosen::found(Target::Environment(found), reason) }
+        };
         if let Some(found) = program.filter(|path| is_python(path)).and_then(of) {
-            let reason = "of the command's interpreter".to_owned();
-            return Some(Chosen::found(Target::Environment(found), reason));
+            return Some(chosen(found, "of the command's interpreter".to_owned()));
         }
         self.interpreters.iter().find_map(|path| {
             let reason = format!("of {}, which the command ran", path.display());
-            Some(Chosen::found(Target::Environment(of(path)?), reason))
+            Some(chosen(of(path)?, reason))
         })
     }
 }

@@ -6,12 +6,13 @@ use crate::cli::error::CommandError;
 use crate::cli::session::{Session, open_object};
 use crate::elf::Image;
 use crate::loader::dyld::{self, Dyld};
-use crate::loader::{Closure, Loader, Settings, System};
+use crate::loader::{self, Closure, Loader, Settings, System};
 use crate::macho::{Arch, Container};
 use crate::object::Format;
+use crate::repair::homes::homes;
 use crate::repair::target::shown;
 use crate::report::json::{self, TreeReport};
-use crate::report::tree;
+use crate::report::{dot, tree};
 use crate::vfs::{OsVfs, Vfs as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -27,6 +28,7 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
     let here = session.ambient()?.working_directory;
     let settings = session.loader_settings(&options.simulation)?;
     let mut closures: Vec<Closure> = Vec::new();
+    let mut loaders = Loaders { vfs: &session.vfs, settings: &settings, known: Vec::new() };
     for file in &options.files {
         let path = here.join(file);
         let main = options.main.as_ref().map(|main| here.join(main));
@@ -39,7 +41,7 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
         let opened = main.is_some().then_some(path.as_path()).filter(|_| opened == format);
         let closure = match format {
             Some(Format::Macho) => macho(&session.vfs, &*source, started, opened, &settings),
-            _ => elf(&session.vfs, &*source, started, opened, &settings),
+            _ => loaders.closure(&*source, started, opened),
         };
         let closure = closure.map_err(named)?;
         if closure.objects.is_empty() || (main.is_some() && opened.is_none()) {
@@ -53,6 +55,14 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
     let status = u8::from(!closures.iter().all(|closure| closure.loads));
     match session.format {
         args::Format::Json => json::write(&mut *session.out, &TreeReport::of(&closures))?,
+        args::Format::Dot => {
+            let objects = closures.iter().flat_map(|closure| &closure.objects);
+            let needs = objects.clone().flat_map(|(_, needed)| needed);
+            let found = needs.filter_map(|need| need.found.as_deref());
+            let files = objects.map(|(path, _)| path.as_path()).chain(found);
+            let homes = homes(&session.vfs, files);
+            dot::write(&mut *session.out, &closures, &homes, session.detail)?;
+        }
         args::Format::Human | args::Format::Markdown => {
             for closure in &closures {
                 tree::write(&mut *session.out, closure, options.flat, session.detail)?;
@@ -62,26 +72,43 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
     Ok(status)
 }
 
-/// What ld.so loads for the program at `started`, or for `opened` in it. A program with the
-/// set-user-ID or set-group-ID bit is taken to be started by somebody else than its owner.
-fn elf(
-    vfs: &OsVfs,
-    source: &dyn Source,
-    started: &Path,
-    opened: Option<&Path>,
-    settings: &Settings,
-) -> Result<Closure, bytes::Error> {
-    let summary = Image::parse(source).and_then(|image| image.summary())?;
-    let mode = vfs.metadata(started).map_or(0, |metadata| metadata.mode);
-    let secure = summary.interpreter.is_some() && mode & SET_ID != 0;
-    let settings = Settings { secure, ..settings.clone() };
-    let system = System::read_as(vfs, &summary, settings.libc);
-    let loader = Loader::new(vfs, system, settings);
-    let program = loader.program(started);
-    Ok(match opened {
-        Some(path) => (&loader.dlopen(&[&program], path)).into(),
-        None => (&program).into(),
-    })
+/// The loaders that the files so far asked for: each reads a file once, however many need it.
+struct Loaders<'a> {
+    vfs: &'a OsVfs,
+    settings: &'a Settings,
+    known: Vec<(Key, Loader<'a>)>,
+}
+
+/// What makes a loader another one: `PT_INTERP`, what it can load, and whether the process has more
+/// rights than its caller.
+type Key = (Option<Vec<u8>>, loader::Target, bool);
+
+impl Loaders<'_> {
+    /// What ld.so loads for the program at `started`, or for `opened` in it. A program with the
+    /// set-user-ID or set-group-ID bit is taken to be started by somebody else than its owner.
+    fn closure(
+        &mut self,
+        source: &dyn Source,
+        started: &Path,
+        opened: Option<&Path>,
+    ) -> Result<Closure, bytes::Error> {
+        let summary = Image::parse(source).and_then(|image| image.summary())?;
+        let mode = self.vfs.metadata(started).map_or(0, |metadata| metadata.mode);
+        let secure = summary.interpreter.is_some() && mode & SET_ID != 0;
+        let key = (summary.interpreter.clone(), loader::Target::of(&summary), secure);
+        let index = self.known.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
+            let system = System::read_as(self.vfs, &summary, self.settings.libc);
+            let settings = Settings { secure, ..self.settings.clone() };
+            self.known.push((key, Loader::new(self.vfs, system, settings)));
+            self.known.len() - 1
+        });
+        let Some((_, loader)) = self.known.get(index) else { return Ok(Closure::nothing()) };
+        let program = loader.program(started);
+        Ok(match opened {
+            Some(path) => (&loader.dlopen(&[&program], path)).into(),
+            None => (&program).into(),
+        })
+    }
 }
 
 /// What dyld loads for the program at `started`, or for `opened` in it. The processor is the
@@ -96,12 +123,7 @@ fn macho(
     let container = Container::parse(source)?;
     let archs = container.slices.iter().map(|slice| slice.arch());
     let Some(arch) = archs.min_by_key(|arch: &Arch| arch.name() != "arm64") else {
-        return Ok(Closure {
-            objects: Vec::new(),
-            preload: Vec::new(),
-            loads: false,
-            words: Vec::new(),
-        });
+        return Ok(Closure::nothing());
     };
     let system = dyld::System { version: settings.macos, arch };
     let dyld = Dyld::new(vfs, system, settings.dyld.clone());

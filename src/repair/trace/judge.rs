@@ -80,7 +80,10 @@ fn finding(
     let asking = known.clone().or_else(|| outsider(vfs, &answer.asker));
     let object = known.as_ref().map_or(&answer.asker, |object| &object.path);
     if let Some(same) = diagnosed.iter().find(|finding| {
-        finding.object == *object && finding.library.as_deref() == Some(&answer.name)
+        finding.object == *object
+            && finding.library.as_deref() == Some(&answer.name)
+            // That it is loaded before is what the trace has just refuted.
+            && finding.cause != Cause::LoadOrder
     }) {
         return Some(Finding { tried: answer.tried.clone(), ..same.clone() });
     }

@@ -1,0 +1,426 @@
+//! Resolutions as a graph, for Graphviz to draw.
+//!
+//! What is missing stands out in red, with every place that was tried as its tooltip. What the
+//! system has, or the program has loaded before, is one grey box. The rest stands together by what
+//! it was installed with.
+
+use super::findings::{Detail, outcome_in_words, rule_in_words};
+use crate::bytes::printable;
+use crate::loader::{Closure, Dependency, Rule};
+use crate::repair::homes::Home;
+use crate::repair::target::shown;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+/// What holds for the whole drawing.
+const DRAWING: &str = r##"  graph [rankdir=LR, newrank=true, ranksep=0.6, nodesep=0.14, bgcolor=white,
+    fontname="Helvetica,Arial,sans-serif", fontsize=12, fontcolor="#57606a"];
+  node [shape=box, style="rounded,filled", height=0.3, margin="0.12,0.04", fillcolor=white,
+    color="#8c959f", fontname="Helvetica,Arial,sans-serif", fontsize=11, fontcolor="#1f2328"];
+  edge [arrowsize=0.6, color="#8c959f",
+    fontname="Helvetica,Arial,sans-serif", fontsize=9, fontcolor="#57606a"];
+"##;
+
+/// Files that were installed together.
+const CLUSTER: &str =
+    r##"labeljust=l, margin=10, style="rounded,filled", color="#d0d7de", fillcolor="#f6f8fa""##;
+
+/// An object that was asked for.
+const ASKED: &str = r##", penwidth=1.6, color="#0969da", fillcolor="#ddf4ff""##;
+
+/// A library of the system, and the way to it.
+const SYSTEM: &str = r##", color="#eaeef2", fillcolor="#fbfcfd", fontcolor="#8c959f", fontsize=9"##;
+const TO_SYSTEM: &str = r##", color="#e1e5ea", penwidth=0.7, arrowsize=0.4"##;
+
+/// What is nowhere, and may be.
+const OPTIONAL: &str = r##", style="rounded,dashed", color="#d0d7de", fontcolor="#8c959f""##;
+const TO_OPTIONAL: &str = r##", style=dashed, color="#d0d7de""##;
+
+/// What is missing, and the way that leads nowhere.
+const MISSING: &str = r##", penwidth=2, color="#cf222e", fillcolor="#ffebe9", fontcolor="#cf222e",
+    fontname="Helvetica-Bold,Arial Bold,sans-serif""##;
+const TO_MISSING: &str = r##", style=bold, penwidth=2, arrowsize=0.8, color="#cf222e""##;
+
+/// What only a variable leads to.
+const BY_VARIABLE: &str = r##", penwidth=1.4, color="#bc4c00", fontcolor="#bc4c00""##;
+
+/// So many names stand in the box of the system; its tooltip has all.
+const MOST_NAMES: usize = 10;
+
+/// So many objects that were asked for, lie together, and lead the same ways, have boxes of their
+/// own; more share one.
+const MOST_ALIKE: usize = 2;
+
+/// Writes the closures as one graph. `homes` are those of all files in them. The libraries of the
+/// system stand each for itself if `detail` asks for more.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write(
+    out: &mut dyn Write,
+    closures: &[Closure],
+    homes: &HashMap<&Path, Home>,
+    detail: Detail,
+) -> io::Result<()> {
+    let graph = Graph::of(closures, homes, detail);
+    writeln!(out, "digraph tfpatch {{\n{DRAWING}")?;
+    graph.write_clusters(out)?;
+    graph.write_others(out)?;
+    graph.edges.iter().try_for_each(|edge| graph.write_edge(out, edge))?;
+    writeln!(out, "}}")
+}
+
+/// A box of the drawing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Node<'a> {
+    /// A file.
+    File(&'a Path),
+    /// All libraries of the system that have no box of their own.
+    System,
+    /// A name for which nothing is found.
+    Missing(&'a [u8]),
+    /// A name for which nothing is found, and nothing has to be.
+    Optional(&'a [u8]),
+}
+
+/// A need of an object; one stands for all that lead the same way.
+struct Edge<'a> {
+    from: Node<'a>,
+    to: Node<'a>,
+    need: &'a Dependency,
+}
+
+struct Graph<'a> {
+    distributions: HashMap<&'a Path, &'a str>,
+    asked: HashSet<&'a Path>,
+    /// Files of the system, or of the program that runs before: nothing that is drawn leads there.
+    system: HashSet<&'a Path>,
+    /// The names of what has the one box of the system.
+    collapsed: BTreeSet<&'a [u8]>,
+    /// The boxes, in the order in which they come up.
+    nodes: Vec<Node<'a>>,
+    numbers: HashMap<Node<'a>, usize>,
+    edges: Vec<Edge<'a>>,
+    /// Objects that share a box, by the one that has it.
+    alike: BTreeMap<&'a Path, Vec<&'a Path>>,
+    /// Those that have none.
+    hidden: HashSet<Node<'a>>,
+}
+
+impl<'a> Graph<'a> {
+    fn of(closures: &'a [Closure], homes: &'a HashMap<&'a Path, Home>, detail: Detail) -> Self {
+        let place = |path: &'a Path| homes.get(path).map_or(path, |home| home.path.as_path());
+        let objects = || closures.iter().flat_map(|closure| &closure.objects);
+        let needs = || {
+            let needs = objects().flat_map(|(path, needed)| needed.iter().map(move |n| (path, n)));
+            needs.map(|(path, need)| (place(path), need, need.found.as_deref().map(place)))
+        };
+        let roots = closures.iter().filter_map(|closure| closure.objects.first());
+        let asked: HashSet<&Path> = roots.clone().map(|(path, _)| place(path)).collect();
+        let led: HashSet<&Path> = needs()
+            .filter(|(_, need, _)| !is_of_system(need.rule))
+            .filter_map(|(_, _, found)| found)
+            .collect();
+        let files = roots.chain(objects()).map(|(path, _)| place(path));
+        let files: Vec<&Path> = files.chain(needs().filter_map(|(_, _, found)| found)).collect();
+        let is_system = |path: &&Path| !asked.contains(path) && !led.contains(path);
+        let system: HashSet<&Path> = files.iter().copied().filter(is_system).collect();
+        let lacking = needs().filter(|(_, need, _)| is_missing(need)).map(|(asker, ..)| asker);
+        let apart: HashSet<&Path> = match detail {
+            Detail::Verbose => system.clone(),
+            _ => lacking.filter(|asker| system.contains(asker)).collect(),
+        };
+        let node = |path: &'a Path| match system.contains(path) && !apart.contains(path) {
+            true => Node::System,
+            false => Node::File(path),
+        };
+
+        let distributions = homes
+            .values()
+            .filter_map(|home| Some((home.path.as_path(), home.distribution.as_deref()?)))
+            .collect();
+        let (nodes, numbers, edges) = (Vec::new(), HashMap::new(), Vec::new());
+        let mut graph = Self {
+            distributions,
+            asked,
+            system: HashSet::new(),
+            collapsed: BTreeSet::new(),
+            nodes,
+            numbers,
+            edges,
+            alike: BTreeMap::new(),
+            hidden: HashSet::new(),
+        };
+        let boxes = files.iter().map(|path| node(path));
+        boxes.filter(|node| *node != Node::System).for_each(|node| graph.add_node(node));
+        let mut known: HashMap<(Node<'_>, Node<'_>), usize> = HashMap::new();
+        for (asker, need, found) in needs() {
+            let from = node(asker);
+            let to = match found {
+                Some(path) => node(path),
+                None if is_missing(need) => Node::Missing(&need.name),
+                None if need.rule == Rule::WeakAbsent => Node::Optional(&need.name),
+                // The shared cache of macOS has no files.
+                None => Node::System,
+            };
+            if to == Node::System {
+                graph.collapsed.insert(last_component(&need.name));
+            }
+            if from == to {
+                continue;
+            }
+            graph.add_node(from);
+            graph.add_node(to);
+            match known.get(&(from, to)).and_then(|&index| graph.edges.get_mut(index)) {
+                // Of several ways the one is drawn that tells how the library was found.
+                Some(edge) if edge.need.rule == Rule::Loaded => edge.need = need,
+                Some(_) => {}
+                None => {
+                    known.insert((from, to), graph.edges.len());
+                    graph.edges.push(Edge { from, to, need });
+                }
+            }
+        }
+        graph.system = system;
+        if detail != Detail::Verbose {
+            graph.put_together();
+        }
+        graph
+    }
+
+    /// Gives one box to objects that nothing tells apart in the drawing but their names.
+    fn put_together(&mut self) {
+        let mut ways: HashMap<Node<'_>, BTreeSet<Option<usize>>> = HashMap::new();
+        for edge in &self.edges {
+            let to = self.numbers.get(&edge.to).copied();
+            ways.entry(edge.from).or_default().insert(to);
+            // Who is needed is told apart by that.
+            ways.entry(edge.to).or_default().insert(None);
+        }
+        let mut groups: BTreeMap<_, Vec<&'a Path>> = BTreeMap::new();
+        for node in &self.nodes {
+            let ways = ways.remove(node).unwrap_or_default();
+            match node {
+                Node::File(path) if self.asked.contains(path) && !ways.contains(&None) => {
+                    groups.entry((self.cluster(path), ways)).or_default().push(path);
+                }
+                _ => {}
+            }
+        }
+        for group in groups.into_values().filter(|group| group.len() > MOST_ALIKE) {
+            let Some((first, others)) = group.split_first() else { continue };
+            self.hidden.extend(others.iter().map(|path| Node::File(path)));
+            self.alike.insert(first, group);
+        }
+    }
+
+    /// The cluster of a file: its distribution, else its directory.
+    fn cluster(&self, file: &Path) -> (bool, String) {
+        match self.distributions.get(file) {
+            Some(name) => (false, (*name).to_owned()),
+            None => (true, shown(file.parent().unwrap_or(file))),
+        }
+    }
+
+    fn add_node(&mut self, node: Node<'a>) {
+        if !self.numbers.contains_key(&node) {
+            self.numbers.insert(node, self.nodes.len());
+            self.nodes.push(node);
+        }
+    }
+
+    fn id(&self, node: Node<'_>) -> String {
+        format!("n{}", self.numbers.get(&node).copied().unwrap_or_default())
+    }
+
+    /// The files that are not the system's, by what they were installed with.
+    fn write_clusters(&self, out: &mut dyn Write) -> io::Result<()> {
+        let drawn = self.nodes.iter().filter(|node| !self.hidden.contains(node));
+        let files = drawn.filter_map(|node| match node {
+            Node::File(path) if !self.system.contains(path) => Some(*path),
+            _ => None,
+        });
+        let labels = labels(files.clone());
+        let mut clusters: BTreeMap<(bool, String), Vec<&Path>> = BTreeMap::new();
+        for file in files {
+            clusters.entry(self.cluster(file)).or_default().push(file);
+        }
+        for (number, ((_, title), files)) in clusters.iter().enumerate() {
+            writeln!(out, "  subgraph cluster_{number} {{")?;
+            writeln!(out, "    graph [label={}, {CLUSTER}];", quoted(title))?;
+            for file in files {
+                let style = if self.asked.contains(file) { ASKED } else { "" };
+                let mut label = labels.get(file).cloned().unwrap_or_default();
+                let mut tooltip = shown(file);
+                if let Some(alike) = self.alike.get(file) {
+                    label += &format!("\nand {} more", alike.len() - 1);
+                    tooltip = alike.iter().map(|path| shown(path)).collect::<Vec<_>>().join("\n");
+                }
+                self.write_node(out, "    ", Node::File(file), &label, &tooltip, style)?;
+            }
+            writeln!(out, "  }}")?;
+        }
+        Ok(())
+    }
+
+    /// What belongs to no cluster: the system, and what is not there.
+    fn write_others(&self, out: &mut dyn Write) -> io::Result<()> {
+        for node in self.nodes.iter().copied() {
+            let (label, tooltip, style) = match node {
+                Node::File(path) if self.system.contains(path) => {
+                    (name_of(path), shown(path), SYSTEM)
+                }
+                Node::File(_) => continue,
+                Node::System => {
+                    let names: Vec<String> = self.collapsed.iter().map(|n| printable(n)).collect();
+                    let more = match names.len().saturating_sub(MOST_NAMES) {
+                        0 => String::new(),
+                        more => format!("\nand {more} more"),
+                    };
+                    let some = names.iter().take(MOST_NAMES).cloned().collect::<Vec<_>>();
+                    let label = format!("system libraries\n{}{more}", some.join("\n"));
+                    (label, names.join("\n"), SYSTEM)
+                }
+                Node::Missing(name) => {
+                    let (why, places) = self.why_missing(node);
+                    (format!("{}\n{why}", printable(name)), places, MISSING)
+                }
+                Node::Optional(name) => {
+                    let why = rule_in_words(Rule::WeakAbsent);
+                    (format!("{}\n{why}", printable(name)), String::new(), OPTIONAL)
+                }
+            };
+            self.write_node(out, "  ", node, &label, &tooltip, style)?;
+        }
+        Ok(())
+    }
+
+    /// Why nothing is found for a name, in a line, and every place that was tried for the first
+    /// object that asks.
+    fn why_missing(&self, node: Node<'_>) -> (String, String) {
+        let needs: Vec<&Dependency> =
+            self.edges.iter().filter(|edge| edge.to == node).map(|edge| edge.need).collect();
+        let tried = needs.iter().map(|need| need.tried.steps().count());
+        let fatal = needs.iter().find_map(|need| need.fatal.as_ref());
+        let why = match (fatal, tried.clone().min(), tried.max()) {
+            (Some(fatal), ..) => format!("{}: {}", name_of(&fatal.path), fatal.message),
+            (None, Some(least), Some(most)) if least != most => {
+                format!("not found in {least} to {most} places")
+            }
+            (None, Some(1), _) => "not found in 1 place".to_owned(),
+            (None, Some(places), _) => format!("not found in {places} places"),
+            (None, None, _) => rule_in_words(Rule::NotFound).to_owned(),
+        };
+        (why, needs.first().map(|need| places(need)).unwrap_or_default())
+    }
+
+    fn write_edge(&self, out: &mut dyn Write, edge: &Edge<'_>) -> io::Result<()> {
+        if self.hidden.contains(&edge.from) {
+            return Ok(());
+        }
+        let (rule, style) = match edge.to {
+            Node::Missing(_) => (places(edge.need), TO_MISSING.to_owned()),
+            Node::Optional(_) => (String::new(), TO_OPTIONAL.to_owned()),
+            Node::System => (rule_in_words(edge.need.rule).to_owned(), TO_SYSTEM.to_owned()),
+            Node::File(path) if self.system.contains(path) => {
+                (rule_in_words(edge.need.rule).to_owned(), TO_SYSTEM.to_owned())
+            }
+            Node::File(_) => {
+                let rule = rule_in_words(edge.need.rule);
+                let style = match edge.need.rule {
+                    Rule::LdLibraryPath | Rule::DyldLibraryPath | Rule::DyldFrameworkPath => {
+                        format!(", label={}{BY_VARIABLE}", quoted(rule))
+                    }
+                    _ => String::new(),
+                };
+                (rule.to_owned(), style)
+            }
+        };
+        let (from, to, rule) = (self.id(edge.from), self.id(edge.to), quoted(&rule));
+        writeln!(out, "  {from} -> {to} [tooltip={rule}{style}];")
+    }
+
+    fn write_node(
+        &self,
+        out: &mut dyn Write,
+        lead: &str,
+        node: Node<'_>,
+        label: &str,
+        tooltip: &str,
+        style: &str,
+    ) -> io::Result<()> {
+        let (id, label, tooltip) = (self.id(node), quoted(label), quoted(tooltip));
+        writeln!(out, "{lead}{id} [label={label}, tooltip={tooltip}{style}];")
+    }
+}
+
+/// Does a rule lead to the system's libraries, or to what is there before?
+fn is_of_system(rule: Rule) -> bool {
+    matches!(
+        rule,
+        Rule::Loaded
+            | Rule::LdSoCache
+            | Rule::DefaultDirs
+            | Rule::DyldFallback
+            | Rule::Cryptex
+            | Rule::SharedCache
+    )
+}
+
+fn is_missing(need: &Dependency) -> bool {
+    need.found.is_none() && need.rule == Rule::NotFound
+}
+
+/// Every place that was tried, a line each.
+fn places(need: &Dependency) -> String {
+    let line = |path: &Path, outcome, rule| format!("{}  {outcome}  {rule}", shown(path));
+    let lines = need
+        .tried
+        .steps()
+        .map(|step| line(&step.path, outcome_in_words(step.outcome), rule_in_words(step.rule)));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Short names of files: a name that several have comes with its directory.
+fn labels<'p>(files: impl Iterator<Item = &'p Path> + Clone) -> HashMap<&'p Path, String> {
+    let mut times: HashMap<String, usize> = HashMap::new();
+    for file in files.clone() {
+        *times.entry(name_of(file)).or_default() += 1;
+    }
+    files
+        .map(|file| {
+            let name = name_of(file);
+            let directory = file.parent().and_then(Path::file_name);
+            match directory {
+                Some(directory) if times.get(&name).is_some_and(|&times| times > 1) => {
+                    (file, format!("{}/{name}", printable(directory.as_bytes())))
+                }
+                _ => (file, name),
+            }
+        })
+        .collect()
+}
+
+/// A file's name, without the machine in that of an extension module (PEP 3149).
+fn name_of(file: &Path) -> String {
+    let name = printable(last_component(file.as_os_str().as_bytes()));
+    let Some((module, tag)) = name.split_once(".cpython-") else { return name };
+    match tag.split_once('-') {
+        Some((version, machine)) if machine.ends_with(".so") => {
+            format!("{module}.cpython-{version}….so")
+        }
+        _ => name,
+    }
+}
+
+fn last_component(path: &[u8]) -> &[u8] {
+    path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
+}
+
+/// A string of the DOT language whose backslashes are no escapes of it.
+fn quoted(text: &str) -> String {
+    let escaped = text.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
+    format!("\"{escaped}\"")
+}
