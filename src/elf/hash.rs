@@ -5,14 +5,16 @@
 //! serves. Sources of the rules: the gABI ("Hash Table Section"), binutils' `bfd/elflink.c`
 //! (`elf_renumber_gnu_hash_syms`), glibc's `elf/dl-lookup.c` (`do_lookup_x`).
 
+mod undefined;
+
+pub use undefined::undefined;
+
 use super::image::{Class, Image};
 use super::relocations;
 use super::sections::Sections;
 use crate::bytes::Error;
-use goblin::elf::sym::STB_GLOBAL;
 use goblin::elf::{dynamic, header, section_header};
 use scroll::Pread as _;
-use std::cell::RefCell;
 use std::ops::{ControlFlow, Range};
 
 /// Steps that one question may take through chains and symbols: far more than a sound table asks
@@ -20,9 +22,6 @@ use std::ops::{ControlFlow, Range};
 const MOST_STEPS: u64 = 1 << 24;
 /// `e_machine` of Alpha, as its tools write it (binutils' `include/elf/common.h`).
 const EM_ALPHA: u16 = 0x9026;
-/// A longer name than this is none: the longest in TensorFlow's libraries, of templates, take some ten
-/// kilobytes.
-const MOST_NAME: u64 = 1 << 16;
 /// Bytes of the symbol table that are read at a time.
 const PIECE: u64 = 1 << 16;
 
@@ -55,27 +54,6 @@ pub fn imports(image: &Image<'_>, name: &[u8]) -> Result<bool, Error> {
         None => Ok(false),
         Some(_) => find(image, name, |symbol| symbol.section == 0),
     }
-}
-
-/// The symbols that the object needs others to define, by their names (versions left aside): those
-/// that are undefined and not weak. Among them may be one whose name cannot be read, which is left
-/// out.
-///
-/// # Errors
-/// Where a hash table or the symbol table is malformed.
-pub fn undefined(image: &Image<'_>) -> Result<Vec<Vec<u8>>, Error> {
-    let (Some(symbols), Some(unhashed)) = (Symbols::open(image)?, unhashed(image)?) else {
-        return Ok(Vec::new());
-    };
-    let strings = image.string_table()?;
-    let names = RefCell::new(Vec::new());
-    symbols.any(unhashed, |symbol| {
-        if symbol.section == 0 && symbol.binding == STB_GLOBAL {
-            names.borrow_mut().extend(name_at(image, &strings, symbol.name));
-        }
-        Ok(false)
-    })?;
-    Ok(names.into_inner())
 }
 
 /// What is known of the dynamic symbols' names.
@@ -228,15 +206,6 @@ fn is_named(image: &Image<'_>, strings: &Range<u64>, offset: u32, name: &[u8]) -
     }
     let found = image.source().get(start..end);
     found.is_some_and(|bytes| bytes.split_last() == Some((&0, name)))
-}
-
-/// The name at `offset` of the table `strings`; `None` where it is empty, or does not end there.
-fn name_at(image: &Image<'_>, strings: &Range<u64>, offset: u32) -> Option<Vec<u8>> {
-    let start = strings.start.checked_add(offset.into())?;
-    let end = strings.end.min(start.checked_add(MOST_NAME)?);
-    let bytes = image.source().get(start..end.max(start))?;
-    let name = bytes.split(|&byte| byte == 0).next().filter(|name| !name.is_empty())?;
-    (name.len() < bytes.len()).then(|| name.to_vec())
 }
 
 /// The symbols that no GNU hash lookup reaches: those below the first hashed one, or all of them
