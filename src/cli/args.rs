@@ -25,8 +25,8 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("TFPATCH_BUI
 
 /// Find out why Python's shared objects do not load, and repair their search paths in place.
 ///
-/// A TARGET is a virtual environment, a site-packages directory, any other directory, or shared
-/// objects. Without one it is VIRTUAL_ENV, else CONDA_PREFIX, else .venv here or in a directory
+/// A TARGET is a virtual environment, a site-packages directory, any other directory, a wheel, or
+/// shared objects. Without one it is VIRTUAL_ENV, else CONDA_PREFIX, else .venv here or in a directory
 /// above, else the first python3 on PATH.
 #[derive(Debug, Parser)]
 #[command(
@@ -284,6 +284,7 @@ pub struct Doctor {
 Examples:
   tfpatch fix --dry-run --diff      what would be changed in the environment found from here
   tfpatch fix .venv                 repair an environment
+  tfpatch fix dist/x.whl            repair a wheel, before anybody installs it
   tfpatch revert .venv              put everything back
 
 A second `fix` changes nothing. What no search path can cure is reported and left alone.")]
@@ -300,6 +301,10 @@ pub struct Fix {
     /// Also drop entries that are there twice or lead nowhere.
     #[arg(long)]
     pub tidy: bool,
+    /// Write the repaired wheel to FILE, or into a directory, and leave the one that was named as it
+    /// is.
+    #[arg(long = "output", value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub repaired: Option<PathBuf>,
     /// End with status 1 also for warnings that remain.
     #[arg(long)]
     pub strict: bool,

@@ -6,6 +6,7 @@ pub mod error;
 pub mod progress;
 pub mod session;
 pub mod settings;
+pub mod view;
 
 use self::args::{Arguments, Command};
 use self::error::CommandError;

@@ -9,7 +9,7 @@ use super::preflight::{Intent, Way, within};
 use super::recover::LeftAlone;
 use super::rows::Rows;
 use super::store::{Store, canonical};
-use super::{Operation, Options};
+use super::{Operation, Options, pack};
 use crate::plan::{self, RelativePath};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -273,6 +273,7 @@ impl Findings {
             changes.extend(entry.step.back());
             oldest = entry;
         }
+        pack::resolve(&mut changes, &path)?;
         let old = &oldest.step.old;
         let reverts: Vec<_> = entries.iter().rev().map(|entry| entry.id.to_owned()).collect();
         let link = old.link.as_ref().filter(|link| leads_to(&path, link, old)).cloned();

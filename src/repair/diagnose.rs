@@ -8,6 +8,7 @@ use super::macos;
 use super::provider::{self, Choice};
 use super::seen::{Missing, Seen};
 use super::target::{Program, World, shown};
+use super::wheel;
 use crate::bytes::printable;
 use crate::loader::{Settings, VersionProblem};
 use crate::vfs::Vfs;
@@ -50,6 +51,7 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
     findings.extend(unreadable(world));
     findings.extend(wrong_arch(world, &programs));
     findings.extend(world.interpreter_findings());
+    findings.extend(wheel::findings(world));
     let macos = macos::diagnose(vfs, world, &world.settings);
     let known: HashSet<_> = macos.findings.iter().map(question_of).collect();
 
@@ -102,6 +104,9 @@ impl Judge<'_> {
     fn missing(&self, missing: &Missing) -> Vec<Finding> {
         let (asking, name) = (&missing.asking, &missing.dependency.name);
         let (object, library) = (self.world.shown(&asking.path), printable(name));
+        if self.world.wheel.is_some() && wheel::comes_with_the_system(name) {
+            return Vec::new();
+        }
         match provider::choose(self.vfs, self.world, asking, name) {
             Choice::One(provider) => {
                 let directory = provider.directory().to_owned();
@@ -149,6 +154,10 @@ impl Judge<'_> {
 
     /// Why a library is missing of which the tree has no copy that fits.
     fn absent(&self, missing: &Missing, object: &str, library: &str) -> Option<Finding> {
+        // What a wheel does not bring along comes with what it is installed beside.
+        if self.world.wheel.is_some() {
+            return None;
+        }
         let name = &missing.dependency.name;
         if let Some(cause) = self.world.known_cause(name) {
             let message = format!("{object} needs {library}, which comes with the graphics driver");

@@ -17,3 +17,4 @@ pub mod steps;
 pub mod target;
 pub mod tensorflow;
 pub mod trace;
+pub mod wheel;

@@ -87,13 +87,15 @@ pub struct Wish<'a> {
     pub may_drop_signer: bool,
     /// Mach-O: is a signature that does not hold to be made anew, ad hoc?
     pub repairs_signature: bool,
+    /// Does no entry count as dead, because what it leads to may be brought by others?
+    pub keeps_dead: bool,
 }
 
 impl<'a> Wish<'a> {
     /// A change, in whatever way the object has its search path now.
     #[must_use]
     pub fn new(change: &'a Change) -> Self {
-        Self { change, kind: None, arch: None, may_drop_signer: false, repairs_signature: false }
+        Self { change, kind: None, arch: None, may_drop_signer: false, repairs_signature: false, keeps_dead: false }
     }
 }
 
@@ -140,7 +142,8 @@ fn rewrite_elf(view: &View<'_>, source: &dyn Source, wish: Wish<'_>) -> Result<R
     let before = rpath::current(&image)?;
     let entries = before.as_ref().map_or(&[][..], |path| &path.entries);
     let directories = view.directories();
-    let is_live = |entry: &[u8]| leads_somewhere(view.vfs, entry, &directories);
+    let is_live =
+        |entry: &[u8]| wish.keeps_dead || leads_somewhere(view.vfs, entry, &directories);
 
     let wanted = changed(entries, change, is_live);
     let edit =

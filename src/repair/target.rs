@@ -3,6 +3,7 @@
 use super::finding::{Cause, Finding};
 use super::inventory::{self, Inventory, Object, Role};
 use super::tensorflow;
+use super::wheel::Claims;
 use crate::bytes::printable;
 use crate::loader::{Loader, Resolution, Settings, System, Target as Machine};
 use crate::plan::{NotRelative, RelativePath};
@@ -36,6 +37,8 @@ pub struct World {
     pub settings: Settings,
     /// Who owns the objects, by the RECORDs.
     pub owners: Owners,
+    /// What it says of itself, where the target is a wheel.
+    pub wheel: Option<Claims>,
 }
 
 impl World {
@@ -151,6 +154,7 @@ impl World {
             search: Vec::new(),
             settings,
             owners: Owners::default(),
+            wheel: None,
         };
         world.find_owners(vfs);
         world

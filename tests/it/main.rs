@@ -79,4 +79,6 @@ mod trace;
 #[cfg(test)]
 mod vfs;
 #[cfg(test)]
+mod wheel_target;
+#[cfg(test)]
 mod wheels;

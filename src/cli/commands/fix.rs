@@ -1,10 +1,12 @@
 //! `tfpatch fix`: diagnose, plan, prove, and carry the plan out with a backup.
 
+use super::wheel::{self, Written};
 use crate::cli::args::{Fix, Format, Record, Repair};
 use crate::cli::error::CommandError;
 use crate::cli::progress::Progress;
 use crate::cli::session::{Chosen, Session, quoted, status_of};
 use crate::cli::settings;
+use crate::cli::view::View;
 use crate::edit::EditSet;
 use crate::operation::{self, Kind};
 use crate::plan::{Kind as FileKind, Plan};
@@ -17,7 +19,6 @@ use crate::report::changes;
 use crate::report::findings::{self, Detail};
 use crate::report::json::{self, FindingReport};
 use crate::report::style::{COMMAND, DIM, GOOD, counted, paint};
-use crate::vfs::Vfs as _;
 use std::io::{self, Write};
 
 /// Repairs each target.
@@ -30,13 +31,16 @@ pub fn run(session: &mut Session, options: &Fix) -> Result<u8, CommandError> {
     if session.format == Format::Json && options.targets.targets.len() > 1 {
         return Err(CommandError::new("--format json prints one plan: name one target"));
     }
-    let search = session.search(&options.repair.search)?;
-    for chosen in session.targets(&options.targets.targets)? {
+    let targets = session.targets(&options.targets.targets)?;
+    wheel::check_output(session, options, &targets)?;
+    let files = session.vfs.clone();
+    for chosen in targets {
         let fixed = session.until_settled(chosen.root(), options.dry_run, |session| {
-            let mut world = session.world(&chosen, settings.clone());
+            let view = session.view(&files, &chosen)?;
+            let mut world = session.world(&view, &chosen, settings.clone());
             session.require_object(&chosen, &world)?;
-            world.search.clone_from(&search);
-            fix(session, options, &chosen, &world)
+            world.search = session.search(&view, &options.repair.search)?;
+            fix(session, options, &chosen, &view, &world)
         })?;
         status = status.max(fixed);
     }
@@ -47,14 +51,17 @@ fn fix(
     session: &mut Session,
     options: &Fix,
     chosen: &Chosen,
+    view: &View<'_>,
     world: &World,
 ) -> Result<u8, CommandError> {
-    let store = session.store(&world.root)?;
     let progress = Progress::new("planning");
-    let diagnosis = diagnose(&session.vfs, world);
-    let proposal = planner::propose(&session.vfs, world, &diagnosis, &planner_options(options));
+    let diagnosis = diagnose(view.vfs(), world);
+    let proposal = planner::propose(view.vfs(), world, &diagnosis, &planner_options(options));
     let update_records = options.repair.record == Record::Update;
-    let mut plan = steps::plan(&session.vfs, world, &proposal, update_records)?;
+    let planned = steps::plan(view.vfs(), world, &proposal, update_records);
+    // A damaged member is the reason for whatever else went wrong.
+    view.require_sound()?;
+    let mut plan = planned?;
     drop(progress);
     plan.unfixable = proposal
         .remaining
@@ -62,20 +69,17 @@ fn fix(
         .map(|finding| serde_json::to_value(FindingReport::of(finding)))
         .collect::<Result<_, _>>()?;
     // The bytes before are shown as they were: they are read before anything is written.
-    let shown = shown_changes(session, options, world, &plan)?;
-    let writing =
-        session.writing(!options.writing.no_sync, options.writing.write.into(), options.dry_run);
+    let shown = shown_changes(session, options, view, world, &plan)?;
     let progress = Progress::new("writing");
-    // With nothing to do not even the store's lock is touched, so that a read-only file system will
-    // do.
-    let applied = if plan.steps.is_empty() {
-        None
-    } else {
-        operation::apply(&session.on_disk(&world.root), &store, &plan, Kind::Fix, &writing)?
+    let written = match view.wheel() {
+        Some(wheel) => wheel::carry_out(session, options, chosen, wheel, &plan)?,
+        None => carry_out(session, options, world, &plan)?,
     };
     drop(progress);
     plan.dry_run = options.dry_run;
-    plan.operation = applied.filter(|_| !options.dry_run).map(|operation| operation.id);
+    if let Written::InPlace(operation) = &written {
+        plan.operation = Some(operation.clone());
+    }
 
     if session.format == Format::Json {
         json::write(&mut *session.out, &plan)?;
@@ -83,9 +87,30 @@ fn fix(
         session.write_heading(chosen, world)?;
         findings::write(&mut *session.out, world, &proposal.remaining, session.detail)?;
         session.out.write_all(&shown)?;
-        write_conclusion(session, options, chosen, &proposal, &plan)?;
+        write_conclusion(session, options, chosen, &proposal, &plan, &written)?;
     }
     Ok(status_of(proposal.remaining.iter().map(Finding::severity), options.strict))
+}
+
+/// Carries out a plan on the files of this machine.
+fn carry_out(
+    session: &Session,
+    options: &Fix,
+    world: &World,
+    plan: &Plan,
+) -> Result<Written, CommandError> {
+    let store = session.store(&world.root)?;
+    let writing =
+        session.writing(!options.writing.no_sync, options.writing.write.into(), options.dry_run);
+    // With nothing to do not even the store's lock is touched, so that a read-only file system will
+    // do.
+    if plan.steps.is_empty() {
+        return Ok(Written::Not);
+    }
+    let root = session.on_disk(&world.root);
+    let applied = operation::apply(&root, &store, plan, Kind::Fix, &writing)?;
+    let done = applied.filter(|_| !options.dry_run);
+    Ok(done.map_or(Written::Not, |operation| Written::InPlace(operation.id)))
 }
 
 fn planner_options(options: &Fix) -> planner::Options {
@@ -96,6 +121,7 @@ fn planner_options(options: &Fix) -> planner::Options {
 fn shown_changes(
     session: &Session,
     options: &Fix,
+    view: &View<'_>,
     world: &World,
     plan: &Plan,
 ) -> Result<Vec<u8>, CommandError> {
@@ -110,7 +136,7 @@ fn shown_changes(
     for step in &plan.steps {
         changes::write_diff(&mut shown, step)?;
         if session.detail == Detail::Verbose {
-            let source = session.vfs.open(&world.root.join(&step.path))?;
+            let source = view.vfs().open(&world.root.join(&step.path))?;
             changes::write_bytes(&mut shown, source.as_ref(), &step.edits)?;
         }
     }
@@ -123,6 +149,7 @@ fn write_conclusion(
     chosen: &Chosen,
     proposal: &Proposal,
     plan: &Plan,
+    written: &Written,
 ) -> io::Result<()> {
     let detail = session.detail;
     let out = &mut *session.out;
@@ -131,6 +158,10 @@ fn write_conclusion(
     let warnings = count(&proposal.remaining, Severity::Warning);
     let remaining =
         format!("{}, {} remain", counted(errors, "error"), counted(warnings, "warning"));
+    if let (0, Written::To(output)) = (objects, written) {
+        let output = quoted(output.as_os_str());
+        return writeln!(out, "nothing is repaired, {remaining}; {output} is the same wheel");
+    }
     if objects == 0 {
         if errors + warnings > 0 {
             return writeln!(out, "nothing is repaired; {remaining}");
@@ -143,7 +174,7 @@ fn write_conclusion(
     let changed: u64 = plan.steps.iter().map(|step| step.edits.bytes_changed()).sum();
     let appended: u64 = plan.steps.iter().map(|step| EditSet::bytes_appended(&step.edits)).sum();
     let verb = if options.dry_run { "would be repaired" } else { "repaired" };
-    let files = counted(objects, "file");
+    let files = counted(objects, if chosen.is_wheel() { "member" } else { "file" });
     let bytes = paint(DIM, format!("({changed} bytes replaced, {appended} appended)"));
     writeln!(out, "{}", paint(GOOD, format!("{files} {verb}, {remaining}")) + " " + &bytes)?;
     if options.dry_run {
@@ -152,13 +183,29 @@ fn write_conclusion(
     if detail == Detail::Quiet {
         return Ok(());
     }
+    if let Written::To(output) = written {
+        return writeln!(out, "written to {}", quoted(output.as_os_str()));
+    }
+    if chosen.is_wheel() {
+        return write_next(out, chosen, "doctor", plan);
+    }
     writeln!(out, "Restart Python processes and notebook kernels that run already.")?;
     if proposal.remaining.iter().any(|finding| finding.cause == Cause::DriverMissing) {
         writeln!(out, "The GPU stays hidden until NVIDIA's driver is there.")?;
     }
     writeln!(out, "An upgrade by pip or uv replaces edited files: run tfpatch fix again then.")?;
+    write_next(out, chosen, "verify", plan)
+}
+
+/// Writes how the repair is checked, and how it is taken back.
+fn write_next(
+    out: &mut dyn Write,
+    chosen: &Chosen,
+    check: &str,
+    plan: &Plan,
+) -> io::Result<()> {
     let operation = plan.operation.as_deref().unwrap_or_default();
-    let (check, undo) = (chosen.command("verify"), chosen.command("revert"));
+    let (check, undo) = (chosen.command(check), chosen.command("revert"));
     let (check, undo) = (paint(COMMAND, check), paint(COMMAND, undo));
     writeln!(out, "check: {check}   undo: {undo}   operation {operation}")
 }

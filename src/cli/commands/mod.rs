@@ -12,3 +12,4 @@ pub mod show;
 pub mod trace;
 pub mod tree;
 pub mod verify;
+mod wheel;

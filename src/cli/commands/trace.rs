@@ -3,6 +3,7 @@
 use crate::cli::args::{Format, Simulation, Trace};
 use crate::cli::error::CommandError;
 use crate::cli::session::{Chosen, Session, status_of};
+use crate::cli::view::View;
 use crate::cli::settings::{self, Debugging};
 use crate::elf::Kind;
 use crate::loader;
@@ -78,7 +79,7 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, CommandError> {
         None => session.targets(&[]).ok().and_then(|found| found.into_iter().next()),
     };
     let world = match &chosen {
-        Some(chosen) => session.world(chosen, loader_settings),
+        Some(chosen) => session.world(&View::Files(&session.vfs), chosen, loader_settings),
         None => no_world(loader_settings),
     };
     let diagnosed =

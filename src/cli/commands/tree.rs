@@ -4,6 +4,7 @@ use crate::bytes::{self, Source};
 use crate::cli::args::{self, Tree};
 use crate::cli::error::CommandError;
 use crate::cli::session::{Session, open_object};
+use crate::cli::view::{Mounted, View};
 use crate::elf::Image;
 use crate::loader::dyld::{self, Dyld};
 use crate::loader::{Closure, Loader, Settings, System};
@@ -12,7 +13,7 @@ use crate::object::Format;
 use crate::repair::target::shown;
 use crate::report::json::{self, TreeReport};
 use crate::report::tree;
-use crate::vfs::{OsVfs, Vfs as _};
+use crate::vfs::Vfs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -23,26 +24,35 @@ use std::path::Path;
 pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
     let here = session.ambient()?.working_directory;
     let settings = session.loader_settings(&options.simulation)?;
+    let files = session.vfs.clone();
     let mut closures: Vec<Closure> = Vec::new();
     for file in &options.files {
         let path = here.join(file);
         let main = options.main.as_ref().map(|main| here.join(main));
         let started = main.as_deref().unwrap_or(&path);
         let called = options.main.as_ref().unwrap_or(file);
-        let opened = Format::of(&*open_object(&session.vfs, &path, file)?);
-        let source = open_object(&session.vfs, started, called)?;
+        let view = View::at(&files, &path)?;
+        if view.wheel().is_some_and(|wheel| wheel.path() == path) {
+            let why = format!("{} is a wheel: name an object in it", shown(file));
+            let example = format!("tfpatch tree {}/PACKAGE/MODULE.so", shown(file));
+            return Err(CommandError::new(why).hint(example));
+        }
+        let vfs = Mounted { view: &view, files: &files };
+        let opened = Format::of(&*open_object(&vfs, &path, file)?);
+        let source = open_object(&vfs, started, called)?;
         let format = Format::of(&*source);
         let named = |error: bytes::Error| CommandError::new(format!("{}: {error}", shown(called)));
         let opened = main.is_some().then_some(path.as_path()).filter(|_| opened == format);
         let closure = match format {
-            Some(Format::Macho) => macho(&session.vfs, &*source, started, opened, &settings),
-            _ => elf(&session.vfs, &*source, started, opened, &settings),
+            Some(Format::Macho) => macho(&vfs, &*source, started, opened, &settings),
+            _ => elf(&vfs, &*source, started, opened, &settings),
         };
         let closure = closure.map_err(named)?;
         if closure.objects.is_empty() || (main.is_some() && opened.is_none()) {
             let why = "the loader does not take it as a shared object or a program";
             return Err(CommandError::new(format!("{}: {why}", shown(file))));
         }
+        view.require_sound()?;
         closures.push(closure);
     }
     let status = u8::from(!closures.iter().all(|closure| closure.loads));
@@ -59,7 +69,7 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
 
 /// What ld.so loads for the program at `started`, or for `opened` in it.
 fn elf(
-    vfs: &OsVfs,
+    vfs: &dyn Vfs,
     source: &dyn Source,
     started: &Path,
     opened: Option<&Path>,
@@ -77,7 +87,7 @@ fn elf(
 /// What dyld loads for the program at `started`, or for `opened` in it. The processor is the
 /// program's; of a universal one Apple's own, where it has a slice for it.
 fn macho(
-    vfs: &OsVfs,
+    vfs: &dyn Vfs,
     source: &dyn Source,
     started: &Path,
     opened: Option<&Path>,

@@ -30,19 +30,22 @@ pub fn run(session: &mut Session, options: &Verify) -> Result<u8, CommandError> 
     let mut report =
         VerifyReport { schema: "tfpatch/verify/v1", files: Vec::new(), findings: Vec::new() };
     let mut status = 0;
+    let all = session.vfs.clone();
     for chosen in session.targets(&options.targets.targets)? {
         let place = session.place(&chosen)?;
         status = status.max(u8::from(session.note_interruption(&place.store)?));
         let mut files = operation::drift(&place.root, &place.store)?;
         files.retain(|file| session.means(&chosen, &place, &file.path));
-        let world = session.world(&chosen, settings.clone());
+        let view = session.view(&all, &chosen)?;
+        let world = session.world(&view, &chosen, settings.clone());
         if files.is_empty() {
             session.require_object(&chosen, &world)?;
         }
         // A file that has its old bytes again though nobody reverted it was installed anew.
         let edited = operation::diff(&place.root, &place.store)?;
         let is_edited = |file: &FileState| edited.iter().any(|edit| edit.path == file.path);
-        let diagnosis = diagnose(&session.vfs, &world);
+        let diagnosis = diagnose(view.vfs(), &world);
+        view.require_sound()?;
         let drifted: Vec<&FileState> = files
             .iter()
             .filter(|file| match file.state {

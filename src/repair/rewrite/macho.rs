@@ -34,7 +34,8 @@ pub(super) fn rewrite(
         return Err(Refusal::NoSuchArch { wanted, present }.into());
     }
     let directories = view.directories();
-    let is_live = |entry: &[u8]| leads_somewhere(view.vfs, entry, &directories);
+    let is_live =
+        |entry: &[u8]| wish.keeps_dead || leads_somewhere(view.vfs, entry, &directories);
     let mut slices = Vec::new();
     let (mut before, mut after) = (Vec::new(), Vec::new());
     for (index, image) in images.iter().enumerate().filter(|(_, image)| is_meant(image)) {
