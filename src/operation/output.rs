@@ -63,12 +63,7 @@ pub fn require_writable(directory: &Path) -> Result<(), Error> {
 ///
 /// # Errors
 /// Where something else is there, or cannot be read or written.
-pub fn write_elsewhere(
-    old: &Path,
-    edits: &EditSet,
-    new: &Path,
-    sync: bool,
-) -> Result<bool, Error> {
+pub fn write_elsewhere(old: &Path, edits: &EditSet, new: &Path, sync: bool) -> Result<bool, Error> {
     let source = FileSource::open(old)?;
     if edits.old_len() != source.len() {
         let why = "its edits are for a file of another length";

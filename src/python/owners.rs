@@ -71,8 +71,12 @@ impl Owners {
         for (row, found) in record::rows(bytes).enumerate() {
             let found = found?;
             if wanted(&found.path) {
-                let owner =
-                    Owner { distribution: index, row, size: found.size, hashed: found.hash.is_some() };
+                let owner = Owner {
+                    distribution: index,
+                    row,
+                    size: found.size,
+                    hashed: found.hash.is_some(),
+                };
                 let path = as_installed(info, Path::new(OsStr::from_bytes(&found.path)));
                 let path = join_lexically(&distribution.site, &path);
                 self.files.entry(path).or_default().push(owner);

@@ -65,7 +65,10 @@ fn untrue_rows(wheel: &Wheel<'_>, record: &Path) -> Vec<(PathBuf, String)> {
                 untrue.push((path, format!("it lists {shown}, which the wheel does not have")));
             }
             (Some((path, len)), Some(size)) if *len != size => {
-                untrue.push((path.clone(), format!("RECORD gives it {size} bytes, and it has {len}")));
+                untrue.push((
+                    path.clone(),
+                    format!("RECORD gives it {size} bytes, and it has {len}"),
+                ));
             }
             _ => {}
         }
@@ -182,13 +185,13 @@ impl Platform {
 
     fn takes(&self, object: &Object) -> bool {
         match self {
-            Self::Linux(arch) => object.elf().is_some_and(|summary| {
-                match (arch.as_str(), summary.architecture()) {
+            Self::Linux(arch) => {
+                object.elf().is_some_and(|summary| match (arch.as_str(), summary.architecture()) {
                     ("i686" | "i386", is) => is == "i386",
                     ("armv7l" | "armv6l" | "armv8l", is) => is == "arm",
                     (arch, is) => arch == is,
-                }
-            }),
+                })
+            }
             Self::Macos(archs) => archs
                 .iter()
                 .all(|arch| object.slices().iter().any(|slice| slice.arch.name() == *arch)),
@@ -210,7 +213,8 @@ mod tests {
         assert_eq!(linux("cp311-cp311-manylinux2014_aarch64"), "aarch64");
         assert_eq!(linux("cp39-abi3-musllinux_1_1_i686"), "i686");
         assert_eq!(linux("cp39-abi3-linux_ppc64le"), "ppc64le");
-        let Some(Platform::Macos(archs)) = Platform::of("cp311-cp311-macosx_10_9_universal2") else {
+        let Some(Platform::Macos(archs)) = Platform::of("cp311-cp311-macosx_10_9_universal2")
+        else {
             panic!("universal2 is a tag of macOS");
         };
         assert_eq!(archs, ["arm64", "x86_64"]);

@@ -9,11 +9,11 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tfpatch::edit::{Content, Edit, EditSet, Kept};
 use tfpatch::operation::{
     self, Call, Disk, Error, Gate, Kind, Selection, Store, apply, recover, revert,
 };
-use tfpatch::bytes::Source;
-use tfpatch::edit::{Content, Edit, EditSet, Kept};
 use tfpatch::plan::{self, Lock, Plan};
 
 /// What happens at one of the calls.
@@ -429,7 +429,7 @@ fn an_archive_is_old_or_new_wherever_it_is_stopped() {
                 bytes(len - 20..len, b"another directory of the archive"),
             ];
             step.edits = EditSet::new(len, edits).unwrap();
-            let held: Arc<dyn Source> = Arc::new(vec![7_u8; 70_000]);
+            let held: Arc<dyn tfpatch::bytes::Source> = Arc::new(vec![7_u8; 70_000]);
             step.edits.keep_in(&held);
             let whole = 0..len;
             (step.lock, step.left) =

@@ -19,11 +19,8 @@ fn wheel(dir: &Path, moved: bool) -> PathBuf {
     let tree = dir.join("broken-tree");
     std::fs::create_dir_all(tree.join("broken_libs")).unwrap();
     let library = "libinner.so.1";
-    std::fs::rename(
-        tree.join("broken/libs").join(library),
-        tree.join("broken_libs").join(library),
-    )
-    .unwrap();
+    std::fs::rename(tree.join("broken/libs").join(library), tree.join("broken_libs").join(library))
+        .unwrap();
     std::fs::remove_file(sound).unwrap();
     wheels::wheel(dir, "broken", "1.0", &tree, &["Requires-Dist: inner-runtime"])
 }
@@ -90,7 +87,7 @@ fn a_sound_wheel_is_sound_whatever_it_needs_from_elsewhere() {
     let said = run(dir.path(), &words(&[&"doctor", &sound]));
     let text = said.text(0);
     assert!(text.starts_with("Wheel  broken-1.0-"), "{text}");
-    assert!(text.contains("ok  2 objects, what the wheel has resolves"), "{text}");
+    assert!(text.contains("ok  2 objects, "), "{text}");
     assert!(!text.contains("not_installed"), "{text}");
     let before = snapshot(dir.path());
     let said = fix(dir.path(), &sound);
@@ -235,16 +232,12 @@ fn odd_archives_are_repaired_as_they_are() {
         assert!(said.text(0).contains("1 member repaired"), "{kind}: {said:#?}");
         let edited = wheels::run(Command::new("python3").args(["-m", "zipfile", "-t"]).arg(&odd));
         assert!(edited.contains("Done testing"), "{kind}: {edited}");
-        if kind != "platlib" && kind != "with directories" {
-            check(&original, &odd, &["broken/_core.", "broken-1.0.dist-info/RECORD"]);
-        }
+        check(&original, &odd, &["broken/_core.", "broken-1.0.dist-info/RECORD"]);
         run(place, &words(&[&"revert", &odd])).text(0);
         assert_eq!(digest(&odd), digest(&original), "{kind}");
         fix(place, &odd).text(0);
         let fresh = tempfile::tempdir().unwrap();
-        if kind != "piped" && kind != "piped zip64" {
-            assert_eq!(imported(fresh.path(), &odd, LinkMode::Copy), Ok("42".to_owned()), "{kind}");
-        }
+        assert_eq!(imported(fresh.path(), &odd, LinkMode::Copy), Ok("42".to_owned()), "{kind}");
         let fresh = tempfile::tempdir().unwrap();
         assert_eq!(imported(fresh.path(), &odd, LinkMode::Pip), Ok("42".to_owned()), "{kind}");
     }
@@ -268,7 +261,7 @@ fn what_is_no_wheel_to_be_trusted_is_refused_by_member_and_cause() {
         ("prefixed", "", "its directory is not where its end says"),
         ("no RECORD", "", "has 0 directories NAME.dist-info with a RECORD"),
         ("other name", "_core.", "differ in name"),
-        ("overlapping", "broken/", "shares bytes with"),
+        ("overlapping", "_core.", "shares bytes with broken/outer.bin"),
         ("longer", "_core.", "are more than the directory says"),
         ("too long", "_core.", "it is cut off: compressed bytes at offset"),
         ("damaged", "_core.", "its bytes are damaged"),
@@ -366,7 +359,10 @@ fn a_wheel_that_is_not_what_it_says_is_told_so() {
     let dir = tempfile::tempdir().unwrap();
     let sound = wheel(dir.path(), false);
     let renamed = |from: &str, to: &str| {
-        let out = dir.path().join(sound.file_name().unwrap().to_str().unwrap().replace(from, to));
+        let name = sound.file_name().unwrap().to_str().unwrap().replace(from, to);
+        let out = dir.path().join("renamed");
+        std::fs::create_dir_all(&out).unwrap();
+        let out = out.join(name);
         let code = "
 import sys, zipfile
 source, out, old, new = sys.argv[1:]

@@ -198,12 +198,7 @@ fn write_conclusion(
 }
 
 /// Writes how the repair is checked, and how it is taken back.
-fn write_next(
-    out: &mut dyn Write,
-    chosen: &Chosen,
-    check: &str,
-    plan: &Plan,
-) -> io::Result<()> {
+fn write_next(out: &mut dyn Write, chosen: &Chosen, check: &str, plan: &Plan) -> io::Result<()> {
     let operation = plan.operation.as_deref().unwrap_or_default();
     let (check, undo) = (chosen.command(check), chosen.command("revert"));
     let (check, undo) = (paint(COMMAND, check), paint(COMMAND, undo));

@@ -3,8 +3,8 @@
 use crate::cli::args::{Format, Simulation, Trace};
 use crate::cli::error::CommandError;
 use crate::cli::session::{Chosen, Session, status_of};
-use crate::cli::view::View;
 use crate::cli::settings::{self, Debugging};
+use crate::cli::view::View;
 use crate::elf::Kind;
 use crate::loader;
 use crate::python::environment::Environment;

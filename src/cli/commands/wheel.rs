@@ -94,8 +94,7 @@ pub(super) fn carry_out(
     if options.dry_run {
         return Ok(Written::Not);
     }
-    let paths: Vec<PathBuf> =
-        plan.steps.iter().map(|step| wheel.path().join(&step.path)).collect();
+    let paths: Vec<PathBuf> = plan.steps.iter().map(|step| wheel.path().join(&step.path)).collect();
     let changes: Vec<Change<'_>> = paths
         .iter()
         .zip(&plan.steps)
@@ -117,8 +116,7 @@ pub(super) fn carry_out(
     let step = step(session, wheel, plan, edits)?;
     let store = session.store(chosen.root())?;
     let writing = session.writing(sync, options.writing.write.into(), false);
-    let applied =
-        operation::apply(&parent, &store, &Plan::new(vec![step]), Kind::Fix, &writing)?;
+    let applied = operation::apply(&parent, &store, &Plan::new(vec![step]), Kind::Fix, &writing)?;
     Ok(applied.map_or(Written::Not, |operation| Written::InPlace(operation.id)))
 }
 
@@ -131,8 +129,7 @@ fn step(
 ) -> Result<Step, CommandError> {
     let source = session.vfs.open(wheel.path())?;
     let whole = 0..source.len();
-    let (lock, left) =
-        Lock::of_step(source.as_ref(), &edits, std::slice::from_ref(&whole))?;
+    let (lock, left) = Lock::of_step(source.as_ref(), &edits, std::slice::from_ref(&whole))?;
     let entries = |entries: fn(&Step) -> &Vec<String>| -> Vec<String> {
         let lines = |step: &Step| -> Vec<String> {
             entries(step).iter().map(|entry| format!("{}: {entry}", step.path)).collect()

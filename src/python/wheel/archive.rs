@@ -204,11 +204,8 @@ impl Member {
         let place = |found: &Found, narrow: u64| {
             found.at.unwrap_or(Field { at: base + narrow, wide: false })
         };
-        let local = Fields {
-            crc32: base + 14,
-            compressed: place(packed, 18),
-            size: place(size, 22),
-        };
+        let local =
+            Fields { crc32: base + 14, compressed: place(packed, 18), size: place(size, 22) };
         let crc32 = u32_at(&header, 14);
         let described = flags & DESCRIBED != 0;
         let agrees = |crc32, compressed_there, size_there| {
@@ -271,7 +268,9 @@ fn descriptor(
 fn central(directory: &[u8], at: u64, base: u64) -> Result<(Member, u64), Error> {
     let header = directory.read(at, CENTRAL_LEN, "central directory")?;
     if !header.starts_with(CENTRAL) {
-        return Err(Why::Directory("its directory has another entry count than its end says").into());
+        return Err(
+            Why::Directory("its directory has another entry count than its end says").into()
+        );
     }
     let half = |at| u64::from(u16_at(&header, at));
     let (name_len, extra_len, comment_len) = (half(28), half(30), half(32));
@@ -290,11 +289,8 @@ fn central(directory: &[u8], at: u64, base: u64) -> Result<(Member, u64), Error>
     let place = |found: &Found, narrow: u64| {
         found.at.unwrap_or(Field { at: base + at + narrow, wide: false })
     };
-    let fields = Fields {
-        crc32: base + at + 16,
-        compressed: place(compressed, 20),
-        size: place(size, 24),
-    };
+    let fields =
+        Fields { crc32: base + at + 16, compressed: place(compressed, 20), size: place(size, 24) };
     // The upper half is st_mode where the archive was made on Unix.
     let made_on_unix = header.get(5) == Some(&3);
     let attributes = u32_at(&header, 38) >> 16;

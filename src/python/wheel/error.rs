@@ -38,10 +38,14 @@ pub enum Why {
     #[error("it is encrypted, which no installer reads; build the wheel without")]
     Encrypted,
     /// It is a symbolic link.
-    #[error("it is a symbolic link, and installers would write a text file; build the wheel without")]
+    #[error(
+        "it is a symbolic link, and installers would write a text file; build the wheel without"
+    )]
     Link,
     /// It is there twice.
-    #[error("it is there twice, and which one is installed is left to chance; build the wheel again")]
+    #[error(
+        "it is there twice, and which one is installed is left to chance; build the wheel again"
+    )]
     Twice,
     /// It lies on bytes of another member.
     #[error("it shares bytes with {0}; build the wheel again")]
@@ -70,7 +74,9 @@ pub enum Why {
     #[error("it has {0} directories NAME.dist-info with a RECORD, where a wheel has one")]
     DistInfo(usize),
     /// The RECORD is signed, and no other can be put in its place.
-    #[error("the signature of RECORD would not hold any more; sign after tfpatch, or remove it first")]
+    #[error(
+        "the signature of RECORD would not hold any more; sign after tfpatch, or remove it first"
+    )]
     Signed,
     /// It becomes too large for a field of the archive.
     #[error("it becomes too large for a field of 32 bits; build the wheel with zip64")]
@@ -90,7 +96,8 @@ impl From<bytes::Error> for Error {
 }
 
 impl From<Error> for io::Error {
+    /// Who opens a member knows its path.
     fn from(error: Error) -> Self {
-        Self::new(io::ErrorKind::InvalidData, error)
+        Self::new(io::ErrorKind::InvalidData, error.why)
     }
 }

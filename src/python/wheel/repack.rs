@@ -54,8 +54,10 @@ impl Wheel<'_> {
         let mut written = 0;
         // As many at once as there are threads bounds what is held in memory.
         for some in changes.chunks(rayon::current_num_threads().max(1)) {
-            let done: Vec<_> =
-                some.par_iter().map(|change| self.repack_member(*change)).collect::<Result<_, _>>()?;
+            let done: Vec<_> = some
+                .par_iter()
+                .map(|change| self.repack_member(*change))
+                .collect::<Result<_, _>>()?;
             for mut one in done {
                 if let Some(bytes) = one.compressed.take() {
                     let failed = |error: io::Error| Error::from(Why::Unwritable(error.to_string()));
@@ -184,9 +186,8 @@ impl Wheel<'_> {
     fn offsets(&self, repacked: &[Repacked<'_>]) -> Result<Vec<(u64, Vec<u8>)>, Error> {
         let moved_to = |at: u64| {
             let before = repacked.iter().take_while(|one| one.member.data.end <= at);
-            before.fold(at, |to, one| {
-                to - (one.member.data.end - one.member.data.start) + one.packed
-            })
+            before
+                .fold(at, |to, one| to - (one.member.data.end - one.member.data.start) + one.packed)
         };
         let mut patches = Vec::new();
         for member in &self.archive.members {
