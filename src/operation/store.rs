@@ -247,7 +247,10 @@ impl Store {
         let home = self.home();
         let record =
             self.entries().ok().and_then(|entries| entries.last().map(|last| last.path.clone()));
-        let packed = record.as_deref().map(pack::beside).filter(|path| path.exists());
+        let packed = record
+            .as_deref()
+            .map(pack::beside)
+            .filter(|path| std::fs::symlink_metadata(path).is_ok());
         let files = [home.join(".gitignore"), home.join("lock"), self.operations(), home];
         for path in record.iter().chain(&packed).chain(&files) {
             let _ = disk.set_times_at(path, times);

@@ -9,7 +9,6 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
 use tfpatch::edit::{Content, Edit, EditSet, Kept};
 use tfpatch::operation::{
     self, Call, Disk, Error, Gate, Kind, Selection, Store, apply, recover, revert,
