@@ -132,3 +132,14 @@ fn the_readme_quotes_the_dockerfiles_that_are_built() {
         assert!(readme.contains(&format!("```dockerfile\n{text}```")), "{name} differs");
     }
 }
+
+#[test]
+fn the_readme_shows_the_session_that_was_recorded() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let session = std::fs::read_to_string(wheels::fixture("docs").join("session.txt")).unwrap();
+    assert!(
+        readme.contains(&format!("```console\n{session}```")),
+        "run scripts/record: the README's session is not the recorded one"
+    );
+}
