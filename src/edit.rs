@@ -5,7 +5,9 @@ use crate::bytes::Source;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// One range of the old file, and what stands there in the new one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -30,6 +32,76 @@ pub enum Content {
     /// The bytes of a range of the old file, so that a string table of 70 MB can be copied by the
     /// kernel and never has to be held in memory.
     CopyOf(Range<u64>),
+    /// Bytes that lie in another file, because there are too many of them to be held in memory: a
+    /// member of an archive, compressed anew.
+    Kept(Kept),
+}
+
+/// A range of another file.
+///
+/// As JSON it is the range alone, and so it is to `==`: whoever keeps the file knows which one it
+/// is, and says so with [`EditSet::keep_in`].
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "Range<u64>", into = "Range<u64>")]
+#[schemars(with = "Range<u64>")]
+pub struct Kept {
+    range: Range<u64>,
+    file: Option<Arc<dyn Source>>,
+}
+
+impl Kept {
+    /// A range, in bytes, of a file that is named later.
+    #[must_use]
+    pub fn new(range: Range<u64>) -> Self {
+        Self { range, file: None }
+    }
+
+    /// Length in bytes.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.range.end - self.range.start
+    }
+
+    /// Is there nothing in it?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.range.is_empty()
+    }
+
+    /// A part of it, by offsets within; `None` where the file is not known, or is shorter.
+    #[must_use]
+    pub fn get(&self, part: Range<u64>) -> Option<Cow<'_, [u8]>> {
+        if part.start > part.end || part.end > self.len() {
+            return None;
+        }
+        self.file.as_ref()?.get(self.range.start + part.start..self.range.start + part.end)
+    }
+}
+
+impl From<Range<u64>> for Kept {
+    fn from(range: Range<u64>) -> Self {
+        Self::new(range)
+    }
+}
+
+impl From<Kept> for Range<u64> {
+    fn from(kept: Kept) -> Self {
+        kept.range
+    }
+}
+
+impl PartialEq for Kept {
+    fn eq(&self, other: &Self) -> bool {
+        self.range == other.range
+    }
+}
+
+impl Eq for Kept {}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_tuple("Kept").field(&self.range).finish()
+    }
 }
 
 impl Content {
@@ -39,6 +111,7 @@ impl Content {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
             Self::CopyOf(range) => range.end - range.start,
+            Self::Kept(kept) => kept.len(),
         }
     }
 
@@ -113,6 +186,11 @@ impl EditSet {
             let copied = match &edit.new {
                 Content::Bytes(_) => None,
                 Content::CopyOf(range) => Some(range),
+                Content::Kept(Kept { range, .. }) if range.start <= range.end => None,
+                Content::Kept(Kept { range, .. }) => {
+                    let (start, end) = (range.start, range.end);
+                    return Err(Invalid::OutOfRange { start, end, len: old_len });
+                }
             };
             for range in std::iter::once(&edit.range).chain(copied) {
                 if range.start > range.end || range.end > old_len {
@@ -222,18 +300,75 @@ impl EditSet {
     /// # Errors
     /// [`Invalid::OutOfRange`] where `old` is not the file that the set was made for.
     pub fn invert(&self, old: &dyn Source) -> Result<Self, Invalid> {
-        let mut edits = Vec::with_capacity(self.edits.len());
-        for (edit, range) in self.edits.iter().zip(self.new_ranges()) {
+        let edits = self.edits.iter().zip(self.new_ranges()).map(|(edit, range)| {
             let bytes = old.get(edit.range.clone()).ok_or(Invalid::OutOfRange {
                 start: edit.range.start,
                 end: edit.range.end,
                 len: old.len(),
             })?;
-            edits.push(Edit { range, new: Content::Bytes(bytes.into_owned()) });
-        }
+            Ok(Edit { range, new: Content::Bytes(bytes.into_owned()) })
+        });
+        self.inverse(edits.collect::<Result<_, _>>()?)
+    }
+
+    /// The same, but that the old bytes are not read: they stay where they are, in `old`.
+    ///
+    /// # Errors
+    /// As [`EditSet::invert`].
+    pub fn invert_in(&self, old: &Arc<dyn Source>) -> Result<Self, Invalid> {
+        let edits = self.edits.iter().zip(self.new_ranges()).map(|(edit, range)| {
+            let file = Some(Arc::clone(old));
+            Edit { range, new: Content::Kept(Kept { range: edit.range.clone(), file }) }
+        });
+        self.inverse(edits.collect())
+    }
+
+    fn inverse(&self, mut edits: Vec<Edit>) -> Result<Self, Invalid> {
         // What was written last goes first.
         edits.reverse();
         Self::new(self.new_len(), join_deletions(edits))
+    }
+
+    /// Says in which file the bytes lie that an edit keeps elsewhere.
+    pub fn keep_in(&mut self, file: &Arc<dyn Source>) {
+        for edit in &mut self.edits {
+            if let Content::Kept(kept) = &mut edit.new {
+                kept.file = Some(Arc::clone(file));
+            }
+        }
+    }
+
+    /// The same edits without their new bytes, which are to be found in the file that the edits
+    /// lead to.
+    #[must_use]
+    pub fn kept_in_new(&self) -> Self {
+        let edits = self.edits.iter().zip(self.new_ranges()).map(|(edit, range)| Edit {
+            range: edit.range.clone(),
+            new: Content::Kept(Kept::new(range)),
+        });
+        Self { old_len: self.old_len, edits: edits.collect() }
+    }
+
+    /// The same edits, each content as `place` says.
+    ///
+    /// # Errors
+    /// As those of `place`.
+    pub fn with_contents<E>(
+        &self,
+        mut place: impl FnMut(&Content) -> Result<Content, E>,
+    ) -> Result<Self, E> {
+        let edits = self.edits.iter().map(|edit| {
+            let new = place(&edit.new)?;
+            debug_assert_eq!(new.len(), edit.new.len(), "the same bytes in another place");
+            Ok(Edit { range: edit.range.clone(), new })
+        });
+        Ok(Self { old_len: self.old_len, edits: edits.collect::<Result<_, E>>()? })
+    }
+
+    /// Does any edit keep its bytes in another file?
+    #[must_use]
+    pub fn keeps_bytes_elsewhere(&self) -> bool {
+        self.edits.iter().any(|edit| matches!(edit.new, Content::Kept(_)))
     }
 }
 
@@ -269,6 +404,8 @@ enum Piece<'a> {
     /// The piece stands in the old file, from this offset on.
     Old(u64),
     New(&'a [u8]),
+    /// The piece lies in another file.
+    Kept(&'a Kept),
 }
 
 impl<'a, S: Source> Patched<'a, S> {
@@ -288,6 +425,7 @@ impl<'a, S: Source> Patched<'a, S> {
             match &edit.new {
                 Content::Bytes(bytes) => push(bytes.len() as u64, Piece::New(bytes)),
                 Content::CopyOf(range) => push(range.end - range.start, Piece::Old(range.start)),
+                Content::Kept(kept) => push(kept.len(), Piece::Kept(kept)),
             }
             old_at = edit.range.end;
         }
@@ -317,6 +455,7 @@ impl<S: Source> Source for Patched<'_, S> {
             let part = match content {
                 Piece::Old(at) => self.old.get(at + skip..at + skip + (end - start))?,
                 Piece::New(bytes) => Source::get(*bytes, skip..skip + (end - start))?,
+                Piece::Kept(kept) => kept.get(skip..skip + (end - start))?,
             };
             if start == range.start && end == range.end {
                 return Some(part);

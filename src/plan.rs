@@ -105,7 +105,7 @@ impl<'a> Identified<'a> {
     fn of(step: &'a Step) -> Self {
         match step.kind {
             Kind::Record => Self::Rows(&step.path, &step.before, &step.after),
-            Kind::Elf | Kind::Macho => Self::Object(step),
+            Kind::Elf | Kind::Macho | Kind::Wheel => Self::Object(step),
         }
     }
 }
@@ -132,6 +132,9 @@ pub enum Kind {
     Macho,
     /// A distribution's RECORD (PEP 376).
     Record,
+    /// A wheel (PEP 427) as a whole, which an operation writes anew. A plan names its members
+    /// instead.
+    Wheel,
 }
 
 /// The edit of one file.
@@ -280,7 +283,7 @@ impl Lock {
             after.extend(relies_on.iter().map(|range| range.start.min(len)..range.end.min(len)));
             let written = edits.in_write_order().iter().zip(edits.new_ranges());
             after.extend(written.filter_map(|(edit, range)| match edit.new {
-                Content::Bytes(_) => Some(range),
+                Content::Bytes(_) | Content::Kept(_) => Some(range),
                 Content::CopyOf(_) => None,
             }));
         } else {

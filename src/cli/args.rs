@@ -27,8 +27,8 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("TFPATCH_BUI
 
 /// Find out why Python's shared objects do not load, and repair their search paths in place.
 ///
-/// A TARGET is a virtual environment, a site-packages directory, any other directory, or shared
-/// objects. Without one it is VIRTUAL_ENV, else CONDA_PREFIX, else .venv here or in a directory
+/// A TARGET is a virtual environment, a site-packages directory, any other directory, a wheel, or
+/// shared objects. Without one it is VIRTUAL_ENV, else CONDA_PREFIX, else .venv here or in a directory
 /// above, else the first python3 on PATH.
 #[derive(Debug, Parser)]
 #[command(
@@ -335,6 +335,7 @@ Examples:
   tfpatch fix .venv                 repair an environment
   tfpatch fix --dry-run -o plan.json .venv
                                     write down what would be done, for `tfpatch apply`
+  tfpatch fix dist/x.whl            repair a wheel, before anybody installs it
   tfpatch revert .venv              put everything back
 
 A second `fix` changes nothing. What no search path can cure is reported and left alone.")]
@@ -348,12 +349,16 @@ pub struct Fix {
     /// Show the search paths before and after; with -v also the bytes.
     #[arg(long)]
     pub diff: bool,
-    /// Write the plan to FILE, for `tfpatch apply`; `-` is standard output.
-    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "dry_run")]
-    pub output: Option<PathBuf>,
+    /// Write the plan to the file PLAN, for `tfpatch apply`; `-` is standard output.
+    #[arg(short = 'o', value_name = "PLAN", value_hint = ValueHint::FilePath, requires = "dry_run")]
+    pub plan: Option<PathBuf>,
     /// Also drop entries that are there twice or lead nowhere.
     #[arg(long)]
     pub tidy: bool,
+    /// Write the repaired wheel to FILE, or into a directory, and leave the one that was named as it
+    /// is.
+    #[arg(long = "output", value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub repaired: Option<PathBuf>,
     /// End with status 1 also for warnings that remain.
     #[arg(long)]
     pub strict: bool,

@@ -8,6 +8,8 @@ pub mod processor;
 pub mod progress;
 pub mod session;
 pub mod settings;
+pub mod view;
+mod wheel;
 
 use self::args::{Arguments, Command, Format};
 use self::error::CommandError;

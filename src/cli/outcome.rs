@@ -5,6 +5,8 @@ use super::error::CommandError;
 use super::progress::Progress;
 use super::session::{Chosen, Session, quoted, status_of};
 use super::settings;
+use super::view::View;
+use super::wheel;
 use crate::edit::EditSet;
 use crate::operation;
 use crate::plan::{Kind, Plan};
@@ -14,11 +16,10 @@ use crate::report::changes;
 use crate::report::findings::{self, Detail};
 use crate::report::json::{self, FindingReport};
 use crate::report::style::{COMMAND, DIM, GOOD, counted, paint};
-use crate::vfs::Vfs as _;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// How a plan is carried out, and told of.
 pub struct Carrying<'a> {
@@ -34,14 +35,37 @@ pub struct Carrying<'a> {
     pub writing: &'a Writing,
     /// The file that the plan is to be written to.
     pub file: Option<&'a Path>,
+    /// The file or directory that a repaired wheel goes to, in the stead of its own place.
+    pub repaired: Option<&'a Path>,
     /// Variables of the loader that what is repaired needs no more.
     pub unneeded: &'a [&'static str],
+}
+
+/// What a plan is for.
+pub struct Subject<'a> {
+    /// The target.
+    pub chosen: &'a Chosen,
+    /// Its files.
+    pub view: &'a View<'a>,
+    /// What was read of it.
+    pub world: &'a World,
+}
+
+/// What became of a plan.
+pub enum Written {
+    /// Nothing, or nothing yet.
+    Not,
+    /// This operation.
+    InPlace(String),
+    /// A wheel in this file.
+    To(PathBuf),
 }
 
 /// A plan that was carried out, or would be.
 pub struct Carried {
     /// The plan, with the operation that it became.
     pub plan: Plan,
+    written: Written,
     /// What it changes, for people.
     changes: Vec<u8>,
 }
@@ -52,29 +76,26 @@ pub struct Carried {
 /// Where the target cannot be written, or the file of the plan cannot be.
 pub fn carry_out(
     session: &mut Session,
-    world: &World,
+    subject: &Subject<'_>,
     mut plan: Plan,
     remaining: &[Finding],
     how: &Carrying<'_>,
 ) -> Result<Carried, CommandError> {
-    let store = session.store(&world.root)?;
+    let Subject { chosen, view, world } = *subject;
     let below_root = remaining.iter().map(|finding| FindingReport::below(&world.root, finding));
     plan.unfixable = below_root.map(serde_json::to_value).collect::<Result<_, _>>()?;
     // The bytes before are shown as they were: they are read before anything is written.
-    let changes = changes(session, world, &plan, how.diff)?;
-    let Writing { write, no_sync } = *how.writing;
-    let writing = session.writing(!no_sync, write.into(), how.dry_run);
+    let changes = changes(session, subject, &plan, how.diff)?;
     let progress = Progress::new("writing");
-    // With nothing to do not even the store's lock is touched, so that a read-only file system will
-    // do.
-    let applied = if plan.steps.is_empty() {
-        None
-    } else {
-        operation::apply(&session.on_disk(&world.root), &store, &plan, how.kind, &writing)?
+    let written = match view.wheel() {
+        Some(wheel) => wheel::carry_out(session, how, chosen, wheel, &plan)?,
+        None => on_files(session, world, &plan, how)?,
     };
     drop(progress);
     plan.dry_run = how.dry_run;
-    plan.operation = applied.filter(|_| !how.dry_run).map(|operation| operation.id);
+    if let Written::InPlace(operation) = &written {
+        plan.operation = Some(operation.clone());
+    }
 
     if let Some(file) = how.file {
         let mut text = Vec::new();
@@ -83,17 +104,37 @@ pub fn carry_out(
             CommandError::new(format!("cannot write the plan {}: {error}", shown(file)))
         })?;
     }
-    Ok(Carried { plan, changes })
+    Ok(Carried { plan, written, changes })
 }
 
-/// Reports what came of a plan on the target `chosen`, which is `world`. The exit status.
+/// Carries out a plan on the files of this machine.
+fn on_files(
+    session: &Session,
+    world: &World,
+    plan: &Plan,
+    how: &Carrying<'_>,
+) -> Result<Written, CommandError> {
+    let store = session.store(&world.root)?;
+    let Writing { write, no_sync } = *how.writing;
+    let writing = session.writing(!no_sync, write.into(), how.dry_run);
+    // With nothing to do not even the store's lock is touched, so that a read-only file system will
+    // do.
+    if plan.steps.is_empty() {
+        return Ok(Written::Not);
+    }
+    let root = session.on_disk(&world.root);
+    let applied = operation::apply(&root, &store, plan, how.kind, &writing)?;
+    let done = applied.filter(|_| !how.dry_run);
+    Ok(done.map_or(Written::Not, |operation| Written::InPlace(operation.id)))
+}
+
+/// Reports what came of a plan. The exit status.
 ///
 /// # Errors
 /// Where the output cannot be written.
 pub fn report(
     session: &mut Session,
-    chosen: &Chosen,
-    world: &World,
+    subject: &Subject<'_>,
     carried: &Carried,
     remaining: &[Finding],
     how: &Carrying<'_>,
@@ -101,9 +142,9 @@ pub fn report(
     if session.format == Format::Json {
         json::write(&mut *session.out, &carried.plan)?;
     } else {
-        session.write_heading(chosen, world)?;
-        findings::write(&mut *session.out, world, remaining, session.detail)?;
-        write(session, chosen, carried, remaining, how)?;
+        session.write_heading(subject.chosen, subject.world)?;
+        findings::write(&mut *session.out, subject.world, remaining, session.detail)?;
+        write(session, subject, carried, remaining, how)?;
     }
     Ok(status_of(remaining.iter().map(Finding::severity), how.strict))
 }
@@ -114,20 +155,20 @@ pub fn report(
 /// Where the output cannot be written.
 pub fn write(
     session: &mut Session,
-    chosen: &Chosen,
+    subject: &Subject<'_>,
     carried: &Carried,
     remaining: &[Finding],
     how: &Carrying<'_>,
 ) -> io::Result<()> {
     session.out.write_all(&carried.changes)?;
-    Outcome { chosen, plan: &carried.plan, remaining, how }.write(session)
+    Outcome { chosen: subject.chosen, carried, remaining, how }.write(session)
 }
 
 /// What a plan changes, as it is to be shown: a line for each file, or with `diff` the search paths
 /// before and after.
 fn changes(
     session: &Session,
-    world: &World,
+    subject: &Subject<'_>,
     plan: &Plan,
     diff: bool,
 ) -> Result<Vec<u8>, CommandError> {
@@ -136,13 +177,13 @@ fn changes(
         return Ok(shown);
     }
     if !diff {
-        changes::write_summary(&mut shown, world, plan, session.detail)?;
+        changes::write_summary(&mut shown, subject.world, plan, session.detail)?;
         return Ok(shown);
     }
     for step in &plan.steps {
         changes::write_diff(&mut shown, step)?;
         if session.detail == Detail::Verbose {
-            let source = session.vfs.open(&world.root.join(&step.path))?;
+            let source = subject.view.vfs().open(&subject.world.root.join(&step.path))?;
             changes::write_bytes(&mut shown, source.as_ref(), &step.edits)?;
         }
     }
@@ -153,7 +194,7 @@ fn changes(
 struct Outcome<'a> {
     chosen: &'a Chosen,
     /// What was done, or would be.
-    plan: &'a Plan,
+    carried: &'a Carried,
     /// What remains.
     remaining: &'a [Finding],
     /// How it was carried out.
@@ -165,11 +206,15 @@ impl Outcome<'_> {
     fn write(&self, session: &mut Session) -> io::Result<()> {
         let detail = session.detail;
         let out = &mut *session.out;
-        let Self { plan, remaining, .. } = self;
+        let Self { chosen, carried: Carried { plan, written, .. }, remaining, .. } = self;
         let objects = plan.steps.iter().filter(|step| step.kind != Kind::Record).count();
         let errors = count(remaining, Severity::Error);
         let warnings = count(remaining, Severity::Warning);
         let rest = format!("{}, {} remain", counted(errors, "error"), counted(warnings, "warning"));
+        if let (true, Written::To(output)) = (plan.steps.is_empty(), written) {
+            let output = quoted(output.as_os_str());
+            return writeln!(out, "nothing is repaired, {rest}; {output} is the same wheel");
+        }
         if plan.steps.is_empty() {
             if errors + warnings > 0 {
                 return writeln!(out, "nothing is repaired; {rest}");
@@ -183,7 +228,7 @@ impl Outcome<'_> {
         let appended: u64 =
             plan.steps.iter().map(|step| EditSet::bytes_appended(&step.edits)).sum();
         let verb = if plan.dry_run { "would be repaired" } else { "repaired" };
-        let files = counted(objects, "file");
+        let files = counted(objects, if chosen.is_wheel() { "member" } else { "file" });
         let bytes = paint(DIM, format!("({changed} bytes replaced, {appended} appended)"));
         writeln!(out, "{}", paint(GOOD, format!("{files} {verb}, {rest}")) + " " + &bytes)?;
         if plan.dry_run {
@@ -191,6 +236,12 @@ impl Outcome<'_> {
         }
         if detail == Detail::Quiet {
             return Ok(());
+        }
+        if let Written::To(output) = written {
+            return writeln!(out, "written to {}", quoted(output.as_os_str()));
+        }
+        if chosen.is_wheel() {
+            return self.write_next(out, "doctor");
         }
         writeln!(out, "Restart Python processes and notebook kernels that run already.")?;
         if remaining.iter().any(|finding| finding.cause == Cause::DriverMissing) {
@@ -204,8 +255,13 @@ impl Outcome<'_> {
             out,
             "An upgrade by pip or uv replaces edited files: run tfpatch fix again then."
         )?;
-        let operation = plan.operation.as_deref().unwrap_or_default();
-        let (check, undo) = (self.chosen.command("verify"), self.chosen.command("revert"));
+        self.write_next(out, "verify")
+    }
+
+    /// Writes how the repair is checked, and how it is taken back.
+    fn write_next(&self, out: &mut dyn Write, check: &str) -> io::Result<()> {
+        let operation = self.carried.plan.operation.as_deref().unwrap_or_default();
+        let (check, undo) = (self.chosen.command(check), self.chosen.command("revert"));
         let (check, undo) = (paint(COMMAND, check), paint(COMMAND, undo));
         writeln!(out, "check: {check}   undo: {undo}   operation {operation}")
     }

@@ -18,7 +18,7 @@ use crate::repair::tensorflow;
 use crate::report::findings::Detail;
 use crate::report::markdown::WithoutHomes;
 use crate::report::style::{DIM, paint};
-use crate::vfs::{FileKind, OsVfs, Vfs as _};
+use crate::vfs::{OsVfs, Vfs};
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt as _;
@@ -160,59 +160,12 @@ impl Session {
             .iter()
             .map(|path| {
                 let target = target::at(&self.vfs, &ambient, path)?;
-                if let Target::Wheel(wheel) = &target {
-                    let why = "a wheel has to be installed before it can be diagnosed";
-                    return Err(CommandError::new(format!("{}: {why}", shown(wheel))));
-                }
                 let (target, environment) = self.inside(target);
                 let root = self.vfs.root().map(Path::to_owned);
                 let (named, reason) = (Some(path.clone()), "named".to_owned());
                 Ok(Chosen { target, environment, named, root, reason })
             })
             .collect()
-    }
-
-    /// The directories of `--search`, absolute.
-    ///
-    /// # Errors
-    /// Where one is no directory, or the working directory is gone.
-    pub fn search(&self, directories: &[PathBuf]) -> Result<Vec<PathBuf>, CommandError> {
-        let here = self.ambient()?.working_directory;
-        let absolute = |directory: &PathBuf| {
-            let path = target::absolute(&self.vfs, &here, directory);
-            match self.vfs.metadata(&path) {
-                Ok(found) if found.kind == FileKind::Directory => Ok(path),
-                _ => Err(CommandError::new(format!(
-                    "--search {}: no such directory",
-                    shown(directory)
-                ))),
-            }
-        };
-        directories.iter().map(absolute).collect()
-    }
-
-    /// Reads a target with all its objects.
-    #[must_use]
-    pub fn world(&self, chosen: &Chosen, settings: loader::Settings) -> World {
-        let vfs = &self.vfs;
-        let world = match &chosen.target {
-            Target::Environment(found) => World::of_environment(vfs, found.clone(), settings),
-            Target::SitePackages { path, .. } | Target::Directory(path) => {
-                match (&chosen.environment, &chosen.target) {
-                    (Some(around), _) => {
-                        World::of_part(vfs, path.clone(), around.clone(), settings)
-                    }
-                    (None, Target::SitePackages { environment, .. }) => {
-                        World::of_directory(vfs, path, environment.clone(), settings)
-                    }
-                    (None, _) => World::of_directory(vfs, path, None, settings),
-                }
-            }
-            Target::File(path) | Target::Wheel(path) => {
-                World::of_object(vfs, path, chosen.environment.clone(), settings)
-            }
-        };
-        World { elsewhere: self.vfs.root().is_some(), ..world }
     }
 
     /// Is a file that was named an object, so that something can be said of it?
@@ -299,7 +252,8 @@ impl Session {
             Target::Environment(environment) => ("Environment", &environment.prefix),
             Target::SitePackages { path, .. } => ("Packages", path),
             Target::Directory(directory) => ("Directory", directory),
-            Target::File(path) | Target::Wheel(path) => ("Object", path),
+            Target::File(path) => ("Object", path),
+            Target::Wheel(path) => ("Wheel", path),
         };
         let mut facts = vec![chosen.reason.clone()];
         facts.extend(world.environment.iter().flat_map(interpreters));
@@ -324,7 +278,7 @@ impl Session {
     /// As [`Session::store`].
     pub fn place(&self, chosen: &Chosen) -> Result<Place, CommandError> {
         let beside = match &chosen.target {
-            Target::File(path) => path.parent().unwrap_or(path),
+            Target::File(path) | Target::Wheel(path) => path.parent().unwrap_or(path),
             _ => chosen.path(),
         };
         if self.store.is_none()
@@ -480,6 +434,12 @@ impl Chosen {
         }
     }
 
+    /// Is it a wheel?
+    #[must_use]
+    pub fn is_wheel(&self) -> bool {
+        matches!(self.target, Target::Wheel(_))
+    }
+
     /// A command for this target, as it can be typed.
     #[must_use]
     pub fn command(&self, words: &str) -> String {
@@ -520,7 +480,7 @@ impl Session {
     pub fn means(&self, chosen: &Chosen, place: &Place, file: &RelativePath) -> bool {
         let path = place.root.join(file);
         match &chosen.target {
-            Target::File(named) => path == self.real_file(named),
+            Target::File(named) | Target::Wheel(named) => path == self.real_file(named),
             _ => path.starts_with(self.real(chosen.path())),
         }
     }
@@ -529,7 +489,7 @@ impl Session {
     #[must_use]
     pub fn selection(&self, chosen: &Chosen, place: &Place) -> Selection {
         let path = match &chosen.target {
-            Target::File(path) => self.real_file(path),
+            Target::File(path) | Target::Wheel(path) => self.real_file(path),
             _ => self.real(chosen.path()),
         };
         if path == place.root { Selection::All } else { Selection::Paths(vec![path]) }
@@ -555,7 +515,7 @@ impl Session {
 /// # Errors
 /// Where it cannot be read, or begins neither as an ELF nor as a Mach-O file.
 pub fn open_object<'a>(
-    vfs: &'a OsVfs,
+    vfs: &'a dyn Vfs,
     path: &Path,
     named: &Path,
 ) -> Result<Box<dyn Source + 'a>, CommandError> {

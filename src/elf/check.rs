@@ -111,7 +111,7 @@ fn stands(edits: &EditSet, range: &Range<u64>, at: u64, except: &Range<u64>) -> 
     }
     let new_ranges = edits.new_ranges();
     edits.in_write_order().iter().zip(new_ranges).any(|(edit, new)| match &edit.new {
-        Content::Bytes(_) => false,
+        Content::Bytes(_) | Content::Kept(_) => false,
         Content::CopyOf(from) => {
             from.start <= range.start
                 && range.end <= from.end

@@ -53,6 +53,24 @@ impl From<&Resolution> for Closure {
 }
 
 impl Closure {
+    /// What the object at `path` consists of, which is among those that were loaded for a program.
+    #[must_use]
+    pub fn within(program: &Resolution, path: &Path) -> Self {
+        let mut all = Self::from(program);
+        let mut wanted = vec![path.to_owned()];
+        let mut objects = Vec::new();
+        while let Some(path) = wanted.pop() {
+            let Some(at) = all.objects.iter().position(|(known, _)| *known == path) else {
+                continue;
+            };
+            let (path, needed) = all.objects.swap_remove(at);
+            wanted.extend(needed.iter().rev().filter_map(|need| need.found.clone()));
+            objects.push((path, needed));
+        }
+        all.words.retain(|said| objects.iter().any(|(path, _)| *path == said.object));
+        Self { objects, preload: Vec::new(), ..all }
+    }
+
     /// Of what no loader takes.
     #[must_use]
     pub fn nothing() -> Self {

@@ -168,7 +168,12 @@ impl FileSource {
     /// Opens what `path` leads to.
     pub(super) fn open(path: &Path) -> Result<Self, PathError> {
         let failed = |source| PathError::new("read", path, source);
-        let file = File::open(path).map_err(failed)?;
+        Self::of(File::open(path).map_err(failed)?, path)
+    }
+
+    /// A file that is open already, and is called `path` in errors.
+    pub(super) fn of(file: File, path: &Path) -> Result<Self, PathError> {
+        let failed = |source| PathError::new("read", path, source);
         let len = file.metadata().map_err(failed)?.len();
         Ok(Self { file, len, path: path.to_path_buf() })
     }

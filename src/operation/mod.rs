@@ -9,6 +9,7 @@
 //!   lock                                  locked with flock(2) while an operation runs
 //!   operations/
 //!     0001-53c1a7b0e4d2.json              an operation that took place
+//!     0001-53c1a7b0e4d2.old                 old bytes that are too many for a record: of an archive
 //!     0002-9f0be1d3a865.pending.json      one that is running, or was interrupted
 //!     0002-….abandoned.json               one that was rolled back except for files that
 //!                                         something else had changed meanwhile
@@ -55,6 +56,8 @@ mod history;
 mod journal;
 mod lease;
 mod lock;
+mod output;
+mod pack;
 mod preflight;
 mod recover;
 mod revert;
@@ -68,6 +71,7 @@ pub use drift::{FileDiff, FileState, State, diff, drift};
 pub use error::{Change, Error, PathError};
 pub use file::{Attribute, Metadata};
 pub use journal::Kind;
+pub use output::{Scratch, require_writable, write_elsewhere};
 pub use recover::{LeftAlone, Recovered, recover};
 pub use revert::{Reverted, Selection, revert};
 pub use store::{NAME, Store};

@@ -11,10 +11,11 @@ use super::store::canonical;
 use super::{Write, write};
 use crate::bytes::Source;
 use crate::edit::{Content, EditSet};
-use crate::plan::{Lock, RelativePath};
+use crate::plan::{Kind, Lock, RelativePath};
 use rustix::fs::{Access, AtFlags, CWD};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// As many links in a row are followed as Linux follows.
 const MAX_LINKS: usize = 40;
@@ -148,7 +149,8 @@ pub(super) fn prepare(
     if let Some(change) = change(&intent.old, &source) {
         return Err(Error::Changed { path, change });
     }
-    let changes = changes(&path, intent.way, &source, &intent.new)?;
+    let is_archive = intent.about.kind == Kind::Wheel;
+    let changes = changes(&path, intent.way, &source, &intent.new, is_archive)?;
 
     let shared = stat.nlink() > names.len() as u64;
     let obstacle = if intent.replace {
@@ -259,12 +261,25 @@ fn link_at(path: &Path, target: PathBuf) -> Result<Link, Error> {
     Ok(Link { target, uid: stat.uid(), gid: stat.gid(), times: times_of(&stat) })
 }
 
-fn changes(path: &Path, way: Way, source: &FileSource, new: &Lock) -> Result<Vec<Change>, Error> {
+/// The changes of a file, turned around where they are not yet. The old bytes of an archive are many:
+/// they are not read for that.
+fn changes(
+    path: &Path,
+    way: Way,
+    source: &FileSource,
+    new: &Lock,
+    is_archive: bool,
+) -> Result<Vec<Change>, Error> {
     let inconsistent = |why| Error::Inconsistent { path: path.to_path_buf(), why };
     let changes = match way {
         Way::Changes(changes) => changes,
         Way::Edits(edits) => {
-            let undo = edits.invert(source);
+            let undo = if is_archive {
+                let old: Arc<dyn Source> = Arc::new(FileSource::open(path)?);
+                edits.invert_in(&old)
+            } else {
+                edits.invert(source)
+            };
             let undo =
                 undo.map_err(|_| inconsistent("its edits are for a file of another length"))?;
             vec![Change { edits, undo }]
@@ -361,7 +376,7 @@ fn check_attributes(path: &Path, metadata: &Metadata, in_place: bool) -> Result<
     }
 }
 
-fn writable_directory(path: &Path) -> Result<(), Error> {
+pub(super) fn writable_directory(path: &Path) -> Result<(), Error> {
     access(path, Access::WRITE_OK | Access::EXEC_OK)
         .map_err(|source| PathError::new("write in the directory", path, source).into())
 }
@@ -380,7 +395,7 @@ fn refused(path: &Path, why: &str) -> Error {
 pub(super) fn reads_what_it_writes(edits: &EditSet) -> bool {
     let edits = edits.in_write_order();
     edits.iter().any(|edit| match &edit.new {
-        Content::Bytes(_) => false,
+        Content::Bytes(_) | Content::Kept(_) => false,
         Content::CopyOf(from) => {
             edits.iter().any(|other| other.range.start < from.end && from.start < other.range.end)
         }

@@ -10,7 +10,7 @@ use super::preflight::{Intent, Way, within};
 use super::recover::LeftAlone;
 use super::rows::Rows;
 use super::store::{Store, canonical};
-use super::{Operation, Options};
+use super::{Operation, Options, pack};
 use crate::plan::{self, RelativePath};
 use schemars::JsonSchema;
 use std::collections::BTreeMap;
@@ -287,6 +287,7 @@ impl Findings {
             changes.extend(entry.step.back());
             oldest = entry;
         }
+        pack::resolve(&mut changes, &path)?;
         let old = &oldest.step.old;
         let reverts: Vec<_> = entries.iter().rev().map(|entry| entry.id.to_owned()).collect();
         let link = old.link.as_ref().filter(|link| leads_to(&path, link, old)).cloned();

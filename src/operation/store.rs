@@ -3,7 +3,7 @@
 use super::disk::{Disk, Times};
 use super::error::{Error, PathError};
 use super::journal::{Base, Record, SCHEMA};
-use super::{file, lock};
+use super::{file, lock, pack};
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -219,6 +219,7 @@ impl Store {
     pub(super) fn begin(&self, disk: &Disk, record: &Record) -> Result<(), Error> {
         let number = self.entries()?.last().map_or(1, |entry| entry.number + 1);
         let path = self.operations().join(format!("{number:04}-{}{PENDING}", record.id));
+        let record = &pack::write(disk, record, &path)?;
         // One name for all: what a crash left is written over.
         let temporary = self.operations().join("record.tmp");
         let text = serde_json::to_vec_pretty(record)
@@ -246,8 +247,12 @@ impl Store {
         let home = self.home();
         let record =
             self.entries().ok().and_then(|entries| entries.last().map(|last| last.path.clone()));
+        let packed = record
+            .as_deref()
+            .map(pack::beside)
+            .filter(|path| std::fs::symlink_metadata(path).is_ok());
         let files = [home.join(".gitignore"), home.join("lock"), self.operations(), home];
-        for path in record.iter().chain(&files) {
+        for path in record.iter().chain(&packed).chain(&files) {
             let _ = disk.set_times_at(path, times);
         }
     }
@@ -263,6 +268,7 @@ impl Store {
         for entry in self.entries()?.iter().filter(|entry| entry.state == State::Pending) {
             disk.remove(&entry.path)?;
         }
+        pack::remove_leftovers(disk, &self.operations())?;
         Ok(disk.sync_directory(&self.operations())?)
     }
 
@@ -317,11 +323,12 @@ impl Store {
 fn read(path: &Path) -> Result<Record, Error> {
     let text = std::fs::read(path).map_err(|source| PathError::new("read", path, source))?;
     let malformed = |why: String| Error::Record { path: path.to_path_buf(), why };
-    let record: Record =
+    let mut record: Record =
         serde_json::from_slice(&text).map_err(|error| malformed(error.to_string()))?;
     if record.schema != SCHEMA {
         return Err(malformed(format!("its schema is {:?}, not {SCHEMA:?}", record.schema)));
     }
+    pack::find(&mut record, path)?;
     Ok(record)
 }
 

@@ -7,7 +7,7 @@ use super::journal::{Change, Link};
 use super::lease::Lease;
 use super::preflight::reads_what_it_writes;
 use crate::bytes::Source;
-use crate::edit::{Content, Edit, EditSet};
+use crate::edit::{Content, Edit, EditSet, Kept};
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
@@ -168,7 +168,27 @@ fn put(disk: &Disk, file: &Handle, edit: &Edit, range: Range<u64>) -> Result<(),
         Content::Bytes(bytes) if bytes.is_empty() => Ok(()),
         Content::Bytes(bytes) => disk.write(file, bytes, range.start),
         Content::CopyOf(from) => disk.copy(&file.file, from.clone(), file, range.start),
+        Content::Kept(kept) => copy_kept(disk, kept, file, range.start),
     }
+}
+
+/// Writes bytes that are kept in another file.
+pub(super) fn copy_kept(
+    disk: &Disk,
+    kept: &Kept,
+    file: &Handle,
+    offset: u64,
+) -> Result<(), PathError> {
+    let mut done = 0;
+    while done < kept.len() {
+        let piece = kept.get(done..kept.len().min(done + PIECE)).ok_or_else(|| {
+            let why = io::Error::other("the bytes for it are gone from the undo record");
+            PathError::new("write to", &file.path, why)
+        })?;
+        disk.write(file, &piece, offset + done)?;
+        done += piece.len() as u64;
+    }
+    Ok(())
 }
 
 /// Puts a new file, or a link, under every name.

@@ -15,9 +15,11 @@ pub mod record;
 pub mod tags;
 pub mod target;
 pub mod venv;
+pub mod wheel;
 
 use crate::bytes::Source as _;
 use crate::vfs::{FileKind, Vfs};
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
@@ -40,6 +42,22 @@ fn is_directory(vfs: &dyn Vfs, path: &Path) -> bool {
 /// Is there a regular file, perhaps at the end of links?
 fn is_file(vfs: &dyn Vfs, path: &Path) -> bool {
     vfs.metadata(path).is_ok_and(|metadata| metadata.kind == FileKind::File)
+}
+
+/// Where an installer puts a file that a RECORD names, relative to site-packages: a wheel has some of
+/// them below `NAME.data/purelib` or `NAME.data/platlib` (PEP 427), which no installed RECORD names.
+fn as_installed(dist_info: &OsStr, path: &Path) -> PathBuf {
+    let name = dist_info.as_encoded_bytes().strip_suffix(b".dist-info").unwrap_or_default();
+    let mut parts = path.components();
+    let first = parts.next().map(|part| part.as_os_str().as_encoded_bytes());
+    let is_data =
+        !name.is_empty() && first.and_then(|first| first.strip_suffix(b".data")) == Some(name);
+    let scheme = parts.next().map(|part| part.as_os_str().as_encoded_bytes());
+    let rest = parts.as_path();
+    match scheme {
+        Some(b"purelib" | b"platlib") if is_data && rest.as_os_str() != "" => rest.to_owned(),
+        _ => path.to_owned(),
+    }
 }
 
 /// `path` as seen from `base`, with `.` and `..` taken out by the letter, as Python's

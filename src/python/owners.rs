@@ -1,7 +1,7 @@
 //! Which distribution owns a file, by the RECORDs of all of them.
 
 use super::distribution::{Distribution, MOST_RECORD_BYTES, Problem};
-use super::{join_lexically, read_start, record};
+use super::{as_installed, join_lexically, read_start, record};
 use crate::vfs::Vfs;
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -53,7 +53,7 @@ impl Owners {
                     continue;
                 }
             };
-            if let Err(source) = owners.add(&bytes, index, &distribution.site, &wanted) {
+            if let Err(source) = owners.add(&bytes, index, distribution, &wanted) {
                 problems.push(Problem::MalformedRecord { path, source });
             }
         }
@@ -63,16 +63,22 @@ impl Owners {
     fn add(
         &mut self,
         bytes: &[u8],
-        distribution: usize,
-        site: &Path,
+        index: usize,
+        distribution: &Distribution,
         wanted: impl Fn(&[u8]) -> bool,
     ) -> Result<(), crate::bytes::Error> {
+        let info = distribution.location.file_name().unwrap_or_default();
         for (row, found) in record::rows(bytes).enumerate() {
             let found = found?;
             if wanted(&found.path) {
-                let owner =
-                    Owner { distribution, row, size: found.size, hashed: found.hash.is_some() };
-                let path = join_lexically(site, Path::new(OsStr::from_bytes(&found.path)));
+                let owner = Owner {
+                    distribution: index,
+                    row,
+                    size: found.size,
+                    hashed: found.hash.is_some(),
+                };
+                let path = as_installed(info, Path::new(OsStr::from_bytes(&found.path)));
+                let path = join_lexically(&distribution.site, &path);
                 self.files.entry(path).or_default().push(owner);
             }
         }

@@ -85,12 +85,16 @@ pub fn at(vfs: &dyn Vfs, ambient: &Ambient, path: &Path) -> Result<Target, Error
         }
         FileKind::File => {
             vfs.open(&path).map_err(unreadable)?;
-            let is_wheel =
-                path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("whl"));
-            Ok(if is_wheel { Target::Wheel(path) } else { Target::File(path) })
+            Ok(if is_wheel(&path) { Target::Wheel(path) } else { Target::File(path) })
         }
         FileKind::Symlink | FileKind::Other => Err(Error::Unsuitable { path }),
     }
+}
+
+/// Has a file the name of a wheel?
+#[must_use]
+pub fn is_wheel(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("whl"))
 }
 
 fn directory(vfs: &dyn Vfs, path: PathBuf, home: Option<&Path>) -> Target {

@@ -16,6 +16,7 @@ use super::symbol_version;
 use super::system::Libraries;
 use super::target::{Program, World, shown};
 use super::variables::{self, Variables};
+use super::wheel;
 use crate::bytes::printable;
 use crate::loader::EXECUTABLE_STACK;
 use crate::vfs::Vfs;
@@ -96,6 +97,7 @@ fn loads(
     findings.extend(unreadable(world));
     findings.extend(wrong_arch(world, programs));
     findings.extend(interpreters::findings(vfs, world));
+    findings.extend(wheel::findings(world));
     let macos = macos::diagnose(vfs, world, &world.settings);
     let known: HashSet<_> = macos.findings.iter().map(question_of).collect();
 
@@ -159,6 +161,9 @@ impl Judge<'_> {
         if missing.dependency.fatal.as_ref().is_some_and(|it| it.message == EXECUTABLE_STACK) {
             return Vec::new();
         }
+        if self.world.wheel.is_some() && wheel::comes_with_the_system(name) {
+            return Vec::new();
+        }
         match provider::choose(self.vfs, self.world, asking, name) {
             Choice::One(provider) => {
                 let directory = provider.directory().to_owned();
@@ -206,6 +211,10 @@ impl Judge<'_> {
 
     /// Why a library is missing of which the tree has no copy that fits.
     fn absent(&self, missing: &Missing, object: &str, library: &str) -> Option<Finding> {
+        // What a wheel does not bring along comes with what it is installed beside.
+        if self.world.wheel.is_some() {
+            return None;
+        }
         let name = &missing.dependency.name;
         if let Some(cause) = self.world.known_cause(name) {
             let message = format!("{object} needs {library}, which comes with the graphics driver");

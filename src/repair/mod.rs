@@ -30,3 +30,4 @@ pub mod target;
 pub mod tensorflow;
 pub mod trace;
 pub mod variables;
+pub mod wheel;

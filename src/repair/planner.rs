@@ -197,7 +197,9 @@ impl Planner<'_> {
             .cured
             .iter()
             .any(|finding| finding.cause == Cause::BadSignature && names.contains(&finding.object));
-        let wish = Wish { kind, repairs_signature, ..Wish::new(&change) };
+        // In a wheel what an entry leads to may come with other distributions.
+        let keeps_dead = self.world.wheel.is_some();
+        let wish = Wish { kind, repairs_signature, keeps_dead, ..Wish::new(&change) };
         rewrite(self.vfs, object, &names, wish).map_err(|error| match error {
             Error::Io { source, .. } => source.to_string(),
             Error::Failed { source, .. } => source.to_string(),

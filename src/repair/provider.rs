@@ -60,8 +60,9 @@ pub fn in_order(inventory: &Inventory, asking: &Object, copies: Vec<&Object>) ->
 #[must_use]
 pub fn choose(vfs: &dyn Vfs, world: &World, asking: &Object, name: &[u8]) -> Choice {
     let inventory = &world.inventory;
-    let fitting: Vec<&Object> =
+    let mut fitting: Vec<&Object> =
         inventory.named(name).filter(|provider| fits(provider, asking, name)).collect();
+    fitting.retain(|provider| world.stay_together(&asking.path, &provider.path));
     let own = inventory.distribution_of(asking);
     let same_distribution = fitting.iter().filter(|provider| {
         asking.distribution.is_some() && provider.distribution == asking.distribution

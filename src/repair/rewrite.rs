@@ -33,6 +33,14 @@ pub struct Rewrite {
     pub identity: Identity,
 }
 
+/// What Bazel calls the directories of its sandboxes: nothing is ever installed into them.
+const BAZEL: [&str; 3] = ["/_solib_", ".runfiles/", "/bazel-out/"];
+
+fn is_of_bazel(entry: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(entry);
+    BAZEL.iter().any(|mark| text.contains(mark))
+}
+
 /// Why an object is not rewritten.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -88,13 +96,27 @@ pub struct Wish<'a> {
     pub may_drop_signer: bool,
     /// Mach-O: is a signature that does not hold to be made anew, ad hoc?
     pub repairs_signature: bool,
+    /// May others bring what an entry leads to, so that it is not dead because nothing is there?
+    pub keeps_dead: bool,
 }
 
 impl<'a> Wish<'a> {
     /// A change, in whatever way the object has its search path now.
     #[must_use]
     pub fn new(change: &'a Change) -> Self {
-        Self { change, kind: None, arch: None, may_drop_signer: false, repairs_signature: false }
+        Self {
+            change,
+            kind: None,
+            arch: None,
+            may_drop_signer: false,
+            repairs_signature: false,
+            keeps_dead: false,
+        }
+    }
+
+    /// Does an entry stay alive although it leads nowhere?
+    fn keeps(&self, entry: &[u8]) -> bool {
+        self.keeps_dead && !is_of_bazel(entry)
     }
 }
 
@@ -165,7 +187,8 @@ fn rewrite_elf(view: &View<'_>, source: &dyn Source, wish: Wish<'_>) -> Result<R
     let before = rpath::current(&image)?;
     let entries = before.as_ref().map_or(&[][..], |path| &path.entries);
     let directories = view.directories();
-    let is_live = |entry: &[u8]| leads_somewhere(view.vfs, entry, &directories);
+    let is_live =
+        |entry: &[u8]| wish.keeps(entry) || leads_somewhere(view.vfs, entry, &directories);
 
     let wanted = changed(entries, change, is_live);
     let edit =

@@ -3,6 +3,7 @@
 use super::finding::Cause;
 use super::inventory::{self, Inventory, Object, Role};
 use super::tensorflow;
+use super::wheel::Claims;
 use crate::bytes::printable;
 use crate::elf::Summary;
 use crate::loader::{Libc, Loader, Resolution, Settings, System, Target as Machine};
@@ -45,6 +46,8 @@ pub struct World {
     pub owners: Owners,
     /// Are whole files read, to compare them with RECORDs and signatures?
     pub deep: bool,
+    /// What it says of itself, where the target is a wheel.
+    pub wheel: Option<Claims>,
 }
 
 impl World {
@@ -163,6 +166,7 @@ impl World {
             surroundings: Ambient::default(),
             owners: Owners::default(),
             deep: false,
+            wheel: None,
         };
         world.find_owners(vfs);
         world

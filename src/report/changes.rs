@@ -148,6 +148,11 @@ pub fn write_bytes(out: &mut dyn Write, old: &dyn Source, edits: &EditSet) -> io
                 let shown = Source::get(bytes, 0..len.min(SHOWN)).unwrap_or_default();
                 write_rows(out, '+', start, &shown, len)?;
             }
+            Content::Kept(kept) => {
+                let len = kept.len();
+                let shown = kept.get(0..len.min(SHOWN)).unwrap_or_default();
+                write_rows(out, '+', start, &shown, len)?;
+            }
             Content::CopyOf(Range { start: from, end: to }) => {
                 let copy = format!("+{start:08x}  a copy of {from:#x}..{to:#x}");
                 writeln!(out, "{}", paint(GOOD, copy))?;

@@ -9,10 +9,11 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tfpatch::edit::{Content, Edit, EditSet, Kept};
 use tfpatch::operation::{
     self, Call, Disk, Error, Gate, Kind, Selection, Store, apply, recover, revert,
 };
-use tfpatch::plan::Plan;
+use tfpatch::plan::{self, Lock, Plan};
 
 /// What happens at one of the calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -402,4 +403,65 @@ fn a_killed_process_is_recovered_from() {
         limit += 7;
     }
     assert!(killed > 5, "killed {killed} times");
+}
+
+/// An archive is written anew, and its old bytes lie beside the record.
+#[test]
+fn an_archive_is_old_or_new_wherever_it_is_stopped() {
+    for fault in [Fault::Stop, Fault::Tear, Fault::Fail] {
+        let mut outcomes = [0, 0];
+        for limit in 0.. {
+            let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+            let root = directory.path();
+            let archive = root.join("x.whl");
+            std::fs::copy(LIBRARY, &archive).unwrap();
+            old_times(&archive);
+            let old = snapshot(&archive);
+            // Many new bytes, that are held in another file, of another length than the old ones.
+            let mut step = step(root, "x.whl", vec![bytes(0..4, b"abcde")]);
+            step.kind = plan::Kind::Wheel;
+            step.replace = true;
+            let len = old.content.len() as u64;
+            let new_member = Content::Kept(Kept::new(0..70_000));
+            let edits = vec![
+                Edit { range: 1000..60_000, new: new_member },
+                bytes(len - 20..len, b"another directory of the archive"),
+            ];
+            step.edits = EditSet::new(len, edits).unwrap();
+            let held: Arc<dyn tfpatch::bytes::Source> = Arc::new(vec![7_u8; 70_000]);
+            step.edits.keep_in(&held);
+            let whole = 0..len;
+            (step.lock, step.left) =
+                Lock::of_step(&old.content, &step.edits, std::slice::from_ref(&whole)).unwrap();
+            let new = edited(&old.content, &step);
+            let plan = Plan::new(vec![step]);
+
+            let store = |disk| Store::open_on(root, disk).unwrap();
+            let (disk, gate) = limited(limit, fault);
+            let first = apply(root, &store(disk), &plan, Kind::Fix, &options());
+            if first.is_ok() {
+                assert_eq!(std::fs::read(&archive).unwrap(), new);
+                // On the way back it is stopped as well, at as many calls.
+                let (disk, gate) = limited(limit.saturating_sub(20), fault);
+                let _ = revert(root, &store(disk), &Selection::All, &options());
+                drop(gate);
+            }
+            let what = format!("{fault:?} at call {limit}");
+            let now = std::fs::read(&archive).unwrap();
+            assert!(now == old.content || now == new, "{what}: neither old nor new");
+            recover(root, &store(Disk::real()), &options()).unwrap();
+            let now = snapshot(&archive);
+            assert!(now == old || now.content == new, "{what}: neither old nor new");
+            assert_eq!(now.modified, old.modified, "{what}");
+            outcomes[usize::from(now.content == new)] += 1;
+            revert(root, &store(Disk::real()), &Selection::All, &options()).unwrap();
+            assert!(snapshot(&archive) == old, "{what}: not as it was");
+            let left = names(root).into_iter().find(|name| name.ends_with(".tmp"));
+            assert_eq!(left, None, "{what}");
+            if first.is_ok() && limit > gate.passed.load(Ordering::SeqCst) + 40 {
+                break;
+            }
+        }
+        assert!(outcomes[0] > 10 && outcomes[1] > 3, "{fault:?}: {outcomes:?}");
+    }
 }

@@ -98,4 +98,6 @@ mod tree;
 #[cfg(test)]
 mod vfs;
 #[cfg(test)]
+mod wheel_target;
+#[cfg(test)]
 mod wheels;

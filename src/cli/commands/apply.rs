@@ -2,14 +2,14 @@
 
 use crate::cli::args::Apply;
 use crate::cli::error::CommandError;
-use crate::cli::outcome::{self, Carrying};
+use crate::cli::outcome::{self, Carrying, Subject};
 use crate::cli::progress::Progress;
-use crate::cli::session::{Chosen, Session};
+use crate::cli::session::Session;
 use crate::cli::settings;
 use crate::operation::Kind;
 use crate::plan::Plan;
 use crate::repair::received::{Received, receive};
-use crate::repair::target::{World, shown};
+use crate::repair::target::shown;
 use crate::report::style::counted;
 use std::fs::File;
 use std::io::{self, Read};
@@ -27,11 +27,14 @@ pub fn run(session: &mut Session, options: &Apply) -> Result<u8, CommandError> {
     let settings = session.loader_settings(&options.simulation)?;
     let named: Vec<_> = options.target.iter().cloned().collect();
     let mut status = 0;
+    let files = session.vfs.clone();
     for chosen in session.targets(&named)? {
         let applied = session.until_settled(chosen.root(), options.dry_run, |session| {
-            let world = session.world(&chosen, settings.clone());
+            let view = session.view(&files, &chosen)?;
+            let world = session.world(&view, &chosen, settings.clone());
             session.require_object(&chosen, &world)?;
-            apply(session, options, &chosen, &world, &plan)
+            let subject = Subject { chosen: &chosen, view: &view, world: &world };
+            apply(session, options, &subject, &plan)
         })?;
         status = status.max(applied);
     }
@@ -41,19 +44,19 @@ pub fn run(session: &mut Session, options: &Apply) -> Result<u8, CommandError> {
 fn apply(
     session: &mut Session,
     options: &Apply,
-    chosen: &Chosen,
-    world: &World,
+    subject: &Subject<'_>,
     plan: &Plan,
 ) -> Result<u8, CommandError> {
     let progress = Progress::new("comparing");
-    let received = receive(&session.vfs, world, plan, options.allow_absolute);
+    let received = receive(subject.view.vfs(), subject.world, plan, options.allow_absolute);
+    subject.view.require_sound()?;
     drop(progress);
     let Received { plan, remaining } = received.map_err(|misfits| {
         let files = counted(misfits.len(), "obstacle");
         let what = format!(
             "the plan {} does not fit {}: {files}, nothing was written",
             shown(&options.plan),
-            shown(chosen.path())
+            shown(subject.chosen.path())
         );
         let each = misfits.iter().map(|misfit| format!("{}: {}", misfit.file, misfit.why));
         each.fold(CommandError::new(what), CommandError::detail)
@@ -61,9 +64,18 @@ fn apply(
     })?;
     let Apply { dry_run, diff, strict, writing, .. } = options;
     let (dry_run, diff, strict, file) = (*dry_run, *diff, *strict, None);
-    let how = Carrying { kind: Kind::Apply, dry_run, diff, strict, writing, file, unneeded: &[] };
-    let carried = outcome::carry_out(session, world, plan, &remaining, &how)?;
-    outcome::report(session, chosen, world, &carried, &remaining, &how)
+    let how = Carrying {
+        kind: Kind::Apply,
+        dry_run,
+        diff,
+        strict,
+        writing,
+        file,
+        repaired: None,
+        unneeded: &[],
+    };
+    let carried = outcome::carry_out(session, subject, plan, &remaining, &how)?;
+    outcome::report(session, subject, &carried, &remaining, &how)
 }
 
 /// Reads a plan.

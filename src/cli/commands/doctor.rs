@@ -5,6 +5,7 @@ use crate::cli::args::{Doctor, Format};
 use crate::cli::error::CommandError;
 use crate::cli::progress::Progress;
 use crate::cli::session::{Chosen, Session, quoted, status_of};
+use crate::cli::view::View;
 use crate::repair::diagnose::{Diagnosis, diagnose};
 use crate::repair::finding::{Finding, Severity};
 use crate::repair::target::World;
@@ -24,19 +25,21 @@ pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, CommandError> 
     let mut report = DoctorReport::new();
     let mut status = 0;
     let surroundings = session.surroundings(&options.simulation)?;
-    let search = session.search(&options.search)?;
+    let files = session.vfs.clone();
     for chosen in session.targets(&options.targets.targets)? {
         let progress = Progress::new("reading objects");
-        let mut world = session.world(&chosen, settings.clone());
+        let view = session.view(&files, &chosen)?;
+        let mut world = session.world(&view, &chosen, settings.clone());
         session.require_object(&chosen, &world)?;
-        world.search.clone_from(&search);
+        world.search = session.search(&view, &options.search)?;
         world.deep = options.deep;
         world.surroundings.clone_from(&surroundings);
         // Whether a store can be read is no question of a diagnosis.
         if let Ok(place) = session.place(&chosen) {
             let _ = session.note_interruption(&place.store);
         }
-        let diagnosis = diagnose(&session.vfs, &world);
+        let diagnosis = diagnose(view.vfs(), &world);
+        view.require_sound()?;
         drop(progress);
         let objects = world.meant();
         status =
@@ -59,7 +62,7 @@ pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, CommandError> 
         }
         session.write_heading(&chosen, &world)?;
         findings::write(&mut *session.out, &world, &diagnosis.findings, session.detail)?;
-        write_conclusion(session, options, &chosen, &world, &diagnosis)?;
+        write_conclusion(session, options, &chosen, &view, &world, &diagnosis)?;
     }
     if session.format == Format::Json {
         json::write(&mut *session.out, &report)?;
@@ -71,6 +74,7 @@ fn write_conclusion(
     session: &mut Session,
     options: &Doctor,
     chosen: &Chosen,
+    view: &View<'_>,
     world: &World,
     diagnosis: &Diagnosis,
 ) -> io::Result<()> {
@@ -86,7 +90,7 @@ fn write_conclusion(
             words += &format!(" --search {}", quoted(directory.as_os_str()));
         }
         let mut providers = fixable.iter().filter_map(|finding| finding.lies_in.first());
-        if providers.any(|directory| !world.contains(&session.vfs, directory)) {
+        if providers.any(|directory| !world.contains(view.vfs(), directory)) {
             words += " --allow-absolute";
         }
         let command = paint(COMMAND, format!("→ {}", chosen.command(&words)));
@@ -108,7 +112,11 @@ fn write_conclusion(
     }
     let unmet = counted(unasked.len(), "unmet need");
     let hint = if session.detail == Detail::Verbose { "" } else { "; -v lists them" };
-    let what = format!("what is imported resolves, plugins or programs have {unmet}{hint}");
+    let what = if view.wheel().is_some() {
+        format!("what the wheel has resolves; {unmet}, for others to bring{hint}")
+    } else {
+        format!("what is imported resolves, plugins or programs have {unmet}{hint}")
+    };
     writeln!(out, "{ok}  {objects}, {what}")?;
     if session.detail == Detail::Verbose {
         for (object, library) in unasked {

@@ -5,6 +5,7 @@ use crate::cli::error::CommandError;
 use crate::cli::progress::Progress;
 use crate::cli::session::{Chosen, Session};
 use crate::cli::settings;
+use crate::cli::view::View;
 use crate::loader;
 use crate::python::discovery;
 use crate::python::target::Target;
@@ -249,7 +250,8 @@ impl Places<'_> {
         if known.is_some() || self.seen.len() >= MOST_PLACES {
             return known;
         }
-        let world = self.session.world(&chosen, self.settings.clone());
+        let world =
+            self.session.world(&View::Files(&self.session.vfs), &chosen, self.settings.clone());
         let diagnosis = diagnose(&self.session.vfs, &world);
         self.seen.push(Seen { chosen, world, diagnosis });
         Some(self.seen.len() - 1)

@@ -2,16 +2,16 @@
 
 use crate::cli::args::{Fix, Format, Record, Repair};
 use crate::cli::error::CommandError;
-use crate::cli::outcome::{self, Carried, Carrying};
+use crate::cli::outcome::{self, Carried, Carrying, Subject};
 use crate::cli::progress::Progress;
-use crate::cli::session::{Chosen, Session};
+use crate::cli::session::Session;
+use crate::cli::wheel;
 use crate::operation::Kind;
 use crate::repair::diagnose::{Diagnosis, diagnose};
 use crate::repair::finding::Cause;
 use crate::repair::planner::{self, Proposal};
 use crate::repair::scope::Scope;
 use crate::repair::steps;
-use crate::repair::target::World;
 use std::io;
 
 /// The name of a file that means standard output.
@@ -24,28 +24,32 @@ const TO_STANDARD_OUTPUT: &str = "-";
 pub fn run(session: &mut Session, options: &Fix) -> Result<u8, CommandError> {
     let settings = session.loader_settings(&options.simulation)?;
     let mut status = 0;
-    if options.output.as_deref().is_some_and(|file| file.as_os_str() == TO_STANDARD_OUTPUT) {
+    if options.plan.as_deref().is_some_and(|file| file.as_os_str() == TO_STANDARD_OUTPUT) {
         session.format = Format::Json;
     }
-    let is_one_plan = session.format == Format::Json || options.output.is_some();
+    let is_one_plan = session.format == Format::Json || options.plan.is_some();
     if is_one_plan && options.targets.targets.len() > 1 {
         return Err(CommandError::new("--format json and -o write one plan: name one target"));
     }
     let surroundings = session.surroundings(&options.simulation)?;
-    let search = session.search(&options.repair.search)?;
-    for chosen in session.targets(&options.targets.targets)? {
+    let targets = session.targets(&options.targets.targets)?;
+    wheel::check_output(session, options, &targets)?;
+    let files = session.vfs.clone();
+    for chosen in targets {
         let fixed = session.until_settled(chosen.root(), options.dry_run, |session| {
             let progress = Progress::new("reading objects");
-            let mut world = session.world(&chosen, settings.clone());
+            let view = session.view(&files, &chosen)?;
+            let mut world = session.world(&view, &chosen, settings.clone());
             session.require_object(&chosen, &world)?;
-            world.search.clone_from(&search);
+            world.search = session.search(&view, &options.repair.search)?;
             world.surroundings.clone_from(&surroundings);
-            let diagnosis = diagnose(&session.vfs, &world);
+            let diagnosis = diagnose(view.vfs(), &world);
             drop(progress);
-            let repaired = repair(session, options, &world, &diagnosis, None)?;
+            let subject = Subject { chosen: &chosen, view: &view, world: &world };
+            let repaired = repair(session, options, &subject, &diagnosis, None)?;
             let Repaired { proposal, carried, unneeded } = &repaired;
             let how = carrying(options, unneeded);
-            outcome::report(session, &chosen, &world, carried, &proposal.remaining, &how)
+            outcome::report(session, &subject, carried, &proposal.remaining, &how)
         })?;
         status = status.max(fixed);
     }
@@ -67,17 +71,21 @@ pub(super) struct Repaired {
 pub(super) fn repair(
     session: &mut Session,
     options: &Fix,
-    world: &World,
+    subject: &Subject<'_>,
     diagnosis: &Diagnosis,
     scope: Option<Scope>,
 ) -> Result<Repaired, CommandError> {
+    let Subject { view, world, .. } = subject;
     let progress = Progress::new("planning");
     let Repair { allow_absolute, rpath_kind, .. } = options.repair;
     let how =
         planner::Options { tidy: options.tidy, allow_absolute, kind: rpath_kind.into(), scope };
-    let proposal = planner::propose(&session.vfs, world, diagnosis, &how);
+    let proposal = planner::propose(view.vfs(), world, diagnosis, &how);
     let update_records = options.repair.record == Record::Update;
-    let plan = steps::plan(&session.vfs, world, &proposal, update_records)?;
+    let planned = steps::plan(view.vfs(), world, &proposal, update_records);
+    // A damaged member is the reason for whatever else went wrong.
+    view.require_sound()?;
+    let plan = planned?;
     drop(progress);
     let unneeded = if proposal.cured.iter().any(|finding| finding.cause == Cause::EnvOverride) {
         world.settings.variables_beside(&world.settings.without_variables())
@@ -85,7 +93,7 @@ pub(super) fn repair(
         Vec::new()
     };
     let how = carrying(options, &unneeded);
-    let carried = outcome::carry_out(session, world, plan, &proposal.remaining, &how)?;
+    let carried = outcome::carry_out(session, subject, plan, &proposal.remaining, &how)?;
     Ok(Repaired { proposal, carried, unneeded })
 }
 
@@ -96,16 +104,16 @@ pub(super) fn repair(
 pub(super) fn write(
     session: &mut Session,
     options: &Fix,
-    chosen: &Chosen,
+    subject: &Subject<'_>,
     repaired: &Repaired,
 ) -> io::Result<()> {
     let Repaired { proposal, carried, unneeded } = repaired;
     let how = carrying(options, unneeded);
-    outcome::write(session, chosen, carried, &proposal.remaining, &how)
+    outcome::write(session, subject, carried, &proposal.remaining, &how)
 }
 
 fn carrying<'a>(options: &'a Fix, unneeded: &'a [&'static str]) -> Carrying<'a> {
-    let file = options.output.as_deref().filter(|file| file.as_os_str() != TO_STANDARD_OUTPUT);
+    let file = options.plan.as_deref().filter(|file| file.as_os_str() != TO_STANDARD_OUTPUT);
     Carrying {
         kind: Kind::Fix,
         dry_run: options.dry_run,
@@ -113,6 +121,7 @@ fn carrying<'a>(options: &'a Fix, unneeded: &'a [&'static str]) -> Carrying<'a> 
         strict: options.strict,
         writing: &options.writing,
         file,
+        repaired: options.repaired.as_deref(),
         unneeded,
     }
 }

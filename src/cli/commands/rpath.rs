@@ -111,6 +111,7 @@ fn edit_one(
         arch: options.arch.as_deref(),
         may_drop_signer: options.drop_signer,
         repairs_signature: false,
+        keeps_dead: false,
     };
     let rewritten = rewrite(&session.vfs, object, &names, wish)?;
     let drops_signer = rewritten.patch.method == Method::Macho(macho::rpath::Method::SignerDropped);

@@ -4,14 +4,16 @@ use crate::bytes::{self, Source, printable};
 use crate::cli::args::{Format, Show};
 use crate::cli::error::{CommandError, TROUBLE};
 use crate::cli::session::{Session, open_object};
+use crate::cli::view::View;
 use crate::macho::codesign::Signature;
 use crate::macho::{Container, HeaderPad};
 use crate::object::{self, RpathKind, hex};
+use crate::repair::inventory::Inventory;
 use crate::repair::rewrite::{leads_somewhere, macho};
 use crate::repair::target::shown;
 use crate::report::json::{self, FileReport, MachoReport, PathText, ShowReport, SliceReport, text};
 use crate::report::style::{DIM, ERROR, WARNING, paint};
-use crate::vfs::OsVfs;
+use crate::vfs::{OsVfs, Vfs};
 use crate::{elf, macho as mach};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -29,8 +31,9 @@ pub(super) fn files(session: &mut Session, files: &[PathBuf]) -> Result<u8, Comm
     let here = session.ambient()?.working_directory;
     let mut report = ShowReport { schema: "tfpatch/show/v1", files: Vec::new() };
     let mut status = 0;
+    let all = session.vfs.clone();
     for file in files {
-        let shown = match show(&session.vfs, &here.join(file), file) {
+        let shown = match show(&all, &here.join(file), file) {
             Ok(shown) => shown,
             Err(error) => {
                 session.out.flush()?;
@@ -39,10 +42,12 @@ pub(super) fn files(session: &mut Session, files: &[PathBuf]) -> Result<u8, Comm
                 continue;
             }
         };
-        if session.format == Format::Human {
-            write_file(&mut *session.out, file, &shown)?;
+        for (shown, named) in shown {
+            if session.format == Format::Human {
+                write_file(&mut *session.out, &named, &shown)?;
+            }
+            report.files.push(shown);
         }
-        report.files.push(shown);
     }
     if session.format == Format::Json {
         json::write(&mut *session.out, &report)?;
@@ -50,7 +55,37 @@ pub(super) fn files(session: &mut Session, files: &[PathBuf]) -> Result<u8, Comm
     Ok(status)
 }
 
-fn show(vfs: &OsVfs, path: &Path, named: &Path) -> Result<FileReport, CommandError> {
+/// Shows a file, or every object of a wheel; each with the name that it goes by.
+fn show(
+    files: &OsVfs,
+    path: &Path,
+    named: &Path,
+) -> Result<Vec<(FileReport, PathBuf)>, CommandError> {
+    let view = View::at(files, path)?;
+    let members = members(&view, path, named).into_iter();
+    let shown = members
+        .map(|(path, named)| show_object(view.vfs(), &path, &named).map(|shown| (shown, named)))
+        .collect();
+    // A damaged member is the reason for whatever else went wrong.
+    view.require_sound()?;
+    shown
+}
+
+/// What a file stands for: itself, or, as a wheel, every object in it.
+fn members(view: &View<'_>, path: &Path, named: &Path) -> Vec<(PathBuf, PathBuf)> {
+    let Some(wheel) = view.wheel().filter(|wheel| wheel.path() == path) else {
+        return vec![(path.to_owned(), named.to_owned())];
+    };
+    let objects = Inventory::of(wheel, &[path.to_owned()]).objects;
+    let members = objects.into_iter().filter_map(|object| {
+        let below = object.path.strip_prefix(path).ok()?;
+        let named = named.join(below);
+        Some((object.path, named))
+    });
+    members.collect()
+}
+
+fn show_object(vfs: &dyn Vfs, path: &Path, named: &Path) -> Result<FileReport, CommandError> {
     let source = open_object(vfs, path, named)?;
     let format = object::Format::of(source.as_ref()).unwrap_or(object::Format::Elf);
     let slices = match format {
@@ -61,7 +96,7 @@ fn show(vfs: &OsVfs, path: &Path, named: &Path) -> Result<FileReport, CommandErr
     Ok(FileReport { path: PathText::of(path), format, slices })
 }
 
-fn elf_slice(vfs: &OsVfs, path: &Path, source: &dyn Source) -> Result<SliceReport, bytes::Error> {
+fn elf_slice(vfs: &dyn Vfs, path: &Path, source: &dyn Source) -> Result<SliceReport, bytes::Error> {
     let image = elf::Image::parse(source)?;
     let summary = image.summary()?;
     let search_path = elf::rpath::current(&image)?;
@@ -86,7 +121,7 @@ fn elf_slice(vfs: &OsVfs, path: &Path, source: &dyn Source) -> Result<SliceRepor
 }
 
 fn macho_slices(
-    vfs: &OsVfs,
+    vfs: &dyn Vfs,
     path: &Path,
     source: &dyn Source,
 ) -> Result<Vec<SliceReport>, bytes::Error> {

@@ -3,8 +3,10 @@
 use crate::cli::args::{Fix, Format, Simulation, Trace};
 use crate::cli::commands::fix::{self, Repaired};
 use crate::cli::error::CommandError;
+use crate::cli::outcome::Subject;
 use crate::cli::session::{Chosen, Session, shown_from_here, status_of};
 use crate::cli::settings::{self, Debugging};
+use crate::cli::view::View;
 use crate::elf::Kind;
 use crate::loader;
 use crate::python::environment::Environment;
@@ -88,7 +90,7 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, CommandError> {
         Some(chosen) => {
             let repaired = session.until_settled(chosen.root(), options.dry_run, |session| {
                 let examined = examine(session);
-                let repaired = examined.repair(session, &fix_options)?;
+                let repaired = examined.repair(session, chosen, &fix_options)?;
                 Ok((examined, repaired))
             });
             match repaired {
@@ -140,7 +142,9 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, CommandError> {
                 let new: Vec<Finding> =
                     remaining.filter(|finding| !findings.contains(finding)).cloned().collect();
                 findings::write(&mut *session.out, world, &new, session.detail)?;
-                fix::write(session, &fix_options, chosen, done)?;
+                let files = session.vfs.clone();
+                let subject = Subject { chosen, view: &View::Files(&files), world };
+                fix::write(session, &fix_options, &subject, done)?;
             }
         }
     }
@@ -169,7 +173,8 @@ impl Examined {
     ) -> Self {
         let (world, diagnosed) = match chosen {
             Some(chosen) => {
-                let world = session.world(chosen, settings.clone());
+                let view = View::Files(&session.vfs);
+                let world = session.world(&view, chosen, settings.clone());
                 let diagnosed = diagnose(&session.vfs, &world);
                 (world, diagnosed)
             }
@@ -180,12 +185,19 @@ impl Examined {
     }
 
     /// Repairs what was asked for in vain, as `tfpatch fix` would.
-    fn repair(&self, session: &mut Session, options: &Fix) -> Result<Repaired, CommandError> {
+    fn repair(
+        &self,
+        session: &mut Session,
+        chosen: &Chosen,
+        options: &Fix,
+    ) -> Result<Repaired, CommandError> {
         let Self { world, diagnosed, findings } = self;
         let scope = Scope::new(findings, &diagnosed.findings);
         let bindings = diagnosed.bindings.clone();
         let seen = Diagnosis { findings: findings.clone(), bindings, ..Diagnosis::default() };
-        fix::repair(session, options, world, &seen, Some(scope))
+        let files = session.vfs.clone();
+        let subject = Subject { chosen, view: &View::Files(&files), world };
+        fix::repair(session, options, &subject, &seen, Some(scope))
     }
 }
 

@@ -4,6 +4,7 @@ use crate::bytes::{self, Source};
 use crate::cli::args::{self, Tree};
 use crate::cli::error::CommandError;
 use crate::cli::session::{Session, open_object};
+use crate::cli::view::{Mounted, View};
 use crate::elf::Image;
 use crate::loader::dyld::{self, Dyld};
 use crate::loader::{self, Closure, Loader, Settings, System};
@@ -13,7 +14,7 @@ use crate::repair::homes::homes;
 use crate::repair::target::shown;
 use crate::report::json::{self, TreeReport};
 use crate::report::{dot, tree};
-use crate::vfs::{OsVfs, Vfs as _};
+use crate::vfs::Vfs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -27,6 +28,7 @@ const SET_ID: u32 = 0o6000;
 pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
     let here = session.ambient()?.working_directory;
     let settings = session.loader_settings(&options.simulation)?;
+    let files = session.vfs.clone();
     let mut closures: Vec<Closure> = Vec::new();
     let mut loaders = Loaders { vfs: &session.vfs, settings: &settings, known: Vec::new() };
     for file in &options.files {
@@ -34,13 +36,24 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
         let main = options.main.as_ref().map(|main| here.join(main));
         let started = main.as_deref().unwrap_or(&path);
         let called = options.main.as_ref().unwrap_or(file);
-        let opened = Format::of(&*open_object(&session.vfs, &path, file)?);
-        let source = open_object(&session.vfs, started, called)?;
+        let view = View::at(&files, &path)?;
+        if view.wheel().is_some_and(|wheel| wheel.path() == path) {
+            let why = format!("{} is a wheel: name an object in it", shown(file));
+            let example = format!("tfpatch tree {}/PACKAGE/MODULE.so", shown(file));
+            return Err(CommandError::new(why).hint(example));
+        }
+        let vfs = Mounted { view: &view, files: &files };
+        let opened = Format::of(&*open_object(&vfs, &path, file)?);
+        let source = open_object(&vfs, started, called)?;
         let format = Format::of(&*source);
         let named = |error: bytes::Error| CommandError::new(format!("{}: {error}", shown(called)));
         let opened = main.is_some().then_some(path.as_path()).filter(|_| opened == format);
         let closure = match format {
-            Some(Format::Macho) => macho(&session.vfs, &*source, started, opened, &settings),
+            Some(Format::Macho) => macho(&vfs, &*source, started, opened, &settings),
+            _ if view.wheel().is_some() => {
+                let mut loaders = Loaders { vfs: &vfs, settings: &settings, known: Vec::new() };
+                loaders.closure(&*source, started, opened)
+            }
             _ => loaders.closure(&*source, started, opened),
         };
         let closure = closure.map_err(named)?;
@@ -50,6 +63,7 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
             let said = said.unwrap_or_else(|| format!("{}: {why}", shown(file)));
             return Err(CommandError::new(said));
         }
+        view.require_sound()?;
         closures.push(closure);
     }
     let status = u8::from(!closures.iter().all(|closure| closure.loads));
@@ -74,7 +88,7 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
 
 /// The loaders that the files so far asked for: each reads a file once, however many need it.
 struct Loaders<'a> {
-    vfs: &'a OsVfs,
+    vfs: &'a dyn Vfs,
     settings: &'a Settings,
     known: Vec<(Key, Loader<'a>)>,
 }
@@ -105,7 +119,14 @@ impl Loaders<'_> {
         let Some((_, loader)) = self.known.get(index) else { return Ok(Closure::nothing()) };
         let program = loader.program(started);
         Ok(match opened {
-            Some(path) => (&loader.dlopen(&[&program], path)).into(),
+            Some(path) => {
+                let opened = loader.dlopen(&[&program], path);
+                match &opened.root.found {
+                    // The program has loaded it already.
+                    Some(found) if opened.objects.is_empty() => Closure::within(&program, found),
+                    _ => (&opened).into(),
+                }
+            }
             None => (&program).into(),
         })
     }
@@ -114,7 +135,7 @@ impl Loaders<'_> {
 /// What dyld loads for the program at `started`, or for `opened` in it. The processor is the
 /// program's; of a universal one Apple's own, where it has a slice for it.
 fn macho(
-    vfs: &OsVfs,
+    vfs: &dyn Vfs,
     source: &dyn Source,
     started: &Path,
     opened: Option<&Path>,

@@ -112,6 +112,8 @@ impl<'m, 'a> Judge<'m, 'a> {
         let (shown, note) = (self.macos.world.shown(&root.path), &attempt.note);
         let arch = self.macos.dyld.system().arch;
         match attempt.step.outcome {
+            // A wheel's tag says which processors it is for.
+            StepOutcome::WrongMachine if self.macos.world.wheel.is_some() => None,
             // Libraries and programs for other processors lie in many trees as data.
             StepOutcome::WrongMachine if root.role == Role::ExtensionModule => {
                 let message = format!("{shown} is no {arch} code: {note}");
@@ -192,6 +194,10 @@ impl<'m, 'a> Judge<'m, 'a> {
             }
             Fit::Lacks(unbound) => self.lacks(&missing.object, &unbound, missing.need),
             Fit::None => {
+                // What a wheel does not bring along comes with what it is installed beside.
+                if world.wheel.is_some() {
+                    return None;
+                }
                 // A library that nothing depends on may be a plugin for what is not installed.
                 if missing.root.role != Role::ExtensionModule && world.has_interpreter() {
                     return None;
@@ -215,6 +221,7 @@ impl<'m, 'a> Judge<'m, 'a> {
             .named(leaf(tail))
             .filter(|object| object.slices().iter().any(|slice| slice.arch == arch))
             .filter(|object| object.path.ends_with(OsStr::from_bytes(tail)))
+            .filter(|object| self.macos.world.stay_together(&asking.path, &object.path))
             .collect();
         let mut lacking = BTreeSet::new();
         for provider in provider::in_order(inventory, asking, fitting) {
@@ -347,7 +354,8 @@ impl<'m, 'a> Judge<'m, 'a> {
         let directories: Vec<&Path> = real.iter().filter_map(|path| path.parent()).collect();
         let is_dead = |entry: &&&[u8]| !macho::leads_somewhere(macos.vfs, entry, &directories);
         let dead = seen.iter().filter(is_dead).count();
-        if dead > 0 {
+        // What other distributions bring is not there yet.
+        if dead > 0 && macos.world.wheel.is_none() {
             let message = format!("{shown} has entries that lead nowhere ({dead})");
             let cure = "nothing has to be done; tfpatch fix --tidy drops them";
             let found = fault(Cause::DeadRpath, &object.path, message, cure);

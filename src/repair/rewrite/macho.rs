@@ -1,6 +1,6 @@
 //! New search paths for the slices of a Mach-O file, and what goes where there is no room.
 
-use super::{Change, Rewrite, View, Wish, changed, without_duplicates};
+use super::{Change, Rewrite, View, Wish, changed, is_of_bazel, without_duplicates};
 use crate::bytes::{self, Source};
 use crate::edit::{EditSet, Patched};
 use crate::macho::rpath::{self, Refusal, Request, SliceRequest};
@@ -15,9 +15,6 @@ use std::path::{Path, PathBuf};
 /// Where builds put what they link, and where nothing is installed.
 const BUILD_DIRECTORIES: [&[u8]; 6] =
     [b"/Users/", b"/private/", b"/var/", b"/tmp/", b"/home/", b"/Volumes/"];
-/// What Bazel calls the directories of its sandboxes.
-const BAZEL: [&str; 3] = ["/_solib_", ".runfiles/", "/bazel-out/"];
-
 pub(super) fn rewrite(
     view: &View<'_>,
     source: &dyn Source,
@@ -36,7 +33,8 @@ pub(super) fn rewrite(
         return Err(Refusal::NoSuchArch { wanted, present }.into());
     }
     let directories = view.directories();
-    let is_live = |entry: &[u8]| leads_somewhere(view.vfs, entry, &directories);
+    let is_live =
+        |entry: &[u8]| wish.keeps(entry) || leads_somewhere(view.vfs, entry, &directories);
     let mut slices = Vec::new();
     let (mut before, mut after) = (Vec::new(), Vec::new());
     for (index, image) in images.iter().enumerate().filter(|(_, image)| is_meant(image)) {
@@ -211,9 +209,8 @@ pub fn leads_somewhere(vfs: &dyn Vfs, entry: &[u8], directories: &[&Path]) -> bo
         }
         Some(_) => true,
         None if entry.first() == Some(&b'/') => {
-            let text = String::from_utf8_lossy(entry);
             let is_of_a_build = BUILD_DIRECTORIES.iter().any(|start| entry.starts_with(start))
-                || BAZEL.iter().any(|mark| text.contains(mark));
+                || is_of_bazel(entry);
             !is_of_a_build || is_directory(Path::new(OsStr::from_bytes(entry)))
         }
         None => true,

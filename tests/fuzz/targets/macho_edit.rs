@@ -145,6 +145,7 @@ fn apply(old: &[u8], edits: &EditSet) -> Vec<u8> {
         new.extend_from_slice(&old[at as usize..edit.range.start as usize]);
         match &edit.new {
             Content::Bytes(bytes) => new.extend_from_slice(bytes),
+            Content::Kept(_) => panic!("an object's new bytes are few"),
             Content::CopyOf(range) => {
                 new.extend_from_slice(&old[range.start as usize..range.end as usize]);
             }

@@ -1,0 +1,182 @@
+//! Through what a target's files are seen: those of this machine, or the members of a wheel.
+
+use super::error::CommandError;
+use super::session::{Chosen, Session};
+use crate::bytes::Source;
+use crate::loader;
+use crate::python::target::{self, Target};
+use crate::python::wheel::{self, Wheel};
+use crate::repair::target::{World, shown};
+use crate::vfs::{DirEntry, FileKind, Metadata, OsVfs, Vfs};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The files of a target.
+pub enum View<'a> {
+    /// Of this machine, or below `--root`.
+    Files(&'a OsVfs),
+    /// Of a wheel, and nothing else.
+    Wheel(Box<Wheel<'a>>),
+}
+
+impl<'a> View<'a> {
+    /// The files that belong to a path: of the wheel that it leads into, if it does.
+    ///
+    /// # Errors
+    /// Where it leads into a wheel that cannot be read.
+    pub fn at(files: &'a OsVfs, path: &Path) -> Result<Self, CommandError> {
+        let is_wheel = |path: &&Path| {
+            target::is_wheel(path)
+                && files.metadata(path).is_ok_and(|found| found.kind == FileKind::File)
+        };
+        match path.ancestors().find(is_wheel) {
+            Some(wheel) => Ok(Self::Wheel(Box::new(open(files, wheel)?))),
+            None => Ok(Self::Files(files)),
+        }
+    }
+
+    /// The files.
+    #[must_use]
+    pub fn vfs(&self) -> &dyn Vfs {
+        match self {
+            Self::Files(files) => *files,
+            Self::Wheel(wheel) => &**wheel,
+        }
+    }
+
+    /// The wheel, where it is one.
+    #[must_use]
+    pub fn wheel(&self) -> Option<&Wheel<'a>> {
+        match self {
+            Self::Files(_) => None,
+            Self::Wheel(wheel) => Some(wheel),
+        }
+    }
+
+    /// Has everything been read that was asked for? The bytes of a damaged member are simply not
+    /// there.
+    ///
+    /// # Errors
+    /// Where a member is damaged.
+    pub fn require_sound(&self) -> Result<(), CommandError> {
+        let Self::Wheel(wheel) = self else { return Ok(()) };
+        wheel.fault().map_err(|error| of_wheel(wheel.path(), &error))
+    }
+}
+
+/// What went wrong with a wheel, as the end of a command.
+#[must_use]
+pub fn of_wheel(path: &Path, error: &wheel::Error) -> CommandError {
+    CommandError::new(format!("{}: {error}", shown(path)))
+}
+
+fn open<'a>(files: &'a OsVfs, path: &Path) -> Result<Wheel<'a>, CommandError> {
+    Wheel::open(files, path).map_err(|error| of_wheel(path, &error))
+}
+
+impl Session {
+    /// The files of a target.
+    ///
+    /// # Errors
+    /// Where it is a wheel that cannot be read.
+    pub fn view<'v>(&self, files: &'v OsVfs, chosen: &Chosen) -> Result<View<'v>, CommandError> {
+        match &chosen.target {
+            Target::Wheel(path) => Ok(View::Wheel(Box::new(open(files, path)?))),
+            _ => Ok(View::Files(files)),
+        }
+    }
+
+    /// Reads a target with all its objects.
+    #[must_use]
+    pub fn world(&self, view: &View<'_>, chosen: &Chosen, settings: loader::Settings) -> World {
+        let vfs = view.vfs();
+        if let View::Wheel(wheel) = view {
+            return World::of_wheel(wheel, &settings);
+        }
+        let world = match &chosen.target {
+            Target::Environment(found) => World::of_environment(vfs, found.clone(), settings),
+            Target::SitePackages { path, .. } | Target::Directory(path) => {
+                match (&chosen.environment, &chosen.target) {
+                    (Some(around), _) => {
+                        World::of_part(vfs, path.clone(), around.clone(), settings)
+                    }
+                    (None, Target::SitePackages { environment, .. }) => {
+                        World::of_directory(vfs, path, environment.clone(), settings)
+                    }
+                    (None, _) => World::of_directory(vfs, path, None, settings),
+                }
+            }
+            Target::File(path) | Target::Wheel(path) => {
+                World::of_object(vfs, path, chosen.environment.clone(), settings)
+            }
+        };
+        World { elsewhere: self.vfs.root().is_some(), ..world }
+    }
+
+    /// The directories of `--search`, absolute: of this machine, or of the wheel that is the target.
+    ///
+    /// # Errors
+    /// Where one is no directory, or the working directory is gone.
+    pub fn search(
+        &self,
+        view: &View<'_>,
+        directories: &[PathBuf],
+    ) -> Result<Vec<PathBuf>, CommandError> {
+        let here = self.ambient()?.working_directory;
+        let absolute = |directory: &PathBuf| {
+            let path = target::absolute(&self.vfs, &here, directory);
+            match view.vfs().metadata(&path) {
+                Ok(found) if found.kind == FileKind::Directory => Ok(path),
+                _ => Err(CommandError::new(format!(
+                    "--search {}: no such directory{}",
+                    shown(directory),
+                    if view.wheel().is_some() { " in the wheel" } else { "" }
+                ))),
+            }
+        };
+        directories.iter().map(absolute).collect()
+    }
+}
+
+/// A wheel in the place of its file, among the files of the machine: as a program would see it.
+pub struct Mounted<'a> {
+    /// The wheel or, where there is none, nothing more than the files.
+    pub view: &'a View<'a>,
+    /// All other files.
+    pub files: &'a OsVfs,
+}
+
+impl Mounted<'_> {
+    fn of(&self, path: &Path) -> &dyn Vfs {
+        match self.view.wheel() {
+            Some(wheel) if path.starts_with(wheel.path()) => wheel,
+            _ => self.files,
+        }
+    }
+}
+
+impl Vfs for Mounted<'_> {
+    fn symlink_metadata(&self, path: &Path) -> io::Result<Metadata> {
+        self.of(path).symlink_metadata(path)
+    }
+
+    fn metadata(&self, path: &Path) -> io::Result<Metadata> {
+        self.of(path).metadata(path)
+    }
+
+    fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
+        self.of(path).read_link(path)
+    }
+
+    fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
+        self.of(path).read_dir(path)
+    }
+
+    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
+        self.of(path).canonicalize(path)
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Source + '_>> {
+        self.of(path).open(path)
+    }
+}

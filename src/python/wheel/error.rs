@@ -1,0 +1,103 @@
+//! Why a wheel cannot be read or written: which member, and what is wrong with it.
+
+use crate::bytes;
+use std::io;
+
+/// What is wrong with a wheel.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{}{why}", member.as_deref().map(|name| format!("{name}: ")).unwrap_or_default())]
+pub struct Error {
+    /// The member, as a line for people has it; `None` where it is the archive itself.
+    pub member: Option<String>,
+    /// What is the case.
+    pub why: Why,
+}
+
+/// What can be wrong with a wheel, and the cure where there is one.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Why {
+    /// The file cannot be read.
+    #[error("cannot read it: {0}")]
+    Unreadable(String),
+    /// Its new bytes cannot be written.
+    #[error("cannot write its new bytes: {0}")]
+    Unwritable(String),
+    /// A structure of the archive reaches past its end.
+    #[error("it is cut off: {0}; download or build it again")]
+    Malformed(#[from] bytes::Error),
+    /// It does not end as a zip archive does.
+    #[error("it does not end as a zip archive does: it is cut off, or no wheel; download it again")]
+    NoEnd,
+    /// The central directory is not as it should be.
+    #[error("{0}; download or build it again")]
+    Directory(&'static str),
+    /// The local header or what follows on the data tells something else than the directory.
+    #[error("its local header and the directory differ in {0}; build the wheel again")]
+    Differs(&'static str),
+    /// It is encrypted.
+    #[error("it is encrypted, which no installer reads; build the wheel without")]
+    Encrypted,
+    /// It is a symbolic link.
+    #[error(
+        "it is a symbolic link, and installers would write a text file; build the wheel without"
+    )]
+    Link,
+    /// It is there twice.
+    #[error(
+        "it is there twice, and which one is installed is left to chance; build the wheel again"
+    )]
+    Twice,
+    /// It lies on bytes of another member.
+    #[error("it shares bytes with {0}; build the wheel again")]
+    Overlap(String),
+    /// Its path does not stay in the wheel.
+    #[error("its path leads out of the wheel; do not install it")]
+    Outside,
+    /// Its path is a directory of another member's.
+    #[error("another member has it as a directory; build the wheel again")]
+    FileAndDirectory,
+    /// It claims to inflate to more than anybody would make.
+    #[error("{packed} bytes are to become {size}: it is no honest member; do not install it")]
+    Bomb {
+        /// Length in the archive, in bytes.
+        packed: u64,
+        /// Length when inflated, in bytes.
+        size: u64,
+    },
+    /// It is compressed in another way than tfpatch knows.
+    #[error("it is compressed by method {0}; tfpatch reads stored and deflated members")]
+    Method(u16),
+    /// Its bytes do not inflate to what the directory says.
+    #[error("its bytes are damaged: {0}; download or build it again")]
+    Damaged(&'static str),
+    /// There is no `.dist-info` directory with a RECORD, or there are several.
+    #[error("it has {0} directories NAME.dist-info with a RECORD, where a wheel has one")]
+    DistInfo(usize),
+    /// The RECORD is signed, and no other can be put in its place.
+    #[error(
+        "the signature of RECORD would not hold any more; sign after tfpatch, or remove it first"
+    )]
+    Signed,
+    /// It becomes too large for a field of the archive.
+    #[error("it becomes too large for a field of 32 bits; build the wheel with zip64")]
+    TooLarge,
+}
+
+impl From<Why> for Error {
+    fn from(why: Why) -> Self {
+        Self { member: None, why }
+    }
+}
+
+impl From<bytes::Error> for Error {
+    fn from(error: bytes::Error) -> Self {
+        Why::from(error).into()
+    }
+}
+
+impl From<Error> for io::Error {
+    /// Who opens a member knows its path.
+    fn from(error: Error) -> Self {
+        Self::new(io::ErrorKind::InvalidData, error.why)
+    }
+}
