@@ -2,7 +2,7 @@
 
 use tfpatch::loader::hwcaps::Hwcaps;
 use tfpatch::loader::ld_so_cache::{LdSoCache, compare_names};
-use tfpatch::loader::{GlibcVersion, System, Target};
+use tfpatch::loader::{GlibcVersion, Libc, System, Target};
 
 /// A cache of entries (flags, key, path, hwcap), in the order given.
 pub(crate) fn cache(entries: &[(u32, &str, &str, u64)], hwcaps: &[&str]) -> Vec<u8> {
@@ -45,6 +45,8 @@ const X86_64: Target =
 fn hwcaps(version: GlibcVersion, levels: &[&str], platform: &str) -> Hwcaps {
     let system = System {
         target: X86_64,
+        libc: Libc::Glibc,
+        path_file: None,
         interpreter: None,
         default_dirs: Vec::new(),
         lib: Vec::new(),

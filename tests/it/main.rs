@@ -80,6 +80,7 @@ mod python;
 mod record;
 #[cfg(test)]
 mod reverting;
+#[cfg(test)]
 mod root;
 #[cfg(test)]
 mod schemas;

@@ -59,7 +59,7 @@ pub fn run(session: &mut Session, options: &Explain) -> Result<u8, CommandError>
         }
         Format::Markdown => write_markdown(&mut *session.out, &explained, is_cut)?,
         Format::Human | Format::Dot => {
-            write(&mut *session.out, &explained, is_cut, session.detail)?
+            write(&mut *session.out, &explained, is_cut, session.detail)?;
         }
     }
     Ok(0)
@@ -77,7 +77,7 @@ fn print_page(session: &mut Session, cause: Cause) -> Result<u8, CommandError> {
     match session.format {
         Format::Json => json::write(&mut *session.out, &PageReport::of(cause))?,
         Format::Human | Format::Markdown | Format::Dot => {
-            session.out.write_all(cause.page().as_bytes())?
+            session.out.write_all(cause.page().as_bytes())?;
         }
     }
     Ok(0)

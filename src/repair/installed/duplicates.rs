@@ -19,11 +19,15 @@ pub(super) fn findings(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
     found
 }
 
+/// A file that two distributions install, and the one whose file is there.
+type Shared<'a> = (&'a Path, Option<usize>);
+
 /// Distributions that install the same objects with other contents: the one that came last has
 /// overwritten the others, and whichever is removed takes the files of both along.
 fn over_one_another(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
     let distributions = &world.inventory.distributions;
-    let mut shared: BTreeMap<(usize, usize), Vec<(&Path, Option<usize>)>> = BTreeMap::new();
+    // For two distributions, by their numbers: a file that both install, and whose is there.
+    let mut shared: BTreeMap<(usize, usize), Vec<Shared<'_>>> = BTreeMap::new();
     for (path, owners) in world.owners.files() {
         for (number, one) in owners.iter().enumerate() {
             for other in owners.iter().skip(number + 1) {
