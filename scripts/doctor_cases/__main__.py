@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import case
@@ -59,18 +60,23 @@ def main():
     base.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("UV_CACHE_DIR", str(base / "cache"))
     tfpatch = program()
-    outcomes = []
-    for one in chosen:
+
+    def tried(one):
         started = time.monotonic()
         place = Place(base / one.name.replace("/", "-"), PROJECT)
         wrong = judge.judge(tfpatch, one, expectations[one.name], place)
         if not options.keep:
             shutil.rmtree(place.path)
-        outcomes.append((one, expectations[one.name], wrong))
-        word = "WRONG" if wrong else "right"
-        print(f"{word}  {time.monotonic() - started:5.1f} s  {one.name}: {expectations[one.name].cause}")
-        for line in wrong:
-            print(f"       {line}")
+        return one, expectations[one.name], wrong, time.monotonic() - started
+
+    outcomes = []
+    # Half of a case is waiting: for the disk, and for what is downloaded.
+    with ThreadPoolExecutor(max_workers=(os.cpu_count() or 1) * 3 // 2) as pool:
+        for one, expectation, wrong, seconds in pool.map(tried, chosen):
+            outcomes.append((one, expectation, wrong))
+            print(f"{'WRONG' if wrong else 'right'}  {seconds:5.1f} s  {one.name}: {expectation.cause}")
+            for line in wrong:
+                print(f"       {line}")
     sys.exit(not table.report(outcomes))
 
 

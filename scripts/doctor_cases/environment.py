@@ -1,5 +1,6 @@
 """Builds environments: of wheels from PyPI, of wheels of its own, of compiled fixtures."""
 
+import functools
 import os
 import shutil
 import subprocess
@@ -31,6 +32,15 @@ def clean(**variables):
     return kept | {"PYTHONDONTWRITEBYTECODE": "1"} | variables
 
 
+@functools.cache
+def interpreter(version):
+    """What uv makes an environment of that version of Python from: an interpreter of pyenv, which lie
+    where uv does not look, else the version, for which uv looks around, and which it downloads."""
+    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    found = sorted(root.glob(f"versions/{version}.*/bin/python{version}"))
+    return found[-1] if found and version != PYTHON else version
+
+
 class Place:
     """The directory of a case."""
 
@@ -42,7 +52,7 @@ class Place:
     def venv(self, *requirements, name="env", python=PYTHON, options=()):
         """A virtual environment with distributions from PyPI, all that they require included."""
         prefix = self.path / name
-        run("uv", "venv", "-q", "-p", python, prefix)
+        run("uv", "venv", "-q", "-p", interpreter(python), prefix)
         environment = Environment(self, prefix, prefix / f"lib/python{python}/site-packages")
         if requirements:
             environment.install(*requirements, options=options)
@@ -142,6 +152,7 @@ class Environment:
         (self.site / path).unlink()
 
 
+@functools.cache
 def include():
     """The directory of Python's headers."""
     code = "import sysconfig; print(sysconfig.get_path('include'))"

@@ -1,6 +1,6 @@
 """Trees of macOS: nothing here can run them, dyld is simulated."""
 
-import functools
+import threading
 
 from case import Trial, case
 from environment import run
@@ -9,10 +9,16 @@ from environment import run
 RETURN = b"\xc0\x03\x5f\xd6"
 
 
-@functools.cache
+BUILDING = threading.Lock()
+BUILT = set()
+
+
 def objects(project, built):
     """Small Mach-O files of every kind, for Apple's processors; built once for all cases."""
-    run("bash", project / "fixtures/macho/build.sh", built)
+    with BUILDING:
+        if built not in BUILT:
+            run("bash", project / "fixtures/macho/build.sh", built)
+            BUILT.add(built)
     return built
 
 
