@@ -276,6 +276,7 @@ struct TreeObject {
     path: PathText,
     needed: Vec<TreeNeed>,
     /// What the loader says where it gives up although everything was found.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     words: Vec<String>,
 }
 

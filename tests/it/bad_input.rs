@@ -199,20 +199,23 @@ fn bad_files_are_findings_and_the_rest_is_repaired() {
     }
     for (name, _) in &others {
         let found = about(&report, &dir.join(name));
-        let [finding] = found.as_slice() else { panic!("{name}: {found:#?}") };
+        // Without PT_GNU_STACK an object for x86 asks for an executable stack too.
+        let causes = 1 + usize::from(*name == "i386.so");
+        assert_eq!(found.len(), causes, "{name}: {found:#?}");
+        let finding = found.first().unwrap();
         // No copy of the library is for that machine.
         assert_eq!(
             (&finding["cause"], &finding["library"]),
             (&"not_installed".into(), &"libinner.so.1".into())
         );
     }
-    assert_eq!(report["findings"].as_array().unwrap().len(), bad.len() + 2 + others.len() + 1);
+    assert_eq!(report["findings"].as_array().unwrap().len(), bad.len() + 2 + others.len() + 2);
 
     let fixed = run(dir, &["fix", ".", "--format", "json"]).json(1);
     let steps = fixed["steps"].as_array().unwrap();
     let [step] = steps.as_slice() else { panic!("one step: {steps:#?}") };
     assert_eq!(step["path"], OUTER);
-    assert_eq!(fixed["unfixable"].as_array().unwrap().len(), bad.len() + 2 + others.len());
+    assert_eq!(fixed["unfixable"].as_array().unwrap().len(), bad.len() + 2 + others.len() + 1);
     let report = run(dir, &["doctor", ".", "--format", "json"]).json(1);
     assert_eq!(about(&report, &dir.join(OUTER)), Vec::<&Value>::new());
     assert!(run(dir, &["doctor", "pkg"]).text(0).contains("1 object, everything resolves"));
