@@ -55,7 +55,7 @@ class View:
                     yield one["path"], need
 
     def words(self):
-        return [words for one in self.objects for words in one["words"]]
+        return [words for one in self.objects for words in one.get("words", [])]
 
 
 def differences(view, account, opened=None):
