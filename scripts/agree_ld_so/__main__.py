@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import chroot
 import corpus
 import glibcs
 import scenarios
@@ -45,8 +46,19 @@ def main():
     options = arguments()
     base = PROJECT / "target/agree"
     base.mkdir(parents=True, exist_ok=True)
-    tasks = []
-    for name, root, listed in roots(base, options.sample):
+    scratch = base / "scratch"
+    scratch.mkdir(exist_ok=True)
+    # On a disk, making and clearing roots takes most of the time.
+    subprocess.run(["mount", "-t", "tmpfs", "tfpatch-agree", scratch], check=True)
+    enter = chroot.compiled(scratch)
+    # Before there is much in memory that has to be copied for every process.
+    with multiprocessing.Pool(options.jobs, begin, (base, scratch, enter, program())) as pool:
+        compare_all(options, base, enter, pool)
+
+
+def compare_all(options, base, enter, pool):
+    tasks, began = [], time.monotonic()
+    for name, root, listed in roots(base, enter, options.sample):
         tasks += [(name, corpus_task, root, path, kind) for path, kind in listed if options.only in path]
     for name, root in glibcs.bases(base, options.sample is None).items():
         made = [one for one in scenarios.all_of() if options.only in one.name]
@@ -55,42 +67,40 @@ def main():
         tasks += [(f"scenarios, {name}", scenario_task, root, one.name, one) for one in made]
     say(f"{len(tasks)} objects and scenarios, {options.jobs} at once")
     rows, failed = {}, 0
-    with multiprocessing.Pool(options.jobs, begin, (base, program())) as pool:
-        for group, name, found, compared in pool.imap_unordered(carry_out, tasks, chunksize=8):
-            row = rows.setdefault(group, [0, 0, 0])
-            row[0], row[1], row[2] = row[0] + 1, row[1] + compared, row[2] + bool(found)
-            failed += bool(found)
-            if sum(row[0] for row in rows.values()) % 500 == 0:
-                say(f"{sum(row[0] for row in rows.values())} of {len(tasks)}")
-            for line in found:
-                print(f"DIFFERS {group}: {name}: {line}", flush=True)
-        pool.close()
-        pool.join()
+    for group, name, found, compared in pool.imap_unordered(carry_out, tasks, chunksize=8):
+        row = rows.setdefault(group, [0, 0, 0])
+        row[0], row[1], row[2] = row[0] + 1, row[1] + compared, row[2] + bool(found)
+        failed += bool(found)
+        if sum(row[0] for row in rows.values()) % 500 == 0:
+            say(f"{sum(row[0] for row in rows.values())} of {len(tasks)}")
+        for line in found:
+            print(f"DIFFERS {group}: {name}: {line}", flush=True)
     width = max(map(len, rows), default=0) + 2
     print("\n" + " " * width + "compared  dependencies  differences")
     for group, (count, compared, differ) in rows.items():
         print(f"{group.ljust(width)}{count:8}{compared:14}{differ:13}")
     total = sum(row[0] for row in rows.values())
-    print(f"\n{total} compared, {sum(row[1] for row in rows.values())} dependencies, {failed} differ")
+    print(f"\n{total} compared, {sum(row[1] for row in rows.values())} dependencies, {failed} differ, {time.monotonic() - began:.0f} s")
     sys.exit(bool(failed) or not total)
 
 
-def roots(base, sample):
+def roots(base, enter, sample):
     """Name, root, and the objects in it."""
     if sample is not None:
-        here = corpus.Root("/", None, os.path.realpath("/usr/bin/python3"))
+        python = os.path.realpath("/usr/bin/python3")
+        here = corpus.Root("/", enter, None, python)
         listed = here.objects(["usr/bin", "usr/sbin", "usr/lib/x86_64-linux-gnu"])
         listed = sorted(listed, key=lambda one: corpus.rank(one[0]))[:sample]
         yield "objects of this system", here.path, listed
         site = base / "site"
-        tools = PROJECT / "target/tools/bin/uv"
-        command = [tools, "pip", "install", "-q", "--no-deps", "--python-version", "3.11", "--target", site]
+        uv = PROJECT / "target/tools/bin/uv"
+        command = [uv, "pip", "install", "-q", "--no-deps", "--python", python, "--target", site]
         subprocess.run([*command, "--only-binary", ":all:", *WHEELS], check=True)
         yield "wheels", here.path, here.objects([site], site=True)
         return
     root = whole_corpus()
     subprocess.run(["mount", "--bind", "/proc", root / "proc"], check=True)
-    here = corpus.Root(root, None, None)
+    here = corpus.Root(root, enter, None, None)
     yield "Debian packages", str(root), here.objects(["usr/bin", "usr/sbin", "usr/lib", "usr/libexec", "usr/games"])
     yield "wheels", str(root), here.objects(["corpus/sites"], site=True)
 
@@ -117,8 +127,9 @@ def whole_corpus():
 STATE = {}
 
 
-def begin(base, tfpatch):
-    STATE.update(base=base, tfpatch=tfpatch, builder=Builder(base / "built"), roots={}, stages={})
+def begin(base, scratch, enter, tfpatch):
+    own = scratch / str(os.getpid())
+    STATE.update(scratch=own, enter=enter, tfpatch=tfpatch, builder=Builder(base / "built"), roots={}, stages={})
 
 
 def carry_out(task):
@@ -134,13 +145,14 @@ def carry_out(task):
 def corpus_task(path, name, kind):
     if path not in STATE["roots"]:
         python = os.path.realpath("/usr/bin/python3") if path == "/" else "/usr/bin/python3.11"
-        STATE["roots"][path] = corpus.Root(path, STATE["tfpatch"], python)
+        STATE["roots"][path] = corpus.Root(path, STATE["enter"], STATE["tfpatch"], python)
     return STATE["roots"][path].ask(name, kind)
 
 
 def scenario_task(base, _, scenario):
     if base not in STATE["stages"]:
-        STATE["stages"][base] = Stage(base, STATE["base"], STATE["builder"], STATE["tfpatch"])
+        scratch = STATE["scratch"] / base.name
+        STATE["stages"][base] = Stage(base, scratch, STATE["builder"], STATE["enter"], STATE["tfpatch"])
     return STATE["stages"][base].run(scenario)
 
 

@@ -8,6 +8,7 @@ import struct
 import subprocess
 from pathlib import Path
 
+import chroot
 import compare
 import loader
 from objects import INTERPRETER
@@ -44,10 +45,10 @@ def kind_of(path):
 
 
 class Root:
-    """A root with an interpreter in it; "/" is this system's own."""
+    """A root with an interpreter in it; "/" is this system's own. `enter` is the program of chroot.py."""
 
-    def __init__(self, path, tfpatch, python):
-        self.path, self.tfpatch, self.python = str(path), tfpatch, python
+    def __init__(self, path, enter, tfpatch, python):
+        self.path, self.enter, self.tfpatch, self.python = str(path), enter, tfpatch, python
         self.interpreter = None
 
     def objects(self, directories, site=False):
@@ -86,23 +87,21 @@ class Root:
         environment = {"LD_DEBUG": "libs,files", "LD_TRACE_LOADED_OBJECTS": "1"}
         if command[0] == INTERPRETER:
             del environment["LD_TRACE_LOADED_OBJECTS"]
-        done = subprocess.run(
-            command, env=environment, preexec_fn=self.enter, capture_output=True, timeout=LIMIT, errors="surrogateescape"
-        )
+        done = chroot.run(self.enter, self.path, command, environment, LIMIT)
         account = loader.account(done.stderr)
         account.loaded = loader.listed(done.stdout)
         return account
 
     def opened(self, path):
         """An object opened by the interpreter."""
+        inside = None
         if self.interpreter is None:
             inside = os.path.join(self.path, "tmp", f"tfpatch-agree-{os.getpid()}.py")
             shutil.copy(HERE / "inside.py", inside)
             script = inside if self.path == "/" else inside[len(self.path) :]
             self.interpreter = subprocess.Popen(
-                [self.python, "-ISB", script],
+                [self.enter, self.path, "0", self.python, "-ISB", script],
                 env={"LD_DEBUG": "libs,files"},
-                preexec_fn=self.enter,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -110,23 +109,15 @@ class Root:
             )
         print(json.dumps(path), file=self.interpreter.stdin, flush=True)
         text = json.loads(self.interpreter.stdout.readline())
+        if inside is not None:
+            # It is read by now.
+            os.unlink(inside)
         account = loader.account(text)
         marks = [line for line in account.said.splitlines() if line.startswith(("@done", "@error "))]
         # Without a mark a constructor has ended the process: all was loaded before.
         said = marks[-1][7:] if marks else ""
         account.said = "" if "undefined symbol" in said else said
         return account
-
-    def enter(self):
-        os.chroot(self.path)
-        os.chdir("/")
-
-    def close(self):
-        if self.interpreter is not None:
-            self.interpreter.stdin.close()
-            self.interpreter.wait()
-            os.unlink(os.path.join(self.path, "tmp", f"tfpatch-agree-{os.getpid()}.py"))
-            self.interpreter = None
 
 
 def rank(name):

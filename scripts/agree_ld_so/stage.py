@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 
+import chroot
 import compare
 import loader
 from objects import INTERPRETER
@@ -16,11 +17,16 @@ LIMIT = 60
 
 
 class Stage:
-    """Runs scenarios on one glibc: `base` is a root that holds its loader and its libc."""
+    """Runs scenarios on one glibc: `base` is a root that holds its loader and its libc.
 
-    def __init__(self, base, scratch, builder, tfpatch):
-        self.base, self.builder, self.tfpatch = base, builder, tfpatch
-        self.root = scratch / f"root-{os.getpid()}"
+    `scratch` is a directory of this process alone, and `enter` the program of chroot.py.
+    """
+
+    def __init__(self, base, scratch, builder, enter, tfpatch):
+        self.builder, self.enter, self.tfpatch = builder, enter, tfpatch
+        # Beside the root, since a hard link cannot lead to another file system.
+        self.base, self.root = scratch / base.name, scratch / "root"
+        shutil.copytree(base, self.base, symlinks=True)
 
     def run(self, scenario):
         """Differences, and how many dependencies were compared."""
@@ -113,24 +119,14 @@ class Stage:
             return [], len(needs)
         return [f"ld.so: {done.stderr.strip()}, predicted {own} and {words}"], len(needs)
 
-    def start(self, root, scenario, variables, arguments=(), user=None):
+    def start(self, root, scenario, variables, arguments=(), user=0):
         """Runs the program of a scenario in its root."""
         environment = scenario.environment | variables
         command = [scenario.program, *arguments]
-        if scenario.mask is not None and user is None:
+        if scenario.mask is not None and not user:
             command = [INTERPRETER, "--glibc-hwcaps-mask", scenario.mask, *command]
 
-        def enter():
-            os.chroot(root)
-            os.chdir("/")
-            if user is not None:
-                os.setgroups([])
-                os.setresgid(user, user, user)
-                os.setresuid(user, user, user)
-
-        return subprocess.run(
-            command, env=environment, preexec_fn=enter, capture_output=True, timeout=LIMIT, errors="surrogateescape"
-        )
+        return chroot.run(self.enter, root, command, environment, LIMIT, user)
 
     def compared(self, root, scenario, account, opened_path=None):
         report = self.predict(root, scenario, opened_path)
