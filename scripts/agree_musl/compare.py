@@ -1,20 +1,28 @@
 """What tfpatch says, beside what musl's ld.so does."""
 
+import errno
 import json
+import os
 import subprocess
 from dataclasses import dataclass
 
 from objects import LD_SO
 from oracle import absolute
+from scenarios import PATH_FILE
 
-# musl's words for what a search ended with. Where it looked nowhere, they are about the last file that it
-# tried to read, which may be its own list of directories.
-REASONS = {
-    "absent": {"No such file or directory", "Not a directory", "Filename too long", "Symbolic link loop", "Is a directory"},
-    "unreadable": {"Symbolic link loop", "No such file or directory"},
-    "not_a_library": {"Exec format error", "Is a directory"},
-    "wrong_class": {"Exec format error"},
+# musl's words for what became of a file.
+WORDS = {
+    errno.ENOENT: "No such file or directory",
+    errno.ENOTDIR: "Not a directory",
+    errno.ENAMETOOLONG: "Filename too long",
+    errno.ELOOP: "Symbolic link loop",
+    errno.EISDIR: "Is a directory",
+    errno.ENOEXEC: "Exec format error",
 }
+# Longer paths musl passes over without opening them.
+LENGTH = 512
+# The rules of lists that come before the list of directories is read.
+BEFORE = {"ld_library_path", "rpath", "runpath"}
 
 
 @dataclass
@@ -47,7 +55,29 @@ def tree(tfpatch, root, files, variables, *options):
     return Tree(output.returncode, json.loads(output.stdout)["objects"])
 
 
-def differences(said, answer):
+def word(root, path):
+    """musl's word for why a file of a root is no library."""
+    try:
+        with open(f"{root}{path}", "rb"):
+            return WORDS[errno.ENOEXEC]
+    except OSError as error:
+        return WORDS[error.errno]
+
+
+def reasons(root, steps):
+    """musl's words for how a search ended that came to nothing: those for the file it tried last, which may
+    be its own list of directories, if it was the first to ask for that. None where it opened nothing."""
+    steps = [step for step in steps if step["rule"] == "direct" or len(step["path"]) < LENGTH]
+    if not steps:
+        return None
+    words = {word(root, steps[-1]["path"])}
+    ended = steps[-1]["outcome"] != "absent"
+    if steps[-1]["rule"] in BEFORE and not ended and os.path.lexists(f"{root}{PATH_FILE}"):
+        words.add(word(root, PATH_FILE))
+    return words
+
+
+def differences(root, said, answer):
     """Between a tree and what `--list` says of the same program."""
     found = []
     # The loader does not know the program's inode, and loads it again for one that needs it; a report
@@ -64,15 +94,15 @@ def differences(said, answer):
         if last and last["outcome"] == "wrong_machine":
             foreign.add(last["path"])
         elif last or not answer.foreign:
-            missing.append((need["name"], path, last and last["outcome"]))
+            missing.append((need["name"], path, reasons(root, need["tried"])))
     if foreign != answer.foreign:
         found.append(f"for another machine: musl {sorted(answer.foreign)}, tfpatch {sorted(foreign)}")
     if [(name, path) for name, path, _ in missing] != [(name, needer) for name, _, needer in answer.missing]:
         found.append(f"missing: musl {answer.missing}, tfpatch {missing}")
     else:
-        for (name, path, outcome), (_, reason, _) in zip(missing, answer.missing):
-            if outcome and reason not in REASONS.get(outcome, {reason}):
-                found.append(f"{path} misses {name}: musl {reason}, tfpatch {outcome}")
+        for (name, path, expected), (_, reason, _) in zip(missing, answer.missing):
+            if expected and reason not in expected:
+                found.append(f"{path} misses {name}: musl {reason}, tfpatch {sorted(expected)}")
     return found
 
 
@@ -89,7 +119,9 @@ def differences_when_opened(said, before, answer):
     """Between a tree of what a program opens, and what it has loaded then or what it says is missing."""
     if (said.status == 0) != (answer.status == 0):
         return [f"opened: ends with {answer.status} ({answer.missing}), tfpatch with {said.status}"]
-    if answer.status == 0 and before.loaded[1:] + said.loaded != answer.loaded:
+    # What the program has loaded already is in the tree, and is not loaded again.
+    anew = [path for path in said.loaded if path not in before.loaded]
+    if answer.status == 0 and before.loaded[1:] + anew != answer.loaded:
         return [f"opened: loaded {answer.loaded}, tfpatch {before.loaded[1:]} and then {said.loaded}"]
     # The first that is missing is the last that musl looks for.
     if answer.missing and said.missing()[0] != (answer.missing[0][0], answer.missing[0][2]):
@@ -97,7 +129,7 @@ def differences_when_opened(said, before, answer):
     return []
 
 
-def differences_of_opens(said, opened, length=512):
+def differences_of_opens(said, opened):
     """Between the places that were tried and the paths that were opened."""
-    tried = [absolute(path) for path in said.tried() if len(path) < length]
+    tried = [absolute(path) for path in said.tried() if len(path) < LENGTH]
     return [] if tried == opened else [f"opened paths: musl {opened}, tfpatch {tried}"]

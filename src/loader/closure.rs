@@ -53,22 +53,28 @@ impl From<&Resolution> for Closure {
 }
 
 impl Closure {
-    /// What the object at `path` consists of, which is among those that were loaded for a program.
+    /// The object at `path`, which is among those that were loaded for a program, with what it needs:
+    /// breadth first, as it would be opened.
     #[must_use]
     pub fn within(program: &Resolution, path: &Path) -> Self {
         let mut all = Self::from(program);
         let mut wanted = vec![path.to_owned()];
         let mut objects = Vec::new();
-        while let Some(path) = wanted.pop() {
-            let Some(at) = all.objects.iter().position(|(known, _)| *known == path) else {
+        let mut next = 0;
+        while let Some(path) = wanted.get(next) {
+            next += 1;
+            let Some(at) = all.objects.iter().position(|(known, _)| known == path) else {
                 continue;
             };
             let (path, needed) = all.objects.swap_remove(at);
-            wanted.extend(needed.iter().rev().filter_map(|need| need.found.clone()));
+            wanted.extend(needed.iter().filter_map(|need| need.found.clone()));
             objects.push((path, needed));
         }
         all.words.retain(|said| objects.iter().any(|(path, _)| *path == said.object));
-        Self { objects, preload: Vec::new(), ..all }
+        // What the program misses elsewhere is no matter of this object.
+        let complete = objects.iter().all(|(_, needed)| !needed.iter().any(Dependency::is_missing));
+        let loads = complete && all.words.is_empty();
+        Self { objects, preload: Vec::new(), loads, words: all.words }
     }
 
     /// Of what no loader takes.
@@ -80,7 +86,9 @@ impl Closure {
     /// What dyld of a version of macOS loads.
     #[must_use]
     pub fn of_opened(opened: &dyld::Opened, version: dyld::Version) -> Self {
-        let objects = opened.new_images().map(|(_, image)| {
+        let images = opened.closure();
+        let complete = images.iter().all(|image| image.needed.iter().all(dyld::Need::is_satisfied));
+        let objects = images.into_iter().map(|image| {
             let needed = image.needed.iter().map(|need| need.dependency.clone()).collect();
             (image.path.clone(), needed)
         });
@@ -90,6 +98,6 @@ impl Closure {
             .map(|words| Complaint { object: first, words })
             .into_iter()
             .collect();
-        Self { objects, preload: Vec::new(), loads: opened.is_complete(), words }
+        Self { objects, preload: Vec::new(), loads: complete && opened.root.is_satisfied(), words }
     }
 }

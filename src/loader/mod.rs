@@ -209,6 +209,14 @@ pub struct Dependency {
     pub fatal: Option<Fatal>,
 }
 
+impl Dependency {
+    /// Does what asks for it not load because of it?
+    #[must_use]
+    pub fn is_missing(&self) -> bool {
+        self.found.is_none() && self.rule != Rule::WeakAbsent
+    }
+}
+
 /// An object in a process, and what became of its needs.
 #[derive(Debug, Clone)]
 pub struct LoadedObject {
@@ -255,9 +263,8 @@ impl Resolution {
         let needs = self.objects.iter().flat_map(|object| {
             object.needed.iter().map(move |dependency| (Some(object), dependency))
         });
-        std::iter::once((None, &self.root)).chain(needs).filter(|(_, dependency)| {
-            dependency.found.is_none() && dependency.rule != Rule::WeakAbsent
-        })
+        let all = std::iter::once((None, &self.root)).chain(needs);
+        all.filter(|(_, dependency)| dependency.is_missing())
     }
 
     /// Would the loader load all of it?

@@ -143,6 +143,37 @@ fn tree_may_ask_for_another_main_program() {
     assert!(run(dir, &["tree", "--main", "none", "pkg/outer.so"]).error().contains("none"));
 }
 
+/// What the program itself needs is not loaded again when it is opened: its tree is that of the
+/// program from there on, whatever else the program misses.
+#[test]
+fn tree_of_what_the_main_program_has_loaded_already() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    inner(&dir.join("deep/libinner.so.1"));
+    outer(&dir.join("deep/libouter.so"), "$ORIGIN");
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-shared", "-nostdlib", "-Wl,-soname,libgone.so", "-x", "c", "/dev/null", "-o"]);
+    wheels::run(gcc.arg(dir.join("libgone.so")));
+    std::fs::write(dir.join("main.c"), "int main(void) { return 0; }\n").unwrap();
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-Wl,--no-as-needed,--allow-shlib-undefined,-rpath,$ORIGIN/deep", "-o"]);
+    gcc.arg(dir.join("main")).arg(dir.join("main.c")).arg(dir.join("libgone.so"));
+    wheels::run(gcc.arg("-L").arg(dir.join("deep")).arg("-louter"));
+    assert_eq!(run(dir, &["tree", "main"]).status, 1);
+    let arguments = ["tree", "--main", "main", "deep/libouter.so", "--format", "json"];
+    let report = run(dir, &arguments).json(0);
+    let objects = report["objects"].as_array().unwrap();
+    let paths: Vec<&str> = objects.iter().map(|one| one["path"].as_str().unwrap()).collect();
+    let inner = dir.join("deep/libinner.so.1");
+    assert_eq!(paths[0], dir.join("deep/libouter.so").to_str().unwrap());
+    assert_eq!(paths[1], inner.to_str().unwrap());
+    assert!(!paths.contains(&dir.join("main").to_str().unwrap()), "{paths:?}");
+    assert_eq!(objects[0]["needed"][0]["found"], inner.to_str().unwrap());
+    // Where it is incomplete itself, that is told as ever.
+    std::fs::remove_file(inner).unwrap();
+    assert_eq!(run(dir, &arguments).json(1)["objects"][0]["path"], paths[0]);
+}
+
 #[test]
 fn doctor_and_fix_keep_the_names_of_their_reports() {
     let dir = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@ use crate::macho_writer::{Macho, cpu, universal};
 use serde_json::Value;
 use std::path::Path;
 use tfpatch::loader::dyld::{self, Dyld, Need, Opened, Process, Settings, System, Version};
-use tfpatch::loader::{Rule, StepOutcome};
+use tfpatch::loader::{Closure, Rule, StepOutcome};
 use tfpatch::macho::Arch;
 use tfpatch::vfs::MemVfs;
 
@@ -429,6 +429,25 @@ fn rule_4_a_leaf_that_is_opened() {
     assert_eq!(open("y.dylib"), (Some("/cwd/y.dylib".into()), Rule::Direct));
     assert_eq!(open("z.dylib"), (Some("/l/z".into()), Rule::InstallName));
     assert_eq!(open("libz.1.dylib"), (Some("/usr/lib/libz.1.dylib".into()), Rule::SharedCache));
+}
+
+#[test]
+fn what_is_opened_again_comes_with_what_it_needs() {
+    let lib = |name: &str| Macho::dylib(&format!("/l/{name}"));
+    let vfs = app(&Macho::program().needs("/l/c").needs("/l/a"))
+        .file("/l/a", lib("a").needs("/l/b").needs("/gone").bytes())
+        .file("/l/b", lib("b").needs("/l/a").bytes())
+        .file("/l/c", lib("c").bytes());
+    let dyld = Dyld::new(&vfs, system("15.0", "arm64"), plain());
+    let main = dyld.program(Path::new("/app/main")).process;
+    let tree = |path: &str| {
+        let opened = dyld.dlopen(&main, None, path.as_bytes());
+        let tree = Closure::of_opened(&opened, "15.0".parse().unwrap());
+        let paths = tree.objects.iter().map(|(path, _)| path.to_str().unwrap().to_owned());
+        (paths.collect::<Vec<_>>(), tree.loads)
+    };
+    assert_eq!(tree("/l/a"), (vec!["/l/a".into(), "/l/b".into()], false));
+    assert_eq!(tree("/l/c"), (vec!["/l/c".into()], true));
 }
 
 #[test]

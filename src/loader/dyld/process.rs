@@ -35,7 +35,7 @@ impl Need {
     /// Does the image load without it?
     #[must_use]
     pub fn is_satisfied(&self) -> bool {
-        self.dependency.found.is_some() || self.dependency.rule == Rule::WeakAbsent
+        !self.dependency.is_missing()
     }
 }
 
@@ -93,6 +93,28 @@ impl Opened {
     /// The images that were loaded anew, with their indices.
     pub fn new_images(&self) -> impl Iterator<Item = (usize, &Arc<LoadedImage>)> {
         self.process.images.iter().enumerate().skip(self.first)
+    }
+
+    /// The images that were loaded anew; or where all was there already, the one asked for with
+    /// what it needs.
+    #[must_use]
+    pub fn closure(&self) -> Vec<&LoadedImage> {
+        let new: Vec<&LoadedImage> = self.new_images().map(|(_, image)| &**image).collect();
+        if !new.is_empty() {
+            return new;
+        }
+        let mut wanted: Vec<usize> = self.root.image.into_iter().collect();
+        let mut images = Vec::new();
+        while let Some(&index) = wanted.get(images.len()) {
+            let Some(image) = self.process.images.get(index) else { break };
+            for index in image.needed.iter().filter_map(|need| need.image) {
+                if !wanted.contains(&index) {
+                    wanted.push(index);
+                }
+            }
+            images.push(&**image);
+        }
+        images
     }
 
     /// What is missing: each need with the image that has it. What was asked for itself comes
