@@ -7,7 +7,7 @@ import environment
 from expected import SOUND
 
 # Seconds for one import or one diagnosis.
-LIMIT = 300
+LIMIT = 900
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "1"}
 
 
@@ -18,15 +18,17 @@ def judge(tfpatch, case, expectation, place):
     except environment.BuildError as error:
         return [f"it could not be built: {error}"]
     try:
-        return interpreter(trial, expectation) + doctor(tfpatch, trial, expectation)
+        said, wrong = interpreter(trial, expectation)
+        wrong += doctor(tfpatch, trial, expectation)
+        return wrong + explain(tfpatch, trial, expectation, said)
     except subprocess.TimeoutExpired as error:
         return [str(error)]
 
 
 def interpreter(trial, expectation):
-    """What differs from what was expected of the real interpreter."""
+    """What the real interpreter says, and what differs from what was expected of it."""
     if trial.code is None:
-        return ["an error is expected of an interpreter that never runs"] if expectation.says else []
+        return "", ["an error is expected of an interpreter that never runs"] if expectation.says else []
     python = trial.python or trial.target / "bin/python"
     done = subprocess.run(
         [python, "-c", trial.code],
@@ -44,7 +46,7 @@ def interpreter(trial, expectation):
         wrong.append("an error has no words of the interpreter")
     if not fails and done.returncode:
         wrong.append(f"the interpreter fails: {last}")
-    return wrong
+    return said, wrong
 
 
 def doctor(tfpatch, trial, expectation):
@@ -71,6 +73,28 @@ def doctor(tfpatch, trial, expectation):
     text = f"{worst['message']} {worst['cure']} {worst['library']}"
     wrong += [f"no {word!r} in: {text}" for word in expectation.names if word not in text]
     return wrong
+
+
+def explain(tfpatch, trial, expectation, said):
+    """What differs from the doctor's cause where the interpreter's words are explained. Not every error has
+    words of the loader's: of those that have none, nothing is expected."""
+    if SOUND == expectation.cause or not expectation.says or trial.options:
+        return []
+    variables = {"VIRTUAL_ENV": str(trial.target)} | trial.variables
+    done = subprocess.run(
+        [tfpatch, "explain", "--format", "json", "-"],
+        input=said,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        env=environment.clean(**variables),
+    )
+    if not done.stdout:
+        return [f"explain: {done.stderr.strip()[-400:]}"]
+    first = json.loads(done.stdout)["messages"][0]
+    if (first["outcome"], first["cause"]) == ("found", expectation.cause):
+        return []
+    return [f"explain: {first['outcome']} {first['cause']}: {first['words'][:200]}: {first['message']} -> {first['cure']}"]
 
 
 def line(finding):

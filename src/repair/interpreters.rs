@@ -5,16 +5,14 @@
 
 use super::diagnose::fault;
 use super::finding::{Cause, Finding};
-use super::inventory::Role;
-use super::target::{World, shown, version_in};
+use super::target::{World, shown};
 use crate::python::discovery;
 use crate::python::distribution::Distribution;
 use crate::python::environment::{Environment, Kind, Scope, same_file};
-use crate::python::interpreter::{Interpreter, Program, Version};
+use crate::python::interpreter::{Interpreter, Program};
 use crate::python::venv::{self, PyvenvCfg, Script};
 use crate::vfs::Vfs;
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const ANEW: &str = "make the environment anew, and install into it again";
 
@@ -29,7 +27,6 @@ pub fn findings(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
         found.extend(own.moved());
     }
     found.extend(own.inactive());
-    found.extend(own.of_another_python());
     found.extend(own.behind_the_user_site());
     found
 }
@@ -161,59 +158,6 @@ impl Own<'_> {
         Some(fault(Cause::WrongInterpreter, prefix, message, &cure))
     }
 
-    /// Packages none of whose extension modules any interpreter here would import, for they are for
-    /// another version of Python.
-    fn of_another_python(&self) -> Vec<Finding> {
-        let inventory = &self.world.inventory;
-        let versions: BTreeSet<(u8, u8)> =
-            self.environment.interpreters.iter().map(|it| short(it.version)).collect();
-        let mut packages: BTreeMap<(&Path, String), Modules<'_>> = BTreeMap::new();
-        let modules = inventory.objects.iter().filter(|it| it.role == Role::ExtensionModule);
-        for module in modules {
-            let name = String::from_utf8_lossy(module.name());
-            let Some(version) = name.contains(".cpython-").then(|| version_in(&module.path)) else {
-                continue;
-            };
-            let Some(site) = self.site_of(&module.path) else { continue };
-            let Ok(below) = module.path.strip_prefix(site) else { continue };
-            let Some(top) = below.iter().next() else { continue };
-            let distribution = inventory.distribution_of(module);
-            let name = distribution.map_or_else(
-                || top.to_string_lossy().into_owned(),
-                |found| format!("{} {}", found.name, found.version),
-            );
-            let package = packages.entry((site, name)).or_default();
-            package.versions.extend(version);
-            package.count += 1;
-            package.first.get_or_insert(&module.path);
-        }
-        let foreign = packages
-            .into_iter()
-            .filter(|(_, modules)| modules.versions.is_disjoint(&versions) && !versions.is_empty());
-        let listed = |versions: &BTreeSet<(u8, u8)>| {
-            let texts: Vec<_> = versions.iter().map(|(a, b)| format!("{a}.{b}")).collect();
-            texts.join(" and ")
-        };
-        foreign
-            .filter_map(|((_, name), modules)| {
-                let message = format!(
-                    "{name} is for Python {}: its {} extension modules are nothing to Python {}",
-                    listed(&modules.versions),
-                    modules.count,
-                    listed(&versions)
-                );
-                let cure = "install it again with the interpreter of this environment";
-                Some(fault(Cause::WrongInterpreter, modules.first?, message, cure))
-            })
-            .collect()
-    }
-
-    /// The directory of packages that a path lies in.
-    fn site_of(&self, path: &Path) -> Option<&Path> {
-        let sites = self.environment.site_packages.iter().map(|site| site.path.as_path());
-        sites.filter(|site| path.starts_with(site)).max_by_key(|site| site.as_os_str().len())
-    }
-
     /// Distributions of a conda environment in whose stead those of the user site are imported,
     /// which stands before the environment's own directory.
     fn behind_the_user_site(&self) -> Option<Finding> {
@@ -239,18 +183,6 @@ impl Own<'_> {
         let cure = "set PYTHONNOUSERSITE=1, or uninstall it there";
         Some(fault(Cause::WrongInterpreter, user, message, cure))
     }
-}
-
-/// The extension modules of a package that name a version of Python.
-#[derive(Default)]
-struct Modules<'a> {
-    versions: BTreeSet<(u8, u8)>,
-    count: usize,
-    first: Option<&'a PathBuf>,
-}
-
-fn short(version: Version) -> (u8, u8) {
-    (version.major, version.minor)
 }
 
 /// The distributions that come `first` and have the name, but not the version, of one of `second`:

@@ -9,9 +9,9 @@ use crate::repair::diagnose::fault;
 use crate::repair::finding::{Cause, Finding};
 use crate::repair::inventory::{Object, Role};
 use crate::repair::seen::Seen;
-use crate::repair::target::World;
+use crate::repair::target::{World, version_in};
 use crate::vfs::Vfs;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -62,10 +62,10 @@ impl<'a> Judge<'a> {
                 .iter()
                 .filter(|object| object.distribution == Some(index))
                 .collect();
-            let Some(why) = self.of_system(distribution, &tags, &objects).or_else(|| {
-                let tag = self.of_python(&tags, &objects)?;
-                Some(format!("{tag}, and the interpreter here is {}", self.versions()))
-            }) else {
+            let Some(why) = self
+                .of_system(distribution, &tags, &objects)
+                .or_else(|| self.of_python(&tags, &objects))
+            else {
                 continue;
             };
             let message = format!("{} was built for {why}", named(distribution));
@@ -113,16 +113,20 @@ impl<'a> Judge<'a> {
         missing.filter(|(asking, _)| asking == object).any(|(_, name)| is_c_library(name))
     }
 
-    /// The tag of a distribution for another Python, all of whose modules are for that.
-    fn of_python<'t>(&self, tags: &'t [Tag], objects: &[&Object]) -> Option<&'t Tag> {
-        let tag = tags.first()?;
+    /// The Python that a distribution is for, where it is none of the interpreters', by its tags, if
+    /// its metadata have any, and by each of its modules.
+    fn of_python(&self, tags: &[Tag], objects: &[&Object]) -> Option<String> {
         let fits = |tag: &Tag| self.interpreters.iter().any(|found| tag.fits_python(found.version));
         let modules: Vec<&Path> = objects
             .iter()
             .filter(|object| object.role == Role::ExtensionModule)
             .map(|object| object.path.as_path())
             .collect();
-        (!tags.iter().any(fits) && self.are_for_others(&modules)).then_some(tag)
+        if tags.iter().any(fits) || !self.are_for_others(&modules) {
+            return None;
+        }
+        let tag = tags.first().map_or_else(String::new, |tag| format!(" ({tag})"));
+        Some(format!("{}{tag}, and the interpreter here is {}", built_for(&modules), self.versions()))
     }
 
     /// Modules that no distribution owns, by the package that they lie in: Mach-O files where the
@@ -147,7 +151,7 @@ impl<'a> Judge<'a> {
                     self.systems.first().map_or(String::new(), ToString::to_string)
                 )
             } else if self.are_for_others(&paths) {
-                format!("another Python, and the interpreter here is {}", self.versions())
+                format!("{}, and the interpreter here is {}", built_for(&paths), self.versions())
             } else {
                 continue;
             };
@@ -193,6 +197,16 @@ impl<'a> Judge<'a> {
             self.interpreters.iter().map(|it| format!("Python {}", it.version)).collect();
         versions.join(" and ")
     }
+}
+
+/// The versions of Python that modules are for, by their names.
+fn built_for(modules: &[&Path]) -> String {
+    let versions: BTreeSet<_> = modules.iter().filter_map(|module| version_in(module)).collect();
+    if versions.is_empty() {
+        return "another Python".to_owned();
+    }
+    let texts: Vec<_> = versions.iter().map(|(a, b)| format!("Python {a}.{b}")).collect();
+    texts.join(" and ")
 }
 
 /// Does the name of a module say that it is for Linux with that C library (CPython's
