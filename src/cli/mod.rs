@@ -8,6 +8,7 @@ pub mod processor;
 pub mod progress;
 pub mod session;
 pub mod settings;
+pub mod simulation;
 pub mod view;
 mod wheel;
 

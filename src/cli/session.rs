@@ -1,8 +1,9 @@
 //! What the commands share: the output, the targets, and how their worlds are read.
 
-use super::args::{Color, Common, Format, Simulation};
+use super::args::{Color, Common, Format};
 use super::error::CommandError;
 use super::settings;
+use super::simulation::Simulation;
 use crate::bytes::Source;
 use crate::elf::Image;
 use crate::loader;

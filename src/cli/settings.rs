@@ -2,9 +2,9 @@
 
 #![allow(clippy::disallowed_methods, reason = "this is where the environment is read")]
 
-use super::args::{LoaderName, Simulation};
 use super::error::CommandError;
 use super::processor;
+use super::simulation::{LoaderName, Simulation};
 use crate::loader;
 use crate::python::discovery::Ambient;
 use std::ffi::{OsStr, OsString};

@@ -34,6 +34,10 @@ impl Installed {
     /// Looks at every distribution of a target.
     #[must_use]
     pub fn of(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>], seen: &Seen) -> Self {
+        // Nobody has installed a wheel yet: it is judged by what it says of itself.
+        if world.wheel.is_some() {
+            return Self::default();
+        }
         let (mut findings, foreign) = platform::findings(vfs, world, seen);
         let damages = partial::damages(vfs, world);
         findings.extend(damages.iter().filter_map(|damage| damage.finding(world)));

@@ -1,11 +1,12 @@
 //! `tfpatch trace`: what a command really asks of the loader, beside what was predicted.
 
-use crate::cli::args::{Fix, Format, Simulation, Trace};
+use crate::cli::args::{Fix, Format, Trace};
 use crate::cli::commands::fix::{self, Repaired};
 use crate::cli::error::CommandError;
 use crate::cli::outcome::Subject;
 use crate::cli::session::{Chosen, Session, shown_from_here, status_of};
 use crate::cli::settings::{self, Debugging};
+use crate::cli::simulation::Simulation;
 use crate::cli::view::View;
 use crate::elf::Kind;
 use crate::loader;

@@ -126,7 +126,11 @@ impl<'a> Judge<'a> {
             return None;
         }
         let tag = tags.first().map_or_else(String::new, |tag| format!(" ({tag})"));
-        Some(format!("{}{tag}, and the interpreter here is {}", built_for(&modules), self.versions()))
+        Some(format!(
+            "{}{tag}, and the interpreter here is {}",
+            built_for(&modules),
+            self.versions()
+        ))
     }
 
     /// Modules that no distribution owns, by the package that they lie in: Mach-O files where the
