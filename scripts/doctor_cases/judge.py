@@ -18,17 +18,15 @@ def judge(tfpatch, case, expectation, place):
     except environment.BuildError as error:
         return [f"it could not be built: {error}"]
     try:
-        said, wrong = interpreter(trial, expectation)
-        wrong += doctor(tfpatch, trial, expectation)
-        return wrong + explain(tfpatch, trial, expectation, said)
+        return interpreter(trial, expectation) + doctor(tfpatch, trial, expectation)
     except subprocess.TimeoutExpired as error:
         return [str(error)]
 
 
 def interpreter(trial, expectation):
-    """What the real interpreter says, and what differs from what was expected of it."""
+    """What differs from what was expected of the real interpreter."""
     if trial.code is None:
-        return "", ["an error is expected of an interpreter that never runs"] if expectation.says else []
+        return ["an error is expected of an interpreter that never runs"] if expectation.says else []
     python = trial.python or trial.target / "bin/python"
     done = subprocess.run(
         [python, "-c", trial.code],
@@ -46,7 +44,7 @@ def interpreter(trial, expectation):
         wrong.append("an error has no words of the interpreter")
     if not fails and done.returncode:
         wrong.append(f"the interpreter fails: {last}")
-    return said, wrong
+    return wrong
 
 
 def doctor(tfpatch, trial, expectation):
@@ -73,28 +71,6 @@ def doctor(tfpatch, trial, expectation):
     text = f"{worst['message']} {worst['cure']} {worst['library']}"
     wrong += [f"no {word!r} in: {text}" for word in expectation.names if word not in text]
     return wrong
-
-
-def explain(tfpatch, trial, expectation, said):
-    """What differs from the doctor's cause where the interpreter's words are explained. Not every error has
-    words of the loader's: of those that have none, nothing is expected."""
-    if SOUND == expectation.cause or not expectation.says or trial.options:
-        return []
-    variables = {"VIRTUAL_ENV": str(trial.target)} | trial.variables
-    done = subprocess.run(
-        [tfpatch, "explain", "--format", "json", "-"],
-        input=said,
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-        env=environment.clean(**variables),
-    )
-    if not done.stdout:
-        return [f"explain: {done.stderr.strip()[-400:]}"]
-    first = json.loads(done.stdout)["messages"][0]
-    if (first["outcome"], first["cause"]) == ("found", expectation.cause):
-        return []
-    return [f"explain: {first['outcome']} {first['cause']}: {first['words'][:200]}: {first['message']} -> {first['cure']}"]
 
 
 def line(finding):

@@ -68,7 +68,8 @@ impl Damage {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     // A module may be there compiled alone.
-                    if vfs.metadata(&path.with_extension("pyc")).is_err() {
+                    let is_compiled = vfs.metadata(&path.with_extension("pyc")).is_ok();
+                    if !is_compiled && !is_elsewhere(world, &path) {
                         damage.gone.push(path);
                     }
                 }
@@ -124,6 +125,13 @@ impl Damage {
         );
         Some(fault(Cause::PartialInstall, object, message, &cure))
     }
+}
+
+/// Is an object that is gone there under another directory? Then it was moved, and what matters is
+/// whether it is found.
+fn is_elsewhere(world: &World, path: &Path) -> bool {
+    let name = path.file_name().filter(|_| is_object(path));
+    name.is_some_and(|name| world.inventory.named(name.as_bytes()).next().is_some())
 }
 
 /// Does something depend on a file?
