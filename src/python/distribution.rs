@@ -94,6 +94,18 @@ impl Distribution {
         String::from_utf8_lossy(&text.unwrap_or_default()).trim().to_ascii_lowercase()
     }
 
+    /// Does its RECORD tell the sizes and hashes of its files as they are? Packagers of systems strip
+    /// objects and rename scripts afterwards, and conda writes its prefix into files; none of them keeps
+    /// RECORD. Fedora's packages name `rpm` as the installer, those of Arch and Nix `installer`, the
+    /// library (PyPI); Debian's take the name away, and lie in `dist-packages`.
+    #[must_use]
+    pub fn keeps_record(&self, vfs: &dyn Vfs) -> bool {
+        match self.installer(vfs).as_str() {
+            "" => self.site.file_name().is_none_or(|name| name != "dist-packages"),
+            installer => !["conda", "rpm", "installer"].contains(&installer),
+        }
+    }
+
     /// The bytes of its RECORD; `None` where it has none, or none that can be read.
     #[must_use]
     pub fn read_record(&self, vfs: &dyn Vfs) -> Option<Vec<u8>> {

@@ -48,6 +48,34 @@ fn an_object_of_another_size() {
     assert_eq!(messages(&vfs(bytes.len() + 1), Cause::PartialInstall).len(), 1);
 }
 
+/// Debian strips objects after their RECORD was written, and takes INSTALLER away; Fedora writes `rpm`.
+#[test]
+fn packagers_of_systems_keep_no_record() {
+    let bytes = Macho::bundle().bytes();
+    let rows = format!("a/m.so,sha256=x,{}\na/gone.py,,9\n", bytes.len() + 1);
+    let told = |site: &str, installer: &str| {
+        let vfs = MemVfs::new().file(format!("{site}/a/m.so"), bytes.clone());
+        let info = format!("{site}/a-1.dist-info");
+        let vfs = vfs.file(format!("{info}/METADATA"), "Name: a\nVersion: 1\n");
+        let vfs = vfs.file(format!("{info}/RECORD"), rows.clone());
+        let vfs = match installer {
+            "" => vfs,
+            name => vfs.file(format!("{info}/INSTALLER"), format!("{name}\n")),
+        };
+        let mut world = World::of_directory(&vfs, site.as_ref(), None, Settings::default());
+        world.deep = true;
+        let findings = diagnose(&vfs, &world).findings;
+        findings.iter().filter(|finding| finding.cause == Cause::PartialInstall).count()
+    };
+    assert_eq!(told("/usr/lib/python3/dist-packages", ""), 0);
+    assert_eq!(told("/usr/lib64/python3.13/site-packages", "rpm"), 0);
+    assert_eq!(told("/usr/lib/python3.13/site-packages", "installer"), 0);
+    assert_eq!(told("/opt/conda/lib/python3.12/site-packages", "conda"), 0);
+    // By pip, and by hand.
+    assert_eq!(told("/usr/local/lib/python3.11/dist-packages", "pip"), 2);
+    assert_eq!(told("/venv/lib/python3.11/site-packages", ""), 2);
+}
+
 #[test]
 fn what_people_take_out_or_change_is_no_fault() {
     let rows = "a/x.py,,3\na/tests/t.py,,3\na/x.pyi,,3\na/include/x.h,,3\na/__pycache__/x.pyc,,\n\

@@ -28,6 +28,9 @@ pub(super) fn findings(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
 
 /// Files of a distribution that are there with another content than was installed.
 fn changed(vfs: &dyn Vfs, world: &World, distribution: &Distribution) -> Option<Finding> {
+    if !distribution.keeps_record(vfs) {
+        return None;
+    }
     let record = distribution.read_record(vfs)?;
     let rows: Vec<record::Row<'_>> = record::rows(&record).map_while(Result::ok).collect();
     let changed: Vec<PathBuf> = rows

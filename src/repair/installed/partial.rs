@@ -44,8 +44,7 @@ impl Damage {
     /// `None` where nothing is wrong. Files that are reported as unreadable are left out.
     fn of(vfs: &dyn Vfs, world: &World, index: usize, reported: &HashSet<&Path>) -> Option<Self> {
         let distribution = world.inventory.distributions.get(index)?;
-        // conda writes its prefix into files when it installs them, and keeps its own list of them.
-        if distribution.installer(vfs) == "conda" {
+        if !distribution.keeps_record(vfs) {
             return None;
         }
         let record = distribution.read_record(vfs)?;
