@@ -20,10 +20,11 @@ mod words;
 pub use scan::{Log, read};
 
 use super::finding::Cause;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Who speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Speaker {
     /// `ld.so` of the GNU C library.
@@ -39,7 +40,7 @@ pub enum Speaker {
 }
 
 /// What a message says. The names are part of the JSON contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// No file was found for the name of a library.

@@ -10,6 +10,7 @@ use crate::repair::explain::{Kind, Message, Speaker, Weight};
 use crate::repair::finding::{Cause, Finding, Severity};
 use crate::repair::target::{World, shown};
 use crate::repair::tensorflow;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -246,7 +247,7 @@ pub fn write_markdown(
 }
 
 /// `tfpatch/explain/v1`
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ExplainReport {
     schema: &'static str,
     messages: Vec<MessageReport>,
@@ -256,8 +257,8 @@ pub struct ExplainReport {
     cut: bool,
 }
 
-/// The page of a cause, under the same schema.
-#[derive(Debug, Serialize)]
+/// `tfpatch/cause/v1`: the page of a cause.
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PageReport {
     schema: &'static str,
     cause: Cause,
@@ -265,7 +266,8 @@ pub struct PageReport {
     page: &'static str,
 }
 
-#[derive(Debug, Serialize)]
+/// One message, and what is the case.
+#[derive(Debug, Serialize, JsonSchema)]
 struct MessageReport {
     kind: Kind,
     speaker: Speaker,
@@ -292,13 +294,15 @@ struct MessageReport {
     findings: Vec<FindingReport>,
 }
 
-#[derive(Debug, Serialize)]
+/// A place that the message says was tried.
+#[derive(Debug, Serialize, JsonSchema)]
 struct TriedReport {
     path: String,
     note: String,
 }
 
-#[derive(Debug, Serialize)]
+/// The environment that the message was held against, and why that one.
+#[derive(Debug, Serialize, JsonSchema)]
 struct PlaceReport {
     #[serde(flatten)]
     path: PathText,
@@ -318,7 +322,7 @@ impl PageReport {
     /// The page of a cause.
     #[must_use]
     pub fn of(cause: Cause) -> Self {
-        Self { schema: "tfpatch/explain/v1", cause, severity: cause.severity(), page: cause.page() }
+        Self { schema: "tfpatch/cause/v1", cause, severity: cause.severity(), page: cause.page() }
     }
 }
 

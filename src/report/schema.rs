@@ -1,5 +1,6 @@
 //! The JSON Schemas of all reports, made from the types that write them.
 
+use super::explain::{ExplainReport, PageReport};
 use super::json::{DoctorReport, FindingReport, ShowReport, TreeReport};
 use super::operations::{DiffReport, LogReport, RevertReport, VerifyReport};
 use super::trace::TraceReport;
@@ -12,8 +13,10 @@ use serde_json::{Value, json};
 #[must_use]
 pub fn all() -> Vec<(&'static str, Value)> {
     vec![
+        ("cause", of::<PageReport>("cause")),
         ("diff", of::<DiffReport>("diff")),
         ("doctor", of::<DoctorReport>("doctor")),
+        ("explain", of::<ExplainReport>("explain")),
         ("log", of::<LogReport>("log")),
         ("plan", plan()),
         ("revert", of::<RevertReport>("revert")),

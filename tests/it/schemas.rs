@@ -80,6 +80,8 @@ fn the_reports_of_every_command_are_of_them() {
     wheels::break_it(&env);
     let said = |arguments: &[&str]| run(dir, &[arguments, &["--format", "json"]].concat());
     judge.report(&said(&["doctor", ".venv"]), 1);
+    let error = wheels::imports(&env).unwrap_err();
+    judge.report(&said(&["explain", &error]), 0);
     judge.report(&said(&["fix", ".venv", "--dry-run"]), 0);
     run(dir, &["fix", ".venv", "--dry-run", "-o", "plan.json"]).text(0);
     judge.check(&serde_json::from_slice(&std::fs::read(dir.join("plan.json")).unwrap()).unwrap());
@@ -96,6 +98,9 @@ fn the_reports_of_every_command_are_of_them() {
     let python = env.python.to_str().unwrap();
     let trace = ["--format", "json", "trace", "--", python, "-B", "-c", "import broken"];
     judge.report(&run(dir, &trace), 0);
+    let unknown = "libgone.so.9: cannot open shared object file: No such file or directory";
+    judge.report(&said(&["explain", unknown]), 0);
+    judge.report(&said(&["explain", "path_missing"]), 0);
     // Of each state and change, and of what is refused.
     std::fs::write(
         env.site_packages.join(env.extension()),

@@ -9,13 +9,14 @@ use crate::repair::diagnose::Diagnosis;
 use crate::repair::finding::{Cause, Finding};
 use crate::repair::target::{World, shown};
 use crate::vfs::Vfs;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// What came of looking. The names are part of the JSON contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// It is still so, and this is why.
