@@ -34,6 +34,39 @@ pub fn exports(image: &Image<'_>, name: &[u8]) -> Result<bool, Error> {
     find(image, name, |symbol| symbol.section != 0)
 }
 
+/// For each of `names`, what [`exports`] says of it. Many names are looked up in the order in which the
+/// tables have them, so that each part of a table is read once.
+///
+/// # Errors
+/// Where a hash table, the symbol table or a name is malformed.
+pub fn exports_each(image: &Image<'_>, names: &[Vec<u8>]) -> Result<Vec<bool>, Error> {
+    let mut found = vec![false; names.len()];
+    let Some(table) = GnuHash::open(image)? else {
+        for (found, name) in found.iter_mut().zip(names) {
+            *found = exports(image, name)?;
+        }
+        return Ok(found);
+    };
+    let Some(symbols) = Symbols::open(image)? else { return Ok(found) };
+    let strings = image.string_table()?;
+    let hashed = found.iter_mut().zip(names).map(|(found, name)| (gnu_hash(name), name, found));
+    let mut asked: Vec<_> = hashed.collect();
+    asked.sort_unstable_by_key(|(hash, ..)| table.bloom_word(*hash));
+    let mut possible = Vec::new();
+    for one in asked {
+        if table.may_hold(one.0)? {
+            possible.push(one);
+        }
+    }
+    possible.sort_unstable_by_key(|(hash, ..)| table.bucket(*hash));
+    for (hash, name, found) in possible {
+        *found = table.any_chained(&symbols, hash, &mut 0, |symbol| {
+            Ok(symbol.section != 0 && is_named(image, &strings, symbol.name, name))
+        })?;
+    }
+    Ok(found)
+}
+
 /// Does the object import a symbol: does it name it without defining it?
 ///
 /// # Errors
@@ -375,10 +408,21 @@ impl<'i, 'a> GnuHash<'i, 'a> {
         self.buckets_at() + self.buckets * 4
     }
 
+    /// The word of the Bloom filter that tells of a hash.
+    fn bloom_word(&self, hash: u32) -> u64 {
+        let bits = (self.word * 8) as u32;
+        u64::from(hash / bits) % self.bloom_words
+    }
+
+    /// The bucket of a hash.
+    fn bucket(&self, hash: u32) -> u64 {
+        u64::from(hash) % self.buckets
+    }
+
     /// May a symbol of this hash be there, by the Bloom filter?
     fn may_hold(&self, hash: u32) -> Result<bool, Error> {
         let bits = (self.word * 8) as u32;
-        let at = self.offset + 16 + u64::from(hash / bits) % self.bloom_words * self.word;
+        let at = self.offset + 16 + self.bloom_word(hash) * self.word;
         let bytes = self.image.source().read(at, self.word, Self::WHAT)?;
         let endian = self.image.ctx().le;
         let word: Option<u64> = match self.word {
@@ -398,10 +442,18 @@ impl<'i, 'a> GnuHash<'i, 'a> {
         steps: &mut u64,
         fits: impl Fn(Symbol) -> Result<bool, Error>,
     ) -> Result<bool, Error> {
-        if !self.may_hold(hash)? {
-            return Ok(false);
-        }
-        let bucket = self.buckets_at() + u64::from(hash) % self.buckets * 4;
+        Ok(self.may_hold(hash)? && self.any_chained(symbols, hash, steps, fits)?)
+    }
+
+    /// The same, without a look at the Bloom filter.
+    fn any_chained(
+        &self,
+        symbols: &Symbols<'_, '_>,
+        hash: u32,
+        steps: &mut u64,
+        fits: impl Fn(Symbol) -> Result<bool, Error>,
+    ) -> Result<bool, Error> {
+        let bucket = self.buckets_at() + self.bucket(hash) * 4;
         let start = u64::from(u32_at(self.image, bucket, Self::WHAT)?);
         if start < self.first {
             return Ok(false);

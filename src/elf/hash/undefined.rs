@@ -12,6 +12,8 @@ use std::ops::Range;
 const MOST_NAME: u64 = 1 << 16;
 /// Most names are shorter than this, and are read at once.
 const USUAL_NAME: u64 = 256;
+/// An object of TensorFlow leaves some ten thousand symbols to others.
+const MOST_NAMES: usize = 1 << 20;
 /// All names together are not longer than this in any sound object; in a malformed one all symbols may
 /// share one long name.
 const MOST_BYTES: usize = 1 << 26;
@@ -27,22 +29,35 @@ pub fn undefined(image: &Image<'_>) -> Result<Vec<Vec<u8>>, Error> {
         return Ok(Vec::new());
     };
     let strings = image.string_table()?;
-    let names = RefCell::new((Vec::new(), 0));
-    let is_too_much = symbols.any(unhashed, |symbol| {
-        let (names, bytes) = &mut *names.borrow_mut();
-        if symbol.section == 0
-            && symbol.binding == STB_GLOBAL
-            && let Some(name) = name_at(image, &strings, symbol.name)
-        {
-            *bytes += name.len();
-            names.push(name);
+    let offsets = RefCell::new(Vec::new());
+    let too_much = || {
+        Error::invalid(Symbols::WHAT, strings.start, "more undefined symbols than are looked at")
+    };
+    let are_too_many = symbols.any(unhashed, |symbol| {
+        let mut offsets = offsets.borrow_mut();
+        if symbol.section == 0 && symbol.binding == STB_GLOBAL {
+            offsets.push(symbol.name);
         }
-        Ok(*bytes > MOST_BYTES)
+        Ok(offsets.len() > MOST_NAMES)
     })?;
-    if is_too_much {
-        return Err(Error::invalid(Symbols::WHAT, strings.start, "more names than are looked at"));
+    if are_too_many {
+        return Err(too_much());
     }
-    Ok(names.into_inner().0)
+    let mut offsets: Vec<(usize, u32)> = offsets.into_inner().into_iter().enumerate().collect();
+    // In the order of the string table each part of it is read once.
+    offsets.sort_unstable_by_key(|(_, offset)| *offset);
+    let (mut names, mut bytes) = (Vec::new(), 0);
+    for (number, offset) in offsets {
+        if let Some(name) = name_at(image, &strings, offset) {
+            bytes += name.len();
+            names.push((number, name));
+        }
+        if bytes > MOST_BYTES {
+            return Err(too_much());
+        }
+    }
+    names.sort_unstable_by_key(|(number, _)| *number);
+    Ok(names.into_iter().map(|(_, name)| name).collect())
 }
 
 /// The name at `offset` of the table `strings`; `None` where it is empty, or does not end there.

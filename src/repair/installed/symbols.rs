@@ -170,8 +170,10 @@ fn without_exports_of(vfs: &dyn Vfs, file: &Path, mut names: Vec<Vec<u8>>) -> Ve
         return names;
     }
     let Ok(source) = vfs.open(file) else { return Vec::new() };
-    let Ok(image) = Image::parse(source.as_ref()) else { return Vec::new() };
-    names.retain(|name| !hash::exports(&image, name).unwrap_or(true));
+    let found = Image::parse(source.as_ref()).and_then(|image| hash::exports_each(&image, &names));
+    let Ok(found) = found else { return Vec::new() };
+    let mut found = found.into_iter();
+    names.retain(|_| found.next() == Some(false));
     names
 }
 
