@@ -90,12 +90,8 @@ def sample(all, count, name):
 
 
 def program():
-    """The program to be tried: $TFPATCH, or a release build of this checkout."""
-    if "TFPATCH" in os.environ:
-        return Path(os.environ["TFPATCH"]).resolve()
-    subprocess.run(["cargo", "build", "--release", "--quiet"], cwd=PROJECT, check=True)
-    target = Path(os.environ.get("CARGO_TARGET_DIR", PROJECT / "target"))
-    return target / "release/tfpatch"
+    """The program to be tried."""
+    return Path(subprocess.run([PROJECT / "scripts/program"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
 
 
 class Worker:
