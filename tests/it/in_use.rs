@@ -3,9 +3,10 @@
 use crate::operated::{
     LIBRARY, append, bytes, fix, inode, library, options, revert_all, size, snapshot, start, step,
 };
+use crate::wheels;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tfpatch::operation::{Call, Disk, Gate, Kind, Options, Selection, Store, Write, apply, revert};
@@ -34,7 +35,7 @@ struct Mapper {
 impl Mapper {
     fn of(file: &Path) -> Self {
         let before = std::fs::read(file).unwrap().iter().map(|&byte| u64::from(byte)).sum();
-        let mut process = Command::new("python3")
+        let mut process = wheels::python3()
             .args(["-c", MAPS])
             .arg(file)
             .stdin(Stdio::piped())
@@ -214,7 +215,7 @@ fn a_library_that_is_opened_meanwhile_is_waited_for_and_loads() {
         assert!(child.try_wait().unwrap().is_none(), "it ended before it cut the file off");
         std::thread::sleep(Duration::from_millis(5));
     }
-    let mut python = Command::new("python3");
+    let mut python = wheels::python3();
     python.args(["-c", OPENS]).arg(&file).arg(top.path().join("opening"));
     let output = python.output().unwrap();
     assert!(output.status.success(), "{output:?}");

@@ -1,6 +1,7 @@
 //! Plans on trees of real libraries, judged by the real loader: what is planned loads afterwards,
 //! and what would make something else worse is refused with nothing written.
 
+use crate::wheels;
 use serde_json::Value;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -65,7 +66,7 @@ impl Tree {
     /// Does the real loader load the library?
     fn loads(&self, path: &str) -> bool {
         let script = "import ctypes, sys; ctypes.CDLL(sys.argv[1])";
-        let python = Command::new("python3")
+        let python = wheels::python3()
             .args(["-c", script])
             .arg(self.path(path))
             .env_remove("LD_LIBRARY_PATH")

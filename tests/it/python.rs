@@ -332,7 +332,7 @@ fn distributions_are_as_importlib_says() {
 print(json.dumps([[d.metadata['Name'], d.version, len(d.metadata.get_all('Requires-Dist') or [])]
                   for d in m.distributions(path=[sys.argv[1]])]))";
     for site in sites {
-        let json = wheels::run(Command::new("python3").args(["-c", code]).arg(&site));
+        let json = wheels::run(wheels::python3().args(["-c", code]).arg(&site));
         let mut expected: Vec<(String, String, usize)> = serde_json::from_str(&json).unwrap();
         let (found, problems) = distribution::distributions(&OsVfs::new(), &site);
         assert!(problems.is_empty(), "{problems:?}");

@@ -151,7 +151,7 @@ fn only_hashes_and_sizes_change_and_python_reads_them_back() {
     });
     outcome.unwrap();
     let expected = expected.into_inner();
-    let mut python = Command::new("python3");
+    let mut python = wheels::python3();
     python.args(["-c", READ]).arg(dir.path()).arg(expected.len().to_string());
     let read: Vec<[Vec<Vec<String>>; 2]> = serde_json::from_str(&wheels::run(&mut python)).unwrap();
     for (read, expected) in read.iter().zip(&expected) {

@@ -8,7 +8,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 use std::path::PathBuf;
-use std::process::Command;
 
 /// Of two edited files of one distribution one is put back: RECORD says what is true of both.
 #[test]
@@ -154,7 +153,7 @@ fn what_pip_installs_anew_is_seen_and_repaired_again() {
     let env = wheels::environment(dir, LinkMode::Pip);
     wheels::break_it(&env);
     run(dir, &["fix", ".venv"]).text(0);
-    let mut pip = Command::new("python3");
+    let mut pip = wheels::python3();
     pip.args(["-m", "pip", "--isolated", "--disable-pip-version-check", "--python"])
         .arg(&env.python);
     pip.args(["install", "--quiet", "--no-index", "--no-deps", "--force-reinstall"]);

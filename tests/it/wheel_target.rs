@@ -30,7 +30,7 @@ fn odd(dir: &Path, wheel: &Path, kind: &str) -> PathBuf {
     let directory = dir.join(kind.replace(' ', "-"));
     std::fs::create_dir_all(&directory).unwrap();
     let out = directory.join(wheel.file_name().unwrap());
-    let mut python = Command::new("python3");
+    let mut python = wheels::python3();
     wheels::run(python.arg(fixture("odd_wheel.py")).arg(wheel).arg(&out).arg(kind));
     out
 }
@@ -38,9 +38,9 @@ fn odd(dir: &Path, wheel: &Path, kind: &str) -> PathBuf {
 /// Checks a wheel, and that only `changed` members differ from another.
 #[track_caller]
 fn check(old: &Path, new: &Path, changed: &[&str]) {
-    wheels::run(Command::new("python3").args(["-m", "zipfile", "-t"]).arg(new));
+    wheels::run(wheels::python3().args(["-m", "zipfile", "-t"]).arg(new));
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/check_wheel.py");
-    let said = wheels::run(Command::new("python3").arg(script).args([old, new]));
+    let said = wheels::run(wheels::python3().arg(script).args([old, new]));
     let lines: Vec<&str> = said.lines().collect();
     assert!(lines.last().unwrap().ends_with(", 0 wrong"), "{said}");
     let names: Vec<&str> = lines[..lines.len() - 1].to_vec();
@@ -64,7 +64,7 @@ fn imported(dir: &Path, wheel: &Path, mode: LinkMode) -> Result<String, String> 
     // The environment has the sound package; the wheel takes its place.
     match mode {
         LinkMode::Pip => {
-            let mut pip = Command::new("python3");
+            let mut pip = wheels::python3();
             pip.args(["-m", "pip", "--isolated", "--disable-pip-version-check", "--python"]);
             pip.arg(&env.python).args(["install", "--quiet", "--no-index", "--no-deps"]);
             wheels::run(pip.arg("--force-reinstall").arg(wheel));
@@ -231,7 +231,7 @@ fn odd_archives_are_repaired_as_they_are() {
         std::fs::copy(&odd, &original).unwrap();
         let said = fix(place, &odd);
         assert!(said.text(0).contains("1 member repaired"), "{kind}: {said:#?}");
-        let edited = wheels::run(Command::new("python3").args(["-m", "zipfile", "-t"]).arg(&odd));
+        let edited = wheels::run(wheels::python3().args(["-m", "zipfile", "-t"]).arg(&odd));
         assert!(edited.contains("Done testing"), "{kind}: {edited}");
         check(&original, &odd, &["broken/_core.", "broken-1.0.dist-info/RECORD"]);
         run(place, &words(&[&"revert", &odd])).text(0);
@@ -374,7 +374,7 @@ with zipfile.ZipFile(source) as a, zipfile.ZipFile(out, 'w') as b:
             content = content.replace(old.encode(), new.encode())
         b.writestr(m, content)
 ";
-        let mut python = Command::new("python3");
+        let mut python = wheels::python3();
         wheels::run(python.args(["-c", code]).arg(&sound).arg(&out).args([from, to]));
         out
     };

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 /// How files come from the installer's cache into the environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,9 +69,18 @@ fn outcome(command: &mut Command) -> (bool, String) {
     (output.status.success(), said)
 }
 
-/// What `python3` on `PATH` says to a line of Python.
+/// What `python3` on `PATH` says to a line of Python. It says the same each time, and is asked once: a
+/// `python3` that only chooses another one takes longer than what it starts.
 pub(crate) fn python_says(code: &str) -> String {
-    run(Command::new("python3").args(["-c", code])).trim().to_owned()
+    static SAID: Mutex<BTreeMap<String, String>> = Mutex::new(BTreeMap::new());
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    let says = || run(Command::new("python3").args(["-c", code])).trim().to_owned();
+    said.entry(code.to_owned()).or_insert_with(says).clone()
+}
+
+/// The interpreter that `python3` on `PATH` starts.
+pub(crate) fn python3() -> Command {
+    Command::new(python_says("import sys; print(sys.executable)"))
 }
 
 /// A file of `fixtures/`.
@@ -92,7 +102,7 @@ pub(crate) fn wheel(
         "print(version, version, sysconfig.get_platform().replace('-', '_').replace('.', '_'), ",
         "sep='-')",
     ));
-    let mut command = Command::new("python3");
+    let mut command = python3();
     command.arg(fixture("wheel.py")).arg(dir).args([name, version, &tag]).arg(tree).args(headers);
     run(&mut command).trim().into()
 }
@@ -144,7 +154,7 @@ pub(crate) fn empty_environment(prefix: &Path, mode: LinkMode) {
 /// Takes a distribution out of an environment again, by the installer that put it there.
 pub(crate) fn uninstall(env: &Env, mode: LinkMode, name: &str) {
     if mode == LinkMode::Pip {
-        let mut pip = Command::new("python3");
+        let mut pip = python3();
         pip.args(["-m", "pip", "--isolated", "--disable-pip-version-check", "--python"]);
         run(pip.arg(&env.python).args(["uninstall", "--quiet", "--yes", name]));
     } else {
@@ -162,7 +172,7 @@ pub(crate) fn install(prefix: &Path, cache: &Path, mode: LinkMode, wheels: &[&Pa
         LinkMode::Hardlink => "hardlink",
         LinkMode::Symlink => "symlink",
         LinkMode::Pip => {
-            let mut pip = Command::new("python3");
+            let mut pip = python3();
             pip.args(["-m", "pip", "--isolated", "--disable-pip-version-check", "--python"]);
             pip.arg(prefix.join("bin/python")).args(["install", "--quiet", "--no-index"]);
             pip.args(["--no-deps", "--cache-dir"]).arg(cache).args(wheels);
