@@ -56,6 +56,11 @@ impl Bindings {
         self.answers.get(question)?.as_ref()
     }
 
+    /// Every question that was answered with a file, and the file.
+    pub fn found(&self) -> impl Iterator<Item = (&Question, &Path)> {
+        self.answers.iter().filter_map(|(question, found)| Some((question, found.as_deref()?)))
+    }
+
     /// Takes in the answers to other questions.
     pub fn extend(&mut self, other: Self) {
         self.answers.extend(other.answers);

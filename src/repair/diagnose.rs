@@ -3,6 +3,7 @@
 use super::accelerator;
 use super::bindings::{Bindings, Moved};
 use super::dlopen;
+use super::entries;
 use super::finding::{Cause, Finding};
 use super::installed::Installed;
 use super::interpreters;
@@ -95,6 +96,7 @@ fn loads(
     findings.extend(variables::findings(vfs, world, programs));
     findings.extend(memory::findings(world, programs, &seen));
     findings.extend(unreadable(world));
+    findings.extend(entries::findings(vfs, world));
     findings.extend(wrong_arch(world, programs));
     findings.extend(interpreters::findings(vfs, world));
     findings.extend(wheel::findings(world));

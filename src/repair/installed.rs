@@ -7,6 +7,7 @@ mod duplicates;
 mod partial;
 mod platform;
 mod requirements;
+mod runtimes;
 mod symbols;
 
 use super::finding::{Cause, Finding};
@@ -43,6 +44,7 @@ impl Installed {
         findings.extend(damages.iter().filter_map(|damage| damage.finding(world)));
         findings.extend(duplicates::findings(vfs, world));
         findings.extend(requirements::findings(world));
+        findings.extend(runtimes::findings(vfs, world, seen));
         findings.extend(symbols::findings(vfs, world, programs));
         findings.extend(data::findings(vfs, world));
         if world.deep {

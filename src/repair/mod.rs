@@ -4,6 +4,7 @@ pub mod accelerator;
 pub mod bindings;
 pub mod diagnose;
 pub mod dlopen;
+pub mod entries;
 pub mod explain;
 pub mod finding;
 pub mod homes;

@@ -186,17 +186,15 @@ impl Planner<'_> {
                 entries.push(entry);
             }
         }
-        let change = match entries.is_empty() {
-            _ if self.options.tidy => Change::Tidy(entries),
-            // Nothing is out of reach, so it is the duplicates that are to go.
-            true => Change::Dedupe,
-            false => Change::Fit(entries),
+        let change = if self.options.tidy {
+            Change::Tidy(entries)
+        } else if self.cures(&names, Cause::DuplicateRpath) {
+            Change::Dedupe(entries)
+        } else {
+            Change::Fit(entries)
         };
         let kind = self.kinds.get(object).copied().or(self.options.kind);
-        let repairs_signature = self
-            .cured
-            .iter()
-            .any(|finding| finding.cause == Cause::BadSignature && names.contains(&finding.object));
+        let repairs_signature = self.cures(&names, Cause::BadSignature);
         // In a wheel what an entry leads to may come with other distributions.
         let keeps_dead = self.world.wheel.is_some();
         let wish = Wish { kind, repairs_signature, keeps_dead, ..Wish::new(&change) };
@@ -204,6 +202,11 @@ impl Planner<'_> {
             Error::Io { source, .. } => source.to_string(),
             Error::Failed { source, .. } => source.to_string(),
         })
+    }
+
+    /// Is something of that cause to be cured in a file with those names?
+    fn cures(&self, names: &[PathBuf], cause: Cause) -> bool {
+        self.cured.iter().any(|found| found.cause == cause && names.contains(&found.object))
     }
 
     /// The entry that leads from an object to a directory.

@@ -77,8 +77,8 @@ pub enum Change {
     Remove(Vec<Vec<u8>>),
     /// Entries to append, and no entry twice, and none that leads nowhere.
     Tidy(Vec<Vec<u8>>),
-    /// No entry twice.
-    Dedupe,
+    /// Entries to append, and no entry twice.
+    Dedupe(Vec<Vec<u8>>),
     /// No entry that leads nowhere.
     Prune,
 }
@@ -269,7 +269,7 @@ fn changed(entries: &[Vec<u8>], change: &Change, is_live: impl Fn(&[u8]) -> bool
             .into_iter()
             .filter(|entry| is_live(entry))
             .collect(),
-        Change::Dedupe => without_duplicates(entries),
+        Change::Dedupe(new) => without_duplicates(&[entries, new].concat()),
         Change::Prune => entries.iter().filter(|entry| is_live(entry)).cloned().collect(),
     }
 }

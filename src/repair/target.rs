@@ -44,6 +44,8 @@ pub struct World {
     pub surroundings: Ambient,
     /// Who owns the objects, by the RECORDs.
     pub owners: Owners,
+    /// Are entries that are there twice or lead nowhere a finding in every object?
+    pub tidy: bool,
     /// Are whole files read, to compare them with RECORDs and signatures?
     pub deep: bool,
     /// What it says of itself, where the target is a wheel.
@@ -165,6 +167,7 @@ impl World {
             settings,
             surroundings: Ambient::default(),
             owners: Owners::default(),
+            tidy: false,
             deep: false,
             wheel: None,
         };

@@ -1,6 +1,10 @@
 """Distributions that are there twice, or over one another."""
 
+import shutil
+
 from case import Trial, case
+from environment import run
+from groups import search_paths
 
 OPENCV = "import cv2; assert cv2.__version__"
 
@@ -47,3 +51,61 @@ def cuda_11_beside_12(place):
     runtimes = ["nvidia-cuda-runtime-cu11==11.8.89", "nvidia-cuda-runtime-cu12==12.5.82"]
     environment.install(*runtimes, options=["--no-deps"])
     return Trial(environment.prefix, "import nvidia.cuda_runtime")
+
+
+OPENMP = "/usr/lib/llvm-19/lib/libomp.so.5"
+TOGETHER = (
+    "import subprocess, sys\n"
+    "done = subprocess.run([sys.executable, '-c', 'import one.core, two.core'], stderr=subprocess.PIPE)\n"
+    "print(done.stderr.decode(), done.returncode)\n"
+    "import one.core\n"
+)
+
+
+def grafted(place, original, call):
+    """Two distributions with a private copy of one library each, renamed as auditwheel renames it."""
+    wheels = []
+    for name in ["one", "two"]:
+        soname = original.rpartition("/")[2].replace(".so", f"-{name}.so", 1)
+        copy = place.path / name / f"{name}.libs" / soname
+        copy.parent.mkdir(parents=True)
+        shutil.copy(original, copy)
+        run("patchelf", "--set-soname", soname, copy)
+        place.module(f"{name}/{name}/core.abi3.so", call, str(copy), f"-Wl,-rpath,$ORIGIN/../{name}.libs")
+        wheels.append(search_paths.package(place, name, name))
+    return Trial(search_paths.installed(place, *wheels).prefix, TOGETHER)
+
+
+@case(quick=True)
+def openmp_of_llvm_twice(place):
+    """two distributions bring LLVM's OpenMP runtime: a process cannot have both"""
+    return grafted(place, OPENMP, "int omp_get_max_threads(void);\n---\nomp_get_max_threads();")
+
+
+@case(quick=True)
+def openmp_of_gnu_twice(place):
+    """two distributions bring GNU's OpenMP runtime, which does no harm"""
+    original = run("gcc", "-print-file-name=libgomp.so.1").strip()
+    return grafted(place, original, "int omp_get_max_threads(void);\n---\nomp_get_max_threads();")
+
+
+@case(quick=True)
+def two_blas(place):
+    """a module is linked with one BLAS, and its library with another: the first serves both"""
+    blas = "int dgemm_(void) { return %d; }"
+    first = place.compile("tree/outer/libs/libopenblas.so.0", blas % 1, "-Wl,-soname,libopenblas.so.0")
+    second = place.compile("tree/outer/libs/libmkl_rt.so.2", blas % 2, "-Wl,-soname,libmkl_rt.so.2")
+    solver = place.compile(
+        "tree/outer/libs/libsolver.so.1",
+        "int dgemm_(void); int solver(void) { return dgemm_(); }",
+        "-Wl,-soname,libsolver.so.1",
+        str(second),
+        "-Wl,-rpath,$ORIGIN",
+    )
+    call = (
+        "int dgemm_(void); int solver(void);\n---\n"
+        "if (dgemm_() == solver()) PySys_WriteStdout(\"one BLAS answers for both\\n\");\n"
+    )
+    place.module("tree/outer/core.abi3.so", call, str(first), str(solver), "-Wl,-rpath,$ORIGIN/libs")
+    wheel = search_paths.package(place, "outer", "tree")
+    return Trial(search_paths.installed(place, wheel).prefix, "import outer.core")

@@ -71,6 +71,14 @@ def entries_twice(place):
 
 
 @case(quick=True)
+def entries_twice_for_a_newer_mac(place):
+    """an entry stands there twice, and dyld of macOS 15.4 refuses what was built for it"""
+    trial = tree(place, "duplicates-15.4")
+    trial.options = ["--loader", "dyld@15.4"]
+    return trial
+
+
+@case(quick=True)
 def dead_entries(place):
     """entries of a search path lead nowhere"""
     return tree(place, "dead", beside=".")

@@ -111,6 +111,26 @@ def opened_in_reach(place):
     return Trial(opener(place, ["first", "second"], []).prefix, "import outer.core")
 
 
+def untidy(place, path):
+    """A module that finds its library by a search path which has more entries than it needs."""
+    inner = library(place, "tree/outer/libs/libinner.so.1")
+    place.module("tree/outer/core.abi3.so", CALL, str(inner), f"-Wl,-rpath,{path}")
+    environment = installed(place, package(place, "outer", "tree"))
+    return Trial(environment.site / "outer/core.abi3.so", "import outer.core", environment.python)
+
+
+@case(quick=True)
+def entry_twice(place):
+    """a search path has an entry twice"""
+    return untidy(place, "$ORIGIN/libs,-rpath,$ORIGIN:$ORIGIN/libs")
+
+
+@case(quick=True)
+def entry_of_the_builder(place):
+    """a search path names a directory of the machine on which the module was built"""
+    return untidy(place, "/home/builder/venv/lib,-rpath,$ORIGIN/libs")
+
+
 @case(quick=False)
 def tensorflow_221_cusolver(place):
     """TensorFlow 2.21 with NVIDIA's libraries does not reach cuSOLVER"""

@@ -43,6 +43,7 @@ pub fn run(session: &mut Session, options: &Fix) -> Result<u8, CommandError> {
             session.require_object(&chosen, &world)?;
             world.search = session.search(&view, &options.repair.search)?;
             world.surroundings.clone_from(&surroundings);
+            world.tidy = options.tidy;
             let diagnosis = diagnose(view.vfs(), &world);
             drop(progress);
             let subject = Subject { chosen: &chosen, view: &view, world: &world };

@@ -40,7 +40,7 @@ pub fn run(session: &mut Session, command: &Rpath) -> Result<u8, CommandError> {
             edit(session, files, &Change::Remove(bytes(entries)), options)
         }
         Rpath::Dedupe(RpathTidy { files, options }) => {
-            edit(session, files, &Change::Dedupe, options)
+            edit(session, files, &Change::Dedupe(Vec::new()), options)
         }
         Rpath::Prune(RpathTidy { files, options }) => edit(session, files, &Change::Prune, options),
     }

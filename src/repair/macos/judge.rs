@@ -6,6 +6,7 @@ use crate::loader::dyld::{LoadedImage, Need, Opened, Unbound};
 use crate::loader::{StepOutcome, dyld};
 use crate::macho::{Container, Image};
 use crate::repair::diagnose::fault;
+use crate::repair::entries;
 use crate::repair::finding::{Cause, Finding};
 use crate::repair::inventory::{Object, Role};
 use crate::repair::macos::archs_of;
@@ -336,7 +337,6 @@ impl<'m, 'a> Judge<'m, 'a> {
 
     fn entries_of(&self, object: &Object) -> Vec<Finding> {
         let macos = self.macos;
-        let shown = macos.world.shown(&object.path);
         let Some(image) = self.slice_of(&object.path) else { return Vec::new() };
         let (rpaths, sdk) = image;
         let mut findings = Vec::new();
@@ -344,23 +344,13 @@ impl<'m, 'a> Judge<'m, 'a> {
         let twice = rpaths.iter().filter(|entry| !seen.insert(entry.as_slice())).count();
         if twice > 0 {
             let is_fatal = macos.dyld.system().version.refuses_duplicate_rpaths(sdk);
-            let refuses = if is_fatal { "; dyld refuses it" } else { "" };
-            let message = format!("{shown} has entries that stand there before ({twice}){refuses}");
-            let cure = "tfpatch fix --tidy, or tfpatch rpath dedupe FILE";
-            let found = fault(Cause::DuplicateRpath, &object.path, message, cure);
-            findings.push(Finding { fixable: true, is_fatal, ..found });
+            findings.push(entries::duplicates(macos.world, &object.path, twice, is_fatal));
         }
         let real = macos.vfs.canonicalize(&object.path).ok();
         let directories: Vec<&Path> = real.iter().filter_map(|path| path.parent()).collect();
         let is_dead = |entry: &&&[u8]| !macho::leads_somewhere(macos.vfs, entry, &directories);
         let dead = seen.iter().filter(is_dead).count();
-        // What other distributions bring is not there yet.
-        if dead > 0 && macos.world.wheel.is_none() {
-            let message = format!("{shown} has entries that lead nowhere ({dead})");
-            let cure = "nothing has to be done; tfpatch fix --tidy drops them";
-            let found = fault(Cause::DeadRpath, &object.path, message, cure);
-            findings.push(Finding { fixable: true, ..found });
-        }
+        findings.extend(entries::dead_ends(macos.world, &object.path, dead));
         findings
     }
 

@@ -162,8 +162,8 @@ fn fitting(
         Change::Append(new) | Change::Fit(new) | Change::Prepend(new) | Change::Set(new) => {
             new.contains(entry)
         }
-        Change::Tidy(new) => new.contains(entry),
-        Change::Remove(_) | Change::Dedupe | Change::Prune => false,
+        Change::Tidy(new) | Change::Dedupe(new) => new.contains(entry),
+        Change::Remove(_) | Change::Prune => false,
     };
     let live: Vec<_> =
         unique.iter().filter(|entry| asked(entry) || is_live(entry)).cloned().collect();
