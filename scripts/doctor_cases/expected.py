@@ -4,6 +4,7 @@ cause     the cause of the worst finding; "none" for a sound environment
 severity  its severity
 says      the interpreter's own words for it: each has to be in what it prints
 imports   true where the error shows later than at the import
+explained false where the words are not a loader's: tfpatch explain may decline them
 names     words that the finding's message, cure or library has to hold, such as the version that fits
 """
 
@@ -19,6 +20,7 @@ class Expectation:
     severity: str = SOUND
     says: list = field(default_factory=list)
     imports: bool = False
+    explained: bool = True
     names: list = field(default_factory=list)
 
 

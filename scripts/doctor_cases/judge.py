@@ -18,15 +18,19 @@ def judge(tfpatch, case, expectation, place):
     except environment.BuildError as error:
         return [f"it could not be built: {error}"]
     try:
-        return interpreter(trial, expectation) + doctor(tfpatch, trial, expectation)
+        said, wrong = interpreter(trial, expectation)
+        wrong += doctor(tfpatch, trial, expectation)
+        if expectation.severity == "error" and expectation.says and expectation.explained:
+            wrong += explain(tfpatch, trial, expectation, said)
+        return wrong
     except subprocess.TimeoutExpired as error:
         return [str(error)]
 
 
 def interpreter(trial, expectation):
-    """What differs from what was expected of the real interpreter."""
+    """What the real interpreter says, and what differs from what was expected of it."""
     if trial.code is None:
-        return ["an error is expected of an interpreter that never runs"] if expectation.says else []
+        return "", ["an error is expected of an interpreter that never runs"] if expectation.says else []
     python = trial.python or trial.target / "bin/python"
     done = subprocess.run(
         [python, "-c", trial.code],
@@ -44,7 +48,7 @@ def interpreter(trial, expectation):
         wrong.append("an error has no words of the interpreter")
     if not fails and done.returncode:
         wrong.append(f"the interpreter fails: {last}")
-    return wrong
+    return said, wrong
 
 
 def doctor(tfpatch, trial, expectation):
@@ -71,6 +75,26 @@ def doctor(tfpatch, trial, expectation):
     text = f"{worst['message']} {worst['cure']} {worst['library']}"
     wrong += [f"no {word!r} in: {text}" for word in expectation.names if word not in text]
     return wrong
+
+
+def explain(tfpatch, trial, expectation, said):
+    """What is wrong with the explanation of the interpreter's own words: it is to come to the doctor's
+    cause."""
+    prefix = (trial.python or trial.target / "bin/python").parent.parent
+    done = subprocess.run(
+        [tfpatch, "explain", "--format", "json", *trial.options, "-"],
+        input=said,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        env=environment.clean(**{"VIRTUAL_ENV": str(prefix)} | trial.variables),
+    )
+    if done.returncode:
+        return [f"explain ends with {done.returncode}: {done.stderr.strip()[-400:]}"]
+    first = json.loads(done.stdout)["messages"][0]
+    if first["cause"] == expectation.cause:
+        return []
+    return [f"explain says {first['cause']}, {first['outcome']}: {first['message']} -> {first['cure']}"]
 
 
 def line(finding):

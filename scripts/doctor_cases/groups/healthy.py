@@ -1,5 +1,7 @@
 """Sound environments: what is imported works, and the doctor has nothing against it."""
 
+from pathlib import Path
+
 from case import Trial, add, case
 
 TENSORFLOW = (
@@ -42,3 +44,11 @@ for name, (code, requirements) in ENVIRONMENTS.items():
 def numpy(place):
     """numpy, with the libraries that it brings"""
     return Trial(place.venv("numpy==2.1.3").prefix, "import numpy; assert numpy.linalg.det(numpy.eye(3)) == 1")
+
+
+@case(quick=True)
+def packages_of_debian(place):
+    """python3-yaml and python3-distro of Debian, which strips objects and keeps their old RECORD"""
+    root = place.path / "root"
+    place.debian("bookworm", root, ["libc6", "libyaml-0-2", "python3-yaml", "python3-distro"])
+    return Trial(Path("/usr/lib/python3/dist-packages"), options=["--root", root])

@@ -82,10 +82,10 @@ def opener(place, names, lacks):
     names = ", ".join(f'"lib{name}.so.1"' for name in [*names, *lacks])
     place.module(
         "tree/outer/core.abi3.so",
-        "int middle(const char *);\n---\n"
+        "#include <dlfcn.h>\nint middle(const char *);\n---\n"
         f"const char *all[] = {{{names}, 0}};\n"
         "for (const char **at = all; *at; at++)\n"
-        '  if (!middle(*at)) { PyErr_Format(PyExc_ImportError, "Could not load dynamic library %s", *at); return 0; }\n',
+        '  if (!middle(*at)) { PyErr_Format(PyExc_ImportError, "Could not load dynamic library \'%s\'; dlerror: %s", *at, dlerror()); return 0; }\n',
         str(middle),
         "-Wl,-rpath,$ORIGIN,--allow-shlib-undefined",
     )

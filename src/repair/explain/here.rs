@@ -118,7 +118,7 @@ pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Messa
     let mut matching: Vec<(u32, &Finding)> = diagnosis
         .findings
         .iter()
-        .filter_map(|finding| Some((fit(vfs, world, message, finding)?, finding)))
+        .filter_map(|finding| Some((fit(vfs, world, diagnosis, message, finding)?, finding)))
         .collect();
     matching.sort_by_key(|(fit, _)| std::cmp::Reverse(*fit));
     let findings = matching.into_iter().map(|(_, finding)| finding.clone()).collect();
@@ -135,7 +135,13 @@ fn nothing(message: &Message) -> Verdict {
 }
 
 /// How well a finding fits a message; `None` where it is about something else.
-fn fit(vfs: &dyn Vfs, world: &World, message: &Message, finding: &Finding) -> Option<u32> {
+fn fit(
+    vfs: &dyn Vfs,
+    world: &World,
+    diagnosis: &Diagnosis,
+    message: &Message,
+    finding: &Finding,
+) -> Option<u32> {
     let by_library = match (&message.library, &finding.library) {
         (Some(one), Some(other)) => leaf(one) == leaf(other),
         _ => false,
@@ -150,7 +156,13 @@ fn fit(vfs: &dyn Vfs, world: &World, message: &Message, finding: &Finding) -> Op
         !top.is_empty() && finding.message.to_lowercase().contains(&top)
     };
     let is_about = match message.kind {
-        Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded => by_library,
+        Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded => {
+            // A distribution of which a part is gone explains whatever else its libraries lack.
+            let is_gone = |name: &Vec<u8>| diagnosis.installed.gone.contains(leaf(name));
+            by_library
+                || finding.cause == Cause::PartialInstall
+                    && message.library.as_ref().is_some_and(is_gone)
+        }
         Kind::GpuLibrariesNotLoaded => {
             finding.cause == Cause::DlopenPathMissing
                 || is_meant && finding.library.as_deref().is_some_and(is_for_gpu)
@@ -168,7 +180,9 @@ fn fit(vfs: &dyn Vfs, world: &World, message: &Message, finding: &Finding) -> Op
                     && finding.symbols.is_empty()
         }
         Kind::ModuleNotFound => {
-            is_meant && about_module() || finding.cause == Cause::WrongInterpreter
+            // An interpreter passes over modules of other platforms as if they were not there.
+            let is_foreign = matches!(finding.cause, Cause::WrongPlatform | Cause::WrongArch);
+            (is_meant || is_foreign) && about_module() || finding.cause == Cause::WrongInterpreter
         }
         Kind::NameNotFound | Kind::DistributionsDoNotFit => is_meant && about_module(),
         Kind::InterpreterNotFound => finding.cause == Cause::WrongInterpreter,

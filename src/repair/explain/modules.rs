@@ -64,24 +64,22 @@ fn in_directory(
     Found::Absent
 }
 
-/// A module that is a file: `NAME.py`, or an extension module whose tag fits (PEP 3149).
+/// A module that is a file: `NAME.py`, or an extension module with one of the suffixes that an
+/// interpreter takes (PEP 3149).
 fn file(vfs: &dyn Vfs, environment: &Environment, directory: &Path, name: &[u8]) -> Found {
+    let interpreters = &environment.interpreters;
+    let takes = |suffix: &[u8]| {
+        let mut known = interpreters.iter().flat_map(|interpreter| &interpreter.extension_suffixes);
+        known.any(|known| known.as_bytes() == suffix)
+    };
     let mut other = Found::Absent;
     for entry in vfs.read_dir(directory).unwrap_or_default() {
         let Some(suffix) = entry.name.as_bytes().strip_prefix(name) else { continue };
         let path = directory.join(&entry.name);
         match suffix {
-            b".py" | b".pyc" | b".so" | b".abi3.so" => return Found::Importable(path),
+            b".py" | b".pyc" => return Found::Importable(path),
             _ if !suffix.starts_with(b".") || !suffix.ends_with(b".so") => {}
-            _ if environment.interpreters.iter().any(|interpreter| {
-                let version = interpreter.version;
-                let tag = format!(".cpython-{}{}-", version.major, version.minor);
-                suffix.starts_with(tag.as_bytes())
-                    && memchr::memmem::find(suffix, b"-darwin").is_none()
-            }) =>
-            {
-                return Found::Importable(path);
-            }
+            _ if takes(suffix) => return Found::Importable(path),
             _ => other = Found::ForAnother(path),
         }
     }
