@@ -23,7 +23,7 @@ mod versions;
 pub use closure::{Closure, Complaint};
 pub use files::Fatal;
 pub use resolve::{EXECUTABLE_STACK, Loader};
-pub use system::{GlibcVersion, Libc, System, Target};
+pub use system::{GlibcVersion, Libc, STATIC_TLS_ROUNDING, System, Target};
 pub use trail::Trail;
 pub use versions::VersionProblem;
 

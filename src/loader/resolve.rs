@@ -5,8 +5,8 @@ use super::glibc::{Glibc, Wanted};
 use super::musl::Musl;
 use super::trail::Trail;
 use super::{
-    Dependency, FileId, Libc, LoadedObject, Resolution, Rule, SearchStep, Settings, StepOutcome,
-    System, tokens, versions,
+    Dependency, FileId, Libc, LoadedObject, Resolution, Rule, STATIC_TLS_ROUNDING, SearchStep,
+    Settings, StepOutcome, System, tokens, versions,
 };
 use crate::vfs::Vfs;
 use std::collections::HashMap;
@@ -521,12 +521,11 @@ fn static_tls(glibc: &Glibc, map: &LinkMap<'_>) -> Option<Fatal> {
     if !map.is_running() {
         return None;
     }
-    // So much more may be left, since the block of a thread is rounded up (`TCB_ALIGNMENT`).
-    const ROUNDING: u64 = 64;
     let needed = |object: &LoadedObject| object.summary.static_tls.unwrap_or(0);
     let opened = map.base.iter().skip(1).flat_map(|resolution| &resolution.objects);
     let optional = glibc.settings.tunable("glibc.rtld.optional_static_tls");
-    let mut left = glibc.system.static_tls_surplus(optional)?.saturating_add(ROUNDING - 1);
+    let surplus = glibc.system.static_tls_surplus(optional)?;
+    let mut left = surplus.saturating_add(STATIC_TLS_ROUNDING - 1);
     for object in opened {
         left = left.saturating_sub(needed(object));
     }

@@ -11,6 +11,10 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+/// glibc rounds the block of a thread up to this many bytes (`TCB_ALIGNMENT`): up to so much more than
+/// [`System::static_tls_surplus`] may be left.
+pub const STATIC_TLS_ROUNDING: u64 = 64;
+
 /// Which objects can be loaded into one process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Target {

@@ -6,14 +6,10 @@ use super::finding::{Cause, Finding};
 use super::seen::{Opened, Seen};
 use super::target::{Program, World, shown};
 use crate::elf::Summary;
-use crate::loader::Settings;
+use crate::loader::{STATIC_TLS_ROUNDING, Settings};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// The loader rounds the block of a thread up to this (`TCB_ALIGNMENT`): so much more than the
-/// surplus may be left at most.
-const ROUNDING: u64 = 64;
 
 /// The findings about what programs open.
 #[must_use]
@@ -82,7 +78,7 @@ fn static_storage(world: &World, program: &Program<'_>, opened: &[&Opened]) -> V
             .filter_map(|(path, summary)| Some((path, summary.static_tls?)))
             .collect();
         let wanted = total(&wanting);
-        if wanted < surplus.saturating_add(ROUNDING) {
+        if wanted < surplus.saturating_add(STATIC_TLS_ROUNDING) {
             together.extend(wanting);
             continue;
         }

@@ -47,8 +47,11 @@ pub(crate) fn need<'r>(resolution: &'r Resolution, object: &str, name: &str) -> 
 
 /// Where the program's need of `libx.so` leads, and by which rule.
 pub(crate) fn libx(vfs: &MemVfs, settings: Settings) -> (Option<PathBuf>, Rule) {
-    let resolution = run(vfs, settings);
-    let found = need(&resolution, "/app/main", "libx.so");
+    answer(&run(vfs, settings))
+}
+
+pub(crate) fn answer(resolution: &Resolution) -> (Option<PathBuf>, Rule) {
+    let found = need(resolution, "/app/main", "libx.so");
     (found.found.clone(), found.rule)
 }
 

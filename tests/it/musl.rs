@@ -1,6 +1,7 @@
 //! The rules of musl's loader, one test each, on file systems in memory.
 
 use crate::elf_writer::Elf;
+use crate::loader::{NOWHERE, answer, at, lib, need, paths, settings, with_library_path};
 use std::path::{Path, PathBuf};
 use tfpatch::elf::{Image, Summary};
 use tfpatch::loader::{Dependency, Libc, Loader, Resolution, Rule, Settings, StepOutcome, System};
@@ -26,14 +27,6 @@ fn tree(main: &Elf) -> MemVfs {
     MemVfs::new().file(LD_SO, ld_so()).file("/app/main", main.bytes())
 }
 
-fn lib() -> Vec<u8> {
-    Elf::default().bytes()
-}
-
-fn settings() -> Settings {
-    Settings { working_directory: "/cwd".into(), ..Settings::default() }
-}
-
 fn summary(vfs: &MemVfs, path: &str) -> Summary {
     let source = vfs.open(Path::new(path)).unwrap();
     Image::parse(&source).unwrap().summary().unwrap()
@@ -49,31 +42,9 @@ fn run(vfs: &MemVfs, settings: Settings) -> Resolution {
     loader(vfs, settings).program(Path::new("/app/main"))
 }
 
-fn need<'r>(resolution: &'r Resolution, object: &str, name: &str) -> &'r Dependency {
-    let object = resolution.objects.iter().find(|found| found.path == Path::new(object));
-    let object = object.unwrap_or_else(|| panic!("not loaded: {resolution:#?}"));
-    object.needed.iter().find(|need| need.name == name.as_bytes()).unwrap()
-}
-
 /// Where the program's need of `libx.so` leads, and by which rule.
 fn libx(vfs: &MemVfs, settings: Settings) -> (Option<PathBuf>, Rule) {
-    let resolution = run(vfs, settings);
-    let found = need(&resolution, "/app/main", "libx.so");
-    (found.found.clone(), found.rule)
-}
-
-fn at(path: &str, rule: Rule) -> (Option<PathBuf>, Rule) {
-    (Some(path.into()), rule)
-}
-
-const NOWHERE: (Option<PathBuf>, Rule) = (None, Rule::NotFound);
-
-fn paths(resolution: &Resolution) -> Vec<&str> {
-    resolution.objects.iter().map(|object| object.path.to_str().unwrap()).collect()
-}
-
-fn with_library_path(path: &str) -> Settings {
-    Settings { library_path: Some(path.into()), ..settings() }
+    answer(&run(vfs, settings))
 }
 
 fn tried(dependency: &Dependency) -> Vec<(String, StepOutcome)> {
