@@ -1,0 +1,190 @@
+//! `DT_GNU_HASH`, the table of the symbols that an object defines (binutils' `bfd/elflink.c`, glibc's
+//! `elf/dl-lookup.c`).
+
+use super::{MOST_STEPS, PIECE, Symbol, Symbols, u32_at};
+use crate::bytes::Error;
+use crate::elf::image::{Class, Image};
+use goblin::elf::dynamic;
+use scroll::Pread as _;
+use std::ops::ControlFlow;
+
+/// The hash of a name in `DT_GNU_HASH` (`dl_new_hash`).
+pub(super) fn gnu_hash(name: &[u8]) -> u32 {
+    name.iter().fold(5381, |hash: u32, &byte| hash.wrapping_mul(33).wrapping_add(byte.into()))
+}
+
+/// `DT_GNU_HASH`: header, Bloom filter, buckets, chains.
+pub(super) struct GnuHash<'i, 'a> {
+    image: &'i Image<'a>,
+    pub(super) offset: u64,
+    buckets: u64,
+    /// `symoffset`: the first symbol that is hashed.
+    pub(super) first: u64,
+    bloom_words: u64,
+    bloom_shift: u32,
+    /// Size of a word of the Bloom filter in bytes.
+    word: u64,
+}
+
+impl<'i, 'a> GnuHash<'i, 'a> {
+    const WHAT: &'static str = "DT_GNU_HASH";
+
+    pub(super) fn open(image: &'i Image<'a>) -> Result<Option<Self>, Error> {
+        let Some(entry) = image.entry(dynamic::DT_GNU_HASH) else { return Ok(None) };
+        let invalid = |why| Error::invalid(Self::WHAT, entry.offset, why);
+        let offset =
+            image.offset_of(entry.value).ok_or_else(|| invalid("no segment maps its address"))?;
+        let table = Self {
+            image,
+            offset,
+            buckets: u32_at(image, offset, Self::WHAT)?.into(),
+            first: u32_at(image, offset.saturating_add(4), Self::WHAT)?.into(),
+            bloom_words: u32_at(image, offset.saturating_add(8), Self::WHAT)?.into(),
+            bloom_shift: u32_at(image, offset.saturating_add(12), Self::WHAT)?,
+            word: match image.class() {
+                Class::Elf64 => 8,
+                Class::Elf32 => 4,
+            },
+        };
+        // glibc takes the remainder by a mask (`l_gnu_bitmask_idxbits`) and asserts the power of
+        // two (`_dl_setup_hash`).
+        if !table.bloom_words.is_power_of_two() || table.buckets == 0 {
+            return Err(invalid("a Bloom filter or buckets of an impossible number"));
+        }
+        if table.chains_at() > image.source().len() {
+            return Err(invalid("larger than the file"));
+        }
+        Ok(Some(table))
+    }
+
+    fn buckets_at(&self) -> u64 {
+        self.offset + 16 + self.bloom_words * self.word
+    }
+
+    pub(super) fn chains_at(&self) -> u64 {
+        self.buckets_at() + self.buckets * 4
+    }
+
+    /// The word of the Bloom filter that tells of a hash.
+    pub(super) fn bloom_word(&self, hash: u32) -> u64 {
+        let bits = (self.word * 8) as u32;
+        u64::from(hash / bits) % self.bloom_words
+    }
+
+    /// The bucket of a hash.
+    pub(super) fn bucket(&self, hash: u32) -> u64 {
+        u64::from(hash) % self.buckets
+    }
+
+    /// May a symbol of this hash be there, by the Bloom filter?
+    pub(super) fn may_hold(&self, hash: u32) -> Result<bool, Error> {
+        let bits = (self.word * 8) as u32;
+        let at = self.offset + 16 + self.bloom_word(hash) * self.word;
+        let bytes = self.image.source().read(at, self.word, Self::WHAT)?;
+        let endian = self.image.ctx().le;
+        let word: Option<u64> = match self.word {
+            8 => bytes.pread_with(0, endian).ok(),
+            _ => bytes.pread_with::<u32>(0, endian).ok().map(u64::from),
+        };
+        let shifted = hash.checked_shr(self.bloom_shift).unwrap_or(0);
+        let mask = 1_u64 << (hash % bits) | 1_u64 << (shifted % bits);
+        Ok(word.is_some_and(|word| word & mask == mask))
+    }
+
+    /// Does one of the symbols that have this hash fit?
+    pub(super) fn any(
+        &self,
+        symbols: &Symbols<'_, '_>,
+        hash: u32,
+        steps: &mut u64,
+        fits: impl Fn(Symbol) -> Result<bool, Error>,
+    ) -> Result<bool, Error> {
+        Ok(self.may_hold(hash)? && self.any_chained(symbols, hash, steps, fits)?)
+    }
+
+    /// The same, without a look at the Bloom filter.
+    pub(super) fn any_chained(
+        &self,
+        symbols: &Symbols<'_, '_>,
+        hash: u32,
+        steps: &mut u64,
+        fits: impl Fn(Symbol) -> Result<bool, Error>,
+    ) -> Result<bool, Error> {
+        let bucket = self.buckets_at() + self.bucket(hash) * 4;
+        let start = u64::from(u32_at(self.image, bucket, Self::WHAT)?);
+        if start < self.first {
+            return Ok(false);
+        }
+        let mut found = false;
+        self.walk(start, steps, |index, chained| {
+            if (chained ^ hash) | 1 == 1 && fits(symbols.get(index)?)? {
+                found = true;
+                return Ok(ControlFlow::Break(()));
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(found)
+    }
+
+    /// Visits a chain from symbol `index` on, and returns the symbol at which it ended.
+    fn walk(
+        &self,
+        mut index: u64,
+        steps: &mut u64,
+        mut visit: impl FnMut(u64, u32) -> Result<ControlFlow<()>, Error>,
+    ) -> Result<u64, Error> {
+        loop {
+            *steps += 1;
+            if *steps > MOST_STEPS {
+                return Err(Error::invalid(Self::WHAT, self.offset, "a chain does not end"));
+            }
+            let at = self.chains_at() + (index - self.first) * 4;
+            let chained = u32_at(self.image, at, Self::WHAT)?;
+            if visit(index, chained)?.is_break() || chained & 1 == 1 {
+                return Ok(index);
+            }
+            index += 1;
+        }
+    }
+
+    /// Visits the buckets that are not empty.
+    fn buckets(&self, mut visit: impl FnMut(u64) -> ControlFlow<()>) -> Result<(), Error> {
+        let (mut at, end) = (self.buckets_at(), self.chains_at());
+        while at < end {
+            let len = PIECE.min(end - at);
+            let piece = self.image.source().read(at, len, Self::WHAT)?;
+            for bytes in piece.chunks_exact(4) {
+                let bucket = bytes.pread_with::<u32>(0, self.image.ctx().le).unwrap_or(0);
+                if bucket != 0 && visit(bucket.into()).is_break() {
+                    return Ok(());
+                }
+            }
+            at += len;
+        }
+        Ok(())
+    }
+
+    /// Is no symbol hashed at all?
+    pub(super) fn is_empty(&self) -> Result<bool, Error> {
+        let mut is_empty = true;
+        self.buckets(|first| {
+            is_empty = first < self.first;
+            if is_empty { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        Ok(is_empty)
+    }
+
+    /// One past the highest hashed symbol; `None` where none is hashed.
+    pub(super) fn end(&self) -> Result<Option<u64>, Error> {
+        let mut highest = 0;
+        self.buckets(|first| {
+            highest = highest.max(first);
+            ControlFlow::Continue(())
+        })?;
+        if highest == 0 || highest < self.first {
+            return Ok(None);
+        }
+        let last = self.walk(highest, &mut 0, |_, _| Ok(ControlFlow::Continue(())))?;
+        Ok(Some(last + 1))
+    }
+}
