@@ -145,7 +145,7 @@ class Worker:
         if one.preload is not None:
             variables["LD_PRELOAD"] = one.preload
         said = compare.tree(self.tfpatch, self.root, [one.start], variables)
-        found = compare.differences(self.root, said, oracle.listed(self.root, "/app/main", variables))
+        found = compare.differences(self.root, said, oracle.listed(self.root, "/app/main", variables), "/app/main")
         answer = oracle.started(self.root, [one.start], variables)
         found += compare.differences_when_started(said, answer)
         if one.name.count(": ") < 2 and one.preload is None:
@@ -162,7 +162,7 @@ class Worker:
 def real(tfpatch, name, root, file, flags):
     try:
         said = compare.tree(tfpatch, root, [file], {}, *flags)
-        found = compare.differences(root, said, oracle.listed(root, file, {}))
+        found = compare.differences(root, said, oracle.listed(root, file, {}), file)
         return f"{name}: {file}", found, len(said.needs())
     except Exception as error:  # noqa: BLE001, what goes wrong with one belongs to it
         return f"{name}: {file}", [f"{type(error).__name__}: {error}"], 0

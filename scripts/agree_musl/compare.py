@@ -77,8 +77,9 @@ def reasons(root, steps):
     return words
 
 
-def differences(root, said, answer):
-    """Between a tree and what `--list` says of the same program."""
+def differences(root, said, answer, program):
+    """Between a tree and what `--list` says of the same program, which is listed as `program`: by a link,
+    `--list` would take the link's directory for $ORIGIN, and a started program its own."""
     found = []
     # The loader does not know the program's inode, and loads it again for one that needs it; a report
     # has each path once.
@@ -90,6 +91,7 @@ def differences(root, said, answer):
     for path, need in said.needs():
         if need["found"] is not None:
             continue
+        path = program if path == said.loaded[0] else path
         last = need["tried"][-1] if need["tried"] else None
         if last and last["outcome"] == "wrong_machine":
             foreign.add(last["path"])
