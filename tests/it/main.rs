@@ -23,6 +23,8 @@ mod elf_builder;
 #[cfg(test)]
 mod elf_writer;
 #[cfg(test)]
+mod entries;
+#[cfg(test)]
 mod explain;
 #[cfg(test)]
 mod file_systems;
