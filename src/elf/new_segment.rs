@@ -32,8 +32,9 @@ const SECTION: &[u8] = b".tfpatch\0";
 const MARK: &[u8; 16] = b"tfpatch segment\0";
 /// Everything in the segment begins at a multiple of this.
 const ALIGNMENT: u64 = 16;
-/// So much a program may grow for the sake of where its program headers stand.
-const MOST_PADDING: u64 = 1 << 24;
+/// So much a program may grow for the sake of where its program headers stand: the padding is held in
+/// memory before it is written.
+const MOST_PADDING: u64 = 1 << 21;
 /// Entries that a new dynamic table keeps empty: what bfd leaves.
 const NULLS: usize = 5;
 
