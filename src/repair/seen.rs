@@ -1,10 +1,10 @@
 //! What the loader does with every object that a program would load, under one environment.
 
 use super::bindings::Bindings;
-use super::inventory::{Facts, Inventory, Object, Role};
+use super::inventory::{Facts, Inventory, Object, Role, summary_of};
 use super::target::{Program, World};
 use crate::elf::{Kind, Summary};
-use crate::loader::{Dependency, LoadedObject, Resolution, VersionProblem};
+use crate::loader::{Dependency, EXECUTABLE_STACK, LoadedObject, Resolution, VersionProblem};
 use crate::vfs::Vfs;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -67,7 +67,7 @@ impl Seen {
         let mut names = Names { vfs, world, known: HashMap::new() };
         for (root, number, program, resolution) in &resolved {
             let files = program.files(resolution);
-            let mut wanting = Vec::new();
+            let mut wanting = refused_for_stack(vfs, &world.inventory, resolution);
             for loaded in &resolution.objects {
                 let path = names.of(loaded);
                 seen.reached.insert(loaded.id);
@@ -111,6 +111,25 @@ impl Seen {
         });
         missing.root_role = missing.root_role.min(root_role);
     }
+}
+
+/// What is not loaded because it wants an executable stack, which the program has not.
+fn refused_for_stack(
+    vfs: &dyn Vfs,
+    inventory: &Inventory,
+    resolution: &Resolution,
+) -> Vec<(PathBuf, Arc<Summary>)> {
+    let asked = resolution.missing().filter_map(|(_, dependency)| dependency.fatal.as_ref());
+    let refused = asked.filter(|fatal| fatal.message == EXECUTABLE_STACK);
+    refused
+        .filter_map(|fatal| {
+            let summary = match inventory.at(&fatal.path).map(|object| &object.facts) {
+                Some(Facts::Elf(summary)) => Arc::clone(summary),
+                _ => Arc::new(summary_of(vfs, &fatal.path)?),
+            };
+            Some((fatal.path.clone(), summary))
+        })
+        .collect()
 }
 
 /// The objects that a program would load by itself: extension modules, programs, and libraries that

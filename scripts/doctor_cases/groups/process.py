@@ -113,7 +113,7 @@ def trixie(place, declarations, *flags, compiler="gcc"):
     return Trial("/usr/bin/python3.13", path + IMPORT, python=inside, options=["--root", root])
 
 
-@case(quick=False)
+@case(quick=True)
 def a_stack_that_is_refused(place):
     """A module that asks for an executable stack, with glibc 2.41"""
     return trixie(place, "", "-Wl,-z,execstack")
