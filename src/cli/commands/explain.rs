@@ -49,9 +49,13 @@ pub fn run(session: &mut Session, options: &Explain) -> Result<u8, CommandError>
         explained.push(Explained { message: message.clone(), place, verdict });
     }
     drop(progress);
-    // What is still wrong comes before what is not; the order by the words decides between equals.
-    explained
-        .sort_by_key(|one| matches!(one.verdict.outcome, Outcome::Resolves | Outcome::Harmless));
+    // What is still wrong comes before what nothing is known of, and that before what is not wrong; the
+    // order by the words decides between equals.
+    explained.sort_by_key(|one| match one.verdict.outcome {
+        Outcome::Found => 0,
+        Outcome::NothingFound | Outcome::NotHere | Outcome::NoEnvironment => 1,
+        Outcome::Resolves | Outcome::Harmless => 2,
+    });
     let is_cut = log.is_cut || log.messages.len() > MOST_MESSAGES;
     match session.format {
         Format::Json => {

@@ -10,6 +10,8 @@ const BUILT_FOR: &[(&[u8], &[u8])] = &[
     (b"numpy.ufunc size changed, may indicate binary incompatibility", b"numpy"),
     (b"module compiled against API version ", b"numpy"),
     (b"module was compiled against NumPy C-API version ", b"numpy"),
+    (b"VersionError: Detected mismatched Protobuf Gencode/Runtime ", b"protobuf"),
+    (b"VersionError: Detected incompatible Protobuf Gencode/Runtime ", b"protobuf"),
     (b"Descriptors cannot be created directly", b"protobuf"),
     (b"Descriptors cannot not be created directly", b"protobuf"),
 ];

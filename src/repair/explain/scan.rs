@@ -40,6 +40,7 @@ const INTERESTING: &[&[u8]] = &[
     b"bad interpreter",
     b"size changed",
     b"compiled ",
+    b"Gencode/Runtime",
     b"ELF ",
     b"ET_DYN",
     b"object file has no",
