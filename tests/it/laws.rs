@@ -5,7 +5,7 @@ use super::elf_builder::{
 };
 use tfpatch::edit::EditSet;
 use tfpatch::elf::Image;
-use tfpatch::elf::hash::{exports, imports};
+use tfpatch::elf::hash::{exports, exports_each, imports};
 use tfpatch::elf::rpath::{Failure, Method, Refusal, RpathKind, current, edit};
 
 /// An entry of 3,000 bytes that leads nowhere.
@@ -279,6 +279,10 @@ fn symbols_are_found_by_every_kind_of_table() {
         assert_eq!(ask("dep"), (false, true), "{}", flavour.name);
         assert_eq!(ask("answe"), (false, false), "{}", flavour.name);
         assert_eq!(ask(""), (false, false), "{}", flavour.name);
+        // Asked for all at once, in any order, the answers are the same.
+        let names = ["", "dep", "answer", "answe"].map(|name| name.as_bytes().to_vec());
+        let all = exports_each(&image, &names).unwrap();
+        assert_eq!(all, [false, false, true, false], "{}", flavour.name);
     }
     // A program may export nothing, which leaves its GNU hash table empty.
     let bytes = shop.build(&TAGGED[10]);
