@@ -92,7 +92,7 @@ def explain(tfpatch, trial, expectation, said):
     if done.returncode:
         return [f"explain ends with {done.returncode}: {done.stderr.strip()[-400:]}"]
     first = json.loads(done.stdout)["messages"][0]
-    if first["cause"] == expectation.cause:
+    if (first["outcome"], first["cause"]) == ("found", expectation.cause):
         return []
     return [f"explain says {first['cause']}, {first['outcome']}: {first['message']} -> {first['cure']}"]
 
