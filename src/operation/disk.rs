@@ -126,8 +126,15 @@ impl Disk {
         to.file.write_all_at(bytes, offset).map_err(failed)
     }
 
-    /// `from` as a whole into the empty `to`: as a clone where the file system has clones.
-    pub(super) fn clone_into(&self, from: &File, len: u64, to: &Handle) -> Result<(), PathError> {
+    /// `from` as a whole into the empty `to`, which is to become `room` bytes long: as a clone where
+    /// the file system has clones.
+    pub(super) fn clone_into(
+        &self,
+        from: &File,
+        len: u64,
+        to: &Handle,
+        room: u64,
+    ) -> Result<(), PathError> {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         {
             let cloned = self.call("clone into", &to.path, || {
@@ -138,7 +145,15 @@ impl Disk {
                 return Ok(());
             }
         }
+        self.reserve(to, room)?;
         self.copy(from, 0..len, to, 0)
+    }
+
+    /// Room for `len` bytes of an empty file, where the file system can reserve it: a disk that is too
+    /// small is found before anything is copied. And ext4 begins to write out a file that gets the
+    /// name of another one, unless its blocks are allocated already (`ext4_alloc_da_blocks`).
+    pub(super) fn reserve(&self, to: &Handle, len: u64) -> Result<(), PathError> {
+        self.call("reserve room for", &to.path, || reserve_blocks(&to.file, len))
     }
 
     /// A range of `from` to an offset of `to`, inside the kernel where that can be. The files may
@@ -249,6 +264,26 @@ impl Disk {
     }
 }
 
+/// Is it an error of the disk, not of the call?
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn is_of_the_disk(error: Errno) -> bool {
+    [Errno::NOSPC, Errno::DQUOT, Errno::IO, Errno::FBIG].contains(&error)
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn reserve_blocks(of: &File, len: u64) -> io::Result<()> {
+    match rustix::fs::fallocate(of, rustix::fs::FallocateFlags::KEEP_SIZE, 0, len) {
+        Err(error) if is_of_the_disk(error) => Err(error.into()),
+        // The rest says that this kernel or file system reserves nothing.
+        _ => Ok(()),
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn reserve_blocks(_: &File, _: u64) -> io::Result<()> {
+    Ok(())
+}
+
 /// Copies as much as the kernel can copy by itself, and says how much that was.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn copy_in_kernel(from: &File, range: Range<u64>, to: &File, offset: u64) -> io::Result<u64> {
@@ -261,9 +296,7 @@ fn copy_in_kernel(from: &File, range: Range<u64>, to: &File, offset: u64) -> io:
             Ok(0) => break,
             Ok(copied) => done += copied as u64,
             Err(Errno::INTR) => {}
-            Err(error @ (Errno::NOSPC | Errno::DQUOT | Errno::IO | Errno::FBIG)) => {
-                return Err(error.into());
-            }
+            Err(error) if is_of_the_disk(error) => return Err(error.into()),
             // The rest says that this kernel or file system does not copy here.
             Err(_) => break,
         }

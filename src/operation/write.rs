@@ -244,10 +244,12 @@ fn render(
     new: &Handle,
 ) -> Result<(), PathError> {
     if edits.iter().all(|edits| edits.keeps_offsets() && !reads_what_it_writes(edits)) {
-        disk.clone_into(&source.file, source.len(), new)?;
+        let longest = edits.iter().map(|edits| edits.new_len()).fold(source.len(), u64::max);
+        disk.clone_into(&source.file, source.len(), new, longest)?;
         return edits.iter().try_for_each(|edits| patch(disk, new, edits));
     }
     through(source, edits, &mut |patched| {
+        disk.reserve(new, patched.len())?;
         let mut at = 0;
         while at < patched.len() {
             let piece = patched
