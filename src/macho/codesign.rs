@@ -34,6 +34,8 @@ pub(super) const RUNTIME: u32 = 0x10000;
 pub(super) const LINKER_SIGNED: u32 = 0x20000;
 /// More blobs than any signature has.
 const MOST_BLOBS: u32 = 64;
+/// Length in bytes of the fields of a CodeDirectory, of the newest version that is known.
+const DIRECTORY_HEADER: u64 = 96;
 /// Pages are hashed in pieces of this many bytes.
 const PIECE: u64 = 1 << 20;
 
@@ -143,7 +145,9 @@ impl CodeDirectory {
     fn parse(image: &Image<'_>, blob: &Range<u64>) -> Result<Self, Error> {
         const WHAT: &str = "CodeDirectory";
         let slice = image.slice();
-        let bytes = slice.read(blob.start, blob.end - blob.start, WHAT)?;
+        // The hashes behind it are megabytes in a large library.
+        let header = (blob.end - blob.start).min(DIRECTORY_HEADER);
+        let bytes = slice.read(blob.start, header, WHAT)?;
         let invalid = |at: u64, why| slice.invalid(WHAT, blob.start + at, why);
         let word = |at: usize| {
             bytes.pread_with::<u32>(at, BE).map_err(|_| invalid(at as u64, "it is cut off"))
@@ -295,11 +299,16 @@ impl Signature {
         let slice = image.slice();
         let start = u64::from(command.dataoff);
         let invalid = |at: u64, why| slice.invalid(WHAT, start + at, why);
-        let bytes = slice.read(start, command.datasize.into(), WHAT)?;
         let range = start..start + u64::from(command.datasize);
+        if range.end > slice.len() {
+            return Err(invalid(0, "it reaches past the end"));
+        }
         let word = |at: u64| {
-            let at = usize::try_from(at).unwrap_or(usize::MAX);
-            bytes.pread_with::<u32>(at, BE).map_err(|_| invalid(0, "it is cut off"))
+            if at + 4 > range.end - start {
+                return Err(invalid(0, "it is cut off"));
+            }
+            let bytes = slice.read(start + at, 4, WHAT)?;
+            bytes.pread_with::<u32>(0, BE).map_err(|_| invalid(0, "it is cut off"))
         };
         if word(0)? != SUPER_BLOB {
             return Err(invalid(0, "it does not begin as a SuperBlob does"));
