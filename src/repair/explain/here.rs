@@ -1,7 +1,7 @@
 //! What is the case in an environment, of which a message speaks: the doctor's finding about the same
 //! thing, or that nothing is wrong with it now.
 
-use super::modules::{self, Found};
+use super::modules::{self, Distributions, Found};
 use super::words::leaf;
 use super::{Kind, Message};
 use crate::bytes::printable;
@@ -115,10 +115,13 @@ impl Verdict {
 /// Finds out what is the case.
 #[must_use]
 pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Message) -> Verdict {
+    let about = Distributions::of(vfs, world, message);
     let mut matching: Vec<(u32, &Finding)> = diagnosis
         .findings
         .iter()
-        .filter_map(|finding| Some((fit(vfs, world, diagnosis, message, finding)?, finding)))
+        .filter_map(|finding| {
+            Some((fit(vfs, world, diagnosis, message, &about, finding)?, finding))
+        })
         .collect();
     matching.sort_by_key(|(fit, _)| std::cmp::Reverse(*fit));
     let findings = matching.into_iter().map(|(_, finding)| finding.clone()).collect();
@@ -140,6 +143,7 @@ fn fit(
     world: &World,
     diagnosis: &Diagnosis,
     message: &Message,
+    about: &Distributions,
     finding: &Finding,
 ) -> Option<u32> {
     let by_library = match (&message.library, &finding.library) {
@@ -149,12 +153,6 @@ fn fit(
     let object = object_fit(vfs, message, &finding.object);
     let by_symbol = message.symbol.as_ref().is_some_and(|symbol| finding.symbols.contains(symbol));
     let is_meant = message.causes().contains(&finding.cause);
-    let about_module = || {
-        let module = message.module.as_deref().unwrap_or_default();
-        let top = module.split(|&byte| byte == b'.').next().unwrap_or(module);
-        let top = String::from_utf8_lossy(top).to_lowercase();
-        !top.is_empty() && finding.message.to_lowercase().contains(&top)
-    };
     let is_about = match message.kind {
         Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded => {
             // A distribution of which a part is gone explains whatever else its libraries lack.
@@ -182,9 +180,10 @@ fn fit(
         Kind::ModuleNotFound => {
             // An interpreter passes over modules of other platforms as if they were not there.
             let is_foreign = matches!(finding.cause, Cause::WrongPlatform | Cause::WrongArch);
-            (is_meant || is_foreign) && about_module() || finding.cause == Cause::WrongInterpreter
+            (is_meant || is_foreign) && about.are_named_by(finding)
+                || finding.cause == Cause::WrongInterpreter
         }
-        Kind::NameNotFound | Kind::DistributionsDoNotFit => is_meant && about_module(),
+        Kind::NameNotFound | Kind::DistributionsDoNotFit => is_meant && about.are_named_by(finding),
         Kind::InterpreterNotFound => finding.cause == Cause::WrongInterpreter,
         Kind::ObjectNotFound
         | Kind::ObjectUnreadable

@@ -1,7 +1,12 @@
-//! Where a Python module lies in an environment, as far as its files tell.
+//! Where a Python module lies in an environment, and whose it is, as far as the files tell.
 
+use super::Message;
 use crate::python::environment::Environment;
+use crate::python::owners::Owners;
+use crate::repair::finding::Finding;
+use crate::repair::target::World;
 use crate::vfs::{FileKind, Vfs};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -17,6 +22,38 @@ pub(super) enum Found {
     PackageOnly(PathBuf),
     /// Nothing of it is here.
     Absent,
+}
+
+/// The names of the distributions that a message's module may belong to.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Distributions(BTreeSet<String>);
+
+impl Distributions {
+    /// Those whose RECORD has the module, `google.protobuf` in protobuf's; and the name that it begins
+    /// with, for what is not installed.
+    pub(super) fn of(vfs: &dyn Vfs, world: &World, message: &Message) -> Self {
+        let Some(module) = message.module.as_deref() else { return Self::default() };
+        let top = module.split(|&byte| byte == b'.').next().unwrap_or(module);
+        let mut names = BTreeSet::from([String::from_utf8_lossy(top).to_lowercase()]);
+        let path: Vec<u8> = module.iter().map(|&b| if b == b'.' { b'/' } else { b }).collect();
+        let holds = |row: &[u8]| {
+            let rest = row.strip_prefix(path.as_slice());
+            rest.is_some_and(|rest| rest.starts_with(b"/") || rest.starts_with(b"."))
+        };
+        let installed = &world.inventory.distributions;
+        let (owners, _) = Owners::new(vfs, installed, holds);
+        let files = owners.files();
+        let owning = files.iter().flat_map(|(_, owners)| owners.iter());
+        let owning = owning.filter_map(|owner| installed.get(owner.distribution));
+        names.extend(owning.map(|distribution| distribution.normalized.clone()));
+        Self(names.into_iter().filter(|name| !name.is_empty()).collect())
+    }
+
+    /// Does the finding speak of one of them?
+    pub(super) fn are_named_by(&self, finding: &Finding) -> bool {
+        let told = finding.message.to_lowercase();
+        self.0.iter().any(|name| told.contains(name.as_str()))
+    }
 }
 
 /// Looks for a module, such as `tensorflow.python`, in the directories that an environment imports
