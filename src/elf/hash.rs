@@ -282,11 +282,8 @@ impl<'i, 'a> Symbols<'i, 'a> {
     const WHAT: &'static str = "dynamic symbol table";
 
     fn open(image: &'i Image<'a>) -> Result<Option<Self>, Error> {
-        let Some(entry) = image.entry(dynamic::DT_SYMTAB) else { return Ok(None) };
-        let offset = image.offset_of(entry.value).ok_or_else(|| {
-            Error::invalid(Self::WHAT, entry.offset, "no segment maps its address")
-        })?;
-        Ok(Some(Self { image, offset, size: symbol_size(image) }))
+        let table = image.table(dynamic::DT_SYMTAB, Self::WHAT)?;
+        Ok(table.map(|offset| Self { image, offset, size: symbol_size(image) }))
     }
 
     /// Where symbol `index` begins, in the file.

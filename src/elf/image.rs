@@ -462,8 +462,11 @@ impl<'a> Image<'a> {
         Ok(Some(defined))
     }
 
-    /// The file offset of the table that a tag points at.
-    fn table(&self, tag: u64, what: &'static str) -> Result<Option<u64>, Error> {
+    /// The file offset of the table that a tag points at; `None` without the tag.
+    ///
+    /// # Errors
+    /// Where no segment maps the table's address.
+    pub(super) fn table(&self, tag: u64, what: &'static str) -> Result<Option<u64>, Error> {
         let Some(entry) = self.entry(tag) else { return Ok(None) };
         let offset = self.offset_of(entry.value);
         offset

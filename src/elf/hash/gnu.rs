@@ -30,10 +30,8 @@ impl<'i, 'a> GnuHash<'i, 'a> {
     const WHAT: &'static str = "DT_GNU_HASH";
 
     pub(super) fn open(image: &'i Image<'a>) -> Result<Option<Self>, Error> {
-        let Some(entry) = image.entry(dynamic::DT_GNU_HASH) else { return Ok(None) };
-        let invalid = |why| Error::invalid(Self::WHAT, entry.offset, why);
-        let offset =
-            image.offset_of(entry.value).ok_or_else(|| invalid("no segment maps its address"))?;
+        let Some(offset) = image.table(dynamic::DT_GNU_HASH, Self::WHAT)? else { return Ok(None) };
+        let invalid = |why| Error::invalid(Self::WHAT, offset, why);
         let table = Self {
             image,
             offset,

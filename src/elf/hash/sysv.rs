@@ -32,10 +32,8 @@ impl<'i, 'a> SysvHash<'i, 'a> {
     const WHAT: &'static str = "DT_HASH";
 
     pub(super) fn open(image: &'i Image<'a>) -> Result<Option<Self>, Error> {
-        let Some(entry) = image.entry(dynamic::DT_HASH) else { return Ok(None) };
-        let invalid = |why| Error::invalid(Self::WHAT, entry.offset, why);
-        let offset =
-            image.offset_of(entry.value).ok_or_else(|| invalid("no segment maps its address"))?;
+        let Some(offset) = image.table(dynamic::DT_HASH, Self::WHAT)? else { return Ok(None) };
+        let invalid = |why| Error::invalid(Self::WHAT, offset, why);
         // The two psABIs with words of 64 bits here.
         let is_wide = matches!(image.header().e_machine, header::EM_S390 | EM_ALPHA)
             && image.class() == Class::Elf64;
