@@ -207,7 +207,8 @@ impl Session {
             _ => self.vfs.canonicalize(path),
         };
         let Ok(real) = real else { return (target, None) };
-        let found = self.environment_around(path).or_else(|| self.environment_around(&real));
+        let through_links = || (real != *path).then(|| self.environment_around(&real)).flatten();
+        let found = self.environment_around(path).or_else(through_links);
         let prefix = found.as_ref().and_then(|found| self.vfs.canonicalize(&found.prefix).ok());
         let (Some(found), Some(prefix)) = (found, prefix) else { return (target, None) };
         let Ok(below) = real.strip_prefix(prefix) else { return (target, None) };

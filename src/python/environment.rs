@@ -79,11 +79,14 @@ impl Environment {
         } else {
             Kind::System
         };
+        if kind == Kind::System && !has_own_bin(vfs, prefix) {
+            return None;
+        }
         let versions = match &cfg {
             Some(cfg) => venv_versions(vfs, prefix, cfg),
             None => installed_versions(vfs, prefix),
         };
-        if kind == Kind::System && (versions.is_empty() || !has_own_bin(vfs, prefix)) {
+        if kind == Kind::System && versions.is_empty() {
             return None;
         }
         let mut environment = Self {

@@ -170,6 +170,10 @@ impl Inventory {
     /// another environment, and tfpatch's own store, are passed over.
     #[must_use]
     pub fn of(vfs: &dyn Vfs, roots: &[PathBuf]) -> Self {
+        // Starting threads takes longer than all else that an edit of one file does.
+        if roots.is_empty() {
+            return Self::default();
+        }
         let (found, unreadable): (Vec<_>, Vec<_>) =
             roots.par_iter().map(|root| walk(vfs, root, true)).unzip();
         let mut candidates: Vec<PathBuf> = found.into_iter().flatten().collect();

@@ -158,6 +158,9 @@ pub(super) fn record_steps(
             rows.extend(owners.map(|owner| (path.clone(), *owner, step)));
         }
     }
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
     let hashed: Vec<(usize, Change)> = rows
         .into_par_iter()
         .map(|(path, owner, step)| {
