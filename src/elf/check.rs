@@ -1,6 +1,7 @@
 //! Postconditions: the edited file is read again, through the edits, before they are handed out.
 
 use super::dynamic_table::{is_search_path, is_string};
+use super::hash;
 use super::image::Image;
 use super::refusal::Refusal;
 use super::rpath::{self, SearchPath};
@@ -88,12 +89,19 @@ fn tables(image: &Image<'_>, new: &Image<'_>, edits: &EditSet) -> Result<(), Ref
         let at = |image: &Image<'_>| image.value(tag).and_then(|value| image.offset_of(value));
         let is_kept = match (at(image), at(new)) {
             (None, None) => true,
-            (Some(old), Some(new)) => stands(edits, &(old..old + 16), new, &(0..0)),
+            (Some(old), Some(new)) => stands(edits, &extent(image, tag, old), new, &(0..0)),
             _ => false,
         };
         require(is_kept, "its symbols and their hash tables are the same")?;
     }
     Ok(())
+}
+
+/// The part of a table that is looked at: of hash tables the beginning, of the symbols all, for
+/// where a malformed object claims more of them than it has, some lie in what is edited.
+fn extent(image: &Image<'_>, tag: u64, start: u64) -> Range<u64> {
+    let all = if tag == dynamic::DT_SYMTAB { hash::symbol_table(image) } else { Ok(None) };
+    all.ok().flatten().filter(|all| !all.is_empty()).unwrap_or(start..start + 16)
 }
 
 fn can_move(tag: u64) -> bool {

@@ -5,7 +5,7 @@ use super::elf_writer::Elf;
 use std::time::{Duration, Instant};
 use tfpatch::elf::Image;
 use tfpatch::elf::hash::{exports, imports};
-use tfpatch::elf::rpath::current;
+use tfpatch::elf::rpath::{Failure, current};
 
 /// Everything that the module offers, on bytes that may be anything.
 fn ask_everything(bytes: &Vec<u8>) {
@@ -126,4 +126,28 @@ fn a_section_that_claims_a_part_of_the_next_table_does_not_tear_it() {
         assert_eq!(imports(&new, name), imports(&old, name));
     }
     assert!(exports(&old, b"answer").unwrap() && imports(&old, b"dep").unwrap());
+}
+
+/// Found by the fuzz target `elf_edit`: a hash table that claims more symbols than there are makes
+/// symbols of what lies behind them, and the search path is among that.
+#[test]
+fn symbols_that_lie_in_what_is_edited_are_a_reason_to_refuse() {
+    let shop = Workshop::new();
+    let flavour = TAGGED.iter().find(|flavour| flavour.name == "sysv").unwrap();
+    let mut file = shop.build(flavour);
+    let sound = patch(&file, &request(&["$ORIGIN/d"], None));
+    assert!(sound.is_ok(), "{sound:?}");
+    let rows = u64::from_le_bytes(file[0x28..0x30].try_into().unwrap()) as usize;
+    let offset_of = |name: u32| {
+        let is_it = |row: &usize| file[row + 4..row + 8] == name.to_le_bytes();
+        let row = (0..).map(|index| rows + index * 64).find(is_it).unwrap();
+        u64::from_le_bytes(file[row + 24..row + 32].try_into().unwrap()) as usize
+    };
+    let (hash, dynamic, symbols) = (offset_of(5), offset_of(6), offset_of(11));
+    let claimed = ((dynamic - symbols) / 24 + 2) as u32;
+    file[hash + 4..hash + 8].copy_from_slice(&claimed.to_le_bytes());
+    for entries in [&["$ORIGIN/d"][..], &[&"far/away".repeat(100)], &[]] {
+        let refused = patch(&file, &request(entries, None));
+        assert!(matches!(refused, Err(Failure::Refused(_))), "{entries:?}: {refused:?}");
+    }
 }
