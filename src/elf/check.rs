@@ -2,7 +2,7 @@
 
 use super::dynamic_table::{is_search_path, is_string};
 use super::hash;
-use super::image::Image;
+use super::image::{Image, Summary};
 use super::refusal::Refusal;
 use super::rpath::{self, SearchPath};
 use super::sections::Sections;
@@ -38,6 +38,7 @@ pub(super) fn verify(
     let same_needs = same(image.version_needs(), new.version_needs())
         && same(image.version_definitions(), new.version_definitions());
     require(same_needs, "it needs and defines the same versions")?;
+    require(same(others(image), others(&new)), "it is read as before otherwise")?;
     let same_records = same(version_names(image), version_names(&new));
     require(same_records, "its version records are the same")?;
     sections(image, &new)
@@ -55,6 +56,12 @@ fn same<T: PartialEq>(old: Result<T, bytes::Error>, new: Result<T, bytes::Error>
         (Err(_), Err(_)) => true,
         _ => false,
     }
+}
+
+/// All that the loader reads of it, but the search path. In a malformed object it may lie anywhere, such as
+/// the interpreter's name in the number of program headers.
+fn others(image: &Image<'_>) -> Result<Summary, bytes::Error> {
+    Ok(Summary { rpath: None, runpath: None, ..image.summary()? })
 }
 
 /// Every string that was there is there, at its old offset in the table.

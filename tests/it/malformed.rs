@@ -151,3 +151,23 @@ fn symbols_that_lie_in_what_is_edited_are_a_reason_to_refuse() {
         assert!(matches!(refused, Err(Failure::Refused(_))), "{entries:?}: {refused:?}");
     }
 }
+
+/// Found by the fuzz target `elf_edit`: a program whose interpreter's name is said to stand in its ELF
+/// header, where that tells where the section headers are.
+#[test]
+fn a_name_that_lies_in_what_is_edited_is_a_reason_to_refuse() {
+    let shop = Workshop::new();
+    let flavour = TAGGED.iter().find(|flavour| flavour.name == "pie").unwrap();
+    let mut file = shop.build(flavour);
+    let far_away = "far/away".repeat(100);
+    let sound = patch(&file, &request(&[&far_away], None));
+    assert!(sound.is_ok(), "{sound:?}");
+    let headers = u64::from_le_bytes(file[0x20..0x28].try_into().unwrap()) as usize;
+    let count = u16::from_le_bytes(file[0x38..0x3a].try_into().unwrap()) as usize;
+    let is_interpreter = |at: &usize| file[*at..at + 4] == 3_u32.to_le_bytes();
+    let interpreter = (0..count).map(|index| headers + index * 56).find(is_interpreter).unwrap();
+    file[interpreter + 8..interpreter + 16].copy_from_slice(&0x28_u64.to_le_bytes());
+    file[interpreter + 32..interpreter + 40].copy_from_slice(&8_u64.to_le_bytes());
+    let refused = patch(&file, &request(&[&far_away], None));
+    assert!(matches!(refused, Err(Failure::Refused(_))), "{refused:?}");
+}
