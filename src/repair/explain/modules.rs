@@ -2,7 +2,7 @@
 
 use super::Message;
 use crate::python::environment::Environment;
-use crate::python::owners::Owners;
+use crate::python::record;
 use crate::repair::finding::Finding;
 use crate::repair::target::World;
 use crate::vfs::{FileKind, Vfs};
@@ -40,11 +40,10 @@ impl Distributions {
             let rest = row.strip_prefix(path.as_slice());
             rest.is_some_and(|rest| rest.starts_with(b"/") || rest.starts_with(b"."))
         };
-        let installed = &world.inventory.distributions;
-        let (owners, _) = Owners::new(vfs, installed, holds);
-        let files = owners.files();
-        let owning = files.iter().flat_map(|(_, owners)| owners.iter());
-        let owning = owning.filter_map(|owner| installed.get(owner.distribution));
+        let owning = world.inventory.distributions.iter().filter(|distribution| {
+            let record = distribution.read_record(vfs).unwrap_or_default();
+            record::rows(&record).map_while(Result::ok).any(|row| holds(&row.path))
+        });
         names.extend(owning.map(|distribution| distribution.normalized.clone()));
         Self(names.into_iter().filter(|name| !name.is_empty()).collect())
     }
