@@ -11,6 +11,7 @@ use crate::bytes::Error;
 use crate::edit::{Content, Edit};
 use goblin::elf::dynamic;
 use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
+use goblin::elf::section_header::{SHT_PROGBITS, SectionHeader};
 use scroll::Pwrite as _;
 use std::ops::Range;
 
@@ -117,9 +118,16 @@ impl Carried {
         if let Some(sections) = &self.sections {
             let strings = sections.dynamic_strings(image);
             for (index, row) in sections.rows().iter().enumerate() {
-                if self.holds(&file_range(row)) {
-                    let mut row = row.clone();
-                    row.sh_offset = new_offset(row.sh_offset);
+                let mut row = row.clone();
+                let moved = if self.holds(&file_range(&row)) {
+                    Some(new_offset(row.sh_offset))
+                } else if self.follows(&row) {
+                    Some(new_offset(self.from.end))
+                } else {
+                    None
+                };
+                if let Some(sh_offset) = moved {
+                    row.sh_offset = sh_offset;
                     if strings == Some(index) {
                         row.sh_size = grown;
                     }
@@ -131,6 +139,14 @@ impl Carried {
         dynamic_table::set(&mut entries, dynamic::DT_STRSZ, grown);
         edits.extend(dynamic_table::edits(image, &entries));
         Some(edits)
+    }
+
+    /// Is it the empty section that a new segment of a program has after its string table?
+    fn follows(&self, row: &SectionHeader) -> bool {
+        row.sh_type == SHT_PROGBITS
+            && row.sh_size == 0
+            && !sections::is_loaded(row)
+            && row.sh_offset >= self.from.start
     }
 
     fn holds(&self, range: &Range<u64>) -> bool {

@@ -325,7 +325,12 @@ fn free_page(image: &Image<'_>) -> Option<u64> {
 
 /// Does the kernel load it, and tell it where its program headers are (`AT_PHDR`)?
 fn is_program(image: &Image<'_>) -> bool {
-    image.header().e_type == header::ET_EXEC || image.segment(PT_INTERP).is_some()
+    is_fixed(image) || image.segment(PT_INTERP).is_some()
+}
+
+/// Is it a program that is no PIE, whose addresses are what its file says?
+fn is_fixed(image: &Image<'_>) -> bool {
+    image.header().e_type == header::ET_EXEC
 }
 
 /// The lowest offset at which a program's headers may stand, and how far from their offset their
@@ -392,6 +397,7 @@ fn place_sections(
     payload.align(8)?;
     let has = |row: Option<usize>| usize::from(row.is_some());
     let added = 1
+        + usize::from(is_fixed(image))
         + has(sections.dynamic_strings(image))
         + has(sections.dynamic_table().filter(|_| copies_dynamic));
     let count = sections.rows().len() + added;
@@ -457,6 +463,17 @@ fn section_rows(
         sh_addralign: ALIGNMENT,
         sh_entsize: 0,
     });
+    if is_fixed(image) {
+        // patchelf takes it for granted that in such a program a section follows the string table
+        // (`rewriteSectionsExecutable`). This one is empty: the table still ends the file.
+        added.push(SectionHeader {
+            sh_name: rows.name as usize,
+            sh_type: SHT_PROGBITS,
+            sh_offset: new.end,
+            sh_addralign: 1,
+            ..SectionHeader::default()
+        });
+    }
     if let Some(names) = &rows.names
         && let Some(row) = table.get_mut(usize::from(image.header().e_shstrndx))
     {

@@ -8,6 +8,7 @@ use super::rpath::Failure;
 use super::sections::{Sections, file_range};
 use super::slot;
 use crate::bytes::Error;
+use goblin::elf::header::Header;
 use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP, PT_LOAD, ProgramHeader};
 use goblin::elf::{dynamic, header};
 use std::ops::Range;
@@ -200,6 +201,11 @@ fn check_strings(image: &Image<'_>) -> Result<(), Failure> {
         if tag != dynamic::DT_STRTAB && table.start <= offset && offset < table.end {
             return Err(Refusal::StringTableOverlap { tag }.into());
         }
+    }
+    let headers = [0..Header::size(image.ctx()) as u64, header_table(image)];
+    if headers.iter().any(|headers| overlap(headers, &table)) {
+        let why = "the headers are within the table";
+        return Err(Error::invalid("dynamic string table", table.start, why).into());
     }
     let last = table.end.checked_sub(1).and_then(|last| image.source().get(last..table.end));
     if table.is_empty() || last.as_deref() != Some(&[0]) {

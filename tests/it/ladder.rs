@@ -460,6 +460,37 @@ fn an_object_that_is_edited_and_stripped_in_turns_gets_one_segment() {
     }
 }
 
+/// patchelf gives up on a program that is no PIE unless a section follows the string table.
+#[test]
+fn patchelf_can_edit_a_program_that_was_edited_and_stripped() {
+    let shop = Workshop::new();
+    let old = shop.build(&TAGGED[11]);
+    let by_patchelf = |bytes: &[u8], what: &str| {
+        let file = shop.place("subject", bytes);
+        let path = format!("$ORIGIN/d:{}", "/nowhere".repeat(1000));
+        let (_, complaints) = tool("patchelf", &["--set-rpath", &path, file.to_str().unwrap()]);
+        assert!(complaints.is_empty(), "{what}: {complaints}");
+        must_load(&shop, &std::fs::read(&file).unwrap(), true);
+    };
+    by_patchelf(&old, "untouched");
+    let far_away = far_away();
+    let (_, new) = grown(&shop, &old, true);
+    by_patchelf(&new, "a new segment");
+    let longer = request(&[&far_away, &far_away, "$ORIGIN/d"], None);
+    let (tail, grown) = patched(&new, &longer);
+    assert_eq!(tail.method, Method::ExtendTail);
+    by_patchelf(&grown, "extended");
+    for strip in ["strip", "llvm-strip-19", "eu-strip"] {
+        let file = shop.place("subject", &new);
+        tool(strip, &["-g", file.to_str().unwrap()]);
+        let stripped = std::fs::read(&file).unwrap();
+        by_patchelf(&stripped, strip);
+        let (again, longer) = patched(&stripped, &longer);
+        assert_eq!(again.method, Method::ExtendTail, "{strip}");
+        by_patchelf(&longer, &format!("{strip}, and extended"));
+    }
+}
+
 #[test]
 fn the_dynamic_table_is_copied_only_where_it_has_no_spare_entry() {
     let shop = Workshop::new();

@@ -2,6 +2,7 @@
 
 use super::elf_builder::{TAGGED, UNTAGGED, Workshop, apply, patch, request};
 use super::elf_writer::Elf;
+use goblin::elf::dynamic::{DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB};
 use std::time::{Duration, Instant};
 use tfpatch::elf::Image;
 use tfpatch::elf::hash::{exports, imports};
@@ -170,4 +171,34 @@ fn a_name_that_lies_in_what_is_edited_is_a_reason_to_refuse() {
     file[interpreter + 32..interpreter + 40].copy_from_slice(&8_u64.to_le_bytes());
     let refused = patch(&file, &request(&[&far_away], None));
     assert!(matches!(refused, Err(Failure::Refused(_))), "{refused:?}");
+}
+
+/// Found by the fuzz target `elf_edit`: a string table that is said to hold the headers. The search path
+/// is the size of the ELF header here.
+#[test]
+fn a_string_table_that_holds_the_headers_is_a_reason_to_refuse() {
+    let shop = Workshop::new();
+    let mut file = shop.build(&TAGGED[0]);
+    let image = Image::parse(&file).unwrap();
+    let end_of_headers = 64 + 56 * image.segments().len() as u64;
+    let changed = |tag: u64| match tag {
+        DT_NEEDED | DT_SONAME => Some(0),
+        DT_RPATH | DT_RUNPATH => Some(4),
+        DT_STRTAB => Some(0x30),
+        DT_STRSZ => Some(end_of_headers - 0x30),
+        _ => None,
+    };
+    let entries: Vec<_> = image.dynamic().to_vec();
+    for entry in entries {
+        if let Some(value) = changed(entry.tag) {
+            let at = entry.offset as usize + 8;
+            file[at..at + 8].copy_from_slice(&u64::to_le_bytes(value));
+        }
+    }
+    let read = current(&Image::parse(&file).unwrap()).unwrap().unwrap();
+    assert_eq!(read.entries, [b"@"]);
+    for entries in [&["x"][..], &[&"far/away".repeat(100)], &[]] {
+        let refused = patch(&file, &request(entries, None));
+        assert!(matches!(refused, Err(Failure::Malformed(_))), "{entries:?}: {refused:?}");
+    }
 }
