@@ -51,17 +51,8 @@ pub fn exports_each(image: &Image<'_>, names: &[Vec<u8>]) -> Result<Vec<bool>, E
     };
     let Some(symbols) = Symbols::open(image)? else { return Ok(found) };
     let strings = image.string_table()?;
-    let hashed = found.iter_mut().zip(names).map(|(found, name)| (gnu_hash(name), name, found));
-    let mut asked: Vec<_> = hashed.collect();
-    asked.sort_unstable_by_key(|(hash, ..)| table.bloom_word(*hash));
-    let mut possible = Vec::new();
-    for one in asked {
-        if table.may_hold(one.0)? {
-            possible.push(one);
-        }
-    }
-    possible.sort_unstable_by_key(|(hash, ..)| table.bucket(*hash));
-    for (hash, name, found) in possible {
+    let asked = found.iter_mut().zip(names).map(|(found, name)| (gnu_hash(name), (name, found)));
+    for (hash, (name, found)) in table.possible(asked.collect())? {
         *found = table.any_chained(&symbols, hash, &mut 0, |symbol| {
             Ok(symbol.section != 0 && is_named(image, &strings, symbol.name, name))
         })?;
@@ -122,9 +113,10 @@ pub(super) fn names_in(
         return Ok(Reference::Symbol);
     }
     let Some(table) = GnuHash::open(image)? else { return Ok(Reference::None) };
+    let asked = suffix_hashes(text).map(|hash| (hash, ()));
     let mut steps = 0;
-    for hash in suffix_hashes(text) {
-        if table.any(&symbols, hash, &mut steps, begins_there)? {
+    for (hash, ()) in table.possible(asked.collect())? {
+        if table.any_chained(&symbols, hash, &mut steps, begins_there)? {
             return Ok(Reference::Symbol);
         }
     }

@@ -63,19 +63,33 @@ impl<'i, 'a> GnuHash<'i, 'a> {
         self.buckets_at() + self.buckets * 4
     }
 
+    /// Those of the hashes that the Bloom filter lets pass, in the order of their buckets. The filter is
+    /// looked at in its own order: each part of a table is read once, however many hashes there are.
+    pub(super) fn possible<T>(&self, mut asked: Vec<(u32, T)>) -> Result<Vec<(u32, T)>, Error> {
+        asked.sort_unstable_by_key(|(hash, _)| self.bloom_word(*hash));
+        let mut possible = Vec::new();
+        for one in asked {
+            if self.may_hold(one.0)? {
+                possible.push(one);
+            }
+        }
+        possible.sort_unstable_by_key(|(hash, _)| self.bucket(*hash));
+        Ok(possible)
+    }
+
     /// The word of the Bloom filter that tells of a hash.
-    pub(super) fn bloom_word(&self, hash: u32) -> u64 {
+    fn bloom_word(&self, hash: u32) -> u64 {
         let bits = (self.word * 8) as u32;
         u64::from(hash / bits) % self.bloom_words
     }
 
     /// The bucket of a hash.
-    pub(super) fn bucket(&self, hash: u32) -> u64 {
+    fn bucket(&self, hash: u32) -> u64 {
         u64::from(hash) % self.buckets
     }
 
     /// May a symbol of this hash be there, by the Bloom filter?
-    pub(super) fn may_hold(&self, hash: u32) -> Result<bool, Error> {
+    fn may_hold(&self, hash: u32) -> Result<bool, Error> {
         let bits = (self.word * 8) as u32;
         let at = self.offset + 16 + self.bloom_word(hash) * self.word;
         let bytes = self.image.source().read(at, self.word, Self::WHAT)?;
@@ -100,7 +114,7 @@ impl<'i, 'a> GnuHash<'i, 'a> {
         Ok(self.may_hold(hash)? && self.any_chained(symbols, hash, steps, fits)?)
     }
 
-    /// The same, without a look at the Bloom filter.
+    /// The same, for a hash that the Bloom filter let pass.
     pub(super) fn any_chained(
         &self,
         symbols: &Symbols<'_, '_>,
