@@ -1,5 +1,11 @@
-//! What the fuzz targets share: the bound on memory, and files that are larger than the input.
+//! What the fuzz targets share: the bound on memory, files that are larger than the input, and requests
+//! for edits with what they give.
 
+mod edited;
+
+pub use edited::{REQUEST, Wish, apply};
+
+use libfuzzer_sys::Corpus;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -57,8 +63,29 @@ pub fn leaving_nothing(what: &str, work: impl FnOnce()) {
     assert!(after <= before, "{what} leaves {} bytes in memory", after - before);
 }
 
-/// Length of a [`vast`] file in bytes.
-pub const VAST: usize = 16 << 20;
+/// A file of more bytes is not tried.
+pub const MOST_FILE: usize = 1 << 16;
+
+/// Shows `look` a file: what follows the first byte of the input, or, as that byte says, a vast file
+/// that begins with it.
+///
+/// # Panics
+/// Where `look` does.
+pub fn shaped(input: &[u8], look: impl FnOnce(&Vec<u8>)) -> Corpus {
+    let Some((&shape, bytes)) = input.split_first() else { return Corpus::Reject };
+    if bytes.len() > MOST_FILE {
+        return Corpus::Reject;
+    }
+    match shape & 3 {
+        0 => vast(bytes, false, look),
+        1 => vast(bytes, true, look),
+        _ => look(&bytes.to_vec()),
+    }
+    Corpus::Keep
+}
+
+/// Length of a vast file in bytes.
+const VAST: usize = 16 << 20;
 
 thread_local! {
     static FILES: RefCell<[Vec<u8>; 2]> = RefCell::new([vec![0; VAST], vec![b'a'; VAST]]);
@@ -69,7 +96,7 @@ thread_local! {
 ///
 /// # Panics
 /// Where `start` is longer than the file.
-pub fn vast<T>(start: &[u8], is_text: bool, look: impl FnOnce(&Vec<u8>) -> T) -> T {
+fn vast<T>(start: &[u8], is_text: bool, look: impl FnOnce(&Vec<u8>) -> T) -> T {
     FILES.with_borrow_mut(|files| {
         let file = &mut files[usize::from(is_text)];
         file[..start.len()].copy_from_slice(start);

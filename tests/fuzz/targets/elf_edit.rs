@@ -8,21 +8,19 @@
 
 use libfuzzer_sys::{Corpus, fuzz_target};
 use tfpatch::bytes::Source;
-use tfpatch::edit::{Content, EditSet, Patched};
+use tfpatch::edit::EditSet;
 use tfpatch::elf::hash::{exports, imports};
 use tfpatch::elf::rpath::{Patch, Request, RpathKind, current, edit};
 use tfpatch::elf::{Image, Summary};
-use tfpatch_fuzz::within;
+use tfpatch_fuzz::{MOST_FILE, REQUEST, Wish, apply, within};
 
-/// Bytes of the input that describe requests: a kind, an action, a number of repetitions, and text.
-const REQUEST: usize = 64;
 /// Memory that an edit may take for each byte of the file and of the request, and besides.
 const FACTOR: usize = 32;
 const CONSTANT: usize = 8 << 20;
 
 fuzz_target!(|input: &[u8]| -> Corpus {
     let Some((head, object)) = input.split_at_checked(REQUEST) else { return Corpus::Reject };
-    if object.len() > 1 << 16 {
+    if object.len() > MOST_FILE {
         return Corpus::Reject;
     }
     let mut file = object.to_vec();
@@ -40,28 +38,16 @@ fuzz_target!(|input: &[u8]| -> Corpus {
     Corpus::Keep
 });
 
-/// The request that the first bytes of the input describe: to set, add, remove or take away.
+/// The request that the first bytes of the input describe.
 fn request(image: &Image<'_>, head: &[u8], longer: usize) -> Request {
-    let [kind, action, repetitions, text @ ..] = head else {
-        unreachable!("the head has 64 bytes")
-    };
-    let kind = match kind % 4 {
+    let wish = Wish::read(head, longer);
+    let kind = match wish.flags % 4 {
         0 => Some(RpathKind::Rpath),
         1 => Some(RpathKind::Runpath),
         _ => None,
     };
-    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
-    let text = text.repeat(usize::from(repetitions % 64) + longer);
-    let given: Vec<Vec<u8>> = text.split(|&byte| byte == b':').map(<[u8]>::to_vec).collect();
     let old = current(image).ok().flatten().map(|path| path.entries).unwrap_or_default();
-    let entries = match action % 5 {
-        0 => given,
-        1 => old.into_iter().chain(given).collect(),
-        2 => given.into_iter().chain(old).collect(),
-        3 => old.into_iter().filter(|entry| !given.contains(entry)).skip(1).collect(),
-        _ => Vec::new(),
-    };
-    Request { entries, kind }
+    Request { entries: wish.entries(old), kind }
 }
 
 /// The file after the request, if it is served, and held against the laws of all edits.
@@ -131,26 +117,4 @@ fn check_others(old: &Image<'_>, new: &Image<'_>) {
             assert!(before.is_none() || before == after, "{before:?} became {after:?}");
         }
     }
-}
-
-/// The bytes after the edits, put together by another hand than [`Patched`], which has to agree.
-fn apply(old: &[u8], edits: &EditSet) -> Vec<u8> {
-    let mut new = Vec::new();
-    let mut at = 0;
-    for edit in edits.by_offset() {
-        new.extend_from_slice(&old[at as usize..edit.range.start as usize]);
-        match &edit.new {
-            Content::Bytes(bytes) => new.extend_from_slice(bytes),
-            Content::Kept(_) => panic!("an object's new bytes are few"),
-            Content::CopyOf(range) => {
-                new.extend_from_slice(&old[range.start as usize..range.end as usize]);
-            }
-        }
-        at = edit.range.end;
-    }
-    new.extend_from_slice(&old[at as usize..]);
-    let patched = Patched::new(&old as &dyn Source, edits);
-    let whole = patched.get(0..patched.len()).expect("a file can be read whole");
-    assert!(*whole == *new, "what is shown is not what is written");
-    new
 }

@@ -8,25 +8,14 @@ use tfpatch::bytes::Source;
 use tfpatch::elf::Image;
 use tfpatch::elf::hash::{exports, imports};
 use tfpatch::elf::rpath::{Request, current, edit};
-use tfpatch_fuzz::{vast, within};
+use tfpatch_fuzz::{shaped, within};
 
 /// What all strings of an object may take, and whatever else does not grow with its headers.
 const CONSTANT: usize = 8 << 20;
 /// Bytes held for each byte of the headers.
 const FACTOR: usize = 16;
 
-fuzz_target!(|input: &[u8]| -> Corpus {
-    let Some((&shape, bytes)) = input.split_first() else { return Corpus::Reject };
-    if bytes.len() > 1 << 16 {
-        return Corpus::Reject;
-    }
-    match shape & 3 {
-        0 => vast(bytes, false, read),
-        1 => vast(bytes, true, read),
-        _ => read(&bytes.to_vec()),
-    }
-    Corpus::Keep
-});
+fuzz_target!(|input: &[u8]| -> Corpus { shaped(input, read) });
 
 fn read(file: &Vec<u8>) {
     let image = within(CONSTANT, "parsing", || Image::parse(file));

@@ -9,21 +9,18 @@
 use libfuzzer_sys::{Corpus, fuzz_target};
 use std::collections::HashSet;
 use tfpatch::bytes::Source;
-use tfpatch::edit::{Content, EditSet, Patched};
 use tfpatch::macho::codesign::Signature;
 use tfpatch::macho::rpath::{Method, Request, SliceRequest, edit};
 use tfpatch::macho::{Container, Image, Summary};
-use tfpatch_fuzz::within;
+use tfpatch_fuzz::{MOST_FILE, REQUEST, Wish, apply, within};
 
-/// Bytes of the input that describe requests: flags, an action, a number of repetitions, and text.
-const REQUEST: usize = 64;
 /// Memory that an edit may take for each byte of the file and of the request, and besides.
 const FACTOR: usize = 64;
 const CONSTANT: usize = 8 << 20;
 
 fuzz_target!(|input: &[u8]| -> Corpus {
     let Some((head, file)) = input.split_at_checked(REQUEST) else { return Corpus::Reject };
-    if file.len() > 1 << 16 {
+    if file.len() > MOST_FILE {
         return Corpus::Reject;
     }
     let mut file = file.to_vec();
@@ -44,27 +41,14 @@ fn summaries(file: &[u8]) -> Option<Vec<Summary>> {
     slices.map(|slice| Image::parse(slice).ok()?.summary().ok()).collect()
 }
 
-/// The request that the first bytes of the input describe: to set, add, remove or take away.
+/// The request that the first bytes of the input describe.
 fn request(images: &[Summary], head: &[u8], longer: usize) -> Request<'static> {
-    let [flags, action, repetitions, text @ ..] = head else {
-        unreachable!("the head has 64 bytes")
-    };
-    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
-    let text = text.repeat(usize::from(repetitions % 64) + longer);
-    let given: Vec<Vec<u8>> = text.split(|&byte| byte == b':').map(<[u8]>::to_vec).collect();
-    let entries = |old: Vec<Vec<u8>>| -> Vec<Vec<u8>> {
-        match action % 5 {
-            0 => given.clone(),
-            1 => old.into_iter().chain(given.clone()).collect(),
-            2 => given.iter().cloned().chain(old).collect(),
-            3 => old.into_iter().filter(|entry| !given.contains(entry)).skip(1).collect(),
-            _ => Vec::new(),
-        }
-    };
+    let wish = Wish::read(head, longer);
+    let flags = wish.flags;
     let slices = images.iter().enumerate().filter(|(slice, _)| flags & 8 == 0 || *slice == 0);
     let slices = slices.map(|(slice, image)| SliceRequest {
         slice,
-        entries: entries(image.rpaths.clone()),
+        entries: wish.entries(image.rpaths.clone()),
         may_drop_source_version: flags & 4 != 0,
     });
     Request {
@@ -135,26 +119,4 @@ fn check_signatures(new: &[u8], request: &Request<'_>) {
         let bad = signature.and_then(|found| found.first_bad_page(&slice, u64::MAX).unwrap());
         assert_eq!(bad, None);
     }
-}
-
-/// The bytes after the edits, put together by another hand than [`Patched`], which has to agree.
-fn apply(old: &[u8], edits: &EditSet) -> Vec<u8> {
-    let mut new = Vec::new();
-    let mut at = 0;
-    for edit in edits.by_offset() {
-        new.extend_from_slice(&old[at as usize..edit.range.start as usize]);
-        match &edit.new {
-            Content::Bytes(bytes) => new.extend_from_slice(bytes),
-            Content::Kept(_) => panic!("an object's new bytes are few"),
-            Content::CopyOf(range) => {
-                new.extend_from_slice(&old[range.start as usize..range.end as usize]);
-            }
-        }
-        at = edit.range.end;
-    }
-    new.extend_from_slice(&old[at as usize..]);
-    let patched = Patched::new(&old as &dyn Source, edits);
-    let whole = patched.get(0..patched.len()).expect("a file can be read whole");
-    assert!(*whole == *new, "what is shown is not what is written");
-    new
 }

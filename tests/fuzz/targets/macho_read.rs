@@ -10,25 +10,14 @@ use tfpatch::macho::codesign::Signature;
 use tfpatch::macho::rpath::{Request, SliceRequest, edit};
 use tfpatch::macho::symbols::export;
 use tfpatch::macho::{Container, HeaderPad, Image};
-use tfpatch_fuzz::{vast, within};
+use tfpatch_fuzz::{shaped, within};
 
 /// What does not grow with the load commands: strings, an export trie, a signature.
 const CONSTANT: usize = 8 << 20;
 /// Bytes held for each byte of the load commands.
 const FACTOR: usize = 32;
 
-fuzz_target!(|input: &[u8]| -> Corpus {
-    let Some((&shape, bytes)) = input.split_first() else { return Corpus::Reject };
-    if bytes.len() > 1 << 16 {
-        return Corpus::Reject;
-    }
-    match shape & 3 {
-        0 => vast(bytes, false, read),
-        1 => vast(bytes, true, read),
-        _ => read(&bytes.to_vec()),
-    }
-    Corpus::Keep
-});
+fuzz_target!(|input: &[u8]| -> Corpus { shaped(input, read) });
 
 fn read(file: &Vec<u8>) {
     let container = within(CONSTANT, "finding slices", || Container::parse(file));
