@@ -13,6 +13,9 @@ use crate::bytes::Source;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Links that are followed before a path counts as a loop, as Linux's `MAXSYMLINKS`.
+pub const MOST_LINKS: usize = 40;
+
 /// What a directory entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileKind {
@@ -89,4 +92,11 @@ pub trait Vfs: Sync {
     /// # Errors
     /// As the operating system's; [`io::ErrorKind::InvalidInput`] for what is no regular file.
     fn open(&self, path: &Path) -> io::Result<Box<dyn Source + '_>>;
+}
+
+/// A name, and where it is a link the names that it leads to, one after the other. Links on the way to
+/// them stay as they are.
+pub fn names_along(vfs: &dyn Vfs, name: &Path) -> impl Iterator<Item = PathBuf> {
+    let next = |link: &PathBuf| Some(link.parent()?.join(vfs.read_link(link).ok()?));
+    std::iter::successors(Some(name.to_owned()), next).take(MOST_LINKS)
 }

@@ -95,10 +95,13 @@ class Case:
     def first_look(self):
         """Loads the untouched object. The entry that would cure it, where it does not load."""
         self.library_path = ""
+        # A copy, as an edited object is one: the interpreter may have the original mapped already.
+        self.put(self.untouched)
         self.reference = self.load()
         if self.case["kind"] == "executable" and self.reference["ok"]:
             again = self.load()
-            self.volatile = again["run"] != self.reference["run"]
+            # Some do not even start each time.
+            self.volatile = again.get("run") != self.reference["run"]
             self.hangs = self.reference["run"] is None
         self.out["before"] = self.ok = self.reference["ok"]
         self.out["error"] = self.reference.get("error")

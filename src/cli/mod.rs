@@ -3,6 +3,7 @@
 pub mod args;
 pub mod commands;
 pub mod error;
+pub mod meant;
 pub mod outcome;
 pub mod processor;
 pub mod progress;

@@ -8,8 +8,7 @@ use crate::bytes::Source;
 use crate::elf::Image;
 use crate::loader;
 use crate::object;
-use crate::operation::{self, Options, Recovered, Selection, Store};
-use crate::plan::RelativePath;
+use crate::operation::{self, Options, Recovered, Store};
 use crate::python::discovery::{self, Ambient};
 use crate::python::environment::{Environment, Kind};
 use crate::python::target::{self, Target};
@@ -19,7 +18,7 @@ use crate::repair::tensorflow;
 use crate::report::findings::Detail;
 use crate::report::markdown::WithoutHomes;
 use crate::report::style::{DIM, paint};
-use crate::vfs::{OsVfs, Vfs};
+use crate::vfs::{FileKind, OsVfs, Vfs};
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt as _;
@@ -167,6 +166,25 @@ impl Session {
                 Ok(Chosen { target, environment, named, root, reason })
             })
             .collect()
+    }
+
+    /// The files that were named: an interpreter is a program here, and stands for no environment.
+    ///
+    /// # Errors
+    /// Where one does not exist or cannot be read.
+    pub fn files(&self, named: &[PathBuf]) -> Result<Vec<Chosen>, CommandError> {
+        let here = self.ambient()?.working_directory;
+        let mut targets = self.targets(named)?;
+        for (chosen, path) in targets.iter_mut().zip(named) {
+            let path = target::absolute(&self.vfs, &here, path);
+            let is_file = self.vfs.metadata(&path).is_ok_and(|found| found.kind == FileKind::File);
+            if let (Target::Environment(environment), true) = (&chosen.target, is_file) {
+                let around = path.starts_with(&environment.prefix).then(|| environment.clone());
+                chosen.environment = around;
+                chosen.target = Target::File(path);
+            }
+        }
+        Ok(targets)
     }
 
     /// Is a file that was named an object, so that something can be said of it?
@@ -474,42 +492,6 @@ pub fn quoted(word: &OsStr) -> String {
         _ => format!("\\x{byte:02x}"),
     };
     format!("$'{}'", word.as_bytes().iter().map(escaped).collect::<String>())
-}
-
-impl Session {
-    /// Does a target mean a file of its store?
-    #[must_use]
-    pub fn means(&self, chosen: &Chosen, place: &Place, file: &RelativePath) -> bool {
-        let path = place.root.join(file);
-        match &chosen.target {
-            Target::File(named) | Target::Wheel(named) => path == self.real_file(named),
-            _ => path.starts_with(self.real(chosen.path())),
-        }
-    }
-
-    /// The files of a store that a target means: all of them, or one that was named.
-    #[must_use]
-    pub fn selection(&self, chosen: &Chosen, place: &Place) -> Selection {
-        let path = match &chosen.target {
-            Target::File(path) | Target::Wheel(path) => self.real_file(path),
-            _ => self.real(chosen.path()),
-        };
-        if path == place.root { Selection::All } else { Selection::Paths(vec![path]) }
-    }
-
-    /// A directory on the disk, links resolved.
-    fn real(&self, directory: &Path) -> PathBuf {
-        let inside = self.vfs.canonicalize(directory);
-        self.on_disk(&inside.unwrap_or_else(|_| directory.to_owned()))
-    }
-
-    /// A file on the disk, links on the way resolved: the file itself may be a link.
-    fn real_file(&self, file: &Path) -> PathBuf {
-        match (file.parent(), file.file_name()) {
-            (Some(parent), Some(name)) => self.real(parent).join(name),
-            _ => self.real(file),
-        }
-    }
 }
 
 /// Opens a shared object or a program, which the user called `named`.

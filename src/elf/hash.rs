@@ -123,29 +123,30 @@ pub(super) fn names_in(
     Ok(Reference::None)
 }
 
-/// The number of dynamic symbols, the empty first one included; `None` where nothing tells it.
+/// The number of dynamic symbols, the empty first one included; `None` where nothing tells it. Where two
+/// hash tables tell of different numbers, what either leads to is a symbol.
 ///
 /// # Errors
 /// Where a hash table is malformed.
 pub(super) fn symbol_count(image: &Image<'_>) -> Result<Option<u64>, Error> {
     let gnu = GnuHash::open(image)?;
-    match (SysvHash::open(image), &gnu) {
-        (Ok(Some(table)), _) => return Ok(Some(table.chains)),
+    let sysv = match SysvHash::open(image) {
+        Ok(table) => table.map(|table| table.chains),
+        Err(error) if gnu.is_none() => return Err(error),
         // glibc does not look at DT_HASH where there is the other one, and lld writes it for s390x
         // in words of another size than the psABI says.
-        (Err(error), None) => return Err(error),
-        (Err(_), Some(_)) | (Ok(None), _) => {}
-    }
-    match gnu {
+        Err(_) => None,
+    };
+    let hashed = match gnu {
         Some(table) => match table.end()? {
-            Some(end) => Ok(Some(end)),
             // Where nothing is hashed, bfd writes 1 for the first hashed symbol whatever their
             // number is; other linkers write the number.
-            None if table.first > 1 => Ok(Some(table.first)),
-            None => Ok(count_of_section(image)),
+            None => (table.first > 1).then_some(table.first),
+            end => end,
         },
-        None => Ok(count_of_section(image)),
-    }
+        None => None,
+    };
+    Ok(sysv.max(hashed).or_else(|| count_of_section(image)))
 }
 
 /// File offsets of the `DT_GNU_HASH` table.

@@ -102,7 +102,7 @@ pub(super) fn object_steps(
         if entry.kind != FileKind::Symlink {
             inside.insert(name);
         } else if !world.contains(vfs, &name) {
-            leaving.insert(name);
+            leaving.insert(world.leaving_link(vfs, &name));
         } else if let Ok(real) = vfs.canonicalize(&name) {
             inside.insert(world.below_root(vfs, &real));
         }

@@ -14,7 +14,7 @@ use crate::python::environment::{Environment, Kind};
 use crate::python::interpreter::Version;
 use crate::python::owners::Owners;
 use crate::python::tags;
-use crate::vfs::{FileKind, Vfs};
+use crate::vfs::{FileKind, Vfs, names_along};
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -274,6 +274,20 @@ impl World {
         };
         let names = self.names_of(object).into_iter().filter(|_| self.elsewhere);
         names.filter(is_link).find(|name| !self.contains(vfs, name))
+    }
+
+    /// The link that leaves the target, where a name that does may be a link to another such name: the
+    /// last one below the root.
+    #[must_use]
+    pub fn leaving_link(&self, vfs: &dyn Vfs, name: &Path) -> PathBuf {
+        let within = |link: PathBuf| -> Option<PathBuf> {
+            let parent = vfs.canonicalize(link.parent()?).ok()?;
+            let path = self.below_root(vfs, &parent.join(link.file_name()?));
+            let entry = vfs.symlink_metadata(&path).ok()?;
+            (path.starts_with(&self.root) && entry.kind == FileKind::Symlink).then_some(path)
+        };
+        let links = names_along(vfs, name).map_while(within);
+        links.last().unwrap_or_else(|| name.to_owned())
     }
 
     /// All names in the target of the file that an object is.

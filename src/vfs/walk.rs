@@ -1,13 +1,11 @@
 //! Following a path component by component, as the kernel does (`path_resolution(7)`), inside a
 //! root that nothing leads out of.
 
+use super::MOST_LINKS;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Component, Path, PathBuf};
-
-/// Links that are followed before a path counts as a loop, as Linux's `MAXSYMLINKS`.
-const MOST_LINKS: usize = 40;
 
 /// What stands at a path whose directories hold no link.
 pub(super) enum Entry {

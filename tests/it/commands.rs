@@ -304,6 +304,68 @@ fn direct_edits_do_what_they_say_and_are_taken_back() {
     assert_eq!(show["files"][0]["slices"][0]["rpath_kind"], "rpath");
 }
 
+/// Runs the command that an edit names as its undoing.
+fn undo(dir: &Path, ran: &Ran) -> Ran {
+    let text = ran.text(0);
+    let (_, undo) = text.split_once("undo: tfpatch ").unwrap();
+    let (undo, _) = undo.split_once("   operation").unwrap();
+    run(dir, &undo.split(' ').collect::<Vec<_>>())
+}
+
+#[test]
+fn a_link_means_what_it_leads_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    outer(&dir.join("tree/libouter.so.1"), "$ORIGIN/a");
+    outer(&dir.join("cache/outer.so"), "$ORIGIN/a");
+    // The one stays in the tree, and the other leaves it by its second link.
+    for (link, to) in [
+        ("libouter.so", "libouter.so.1"),
+        ("libcached.so.1", "../cache/outer.so"),
+        ("libcached.so", "libcached.so.1"),
+    ] {
+        std::os::unix::fs::symlink(to, dir.join("tree").join(link)).unwrap();
+    }
+    let before = snapshot(dir);
+    for (link, edited) in
+        [("tree/libouter.so", "libouter.so.1"), ("tree/libcached.so", "libcached.so.1")]
+    {
+        let ran = run(dir, &["rpath", "set", link, "--entry", "$ORIGIN/b"]);
+        assert!(ran.text(0).contains(&format!("--- {edited}\n")), "{ran:#?}");
+        assert_eq!(entries(dir, &dir.join(link)), ["$ORIGIN/b"]);
+        assert!(dir.join(link).is_symlink() && !dir.join("tree").join(edited).is_symlink());
+        let verified = run(dir, &["verify", link]);
+        assert!(verified.out.contains("1 file as it was left"), "{verified:#?}");
+        assert!(run(dir, &["diff", link]).text(0).contains("+$ORIGIN/b"));
+        let undone = undo(dir, &ran);
+        assert!(undone.text(0).starts_with("1 file put back"), "{undone:#?}");
+        assert_eq!(snapshot(dir), before);
+    }
+}
+
+/// Its name stands for an environment elsewhere.
+#[test]
+fn an_interpreter_is_edited_as_the_program_that_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    for (name, how) in [("copied", "--copies"), ("linked", "--symlinks")] {
+        let venv = ["-m", "venv", "--without-pip", how, name];
+        wheels::run(Command::new("/usr/bin/python3").args(venv).current_dir(dir));
+        let before = snapshot(&dir.join(name));
+        let python = format!("{name}/bin/python");
+        let ran = run(dir, &["rpath", "add", &python, "--entry", "$ORIGIN/../lib"]);
+        assert_eq!(entries(dir, &dir.join(&python)), ["$ORIGIN/../lib"], "{ran:#?}");
+        let prefix = ["-c", "import os, sys; print(os.path.basename(sys.prefix))"];
+        let said = wheels::run(Command::new(dir.join(&python)).args(prefix));
+        assert_eq!(said.trim(), name);
+        let undone = undo(dir, &ran);
+        assert!(undone.text(0).starts_with("1 file put back"), "{undone:#?}");
+        assert_eq!(snapshot(&dir.join(name)), before);
+        let ran = run(dir, &["rpath", "add", name, "--entry", "x"]);
+        assert!(ran.error().contains("name an object"), "{ran:#?}");
+    }
+}
+
 #[test]
 fn a_store_may_lie_elsewhere() {
     let dir = tempfile::tempdir().unwrap();

@@ -2,7 +2,9 @@
 
 use super::elf_builder::{TAGGED, UNTAGGED, Workshop, apply, patch, request};
 use super::elf_writer::Elf;
-use goblin::elf::dynamic::{DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB};
+use goblin::elf::dynamic::{
+    DT_GNU_HASH, DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB, DT_SYMTAB,
+};
 use std::time::{Duration, Instant};
 use tfpatch::elf::Image;
 use tfpatch::elf::hash::{exports, imports};
@@ -200,5 +202,37 @@ fn a_string_table_that_holds_the_headers_is_a_reason_to_refuse() {
     for entries in [&["x"][..], &[&"far/away".repeat(100)], &[]] {
         let refused = patch(&file, &request(entries, None));
         assert!(matches!(refused, Err(Failure::Malformed(_))), "{entries:?}: {refused:?}");
+    }
+}
+
+/// Found by the fuzz target `elf_edit`: `DT_GNU_HASH` that claims more symbols than `DT_HASH`. The symbol
+/// table was moved to the end of the file by the lower number, and no longer had the others.
+#[test]
+fn a_symbol_table_moves_with_all_that_any_hash_table_claims() {
+    let shop = Workshop::new();
+    shop.write("tiny.c", "int dep(void);\nint answer(void) { return dep(); }\n");
+    // No library that is started, and nothing but the symbols after the program headers.
+    let flags = "-Wl,--hash-style=both,--build-id=none,--dynamic-linker=/x";
+    let form = ["-pie", "-fPIE", "-nostdlib", "-fuse-ld=lld", flags];
+    shop.gcc(&[&form[..], &["tiny.c", "-o", "tiny", "-Ld", "-ldep"]].concat());
+    let sound = std::fs::read(shop.path("tiny")).unwrap();
+    let image = Image::parse(&sound).unwrap();
+    let hash = image.offset_of(image.value(DT_GNU_HASH).unwrap()).unwrap() as usize;
+    let symbols = image.value(DT_SYMTAB).unwrap();
+    let mut claiming = sound.clone();
+    // symoffset; a Bloom filter that lets nothing pass; a bucket.
+    claiming[hash + 4..hash + 8].copy_from_slice(&23_u32.to_le_bytes());
+    claiming[hash + 16..hash + 24].fill(0);
+    claiming[hash + 24..hash + 28].copy_from_slice(&23_u32.to_le_bytes());
+    for (file, is_sound) in [(sound, true), (claiming, false)] {
+        let image = Image::parse(&file).unwrap();
+        let patch = patch(&file, &request(&["$ORIGIN/d"], None)).unwrap();
+        let new = apply(&file, &patch.edits);
+        let new = Image::parse(&new).unwrap();
+        assert_eq!(new.value(DT_SYMTAB) != Some(symbols), is_sound, "only what is whole moves");
+        for name in [&b"dep"[..], b"absent"] {
+            assert!(imports(&image, name).is_ok());
+            assert_eq!(imports(&image, name), imports(&new, name), "{is_sound} {name:?}");
+        }
     }
 }

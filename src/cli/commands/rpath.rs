@@ -6,6 +6,7 @@ use crate::cli::session::{Chosen, Session, open_object};
 use crate::macho;
 use crate::object::{self, Method};
 use crate::operation::{self, Kind};
+use crate::python::interpreter::is_interpreter_name;
 use crate::python::target::Target;
 use crate::repair::planner::Proposal;
 use crate::repair::rewrite::{Change, Wish, rewrite};
@@ -13,7 +14,7 @@ use crate::repair::steps;
 use crate::repair::target::{World, shown};
 use crate::report::style::{COMMAND, WARNING, paint};
 use crate::report::{changes, json};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -81,7 +82,7 @@ fn edit(
     if session.format == Format::Json && files.len() > 1 {
         return Err(CommandError::new("--format json prints one plan: name one file"));
     }
-    for chosen in session.targets(files)? {
+    for chosen in session.files(files)? {
         session.until_settled(chosen.root(), options.dry_run, |session| {
             edit_one(session, &chosen, change, options)
         })?;
@@ -140,7 +141,13 @@ fn edit_one(
         let conclusion = match &plan.operation {
             None => format!("{} would be edited", shown(named)),
             Some(operation) => {
-                let undo = paint(COMMAND, chosen.command("revert"));
+                // The name of an interpreter means its environment there, and all that was done to it.
+                let named_python = named.file_name().and_then(OsStr::to_str);
+                let undo = match named_python.is_some_and(is_interpreter_name) {
+                    true => chosen.command(&format!("revert --operation {operation}")),
+                    false => chosen.command("revert"),
+                };
+                let undo = paint(COMMAND, undo);
                 format!("{} edited   undo: {undo}   operation {operation}", shown(named))
             }
         };
