@@ -70,6 +70,17 @@ def program(request):
     os._exit(126)
 
 
+def ended(child, end):
+    """The status of a child, or None where it still runs at the end."""
+    while True:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid:
+            return status
+        if time.monotonic() > end:
+            return None
+        time.sleep(0.001)
+
+
 def forked(request):
     """Does one request in a child, and returns its output, its status and whether it was in time."""
     read, write = os.pipe()
@@ -94,18 +105,21 @@ def forked(request):
     end = time.monotonic() + request["timeout"]
     while True:
         ready, _, _ = select.select([read], [], [], max(0, end - time.monotonic()))
-        part = os.read(read, 1 << 16) if ready else b""
-        late = not ready
+        # Some write without end.
+        late = not ready or time.monotonic() > end
+        part = b"" if late else os.read(read, 1 << 16)
         if not part:
             break
         output = (output + part)[: 1 << 20]
-    if late:
+    # A daemon may hold the pipe after its parent has ended, and a program may wait without it.
+    status = None if late else ended(child, end)
+    if status is None:
+        late = True
         try:
             os.kill(child, signal.SIGKILL)
         except ProcessLookupError:
             pass
-    # A daemon may hold the pipe after its parent has ended.
-    _, status = os.waitpid(child, 0)
+        _, status = os.waitpid(child, 0)
     os.close(read)
     return output, os.waitstatus_to_exitcode(status), late
 
