@@ -232,3 +232,16 @@ impl Identity {
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+/// Do `edits` change no more of the object `now` than an edit of search paths changes, whoever made
+/// them?
+///
+/// # Errors
+/// With what would change besides.
+pub fn check_counterpart(now: &dyn Source, edits: &EditSet) -> Result<(), &'static str> {
+    match Format::of(now) {
+        Some(Format::Elf) => elf::counterpart::check(now, edits),
+        Some(Format::Macho) => macho::counterpart::check(now, edits),
+        None => Err("the file is neither an ELF nor a Mach-O object"),
+    }
+}

@@ -74,6 +74,9 @@ pub struct Common {
     /// Keep backups in DIR instead of the target's .tfpatch directory.
     #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub store: Option<PathBuf>,
+    /// Rely on the backups in DIR although they belong to another user.
+    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub trust_store: Option<PathBuf>,
 }
 
 /// How a report is written.

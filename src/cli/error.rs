@@ -58,6 +58,13 @@ impl CommandError {
         let error = self.source.downcast_ref::<operation::Error>();
         !matches!(error, Some(operation::Error::Locked { .. }))
     }
+
+    /// Did somebody else change a file between the plan and the operation?
+    #[must_use]
+    pub fn is_overtaken(&self) -> bool {
+        let error = self.source.downcast_ref::<operation::Error>();
+        error.is_some_and(operation::Error::is_overtaken)
+    }
 }
 
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for CommandError {

@@ -35,6 +35,8 @@ pub struct Session {
     pub detail: Detail,
     /// The directory of `--store`.
     pub store: Option<PathBuf>,
+    /// The directory of `--trust-store`.
+    pub trusted: Option<PathBuf>,
     /// The files of this machine.
     pub vfs: OsVfs,
 }
@@ -95,6 +97,7 @@ impl Session {
                 _ => Detail::Normal,
             },
             store: common.store.clone(),
+            trusted: common.trust_store.clone(),
             vfs: match &common.root {
                 None => OsVfs::new(),
                 Some(root) => OsVfs::with_root(canonical_root(root)?),
@@ -319,12 +322,26 @@ impl Session {
     /// Where the directory cannot be read, or stores would be nested.
     pub fn store(&self, root: &Path) -> Result<Store, CommandError> {
         if let Some(directory) = &self.store {
-            return Ok(Store::open(directory)?);
+            return Ok(self.placed(Store::open(directory)?));
         }
         let root = self.on_disk(root);
         match self.find_store(&root)? {
             Some(store) => Ok(store),
-            None => Ok(Store::open(&root)?),
+            None => Ok(self.placed(Store::open(&root)?)),
+        }
+    }
+
+    /// The store with what the options say of it.
+    fn placed(&self, store: Store) -> Store {
+        let is_trusted = self
+            .trusted
+            .as_deref()
+            .and_then(|named| OsVfs::new().canonicalize(named).ok())
+            .is_some_and(|named| named == store.directory());
+        let store = if is_trusted { store.trusted() } else { store };
+        match self.vfs.root() {
+            Some(root) => store.inside(root),
+            None => store,
         }
     }
 
@@ -333,7 +350,7 @@ impl Session {
     fn find_store(&self, path: &Path) -> Result<Option<Store>, CommandError> {
         let is_inside =
             |store: &Store| self.vfs.root().is_none_or(|root| store.directory().starts_with(root));
-        Ok(Store::find(path)?.filter(is_inside))
+        Ok(Store::find(path)?.filter(is_inside).map(|store| self.placed(store)))
     }
 
     /// Says where an operation was interrupted, for a command that only reads; true if one was.
@@ -347,7 +364,8 @@ impl Session {
         Ok(true)
     }
 
-    /// Runs `edit`, and again where it fails and another tfpatch has changed the target meanwhile.
+    /// Runs `edit`, and again where it fails because the target was changed meanwhile: by another
+    /// tfpatch, or a few times by anybody else.
     /// `root` is the target's. What was interrupted is finished or taken back before anything is
     /// read, unless it is a dry run: in between a file is not a name of what it is going to be.
     ///
@@ -359,6 +377,7 @@ impl Session {
         dry_run: bool,
         mut edit: impl FnMut(&mut Self) -> Result<T, CommandError>,
     ) -> Result<T, CommandError> {
+        let mut attempts = 1;
         loop {
             let store = self.store(root)?;
             if !dry_run {
@@ -367,6 +386,7 @@ impl Session {
             let last = store.last()?;
             match edit(self) {
                 Err(error) if error.may_be_outdated() && self.store(root)?.last()? != last => {}
+                Err(error) if error.is_overtaken() && attempts < MAX_ATTEMPTS => attempts += 1,
                 result => return result,
             }
         }
@@ -400,6 +420,20 @@ impl Session {
     }
 }
 
+/// Runs `work`, and a few times again where somebody else changed a file meanwhile.
+///
+/// # Errors
+/// As those of `work`.
+pub fn retrying<T>(mut work: impl FnMut() -> Result<T, CommandError>) -> Result<T, CommandError> {
+    for _ in 1..MAX_ATTEMPTS {
+        match work() {
+            Err(error) if error.is_overtaken() => {}
+            result => return result,
+        }
+    }
+    work()
+}
+
 /// Standard output, which its reader may close: `tfpatch doctor | head -1`. What comes after that is
 /// dropped, and the work and its exit status are the same as if it had been read.
 struct Output(io::Stdout);
@@ -420,6 +454,9 @@ fn unless_closed<T>(outcome: io::Result<T>, otherwise: T) -> io::Result<T> {
         outcome => outcome,
     }
 }
+
+/// How often a target is planned for that somebody else keeps changing.
+const MAX_ATTEMPTS: u32 = 5;
 
 /// How long a second tfpatch waits for the first.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -60,7 +60,7 @@ fn same<T: PartialEq>(old: Result<T, bytes::Error>, new: Result<T, bytes::Error>
 
 /// All that the loader reads of it, but the search path. In a malformed object it may lie anywhere, such as
 /// the interpreter's name in the number of program headers.
-fn others(image: &Image<'_>) -> Result<Summary, bytes::Error> {
+pub(super) fn others(image: &Image<'_>) -> Result<Summary, bytes::Error> {
     Ok(Summary { rpath: None, runpath: None, ..image.summary()? })
 }
 
@@ -71,11 +71,6 @@ fn strings(
     edits: &EditSet,
     slot: &Range<u64>,
 ) -> Result<(), Refusal> {
-    let entries = |image: &Image<'_>| -> Vec<(u64, u64)> {
-        let others = image.dynamic().iter().filter(|entry| !is_search_path(entry.tag));
-        let moved = |tag| matches!(tag, dynamic::DT_STRTAB | dynamic::DT_STRSZ) || can_move(tag);
-        others.map(|entry| (entry.tag, if moved(entry.tag) { 0 } else { entry.value })).collect()
-    };
     require(entries(image) == entries(new), "its dynamic table is the same otherwise")?;
     let names = |image: &Image<'_>| {
         image.strings_of(|tag| is_string(tag) && !is_search_path(tag), "dynamic string")
@@ -88,6 +83,14 @@ fn strings(
     let is_kept =
         new_table.end - new_table.start >= len && stands(edits, &old_table, new_table.start, slot);
     require(is_kept, "its string table holds the old strings")
+}
+
+/// Tags and values of the dynamic table without the search path; of tables that an edit may move, the
+/// tags alone.
+pub(super) fn entries(image: &Image<'_>) -> Vec<(u64, u64)> {
+    let others = image.dynamic().iter().filter(|entry| !is_search_path(entry.tag));
+    let moved = |tag| matches!(tag, dynamic::DT_STRTAB | dynamic::DT_STRSZ) || can_move(tag);
+    others.map(|entry| (entry.tag, if moved(entry.tag) { 0 } else { entry.value })).collect()
 }
 
 /// The tables that may move hold what they held.

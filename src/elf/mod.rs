@@ -4,6 +4,7 @@
 
 mod carried;
 mod check;
+pub mod counterpart;
 mod dynamic_table;
 pub mod hash;
 pub mod image;

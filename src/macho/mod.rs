@@ -8,6 +8,7 @@ mod arch;
 mod check;
 pub mod codesign;
 mod commands;
+pub mod counterpart;
 pub mod fat;
 mod headerpad;
 pub mod image;

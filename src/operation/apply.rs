@@ -1,16 +1,20 @@
 //! Carries out a plan: all of it, or nothing.
 
 use super::disk::Disk;
-use super::error::{Error, PathError};
-use super::file::Identity;
-use super::journal::{About, Kind, Record, Step, temporary};
+use super::error::Error;
+use super::file::{Identity, change};
+use super::journal::{About, Kind, Record, Step, digests_in_rows, temporary};
 use super::lock::Guard;
-use super::preflight::{Intent, Prepared, Way, check_together, prepare};
-use super::store::{Store, canonical};
+use super::preflight::{
+    Bench, Intent, Judged, Prepared, Room, Way, check_together, open_place, prepare,
+};
+use super::recover::{self, LeftAlone};
+use super::store::{Home, Store, canonical};
+use super::tree::{Place, Tree};
 use super::write::{self, Target};
-use super::{Operation, Options, Write, recover};
+use super::{Operation, Options, Write};
 use crate::plan::{self, Plan};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Carries out `plan` on the tree at `root`, and records how to take it back in `store`. `kind` is
 /// [`Kind::Fix`], [`Kind::Apply`] or [`Kind::Rpath`]. None where the plan has nothing to do: nothing is written
@@ -32,37 +36,35 @@ pub fn apply(
         let why = "the plan is of another version of tfpatch";
         return Err(Error::Inconsistent { path: root, why });
     }
-    let id = |previous: Option<&str>| plan.id(previous);
-    execute(
-        &root,
-        store,
-        kind,
-        options,
-        &mut || {
-            let steps = plan.steps.iter().filter(|step| !step.edits.is_empty());
-            let intents = steps.map(|step| Intent {
-                path: step.path.clone(),
-                aliases: step.aliases.clone(),
-                about: About {
-                    kind: step.kind,
-                    before: step.before.clone(),
-                    after: step.after.clone(),
-                    method: step.method.clone(),
-                    reason: step.reason.clone(),
-                },
-                old: step.lock.clone(),
-                new: step.left.clone(),
-                way: Way::Edits(step.edits.clone()),
-                replace: step.replace,
-                unopened: step.unopened,
-                link: None,
-                times: None,
-                reverts: Vec::new(),
-            });
-            Ok(intents.collect())
+    store.as_owner(|| {
+        execute(&root, store, kind, options, &mut || Ok(intents_of(plan)), &|_, previous| {
+            plan.id(previous)
+        })
+    })
+}
+
+fn intents_of(plan: &Plan) -> Vec<Intent> {
+    let steps = plan.steps.iter().filter(|step| !step.edits.is_empty());
+    let intents = steps.map(|step| Intent {
+        path: step.path.clone(),
+        aliases: step.aliases.clone(),
+        about: About {
+            kind: step.kind,
+            before: step.before.clone(),
+            after: step.after.clone(),
+            method: step.method.clone(),
+            reason: step.reason.clone(),
         },
-        &|_, previous| id(previous),
-    )
+        old: step.lock.clone(),
+        new: step.left.clone(),
+        way: Way::Edits(step.edits.clone()),
+        replace: step.replace,
+        unopened: step.unopened,
+        link: None,
+        times: None,
+        reverts: Vec::new(),
+    });
+    intents.collect()
 }
 
 /// Carries out what `intents` says. It is asked again once the store is locked, for another
@@ -77,98 +79,156 @@ pub(super) fn execute(
     id: &dyn Fn(&[Step], Option<&str>) -> String,
 ) -> Result<Option<Operation>, Error> {
     let base = store.base(root);
-    let mut look = |guard: Option<&Guard>| -> Result<Option<(Record, Vec<Ready>)>, Error> {
+    let mut look = |guard: Option<&Guard>| -> Result<Option<Looked>, Error> {
         store.look_for_pending(guard)?;
-        let prepared = intents()?
-            .into_iter()
-            .map(|intent| prepare(root, base, intent, options.write))
-            .collect::<Result<Vec<_>, _>>()?;
-        if prepared.is_empty() {
+        let intents = intents()?;
+        if intents.is_empty() {
             return Ok(None);
         }
-        check_together(&prepared, store.directory())?;
-        let (steps, ready): (Vec<_>, Vec<_>) = prepared.into_iter().map(split).unzip();
-        let id = id(&steps, store.last()?.as_deref());
-        Ok(Some((Record::new(kind, options.time, store.recorded(base), steps, id), ready)))
+        let tree = store.tree(root)?;
+        // Rows that an operation computes are those of the files as it leaves them.
+        let computed = intents.iter().filter(|intent| {
+            intent.about.kind == plan::Kind::Record && matches!(intent.way, Way::Edits(_))
+        });
+        let digests = computed
+            .flat_map(|intent| digests_in_rows(intent.path.as_path(), &intent.about.after))
+            .collect();
+        let bench = Bench { tree: &tree, base, mode: options.write, digests: &digests };
+        let mut room = Room::default();
+        let prepared = intents
+            .into_iter()
+            .map(|intent| prepare(&bench, intent, &mut room))
+            .collect::<Result<Vec<_>, _>>()?;
+        check_together(&prepared, &room, store.directory())?;
+        let is_private = prepared.iter().any(|prepared| !prepared.is_public);
+        let (steps, judged): (Vec<_>, Vec<_>) = prepared.into_iter().map(split).unzip();
+        let id = id(&steps, store.last_id()?.as_deref());
+        let record = Record::new(kind, options.time, store.recorded(base), steps, id);
+        Ok(Some(Looked { record, judged, is_private }))
     };
     // A store is not created for an operation that will be refused.
+    let mut is_private = false;
     if options.dry_run || !store.is_created() {
         let would = look(None)?;
         if options.dry_run || would.is_none() {
-            return Ok(would.map(|(record, _)| Operation::of(&record)));
+            return Ok(would.map(|looked| Operation::of(&looked.record)));
         }
+        is_private = would.is_some_and(|looked| looked.is_private);
     }
     let disk = store.disk.syncing(options.sync);
-    let guard = store.claim(&disk, options.wait, options.waiting)?;
-    let Some((record, ready)) = look(Some(&guard))? else { return Ok(None) };
-    if let Err(error) = store.begin(&disk, &record) {
+    let (home, guard) = store.claim(&disk, is_private, options.wait, options.waiting)?;
+    let Some(Looked { record, judged, is_private }) = look(Some(&guard))? else {
+        return Ok(None);
+    };
+    if let Err(error) = home.begin(&disk, &record, is_private) {
         // No file of the target was touched; a record that got its name tells of nothing.
-        let _ = store.discard(&disk);
+        let _ = home.discard(&disk);
         return Err(error);
     }
-    let done = carry_out(&disk, &record, &ready, options.write).and_then(|()| store.finish(&disk));
+    let tree = store.tree(root)?;
+    let done =
+        carry_out(&disk, &tree, &record, &judged, options.write).and_then(|()| home.finish(&disk));
     match done {
         Ok(()) => {
             // Giving the lock back writes to its file.
             drop(guard);
-            store.date(&disk, record.time);
+            home.date(&disk, record.time);
             Ok(Some(Operation::of(&record)))
         }
         Err(cause) => Err(Error::Stopped {
-            rest: put_back(&disk, base, store, &record).err().map(Box::new),
+            rest: put_back(&disk, &store.tree(base)?, &home, &record, &cause).err().map(Box::new),
             id: record.id,
             cause: Box::new(cause),
         }),
     }
 }
 
-/// What is known of a step's file beside its record.
-struct Ready {
-    names: Vec<PathBuf>,
-    identity: Identity,
-    in_place: bool,
+/// What an operation would do, and the files that it was judged by.
+struct Looked {
+    record: Record,
+    judged: Vec<Judged>,
+    /// Is there a file among them that not everybody can read?
+    is_private: bool,
 }
 
-fn split(prepared: Prepared) -> (Step, Ready) {
-    let Prepared { step, names, identity, in_place, .. } = prepared;
-    (step, Ready { names, identity, in_place })
+fn split(prepared: Prepared) -> (Step, Judged) {
+    (prepared.step, prepared.judged)
 }
 
-fn carry_out(disk: &Disk, record: &Record, ready: &[Ready], mode: Write) -> Result<(), Error> {
+fn carry_out(
+    disk: &Disk,
+    tree: &Tree,
+    record: &Record,
+    judged: &[Judged],
+    mode: Write,
+) -> Result<(), Error> {
     let mut directories = write::Directories::new();
-    for (index, (step, ready)) in record.steps.iter().zip(ready).enumerate() {
-        let Some(path) = ready.names.first() else { continue };
-        let stat =
-            std::fs::metadata(path).map_err(|source| PathError::new("find", path, source))?;
-        if Identity::of(&stat) != ready.identity {
-            let why = "was written by somebody else just now; try again".to_owned();
-            return Err(Error::Refused { path: path.clone(), why });
+    for (index, (step, judged)) in record.steps.iter().zip(judged).enumerate() {
+        let places = find_again(tree, judged)?;
+        let Some(first) = places.first() else { continue };
+        let overtaken = || Error::Overtaken { path: first.name.path().to_path_buf() };
+        // What was judged is opened again, held, and compared before its first byte changes.
+        let (source, _) = open_place(first).map_err(|_| overtaken())?;
+        let is_same = Identity::of(&source.stat()?) == judged.identity;
+        if !is_same || change(&step.old.lock, &source).is_some() {
+            return Err(overtaken());
         }
-        let positions = ready.names.iter().enumerate();
+        let names = places.iter().map(|place| place.name.clone());
+        let positions = places.iter().enumerate();
         let target = Target {
-            names: ready.names.iter().map(PathBuf::as_path).collect(),
+            names: names.collect(),
+            judged: judged.names.clone(),
             temporary: positions
-                .map(|(position, name)| temporary(&record.id, index, position, name))
+                .map(|(position, place)| temporary(&record.id, index, position, &place.name))
                 .collect(),
+            source: &source,
             directories: &step.directories,
             edits: step.changes.iter().map(|change| &change.edits).collect(),
-            metadata: &step.new.metadata,
+            metadata: &judged.metadata,
             link: step.new.link.as_ref(),
             unopened: step.unopened,
         };
         let strict = mode == Write::InPlace;
-        write::write(disk, &target, ready.in_place, strict, &mut directories)?;
+        write::write(disk, &target, judged.in_place, strict, &mut directories)?;
     }
     Ok(write::settle(disk, &directories)?)
 }
 
-fn put_back(disk: &Disk, base: &Path, store: &Store, record: &Record) -> Result<(), Error> {
-    let left_alone = recover::roll_back(disk, base, record)?;
-    match left_alone.into_iter().next() {
-        None => store.discard(disk),
+/// Walks the way to each name of a file again. Another directory or link on it is another way.
+fn find_again(tree: &Tree, judged: &Judged) -> Result<Vec<Place>, Error> {
+    let names = judged.asked.iter().zip(&judged.ways).zip(&judged.names);
+    names
+        .map(|((asked, way), id)| {
+            let path = || tree.root().path().join(asked);
+            let place = tree.locate(asked).map_err(|_| Error::Overtaken { path: path() })?;
+            let is_same = place.name.stat().is_ok_and(|stat| stat.id() == *id);
+            if !is_same || place.seen() != way {
+                return Err(Error::Overtaken { path: path() });
+            }
+            Ok(place)
+        })
+        .collect()
+}
+
+fn put_back(
+    disk: &Disk,
+    tree: &Tree,
+    home: &Home,
+    record: &Record,
+    cause: &Error,
+) -> Result<(), Error> {
+    let left_alone = recover::roll_back(disk, tree, record)?;
+    let path_of = |left: &LeftAlone| tree.root().path().join(&left.path);
+    // Where somebody put another file there just now, nothing of ours is in it.
+    let is_overtaken = |left: &LeftAlone| match cause {
+        Error::Overtaken { path } => *path == path_of(left),
+        _ => false,
+    };
+    match left_alone.into_iter().find(|left| !is_overtaken(left)) {
+        None => home.discard(disk),
         Some(first) => {
-            store.abandon(disk)?;
-            Err(Error::Changed { path: base.join(&first.path), change: first.change })
+            home.abandon(disk)?;
+            Err(Error::Changed { path: path_of(&first), change: first.change })
         }
     }
 }

@@ -4,7 +4,8 @@
 //! operation between any two of them, or let any one fail.
 
 use super::error::PathError;
-use rustix::fs::{AtFlags, CWD, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags};
+use super::tree::{Directory, Name, Stat};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid, XattrFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
@@ -56,6 +57,12 @@ pub struct Times {
     pub modified: (i64, u32),
 }
 
+impl From<&Stat> for Times {
+    fn from(stat: &Stat) -> Self {
+        Self { accessed: stat.accessed, modified: stat.modified }
+    }
+}
+
 impl From<Times> for Timestamps {
     fn from(times: Times) -> Self {
         let spec = |(seconds, nanoseconds): (i64, u32)| Timespec {
@@ -98,23 +105,25 @@ impl Disk {
         admitted.and_then(|()| run()).map_err(|source| PathError::new(operation, path, source))
     }
 
-    /// A new file, which must not be there yet.
-    pub(super) fn create(&self, path: &Path, mode: u32) -> Result<Handle, PathError> {
+    /// A new file, which must not be there yet. Its mode is `mode`, whatever the process masks.
+    pub(super) fn create(&self, name: &Name, mode: u32) -> Result<Handle, PathError> {
         let flags =
             OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let mode = Mode::from_raw_mode(mode as _);
-        let file =
-            self.call("create", path, || Ok(File::from(rustix::fs::open(path, flags, mode)?)))?;
-        Ok(Handle { file, path: path.to_path_buf() })
+        let file = self.call("create", name.path(), || {
+            let private = Mode::from_raw_mode(0o600);
+            let file = rustix::fs::openat(name.directory(), name.name(), flags, private)?;
+            if mode != 0o600 {
+                rustix::fs::fchmod(&file, Mode::from_raw_mode(mode as _))?;
+            }
+            Ok(File::from(file))
+        })?;
+        Ok(Handle { file, path: name.path().to_path_buf() })
     }
 
-    /// A file that is there; a link is not followed.
-    pub(super) fn open(&self, path: &Path) -> Result<Handle, PathError> {
-        let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let file = self.call("open for writing", path, || {
-            Ok(File::from(rustix::fs::open(path, flags, Mode::empty())?))
-        })?;
-        Ok(Handle { file, path: path.to_path_buf() })
+    /// A regular file that is there; a link is not followed.
+    pub(super) fn open(&self, name: &Name) -> Result<Handle, PathError> {
+        let file = self.call("open for writing", name.path(), || name.open_with(OFlags::RDWR))?;
+        Ok(Handle { file, path: name.path().to_path_buf() })
     }
 
     pub(super) fn write(&self, to: &Handle, bytes: &[u8], offset: u64) -> Result<(), PathError> {
@@ -183,39 +192,73 @@ impl Disk {
         if self.sync { self.call("sync", &of.path, || of.file.sync_all()) } else { Ok(()) }
     }
 
-    pub(super) fn sync_directory(&self, path: &Path) -> Result<(), PathError> {
+    pub(super) fn sync_directory(&self, directory: &Directory) -> Result<(), PathError> {
         if !self.sync {
             return Ok(());
         }
-        self.call("sync", path, || File::open(path)?.sync_all())
+        self.call("sync", directory.path(), || directory.open()?.sync_all())
     }
 
-    /// A directory, and whether it is new: it may be there already.
-    pub(super) fn create_directory(&self, path: &Path) -> Result<bool, PathError> {
-        self.call("create", path, || match std::fs::create_dir(path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            result => result.map(|()| true),
+    /// Creates a directory; false where something stands under the name already.
+    pub(super) fn create_directory(&self, name: &Name, mode: u32) -> Result<bool, PathError> {
+        self.call("create", name.path(), || {
+            let raw = Mode::from_raw_mode(mode as _);
+            match rustix::fs::mkdirat(name.directory(), name.name(), raw) {
+                Err(Errno::EXIST) => return Ok(false),
+                result => result?,
+            }
+            // What the process masks, and what the directory above hands down, is undone.
+            let made = name.directory().enter(name.name())?;
+            rustix::fs::fchmod(made.open()?, raw)?;
+            Ok(true)
         })
     }
 
-    pub(super) fn rename(&self, from: &Path, to: &Path) -> Result<(), PathError> {
-        self.call("replace", to, || std::fs::rename(from, to))
+    pub(super) fn rename(&self, from: &Name, to: &Name) -> Result<(), PathError> {
+        self.call("replace", to.path(), || {
+            Ok(rustix::fs::renameat(from.directory(), from.name(), to.directory(), to.name())?)
+        })
     }
 
-    pub(super) fn link(&self, from: &Path, to: &Path) -> Result<(), PathError> {
-        self.call("link", to, || std::fs::hard_link(from, to))
+    /// Exchanges what stands under two names; false where this kernel or file system cannot.
+    pub(super) fn exchange(&self, one: &Name, other: &Name) -> Result<bool, PathError> {
+        #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+        return self.call("replace", other.path(), || {
+            let (from, to) = (one.directory(), other.directory());
+            let flags = RenameFlags::EXCHANGE;
+            match rustix::fs::renameat_with(from, one.name(), to, other.name(), flags) {
+                Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM) => Ok(false),
+                result => Ok(result.map(|()| true)?),
+            }
+        });
+        #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+        {
+            let _ = (one, other);
+            Ok(false)
+        }
     }
 
-    pub(super) fn symlink(&self, target: &Path, at: &Path) -> Result<(), PathError> {
-        self.call("link", at, || std::os::unix::fs::symlink(target, at))
+    pub(super) fn link(&self, from: &Name, to: &Name) -> Result<(), PathError> {
+        self.call("link", to.path(), || {
+            let (old, new) = (from.directory(), to.directory());
+            Ok(rustix::fs::linkat(old, from.name(), new, to.name(), AtFlags::empty())?)
+        })
+    }
+
+    pub(super) fn symlink(&self, target: &Path, at: &Name) -> Result<(), PathError> {
+        self.call("link", at.path(), || {
+            Ok(rustix::fs::symlinkat(target, at.directory(), at.name())?)
+        })
     }
 
     /// Removes a file if it is there.
-    pub(super) fn remove(&self, path: &Path) -> Result<(), PathError> {
-        if std::fs::symlink_metadata(path).is_err() {
+    pub(super) fn remove(&self, name: &Name) -> Result<(), PathError> {
+        if !name.is_there() {
             return Ok(());
         }
-        self.call("remove", path, || std::fs::remove_file(path))
+        self.call("remove", name.path(), || {
+            Ok(rustix::fs::unlinkat(name.directory(), name.name(), AtFlags::empty())?)
+        })
     }
 
     pub(super) fn set_mode(&self, of: &Handle, mode: u32) -> Result<(), PathError> {
@@ -229,9 +272,11 @@ impl Disk {
     }
 
     /// The owner of a link itself.
-    pub(super) fn set_link_owner(&self, path: &Path, uid: u32, gid: u32) -> Result<(), PathError> {
-        self.call("set the owner of", path, || {
-            std::os::unix::fs::lchown(path, Some(uid), Some(gid))
+    pub(super) fn set_link_owner(&self, name: &Name, uid: u32, gid: u32) -> Result<(), PathError> {
+        let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
+        let flags = AtFlags::SYMLINK_NOFOLLOW;
+        self.call("set the owner of", name.path(), || {
+            Ok(rustix::fs::chownat(name.directory(), name.name(), uid, gid, flags)?)
         })
     }
 
@@ -240,10 +285,32 @@ impl Disk {
         self.call("set the times of", &of.path, || Ok(rustix::fs::futimens(&of.file, &times)?))
     }
 
-    /// The times of a directory, or of a link itself.
-    pub(super) fn set_times_at(&self, path: &Path, times: Times) -> Result<(), PathError> {
+    /// The times of a file by its name; of a link itself.
+    pub(super) fn set_times_at(&self, name: &Name, times: Times) -> Result<(), PathError> {
         let (times, flags) = (Timestamps::from(times), AtFlags::SYMLINK_NOFOLLOW);
-        self.call("set the times of", path, || Ok(rustix::fs::utimensat(CWD, path, &times, flags)?))
+        self.call("set the times of", name.path(), || {
+            Ok(rustix::fs::utimensat(name.directory(), name.name(), &times, flags)?)
+        })
+    }
+
+    /// The times of a directory.
+    pub(super) fn set_times_of(
+        &self,
+        directory: &Directory,
+        times: Times,
+    ) -> Result<(), PathError> {
+        let times = Timestamps::from(times);
+        self.call("set the times of", directory.path(), || {
+            Ok(rustix::fs::utimensat(directory, ".", &times, AtFlags::empty())?)
+        })
+    }
+
+    /// The mode of a directory.
+    pub(super) fn set_mode_of(&self, directory: &Directory, mode: u32) -> Result<(), PathError> {
+        let mode = Mode::from_raw_mode(mode as _);
+        self.call("set the mode of", directory.path(), || {
+            Ok(rustix::fs::fchmod(directory.open()?, mode)?)
+        })
     }
 
     pub(super) fn set_attribute(

@@ -2,12 +2,13 @@
 //! differ after a copy.
 
 use super::error::{Change, Error, PathError};
-use super::file::{FileSource, change_since};
+use super::file::change_since;
 use super::history::{Entry, History};
-use super::preflight::within;
+use super::preflight::open_place;
 use super::store::{Store, canonical};
+use super::tree::Tree;
 use crate::plan::{Kind, RelativePath};
-use crate::python::{join_lexically, record};
+use crate::python::{join_within, record};
 use schemars::JsonSchema;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -50,25 +51,29 @@ pub enum State {
 pub fn drift(root: &Path, store: &Store) -> Result<Vec<FileState>, Error> {
     let root = canonical(root)?;
     let base = store.base(&root);
-    let history = History::of(store.records_of(base)?);
-    let states = history.names().filter_map(|(name, entries)| {
-        let kind = entries.last()?.step.about.kind;
-        let state = match state_of(base, name, &entries) {
-            Ok(State::Gone) if is_uninstalled(base, &history, name) => State::Uninstalled,
-            Ok(state) => state,
-            Err(error) => return Some(Err(error)),
-        };
-        Some(Ok(FileState { path: name.clone(), kind, state }))
-    });
-    states.collect()
+    store.as_owner(|| {
+        let history = History::of(store.records_of(base)?);
+        let tree = store.tree(base)?;
+        let states = history.names().filter_map(|(name, entries)| {
+            let kind = entries.last()?.step.about.kind;
+            let state = match state_of(&tree, name, &entries) {
+                Ok(State::Gone) if is_uninstalled(&tree, &history, name) => State::Uninstalled,
+                Ok(state) => state,
+                Err(error) => return Some(Err(error)),
+            };
+            Some(Ok(FileState { path: name.clone(), kind, state }))
+        });
+        states.collect()
+    })
 }
 
 /// Was a file uninstalled, so that nothing is expected of it any more: is it gone, and gone with it
 /// every RECORD that listed it when it was edited? A RECORD itself was uninstalled where it is gone.
-pub(super) fn is_uninstalled(base: &Path, history: &History, name: &RelativePath) -> bool {
-    let is_gone = |name: &RelativePath| match within(base, name) {
-        Ok(path) => std::fs::symlink_metadata(path)
-            .is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound),
+pub(super) fn is_uninstalled(tree: &Tree, history: &History, name: &RelativePath) -> bool {
+    let is_gone = |name: &RelativePath| match tree.name(name) {
+        Ok(place) => {
+            place.name.stat().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+        }
         Err(Error::Path(error)) => error.source.kind() == std::io::ErrorKind::NotFound,
         Err(_) => false,
     };
@@ -87,16 +92,19 @@ fn lists(record: &RelativePath, row: &str, name: &RelativePath) -> bool {
     let site = record.as_path().parent().and_then(Path::parent);
     let Some(Ok(row)) = record::rows(row.as_bytes()).next() else { return false };
     let Some(site) = site else { return false };
-    join_lexically(site, Path::new(OsStr::from_bytes(&row.path))) == name.as_path()
+    let file = join_within(site, Path::new(OsStr::from_bytes(&row.path)));
+    file.is_some_and(|file| file == name.as_path())
 }
 
-fn state_of(base: &Path, name: &RelativePath, entries: &[Entry<'_>]) -> Result<State, Error> {
+fn state_of(tree: &Tree, name: &RelativePath, entries: &[Entry<'_>]) -> Result<State, Error> {
     let gone = |error: &PathError| error.source.kind() == std::io::ErrorKind::NotFound;
-    let source = match within(base, name).map(|path| FileSource::open(&path)) {
+    let opened = tree.name(name).and_then(|place| {
+        let failed = |source| PathError::new("read the link", place.name.path(), source);
+        open_place(&place.with_link().map_err(failed)?)
+    });
+    let source = match opened {
         Err(Error::Path(error)) if gone(&error) => return Ok(State::Gone),
-        Err(error) => return Err(error),
-        Ok(Err(error)) if gone(&error) => return Ok(State::Gone),
-        Ok(result) => result?,
+        result => result?.0,
     };
     let Some(last) = entries.last() else { return Ok(State::AsLeft) };
     let original = |entry: &Entry<'_>| entry.step.old.lock.matches(&source);
@@ -133,9 +141,16 @@ pub struct FileDiff {
 pub fn diff(root: &Path, store: &Store) -> Result<Vec<FileDiff>, Error> {
     let root = canonical(root)?;
     let base = store.base(&root);
-    let history = History::of(store.records_of(base)?);
+    store.as_owner(|| {
+        let history = History::of(store.records_of(base)?);
+        let tree = store.tree(base)?;
+        Ok(diffs(&tree, &history))
+    })
+}
+
+fn diffs(tree: &Tree, history: &History) -> Vec<FileDiff> {
     let diffs = history.names().filter_map(|(name, entries)| {
-        if is_uninstalled(base, &history, name) {
+        if is_uninstalled(tree, history, name) {
             return None;
         }
         let counting: Vec<_> = entries.iter().filter(|entry| entry.counts()).collect();
@@ -148,5 +163,5 @@ pub fn diff(root: &Path, store: &Store) -> Result<Vec<FileDiff>, Error> {
             after: last.step.about.after.clone(),
         })
     });
-    Ok(diffs.collect())
+    diffs.collect()
 }

@@ -52,6 +52,20 @@ pub enum Change {
         /// The digest it has; "unreadable" where the bytes cannot be read.
         found: String,
     },
+    /// Its bytes differ outside of the edits, so that the old ones cannot be given back whole.
+    #[error("its bytes differ outside of the edits; its digest is {found}, expected {expected}")]
+    Outside {
+        /// The recorded digest of the whole file.
+        expected: String,
+        /// The digest it has; "unreadable" where the bytes cannot be read.
+        found: String,
+    },
+    /// An undo record would change more of it than an edit of search paths does.
+    #[error("the undo record would change more than a search path: {why}")]
+    Forbidden {
+        /// What would change.
+        why: String,
+    },
     /// It is as these operations left it, which came after the one that was to be put back.
     #[error(
         "{} changed it afterwards; revert {} first",
@@ -105,8 +119,21 @@ pub enum Error {
         /// The operation's ID.
         id: String,
     },
+    /// An operation on another target was interrupted, whose record lies in the same store.
+    #[error(
+        "operation {id} on {target:?} was interrupted, and its backups are in {store:?} too; run \
+         tfpatch revert on that target first"
+    )]
+    PendingElsewhere {
+        /// The store's directory.
+        store: PathBuf,
+        /// The operation's ID.
+        id: String,
+        /// The target that it was about.
+        target: PathBuf,
+    },
     /// A record of the store cannot be understood.
-    #[error("the undo record {path:?} is malformed: {why}; restore it, or move it away")]
+    #[error("the undo record {path:?} cannot be used: {why}; restore it, or move it away")]
     Record {
         /// The record's file.
         path: PathBuf,
@@ -128,6 +155,26 @@ pub enum Error {
         path: PathBuf,
         /// What differs.
         change: Change,
+    },
+    /// Somebody else changed the file, or the way to it, while tfpatch was running.
+    #[error("{path:?} changed while tfpatch was running; run it again")]
+    Overtaken {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The store is not one that this user may rely on.
+    #[error("the backups in {store:?} are not used: {why}")]
+    ForeignStore {
+        /// The directory `.tfpatch`, or what stands in its place.
+        store: PathBuf,
+        /// Whose it is, or what it is.
+        why: String,
+    },
+    /// A store is used for reading alone.
+    #[error("the backups in {store:?} belong to root; run tfpatch as root to change them")]
+    ReadOnlyStore {
+        /// The directory `.tfpatch`.
+        store: PathBuf,
     },
     /// The plan contradicts itself.
     #[error("the plan's step for {path:?} is wrong: {why}; plan again")]
@@ -179,6 +226,19 @@ pub enum Error {
         /// Why rolling back failed too, if it did: the operation is pending then.
         rest: Option<Box<Error>>,
     },
+}
+
+impl Error {
+    /// Did somebody else change a file meanwhile, so that planning again may help?
+    #[must_use]
+    pub fn is_overtaken(&self) -> bool {
+        match self {
+            Self::Overtaken { .. } | Self::Changed { .. } => true,
+            Self::Path(error) => error.source.kind() == io::ErrorKind::NotFound,
+            Self::Stopped { cause, rest: None, .. } => cause.is_overtaken(),
+            _ => false,
+        }
+    }
 }
 
 fn with_pid(pid: Option<u32>) -> String {

@@ -2,7 +2,8 @@
 
 use super::disk::{Disk, Handle, Times, is_not_permitted};
 use super::error::PathError;
-use super::journal::Step;
+use super::journal::{self, Step};
+use super::tree::{FileId, Name, Stat};
 use crate::bytes::Source;
 use crate::edit::{Content, Edit, EditSet, Patched, base64_bytes};
 use crate::plan::Lock;
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fs::File;
 use std::ops::Range;
-use std::os::unix::fs::{FileExt as _, MetadataExt as _};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 /// Mode, owner, times and extended attributes of a file.
@@ -46,40 +47,19 @@ pub(super) const CAPABILITY: &str = "security.capability";
 /// The attribute that holds SELinux's label, which its policy decides, not who writes.
 pub(super) const LABEL: &str = "security.selinux";
 
-/// Which file it was when it was looked at: a later look tells whether somebody wrote since.
+/// Which file it was when it was looked at: a later look tells whether somebody wrote since. The time
+/// of the last change of the inode is not part of it, for that moves whenever another name of the file
+/// comes or goes, and content counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Identity {
-    device: u64,
-    inode: u64,
+    file: FileId,
     len: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
+    modified: (i64, u32),
 }
 
 impl Identity {
-    pub(super) fn of(metadata: &std::fs::Metadata) -> Self {
-        Self {
-            device: metadata.dev(),
-            inode: metadata.ino(),
-            len: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-
-    /// Equal for two names of one file.
-    pub(super) fn file(&self) -> (u64, u64) {
-        (self.device, self.inode)
-    }
-}
-
-/// The times of a file.
-pub(super) fn times_of(metadata: &std::fs::Metadata) -> Times {
-    // The kernel gives less than 10^9 nanoseconds.
-    let time = |seconds, nanoseconds| (seconds, u32::try_from(nanoseconds).unwrap_or_default());
-    Times {
-        accessed: time(metadata.atime(), metadata.atime_nsec()),
-        modified: time(metadata.mtime(), metadata.mtime_nsec()),
+    pub(super) fn of(stat: &Stat) -> Self {
+        Self { file: stat.id(), len: stat.len, modified: stat.modified }
     }
 }
 
@@ -90,12 +70,12 @@ impl Metadata {
     /// As the operating system's.
     pub(super) fn of(file: &File, path: &Path) -> Result<Self, PathError> {
         let failed = |source| PathError::new("read the metadata of", path, source);
-        let metadata = file.metadata().map_err(failed)?;
+        let stat = Stat::from(rustix::fs::fstat(file).map_err(|error| failed(error.into()))?);
         Ok(Self {
-            mode: metadata.mode() & 0o7777,
-            uid: metadata.uid(),
-            gid: metadata.gid(),
-            times: times_of(&metadata),
+            mode: stat.mode,
+            uid: stat.uid,
+            gid: stat.gid,
+            times: Times::from(&stat),
             attributes: attributes_of(file).map_err(failed)?,
         })
     }
@@ -165,8 +145,14 @@ pub(super) struct FileSource {
 }
 
 impl FileSource {
-    /// Opens what `path` leads to.
-    pub(super) fn open(path: &Path) -> Result<Self, PathError> {
+    /// Opens the regular file under a name; a link is not followed.
+    pub(super) fn open(name: &Name) -> Result<Self, PathError> {
+        let failed = |source| PathError::new("read", name.path(), source);
+        Self::of(name.open().map_err(failed)?, name.path())
+    }
+
+    /// Opens what `path` leads to, links followed: a file that a person named.
+    pub(super) fn open_named(path: &Path) -> Result<Self, PathError> {
         let failed = |source| PathError::new("read", path, source);
         Self::of(File::open(path).map_err(failed)?, path)
     }
@@ -178,12 +164,20 @@ impl FileSource {
         Ok(Self { file, len, path: path.to_path_buf() })
     }
 
+    /// The same file once more.
+    pub(super) fn again(&self) -> Result<Self, PathError> {
+        let file = self.file.try_clone();
+        let file = file.map_err(|source| PathError::new("read", &self.path, source))?;
+        Ok(Self { file, len: self.len, path: self.path.clone() })
+    }
+
     pub(super) fn metadata(&self) -> Result<Metadata, PathError> {
         Metadata::of(&self.file, &self.path)
     }
 
-    pub(super) fn stat(&self) -> Result<std::fs::Metadata, PathError> {
-        self.file.metadata().map_err(|source| PathError::new("read", &self.path, source))
+    pub(super) fn stat(&self) -> Result<Stat, PathError> {
+        let stat = rustix::fs::fstat(&self.file);
+        Ok(stat.map_err(|source| PathError::new("read", &self.path, source))?.into())
     }
 }
 
@@ -227,14 +221,28 @@ pub(super) fn change(lock: &Lock, source: &dyn Source) -> Option<super::Change> 
     })
 }
 
-/// How `source` differs from what `step` left, if it does.
+/// How `source` differs from what `step` left, if it does: anywhere in the file, where a digest of
+/// the whole was kept.
 pub(super) fn change_since(step: &Step, source: &dyn Source) -> Option<super::Change> {
-    let mut change = change(&step.new.lock, source)?;
+    let Some(mut change) = change(&step.new.lock, source) else {
+        return outside(&step.new, source);
+    };
     if let (super::Change::Digest { at, .. }, Some(last)) = (&mut change, step.changes.last()) {
         let written = last.edits.in_write_order().iter().zip(last.edits.new_ranges());
         *at = written.filter_map(|(edit, range)| first_difference(edit, range, source)).min();
     }
     Some(change)
+}
+
+/// How `source` differs from what was recorded outside of the ranges that the edits rely on, if it
+/// does and a digest of the whole was kept.
+pub(super) fn outside(state: &journal::State, source: &dyn Source) -> Option<super::Change> {
+    let expected = state.whole.as_ref()?;
+    let found = expected.of_same_kind(source);
+    (found.as_ref() != Some(expected)).then(|| super::Change::Outside {
+        expected: expected.to_string(),
+        found: found.map_or_else(|| "unreadable".to_owned(), |found| found.to_string()),
+    })
 }
 
 fn first_difference(edit: &Edit, range: Range<u64>, source: &dyn Source) -> Option<u64> {

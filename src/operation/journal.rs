@@ -1,15 +1,24 @@
 //! The record of an operation: everything that is needed to put every file back, about a kilobyte
 //! a file, written and synced before the first byte of a file changes.
 
+use super::digest::Digest;
 use super::disk::Times;
-use super::file::Metadata;
+use super::tree::Name;
 use crate::edit::EditSet;
-use crate::plan::{self, Lock, RelativePath};
+use crate::plan::{self, Kind as FileKind, Lock, RelativePath};
+use crate::python::{join_within, record};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// The schema of a record's JSON.
-pub(super) const SCHEMA: &str = "tfpatch/operation/v1";
+const SCHEMA: &str = "tfpatch/operation/v2";
+/// That of tfpatch 0.1, which had no digest of itself: its fields are the same otherwise, and what it
+/// says of modes, owners and attributes is not read.
+const SCHEMA_WITHOUT_DIGEST: &str = "tfpatch/operation/v1";
 
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -25,10 +34,25 @@ pub enum Kind {
     Revert,
 }
 
-/// An operation as it lies in the store.
+/// A record as it lies in the store: with a digest of its own text, so that a damaged one is known.
+#[derive(Serialize, Deserialize)]
+struct Sealed<'a> {
+    schema: &'a str,
+    /// blake3 of the bytes of `operation`, in hexadecimal digits.
+    digest: &'a str,
+    #[serde(borrow)]
+    operation: &'a RawValue,
+}
+
+/// What a record's text begins with, whatever its version.
+#[derive(Deserialize)]
+struct Named<'a> {
+    schema: &'a str,
+}
+
+/// An operation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Record {
-    pub(super) schema: String,
     /// The digest of the steps and of the operation before.
     pub(super) id: String,
     pub(super) kind: Kind,
@@ -36,8 +60,8 @@ pub(super) struct Record {
     pub(super) tool: String,
     /// Seconds since 1970.
     pub(super) time: i64,
-    /// The directory that paths are relative to, where it is not the one that holds the store: one
-    /// store may be named for several targets.
+    /// The target that the record is about, where it does not hold the store itself: one store may be
+    /// named for several targets. It says which records concern a target, and never where to write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) base: Option<Base>,
     pub(super) steps: Vec<Step>,
@@ -51,7 +75,7 @@ pub(super) struct Base(#[serde(with = "path_text")] pub(super) PathBuf);
 /// One file's way from one state to another, and back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Step {
-    /// Relative to [`Record::base`], or to the directory that holds the store.
+    /// Relative to the directory that holds the store, or to the target where that lies elsewhere.
     #[serde(flatten)]
     pub(super) path: RelativePath,
     /// Other names of the same file.
@@ -90,11 +114,20 @@ pub(super) struct About {
 pub(super) struct State {
     /// Of the file that the name leads to.
     pub(super) lock: Lock,
-    /// Of that file; where the name is a link, of the private copy that takes its place.
-    pub(super) metadata: Metadata,
+    /// The digest of the whole file, where it was known without reading the file for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) whole: Option<Digest>,
+    /// What is put back beside the bytes: nothing that says who may do what with the file.
+    pub(super) metadata: Kept,
     /// The symbolic link out of the target that the name is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) link: Option<Link>,
+}
+
+/// What a record keeps of a file's metadata.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Kept {
+    pub(super) times: Times,
 }
 
 /// A symbolic link.
@@ -102,8 +135,6 @@ pub(super) struct State {
 pub(super) struct Link {
     #[serde(with = "path_text")]
     pub(super) target: PathBuf,
-    pub(super) uid: u32,
-    pub(super) gid: u32,
     pub(super) times: Times,
 }
 
@@ -124,8 +155,65 @@ impl Record {
         id: String,
     ) -> Self {
         let tool = env!("CARGO_PKG_VERSION").to_owned();
-        Self { schema: SCHEMA.to_owned(), id, kind, tool, time, base, steps }
+        Self { id, kind, tool, time, base, steps }
     }
+
+    /// The record as it is written.
+    pub(super) fn seal(&self) -> serde_json::Result<Vec<u8>> {
+        let operation = serde_json::value::to_raw_value(self)?;
+        let digest = blake3::hash(operation.get().as_bytes()).to_hex();
+        serde_json::to_vec(&Sealed { schema: SCHEMA, digest: &digest, operation: &operation })
+    }
+
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// With what is wrong with it, where it is damaged, or of a version that is not known.
+    pub(super) fn unseal(text: &[u8]) -> Result<Self, String> {
+        let said = |error: serde_json::Error| error.to_string();
+        let Named { schema } = serde_json::from_slice(text).map_err(said)?;
+        let mut record: Self = match schema {
+            SCHEMA => {
+                let sealed: Sealed<'_> = serde_json::from_slice(text).map_err(said)?;
+                let operation = sealed.operation.get();
+                if blake3::hash(operation.as_bytes()).to_hex().as_str() != sealed.digest {
+                    return Err("it is damaged: its digest does not match".to_owned());
+                }
+                serde_json::from_str(operation).map_err(said)?
+            }
+            SCHEMA_WITHOUT_DIGEST => serde_json::from_slice(text).map_err(said)?,
+            other => return Err(format!("its schema is {other:?}, not {SCHEMA:?}")),
+        };
+        record.take_digests_from_rows();
+        Ok(record)
+    }
+
+    /// What a RECORD says of a file after the operation is the digest of the whole file.
+    fn take_digests_from_rows(&mut self) {
+        let records = self.steps.iter().filter(|step| step.reverts.is_empty());
+        let digests: BTreeMap<PathBuf, Digest> = records
+            .filter(|step| step.about.kind == FileKind::Record)
+            .flat_map(|step| digests_in_rows(step.path.as_path(), &step.about.after))
+            .collect();
+        for step in self.steps.iter_mut().filter(|step| step.new.whole.is_none()) {
+            step.new.whole = digests.get(step.path.as_path()).cloned();
+        }
+    }
+}
+
+/// The SHA-256 of files by their paths, as rows of the RECORD at `record` have them; all paths are
+/// relative to the same directory.
+pub(super) fn digests_in_rows(
+    record: &Path,
+    rows: &[String],
+) -> impl Iterator<Item = (PathBuf, Digest)> {
+    let site = record.parent().and_then(Path::parent).unwrap_or(Path::new("")).to_path_buf();
+    rows.iter().filter_map(move |text| {
+        let row = record::rows(text.as_bytes()).next()?.ok()?;
+        let sha256 = row.hash.as_ref()?.sha256()?;
+        let path = join_within(&site, Path::new(OsStr::from_bytes(&row.path)))?;
+        Some((path, Digest::Sha256(sha256)))
+    })
 }
 
 impl Step {
@@ -145,8 +233,8 @@ impl Step {
 
 /// The name of a temporary file, which tells whose it is: a recovery finds it by the record alone.
 /// `step` and `name` are positions within the record and within a step's names.
-pub(super) fn temporary(id: &str, step: usize, name: usize, beside: &Path) -> PathBuf {
-    beside.with_file_name(format!(".tfpatch-{id}-{step}-{name}.tmp"))
+pub(super) fn temporary(id: &str, step: usize, name: usize, beside: &Name) -> Name {
+    beside.beside(format!(".tfpatch-{id}-{step}-{name}.tmp"))
 }
 
 /// A path of any bytes as base64: a link may point anywhere.

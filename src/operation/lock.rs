@@ -2,10 +2,10 @@
 
 use super::disk::Disk;
 use super::error::{Error, PathError};
+use super::tree::{Name, Stat};
 use rustix::fs::FlockOperation;
 use std::fs::File;
 use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -29,21 +29,25 @@ impl Drop for Guard {
     }
 }
 
-/// Takes the lock `path`, a file of the store in `directory`; waits for at most `wait` while
+/// No process ID is longer.
+const MAX_PID_BYTES: u64 = 20;
+
+/// Takes the lock `name`, a file of the store in `directory`; waits for at most `wait` while
 /// somebody else holds it, and tells `waiting` once who does.
 pub(super) fn take(
     disk: &Disk,
     directory: &Path,
-    path: &Path,
+    name: &Name,
     wait: Duration,
     waiting: &dyn Fn(Option<u32>),
 ) -> Result<Guard, Error> {
+    let failed = |error: rustix::io::Errno| PathError::new("lock", name.path(), error);
     let until = Instant::now() + wait;
     let mut told = false;
     loop {
-        let handle = match disk.open(path) {
+        let handle = match disk.open(name) {
             Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => {
-                match disk.create(path, 0o644) {
+                match disk.create(name, 0o644) {
                     Err(error) if error.source.kind() == std::io::ErrorKind::AlreadyExists => {
                         continue;
                     }
@@ -52,16 +56,22 @@ pub(super) fn take(
             }
             result => result?,
         };
+        // What is written into it must not be written into another file.
+        let links = Stat::from(rustix::fs::fstat(&handle.file).map_err(failed)?).links;
+        if links > 1 {
+            let why = format!("its file `lock` has {links} names; remove it");
+            return Err(Error::ForeignStore { store: name.path().to_path_buf(), why });
+        }
         match rustix::fs::flock(&handle.file, FlockOperation::NonBlockingLockExclusive) {
             // Somebody may have removed the store between the open and the lock.
-            Ok(()) if !is_still(&handle.file, path) => continue,
+            Ok(()) if !is_still(&handle.file, name)? => continue,
             Ok(()) => {
                 disk.set_len(&handle, 0)?;
                 disk.write(&handle, format!("{}\n", std::process::id()).as_bytes(), 0)?;
                 return Ok(Guard { file: handle.file });
             }
             Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(PathError::new("lock", path, error).into()),
+            Err(error) => return Err(failed(error).into()),
         }
         let pid = holder(&handle.file);
         if Instant::now() >= until {
@@ -75,23 +85,24 @@ pub(super) fn take(
     }
 }
 
-/// Who holds the lock `path` just now: none where nobody does, and where nobody ever did. Creates
+/// Who holds the lock `name` just now: none where nobody does, and where nobody ever did. Creates
 /// nothing.
-pub(super) fn held_by(path: &Path) -> Option<Option<u32>> {
-    let file = File::open(path).ok()?;
+pub(super) fn held_by(name: &Name) -> Option<Option<u32>> {
+    let file = name.open().ok()?;
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
         Err(rustix::io::Errno::WOULDBLOCK) => Some(holder(&file)),
         _ => None,
     }
 }
 
-fn is_still(file: &File, path: &Path) -> bool {
-    let id = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
-    file.metadata().ok().map(id) == std::fs::symlink_metadata(path).ok().map(id)
+fn is_still(file: &File, name: &Name) -> Result<bool, PathError> {
+    let failed = |error: rustix::io::Errno| PathError::new("lock", name.path(), error);
+    let locked = Stat::from(rustix::fs::fstat(file).map_err(failed)?);
+    Ok(name.stat().is_ok_and(|stat| stat.id() == locked.id()))
 }
 
-fn holder(mut file: &File) -> Option<u32> {
+fn holder(file: &File) -> Option<u32> {
     let mut text = String::new();
-    file.read_to_string(&mut text).ok()?;
+    file.take(MAX_PID_BYTES).read_to_string(&mut text).ok()?;
     text.trim().parse().ok()
 }

@@ -48,6 +48,7 @@
 //! With [`Options::sync`] off there is none of them.
 
 mod apply;
+mod digest;
 mod disk;
 mod drift;
 mod error;
@@ -57,12 +58,16 @@ mod journal;
 mod lease;
 mod lock;
 mod output;
+mod owner;
 mod pack;
+mod permitted;
 mod preflight;
 mod recover;
 mod revert;
 mod rows;
+mod shipped;
 mod store;
+mod tree;
 mod write;
 
 pub use apply::apply;
@@ -95,7 +100,7 @@ pub struct Options<'a> {
     /// How long to wait for another tfpatch that works on the same store.
     pub wait: Duration,
     /// Is told once, with the other's process ID, when there is one to wait for.
-    pub waiting: &'a dyn Fn(Option<u32>),
+    pub waiting: &'a (dyn Fn(Option<u32>) + Sync),
 }
 
 /// Edit in place or replace.
@@ -186,5 +191,5 @@ impl Operation {
 /// # Errors
 /// Where the store cannot be read.
 pub fn log(store: &Store) -> Result<Vec<Operation>, Error> {
-    Ok(store.records()?.iter().map(Operation::of).collect())
+    store.as_owner(|| Ok(store.records()?.iter().map(Operation::of).collect()))
 }

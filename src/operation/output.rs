@@ -2,9 +2,10 @@
 
 use super::error::{Error, PathError};
 use super::file::FileSource;
-use super::preflight::writable_directory;
+use super::owner;
 use crate::bytes::Source;
 use crate::edit::{EditSet, Patched};
+use rustix::fs::{Access, AtFlags, CWD};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt as _;
@@ -55,7 +56,13 @@ impl Write for Scratch {
 /// # Errors
 /// Then.
 pub fn require_writable(directory: &Path) -> Result<(), Error> {
-    writable_directory(directory)
+    // The right that the kernel looks at: it also knows of access control lists and of file systems
+    // that are mounted read-only.
+    let access = Access::WRITE_OK | Access::EXEC_OK;
+    owner::as_owner_of(directory, || {
+        rustix::fs::accessat(CWD, directory, access, AtFlags::EACCESS)
+            .map_err(|source| PathError::new("write in the directory", directory, source).into())
+    })
 }
 
 /// Writes the file at `old` with `edits` to `new`, which must not be there yet, or have those very
@@ -64,23 +71,33 @@ pub fn require_writable(directory: &Path) -> Result<(), Error> {
 /// # Errors
 /// Where something else is there, or cannot be read or written.
 pub fn write_elsewhere(old: &Path, edits: &EditSet, new: &Path, sync: bool) -> Result<bool, Error> {
-    let source = FileSource::open(old)?;
+    let source = FileSource::open_named(old)?;
     if edits.old_len() != source.len() {
         let why = "its edits are for a file of another length";
         return Err(Error::Inconsistent { path: old.to_path_buf(), why });
-    }
-    let patched = Patched::new(&source as &dyn Source, edits);
-    if std::fs::symlink_metadata(new).is_ok() {
-        if is_same(&patched, &FileSource::open(new)?) {
-            return Ok(false);
-        }
-        let why = "is there already, with other bytes; name another file, or remove it first";
-        return Err(Error::Refused { path: new.to_path_buf(), why: why.to_owned() });
     }
     let directory = match new.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
+    owner::as_owner_of(directory, || write_new(&source, edits, new, directory, sync))
+}
+
+fn write_new(
+    source: &FileSource,
+    edits: &EditSet,
+    new: &Path,
+    directory: &Path,
+    sync: bool,
+) -> Result<bool, Error> {
+    let patched = Patched::new(source as &dyn Source, edits);
+    if std::fs::symlink_metadata(new).is_ok() {
+        if is_same(&patched, &FileSource::open_named(new)?) {
+            return Ok(false);
+        }
+        let why = "is there already, with other bytes; name another file, or remove it first";
+        return Err(Error::Refused { path: new.to_path_buf(), why: why.to_owned() });
+    }
     let failed = |source: io::Error| PathError::new("write", new, source);
     let mut file = tempfile::NamedTempFile::new_in(directory)
         .map_err(|source| PathError::new("write in the directory", directory, source))?;
@@ -92,7 +109,7 @@ pub fn write_elsewhere(old: &Path, edits: &EditSet, new: &Path, sync: bool) -> R
         file.write_all(&piece).map_err(failed)?;
         at += piece.len() as u64;
     }
-    let mode = source.stat()?.permissions().mode() & 0o777;
+    let mode = source.stat()?.mode & 0o777;
     let permissions = std::fs::Permissions::from_mode(mode);
     file.as_file().set_permissions(permissions).map_err(failed)?;
     if sync {

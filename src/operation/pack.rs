@@ -8,6 +8,7 @@ use super::disk::Disk;
 use super::error::{Error, PathError};
 use super::file::FileSource;
 use super::journal::{Change, Record};
+use super::tree::{Directory, Name};
 use super::write::copy_kept;
 use crate::bytes::Source;
 use crate::edit::{Content, EditSet, Kept, Patched};
@@ -15,29 +16,31 @@ use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// What the file's name ends with.
 const ENDING: &str = "old";
 
 /// The file beside a record, by the record's name, whatever state that tells of.
-pub(super) fn beside(record: &Path) -> PathBuf {
-    let name = record.file_name().and_then(OsStr::to_str).unwrap_or_default();
-    let stem = name.split('.').next().unwrap_or(name);
-    record.with_file_name(format!("{stem}.{ENDING}"))
+pub(super) fn beside(record: &Name) -> Name {
+    record.beside(format!("{}.{ENDING}", stem(record.name())))
+}
+
+fn stem(name: &OsStr) -> &str {
+    let name = name.to_str().unwrap_or_default();
+    name.split('.').next().unwrap_or(name)
 }
 
 /// Puts the old bytes that `record` keeps elsewhere on the disk, beside where it is going to be, and
 /// returns the record that tells of them. Does nothing where it keeps none.
-pub(super) fn write(disk: &Disk, record: &Record, path: &Path) -> Result<Record, Error> {
+pub(super) fn write(disk: &Disk, record: &Record, name: &Name, mode: u32) -> Result<Record, Error> {
     let mut packed = record.clone();
-    let pack = beside(path);
-    remove_leftovers(disk, path.parent().unwrap_or(path))?;
+    remove_leftovers(disk, name.directory())?;
     if !keeps_bytes_elsewhere(record) {
         return Ok(packed);
     }
-    let handle = disk.create(&pack, 0o644)?;
+    let handle = disk.create(&beside(name), mode)?;
     let mut at = 0;
     for change in packed.steps.iter_mut().flat_map(|step| &mut step.changes) {
         if !is_kept(change) {
@@ -58,27 +61,25 @@ pub(super) fn write(disk: &Disk, record: &Record, path: &Path) -> Result<Record,
 
 /// Removes what belongs to no record of a store's `directory`: an operation left it that was stopped
 /// before it had a record, or was taken back.
-pub(super) fn remove_leftovers(disk: &Disk, directory: &Path) -> Result<(), PathError> {
-    let failed = |source: io::Error| PathError::new("read", directory, source);
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir(directory).map_err(failed)? {
-        names.push(entry.map_err(failed)?.path());
-    }
-    let records: Vec<PathBuf> = names
-        .iter()
-        .filter(|name| name.extension() == Some(OsStr::new("json")))
-        .map(|name| beside(name))
-        .collect();
-    let packs = names.iter().filter(|name| name.extension() == Some(OsStr::new(ENDING)));
-    packs.filter(|pack| !records.contains(pack)).try_for_each(|pack| disk.remove(pack))
+pub(super) fn remove_leftovers(disk: &Disk, directory: &Arc<Directory>) -> Result<(), PathError> {
+    let failed = |source: io::Error| PathError::new("read", directory.path(), source);
+    let names = directory.names().map_err(failed)?;
+    let has_ending =
+        |name: &OsStr, ending: &str| Path::new(name).extension() == Some(OsStr::new(ending));
+    let records = names.iter().filter(|name| has_ending(name, "json"));
+    let records: Vec<&str> = records.map(|name| stem(name)).collect();
+    let packs = names.iter().filter(|name| has_ending(name, ENDING));
+    packs
+        .filter(|pack| !records.contains(&stem(pack)))
+        .try_for_each(|pack| disk.remove(&directory.name(pack)))
 }
 
-/// Says where the bytes lie that `record`, which was read from `path`, keeps elsewhere.
-pub(super) fn find(record: &mut Record, path: &Path) -> Result<(), PathError> {
+/// Says where the bytes lie that `record`, which was read from `name`, keeps elsewhere.
+pub(super) fn find(record: &mut Record, name: &Name) -> Result<(), PathError> {
     if !keeps_bytes_elsewhere(record) {
         return Ok(());
     }
-    let file: Arc<dyn Source> = match FileSource::open(&beside(path)) {
+    let file: Arc<dyn Source> = match FileSource::open(&beside(name)) {
         // Who wants to put the bytes back is told; a log needs none.
         Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(()),
         result => Arc::new(result?),
@@ -89,13 +90,13 @@ pub(super) fn find(record: &mut Record, path: &Path) -> Result<(), PathError> {
     Ok(())
 }
 
-/// Says where the bytes lie that changes back from the file at `path` would take away: they are in
+/// Says where the bytes lie that changes back from the file under `name` would take away: they are in
 /// that file, and in what it is after each change but the last.
-pub(super) fn resolve(back: &mut [Change], path: &Path) -> Result<(), PathError> {
+pub(super) fn resolve(back: &mut [Change], name: &Name) -> Result<(), PathError> {
     if !back.iter().any(is_kept) {
         return Ok(());
     }
-    let mut now: Arc<dyn Source> = Arc::new(FileSource::open(path)?);
+    let mut now: Arc<dyn Source> = Arc::new(FileSource::open(name)?);
     for change in back {
         change.undo.keep_in(&now);
         now = Arc::new(After { old: now, edits: change.edits.clone() });

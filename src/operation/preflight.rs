@@ -1,24 +1,22 @@
 //! Everything that can be known to be in the way is found before the first write.
 
+use super::digest::{self, Digest};
 use super::disk::Times;
 use super::error::{Error, PathError};
-use super::file::{
-    Attribute, CAPABILITY, FileSource, Identity, LABEL, Metadata, change, through, times_of,
-};
-use super::journal::{About, Change, Link, State, Step};
+use super::file::{Attribute, CAPABILITY, FileSource, Identity, LABEL, Metadata, change, through};
+use super::journal::{About, Change, Kept, Link, State, Step};
 use super::lease::Lease;
-use super::store::canonical;
+use super::owner;
+use super::tree::{Directory, FileId, Name, Place, Seen, Stat, Tree};
 use super::{Write, write};
 use crate::bytes::Source;
 use crate::edit::{Content, EditSet};
 use crate::plan::{Kind, Lock, RelativePath};
-use rustix::fs::{Access, AtFlags, CWD};
-use std::os::unix::fs::MetadataExt as _;
+use rustix::fs::{Access, AtFlags};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// As many links in a row are followed as Linux follows.
-const MAX_LINKS: usize = 40;
 
 /// Free bytes that an operation leaves, its record included.
 const SPARE: u64 = 1 << 20;
@@ -52,95 +50,132 @@ pub(super) enum Way {
 /// A step that nothing is known to be in the way of.
 pub(super) struct Prepared {
     pub(super) step: Step,
-    /// The names, absolute and without links on the way; the path first.
-    pub(super) names: Vec<PathBuf>,
+    /// What was judged.
+    pub(super) judged: Judged,
+    /// Can everybody read the file?
+    pub(super) is_public: bool,
+}
+
+/// A file as it was when nothing was known to be in the way: what is written later is this file, reached
+/// by the same way, or none.
+pub(super) struct Judged {
+    /// The names as they were asked for, relative to the tree.
+    pub(super) asked: Vec<RelativePath>,
+    /// What was seen on the way to each.
+    pub(super) ways: Vec<Vec<Seen>>,
+    /// What stands under each name.
+    pub(super) names: Vec<FileId>,
+    /// The file that the names lead to.
     pub(super) identity: Identity,
+    /// The metadata that it is to have.
+    pub(super) metadata: Metadata,
     pub(super) in_place: bool,
-    /// Bytes that the step takes on the file system.
-    needed: u64,
 }
 
-/// Where a path leads to.
-struct Place {
+/// The file that a place leads to, open, and what stands under the name itself.
+pub(super) fn open_place(place: &Place) -> Result<(FileSource, Stat), Error> {
+    let failed = |source| PathError::new("read", place.name.path(), source);
+    let own = place.name.stat().map_err(failed)?;
+    let source = match &place.link {
+        None if !own.is_file() => {
+            return Err(refused(place.name.path(), "is not a regular file"));
+        }
+        None => FileSource::open(&place.name)?,
+        Some(target) => FileSource::open(&place.follow(target).map_err(failed)?)?,
+    };
+    Ok((source, own))
+}
+
+/// The rooms of file systems, each asked once.
+#[derive(Default)]
+pub(super) struct Room {
+    devices: BTreeMap<u64, Needed>,
+}
+
+struct Needed {
     path: PathBuf,
-    /// Where the link points, if the path is one that leaves the tree.
-    link: Option<PathBuf>,
+    /// Bytes that files grow by, less those that they shrink by.
+    needed: i64,
+    available: u64,
 }
 
-/// Follows `relative` as long as it stays within `root`: to a file, or to the last link, which
-/// leaves.
-fn locate(root: &Path, relative: &RelativePath) -> Result<Place, Error> {
-    let mut name = root.join(relative);
-    let mut leaves: Option<Place> = None;
-    for _ in 0..MAX_LINKS {
-        let parent = canonical(name.parent().unwrap_or(root));
-        if !parent.as_ref().is_ok_and(|parent| parent.starts_with(root)) {
-            let outside = Error::Outside { path: root.join(relative), root: root.to_path_buf() };
-            return match (leaves, parent) {
-                (Some(place), _) => Ok(place),
-                (None, Err(error)) => Err(error.into()),
-                (None, Ok(_)) => Err(outside),
-            };
+impl Room {
+    fn take(&mut self, directory: &Directory, device: u64, bytes: i64) -> Result<(), Error> {
+        if let Some(known) = self.devices.get_mut(&device) {
+            known.needed = known.needed.saturating_add(bytes);
+            return Ok(());
         }
-        let (Ok(parent), Some(last)) = (parent, name.file_name()) else { break };
-        let path = parent.join(last);
-        let metadata = std::fs::symlink_metadata(&path);
-        if !metadata.map_err(|source| PathError::new("find", &path, source))?.is_symlink() {
-            return Ok(Place { path, link: None });
-        }
-        let target = std::fs::read_link(&path)
-            .map_err(|source| PathError::new("read the link", &path, source))?;
-        name = parent.join(&target);
-        leaves = Some(Place { path, link: Some(target) });
+        let path = directory.path().to_path_buf();
+        let space = rustix::fs::fstatvfs(directory)
+            .map_err(|source| PathError::new("find the free space of", &path, source))?;
+        let blocks = if owner::myself() == 0 { space.f_bfree } else { space.f_bavail };
+        let available = blocks.saturating_mul(space.f_frsize);
+        self.devices.insert(device, Needed { path, needed: bytes, available });
+        Ok(())
     }
-    Err(refused(&root.join(relative), "is a link that leads to no file; repair the link"))
-}
 
-/// The path of a name of a record: its directory must lie within `base`; the name itself may be a
-/// link.
-pub(super) fn within(base: &Path, relative: &RelativePath) -> Result<PathBuf, Error> {
-    let path = base.join(relative);
-    let parent = canonical(path.parent().unwrap_or(base))?;
-    match path.file_name() {
-        Some(name) if parent.starts_with(base) => Ok(parent.join(name)),
-        _ => Err(Error::Outside { path, root: base.to_path_buf() }),
+    /// Fails where the steps need more than there is. Where they take nothing, nothing is asked for: a
+    /// revert gives room back.
+    fn check(&self) -> Result<(), Error> {
+        for Needed { path, needed, available } in self.devices.values() {
+            let needed = u64::try_from(*needed).unwrap_or_default();
+            if needed > 0 && *available < needed.saturating_add(SPARE) {
+                return Err(Error::NoSpace {
+                    path: path.clone(),
+                    needed: needed.saturating_add(SPARE),
+                    available: *available,
+                });
+            }
+        }
+        Ok(())
     }
 }
 
-/// Looks at one file. Names must stay within `root`; those of the step are relative to `base`.
+/// What steps are prepared in.
+pub(super) struct Bench<'a> {
+    /// The tree that names must not leave.
+    pub(super) tree: &'a Tree,
+    /// The directory that the names of a record are relative to.
+    pub(super) base: &'a Path,
+    pub(super) mode: Write,
+    /// Digests of whole files after the operation, by their paths relative to the tree.
+    pub(super) digests: &'a BTreeMap<PathBuf, Digest>,
+}
+
+/// Looks at one file. Names must stay within the tree; those of the step are relative to the base.
 pub(super) fn prepare(
-    root: &Path,
-    base: &Path,
+    bench: &Bench<'_>,
     intent: Intent,
-    mode: Write,
+    room: &mut Room,
 ) -> Result<Prepared, Error> {
-    let place = locate(root, &intent.path)?;
-    let path = place.path;
-    let source = FileSource::open(&path)?;
+    let Bench { tree, base, mode, digests } = *bench;
+    let place = tree.locate(&intent.path)?;
+    let path = place.name.path().to_path_buf();
+    let (source, own) = open_place(&place)?;
     let stat = source.stat()?;
-    if !stat.is_file() {
-        return Err(refused(&path, "is no regular file"));
-    }
     // Taken before the file is read, for that may change the time of the last access.
     let mut metadata = source.metadata()?;
-    let link = place.link.map(|target| link_at(&path, target)).transpose()?;
-    if let Some(link) = &link {
+    let link = place.link.clone().map(|target| Link { target, times: Times::from(&own) });
+    if link.is_some() {
         // The private copy belongs to whom the link belongs to: the file is somebody's cache.
-        (metadata.uid, metadata.gid) = (link.uid, link.gid);
+        (metadata.uid, metadata.gid) = (own.uid, own.gid);
     }
-    let mut names = vec![path.clone()];
+    let mut asked = vec![intent.path.clone()];
+    let mut places = vec![place];
     for alias in &intent.aliases {
-        let alias = locate(root, alias)?;
-        let same = std::fs::metadata(&alias.path)
-            .is_ok_and(|other| Identity::of(&other).file() == Identity::of(&stat).file());
-        if !same || alias.link.is_some() != link.is_some() {
+        let other = tree.locate(alias)?;
+        let same = other.name.stat().is_ok_and(|found| found.id() == own.id());
+        if !same || other.link.is_some() != link.is_some() {
+            let path = other.name.path().to_path_buf();
             let why = "an alias is not a name of the same file";
-            return Err(Error::Inconsistent { path: alias.path, why });
+            return Err(Error::Inconsistent { path, why });
         }
-        if !names.contains(&alias.path) {
-            names.push(alias.path);
+        if places.iter().all(|known| known.name.path() != other.name.path()) {
+            asked.push(alias.clone());
+            places.push(other);
         }
     }
+    let names: Vec<&Name> = places.iter().map(|place| &place.name).collect();
     if link.is_some() && names.len() > 1 {
         let why = "a link that leaves the target cannot have aliases";
         return Err(Error::Inconsistent { path, why });
@@ -152,16 +187,21 @@ pub(super) fn prepare(
     let is_archive = intent.about.kind == Kind::Wheel;
     let changes = changes(&path, intent.way, &source, &intent.new, is_archive)?;
 
-    let shared = stat.nlink() > names.len() as u64;
+    let shared = stat.links > names.len() as u64;
+    let has_capabilities = metadata.attributes.iter().any(|found| found.name == CAPABILITY);
+    let writable = |name: &Name| access(name.directory(), name.name(), Access::WRITE_OK).is_ok();
     let obstacle = if intent.replace {
         Some("its edits are not safe in place")
     } else if link.is_some() || intent.link.is_some() {
         Some("it is a link that leaves the target")
     } else if shared {
         Some("it has hard links outside the target")
+    } else if has_capabilities {
+        // Writing to it takes them away, and an interruption would leave it without.
+        Some("it has capabilities")
     } else if !write::fits_in_place(&changes) {
         Some("its bytes move")
-    } else if access(&path, Access::WRITE_OK).is_err() {
+    } else if !names.first().is_some_and(|name| writable(name)) {
         Some("it is not writable")
     } else if (intent.unopened || intent.new.size < intent.old.size)
         && Lease::take(&source.file).is_none()
@@ -182,35 +222,51 @@ pub(super) fn prepare(
 
     let mut directories = Vec::with_capacity(names.len());
     for name in &names {
-        let directory = name.parent().unwrap_or(root);
-        let stat = std::fs::metadata(directory)
-            .map_err(|source| PathError::new("read the metadata of", directory, source))?;
-        directories.push(times_of(&stat));
+        let directory = name.directory();
+        let stat = directory
+            .stat()
+            .map_err(|source| PathError::new("read the metadata of", directory.path(), source))?;
+        directories.push(Times::from(&stat));
     }
     let mut relative = names.iter().map(|name| {
-        let inside = name.strip_prefix(base).unwrap_or(name);
-        RelativePath::new(inside)
-            .map_err(|_| Error::Outside { path: name.clone(), root: base.to_path_buf() })
+        let inside = name.path().strip_prefix(base).unwrap_or(name.path());
+        RelativePath::new(inside).map_err(|_| Error::Outside {
+            path: name.path().to_path_buf(),
+            root: base.to_path_buf(),
+        })
     });
     let first = relative.next().unwrap_or_else(|| Ok(intent.path.clone()))?;
     let aliases = relative.collect::<Result<Vec<_>, _>>()?;
     let times = intent.times.unwrap_or(metadata.times);
-    let new = State {
-        metadata: Metadata { times, ..metadata.clone() },
-        lock: intent.new,
-        link: intent.link,
+    let (old_len, new_len) = (intent.old.size, intent.new.size);
+    // No file is longer than i64 can say.
+    let needed = if in_place {
+        new_len.cast_signed() - old_len.cast_signed()
+    } else {
+        old_len.max(new_len).cast_signed()
     };
-    let (old_len, new_len) = (intent.old.size, new.lock.size);
+    if let Some(name) = names.first() {
+        room.take(name.directory(), own.device, needed)?;
+    }
+    let whole = digests.get(intent.path.as_path()).cloned();
+    let whole = whole.or_else(|| digest_of(&source, &changes, &intent.new));
+    let kept = Kept { times: metadata.times };
+    let new = State { metadata: Kept { times }, whole, lock: intent.new, link: intent.link };
     Ok(Prepared {
-        needed: if in_place { new_len.saturating_sub(old_len) } else { old_len.max(new_len) },
-        identity: Identity::of(&stat),
-        in_place,
-        names,
+        is_public: metadata.mode & 0o004 != 0,
+        judged: Judged {
+            asked,
+            ways: places.iter().map(|place| place.seen().to_vec()).collect(),
+            names: names.iter().map(|_| own.id()).collect(),
+            identity: Identity::of(&stat),
+            metadata: Metadata { times, ..metadata },
+            in_place,
+        },
         step: Step {
             path: first,
             aliases,
             about: intent.about,
-            old: State { lock: intent.old, metadata, link },
+            old: State { lock: intent.old, whole: None, metadata: kept, link },
             new,
             changes,
             replace: intent.replace,
@@ -221,44 +277,36 @@ pub(super) fn prepare(
     })
 }
 
+/// The digest of the whole file as it will be, where that is soon had and the lock does not cover the
+/// file anyhow.
+fn digest_of(source: &FileSource, changes: &[Change], new: &Lock) -> Option<Digest> {
+    let is_covered = new.ranges.len() == 1 && new.ranges.first() == Some(&(0..new.size));
+    if is_covered || source.len().max(new.size) > digest::MAX_BYTES {
+        return None;
+    }
+    let edits: Vec<_> = changes.iter().map(|change| &change.edits).collect();
+    through(source, &edits, &mut |patched| Digest::of(patched))
+}
+
 /// Looks at all steps together: no file twice, room for all, a store that can be written.
-pub(super) fn check_together(steps: &[Prepared], store: &Path) -> Result<(), Error> {
-    let mut seen = std::collections::BTreeSet::new();
-    let mut needed: std::collections::BTreeMap<u64, (u64, &Path)> = Default::default();
+pub(super) fn check_together(steps: &[Prepared], room: &Room, store: &Path) -> Result<(), Error> {
+    let mut seen = BTreeSet::new();
     for step in steps {
-        for name in &step.names {
+        for name in step.step.names() {
             if !seen.insert(name) {
                 return Err(Error::Inconsistent {
-                    path: name.clone(),
+                    path: name.as_path().to_path_buf(),
                     why: "two steps edit the same file",
                 });
             }
         }
-        let Some(directory) = step.names.first().and_then(|name| name.parent()) else { continue };
-        let device = std::fs::metadata(directory)
-            .map_err(|source| PathError::new("read the metadata of", directory, source))?
-            .dev();
-        needed.entry(device).or_insert((SPARE, directory)).0 += step.needed;
     }
-    for (needed, path) in needed.into_values() {
-        let space = rustix::fs::statvfs(path)
-            .map_err(|source| PathError::new("find the free space of", path, source))?;
-        let root = rustix::process::geteuid().is_root();
-        let blocks = if root { space.f_bfree } else { space.f_bavail };
-        let available = blocks.saturating_mul(space.f_frsize);
-        if available < needed {
-            return Err(Error::NoSpace { path: path.to_path_buf(), needed, available });
-        }
+    room.check()?;
+    let tree = Tree::open(Path::new("/"), store)?;
+    match tree.root().enter(OsStr::new(super::store::NAME)) {
+        Ok(home) => writable_directory(&home),
+        Err(_) => writable_directory(tree.root()),
     }
-    let home = store.join(super::store::NAME);
-    let place = if std::fs::symlink_metadata(&home).is_ok() { home } else { store.to_path_buf() };
-    writable_directory(&place)
-}
-
-fn link_at(path: &Path, target: PathBuf) -> Result<Link, Error> {
-    let stat = std::fs::symlink_metadata(path)
-        .map_err(|source| PathError::new("read the metadata of", path, source))?;
-    Ok(Link { target, uid: stat.uid(), gid: stat.gid(), times: times_of(&stat) })
 }
 
 /// The changes of a file, turned around where they are not yet. The old bytes of an archive are many:
@@ -275,7 +323,7 @@ fn changes(
         Way::Changes(changes) => changes,
         Way::Edits(edits) => {
             let undo = if is_archive {
-                let old: Arc<dyn Source> = Arc::new(FileSource::open(path)?);
+                let old: Arc<dyn Source> = Arc::new(source.again()?);
                 edits.invert_in(&old)
             } else {
                 edits.invert(source)
@@ -331,10 +379,10 @@ fn refuse_privileged(path: &Path, source: &FileSource, metadata: &Metadata) -> R
     Ok(())
 }
 
-fn check_permissions(names: &[PathBuf], metadata: &Metadata, in_place: bool) -> Result<(), Error> {
-    let Some(path) = names.first() else { return Ok(()) };
-    let me = rustix::process::geteuid();
-    if !me.is_root() && me.as_raw() != metadata.uid {
+fn check_permissions(names: &[&Name], metadata: &Metadata, in_place: bool) -> Result<(), Error> {
+    let Some(path) = names.first().map(|name| name.path()) else { return Ok(()) };
+    let me = owner::myself();
+    if me != 0 && me != metadata.uid {
         let why = format!(
             "belongs to user {}, and its owner and times could not be kept; run tfpatch as that \
              user or as root",
@@ -345,7 +393,7 @@ fn check_permissions(names: &[PathBuf], metadata: &Metadata, in_place: bool) -> 
     if in_place {
         return Ok(());
     }
-    if !me.is_root() && rustix::process::getegid().as_raw() != metadata.gid {
+    if me != 0 && rustix::process::getegid().as_raw() != metadata.gid {
         let groups = rustix::process::getgroups()
             .map_err(|source| PathError::new("find the groups for", path, source))?;
         if !groups.iter().any(|group| group.as_raw() == metadata.gid) {
@@ -357,7 +405,7 @@ fn check_permissions(names: &[PathBuf], metadata: &Metadata, in_place: bool) -> 
             return Err(refused(path, &why));
         }
     }
-    names.iter().filter_map(|name| name.parent()).try_for_each(writable_directory)
+    names.iter().try_for_each(|name| writable_directory(name.directory()))
 }
 
 /// An edit in place drops the capabilities of a file, and a new file has no attributes at all; only
@@ -368,7 +416,7 @@ fn check_attributes(path: &Path, metadata: &Metadata, in_place: bool) -> Result<
     };
     let lost = metadata.attributes.iter().find(|attribute| is_lost(&attribute.name));
     match lost {
-        Some(Attribute { name, .. }) if !rustix::process::geteuid().is_root() => {
+        Some(Attribute { name, .. }) if owner::myself() != 0 => {
             let why = format!("has the attribute {name}, which an edit drops; run tfpatch as root");
             Err(refused(path, &why))
         }
@@ -376,15 +424,15 @@ fn check_attributes(path: &Path, metadata: &Metadata, in_place: bool) -> Result<
     }
 }
 
-pub(super) fn writable_directory(path: &Path) -> Result<(), Error> {
-    access(path, Access::WRITE_OK | Access::EXEC_OK)
-        .map_err(|source| PathError::new("write in the directory", path, source).into())
+fn writable_directory(directory: &Directory) -> Result<(), Error> {
+    access(directory, OsStr::new("."), Access::WRITE_OK | Access::EXEC_OK)
+        .map_err(|source| PathError::new("write in the directory", directory.path(), source).into())
 }
 
-/// May the user on whose behalf the process runs do that? Asks the kernel, which also knows of
+/// May the user on whose behalf the thread runs do that? Asks the kernel, which also knows of
 /// access control lists and of file systems that are mounted read-only.
-fn access(path: &Path, access: Access) -> rustix::io::Result<()> {
-    rustix::fs::accessat(CWD, path, access, AtFlags::EACCESS)
+fn access(directory: &Directory, name: &OsStr, access: Access) -> rustix::io::Result<()> {
+    rustix::fs::accessat(directory, name, access, AtFlags::EACCESS)
 }
 
 fn refused(path: &Path, why: &str) -> Error {

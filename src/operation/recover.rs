@@ -3,17 +3,19 @@
 use super::Options;
 use super::disk::Disk;
 use super::error::{Change, Error, PathError};
-use super::file::{FileSource, change, through};
-use super::journal::{self, Base, Record, Step, temporary};
-use super::preflight::within;
+use super::file::{FileSource, Metadata, change, outside, through};
+use super::journal::{self, Record, Step, temporary};
+use super::permitted::{self, Listed};
+use super::preflight::open_place;
 use super::store::{Store, canonical};
+use super::tree::{FileId, Name, Place, Tree};
 use super::write::{self, Directories, Target, fits_in_place};
 use crate::bytes::{self, Source};
 use crate::edit::{Content, Edit, EditSet};
 use crate::plan::RelativePath;
 use std::ops::Range;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 /// What became of an interrupted operation.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -59,30 +61,40 @@ pub fn recover(
     options: &Options<'_>,
 ) -> Result<Option<Recovered>, Error> {
     let root = canonical(root)?;
-    if store.pending()?.is_none() {
+    store.as_owner(|| recover_in(&root, store, options))
+}
+
+fn recover_in(
+    root: &Path,
+    store: &Store,
+    options: &Options<'_>,
+) -> Result<Option<Recovered>, Error> {
+    let Some(home) = store.home()? else { return Ok(None) };
+    if home.pending()?.is_none() {
         return Ok(None);
     }
     let disk = store.disk.syncing(options.sync);
-    let _guard = store.lock(&disk, options.wait, options.waiting)?;
+    let _guard = home.lock(&disk, store.directory(), options.wait, options.waiting)?;
     // Whoever held the lock may have finished it.
-    let Some(record) = store.pending_record()? else { return Ok(None) };
-    // What was interrupted need not be an operation on this target.
-    let base = record.base.as_ref().map_or(store.base(&root), |Base(base)| base);
-    let finished = is_complete(base, &record)?;
+    let Some((_, record)) = home.pending()? else { return Ok(None) };
+    let base = store.base(root);
+    store.require_concern(&record, base)?;
+    let tree = store.tree(base)?;
+    let finished = is_complete(&tree, &record)?;
     let left_alone = if finished {
         let mut directories = Directories::new();
         for (index, step) in record.steps.iter().enumerate() {
-            complete(&disk, base, &record.id, index, step, &mut directories)?;
+            complete(&disk, &tree, &record.id, index, step, &mut directories)?;
         }
         write::settle(&disk, &directories)?;
-        store.finish(&disk)?;
+        home.finish(&disk)?;
         Vec::new()
     } else {
-        let left_alone = roll_back(&disk, base, &record)?;
+        let left_alone = roll_back(&disk, &tree, &record)?;
         if left_alone.is_empty() {
-            store.discard(&disk)?;
+            home.discard(&disk)?;
         } else {
-            store.abandon(&disk)?;
+            home.abandon(&disk)?;
         }
         left_alone
     };
@@ -92,22 +104,24 @@ pub fn recover(
 /// Puts every file of the record back, the last one first. Can be called again where it failed.
 pub(super) fn roll_back(
     disk: &Disk,
-    base: &Path,
+    tree: &Tree,
     record: &Record,
 ) -> Result<Vec<LeftAlone>, Error> {
     let (mut left_alone, mut directories) = (Vec::new(), Directories::new());
+    let listed = Listed::of(record.steps.iter().flat_map(Step::names));
     for (index, step) in record.steps.iter().enumerate().rev() {
-        left_alone.extend(roll_back_step(disk, base, &record.id, index, step, &mut directories)?);
+        let names = (record.id.as_str(), index);
+        left_alone.extend(roll_back_step(disk, tree, names, step, &listed, &mut directories)?);
     }
     write::settle(disk, &directories)?;
     Ok(left_alone)
 }
 
-fn is_complete(base: &Path, record: &Record) -> Result<bool, Error> {
+fn is_complete(tree: &Tree, record: &Record) -> Result<bool, Error> {
     for step in &record.steps {
         for name in step.names() {
-            match within(base, name) {
-                Ok(path) if matches!(look(step, &path)?, Found::New) => {}
+            match tree.name(name) {
+                Ok(place) if matches!(look(step, &place)?, Found::New) => {}
                 _ => return Ok(false),
             }
         }
@@ -115,94 +129,168 @@ fn is_complete(base: &Path, record: &Record) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// All is done but, perhaps, the metadata and the temporary files.
+/// All is done but, perhaps, the times and the temporary files.
 fn complete(
     disk: &Disk,
-    base: &Path,
+    tree: &Tree,
     id: &str,
     index: usize,
     step: &Step,
     directories: &mut Directories,
 ) -> Result<(), Error> {
-    let paths = step.names().map(|name| within(base, name)).collect::<Result<Vec<_>, _>>()?;
-    let temporary = remove_temporary(disk, id, index, &paths)?;
-    if step.new.link.is_none()
-        && let Some(path) = paths.first()
-    {
-        restore_metadata(disk, path, &step.new.metadata, paths.len())?;
+    let places = step.names().map(|name| tree.name(name)).collect::<Result<Vec<_>, _>>()?;
+    for (position, place) in places.iter().enumerate() {
+        clear(disk, step, &temporary(id, index, position, &place.name), place)?;
     }
-    let target = target(step, &paths, &temporary, Vec::new());
-    directories.extend(target.directories());
+    if step.new.link.is_none()
+        && let Some(place) = places.first()
+    {
+        restore_times(disk, &place.name, &step.new, places.len())?;
+    }
+    let parents = places.iter().map(|place| Arc::clone(place.name.directory()));
+    write::note(directories, parents.zip(step.directories.iter().copied()));
     Ok(())
+}
+
+/// Removes what an interruption left under a temporary name: a file of ours, whole or not, or the old
+/// one. Something else is what somebody had put under the name at that moment, and gets it back.
+fn clear(disk: &Disk, step: &Step, temporary: &Name, place: &Place) -> Result<(), Error> {
+    if !temporary.is_there() {
+        return Ok(());
+    }
+    let holds_new = matches!(look(step, place)?, Found::New);
+    if holds_new {
+        // The exchange took place: a file of ours that was not complete is not there any more.
+        if matches!(look(step, &place.beside(temporary))?, Found::Foreign(_) | Found::Between(_)) {
+            return Ok(disk.rename(temporary, &place.name)?);
+        }
+    }
+    Ok(disk.remove(temporary)?)
+}
+
+/// A name that does not hold the old file.
+struct Other {
+    position: usize,
+    place: Place,
+    id: FileId,
 }
 
 fn roll_back_step(
     disk: &Disk,
-    base: &Path,
-    id: &str,
-    index: usize,
+    tree: &Tree,
+    (id, index): (&str, usize),
     step: &Step,
+    listed: &Listed,
     directories: &mut Directories,
 ) -> Result<Vec<LeftAlone>, Error> {
-    let (mut left_alone, mut paths) = (Vec::new(), Vec::new());
-    let (mut old, mut other, mut back) = (Vec::new(), Vec::new(), None);
+    let (mut left_alone, mut places) = (Vec::new(), Vec::new());
+    let (mut old, mut other, mut back): (Vec<Place>, Vec<Other>, _) =
+        (Vec::new(), Vec::new(), None);
+    let leave = |name: &RelativePath, change| LeftAlone { path: name.clone(), change };
     for (position, name) in step.names().enumerate() {
         // A directory that went away took the file with it.
-        let Ok(path) = within(base, name) else {
-            left_alone.push(LeftAlone { path: name.clone(), change: Change::Gone });
+        let Ok(place) = tree.name(name) else {
+            left_alone.push(leave(name, Change::Gone));
             continue;
         };
-        disk.remove(&temporary(id, index, position, &path))?;
-        match look(step, &path)? {
-            Found::Old => old.push(path.clone()),
-            Found::New => other.push((position, path.clone())),
-            Found::Between(edits) => {
-                back = Some(edits);
-                other.push((position, path.clone()));
+        clear(disk, step, &temporary(id, index, position, &place.name), &place)?;
+        let found = look(step, &place)?;
+        places.push(place.clone());
+        match found {
+            Found::Old => old.push(place),
+            Found::Foreign(change) => left_alone.push(leave(name, change)),
+            Found::New | Found::Between(_) => {
+                let failed = |source| PathError::new("find", place.name.path(), source);
+                let id = place.name.stat().map_err(failed)?.id();
+                if let Found::Between(edits) = found {
+                    back = Some(edits);
+                }
+                other.push(Other { position, place, id });
             }
-            Found::Foreign(change) => left_alone.push(LeftAlone { path: name.clone(), change }),
         }
-        paths.push(path);
     }
-    let temporary: Vec<_> =
-        other.iter().map(|(position, path)| temporary(id, index, *position, path)).collect();
+    let names: Vec<Name> = other.iter().map(|other| other.place.name.clone()).collect();
+    let temporary =
+        other.iter().map(|other| temporary(id, index, other.position, &other.place.name));
+    let temporary: Vec<Name> = temporary.collect();
     let changes = step.back();
-    let edits = match &back {
+    let edits: Vec<&EditSet> = match &back {
         Some(edits) => vec![edits],
         None => changes.iter().map(|change| &change.edits).collect(),
     };
-    let target = Target {
-        names: other.iter().map(|(_, path)| path.as_path()).collect(),
-        temporary,
-        directories: &[],
-        edits,
-        metadata: &step.old.metadata,
-        link: step.old.link.as_ref(),
-        unopened: step.unopened,
-    };
-    match old.first() {
-        Some(original) if step.old.link.is_none() && !other.is_empty() => {
-            write::relink(disk, &target, original)?;
+    if let Some(first) = other.first() {
+        let (source, _) = open_place(&with_link(&first.place)?)?;
+        if let Err(change) = proves(step, first, &source, &edits, listed) {
+            let names = step.names().enumerate();
+            let is_other = |position| other.iter().any(|other| other.position == position);
+            let refused = names.filter(|(position, _)| is_other(*position));
+            left_alone.extend(refused.map(|(_, name)| leave(name, change.clone())));
+            return Ok(left_alone);
         }
-        Some(original) if step.old.link.is_none() => {
-            restore_metadata(disk, original, &step.old.metadata, paths.len())?;
+        let times = step.old.metadata.times;
+        let metadata = Metadata { times, ..source.metadata()? };
+        let target = Target {
+            names,
+            judged: other.iter().map(|other| other.id).collect(),
+            temporary,
+            source: &source,
+            directories: &[],
+            edits,
+            metadata: &metadata,
+            link: step.old.link.as_ref(),
+            unopened: step.unopened,
+        };
+        match old.first() {
+            Some(original) if step.old.link.is_none() => {
+                write::relink(disk, &target, &original.name)?;
+            }
+            _ => {
+                let single = is_alone(&first.place.name, other.len());
+                let links = step.old.link.is_some() || step.new.link.is_some();
+                let in_place = back.is_some() || goes_back_in_place(step, &changes);
+                let in_place = in_place && single && !links && !step.replace;
+                write::write(disk, &target, in_place, false, directories)?;
+            }
         }
-        _ if !other.is_empty() => {
-            let single = other.first().is_some_and(|(_, path)| is_alone(path, other.len()));
-            let links = step.old.link.is_some() || step.new.link.is_some();
-            let in_place = back.is_some() || goes_back_in_place(step, &changes);
-            let in_place = in_place && single && !links && !step.replace;
-            write::write(disk, &target, in_place, false, directories)?;
-        }
-        _ => {}
+    } else if let (Some(original), None) = (old.first(), &step.old.link) {
+        restore_times(disk, &original.name, &step.old, places.len())?;
     }
     // Temporary files may have changed the times of the directories of all names.
-    if paths.len() == step.directories.len() {
-        let parents = paths.iter().filter_map(|path| path.parent());
-        let parents = parents.map(Path::to_path_buf);
-        directories.extend(parents.zip(step.directories.iter().copied()));
+    if places.len() == step.directories.len() {
+        let parents = places.iter().map(|place| Arc::clone(place.name.directory()));
+        write::note(directories, parents.zip(step.directories.iter().copied()));
     }
     Ok(left_alone)
+}
+
+/// Is it proved that the file under a name is a state of this very operation, and that what would be
+/// written is the old file?
+fn proves(
+    step: &Step,
+    other: &Other,
+    source: &FileSource,
+    edits: &[&EditSet],
+    listed: &Listed,
+) -> Result<(), Change> {
+    let forbidden = |why: &str| Change::Forbidden { why: why.to_owned() };
+    if let Some(link) = &step.old.link {
+        // Nothing is written through a link; but it must lead to what it led to.
+        let target = other.place.follow(&link.target).ok();
+        let old = target.and_then(|name| FileSource::open(&name).ok());
+        return match old.map(|old| change(&step.old.lock, &old)) {
+            Some(None) => Ok(()),
+            Some(Some(change)) => Err(change),
+            None => Err(Change::Gone),
+        };
+    }
+    permitted::check(&step.about, step.path.as_path(), source, edits, listed)
+        .map_err(|why| forbidden(&why))?;
+    through(source, edits, &mut |old| change(&step.old.lock, old)).map_or(Ok(()), Err)
+}
+
+fn with_link(place: &Place) -> Result<Place, PathError> {
+    let failed = |source| PathError::new("read the link", place.name.path(), source);
+    place.with_link().map_err(failed)
 }
 
 /// Can the new file get its old bytes back in place, by `changes`? Not where it would grow: what an
@@ -213,30 +301,37 @@ fn goes_back_in_place(step: &Step, changes: &[journal::Change]) -> bool {
         && fits_in_place(changes)
 }
 
-/// What a name of the step holds now.
-fn look(step: &Step, path: &Path) -> Result<Found, Error> {
-    let stat = match std::fs::symlink_metadata(path) {
+/// What a name of the step holds now. A file that is new, or on the way, is one only where every byte
+/// of it is as the operation left it, as far as a digest of the whole was kept.
+fn look(step: &Step, place: &Place) -> Result<Found, Error> {
+    let failed = |source| PathError::new("find", place.name.path(), source);
+    let stat = match place.name.stat() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Ok(Found::Foreign(Change::Gone));
         }
-        result => result.map_err(|source| PathError::new("find", path, source))?,
+        result => result.map_err(failed)?,
     };
-    let link = if stat.is_symlink() {
-        let read = std::fs::read_link(path);
-        Some(read.map_err(|source| PathError::new("read the link", path, source))?)
-    } else {
-        None
-    };
+    let place = with_link(place)?;
+    let link = &place.link;
     let is = |state: &journal::State| state.link.as_ref().map(|link| &link.target) == link.as_ref();
-    if (!is(&step.old) && !is(&step.new)) || !(stat.is_file() || stat.is_symlink()) {
+    if (!is(&step.old) && !is(&step.new)) || !(stat.is_file() || stat.is_link()) {
         return Ok(Found::Foreign(Change::OtherKind));
     }
     if link.is_some() && is(&step.old) {
         return Ok(Found::Old);
     }
-    let source = FileSource::open(path)?;
-    if is(&step.new) && step.new.lock.matches(&source) && copies_are_complete(step, &source) {
-        return Ok(Found::New);
+    let (source, _) = match open_place(&place) {
+        Err(Error::Path(error)) if error.source.kind() == std::io::ErrorKind::NotFound => {
+            return Ok(Found::Foreign(Change::Gone));
+        }
+        result => result?,
+    };
+    let is_new = is(&step.new) && step.new.lock.matches(&source);
+    if is_new && copies_are_complete(step, &source) {
+        return Ok(match outside(&step.new, &source) {
+            None => Found::New,
+            Some(change) => Found::Foreign(change),
+        });
     }
     let Some(change) = change(&step.old.lock, &source).filter(|_| is(&step.old)) else {
         return Ok(if is(&step.old) { Found::Old } else { Found::Foreign(Change::OtherKind) });
@@ -244,7 +339,12 @@ fn look(step: &Step, path: &Path) -> Result<Found, Error> {
     if let Some(edits) = way_back(step, &source)
         && through(&source, &[&edits], &mut |patched| step.old.lock.matches(patched))
     {
-        return Ok(Found::Between(edits));
+        let again = step.changes.iter().map(|change| &change.edits);
+        let all: Vec<&EditSet> = std::iter::once(&edits).chain(again).collect();
+        return Ok(match through(&source, &all, &mut |new| outside(&step.new, new)) {
+            None => Found::Between(edits),
+            Some(change) => Found::Foreign(change),
+        });
     }
     Ok(Found::Foreign(change))
 }
@@ -321,56 +421,27 @@ fn copies_are_complete(step: &Step, source: &FileSource) -> bool {
     })
 }
 
-fn target<'a>(
-    step: &'a Step,
-    paths: &'a [PathBuf],
-    temporary: &[PathBuf],
-    edits: Vec<&'a EditSet>,
-) -> Target<'a> {
-    Target {
-        names: paths.iter().map(PathBuf::as_path).collect(),
-        temporary: temporary.to_vec(),
-        directories: &step.directories,
-        edits,
-        metadata: &step.new.metadata,
-        link: step.new.link.as_ref(),
-        unopened: step.unopened,
-    }
-}
-
-fn remove_temporary(
+/// Gives a file its times back if it is ours alone: an edit in place may have been stopped before its
+/// last call. A file that others have names of was never written to.
+fn restore_times(
     disk: &Disk,
-    id: &str,
-    step: usize,
-    paths: &[PathBuf],
-) -> Result<Vec<PathBuf>, Error> {
-    let positions = paths.iter().enumerate();
-    let temporary: Vec<_> =
-        positions.map(|(position, path)| temporary(id, step, position, path)).collect();
-    temporary.iter().try_for_each(|path| disk.remove(path))?;
-    Ok(temporary)
-}
-
-/// Gives a file its metadata back if it is ours alone: an edit in place may have been stopped
-/// before its last call. A file that others have names of was never written to.
-fn restore_metadata(
-    disk: &Disk,
-    path: &Path,
-    metadata: &super::Metadata,
+    name: &Name,
+    state: &journal::State,
     names: usize,
 ) -> Result<(), Error> {
-    let source = FileSource::open(path)?;
-    if !is_alone(path, names) || source.metadata()? == *metadata {
+    let source = FileSource::open(name)?;
+    let wanted = state.metadata.times;
+    if !is_alone(name, names) || source.stat()?.modified == wanted.modified {
         return Ok(());
     }
-    match disk.open(path) {
-        // A program that is being executed was not edited in place.
-        Err(error) if super::disk::is_text_busy(&error) => Ok(()),
-        result => Ok(metadata.restore(disk, &result?)?),
+    match disk.set_times_at(name, wanted) {
+        // Only the owner may.
+        Err(error) if super::disk::is_not_permitted(&error) => Ok(()),
+        result => Ok(result?),
     }
 }
 
-/// Is `path` itself a file, with no more than `names` names?
-fn is_alone(path: &Path, names: usize) -> bool {
-    std::fs::symlink_metadata(path).is_ok_and(|stat| stat.is_file() && stat.nlink() <= names as u64)
+/// Is there a file under the name itself, with no more than `names` names?
+fn is_alone(name: &Name, names: usize) -> bool {
+    name.stat().is_ok_and(|stat| stat.is_file() && stat.links <= names as u64)
 }

@@ -2,14 +2,16 @@
 
 use super::apply::execute;
 use super::drift::is_uninstalled;
-use super::error::{Change, Error, PathError};
-use super::file::{FileSource, Identity, change_since, through};
+use super::error::{Change, Error};
+use super::file::{FileSource, change_since, through};
 use super::history::{Entry, History};
 use super::journal::{About, Kind, Link, Step};
-use super::preflight::{Intent, Way, within};
+use super::permitted::{self, Listed};
+use super::preflight::{Intent, Way, open_place};
 use super::recover::LeftAlone;
 use super::rows::Rows;
 use super::store::{Store, canonical};
+use super::tree::{FileId, Place, Tree};
 use super::{Operation, Options, pack};
 use crate::plan::{self, RelativePath};
 use schemars::JsonSchema;
@@ -70,24 +72,26 @@ pub fn revert(
         other => other.clone(),
     };
     let mut found = Findings::default();
-    let operation = execute(
-        &base,
-        store,
-        Kind::Revert,
-        options,
-        &mut || {
-            found = Findings::default();
-            found.look(&base, store, &selection)?;
-            Ok(std::mem::take(&mut found.intents))
-        },
-        &|steps, previous| {
-            let what: Vec<_> = steps
-                .iter()
-                .map(|step| (&step.path, &step.reverts, &step.new.lock.digest))
-                .collect();
-            plan::digest_of(&what, previous)
-        },
-    )?;
+    let operation = store.as_owner(|| {
+        execute(
+            &base,
+            store,
+            Kind::Revert,
+            options,
+            &mut || {
+                found = Findings::default();
+                found.look(&base, store, &selection)?;
+                Ok(std::mem::take(&mut found.intents))
+            },
+            &|steps, previous| {
+                let what: Vec<_> = steps
+                    .iter()
+                    .map(|step| (&step.path, &step.reverts, &step.new.lock.digest))
+                    .collect();
+                plan::digest_of(&what, previous)
+            },
+        )
+    })?;
     let Findings { refused, already, uninstalled, .. } = found;
     Ok(Reverted { operation, refused, already, uninstalled })
 }
@@ -117,7 +121,7 @@ struct Findings {
 /// Names of one file that the same operations have changed.
 struct Unit<'a> {
     names: Vec<RelativePath>,
-    path: PathBuf,
+    place: Place,
     entries: Vec<Entry<'a>>,
     /// The operations in effect that came after the last of these, the newest first.
     later: Vec<String>,
@@ -126,11 +130,12 @@ struct Unit<'a> {
 }
 
 /// The file that a name leads to, if it leads to one, and the changes of it.
-type UnitKey = (Option<(u64, u64)>, Vec<(usize, usize)>);
+type UnitKey = (Option<FileId>, Vec<(usize, usize)>);
 
 impl Findings {
     fn look(&mut self, base: &Path, store: &Store, selection: &Selection) -> Result<(), Error> {
         let history = History::of(store.records_of(base)?);
+        let tree = store.tree(base)?;
         if let Selection::Operation(id) = selection
             && !history.has(id)
         {
@@ -149,10 +154,10 @@ impl Findings {
                     // Names of one file stay names of one file.
                     let mut others = entry.step.names().filter(|other| is_named(other));
                     entry.counts()
-                        && (is_named(name) || others.any(|other| are_one_file(base, name, other)))
+                        && (is_named(name) || others.any(|other| are_one_file(&tree, name, other)))
                 }
             };
-            if is_uninstalled(base, &history, name) {
+            if is_uninstalled(&tree, &history, name) {
                 // Of the RECORD nobody asked.
                 let is_object = |entry: &Entry<'_>| entry.step.about.kind != plan::Kind::Record;
                 if entries.iter().any(|entry| was_selected(entry) && is_object(entry)) {
@@ -160,24 +165,25 @@ impl Findings {
                 }
                 continue;
             }
-            self.add(base, name, entries, was_selected, &mut units);
+            self.add(&tree, name, entries, was_selected, &mut units);
         }
-        units.into_values().try_for_each(|unit| self.look_at(unit))?;
-        self.follow_with_records(base, &history)?;
+        let listed = Listed::of(history.names().map(|(name, _)| name));
+        units.into_values().try_for_each(|unit| self.look_at(unit, &listed))?;
+        self.follow_with_records(&tree, &history, &listed)?;
         self.intents.sort_by(|one, other| one.path.cmp(&other.path));
         Ok(())
     }
 
     fn add<'a>(
         &mut self,
-        base: &Path,
+        tree: &Tree,
         name: &RelativePath,
         entries: Vec<Entry<'a>>,
         is_selected: impl Fn(&Entry<'_>) -> bool,
         units: &mut BTreeMap<UnitKey, Unit<'a>>,
     ) {
         let Some(newest) = entries.iter().rposition(&is_selected) else { return };
-        let Ok(path) = within(base, name) else {
+        let Ok(place) = tree.name(name) else {
             self.refused.push(LeftAlone { path: name.clone(), change: Change::Gone });
             return;
         };
@@ -186,15 +192,20 @@ impl Findings {
         let last = entries.last().map(|entry| entry.step);
         let entries: Vec<_> = entries.into_iter().filter(is_selected).collect();
         // A copy of the tree may have made several files of one.
-        let file = std::fs::symlink_metadata(&path).ok().map(|stat| Identity::of(&stat).file());
+        let file = place.name.stat().ok().map(|stat| stat.id());
         let key = (file, entries.iter().map(|entry| entry.position).collect());
         let names = Vec::new();
-        let unit = units.entry(key).or_insert(Unit { names, path, entries, later, last });
+        let unit = units.entry(key).or_insert(Unit { names, place, entries, later, last });
         unit.names.push(name.clone());
     }
 
     /// Puts each RECORD back that has served its turn, and brings the rows of others up to date.
-    fn follow_with_records(&mut self, base: &Path, history: &History) -> Result<(), Error> {
+    fn follow_with_records(
+        &mut self,
+        tree: &Tree,
+        history: &History,
+        allowed: &Listed,
+    ) -> Result<(), Error> {
         let is_record = |kind: plan::Kind| kind == plan::Kind::Record;
         let (mut records, mut edited) = (Vec::new(), Vec::new());
         for (name, entries) in history.names() {
@@ -208,20 +219,20 @@ impl Findings {
         let objects = self.intents.iter().filter(|intent| !is_record(intent.about.kind));
         let put_back: Vec<RelativePath> = objects.flat_map(Intent::names).cloned().collect();
         for (name, entries) in records {
-            let Some(rows) = Rows::read(base, name) else { continue };
-            let listed = rows.of(base, put_back.iter());
+            let Some(rows) = Rows::read(tree, name) else { continue };
+            let listed = rows.of(tree, put_back.iter());
             if listed.is_empty() {
                 continue;
             }
             let (refused, intents) = (self.refused.clone(), self.intents.len());
             self.refused.retain(|left| left.path != *name);
-            if rows.of(base, edited.iter().map(|(file, _)| *file)).is_empty() {
+            if rows.of(tree, edited.iter().map(|(file, _)| *file)).is_empty() {
                 let mut unit = BTreeMap::new();
-                self.add(base, name, entries, |entry| entry.counts(), &mut unit);
-                unit.into_values().try_for_each(|unit| self.look_at(unit))?;
+                self.add(tree, name, entries, |entry| entry.counts(), &mut unit);
+                unit.into_values().try_for_each(|unit| self.look_at(unit, allowed))?;
             }
             if self.intents.len() == intents {
-                match rows.refreshed(base, &listed, &self.intents) {
+                match rows.refreshed(tree, &listed, &self.intents) {
                     Some(intent) => {
                         self.refused.retain(|left| left.path != *name);
                         self.intents.push(intent);
@@ -233,8 +244,8 @@ impl Findings {
         Ok(())
     }
 
-    fn look_at(&mut self, unit: Unit<'_>) -> Result<(), Error> {
-        let Unit { names, path, entries, later, last } = unit;
+    fn look_at(&mut self, unit: Unit<'_>, listed: &Listed) -> Result<(), Error> {
+        let Unit { names, place, entries, later, last } = unit;
         let mut refuse = |change: Change| {
             let each = names.iter().cloned();
             self.refused.extend(each.map(|path| LeftAlone { path, change: change.clone() }));
@@ -242,14 +253,19 @@ impl Findings {
         let (Some(newest), Some((first, aliases))) = (entries.last(), names.split_first()) else {
             return Ok(());
         };
-        let source = match FileSource::open(&path) {
-            Err(error) if error.source.kind() == std::io::ErrorKind::NotFound => {
+        let place = place.with_link().unwrap_or(place);
+        let link = &place.link;
+        let source = match open_place(&place) {
+            Err(Error::Path(error)) if error.source.kind() == std::io::ErrorKind::NotFound => {
                 refuse(Change::Gone);
                 return Ok(());
             }
-            result => result?,
+            Err(Error::Refused { .. }) => {
+                refuse(Change::OtherKind);
+                return Ok(());
+            }
+            result => result?.0,
         };
-        let link = std::fs::read_link(&path).ok();
         let is_the_kind =
             |link_then: &Option<Link>| link_then.as_ref().map(|link| &link.target) == link.as_ref();
         let difference = if is_the_kind(&newest.step.new.link) {
@@ -287,10 +303,18 @@ impl Findings {
             changes.extend(entry.step.back());
             oldest = entry;
         }
-        pack::resolve(&mut changes, &path)?;
+        pack::resolve(&mut changes, &place.name)?;
         let old = &oldest.step.old;
+        let link = old.link.as_ref().filter(|link| leads_to(&place, link, old)).cloned();
+        if link.is_none() {
+            let edits: Vec<_> = changes.iter().map(|change| &change.edits).collect();
+            let (about, path) = (&newest.step.about, first.as_path());
+            if let Err(why) = permitted::check(about, path, &source, &edits, listed) {
+                refuse(Change::Forbidden { why });
+                return Ok(());
+            }
+        }
         let reverts: Vec<_> = entries.iter().rev().map(|entry| entry.id.to_owned()).collect();
-        let link = old.link.as_ref().filter(|link| leads_to(&path, link, old)).cloned();
         self.intents.push(Intent {
             path: first.clone(),
             aliases: aliases.to_vec(),
@@ -314,17 +338,13 @@ impl Findings {
     }
 }
 
-fn are_one_file(base: &Path, one: &RelativePath, other: &RelativePath) -> bool {
-    let file = |name| {
-        let stat = std::fs::symlink_metadata(within(base, name).ok()?).ok()?;
-        Some(Identity::of(&stat).file())
-    };
+fn are_one_file(tree: &Tree, one: &RelativePath, other: &RelativePath) -> bool {
+    let file = |name| Some(tree.name(name).ok()?.name.stat().ok()?.id());
     file(one).is_some_and(|id| file(other) == Some(id))
 }
 
-/// Does the link, if it stood at `path`, lead to the bytes that it once led to?
-fn leads_to(path: &Path, link: &Link, old: &super::journal::State) -> bool {
-    let target = path.parent().map(|directory| directory.join(&link.target));
-    let opened: Option<Result<FileSource, PathError>> = target.map(|path| FileSource::open(&path));
+/// Does the link, if it stood at `place`, lead to the bytes that it once led to?
+fn leads_to(place: &Place, link: &Link, old: &super::journal::State) -> bool {
+    let opened = place.follow(&link.target).ok().map(|name| FileSource::open(&name));
     matches!(opened, Some(Ok(source)) if old.lock.matches(&source))
 }

@@ -2,13 +2,14 @@
 
 use super::file::{FileSource, through};
 use super::journal::About;
-use super::preflight::{Intent, Way, within};
-use super::store::canonical;
+use super::preflight::{Intent, Way};
+use super::tree::Tree;
 use crate::bytes::Source as _;
 use crate::edit::EditSet;
 use crate::plan::{Kind, Lock, RelativePath};
+use crate::python::join_within;
 use crate::python::record::{self, Change, Rewritten};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -25,33 +26,37 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// The RECORD with that name beneath `base`; none where it cannot be read.
-    pub(super) fn read(base: &Path, name: &RelativePath) -> Option<Self> {
-        let path = within(base, name).ok()?;
-        let source = FileSource::open(&path).ok()?;
+    /// The RECORD with that name in the tree; none where it cannot be read.
+    pub(super) fn read(tree: &Tree, name: &RelativePath) -> Option<Self> {
+        let place = tree.name(name).ok()?;
+        let source = FileSource::open(&place.name).ok()?;
         let text = source.read(0, source.len(), "RECORD").ok()?.into_owned();
-        let site = path.parent()?.parent()?.to_path_buf();
+        let site = name.as_path().parent()?.parent()?.to_path_buf();
         Some(Self { name: name.clone(), source, text, site })
     }
 
     /// Those of `files`, names beneath `base`, that have a row with a hash.
     pub(super) fn of<'a>(
         &self,
-        base: &Path,
+        tree: &Tree,
         files: impl Iterator<Item = &'a RelativePath>,
     ) -> Listed {
-        let place = |name: &RelativePath| Some((within(base, name).ok()?, name.clone()));
-        let files: BTreeMap<PathBuf, RelativePath> = files.filter_map(place).collect();
+        let path = |name: &RelativePath| Some(tree.name(name).ok()?.name.path().to_path_buf());
+        let files: BTreeMap<PathBuf, RelativePath> =
+            files.filter_map(|name| Some((path(name)?, name.clone()))).collect();
+        let names: BTreeSet<&OsStr> = files.keys().filter_map(|path| path.file_name()).collect();
         let mut listed = Listed::new();
         for (index, row) in record::rows(&self.text).map_while(Result::ok).enumerate() {
-            let path = self.site.join(OsStr::from_bytes(&row.path));
-            let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { continue };
+            let file = Path::new(OsStr::from_bytes(&row.path));
             // Most rows are of other files: the disk is not asked about them.
-            if row.hash.is_none() || !files.keys().any(|file| file.file_name() == Some(name)) {
+            if row.hash.is_none() || !file.file_name().is_some_and(|name| names.contains(name)) {
                 continue;
             }
-            let Ok(parent) = canonical(parent) else { continue };
-            if let Some(file) = files.get(&parent.join(name)) {
+            let Some(file) = join_within(&self.site, file) else { continue };
+            let Some(found) = RelativePath::new(&file).ok().and_then(|name| path(&name)) else {
+                continue;
+            };
+            if let Some(file) = files.get(&found) {
                 listed.insert(index, file.clone());
             }
         }
@@ -62,7 +67,7 @@ impl Rows {
     /// a row cannot be renewed, or none has to be.
     pub(super) fn refreshed(
         &self,
-        base: &Path,
+        tree: &Tree,
         listed: &Listed,
         intents: &[Intent],
     ) -> Option<Intent> {
@@ -70,7 +75,7 @@ impl Rows {
             .iter()
             .map(|(&row, name)| {
                 let intent = intents.iter().find(|intent| intent.names().any(|one| one == name))?;
-                let source = FileSource::open(&within(base, name).ok()?).ok()?;
+                let source = FileSource::open(&tree.name(name).ok()?.name).ok()?;
                 through(&source, &intent.edits(), &mut |file| {
                     let sha256 = record::sha256(file).ok()?;
                     Some(Change { row, sha256, size: file.len() })

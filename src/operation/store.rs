@@ -2,15 +2,22 @@
 
 use super::disk::{Disk, Times};
 use super::error::{Error, PathError};
-use super::journal::{Base, Record, SCHEMA};
-use super::{file, lock, pack};
-use std::ffi::OsStr;
-use std::io;
+use super::journal::{Base, Record};
+use super::tree::{Directory, Name, Stat, Tree};
+use super::{lock, owner, pack, shipped};
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// The name of a store.
 pub const NAME: &str = ".tfpatch";
+
+/// The directory of a store that holds the records.
+const OPERATIONS: &str = "operations";
 
 /// A record that waits to be finished or rolled back.
 const PENDING: &str = ".pending.json";
@@ -18,19 +25,40 @@ const PENDING: &str = ".pending.json";
 const ABANDONED: &str = ".abandoned.json";
 /// A record of an operation that took place.
 const DONE: &str = ".json";
+/// The name under which a record is written.
+const TEMPORARY: &str = "record.tmp";
+
+/// No record is longer: that of a signature made anew for a library of a gigabyte has some 12 MB.
+const MAX_RECORD_BYTES: u64 = 256 << 20;
+
+/// Group and others may write.
+const LOOSE: u32 = 0o022;
 
 /// The store of one environment. Nothing is created before the first operation.
 #[derive(Clone)]
 pub struct Store {
     directory: PathBuf,
+    /// Where absolute links begin.
+    top: PathBuf,
+    /// Was it named as one to be trusted, whoever it belongs to?
+    is_trusted: bool,
     pub(super) disk: Disk,
 }
 
+/// A store that is there, and held open.
+pub(super) struct Home {
+    home: Arc<Directory>,
+    /// None where the store is not complete.
+    operations: Option<Arc<Directory>>,
+    owner: u32,
+    is_trusted: bool,
+}
+
 /// A record's file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 struct Entry {
     number: u64,
-    path: PathBuf,
+    name: Name,
     state: State,
 }
 
@@ -57,24 +85,33 @@ impl Store {
     /// As [`Store::open`].
     pub fn open_on(directory: &Path, disk: Disk) -> Result<Self, Error> {
         let directory = canonical(directory)?;
-        for above in directory.ancestors().skip(1) {
-            if is_store(&above.join(NAME)) {
-                return Err(Error::NestedStore {
-                    store: directory.clone(),
-                    other: above.to_path_buf(),
-                });
-            }
+        let top = PathBuf::from("/");
+        if let Some(above) = found_above(&directory, 1)? {
+            return Err(Error::NestedStore { store: directory, other: above });
         }
-        Ok(Self { directory, disk })
+        Ok(Self { directory, top, is_trusted: false, disk })
     }
 
-    /// The store that is responsible for `path`: the one in it, or in a directory above.
+    /// The store that is responsible for `path`: the one in it, or in a directory above. One in a
+    /// directory that is neither root's, nor ours, nor of the owner of `path`, is passed over, and so is
+    /// a foreign one in a directory that anybody may write in.
     ///
     /// # Errors
     /// Where `path` is not there, or the store found is nested in another.
     pub fn find(path: &Path) -> Result<Option<Self>, Error> {
-        let path = canonical(path)?;
-        path.ancestors().find(|above| is_store(&above.join(NAME))).map(Self::open).transpose()
+        found_above(&canonical(path)?, 0)?.map(|above| Self::open(&above)).transpose()
+    }
+
+    /// The same store, for targets inside the root of another system, where absolute links begin.
+    #[must_use]
+    pub fn inside(self, top: &Path) -> Self {
+        Self { top: top.to_path_buf(), ..self }
+    }
+
+    /// The same store, relied on whoever it belongs to: for a person who names it and knows.
+    #[must_use]
+    pub fn trusted(self) -> Self {
+        Self { is_trusted: true, ..self }
     }
 
     /// The directory that holds `.tfpatch`.
@@ -86,7 +123,7 @@ impl Store {
     /// Is there a store already?
     #[must_use]
     pub fn is_created(&self) -> bool {
-        is_store(&self.home())
+        is_directory(&self.directory.join(NAME))
     }
 
     /// The ID of the operation that was interrupted, if one was; or that another process is
@@ -95,7 +132,7 @@ impl Store {
     /// # Errors
     /// Where the store cannot be read.
     pub fn pending(&self) -> Result<Option<String>, Error> {
-        Ok(self.pending_record()?.map(|record| record.id))
+        self.as_owner(|| Ok(self.pending_record()?.map(|record| record.id)))
     }
 
     /// The ID of an operation that was interrupted: one that is pending, and that no process is
@@ -104,22 +141,11 @@ impl Store {
     /// # Errors
     /// Where the store cannot be read.
     pub fn interrupted(&self) -> Result<Option<String>, Error> {
-        match self.look_for_pending(None) {
+        self.as_owner(|| match self.look_for_pending(None) {
             Err(Error::Pending { id, .. }) => Ok(Some(id)),
             Ok(()) | Err(Error::Locked { .. }) => Ok(None),
             Err(error) => Err(error),
-        }
-    }
-
-    /// Fails where an operation is pending: because it was interrupted, or, if it is not we who hold
-    /// the lock, because somebody is carrying it out.
-    pub(super) fn look_for_pending(&self, guard: Option<&lock::Guard>) -> Result<(), Error> {
-        let Some(id) = self.pending()? else { return Ok(()) };
-        let store = self.directory.clone();
-        match lock::held_by(&self.home().join("lock")) {
-            Some(pid) if guard.is_none() => Err(Error::Locked { store, pid }),
-            _ => Err(Error::Pending { store, id }),
-        }
+        })
     }
 
     /// The ID of the last operation, which goes into the next one's.
@@ -127,32 +153,143 @@ impl Store {
     /// # Errors
     /// Where the store cannot be read.
     pub fn last(&self) -> Result<Option<String>, Error> {
-        let entries = self.entries()?;
+        self.as_owner(|| self.last_id())
+    }
+
+    /// Runs `work` with the rights of whom the store belongs to, or will belong to: that is the owner
+    /// of its directory where there is none yet. For anybody but root those are the rights that he has.
+    pub(super) fn as_owner<T: Send>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error> + Send,
+    ) -> Result<T, Error> {
+        if owner::myself() != 0 || self.is_trusted {
+            return work();
+        }
+        let failed = |source| PathError::new("find", &self.directory, source);
+        let around = std::fs::metadata(&self.directory).map_err(failed)?;
+        let home = std::fs::symlink_metadata(self.directory.join(NAME)).ok();
+        let uid = home.as_ref().map_or(around.uid(), |home| home.uid());
+        if uid == 0 || uid != around.uid() {
+            return work();
+        }
+        owner::run_as(uid, around.gid(), self.top == Path::new("/"), work)
+    }
+
+    /// The tree of a target, whose names are looked up.
+    pub(super) fn tree(&self, root: &Path) -> Result<Tree, Error> {
+        Ok(Tree::open(&self.top, root)?)
+    }
+
+    /// Opens the store.
+    ///
+    /// # Errors
+    /// [`Error::ForeignStore`] where it is no directory, or belongs to somebody who is not to be
+    /// relied on.
+    pub(super) fn home(&self) -> Result<Option<Home>, Error> {
+        let tree = Tree::open(Path::new("/"), &self.directory)?;
+        let name = tree.root().name(NAME);
+        let path = name.path().to_path_buf();
+        let foreign = |why: String| Error::ForeignStore { store: path.clone(), why };
+        let failed = |source| PathError::new("open", &path, source);
+        let stat = match name.stat() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            result => result.map_err(failed)?,
+        };
+        let other = "remove it, or keep backups elsewhere with --store DIR";
+        if !stat.is_directory() {
+            let what = if stat.is_link() { "a symbolic link" } else { "not a directory" };
+            return Err(foreign(format!("it is {what}; {other}")));
+        }
+        let around = tree.root().stat().map_err(failed)?;
+        let home = Arc::new(tree.root().enter(name.name()).map_err(failed)?);
+        let stat = home.stat().map_err(failed)?;
+        if !self.is_trusted {
+            check_owner(&stat, &around).map_err(|why| foreign(format!("{why}; {other}")))?;
+        }
+        let operations = match home.enter(OsStr::new(OPERATIONS)) {
+            Ok(operations) => Some(Arc::new(operations)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(_) if home.name(OPERATIONS).is_there() => {
+                let what = "its directory `operations` is a link or no directory";
+                return Err(foreign(format!("{what}; {other}")));
+            }
+            Err(error) => return Err(failed(error).into()),
+        };
+        if let Some(operations) = &operations {
+            let inside = operations.stat().map_err(failed)?;
+            if !self.is_trusted && inside.uid != stat.uid {
+                let what = format!("its directory `operations` belongs to user {}", inside.uid);
+                return Err(foreign(format!("{what}; {other}")));
+            }
+        }
+        let found = Home { home, operations, owner: stat.uid, is_trusted: self.is_trusted };
+        if !found.is_trusted
+            && !found.entries()?.is_empty()
+            && let Some(record) = shipped::lists(&self.directory)
+        {
+            let what = format!("{} lists it: a package brought it along", record.display());
+            return Err(foreign(format!("{what}; remove it, and report the package")));
+        }
+        Ok(Some(found))
+    }
+
+    /// Fails where an operation is pending: because it was interrupted, or, if it is not we who hold
+    /// the lock, because somebody is carrying it out.
+    pub(super) fn look_for_pending(&self, guard: Option<&lock::Guard>) -> Result<(), Error> {
+        let Some(home) = self.home()? else { return Ok(()) };
+        let Some((_, record)) = home.pending()? else { return Ok(()) };
+        let store = self.directory.clone();
+        match lock::held_by(&home.lock_file()) {
+            Some(pid) if guard.is_none() => Err(Error::Locked { store, pid }),
+            _ => Err(Error::Pending { store, id: record.id }),
+        }
+    }
+
+    pub(super) fn last_id(&self) -> Result<Option<String>, Error> {
+        let Some(home) = self.home()? else { return Ok(None) };
+        let entries = home.entries()?;
         let last = entries.iter().rev().find(|entry| entry.state == State::Done);
-        Ok(last.map(|entry| read(&entry.path)).transpose()?.map(|record| record.id))
+        Ok(last.map(|entry| home.read(&entry.name)).transpose()?.map(|record| record.id))
     }
 
     /// Every operation that took place, the oldest first.
     pub(super) fn records(&self) -> Result<Vec<Record>, Error> {
+        let Some(home) = self.home()? else { return Ok(Vec::new()) };
         let done = |entry: &&Entry| entry.state == State::Done;
-        self.entries()?.iter().filter(done).map(|entry| read(&entry.path)).collect()
+        home.entries()?.iter().filter(done).map(|entry| home.read(&entry.name)).collect()
     }
 
     /// The same of one target, whose paths are relative to `base`. A target that is no longer there
     /// may be this one, which was moved.
     pub(super) fn records_of(&self, base: &Path) -> Result<Vec<Record>, Error> {
         let mut records = self.records()?;
-        records.retain(|record| {
-            let other = record.base.as_ref().map_or(&self.directory, |Base(other)| other);
-            other == base || canonical(other).is_err()
-        });
+        records.retain(|record| self.concerns(record, base));
         Ok(records)
     }
 
+    /// Is a record about the target at `base`, as far as can be known?
+    fn concerns(&self, record: &Record, base: &Path) -> bool {
+        let other = record.base.as_ref().map_or(&self.directory, |Base(other)| other);
+        other == base || canonical(other).is_err()
+    }
+
     pub(super) fn pending_record(&self) -> Result<Option<Record>, Error> {
-        let entries = self.entries()?;
-        let pending = entries.iter().find(|entry| entry.state == State::Pending);
-        pending.map(|entry| read(&entry.path)).transpose()
+        let Some(home) = self.home()? else { return Ok(None) };
+        Ok(home.pending()?.map(|(_, record)| record))
+    }
+
+    /// Fails where a record is about another target than the one at `base`: it says which one it was
+    /// made for, and not where anything is written.
+    pub(super) fn require_concern(&self, record: &Record, base: &Path) -> Result<(), Error> {
+        if self.concerns(record, base) {
+            return Ok(());
+        }
+        let other = record.base.as_ref().map_or(&self.directory, |Base(other)| other);
+        Err(Error::PendingElsewhere {
+            store: self.directory.clone(),
+            id: record.id.clone(),
+            target: other.clone(),
+        })
     }
 
     /// The directory that a record's paths are relative to, for a target with the canonical path
@@ -167,76 +304,153 @@ impl Store {
         (base != self.directory).then(|| Base(base.to_path_buf()))
     }
 
-    /// Locks the store, and creates it first where there is none.
+    /// Locks the store, and creates it first where there is none: for its owner alone where
+    /// `is_private`.
     ///
     /// Of two that start at once, one completes the store under the lock and the other finds it
     /// complete.
     pub(super) fn claim(
         &self,
         disk: &Disk,
+        is_private: bool,
         wait: Duration,
         waiting: &dyn Fn(Option<u32>),
-    ) -> Result<lock::Guard, Error> {
-        let (home, operations) = (self.home(), self.operations());
-        if is_store(&operations) {
-            return self.lock(disk, wait, waiting);
+    ) -> Result<(Home, lock::Guard), Error> {
+        if let Some(found) = self.home()?.filter(|found| found.operations.is_some()) {
+            found.require_writable()?;
+            found.tighten(disk)?;
+            let guard = found.lock(disk, &self.directory, wait, waiting)?;
+            return Ok((found, guard));
         }
         if let Some(other) = beneath(&self.directory) {
             return Err(Error::NestedStore { store: self.directory.clone(), other });
         }
         let failed = |source| PathError::new("read", &self.directory, source);
-        let times = file::times_of(&std::fs::metadata(&self.directory).map_err(failed)?);
-        let is_new = disk.create_directory(&home)?;
-        let guard = self.lock(disk, wait, waiting)?;
-        if !is_store(&operations) {
-            let ignore = home.join(".gitignore");
-            disk.remove(&ignore)?;
-            let handle = disk.create(&ignore, 0o644)?;
-            disk.write(&handle, b"*\n", 0)?;
+        let around = Tree::open(Path::new("/"), &self.directory)?;
+        let around = around.root();
+        let times = Times::from(&around.stat().map_err(failed)?);
+        let mode = if is_private { 0o700 } else { 0o755 };
+        let is_new = disk.create_directory(&around.name(NAME), mode)?;
+        let mut found = self.home()?.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+        found.require_writable()?;
+        let guard = found.lock(disk, &self.directory, wait, waiting)?;
+        if let Some(complete) = self.home()?.filter(|found| found.operations.is_some()) {
+            found = complete;
+        } else {
+            let ignore = found.home.name(".gitignore");
+            if !ignore.is_there() {
+                let handle = disk.create(&ignore, mode & 0o644)?;
+                disk.write(&handle, b"*\n", 0)?;
+            }
             // Last, for it tells that the store is complete.
-            disk.create_directory(&operations)?;
-            disk.sync_directory(&home)?;
+            let operations = found.home.name(OPERATIONS);
+            disk.create_directory(&operations, mode)?;
+            let entered = found.home.enter(operations.name()).map_err(failed)?;
+            found.operations = Some(Arc::new(entered));
+            disk.sync_directory(&found.home)?;
         }
         // Only who made the name knows the times that the directory had before.
         if is_new {
-            super::write::restore_directory(disk, &self.directory, times)?;
+            super::write::restore_directory(disk, around, times)?;
         }
-        disk.sync_directory(&self.directory)?;
-        Ok(guard)
+        disk.sync_directory(around)?;
+        Ok((found, guard))
+    }
+}
+
+/// Why a store that belongs to `stat.uid`, in a directory of `around.uid`, is not relied on.
+fn check_owner(stat: &Stat, around: &Stat) -> Result<(), String> {
+    let me = owner::myself();
+    if owner::is_nobody(stat.uid) {
+        return Err(format!("they belong to user {}, who is nobody here", stat.uid));
+    }
+    let is_ours = match me {
+        0 => stat.uid == 0 || stat.uid == around.uid,
+        _ => stat.uid == me || stat.uid == 0,
+    };
+    if is_ours {
+        return Ok(());
+    }
+    Err(format!("they belong to user {}", stat.uid))
+}
+
+impl Home {
+    /// Fails where the store is root's, and we are not.
+    fn require_writable(&self) -> Result<(), Error> {
+        if self.is_trusted || self.owner == owner::myself() {
+            return Ok(());
+        }
+        Err(Error::ReadOnlyStore { store: self.home.path().to_path_buf() })
     }
 
-    /// Locks the store, which must have been created.
+    /// Takes from group and others the right to write in the store, once all records are read.
+    fn tighten(&self, disk: &Disk) -> Result<(), Error> {
+        for directory in std::iter::once(&self.home).chain(&self.operations) {
+            let stat = directory
+                .stat()
+                .map_err(|source| PathError::new("read", directory.path(), source))?;
+            if stat.mode & LOOSE == 0 || stat.uid != owner::myself() {
+                continue;
+            }
+            for entry in self.entries()? {
+                self.read(&entry.name)?;
+            }
+            disk.set_mode_of(directory, stat.mode & !LOOSE)?;
+        }
+        Ok(())
+    }
+
     pub(super) fn lock(
         &self,
         disk: &Disk,
+        directory: &Path,
         wait: Duration,
         waiting: &dyn Fn(Option<u32>),
     ) -> Result<lock::Guard, Error> {
-        lock::take(disk, &self.directory, &self.home().join("lock"), wait, waiting)
+        self.require_writable()?;
+        lock::take(disk, directory, &self.lock_file(), wait, waiting)
     }
 
-    /// Puts a record on the disk, as pending.
-    pub(super) fn begin(&self, disk: &Disk, record: &Record) -> Result<(), Error> {
-        let number = self.entries()?.last().map_or(1, |entry| entry.number + 1);
-        let path = self.operations().join(format!("{number:04}-{}{PENDING}", record.id));
-        let record = &pack::write(disk, record, &path)?;
+    fn lock_file(&self) -> Name {
+        self.home.name("lock")
+    }
+
+    /// Puts a record on the disk, as pending; for its owner alone where `is_private`.
+    pub(super) fn begin(
+        &self,
+        disk: &Disk,
+        record: &Record,
+        is_private: bool,
+    ) -> Result<(), Error> {
+        let Some(operations) = &self.operations else { return Ok(()) };
+        let last = self.entries()?.last().map_or(0, |entry| entry.number);
+        let number = last.checked_add(1).ok_or_else(|| Error::Record {
+            path: operations.path().to_path_buf(),
+            why: "no number is left for another record".to_owned(),
+        })?;
+        let mode = if is_private { 0o600 } else { 0o644 };
+        let name = operations.name(format!("{number:04}-{}{PENDING}", record.id));
+        let record = &pack::write(disk, record, &name, mode)?;
         // One name for all: what a crash left is written over.
-        let temporary = self.operations().join("record.tmp");
-        let text = serde_json::to_vec_pretty(record)
-            .map_err(|error| PathError::new("write", &path, io::Error::other(error)))?;
+        let temporary = operations.name(TEMPORARY);
+        let text = record
+            .seal()
+            .map_err(|error| PathError::new("write", name.path(), io::Error::other(error)))?;
         disk.remove(&temporary)?;
-        let handle = disk.create(&temporary, 0o644)?;
+        let handle = disk.create(&temporary, mode)?;
         disk.write(&handle, &text, 0)?;
         disk.sync(&handle)?;
-        disk.rename(&temporary, &path)?;
-        Ok(disk.sync_directory(&self.operations())?)
+        disk.rename(&temporary, &name)?;
+        Ok(disk.sync_directory(operations)?)
     }
 
     /// The pending operation took place. Under either name the record says the same of files that
     /// are all new: that the new name may not outlast a power cut is no failure.
     pub(super) fn finish(&self, disk: &Disk) -> Result<(), Error> {
         self.rename_pending(disk, DONE)?;
-        let _ = disk.sync_directory(&self.operations());
+        if let Some(operations) = &self.operations {
+            let _ = disk.sync_directory(operations);
+        }
         Ok(())
     }
 
@@ -244,100 +458,138 @@ impl Store {
     /// built twice with the same SOURCE_DATE_EPOCH is the same. No failure here loses anything.
     pub(super) fn date(&self, disk: &Disk, time: i64) {
         let times = Times { accessed: (time, 0), modified: (time, 0) };
-        let home = self.home();
-        let record =
-            self.entries().ok().and_then(|entries| entries.last().map(|last| last.path.clone()));
-        let packed = record
-            .as_deref()
-            .map(pack::beside)
-            .filter(|path| std::fs::symlink_metadata(path).is_ok());
-        let files = [home.join(".gitignore"), home.join("lock"), self.operations(), home];
-        for path in record.iter().chain(&packed).chain(&files) {
-            let _ = disk.set_times_at(path, times);
+        let entries = self.entries().unwrap_or_default();
+        let record = entries.last().map(|last| last.name.clone());
+        let packed = record.as_ref().map(pack::beside).filter(Name::is_there);
+        let files = [self.home.name(".gitignore"), self.lock_file()];
+        for name in record.iter().chain(&packed).chain(&files) {
+            let _ = disk.set_times_at(name, times);
+        }
+        for directory in self.operations.iter().chain([&self.home]) {
+            let _ = disk.set_times_of(directory, times);
         }
     }
 
     /// The pending operation was rolled back, except for files that are no longer those it knew.
     pub(super) fn abandon(&self, disk: &Disk) -> Result<(), Error> {
         self.rename_pending(disk, ABANDONED)?;
-        Ok(disk.sync_directory(&self.operations())?)
+        let Some(operations) = &self.operations else { return Ok(()) };
+        Ok(disk.sync_directory(operations)?)
     }
 
     /// The pending operation was rolled back.
     pub(super) fn discard(&self, disk: &Disk) -> Result<(), Error> {
         for entry in self.entries()?.iter().filter(|entry| entry.state == State::Pending) {
-            disk.remove(&entry.path)?;
+            disk.remove(&entry.name)?;
         }
-        pack::remove_leftovers(disk, &self.operations())?;
-        Ok(disk.sync_directory(&self.operations())?)
+        let Some(operations) = &self.operations else { return Ok(()) };
+        pack::remove_leftovers(disk, operations)?;
+        Ok(disk.sync_directory(operations)?)
     }
 
     fn rename_pending(&self, disk: &Disk, ending: &str) -> Result<(), Error> {
         for entry in self.entries()?.iter().filter(|entry| entry.state == State::Pending) {
-            let name = entry.path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+            let name = entry.name.name().to_str().unwrap_or_default();
             let stem = name.strip_suffix(PENDING).unwrap_or(name);
-            disk.rename(&entry.path, &entry.path.with_file_name(format!("{stem}{ending}")))?;
+            disk.rename(&entry.name, &entry.name.beside(format!("{stem}{ending}")))?;
         }
         Ok(())
     }
 
-    fn home(&self) -> PathBuf {
-        self.directory.join(NAME)
-    }
-
-    fn operations(&self) -> PathBuf {
-        self.home().join("operations")
+    /// The record of the operation that is pending, and its file.
+    pub(super) fn pending(&self) -> Result<Option<(Name, Record)>, Error> {
+        let entries = self.entries()?;
+        let pending = entries.into_iter().find(|entry| entry.state == State::Pending);
+        pending.map(|entry| Ok((entry.name.clone(), self.read(&entry.name)?))).transpose()
     }
 
     /// The records, in the order of their numbers.
     fn entries(&self) -> Result<Vec<Entry>, Error> {
-        let operations = self.operations();
-        let failed = |source| PathError::new("read", &operations, source);
-        let listing = match std::fs::read_dir(&operations) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            result => result.map_err(failed)?,
-        };
+        let Some(operations) = &self.operations else { return Ok(Vec::new()) };
+        let failed = |source| PathError::new("read", operations.path(), source);
         let mut entries = Vec::new();
-        for entry in listing {
-            let path = entry.map_err(failed)?.path();
-            let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
-            let state = if name.ends_with(PENDING) {
+        for name in operations.names().map_err(failed)? {
+            let text = name.to_str().unwrap_or_default();
+            let state = if text.ends_with(PENDING) {
                 State::Pending
-            } else if name.ends_with(ABANDONED) {
+            } else if text.ends_with(ABANDONED) {
                 State::Abandoned
-            } else if name.ends_with(DONE) {
+            } else if text.ends_with(DONE) {
                 State::Done
             } else {
                 continue;
             };
-            let number = name.split('-').next().and_then(|digits| digits.parse().ok());
+            let number = text.split('-').next().and_then(|digits| digits.parse().ok());
             if let Some(number) = number {
-                entries.push(Entry { number, path, state });
+                entries.push(Entry { number, name: operations.name(name), state });
             }
         }
-        entries.sort_by(|one, other| (one.number, &one.path).cmp(&(other.number, &other.path)));
+        let key = |entry: &Entry| (entry.number, OsString::from(entry.name.name()));
+        entries.sort_by_cached_key(key);
         Ok(entries)
     }
-}
 
-fn read(path: &Path) -> Result<Record, Error> {
-    let text = std::fs::read(path).map_err(|source| PathError::new("read", path, source))?;
-    let malformed = |why: String| Error::Record { path: path.to_path_buf(), why };
-    let mut record: Record =
-        serde_json::from_slice(&text).map_err(|error| malformed(error.to_string()))?;
-    if record.schema != SCHEMA {
-        return Err(malformed(format!("its schema is {:?}, not {SCHEMA:?}", record.schema)));
+    /// Reads a record.
+    fn read(&self, name: &Name) -> Result<Record, Error> {
+        let unusable = |why: String| Error::Record { path: name.path().to_path_buf(), why };
+        let mut text = Vec::new();
+        let file = self.open(name).map_err(unusable)?;
+        file.take(MAX_RECORD_BYTES + 1)
+            .read_to_end(&mut text)
+            .map_err(|source| PathError::new("read", name.path(), source))?;
+        if text.len() as u64 > MAX_RECORD_BYTES {
+            let limit = MAX_RECORD_BYTES >> 20;
+            return Err(unusable(format!("it is longer than {limit} MiB")));
+        }
+        let mut record = Record::unseal(&text).map_err(unusable)?;
+        pack::find(&mut record, name)?;
+        Ok(record)
     }
-    pack::find(&mut record, path)?;
-    Ok(record)
+
+    /// Opens a file of the store: a regular one of the store's owner, with no name elsewhere.
+    fn open(&self, name: &Name) -> Result<File, String> {
+        let file = name.open().map_err(|error| error.to_string())?;
+        let stat = rustix::fs::fstat(&file).map_err(|error| error.to_string())?;
+        let stat = Stat::from(stat);
+        if stat.links != 1 {
+            return Err(format!("it has {} names", stat.links));
+        }
+        if stat.uid != self.owner && !self.is_trusted {
+            return Err(format!("it belongs to user {}", stat.uid));
+        }
+        Ok(file)
+    }
 }
 
 pub(super) fn canonical(path: &Path) -> Result<PathBuf, PathError> {
     std::fs::canonicalize(path).map_err(|source| PathError::new("find", path, source))
 }
 
-fn is_store(path: &Path) -> bool {
+fn is_directory(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
+}
+
+/// The directory whose store is responsible for `path`: itself, or one above; the first `passed` of
+/// these are not asked.
+fn found_above(path: &Path, passed: usize) -> Result<Option<PathBuf>, Error> {
+    let failed = |source| PathError::new("find", path, source);
+    let target = std::fs::metadata(path).map_err(failed)?;
+    let me = owner::myself();
+    for above in path.ancestors().skip(passed) {
+        let Ok(home) = std::fs::symlink_metadata(above.join(NAME)) else { continue };
+        if above == path {
+            return Ok(Some(above.to_path_buf()));
+        }
+        let Ok(around) = std::fs::metadata(above) else { continue };
+        let is_anothers = ![target.uid(), me, 0].contains(&around.uid());
+        let is_open = around.mode() & LOOSE != 0;
+        let ours = if me == 0 { [0, around.uid()] } else { [0, me] };
+        if is_anothers || (is_open && !(home.is_dir() && ours.contains(&home.uid()))) {
+            continue;
+        }
+        return Ok(Some(above.to_path_buf()));
+    }
+    Ok(None)
 }
 
 /// The directory of a store somewhere beneath `directory`. What cannot be read cannot hold one.

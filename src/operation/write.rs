@@ -1,33 +1,38 @@
 //! Gives a file its new bytes: in place, or as a new file under the old name.
 
 use super::disk::{Disk, Handle, Times, is_not_permitted, is_text_busy};
-use super::error::PathError;
+use super::error::{Error, PathError};
 use super::file::{FileSource, Metadata, through};
 use super::journal::{Change, Link};
 use super::lease::Lease;
 use super::preflight::reads_what_it_writes;
+use super::tree::{Directory, FileId, Name};
 use crate::bytes::Source;
 use crate::edit::{Content, Edit, EditSet, Kept};
 use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::Arc;
 
 /// A file that is read piecewise to be written anew, is read in pieces of this many bytes.
 const PIECE: u64 = 1 << 20;
 
 /// The names of one file, and what they are to lead to.
 pub(super) struct Target<'a> {
-    /// Absolute.
-    pub(super) names: Vec<&'a Path>,
+    pub(super) names: Vec<Name>,
+    /// What stands under each name: what was judged, and no other file, is written or replaced.
+    pub(super) judged: Vec<FileId>,
     /// A temporary name beside each.
-    pub(super) temporary: Vec<PathBuf>,
+    pub(super) temporary: Vec<Name>,
+    /// The file that the names lead to.
+    pub(super) source: &'a FileSource,
     /// The times of each name's directory.
     pub(super) directories: &'a [Times],
     /// One after the other.
     pub(super) edits: Vec<&'a EditSet>,
     pub(super) metadata: &'a Metadata,
-    /// The link that takes the file's place, instead of a file.
+    /// The link that takes the file's place, instead of a file, and whose it is to be.
     pub(super) link: Option<&'a Link>,
     /// Is it not to be edited in place while anybody else has it open?
     pub(super) unopened: bool,
@@ -35,9 +40,9 @@ pub(super) struct Target<'a> {
 
 impl Target<'_> {
     /// The directory of each name, with its times.
-    pub(super) fn directories(&self) -> impl Iterator<Item = (PathBuf, Times)> {
-        let parents = self.names.iter().filter_map(|name| name.parent());
-        parents.map(Path::to_path_buf).zip(self.directories.iter().copied())
+    pub(super) fn directories(&self) -> impl Iterator<Item = (Arc<Directory>, Times)> {
+        let parents = self.names.iter().map(|name| Arc::clone(name.directory()));
+        parents.zip(self.directories.iter().copied())
     }
 
     /// Length in bytes after the last edit.
@@ -66,34 +71,70 @@ fn shrinks(edits: &EditSet) -> bool {
 }
 
 /// Directories in which names were changed, with the times that they are to have.
-pub(super) type Directories = BTreeMap<PathBuf, Times>;
+pub(super) type Directories = BTreeMap<PathBuf, (Arc<Directory>, Times)>;
+
+/// Adds directories in which names were changed.
+pub(super) fn note(
+    directories: &mut Directories,
+    changed: impl Iterator<Item = (Arc<Directory>, Times)>,
+) {
+    directories.extend(
+        changed.map(|(directory, times)| (directory.path().to_path_buf(), (directory, times))),
+    );
+}
 
 /// Writes into the file itself if `in_place`, unless it is being executed, or must not be changed
 /// while somebody else has it open: it is replaced then, if `strict` does not forbid that. The directories
 /// of the names that were changed are added to `directories`, to be settled.
+///
+/// # Errors
+/// [`Error::Overtaken`] where a name leads to another file than the one that was judged.
 pub(super) fn write(
     disk: &Disk,
     target: &Target<'_>,
     in_place: bool,
     strict: bool,
     directories: &mut Directories,
-) -> Result<(), PathError> {
-    if let (true, Some(path)) = (in_place, target.names.first()) {
-        match disk.open(path) {
+) -> Result<(), Error> {
+    if let (true, Some(name), Some(judged)) =
+        (in_place, target.names.first(), target.judged.first())
+    {
+        match disk.open(name) {
             Err(error) if is_text_busy(&error) && !strict => {}
-            Err(error) => return Err(error),
+            Err(error) => return Err(error.into()),
             Ok(handle) => {
-                if write_in_place(disk, &handle, target)? {
-                    return Ok(());
+                let stat = super::tree::Stat::from(
+                    rustix::fs::fstat(&handle.file)
+                        .map_err(|source| PathError::new("read", name.path(), source))?,
+                );
+                // What has got a name elsewhere since is not only ours to write into.
+                let is_shared = stat.links > target.names.len() as u64;
+                if stat.id() != *judged || (is_shared && strict) {
+                    return Err(overtaken(name));
+                }
+                if !is_shared && write_in_place(disk, &handle, target)? {
+                    return require_judged(name, *judged);
                 }
                 if strict {
                     let open = io::Error::new(io::ErrorKind::ResourceBusy, OPEN_ELSEWHERE);
-                    return Err(PathError::new("edit", path, open));
+                    return Err(PathError::new("edit", name.path(), open).into());
                 }
             }
         }
     }
     replace(disk, target, directories)
+}
+
+/// Fails where a name leads to another file than the one that was judged.
+fn require_judged(name: &Name, judged: FileId) -> Result<(), Error> {
+    match name.stat() {
+        Ok(stat) if stat.id() == judged => Ok(()),
+        _ => Err(overtaken(name)),
+    }
+}
+
+fn overtaken(name: &Name) -> Error {
+    Error::Overtaken { path: name.path().to_path_buf() }
 }
 
 /// Why a file is not edited in place that must not be while it is open.
@@ -192,27 +233,20 @@ pub(super) fn copy_kept(
 }
 
 /// Puts a new file, or a link, under every name.
-fn replace(
-    disk: &Disk,
-    target: &Target<'_>,
-    directories: &mut Directories,
-) -> Result<(), PathError> {
-    let (Some(path), Some(temporary)) = (target.names.first(), target.temporary.first()) else {
-        return Ok(());
-    };
+fn replace(disk: &Disk, target: &Target<'_>, directories: &mut Directories) -> Result<(), Error> {
+    let Some(temporary) = target.temporary.first() else { return Ok(()) };
     if let Some(link) = target.link {
         disk.symlink(&link.target, temporary)?;
-        let stat = std::fs::symlink_metadata(temporary)
-            .map_err(|source| PathError::new("read the metadata of", temporary, source))?;
-        use std::os::unix::fs::MetadataExt as _;
-        if (stat.uid(), stat.gid()) != (link.uid, link.gid) {
-            disk.set_link_owner(temporary, link.uid, link.gid)?;
+        let failed = |source| PathError::new("read the metadata of", temporary.path(), source);
+        let stat = temporary.stat().map_err(failed)?;
+        let Metadata { uid, gid, .. } = *target.metadata;
+        if (stat.uid, stat.gid) != (uid, gid) {
+            disk.set_link_owner(temporary, uid, gid)?;
         }
         disk.set_times_at(temporary, link.times)?;
     } else {
-        let source = FileSource::open(path)?;
         let new = disk.create(temporary, 0o600)?;
-        render(disk, &source, &target.edits, &new)?;
+        render(disk, target.source, &target.edits, &new)?;
         target.metadata.restore(disk, &new)?;
         // Before the rename: else a power cut may leave the name and not the bytes.
         disk.sync(&new)?;
@@ -220,18 +254,43 @@ fn replace(
     for alias in target.temporary.iter().skip(1) {
         disk.link(temporary, alias)?;
     }
-    for (name, temporary) in target.names.iter().zip(&target.temporary) {
-        disk.rename(temporary, name)?;
+    let names = target.names.iter().zip(&target.temporary).zip(&target.judged);
+    for ((name, temporary), judged) in names {
+        take(disk, temporary, name, *judged)?;
     }
-    directories.extend(target.directories());
+    note(directories, target.directories());
     Ok(())
 }
 
+/// Puts what stands under `temporary` under `name`, in the place of what was judged and of nothing
+/// else: what an installer has put there in the last moment gets its name back.
+///
+/// An interruption may leave the file that was replaced under the temporary name: [`super::recover()`]
+/// tells it from one of ours.
+fn take(disk: &Disk, temporary: &Name, name: &Name, judged: FileId) -> Result<(), Error> {
+    require_judged(name, judged)?;
+    let exchanged = match disk.exchange(temporary, name) {
+        Err(error) if error.source.kind() == io::ErrorKind::NotFound => {
+            return Err(overtaken(name));
+        }
+        result => result?,
+    };
+    if !exchanged {
+        return Ok(disk.rename(temporary, name)?);
+    }
+    if require_judged(temporary, judged).is_err() {
+        disk.exchange(temporary, name)?;
+        return Err(overtaken(name));
+    }
+    Ok(disk.remove(temporary)?)
+}
+
 /// Makes the names of `target` names of the file that `original` is.
-pub(super) fn relink(disk: &Disk, target: &Target<'_>, original: &Path) -> Result<(), PathError> {
-    for (name, temporary) in target.names.iter().zip(&target.temporary) {
+pub(super) fn relink(disk: &Disk, target: &Target<'_>, original: &Name) -> Result<(), Error> {
+    let names = target.names.iter().zip(&target.temporary).zip(&target.judged);
+    for ((name, temporary), judged) in names {
         disk.link(original, temporary)?;
-        disk.rename(temporary, name)?;
+        take(disk, temporary, name, *judged)?;
     }
     Ok(())
 }
@@ -265,7 +324,7 @@ fn render(
 /// Gives directories their times back, and puts them on the disk: each once, after the last change of
 /// a name in it, and before the record says that the operation took place.
 pub(super) fn settle(disk: &Disk, directories: &Directories) -> Result<(), PathError> {
-    directories.iter().try_for_each(|(directory, times)| {
+    directories.values().try_for_each(|(directory, times)| {
         restore_directory(disk, directory, *times)?;
         disk.sync_directory(directory)
     })
@@ -275,10 +334,10 @@ pub(super) fn settle(disk: &Disk, directories: &Directories) -> Result<(), PathE
 /// that it shows the time of the change is no reason to fail.
 pub(super) fn restore_directory(
     disk: &Disk,
-    directory: &Path,
+    directory: &Directory,
     times: Times,
 ) -> Result<(), PathError> {
-    match disk.set_times_at(directory, times) {
+    match disk.set_times_of(directory, times) {
         Err(error) if is_not_permitted(&error) => Ok(()),
         result => result,
     }

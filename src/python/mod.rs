@@ -74,3 +74,17 @@ pub(crate) fn join_lexically(base: &Path, path: &Path) -> PathBuf {
     }
     joined
 }
+
+/// The same for a relative `base`; none where the path leaves the directory that `base` is relative to.
+pub(crate) fn join_within(base: &Path, path: &Path) -> Option<PathBuf> {
+    let mut joined = PathBuf::new();
+    for component in base.components().chain(path.components()) {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir if joined.pop() => {}
+            Component::Normal(name) => joined.push(name),
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return None,
+        }
+    }
+    Some(joined)
+}

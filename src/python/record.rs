@@ -41,6 +41,17 @@ pub struct Hash<'a> {
     pub value: Cow<'a, [u8]>,
 }
 
+impl Hash<'_> {
+    /// The digest, where it is by SHA-256 and is one.
+    #[must_use]
+    pub fn sha256(&self) -> Option<[u8; 32]> {
+        if *self.algorithm != *b"sha256" {
+            return None;
+        }
+        URL_SAFE_NO_PAD.decode(&self.value).ok()?.try_into().ok()
+    }
+}
+
 /// Why rows cannot be edited.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {

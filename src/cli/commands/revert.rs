@@ -2,7 +2,7 @@
 
 use crate::cli::args::{Format, Revert, Writing};
 use crate::cli::error::CommandError;
-use crate::cli::session::Session;
+use crate::cli::session::{Session, retrying};
 use crate::operation::{self, Change, LeftAlone, Reverted, Selection};
 use crate::python::installer;
 use crate::report::json;
@@ -30,7 +30,8 @@ pub fn run(session: &mut Session, options: &Revert) -> Result<u8, CommandError> 
         };
         let Writing { write, no_sync } = options.writing;
         let writing = session.writing(!no_sync, write.into(), options.dry_run);
-        let reverted = operation::revert(&place.root, &place.store, &selection, &writing)?;
+        let reverted =
+            retrying(|| Ok(operation::revert(&place.root, &place.store, &selection, &writing)?))?;
         notes.push(notes_on(&place.root, &reverted));
         targets.push(reverted);
     }

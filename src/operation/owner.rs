@@ -1,0 +1,119 @@
+//! Whose rights an operation has. Root works on a tree of somebody else's with that user's rights, so
+//! that nothing in the tree, records included, can do what its owner could not.
+
+use super::error::{Error, PathError};
+use rustix::fs::{Gid, Uid};
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+/// No more is read of a list of users or groups.
+const MAX_LIST_BYTES: u64 = 16 << 20;
+
+/// The user that the running thread acts as.
+pub(super) fn myself() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// Runs `work` with the rights of whom `directory` belongs to, where that is not root and we are.
+pub(super) fn as_owner_of<T: Send>(
+    directory: &Path,
+    work: impl FnOnce() -> Result<T, Error> + Send,
+) -> Result<T, Error> {
+    let owner = std::fs::metadata(directory).ok().filter(|found| found.uid() != 0);
+    match owner.filter(|_| myself() == 0) {
+        Some(found) => run_as(found.uid(), found.gid(), true, work),
+        None => work(),
+    }
+}
+
+/// Runs `work` with the rights of the user `uid`, in a thread of its own that never has others again.
+/// `gid` is that user's group where the system knows no other; none of its groups count but those
+/// that `is_here` allows to look up.
+///
+/// # Errors
+/// Where the system does not let the thread become that user.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(super) fn run_as<T: Send>(
+    uid: u32,
+    gid: u32,
+    is_here: bool,
+    work: impl FnOnce() -> Result<T, Error> + Send,
+) -> Result<T, Error> {
+    use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+    let groups = if is_here { groups_of(uid) } else { None }.unwrap_or_else(|| vec![gid]);
+    let become_user = move || -> rustix::io::Result<()> {
+        let groups: Vec<Gid> = groups.into_iter().map(Gid::from_raw).collect();
+        let first = groups.first().copied().unwrap_or(Gid::from_raw(gid));
+        set_thread_groups(&groups)?;
+        set_thread_res_gid(first, first, first)?;
+        let uid = Uid::from_raw(uid);
+        set_thread_res_uid(uid, uid, uid)
+    };
+    let outcome = std::thread::scope(|scope| {
+        let worker = scope.spawn(move || match become_user() {
+            Ok(()) => work(),
+            Err(error) => Err(PathError::new("act as the owner of", Path::new("/"), error).into()),
+        });
+        worker.join()
+    });
+    outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// There is no user of a single thread here: `work` runs with the rights that the process has.
+///
+/// # Errors
+/// Those of `work`.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(super) fn run_as<T: Send>(
+    _: u32,
+    _: u32,
+    _: bool,
+    work: impl FnOnce() -> Result<T, Error> + Send,
+) -> Result<T, Error> {
+    work()
+}
+
+/// The groups of a user of this system, the first one first, by `/etc/passwd` and `/etc/group`; none
+/// where they do not list the user.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn groups_of(uid: u32) -> Option<Vec<u32>> {
+    let users = list("/etc/passwd")?;
+    let fields = |line: &str| line.split(':').map(str::to_owned).collect::<Vec<_>>();
+    let user = users
+        .lines()
+        .map(fields)
+        .find(|user| user.get(2).and_then(|number| number.parse().ok()) == Some(uid))?;
+    let mut groups = vec![user.get(3)?.parse().ok()?];
+    let name = user.first()?;
+    for group in list("/etc/group")?.lines().map(fields) {
+        let is_member =
+            group.get(3).is_some_and(|members| members.split(',').any(|member| member == name));
+        if let (true, Some(Ok(number))) = (is_member, group.get(2).map(|number| number.parse())) {
+            groups.push(number);
+        }
+    }
+    groups.dedup();
+    Some(groups)
+}
+
+fn list(path: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).ok()?.take(MAX_LIST_BYTES).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Is it the user that the kernel shows for owners that this user namespace has no number for? Where
+/// every number is mapped, that number is a user like any other.
+pub(super) fn is_nobody(uid: u32) -> bool {
+    let overflow = list("/proc/sys/kernel/overflowuid");
+    let Some(overflow) = overflow.and_then(|text| text.trim().parse::<u32>().ok()) else {
+        return false;
+    };
+    if uid != overflow {
+        return false;
+    }
+    let map = list("/proc/self/uid_map").unwrap_or_default();
+    let mut lengths = map.lines().filter_map(|line| line.split_whitespace().nth(2)?.parse().ok());
+    !lengths.any(|length: u64| length >= u64::from(u32::MAX))
+}
