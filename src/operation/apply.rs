@@ -3,11 +3,9 @@
 use super::disk::Disk;
 use super::error::Error;
 use super::file::{Identity, change};
-use super::journal::{About, Kind, Record, Step, digests_in_rows, temporary};
+use super::journal::{About, Direction, Kind, Record, Step, digests_in_rows, temporary};
 use super::lock::Guard;
-use super::preflight::{
-    Bench, Intent, Judged, Prepared, Room, Way, check_together, open_place, prepare,
-};
+use super::preflight::{Bench, Intent, Judged, Prepared, Room, Way, check_together, prepare};
 use super::recover::{self, LeftAlone};
 use super::store::{Home, Store, canonical};
 use super::tree::{Place, Tree};
@@ -168,7 +166,8 @@ fn carry_out(
         let Some(first) = places.first() else { continue };
         let overtaken = || Error::Overtaken { path: first.name.path().to_path_buf() };
         // What was judged is opened again, held, and compared before its first byte changes.
-        let (source, _) = open_place(first).map_err(|_| overtaken())?;
+        let strict = mode == Write::InPlace;
+        let (source, in_place) = write::open(disk, first, judged.in_place, strict)?;
         let is_same = Identity::of(&source.stat()?) == judged.identity;
         if !is_same || change(&step.old.lock, &source).is_some() {
             return Err(overtaken());
@@ -179,7 +178,9 @@ fn carry_out(
             names: names.collect(),
             judged: judged.names.clone(),
             temporary: positions
-                .map(|(position, place)| temporary(&record.id, index, position, &place.name))
+                .map(|(position, place)| {
+                    temporary(&record.id, (index, position), Direction::Forth, &place.name)
+                })
                 .collect(),
             source: &source,
             directories: &step.directories,
@@ -188,8 +189,7 @@ fn carry_out(
             link: step.new.link.as_ref(),
             unopened: step.unopened,
         };
-        let strict = mode == Write::InPlace;
-        write::write(disk, &target, judged.in_place, strict, &mut directories)?;
+        write::write(disk, &target, in_place, strict, &mut directories)?;
     }
     Ok(write::settle(disk, &directories)?)
 }

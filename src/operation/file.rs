@@ -171,6 +171,12 @@ impl FileSource {
         Ok(Self { file, len: self.len, path: self.path.clone() })
     }
 
+    /// The same open file, to be written to.
+    pub(super) fn handle(&self) -> Result<Handle, PathError> {
+        let Self { file, path, .. } = self.again()?;
+        Ok(Handle { file, path })
+    }
+
     pub(super) fn metadata(&self) -> Result<Metadata, PathError> {
         Metadata::of(&self.file, &self.path)
     }

@@ -233,8 +233,25 @@ impl Step {
 
 /// The name of a temporary file, which tells whose it is: a recovery finds it by the record alone.
 /// `step` and `name` are positions within the record and within a step's names.
-pub(super) fn temporary(id: &str, step: usize, name: usize, beside: &Name) -> Name {
-    beside.beside(format!(".tfpatch-{id}-{step}-{name}.tmp"))
+pub(super) fn temporary(
+    id: &str,
+    (step, name): (usize, usize),
+    way: Direction,
+    beside: &Name,
+) -> Name {
+    let way = match way {
+        Direction::Forth => "",
+        Direction::Back => "-back",
+    };
+    beside.beside(format!(".tfpatch-{id}-{step}-{name}{way}.tmp"))
+}
+
+/// Whether an operation is carried out or taken back. A file that is not complete under the one
+/// temporary name is never there once the name has got what was written under it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Direction {
+    Forth,
+    Back,
 }
 
 /// A path of any bytes as base64: a link may point anywhere.

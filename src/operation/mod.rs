@@ -57,6 +57,7 @@ mod history;
 mod journal;
 mod lease;
 mod lock;
+mod nesting;
 mod output;
 mod owner;
 mod pack;

@@ -4,7 +4,7 @@ use super::Options;
 use super::disk::Disk;
 use super::error::{Change, Error, PathError};
 use super::file::{FileSource, Metadata, change, outside, through};
-use super::journal::{self, Record, Step, temporary};
+use super::journal::{self, Direction, Record, Step, temporary};
 use super::permitted::{self, Listed};
 use super::preflight::open_place;
 use super::store::{Store, canonical};
@@ -140,7 +140,7 @@ fn complete(
 ) -> Result<(), Error> {
     let places = step.names().map(|name| tree.name(name)).collect::<Result<Vec<_>, _>>()?;
     for (position, place) in places.iter().enumerate() {
-        clear(disk, step, &temporary(id, index, position, &place.name), place)?;
+        clear(disk, step, (id, index, position), place)?;
     }
     if step.new.link.is_none()
         && let Some(place) = places.first()
@@ -152,20 +152,33 @@ fn complete(
     Ok(())
 }
 
-/// Removes what an interruption left under a temporary name: a file of ours, whole or not, or the old
-/// one. Something else is what somebody had put under the name at that moment, and gets it back.
-fn clear(disk: &Disk, step: &Step, temporary: &Name, place: &Place) -> Result<(), Error> {
-    if !temporary.is_there() {
-        return Ok(());
-    }
-    let holds_new = matches!(look(step, place)?, Found::New);
-    if holds_new {
-        // The exchange took place: a file of ours that was not complete is not there any more.
-        if matches!(look(step, &place.beside(temporary))?, Found::Foreign(_) | Found::Between(_)) {
-            return Ok(disk.rename(temporary, &place.name)?);
+/// Removes what an interruption left under the temporary names: a file of ours, whole or not, or the one
+/// that it was exchanged with. Where that is no file of the operation's, somebody had put it under the
+/// name at that moment, and it gets its name back.
+fn clear(
+    disk: &Disk,
+    step: &Step,
+    (id, index, position): (&str, usize, usize),
+    place: &Place,
+) -> Result<(), Error> {
+    for way in [Direction::Forth, Direction::Back] {
+        let temporary = temporary(id, (index, position), way, &place.name);
+        if !temporary.is_there() {
+            continue;
+        }
+        // Only after the exchange does the name hold what was written under the temporary one.
+        let is_exchanged = match (way, look(step, place)?) {
+            (Direction::Forth, Found::New) | (Direction::Back, Found::Old) => true,
+            (Direction::Forth | Direction::Back, _) => false,
+        };
+        let is_ours = |found| matches!(found, Found::Old | Found::New);
+        if is_exchanged && !is_ours(look(step, &place.beside(&temporary))?) {
+            disk.rename(&temporary, &place.name)?;
+        } else {
+            disk.remove(&temporary)?;
         }
     }
-    Ok(disk.remove(temporary)?)
+    Ok(())
 }
 
 /// A name that does not hold the old file.
@@ -193,7 +206,7 @@ fn roll_back_step(
             left_alone.push(leave(name, Change::Gone));
             continue;
         };
-        clear(disk, step, &temporary(id, index, position, &place.name), &place)?;
+        clear(disk, step, (id, index, position), &place)?;
         let found = look(step, &place)?;
         places.push(place.clone());
         match found {
@@ -210,16 +223,25 @@ fn roll_back_step(
         }
     }
     let names: Vec<Name> = other.iter().map(|other| other.place.name.clone()).collect();
-    let temporary =
-        other.iter().map(|other| temporary(id, index, other.position, &other.place.name));
-    let temporary: Vec<Name> = temporary.collect();
+    let temporary: Vec<Name> = other
+        .iter()
+        .map(|Other { position, place, .. }| {
+            temporary(id, (index, *position), Direction::Back, &place.name)
+        })
+        .collect();
     let changes = step.back();
     let edits: Vec<&EditSet> = match &back {
         Some(edits) => vec![edits],
         None => changes.iter().map(|change| &change.edits).collect(),
     };
     if let Some(first) = other.first() {
-        let (source, _) = open_place(&with_link(&first.place)?)?;
+        let is_link = step.old.link.is_some() || step.new.link.is_some();
+        let in_place = (back.is_some() || goes_back_in_place(step, &changes))
+            && is_alone(&first.place.name, other.len())
+            && old.is_empty()
+            && !is_link
+            && !step.replace;
+        let (source, in_place) = write::open(disk, &with_link(&first.place)?, in_place, false)?;
         if let Err(change) = proves(step, first, &source, &edits, listed) {
             let names = step.names().enumerate();
             let is_other = |position| other.iter().any(|other| other.position == position);
@@ -244,13 +266,7 @@ fn roll_back_step(
             Some(original) if step.old.link.is_none() => {
                 write::relink(disk, &target, &original.name)?;
             }
-            _ => {
-                let single = is_alone(&first.place.name, other.len());
-                let links = step.old.link.is_some() || step.new.link.is_some();
-                let in_place = back.is_some() || goes_back_in_place(step, &changes);
-                let in_place = in_place && single && !links && !step.replace;
-                write::write(disk, &target, in_place, false, directories)?;
-            }
+            _ => write::write(disk, &target, in_place, false, directories)?,
         }
     } else if let (Some(original), None) = (old.first(), &step.old.link) {
         restore_times(disk, &original.name, &step.old, places.len())?;

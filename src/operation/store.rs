@@ -3,6 +3,7 @@
 use super::disk::{Disk, Times};
 use super::error::{Error, PathError};
 use super::journal::{Base, Record};
+use super::nesting::{beneath, found_above};
 use super::tree::{Directory, Name, Stat, Tree};
 use super::{lock, owner, pack, shipped};
 use std::ffi::{OsStr, OsString};
@@ -32,7 +33,7 @@ const TEMPORARY: &str = "record.tmp";
 const MAX_RECORD_BYTES: u64 = 256 << 20;
 
 /// Group and others may write.
-const LOOSE: u32 = 0o022;
+pub(super) const LOOSE: u32 = 0o022;
 
 /// The store of one environment. Nothing is created before the first operation.
 #[derive(Clone)]
@@ -567,37 +568,4 @@ pub(super) fn canonical(path: &Path) -> Result<PathBuf, PathError> {
 
 fn is_directory(path: &Path) -> bool {
     std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir())
-}
-
-/// The directory whose store is responsible for `path`: itself, or one above; the first `passed` of
-/// these are not asked.
-fn found_above(path: &Path, passed: usize) -> Result<Option<PathBuf>, Error> {
-    let failed = |source| PathError::new("find", path, source);
-    let target = std::fs::metadata(path).map_err(failed)?;
-    let me = owner::myself();
-    for above in path.ancestors().skip(passed) {
-        let Ok(home) = std::fs::symlink_metadata(above.join(NAME)) else { continue };
-        if above == path {
-            return Ok(Some(above.to_path_buf()));
-        }
-        let Ok(around) = std::fs::metadata(above) else { continue };
-        let is_anothers = ![target.uid(), me, 0].contains(&around.uid());
-        let is_open = around.mode() & LOOSE != 0;
-        let ours = if me == 0 { [0, around.uid()] } else { [0, me] };
-        if is_anothers || (is_open && !(home.is_dir() && ours.contains(&home.uid()))) {
-            continue;
-        }
-        return Ok(Some(above.to_path_buf()));
-    }
-    Ok(None)
-}
-
-/// The directory of a store somewhere beneath `directory`. What cannot be read cannot hold one.
-fn beneath(directory: &Path) -> Option<PathBuf> {
-    let walk = walkdir::WalkDir::new(directory).min_depth(2).sort_by_file_name();
-    let store = walk
-        .into_iter()
-        .filter_map(Result::ok)
-        .find(|entry| entry.file_name() == NAME && entry.file_type().is_dir())?;
-    store.path().parent().map(Path::to_path_buf)
 }

@@ -5,8 +5,8 @@ use super::error::{Error, PathError};
 use super::file::{FileSource, Metadata, through};
 use super::journal::{Change, Link};
 use super::lease::Lease;
-use super::preflight::reads_what_it_writes;
-use super::tree::{Directory, FileId, Name};
+use super::preflight::{open_place, reads_what_it_writes};
+use super::tree::{Directory, FileId, Name, Place};
 use crate::bytes::Source;
 use crate::edit::{Content, Edit, EditSet, Kept};
 use std::collections::BTreeMap;
@@ -83,8 +83,8 @@ pub(super) fn note(
     );
 }
 
-/// Writes into the file itself if `in_place`, unless it is being executed, or must not be changed
-/// while somebody else has it open: it is replaced then, if `strict` does not forbid that. The directories
+/// Writes into the file itself if `in_place`, for which [`open()`] has opened it, unless it must not be
+/// changed while somebody else has it open: it is replaced then, if `strict` does not forbid that. The directories
 /// of the names that were changed are added to `directories`, to be settled.
 ///
 /// # Errors
@@ -99,30 +99,37 @@ pub(super) fn write(
     if let (true, Some(name), Some(judged)) =
         (in_place, target.names.first(), target.judged.first())
     {
-        match disk.open(name) {
-            Err(error) if is_text_busy(&error) && !strict => {}
-            Err(error) => return Err(error.into()),
-            Ok(handle) => {
-                let stat = super::tree::Stat::from(
-                    rustix::fs::fstat(&handle.file)
-                        .map_err(|source| PathError::new("read", name.path(), source))?,
-                );
-                // What has got a name elsewhere since is not only ours to write into.
-                let is_shared = stat.links > target.names.len() as u64;
-                if stat.id() != *judged || (is_shared && strict) {
-                    return Err(overtaken(name));
-                }
-                if !is_shared && write_in_place(disk, &handle, target)? {
-                    return require_judged(name, *judged);
-                }
-                if strict {
-                    let open = io::Error::new(io::ErrorKind::ResourceBusy, OPEN_ELSEWHERE);
-                    return Err(PathError::new("edit", name.path(), open).into());
-                }
-            }
+        // What has got a name elsewhere since is not only ours to write into.
+        let is_shared = target.source.stat()?.links > target.names.len() as u64;
+        if is_shared && strict {
+            return Err(overtaken(name));
+        }
+        if !is_shared && write_in_place(disk, &target.source.handle()?, target)? {
+            return require_judged(name, *judged);
+        }
+        if strict {
+            let open = io::Error::new(io::ErrorKind::ResourceBusy, OPEN_ELSEWHERE);
+            return Err(PathError::new("edit", name.path(), open).into());
         }
     }
     replace(disk, target, directories)
+}
+
+/// Opens the file that a place leads to: to be edited in place if `in_place` and it is not being
+/// executed. Says whether it is. Whoever opens it once more stands in the way of a lease.
+pub(super) fn open(
+    disk: &Disk,
+    place: &Place,
+    in_place: bool,
+    strict: bool,
+) -> Result<(FileSource, bool), Error> {
+    if in_place && place.link.is_none() {
+        match disk.open(&place.name) {
+            Err(error) if is_text_busy(&error) && !strict => {}
+            result => return Ok((FileSource::of(result?.file, place.name.path())?, true)),
+        }
+    }
+    Ok((open_place(place)?.0, false))
 }
 
 /// Fails where a name leads to another file than the one that was judged.

@@ -2,8 +2,8 @@
 
 use crate::mounts::Mounted;
 use crate::operated::{
-    Snapshot, append, bytes, edited, fix, inode, library, names, old_times, options, revert_all,
-    size, snapshot, step,
+    LIBRARY, Snapshot, append, bytes, edited, fix, inode, library, names, old_times, options,
+    revert_all, size, snapshot, step,
 };
 use rustix::fs::XattrFlags;
 use std::io::{self, Write as _};
@@ -17,11 +17,13 @@ use tfpatch::plan::{Plan, Step};
 
 const BIG: u64 = 48 << 20;
 
-/// A file of 48 MB whose bytes do not repeat, and the step that grows it and has it replaced.
+/// A library with bytes behind it that do not repeat, 48 MB in all, and the step that grows it and has it replaced.
 fn big(root: &Path) -> (PathBuf, Step) {
     let file = root.join("big.so");
     let bytes: Vec<u8> = (0..BIG / 8).flat_map(|word| (word ^ 0x5bd1_e995).to_le_bytes()).collect();
-    std::fs::write(&file, bytes).unwrap();
+    let mut library = std::fs::read(LIBRARY).unwrap();
+    library.extend_from_slice(&bytes[library.len()..]);
+    std::fs::write(&file, library).unwrap();
     std::fs::File::open(&file).unwrap().sync_all().unwrap();
     let mut step = step(root, "big.so", append(BIG));
     step.replace = true;
@@ -228,7 +230,7 @@ fn a_read_only_file_system_is_found_before_the_first_write() {
     let mounted = Mounted::new("tmpfs", &["-o", "size=8m"], "none");
     let root = mounted.path();
     let file = library(root, "a.so");
-    fix(root, vec![step(root, "a.so", vec![bytes(16..18, b"xy")])]).unwrap();
+    fix(root, vec![step(root, "a.so", vec![bytes(9..11, b"xy")])]).unwrap();
     let before = (snapshot(&file), names(root));
     mounted.remount("ro");
     let error = fix(root, vec![step(root, "a.so", append(size(&file)))]).unwrap_err();

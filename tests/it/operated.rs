@@ -54,14 +54,15 @@ pub(crate) fn bytes(range: std::ops::Range<u64>, new: &[u8]) -> Edit {
     Edit { range, new: Content::Bytes(new.to_vec()) }
 }
 
-/// Edits as rung 4 makes them: appended pieces, one of them a copy, then a few bytes inside.
+/// Edits as rung 4 makes them: appended pieces, one of them a copy, then a few bytes inside, in places
+/// that no loader reads: the padding of the ELF header, and the physical address of a segment.
 pub(crate) fn append(len: u64) -> Vec<Edit> {
     vec![
         bytes(len..len, b"tag\0"),
         Edit { range: len..len, new: Content::CopyOf(4096..50_000) },
         bytes(len..len, b"$ORIGIN/../nvidia/cusolver/lib\0"),
-        bytes(16..24, b"\x01\x02\x03\x04\x05\x06\x07\x08"),
-        bytes(400..404, b"abcd"),
+        bytes(9..16, b"\x01\x02\x03\x04\x05\x06\x07"),
+        bytes(144..148, b"abcd"),
     ]
 }
 

@@ -60,7 +60,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("vfs", &["bytes", "edit"]),
     ("loader", &["bytes", "vfs", "elf", "macho"]),
     ("python", &["bytes", "edit", "vfs"]),
-    ("operation", &["bytes", "edit", "plan", "python"]),
+    ("operation", &["bytes", "edit", "object", "plan", "python"]),
     ("repair", &["bytes", "edit", "elf", "macho", "object", "plan", "vfs", "loader", "python"]),
     (
         "report",
