@@ -165,6 +165,21 @@ impl Disk {
         self.call("reserve room for", &to.path, || reserve_blocks(&to.file, len))
     }
 
+    /// Makes a file `len` bytes long, all of them with room on the disk.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    pub(super) fn extend(&self, file: &Handle, len: u64) -> Result<(), PathError> {
+        let flags = rustix::fs::FallocateFlags::empty();
+        self.call("reserve room for", &file.path, || {
+            Ok(rustix::fs::fallocate(&file.file, flags, 0, len)?)
+        })
+    }
+
+    /// No room is reserved here.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    pub(super) fn extend(&self, _: &Handle, _: u64) -> Result<(), PathError> {
+        Ok(())
+    }
+
     /// A range of `from` to an offset of `to`, inside the kernel where that can be. The files may
     /// be the same; the ranges must not overlap then.
     pub(super) fn copy(
@@ -388,6 +403,12 @@ fn copy_by_hand(from: &File, range: Range<u64>, to: &File, offset: u64) -> io::R
         write_at += want as u64;
     }
     Ok(())
+}
+
+/// Is it the error of a disk that is full, or of a quota that is used up?
+pub(super) fn is_full(error: &PathError) -> bool {
+    let found = error.source.raw_os_error();
+    [Errno::NOSPC, Errno::DQUOT].iter().any(|errno| found == Some(errno.raw_os_error()))
 }
 
 /// Is it the error of a program that is being executed?

@@ -1,6 +1,6 @@
 //! One operation at a time: the store is locked while one runs.
 
-use super::disk::Disk;
+use super::disk::{Disk, is_full};
 use super::error::{Error, PathError};
 use super::tree::{Name, Stat};
 use rustix::fs::FlockOperation;
@@ -67,7 +67,11 @@ pub(super) fn take(
             Ok(()) if !is_still(&handle.file, name)? => continue,
             Ok(()) => {
                 disk.set_len(&handle, 0)?;
-                disk.write(&handle, format!("{}\n", std::process::id()).as_bytes(), 0)?;
+                match disk.write(&handle, format!("{}\n", std::process::id()).as_bytes(), 0) {
+                    // Who holds it cannot be said then; it is held all the same.
+                    Err(error) if is_full(&error) => {}
+                    result => result?,
+                }
                 return Ok(Guard { file: handle.file });
             }
             Err(rustix::io::Errno::WOULDBLOCK | rustix::io::Errno::INTR) => {}

@@ -10,6 +10,7 @@
 //!   operations/
 //!     0001-53c1a7b0e4d2.json              an operation that took place
 //!     0001-53c1a7b0e4d2.old                 old bytes that are too many for a record: of an archive
+//!     room                                room for the record of a revert on a full disk
 //!     0002-9f0be1d3a865.pending.json      one that is running, or was interrupted
 //!     0002-….abandoned.json               one that was rolled back except for files that
 //!                                         something else had changed meanwhile
@@ -65,6 +66,7 @@ mod permitted;
 mod preflight;
 mod recover;
 mod revert;
+mod room;
 mod rows;
 mod shipped;
 mod store;

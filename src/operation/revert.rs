@@ -170,7 +170,9 @@ impl Findings {
         let listed = Listed::of(history.names().map(|(name, _)| name));
         units.into_values().try_for_each(|unit| self.look_at(unit, &listed))?;
         self.follow_with_records(&tree, &history, &listed)?;
-        self.intents.sort_by(|one, other| one.path.cmp(&other.path));
+        // A RECORD is written anew and takes room, which files that become shorter give back before.
+        let key = |intent: &Intent| (intent.about.kind == plan::Kind::Record, intent.path.clone());
+        self.intents.sort_by_cached_key(key);
         Ok(())
     }
 

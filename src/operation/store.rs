@@ -1,11 +1,11 @@
 //! The directory `.tfpatch/`, which holds the records of operations.
 
-use super::disk::{Disk, Times};
+use super::disk::{Disk, Times, is_full};
 use super::error::{Error, PathError};
-use super::journal::{Base, Record};
+use super::journal::{Base, Kind, Record};
 use super::nesting::{beneath, found_above};
 use super::tree::{Directory, Name, Stat, Tree};
-use super::{lock, owner, pack, shipped};
+use super::{lock, owner, pack, room, shipped};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -438,10 +438,20 @@ impl Home {
             .seal()
             .map_err(|error| PathError::new("write", name.path(), io::Error::other(error)))?;
         disk.remove(&temporary)?;
-        let handle = disk.create(&temporary, mode)?;
-        disk.write(&handle, &text, 0)?;
-        disk.sync(&handle)?;
+        match write_record(disk, &temporary, mode, &text) {
+            Err(error) if is_full(&error) => {
+                disk.remove(&temporary)?;
+                let room = room::take(disk, operations, &temporary, text.len() as u64)?;
+                let handle = room.ok_or(error)?;
+                disk.write(&handle, &text, 0)?;
+                disk.sync(&handle)?;
+            }
+            result => result?,
+        }
         disk.rename(&temporary, &name)?;
+        if record.kind != Kind::Revert {
+            room::keep(disk, operations, record, text.len() as u64, mode);
+        }
         Ok(disk.sync_directory(operations)?)
     }
 
@@ -560,6 +570,12 @@ impl Home {
         }
         Ok(file)
     }
+}
+
+fn write_record(disk: &Disk, name: &Name, mode: u32, text: &[u8]) -> Result<(), PathError> {
+    let handle = disk.create(name, mode)?;
+    disk.write(&handle, text, 0)?;
+    disk.sync(&handle)
 }
 
 pub(super) fn canonical(path: &Path) -> Result<PathBuf, PathError> {

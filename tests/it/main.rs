@@ -73,6 +73,8 @@ mod oracle_ld_so;
 #[cfg(test)]
 mod oracle_musl;
 #[cfg(test)]
+mod overtaken;
+#[cfg(test)]
 mod planner;
 #[cfg(test)]
 mod power_cut;
@@ -98,6 +100,8 @@ mod toolchains;
 mod trace;
 #[cfg(test)]
 mod tree;
+#[cfg(test)]
+mod trust;
 #[cfg(test)]
 mod vfs;
 #[cfg(test)]
