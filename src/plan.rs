@@ -166,6 +166,20 @@ pub struct Step {
     /// Must the file not be edited in place while anybody else has it open? Every prefix of the
     /// edits loads, and a process that runs the file would be harmed.
     pub unopened: bool,
+    /// The very file that was looked at, where the plan is carried out by the process that made it.
+    /// Not part of a plan that is written down, which fits every file of these bytes.
+    pub seen: Option<Seen>,
+}
+
+/// Which file it was that a plan was made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// Device and inode.
+    pub id: (u64, u64),
+    /// Length in bytes.
+    pub len: u64,
+    /// Time of the last change of content: seconds since 1970, and nanoseconds.
+    pub modified: (i64, u32),
 }
 
 /// A step as JSON: the list of edits alone, since their old length is the lock's size.
@@ -231,6 +245,7 @@ impl TryFrom<WireStep> for Step {
             left: wire.left,
             replace: wire.replace,
             unopened: wire.unopened,
+            seen: None,
         })
     }
 }

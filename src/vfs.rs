@@ -44,6 +44,8 @@ pub struct Metadata {
     pub mode: u32,
     /// The owner's user ID.
     pub uid: u32,
+    /// Time of the last change of content: seconds since 1970, and nanoseconds.
+    pub modified: (i64, u32),
 }
 
 /// One name in a directory.

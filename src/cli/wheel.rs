@@ -142,5 +142,6 @@ fn step(
         left,
         replace: true,
         unopened: false,
+        seen: None,
     })
 }

@@ -58,6 +58,7 @@ fn intents_of(plan: &Plan) -> Vec<Intent> {
         way: Way::Edits(step.edits.clone()),
         replace: step.replace,
         unopened: step.unopened,
+        seen: step.seen,
         link: None,
         times: None,
         reverts: Vec::new(),

@@ -7,11 +7,11 @@ use super::file::{Attribute, CAPABILITY, FileSource, Identity, LABEL, Metadata, 
 use super::journal::{About, Change, Kept, Link, State, Step};
 use super::lease::Lease;
 use super::owner;
-use super::tree::{Directory, FileId, Name, Place, Seen, Stat, Tree};
+use super::tree::{self, Directory, FileId, Name, Place, Stat, Tree};
 use super::{Write, write};
 use crate::bytes::Source;
 use crate::edit::{Content, EditSet};
-use crate::plan::{Kind, Lock, RelativePath};
+use crate::plan::{Kind, Lock, RelativePath, Seen};
 use rustix::fs::{Access, AtFlags};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -32,6 +32,8 @@ pub(super) struct Intent {
     pub(super) way: Way,
     pub(super) replace: bool,
     pub(super) unopened: bool,
+    /// The file that the plan was made for, where it is known.
+    pub(super) seen: Option<Seen>,
     /// The link to put in the file's place, instead of a file.
     pub(super) link: Option<Link>,
     /// The times that the file is to have afterwards, where they are not those it has.
@@ -62,7 +64,7 @@ pub(super) struct Judged {
     /// The names as they were asked for, relative to the tree.
     pub(super) asked: Vec<RelativePath>,
     /// What was seen on the way to each.
-    pub(super) ways: Vec<Vec<Seen>>,
+    pub(super) ways: Vec<Vec<tree::Seen>>,
     /// What stands under each name.
     pub(super) names: Vec<FileId>,
     /// The file that the names lead to.
@@ -153,6 +155,10 @@ pub(super) fn prepare(
     let path = place.name.path().to_path_buf();
     let (source, own) = open_place(&place)?;
     let stat = source.stat()?;
+    let seen = Seen { id: stat.id(), len: stat.len, modified: stat.modified };
+    if intent.seen.is_some_and(|planned| planned != seen) {
+        return Err(Error::Overtaken { path });
+    }
     // Taken before the file is read, for that may change the time of the last access.
     let mut metadata = source.metadata()?;
     let link = place.link.clone().map(|target| Link { target, times: Times::from(&own) });

@@ -332,6 +332,7 @@ impl Findings {
             way: Way::Changes(changes),
             replace: entries.iter().any(|entry| entry.step.replace),
             unopened: entries.iter().any(|entry| entry.step.unopened),
+            seen: None,
             times: Some(old.metadata.times),
             link,
             reverts,

@@ -103,6 +103,7 @@ impl Rows {
             way: Way::Edits(edits),
             replace: true,
             unopened: false,
+            seen: None,
             link: None,
             times: None,
             reverts: Vec::new(),

@@ -264,11 +264,20 @@ impl Vfs for Wheel<'_> {
                     links: 1,
                     mode: member.and_then(|member| member.mode).unwrap_or(0o644),
                     uid: 0,
+                    modified: (0, 0),
                 }
             }
             Node::Directory(inode) => {
                 let id = (DEVICE - 1, inode);
-                Metadata { kind: FileKind::Directory, len: 0, id, links: 1, mode: 0o755, uid: 0 }
+                Metadata {
+                    kind: FileKind::Directory,
+                    len: 0,
+                    id,
+                    links: 1,
+                    mode: 0o755,
+                    uid: 0,
+                    modified: (0, 0),
+                }
             }
         })
     }

@@ -7,10 +7,10 @@ use super::target::{World, shown};
 use crate::bytes::{self, Source as _, printable};
 use crate::edit::{EditSet, Patched};
 use crate::object::Format;
-use crate::plan::{Kind, Lock, NotRelative, Plan, RelativePath, Step};
+use crate::plan::{Kind, Lock, NotRelative, Plan, RelativePath, Seen, Step};
 use crate::python::owners::Owner;
 use crate::python::record::{self, Change, Rewritten};
-use crate::vfs::{FileKind, Vfs};
+use crate::vfs::{FileKind, Metadata, Vfs};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -107,6 +107,7 @@ pub(super) fn object_steps(
             inside.insert(world.below_root(vfs, &real));
         }
     }
+    let seen = seen(vfs, &rewrite.object);
     let source = vfs.open(&rewrite.object).map_err(|source| io_error(&rewrite.object, source))?;
     let (mut lock, mut left) =
         Lock::of_step(source.as_ref(), &rewrite.patch.edits, &rewrite.patch.relies_on)
@@ -132,6 +133,7 @@ pub(super) fn object_steps(
         left: left.clone(),
         replace: !rewrite.patch.in_place && !rewrite.patch.in_place_unopened,
         unopened: !rewrite.patch.in_place,
+        seen,
     };
     let mut steps = Vec::new();
     let mut names = inside.iter().map(relative);
@@ -142,6 +144,12 @@ pub(super) fn object_steps(
         steps.push(step(relative(name)?, Vec::new()));
     }
     Ok(steps)
+}
+
+/// Which file it is that `path` leads to.
+fn seen(vfs: &dyn Vfs, path: &Path) -> Option<Seen> {
+    let Metadata { id, len, modified, .. } = vfs.metadata(path).ok()?;
+    Some(Seen { id, len, modified })
 }
 
 /// The steps that bring RECORD files up to date with the steps on objects.
@@ -191,6 +199,7 @@ fn hash_of(vfs: &dyn Vfs, path: &Path, edits: &EditSet) -> Result<([u8; 32], u64
 fn record_step(vfs: &dyn Vfs, root: &Path, path: &Path, changes: &[Change]) -> Result<Step, Error> {
     let unfit = |error: record::Error| Error::Record { path: path.to_owned(), source: error };
     let changed = |source| Error::Changed { path: path.to_owned(), source };
+    let seen = seen(vfs, path);
     let source = vfs.open(path).map_err(|source| io_error(path, source))?;
     let old = source.read(0, source.len(), "RECORD").map_err(changed)?;
     let Rewritten { edits, before, after } = record::rewrite(&old, changes).map_err(unfit)?;
@@ -210,6 +219,7 @@ fn record_step(vfs: &dyn Vfs, root: &Path, path: &Path, changes: &[Change]) -> R
         left,
         replace: true,
         unopened: false,
+        seen,
     })
 }
 

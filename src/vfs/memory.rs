@@ -209,6 +209,7 @@ impl MemVfs {
             links: names.flatten().filter(|&&named| named == index).count().max(1) as u64,
             mode: node.mode,
             uid: 0,
+            modified: (0, 0),
         })
     }
 }

@@ -195,5 +195,7 @@ fn metadata_of(metadata: &fs::Metadata) -> Metadata {
         links: metadata.nlink(),
         mode: metadata.permissions().mode() & 0o7777,
         uid: metadata.uid(),
+        // The kernel gives less than 10^9 nanoseconds.
+        modified: (metadata.mtime(), u32::try_from(metadata.mtime_nsec()).unwrap_or_default()),
     }
 }

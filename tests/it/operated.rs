@@ -47,6 +47,7 @@ pub(crate) fn step(root: &Path, path: impl AsRef<OsStr>, edits: Vec<Edit>) -> St
         left,
         replace: false,
         unopened: false,
+        seen: None,
     }
 }
 

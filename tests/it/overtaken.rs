@@ -3,14 +3,14 @@
 
 use crate::operated::{append, edited, library, names, old_times, options, size, step};
 use std::io;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use tfpatch::operation::{
     Call, Disk, Error, Gate, Kind, Options, Selection, Store, Write, apply, recover, revert,
 };
-use tfpatch::plan::Plan;
+use tfpatch::plan::{Plan, Seen};
 
 /// Does something at one of the calls.
 struct At {
@@ -68,7 +68,13 @@ impl Tree {
         std::fs::create_dir(&outside).unwrap();
         let file = library(&root, "pkg/a.so");
         let old = std::fs::read(&file).unwrap();
-        let edit = step(&root, "pkg/a.so", append(size(&file)));
+        let mut edit = step(&root, "pkg/a.so", append(size(&file)));
+        let stat = std::fs::metadata(&file).unwrap();
+        edit.seen = Some(Seen {
+            id: (stat.dev(), stat.ino()),
+            len: stat.len(),
+            modified: (stat.mtime(), stat.mtime_nsec().try_into().unwrap()),
+        });
         let new = edited(&old, &edit);
         let plan = Plan::new(vec![edit]);
         Self { _top: top, root, outside, plan, old, new }
