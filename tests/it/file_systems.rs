@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use tfpatch::operation::{
     self, Call, Disk, Error, Gate, Kind, Options, Selection, Store, Write, apply, revert,
 };
-use tfpatch::plan::{Plan, Step};
+use tfpatch::plan::{self, Plan, Step};
 
 const BIG: u64 = 48 << 20;
 
@@ -242,4 +242,47 @@ fn a_read_only_file_system_is_found_before_the_first_write() {
     mounted.remount("rw");
     revert_all(root);
     assert_ne!(snapshot(&file).content, before.0.content);
+}
+
+/// A revert takes no room where it shrinks: it works on a disk without a free byte, the record of it
+/// and a RECORD that is written anew included. On XFS a new file takes more room than an edit gives back:
+/// there it works where no RECORD has to follow.
+#[test]
+fn a_revert_works_on_a_full_disk() {
+    let dir = tempfile::tempdir().unwrap();
+    let image = |kind: &str, mkfs: &[&str]| Mounted::image(&dir.path().join(kind), 320, kind, mkfs);
+    let disks = [
+        ("tmpfs", Mounted::new("tmpfs", &["-o", "size=2m"], "none")),
+        ("ext4", image("ext4", &["mkfs.ext4", "-q"])),
+        ("xfs", image("xfs", &["mkfs.xfs", "-q"])),
+    ];
+    for (kind, mounted) in &disks {
+        let root = mounted.path().join("tree");
+        let root = root.as_path();
+        let file = library(root, "a.so");
+        let list = root.join("a-1.0.dist-info/RECORD");
+        std::fs::create_dir(list.parent().unwrap()).unwrap();
+        std::fs::write(&list, "a.so,sha256=AA,12\n").unwrap();
+        old_times(&list);
+        let before = [snapshot(&file), snapshot(&list)];
+        let mut rows = step(root, "a-1.0.dist-info/RECORD", vec![bytes(12..14, b"CCCC")]);
+        rows.kind = plan::Kind::Record;
+        rows.replace = true;
+        let mut steps = vec![step(root, "a.so", append(size(&file))), rows];
+        steps.truncate(if *kind == "xfs" { 1 } else { 2 });
+        fix(root, steps).unwrap();
+        fill(&mounted.path().join("ballast"));
+        let store = Store::open(root).unwrap();
+        let undone = revert(root, &store, &Selection::All, &options());
+        undone.unwrap_or_else(|error| panic!("{kind}: {error}"));
+        assert_eq!([snapshot(&file), snapshot(&list)], before, "{kind}");
+    }
+}
+
+/// Writes to a file until not a byte more has room, for root neither.
+fn fill(ballast: &Path) {
+    let mut file = std::fs::File::create(ballast).unwrap();
+    for len in [1 << 20, 4096, 512, 1] {
+        while file.write_all(&vec![1; len]).is_ok() && file.sync_data().is_ok() {}
+    }
 }
