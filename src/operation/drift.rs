@@ -51,7 +51,7 @@ pub enum State {
 pub fn drift(root: &Path, store: &Store) -> Result<Vec<FileState>, Error> {
     let root = canonical(root)?;
     let base = store.base(&root);
-    store.as_owner(|| {
+    store.as_reader(|| {
         let history = History::of(store.records_of(base)?);
         let tree = store.tree(base)?;
         let states = history.names().filter_map(|(name, entries)| {
@@ -141,7 +141,7 @@ pub struct FileDiff {
 pub fn diff(root: &Path, store: &Store) -> Result<Vec<FileDiff>, Error> {
     let root = canonical(root)?;
     let base = store.base(&root);
-    store.as_owner(|| {
+    store.as_reader(|| {
         let history = History::of(store.records_of(base)?);
         let tree = store.tree(base)?;
         Ok(diffs(&tree, &history))

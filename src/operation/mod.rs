@@ -16,20 +16,33 @@
 //!                                         something else had changed meanwhile
 //! ```
 //!
-//! A record holds for every file its size and digest, its mode, owner, times and attributes, and
-//! the edits in both directions: about a kilobyte. It is written under a temporary name, synced,
-//! renamed to `….pending.json`, and the directory is synced, before the first byte of a file
-//! changes; when all is done it is renamed once more. Paths in it are relative to the directory
-//! that holds the store, so that an environment can be copied with it (to the target's root, where
-//! the store was put elsewhere).
+//! A record holds for every file its size and digests, its times, and the edits in both directions:
+//! about a kilobyte; and a digest of itself. It is written under a temporary name, synced, renamed to
+//! `….pending.json`, and the directory is synced, before the first byte of a file changes; when all is
+//! done it is renamed once more. Paths in it are relative to the directory that holds the store, so that
+//! an environment can be copied with it (to the target's root, where the store was put elsewhere).
+//!
+//! # What is trusted
+//!
+//! A record is data about this target alone: where it lies, whose it is ([`Store`]), and what it may
+//! change is checked, whoever wrote it. Root acts with the rights of a tree's owner. Modes, owners and
+//! attributes come from the file as it is found. `SECURITY.md` says it in a page.
+//!
+//! # How names are looked up
+//!
+//! Once, directory by directory, and every directory is held open from then on. The way to a file is
+//! part of what was judged; it is walked again before the first byte is written, and the file at its
+//! end must be the one that was judged: the same inode, length and time of change, and the same bytes
+//! where the plan relied on them.
 //!
 //! # What happens to a file
 //!
 //! It is edited in place if it is a file of the target's own, with no name outside, and if every
 //! prefix of its edits loads. Otherwise a clone is written beside it as `.tfpatch-ID-STEP-NAME.tmp`
-//! and renamed over each of its names. Cut off in place it is only under a write lease, which tells
-//! that nobody has it open. An interrupted operation is found by its pending record: [`recover()`]
-//! looks at the bytes of every file, and finishes or rolls back.
+//! and exchanged with each of its names: what comes out must be what was judged, and is put back if it
+//! is not. Cut off in place it is only under a write lease, which tells that nobody has it open. An
+//! interrupted operation is found by its pending record: [`recover()`] looks at the bytes of every file,
+//! and finishes or rolls back.
 //!
 //! # What is waited for
 //!
@@ -194,5 +207,5 @@ impl Operation {
 /// # Errors
 /// Where the store cannot be read.
 pub fn log(store: &Store) -> Result<Vec<Operation>, Error> {
-    store.as_owner(|| Ok(store.records()?.iter().map(Operation::of).collect()))
+    store.as_reader(|| Ok(store.records()?.iter().map(Operation::of).collect()))
 }

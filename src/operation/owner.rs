@@ -15,63 +15,92 @@ pub(super) fn myself() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
+/// Another user, with whose rights work is done.
+pub(super) struct Other {
+    pub(super) uid: u32,
+    /// Its group, where the system knows no other.
+    pub(super) gid: u32,
+    /// Is it a user of this system, whose groups are listed here?
+    pub(super) is_here: bool,
+}
+
 /// Runs `work` with the rights of whom `directory` belongs to, where that is not root and we are.
 pub(super) fn as_owner_of<T: Send>(
     directory: &Path,
     work: impl FnOnce() -> Result<T, Error> + Send,
 ) -> Result<T, Error> {
     let owner = std::fs::metadata(directory).ok().filter(|found| found.uid() != 0);
-    match owner.filter(|_| myself() == 0) {
-        Some(found) => run_as(found.uid(), found.gid(), true, work),
+    match owner.filter(|found| myself() == 0 && !is_nobody(found.uid())) {
+        Some(found) => {
+            let other = Other { uid: found.uid(), gid: found.gid(), is_here: true };
+            other.run(work, directory)
+        }
         None => work(),
     }
 }
 
-/// Runs `work` with the rights of the user `uid`, in a thread of its own that never has others again.
-/// `gid` is that user's group where the system knows no other; none of its groups count but those
-/// that `is_here` allows to look up.
-///
-/// # Errors
-/// Where the system does not let the thread become that user.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) fn run_as<T: Send>(
-    uid: u32,
-    gid: u32,
-    is_here: bool,
-    work: impl FnOnce() -> Result<T, Error> + Send,
-) -> Result<T, Error> {
-    use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
-    let groups = if is_here { groups_of(uid) } else { None }.unwrap_or_else(|| vec![gid]);
-    let become_user = move || -> rustix::io::Result<()> {
-        let groups: Vec<Gid> = groups.into_iter().map(Gid::from_raw).collect();
-        let first = groups.first().copied().unwrap_or(Gid::from_raw(gid));
+impl Other {
+    /// Runs `work` with the rights of that user, in a thread of its own that never has others again.
+    ///
+    /// # Errors
+    /// Where the system does not let the thread become that user; `work` is not run then.
+    pub(super) fn run<T: Send>(
+        self,
+        work: impl FnOnce() -> Result<T, Error> + Send,
+        directory: &Path,
+    ) -> Result<T, Error> {
+        match self.try_run(work) {
+            Ok(result) => result,
+            Err((error, _)) => Err(PathError::new("act as the owner of", directory, error).into()),
+        }
+    }
+
+    /// The same for work that only reads: where the system does not let the thread become that user, it
+    /// reads with the rights that it has.
+    pub(super) fn read<T: Send>(
+        self,
+        work: impl FnOnce() -> Result<T, Error> + Send,
+    ) -> Result<T, Error> {
+        self.try_run(work).unwrap_or_else(|(_, work)| work())
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn try_run<T: Send, W: FnOnce() -> Result<T, Error> + Send>(
+        self,
+        work: W,
+    ) -> Result<Result<T, Error>, (rustix::io::Errno, W)> {
+        let outcome = std::thread::scope(|scope| {
+            let worker = scope.spawn(move || match self.become_user() {
+                Ok(()) => Ok(work()),
+                Err(error) => Err((error, work)),
+            });
+            worker.join()
+        });
+        outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
+    /// There is no user of a single thread here: `work` runs with the rights that the process has.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn try_run<T: Send, W: FnOnce() -> Result<T, Error> + Send>(
+        self,
+        work: W,
+    ) -> Result<Result<T, Error>, (rustix::io::Errno, W)> {
+        let Self { .. } = self;
+        Ok(work())
+    }
+
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn become_user(&self) -> rustix::io::Result<()> {
+        use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+        let listed = if self.is_here { groups_of(self.uid) } else { None };
+        let groups: Vec<Gid> =
+            listed.unwrap_or_else(|| vec![self.gid]).into_iter().map(Gid::from_raw).collect();
+        let first = groups.first().copied().unwrap_or(Gid::from_raw(self.gid));
         set_thread_groups(&groups)?;
         set_thread_res_gid(first, first, first)?;
-        let uid = Uid::from_raw(uid);
+        let uid = Uid::from_raw(self.uid);
         set_thread_res_uid(uid, uid, uid)
-    };
-    let outcome = std::thread::scope(|scope| {
-        let worker = scope.spawn(move || match become_user() {
-            Ok(()) => work(),
-            Err(error) => Err(PathError::new("act as the owner of", Path::new("/"), error).into()),
-        });
-        worker.join()
-    });
-    outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-}
-
-/// There is no user of a single thread here: `work` runs with the rights that the process has.
-///
-/// # Errors
-/// Those of `work`.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) fn run_as<T: Send>(
-    _: u32,
-    _: u32,
-    _: bool,
-    work: impl FnOnce() -> Result<T, Error> + Send,
-) -> Result<T, Error> {
-    work()
+    }
 }
 
 /// The groups of a user of this system, the first one first, by `/etc/passwd` and `/etc/group`; none

@@ -133,7 +133,7 @@ impl Store {
     /// # Errors
     /// Where the store cannot be read.
     pub fn pending(&self) -> Result<Option<String>, Error> {
-        self.as_owner(|| Ok(self.pending_record()?.map(|record| record.id)))
+        self.as_reader(|| Ok(self.pending_record()?.map(|record| record.id)))
     }
 
     /// The ID of an operation that was interrupted: one that is pending, and that no process is
@@ -142,7 +142,7 @@ impl Store {
     /// # Errors
     /// Where the store cannot be read.
     pub fn interrupted(&self) -> Result<Option<String>, Error> {
-        self.as_owner(|| match self.look_for_pending(None) {
+        self.as_reader(|| match self.look_for_pending(None) {
             Err(Error::Pending { id, .. }) => Ok(Some(id)),
             Ok(()) | Err(Error::Locked { .. }) => Ok(None),
             Err(error) => Err(error),
@@ -154,7 +154,7 @@ impl Store {
     /// # Errors
     /// Where the store cannot be read.
     pub fn last(&self) -> Result<Option<String>, Error> {
-        self.as_owner(|| self.last_id())
+        self.as_reader(|| self.last_id())
     }
 
     /// Runs `work` with the rights of whom the store belongs to, or will belong to: that is the owner
@@ -163,17 +163,37 @@ impl Store {
         &self,
         work: impl FnOnce() -> Result<T, Error> + Send,
     ) -> Result<T, Error> {
+        match self.other_owner()? {
+            Some(owner) => owner.run(work, &self.directory),
+            None => work(),
+        }
+    }
+
+    /// The same for work that only reads.
+    pub(super) fn as_reader<T: Send>(
+        &self,
+        work: impl FnOnce() -> Result<T, Error> + Send,
+    ) -> Result<T, Error> {
+        match self.other_owner()? {
+            Some(owner) => owner.read(work),
+            None => work(),
+        }
+    }
+
+    /// The user with whose rights root works; none where those that we have are the right ones.
+    fn other_owner(&self) -> Result<Option<owner::Other>, Error> {
         if owner::myself() != 0 || self.is_trusted {
-            return work();
+            return Ok(None);
         }
         let failed = |source| PathError::new("find", &self.directory, source);
         let around = std::fs::metadata(&self.directory).map_err(failed)?;
         let home = std::fs::symlink_metadata(self.directory.join(NAME)).ok();
         let uid = home.as_ref().map_or(around.uid(), |home| home.uid());
-        if uid == 0 || uid != around.uid() {
-            return work();
+        if uid == 0 || uid != around.uid() || owner::is_nobody(uid) {
+            return Ok(None);
         }
-        owner::run_as(uid, around.gid(), self.top == Path::new("/"), work)
+        let is_here = self.top == Path::new("/");
+        Ok(Some(owner::Other { uid, gid: around.gid(), is_here }))
     }
 
     /// The tree of a target, whose names are looked up.

@@ -103,6 +103,8 @@ mod tree;
 #[cfg(test)]
 mod trust;
 #[cfg(test)]
+mod users;
+#[cfg(test)]
 mod vfs;
 #[cfg(test)]
 mod wheel_target;
