@@ -385,8 +385,13 @@ impl Session {
             }
             let last = store.last()?;
             match edit(self) {
-                Err(error) if error.may_be_outdated() && self.store(root)?.last()? != last => {}
-                Err(error) if error.is_overtaken() && attempts < MAX_ATTEMPTS => attempts += 1,
+                Err(error)
+                    if attempts < MAX_ATTEMPTS
+                        && (error.is_overtaken()
+                            || error.may_be_outdated() && self.store(root)?.last()? != last) =>
+                {
+                    attempts += 1;
+                }
                 result => return result,
             }
         }
@@ -456,7 +461,7 @@ fn unless_closed<T>(outcome: io::Result<T>, otherwise: T) -> io::Result<T> {
 }
 
 /// How often a target is planned for that somebody else keeps changing.
-const MAX_ATTEMPTS: u32 = 5;
+const MAX_ATTEMPTS: u32 = 20;
 
 /// How long a second tfpatch waits for the first.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -458,6 +458,9 @@ impl Home {
             .seal()
             .map_err(|error| PathError::new("write", name.path(), io::Error::other(error)))?;
         disk.remove(&temporary)?;
+        if record.kind != Kind::Revert {
+            room::keep(disk, operations, record, text.len() as u64, mode);
+        }
         match write_record(disk, &temporary, mode, &text) {
             Err(error) if is_full(&error) => {
                 disk.remove(&temporary)?;
@@ -469,9 +472,6 @@ impl Home {
             result => result?,
         }
         disk.rename(&temporary, &name)?;
-        if record.kind != Kind::Revert {
-            room::keep(disk, operations, record, text.len() as u64, mode);
-        }
         Ok(disk.sync_directory(operations)?)
     }
 
