@@ -10,6 +10,7 @@ pub mod progress;
 pub mod session;
 pub mod settings;
 pub mod simulation;
+pub mod subject;
 pub mod view;
 mod wheel;
 

@@ -25,6 +25,8 @@ pub struct PyvenvCfg {
     pub version: Option<Version>,
     /// Does it import from the base interpreter's directories too?
     pub system_site_packages: bool,
+    /// The command of the tool that made the environment, where it left its name.
+    pub made_by: Option<&'static str>,
 }
 
 impl PyvenvCfg {
@@ -32,7 +34,8 @@ impl PyvenvCfg {
     #[must_use]
     pub fn of(vfs: &dyn Vfs, prefix: &Path) -> Option<Self> {
         let text = read_start(vfs, &prefix.join("pyvenv.cfg"), MOST_CFG_BYTES).ok()?;
-        let mut cfg = Self { home: None, version: None, system_site_packages: false };
+        let mut cfg =
+            Self { home: None, version: None, system_site_packages: false, made_by: None };
         for line in String::from_utf8_lossy(&text).lines() {
             let Some((key, value)) = line.split_once('=') else { continue };
             let value = value.trim();
@@ -42,6 +45,8 @@ impl PyvenvCfg {
                 "include-system-site-packages" => {
                     cfg.system_site_packages = value.eq_ignore_ascii_case("true");
                 }
+                "uv" => cfg.made_by = Some("uv venv"),
+                "virtualenv" => cfg.made_by = Some("virtualenv"),
                 _ => {}
             }
         }

@@ -63,6 +63,8 @@ mod mounts;
 #[cfg(test)]
 mod musl;
 #[cfg(test)]
+mod nothing;
+#[cfg(test)]
 mod operated;
 #[cfg(test)]
 mod operation;
