@@ -421,7 +421,10 @@ nothing else: planned, proved and written as `tfpatch fix` does it, and put back
 
 Examples:
   tfpatch trace -- python -c 'import tensorflow as tf; tf.config.list_physical_devices(\"GPU\")'
-  tfpatch trace --fix --dry-run -- python train.py")]
+  tfpatch trace --fix --dry-run -- python train.py
+
+A signal (INT, TERM, HUP, QUIT) goes on to the command, which is waited for. Exit status: 1 if an error \
+remains, else 0, whatever that of the command, which is in the report; 128 + N if signal N came.")]
 pub struct Trace {
     /// Repair what was asked for in vain.
     #[arg(long)]

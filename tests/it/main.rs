@@ -91,6 +91,8 @@ mod schemas;
 #[cfg(test)]
 mod shipping;
 #[cfg(test)]
+mod signals;
+#[cfg(test)]
 mod tidy;
 #[cfg(test)]
 mod tokens;
