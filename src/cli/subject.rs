@@ -37,8 +37,9 @@ impl Session {
         findings: &[Finding],
     ) -> Result<(), CommandError> {
         // Of an installation of Python only the packages are walked.
+        let interpreters = world.environment.iter().flat_map(|found| &found.interpreters);
         let has_interpreter = matches!(chosen.target, Target::Environment(_))
-            && world.environment.iter().any(|found| !found.interpreters.is_empty());
+            && interpreters.into_iter().any(|interpreter| interpreter.main_program().is_some());
         let is_error = |finding: &Finding| finding.severity() == Severity::Error;
         if has_interpreter || world.meant() > 0 || findings.iter().any(is_error) {
             return Ok(());

@@ -122,6 +122,16 @@ pub fn scripts(vfs: &dyn Vfs, prefix: &Path) -> Vec<Script> {
     scripts.collect()
 }
 
+/// The program that the system starts for a script, as its first line names it; `None` for what is no
+/// script.
+#[must_use]
+pub fn run_by(vfs: &dyn Vfs, script: &Path) -> Option<PathBuf> {
+    let start = read_start(vfs, script, MOST_SHEBANG_BYTES).ok()?;
+    let line = start.split(|&byte| byte == b'\n').next()?.strip_prefix(b"#!")?.trim_ascii();
+    let named = line.split(u8::is_ascii_whitespace).next().filter(|named| !named.is_empty())?;
+    Some(PathBuf::from(OsStr::from_bytes(named)))
+}
+
 /// The interpreter that the first lines of a script name: behind `#!`, or, where its path is too
 /// long or has a blank, behind `'''exec'` in the second line, as pip and uv write it.
 fn named_interpreter(start: &[u8]) -> Option<&[u8]> {

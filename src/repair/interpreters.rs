@@ -173,8 +173,15 @@ impl Own<'_> {
         }
         let start = source.get(0..source.len().min(4)).unwrap_or_default();
         if !start.starts_with(b"\x7fELF") {
-            let is_program = start.starts_with(b"#!") || fat::is_macho(source.as_ref());
-            return (!is_program).then(|| ("it is not a program".to_owned(), AGAIN));
+            if fat::is_macho(source.as_ref()) {
+                return None;
+            }
+            let Some(runs) = venv::run_by(self.vfs, program) else {
+                return Some(("it is not a program".to_owned(), AGAIN));
+            };
+            let is_gone = matches!(interpreter::program(self.vfs, &runs), Program::Missing { .. });
+            let why = || format!("it is a script for {}, which is missing", shown(&runs));
+            return is_gone.then(|| (why(), ANEW));
         }
         let image = match Image::parse(source.as_ref()).and_then(|it| it.summary()) {
             Ok(summary) => summary,

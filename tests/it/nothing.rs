@@ -209,6 +209,8 @@ fn a_python_that_does_not_start_is_an_error() {
     error("bin/python cannot start: it is an empty file");
     fs::write(&python, [0; 4096]).unwrap();
     error("bin/python cannot start: it is not a program");
+    fs::write(&python, "#!/gone/python -E\n").unwrap();
+    error("bin/python cannot start: it is a script for /gone/python, which is missing");
 }
 
 /// Of several interpreters one does not start; the others do.
@@ -260,4 +262,16 @@ fn patched_files_that_were_uninstalled_are_something() {
     wheels::uninstall(&env, LinkMode::Copy, "broken");
     let site = env.site_packages.to_str().unwrap();
     assert_eq!(run(dir.path(), &["verify", site]).status, 0);
+}
+
+/// A tree may be deeper than any path may be long: what cannot be read is said.
+#[test]
+fn a_tree_of_any_depth_is_walked() {
+    let dir = tempfile::tempdir().unwrap();
+    let make = "import os, sys\nos.chdir(sys.argv[1])\nfor _ in range(int(sys.argv[2])):\n \
+                os.mkdir('d'); os.chdir('d')";
+    wheels::run(wheels::python3().args(["-c", make]).arg(dir.path()).arg("6000"));
+    let ran = run(dir.path(), &["verify", "."]);
+    assert!(ran.text(1).contains("File name too long"), "{ran:#?}");
+    wheels::run(Command::new("rm").arg("-rf").arg(dir.path().join("d")));
 }
