@@ -16,8 +16,8 @@ const STYLES: Styles = Styles::styled()
     .placeholder(AnsiColor::Cyan.on_default());
 
 const EXIT_CODES: &str = "\
-Exit status: 0 done, no error; 1 an error remains, drift, or a refusal; 2 bad usage, an unreadable \
-target, an I/O error.";
+Exit status: 0 done, no error; 1 an error remains, drift, or a refusal; 2 bad usage, a target \
+that cannot be read or holds nothing to judge, an I/O error.";
 
 /// The version, and what it was built from: commit, day of the commit, target.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("TFPATCH_BUILT_FROM"), ")");

@@ -214,8 +214,11 @@ fn check_strings(image: &Image<'_>) -> Result<(), Failure> {
     }
     // Strings without end that many entries name would keep every later walk busy,
     image.strings_of(is_string, "dynamic string")?;
-    // and so would records that form a loop.
-    slot::version_names(image)?;
+    // and so would records that form a loop. What lies behind the table is another thing after an edit.
+    if slot::version_names(image)?.iter().any(|&name| name >= table.end - table.start) {
+        let why = "a version's name lies outside the table";
+        return Err(Error::invalid("dynamic string table", table.start, why).into());
+    }
     Ok(())
 }
 

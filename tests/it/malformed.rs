@@ -307,12 +307,35 @@ fn a_segment_outside_of_every_loaded_one_is_refused() {
     let mut file = whole.clone();
     let at = 64 + 56 * index;
     file[at + 16..at + 24].copy_from_slice(&0x700_0000_u64.to_le_bytes());
+    // Only whole pages are made read-only.
+    file[at + 40..at + 48].copy_from_slice(&0x2000_u64.to_le_bytes());
     let refusal = patch(&file, &request(&["x"], None)).unwrap_err();
     let expected = Refusal::SegmentElsewhere {
         index,
         p_type: PT_GNU_RELRO,
         p_vaddr: 0x700_0000,
-        size: image.segments()[index].p_memsz,
+        size: 0x2000,
     };
     assert_eq!(refusal, Failure::Refused(expected));
+}
+
+/// Found by `scripts/mutants`: a version's name, or its record, lay behind the tables, and loaded by luck.
+#[test]
+fn versions_outside_of_their_tables_are_refused() {
+    let shop = Workshop::new();
+    let whole = std::fs::read(shop.path("load")).unwrap();
+    let image = Image::parse(&whole).unwrap();
+    patch(&whole, &request(&["x"], None)).unwrap();
+    let needs = image.offset_of(image.value(DT_VERNEED).unwrap()).unwrap() as usize;
+    let strings = image.string_table().unwrap();
+    let size = u32::try_from(strings.end - strings.start).unwrap();
+    let load = image.segments().iter().find(|segment| segment.p_type == PT_LOAD).unwrap();
+    let beyond = u32::try_from(load.p_offset + load.p_filesz).unwrap() - needs as u32;
+    // vn_file, vn_aux and vn_next of the first record, vna_name of its first version.
+    for (at, value) in [(4, size), (8, beyond), (12, beyond), (16 + 8, size), (4, u32::MAX)] {
+        let mut file = whole.clone();
+        file[needs + at..needs + at + 4].copy_from_slice(&value.to_le_bytes());
+        let failure = patch(&file, &request(&["x"], None)).unwrap_err();
+        assert!(matches!(failure, Failure::Malformed(_)), "{at} {value}: {failure}");
+    }
 }
