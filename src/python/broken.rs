@@ -141,6 +141,15 @@ fn is_for_python(vfs: &dyn Vfs, environment: &Environment) -> bool {
     if environment.kind != Kind::Conda {
         return true;
     }
+    // conda keeps a record of each package that it installed, `python-3.11.7-….json` for this one.
+    let records = vfs.read_dir(&environment.prefix.join("conda-meta")).unwrap_or_default();
+    let is_of_python = |name: &str| {
+        let version = name.strip_prefix("python-").filter(|_| name.ends_with(".json"));
+        version.is_some_and(|version| Version::parse(version).is_some())
+    };
+    if records.iter().any(|entry| entry.name.to_str().is_some_and(is_of_python)) {
+        return true;
+    }
     let library = environment.prefix.join("lib");
     let entries = vfs.read_dir(&library).unwrap_or_default();
     let is_of_a_version = |name: &str| Version::of_name(name).is_some();

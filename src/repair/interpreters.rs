@@ -229,9 +229,9 @@ impl Own<'_> {
             shown(&home)
         );
         let found = fault(Cause::WrongInterpreter, &prefix.join("pyvenv.cfg"), message, ANEW);
-        let has_library =
-            self.environment.interpreters.iter().any(|it| self.finds_library(it, &home));
-        if has_library {
+        let interpreters = &self.environment.interpreters;
+        // Of which version the interpreter is may not be known.
+        if interpreters.is_empty() || interpreters.iter().any(|it| self.finds_library(it, &home)) {
             return Some(found);
         }
         let message = format!("{}; no standard library is found for it", found.message);
@@ -241,7 +241,8 @@ impl Own<'_> {
     /// Does an interpreter find its standard library: above `home`, above its own file, or where it was
     /// most likely built for?
     fn finds_library(&self, interpreter: &Interpreter, home: &Path) -> bool {
-        let Some(program) = interpreter.main_program() else { return false };
+        // A script leads to one that does, or is judged by itself.
+        let Some(program) = interpreter.main_program() else { return true };
         let usual = [Path::new("/usr/local"), Path::new("/usr")];
         // Where libpython is, the standard library was when it was built.
         let loaded = self.started.iter().flat_map(|library| library.ancestors());

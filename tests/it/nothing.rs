@@ -119,7 +119,12 @@ fn a_conda_environment_needs_python_where_it_has_packages_for_it() {
     fs::create_dir_all(dir.join("env/conda-meta")).unwrap();
     refused(dir, Path::new("env"), &["no shared libraries or programs found in env"]);
     crate::command::inner(&dir.join("env/lib/libinner.so.1"));
+    fs::write(dir.join("env/conda-meta/python_abi-3.11-4_cp311.json"), "{}").unwrap();
     assert_eq!(run(dir, &["verify", "env"]).status, 0, "it may be for another language");
+    let record = dir.join("env/conda-meta/python-3.11.7-hab00c5b_1_cpython.json");
+    fs::write(&record, "{}").unwrap();
+    refused(dir, Path::new("env"), &["broken conda environment: env/bin/python is missing"]);
+    fs::remove_file(record).unwrap();
     fs::create_dir_all(dir.join("env/lib/python3.11/site-packages/x-1.dist-info")).unwrap();
     let why = ["broken conda environment: env/bin/python is missing", "conda install --prefix env"];
     refused(dir, Path::new("env"), &why);
@@ -274,4 +279,34 @@ fn a_tree_of_any_depth_is_walked() {
     let ran = run(dir.path(), &["verify", "."]);
     assert!(ran.text(1).contains("File name too long"), "{ran:#?}");
     wheels::run(Command::new("rm").arg("-rf").arg(dir.path().join("d")));
+}
+
+/// A base interpreter that is gone is a warning where the standard library is found all the same, as a
+/// link or the program itself leads to it; without any, Python does not start.
+#[test]
+fn a_home_that_is_gone_is_an_error_where_the_standard_library_went_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let prefix = dir.join("env");
+    fs::create_dir_all(prefix.join("lib/python3.99/site-packages")).unwrap();
+    fs::create_dir(prefix.join("bin")).unwrap();
+    fs::write(prefix.join("pyvenv.cfg"), "home = /gone/bin\nversion = 3.99.1\n").unwrap();
+    let library = dir.join("base");
+    let source = dir.join("python.c");
+    let code = format!(
+        "const char *prefix = \"{}\";\nint main(void) {{ return !prefix; }}\n",
+        library.display()
+    );
+    fs::write(&source, code).unwrap();
+    let mut gcc = Command::new("gcc");
+    wheels::run(gcc.arg("-o").arg(prefix.join("bin/python")).arg(&source));
+    let why = "the base interpreter lies in /gone/bin, and none does; no standard library is found";
+    for command in ["doctor", "verify"] {
+        let ran = run(dir, &[command, "env"]);
+        assert!(ran.text(1).contains(why), "{ran:#?}");
+    }
+    // It was built for that directory.
+    fs::create_dir_all(library.join("lib/python3.99")).unwrap();
+    fs::write(library.join("lib/python3.99/os.py"), "").unwrap();
+    assert!(!run(dir, &["doctor", "env"]).text(0).contains("no standard library"));
 }
