@@ -1,6 +1,7 @@
 """What the doctor must say, written down before it could: fixtures/cases/GROUP.toml, a table for each case.
 
-cause     the cause of the worst finding; "none" for a sound environment
+cause     the cause of the worst finding; "none" for a sound environment; "refused" for one in which
+          nothing can be judged, where the doctor ends with 2 and an error that holds the names
 severity  its severity
 says      the interpreter's own words for it: each has to be in what it prints
 imports   true where the error shows later than at the import
@@ -12,6 +13,7 @@ import tomllib
 from dataclasses import dataclass, field
 
 SOUND = "none"
+REFUSED = "refused"
 
 
 @dataclass

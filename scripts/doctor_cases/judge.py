@@ -4,7 +4,7 @@ import json
 import subprocess
 
 import environment
-from expected import SOUND
+from expected import REFUSED, SOUND
 
 # Seconds for one import or one diagnosis.
 LIMIT = 900
@@ -57,6 +57,9 @@ def doctor(tfpatch, trial, expectation):
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=LIMIT, env=environment.clean(**trial.variables)
     )
+    if expectation.cause == REFUSED:
+        wrong = [] if done.returncode == 2 else [f"the doctor ends with {done.returncode}"]
+        return wrong + [f"no {word!r} in: {done.stderr}" for word in expectation.names if word not in done.stderr]
     if not done.stdout:
         return [f"the doctor ends with {done.returncode}: {done.stderr.strip()[-400:]}"]
     report = json.loads(done.stdout)

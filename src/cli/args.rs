@@ -16,8 +16,8 @@ const STYLES: Styles = Styles::styled()
     .placeholder(AnsiColor::Cyan.on_default());
 
 const EXIT_CODES: &str = "\
-Exit status: 0 done, no error; 1 an error remains, drift, or a refusal; 2 bad usage, an unreadable \
-target, an I/O error.";
+Exit status: 0 done, no error; 1 an error remains, drift, or a refusal; 2 bad usage, a target \
+that cannot be read or holds nothing to judge, an I/O error.";
 
 /// The version, and what it was built from: commit, day of the commit, target.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("TFPATCH_BUILT_FROM"), ")");
@@ -424,7 +424,10 @@ nothing else: planned, proved and written as `tfpatch fix` does it, and put back
 
 Examples:
   tfpatch trace -- python -c 'import tensorflow as tf; tf.config.list_physical_devices(\"GPU\")'
-  tfpatch trace --fix --dry-run -- python train.py")]
+  tfpatch trace --fix --dry-run -- python train.py
+
+A signal (INT, TERM, HUP, QUIT) goes on to the command, which is waited for. Exit status: 1 if an error \
+remains, else 0, whatever that of the command, which is in the report; 128 + N if signal N came.")]
 pub struct Trace {
     /// Repair what was asked for in vain.
     #[arg(long)]

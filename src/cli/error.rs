@@ -6,7 +6,7 @@ use std::fmt;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-/// Exit status 2: bad usage, an unreadable target, an I/O error.
+/// Exit status 2: bad usage, a target that cannot be read or holds nothing to judge, an I/O error.
 pub const TROUBLE: u8 = 2;
 
 /// A command that could not be carried out.

@@ -1,6 +1,7 @@
 //! The command line: parse, read the world, run, report.
 
 pub mod args;
+pub mod child;
 pub mod commands;
 pub mod error;
 pub mod meant;
@@ -10,6 +11,7 @@ pub mod progress;
 pub mod session;
 pub mod settings;
 pub mod simulation;
+pub mod subject;
 pub mod view;
 mod wheel;
 

@@ -7,7 +7,9 @@ use super::processor;
 use super::simulation::{LoaderName, Simulation};
 use crate::loader;
 use crate::python::discovery::Ambient;
-use std::ffi::{OsStr, OsString};
+use signal_hook::consts::SIGHUP;
+use std::ffi::{OsStr, OsString, c_int};
+use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
@@ -247,4 +249,15 @@ fn directories(name: &str) -> Vec<PathBuf> {
 
 fn path(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| value != OsStr::new("")).map(PathBuf::from)
+}
+
+/// Is a signal one that a command goes on ignoring, because whoever started us had it ignored? `nohup`
+/// does that to SIGHUP. A shell does it to SIGINT for what it starts in the background, where it means
+/// no more than that no key sends it.
+#[must_use]
+pub fn keeps_ignored(signal: c_int) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    signal == SIGHUP && mask >> (signal - 1) & 1 == 1
 }

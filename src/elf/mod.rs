@@ -18,6 +18,7 @@ mod sections;
 mod slot;
 mod soundness;
 mod symbols;
+mod tables;
 mod tail;
 
 pub use image::{Class, DynamicEntry, Endian, Image, Kind, NeededVersion, Summary, VersionNeed};

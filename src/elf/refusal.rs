@@ -108,6 +108,34 @@ pub enum Refusal {
         /// The other entry's tag; `DT_STRTAB` itself where its segment ends within it.
         tag: u64,
     },
+    /// A table that the loader reads, or code that it calls, lies outside every segment.
+    #[error(
+        "dynamic tag {tag:#x} points to {size} bytes at address {address:#x}, which no PT_LOAD maps \
+         whole; install it again"
+    )]
+    TableElsewhere {
+        /// The tag that leads there.
+        tag: u64,
+        /// Its value.
+        address: u64,
+        /// Size in bytes, as far as it is known.
+        size: u64,
+    },
+    /// Another segment describes memory that no `PT_LOAD` maps.
+    #[error(
+        "program header {index} (type {p_type:#x}) describes {size} bytes at address {p_vaddr:#x}, \
+         which no PT_LOAD maps whole; install it again"
+    )]
+    SegmentElsewhere {
+        /// Index of the program header.
+        index: usize,
+        /// `p_type`.
+        p_type: u32,
+        /// Its address.
+        p_vaddr: u64,
+        /// Size in bytes.
+        size: u64,
+    },
     /// Growing a big-endian object is not tested.
     #[error("a longer search path does not fit, and big-endian objects are not grown")]
     BigEndian,

@@ -5,6 +5,7 @@ use super::dynamic_table::is_string;
 use super::hash::{Reference, names_in};
 use super::image::Image;
 use super::sections::Sections;
+use super::soundness::{loads, range_of};
 use crate::bytes::Error;
 use goblin::elf::dynamic;
 use scroll::Pread as _;
@@ -90,7 +91,7 @@ pub(super) fn elsewhere(image: &Image<'_>, wanted: &[u8]) -> Result<Option<u64>,
 /// the string table, in order.
 ///
 /// # Errors
-/// Where a record is cut off.
+/// Where a record is cut off, or lies outside the segment in which the list begins.
 pub(super) fn version_names(image: &Image<'_>) -> Result<Vec<u64>, Error> {
     let mut names = Vec::new();
     // Verneed: vn_file at 4, vn_aux at 8, vn_next at 12; Vernaux: vna_name at 8, vna_next at 12.
@@ -126,6 +127,16 @@ fn walk(
     let mut at = image.offset_of(entry.value).ok_or_else(|| {
         Error::invalid(WHAT, entry.offset, "no segment maps the address of its table")
     })?;
+    let segment = loads(image).map(|(_, load)| range_of(load)).find(|range| range.contains(&at));
+    let segment = segment.unwrap_or(at..at);
+    // What lies behind the segment the loader would read from whatever is mapped there.
+    let read = |at: u64, size: u64| {
+        let end = at.saturating_add(size);
+        if at < segment.start || end > segment.end {
+            return Err(Error::invalid(WHAT, at, "it lies outside its segment"));
+        }
+        image.source().read(at, size, WHAT)
+    };
     let field = |bytes: &[u8], at: usize| -> u64 {
         bytes.pread_with::<u32>(at, image.ctx().le).unwrap_or(0).into()
     };
@@ -137,14 +148,14 @@ fn walk(
     };
     loop {
         count()?;
-        let record = image.source().read(at, outer.size, WHAT)?;
+        let record = read(at, outer.size)?;
         if let Some(name) = outer.own_name {
             names.push(field(&record, name));
         }
         let mut inner_at = at.saturating_add(field(&record, outer.first));
         loop {
             count()?;
-            let aux = image.source().read(inner_at, inner.size, WHAT)?;
+            let aux = read(inner_at, inner.size)?;
             if let Some(name) = inner.own_name {
                 names.push(field(&aux, name));
             }

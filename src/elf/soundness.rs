@@ -7,6 +7,7 @@ use super::refusal::Refusal;
 use super::rpath::Failure;
 use super::sections::{Sections, file_range};
 use super::slot;
+use super::tables::{self, DT_RELR};
 use crate::bytes::Error;
 use goblin::elf::header::Header;
 use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP, PT_LOAD, ProgramHeader};
@@ -15,8 +16,6 @@ use std::ops::Range;
 
 /// The smallest page of any machine that is supported.
 pub(super) const PAGE: u64 = 4096;
-/// `DT_RELR` (gABI, 2022).
-const DT_RELR: u64 = 36;
 /// Padding that a tool may leave after the last section: patchelf leaves one byte, others fill a
 /// page.
 const MOST_PADDING: u64 = 1 << 16;
@@ -99,6 +98,7 @@ pub(super) fn check(image: &Image<'_>) -> Result<(), Failure> {
     check_kind(image)?;
     check_segments(image)?;
     check_strings(image)?;
+    tables::check(image)?;
     check_extent(image)
 }
 
@@ -214,8 +214,11 @@ fn check_strings(image: &Image<'_>) -> Result<(), Failure> {
     }
     // Strings without end that many entries name would keep every later walk busy,
     image.strings_of(is_string, "dynamic string")?;
-    // and so would records that form a loop.
-    slot::version_names(image)?;
+    // and so would records that form a loop. What lies behind the table is another thing after an edit.
+    if slot::version_names(image)?.iter().any(|&name| name >= table.end - table.start) {
+        let why = "a version's name lies outside the table";
+        return Err(Error::invalid("dynamic string table", table.start, why).into());
+    }
     Ok(())
 }
 

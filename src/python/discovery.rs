@@ -2,7 +2,7 @@
 
 use super::environment::{Environment, Kind};
 use super::interpreter::{Program, program};
-use super::{is_file, join_lexically, read_start};
+use super::{is_directory, is_file, join_lexically, read_start};
 use crate::vfs::Vfs;
 use std::ffi::OsString;
 use std::fmt;
@@ -88,6 +88,16 @@ pub enum Error {
         /// Its value.
         path: PathBuf,
     },
+    /// A directory has the name of an environment, and nothing of one.
+    #[error(
+        "{path} is not a virtual environment: pyvenv.cfg is missing; recreate it, or name another \
+         environment as TARGET",
+        path = path.display()
+    )]
+    NotAVenv {
+        /// The directory.
+        path: PathBuf,
+    },
     /// Nothing was found.
     #[error(
         "no Python environment: neither VIRTUAL_ENV nor CONDA_PREFIX is set, no .venv is here or \
@@ -110,7 +120,7 @@ fn listed(passed_over: &[PassedOver]) -> String {
 /// tfpatch's own environment nor a tool's.
 ///
 /// # Errors
-/// Where a variable names something else, or nothing is found.
+/// Where a variable or `.venv` is something else, or nothing is found.
 pub fn discover(vfs: &dyn Vfs, ambient: &Ambient) -> Result<Found, Error> {
     let home = ambient.home.as_deref();
     let here = &ambient.working_directory;
@@ -128,10 +138,14 @@ pub fn discover(vfs: &dyn Vfs, ambient: &Ambient) -> Result<Found, Error> {
         }
     }
     for directory in here.ancestors() {
-        let environment = Environment::at_prefix(vfs, &directory.join(".venv"), home);
-        if let Some(environment) = environment.filter(|found| found.kind == Kind::Venv) {
+        let prefix = directory.join(".venv");
+        if let Some(environment) = Environment::at_prefix(vfs, &prefix, home) {
             let from = if directory == here { "here" } else { "a directory above" };
             return found(environment, format!("found from {from}"));
+        }
+        // What would be found elsewhere is not what was meant.
+        if is_directory(vfs, &prefix) {
+            return Err(Error::NotAVenv { path: prefix });
         }
     }
     on_path(vfs, ambient)

@@ -3,7 +3,7 @@
 //! The rules are CPython's `Modules/getpath.py` and `Lib/site.py`, PEP 405 for `pyvenv.cfg`, and
 //! Debian's patch of `site.py` for `dist-packages`.
 
-use super::interpreter::{Interpreter, Program, Version, is_interpreter_name, program};
+use super::interpreter::{Interpreter, Program, Version, in_bin, program};
 use super::venv::PyvenvCfg;
 use super::{is_directory, is_file, pth};
 use crate::vfs::Vfs;
@@ -251,11 +251,7 @@ fn names_in_bin<'a>(
     vfs: &'a dyn Vfs,
     prefix: &Path,
 ) -> impl Iterator<Item = (PathBuf, Option<Version>)> + 'a {
-    let bin = prefix.join("bin");
-    let mut names = vfs.read_dir(&bin).unwrap_or_default();
-    names.retain(|entry| entry.name.to_str().is_some_and(is_interpreter_name));
-    names.into_iter().map(move |entry| {
-        let path = bin.join(entry.name);
+    in_bin(vfs, prefix).map(|path| {
         let version = version_of_path(vfs, &path);
         (path, version)
     })

@@ -53,6 +53,14 @@ pub fn is_interpreter_name(name: &str) -> bool {
     matches!(name, "python" | "python2" | "python3") || Version::of_name(name).is_some()
 }
 
+/// The paths in `bin` that have the name of an interpreter, in the order of their names.
+pub fn in_bin(vfs: &dyn Vfs, prefix: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let bin = prefix.join("bin");
+    let mut entries = vfs.read_dir(&bin).unwrap_or_default();
+    entries.retain(|entry| entry.name.to_str().is_some_and(is_interpreter_name));
+    entries.into_iter().map(move |entry| bin.join(entry.name))
+}
+
 /// The file that an interpreter's path leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Program {
@@ -110,7 +118,8 @@ impl Interpreter {
 }
 
 /// The program that a path leads to.
-pub(super) fn program(vfs: &dyn Vfs, path: &Path) -> Program {
+#[must_use]
+pub fn program(vfs: &dyn Vfs, path: &Path) -> Program {
     let is_denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
     match vfs.canonicalize(path) {
         Err(error) if is_denied(&error) => Program::Closed { wanted: end_of_links(vfs, path) },

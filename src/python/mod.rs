@@ -4,6 +4,7 @@
 //! Sources of the rules: CPython's `Modules/getpath.py` and `Lib/site.py`, PEP 376, 405, 427, 503,
 //! 508 and 627, Debian's `dist-packages`, and how uv, pip, pipx, conda and pyenv lay out files.
 
+pub mod broken;
 pub mod discovery;
 pub mod distribution;
 pub mod environment;

@@ -25,6 +25,8 @@ pub struct PyvenvCfg {
     pub version: Option<Version>,
     /// Does it import from the base interpreter's directories too?
     pub system_site_packages: bool,
+    /// The command of the tool that made the environment, where it left its name.
+    pub made_by: Option<&'static str>,
 }
 
 impl PyvenvCfg {
@@ -32,7 +34,8 @@ impl PyvenvCfg {
     #[must_use]
     pub fn of(vfs: &dyn Vfs, prefix: &Path) -> Option<Self> {
         let text = read_start(vfs, &prefix.join("pyvenv.cfg"), MOST_CFG_BYTES).ok()?;
-        let mut cfg = Self { home: None, version: None, system_site_packages: false };
+        let mut cfg =
+            Self { home: None, version: None, system_site_packages: false, made_by: None };
         for line in String::from_utf8_lossy(&text).lines() {
             let Some((key, value)) = line.split_once('=') else { continue };
             let value = value.trim();
@@ -42,6 +45,8 @@ impl PyvenvCfg {
                 "include-system-site-packages" => {
                     cfg.system_site_packages = value.eq_ignore_ascii_case("true");
                 }
+                "uv" => cfg.made_by = Some("uv venv"),
+                "virtualenv" => cfg.made_by = Some("virtualenv"),
                 _ => {}
             }
         }
@@ -115,6 +120,16 @@ pub fn scripts(vfs: &dyn Vfs, prefix: &Path) -> Vec<Script> {
         is_interpreter_name(name).then_some(Script { path, interpreter })
     });
     scripts.collect()
+}
+
+/// The program that the system starts for a script, as its first line names it; `None` for what is no
+/// script.
+#[must_use]
+pub fn run_by(vfs: &dyn Vfs, script: &Path) -> Option<PathBuf> {
+    let start = read_start(vfs, script, MOST_SHEBANG_BYTES).ok()?;
+    let line = start.split(|&byte| byte == b'\n').next()?.strip_prefix(b"#!")?.trim_ascii();
+    let named = line.split(u8::is_ascii_whitespace).next().filter(|named| !named.is_empty())?;
+    Some(PathBuf::from(OsStr::from_bytes(named)))
 }
 
 /// The interpreter that the first lines of a script name: behind `#!`, or, where its path is too

@@ -4,7 +4,7 @@ use super::accelerator;
 use super::bindings::{Bindings, Moved};
 use super::dlopen;
 use super::entries;
-use super::finding::{Cause, Finding};
+use super::finding::{Cause, Finding, Severity};
 use super::installed::Installed;
 use super::interpreters;
 use super::inventory::Role;
@@ -71,7 +71,7 @@ fn loads(
     let judge = Judge { vfs, world, libraries: &libraries, seen: &seen };
     let (mut findings, mut unasked) = (Vec::new(), Vec::new());
     for (question, missing) in &seen.missing {
-        let found = judge.missing(missing);
+        let found = judge.found(missing);
         if found.is_empty() && world.is_meant(&question.0) {
             unasked.push(question.clone());
         }
@@ -98,7 +98,7 @@ fn loads(
     findings.extend(unreadable(world));
     findings.extend(entries::findings(vfs, world));
     findings.extend(wrong_arch(world, programs));
-    findings.extend(interpreters::findings(vfs, world));
+    findings.extend(interpreters::findings(vfs, world, &seen.started));
     findings.extend(wheel::findings(world));
     let macos = macos::diagnose(vfs, world, &world.settings);
     let known: HashSet<_> = macos.findings.iter().map(question_of).collect();
@@ -132,9 +132,19 @@ fn loads(
     bindings.insert(0, both);
     findings.retain(|finding| !installed.explains(finding));
     findings.extend(installed.findings.iter().cloned());
-    findings.retain(|finding| world.is_meant(&finding.object));
+    findings.retain(|finding| {
+        world.is_meant(&finding.object) || keeps_from_starting(world, &seen.started, finding)
+    });
     sort(&mut findings);
     Diagnosis { findings, bindings, unresolved, unasked, installed }
+}
+
+/// Does a finding tell why no interpreter of the target starts? It counts whatever part of an
+/// environment was named, but not where single files were, which others may load.
+fn keeps_from_starting(world: &World, started: &HashSet<PathBuf>, finding: &Finding) -> bool {
+    world.named.is_empty()
+        && finding.severity() == Severity::Error
+        && (started.contains(&finding.object) || interpreters::is_one(world, &finding.object))
 }
 
 /// Errors first, then by what blocks first, then by object and library.
@@ -155,6 +165,30 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
+    /// Why a library is missing, and what that means; nothing where nobody asks for it.
+    fn found(&self, missing: &Missing) -> Vec<Finding> {
+        let found = self.missing(missing).into_iter();
+        let Some(interpreter) = &missing.interpreter else { return found.collect() };
+        let python = self.world.shown(interpreter);
+        let why = |message: &str| match message.strip_prefix(&python) {
+            Some(rest) if rest.starts_with(' ') => format!("it{rest}"),
+            _ => message.to_owned(),
+        };
+        let starting = found.map(|found| Finding {
+            message: format!("{python} cannot start: {}", why(&found.message)),
+            // An interpreter outside the target may lack what an edit in the target cannot give it.
+            fixable: found.fixable && self.world.may_edit(&found.object),
+            cure: match found.cause {
+                Cause::NotInstalled => {
+                    format!("{}, or install that version of Python again", found.cure)
+                }
+                _ => found.cure,
+            },
+            ..found
+        });
+        starting.collect()
+    }
+
     /// Why a library is missing; nothing where nobody asks for it.
     fn missing(&self, missing: &Missing) -> Vec<Finding> {
         let (asking, name) = (&missing.asking, &missing.dependency.name);
@@ -345,7 +379,9 @@ impl Judge<'_> {
     /// for it then. In a tree without an interpreter nobody imports anything, and each object
     /// counts.
     fn is_judged(&self, missing: &Missing) -> bool {
-        missing.root_role == Role::ExtensionModule || !self.world.has_interpreter()
+        missing.root_role == Role::ExtensionModule
+            || missing.interpreter.is_some()
+            || !self.world.has_interpreter()
     }
 
     /// Is the library loaded already when the object is? So it is where a distribution that the
@@ -353,6 +389,9 @@ impl Judge<'_> {
     /// distribution is enough: nothing imports it and nothing depends on it, so it is opened by a
     /// program that knows it, and asks for what that program consists of.
     fn is_loaded_before(&self, missing: &Missing) -> bool {
+        if missing.interpreter.is_some() {
+            return false;
+        }
         let inventory = &self.world.inventory;
         let Some(own) = inventory.distribution_of(&missing.asking) else { return false };
         let is_plugin = missing.root_role == Role::Library;

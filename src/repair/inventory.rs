@@ -175,7 +175,7 @@ impl Inventory {
             return Self::default();
         }
         let (found, unreadable): (Vec<_>, Vec<_>) =
-            roots.par_iter().map(|root| walk(vfs, root, true)).unzip();
+            roots.par_iter().map(|root| walk(vfs, root)).unzip();
         let mut candidates: Vec<PathBuf> = found.into_iter().flatten().collect();
         candidates.sort_unstable();
         candidates.dedup();
@@ -270,34 +270,57 @@ pub fn summary_of(vfs: &dyn Vfs, path: &Path) -> Option<Summary> {
     Image::parse(source.as_ref()).ok()?.summary().ok()
 }
 
-/// The files below `directory` that may be objects, and what could not be read.
-fn walk(vfs: &dyn Vfs, directory: &Path, is_root: bool) -> (Vec<PathBuf>, Vec<Unreadable>) {
-    let entries = match vfs.read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) => {
-            let path = directory.to_owned();
-            return (Vec::new(), vec![Unreadable { path, why: error.into() }]);
+/// The files below `root` that may be objects, and what could not be read. Level by level, for a tree may
+/// be deeper than a stack.
+fn walk(vfs: &dyn Vfs, root: &Path) -> (Vec<PathBuf>, Vec<Unreadable>) {
+    let (mut files, mut unreadable) = (Vec::new(), Vec::new());
+    let mut level = vec![root.to_owned()];
+    while !level.is_empty() {
+        let read: Vec<_> = level
+            .par_iter()
+            .map(|directory| look_into(vfs, directory, directory == root))
+            .collect();
+        level.clear();
+        for outcome in read {
+            match outcome {
+                Ok(below) => {
+                    files.extend(below.files);
+                    level.extend(below.directories);
+                }
+                Err(problem) => unreadable.push(problem),
+            }
         }
-    };
-    if !is_root && entries.iter().any(|entry| entry.name == "pyvenv.cfg") {
-        return (Vec::new(), Vec::new());
     }
-    let mut files = Vec::new();
-    let mut directories = Vec::new();
+    unreadable.sort_by(|a, b| a.path.cmp(&b.path));
+    (files, unreadable)
+}
+
+/// What a directory holds.
+#[derive(Default)]
+struct Below {
+    files: Vec<PathBuf>,
+    directories: Vec<PathBuf>,
+}
+
+fn look_into(vfs: &dyn Vfs, directory: &Path, is_root: bool) -> Result<Below, Unreadable> {
+    let entries = vfs
+        .read_dir(directory)
+        .map_err(|error| Unreadable { path: directory.to_owned(), why: error.into() })?;
+    let mut below = Below::default();
+    if !is_root && entries.iter().any(|entry| entry.name == "pyvenv.cfg") {
+        return Ok(below);
+    }
     for entry in entries {
         let path = directory.join(&entry.name);
         match entry.kind {
-            FileKind::Directory if !is_passed_over(&entry.name) => directories.push(path),
-            FileKind::File | FileKind::Symlink if may_be_object(&entry.name) => files.push(path),
+            FileKind::Directory if !is_passed_over(&entry.name) => below.directories.push(path),
+            FileKind::File | FileKind::Symlink if may_be_object(&entry.name) => {
+                below.files.push(path);
+            }
             _ => {}
         }
     }
-    let (below, mut unreadable): (Vec<_>, Vec<_>) =
-        directories.par_iter().map(|directory| walk(vfs, directory, false)).unzip();
-    files.extend(below.into_iter().flatten());
-    let mut problems: Vec<Unreadable> = unreadable.drain(..).flatten().collect();
-    problems.sort_by(|a, b| a.path.cmp(&b.path));
-    (files, problems)
+    Ok(below)
 }
 
 /// Directories that hold no objects of the target. Those with a tilde pip has moved out of the way

@@ -1,6 +1,7 @@
 //! What the loader does with every object that a program would load, under one environment.
 
 use super::bindings::Bindings;
+use super::interpreters;
 use super::inventory::{Facts, Inventory, Object, Role, summary_of};
 use super::target::{Program, World};
 use crate::elf::{Kind, Summary};
@@ -19,6 +20,8 @@ pub struct Missing {
     pub asking: Object,
     /// What the most important of the objects is that lead to it.
     pub root_role: Role,
+    /// The interpreter that cannot start without it.
+    pub interpreter: Option<PathBuf>,
     /// The name, and every place that was tried.
     pub dependency: Dependency,
 }
@@ -36,6 +39,8 @@ pub struct Seen {
     pub bindings: Bindings,
     /// What is opened and wants something of the program's memory.
     pub opened: Vec<Opened>,
+    /// What is loaded before the interpreters of the target run, they themselves included.
+    pub started: HashSet<PathBuf>,
 }
 
 /// An object that a running program opens, with those among what is loaded then that want an
@@ -54,23 +59,30 @@ impl Seen {
     /// Resolves each object as the first of `programs` would that loads it.
     #[must_use]
     pub fn of(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Self {
-        let resolved: Vec<(&Object, usize, &Program<'_>, Resolution)> =
-            roots(&world.inventory, programs)
-                .into_par_iter()
-                .filter_map(|root| {
-                    let mut numbered = programs.iter().enumerate();
-                    let (number, program) = numbered.find(|(_, program)| program.runs(root))?;
-                    Some((root, number, program, program.load(root)))
-                })
-                .collect();
+        let starting = interpreters::to_start(vfs, world);
+        let outside = outside(vfs, world, &starting);
+        let mut roots = roots(&world.inventory, programs);
+        roots.extend(&outside);
+        let resolved: Vec<(&Object, usize, &Program<'_>, Resolution)> = roots
+            .into_par_iter()
+            .filter_map(|root| {
+                let mut numbered = programs.iter().enumerate();
+                let (number, program) = numbered.find(|(_, program)| program.runs(root))?;
+                Some((root, number, program, program.load(root)))
+            })
+            .collect();
         let mut seen = Self::default();
         let mut names = Names { vfs, world, known: HashMap::new() };
         for (root, number, program, resolution) in &resolved {
             let files = program.files(resolution);
+            let interpreter = starting.contains(&root.path).then_some(root.path.as_path());
             let mut wanting = refused_for_stack(vfs, &world.inventory, resolution);
             for loaded in &resolution.objects {
                 let path = names.of(loaded);
                 seen.reached.insert(loaded.id);
+                if interpreter.is_some() {
+                    seen.started.insert(path.clone());
+                }
                 let summary = &loaded.summary;
                 if summary.static_tls.is_some() || summary.wants_executable_stack() {
                     wanting.push((path.clone(), Arc::clone(summary)));
@@ -81,7 +93,7 @@ impl Seen {
                     seen.bindings.add(&root.path, &path, dependency, file);
                     if found.is_none() {
                         let asking = || object_at(&world.inventory, &path, loaded);
-                        seen.add_missing(asking, &path, root.role, dependency);
+                        seen.add_missing(asking, &path, root.role, interpreter, dependency);
                     }
                 }
                 for problem in &loaded.version_problems {
@@ -101,16 +113,40 @@ impl Seen {
         asking: impl FnOnce() -> Object,
         path: &Path,
         root_role: Role,
+        interpreter: Option<&Path>,
         dependency: &Dependency,
     ) {
         let key = (path.to_owned(), dependency.name.clone());
         let missing = self.missing.entry(key).or_insert_with(|| Missing {
             asking: asking(),
             root_role,
+            interpreter: None,
             dependency: dependency.clone(),
         });
         missing.root_role = missing.root_role.min(root_role);
+        if missing.interpreter.is_none() {
+            missing.interpreter = interpreter.map(Path::to_owned);
+        }
     }
+}
+
+/// The interpreters among `starting` that the walk of the target did not come by: those of an
+/// installation of Python, of which only the packages are walked.
+fn outside(vfs: &dyn Vfs, world: &World, starting: &[PathBuf]) -> Vec<Object> {
+    let unknown = starting.iter().filter(|path| world.inventory.at(path).is_none());
+    unknown
+        .filter_map(|path| {
+            let facts = Facts::Elf(Arc::new(summary_of(vfs, path)?));
+            let id = vfs.metadata(path).ok()?.id;
+            Some(Object {
+                path: path.clone(),
+                id,
+                facts,
+                role: Role::Executable,
+                distribution: None,
+            })
+        })
+        .collect()
 }
 
 /// What is not loaded because it wants an executable stack, which the program has not.

@@ -89,6 +89,21 @@ fn variables_come_before_dot_venv_and_path() {
     assert_eq!(error, Error::NotAnEnvironment { variable: "VIRTUAL_ENV", path });
 }
 
+/// Nobody who has a `.venv` means another environment, be it an empty volume that is mounted there.
+#[test]
+fn a_dot_venv_that_is_none_is_an_error() {
+    let look = |vfs: &MemVfs| discover(vfs, &ambient("/empty/below", &["/usr/bin"]));
+    let vfs = tree().dir("/empty/.venv").dir("/empty/below");
+    let error = look(&vfs).unwrap_err();
+    assert_eq!(error, Error::NotAVenv { path: "/empty/.venv".into() });
+    assert!(error.to_string().starts_with("/empty/.venv is not a virtual environment: pyvenv.cfg"));
+    // pipenv and hatch write the name of an environment into a file; conda makes one there.
+    let vfs = tree().file("/empty/.venv", "name").dir("/empty/below");
+    assert_eq!(prefix_and_reason(look(&vfs)).0, "/usr");
+    let vfs = tree().dir("/empty/.venv/conda-meta").dir("/empty/below");
+    assert_eq!(prefix_and_reason(look(&vfs)).0, "/empty/.venv");
+}
+
 #[test]
 fn on_path_tools_and_scripts_are_passed_over() {
     let vfs = tree();

@@ -63,6 +63,8 @@ mod mounts;
 #[cfg(test)]
 mod musl;
 #[cfg(test)]
+mod nothing;
+#[cfg(test)]
 mod operated;
 #[cfg(test)]
 mod operation;
@@ -90,6 +92,8 @@ mod root;
 mod schemas;
 #[cfg(test)]
 mod shipping;
+#[cfg(test)]
+mod signals;
 #[cfg(test)]
 mod tidy;
 #[cfg(test)]

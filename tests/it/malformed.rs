@@ -3,12 +3,16 @@
 use super::elf_builder::{TAGGED, UNTAGGED, Workshop, apply, patch, request};
 use super::elf_writer::Elf;
 use goblin::elf::dynamic::{
-    DT_GNU_HASH, DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, DT_STRSZ, DT_STRTAB, DT_SYMTAB,
+    DT_FINI, DT_FINI_ARRAY, DT_FINI_ARRAYSZ, DT_GNU_HASH, DT_HASH, DT_INIT, DT_INIT_ARRAY,
+    DT_INIT_ARRAYSZ, DT_JMPREL, DT_NEEDED, DT_PLTRELSZ, DT_RELA, DT_RELASZ, DT_RPATH, DT_RUNPATH,
+    DT_SONAME, DT_STRSZ, DT_STRTAB, DT_SYMTAB, DT_VERNEED, DT_VERSYM,
 };
+use goblin::elf::program_header::{PT_GNU_RELRO, PT_LOAD};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use tfpatch::elf::Image;
 use tfpatch::elf::hash::{exports, imports};
-use tfpatch::elf::rpath::{Failure, current};
+use tfpatch::elf::rpath::{Failure, Refusal, current};
 
 /// Everything that the module offers, on bytes that may be anything.
 fn ask_everything(bytes: &Vec<u8>) {
@@ -234,5 +238,104 @@ fn a_symbol_table_moves_with_all_that_any_hash_table_claims() {
             assert!(imports(&image, name).is_ok());
             assert_eq!(imports(&image, name), imports(&new, name), "{is_sound} {name:?}");
         }
+    }
+}
+
+/// Found by `scripts/mutants`: relocations, or a function to be called at the start, lay above all
+/// segments, where by luck something else was mapped; after an edit that was the new segment.
+#[test]
+fn what_the_loader_reads_outside_of_every_segment_is_refused() {
+    let shop = Workshop::new();
+    let mut seen = BTreeSet::new();
+    for flavour in TAGGED {
+        let whole = shop.build(flavour);
+        let image = Image::parse(&whole).unwrap();
+        let loads = image.segments().iter().filter(|segment| segment.p_type == PT_LOAD);
+        let end = loads.map(|load| load.p_vaddr + load.p_memsz).max().unwrap();
+        let sizes = [DT_RELASZ, DT_PLTRELSZ, DT_INIT_ARRAYSZ, DT_FINI_ARRAYSZ];
+        for entry in image.dynamic() {
+            let is_pointer = [
+                DT_JMPREL,
+                DT_RELA,
+                DT_INIT_ARRAY,
+                DT_FINI_ARRAY,
+                DT_INIT,
+                DT_FINI,
+                DT_VERSYM,
+                DT_VERNEED,
+                DT_HASH,
+                DT_GNU_HASH,
+                DT_SYMTAB,
+            ]
+            .contains(&entry.tag);
+            // Just above all segments, on a page of its own, and beyond what is mapped whole.
+            let values = match (is_pointer, sizes.contains(&entry.tag)) {
+                (true, _) => vec![end, (end + 0x1fff) & !0xfff, u64::MAX, u64::MAX - 8],
+                (_, true) => vec![end, u64::MAX],
+                _ => continue,
+            };
+            for value in values {
+                let mut file = whole.clone();
+                let at = entry.offset as usize + 8;
+                file[at..at + 8].copy_from_slice(&value.to_le_bytes());
+                let refusal = patch(&file, &request(&["x"], None)).unwrap_err();
+                let Failure::Refused(Refusal::TableElsewhere { tag, address, .. }) = refusal else {
+                    // Before that a table that says where strings are is read.
+                    let reads = matches!(refusal, Failure::Malformed(_));
+                    assert!(reads, "{:#x} {value:#x}: {refusal}", entry.tag);
+                    continue;
+                };
+                let of_table = image.value(tag);
+                assert!(address == value || Some(address) == of_table, "{tag:#x} {address:#x}");
+                seen.insert(entry.tag);
+            }
+        }
+    }
+    for tag in [DT_JMPREL, DT_RELA, DT_INIT_ARRAY, DT_PLTRELSZ, DT_RELASZ, DT_INIT, DT_SYMTAB] {
+        assert!(seen.contains(&tag), "{tag:#x} was not tried: {seen:x?}");
+    }
+}
+
+/// The same of what the program headers lead to: a template of thread-local storage, and memory that is
+/// made read-only.
+#[test]
+fn a_segment_outside_of_every_loaded_one_is_refused() {
+    let shop = Workshop::new();
+    let whole = shop.build(TAGGED.first().unwrap());
+    let image = Image::parse(&whole).unwrap();
+    let index = image.segments().iter().position(|it| it.p_type == PT_GNU_RELRO).unwrap();
+    let mut file = whole.clone();
+    let at = 64 + 56 * index;
+    file[at + 16..at + 24].copy_from_slice(&0x700_0000_u64.to_le_bytes());
+    // Only whole pages are made read-only.
+    file[at + 40..at + 48].copy_from_slice(&0x2000_u64.to_le_bytes());
+    let refusal = patch(&file, &request(&["x"], None)).unwrap_err();
+    let expected = Refusal::SegmentElsewhere {
+        index,
+        p_type: PT_GNU_RELRO,
+        p_vaddr: 0x700_0000,
+        size: 0x2000,
+    };
+    assert_eq!(refusal, Failure::Refused(expected));
+}
+
+/// Found by `scripts/mutants`: a version's name, or its record, lay behind the tables, and loaded by luck.
+#[test]
+fn versions_outside_of_their_tables_are_refused() {
+    let shop = Workshop::new();
+    let whole = std::fs::read(shop.path("load")).unwrap();
+    let image = Image::parse(&whole).unwrap();
+    patch(&whole, &request(&["x"], None)).unwrap();
+    let needs = image.offset_of(image.value(DT_VERNEED).unwrap()).unwrap() as usize;
+    let strings = image.string_table().unwrap();
+    let size = u32::try_from(strings.end - strings.start).unwrap();
+    let load = image.segments().iter().find(|segment| segment.p_type == PT_LOAD).unwrap();
+    let beyond = u32::try_from(load.p_offset + load.p_filesz).unwrap() - needs as u32;
+    // vn_file, vn_aux and vn_next of the first record, vna_name of its first version.
+    for (at, value) in [(4, size), (8, beyond), (12, beyond), (16 + 8, size), (4, u32::MAX)] {
+        let mut file = whole.clone();
+        file[needs + at..needs + at + 4].copy_from_slice(&value.to_le_bytes());
+        let failure = patch(&file, &request(&["x"], None)).unwrap_err();
+        assert!(matches!(failure, Failure::Malformed(_)), "{at} {value}: {failure}");
     }
 }

@@ -27,6 +27,7 @@ pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, CommandError> 
     let surroundings = session.surroundings(&options.simulation)?;
     let files = session.vfs.clone();
     for chosen in session.targets(&options.targets.targets)? {
+        session.require_interpreter(&chosen)?;
         let progress = Progress::new("reading objects");
         let view = session.view(&files, &chosen)?;
         let mut world = session.world(&view, &chosen, settings.clone());
@@ -40,6 +41,7 @@ pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, CommandError> 
         }
         let diagnosis = diagnose(view.vfs(), &world);
         view.require_sound()?;
+        session.require_something(&chosen, &world, &diagnosis.findings)?;
         drop(progress);
         let objects = world.meant();
         status =
@@ -102,10 +104,12 @@ fn write_conclusion(
         return Ok(());
     }
     let objects = world.meant();
+    let ok = paint(GOOD, "ok");
     if objects == 0 {
-        return writeln!(out, "no shared object or program is there: nothing to find out");
+        let rest = "no shared libraries or programs found beside it";
+        return writeln!(out, "{ok}  the interpreter starts, {rest}");
     }
-    let (ok, objects) = (paint(GOOD, "ok"), counted(objects, "object"));
+    let objects = counted(objects, "object");
     let unasked = &diagnosis.unasked;
     if unasked.is_empty() {
         return writeln!(out, "{ok}  {objects}, everything resolves");

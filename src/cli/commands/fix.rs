@@ -36,6 +36,7 @@ pub fn run(session: &mut Session, options: &Fix) -> Result<u8, CommandError> {
     wheel::check_output(session, options, &targets)?;
     let files = session.vfs.clone();
     for chosen in targets {
+        session.require_interpreter(&chosen)?;
         let fixed = session.until_settled(chosen.root(), options.dry_run, |session| {
             let progress = Progress::new("reading objects");
             let view = session.view(&files, &chosen)?;
@@ -45,6 +46,8 @@ pub fn run(session: &mut Session, options: &Fix) -> Result<u8, CommandError> {
             world.surroundings.clone_from(&surroundings);
             world.tidy = options.tidy;
             let diagnosis = diagnose(view.vfs(), &world);
+            view.require_sound()?;
+            session.require_something(&chosen, &world, &diagnosis.findings)?;
             drop(progress);
             let subject = Subject { chosen: &chosen, view: &view, world: &world };
             let repaired = repair(session, options, &subject, &diagnosis, None)?;

@@ -1,6 +1,7 @@
 //! `tfpatch trace`: what a command really asks of the loader, beside what was predicted.
 
 use crate::cli::args::{Fix, Format, Trace};
+use crate::cli::child::Forwarder;
 use crate::cli::commands::fix::{self, Repaired};
 use crate::cli::error::CommandError;
 use crate::cli::outcome::Subject;
@@ -26,18 +27,16 @@ use crate::report::json::{self, TargetReport};
 use crate::report::style::{DIM, paint};
 use crate::report::trace::{Child, TraceReport, Traced, write};
 use crate::vfs::{FileKind, Vfs as _};
-use rustix::process::{Pid, Signal};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-use signal_hook::iterator::Signals;
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Permissions};
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Seek as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus};
+use std::process::Command;
 use tempfile::TempDir;
 
 /// What the loader is to print: the search for libraries, and what is loaded for whom.
@@ -64,16 +63,26 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, CommandError> {
     let ambient = settings::ambient()?;
     let debugging = settings::debugging();
     let directory = trace_directory()?;
-    let (own_pid, status) = run_traced(program, arguments, directory.path(), &debugging)?;
-    let child = Child { status: status.code(), signal: status.signal() };
+    let forwarder = Forwarder::new(directory.path().to_owned(), settings::keeps_ignored)?;
+    let (own_pid, child) =
+        run_traced(&forwarder, program, arguments, directory.path(), &debugging)?;
 
     let mut replay = Replay::new(&session.vfs, loader_settings.clone(), &ambient.path);
     let mut gathered = Gathered::default();
     for (pid, path) in trace_files(directory.path(), own_pid)? {
-        gathered.add(&mut replay, pid, &path)?;
-        keep(&debugging, pid, &path)?;
+        if let Some(mut file) = open_trace(&path)? {
+            gathered.add(&mut replay, pid, &file)?;
+            keep(&debugging, pid, &mut file)?;
+        }
     }
-    directory.close()?;
+    let mut notes = debugging.notes();
+    let left = directory.path().to_owned();
+    // What the command left running may write there at this moment.
+    if let Err(error) = directory.close()
+        && error.kind() != io::ErrorKind::NotFound
+    {
+        notes.push(format!("{} could not be removed: {error}", left.display()));
+    }
     let answers = replay.into_answers();
 
     let resolved = resolve(session, &ambient.path, &loader_settings.working_directory, program);
@@ -103,7 +112,6 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, CommandError> {
     };
     let Examined { world, diagnosed, findings } = &examined;
     let compared = judge::compare(&session.vfs, world, &answers, &diagnosed.findings);
-    let mut notes = debugging.notes();
     if gathered.is_cut {
         notes.push("the trace was too long to be kept whole; what came last is missing".to_owned());
     }
@@ -149,13 +157,15 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, CommandError> {
             }
         }
     }
-    match repaired {
+    let status = match repaired {
         Some(repaired) => {
             let remaining = repaired?.proposal.remaining;
-            Ok(status_of(remaining.iter().map(Finding::severity), false))
+            status_of(remaining.iter().map(Finding::severity), false)
         }
-        None => Ok(status_of(findings.iter().map(Finding::severity), false)),
-    }
+        None => status_of(findings.iter().map(Finding::severity), false),
+    };
+    // Whoever asked us to end is told that we did, not what was found until then.
+    Ok(forwarder.status().unwrap_or(status))
 }
 
 /// The environment, and what the requests mean for it.
@@ -202,60 +212,53 @@ impl Examined {
     }
 }
 
-/// A directory for the trace. Where the command may change its user, which root's may, every user has
-/// to be able to write there: a loader that cannot open its file prints to the command's output.
+/// A directory for the trace, which nobody else may enter: what a loader writes there follows links. A
+/// process that has become another user's and starts a program cannot write its trace, and its loader
+/// prints to the command's output.
 fn trace_directory() -> io::Result<TempDir> {
-    let directory = tempfile::Builder::new().prefix("tfpatch-trace-").tempdir()?;
-    if rustix::process::geteuid().is_root() {
-        fs::set_permissions(directory.path(), Permissions::from_mode(0o1733))?;
-    }
-    Ok(directory)
+    let only_mine = Permissions::from_mode(0o700);
+    tempfile::Builder::new().prefix("tfpatch-trace-").permissions(only_mine).tempdir()
 }
 
-/// Runs a command under the loader's tracing, and returns its process ID and status. It shares our
-/// terminal and gets the signals of its keys by itself; those that somebody sends to us alone are
-/// passed on.
+/// Starts a command under the loader's tracing, and waits for its end. Its process ID, and how it
+/// ended.
 fn run_traced(
+    forwarder: &Forwarder,
     program: &OsStr,
     arguments: &[OsString],
     directory: &Path,
     debugging: &Debugging,
-) -> Result<(u32, ExitStatus), CommandError> {
-    // Handlers do not survive exec: the command has the signals as we were given them.
-    let mut signals = Signals::new([SIGINT, SIGQUIT, SIGTERM, SIGHUP])?;
-    let handle = signals.handle();
-    let mut child = Command::new(program)
+) -> Result<(u32, Child), CommandError> {
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .env("LD_DEBUG", debugging.with(CATEGORIES))
-        .env("LD_DEBUG_OUTPUT", directory.join(PREFIX))
-        .spawn()
-        .map_err(|error| CommandError::new(format!("cannot run {}: {error}", program.display())))?;
-    let own_pid = child.id();
-    let pid = i32::try_from(own_pid).ok().and_then(Pid::from_raw);
-    std::thread::scope(|scope| {
-        scope.spawn(move || {
-            for signal in signals.forever() {
-                let passed_on = match signal {
-                    SIGTERM => Some(Signal::TERM),
-                    SIGHUP => Some(Signal::HUP),
-                    _ => None,
-                };
-                if let (Some(pid), Some(signal)) = (pid, passed_on) {
-                    // A command that has ended already needs no signal.
-                    let _ = rustix::process::kill_process(pid, signal);
-                }
-            }
-        });
-        let status = child.wait();
-        handle.close();
-        Ok((own_pid, status?))
-    })
+        .env("LD_DEBUG_OUTPUT", directory.join(PREFIX));
+    forwarder
+        .run(&mut command)
+        .map_err(|error| CommandError::new(format!("cannot run {}: {error}", program.display())))
+}
+
+/// Opens a file of the trace. The command knows where it is, and may have put something else there.
+fn open_trace(path: &Path) -> io::Result<Option<File>> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(path, flags | OFlags::RDONLY, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(Errno::LOOP | Errno::NOENT | Errno::NXIO) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(file.metadata()?.is_file().then_some(file))
 }
 
 /// The files of the trace, with the process of each: the command's own first.
 fn trace_files(directory: &Path, own_pid: u32) -> io::Result<Vec<(u32, PathBuf)>> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(directory)? {
+    let entries = match fs::read_dir(directory) {
+        // The command knows where it is, and may have removed it.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(files),
+        entries => entries?,
+    };
+    for entry in entries {
         let entry = entry?;
         let name = entry.file_name();
         let pid = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.strip_prefix('.'));
@@ -278,8 +281,7 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn add(&mut self, replay: &mut Replay<'_>, pid: u32, path: &Path) -> Result<(), CommandError> {
-        let file = File::open(path)?;
+    fn add(&mut self, replay: &mut Replay<'_>, pid: u32, file: &File) -> io::Result<()> {
         let trace = trace::read(pid, &mut BufReader::with_capacity(1 << 16, file))?;
         self.processes += trace.processes;
         self.is_cut |= trace.is_cut;
@@ -320,14 +322,15 @@ fn is_python(path: &Path) -> bool {
 }
 
 /// Appends a trace to the file that the user asked the loader for.
-fn keep(debugging: &Debugging, pid: u32, path: &Path) -> Result<(), CommandError> {
+fn keep(debugging: &Debugging, pid: u32, trace: &mut File) -> Result<(), CommandError> {
     let Some(output) = &debugging.output else { return Ok(()) };
     let mut name = output.clone();
     name.push(format!(".{pid}"));
     let mut file = File::options().append(true).create(true).open(&name).map_err(|error| {
         CommandError::new(format!("LD_DEBUG_OUTPUT: {}: {error}", name.display()))
     })?;
-    io::copy(&mut File::open(path)?, &mut file)?;
+    trace.rewind()?;
+    io::copy(trace, &mut file)?;
     Ok(())
 }
 

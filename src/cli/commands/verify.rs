@@ -25,17 +25,23 @@ pub fn run(session: &mut Session, options: &Verify) -> Result<u8, CommandError> 
     let mut status = 0;
     let all = session.vfs.clone();
     for chosen in session.targets(&options.targets.targets)? {
+        session.require_interpreter(&chosen)?;
         let place = session.place(&chosen)?;
         status = status.max(u8::from(session.note_interruption(&place.store)?));
         let mut files = operation::drift(&place.root, &place.store)?;
         files.retain(|file| session.means(&chosen, &place, &file.path));
         let view = session.view(&all, &chosen)?;
         let world = session.world(&view, &chosen, settings.clone());
-        if files.is_empty() {
+        // Files that were patched and are there no more have been looked for, too.
+        let is_first = files.is_empty();
+        if is_first {
             session.require_object(&chosen, &world)?;
         }
         let diagnosis = diagnose(view.vfs(), &world);
         view.require_sound()?;
+        if is_first {
+            session.require_something(&chosen, &world, &diagnosis.findings)?;
+        }
         let is_error = |finding: &&Finding| finding.severity() == Severity::Error;
         let errors: Vec<Finding> = diagnosis.findings.iter().filter(is_error).cloned().collect();
         let is_to_do = |finding: &Finding| finding.fixable && finding.severity() != Severity::Info;

@@ -1,0 +1,83 @@
+//! Is there anything to be judged? A command that finds nothing wrong with nothing would pass.
+
+use super::error::CommandError;
+use super::session::{Chosen, Session, shown_from_here};
+use crate::python::broken::Broken;
+use crate::python::environment::Environment;
+use crate::python::target::Target;
+use crate::python::venv;
+use crate::repair::finding::{Finding, Severity};
+use crate::repair::target::{World, shown};
+use crate::vfs::Vfs as _;
+use std::path::{Path, PathBuf};
+
+impl Session {
+    /// Is there an interpreter that could import what a target holds, where its environment is to have
+    /// one?
+    ///
+    /// # Errors
+    /// Where it is an environment of Windows, or its interpreter is missing.
+    pub fn require_interpreter(&self, chosen: &Chosen) -> Result<(), CommandError> {
+        let Some(environment) = environment_of(chosen) else { return Ok(()) };
+        let prefix = self.shown(&environment.prefix);
+        match Broken::of(&self.vfs, environment, &prefix) {
+            Some(broken) => Err(CommandError::new(broken)),
+            None => Ok(()),
+        }
+    }
+
+    /// Was there anything to be judged? An error that was found is something.
+    ///
+    /// # Errors
+    /// Where the target holds neither a shared object nor a program.
+    pub fn require_something(
+        &self,
+        chosen: &Chosen,
+        world: &World,
+        findings: &[Finding],
+    ) -> Result<(), CommandError> {
+        // Of an installation of Python only the packages are walked.
+        let interpreters = world.environment.iter().flat_map(|found| &found.interpreters);
+        let has_interpreter = matches!(chosen.target, Target::Environment(_))
+            && interpreters.into_iter().any(|interpreter| interpreter.main_program().is_some());
+        let is_error = |finding: &Finding| finding.severity() == Severity::Error;
+        if has_interpreter || world.meant() > 0 || findings.iter().any(is_error) {
+            return Ok(());
+        }
+        let path = chosen.path();
+        let what = shown(&self.shown(path));
+        let cure = match self.environment_below(path) {
+            Some(prefix) => format!("name the environment: {}", shown(&self.shown(&prefix))),
+            None => "name an environment, a directory, a wheel or a file that has some".to_owned(),
+        };
+        let why = format!("no shared libraries or programs found in {what}; {cure}");
+        Err(CommandError::new(why))
+    }
+
+    /// A path as people read it: what lies in the root of another system is not near to here.
+    fn shown(&self, path: &Path) -> PathBuf {
+        match self.vfs.root() {
+            None => shown_from_here(path),
+            Some(_) => path.to_owned(),
+        }
+    }
+
+    /// A virtual environment in a directory, which the walk of the directory passes over.
+    fn environment_below(&self, directory: &Path) -> Option<PathBuf> {
+        let entries = self.vfs.read_dir(directory).ok()?;
+        let mut paths = entries.into_iter().map(|entry| directory.join(entry.name));
+        paths.find(|path| venv::is_venv(&self.vfs, path))
+    }
+}
+
+/// The environment that imports what a target holds. A file that was named may be for any.
+fn environment_of(chosen: &Chosen) -> Option<&Environment> {
+    match &chosen.target {
+        Target::Environment(environment) => Some(environment),
+        Target::SitePackages { environment, .. } => {
+            chosen.environment.as_ref().or(environment.as_ref())
+        }
+        Target::Directory(_) => chosen.environment.as_ref(),
+        Target::File(_) | Target::Wheel(_) => None,
+    }
+}
