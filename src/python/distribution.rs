@@ -201,15 +201,34 @@ fn from_headers(
     let all = |wanted: &'static str| {
         headers.iter().filter(move |(name, _)| name == wanted).map(|(_, value)| value)
     };
-    let name = all("name").next().filter(|name| !name.is_empty())?.clone();
+    let name = word(all("name").next()?, "._-");
+    // What begins with a hyphen would be an option of pip.
+    let name = name.trim_matches(['.', '_', '-']).to_owned();
+    if name.is_empty() {
+        return None;
+    }
     Some(Distribution {
         normalized: normalized(&name),
-        version: all("version").next().cloned().unwrap_or_default(),
+        version: all("version").next().map(|version| word(version, "._-+!~*")).unwrap_or_default(),
         requires: all("requires-dist").filter_map(|line| requirement(line)).collect(),
         name,
         location: location.to_owned(),
         site: site.to_owned(),
     })
+}
+
+/// A name or a version with a hyphen for each run of what neither of them may hold, as setuptools writes
+/// them: they stand in sentences, and in commands to be pasted.
+fn word(text: &str, marks: &str) -> String {
+    let mut word = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_ascii_alphanumeric() || marks.contains(character) {
+            word.push(character);
+        } else if !word.ends_with('-') {
+            word.push('-');
+        }
+    }
+    word
 }
 
 /// The headers before the first blank line, names in lower case, folded lines joined by a space.
@@ -239,7 +258,7 @@ pub fn requirement(line: &str) -> Option<Requirement> {
     let is_name = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
     let line = line.trim();
     let (name, rest) = line.split_at(line.find(|c| !is_name(c)).unwrap_or(line.len()));
-    if name.is_empty() {
+    if !name.starts_with(|first: char| first.is_ascii_alphanumeric()) {
         return None;
     }
     let rest = rest.trim_start();

@@ -102,7 +102,7 @@ fn write_group(
     let width = 66_usize.saturating_sub(title.chars().count());
     writeln!(out, "{severity}  {title}{:width$}  {}", "", paint(DIM, first.cause))?;
     if let [finding] = group.all.as_slice() {
-        writeln!(out, "  {}", finding.message)?;
+        writeln!(out, "  {}", printable(finding.message.as_bytes()))?;
     } else {
         let objects: BTreeSet<_> = group.all.iter().map(|finding| &finding.object).collect();
         let mut objects = objects.into_iter().map(|object| world.shown(object));
@@ -140,7 +140,7 @@ fn write_group(
     // Why a repair was refused stands in the message of a single finding already.
     let is_said = group.all.len() == 1 && first.message.ends_with(&first.cure);
     if !first.fixable && !is_said {
-        writeln!(out, "  {} {}", paint(COMMAND, "→"), first.cure)?;
+        writeln!(out, "  {} {}", paint(COMMAND, "→"), printable(first.cure.as_bytes()))?;
     }
     Ok(())
 }

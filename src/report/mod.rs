@@ -4,6 +4,7 @@ pub mod changes;
 pub mod dot;
 pub mod explain;
 pub mod findings;
+pub mod inert;
 pub mod json;
 pub mod markdown;
 pub mod operations;

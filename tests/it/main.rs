@@ -31,6 +31,8 @@ mod file_systems;
 #[cfg(test)]
 mod in_use;
 #[cfg(test)]
+mod inert;
+#[cfg(test)]
 mod installed;
 #[cfg(test)]
 mod judged;

@@ -1,13 +1,13 @@
 //! Distributions that are installed twice, or over one another.
 
 use super::named;
+use crate::bytes::printable;
 use crate::python::distribution::Distribution;
 use crate::repair::diagnose::fault;
 use crate::repair::finding::{Cause, Finding};
 use crate::repair::target::World;
 use crate::vfs::Vfs;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -116,8 +116,7 @@ fn leftovers(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
         let names: Vec<String> = left
             .iter()
             .take(3)
-            .filter_map(|path| path.file_name().map(OsStr::to_string_lossy))
-            .map(std::borrow::Cow::into_owned)
+            .filter_map(|path| path.file_name().map(|name| printable(name.as_bytes())))
             .collect();
         let more = if left.len() > 3 { ", …" } else { "" };
         let message = format!(
