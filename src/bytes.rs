@@ -30,6 +30,12 @@ pub enum Problem {
         /// Bytes from its offset to the end of the file.
         available: u64,
     },
+    /// The file is longer than any of its kind, and is not read.
+    #[error("it has more than {limit} bytes, and no longer one is read")]
+    TooLong {
+        /// The most bytes that are read.
+        limit: u64,
+    },
     /// A string has no terminating NUL inside its table.
     #[error("the string does not end within its table")]
     Unterminated,

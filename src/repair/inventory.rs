@@ -5,6 +5,7 @@ use super::target::shown;
 use crate::bytes::{self, Source};
 use crate::elf::{Image, Kind, Summary, hash};
 use crate::macho::{self, Container, fat, symbols};
+use crate::python::TooLong;
 use crate::python::distribution::{Distribution, Problem};
 use crate::vfs::{FileKind, Vfs};
 use rayon::prelude::*;
@@ -116,6 +117,9 @@ pub enum Why {
     /// The object is malformed.
     #[error("{0}")]
     Malformed(#[from] bytes::Error),
+    /// A file that is longer than any of its kind.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
     /// A file that is named as a shared object and is something else.
     #[error("it is named as a shared object, and {0}")]
     NoObject(&'static str),
@@ -142,7 +146,7 @@ impl Why {
                 "git lfs pull in the repository that it comes from, or install from a package index"
             }
             Self::Dangling(_) | Self::Loop => "install the distribution again, or remove the link",
-            Self::Io(_) | Self::Malformed(_) | Self::NoObject(_) => {
+            Self::Io(_) | Self::TooLong(_) | Self::Malformed(_) | Self::NoObject(_) => {
                 "install the distribution again"
             }
         }

@@ -1,7 +1,7 @@
 //! What is diagnosed: the tree, its inventory, and the programs that load its objects.
 
 use super::finding::Cause;
-use super::inventory::{self, Inventory, Object, Role};
+use super::inventory::{self, Inventory, Object, Role, Unreadable, Why};
 use super::tensorflow;
 use super::wheel::Claims;
 use crate::bytes::printable;
@@ -156,6 +156,11 @@ impl World {
             inventory.distributions.extend(distributions);
             inventory.add_problems(problems);
         }
+        let too_long = environment.iter().flat_map(|environment| &environment.pth_too_long);
+        inventory.unreadable.extend(
+            too_long
+                .map(|(path, error)| Unreadable { path: path.clone(), why: Why::TooLong(*error) }),
+        );
         let mut world = Self {
             root,
             environment,

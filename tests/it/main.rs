@@ -5,6 +5,8 @@ mod apply;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod commands;
