@@ -67,7 +67,12 @@ fn print(session: &mut Session, options: &RpathPrint) -> Result<u8, CommandError
             for entry in path.entries {
                 let mut line = Vec::new();
                 if files.len() > 1 {
-                    line.extend([file.as_os_str().as_bytes(), b": "].concat());
+                    // Where a line's end ends an entry, a name may hold none.
+                    match null {
+                        true => line.extend(file.as_os_str().as_bytes()),
+                        false => line.extend(shown(file).into_bytes()),
+                    }
+                    line.extend(b": ");
                 }
                 if let Some(arch) = &arch {
                     line.extend(format!("{arch}: ").into_bytes());
