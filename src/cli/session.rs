@@ -17,6 +17,7 @@ use crate::repair::target::{World, shown};
 use crate::repair::tensorflow;
 use crate::report::findings::Detail;
 use crate::report::inert::{self, Form, Inert};
+use crate::report::linked;
 use crate::report::markdown::WithoutHomes;
 use crate::report::style::{DIM, paint};
 use crate::vfs::{FileKind, OsVfs, Vfs};
@@ -281,6 +282,19 @@ impl Session {
         writeln!(self.out, "{what} {}", paint(DIM, facts))
     }
 
+    /// Says which directories were not looked into, since links out of the target lead there.
+    ///
+    /// # Errors
+    /// Where the output cannot be written.
+    pub fn write_not_followed(&mut self, chosen: &Chosen, world: &World) -> io::Result<()> {
+        if self.detail == Detail::Quiet {
+            return Ok(());
+        }
+        let is_verbose = self.detail == Detail::Verbose;
+        let command = |directory: &Path| chosen.command_for("doctor", directory);
+        linked::write(&mut *self.out, world, is_verbose, command)
+    }
+
     /// What was looked at, and in parentheses why and what is known of it.
     #[must_use]
     pub fn heading(&self, chosen: &Chosen, world: &World) -> (String, String) {
@@ -484,6 +498,14 @@ impl Chosen {
         let root = self.root.as_ref().map(|root| format!(" --root {}", quoted(root.as_os_str())));
         let named = self.named.as_ref().map(|named| format!(" {}", quoted(named.as_os_str())));
         format!("tfpatch {words}{}{}", root.unwrap_or_default(), named.unwrap_or_default())
+    }
+
+    /// A command for another directory beside this target.
+    #[must_use]
+    pub fn command_for(&self, words: &str, directory: &Path) -> String {
+        let root = self.root.as_ref().map(|root| format!(" --root {}", quoted(root.as_os_str())));
+        let directory = quoted(directory.as_os_str());
+        format!("tfpatch {words}{} {directory}", root.unwrap_or_default())
     }
 
     /// A target that nobody named.

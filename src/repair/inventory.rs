@@ -1,6 +1,7 @@
 //! What a target holds: its shared objects and programs, and the distributions that they belong
 //! to.
 
+use super::linked::{self, Linked};
 use super::target::shown;
 use crate::bytes::{self, Source};
 use crate::elf::{Image, Kind, Summary, hash};
@@ -164,6 +165,8 @@ pub struct Inventory {
     pub distributions: Vec<Distribution>,
     /// What could not be read.
     pub unreadable: Vec<Unreadable>,
+    /// Linked directories with objects that lie outside, and were not looked into.
+    pub not_followed: Vec<Linked>,
     /// The metadata of distributions that an upgrade has moved out of the way and not removed.
     pub leftovers: Vec<PathBuf>,
     by_name: HashMap<Vec<u8>, Vec<usize>>,
@@ -178,13 +181,16 @@ impl Inventory {
         if roots.is_empty() {
             return Self::default();
         }
-        let (found, unreadable): (Vec<_>, Vec<_>) =
-            roots.par_iter().map(|root| walk(vfs, root, true)).unzip();
-        let mut candidates: Vec<PathBuf> = found.into_iter().flatten().collect();
+        let all: Vec<Walked> = roots.par_iter().map(|root| walk(vfs, root, true)).collect();
+        let mut walked = Walked::default();
+        all.into_iter().for_each(|found| walked.add(found));
+        let Walked { files: mut candidates, mut links, unreadable } = walked;
         candidates.sort_unstable();
         candidates.dedup();
-        let mut inventory = Self { roots: roots.to_vec(), ..Self::default() };
-        inventory.unreadable = unreadable.into_iter().flatten().collect();
+        links.sort_unstable();
+        let not_followed = linked::not_followed(vfs, roots, links);
+        let roots = roots.to_vec();
+        let mut inventory = Self { roots, unreadable, not_followed, ..Self::default() };
         let read: Vec<_> = candidates.into_par_iter().map(|path| read(vfs, path)).collect();
         for outcome in read {
             match outcome {
@@ -274,39 +280,64 @@ pub fn summary_of(vfs: &dyn Vfs, path: &Path) -> Option<Summary> {
     Image::parse(source.as_ref()).ok()?.summary().ok()
 }
 
-/// The files below `directory` that may be objects, and what could not be read.
-fn walk(vfs: &dyn Vfs, directory: &Path, is_root: bool) -> (Vec<PathBuf>, Vec<Unreadable>) {
+/// What a walk came across.
+#[derive(Default)]
+struct Walked {
+    /// Files that may be objects.
+    files: Vec<PathBuf>,
+    /// Links to directories, which are not followed.
+    links: Vec<PathBuf>,
+    unreadable: Vec<Unreadable>,
+}
+
+impl Walked {
+    fn add(&mut self, mut other: Self) {
+        self.files.append(&mut other.files);
+        self.links.append(&mut other.links);
+        self.unreadable.append(&mut other.unreadable);
+    }
+}
+
+/// Walks what lies below `directory`.
+fn walk(vfs: &dyn Vfs, directory: &Path, is_root: bool) -> Walked {
+    let mut walked = Walked::default();
     let entries = match vfs.read_dir(directory) {
         Ok(entries) => entries,
         Err(error) => {
             let path = directory.to_owned();
-            return (Vec::new(), vec![Unreadable { path, why: error.into() }]);
+            walked.unreadable.push(Unreadable { path, why: error.into() });
+            return walked;
         }
     };
     if !is_root && entries.iter().any(|entry| entry.name == "pyvenv.cfg") {
-        return (Vec::new(), Vec::new());
+        return walked;
     }
-    let mut files = Vec::new();
     let mut directories = Vec::new();
     for entry in entries {
         let path = directory.join(&entry.name);
         match entry.kind {
             FileKind::Directory if !is_passed_over(&entry.name) => directories.push(path),
-            FileKind::File | FileKind::Symlink if may_be_object(&entry.name) => files.push(path),
+            FileKind::Symlink
+                if !is_passed_over(&entry.name) && linked::is_directory(vfs, &path) =>
+            {
+                walked.links.push(path);
+            }
+            FileKind::File | FileKind::Symlink if may_be_object(&entry.name) => {
+                walked.files.push(path);
+            }
             _ => {}
         }
     }
-    let (below, mut unreadable): (Vec<_>, Vec<_>) =
-        directories.par_iter().map(|directory| walk(vfs, directory, false)).unzip();
-    files.extend(below.into_iter().flatten());
-    let mut problems: Vec<Unreadable> = unreadable.drain(..).flatten().collect();
-    problems.sort_by(|a, b| a.path.cmp(&b.path));
-    (files, problems)
+    let below: Vec<Walked> =
+        directories.par_iter().map(|directory| walk(vfs, directory, false)).collect();
+    below.into_iter().for_each(|below| walked.add(below));
+    walked.unreadable.sort_by(|a, b| a.path.cmp(&b.path));
+    walked
 }
 
 /// Directories that hold no objects of the target. Those with a tilde pip has moved out of the way
 /// during an upgrade; no import leads there.
-fn is_passed_over(name: &OsStr) -> bool {
+pub(super) fn is_passed_over(name: &OsStr) -> bool {
     name == "__pycache__"
         || name == ".tfpatch"
         || name == ".git"
@@ -332,7 +363,7 @@ pub fn may_be_object(name: &OsStr) -> bool {
 
 /// Is the file named as a shared object: `*.so`, `*.dylib`, or `*.so.` and a version? A `libx.so.LICENSE` is
 /// not.
-fn is_named_as_object(name: &[u8]) -> bool {
+pub(super) fn is_named_as_object(name: &[u8]) -> bool {
     let version =
         name.windows(4).rposition(|part| part == b".so.").and_then(|at| name.get(at + 4..));
     name.ends_with(b".so")

@@ -2,6 +2,7 @@
 
 use super::finding::Cause;
 use super::inventory::{self, Inventory, Object, Role, Unreadable, Why};
+use super::linked::Linked;
 use super::tensorflow;
 use super::wheel::Claims;
 use crate::bytes::printable;
@@ -243,6 +244,11 @@ impl World {
     pub fn is_meant(&self, object: &Path) -> bool {
         self.part.as_ref().is_none_or(|part| object.starts_with(part))
             && (self.named.is_empty() || self.is_named(object))
+    }
+
+    /// Linked directories that were not followed, where the target means them.
+    pub fn not_followed(&self) -> impl Iterator<Item = &Linked> {
+        self.inventory.not_followed.iter().filter(|linked| self.is_meant(&linked.path))
     }
 
     /// How many objects the target means.

@@ -5,6 +5,7 @@ use super::findings::{Group, groups, outcome_in_words, rule_in_words, title};
 use super::style::counted;
 use crate::bytes::printable;
 use crate::repair::finding::{Finding, Severity};
+use crate::repair::linked::Linked;
 use crate::repair::target::{World, shown};
 use std::io::{self, Write};
 
@@ -43,6 +44,17 @@ pub fn write(
     writeln!(out, "- {}", cell(summary.heading))?;
     let (objects, unresolved) = (counted(summary.objects, "object"), summary.unresolved);
     writeln!(out, "- {objects}, {unresolved} unresolved; tfpatch {}\n", env!("CARGO_PKG_VERSION"))?;
+    let links: Vec<_> = world.not_followed().collect();
+    for Linked { path, target } in links.iter().take(MAX_LISTED) {
+        let (path, target) = (cell(&world.shown(path)), cell(&shown(target)));
+        writeln!(out, "- not followed: {path}, a link out of the target, to {target}")?;
+    }
+    if links.len() > MAX_LISTED {
+        writeln!(out, "- not followed: {} more links", links.len() - MAX_LISTED)?;
+    }
+    if !links.is_empty() {
+        writeln!(out)?;
+    }
     if groups.is_empty() {
         return Ok(());
     }

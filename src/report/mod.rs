@@ -6,6 +6,7 @@ pub mod explain;
 pub mod findings;
 pub mod inert;
 pub mod json;
+pub mod linked;
 pub mod markdown;
 pub mod operations;
 pub mod schema;

@@ -31,6 +31,8 @@ mod explain;
 #[cfg(test)]
 mod file_systems;
 #[cfg(test)]
+mod followed;
+#[cfg(test)]
 mod in_use;
 #[cfg(test)]
 mod inert;
