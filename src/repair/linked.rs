@@ -47,8 +47,10 @@ pub(super) fn not_followed(vfs: &dyn Vfs, roots: &[PathBuf], links: Vec<PathBuf>
     let mut known: HashSet<PathBuf> = HashSet::new();
     let outside = links.into_iter().filter_map(|path| {
         let target = vfs.canonicalize(&path).ok()?;
-        let is_inside = roots.iter().any(|root| target.starts_with(root));
-        (!is_inside && known.insert(target.clone())).then_some(Linked { path, target })
+        // A link to what is around the target is a circle, and no package.
+        let is_known =
+            roots.iter().any(|root| target.starts_with(root) || root.starts_with(&target));
+        (!is_known && known.insert(target.clone())).then_some(Linked { path, target })
     });
     outside.filter(|linked| may_hold_objects(vfs, &linked.target)).take(MAX_LINKS).collect()
 }

@@ -90,6 +90,8 @@ fn other_links_are_no_news() {
     inner(&tree.join("inner/libinner.so.1"));
     symlink("pkg", tree.join("again")).unwrap();
     symlink("..", tree.join("pkg/up")).unwrap();
+    symlink("../..", tree.join("pkg/out")).unwrap();
+    symlink("/", tree.join("root")).unwrap();
     symlink("loop", tree.join("loop")).unwrap();
     fs::create_dir(dir.join("headers")).unwrap();
     fs::write(dir.join("headers/x.h"), "").unwrap();
