@@ -1,7 +1,7 @@
 //! Directories that a target has by a link alone: nobody says that everything is well where they were
 //! not looked into.
 
-use crate::command::{broken_tree, inner, outer, run, words};
+use crate::command::{broken_tree, has_store, inner, outer, run, words};
 use crate::wheels;
 use serde_json::json;
 use std::fs;
@@ -24,7 +24,7 @@ fn environment(dir: &Path, linked: &str) -> (PathBuf, PathBuf) {
     broken_tree(&site);
     let linked = match linked {
         "lib" => env.join("lib"),
-        "site" => site.clone(),
+        "site" => site,
         name => site.join(name),
     };
     let disk = dir.join("disk").join(linked.file_name().unwrap());
@@ -58,7 +58,7 @@ fn what_was_not_followed_is_named_by_doctor_fix_and_verify() {
         let markdown = run(dir.path(), &["doctor", "env", "--format", "markdown"]);
         assert!(markdown.out.contains("- not followed: "), "{markdown:#?}");
         // It was read only: nothing on the other disk is another.
-        assert!(!disk.join(".tfpatch").exists());
+        assert!(!has_store(&disk));
     }
 }
 
