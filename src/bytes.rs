@@ -30,6 +30,12 @@ pub enum Problem {
         /// Bytes from its offset to the end of the file.
         available: u64,
     },
+    /// The file is longer than any of its kind, and is not read.
+    #[error("it has more than {limit} bytes, and no longer one is read")]
+    TooLong {
+        /// The most bytes that are read.
+        limit: u64,
+    },
     /// A string has no terminating NUL inside its table.
     #[error("the string does not end within its table")]
     Unterminated,
@@ -157,19 +163,78 @@ impl<S: Source + ?Sized> Source for Box<S> {
     }
 }
 
-/// A name or a path of any bytes as part of a line for people: what is not UTF-8 is replaced, and
-/// control characters are escaped, so that no file name breaks a line or commands a terminal.
+/// A name, a path or a text of any bytes as part of one line for people: what is not UTF-8 is
+/// replaced, and what [`is_inert`] refuses is escaped, so that no file name breaks a line, commands a
+/// terminal, or looks like another one.
 #[must_use]
 pub fn printable(bytes: &[u8]) -> String {
     let mut shown = String::with_capacity(bytes.len());
     for character in String::from_utf8_lossy(bytes).chars() {
-        if character.is_control() {
-            shown.extend(character.escape_default());
-        } else {
+        if is_inert(character) {
             shown.push(character);
+        } else {
+            shown.extend(character.escape_default());
         }
     }
     shown
+}
+
+/// Does a character only ever print itself? Control characters (C0, DEL and C1) command terminals, line
+/// and paragraph separators break lines, bidirectional controls change the order in which the others
+/// are read, and what has no width hides (Unicode's `Default_Ignorable_Code_Point` and the interlinear
+/// annotations).
+#[must_use]
+pub fn is_inert(character: char) -> bool {
+    !character.is_control()
+        && !matches!(
+            character,
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{17b4}'..='\u{17b5}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{fff0}'..='\u{fffb}'
+                | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+/// A word of a command as a shell takes it: as it is, or [`in_shell_quotes`].
+#[must_use]
+pub fn shell_word(word: &[u8]) -> String {
+    let is_plain = |c: char| {
+        c.is_ascii_alphanumeric() || "/._-+@%,:=".contains(c) || (!c.is_ascii() && is_inert(c))
+    };
+    match str::from_utf8(word) {
+        Ok(text) if !text.is_empty() && text.chars().all(is_plain) => text.to_owned(),
+        _ => in_shell_quotes(word),
+    }
+}
+
+/// A word in single quotes as a shell takes it. What is not [`is_inert`] becomes an escape that bash and
+/// zsh know, so that a command can be pasted, and means what it looks like.
+#[must_use]
+pub fn in_shell_quotes(word: &[u8]) -> String {
+    match str::from_utf8(word) {
+        Ok(text) if text.chars().all(is_inert) => format!("'{}'", text.replace('\'', r"'\''")),
+        _ => {
+            let escaped = |byte: &u8| match byte {
+                b'\'' | b'\\' => format!("\\{}", char::from(*byte)),
+                b' '..=b'~' => char::from(*byte).to_string(),
+                _ => format!("\\x{byte:02x}"),
+            };
+            format!("$'{}'", word.iter().map(escaped).collect::<String>())
+        }
+    }
 }
 
 /// `value` rounded up to a multiple of `alignment`, which must be a power of two; `None` where

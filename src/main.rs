@@ -5,5 +5,8 @@ use std::process::ExitCode;
 use tfpatch::cli;
 
 fn main() -> ExitCode {
-    cli::main(cli::args::Arguments::parse())
+    match cli::args::Arguments::try_parse() {
+        Ok(arguments) => cli::main(arguments),
+        Err(error) => cli::error::inert(error).exit(),
+    }
 }

@@ -462,11 +462,23 @@ pub struct Explain {
     pub simulation: Simulation,
 }
 
+/// `tfpatch rpath print`
+#[derive(Debug, Args)]
+pub struct RpathPrint {
+    /// The objects.
+    #[command(flatten)]
+    pub show: Show,
+    /// End each entry with a NUL byte instead of a line's end, and escape nothing: an entry may hold
+    /// any other byte.
+    #[arg(short = '0', long)]
+    pub null: bool,
+}
+
 /// `tfpatch rpath`
 #[derive(Debug, Subcommand)]
 pub enum Rpath {
-    /// Print the entries, one a line.
-    Print(Show),
+    /// Print the entries, one a line: as they are in a pipe, escaped on a terminal.
+    Print(RpathPrint),
     /// Replace all entries.
     Set(RpathEdit),
     /// Append entries that are not there yet.

@@ -1,7 +1,9 @@
 //! What ends a command early, with the cure.
 
-use crate::bytes::printable;
+use crate::bytes::{is_inert, printable};
 use crate::operation;
+use crate::report::inert;
+use clap::error::{ContextKind, ContextValue};
 use std::fmt;
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -42,7 +44,8 @@ impl CommandError {
 
     /// Says it on standard error. Where even that cannot be written, the exit status has to do.
     pub fn complain(&self) {
-        let _ = writeln!(anstream::stderr(), "tfpatch: error: {self}");
+        let mut out = inert::stderr();
+        let _ = writeln!(out, "tfpatch: error: {self}").and_then(|()| out.flush());
     }
 
     /// The exit status.
@@ -89,6 +92,39 @@ impl fmt::Display for CommandError {
         }
         let mut details = self.details.iter();
         details.try_for_each(|detail| write!(to, "\n  {}", printable(detail.as_bytes())))?;
-        self.hints.iter().try_for_each(|hint| write!(to, "\n  hint: {hint}"))
+        let mut hints = self.hints.iter();
+        hints.try_for_each(|hint| write!(to, "\n  hint: {}", printable(hint.as_bytes())))
     }
+}
+
+/// An error about the words of the command line, which it repeats: each in one line, and as inert text.
+#[must_use]
+pub fn inert(mut error: clap::Error) -> clap::Error {
+    let escaped = |text: &String| printable(text.as_bytes());
+    let is_odd = |text: &String| !text.chars().all(is_inert);
+    let is_harmless = error.context().all(|(_, value)| match value {
+        ContextValue::String(text) => !is_odd(text),
+        ContextValue::Strings(texts) => !texts.iter().any(is_odd),
+        _ => true,
+    });
+    if is_harmless {
+        return error;
+    }
+    let escape = |(kind, value): (ContextKind, &ContextValue)| match value {
+        ContextValue::String(text) => Some((kind, ContextValue::String(escaped(text)))),
+        ContextValue::Strings(texts) => {
+            Some((kind, ContextValue::Strings(texts.iter().map(escaped).collect())))
+        }
+        // Which of the escapes in these is a style of clap's cannot be told.
+        ContextValue::StyledStrs(texts) => {
+            let plain = texts.iter().map(|text| escaped(&text.to_string()).into()).collect();
+            Some((kind, ContextValue::StyledStrs(plain)))
+        }
+        _ => None,
+    };
+    let changed: Vec<_> = error.context().filter_map(escape).collect();
+    for (kind, value) in changed {
+        error.insert(kind, value);
+    }
+    error
 }

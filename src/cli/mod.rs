@@ -18,7 +18,8 @@ mod wheel;
 use self::args::{Arguments, Command, Format};
 use self::error::CommandError;
 use self::session::Session;
-use std::io::Write as _;
+use crate::report::markdown::Fenced;
+use std::io;
 use std::process::ExitCode;
 
 /// Runs a command and says what came of it.
@@ -44,7 +45,8 @@ fn run(arguments: Arguments) -> Result<u8, CommandError> {
     let is_quoted = session.format == Format::Markdown && !has_form;
     if is_quoted {
         session.format = Format::Human;
-        writeln!(session.out, "```text")?;
+        let out = std::mem::replace(&mut session.out, Box::new(io::sink()));
+        session.out = Box::new(Fenced::new(out));
     }
     let status = match arguments.command {
         Command::Doctor(options) => commands::doctor::run(&mut session, &options),
@@ -61,10 +63,10 @@ fn run(arguments: Arguments) -> Result<u8, CommandError> {
         Command::Rpath(options) => commands::rpath::run(&mut session, &options),
         Command::Completions(options) => commands::completions::run(&mut session, &options),
         Command::Man(options) => commands::man::run(&mut session, &options),
-    }?;
-    if is_quoted {
-        writeln!(session.out, "```")?;
-    }
-    session.out.flush()?;
+    };
+    // What was found out before something failed is not lost with it.
+    let written = session.out.flush();
+    let status = status?;
+    written?;
     Ok(status)
 }

@@ -15,6 +15,7 @@ use crate::repair::target::{World, shown};
 use crate::report::changes;
 use crate::report::findings::{self, Detail};
 use crate::report::json::{self, FindingReport};
+use crate::report::linked;
 use crate::report::style::{COMMAND, DIM, GOOD, counted, paint};
 use std::ffi::OsStr;
 use std::fs;
@@ -144,6 +145,7 @@ pub fn report(
     } else {
         session.write_heading(subject.chosen, subject.world)?;
         findings::write(&mut *session.out, subject.world, remaining, session.detail)?;
+        session.write_not_followed(subject.chosen, subject.world)?;
         write(session, subject, carried, remaining, how)?;
     }
     Ok(status_of(remaining.iter().map(Finding::severity), how.strict))
@@ -161,7 +163,8 @@ pub fn write(
     how: &Carrying<'_>,
 ) -> io::Result<()> {
     session.out.write_all(&carried.changes)?;
-    Outcome { chosen: subject.chosen, carried, remaining, how }.write(session)
+    let links = linked::reservation(subject.world);
+    Outcome { chosen: subject.chosen, carried, remaining, how, links }.write(session)
 }
 
 /// What a plan changes, as it is to be shown: a line for each file, or with `diff` the search paths
@@ -199,6 +202,8 @@ struct Outcome<'a> {
     remaining: &'a [Finding],
     /// How it was carried out.
     how: &'a Carrying<'a>,
+    /// What was not looked at.
+    links: Option<String>,
 }
 
 impl Outcome<'_> {
@@ -220,7 +225,9 @@ impl Outcome<'_> {
                 return writeln!(out, "nothing is repaired; {rest}");
             }
             if detail > Detail::Quiet {
-                writeln!(out, "{}  nothing to do", paint(GOOD, "ok"))?;
+                let links = self.links.as_ref().map(|links| format!("; {links}"));
+                let links = links.unwrap_or_default();
+                writeln!(out, "{}  nothing to do{links}", paint(GOOD, "ok"))?;
             }
             return Ok(());
         }
@@ -229,6 +236,10 @@ impl Outcome<'_> {
             plan.steps.iter().map(|step| EditSet::bytes_appended(&step.edits)).sum();
         let verb = if plan.dry_run { "would be repaired" } else { "repaired" };
         let files = counted(objects, if chosen.is_wheel() { "member" } else { "file" });
+        let rest = match &self.links {
+            Some(links) => format!("{rest}; {links}"),
+            None => rest,
+        };
         let bytes = paint(DIM, format!("({changed} bytes replaced, {appended} appended)"));
         writeln!(out, "{}", paint(GOOD, format!("{files} {verb}, {rest}")) + " " + &bytes)?;
         if plan.dry_run {

@@ -4,7 +4,7 @@ use super::args::{Color, Common, Format};
 use super::error::CommandError;
 use super::settings;
 use super::simulation::Simulation;
-use crate::bytes::Source;
+use crate::bytes::{Source, printable, shell_word};
 use crate::elf::Image;
 use crate::loader;
 use crate::object;
@@ -16,19 +16,24 @@ use crate::repair::finding::Severity;
 use crate::repair::target::{World, shown};
 use crate::repair::tensorflow;
 use crate::report::findings::Detail;
+use crate::report::inert::{self, Form, Inert};
+use crate::report::linked;
 use crate::report::markdown::WithoutHomes;
 use crate::report::style::{DIM, paint};
 use crate::vfs::{FileKind, OsVfs, Vfs};
 use std::ffi::OsStr;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A running command: where it writes, and what it was told of how.
 pub struct Session {
-    /// Where the report goes.
+    /// Where the report goes. What is written to it reaches nobody but as inert text.
     pub out: Box<dyn Write>,
+    /// May what other programs read be written as it is? Not to a terminal, nor where the report is
+    /// quoted.
+    pub is_raw: bool,
     /// How it is written.
     pub format: Format,
     /// How much is said.
@@ -88,8 +93,11 @@ impl Session {
             let home = settings::home();
             Box::new(WithoutHomes::new(stdout, home.as_deref().map(OsStr::as_bytes)))
         };
+        let form = if format == Format::Json { Form::Json } else { Form::Text };
+        let out = io::BufWriter::new(anstream::AutoStream::new(out, choice));
         Ok(Self {
-            out: Box::new(io::BufWriter::new(anstream::AutoStream::new(out, choice))),
+            out: Box::new(Inert::new(out, form)),
+            is_raw: format == Format::Human && !io::stdout().is_terminal(),
             format,
             detail: match (common.quiet, common.verbose) {
                 (true, _) => Detail::Quiet,
@@ -103,6 +111,15 @@ impl Session {
                 Some(root) => OsVfs::with_root(canonical_root(root)?),
             },
         })
+    }
+
+    /// Standard output itself, for what other programs read byte for byte.
+    ///
+    /// # Errors
+    /// Where what was written so far cannot be.
+    pub fn raw(&mut self) -> io::Result<impl Write + use<>> {
+        self.out.flush()?;
+        Ok(io::BufWriter::new(Output(io::stdout())))
     }
 
     /// What the process was given, as far as it concerns the target: nothing where the target lies
@@ -268,6 +285,19 @@ impl Session {
         writeln!(self.out, "{what} {}", paint(DIM, facts))
     }
 
+    /// Says which directories were not looked into, since links out of the target lead there.
+    ///
+    /// # Errors
+    /// Where the output cannot be written.
+    pub fn write_not_followed(&mut self, chosen: &Chosen, world: &World) -> io::Result<()> {
+        if self.detail == Detail::Quiet {
+            return Ok(());
+        }
+        let is_verbose = self.detail == Detail::Verbose;
+        let command = |directory: &Path| chosen.command_for("doctor", directory);
+        linked::write(&mut *self.out, world, is_verbose, command)
+    }
+
     /// What was looked at, and in parentheses why and what is known of it.
     #[must_use]
     pub fn heading(&self, chosen: &Chosen, world: &World) -> (String, String) {
@@ -291,7 +321,7 @@ impl Session {
                 }),
         );
         let what = format!("{kind}  {}", shown(&shown_from_here(path)));
-        (what, format!("({})", facts.join("; ")))
+        (what, format!("({})", printable(facts.join("; ").as_bytes())))
     }
 
     /// The store for what was done to a target so far, and the directory on the disk that its paths
@@ -360,7 +390,8 @@ impl Session {
     pub fn note_interruption(&self, store: &Store) -> Result<bool, CommandError> {
         let Some(id) = store.interrupted()? else { return Ok(false) };
         let cure = "the next `tfpatch fix` or `tfpatch revert` finishes it or takes it back";
-        writeln!(anstream::stderr(), "tfpatch: operation {id} was interrupted; {cure}")?;
+        let id = printable(id.as_bytes());
+        writeln!(inert::stderr(), "tfpatch: operation {id} was interrupted; {cure}")?;
         Ok(true)
     }
 
@@ -409,7 +440,8 @@ impl Session {
         };
         let Recovered { operation, finished, left_alone } = recovered;
         let outcome = if finished { "was complete" } else { "was taken back" };
-        let mut notes = anstream::stderr();
+        let mut notes = inert::stderr();
+        let operation = printable(operation.as_bytes());
         // A note that cannot be written is no reason to stop.
         let _ = writeln!(notes, "tfpatch: operation {operation} was interrupted, and {outcome}");
         for left in left_alone {
@@ -469,7 +501,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn waiting(pid: Option<u32>) {
     let who = pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
     // A note that cannot be written is no reason to stop waiting.
-    let _ = writeln!(anstream::stderr(), "tfpatch: waiting for another tfpatch{who} to end");
+    let _ = writeln!(inert::stderr(), "tfpatch: waiting for another tfpatch{who} to end");
 }
 
 impl Chosen {
@@ -510,6 +542,14 @@ impl Chosen {
         format!("tfpatch {words}{}{}", root.unwrap_or_default(), named.unwrap_or_default())
     }
 
+    /// A command for another directory beside this target.
+    #[must_use]
+    pub fn command_for(&self, words: &str, directory: &Path) -> String {
+        let root = self.root.as_ref().map(|root| format!(" --root {}", quoted(root.as_os_str())));
+        let directory = quoted(directory.as_os_str());
+        format!("tfpatch {words}{} {directory}", root.unwrap_or_default())
+    }
+
     /// A target that nobody named.
     #[must_use]
     pub fn found(target: Target, reason: String) -> Self {
@@ -517,23 +557,10 @@ impl Chosen {
     }
 }
 
-/// A word of a command as a shell takes it; what is not UTF-8 and what would break the line as bash
-/// and zsh take it.
+/// A word of a command as a shell takes it.
 #[must_use]
 pub fn quoted(word: &OsStr) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%,:=".contains(c) || !c.is_ascii();
-    match word.to_str() {
-        Some(text) if text.contains(char::is_control) => {}
-        Some(text) if !text.is_empty() && text.chars().all(is_plain) => return text.to_owned(),
-        Some(text) => return format!("'{}'", text.replace('\'', r"'\''")),
-        None => {}
-    }
-    let escaped = |byte: &u8| match byte {
-        b'\'' | b'\\' => format!("\\{}", char::from(*byte)),
-        b' '..=b'~' => char::from(*byte).to_string(),
-        _ => format!("\\x{byte:02x}"),
-    };
-    format!("$'{}'", word.as_bytes().iter().map(escaped).collect::<String>())
+    shell_word(word.as_bytes())
 }
 
 /// Opens a shared object or a program, which the user called `named`.
@@ -567,7 +594,7 @@ fn canonical_root(root: &Path) -> Result<PathBuf, CommandError> {
     let path = settings::working_directory()?.join(root);
     OsVfs::new()
         .canonicalize(&path)
-        .map_err(|error| CommandError::new(format!("--root {}: {error}", root.display())))
+        .map_err(|error| CommandError::new(format!("--root {}: {error}", shown(root))))
 }
 
 fn interpreters(environment: &Environment) -> impl Iterator<Item = String> {

@@ -1,6 +1,8 @@
 //! What a loader would load for one object, whichever loader it is.
 
 use super::{Dependency, Resolution, dyld};
+use crate::bytes::printable;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// Everything that is loaded for a program, or for one more object that is opened in it.
@@ -35,12 +37,12 @@ impl From<&Resolution> for Closure {
             problems.map(|problem| complaint(&object.path, problem.words(&object.path)))
         });
         let refused = resolution.refused.iter().map(|refused| {
-            let words = format!("{}: {}", refused.path.display(), refused.message);
+            let words = format!("{}: {}", named(&refused.path), refused.message);
             complaint(&refused.path, words)
         });
         let root = &resolution.root.fatal;
         let root = root.iter().map(|fatal| {
-            complaint(&fatal.path, format!("{}: {}", fatal.path.display(), fatal.message))
+            complaint(&fatal.path, format!("{}: {}", named(&fatal.path), fatal.message))
         });
         let words = versions.chain(refused).chain(root).collect();
         Self {
@@ -50,6 +52,11 @@ impl From<&Resolution> for Closure {
             words,
         }
     }
+}
+
+/// A path as it stands in a line.
+fn named(path: &Path) -> String {
+    printable(path.as_os_str().as_bytes())
 }
 
 impl Closure {

@@ -3,7 +3,7 @@
 
 use super::hwcaps::Hwcaps;
 use super::system::Target;
-use crate::bytes::{Error, Source};
+use crate::bytes::{Error, Problem, Source};
 use crate::elf::{Class, Endian};
 use std::cmp::Ordering;
 
@@ -20,9 +20,9 @@ const HWCAP_EXTENSION: u64 = 1 << 30;
 /// `DL_CACHE_HWCAP_ISA_LEVEL_MASK`: the level of x86-64 that the library itself says it needs.
 const ISA_LEVEL_MASK: u64 = (1 << 10) - 1;
 /// Larger caches are not read: half a million libraries.
-const MOST_BYTES: u64 = 64 << 20;
+const MAX_BYTES: u64 = 64 << 20;
 /// More extension sections than any glibc writes.
-const MOST_SECTIONS: u32 = 64;
+const MAX_SECTIONS: u32 = 64;
 
 /// The entries of the cache that are for one kind of object, in the file's order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -71,8 +71,9 @@ impl LdSoCache {
     /// Where the file is no cache, is one of the other byte order, or is cut off.
     pub fn parse(source: &dyn Source, target: Target) -> Result<Self, Error> {
         const WHAT: &str = "ld.so.cache";
-        if source.len() > MOST_BYTES {
-            return Err(Error::invalid(WHAT, 0, "larger than 64 MiB"));
+        if source.len() > MAX_BYTES {
+            let problem = Problem::TooLong { limit: MAX_BYTES };
+            return Err(Error { what: WHAT, offset: 0, problem });
         }
         let bytes = source.read(0, source.len(), WHAT)?;
         let big = target.endian == Endian::Big;
@@ -251,7 +252,7 @@ impl Reader<'_> {
             if self.u32(at)? != EXTENSION_MAGIC {
                 return None;
             }
-            let sections = self.u32(at + 4)?.min(MOST_SECTIONS) as usize;
+            let sections = self.u32(at + 4)?.min(MAX_SECTIONS) as usize;
             let section = (0..sections)
                 .map(|index| at + 8 + index * 16)
                 .find(|&section| self.u32(section) == Some(TAG_HWCAPS))?;

@@ -108,7 +108,7 @@ pub struct System {
 }
 
 /// More than any loader has; bounds what is read of a file that only claims to be one.
-const MOST_BYTES: u64 = 16 << 20;
+const MAX_BYTES: u64 = 16 << 20;
 
 impl System {
     /// Reads the loader that a main program asks for, and the cache of the same root.
@@ -246,10 +246,11 @@ fn version_of_libc(vfs: &dyn Vfs, default_dirs: &[Vec<u8>]) -> Option<GlibcVersi
 
 fn read_whole(vfs: &dyn Vfs, path: &Path) -> io::Result<Vec<u8>> {
     let source = vfs.open(path)?;
-    let len = source.len();
-    match source.get(0..len) {
-        Some(bytes) if len <= MOST_BYTES => Ok(bytes.into_owned()),
-        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "too large for a loader")),
+    // The length comes first: a file may be sparse, and its bytes would take memory.
+    let range = Some(0..source.len()).filter(|range| range.end <= MAX_BYTES);
+    match range.and_then(|range| source.get(range)) {
+        Some(bytes) => Ok(bytes.into_owned()),
+        None => Err(io::Error::new(io::ErrorKind::InvalidData, "too large for a loader")),
     }
 }
 

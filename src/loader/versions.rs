@@ -6,6 +6,7 @@ use super::resolve::LinkMap;
 use super::{LoadedObject, System};
 use crate::bytes::printable;
 use std::collections::HashSet;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// The version that objects with `DT_RELR` have to need of libc.
@@ -26,8 +27,9 @@ impl VersionProblem {
     /// What ld.so says of it, where the object at `path` is the one that needs the version.
     #[must_use]
     pub fn words(&self, path: &Path) -> String {
-        let (provider, version) = (self.provider.display(), printable(&self.version));
-        format!("{provider}: version `{version}' not found (required by {})", path.display())
+        let named = |path: &Path| printable(path.as_os_str().as_bytes());
+        let (provider, version) = (named(&self.provider), printable(&self.version));
+        format!("{provider}: version `{version}' not found (required by {})", named(path))
     }
 }
 

@@ -3,11 +3,12 @@
 use super::disk::Disk;
 use super::error::Error;
 use super::file::{Identity, change};
+use super::home::Home;
 use super::journal::{About, Direction, Kind, Record, Step, digests_in_rows, temporary};
 use super::lock::Guard;
 use super::preflight::{Bench, Intent, Judged, Prepared, Room, Way, check_together, prepare};
 use super::recover::{self, LeftAlone};
-use super::store::{Home, Store, canonical};
+use super::store::{Store, canonical};
 use super::tree::{Place, Tree};
 use super::write::{self, Target};
 use super::{Operation, Options, Write};

@@ -68,6 +68,7 @@ mod drift;
 mod error;
 mod file;
 mod history;
+mod home;
 mod journal;
 mod lease;
 mod lock;

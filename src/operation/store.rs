@@ -1,14 +1,14 @@
 //! The directory `.tfpatch/`, which holds the records of operations.
 
-use super::disk::{Disk, Times, is_full};
+use super::disk::{Disk, Times};
 use super::error::{Error, PathError};
-use super::journal::{Base, Kind, Record};
+use super::home::{Home, OPERATIONS};
+use super::journal::{Base, Record};
 use super::nesting::{beneath, found_above};
-use super::tree::{Directory, Name, Stat, Tree};
-use super::{lock, owner, pack, room, shipped};
-use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::{self, Read as _};
+use super::tree::{Stat, Tree};
+use super::{lock, owner, shipped};
+use std::ffi::OsStr;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,21 +16,6 @@ use std::time::Duration;
 
 /// The name of a store.
 pub const NAME: &str = ".tfpatch";
-
-/// The directory of a store that holds the records.
-const OPERATIONS: &str = "operations";
-
-/// A record that waits to be finished or rolled back.
-const PENDING: &str = ".pending.json";
-/// A record that could not be rolled back for some file, and is kept for a person to look at.
-const ABANDONED: &str = ".abandoned.json";
-/// A record of an operation that took place.
-const DONE: &str = ".json";
-/// The name under which a record is written.
-const TEMPORARY: &str = "record.tmp";
-
-/// No record is longer: that of a signature made anew for a library of a gigabyte has some 12 MB.
-const MAX_RECORD_BYTES: u64 = 256 << 20;
 
 /// Group and others may write.
 pub(super) const LOOSE: u32 = 0o022;
@@ -44,30 +29,6 @@ pub struct Store {
     /// Was it named as one to be trusted, whoever it belongs to?
     is_trusted: bool,
     pub(super) disk: Disk,
-}
-
-/// A store that is there, and held open.
-pub(super) struct Home {
-    home: Arc<Directory>,
-    /// None where the store is not complete.
-    operations: Option<Arc<Directory>>,
-    owner: u32,
-    is_trusted: bool,
-}
-
-/// A record's file.
-#[derive(Debug, Clone)]
-struct Entry {
-    number: u64,
-    name: Name,
-    state: State,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Done,
-    Pending,
-    Abandoned,
 }
 
 impl Store {
@@ -245,7 +206,7 @@ impl Store {
         }
         let found = Home { home, operations, owner: stat.uid, is_trusted: self.is_trusted };
         if !found.is_trusted
-            && !found.entries()?.is_empty()
+            && found.holds_records()?
             && let Some(record) = shipped::lists(&self.directory)
         {
             let what = format!("{} lists it: a package brought it along", record.display());
@@ -268,16 +229,12 @@ impl Store {
 
     pub(super) fn last_id(&self) -> Result<Option<String>, Error> {
         let Some(home) = self.home()? else { return Ok(None) };
-        let entries = home.entries()?;
-        let last = entries.iter().rev().find(|entry| entry.state == State::Done);
-        Ok(last.map(|entry| home.read(&entry.name)).transpose()?.map(|record| record.id))
+        Ok(home.last_done()?.map(|record| record.id))
     }
 
     /// Every operation that took place, the oldest first.
     pub(super) fn records(&self) -> Result<Vec<Record>, Error> {
-        let Some(home) = self.home()? else { return Ok(Vec::new()) };
-        let done = |entry: &&Entry| entry.state == State::Done;
-        home.entries()?.iter().filter(done).map(|entry| home.read(&entry.name)).collect()
+        self.home()?.map_or_else(|| Ok(Vec::new()), |home| home.done())
     }
 
     /// The same of one target, whose paths are relative to `base`. A target that is no longer there
@@ -393,209 +350,6 @@ fn check_owner(stat: &Stat, around: &Stat) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("they belong to user {}", stat.uid))
-}
-
-impl Home {
-    /// Fails where the store is root's, and we are not.
-    fn require_writable(&self) -> Result<(), Error> {
-        if self.is_trusted || self.owner == owner::myself() {
-            return Ok(());
-        }
-        Err(Error::ReadOnlyStore { store: self.home.path().to_path_buf() })
-    }
-
-    /// Takes from group and others the right to write in the store, once all records are read.
-    fn tighten(&self, disk: &Disk) -> Result<(), Error> {
-        for directory in std::iter::once(&self.home).chain(&self.operations) {
-            let stat = directory
-                .stat()
-                .map_err(|source| PathError::new("read", directory.path(), source))?;
-            if stat.mode & LOOSE == 0 || stat.uid != owner::myself() {
-                continue;
-            }
-            for entry in self.entries()? {
-                self.read(&entry.name)?;
-            }
-            disk.set_mode_of(directory, stat.mode & !LOOSE)?;
-        }
-        Ok(())
-    }
-
-    pub(super) fn lock(
-        &self,
-        disk: &Disk,
-        directory: &Path,
-        wait: Duration,
-        waiting: &dyn Fn(Option<u32>),
-    ) -> Result<lock::Guard, Error> {
-        self.require_writable()?;
-        lock::take(disk, directory, &self.lock_file(), wait, waiting)
-    }
-
-    fn lock_file(&self) -> Name {
-        self.home.name("lock")
-    }
-
-    /// Puts a record on the disk, as pending; for its owner alone where `is_private`.
-    pub(super) fn begin(
-        &self,
-        disk: &Disk,
-        record: &Record,
-        is_private: bool,
-    ) -> Result<(), Error> {
-        let Some(operations) = &self.operations else { return Ok(()) };
-        let last = self.entries()?.last().map_or(0, |entry| entry.number);
-        let number = last.checked_add(1).ok_or_else(|| Error::Record {
-            path: operations.path().to_path_buf(),
-            why: "no number is left for another record".to_owned(),
-        })?;
-        let mode = if is_private { 0o600 } else { 0o644 };
-        let name = operations.name(format!("{number:04}-{}{PENDING}", record.id));
-        let record = &pack::write(disk, record, &name, mode)?;
-        // One name for all: what a crash left is written over.
-        let temporary = operations.name(TEMPORARY);
-        let text = record
-            .seal()
-            .map_err(|error| PathError::new("write", name.path(), io::Error::other(error)))?;
-        disk.remove(&temporary)?;
-        if record.kind != Kind::Revert {
-            room::keep(disk, operations, record, text.len() as u64, mode);
-        }
-        match write_record(disk, &temporary, mode, &text) {
-            Err(error) if is_full(&error) => {
-                disk.remove(&temporary)?;
-                let room = room::take(disk, operations, &temporary, text.len() as u64)?;
-                let handle = room.ok_or(error)?;
-                disk.write(&handle, &text, 0)?;
-                disk.sync(&handle)?;
-            }
-            result => result?,
-        }
-        disk.rename(&temporary, &name)?;
-        Ok(disk.sync_directory(operations)?)
-    }
-
-    /// The pending operation took place. Under either name the record says the same of files that
-    /// are all new: that the new name may not outlast a power cut is no failure.
-    pub(super) fn finish(&self, disk: &Disk) -> Result<(), Error> {
-        self.rename_pending(disk, DONE)?;
-        if let Some(operations) = &self.operations {
-            let _ = disk.sync_directory(operations);
-        }
-        Ok(())
-    }
-
-    /// Gives the store's files the time of the operation that was finished, so that an image that is
-    /// built twice with the same SOURCE_DATE_EPOCH is the same. No failure here loses anything.
-    pub(super) fn date(&self, disk: &Disk, time: i64) {
-        let times = Times { accessed: (time, 0), modified: (time, 0) };
-        let entries = self.entries().unwrap_or_default();
-        let record = entries.last().map(|last| last.name.clone());
-        let packed = record.as_ref().map(pack::beside).filter(Name::is_there);
-        let files = [self.home.name(".gitignore"), self.lock_file()];
-        for name in record.iter().chain(&packed).chain(&files) {
-            let _ = disk.set_times_at(name, times);
-        }
-        for directory in self.operations.iter().chain([&self.home]) {
-            let _ = disk.set_times_of(directory, times);
-        }
-    }
-
-    /// The pending operation was rolled back, except for files that are no longer those it knew.
-    pub(super) fn abandon(&self, disk: &Disk) -> Result<(), Error> {
-        self.rename_pending(disk, ABANDONED)?;
-        let Some(operations) = &self.operations else { return Ok(()) };
-        Ok(disk.sync_directory(operations)?)
-    }
-
-    /// The pending operation was rolled back.
-    pub(super) fn discard(&self, disk: &Disk) -> Result<(), Error> {
-        for entry in self.entries()?.iter().filter(|entry| entry.state == State::Pending) {
-            disk.remove(&entry.name)?;
-        }
-        let Some(operations) = &self.operations else { return Ok(()) };
-        pack::remove_leftovers(disk, operations)?;
-        Ok(disk.sync_directory(operations)?)
-    }
-
-    fn rename_pending(&self, disk: &Disk, ending: &str) -> Result<(), Error> {
-        for entry in self.entries()?.iter().filter(|entry| entry.state == State::Pending) {
-            let name = entry.name.name().to_str().unwrap_or_default();
-            let stem = name.strip_suffix(PENDING).unwrap_or(name);
-            disk.rename(&entry.name, &entry.name.beside(format!("{stem}{ending}")))?;
-        }
-        Ok(())
-    }
-
-    /// The record of the operation that is pending, and its file.
-    pub(super) fn pending(&self) -> Result<Option<(Name, Record)>, Error> {
-        let entries = self.entries()?;
-        let pending = entries.into_iter().find(|entry| entry.state == State::Pending);
-        pending.map(|entry| Ok((entry.name.clone(), self.read(&entry.name)?))).transpose()
-    }
-
-    /// The records, in the order of their numbers.
-    fn entries(&self) -> Result<Vec<Entry>, Error> {
-        let Some(operations) = &self.operations else { return Ok(Vec::new()) };
-        let failed = |source| PathError::new("read", operations.path(), source);
-        let mut entries = Vec::new();
-        for name in operations.names().map_err(failed)? {
-            let text = name.to_str().unwrap_or_default();
-            let state = if text.ends_with(PENDING) {
-                State::Pending
-            } else if text.ends_with(ABANDONED) {
-                State::Abandoned
-            } else if text.ends_with(DONE) {
-                State::Done
-            } else {
-                continue;
-            };
-            let number = text.split('-').next().and_then(|digits| digits.parse().ok());
-            if let Some(number) = number {
-                entries.push(Entry { number, name: operations.name(name), state });
-            }
-        }
-        let key = |entry: &Entry| (entry.number, OsString::from(entry.name.name()));
-        entries.sort_by_cached_key(key);
-        Ok(entries)
-    }
-
-    /// Reads a record.
-    fn read(&self, name: &Name) -> Result<Record, Error> {
-        let unusable = |why: String| Error::Record { path: name.path().to_path_buf(), why };
-        let mut text = Vec::new();
-        let file = self.open(name).map_err(unusable)?;
-        file.take(MAX_RECORD_BYTES + 1)
-            .read_to_end(&mut text)
-            .map_err(|source| PathError::new("read", name.path(), source))?;
-        if text.len() as u64 > MAX_RECORD_BYTES {
-            let limit = MAX_RECORD_BYTES >> 20;
-            return Err(unusable(format!("it is longer than {limit} MiB")));
-        }
-        let mut record = Record::unseal(&text).map_err(unusable)?;
-        pack::find(&mut record, name)?;
-        Ok(record)
-    }
-
-    /// Opens a file of the store: a regular one of the store's owner, with no name elsewhere.
-    fn open(&self, name: &Name) -> Result<File, String> {
-        let file = name.open().map_err(|error| error.to_string())?;
-        let stat = rustix::fs::fstat(&file).map_err(|error| error.to_string())?;
-        let stat = Stat::from(stat);
-        if stat.links != 1 {
-            return Err(format!("it has {} names", stat.links));
-        }
-        if stat.uid != self.owner && !self.is_trusted {
-            return Err(format!("it belongs to user {}", stat.uid));
-        }
-        Ok(file)
-    }
-}
-
-fn write_record(disk: &Disk, name: &Name, mode: u32, text: &[u8]) -> Result<(), PathError> {
-    let handle = disk.create(name, mode)?;
-    disk.write(&handle, text, 0)?;
-    disk.sync(&handle)
 }
 
 pub(super) fn canonical(path: &Path) -> Result<PathBuf, PathError> {

@@ -1,7 +1,7 @@
 //! Installed distributions: `*.dist-info/METADATA` and `*.egg-info/PKG-INFO` (PEP 376, the core
 //! metadata specification, PEP 503, PEP 508).
 
-use super::{read_start, record};
+use super::{read_start, read_whole, record, too_long};
 use crate::vfs::{FileKind, Vfs};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -10,11 +10,13 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// The headers of METADATA are read up to here; the longest known take some ten kilobytes.
-const MOST_HEADER_BYTES: u64 = 1 << 20;
+const MAX_HEADER_BYTES: u64 = 1 << 20;
 /// An INSTALLER holds one word.
-const MOST_INSTALLER_BYTES: u64 = 256;
+const MAX_INSTALLER_BYTES: u64 = 256;
+/// A top_level.txt holds a few names.
+const MAX_TOP_LEVEL_BYTES: u64 = 1 << 20;
 /// A RECORD of more bytes than this is none: the largest known, of 20,000 files, takes 3 MB.
-pub(super) const MOST_RECORD_BYTES: u64 = 256 << 20;
+pub(super) const MAX_RECORD_BYTES: u64 = 64 << 20;
 
 /// A distribution as it is installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,7 +92,7 @@ impl Distribution {
     /// The program that installed it, in lower case, as `INSTALLER` says (PEP 376): `pip`, `uv`, `conda`.
     #[must_use]
     pub fn installer(&self, vfs: &dyn Vfs) -> String {
-        let text = read_start(vfs, &self.location.join("INSTALLER"), MOST_INSTALLER_BYTES);
+        let text = read_start(vfs, &self.location.join("INSTALLER"), MAX_INSTALLER_BYTES);
         String::from_utf8_lossy(&text.unwrap_or_default()).trim().to_ascii_lowercase()
     }
 
@@ -109,7 +111,7 @@ impl Distribution {
     /// The bytes of its RECORD; `None` where it has none, or none that can be read.
     #[must_use]
     pub fn read_record(&self, vfs: &dyn Vfs) -> Option<Vec<u8>> {
-        read_start(vfs, &self.record(), MOST_RECORD_BYTES).ok()
+        read_whole(vfs, &self.record(), MAX_RECORD_BYTES).ok()
     }
 
     /// A path as a row of its RECORD has it, made absolute.
@@ -123,7 +125,7 @@ impl Distribution {
     #[must_use]
     pub fn top_level(&self, vfs: &dyn Vfs) -> BTreeSet<Vec<u8>> {
         let info = self.location.file_name().map(OsStr::as_bytes);
-        if let Ok(record) = read_start(vfs, &self.record(), MOST_RECORD_BYTES) {
+        if let Ok(record) = read_whole(vfs, &self.record(), MAX_RECORD_BYTES) {
             record::rows(&record)
                 .map_while(Result::ok)
                 .filter_map(|row| row.path.split(|&byte| byte == b'/').next().map(<[u8]>::to_vec))
@@ -131,7 +133,7 @@ impl Distribution {
                 .filter(|first| Some(first.as_slice()) != info && first != b"__pycache__")
                 .collect()
         } else {
-            let names = read_start(vfs, &self.location.join("top_level.txt"), MOST_HEADER_BYTES);
+            let names = read_whole(vfs, &self.location.join("top_level.txt"), MAX_TOP_LEVEL_BYTES);
             let names = names.unwrap_or_default();
             let lines = names.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii);
             lines.filter(|line| !line.is_empty()).map(<[u8]>::to_vec).collect()
@@ -182,15 +184,29 @@ pub fn distributions(vfs: &dyn Vfs, site: &Path) -> (Vec<Distribution>, Vec<Prob
             problems.push(Problem::LeftOver { path: location });
             continue;
         }
-        match read_start(vfs, &metadata, MOST_HEADER_BYTES) {
+        match read_headers(vfs, &metadata) {
             Err(source) => problems.push(Problem::Unreadable { path: metadata, source }),
-            Ok(text) => match from_headers(&headers(&text), &location, site) {
+            Ok(headers) => match from_headers(&headers, &location, site) {
                 Some(distribution) => found.push(distribution),
                 None => problems.push(Problem::Nameless { path: metadata }),
             },
         }
     }
     (found, problems)
+}
+
+/// The headers of a METADATA, behind which a description of any length may stand.
+fn read_headers(vfs: &dyn Vfs, path: &Path) -> io::Result<Vec<(String, String)>> {
+    let text = read_start(vfs, path, MAX_HEADER_BYTES)?;
+    if (text.len() as u64) < MAX_HEADER_BYTES {
+        return Ok(headers(&text).0);
+    }
+    // The last line may be the first half of one.
+    let lines = memchr::memrchr(b'\n', &text).and_then(|end| text.get(..end)).unwrap_or_default();
+    match headers(lines) {
+        (headers, true) => Ok(headers),
+        (_, false) => Err(too_long(MAX_HEADER_BYTES)),
+    }
 }
 
 fn from_headers(
@@ -201,10 +217,15 @@ fn from_headers(
     let all = |wanted: &'static str| {
         headers.iter().filter(move |(name, _)| name == wanted).map(|(_, value)| value)
     };
-    let name = all("name").next().filter(|name| !name.is_empty())?.clone();
+    let name = word(all("name").next()?, "._-");
+    // What begins with a hyphen would be an option of pip.
+    let name = name.trim_matches(['.', '_', '-']).to_owned();
+    if name.is_empty() {
+        return None;
+    }
     Some(Distribution {
         normalized: normalized(&name),
-        version: all("version").next().cloned().unwrap_or_default(),
+        version: all("version").next().map(|version| word(version, "._-+!~*")).unwrap_or_default(),
         requires: all("requires-dist").filter_map(|line| requirement(line)).collect(),
         name,
         location: location.to_owned(),
@@ -212,9 +233,23 @@ fn from_headers(
     })
 }
 
+/// A name or a version with a hyphen for each run of what neither of them may hold, as setuptools writes
+/// them: they stand in sentences, and in commands to be pasted.
+fn word(text: &str, marks: &str) -> String {
+    let mut word = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_ascii_alphanumeric() || marks.contains(character) {
+            word.push(character);
+        } else if !word.ends_with('-') {
+            word.push('-');
+        }
+    }
+    word
+}
+
 /// The headers before the first blank line, names in lower case, folded lines joined by a space.
-/// As in Python's `email.parser`, a line that is no header ends them.
-fn headers(text: &[u8]) -> Vec<(String, String)> {
+/// As in Python's `email.parser`, a line that is no header ends them. Was there such a line?
+fn headers(text: &[u8]) -> (Vec<(String, String)>, bool) {
     let mut found: Vec<(String, String)> = Vec::new();
     for line in text.split(|&byte| byte == b'\n') {
         let text = String::from_utf8_lossy(line);
@@ -227,10 +262,10 @@ fn headers(text: &[u8]) -> Vec<(String, String)> {
             }
             continue;
         }
-        let Some((name, value)) = text.split_once(':') else { break };
+        let Some((name, value)) = text.split_once(':') else { return (found, true) };
         found.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
-    found
+    (found, false)
 }
 
 /// A line of PEP 508; `None` where it does not start with a name.
@@ -239,7 +274,7 @@ pub fn requirement(line: &str) -> Option<Requirement> {
     let is_name = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
     let line = line.trim();
     let (name, rest) = line.split_at(line.find(|c| !is_name(c)).unwrap_or(line.len()));
-    if name.is_empty() {
+    if !name.starts_with(|first: char| first.is_ascii_alphanumeric()) {
         return None;
     }
     let rest = rest.trim_start();
@@ -276,11 +311,12 @@ mod tests {
     #[test]
     fn headers_are_folded_and_end_at_a_blank_line() {
         let text = b"Name: a\r\nSummary: one\r\n  \r\n  two\r\nVERSION : \xff\r\n\r\nName: b\r\n";
-        let found = headers(text);
+        let (found, have_ended) = headers(text);
+        assert!(have_ended);
         assert_eq!(found[0], ("name".into(), "a".into()));
         assert_eq!(found[1], ("summary".into(), "one  two".into()));
         assert_eq!(found.len(), 3);
-        assert_eq!(headers(b"Name: a\nno header\nVersion: 1\n").len(), 1);
+        assert_eq!(headers(b"Name: a\nno header\nVersion: 1\n").0.len(), 1);
     }
 
     #[test]

@@ -5,8 +5,9 @@
 
 use super::interpreter::{Interpreter, Program, Version, in_bin, program};
 use super::venv::PyvenvCfg;
-use super::{is_directory, is_file, pth};
+use super::{TooLong, is_directory, is_file, pth};
 use crate::vfs::Vfs;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// Who made an environment, and so how it is laid out.
@@ -63,6 +64,8 @@ pub struct Environment {
     pub archives: Vec<PathBuf>,
     /// `.pth` files that run code: what it adds to `sys.path` is not known.
     pub pth_with_code: Vec<PathBuf>,
+    /// `.pth` files that are too long to be read.
+    pub pth_too_long: Vec<(PathBuf, TooLong)>,
 }
 
 impl Environment {
@@ -97,6 +100,7 @@ impl Environment {
             python_paths: Vec::new(),
             archives: Vec::new(),
             pth_with_code: Vec::new(),
+            pth_too_long: Vec::new(),
         };
         for &version in &versions {
             // A program whose name tells no version is the venv's own, or the only one.
@@ -166,16 +170,15 @@ impl Environment {
     }
 
     fn add_pth(&mut self, vfs: &dyn Vfs) {
+        let mut known: HashSet<PathBuf> =
+            self.site_packages.iter().map(|site| site.path.clone()).collect();
         for site in &self.site_packages {
             let found = pth::read(vfs, &site.path);
-            for directory in found.directories {
-                let known = self.site_packages.iter().any(|site| site.path == directory);
-                if !known && !self.python_paths.contains(&directory) {
-                    self.python_paths.push(directory);
-                }
-            }
+            let new = found.directories.into_iter();
+            self.python_paths.extend(new.filter(|directory| known.insert(directory.clone())));
             self.archives.extend(found.archives);
             self.pth_with_code.extend(found.with_code);
+            self.pth_too_long.extend(found.too_long);
         }
     }
 }

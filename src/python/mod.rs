@@ -35,6 +35,39 @@ fn read_start(vfs: &dyn Vfs, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     Ok(start.map(std::borrow::Cow::into_owned).unwrap_or_default())
 }
 
+/// A file that is longer than any of its kind, which is not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("it has more than {}, and no longer one is read", in_words(*.limit))]
+pub struct TooLong {
+    /// The most bytes that are read.
+    pub limit: u64,
+}
+
+/// A limit in the unit in which it was chosen.
+fn in_words(limit: u64) -> String {
+    match limit {
+        _ if limit >= 1 << 20 && limit.is_multiple_of(1 << 20) => format!("{} MiB", limit >> 20),
+        _ if limit >= 1 << 10 && limit.is_multiple_of(1 << 10) => format!("{} KiB", limit >> 10),
+        _ => format!("{limit} bytes"),
+    }
+}
+
+/// All bytes of a file, where there are at most `limit`: half of a list would tell something else.
+///
+/// # Errors
+/// As the [`Vfs`]'s; [`TooLong`] inside of an error of the kind `FileTooLarge`.
+fn read_whole(vfs: &dyn Vfs, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = vfs.open(path)?;
+    if file.len() > limit {
+        return Err(too_long(limit));
+    }
+    Ok(file.get(0..file.len()).map(std::borrow::Cow::into_owned).unwrap_or_default())
+}
+
+fn too_long(limit: u64) -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, TooLong { limit })
+}
+
 /// Is there a directory, perhaps at the end of links?
 fn is_directory(vfs: &dyn Vfs, path: &Path) -> bool {
     vfs.metadata(path).is_ok_and(|metadata| metadata.kind == FileKind::Directory)

@@ -1,9 +1,10 @@
 //! Which distribution owns a file, by the RECORDs of all of them.
 
-use super::distribution::{Distribution, MOST_RECORD_BYTES, Problem};
-use super::{as_installed, join_lexically, read_start, record};
+use super::distribution::{Distribution, MAX_RECORD_BYTES, Problem};
+use super::{as_installed, join_lexically, read_whole, record};
 use crate::vfs::Vfs;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
@@ -31,7 +32,8 @@ pub struct Owners {
 impl Owners {
     /// Reads the RECORDs of `distributions`, and keeps the rows whose path, as it is written,
     /// `wanted` accepts: an environment has some 40,000 rows, and few of them are objects.
-    /// A distribution without a RECORD owns nothing; a malformed one what stands before the fault.
+    /// A distribution without a RECORD owns nothing, nor does one whose RECORD is too long to be one; a
+    /// malformed one what stands before the fault.
     #[must_use]
     pub fn new(
         vfs: &dyn Vfs,
@@ -42,7 +44,7 @@ impl Owners {
         let mut problems = Vec::new();
         for (index, distribution) in distributions.iter().enumerate() {
             let path = distribution.record();
-            let bytes = match read_start(vfs, &path, MOST_RECORD_BYTES) {
+            let bytes = match read_whole(vfs, &path, MAX_RECORD_BYTES) {
                 Ok(bytes) => bytes,
                 Err(error) => {
                     // No RECORD in a directory, or no directory: an egg-info that is a file.
@@ -79,7 +81,11 @@ impl Owners {
                 };
                 let path = as_installed(info, Path::new(OsStr::from_bytes(&found.path)));
                 let path = join_lexically(&distribution.site, &path);
-                self.files.entry(path).or_default().push(owner);
+                // Nearly every file has one owner: room for four would be most of what all take.
+                match self.files.entry(path) {
+                    Entry::Vacant(file) => _ = file.insert(vec![owner]),
+                    Entry::Occupied(mut file) => file.get_mut().push(owner),
+                }
             }
         }
         Ok(())
@@ -96,8 +102,19 @@ impl Owners {
     /// Every file that was asked for, with its rows, by path.
     #[must_use]
     pub fn files(&self) -> Vec<(&Path, &[Owner])> {
+        self.with_rows(1)
+    }
+
+    /// The files that several rows name, with these, by path.
+    #[must_use]
+    pub fn shared(&self) -> Vec<(&Path, &[Owner])> {
+        self.with_rows(2)
+    }
+
+    fn with_rows(&self, least: usize) -> Vec<(&Path, &[Owner])> {
+        let files = self.files.iter().filter(|(_, owners)| owners.len() >= least);
         let mut files: Vec<_> =
-            self.files.iter().map(|(path, owners)| (path.as_path(), owners.as_slice())).collect();
+            files.map(|(path, owners)| (path.as_path(), owners.as_slice())).collect();
         files.sort_unstable_by_key(|(path, _)| *path);
         files
     }

@@ -1,13 +1,15 @@
 //! `.pth` files: directories that join `sys.path` (CPython's `Lib/site.py`, `addpackage`).
 
-use super::{is_directory, is_file, join_lexically, read_start};
+use super::{TooLong, is_directory, is_file, join_lexically, read_whole};
 use crate::vfs::Vfs;
+use std::collections::HashSet;
 use std::ffi::OsStr;
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// A `.pth` file holds a few lines; more than this is none.
-const MOST_BYTES: u64 = 1 << 20;
+const MAX_BYTES: u64 = 1 << 20;
 
 /// What the `.pth` files of a site-packages directory say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub struct Pth {
     pub archives: Vec<PathBuf>,
     /// The `.pth` files with an `import` line: what that code adds to `sys.path` is not known.
     pub with_code: Vec<PathBuf>,
+    /// Those that are too long to be read.
+    pub too_long: Vec<(PathBuf, TooLong)>,
 }
 
 /// Reads the `.pth` files in `site`, which is a directory that `site.py` looks into. Those that
@@ -25,6 +29,7 @@ pub struct Pth {
 #[must_use]
 pub fn read(vfs: &dyn Vfs, site: &Path) -> Pth {
     let mut found = Pth::default();
+    let mut known = HashSet::new();
     for entry in vfs.read_dir(site).unwrap_or_default() {
         let name = entry.name.as_bytes();
         // Hidden ones are ignored since Python 3.12.2.
@@ -32,14 +37,26 @@ pub fn read(vfs: &dyn Vfs, site: &Path) -> Pth {
             continue;
         }
         let path = site.join(&entry.name);
-        if let Ok(text) = read_start(vfs, &path, MOST_BYTES) {
-            read_lines(vfs, site, &path, &text, &mut found);
+        match read_whole(vfs, &path, MAX_BYTES) {
+            Ok(text) => read_lines(vfs, site, &path, &text, &mut found, &mut known),
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                found.too_long.push((path, TooLong { limit: MAX_BYTES }));
+            }
+            Err(_) => {}
         }
     }
     found
 }
 
-fn read_lines(vfs: &dyn Vfs, site: &Path, file: &Path, text: &[u8], found: &mut Pth) {
+/// `known` are the paths that were looked at.
+fn read_lines(
+    vfs: &dyn Vfs,
+    site: &Path,
+    file: &Path,
+    text: &[u8],
+    found: &mut Pth,
+    known: &mut HashSet<PathBuf>,
+) {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
     for line in text.split(|&byte| byte == b'\n' || byte == b'\r') {
         if line.starts_with(b"import ") || line.starts_with(b"import\t") {
@@ -53,15 +70,13 @@ fn read_lines(vfs: &dyn Vfs, site: &Path, file: &Path, text: &[u8], found: &mut 
             continue;
         }
         let path = join_lexically(site, Path::new(OsStr::from_bytes(named)));
-        let list = if is_directory(vfs, &path) {
-            &mut found.directories
-        } else if is_file(vfs, &path) {
-            &mut found.archives
-        } else {
+        if !known.insert(path.clone()) {
             continue;
-        };
-        if !list.contains(&path) {
-            list.push(path);
+        }
+        if is_directory(vfs, &path) {
+            found.directories.push(path);
+        } else if is_file(vfs, &path) {
+            found.archives.push(path);
         }
     }
 }

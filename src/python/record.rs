@@ -52,6 +52,10 @@ impl Hash<'_> {
     }
 }
 
+/// Rows of one file that are renewed. Installers write one; an edit keeps the old and the new text of
+/// each.
+pub const MAX_ROWS: usize = 1000;
+
 /// Why rows cannot be edited.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -65,6 +69,14 @@ pub enum Error {
         path: String,
         /// The algorithm's name.
         algorithm: String,
+    },
+    /// The file names one file again and again, as no installer does.
+    #[error("RECORD has {rows} rows for {path}; at most {MAX_ROWS} are renewed")]
+    Repeated {
+        /// The path.
+        path: String,
+        /// How many rows there are.
+        rows: usize,
     },
     /// The file has fewer rows.
     #[error("RECORD has no row {index}: it was changed in between")]
@@ -301,14 +313,22 @@ pub struct Rewritten {
 /// As [`edits`].
 pub fn rewrite(record: &[u8], changes: &[Change]) -> Result<Rewritten, Error> {
     let edits = edits(record, changes)?;
-    let rows = Record::parse(record)?.rows;
+    let mut wanted: Vec<(usize, &Change)> = changes.iter().enumerate().collect();
+    wanted.sort_by_key(|(_, change)| change.row);
+    let mut wanted = wanted.into_iter().peekable();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (mut before, mut after) = (Vec::new(), Vec::new());
-    for change in changes {
-        let Some(row) = rows.get(change.row) else { continue };
-        before.push(text(row.raw));
-        after.push(text(&updated_row(row, &change.sha256, change.size)?));
+    // In the order of the changes, and not of the rows.
+    let mut texts: Vec<(String, String)> = vec![Default::default(); changes.len()];
+    for (index, row) in rows(record).enumerate() {
+        let row = row?;
+        while let Some((place, change)) = wanted.next_if(|(_, change)| change.row == index) {
+            if let Some(texts) = texts.get_mut(place) {
+                let updated = updated_row(&row, &change.sha256, change.size)?;
+                *texts = (text(row.raw), text(&updated));
+            }
+        }
     }
+    let (before, after) = texts.into_iter().unzip();
     Ok(Rewritten { edits, before, after })
 }
 

@@ -8,7 +8,9 @@ use crate::vfs::Vfs;
 use std::fmt;
 
 /// A WHEEL holds a few lines; more than this is none.
-const MOST_BYTES: u64 = 1 << 16;
+const MAX_BYTES: u64 = 1 << 16;
+/// Tags that are told apart: a line of three sets stands for the product of their sizes.
+const MAX_TAGS: usize = 1000;
 
 /// One tag: `cp311-cp311-manylinux_2_17_x86_64`. In a file each of the parts is one, not several
 /// with dots between them.
@@ -102,12 +104,13 @@ impl Tag {
 /// The tags of a distribution; none where it has no `WHEEL`.
 #[must_use]
 pub fn tags(vfs: &dyn Vfs, distribution: &Distribution) -> Vec<Tag> {
-    let text = read_start(vfs, &distribution.location.join("WHEEL"), MOST_BYTES);
+    let text = read_start(vfs, &distribution.location.join("WHEEL"), MAX_BYTES);
     let text = text.unwrap_or_default();
     String::from_utf8_lossy(&text)
         .lines()
         .filter_map(|line| line.strip_prefix("Tag:"))
         .flat_map(expanded)
+        .take(MAX_TAGS)
         .collect()
 }
 
@@ -119,17 +122,16 @@ fn expanded(line: &str) -> Vec<Tag> {
     else {
         return Vec::new();
     };
-    let mut tags = Vec::new();
-    for python in python.split('.') {
-        for abi in abi.split('.') {
-            tags.extend(platform.split('.').map(|platform| Tag {
-                python: python.to_owned(),
-                abi: abi.to_owned(),
-                platform: platform.to_owned(),
-            }));
-        }
-    }
-    tags
+    let sets = python.split('.').flat_map(|python| {
+        let abis = abi.split('.').map(move |abi| (python, abi));
+        abis.flat_map(|(python, abi)| platform.split('.').map(move |one| (python, abi, one)))
+    });
+    let tag = |(python, abi, platform): (&str, &str, &str)| Tag {
+        python: python.to_owned(),
+        abi: abi.to_owned(),
+        platform: platform.to_owned(),
+    };
+    sets.take(MAX_TAGS).map(tag).collect()
 }
 
 #[cfg(test)]

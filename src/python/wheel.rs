@@ -28,7 +28,9 @@ use std::sync::{Mutex, PoisonError};
 /// The device that members seem to be on; their inodes are their positions in the directory.
 const DEVICE: u64 = u64::MAX;
 /// The headers of the file WHEEL are read up to here.
-const MOST_HEADER_BYTES: u64 = 1 << 20;
+const MAX_HEADER_BYTES: u64 = 1 << 20;
+/// Tags that one set stands for: three of many are the product of their sizes.
+const MAX_TAGS: usize = 1000;
 
 /// A wheel, whose members are files below its own path: `/dist/x-1.0-py3-none-any.whl/x/lib.so`.
 ///
@@ -110,7 +112,7 @@ impl<'a> Wheel<'a> {
     #[must_use]
     pub fn tags(&self) -> Vec<String> {
         let file = self.path.join(&self.dist_info).join("WHEEL");
-        let text = read_start(self, &file, MOST_HEADER_BYTES).unwrap_or_default();
+        let text = read_start(self, &file, MAX_HEADER_BYTES).unwrap_or_default();
         let text = String::from_utf8_lossy(&text).into_owned();
         let lines = text.lines().filter_map(|line| line.split_once(':'));
         let tags = lines.filter(|(name, _)| name.trim().eq_ignore_ascii_case("tag"));
@@ -243,13 +245,12 @@ fn apart(set: &str) -> Vec<String> {
     let [pythons, abis, platforms] = set.split('-').collect::<Vec<_>>()[..] else {
         return Vec::new();
     };
-    let mut tags = Vec::new();
-    for python in pythons.split('.') {
-        for abi in abis.split('.') {
-            tags.extend(platforms.split('.').map(|platform| format!("{python}-{abi}-{platform}")));
-        }
-    }
-    tags
+    let sets = pythons.split('.').flat_map(|python| {
+        let abis = abis.split('.').map(move |abi| (python, abi));
+        abis.flat_map(|(python, abi)| platforms.split('.').map(move |one| (python, abi, one)))
+    });
+    let tags = sets.map(|(python, abi, platform)| format!("{python}-{abi}-{platform}"));
+    tags.take(MAX_TAGS).collect()
 }
 
 impl Vfs for Wheel<'_> {

@@ -7,7 +7,7 @@ use super::entries;
 use super::finding::{Cause, Finding, Severity};
 use super::installed::Installed;
 use super::interpreters;
-use super::inventory::Role;
+use super::inventory::{Role, Unreadable};
 use super::macos;
 use super::memory;
 use super::provider::{self, Choice};
@@ -446,11 +446,27 @@ pub(super) fn fault(cause: Cause, object: &Path, message: String, cure: &str) ->
     }
 }
 
-fn unreadable(world: &World) -> impl Iterator<Item = Finding> {
-    world.inventory.unreadable.iter().map(|unreadable| {
-        let message = format!("{}: {}", world.shown(&unreadable.path), unreadable.why);
+/// Places that could not be read and have a finding of their own. Where there are more, something has
+/// happened to a whole tree, and one more finding counts the rest.
+const MAX_UNREADABLE: usize = 1000;
+
+fn unreadable(world: &World) -> Vec<Finding> {
+    let all = &world.inventory.unreadable;
+    let meant: Vec<&Unreadable> = all.iter().filter(|it| world.is_meant(&it.path)).collect();
+    let (own, rest) = meant.split_at(meant.len().min(MAX_UNREADABLE));
+    let said =
+        |unreadable: &Unreadable| format!("{}: {}", world.shown(&unreadable.path), unreadable.why);
+    let finding = |unreadable: &&Unreadable, message: String| {
         fault(Cause::Unreadable, &unreadable.path, message, unreadable.why.cure())
-    })
+    };
+    let mut findings: Vec<Finding> = own.iter().map(|it| finding(it, said(it))).collect();
+    findings.extend(rest.first().map(|first| match rest.len() {
+        1 => finding(first, said(first)),
+        more => {
+            finding(first, format!("{more} more files cannot be read, such as {}", said(first)))
+        }
+    }));
+    findings
 }
 
 /// Extension modules that no interpreter of the target can load. Libraries and programs of other

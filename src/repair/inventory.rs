@@ -1,10 +1,12 @@
 //! What a target holds: its shared objects and programs, and the distributions that they belong
 //! to.
 
+use super::linked::{self, Linked};
 use super::target::shown;
 use crate::bytes::{self, Source};
 use crate::elf::{Image, Kind, Summary, hash};
 use crate::macho::{self, Container, fat, symbols};
+use crate::python::TooLong;
 use crate::python::distribution::{Distribution, Problem};
 use crate::vfs::{FileKind, Vfs};
 use rayon::prelude::*;
@@ -116,6 +118,9 @@ pub enum Why {
     /// The object is malformed.
     #[error("{0}")]
     Malformed(#[from] bytes::Error),
+    /// A file that is longer than any of its kind.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
     /// A file that is named as a shared object and is something else.
     #[error("it is named as a shared object, and {0}")]
     NoObject(&'static str),
@@ -142,7 +147,7 @@ impl Why {
                 "git lfs pull in the repository that it comes from, or install from a package index"
             }
             Self::Dangling(_) | Self::Loop => "install the distribution again, or remove the link",
-            Self::Io(_) | Self::Malformed(_) | Self::NoObject(_) => {
+            Self::Io(_) | Self::TooLong(_) | Self::Malformed(_) | Self::NoObject(_) => {
                 "install the distribution again"
             }
         }
@@ -160,6 +165,8 @@ pub struct Inventory {
     pub distributions: Vec<Distribution>,
     /// What could not be read.
     pub unreadable: Vec<Unreadable>,
+    /// Linked directories with objects that lie outside, and were not looked into.
+    pub not_followed: Vec<Linked>,
     /// The metadata of distributions that an upgrade has moved out of the way and not removed.
     pub leftovers: Vec<PathBuf>,
     by_name: HashMap<Vec<u8>, Vec<usize>>,
@@ -174,13 +181,16 @@ impl Inventory {
         if roots.is_empty() {
             return Self::default();
         }
-        let (found, unreadable): (Vec<_>, Vec<_>) =
-            roots.par_iter().map(|root| walk(vfs, root)).unzip();
-        let mut candidates: Vec<PathBuf> = found.into_iter().flatten().collect();
+        let all: Vec<Walked> = roots.par_iter().map(|root| walk(vfs, root)).collect();
+        let mut walked = Walked::default();
+        all.into_iter().for_each(|found| walked.add(found));
+        let Walked { files: mut candidates, mut links, unreadable, .. } = walked;
         candidates.sort_unstable();
         candidates.dedup();
-        let mut inventory = Self { roots: roots.to_vec(), ..Self::default() };
-        inventory.unreadable = unreadable.into_iter().flatten().collect();
+        links.sort_unstable();
+        let not_followed = linked::not_followed(vfs, roots, links);
+        let roots = roots.to_vec();
+        let mut inventory = Self { roots, unreadable, not_followed, ..Self::default() };
         let read: Vec<_> = candidates.into_par_iter().map(|path| read(vfs, path)).collect();
         for outcome in read {
             match outcome {
@@ -270,62 +280,75 @@ pub fn summary_of(vfs: &dyn Vfs, path: &Path) -> Option<Summary> {
     Image::parse(source.as_ref()).ok()?.summary().ok()
 }
 
-/// The files below `root` that may be objects, and what could not be read. Level by level, for a tree may
-/// be deeper than a stack.
-fn walk(vfs: &dyn Vfs, root: &Path) -> (Vec<PathBuf>, Vec<Unreadable>) {
-    let (mut files, mut unreadable) = (Vec::new(), Vec::new());
-    let mut level = vec![root.to_owned()];
-    while !level.is_empty() {
-        let read: Vec<_> = level
-            .par_iter()
-            .map(|directory| look_into(vfs, directory, directory == root))
-            .collect();
-        level.clear();
-        for outcome in read {
-            match outcome {
-                Ok(below) => {
-                    files.extend(below.files);
-                    level.extend(below.directories);
-                }
-                Err(problem) => unreadable.push(problem),
-            }
-        }
-    }
-    unreadable.sort_by(|a, b| a.path.cmp(&b.path));
-    (files, unreadable)
-}
-
-/// What a directory holds.
+/// What a walk came across.
 #[derive(Default)]
-struct Below {
+struct Walked {
+    /// Files that may be objects.
     files: Vec<PathBuf>,
+    /// Links to directories, which are not followed.
+    links: Vec<PathBuf>,
+    /// Directories that are still to be looked into.
     directories: Vec<PathBuf>,
+    unreadable: Vec<Unreadable>,
 }
 
-fn look_into(vfs: &dyn Vfs, directory: &Path, is_root: bool) -> Result<Below, Unreadable> {
-    let entries = vfs
-        .read_dir(directory)
-        .map_err(|error| Unreadable { path: directory.to_owned(), why: error.into() })?;
-    let mut below = Below::default();
+impl Walked {
+    fn add(&mut self, mut other: Self) {
+        self.files.append(&mut other.files);
+        self.links.append(&mut other.links);
+        self.directories.append(&mut other.directories);
+        self.unreadable.append(&mut other.unreadable);
+    }
+}
+
+/// Walks what lies below `root`. Level by level, for a tree may be deeper than a stack.
+fn walk(vfs: &dyn Vfs, root: &Path) -> Walked {
+    let mut walked = look_into(vfs, root, true);
+    while !walked.directories.is_empty() {
+        let level = std::mem::take(&mut walked.directories);
+        let below: Vec<Walked> =
+            level.par_iter().map(|directory| look_into(vfs, directory, false)).collect();
+        below.into_iter().for_each(|below| walked.add(below));
+    }
+    walked.unreadable.sort_by(|a, b| a.path.cmp(&b.path));
+    walked
+}
+
+/// What a directory holds itself.
+fn look_into(vfs: &dyn Vfs, directory: &Path, is_root: bool) -> Walked {
+    let mut walked = Walked::default();
+    let entries = match vfs.read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) => {
+            let path = directory.to_owned();
+            walked.unreadable.push(Unreadable { path, why: error.into() });
+            return walked;
+        }
+    };
     if !is_root && entries.iter().any(|entry| entry.name == "pyvenv.cfg") {
-        return Ok(below);
+        return walked;
     }
     for entry in entries {
         let path = directory.join(&entry.name);
         match entry.kind {
-            FileKind::Directory if !is_passed_over(&entry.name) => below.directories.push(path),
+            FileKind::Directory if !is_passed_over(&entry.name) => walked.directories.push(path),
+            FileKind::Symlink
+                if !is_passed_over(&entry.name) && linked::is_directory(vfs, &path) =>
+            {
+                walked.links.push(path);
+            }
             FileKind::File | FileKind::Symlink if may_be_object(&entry.name) => {
-                below.files.push(path);
+                walked.files.push(path);
             }
             _ => {}
         }
     }
-    Ok(below)
+    walked
 }
 
 /// Directories that hold no objects of the target. Those with a tilde pip has moved out of the way
 /// during an upgrade; no import leads there.
-fn is_passed_over(name: &OsStr) -> bool {
+pub(super) fn is_passed_over(name: &OsStr) -> bool {
     name == "__pycache__"
         || name == ".tfpatch"
         || name == ".git"
@@ -351,7 +374,7 @@ pub fn may_be_object(name: &OsStr) -> bool {
 
 /// Is the file named as a shared object: `*.so`, `*.dylib`, or `*.so.` and a version? A `libx.so.LICENSE` is
 /// not.
-fn is_named_as_object(name: &[u8]) -> bool {
+pub(super) fn is_named_as_object(name: &[u8]) -> bool {
     let version =
         name.windows(4).rposition(|part| part == b".so.").and_then(|at| name.get(at + 4..));
     name.ends_with(b".so")

@@ -11,6 +11,7 @@ pub mod homes;
 pub mod installed;
 pub mod interpreters;
 pub mod inventory;
+pub mod linked;
 pub mod macos;
 pub mod memory;
 pub mod packages;

@@ -10,6 +10,9 @@ use std::path::Path;
 /// dpkg's lists of the files of each package (dpkg(1), "FILES").
 const LISTS: &str = "/var/lib/dpkg/info";
 
+/// A list of more bytes than this is none: the longest known take 2 MB.
+const MAX_LIST_BYTES: u64 = 16 << 20;
+
 /// The shared objects that dpkg has installed.
 #[derive(Debug, Default)]
 pub struct Packages {
@@ -28,6 +31,9 @@ impl Packages {
             };
             let path = Path::new(LISTS).join(&entry.name);
             let Ok(source) = vfs.open(&path) else { continue };
+            if source.len() > MAX_LIST_BYTES {
+                continue;
+            }
             let Some(text) = source.get(0..source.len()) else { continue };
             let objects = text
                 .split(|&byte| byte == b'\n')

@@ -9,7 +9,7 @@ use crate::edit::{EditSet, Patched};
 use crate::object::Format;
 use crate::plan::{Kind, Lock, NotRelative, Plan, RelativePath, Seen, Step};
 use crate::python::owners::Owner;
-use crate::python::record::{self, Change, Rewritten};
+use crate::python::record::{self, Change, MAX_ROWS, Rewritten};
 use crate::vfs::{FileKind, Metadata, Vfs};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -158,27 +158,41 @@ pub(super) fn record_steps(
     world: &World,
     steps: &[Step],
 ) -> Result<Vec<Step>, Error> {
-    let mut rows: Vec<(PathBuf, Owner, &Step)> = Vec::new();
+    let mut files: Vec<(PathBuf, &[Owner], &Step)> = Vec::new();
     for step in steps {
         for name in std::iter::once(&step.path).chain(&step.aliases) {
             let path = world.root.join(name);
-            let owners = world.owners.of(&path).iter().filter(|owner| owner.hashed);
-            rows.extend(owners.map(|owner| (path.clone(), *owner, step)));
+            let owners = world.owners.of(&path);
+            let mut hashed = owners.iter().filter(|owner| owner.hashed);
+            let rows = hashed.clone().count();
+            let first =
+                hashed.next().and_then(|it| world.inventory.distributions.get(it.distribution));
+            if let Some(first) = first.filter(|_| rows > MAX_ROWS) {
+                let source = record::Error::Repeated { path: world.shown(&path), rows };
+                return Err(Error::Record { path: first.record(), source });
+            }
+            if rows > 0 {
+                files.push((path, owners, step));
+            }
         }
     }
-    if rows.is_empty() {
+    if files.is_empty() {
         return Ok(Vec::new());
     }
-    let hashed: Vec<(usize, Change)> = rows
+    // Each file is read once, however many rows it has.
+    let hashed: Vec<(&[Owner], [u8; 32], u64)> = files
         .into_par_iter()
-        .map(|(path, owner, step)| {
+        .map(|(path, owners, step)| {
             let (sha256, size) = hash_of(vfs, &path, &step.edits)?;
-            Ok((owner.distribution, Change { row: owner.row, sha256, size }))
+            Ok((owners, sha256, size))
         })
         .collect::<Result<_, Error>>()?;
     let mut by_distribution: BTreeMap<usize, Vec<Change>> = BTreeMap::new();
-    for (distribution, change) in hashed {
-        by_distribution.entry(distribution).or_default().push(change);
+    for (owners, sha256, size) in hashed {
+        for owner in owners.iter().filter(|owner| owner.hashed) {
+            let change = Change { row: owner.row, sha256, size };
+            by_distribution.entry(owner.distribution).or_default().push(change);
+        }
     }
     let records = by_distribution.into_iter().filter_map(|(index, changes)| {
         Some((world.inventory.distributions.get(index)?.record(), changes))

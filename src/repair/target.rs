@@ -1,7 +1,8 @@
 //! What is diagnosed: the tree, its inventory, and the programs that load its objects.
 
 use super::finding::Cause;
-use super::inventory::{self, Inventory, Object, Role};
+use super::inventory::{self, Inventory, Object, Role, Unreadable, Why};
+use super::linked::Linked;
 use super::tensorflow;
 use super::wheel::Claims;
 use crate::bytes::printable;
@@ -156,6 +157,11 @@ impl World {
             inventory.distributions.extend(distributions);
             inventory.add_problems(problems);
         }
+        let too_long = environment.iter().flat_map(|environment| &environment.pth_too_long);
+        inventory.unreadable.extend(
+            too_long
+                .map(|(path, error)| Unreadable { path: path.clone(), why: Why::TooLong(*error) }),
+        );
         let mut world = Self {
             root,
             environment,
@@ -238,6 +244,11 @@ impl World {
     pub fn is_meant(&self, object: &Path) -> bool {
         self.part.as_ref().is_none_or(|part| object.starts_with(part))
             && (self.named.is_empty() || self.is_named(object))
+    }
+
+    /// Linked directories that were not followed, where the target means them.
+    pub fn not_followed(&self) -> impl Iterator<Item = &Linked> {
+        self.inventory.not_followed.iter().filter(|linked| self.is_meant(&linked.path))
     }
 
     /// How many objects the target means.

@@ -2,6 +2,7 @@
 //! tell what a program can do without; which object lacks which directory does not hang on them.
 
 use super::inventory::Inventory;
+use crate::bytes::in_shell_quotes;
 use crate::python::distribution::{Distribution, Requirement};
 use crate::vfs::Vfs;
 use std::path::{Path, PathBuf};
@@ -264,8 +265,9 @@ pub fn cure_of_mismatch(plugin: &Distribution, host: &Distribution) -> String {
     };
     let specifier = needed.specifier.replace(' ', "");
     let cure = format!(
-        "{name} {} is for {there} {specifier}: pip install '{there}{specifier}'",
-        plugin.version
+        "{name} {} is for {there} {specifier}: pip install {}",
+        plugin.version,
+        in_shell_quotes(format!("{there}{specifier}").as_bytes())
     );
     let mut numbers = host.version.split('.');
     match (numbers.next(), numbers.next()) {
@@ -304,7 +306,10 @@ pub fn cure_of_libdevice(tensorflow: &Distribution) -> String {
         tensorflow.requires.iter().find(|needed| needed.name.starts_with("nvidia-cuda-nvcc"));
     needed.map_or_else(
         || "install CUDA's toolkit".to_owned(),
-        |needed| format!("pip install '{}{}'", needed.name, needed.specifier.replace(' ', "")),
+        |needed| {
+            let wanted = format!("{}{}", needed.name, needed.specifier.replace(' ', ""));
+            format!("pip install {}", in_shell_quotes(wanted.as_bytes()))
+        },
     )
 }
 

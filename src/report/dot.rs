@@ -305,7 +305,9 @@ impl<'a> Graph<'a> {
         let tried = needs.iter().map(|need| need.tried.steps().count());
         let fatal = needs.iter().find_map(|need| need.fatal.as_ref());
         let why = match (fatal, tried.clone().min(), tried.max()) {
-            (Some(fatal), ..) => format!("{}: {}", name_of(&fatal.path), fatal.message),
+            (Some(fatal), ..) => {
+                format!("{}: {}", name_of(&fatal.path), printable(fatal.message.as_bytes()))
+            }
             (None, Some(least), Some(most)) if least != most => {
                 format!("not found in {least} to {most} places")
             }
@@ -419,8 +421,10 @@ fn last_component(path: &[u8]) -> &[u8] {
     path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
 }
 
-/// A string of the DOT language whose backslashes are no escapes of it.
+/// A string of the DOT language whose backslashes are no escapes of it, and whose ampersands begin no
+/// entities of HTML, which Graphviz reads in every string.
 fn quoted(text: &str) -> String {
-    let escaped = text.replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
+    let escaped =
+        text.replace('&', "&amp;").replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");
     format!("\"{escaped}\"")
 }

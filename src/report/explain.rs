@@ -2,7 +2,7 @@
 
 use super::findings::Detail;
 use super::json::{FindingReport, PathText, text};
-use super::markdown::{cell, code};
+use super::markdown::{cell, code, write_fenced};
 use super::style::{COMMAND, DIM, ERROR, GOOD, INFO, WARNING, paint};
 use crate::bytes::printable;
 use crate::repair::explain::here::{Outcome, Verdict};
@@ -188,7 +188,7 @@ fn write_group(out: &mut dyn Write, group: &Group<'_>, detail: Detail) -> io::Re
         (_, Some(Severity::Warning)) => paint(WARNING, "warning"),
         (_, Some(Severity::Info)) => paint(INFO, "info"),
     };
-    let mut lines = group.answer().into_iter();
+    let mut lines = group.answer().into_iter().map(|line| printable(line.as_bytes()));
     writeln!(out, "{mark}  {}", lines.next().unwrap_or_default())?;
     lines.try_for_each(|line| writeln!(out, "  {line}"))?;
     if detail == Detail::Verbose {
@@ -203,9 +203,9 @@ fn write_group(out: &mut dyn Write, group: &Group<'_>, detail: Detail) -> io::Re
     let mut notes: Vec<String> = place.iter().map(Place::line).collect();
     notes.extend(verdict.cause.map(|cause| format!("more: tfpatch explain {cause}")));
     if detail > Detail::Quiet && !notes.is_empty() {
-        writeln!(out, "  {}", paint(DIM, notes.join("; ")))?;
+        writeln!(out, "  {}", paint(DIM, printable(notes.join("; ").as_bytes())))?;
     }
-    writeln!(out, "{} {}", paint(COMMAND, "→"), verdict.cure)
+    writeln!(out, "{} {}", paint(COMMAND, "→"), printable(verdict.cure.as_bytes()))
 }
 
 /// The words of a message, as lines that cannot command a terminal.
@@ -234,11 +234,8 @@ pub fn write_markdown(
             writeln!(out, "- environment: {}", cell(&place.line()))?;
         }
         writeln!(out, "- cure: {}\n", cell(&verdict.cure))?;
-        writeln!(out, "```text")?;
-        for line in quoted(message) {
-            writeln!(out, "{}", line.replace("```", "'''"))?;
-        }
-        writeln!(out, "```\n")?;
+        write_fenced(out, (quoted(message).join("\n") + "\n").as_bytes())?;
+        writeln!(out)?;
     }
     if is_cut {
         writeln!(out, "There were more messages in the text than are explained.")?;

@@ -6,7 +6,8 @@ use crate::bytes::printable;
 use crate::loader::{Rule, SearchStep, StepOutcome};
 use crate::repair::finding::{Cause, Finding, Severity};
 use crate::repair::target::{World, shown};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
 use std::io::{self, Write};
 
 /// How much is said.
@@ -65,14 +66,15 @@ pub fn write(
 
 pub(super) fn groups(findings: &[Finding]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
+    let mut known = HashMap::new();
     for finding in findings {
-        let same = |group: &&mut Group<'_>| {
-            let is_about_entries =
-                matches!(finding.cause, Cause::DuplicateRpath | Cause::DeadRpath);
-            (finding.library.is_some() || is_about_entries)
-                && matter(group.first) == matter(finding)
+        let is_about_entries = matches!(finding.cause, Cause::DuplicateRpath | Cause::DeadRpath);
+        let new = groups.len();
+        let place = match finding.library.is_some() || is_about_entries {
+            true => *known.entry(matter(finding)).or_insert(new),
+            false => new,
         };
-        match groups.iter_mut().find(same) {
+        match groups.get_mut(place) {
             Some(group) => group.all.push(finding),
             None => groups.push(Group { first: finding, all: vec![finding] }),
         }
@@ -81,7 +83,7 @@ pub(super) fn groups(findings: &[Finding]) -> Vec<Group<'_>> {
 }
 
 /// What makes two findings about a library one thing.
-fn matter(finding: &Finding) -> impl PartialEq + '_ {
+fn matter(finding: &Finding) -> impl Eq + Hash + '_ {
     let Finding { cause, library, lies_in, fixable, cure, .. } = finding;
     (cause, library, lies_in, fixable, cure)
 }
@@ -102,7 +104,7 @@ fn write_group(
     let width = 66_usize.saturating_sub(title.chars().count());
     writeln!(out, "{severity}  {title}{:width$}  {}", "", paint(DIM, first.cause))?;
     if let [finding] = group.all.as_slice() {
-        writeln!(out, "  {}", finding.message)?;
+        writeln!(out, "  {}", printable(finding.message.as_bytes()))?;
     } else {
         let objects: BTreeSet<_> = group.all.iter().map(|finding| &finding.object).collect();
         let mut objects = objects.into_iter().map(|object| world.shown(object));
@@ -140,7 +142,7 @@ fn write_group(
     // Why a repair was refused stands in the message of a single finding already.
     let is_said = group.all.len() == 1 && first.message.ends_with(&first.cure);
     if !first.fixable && !is_said {
-        writeln!(out, "  {} {}", paint(COMMAND, "→"), first.cure)?;
+        writeln!(out, "  {} {}", paint(COMMAND, "→"), printable(first.cure.as_bytes()))?;
     }
     Ok(())
 }

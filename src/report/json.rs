@@ -1,5 +1,6 @@
 //! Reports for programs. The names are a contract.
 
+use super::linked::LinkReport;
 use crate::loader::{Closure, Dependency, Rule, SearchStep, StepOutcome};
 use crate::object::{Format, RpathKind};
 use crate::repair::finding::{Cause, Finding, Severity};
@@ -57,6 +58,8 @@ pub struct DoctorReport {
     findings: Vec<FindingReport>,
     objects: usize,
     unresolved: usize,
+    /// Linked directories with objects that lie outside of the targets, and were not looked into.
+    pub not_followed: Vec<LinkReport>,
 }
 
 /// What was looked at.
@@ -117,6 +120,7 @@ impl DoctorReport {
             findings: Vec::new(),
             objects: 0,
             unresolved: 0,
+            not_followed: Vec::new(),
         }
     }
 

@@ -5,11 +5,12 @@ use super::findings::{Group, groups, outcome_in_words, rule_in_words, title};
 use super::style::counted;
 use crate::bytes::printable;
 use crate::repair::finding::{Finding, Severity};
+use crate::repair::linked::Linked;
 use crate::repair::target::{World, shown};
 use std::io::{self, Write};
 
 /// Objects and places that are listed of one finding.
-const MOST_LISTED: usize = 30;
+const MAX_LISTED: usize = 30;
 
 /// What a report says of a target beside its findings.
 pub struct Summary<'a> {
@@ -43,6 +44,17 @@ pub fn write(
     writeln!(out, "- {}", cell(summary.heading))?;
     let (objects, unresolved) = (counted(summary.objects, "object"), summary.unresolved);
     writeln!(out, "- {objects}, {unresolved} unresolved; tfpatch {}\n", env!("CARGO_PKG_VERSION"))?;
+    let links: Vec<_> = world.not_followed().collect();
+    for Linked { path, target } in links.iter().take(MAX_LISTED) {
+        let (path, target) = (cell(&world.shown(path)), cell(&shown(target)));
+        writeln!(out, "- not followed: {path}, a link out of the target, to {target}")?;
+    }
+    if links.len() > MAX_LISTED {
+        writeln!(out, "- not followed: {} more links", links.len() - MAX_LISTED)?;
+    }
+    if !links.is_empty() {
+        writeln!(out)?;
+    }
     if groups.is_empty() {
         return Ok(());
     }
@@ -78,23 +90,66 @@ fn write_evidence(out: &mut dyn Write, world: &World, group: &Group<'_>) -> io::
     if lines.is_empty() {
         return Ok(());
     }
-    let left = lines.len().saturating_sub(MOST_LISTED);
-    writeln!(out, "<details><summary>{}</summary>\n\n```text", html(&title(world, first)))?;
-    for line in lines.iter().take(MOST_LISTED) {
-        writeln!(out, "{}", line.replace("```", "'''"))?;
-    }
+    let left = lines.len().saturating_sub(MAX_LISTED);
+    lines.truncate(MAX_LISTED);
     if left > 0 {
-        writeln!(out, "and {left} more")?;
+        lines.push(format!("and {left} more"));
     }
-    writeln!(out, "```\n</details>\n")
+    writeln!(out, "<details><summary>{}</summary>\n", html(&title(world, first)))?;
+    write_fenced(out, (lines.join("\n") + "\n").as_bytes())?;
+    writeln!(out, "</details>\n")
+}
+
+/// Writes a text between fences, which are longer than any row of backticks in it.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write_fenced(out: &mut dyn Write, text: &[u8]) -> io::Result<()> {
+    let fence = "`".repeat(longest_row(text).max(2) + 1);
+    writeln!(out, "{fence}text")?;
+    out.write_all(text)?;
+    writeln!(out, "{fence}")
+}
+
+/// The length of the longest row of backticks.
+fn longest_row(text: &[u8]) -> usize {
+    text.split(|&byte| byte != b'`').map(<[u8]>::len).max().unwrap_or_default()
+}
+
+/// An output that quotes a report as it is for people: what is flushed together stands between fences.
+pub struct Fenced {
+    inner: Box<dyn Write>,
+    text: Vec<u8>,
+}
+
+impl Fenced {
+    /// An output.
+    #[must_use]
+    pub fn new(inner: Box<dyn Write>) -> Self {
+        Self { inner, text: Vec::new() }
+    }
+}
+
+impl Write for Fenced {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.text.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let text = std::mem::take(&mut self.text);
+        if !text.is_empty() {
+            write_fenced(&mut *self.inner, &text)?;
+        }
+        self.inner.flush()
+    }
 }
 
 /// A text as a cell of a table, or as a line: nothing in it is markup.
 #[must_use]
 pub fn cell(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
-        if matches!(character, '|' | '*' | '_' | '`' | '[' | ']' | '<' | '>' | '\\' | '#' | '~') {
+    for character in printable(text.as_bytes()).chars() {
+        if MARKUP.contains(character) {
             safe.push('\\');
         }
         safe.push(character);
@@ -102,14 +157,20 @@ pub fn cell(text: &str) -> String {
     safe
 }
 
-/// A text as code in a line.
+/// What may begin or end markup; an entity may become any character at all.
+const MARKUP: &str = r"|*_`[]<>\#~&";
+
+/// A text as code in a line or in a cell of a table, which a bar would end.
 #[must_use]
 pub fn code(text: &str) -> String {
-    format!("`{}`", text.replace('`', "'"))
+    let text = printable(text.as_bytes());
+    let fence = "`".repeat(longest_row(text.as_bytes()) + 1);
+    let space = if text.starts_with('`') || text.ends_with('`') { " " } else { "" };
+    format!("{fence}{space}{}{space}{fence}", text.replace('|', r"\|"))
 }
 
 fn html(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    printable(text.as_bytes()).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// An output that shows home directories as `~`: the user's own, and those that are one by their

@@ -2,6 +2,7 @@
 
 use crate::operation::{FileDiff, FileState, Operation, Reverted};
 use crate::report::json::FindingReport;
+use crate::report::linked::LinkReport;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -57,6 +58,8 @@ pub struct VerifyReport {
     schema: &'static str,
     files: Vec<VerifiedFile>,
     findings: Vec<FindingReport>,
+    /// Linked directories with objects that lie outside of the targets, and were not looked into.
+    pub not_followed: Vec<LinkReport>,
 }
 
 /// A file that operations have changed, as it is now.
@@ -74,7 +77,12 @@ impl VerifyReport {
     /// A report of no file yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { schema: "tfpatch/verify/v1", files: Vec::new(), findings: Vec::new() }
+        Self {
+            schema: "tfpatch/verify/v1",
+            files: Vec::new(),
+            findings: Vec::new(),
+            not_followed: Vec::new(),
+        }
     }
 
     /// Adds what was found in one target.

@@ -17,6 +17,10 @@ pub const COMMAND: Style = AnsiColor::Cyan.on_default().bold();
 /// What recedes.
 pub const DIM: Style = Style::new().dimmed();
 
+/// All that the styles write to a terminal. Whatever else would command one is no doing of ours.
+pub(super) const SEQUENCES: &[&str] =
+    &["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[34m", "\x1b[36m"];
+
 /// A number of things: `1 file`, `2 files`.
 #[must_use]
 pub fn counted(number: usize, noun: &str) -> String {
@@ -28,4 +32,20 @@ pub fn counted(number: usize, noun: &str) -> String {
 #[must_use]
 pub fn paint(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_styles_write_nothing_but_the_known_sequences() {
+        for style in [ERROR, WARNING, INFO, GOOD, GONE, COMMAND, DIM] {
+            let mut rest = paint(style, "");
+            for sequence in SEQUENCES {
+                rest = rest.replace(sequence, "");
+            }
+            assert_eq!(rest, "");
+        }
+    }
 }

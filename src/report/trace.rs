@@ -3,6 +3,7 @@
 use super::findings::{self, Detail, write_tried};
 use super::json::{FindingReport, PathText, StepReport, TargetReport, text};
 use super::style::{COMMAND, DIM, ERROR, GOOD, WARNING, paint};
+use crate::bytes::printable;
 use crate::plan::Plan;
 use crate::repair::finding::{Cause, Finding};
 use crate::repair::target::World;
@@ -54,7 +55,7 @@ pub struct Traced<'a> {
 /// Where the output cannot be written.
 pub fn write(out: &mut dyn Write, traced: &Traced<'_>, detail: Detail) -> io::Result<()> {
     for note in traced.notes {
-        writeln!(out, "{}  {note}", paint(WARNING, "note"))?;
+        writeln!(out, "{}  {}", paint(WARNING, "note"), printable(note.as_bytes()))?;
     }
     if detail > Detail::Quiet {
         write_summary(out, traced)?;
@@ -64,7 +65,7 @@ pub fn write(out: &mut dyn Write, traced: &Traced<'_>, detail: Detail) -> io::Re
         for finding in traced.findings {
             // The cure of what cannot be fixed was written already.
             if finding.fixable && finding.cure != "tfpatch fix" {
-                writeln!(out, "{} {}", paint(COMMAND, "→"), finding.cure)?;
+                writeln!(out, "{} {}", paint(COMMAND, "→"), printable(finding.cure.as_bytes()))?;
             }
         }
     }
@@ -88,7 +89,7 @@ pub fn write(out: &mut dyn Write, traced: &Traced<'_>, detail: Detail) -> io::Re
     }
     if detail == Detail::Verbose {
         for (error, times) in traced.errors {
-            let (object, message) = (text(&error.object), text(&error.message));
+            let (object, message) = (printable(&error.object), printable(&error.message));
             writeln!(out, "{object}: {message} {}", paint(DIM, format!("({times} times)")))?;
         }
     }
@@ -167,7 +168,7 @@ impl View<'_> {
             1 => String::new(),
             times => paint(DIM, format!("  {times} times")),
         };
-        writeln!(out, "{asker} {verb} {} {outcome}{times}", text(&answer.name))?;
+        writeln!(out, "{asker} {verb} {} {outcome}{times}", printable(&answer.name))?;
         if let Some((asker, found)) = &answer.found_later {
             let (asker, found) = (self.world.shown(asker), self.world.shown(found));
             writeln!(out, "  found later, when {asker} asked for it: {found}")?;
@@ -187,7 +188,7 @@ impl View<'_> {
     }
 
     fn confirmation(&self, compared: &Compared<'_>) -> String {
-        let library = text(&compared.library);
+        let library = printable(&compared.library);
         let object = self.world.shown(&compared.finding.object);
         match &compared.confirmation {
             Confirmation::Confirmed => {

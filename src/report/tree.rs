@@ -27,7 +27,9 @@ pub fn write(out: &mut dyn Write, closure: &Closure, flat: bool, detail: Detail)
     if detail == Detail::Quiet {
         return Ok(());
     }
-    closure.words.iter().try_for_each(|said| writeln!(out, "{}", paint(DIM, &said.words)))
+    // Names in the words are escaped already; dyld's have several lines.
+    let mut lines = closure.words.iter().flat_map(|said| said.words.lines());
+    lines.try_for_each(|line| writeln!(out, "{}", paint(DIM, printable(line.as_bytes()))))
 }
 
 struct View<'a> {
@@ -116,7 +118,8 @@ impl<'a> View<'a> {
     /// Every place that was tried for what is missing, and why not.
     fn places(&mut self, lead: &str, dependency: &Dependency) -> io::Result<()> {
         if let Some(fatal) = &dependency.fatal {
-            writeln!(self.out, "{lead}{}: {}", shown(&fatal.path), fatal.message)?;
+            let why = printable(fatal.message.as_bytes());
+            writeln!(self.out, "{lead}{}: {why}", shown(&fatal.path))?;
         }
         let steps: Vec<_> = dependency.tried.steps().collect();
         if self.detail == Detail::Quiet {

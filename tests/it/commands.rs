@@ -180,7 +180,8 @@ fn doctor_and_fix_keep_the_names_of_their_reports() {
     let dir = dir.path();
     broken_tree(dir);
     let report = run(dir, &["doctor", ".", "--format", "json"]).json(1);
-    assert_eq!(names(&report), ["findings", "objects", "schema", "targets", "unresolved"]);
+    let expected = ["findings", "not_followed", "objects", "schema", "targets", "unresolved"];
+    assert_eq!(names(&report), expected);
     assert_eq!(report["schema"], "tfpatch/doctor/v1");
     assert_eq!((&report["objects"], &report["unresolved"]), (&json!(2), &json!(1)));
     let finding = &report["findings"][0];

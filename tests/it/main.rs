@@ -5,6 +5,8 @@ mod apply;
 #[cfg(test)]
 mod bad_input;
 #[cfg(test)]
+mod bounds;
+#[cfg(test)]
 mod command;
 #[cfg(test)]
 mod commands;
@@ -29,7 +31,11 @@ mod explain;
 #[cfg(test)]
 mod file_systems;
 #[cfg(test)]
+mod followed;
+#[cfg(test)]
 mod in_use;
+#[cfg(test)]
+mod inert;
 #[cfg(test)]
 mod installed;
 #[cfg(test)]

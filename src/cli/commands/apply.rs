@@ -16,7 +16,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 /// No plan is longer: that of a signature made anew for a library of a gigabyte has some 12 MB.
-const MOST_BYTES: u64 = 256 << 20;
+const MAX_BYTES: u64 = 256 << 20;
 
 /// Carries out a plan on a target.
 ///
@@ -85,13 +85,13 @@ fn read(path: &Path) -> Result<Plan, CommandError> {
     };
     let mut text = Vec::new();
     if path.as_os_str() == "-" {
-        io::stdin().lock().take(MOST_BYTES + 1).read_to_end(&mut text).map_err(failed)?;
+        io::stdin().lock().take(MAX_BYTES + 1).read_to_end(&mut text).map_err(failed)?;
     } else {
         let file = File::open(settings::working_directory()?.join(path)).map_err(failed)?;
-        file.take(MOST_BYTES + 1).read_to_end(&mut text).map_err(failed)?;
+        file.take(MAX_BYTES + 1).read_to_end(&mut text).map_err(failed)?;
     }
-    if text.len() as u64 > MOST_BYTES {
-        let why = format!("{} is no plan: it has more than {MOST_BYTES} bytes", shown(path));
+    if text.len() as u64 > MAX_BYTES {
+        let why = format!("{} is no plan: it has more than {MAX_BYTES} bytes", shown(path));
         return Err(CommandError::new(why));
     }
     Plan::parse(&text)

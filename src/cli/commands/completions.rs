@@ -4,6 +4,7 @@ use crate::cli::args::{Arguments, Completions};
 use crate::cli::error::CommandError;
 use crate::cli::session::Session;
 use clap::CommandFactory as _;
+use std::io::Write as _;
 
 /// Writes the completion script of a shell.
 ///
@@ -13,6 +14,8 @@ pub fn run(session: &mut Session, options: &Completions) -> Result<u8, CommandEr
     // Into memory first: clap_complete panics where its writer fails, as a closed pipe does.
     let mut script = Vec::new();
     clap_complete::generate(options.shell, &mut Arguments::command(), "tfpatch", &mut script);
-    session.out.write_all(&script)?;
+    let mut out = session.raw()?;
+    out.write_all(&script)?;
+    out.flush()?;
     Ok(0)
 }

@@ -11,6 +11,7 @@ use crate::repair::finding::{Finding, Severity};
 use crate::repair::target::World;
 use crate::report::findings::{self, Detail};
 use crate::report::json::{self, DoctorReport, TargetReport};
+use crate::report::linked::{self, LinkReport};
 use crate::report::markdown::{self, Summary};
 use crate::report::style::{COMMAND, GOOD, counted, paint};
 use std::collections::BTreeSet;
@@ -49,6 +50,7 @@ pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, CommandError> 
         if session.format == Format::Json {
             let target = TargetReport::of(&world.root, &chosen.reason);
             report.add(target, &diagnosis.findings, objects, diagnosis.unresolved);
+            report.not_followed.extend(LinkReport::all(&world));
             continue;
         }
         if session.format == Format::Markdown {
@@ -64,6 +66,7 @@ pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, CommandError> 
         }
         session.write_heading(&chosen, &world)?;
         findings::write(&mut *session.out, &world, &diagnosis.findings, session.detail)?;
+        session.write_not_followed(&chosen, &world)?;
         write_conclusion(session, options, &chosen, &view, &world, &diagnosis)?;
     }
     if session.format == Format::Json {
@@ -105,12 +108,17 @@ fn write_conclusion(
     }
     let objects = world.meant();
     let ok = paint(GOOD, "ok");
+    let reservation = linked::reservation(world);
     if objects == 0 {
+        let links = reservation.map(|links| format!("; {links}")).unwrap_or_default();
         let rest = "no shared libraries or programs found beside it";
-        return writeln!(out, "{ok}  the interpreter starts, {rest}");
+        return writeln!(out, "{ok}  the interpreter starts, {rest}{links}");
     }
     let objects = counted(objects, "object");
     let unasked = &diagnosis.unasked;
+    if let (true, Some(links)) = (unasked.is_empty(), &reservation) {
+        return writeln!(out, "{ok}  {objects}, what was looked at resolves; {links}");
+    }
     if unasked.is_empty() {
         return writeln!(out, "{ok}  {objects}, everything resolves");
     }
@@ -121,7 +129,8 @@ fn write_conclusion(
     } else {
         format!("what is imported resolves, plugins or programs have {unmet}{hint}")
     };
-    writeln!(out, "{ok}  {objects}, {what}")?;
+    let links = reservation.map(|links| format!("; {links}")).unwrap_or_default();
+    writeln!(out, "{ok}  {objects}, {what}{links}")?;
     if session.detail == Detail::Verbose {
         for (object, library) in unasked {
             writeln!(out, "  {} needs {}", world.shown(object), printable(library))?;

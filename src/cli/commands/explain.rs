@@ -1,5 +1,6 @@
 //! `tfpatch explain`: what a loader's words mean, what is the case here, and what cures it.
 
+use crate::bytes::printable;
 use crate::cli::args::{Explain, Format};
 use crate::cli::error::CommandError;
 use crate::cli::progress::Progress;
@@ -15,7 +16,7 @@ use crate::repair::explain::{self, Message, Weight};
 use crate::repair::finding::{Cause, Finding, Severity};
 use crate::repair::target::World;
 use crate::report::explain::{ExplainReport, Explained, PageReport, Place, write, write_markdown};
-use crate::report::json;
+use crate::report::{inert, json};
 use crate::vfs::Vfs as _;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufReader, IsTerminal as _, Write as _};
@@ -102,7 +103,7 @@ fn read(text: &[OsString]) -> Result<explain::Log, CommandError> {
             if io::stdin().is_terminal() {
                 // A note that cannot be written is no reason to stop.
                 let _ = writeln!(
-                    anstream::stderr(),
+                    inert::stderr(),
                     "tfpatch: reading a message from the terminal; Ctrl-D ends it"
                 );
             }
@@ -125,8 +126,10 @@ fn declined(lines: usize, text: &[OsString]) -> CommandError {
         _ => None,
     };
     if let Some(word) = word {
-        let why =
-            format!("{}: neither a message of a loader nor the name of a cause", word.display());
+        let why = format!(
+            "{}: neither a message of a loader nor the name of a cause",
+            printable(word.as_bytes())
+        );
         return CommandError::new(why).hint(format!("causes: {}", names()));
     }
     let of = "of a dynamic loader, of Python or of TensorFlow that is known here";

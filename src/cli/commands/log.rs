@@ -1,5 +1,6 @@
 //! `tfpatch log`: the operations so far.
 
+use crate::bytes::printable;
 use crate::cli::args::{Format, OneTarget};
 use crate::cli::error::CommandError;
 use crate::cli::session::Session;
@@ -34,11 +35,14 @@ pub fn run(session: &mut Session, options: &OneTarget) -> Result<u8, CommandErro
             Kind::Fix => "fix".to_owned(),
             Kind::Apply => "apply".to_owned(),
             Kind::Rpath => "rpath".to_owned(),
-            Kind::Revert => format!("revert of {}", operation.reverts.join(", ")),
+            Kind::Revert => {
+                format!("revert of {}", printable(operation.reverts.join(", ").as_bytes()))
+            }
         };
         let files = operation.steps.len();
         let noun = if files == 1 { "file" } else { "files" };
-        let (id, time) = (paint(COMMAND, &operation.id), paint(DIM, in_words(operation.time)));
+        let id = paint(COMMAND, printable(operation.id.as_bytes()));
+        let time = paint(DIM, in_words(operation.time));
         writeln!(session.out, "{id}  {time}  {what}, {files} {noun}")?;
     }
     Ok(0)

@@ -4,6 +4,7 @@ use crate::cli::args::{Arguments, Man};
 use crate::cli::error::CommandError;
 use crate::cli::session::Session;
 use clap::{Command, CommandFactory as _};
+use std::io::Write as _;
 
 /// Writes the manual page of tfpatch, or of one of its commands.
 ///
@@ -20,7 +21,9 @@ pub fn run(session: &mut Session, options: &Man) -> Result<u8, CommandError> {
     }
     let mut page = Vec::new();
     clap_mangen::Man::new(command.clone()).render(&mut page)?;
-    session.out.write_all(&page)?;
+    let mut out = session.raw()?;
+    out.write_all(&page)?;
+    out.flush()?;
     Ok(0)
 }
 

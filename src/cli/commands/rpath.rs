@@ -1,6 +1,9 @@
 //! `tfpatch rpath`: direct edits of search paths, with the same backup and revert as a fix.
 
-use crate::cli::args::{Format, Record, Rpath, RpathAdd, RpathEdit, RpathOptions, RpathTidy, Show};
+use crate::bytes::printable;
+use crate::cli::args::{
+    Format, Record, Rpath, RpathAdd, RpathEdit, RpathOptions, RpathPrint, RpathTidy, Show,
+};
 use crate::cli::error::CommandError;
 use crate::cli::session::{Chosen, Session, open_object};
 use crate::macho;
@@ -28,7 +31,7 @@ pub fn run(session: &mut Session, command: &Rpath) -> Result<u8, CommandError> {
         entries.iter().map(|entry| entry.as_bytes().to_vec()).collect()
     };
     match command {
-        Rpath::Print(Show { files }) => print(session, files),
+        Rpath::Print(options) => print(session, options),
         Rpath::Set(RpathEdit { files, entries, options }) => {
             edit(session, files, &Change::Set(bytes(entries)), options)
         }
@@ -47,28 +50,46 @@ pub fn run(session: &mut Session, command: &Rpath) -> Result<u8, CommandError> {
     }
 }
 
-fn print(session: &mut Session, files: &[PathBuf]) -> Result<u8, CommandError> {
+fn print(session: &mut Session, options: &RpathPrint) -> Result<u8, CommandError> {
+    let RpathPrint { show: Show { files }, null } = options;
     if session.format == Format::Json {
         return super::show::files(session, files);
     }
     let here = session.ambient()?.working_directory;
+    let mut raw = if *null || session.is_raw { Some(session.raw()?) } else { None };
     for file in files {
         let source = open_object(&session.vfs, &here.join(file), file)?;
         let paths = object::search_paths(source.as_ref())
             .map_err(|error| CommandError::new(format!("{}: {error}", shown(file))))?;
         let is_universal = paths.len() > 1;
         for path in paths {
+            let arch = path.arch.filter(|_| is_universal);
             for entry in path.entries {
+                let mut line = Vec::new();
                 if files.len() > 1 {
-                    write!(session.out, "{}: ", shown(file))?;
+                    // Where a line's end ends an entry, a name may hold none.
+                    match null {
+                        true => line.extend(file.as_os_str().as_bytes()),
+                        false => line.extend(shown(file).into_bytes()),
+                    }
+                    line.extend(b": ");
                 }
-                if let (true, Some(arch)) = (is_universal, path.arch) {
-                    write!(session.out, "{arch}: ")?;
+                if let Some(arch) = &arch {
+                    line.extend(format!("{arch}: ").into_bytes());
                 }
-                session.out.write_all(&entry)?;
-                writeln!(session.out)?;
+                line.extend(entry);
+                match &mut raw {
+                    Some(out) => {
+                        line.push(if *null { 0 } else { b'\n' });
+                        out.write_all(&line)?;
+                    }
+                    None => writeln!(session.out, "{}", printable(&line))?,
+                }
             }
         }
+    }
+    if let Some(mut out) = raw {
+        out.flush()?;
     }
     Ok(0)
 }

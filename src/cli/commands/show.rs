@@ -213,7 +213,8 @@ fn write_macho(out: &mut dyn Write, macho: &MachoReport) -> io::Result<()> {
     if let (Some(minimum), Some(sdk)) = (&macho.minimum_system, &macho.sdk) {
         field(out, "system", &format!("{minimum} or later, SDK {sdk}"))?;
     }
-    field(out, "signature", macho.signature.as_deref().unwrap_or("none"))
+    let signature = macho.signature.as_deref().unwrap_or("none");
+    field(out, "signature", &printable(signature.as_bytes()))
 }
 
 fn write_search_path(out: &mut dyn Write, slice: &SliceReport) -> io::Result<()> {

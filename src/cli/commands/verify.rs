@@ -10,6 +10,7 @@ use crate::repair::diagnose::diagnose;
 use crate::repair::finding::{Finding, Severity};
 use crate::report::findings::{self, Detail};
 use crate::report::json::{self, FindingReport};
+use crate::report::linked::{self, LinkReport};
 use crate::report::operations::{VerifiedFile, VerifyReport};
 use crate::report::style::{COMMAND, DIM, ERROR, GOOD, counted, paint};
 use crate::vfs::OsVfs;
@@ -53,15 +54,20 @@ pub fn run(session: &mut Session, options: &Verify) -> Result<u8, CommandError> 
         if session.format == Format::Human {
             let out = &mut *session.out;
             verified.write(out, session.detail)?;
-            let resolves = match (errors.is_empty(), diagnosis.unasked.is_empty()) {
-                (true, true) => "everything resolves",
-                (true, false) => "what is imported resolves",
-                (false, _) => "errors remain",
+            let reservation = linked::reservation(&world);
+            let resolves = match (errors.is_empty(), diagnosis.unasked.is_empty(), &reservation) {
+                (true, true, None) => "everything resolves",
+                (true, true, Some(_)) => "what was looked at resolves",
+                (true, false, _) => "what is imported resolves",
+                (false, ..) => "errors remain",
             };
+            let links = reservation.map(|links| format!("; {links}")).unwrap_or_default();
             findings::write(out, &world, &errors, session.detail)?;
+            session.write_not_followed(&chosen, &world)?;
+            let out = &mut *session.out;
             let left = verified.left();
             let they = if left == 1 { "it was" } else { "they were" };
-            let line = format!("{} as {they} left, {resolves}", counted(left, "file"));
+            let line = format!("{} as {they} left, {resolves}{links}", counted(left, "file"));
             let is_well = !verified.is_drift() && errors.is_empty();
             if !is_well || session.detail > Detail::Quiet {
                 writeln!(out, "{}", paint(if is_well { GOOD } else { ERROR }, line))?;
@@ -73,6 +79,7 @@ pub fn run(session: &mut Session, options: &Verify) -> Result<u8, CommandError> 
         let findings = diagnosis.findings.iter().map(FindingReport::of);
         let files = verified.files.into_iter().map(|seen| seen.report);
         report.add(files.collect(), findings.collect());
+        report.not_followed.extend(LinkReport::all(&world));
     }
     if session.format == Format::Json {
         json::write(&mut *session.out, &report)?;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 const PATH_FILE: &[u8] = b"/etc/ld-musl-";
 
 /// Longer lists of directories are not read.
-const MOST_BYTES: u64 = 1 << 20;
+const MAX_BYTES: u64 = 1 << 20;
 
 /// Does a loader's content say that it is musl's?
 pub(in super::super) fn is_musl(loader: &[u8]) -> bool {
@@ -108,9 +108,12 @@ fn read(vfs: &dyn Vfs, file: &Path) -> io::Result<Vec<u8>> {
         return Err(rustix::io::Errno::ISDIR.into());
     }
     let source = vfs.open(file)?;
-    match source.get(0..source.len()) {
-        Some(bytes) if source.len() <= MOST_BYTES => Ok(bytes.into_owned()),
-        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "too large for a list of directories")),
+    let range = Some(0..source.len()).filter(|range| range.end <= MAX_BYTES);
+    match range.and_then(|range| source.get(range)) {
+        Some(bytes) => Ok(bytes.into_owned()),
+        None => {
+            Err(io::Error::new(io::ErrorKind::InvalidData, "too large for a list of directories"))
+        }
     }
 }
 

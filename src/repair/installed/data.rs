@@ -1,11 +1,13 @@
 //! Files that TensorFlow reads at run time and that are no libraries.
 
 use super::named;
+use crate::bytes::shell_word;
 use crate::repair::diagnose::fault;
 use crate::repair::finding::{Cause, Finding};
-use crate::repair::target::{World, shown};
+use crate::repair::target::World;
 use crate::repair::tensorflow::{self, LIBDEVICE};
 use crate::vfs::{FileKind, Vfs};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// A TensorFlow for GPUs that has the CUDA runtime beside it, and does not find libdevice where it
@@ -37,7 +39,7 @@ pub(super) fn findings(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
         let (lies, cure) = match elsewhere.into_iter().find(is_there) {
             Some(root) => (
                 format!("it lies in {}, where this release does not look", world.shown(&root)),
-                format!("export XLA_FLAGS=--xla_gpu_cuda_data_dir={}", shown(&root)),
+                format!("export XLA_FLAGS={}", shell_word(&data_flag(&root))),
             ),
             None => (
                 "nothing that is installed ships it".to_owned(),
@@ -50,6 +52,11 @@ pub(super) fn findings(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
         Some(Finding { library, ..fault(Cause::DataMissing, &object, message, &cure) })
     });
     lacking.collect()
+}
+
+/// The flag of XLA that names a directory of CUDA's data.
+fn data_flag(root: &Path) -> Vec<u8> {
+    [b"--xla_gpu_cuda_data_dir=".as_slice(), root.as_os_str().as_bytes()].concat()
 }
 
 /// CUDA's toolkits on this system: TensorFlow looks into `/usr/local/cuda`, `/opt/cuda`, and the one with

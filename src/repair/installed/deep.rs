@@ -14,6 +14,7 @@ use crate::vfs::Vfs;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rayon::prelude::*;
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// Files whose content is not what RECORD says, and signatures with pages that do not match.
@@ -33,6 +34,9 @@ fn changed(vfs: &dyn Vfs, world: &World, distribution: &Distribution) -> Option<
     }
     let record = distribution.read_record(vfs)?;
     let rows: Vec<record::Row<'_>> = record::rows(&record).map_while(Result::ok).collect();
+    // Each file is read once, however many rows it has.
+    let mut known = HashSet::new();
+    let rows: Vec<&record::Row<'_>> = rows.iter().filter(|row| known.insert(&row.path)).collect();
     let changed: Vec<PathBuf> = rows
         .par_iter()
         .filter_map(|row| {

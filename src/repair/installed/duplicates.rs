@@ -1,13 +1,14 @@
 //! Distributions that are installed twice, or over one another.
 
 use super::named;
+use crate::bytes::printable;
 use crate::python::distribution::Distribution;
+use crate::python::owners::Owner;
 use crate::repair::diagnose::fault;
 use crate::repair::finding::{Cause, Finding};
 use crate::repair::target::World;
 use crate::vfs::Vfs;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +20,10 @@ pub(super) fn findings(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
     found
 }
 
+/// Distributions that share a file and are compared with one another; more are a broken site-packages
+/// directory, of which the first ones tell enough.
+const MAX_OWNERS: usize = 16;
+
 /// A file that two distributions install, and the one whose file is there.
 type Shared<'a> = (&'a Path, Option<usize>);
 
@@ -28,11 +33,14 @@ fn over_one_another(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
     let distributions = &world.inventory.distributions;
     // For two distributions, by their numbers: a file that both install, and whose is there.
     let mut shared: BTreeMap<(usize, usize), Vec<Shared<'_>>> = BTreeMap::new();
-    for (path, owners) in world.owners.files() {
-        for (number, one) in owners.iter().enumerate() {
-            for other in owners.iter().skip(number + 1) {
+    for (path, owners) in world.owners.shared() {
+        // One RECORD may list a file many times, and its owners follow one another.
+        let rows = owners.chunk_by(|one, other| one.distribution == other.distribution);
+        let owners: Vec<&Owner> = rows.filter_map(<[_]>::first).take(MAX_OWNERS).collect();
+        for (number, one) in owners.iter().copied().enumerate() {
+            for other in owners.iter().copied().skip(number + 1) {
                 let differs = one.size.zip(other.size).is_some_and(|(one, other)| one != other);
-                if differs && one.distribution != other.distribution {
+                if differs {
                     let len = vfs.metadata(path).ok().map(|metadata| metadata.len);
                     let theirs = [one, other].into_iter().find(|owner| owner.size == len);
                     let pair = (one.distribution, other.distribution);
@@ -116,8 +124,7 @@ fn leftovers(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
         let names: Vec<String> = left
             .iter()
             .take(3)
-            .filter_map(|path| path.file_name().map(OsStr::to_string_lossy))
-            .map(std::borrow::Cow::into_owned)
+            .filter_map(|path| path.file_name().map(|name| printable(name.as_bytes())))
             .collect();
         let more = if left.len() > 3 { ", …" } else { "" };
         let message = format!(

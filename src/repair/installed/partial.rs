@@ -48,6 +48,7 @@ impl Damage {
             return None;
         }
         let record = distribution.read_record(vfs)?;
+        let mut judged: HashSet<PathBuf> = HashSet::new();
         let mut damage =
             Self { distribution: index, listed: 0, gone: Vec::new(), of_another_size: Vec::new() };
         for row in record::rows(&record).map_while(Result::ok) {
@@ -58,7 +59,9 @@ impl Damage {
             damage.listed += 1;
             match vfs.metadata(&path) {
                 Ok(metadata) if metadata.kind == FileKind::File => {
+                    // Many rows of one file would each look at all rows of that file.
                     if row.size.is_some_and(|size| is_damaged(&path, metadata.len, size))
+                        && judged.insert(path.clone())
                         && !is_of_another(world, index, &path, metadata.len)
                     {
                         damage.of_another_size.push(path);
@@ -67,7 +70,9 @@ impl Damage {
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     // A module may be there compiled alone.
-                    let is_compiled = vfs.metadata(&path.with_extension("pyc")).is_ok();
+                    let is_module = path.extension().is_some_and(|ending| ending == "py");
+                    let is_compiled =
+                        is_module && vfs.metadata(&path.with_extension("pyc")).is_ok();
                     if !is_compiled && !is_elsewhere(world, &path) {
                         damage.gone.push(path);
                     }

@@ -4,6 +4,7 @@
 //! known to fail, see [`tensorflow::COMPANIONS`]; the range is the metadata's.
 
 use super::named;
+use crate::bytes::in_shell_quotes;
 use crate::python::distribution::{Distribution, Requirement};
 use crate::repair::diagnose::fault;
 use crate::repair::finding::{Cause, Finding};
@@ -100,7 +101,8 @@ fn mismatch(
         "{own_name} cannot work with {there_name}: it requires {} {}, and {fails}",
         needed.name, needed.specifier
     );
-    let cure = format!("pip install '{}{}'", needed.name, needed.specifier.replace(' ', ""));
+    let wanted = format!("{}{}", needed.name, needed.specifier.replace(' ', ""));
+    let cure = format!("pip install {}", in_shell_quotes(wanted.as_bytes()));
     fault(Cause::VersionMismatch, &there.location, message, &cure)
 }
 

@@ -3,14 +3,16 @@
 
 use super::Kind;
 use super::replay::Answer;
+use crate::bytes::{in_shell_quotes, printable};
 use crate::object::Format;
 use crate::repair::finding::{Cause, Finding};
 use crate::repair::inventory::{self, Object, Role};
 use crate::repair::provider::{self, Choice, Provider};
 use crate::repair::spelling;
-use crate::repair::target::World;
+use crate::repair::target::{self, World};
 use crate::vfs::Vfs;
 use serde::Serialize;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -87,7 +89,7 @@ fn finding(
     }) {
         return Some(Finding { tried: answer.tried.clone(), ..same.clone() });
     }
-    let name = String::from_utf8_lossy(&answer.name);
+    let name = printable(&answer.name);
     let shown = world.shown(object);
     let make = |cause, fixable, message: String, cure: String, lies_in: Vec<PathBuf>| Finding {
         cause,
@@ -113,11 +115,12 @@ fn finding(
             let directory = provider.directory().to_owned();
             let lies = world.shown(&directory);
             let entry = spelling::relative_entry(vfs, Format::Elf, object, &directory);
-            let cure = match entry.as_deref().map(String::from_utf8_lossy) {
+            let cure = match entry.as_deref().map(in_shell_quotes) {
                 Some(entry) if known.is_some() => {
-                    format!("tfpatch rpath add '{}' --entry '{entry}'", object.display())
+                    let object = in_shell_quotes(object.as_os_str().as_bytes());
+                    format!("tfpatch rpath add {object} --entry {entry}")
                 }
-                _ => format!("open it by its path, {}", provider.path.display()),
+                _ => format!("open it by its path, {}", target::shown(&provider.path)),
             };
             let message = format!("{shown} asked for {name} in vain; it lies in {lies}");
             Some(make(missing, known.is_some(), message, cure, vec![directory]))

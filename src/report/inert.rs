@@ -1,0 +1,185 @@
+//! The last thing before a terminal, a pipe or a page: nothing passes but text, ends of lines, and our
+//! own styles.
+//!
+//! Names are escaped where they are put into a line, for only there it is known what belongs to the
+//! name: see [`printable`](crate::bytes::printable). This holds for whatever was forgotten there.
+
+use super::style::SEQUENCES;
+use crate::bytes::is_inert;
+use std::io::{self, Write};
+
+/// How what does not pass is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As `\u{202e}`, for people.
+    Text,
+    /// As `\u202e`, inside of a string of JSON, which is the same string.
+    Json,
+}
+
+/// An output through which only inert text passes.
+pub struct Inert<W: Write> {
+    inner: W,
+    form: Form,
+    /// The beginning of a character or of a sequence whose end has not come yet.
+    pending: Vec<u8>,
+}
+
+impl<W: Write> Inert<W> {
+    /// An output.
+    pub fn new(inner: W, form: Form) -> Self {
+        Self { inner, form, pending: Vec::new() }
+    }
+
+    /// Writes what `bytes` hold; what may only be a beginning is kept, unless `is_all` there will be.
+    fn pass(&mut self, bytes: &[u8], is_all: bool) -> io::Result<()> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let plain = rest.iter().position(|&byte| !is_plain(byte)).unwrap_or(rest.len());
+            let (before, special) = rest.split_at(plain);
+            self.inner.write_all(before)?;
+            rest = match Special::of(special) {
+                _ if special.is_empty() => special,
+                Special::Beginning if !is_all => {
+                    self.pending = special.to_vec();
+                    return Ok(());
+                }
+                Special::Sequence(length) => {
+                    let (sequence, after) = special.split_at(length);
+                    self.inner.write_all(sequence)?;
+                    after
+                }
+                Special::Character(character, length) => {
+                    self.write(character)?;
+                    special.get(length..).unwrap_or_default()
+                }
+                Special::Beginning => {
+                    let byte = special.first().copied().unwrap_or_default();
+                    let is_ascii = byte.is_ascii();
+                    self.write(if is_ascii { char::from(byte) } else { '\u{fffd}' })?;
+                    special.get(1..).unwrap_or_default()
+                }
+            };
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, character: char) -> io::Result<()> {
+        if is_inert(character) {
+            return write!(self.inner, "{character}");
+        }
+        match self.form {
+            Form::Text => write!(self.inner, "{}", character.escape_default()),
+            Form::Json => {
+                let mut units = [0; 2];
+                let units = character.encode_utf16(&mut units);
+                units.iter().try_for_each(|unit| write!(self.inner, "\\u{unit:04x}"))
+            }
+        }
+    }
+}
+
+impl<W: Write> Write for Inert<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.pending.is_empty() {
+            self.pass(bytes, false)?;
+        } else {
+            let mut all = std::mem::take(&mut self.pending);
+            all.extend_from_slice(bytes);
+            self.pass(&all, false)?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let rest = std::mem::take(&mut self.pending);
+        self.pass(&rest, true)?;
+        self.inner.flush()
+    }
+}
+
+/// Standard error, as inert text.
+#[must_use]
+pub fn stderr() -> Inert<anstream::AutoStream<io::Stderr>> {
+    Inert::new(anstream::stderr(), Form::Text)
+}
+
+/// Does a byte stand for itself, whatever follows?
+fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~' | b'\n')
+}
+
+/// What begins with a byte that is not plain.
+enum Special {
+    /// One of our own styles, of that length.
+    Sequence(usize),
+    /// A character of that many bytes.
+    Character(char, usize),
+    /// It may become either.
+    Beginning,
+}
+
+impl Special {
+    fn of(bytes: &[u8]) -> Self {
+        if let Some(own) = SEQUENCES.iter().find(|own| bytes.starts_with(own.as_bytes())) {
+            return Self::Sequence(own.len());
+        }
+        if SEQUENCES.iter().any(|own| own.as_bytes().starts_with(bytes)) {
+            return Self::Beginning;
+        }
+        // A character has four bytes at most.
+        let start = bytes.get(..bytes.len().min(4)).unwrap_or_default();
+        let valid = match str::from_utf8(start) {
+            Ok(text) => text,
+            Err(error) if error.valid_up_to() > 0 => {
+                str::from_utf8(start.get(..error.valid_up_to()).unwrap_or_default())
+                    .unwrap_or_default()
+            }
+            Err(error) => {
+                return match error.error_len() {
+                    Some(length) => Self::Character('\u{fffd}', length),
+                    None => Self::Beginning,
+                };
+            }
+        };
+        match valid.chars().next() {
+            Some(character) => Self::Character(character, character.len_utf8()),
+            None => Self::Beginning,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::style::{ERROR, paint};
+
+    fn passed(pieces: &[&[u8]], form: Form) -> String {
+        let mut out = Inert::new(Vec::new(), form);
+        pieces.iter().for_each(|piece| out.write_all(piece).unwrap());
+        out.flush().unwrap();
+        String::from_utf8(out.inner).unwrap()
+    }
+
+    #[test]
+    fn what_commands_a_terminal_or_hides_is_escaped() {
+        let raw = "a\x1b]0;t\x07\u{9b}31m\u{202e}\u{e0041}\t\x7fé\n".as_bytes();
+        let text = r"a\u{1b}]0;t\u{7}\u{9b}31m\u{202e}\u{e0041}\t\u{7f}é";
+        assert_eq!(passed(&[raw], Form::Text), format!("{text}\n"));
+        let json = r"\u009b\u202e\udb40\udc41\u007f";
+        assert_eq!(passed(&["\u{9b}\u{202e}\u{e0041}\x7f".as_bytes()], Form::Json), json);
+        assert_eq!(passed(&[b"\x9b1m \xff\xc3"], Form::Text), "\u{fffd}1m \u{fffd}\u{fffd}");
+    }
+
+    #[test]
+    fn our_own_styles_pass_however_they_are_cut() {
+        let styled = paint(ERROR, "ä\u{202e}");
+        let wanted = paint(ERROR, r"ä\u{202e}");
+        for cut in 0..styled.len() {
+            let (one, two) = styled.as_bytes().split_at(cut);
+            assert_eq!(passed(&[one, two], Form::Text), wanted);
+        }
+        assert_eq!(passed(&[b"\x1b[41m"], Form::Text), r"\u{1b}[41m");
+        assert_eq!(passed(&[b"\x1b[3"], Form::Text), r"\u{1b}[3");
+    }
+}

@@ -1,0 +1,92 @@
+//! What a report says of linked directories that were not followed.
+
+use super::json::PathText;
+use super::style::{COMMAND, DIM, counted, paint};
+use crate::repair::linked::Linked;
+use crate::repair::target::{World, shown};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Links that a report for people names, before it counts the rest.
+const MAX_NAMED: usize = 3;
+
+/// A linked directory that was not followed, as JSON has it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct LinkReport {
+    /// The link.
+    #[serde(flatten)]
+    path: PathText,
+    /// The directory that it leads to, links resolved.
+    target: String,
+    /// Its bytes, where they are not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_bytes: Option<String>,
+}
+
+impl LinkReport {
+    /// Those of a target.
+    #[must_use]
+    pub fn all(world: &World) -> Vec<Self> {
+        let report = |Linked { path, target }: &Linked| {
+            let PathText { path: text, path_bytes } = PathText::of(target);
+            Self { path: PathText::of(path), target: text, target_bytes: path_bytes }
+        };
+        world.not_followed().map(report).collect()
+    }
+}
+
+/// Writes a line for each link, and which commands look at what they lead to. `command` is one for a
+/// directory.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write(
+    out: &mut dyn Write,
+    world: &World,
+    is_verbose: bool,
+    command: impl Fn(&Path) -> String,
+) -> io::Result<()> {
+    let all: Vec<&Linked> = world.not_followed().collect();
+    let most = if is_verbose { usize::MAX } else { MAX_NAMED };
+    let note = paint(DIM, "note");
+    for linked in all.iter().take(most) {
+        let (path, target) = (world.shown(&linked.path), shown(&linked.target));
+        writeln!(out, "{note}  {path} is a link out of the target, to {target}; not followed")?;
+    }
+    if all.len() > most {
+        let rest = counted(all.len() - most, "link");
+        writeln!(out, "{note}  {rest} more; -v lists them")?;
+    }
+    for directory in places(&all).iter().take(most) {
+        writeln!(out, "{} {}", paint(COMMAND, "→"), command(directory))?;
+    }
+    Ok(())
+}
+
+/// What is to be looked at: the directories, or the one that several lie in, for they may need one
+/// another.
+fn places(all: &[&Linked]) -> Vec<PathBuf> {
+    let mut by_parent: BTreeMap<&Path, Vec<&Path>> = BTreeMap::new();
+    for Linked { target, .. } in all {
+        by_parent.entry(target.parent().unwrap_or(target)).or_default().push(target);
+    }
+    let places = by_parent.into_iter().flat_map(|(parent, targets)| match targets.len() {
+        1 => targets,
+        _ if parent.parent().is_none() => targets,
+        _ => vec![parent],
+    });
+    places.map(Path::to_owned).collect()
+}
+
+/// The end of a conclusion: that not everything was looked at; `None` where it was.
+#[must_use]
+pub fn reservation(world: &World) -> Option<String> {
+    match world.not_followed().count() {
+        0 => None,
+        1 => Some("1 linked directory was not followed".to_owned()),
+        links => Some(format!("{links} linked directories were not followed")),
+    }
+}
