@@ -8,6 +8,7 @@ use crate::python::target::Target;
 use crate::python::venv;
 use crate::repair::finding::{Finding, Severity};
 use crate::repair::target::{World, shown};
+use crate::report::linked;
 use crate::vfs::Vfs as _;
 use std::path::{Path, PathBuf};
 
@@ -46,9 +47,15 @@ impl Session {
         }
         let path = chosen.path();
         let what = shown(&self.shown(path));
-        let cure = match self.environment_below(path) {
-            Some(prefix) => format!("name the environment: {}", shown(&self.shown(&prefix))),
-            None => "name an environment, a directory, a wheel or a file that has some".to_owned(),
+        let linked = linked::places(world);
+        let cure = match (self.environment_below(path), linked.first()) {
+            (Some(prefix), _) => format!("name the environment: {}", shown(&self.shown(&prefix))),
+            (None, Some(directory)) => {
+                format!("its links out were not followed, name what is there: {}", shown(directory))
+            }
+            (None, None) => {
+                "name an environment, a directory, a wheel or a file that has some".to_owned()
+            }
         };
         let why = format!("no shared libraries or programs found in {what}; {cure}");
         Err(CommandError::new(why))

@@ -60,7 +60,7 @@ pub fn write(
         let rest = counted(all.len() - most, "link");
         writeln!(out, "{note}  {rest} more; -v lists them")?;
     }
-    for directory in places(&all).iter().take(most) {
+    for directory in places(world).iter().take(most) {
         writeln!(out, "{} {}", paint(COMMAND, "→"), command(directory))?;
     }
     Ok(())
@@ -68,9 +68,10 @@ pub fn write(
 
 /// What is to be looked at: the directories, or the one that several lie in, for they may need one
 /// another.
-fn places(all: &[&Linked]) -> Vec<PathBuf> {
+#[must_use]
+pub fn places(world: &World) -> Vec<PathBuf> {
     let mut by_parent: BTreeMap<&Path, Vec<&Path>> = BTreeMap::new();
-    for Linked { target, .. } in all {
+    for Linked { target, .. } in world.not_followed() {
         by_parent.entry(target.parent().unwrap_or(target)).or_default().push(target);
     }
     let places = by_parent.into_iter().flat_map(|(parent, targets)| match targets.len() {

@@ -2,6 +2,7 @@
 //! and memory has an end.
 
 use crate::command::{command, run, words};
+use crate::wheels;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,11 +11,12 @@ use std::time::{Duration, Instant};
 
 /// A virtual environment with the distribution `foo`, whose RECORD has these rows.
 fn environment(dir: &Path, rows: &str) -> PathBuf {
-    let site = dir.join("lib/python3.11/site-packages");
+    wheels::run(wheels::python3().args(["-m", "venv", "--without-pip"]).arg(dir));
+    let mut versions = fs::read_dir(dir.join("lib")).unwrap().map(|entry| entry.unwrap().path());
+    let site = versions.find(|path| fs::metadata(path.join("site-packages")).is_ok()).unwrap();
+    let site = site.join("site-packages");
     let info = site.join("foo-1.0.dist-info");
     fs::create_dir_all(&info).unwrap();
-    fs::create_dir_all(dir.join("bin")).unwrap();
-    fs::write(dir.join("pyvenv.cfg"), "home = /usr/bin\nversion = 3.11.7\n").unwrap();
     fs::write(info.join("METADATA"), "Name: foo\nVersion: 1.0\n").unwrap();
     fs::write(info.join("RECORD"), rows).unwrap();
     site

@@ -329,11 +329,14 @@ fn a_store_is_as_private_as_what_it_backs_up() {
     }
 }
 
+/// Changes a step of a record.
+type Forgery = Box<dyn Fn(&mut Value, &Tree)>;
+
 /// What a record says of modes, owners, paths and bases is not done.
 #[test]
 fn a_forged_record_writes_nothing_that_an_edit_of_search_paths_does_not() {
     let secret = "../outside/secret";
-    let forgeries: Vec<(&str, Box<dyn Fn(&mut Value, &Tree)>)> = vec![
+    let forgeries: Vec<(&str, Forgery)> = vec![
         ("path", Box::new(|step, _| step["path"] = secret.into())),
         ("path", Box::new(|step, tree| step["path"] = tree.outside.to_str().unwrap().into())),
         ("alias", Box::new(|step, _| step["aliases"] = json!([{ "path": secret }]))),

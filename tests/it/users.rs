@@ -25,7 +25,7 @@ impl World {
             let uid = ALICE.parse().unwrap();
             lchown(entry.unwrap().path(), Some(uid), Some(uid)).unwrap();
         }
-        copy_program(&assert_cmd::cargo::cargo_bin!("tfpatch").to_owned(), &world.program());
+        copy_program(assert_cmd::cargo::cargo_bin!("tfpatch"), &world.program());
         set_mode(&world.program(), 0o755);
         world
     }
