@@ -4,7 +4,7 @@ use super::disk::{Disk, Times, is_full};
 use super::error::{Error, PathError};
 use super::journal::{Base, Kind, Record};
 use super::nesting::{beneath, found_above};
-use super::tree::{Directory, Name, Stat, Tree};
+use super::tree::{Directory, Name, Stat, Tree, is_no_directory};
 use super::{lock, owner, pack, room, shipped};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -210,7 +210,7 @@ impl Store {
         let operations = match home.enter(OsStr::new(OPERATIONS)) {
             Ok(operations) => Some(Arc::new(operations)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(_) if home.name(OPERATIONS).is_there() => {
+            Err(error) if is_no_directory(&error) => {
                 let what = "its directory `operations` is a link or no directory";
                 return Err(foreign(format!("{what}; {other}")));
             }
@@ -339,7 +339,7 @@ impl Store {
             found = complete;
         } else {
             let ignore = found.home.name(".gitignore");
-            if !ignore.is_there() {
+            if !ignore.is_there().map_err(failed)? {
                 let handle = disk.create(&ignore, mode & 0o644)?;
                 disk.write(&handle, b"*\n", 0)?;
             }
@@ -471,7 +471,8 @@ impl Home {
         let times = Times { accessed: (time, 0), modified: (time, 0) };
         let entries = self.entries().unwrap_or_default();
         let record = entries.last().map(|last| last.name.clone());
-        let packed = record.as_ref().map(pack::beside).filter(Name::is_there);
+        let packed =
+            record.as_ref().map(pack::beside).filter(|name| name.is_there().unwrap_or_default());
         let files = [self.home.name(".gitignore"), self.lock_file()];
         for name in record.iter().chain(&packed).chain(&files) {
             let _ = disk.set_times_at(name, times);
