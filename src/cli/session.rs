@@ -450,6 +450,18 @@ impl Session {
         Ok(())
     }
 
+    /// Fails where the disk failed while a target was looked at: what is planned from that may leave out a
+    /// file, and would count as all.
+    ///
+    /// # Errors
+    /// Then.
+    pub fn require_read(&self, chosen: &Chosen) -> Result<(), CommandError> {
+        let failed = |(path, source): (PathBuf, io::Error)| {
+            CommandError::new(format!("cannot read {path:?}: {source}; run it again"))
+        };
+        self.vfs.require_read(chosen.root()).map_err(failed)
+    }
+
     /// How an operation writes.
     #[must_use]
     pub fn writing(&self, sync: bool, write: operation::Write, dry_run: bool) -> Options<'static> {

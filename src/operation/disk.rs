@@ -268,7 +268,8 @@ impl Disk {
 
     /// Removes a file if it is there.
     pub(super) fn remove(&self, name: &Name) -> Result<(), PathError> {
-        if !name.is_there() {
+        let failed = |source| PathError::new("remove", name.path(), source);
+        if !name.is_there().map_err(failed)? {
             return Ok(());
         }
         self.call("remove", name.path(), || {

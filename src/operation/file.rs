@@ -13,6 +13,7 @@ use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI32, Ordering};
 
 /// Mode, owner, times and extended attributes of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,6 +143,8 @@ pub(super) struct FileSource {
     pub(super) file: File,
     len: u64,
     path: PathBuf,
+    /// The number of the error with which a read failed; 0 where none did.
+    failed: AtomicI32,
 }
 
 impl FileSource {
@@ -161,14 +164,14 @@ impl FileSource {
     pub(super) fn of(file: File, path: &Path) -> Result<Self, PathError> {
         let failed = |source| PathError::new("read", path, source);
         let len = file.metadata().map_err(failed)?.len();
-        Ok(Self { file, len, path: path.to_path_buf() })
+        Ok(Self { file, len, path: path.to_path_buf(), failed: AtomicI32::new(0) })
     }
 
     /// The same file once more.
     pub(super) fn again(&self) -> Result<Self, PathError> {
         let file = self.file.try_clone();
         let file = file.map_err(|source| PathError::new("read", &self.path, source))?;
-        Ok(Self { file, len: self.len, path: self.path.clone() })
+        Ok(Self { file, len: self.len, path: self.path.clone(), failed: AtomicI32::new(0) })
     }
 
     /// The same open file, to be written to.
@@ -179,6 +182,18 @@ impl FileSource {
 
     pub(super) fn metadata(&self) -> Result<Metadata, PathError> {
         Metadata::of(&self.file, &self.path)
+    }
+
+    /// Fails where a read has failed. Whoever concludes from bytes that are not there that they are others
+    /// asks for this first; a file that became shorter is another one indeed, and no failure.
+    pub(super) fn require_read(&self) -> Result<(), PathError> {
+        match self.failed.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            number => {
+                let source = std::io::Error::from_raw_os_error(number);
+                Err(PathError::new("read", &self.path, source))
+            }
+        }
     }
 
     pub(super) fn stat(&self) -> Result<Stat, PathError> {
@@ -197,8 +212,15 @@ impl Source for FileSource {
             return None;
         }
         let mut bytes = vec![0; usize::try_from(range.end - range.start).ok()?];
-        self.file.read_exact_at(&mut bytes, range.start).ok()?;
-        Some(Cow::Owned(bytes))
+        match self.file.read_exact_at(&mut bytes, range.start) {
+            Ok(()) => Some(Cow::Owned(bytes)),
+            Err(error) => {
+                if let Some(number) = error.raw_os_error() {
+                    self.failed.store(number, Ordering::Relaxed);
+                }
+                None
+            }
+        }
     }
 }
 

@@ -149,7 +149,8 @@ impl Home {
         let times = Times { accessed: (time, 0), modified: (time, 0) };
         let entries = self.entries().unwrap_or_default();
         let record = entries.last().map(|last| last.name.clone());
-        let packed = record.as_ref().map(pack::beside).filter(Name::is_there);
+        let packed =
+            record.as_ref().map(pack::beside).filter(|name| name.is_there().unwrap_or_default());
         let files = [self.home.name(".gitignore"), self.lock_file()];
         for name in record.iter().chain(&packed).chain(&files) {
             let _ = disk.set_times_at(name, times);

@@ -3,6 +3,8 @@
 use super::error::{Error, PathError};
 use super::owner;
 use super::store::{LOOSE, NAME};
+use super::tree::is_gone;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +15,14 @@ pub(super) fn found_above(path: &Path, passed: usize) -> Result<Option<PathBuf>,
     let target = std::fs::metadata(path).map_err(failed)?;
     let me = owner::myself();
     for above in path.ancestors().skip(passed) {
-        let Ok(home) = std::fs::symlink_metadata(above.join(NAME)) else { continue };
+        let home = match std::fs::symlink_metadata(above.join(NAME)) {
+            Ok(home) => home,
+            Err(error) if is_gone(&error) || error.kind() == ErrorKind::PermissionDenied => {
+                continue;
+            }
+            // A disk that fails for a moment: what was done here must not be forgotten for it.
+            Err(error) => return Err(failed(error).into()),
+        };
         if above == path {
             return Ok(Some(above.to_path_buf()));
         }

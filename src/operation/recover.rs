@@ -120,8 +120,8 @@ pub(super) fn roll_back(
 fn is_complete(tree: &Tree, record: &Record) -> Result<bool, Error> {
     for step in &record.steps {
         for name in step.names() {
-            match tree.name(name) {
-                Ok(place) if matches!(look(step, &place)?, Found::New) => {}
+            match tree.find(name)? {
+                Some(place) if matches!(look(step, &place)?, Found::New) => {}
                 _ => return Ok(false),
             }
         }
@@ -163,7 +163,8 @@ fn clear(
 ) -> Result<(), Error> {
     for way in [Direction::Forth, Direction::Back] {
         let temporary = temporary(id, (index, position), way, &place.name);
-        if !temporary.is_there() {
+        let failed = |source| PathError::new("find", temporary.path(), source);
+        if !temporary.is_there().map_err(failed)? {
             continue;
         }
         // Only after the exchange does the name hold what was written under the temporary one.
@@ -202,7 +203,7 @@ fn roll_back_step(
     let leave = |name: &RelativePath, change| LeftAlone { path: name.clone(), change };
     for (position, name) in step.names().enumerate() {
         // A directory that went away took the file with it.
-        let Ok(place) = tree.name(name) else {
+        let Some(place) = tree.find(name)? else {
             left_alone.push(leave(name, Change::Gone));
             continue;
         };
@@ -242,7 +243,7 @@ fn roll_back_step(
             && !is_link
             && !step.replace;
         let (source, in_place) = write::open(disk, &with_link(&first.place)?, in_place, false)?;
-        if let Err(change) = proves(step, first, &source, &edits, listed) {
+        if let Some(change) = forbids(step, first, &source, &edits, listed)? {
             let names = step.names().enumerate();
             let is_other = |position| other.iter().any(|other| other.position == position);
             let refused = names.filter(|(position, _)| is_other(*position));
@@ -279,29 +280,31 @@ fn roll_back_step(
     Ok(left_alone)
 }
 
-/// Is it proved that the file under a name is a state of this very operation, and that what would be
-/// written is the old file?
-fn proves(
+/// Why it is not proved that the file under a name is a state of this very operation, and that what would
+/// be written is the old file; none where it is.
+///
+/// # Errors
+/// Where a file cannot be read: nothing is known then.
+fn forbids(
     step: &Step,
     other: &Other,
     source: &FileSource,
     edits: &[&EditSet],
     listed: &Listed,
-) -> Result<(), Change> {
-    let forbidden = |why: &str| Change::Forbidden { why: why.to_owned() };
+) -> Result<Option<Change>, Error> {
     if let Some(link) = &step.old.link {
         // Nothing is written through a link; but it must lead to what it led to.
-        let target = other.place.follow(&link.target).ok();
-        let old = target.and_then(|name| FileSource::open(&name).ok());
-        return match old.map(|old| change(&step.old.lock, &old)) {
-            Some(None) => Ok(()),
-            Some(Some(change)) => Err(change),
-            None => Err(Change::Gone),
-        };
+        let Some(old) = other.place.linked(&link.target)? else { return Ok(Some(Change::Gone)) };
+        let found = change(&step.old.lock, &old);
+        old.require_read()?;
+        return Ok(found);
     }
-    permitted::check(&step.about, step.path.as_path(), source, edits, listed)
-        .map_err(|why| forbidden(&why))?;
-    through(source, edits, &mut |old| change(&step.old.lock, old)).map_or(Ok(()), Err)
+    let found = match permitted::check(&step.about, step.path.as_path(), source, edits, listed) {
+        Err(why) => Some(Change::Forbidden { why }),
+        Ok(()) => through(source, edits, &mut |old| change(&step.old.lock, old)),
+    };
+    source.require_read()?;
+    Ok(found)
 }
 
 fn with_link(place: &Place) -> Result<Place, PathError> {
@@ -342,27 +345,36 @@ fn look(step: &Step, place: &Place) -> Result<Found, Error> {
         }
         result => result?,
     };
-    let is_new = is(&step.new) && step.new.lock.matches(&source);
-    if is_new && copies_are_complete(step, &source) {
-        return Ok(match outside(&step.new, &source) {
+    let found = look_into(step, &source, is(&step.old), is(&step.new));
+    // What could not be read may be anything.
+    source.require_read()?;
+    Ok(found)
+}
+
+/// The same of the file that the name leads to. Is the name of the kind that it was before, and that it was
+/// to become?
+fn look_into(step: &Step, source: &FileSource, is_old_kind: bool, is_new_kind: bool) -> Found {
+    let is_new = is_new_kind && step.new.lock.matches(source);
+    if is_new && copies_are_complete(step, source) {
+        return match outside(&step.new, source) {
             None => Found::New,
             Some(change) => Found::Foreign(change),
-        });
+        };
     }
-    let Some(change) = change(&step.old.lock, &source).filter(|_| is(&step.old)) else {
-        return Ok(if is(&step.old) { Found::Old } else { Found::Foreign(Change::OtherKind) });
+    let Some(change) = change(&step.old.lock, source).filter(|_| is_old_kind) else {
+        return if is_old_kind { Found::Old } else { Found::Foreign(Change::OtherKind) };
     };
-    if let Some(edits) = way_back(step, &source)
-        && through(&source, &[&edits], &mut |patched| step.old.lock.matches(patched))
+    if let Some(edits) = way_back(step, source)
+        && through(source, &[&edits], &mut |patched| step.old.lock.matches(patched))
     {
         let again = step.changes.iter().map(|change| &change.edits);
         let all: Vec<&EditSet> = std::iter::once(&edits).chain(again).collect();
-        return Ok(match through(&source, &all, &mut |new| outside(&step.new, new)) {
+        return match through(source, &all, &mut |new| outside(&step.new, new)) {
             None => Found::Between(edits),
             Some(change) => Found::Foreign(change),
-        });
+        };
     }
-    Ok(Found::Foreign(change))
+    Found::Foreign(change)
 }
 
 /// The edits that put the old bytes back whatever part of an edit in place was done. None where the

@@ -2,8 +2,8 @@
 
 use super::apply::execute;
 use super::drift::is_uninstalled;
-use super::error::{Change, Error};
-use super::file::{FileSource, change_since, through};
+use super::error::{Change, Error, PathError};
+use super::file::{change_since, through};
 use super::history::{Entry, History};
 use super::journal::{About, Kind, Link, Step};
 use super::permitted::{self, Listed};
@@ -11,7 +11,7 @@ use super::preflight::{Intent, Way, open_place};
 use super::recover::LeftAlone;
 use super::rows::Rows;
 use super::store::{Store, canonical};
-use super::tree::{FileId, Place, Tree};
+use super::tree::{FileId, Place, Tree, is_gone};
 use super::{Operation, Options, pack};
 use crate::plan::{self, RelativePath};
 use schemars::JsonSchema;
@@ -165,7 +165,7 @@ impl Findings {
                 }
                 continue;
             }
-            self.add(&tree, name, entries, was_selected, &mut units);
+            self.add(&tree, name, entries, was_selected, &mut units)?;
         }
         let listed = Listed::of(history.names().map(|(name, _)| name));
         units.into_values().try_for_each(|unit| self.look_at(unit, &listed))?;
@@ -183,22 +183,29 @@ impl Findings {
         entries: Vec<Entry<'a>>,
         is_selected: impl Fn(&Entry<'_>) -> bool,
         units: &mut BTreeMap<UnitKey, Unit<'a>>,
-    ) {
-        let Some(newest) = entries.iter().rposition(&is_selected) else { return };
-        let Ok(place) = tree.name(name) else {
+    ) -> Result<(), Error> {
+        let Some(newest) = entries.iter().rposition(&is_selected) else { return Ok(()) };
+        let Some(place) = tree.find(name)? else {
             self.refused.push(LeftAlone { path: name.clone(), change: Change::Gone });
-            return;
+            return Ok(());
         };
         let after = entries.iter().skip(newest + 1).rev().filter(|entry| entry.in_effect);
         let later = after.map(|entry| entry.id.to_owned()).collect();
         let last = entries.last().map(|entry| entry.step);
         let entries: Vec<_> = entries.into_iter().filter(is_selected).collect();
         // A copy of the tree may have made several files of one.
-        let file = place.name.stat().ok().map(|stat| stat.id());
+        let file = match place.name.stat() {
+            Err(error) if is_gone(&error) => None,
+            result => {
+                let failed = |source| PathError::new("find", place.name.path(), source);
+                Some(result.map_err(failed)?.id())
+            }
+        };
         let key = (file, entries.iter().map(|entry| entry.position).collect());
         let names = Vec::new();
         let unit = units.entry(key).or_insert(Unit { names, place, entries, later, last });
         unit.names.push(name.clone());
+        Ok(())
     }
 
     /// Puts each RECORD back that has served its turn, and brings the rows of others up to date.
@@ -221,20 +228,20 @@ impl Findings {
         let objects = self.intents.iter().filter(|intent| !is_record(intent.about.kind));
         let put_back: Vec<RelativePath> = objects.flat_map(Intent::names).cloned().collect();
         for (name, entries) in records {
-            let Some(rows) = Rows::read(tree, name) else { continue };
-            let listed = rows.of(tree, put_back.iter());
+            let Some(rows) = Rows::read(tree, name)? else { continue };
+            let listed = rows.of(tree, put_back.iter())?;
             if listed.is_empty() {
                 continue;
             }
             let (refused, intents) = (self.refused.clone(), self.intents.len());
             self.refused.retain(|left| left.path != *name);
-            if rows.of(tree, edited.iter().map(|(file, _)| *file)).is_empty() {
+            if rows.of(tree, edited.iter().map(|(file, _)| *file))?.is_empty() {
                 let mut unit = BTreeMap::new();
-                self.add(tree, name, entries, |entry| entry.counts(), &mut unit);
+                self.add(tree, name, entries, |entry| entry.counts(), &mut unit)?;
                 unit.into_values().try_for_each(|unit| self.look_at(unit, allowed))?;
             }
             if self.intents.len() == intents {
-                match rows.refreshed(tree, &listed, &self.intents) {
+                match rows.refreshed(tree, &listed, &self.intents)? {
                     Some(intent) => {
                         self.refused.retain(|left| left.path != *name);
                         self.intents.push(intent);
@@ -255,7 +262,13 @@ impl Findings {
         let (Some(newest), Some((first, aliases))) = (entries.last(), names.split_first()) else {
             return Ok(());
         };
-        let place = place.with_link().unwrap_or(place);
+        let place = match place.with_link() {
+            Err(error) if is_gone(&error) => place,
+            result => {
+                let failed = |source| PathError::new("read the link", place.name.path(), source);
+                result.map_err(failed)?
+            }
+        };
         let link = &place.link;
         let source = match open_place(&place) {
             Err(Error::Path(error)) if error.source.kind() == std::io::ErrorKind::NotFound => {
@@ -275,6 +288,8 @@ impl Findings {
         } else {
             Some(Change::OtherKind)
         };
+        // Nothing is refused for a disk that fails for a moment.
+        source.require_read()?;
         if let Some(difference) = difference {
             let is_as_left = last
                 .is_some_and(|last| is_the_kind(&last.new.link) && last.new.lock.matches(&source));
@@ -307,15 +322,21 @@ impl Findings {
         }
         pack::resolve(&mut changes, &place.name)?;
         let old = &oldest.step.old;
-        let link = old.link.as_ref().filter(|link| leads_to(&place, link, old)).cloned();
+        let link = match &old.link {
+            Some(link) if leads_to(&place, link, old)? => Some(link.clone()),
+            _ => None,
+        };
         if link.is_none() {
             let edits: Vec<_> = changes.iter().map(|change| &change.edits).collect();
             let (about, path) = (&newest.step.about, first.as_path());
-            if let Err(why) = permitted::check(about, path, &source, &edits, listed) {
+            let checked = permitted::check(about, path, &source, &edits, listed);
+            source.require_read()?;
+            if let Err(why) = checked {
                 refuse(Change::Forbidden { why });
                 return Ok(());
             }
         }
+        source.require_read()?;
         let reverts: Vec<_> = entries.iter().rev().map(|entry| entry.id.to_owned()).collect();
         self.intents.push(Intent {
             path: first.clone(),
@@ -347,7 +368,9 @@ fn are_one_file(tree: &Tree, one: &RelativePath, other: &RelativePath) -> bool {
 }
 
 /// Does the link, if it stood at `place`, lead to the bytes that it once led to?
-fn leads_to(place: &Place, link: &Link, old: &super::journal::State) -> bool {
-    let opened = place.follow(&link.target).ok().map(|name| FileSource::open(&name));
-    matches!(opened, Some(Ok(source)) if old.lock.matches(&source))
+fn leads_to(place: &Place, link: &Link, old: &super::journal::State) -> Result<bool, Error> {
+    let Some(source) = place.linked(&link.target)? else { return Ok(false) };
+    let is_same = old.lock.matches(&source);
+    source.require_read()?;
+    Ok(is_same)
 }

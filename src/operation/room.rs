@@ -26,7 +26,8 @@ pub(super) fn keep(disk: &Disk, operations: &Arc<Directory>, record: &Record, le
     if name.stat().is_ok_and(|stat| stat.len >= wanted) {
         return;
     }
-    let opened = if name.is_there() { disk.open(&name) } else { disk.create(&name, mode) };
+    let opened =
+        if name.is_there().unwrap_or(true) { disk.open(&name) } else { disk.create(&name, mode) };
     if let Ok(handle) = opened {
         let _ = disk.extend(&handle, wanted);
     }

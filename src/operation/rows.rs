@@ -1,9 +1,10 @@
 //! RECORD rows of files that are put back, while others of the same distribution stay edited.
 
+use super::error::Error;
 use super::file::{FileSource, through};
 use super::journal::About;
 use super::preflight::{Intent, Way};
-use super::tree::Tree;
+use super::tree::{Tree, is_gone};
 use crate::bytes::Source as _;
 use crate::edit::EditSet;
 use crate::plan::{Kind, Lock, RelativePath};
@@ -11,6 +12,7 @@ use crate::python::join_within;
 use crate::python::record::{self, Change, Rewritten};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -26,13 +28,13 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// The RECORD with that name in the tree; none where it cannot be read.
-    pub(super) fn read(tree: &Tree, name: &RelativePath) -> Option<Self> {
-        let place = tree.name(name).ok()?;
-        let source = FileSource::open(&place.name).ok()?;
-        let text = source.read(0, source.len(), "RECORD").ok()?.into_owned();
-        let site = name.as_path().parent()?.parent()?.to_path_buf();
-        Some(Self { name: name.clone(), source, text, site })
+    /// The RECORD with that name in the tree; none where there is none.
+    pub(super) fn read(tree: &Tree, name: &RelativePath) -> Result<Option<Self>, Error> {
+        let Some(source) = open(tree, name)? else { return Ok(None) };
+        let text = source.read(0, source.len(), "RECORD").ok().map(|text| text.into_owned());
+        source.require_read()?;
+        let site = name.as_path().parent().and_then(Path::parent).map(Path::to_path_buf);
+        Ok(text.zip(site).map(|(text, site)| Self { name: name.clone(), source, text, site }))
     }
 
     /// Those of `files`, names beneath `base`, that have a row with a hash.
@@ -40,10 +42,13 @@ impl Rows {
         &self,
         tree: &Tree,
         files: impl Iterator<Item = &'a RelativePath>,
-    ) -> Listed {
-        let path = |name: &RelativePath| Some(tree.name(name).ok()?.name.path().to_path_buf());
+    ) -> Result<Listed, Error> {
+        let path = |name: &RelativePath| {
+            Ok::<_, Error>(tree.find(name)?.map(|place| place.name.path().to_path_buf()))
+        };
+        let found = files.map(|name| Ok(path(name)?.map(|path| (path, name.clone()))));
         let files: BTreeMap<PathBuf, RelativePath> =
-            files.filter_map(|name| Some((path(name)?, name.clone()))).collect();
+            found.filter_map(Result::transpose).collect::<Result<_, Error>>()?;
         let names: BTreeSet<&OsStr> = files.keys().filter_map(|path| path.file_name()).collect();
         let mut listed = Listed::new();
         for (index, row) in record::rows(&self.text).map_while(Result::ok).enumerate() {
@@ -53,14 +58,13 @@ impl Rows {
                 continue;
             }
             let Some(file) = join_within(&self.site, file) else { continue };
-            let Some(found) = RelativePath::new(&file).ok().and_then(|name| path(&name)) else {
-                continue;
-            };
+            let Ok(name) = RelativePath::new(&file) else { continue };
+            let Some(found) = path(&name)? else { continue };
             if let Some(file) = files.get(&found) {
                 listed.insert(index, file.clone());
             }
         }
-        listed
+        Ok(listed)
     }
 
     /// What brings the rows of `listed` up to date with the files as `intents` leave them; none where
@@ -70,25 +74,30 @@ impl Rows {
         tree: &Tree,
         listed: &Listed,
         intents: &[Intent],
-    ) -> Option<Intent> {
-        let changes: Vec<Change> = listed
-            .iter()
-            .map(|(&row, name)| {
-                let intent = intents.iter().find(|intent| intent.names().any(|one| one == name))?;
-                let source = FileSource::open(&tree.name(name).ok()?.name).ok()?;
-                through(&source, &intent.edits(), &mut |file| {
-                    let sha256 = record::sha256(file).ok()?;
-                    Some(Change { row, sha256, size: file.len() })
-                })
-            })
-            .collect::<Option<_>>()?;
-        let Rewritten { edits, before, after } = record::rewrite(&self.text, &changes).ok()?;
+    ) -> Result<Option<Intent>, Error> {
+        let mut changes = Vec::with_capacity(listed.len());
+        for (&row, name) in listed {
+            let intent = intents.iter().find(|intent| intent.names().any(|one| one == name));
+            let (Some(intent), Some(source)) = (intent, open(tree, name)?) else { return Ok(None) };
+            let change = through(&source, &intent.edits(), &mut |file| {
+                let sha256 = record::sha256(file).ok()?;
+                Some(Change { row, sha256, size: file.len() })
+            });
+            source.require_read()?;
+            let Some(change) = change else { return Ok(None) };
+            changes.push(change);
+        }
+        let Ok(Rewritten { edits, before, after }) = record::rewrite(&self.text, &changes) else {
+            return Ok(None);
+        };
         if edits.is_empty() {
-            return None;
+            return Ok(None);
         }
         let whole = 0..self.source.len();
-        let (old, new) = Lock::of_step(&self.source, &edits, std::slice::from_ref(&whole)).ok()?;
-        Some(Intent {
+        let locks = Lock::of_step(&self.source, &edits, std::slice::from_ref(&whole));
+        self.source.require_read()?;
+        let Ok((old, new)) = locks else { return Ok(None) };
+        Ok(Some(Intent {
             path: self.name.clone(),
             aliases: Vec::new(),
             about: About {
@@ -107,7 +116,20 @@ impl Rows {
             link: None,
             times: None,
             reverts: Vec::new(),
-        })
+        }))
+    }
+}
+
+/// The file under a name, open; none where there is none.
+fn open(tree: &Tree, name: &RelativePath) -> Result<Option<FileSource>, Error> {
+    let Some(place) = tree.find(name)? else { return Ok(None) };
+    match FileSource::open(&place.name) {
+        Err(error)
+            if is_gone(&error.source) || error.source.kind() == io::ErrorKind::InvalidInput =>
+        {
+            Ok(None)
+        }
+        result => Ok(Some(result?)),
     }
 }
 

@@ -5,7 +5,7 @@ use super::error::{Error, PathError};
 use super::home::{Home, OPERATIONS};
 use super::journal::{Base, Record};
 use super::nesting::{beneath, found_above};
-use super::tree::{Stat, Tree};
+use super::tree::{Stat, Tree, is_no_directory};
 use super::{lock, owner, shipped};
 use std::ffi::OsStr;
 use std::io;
@@ -191,7 +191,7 @@ impl Store {
         let operations = match home.enter(OsStr::new(OPERATIONS)) {
             Ok(operations) => Some(Arc::new(operations)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(_) if home.name(OPERATIONS).is_there() => {
+            Err(error) if is_no_directory(&error) => {
                 let what = "its directory `operations` is a link or no directory";
                 return Err(foreign(format!("{what}; {other}")));
             }
@@ -316,7 +316,7 @@ impl Store {
             found = complete;
         } else {
             let ignore = found.home.name(".gitignore");
-            if !ignore.is_there() {
+            if !ignore.is_there().map_err(failed)? {
                 let handle = disk.create(&ignore, mode & 0o644)?;
                 disk.write(&handle, b"*\n", 0)?;
             }

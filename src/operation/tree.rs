@@ -7,6 +7,7 @@
 //! Everything that is written afterwards is written relative to the directory that is held.
 
 use super::error::{Error, PathError};
+use super::file::FileSource;
 use crate::plan::RelativePath;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use std::collections::VecDeque;
@@ -192,9 +193,12 @@ impl Name {
         Ok(rustix::fs::statat(&self.directory, &self.name, flags)?.into())
     }
 
-    /// Does anything stand under the name?
-    pub(super) fn is_there(&self) -> bool {
-        self.stat().is_ok()
+    /// Does anything stand under the name? That it cannot be looked at says neither.
+    pub(super) fn is_there(&self) -> io::Result<bool> {
+        match self.stat() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            result => result.map(|_| true),
+        }
     }
 
     /// Where the link points, if it is one.
@@ -305,11 +309,16 @@ impl Walk {
 }
 
 /// `O_DIRECTORY` on a link is ENOTDIR with `O_PATH`, and may be ELOOP without.
-fn is_no_directory(error: &io::Error) -> bool {
+pub(super) fn is_no_directory(error: &io::Error) -> bool {
     let found = error.raw_os_error();
     [rustix::io::Errno::NOTDIR, rustix::io::Errno::LOOP]
         .iter()
         .any(|errno| found == Some(errno.raw_os_error()))
+}
+
+/// Does the error say that there is no such file?
+pub(super) fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || is_no_directory(error)
 }
 
 /// A component of a path.
@@ -377,6 +386,26 @@ impl Place {
     }
 }
 
+impl Place {
+    /// The file that a link with this target leads to, open; none where it leads to none.
+    pub(super) fn linked(&self, target: &Path) -> Result<Option<FileSource>, Error> {
+        let failed = |source| PathError::new("follow", self.name.path(), source);
+        let leads_nowhere = |error: &io::Error| {
+            is_gone(error)
+                || error.kind() == io::ErrorKind::InvalidInput
+                || error.kind() == io::ErrorKind::IsADirectory
+        };
+        let name = match self.follow(target) {
+            Err(error) if leads_nowhere(&error) => return Ok(None),
+            result => result.map_err(failed)?,
+        };
+        match FileSource::open(&name) {
+            Err(error) if leads_nowhere(&error.source) => Ok(None),
+            result => Ok(Some(result?)),
+        }
+    }
+}
+
 /// The directory of a path, and the name in it; no name where the path ends in `..` or is a root.
 fn split(path: &Path) -> (&Path, Option<&OsStr>) {
     match path.file_name() {
@@ -423,6 +452,16 @@ impl Tree {
                 Ok(Place { name: here.name(last), link: None, walk })
             }
             _ => Err(self.outside(relative)),
+        }
+    }
+
+    /// The same; none where the way there is gone, or leads out of the tree. A way that cannot be looked
+    /// at is an error: a disk that fails for a moment has taken nothing away.
+    pub(super) fn find(&self, relative: &RelativePath) -> Result<Option<Place>, Error> {
+        match self.name(relative) {
+            Err(Error::Outside { .. }) => Ok(None),
+            Err(Error::Path(error)) if is_gone(&error.source) => Ok(None),
+            result => result.map(Some),
         }
     }
 

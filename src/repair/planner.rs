@@ -81,6 +81,11 @@ pub fn propose(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, options: &Op
             now = Some(planner.foresee());
         } else if objections.is_empty() {
             break;
+        } else if planner.rewrites.is_empty() {
+            // Nothing is left to withdraw: what moved was moved by somebody else, or by a disk that
+            // failed for a moment, and would object for ever.
+            planner.cured.clear();
+            break;
         } else {
             planner.withdraw(&objections, rounds > MOST_ROUNDS);
             now = Some(planner.foresee());

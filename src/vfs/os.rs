@@ -4,6 +4,7 @@ use super::walk::{self, Entry};
 use super::{DirEntry, FileKind, Metadata, Vfs};
 use crate::bytes::Source;
 use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::{Errno, retry_on_intr};
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -11,7 +12,7 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The files of the operating system.
 ///
@@ -20,25 +21,74 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Debug, Clone, Default)]
 pub struct OsVfs {
     root: Option<PathBuf>,
+    failures: Failures,
 }
+
+/// What could not be read because the disk failed, and the number of the error. To whoever looks for
+/// libraries, what cannot be read is not there; whoever writes must not go by that.
+#[derive(Debug, Clone, Default)]
+struct Failures(Arc<Mutex<Vec<(PathBuf, i32)>>>);
+
+/// Failures that are kept; after that many no other one says more.
+const MOST_FAILURES: usize = 64;
+
+impl Failures {
+    fn note<T>(&self, path: &Path, result: io::Result<T>) -> io::Result<T> {
+        if let Err(error) = &result
+            && let Some(number) = error.raw_os_error()
+            && OF_THE_DISK.iter().any(|errno| errno.raw_os_error() == number)
+        {
+            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if known.len() < MOST_FAILURES {
+                known.push((path.to_owned(), number));
+            }
+        }
+        result
+    }
+}
+
+/// The errors that say nothing about a file.
+const OF_THE_DISK: [Errno; 8] = [
+    Errno::IO,
+    Errno::INTR,
+    Errno::NOMEM,
+    Errno::MFILE,
+    Errno::NFILE,
+    Errno::STALE,
+    Errno::TIMEDOUT,
+    Errno::BADMSG,
+];
 
 impl OsVfs {
     /// The files as the system shows them.
     #[must_use]
     pub fn new() -> Self {
-        Self { root: None }
+        Self::default()
     }
 
     /// The files inside `root`, an absolute path of the system.
     #[must_use]
     pub fn with_root(root: PathBuf) -> Self {
-        Self { root: Some(root) }
+        Self { root: Some(root), failures: Failures::default() }
     }
 
     /// The root, where it is not the system's own.
     #[must_use]
     pub fn root(&self) -> Option<&Path> {
         self.root.as_deref()
+    }
+
+    /// Fails where something in `root`, a directory of the tree, could not be read because the disk
+    /// failed, with the path and the error. What failed before is forgotten then.
+    ///
+    /// # Errors
+    /// Then.
+    pub fn require_read(&self, root: &Path) -> Result<(), (PathBuf, io::Error)> {
+        let mut known = self.failures.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.drain(..).find(|(path, _)| path.starts_with(root)) {
+            None => Ok(()),
+            Some((path, number)) => Err((path, io::Error::from_raw_os_error(number))),
+        }
     }
 
     /// The system's path of what `path` names.
@@ -65,18 +115,44 @@ fn below(root: &Path, inside: &Path) -> PathBuf {
 
 impl Vfs for OsVfs {
     fn symlink_metadata(&self, path: &Path) -> io::Result<Metadata> {
-        Ok(metadata_of(&fs::symlink_metadata(self.system_path(path, false)?)?))
+        self.failures.note(path, self.entry(path))
     }
 
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
-        Ok(metadata_of(&fs::metadata(self.system_path(path, true)?)?))
+        self.failures.note(path, self.file(path))
     }
 
     fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
-        fs::read_link(self.system_path(path, false)?)
+        self.failures.note(path, self.target(path))
     }
 
     fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
+        self.failures.note(path, self.names(path))
+    }
+
+    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
+        self.failures.note(path, self.resolved(path))
+    }
+
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Source + '_>> {
+        self.failures.note(path, self.opened(path))
+    }
+}
+
+impl OsVfs {
+    fn entry(&self, path: &Path) -> io::Result<Metadata> {
+        Ok(metadata_of(&fs::symlink_metadata(self.system_path(path, false)?)?))
+    }
+
+    fn file(&self, path: &Path) -> io::Result<Metadata> {
+        Ok(metadata_of(&fs::metadata(self.system_path(path, true)?)?))
+    }
+
+    fn target(&self, path: &Path) -> io::Result<PathBuf> {
+        fs::read_link(self.system_path(path, false)?)
+    }
+
+    fn names(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
         let mut entries = Vec::new();
         for entry in fs::read_dir(self.system_path(path, true)?)? {
             let entry = entry?;
@@ -86,36 +162,44 @@ impl Vfs for OsVfs {
         Ok(entries)
     }
 
-    fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
+    fn resolved(&self, path: &Path) -> io::Result<PathBuf> {
         let resolved = fs::canonicalize(self.system_path(path, true)?)?;
         let Some(root) = &self.root else { return Ok(resolved) };
         // The root itself may be reached through links.
         let outside = fs::canonicalize(root)?;
-        let inside = resolved.strip_prefix(outside).map_err(|_| rustix::io::Errno::NOENT)?;
+        let inside = resolved.strip_prefix(outside).map_err(|_| Errno::NOENT)?;
         Ok(Path::new("/").join(inside))
     }
 
-    fn open(&self, path: &Path) -> io::Result<Box<dyn Source + '_>> {
-        let path = self.system_path(path, true)?;
+    fn opened(&self, name: &Path) -> io::Result<Box<dyn Source + '_>> {
+        let path = self.system_path(name, true)?;
         // O_NONBLOCK: a pipe without a writer must not stop the whole walk.
         let mut flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
         if self.root.is_some() {
             // Every link is resolved already: one that appears now would lead out of the root.
             flags |= OFlags::NOFOLLOW;
         }
-        let file = rustix::fs::open(path, flags, Mode::empty())?;
+        let file = retry_on_intr(|| rustix::fs::open(&path, flags, Mode::empty()))?;
         let stat = rustix::fs::fstat(&file)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
         let len = u64::try_from(stat.st_size).unwrap_or_default();
-        Ok(Box::new(Opened { file: File::from(file), len, pieces: Mutex::default() }))
+        Ok(Box::new(Opened {
+            path: name.to_owned(),
+            failures: self.failures.clone(),
+            file: File::from(file),
+            len,
+            pieces: Mutex::default(),
+        }))
     }
 }
 
 /// An open file. It is read and not mapped: whoever truncates a mapped file ends the process that
 /// reads it by SIGBUS, and an installer may be at work. What is read is small.
 struct Opened {
+    path: PathBuf,
+    failures: Failures,
     file: File,
     len: u64,
     /// What was read last around small reads: where it begins, and its bytes.
@@ -133,6 +217,10 @@ const STEP: u64 = PIECE / 2;
 const MOST_PIECES: usize = 4;
 
 impl Opened {
+    fn read(&self, bytes: &mut [u8], at: u64) -> Option<()> {
+        self.failures.note(&self.path, self.file.read_exact_at(bytes, at)).ok()
+    }
+
     /// The bytes of a small range, from a piece that has it.
     fn small(&self, range: &Range<u64>) -> Option<Vec<u8>> {
         let within = |(start, bytes): &(u64, Vec<u8>)| {
@@ -147,7 +235,7 @@ impl Opened {
         }
         let start = range.start - range.start % STEP;
         let mut piece = vec![0; usize::try_from(PIECE.min(self.len - start)).ok()?];
-        self.file.read_exact_at(&mut piece, start).ok()?;
+        self.read(&mut piece, start)?;
         pieces.truncate(MOST_PIECES - 1);
         pieces.push_front((start, piece));
         pieces.front().and_then(within)
@@ -170,7 +258,7 @@ impl Source for Opened {
         }
         let mut bytes = vec![0; usize::try_from(range.end - range.start).ok()?];
         // A file that has become shorter is like one that was too short from the first.
-        self.file.read_exact_at(&mut bytes, range.start).ok()?;
+        self.read(&mut bytes, range.start)?;
         Some(Cow::Owned(bytes))
     }
 }
@@ -197,5 +285,24 @@ fn metadata_of(metadata: &fs::Metadata) -> Metadata {
         uid: metadata.uid(),
         // The kernel gives less than 10^9 nanoseconds.
         modified: (metadata.mtime(), u32::try_from(metadata.mtime_nsec()).unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_disk_that_fails_is_remembered_once_and_a_file_that_is_not_there_is_not() {
+        let vfs = OsVfs::new();
+        let failed = |errno: Errno| Err::<(), _>(errno.into());
+        let _ = vfs.failures.note(Path::new("/env/a.so"), failed(Errno::NOENT));
+        assert!(vfs.require_read(Path::new("/env")).is_ok());
+        let _ = vfs.failures.note(Path::new("/env/a.so"), failed(Errno::IO));
+        assert!(vfs.require_read(Path::new("/other")).is_ok());
+        let _ = vfs.clone().failures.note(Path::new("/env/a.so"), failed(Errno::IO));
+        let (path, error) = vfs.require_read(Path::new("/env")).unwrap_err();
+        assert_eq!((path.as_path(), error.raw_os_error()), (Path::new("/env/a.so"), Some(5)));
+        assert!(vfs.require_read(Path::new("/env")).is_ok());
     }
 }

@@ -89,6 +89,7 @@ pub(super) fn repair(
     let planned = steps::plan(view.vfs(), world, &proposal, update_records);
     // A damaged member is the reason for whatever else went wrong.
     view.require_sound()?;
+    session.require_read(subject.chosen)?;
     let plan = planned?;
     drop(progress);
     let unneeded = if proposal.cured.iter().any(|finding| finding.cause == Cause::EnvOverride) {
