@@ -293,9 +293,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_disk_that_fails_is_remembered_once_and_a_file_that_is_not_there_is_not() {
+    fn what_failed_is_told_once_and_what_is_not_there_has_not_failed() {
         let vfs = OsVfs::new();
-        let failed = |errno: Errno| Err::<(), _>(errno.into());
+        let failed = |errno: Errno| -> io::Result<()> { Err(errno.into()) };
         let _ = vfs.failures.note(Path::new("/env/a.so"), failed(Errno::NOENT));
         assert!(vfs.require_read(Path::new("/env")).is_ok());
         let _ = vfs.failures.note(Path::new("/env/a.so"), failed(Errno::IO));
