@@ -1,6 +1,7 @@
 //! Which files of a store a target means.
 
-use super::session::{Chosen, Place, Session};
+use super::backups::Place;
+use super::session::{Chosen, Session};
 use crate::operation::Selection;
 use crate::plan::RelativePath;
 use crate::python::target::Target;

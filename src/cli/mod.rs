@@ -1,6 +1,7 @@
 //! The command line: parse, read the world, run, report.
 
 pub mod args;
+pub mod backups;
 pub mod child;
 pub mod commands;
 pub mod error;

@@ -152,7 +152,8 @@ impl Home {
         let packed =
             record.as_ref().map(pack::beside).filter(|name| name.is_there().unwrap_or_default());
         let files = [self.home.name(".gitignore"), self.lock_file()];
-        for name in record.iter().chain(&packed).chain(&files) {
+        let room = self.operations.as_ref().map(room::name_in);
+        for name in record.iter().chain(&packed).chain(&files).chain(&room) {
             let _ = disk.set_times_at(name, times);
         }
         for directory in self.operations.iter().chain([&self.home]) {

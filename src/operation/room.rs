@@ -22,7 +22,7 @@ pub(super) fn keep(disk: &Disk, operations: &Arc<Directory>, record: &Record, le
     let rows: u64 = rows.map(|step| blocks(step.old.lock.size)).sum();
     // Its record tells of the same edits in the other direction.
     let wanted = blocks(len.saturating_mul(2)).saturating_add(rows);
-    let name = operations.name(NAME);
+    let name = name_in(operations);
     if name.stat().is_ok_and(|stat| stat.len >= wanted) {
         return;
     }
@@ -37,6 +37,11 @@ fn blocks(len: u64) -> u64 {
     len.div_ceil(BLOCK).saturating_mul(BLOCK)
 }
 
+/// The file that holds the room of a store.
+pub(super) fn name_in(operations: &Arc<Directory>) -> Name {
+    operations.name(NAME)
+}
+
 /// The room as a file that `len` bytes can be written over; none where there is not as much. What is
 /// left of it is given back.
 pub(super) fn take(
@@ -45,7 +50,7 @@ pub(super) fn take(
     temporary: &Name,
     len: u64,
 ) -> Result<Option<Handle>, PathError> {
-    let name = operations.name(NAME);
+    let name = name_in(operations);
     if !name.stat().is_ok_and(|stat| stat.is_file() && stat.links == 1 && stat.len >= len) {
         return Ok(None);
     }

@@ -110,8 +110,8 @@ fn a_store_bears_the_time_of_source_date_epoch() {
     assert_eq!(wheels::imports(&env), Ok("42".to_owned()));
     let store = env.prefix.join(".tfpatch");
     let times = times(&store);
-    // The store, .gitignore, lock, operations and one record.
-    assert_eq!(times.len(), 5, "{times:?}");
+    // The store, .gitignore, lock, operations, one record, and room for that of a revert.
+    assert_eq!(times.len(), 6, "{times:?}");
     for time in &times {
         assert_eq!((time.1, time.2), (1_700_000_000, 0), "{times:?}");
     }

@@ -335,11 +335,11 @@ type Forgery = Box<dyn Fn(&mut Value, &Tree)>;
 /// What a record says of modes, owners, paths and bases is not done.
 #[test]
 fn a_forged_record_writes_nothing_that_an_edit_of_search_paths_does_not() {
-    let secret = "../outside/secret";
+    const SECRET: &str = "../outside/secret";
     let forgeries: Vec<(&str, Forgery)> = vec![
-        ("path", Box::new(|step, _| step["path"] = secret.into())),
+        ("path", Box::new(|step, _| step["path"] = SECRET.into())),
         ("path", Box::new(|step, tree| step["path"] = tree.outside.to_str().unwrap().into())),
-        ("alias", Box::new(|step, _| step["aliases"] = json!([{ "path": secret }]))),
+        ("alias", Box::new(|step, _| step["aliases"] = json!([{ "path": SECRET }]))),
         ("kind", Box::new(|step, _| step["kind"] = "record".into())),
         ("kind", Box::new(|step, _| step["kind"] = "wheel".into())),
         ("size", Box::new(|step, _| step["old"]["lock"]["size"] = 17.into())),

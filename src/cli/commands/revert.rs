@@ -1,8 +1,9 @@
 //! `tfpatch revert`: puts the exact old bytes back.
 
 use crate::cli::args::{Format, Revert, Writing};
+use crate::cli::backups::retrying;
 use crate::cli::error::CommandError;
-use crate::cli::session::{Session, retrying};
+use crate::cli::session::Session;
 use crate::operation::{self, Change, LeftAlone, Reverted, Selection};
 use crate::python::installer;
 use crate::report::json;

@@ -1,8 +1,9 @@
 //! `tfpatch verify`: are patched files as they were left, and does everything still resolve?
 
 use crate::cli::args::{Format, Verify};
+use crate::cli::backups::Place;
 use crate::cli::error::CommandError;
-use crate::cli::session::{Place, Session};
+use crate::cli::session::Session;
 use crate::operation::{self, FileState, State};
 use crate::plan::Kind;
 use crate::python::installer;
