@@ -2,7 +2,6 @@
 //! that nothing in the tree, records included, can do what its owner could not.
 
 use super::error::{Error, PathError};
-use rustix::fs::{Gid, Uid};
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -16,6 +15,10 @@ pub(super) fn myself() -> u32 {
 }
 
 /// Another user, with whose rights work is done.
+#[cfg_attr(
+    not(any(target_os = "linux", target_os = "android")),
+    expect(dead_code, reason = "there is no user of a single thread elsewhere")
+)]
 pub(super) struct Other {
     pub(super) uid: u32,
     /// Its group, where the system knows no other.
@@ -85,12 +88,12 @@ impl Other {
         self,
         work: W,
     ) -> Result<Result<T, Error>, (rustix::io::Errno, W)> {
-        let Self { .. } = self;
         Ok(work())
     }
 
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn become_user(&self) -> rustix::io::Result<()> {
+        use rustix::fs::{Gid, Uid};
         use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
         let listed = if self.is_here { groups_of(self.uid) } else { None };
         let groups: Vec<Gid> =
