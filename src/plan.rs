@@ -172,7 +172,7 @@ pub struct Step {
 }
 
 /// Which file it was that a plan was made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     /// Device and inode.
     pub id: (u64, u64),
@@ -180,6 +180,9 @@ pub struct Seen {
     pub len: u64,
     /// Time of the last change of content: seconds since 1970, and nanoseconds.
     pub modified: (i64, u32),
+    /// The directory that relative entries were spelled from, links resolved, as a path of the tree that
+    /// was looked at. None where the file has its name by a link.
+    pub directory: Option<PathBuf>,
 }
 
 /// A step as JSON: the list of edits alone, since their old length is the lock's size.

@@ -59,7 +59,7 @@ fn intents_of(plan: &Plan) -> Vec<Intent> {
         way: Way::Edits(step.edits.clone()),
         replace: step.replace,
         unopened: step.unopened,
-        seen: step.seen,
+        seen: step.seen.clone(),
         link: None,
         times: None,
         reverts: Vec::new(),

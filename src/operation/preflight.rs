@@ -155,8 +155,9 @@ pub(super) fn prepare(
     let path = place.name.path().to_path_buf();
     let (source, own) = open_place(&place)?;
     let stat = source.stat()?;
-    let seen = Seen { id: stat.id(), len: stat.len, modified: stat.modified };
-    if intent.seen.is_some_and(|planned| planned != seen) {
+    let is_another =
+        |seen: &Seen| (seen.id, seen.len, seen.modified) != (stat.id(), stat.len, stat.modified);
+    if intent.seen.as_ref().is_some_and(is_another) {
         return Err(Error::Overtaken { path });
     }
     // Taken before the file is read, for that may change the time of the last access.
@@ -182,6 +183,13 @@ pub(super) fn prepare(
         }
     }
     let names: Vec<&Name> = places.iter().map(|place| &place.name).collect();
+    // Relative entries lead where they were meant to from the directory that they were spelled from.
+    let spelled_from = intent.seen.as_ref().and_then(|seen| seen.directory.as_deref());
+    let is_there =
+        |from: &Path| names.iter().any(|name| name.directory().path() == tree.on_disk(from));
+    if link.is_none() && spelled_from.is_some_and(|from| !is_there(from)) {
+        return Err(Error::Overtaken { path });
+    }
     if link.is_some() && names.len() > 1 {
         let why = "a link that leaves the target cannot have aliases";
         return Err(Error::Inconsistent { path, why });

@@ -436,6 +436,12 @@ impl Tree {
         Ok(Self { walk, root })
     }
 
+    /// A path of the system that the tree lies in, as a path of this one.
+    pub(super) fn on_disk(&self, path: &Path) -> PathBuf {
+        let top = self.walk.held.first().map_or(Path::new("/"), |top| top.path());
+        top.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
     pub(super) fn root(&self) -> &Arc<Directory> {
         &self.root
     }

@@ -133,7 +133,7 @@ pub(super) fn object_steps(
         left: left.clone(),
         replace: !rewrite.patch.in_place && !rewrite.patch.in_place_unopened,
         unopened: !rewrite.patch.in_place,
-        seen,
+        seen: seen.clone(),
     };
     let mut steps = Vec::new();
     let mut names = inside.iter().map(relative);
@@ -149,7 +149,10 @@ pub(super) fn object_steps(
 /// Which file it is that `path` leads to.
 fn seen(vfs: &dyn Vfs, path: &Path) -> Option<Seen> {
     let Metadata { id, len, modified, .. } = vfs.metadata(path).ok()?;
-    Some(Seen { id, len, modified })
+    let is_link = vfs.symlink_metadata(path).ok()?.kind == FileKind::Symlink;
+    let directory = path.parent().filter(|_| !is_link);
+    let directory = directory.and_then(|directory| vfs.canonicalize(directory).ok());
+    Some(Seen { id, len, modified, directory })
 }
 
 /// The steps that bring RECORD files up to date with the steps on objects.

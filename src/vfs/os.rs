@@ -6,7 +6,7 @@ use crate::bytes::Source;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
@@ -22,7 +22,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct OsVfs {
     root: Option<PathBuf>,
     failures: Failures,
+    /// Paths whose links were resolved, where they are to lead to the same place from then on.
+    ways: Option<Ways>,
 }
+
+/// Paths, and what they are with their links resolved.
+type Ways = Arc<Mutex<HashMap<PathBuf, PathBuf>>>;
 
 /// What could not be read because the disk failed, and the number of the error. To whoever looks for
 /// libraries, what cannot be read is not there; whoever writes must not go by that.
@@ -69,7 +74,14 @@ impl OsVfs {
     /// The files inside `root`, an absolute path of the system.
     #[must_use]
     pub fn with_root(root: PathBuf) -> Self {
-        Self { root: Some(root), failures: Failures::default() }
+        Self { root: Some(root), ..Self::default() }
+    }
+
+    /// The same files, of which each path is resolved once: a plan that is made of them goes by one way to
+    /// each file, and whoever carries it out can tell whether that is still the way.
+    #[must_use]
+    pub fn remembering(&self) -> Self {
+        Self { ways: Some(Ways::default()), ..self.clone() }
     }
 
     /// The root, where it is not the system's own.
@@ -131,7 +143,16 @@ impl Vfs for OsVfs {
     }
 
     fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
-        self.failures.note(path, self.resolved(path))
+        let Some(ways) = &self.ways else {
+            return self.failures.note(path, self.resolved(path));
+        };
+        let known = || ways.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known().get(path) {
+            return Ok(found.clone());
+        }
+        let found = self.failures.note(path, self.resolved(path))?;
+        // Of two that look at the same time, the first one's answer is both's.
+        Ok(known().entry(path.to_owned()).or_insert(found).clone())
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Source + '_>> {

@@ -74,6 +74,7 @@ impl Tree {
             id: (stat.dev(), stat.ino()),
             len: stat.len(),
             modified: (stat.mtime(), stat.mtime_nsec().try_into().unwrap()),
+            directory: Some(root.join("pkg")),
         });
         let new = edited(&old, &edit);
         let plan = Plan::new(vec![edit]);

@@ -34,11 +34,11 @@ pub fn run(session: &mut Session, options: &Fix) -> Result<u8, CommandError> {
     let surroundings = session.surroundings(&options.simulation)?;
     let targets = session.targets(&options.targets.targets)?;
     wheel::check_output(session, options, &targets)?;
-    let files = session.vfs.clone();
     for chosen in targets {
         session.require_interpreter(&chosen)?;
         let fixed = session.until_settled(chosen.root(), options.dry_run, |session| {
             let progress = Progress::new("reading objects");
+            let files = session.vfs.remembering();
             let view = session.view(&files, &chosen)?;
             let mut world = session.world(&view, &chosen, settings.clone());
             session.require_object(&chosen, &world)?;
