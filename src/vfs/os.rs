@@ -321,7 +321,9 @@ mod tests {
         assert!(vfs.require_read(Path::new("/env")).is_ok());
         let _ = vfs.failures.note(Path::new("/env/a.so"), failed(Errno::IO));
         assert!(vfs.require_read(Path::new("/other")).is_ok());
-        let _ = vfs.clone().failures.note(Path::new("/env/a.so"), failed(Errno::IO));
+        let other = vfs.clone();
+        let _ = other.failures.note(Path::new("/env/a.so"), failed(Errno::IO));
+        drop(other);
         let (path, error) = vfs.require_read(Path::new("/env")).unwrap_err();
         assert_eq!((path.as_path(), error.raw_os_error()), (Path::new("/env/a.so"), Some(5)));
         assert!(vfs.require_read(Path::new("/env")).is_ok());
