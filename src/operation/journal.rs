@@ -8,7 +8,6 @@ use crate::edit::EditSet;
 use crate::plan::{self, Kind as FileKind, Lock, RelativePath};
 use crate::python::{join_within, record};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -34,15 +33,13 @@ pub enum Kind {
     Revert,
 }
 
-/// A record as it lies in the store: with a digest of its own text, so that a damaged one is known.
-#[derive(Serialize, Deserialize)]
-struct Sealed<'a> {
-    schema: &'a str,
-    /// blake3 of the bytes of `operation`, in hexadecimal digits.
-    digest: &'a str,
-    #[serde(borrow)]
-    operation: &'a RawValue,
-}
+/// How the text of a record begins, before the digest of all that follows it: blake3, in hexadecimal
+/// digits. So a damaged record is known.
+const START: &str = r#"{"schema":"tfpatch/operation/v2","digest":""#;
+/// What stands between the digest and the text that it is of.
+const AFTER_DIGEST: &str = "\",";
+/// Hexadecimal digits of a digest.
+const DIGEST_LEN: usize = 64;
 
 /// What a record's text begins with, whatever its version.
 #[derive(Deserialize)]
@@ -160,9 +157,10 @@ impl Record {
 
     /// The record as it is written.
     pub(super) fn seal(&self) -> serde_json::Result<Vec<u8>> {
-        let operation = serde_json::value::to_raw_value(self)?;
-        let digest = blake3::hash(operation.get().as_bytes()).to_hex();
-        serde_json::to_vec(&Sealed { schema: SCHEMA, digest: &digest, operation: &operation })
+        let text = serde_json::to_string(self)?;
+        let rest = text.strip_prefix('{').unwrap_or(&text);
+        let digest = blake3::hash(rest.as_bytes()).to_hex();
+        Ok([START, &digest, AFTER_DIGEST, rest].concat().into_bytes())
     }
 
     /// Reads a record.
@@ -172,18 +170,14 @@ impl Record {
     pub(super) fn unseal(text: &[u8]) -> Result<Self, String> {
         let said = |error: serde_json::Error| error.to_string();
         let Named { schema } = serde_json::from_slice(text).map_err(said)?;
-        let mut record: Self = match schema {
-            SCHEMA => {
-                let sealed: Sealed<'_> = serde_json::from_slice(text).map_err(said)?;
-                let operation = sealed.operation.get();
-                if blake3::hash(operation.as_bytes()).to_hex().as_str() != sealed.digest {
-                    return Err("it is damaged: its digest does not match".to_owned());
-                }
-                serde_json::from_str(operation).map_err(said)?
+        match schema {
+            SCHEMA if !is_sealed(text) => {
+                return Err("it is damaged: its digest does not match".to_owned());
             }
-            SCHEMA_WITHOUT_DIGEST => serde_json::from_slice(text).map_err(said)?,
+            SCHEMA | SCHEMA_WITHOUT_DIGEST => {}
             other => return Err(format!("its schema is {other:?}, not {SCHEMA:?}")),
-        };
+        }
+        let mut record: Self = serde_json::from_slice(text).map_err(said)?;
         record.take_digests_from_rows();
         Ok(record)
     }
@@ -199,6 +193,16 @@ impl Record {
             step.new.whole = digests.get(step.path.as_path()).cloned();
         }
     }
+}
+
+/// Does a record's text begin with the digest of the rest?
+fn is_sealed(text: &[u8]) -> bool {
+    let sealed = text.strip_prefix(START.as_bytes());
+    let Some((digest, rest)) = sealed.and_then(|text| text.split_at_checked(DIGEST_LEN)) else {
+        return false;
+    };
+    rest.strip_prefix(AFTER_DIGEST.as_bytes())
+        .is_some_and(|rest| blake3::hash(rest).to_hex().as_bytes() == digest)
 }
 
 /// The SHA-256 of files by their paths, as rows of the RECORD at `record` have them; all paths are

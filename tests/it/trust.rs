@@ -48,15 +48,19 @@ fn pending(root: &Path) -> PathBuf {
 
 /// The operation of a record, and a record with another one, its digest included.
 fn unsealed(path: &Path) -> Value {
-    let sealed: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    sealed["operation"].clone()
+    let mut operation: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    for field in ["schema", "digest"] {
+        operation.as_object_mut().unwrap().remove(field).unwrap();
+    }
+    operation
 }
 
 fn seal(path: &Path, operation: &Value) {
     let text = serde_json::to_string(operation).unwrap();
-    let digest = blake3::hash(text.as_bytes()).to_hex();
-    let start = format!(r#"{{"schema":"tfpatch/operation/v2","digest":"{digest}","operation":"#);
-    std::fs::write(path, format!("{start}{text}}}")).unwrap();
+    let rest = &text[1..];
+    let digest = blake3::hash(rest.as_bytes()).to_hex();
+    let start = format!(r#"{{"schema":"tfpatch/operation/v2","digest":"{digest}","#);
+    std::fs::write(path, start + rest).unwrap();
 }
 
 /// Every command that reads the store of a tree, and what each says.
