@@ -85,6 +85,14 @@ impl Tree {
         self.root.join("pkg/a.so")
     }
 
+    /// Makes `pkg` a link; the plan was made when it was one already.
+    fn link_package(&mut self, target: &Path) {
+        std::fs::rename(self.root.join("pkg"), self.root.join("real")).unwrap();
+        symlink(target, self.root.join("pkg")).unwrap();
+        let seen = self.plan.steps.iter_mut().filter_map(|step| step.seen.as_mut());
+        seen.for_each(|seen| seen.directory = Some(self.root.join("real")));
+    }
+
     fn disturbed(&self, what: What, call: usize, act: impl FnOnce() + Send + 'static) -> Disturbed {
         let act: Box<dyn FnOnce() + Send> = Box::new(act);
         let gate = At { calls: AtomicUsize::new(0), call, act: Mutex::new(Some(act)) };
@@ -195,11 +203,10 @@ fn another_name_of_a_file_is_no_change_of_it() {
 #[test]
 fn a_link_that_points_elsewhere_meanwhile_is_another_way() {
     for call in 0.. {
-        let tree = Tree::new();
+        let mut tree = Tree::new();
+        tree.link_package(Path::new("real"));
         let real = tree.root.join("real");
-        std::fs::rename(tree.root.join("pkg"), &real).unwrap();
         let other = library(&tree.root, "other/a.so");
-        symlink("real", tree.root.join("pkg")).unwrap();
         let (root, before) = (tree.root.clone(), std::fs::read(&other).unwrap());
         let done = tree.disturbed(What::Apply(Write::Auto), call, move || {
             std::fs::remove_file(root.join("pkg")).unwrap();
@@ -209,22 +216,34 @@ fn a_link_that_points_elsewhere_meanwhile_is_another_way() {
         let now = std::fs::read(real.join("a.so")).unwrap();
         assert!(now == tree.old || now == tree.new, "at call {call}");
         if !done.was_reached {
+            assert_eq!(now, tree.new);
             break;
         }
     }
+}
+
+/// Relative entries that were spelled from another directory lead elsewhere.
+#[test]
+fn a_plan_that_was_made_by_another_way_is_not_carried_out() {
+    let mut tree = Tree::new();
+    let seen = tree.plan.steps[0].seen.as_mut().unwrap();
+    seen.directory = Some(tree.outside.clone());
+    let store = Store::open(&tree.root).unwrap();
+    let error = apply(&tree.root, &store, &tree.plan, Kind::Fix, &options()).unwrap_err();
+    assert!(matches!(error, Error::Overtaken { .. }), "{error}");
+    assert_eq!(std::fs::read(tree.file()).unwrap(), tree.old);
 }
 
 /// Links lead where they lead, absolute ones too, as long as it is inside.
 #[test]
 fn links_inside_of_the_tree_are_followed() {
     for target in ["real", "../tree/real", "./real/../real", "ABSOLUTE"] {
-        let tree = Tree::new();
-        std::fs::rename(tree.root.join("pkg"), tree.root.join("real")).unwrap();
+        let mut tree = Tree::new();
         let target = match target {
             "ABSOLUTE" => tree.root.join("real"),
             target => Path::new(target).to_path_buf(),
         };
-        symlink(target, tree.root.join("pkg")).unwrap();
+        tree.link_package(&target);
         let store = Store::open(&tree.root).unwrap();
         apply(&tree.root, &store, &tree.plan, Kind::Fix, &options()).unwrap();
         assert_eq!(std::fs::read(tree.root.join("real/a.so")).unwrap(), tree.new);
