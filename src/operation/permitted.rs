@@ -1,5 +1,5 @@
-//! What an undo record may change of a file: no more than an edit of search paths, whoever wrote the
-//! record.
+//! What an undo record may change of a file: only what an edit of search paths changes. It does not
+//! matter who wrote the record.
 
 use super::file::{FileSource, through};
 use super::journal::About;

@@ -14,7 +14,7 @@ const MOST_CFG_BYTES: u64 = 1 << 16;
 /// The scripts of venv, virtualenv and uv take some four kilobytes.
 const MOST_ACTIVATE_BYTES: u64 = 1 << 16;
 /// Two lines, each with a path of at most Linux's `PATH_MAX`.
-const MOST_SHEBANG_BYTES: u64 = 2 * 4096;
+const MAX_SHEBANG_BYTES: u64 = 2 * 4096;
 
 /// What a `pyvenv.cfg` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,7 +114,7 @@ pub fn scripts(vfs: &dyn Vfs, prefix: &Path) -> Vec<Script> {
     let files = entries.into_iter().filter(|entry| entry.kind == FileKind::File);
     let scripts = files.filter_map(|entry| {
         let path = bin.join(&entry.name);
-        let start = read_start(vfs, &path, MOST_SHEBANG_BYTES).ok()?;
+        let start = read_start(vfs, &path, MAX_SHEBANG_BYTES).ok()?;
         let interpreter = PathBuf::from(OsStr::from_bytes(named_interpreter(&start)?));
         let name = interpreter.file_name()?.to_str()?;
         is_interpreter_name(name).then_some(Script { path, interpreter })
@@ -126,7 +126,7 @@ pub fn scripts(vfs: &dyn Vfs, prefix: &Path) -> Vec<Script> {
 /// script.
 #[must_use]
 pub fn run_by(vfs: &dyn Vfs, script: &Path) -> Option<PathBuf> {
-    let start = read_start(vfs, script, MOST_SHEBANG_BYTES).ok()?;
+    let start = read_start(vfs, script, MAX_SHEBANG_BYTES).ok()?;
     let line = start.split(|&byte| byte == b'\n').next()?.strip_prefix(b"#!")?.trim_ascii();
     let named = line.split(u8::is_ascii_whitespace).next().filter(|named| !named.is_empty())?;
     Some(PathBuf::from(OsStr::from_bytes(named)))

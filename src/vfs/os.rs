@@ -35,7 +35,7 @@ type Ways = Arc<Mutex<HashMap<PathBuf, PathBuf>>>;
 struct Failures(Arc<Mutex<Vec<(PathBuf, i32)>>>);
 
 /// Failures that are kept; after that many no other one says more.
-const MOST_FAILURES: usize = 64;
+const MAX_FAILURES: usize = 64;
 
 impl Failures {
     fn note<T>(&self, path: &Path, result: io::Result<T>) -> io::Result<T> {
@@ -44,7 +44,7 @@ impl Failures {
             && OF_THE_DISK.iter().any(|errno| errno.raw_os_error() == number)
         {
             let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if known.len() < MOST_FAILURES {
+            if known.len() < MAX_FAILURES {
                 known.push((path.to_owned(), number));
             }
         }
