@@ -11,7 +11,7 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// The name of a store.
@@ -28,6 +28,9 @@ pub struct Store {
     top: PathBuf,
     /// Was it named as one to be trusted, whoever it belongs to?
     is_trusted: bool,
+    /// The list of a package's files that names the store, if one does; looked for once, for that takes
+    /// reading the lists of an environment.
+    shipped: Arc<OnceLock<Option<PathBuf>>>,
     pub(super) disk: Disk,
 }
 
@@ -51,7 +54,8 @@ impl Store {
         if let Some(above) = found_above(&directory, 1)? {
             return Err(Error::NestedStore { store: directory, other: above });
         }
-        Ok(Self { directory, top, is_trusted: false, disk })
+        let shipped = Arc::default();
+        Ok(Self { directory, top, is_trusted: false, shipped, disk })
     }
 
     /// The store that is responsible for `path`: the one in it, or in a directory above. One in a
@@ -207,7 +211,7 @@ impl Store {
         let found = Home { home, operations, owner: stat.uid, is_trusted: self.is_trusted };
         if !found.is_trusted
             && found.holds_records()?
-            && let Some(record) = shipped::lists(&self.directory)
+            && let Some(record) = self.shipped.get_or_init(|| shipped::lists(&self.directory))
         {
             let what = format!("{} lists it: a package brought it along", record.display());
             return Err(foreign(format!("{what}; remove it, and report the package")));
