@@ -6,6 +6,7 @@ use super::file::{Identity, change};
 use super::home::Home;
 use super::journal::{About, Direction, Kind, Record, Step, digests_in_rows, temporary};
 use super::lock::Guard;
+use super::permitted::Listed;
 use super::preflight::{Bench, Intent, Judged, Prepared, Room, Way, check_together, prepare};
 use super::recover::{self, LeftAlone};
 use super::store::{Store, canonical};
@@ -93,7 +94,9 @@ pub(super) fn execute(
         let digests = computed
             .flat_map(|intent| digests_in_rows(intent.path.as_path(), &intent.about.after))
             .collect();
-        let bench = Bench { tree: &tree, base, mode: options.write, digests: &digests };
+        let listed = Listed::of(intents.iter().flat_map(Intent::names));
+        let mode = options.write;
+        let bench = Bench { tree: &tree, base, mode, digests: &digests, listed: &listed };
         let mut room = Room::default();
         let prepared = intents
             .into_iter()

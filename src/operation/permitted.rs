@@ -2,7 +2,7 @@
 //! matter who wrote the record.
 
 use super::file::{FileSource, through};
-use super::journal::About;
+use super::journal::{About, Change};
 use crate::bytes::{Source, printable};
 use crate::edit::{EditSet, Patched};
 use crate::object;
@@ -40,6 +40,25 @@ pub(super) fn check(
     for edits in rest {
         through(source, &all, &mut |now| check_one(about.kind, path, now, edits, listed))?;
         all.push(edits);
+    }
+    Ok(())
+}
+
+/// Could these edits of the file at `path` be taken back under the same conditions?
+///
+/// # Errors
+/// With what would be in the way.
+pub(super) fn check_undo(
+    about: &About,
+    path: &Path,
+    source: &FileSource,
+    changes: &[Change],
+    listed: &Listed,
+) -> Result<(), String> {
+    let mut all: Vec<&EditSet> = Vec::new();
+    for change in changes {
+        all.push(&change.edits);
+        through(source, &all, &mut |new| check_one(about.kind, path, new, &change.undo, listed))?;
     }
     Ok(())
 }

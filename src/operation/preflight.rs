@@ -7,6 +7,7 @@ use super::file::{Attribute, CAPABILITY, FileSource, Identity, LABEL, Metadata, 
 use super::journal::{About, Change, Kept, Link, State, Step};
 use super::lease::Lease;
 use super::owner;
+use super::permitted::{self, Listed};
 use super::tree::{self, Directory, FileId, Name, Place, Stat, Tree};
 use super::{Write, write};
 use crate::bytes::Source;
@@ -142,6 +143,8 @@ pub(super) struct Bench<'a> {
     pub(super) mode: Write,
     /// Digests of whole files after the operation, by their paths relative to the tree.
     pub(super) digests: &'a BTreeMap<PathBuf, Digest>,
+    /// The files of the operation.
+    pub(super) listed: &'a Listed,
 }
 
 /// Looks at one file. Names must stay within the tree; those of the step are relative to the base.
@@ -150,7 +153,7 @@ pub(super) fn prepare(
     intent: Intent,
     room: &mut Room,
 ) -> Result<Prepared, Error> {
-    let Bench { tree, base, mode, digests } = *bench;
+    let Bench { tree, base, mode, digests, listed } = *bench;
     let place = tree.locate(&intent.path)?;
     let path = place.name.path().to_path_buf();
     let (source, own) = open_place(&place)?;
@@ -199,7 +202,15 @@ pub(super) fn prepare(
         return Err(Error::Changed { path, change });
     }
     let is_archive = intent.about.kind == Kind::Wheel;
+    let is_new = matches!(intent.way, Way::Edits(_));
     let changes = changes(&path, intent.way, &source, &intent.new, is_archive)?;
+    let asked_for = intent.path.as_path();
+    if is_new
+        && let Err(why) = permitted::check_undo(&intent.about, asked_for, &source, &changes, listed)
+    {
+        let why = format!("is not edited, for that could not be taken back: {why}");
+        return Err(refused(&path, &why));
+    }
 
     let shared = stat.links > names.len() as u64;
     let has_capabilities = metadata.attributes.iter().any(|found| found.name == CAPABILITY);
