@@ -11,6 +11,9 @@ use std::sync::Arc;
 /// The file that holds the room.
 const NAME: &str = "room";
 
+/// Where more would be needed, none is kept: an image would carry it along.
+const MAX_BYTES: u64 = 128 << 10;
+
 /// Room is kept in whole blocks of this many bytes.
 const BLOCK: u64 = 4096;
 
@@ -23,7 +26,7 @@ pub(super) fn keep(disk: &Disk, operations: &Arc<Directory>, record: &Record, le
     // Its record tells of the same edits in the other direction.
     let wanted = blocks(len.saturating_mul(2)).saturating_add(rows);
     let name = name_in(operations);
-    if name.stat().is_ok_and(|stat| stat.len >= wanted) {
+    if wanted > MAX_BYTES || name.stat().is_ok_and(|stat| stat.len >= wanted) {
         return;
     }
     let opened =
