@@ -233,8 +233,8 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Do `edits` change no more of the object `now` than an edit of search paths changes, whoever made
-/// them?
+/// Do `edits` change only what an edit of search paths changes in the object `now`? It does not matter
+/// who made them.
 ///
 /// # Errors
 /// With what would change besides.

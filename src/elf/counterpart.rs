@@ -15,8 +15,8 @@ use std::ops::Range;
 /// Contents are compared in pieces of this many bytes.
 const PIECE: u64 = 1 << 20;
 
-/// Do `edits` change no more of the object `now` than its search path: the headers, the dynamic
-/// table, the string table and what stands behind them, but neither code nor relocated data, as a
+/// Do `edits` change only what an edit of search paths changes in the object `now`: the headers, the
+/// dynamic table, the string table and what stands behind them, but neither code nor relocated data, as a
 /// process sees them at their addresses?
 ///
 /// # Errors

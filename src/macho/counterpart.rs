@@ -7,7 +7,7 @@ use crate::bytes::Source;
 use crate::edit::{EditSet, Patched};
 use goblin::mach::load_command as lc;
 
-/// Do `edits` change no more of the file `now` than load commands, padding and signatures: the
+/// Do `edits` change only load commands, padding and signatures of the file `now`: the
 /// contents of no section, and no load command but those that an edit of search paths changes?
 ///
 /// # Errors
