@@ -98,10 +98,10 @@ pub(super) fn execute(
         let mode = options.write;
         let bench = Bench { tree: &tree, base, mode, digests: &digests, listed: &listed };
         let mut room = Room::default();
-        let prepared = intents
-            .into_iter()
-            .map(|intent| prepare(&bench, intent, &mut room))
-            .collect::<Result<Vec<_>, _>>()?;
+        let prepared = store.on_files_of(root, || {
+            intents.into_iter().map(|intent| prepare(&bench, intent, &mut room)).collect()
+        });
+        let prepared: Vec<Prepared> = prepared?;
         check_together(&prepared, &room, store.directory())?;
         let is_private = prepared.iter().any(|prepared| !prepared.is_public);
         let (steps, judged): (Vec<_>, Vec<_>) = prepared.into_iter().map(split).unzip();
@@ -129,8 +129,9 @@ pub(super) fn execute(
         return Err(error);
     }
     let tree = store.tree(root)?;
-    let done =
-        carry_out(&disk, &tree, &record, &judged, options.write).and_then(|()| home.finish(&disk));
+    let done = store
+        .on_files_of(root, || carry_out(&disk, &tree, &record, &judged, options.write))
+        .and_then(|()| home.finish(&disk));
     match done {
         Ok(()) => {
             // Giving the lock back writes to its file.
@@ -139,7 +140,7 @@ pub(super) fn execute(
             Ok(Some(Operation::of(&record)))
         }
         Err(cause) => Err(Error::Stopped {
-            rest: put_back(&disk, &store.tree(base)?, &home, &record, &cause).err().map(Box::new),
+            rest: put_back(&disk, store, base, &home, &record, &cause).err().map(Box::new),
             id: record.id,
             cause: Box::new(cause),
         }),
@@ -217,12 +218,14 @@ fn find_again(tree: &Tree, judged: &Judged) -> Result<Vec<Place>, Error> {
 
 fn put_back(
     disk: &Disk,
-    tree: &Tree,
+    store: &Store,
+    base: &Path,
     home: &Home,
     record: &Record,
     cause: &Error,
 ) -> Result<(), Error> {
-    let left_alone = recover::roll_back(disk, tree, record)?;
+    let tree = store.tree(base)?;
+    let left_alone = store.on_files_of(base, || recover::roll_back(disk, &tree, record))?;
     let path_of = |left: &LeftAlone| tree.root().path().join(&left.path);
     // Where somebody put another file there just now, nothing of ours is in it.
     let is_overtaken = |left: &LeftAlone| match cause {

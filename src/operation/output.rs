@@ -59,7 +59,7 @@ pub fn require_writable(directory: &Path) -> Result<(), Error> {
     // The right that the kernel looks at: it also knows of access control lists and of file systems
     // that are mounted read-only.
     let access = Access::WRITE_OK | Access::EXEC_OK;
-    owner::as_owner_of(directory, || {
+    owner::as_owner_of(directory, true, || {
         rustix::fs::accessat(CWD, directory, access, AtFlags::EACCESS)
             .map_err(|source| PathError::new("write in the directory", directory, source).into())
     })
@@ -80,7 +80,7 @@ pub fn write_elsewhere(old: &Path, edits: &EditSet, new: &Path, sync: bool) -> R
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    owner::as_owner_of(directory, || write_new(&source, edits, new, directory, sync))
+    owner::as_owner_of(directory, true, || write_new(&source, edits, new, directory, sync))
 }
 
 fn write_new(

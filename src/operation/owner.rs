@@ -28,14 +28,16 @@ pub(super) struct Other {
 }
 
 /// Runs `work` with the rights of whom `directory` belongs to, where that is not root and we are.
+/// `is_here` says whether it is a directory of this system, whose users are listed here.
 pub(super) fn as_owner_of<T: Send>(
     directory: &Path,
+    is_here: bool,
     work: impl FnOnce() -> Result<T, Error> + Send,
 ) -> Result<T, Error> {
     let owner = std::fs::metadata(directory).ok().filter(|found| found.uid() != 0);
     match owner.filter(|found| myself() == 0 && !is_nobody(found.uid())) {
         Some(found) => {
-            let other = Other { uid: found.uid(), gid: found.gid(), is_here: true };
+            let other = Other { uid: found.uid(), gid: found.gid(), is_here };
             other.run(work, directory)
         }
         None => work(),

@@ -409,8 +409,8 @@ fn check_permissions(names: &[&Name], metadata: &Metadata, in_place: bool) -> Re
     let me = owner::myself();
     if me != 0 && me != metadata.uid {
         let why = format!(
-            "belongs to user {}, and its owner and times could not be kept; run tfpatch as that \
-             user or as root",
+            "belongs to user {}, and user {me}, with whose rights tfpatch works on this tree, could \
+             not keep its owner and times; give it the owner of the tree, or run tfpatch as its own",
             metadata.uid
         );
         return Err(refused(path, &why));

@@ -80,25 +80,28 @@ fn recover_in(
     let base = store.base(root);
     store.require_concern(&record, base)?;
     let tree = store.tree(base)?;
-    let finished = is_complete(&tree, &record)?;
-    let left_alone = if finished {
-        let mut directories = Directories::new();
-        for (index, step) in record.steps.iter().enumerate() {
-            complete(&disk, &tree, &record.id, index, step, &mut directories)?;
-        }
-        write::settle(&disk, &directories)?;
+    let (finished, left_alone) = store.on_files_of(base, || settle(&disk, &tree, &record))?;
+    if finished {
         home.finish(&disk)?;
-        Vec::new()
+    } else if left_alone.is_empty() {
+        home.discard(&disk)?;
     } else {
-        let left_alone = roll_back(&disk, &tree, &record)?;
-        if left_alone.is_empty() {
-            home.discard(&disk)?;
-        } else {
-            home.abandon(&disk)?;
-        }
-        left_alone
-    };
+        home.abandon(&disk)?;
+    }
     Ok(Some(Recovered { operation: record.id, finished, left_alone }))
+}
+
+/// Finishes what was all done, else puts every file back: was it all done, and what was left alone?
+fn settle(disk: &Disk, tree: &Tree, record: &Record) -> Result<(bool, Vec<LeftAlone>), Error> {
+    if !is_complete(tree, record)? {
+        return Ok((false, roll_back(disk, tree, record)?));
+    }
+    let mut directories = Directories::new();
+    for (index, step) in record.steps.iter().enumerate() {
+        complete(disk, tree, &record.id, index, step, &mut directories)?;
+    }
+    write::settle(disk, &directories)?;
+    Ok((true, Vec::new()))
 }
 
 /// Puts every file of the record back, the last one first. Can be called again where it failed.

@@ -145,6 +145,21 @@ impl Store {
         }
     }
 
+    /// Runs `work` on the files of the tree at `root`, with the rights of whom that belongs to: the store
+    /// may be root's own, and lie elsewhere.
+    pub(super) fn on_files_of<T: Send>(
+        &self,
+        root: &Path,
+        work: impl FnOnce() -> Result<T, Error> + Send,
+    ) -> Result<T, Error> {
+        if self.is_trusted { work() } else { owner::as_owner_of(root, self.is_here(), work) }
+    }
+
+    /// Are users those of this system, and not of one whose root lies elsewhere?
+    fn is_here(&self) -> bool {
+        self.top == Path::new("/")
+    }
+
     /// The user with whose rights root works; none where those that we have are the right ones.
     fn other_owner(&self) -> Result<Option<owner::Other>, Error> {
         if owner::myself() != 0 || self.is_trusted {
@@ -157,8 +172,7 @@ impl Store {
         if uid == 0 || uid != around.uid() || owner::is_nobody(uid) {
             return Ok(None);
         }
-        let is_here = self.top == Path::new("/");
-        Ok(Some(owner::Other { uid, gid: around.gid(), is_here }))
+        Ok(Some(owner::Other { uid, gid: around.gid(), is_here: self.is_here() }))
     }
 
     /// The tree of a target, whose names are looked up.

@@ -166,3 +166,31 @@ fn a_plan_is_carried_out_with_the_rights_of_the_trees_owner() {
     world.root(&["fix", "tree", "--store", "elsewhere"]).text(0);
     assert_eq!(snapshot(&world.tree()), before);
 }
+
+/// Backups of root's own, elsewhere: root writes in them, and in the tree nobody but the tree's owner.
+#[test]
+fn with_backups_of_its_own_root_changes_a_tree_with_the_rights_of_its_owner() {
+    let world = World::new();
+    let before = snapshot(&world.tree());
+    std::fs::create_dir(world.dir.path().join("backups")).unwrap();
+    set_mode(&world.dir.path().join("backups"), 0o700);
+    let kept = ["--store", "backups"];
+    let fix = [&["fix", "tree"], &kept[..]].concat();
+    let revert = [&["revert", "tree"], &kept[..]].concat();
+    world.root(&fix).text(0);
+    assert_eq!(owners(&world.tree()), [12_345]);
+    assert_eq!(owners(&world.dir.path().join("backups")), [0]);
+    assert_ne!(snapshot(&world.tree()), before);
+    world.root(&revert).text(0);
+    assert_eq!(snapshot(&world.tree()), before);
+
+    // What the owner may not change root does not change either.
+    for entry in walkdir::WalkDir::new(world.tree()).min_depth(1) {
+        lchown(entry.unwrap().path(), Some(0), Some(0)).unwrap();
+    }
+    let refused = world.root(&fix);
+    assert!(refused.error().contains("belongs to user 0, and user 12345"), "{refused:?}");
+    assert_eq!(snapshot(&world.tree()), before);
+    world.root(&["fix", "tree", "--store", "backups", "--trust-store", "backups"]).text(0);
+    assert_ne!(snapshot(&world.tree()), before);
+}
