@@ -122,8 +122,9 @@ fn edit_one(
         return Err(CommandError::new(format!("{}: {why}", shown(chosen.path()))));
     };
     let named = chosen.named.as_deref().unwrap_or(object);
-    drop(open_object(&session.vfs, object, named)?);
-    let world = World::of_edit(&session.vfs, object, chosen.environment.clone());
+    let files = session.vfs.remembering();
+    drop(open_object(&files, object, named)?);
+    let world = World::of_edit(&files, object, chosen.environment.clone());
     let world = World { elsewhere: session.vfs.root().is_some(), ..world };
     let store = session.store(&world.root)?;
     let names = world.names_of(object);
@@ -135,11 +136,13 @@ fn edit_one(
         repairs_signature: false,
         keeps_dead: false,
     };
-    let rewritten = rewrite(&session.vfs, object, &names, wish)?;
+    let rewritten = rewrite(&files, object, &names, wish)?;
     let drops_signer = rewritten.patch.method == Method::Macho(macho::rpath::Method::SignerDropped);
     let proposal = Proposal::of(rewritten);
     let update_records = options.record == Record::Update;
-    let mut plan = steps::plan(&session.vfs, &world, &proposal, update_records)?;
+    let planned = steps::plan(&files, &world, &proposal, update_records);
+    session.require_read(chosen)?;
+    let mut plan = planned?;
     let mut diff = Vec::new();
     for step in &plan.steps {
         changes::write_diff(&mut diff, step)?;

@@ -26,7 +26,7 @@ use crate::report::findings::{self, Detail};
 use crate::report::json::{self, TargetReport};
 use crate::report::style::{DIM, paint};
 use crate::report::trace::{Child, TraceReport, Traced, write};
-use crate::vfs::{FileKind, Vfs as _};
+use crate::vfs::{FileKind, OsVfs, Vfs as _};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
@@ -110,8 +110,8 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, CommandError> {
             }
         }
     };
-    let Examined { world, diagnosed, findings } = &examined;
-    let compared = judge::compare(&session.vfs, world, &answers, &diagnosed.findings);
+    let Examined { files, world, diagnosed, findings } = &examined;
+    let compared = judge::compare(files, world, &answers, &diagnosed.findings);
     if gathered.is_cut {
         notes.push("the trace was too long to be kept whole; what came last is missing".to_owned());
     }
@@ -151,8 +151,7 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, CommandError> {
                 let new: Vec<Finding> =
                     remaining.filter(|finding| !findings.contains(finding)).cloned().collect();
                 findings::write(&mut *session.out, world, &new, session.detail)?;
-                let files = session.vfs.clone();
-                let subject = Subject { chosen, view: &View::Files(&files), world };
+                let subject = Subject { chosen, view: &View::Files(files), world };
                 fix::write(session, &fix_options, &subject, done)?;
             }
         }
@@ -170,6 +169,8 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, CommandError> {
 
 /// The environment, and what the requests mean for it.
 struct Examined {
+    /// The files that were looked at, by one way to each.
+    files: OsVfs,
     world: World,
     diagnosed: Diagnosis,
     findings: Vec<Finding>,
@@ -182,17 +183,17 @@ impl Examined {
         answers: &[Answer],
         settings: &loader::Settings,
     ) -> Self {
+        let files = session.vfs.remembering();
         let (world, diagnosed) = match chosen {
             Some(chosen) => {
-                let view = View::Files(&session.vfs);
-                let world = session.world(&view, chosen, settings.clone());
-                let diagnosed = diagnose(&session.vfs, &world);
+                let world = session.world(&View::Files(&files), chosen, settings.clone());
+                let diagnosed = diagnose(&files, &world);
                 (world, diagnosed)
             }
             None => (no_world(settings.clone()), Diagnosis::default()),
         };
-        let findings = judge::findings(&session.vfs, &world, answers, &diagnosed.findings);
-        Self { world, diagnosed, findings }
+        let findings = judge::findings(&files, &world, answers, &diagnosed.findings);
+        Self { files, world, diagnosed, findings }
     }
 
     /// Repairs what was asked for in vain, as `tfpatch fix` would.
@@ -202,12 +203,11 @@ impl Examined {
         chosen: &Chosen,
         options: &Fix,
     ) -> Result<Repaired, CommandError> {
-        let Self { world, diagnosed, findings } = self;
+        let Self { files, world, diagnosed, findings } = self;
         let scope = Scope::new(findings, &diagnosed.findings);
         let bindings = diagnosed.bindings.clone();
         let seen = Diagnosis { findings: findings.clone(), bindings, ..Diagnosis::default() };
-        let files = session.vfs.clone();
-        let subject = Subject { chosen, view: &View::Files(&files), world };
+        let subject = Subject { chosen, view: &View::Files(files), world };
         fix::repair(session, options, &subject, &seen, Some(scope))
     }
 }
