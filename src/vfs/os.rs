@@ -41,7 +41,7 @@ impl Failures {
     fn note<T>(&self, path: &Path, result: io::Result<T>) -> io::Result<T> {
         if let Err(error) = &result
             && let Some(number) = error.raw_os_error()
-            && OF_THE_DISK.iter().any(|errno| errno.raw_os_error() == number)
+            && OF_THE_FILE.iter().all(|errno| errno.raw_os_error() != number)
         {
             let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if known.len() < MAX_FAILURES {
@@ -52,16 +52,20 @@ impl Failures {
     }
 }
 
-/// The errors that say nothing about a file.
-const OF_THE_DISK: [Errno; 8] = [
-    Errno::IO,
-    Errno::INTR,
-    Errno::NOMEM,
-    Errno::MFILE,
-    Errno::NFILE,
-    Errno::STALE,
-    Errno::TIMEDOUT,
-    Errno::BADMSG,
+/// The errors that say something about a path or the file there. All others are the disk's or the
+/// system's, and might be gone at the next look.
+const OF_THE_FILE: [Errno; 11] = [
+    Errno::NOENT,
+    Errno::NOTDIR,
+    Errno::ISDIR,
+    Errno::ACCESS,
+    Errno::PERM,
+    Errno::LOOP,
+    Errno::NAMETOOLONG,
+    Errno::INVAL,
+    Errno::NXIO,
+    Errno::NODEV,
+    Errno::OPNOTSUPP,
 ];
 
 impl OsVfs {
