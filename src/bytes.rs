@@ -1,11 +1,13 @@
 //! Checked reads of a file's bytes.
 //!
-//! Everything that looks at an object goes through a [`Source`]: a file mapped into memory, a
+//! Everything that looks at an object goes through a [`Source`]: a file, a
 //! buffer, or a file seen through edits that are not written yet. A read names what it wants, so
 //! that malformed input becomes an [`Error`] with a file offset and never a panic.
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 /// Malformed input: what was being read, where, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -161,6 +163,12 @@ impl<S: Source + ?Sized> Source for Box<S> {
     fn get(&self, range: Range<u64>) -> Option<Cow<'_, [u8]>> {
         S::get(self, range)
     }
+}
+
+/// A path as it stands in a line for people.
+#[must_use]
+pub fn shown(path: &Path) -> String {
+    printable(path.as_os_str().as_bytes())
 }
 
 /// A name, a path or a text of any bytes as part of one line for people: what is not UTF-8 is

@@ -4,31 +4,43 @@
 //! # The way of the data
 //!
 //! ```text
-//! target -> Inventory -> Resolution -> findings -> Plan -> proof -> Operation
+//! target -> World -> Resolution -> findings -> Plan -> proof -> Operation
 //! ```
 //!
-//! A *target* is named or found ([`python`]); its objects and distributions are read once
-//! ([`repair::inventory`]). The dynamic loader is emulated for each object that a program would load
-//! ([`loader`]), and what it would not find is explained ([`repair::diagnose`]). A search path that
-//! cures it is planned ([`repair::planner`]) as edits of single files ([`elf`], [`edit`]), and proved
-//! on a view of the target as it would be ([`repair::proof`], [`vfs::Overlay`]). The [`plan`] is
-//! plain data: a dry run shows it or writes it down, and an [`operation`] carries it out after its undo
-//! record is on the disk. One that comes from elsewhere has to fit, and is proved again
-//! ([`repair::received`]). A revert applies the inverted edits, and is an operation of its own.
+//! A *target* is named or found ([`python`]); its objects and distributions are read once into a
+//! [`world`]. The dynamic loader is emulated for each object that a program would load ([`loader`]), and
+//! what it would not find becomes [`findings`] ([`diagnosis`]). Search paths that cure them are planned
+//! ([`repair`]) as edits of single files ([`elf`], [`macho`], [`edit`]), and proved on a view of the target
+//! as it would be ([`repair::proof`], [`vfs::Overlay`]). The [`plan`] is plain data: a dry run shows it or
+//! writes it down, and an [`operation`] carries it out after its undo record is on the disk. One that comes
+//! from elsewhere has to fit, and is proved again ([`repair::foreign_plan`]). A revert applies the
+//! inverted edits, and is an operation of its own.
 //!
 //! # Layers
 //!
-//! Each may use only what stands below it; a test keeps it so.
+//! Each may use only what stands below it: what its line names, and what these may use. A test reads
+//! this list, and forbids circles of files inside a layer.
 //!
 //! ```text
-//! cli -> report, repair, operation
-//! report -> the types of repair, operation, plan, loader
-//! repair -> loader, python, plan, object, vfs
-//! operation -> plan, python::record, edit
-//! python -> vfs, edit
-//! loader -> vfs, elf, macho
-//! vfs -> edit
-//! plan -> object -> elf | macho -> edit -> bytes
+//! cli        -> report
+//! report     -> repair, messages, trace, operation
+//! repair     -> diagnosis
+//! messages   -> diagnosis
+//! trace      -> diagnosis
+//! diagnosis  -> findings, world
+//! world      -> knowledge, loader, object, plan
+//! findings   -> loader
+//! knowledge  -> python
+//! operation  -> plan, object, python
+//! loader     -> vfs, elf, macho
+//! python     -> vfs
+//! vfs        -> edit
+//! plan       -> edit
+//! object     -> elf, macho
+//! elf        -> edit
+//! macho      -> edit
+//! edit       -> bytes
+//! bytes      ->
 //! ```
 //!
 //! # Invariants
@@ -46,28 +58,34 @@
 //!
 //! ```no_run
 //! use tfpatch::elf::Image;
-//! use tfpatch::elf::rpath::{self, Request};
+//! use tfpatch::elf::edit::{self, Request};
 //! use tfpatch::vfs::{OsVfs, Vfs as _};
 //!
 //! let vfs = OsVfs::new();
 //! let source = vfs.open("/opt/app/lib/libapp.so".as_ref())?;
 //! let image = Image::parse(source.as_ref())?;
 //! let wanted = Request { entries: vec![b"$ORIGIN/../deps".to_vec()], kind: None };
-//! let patch = rpath::edit(&image, &wanted)?;
+//! let patch = edit::edit(&image, &wanted)?;
 //! println!("{} bytes change, by {:?}", patch.edits.bytes_changed(), patch.method);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
 pub mod bytes;
 pub mod cli;
+pub mod diagnosis;
 pub mod edit;
 pub mod elf;
+pub mod findings;
+pub mod knowledge;
 pub mod loader;
 pub mod macho;
+pub mod messages;
 pub mod object;
 pub mod operation;
 pub mod plan;
 pub mod python;
 pub mod repair;
 pub mod report;
+pub mod trace;
 pub mod vfs;
+pub mod world;

@@ -42,11 +42,11 @@ pub enum RpathKind {
     LcRpath,
 }
 
-impl From<elf::rpath::RpathKind> for RpathKind {
-    fn from(kind: elf::rpath::RpathKind) -> Self {
+impl From<elf::search_path::RpathKind> for RpathKind {
+    fn from(kind: elf::search_path::RpathKind) -> Self {
         match kind {
-            elf::rpath::RpathKind::Rpath => Self::Rpath,
-            elf::rpath::RpathKind::Runpath => Self::Runpath,
+            elf::search_path::RpathKind::Rpath => Self::Rpath,
+            elf::search_path::RpathKind::Runpath => Self::Runpath,
         }
     }
 }
@@ -55,9 +55,9 @@ impl From<elf::rpath::RpathKind> for RpathKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// Of an ELF object.
-    Elf(elf::rpath::Method),
+    Elf(elf::edit::Method),
     /// Of a Mach-O file.
-    Macho(macho::rpath::Method),
+    Macho(macho::edit::Method),
 }
 
 impl Method {
@@ -66,15 +66,15 @@ impl Method {
     pub fn is_unchanged(self) -> bool {
         matches!(
             self,
-            Self::Elf(elf::rpath::Method::Unchanged) | Self::Macho(macho::rpath::Method::Unchanged)
+            Self::Elf(elf::edit::Method::Unchanged) | Self::Macho(macho::edit::Method::Unchanged)
         )
     }
 
     /// Its name in a plan.
     #[must_use]
     pub fn name(self) -> &'static str {
-        use elf::rpath::Method as Elf;
-        use macho::rpath::Method as Macho;
+        use elf::edit::Method as Elf;
+        use macho::edit::Method as Macho;
         match self {
             Self::Elf(Elf::Unchanged) | Self::Macho(Macho::Unchanged) => "unchanged",
             Self::Elf(Elf::Slot) => "slot",
@@ -100,22 +100,22 @@ pub struct Patch {
     /// May the edits be written into the file itself? Never into a Mach-O file: macOS remembers by
     /// the file, not by its bytes, what was signed.
     pub in_place: bool,
-    /// May they be, while nobody has the file open? See [`elf::rpath::Patch::in_place_unopened`].
+    /// May they be, while nobody has the file open? See [`elf::edit::Patch::in_place_unopened`].
     pub in_place_unopened: bool,
     /// Ranges of the old file that the edits rely on, in bytes.
     pub relies_on: Vec<Range<u64>>,
 }
 
-impl From<elf::rpath::Patch> for Patch {
-    fn from(patch: elf::rpath::Patch) -> Self {
-        let elf::rpath::Patch { edits, method, in_place, in_place_unopened, relies_on } = patch;
+impl From<elf::edit::Patch> for Patch {
+    fn from(patch: elf::edit::Patch) -> Self {
+        let elf::edit::Patch { edits, method, in_place, in_place_unopened, relies_on } = patch;
         Self { edits, method: Method::Elf(method), in_place, in_place_unopened, relies_on }
     }
 }
 
-impl From<macho::rpath::Patch> for Patch {
-    fn from(patch: macho::rpath::Patch) -> Self {
-        let macho::rpath::Patch { edits, method, relies_on } = patch;
+impl From<macho::edit::Patch> for Patch {
+    fn from(patch: macho::edit::Patch) -> Self {
+        let macho::edit::Patch { edits, method, relies_on } = patch;
         Self {
             edits,
             method: Method::Macho(method),
@@ -134,26 +134,26 @@ pub enum Failure {
     Malformed(#[from] bytes::Error),
     /// An ELF object is sound, and editing it would be a risk.
     #[error(transparent)]
-    Elf(elf::rpath::Refusal),
+    Elf(elf::edit::Refusal),
     /// A Mach-O file is sound, and editing it would be a risk.
     #[error(transparent)]
-    Macho(#[from] macho::rpath::Refusal),
+    Macho(#[from] macho::edit::Refusal),
 }
 
-impl From<elf::rpath::Failure> for Failure {
-    fn from(failure: elf::rpath::Failure) -> Self {
+impl From<elf::edit::Failure> for Failure {
+    fn from(failure: elf::edit::Failure) -> Self {
         match failure {
-            elf::rpath::Failure::Malformed(error) => Self::Malformed(error),
-            elf::rpath::Failure::Refused(refusal) => Self::Elf(refusal),
+            elf::edit::Failure::Malformed(error) => Self::Malformed(error),
+            elf::edit::Failure::Refused(refusal) => Self::Elf(refusal),
         }
     }
 }
 
-impl From<macho::rpath::Failure> for Failure {
-    fn from(failure: macho::rpath::Failure) -> Self {
+impl From<macho::edit::Failure> for Failure {
+    fn from(failure: macho::edit::Failure) -> Self {
         match failure {
-            macho::rpath::Failure::Malformed(error) => Self::Malformed(error),
-            macho::rpath::Failure::Refused(refusal) => Self::Macho(refusal),
+            macho::edit::Failure::Malformed(error) => Self::Malformed(error),
+            macho::edit::Failure::Refused(refusal) => Self::Macho(refusal),
         }
     }
 }
@@ -184,7 +184,7 @@ pub fn search_paths(source: &dyn Source) -> Result<Vec<SearchPath>, bytes::Error
         });
         return slices.collect();
     }
-    let path = elf::rpath::current(&elf::Image::parse(source)?)?;
+    let path = elf::search_path::current(&elf::Image::parse(source)?)?;
     let kind = path.as_ref().map(|path| path.kind.into());
     let entries = path.map_or_else(Vec::new, |path| path.entries);
     Ok(vec![SearchPath { arch: None, kind, entries }])
@@ -240,8 +240,8 @@ pub fn hex(bytes: &[u8]) -> String {
 /// With what would change besides.
 pub fn check_counterpart(now: &dyn Source, edits: &EditSet) -> Result<(), &'static str> {
     match Format::of(now) {
-        Some(Format::Elf) => elf::counterpart::check(now, edits),
-        Some(Format::Macho) => macho::counterpart::check(now, edits),
+        Some(Format::Elf) => elf::edit::counterpart::check(now, edits),
+        Some(Format::Macho) => macho::edit::counterpart::check(now, edits),
         None => Err("the file is neither an ELF nor a Mach-O object"),
     }
 }

@@ -1,7 +1,7 @@
 //! The command line as it is typed.
 
 use super::simulation::Simulation;
-use crate::elf::rpath;
+use crate::elf::search_path;
 use crate::operation;
 use clap::builder::styling::{AnsiColor, Effects};
 use clap::builder::{RangedU64ValueParser, Styles};
@@ -169,12 +169,12 @@ pub enum Write {
     Replace,
 }
 
-impl From<RpathKind> for Option<rpath::RpathKind> {
+impl From<RpathKind> for Option<search_path::RpathKind> {
     fn from(kind: RpathKind) -> Self {
         match kind {
             RpathKind::Keep => None,
-            RpathKind::Runpath => Some(rpath::RpathKind::Runpath),
-            RpathKind::Rpath => Some(rpath::RpathKind::Rpath),
+            RpathKind::Runpath => Some(search_path::RpathKind::Runpath),
+            RpathKind::Rpath => Some(search_path::RpathKind::Rpath),
         }
     }
 }

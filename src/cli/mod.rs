@@ -2,13 +2,14 @@
 
 pub mod args;
 pub mod backups;
+pub mod carrying;
 pub mod child;
 pub mod commands;
 pub mod error;
-pub mod meant;
 pub mod outcome;
 pub mod processor;
 pub mod progress;
+pub mod selection;
 pub mod session;
 pub mod settings;
 pub mod simulation;

@@ -1,66 +1,26 @@
 //! What `fix` and `apply` say of a plan: what it changes, and what comes of it.
 
 use super::args::{Format, Writing};
+use super::carrying::{Carrying, Subject, Written};
 use super::error::CommandError;
 use super::progress::Progress;
 use super::session::{Chosen, Session, quoted, status_of};
 use super::settings;
-use super::view::View;
 use super::wheel;
+use crate::bytes::shown;
 use crate::edit::EditSet;
+use crate::findings::finding::{Cause, Finding, Severity};
 use crate::operation;
 use crate::plan::{Kind, Plan};
-use crate::repair::finding::{Cause, Finding, Severity};
-use crate::repair::target::{World, shown};
 use crate::report::changes;
 use crate::report::findings::{self, Detail};
 use crate::report::json::{self, FindingReport};
 use crate::report::linked;
 use crate::report::style::{COMMAND, DIM, GOOD, counted, paint};
+use crate::world::world::World;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-
-/// How a plan is carried out, and told of.
-pub struct Carrying<'a> {
-    /// What the operation is called in the log.
-    pub kind: operation::Kind,
-    /// Is nothing to be written?
-    pub dry_run: bool,
-    /// Are search paths shown before and after?
-    pub diff: bool,
-    /// Does a warning that remains give status 1?
-    pub strict: bool,
-    /// How files are written.
-    pub writing: &'a Writing,
-    /// The file that the plan is to be written to.
-    pub file: Option<&'a Path>,
-    /// The file or directory that a repaired wheel goes to, in the stead of its own place.
-    pub repaired: Option<&'a Path>,
-    /// Variables of the loader that what is repaired needs no more.
-    pub unneeded: &'a [&'static str],
-}
-
-/// What a plan is for.
-pub struct Subject<'a> {
-    /// The target.
-    pub chosen: &'a Chosen,
-    /// Its files.
-    pub view: &'a View<'a>,
-    /// What was read of it.
-    pub world: &'a World,
-}
-
-/// What became of a plan.
-pub enum Written {
-    /// Nothing, or nothing yet.
-    Not,
-    /// This operation.
-    InPlace(String),
-    /// A wheel in this file.
-    To(PathBuf),
-}
 
 /// A plan that was carried out, or would be.
 pub struct Carried {

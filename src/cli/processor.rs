@@ -1,6 +1,6 @@
 //! What this machine's processor is to the loader.
 
-use crate::loader::hwcaps;
+use crate::loader::glibc::hwcaps;
 
 /// The `glibc-hwcaps` subdirectories that it can use, the best first (the levels of the x86-64
 /// psABI; glibc's sysdeps/x86/get-isa-level.h).

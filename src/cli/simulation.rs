@@ -1,7 +1,8 @@
 //! What is simulated, as it is typed: the loader, its environment, the processor.
 
+use crate::loader::GlibcVersion;
 use crate::loader::dyld::{UnknownVersion, Version};
-use crate::loader::{GlibcVersion, hwcaps};
+use crate::loader::glibc::hwcaps;
 use clap::Args;
 use std::ffi::OsString;
 use std::str::FromStr;

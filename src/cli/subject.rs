@@ -2,14 +2,15 @@
 
 use super::error::CommandError;
 use super::session::{Chosen, Session, shown_from_here};
+use crate::bytes::shown;
+use crate::findings::finding::{Finding, Severity};
 use crate::python::broken::Broken;
 use crate::python::environment::Environment;
 use crate::python::target::Target;
 use crate::python::venv;
-use crate::repair::finding::{Finding, Severity};
-use crate::repair::target::{World, shown};
 use crate::report::linked;
 use crate::vfs::Vfs as _;
+use crate::world::world::World;
 use std::path::{Path, PathBuf};
 
 impl Session {

@@ -2,12 +2,12 @@
 
 use super::error::CommandError;
 use super::session::{Chosen, Session};
-use crate::bytes::Source;
+use crate::bytes::{Source, shown};
 use crate::loader;
 use crate::python::target::{self, Target};
 use crate::python::wheel::{self, Wheel};
-use crate::repair::target::{World, shown};
 use crate::vfs::{DirEntry, FileKind, Metadata, OsVfs, Vfs};
+use crate::world::world::World;
 use std::io;
 use std::path::{Path, PathBuf};
 

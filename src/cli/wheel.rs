@@ -1,15 +1,15 @@
 //! A wheel written anew: in its place, with a backup, or to another file.
 
+use crate::bytes::shown;
 use crate::cli::args::Fix;
+use crate::cli::carrying::{Carrying, Written};
 use crate::cli::error::CommandError;
-use crate::cli::outcome::{Carrying, Written};
 use crate::cli::session::{Chosen, Session};
 use crate::cli::view::of_wheel;
 use crate::edit::EditSet;
 use crate::operation::{self, Scratch};
 use crate::plan::{Kind as FileKind, Lock, Plan, RelativePath, Step};
 use crate::python::wheel::{Change, Wheel};
-use crate::repair::target::shown;
 use crate::vfs::Vfs as _;
 use std::path::{Path, PathBuf};
 

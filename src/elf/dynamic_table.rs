@@ -1,14 +1,24 @@
 //! The dynamic table as a list of entries, and the edits that turn the old list into a new one.
 
 use super::image::Image;
-use super::rpath::RpathKind;
-use super::soundness::{PAGE, loads, range_of};
 use crate::edit::{Content, Edit};
+use crate::elf::segments::{PAGE, loads, range_of};
 use goblin::elf::dynamic::{self, Dyn};
 use goblin::elf::header;
 use goblin::elf::program_header::{PF_W, PT_DYNAMIC};
 use scroll::{Pread as _, Pwrite as _};
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
+
+/// Which of the two tags a search path stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RpathKind {
+    /// `DT_RPATH`: inherited by dependencies, searched before `LD_LIBRARY_PATH`.
+    Rpath,
+    /// `DT_RUNPATH`: for the object's own dependencies alone, searched after it.
+    Runpath,
+}
 
 /// The entries of a dynamic table: tag and value, without the `DT_NULL` at the end.
 pub(super) type Entries = Vec<(u64, u64)>;

@@ -12,6 +12,9 @@ use scroll::Pread;
 use std::borrow::Cow;
 use std::ops::Range;
 
+/// `DT_RELR`: relative relocations in the packed form (gABI, 2022).
+pub(super) const DT_RELR: u64 = 36;
+
 /// More program headers than any linker writes (gABI: `PN_XNUM` and above need section headers).
 const MOST_SEGMENTS: u16 = 4096;
 /// More entries than any dynamic table has; bounds the work on a malformed one.
@@ -535,8 +538,6 @@ fn too_long(what: &'static str, at: u64) -> Error {
     Error::invalid(what, at, "strings of more than 1 MiB")
 }
 
-/// `DT_RELR`: relative relocations in the packed form.
-const DT_RELR: u64 = 36;
 /// `VER_FLG_BASE`: the definition that names the file itself.
 const VER_FLG_BASE: u16 = 1;
 /// `VER_FLG_WEAK`: a need that may stay unmet.

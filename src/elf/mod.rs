@@ -2,23 +2,15 @@
 //!
 //! Sources of the rules: the System V gABI, glibc's `elf/dl-load.c`, and experiments with binutils.
 
-mod carried;
-mod check;
-pub mod counterpart;
 mod dynamic_table;
+pub mod edit;
 pub mod hash;
 pub mod image;
-mod layout;
-mod new_segment;
 mod notes;
-mod refusal;
 mod relocations;
-pub mod rpath;
+pub mod search_path;
 mod sections;
-mod slot;
-mod soundness;
-mod symbols;
-mod tables;
-mod tail;
+mod segments;
+mod versions;
 
 pub use image::{Class, DynamicEntry, Endian, Image, Kind, NeededVersion, Summary, VersionNeed};

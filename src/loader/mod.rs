@@ -7,25 +7,26 @@
 //! [`Vfs`]: crate::vfs::Vfs
 
 mod closure;
-mod directories;
 pub mod dyld;
 mod files;
-mod glibc;
-pub mod hwcaps;
-pub mod ld_so_cache;
+pub mod glibc;
+mod link_map;
+mod machine;
 mod musl;
 mod resolve;
+mod search_list;
+mod search_trace;
+mod searches;
 mod system;
 pub mod tokens;
-mod trail;
-mod versions;
 
+pub use self::glibc::versions::VersionProblem;
+pub use self::search_trace::Trail;
 pub use closure::{Closure, Complaint};
 pub use files::Fatal;
+pub use machine::{GlibcVersion, Libc, Target};
 pub use resolve::{EXECUTABLE_STACK, Loader};
-pub use system::{GlibcVersion, Libc, STATIC_TLS_ROUNDING, System, Target};
-pub use trail::Trail;
-pub use versions::VersionProblem;
+pub use system::{STATIC_TLS_ROUNDING, System};
 
 use crate::elf::Summary;
 use schemars::JsonSchema;

@@ -5,10 +5,11 @@ mod rpath;
 pub(super) mod system;
 
 use self::opened::Opened;
-use super::directories::{SearchList, Searches};
 use super::files::{Candidate, Fatal, Files, memoised};
-use super::resolve::LinkMap;
-use super::trail::{Leg, LegEnd, Trail};
+use super::link_map::LinkMap;
+use super::search_list::SearchList;
+use super::search_trace::{Leg, LegEnd, Trail};
+use super::searches::Searches;
 use super::{Dependency, LoadedObject, Rule, SearchStep, Settings, StepOutcome, System, Target};
 use crate::elf::Summary;
 use std::collections::HashMap;

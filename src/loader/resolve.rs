@@ -1,15 +1,17 @@
 //! The walk: from a program or an opened object to everything that is loaded with it.
 
 use super::files::{Candidate, Fatal, Files, Probe};
-use super::glibc::{Glibc, Wanted};
+use super::link_map::LinkMap;
 use super::musl::Musl;
-use super::trail::Trail;
+use super::search_trace::Trail;
+use super::tokens;
 use super::{
-    Dependency, FileId, Libc, LoadedObject, Resolution, Rule, STATIC_TLS_ROUNDING, SearchStep,
-    Settings, StepOutcome, System, tokens, versions,
+    Dependency, Libc, LoadedObject, Resolution, Rule, STATIC_TLS_ROUNDING, SearchStep, Settings,
+    StepOutcome, System,
 };
+use crate::loader::glibc::search::{Glibc, Wanted};
+use crate::loader::glibc::versions;
 use crate::vfs::Vfs;
-use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -53,169 +55,6 @@ impl Order {
         match self {
             Self::Glibc(glibc) => glibc.preload().collect(),
             Self::Musl(musl) => musl.preload().collect(),
-        }
-    }
-}
-
-/// What is loaded: what was there before, and what comes anew.
-pub(super) struct LinkMap<'m> {
-    base: &'m [&'m Resolution],
-    pub(super) own: Vec<LoadedObject>,
-    /// Indices over base and own together.
-    pub(super) names: HashMap<Vec<u8>, usize>,
-    /// `DT_SONAME`, which with glibc becomes a name of an object when it is asked for.
-    sonames: HashMap<Vec<u8>, usize>,
-    pub(super) ids: HashMap<FileId, usize>,
-}
-
-impl<'m> LinkMap<'m> {
-    /// The index of the main program.
-    pub(super) const MAIN: usize = 0;
-
-    fn new(base: &'m [&'m Resolution]) -> Self {
-        let mut map = Self {
-            base,
-            own: Vec::new(),
-            names: HashMap::new(),
-            sonames: HashMap::new(),
-            ids: HashMap::new(),
-        };
-        let mut offset = 0;
-        for resolution in base {
-            for (name, index) in &resolution.names {
-                map.names.entry(name.clone()).or_insert(offset + index);
-            }
-            for (name, index) in &resolution.sonames {
-                map.sonames.entry(name.clone()).or_insert(offset + index);
-            }
-            for (index, object) in resolution.objects.iter().enumerate() {
-                // The loader does not know the main program's inode.
-                if offset + index != Self::MAIN {
-                    map.ids.entry(object.id).or_insert(offset + index);
-                }
-            }
-            offset += resolution.objects.len();
-        }
-        map
-    }
-
-    /// The resolution that an index belongs to, and where that one begins.
-    fn part(&self, index: usize) -> (usize, &[LoadedObject]) {
-        let mut offset = 0;
-        for resolution in self.base {
-            if index < offset + resolution.objects.len() {
-                return (offset, &resolution.objects);
-            }
-            offset += resolution.objects.len();
-        }
-        (offset, &self.own)
-    }
-
-    pub(super) fn get(&self, index: usize) -> Option<&LoadedObject> {
-        let (offset, objects) = self.part(index);
-        objects.get(index - offset)
-    }
-
-    /// The object that is known by a name (`_dl_name_match_p`).
-    pub(super) fn named(&self, name: &[u8]) -> Option<&LoadedObject> {
-        self.names.get(name).and_then(|&index| self.get(index))
-    }
-
-    /// The object that serves a name: one that is known by it, or that has it for a soname and is
-    /// known by that too from now on.
-    fn serving(&mut self, name: &[u8]) -> Option<usize> {
-        if let Some(&index) = self.names.get(name) {
-            return Some(index);
-        }
-        let &index = self.sonames.get(name)?;
-        self.names.insert(name.to_vec(), index);
-        Some(index)
-    }
-
-    /// Everything that is loaded, in order.
-    pub(super) fn objects(&self) -> impl Iterator<Item = &LoadedObject> {
-        self.base.iter().flat_map(|resolution| &resolution.objects).chain(&self.own)
-    }
-
-    /// Is an object opened in a process that runs already?
-    fn is_running(&self) -> bool {
-        !self.base.is_empty()
-    }
-
-    pub(super) fn base_len(&self) -> usize {
-        self.base.iter().map(|resolution| resolution.objects.len()).sum()
-    }
-
-    /// The objects whose `DT_RPATH` serves what `asker` needs: itself, those that loaded it up to
-    /// one that was opened, and last the main program.
-    pub(super) fn rpath_chain(&self, asker: Option<usize>) -> Vec<usize> {
-        let mut chain = self.loaders(asker);
-        if !chain.contains(&Self::MAIN) {
-            chain.push(Self::MAIN);
-        }
-        chain
-    }
-
-    /// An object, the one that loaded it, and so on up to one that nobody asked for: the main
-    /// program, or what was preloaded or opened.
-    pub(super) fn loaders(&self, asker: Option<usize>) -> Vec<usize> {
-        std::iter::successors(asker, |&index| {
-            let (offset, objects) = self.part(index);
-            Some(offset + objects.get(index - offset)?.requested_by?)
-        })
-        .collect()
-    }
-
-    /// Was an object loaded when the program started?
-    pub(super) fn is_of_start(&self, index: usize) -> bool {
-        self.part(index).0 == 0
-    }
-
-    /// The object that was loaded by `path`.
-    pub(super) fn at(&self, path: &Path) -> Option<&LoadedObject> {
-        let base = self.base.iter().flat_map(|resolution| &resolution.objects);
-        base.chain(&self.own).find(|object| object.path == path)
-    }
-
-    /// Adds an object that is known by `names`, and returns its index.
-    pub(super) fn push(
-        &mut self,
-        object: LoadedObject,
-        names: impl IntoIterator<Item = Vec<u8>>,
-        match_id: bool,
-    ) -> usize {
-        let index = self.base_len() + self.own.len();
-        for name in names {
-            self.names.entry(name).or_insert(index);
-        }
-        if let Some(soname) = &object.summary.soname {
-            self.sonames.entry(soname.clone()).or_insert(index);
-        }
-        if match_id {
-            self.ids.entry(object.id).or_insert(index);
-        }
-        self.own.push(object);
-        index
-    }
-
-    fn into_resolution(
-        self,
-        root: Dependency,
-        preload: Vec<Dependency>,
-        refused: Vec<Fatal>,
-    ) -> Resolution {
-        let base_len = self.base_len();
-        let own = |names: HashMap<Vec<u8>, usize>| {
-            let own = |(name, at): (_, usize)| Some((name, at.checked_sub(base_len)?));
-            names.into_iter().filter_map(own).collect()
-        };
-        Resolution {
-            root,
-            preload,
-            refused,
-            names: own(self.names),
-            sonames: own(self.sonames),
-            objects: self.own,
         }
     }
 }

@@ -5,18 +5,14 @@
 
 mod adhoc;
 mod arch;
-mod check;
 pub mod codesign;
 mod commands;
-pub mod counterpart;
+pub mod edit;
 pub mod fat;
-mod headerpad;
 pub mod image;
-mod refusal;
-pub mod rpath;
 pub mod symbols;
 
+pub use self::edit::HeaderPad;
 pub use arch::Arch;
 pub use fat::{Container, Slice};
-pub use headerpad::HeaderPad;
 pub use image::{BuildVersion, Command, Image, Kind, Needed, Section, Segment, Summary, Version};

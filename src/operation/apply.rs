@@ -1,8 +1,9 @@
 //! Carries out a plan: all of it, or nothing.
 
+use super::changes::change;
 use super::disk::Disk;
 use super::error::Error;
-use super::file::{Identity, change};
+use super::file_source::Identity;
 use super::home::Home;
 use super::journal::{About, Direction, Kind, Record, Step, digests_in_rows, temporary};
 use super::lock::Guard;

@@ -4,8 +4,10 @@
 //! operation between any two of them, or let any one fail.
 
 use super::error::PathError;
-use super::tree::{Directory, Name, Stat};
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, RenameFlags, Timespec, Timestamps, Uid, XattrFlags};
+use super::file_source::FileSource;
+use super::times::Times;
+use super::tree::{Directory, Name};
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, RenameFlags, Timestamps, Uid, XattrFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io;
@@ -48,28 +50,11 @@ pub(super) struct Handle {
     pub(super) path: PathBuf,
 }
 
-/// The time of a file's last access and of its last change of content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Times {
-    /// Last access: seconds since 1970, and nanoseconds.
-    pub accessed: (i64, u32),
-    /// Last change of content: seconds since 1970, and nanoseconds.
-    pub modified: (i64, u32),
-}
-
-impl From<&Stat> for Times {
-    fn from(stat: &Stat) -> Self {
-        Self { accessed: stat.accessed, modified: stat.modified }
-    }
-}
-
-impl From<Times> for Timestamps {
-    fn from(times: Times) -> Self {
-        let spec = |(seconds, nanoseconds): (i64, u32)| Timespec {
-            tv_sec: seconds,
-            tv_nsec: i64::from(nanoseconds),
-        };
-        Self { last_access: spec(times.accessed), last_modification: spec(times.modified) }
+impl Handle {
+    /// The file that is being read, to be written to.
+    pub(super) fn of(source: &FileSource) -> Result<Self, PathError> {
+        let path = source.path().to_path_buf();
+        Ok(Self { file: source.again()?.file, path })
     }
 }
 

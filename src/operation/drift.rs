@@ -1,10 +1,10 @@
 //! Are the files still as the operations left them? By content alone: owner, times and inode may
 //! differ after a copy.
 
+use super::changes::change_since;
 use super::error::{Change, Error, PathError};
-use super::file::change_since;
+use super::file_source::open_place;
 use super::history::{Entry, History};
-use super::preflight::open_place;
 use super::store::{Store, canonical};
 use super::tree::Tree;
 use crate::plan::{Kind, RelativePath};

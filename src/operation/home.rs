@@ -1,17 +1,26 @@
 //! A store that is there, held open: its records and its lock.
 
-use super::disk::{Disk, Times, is_full};
+use super::disk::{Disk, is_full};
 use super::error::{Error, PathError};
 use super::journal::{Kind, Record};
-use super::store::LOOSE;
+use super::lock;
+use super::old_bytes;
+use super::owner;
+use super::room;
+use super::times::Times;
 use super::tree::{Directory, Name, Stat};
-use super::{lock, owner, pack, room};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// The name of a store.
+pub const NAME: &str = ".tfpatch";
+
+/// Group and others may write.
+pub(super) const LOOSE: u32 = 0o022;
 
 /// The directory of a store that holds the records.
 pub(super) const OPERATIONS: &str = "operations";
@@ -109,7 +118,7 @@ impl Home {
         })?;
         let mode = if is_private { 0o600 } else { 0o644 };
         let name = operations.name(format!("{number:04}-{}{PENDING}", record.id));
-        let record = &pack::write(disk, record, &name, mode)?;
+        let record = &old_bytes::write(disk, record, &name, mode)?;
         // One name for all: what a crash left is written over.
         let temporary = operations.name(TEMPORARY);
         let text = record
@@ -149,8 +158,10 @@ impl Home {
         let times = Times { accessed: (time, 0), modified: (time, 0) };
         let entries = self.entries().unwrap_or_default();
         let record = entries.last().map(|last| last.name.clone());
-        let packed =
-            record.as_ref().map(pack::beside).filter(|name| name.is_there().unwrap_or_default());
+        let packed = record
+            .as_ref()
+            .map(old_bytes::beside)
+            .filter(|name| name.is_there().unwrap_or_default());
         let files = [self.home.name(".gitignore"), self.lock_file()];
         let room = self.operations.as_ref().map(room::name_in);
         for name in record.iter().chain(&packed).chain(&files).chain(&room) {
@@ -174,7 +185,7 @@ impl Home {
             disk.remove(&entry.name)?;
         }
         let Some(operations) = &self.operations else { return Ok(()) };
-        pack::remove_leftovers(disk, operations)?;
+        old_bytes::remove_leftovers(disk, operations)?;
         Ok(disk.sync_directory(operations)?)
     }
 
@@ -251,7 +262,7 @@ impl Home {
             return Err(unusable(format!("it is longer than {limit} MiB")));
         }
         let mut record = Record::unseal(&text).map_err(unusable)?;
-        pack::find(&mut record, name)?;
+        old_bytes::find(&mut record, name)?;
         Ok(record)
     }
 

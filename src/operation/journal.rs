@@ -2,7 +2,7 @@
 //! a file, written and synced before the first byte of a file changes.
 
 use super::digest::Digest;
-use super::disk::Times;
+use super::times::Times;
 use super::tree::Name;
 use crate::edit::EditSet;
 use crate::plan::{self, Kind as FileKind, Lock, RelativePath};

@@ -62,41 +62,46 @@
 //! With [`Options::sync`] off there is none of them.
 
 mod apply;
+mod changes;
 mod digest;
 mod disk;
 mod drift;
 mod error;
-mod file;
+mod file_source;
 mod history;
 mod home;
 mod journal;
 mod lease;
 mod lock;
+mod metadata;
 mod nesting;
-mod output;
+mod old_bytes;
 mod owner;
-mod pack;
 mod permitted;
 mod preflight;
+mod record_rows;
 mod recover;
 mod revert;
 mod room;
-mod rows;
 mod shipped;
 mod store;
+mod times;
 mod tree;
 mod write;
+mod write_elsewhere;
 
+pub use self::write_elsewhere::{Scratch, require_writable, write_elsewhere};
 pub use apply::apply;
-pub use disk::{Call, Disk, Gate, Times};
+pub use disk::{Call, Disk, Gate};
 pub use drift::{FileDiff, FileState, State, diff, drift};
 pub use error::{Change, Error, PathError};
-pub use file::{Attribute, Metadata};
+pub use home::NAME;
 pub use journal::Kind;
-pub use output::{Scratch, require_writable, write_elsewhere};
+pub use metadata::{Attribute, Metadata};
 pub use recover::{LeftAlone, Recovered, recover};
 pub use revert::{Reverted, Selection, revert};
-pub use store::{NAME, Store};
+pub use store::Store;
+pub use times::Times;
 
 use crate::plan::{self, RelativePath};
 use schemars::JsonSchema;

@@ -1,8 +1,8 @@
 //! Where other stores lie: above a directory, and beneath it.
 
 use super::error::{Error, PathError};
+use super::home::{LOOSE, NAME};
 use super::owner;
-use super::store::{LOOSE, NAME};
 use super::tree::is_gone;
 use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;

@@ -1,7 +1,7 @@
 //! What an undo record may change of a file: only what an edit of search paths changes. It does not
 //! matter who wrote the record.
 
-use super::file::{FileSource, through};
+use super::file_source::{FileSource, through};
 use super::journal::{About, Change};
 use crate::bytes::{Source, printable};
 use crate::edit::{EditSet, Patched};

@@ -1,17 +1,19 @@
 //! Everything that can be known to be in the way is found before the first write.
 
+use super::changes::change;
 use super::digest::{self, Digest};
-use super::disk::Times;
 use super::error::{Error, PathError};
-use super::file::{Attribute, CAPABILITY, FileSource, Identity, LABEL, Metadata, change, through};
+use super::file_source::{FileSource, Identity, open_place, through};
 use super::journal::{About, Change, Kept, Link, State, Step};
 use super::lease::Lease;
+use super::metadata::{Attribute, CAPABILITY, LABEL, Metadata};
 use super::owner;
 use super::permitted::{self, Listed};
-use super::tree::{self, Directory, FileId, Name, Place, Stat, Tree};
+use super::times::Times;
+use super::tree::{self, Directory, FileId, Name, Tree};
 use super::{Write, write};
 use crate::bytes::Source;
-use crate::edit::{Content, EditSet};
+use crate::edit::EditSet;
 use crate::plan::{Kind, Lock, RelativePath, Seen};
 use rustix::fs::{Access, AtFlags};
 use std::collections::{BTreeMap, BTreeSet};
@@ -73,20 +75,6 @@ pub(super) struct Judged {
     /// The metadata that it is to have.
     pub(super) metadata: Metadata,
     pub(super) in_place: bool,
-}
-
-/// The file that a place leads to, open, and what stands under the name itself.
-pub(super) fn open_place(place: &Place) -> Result<(FileSource, Stat), Error> {
-    let failed = |source| PathError::new("read", place.name.path(), source);
-    let own = place.name.stat().map_err(failed)?;
-    let source = match &place.link {
-        None if !own.is_file() => {
-            return Err(refused(place.name.path(), "is not a regular file"));
-        }
-        None => FileSource::open(&place.name)?,
-        Some(target) => FileSource::open(&place.follow(target).map_err(failed)?)?,
-    };
-    Ok((source, own))
 }
 
 /// The rooms of file systems, each asked once.
@@ -164,7 +152,7 @@ pub(super) fn prepare(
         return Err(Error::Overtaken { path });
     }
     // Taken before the file is read, for that may change the time of the last access.
-    let mut metadata = source.metadata()?;
+    let mut metadata = Metadata::of_source(&source)?;
     let link = place.link.clone().map(|target| Link { target, times: Times::from(&own) });
     if link.is_some() {
         // The private copy belongs to whom the link belongs to: the file is somebody's cache.
@@ -328,7 +316,7 @@ pub(super) fn check_together(steps: &[Prepared], room: &Room, store: &Path) -> R
     }
     room.check()?;
     let tree = Tree::open(Path::new("/"), store)?;
-    match tree.root().enter(OsStr::new(super::store::NAME)) {
+    match tree.root().enter(OsStr::new(super::home::NAME)) {
         Ok(home) => writable_directory(&home),
         Err(_) => writable_directory(tree.root()),
     }
@@ -462,15 +450,4 @@ fn access(directory: &Directory, name: &OsStr, access: Access) -> rustix::io::Re
 
 fn refused(path: &Path, why: &str) -> Error {
     Error::Refused { path: path.to_path_buf(), why: why.to_owned() }
-}
-
-/// Do the new bytes of `edits` stand where an edit still reads from?
-pub(super) fn reads_what_it_writes(edits: &EditSet) -> bool {
-    let edits = edits.in_write_order();
-    edits.iter().any(|edit| match &edit.new {
-        Content::Bytes(_) | Content::Kept(_) => false,
-        Content::CopyOf(from) => {
-            edits.iter().any(|other| other.range.start < from.end && from.start < other.range.end)
-        }
-    })
 }

@@ -1,12 +1,13 @@
 //! Finishes or rolls back an operation that was interrupted, by what the files hold.
 
 use super::Options;
+use super::changes::{change, outside};
 use super::disk::Disk;
 use super::error::{Change, Error, PathError};
-use super::file::{FileSource, Metadata, change, outside, through};
+use super::file_source::{FileSource, open_linked, open_place, through};
 use super::journal::{self, Direction, Record, Step, temporary};
+use super::metadata::Metadata;
 use super::permitted::{self, Listed};
-use super::preflight::open_place;
 use super::store::{Store, canonical};
 use super::tree::{FileId, Name, Place, Tree};
 use super::write::{self, Directories, Target, fits_in_place};
@@ -254,7 +255,7 @@ fn roll_back_step(
             return Ok(left_alone);
         }
         let times = step.old.metadata.times;
-        let metadata = Metadata { times, ..source.metadata()? };
+        let metadata = Metadata { times, ..Metadata::of_source(&source)? };
         let target = Target {
             names,
             judged: other.iter().map(|other| other.id).collect(),
@@ -297,7 +298,9 @@ fn forbids(
 ) -> Result<Option<Change>, Error> {
     if let Some(link) = &step.old.link {
         // Nothing is written through a link; but it must lead to what it led to.
-        let Some(old) = other.place.linked(&link.target)? else { return Ok(Some(Change::Gone)) };
+        let Some(old) = open_linked(&other.place, &link.target)? else {
+            return Ok(Some(Change::Gone));
+        };
         let found = change(&step.old.lock, &old);
         old.require_read()?;
         return Ok(found);

@@ -1,18 +1,20 @@
 //! Puts the old bytes back. A revert is an operation like any other, and can be reverted.
 
 use super::apply::execute;
+use super::changes::change_since;
 use super::drift::is_uninstalled;
 use super::error::{Change, Error, PathError};
-use super::file::{change_since, through};
+use super::file_source::{open_linked, open_place, through};
 use super::history::{Entry, History};
 use super::journal::{About, Kind, Link, Step};
+use super::old_bytes;
 use super::permitted::{self, Listed};
-use super::preflight::{Intent, Way, open_place};
+use super::preflight::{Intent, Way};
+use super::record_rows::Rows;
 use super::recover::LeftAlone;
-use super::rows::Rows;
 use super::store::{Store, canonical};
 use super::tree::{FileId, Place, Tree, is_gone};
-use super::{Operation, Options, pack};
+use super::{Operation, Options};
 use crate::plan::{self, RelativePath};
 use schemars::JsonSchema;
 use std::collections::BTreeMap;
@@ -320,7 +322,7 @@ impl Findings {
             changes.extend(entry.step.back());
             oldest = entry;
         }
-        pack::resolve(&mut changes, &place.name)?;
+        old_bytes::resolve(&mut changes, &place.name)?;
         let old = &oldest.step.old;
         let link = match &old.link {
             Some(link) if leads_to(&place, link, old)? => Some(link.clone()),
@@ -369,7 +371,7 @@ fn are_one_file(tree: &Tree, one: &RelativePath, other: &RelativePath) -> bool {
 
 /// Does the link, if it stood at `place`, lead to the bytes that it once led to?
 fn leads_to(place: &Place, link: &Link, old: &super::journal::State) -> Result<bool, Error> {
-    let Some(source) = place.linked(&link.target)? else { return Ok(false) };
+    let Some(source) = open_linked(place, &link.target)? else { return Ok(false) };
     let is_same = old.lock.matches(&source);
     source.require_read()?;
     Ok(is_same)

@@ -15,7 +15,7 @@ const MAX_LIST_BYTES: u64 = 256 << 20;
 /// The list of a package's files that names one of the store in `directory`: a RECORD of the
 /// environment there, of the site-packages that it is or lies in, or one of conda's.
 pub(super) fn lists(directory: &Path) -> Option<PathBuf> {
-    let store = directory.join(super::store::NAME);
+    let store = directory.join(super::home::NAME);
     sites(directory)
         .into_iter()
         .find_map(|site| {
@@ -57,7 +57,7 @@ fn read(path: &Path) -> Option<Vec<u8>> {
         return None;
     }
     file.take(MAX_LIST_BYTES).read_to_end(&mut bytes).ok()?;
-    let mentions = memchr::memmem::find(&bytes, super::store::NAME.as_bytes());
+    let mentions = memchr::memmem::find(&bytes, super::home::NAME.as_bytes());
     mentions.map(|_| bytes)
 }
 
@@ -70,7 +70,7 @@ fn lists_store(record: &Path, site: &Path, store: &Path) -> bool {
 
 /// conda lists the files of a package relative to the environment's prefix.
 fn conda(directory: &Path) -> Option<PathBuf> {
-    let entry = format!("\"{}/", super::store::NAME);
+    let entry = format!("\"{}/", super::home::NAME);
     let lists = below(&directory.join("conda-meta")).into_iter();
     lists.filter(|path| path.extension() == Some(OsStr::new("json"))).find(|path| {
         read(path).is_some_and(|text| memchr::memmem::find(&text, entry.as_bytes()).is_some())

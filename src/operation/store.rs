@@ -1,10 +1,11 @@
 //! The directory `.tfpatch/`, which holds the records of operations.
 
-use super::disk::{Disk, Times};
+use super::disk::Disk;
 use super::error::{Error, PathError};
-use super::home::{Home, OPERATIONS};
+use super::home::{Home, NAME, OPERATIONS};
 use super::journal::{Base, Record};
 use super::nesting::{beneath, found_above};
+use super::times::Times;
 use super::tree::{Stat, Tree, is_no_directory};
 use super::{lock, owner, shipped};
 use std::ffi::OsStr;
@@ -13,12 +14,6 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-
-/// The name of a store.
-pub const NAME: &str = ".tfpatch";
-
-/// Group and others may write.
-pub(super) const LOOSE: u32 = 0o022;
 
 /// The store of one environment. Nothing is created before the first operation.
 #[derive(Clone)]

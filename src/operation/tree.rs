@@ -7,7 +7,6 @@
 //! Everything that is written afterwards is written relative to the directory that is held.
 
 use super::error::{Error, PathError};
-use super::file::FileSource;
 use crate::plan::RelativePath;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use std::collections::VecDeque;
@@ -382,26 +381,6 @@ impl Place {
                 Some(next) => target = next,
                 None => return Ok(name),
             }
-        }
-    }
-}
-
-impl Place {
-    /// The file that a link with this target leads to, open; none where it leads to none.
-    pub(super) fn linked(&self, target: &Path) -> Result<Option<FileSource>, Error> {
-        let failed = |source| PathError::new("follow", self.name.path(), source);
-        let leads_nowhere = |error: &io::Error| {
-            is_gone(error)
-                || error.kind() == io::ErrorKind::InvalidInput
-                || error.kind() == io::ErrorKind::IsADirectory
-        };
-        let name = match self.follow(target) {
-            Err(error) if leads_nowhere(&error) => return Ok(None),
-            result => result.map_err(failed)?,
-        };
-        match FileSource::open(&name) {
-            Err(error) if leads_nowhere(&error.source) => Ok(None),
-            result => Ok(Some(result?)),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Gives a file its new bytes: in place, or as a new file under the old name.
 
-use super::disk::{Disk, Handle, Times, is_not_permitted, is_text_busy};
+use super::disk::{Disk, Handle, is_not_permitted, is_text_busy};
 use super::error::{Error, PathError};
-use super::file::{FileSource, Metadata, through};
+use super::file_source::{FileSource, open_place, through};
 use super::journal::{Change, Link};
 use super::lease::Lease;
-use super::preflight::{open_place, reads_what_it_writes};
+use super::metadata::Metadata;
+use super::times::Times;
 use super::tree::{Directory, FileId, Name, Place};
 use crate::bytes::Source;
 use crate::edit::{Content, Edit, EditSet, Kept};
@@ -104,7 +105,7 @@ pub(super) fn write(
         if is_shared && strict {
             return Err(overtaken(name));
         }
-        if !is_shared && write_in_place(disk, &target.source.handle()?, target)? {
+        if !is_shared && write_in_place(disk, &Handle::of(target.source)?, target)? {
             return require_judged(name, *judged);
         }
         if strict {
@@ -348,4 +349,15 @@ pub(super) fn restore_directory(
         Err(error) if is_not_permitted(&error) => Ok(()),
         result => result,
     }
+}
+
+/// Do the new bytes of `edits` stand where an edit still reads from?
+fn reads_what_it_writes(edits: &EditSet) -> bool {
+    let edits = edits.in_write_order();
+    edits.iter().any(|edit| match &edit.new {
+        Content::Bytes(_) | Content::Kept(_) => false,
+        Content::CopyOf(from) => {
+            edits.iter().any(|other| other.range.start < from.end && from.start < other.range.end)
+        }
+    })
 }

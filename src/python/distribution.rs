@@ -298,6 +298,19 @@ pub fn requirement(line: &str) -> Option<Requirement> {
     })
 }
 
+/// The nearest directory above an object that distributions are installed into, as `pip install
+/// --target` makes one without an environment around it.
+#[must_use]
+pub fn packages_around<'p>(vfs: &dyn Vfs, object: &'p Path) -> Option<&'p Path> {
+    object.ancestors().skip(1).find(|directory| {
+        vfs.read_dir(directory).is_ok_and(|entries| {
+            entries.iter().any(|entry| {
+                entry.kind == FileKind::Directory && entry.name.as_bytes().ends_with(b".dist-info")
+            })
+        })
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::{headers, normalized, requirement};

@@ -3,7 +3,7 @@
 //! The rules are CPython's `Modules/getpath.py` and `Lib/site.py`, PEP 405 for `pyvenv.cfg`, and
 //! Debian's patch of `site.py` for `dist-packages`.
 
-use super::interpreter::{Interpreter, Program, Version, in_bin, program};
+use super::interpreter::{Interpreter, Version, in_bin, version_of_path};
 use super::venv::PyvenvCfg;
 use super::{TooLong, is_directory, is_file, pth};
 use crate::vfs::Vfs;
@@ -52,7 +52,7 @@ pub struct Environment {
     /// How it is laid out.
     pub kind: Kind,
     /// An interpreter for each version in the tree, a venv's own first. Its program is
-    /// [`Program::Missing`] where the environment is broken.
+    /// [`Program::Missing`](super::interpreter::Program::Missing) where the environment is broken.
     pub interpreters: Vec<Interpreter>,
     /// The directories of packages that they import from, in the order of `sys.path`, none twice
     /// by another name.
@@ -257,17 +257,6 @@ fn names_in_bin<'a>(
     in_bin(vfs, prefix).map(|path| {
         let version = version_of_path(vfs, &path);
         (path, version)
-    })
-}
-
-/// The version of a program by its name, or by the name of what it is a link to, be it gone.
-pub(super) fn version_of_path(vfs: &dyn Vfs, path: &Path) -> Option<Version> {
-    let of = |path: &Path| Version::of_name(path.file_name()?.to_str()?);
-    of(path).or_else(|| match program(vfs, path) {
-        Program::Found(end)
-        | Program::Missing { wanted: end }
-        | Program::Closed { wanted: end } => of(&end),
-        Program::Other(_) => None,
     })
 }
 

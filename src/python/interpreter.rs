@@ -203,9 +203,37 @@ fn multiarch(vfs: &dyn Vfs, program: &Path) -> Option<String> {
     Some(format!("{machine}-linux-{libc}"))
 }
 
+/// The version of Python that a path names: `pythonX.Y` as a directory of it, or `cpython-XY` in the
+/// name of an extension module (PEP 3149).
+#[must_use]
+pub fn version_in(path: &Path) -> Option<(u8, u8)> {
+    let name = path.file_name()?.to_string_lossy();
+    if let Some((_, tag)) = name.split_once(".cpython-") {
+        let digits: String = tag.chars().take_while(char::is_ascii_digit).collect();
+        let (major, minor) = digits.split_at_checked(1)?;
+        return Some((major.parse().ok()?, minor.parse().ok()?));
+    }
+    path.iter().find_map(|part| {
+        let (major, minor) = part.to_str()?.strip_prefix("python")?.split_once('.')?;
+        Some((major.parse().ok()?, minor.parse().ok()?))
+    })
+}
+
+/// The version of a program by its name, or by the name of what it is a link to, be it gone.
+pub(super) fn version_of_path(vfs: &dyn Vfs, path: &Path) -> Option<Version> {
+    let of = |path: &Path| Version::of_name(path.file_name()?.to_str()?);
+    of(path).or_else(|| match program(vfs, path) {
+        Program::Found(end)
+        | Program::Missing { wanted: end }
+        | Program::Closed { wanted: end } => of(&end),
+        Program::Other(_) => None,
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Version, is_interpreter_name};
+    use super::{Version, is_interpreter_name, version_in};
+    use std::path::Path;
 
     #[test]
     fn versions_are_read_from_names_and_texts() {
@@ -218,5 +246,14 @@ mod tests {
         assert_eq!(Version::parse("3.11.7.final.0").map(|v| (v.major, v.minor)), Some((3, 11)));
         assert_eq!(Version::parse("3"), None);
         assert!(is_interpreter_name("python3") && !is_interpreter_name("python3-config"));
+    }
+
+    #[test]
+    fn a_path_may_name_a_version_of_python() {
+        let version = |path: &str| version_in(Path::new(path));
+        assert_eq!(version("/e/x.cpython-311-x86_64-linux-gnu.so"), Some((3, 11)));
+        assert_eq!(version("/e/lib/python3.9/site-packages/x.abi3.so"), Some((3, 9)));
+        assert_eq!(version("/usr/lib/python3/dist-packages/x.so"), None);
+        assert_eq!(version("/e/x.cpython-311d-x86_64-linux-gnu.so"), Some((3, 11)));
     }
 }

@@ -1,8 +1,7 @@
 //! What a virtual environment says of itself: its `pyvenv.cfg` (PEP 405), `bin/activate`, and the
 //! programs in `bin`, which name the interpreter that they were installed for.
 
-use super::environment::version_of_path;
-use super::interpreter::{Version, is_interpreter_name};
+use super::interpreter::{Version, is_interpreter_name, version_of_path};
 use super::{is_directory, is_file, join_lexically, read_start};
 use crate::vfs::{FileKind, Vfs};
 use std::ffi::OsStr;

@@ -1,35 +1,9 @@
-//! From a target to a plan: inventory, diagnosis, planning, proof.
+//! From findings to a plan: search paths that cure them, and the proof that they do.
 
-pub mod accelerator;
-pub mod bindings;
-pub mod diagnose;
-pub mod dlopen;
-pub mod entries;
-pub mod explain;
-pub mod finding;
-pub mod homes;
-pub mod installed;
-pub mod interpreters;
-pub mod inventory;
-pub mod linked;
-pub mod macos;
-pub mod memory;
-pub mod packages;
-pub mod pages;
+pub mod foreign_plan;
+pub mod plan_builder;
 pub mod planner;
 pub mod proof;
-pub mod provider;
-pub mod received;
+pub mod proposal;
 pub mod rewrite;
-pub mod scope;
-pub mod seen;
-pub mod shipped_by;
-pub mod spelling;
-pub mod steps;
-pub mod symbol_version;
-pub mod system;
-pub mod target;
-pub mod tensorflow;
-pub mod trace;
-pub mod variables;
-pub mod wheel;
+pub mod trace_scope;

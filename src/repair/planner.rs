@@ -4,20 +4,21 @@
 //! the target as it would be finds nothing more to do. What speaks against a rewrite takes it out
 //! of the plan again: a refusal with a reason beats a risk.
 
-use super::diagnose::{Diagnosis, diagnose_edited};
-use super::finding::{Cause, Finding, Severity};
-use super::installed::Installed;
-use super::packages::Packages;
+use super::plan_builder::LeavesRoot;
 use super::proof;
+use super::proposal::Proposal;
 use super::rewrite::{Change, Error, Rewrite, Wish, rewrite};
-use super::scope::Scope;
-use super::spelling::{absolute_entry, relative_entry};
-use super::steps::LeavesRoot;
-use super::target::{World, shown};
-use crate::bytes::printable;
-use crate::elf::rpath::RpathKind;
+use super::trace_scope::Scope;
+use crate::bytes::{printable, shown};
+use crate::diagnosis::checks::installed::Installed;
+use crate::diagnosis::diagnose::{Diagnosis, diagnose_edited};
+use crate::elf::search_path::RpathKind;
+use crate::findings::finding::{Cause, Finding, Severity};
 use crate::object::Format;
 use crate::vfs::{Overlay, Vfs};
+use crate::world::distro_packages::Packages;
+use crate::world::rpath_entry::{absolute_entry, relative_entry};
+use crate::world::world::World;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -36,26 +37,6 @@ pub struct Options {
     pub kind: Option<RpathKind>,
     /// What is to be repaired; `None` for all that a diagnosis finds.
     pub scope: Option<Scope>,
-}
-
-/// What came of planning.
-#[derive(Debug)]
-pub struct Proposal {
-    /// The objects to edit, by path.
-    pub rewrites: BTreeMap<PathBuf, Rewrite>,
-    /// The findings that the rewrites cure, with those that came to light on the way.
-    pub cured: Vec<Finding>,
-    /// What remains, with the reason in its message.
-    pub remaining: Vec<Finding>,
-}
-
-impl Proposal {
-    /// One object's new search path, asked for by hand.
-    #[must_use]
-    pub fn of(rewrite: Rewrite) -> Self {
-        let rewrites = BTreeMap::from([(rewrite.object.clone(), rewrite)]);
-        Self { rewrites, cured: Vec::new(), remaining: Vec::new() }
-    }
 }
 
 /// Plans the repair of what `diagnosis` found.

@@ -1,9 +1,9 @@
 //! Does a plan do what it is for, and nothing else? The target is diagnosed again as it would be
 //! with the plan's edits.
 
-use super::bindings::{Bindings, Moved};
-use super::diagnose::Diagnosis;
-use super::finding::{Cause, Finding};
+use crate::diagnosis::bindings::{Bindings, Moved};
+use crate::diagnosis::diagnose::Diagnosis;
+use crate::findings::finding::{Cause, Finding};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 

@@ -2,13 +2,14 @@
 
 pub mod macho;
 
-use super::spelling::directory_of;
 use crate::bytes::Source;
 use crate::edit::{EditSet, Patched};
 use crate::elf::Image;
-use crate::elf::rpath::{self, Method, Request, RpathKind, SearchPath};
+use crate::elf::edit::{self, Method, Request};
+use crate::elf::search_path::{RpathKind, SearchPath, current};
 use crate::object::{Failure, Format, Identity, Patch};
-use crate::vfs::{FileKind, Vfs};
+use crate::vfs::Vfs;
+use crate::world::rpath_entry::{is_of_bazel, leads_somewhere};
 use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,14 +32,6 @@ pub struct Rewrite {
     pub patch: Patch,
     /// What the linker stamped into the object.
     pub identity: Identity,
-}
-
-/// What Bazel calls the directories of its sandboxes: nothing is ever installed into them.
-const BAZEL: [&str; 3] = ["/_solib_", ".runfiles/", "/bazel-out/"];
-
-fn is_of_bazel(entry: &[u8]) -> bool {
-    let text = String::from_utf8_lossy(entry);
-    BAZEL.iter().any(|mark| text.contains(mark))
 }
 
 /// Why an object is not rewritten.
@@ -184,7 +177,7 @@ impl View<'_> {
 fn rewrite_elf(view: &View<'_>, source: &dyn Source, wish: Wish<'_>) -> Result<Rewrite, Failure> {
     let Wish { change, kind, .. } = wish;
     let image = Image::parse(source)?;
-    let before = rpath::current(&image)?;
+    let before = current(&image)?;
     let entries = before.as_ref().map_or(&[][..], |path| &path.entries);
     let directories = view.directories();
     let is_live =
@@ -192,7 +185,7 @@ fn rewrite_elf(view: &View<'_>, source: &dyn Source, wish: Wish<'_>) -> Result<R
 
     let wanted = changed(entries, change, is_live);
     let edit =
-        |entries: &[Vec<u8>]| rpath::edit(&image, &Request { entries: entries.to_vec(), kind });
+        |entries: &[Vec<u8>]| edit::edit(&image, &Request { entries: entries.to_vec(), kind });
     let (mut after, mut patch) = (wanted, None);
     if let Change::Fit(new) = change
         && !fits(&edit(&after))
@@ -217,11 +210,11 @@ fn rewrite_elf(view: &View<'_>, source: &dyn Source, wish: Wish<'_>) -> Result<R
 
 fn towards_elf(view: &View<'_>, source: &dyn Source, edits: &EditSet) -> Result<Rewrite, Failure> {
     let image = Image::parse(source)?;
-    let before = rpath::current(&image)?;
-    let wanted = rpath::current(&Image::parse(&Patched::new(source, edits))?)?;
+    let before = current(&image)?;
+    let wanted = current(&Image::parse(&Patched::new(source, edits))?)?;
     let kind = wanted.as_ref().map(|path| path.kind);
     let entries = wanted.map_or_else(Vec::new, |path| path.entries);
-    let patch = rpath::edit(&image, &Request { entries: entries.clone(), kind })?;
+    let patch = edit::edit(&image, &Request { entries: entries.clone(), kind })?;
     Ok(elf_rewrite(view, &image, before, entries, patch))
 }
 
@@ -230,7 +223,7 @@ fn elf_rewrite(
     image: &Image<'_>,
     before: Option<SearchPath>,
     after: Vec<Vec<u8>>,
-    patch: rpath::Patch,
+    patch: edit::Patch,
 ) -> Rewrite {
     Rewrite {
         object: view.object.to_owned(),
@@ -244,7 +237,7 @@ fn elf_rewrite(
 }
 
 /// Does the edit leave the file's length as it is?
-fn fits(patch: &Result<rpath::Patch, rpath::Failure>) -> bool {
+fn fits(patch: &Result<edit::Patch, edit::Failure>) -> bool {
     patch.as_ref().is_ok_and(|patch| {
         matches!(patch.method, Method::Unchanged | Method::Slot | Method::Repoint)
     })
@@ -278,15 +271,4 @@ fn changed(entries: &[Vec<u8>], change: &Change, is_live: impl Fn(&[u8]) -> bool
 fn without_duplicates(entries: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut seen = HashSet::new();
     entries.iter().filter(|entry| seen.insert(entry.as_slice())).cloned().collect()
-}
-
-/// Does an entry lead to a directory from any of the object's names? What depends on the machine
-/// (`$LIB`, `$PLATFORM`) or on the working directory is taken to be alive.
-#[must_use]
-pub fn leads_somewhere(vfs: &dyn Vfs, entry: &[u8], directories: &[&Path]) -> bool {
-    directories.iter().any(|directory| {
-        directory_of(entry, directory).is_none_or(|directory| {
-            vfs.metadata(&directory).is_ok_and(|metadata| metadata.kind == FileKind::Directory)
-        })
-    })
 }

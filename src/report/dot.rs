@@ -5,10 +5,9 @@
 //! it was installed with.
 
 use super::findings::{Detail, outcome_in_words, rule_in_words};
-use crate::bytes::printable;
+use crate::bytes::{printable, shown};
 use crate::loader::{Closure, Dependency, Rule};
-use crate::repair::homes::Home;
-use crate::repair::target::shown;
+use crate::world::origins::Home;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt as _;

@@ -1,15 +1,16 @@
 //! What a message means, for people, for issues and for programs.
 
 use super::findings::Detail;
-use super::json::{FindingReport, PathText, text};
+use super::json::{FindingReport, text};
 use super::markdown::{cell, code, write_fenced};
+use super::path_text::PathText;
 use super::style::{COMMAND, DIM, ERROR, GOOD, INFO, WARNING, paint};
-use crate::bytes::printable;
-use crate::repair::explain::here::{Outcome, Verdict};
-use crate::repair::explain::{Kind, Message, Speaker, Weight};
-use crate::repair::finding::{Cause, Finding, Severity};
-use crate::repair::target::{World, shown};
-use crate::repair::tensorflow;
+use crate::bytes::{printable, shown};
+use crate::findings::finding::{Cause, Finding, Severity};
+use crate::knowledge::tensorflow;
+use crate::messages::in_environment::{Outcome, Verdict};
+use crate::messages::{Kind, Message, Speaker, Weight};
+use crate::world::world::World;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::{self, Write};

@@ -2,10 +2,10 @@
 //! objects it strikes.
 
 use super::style::{COMMAND, DIM, ERROR, GOOD, INFO, WARNING, counted, paint};
-use crate::bytes::printable;
+use crate::bytes::{printable, shown};
+use crate::findings::finding::{Cause, Finding, Severity};
 use crate::loader::{Rule, SearchStep, StepOutcome};
-use crate::repair::finding::{Cause, Finding, Severity};
-use crate::repair::target::{World, shown};
+use crate::world::world::World;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::io::{self, Write};

@@ -1,9 +1,10 @@
 //! What a report says of linked directories that were not followed.
 
-use super::json::PathText;
+use super::path_text::PathText;
 use super::style::{COMMAND, DIM, counted, paint};
-use crate::repair::linked::Linked;
-use crate::repair::target::{World, shown};
+use crate::bytes::shown;
+use crate::world::linked_directories::Linked;
+use crate::world::world::World;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -9,6 +9,7 @@ pub mod json;
 pub mod linked;
 pub mod markdown;
 pub mod operations;
+pub mod path_text;
 pub mod schema;
 pub mod style;
 pub mod trace;

@@ -1,15 +1,16 @@
 //! What a traced command asked of the loader, for people and for programs.
 
 use super::findings::{self, Detail, write_tried};
-use super::json::{FindingReport, PathText, StepReport, TargetReport, text};
+use super::json::{FindingReport, StepReport, TargetReport, text};
+use super::path_text::PathText;
 use super::style::{COMMAND, DIM, ERROR, GOOD, WARNING, paint};
 use crate::bytes::printable;
+use crate::findings::finding::{Cause, Finding};
 use crate::plan::Plan;
-use crate::repair::finding::{Cause, Finding};
-use crate::repair::target::World;
-use crate::repair::trace::judge::{Compared, Confirmation};
-use crate::repair::trace::replay::{Answer, Verdict};
-use crate::repair::trace::{Kind, LoaderError};
+use crate::trace::compare::{Compared, Confirmation};
+use crate::trace::replay::{Answer, Verdict};
+use crate::trace::{Kind, LoaderError};
+use crate::world::world::World;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;

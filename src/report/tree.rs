@@ -2,9 +2,8 @@
 
 use super::findings::{Detail, rule_in_words, write_tried};
 use super::style::{DIM, ERROR, GOOD, paint};
-use crate::bytes::printable;
+use crate::bytes::{printable, shown};
 use crate::loader::{Closure, Dependency, Rule};
-use crate::repair::target::shown;
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
 use std::path::Path;

@@ -11,7 +11,8 @@ use tempfile::TempDir;
 use tfpatch::bytes::Source;
 use tfpatch::edit::{EditSet, Patched};
 use tfpatch::elf::Image;
-use tfpatch::elf::rpath::{Failure, Patch, Request, RpathKind, edit};
+use tfpatch::elf::edit::{Failure, Patch, Request, edit};
+use tfpatch::elf::search_path::RpathKind;
 
 /// The search path with which the fixtures are linked.
 pub(crate) const OLD: &str = "$ORIGIN/nothing/is/there";

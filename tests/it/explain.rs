@@ -9,13 +9,13 @@ use std::fs;
 use std::io::{BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use tfpatch::diagnosis::diagnose::diagnose;
+use tfpatch::findings::finding::Cause;
 use tfpatch::loader::Settings;
-use tfpatch::repair::diagnose::diagnose;
-use tfpatch::repair::explain::here::{Outcome, look};
-use tfpatch::repair::explain::{Log, Message, read};
-use tfpatch::repair::finding::Cause;
-use tfpatch::repair::target::World;
+use tfpatch::messages::in_environment::{Outcome, look};
+use tfpatch::messages::{Log, Message, read};
 use tfpatch::vfs::MemVfs;
+use tfpatch::world::world::World;
 
 /// A row of `expected.csv`: kind, causes, library, object, names.
 type Row = [String; 5];

@@ -2,11 +2,11 @@
 //! environments are those of `scripts/cases`.
 
 use crate::macho_writer::Macho;
+use tfpatch::diagnosis::diagnose::diagnose;
+use tfpatch::findings::finding::{Cause, Finding};
 use tfpatch::loader::Settings;
-use tfpatch::repair::diagnose::diagnose;
-use tfpatch::repair::finding::{Cause, Finding};
-use tfpatch::repair::target::World;
 use tfpatch::vfs::MemVfs;
+use tfpatch::world::world::World;
 
 /// A directory of packages with a distribution, whose RECORD has the given rows.
 fn with(vfs: MemVfs, name: &str, version: &str, rows: &str) -> MemVfs {

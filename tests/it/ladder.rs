@@ -13,7 +13,8 @@ use goblin::elf::program_header::{
 };
 use std::process::Command;
 use tfpatch::elf::Image;
-use tfpatch::elf::rpath::{Failure, Method, Refusal, RpathKind, current};
+use tfpatch::elf::edit::{Failure, Method, Refusal};
+use tfpatch::elf::search_path::{RpathKind, current};
 
 /// A path that is longer than any slot here.
 fn far_away() -> String {

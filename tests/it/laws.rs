@@ -5,8 +5,9 @@ use super::elf_builder::{
 };
 use tfpatch::edit::EditSet;
 use tfpatch::elf::Image;
+use tfpatch::elf::edit::{Failure, Method, Refusal, edit};
 use tfpatch::elf::hash::{exports, exports_each, imports};
-use tfpatch::elf::rpath::{Failure, Method, Refusal, RpathKind, current, edit};
+use tfpatch::elf::search_path::{RpathKind, current};
 
 /// An entry of 3,000 bytes that leads nowhere.
 fn far_away() -> String {

@@ -1,7 +1,7 @@
 //! Reading `/etc/ld.so.cache`: caches of all shapes, made here.
 
-use tfpatch::loader::hwcaps::Hwcaps;
-use tfpatch::loader::ld_so_cache::{LdSoCache, compare_names};
+use tfpatch::loader::glibc::hwcaps::Hwcaps;
+use tfpatch::loader::glibc::ld_so_cache::{LdSoCache, compare_names};
 use tfpatch::loader::{GlibcVersion, Libc, System, Target};
 
 /// A cache of entries (flags, key, path, hwcap), in the order given.
@@ -56,7 +56,7 @@ fn hwcaps(version: GlibcVersion, levels: &[&str], platform: &str) -> Hwcaps {
         assumptions: Vec::new(),
     };
     let levels: Vec<String> = levels.iter().map(|&level| level.to_owned()).collect();
-    Hwcaps::new(&system, &levels, Some(platform))
+    Hwcaps::new(system.target, system.version, &levels, Some(platform))
 }
 
 #[test]

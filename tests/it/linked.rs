@@ -8,7 +8,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
-use tfpatch::elf::rpath::RpathKind;
+use tfpatch::elf::search_path::RpathKind;
 
 /// What objects are linked for, and the C library they are linked with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

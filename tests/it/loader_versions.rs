@@ -268,7 +268,7 @@ fn a_level_that_the_processor_lacks_is_refused() {
     let vfs = tree(&Elf::program(&["libx.so"]))
         .file("/lib/libx.so", Elf { isa_needed: V3, ..Elf::default() }.bytes());
     let with = |level: &str, version| {
-        let hwcaps = tfpatch::loader::hwcaps::levels_up_to(level).unwrap();
+        let hwcaps = tfpatch::loader::glibc::hwcaps::levels_up_to(level).unwrap();
         run(&vfs, Settings { hwcaps, ..of_glibc(version) })
     };
     assert!(with("x86-64-v3", (2, 36)).loads());

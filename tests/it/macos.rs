@@ -2,13 +2,14 @@
 
 use crate::macho_writer::Macho;
 use std::path::{Path, PathBuf};
+use tfpatch::diagnosis::diagnose::{Diagnosis, diagnose};
+use tfpatch::findings::finding::{Cause, Finding, Severity};
 use tfpatch::loader::Settings;
 use tfpatch::loader::dyld::Version;
-use tfpatch::repair::diagnose::{Diagnosis, diagnose};
-use tfpatch::repair::finding::{Cause, Finding, Severity};
-use tfpatch::repair::planner::{Options, Proposal, propose};
-use tfpatch::repair::target::World;
+use tfpatch::repair::planner::{Options, propose};
+use tfpatch::repair::proposal::Proposal;
 use tfpatch::vfs::MemVfs;
+use tfpatch::world::world::World;
 
 const INTERNAL: &str = "/s/tensorflow/python/_pywrap_tensorflow_internal.so";
 const PLUGIN: &str = "/s/tensorflow-plugins/libmetal_plugin.dylib";

@@ -11,8 +11,9 @@ use goblin::elf::program_header::{PT_GNU_RELRO, PT_LOAD};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 use tfpatch::elf::Image;
+use tfpatch::elf::edit::{Failure, Refusal};
 use tfpatch::elf::hash::{exports, imports};
-use tfpatch::elf::rpath::{Failure, Refusal, current};
+use tfpatch::elf::search_path::current;
 
 /// Everything that the module offers, on bytes that may be anything.
 fn ask_everything(bytes: &Vec<u8>) {

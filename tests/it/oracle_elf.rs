@@ -2,7 +2,7 @@
 
 use super::elf_builder::{Workshop, lint, outcome, patched, request, tool};
 use std::path::{Path, PathBuf};
-use tfpatch::elf::rpath::Method;
+use tfpatch::elf::edit::Method;
 
 /// How many libraries are judged.
 const COUNT: usize = 40;

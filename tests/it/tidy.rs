@@ -1,6 +1,7 @@
 //! Keeps the house as the map in `src/lib.rs` draws it: layers, the ban on reading the disk and
 //! the environment below the rim, and files of one subject.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -31,76 +32,155 @@ fn layer(path: &Path) -> String {
     first.as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned()
 }
 
-/// The layers that a text refers to, as `crate::layer` or `super::` chains never leave a layer.
-fn uses(text: &str) -> Vec<String> {
-    let mut found: Vec<String> = text
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"))
-        .flat_map(|line| line.split("crate::").skip(1))
-        .flat_map(|rest| {
-            let names = rest.strip_prefix('{').map_or(rest, |list| list);
-            let word: String =
-                names.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-            (!word.is_empty()).then_some(word)
-        })
-        .collect();
-    found.sort();
-    found.dedup();
+/// A file of the house, by the names of its module: `["elf", "edit"]`, nothing for the root.
+type Module = Vec<String>;
+
+/// The modules of `src`, with their texts.
+fn modules() -> BTreeMap<Module, String> {
+    let of = |path: &Path| -> Module {
+        let inside = path.strip_prefix("src").unwrap().with_extension("");
+        let names = inside.iter().map(|name| name.to_str().unwrap().to_owned());
+        names.filter(|name| name != "mod" && name != "lib").collect()
+    };
+    files("src", ".rs").into_iter().map(|(path, text)| (of(&path), text)).collect()
+}
+
+/// Every path that a text names after `crate::`, `super::` or `self::`, or as one of its own modules; of
+/// a list in braces each.
+fn paths(text: &str) -> Vec<Vec<String>> {
+    let code: String =
+        text.lines().map(|line| format!("{}\n", line.split("//").next().unwrap())).collect();
+    let mut found = Vec::new();
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let bytes = code.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        let begins = at == 0 || !(is_name(bytes[at - 1]) || bytes[at - 1] == b':');
+        if begins && is_name(bytes[at]) {
+            at += expand(&code[at..], &[], &mut found);
+        } else {
+            at += 1;
+        }
+    }
     found
 }
 
-/// Which layers each may use; none may use what stands above it.
-const LAYERS: &[(&str, &[&str])] = &[
-    ("bytes", &[]),
-    ("edit", &["bytes"]),
-    ("elf", &["bytes", "edit"]),
-    ("macho", &["bytes", "edit"]),
-    ("object", &["bytes", "edit", "elf", "macho"]),
-    ("plan", &["bytes", "edit", "elf", "macho", "object"]),
-    ("vfs", &["bytes", "edit"]),
-    ("loader", &["bytes", "vfs", "elf", "macho"]),
-    ("python", &["bytes", "edit", "vfs"]),
-    ("operation", &["bytes", "edit", "object", "plan", "python"]),
-    ("repair", &["bytes", "edit", "elf", "macho", "object", "plan", "vfs", "loader", "python"]),
-    (
-        "report",
-        &["bytes", "edit", "elf", "macho", "object", "plan", "loader", "repair", "operation"],
-    ),
-    (
-        "cli",
-        &[
-            "bytes",
-            "edit",
-            "elf",
-            "macho",
-            "object",
-            "plan",
-            "vfs",
-            "loader",
-            "python",
-            "operation",
-            "repair",
-            "report",
-        ],
-    ),
-];
+/// Reads a path at the start of `text`, or a list of them in braces, behind `before`; how many bytes
+/// it took.
+fn expand(text: &str, before: &[String], found: &mut Vec<Vec<String>>) -> usize {
+    let mut path = before.to_vec();
+    let mut at = 0;
+    loop {
+        let name: String =
+            text[at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+        at += name.len();
+        if !name.is_empty() {
+            path.push(name);
+        }
+        if !text[at..].starts_with("::") {
+            break;
+        }
+        at += 2;
+        if text[at..].starts_with('{') {
+            at += 1;
+            while at < text.len() && !text[at..].starts_with('}') {
+                let rest = &text[at..];
+                let skipped = rest.len() - rest.trim_start_matches([' ', '\n', ',']).len();
+                at += skipped;
+                if text[at..].starts_with('}') {
+                    break;
+                }
+                let taken = expand(&text[at..], &path, found);
+                let rest = text[at + taken..].find([',', '}']).unwrap_or(0);
+                at += taken + rest.max(usize::from(taken + rest == 0));
+            }
+            return (at + 1).min(text.len());
+        }
+    }
+    if path.len() > 1 || before.is_empty() {
+        found.push(path);
+    }
+    at
+}
+
+/// The modules that each module uses.
+fn uses() -> BTreeMap<Module, BTreeSet<Module>> {
+    let modules = modules();
+    let resolve = |own: &Module, path: &[String]| -> Option<Module> {
+        let mut rest = path;
+        let mut here: Module = match path.first()?.as_str() {
+            "crate" => Vec::new(),
+            "self" | "super" => own.clone(),
+            first => {
+                let child: Module = own.iter().cloned().chain([first.to_owned()]).collect();
+                if path.len() < 2 || !modules.contains_key(&child) {
+                    return None;
+                }
+                own.clone()
+            }
+        };
+        while let Some((first, others)) = rest.split_first() {
+            match first.as_str() {
+                "crate" | "self" => {}
+                "super" => {
+                    here.pop()?;
+                }
+                _ => break,
+            }
+            rest = others;
+        }
+        for name in rest {
+            let next: Module = here.iter().cloned().chain([name.clone()]).collect();
+            if !modules.contains_key(&next) {
+                break;
+            }
+            here = next;
+        }
+        (here != *own && modules.contains_key(&here)).then_some(here)
+    };
+    modules
+        .iter()
+        .map(|(own, text)| {
+            // Inside of a test, `super` is the file itself.
+            let code = text.split("\n#[cfg(test)]").next().unwrap();
+            (own.clone(), paths(code).iter().filter_map(|path| resolve(own, path)).collect())
+        })
+        .collect()
+}
+
+/// Which layers each may use, directly or through others, as `src/lib.rs` lists them.
+fn layers() -> BTreeMap<String, BTreeSet<String>> {
+    let text = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let listed = text.split("# Layers").nth(1).unwrap().split("```").nth(1).unwrap();
+    let mut layers: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let lines: Vec<&str> = listed.lines().filter(|line| line.contains("->")).collect();
+    // From the bottom up, so that what a layer names is known already.
+    for line in lines.iter().rev() {
+        let (name, below) = line.trim_start_matches("//!").split_once("->").unwrap();
+        let mut all = BTreeSet::new();
+        for direct in below.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+            let under = layers.get(direct);
+            all.extend(under.unwrap_or_else(|| panic!("{direct} stands below {name}")).clone());
+            all.insert(direct.to_owned());
+        }
+        layers.insert(name.trim().to_owned(), all);
+    }
+    layers
+}
 
 #[test]
 fn each_layer_uses_only_what_stands_below_it() {
+    let layers = layers();
     let mut wrong = Vec::new();
-    for (path, text) in files("src", ".rs") {
-        let layer = layer(&path);
-        if layer == "lib" || layer == "main" {
-            continue;
-        }
-        let (_, below) = LAYERS
-            .iter()
-            .find(|(name, _)| *name == layer)
-            .unwrap_or_else(|| panic!("{} belongs to no layer", path.display()));
-        for used in uses(&text) {
-            let known = LAYERS.iter().any(|(name, _)| *name == used);
-            if known && used != layer && !below.contains(&used.as_str()) {
-                wrong.push(format!("{} uses {used}", path.display()));
+    for (module, used) in uses() {
+        let Some(own) = module.first().filter(|own| *own != "main") else { continue };
+        let below = layers.get(own).unwrap_or_else(|| panic!("src/lib.rs does not list {own}"));
+        for other in used {
+            if let Some(layer) = other.first()
+                && layer != own
+                && !below.contains(layer)
+            {
+                wrong.push(format!("{} uses {}", module.join("::"), other.join("::")));
             }
         }
     }
@@ -108,11 +188,46 @@ fn each_layer_uses_only_what_stands_below_it() {
 }
 
 #[test]
+fn no_files_use_each_other_in_a_circle() {
+    let mut uses = uses();
+    for (own, used) in &mut uses {
+        // A module and what is inside of it are one thing.
+        used.retain(|other| !other.starts_with(own) && !own.starts_with(other));
+    }
+    // What uses nothing that is left is in no circle, and neither is what only uses such.
+    loop {
+        let before = uses.len();
+        let left: BTreeSet<Module> = uses.keys().cloned().collect();
+        uses.retain(|_, used| used.iter().any(|other| left.contains(other)));
+        if uses.len() == before {
+            break;
+        }
+    }
+    let names: Vec<String> = uses.keys().map(|module| module.join("::")).collect();
+    assert_eq!(names, Vec::<String>::new(), "these are in a circle, or use one that is");
+}
+
+#[test]
 fn the_layer_test_sees_what_it_must_see() {
-    assert_eq!(
-        uses("use crate::cli::args;\n// crate::report\nlet x = crate::vfs::f();"),
-        ["cli", "vfs"]
-    );
+    let text = "use crate::{elf::Image, macho as m, vfs::{Vfs, walk::{a, b}}};\n// crate::report\n\
+                let x = super::y::f(); use self::z::Z;";
+    let found: Vec<String> = paths(text).iter().map(|path| path.join("::")).collect();
+    for wanted in [
+        "crate::elf::Image",
+        "crate::macho",
+        "crate::vfs::Vfs",
+        "crate::vfs::walk::a",
+        "crate::vfs::walk::b",
+        "super::y::f",
+        "self::z::Z",
+    ] {
+        assert!(found.iter().any(|path| path == wanted), "{wanted} in {found:?}");
+    }
+    assert!(!found.iter().any(|path| path.contains("report")), "{found:?}");
+    let uses = uses();
+    let of = |module: &[&str]| -> Module { module.iter().map(|&name| name.to_owned()).collect() };
+    assert!(uses[&of(&["operation", "apply"])].contains(&of(&["operation", "disk"])));
+    assert!(uses[&of(&["diagnosis", "diagnose"])].contains(&of(&["world", "world"])));
 }
 
 #[test]
@@ -153,7 +268,7 @@ fn a_file_has_one_subject() {
 
 #[test]
 fn every_cause_has_a_page_and_every_page_a_cause() {
-    let pages: Vec<String> = files("src/repair/causes", ".md")
+    let pages: Vec<String> = files("src/findings/causes", ".md")
         .into_iter()
         .map(|(path, text)| {
             let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
@@ -164,8 +279,10 @@ fn every_cause_has_a_page_and_every_page_a_cause() {
             name
         })
         .collect();
-    let mut causes: Vec<String> =
-        tfpatch::repair::finding::Cause::ALL.iter().map(|cause| cause.name().to_owned()).collect();
+    let mut causes: Vec<String> = tfpatch::findings::finding::Cause::ALL
+        .iter()
+        .map(|cause| cause.name().to_owned())
+        .collect();
     causes.sort();
     assert_eq!(pages, causes);
 }

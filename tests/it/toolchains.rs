@@ -12,7 +12,8 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use tfpatch::edit::EditSet;
 use tfpatch::elf::Image;
-use tfpatch::elf::rpath::{Failure, Method, Patch, Refusal, RpathKind};
+use tfpatch::elf::edit::{Failure, Method, Patch, Refusal};
+use tfpatch::elf::search_path::RpathKind;
 
 /// Draws this many layouts, and judges each; the ways in which objects were edited in place.
 fn draw(machine: Machine, cases: u32, judge: impl Fn(&Subject<'_>)) -> Vec<Method> {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use tempfile::TempDir;
 use tfpatch::loader::Rule;
-use tfpatch::repair::trace::{Event, Kind, LibraryPath, Trace, read};
+use tfpatch::trace::{Event, Kind, LibraryPath, Trace, read};
 
 /// Opens each argument from a library of its own; `+fork` goes on in a fork, `+rm` removes the
 /// file that was opened last.

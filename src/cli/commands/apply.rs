@@ -1,15 +1,16 @@
 //! `tfpatch apply`: carries out a plan that was written down.
 
+use crate::bytes::shown;
 use crate::cli::args::Apply;
+use crate::cli::carrying::{Carrying, Subject};
 use crate::cli::error::CommandError;
-use crate::cli::outcome::{self, Carrying, Subject};
+use crate::cli::outcome;
 use crate::cli::progress::Progress;
 use crate::cli::session::Session;
 use crate::cli::settings;
 use crate::operation::Kind;
 use crate::plan::Plan;
-use crate::repair::received::{Received, receive};
-use crate::repair::target::shown;
+use crate::repair::foreign_plan::{Received, receive};
 use crate::report::style::counted;
 use std::fs::File;
 use std::io::{self, Read};

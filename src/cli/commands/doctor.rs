@@ -6,14 +6,14 @@ use crate::cli::error::CommandError;
 use crate::cli::progress::Progress;
 use crate::cli::session::{Chosen, Session, quoted, status_of};
 use crate::cli::view::View;
-use crate::repair::diagnose::{Diagnosis, diagnose};
-use crate::repair::finding::{Finding, Severity};
-use crate::repair::target::World;
+use crate::diagnosis::diagnose::{Diagnosis, diagnose};
+use crate::findings::finding::{Finding, Severity};
 use crate::report::findings::{self, Detail};
 use crate::report::json::{self, DoctorReport, TargetReport};
 use crate::report::linked::{self, LinkReport};
 use crate::report::markdown::{self, Summary};
 use crate::report::style::{COMMAND, GOOD, counted, paint};
+use crate::world::world::World;
 use std::collections::BTreeSet;
 use std::io;
 

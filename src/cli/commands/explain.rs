@@ -7,17 +7,17 @@ use crate::cli::progress::Progress;
 use crate::cli::session::{Chosen, Session};
 use crate::cli::settings;
 use crate::cli::view::View;
+use crate::diagnosis::diagnose::{Diagnosis, diagnose};
+use crate::findings::finding::{Cause, Finding, Severity};
 use crate::loader;
+use crate::messages::in_environment::{self, Outcome, Verdict};
+use crate::messages::{self, Message, Weight};
 use crate::python::discovery;
 use crate::python::target::Target;
-use crate::repair::diagnose::{Diagnosis, diagnose};
-use crate::repair::explain::here::{self, Outcome, Verdict};
-use crate::repair::explain::{self, Message, Weight};
-use crate::repair::finding::{Cause, Finding, Severity};
-use crate::repair::target::World;
 use crate::report::explain::{ExplainReport, Explained, PageReport, Place, write, write_markdown};
 use crate::report::{inert, json};
 use crate::vfs::Vfs as _;
+use crate::world::world::World;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufReader, IsTerminal as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
@@ -89,7 +89,7 @@ fn print_page(session: &mut Session, cause: Cause) -> Result<u8, CommandError> {
 }
 
 /// Reads the text of the arguments, or of standard input where they are `-` or none.
-fn read(text: &[OsString]) -> Result<explain::Log, CommandError> {
+fn read(text: &[OsString]) -> Result<messages::Log, CommandError> {
     match text {
         [] if io::stdin().is_terminal() => {
             let why =
@@ -98,7 +98,7 @@ fn read(text: &[OsString]) -> Result<explain::Log, CommandError> {
                 .hint("python train.py 2>&1 | tfpatch explain -")
                 .hint(format!("causes: {}", names())))
         }
-        [] => Ok(explain::read(&mut BufReader::new(io::stdin().lock()))?),
+        [] => Ok(messages::read(&mut BufReader::new(io::stdin().lock()))?),
         [dash] if dash == "-" => {
             if io::stdin().is_terminal() {
                 // A note that cannot be written is no reason to stop.
@@ -107,11 +107,11 @@ fn read(text: &[OsString]) -> Result<explain::Log, CommandError> {
                     "tfpatch: reading a message from the terminal; Ctrl-D ends it"
                 );
             }
-            Ok(explain::read(&mut BufReader::new(io::stdin().lock()))?)
+            Ok(messages::read(&mut BufReader::new(io::stdin().lock()))?)
         }
         words => {
             let text: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
-            Ok(explain::read(&mut text.join(&b' ').as_slice())?)
+            Ok(messages::read(&mut text.join(&b' ').as_slice())?)
         }
     }
 }
@@ -176,7 +176,7 @@ impl Places<'_> {
         else {
             return (None, Verdict::by_words(message, Outcome::NoEnvironment));
         };
-        let mut verdict = here::look(&self.session.vfs, world, diagnosis, message);
+        let mut verdict = in_environment::look(&self.session.vfs, world, diagnosis, message);
         if verdict.fixable {
             // What is only worth knowing is repaired where that is asked for.
             let is_info = |finding: &Finding| finding.severity() == Severity::Info;

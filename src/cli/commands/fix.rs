@@ -1,17 +1,19 @@
 //! `tfpatch fix`: diagnose, plan, prove, and carry the plan out with a backup.
 
 use crate::cli::args::{Fix, Format, Record, Repair};
+use crate::cli::carrying::{Carrying, Subject};
 use crate::cli::error::CommandError;
-use crate::cli::outcome::{self, Carried, Carrying, Subject};
+use crate::cli::outcome::{self, Carried};
 use crate::cli::progress::Progress;
 use crate::cli::session::Session;
 use crate::cli::wheel;
+use crate::diagnosis::diagnose::{Diagnosis, diagnose};
+use crate::findings::finding::Cause;
 use crate::operation::Kind;
-use crate::repair::diagnose::{Diagnosis, diagnose};
-use crate::repair::finding::Cause;
-use crate::repair::planner::{self, Proposal};
-use crate::repair::scope::Scope;
-use crate::repair::steps;
+use crate::repair::plan_builder;
+use crate::repair::planner;
+use crate::repair::proposal::Proposal;
+use crate::repair::trace_scope::Scope;
 use std::io;
 
 /// The name of a file that means standard output.
@@ -86,7 +88,7 @@ pub(super) fn repair(
         planner::Options { tidy: options.tidy, allow_absolute, kind: rpath_kind.into(), scope };
     let proposal = planner::propose(view.vfs(), world, diagnosis, &how);
     let update_records = options.repair.record == Record::Update;
-    let planned = steps::plan(view.vfs(), world, &proposal, update_records);
+    let planned = plan_builder::plan(view.vfs(), world, &proposal, update_records);
     // A damaged member is the reason for whatever else went wrong.
     view.require_sound()?;
     session.require_read(subject.chosen)?;

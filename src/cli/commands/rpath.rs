@@ -1,6 +1,6 @@
 //! `tfpatch rpath`: direct edits of search paths, with the same backup and revert as a fix.
 
-use crate::bytes::printable;
+use crate::bytes::{printable, shown};
 use crate::cli::args::{
     Format, Record, Rpath, RpathAdd, RpathEdit, RpathOptions, RpathPrint, RpathTidy, Show,
 };
@@ -11,12 +11,12 @@ use crate::object::{self, Method};
 use crate::operation::{self, Kind};
 use crate::python::interpreter::is_interpreter_name;
 use crate::python::target::Target;
-use crate::repair::planner::Proposal;
+use crate::repair::plan_builder;
+use crate::repair::proposal::Proposal;
 use crate::repair::rewrite::{Change, Wish, rewrite};
-use crate::repair::steps;
-use crate::repair::target::{World, shown};
 use crate::report::style::{COMMAND, WARNING, paint};
 use crate::report::{changes, json};
+use crate::world::world::World;
 use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
@@ -137,10 +137,10 @@ fn edit_one(
         keeps_dead: false,
     };
     let rewritten = rewrite(&files, object, &names, wish)?;
-    let drops_signer = rewritten.patch.method == Method::Macho(macho::rpath::Method::SignerDropped);
+    let drops_signer = rewritten.patch.method == Method::Macho(macho::edit::Method::SignerDropped);
     let proposal = Proposal::of(rewritten);
     let update_records = options.record == Record::Update;
-    let planned = steps::plan(&files, &world, &proposal, update_records);
+    let planned = plan_builder::plan(&files, &world, &proposal, update_records);
     session.require_read(chosen)?;
     let mut plan = planned?;
     let mut diff = Vec::new();

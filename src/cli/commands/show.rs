@@ -1,6 +1,6 @@
 //! `tfpatch show`: what an object needs, and where it is searched.
 
-use crate::bytes::{self, Source, printable};
+use crate::bytes::{self, Source, printable, shown};
 use crate::cli::args::{Format, Show};
 use crate::cli::error::{CommandError, TROUBLE};
 use crate::cli::session::{Session, open_object};
@@ -8,12 +8,13 @@ use crate::cli::view::View;
 use crate::macho::codesign::Signature;
 use crate::macho::{Container, HeaderPad};
 use crate::object::{self, RpathKind, hex};
-use crate::repair::inventory::Inventory;
-use crate::repair::rewrite::{leads_somewhere, macho};
-use crate::repair::target::shown;
-use crate::report::json::{self, FileReport, MachoReport, PathText, ShowReport, SliceReport, text};
+use crate::report::json::{self, FileReport, MachoReport, ShowReport, SliceReport, text};
+use crate::report::path_text::PathText;
 use crate::report::style::{DIM, ERROR, WARNING, paint};
 use crate::vfs::{OsVfs, Vfs};
+use crate::world::inventory::Inventory;
+use crate::world::rpath_entry::leads_somewhere;
+use crate::world::rpath_entry_macho;
 use crate::{elf, macho as mach};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -99,7 +100,7 @@ fn show_object(vfs: &dyn Vfs, path: &Path, named: &Path) -> Result<FileReport, C
 fn elf_slice(vfs: &dyn Vfs, path: &Path, source: &dyn Source) -> Result<SliceReport, bytes::Error> {
     let image = elf::Image::parse(source)?;
     let summary = image.summary()?;
-    let search_path = elf::rpath::current(&image)?;
+    let search_path = elf::search_path::current(&image)?;
     let directories: Vec<&Path> = path.parent().into_iter().collect();
     let kind = search_path.as_ref().map(|path| path.kind.into());
     let entries = search_path.map_or_else(Vec::new, |path| path.entries);
@@ -129,8 +130,9 @@ fn macho_slices(
     let slices = Container::parse(source)?.slices.into_iter().map(|slice| {
         let image = mach::Image::parse(slice)?;
         let summary = image.summary()?;
-        let marked =
-            Marked::of(&summary.rpaths, |entry| macho::leads_somewhere(vfs, entry, &directories));
+        let marked = Marked::of(&summary.rpaths, |entry| {
+            rpath_entry_macho::leads_somewhere(vfs, entry, &directories)
+        });
         let built = summary.build_version();
         Ok(SliceReport {
             arch: summary.arch.name().to_owned(),

@@ -1,32 +1,32 @@
 //! `tfpatch trace`: what a command really asks of the loader, beside what was predicted.
 
 use crate::cli::args::{Fix, Format, Trace};
+use crate::cli::carrying::Subject;
 use crate::cli::child::Forwarder;
 use crate::cli::commands::fix::{self, Repaired};
 use crate::cli::error::CommandError;
-use crate::cli::outcome::Subject;
 use crate::cli::session::{Chosen, Session, shown_from_here, status_of};
 use crate::cli::settings::{self, Debugging};
 use crate::cli::simulation::Simulation;
 use crate::cli::view::View;
+use crate::diagnosis::diagnose::{Diagnosis, diagnose};
 use crate::elf::Kind;
+use crate::findings::finding::Finding;
 use crate::loader;
 use crate::python::environment::Environment;
 use crate::python::interpreter::is_interpreter_name;
 use crate::python::target::Target;
-use crate::repair::diagnose::{Diagnosis, diagnose};
-use crate::repair::finding::Finding;
-use crate::repair::inventory;
-use crate::repair::scope::Scope;
-use crate::repair::target::World;
-use crate::repair::trace::judge;
-use crate::repair::trace::replay::{Answer, Replay};
-use crate::repair::trace::{self, LoaderError};
+use crate::repair::trace_scope::Scope;
 use crate::report::findings::{self, Detail};
 use crate::report::json::{self, TargetReport};
 use crate::report::style::{DIM, paint};
 use crate::report::trace::{Child, TraceReport, Traced, write};
+use crate::trace::compare;
+use crate::trace::replay::{Answer, Replay};
+use crate::trace::{self, LoaderError};
 use crate::vfs::{FileKind, OsVfs, Vfs as _};
+use crate::world::inventory;
+use crate::world::world::World;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::BTreeMap;
@@ -111,7 +111,7 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, CommandError> {
         }
     };
     let Examined { files, world, diagnosed, findings } = &examined;
-    let compared = judge::compare(files, world, &answers, &diagnosed.findings);
+    let compared = compare::compare(files, world, &answers, &diagnosed.findings);
     if gathered.is_cut {
         notes.push("the trace was too long to be kept whole; what came last is missing".to_owned());
     }
@@ -192,7 +192,7 @@ impl Examined {
             }
             None => (no_world(settings.clone()), Diagnosis::default()),
         };
-        let findings = judge::findings(&files, &world, answers, &diagnosed.findings);
+        let findings = compare::findings(&files, &world, answers, &diagnosed.findings);
         Self { files, world, diagnosed, findings }
     }
 

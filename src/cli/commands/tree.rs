@@ -1,6 +1,6 @@
 //! `tfpatch tree`: dependencies as the loader would resolve them.
 
-use crate::bytes::{self, Source};
+use crate::bytes::{self, Source, shown};
 use crate::cli::args::{self, Tree};
 use crate::cli::error::CommandError;
 use crate::cli::session::{Session, open_object};
@@ -10,11 +10,10 @@ use crate::loader::dyld::{self, Dyld};
 use crate::loader::{self, Closure, Loader, Settings, System};
 use crate::macho::{Arch, Container};
 use crate::object::Format;
-use crate::repair::homes::homes;
-use crate::repair::target::shown;
 use crate::report::json::{self, TreeReport};
 use crate::report::{dot, tree};
 use crate::vfs::Vfs;
+use crate::world::origins::homes;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 

@@ -9,17 +9,17 @@ use scroll::Pread as _;
 use std::ops::ControlFlow;
 
 /// The hash of a name in `DT_GNU_HASH` (`dl_new_hash`).
-pub(super) fn gnu_hash(name: &[u8]) -> u32 {
+pub(in crate::elf) fn gnu_hash(name: &[u8]) -> u32 {
     name.iter().fold(5381, |hash: u32, &byte| hash.wrapping_mul(33).wrapping_add(byte.into()))
 }
 
 /// `DT_GNU_HASH`: header, Bloom filter, buckets, chains.
-pub(super) struct GnuHash<'i, 'a> {
+pub(in crate::elf) struct GnuHash<'i, 'a> {
     image: &'i Image<'a>,
-    pub(super) offset: u64,
+    pub(in crate::elf) offset: u64,
     buckets: u64,
     /// `symoffset`: the first symbol that is hashed.
-    pub(super) first: u64,
+    pub(in crate::elf) first: u64,
     bloom_words: u64,
     bloom_shift: u32,
     /// Size of a word of the Bloom filter in bytes.
@@ -29,7 +29,7 @@ pub(super) struct GnuHash<'i, 'a> {
 impl<'i, 'a> GnuHash<'i, 'a> {
     const WHAT: &'static str = "DT_GNU_HASH";
 
-    pub(super) fn open(image: &'i Image<'a>) -> Result<Option<Self>, Error> {
+    pub(in crate::elf) fn open(image: &'i Image<'a>) -> Result<Option<Self>, Error> {
         let Some(offset) = image.table(dynamic::DT_GNU_HASH, Self::WHAT)? else { return Ok(None) };
         let invalid = |why| Error::invalid(Self::WHAT, offset, why);
         let table = Self {
@@ -59,13 +59,16 @@ impl<'i, 'a> GnuHash<'i, 'a> {
         self.offset + 16 + self.bloom_words * self.word
     }
 
-    pub(super) fn chains_at(&self) -> u64 {
+    pub(in crate::elf) fn chains_at(&self) -> u64 {
         self.buckets_at() + self.buckets * 4
     }
 
     /// Those of the hashes that the Bloom filter lets pass, in the order of their buckets. The filter is
     /// looked at in its own order: each part of a table is read once, however many hashes there are.
-    pub(super) fn possible<T>(&self, mut asked: Vec<(u32, T)>) -> Result<Vec<(u32, T)>, Error> {
+    pub(in crate::elf) fn possible<T>(
+        &self,
+        mut asked: Vec<(u32, T)>,
+    ) -> Result<Vec<(u32, T)>, Error> {
         asked.sort_unstable_by_key(|(hash, _)| self.bloom_word(*hash));
         let mut possible = Vec::new();
         for one in asked {
@@ -104,7 +107,7 @@ impl<'i, 'a> GnuHash<'i, 'a> {
     }
 
     /// Does one of the symbols that have this hash fit?
-    pub(super) fn any(
+    pub(in crate::elf) fn any(
         &self,
         symbols: &Symbols<'_, '_>,
         hash: u32,
@@ -115,7 +118,7 @@ impl<'i, 'a> GnuHash<'i, 'a> {
     }
 
     /// The same, for a hash that the Bloom filter let pass.
-    pub(super) fn any_chained(
+    pub(in crate::elf) fn any_chained(
         &self,
         symbols: &Symbols<'_, '_>,
         hash: u32,
@@ -177,7 +180,7 @@ impl<'i, 'a> GnuHash<'i, 'a> {
     }
 
     /// Is no symbol hashed at all?
-    pub(super) fn is_empty(&self) -> Result<bool, Error> {
+    pub(in crate::elf) fn is_empty(&self) -> Result<bool, Error> {
         let mut is_empty = true;
         self.buckets(|first| {
             is_empty = first < self.first;
@@ -187,7 +190,7 @@ impl<'i, 'a> GnuHash<'i, 'a> {
     }
 
     /// One past the highest hashed symbol; `None` where none is hashed.
-    pub(super) fn end(&self) -> Result<Option<u64>, Error> {
+    pub(in crate::elf) fn end(&self) -> Result<Option<u64>, Error> {
         let mut highest = 0;
         self.buckets(|first| {
             highest = highest.max(first);

@@ -10,7 +10,7 @@ use scroll::Pread as _;
 const EM_ALPHA: u16 = 0x9026;
 
 /// The hash of a name in `DT_HASH` (gABI, `elf_hash`).
-pub(super) fn sysv_hash(name: &[u8]) -> u32 {
+pub(in crate::elf) fn sysv_hash(name: &[u8]) -> u32 {
     name.iter().fold(0, |hash: u32, &byte| {
         let hash = (hash << 4).wrapping_add(byte.into());
         let high = hash & 0xf000_0000;
@@ -19,19 +19,19 @@ pub(super) fn sysv_hash(name: &[u8]) -> u32 {
 }
 
 /// `DT_HASH`: the numbers of buckets and chains, then both; there is a chain link for each symbol.
-pub(super) struct SysvHash<'i, 'a> {
+pub(in crate::elf) struct SysvHash<'i, 'a> {
     image: &'i Image<'a>,
-    pub(super) offset: u64,
-    pub(super) buckets: u64,
-    pub(super) chains: u64,
+    pub(in crate::elf) offset: u64,
+    pub(in crate::elf) buckets: u64,
+    pub(in crate::elf) chains: u64,
     /// Size of a word in bytes.
-    pub(super) word: u64,
+    pub(in crate::elf) word: u64,
 }
 
 impl<'i, 'a> SysvHash<'i, 'a> {
     const WHAT: &'static str = "DT_HASH";
 
-    pub(super) fn open(image: &'i Image<'a>) -> Result<Option<Self>, Error> {
+    pub(in crate::elf) fn open(image: &'i Image<'a>) -> Result<Option<Self>, Error> {
         let Some(offset) = image.table(dynamic::DT_HASH, Self::WHAT)? else { return Ok(None) };
         let invalid = |why| Error::invalid(Self::WHAT, offset, why);
         // The two psABIs with words of 64 bits here.
@@ -59,7 +59,7 @@ impl<'i, 'a> SysvHash<'i, 'a> {
     }
 
     /// Does one of the symbols in the bucket of this hash fit?
-    pub(super) fn any(
+    pub(in crate::elf) fn any(
         &self,
         symbols: &Symbols<'_, '_>,
         hash: u32,

@@ -1,7 +1,7 @@
 //! What a system's musl looks into by itself: `/etc/ld-musl-ARCH.path`, or the directories that are
 //! built in.
 
-use super::super::{Libc, System, Target};
+use super::super::machine::{Target, is_named_as_musl};
 use crate::elf::{Class, Endian, Image};
 use crate::vfs::{FileKind, Vfs};
 use goblin::elf::header;
@@ -19,11 +19,6 @@ const MAX_BYTES: u64 = 1 << 20;
 /// Does a loader's content say that it is musl's?
 pub(in super::super) fn is_musl(loader: &[u8]) -> bool {
     architecture(loader).is_some()
-}
-
-/// Is a path that of musl's loader, by its name?
-pub(in super::super) fn is_named_as_musl(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.as_bytes().starts_with(b"ld-musl-"))
 }
 
 /// The loader of a root that has one for `target`: `/lib/ld-musl-ARCH.so.1`.
@@ -56,43 +51,26 @@ pub(in super::super) fn usual(target: Target) -> Option<PathBuf> {
     Some(PathBuf::from(format!("/lib/ld-musl-{name}.so.1")))
 }
 
-impl System {
-    /// What musl at `interpreter`, whose content is `loader`, has built in, and what the file beside
-    /// it says.
-    pub(in super::super) fn of_musl(
-        vfs: &dyn Vfs,
-        target: Target,
-        interpreter: Option<PathBuf>,
-        loader: &[u8],
-        mut assumptions: Vec<String>,
-    ) -> Self {
-        let built_in = built_in_dirs(loader).unwrap_or_else(|| {
-            assumptions.push("the loader's default directories are assumed".into());
-            [&b"/lib"[..], b"/usr/local/lib", b"/usr/lib"].map(<[u8]>::to_vec).into()
-        });
-        let file = interpreter.as_deref().and_then(|interpreter| path_file(interpreter, loader));
-        let listed = file.map(|file| (read(vfs, &file), file));
-        let (default_dirs, path_file) = match listed {
-            Some((Ok(list), file)) => (entries(&list), Some(file)),
-            Some((Err(error), file)) if error.kind() != io::ErrorKind::NotFound => {
-                assumptions.push(format!("{} counts as empty: {error}", file.display()));
-                (Vec::new(), Some(file))
-            }
-            _ => (built_in, None),
-        };
-        let (libc, lib, version, cache) = (Libc::Musl, Vec::new(), None, Default::default());
-        Self {
-            target,
-            libc,
-            interpreter,
-            default_dirs,
-            path_file,
-            lib,
-            version,
-            cache,
-            preload: Vec::new(),
-            assumptions,
+/// What musl at `interpreter`, whose content is `loader`, looks into by itself: its directories, and the
+/// file that lists them, if one does. What is only assumed goes to `assumptions`.
+pub(in super::super) fn directories(
+    vfs: &dyn Vfs,
+    interpreter: Option<&Path>,
+    loader: &[u8],
+    assumptions: &mut Vec<String>,
+) -> (Vec<Vec<u8>>, Option<PathBuf>) {
+    let built_in = built_in_dirs(loader).unwrap_or_else(|| {
+        assumptions.push("the loader's default directories are assumed".into());
+        [&b"/lib"[..], b"/usr/local/lib", b"/usr/lib"].map(<[u8]>::to_vec).into()
+    });
+    let file = interpreter.and_then(|interpreter| path_file(interpreter, loader));
+    match file.map(|file| (read(vfs, &file), file)) {
+        Some((Ok(list), file)) => (entries(&list), Some(file)),
+        Some((Err(error), file)) if error.kind() != io::ErrorKind::NotFound => {
+            assumptions.push(format!("{} counts as empty: {error}", file.display()));
+            (Vec::new(), Some(file))
         }
+        _ => (built_in, None),
     }
 }
 

@@ -1,20 +1,17 @@
 //! New search paths for the slices of a Mach-O file, and what goes where there is no room.
 
-use super::{Change, Rewrite, View, Wish, changed, is_of_bazel, without_duplicates};
+use super::{Change, Rewrite, View, Wish, changed, without_duplicates};
 use crate::bytes::{self, Source};
 use crate::edit::{EditSet, Patched};
-use crate::macho::rpath::{self, Refusal, Request, SliceRequest};
+use crate::macho::edit::{self, Refusal, Request, SliceRequest};
 use crate::macho::{Container, Image};
 use crate::object::{Failure, Format, Identity};
-use crate::vfs::{FileKind, Vfs};
+use crate::world::rpath_entry_macho::leads_somewhere;
 use goblin::mach::load_command as lc;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// Where builds put what they link, and where nothing is installed.
-const BUILD_DIRECTORIES: [&[u8]; 6] =
-    [b"/Users/", b"/private/", b"/var/", b"/tmp/", b"/home/", b"/Volumes/"];
 pub(super) fn rewrite(
     view: &View<'_>,
     source: &dyn Source,
@@ -50,7 +47,7 @@ pub(super) fn rewrite(
         repairs_signature: wish.repairs_signature,
         file_name: view.object.file_name().map_or(b"", OsStr::as_bytes),
     };
-    let patch = rpath::edit(&file, &request)?;
+    let patch = edit::edit(&file, &request)?;
     Ok(macho_rewrite(view, &images, before, after, patch))
 }
 
@@ -84,7 +81,7 @@ pub(super) fn towards(
         for repairs_signature in [false, true] {
             let (slices, file_name) = (slices.clone(), file_name.as_bytes());
             let request = Request { slices, may_drop_signer, repairs_signature, file_name };
-            let attempt = rpath::edit(&file, &request);
+            let attempt = edit::edit(&file, &request);
             let is_the_same = attempt.as_ref().is_ok_and(|attempt| attempt.edits == *edits);
             if is_the_same || patch.as_ref().is_none_or(Result::is_err) {
                 patch = Some(attempt);
@@ -103,7 +100,7 @@ fn macho_rewrite(
     images: &[Image<'_>],
     mut before: Vec<Vec<Vec<u8>>>,
     mut after: Vec<Vec<Vec<u8>>>,
-    patch: rpath::Patch,
+    patch: edit::Patch,
 ) -> Rewrite {
     // Slices are alike as a rule, and then one list tells of all of them.
     let is_alike = |lists: &[Vec<Vec<u8>>]| lists.iter().all(|list| Some(list) == lists.first());
@@ -120,21 +117,6 @@ fn macho_rewrite(
         patch: patch.into(),
         identity: Identity::of_macho(images),
     }
-}
-
-/// Does an entry lead from each of the object's directories to one that `is_inside` accepts? One
-/// that depends on the program or on whoever loads the object does not.
-pub(in crate::repair) fn stays(
-    entry: &[u8],
-    directories: &[&Path],
-    is_inside: impl Fn(&Path) -> bool,
-) -> bool {
-    let way = match entry.strip_prefix(b"@loader_path") {
-        Some(b"") => b"".as_slice(),
-        Some([b'/', way @ ..]) => way,
-        _ => return false,
-    };
-    directories.iter().all(|origin| is_inside(&origin.join(OsStr::from_bytes(way))))
 }
 
 /// The entries that come nearest to a change and fit: duplicates never stay; entries that lead
@@ -170,13 +152,13 @@ fn fitting(
     let short: Vec<_> = live.iter().map(|entry| shorter(entry)).collect();
     let short = without_duplicates(&short);
     for attempt in [request(&unique, false), request(&live, false), request(&short, false)] {
-        if rpath::fits(image, &attempt)? {
+        if edit::fits(image, &attempt)? {
             return Ok(attempt);
         }
     }
     let last = request(&short, true);
     // Where nothing helps, the refusal tells of what was asked for.
-    Ok(if rpath::fits(image, &last)? { last } else { request(&unique, false) })
+    Ok(if edit::fits(image, &last)? { last } else { request(&unique, false) })
 }
 
 /// The same directory in fewer bytes: no doubled slash, no `.`, no slash at the end.
@@ -190,30 +172,6 @@ fn shorter(entry: &[u8]) -> Vec<u8> {
         // The root, whose only part is the one before its slash.
         short if short.is_empty() => entry.to_vec(),
         short => short,
-    }
-}
-
-/// Does an entry lead to a directory from any of the object's names?
-///
-/// What depends on the program (`@executable_path`), on whoever loads the object (`@rpath`) or on
-/// the working directory is taken to be alive, and so is a directory of a Mac that is not this
-/// machine: only where builds are made, a path that is not there is dead.
-#[must_use]
-pub fn leads_somewhere(vfs: &dyn Vfs, entry: &[u8], directories: &[&Path]) -> bool {
-    let is_directory =
-        |path: &Path| vfs.metadata(path).is_ok_and(|metadata| metadata.kind == FileKind::Directory);
-    match entry.strip_prefix(b"@loader_path") {
-        Some(b"") => true,
-        Some([b'/', way @ ..]) => {
-            directories.iter().any(|origin| is_directory(&origin.join(OsStr::from_bytes(way))))
-        }
-        Some(_) => true,
-        None if entry.first() == Some(&b'/') => {
-            let is_of_a_build = BUILD_DIRECTORIES.iter().any(|start| entry.starts_with(start))
-                || is_of_bazel(entry);
-            !is_of_a_build || is_directory(Path::new(OsStr::from_bytes(entry)))
-        }
-        None => true,
     }
 }
 

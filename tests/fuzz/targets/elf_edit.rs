@@ -10,7 +10,7 @@ use libfuzzer_sys::{Corpus, fuzz_target};
 use tfpatch::bytes::Source;
 use tfpatch::edit::EditSet;
 use tfpatch::elf::hash::{exports, imports};
-use tfpatch::elf::rpath::{Patch, Request, RpathKind, current, edit};
+use tfpatch::elf::edit::{Patch, Request, RpathKind, current, edit};
 use tfpatch::elf::{Image, Summary};
 use tfpatch_fuzz::{MOST_FILE, REQUEST, Wish, apply, within};
 

@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::{Corpus, fuzz_target};
-use tfpatch::repair::explain::read;
+use tfpatch::messages::read;
 use tfpatch_fuzz::within;
 
 /// Memory for each byte of the text, and besides: the automaton of what is looked for, and the line

@@ -5,8 +5,8 @@
 
 use libfuzzer_sys::{Corpus, fuzz_target};
 use tfpatch::elf::{Class, Endian};
-use tfpatch::loader::hwcaps::Hwcaps;
-use tfpatch::loader::ld_so_cache::{LdSoCache, compare_names};
+use tfpatch::loader::glibc::hwcaps::Hwcaps;
+use tfpatch::loader::glibc::ld_so_cache::{LdSoCache, compare_names};
 use tfpatch::loader::{Libc, System, Target};
 use tfpatch_fuzz::within;
 

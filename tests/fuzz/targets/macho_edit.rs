@@ -10,7 +10,7 @@ use libfuzzer_sys::{Corpus, fuzz_target};
 use std::collections::HashSet;
 use tfpatch::bytes::Source;
 use tfpatch::macho::codesign::Signature;
-use tfpatch::macho::rpath::{Method, Request, SliceRequest, edit};
+use tfpatch::macho::edit::{Method, Request, SliceRequest, edit};
 use tfpatch::macho::{Container, Image, Summary};
 use tfpatch_fuzz::{MOST_FILE, REQUEST, Wish, apply, within};
 

@@ -7,7 +7,7 @@
 use libfuzzer_sys::{Corpus, fuzz_target};
 use tfpatch::bytes::Source;
 use tfpatch::macho::codesign::Signature;
-use tfpatch::macho::rpath::{Request, SliceRequest, edit};
+use tfpatch::macho::edit::{Request, SliceRequest, edit};
 use tfpatch::macho::symbols::export;
 use tfpatch::macho::{Container, HeaderPad, Image};
 use tfpatch_fuzz::{shaped, within};

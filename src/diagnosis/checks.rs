@@ -1,0 +1,12 @@
+//! Checks of one kind of fault each.
+
+pub mod cuda;
+pub mod dlopen;
+pub mod installed;
+pub mod interpreters;
+pub mod macos;
+pub mod process_limits;
+pub mod rpath_entries;
+pub mod symbol_version;
+pub mod variables;
+pub mod wheel;

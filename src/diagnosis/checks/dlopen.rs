@@ -1,0 +1,358 @@
+//! Libraries that no `DT_NEEDED` names, because a program opens them at run time with `dlopen`.
+//!
+//! glibc looks for such a library along the search path of the object that contains the call, and of
+//! no other (`_dl_map_object` in `elf/dl-load.c`); musl along that of the main program, so that there
+//! an entry in the object that calls does not help. Which object calls, and what it opens, stands in
+//! no header. What does stand there: a distribution's objects name directories
+//! of the distributions that it requires, and a linker or a build system has written the same
+//! directories into several of them. The one that opens libraries for the others imports `dlopen`
+//! and is needed by them; where it lacks a directory that another of them names for no dependency of
+//! its own, that directory was meant for it. What extension modules name that cannot open anything
+//! themselves does not count: a library's search path is written with those in mind that are linked
+//! with it, theirs only for their own code, and there such a directory is a leftover of the link.
+
+use crate::bytes::{printable, shown};
+use crate::elf::{Image, hash};
+use crate::findings::finding::{Cause, Finding};
+use crate::knowledge::tensorflow::{self, DRIVER};
+use crate::loader::{Libc, Resolution, SearchStep};
+use crate::vfs::Vfs;
+use crate::world::inventory::{Inventory, Object, Role};
+use crate::world::program::Program;
+use crate::world::rpath_entry::directory_of;
+use crate::world::world::World;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+/// The findings about libraries that are only `dlopen`ed.
+#[must_use]
+pub fn findings(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Vec<Finding> {
+    let inventory = &world.inventory;
+    let files = Files { vfs, read: RefCell::default(), real: RefCell::default() };
+    let mut found = Vec::new();
+    for index in 0..inventory.distributions.len() {
+        let providers = provider_directories(inventory, index);
+        if providers.is_empty() {
+            continue;
+        }
+        let Some(opener) = Opener::of(&files, inventory, index, &providers) else { continue };
+        let process = Process::of(programs, opener.object);
+        let mut lacks = opener.lacks(&files, inventory, index, &providers);
+        // Without the profiling library alone the accelerator is found, and nothing is wrong that a
+        // program would notice; `tfpatch trace` tells whoever records a profile.
+        if lacks.iter().all(|(_, library)| tensorflow::is_for_profiling(library.name())) {
+            lacks.clear();
+        }
+        for (directory, library) in lacks {
+            // A variable or the system's cache may lead to it all the same.
+            let tried = match process.as_ref().and_then(|process| process.open(name_of(library))) {
+                Some(answer) if answer.root.found.is_some() => continue,
+                Some(answer) => answer.root.tried.steps().collect(),
+                None => Vec::new(),
+            };
+            let libc = process.as_ref().map(|process| process.program.loader.system().libc);
+            let finding = path_missing(world, &opener, &directory, library, tried);
+            found.push(match libc {
+                Some(Libc::Musl) => beyond_search_paths(world, &directory, finding),
+                _ => finding,
+            });
+        }
+        if opener.is_for_cuda(inventory) {
+            found.extend(process.and_then(|process| driver_missing(world, &process)));
+        }
+    }
+    found
+}
+
+/// A process in which an object is loaded that opens others.
+pub(crate) struct Process<'a> {
+    program: &'a Program<'a>,
+    opener: &'a Object,
+    opened: Resolution,
+}
+
+impl<'a> Process<'a> {
+    /// The first program that would load the opener, when it has done so.
+    pub(crate) fn of(programs: &'a [Program<'a>], opener: &'a Object) -> Option<Self> {
+        let program = programs.iter().find(|program| program.runs(opener))?;
+        Some(Self { program, opener, opened: program.load(opener) })
+    }
+
+    /// What comes of the opener's calling `dlopen` with a name.
+    pub(crate) fn open(&self, name: &[u8]) -> Option<Resolution> {
+        // A program runs in a process of its own.
+        let main = self.program.main.iter().filter(|_| self.opener.role != Role::Executable);
+        let loaded: Vec<&Resolution> = main.chain(std::iter::once(&self.opened)).collect();
+        self.program.loader.find(&loaded, &self.opener.path, name)
+    }
+}
+
+/// The object of a distribution that opens libraries of other distributions for it.
+struct Opener<'a> {
+    object: &'a Object,
+    /// The directories of providers that its search path names.
+    names: BTreeSet<PathBuf>,
+    /// How many different entries its search path has.
+    entries: usize,
+}
+
+impl<'a> Opener<'a> {
+    /// The opener of a distribution: among its objects that import `dlopen`, are needed by others of
+    /// it, and name a provider's directory, the one that all others lead down to.
+    fn of(
+        files: &Files<'_>,
+        inventory: &'a Inventory,
+        distribution: usize,
+        providers: &BTreeSet<PathBuf>,
+    ) -> Option<Self> {
+        let needed: HashSet<&[u8]> = objects(inventory, distribution)
+            .flat_map(|object| object.needed().iter().map(Vec::as_slice))
+            .collect();
+        let candidates: Vec<Self> = objects(inventory, distribution)
+            .filter(|object| needed.contains(name_of(object)))
+            .map(|object| Self {
+                object,
+                names: files.named(object, providers),
+                entries: files.read(object).entries.len(),
+            })
+            .filter(|candidate| !candidate.names.is_empty())
+            .filter(|candidate| files.read(candidate.object).imports_dlopen)
+            .collect();
+        let mut deepest = candidates.into_iter();
+        let mut opener = deepest.next()?;
+        for other in deepest {
+            if closure(inventory, distribution, opener.object).contains(name_of(other.object)) {
+                opener = other;
+            } else if !closure(inventory, distribution, other.object)
+                .contains(name_of(opener.object))
+            {
+                // Two that do not lead to each other: nothing says which of them opens what.
+                return None;
+            }
+        }
+        Some(opener)
+    }
+
+    /// Does it open the CUDA runtime? Then it opens the driver too.
+    fn is_for_cuda(&self, inventory: &Inventory) -> bool {
+        let mut libraries =
+            inventory.objects.iter().filter(|object| tensorflow::is_cuda_runtime(object.name()));
+        libraries.any(|library| self.names.contains(library.directory()))
+    }
+
+    /// The directories of providers that other objects of the distribution name although they need
+    /// nothing from there, and that this one does not name; with a library of each.
+    fn lacks(
+        &self,
+        files: &Files<'_>,
+        inventory: &'a Inventory,
+        distribution: usize,
+        providers: &BTreeSet<PathBuf>,
+    ) -> Vec<(PathBuf, &'a Object)> {
+        let mut others: BTreeSet<PathBuf> = BTreeSet::new();
+        let mut needed: HashSet<&[u8]> = HashSet::new();
+        for object in objects(inventory, distribution) {
+            let named = files.named(object, providers);
+            if !named.is_subset(&others)
+                && (object.role == Role::Library || files.read(object).imports_dlopen)
+            {
+                others.extend(named);
+            }
+            needed.extend(object.needed().iter().map(Vec::as_slice));
+        }
+        others
+            .difference(&self.names)
+            .filter_map(|directory| {
+                let libraries: Vec<&Object> = inventory
+                    .objects
+                    .iter()
+                    .filter(|object| object.directory() == directory)
+                    .collect();
+                let explained = libraries.iter().any(|library| needed.contains(name_of(library)));
+                // Of several the one with the shortest name stands for the directory: variants
+                // have longer ones.
+                let library = libraries.into_iter().min_by_key(|library| library.name().len())?;
+                (!explained).then(|| (directory.clone(), library))
+            })
+            .collect()
+    }
+}
+
+fn path_missing(
+    world: &World,
+    opener: &Opener<'_>,
+    directory: &Path,
+    library: &Object,
+    tried: Vec<SearchStep>,
+) -> Finding {
+    let object = world.shown(&opener.object.path);
+    let lies = world.shown(directory);
+    let name = printable(library.name());
+    Finding {
+        cause: Cause::DlopenPathMissing,
+        object: opener.object.path.clone(),
+        library: Some(library.name().to_vec()),
+        fixable: true,
+        message: format!(
+            "{object} opens {name}; it lies in {lies}, and none of {} search paths leads there",
+            opener.entries
+        ),
+        cure: "tfpatch fix".to_owned(),
+        lies_in: vec![directory.to_owned()],
+        tried,
+        symbols: Vec::new(),
+        is_fatal: false,
+    }
+}
+
+/// The same where musl is the loader: whoever calls `dlopen`, the main program asks.
+fn beyond_search_paths(world: &World, directory: &Path, finding: Finding) -> Finding {
+    let object = world.shown(&finding.object);
+    let name = finding.library.as_deref().map(printable).unwrap_or_default();
+    let lies = world.shown(directory);
+    Finding {
+        fixable: false,
+        message: format!(
+            "{object} opens {name}; it lies in {lies}, and musl looks along the search path of the \
+             main program alone"
+        ),
+        cure: format!("set LD_LIBRARY_PATH={} before the program starts", shown(directory)),
+        ..finding
+    }
+}
+
+/// The driver's library, where the loader does not find it on behalf of the opener. In an image that
+/// is being built, or on a machine without a GPU, that is as it should be.
+pub(crate) fn driver_missing(world: &World, process: &Process<'_>) -> Option<Finding> {
+    let opener = process.opener;
+    let answer = process.open(DRIVER.as_bytes())?;
+    answer.root.found.is_none().then(|| Finding {
+        cause: Cause::DriverMissing,
+        object: opener.path.clone(),
+        library: Some(DRIVER.as_bytes().to_vec()),
+        fixable: false,
+        message: format!(
+            "the GPU stays hidden until a driver is there: {} opens {DRIVER}",
+            world.shown(&opener.path)
+        ),
+        cure: "install NVIDIA's driver, or start the container with --gpus all".to_owned(),
+        lies_in: Vec::new(),
+        tried: answer.root.tried.steps().collect(),
+        symbols: Vec::new(),
+        is_fatal: false,
+    })
+}
+
+/// The directories that hold libraries of distributions that one requires, extras included.
+fn provider_directories(inventory: &Inventory, distribution: usize) -> BTreeSet<PathBuf> {
+    let Some(own) = inventory.distributions.get(distribution) else { return BTreeSet::new() };
+    inventory
+        .objects
+        .iter()
+        .filter(|object| object.role == Role::Library)
+        .filter(|object| {
+            inventory.distribution_of(object).is_some_and(|other| {
+                own.requires.iter().any(|required| required.name == other.normalized)
+            })
+        })
+        .map(|object| object.directory().to_owned())
+        .collect()
+}
+
+fn objects(inventory: &Inventory, distribution: usize) -> impl Iterator<Item = &Object> {
+    inventory.objects.iter().filter(move |object| object.distribution == Some(distribution))
+}
+
+/// The name by which others need an object.
+fn name_of(object: &Object) -> &[u8] {
+    object.soname()
+}
+
+/// What the [`Vfs`] has, which may be an overlay with other search paths than the inventory saw:
+/// each file and each directory is looked at once.
+struct Files<'a> {
+    vfs: &'a dyn Vfs,
+    read: RefCell<HashMap<PathBuf, Rc<Opening>>>,
+    /// Directories with every link resolved; `None` where there is none.
+    real: RefCell<HashMap<PathBuf, Option<PathBuf>>>,
+}
+
+/// What an object has to do with opening others.
+#[derive(Default)]
+struct Opening {
+    /// The different entries of its search path.
+    entries: BTreeSet<Vec<u8>>,
+    imports_dlopen: bool,
+}
+
+impl Files<'_> {
+    fn read(&self, object: &Object) -> Rc<Opening> {
+        if let Some(known) = self.read.borrow().get(&object.path) {
+            return Rc::clone(known);
+        }
+        let opening = Rc::new(Opening::of(self.vfs, object));
+        self.read.borrow_mut().insert(object.path.clone(), Rc::clone(&opening));
+        opening
+    }
+
+    /// Those of `directories` that an object's search path names.
+    fn named(&self, object: &Object, directories: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+        let opening = self.read(object);
+        let entries = opening.entries.iter();
+        entries
+            .filter_map(|entry| directory_of(entry, object.directory()))
+            .filter_map(|directory| self.real(&directory))
+            .filter_map(|real| {
+                directories.iter().find(|known| {
+                    **known == real || self.real(known).is_some_and(|known| known == real)
+                })
+            })
+            .cloned()
+            .collect()
+    }
+
+    fn real(&self, directory: &Path) -> Option<PathBuf> {
+        if let Some(known) = self.real.borrow().get(directory) {
+            return known.clone();
+        }
+        let real = self.vfs.canonicalize(directory).ok();
+        self.real.borrow_mut().insert(directory.to_owned(), real.clone());
+        real
+    }
+}
+
+impl Opening {
+    fn of(vfs: &dyn Vfs, object: &Object) -> Self {
+        let Ok(source) = vfs.open(&object.path) else { return Self::default() };
+        let Ok(image) = Image::parse(source.as_ref()) else { return Self::default() };
+        let summary = image.summary().ok();
+        let path = summary.and_then(|summary| summary.runpath.or(summary.rpath));
+        let path = path.unwrap_or_default();
+        Self {
+            entries: path.split(|&byte| byte == b':').map(<[u8]>::to_vec).collect(),
+            imports_dlopen: hash::imports(&image, b"dlopen").unwrap_or(false),
+        }
+    }
+}
+
+/// The names that an object leads to along `DT_NEEDED`, inside its distribution.
+fn closure<'a>(
+    inventory: &'a Inventory,
+    distribution: usize,
+    object: &'a Object,
+) -> HashSet<&'a [u8]> {
+    let by_name: HashMap<&[u8], &Object> =
+        objects(inventory, distribution).map(|object| (name_of(object), object)).collect();
+    let mut reached: HashSet<&[u8]> = HashSet::new();
+    let mut next = vec![object];
+    while let Some(object) = next.pop() {
+        for name in object.needed() {
+            if reached.insert(name) {
+                next.extend(by_name.get(name.as_slice()));
+            }
+        }
+    }
+    reached
+}

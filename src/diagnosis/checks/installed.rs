@@ -1,0 +1,77 @@
+//! What installers left: distributions that do not fit one another or this interpreter, that are there
+//! twice or only in part. Edits of search paths change none of it.
+
+mod data;
+mod deep;
+mod duplicates;
+mod partial;
+mod platform;
+mod requirements;
+mod runtimes;
+mod symbols;
+
+use crate::diagnosis::load_report::Seen;
+use crate::findings::finding::{Cause, Finding};
+use crate::python::distribution::Distribution;
+use crate::vfs::Vfs;
+use crate::world::program::Program;
+use crate::world::world::World;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// The findings about distributions, and the directories whose objects they explain.
+#[derive(Debug, Clone, Default)]
+pub struct Installed {
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+    /// Objects that are for another platform: whatever else is wrong with them follows from that.
+    pub foreign: Vec<PathBuf>,
+    /// The names of files that are gone, as far as libraries may have them.
+    pub gone: BTreeSet<Vec<u8>>,
+    /// Libraries of distributions of which a part is gone: what led to them may be that part.
+    pub deserted: BTreeSet<PathBuf>,
+}
+
+impl Installed {
+    /// Looks at every distribution of a target.
+    #[must_use]
+    pub fn of(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>], seen: &Seen) -> Self {
+        // Nobody has installed a wheel yet: it is judged by what it says of itself.
+        if world.wheel.is_some() {
+            return Self::default();
+        }
+        let (mut findings, foreign) = platform::findings(vfs, world, seen);
+        let damages = partial::damages(vfs, world);
+        findings.extend(damages.iter().filter_map(|damage| damage.finding(world)));
+        findings.extend(duplicates::findings(vfs, world));
+        findings.extend(requirements::findings(world));
+        findings.extend(runtimes::findings(vfs, world, seen));
+        findings.extend(symbols::findings(vfs, world, programs));
+        findings.extend(data::findings(vfs, world));
+        if world.deep {
+            findings.extend(deep::findings(vfs, world));
+        }
+        let gone = damages.iter().flat_map(partial::Damage::names_gone).collect();
+        let deserted = damages.iter().flat_map(|damage| damage.libraries(world)).collect();
+        Self { findings, foreign, gone, deserted }
+    }
+
+    /// Does a finding follow from an object's being for another platform, or from files' being gone?
+    #[must_use]
+    pub fn explains(&self, finding: &Finding) -> bool {
+        let is_gone = || finding.library.as_ref().is_some_and(|name| self.gone.contains(name));
+        self.foreign.binary_search(&finding.object).is_ok()
+            || match finding.cause {
+                Cause::NotInstalled | Cause::SonameMismatch => {
+                    is_gone() || self.deserted.contains(&finding.object)
+                }
+                Cause::PathMissing => self.deserted.contains(&finding.object),
+                _ => false,
+            }
+    }
+}
+
+/// A distribution as it stands in a sentence.
+fn named(distribution: &Distribution) -> String {
+    format!("{} {}", distribution.normalized, distribution.version)
+}

@@ -1,0 +1,96 @@
+//! `--deep`: what only reading whole files tells. It takes as long as reading everything does.
+
+use super::named;
+use crate::bytes::Error;
+use crate::findings::finding::fault;
+use crate::findings::finding::{Cause, Finding};
+use crate::macho::codesign::Signature;
+use crate::macho::{Container, Image, Slice};
+use crate::python::distribution::Distribution;
+use crate::python::record;
+use crate::vfs::Vfs;
+use crate::world::inventory::Object;
+use crate::world::world::World;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rayon::prelude::*;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+/// Files whose content is not what RECORD says, and signatures with pages that do not match.
+pub(super) fn findings(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
+    let distributions = world.inventory.distributions.par_iter();
+    let mut findings: Vec<Finding> =
+        distributions.filter_map(|distribution| changed(vfs, world, distribution)).collect();
+    let objects = world.inventory.objects.par_iter().filter(|object| !object.slices().is_empty());
+    findings.par_extend(objects.filter_map(|object| bad_pages(vfs, world, object)));
+    findings
+}
+
+/// Files of a distribution that are there with another content than was installed.
+fn changed(vfs: &dyn Vfs, world: &World, distribution: &Distribution) -> Option<Finding> {
+    if !distribution.keeps_record(vfs) {
+        return None;
+    }
+    let record = distribution.read_record(vfs)?;
+    let rows: Vec<record::Row<'_>> = record::rows(&record).map_while(Result::ok).collect();
+    // Each file is read once, however many rows it has.
+    let mut known = HashSet::new();
+    let rows: Vec<&record::Row<'_>> = rows.iter().filter(|row| known.insert(&row.path)).collect();
+    let changed: Vec<PathBuf> = rows
+        .par_iter()
+        .filter_map(|row| {
+            let path = distribution.path_of(row);
+            is_changed(vfs, &path, row).unwrap_or(false).then_some(path)
+        })
+        .collect();
+    let first = changed.first()?;
+    let message = format!(
+        "{} of {} files of {} are not as they were installed ({}{})",
+        changed.len(),
+        rows.len(),
+        named(distribution),
+        world.shown(first),
+        if changed.len() > 1 { ", …" } else { "" },
+    );
+    let cure = format!(
+        "pip install --force-reinstall --no-deps '{}=={}'",
+        distribution.normalized, distribution.version
+    );
+    Some(fault(Cause::PartialInstall, first, message, &cure))
+}
+
+/// Is a file's content another than its row says? `None` where nothing can be said: a file that is
+/// gone, a row without a hash, or with one of another algorithm.
+fn is_changed(vfs: &dyn Vfs, path: &Path, row: &record::Row<'_>) -> Option<bool> {
+    let hash = row.hash.as_ref().filter(|hash| hash.algorithm.as_ref() == b"sha256")?;
+    let source = vfs.open(path).ok()?;
+    let digest = URL_SAFE_NO_PAD.encode(record::sha256(source.as_ref()).ok()?);
+    Some(digest.as_bytes() != hash.value.as_ref())
+}
+
+/// A Mach-O file of which some page does not match its hash: the kernel ends the process that touches
+/// it.
+fn bad_pages(vfs: &dyn Vfs, world: &World, object: &Object) -> Option<Finding> {
+    let source = vfs.open(&object.path).ok()?;
+    let container = Container::parse(source.as_ref()).ok()?;
+    let bad = container.slices.into_iter().find_map(|slice| {
+        let arch = slice.arch();
+        let page = first_bad_page(slice).ok().flatten()?;
+        Some((arch, page))
+    });
+    let (arch, offset) = bad?;
+    let message = format!(
+        "{} has code at offset {offset} of its {arch} slice that does not match its signature",
+        world.shown(&object.path)
+    );
+    let cure = "install the distribution again; to keep the change, sign it: codesign --force --sign - FILE";
+    Some(fault(Cause::BadSignature, &object.path, message, cure))
+}
+
+/// The offset of the first such page in a slice.
+fn first_bad_page(slice: Slice<'_>) -> Result<Option<u64>, Error> {
+    let image = Image::parse(slice)?;
+    let Some(signature) = Signature::read(&image)? else { return Ok(None) };
+    Ok(signature.first_bad_page(image.slice(), u64::MAX)?.map(|bad| bad.offset))
+}

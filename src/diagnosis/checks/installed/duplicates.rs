@@ -1,0 +1,189 @@
+//! Distributions that are installed twice, or over one another.
+
+use super::named;
+use crate::bytes::printable;
+use crate::findings::finding::fault;
+use crate::findings::finding::{Cause, Finding};
+use crate::python::distribution::Distribution;
+use crate::python::owners::Owner;
+use crate::vfs::Vfs;
+use crate::world::world::World;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+pub(super) fn findings(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
+    let mut found = over_one_another(vfs, world);
+    found.extend(of_one_name(world));
+    found.extend(leftovers(vfs, world));
+    found.extend(of_several_cudas(world));
+    found
+}
+
+/// Distributions that share a file and are compared with one another; more are a broken site-packages
+/// directory, of which the first ones tell enough.
+const MAX_OWNERS: usize = 16;
+
+/// A file that two distributions install, and the one whose file is there.
+type Shared<'a> = (&'a Path, Option<usize>);
+
+/// Distributions that install the same objects with other contents: the one that came last has
+/// overwritten the others, and whichever is removed takes the files of both along.
+fn over_one_another(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
+    let distributions = &world.inventory.distributions;
+    // For two distributions, by their numbers: a file that both install, and whose is there.
+    let mut shared: BTreeMap<(usize, usize), Vec<Shared<'_>>> = BTreeMap::new();
+    for (path, owners) in world.owners.shared() {
+        // One RECORD may list a file many times, and its owners follow one another.
+        let rows = owners.chunk_by(|one, other| one.distribution == other.distribution);
+        let owners: Vec<&Owner> = rows.filter_map(<[_]>::first).take(MAX_OWNERS).collect();
+        for (number, one) in owners.iter().copied().enumerate() {
+            for other in owners.iter().copied().skip(number + 1) {
+                let differs = one.size.zip(other.size).is_some_and(|(one, other)| one != other);
+                if differs {
+                    let len = vfs.metadata(path).ok().map(|metadata| metadata.len);
+                    let theirs = [one, other].into_iter().find(|owner| owner.size == len);
+                    let pair = (one.distribution, other.distribution);
+                    let there = theirs.map(|owner| owner.distribution);
+                    shared.entry(pair).or_default().push((path, there));
+                }
+            }
+        }
+    }
+    let pairs = shared.into_iter().filter_map(|((one, other), files)| {
+        let (first, second) = (distributions.get(one)?, distributions.get(other)?);
+        // Two of one name are reported as such.
+        if first.normalized == second.normalized {
+            return None;
+        }
+        let (object, there) = files.first()?;
+        let owner = there.and_then(|index| distributions.get(index));
+        let who = owner
+            .map_or_else(String::new, |owner| format!("; those of {} are there", named(owner)));
+        let count = match files.len() {
+            1 => "1 object".to_owned(),
+            objects => format!("{objects} objects"),
+        };
+        let message = format!(
+            "{} and {} install {count} over one another, such as {}{who}",
+            named(first),
+            named(second),
+            world.shown(object)
+        );
+        let kept = owner.unwrap_or(first);
+        let cure = format!(
+            "pip uninstall {} {}, then install the one that is meant: pip install '{}=={}'",
+            first.normalized, second.normalized, kept.normalized, kept.version
+        );
+        Some(fault(Cause::DuplicateInstall, object, message, &cure))
+    });
+    pairs.collect()
+}
+
+/// Two versions of one distribution in one directory: the older has not been removed.
+fn of_one_name(world: &World) -> Vec<Finding> {
+    let mut by_name: BTreeMap<(&Path, &str), Vec<&Distribution>> = BTreeMap::new();
+    for distribution in &world.inventory.distributions {
+        // An egg-info beside a dist-info is what older tools left, and Debian's packages have both.
+        if distribution.location.extension().is_some_and(|ending| ending == "dist-info") {
+            let key = (distribution.site.as_path(), distribution.normalized.as_str());
+            by_name.entry(key).or_default().push(distribution);
+        }
+    }
+    let several = by_name.into_iter().filter(|(_, of_name)| of_name.len() > 1);
+    several
+        .filter_map(|((_, name), of_name)| {
+            let versions: BTreeSet<&str> = of_name.iter().map(|one| one.version.as_str()).collect();
+            let versions: Vec<&str> = versions.into_iter().collect();
+            let last = of_name.last()?;
+            let message = format!(
+                "{name} is installed {} times in one directory: {}; files of an older one may be left",
+                of_name.len(),
+                versions.join(" and ")
+            );
+            let cure = format!("pip uninstall {name} until nothing is left, then install it again");
+            Some(fault(Cause::DuplicateInstall, &last.location, message, &cure))
+        })
+        .collect()
+}
+
+/// What pip renames during an upgrade, and leaves where the upgrade does not end.
+fn leftovers(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
+    let sites: BTreeSet<&Path> =
+        world.inventory.distributions.iter().map(|found| found.site.as_path()).collect();
+    let mut left: BTreeMap<&Path, BTreeSet<PathBuf>> = BTreeMap::new();
+    for site in sites {
+        for entry in vfs.read_dir(site).unwrap_or_default() {
+            if entry.name.as_bytes().starts_with(b"~") {
+                left.entry(site).or_default().insert(site.join(&entry.name));
+            }
+        }
+    }
+    let left = left.into_iter().filter_map(|(site, left)| {
+        let first = left.first()?;
+        let names: Vec<String> = left
+            .iter()
+            .take(3)
+            .filter_map(|path| path.file_name().map(|name| printable(name.as_bytes())))
+            .collect();
+        let more = if left.len() > 3 { ", …" } else { "" };
+        let message = format!(
+            "an upgrade that pip did not end has left {}{more} in {}",
+            names.join(", "),
+            world.shown(site)
+        );
+        let cure = "remove what begins with ~, and install the distribution again";
+        Some(fault(Cause::DuplicateInstall, first, message, cure))
+    });
+    left.collect()
+}
+
+/// NVIDIA's libraries for two major versions of CUDA, where nothing that is installed asks for the
+/// one: `nvidia-cudnn-cu11` beside `nvidia-cudnn-cu12`. They lie in the same directories.
+fn of_several_cudas(world: &World) -> Vec<Finding> {
+    let distributions = &world.inventory.distributions;
+    let mut by_library: BTreeMap<&str, BTreeMap<&str, &Distribution>> = BTreeMap::new();
+    for distribution in distributions {
+        if let Some((library, cuda)) = distribution.normalized.rsplit_once("-cu")
+            && library.starts_with("nvidia-")
+            && !cuda.is_empty()
+            && cuda.bytes().all(|byte| byte.is_ascii_digit())
+        {
+            by_library.entry(library).or_default().insert(cuda, distribution);
+        }
+    }
+    let is_wanted = |distribution: &Distribution| {
+        let others = distributions.iter().filter(|other| {
+            // NVIDIA's own require one another.
+            !other.normalized.starts_with("nvidia-")
+        });
+        others.flat_map(|other| &other.requires).any(|need| need.name == distribution.normalized)
+    };
+    let mut unwanted: BTreeMap<(&str, &str), Vec<&Distribution>> = BTreeMap::new();
+    for versions in by_library.values().filter(|versions| versions.len() > 1) {
+        let newest = versions.keys().next_back().copied().unwrap_or_default();
+        let none = versions.values().all(|distribution| !is_wanted(distribution));
+        for (cuda, distribution) in versions {
+            let is_other = if none { *cuda != newest } else { !is_wanted(distribution) };
+            let beside = versions.keys().rev().find(|other| *other != cuda);
+            if is_other && let Some(beside) = beside {
+                unwanted.entry((cuda, beside)).or_default().push(distribution);
+            }
+        }
+    }
+    let unwanted = unwanted.into_iter().filter_map(|((cuda, beside), of_cuda)| {
+        let names: Vec<&str> = of_cuda.iter().map(|one| one.normalized.as_str()).collect();
+        let first = of_cuda.first()?;
+        let message = format!(
+            "libraries of CUDA {cuda} lie beside those of CUDA {beside}, and nothing that is \
+             installed asks for them: {}",
+            names.join(", ")
+        );
+        let cure = format!(
+            "pip uninstall {}, then install those for CUDA {beside} again: they share directories",
+            names.join(" ")
+        );
+        Some(fault(Cause::DuplicateInstall, &first.location, message, &cure))
+    });
+    unwanted.collect()
+}

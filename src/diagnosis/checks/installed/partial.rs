@@ -1,0 +1,167 @@
+//! Distributions of which a part is gone: what their RECORDs list, beside what is there.
+//!
+//! A file is looked at with one `stat`, and never read. What people take out of an image to make it
+//! smaller, and what they edit by hand, is no fault: with all of it every import works.
+
+use super::named;
+use crate::findings::finding::fault;
+use crate::findings::finding::{Cause, Finding};
+use crate::python::distribution::Distribution;
+use crate::python::record;
+use crate::vfs::{FileKind, Vfs};
+use crate::world::inventory::Role;
+use crate::world::object_names::may_be_object;
+use crate::world::world::World;
+use rayon::prelude::*;
+use std::collections::HashSet;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+/// Directories that are taken out of images, and without which everything is imported.
+const THINNED_OUT: &[&str] = &["tests", "test", "include", "docs", "doc", "examples", "share"];
+/// Endings of files without which everything is imported.
+const DISPENSABLE: &[&str] =
+    &["pyc", "pyi", "h", "hpp", "a", "md", "rst", "txt", "pxd", "pyx", "c"];
+
+/// What is missing of each distribution of which something is.
+pub(super) fn damages(vfs: &dyn Vfs, world: &World) -> Vec<Damage> {
+    let reported: HashSet<&Path> =
+        world.inventory.unreadable.iter().map(|unreadable| unreadable.path.as_path()).collect();
+    let distributions = (0..world.inventory.distributions.len()).into_par_iter();
+    distributions.filter_map(|index| Damage::of(vfs, world, index, &reported)).collect()
+}
+
+/// What is wrong with the files of a distribution.
+pub(super) struct Damage {
+    /// The index of the distribution.
+    distribution: usize,
+    listed: usize,
+    gone: Vec<PathBuf>,
+    of_another_size: Vec<PathBuf>,
+}
+
+impl Damage {
+    /// `None` where nothing is wrong. Files that are reported as unreadable are left out.
+    fn of(vfs: &dyn Vfs, world: &World, index: usize, reported: &HashSet<&Path>) -> Option<Self> {
+        let distribution = world.inventory.distributions.get(index)?;
+        if !distribution.keeps_record(vfs) {
+            return None;
+        }
+        let record = distribution.read_record(vfs)?;
+        let mut judged: HashSet<PathBuf> = HashSet::new();
+        let mut damage =
+            Self { distribution: index, listed: 0, gone: Vec::new(), of_another_size: Vec::new() };
+        for row in record::rows(&record).map_while(Result::ok) {
+            let path = distribution.path_of(&row);
+            if !is_needed(distribution, &path) || reported.contains(path.as_path()) {
+                continue;
+            }
+            damage.listed += 1;
+            match vfs.metadata(&path) {
+                Ok(metadata) if metadata.kind == FileKind::File => {
+                    // Many rows of one file would each look at all rows of that file.
+                    if row.size.is_some_and(|size| is_damaged(&path, metadata.len, size))
+                        && judged.insert(path.clone())
+                        && !is_of_another(world, index, &path, metadata.len)
+                    {
+                        damage.of_another_size.push(path);
+                    }
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    // A module may be there compiled alone.
+                    let is_module = path.extension().is_some_and(|ending| ending == "py");
+                    let is_compiled =
+                        is_module && vfs.metadata(&path.with_extension("pyc")).is_ok();
+                    if !is_compiled && !is_elsewhere(world, &path) {
+                        damage.gone.push(path);
+                    }
+                }
+                // Whether a file is there that may not be seen is not known.
+                Err(_) => {}
+            }
+        }
+        (!damage.gone.is_empty() || !damage.of_another_size.is_empty()).then_some(damage)
+    }
+
+    /// The names of the files that are gone.
+    pub(super) fn names_gone(&self) -> impl Iterator<Item = Vec<u8>> {
+        self.gone.iter().filter_map(|path| Some(path.file_name()?.as_bytes().to_vec()))
+    }
+
+    /// The libraries of the distribution that are there, where others are gone.
+    pub(super) fn libraries<'a>(&'a self, world: &'a World) -> impl Iterator<Item = PathBuf> + 'a {
+        let objects = world.inventory.objects.iter().filter(|object| {
+            !self.gone.is_empty()
+                && object.distribution == Some(self.distribution)
+                && object.role == Role::Library
+        });
+        objects.map(|object| object.path.clone())
+    }
+
+    /// One finding for all of it.
+    pub(super) fn finding(&self, world: &World) -> Option<Finding> {
+        let distribution = world.inventory.distributions.get(self.distribution)?;
+        let files: Vec<&PathBuf> = self.gone.iter().chain(&self.of_another_size).collect();
+        let object = files.iter().find(|path| is_object(path)).or(files.first());
+        let object = object.map_or(distribution.location.as_path(), |path| path.as_path());
+        let count = |files: usize, what: &str| match files {
+            0 => None,
+            1 => Some(format!("1 is {what}")),
+            _ => Some(format!("{files} are {what}")),
+        };
+        let counts: Vec<String> =
+            [count(self.gone.len(), "gone"), count(self.of_another_size.len(), "of another size")]
+                .into_iter()
+                .flatten()
+                .collect();
+        let name = named(distribution);
+        let message = format!(
+            "{name} is there only in part: of {} files that its RECORD lists {} ({}{})",
+            self.listed,
+            counts.join(", "),
+            world.shown(object),
+            if files.len() > 1 { ", …" } else { "" },
+        );
+        let cure = format!(
+            "pip install --force-reinstall --no-deps '{}=={}'",
+            distribution.normalized, distribution.version
+        );
+        Some(fault(Cause::PartialInstall, object, message, &cure))
+    }
+}
+
+/// Is an object that is gone there under another directory? Then it was moved, and what matters is
+/// whether it is found.
+fn is_elsewhere(world: &World, path: &Path) -> bool {
+    let name = path.file_name().filter(|_| is_object(path));
+    name.is_some_and(|name| world.inventory.named(name.as_bytes()).next().is_some())
+}
+
+/// Does something depend on a file?
+fn is_needed(distribution: &Distribution, path: &Path) -> bool {
+    let Ok(inside) = path.strip_prefix(&distribution.site) else { return false };
+    let is_metadata = path.starts_with(&distribution.location);
+    let thinned_out = inside
+        .components()
+        .any(|part| part.as_os_str().to_str().is_some_and(|name| THINNED_OUT.contains(&name)));
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    !is_metadata && !thinned_out && !DISPENSABLE.contains(&ending)
+}
+
+/// Is a file of this length what an installation broke off has left? A module or a data file that
+/// is not empty may have been edited by hand; nobody edits an object so.
+fn is_damaged(path: &Path, len: u64, recorded: u64) -> bool {
+    len != recorded && (len == 0 || is_object(path))
+}
+
+fn is_object(path: &Path) -> bool {
+    path.extension().is_some() && path.file_name().is_some_and(may_be_object)
+}
+
+/// Is the file that of another distribution, which lists it too? Then it is a matter of two
+/// installations.
+fn is_of_another(world: &World, index: usize, path: &Path, len: u64) -> bool {
+    world.owners.of(path).iter().any(|owner| owner.distribution != index && owner.size == Some(len))
+}

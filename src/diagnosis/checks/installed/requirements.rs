@@ -1,0 +1,137 @@
+//! Versions of what TensorFlow is imported with, by its own `Requires-Dist`.
+//!
+//! Most environments break some requirement of some distribution, and work. Reported is only what is
+//! known to fail, see [`tensorflow::COMPANIONS`]; the range is the metadata's.
+
+use super::named;
+use crate::bytes::in_shell_quotes;
+use crate::findings::finding::fault;
+use crate::findings::finding::{Cause, Finding};
+use crate::knowledge::tensorflow::{self, Breaks};
+use crate::python::distribution::{Distribution, Requirement};
+use crate::world::inventory::Inventory;
+use crate::world::world::World;
+use pep440_rs::{Operator, Version, VersionSpecifiers};
+use std::str::FromStr as _;
+
+pub(super) fn findings(world: &World) -> Vec<Finding> {
+    let inventory = &world.inventory;
+    let mut findings = Vec::new();
+    for (index, own) in inventory.distributions.iter().enumerate() {
+        if !tensorflow::is_tensorflow(&own.normalized) {
+            continue;
+        }
+        let has_gpu = inventory.is_for_gpu(index);
+        for companion in tensorflow::COMPANIONS {
+            if companion.is_for_gpu && !has_gpu {
+                continue;
+            }
+            // Of several lines, as for several extras, the first counts.
+            let needed = own.requires.iter().find(|needed| needed.name == companion.name);
+            let there = installed(inventory, own, companion.name);
+            let Some((needed, there)) = needed.zip(there) else { continue };
+            if breaks(companion.breaks, needed, &there.version) == Some(true) {
+                findings.push(mismatch(own, needed, there, companion.fails));
+            }
+        }
+    }
+    findings
+}
+
+/// The distribution of that name that is imported: of the same directory, else of any.
+fn installed<'a>(
+    inventory: &'a Inventory,
+    beside: &Distribution,
+    name: &str,
+) -> Option<&'a Distribution> {
+    let of_name = || inventory.distributions.iter().filter(|other| other.normalized == name);
+    of_name().find(|other| other.site == beside.site).or_else(|| of_name().next())
+}
+
+/// Is a version outside of what is required, in the way that fails? `None` where the requirement or
+/// the version cannot be read.
+fn breaks(how: Breaks, needed: &Requirement, version: &str) -> Option<bool> {
+    let version = Version::from_str(version).ok()?;
+    let specifiers = VersionSpecifiers::from_str(&needed.specifier).ok()?;
+    if specifiers.contains(&version) {
+        return Some(false);
+    }
+    let part = |version: &Version, index: usize| version.release().get(index).copied().unwrap_or(0);
+    let mut lower = specifiers.iter().filter(|specifier| {
+        matches!(
+            specifier.operator(),
+            Operator::GreaterThanEqual
+                | Operator::GreaterThan
+                | Operator::TildeEqual
+                | Operator::Equal
+                | Operator::EqualStar
+        ) && *specifier.version() > version
+    });
+    let mut upper = specifiers.iter().filter(|specifier| {
+        matches!(specifier.operator(), Operator::LessThan | Operator::LessThanEqual)
+            && *specifier.version() <= version
+    });
+    Some(match how {
+        Breaks::WhenOlder => lower.next().is_some(),
+        Breaks::WhenOlderInMinor => lower.any(|specifier| {
+            let least = specifier.version();
+            (part(&version, 0), part(&version, 1)) < (part(least, 0), part(least, 1))
+        }),
+        Breaks::WhenOfAnotherMajor => {
+            let is_older = lower.any(|lower| part(lower.version(), 0) > part(&version, 0));
+            let is_newer = upper.any(|upper| {
+                let bound = upper.version();
+                let is_whole = bound.release().iter().skip(1).all(|&part| part == 0);
+                let most = part(bound, 0).saturating_sub(u64::from(is_whole));
+                part(&version, 0) > most
+            });
+            is_older || is_newer
+        }
+    })
+}
+
+fn mismatch(
+    own: &Distribution,
+    needed: &Requirement,
+    there: &Distribution,
+    fails: &str,
+) -> Finding {
+    let (own_name, there_name) = (named(own), named(there));
+    let message = format!(
+        "{own_name} cannot work with {there_name}: it requires {} {}, and {fails}",
+        needed.name, needed.specifier
+    );
+    let wanted = format!("{}{}", needed.name, needed.specifier.replace(' ', ""));
+    let cure = format!("pip install {}", in_shell_quotes(wanted.as_bytes()));
+    fault(Cause::VersionMismatch, &there.location, message, &cure)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(how: Breaks, specifier: &str, version: &str) -> bool {
+        let needed = Requirement {
+            name: "a".to_owned(),
+            extras: Vec::new(),
+            specifier: specifier.to_owned(),
+            marker: None,
+        };
+        breaks(how, &needed, version).unwrap()
+    }
+
+    #[test]
+    fn only_what_fails_breaks() {
+        use Breaks::{WhenOfAnotherMajor, WhenOlder, WhenOlderInMinor};
+        assert!(
+            of(WhenOlder, ">=5.28.0", "4.25.8") && !of(WhenOlder, "<6.0.0dev,>=3.20.3", "6.33.0")
+        );
+        assert!(of(WhenOfAnotherMajor, "<2.0.0,>=1.26.0", "2.2.6"));
+        assert!(!of(WhenOfAnotherMajor, "<2.1.0,>=1.26.0", "2.2.6"));
+        assert!(of(WhenOfAnotherMajor, ">=3.5.0", "2.15.0"));
+        assert!(!of(WhenOfAnotherMajor, ">=3.5.0", "3.4.1"));
+        assert!(of(WhenOlderInMinor, "==9.3.0.75", "9.1.0.70"));
+        assert!(!of(WhenOlderInMinor, "==9.3.0.75", "9.3.0.70"));
+        assert!(!of(WhenOlderInMinor, "==9.3.0.75", "9.5.1.17"));
+    }
+}

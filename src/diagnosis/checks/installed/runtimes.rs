@@ -1,0 +1,130 @@
+//! Runtimes of which a process can have one, and gets two: OpenMP and BLAS.
+//!
+//! Wheels bring private copies of both. Most do no harm: GNU's OpenMP runtimes know nothing of one
+//! another, and the BLAS of numpy's and scipy's wheels have symbols of their own names. What is told
+//! here is what does harm.
+
+use crate::diagnosis::load_report::Seen;
+use crate::elf::{Image, hash};
+use crate::findings::finding::fault;
+use crate::findings::finding::{Cause, Finding};
+use crate::vfs::Vfs;
+use crate::world::inventory::Role;
+use crate::world::world::World;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+/// What LLVM's and Intel's OpenMP runtimes export and GNU's does not (LLVM's
+/// `openmp/runtime/src/kmp.h`). One that finds another one of them in its process ends it
+/// (`__kmp_register_library_startup`, message `DuplicateLibrary`).
+const KMP: &[u8] = b"__kmpc_fork_call";
+
+/// A function of every BLAS with Fortran's interface (netlib's `dgemm.f`), where no prefix or suffix
+/// sets it apart.
+const BLAS: &[u8] = b"dgemm_";
+
+/// How files of BLAS libraries are called. `libblas.so.3` is none of them: distributions of Linux let
+/// it lead to whichever is chosen for the system.
+const BLAS_LIBRARIES: &[&str] = &["openblas", "mkl", "blis", "atlas"];
+
+pub(super) fn findings(vfs: &dyn Vfs, world: &World, seen: &Seen) -> Vec<Finding> {
+    openmp(vfs, world, seen).into_iter().chain(blas(vfs, world, seen)).collect()
+}
+
+/// Two runtimes of LLVM's family among all that the interpreter may import.
+fn openmp(vfs: &dyn Vfs, world: &World, seen: &Seen) -> Option<Finding> {
+    // By soname, by which the loader tells whether a library is there already: the file, and an
+    // object that leads to it.
+    let mut runtimes: BTreeMap<Vec<u8>, (&Path, &Path)> = BTreeMap::new();
+    for (question, file) in seen.bindings.found() {
+        let is_started =
+            world.inventory.at(&question.root).is_some_and(|it| it.role == Role::Executable);
+        if !is_started && contains(name(file), b"omp") {
+            runtimes.entry(question.library.clone()).or_insert((file, &question.root));
+        }
+    }
+    runtimes.retain(|_, (file, _)| exports(vfs, file, KMP));
+    // One file may be asked for by several names.
+    let mut files: Vec<(&Path, &Path)> = runtimes.into_values().collect();
+    files.sort_unstable();
+    files.dedup_by_key(|(file, _)| *file);
+    let [(first, by_first), (second, by_second), ..] = files.as_slice() else { return None };
+    let message = format!(
+        "{} loads {}, and {} loads {}: where a process has both OpenMP runtimes, the second ends it \
+         (OMP: Error #15)",
+        world.shown(by_first),
+        world.shown(first),
+        world.shown(by_second),
+        world.shown(second)
+    );
+    let cure = "install builds of both that share one OpenMP runtime (all from conda, or all from one \
+                maker); KMP_DUPLICATE_LIB_OK=TRUE lets the process go on, at its own risk";
+    let library = Some(name(second).to_vec());
+    Some(Finding { library, ..fault(Cause::DuplicateInstall, by_second, message, cure) })
+}
+
+/// Objects of whose libraries two are a BLAS, with symbols of the same names: one serves the calls
+/// that are meant for the other.
+fn blas(vfs: &dyn Vfs, world: &World, seen: &Seen) -> Vec<Finding> {
+    let mut by_root: BTreeMap<&Path, BTreeMap<&str, &Path>> = BTreeMap::new();
+    for (question, file) in seen.bindings.found() {
+        if let Some(family) = family(file) {
+            by_root.entry(&question.root).or_default().entry(family).or_insert(file);
+        }
+    }
+    by_root.retain(|_, libraries| {
+        // Most objects have one at most, and no symbol is looked up for them.
+        if libraries.len() > 1 {
+            libraries.retain(|_, file| exports(vfs, file, BLAS));
+        }
+        libraries.len() > 1
+    });
+    // One finding for each two libraries, whoever loads them.
+    let mut pairs: BTreeMap<(&Path, &Path), Vec<&Path>> = BTreeMap::new();
+    for (root, libraries) in by_root {
+        let mut files = libraries.into_values();
+        if let (Some(first), Some(second)) = (files.next(), files.next()) {
+            pairs.entry((first, second)).or_default().push(root);
+        }
+    }
+    let findings = pairs.into_iter().filter_map(|((first, second), roots)| {
+        let root = roots.first()?;
+        let others = match roots.len() - 1 {
+            0 => String::new(),
+            others => format!("; so do {others} more objects"),
+        };
+        let message = format!(
+            "{} loads two libraries of linear algebra, {} and {}: functions of one serve calls that \
+             are meant for the other{others}",
+            world.shown(root),
+            world.shown(first),
+            world.shown(second)
+        );
+        let cure = "install builds that were linked with the same BLAS";
+        let library = Some(name(second).to_vec());
+        Some(Finding { library, ..fault(Cause::DuplicateInstall, root, message, cure) })
+    });
+    findings.collect()
+}
+
+/// Whose BLAS a file is, by its name.
+fn family(file: &Path) -> Option<&'static str> {
+    let name = name(file);
+    BLAS_LIBRARIES.iter().copied().find(|family| contains(name, family.as_bytes()))
+}
+
+fn name(file: &Path) -> &[u8] {
+    file.file_name().map_or(b"", OsStr::as_bytes)
+}
+
+fn contains(name: &[u8], part: &[u8]) -> bool {
+    memchr::memmem::find(name, part).is_some()
+}
+
+/// Does a library export a symbol? One that cannot be read is a finding of its own.
+fn exports(vfs: &dyn Vfs, file: &Path, symbol: &[u8]) -> bool {
+    let Ok(source) = vfs.open(file) else { return false };
+    Image::parse(source.as_ref()).and_then(|image| hash::exports(&image, symbol)).unwrap_or(false)
+}

@@ -1,0 +1,223 @@
+//! Symbols that an object binds to libraries of another distribution, and that they do not have.
+//!
+//! A plugin is built against one release of its host; the next may have other symbols, and nothing
+//! but the loader tells. Only objects that themselves need a library of another distribution are
+//! looked at, and only the symbols that these leave undefined, which are few beside those that the
+//! libraries define.
+
+use super::named;
+use crate::bytes::printable;
+use crate::diagnosis::provider;
+use crate::elf::{Image, hash};
+use crate::findings::finding::fault;
+use crate::findings::finding::{Cause, Finding};
+use crate::knowledge::tensorflow;
+use crate::loader::Resolution;
+use crate::python::distribution::Distribution;
+use crate::vfs::Vfs;
+use crate::world::inventory::{Inventory, Object, Role};
+use crate::world::program::Program;
+use crate::world::world::World;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Libraries that are taken into the scope of one object at most; a closure of TensorFlow has fifty.
+const MOST_LIBRARIES: usize = 1024;
+
+/// The findings: one for each pair of distributions.
+pub(super) fn findings(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Vec<Finding> {
+    let inventory = &world.inventory;
+    let unbound: Vec<Unbound<'_>> = inventory
+        .objects
+        .par_iter()
+        .filter(|object| object.role != Role::Executable)
+        .filter_map(|object| {
+            let host = host_of(inventory, object)?;
+            let program = programs.iter().find(|program| program.runs(object))?;
+            let loaded = program.load(object);
+            // A library that lacks a version lacks its symbols: that is told as such.
+            if loaded.objects.iter().any(|loaded| !loaded.version_problems.is_empty()) {
+                return None;
+            }
+            let symbols = Scope::of(world, program, object, loaded).lacks(vfs, world, object);
+            (!symbols.is_empty()).then_some(Unbound { object, host, symbols })
+        })
+        .collect();
+    let mut pairs: BTreeMap<(Option<usize>, Option<usize>), Vec<Unbound<'_>>> = BTreeMap::new();
+    for one in unbound {
+        // Objects without a distribution have nothing in common.
+        let own = one.object.distribution;
+        pairs.entry((own, one.host.distribution)).or_default().push(one);
+    }
+    pairs.into_values().filter_map(|of_pair| finding(world, &of_pair)).collect()
+}
+
+/// An object whose symbols would not all bind.
+struct Unbound<'a> {
+    object: &'a Object,
+    /// The library of the other distribution that it needs.
+    host: &'a Object,
+    symbols: Vec<Vec<u8>>,
+}
+
+/// The first library of another distribution in the target that an object needs.
+fn host_of<'a>(inventory: &'a Inventory, object: &Object) -> Option<&'a Object> {
+    object.needed().iter().find_map(|name| {
+        let mut copies = inventory.named(name);
+        let first = copies.next()?;
+        let own = object.distribution;
+        // A copy of its own distribution would be meant.
+        let is_own = |copy: &Object| copy.distribution == own && copy.id != object.id;
+        let is_other = first.distribution != own;
+        (is_other && !is_own(first) && !copies.any(is_own)).then_some(first)
+    })
+}
+
+/// Where the symbols of an object are looked up: the program with its libraries, and what the object
+/// needs.
+struct Scope {
+    files: Vec<PathBuf>,
+    has_program: bool,
+    /// Is everything there? What a library that is nowhere would have cannot be known.
+    is_complete: bool,
+}
+
+impl Scope {
+    fn of(world: &World, program: &Program<'_>, object: &Object, loaded: Resolution) -> Self {
+        let main = program.main.iter().flat_map(|main| &main.objects);
+        let mut scope = Self {
+            files: main.map(|loaded| loaded.real.clone()).collect(),
+            has_program: program.main.is_some(),
+            is_complete: true,
+        };
+        let mut todo = vec![loaded];
+        while let Some(resolution) = todo.pop() {
+            scope.add(&resolution);
+            if scope.files.len() > MOST_LIBRARIES {
+                scope.is_complete = false;
+                break;
+            }
+            // What is not found by itself is loaded already when the object is: see `load_order`.
+            for (_, dependency) in resolution.missing() {
+                let copies = world.inventory.named(&dependency.name).collect();
+                let copy = provider::in_order(&world.inventory, object, copies).into_iter().next();
+                let Some(copy) = copy.and_then(|path| world.inventory.at(&path)) else {
+                    scope.is_complete = false;
+                    continue;
+                };
+                if !scope.files.contains(&copy.path) {
+                    scope.files.push(copy.path.clone());
+                    todo.push(program.load(copy));
+                }
+            }
+        }
+        scope
+    }
+
+    fn add(&mut self, resolution: &Resolution) {
+        for loaded in &resolution.objects {
+            if !self.files.contains(&loaded.real) {
+                self.files.push(loaded.real.clone());
+            }
+        }
+    }
+
+    /// The symbols that an object needs, and that nothing in its scope has. What another object of
+    /// its distribution or of one that this requires has may be there all the same, when that was
+    /// loaded for all to see.
+    fn lacks(&self, vfs: &dyn Vfs, world: &World, object: &Object) -> Vec<Vec<u8>> {
+        if !self.is_complete {
+            return Vec::new();
+        }
+        let inventory = &world.inventory;
+        let mut lacking = undefined(vfs, &object.path);
+        if !self.has_program {
+            lacking.retain(|name| !is_pythons(name));
+        }
+        for file in &self.files {
+            lacking = without_exports_of(vfs, file, lacking);
+        }
+        let own = inventory.distribution_of(object);
+        let is_near = |other: &Distribution| {
+            own.is_some_and(|own| {
+                own.normalized == other.normalized
+                    || own.requires.iter().any(|required| required.name == other.normalized)
+            })
+        };
+        for other in &inventory.objects {
+            if lacking.is_empty() {
+                break;
+            }
+            let is_near = inventory.distribution_of(other).is_some_and(is_near);
+            if is_near && other.elf().is_some() && other.id != object.id {
+                lacking = without_exports_of(vfs, &other.path, lacking);
+            }
+        }
+        lacking
+    }
+}
+
+/// The symbols that an object leaves to others. One that cannot be read is reported as such elsewhere.
+fn undefined(vfs: &dyn Vfs, path: &Path) -> Vec<Vec<u8>> {
+    let Ok(source) = vfs.open(path) else { return Vec::new() };
+    Image::parse(source.as_ref()).and_then(|image| hash::undefined(&image)).unwrap_or_default()
+}
+
+/// Those of `names` that a file does not export. Of a file that cannot be read nothing is known, and
+/// it may have them all.
+fn without_exports_of(vfs: &dyn Vfs, file: &Path, mut names: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
+    if names.is_empty() {
+        return names;
+    }
+    let Ok(source) = vfs.open(file) else { return Vec::new() };
+    let found = Image::parse(source.as_ref()).and_then(|image| hash::exports_each(&image, &names));
+    let Ok(found) = found else { return Vec::new() };
+    let mut found = found.into_iter();
+    names.retain(|_| found.next() == Some(false));
+    names
+}
+
+/// Is it a symbol that the interpreter has? In a tree without one nobody knows where it comes from.
+fn is_pythons(name: &[u8]) -> bool {
+    name.starts_with(b"Py") || name.starts_with(b"_Py")
+}
+
+/// The finding about the objects of one distribution that do not fit those of another.
+fn finding(world: &World, unbound: &[Unbound<'_>]) -> Option<Finding> {
+    let inventory = &world.inventory;
+    // What is imported first is what the interpreter complains of.
+    let first = unbound.iter().min_by_key(|one| (one.object.role, &one.object.path))?;
+    let count = first.symbols.len();
+    let symbols = if count == 1 { "1 symbol".to_owned() } else { format!("{count} symbols") };
+    let names: Vec<String> = first.symbols.iter().take(2).map(|name| printable(name)).collect();
+    let more = if count > 2 { ", …" } else { "" };
+    let binds = format!(
+        "{} binds {symbols} that neither {} nor anything else that it loads has ({}{more})",
+        world.shown(&first.object.path),
+        world.shown(&first.host.path),
+        names.join(", ")
+    );
+    let own = inventory.distribution_of(first.object);
+    let found = match own.zip(inventory.distribution_of(first.host)) {
+        Some((own, host)) => {
+            let others = match unbound.len() - 1 {
+                0 => String::new(),
+                others => format!("; so do {others} more of its objects"),
+            };
+            let message =
+                format!("{} cannot work with {}: {binds}{others}", named(own), named(host));
+            let cure = tensorflow::cure_of_mismatch(own, host);
+            fault(Cause::VersionMismatch, &first.object.path, message, &cure)
+        }
+        None => {
+            let cure = "install the release of the library that the object was built against";
+            fault(Cause::MissingSymbol, &first.object.path, binds, cure)
+        }
+    };
+    Some(Finding {
+        library: Some(first.host.soname().to_vec()),
+        symbols: first.symbols.clone(),
+        ..found
+    })
+}

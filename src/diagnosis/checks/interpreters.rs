@@ -1,0 +1,391 @@
+//! Is the environment that was looked at the one that runs, and does it stand where it was made?
+//!
+//! The rules are those of CPython's `Modules/getpath.py` and `Lib/site.py`, and of the scripts that
+//! venv, virtualenv, uv and pip write.
+
+use crate::bytes::shown;
+use crate::elf::Image;
+use crate::findings::finding::fault;
+use crate::findings::finding::{Cause, Finding};
+use crate::macho::fat;
+use crate::python::discovery;
+use crate::python::distribution::Distribution;
+use crate::python::environment::{Environment, Kind, Scope, same_file};
+use crate::python::interpreter::{self, Interpreter, Program, Version};
+use crate::python::venv::{self, PyvenvCfg, Script};
+use crate::vfs::{FileKind, Vfs};
+use crate::world::world::World;
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+/// Debian's interpreter, one file with all of Python in it, has seven megabytes.
+const MAX_PROGRAM_BYTES: u64 = 1 << 28;
+/// Linux's `PATH_MAX`.
+const MAX_PREFIX_BYTES: usize = 4096;
+
+const ANEW: &str = "make the environment anew, and install into it again";
+
+/// What is wrong with the interpreters of the target, and with the environment around them. `started`
+/// is what is loaded before they run.
+#[must_use]
+pub fn findings(vfs: &dyn Vfs, world: &World, started: &HashSet<PathBuf>) -> Vec<Finding> {
+    let Some(environment) = &world.environment else { return Vec::new() };
+    let own = Own { vfs, world, environment, started };
+    let mut found = own.broken();
+    if found.is_empty() {
+        found.extend(own.home_gone());
+        found.extend(own.moved());
+    }
+    found.extend(own.never_start());
+    found.extend(own.inactive());
+    found.extend(own.behind_the_user_site());
+    found
+}
+
+/// The interpreters that the target promises: each is started by somebody, and what it needs for that
+/// has to be there. One for each file.
+#[must_use]
+pub(crate) fn to_start(vfs: &dyn Vfs, world: &World) -> Vec<PathBuf> {
+    let Some(environment) = &world.environment else { return Vec::new() };
+    let mut starting: Vec<(PathBuf, PathBuf)> = Vec::new();
+    for path in promised(vfs, environment) {
+        if let Program::Found(program) = interpreter::program(vfs, &path)
+            && !starting.iter().any(|(_, other)| *other == program)
+        {
+            starting.push((path, program));
+        }
+    }
+    starting.into_iter().map(|(path, _)| path).collect()
+}
+
+/// The paths of the interpreters that an environment promises: those that it runs with, and whatever
+/// else is called one in a `bin` of its own. That of an installation may be a whole system's.
+fn promised(vfs: &dyn Vfs, environment: &Environment) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> =
+        environment.interpreters.iter().map(|interpreter| interpreter.path.clone()).collect();
+    if environment.kind != Kind::System {
+        for path in interpreter::in_bin(vfs, &environment.prefix) {
+            if !paths.contains(&path) {
+                paths.push(path);
+            }
+        }
+    }
+    paths
+}
+
+/// Is a path that of an interpreter of the target?
+#[must_use]
+pub(crate) fn is_one(world: &World, path: &Path) -> bool {
+    world.environment.iter().any(|environment| {
+        let is_in_bin = path.parent() == Some(&environment.prefix.join("bin"));
+        let name = path.file_name().and_then(OsStr::to_str);
+        is_in_bin && name.is_some_and(interpreter::is_interpreter_name)
+    })
+}
+
+struct Own<'a> {
+    vfs: &'a dyn Vfs,
+    world: &'a World,
+    environment: &'a Environment,
+    started: &'a HashSet<PathBuf>,
+}
+
+impl Own<'_> {
+    /// Interpreters that the environment names and that are gone, may not be read, or have become
+    /// those of another version.
+    fn broken(&self) -> Vec<Finding> {
+        if let Some(finding) = self.another_version() {
+            return vec![finding];
+        }
+        let interpreters = self.environment.interpreters.iter();
+        interpreters.filter_map(|interpreter| self.gone(interpreter)).collect()
+    }
+
+    fn gone(&self, interpreter: &Interpreter) -> Option<Finding> {
+        let path = self.world.shown(&interpreter.path);
+        match &interpreter.program {
+            // A name that is there promises more, and is looked at with the others.
+            Program::Missing { .. } if self.vfs.symlink_metadata(&interpreter.path).is_err() => {
+                let version = interpreter.version;
+                let message = format!(
+                    "{path} is missing: nothing imports what is installed for Python {version}"
+                );
+                Some(fault(Cause::WrongInterpreter, &interpreter.path, message, ANEW))
+            }
+            Program::Closed { wanted } => {
+                let message = format!("{path} leads to {}, which may not be read", shown(wanted));
+                let cure = "run tfpatch as a user who may read it";
+                Some(fault(Cause::Unreadable, &interpreter.path, message, cure))
+            }
+            Program::Missing { .. } | Program::Found(_) | Program::Other(_) => None,
+        }
+    }
+
+    /// Interpreters that are named and that the system cannot start, whatever the loader would find
+    /// for them: links that lead nowhere, files that are no programs, and those whose loader is not
+    /// there.
+    fn never_start(&self) -> Vec<Finding> {
+        let (vfs, mut found) = (self.vfs, Vec::new());
+        let mut known: Vec<PathBuf> = Vec::new();
+        for path in promised(vfs, self.environment) {
+            let program = interpreter::program(vfs, &path);
+            let (end, cause, why, cure) = match program {
+                Program::Closed { .. } => continue,
+                Program::Missing { wanted } => {
+                    // A version for which there are packages, and no interpreter by any name, has none
+                    // to start.
+                    if vfs.symlink_metadata(&path).is_err() {
+                        continue;
+                    }
+                    let why = format!("it points to a missing file, {}", shown(&wanted));
+                    (
+                        wanted,
+                        Cause::WrongInterpreter,
+                        why,
+                        "recreate the environment, or remove the link",
+                    )
+                }
+                Program::Found(end) | Program::Other(end) => match self.fault_of(&end) {
+                    Some((why, cure)) => (end, Cause::Unreadable, why, cure),
+                    None => continue,
+                },
+            };
+            if !known.contains(&end) {
+                let message = format!("{} cannot start: {why}", self.world.shown(&path));
+                found.push(Finding { is_fatal: true, ..fault(cause, &path, message, cure) });
+                known.push(end);
+            }
+        }
+        found
+    }
+
+    /// Why the system would not start a program, and what cures it.
+    fn fault_of(&self, program: &Path) -> Option<(String, &'static str)> {
+        const AGAIN: &str = "install that version of Python again, and recreate the environment";
+        let metadata = self.vfs.metadata(program).ok()?;
+        if metadata.kind != FileKind::File {
+            return Some(("it is not a file".to_owned(), ANEW));
+        }
+        let source = self.vfs.open(program).ok()?;
+        if source.is_empty() {
+            return Some(("it is an empty file".to_owned(), AGAIN));
+        }
+        let start = source.get(0..source.len().min(4)).unwrap_or_default();
+        if !start.starts_with(b"\x7fELF") {
+            if fat::is_macho(source.as_ref()) {
+                return None;
+            }
+            let Some(runs) = venv::run_by(self.vfs, program) else {
+                return Some(("it is not a program".to_owned(), AGAIN));
+            };
+            let is_gone = matches!(interpreter::program(self.vfs, &runs), Program::Missing { .. });
+            let why = || format!("it is a script for {}, which is missing", shown(&runs));
+            return is_gone.then(|| (why(), ANEW));
+        }
+        let image = match Image::parse(source.as_ref()).and_then(|it| it.summary()) {
+            Ok(summary) => summary,
+            Err(error) => return Some((format!("it is damaged: {error}"), AGAIN)),
+        };
+        if metadata.mode & 0o111 == 0 {
+            return Some(("it is not executable".to_owned(), "set its mode with chmod +x"));
+        }
+        // Which loader stands for that one is the user's wish.
+        let loader = image.interpreter.filter(|_| self.world.settings.libc.is_none())?;
+        let loader = PathBuf::from(OsStr::from_bytes(&loader));
+        let is_gone = matches!(interpreter::program(self.vfs, &loader), Program::Missing { .. });
+        is_gone.then(|| {
+            let why = format!("its loader {} is not found on this system", shown(&loader));
+            (why, "use a Python that was built for this system")
+        })
+    }
+
+    /// The interpreter behind `bin/python`, where it is none of the version that the packages of a
+    /// virtual environment are for: the base was upgraded in its place.
+    fn another_version(&self) -> Option<Finding> {
+        let prefix = &self.environment.prefix;
+        let made_for = PyvenvCfg::of(self.vfs, prefix)?.version?;
+        let runs = venv::version_that_runs(self.vfs, prefix)?;
+        if (runs.major, runs.minor) == (made_for.major, made_for.minor) {
+            return None;
+        }
+        let message = format!(
+            "bin/python has become Python {runs}, and the environment was made for {made_for}: \
+             nothing in lib/python{made_for} is imported"
+        );
+        Some(fault(Cause::WrongInterpreter, &prefix.join("bin/python"), message, ANEW))
+    }
+
+    /// The directory of the base interpreter, where it is gone: the interpreter finds its library by
+    /// luck, if at all.
+    fn home_gone(&self) -> Option<Finding> {
+        let prefix = &self.environment.prefix;
+        let home = PyvenvCfg::of(self.vfs, prefix)?.home?;
+        if venv::holds_interpreter(self.vfs, &home) {
+            return None;
+        }
+        let message = format!(
+            "pyvenv.cfg says that the base interpreter lies in {}, and none does",
+            shown(&home)
+        );
+        let found = fault(Cause::WrongInterpreter, &prefix.join("pyvenv.cfg"), message, ANEW);
+        let interpreters = &self.environment.interpreters;
+        // Of which version the interpreter is may not be known.
+        if interpreters.is_empty() || interpreters.iter().any(|it| self.finds_library(it, &home)) {
+            return Some(found);
+        }
+        let message = format!("{}; no standard library is found for it", found.message);
+        Some(Finding { is_fatal: true, message, ..found })
+    }
+
+    /// Does an interpreter find its standard library: above `home`, above its own file, or where it was
+    /// most likely built for?
+    fn finds_library(&self, interpreter: &Interpreter, home: &Path) -> bool {
+        // A script leads to one that does, or is judged by itself.
+        let Some(program) = interpreter.main_program() else { return true };
+        let usual = [Path::new("/usr/local"), Path::new("/usr")];
+        // Where libpython is, the standard library was when it was built.
+        let loaded = self.started.iter().flat_map(|library| library.ancestors());
+        let above = home.ancestors().chain(program.ancestors());
+        let mut prefixes = above.chain(loaded).chain(usual);
+        let version = interpreter.version;
+        prefixes.any(|prefix| venv::holds_library(self.vfs, prefix, version))
+            || self.was_built_for_library(program, version)
+            || self.started.iter().any(|library| self.was_built_for_library(library, version))
+    }
+
+    /// Does a program, or Python's own library, hold the prefix of a standard library that is there?
+    /// `PREFIX` of `getpath.py` is a string in it.
+    fn was_built_for_library(&self, file: &Path, version: Version) -> bool {
+        let name = file.file_name().map_or(b"".as_slice(), OsStr::as_bytes);
+        if !name.starts_with(b"libpython") && !name.starts_with(b"python") {
+            return false;
+        }
+        let Ok(source) = self.vfs.open(file) else { return false };
+        let Some(bytes) = source.get(0..source.len().min(MAX_PROGRAM_BYTES)) else { return false };
+        let mut strings = bytes.split(|&byte| byte == 0);
+        strings.any(|string| {
+            string.starts_with(b"/")
+                && string.len() <= MAX_PREFIX_BYTES
+                && venv::holds_library(self.vfs, Path::new(OsStr::from_bytes(string)), version)
+        })
+    }
+
+    /// A virtual environment that was moved or copied to where it is: its programs and `activate`
+    /// name the place where it was made.
+    fn moved(&self) -> Option<Finding> {
+        let (vfs, prefix) = (self.vfs, &self.environment.prefix);
+        if self.environment.kind != Kind::Venv {
+            return None;
+        }
+        let bin = prefix.join("bin");
+        let scripts: Vec<Script> = venv::scripts(vfs, prefix)
+            .into_iter()
+            .filter(|script| {
+                let directory = script.interpreter.parent().unwrap_or(&script.interpreter);
+                !same_file(vfs, directory, &bin)
+            })
+            // A script for the system's interpreter is none that an installer wrote for this one.
+            .filter(|script| {
+                vfs.metadata(&script.interpreter).is_err()
+                    || script.prefix().is_some_and(|other| venv::is_venv(vfs, other))
+            })
+            .collect();
+        let activated = venv::activated_prefix(vfs, prefix)
+            .filter(|activated| !same_file(vfs, activated, prefix));
+        let from = activated.clone().or_else(|| Some(scripts.first()?.prefix()?.to_owned()))?;
+        let what = if venv::is_venv(vfs, &from) { "is a copy of" } else { "was moved from" };
+        let mut consequences = Vec::new();
+        if let Some(first) = scripts.first() {
+            let programs = match scripts.len() {
+                1 => "1 program".to_owned(),
+                many => format!("{many} programs"),
+            };
+            let interpreter = shown(&first.interpreter);
+            consequences.push(format!("{programs} in bin would be run by {interpreter}"));
+        }
+        if activated.is_some() {
+            consequences.push(format!("bin/activate makes {} the active one", shown(&from)));
+        }
+        let message =
+            format!("the environment {what} {}: {}", shown(&from), consequences.join(", and "));
+        let cure = "make it anew in its place; until then call bin/python -m PROGRAM";
+        Some(fault(Cause::WrongInterpreter, &bin, message, cure))
+    }
+
+    /// The environment that `VIRTUAL_ENV` names, where another's python comes first on `PATH`.
+    fn inactive(&self) -> Option<Finding> {
+        let (vfs, surroundings) = (self.vfs, &self.world.surroundings);
+        let prefix = &self.environment.prefix;
+        let active = surroundings.virtual_env.as_ref()?;
+        if !same_file(vfs, active, prefix) {
+            return None;
+        }
+        let found = discovery::on_path(vfs, surroundings).ok()?;
+        let is_certain = found.passed_over.iter().all(discovery::PassedOver::is_of_a_tool);
+        if !is_certain || same_file(vfs, &found.environment.prefix, prefix) {
+            return None;
+        }
+        let runs = found.environment.interpreters.first().map(|interpreter| &interpreter.path);
+        let message = format!(
+            "VIRTUAL_ENV names {}, and the python3 on PATH is {}",
+            shown(active),
+            shown(runs.unwrap_or(&found.environment.prefix))
+        );
+        let cure = format!("source {}/bin/activate, or call its bin/python", shown(prefix));
+        Some(fault(Cause::WrongInterpreter, prefix, message, &cure))
+    }
+
+    /// Distributions of a conda environment in whose stead those of the user site are imported,
+    /// which stands before the environment's own directory.
+    fn behind_the_user_site(&self) -> Option<Finding> {
+        if self.environment.kind != Kind::Conda {
+            return None;
+        }
+        let sites = |scope: Scope| {
+            let all = self.environment.site_packages.iter();
+            all.filter(move |site| site.scope == scope).map(|site| site.path.as_path())
+        };
+        let user = sites(Scope::User).next()?;
+        let own: Vec<&Path> = sites(Scope::Own).collect();
+        let distributions = &self.world.inventory.distributions;
+        let users = distributions.iter().filter(|it| it.site == user);
+        let owns = distributions.iter().filter(|it| own.contains(&it.site.as_path()));
+        let shadowed = shadowed(users, &owns.collect::<Vec<_>>());
+        let first = shadowed.first()?;
+        let message = format!(
+            "{first} of this environment, since the user site {} comes first{}",
+            shown(user),
+            others(shadowed.len())
+        );
+        let cure = "set PYTHONNOUSERSITE=1, or uninstall it there";
+        Some(fault(Cause::WrongInterpreter, user, message, cure))
+    }
+}
+
+/// The distributions that come `first` and have the name, but not the version, of one of `second`:
+/// the beginning of a sentence for each.
+pub(crate) fn shadowed<'a>(
+    first: impl Iterator<Item = &'a Distribution>,
+    second: &[&Distribution],
+) -> Vec<String> {
+    first
+        .filter_map(|one| {
+            let other = second
+                .iter()
+                .find(|it| it.normalized == one.normalized && it.version != one.version)?;
+            let (name, version) = (&one.name, &one.version);
+            Some(format!("{name} {version} is imported, and not the {}", other.version))
+        })
+        .collect()
+}
+
+/// How many more there are than the one that was named.
+pub(crate) fn others(count: usize) -> String {
+    match count.saturating_sub(1) {
+        0 => String::new(),
+        1 => "; so is 1 other package".to_owned(),
+        more => format!("; so are {more} other packages"),
+    }
+}

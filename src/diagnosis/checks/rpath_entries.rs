@@ -1,0 +1,61 @@
+//! Entries of search paths that are there twice, or that lead nowhere.
+//!
+//! ld.so passes over both. TensorFlow's objects have hundreds of them, so of ELF objects they are told
+//! only to who names an object or asks for tidiness; dyld refuses some, and of Mach-O objects they are
+//! always told ([`super::macos`]).
+
+use crate::elf::Image;
+use crate::elf::search_path;
+use crate::findings::finding::fault;
+use crate::findings::finding::{Cause, Finding};
+use crate::vfs::Vfs;
+use crate::world::inventory::Object;
+use crate::world::rpath_entry;
+use crate::world::world::World;
+use std::collections::HashSet;
+use std::path::Path;
+
+/// The findings about the ELF objects that were named, or where the target is to be tidy, about all.
+pub(crate) fn findings(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
+    let objects = world.inventory.objects.iter();
+    objects
+        .filter(|object| object.elf().is_some())
+        .filter(|object| world.tidy || world.is_named(&object.path))
+        .flat_map(|object| of_object(vfs, world, object))
+        .collect()
+}
+
+fn of_object(vfs: &dyn Vfs, world: &World, object: &Object) -> Vec<Finding> {
+    // As the file is now, which may be edited since the walk.
+    let Ok(source) = vfs.open(&object.path) else { return Vec::new() };
+    let path = Image::parse(source.as_ref()).and_then(|image| search_path::current(&image));
+    let Ok(Some(path)) = path else { return Vec::new() };
+    let mut unique = HashSet::new();
+    let twice = path.entries.iter().filter(|entry| !unique.insert(entry.as_slice())).count();
+    let names = world.names_of(&object.path);
+    let directories: Vec<&Path> = names.iter().filter_map(|name| name.parent()).collect();
+    let is_dead = |entry: &&&[u8]| !rpath_entry::leads_somewhere(vfs, entry, &directories);
+    let dead = unique.iter().filter(is_dead).count();
+    let twice = (twice > 0).then(|| duplicates(world, &object.path, twice, false));
+    twice.into_iter().chain(dead_ends(world, &object.path, dead)).collect()
+}
+
+/// The finding about entries that stand there before; `is_fatal` where the loader refuses the object.
+pub(crate) fn duplicates(world: &World, object: &Path, count: usize, is_fatal: bool) -> Finding {
+    let shown = world.shown(object);
+    let refuses = if is_fatal { "; dyld refuses it" } else { "" };
+    let message = format!("{shown} has entries that stand there before ({count}){refuses}");
+    let cure = "tfpatch fix --tidy, or tfpatch rpath dedupe FILE";
+    let found = fault(Cause::DuplicateRpath, object, message, cure);
+    Finding { fixable: true, is_fatal, ..found }
+}
+
+/// The finding about `count` entries that lead nowhere. In a wheel there is none: what other
+/// distributions bring is not there yet.
+pub(crate) fn dead_ends(world: &World, object: &Path, count: usize) -> Option<Finding> {
+    (count > 0 && world.wheel.is_none()).then(|| {
+        let message = format!("{} has entries that lead nowhere ({count})", world.shown(object));
+        let cure = "nothing has to be done; tfpatch fix --tidy drops them";
+        Finding { fixable: true, ..fault(Cause::DeadRpath, object, message, cure) }
+    })
+}

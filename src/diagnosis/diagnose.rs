@@ -1,0 +1,466 @@
+//! Which libraries would not be found, and why: the inventory, seen through the loader.
+
+use super::bindings::{Bindings, Moved};
+use super::load_report::{Missing, Seen};
+use super::provider::{self, Choice, known_cause};
+use crate::bytes::{printable, shown};
+use crate::diagnosis::checks::cuda;
+use crate::diagnosis::checks::dlopen;
+use crate::diagnosis::checks::installed::Installed;
+use crate::diagnosis::checks::interpreters;
+use crate::diagnosis::checks::macos;
+use crate::diagnosis::checks::process_limits;
+use crate::diagnosis::checks::rpath_entries;
+use crate::diagnosis::checks::symbol_version;
+use crate::diagnosis::checks::variables::{self, Variables};
+use crate::diagnosis::checks::wheel;
+use crate::findings::finding::{Cause, Finding, Severity, fault, sort};
+use crate::knowledge::packages;
+use crate::loader::EXECUTABLE_STACK;
+use crate::vfs::Vfs;
+use crate::world::inventory::{Role, Unreadable};
+use crate::world::program::Program;
+use crate::world::system_libraries::Libraries;
+use crate::world::world::World;
+use std::collections::HashSet;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+
+/// What a diagnosis says.
+#[derive(Debug, Default)]
+pub struct Diagnosis {
+    /// The findings: errors first, by cause and object.
+    pub findings: Vec<Finding>,
+    /// Which name led where, under each environment that was looked at: the simulated one first,
+    /// and an empty one where that is another.
+    pub bindings: Vec<Bindings>,
+    /// Dependencies for which the loader finds nothing, each object and name once.
+    pub unresolved: usize,
+    /// Those among them that are no finding, since only a plugin or a program asks: the object and
+    /// the name.
+    pub unasked: Vec<(PathBuf, Vec<u8>)>,
+    /// What installers left; its findings are among the others.
+    pub installed: Installed,
+}
+
+/// Diagnoses a target: each object that a program would load is resolved as that program would do
+/// it, under the simulated environment and without any variable, and the distributions are compared.
+#[must_use]
+pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
+    let programs = Program::all(vfs, world, &world.settings);
+    let seen = Seen::of(vfs, world, &programs);
+    let installed = Installed::of(vfs, world, &programs, &seen);
+    loads(vfs, world, &programs, seen, installed)
+}
+
+/// Diagnoses a target with other search paths than it has: what installers left stays as it is.
+#[must_use]
+pub fn diagnose_edited(vfs: &dyn Vfs, world: &World, installed: Installed) -> Diagnosis {
+    let programs = Program::all(vfs, world, &world.settings);
+    let seen = Seen::of(vfs, world, &programs);
+    loads(vfs, world, &programs, seen, installed)
+}
+
+fn loads(
+    vfs: &dyn Vfs,
+    world: &World,
+    programs: &[Program<'_>],
+    seen: Seen,
+    installed: Installed,
+) -> Diagnosis {
+    let libraries = Libraries::new(vfs, world, programs);
+    let judge = Judge { vfs, world, libraries: &libraries, seen: &seen };
+    let (mut findings, mut unasked) = (Vec::new(), Vec::new());
+    for (question, missing) in &seen.missing {
+        let found = judge.found(missing);
+        if found.is_empty() && world.is_meant(&question.0) {
+            unasked.push(question.clone());
+        }
+        findings.extend(found);
+    }
+    let empty = world.settings.without_variables();
+    let variables = Variables::new(vfs, world);
+    let bare =
+        (empty != world.settings).then(|| Seen::of(vfs, world, &Program::all(vfs, world, &empty)));
+    let versions = symbol_version::Judge {
+        vfs,
+        world,
+        programs,
+        libraries: &libraries,
+        variables: &variables,
+        bare: bare.as_ref(),
+    };
+    findings.extend(versions.findings(&seen));
+    let opened = dlopen::findings(vfs, world, programs);
+    findings.extend(cuda::findings(vfs, world, programs, &libraries, &opened));
+    findings.extend(opened);
+    findings.extend(variables::findings(vfs, world, programs));
+    findings.extend(process_limits::findings(world, programs, &seen));
+    findings.extend(unreadable(world));
+    findings.extend(rpath_entries::findings(vfs, world));
+    findings.extend(wrong_arch(world, programs));
+    findings.extend(interpreters::findings(vfs, world, &seen.started));
+    findings.extend(wheel::findings(world));
+    let macos = macos::diagnose(vfs, world, &world.settings);
+    let known: HashSet<_> = macos.findings.iter().map(question_of).collect();
+
+    let meant = seen.missing.keys().filter(|(object, _)| world.is_meant(object));
+    let unresolved = meant.count()
+        + macos.unresolved.iter().filter(|(object, _)| world.is_meant(object)).count();
+    let mut bindings = Vec::new();
+    if let Some(bare) = bare {
+        findings.extend(judge.owed_to_variables(&bare, &variables));
+        findings.extend(judge.shadowed_by_variables(&bare, &variables));
+        let bare_macos = macos::diagnose(vfs, world, &empty);
+        let owed = bare_macos
+            .findings
+            .into_iter()
+            .filter(|found| found.library.is_some() && !known.contains(&question_of(found)));
+        findings.extend(owed.map(|found| {
+            let question = question_of(&found);
+            let variable = variables.to_blame(" or ", |_, macos| {
+                macos.findings.iter().any(|found| question_of(found) == question)
+            });
+            judge.owed_to(found, &variable)
+        }));
+        let mut both = bare.bindings;
+        both.extend(bare_macos.bindings);
+        bindings.push(both);
+    }
+    findings.extend(macos.findings.iter().cloned());
+    let mut both = seen.bindings;
+    both.extend(macos.bindings);
+    bindings.insert(0, both);
+    findings.retain(|finding| !installed.explains(finding));
+    findings.extend(installed.findings.iter().cloned());
+    findings.retain(|finding| {
+        world.is_meant(&finding.object) || keeps_from_starting(world, &seen.started, finding)
+    });
+    sort(&mut findings);
+    Diagnosis { findings, bindings, unresolved, unasked, installed }
+}
+
+/// Does a finding tell why no interpreter of the target starts? It counts whatever part of an
+/// environment was named, but not where single files were, which others may load.
+fn keeps_from_starting(world: &World, started: &HashSet<PathBuf>, finding: &Finding) -> bool {
+    world.named.is_empty()
+        && finding.severity() == Severity::Error
+        && (started.contains(&finding.object) || interpreters::is_one(world, &finding.object))
+}
+
+/// Says what is the case where the loader finds nothing.
+struct Judge<'a> {
+    vfs: &'a dyn Vfs,
+    world: &'a World,
+    libraries: &'a Libraries<'a>,
+    seen: &'a Seen,
+}
+
+impl Judge<'_> {
+    /// Why a library is missing, and what that means; nothing where nobody asks for it.
+    fn found(&self, missing: &Missing) -> Vec<Finding> {
+        let found = self.missing(missing).into_iter();
+        let Some(interpreter) = &missing.interpreter else { return found.collect() };
+        let python = self.world.shown(interpreter);
+        let why = |message: &str| match message.strip_prefix(&python) {
+            Some(rest) if rest.starts_with(' ') => format!("it{rest}"),
+            _ => message.to_owned(),
+        };
+        let starting = found.map(|found| Finding {
+            message: format!("{python} cannot start: {}", why(&found.message)),
+            // An interpreter outside the target may lack what an edit in the target cannot give it.
+            fixable: found.fixable && self.world.may_edit(&found.object),
+            cure: match found.cause {
+                Cause::NotInstalled => {
+                    format!("{}, or install that version of Python again", found.cure)
+                }
+                _ => found.cure,
+            },
+            ..found
+        });
+        starting.collect()
+    }
+
+    /// Why a library is missing; nothing where nobody asks for it.
+    fn missing(&self, missing: &Missing) -> Vec<Finding> {
+        let (asking, name) = (&missing.asking, &missing.dependency.name);
+        let (object, library) = (self.world.shown(&asking.path), printable(name));
+        // It was found and refused for its stack: there is a finding about the library itself.
+        if missing.dependency.fatal.as_ref().is_some_and(|it| it.message == EXECUTABLE_STACK) {
+            return Vec::new();
+        }
+        if self.world.wheel.is_some() && wheel::comes_with_the_system(name) {
+            return Vec::new();
+        }
+        match provider::choose(self.vfs, self.world, asking, name) {
+            Choice::One(provider) => {
+                let directory = provider.directory().to_owned();
+                let lies = self.world.shown(&directory);
+                let (cause, message, cure) = if self.is_loaded_before(missing) {
+                    (
+                        Cause::LoadOrder,
+                        format!("{object} finds {library} only once something else has loaded it"),
+                        "nothing has to be done; tfpatch fix --tidy makes it independent",
+                    )
+                } else {
+                    (
+                        Cause::PathMissing,
+                        format!(
+                            "{object} needs {library}; it lies in {lies}, and no search path leads there"
+                        ),
+                        "tfpatch fix",
+                    )
+                };
+                vec![Finding {
+                    fixable: true,
+                    lies_in: vec![directory],
+                    ..finding(missing, cause, message, cure)
+                }]
+            }
+            Choice::Several(providers) => {
+                let copies = providers.len();
+                let lies_in: Vec<PathBuf> =
+                    providers.iter().map(|provider| provider.directory().to_owned()).collect();
+                let cure = "name the right directory: tfpatch fix --search DIR";
+                let unreached = format!(
+                    "{object} needs {library}; {copies} copies fit, and no search path leads to any"
+                );
+                let twins = format!("nothing says which of {copies} copies of {library} is meant");
+                [(Cause::PathMissing, unreached), (Cause::DuplicateInstall, twins)]
+                    .map(|(cause, message)| Finding {
+                        lies_in: lies_in.clone(),
+                        ..finding(missing, cause, message, cure)
+                    })
+                    .into()
+            }
+            Choice::None => self.absent(missing, &object, &library).into_iter().collect(),
+        }
+    }
+
+    /// Why a library is missing of which the tree has no copy that fits.
+    fn absent(&self, missing: &Missing, object: &str, library: &str) -> Option<Finding> {
+        // What a wheel does not bring along comes with what it is installed beside.
+        if self.world.wheel.is_some() {
+            return None;
+        }
+        let name = &missing.dependency.name;
+        if let Some(cause) = known_cause(name) {
+            let message = format!("{object} needs {library}, which comes with the graphics driver");
+            let cure = "install the driver, or start the container with --gpus all";
+            return Some(finding(missing, cause, message, cure));
+        }
+        if !self.is_judged(missing) {
+            return None;
+        }
+        if let Some(fatal) = &missing.dependency.fatal {
+            let (path, why) = (self.world.shown(&fatal.path), &fatal.message);
+            let message = format!("{object} needs {library}; the loader gives up at {path}: {why}");
+            let cure = "install the distribution that the file belongs to again";
+            return Some(finding(missing, Cause::Unreadable, message, cure));
+        }
+        Some(self.elsewhere(missing, object, library))
+    }
+
+    /// What is to be said of a library that the tree does not have: is it in the system where nobody
+    /// looks, is another version there, or is it nowhere?
+    fn elsewhere(&self, missing: &Missing, object: &str, library: &str) -> Finding {
+        let name = &missing.dependency.name;
+        if let Some(copy) = self.libraries.copies(name).first() {
+            let directory = copy.parent().unwrap_or(copy).to_owned();
+            let message = format!(
+                "{object} needs {library}; it lies in {}, and no search path leads there",
+                shown(&directory)
+            );
+            let found =
+                finding(missing, Cause::PathMissing, message, "tfpatch fix --allow-absolute");
+            return Finding { fixable: true, lies_in: vec![directory], ..found };
+        }
+        let hint = variables::names_of_nothing(self.vfs, self.world, name);
+        let other = provider::other_version(&self.world.inventory, name).map(|it| it.path.clone());
+        let (whose, other) = match other {
+            Some(other) => ("environment", Some(other)),
+            None => ("system", self.libraries.other_version(name)),
+        };
+        let cure = packages::cure(name);
+        match other.as_deref().and_then(|other| Some((other.file_name()?, other.parent()?))) {
+            Some((there, directory)) => {
+                let there = printable(there.as_bytes());
+                let message = format!(
+                    "{object} needs {library}; the {whose} has {there} in {}{hint}",
+                    self.world.shown(directory)
+                );
+                let found = finding(missing, Cause::SonameMismatch, message, &cure);
+                Finding { lies_in: vec![directory.to_owned()], ..found }
+            }
+            None => {
+                let message = format!("{object} needs {library}, which is nowhere{hint}");
+                finding(missing, Cause::NotInstalled, message, &cure)
+            }
+        }
+    }
+
+    /// What is found only because of a variable. Libraries of the driver are left out: where they
+    /// lie is the machine's business.
+    fn owed_to_variables(&self, bare: &Seen, variables: &Variables<'_>) -> Vec<Finding> {
+        let mut without = bare.missing.iter().filter(|(question, missing)| {
+            !self.seen.missing.contains_key(*question)
+                && known_cause(&missing.dependency.name).is_none()
+        });
+        let judge = Judge { seen: bare, ..*self };
+        let owed = without.by_ref().flat_map(|(question, missing)| {
+            let found = judge.missing(missing).into_iter();
+            found.map(|found| {
+                let variable =
+                    variables.to_blame(" or ", |seen, _| seen.missing.contains_key(question));
+                self.owed_to(found, &variable)
+            })
+        });
+        let mut owed: Vec<Finding> = owed.collect();
+        owed.dedup_by(|a, b| (&a.object, &a.library) == (&b.object, &b.library));
+        owed
+    }
+
+    /// Libraries of the target in whose stead a variable leads to others.
+    fn shadowed_by_variables(&self, bare: &Seen, variables: &Variables<'_>) -> Vec<Finding> {
+        let world = self.world;
+        let moved = bare.bindings.moved(&self.seen.bindings).into_iter();
+        let shadowed = moved.filter(|moved| world.contains(self.vfs, &moved.before));
+        shadowed
+            .filter_map(|Moved { question, before, after }| {
+                let (object, library) =
+                    (world.shown(&question.asking), printable(&question.library));
+                let after = after?;
+                let variable = variables.to_blame(" and ", |seen, _| {
+                    seen.bindings.answer(&question).is_some_and(|answer| *answer != after)
+                });
+                let (own, other) = (world.shown(&before), world.shown(&after));
+                let message = format!(
+                    "{object} gets {library} from {other} through {variable}, and not {own}"
+                );
+                // LD_PRELOAD names files, the others directories.
+                let named = match variable.as_str() {
+                    "LD_PRELOAD" => &after,
+                    _ => after.parent().unwrap_or(&after),
+                };
+                let cure = format!("take {} out of {variable}", shown(named));
+                Some(Finding {
+                    library: Some(question.library),
+                    ..fault(Cause::EnvOverride, &question.asking, message, &cure)
+                })
+            })
+            .collect()
+    }
+
+    /// What would be found in an empty environment, as a finding about the variables of this one.
+    fn owed_to(&self, found: Finding, variable: &str) -> Finding {
+        let object = self.world.shown(&found.object);
+        let library = found.library.as_deref().map(printable).unwrap_or_default();
+        let lies = found.lies_in.first().map_or_else(
+            || "outside the target".to_owned(),
+            |directory| format!("in {}", self.world.shown(directory)),
+        );
+        Finding {
+            cause: Cause::EnvOverride,
+            message: format!("{object} finds {library} only through {variable}; it lies {lies}"),
+            ..found
+        }
+    }
+
+    /// Is the absence of a library that is nowhere a finding? For what is imported it is. A library
+    /// that nothing depends on may be a plugin for something that is not installed; nobody asks
+    /// for it then. In a tree without an interpreter nobody imports anything, and each object
+    /// counts.
+    fn is_judged(&self, missing: &Missing) -> bool {
+        missing.root_role == Role::ExtensionModule
+            || missing.interpreter.is_some()
+            || !self.world.has_interpreter()
+    }
+
+    /// Is the library loaded already when the object is? So it is where a distribution that the
+    /// object's own one requires reaches it, since that is imported first. For a plugin the own
+    /// distribution is enough: nothing imports it and nothing depends on it, so it is opened by a
+    /// program that knows it, and asks for what that program consists of.
+    fn is_loaded_before(&self, missing: &Missing) -> bool {
+        if missing.interpreter.is_some() {
+            return false;
+        }
+        let inventory = &self.world.inventory;
+        let Some(own) = inventory.distribution_of(&missing.asking) else { return false };
+        let is_plugin = missing.root_role == Role::Library;
+        inventory
+            .named(&missing.dependency.name)
+            .filter(|provider| self.seen.reached.contains(&provider.id))
+            .filter_map(|provider| inventory.distribution_of(provider))
+            .any(|other| {
+                if other.normalized == own.normalized {
+                    is_plugin
+                } else {
+                    own.requires.iter().any(|required| required.name == other.normalized)
+                }
+            })
+    }
+}
+
+/// Who asks for what.
+fn question_of(finding: &Finding) -> (PathBuf, Option<Vec<u8>>) {
+    (finding.object.clone(), finding.library.clone())
+}
+
+/// A finding about a missing dependency that no search path cures.
+fn finding(missing: &Missing, cause: Cause, message: String, cure: &str) -> Finding {
+    Finding {
+        cause,
+        object: missing.asking.path.clone(),
+        library: Some(missing.dependency.name.clone()),
+        fixable: false,
+        message,
+        cure: cure.to_owned(),
+        lies_in: Vec::new(),
+        tried: missing.dependency.tried.steps().collect(),
+        symbols: Vec::new(),
+        is_fatal: false,
+    }
+}
+
+/// Places that could not be read and have a finding of their own. Where there are more, something has
+/// happened to a whole tree, and one more finding counts the rest.
+const MAX_UNREADABLE: usize = 1000;
+
+fn unreadable(world: &World) -> Vec<Finding> {
+    let all = &world.inventory.unreadable;
+    let meant: Vec<&Unreadable> = all.iter().filter(|it| world.is_meant(&it.path)).collect();
+    let (own, rest) = meant.split_at(meant.len().min(MAX_UNREADABLE));
+    let said =
+        |unreadable: &Unreadable| format!("{}: {}", world.shown(&unreadable.path), unreadable.why);
+    let finding = |unreadable: &&Unreadable, message: String| {
+        fault(Cause::Unreadable, &unreadable.path, message, unreadable.why.cure())
+    };
+    let mut findings: Vec<Finding> = own.iter().map(|it| finding(it, said(it))).collect();
+    findings.extend(rest.first().map(|first| match rest.len() {
+        1 => finding(first, said(first)),
+        more => {
+            finding(first, format!("{more} more files cannot be read, such as {}", said(first)))
+        }
+    }));
+    findings
+}
+
+/// Extension modules that no interpreter of the target can load. Libraries and programs of other
+/// processors lie in many wheels as data, and nobody loads them.
+fn wrong_arch<'a>(
+    world: &'a World,
+    programs: &'a [Program<'_>],
+) -> impl Iterator<Item = Finding> + 'a {
+    let modules =
+        world.inventory.objects.iter().filter(|object| object.role == Role::ExtensionModule);
+    let others = modules.filter(|module| !programs.iter().any(|program| program.fits(module)));
+    others.filter_map(|module| {
+        let architecture = module.elf()?.architecture();
+        let message = format!(
+            "{} is for {architecture}, and no interpreter here is",
+            world.shown(&module.path)
+        );
+        let cure = "install the wheel for this machine";
+        Some(fault(Cause::WrongArch, &module.path, message, cure))
+    })
+}

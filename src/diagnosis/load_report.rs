@@ -1,0 +1,237 @@
+//! What the loader does with every object that a program would load, under one environment.
+
+use super::bindings::Bindings;
+use crate::diagnosis::checks::interpreters;
+use crate::elf::{Kind, Summary};
+use crate::loader::{Dependency, EXECUTABLE_STACK, LoadedObject, Resolution, VersionProblem};
+use crate::vfs::Vfs;
+use crate::world::inventory::{Facts, Inventory, Object, Role, summary_of};
+use crate::world::program::Program;
+use crate::world::world::World;
+use rayon::prelude::*;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// A dependency for which the loader finds nothing.
+#[derive(Debug)]
+pub struct Missing {
+    /// The object that asks, as the inventory has it; for one outside the target, what the loader
+    /// knows of it.
+    pub asking: Object,
+    /// What the most important of the objects is that lead to it.
+    pub root_role: Role,
+    /// The interpreter that cannot start without it.
+    pub interpreter: Option<PathBuf>,
+    /// The name, and every place that was tried.
+    pub dependency: Dependency,
+}
+
+/// Everything that the loader finds and does not find.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// What is missing, by the object that asks and the name.
+    pub missing: BTreeMap<(PathBuf, Vec<u8>), Missing>,
+    /// The files that some program reaches.
+    pub reached: HashSet<(u64, u64)>,
+    /// Versions that libraries lack, with the object that needs them.
+    pub versions: BTreeMap<(PathBuf, Vec<u8>), VersionProblem>,
+    /// Which name led where.
+    pub bindings: Bindings,
+    /// What is opened and wants something of the program's memory.
+    pub opened: Vec<Opened>,
+    /// What is loaded before the interpreters of the target run, they themselves included.
+    pub started: HashSet<PathBuf>,
+}
+
+/// An object that a running program opens, with those among what is loaded then that want an
+/// executable stack or static thread-local storage.
+#[derive(Debug)]
+pub struct Opened {
+    /// The object that is opened.
+    pub root: PathBuf,
+    /// Which of the programs opens it.
+    pub program: usize,
+    /// What wants something, itself or what comes with it.
+    pub wanting: Vec<(PathBuf, Arc<Summary>)>,
+}
+
+impl Seen {
+    /// Resolves each object as the first of `programs` would that loads it.
+    #[must_use]
+    pub fn of(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Self {
+        let starting = interpreters::to_start(vfs, world);
+        let outside = outside(vfs, world, &starting);
+        let mut roots = roots(&world.inventory, programs);
+        roots.extend(&outside);
+        let resolved: Vec<(&Object, usize, &Program<'_>, Resolution)> = roots
+            .into_par_iter()
+            .filter_map(|root| {
+                let mut numbered = programs.iter().enumerate();
+                let (number, program) = numbered.find(|(_, program)| program.runs(root))?;
+                Some((root, number, program, program.load(root)))
+            })
+            .collect();
+        let mut seen = Self::default();
+        let mut names = Names { vfs, world, known: HashMap::new() };
+        for (root, number, program, resolution) in &resolved {
+            let files = program.files(resolution);
+            let interpreter = starting.contains(&root.path).then_some(root.path.as_path());
+            let mut wanting = refused_for_stack(vfs, &world.inventory, resolution);
+            for loaded in &resolution.objects {
+                let path = names.of(loaded);
+                seen.reached.insert(loaded.id);
+                if interpreter.is_some() {
+                    seen.started.insert(path.clone());
+                }
+                let summary = &loaded.summary;
+                if summary.static_tls.is_some() || summary.wants_executable_stack() {
+                    wanting.push((path.clone(), Arc::clone(summary)));
+                }
+                for dependency in &loaded.needed {
+                    let found = dependency.found.as_deref();
+                    let file = found.map(|path| files.get(path).copied().unwrap_or(path));
+                    seen.bindings.add(&root.path, &path, dependency, file);
+                    if found.is_none() {
+                        let asking = || object_at(&world.inventory, &path, loaded);
+                        seen.add_missing(asking, &path, root.role, interpreter, dependency);
+                    }
+                }
+                for problem in &loaded.version_problems {
+                    let key = (path.clone(), problem.version.clone());
+                    seen.versions.entry(key).or_insert_with(|| problem.clone());
+                }
+            }
+            if !wanting.is_empty() && root.role != Role::Executable {
+                seen.opened.push(Opened { root: root.path.clone(), program: *number, wanting });
+            }
+        }
+        seen
+    }
+
+    fn add_missing(
+        &mut self,
+        asking: impl FnOnce() -> Object,
+        path: &Path,
+        root_role: Role,
+        interpreter: Option<&Path>,
+        dependency: &Dependency,
+    ) {
+        let key = (path.to_owned(), dependency.name.clone());
+        let missing = self.missing.entry(key).or_insert_with(|| Missing {
+            asking: asking(),
+            root_role,
+            interpreter: None,
+            dependency: dependency.clone(),
+        });
+        missing.root_role = missing.root_role.min(root_role);
+        if missing.interpreter.is_none() {
+            missing.interpreter = interpreter.map(Path::to_owned);
+        }
+    }
+}
+
+/// The interpreters among `starting` that the walk of the target did not come by: those of an
+/// installation of Python, of which only the packages are walked.
+fn outside(vfs: &dyn Vfs, world: &World, starting: &[PathBuf]) -> Vec<Object> {
+    let unknown = starting.iter().filter(|path| world.inventory.at(path).is_none());
+    unknown
+        .filter_map(|path| {
+            let facts = Facts::Elf(Arc::new(summary_of(vfs, path)?));
+            let id = vfs.metadata(path).ok()?.id;
+            Some(Object {
+                path: path.clone(),
+                id,
+                facts,
+                role: Role::Executable,
+                distribution: None,
+            })
+        })
+        .collect()
+}
+
+/// What is not loaded because it wants an executable stack, which the program has not.
+fn refused_for_stack(
+    vfs: &dyn Vfs,
+    inventory: &Inventory,
+    resolution: &Resolution,
+) -> Vec<(PathBuf, Arc<Summary>)> {
+    let asked = resolution.missing().filter_map(|(_, dependency)| dependency.fatal.as_ref());
+    let refused = asked.filter(|fatal| fatal.message == EXECUTABLE_STACK);
+    refused
+        .filter_map(|fatal| {
+            let summary = match inventory.at(&fatal.path).map(|object| &object.facts) {
+                Some(Facts::Elf(summary)) => Arc::clone(summary),
+                _ => Arc::new(summary_of(vfs, &fatal.path)?),
+            };
+            Some((fatal.path.clone(), summary))
+        })
+        .collect()
+}
+
+/// The objects that a program would load by itself: extension modules, programs, and libraries that
+/// nothing in the tree depends on. A private library is reached only through siblings whose RPATH
+/// it inherits: alone it looks broken, and is not.
+fn roots<'a>(inventory: &'a Inventory, programs: &[Program<'_>]) -> Vec<&'a Object> {
+    let needed: HashSet<&[u8]> = inventory
+        .objects
+        .iter()
+        .flat_map(|object| object.needed().iter().map(Vec::as_slice))
+        .collect();
+    inventory
+        .objects
+        .iter()
+        .filter(|object| object.elf().is_some_and(|summary| summary.kind != Kind::NotDynamic))
+        .filter(|object| match object.role {
+            Role::ExtensionModule | Role::Executable => true,
+            Role::Library => !needed.contains(object.name()) && !needed.contains(object.soname()),
+        })
+        .filter(|object| programs.iter().any(|program| program.runs(object)))
+        .collect()
+}
+
+/// The paths by which the inventory knows loaded objects.
+struct Names<'a> {
+    vfs: &'a dyn Vfs,
+    world: &'a World,
+    known: HashMap<PathBuf, PathBuf>,
+}
+
+impl Names<'_> {
+    /// The loader puts `..` and links of search paths into the paths of what it loads. In the target
+    /// the object is called as the walk found it, elsewhere by its real path.
+    fn of(&mut self, loaded: &LoadedObject) -> PathBuf {
+        if let Some(known) = self.known.get(&loaded.path) {
+            return known.clone();
+        }
+        let name = self.find(loaded).unwrap_or_else(|| loaded.real.clone());
+        self.known.insert(loaded.path.clone(), name.clone());
+        name
+    }
+
+    fn find(&self, loaded: &LoadedObject) -> Option<PathBuf> {
+        let inventory = &self.world.inventory;
+        if inventory.at(&loaded.path).is_some() {
+            return Some(loaded.path.clone());
+        }
+        let directory = self.vfs.canonicalize(loaded.path.parent()?).ok()?;
+        let plain = self.world.below_root(self.vfs, &directory).join(loaded.path.file_name()?);
+        if inventory.at(&plain).is_some() {
+            return Some(plain);
+        }
+        let same = inventory.objects.iter().find(|object| object.id == loaded.id)?;
+        Some(same.path.clone())
+    }
+}
+
+/// The object of the inventory at that path, or, for one outside the target, what the loader knows
+/// of it.
+fn object_at(inventory: &Inventory, path: &Path, loaded: &LoadedObject) -> Object {
+    inventory.at(path).cloned().unwrap_or_else(|| Object {
+        path: path.to_owned(),
+        id: loaded.id,
+        facts: Facts::Elf(Arc::clone(&loaded.summary)),
+        role: Role::Library,
+        distribution: None,
+    })
+}

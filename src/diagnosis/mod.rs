@@ -1,0 +1,7 @@
+//! Why what would be loaded is not found: the objects of a target, seen through the loader.
+
+pub mod bindings;
+pub mod checks;
+pub mod diagnose;
+pub mod load_report;
+pub mod provider;

@@ -1,0 +1,147 @@
+//! Which copy of a library an object should get.
+
+use crate::findings::finding::Cause;
+use crate::knowledge::tensorflow;
+use crate::vfs::{FileKind, Vfs};
+use crate::world::inventory::{Inventory, Object};
+use crate::world::world::World;
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+/// A library that fits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provider {
+    /// The file under the name that is asked for.
+    pub path: PathBuf,
+}
+
+impl Provider {
+    /// The directory that a search path has to name.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+}
+
+/// What the choice among the copies of a library came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// This one.
+    One(Provider),
+    /// Several fit equally well.
+    Several(Vec<Provider>),
+    /// None fits.
+    None,
+}
+
+/// Copies of a library, those first that stand nearer to `asking`: of the same distribution, then of
+/// a distribution that it requires, then any other.
+#[must_use]
+pub fn in_order(inventory: &Inventory, asking: &Object, copies: Vec<&Object>) -> Vec<PathBuf> {
+    let own = inventory.distribution_of(asking);
+    let mut providers = distinct(copies);
+    providers.sort_by_key(|provider| {
+        let other = inventory.at(&provider.path).and_then(|o| inventory.distribution_of(o));
+        match own.zip(other) {
+            Some((own, other)) if own.normalized == other.normalized => 0,
+            Some((own, other))
+                if own.requires.iter().any(|required| required.name == other.normalized) =>
+            {
+                1
+            }
+            _ => 2,
+        }
+    });
+    providers.into_iter().map(|provider| provider.path).collect()
+}
+
+/// Chooses the copy of `name` for `asking`: of the same distribution, else of a distribution that
+/// it requires, else the only one in the environment, else the first of `--search`.
+#[must_use]
+pub fn choose(vfs: &dyn Vfs, world: &World, asking: &Object, name: &[u8]) -> Choice {
+    let inventory = &world.inventory;
+    let mut fitting: Vec<&Object> =
+        inventory.named(name).filter(|provider| fits(provider, asking, name)).collect();
+    fitting.retain(|provider| world.stay_together(&asking.path, &provider.path));
+    let own = inventory.distribution_of(asking);
+    let same_distribution = fitting.iter().filter(|provider| {
+        asking.distribution.is_some() && provider.distribution == asking.distribution
+    });
+    let required = fitting.iter().filter(|provider| {
+        own.zip(inventory.distribution_of(provider)).is_some_and(|(own, other)| {
+            own.requires.iter().any(|required| required.name == other.normalized)
+        })
+    });
+    let levels: [Vec<&Object>; 3] =
+        [same_distribution.copied().collect(), required.copied().collect(), fitting.clone()];
+    let mut several = Vec::new();
+    for level in levels {
+        several = distinct(level);
+        match several.as_slice() {
+            [] => {}
+            [one] => return Choice::One(one.clone()),
+            _ => break,
+        }
+    }
+    let searched = world
+        .search
+        .iter()
+        .map(|directory| directory.join(OsStr::from_bytes(name)))
+        .find(|path| vfs.metadata(path).is_ok_and(|metadata| metadata.kind == FileKind::File));
+    match searched {
+        Some(path) => Choice::One(Provider { path }),
+        None if several.is_empty() => Choice::None,
+        None => Choice::Several(several),
+    }
+}
+
+/// One provider for each file: the names of one file are one copy, and the first of them serves.
+fn distinct(objects: Vec<&Object>) -> Vec<Provider> {
+    let mut files: BTreeMap<(u64, u64), &Object> = BTreeMap::new();
+    for object in objects {
+        files.entry(object.id).or_insert(object);
+    }
+    let mut providers: Vec<Provider> =
+        files.into_values().map(|object| Provider { path: object.path.clone() }).collect();
+    providers.sort_by(|a, b| a.path.cmp(&b.path));
+    providers
+}
+
+/// Would the loader take `provider` for `name` on behalf of `asking`?
+fn fits(provider: &Object, asking: &Object, name: &[u8]) -> bool {
+    let (Some(has), Some(wants)) = (provider.elf(), asking.elf()) else { return false };
+    let same_machine =
+        has.class == wants.class && has.machine == wants.machine && has.endian == wants.endian;
+    let same_soname = has.soname.as_deref().is_none_or(|soname| soname == name);
+    let has_versions = wants.version_needs.iter().filter(|need| need.file == name).all(|need| {
+        // A library without any definition passes, as with the loader.
+        has.version_definitions.as_ref().is_none_or(|defined| {
+            need.versions.iter().all(|version| version.weak || defined.contains(&version.name))
+        })
+    });
+    same_machine && same_soname && has_versions
+}
+
+/// Another version of the library in the tree: the same name up to `.so`, another suffix.
+#[must_use]
+pub fn other_version<'a>(inventory: &'a Inventory, name: &[u8]) -> Option<&'a Object> {
+    let stem = stem(name)?;
+    inventory
+        .objects
+        .iter()
+        .find(|object| object.name() != name && self::stem(object.name()) == Some(stem))
+}
+
+/// The name up to `.so.`: `libcudart` of `libcudart.so.12`.
+fn stem(name: &[u8]) -> Option<&[u8]> {
+    let end = name.windows(4).position(|part| part == b".so.")?;
+    name.get(..end)
+}
+
+/// The cause that is known of a library by its name alone.
+#[must_use]
+pub fn known_cause(library: &[u8]) -> Option<Cause> {
+    tensorflow::is_driver_library(library).then_some(Cause::DriverMissing)
+}

@@ -1,0 +1,83 @@
+//! The symbols for debuggers, where they stand in a section that moves. No loader reads them.
+
+use crate::edit::{Content, Edit};
+use crate::elf::image::{Class, Image};
+use crate::elf::sections::{Sections, is_loaded};
+use crate::elf::segments::{loads, range_of};
+use goblin::elf::section_header::{SHN_ABS, SHT_SYMTAB, SectionHeader};
+use goblin::elf::sym::Sym;
+use scroll::{Pread as _, Pwrite as _};
+use std::ops::Range;
+
+/// So many local symbols are looked at from either end of them: linkers put those of sections and
+/// of the start files first, and `_DYNAMIC` last. A table may hold a million.
+const MOST: u64 = 1024;
+
+/// The edits that let the local symbols of `.symtab` follow their sections from the old rows to
+/// the `new` ones.
+pub(in crate::elf) fn edits(
+    image: &Image<'_>,
+    sections: &Sections,
+    new: &[SectionHeader],
+) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    for row in sections.rows().iter().filter(|row| row.sh_type == SHT_SYMTAB && !is_loaded(row)) {
+        let size = Sym::size(image.ctx().container) as u64;
+        let count = u64::from(row.sh_info).min(row.sh_size / size);
+        let last = count.saturating_sub(MOST).max(MOST.min(count));
+        for index in (0..MOST.min(count)).chain(last..count) {
+            let moved = row.sh_offset.checked_add(index * size);
+            edits.extend(moved.and_then(|at| follow(image, sections, new, row, at..at + size)));
+        }
+    }
+    edits
+}
+
+/// The edit of the symbol in `range` of the file, which stands in the table of `row`, if its section
+/// moves.
+fn follow(
+    image: &Image<'_>,
+    sections: &Sections,
+    new: &[SectionHeader],
+    row: &SectionHeader,
+    range: Range<u64>,
+) -> Option<Edit> {
+    let bytes = image.source().get(range.clone())?;
+    let symbol: Sym = bytes.pread_with(0, image.ctx()).ok()?;
+    let section = match symbol.st_shndx {
+        index if index == SHN_ABS as usize && is_dynamic(image, sections, row, &symbol) => {
+            sections.dynamic_table()?
+        }
+        index => index,
+    };
+    let (old, new) = (sections.rows().get(section)?, new.get(section)?);
+    let distance = symbol.st_value.checked_sub(old.sh_addr)?;
+    let is_loaded_there = loads(image).any(|(_, load)| {
+        let load = range_of(load);
+        load.start < range.end && range.start < load.end
+    });
+    if old.sh_addr == new.sh_addr || distance > old.sh_size || is_loaded_there {
+        return None;
+    }
+    let mut encoded = bytes.to_vec();
+    encoded.pwrite_with(Sym { st_value: new.sh_addr + distance, ..symbol }, 0, image.ctx()).ok()?;
+    let value = match image.class() {
+        Class::Elf64 => 8..16,
+        Class::Elf32 => 4..8,
+    };
+    let new = encoded.get(value.clone())?.to_vec();
+    let at = range.start;
+    let range = at + value.start as u64..at + value.end as u64;
+    Some(Edit { range, new: Content::Bytes(new) })
+}
+
+/// Is it `_DYNAMIC`, which bfd writes for aarch64 as an absolute symbol?
+fn is_dynamic(image: &Image<'_>, sections: &Sections, row: &SectionHeader, symbol: &Sym) -> bool {
+    const NAME: &[u8] = b"_DYNAMIC\0";
+    let start = sections
+        .rows()
+        .get(row.sh_link as usize)
+        .and_then(|names| names.sh_offset.checked_add(symbol.st_name as u64));
+    let name = start.and_then(|at| image.source().get(at..at.checked_add(NAME.len() as u64)?));
+    name.as_deref() == Some(NAME)
+}

@@ -1,0 +1,214 @@
+//! Where a file has room for one more program header.
+
+use super::request::Failure;
+use crate::elf::dynamic_table;
+use crate::elf::hash;
+use crate::elf::image::Image;
+use crate::elf::sections::{Sections, file_range};
+use crate::elf::segments::{PAGE, contains, header_table, loads, overlap, pointers, range_of};
+use goblin::elf::dynamic;
+use goblin::elf::program_header::{
+    PT_GNU_PROPERTY, PT_INTERP, PT_LOAD, PT_NOTE, PT_NULL, PT_PHDR, ProgramHeader,
+};
+use std::ops::Range;
+
+/// How a program header is added.
+#[derive(Debug, PartialEq, Eq)]
+pub(in crate::elf) enum HeaderRoom {
+    /// In the gap after the table. The new header comes last, so that a process that runs the
+    /// file and reads the table with its old count sees what it saw.
+    Gap,
+    /// In place of the header of this index, which may go.
+    Replace(usize),
+    /// After the table, where these ranges of the file stand, which move into the new segment.
+    Move(Vec<Range<u64>>),
+    /// Nowhere: the table moves into the new segment. GNU strip and objcopy write such a file as
+    /// if the table stood where it always does, and break it without a word.
+    Elsewhere {
+        /// Size of a program header in bytes.
+        needed: u64,
+        /// Free bytes after the table where it is.
+        available: u64,
+    },
+}
+
+/// The first way to add a program header that serves.
+///
+/// # Errors
+/// Where a table that would have to move is malformed.
+pub(in crate::elf) fn header_room(
+    image: &Image<'_>,
+    sections: Option<&Sections>,
+) -> Result<HeaderRoom, Failure> {
+    let table = header_table(image);
+    let size = ProgramHeader::size(image.ctx()) as u64;
+    let needed = table.end..table.end.saturating_add(size);
+    let surroundings = Surroundings { image, sections, table: table.clone() };
+    if surroundings.is_free(&needed) {
+        return Ok(HeaderRoom::Gap);
+    }
+    if let Some(index) = replaceable(image) {
+        return Ok(HeaderRoom::Replace(index));
+    }
+    if let Some(pieces) = surroundings.movable_from(&needed)? {
+        return Ok(HeaderRoom::Move(pieces));
+    }
+    let available =
+        (0..size).take_while(|len| surroundings.is_free(&(table.end..table.end + len + 1)));
+    Ok(HeaderRoom::Elsewhere { needed: size, available: available.count() as u64 })
+}
+
+/// A header that says nothing, or nothing that another does not say.
+fn replaceable(image: &Image<'_>) -> Option<usize> {
+    let segments = image.segments();
+    let index_of = |p_type: u32| segments.iter().position(|segment| segment.p_type == p_type);
+    // The loader finds the table of a library by e_phoff; a program's PT_PHDR tells it where the
+    // program was loaded (glibc's elf/rtld.c), and the gABI ties it to PT_INTERP.
+    let without_interp = || index_of(PT_INTERP).is_none().then(|| index_of(PT_PHDR)).flatten();
+    let same_as_property = || {
+        let property = segments.iter().find(|segment| segment.p_type == PT_GNU_PROPERTY)?;
+        segments.iter().position(|segment| {
+            segment.p_type == PT_NOTE
+                && segment.p_offset == property.p_offset
+                && segment.p_vaddr == property.p_vaddr
+                && segment.p_filesz == property.p_filesz
+        })
+    };
+    index_of(PT_NULL).or_else(without_interp).or_else(same_as_property)
+}
+
+/// What stands around the program headers.
+struct Surroundings<'i, 'a> {
+    image: &'i Image<'a>,
+    sections: Option<&'i Sections>,
+    table: Range<u64>,
+}
+
+impl Surroundings<'_, '_> {
+    /// Is the table with this range after it in one `PT_LOAD`, the only one that has a part of it?
+    fn stays_loaded(&self, range: &Range<u64>) -> bool {
+        let whole = self.table.start..range.end;
+        let mut over = loads(self.image).filter(|(_, load)| overlap(&range_of(load), &whole));
+        let covers = over.next().is_some_and(|(_, load)| contains(&range_of(load), &whole));
+        covers && over.next().is_none()
+    }
+
+    /// The segments that are something of their own: all but those that span others, and the
+    /// table itself.
+    fn segments(&self) -> impl Iterator<Item = &ProgramHeader> {
+        let image = self.image;
+        image.segments().iter().filter(|segment| {
+            segment.p_filesz > 0 && !matches!(segment.p_type, PT_LOAD | PT_PHDR | PT_NULL)
+        })
+    }
+
+    /// Do these bytes after the table belong to nobody?
+    fn is_free(&self, range: &Range<u64>) -> bool {
+        if !self.stays_loaded(range) || !self.is_nobodys(range) {
+            return false;
+        }
+        let Some(bytes) = self.image.source().get(range.clone()) else { return false };
+        match self.sections {
+            // patchelf fills what it leaves with X or Z.
+            Some(_) => bytes.iter().all(|byte| matches!(byte, 0 | b'X' | b'Z')),
+            // Nothing but zeros up to something known: no linker begins with a section of zeros.
+            None => {
+                let next = self
+                    .segments()
+                    .map(|segment| segment.p_offset)
+                    .chain(pointers(self.image).map(|(_, offset)| offset))
+                    .filter(|&offset| offset >= range.end)
+                    .min();
+                self.table.start == u64::from(self.image.header().e_ehsize)
+                    && next.is_some_and(|next| {
+                        next - range.start <= PAGE
+                            && self
+                                .image
+                                .source()
+                                .get(range.start..next)
+                                .is_some_and(|bytes| bytes.iter().all(|&byte| byte == 0))
+                    })
+            }
+        }
+    }
+
+    /// Does no section, segment or entry of the dynamic table claim these bytes?
+    fn is_nobodys(&self, range: &Range<u64>) -> bool {
+        let in_sections = self
+            .sections
+            .is_some_and(|sections| sections.overlap(range) || overlap(&sections.range(), range));
+        !in_sections
+            && range.start >= u64::from(self.image.header().e_ehsize)
+            && !self.segments().any(|segment| overlap(&range_of(segment), range))
+            && !pointers(self.image).any(|(_, offset)| range.contains(&offset))
+    }
+
+    /// What stands in `needed` and can move, if nothing else stands there.
+    fn movable_from(&self, needed: &Range<u64>) -> Result<Option<Vec<Range<u64>>>, Failure> {
+        if !self.stays_loaded(needed) {
+            return Ok(None);
+        }
+        let mut pieces: Vec<Range<u64>> = Vec::new();
+        let mut all = self.movable()?;
+        all.sort_by_key(|range| range.start);
+        for range in &all {
+            match pieces.last_mut() {
+                Some(last) if overlap(last, range) => last.end = last.end.max(range.end),
+                _ if overlap(range, needed) => pieces.push(range.clone()),
+                _ => {}
+            }
+        }
+        let is_inside = |range: &Range<u64>| pieces.iter().any(|piece| contains(piece, range));
+        let is_outside = |range: &Range<u64>| !pieces.iter().any(|piece| overlap(piece, range));
+        // What moves must move whole, be it a table, a section or a segment.
+        let sections = self.sections.map(Sections::rows).unwrap_or_default();
+        let mut rows = sections.iter().map(file_range).filter(|range| !range.is_empty());
+        let mut segments = self.segments().map(range_of);
+        let mut targets = pointers(self.image);
+        let is_table = |offset| all.iter().any(|range| range.start == offset);
+        let moves_whole = all.iter().all(|range| is_inside(range) || is_outside(range))
+            && rows.all(|range| is_inside(&range) || is_outside(&range))
+            && segments.all(|range| is_inside(&range) || is_outside(&range))
+            && targets.all(|(tag, offset)| {
+                is_outside(&(offset..offset + 1)) || (can_move(tag) && is_table(offset))
+            })
+            && is_outside(&dynamic_table::range(self.image));
+        let mut at = needed.start;
+        let mut rest_is_free = true;
+        for piece in &pieces {
+            rest_is_free &= at >= piece.start || self.is_nobodys(&(at..piece.start));
+            at = at.max(piece.end);
+        }
+        rest_is_free &= at >= needed.end || self.is_nobodys(&(at..needed.end));
+        let begins_after = pieces.iter().all(|piece| piece.start >= self.table.end);
+        let serves = moves_whole && rest_is_free && begins_after && !pieces.is_empty();
+        Ok(serves.then_some(pieces))
+    }
+
+    /// Everything in the file that can move: notes, `.interp`, the hash tables, the symbols.
+    fn movable(&self) -> Result<Vec<Range<u64>>, Failure> {
+        let notes = self
+            .segments()
+            .filter(|segment| matches!(segment.p_type, PT_NOTE | PT_GNU_PROPERTY | PT_INTERP));
+        let mut ranges: Vec<Range<u64>> = notes.map(range_of).collect();
+        ranges.extend(hash::gnu_table(self.image)?);
+        ranges.extend(hash::sysv_table(self.image)?);
+        ranges.extend(hash::symbol_table(self.image)?);
+        // A table may be followed by padding that counts as part of its section.
+        for range in &mut ranges {
+            let sections = self.sections.map(Sections::rows).unwrap_or_default();
+            for section in sections.iter().map(file_range) {
+                if section.start == range.start {
+                    range.end = range.end.max(section.end);
+                }
+            }
+        }
+        ranges.retain(|range| range.end <= self.image.source().len());
+        Ok(ranges)
+    }
+}
+
+/// Is this a pointer that can be changed, to a table that can move?
+fn can_move(tag: u64) -> bool {
+    matches!(tag, dynamic::DT_HASH | dynamic::DT_GNU_HASH | dynamic::DT_SYMTAB)
+}

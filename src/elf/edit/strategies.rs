@@ -1,0 +1,6 @@
+//! The ways to make room for a string, the first that serves: each says where, and gives the edits.
+
+pub(super) mod append_to_tail;
+pub(super) mod in_place;
+pub(super) mod move_last_segment;
+pub(super) mod new_segment;

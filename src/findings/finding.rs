@@ -1,0 +1,240 @@
+//! What a diagnosis found: the cause, its severity, and the evidence.
+
+use crate::loader::SearchStep;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// How much a finding matters.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// An import fails, or an accelerator library that a distribution asks for is out of reach.
+    Error,
+    /// It works only by luck or by the environment.
+    Warning,
+    /// Worth knowing.
+    Info,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.pad(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        })
+    }
+}
+
+/// Why a library is not loaded, what blocks first at the front. The names are part of the JSON
+/// contract.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The interpreter that the environment names is gone.
+    WrongInterpreter,
+    /// The object is truncated or malformed, or may not be read.
+    Unreadable,
+    /// The object is for another operating system or C library.
+    WrongPlatform,
+    /// The object is for another processor.
+    WrongArch,
+    /// Files that an installation wrote are gone, or are not as it wrote them.
+    PartialInstall,
+    /// The library is in the tree, and no search path reaches it.
+    PathMissing,
+    /// The same for a library that is only `dlopen`ed.
+    DlopenPathMissing,
+    /// The library is nowhere.
+    NotInstalled,
+    /// Another major version of the library is there.
+    SonameMismatch,
+    /// The library is there, without a version that is asked of it.
+    SymbolVersion,
+    /// A Mach-O signature is missing or does not hold.
+    BadSignature,
+    /// Distributions that do not fit: one binds symbols that the other does not have.
+    VersionMismatch,
+    /// The library is there, without a symbol that is bound to it.
+    MissingSymbol,
+    /// The object wants thread-local storage that is laid out at the start of the program.
+    StaticTls,
+    /// The object asks for a stack that can be executed.
+    ExecStack,
+    /// Several copies fit, and nothing says which is meant.
+    DuplicateInstall,
+    /// A variable is the only thing that leads to the library, or shadows the right one.
+    EnvOverride,
+    /// A file that is no library, such as libdevice, is not where it is looked for.
+    DataMissing,
+    /// It resolves only once another library is loaded.
+    LoadOrder,
+    /// A library that comes with the graphics driver, at run time.
+    DriverMissing,
+    /// A search path names a directory twice.
+    DuplicateRpath,
+    /// A search path names directories that are not there.
+    DeadRpath,
+}
+
+impl Cause {
+    /// All causes, the one that blocks first at the front.
+    pub const ALL: &[Self] = &[
+        Self::WrongInterpreter,
+        Self::Unreadable,
+        Self::WrongPlatform,
+        Self::WrongArch,
+        Self::PartialInstall,
+        Self::PathMissing,
+        Self::DlopenPathMissing,
+        Self::NotInstalled,
+        Self::SonameMismatch,
+        Self::SymbolVersion,
+        Self::BadSignature,
+        Self::VersionMismatch,
+        Self::MissingSymbol,
+        Self::StaticTls,
+        Self::ExecStack,
+        Self::DuplicateInstall,
+        Self::EnvOverride,
+        Self::DataMissing,
+        Self::LoadOrder,
+        Self::DriverMissing,
+        Self::DuplicateRpath,
+        Self::DeadRpath,
+    ];
+
+    /// The severity goes with the cause.
+    #[must_use]
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::Unreadable
+            | Self::WrongArch
+            | Self::PathMissing
+            | Self::DlopenPathMissing
+            | Self::NotInstalled
+            | Self::SonameMismatch
+            | Self::SymbolVersion
+            | Self::BadSignature
+            | Self::VersionMismatch
+            | Self::MissingSymbol
+            | Self::PartialInstall
+            | Self::WrongPlatform => Severity::Error,
+            Self::DuplicateInstall
+            | Self::EnvOverride
+            | Self::WrongInterpreter
+            | Self::StaticTls
+            | Self::ExecStack
+            | Self::DataMissing => Severity::Warning,
+            Self::LoadOrder | Self::DriverMissing | Self::DuplicateRpath | Self::DeadRpath => {
+                Severity::Info
+            }
+        }
+    }
+
+    /// The name, as JSON and the command line have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::WrongArch => "wrong_arch",
+            Self::PathMissing => "path_missing",
+            Self::DlopenPathMissing => "dlopen_path_missing",
+            Self::NotInstalled => "not_installed",
+            Self::SonameMismatch => "soname_mismatch",
+            Self::DuplicateInstall => "duplicate_install",
+            Self::SymbolVersion => "symbol_version",
+            Self::EnvOverride => "env_override",
+            Self::WrongInterpreter => "wrong_interpreter",
+            Self::LoadOrder => "load_order",
+            Self::DriverMissing => "driver_missing",
+            Self::BadSignature => "bad_signature",
+            Self::VersionMismatch => "version_mismatch",
+            Self::MissingSymbol => "missing_symbol",
+            Self::DuplicateRpath => "duplicate_rpath",
+            Self::DeadRpath => "dead_rpath",
+            Self::PartialInstall => "partial_install",
+            Self::WrongPlatform => "wrong_platform",
+            Self::StaticTls => "static_tls",
+            Self::ExecStack => "exec_stack",
+            Self::DataMissing => "data_missing",
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.pad(self.name())
+    }
+}
+
+/// One thing that is wrong, or worth knowing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// What is the case.
+    pub cause: Cause,
+    /// The object that asks, or that is itself at fault.
+    pub object: PathBuf,
+    /// The library that is asked for, as `DT_NEEDED` names it.
+    pub library: Option<Vec<u8>>,
+    /// Can an edited search path cure it?
+    pub fixable: bool,
+    /// One sentence: what is the case here.
+    pub message: String,
+    /// What cures it: a command, or what to install.
+    pub cure: String,
+    /// The directories where the library lies, best first; empty where it is nowhere.
+    pub lies_in: Vec<PathBuf>,
+    /// Every place that the loader tried, in order.
+    pub tried: Vec<SearchStep>,
+    /// Symbols that would not bind, with their underscores.
+    pub symbols: Vec<Vec<u8>>,
+    /// Does the loader refuse the object for it? Then it is an error, whatever its cause.
+    pub is_fatal: bool,
+}
+
+impl Finding {
+    /// What it is about: who asks for which library; without a library the cause tells.
+    #[must_use]
+    pub fn question(&self) -> (&Path, Option<&[u8]>, Option<Cause>) {
+        let cause = self.library.is_none().then_some(self.cause);
+        (&self.object, self.library.as_deref(), cause)
+    }
+
+    /// The severity of its cause, unless the loader refuses the object for it.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        if self.is_fatal { Severity::Error } else { self.cause.severity() }
+    }
+}
+
+/// A finding about an object itself.
+pub(crate) fn fault(cause: Cause, object: &Path, message: String, cure: &str) -> Finding {
+    Finding {
+        cause,
+        object: object.to_owned(),
+        library: None,
+        fixable: false,
+        message,
+        cure: cure.to_owned(),
+        lies_in: Vec::new(),
+        tried: Vec::new(),
+        symbols: Vec::new(),
+        is_fatal: false,
+    }
+}
+
+/// Errors first, then by what blocks first, then by object and library.
+pub fn sort(findings: &mut Vec<Finding>) {
+    findings.sort_by(|a, b| {
+        let key = |finding: &Finding| (finding.severity(), finding.cause);
+        key(a).cmp(&key(b)).then_with(|| (&a.object, &a.library).cmp(&(&b.object, &b.library)))
+    });
+    findings.dedup();
+}

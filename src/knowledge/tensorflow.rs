@@ -1,0 +1,357 @@
+//! What is known of TensorFlow and of NVIDIA's libraries, as tables. They name things for people, and
+//! tell what a program can do without; which object lacks which directory does not hang on them.
+
+use crate::bytes::in_shell_quotes;
+use crate::python::distribution::{Distribution, Requirement};
+use crate::vfs::Vfs;
+use std::path::{Path, PathBuf};
+
+/// The distributions that install TensorFlow itself (PyPI).
+const DISTRIBUTIONS: &[&str] = &[
+    "tensorflow",
+    "tensorflow-cpu",
+    "tensorflow-macos",
+    "tensorflow-intel",
+    "tensorflow-rocm",
+    "tf-nightly",
+    "tf-nightly-cpu",
+];
+
+/// The library by which a program reaches NVIDIA's driver.
+pub const DRIVER: &str = "libcuda.so.1";
+
+/// Libraries that NVIDIA's driver brings (the file list of its Linux installer, and of Debian's
+/// packages nvidia-driver-libs and libcuda1).
+const DRIVER_LIBRARIES: &[&str] =
+    &[DRIVER, "libcudadebugger.so.1", "libnvcuvid.so.1", "libnvoptix.so.1", "libvdpau_nvidia.so.1"];
+
+/// TensorFlow opens every library in a directory of that name beside its own package, after its own
+/// libraries are loaded (`tensorflow/python/framework/load_library.py`,
+/// `load_pluggable_device_library`; `tensorflow/__init__.py`).
+pub const PLUGINS: &str = "tensorflow-plugins";
+
+/// The module that TensorFlow's package loads before any other, by its path beside the package
+/// (`tensorflow/__init__.py` imports `tensorflow/python/pywrap_tensorflow.py`).
+pub const FIRST_MODULE: &str = "tensorflow/python/_pywrap_tensorflow_internal.so";
+
+/// The library from which TensorFlow opens those of CUDA, by its path beside the package (tsl's
+/// `dso_loader.cc` is linked into it).
+pub const OPENER: &str = "tensorflow/libtensorflow_framework.so.2";
+
+/// The file in which a wheel says what it was built with, by its path beside the package
+/// (`tensorflow/tools/build_info/gen_build_info.py` writes it).
+const BUILD_INFO: &str = "tensorflow/python/platform/build_info.py";
+
+/// It takes some two kilobytes; more than this is something else.
+const MOST_BUILD_INFO_BYTES: u64 = 1 << 16;
+
+/// The libraries without each of which TensorFlow uses no GPU (`TryDlopenCUDALibraries` in tsl's
+/// `dlopen_checker.cc`), by the major number of CUDA, as the sonames of NVIDIA's toolkits have them.
+const CUDA_LIBRARIES: &[(&str, [&str; 6])] = &[
+    (
+        "11",
+        [
+            "libcudart.so.11.0",
+            "libcublas.so.11",
+            "libcublasLt.so.11",
+            "libcufft.so.10",
+            "libcusolver.so.11",
+            "libcusparse.so.11",
+        ],
+    ),
+    (
+        "12",
+        [
+            "libcudart.so.12",
+            "libcublas.so.12",
+            "libcublasLt.so.12",
+            "libcufft.so.11",
+            "libcusolver.so.11",
+            "libcusparse.so.12",
+        ],
+    ),
+    (
+        "13",
+        [
+            "libcudart.so.13",
+            "libcublas.so.13",
+            "libcublasLt.so.13",
+            "libcufft.so.12",
+            "libcusolver.so.12",
+            "libcusparse.so.12",
+        ],
+    ),
+];
+
+/// Is a library one of CUDA or cuDNN, by its name?
+#[must_use]
+pub fn is_of_cuda(library: &[u8]) -> bool {
+    let stem = |name: &[u8]| name.split(|&byte| byte == b'.').next().map(<[u8]>::to_vec);
+    let known = CUDA_LIBRARIES.iter().flat_map(|(_, names)| names);
+    library.starts_with(b"libcudnn")
+        || known.into_iter().any(|name| stem(name.as_bytes()) == stem(library))
+}
+
+/// What a wheel of TensorFlow was built with, where that is CUDA.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BuildInfo {
+    /// The release of CUDA: `12.5.1`.
+    pub cuda: String,
+    /// The major number of cuDNN.
+    pub cudnn: String,
+}
+
+impl BuildInfo {
+    /// Reads what the TensorFlow in a directory of packages says of itself; `None` where it was built
+    /// without CUDA, or does not say.
+    #[must_use]
+    pub fn read(vfs: &dyn Vfs, site: &Path) -> Option<Self> {
+        let source = vfs.open(&site.join(BUILD_INFO)).ok()?;
+        let text = source.get(0..source.len().min(MOST_BUILD_INFO_BYTES))?;
+        Self::of(&String::from_utf8_lossy(&text))
+    }
+
+    /// The same of the file's text: pairs of a name and a value in Python's notation.
+    fn of(text: &str) -> Option<Self> {
+        let value = |name: &str| {
+            let (_, rest) = text.split_once(&format!("('{name}', '"))?;
+            rest.split_once('\'').map(|(value, _)| value.to_owned())
+        };
+        text.contains("('is_cuda_build', True)").then_some(())?;
+        Some(Self { cuda: value("cuda_version")?, cudnn: value("cudnn_version")? })
+    }
+
+    /// The sonames that it opens; none where it was built with a CUDA that is not known.
+    #[must_use]
+    pub fn libraries(&self) -> Vec<String> {
+        let major = self.cuda.split('.').next().unwrap_or_default();
+        let Some((_, known)) = CUDA_LIBRARIES.iter().find(|(release, _)| *release == major) else {
+            return Vec::new();
+        };
+        let cudnn = format!("libcudnn.so.{}", self.cudnn);
+        known.iter().map(|name| (*name).to_owned()).chain([cudnn]).collect()
+    }
+
+    /// Both releases, as they are called in a sentence.
+    #[must_use]
+    pub fn releases(&self) -> String {
+        format!("CUDA {} and cuDNN {}", self.cuda, self.cudnn)
+    }
+}
+
+/// A release of TensorFlow: major and minor number.
+pub type Release = (u8, u8);
+
+/// A plugin that binds symbols of TensorFlow, and the releases of TensorFlow that have all of them.
+struct Plugin {
+    distribution: &'static str,
+    /// The first digits of its version.
+    version: &'static str,
+    oldest: Release,
+    newest: Release,
+}
+
+const fn metal(version: &'static str, newest: Release) -> Plugin {
+    Plugin { distribution: "tensorflow-metal", version, oldest: (2, 12), newest }
+}
+
+/// Counted over the wheels of PyPI for Apple's processors, from TensorFlow 2.9 to 2.21
+/// (`scripts/metal-table`).
+const PLUGIN_RELEASES: &[Plugin] = &[
+    metal("0.8.", (2, 13)),
+    metal("1.0.", (2, 13)),
+    metal("1.1.", (2, 17)),
+    metal("1.2.", (2, 19)),
+];
+
+/// The oldest and the newest release of TensorFlow that a plugin's release works with; `None` where
+/// that is not known.
+#[must_use]
+pub fn fitting(distribution: &str, version: &str) -> Option<(Release, Release)> {
+    let plugin = PLUGIN_RELEASES
+        .iter()
+        .find(|plugin| plugin.distribution == distribution && version.starts_with(plugin.version));
+    plugin.map(|plugin| (plugin.oldest, plugin.newest))
+}
+
+/// In what way another version than TensorFlow requires makes it fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Breaks {
+    /// When it is older than what is required.
+    WhenOlder,
+    /// When its major or its minor number is older.
+    WhenOlderInMinor,
+    /// When no version with its major number would do.
+    WhenOfAnotherMajor,
+}
+
+/// A distribution that TensorFlow is imported with.
+pub struct Companion {
+    /// Its normalised name.
+    pub name: &'static str,
+    /// Which versions fail.
+    pub breaks: Breaks,
+    /// Does it count only for a TensorFlow that was built for GPUs?
+    pub is_for_gpu: bool,
+    /// What fails, to follow "and" in a sentence.
+    pub fails: &'static str,
+}
+
+/// What fails with other versions than those that TensorFlow's metadata require, as found by importing
+/// releases of TensorFlow from 2.16 to 2.21 beside them (`fixtures/cases/versions.toml`).
+pub const COMPANIONS: &[Companion] = &[
+    Companion {
+        name: "numpy",
+        breaks: Breaks::WhenOfAnotherMajor,
+        is_for_gpu: false,
+        fails: "modules compiled for one major version of NumPy do not load with another",
+    },
+    Companion {
+        name: "protobuf",
+        breaks: Breaks::WhenOlder,
+        is_for_gpu: false,
+        fails: "code that a newer protobuf generated does not run with an older one",
+    },
+    Companion {
+        name: "keras",
+        breaks: Breaks::WhenOfAnotherMajor,
+        is_for_gpu: false,
+        fails: "tf.keras of this release is another Keras",
+    },
+    Companion {
+        name: "ml-dtypes",
+        breaks: Breaks::WhenOlder,
+        is_for_gpu: false,
+        fails: "an older one lacks number types that it imports",
+    },
+    // cuDNN's loader in XLA (`CudnnSupport::Init` in `cuda_dnn.cc`) wants the major version that it was
+    // compiled with, and a minor version that is not older.
+    Companion {
+        name: "nvidia-cudnn-cu12",
+        breaks: Breaks::WhenOlderInMinor,
+        is_for_gpu: true,
+        fails: "it refuses a cuDNN that is older than the one it was compiled with",
+    },
+];
+
+/// Does a search path name directories of NVIDIA's distributions? A TensorFlow that was built for GPUs has
+/// such; `tensorflow-cpu` has not.
+#[must_use]
+pub fn names_gpu_libraries(search_path: &[u8]) -> bool {
+    search_path.windows(7).any(|part| part == b"nvidia/")
+}
+
+/// Distributions each release of which is for one release of TensorFlow, of the same major and minor
+/// number (their `Requires-Dist`).
+const FOLLOWERS: &[&str] = &["tensorflow-text", "tf-keras"];
+
+/// How to get releases of a plugin and of its host that fit: by the plugin's own metadata where they
+/// tell, even those of an extra, else by what is known.
+#[must_use]
+pub fn cure_of_mismatch(plugin: &Distribution, host: &Distribution) -> String {
+    let (name, there) = (&plugin.normalized, &host.normalized);
+    let to_host: &dyn Fn(&&Requirement) -> bool = if is_tensorflow(there) {
+        &|needed| is_tensorflow(&needed.name) && !needed.specifier.is_empty()
+    } else {
+        &|needed| needed.name == *there && !needed.specifier.is_empty()
+    };
+    let Some(needed) = plugin.requires.iter().find(to_host) else {
+        return format!("install releases of {name} and {there} that fit");
+    };
+    let specifier = needed.specifier.replace(' ', "");
+    let cure = format!(
+        "{name} {} is for {there} {specifier}: pip install {}",
+        plugin.version,
+        in_shell_quotes(format!("{there}{specifier}").as_bytes())
+    );
+    let mut numbers = host.version.split('.');
+    match (numbers.next(), numbers.next()) {
+        (Some(major), Some(minor)) if FOLLOWERS.contains(&name.as_str()) => {
+            format!("{cure}, or pip install '{name}=={major}.{minor}.*'")
+        }
+        _ => format!("{cure}, or pip uninstall {name}"),
+    }
+}
+
+/// libdevice, below a directory of CUDA's data.
+pub const LIBDEVICE: &str = "nvvm/libdevice/libdevice.10.bc";
+
+/// Where NVIDIA's distributions put CUDA's data, below `site-packages`: nvidia-cuda-nvcc-cu11 and -cu12,
+/// and nvidia-nvvm of CUDA 13.
+pub const CUDA_DATA_DIRECTORIES: &[&str] = &["nvidia/cuda_nvcc", "nvidia/cu13"];
+
+/// The first release whose libraries look into `nvidia/cuda_nvcc` beside TensorFlow (the strings of
+/// `libtensorflow_cc.so.2` and `libtensorflow_framework.so.2`).
+const FIRST_WITH_NVCC: Release = (2, 14);
+
+/// Where the TensorFlow of that version looks for CUDA's data in the environment; what cannot be told
+/// is taken for a new one.
+#[must_use]
+pub fn cuda_data_roots(version: &str, site: &Path) -> Vec<PathBuf> {
+    let mut numbers = version.split('.').map(|number| number.parse::<u8>().ok());
+    let release = numbers.next().flatten().zip(numbers.next().flatten());
+    let looks = release.is_none_or(|release| release >= FIRST_WITH_NVCC);
+    if looks { vec![site.join("nvidia/cuda_nvcc")] } else { Vec::new() }
+}
+
+/// How to get libdevice for a TensorFlow: by its own metadata, which name NVIDIA's compiler.
+#[must_use]
+pub fn cure_of_libdevice(tensorflow: &Distribution) -> String {
+    let needed =
+        tensorflow.requires.iter().find(|needed| needed.name.starts_with("nvidia-cuda-nvcc"));
+    needed.map_or_else(
+        || "install CUDA's toolkit".to_owned(),
+        |needed| {
+            let wanted = format!("{}{}", needed.name, needed.specifier.replace(' ', ""));
+            format!("pip install {}", in_shell_quotes(wanted.as_bytes()))
+        },
+    )
+}
+
+/// Does a distribution of that normalised name install TensorFlow?
+#[must_use]
+pub fn is_tensorflow(distribution: &str) -> bool {
+    DISTRIBUTIONS.contains(&distribution)
+}
+
+/// Is a library of that file name the CUDA runtime, through which a program reaches a GPU?
+#[must_use]
+pub fn is_cuda_runtime(name: &[u8]) -> bool {
+    name.starts_with(b"libcudart.so")
+}
+
+/// Is it CUDA's profiling library? TensorFlow opens it when a profile is recorded, and finds and uses
+/// its GPU without it (`TryDlopenCUDALibraries` in tsl's `dlopen_checker.cc` does not ask for it).
+#[must_use]
+pub fn is_for_profiling(name: &[u8]) -> bool {
+    name.starts_with(b"libcupti.so")
+}
+
+/// Is it a library of TensorRT? TensorFlow looks for it whenever it is imported, says so where it is
+/// not there, and needs it for nothing but what is converted with TF-TRT.
+#[must_use]
+pub fn is_tensorrt(name: &[u8]) -> bool {
+    name.starts_with(b"libnvinfer")
+}
+
+/// Does a library come with the graphics driver, at run time?
+#[must_use]
+pub fn is_driver_library(name: &[u8]) -> bool {
+    name.starts_with(b"libnvidia-") || DRIVER_LIBRARIES.iter().any(|known| known.as_bytes() == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BuildInfo;
+
+    #[test]
+    fn a_wheel_says_what_it_was_built_with() {
+        let text = "build_info = collections.OrderedDict([('cpu_compiler', 'clang'), \
+                    ('cuda_version', '12.5.1'), ('cudnn_version', '9'), ('is_cuda_build', True)])";
+        let found = BuildInfo::of(text).unwrap();
+        assert_eq!(found.releases(), "CUDA 12.5.1 and cuDNN 9");
+        assert_eq!(found.libraries().first().map(String::as_str), Some("libcudart.so.12"));
+        assert_eq!(found.libraries().last().map(String::as_str), Some("libcudnn.so.9"));
+        assert_eq!(BuildInfo::of("OrderedDict([('is_cuda_build', False)])"), None);
+    }
+}

@@ -1,0 +1,274 @@
+//! The search order of glibc's ld.so (`_dl_map_object` in elf/dl-load.c).
+
+use super::hwcaps::Hwcaps;
+use crate::loader::files::{Candidate, Fatal, Files, Probe};
+use crate::loader::link_map::LinkMap;
+use crate::loader::search_list::{SearchList, Surroundings};
+use crate::loader::search_trace::{LegEnd, Trail};
+use crate::loader::searches::Searches;
+use crate::loader::tokens::{self, Tokens};
+use crate::loader::{LoadedObject, Rule, SearchStep, Settings, StepOutcome, System};
+use std::collections::HashMap;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// What identifies a list: the object's path, what `$ORIGIN` is, and which list of it.
+type ListKey = (PathBuf, PathBuf, Rule);
+
+/// glibc's ld.so on one system and in one environment.
+pub(in crate::loader) struct Glibc {
+    pub(in crate::loader) system: System,
+    pub(in crate::loader) settings: Settings,
+    hwcaps: Hwcaps,
+    lists: RwLock<HashMap<ListKey, Arc<Searches>>>,
+}
+
+/// Who wants a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::loader) enum Wanted {
+    /// A `DT_NEEDED`.
+    Needed,
+    /// `LD_PRELOAD` or `/etc/ld.so.preload`.
+    Preloaded,
+    /// A call of `dlopen`.
+    Opened,
+}
+
+/// A library that a search found.
+pub(in crate::loader) struct Hit {
+    pub(in crate::loader) candidate: Arc<Candidate>,
+    /// The path as the loader puts it together: relative where an entry was.
+    pub(in crate::loader) name: Vec<u8>,
+    pub(in crate::loader) rule: Rule,
+    pub(in crate::loader) via: Option<PathBuf>,
+}
+
+/// How a search ended.
+#[derive(Default)]
+pub(in crate::loader) struct Search {
+    pub(in crate::loader) tried: Trail,
+    pub(in crate::loader) hit: Option<Hit>,
+    pub(in crate::loader) fatal: Option<Fatal>,
+}
+
+impl Search {
+    fn is_over(&self) -> bool {
+        self.hit.is_some() || self.fatal.is_some()
+    }
+
+    /// Looks into one more list, if the search is not over; `set_user_id`: for a file with that
+    /// bit alone.
+    fn look_into(&mut self, files: &Files<'_>, list: &Searches, name: &[u8], set_user_id: bool) {
+        const S_ISUID: u32 = 0o4000;
+        let searches = list;
+        let list = &searches.list;
+        if self.is_over() || list.dirs.is_empty() {
+            return;
+        }
+        let leg = if set_user_id {
+            Arc::new(searches.walk(files, name, |candidate| candidate.mode & S_ISUID != 0))
+        } else {
+            searches.search(files, name)
+        };
+        match &leg.end {
+            LegEnd::Exhausted => {}
+            LegEnd::Fatal(fatal) => self.fatal = Some(fatal.clone()),
+            LegEnd::Found(candidate) => {
+                let dir = leg.tried.checked_sub(1).and_then(|last| list.dirs.get(last));
+                self.hit = Some(Hit {
+                    candidate: Arc::clone(candidate),
+                    name: dir.map_or(name.to_vec(), |dir| [&dir.given, name].concat()),
+                    rule: list.rule,
+                    via: list.via.clone(),
+                });
+            }
+        }
+        self.tried.push_leg(leg);
+    }
+
+    /// Tries one path.
+    fn try_path(&mut self, glibc: &Glibc, files: &Files<'_>, name: &[u8], rule: Rule) {
+        let path = glibc.surroundings(files).absolute(name);
+        let outcome = match files.probe(&path) {
+            Probe::Found(candidate) => {
+                self.hit = Some(Hit { candidate, name: name.to_vec(), rule, via: None });
+                StepOutcome::Found
+            }
+            Probe::Passed { outcome, .. } => outcome,
+            Probe::Fatal(fatal) => {
+                self.fatal = Some(fatal);
+                StepOutcome::NotALibrary
+            }
+        };
+        self.tried.push_step(SearchStep { path, rule, via: None, outcome });
+    }
+}
+
+impl Glibc {
+    pub(in crate::loader) fn new(system: System, mut settings: Settings) -> Self {
+        if settings.secure {
+            settings.library_path = None;
+        }
+        let hwcaps = Hwcaps::new(
+            system.target,
+            system.version,
+            &settings.hwcaps,
+            settings.platform.as_deref(),
+        );
+        Self { system, settings, hwcaps, lists: RwLock::default() }
+    }
+
+    /// The names in `LD_PRELOAD`, which blanks separate as well as colons, and those in
+    /// `/etc/ld.so.preload`. In a secure process paths and long names of the former do not count.
+    pub(in crate::loader) fn preload(&self) -> impl Iterator<Item = &[u8]> {
+        // SECURE_NAME_LIMIT and SECURE_PATH_LIMIT.
+        const NAME_MAX: usize = 255;
+        const PATH_MAX: usize = 4096;
+        let secure = self.settings.secure;
+        let names = self.settings.preload.as_deref().unwrap_or_default();
+        names
+            .split(|byte| b" :".contains(byte))
+            .filter(|name| !name.is_empty() && name.len() < PATH_MAX)
+            .filter(move |name| !secure || (!name.contains(&b'/') && name.len() < NAME_MAX))
+            .chain(self.system.preload.iter().map(Vec::as_slice))
+    }
+
+    /// Does the process run with more rights than its caller?
+    pub(in crate::loader) fn is_secure(&self) -> bool {
+        self.settings.secure
+    }
+
+    /// Can the processor run an object?
+    pub(in crate::loader) fn can_run(&self, object: &LoadedObject) -> bool {
+        !self.system.is_at_least((2, 33)) || self.hwcaps.can_run(object.summary.x86_isa_needed)
+    }
+
+    /// A name with the tokens of the object that asks expanded; `None` where nothing is left of it.
+    pub(in crate::loader) fn expand(
+        &self,
+        asker: &LoadedObject,
+        main: bool,
+        name: &[u8],
+    ) -> Option<Vec<u8>> {
+        tokens::expand(name, &self.tokens(asker, main)).filter(|name| !name.is_empty())
+    }
+
+    /// Looks for what is not loaded yet. Nobody asks where a path is opened.
+    pub(in crate::loader) fn search(
+        &self,
+        files: &Files<'_>,
+        map: &LinkMap<'_>,
+        asker: Option<usize>,
+        name: &[u8],
+        wanted: Wanted,
+    ) -> Search {
+        let mut search = Search::default();
+        if name.contains(&b'/') {
+            let object = asker.and_then(|asker| map.get(asker));
+            let path = object.map(|object| self.expand(object, asker == Some(LinkMap::MAIN), name));
+            // A path without a value for its tokens is empty, and leads nowhere.
+            if let Some(path) = path.unwrap_or_else(|| Some(name.to_vec())) {
+                search.try_path(self, files, &path, Rule::Direct);
+            }
+            return search;
+        }
+        // In a secure process only what has the set-user-ID bit is preloaded, and never by the
+        // cache.
+        let trusted = wanted == Wanted::Preloaded && self.settings.secure;
+        let object = asker.and_then(|asker| map.get(asker));
+        let nodeflib = object.is_some_and(|object| object.summary.has_nodeflib());
+
+        if object.is_none_or(|object| object.summary.runpath.is_none()) {
+            for index in map.rpath_chain(asker) {
+                if let Some(list) = self.list_of(files, map, index, Rule::Rpath) {
+                    search.look_into(files, &list, name, trusted);
+                }
+            }
+        }
+        if let Some(list) = self.library_path(files, map) {
+            search.look_into(files, &list, name, trusted);
+        }
+        if let Some(list) = asker.and_then(|asker| self.list_of(files, map, asker, Rule::Runpath)) {
+            search.look_into(files, &list, name, trusted);
+        }
+        if !search.is_over()
+            && !trusted
+            && let Some(cached) = self.system.cache.lookup(name, &self.hwcaps)
+            && !(nodeflib && self.system.default_dirs.iter().any(|dir| cached.starts_with(dir)))
+        {
+            search.try_path(self, files, cached, Rule::LdSoCache);
+        }
+        if !nodeflib {
+            search.look_into(files, &self.default_dirs(files), name, trusted);
+        }
+        search
+    }
+
+    fn surroundings<'a>(&'a self, files: &'a Files<'a>) -> Surroundings<'a> {
+        Surroundings {
+            files,
+            working_directory: &self.settings.working_directory,
+            subdirectories: &self.hwcaps.subdirectories,
+        }
+    }
+
+    fn tokens<'a>(&'a self, object: &'a LoadedObject, main: bool) -> Tokens<'a> {
+        Tokens {
+            origin: Some(object.origin.as_os_str().as_bytes()),
+            lib: Some(&self.system.lib),
+            platform: self.hwcaps.platform.as_deref().map(str::as_bytes),
+            secure: self.settings.secure,
+            trusted: (self.settings.secure && main).then_some(&self.system.default_dirs),
+        }
+    }
+
+    /// The directories of `DT_RPATH` or `DT_RUNPATH` of an object.
+    fn list_of(
+        &self,
+        files: &Files<'_>,
+        map: &LinkMap<'_>,
+        index: usize,
+        rule: Rule,
+    ) -> Option<Arc<Searches>> {
+        let object = map.get(index)?;
+        let summary = &object.summary;
+        let path = match rule {
+            Rule::Runpath => summary.runpath.as_deref(),
+            // A DT_RUNPATH puts the DT_RPATH beside it out of force, even an empty one.
+            _ => summary.rpath.as_deref().filter(|_| summary.runpath.is_none()),
+        };
+        let path = path.filter(|path| !path.is_empty())?;
+        Some(self.list((object.path.clone(), object.origin.clone(), rule), || {
+            let tokens = self.tokens(object, index == LinkMap::MAIN);
+            let via = Some(object.path.clone());
+            SearchList::of_path(path, b":", &tokens, rule, via, &self.surroundings(files))
+        }))
+    }
+
+    fn library_path(&self, files: &Files<'_>, map: &LinkMap<'_>) -> Option<Arc<Searches>> {
+        const RULE: Rule = Rule::LdLibraryPath;
+        let path = self.settings.library_path.as_deref().filter(|path| !path.is_empty())?;
+        let main = map.get(LinkMap::MAIN)?;
+        Some(self.list((PathBuf::new(), main.origin.clone(), RULE), || {
+            let tokens = self.tokens(main, true);
+            SearchList::of_path(path, b":;", &tokens, RULE, None, &self.surroundings(files))
+        }))
+    }
+
+    fn default_dirs(&self, files: &Files<'_>) -> Arc<Searches> {
+        self.list((PathBuf::new(), PathBuf::new(), Rule::DefaultDirs), || {
+            let dirs = self.system.default_dirs.iter().cloned();
+            SearchList::new(dirs, Rule::DefaultDirs, None, &self.surroundings(files))
+        })
+    }
+
+    fn list(&self, key: ListKey, make: impl FnOnce() -> SearchList) -> Arc<Searches> {
+        let known = self.lists.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        known.unwrap_or_else(|| {
+            let list = Arc::new(Searches::new(make()));
+            let mut lists = self.lists.write().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(lists.entry(key).or_insert(list))
+        })
+    }
+}

@@ -1,0 +1,128 @@
+//! Lists of directories, as `fillin_rpath` of elf/dl-load.c makes them, and how they are searched.
+
+use super::Rule;
+use super::files::Files;
+use super::tokens::{self, Tokens};
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+/// One directory to look into, with a slash at its end.
+#[derive(Debug)]
+pub(super) struct Dir {
+    /// As the list has it; empty for the working directory.
+    pub(super) given: Vec<u8>,
+    pub(super) absolute: Vec<u8>,
+    /// The number of its entry in the list: an entry and its subdirectories share it.
+    pub(super) entry: usize,
+}
+
+/// A list of directories.
+#[derive(Debug)]
+pub(super) struct SearchList {
+    pub(super) rule: Rule,
+    /// The object whose tag it is.
+    pub(super) via: Option<PathBuf>,
+    pub(super) dirs: Vec<Dir>,
+}
+
+/// What lists are made with.
+pub(super) struct Surroundings<'a> {
+    pub(super) files: &'a Files<'a>,
+    pub(super) working_directory: &'a Path,
+    /// The subdirectories of every directory to look into before it, in order.
+    pub(super) subdirectories: &'a [String],
+}
+
+impl SearchList {
+    /// The directories of `path`, between `separators`: tokens expanded, slashes at the end made
+    /// one, entries that come twice dropped. An empty entry is the working directory.
+    pub(super) fn of_path(
+        path: &[u8],
+        separators: &[u8],
+        tokens: &Tokens<'_>,
+        rule: Rule,
+        via: Option<PathBuf>,
+        surroundings: &Surroundings<'_>,
+    ) -> Self {
+        let entries = path.split(|byte| separators.contains(byte)).filter_map(|entry| {
+            if entry.is_empty() {
+                return Some(Vec::new());
+            }
+            let mut dir = tokens::expand(entry, tokens).filter(|dir| !dir.is_empty())?;
+            while dir.ends_with(b"/") {
+                dir.pop();
+            }
+            dir.push(b'/');
+            Some(dir)
+        });
+        Self::new(entries, rule, via, surroundings)
+    }
+
+    /// The directories given, each with a slash at its end or empty.
+    pub(super) fn new(
+        entries: impl Iterator<Item = Vec<u8>>,
+        rule: Rule,
+        via: Option<PathBuf>,
+        surroundings: &Surroundings<'_>,
+    ) -> Self {
+        let mut known = HashSet::new();
+        let mut dirs = Vec::new();
+        for (number, entry) in entries.filter(|entry| known.insert(entry.clone())).enumerate() {
+            let directory = surroundings.absolute(&entry);
+            for subdirectory in surroundings.subdirectories {
+                let first = subdirectory.split('/').next().unwrap_or_default();
+                if !surroundings.files.may_hold(&directory, first.as_bytes())
+                    || !surroundings.files.is_directory(&directory.join(subdirectory))
+                {
+                    continue;
+                }
+                let given = [&entry, subdirectory.as_bytes(), b"/"].concat();
+                let absolute = surroundings.absolute_bytes(&given);
+                dirs.push(Dir { absolute, given, entry: number });
+            }
+            dirs.push(Dir {
+                absolute: surroundings.absolute_bytes(&entry),
+                given: entry,
+                entry: number,
+            });
+        }
+        Self { rule, via, dirs }
+    }
+
+    /// The entries of a list as they stand there, each a directory of its own.
+    pub(super) fn of_entries<'e>(
+        entries: impl Iterator<Item = &'e [u8]>,
+        rule: Rule,
+        via: Option<PathBuf>,
+        working_directory: &Path,
+    ) -> Self {
+        let dirs = entries.enumerate().map(|(entry, directory)| {
+            let given = [directory, b"/"].concat();
+            Dir { absolute: absolute_bytes(working_directory, &given), given, entry }
+        });
+        Self { rule, via, dirs: dirs.collect() }
+    }
+}
+
+impl Surroundings<'_> {
+    /// A path as it is from the working directory.
+    pub(super) fn absolute(&self, path: &[u8]) -> PathBuf {
+        self.working_directory.join(OsStr::from_bytes(path))
+    }
+
+    fn absolute_bytes(&self, directory: &[u8]) -> Vec<u8> {
+        absolute_bytes(self.working_directory, directory)
+    }
+}
+
+/// A directory with a slash at its end, or empty, as it is from the working directory.
+fn absolute_bytes(working_directory: &Path, directory: &[u8]) -> Vec<u8> {
+    let absolute = working_directory.join(OsStr::from_bytes(directory));
+    let mut bytes = absolute.into_os_string().into_encoded_bytes();
+    if !bytes.ends_with(b"/") {
+        bytes.push(b'/');
+    }
+    bytes
+}

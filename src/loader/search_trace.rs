@@ -1,0 +1,89 @@
+//! The places that a search looked at, kept small: one search of an rpath of 700 entries is shared
+//! by every object with that rpath that asks for the same name.
+
+use super::files::{Candidate, Fatal};
+use super::search_list::SearchList;
+use super::{SearchStep, StepOutcome};
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// The search of one list of directories for one name.
+#[derive(Debug)]
+pub(super) struct Leg {
+    pub(super) list: Arc<SearchList>,
+    pub(super) name: Vec<u8>,
+    /// How many of its directories were looked at.
+    pub(super) tried: usize,
+    /// What came of those where something else than nothing was; ascending.
+    pub(super) notable: Vec<(usize, StepOutcome)>,
+    pub(super) end: LegEnd,
+}
+
+/// How the search of one list ended.
+#[derive(Debug)]
+pub(super) enum LegEnd {
+    /// Nothing here: the next list.
+    Exhausted,
+    /// The library.
+    Found(Arc<Candidate>),
+    /// The loader gives up.
+    Fatal(Fatal),
+}
+
+impl Leg {
+    fn steps(&self) -> impl Iterator<Item = SearchStep> {
+        let mut notable = self.notable.iter().peekable();
+        self.list.dirs.iter().take(self.tried).enumerate().map(move |(index, dir)| {
+            let outcome = notable.next_if(|(at, _)| *at == index);
+            let mut path = dir.absolute.clone();
+            path.extend_from_slice(&self.name);
+            SearchStep {
+                path: PathBuf::from(OsString::from_vec(path)),
+                rule: self.list.rule,
+                via: self.list.via.clone(),
+                outcome: outcome.map_or(StepOutcome::Absent, |(_, outcome)| *outcome),
+            }
+        })
+    }
+}
+
+/// Every place that was looked at for one name, in order.
+///
+/// Subdirectories of `glibc-hwcaps` are among them only where they exist.
+#[derive(Debug, Clone, Default)]
+pub struct Trail(Vec<Part>);
+
+#[derive(Debug, Clone)]
+enum Part {
+    Leg(Arc<Leg>),
+    Step(SearchStep),
+}
+
+impl Trail {
+    /// The places, in order.
+    pub fn steps(&self) -> impl Iterator<Item = SearchStep> {
+        self.0.iter().flat_map(|part| {
+            let (leg, step) = match part {
+                Part::Leg(leg) => (Some(leg.steps()), None),
+                Part::Step(step) => (None, Some(step.clone())),
+            };
+            leg.into_iter().flatten().chain(step)
+        })
+    }
+
+    /// Was nothing looked at?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn push_leg(&mut self, leg: Arc<Leg>) {
+        self.0.push(Part::Leg(leg));
+    }
+
+    pub(super) fn push_step(&mut self, step: SearchStep) {
+        self.0.push(Part::Step(step));
+    }
+}

@@ -1,0 +1,364 @@
+//! From wanted search paths to the edits that bring them about: new load commands, and the
+//! signature that covers them.
+
+pub mod counterpart;
+mod headerpad;
+mod postconditions;
+mod refusal;
+
+use super::adhoc::{self, Obstacle, Unsigned};
+use super::codesign::Signature;
+use super::commands::{Commands, signature_command, without_duplicates};
+use super::fat::{Container, Listing, Slice};
+use super::image::{Image, Kind};
+use crate::bytes::{self, Source as _, align_up};
+use crate::edit::{Content, Edit, EditSet, Patched};
+use std::ops::Range;
+
+pub use self::headerpad::HeaderPad;
+pub use self::refusal::Refusal;
+
+/// The search path that one slice is to have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SliceRequest {
+    /// The slice, as an index into [`Container::slices`].
+    pub slice: usize,
+    /// All entries, in order. A second one of a kind is left out: dyld may reject it.
+    pub entries: Vec<Vec<u8>>,
+    /// May `LC_SOURCE_VERSION` go, which nothing reads, where there is no room otherwise?
+    pub may_drop_source_version: bool,
+}
+
+/// The search paths that the slices of a file are to have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request<'a> {
+    /// Those slices that are edited.
+    pub slices: Vec<SliceRequest>,
+    /// May a signer's signature become an ad-hoc one?
+    pub may_drop_signer: bool,
+    /// Is the signature to be made right, even where the search path stays: every page hashed, and an
+    /// unsigned arm64 slice signed? Otherwise pages that do not match are a refusal.
+    pub repairs_signature: bool,
+    /// The file's name, which becomes the identifier of a new signature.
+    pub file_name: &'a [u8],
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Method {
+    /// Nothing was to be done.
+    Unchanged,
+    /// New load commands; where there is a signature, new hashes of their pages.
+    LoadCommands,
+    /// The same, and an ad-hoc signature where there was none.
+    SignedAdHoc,
+    /// The same, and an ad-hoc signature in the stead of a signer's.
+    SignerDropped,
+}
+
+/// Edits of a Mach-O file, and what they rely on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Patch {
+    /// The edits; empty where nothing is to be done.
+    pub edits: EditSet,
+    /// What was done to the slice to which most was done.
+    pub method: Method,
+    /// Ranges of the old file that the edits rely on, in bytes.
+    pub relies_on: Vec<Range<u64>>,
+}
+
+/// Why there is no [`Patch`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The file is malformed.
+    #[error(transparent)]
+    Malformed(#[from] bytes::Error),
+    /// The file is sound, and editing it would be a risk.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+}
+
+/// Would a search path fit below the first section, with the command of the signature that an
+/// unsigned arm64 slice needs?
+///
+/// # Errors
+/// Where the slice is malformed.
+pub fn fits(image: &Image<'_>, request: &SliceRequest) -> Result<bool, bytes::Error> {
+    let pad = HeaderPad::of(image)?;
+    let commands = new_commands(image, request, pad.limit)?;
+    Ok(image.header_size() + commands.len() <= pad.limit)
+}
+
+/// The edits that give the slices of a file the search paths of `request`.
+///
+/// # Errors
+/// [`Failure::Malformed`] where the file cannot be read; [`Failure::Refused`] where it can, and
+/// editing it would be a risk.
+pub fn edit(file: &Container<'_>, request: &Request<'_>) -> Result<Patch, Failure> {
+    let Some(first) = file.slices.first() else {
+        return Err(Refusal::Inconsistent { what: "it has a slice" }.into());
+    };
+    let source = first.file();
+    let mut edits = Vec::new();
+    let mut relies_on = Vec::new();
+    let mut method = Method::Unchanged;
+    for wanted in &request.slices {
+        let Some(slice) = file.slices.get(wanted.slice) else { continue };
+        let image = Image::parse(slice.clone())?;
+        if let Some(done) = edit_slice(file.listing, &image, wanted, request)? {
+            edits.extend(done.edits);
+            relies_on.extend(done.relies_on);
+            method = method.max(done.method);
+        }
+    }
+    if let Some(start) = file.slices.iter().map(|slice| slice.range().start).min() {
+        relies_on.push(0..start.min(source.len()));
+    }
+    let edits = EditSet::new(source.len(), edits)
+        .map_err(|_| Refusal::Inconsistent { what: "its edits are disjoint" })?;
+    postconditions::verify(file, &edits, request)?;
+    Ok(Patch { edits, method, relies_on })
+}
+
+/// The edits of one slice, at offsets of the file.
+struct Done {
+    edits: Vec<Edit>,
+    relies_on: Vec<Range<u64>>,
+    method: Method,
+}
+
+/// `None` where nothing is to be done.
+fn edit_slice(
+    listing: Listing,
+    image: &Image<'_>,
+    wanted: &SliceRequest,
+    request: &Request<'_>,
+) -> Result<Option<Done>, Failure> {
+    let slice = image.slice();
+    let arch = slice.arch().name();
+    for (index, entry) in wanted.entries.iter().enumerate() {
+        if entry.is_empty() || entry.contains(&0) {
+            return Err(Refusal::BadEntry { index }.into());
+        }
+    }
+    let signature = Signature::read(image)?;
+    let rpaths = image.rpaths()?;
+    if (rpaths == wanted.entries || rpaths == without_duplicates(&wanted.entries))
+        && !(request.repairs_signature && is_signature_bad(image, signature.as_ref())?)
+    {
+        return Ok(None);
+    }
+    if !image.ctx().is_big() || !image.ctx().is_little_endian() {
+        return Err(Refusal::Unsupported { arch }.into());
+    }
+    if image.kind() == Kind::Other {
+        return Err(Refusal::NotLoadable { arch }.into());
+    }
+    let old = Commands::of(image);
+    let end = image.header_size() + old.len();
+    if end != image.commands_end() {
+        let said = image.commands_end();
+        return Err(Refusal::CommandsDisagree { arch, end, said }.into());
+    }
+    let pad = HeaderPad::of(image)?;
+    let mut new = new_commands(image, wanted, pad.limit)?;
+    let new_end = image.header_size() + new.len();
+    if new_end > pad.limit {
+        return Err(Refusal::NoHeaderRoom { arch, needed: new_end, available: pad.limit }.into());
+    }
+    if let Some(offset) = first_used(slice, end..new_end)? {
+        return Err(Refusal::PaddingInUse { arch, offset: slice.in_file(offset) }.into());
+    }
+    let touched = end.max(new_end);
+    let hashed = if request.repairs_signature { u64::MAX } else { touched };
+    let header = 0..touched;
+    let mut relies_on = vec![header];
+    let (method, edits) = match &signature {
+        Some(signature) if signature.has_signer() => {
+            if !request.may_drop_signer {
+                let team = signature.describe().team;
+                let by = team.map_or_else(String::new, |team| format!(" by team {team}"));
+                return Err(Refusal::Signed { arch, by }.into());
+            }
+            relies_on.push(0..signature.range.end);
+            let edits = new.edits(image);
+            let seen = Seen::new(slice, &edits)?;
+            let blob = adhoc::replace(signature, &seen.slice())?
+                .map_err(|obstacle| not_replaceable(arch, &obstacle))?;
+            let edit = Edit { range: signature.range.clone(), new: Content::Bytes(blob) };
+            (Method::SignerDropped, [edits, vec![edit]].concat())
+        }
+        Some(signature) => {
+            if !request.repairs_signature
+                && let Some(bad) = signature.first_bad_page(slice, touched)?
+            {
+                let (page, hash) = (bad.page, bad.hash_type.name());
+                return Err(Refusal::BadSignature { arch, page, hash }.into());
+            }
+            for directory in &signature.directories {
+                let pages = directory.pages_below(hashed);
+                relies_on.push(0..directory.page(pages.saturating_sub(1)).end);
+                relies_on.push(directory.range.start..directory.slots(pages).end);
+            }
+            let mut edits = new.edits(image);
+            let seen = Seen::new(slice, &edits)?;
+            edits.extend(signature.rehash(&seen.slice(), hashed)?);
+            (Method::LoadCommands, edits)
+        }
+        None if slice.arch().must_be_signed() => {
+            relies_on.push(0..slice.len());
+            let edits = sign(listing, image, &mut new, request.file_name)?;
+            return Ok(Some(Done {
+                edits,
+                relies_on: in_file(slice, relies_on),
+                method: Method::SignedAdHoc,
+            }));
+        }
+        None => (Method::LoadCommands, new.edits(image)),
+    };
+    let edits = edits.into_iter().map(|edit| edit_in_file(slice, edit)).collect();
+    Ok(Some(Done { edits, relies_on: in_file(slice, relies_on), method }))
+}
+
+/// Would an Apple processor refuse the slice, or a page of it?
+fn is_signature_bad(
+    image: &Image<'_>,
+    signature: Option<&Signature>,
+) -> Result<bool, bytes::Error> {
+    match signature {
+        Some(signature) => Ok(signature.first_bad_page(image.slice(), u64::MAX)?.is_some()),
+        None => Ok(image.slice().arch().must_be_signed()),
+    }
+}
+
+/// The load commands that a request makes, with an empty one for the signature that is to come.
+fn new_commands(
+    image: &Image<'_>,
+    request: &SliceRequest,
+    limit: u64,
+) -> Result<Commands, bytes::Error> {
+    let mut commands = Commands::of(image);
+    commands.set_rpaths(&request.entries);
+    if image.slice().arch().must_be_signed() && Signature::read(image)?.is_none() {
+        commands.push(signature_command(0, 0));
+    }
+    if request.may_drop_source_version && image.header_size() + commands.len() > limit {
+        commands.drop_source_version();
+    }
+    Ok(commands)
+}
+
+/// The edits that sign a slice that is not signed, at offsets of the file: its commands with the
+/// signature's, a larger `__LINKEDIT`, and the signature behind it.
+fn sign(
+    listing: Listing,
+    image: &Image<'_>,
+    new: &mut Commands,
+    file_name: &[u8],
+) -> Result<Vec<Edit>, Failure> {
+    /// Segments are mapped in pages of this size on arm64.
+    const PAGE: u64 = 0x4000;
+    let slice = image.slice();
+    let arch = slice.arch().name();
+    if slice.range().end != slice.file().len() {
+        return Err(Refusal::NotLast { arch }.into());
+    }
+    let segments = image.segments()?;
+    let linkedit = segments.iter().find(|segment| segment.is("__LINKEDIT"));
+    let text = segments.iter().find(|segment| segment.is("__TEXT"));
+    let ends = |end: u64| end == slice.len();
+    let (Some(linkedit), Some(text)) = (linkedit, text) else {
+        return Err(Refusal::NotAtEnd { arch }.into());
+    };
+    if !linkedit.fileoff.checked_add(linkedit.filesize).is_some_and(ends) {
+        return Err(Refusal::NotAtEnd { arch }.into());
+    }
+    let too_large = || slice.invalid("slice", 0, "it is too large to be signed");
+    let code_limit = align_up(slice.len(), 16).ok_or_else(too_large)?;
+    let unsigned = Unsigned {
+        identifier: file_name.to_vec(),
+        code_limit,
+        text: text.fileoff..text.fileoff.saturating_add(text.filesize),
+        is_main: image.kind() == Kind::Executable,
+    };
+    let size = unsigned.size();
+    let end = code_limit + size;
+    let (Ok(dataoff), Ok(datasize)) = (u32::try_from(code_limit), u32::try_from(size)) else {
+        return Err(too_large().into());
+    };
+    let filesize = end - linkedit.fileoff;
+    let vmsize = linkedit.vmsize.max(align_up(filesize, PAGE).ok_or_else(too_large)?);
+    new.resize_linkedit(filesize, vmsize);
+    new.set_signature(dataoff, datasize);
+    let edits = new.edits(image);
+    let mut tail = vec![0; (code_limit - slice.len()) as usize];
+    let at_end = slice.len()..slice.len();
+    // The signature covers the zeros before it.
+    let padded =
+        [edits.clone(), vec![Edit { range: at_end.clone(), new: Content::Bytes(tail.clone()) }]];
+    let seen = Seen::new(slice, &padded.concat())?;
+    tail.extend(unsigned.build(&seen.slice())?);
+    let mut edits: Vec<Edit> = edits.into_iter().map(|edit| edit_in_file(slice, edit)).collect();
+    edits.push(edit_in_file(slice, Edit { range: at_end, new: Content::Bytes(tail) }));
+    edits.extend(resize_slice(listing, slice, end)?);
+    Ok(edits)
+}
+
+/// The edit of a universal file's header that gives a slice another size.
+fn resize_slice(listing: Listing, slice: &Slice<'_>, len: u64) -> Result<Option<Edit>, Failure> {
+    let Some(entry) = slice.entry() else { return Ok(None) };
+    let (at, bytes) = match (listing, u32::try_from(len)) {
+        (Listing::Fat64, _) => (entry + 16, len.to_be_bytes().to_vec()),
+        (_, Ok(len)) => (entry + 12, len.to_be_bytes().to_vec()),
+        (_, Err(_)) => return Err(slice.invalid("fat_arch", 0, "the slice is too large").into()),
+    };
+    Ok(Some(Edit { range: at..at + bytes.len() as u64, new: Content::Bytes(bytes) }))
+}
+
+fn not_replaceable(arch: &'static str, obstacle: &Obstacle) -> Refusal {
+    let why = match obstacle {
+        Obstacle::NoRoom { needed, available } => {
+            format!("it takes {needed} bytes, and there are {available}")
+        }
+        Obstacle::Sha1Only => "only SHA-1 hashes of files beside it are there".to_owned(),
+    };
+    Refusal::NotReplaceable { arch, why }
+}
+
+/// The first byte of a range that is not zero.
+fn first_used(slice: &Slice<'_>, range: Range<u64>) -> Result<Option<u64>, bytes::Error> {
+    if range.is_empty() {
+        return Ok(None);
+    }
+    let bytes = slice.read(range.start, range.end - range.start, "padding")?;
+    Ok(bytes.iter().position(|&byte| byte != 0).map(|at| range.start + at as u64))
+}
+
+/// A slice as it would be with edits of itself.
+struct Seen<'a> {
+    slice: Slice<'a>,
+    edits: EditSet,
+}
+
+impl<'a> Seen<'a> {
+    /// `edits` are at offsets of the slice.
+    fn new(slice: &Slice<'a>, edits: &[Edit]) -> Result<Self, Refusal> {
+        let edits = EditSet::new(slice.len(), edits.to_vec())
+            .map_err(|_| Refusal::Inconsistent { what: "its edits are disjoint" })?;
+        Ok(Self { slice: slice.clone(), edits })
+    }
+
+    fn slice(&self) -> Patched<'_, &Slice<'a>> {
+        Patched::new(&self.slice, &self.edits)
+    }
+}
+
+/// An edit at offsets of the file.
+fn edit_in_file(slice: &Slice<'_>, edit: Edit) -> Edit {
+    Edit { range: slice.in_file(edit.range.start)..slice.in_file(edit.range.end), new: edit.new }
+}
+
+fn in_file(slice: &Slice<'_>, ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    let moved = |range: Range<u64>| slice.in_file(range.start)..slice.in_file(range.end);
+    ranges.into_iter().map(moved).collect()
+}

@@ -1,0 +1,302 @@
+//! What dyld says, in one line or in several: `Library not loaded` with its `Referenced from:` and
+//! `Reason:`, the list of places that were tried, `Symbol not found` with its `Expected in:`
+//! (`dyld/Loader.cpp`, `dyld/JustInTimeLoader.cpp`, `mach_o/Error.cpp`; before macOS 12
+//! `src/ImageLoader.cpp`).
+
+use super::scanner::{around, behind, between, is_name, unquoted};
+use super::{Kind, Message, Speaker, Tried};
+use memchr::memmem;
+
+/// Words with which a message begins.
+const BEGINNINGS: &[&[u8]] = &[
+    b"Library not loaded: ",
+    b"Symbol not found: ",
+    b"symbol not found in flat namespace",
+    b"no suitable image found",
+    b"duplicate LC_RPATH '",
+    b"(Code Signature Invalid)",
+    b"tried: '",
+    b"dlopen(",
+];
+
+/// Words with which a further line begins.
+const LABELS: &[&[u8]] = &[b"Referenced from: ", b"Expected in: ", b"Reason: "];
+
+/// A message has at most so many lines, and so many bytes.
+const MOST_LINES: usize = 64;
+const MOST_BYTES: usize = 256 << 10;
+
+/// Places that are kept of one list.
+const MOST_TRIED: usize = 200;
+
+/// How much of the end of a text is looked at to find out whether a list goes on.
+const TAIL: usize = 4 << 10;
+
+/// A message of which more lines may come.
+#[derive(Debug)]
+pub(super) struct Open {
+    /// The lines, joined where the reporter's terminal broke them.
+    text: Vec<u8>,
+    lines: usize,
+    /// Parentheses that are open at the end.
+    depth: usize,
+    /// The number of its first line.
+    pub(super) line: usize,
+}
+
+impl Open {
+    /// A message that begins in a line.
+    pub(super) fn begin(line: &[u8], number: usize) -> Option<Self> {
+        BEGINNINGS.iter().any(|words| memmem::find(line, words).is_some()).then(|| {
+            let mut open = Self { text: Vec::new(), lines: 0, depth: 0, line: number };
+            open.append(line.trim_ascii_end());
+            open
+        })
+    }
+
+    /// Takes in a line, where it belongs to the message.
+    pub(super) fn goes_on(&mut self, line: &[u8]) -> bool {
+        if self.lines >= MOST_LINES || self.text.len() + line.len() > MOST_BYTES {
+            return false;
+        }
+        let trimmed = line.trim_ascii();
+        if trimmed.is_empty() {
+            // One reporter's editor put blank lines between the others.
+            self.lines += 1;
+            return self.is_unfinished();
+        }
+        let label = LABELS.iter().find_map(|label| memmem::find(line, label));
+        let found = behind(&self.text, b"Did find:").is_some();
+        if let Some(part) = label.and_then(|at| line.get(at..)) {
+            self.text.push(b'\n');
+            self.append(part.trim_ascii_end());
+        } else if trimmed.starts_with(b"in ")
+            || found && line.starts_with(b"\t")
+            || self.lists(line)
+        {
+            self.text.push(b'\n');
+            self.append(trimmed);
+        } else if self.breaks_off() {
+            self.append(line.trim_ascii_start());
+        } else {
+            return false;
+        }
+        true
+    }
+
+    fn append(&mut self, part: &[u8]) {
+        for &byte in part {
+            match byte {
+                b'(' => self.depth += 1,
+                b')' => self.depth = self.depth.saturating_sub(1),
+                _ => {}
+            }
+        }
+        self.text.extend_from_slice(part);
+        self.lines += 1;
+    }
+
+    /// A line of `Did find:`, which a log may have indented with blanks.
+    fn lists(&self, line: &[u8]) -> bool {
+        behind(&self.text, b"Did find:").is_some()
+            && line.first().is_some_and(u8::is_ascii_whitespace)
+            && line.trim_ascii_start().starts_with(b"/")
+    }
+
+    /// Are there labels that have not come yet?
+    fn is_unfinished(&self) -> bool {
+        let has = |words: &[u8]| memmem::find(&self.text, words).is_some();
+        has(b"Library not loaded: ") && !has(b"Reason: ")
+            || has(b"Symbol not found: ") && !has(b"Expected in: ")
+    }
+
+    /// Was a line broken in the midst of a list or a path?
+    fn breaks_off(&self) -> bool {
+        if self.depth > 0 || self.text.trim_ascii_end().ends_with(b",") {
+            return true;
+        }
+        let tail = self.text.get(self.text.len().saturating_sub(TAIL)..).unwrap_or(&self.text);
+        let starts = [&b", '"[..], b",'", b"tried: '"].into_iter();
+        let last = starts.filter_map(|start| Some(memmem::rfind(tail, start)? + start.len()));
+        let path = last.max().and_then(|at| tail.get(at..));
+        path.is_some_and(|path| memmem::find(path, b"' (").is_none())
+    }
+
+    /// What the whole message says.
+    pub(super) fn finish(self) -> Option<Message> {
+        let text = plain_quotes(&self.text);
+        let message = symbol(&text).or_else(|| library(&text))?;
+        Some(Message { words: text, line: self.line, ..message })
+    }
+}
+
+/// Single quotes as dyld writes them, where an editor made others of them.
+fn plain_quotes(text: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memmem::find(rest, b"\xe2\x80") {
+        let (before, quote) = rest.split_at(at);
+        plain.extend_from_slice(before);
+        match quote.get(2) {
+            Some(0x98 | 0x99) => plain.push(b'\''),
+            _ => plain.extend_from_slice(quote.get(..3).unwrap_or(quote)),
+        }
+        rest = quote.get(3..).unwrap_or_default();
+    }
+    plain.extend_from_slice(rest);
+    plain
+}
+
+/// The path in `dlopen(PATH, MODE): …`.
+fn opened(text: &[u8]) -> Option<&[u8]> {
+    let (inner, _) = around(behind(text, b"dlopen(")?, b"): ")?;
+    let at = memmem::rfind(inner, b", ")?;
+    let path = inner.get(..at)?;
+    (!path.is_empty()).then_some(path)
+}
+
+/// The path behind a label, without its UUID, its quotes, and what it was built for.
+fn path<'a>(text: &'a [u8], label: &[u8]) -> Option<&'a [u8]> {
+    let value = between(text, label, b'\n')?.trim_ascii();
+    let value = match value.strip_prefix(b"<") {
+        Some(rest) => behind(rest, b"> ")?,
+        None => value,
+    };
+    let built = [&b" (built for "[..], b" (which was built for "];
+    let value = built.iter().find_map(|words| around(value, words)).map_or(value, |(path, _)| path);
+    let value = unquoted(value);
+    (!value.is_empty()).then_some(value)
+}
+
+fn symbol(text: &[u8]) -> Option<Message> {
+    let message = Message::new(Speaker::Dyld, Kind::SymbolNotFound);
+    if let Some(rest) = behind(text, b"symbol not found in flat namespace") {
+        let symbol = bare(rest.trim_ascii_start());
+        let message = message.symbol(is_name(symbol).then_some(symbol)?);
+        return Some(with_object(message, opened(text)));
+    }
+    let symbol = bare(behind(text, b"Symbol not found: ")?);
+    let message = message.symbol(is_name(symbol).then_some(symbol)?);
+    let message = with_object(message, path(text, b"Referenced from: ").or_else(|| opened(text)));
+    let library = path(text, b"Expected in: ");
+    Some(match library.filter(|library| library.starts_with(b"/") || library.starts_with(b"@")) {
+        Some(library) => message.library(library),
+        None => message,
+    })
+}
+
+/// The first word of a text, without quotes or parentheses.
+fn bare(text: &[u8]) -> &[u8] {
+    let word = text.split(u8::is_ascii_whitespace).next().unwrap_or(text);
+    let word = word.strip_prefix(b"(").unwrap_or(word);
+    unquoted(word.strip_suffix(b")").unwrap_or(word))
+}
+
+fn with_object(message: Message, object: Option<&[u8]>) -> Message {
+    match object {
+        Some(object) => message.object(object),
+        None => message,
+    }
+}
+
+fn library(text: &[u8]) -> Option<Message> {
+    let name = between(text, b"Library not loaded: ", b'\n').map(unquoted);
+    let name = name.filter(|name| !name.is_empty());
+    let tried = tried(text);
+    let verdict = tried.iter().find_map(|tried| Some((tried, verdict(&tried.note)?)));
+    let message = if let Some((tried, kind)) = verdict {
+        let message = Message::new(Speaker::Dyld, kind).object(&tried.path);
+        match entry(&tried.note).filter(|_| kind == Kind::DuplicateRpath) {
+            Some(entry) => message.entry(entry),
+            None => message,
+        }
+    } else if let Some(name) = name {
+        let asker = path(text, b"Referenced from: ").or_else(|| opened(text));
+        with_object(Message::new(Speaker::Dyld, Kind::LibraryNotFound), asker).library(name)
+    } else if let Some(entry) = entry(text) {
+        let message = Message::new(Speaker::Dyld, Kind::DuplicateRpath).entry(entry);
+        with_object(message, between(text, b"\nin ", b'\n').map(<[u8]>::trim_ascii))
+    } else if behind(text, b"(Code Signature Invalid)").is_some() {
+        Message::new(Speaker::Dyld, Kind::BadSignature)
+    } else {
+        let path = opened(text).filter(|_| !tried.is_empty())?;
+        match path.contains(&b'/') {
+            true => Message::new(Speaker::Dyld, Kind::ObjectNotFound).object(path),
+            false => Message::new(Speaker::Dyld, Kind::LibraryNotFound).library(path),
+        }
+    };
+    let message = match name {
+        Some(name) => message.library(name),
+        None => message,
+    };
+    Some(Message { tried, ..message })
+}
+
+/// The entry in `duplicate LC_RPATH 'ENTRY'`.
+fn entry(text: &[u8]) -> Option<&[u8]> {
+    between(text, b"duplicate LC_RPATH '", b'\'').filter(|entry| !entry.is_empty())
+}
+
+/// What a note says of a file; `None` where the file is simply not there.
+fn verdict(note: &[u8]) -> Option<Kind> {
+    let says = |words: &[u8]| memmem::find(note, words).is_some();
+    if says(b"no such file")
+        || says(b"not in dyld cache")
+        || says(b"relative path not allowed")
+        || says(b"stat() failed")
+        || says(b"image not found")
+        || says(b"not allowed in hardened")
+    {
+        None
+    } else if says(b"incompatible architecture")
+        || says(b"wrong architecture")
+        || says(b"incompatible cpu")
+    {
+        Some(Kind::WrongArchitecture)
+    } else if says(b"code signature") || says(b"not valid for use in process") {
+        Some(Kind::BadSignature)
+    } else if says(b"duplicate LC_RPATH") {
+        Some(Kind::DuplicateRpath)
+    } else {
+        Some(Kind::ObjectUnreadable)
+    }
+}
+
+/// The places of `tried: 'PATH' (NOTE), …`, or those of the lines behind `Did find:`.
+fn tried(text: &[u8]) -> Vec<Tried> {
+    if let Some(lines) = behind(text, b"Did find:") {
+        let lines = lines.split(|&byte| byte == b'\n').filter_map(|line| around(line, b": "));
+        let places = lines.map(|(path, note)| Tried {
+            path: path.trim_ascii().to_vec(),
+            note: note.trim_ascii().to_vec(),
+        });
+        return places.take(MOST_TRIED).collect();
+    }
+    let mut places = Vec::new();
+    let Some(mut rest) = behind(text, b"tried: ") else { return places };
+    while places.len() < MOST_TRIED {
+        let Some((_, quoted)) = around(rest, b"'") else { break };
+        let Some((path, note)) = around(quoted, b"' (") else { break };
+        let end = closing(note);
+        let (note, after) = note.split_at(end);
+        places.push(Tried { path: path.to_vec(), note: note.to_vec() });
+        rest = after;
+    }
+    places
+}
+
+/// Where the parenthesis closes that is open at the start of a text; its end where it does not.
+fn closing(text: &[u8]) -> usize {
+    let mut depth = 1_usize;
+    for (at, byte) in text.iter().enumerate() {
+        match byte {
+            b'(' => depth += 1,
+            b')' => depth -= 1,
+            _ => continue,
+        }
+        if depth == 0 {
+            return at;
+        }
+    }
+    text.len()
+}

@@ -1,0 +1,115 @@
+//! What `ld.so` of the GNU C library says: `elf/dl-load.c`, `elf/dl-version.c`, `elf/dl-lookup.c`,
+//! `elf/dl-reloc.c`, `elf/dl-open.c`, `elf/rtld.c`.
+
+use super::scanner::{around, behind, between, is_name, is_object, subject, unquoted};
+use super::{Kind, Message, Speaker};
+
+/// Words behind the name of a file, each with what they say.
+const VERDICTS: &[(&[u8], Kind)] = &[
+    (b": cannot allocate memory in static TLS block", Kind::StaticTls),
+    (b": cannot enable executable stack as shared object requires", Kind::ExecStack),
+    (b": wrong ELF class: ELFCLASS", Kind::WrongArchitecture),
+    (b": ELF file data encoding not ", Kind::WrongArchitecture),
+    (b": file too short", Kind::ObjectUnreadable),
+    (b": invalid ELF header", Kind::ObjectUnreadable),
+    (b": failed to map segment from shared object", Kind::ObjectUnreadable),
+    (b": cannot read file data", Kind::ObjectUnreadable),
+    (b": ELF load command ", Kind::ObjectUnreadable),
+    (b": ELF file version does not match", Kind::ObjectUnreadable),
+    (b": ELF file OS ABI invalid", Kind::ObjectUnreadable),
+    (b": ELF file ABI version invalid", Kind::ObjectUnreadable),
+    (b": only ET_DYN and ET_EXEC can be loaded", Kind::ObjectUnreadable),
+    (b": object file has no dynamic section", Kind::ObjectUnreadable),
+    (b": object file has no loadable segments", Kind::ObjectUnreadable),
+    (b": cannot dynamically load ", Kind::ObjectUnreadable),
+];
+
+/// What a program says that cannot be started.
+const STARTING: &[u8] = b": error while loading shared libraries: ";
+
+pub(super) fn read(line: &[u8]) -> Option<Message> {
+    not_opened(line).or_else(|| version(line)).or_else(|| symbol(line)).or_else(|| verdict(line))
+}
+
+/// `NAME: cannot open shared object file: REASON`
+fn not_opened(line: &[u8]) -> Option<Message> {
+    let (before, reason) = around(line, b": cannot open shared object file")?;
+    let name = subject(before)?;
+    let reason = reason.strip_prefix(b": ").unwrap_or(reason);
+    let asker = around(line, STARTING).and_then(|(program, _)| subject(program));
+    if !reason.is_empty() && !reason.starts_with(b"No such file or directory") {
+        return Some(Message::new(Speaker::Glibc, Kind::ObjectUnreadable).object(name));
+    }
+    if name.contains(&b'/') {
+        return Some(Message::new(Speaker::Glibc, Kind::ObjectNotFound).object(name));
+    }
+    let message = Message::new(Speaker::Glibc, Kind::LibraryNotFound).library(name);
+    Some(match asker {
+        Some(asker) => message.object(asker),
+        None => message,
+    })
+}
+
+/// ``LIBRARY: version `VERSION' not found (required by OBJECT)``
+fn version(line: &[u8]) -> Option<Message> {
+    let (before, rest) = around(line, b": version ")?;
+    let (version, rest) = around(rest, b" not found")?;
+    let (library, version) = (subject(before)?, unquoted(version));
+    if !is_object(library) || !is_name(version) {
+        return None;
+    }
+    let message = Message::new(Speaker::Glibc, Kind::VersionNotFound);
+    let message = message.library(library).version(Some(version));
+    // The path may have parentheses of its own; the last one closes.
+    let asker = rest.trim_ascii_start().strip_prefix(b"(required by ").map(|asker| {
+        let end = memchr::memrchr(b')', asker).unwrap_or(asker.len());
+        asker.get(..end).unwrap_or(asker)
+    });
+    Some(match asker {
+        Some(asker) => message.object(asker),
+        None => message,
+    })
+}
+
+/// `OBJECT: undefined symbol: SYMBOL, version VERSION`, or
+/// `OBJECT: symbol SYMBOL, version VERSION not defined in file LIBRARY with link time reference`.
+fn symbol(line: &[u8]) -> Option<Message> {
+    let message = Message::new(Speaker::Glibc, Kind::SymbolNotFound);
+    if let Some((before, rest)) = around(line, b": undefined symbol: ") {
+        let object = subject(before)?;
+        let (symbol, version) = with_version(rest);
+        if !is_object(object) && !before.ends_with(b"symbol lookup error") || !is_name(symbol) {
+            return None;
+        }
+        return Some(message.object(object).symbol(symbol).version(version));
+    }
+    let (before, rest) = around(line, b" not defined in file ")?;
+    let library = rest.split(u8::is_ascii_whitespace).next()?;
+    behind(rest, b"with link time reference")?;
+    let (before, named) = around(before, b": symbol ")?;
+    let (symbol, version) = with_version(named);
+    let message = message.object(subject(before)?).library(library);
+    is_name(symbol).then(|| message.symbol(symbol).version(version))
+}
+
+/// `SYMBOL, version VERSION`, of which older releases leave out the comma.
+fn with_version(text: &[u8]) -> (&[u8], Option<&[u8]>) {
+    let symbol = text.split(u8::is_ascii_whitespace).next().unwrap_or(text);
+    let symbol = symbol.strip_suffix(b",").unwrap_or(symbol);
+    let version = between(text, b" version ", b' ').map(unquoted).filter(|name| is_name(name));
+    (trimmed(symbol), version.map(trimmed))
+}
+
+/// Without the quotes, brackets and stops that a list or a sentence puts behind a name.
+fn trimmed(name: &[u8]) -> &[u8] {
+    let end = name.iter().rposition(|byte| !b"'\")],;".contains(byte)).map_or(0, |at| at + 1);
+    name.get(..end).unwrap_or(name)
+}
+
+fn verdict(line: &[u8]) -> Option<Message> {
+    VERDICTS.iter().find_map(|(words, kind)| {
+        let (before, _) = around(line, words)?;
+        let object = subject(before).filter(|object| is_object(object))?;
+        Some(Message::new(Speaker::Glibc, *kind).object(object))
+    })
+}

@@ -1,0 +1,229 @@
+//! From the lines of a log to the distinct messages in it.
+
+use super::dyld::Open;
+use super::glibc;
+use super::musl;
+use super::python;
+use super::scanner::behind;
+use super::tensorflow;
+use super::{Kind, Message};
+use aho_corasick::AhoCorasick;
+use memchr::memmem;
+use std::io::{self, BufRead, Read as _};
+
+/// A line beyond this length is cut.
+const LONGEST_LINE: u64 = 1 << 20;
+
+/// Distinct messages that are kept.
+const MOST_MESSAGES: usize = 200;
+
+/// What is kept of the words of a message.
+const MOST_WORDS: usize = 4 << 10;
+
+/// A line with none of these says nothing, unless it goes on with a message: so the lines of a long
+/// log are passed over in one look. What the readers look for has one of them in it.
+const INTERESTING: &[&[u8]] = &[
+    b"cannot ",
+    b"Cannot ",
+    b"Can't find libdevice",
+    b"Could not ",
+    b"Couldn't ",
+    b"Failed to find ptxas",
+    b"failed to map segment",
+    b"failed call to cuInit",
+    b"No PTX compilation",
+    b"TF-TRT",
+    b"not found",
+    b"not defined in file",
+    b"not appear to be running",
+    b"undefined symbol",
+    b"error while loading",
+    b"Error loading shared",
+    b"Error relocating",
+    b"No module named",
+    b"bad interpreter",
+    b"size changed",
+    b"compiled ",
+    b"Gencode/Runtime",
+    b"ELF ",
+    b"ET_DYN",
+    b"object file has no",
+    b"file too short",
+    b"dlopen(",
+    b"Library not loaded",
+    b"no suitable image",
+    b"LC_RPATH",
+    b"tried: '",
+    b"Code Signature Invalid",
+    b"Traceback (",
+    b"File \"",
+    b".py",
+];
+
+/// What was found in a text.
+#[derive(Debug, Default)]
+pub struct Log {
+    /// The distinct messages: what blocks first at the front.
+    pub messages: Vec<Message>,
+    /// Lines that were read.
+    pub lines: usize,
+    /// Were there more distinct messages than are kept?
+    pub is_cut: bool,
+}
+
+/// Reads a text to its end.
+///
+/// # Errors
+/// As the source's.
+pub fn read(source: &mut impl BufRead) -> io::Result<Log> {
+    let interesting = AhoCorasick::new(INTERESTING).map_err(io::Error::other)?;
+    let mut scanner = Scanner { interesting, log: Log::default(), open: None, near: None };
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if source.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
+            break;
+        }
+        if line.last() == Some(&b'\n') {
+            line.pop();
+        } else {
+            source.skip_until(b'\n')?;
+        }
+        scanner.log.lines += 1;
+        scanner.raw_line(&line);
+    }
+    Ok(scanner.finish())
+}
+
+struct Scanner {
+    interesting: AhoCorasick,
+    log: Log,
+    open: Option<Open>,
+    /// The file of the traceback's line that was read last, and of the last one among packages.
+    near: Option<Vec<u8>>,
+}
+
+impl Scanner {
+    /// A line as it was read: colours are taken out, and line feeds that a log has as `\n` break it.
+    fn raw_line(&mut self, raw: &[u8]) {
+        let plain;
+        let line = match memchr::memchr(0x1b, raw) {
+            Some(_) => {
+                plain = without_escapes(raw);
+                &plain
+            }
+            None => raw,
+        };
+        let mut rest = line;
+        while let Some(at) = memmem::find(rest, br"\n") {
+            let (first, after) = rest.split_at(at);
+            self.line(first);
+            rest = after.get(2..).unwrap_or_default();
+        }
+        self.line(rest);
+    }
+
+    fn line(&mut self, line: &[u8]) {
+        if let Some(open) = &mut self.open {
+            if open.goes_on(line) {
+                return;
+            }
+            self.close();
+        }
+        if !self.interesting.is_match(line) {
+            return;
+        }
+        self.note_frame(line);
+        let found = tensorflow::read(line)
+            .or_else(|| musl::read(line))
+            .or_else(|| glibc::read(line))
+            .or_else(|| python::read(line));
+        match found {
+            Some(message) => {
+                let words = line.trim_ascii().to_vec();
+                self.add(Message { words, line: self.log.lines, ..message });
+            }
+            None => self.open = Open::begin(line, self.log.lines),
+        }
+    }
+
+    /// Remembers where a traceback is: `File "PATH", line N`, or IPython's `PATH in NAME`.
+    fn note_frame(&mut self, line: &[u8]) {
+        let start = line.trim_ascii_start();
+        if memmem::find(start, b"Traceback (most recent call last)").is_some() {
+            self.near = None;
+        }
+        let path = match start.strip_prefix(b"File \"") {
+            Some(rest) => rest.split(|&byte| byte == b'"').next(),
+            None if start.starts_with(b"/")
+                || start.starts_with(b"~/")
+                || start.starts_with(b"[/") =>
+            {
+                let path = start.strip_prefix(b"[").unwrap_or(start);
+                memmem::find(path, b".py").and_then(|at| path.get(..at + 3))
+            }
+            None => None,
+        };
+        let Some(path) = path.filter(|path| path.starts_with(b"/") || path.starts_with(b"~/"))
+        else {
+            return;
+        };
+        let is_packaged = |path: &[u8]| {
+            memmem::find(path, b"/site-packages/").is_some()
+                || memmem::find(path, b"/dist-packages/").is_some()
+        };
+        let keep = self.near.as_deref().is_some_and(is_packaged) && !is_packaged(path);
+        if !keep {
+            self.near = Some(path.to_vec());
+        }
+    }
+
+    fn close(&mut self) {
+        if let Some(message) = self.open.take().and_then(Open::finish) {
+            self.add(message);
+        }
+    }
+
+    fn add(&mut self, mut message: Message) {
+        message.words.truncate(MOST_WORDS);
+        message.near.clone_from(&self.near);
+        let messages = &mut self.log.messages;
+        let room = messages.len() < MOST_MESSAGES;
+        match messages.iter_mut().find(|known| known.is_same(&message)) {
+            Some(known) => known.times += 1,
+            None if room => messages.push(message),
+            None => self.log.is_cut = true,
+        }
+    }
+
+    fn finish(mut self) -> Log {
+        self.close();
+        // What says which library it is comes before what does not.
+        let is_vague = |message: &Message| message.kind == Kind::GpuLibrariesNotLoaded;
+        let rank = |message: &Message| {
+            (message.weight(), is_vague(message), message.cause(), message.line)
+        };
+        self.log.messages.sort_by_key(rank);
+        self.log
+    }
+}
+
+/// A line without the escape sequences of a terminal (ECMA-48: `ESC [ … letter`).
+fn without_escapes(line: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = memchr::memchr(0x1b, rest) {
+        let (before, sequence) = rest.split_at(at);
+        plain.extend_from_slice(before);
+        let parameters = behind(sequence, b"\x1b").unwrap_or_default();
+        rest = match parameters.strip_prefix(b"[") {
+            Some(parameters) => {
+                let end = parameters.iter().position(|byte| (0x40..=0x7e).contains(byte));
+                end.and_then(|end| parameters.get(end + 1..)).unwrap_or_default()
+            }
+            None => parameters,
+        };
+    }
+    plain.extend_from_slice(rest);
+    plain
+}

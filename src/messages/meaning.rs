@@ -1,0 +1,399 @@
+//! What the words of a message mean, whatever the machine: in plain language, the causes that they
+//! allow, and what cures them in general.
+
+use super::scanner::{is_object, leaf};
+use super::{Kind, Message, Speaker, Weight};
+use crate::bytes::printable;
+use crate::findings::finding::Cause;
+use crate::knowledge::tensorflow::is_driver_library;
+
+/// Libraries that the GNU C library brings and musl has no file for (glibc's `shlib-versions`).
+const GLIBC_LIBRARIES: &[&[u8]] = &[
+    b"libm.so.6",
+    b"libc.so.6",
+    b"libdl.so.2",
+    b"librt.so.1",
+    b"libpthread.so.0",
+    b"libresolv.so.2",
+    b"libutil.so.1",
+    b"libanl.so.1",
+    b"libnsl.so.1",
+    b"libcrypt.so.1",
+    b"libmvec.so.1",
+];
+
+/// Symbols of the GNU C library that musl does not have, beside those that end in `_chk`.
+const GLIBC_SYMBOLS: &[&[u8]] = &[
+    b"__register_atfork",
+    b"__strtod_internal",
+    b"__cxa_thread_atexit_impl",
+    b"backtrace",
+    b"backtrace_symbols",
+    b"gnu_get_libc_version",
+    b"__libc_malloc",
+    b"secure_getenv",
+    b"__rawmemchr",
+    b"__isnan",
+    b"__finite",
+];
+
+impl Message {
+    /// The causes that the words allow, the likeliest first; none where nothing is wrong.
+    #[must_use]
+    pub fn causes(&self) -> &'static [Cause] {
+        let library = self.library.as_deref().unwrap_or_default();
+        match self.kind {
+            Kind::TensorRtNotFound => &[],
+            Kind::DriverNotFound => &[Cause::DriverMissing],
+            Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded if is_driver_library(library) => {
+                &[Cause::DriverMissing]
+            }
+            Kind::LibraryNotFound if self.speaker == Speaker::Musl && is_of_glibc(library) => {
+                &[Cause::WrongPlatform]
+            }
+            Kind::LibraryNotFound if self.speaker == Speaker::Dyld => {
+                if library.starts_with(b"@rpath/") {
+                    &[Cause::PathMissing, Cause::NotInstalled, Cause::VersionMismatch]
+                } else if library.starts_with(b"@") {
+                    &[Cause::PartialInstall, Cause::NotInstalled]
+                } else {
+                    &[Cause::NotInstalled]
+                }
+            }
+            Kind::GpuLibraryNotLoaded if self.object.is_none() => GPU,
+            Kind::GpuLibrariesNotLoaded => GPU,
+            Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded => {
+                &[Cause::NotInstalled, Cause::PathMissing, Cause::SonameMismatch]
+            }
+            Kind::ObjectNotFound => &[Cause::PartialInstall, Cause::PathMissing],
+            Kind::ObjectUnreadable => self.unreadable(),
+            Kind::WrongArchitecture => &[Cause::WrongArch],
+            Kind::VersionNotFound => &[Cause::SymbolVersion],
+            Kind::SymbolNotFound => self.missing_symbol(),
+            Kind::StaticTls => &[Cause::StaticTls],
+            Kind::ExecStack => &[Cause::ExecStack],
+            Kind::BadSignature => &[Cause::BadSignature],
+            Kind::DuplicateRpath => &[Cause::DuplicateRpath],
+            Kind::DataNotFound => &[Cause::DataMissing],
+            Kind::ModuleNotFound => match self.module.as_deref() {
+                Some(module) if module.contains(&b'.') => {
+                    &[Cause::PartialInstall, Cause::WrongInterpreter, Cause::NotInstalled]
+                }
+                _ => &[Cause::NotInstalled, Cause::WrongInterpreter, Cause::PartialInstall],
+            },
+            Kind::NameNotFound => &[Cause::VersionMismatch, Cause::PartialInstall],
+            Kind::DistributionsDoNotFit => &[Cause::VersionMismatch],
+            Kind::InterpreterNotFound => &[Cause::WrongInterpreter],
+        }
+    }
+
+    fn unreadable(&self) -> &'static [Cause] {
+        let says = |words: &[u8]| memchr::memmem::find(&self.words, words).is_some();
+        if says(b"invalid ELF header") || says(b"Exec format error") {
+            &[Cause::Unreadable, Cause::WrongPlatform, Cause::PartialInstall]
+        } else if says(b"not a mach-o file") || says(b"not valid mach-o") {
+            &[Cause::WrongPlatform, Cause::Unreadable, Cause::PartialInstall]
+        } else if says(b"file too short") || says(b"ELF load command") || says(b"truncated") {
+            &[Cause::Unreadable, Cause::PartialInstall]
+        } else {
+            &[Cause::Unreadable]
+        }
+    }
+
+    fn missing_symbol(&self) -> &'static [Cause] {
+        let symbol = self.symbol.as_deref().unwrap_or_default();
+        match (self.speaker, self.library.as_deref()) {
+            (Speaker::Musl, _) if symbol.ends_with(b"_chk") || GLIBC_SYMBOLS.contains(&symbol) => {
+                &[Cause::WrongPlatform, Cause::VersionMismatch, Cause::MissingSymbol]
+            }
+            (Speaker::Dyld, Some(library)) if is_of_macos(library) => &[Cause::MissingSymbol],
+            (Speaker::Dyld, Some(_)) => &[Cause::VersionMismatch, Cause::MissingSymbol],
+            (Speaker::Dyld, None) => &[Cause::MissingSymbol, Cause::VersionMismatch],
+            _ => &[Cause::VersionMismatch, Cause::MissingSymbol, Cause::EnvOverride],
+        }
+    }
+
+    /// How much it matters, by the words alone.
+    #[must_use]
+    pub fn weight(&self) -> Weight {
+        match self.kind {
+            Kind::TensorRtNotFound => Weight::Harmless,
+            Kind::GpuLibraryNotLoaded
+            | Kind::GpuLibrariesNotLoaded
+            | Kind::DriverNotFound
+            | Kind::DataNotFound => Weight::GoesOn,
+            _ => Weight::Fails,
+        }
+    }
+
+    /// What the words mean: one or two sentences.
+    #[must_use]
+    pub fn meaning(&self) -> String {
+        let shown = |name: &Option<Vec<u8>>| name.as_deref().map(printable);
+        let object = shown(&self.object).unwrap_or_else(|| "the object".to_owned());
+        let library = shown(&self.library).unwrap_or_else(|| "a library".to_owned());
+        let symbol = shown(&self.symbol).unwrap_or_else(|| "a symbol".to_owned());
+        let name = self.object.as_deref().map_or(object.clone(), |path| printable(leaf(path)));
+        match self.kind {
+            Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded if self.causes().contains(&Cause::DriverMissing) => format!(
+                "{library} is NVIDIA's driver: it comes with the machine, and never with a wheel. Without it a \
+                 program runs on the CPU."
+            ),
+            Kind::LibraryNotFound if self.causes() == [Cause::WrongPlatform] => format!(
+                "{library} belongs to the GNU C library, and this system has musl: {name} was built for \
+                 another kind of Linux."
+            ),
+            Kind::LibraryNotFound if self.speaker == Speaker::Dyld => self.not_loaded_by_dyld(&library, &name),
+            Kind::LibraryNotFound => {
+                let whose = self.object.as_ref().map_or_else(String::new, |_| format!(", which {name} needs"));
+                format!(
+                    "the loader found no file of the name {library}{whose}, in any directory that it looks \
+                     into. It says the same whether the library is absent or merely out of reach."
+                )
+            }
+            Kind::GpuLibraryNotLoaded if self.object.is_some() => format!(
+                "{name} was found, and needs {library}, for which the loader found no file. The program goes on \
+                 without {name}."
+            ),
+            Kind::GpuLibraryNotLoaded => format!(
+                "the program opens {library} at run time, and the loader found no file of that name. It goes \
+                 on without it, and so without a GPU."
+            ),
+            Kind::GpuLibrariesNotLoaded => "TensorFlow opens NVIDIA's libraries at run time, could not load \
+                 one of them, and goes on without a GPU. These words do not say which one; TF_CPP_MAX_VLOG_LEVEL=3 \
+                 makes it say so."
+                .to_owned(),
+            Kind::DriverNotFound => "TensorFlow found no NVIDIA driver that answers (libcuda.so.1), and runs on \
+                 the CPU. In a build for CUDA it says so on every machine without one."
+                .to_owned(),
+            Kind::TensorRtNotFound => "TensorFlow looks for TensorRT whenever it is imported, and it is not \
+                 installed. Nothing is wrong: only models that are converted with TF-TRT need it. The GPU does not."
+                .to_owned(),
+            Kind::ObjectNotFound => format!(
+                "{object} was to be opened by its path, and no file is there: it was never installed, was \
+                 removed, or the path is another machine's."
+            ),
+            Kind::ObjectUnreadable => self.why_unreadable(&object),
+            Kind::WrongArchitecture => format!("{name} is for another processor{}.", self.have_need()),
+            Kind::VersionNotFound => {
+                let version = shown(&self.version).unwrap_or_else(|| "a version".to_owned());
+                let asker = self.object.as_ref().map_or("the object", |_| name.as_str());
+                format!(
+                    "{library} was found, and it is older than {asker} was built for: it has no {version}."
+                )
+            }
+            Kind::SymbolNotFound => self.no_symbol(&name, &symbol, &library),
+            Kind::StaticTls => format!(
+                "{name} has thread-local variables at a fixed place, room for which is laid out when a program \
+                 starts. Opened later, it found none left."
+            ),
+            Kind::ExecStack => format!(
+                "{name} says that it needs a stack on which code can run, mostly by mistake, and the system \
+                 does not grant one to a program that has started without."
+            ),
+            Kind::BadSignature if memchr::memmem::find(&self.words, b"different Team IDs").is_some() => format!(
+                "{name} is signed by another team than the program, and the program accepts only its own."
+            ),
+            Kind::BadSignature => format!(
+                "macOS found no code signature of {name} that holds, and maps no code without one: the file was \
+                 never signed, or its bytes were changed since."
+            ),
+            Kind::DuplicateRpath => {
+                let entry = shown(&self.entry).unwrap_or_else(|| "an entry".to_owned());
+                format!(
+                    "{name} has the search path entry {entry} twice. macOS 15.4 and later refuse such a file \
+                     where it was built with a recent SDK."
+                )
+            }
+            Kind::DataNotFound => format!(
+                "XLA needs {library} to compile for the GPU, and it is not where XLA looks. It is no library, and \
+                 no search path leads to it."
+            ),
+            Kind::ModuleNotFound => {
+                let module = shown(&self.module).unwrap_or_else(|| "that name".to_owned());
+                format!(
+                    "no directory on sys.path of the interpreter that ran has a module {module} that it could \
+                     import. An extension module for another Python or another system does not count."
+                )
+            }
+            Kind::NameNotFound => {
+                let module = shown(&self.module).unwrap_or_else(|| "the module".to_owned());
+                format!(
+                    "the module {module} is there, and has no {symbol}: it is of another release than the \
+                     code that imports from it was written for."
+                )
+            }
+            Kind::DistributionsDoNotFit => {
+                let module = shown(&self.module).unwrap_or_else(|| "a distribution".to_owned());
+                format!("a module was built for another release of {module} than the one that is installed.")
+            }
+            Kind::InterpreterNotFound => {
+                let entry = shown(&self.entry).unwrap_or_else(|| "a program".to_owned());
+                format!(
+                    "{name} begins with the path of its interpreter, {entry}, and no file is there: the \
+                     environment was moved, copied from another machine, or its path has a blank."
+                )
+            }
+        }
+    }
+
+    fn not_loaded_by_dyld(&self, library: &str, asker: &str) -> String {
+        let places = match self.tried.len() {
+            0 => String::new(),
+            1 => ", in the one place where it looked".to_owned(),
+            places => format!(", in any of {places} places"),
+        };
+        let name = self.library.as_deref().unwrap_or_default();
+        let why = if name.starts_with(b"@rpath/") {
+            "The name begins with @rpath: it is looked for in the entries of LC_RPATH of those that ask."
+        } else if name.starts_with(b"@") {
+            "The name says where the file has to lie, beside the one that asks."
+        } else if name.starts_with(b"/") {
+            "The name is a whole path, which search paths do not change."
+        } else {
+            "The name is no path, and search paths do not change where it is looked for."
+        };
+        let asker =
+            self.object.as_ref().map_or_else(String::new, |_| format!(", which {asker} needs"));
+        format!("dyld found no file for {library}{asker}{places}. {why}")
+    }
+
+    fn why_unreadable(&self, object: &str) -> String {
+        let says = |words: &[u8]| memchr::memmem::find(&self.words, words).is_some();
+        let why = if says(b"file too short") {
+            "is cut off: it is shorter than the header of a library"
+        } else if says(b"invalid ELF header") {
+            "is no ELF file: a file of another system, a text (a linker script, a Git LFS pointer), or cut off"
+        } else if says(b"Permission denied") {
+            "may not be read by the user who ran the program"
+        } else if says(b"failed to map segment") {
+            "could not be mapped: its file system is mounted noexec, memory is limited, or the file is cut off"
+        } else if says(b"ELF load command") {
+            "is laid out in a way that this loader does not take: it was cut off, or edited by a tool that broke it"
+        } else if says(b"not a mach-o file") || says(b"not valid mach-o") {
+            "is no Mach-O file: a file of another system, or cut off"
+        } else if says(b"Exec format error") {
+            "is no library for this machine, or cut off"
+        } else {
+            "is there, and the loader could not take it"
+        };
+        format!("{object} {why}.")
+    }
+
+    /// What dyld has and needs, where it says so.
+    fn have_need(&self) -> String {
+        let have = self.tried.iter().find_map(|tried| {
+            let (_, rest) = super::scanner::around(&tried.note, b"(have ")?;
+            let (have, need) = super::scanner::around(rest, b", need ")?;
+            let need = need.split(|&byte| byte == b')').next()?;
+            let bare = |text: &[u8]| printable(text).replace(['\'', '(', ')'], "");
+            Some(format!(": it has code for {}, and {} is needed", bare(have), bare(need)))
+        });
+        have.unwrap_or_else(|| match memchr::memmem::find(&self.words, b"ELFCLASS32") {
+            Some(_) => ": it has 32 bits, and the program has 64".to_owned(),
+            None if memchr::memmem::find(&self.words, b"ELFCLASS64").is_some() => {
+                ": it has 64 bits, and the program has 32".to_owned()
+            }
+            None => String::new(),
+        })
+    }
+
+    fn no_symbol(&self, name: &str, symbol: &str, library: &str) -> String {
+        if self.causes().first() == Some(&Cause::WrongPlatform) {
+            return format!(
+                "{symbol} is a function of the GNU C library, and this system has musl: {name} was built for \
+                 another kind of Linux."
+            );
+        }
+        if self.library.as_deref().is_some_and(is_of_macos) && self.speaker == Speaker::Dyld {
+            return format!(
+                "{name} needs {symbol} of {library}, which is a part of macOS: this macOS is older than {name} \
+                 was built for."
+            );
+        }
+        let whose = match (&self.library, &self.version) {
+            (Some(library), _) if is_object(library) => format!(" of {}", printable(leaf(library))),
+            (_, Some(version)) => format!(" of the version {}", printable(version)),
+            _ => String::new(),
+        };
+        format!(
+            "{name} was built against a library that has {symbol}{whose}; the one that was loaded does not have \
+             it. The two are of releases that do not fit, or another copy was loaded first."
+        )
+    }
+
+    /// What cures it where nothing is known of the machine.
+    #[must_use]
+    pub fn cure(&self) -> String {
+        let library = self.library.as_deref().map(leaf).map_or_else(|| "it".to_owned(), printable);
+        let Some(cause) = self.cause() else { return "nothing has to be done".to_owned() };
+        match (self.kind, cause) {
+            (_, Cause::DriverMissing) => {
+                "install NVIDIA's driver, or start the container with --gpus all; without a GPU, nothing has to be \
+                 done"
+                    .to_owned()
+            }
+            (Kind::GpuLibraryNotLoaded | Kind::GpuLibrariesNotLoaded, _) => {
+                "tfpatch fix, where the libraries are installed; else pip install 'tensorflow[and-cuda]'".to_owned()
+            }
+            (Kind::LibraryNotFound, Cause::PathMissing | Cause::NotInstalled) => {
+                format!("tfpatch fix, where {library} is in the environment; else install what ships it")
+            }
+            (Kind::ModuleNotFound, Cause::NotInstalled) => {
+                "install what ships the module into the environment whose python runs: python -m pip install NAME"
+                    .to_owned()
+            }
+            (_, Cause::WrongPlatform) => {
+                "make the environment anew on the machine where it is to run; on Alpine, take an image with glibc"
+                    .to_owned()
+            }
+            (_, Cause::PartialInstall | Cause::Unreadable) => {
+                "install the distribution again: pip install --force-reinstall --no-deps NAME".to_owned()
+            }
+            (_, Cause::WrongArch) => "install the wheel for this machine".to_owned(),
+            (_, Cause::SymbolVersion) => {
+                "take the older copy out of the way (LD_LIBRARY_PATH, an old conda environment), or update it; for \
+                 GLIBC, a newer system or an older release"
+                    .to_owned()
+            }
+            (Kind::DistributionsDoNotFit, _) if self.module.as_deref() == Some(b"numpy") => {
+                "pip install 'numpy<2', or newer releases of what was built for NumPy 1".to_owned()
+            }
+            (_, Cause::VersionMismatch | Cause::MissingSymbol) => {
+                "install releases that were built for each other".to_owned()
+            }
+            (_, Cause::StaticTls) => format!(
+                "import it first, or LD_PRELOAD={} python …",
+                self.object.as_deref().map_or_else(|| "PATH".to_owned(), printable)
+            ),
+            (_, Cause::ExecStack) => {
+                "install a newer release, or patchelf --clear-execstack FILE".to_owned()
+            }
+            (_, Cause::BadSignature) => "tfpatch fix, or codesign --force --sign - FILE".to_owned(),
+            (_, Cause::DuplicateRpath) => "tfpatch rpath dedupe FILE".to_owned(),
+            (_, Cause::DataMissing) if self.library.as_deref() == Some(b"ptxas") => {
+                "pip install 'tensorflow[and-cuda]', and its directory on PATH".to_owned()
+            }
+            (_, Cause::DataMissing) => {
+                "pip install 'tensorflow[and-cuda]', or XLA_FLAGS=--xla_gpu_cuda_data_dir=DIR, where DIR has \
+                 nvvm/libdevice"
+                    .to_owned()
+            }
+            (_, Cause::WrongInterpreter) => {
+                "make the environment anew: python3 -m venv --clear .venv, and install into it again".to_owned()
+            }
+            (_, other) => format!("tfpatch explain {other}"),
+        }
+    }
+}
+
+const GPU: &[Cause] = &[Cause::DlopenPathMissing, Cause::NotInstalled, Cause::SonameMismatch];
+
+fn is_of_glibc(library: &[u8]) -> bool {
+    library.starts_with(b"ld-linux") || GLIBC_LIBRARIES.contains(&library)
+}
+
+/// Does a library come with macOS?
+fn is_of_macos(library: &[u8]) -> bool {
+    library.starts_with(b"/usr/lib/") || library.starts_with(b"/System/Library/")
+}

@@ -1,0 +1,87 @@
+//! What the interpreter and extension modules say, and the shell that cannot start an interpreter.
+
+use super::scanner::{around, behind, between, is_name, subject, unquoted};
+use super::{Kind, Message, Speaker};
+
+/// Words about a distribution of another release than a module was built for.
+const BUILT_FOR: &[(&[u8], &[u8])] = &[
+    (b"A module that was compiled using NumPy ", b"numpy"),
+    (b"numpy.dtype size changed, may indicate binary incompatibility", b"numpy"),
+    (b"numpy.ufunc size changed, may indicate binary incompatibility", b"numpy"),
+    (b"module compiled against API version ", b"numpy"),
+    (b"module was compiled against NumPy C-API version ", b"numpy"),
+    (b"VersionError: Detected mismatched Protobuf Gencode/Runtime ", b"protobuf"),
+    (b"VersionError: Detected incompatible Protobuf Gencode/Runtime ", b"protobuf"),
+    (b"Descriptors cannot be created directly", b"protobuf"),
+    (b"Descriptors cannot not be created directly", b"protobuf"),
+];
+
+pub(super) fn read(line: &[u8]) -> Option<Message> {
+    no_module(line)
+        .or_else(|| no_name(line))
+        .or_else(|| built_for(line))
+        .or_else(|| interpreter(line))
+}
+
+/// `ModuleNotFoundError: No module named 'NAME'`, which Python 2 says without quotes.
+fn no_module(line: &[u8]) -> Option<Message> {
+    let (before, rest) = around(line, b"No module named ")?;
+    let before = before.trim_ascii_end();
+    if !before.ends_with(b"Error:") {
+        return None;
+    }
+    let name = rest.split(|byte| byte.is_ascii_whitespace() || *byte == b';').next()?;
+    let name = unquoted(name);
+    let is_module = |name: &[u8]| {
+        name.iter()
+            .all(|&byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte) || byte >= 0x80)
+    };
+    (is_name(name) && is_module(name))
+        .then(|| Message::new(Speaker::Python, Kind::ModuleNotFound).module(name))
+}
+
+/// `cannot import name 'NAME' from 'MODULE' (FILE)`
+fn no_name(line: &[u8]) -> Option<Message> {
+    let name = between(line, b"cannot import name '", b'\'')?;
+    let rest = behind(line, b"cannot import name '")?;
+    let module = between(rest, b"' from '", b'\'')?;
+    let message = Message::new(Speaker::Python, Kind::NameNotFound).symbol(name).module(module);
+    let file = behind(rest, b"' (").map(|file| {
+        let end = memchr::memrchr(b')', file).unwrap_or(file.len());
+        file.get(..end).unwrap_or(file)
+    });
+    if !is_name(name) || !is_name(module) {
+        return None;
+    }
+    Some(match file.filter(|file| file.starts_with(b"/") || file.starts_with(b"~")) {
+        Some(file) => message.object(file),
+        None => message,
+    })
+}
+
+fn built_for(line: &[u8]) -> Option<Message> {
+    let (_, module) = BUILT_FOR.iter().find(|(words, _)| behind(line, words).is_some())?;
+    Some(Message::new(Speaker::Python, Kind::DistributionsDoNotFit).module(module))
+}
+
+/// `SHELL: SCRIPT: INTERPRETER: bad interpreter: No such file or directory`, of which zsh has
+/// `SHELL: SCRIPT: bad interpreter: INTERPRETER: no such file or directory`.
+fn interpreter(line: &[u8]) -> Option<Message> {
+    // bash 5.2 does not say which one it is.
+    if let Some((before, _)) = around(line, b": cannot execute: required file not found") {
+        return Some(
+            Message::new(Speaker::Python, Kind::InterpreterNotFound).object(subject(before)?),
+        );
+    }
+    let (before, rest) = around(line, b": bad interpreter: ")?;
+    let message = Message::new(Speaker::Python, Kind::InterpreterNotFound);
+    if rest.starts_with(b"/") {
+        let end = memchr::memmem::rfind(rest, b": ").unwrap_or(rest.len());
+        let script = subject(before)?;
+        return Some(message.object(script).entry(unquoted(rest.get(..end)?)));
+    }
+    let at = memchr::memmem::rfind(before, b": ")?;
+    let script = subject(before.get(..at)?)?;
+    let entry = unquoted(before.get(at + 2..)?);
+    entry.starts_with(b"/").then(|| message.object(script).entry(entry))
+}

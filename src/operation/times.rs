@@ -1,0 +1,29 @@
+//! The times of a file.
+
+use super::tree::Stat;
+use rustix::fs::{Timespec, Timestamps};
+
+/// The time of a file's last access and of its last change of content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Times {
+    /// Last access: seconds since 1970, and nanoseconds.
+    pub accessed: (i64, u32),
+    /// Last change of content: seconds since 1970, and nanoseconds.
+    pub modified: (i64, u32),
+}
+
+impl From<&Stat> for Times {
+    fn from(stat: &Stat) -> Self {
+        Self { accessed: stat.accessed, modified: stat.modified }
+    }
+}
+
+impl From<Times> for Timestamps {
+    fn from(times: Times) -> Self {
+        let spec = |(seconds, nanoseconds): (i64, u32)| Timespec {
+            tv_sec: seconds,
+            tv_nsec: i64::from(nanoseconds),
+        };
+        Self { last_access: spec(times.accessed), last_modification: spec(times.modified) }
+    }
+}

@@ -1,0 +1,137 @@
+//! A file that is written elsewhere than where its old bytes are, so that there is nothing to undo.
+
+use super::error::{Error, PathError};
+use super::file_source::FileSource;
+use super::owner;
+use crate::bytes::Source;
+use crate::edit::{EditSet, Patched};
+use rustix::fs::{Access, AtFlags, CWD};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Files are compared and copied in pieces of this many bytes.
+const PIECE: u64 = 1 << 20;
+
+/// A file without a name, for bytes that are too many to be held in memory until they are written.
+pub struct Scratch {
+    file: File,
+    path: std::path::PathBuf,
+}
+
+impl Scratch {
+    /// A file on the file system of `directory`, where what is made of it is going to be.
+    ///
+    /// # Errors
+    /// Where nothing can be written there.
+    pub fn in_directory(directory: &Path) -> Result<Self, PathError> {
+        let file = tempfile::tempfile_in(directory)
+            .map_err(|source| PathError::new("write in the directory", directory, source))?;
+        Ok(Self { file, path: directory.to_path_buf() })
+    }
+
+    /// What was written.
+    ///
+    /// # Errors
+    /// As the operating system's.
+    pub fn into_source(self) -> Result<Arc<dyn Source>, PathError> {
+        Ok(Arc::new(FileSource::of(self.file, &self.path)?))
+    }
+}
+
+impl Write for Scratch {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Fails where no file can be made in `directory`, before anything is made.
+///
+/// # Errors
+/// Then.
+pub fn require_writable(directory: &Path) -> Result<(), Error> {
+    // The right that the kernel looks at: it also knows of access control lists and of file systems
+    // that are mounted read-only.
+    let access = Access::WRITE_OK | Access::EXEC_OK;
+    owner::as_owner_of(directory, true, || {
+        rustix::fs::accessat(CWD, directory, access, AtFlags::EACCESS)
+            .map_err(|source| PathError::new("write in the directory", directory, source).into())
+    })
+}
+
+/// Writes the file at `old` with `edits` to `new`, which must not be there yet, or have those very
+/// bytes: as a whole or not at all, with the mode of the old one. False where it has them already.
+///
+/// # Errors
+/// Where something else is there, or cannot be read or written.
+pub fn write_elsewhere(old: &Path, edits: &EditSet, new: &Path, sync: bool) -> Result<bool, Error> {
+    let source = FileSource::open_named(old)?;
+    if edits.old_len() != source.len() {
+        let why = "its edits are for a file of another length";
+        return Err(Error::Inconsistent { path: old.to_path_buf(), why });
+    }
+    let directory = match new.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    owner::as_owner_of(directory, true, || write_new(&source, edits, new, directory, sync))
+}
+
+fn write_new(
+    source: &FileSource,
+    edits: &EditSet,
+    new: &Path,
+    directory: &Path,
+    sync: bool,
+) -> Result<bool, Error> {
+    let patched = Patched::new(source as &dyn Source, edits);
+    if std::fs::symlink_metadata(new).is_ok() {
+        if is_same(&patched, &FileSource::open_named(new)?) {
+            return Ok(false);
+        }
+        let why = "is there already, with other bytes; name another file, or remove it first";
+        return Err(Error::Refused { path: new.to_path_buf(), why: why.to_owned() });
+    }
+    let failed = |source: io::Error| PathError::new("write", new, source);
+    let mut file = tempfile::NamedTempFile::new_in(directory)
+        .map_err(|source| PathError::new("write in the directory", directory, source))?;
+    let mut at = 0;
+    while at < patched.len() {
+        let piece = patched
+            .read(at, PIECE.min(patched.len() - at), "the edited file")
+            .map_err(|error| failed(io::Error::other(error)))?;
+        file.write_all(&piece).map_err(failed)?;
+        at += piece.len() as u64;
+    }
+    let mode = source.stat()?.mode & 0o777;
+    let permissions = std::fs::Permissions::from_mode(mode);
+    file.as_file().set_permissions(permissions).map_err(failed)?;
+    if sync {
+        file.as_file().sync_all().map_err(failed)?;
+    }
+    // Fails where somebody else has made the name meanwhile.
+    file.persist_noclobber(new).map_err(|error| failed(error.error))?;
+    if sync {
+        File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
+    }
+    Ok(true)
+}
+
+fn is_same(one: &dyn Source, other: &dyn Source) -> bool {
+    let len = one.len();
+    let mut at = 0;
+    while at < len && other.len() == len {
+        let piece = at..len.min(at + PIECE);
+        match (one.get(piece.clone()), other.get(piece)) {
+            (Some(one), Some(other)) if one == other => at += PIECE,
+            _ => return false,
+        }
+    }
+    other.len() == len
+}

@@ -1,0 +1,325 @@
+//! A plan that was made elsewhere: does it fit this target, and would tfpatch itself have written
+//! what it says?
+//!
+//! Nothing that a plan holds is written as it stands. Its edits tell which search path an object is
+//! to have; the edits for that are made anew, with all postconditions, and have to be the same ones.
+//! So a plan that was doctored, or damaged on its way, can at most ask for another search path, and
+//! that has to pass the proof of a fix.
+
+use super::plan_builder;
+use super::proof;
+use super::rewrite::{self, Rewrite};
+use crate::bytes::{Source, printable};
+use crate::diagnosis::diagnose::{Diagnosis, diagnose};
+use crate::edit::EditSet;
+use crate::findings::finding::{Finding, Severity};
+use crate::object::{self, Format, Identity};
+use crate::plan::{Kind, Lock, Plan, RelativePath, Step};
+use crate::python::record;
+use crate::vfs::{Overlay, Vfs};
+use crate::world::distro_packages::Packages;
+use crate::world::rpath_entry::directory_of;
+use crate::world::rpath_entry_macho;
+use crate::world::world::World;
+use std::cell::OnceCell;
+use std::collections::{BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+
+/// What becomes of a plan in a target that it fits.
+#[derive(Debug)]
+pub struct Received {
+    /// What is to be done here: the plan without the files that are already as it leaves them.
+    pub plan: Plan,
+    /// What remains afterwards.
+    pub remaining: Vec<Finding>,
+}
+
+/// One thing in which a plan does not fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfit {
+    /// The file, as it is shown.
+    pub file: String,
+    /// What differs, and where it can be cured how: a clause.
+    pub why: String,
+}
+
+/// The plan as it is carried out in `world`. With `allow_absolute` new entries may lead out of the
+/// target. Reads only.
+///
+/// # Errors
+/// Everything in which the plan does not fit, file by file.
+pub fn receive(
+    vfs: &dyn Vfs,
+    world: &World,
+    plan: &Plan,
+    allow_absolute: bool,
+) -> Result<Received, Vec<Misfit>> {
+    let mut receiver =
+        Receiver { vfs, world, allow_absolute, packages: OnceCell::new(), misfits: Vec::new() };
+    let (records, objects): (Vec<&Step>, Vec<&Step>) =
+        plan.steps.iter().partition(|step| step.kind == Kind::Record);
+    receiver.require_each_once(plan);
+    let mut here = Vec::new();
+    let mut already = Vec::new();
+    for step in objects {
+        match receiver.object(step) {
+            Ok(Some(step)) => here.push(step),
+            Ok(None) => already.push(step),
+            Err(why) => receiver.refuse(&step.path, why),
+        }
+    }
+    if receiver.misfits.is_empty() {
+        let rows = receiver.records(&records, &here, &already);
+        here.extend(rows);
+    }
+    let before =
+        if receiver.misfits.is_empty() { diagnose(vfs, world) } else { Diagnosis::default() };
+    let remaining = match here.iter().any(|step| step.kind != Kind::Record) {
+        true if receiver.misfits.is_empty() => receiver.prove(&before, &here),
+        _ => before.findings,
+    };
+    if receiver.misfits.is_empty() {
+        Ok(Received { plan: Plan::new(here), remaining })
+    } else {
+        Err(receiver.misfits)
+    }
+}
+
+struct Receiver<'a> {
+    vfs: &'a dyn Vfs,
+    world: &'a World,
+    allow_absolute: bool,
+    /// Read when the first object is looked at.
+    packages: OnceCell<Packages>,
+    misfits: Vec<Misfit>,
+}
+
+impl Receiver<'_> {
+    fn refuse(&mut self, path: &RelativePath, why: String) {
+        self.misfits.push(Misfit { file: path.to_string(), why });
+    }
+
+    /// No file may be edited twice.
+    fn require_each_once(&mut self, plan: &Plan) {
+        let mut seen = HashSet::new();
+        let names = plan.steps.iter().flat_map(|step| step.aliases.iter().chain([&step.path]));
+        for name in names.filter(|name| !seen.insert(*name)) {
+            self.refuse(name, "two steps edit it".to_owned());
+        }
+    }
+
+    /// The step as it is carried out here; none where the object is as the step leaves it.
+    fn object(&self, step: &Step) -> Result<Option<Step>, String> {
+        let path = self.world.root.join(&step.path);
+        if self.vfs.symlink_metadata(&path).is_err() {
+            return Err("is not there".to_owned());
+        }
+        if !self.world.may_edit(&path) {
+            return Err("is no object of the target".to_owned());
+        }
+        let packages = self.packages.get_or_init(|| Packages::read(self.vfs));
+        if let Some(package) = packages.owner(self.vfs, &path)
+            && !self.world.is_named(&path)
+        {
+            return Err(format!("belongs to the package {package}; name the file to edit it"));
+        }
+        let source = self.vfs.open(&path).map_err(|error| error.to_string())?;
+        let source = source.as_ref();
+        if !step.lock.matches(source) {
+            return if is_as_left(step, source) { Ok(None) } else { Err(difference(step, source)) };
+        }
+        let names = self.world.names_of(&path);
+        let may_drop_signer = step.method == "signer_dropped";
+        let rewrite = rewrite::towards(self.vfs, &path, &names, &step.edits, may_drop_signer)
+            .map_err(|error| match error {
+                rewrite::Error::Io { source, .. } => source.to_string(),
+                rewrite::Error::Failed { source, .. } => source.to_string(),
+            })?;
+        self.require_inside(&rewrite, &names)?;
+        let own = plan_builder::object_steps(self.vfs, self.world, &rewrite, &step.reason);
+        let own = own.map_err(|error| error.to_string())?;
+        let own = own.into_iter().find(|own| own.path == step.path);
+        let own = own.ok_or("is another name of a file that has to be edited by its own name")?;
+        match disagreement(step, &own) {
+            Some(why) => Err(why),
+            None => Ok(Some(own)),
+        }
+    }
+
+    /// Entries that are new lead to directories of the target.
+    fn require_inside(&self, rewrite: &Rewrite, names: &[PathBuf]) -> Result<(), String> {
+        let directories: Vec<&Path> = names.iter().filter_map(|name| name.parent()).collect();
+        let is_inside = |directory: &Path| self.world.contains(self.vfs, directory);
+        let stays = |entry: &[u8]| match rewrite.format {
+            Format::Macho => rpath_entry_macho::stays(entry, &directories, is_inside),
+            Format::Elf => directories
+                .iter()
+                .all(|origin| directory_of(entry, origin).is_some_and(|found| is_inside(&found))),
+        };
+        let new = rewrite.after.iter().filter(|entry| !rewrite.before.contains(entry));
+        match new.into_iter().find(|entry| !self.allow_absolute && !stays(entry)) {
+            None => Ok(()),
+            Some(entry) => Err(format!(
+                "would be given the entry {}, which leads to no directory of the target; \
+                 --allow-absolute lets it",
+                printable(entry)
+            )),
+        }
+    }
+
+    /// The steps that bring the RECORDs of the plan up to date. Of a RECORD the plan relied on the
+    /// rows that change: the others differ from place to place with the paths in console scripts.
+    fn records(&mut self, wanted: &[&Step], here: &[Step], already: &[&Step]) -> Vec<Step> {
+        if here.is_empty() && wanted.iter().all(|step| self.has_rows_after(step)) {
+            return Vec::new();
+        }
+        let unchanged = already
+            .iter()
+            .map(|step| Step { edits: EditSet::none(step.left.size), ..Step::clone(step) });
+        let objects: Vec<Step> = here.iter().cloned().chain(unchanged).collect();
+        let own = match plan_builder::record_steps(self.vfs, self.world, &objects) {
+            Ok(own) => own,
+            Err(error) => {
+                self.misfits.push(Misfit { file: "RECORD".to_owned(), why: error.to_string() });
+                return Vec::new();
+            }
+        };
+        for step in wanted {
+            let found = own.iter().find(|own| own.path == step.path);
+            if let Some(why) = rows_disagree(step, found) {
+                self.refuse(&step.path, why);
+            }
+        }
+        // A plan that was made to leave the RECORDs alone has no step for them.
+        let is_wanted = |own: &Step| wanted.iter().any(|step| step.path == own.path);
+        own.into_iter().filter(|own| is_wanted(own) && !own.edits.is_empty()).collect()
+    }
+
+    /// Are all rows there already that a step on a RECORD leaves?
+    fn has_rows_after(&self, step: &Step) -> bool {
+        let path = self.world.root.join(&step.path);
+        let mut known = self.world.inventory.distributions.iter();
+        if !known.any(|distribution| distribution.record() == path) {
+            return false;
+        }
+        let Ok(source) = self.vfs.open(&path) else { return false };
+        let Ok(text) = source.read(0, source.len(), "RECORD") else { return false };
+        let rows = record::rows(&text).map_while(Result::ok);
+        let rows: HashSet<String> =
+            rows.map(|row| String::from_utf8_lossy(row.raw).into_owned()).collect();
+        step.after.iter().all(|row| rows.contains(row))
+    }
+
+    /// What remains with the steps, which must move nothing and break nothing.
+    fn prove(&mut self, before: &Diagnosis, here: &[Step]) -> Vec<Finding> {
+        let mut overlay = Overlay::new(self.vfs);
+        for step in here {
+            if let Err(error) = overlay.patch(&self.world.root.join(&step.path), step.edits.clone())
+            {
+                self.refuse(&step.path, error.to_string());
+            }
+        }
+        let after = diagnose(&overlay, self.world);
+        let world = self.world;
+        let objections = proof::object(&[], &before.bindings, &after);
+        let moved: BTreeSet<(String, String)> = objections
+            .moved
+            .iter()
+            .map(|moved| {
+                let now =
+                    moved.after.as_deref().map_or("nowhere".to_owned(), |now| world.shown(now));
+                let (then, library) = (world.shown(&moved.before), &moved.question.library);
+                let why = format!(
+                    "would get {} from {now} and no longer from {then}",
+                    printable(library)
+                );
+                (world.shown(&moved.question.asking), why)
+            })
+            .collect();
+        self.misfits.extend(moved.into_iter().map(|(file, why)| Misfit { file, why }));
+        let known: HashSet<_> = before.findings.iter().map(Finding::question).collect();
+        let new = after.findings.iter().filter(|found| {
+            found.severity() != Severity::Info && !known.contains(&found.question())
+        });
+        self.misfits.extend(new.map(|found| Misfit {
+            file: world.shown(&found.object),
+            why: format!("would have a new fault: {}", found.message),
+        }));
+        after.findings
+    }
+}
+
+/// Has the file what the step leaves: by its digest, and by the search path that is shown?
+fn is_as_left(step: &Step, source: &dyn Source) -> bool {
+    step.left.matches(source)
+        && object::search_paths(source).is_ok_and(|paths| {
+            let all: Vec<String> = paths.iter().flat_map(|path| text(&path.entries)).collect();
+            // Slices are alike as a rule, and then one list tells of all of them.
+            let first = paths.first().map(|path| text(&path.entries)).unwrap_or_default();
+            step.after == all || step.after == first
+        })
+}
+
+fn text(entries: &[Vec<u8>]) -> Vec<String> {
+    entries.iter().map(|entry| String::from_utf8_lossy(entry).into_owned()).collect()
+}
+
+/// How a file differs from the one that the plan was made for.
+fn difference(step: &Step, source: &dyn Source) -> String {
+    let identity = Identity::of(source);
+    let built =
+        |kind: &str, expected: &Option<String>, found: &Option<String>| match (expected, found) {
+            (Some(expected), Some(found)) if expected != found => {
+                Some(format!("is another build: its {kind} is {found}, expected {expected}"))
+            }
+            _ => None,
+        };
+    let Lock { size, build_id, uuid, .. } = &step.lock;
+    built("build ID", build_id, &identity.build_id)
+        .or_else(|| built("LC_UUID", uuid, &identity.uuid))
+        .unwrap_or_else(|| match source.len() {
+            found if found != *size => format!("has {found} bytes, expected {size}"),
+            _ => "has other bytes where the plan relies on them".to_owned(),
+        })
+}
+
+/// In what a step of the plan is not the one that is made here for the same search path.
+fn disagreement(step: &Step, own: &Step) -> Option<String> {
+    let names = |step: &Step| -> BTreeSet<RelativePath> {
+        step.aliases.iter().chain([&step.path]).cloned().collect()
+    };
+    if names(step) != names(own) {
+        return Some("has other names in the target than where the plan was made".to_owned());
+    }
+    let differs = [
+        ("kind", step.kind == own.kind),
+        ("before", step.before == own.before),
+        ("after", step.after == own.after),
+        ("edits", step.edits == own.edits),
+        ("method", step.method == own.method),
+        ("lock", step.lock == own.lock),
+        ("left", step.left == own.left),
+    ];
+    let (what, _) = differs.into_iter().find(|(_, is_same)| !is_same)?;
+    Some(format!(
+        "{what:?} of its step is not what this tfpatch would plan for that search path: the plan was \
+         altered, or another version made it"
+    ))
+}
+
+/// In what the rows that a plan expects differ from those that are here.
+fn rows_disagree(step: &Step, own: Option<&Step>) -> Option<String> {
+    let Some(own) = own else { return Some("has no row for the edited files".to_owned()) };
+    let rows = |step: &Step| -> Vec<(String, String)> {
+        step.before.iter().cloned().zip(step.after.iter().cloned()).collect()
+    };
+    let (wanted, own) = (rows(step), rows(own));
+    let is_met = |row: &&(String, String)| {
+        own.iter().any(|own| own.1 == row.1 && (own.0 == row.0 || own.0 == row.1))
+    };
+    if let Some((before, _)) = wanted.iter().find(|row| !is_met(row)) {
+        return Some(format!("has another row, or files of other bytes, than {before}"));
+    }
+    let extra = own.iter().find(|own| !wanted.iter().any(|row| row.1 == own.1));
+    extra.map(|(before, _)| format!("has a row that the plan does not know: {before}"))
+}

@@ -1,0 +1,266 @@
+//! From rewritten search paths to a plan: the files that are written, with all their names, and the
+//! RECORD rows that have to follow.
+
+use super::proposal::Proposal;
+use super::rewrite::Rewrite;
+use crate::bytes::{self, Source as _, printable, shown};
+use crate::edit::{EditSet, Patched};
+use crate::object::Format;
+use crate::plan::{Kind, Lock, NotRelative, Plan, RelativePath, Seen, Step};
+use crate::python::owners::Owner;
+use crate::python::record::{self, Change, MAX_ROWS, Rewritten};
+use crate::vfs::{FileKind, Metadata, Vfs};
+use crate::world::world::World;
+use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a proposal does not become a plan.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file cannot be read.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A file is shorter than it was a moment ago.
+    #[error("{}: {source}", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        source: bytes::Error,
+    },
+    /// A file lies outside the root.
+    #[error(transparent)]
+    Outside(#[from] NotRelative),
+    /// A link leaves the target in the root of another system.
+    #[error(transparent)]
+    LeavesRoot(#[from] LeavesRoot),
+    /// A RECORD cannot be brought up to date.
+    #[error("{}: {source}; --record keep leaves it as it is", path.display())]
+    Record {
+        /// The RECORD.
+        path: PathBuf,
+        /// Why not.
+        source: record::Error,
+    },
+}
+
+/// A link that leaves the target in the root of another system.
+#[derive(Debug, thiserror::Error)]
+#[error("{} is a link out of the target; run tfpatch inside of the root, where it can be followed", shown(.link))]
+pub struct LeavesRoot {
+    /// The link.
+    pub link: PathBuf,
+}
+
+/// The plan that carries a proposal out. With `update_records` the hashes and sizes in RECORD follow,
+/// for which the edited files are read in full: the only time that tfpatch does so.
+///
+/// # Errors
+/// Where a file cannot be read, or lies outside the root.
+pub fn plan(
+    vfs: &dyn Vfs,
+    world: &World,
+    proposal: &Proposal,
+    update_records: bool,
+) -> Result<Plan, Error> {
+    let mut steps = Vec::new();
+    for rewrite in proposal.rewrites.values() {
+        if !rewrite.patch.method.is_unchanged() {
+            let reason = reason(world, proposal, rewrite);
+            steps.extend(object_steps(vfs, world, rewrite, &reason)?);
+        }
+    }
+    if update_records {
+        let records = record_steps(vfs, world, &steps)?;
+        steps.extend(records);
+    }
+    Ok(Plan::new(steps))
+}
+
+/// The steps that edit one object: one for the file inside the target with all its names, and one
+/// for each link that leaves the target, which becomes a copy of its own.
+pub(super) fn object_steps(
+    vfs: &dyn Vfs,
+    world: &World,
+    rewrite: &Rewrite,
+    reason: &str,
+) -> Result<Vec<Step>, Error> {
+    if let Some(link) = world.leaving_name(vfs, &rewrite.object) {
+        return Err(LeavesRoot { link }.into());
+    }
+    let mut inside: BTreeSet<PathBuf> = BTreeSet::new();
+    let mut leaving: BTreeSet<PathBuf> = BTreeSet::new();
+    for name in world.names_of(&rewrite.object) {
+        let entry = vfs.symlink_metadata(&name).map_err(|source| io_error(&name, source))?;
+        if entry.kind != FileKind::Symlink {
+            inside.insert(name);
+        } else if !world.contains(vfs, &name) {
+            leaving.insert(world.leaving_link(vfs, &name));
+        } else if let Ok(real) = vfs.canonicalize(&name) {
+            inside.insert(world.below_root(vfs, &real));
+        }
+    }
+    let seen = seen(vfs, &rewrite.object);
+    let source = vfs.open(&rewrite.object).map_err(|source| io_error(&rewrite.object, source))?;
+    let (mut lock, mut left) =
+        Lock::of_step(source.as_ref(), &rewrite.patch.edits, &rewrite.patch.relies_on)
+            .map_err(|source| Error::Changed { path: rewrite.object.clone(), source })?;
+    for lock in [&mut lock, &mut left] {
+        lock.build_id.clone_from(&rewrite.identity.build_id);
+        lock.uuid.clone_from(&rewrite.identity.uuid);
+    }
+    let relative = |path: &PathBuf| world.relative(path);
+    let step = |path: RelativePath, aliases: Vec<RelativePath>| Step {
+        path,
+        aliases,
+        kind: match rewrite.format {
+            Format::Elf => Kind::Elf,
+            Format::Macho => Kind::Macho,
+        },
+        before: text(&rewrite.before),
+        after: text(&rewrite.after),
+        method: rewrite.patch.method.name().to_owned(),
+        reason: reason.to_owned(),
+        edits: rewrite.patch.edits.clone(),
+        lock: lock.clone(),
+        left: left.clone(),
+        replace: !rewrite.patch.in_place && !rewrite.patch.in_place_unopened,
+        unopened: !rewrite.patch.in_place,
+        seen: seen.clone(),
+    };
+    let mut steps = Vec::new();
+    let mut names = inside.iter().map(relative);
+    if let Some(first) = names.next() {
+        steps.push(step(first?, names.collect::<Result<_, _>>()?));
+    }
+    for name in &leaving {
+        steps.push(step(relative(name)?, Vec::new()));
+    }
+    Ok(steps)
+}
+
+/// Which file it is that `path` leads to.
+fn seen(vfs: &dyn Vfs, path: &Path) -> Option<Seen> {
+    let Metadata { id, len, modified, .. } = vfs.metadata(path).ok()?;
+    let is_link = vfs.symlink_metadata(path).ok()?.kind == FileKind::Symlink;
+    let directory = path.parent().filter(|_| !is_link);
+    let directory = directory.and_then(|directory| vfs.canonicalize(directory).ok());
+    Some(Seen { id, len, modified, directory })
+}
+
+/// The steps that bring RECORD files up to date with the steps on objects.
+pub(super) fn record_steps(
+    vfs: &dyn Vfs,
+    world: &World,
+    steps: &[Step],
+) -> Result<Vec<Step>, Error> {
+    let mut files: Vec<(PathBuf, &[Owner], &Step)> = Vec::new();
+    for step in steps {
+        for name in std::iter::once(&step.path).chain(&step.aliases) {
+            let path = world.root.join(name);
+            let owners = world.owners.of(&path);
+            let mut hashed = owners.iter().filter(|owner| owner.hashed);
+            let rows = hashed.clone().count();
+            let first =
+                hashed.next().and_then(|it| world.inventory.distributions.get(it.distribution));
+            if let Some(first) = first.filter(|_| rows > MAX_ROWS) {
+                let source = record::Error::Repeated { path: world.shown(&path), rows };
+                return Err(Error::Record { path: first.record(), source });
+            }
+            if rows > 0 {
+                files.push((path, owners, step));
+            }
+        }
+    }
+    if files.is_empty() {
+        return Ok(Vec::new());
+    }
+    // Each file is read once, however many rows it has.
+    let hashed: Vec<(&[Owner], [u8; 32], u64)> = files
+        .into_par_iter()
+        .map(|(path, owners, step)| {
+            let (sha256, size) = hash_of(vfs, &path, &step.edits)?;
+            Ok((owners, sha256, size))
+        })
+        .collect::<Result<_, Error>>()?;
+    let mut by_distribution: BTreeMap<usize, Vec<Change>> = BTreeMap::new();
+    for (owners, sha256, size) in hashed {
+        for owner in owners.iter().filter(|owner| owner.hashed) {
+            let change = Change { row: owner.row, sha256, size };
+            by_distribution.entry(owner.distribution).or_default().push(change);
+        }
+    }
+    let records = by_distribution.into_iter().filter_map(|(index, changes)| {
+        Some((world.inventory.distributions.get(index)?.record(), changes))
+    });
+    records.map(|(path, changes)| record_step(vfs, &world.root, &path, &changes)).collect()
+}
+
+/// The SHA-256 digest and the length of a file as it would be with `edits`.
+fn hash_of(vfs: &dyn Vfs, path: &Path, edits: &EditSet) -> Result<([u8; 32], u64), Error> {
+    let source = vfs.open(path).map_err(|source| io_error(path, source))?;
+    let patched = Patched::new(source.as_ref(), edits);
+    let sha256 = record::sha256(&patched);
+    let sha256 = sha256.map_err(|source| Error::Changed { path: path.to_owned(), source })?;
+    Ok((sha256, patched.len()))
+}
+
+/// The step that changes rows of the RECORD at `path`, below `root`.
+fn record_step(vfs: &dyn Vfs, root: &Path, path: &Path, changes: &[Change]) -> Result<Step, Error> {
+    let unfit = |error: record::Error| Error::Record { path: path.to_owned(), source: error };
+    let changed = |source| Error::Changed { path: path.to_owned(), source };
+    let seen = seen(vfs, path);
+    let source = vfs.open(path).map_err(|source| io_error(path, source))?;
+    let old = source.read(0, source.len(), "RECORD").map_err(changed)?;
+    let Rewritten { edits, before, after } = record::rewrite(&old, changes).map_err(unfit)?;
+    let whole = 0..source.len();
+    let relies_on = std::slice::from_ref(&whole);
+    let (lock, left) = Lock::of_step(source.as_ref(), &edits, relies_on).map_err(changed)?;
+    Ok(Step {
+        path: RelativePath::new(path.strip_prefix(root).unwrap_or(path))?,
+        aliases: Vec::new(),
+        kind: Kind::Record,
+        before,
+        after,
+        method: "rows".to_owned(),
+        reason: "hashes and sizes of the edited files".to_owned(),
+        edits,
+        lock,
+        left,
+        replace: true,
+        unopened: false,
+        seen,
+    })
+}
+
+fn reason(world: &World, proposal: &Proposal, rewrite: &Rewrite) -> String {
+    let names = world.names_of(&rewrite.object);
+    let mut reasons: Vec<String> = Vec::new();
+    for finding in proposal.cured.iter().filter(|finding| names.contains(&finding.object)) {
+        let library = finding.library.as_deref().map(printable);
+        let directory = finding.lies_in.first().map(|path| world.shown(path));
+        if let (Some(library), Some(directory)) = (library, directory) {
+            reasons.push(format!("{library} lies in {directory}"));
+        }
+    }
+    reasons.join("; ")
+}
+
+fn text(entries: &[Vec<u8>]) -> Vec<String> {
+    entries.iter().map(|entry| lossy(entry)).collect()
+}
+
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn io_error(path: &Path, source: io::Error) -> Error {
+    Error::Io { path: path.to_owned(), source }
+}

@@ -1,0 +1,68 @@
+//! The repair of what a program was seen asking for in vain, and of nothing else.
+//!
+//! A diagnosis finds less than a program asks for: what it opens by a path of its own making stands
+//! in no header. It also finds more: what no run of the program has come to yet.
+
+use crate::diagnosis::checks::dlopen::Process;
+use crate::diagnosis::diagnose::Diagnosis;
+use crate::findings::finding::Finding;
+use crate::vfs::Vfs;
+use crate::world::program::Program;
+use crate::world::world::World;
+use std::collections::HashSet;
+
+/// What is to be repaired, where that is not what a diagnosis finds.
+#[derive(Debug, Clone, Default)]
+pub struct Scope {
+    /// What was asked for in vain.
+    seen: Vec<Finding>,
+    /// What is among it and no diagnosis finds.
+    witnessed: Vec<Finding>,
+    /// What a diagnosis finds, and nobody asked for.
+    left_alone: Vec<Finding>,
+}
+
+impl Scope {
+    /// Of what was `seen`, where the target as it is has these findings.
+    #[must_use]
+    pub fn new(seen: &[Finding], diagnosed: &[Finding]) -> Self {
+        let lacks = |findings: &[Finding], finding: &Finding| {
+            findings.iter().all(|other| other.question() != finding.question())
+        };
+        let only = |these: &[Finding], those: &[Finding]| -> Vec<Finding> {
+            these.iter().filter(|finding| lacks(those, finding)).cloned().collect()
+        };
+        Self {
+            witnessed: only(seen, diagnosed),
+            left_alone: only(diagnosed, seen),
+            seen: seen.to_vec(),
+        }
+    }
+
+    /// Makes a diagnosis of the target, as it would be, one of what was seen: with what would still
+    /// be asked for in vain, and without what nobody asked for, unless a library that comes within
+    /// reach asks for it in its turn.
+    pub(super) fn narrow(&self, vfs: &dyn Vfs, world: &World, diagnosis: &mut Diagnosis) {
+        let programs = Program::all(vfs, world, &world.settings);
+        let (mut reached, mut missing) = (HashSet::new(), Vec::new());
+        for finding in &self.seen {
+            let asking = world.inventory.at(&finding.object);
+            let Some((asking, library)) = asking.zip(finding.library.as_deref()) else { continue };
+            let process = Process::of(&programs, asking);
+            match process.and_then(|process| process.open(library)) {
+                Some(answer) if answer.root.found.is_some() => {
+                    reached.extend(answer.objects.iter().map(|object| object.id));
+                }
+                _ => missing.push(finding),
+            }
+        }
+        diagnosis.findings.retain(|finding| {
+            let is_left = self.left_alone.iter().any(|left| left.question() == finding.question());
+            let id = || world.inventory.at(&finding.object).map(|object| object.id);
+            !is_left || id().is_some_and(|id| reached.contains(&id))
+        });
+        let is_witnessed = |finding: &&&Finding| self.witnessed.contains(finding);
+        diagnosis.findings.extend(missing.iter().filter(is_witnessed).copied().cloned());
+        crate::findings::finding::sort(&mut diagnosis.findings);
+    }
+}

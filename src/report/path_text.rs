@@ -1,0 +1,36 @@
+//! Paths of any bytes in JSON.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+/// A path of any bytes: a string, with `path_bytes` (base64) where it is not UTF-8.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct PathText {
+    /// The path; what is not UTF-8 is replaced.
+    pub path: String,
+    /// Its bytes, where they are not UTF-8.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path_bytes: Option<String>,
+}
+
+impl PathText {
+    /// A path as text.
+    #[must_use]
+    pub fn of(path: &Path) -> Self {
+        let bytes = path.as_os_str().as_bytes();
+        Self {
+            path: path.to_string_lossy().into_owned(),
+            path_bytes: path.to_str().is_none().then(|| STANDARD.encode(bytes)),
+        }
+    }
+
+    /// A path that may be none, for fields of other names.
+    #[must_use]
+    pub fn optional(path: Option<&Path>) -> (Option<String>, Option<String>) {
+        path.map(Self::of).map_or((None, None), |text| (Some(text.path), text.path_bytes))
+    }
+}

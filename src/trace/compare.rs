@@ -1,0 +1,229 @@
+//! What the answers of a trace mean: which libraries of the environment were asked for in vain, and
+//! whether the diagnosis said so.
+
+use super::Kind;
+use super::replay::Answer;
+use crate::bytes::{self, in_shell_quotes, printable};
+use crate::diagnosis::provider::{self, Choice, Provider, known_cause};
+use crate::findings::finding::{Cause, Finding};
+use crate::object::Format;
+use crate::vfs::Vfs;
+use crate::world::inventory::{self, Object, Role};
+use crate::world::rpath_entry;
+use crate::world::world::World;
+use serde::Serialize;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What a trace says to a finding of the diagnosis.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "trace")]
+pub enum Confirmation {
+    /// The object asked for the library and did not get it.
+    Confirmed,
+    /// It got it.
+    Contradicted {
+        /// From there.
+        found: PathBuf,
+    },
+    /// Another object asked for it.
+    AskedByAnother {
+        /// The object.
+        asker: PathBuf,
+        /// What it got.
+        found: Option<PathBuf>,
+    },
+    /// Nobody asked: the command does not come that far, or the finding is wrong.
+    NotAsked,
+}
+
+/// A finding of the diagnosis about a library, and what the trace says to it.
+#[derive(Debug, Clone)]
+pub struct Compared<'a> {
+    /// What the diagnosis found.
+    pub finding: &'a Finding,
+    /// The library that was asked for: another one of the same directory may stand in the finding.
+    pub library: Vec<u8>,
+    /// What the trace says.
+    pub confirmation: Confirmation,
+}
+
+/// The findings of a trace: what was asked for in vain though it lies in the environment, what a
+/// program cannot do without, and the driver. An optional library that is nowhere is none, and
+/// neither is one that the same process found in another way.
+#[must_use]
+pub fn findings(
+    vfs: &dyn Vfs,
+    world: &World,
+    answers: &[Answer],
+    diagnosed: &[Finding],
+) -> Vec<Finding> {
+    let mut found: Vec<Finding> = answers
+        .iter()
+        // No search path leads to what is asked for by its path, and what cannot be preloaded is
+        // left out with a word of the loader's own.
+        .filter(|answer| answer.found.is_none() && !answer.name.contains(&b'/'))
+        .filter(|answer| answer.kind != Kind::Preload)
+        .filter(|answer| answer.found_later.is_none())
+        .filter_map(|answer| finding(vfs, world, answer, diagnosed))
+        .collect();
+    crate::findings::finding::sort(&mut found);
+    found
+}
+
+fn finding(
+    vfs: &dyn Vfs,
+    world: &World,
+    answer: &Answer,
+    diagnosed: &[Finding],
+) -> Option<Finding> {
+    let known = object_at(vfs, world, &answer.asker).cloned();
+    let asking = known.clone().or_else(|| outsider(vfs, &answer.asker));
+    let object = known.as_ref().map_or(&answer.asker, |object| &object.path);
+    if let Some(same) = diagnosed.iter().find(|finding| {
+        finding.object == *object
+            && finding.library.as_deref() == Some(&answer.name)
+            // That it is loaded before is what the trace has just refuted.
+            && finding.cause != Cause::LoadOrder
+    }) {
+        return Some(Finding { tried: answer.tried.clone(), ..same.clone() });
+    }
+    let name = printable(&answer.name);
+    let shown = world.shown(object);
+    let make = |cause, fixable, message: String, cure: String, lies_in: Vec<PathBuf>| Finding {
+        cause,
+        object: object.clone(),
+        library: Some(answer.name.clone()),
+        fixable,
+        message,
+        cure,
+        lies_in,
+        tried: answer.tried.clone(),
+        symbols: Vec::new(),
+        is_fatal: false,
+    };
+    let missing = match answer.kind {
+        Kind::Needed | Kind::Preload => Cause::PathMissing,
+        Kind::Dlopen => Cause::DlopenPathMissing,
+    };
+    let choice = asking
+        .as_ref()
+        .map_or(Choice::None, |asking| provider::choose(vfs, world, asking, &answer.name));
+    match choice {
+        Choice::One(provider) => {
+            let directory = provider.directory().to_owned();
+            let lies = world.shown(&directory);
+            let entry = rpath_entry::relative_entry(vfs, Format::Elf, object, &directory);
+            let cure = match entry.as_deref().map(in_shell_quotes) {
+                Some(entry) if known.is_some() => {
+                    let object = in_shell_quotes(object.as_os_str().as_bytes());
+                    format!("tfpatch rpath add {object} --entry {entry}")
+                }
+                _ => format!("open it by its path, {}", bytes::shown(&provider.path)),
+            };
+            let message = format!("{shown} asked for {name} in vain; it lies in {lies}");
+            Some(make(missing, known.is_some(), message, cure, vec![directory]))
+        }
+        Choice::Several(providers) => {
+            let message = format!(
+                "{shown} asked for {name} in vain; {} copies in the environment fit",
+                providers.len()
+            );
+            let cure = "tell it which: tfpatch rpath add OBJECT --entry DIRECTORY".to_owned();
+            let directories = providers.iter().map(Provider::directory).map(Path::to_owned);
+            Some(make(missing, false, message, cure, directories.collect()))
+        }
+        Choice::None => {
+            if let Some(cause) = known_cause(&answer.name) {
+                let message =
+                    format!("{shown} asked for {name} in vain, which comes with the driver");
+                let cure = "install NVIDIA's driver, or start the container with --gpus all";
+                return Some(make(cause, false, message, cure.to_owned(), Vec::new()));
+            }
+            (answer.kind == Kind::Needed).then(|| {
+                let message = format!("{shown} needs {name}, and it is not in the environment");
+                let cure = format!("install what ships {name}");
+                make(Cause::NotInstalled, false, message, cure, Vec::new())
+            })
+        }
+    }
+}
+
+/// What the trace says to every finding of the diagnosis that is about a library.
+#[must_use]
+pub fn compare<'a>(
+    vfs: &dyn Vfs,
+    world: &World,
+    answers: &[Answer],
+    diagnosed: &'a [Finding],
+) -> Vec<Compared<'a>> {
+    diagnosed
+        .iter()
+        .filter_map(|finding| {
+            let library = finding.library.as_deref()?;
+            let (library, confirmation) = confirm(vfs, world, answers, finding, library);
+            Some(Compared { finding, library, confirmation })
+        })
+        .collect()
+}
+
+fn confirm(
+    vfs: &dyn Vfs,
+    world: &World,
+    answers: &[Answer],
+    finding: &Finding,
+    library: &[u8],
+) -> (Vec<u8>, Confirmation) {
+    let lies_there = |name: &[u8]| {
+        let mut copies = world.inventory.named(name);
+        copies.any(|copy| finding.lies_in.iter().any(|directory| copy.directory() == directory))
+    };
+    let is_asker = |answer: &Answer| {
+        object_at(vfs, world, &answer.asker).is_some_and(|object| object.path == finding.object)
+    };
+    let asked: Vec<&Answer> = answers
+        .iter()
+        .filter(|answer| {
+            answer.name == library
+                // A finding about dlopen names one library of a directory, for all of them.
+                || finding.cause == Cause::DlopenPathMissing && lies_there(&answer.name)
+        })
+        .collect();
+    let (own, others): (Vec<&Answer>, Vec<&Answer>) =
+        asked.into_iter().partition(|answer| is_asker(answer));
+    let in_vain = own.iter().find(|answer| answer.found.is_none());
+    let (answer, confirmation) = match (in_vain, own.first(), others.first()) {
+        (Some(answer), _, _) => (answer, Confirmation::Confirmed),
+        (None, Some(answer), _) => {
+            let found = answer.found.clone().unwrap_or_default();
+            (answer, Confirmation::Contradicted { found })
+        }
+        (None, None, Some(answer)) => {
+            let known = object_at(vfs, world, &answer.asker);
+            let asker = known.map_or(&answer.asker, |object| &object.path).clone();
+            let found = answer.found.clone();
+            (answer, Confirmation::AskedByAnother { asker, found })
+        }
+        (None, None, None) => return (library.to_vec(), Confirmation::NotAsked),
+    };
+    (answer.name.clone(), confirmation)
+}
+
+/// The object of the environment at a path, by whatever name.
+fn object_at<'a>(vfs: &dyn Vfs, world: &'a World, path: &Path) -> Option<&'a Object> {
+    let inventory = &world.inventory;
+    let real = vfs.canonicalize(path).ok()?;
+    inventory.at(path).or_else(|| inventory.at(&world.below_root(vfs, &real))).or_else(|| {
+        let id = vfs.metadata(path).ok()?.id;
+        inventory.objects.iter().find(|object| object.id == id)
+    })
+}
+
+/// An object that lies outside of the environment.
+fn outsider(vfs: &dyn Vfs, path: &Path) -> Option<Object> {
+    let summary = Arc::new(inventory::summary_of(vfs, path)?);
+    let id = vfs.metadata(path).ok()?.id;
+    let facts = inventory::Facts::Elf(summary);
+    Some(Object { path: path.to_owned(), id, facts, role: Role::Library, distribution: None })
+}

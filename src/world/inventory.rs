@@ -1,0 +1,476 @@
+//! What a target holds: its shared objects and programs, and the distributions that they belong
+//! to.
+
+use super::linked_directories::{self, Linked};
+use super::object_names::{is_named_as_object, is_passed_over, may_be_object};
+use crate::bytes::{self, Source, shown};
+use crate::elf::{Image, Kind, Summary, hash};
+use crate::knowledge::tensorflow;
+use crate::macho::{self, Container, fat, symbols};
+use crate::python::TooLong;
+use crate::python::distribution::{Distribution, Problem};
+use crate::vfs::{FileKind, Vfs};
+use rayon::prelude::*;
+use rustix::io::Errno;
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// How a pointer of Git LFS begins (its specification, `docs/spec.md`).
+const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+
+/// What a program would do with an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// The interpreter imports it.
+    ExtensionModule,
+    /// It is started.
+    Executable,
+    /// Others load it.
+    Library,
+}
+
+/// A shared object or a program in the target.
+#[derive(Debug, Clone)]
+pub struct Object {
+    /// Where it was found; links in the path are not resolved.
+    pub path: PathBuf,
+    /// Device and inode, equal for all names of one file.
+    pub id: (u64, u64),
+    /// What a loader reads of it.
+    pub facts: Facts,
+    /// What a program would do with it.
+    pub role: Role,
+    /// The distribution whose RECORD lists it: an index into [`Inventory::distributions`].
+    pub distribution: Option<usize>,
+}
+
+/// What a loader reads of an object, by its format.
+#[derive(Debug, Clone)]
+pub enum Facts {
+    /// Of an ELF file.
+    Elf(Arc<Summary>),
+    /// Of a Mach-O file: each slice.
+    Macho(Arc<[macho::Summary]>),
+}
+
+impl Object {
+    /// What ld.so reads of it; `None` for an object of another format.
+    #[must_use]
+    pub fn elf(&self) -> Option<&Summary> {
+        match &self.facts {
+            Facts::Elf(summary) => Some(summary),
+            Facts::Macho(_) => None,
+        }
+    }
+
+    /// Its slices, as dyld reads them; none for an object of another format.
+    #[must_use]
+    pub fn slices(&self) -> &[macho::Summary] {
+        match &self.facts {
+            Facts::Elf(_) => &[],
+            Facts::Macho(slices) => slices,
+        }
+    }
+
+    /// Its `DT_NEEDED`, in order; nothing for an object of another format.
+    #[must_use]
+    pub fn needed(&self) -> &[Vec<u8>] {
+        self.elf().map_or(&[], |summary| &summary.needed)
+    }
+
+    /// The name by which others need an ELF object: its soname, else the file's.
+    #[must_use]
+    pub fn soname(&self) -> &[u8] {
+        self.elf().and_then(|summary| summary.soname.as_deref()).unwrap_or(self.name())
+    }
+
+    /// The file's name alone.
+    #[must_use]
+    pub fn name(&self) -> &[u8] {
+        self.path.file_name().map_or(b"", OsStr::as_bytes)
+    }
+
+    /// The directory in which it was found.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+}
+
+/// A place in the tree that could not be read as what it seems to be.
+#[derive(Debug)]
+pub struct Unreadable {
+    /// The file or directory.
+    pub path: PathBuf,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why a place could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum Why {
+    /// The operating system refused.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// The object is malformed.
+    #[error("{0}")]
+    Malformed(#[from] bytes::Error),
+    /// A file that is longer than any of its kind.
+    #[error(transparent)]
+    TooLong(#[from] TooLong),
+    /// A file that is named as a shared object and is something else.
+    #[error("it is named as a shared object, and {0}")]
+    NoObject(&'static str),
+    /// What Git LFS leaves in the place of a large file.
+    #[error("it is a pointer of Git LFS, and not the object itself")]
+    LfsPointer,
+    /// A link to a file that is not there.
+    #[error("it is a link to {}, which is not there", shown(.0))]
+    Dangling(PathBuf),
+    /// A link that leads back to itself.
+    #[error("it is a link that leads back to itself")]
+    Loop,
+}
+
+impl Why {
+    /// What cures it.
+    #[must_use]
+    pub fn cure(&self) -> &'static str {
+        match self {
+            Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                "run tfpatch as a user who may read it"
+            }
+            Self::LfsPointer => {
+                "git lfs pull in the repository that it comes from, or install from a package index"
+            }
+            Self::Dangling(_) | Self::Loop => "install the distribution again, or remove the link",
+            Self::Io(_) | Self::TooLong(_) | Self::Malformed(_) | Self::NoObject(_) => {
+                "install the distribution again"
+            }
+        }
+    }
+}
+
+/// What a target holds.
+#[derive(Debug, Default)]
+pub struct Inventory {
+    /// The directories that were walked.
+    pub roots: Vec<PathBuf>,
+    /// Its objects, by path.
+    pub objects: Vec<Object>,
+    /// Its distributions.
+    pub distributions: Vec<Distribution>,
+    /// What could not be read.
+    pub unreadable: Vec<Unreadable>,
+    /// Linked directories with objects that lie outside, and were not looked into.
+    pub not_followed: Vec<Linked>,
+    /// The metadata of distributions that an upgrade has moved out of the way and not removed.
+    pub leftovers: Vec<PathBuf>,
+    by_name: HashMap<Vec<u8>, Vec<usize>>,
+}
+
+impl Inventory {
+    /// Walks `roots` and reads the header of every object below them. Directories that hold
+    /// another environment, and tfpatch's own store, are passed over.
+    #[must_use]
+    pub fn of(vfs: &dyn Vfs, roots: &[PathBuf]) -> Self {
+        // Starting threads takes longer than all else that an edit of one file does.
+        if roots.is_empty() {
+            return Self::default();
+        }
+        let all: Vec<Walked> = roots.par_iter().map(|root| walk(vfs, root)).collect();
+        let mut walked = Walked::default();
+        all.into_iter().for_each(|found| walked.add(found));
+        let Walked { files: mut candidates, mut links, unreadable, .. } = walked;
+        candidates.sort_unstable();
+        candidates.dedup();
+        links.sort_unstable();
+        let not_followed = linked_directories::not_followed(vfs, roots, links);
+        let roots = roots.to_vec();
+        let mut inventory = Self { roots, unreadable, not_followed, ..Self::default() };
+        let read: Vec<_> = candidates.into_par_iter().map(|path| read(vfs, path)).collect();
+        for outcome in read {
+            match outcome {
+                Ok(Some(object)) => inventory.add(object),
+                Ok(None) => {}
+                Err(unreadable) => inventory.unreadable.push(unreadable),
+            }
+        }
+        inventory
+    }
+
+    /// Adds an object that was named outright: whatever it is called, and wherever it lies.
+    pub fn add_named(&mut self, vfs: &dyn Vfs, path: &Path) {
+        let Err(index) = self.objects.binary_search_by(|object| object.path.as_path().cmp(path))
+        else {
+            return;
+        };
+        self.unreadable.retain(|unreadable| unreadable.path != path);
+        match try_read(vfs, path) {
+            Ok(None) => {}
+            Ok(Some((id, facts, role))) => {
+                let path = path.to_owned();
+                self.objects.insert(index, Object { path, id, facts, role, distribution: None });
+                self.by_name.clear();
+                for (index, object) in self.objects.iter().enumerate() {
+                    self.by_name.entry(object.name().to_vec()).or_default().push(index);
+                }
+            }
+            Err(why) => self.unreadable.push(Unreadable { path: path.to_owned(), why }),
+        }
+    }
+
+    /// The objects of that file name.
+    pub fn named(&self, name: &[u8]) -> impl Iterator<Item = &Object> {
+        let indices = self.by_name.get(name).map(Vec::as_slice).unwrap_or_default();
+        indices.iter().filter_map(|&index| self.objects.get(index))
+    }
+
+    /// The object at that path.
+    #[must_use]
+    pub fn at(&self, path: &Path) -> Option<&Object> {
+        let index = self.objects.binary_search_by(|object| object.path.as_path().cmp(path)).ok()?;
+        self.objects.get(index)
+    }
+
+    /// The distribution that an object belongs to.
+    #[must_use]
+    pub fn distribution_of(&self, object: &Object) -> Option<&Distribution> {
+        self.distributions.get(object.distribution?)
+    }
+
+    /// Was the TensorFlow of that index among the distributions built for GPUs, as its objects tell?
+    #[must_use]
+    pub fn is_for_gpu(&self, index: usize) -> bool {
+        let mut objects = self.objects.iter().filter(|it| it.distribution == Some(index));
+        objects.any(|object| {
+            let path = object.elf().and_then(|elf| elf.runpath.as_ref().or(elf.rpath.as_ref()));
+            path.is_some_and(|path| tensorflow::names_gpu_libraries(path))
+        })
+    }
+
+    /// Notes what could not be read of the distributions. Leftovers of installers are no places
+    /// that could not be read.
+    pub fn add_problems(&mut self, problems: Vec<Problem>) {
+        for problem in problems {
+            match problem {
+                Problem::Unreadable { path, source } => {
+                    self.unreadable.push(Unreadable { path, why: source.into() });
+                }
+                Problem::MalformedRecord { path, source } => {
+                    self.unreadable.push(Unreadable { path, why: source.into() });
+                }
+                Problem::LeftOver { path } => self.leftovers.push(path),
+                Problem::Nameless { .. } => {}
+            }
+        }
+    }
+
+    /// Forgets links that lead nowhere where no distribution is to have them: a name without a file
+    /// is no different from no name, and whoever asks for it is told so.
+    pub fn forget_dangling(&mut self, is_owned: impl Fn(&Path) -> bool) {
+        self.unreadable.retain(|unreadable| {
+            !matches!(unreadable.why, Why::Dangling(_)) || is_owned(&unreadable.path)
+        });
+    }
+
+    fn add(&mut self, object: Object) {
+        self.by_name.entry(object.name().to_vec()).or_default().push(self.objects.len());
+        self.objects.push(object);
+    }
+}
+
+/// The summary of one object; `None` where it is none or cannot be read.
+#[must_use]
+pub fn summary_of(vfs: &dyn Vfs, path: &Path) -> Option<Summary> {
+    let source = vfs.open(path).ok()?;
+    Image::parse(source.as_ref()).ok()?.summary().ok()
+}
+
+/// What a walk came across.
+#[derive(Default)]
+struct Walked {
+    /// Files that may be objects.
+    files: Vec<PathBuf>,
+    /// Links to directories, which are not followed.
+    links: Vec<PathBuf>,
+    /// Directories that are still to be looked into.
+    directories: Vec<PathBuf>,
+    unreadable: Vec<Unreadable>,
+}
+
+impl Walked {
+    fn add(&mut self, mut other: Self) {
+        self.files.append(&mut other.files);
+        self.links.append(&mut other.links);
+        self.directories.append(&mut other.directories);
+        self.unreadable.append(&mut other.unreadable);
+    }
+}
+
+/// Walks what lies below `root`. Level by level, for a tree may be deeper than a stack.
+fn walk(vfs: &dyn Vfs, root: &Path) -> Walked {
+    let mut walked = look_into(vfs, root, true);
+    while !walked.directories.is_empty() {
+        let level = std::mem::take(&mut walked.directories);
+        let below: Vec<Walked> =
+            level.par_iter().map(|directory| look_into(vfs, directory, false)).collect();
+        below.into_iter().for_each(|below| walked.add(below));
+    }
+    walked.unreadable.sort_by(|a, b| a.path.cmp(&b.path));
+    walked
+}
+
+/// What a directory holds itself.
+fn look_into(vfs: &dyn Vfs, directory: &Path, is_root: bool) -> Walked {
+    let mut walked = Walked::default();
+    let entries = match vfs.read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) => {
+            let path = directory.to_owned();
+            walked.unreadable.push(Unreadable { path, why: error.into() });
+            return walked;
+        }
+    };
+    if !is_root && entries.iter().any(|entry| entry.name == "pyvenv.cfg") {
+        return walked;
+    }
+    for entry in entries {
+        let path = directory.join(&entry.name);
+        match entry.kind {
+            FileKind::Directory if !is_passed_over(&entry.name) => walked.directories.push(path),
+            FileKind::Symlink
+                if !is_passed_over(&entry.name) && linked_directories::is_directory(vfs, &path) =>
+            {
+                walked.links.push(path);
+            }
+            FileKind::File | FileKind::Symlink if may_be_object(&entry.name) => {
+                walked.files.push(path);
+            }
+            _ => {}
+        }
+    }
+    walked
+}
+
+/// Reads an object; `None` for what is none and does not claim to be one.
+fn read(vfs: &dyn Vfs, path: PathBuf) -> Result<Option<Object>, Unreadable> {
+    match try_read(vfs, &path) {
+        Ok(object) => {
+            Ok(object.map(|(id, facts, role)| Object { path, id, facts, role, distribution: None }))
+        }
+        // A name without `.so` announces nothing: what cannot be read there is no finding.
+        Err(_) if !is_named_as_object(path.file_name().map_or(b"", OsStr::as_bytes)) => Ok(None),
+        Err(why) => Err(Unreadable { path, why }),
+    }
+}
+
+type Identified = ((u64, u64), Facts, Role);
+
+fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
+    let metadata = || vfs.metadata(path).map_err(|error| why_not(vfs, path, error));
+    let source = match vfs.open(path) {
+        Ok(source) => source,
+        Err(error) => {
+            return match metadata()?.kind {
+                FileKind::File => Err(error.into()),
+                // A directory or a socket may be called what it likes.
+                _ => Ok(None),
+            };
+        }
+    };
+    let magic = source.get(0..source.len().min(64)).unwrap_or_default();
+    if !magic.starts_with(b"\x7fELF") {
+        return match magic.as_ref() {
+            _ if fat::is_macho(source.as_ref()) => read_macho(source.as_ref(), path)
+                .and_then(|(facts, role)| Ok(Some((metadata()?.id, facts, role)))),
+            b"" => Err(Why::NoObject("is empty")),
+            bytes if bytes.iter().all(|&byte| byte == 0) => {
+                Err(Why::NoObject("begins with zeros where an ELF header should be"))
+            }
+            bytes if is_linker_script(bytes) => Ok(None),
+            bytes if bytes.starts_with(LFS_POINTER) => Err(Why::LfsPointer),
+            _ => Err(Why::NoObject("begins neither as an ELF nor as a Mach-O file does")),
+        };
+    }
+    let image = Image::parse(source.as_ref())?;
+    let summary = image.summary()?;
+    let role = role_of(path, &image, &summary);
+    Ok(Some((metadata()?.id, Facts::Elf(Arc::new(summary)), role)))
+}
+
+/// Reads every slice of a Mach-O file that dyld could load, and what a program would do with it.
+fn read_macho(source: &dyn Source, path: &Path) -> Result<(Facts, Role), Why> {
+    let name = path.file_name().map_or(b"".as_slice(), OsStr::as_bytes);
+    let function = name.strip_suffix(b".so").map(|module| [b"_PyInit_", module].concat());
+    let mut slices = Vec::new();
+    let mut role = Role::Library;
+    for slice in Container::parse(source)?.slices {
+        let image = macho::Image::parse(slice)?;
+        role = match image.kind() {
+            macho::Kind::Executable => Role::Executable,
+            _ if is_extension_by_name(name) => Role::ExtensionModule,
+            _ => match &function {
+                // A slice without a sound export trie is no module either.
+                Some(function)
+                    if symbols::export(&image, function).is_ok_and(|it| it.is_some()) =>
+                {
+                    Role::ExtensionModule
+                }
+                _ => role,
+            },
+        };
+        slices.push(image.summary()?);
+    }
+    Ok((Facts::Macho(slices.into()), role))
+}
+
+/// Has a file the name of an extension module (PEP 3149)?
+fn is_extension_by_name(name: &[u8]) -> bool {
+    name.windows(9).any(|part| part == b".cpython-") || name.ends_with(b".abi3.so")
+}
+
+/// Why nothing is found at a path that a directory lists.
+fn why_not(vfs: &dyn Vfs, path: &Path, error: io::Error) -> Why {
+    match vfs.read_link(path) {
+        Ok(target) if error.kind() == io::ErrorKind::NotFound => Why::Dangling(target),
+        Ok(_) if error.raw_os_error() == Some(Errno::LOOP.raw_os_error()) => Why::Loop,
+        _ => error.into(),
+    }
+}
+
+/// Does the file begin as a GNU ld script does? Those are for the link editor; no program loads
+/// them.
+fn is_linker_script(start: &[u8]) -> bool {
+    let start = start.trim_ascii_start();
+    [b"/*".as_slice(), b"INPUT", b"GROUP", b"OUTPUT_FORMAT"].iter().any(|s| start.starts_with(s))
+}
+
+/// What a program would do with the object. Python's import looks for `X.so`, `X.abi3.so` and
+/// `X.cpython-311-….so` (PEP 3149), and calls `PyInit_X` of what it finds (PEP 489); plugins and
+/// libraries that a program opens by itself are called `X.so` too, and lack that function.
+fn role_of(path: &Path, image: &Image<'_>, summary: &Summary) -> Role {
+    let name = path.file_name().map_or(b"".as_slice(), OsStr::as_bytes);
+    match summary.kind {
+        Kind::Executable => Role::Executable,
+        Kind::Shared if summary.interpreter.is_some() && !is_named_as_object(name) => {
+            Role::Executable
+        }
+        _ if is_extension_by_name(name) => Role::ExtensionModule,
+        _ => match name.strip_suffix(b".so") {
+            Some(module) if is_module(image, module) => Role::ExtensionModule,
+            _ => Role::Library,
+        },
+    }
+}
+
+/// Does the object export the function by which Python makes the module of that name?
+fn is_module(image: &Image<'_>, module: &[u8]) -> bool {
+    let function = [b"PyInit_", module].concat();
+    // An object without a sound symbol table is no module either.
+    hash::exports(image, &function).unwrap_or(false)
+}

@@ -1,0 +1,14 @@
+//! What is looked at: the tree, its objects and distributions, the programs that load them, and the
+//! system around.
+
+pub mod distro_packages;
+pub mod inventory;
+pub mod linked_directories;
+pub mod object_names;
+pub mod origins;
+pub mod program;
+pub mod rpath_entry;
+pub mod rpath_entry_macho;
+pub mod system_libraries;
+pub mod wheel_claims;
+pub mod world;

@@ -1,0 +1,47 @@
+//! Where an `LC_RPATH` leads.
+
+use super::rpath_entry::is_of_bazel;
+use crate::vfs::{FileKind, Vfs};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+/// Where builds put what they link, and where nothing is installed.
+const BUILD_DIRECTORIES: [&[u8]; 6] =
+    [b"/Users/", b"/private/", b"/var/", b"/tmp/", b"/home/", b"/Volumes/"];
+
+/// Does an entry lead to a directory from any of the object's names?
+///
+/// What depends on the program (`@executable_path`), on whoever loads the object (`@rpath`) or on
+/// the working directory is taken to be alive, and so is a directory of a Mac that is not this
+/// machine: only where builds are made, a path that is not there is dead.
+#[must_use]
+pub fn leads_somewhere(vfs: &dyn Vfs, entry: &[u8], directories: &[&Path]) -> bool {
+    let is_directory =
+        |path: &Path| vfs.metadata(path).is_ok_and(|metadata| metadata.kind == FileKind::Directory);
+    match entry.strip_prefix(b"@loader_path") {
+        Some(b"") => true,
+        Some([b'/', way @ ..]) => {
+            directories.iter().any(|origin| is_directory(&origin.join(OsStr::from_bytes(way))))
+        }
+        Some(_) => true,
+        None if entry.first() == Some(&b'/') => {
+            let is_of_a_build = BUILD_DIRECTORIES.iter().any(|start| entry.starts_with(start))
+                || is_of_bazel(entry);
+            !is_of_a_build || is_directory(Path::new(OsStr::from_bytes(entry)))
+        }
+        None => true,
+    }
+}
+
+/// Does an entry lead from each of the object's directories to one that `is_inside` accepts? One
+/// that depends on the program or on whoever loads the object does not.
+#[must_use]
+pub fn stays(entry: &[u8], directories: &[&Path], is_inside: impl Fn(&Path) -> bool) -> bool {
+    let way = match entry.strip_prefix(b"@loader_path") {
+        Some(b"") => b"".as_slice(),
+        Some([b'/', way @ ..]) => way,
+        _ => return false,
+    };
+    directories.iter().all(|origin| is_inside(&origin.join(OsStr::from_bytes(way))))
+}

@@ -1,0 +1,353 @@
+//! What is diagnosed: the tree, its inventory, and the programs that load its objects.
+
+use super::inventory::{Inventory, Unreadable, Why};
+use super::linked_directories::Linked;
+use super::object_names;
+use super::wheel_claims::Claims;
+use crate::bytes::shown;
+use crate::loader::Settings;
+use crate::plan::{NotRelative, RelativePath};
+use crate::python::discovery::Ambient;
+use crate::python::distribution;
+use crate::python::distribution::packages_around;
+use crate::python::environment::{Environment, Kind};
+use crate::python::owners::Owners;
+use crate::python::wheel::Wheel;
+use crate::vfs::{FileKind, Vfs, names_along};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Component, Path, PathBuf};
+
+/// A target with all that was read of it.
+#[derive(Debug, Default)]
+pub struct World {
+    /// The directory that paths are shown relative to, and below which everything is written.
+    pub root: PathBuf,
+    /// The Python environment, where the target is one.
+    pub environment: Option<Environment>,
+    /// Its objects and distributions.
+    pub inventory: Inventory,
+    /// Objects that were named outright: also what is only worth knowing is repaired there.
+    pub named: Vec<PathBuf>,
+    /// The directory that was named, where it is a part of the tree: only what lies beneath it is
+    /// judged, and only that is edited.
+    pub part: Option<PathBuf>,
+    /// Does it lie in the root of another system? Where links lead there, this one does not know.
+    pub elsewhere: bool,
+    /// Directories of `--search`, in order.
+    pub search: Vec<PathBuf>,
+    /// The loader's environment.
+    pub settings: Settings,
+    /// What else the process would be given: other variables, the working directory.
+    pub surroundings: Ambient,
+    /// Who owns the objects, by the RECORDs.
+    pub owners: Owners,
+    /// Are entries that are there twice or lead nowhere a finding in every object?
+    pub tidy: bool,
+    /// Are whole files read, to compare them with RECORDs and signatures?
+    pub deep: bool,
+    /// What it says of itself, where the target is a wheel.
+    pub wheel: Option<Claims>,
+}
+
+impl World {
+    /// Reads an environment: everything below its prefix, or, for the interpreter of a system, the
+    /// directories that it imports from.
+    #[must_use]
+    pub fn of_environment(vfs: &dyn Vfs, environment: Environment, settings: Settings) -> Self {
+        let sites: Vec<PathBuf> =
+            environment.site_packages.iter().map(|site| site.path.clone()).collect();
+        let roots = match environment.kind {
+            Kind::Venv | Kind::Conda => {
+                let mut roots = vec![environment.prefix.clone()];
+                roots.extend(sites.iter().filter(|s| !s.starts_with(&environment.prefix)).cloned());
+                roots
+            }
+            Kind::System => sites.clone(),
+        };
+        let root = environment.prefix.clone();
+        Self::read(vfs, root, &roots, &sites, Some(environment), settings)
+    }
+
+    /// Reads a directory; the environment that it belongs to, if any, tells who imports its modules.
+    #[must_use]
+    pub fn of_directory(
+        vfs: &dyn Vfs,
+        directory: &Path,
+        environment: Option<Environment>,
+        settings: Settings,
+    ) -> Self {
+        let roots = [directory.to_owned()];
+        Self::read(vfs, directory.to_owned(), &roots, &roots, environment, settings)
+    }
+
+    /// Reads an environment of which only a directory is judged and edited; libraries may come from
+    /// all of it.
+    #[must_use]
+    pub fn of_part(
+        vfs: &dyn Vfs,
+        directory: PathBuf,
+        environment: Environment,
+        settings: Settings,
+    ) -> Self {
+        let world = Self::of_environment(vfs, environment, settings);
+        Self { part: Some(directory), ..world }
+    }
+
+    /// Reads a wheel. The variables of the loader say nothing about where it will be installed.
+    #[must_use]
+    pub fn of_wheel(wheel: &Wheel<'_>, settings: &Settings) -> Self {
+        let site = wheel.path().to_owned();
+        let mut world = Self::of_directory(wheel, &site, None, settings.without_variables());
+        world.wheel = Some(Claims::of(wheel, &world.inventory));
+        world
+    }
+
+    /// Reads what surrounds one object: its environment, else the packages that it is installed
+    /// with, else its directory. Only the object is judged, and only it is edited.
+    #[must_use]
+    pub fn of_object(
+        vfs: &dyn Vfs,
+        object: &Path,
+        environment: Option<Environment>,
+        settings: Settings,
+    ) -> Self {
+        let mut world = match environment {
+            Some(environment) => Self::of_environment(vfs, environment, settings),
+            None => {
+                let directory = packages_around(vfs, object);
+                let directory = directory.or(object.parent()).unwrap_or(object);
+                Self::of_directory(vfs, directory, None, settings)
+            }
+        };
+        world.add_named(vfs, object);
+        world
+    }
+
+    /// Reads what a direct edit of one object has to know: its other names where it has some, and
+    /// who lists it in a RECORD. Nothing is judged.
+    #[must_use]
+    pub fn of_edit(vfs: &dyn Vfs, object: &Path, environment: Option<Environment>) -> Self {
+        let settings = Settings::default();
+        let links = vfs.metadata(object).map_or(1, |metadata| metadata.links);
+        let linked =
+            vfs.symlink_metadata(object).is_ok_and(|entry| entry.kind == FileKind::Symlink);
+        if links > 1 || linked {
+            return Self::of_object(vfs, object, environment, settings);
+        }
+        let (root, sites) = match &environment {
+            Some(found) => {
+                let sites = found.site_packages.iter().map(|site| site.path.clone());
+                let sites = sites.filter(|site| object.starts_with(site)).collect();
+                (found.prefix.clone(), sites)
+            }
+            None => (object.parent().unwrap_or(object).to_owned(), Vec::new()),
+        };
+        let mut world = Self::read(vfs, root.clone(), &[], &sites, environment, settings);
+        world.inventory.roots.push(root);
+        world.add_named(vfs, object);
+        world
+    }
+
+    fn read(
+        vfs: &dyn Vfs,
+        root: PathBuf,
+        roots: &[PathBuf],
+        sites: &[PathBuf],
+        environment: Option<Environment>,
+        settings: Settings,
+    ) -> Self {
+        let mut inventory = Inventory::of(vfs, roots);
+        for site in sites {
+            let (distributions, problems) = distribution::distributions(vfs, site);
+            inventory.distributions.extend(distributions);
+            inventory.add_problems(problems);
+        }
+        let too_long = environment.iter().flat_map(|environment| &environment.pth_too_long);
+        inventory.unreadable.extend(
+            too_long
+                .map(|(path, error)| Unreadable { path: path.clone(), why: Why::TooLong(*error) }),
+        );
+        let mut world = Self {
+            root,
+            environment,
+            inventory,
+            named: Vec::new(),
+            part: None,
+            elsewhere: false,
+            search: Vec::new(),
+            settings,
+            surroundings: Ambient::default(),
+            owners: Owners::default(),
+            tidy: false,
+            deep: false,
+            wheel: None,
+        };
+        world.find_owners(vfs);
+        world
+    }
+
+    /// Takes in an object that was named outright, whatever its name is.
+    fn add_named(&mut self, vfs: &dyn Vfs, object: &Path) {
+        self.named.push(object.to_owned());
+        self.inventory.add_named(vfs, object);
+        if object.file_name().is_some_and(object_names::may_be_object) {
+            self.name_owners();
+        } else {
+            self.find_owners(vfs);
+        }
+    }
+
+    /// Does an interpreter import what lies here?
+    #[must_use]
+    pub fn has_interpreter(&self) -> bool {
+        self.environment.as_ref().is_some_and(|environment| !environment.interpreters.is_empty())
+    }
+
+    /// Will two files of the target lie, seen from each other, where they lie now? The installer
+    /// decides where those go that a wheel has below `NAME.data`.
+    #[must_use]
+    pub fn stay_together(&self, one: &Path, other: &Path) -> bool {
+        let scheme = |path: &Path| {
+            let mut parts = path.strip_prefix(&self.root).ok()?.components();
+            let Component::Normal(first) = parts.next()? else { return None };
+            let is_data = first.as_encoded_bytes().ends_with(b".data");
+            is_data.then(|| parts.next().map(|scheme| scheme.as_os_str().to_owned())).flatten()
+        };
+        self.wheel.is_none() || scheme(one) == scheme(other)
+    }
+
+    /// A path as it is shown: relative to the root, or to `site-packages` where it lies there.
+    #[must_use]
+    pub fn shown(&self, path: &Path) -> String {
+        let sites = self.environment.iter().flat_map(|environment| &environment.site_packages);
+        let relative = sites
+            .filter_map(|site| path.strip_prefix(&site.path).ok())
+            .next()
+            .or_else(|| path.strip_prefix(&self.root).ok());
+        match relative {
+            Some(relative) if relative.as_os_str().is_empty() => ".".to_owned(),
+            Some(relative) => shown(relative),
+            None => shown(path),
+        }
+    }
+
+    /// Was the object named on the command line?
+    #[must_use]
+    pub fn is_named(&self, object: &Path) -> bool {
+        self.named.iter().any(|named| named == object)
+    }
+
+    /// Does a path lie below the directories of the target, links resolved?
+    #[must_use]
+    pub fn contains(&self, vfs: &dyn Vfs, path: &Path) -> bool {
+        let Ok(real) = vfs.canonicalize(path) else { return false };
+        self.inventory
+            .roots
+            .iter()
+            .filter_map(|root| vfs.canonicalize(root).ok())
+            .any(|root| real.starts_with(root))
+    }
+
+    /// May an object be edited? Only what the walk of the target found below its root is ever
+    /// written, and where objects were named outright only those.
+    #[must_use]
+    pub fn may_edit(&self, object: &Path) -> bool {
+        self.inventory.at(object).is_some()
+            && object.starts_with(&self.root)
+            && self.is_meant(object)
+    }
+
+    /// Is an object what the target means, and not only what surrounds it?
+    #[must_use]
+    pub fn is_meant(&self, object: &Path) -> bool {
+        self.part.as_ref().is_none_or(|part| object.starts_with(part))
+            && (self.named.is_empty() || self.is_named(object))
+    }
+
+    /// Linked directories that were not followed, where the target means them.
+    pub fn not_followed(&self) -> impl Iterator<Item = &Linked> {
+        self.inventory.not_followed.iter().filter(|linked| self.is_meant(&linked.path))
+    }
+
+    /// How many objects the target means.
+    #[must_use]
+    pub fn meant(&self) -> usize {
+        self.inventory.objects.iter().filter(|object| self.is_meant(&object.path)).count()
+    }
+
+    /// A path as a plan has it: relative to the root.
+    ///
+    /// # Errors
+    /// Where it lies outside the root.
+    pub fn relative(&self, path: &Path) -> Result<RelativePath, NotRelative> {
+        RelativePath::new(path.strip_prefix(&self.root).unwrap_or(path))
+    }
+
+    /// A file inside the target, whose links were resolved, by its path below the root as it was
+    /// named.
+    #[must_use]
+    pub fn below_root(&self, vfs: &dyn Vfs, real: &Path) -> PathBuf {
+        let below = vfs
+            .canonicalize(&self.root)
+            .ok()
+            .and_then(|root| real.strip_prefix(root).ok().map(Path::to_owned));
+        below.map_or_else(|| real.to_owned(), |below| self.root.join(below))
+    }
+
+    /// A name of an object that is a link out of the target, where a private copy cannot be made in
+    /// its stead: what writes follows links as this system does, and not as that of the target.
+    #[must_use]
+    pub fn leaving_name(&self, vfs: &dyn Vfs, object: &Path) -> Option<PathBuf> {
+        let is_link = |name: &PathBuf| {
+            vfs.symlink_metadata(name).is_ok_and(|entry| entry.kind == FileKind::Symlink)
+        };
+        let names = self.names_of(object).into_iter().filter(|_| self.elsewhere);
+        names.filter(is_link).find(|name| !self.contains(vfs, name))
+    }
+
+    /// The link that leaves the target, where a name that does may be a link to another such name: the
+    /// last one below the root.
+    #[must_use]
+    pub fn leaving_link(&self, vfs: &dyn Vfs, name: &Path) -> PathBuf {
+        let within = |link: PathBuf| -> Option<PathBuf> {
+            let parent = vfs.canonicalize(link.parent()?).ok()?;
+            let path = self.below_root(vfs, &parent.join(link.file_name()?));
+            let entry = vfs.symlink_metadata(&path).ok()?;
+            (path.starts_with(&self.root) && entry.kind == FileKind::Symlink).then_some(path)
+        };
+        let links = names_along(vfs, name).map_while(within);
+        links.last().unwrap_or_else(|| name.to_owned())
+    }
+
+    /// All names in the target of the file that an object is.
+    #[must_use]
+    pub fn names_of(&self, object: &Path) -> Vec<PathBuf> {
+        let Some(id) = self.inventory.at(object).map(|object| object.id) else {
+            return vec![object.to_owned()];
+        };
+        let same = self.inventory.objects.iter().filter(|other| other.id == id);
+        same.map(|other| other.path.clone()).collect()
+    }
+
+    fn find_owners(&mut self, vfs: &dyn Vfs) {
+        let is_object = |path: &[u8]| {
+            Path::new(OsStr::from_bytes(path)).file_name().is_some_and(|name| {
+                object_names::may_be_object(name)
+                    || self.named.iter().any(|named| named.file_name() == Some(name))
+            })
+        };
+        let (owners, problems) = Owners::new(vfs, &self.inventory.distributions, is_object);
+        self.inventory.add_problems(problems);
+        self.inventory.forget_dangling(|path| !owners.of(path).is_empty());
+        self.owners = owners;
+        self.name_owners();
+    }
+
+    fn name_owners(&mut self) {
+        for object in &mut self.inventory.objects {
+            let owners = self.owners.of(&object.path);
+            object.distribution = owners.first().map(|owner| owner.distribution);
+        }
+    }
+}
