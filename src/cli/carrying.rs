@@ -4,7 +4,7 @@ use super::args::Writing;
 use super::session::Chosen;
 use super::view::View;
 use crate::operation;
-use crate::world::world::World;
+use crate::world::World;
 use std::path::{Path, PathBuf};
 
 /// How a plan is carried out, and told of.

@@ -17,7 +17,7 @@ use crate::report::findings::{self, Detail};
 use crate::report::json::{self, FindingReport};
 use crate::report::linked;
 use crate::report::style::{COMMAND, DIM, GOOD, counted, paint};
-use crate::world::world::World;
+use crate::world::World;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write};

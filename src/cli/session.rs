@@ -19,7 +19,7 @@ use crate::report::linked;
 use crate::report::markdown::WithoutHomes;
 use crate::report::style::{DIM, paint};
 use crate::vfs::{FileKind, OsVfs, Vfs};
-use crate::world::world::World;
+use crate::world::World;
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal as _, Write};
 use std::os::unix::ffi::OsStrExt as _;

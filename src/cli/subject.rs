@@ -10,7 +10,7 @@ use crate::python::target::Target;
 use crate::python::venv;
 use crate::report::linked;
 use crate::vfs::Vfs as _;
-use crate::world::world::World;
+use crate::world::World;
 use std::path::{Path, PathBuf};
 
 impl Session {

@@ -7,7 +7,7 @@ use crate::loader;
 use crate::python::target::{self, Target};
 use crate::python::wheel::{self, Wheel};
 use crate::vfs::{DirEntry, FileKind, Metadata, OsVfs, Vfs};
-use crate::world::world::World;
+use crate::world::World;
 use std::io;
 use std::path::{Path, PathBuf};
 

@@ -3,8 +3,8 @@
 use crate::findings::finding::Cause;
 use crate::knowledge::tensorflow;
 use crate::vfs::{FileKind, Vfs};
+use crate::world::World;
 use crate::world::inventory::{Inventory, Object};
-use crate::world::world::World;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;

@@ -8,7 +8,7 @@ use crate::bytes::{printable, shown};
 use crate::diagnosis::diagnose::Diagnosis;
 use crate::findings::finding::{Cause, Finding};
 use crate::vfs::Vfs;
-use crate::world::world::World;
+use crate::world::World;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::ffi::OsStr;

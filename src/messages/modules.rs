@@ -5,7 +5,7 @@ use crate::findings::finding::Finding;
 use crate::python::environment::Environment;
 use crate::python::record;
 use crate::vfs::{FileKind, Vfs};
-use crate::world::world::World;
+use crate::world::World;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;

@@ -10,7 +10,7 @@ use crate::plan::{Kind, Lock, NotRelative, Plan, RelativePath, Seen, Step};
 use crate::python::owners::Owner;
 use crate::python::record::{self, Change, MAX_ROWS, Rewritten};
 use crate::vfs::{FileKind, Metadata, Vfs};
-use crate::world::world::World;
+use crate::world::World;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;

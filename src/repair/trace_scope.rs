@@ -7,8 +7,8 @@ use crate::diagnosis::checks::dlopen::Process;
 use crate::diagnosis::diagnose::Diagnosis;
 use crate::findings::finding::Finding;
 use crate::vfs::Vfs;
+use crate::world::World;
 use crate::world::program::Program;
-use crate::world::world::World;
 use std::collections::HashSet;
 
 /// What is to be repaired, where that is not what a diagnosis finds.

@@ -5,7 +5,7 @@ use super::style::{DIM, GONE, GOOD, WARNING, paint};
 use crate::bytes::{Source, printable};
 use crate::edit::{Content, EditSet};
 use crate::plan::{Kind, Plan, RelativePath, Step};
-use crate::world::world::World;
+use crate::world::World;
 use similar::{ChangeTag, TextDiff};
 use std::collections::HashMap;
 use std::io::{self, Write};

@@ -10,7 +10,7 @@ use crate::findings::finding::{Cause, Finding, Severity};
 use crate::knowledge::tensorflow;
 use crate::messages::in_environment::{Outcome, Verdict};
 use crate::messages::{Kind, Message, Speaker, Weight};
-use crate::world::world::World;
+use crate::world::World;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::{self, Write};

@@ -5,7 +5,7 @@ use super::style::{COMMAND, DIM, ERROR, GOOD, INFO, WARNING, counted, paint};
 use crate::bytes::{printable, shown};
 use crate::findings::finding::{Cause, Finding, Severity};
 use crate::loader::{Rule, SearchStep, StepOutcome};
-use crate::world::world::World;
+use crate::world::World;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::io::{self, Write};

@@ -3,8 +3,8 @@
 use super::path_text::PathText;
 use super::style::{COMMAND, DIM, counted, paint};
 use crate::bytes::shown;
+use crate::world::World;
 use crate::world::linked_directories::Linked;
-use crate::world::world::World;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -5,8 +5,8 @@ use super::findings::{Group, groups, outcome_in_words, rule_in_words, title};
 use super::style::counted;
 use crate::bytes::{printable, shown};
 use crate::findings::finding::{Finding, Severity};
+use crate::world::World;
 use crate::world::linked_directories::Linked;
-use crate::world::world::World;
 use std::io::{self, Write};
 
 /// Objects and places that are listed of one finding.

@@ -10,7 +10,7 @@ use crate::plan::Plan;
 use crate::trace::compare::{Compared, Confirmation};
 use crate::trace::replay::{Answer, Verdict};
 use crate::trace::{Kind, LoaderError};
-use crate::world::world::World;
+use crate::world::World;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;

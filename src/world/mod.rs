@@ -11,4 +11,7 @@ pub mod rpath_entry;
 pub mod rpath_entry_macho;
 pub mod system_libraries;
 pub mod wheel_claims;
-pub mod world;
+#[expect(clippy::module_inception, reason = "World is what the room is about")]
+mod world;
+
+pub use self::world::World;

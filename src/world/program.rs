@@ -1,7 +1,7 @@
 //! The programs that load the objects of a target: interpreters with their loaders, or loaders alone.
 
+use super::World;
 use super::inventory::{self, Object, Role};
-use super::world::World;
 use crate::elf::Summary;
 use crate::loader::{Libc, Loader, Resolution, Settings, System, Target as Machine};
 use crate::python::interpreter::{Version, version_in};

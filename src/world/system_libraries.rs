@@ -1,9 +1,9 @@
 //! The libraries of the system around a target: where the loader would look, and where CUDA and other
 //! things are usually put that it does not know of.
 
+use super::World;
 use super::inventory::summary_of;
 use super::program::Program;
-use super::world::World;
 use crate::loader::Target;
 use crate::vfs::{FileKind, Vfs};
 use std::cell::OnceCell;

@@ -15,7 +15,7 @@ use tfpatch::loader::Settings;
 use tfpatch::messages::in_environment::{Outcome, look};
 use tfpatch::messages::{Log, Message, read};
 use tfpatch::vfs::MemVfs;
-use tfpatch::world::world::World;
+use tfpatch::world::World;
 
 /// A row of `expected.csv`: kind, causes, library, object, names.
 type Row = [String; 5];

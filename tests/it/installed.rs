@@ -6,7 +6,7 @@ use tfpatch::diagnosis::diagnose::diagnose;
 use tfpatch::findings::finding::{Cause, Finding};
 use tfpatch::loader::Settings;
 use tfpatch::vfs::MemVfs;
-use tfpatch::world::world::World;
+use tfpatch::world::World;
 
 /// A directory of packages with a distribution, whose RECORD has the given rows.
 fn with(vfs: MemVfs, name: &str, version: &str, rows: &str) -> MemVfs {

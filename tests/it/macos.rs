@@ -9,7 +9,7 @@ use tfpatch::loader::dyld::Version;
 use tfpatch::repair::planner::{Options, propose};
 use tfpatch::repair::proposal::Proposal;
 use tfpatch::vfs::MemVfs;
-use tfpatch::world::world::World;
+use tfpatch::world::World;
 
 const INTERNAL: &str = "/s/tensorflow/python/_pywrap_tensorflow_internal.so";
 const PLUGIN: &str = "/s/tensorflow-plugins/libmetal_plugin.dylib";

@@ -13,7 +13,7 @@ use crate::report::json::{self, DoctorReport, TargetReport};
 use crate::report::linked::{self, LinkReport};
 use crate::report::markdown::{self, Summary};
 use crate::report::style::{COMMAND, GOOD, counted, paint};
-use crate::world::world::World;
+use crate::world::World;
 use std::collections::BTreeSet;
 use std::io;
 

@@ -17,7 +17,7 @@ use crate::python::target::Target;
 use crate::report::explain::{ExplainReport, Explained, PageReport, Place, write, write_markdown};
 use crate::report::{inert, json};
 use crate::vfs::Vfs as _;
-use crate::world::world::World;
+use crate::world::World;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, BufReader, IsTerminal as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;

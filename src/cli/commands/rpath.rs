@@ -16,7 +16,7 @@ use crate::repair::proposal::Proposal;
 use crate::repair::rewrite::{Change, Wish, rewrite};
 use crate::report::style::{COMMAND, WARNING, paint};
 use crate::report::{changes, json};
-use crate::world::world::World;
+use crate::world::World;
 use std::ffi::{OsStr, OsString};
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;

@@ -14,8 +14,8 @@ use crate::diagnosis::load_report::Seen;
 use crate::findings::finding::{Cause, Finding};
 use crate::python::distribution::Distribution;
 use crate::vfs::Vfs;
+use crate::world::World;
 use crate::world::program::Program;
-use crate::world::world::World;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 

@@ -14,7 +14,7 @@ use crate::python::environment::{Environment, Kind, Scope, same_file};
 use crate::python::interpreter::{self, Interpreter, Program, Version};
 use crate::python::venv::{self, PyvenvCfg, Script};
 use crate::vfs::{FileKind, Vfs};
-use crate::world::world::World;
+use crate::world::World;
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;

@@ -9,9 +9,9 @@ use crate::elf::search_path;
 use crate::findings::finding::fault;
 use crate::findings::finding::{Cause, Finding};
 use crate::vfs::Vfs;
+use crate::world::World;
 use crate::world::inventory::Object;
 use crate::world::rpath_entry;
-use crate::world::world::World;
 use std::collections::HashSet;
 use std::path::Path;
 

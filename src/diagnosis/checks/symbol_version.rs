@@ -10,10 +10,10 @@ use crate::findings::finding::{Cause, Finding};
 use crate::knowledge::packages;
 use crate::loader::{Target, VersionProblem};
 use crate::vfs::Vfs;
+use crate::world::World;
 use crate::world::inventory::summary_of;
 use crate::world::program::Program;
 use crate::world::system_libraries::Libraries;
-use crate::world::world::World;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -3,8 +3,8 @@
 
 use crate::findings::finding::fault;
 use crate::findings::finding::{Cause, Finding};
+use crate::world::World;
 use crate::world::inventory::{Inventory, Object, Role};
-use crate::world::world::World;
 
 /// Libraries that every system has which takes wheels of Linux (PEP 513, 571, 599 and 600): a wheel
 /// that has one of them, for some of its objects, need not lead all others to it.

@@ -6,7 +6,7 @@ use crate::findings::finding::fault;
 use crate::findings::finding::{Cause, Finding};
 use crate::knowledge::tensorflow::{self, LIBDEVICE};
 use crate::vfs::{FileKind, Vfs};
-use crate::world::world::World;
+use crate::world::World;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 

@@ -7,7 +7,7 @@ use crate::findings::finding::{Cause, Finding};
 use crate::python::distribution::Distribution;
 use crate::python::owners::Owner;
 use crate::vfs::Vfs;
-use crate::world::world::World;
+use crate::world::World;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};

@@ -9,8 +9,8 @@ use crate::findings::finding::fault;
 use crate::findings::finding::{Cause, Finding};
 use crate::knowledge::tensorflow::{self, Breaks};
 use crate::python::distribution::{Distribution, Requirement};
+use crate::world::World;
 use crate::world::inventory::Inventory;
-use crate::world::world::World;
 use pep440_rs::{Operator, Version, VersionSpecifiers};
 use std::str::FromStr as _;
 
