@@ -234,13 +234,17 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 /// Do `edits` change only what an edit of search paths changes in the object `now`? It does not matter
-/// who made them.
+/// who made them. `forth` are the edits that led to it, where they are known to have been applied.
 ///
 /// # Errors
 /// With what would change besides.
-pub fn check_counterpart(now: &dyn Source, edits: &EditSet) -> Result<(), &'static str> {
+pub fn check_counterpart(
+    now: &dyn Source,
+    edits: &EditSet,
+    forth: Option<&EditSet>,
+) -> Result<(), &'static str> {
     match Format::of(now) {
-        Some(Format::Elf) => elf::edit::counterpart::check(now, edits),
+        Some(Format::Elf) => elf::edit::counterpart::check(now, edits, forth),
         Some(Format::Macho) => macho::edit::counterpart::check(now, edits),
         None => Err("the file is neither an ELF nor a Mach-O object"),
     }

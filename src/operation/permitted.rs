@@ -36,9 +36,9 @@ pub(super) fn check(
 ) -> Result<(), String> {
     let Some((first, rest)) = edits.split_first() else { return Ok(()) };
     let mut all = vec![*first];
-    check_one(about.kind, path, source, first, listed)?;
+    check_one(about.kind, path, source, (first, None), listed)?;
     for edits in rest {
-        through(source, &all, &mut |now| check_one(about.kind, path, now, edits, listed))?;
+        through(source, &all, &mut |now| check_one(about.kind, path, now, (edits, None), listed))?;
         all.push(edits);
     }
     Ok(())
@@ -58,7 +58,10 @@ pub(super) fn check_undo(
     let mut all: Vec<&EditSet> = Vec::new();
     for change in changes {
         all.push(&change.edits);
-        through(source, &all, &mut |new| check_one(about.kind, path, new, &change.undo, listed))?;
+        let forth = Some(&change.edits);
+        through(source, &all, &mut |new| {
+            check_one(about.kind, path, new, (&change.undo, forth), listed)
+        })?;
     }
     Ok(())
 }
@@ -67,11 +70,13 @@ fn check_one(
     kind: Kind,
     path: &Path,
     now: &dyn Source,
-    edits: &EditSet,
+    (edits, forth): (&EditSet, Option<&EditSet>),
     listed: &Listed,
 ) -> Result<(), String> {
     match kind {
-        Kind::Elf | Kind::Macho => object::check_counterpart(now, edits).map_err(str::to_owned),
+        Kind::Elf | Kind::Macho => {
+            object::check_counterpart(now, edits, forth).map_err(str::to_owned)
+        }
         Kind::Record => check_rows(path, now, edits, listed),
         Kind::Wheel => check_archive(path, now, edits),
     }

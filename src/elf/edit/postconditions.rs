@@ -107,6 +107,17 @@ fn tables(image: &Image<'_>, new: &Image<'_>, edits: &EditSet) -> Result<(), Ref
     Ok(())
 }
 
+/// File offsets of a table that may move, as far as its length is known; none where the object has none.
+pub(super) fn extent_of(image: &Image<'_>, tag: u64) -> Option<Range<u64>> {
+    let start = image.value(tag).and_then(|value| image.offset_of(value))?;
+    let all = match tag {
+        dynamic::DT_GNU_HASH => hash::gnu_table(image),
+        dynamic::DT_HASH => hash::sysv_table(image),
+        _ => hash::symbol_table(image),
+    };
+    all.ok().flatten().filter(|all| !all.is_empty()).or(Some(start..start + 16))
+}
+
 /// The part of a table that is looked at: of hash tables the beginning, of the symbols all, for
 /// where a malformed object claims more of them than it has, some lie in what is edited.
 fn extent(image: &Image<'_>, tag: u64, start: u64) -> Range<u64> {

@@ -6,6 +6,7 @@ use crate::elf::hash;
 use crate::elf::image::Image;
 use crate::elf::sections::{Sections, file_range};
 use crate::elf::segments::{PAGE, contains, header_table, loads, overlap, pointers, range_of};
+use crate::bytes::Error;
 use goblin::elf::dynamic;
 use goblin::elf::program_header::{
     PT_GNU_PROPERTY, PT_INTERP, PT_LOAD, PT_NOTE, PT_NULL, PT_PHDR, ProgramHeader,
@@ -93,13 +94,8 @@ impl Surroundings<'_, '_> {
         covers && over.next().is_none()
     }
 
-    /// The segments that are something of their own: all but those that span others, and the
-    /// table itself.
     fn segments(&self) -> impl Iterator<Item = &ProgramHeader> {
-        let image = self.image;
-        image.segments().iter().filter(|segment| {
-            segment.p_filesz > 0 && !matches!(segment.p_type, PT_LOAD | PT_PHDR | PT_NULL)
-        })
+        own_segments(self.image)
     }
 
     /// Do these bytes after the table belong to nobody?
@@ -149,7 +145,7 @@ impl Surroundings<'_, '_> {
             return Ok(None);
         }
         let mut pieces: Vec<Range<u64>> = Vec::new();
-        let mut all = self.movable()?;
+        let mut all = movable(self.image, self.sections)?;
         all.sort_by_key(|range| range.start);
         for range in &all {
             match pieces.last_mut() {
@@ -184,28 +180,38 @@ impl Surroundings<'_, '_> {
         let serves = moves_whole && rest_is_free && begins_after && !pieces.is_empty();
         Ok(serves.then_some(pieces))
     }
+}
 
-    /// Everything in the file that can move: notes, `.interp`, the hash tables, the symbols.
-    fn movable(&self) -> Result<Vec<Range<u64>>, Failure> {
-        let notes = self
-            .segments()
-            .filter(|segment| matches!(segment.p_type, PT_NOTE | PT_GNU_PROPERTY | PT_INTERP));
-        let mut ranges: Vec<Range<u64>> = notes.map(range_of).collect();
-        ranges.extend(hash::gnu_table(self.image)?);
-        ranges.extend(hash::sysv_table(self.image)?);
-        ranges.extend(hash::symbol_table(self.image)?);
-        // A table may be followed by padding that counts as part of its section.
-        for range in &mut ranges {
-            let sections = self.sections.map(Sections::rows).unwrap_or_default();
-            for section in sections.iter().map(file_range) {
-                if section.start == range.start {
-                    range.end = range.end.max(section.end);
-                }
+/// The segments that are something of their own: all but those that span others, and the table of program
+/// headers itself.
+fn own_segments<'i>(image: &'i Image<'_>) -> impl Iterator<Item = &'i ProgramHeader> {
+    image.segments().iter().filter(|segment| {
+        segment.p_filesz > 0 && !matches!(segment.p_type, PT_LOAD | PT_PHDR | PT_NULL)
+    })
+}
+
+/// Everything in the file that can move: notes, `.interp`, the hash tables, the symbols.
+pub(super) fn movable(
+    image: &Image<'_>,
+    sections: Option<&Sections>,
+) -> Result<Vec<Range<u64>>, Error> {
+    let notes = own_segments(image)
+        .filter(|segment| matches!(segment.p_type, PT_NOTE | PT_GNU_PROPERTY | PT_INTERP));
+    let mut ranges: Vec<Range<u64>> = notes.map(range_of).collect();
+    ranges.extend(hash::gnu_table(image)?);
+    ranges.extend(hash::sysv_table(image)?);
+    ranges.extend(hash::symbol_table(image)?);
+    // A table may be followed by padding that counts as part of its section.
+    for range in &mut ranges {
+        let rows = sections.map(Sections::rows).unwrap_or_default();
+        for section in rows.iter().map(file_range) {
+            if section.start == range.start {
+                range.end = range.end.max(section.end);
             }
         }
-        ranges.retain(|range| range.end <= self.image.source().len());
-        Ok(ranges)
     }
+    ranges.retain(|range| range.end <= image.source().len());
+    Ok(ranges)
 }
 
 /// Is this a pointer that can be changed, to a table that can move?
