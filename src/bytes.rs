@@ -165,6 +165,28 @@ impl<S: Source + ?Sized> Source for Box<S> {
     }
 }
 
+/// Files are compared in pieces of this many bytes.
+const PIECE: u64 = 1 << 20;
+
+/// Do two files hold the same `len` bytes, the one from `at` on and the other from `other_at`? What cannot
+/// be read is not the same.
+#[must_use]
+pub fn is_same(one: &dyn Source, at: u64, other: &dyn Source, other_at: u64, len: u64) -> bool {
+    let mut done = 0;
+    while done < len {
+        let size = PIECE.min(len - done);
+        let read = |source: &dyn Source, at: u64| -> Option<Vec<u8>> {
+            let start = at.checked_add(done)?;
+            Some(source.get(start..start.checked_add(size)?)?.into_owned())
+        };
+        match (read(one, at), read(other, other_at)) {
+            (Some(one), Some(other)) if one == other => done += size,
+            _ => return false,
+        }
+    }
+    true
+}
+
 /// A path as it stands in a line for people.
 #[must_use]
 pub fn shown(path: &Path) -> String {

@@ -480,3 +480,40 @@ pub(crate) mod base64_bytes {
         STANDARD.decode(String::deserialize(from)?).map_err(de::Error::custom)
     }
 }
+
+/// What is known of the way between two states of a file, so that not all of it has to be read.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'e> {
+    /// The edits that lead from the one to the other: what they leave alone is the same.
+    pub edits: Option<&'e EditSet>,
+    /// The edits that led from the other to the one, where they are known to have been applied: what they
+    /// copied is the same.
+    pub forth: Option<&'e EditSet>,
+}
+
+impl Known<'_> {
+    /// Is it known that the one state holds at `at` what the other one holds at `other_at`?
+    #[must_use]
+    pub fn is_same(&self, at: u64, other_at: u64, len: u64) -> bool {
+        let Some(end) = other_at.checked_add(len) else { return false };
+        let is_left_alone = self.edits.is_some_and(|edits| {
+            let mut written = edits.in_write_order().iter().map(|edit| &edit.range);
+            edits.keeps_offsets()
+                && at == other_at
+                && end <= edits.old_len()
+                && written.all(|edit| edit.end <= at || end <= edit.start)
+        });
+        let is_copied = self.forth.is_some_and(|forth| {
+            let mut written = forth.in_write_order().iter().zip(forth.new_ranges());
+            written.any(|(edit, to)| match &edit.new {
+                Content::Bytes(_) | Content::Kept(_) => false,
+                Content::CopyOf(from) => {
+                    from.start <= other_at
+                        && end <= from.end
+                        && to.start + (other_at - from.start) == at
+                }
+            })
+        });
+        is_left_alone || is_copied
+    }
+}

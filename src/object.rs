@@ -2,7 +2,7 @@
 //! give them another one.
 
 use crate::bytes::{self, Source};
-use crate::edit::EditSet;
+use crate::edit::{EditSet, Known};
 use crate::{elf, macho};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -233,19 +233,18 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Do `edits` change only what an edit of search paths changes in the object `now`? It does not matter
-/// who made them. `forth` are the edits that led to it, where they are known to have been applied.
+/// Does the object `then` differ from `now` only in what an edit of search paths changes?
 ///
 /// # Errors
 /// With what would change besides.
 pub fn check_counterpart(
     now: &dyn Source,
-    edits: &EditSet,
-    forth: Option<&EditSet>,
+    then: &dyn Source,
+    known: Known<'_>,
 ) -> Result<(), &'static str> {
     match Format::of(now) {
-        Some(Format::Elf) => elf::edit::counterpart::check(now, edits, forth),
-        Some(Format::Macho) => macho::edit::counterpart::check(now, edits),
+        Some(Format::Elf) => elf::edit::counterpart::check(now, then, known),
+        Some(Format::Macho) => macho::edit::counterpart::check(now, then, known),
         None => Err("the file is neither an ELF nor a Mach-O object"),
     }
 }

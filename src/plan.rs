@@ -110,7 +110,10 @@ impl<'a> Identified<'a> {
     }
 }
 
-/// The first 12 hexadecimal digits of the blake3 digest of `data` as JSON, and of `previous`.
+/// Hexadecimal digits of an operation's ID.
+pub(crate) const ID_LEN: usize = 12;
+
+/// The first [`ID_LEN`] hexadecimal digits of the blake3 digest of `data` as JSON, and of `previous`.
 pub(crate) fn digest_of<T: Serialize>(data: &T, previous: Option<&str>) -> String {
     let mut hasher = blake3::Hasher::new();
     if let Err(error) = serde_json::to_writer(&mut hasher, data) {
@@ -119,7 +122,7 @@ pub(crate) fn digest_of<T: Serialize>(data: &T, previous: Option<&str>) -> Strin
     }
     hasher.update(&[0]);
     hasher.update(previous.unwrap_or_default().as_bytes());
-    hasher.finalize().to_hex().chars().take(12).collect()
+    hasher.finalize().to_hex().chars().take(ID_LEN).collect()
 }
 
 /// What kind of file a step edits.

@@ -2,7 +2,7 @@
 
 use super::error::{Error, PathError};
 use super::tree::{FileId, Name, Place, Stat, is_gone};
-use crate::bytes::Source;
+use crate::bytes::{self, Source};
 use crate::edit::{EditSet, Patched};
 use std::borrow::Cow;
 use std::fs::File;
@@ -108,6 +108,13 @@ impl Source for FileSource {
             }
         }
     }
+}
+
+/// Has `source` after `edits` the very bytes of another file?
+pub(super) fn is_same_after(source: &dyn Source, edits: &[&EditSet], other: &dyn Source) -> bool {
+    through(source, edits, &mut |then| {
+        then.len() == other.len() && bytes::is_same(then, 0, other, 0, other.len())
+    })
 }
 
 /// Runs `look` on `source` as it would be after all of `edits`, one after the other.

@@ -35,7 +35,7 @@ const DONE: &str = ".json";
 const TEMPORARY: &str = "record.tmp";
 
 /// No record is longer: that of a signature made anew for a library of a gigabyte has some 12 MB.
-const MAX_RECORD_BYTES: u64 = 256 << 20;
+const MAX_RECORD_BYTES: u64 = 64 << 20;
 
 /// A store that is there, and held open.
 pub(super) struct Home {
@@ -124,6 +124,11 @@ impl Home {
         let text = record
             .seal()
             .map_err(|error| PathError::new("write", name.path(), io::Error::other(error)))?;
+        if text.len() as u64 > MAX_RECORD_BYTES {
+            let limit = MAX_RECORD_BYTES >> 20;
+            let why = format!("it would be longer than {limit} MiB; edit a part at a time");
+            return Err(Error::Record { path: name.path().to_path_buf(), why });
+        }
         disk.remove(&temporary)?;
         if record.kind != Kind::Revert {
             room::keep(disk, operations, record, text.len() as u64, mode);

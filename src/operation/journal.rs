@@ -38,6 +38,9 @@ pub enum Kind {
 const START: &str = r#"{"schema":"tfpatch/operation/v2","digest":""#;
 /// What stands between the digest and the text that it is of.
 const AFTER_DIGEST: &str = "\",";
+/// Values in a record, as far as commas tell: an operation on a large environment has some hundred
+/// thousand.
+const MAX_VALUES: usize = 2_000_000;
 /// Hexadecimal digits of a digest.
 const DIGEST_LEN: usize = 64;
 
@@ -177,9 +180,48 @@ impl Record {
             SCHEMA | SCHEMA_WITHOUT_DIGEST => {}
             other => return Err(format!("its schema is {other:?}, not {SCHEMA:?}")),
         }
+        // Each value takes many times the room of its text.
+        if memchr::memchr_iter(b',', text).count() > MAX_VALUES {
+            return Err(format!("it has more than {MAX_VALUES} values"));
+        }
         let mut record: Self = serde_json::from_slice(text).map_err(said)?;
+        record.check().map_err(str::to_owned)?;
         record.take_digests_from_rows();
         Ok(record)
+    }
+
+    /// Is the record one that an operation can have left, whatever files there are? Its ID is a part of
+    /// the names of temporary files.
+    fn check(&self) -> Result<(), &'static str> {
+        let ids = self.steps.iter().flat_map(|step| &step.reverts).chain([&self.id]);
+        if !ids.into_iter().all(|id| is_id(id)) {
+            return Err("an ID in it is none of an operation");
+        }
+        let mut names: Vec<&Path> =
+            self.steps.iter().flat_map(Step::names).map(RelativePath::as_path).collect();
+        names.sort_unstable();
+        if names.windows(2).any(|pair| pair.first() == pair.last()) {
+            return Err("it names a file twice");
+        }
+        for step in &self.steps {
+            let is_link = step.old.link.is_some() || step.new.link.is_some();
+            if step.changes.is_empty() && !is_link {
+                return Err("it changes a file by nothing");
+            }
+            let is_empty = |state: &State| state.lock.size > 0 && state.lock.ranges.is_empty();
+            if is_empty(&step.old) || is_empty(&step.new) {
+                return Err("it does not tell what a file held");
+            }
+            let is_named = |name: &RelativePath| match step.about.kind {
+                FileKind::Record => name.as_path().file_name() == Some(OsStr::new("RECORD")),
+                FileKind::Wheel => name.as_path().extension() == Some(OsStr::new("whl")),
+                FileKind::Elf | FileKind::Macho => true,
+            };
+            if !step.names().all(is_named) {
+                return Err("a file in it is not of the kind that it is said to be");
+            }
+        }
+        Ok(())
     }
 
     /// What a RECORD says of a file after the operation is the digest of the whole file.
@@ -193,6 +235,11 @@ impl Record {
             step.new.whole = digests.get(step.path.as_path()).cloned();
         }
     }
+}
+
+/// Is it an ID of an operation, as [`plan::digest_of`] makes one?
+fn is_id(id: &str) -> bool {
+    id.len() == plan::ID_LEN && id.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Does a record's text begin with the digest of the rest?

@@ -1,15 +1,19 @@
 //! What an undo record may change of a file: only what an edit of search paths changes. It does not
 //! matter who wrote the record.
 
-use super::file_source::{FileSource, through};
+use super::file_source::through;
 use super::journal::{About, Change};
 use crate::bytes::{Source, printable};
-use crate::edit::{EditSet, Patched};
+use crate::edit::{EditSet, Known, Patched};
 use crate::object;
 use crate::plan::{Kind, RelativePath};
+use crate::python::wheel::{self, Wheel};
 use crate::python::{join_within, record};
+use crate::vfs::Vfs as _;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -30,7 +34,7 @@ impl Listed {
 pub(super) fn check(
     about: &About,
     path: &Path,
-    source: &FileSource,
+    source: &dyn Source,
     edits: &[&EditSet],
     listed: &Listed,
 ) -> Result<(), String> {
@@ -51,7 +55,7 @@ pub(super) fn check(
 pub(super) fn check_undo(
     about: &About,
     path: &Path,
-    source: &FileSource,
+    source: &dyn Source,
     changes: &[Change],
     listed: &Listed,
 ) -> Result<(), String> {
@@ -75,31 +79,47 @@ fn check_one(
 ) -> Result<(), String> {
     match kind {
         Kind::Elf | Kind::Macho => {
-            object::check_counterpart(now, edits, forth).map_err(str::to_owned)
+            let known = Known { edits: Some(edits), forth };
+            let then = Patched::new(now, edits);
+            object::check_counterpart(now, &then, known).map_err(str::to_owned)
         }
-        Kind::Record => check_rows(path, now, edits, listed),
-        Kind::Wheel => check_archive(path, now, edits),
+        Kind::Record => check_record(path, now, &Patched::new(now, edits), listed),
+        // What is packed anew is compared before it is put back, and not for each plan.
+        Kind::Wheel if forth.is_some() => Ok(()),
+        Kind::Wheel => check_archive(path, now, &Patched::new(now, edits)),
     }
 }
 
 /// Of a RECORD the hashes and sizes of the files that the record is about.
-fn check_rows(
+fn check_record(
     path: &Path,
     now: &dyn Source,
-    edits: &EditSet,
+    then: &dyn Source,
+    listed: &Listed,
+) -> Result<(), String> {
+    if path.file_name() != Some(OsStr::new("RECORD")) {
+        return Err("a file that is not a RECORD".to_owned());
+    }
+    let site = path.parent().and_then(Path::parent).unwrap_or(Path::new(""));
+    check_rows(site, now, then, listed)
+}
+
+/// The same, whose rows are relative to `site`.
+fn check_rows(
+    site: &Path,
+    now: &dyn Source,
+    then: &dyn Source,
     listed: &Listed,
 ) -> Result<(), String> {
     let said = |what: &str| what.to_owned();
-    if path.file_name() != Some(OsStr::new("RECORD")) {
-        return Err(said("a file that is not a RECORD"));
-    }
-    let patched = Patched::new(now, edits);
-    let text =
-        |source: &dyn Source| source.read(0, source.len(), "RECORD").map(|text| text.into_owned());
-    let (Ok(before), Ok(after)) = (text(now), text(&patched)) else {
-        return Err(said("a RECORD that cannot be read"));
+    let text = |source: &dyn Source| {
+        let len = source.len();
+        let is_short = len <= record::MAX_BYTES;
+        let text = is_short.then(|| source.read(0, len, "RECORD").map(Cow::into_owned));
+        text.ok_or_else(|| said("a RECORD that is longer than any"))?
+            .map_err(|_| said("a RECORD that cannot be read"))
     };
-    let site = path.parent().and_then(Path::parent).unwrap_or(Path::new(""));
+    let (before, after) = (text(now)?, text(then)?);
     let mut rows = record::rows(&before);
     let mut others = record::rows(&after);
     loop {
@@ -119,17 +139,30 @@ fn check_rows(
     }
 }
 
-/// The four bytes with which a member of an archive begins, or the directory of an empty one.
-const ARCHIVE: [&[u8]; 2] = [b"PK\x03\x04", b"PK\x05\x06"];
-
-/// Of a wheel its members: it stays an archive.
-fn check_archive(path: &Path, now: &dyn Source, edits: &EditSet) -> Result<(), String> {
-    let patched = Patched::new(now, edits);
-    let is_archive = |source: &dyn Source| {
-        source.get(0..4).is_some_and(|start| ARCHIVE.contains(&start.as_ref()))
-    };
-    if path.extension() == Some(OsStr::new("whl")) && is_archive(now) && is_archive(&patched) {
-        return Ok(());
+/// Of a wheel the search paths of its members, and their rows in its RECORD.
+fn check_archive(path: &Path, now: &dyn Source, then: &dyn Source) -> Result<(), String> {
+    if path.extension() != Some(OsStr::new("whl")) {
+        return Err("a file that is not a wheel".to_owned());
     }
-    Err("a file that is not a wheel".to_owned())
+    let said = |error: wheel::Error| error.to_string();
+    let top = Path::new("/");
+    let one = Wheel::of(Box::new(now), top).map_err(said)?;
+    let other = Wheel::of(Box::new(then), top).map_err(said)?;
+    let changed = one.changed(&other).map_err(said)?;
+    let changed = changed.ok_or("the members of a wheel, or their number")?;
+    // Rows tell of members by the names that the archive has for them.
+    let listed = changed.iter().map(|member| PathBuf::from(OsStr::from_bytes(&member.name)));
+    let listed = Listed(listed.collect());
+    for member in &changed {
+        let name = || printable(&member.name);
+        let failed = |error: io::Error| format!("{} in a wheel: {error}", name());
+        let before = one.open(&member.path).map_err(failed)?;
+        let after = other.open(&member.path).map_err(failed)?;
+        if member.is_record {
+            check_rows(Path::new(""), &before, &after, &listed)?;
+        } else if object::check_counterpart(&before, &after, Known::default()).is_err() {
+            return Err(format!("{} in a wheel beyond its search path", name()));
+        }
+    }
+    Ok(())
 }

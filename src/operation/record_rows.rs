@@ -28,9 +28,10 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// The RECORD with that name in the tree; none where there is none.
+    /// The RECORD with that name in the tree; none where there is none, or a file that is longer than any.
     pub(super) fn read(tree: &Tree, name: &RelativePath) -> Result<Option<Self>, Error> {
-        let Some(source) = open(tree, name)? else { return Ok(None) };
+        let source = open(tree, name)?.filter(|source| source.len() <= record::MAX_BYTES);
+        let Some(source) = source else { return Ok(None) };
         let text = source.read(0, source.len(), "RECORD").ok().map(|text| text.into_owned());
         source.require_read()?;
         let site = name.as_path().parent().and_then(Path::parent).map(Path::to_path_buf);

@@ -4,12 +4,12 @@ use super::Options;
 use super::changes::{change, outside};
 use super::disk::Disk;
 use super::error::{Change, Error, PathError};
-use super::file_source::{FileSource, open_linked, open_place, through};
+use super::file_source::{FileSource, is_same_after, open_linked, open_place, through};
 use super::journal::{self, Direction, Record, Step, temporary};
 use super::metadata::Metadata;
 use super::permitted::{self, Listed};
 use super::store::{Store, canonical};
-use super::tree::{FileId, Name, Place, Tree};
+use super::tree::{FileId, Name, Place, Stat, Tree};
 use super::write::{self, Directories, Target, fits_in_place};
 use crate::bytes::{self, Source};
 use crate::edit::{Content, Edit, EditSet};
@@ -247,7 +247,7 @@ fn roll_back_step(
             && !is_link
             && !step.replace;
         let (source, in_place) = write::open(disk, &with_link(&first.place)?, in_place, false)?;
-        if let Some(change) = forbids(step, first, &source, &edits, listed)? {
+        if let Some(change) = forbids(step, first, &source, (&edits, back.is_some()), listed)? {
             let names = step.names().enumerate();
             let is_other = |position| other.iter().any(|other| other.position == position);
             let refused = names.filter(|(position, _)| is_other(*position));
@@ -269,6 +269,12 @@ fn roll_back_step(
         };
         match old.first() {
             Some(original) if step.old.link.is_none() => {
+                if let Some(stranger) = no_name_of(original, &other, &target.edits)? {
+                    let why = "another file, which is not the one whose name it is said to be";
+                    let change = Change::Forbidden { why: why.to_owned() };
+                    left_alone.extend(step.names().nth(stranger).map(|name| leave(name, change)));
+                    return Ok(left_alone);
+                }
                 write::relink(disk, &target, &original.name)?;
             }
             _ => write::write(disk, &target, in_place, false, directories)?,
@@ -284,6 +290,29 @@ fn roll_back_step(
     Ok(left_alone)
 }
 
+/// The position of a name whose file would not become the same as `original` by `edits`, byte for byte, or
+/// has other rights; none where all would. Only then may each be another name of it.
+fn no_name_of(
+    original: &Place,
+    others: &[Other],
+    edits: &[&EditSet],
+) -> Result<Option<usize>, Error> {
+    let rights = |stat: &Stat| (stat.mode, stat.uid, stat.gid);
+    let original = FileSource::open(&original.name)?;
+    let wanted = original.stat()?;
+    for other in others {
+        let source = FileSource::open(&other.place.name)?;
+        let is_same =
+            rights(&source.stat()?) == rights(&wanted) && is_same_after(&source, edits, &original);
+        source.require_read()?;
+        original.require_read()?;
+        if !is_same {
+            return Ok(Some(other.position));
+        }
+    }
+    Ok(None)
+}
+
 /// Why it is not proved that the file under a name is a state of this very operation, and that what would
 /// be written is the old file; none where it is.
 ///
@@ -293,22 +322,31 @@ fn forbids(
     step: &Step,
     other: &Other,
     source: &FileSource,
-    edits: &[&EditSet],
+    (edits, is_half_done): (&[&EditSet], bool),
     listed: &Listed,
 ) -> Result<Option<Change>, Error> {
-    if let Some(link) = &step.old.link {
+    // Half of an edit may be nothing that can be read: then the edit is judged, and not the way back.
+    let forth: Vec<&EditSet> = step.changes.iter().map(|change| &change.edits).collect();
+    let path = step.path.as_path();
+    let checked = if is_half_done {
+        through(source, edits, &mut |old| permitted::check(&step.about, path, old, &forth, listed))
+    } else {
+        permitted::check(&step.about, path, source, edits, listed)
+    };
+    let found = match checked {
+        Err(why) => Some(Change::Forbidden { why }),
+        Ok(()) => through(source, edits, &mut |old| change(&step.old.lock, old)),
+    };
+    if let (Some(link), None) = (&step.old.link, &found) {
         // Nothing is written through a link; but it must lead to what it led to.
         let Some(old) = open_linked(&other.place, &link.target)? else {
             return Ok(Some(Change::Gone));
         };
-        let found = change(&step.old.lock, &old);
+        let is_same = is_same_after(source, edits, &old);
         old.require_read()?;
-        return Ok(found);
+        source.require_read()?;
+        return Ok((!is_same).then_some(Change::OtherKind));
     }
-    let found = match permitted::check(&step.about, step.path.as_path(), source, edits, listed) {
-        Err(why) => Some(Change::Forbidden { why }),
-        Ok(()) => through(source, edits, &mut |old| change(&step.old.lock, old)),
-    };
     source.require_read()?;
     Ok(found)
 }

@@ -4,7 +4,7 @@ use super::apply::execute;
 use super::changes::change_since;
 use super::drift::is_uninstalled;
 use super::error::{Change, Error, PathError};
-use super::file_source::{open_linked, open_place, through};
+use super::file_source::{FileSource, is_same_after, open_linked, open_place, through};
 use super::history::{Entry, History};
 use super::journal::{About, Kind, Link, Step};
 use super::old_bytes;
@@ -15,6 +15,7 @@ use super::recover::LeftAlone;
 use super::store::{Store, canonical};
 use super::tree::{FileId, Place, Tree, is_gone};
 use super::{Operation, Options};
+use crate::edit::EditSet;
 use crate::plan::{self, RelativePath};
 use schemars::JsonSchema;
 use std::collections::BTreeMap;
@@ -324,21 +325,18 @@ impl Findings {
         }
         old_bytes::resolve(&mut changes, &place.name)?;
         let old = &oldest.step.old;
+        let edits: Vec<_> = changes.iter().map(|change| &change.edits).collect();
         let link = match &old.link {
-            Some(link) if leads_to(&place, link, old)? => Some(link.clone()),
+            Some(link) if leads_to(&place, link, &source, &edits)? => Some(link.clone()),
             _ => None,
         };
-        if link.is_none() {
-            let edits: Vec<_> = changes.iter().map(|change| &change.edits).collect();
-            let (about, path) = (&newest.step.about, first.as_path());
-            let checked = permitted::check(about, path, &source, &edits, listed);
-            source.require_read()?;
-            if let Err(why) = checked {
-                refuse(Change::Forbidden { why });
-                return Ok(());
-            }
-        }
+        let (about, path) = (&newest.step.about, first.as_path());
+        let checked = permitted::check(about, path, &source, &edits, listed);
         source.require_read()?;
+        if let Err(why) = checked {
+            refuse(Change::Forbidden { why });
+            return Ok(());
+        }
         let reverts: Vec<_> = entries.iter().rev().map(|entry| entry.id.to_owned()).collect();
         self.intents.push(Intent {
             path: first.clone(),
@@ -369,10 +367,16 @@ fn are_one_file(tree: &Tree, one: &RelativePath, other: &RelativePath) -> bool {
     file(one).is_some_and(|id| file(other) == Some(id))
 }
 
-/// Does the link, if it stood at `place`, lead to the bytes that it once led to?
-fn leads_to(place: &Place, link: &Link, old: &super::journal::State) -> Result<bool, Error> {
-    let Some(source) = open_linked(place, &link.target)? else { return Ok(false) };
-    let is_same = old.lock.matches(&source);
+/// Does the link, if it stood at `place`, lead to the very bytes that `source` has after `edits`?
+fn leads_to(
+    place: &Place,
+    link: &Link,
+    source: &FileSource,
+    edits: &[&EditSet],
+) -> Result<bool, Error> {
+    let Some(linked) = open_linked(place, &link.target)? else { return Ok(false) };
+    let is_same = is_same_after(source, edits, &linked);
+    linked.require_read()?;
     source.require_read()?;
     Ok(is_same)
 }

@@ -15,8 +15,6 @@ const MAX_HEADER_BYTES: u64 = 1 << 20;
 const MAX_INSTALLER_BYTES: u64 = 256;
 /// A top_level.txt holds a few names.
 const MAX_TOP_LEVEL_BYTES: u64 = 1 << 20;
-/// A RECORD of more bytes than this is none: the largest known, of 20,000 files, takes 3 MB.
-pub(super) const MAX_RECORD_BYTES: u64 = 64 << 20;
 
 /// A distribution as it is installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +109,7 @@ impl Distribution {
     /// The bytes of its RECORD; `None` where it has none, or none that can be read.
     #[must_use]
     pub fn read_record(&self, vfs: &dyn Vfs) -> Option<Vec<u8>> {
-        read_whole(vfs, &self.record(), MAX_RECORD_BYTES).ok()
+        read_whole(vfs, &self.record(), record::MAX_BYTES).ok()
     }
 
     /// A path as a row of its RECORD has it, made absolute.
@@ -125,7 +123,7 @@ impl Distribution {
     #[must_use]
     pub fn top_level(&self, vfs: &dyn Vfs) -> BTreeSet<Vec<u8>> {
         let info = self.location.file_name().map(OsStr::as_bytes);
-        if let Ok(record) = read_whole(vfs, &self.record(), MAX_RECORD_BYTES) {
+        if let Ok(record) = read_whole(vfs, &self.record(), record::MAX_BYTES) {
             record::rows(&record)
                 .map_while(Result::ok)
                 .filter_map(|row| row.path.split(|&byte| byte == b'/').next().map(<[u8]>::to_vec))

@@ -1,6 +1,6 @@
 //! Which distribution has installed a file as it is now.
 
-use super::distribution::{Distribution, MAX_RECORD_BYTES, distributions};
+use super::distribution::{Distribution, distributions};
 use super::owners::{Owner, Owners};
 use super::{read_whole, record};
 use crate::vfs::Vfs;
@@ -30,7 +30,7 @@ pub fn of(vfs: &dyn Vfs, file: &Path) -> Option<String> {
 }
 
 fn lists(vfs: &dyn Vfs, distribution: &Distribution, owner: Owner, digest: &[u8]) -> bool {
-    let Ok(bytes) = read_whole(vfs, &distribution.record(), MAX_RECORD_BYTES) else {
+    let Ok(bytes) = read_whole(vfs, &distribution.record(), record::MAX_BYTES) else {
         return false;
     };
     let row = record::rows(&bytes).map_while(Result::ok).nth(owner.row);

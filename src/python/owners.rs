@@ -1,6 +1,6 @@
 //! Which distribution owns a file, by the RECORDs of all of them.
 
-use super::distribution::{Distribution, MAX_RECORD_BYTES, Problem};
+use super::distribution::{Distribution, Problem};
 use super::{as_installed, join_lexically, read_whole, record};
 use crate::vfs::Vfs;
 use std::collections::HashMap;
@@ -44,7 +44,7 @@ impl Owners {
         let mut problems = Vec::new();
         for (index, distribution) in distributions.iter().enumerate() {
             let path = distribution.record();
-            let bytes = match read_whole(vfs, &path, MAX_RECORD_BYTES) {
+            let bytes = match read_whole(vfs, &path, record::MAX_BYTES) {
                 Ok(bytes) => bytes,
                 Err(error) => {
                     // No RECORD in a directory, or no directory: an egg-info that is a file.

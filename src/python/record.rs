@@ -52,6 +52,9 @@ impl Hash<'_> {
     }
 }
 
+/// A RECORD of more bytes than this is none: the largest known, of 20,000 files, takes 3 MB.
+pub const MAX_BYTES: u64 = 64 << 20;
+
 /// Rows of one file that are renewed. Installers write one; an edit keeps the old and the new text of
 /// each.
 pub const MAX_ROWS: usize = 1000;

@@ -11,7 +11,7 @@ pub use error::{Error, Why};
 pub use repack::Change;
 
 use super::read_start;
-use crate::bytes::Source;
+use crate::bytes::{self, Source};
 use crate::vfs::{DirEntry, FileKind, Metadata, Vfs};
 use archive::{Archive, Member, Method};
 use inflate::{Deflated, Pieces, Progress};
@@ -50,6 +50,16 @@ pub struct Wheel<'a> {
     fault: Mutex<Option<Error>>,
 }
 
+/// A member that two wheels have in different forms.
+pub struct Changed {
+    /// The path as RECORD has it.
+    pub name: Vec<u8>,
+    /// The path below the wheel.
+    pub path: PathBuf,
+    /// Is it the wheel's own RECORD?
+    pub is_record: bool,
+}
+
 #[derive(Debug, Clone, Copy)]
 enum Node {
     /// Its inode.
@@ -65,6 +75,14 @@ impl<'a> Wheel<'a> {
     /// Where it cannot be read, is malformed, or has members that no wheel has: see [`Why`].
     pub fn open(vfs: &'a dyn Vfs, path: &Path) -> Result<Self, Error> {
         let source = vfs.open(path).map_err(|error| Why::Unreadable(error.to_string()))?;
+        Self::of(source, path)
+    }
+
+    /// The wheel in `source`, which is to be seen at `path`.
+    ///
+    /// # Errors
+    /// As [`Wheel::open`].
+    pub fn of(source: Box<dyn Source + 'a>, path: &Path) -> Result<Self, Error> {
         let archive = Archive::read(source.as_ref())?;
         let names = archive.members.iter().map(|member| member.name.as_slice());
         let dist_infos = names.filter_map(|name| name.strip_suffix(b".dist-info/RECORD"));
@@ -135,6 +153,33 @@ impl<'a> Wheel<'a> {
             let member = self.archive.members.get(*index)?;
             Some((member.name.as_slice(), self.path.join(path), member.size))
         })
+    }
+
+    /// The members whose packed bytes differ in another wheel; none where that has others.
+    ///
+    /// # Errors
+    /// Where an archive cannot be read.
+    pub fn changed(&self, other: &Self) -> Result<Option<Vec<Changed>>, Error> {
+        let (own, others) = (&self.archive.members, &other.archive.members);
+        let key = |member: &Member| (member.name.clone(), member.mode);
+        if own.iter().map(key).ne(others.iter().map(key)) {
+            return Ok(None);
+        }
+        let record = self.dist_info.join("RECORD");
+        let mut changed = Vec::new();
+        for (path, node) in &self.nodes {
+            let Node::File(index) = node else { continue };
+            let (Some(one), Some(two)) = (own.get(*index), others.get(*index)) else { continue };
+            let len = one.data.end - one.data.start;
+            let is_same = (one.method, one.crc32, one.size) == (two.method, two.crc32, two.size)
+                && len == two.data.end - two.data.start
+                && bytes::is_same(&self.source, one.data.start, &other.source, two.data.start, len);
+            if !is_same {
+                let (name, is_record) = (one.name.clone(), *path == record);
+                changed.push(Changed { name, path: self.path.join(path), is_record });
+            }
+        }
+        Ok(Some(changed))
     }
 
     /// Puts a member where an installer would put it.

@@ -9,11 +9,13 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tfpatch::edit::{Content, Edit, EditSet, Kept};
+use tfpatch::edit::EditSet;
 use tfpatch::operation::{
     self, Call, Disk, Error, Gate, Kind, Selection, Store, apply, recover, revert,
 };
 use tfpatch::plan::{self, Lock, Plan};
+use tfpatch::python::wheel::{Change, Wheel};
+use tfpatch::vfs::{OsVfs, Vfs as _};
 
 /// What happens at one of the calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -407,32 +409,45 @@ fn a_killed_process_is_recovered_from() {
     assert!(killed > 5, "killed {killed} times");
 }
 
+/// The edits of a wheel that give the first of its objects another search path.
+fn repacked(archive: &Path) -> EditSet {
+    use tfpatch::elf::{Image, edit};
+    let vfs = OsVfs::new();
+    let wheel = Wheel::open(&vfs, archive).unwrap();
+    let mut members = wheel.members().map(|(_, path, _)| path);
+    let path = members.find(|path| path.to_str().unwrap().ends_with(".so")).unwrap();
+    let member = wheel.open(&path).unwrap();
+    let entries = vec![b"$ORIGIN/a/longer/way".to_vec()];
+    let request = edit::Request { entries, kind: None };
+    let patch = edit::edit(&Image::parse(member.as_ref()).unwrap(), &request).unwrap();
+    let mut scratch = Vec::new();
+    let changes = [Change { path: &path, edits: &patch.edits }];
+    let mut edits = wheel.repack(&changes, &mut scratch).unwrap();
+    let held: Arc<dyn tfpatch::bytes::Source> = Arc::new(scratch);
+    edits.keep_in(&held);
+    edits
+}
+
 /// An archive is written anew, and its old bytes lie beside the record.
 #[test]
 fn an_archive_is_old_or_new_wherever_it_is_stopped() {
+    let made = tempfile::tempdir().unwrap();
+    let wheel = std::fs::read(crate::wheels::broken_wheel(made.path())).unwrap();
     for fault in [Fault::Stop, Fault::Tear, Fault::Fail] {
         let mut outcomes = [0, 0];
         for limit in 0.. {
             let directory = tempfile::tempdir_in("/dev/shm").unwrap();
             let root = directory.path();
             let archive = root.join("x.whl");
-            let member = std::fs::read(LIBRARY).unwrap();
-            std::fs::write(&archive, [b"PK\x03\x04", member.as_slice()].concat()).unwrap();
+            std::fs::write(&archive, &wheel).unwrap();
             old_times(&archive);
             let old = snapshot(&archive);
             // Many new bytes, that are held in another file, of another length than the old ones.
             let mut step = step(root, "x.whl", vec![bytes(0..4, b"abcde")]);
             step.kind = plan::Kind::Wheel;
             step.replace = true;
+            step.edits = repacked(&archive);
             let len = old.content.len() as u64;
-            let new_member = Content::Kept(Kept::new(0..70_000));
-            let edits = vec![
-                Edit { range: 1000..60_000, new: new_member },
-                bytes(len - 20..len, b"another directory of the archive"),
-            ];
-            step.edits = EditSet::new(len, edits).unwrap();
-            let held: Arc<dyn tfpatch::bytes::Source> = Arc::new(vec![7_u8; 70_000]);
-            step.edits.keep_in(&held);
             let whole = 0..len;
             (step.lock, step.left) =
                 Lock::of_step(&old.content, &step.edits, std::slice::from_ref(&whole)).unwrap();

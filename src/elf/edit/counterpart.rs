@@ -6,8 +6,8 @@
 
 use super::postconditions::{entries, others};
 use super::program_header_room::movable;
-use crate::bytes::Source;
-use crate::edit::{Content, EditSet, Patched};
+use crate::bytes::{self, Source};
+use crate::edit::Known;
 use crate::elf::dynamic_table::{self, is_search_path};
 use crate::elf::image::Image;
 use crate::elf::sections::Sections;
@@ -18,31 +18,21 @@ use goblin::elf::program_header::{
 };
 use std::ops::Range;
 
-/// Contents are compared in pieces of this many bytes.
-const PIECE: u64 = 1 << 20;
-
 const CONTENTS: &str = "code or data would change";
 const SEGMENTS: &str = "the segments, or the rights of their pages, would change";
 const STRINGS: &str = "names would change beside the search path";
 const SYMBOLS: &str = "symbols, their hash tables or notes would change";
 
-/// Do `edits` change only what an edit of search paths changes in the object `now`? `forth` are the edits
-/// by which it became what it is, where they are known to have been applied: what they copied is the same
-/// and is not read again, for it may be a string table of 70 MB.
+/// Does the object `then` differ from `now` only in what an edit of search paths changes?
 ///
 /// # Errors
 /// With what would change besides.
-pub fn check(
-    now: &dyn Source,
-    edits: &EditSet,
-    forth: Option<&EditSet>,
-) -> Result<(), &'static str> {
-    if !edits.keeps_offsets() {
+pub fn check(now: &dyn Source, then: &dyn Source, known: Known<'_>) -> Result<(), &'static str> {
+    if known.edits.is_some_and(|edits| !edits.keeps_offsets()) {
         return Err("bytes would move within the file");
     }
     let image = Image::parse(now).map_err(|_| "the file is not an ELF object")?;
-    let patched = Patched::new(now, edits);
-    let then = Image::parse(&patched).map_err(|_| "the result is not an ELF object")?;
+    let then = Image::parse(then).map_err(|_| "the result is not an ELF object")?;
     let (header, other) = (image.header(), then.header());
     if (header.e_type, header.e_machine, header.e_entry, header.e_flags)
         != (other.e_type, other.e_machine, other.e_entry, other.e_flags)
@@ -55,7 +45,7 @@ pub fn check(
     if others(&image).ok() != others(&then).ok() {
         return Err("names or versions would change beside the search path");
     }
-    let both = Both { image: &image, then: &then, edits, forth };
+    let both = Both { image: &image, then: &then, known };
     both.check_segments()?;
     both.check_contents()?;
     both.check_strings()?;
@@ -66,8 +56,7 @@ pub fn check(
 struct Both<'i, 'a> {
     image: &'i Image<'a>,
     then: &'i Image<'a>,
-    edits: &'i EditSet,
-    forth: Option<&'i EditSet>,
+    known: Known<'i>,
 }
 
 /// Is a program header one that an edit adds, replaces or writes anew?
@@ -173,8 +162,7 @@ impl Both<'_, '_> {
         }
         // One of two headers that tell of the same note may go.
         let is_note = |header: &&ProgramHeader| {
-            header.p_filesz > 0
-                && matches!(header.p_type, PT_NOTE | PT_GNU_PROPERTY | PT_INTERP)
+            header.p_filesz > 0 && matches!(header.p_type, PT_NOTE | PT_GNU_PROPERTY | PT_INTERP)
         };
         for note in self.then.segments().iter().filter(is_note) {
             let mut all = self.image.segments().iter().filter(is_note);
@@ -190,23 +178,8 @@ impl Both<'_, '_> {
 
     /// Do the object as it is, at `now`, and as it would be, at `then`, hold the same?
     fn is_same(&self, now: u64, then: u64, len: u64) -> bool {
-        let Some(end) = then.checked_add(len) else { return false };
-        let range = then..end;
-        let is_touched = self.edits.in_write_order().iter().any(|edit| overlap(&edit.range, &range));
-        let is_within = end <= self.edits.old_len();
-        if now == then && is_within && !is_touched {
-            return true;
-        }
-        let is_copied = self.forth.is_some_and(|forth| {
-            let written = forth.in_write_order().iter().zip(forth.new_ranges());
-            written.into_iter().any(|(edit, to)| match &edit.new {
-                Content::Bytes(_) | Content::Kept(_) => false,
-                Content::CopyOf(from) => {
-                    from.start <= then && end <= from.end && to.start + (then - from.start) == now
-                }
-            })
-        });
-        is_copied || is_same(self.image.source(), self.then.source(), now, then, len)
+        self.known.is_same(now, then, len)
+            || bytes::is_same(self.image.source(), now, self.then.source(), then, len)
     }
 }
 
@@ -270,20 +243,4 @@ fn without(range: Range<u64>, except: &[Range<u64>]) -> impl Iterator<Item = Ran
         left.push(at..range.end);
     }
     left.into_iter()
-}
-
-fn is_same(one: &dyn Source, other: &dyn Source, at: u64, other_at: u64, len: u64) -> bool {
-    let mut done = 0;
-    while done < len {
-        let size = PIECE.min(len - done);
-        let read = |source: &dyn Source, at: u64| -> Option<Vec<u8>> {
-            let start = at.checked_add(done)?;
-            Some(source.get(start..start.checked_add(size)?)?.into_owned())
-        };
-        match (read(one, at), read(other, other_at)) {
-            (Some(one), Some(other)) if one == other => done += size,
-            _ => return false,
-        }
-    }
-    true
 }

@@ -1,12 +1,12 @@
 //! Where a file has room for one more program header.
 
 use super::request::Failure;
+use crate::bytes::Error;
 use crate::elf::dynamic_table;
 use crate::elf::hash;
 use crate::elf::image::Image;
 use crate::elf::sections::{Sections, file_range};
 use crate::elf::segments::{PAGE, contains, header_table, loads, overlap, pointers, range_of};
-use crate::bytes::Error;
 use goblin::elf::dynamic;
 use goblin::elf::program_header::{
     PT_GNU_PROPERTY, PT_INTERP, PT_LOAD, PT_NOTE, PT_NULL, PT_PHDR, ProgramHeader,

@@ -1,24 +1,23 @@
 //! Two states of one Mach-O file, which an undo record says differ in their search path: do they
 //! differ in nothing that an edit of search paths leaves alone?
 
-use crate::bytes::Source;
-use crate::edit::{EditSet, Patched};
+use crate::bytes::{self, Source};
+use crate::edit::Known;
 use crate::macho::fat::Container;
 use crate::macho::image::{Command, Image};
 use goblin::mach::load_command as lc;
 
-/// Do `edits` change only load commands, padding and signatures of the file `now`: the
-/// contents of no section, and no load command but those that an edit of search paths changes?
+/// Does the file `then` differ from `now` only in load commands, padding and signatures: in the contents of
+/// no section, and in no load command but those that an edit of search paths changes?
 ///
 /// # Errors
 /// With what would change besides.
-pub fn check(now: &dyn Source, edits: &EditSet) -> Result<(), &'static str> {
-    if !edits.keeps_offsets() {
+pub fn check(now: &dyn Source, then: &dyn Source, known: Known<'_>) -> Result<(), &'static str> {
+    if known.edits.is_some_and(|edits| !edits.keeps_offsets()) {
         return Err("bytes would move within the file");
     }
-    let patched = Patched::new(now, edits);
     let file = Container::parse(now).map_err(|_| "the file is not a Mach-O file")?;
-    let other = Container::parse(&patched).map_err(|_| "the result is not a Mach-O file")?;
+    let other = Container::parse(then).map_err(|_| "the result is not a Mach-O file")?;
     if file.slices.len() != other.slices.len() {
         return Err("slices would come or go");
     }
@@ -27,8 +26,8 @@ pub fn check(now: &dyn Source, edits: &EditSet) -> Result<(), &'static str> {
             return Err("slices would change");
         }
         let image = Image::parse(one.clone()).map_err(|_| "a slice cannot be read")?;
-        let then = Image::parse(other.clone()).map_err(|_| "a slice could not be read")?;
-        if others(&image) != others(&then) {
+        let changed = Image::parse(other.clone()).map_err(|_| "a slice could not be read")?;
+        if others(&image) != others(&changed) {
             return Err("load commands would change beside the search path");
         }
         let segments = image.segments().map_err(|_| "the segments cannot be read")?;
@@ -36,10 +35,11 @@ pub fn check(now: &dyn Source, edits: &EditSet) -> Result<(), &'static str> {
             let start = one.in_file(section.offset);
             let content = start..start.saturating_add(section.size);
             let is_content = section.offset != 0 && !content.is_empty();
-            let mut written = edits.in_write_order().iter().map(|edit| &edit.range);
-            if is_content
-                && written.any(|edit| edit.start < content.end && content.start < edit.end)
-            {
+            let is_kept = || {
+                let len = content.end - content.start;
+                known.is_same(start, start, len) || bytes::is_same(now, start, then, start, len)
+            };
+            if is_content && !is_kept() {
                 return Err("the contents of a section would change");
             }
         }
