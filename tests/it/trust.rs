@@ -342,8 +342,6 @@ fn a_forged_record_writes_nothing_that_an_edit_of_search_paths_does_not() {
         ("path", Box::new(|step, _| step["path"] = SECRET.into())),
         ("path", Box::new(|step, tree| step["path"] = tree.outside.to_str().unwrap().into())),
         ("alias", Box::new(|step, _| step["aliases"] = json!([{ "path": SECRET }]))),
-        ("kind", Box::new(|step, _| step["kind"] = "record".into())),
-        ("kind", Box::new(|step, _| step["kind"] = "wheel".into())),
         ("size", Box::new(|step, _| step["old"]["lock"]["size"] = 17.into())),
         ("size", Box::new(|step, _| step["old"]["lock"]["size"] = u64::MAX.into())),
         ("digest", Box::new(|step, _| step["old"]["lock"]["digest"] = "00".into())),
@@ -582,4 +580,215 @@ fn a_record_changes_no_other_row_of_a_list_of_files() {
     let error = fix(&tree.root, vec![edit, rows]).unwrap_err().to_string();
     assert!(error.contains("the row of b.py in a RECORD"), "{error}");
     assert_eq!(std::fs::read(&list).unwrap(), before);
+}
+
+/// A record that no operation can have left is named and kept, whatever files there are: its ID is a part
+/// of the names of temporary files, and what it names must be what it says.
+#[test]
+fn a_record_that_no_operation_can_have_left_is_refused() {
+    let forgeries: Vec<(&str, &str, Forgery)> = vec![
+        ("id", "ID", Box::new(|all, _| all["id"] = "d/victim".into())),
+        ("id", "ID", Box::new(|all, _| all["id"] = "../../../..".into())),
+        ("id", "ID", Box::new(|all, _| all["id"] = "".into())),
+        ("reverts", "ID", Box::new(|all, _| all["steps"][0]["reverts"] = json!(["../../x"]))),
+        (
+            "twice",
+            "twice",
+            Box::new(|all, _| all["steps"][0]["aliases"] = json!([{"path": "a.so"}])),
+        ),
+        ("changes", "nothing", Box::new(|all, _| all["steps"][0]["changes"] = json!([]))),
+        ("ranges", "held", Box::new(|all, _| all["steps"][0]["new"]["lock"]["ranges"] = json!([]))),
+        ("ranges", "held", Box::new(|all, _| all["steps"][0]["old"]["lock"]["ranges"] = json!([]))),
+        ("kind", "kind", Box::new(|all, _| all["steps"][0]["kind"] = "record".into())),
+        ("kind", "kind", Box::new(|all, _| all["steps"][0]["kind"] = "wheel".into())),
+        (
+            "values",
+            "values",
+            Box::new(|all, _| all["steps"][0]["after"] = vec!["a"; 2_000_001].into()),
+        ),
+    ];
+    for (what, words, forge) in &forgeries {
+        for is_pending in [false, true] {
+            let tree = Tree::edited();
+            // Where a temporary name with a slash in it would lead.
+            symlink(&tree.outside, tree.root.join(".tfpatch-d")).unwrap();
+            for name in ["victim-0-0.tmp", "victim-0-0-back.tmp"] {
+                std::fs::write(tree.outside.join(name), "outside").unwrap();
+            }
+            let path = if is_pending { pending(&tree.root) } else { record(&tree.root) };
+            let mut operation = unsealed(&path);
+            forge(&mut operation, &tree);
+            seal(&path, &operation);
+            let text = std::fs::read(&path).unwrap();
+            let before = snapshot(&tree.root.join("a.so"));
+            let store = Store::open(&tree.root).unwrap();
+            let recovered = recover(&tree.root, &store, &options()).map(drop);
+            let reverted = revert(&tree.root, &store, &Selection::All, &options()).map(drop);
+            let error = recovered.and(reverted).unwrap_err().to_string();
+            assert!(error.contains(words), "{what}: {error}");
+            assert_eq!(std::fs::read(&path).unwrap(), text, "{what}");
+            assert_eq!(snapshot(&tree.root.join("a.so")), before, "{what}");
+            for name in ["victim-0-0.tmp", "victim-0-0-back.tmp"] {
+                assert_eq!(std::fs::read(tree.outside.join(name)).unwrap(), b"outside");
+            }
+        }
+    }
+}
+
+/// A pending record that calls a file another name of an edited one does not get it replaced.
+#[test]
+fn what_is_no_other_name_of_a_file_does_not_become_one() {
+    for is_setuid in [false, true] {
+        let tree = Tree::new();
+        let file = tree.root.join("a.so");
+        tree.edit();
+        let edited = std::fs::read(&file).unwrap();
+        let path = pending(&tree.root);
+        let mut operation = unsealed(&path);
+        // The old file under the one name, and under the other one the edited file with another
+        // content, or with other rights.
+        let other = tree.root.join("b.so");
+        std::fs::write(&other, &edited).unwrap();
+        library(&tree.root, "a.so");
+        if is_setuid {
+            std::fs::set_permissions(&file, PermissionsExt::from_mode(0o4777)).unwrap();
+        } else {
+            let mut changed = std::fs::read(&file).unwrap();
+            // A byte of its code.
+            changed[5000] ^= 1;
+            std::fs::write(&file, changed).unwrap();
+        }
+        let step = &mut operation["steps"][0];
+        step["aliases"] = json!([{ "path": "b.so" }]);
+        step["directories"] = json!([step["directories"][0], step["directories"][0]]);
+        step["old"]["whole"] = Value::Null;
+        step["new"]["whole"] = Value::Null;
+        seal(&path, &operation);
+        let before = snapshot(&other);
+        let store = Store::open(&tree.root).unwrap();
+        let recovered = recover(&tree.root, &store, &options()).unwrap().unwrap();
+        assert!(!recovered.left_alone.is_empty(), "setuid {is_setuid}: {recovered:?}");
+        assert_eq!(snapshot(&other), before, "setuid {is_setuid}");
+        let inode = |path: &Path| std::fs::metadata(path).unwrap().ino();
+        assert_ne!(inode(&file), inode(&other));
+    }
+}
+
+/// What an undo changes is held against the object: no constant, no relocation, no right of a page.
+#[test]
+fn an_undo_changes_nothing_that_a_process_sees_but_the_search_path() {
+    use base64::Engine as _;
+    let places: [(&str, fn(&[u8]) -> usize); 3] = [
+        ("a constant", |file| section(file, ".rodata").start),
+        ("a relocation", |file| section(file, ".rela.dyn").start + 16),
+        ("the rights of a segment", |_| 64 + 4),
+    ];
+    let directory = tempfile::tempdir().unwrap();
+    let source = directory.path().join("x.c");
+    std::fs::write(
+        &source,
+        "static void good(void){} void (*volatile table[1])(void)={good}; \
+         const char text[64]=\"the quick brown fox\"; const char *f(void){table[0](); return text;}",
+    )
+    .unwrap();
+    for (what, place) in places {
+        let tree = Tree::new();
+        let file = tree.root.join("a.so");
+        let mut gcc = Command::new("gcc");
+        gcc.args(["-shared", "-fPIC", "-O1", "-o"]).arg(&file).arg(&source);
+        tree.edit();
+        assert!(gcc.status().unwrap().success());
+        let now = std::fs::read(&file).unwrap();
+        let at = place(&now) as u64;
+        let path = record(&tree.root);
+        let mut operation = unsealed(&path);
+        let edits = |byte: u8| {
+            let bytes = base64::engine::general_purpose::STANDARD.encode([byte]);
+            json!({"old_len": now.len(), "edits": [
+                {"range": {"start": at, "end": at + 1}, "new": {"bytes": bytes}},
+            ]})
+        };
+        let old = now[at as usize];
+        let mut changed = now.clone();
+        changed[at as usize] = old ^ 3;
+        let lock = |bytes: &Vec<u8>| {
+            let range = at..at + 1;
+            serde_json::to_value(plan::Lock::of(bytes, std::slice::from_ref(&range)).unwrap())
+                .unwrap()
+        };
+        let step = &mut operation["steps"][0];
+        step["old"] = json!({"lock": lock(&changed), "metadata": step["old"]["metadata"]});
+        step["new"] = json!({"lock": lock(&now), "metadata": step["new"]["metadata"]});
+        step["changes"] = json!([{"edits": edits(old), "undo": edits(old ^ 3)}]);
+        seal(&path, &operation);
+        let store = Store::open(&tree.root).unwrap();
+        let reverted = revert(&tree.root, &store, &Selection::All, &options()).unwrap();
+        assert_eq!(reverted.refused.len(), 1, "{what}: {reverted:?}");
+        assert_eq!(std::fs::read(&file).unwrap(), now, "{what}");
+    }
+}
+
+/// File offsets of a section of an ELF file of 64 bits.
+fn section(file: &[u8], name: &str) -> std::ops::Range<usize> {
+    let number = |at: usize, len: usize| {
+        let bytes = &file[at..at + len];
+        bytes.iter().rev().fold(0_usize, |all, &byte| all << 8 | usize::from(byte))
+    };
+    let (rows, count, names) = (number(40, 8), number(60, 2), number(62, 2));
+    let names = number(rows + 64 * names + 24, 8);
+    let found = (0..count).map(|index| rows + 64 * index).find(|&row| {
+        let text = &file[names + number(row, 4)..];
+        text.starts_with(name.as_bytes()) && text[name.len()] == 0
+    });
+    let row = found.unwrap();
+    let start = number(row + 24, 8);
+    start..start + number(row + 32, 8)
+}
+
+/// An archive is no exception: of its members only search paths change, and rows.
+#[test]
+fn an_undo_of_a_wheel_changes_no_other_member() {
+    use base64::Engine as _;
+    let top = tempfile::tempdir().unwrap();
+    open_to_all(top.path());
+    let made = crate::wheels::broken_wheel(top.path());
+    let root = top.path().join("dist");
+    std::fs::create_dir(&root).unwrap();
+    let wheel = root.join(made.file_name().unwrap());
+    std::fs::copy(&made, &wheel).unwrap();
+    let name = wheel.file_name().unwrap().to_str().unwrap().to_owned();
+    let now = std::fs::read(&wheel).unwrap();
+    // The first byte of the first member's data, whatever it is.
+    let at = now.windows(4).position(|part| part == b"PK\x03\x04").unwrap();
+    let lens = [at + 26, at + 28].map(|at| usize::from(now[at]) | usize::from(now[at + 1]) << 8);
+    let at = (at + 30 + lens[0] + lens[1]) as u64;
+    library(&root, "a.so");
+    let file = root.join("a.so");
+    fix(&root, vec![step(&root, "a.so", append(size(&file)))]).unwrap();
+    let path = record(&root);
+    let mut operation = unsealed(&path);
+    let edits = |byte: u8| {
+        let bytes = base64::engine::general_purpose::STANDARD.encode([byte]);
+        json!({"old_len": now.len(), "edits": [
+            {"range": {"start": at, "end": at + 1}, "new": {"bytes": bytes}},
+        ]})
+    };
+    let old = now[at as usize];
+    let mut changed = now.clone();
+    changed[at as usize] = old ^ 1;
+    let lock = |bytes: &Vec<u8>| {
+        let range = at..at + 1;
+        serde_json::to_value(plan::Lock::of(bytes, std::slice::from_ref(&range)).unwrap()).unwrap()
+    };
+    let step = &mut operation["steps"][0];
+    step["path"] = name.into();
+    step["kind"] = "wheel".into();
+    step["old"] = json!({"lock": lock(&changed), "metadata": step["old"]["metadata"]});
+    step["new"] = json!({"lock": lock(&now), "metadata": step["new"]["metadata"]});
+    step["changes"] = json!([{"edits": edits(old), "undo": edits(old ^ 1)}]);
+    seal(&path, &operation);
+    let store = Store::open(&root).unwrap();
+    let reverted = revert(&root, &store, &Selection::All, &options()).unwrap();
+    assert_eq!(reverted.refused.len(), 1, "{reverted:?}");
+    assert_eq!(std::fs::read(&wheel).unwrap(), now);
 }
