@@ -61,6 +61,21 @@ pub fn diagnose_edited(vfs: &dyn Vfs, world: &World, installed: Installed) -> Di
     loads(vfs, world, &programs, seen, installed)
 }
 
+/// What each of these objects would lack in a fresh process that opens it and nothing else, the graphics
+/// driver apart: what loads a library for it today may not be there tomorrow. Only objects that may
+/// be edited are told of.
+#[must_use]
+pub fn lacked_alone(vfs: &dyn Vfs, world: &World, objects: &[PathBuf]) -> Vec<Finding> {
+    let objects: Vec<_> = objects.iter().filter_map(|path| world.inventory.at(path)).collect();
+    let programs = Program::all(vfs, world, &world.settings.without_variables());
+    let seen = Seen::alone(vfs, world, &programs, &objects);
+    let libraries = Libraries::new(vfs, world, &programs);
+    let judge = Judge { vfs, world, libraries: &libraries, seen: &seen, is_alone: true };
+    let lacked = seen.missing.values().filter(|missing| world.may_edit(&missing.asking.path));
+    let found = lacked.flat_map(|missing| judge.missing(missing));
+    found.filter(|finding| finding.cause != Cause::DriverMissing).collect()
+}
+
 fn loads(
     vfs: &dyn Vfs,
     world: &World,
@@ -69,7 +84,7 @@ fn loads(
     installed: Installed,
 ) -> Diagnosis {
     let libraries = Libraries::new(vfs, world, programs);
-    let judge = Judge { vfs, world, libraries: &libraries, seen: &seen };
+    let judge = Judge { vfs, world, libraries: &libraries, seen: &seen, is_alone: false };
     let (mut findings, mut unasked) = (Vec::new(), Vec::new());
     for (question, missing) in &seen.missing {
         let found = judge.found(missing);
@@ -154,6 +169,8 @@ struct Judge<'a> {
     world: &'a World,
     libraries: &'a Libraries<'a>,
     seen: &'a Seen,
+    /// Is each object opened alone, so that nothing is loaded before it?
+    is_alone: bool,
 }
 
 impl Judge<'_> {
@@ -381,7 +398,7 @@ impl Judge<'_> {
     /// distribution is enough: nothing imports it and nothing depends on it, so it is opened by a
     /// program that knows it, and asks for what that program consists of.
     fn is_loaded_before(&self, missing: &Missing) -> bool {
-        if missing.interpreter.is_some() {
+        if missing.interpreter.is_some() || self.is_alone {
             return false;
         }
         let inventory = &self.world.inventory;

@@ -64,6 +64,32 @@ impl Seen {
         let outside = outside(vfs, world, &starting);
         let mut roots = roots(&world.inventory, programs);
         roots.extend(&outside);
+        Self::of_roots(vfs, world, programs, roots, &starting)
+    }
+
+    /// Opens each of these objects in a fresh process of the first of `programs` that loads it, as a
+    /// module is.
+    #[must_use]
+    pub fn alone(
+        vfs: &dyn Vfs,
+        world: &World,
+        programs: &[Program<'_>],
+        objects: &[&Object],
+    ) -> Self {
+        let mut seen = Self::of_roots(vfs, world, programs, objects.to_vec(), &[]);
+        for missing in seen.missing.values_mut() {
+            missing.root_role = Role::ExtensionModule;
+        }
+        seen
+    }
+
+    fn of_roots(
+        vfs: &dyn Vfs,
+        world: &World,
+        programs: &[Program<'_>],
+        roots: Vec<&Object>,
+        starting: &[PathBuf],
+    ) -> Self {
         let resolved: Vec<(&Object, usize, &Program<'_>, Resolution)> = roots
             .into_par_iter()
             .filter_map(|root| {

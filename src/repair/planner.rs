@@ -11,9 +11,9 @@ use super::rewrite::{Change, Error, Rewrite, Wish, rewrite};
 use super::trace_scope::Scope;
 use crate::bytes::{printable, shown};
 use crate::diagnosis::checks::installed::Installed;
-use crate::diagnosis::diagnose::{Diagnosis, diagnose_edited};
+use crate::diagnosis::diagnose::{Diagnosis, diagnose_edited, lacked_alone};
 use crate::elf::search_path::RpathKind;
-use crate::findings::finding::{Cause, Finding, Severity};
+use crate::findings::finding::{Cause, Finding, Severity, sort};
 use crate::object::Format;
 use crate::vfs::{Overlay, Vfs};
 use crate::world::World;
@@ -229,6 +229,15 @@ impl Planner<'_> {
         if let Some(scope) = &self.options.scope {
             scope.narrow(&overlay, self.world, &mut after);
         }
+        // An object that is edited is made to load by itself: half of its libraries within reach may
+        // switch off what its package does where none is.
+        let edited: Vec<PathBuf> = self.rewrites.keys().cloned().collect();
+        let lacked = lacked_alone(&overlay, self.world, &edited);
+        let is_lacked =
+            |finding: &Finding| lacked.iter().any(|lacked| lacked.question() == finding.question());
+        after.findings.retain(|finding| !is_lacked(finding));
+        after.findings.extend(lacked);
+        sort(&mut after.findings);
         after
     }
 
