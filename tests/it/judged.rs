@@ -24,6 +24,12 @@ fn gcc(directory: &Path, arguments: &[&str]) {
 impl Package {
     /// With `inner_lacks`, `libinner.so.1` needs a library that is nowhere.
     fn new(inner_lacks: bool) -> Self {
+        Self::built(inner_lacks, false)
+    }
+
+    /// With `has_both`, a plugin needs a library that nobody loads, besides one that the package loads
+    /// itself.
+    fn built(inner_lacks: bool, has_both: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let tree = dir.path().join("tree");
         let package = tree.join("broken");
@@ -53,6 +59,13 @@ impl Package {
         // A plugin of a program that consists of libinner.so.1 among others.
         let inner = "libs/libinner.so.1";
         gcc(&package, &[&empty[..], &[inner, "-o", "plugins/libhosted.so"]].concat());
+        if has_both {
+            fs::create_dir_all(package.join("more")).unwrap();
+            let named = ["-Wl,-soname,libunloaded.so.1", "-o", "more/libunloaded.so.1"];
+            gcc(&package, &[&empty[..], &named].concat());
+            let needs = [inner, "more/libunloaded.so.1", "-o", "plugins/libboth.so"];
+            gcc(&package, &[&empty[..], &needs].concat());
+        }
         fs::copy(fixture("broken/__init__.py"), package.join("__init__.py")).unwrap();
 
         let prefix = dir.path().join(".venv");
@@ -122,4 +135,26 @@ fn what_a_private_library_lacks_is_an_error() {
     let missing = finding("not_installed", "libs/libinner.so.1", "libgone.so.9");
     let found = package.findings();
     assert!(found.contains(&missing), "{found:?}");
+}
+
+/// An object that is given an entry for one of its libraries is given those of all: half of them within
+/// reach is worse than none, where its package looks for what does not load and loads it first.
+#[test]
+fn an_object_that_is_edited_loads_by_itself() {
+    let package = Package::built(false, true);
+    let plugin = package.package.join("plugins/libboth.so");
+    let opens = || {
+        let code = format!("import ctypes; ctypes.CDLL({plugin:?})");
+        let mut python = Command::new(package.prefix.join("bin/python"));
+        python.args(["-B", "-c", &code]).output().unwrap().status.success()
+    };
+    assert!(!opens());
+    let found = package.findings();
+    assert!(found.contains(&finding("load_order", "plugins/libboth.so", "libinner.so.1")));
+    assert!(found.contains(&finding("path_missing", "plugins/libboth.so", "libunloaded.so.1")));
+    package.said(&["fix"]);
+    assert!(opens(), "{}", package.said(&["doctor", "-v"]));
+    // What no repair touches stays as it is.
+    let hosted = finding("load_order", "plugins/libhosted.so", "libinner.so.1");
+    assert_eq!(package.findings(), BTreeSet::from([hosted]));
 }
