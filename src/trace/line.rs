@@ -1,7 +1,20 @@
 //! One line of the loader's trace.
 
-use super::Kind;
 use crate::loader::Rule;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// How a library comes to be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// By `DT_NEEDED`. In the trace itself this cannot be told from the next.
+    Needed,
+    /// By `LD_PRELOAD`, on behalf of the program, which starts without it too.
+    Preload,
+    /// By a call of `dlopen`.
+    Dlopen,
+}
 
 /// What a line says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,382 @@
+//! What a trace tells: requests, and what came of them.
+
+use super::line::{self, Kind, Line};
+use crate::loader::Rule;
+use std::collections::{BTreeMap, HashSet};
+use std::io::{self, BufRead, Read as _};
+
+/// A place that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The candidate, as the loader put it together.
+    pub path: Vec<u8>,
+    /// Why, in the loader's words. A directory that several lists name bears the word of the list
+    /// that was made first, whichever list is searched.
+    pub rule: Option<Rule>,
+}
+
+/// A name that an object asked for and that was not known yet: what is loaded already under the same
+/// name is taken without a word.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// How it was asked for.
+    pub kind: Kind,
+    /// The name, or the path where it has a slash.
+    pub name: Vec<u8>,
+    /// The object that asked: its path, or the program's `argv[0]`.
+    pub asker: Vec<u8>,
+    /// The link map's namespace; 0 but for `dlmopen`.
+    pub namespace: u64,
+    /// The places that were looked at, in order. Directories that the loader knows not to exist are
+    /// passed over.
+    pub places: Vec<Place>,
+    /// Was a file mapped for it? One that was loaded already by another name is not mapped again.
+    pub mapped: bool,
+    /// The directories of `LD_LIBRARY_PATH`, where this search printed them.
+    library_path: Option<Vec<u8>>,
+    /// Did the search go on to what comes after `LD_LIBRARY_PATH`?
+    went_past_library_path: bool,
+}
+
+/// Something that happened to the link map.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// A name was asked for.
+    Request(Request),
+    /// The object of that path was unloaded.
+    Unmapped(Vec<u8>),
+}
+
+/// A program from its start to its end, or to the next `exec` of its process; or a fork of one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Image {
+    /// The process.
+    pub pid: u32,
+    /// The image of the same file that this one is a fork of; its link map was that one's.
+    pub forked_from: Option<usize>,
+    /// The program as it was called: `argv[0]`. `None` where it was not told.
+    pub program: Option<Vec<u8>>,
+    /// What happened, in order.
+    pub events: Vec<Event>,
+}
+
+/// What an image tells of its `LD_LIBRARY_PATH`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LibraryPath {
+    /// These directories, less those that another list had before.
+    Directories(Vec<Vec<u8>>),
+    /// No directory that no other list has.
+    Nothing,
+    /// No search came that far.
+    Untold,
+}
+
+/// An error that the loader printed: a symbol or a version that was not found.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LoaderError {
+    /// The object in which it happened.
+    pub object: Vec<u8>,
+    /// What happened, in glibc's words.
+    pub message: Vec<u8>,
+}
+
+/// The trace that one file holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// The images: first those of the process whose file it is, in order, then those of its forks.
+    pub images: Vec<Image>,
+    /// The processes that printed something.
+    pub processes: usize,
+    /// The errors, with how often each was printed.
+    pub errors: BTreeMap<LoaderError, usize>,
+    /// The `glibc-hwcaps` subdirectories that the processor can use, the best first.
+    pub hwcaps: Vec<String>,
+    /// Was there more than is kept?
+    pub is_cut: bool,
+}
+
+/// A line beyond this length is cut: an rpath of 700 entries with the subdirectories of each is
+/// printed in one line of half a megabyte.
+const LONGEST_LINE: u64 = 4 << 20;
+
+/// What is kept of one file, in bytes of names and paths. A file of 20 MB has some 10 MB of them.
+const MOST_BYTES: usize = 128 << 20;
+
+/// Different errors that are kept of one file.
+const MOST_ERRORS: usize = 1000;
+
+/// Reads the trace of the process `pid`.
+///
+/// # Errors
+/// As the source's. Lines that say nothing are passed over.
+pub fn read(pid: u32, source: &mut impl BufRead) -> io::Result<Trace> {
+    let mut reader = Reader::new(pid);
+    let mut line = Vec::new();
+    let mut pending: Option<(u32, Vec<u8>)> = None;
+    loop {
+        line.clear();
+        let length = source.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+        if length == 0 {
+            break;
+        }
+        if line.last() == Some(&b'\n') {
+            line.pop();
+        } else {
+            source.skip_until(b'\n')?;
+        }
+        match (line::tagged(&line), &mut pending) {
+            (Some((pid, text)), _) => {
+                if let Some((pid, text)) = pending.replace((pid, text.to_vec())) {
+                    reader.line(pid, &text);
+                }
+            }
+            // A name with a line feed in it, or the end of a line that another process broke.
+            (None, Some((_, text))) if text.len() + line.len() < MOST_BYTES => {
+                text.push(b'\n');
+                text.extend_from_slice(&line);
+            }
+            (None, _) => {}
+        }
+    }
+    if let Some((pid, text)) = pending {
+        reader.line(pid, &text);
+    }
+    Ok(reader.finish())
+}
+
+impl Image {
+    /// What the image tells of its `LD_LIBRARY_PATH`.
+    #[must_use]
+    pub fn library_path(&self) -> LibraryPath {
+        let requests = || self.requests();
+        let printed = requests().find_map(|request| request.library_path.as_deref());
+        match printed {
+            Some(list) => LibraryPath::Directories(line::without_hwcaps(list)),
+            None if requests().any(|request| request.went_past_library_path) => {
+                LibraryPath::Nothing
+            }
+            None => LibraryPath::Untold,
+        }
+    }
+
+    /// The requests, in order.
+    pub fn requests(&self) -> impl Iterator<Item = &Request> {
+        self.events.iter().filter_map(|event| match event {
+            Event::Request(request) => Some(request),
+            Event::Unmapped(_) => None,
+        })
+    }
+}
+
+impl Request {
+    /// The path that was opened last: the library's, where one was found.
+    #[must_use]
+    pub fn last_path(&self) -> Option<&[u8]> {
+        if self.name.contains(&b'/') {
+            return Some(&self.name);
+        }
+        self.places.last().map(|place| place.path.as_slice())
+    }
+}
+
+/// Puts the lines of one file together.
+struct Reader {
+    /// The process whose file it is first.
+    processes: Vec<Process>,
+    trace: Trace,
+    kept: usize,
+}
+
+/// One process, as far as it is read.
+#[derive(Default)]
+struct Process {
+    finished: Vec<Image>,
+    current: Image,
+    /// The number of events before the program got control.
+    started_at: Option<usize>,
+    /// The request that is being answered: its index among the events.
+    open: Option<usize>,
+    rule: Option<Rule>,
+    spoke: bool,
+}
+
+impl Reader {
+    fn new(pid: u32) -> Self {
+        let processes = vec![Process::new(pid, None)];
+        Self { processes, trace: Trace::default(), kept: 0 }
+    }
+
+    fn line(&mut self, pid: u32, text: &[u8]) {
+        let line = Line::of(text);
+        let current = self.processes.first().map(|process| process.finished.len());
+        let index = self.processes.iter().position(|process| process.current.pid == pid);
+        let index = index.unwrap_or_else(|| {
+            self.processes.push(Process::new(pid, current));
+            self.processes.len() - 1
+        });
+        let Some(process) = self.processes.get_mut(index) else { return };
+        process.spoke = true;
+        if let Line::Error { object, message } = line {
+            let error = LoaderError { object: object.to_vec(), message: message.to_vec() };
+            let room = self.trace.errors.len() < MOST_ERRORS;
+            match self.trace.errors.get_mut(&error) {
+                Some(times) => *times += 1,
+                None if room => _ = self.trace.errors.insert(error, 1),
+                None => self.trace.is_cut = true,
+            }
+            return;
+        }
+        if let Line::SearchPath { directories, .. } = line
+            && self.trace.hwcaps.is_empty()
+        {
+            self.trace.hwcaps = line::hwcaps(directories);
+        }
+        self.kept += line.weight();
+        if self.kept > MOST_BYTES {
+            self.trace.is_cut = true;
+            process.open = None;
+            return;
+        }
+        process.line(line);
+    }
+
+    fn finish(mut self) -> Trace {
+        let mut known: HashSet<Vec<u8>> = HashSet::new();
+        for process in &self.processes {
+            let images = process.finished.iter().chain(std::iter::once(&process.current));
+            let requests = images.flat_map(Image::requests).filter(|request| request.mapped);
+            known.extend(requests.filter_map(Request::last_path).map(<[u8]>::to_vec));
+        }
+        self.trace.processes = self.processes.iter().filter(|process| process.spoke).count();
+        for process in self.processes {
+            self.trace.images.extend(process.finish(&known));
+        }
+        self.trace
+    }
+}
+
+impl Process {
+    fn new(pid: u32, forked_from: Option<usize>) -> Self {
+        let current = Image { pid, forked_from, ..Image::default() };
+        // A fork has control from its first line on.
+        Self { started_at: forked_from.map(|_| 0), current, ..Self::default() }
+    }
+
+    fn line(&mut self, line: Line<'_>) {
+        match line {
+            Line::Asked { kind, name, asker, namespace } => {
+                self.open = Some(self.current.events.len());
+                self.rule = None;
+                self.current.events.push(Event::Request(Request {
+                    kind,
+                    name: name.to_vec(),
+                    asker: asker.to_vec(),
+                    namespace,
+                    places: Vec::new(),
+                    mapped: false,
+                    library_path: None,
+                    went_past_library_path: false,
+                }));
+            }
+            Line::SearchPath { directories, rule } => {
+                self.rule = rule;
+                if let Some(request) = self.request() {
+                    match rule {
+                        Some(Rule::LdLibraryPath) if request.library_path.is_none() => {
+                            request.library_path = Some(directories.to_vec());
+                        }
+                        Some(Rule::Runpath | Rule::DefaultDirs) => {
+                            request.went_past_library_path = true;
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            Line::SearchCache => {
+                self.rule = Some(Rule::LdSoCache);
+                if let Some(request) = self.request() {
+                    request.went_past_library_path = true;
+                }
+            }
+            Line::Trying(path) => {
+                let rule = self.rule;
+                if let Some(request) = self.request() {
+                    request.places.push(Place { path: path.to_vec(), rule });
+                }
+            }
+            Line::Mapped(name) => {
+                if let Some(request) = self.request()
+                    && request.name == name
+                {
+                    request.mapped = true;
+                }
+                self.open = None;
+            }
+            Line::Unmapped(path) => {
+                self.open = None;
+                self.current.events.push(Event::Unmapped(path.to_vec()));
+            }
+            Line::Initialize(program) => {
+                self.open = None;
+                if let Some(started_at) = self.started_at {
+                    let own = |request: &Request| request.asker == program;
+                    let at = self.first_needed(started_at, own);
+                    self.begin_image(at.unwrap_or(self.current.events.len()));
+                }
+                self.current.program = Some(program.to_vec());
+            }
+            Line::Control => {
+                self.open = None;
+                self.started_at = Some(self.current.events.len());
+            }
+            Line::Error { .. } | Line::Other => {}
+        }
+    }
+
+    fn request(&mut self) -> Option<&mut Request> {
+        match self.current.events.get_mut(self.open?)? {
+            Event::Request(request) => Some(request),
+            Event::Unmapped(_) => None,
+        }
+    }
+
+    /// The first event from `start` on that is a need for which `condition` holds.
+    fn first_needed(&self, start: usize, condition: impl Fn(&Request) -> bool) -> Option<usize> {
+        let mut events = self.current.events.iter().enumerate().skip(start);
+        events.find_map(|(index, event)| match event {
+            Event::Request(request) if request.kind == Kind::Needed && condition(request) => {
+                Some(index)
+            }
+            _ => None,
+        })
+    }
+
+    /// The events from `at` on are those of another program.
+    fn begin_image(&mut self, at: usize) {
+        let events = self.current.events.split_off(at);
+        let next = Image { pid: self.current.pid, events, ..Image::default() };
+        self.finished.push(std::mem::replace(&mut self.current, next));
+        self.started_at = None;
+    }
+
+    /// `known` are the paths of all libraries that were mapped.
+    fn finish(mut self, known: &HashSet<Vec<u8>>) -> Vec<Image> {
+        // A program that could not be started never says its name: it is an asker that is no
+        // library, or that is the program again.
+        if let Some(started_at) = self.started_at {
+            let program = self.current.program.clone();
+            let at = self.first_needed(started_at, |request| {
+                Some(&request.asker) == program.as_ref() || !known.contains(&request.asker)
+            });
+            if let Some(at) = at {
+                self.begin_image(at);
+            }
+        }
+        if self.current.program.is_none() && self.current.forked_from.is_none() {
+            let asker = self.current.requests().next().map(|request| request.asker.clone());
+            self.current.program = asker;
+        }
+        self.finished.push(self.current);
+        self.finished
+    }
+}
