@@ -6,8 +6,9 @@
 use libfuzzer_sys::{Corpus, fuzz_target};
 use tfpatch::bytes::Source;
 use tfpatch::elf::Image;
+use tfpatch::elf::edit::{Request, edit};
 use tfpatch::elf::hash::{exports, imports};
-use tfpatch::elf::edit::{Request, current, edit};
+use tfpatch::elf::search_path::current;
 use tfpatch_fuzz::{shaped, within};
 
 /// What all strings of an object may take, and whatever else does not grow with its headers.
