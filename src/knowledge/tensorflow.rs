@@ -156,7 +156,7 @@ const fn metal(version: &'static str, newest: Release) -> Plugin {
 }
 
 /// Counted over the wheels of PyPI for Apple's processors, from TensorFlow 2.9 to 2.21
-/// (`scripts/metal-table`).
+/// (`scripts/doctor/metal-table`).
 const PLUGIN_RELEASES: &[Plugin] = &[
     metal("0.8.", (2, 13)),
     metal("1.0.", (2, 13)),

@@ -9,8 +9,9 @@
 use libfuzzer_sys::{Corpus, fuzz_target};
 use tfpatch::bytes::Source;
 use tfpatch::edit::EditSet;
+use tfpatch::elf::edit::{Patch, Request, edit};
 use tfpatch::elf::hash::{exports, imports};
-use tfpatch::elf::edit::{Patch, Request, RpathKind, current, edit};
+use tfpatch::elf::search_path::{RpathKind, current};
 use tfpatch::elf::{Image, Summary};
 use tfpatch_fuzz::{MOST_FILE, REQUEST, Wish, apply, within};
 

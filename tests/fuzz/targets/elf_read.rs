@@ -6,8 +6,8 @@
 use libfuzzer_sys::{Corpus, fuzz_target};
 use tfpatch::bytes::Source;
 use tfpatch::elf::Image;
-use tfpatch::elf::hash::{exports, imports};
 use tfpatch::elf::edit::{Request, edit};
+use tfpatch::elf::hash::{exports, imports};
 use tfpatch::elf::search_path::current;
 use tfpatch_fuzz::{shaped, within};
 

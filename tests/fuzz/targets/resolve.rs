@@ -13,7 +13,7 @@
 
 #![no_main]
 
-#[path = "../../it/elf_writer.rs"]
+#[path = "../../support/elf_writer.rs"]
 #[allow(dead_code, reason = "the integration tests use more of it")]
 mod elf_writer;
 

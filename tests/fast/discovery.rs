@@ -1,0 +1,173 @@
+//! Which environment is meant where none is named.
+
+use std::path::{Path, PathBuf};
+use tfpatch::python::discovery::{Ambient, Error, Found, discover};
+use tfpatch::python::environment::Kind;
+use tfpatch::vfs::MemVfs;
+
+const ELF: &[u8] = b"\x7fELF\x02\x01\x01";
+
+/// A tree with an environment of every kind.
+fn tree() -> MemVfs {
+    let venv = |vfs: MemVfs, prefix: &str| {
+        vfs.file(format!("{prefix}/pyvenv.cfg"), "home = /usr/bin\nversion = 3.11.2\n")
+            .dir(format!("{prefix}/lib/python3.11/site-packages"))
+            // As `uv venv` does; it says nothing of the environment.
+            .file(format!("{prefix}/CACHEDIR.TAG"), TAG)
+            .symlink(format!("{prefix}/bin/python"), "/usr/bin/python3.11")
+            .symlink(format!("{prefix}/bin/python3"), "python")
+    };
+    let mut vfs = MemVfs::new()
+        .file("/usr/bin/python3.11", ELF)
+        .symlink("/usr/bin/python3", "python3.11")
+        .file("/usr/lib/python3.11/os.py", "")
+        .dir("/usr/lib/python3/dist-packages")
+        .dir("/project/.venv")
+        .dir("/project/deep/down")
+        .file("/cache/CACHEDIR.TAG", TAG)
+        .file("/receipt/uv-receipt.toml", "")
+        .file("/scripts/python3", "#!/bin/sh\nexec python\n")
+        .symlink("/links/python3", "/gone/python3")
+        .dir("/empty")
+        .file("/pyenv/shims/python3", "#!/usr/bin/env bash\n")
+        .file("/pyenv/version", "3.9.9\n3.12.1\n")
+        .file("/pyenv/versions/3.12.1/bin/python3", ELF)
+        .file("/pyenv/versions/3.12.1/lib/python3.12/os.py", "")
+        .file("/pinned/.python-version", "# the team's\n3.10.2  # why\n")
+        .file("/pyenv/versions/3.10.2/bin/python3", ELF)
+        .file("/pyenv/versions/3.10.2/lib/python3.10/os.py", "")
+        .file("/unknown/.python-version", "3.8\n")
+        .dir("/conda/conda-meta");
+    for prefix in ["/active", "/project/.venv", "/own", "/cache/x/env", "/receipt", "/last"] {
+        vfs = venv(vfs, prefix);
+    }
+    for prefix in
+        ["/u/archive-v0/Hh1", "/u/builds-v0/.tmp", "/u/uv/tools/black", "/u/pipx/venvs/black"]
+    {
+        vfs = venv(vfs, prefix);
+    }
+    vfs
+}
+
+const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55";
+
+fn ambient(here: &str, path: &[&str]) -> Ambient {
+    Ambient {
+        working_directory: here.into(),
+        path: path.iter().map(PathBuf::from).collect(),
+        own_executable: Some("/own/bin/tfpatch".into()),
+        ..Ambient::default()
+    }
+}
+
+fn prefix_and_reason(found: Result<Found, Error>) -> (String, String) {
+    let found = found.unwrap();
+    (found.environment.prefix.to_str().unwrap().to_owned(), found.reason)
+}
+
+#[test]
+fn variables_come_before_dot_venv_and_path() {
+    let vfs = tree();
+    let mut ambient = ambient("/project/deep/down", &["/usr/bin"]);
+    let expect = |ambient: &Ambient, prefix: &str, reason: &str| {
+        let found = prefix_and_reason(discover(&vfs, ambient));
+        assert_eq!(found, (prefix.to_owned(), reason.to_owned()));
+    };
+    expect(&ambient, "/project/.venv", "found from a directory above");
+    ambient.working_directory = "/project".into();
+    expect(&ambient, "/project/.venv", "found from here");
+    ambient.conda_prefix = Some("/conda".into());
+    expect(&ambient, "/conda", "CONDA_PREFIX names it");
+    ambient.virtual_env = Some("../active".into());
+    expect(&ambient, "/active", "VIRTUAL_ENV names it");
+    ambient.virtual_env = Some("/usr/share".into());
+    let error = discover(&vfs, &ambient).unwrap_err();
+    let path = PathBuf::from("/usr/share");
+    assert_eq!(error, Error::NotAnEnvironment { variable: "VIRTUAL_ENV", path });
+}
+
+/// Nobody who has a `.venv` means another environment, be it an empty volume that is mounted there.
+#[test]
+fn a_dot_venv_that_is_none_is_an_error() {
+    let look = |vfs: &MemVfs| discover(vfs, &ambient("/empty/below", &["/usr/bin"]));
+    let vfs = tree().dir("/empty/.venv").dir("/empty/below");
+    let error = look(&vfs).unwrap_err();
+    assert_eq!(error, Error::NotAVenv { path: "/empty/.venv".into() });
+    assert!(error.to_string().starts_with("/empty/.venv is not a virtual environment: pyvenv.cfg"));
+    // pipenv and hatch write the name of an environment into a file; conda makes one there.
+    let vfs = tree().file("/empty/.venv", "name").dir("/empty/below");
+    assert_eq!(prefix_and_reason(look(&vfs)).0, "/usr");
+    let vfs = tree().dir("/empty/.venv/conda-meta").dir("/empty/below");
+    assert_eq!(prefix_and_reason(look(&vfs)).0, "/empty/.venv");
+}
+
+#[test]
+fn on_path_tools_and_scripts_are_passed_over() {
+    let vfs = tree();
+    let path = [
+        "/empty",
+        "/nothing",
+        "/scripts",
+        "/links",
+        "/own/bin",
+        "/u/archive-v0/Hh1/bin",
+        "/u/builds-v0/.tmp/bin",
+        "/u/uv/tools/black/bin",
+        "/u/pipx/venvs/black/bin",
+        "/cache/x/env/bin",
+        "/receipt/bin",
+        "/last/bin",
+        "/usr/bin",
+    ];
+    let found = discover(&vfs, &ambient("/", &path)).unwrap();
+    assert_eq!(found.environment.prefix, Path::new("/last"));
+    assert_eq!(found.reason, "/last/bin/python3 is the first on PATH that can be meant");
+    let told: Vec<String> = found.passed_over.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        told,
+        [
+            "/scripts/python3 is no program but a script",
+            "/links/python3 is a link that leads nowhere",
+            "/own/bin/python3 is tfpatch's own environment",
+            "/u/archive-v0/Hh1/bin/python3 lies in a cache",
+            "/u/builds-v0/.tmp/bin/python3 lies in a cache",
+            "/u/uv/tools/black/bin/python3 belongs to a tool that uv installed",
+            "/u/pipx/venvs/black/bin/python3 belongs to a tool that pipx installed",
+            "/cache/x/env/bin/python3 lies in a cache",
+            "/receipt/bin/python3 belongs to a tool that uv installed",
+        ]
+    );
+    // A tool's environment is nobody's choice, even where it is the only one.
+    let error = discover(&vfs, &ambient("/", &["/own/bin"])).unwrap_err();
+    assert!(matches!(&error, Error::NoEnvironment { passed_over } if passed_over.len() == 1));
+    assert!(error.to_string().contains("(/own/bin/python3 is tfpatch's own environment); name"));
+    let error = discover(&vfs, &ambient("/", &[])).unwrap_err();
+    assert!(error.to_string().ends_with("will do; name the environment as TARGET"), "{error}");
+}
+
+#[test]
+fn an_installation_with_tfpatch_in_it_is_the_users() {
+    let mut ambient = ambient("/", &["/usr/bin"]);
+    ambient.own_executable = Some("/usr/bin/tfpatch".into());
+    let found = discover(&tree(), &ambient).unwrap();
+    assert_eq!(found.environment.prefix, Path::new("/usr"));
+    assert_eq!(found.environment.kind, Kind::System);
+    assert_eq!(found.reason, "/usr/bin/python3 is the first on PATH");
+}
+
+#[test]
+fn a_shim_of_pyenv_stands_for_the_version_that_its_files_name() {
+    let vfs = tree();
+    let reason = "/pyenv/shims/python3 is the first on PATH, for pyenv's version".to_owned();
+    let found = |here: &str, version: Option<&str>| {
+        let mut ambient = ambient(here, &["/pyenv/shims", "/usr/bin"]);
+        ambient.pyenv_version = version.map(Into::into);
+        prefix_and_reason(discover(&vfs, &ambient))
+    };
+    assert_eq!(found("/", None), ("/pyenv/versions/3.12.1".into(), reason.clone()));
+    assert_eq!(found("/pinned", None), ("/pyenv/versions/3.10.2".into(), reason.clone()));
+    assert_eq!(found("/pinned", Some("3.9:3.12.1")), ("/pyenv/versions/3.12.1".into(), reason));
+    // 3.8 would be the newest 3.8.x: the next on PATH is taken, and the shim told.
+    assert_eq!(found("/unknown", None).0, "/usr");
+    assert_eq!(found("/", Some("../../usr")).0, "/usr");
+}

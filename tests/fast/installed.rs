@@ -1,0 +1,142 @@
+//! What installers left, in trees that are held in memory: what is told of it, and what is not. Real
+//! environments are those of `scripts/doctor/cases`.
+
+use crate::support::macho_writer::Macho;
+use tfpatch::diagnosis::diagnose::diagnose;
+use tfpatch::findings::finding::{Cause, Finding};
+use tfpatch::loader::Settings;
+use tfpatch::vfs::MemVfs;
+use tfpatch::world::World;
+
+/// A directory of packages with a distribution, whose RECORD has the given rows.
+fn with(vfs: MemVfs, name: &str, version: &str, rows: &str) -> MemVfs {
+    let info = format!("/s/{name}-{version}.dist-info");
+    let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n");
+    vfs.file(format!("{info}/METADATA"), metadata).file(format!("{info}/RECORD"), rows)
+}
+
+fn look(vfs: &MemVfs, deep: bool) -> Vec<Finding> {
+    let mut world = World::of_directory(vfs, "/s".as_ref(), None, Settings::default());
+    world.deep = deep;
+    diagnose(vfs, &world).findings
+}
+
+fn messages(vfs: &MemVfs, cause: Cause) -> Vec<String> {
+    let found = look(vfs, false).into_iter().filter(|finding| finding.cause == cause);
+    found.map(|finding| finding.message).collect()
+}
+
+#[test]
+fn files_that_are_gone_or_empty() {
+    let rows = "a/__init__.py,,3\na/gone.py,,9\na/empty.py,,4\na-1.dist-info/RECORD,,\n";
+    let vfs = with(MemVfs::new(), "a", "1", rows)
+        .file("/s/a/__init__.py", "x=1")
+        .file("/s/a/empty.py", "");
+    let said = messages(&vfs, Cause::PartialInstall);
+    let expected = "a 1 is there only in part: of 3 files that its RECORD lists 1 is gone, 1 is of \
+                    another size (a/gone.py, …)";
+    assert_eq!(said, [expected]);
+}
+
+#[test]
+fn an_object_of_another_size() {
+    let bytes = Macho::bundle().bytes();
+    let vfs = |size: usize| {
+        with(MemVfs::new(), "a", "1", &format!("a/m.so,,{size}\n")).file("/s/a/m.so", bytes.clone())
+    };
+    assert_eq!(messages(&vfs(bytes.len()), Cause::PartialInstall), Vec::<String>::new());
+    assert_eq!(messages(&vfs(bytes.len() + 1), Cause::PartialInstall).len(), 1);
+}
+
+/// Debian strips objects after their RECORD was written, and takes INSTALLER away; Fedora writes `rpm`.
+#[test]
+fn packagers_of_systems_keep_no_record() {
+    let bytes = Macho::bundle().bytes();
+    let rows = format!("a/m.so,sha256=x,{}\na/gone.py,,9\n", bytes.len() + 1);
+    let told = |site: &str, installer: &str| {
+        let vfs = MemVfs::new().file(format!("{site}/a/m.so"), bytes.clone());
+        let info = format!("{site}/a-1.dist-info");
+        let vfs = vfs.file(format!("{info}/METADATA"), "Name: a\nVersion: 1\n");
+        let vfs = vfs.file(format!("{info}/RECORD"), rows.clone());
+        let vfs = match installer {
+            "" => vfs,
+            name => vfs.file(format!("{info}/INSTALLER"), format!("{name}\n")),
+        };
+        let mut world = World::of_directory(&vfs, site.as_ref(), None, Settings::default());
+        world.deep = true;
+        let findings = diagnose(&vfs, &world).findings;
+        findings.iter().filter(|finding| finding.cause == Cause::PartialInstall).count()
+    };
+    assert_eq!(told("/usr/lib/python3/dist-packages", ""), 0);
+    assert_eq!(told("/usr/lib64/python3.13/site-packages", "rpm"), 0);
+    assert_eq!(told("/usr/lib/python3.13/site-packages", "installer"), 0);
+    assert_eq!(told("/opt/conda/lib/python3.12/site-packages", "conda"), 0);
+    // By pip, and by hand.
+    assert_eq!(told("/usr/local/lib/python3.11/dist-packages", "pip"), 2);
+    assert_eq!(told("/venv/lib/python3.11/site-packages", ""), 2);
+}
+
+#[test]
+fn what_people_take_out_or_change_is_no_fault() {
+    let rows = "a/x.py,,3\na/tests/t.py,,3\na/x.pyi,,3\na/include/x.h,,3\na/__pycache__/x.pyc,,\n\
+                ../../bin/a,,7\na/compiled.py,,5\na-1.dist-info/licenses/LICENSE,,2\n";
+    let vfs = with(MemVfs::new(), "a", "1", rows)
+        .file("/s/a/x.py", "changed by hand")
+        .file("/s/a/compiled.pyc", "code");
+    assert_eq!(look(&vfs, false), []);
+}
+
+#[test]
+fn conda_keeps_its_own_list_of_files() {
+    let vfs = with(MemVfs::new(), "a", "1", "a/x.py,,3\n");
+    assert_eq!(messages(&vfs, Cause::PartialInstall).len(), 1);
+    let vfs = vfs.file("/s/a-1.dist-info/INSTALLER", "conda\n");
+    assert_eq!(look(&vfs, false), []);
+}
+
+#[test]
+fn only_reading_it_tells_that_a_file_of_the_right_size_was_changed() {
+    // The hash of "abc" (FIPS 180-2, B.1).
+    let rows = "a/x.py,sha256=ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0,3\n";
+    let vfs = |text: &str| with(MemVfs::new(), "a", "1", rows).file("/s/a/x.py", text);
+    assert_eq!(look(&vfs("abc"), true), []);
+    assert_eq!(look(&vfs("abd"), false), []);
+    let found = look(&vfs("abd"), true);
+    assert_eq!(found.iter().map(|found| found.cause).collect::<Vec<_>>(), [Cause::PartialInstall]);
+}
+
+#[test]
+fn two_distributions_that_write_the_same_object() {
+    let bytes = Macho::bundle().bytes();
+    let row = |size: usize| format!("p/m.so,,{size}\n");
+    let one = with(MemVfs::new(), "one", "1", &row(bytes.len()));
+    let both = |size| with(one, "two", "2", &row(size)).file("/s/p/m.so", bytes.clone());
+    let vfs = both(bytes.len() + 1);
+    let said = messages(&vfs, Cause::DuplicateInstall);
+    let expected = "one 1 and two 2 install 1 object over one another, such as p/m.so; those of one 1 \
+                    are there";
+    assert_eq!(said, [expected]);
+    // The other one's file is no missing part of this one.
+    assert_eq!(messages(&vfs, Cause::PartialInstall), Vec::<String>::new());
+}
+
+#[test]
+fn what_an_upgrade_left() {
+    let vfs = with(MemVfs::new(), "a", "1", "");
+    assert_eq!(look(&vfs, false), []);
+    let vfs = vfs.file("/s/~a/x.so", "").file("/s/~a-0.dist-info/METADATA", "");
+    let expected = "an upgrade that pip did not end has left ~a, ~a-0.dist-info in .";
+    assert_eq!(messages(&vfs, Cause::DuplicateInstall), [expected]);
+    let vfs = with(with(MemVfs::new(), "a", "1", ""), "a", "2", "");
+    let expected =
+        "a is installed 2 times in one directory: 1 and 2; files of an older one may be left";
+    assert_eq!(messages(&vfs, Cause::DuplicateInstall), [expected]);
+}
+
+#[test]
+fn a_pointer_of_git_lfs() {
+    let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
+    let found = look(&MemVfs::new().file("/s/m.so", pointer), false);
+    assert_eq!(found.iter().map(|found| found.cause).collect::<Vec<_>>(), [Cause::Unreadable]);
+    assert!(found[0].cure.contains("git lfs pull"), "{}", found[0].cure);
+}

@@ -1,0 +1,196 @@
+//! Trees and backups of several users, worked on by the real binary: root first and then the user, the
+//! user first and then root, others, and user namespaces.
+
+use crate::support::command::{Ran, broken_tree, command, open_directory, set_mode, snapshot};
+use crate::support::operated::copy_program;
+use std::ffi::OsStr;
+use std::os::unix::fs::{MetadataExt as _, lchown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Two users of no other rights. The tests run as root.
+const ALICE: &str = "12345";
+const BOB: &str = "23456";
+
+/// A broken tree of Alice's, and a tfpatch that everybody may start.
+struct World {
+    dir: tempfile::TempDir,
+}
+
+impl World {
+    fn new() -> Self {
+        let world = Self { dir: open_directory() };
+        broken_tree(&world.tree());
+        for entry in walkdir::WalkDir::new(world.tree()) {
+            let uid = ALICE.parse().unwrap();
+            lchown(entry.unwrap().path(), Some(uid), Some(uid)).unwrap();
+        }
+        copy_program(assert_cmd::cargo::cargo_bin!("tfpatch"), &world.program());
+        set_mode(&world.program(), 0o755);
+        world
+    }
+
+    fn tree(&self) -> PathBuf {
+        self.dir.path().join("tree")
+    }
+
+    fn program(&self) -> PathBuf {
+        self.dir.path().join("tfpatch")
+    }
+
+    fn root(&self, words: &[&str]) -> Ran {
+        let mut command = command(self.dir.path());
+        Ran::of(&command.args(words).output().unwrap())
+    }
+
+    /// Runs tfpatch by way of another program.
+    fn through(&self, prefix: &[&str], words: &[&str]) -> Ran {
+        let (first, rest) = prefix.split_first().unwrap();
+        let mut command = Command::new(first);
+        crate::support::command::clean(&mut command);
+        command.args(rest).arg(self.program()).args(words).current_dir(self.dir.path());
+        Ran::of(&command.output().unwrap())
+    }
+
+    fn user(&self, user: &str, words: &[&str]) -> Ran {
+        let (uid, gid) = (format!("--reuid={user}"), format!("--regid={user}"));
+        self.through(&["setpriv", &uid, &gid, "--clear-groups"], words)
+    }
+}
+
+fn owners(tree: &Path) -> Vec<u32> {
+    let entries = walkdir::WalkDir::new(tree).into_iter().map(|entry| entry.unwrap());
+    let mut owners: Vec<_> = entries.map(|entry| entry.metadata().unwrap().uid()).collect();
+    owners.sort_unstable();
+    owners.dedup();
+    owners
+}
+
+#[test]
+fn what_root_repaired_the_user_takes_back_and_the_other_way_round() {
+    let world = World::new();
+    let before = snapshot(&world.tree());
+    for _ in 0..2 {
+        world.root(&["fix", "tree"]).text(0);
+        assert_eq!(owners(&world.tree()), [12_345]);
+        assert_ne!(snapshot(&world.tree()), before);
+        world.user(ALICE, &["verify", "tree"]).text(0);
+        world.user(ALICE, &["revert", "tree"]).text(0);
+        assert_eq!(snapshot(&world.tree()), before);
+        world.user(ALICE, &["fix", "tree"]).text(0);
+        world.root(&["verify", "tree"]).text(0);
+        world.root(&["revert", "tree"]).text(0);
+        assert_eq!(snapshot(&world.tree()), before);
+        assert_eq!(owners(&world.tree()), [12_345]);
+    }
+}
+
+#[test]
+fn what_belongs_to_root_others_read_and_do_not_change() {
+    let world = World::new();
+    for entry in walkdir::WalkDir::new(world.tree()) {
+        lchown(entry.unwrap().path(), Some(0), Some(0)).unwrap();
+    }
+    world.root(&["fix", "tree"]).text(0);
+    let after = snapshot(&world.tree());
+    world.user(BOB, &["verify", "tree"]).text(0);
+    assert!(world.user(BOB, &["log", "tree"]).text(0).contains("fix, 1 file"));
+    world.user(BOB, &["diff", "tree"]).text(0);
+    let refused = world.user(BOB, &["revert", "tree"]);
+    assert!(refused.error().contains("root"), "{refused:?}");
+    assert_eq!(snapshot(&world.tree()), after);
+}
+
+#[test]
+fn another_users_backups_are_named_with_their_owner() {
+    let world = World::new();
+    world.user(ALICE, &["fix", "tree"]).text(0);
+    let after = snapshot(&world.tree());
+    // Everybody may write there, so that nothing but the owner is in the way.
+    for words in [["log", "tree"], ["verify", "tree"], ["revert", "tree"], ["diff", "tree"]] {
+        let refused = world.user(BOB, &words);
+        assert!(refused.error().contains(&format!("user {ALICE}")), "{refused:?}");
+    }
+    let trusted = world.user(BOB, &["log", "tree", "--trust-store", "tree"]);
+    assert!(trusted.text(0).contains("fix, 1 file"));
+    assert_eq!(snapshot(&world.tree()), after);
+}
+
+/// Only one number is mapped there: who runs tfpatch is root, and everybody else nobody.
+#[test]
+fn in_a_user_namespace_ones_own_files_are_roots() {
+    let world = World::new();
+    let before = snapshot(&world.tree());
+    let own = ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups", "unshare", "-r"];
+    let fixed = world.through(&own, &["fix", "tree"]);
+    fixed.text(0);
+    assert_eq!(owners(&world.tree()), [12_345]);
+    world.user(ALICE, &["revert", "tree"]).text(0);
+    assert_eq!(snapshot(&world.tree()), before);
+    // Of a tree of somebody else's nothing is known there but that it is another's.
+    world.user(ALICE, &["fix", "tree"]).text(0);
+    let others = ["setpriv", "--reuid=23456", "--regid=23456", "--clear-groups", "unshare", "-r"];
+    let refused = world.through(&others, &["verify", "tree"]);
+    assert!(refused.error().contains("nobody"), "{refused:?}");
+}
+
+/// A store is made with the modes that are asked for, whatever the process masks.
+#[test]
+fn what_a_process_masks_changes_no_mode_of_a_store() {
+    for mask in ["000", "002", "022", "077"] {
+        let world = World::new();
+        let words = format!("umask {mask}; exec \"$0\" \"$@\"");
+        let fixed = world.through(&["sh", "-c", &words], &["fix", "tree"]);
+        fixed.text(0);
+        let store = world.tree().join(".tfpatch");
+        for entry in walkdir::WalkDir::new(&store) {
+            let entry = entry.unwrap();
+            let mode = entry.metadata().unwrap().mode() & 0o7777;
+            let expected = if entry.file_type().is_dir() { 0o755 } else { 0o644 };
+            assert_eq!(mode, expected, "{mask}: {}", entry.path().display());
+        }
+    }
+}
+
+/// A plan that root writes down, in an image build, is carried out with the user's rights.
+#[test]
+fn a_plan_is_carried_out_with_the_rights_of_the_trees_owner() {
+    let world = World::new();
+    world.root(&["fix", "tree", "--dry-run", "-o", "plan.json"]).text(0);
+    world.root(&["apply", "plan.json", "tree"]).text(0);
+    assert_eq!(owners(&world.tree()), [12_345]);
+    let store = OsStr::new("elsewhere");
+    std::fs::create_dir(world.dir.path().join(store)).unwrap();
+    let before = snapshot(&world.tree());
+    world.root(&["revert", "tree"]).text(0);
+    world.root(&["fix", "tree", "--store", "elsewhere"]).text(0);
+    assert_eq!(snapshot(&world.tree()), before);
+}
+
+/// Backups of root's own, elsewhere: root writes in them, and in the tree nobody but the tree's owner.
+#[test]
+fn with_backups_of_its_own_root_changes_a_tree_with_the_rights_of_its_owner() {
+    let world = World::new();
+    let before = snapshot(&world.tree());
+    std::fs::create_dir(world.dir.path().join("backups")).unwrap();
+    set_mode(&world.dir.path().join("backups"), 0o700);
+    let kept = ["--store", "backups"];
+    let fix = [&["fix", "tree"], &kept[..]].concat();
+    let revert = [&["revert", "tree"], &kept[..]].concat();
+    world.root(&fix).text(0);
+    assert_eq!(owners(&world.tree()), [12_345]);
+    assert_eq!(owners(&world.dir.path().join("backups")), [0]);
+    assert_ne!(snapshot(&world.tree()), before);
+    world.root(&revert).text(0);
+    assert_eq!(snapshot(&world.tree()), before);
+
+    // What the owner may not change root does not change either.
+    for entry in walkdir::WalkDir::new(world.tree()).min_depth(1) {
+        lchown(entry.unwrap().path(), Some(0), Some(0)).unwrap();
+    }
+    let refused = world.root(&fix);
+    assert!(refused.error().contains("belongs to user 0, and user 12345"), "{refused:?}");
+    assert_eq!(snapshot(&world.tree()), before);
+    world.root(&["fix", "tree", "--store", "backups", "--trust-store", "backups"]).text(0);
+    assert_ne!(snapshot(&world.tree()), before);
+}

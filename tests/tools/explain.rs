@@ -1,0 +1,70 @@
+//! The loaders' own words, as people posted them: taken apart, and explained.
+
+use crate::support::command::{Ran, command, open_directory, run};
+use crate::support::explain::explain;
+use crate::support::wheels::{self, LinkMode};
+use serde_json::json;
+use std::fs;
+
+/// The interpreter's own words, before and after the repair.
+#[test]
+fn a_traceback_leads_to_the_finding_and_later_to_what_resolves() {
+    let dir = open_directory();
+    let env = wheels::environment(dir.path(), LinkMode::Pip);
+    wheels::break_it(&env);
+    let traceback = wheels::imports(&env).unwrap_err();
+    // The traceback names the environment, so that it does not matter where one is.
+    let elsewhere = open_directory();
+    let report =
+        explain(elsewhere.path(), &["--format", "json", "-"], traceback.as_bytes()).json(0);
+    let message = &report["messages"][0];
+    assert_eq!(
+        (&message["kind"], &message["library"]),
+        (&json!("library_not_found"), &json!("libinner.so.1"))
+    );
+    assert_eq!((&message["outcome"], &message["cause"]), (&json!("found"), &json!("path_missing")));
+    assert_eq!(message["findings"][0]["library"], "libinner.so.1");
+    let cure = message["cure"].as_str().unwrap().strip_prefix("tfpatch ").unwrap();
+    let words: Vec<&str> = cure.split(' ').collect();
+    run(elsewhere.path(), &words).text(0);
+    wheels::imports(&env).unwrap();
+    let ran = explain(elsewhere.path(), &["-"], traceback.as_bytes());
+    assert!(ran.text(0).contains("libinner.so.1 is found here now"), "{ran:#?}");
+
+    let markdown = explain(
+        elsewhere.path(),
+        &["--format", "markdown", "-"],
+        b"ImportError: /home/jane/.venv/x.so: file too short",
+    );
+    assert!(markdown.text(0).contains("~/.venv/x.so: file too short"), "{markdown:#?}");
+    assert!(!markdown.out.contains("jane"), "{markdown:#?}");
+    let full = explain(
+        elsewhere.path(),
+        &["--format", "markdown", "--full-paths", "-"],
+        b"ImportError: /home/jane/.venv/x.so: file too short",
+    );
+    assert!(full.text(0).contains("/home/jane/.venv/x.so"), "{full:#?}");
+}
+
+#[test]
+fn a_report_for_an_issue_has_no_home_directory() {
+    let dir = open_directory();
+    let env = wheels::environment(dir.path(), LinkMode::Pip);
+    wheels::break_it(&env);
+    let home = fs::canonicalize(dir.path()).unwrap();
+    let report = |arguments: &[&str]| {
+        let mut doctor = command(dir.path());
+        doctor.args(["doctor", "--format", "markdown"]).args(arguments).env("HOME", &home);
+        Ran::of(&doctor.arg(home.join(".venv")).output().unwrap())
+    };
+    let ran = report(&[]);
+    let text = ran.text(1);
+    assert!(text.starts_with("### tfpatch doctor: 1 error, 0 warnings, 0 info\n"), "{text}");
+    assert!(text.contains("| error | `path_missing` |"), "{text}");
+    assert!(text.contains("`tfpatch fix ~/.venv`"), "{text}");
+    assert!(!text.contains(home.to_str().unwrap()), "{text}");
+    let full = report(&["--full-paths"]);
+    assert!(full.text(1).contains(home.to_str().unwrap()), "{full:#?}");
+    let show = run(dir.path(), &["show", "--format", "markdown", ".venv/bin/python"]);
+    assert!(show.text(0).starts_with("```text\n") && show.out.ends_with("```\n"), "{show:#?}");
+}

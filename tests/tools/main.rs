@@ -1,0 +1,84 @@
+//! Real compilers, linkers, loaders, interpreters and installers, which `scripts/tools/base` installs; no rights.
+//! A tool that is missing is a failure.
+
+#[cfg(test)]
+mod apply;
+#[cfg(test)]
+mod bad_input;
+#[cfg(test)]
+mod bounds;
+#[cfg(test)]
+mod child;
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod discovery;
+#[cfg(test)]
+mod dlopen;
+#[cfg(test)]
+mod drift;
+#[cfg(test)]
+mod entries;
+#[cfg(test)]
+mod explain;
+#[cfg(test)]
+mod followed;
+#[cfg(test)]
+mod in_use;
+#[cfg(test)]
+mod inert;
+#[cfg(test)]
+mod judged;
+#[cfg(test)]
+mod killed;
+#[cfg(test)]
+mod ladder;
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod link_modes;
+#[cfg(test)]
+mod macho;
+#[cfg(test)]
+mod malformed;
+#[cfg(test)]
+mod nothing;
+#[cfg(test)]
+mod operation;
+#[cfg(test)]
+mod oracle_elf;
+#[cfg(test)]
+mod oracle_ld_so;
+#[cfg(test)]
+mod oracle_musl;
+#[cfg(test)]
+mod planner;
+#[cfg(test)]
+mod python;
+#[cfg(test)]
+mod record;
+#[cfg(test)]
+mod reverting;
+#[cfg(test)]
+mod rootfs;
+#[cfg(test)]
+mod schemas;
+#[cfg(test)]
+mod shipping;
+#[cfg(test)]
+mod signals;
+#[cfg(test)]
+#[path = "../support/mod.rs"]
+mod support;
+#[cfg(test)]
+mod toolchains;
+#[cfg(test)]
+mod trace;
+#[cfg(test)]
+mod tree;
+#[cfg(test)]
+mod trust;
+#[cfg(test)]
+mod wheel_target;

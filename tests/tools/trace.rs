@@ -1,0 +1,538 @@
+//! `tfpatch trace`, with real programs under the real loader of the machine.
+
+use crate::support::trace::parse;
+use crate::support::wheels::{self, LinkMode};
+use proptest::prelude::*;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use tempfile::TempDir;
+use tfpatch::trace::Trace;
+
+/// Opens each argument from a library of its own; `+fork` goes on in a fork, `+rm` removes the
+/// file that was opened last.
+const CALLER: &str = r#"
+#include <dlfcn.h>
+#include <stdio.h>
+void *open_one(const char *name) {
+    void *handle = dlopen(name, RTLD_NOW);
+    printf("%s %s\n", name, handle ? "opened" : "missing");
+    return handle;
+}
+"#;
+
+const PROGRAM: &str = r#"
+#include <string.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <unistd.h>
+#include <sys/wait.h>
+void *open_one(const char *name);
+int main(int argc, char **argv) {
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "+fork")) {
+            pid_t pid = fork();
+            if (pid) { waitpid(pid, 0, 0); return 0; }
+        } else if (!strcmp(argv[i], "+rm")) {
+            unlink(argv[i - 1]);
+        } else {
+            open_one(argv[i]);
+        }
+    }
+    fflush(stdout);
+    return 0;
+}
+"#;
+
+/// An environment with a program and libraries in it, and a directory of libraries outside.
+struct Scene {
+    directory: TempDir,
+    package: PathBuf,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let prefix = directory.path().join("env");
+        wheels::empty_environment(&prefix, LinkMode::Copy);
+        let code = "import sysconfig; print(sysconfig.get_path('platlib'))";
+        let site = wheels::run(Command::new(prefix.join("bin/python")).args(["-c", code]));
+        let package = PathBuf::from(site.trim()).join("demo");
+        let scene = Self { directory, package };
+        for below in ["libs", "far"] {
+            fs::create_dir_all(scene.package.join(below)).unwrap();
+        }
+        fs::create_dir(scene.outside()).unwrap();
+        scene.library(&scene.package.join("libs/libnear.so.1"), "int near_one;", &[]);
+        scene.library(&scene.package.join("far/libfar.so.1"), "int far_one;", &[]);
+        scene.library(&scene.outside().join("liboutside.so.1"), "int outside;", &[]);
+        let libs = "-Wl,--enable-new-dtags,-rpath,$ORIGIN/libs";
+        scene.library(&scene.package.join("libcaller.so"), CALLER, &[libs]);
+        let here = "-Wl,--enable-new-dtags,-rpath,$ORIGIN";
+        let caller = scene.package.join("libcaller.so");
+        scene.compile(&scene.program(), PROGRAM, &[here, caller.to_str().unwrap()]);
+        scene
+    }
+
+    fn outside(&self) -> PathBuf {
+        self.directory.path().join("outside")
+    }
+
+    fn program(&self) -> PathBuf {
+        self.package.join("program")
+    }
+
+    fn library(&self, path: &Path, code: &str, flags: &[&str]) {
+        let soname = format!("-Wl,-soname,{}", path.file_name().unwrap().to_str().unwrap());
+        let mut all = vec!["-shared", "-fPIC", soname.as_str()];
+        all.extend(flags);
+        self.compile(path, code, &all);
+    }
+
+    fn compile(&self, path: &Path, code: &str, flags: &[&str]) {
+        let source = self.directory.path().join("source.c");
+        fs::write(&source, code).unwrap();
+        let mut gcc = Command::new("gcc");
+        wheels::run(gcc.arg("-o").arg(path).arg(&source).args(flags));
+    }
+
+    /// `tfpatch trace` with the options before `--`, not run yet.
+    fn trace(&self, options: &[&str]) -> Command {
+        let mut command = tfpatch();
+        command.env("VIRTUAL_ENV", self.directory.path().join("env"));
+        command.arg("trace").args(options).arg("--");
+        command
+    }
+
+    /// The report on the program with these arguments, and the exit status.
+    fn report(&self, arguments: &[&str]) -> (Value, i32) {
+        report(self.trace(&["--format", "json"]).arg(self.program()).args(arguments))
+    }
+}
+
+fn tfpatch() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tfpatch"));
+    for variable in ["LD_LIBRARY_PATH", "LD_PRELOAD", "LD_DEBUG", "LD_DEBUG_OUTPUT", "NO_COLOR"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// The report after the command's own output, and the exit status.
+fn report(command: &mut Command) -> (Value, i32) {
+    let output = command.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let start = text.find("{\n").unwrap_or_else(|| {
+        panic!("{command:?}: {text}{}", String::from_utf8_lossy(&output.stderr))
+    });
+    (serde_json::from_str(&text[start..]).unwrap(), output.status.code().unwrap())
+}
+
+/// The requests for a name.
+fn requests<'a>(report: &'a Value, name: &str) -> Vec<&'a Value> {
+    let all = report["requests"].as_array().unwrap();
+    all.iter().filter(|request| request["name"] == name).collect()
+}
+
+fn request<'a>(report: &'a Value, name: &str) -> &'a Value {
+    let [request] = requests(report, name)[..] else { panic!("{name}: {report:#}") };
+    request
+}
+
+fn path(path: &Path) -> Value {
+    Value::from(path.to_str().unwrap())
+}
+
+fn no_request_differs(report: &Value) {
+    for request in report["requests"].as_array().unwrap() {
+        assert_eq!(request["verdict"], "agrees", "{request:#}");
+    }
+}
+
+#[test]
+fn a_library_is_opened_by_the_search_path_of_the_object_that_asks() {
+    let scene = Scene::new();
+    let names = ["libnear.so.1", "liboutside.so.1", "libfar.so.1", "libnowhere.so.1"];
+    let mut command = scene.trace(&["--format", "json"]);
+    command.arg(scene.program()).args(names).env("LD_LIBRARY_PATH", scene.outside());
+    let (report, status) = report(&mut command);
+    assert_eq!(report["schema"], "tfpatch/trace/v1");
+    assert_eq!(report["child"], serde_json::json!({"status": 0, "signal": null}));
+    assert_eq!(report["processes"], 1);
+    no_request_differs(&report);
+    let caller = path(&scene.package.join("libcaller.so"));
+    for name in names {
+        assert_eq!(request(&report, name)["asker"], caller);
+        assert_eq!(request(&report, name)["kind"], "dlopen");
+    }
+    let near = request(&report, "libnear.so.1");
+    assert_eq!(near["found"], path(&scene.package.join("libs/libnear.so.1")));
+    assert_eq!(near["predicted"], near["found"]);
+    let last = near["tried"].as_array().unwrap().last().unwrap();
+    assert_eq!((&last["rule"], &last["outcome"]), (&"runpath".into(), &"found".into()));
+    let outside = request(&report, "liboutside.so.1");
+    assert_eq!(outside["found"], path(&scene.outside().join("liboutside.so.1")));
+    assert_eq!(outside["tried"].as_array().unwrap().last().unwrap()["rule"], "ld_library_path");
+    assert_eq!(request(&report, "libcaller.so")["kind"], "needed");
+
+    // What is nowhere is optional; what lies in the environment was meant.
+    let [finding] = &report["findings"].as_array().unwrap()[..] else { panic!("{report:#}") };
+    assert_eq!(finding["cause"], "dlopen_path_missing");
+    assert_eq!(finding["object"], caller);
+    assert_eq!(finding["library"], "libfar.so.1");
+    assert_eq!(finding["lies_in"][0], path(&scene.package.join("far")));
+    assert!(!finding["tried"].as_array().unwrap().is_empty());
+    assert_eq!(status, 1);
+
+    // The cure works as it is printed.
+    let cure = finding["cure"].as_str().unwrap();
+    let cure = cure.replacen("tfpatch", env!("CARGO_BIN_EXE_tfpatch"), 1);
+    wheels::run(Command::new("sh").args(["-c", &cure]));
+    let (report, status) = scene.report(&["libfar.so.1"]);
+    assert_eq!(request(&report, "libfar.so.1")["verdict"], "agrees");
+    assert_eq!(
+        request(&report, "libfar.so.1")["found"],
+        path(&scene.package.join("far/libfar.so.1"))
+    );
+    assert_eq!((&report["findings"], status), (&serde_json::json!([]), 0));
+}
+
+#[test]
+fn what_is_found_in_another_way_is_no_finding() {
+    let scene = Scene::new();
+    let far = scene.package.join("far/libfar.so.1");
+    let (report, status) = scene.report(&["libfar.so.1", far.to_str().unwrap()]);
+    let missed = request(&report, "libfar.so.1");
+    assert_eq!(missed["found"], Value::Null);
+    assert_eq!(missed["found_later"]["found"]["path"], path(&far));
+    assert_eq!(missed["found_later"]["asker"]["path"], path(&scene.package.join("libcaller.so")));
+    assert_eq!((&report["findings"], status), (&serde_json::json!([]), 0));
+}
+
+#[test]
+fn what_is_preloaded_is_not_taken_for_a_need() {
+    let scene = Scene::new();
+    let preload = format!("libnowhere.so {}", scene.outside().join("liboutside.so.1").display());
+    let mut command = scene.trace(&["--format", "json"]);
+    let (report, status) = report(command.arg(scene.program()).env("LD_PRELOAD", preload));
+    no_request_differs(&report);
+    let missing = request(&report, "libnowhere.so");
+    assert_eq!((&missing["kind"], &missing["found"]), (&"preload".into(), &Value::Null));
+    let outside = path(&scene.outside().join("liboutside.so.1"));
+    assert_eq!(request(&report, outside.as_str().unwrap())["found"], outside);
+    assert_eq!((&report["findings"], status), (&serde_json::json!([]), 0));
+}
+
+#[test]
+fn children_and_what_they_exec_are_traced_each_in_its_own_environment() {
+    let scene = Scene::new();
+    let script = format!(
+        "LD_LIBRARY_PATH={outside} {program} liboutside.so.1; exec {program} liboutside.so.1",
+        outside = scene.outside().display(),
+        program = scene.program().display(),
+    );
+    let (report, _) = report(scene.trace(&["--format", "json"]).args(["sh", "-c", &script]));
+    assert_eq!(report["processes"], 2);
+    no_request_differs(&report);
+    let asked = requests(&report, "liboutside.so.1");
+    let found: Vec<&Value> = asked.iter().map(|request| &request["found"]).collect();
+    assert_eq!(found.len(), 2, "{report:#}");
+    assert!(found.contains(&&Value::Null));
+    assert!(found.contains(&&path(&scene.outside().join("liboutside.so.1"))));
+    // The shell, and the program twice.
+    assert_eq!(requests(&report, "libcaller.so")[0]["times"], 2);
+    assert!(requests(&report, "libc.so.6").len() >= 2);
+
+    let (report, _) = scene.report(&["libnowhere.so.1", "+fork", "libnear.so.1"]);
+    assert_eq!(report["processes"], 2);
+    no_request_differs(&report);
+    assert_eq!(
+        request(&report, "libnear.so.1")["found"],
+        path(&scene.package.join("libs/libnear.so.1"))
+    );
+}
+
+#[test]
+fn a_program_that_misses_a_library_is_traced_as_far_as_it_comes() {
+    let scene = Scene::new();
+    fs::rename(scene.package.join("libcaller.so"), scene.package.join("far/libcaller.so")).unwrap();
+    let script = format!("exec {}", scene.program().display());
+    let mut command = scene.trace(&["--format", "json"]);
+    let (report, status) = report(command.args(["sh", "-c", &script]));
+    assert_eq!(report["child"]["status"], 127);
+    let missing = request(&report, "libcaller.so");
+    assert_eq!(missing["asker"], path(&scene.program()));
+    assert_eq!((&missing["found"], &missing["verdict"]), (&Value::Null, &"agrees".into()));
+    let finding = &report["findings"][0];
+    assert_eq!((&finding["cause"], &finding["fixable"]), (&"path_missing".into(), &true.into()));
+    assert_eq!(finding["lies_in"][0], path(&scene.package.join("far")));
+    assert_eq!(report["doctor"][0]["trace"], "confirmed");
+    assert_eq!(status, 1);
+}
+
+#[test]
+fn what_is_gone_by_now_is_unknown_and_not_wrong() {
+    let scene = Scene::new();
+    let copy = scene.outside().join("copy.so");
+    fs::copy(scene.package.join("libs/libnear.so.1"), &copy).unwrap();
+    let (report, status) = scene.report(&[copy.to_str().unwrap(), "+rm"]);
+    assert!(!copy.try_exists().unwrap());
+    let gone = request(&report, copy.to_str().unwrap());
+    assert_eq!((&gone["found"], &gone["verdict"]), (&path(&copy), &"unknown".into()));
+    assert_eq!(gone["why"], "the file is gone by now");
+    assert_eq!(status, 0);
+}
+
+#[test]
+fn what_differs_from_the_prediction_is_shown() {
+    let scene = Scene::new();
+    let (far, libs) = (scene.package.join("far/libfar.so.1"), scene.package.join("libs"));
+    // The library comes to where it was looked for after the program has looked.
+    let program = scene.program();
+    let script = "\"$0\" libfar.so.1; ln -sf \"$1\" \"$2\"";
+    let arguments = [Path::new("-c"), Path::new(script), &program, &far, &libs];
+    let (report, _) = report(scene.trace(&["--format", "json"]).arg("sh").args(arguments));
+    let missed = request(&report, "libfar.so.1");
+    assert_eq!((&missed["found"], &missed["verdict"]), (&Value::Null, &"differs".into()));
+    assert_eq!(missed["predicted"], path(&libs.join("libfar.so.1")));
+    fs::remove_file(libs.join("libfar.so.1")).unwrap();
+    let output = scene.trace(&[]).arg("sh").args(arguments).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains(", 1 otherwise\n"), "{text}");
+    assert!(
+        text.contains("opens libfar.so.1 not found\n  only the emulation finds it: "),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_environment_is_that_of_the_python_that_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let env = wheels::environment(directory.path(), LinkMode::Copy);
+    let trace = || {
+        let mut command = tfpatch();
+        // Nothing but the command leads to the environment.
+        command.current_dir("/").env_remove("VIRTUAL_ENV").env_remove("CONDA_PREFIX");
+        command.args(["trace", "--format", "json", "--"]);
+        command
+    };
+    let import = ["-B", "-c", "import broken; print(broken.value())"];
+    let (good, status) = report(trace().arg(&env.python).args(import));
+    no_request_differs(&good);
+    let module = env.site_packages.join(env.extension());
+    let inner = request(&good, "libinner.so.1");
+    assert_eq!((&inner["asker"], &inner["kind"]), (&path(&module), &"needed".into()));
+    assert_eq!(requests(&good, module.to_str().unwrap()).len(), 1);
+    assert_eq!((status, &good["findings"]), (0, &serde_json::json!([])));
+
+    wheels::break_it(&env);
+    let shell = format!("{} -B -c 'import broken'", env.python.display());
+    let (broken, status) = report(trace().args(["sh", "-c", &shell]));
+    no_request_differs(&broken);
+    assert_eq!(broken["target"]["path"], path(&env.prefix));
+    assert_eq!(request(&broken, "libinner.so.1")["found"], Value::Null);
+    let [finding] = &broken["findings"].as_array().unwrap()[..] else { panic!("{broken:#}") };
+    assert_eq!((&finding["cause"], &finding["object"]), (&"path_missing".into(), &path(&module)));
+    assert_eq!(finding["cure"], "tfpatch fix");
+    let [doctor] = &broken["doctor"].as_array().unwrap()[..] else { panic!("{broken:#}") };
+    assert_eq!(doctor["trace"], "confirmed");
+    assert_eq!(status, 1);
+
+    let mut human = tfpatch();
+    human.current_dir("/").args(["trace", "--"]).arg(&env.python).args(import);
+    let output = human.output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let line = format!(
+        "libinner.so.1 was asked for by {} and not found, as doctor says\n",
+        env.extension().display()
+    );
+    assert!(text.contains(&line), "{text}");
+    assert!(String::from_utf8(output.stderr).unwrap().contains("ImportError"));
+
+    wheels::run(tfpatch().arg("fix").arg(&env.prefix));
+    let (fixed, status) = report(trace().arg(&env.python).args(import));
+    no_request_differs(&fixed);
+    assert_eq!((status, &fixed["findings"]), (0, &serde_json::json!([])));
+}
+
+#[test]
+fn how_the_command_ends_is_reported() {
+    let scene = Scene::new();
+    let run = |script: &str| report(scene.trace(&["--format", "json"]).args(["sh", "-c", script]));
+    let (failed, status) = run("exit 7");
+    assert_eq!((&failed["child"]["status"], status), (&7.into(), 0));
+    let (killed, status) = run("kill -9 $$");
+    assert_eq!((&killed["child"]["signal"], status), (&9.into(), 0));
+    assert_eq!(killed["child"]["status"], Value::Null);
+
+    let output = scene.trace(&[]).args(["sh", "-c", "echo out; echo err >&2"]).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.starts_with("out\n──── tfpatch trace ────\nEnvironment  "), "{text}");
+    assert_eq!(output.stderr, b"err\n");
+}
+
+#[test]
+fn a_command_that_cannot_be_started_is_an_error() {
+    let scene = Scene::new();
+    let output = scene.trace(&[]).arg("no-such-command").output().unwrap();
+    let (said, out) = (String::from_utf8(output.stderr).unwrap(), output.stdout);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.starts_with("tfpatch: error: cannot run no-such-command: No such file"), "{said}");
+    assert_eq!(out, b"");
+}
+
+#[test]
+fn a_program_without_a_loader_is_not_traced_and_that_is_said() {
+    let scene = Scene::new();
+    let program = scene.outside().join("static");
+    scene.compile(&program, "int main() { return 3; }", &["-static"]);
+    let (report, status) = report(scene.trace(&["--format", "json"]).arg(&program));
+    assert_eq!((&report["child"]["status"], &report["processes"]), (&3.into(), &0.into()));
+    let note = report["notes"][0].as_str().unwrap();
+    assert!(note.contains("is linked statically"), "{note}");
+    assert_eq!(status, 0);
+}
+
+#[test]
+fn the_users_own_tracing_is_kept_and_nothing_is_left_behind() {
+    let scene = Scene::new();
+    let temporary = scene.directory.path().join("tmp");
+    fs::create_dir(&temporary).unwrap();
+    let mut command = scene.trace(&["--format", "json"]);
+    command.arg(scene.program()).arg("libnear.so.1").env("TMPDIR", &temporary);
+    command.env("LD_DEBUG", "versions").env("LD_DEBUG_OUTPUT", scene.outside().join("kept"));
+    let (report, _) = report(&mut command);
+    no_request_differs(&report);
+    let note = report["notes"][0].as_str().unwrap();
+    assert!(note.starts_with("LD_DEBUG=versions was set"), "{note}");
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0);
+    let kept = fs::read_dir(scene.outside()).unwrap().map(|entry| entry.unwrap().path());
+    let kept: Vec<String> = kept
+        .filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with("kept."))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    assert!(kept.iter().any(|text| text.contains("checking for version")));
+    assert!(kept.iter().any(|text| text.contains("find library=libnear.so.1")));
+}
+
+/// A file's names, lengths and bytes of all that an environment holds, but for the store.
+fn content(scene: &Scene) -> std::collections::BTreeMap<PathBuf, (u32, String)> {
+    let mut all = wheels::digests(&scene.directory.path().join("env"));
+    all.retain(|path, _| !path.starts_with(".tfpatch"));
+    all
+}
+
+#[test]
+fn with_fix_what_was_asked_for_in_vain_is_within_reach_and_nothing_else() {
+    let scene = Scene::new();
+    // Nobody asks for the second library in this run: doctor alone knows what is wrong with it.
+    let gone = "-Wl,--enable-new-dtags,-rpath,$ORIGIN/gone/with/the/wind";
+    let far = scene.package.join("far/libfar.so.1");
+    let flags = [gone, "-Wl,--no-as-needed", far.to_str().unwrap()];
+    scene.library(&scene.package.join("libother.so"), "int other;", &flags);
+    let before = content(&scene);
+    let arguments = ["libfar.so.1", "libnowhere.so.1"];
+
+    let dry = ["--fix", "--dry-run", "--format", "json"];
+    let (planned, status) = report(scene.trace(&dry).arg(scene.program()).args(arguments));
+    assert_eq!((&planned["plan"]["dry_run"], status), (&true.into(), 0), "{planned:#}");
+    let [step] = &planned["plan"]["steps"].as_array().unwrap()[..] else { panic!("{planned:#}") };
+    assert!(step["path"].as_str().unwrap().ends_with("demo/libcaller.so"), "{step:#}");
+    assert_eq!(step["after"], serde_json::json!(["$ORIGIN/libs", "$ORIGIN/far"]));
+    assert_eq!(content(&scene), before);
+
+    let output = scene.trace(&["--fix"]).arg(scene.program()).args(arguments).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    for words in [
+        "libfar.so.1 missing\n",
+        "libcaller.so opens libnowhere.so.1 not found\n",
+        "1 file repaired, 0 errors, 0 warnings remain",
+        "undo: tfpatch revert",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let (again, status) =
+        report(scene.trace(&["--fix", "--format", "json"]).arg(scene.program()).args(arguments));
+    no_request_differs(&again);
+    assert_eq!(request(&again, "libfar.so.1")["found"], path(&far));
+    assert_eq!((&again["plan"]["steps"], status), (&serde_json::json!([]), 0), "{again:#}");
+    // What nobody asked for is as it was, and is still found by doctor.
+    let changed = content(&scene).into_iter().filter(|(path, of)| before.get(path) != Some(of));
+    let changed: Vec<PathBuf> = changed.map(|(path, _)| path).collect();
+    let [changed] = &changed[..] else { panic!("{changed:?}") };
+    assert!(changed.ends_with("demo/libcaller.so"));
+
+    let prefix = scene.directory.path().join("env");
+    wheels::run(tfpatch().arg("revert").arg(&prefix));
+    assert_eq!(content(&scene), before);
+}
+
+/// A library that comes within reach needs another one, which nobody could ask for before.
+#[test]
+fn with_fix_what_is_needed_in_its_turn_is_repaired_too() {
+    let scene = Scene::new();
+    fs::create_dir(scene.package.join("deep")).unwrap();
+    let deep = scene.package.join("deep/libdeep.so.1");
+    scene.library(&deep, "int deep_one;", &[]);
+    let flags = ["-Wl,--no-as-needed", deep.to_str().unwrap()];
+    scene.library(&scene.package.join("far/libfar.so.1"), "int far_one;", &flags);
+    let mut traced = scene.trace(&["--fix", "--format", "json"]);
+    let (fixed, status) = report(traced.arg(scene.program()).arg("libfar.so.1"));
+    assert_eq!(fixed["plan"]["steps"].as_array().unwrap().len(), 2, "{fixed:#}");
+    assert_eq!(status, 0);
+    let output = Command::new(scene.program()).arg("libfar.so.1").output().unwrap();
+    assert_eq!(output.stdout, b"libfar.so.1 opened\n");
+}
+
+#[test]
+fn with_fix_what_cannot_be_repaired_is_said_and_nothing_is_written() {
+    let scene = Scene::new();
+    let before = content(&scene);
+    // Two copies, and nothing says which is meant.
+    fs::create_dir(scene.package.join("far too")).unwrap();
+    let copy = scene.package.join("far too/libfar.so.1");
+    scene.library(&copy, "int far_other;", &[]);
+    let mut traced = scene.trace(&["--fix", "--format", "json"]);
+    let (left, status) = report(traced.arg(scene.program()).arg("libfar.so.1"));
+    assert_eq!((&left["plan"]["steps"], status), (&serde_json::json!([]), 1), "{left:#}");
+    assert_eq!(left["findings"][0]["fixable"], false);
+    fs::remove_dir_all(scene.package.join("far too")).unwrap();
+    assert_eq!(content(&scene), before);
+
+    // A dry run without a repair makes no sense.
+    let output = scene.trace(&["--dry-run"]).arg("true").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}
+
+/// What the loader prints for the program, in the words of this machine's glibc.
+fn real_trace(scene: &Scene, arguments: &[&str]) -> Vec<u8> {
+    let output: Output = Command::new(scene.program())
+        .args(arguments)
+        .env("LD_DEBUG", "libs,files")
+        .env("LD_LIBRARY_PATH", scene.outside())
+        .output()
+        .unwrap();
+    output.stderr
+}
+
+#[test]
+fn a_trace_that_was_cut_or_damaged_is_read_as_far_as_it_goes() {
+    let scene = Scene::new();
+    let text = real_trace(&scene, &["libnear.so.1", "libfar.so.1", "+fork", "liboutside.so.1"]);
+    let whole = parse(&text);
+    assert!(whole.images.iter().flat_map(|image| image.requests()).count() >= 5, "{whole:#?}");
+    let config = ProptestConfig { cases: 128, failure_persistence: None, ..Default::default() };
+    let damage = (0..text.len(), 0..text.len(), prop::collection::vec(any::<u8>(), 0..20));
+    proptest!(config, |((one, other, bytes) in damage)| {
+        let (start, end) = (one.min(other), one.max(other));
+        let damaged = [&text[..start], &bytes, &text[end..]].concat();
+        let requests = |trace: &Trace| -> usize {
+            trace.images.iter().map(|image| image.requests().count()).sum()
+        };
+        // Nothing is made up; the bytes put in are no line of their own.
+        prop_assert!(requests(&parse(&damaged)) <= requests(&whole));
+        prop_assert!(requests(&parse(&text[..start])) <= requests(&whole));
+    });
+}
