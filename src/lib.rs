@@ -23,7 +23,8 @@
 //!
 //! ```text
 //! cli        -> report
-//! report     -> repair, messages, trace, operation
+//! report     -> app
+//! app        -> repair, messages, trace, operation
 //! repair     -> diagnosis
 //! messages   -> diagnosis
 //! trace      -> diagnosis
@@ -70,6 +71,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod app;
 pub mod bytes;
 pub mod cli;
 pub mod diagnosis;

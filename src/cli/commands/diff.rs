@@ -1,7 +1,7 @@
 //! `tfpatch diff`: what the operations changed.
 
+use crate::app::Error;
 use crate::cli::args::{Format, Targets};
-use crate::cli::error::CommandError;
 use crate::cli::session::Session;
 use crate::operation;
 use crate::report::operations::DiffReport;
@@ -12,13 +12,13 @@ use std::io::Write as _;
 ///
 /// # Errors
 /// Where a target or its store cannot be read, or the output cannot be written.
-pub fn run(session: &mut Session, options: &Targets) -> Result<u8, CommandError> {
+pub fn run(session: &mut Session, options: &Targets) -> Result<u8, Error> {
     let mut files = Vec::new();
-    for chosen in session.targets(&options.targets)? {
-        let place = session.place(&chosen)?;
-        session.note_interruption(&place.store)?;
+    for chosen in session.app.targets(&options.targets)? {
+        let place = session.app.place(&chosen)?;
+        session.app.note_interruption(&place.store)?;
         let all = operation::diff(&place.root, &place.store)?;
-        files.extend(all.into_iter().filter(|file| session.means(&chosen, &place, &file.path)));
+        files.extend(all.into_iter().filter(|file| session.app.means(&chosen, &place, &file.path)));
     }
     if session.format == Format::Json {
         json::write(&mut *session.out, &DiffReport::new(files))?;

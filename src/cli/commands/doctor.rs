@@ -1,14 +1,17 @@
 //! `tfpatch doctor`: what would not load, and why.
 
+use crate::app::Chosen;
+use crate::app::Error;
+use crate::app::targets::quoted;
+use crate::app::view::View;
 use crate::bytes::printable;
 use crate::cli::args::{Doctor, Format};
-use crate::cli::error::CommandError;
 use crate::cli::progress::Progress;
-use crate::cli::session::{Chosen, Session, quoted, status_of};
-use crate::cli::view::View;
+use crate::cli::session::{Session, status_of};
 use crate::diagnosis::diagnose::{Diagnosis, diagnose};
 use crate::findings::finding::{Finding, Severity};
 use crate::report::findings::{self, Detail};
+use crate::report::heading;
 use crate::report::json::{self, DoctorReport, TargetReport};
 use crate::report::linked::{self, LinkReport};
 use crate::report::markdown::{self, Summary};
@@ -21,28 +24,28 @@ use std::io;
 ///
 /// # Errors
 /// Where a target cannot be read, or the output cannot be written.
-pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, CommandError> {
+pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, Error> {
     let settings = session.loader_settings(&options.simulation)?;
     let mut report = DoctorReport::new();
     let mut status = 0;
     let surroundings = session.surroundings(&options.simulation)?;
-    let files = session.vfs.clone();
-    for chosen in session.targets(&options.targets.targets)? {
-        session.require_interpreter(&chosen)?;
+    let files = session.app.vfs.clone();
+    for chosen in session.app.targets(&options.targets.targets)? {
+        session.app.require_interpreter(&chosen)?;
         let progress = Progress::new("reading objects");
-        let view = session.view(&files, &chosen)?;
-        let mut world = session.world(&view, &chosen, settings.clone());
-        session.require_object(&chosen, &world)?;
-        world.search = session.search(&view, &options.search)?;
+        let view = session.app.view(&files, &chosen)?;
+        let mut world = session.app.world(&view, &chosen, settings.clone());
+        session.app.require_object(&chosen, &world)?;
+        world.search = session.app.search(&view, &options.search)?;
         world.deep = options.deep;
         world.surroundings.clone_from(&surroundings);
         // Whether a store can be read is no question of a diagnosis.
-        if let Ok(place) = session.place(&chosen) {
-            let _ = session.note_interruption(&place.store);
+        if let Ok(place) = session.app.place(&chosen) {
+            let _ = session.app.note_interruption(&place.store);
         }
         let diagnosis = diagnose(view.vfs(), &world);
         view.require_sound()?;
-        session.require_something(&chosen, &world, &diagnosis.findings)?;
+        session.app.require_something(&chosen, &world, &diagnosis.findings)?;
         drop(progress);
         let objects = world.meant();
         status =
@@ -54,7 +57,7 @@ pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, CommandError> 
             continue;
         }
         if session.format == Format::Markdown {
-            let (what, facts) = session.heading(&chosen, &world);
+            let (what, facts) = heading::heading(&session.app, &chosen, &world);
             let summary = Summary {
                 heading: &format!("{what} {facts}"),
                 objects,
@@ -64,9 +67,9 @@ pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, CommandError> 
             markdown::write(&mut *session.out, &world, &diagnosis.findings, &summary)?;
             continue;
         }
-        session.write_heading(&chosen, &world)?;
+        heading::write(&mut *session.out, &session.app, &chosen, &world, session.detail)?;
         findings::write(&mut *session.out, &world, &diagnosis.findings, session.detail)?;
-        session.write_not_followed(&chosen, &world)?;
+        heading::write_not_followed(&mut *session.out, &chosen, &world, session.detail)?;
         write_conclusion(session, options, &chosen, &view, &world, &diagnosis)?;
     }
     if session.format == Format::Json {

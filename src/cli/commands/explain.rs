@@ -1,12 +1,13 @@
 //! `tfpatch explain`: what a loader's words mean, what is the case here, and what cures it.
 
+use crate::app::Chosen;
+use crate::app::Error;
+use crate::app::view::View;
 use crate::bytes::printable;
 use crate::cli::args::{Explain, Format};
-use crate::cli::error::CommandError;
 use crate::cli::progress::Progress;
-use crate::cli::session::{Chosen, Session};
+use crate::cli::session::Session;
 use crate::cli::settings;
-use crate::cli::view::View;
 use crate::diagnosis::diagnose::{Diagnosis, diagnose};
 use crate::findings::finding::{Cause, Finding, Severity};
 use crate::loader;
@@ -33,7 +34,7 @@ const MOST_PLACES: usize = 4;
 ///
 /// # Errors
 /// Where no message is in the text, it cannot be read, or the output cannot be written.
-pub fn run(session: &mut Session, options: &Explain) -> Result<u8, CommandError> {
+pub fn run(session: &mut Session, options: &Explain) -> Result<u8, Error> {
     if let Some(cause) = page(&options.text) {
         return print_page(session, cause);
     }
@@ -78,7 +79,7 @@ fn page(text: &[OsString]) -> Option<Cause> {
     }
 }
 
-fn print_page(session: &mut Session, cause: Cause) -> Result<u8, CommandError> {
+fn print_page(session: &mut Session, cause: Cause) -> Result<u8, Error> {
     match session.format {
         Format::Json => json::write(&mut *session.out, &PageReport::of(cause))?,
         Format::Human | Format::Markdown | Format::Dot => {
@@ -89,12 +90,12 @@ fn print_page(session: &mut Session, cause: Cause) -> Result<u8, CommandError> {
 }
 
 /// Reads the text of the arguments, or of standard input where they are `-` or none.
-fn read(text: &[OsString]) -> Result<messages::Log, CommandError> {
+fn read(text: &[OsString]) -> Result<messages::Log, Error> {
     match text {
         [] if io::stdin().is_terminal() => {
             let why =
                 "explain needs a message: its text, - for standard input, or the name of a cause";
-            Err(CommandError::new(why)
+            Err(Error::new(why)
                 .hint("python train.py 2>&1 | tfpatch explain -")
                 .hint(format!("causes: {}", names())))
         }
@@ -120,7 +121,7 @@ fn names() -> String {
     Cause::ALL.iter().map(|cause| cause.name()).collect::<Vec<_>>().join(", ")
 }
 
-fn declined(lines: usize, text: &[OsString]) -> CommandError {
+fn declined(lines: usize, text: &[OsString]) -> Error {
     let word = match text {
         [word] if !word.is_empty() && word.to_str().is_some_and(is_like_a_cause) => Some(word),
         _ => None,
@@ -130,7 +131,7 @@ fn declined(lines: usize, text: &[OsString]) -> CommandError {
             "{}: neither a message of a loader nor the name of a cause",
             printable(word.as_bytes())
         );
-        return CommandError::new(why).hint(format!("causes: {}", names()));
+        return Error::new(why).hint(format!("causes: {}", names()));
     }
     let of = "of a dynamic loader, of Python or of TensorFlow that is known here";
     let why = match lines {
@@ -138,7 +139,7 @@ fn declined(lines: usize, text: &[OsString]) -> CommandError {
         1 => format!("the text is no message {of}"),
         lines => format!("none of {lines} lines is a message {of}"),
     };
-    CommandError::new(why)
+    Error::new(why)
         .hint("pass the lines with the error itself, such as: ImportError: libx.so.1: cannot open shared object file")
         .hint("tfpatch doctor looks for whatever would not load, without a message")
 }
@@ -176,7 +177,7 @@ impl Places<'_> {
         else {
             return (None, Verdict::by_words(message, Outcome::NoEnvironment));
         };
-        let mut verdict = in_environment::look(&self.session.vfs, world, diagnosis, message);
+        let mut verdict = in_environment::look(&self.session.app.vfs, world, diagnosis, message);
         if verdict.fixable {
             // What is only worth knowing is repaired where that is asked for.
             let is_info = |finding: &Finding| finding.severity() == Severity::Info;
@@ -188,7 +189,7 @@ impl Places<'_> {
 
     /// The environment that a message is about.
     fn of(&mut self, message: &Message) -> Result<Option<usize>, Outcome> {
-        let home = self.session.ambient().ok().and_then(|ambient| ambient.home);
+        let home = self.session.app.ambient().ok().and_then(|ambient| ambient.home.clone());
         let path = |path: &Option<Vec<u8>>| absolute(path.as_deref()?, home.as_deref());
         let (object, near) = (path(&message.object), path(&message.near));
         let named: Vec<PathBuf> = object.iter().cloned().chain(near).collect();
@@ -198,15 +199,16 @@ impl Places<'_> {
             if Some(path) != object.as_ref() && !is_packaged(path) {
                 continue;
             }
-            if let Some(found) = self.session.environment_around(&there) {
+            if let Some(found) = self.session.app.environment_around(&there) {
                 let prefix = found.prefix.clone();
                 let target = Target::Environment(found);
                 let chosen = Chosen::found(target, "named in the message".to_owned());
                 return Ok(self.add(Chosen { named: Some(prefix), ..chosen }));
             }
-            if self.session.vfs.metadata(path).is_ok() && Some(path) == object.as_ref() {
+            if self.session.app.vfs.metadata(path).is_ok() && Some(path) == object.as_ref() {
                 let chosen = self
                     .session
+                    .app
                     .targets(std::slice::from_ref(path))
                     .ok()
                     .and_then(|mut found| found.pop());
@@ -225,7 +227,7 @@ impl Places<'_> {
 
     /// The path itself where it is there, else the directory of packages that it would lie in.
     fn nearest(&self, path: &Path) -> Option<PathBuf> {
-        let is_there = |path: &Path| self.session.vfs.symlink_metadata(path).is_ok();
+        let is_there = |path: &Path| self.session.app.vfs.symlink_metadata(path).is_ok();
         if is_there(path) {
             return Some(path.to_owned());
         }
@@ -239,11 +241,11 @@ impl Places<'_> {
         if let Some(known) = self.from_here {
             return known;
         }
-        let found = match self.session.vfs.root() {
+        let found = match self.session.app.vfs.root() {
             Some(_) => None,
             None => settings::ambient()
                 .ok()
-                .and_then(|ambient| discovery::discover(&self.session.vfs, &ambient).ok()),
+                .and_then(|ambient| discovery::discover(&self.session.app.vfs, &ambient).ok()),
         };
         let index = found.and_then(|found| {
             self.add(Chosen::found(Target::Environment(found.environment), found.reason))
@@ -257,9 +259,12 @@ impl Places<'_> {
         if known.is_some() || self.seen.len() >= MOST_PLACES {
             return known;
         }
-        let world =
-            self.session.world(&View::Files(&self.session.vfs), &chosen, self.settings.clone());
-        let diagnosis = diagnose(&self.session.vfs, &world);
+        let world = self.session.app.world(
+            &View::Files(&self.session.app.vfs),
+            &chosen,
+            self.settings.clone(),
+        );
+        let diagnosis = diagnose(&self.session.app.vfs, &world);
         self.seen.push(Seen { chosen, world, diagnosis });
         Some(self.seen.len() - 1)
     }

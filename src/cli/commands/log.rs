@@ -1,8 +1,8 @@
 //! `tfpatch log`: the operations so far.
 
+use crate::app::Error;
 use crate::bytes::printable;
 use crate::cli::args::{Format, OneTarget};
-use crate::cli::error::CommandError;
 use crate::cli::session::Session;
 use crate::operation::{self, Kind};
 use crate::report::json;
@@ -14,12 +14,12 @@ use std::io::Write as _;
 ///
 /// # Errors
 /// Where the target or its store cannot be read, or the output cannot be written.
-pub fn run(session: &mut Session, options: &OneTarget) -> Result<u8, CommandError> {
+pub fn run(session: &mut Session, options: &OneTarget) -> Result<u8, Error> {
     let named: Vec<_> = options.target.iter().cloned().collect();
     let mut operations = Vec::new();
-    for chosen in session.targets(&named)? {
-        let place = session.place(&chosen)?;
-        session.note_interruption(&place.store)?;
+    for chosen in session.app.targets(&named)? {
+        let place = session.app.place(&chosen)?;
+        session.app.note_interruption(&place.store)?;
         operations.extend(operation::log(&place.store)?);
     }
     operations.reverse();

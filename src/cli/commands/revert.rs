@@ -1,8 +1,8 @@
 //! `tfpatch revert`: puts the exact old bytes back.
 
+use crate::app::Error;
+use crate::app::settle::again;
 use crate::cli::args::{Format, Revert, Writing};
-use crate::cli::backups::retrying;
-use crate::cli::error::CommandError;
 use crate::cli::session::Session;
 use crate::operation::{self, Change, LeftAlone, Reverted, Selection};
 use crate::python::installer;
@@ -17,22 +17,22 @@ use std::path::Path;
 ///
 /// # Errors
 /// Where a store cannot be read or a file cannot be written, or the output cannot be written.
-pub fn run(session: &mut Session, options: &Revert) -> Result<u8, CommandError> {
+pub fn run(session: &mut Session, options: &Revert) -> Result<u8, Error> {
     let mut targets = Vec::new();
     let mut notes = Vec::new();
-    for chosen in session.targets(&options.targets.targets)? {
-        let place = session.place(&chosen)?;
+    for chosen in session.app.targets(&options.targets.targets)? {
+        let place = session.app.place(&chosen)?;
         if !options.dry_run {
-            session.recover(&place.root, &place.store)?;
+            session.app.recover(&place.root, &place.store)?;
         }
         let selection = match &options.operation {
             Some(id) => Selection::Operation(id.clone()),
-            None => session.selection(&chosen, &place),
+            None => session.app.selection(&chosen, &place),
         };
         let Writing { write, no_sync } = options.writing;
-        let writing = session.writing(!no_sync, write.into(), options.dry_run);
-        let reverted =
-            retrying(|| Ok(operation::revert(&place.root, &place.store, &selection, &writing)?))?;
+        let writing = session.app.writing(!no_sync, write.into(), options.dry_run);
+        let revert = || Ok(operation::revert(&place.root, &place.store, &selection, &writing)?);
+        let reverted = again(revert, |error| Ok(error.is_overtaken()))?;
         notes.push(notes_on(&place.root, &reverted));
         targets.push(reverted);
     }

@@ -1,10 +1,12 @@
 //! `tfpatch show`: what an object needs, and where it is searched.
 
+use crate::app::Error;
+use crate::app::targets::open_object;
+use crate::app::view::View;
 use crate::bytes::{self, Source, printable, shown};
 use crate::cli::args::{Format, Show};
-use crate::cli::error::{CommandError, TROUBLE};
-use crate::cli::session::{Session, open_object};
-use crate::cli::view::View;
+use crate::cli::error::{TROUBLE, complain};
+use crate::cli::session::Session;
 use crate::macho::codesign::Signature;
 use crate::macho::{Container, HeaderPad};
 use crate::object::{self, RpathKind, hex};
@@ -23,22 +25,22 @@ use std::path::{Path, PathBuf};
 ///
 /// # Errors
 /// Where one cannot be read, or the output cannot be written.
-pub fn run(session: &mut Session, options: &Show) -> Result<u8, CommandError> {
+pub fn run(session: &mut Session, options: &Show) -> Result<u8, Error> {
     files(session, &options.files)
 }
 
 /// Shows each of `files`; one that cannot be read does not hide the others.
-pub(super) fn files(session: &mut Session, files: &[PathBuf]) -> Result<u8, CommandError> {
-    let here = session.ambient()?.working_directory;
+pub(super) fn files(session: &mut Session, files: &[PathBuf]) -> Result<u8, Error> {
+    let here = session.app.ambient()?.working_directory.clone();
     let mut report = ShowReport { schema: "tfpatch/show/v1", files: Vec::new() };
     let mut status = 0;
-    let all = session.vfs.clone();
+    let all = session.app.vfs.clone();
     for file in files {
         let shown = match show(&all, &here.join(file), file) {
             Ok(shown) => shown,
             Err(error) => {
                 session.out.flush()?;
-                error.complain();
+                complain(&error);
                 status = TROUBLE;
                 continue;
             }
@@ -57,11 +59,7 @@ pub(super) fn files(session: &mut Session, files: &[PathBuf]) -> Result<u8, Comm
 }
 
 /// Shows a file, or every object of a wheel; each with the name that it goes by.
-fn show(
-    files: &OsVfs,
-    path: &Path,
-    named: &Path,
-) -> Result<Vec<(FileReport, PathBuf)>, CommandError> {
+fn show(files: &OsVfs, path: &Path, named: &Path) -> Result<Vec<(FileReport, PathBuf)>, Error> {
     let view = View::at(files, path)?;
     let members = members(&view, path, named).into_iter();
     let shown = members
@@ -86,14 +84,14 @@ fn members(view: &View<'_>, path: &Path, named: &Path) -> Vec<(PathBuf, PathBuf)
     members.collect()
 }
 
-fn show_object(vfs: &dyn Vfs, path: &Path, named: &Path) -> Result<FileReport, CommandError> {
+fn show_object(vfs: &dyn Vfs, path: &Path, named: &Path) -> Result<FileReport, Error> {
     let source = open_object(vfs, path, named)?;
     let format = object::Format::of(source.as_ref()).unwrap_or(object::Format::Elf);
     let slices = match format {
         object::Format::Elf => elf_slice(vfs, path, source.as_ref()).map(|slice| vec![slice]),
         object::Format::Macho => macho_slices(vfs, path, source.as_ref()),
     };
-    let slices = slices.map_err(|error| CommandError::new(format!("{}: {error}", shown(named))))?;
+    let slices = slices.map_err(|error| Error::new(format!("{}: {error}", shown(named))))?;
     Ok(FileReport { path: PathText::of(path), format, slices })
 }
 

@@ -1,10 +1,11 @@
 //! `tfpatch tree`: dependencies as the loader would resolve them.
 
+use crate::app::Error;
+use crate::app::targets::open_object;
+use crate::app::view::{Mounted, View};
 use crate::bytes::{self, Source, shown};
 use crate::cli::args::{self, Tree};
-use crate::cli::error::CommandError;
-use crate::cli::session::{Session, open_object};
-use crate::cli::view::{Mounted, View};
+use crate::cli::session::Session;
 use crate::elf::Image;
 use crate::loader::dyld::{self, Dyld};
 use crate::loader::{self, Closure, Loader, Settings, System};
@@ -24,12 +25,12 @@ const SET_ID: u32 = 0o6000;
 ///
 /// # Errors
 /// Where one cannot be read, or the output cannot be written.
-pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
-    let here = session.ambient()?.working_directory;
+pub fn run(session: &mut Session, options: &Tree) -> Result<u8, Error> {
+    let here = session.app.ambient()?.working_directory.clone();
     let settings = session.loader_settings(&options.simulation)?;
-    let files = session.vfs.clone();
+    let files = session.app.vfs.clone();
     let mut closures: Vec<Closure> = Vec::new();
-    let mut loaders = Loaders { vfs: &session.vfs, settings: &settings, known: Vec::new() };
+    let mut loaders = Loaders { vfs: &session.app.vfs, settings: &settings, known: Vec::new() };
     for file in &options.files {
         let path = here.join(file);
         let main = options.main.as_ref().map(|main| here.join(main));
@@ -39,13 +40,13 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
         if view.wheel().is_some_and(|wheel| wheel.path() == path) {
             let why = format!("{} is a wheel: name an object in it", shown(file));
             let example = format!("tfpatch tree {}/PACKAGE/MODULE.so", shown(file));
-            return Err(CommandError::new(why).hint(example));
+            return Err(Error::new(why).hint(example));
         }
         let vfs = Mounted { view: &view, files: &files };
         let opened = Format::of(&*open_object(&vfs, &path, file)?);
         let source = open_object(&vfs, started, called)?;
         let format = Format::of(&*source);
-        let named = |error: bytes::Error| CommandError::new(format!("{}: {error}", shown(called)));
+        let named = |error: bytes::Error| Error::new(format!("{}: {error}", shown(called)));
         let opened = main.is_some().then_some(path.as_path()).filter(|_| opened == format);
         let closure = match format {
             Some(Format::Macho) => macho(&vfs, &*source, started, opened, &settings),
@@ -60,7 +61,7 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
             let why = "the loader does not take it as a shared object or a program";
             let said = closure.words.first().map(|said| said.words.clone());
             let said = said.unwrap_or_else(|| format!("{}: {why}", shown(file)));
-            return Err(CommandError::new(said));
+            return Err(Error::new(said));
         }
         view.require_sound()?;
         closures.push(closure);
@@ -73,7 +74,7 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, CommandError> {
             let needs = objects.clone().flat_map(|(_, needed)| needed);
             let found = needs.filter_map(|need| need.found.as_deref());
             let files = objects.map(|(path, _)| path.as_path()).chain(found);
-            let homes = homes(&session.vfs, files);
+            let homes = homes(&session.app.vfs, files);
             dot::write(&mut *session.out, &closures, &homes, session.detail)?;
         }
         args::Format::Human | args::Format::Markdown => {

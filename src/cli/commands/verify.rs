@@ -1,8 +1,8 @@
 //! `tfpatch verify`: are patched files as they were left, and does everything still resolve?
 
+use crate::app::Error;
+use crate::app::stores::Place;
 use crate::cli::args::{Format, Verify};
-use crate::cli::backups::Place;
-use crate::cli::error::CommandError;
 use crate::cli::session::Session;
 use crate::diagnosis::diagnose::diagnose;
 use crate::findings::finding::{Finding, Severity};
@@ -10,6 +10,7 @@ use crate::operation::{self, FileState, State};
 use crate::plan::Kind;
 use crate::python::installer;
 use crate::report::findings::{self, Detail};
+use crate::report::heading;
 use crate::report::json::{self, FindingReport};
 use crate::report::linked::{self, LinkReport};
 use crate::report::operations::{VerifiedFile, VerifyReport};
@@ -21,28 +22,28 @@ use std::io::{self, Write};
 ///
 /// # Errors
 /// Where a target or its store cannot be read, or the output cannot be written.
-pub fn run(session: &mut Session, options: &Verify) -> Result<u8, CommandError> {
+pub fn run(session: &mut Session, options: &Verify) -> Result<u8, Error> {
     let settings = session.loader_settings(&options.simulation)?;
     let mut report = VerifyReport::new();
     let mut status = 0;
-    let all = session.vfs.clone();
-    for chosen in session.targets(&options.targets.targets)? {
-        session.require_interpreter(&chosen)?;
-        let place = session.place(&chosen)?;
-        status = status.max(u8::from(session.note_interruption(&place.store)?));
+    let all = session.app.vfs.clone();
+    for chosen in session.app.targets(&options.targets.targets)? {
+        session.app.require_interpreter(&chosen)?;
+        let place = session.app.place(&chosen)?;
+        status = status.max(u8::from(session.app.note_interruption(&place.store)?));
         let mut files = operation::drift(&place.root, &place.store)?;
-        files.retain(|file| session.means(&chosen, &place, &file.path));
-        let view = session.view(&all, &chosen)?;
-        let world = session.world(&view, &chosen, settings.clone());
+        files.retain(|file| session.app.means(&chosen, &place, &file.path));
+        let view = session.app.view(&all, &chosen)?;
+        let world = session.app.world(&view, &chosen, settings.clone());
         // Files that were patched and are there no more have been looked for, too.
         let is_first = files.is_empty();
         if is_first {
-            session.require_object(&chosen, &world)?;
+            session.app.require_object(&chosen, &world)?;
         }
         let diagnosis = diagnose(view.vfs(), &world);
         view.require_sound()?;
         if is_first {
-            session.require_something(&chosen, &world, &diagnosis.findings)?;
+            session.app.require_something(&chosen, &world, &diagnosis.findings)?;
         }
         let is_error = |finding: &&Finding| finding.severity() == Severity::Error;
         let errors: Vec<Finding> = diagnosis.findings.iter().filter(is_error).cloned().collect();
@@ -64,7 +65,7 @@ pub fn run(session: &mut Session, options: &Verify) -> Result<u8, CommandError> 
             };
             let links = reservation.map(|links| format!("; {links}")).unwrap_or_default();
             findings::write(out, &world, &errors, session.detail)?;
-            session.write_not_followed(&chosen, &world)?;
+            heading::write_not_followed(&mut *session.out, &chosen, &world, session.detail)?;
             let out = &mut *session.out;
             let left = verified.left();
             let they = if left == 1 { "it was" } else { "they were" };
@@ -112,7 +113,7 @@ impl Seen {
 }
 
 impl Verified {
-    fn of(place: &Place, files: Vec<FileState>) -> Result<Self, CommandError> {
+    fn of(place: &Place, files: Vec<FileState>) -> Result<Self, Error> {
         // A file that has its old bytes again though nobody reverted it was installed anew.
         let edited = operation::diff(&place.root, &place.store)?;
         let seen = files.into_iter().map(|file| {
