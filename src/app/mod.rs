@@ -3,15 +3,21 @@
 
 pub mod apply;
 pub mod carry_out;
+pub mod doctor;
 pub mod error;
+pub mod explain;
 pub mod fix;
 pub mod judged;
+pub mod revert;
 pub mod rpath;
 pub mod selection;
 pub mod settle;
+pub mod show;
 pub mod stores;
 pub mod targets;
 pub mod trace;
+pub mod tree;
+pub mod verify;
 pub mod view;
 pub mod wheel;
 

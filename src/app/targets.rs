@@ -3,6 +3,7 @@
 use super::{App, Error};
 use crate::bytes::{Source, shell_word, shown};
 use crate::elf::Image;
+use crate::knowledge::tensorflow;
 use crate::object;
 use crate::python::discovery;
 use crate::python::environment::{Environment, Kind};
@@ -226,4 +227,15 @@ pub fn open_object<'a>(
         _ => "it begins neither as an ELF nor as a Mach-O file does",
     };
     Err(Error::new(format!("{name} is no shared object: {why}")))
+}
+
+/// What is known of a target: the versions of Python and of TensorFlow.
+pub fn facts(world: &World) -> impl Iterator<Item = String> {
+    let interpreters = world.environment.iter().flat_map(|found| &found.interpreters);
+    let pythons = interpreters.map(|interpreter| format!("python {}", interpreter.version));
+    let distributions = world.inventory.distributions.iter();
+    let tensorflows = distributions
+        .filter(|found| tensorflow::is_tensorflow(&found.normalized))
+        .map(|found| format!("{} {}", found.normalized, found.version));
+    pythons.chain(tensorflows)
 }

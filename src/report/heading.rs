@@ -3,9 +3,9 @@
 use super::findings::Detail;
 use super::linked;
 use super::style::{DIM, paint};
+use crate::app::targets::facts;
 use crate::app::{App, Chosen};
 use crate::bytes::{printable, shown};
-use crate::knowledge::tensorflow;
 use crate::python::target::Target;
 use crate::world::World;
 use std::io::{self, Write};
@@ -59,15 +59,4 @@ pub fn heading(app: &App, chosen: &Chosen, world: &World) -> (String, String) {
     let facts: Vec<String> = std::iter::once(chosen.reason.clone()).chain(facts(world)).collect();
     let what = format!("{kind}  {}", shown(&app.from_here(path)));
     (what, format!("({})", printable(facts.join("; ").as_bytes())))
-}
-
-/// What is known of a target: the versions of Python and of TensorFlow.
-pub(super) fn facts(world: &World) -> impl Iterator<Item = String> {
-    let interpreters = world.environment.iter().flat_map(|found| &found.interpreters);
-    let pythons = interpreters.map(|interpreter| format!("python {}", interpreter.version));
-    let distributions = world.inventory.distributions.iter();
-    let tensorflows = distributions
-        .filter(|found| tensorflow::is_tensorflow(&found.normalized))
-        .map(|found| format!("{} {}", found.normalized, found.version));
-    pythons.chain(tensorflows)
 }

@@ -1,6 +1,7 @@
 //! Reports: for people, and for programs.
 
 pub mod changes;
+pub mod doctor;
 pub mod dot;
 pub mod explain;
 pub mod findings;
@@ -12,7 +13,10 @@ pub mod markdown;
 pub mod operations;
 pub mod outcome;
 pub mod path_text;
+pub mod revert;
 pub mod schema;
+pub mod show;
 pub mod style;
 pub mod trace;
 pub mod tree;
+pub mod verify;

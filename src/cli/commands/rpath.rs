@@ -3,13 +3,11 @@
 use crate::app::Error;
 use crate::app::carry_out::Carrying;
 use crate::app::rpath::Edit;
-use crate::app::targets::open_object;
 use crate::bytes::{printable, shown};
 use crate::cli::args::{
     Format, Record, Rpath, RpathAdd, RpathEdit, RpathOptions, RpathPrint, RpathTidy, Show,
 };
 use crate::cli::session::Session;
-use crate::object;
 use crate::operation::Kind;
 use crate::repair::rewrite::Change;
 use crate::report::{json, outcome};
@@ -51,12 +49,9 @@ fn print(session: &mut Session, options: &RpathPrint) -> Result<u8, Error> {
     if session.format == Format::Json {
         return super::show::files(session, files);
     }
-    let here = session.app.ambient()?.working_directory.clone();
     let mut raw = if *null || session.is_raw { Some(session.raw()?) } else { None };
     for file in files {
-        let source = open_object(&session.app.vfs, &here.join(file), file)?;
-        let paths = object::search_paths(source.as_ref())
-            .map_err(|error| Error::new(format!("{}: {error}", shown(file))))?;
+        let paths = session.app.search_paths(file)?;
         let is_universal = paths.len() > 1;
         for path in paths {
             let arch = path.arch.filter(|_| is_universal);
