@@ -16,6 +16,9 @@
 //! from elsewhere has to fit, and is proved again ([`repair::foreign_plan`]). A revert applies the
 //! inverted edits, and is an operation of its own.
 //!
+//! What can be asked for stands in [`app`], a use-case each: typed questions and answers, and not a word
+//! printed. The command line ([`cli`]) parses, asks, and has the [`report`] say what came of it.
+//!
 //! # Layers
 //!
 //! Each may use only what stands below it: what its line names, and what these may use. A test reads

@@ -1,24 +1,18 @@
 //! Doctor: what would not load in a target, and why.
 
 use super::{App, Chosen, Error, Work};
-use crate::diagnosis::diagnose::{Diagnosis, diagnose};
+use crate::diagnosis::diagnose::{Diagnosis, diagnose_asked};
 use crate::findings::finding::{Finding, Severity};
 use crate::loader::Settings;
-use crate::python::discovery::Ambient;
-use crate::world::World;
-use std::path::PathBuf;
+use crate::world::{Question, World};
 
 /// What is asked of a target.
 #[derive(Debug, Clone)]
 pub struct Doctor {
     /// The loader's environment.
     pub settings: Settings,
-    /// What else the process would be given.
-    pub surroundings: Ambient,
-    /// Directories outside of the target in which libraries are looked for.
-    pub search: Vec<PathBuf>,
-    /// Are whole files read, to compare them with RECORDs and signatures?
-    pub deep: bool,
+    /// What is asked of the target; the directories of the search as they were named.
+    pub question: Question,
 }
 
 /// A target that was diagnosed.
@@ -48,16 +42,14 @@ impl App {
         self.require_interpreter(chosen)?;
         let work = self.begin(Work::Reading);
         let view = self.view(&self.vfs, chosen)?;
-        let mut world = self.world(&view, chosen, how.settings.clone());
+        let world = self.world(&view, chosen, how.settings.clone());
         self.require_object(chosen, &world)?;
-        world.search = self.search(&view, &how.search)?;
-        world.deep = how.deep;
-        world.surroundings.clone_from(&how.surroundings);
+        let question = self.question(&view, &how.question)?;
         // Whether a store can be read is no question of a diagnosis.
         if let Ok(place) = self.place(chosen) {
             let _ = self.note_interruption(&place.store);
         }
-        let diagnosis = diagnose(view.vfs(), &world);
+        let diagnosis = diagnose_asked(view.vfs(), &world, &question);
         view.require_sound()?;
         self.require_something(chosen, &world, &diagnosis.findings)?;
         drop(work);

@@ -2,26 +2,22 @@
 
 use super::carry_out::{Carried, Carrying, Subject};
 use super::{App, Chosen, Error, Work};
-use crate::diagnosis::diagnose::{Diagnosis, diagnose};
+use crate::diagnosis::diagnose::{Diagnosis, diagnose_asked};
 use crate::elf::search_path::RpathKind;
 use crate::findings::finding::{Cause, Finding};
 use crate::loader::Settings;
-use crate::python::discovery::Ambient;
 use crate::repair::plan_builder;
 use crate::repair::planner;
 use crate::repair::trace_scope::Scope;
-use crate::world::World;
-use std::path::PathBuf;
+use crate::world::{Question, World};
 
 /// What is to be repaired, and how.
 #[derive(Debug, Clone)]
 pub struct Fix {
     /// The loader's environment.
     pub settings: Settings,
-    /// What else the process would be given.
-    pub surroundings: Ambient,
-    /// Directories outside of the target in which libraries are looked for.
-    pub search: Vec<PathBuf>,
+    /// What is asked of the target; the directories of the search as they were named.
+    pub question: Question,
     /// How it is planned.
     pub planning: Planning,
     /// How the plan is carried out.
@@ -31,8 +27,6 @@ pub struct Fix {
 /// How a repair is planned.
 #[derive(Debug, Clone, Copy)]
 pub struct Planning {
-    /// Are entries that are there twice or lead nowhere dropped from every object?
-    pub tidy: bool,
     /// May entries lead out of the target?
     pub allow_absolute: bool,
     /// The tag that search paths are to have, where it is not the one that they have.
@@ -72,17 +66,16 @@ impl App {
             let work = self.begin(Work::Reading);
             let files = self.vfs.remembering();
             let view = self.view(&files, chosen)?;
-            let mut world = self.world(&view, chosen, how.settings.clone());
+            let world = self.world(&view, chosen, how.settings.clone());
             self.require_object(chosen, &world)?;
-            world.search = self.search(&view, &how.search)?;
-            world.surroundings.clone_from(&how.surroundings);
-            world.tidy = how.planning.tidy;
-            let diagnosis = diagnose(view.vfs(), &world);
+            let question = self.question(&view, &how.question)?;
+            let diagnosis = diagnose_asked(view.vfs(), &world, &question);
             view.require_sound()?;
             self.require_something(chosen, &world, &diagnosis.findings)?;
             drop(work);
             let subject = Subject { chosen, view: &view, world: &world };
-            let repaired = self.repair(subject, &diagnosis, how.planning, &how.carrying, None)?;
+            let repaired =
+                self.repair(subject, question, &diagnosis, how.planning, &how.carrying, None)?;
             Ok(Fixed { world, repaired })
         })
     }
@@ -94,6 +87,7 @@ impl App {
     pub fn repair(
         &self,
         subject: Subject<'_>,
+        question: Question,
         diagnosis: &Diagnosis,
         planning: Planning,
         carrying: &Carrying,
@@ -101,8 +95,8 @@ impl App {
     ) -> Result<Repaired, Error> {
         let Subject { view, world, .. } = subject;
         let work = self.begin(Work::Planning);
-        let Planning { tidy, allow_absolute, kind, update_records } = planning;
-        let how = planner::Options { tidy, allow_absolute, kind, scope };
+        let Planning { allow_absolute, kind, update_records } = planning;
+        let how = planner::Options { question, allow_absolute, kind, scope };
         let proposal = planner::propose(view.vfs(), world, diagnosis, &how);
         let planned = plan_builder::plan(view.vfs(), world, &proposal, update_records);
         // A damaged member is the reason for whatever else went wrong.

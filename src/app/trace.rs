@@ -17,8 +17,8 @@ use crate::trace::compare::{self, Compared};
 use crate::trace::replay::{Answer, Replay};
 use crate::trace::{self, LoaderError};
 use crate::vfs::{FileKind, OsVfs, Vfs as _};
-use crate::world::World;
 use crate::world::inventory;
+use crate::world::{Question, World};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{self, BufRead};
@@ -260,7 +260,7 @@ impl Examined {
         let bindings = diagnosed.bindings.clone();
         let seen = Diagnosis { findings: findings.clone(), bindings, ..Diagnosis::default() };
         let subject = Subject { chosen, view: &View::Files(files), world };
-        app.repair(subject, &seen, planning, carrying, Some(scope))
+        app.repair(subject, Question::default(), &seen, planning, carrying, Some(scope))
     }
 }
 

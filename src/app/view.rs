@@ -6,7 +6,7 @@ use crate::loader;
 use crate::python::target::{self, Target};
 use crate::python::wheel::{self, Wheel};
 use crate::vfs::{DirEntry, FileKind, Metadata, OsVfs, Vfs};
-use crate::world::World;
+use crate::world::{Question, World};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -112,11 +112,12 @@ impl App {
         World { elsewhere: self.vfs.root().is_some(), ..world }
     }
 
-    /// The directories of `--search`, absolute: of this machine, or of the wheel that is the target.
+    /// What is asked of a target, with the directories of the search made absolute: of this machine, or
+    /// of the wheel that is the target.
     ///
     /// # Errors
     /// Where one is no directory, or the working directory is gone.
-    pub fn search(&self, view: &View<'_>, directories: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    pub fn question(&self, view: &View<'_>, asked: &Question) -> Result<Question, Error> {
         let here = &self.ambient()?.working_directory;
         let absolute = |directory: &PathBuf| {
             let path = target::absolute(&self.vfs, here, directory);
@@ -129,7 +130,8 @@ impl App {
                 ))),
             }
         };
-        directories.iter().map(absolute).collect()
+        let search = asked.search.iter().map(absolute).collect::<Result<_, _>>()?;
+        Ok(Question { search, ..asked.clone() })
     }
 }
 

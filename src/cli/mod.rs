@@ -7,6 +7,7 @@ pub mod error;
 pub mod host;
 pub mod notes;
 pub mod progress;
+pub mod repairs;
 pub mod session;
 pub mod settings;
 pub mod simulation;

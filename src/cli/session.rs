@@ -72,12 +72,6 @@ impl Session {
         })
     }
 
-    /// Are the bytes before and after shown to a reader who asked for a diff?
-    #[must_use]
-    pub fn shows_bytes(&self, diff: bool) -> bool {
-        diff && self.detail == Detail::Verbose && self.format != Format::Json
-    }
-
     /// Standard output itself, for what other programs read byte for byte.
     ///
     /// # Errors

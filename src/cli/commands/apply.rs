@@ -2,16 +2,14 @@
 
 use crate::app::Error;
 use crate::app::apply;
-use crate::app::carry_out::Carrying;
 use crate::bytes::shown;
-use crate::cli::args::{Apply, Format};
-use crate::cli::session::{Session, status_of};
+use crate::cli::args::Apply;
+use crate::cli::repairs::{carrying, report};
+use crate::cli::session::Session;
 use crate::cli::settings;
-use crate::findings::finding::Finding;
 use crate::operation::Kind;
 use crate::plan::Plan;
-use crate::report::outcome::{self, Telling};
-use crate::report::{changes, json};
+use crate::report::outcome;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
@@ -24,37 +22,24 @@ const MAX_BYTES: u64 = 256 << 20;
 /// # Errors
 /// Where the plan or the target cannot be read, the plan does not fit, or a file cannot be written.
 pub fn run(session: &mut Session, options: &Apply) -> Result<u8, Error> {
+    let Apply { dry_run, diff, strict, writing, .. } = options;
     let how = apply::Apply {
         plan: read(&options.plan)?,
         file: options.plan.clone(),
         settings: session.loader_settings(&options.simulation)?,
         allow_absolute: options.allow_absolute,
-        carrying: Carrying {
-            kind: Kind::Apply,
-            dry_run: options.dry_run,
-            write: options.writing.write.into(),
-            sync: !options.writing.no_sync,
-            repaired: None,
-            old_bytes: session.shows_bytes(options.diff).then_some(changes::SHOWN),
-        },
+        carrying: carrying(session, Kind::Apply, *dry_run, *diff, writing),
     };
     let named: Vec<_> = options.target.iter().cloned().collect();
     let mut status = 0;
     for chosen in session.app.targets(&named)? {
         let mut fixed = session.app.apply(&chosen, &how)?;
         let repaired = &mut fixed.repaired;
-        if session.format == Format::Json {
-            let plan = &mut repaired.carried.plan;
-            outcome::add_unfixable(plan, &fixed.world.root, &repaired.remaining)?;
-            json::write(&mut *session.out, plan)?;
-        } else {
-            let Session { app, out, detail, .. } = session;
-            let in_earnest = &settings::in_earnest();
-            let telling = Telling { detail: *detail, diff: options.diff, in_earnest };
-            outcome::write(&mut *out, app, &chosen, &fixed, telling)?;
-        }
-        let remaining = fixed.repaired.remaining.iter();
-        status = status.max(status_of(remaining.map(Finding::severity), options.strict));
+        let plan = &mut repaired.carried.plan;
+        outcome::add_unfixable(plan, &fixed.world.root, &repaired.remaining)?;
+        let in_earnest = settings::in_earnest();
+        let remaining = report(session, &chosen, &fixed, *diff, &in_earnest, *strict)?;
+        status = status.max(remaining);
     }
     Ok(status)
 }

@@ -7,6 +7,7 @@ use crate::findings::finding::Finding;
 use crate::report::doctor::{write, write_markdown};
 use crate::report::json::{self, DoctorReport, TargetReport};
 use crate::report::linked::LinkReport;
+use crate::world::Question;
 
 /// Diagnoses each target.
 ///
@@ -15,9 +16,12 @@ use crate::report::linked::LinkReport;
 pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, Error> {
     let how = app::doctor::Doctor {
         settings: session.loader_settings(&options.simulation)?,
-        surroundings: session.surroundings(&options.simulation)?,
-        search: options.search.clone(),
-        deep: options.deep,
+        question: Question {
+            search: options.search.clone(),
+            surroundings: session.surroundings(&options.simulation)?,
+            tidy: false,
+            deep: options.deep,
+        },
     };
     let mut report = DoctorReport::new();
     let mut status = 0;

@@ -6,12 +6,12 @@ use crate::app::targets::quoted;
 use crate::app::{Chosen, Error};
 use crate::bytes::shown;
 use crate::cli::args::{Fix, Format, Record, Repair};
-use crate::cli::session::{Session, status_of};
+use crate::cli::repairs::{self, carrying};
+use crate::cli::session::Session;
 use crate::cli::settings;
-use crate::findings::finding::Finding;
 use crate::operation::Kind;
-use crate::report::outcome::{self, Telling};
-use crate::report::{changes, json};
+use crate::report::{json, outcome};
+use crate::world::Question;
 use std::fs;
 use std::path::Path;
 
@@ -31,19 +31,18 @@ pub fn run(session: &mut Session, options: &Fix) -> Result<u8, Error> {
     if is_one_plan && options.targets.targets.len() > 1 {
         return Err(Error::new("--format json and -o write one plan: name one target"));
     }
+    let Fix { dry_run, diff, writing, .. } = options;
+    let carrying = carrying(session, Kind::Fix, *dry_run, *diff, writing);
     let how = fix::Fix {
         settings: loader_settings,
-        surroundings: session.surroundings(&options.simulation)?,
-        search: options.repair.search.clone(),
-        planning: planning(options),
-        carrying: Carrying {
-            kind: Kind::Fix,
-            dry_run: options.dry_run,
-            write: options.writing.write.into(),
-            sync: !options.writing.no_sync,
-            repaired: options.repaired.clone(),
-            old_bytes: session.shows_bytes(options.diff).then_some(changes::SHOWN),
+        question: Question {
+            search: options.repair.search.clone(),
+            surroundings: session.surroundings(&options.simulation)?,
+            tidy: options.tidy,
+            deep: false,
         },
+        planning: planning(options),
+        carrying: Carrying { repaired: options.repaired.clone(), ..carrying },
     };
     let targets = session.app.targets(&options.targets.targets)?;
     session.app.check_output(options.repaired.as_deref(), &targets)?;
@@ -58,12 +57,7 @@ pub fn run(session: &mut Session, options: &Fix) -> Result<u8, Error> {
 /// How a repair is planned that was asked for with these options.
 pub(super) fn planning(options: &Fix) -> Planning {
     let Repair { allow_absolute, rpath_kind, record, .. } = options.repair;
-    Planning {
-        tidy: options.tidy,
-        allow_absolute,
-        kind: rpath_kind.into(),
-        update_records: record == Record::Update,
-    }
+    Planning { allow_absolute, kind: rpath_kind.into(), update_records: record == Record::Update }
 }
 
 fn report(
@@ -83,16 +77,8 @@ fn report(
             Error::new(format!("cannot write the plan {}: {error}", shown(file)))
         })?;
     }
-    if session.format == Format::Json {
-        json::write(&mut *session.out, plan)?;
-    } else {
-        let in_earnest = in_earnest(chosen, file);
-        let Session { app, out, detail, .. } = session;
-        let telling = Telling { detail: *detail, diff: options.diff, in_earnest: &in_earnest };
-        outcome::write(&mut *out, app, chosen, &fixed, telling)?;
-    }
-    let remaining = fixed.repaired.remaining.iter();
-    Ok(status_of(remaining.map(Finding::severity), options.strict))
+    let in_earnest = in_earnest(chosen, file);
+    repairs::report(session, chosen, &fixed, options.diff, &in_earnest, options.strict)
 }
 
 /// The command that does what was tried: it applies the plan that was written, or it is the command as

@@ -1,12 +1,12 @@
 //! `tfpatch rpath`: direct edits of search paths, with the same backup and revert as a fix.
 
 use crate::app::Error;
-use crate::app::carry_out::Carrying;
 use crate::app::rpath::Edit;
 use crate::bytes::{printable, shown};
 use crate::cli::args::{
     Format, Record, Rpath, RpathAdd, RpathEdit, RpathOptions, RpathPrint, RpathTidy, Show,
 };
+use crate::cli::repairs::carrying;
 use crate::cli::session::Session;
 use crate::operation::Kind;
 use crate::repair::rewrite::Change;
@@ -100,14 +100,7 @@ fn edit(
         arch: options.arch.clone(),
         may_drop_signer: options.drop_signer,
         update_records: options.record == Record::Update,
-        carrying: Carrying {
-            kind: Kind::Rpath,
-            dry_run: options.dry_run,
-            write: options.writing.write.into(),
-            sync: !options.writing.no_sync,
-            repaired: None,
-            old_bytes: None,
-        },
+        carrying: carrying(session, Kind::Rpath, options.dry_run, false, &options.writing),
     };
     for chosen in session.app.files(files)? {
         let edited = session.app.edit(&chosen, &how)?;

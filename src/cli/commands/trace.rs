@@ -1,11 +1,11 @@
 //! `tfpatch trace`: what a command really asks of the loader, beside what was predicted.
 
 use crate::app::Error;
-use crate::app::carry_out::Carrying;
 use crate::app::trace::{self, Requests, Traced};
 use crate::cli::args::{Fix, Format, Trace};
 use crate::cli::child::Forwarder;
 use crate::cli::commands::fix;
+use crate::cli::repairs::carrying;
 use crate::cli::session::{Session, status_of};
 use crate::cli::settings;
 use crate::cli::simulation::Simulation;
@@ -35,10 +35,12 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, Error> {
     let forwarder = Forwarder::new(directory.path().to_owned(), settings::keeps_ignored)?;
     let mut requests = Requests::new(&session.app, &loader_settings)?;
     let (child, mut said) = traced::run(&forwarder, program, arguments, directory, &mut requests)?;
+    let like_fix = Fix::default();
+    let carrying = carrying(session, Kind::Fix, options.dry_run, false, &like_fix.writing);
     let how = trace::Trace {
         program,
         settings: loader_settings,
-        fix: options.fix.then(|| (fix::planning(&Fix::default()), carrying(options.dry_run))),
+        fix: options.fix.then(|| (fix::planning(&like_fix), carrying)),
     };
     let mut traced = session.app.trace(requests, &how)?;
     said.extend(notes(&traced));
@@ -49,12 +51,6 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, Error> {
     };
     // Whoever asked us to end is told that we did, not what was found until then.
     Ok(forwarder.status().unwrap_or(status))
-}
-
-/// How a repair of what was asked for in vain is carried out.
-fn carrying(dry_run: bool) -> Carrying {
-    let (write, sync) = (crate::operation::Write::Auto, true);
-    Carrying { kind: Kind::Fix, dry_run, write, sync, repaired: None, old_bytes: None }
 }
 
 fn report(
