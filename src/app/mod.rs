@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod error;
 pub mod explain;
 pub mod fix;
+pub mod history;
 pub mod judged;
 pub mod revert;
 pub mod rpath;

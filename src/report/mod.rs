@@ -9,6 +9,7 @@ pub mod heading;
 pub mod inert;
 pub mod json;
 pub mod linked;
+pub mod log;
 pub mod markdown;
 pub mod operations;
 pub mod outcome;

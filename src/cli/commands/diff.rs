@@ -3,7 +3,6 @@
 use crate::app::Error;
 use crate::cli::args::{Format, Targets};
 use crate::cli::session::Session;
-use crate::operation;
 use crate::report::operations::DiffReport;
 use crate::report::{changes, json};
 use std::io::Write as _;
@@ -15,10 +14,7 @@ use std::io::Write as _;
 pub fn run(session: &mut Session, options: &Targets) -> Result<u8, Error> {
     let mut files = Vec::new();
     for chosen in session.app.targets(&options.targets)? {
-        let place = session.app.place(&chosen)?;
-        session.app.note_interruption(&place.store)?;
-        let all = operation::diff(&place.root, &place.store)?;
-        files.extend(all.into_iter().filter(|file| session.app.means(&chosen, &place, &file.path)));
+        files.extend(session.app.diff(&chosen)?);
     }
     if session.format == Format::Json {
         json::write(&mut *session.out, &DiffReport::new(files))?;
