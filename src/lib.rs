@@ -16,6 +16,9 @@
 //! from elsewhere has to fit, and is proved again ([`repair::foreign_plan`]). A revert applies the
 //! inverted edits, and is an operation of its own.
 //!
+//! What can be asked for stands in [`app`], a use-case each: typed questions and answers, and not a word
+//! printed. The command line ([`cli`]) parses, asks, and has the [`report`] say what came of it.
+//!
 //! # Layers
 //!
 //! Each may use only what stands below it: what its line names, and what these may use. A test reads
@@ -23,7 +26,8 @@
 //!
 //! ```text
 //! cli        -> report
-//! report     -> repair, messages, trace, operation
+//! report     -> app
+//! app        -> repair, messages, trace, operation
 //! repair     -> diagnosis
 //! messages   -> diagnosis
 //! trace      -> diagnosis
@@ -70,6 +74,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod app;
 pub mod bytes;
 pub mod cli;
 pub mod diagnosis;

@@ -1,25 +1,22 @@
-//! The command line: parse, read the world, run, report.
+//! The command line: parse, ask for what is to be done, report.
 
 pub mod args;
-pub mod backups;
-pub mod carrying;
 pub mod child;
 pub mod commands;
 pub mod error;
-pub mod outcome;
-pub mod processor;
+pub mod host;
+pub mod notes;
 pub mod progress;
-pub mod selection;
+pub mod repairs;
 pub mod session;
 pub mod settings;
 pub mod simulation;
-pub mod subject;
-pub mod view;
-mod wheel;
+pub mod traced;
 
 use self::args::{Arguments, Command, Format};
-use self::error::CommandError;
+use self::error::TROUBLE;
 use self::session::Session;
+use crate::app::Error;
 use crate::report::markdown::Fenced;
 use std::io;
 use std::process::ExitCode;
@@ -30,16 +27,16 @@ pub fn main(arguments: Arguments) -> ExitCode {
     match run(arguments) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            error.complain();
-            error.exit_code()
+            error::complain(&error);
+            ExitCode::from(TROUBLE)
         }
     }
 }
 
-fn run(arguments: Arguments) -> Result<u8, CommandError> {
+fn run(arguments: Arguments) -> Result<u8, Error> {
     if arguments.common.format == Format::Dot && !matches!(arguments.command, Command::Tree(_)) {
         let why = "--format dot: there is nothing to draw but what `tree` shows";
-        return Err(CommandError::new(why).hint("tfpatch tree --format dot FILE… | dot -Tsvg"));
+        return Err(Error::new(why).hint("tfpatch tree --format dot FILE… | dot -Tsvg"));
     }
     let mut session = Session::new(&arguments.common)?;
     // A report that has no form of its own for an issue is quoted as people read it.

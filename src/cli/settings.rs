@@ -2,9 +2,10 @@
 
 #![allow(clippy::disallowed_methods, reason = "this is where the environment is read")]
 
-use super::error::CommandError;
-use super::processor;
+use super::host;
 use super::simulation::{LoaderName, Simulation};
+use crate::app::Error;
+use crate::app::targets::quoted;
 use crate::loader;
 use crate::python::discovery::Ambient;
 use signal_hook::consts::SIGHUP;
@@ -27,7 +28,7 @@ const DYLD_VARIABLES: [&str; 4] = [
 ///
 /// # Errors
 /// Where the working directory is gone.
-pub fn ambient() -> Result<Ambient, CommandError> {
+pub fn ambient() -> Result<Ambient, Error> {
     Ok(Ambient {
         working_directory: working_directory()?,
         virtual_env: path("VIRTUAL_ENV"),
@@ -47,7 +48,7 @@ pub fn ambient() -> Result<Ambient, CommandError> {
 ///
 /// # Errors
 /// As [`loader_settings`].
-pub fn surroundings(simulation: &Simulation, elsewhere: bool) -> Result<Ambient, CommandError> {
+pub fn surroundings(simulation: &Simulation, elsewhere: bool) -> Result<Ambient, Error> {
     let mut found = if simulation.no_env || elsewhere {
         Ambient { working_directory: working_directory()?, ..Ambient::default() }
     } else {
@@ -78,11 +79,11 @@ type Variable<'a> = (&'a [u8], Vec<u8>);
 ///
 /// # Errors
 /// Where one has no `=`.
-fn variables(simulation: &Simulation) -> Result<Vec<Variable<'_>>, CommandError> {
+fn variables(simulation: &Simulation) -> Result<Vec<Variable<'_>>, Error> {
     let pairs = simulation.env.iter().map(|pair| {
         let bytes = pair.as_bytes();
         let at = bytes.iter().position(|&byte| byte == b'=').ok_or_else(|| {
-            CommandError::new(format!("--env {}: a variable is KEY=VALUE", pair.display()))
+            Error::new(format!("--env {}: a variable is KEY=VALUE", pair.display()))
         })?;
         let (key, value) = bytes.split_at(at);
         Ok((key, value.get(1..).unwrap_or_default().to_vec()))
@@ -94,9 +95,9 @@ fn variables(simulation: &Simulation) -> Result<Vec<Variable<'_>>, CommandError>
 ///
 /// # Errors
 /// Where it is gone.
-pub fn working_directory() -> Result<PathBuf, CommandError> {
+pub fn working_directory() -> Result<PathBuf, Error> {
     std::env::current_dir()
-        .map_err(|error| CommandError::from(error).hint("the working directory is gone"))
+        .map_err(|error| Error::from(error).hint("the working directory is gone"))
 }
 
 /// The user's home directory.
@@ -105,10 +106,12 @@ pub fn home() -> Option<OsString> {
     std::env::var_os("HOME").filter(|home| !home.is_empty())
 }
 
-/// The words of the command as they were typed, without the program's name.
+/// The command as it was typed, but for the options that make it a trial.
 #[must_use]
-pub fn words() -> Vec<OsString> {
-    std::env::args_os().skip(1).collect()
+pub fn in_earnest() -> String {
+    let is_trial = |word: &OsStr| word == "--dry-run" || word == "--diff";
+    let words = std::env::args_os().skip(1).filter(|word| !is_trial(word));
+    words.fold("tfpatch".to_owned(), |command, word| format!("{command} {}", quoted(&word)))
 }
 
 /// The time that an operation's record bears: SOURCE_DATE_EPOCH where it is set, so that an image
@@ -145,7 +148,7 @@ pub fn wants_color() -> bool {
 pub fn loader_settings(
     simulation: &Simulation,
     elsewhere: bool,
-) -> Result<loader::Settings, CommandError> {
+) -> Result<loader::Settings, Error> {
     // A working directory of this system is none of another one's.
     let here = if elsewhere { PathBuf::from("/") } else { working_directory()? };
     let mut settings = loader::Settings { working_directory: here, ..Default::default() };
@@ -158,10 +161,10 @@ pub fn loader_settings(
         Some(LoaderName::Dyld(version)) => settings.macos = version,
         None => {}
     }
-    settings.platform = processor::platform();
+    settings.platform = host::platform();
     settings.hwcaps = match &simulation.cpu {
         Some(levels) => levels.0.clone(),
-        None => processor::levels(),
+        None => host::levels(),
     };
     let inherited =
         |name| if simulation.no_env || elsewhere { None } else { std::env::var_os(name) };

@@ -18,10 +18,10 @@ use crate::findings::finding::{Cause, Finding, Severity, fault, sort};
 use crate::knowledge::packages;
 use crate::loader::EXECUTABLE_STACK;
 use crate::vfs::Vfs;
-use crate::world::World;
 use crate::world::inventory::{Role, Unreadable};
 use crate::world::program::Program;
 use crate::world::system_libraries::Libraries;
+use crate::world::{Question, World};
 use std::collections::HashSet;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
@@ -47,30 +47,46 @@ pub struct Diagnosis {
 /// it, under the simulated environment and without any variable, and the distributions are compared.
 #[must_use]
 pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
+    diagnose_asked(vfs, world, &Question::default())
+}
+
+/// Diagnoses a target, and looks at what is asked besides.
+#[must_use]
+pub fn diagnose_asked(vfs: &dyn Vfs, world: &World, question: &Question) -> Diagnosis {
     let programs = Program::all(vfs, world, &world.settings);
     let seen = Seen::of(vfs, world, &programs);
-    let installed = Installed::of(vfs, world, &programs, &seen);
-    loads(vfs, world, &programs, seen, installed)
+    let installed = Installed::of(vfs, world, question, &programs, &seen);
+    loads(vfs, world, question, &programs, seen, installed)
 }
 
 /// Diagnoses a target with other search paths than it has: what installers left stays as it is.
 #[must_use]
-pub fn diagnose_edited(vfs: &dyn Vfs, world: &World, installed: Installed) -> Diagnosis {
+pub fn diagnose_edited(
+    vfs: &dyn Vfs,
+    world: &World,
+    question: &Question,
+    installed: Installed,
+) -> Diagnosis {
     let programs = Program::all(vfs, world, &world.settings);
     let seen = Seen::of(vfs, world, &programs);
-    loads(vfs, world, &programs, seen, installed)
+    loads(vfs, world, question, &programs, seen, installed)
 }
 
 /// What each of these objects would lack in a fresh process that opens it and nothing else, the graphics
 /// driver apart: what loads a library for it today may not be there tomorrow. Only objects that may
 /// be edited are told of.
 #[must_use]
-pub fn lacked_alone(vfs: &dyn Vfs, world: &World, objects: &[PathBuf]) -> Vec<Finding> {
+pub fn lacked_alone(
+    vfs: &dyn Vfs,
+    world: &World,
+    question: &Question,
+    objects: &[PathBuf],
+) -> Vec<Finding> {
     let objects: Vec<_> = objects.iter().filter_map(|path| world.inventory.at(path)).collect();
     let programs = Program::all(vfs, world, &world.settings.without_variables());
     let seen = Seen::alone(vfs, world, &programs, &objects);
-    let libraries = Libraries::new(vfs, world, &programs);
-    let judge = Judge { vfs, world, libraries: &libraries, seen: &seen, is_alone: true };
+    let libraries = Libraries::new(vfs, world, question, &programs);
+    let judge = Judge { vfs, world, question, libraries: &libraries, seen: &seen, is_alone: true };
     let lacked = seen.missing.values().filter(|missing| world.may_edit(&missing.asking.path));
     let found = lacked.flat_map(|missing| judge.missing(missing));
     found.filter(|finding| finding.cause != Cause::DriverMissing).collect()
@@ -79,12 +95,13 @@ pub fn lacked_alone(vfs: &dyn Vfs, world: &World, objects: &[PathBuf]) -> Vec<Fi
 fn loads(
     vfs: &dyn Vfs,
     world: &World,
+    question: &Question,
     programs: &[Program<'_>],
     seen: Seen,
     installed: Installed,
 ) -> Diagnosis {
-    let libraries = Libraries::new(vfs, world, programs);
-    let judge = Judge { vfs, world, libraries: &libraries, seen: &seen, is_alone: false };
+    let libraries = Libraries::new(vfs, world, question, programs);
+    let judge = Judge { vfs, world, question, libraries: &libraries, seen: &seen, is_alone: false };
     let (mut findings, mut unasked) = (Vec::new(), Vec::new());
     for (question, missing) in &seen.missing {
         let found = judge.found(missing);
@@ -107,14 +124,14 @@ fn loads(
     };
     findings.extend(versions.findings(&seen));
     let opened = dlopen::findings(vfs, world, programs);
-    findings.extend(cuda::findings(vfs, world, programs, &libraries, &opened));
+    findings.extend(cuda::findings(vfs, world, question, programs, &libraries, &opened));
     findings.extend(opened);
-    findings.extend(variables::findings(vfs, world, programs));
+    findings.extend(variables::findings(vfs, world, question, programs));
     findings.extend(process_limits::findings(world, programs, &seen));
     findings.extend(unreadable(world));
-    findings.extend(rpath_entries::findings(vfs, world));
+    findings.extend(rpath_entries::findings(vfs, world, question));
     findings.extend(wrong_arch(world, programs));
-    findings.extend(interpreters::findings(vfs, world, &seen.started));
+    findings.extend(interpreters::findings(vfs, world, question, &seen.started));
     findings.extend(wheel::findings(world));
     let macos = macos::diagnose(vfs, world, &world.settings);
     let known: HashSet<_> = macos.findings.iter().map(question_of).collect();
@@ -167,6 +184,7 @@ fn keeps_from_starting(world: &World, started: &HashSet<PathBuf>, finding: &Find
 struct Judge<'a> {
     vfs: &'a dyn Vfs,
     world: &'a World,
+    question: &'a Question,
     libraries: &'a Libraries<'a>,
     seen: &'a Seen,
     /// Is each object opened alone, so that nothing is loaded before it?
@@ -209,7 +227,7 @@ impl Judge<'_> {
         if self.world.wheel.is_some() && wheel::comes_with_the_system(name) {
             return Vec::new();
         }
-        match provider::choose(self.vfs, self.world, asking, name) {
+        match provider::choose(self.vfs, self.world, &self.question.search, asking, name) {
             Choice::One(provider) => {
                 let directory = provider.directory().to_owned();
                 let lies = self.world.shown(&directory);
@@ -292,7 +310,7 @@ impl Judge<'_> {
                 finding(missing, Cause::PathMissing, message, "tfpatch fix --allow-absolute");
             return Finding { fixable: true, lies_in: vec![directory], ..found };
         }
-        let hint = variables::names_of_nothing(self.vfs, self.world, name);
+        let hint = variables::names_of_nothing(self.vfs, self.world, self.question, name);
         let other = provider::other_version(&self.world.inventory, name).map(|it| it.path.clone());
         let (whose, other) = match other {
             Some(other) => ("environment", Some(other)),

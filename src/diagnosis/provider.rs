@@ -60,7 +60,13 @@ pub fn in_order(inventory: &Inventory, asking: &Object, copies: Vec<&Object>) ->
 /// Chooses the copy of `name` for `asking`: of the same distribution, else of a distribution that
 /// it requires, else the only one in the environment, else the first of `--search`.
 #[must_use]
-pub fn choose(vfs: &dyn Vfs, world: &World, asking: &Object, name: &[u8]) -> Choice {
+pub fn choose(
+    vfs: &dyn Vfs,
+    world: &World,
+    search: &[PathBuf],
+    asking: &Object,
+    name: &[u8],
+) -> Choice {
     let inventory = &world.inventory;
     let mut fitting: Vec<&Object> =
         inventory.named(name).filter(|provider| fits(provider, asking, name)).collect();
@@ -85,8 +91,7 @@ pub fn choose(vfs: &dyn Vfs, world: &World, asking: &Object, name: &[u8]) -> Cho
             _ => break,
         }
     }
-    let searched = world
-        .search
+    let searched = search
         .iter()
         .map(|directory| directory.join(OsStr::from_bytes(name)))
         .find(|path| vfs.metadata(path).is_ok_and(|metadata| metadata.kind == FileKind::File));

@@ -16,9 +16,9 @@ use crate::elf::search_path::RpathKind;
 use crate::findings::finding::{Cause, Finding, Severity, sort};
 use crate::object::Format;
 use crate::vfs::{Overlay, Vfs};
-use crate::world::World;
 use crate::world::distro_packages::Packages;
 use crate::world::rpath_entry::{absolute_entry, relative_entry};
+use crate::world::{Question, World};
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -29,8 +29,9 @@ const MOST_ROUNDS: usize = 16;
 /// What a repair may do.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Also cure what is only worth knowing, and drop dead and duplicate entries.
-    pub tidy: bool,
+    /// What was asked of the target. Where it is to be tidy, also what is only worth knowing is cured, and
+    /// dead and duplicate entries are dropped.
+    pub question: Question,
     /// Entries with absolute paths may be written.
     pub allow_absolute: bool,
     /// The tag to use; `None` keeps the one that is there.
@@ -127,12 +128,12 @@ impl Planner<'_> {
 
     fn is_wanted(&self, finding: &Finding) -> bool {
         // Dead entries do no harm, and may lead somewhere on another machine.
-        let is_left_alone = finding.cause == Cause::DeadRpath && !self.options.tidy;
+        let is_left_alone = finding.cause == Cause::DeadRpath && !self.options.question.tidy;
         finding.fixable
             && !is_left_alone
             && !self.refused.contains_key(&self.file_of(&finding.object))
             && (finding.severity() != Severity::Info
-                || self.options.tidy
+                || self.options.question.tidy
                 || self.world.is_named(&finding.object))
     }
 
@@ -172,7 +173,7 @@ impl Planner<'_> {
                 entries.push(entry);
             }
         }
-        let change = if self.options.tidy {
+        let change = if self.options.question.tidy {
             Change::Tidy(entries)
         } else if self.cures(&names, Cause::DuplicateRpath) {
             Change::Dedupe(entries)
@@ -225,14 +226,15 @@ impl Planner<'_> {
     /// The target as it would be.
     fn foresee(&self) -> Diagnosis {
         let overlay = self.overlay();
-        let mut after = diagnose_edited(&overlay, self.world, self.installed.clone());
+        let mut after =
+            diagnose_edited(&overlay, self.world, &self.options.question, self.installed.clone());
         if let Some(scope) = &self.options.scope {
             scope.narrow(&overlay, self.world, &mut after);
         }
         // An object that is edited is made to load by itself: half of its libraries within reach may
         // switch off what its package does where none is.
         let edited: Vec<PathBuf> = self.rewrites.keys().cloned().collect();
-        let lacked = lacked_alone(&overlay, self.world, &edited);
+        let lacked = lacked_alone(&overlay, self.world, &self.options.question, &edited);
         let is_lacked =
             |finding: &Finding| lacked.iter().any(|lacked| lacked.question() == finding.question());
         after.findings.retain(|finding| !is_lacked(finding));

@@ -130,18 +130,18 @@ fn without_repetitions<'a>(before: &'a [String], after: &[String]) -> (Vec<&'a S
 }
 
 /// Bytes of one edit that are shown; the rest is counted.
-const SHOWN: u64 = 128;
+pub const SHOWN: u64 = 128;
 
-/// Writes the bytes that edits change, as file offsets and hexadecimal digits.
+/// Writes the bytes that edits change, as file offsets and hexadecimal digits. `old` has those that each
+/// edit replaces, by offset, as far as they are shown.
 ///
 /// # Errors
 /// Where the output cannot be written.
-pub fn write_bytes(out: &mut dyn Write, old: &dyn Source, edits: &EditSet) -> io::Result<()> {
-    for edit in edits.by_offset() {
+pub fn write_bytes(out: &mut dyn Write, old: &[Vec<u8>], edits: &EditSet) -> io::Result<()> {
+    for (edit, replaced) in edits.by_offset().into_iter().zip(old) {
         let Range { start, end } = edit.range.clone();
-        let replaced = old.get(start..end.min(start + SHOWN)).unwrap_or_default();
         writeln!(out, "{}", paint(DIM, format!("@@ bytes {start:#x}..{end:#x} @@")))?;
-        write_rows(out, '-', start, &replaced, end - start)?;
+        write_rows(out, '-', start, replaced, end - start)?;
         match &edit.new {
             Content::Bytes(bytes) => {
                 let len = edit.new.len();

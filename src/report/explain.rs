@@ -5,16 +5,14 @@ use super::json::{FindingReport, text};
 use super::markdown::{cell, code, write_fenced};
 use super::path_text::PathText;
 use super::style::{COMMAND, DIM, ERROR, GOOD, INFO, WARNING, paint};
+use crate::app::explain::{Explained, Place};
 use crate::bytes::{printable, shown};
 use crate::findings::finding::{Cause, Finding, Severity};
-use crate::knowledge::tensorflow;
 use crate::messages::in_environment::{Outcome, Verdict};
 use crate::messages::{Kind, Message, Speaker, Weight};
-use crate::world::World;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 /// Messages that a report for people has, before it is cut.
 const ONE_SCREEN: usize = 4;
@@ -22,47 +20,11 @@ const ONE_SCREEN: usize = 4;
 /// What a report quotes of a message.
 const MOST_QUOTED: usize = 600;
 
-/// The environment that a message was held against.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    root: PathBuf,
-    reason: String,
-    /// What is known of it: the versions of Python and of TensorFlow.
-    facts: Vec<String>,
-}
-
-/// A message with what is the case.
-pub struct Explained {
-    /// What was said.
-    pub message: Message,
-    /// Where it was looked for; `None` where the words alone had to do.
-    pub place: Option<Place>,
-    /// What is the case.
-    pub verdict: Verdict,
-}
-
-impl Place {
-    /// An environment, and why it was looked at.
-    #[must_use]
-    pub fn of(world: &World, reason: &str) -> Self {
-        let interpreters = world.environment.iter().flat_map(|found| &found.interpreters);
-        let pythons = interpreters.map(|interpreter| format!("python {}", interpreter.version));
-        let distributions = world.inventory.distributions.iter();
-        let tensorflows = distributions
-            .filter(|found| tensorflow::is_tensorflow(&found.normalized))
-            .map(|found| format!("{} {}", found.normalized, found.version));
-        Self {
-            root: world.root.clone(),
-            reason: reason.to_owned(),
-            facts: pythons.chain(tensorflows).collect(),
-        }
-    }
-
-    fn line(&self) -> String {
-        let facts: Vec<&str> =
-            std::iter::once(&self.reason).chain(&self.facts).map(String::as_str).collect();
-        format!("{} ({})", shown(&self.root), facts.join("; "))
-    }
+/// The line that names an environment, and what is known of it.
+fn line(place: &Place) -> String {
+    let facts: Vec<&str> =
+        std::iter::once(&place.reason).chain(&place.facts).map(String::as_str).collect();
+    format!("{} ({})", shown(&place.root), facts.join("; "))
 }
 
 /// Messages that are one thing to a reader: the same is the case with each.
@@ -201,7 +163,7 @@ fn write_group(out: &mut dyn Write, group: &Group<'_>, detail: Detail) -> io::Re
             writeln!(out, "    {path}  {}", paint(DIM, note))?;
         }
     }
-    let mut notes: Vec<String> = place.iter().map(Place::line).collect();
+    let mut notes: Vec<String> = place.iter().map(line).collect();
     notes.extend(verdict.cause.map(|cause| format!("more: tfpatch explain {cause}")));
     if detail > Detail::Quiet && !notes.is_empty() {
         writeln!(out, "  {}", paint(DIM, printable(notes.join("; ").as_bytes())))?;
@@ -232,7 +194,7 @@ pub fn write_markdown(
             writeln!(out, "{}\n", cell(&line))?;
         }
         if let Some(place) = place {
-            writeln!(out, "- environment: {}", cell(&place.line()))?;
+            writeln!(out, "- environment: {}", cell(&line(place)))?;
         }
         writeln!(out, "- cure: {}\n", cell(&verdict.cure))?;
         write_fenced(out, (quoted(message).join("\n") + "\n").as_bytes())?;

@@ -4,12 +4,11 @@ use super::path_text::PathText;
 use super::style::{COMMAND, DIM, counted, paint};
 use crate::bytes::shown;
 use crate::world::World;
-use crate::world::linked_directories::Linked;
+use crate::world::linked_directories::{Linked, places};
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Links that a report for people names, before it counts the rest.
 const MAX_NAMED: usize = 3;
@@ -61,26 +60,10 @@ pub fn write(
         let rest = counted(all.len() - most, "link");
         writeln!(out, "{note}  {rest} more; -v lists them")?;
     }
-    for directory in places(world).iter().take(most) {
+    for directory in places(world.not_followed()).iter().take(most) {
         writeln!(out, "{} {}", paint(COMMAND, "→"), command(directory))?;
     }
     Ok(())
-}
-
-/// What is to be looked at: the directories, or the one that several lie in, for they may need one
-/// another.
-#[must_use]
-pub fn places(world: &World) -> Vec<PathBuf> {
-    let mut by_parent: BTreeMap<&Path, Vec<&Path>> = BTreeMap::new();
-    for Linked { target, .. } in world.not_followed() {
-        by_parent.entry(target.parent().unwrap_or(target)).or_default().push(target);
-    }
-    let places = by_parent.into_iter().flat_map(|(parent, targets)| match targets.len() {
-        1 => targets,
-        _ if parent.parent().is_none() => targets,
-        _ => vec![parent],
-    });
-    places.map(Path::to_owned).collect()
 }
 
 /// The end of a conclusion: that not everything was looked at; `None` where it was.

@@ -1,16 +1,23 @@
 //! Reports: for people, and for programs.
 
 pub mod changes;
+pub mod doctor;
 pub mod dot;
 pub mod explain;
 pub mod findings;
+pub mod heading;
 pub mod inert;
 pub mod json;
 pub mod linked;
+pub mod log;
 pub mod markdown;
 pub mod operations;
+pub mod outcome;
 pub mod path_text;
+pub mod revert;
 pub mod schema;
+pub mod show;
 pub mod style;
 pub mod trace;
 pub mod tree;
+pub mod verify;

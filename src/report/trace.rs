@@ -1,15 +1,19 @@
 //! What a traced command asked of the loader, for people and for programs.
 
 use super::findings::{self, Detail, write_tried};
+use super::heading;
 use super::json::{FindingReport, StepReport, TargetReport, text};
+use super::outcome::{self, Telling};
 use super::path_text::PathText;
 use super::style::{COMMAND, DIM, ERROR, GOOD, WARNING, paint};
+use crate::app::App;
+use crate::app::trace::{Examined, Silence, Traced};
 use crate::bytes::printable;
 use crate::findings::finding::{Cause, Finding};
 use crate::plan::Plan;
+use crate::trace::Kind;
 use crate::trace::compare::{Compared, Confirmation};
 use crate::trace::replay::{Answer, Verdict};
-use crate::trace::{Kind, LoaderError};
 use crate::world::World;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -26,55 +30,106 @@ pub struct Child {
     pub signal: Option<i32>,
 }
 
-/// All that is known of a traced command.
-pub struct Traced<'a> {
+/// All that is told of a traced command.
+pub struct Report<'a> {
     /// How it ended.
     pub child: Child,
-    /// The processes that the loader traced.
-    pub processes: usize,
-    /// The requests.
-    pub answers: &'a [Answer],
-    /// What they mean.
-    pub findings: &'a [Finding],
-    /// What they say to the diagnosis.
+    /// What it asked for, and what that means.
+    pub traced: &'a Traced,
+    /// What that says to the diagnosis.
     pub compared: &'a [Compared<'a>],
-    /// Symbols and versions that were not found.
-    pub errors: &'a BTreeMap<LoaderError, usize>,
     /// What the reader has to know of the trace itself: sentences.
     pub notes: &'a [String],
-    /// The environment.
-    pub world: &'a World,
-    /// The command that repairs it; `None` where there is none, or a repair was asked for.
+    /// The command that repairs the environment; `None` where there is none, or a repair was asked for.
     pub fix: Option<String>,
-    /// The repair that was asked for.
-    pub plan: Option<&'a Plan>,
+}
+
+/// What the reader has to know of a trace: sentences.
+#[must_use]
+pub fn notes(traced: &Traced) -> Vec<String> {
+    let cut = "the trace was too long to be kept whole; what came last is missing";
+    let cut = traced.is_cut.then(|| cut.to_owned());
+    cut.into_iter().chain(traced.silence.as_ref().map(why_nothing)).collect()
+}
+
+/// Why the loader printed nothing.
+fn why_nothing(silence: &Silence) -> String {
+    const NOTHING: &str = "nothing was traced";
+    match silence {
+        Silence::Unknown => NOTHING.to_owned(),
+        Silence::SetId(program) => {
+            let program = program.display();
+            format!("{NOTHING}: {program} is set-user-ID, and there the loader ignores LD_DEBUG")
+        }
+        Silence::NotElf(program) => format!("{NOTHING}: {} is no ELF program", program.display()),
+        Silence::Static(program) => {
+            format!("{NOTHING}: {} is linked statically, and no loader runs", program.display())
+        }
+        Silence::OtherLoader(program, loader) => {
+            format!("{NOTHING}: the loader of {}, {loader}, is not glibc's", program.display())
+        }
+        Silence::NoAnswer(program) => {
+            format!("{NOTHING}: the loader of {} did not answer to LD_DEBUG", program.display())
+        }
+    }
+}
+
+/// Writes all that people are told, the repair included.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write_all(
+    out: &mut dyn Write,
+    app: &App,
+    report: &Report<'_>,
+    telling: Telling<'_>,
+) -> io::Result<()> {
+    let Traced { chosen, examined, repaired, .. } = report.traced;
+    let (world, detail) = (&examined.world, telling.detail);
+    if detail > Detail::Quiet {
+        writeln!(out, "{}", paint(DIM, "──── tfpatch trace ────"))?;
+    }
+    if let Some(chosen) = chosen {
+        heading::write(out, app, chosen, world, detail)?;
+    }
+    write(out, report, detail)?;
+    if let (Some(chosen), Some(Ok(repaired))) = (chosen, repaired) {
+        // What came to light only now, or has a reason now why it stays.
+        let remaining = repaired.remaining.iter();
+        let is_new = |finding: &&Finding| !examined.findings.contains(finding);
+        let new: Vec<Finding> = remaining.filter(is_new).cloned().collect();
+        findings::write(out, world, &new, detail)?;
+        outcome::write_done(out, chosen, world, repaired, telling)?;
+    }
+    Ok(())
 }
 
 /// Writes the report for people.
 ///
 /// # Errors
 /// Where the output cannot be written.
-pub fn write(out: &mut dyn Write, traced: &Traced<'_>, detail: Detail) -> io::Result<()> {
-    for note in traced.notes {
+fn write(out: &mut dyn Write, report: &Report<'_>, detail: Detail) -> io::Result<()> {
+    let Examined { world, findings, .. } = &report.traced.examined;
+    for note in report.notes {
         writeln!(out, "{}  {}", paint(WARNING, "note"), printable(note.as_bytes()))?;
     }
     if detail > Detail::Quiet {
-        write_summary(out, traced)?;
+        write_summary(out, report)?;
     }
-    findings::write(out, traced.world, traced.findings, detail)?;
-    if traced.fix.is_some() {
-        for finding in traced.findings {
+    findings::write(out, world, findings, detail)?;
+    if report.fix.is_some() {
+        for finding in findings {
             // The cure of what cannot be fixed was written already.
             if finding.fixable && finding.cure != "tfpatch fix" {
                 writeln!(out, "{} {}", paint(COMMAND, "→"), printable(finding.cure.as_bytes()))?;
             }
         }
     }
-    let view = View { world: traced.world, findings: traced.findings, detail };
-    for answer in traced.answers {
+    let view = View { world, findings, detail };
+    for answer in &report.traced.answers {
         view.answer(out, answer)?;
     }
-    for compared in traced.compared {
+    for compared in report.compared {
         let is_told = match compared.confirmation {
             Confirmation::Confirmed | Confirmation::Contradicted { .. } => true,
             _ => compared.finding.cause == Cause::DlopenPathMissing,
@@ -89,34 +144,34 @@ pub fn write(out: &mut dyn Write, traced: &Traced<'_>, detail: Detail) -> io::Re
         }
     }
     if detail == Detail::Verbose {
-        for (error, times) in traced.errors {
+        for (error, times) in &report.traced.errors {
             let (object, message) = (printable(&error.object), printable(&error.message));
             writeln!(out, "{object}: {message} {}", paint(DIM, format!("({times} times)")))?;
         }
     }
-    match &traced.fix {
-        Some(fix) if traced.findings.iter().any(|finding| finding.cure == "tfpatch fix") => {
+    match &report.fix {
+        Some(fix) if findings.iter().any(|finding| finding.cure == "tfpatch fix") => {
             writeln!(out, "{}", paint(COMMAND, format!("→ {fix}")))
         }
         _ => Ok(()),
     }
 }
 
-fn write_summary(out: &mut dyn Write, traced: &Traced<'_>) -> io::Result<()> {
-    let ended = match (traced.child.status, traced.child.signal) {
+fn write_summary(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> {
+    let ended = match (report.child.status, report.child.signal) {
         (_, Some(signal)) => format!("the command was ended by signal {signal}"),
         (status, None) => format!("the command ended with status {}", status.unwrap_or(0)),
     };
     let count = |verdict| {
-        let such = traced.answers.iter().filter(|answer| answer.verdict == verdict);
+        let such = report.traced.answers.iter().filter(|answer| answer.verdict == verdict);
         such.map(|answer| answer.times).sum::<usize>()
     };
-    let all: usize = traced.answers.iter().map(|answer| answer.times).sum();
-    let noun = if traced.processes == 1 { "process" } else { "processes" };
+    let all: usize = report.traced.answers.iter().map(|answer| answer.times).sum();
+    let noun = if report.traced.processes == 1 { "process" } else { "processes" };
     write!(
         out,
         "{ended}; {} {noun}, {all} requests, {} as predicted",
-        traced.processes,
+        report.traced.processes,
         count(Verdict::Agrees)
     )?;
     for (verdict, words) in
@@ -129,7 +184,7 @@ fn write_summary(out: &mut dyn Write, traced: &Traced<'_>) -> io::Result<()> {
     }
     writeln!(out)?;
     let mut unknown: BTreeMap<&str, usize> = BTreeMap::new();
-    for answer in traced.answers.iter().filter(|answer| answer.verdict == Verdict::Unknown) {
+    for answer in report.traced.answers.iter().filter(|answer| answer.verdict == Verdict::Unknown) {
         *unknown.entry(answer.why.unwrap_or_default()).or_default() += answer.times;
     }
     unknown
@@ -307,10 +362,12 @@ impl RequestReport {
 impl<'a> TraceReport<'a> {
     /// The report of a traced command; `target` is the environment, and why it was chosen.
     #[must_use]
-    pub fn of(traced: &Traced<'a>, target: Option<TargetReport>) -> Self {
-        let view = View { world: traced.world, findings: &[], detail: Detail::Verbose };
+    pub fn of(report: &Report<'a>, target: Option<TargetReport>) -> Self {
+        let Report { traced, .. } = report;
+        let world = &traced.examined.world;
+        let view = View { world, findings: &[], detail: Detail::Verbose };
         let requests = traced.answers.iter().map(RequestReport::of);
-        let doctor = traced.compared.iter().map(|compared| ComparedReport {
+        let doctor = report.compared.iter().map(|compared| ComparedReport {
             object: PathText::of(&compared.finding.object).path,
             library: text(&compared.library),
             cause: compared.finding.cause,
@@ -327,17 +384,18 @@ impl<'a> TraceReport<'a> {
             message: text(&error.message),
             times,
         });
+        let done = traced.repaired.as_ref().and_then(|repaired| repaired.as_ref().ok());
         Self {
             schema: "tfpatch/trace/v1",
-            child: traced.child,
+            child: report.child,
             target,
             processes: traced.processes,
             requests: requests.collect(),
-            findings: traced.findings.iter().map(FindingReport::of).collect(),
+            findings: traced.examined.findings.iter().map(FindingReport::of).collect(),
             doctor: doctor.collect(),
             errors: errors.collect(),
-            notes: traced.notes.to_vec(),
-            plan: traced.plan,
+            notes: report.notes.to_vec(),
+            plan: done.map(|repaired| &repaired.carried.plan),
         }
     }
 }

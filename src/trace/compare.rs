@@ -109,7 +109,7 @@ fn finding(
     };
     let choice = asking
         .as_ref()
-        .map_or(Choice::None, |asking| provider::choose(vfs, world, asking, &answer.name));
+        .map_or(Choice::None, |asking| provider::choose(vfs, world, &[], asking, &answer.name));
     match choice {
         Choice::One(provider) => {
             let directory = provider.directory().to_owned();

@@ -6,7 +6,7 @@
 
 use super::object_names::{is_named_as_object, is_passed_over};
 use crate::vfs::{FileKind, Vfs};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -75,4 +75,20 @@ fn may_hold_objects(vfs: &dyn Vfs, directory: &Path) -> bool {
         }
     }
     false
+}
+
+/// What is to be looked at instead: the directories, or the one that several lie in, for they may need
+/// one another.
+#[must_use]
+pub fn places<'a>(not_followed: impl Iterator<Item = &'a Linked>) -> Vec<PathBuf> {
+    let mut by_parent: BTreeMap<&Path, Vec<&Path>> = BTreeMap::new();
+    for Linked { target, .. } in not_followed {
+        by_parent.entry(target.parent().unwrap_or(target)).or_default().push(target);
+    }
+    let places = by_parent.into_iter().flat_map(|(parent, targets)| match targets.len() {
+        1 => targets,
+        _ if parent.parent().is_none() => targets,
+        _ => vec![parent],
+    });
+    places.map(Path::to_owned).collect()
 }

@@ -7,6 +7,7 @@ pub mod linked_directories;
 pub mod object_names;
 pub mod origins;
 pub mod program;
+pub mod question;
 pub mod rpath_entry;
 pub mod rpath_entry_macho;
 pub mod system_libraries;
@@ -14,4 +15,5 @@ pub mod wheel_claims;
 #[expect(clippy::module_inception, reason = "World is what the room is about")]
 mod world;
 
+pub use self::question::Question;
 pub use self::world::World;

@@ -1,9 +1,9 @@
 //! The libraries of the system around a target: where the loader would look, and where CUDA and other
 //! things are usually put that it does not know of.
 
-use super::World;
 use super::inventory::summary_of;
 use super::program::Program;
+use super::{Question, World};
 use crate::loader::Target;
 use crate::vfs::{FileKind, Vfs};
 use std::cell::OnceCell;
@@ -22,6 +22,7 @@ const LIBRARIES: &[&str] = &["lib64", "lib", "targets/x86_64-linux/lib", "target
 pub struct Libraries<'a> {
     vfs: &'a dyn Vfs,
     world: &'a World,
+    question: &'a Question,
     programs: &'a [Program<'a>],
     listed: OnceCell<BTreeMap<Vec<u8>, Vec<PathBuf>>>,
 }
@@ -29,8 +30,13 @@ pub struct Libraries<'a> {
 impl<'a> Libraries<'a> {
     /// What the system of the target's programs has.
     #[must_use]
-    pub fn new(vfs: &'a dyn Vfs, world: &'a World, programs: &'a [Program<'a>]) -> Self {
-        Self { vfs, world, programs, listed: OnceCell::new() }
+    pub fn new(
+        vfs: &'a dyn Vfs,
+        world: &'a World,
+        question: &'a Question,
+        programs: &'a [Program<'a>],
+    ) -> Self {
+        Self { vfs, world, question, programs, listed: OnceCell::new() }
     }
 
     /// The copies of a library that a program of the target can load, in the order in which one
@@ -79,7 +85,7 @@ impl<'a> Libraries<'a> {
     }
 
     fn directories(&self) -> Vec<PathBuf> {
-        let surroundings = &self.world.surroundings;
+        let surroundings = &self.question.surroundings;
         let mut found = Vec::new();
         let named = self.world.settings.library_path.as_deref().unwrap_or_default();
         let named = named.split(|byte| b":;".contains(byte)).filter(|it| it.starts_with(b"/"));

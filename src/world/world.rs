@@ -7,7 +7,6 @@ use super::wheel_claims::Claims;
 use crate::bytes::shown;
 use crate::loader::Settings;
 use crate::plan::{NotRelative, RelativePath};
-use crate::python::discovery::Ambient;
 use crate::python::distribution;
 use crate::python::distribution::packages_around;
 use crate::python::environment::{Environment, Kind};
@@ -34,18 +33,10 @@ pub struct World {
     pub part: Option<PathBuf>,
     /// Does it lie in the root of another system? Where links lead there, this one does not know.
     pub elsewhere: bool,
-    /// Directories of `--search`, in order.
-    pub search: Vec<PathBuf>,
     /// The loader's environment.
     pub settings: Settings,
-    /// What else the process would be given: other variables, the working directory.
-    pub surroundings: Ambient,
     /// Who owns the objects, by the RECORDs.
     pub owners: Owners,
-    /// Are entries that are there twice or lead nowhere a finding in every object?
-    pub tidy: bool,
-    /// Are whole files read, to compare them with RECORDs and signatures?
-    pub deep: bool,
     /// What it says of itself, where the target is a wheel.
     pub wheel: Option<Claims>,
 }
@@ -175,12 +166,8 @@ impl World {
             named: Vec::new(),
             part: None,
             elsewhere: false,
-            search: Vec::new(),
             settings,
-            surroundings: Ambient::default(),
             owners: Owners::default(),
-            tidy: false,
-            deep: false,
             wheel: None,
         };
         world.find_owners(vfs);

@@ -2,11 +2,11 @@
 //! environments are those of `scripts/doctor/cases`.
 
 use crate::support::macho_writer::Macho;
-use tfpatch::diagnosis::diagnose::diagnose;
+use tfpatch::diagnosis::diagnose::diagnose_asked;
 use tfpatch::findings::finding::{Cause, Finding};
 use tfpatch::loader::Settings;
 use tfpatch::vfs::MemVfs;
-use tfpatch::world::World;
+use tfpatch::world::{Question, World};
 
 /// A directory of packages with a distribution, whose RECORD has the given rows.
 fn with(vfs: MemVfs, name: &str, version: &str, rows: &str) -> MemVfs {
@@ -16,9 +16,8 @@ fn with(vfs: MemVfs, name: &str, version: &str, rows: &str) -> MemVfs {
 }
 
 fn look(vfs: &MemVfs, deep: bool) -> Vec<Finding> {
-    let mut world = World::of_directory(vfs, "/s".as_ref(), None, Settings::default());
-    world.deep = deep;
-    diagnose(vfs, &world).findings
+    let world = World::of_directory(vfs, "/s".as_ref(), None, Settings::default());
+    diagnose_asked(vfs, &world, &Question { deep, ..Question::default() }).findings
 }
 
 fn messages(vfs: &MemVfs, cause: Cause) -> Vec<String> {
@@ -62,9 +61,9 @@ fn packagers_of_systems_keep_no_record() {
             "" => vfs,
             name => vfs.file(format!("{info}/INSTALLER"), format!("{name}\n")),
         };
-        let mut world = World::of_directory(&vfs, site.as_ref(), None, Settings::default());
-        world.deep = true;
-        let findings = diagnose(&vfs, &world).findings;
+        let world = World::of_directory(&vfs, site.as_ref(), None, Settings::default());
+        let question = Question { deep: true, ..Question::default() };
+        let findings = diagnose_asked(&vfs, &world, &question).findings;
         findings.iter().filter(|finding| finding.cause == Cause::PartialInstall).count()
     };
     assert_eq!(told("/usr/lib/python3/dist-packages", ""), 0);

@@ -9,7 +9,7 @@ use tfpatch::loader::dyld::Version;
 use tfpatch::repair::planner::{Options, propose};
 use tfpatch::repair::proposal::Proposal;
 use tfpatch::vfs::MemVfs;
-use tfpatch::world::World;
+use tfpatch::world::{Question, World};
 
 const INTERNAL: &str = "/s/tensorflow/python/_pywrap_tensorflow_internal.so";
 const PLUGIN: &str = "/s/tensorflow-plugins/libmetal_plugin.dylib";
@@ -232,7 +232,8 @@ fn entries_that_lead_nowhere_stay_unless_they_are_to_go() {
     );
     assert!(plan(&vfs, Some(MODULE)).rewrites.is_empty());
     let world = World::of_directory(&vfs, Path::new("/s"), None, settings());
-    let options = Options { tidy: true, ..Options::default() };
+    let question = Question { tidy: true, ..Question::default() };
+    let options = Options { question, ..Options::default() };
     let proposal = propose(&vfs, &world, &diagnose(&vfs, &world), &options);
     assert_eq!(proposal.rewrites[Path::new(MODULE)].after, Vec::<Vec<u8>>::new());
 }

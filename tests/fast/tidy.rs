@@ -255,6 +255,20 @@ fn the_disk_and_the_environment_are_read_at_the_rim() {
 }
 
 #[test]
+fn the_use_cases_print_nothing() {
+    let speaks = |line: &&str| {
+        ["print!", "println!", "stdout", "stderr"].iter().any(|word| line.contains(word))
+    };
+    let spoken: Vec<String> = files("src/app", ".rs")
+        .iter()
+        .flat_map(|(path, text)| {
+            text.lines().filter(speaks).map(|line| format!("{}: {line}", path.display()))
+        })
+        .collect();
+    assert_eq!(spoken, Vec::<String>::new());
+}
+
+#[test]
 fn a_file_has_one_subject() {
     let long: Vec<String> = files("src", ".rs")
         .into_iter()

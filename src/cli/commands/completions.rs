@@ -1,7 +1,7 @@
 //! `tfpatch completions`: a completion script for a shell.
 
+use crate::app::Error;
 use crate::cli::args::{Arguments, Completions};
-use crate::cli::error::CommandError;
 use crate::cli::session::Session;
 use clap::CommandFactory as _;
 use std::io::Write as _;
@@ -10,7 +10,7 @@ use std::io::Write as _;
 ///
 /// # Errors
 /// Where the output cannot be written.
-pub fn run(session: &mut Session, options: &Completions) -> Result<u8, CommandError> {
+pub fn run(session: &mut Session, options: &Completions) -> Result<u8, Error> {
     // Into memory first: clap_complete panics where its writer fails, as a closed pipe does.
     let mut script = Vec::new();
     clap_complete::generate(options.shell, &mut Arguments::command(), "tfpatch", &mut script);

@@ -1,9 +1,8 @@
 //! `tfpatch diff`: what the operations changed.
 
+use crate::app::Error;
 use crate::cli::args::{Format, Targets};
-use crate::cli::error::CommandError;
 use crate::cli::session::Session;
-use crate::operation;
 use crate::report::operations::DiffReport;
 use crate::report::{changes, json};
 use std::io::Write as _;
@@ -12,13 +11,10 @@ use std::io::Write as _;
 ///
 /// # Errors
 /// Where a target or its store cannot be read, or the output cannot be written.
-pub fn run(session: &mut Session, options: &Targets) -> Result<u8, CommandError> {
+pub fn run(session: &mut Session, options: &Targets) -> Result<u8, Error> {
     let mut files = Vec::new();
-    for chosen in session.targets(&options.targets)? {
-        let place = session.place(&chosen)?;
-        session.note_interruption(&place.store)?;
-        let all = operation::diff(&place.root, &place.store)?;
-        files.extend(all.into_iter().filter(|file| session.means(&chosen, &place, &file.path)));
+    for chosen in session.app.targets(&options.targets)? {
+        files.extend(session.app.diff(&chosen)?);
     }
     if session.format == Format::Json {
         json::write(&mut *session.out, &DiffReport::new(files))?;

@@ -1,7 +1,7 @@
 //! `tfpatch man`: the manual pages.
 
+use crate::app::Error;
 use crate::cli::args::{Arguments, Man};
-use crate::cli::error::CommandError;
 use crate::cli::session::Session;
 use clap::{Command, CommandFactory as _};
 use std::io::Write as _;
@@ -10,7 +10,7 @@ use std::io::Write as _;
 ///
 /// # Errors
 /// Where there is no such command, or the output cannot be written.
-pub fn run(session: &mut Session, options: &Man) -> Result<u8, CommandError> {
+pub fn run(session: &mut Session, options: &Man) -> Result<u8, Error> {
     let mut root = Arguments::command();
     // Names every command as it is typed, and hands the common options down.
     root.build();
@@ -27,8 +27,8 @@ pub fn run(session: &mut Session, options: &Man) -> Result<u8, CommandError> {
     Ok(0)
 }
 
-fn unknown(asked: &[String], above: &Command) -> CommandError {
+fn unknown(asked: &[String], above: &Command) -> Error {
     let names: Vec<_> = above.get_subcommands().map(Command::get_name).collect();
-    let error = CommandError::new(format!("no such command: {}", asked.join(" ")));
+    let error = Error::new(format!("no such command: {}", asked.join(" ")));
     if names.is_empty() { error } else { error.hint(format!("one of {}", names.join(", "))) }
 }

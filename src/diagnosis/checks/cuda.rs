@@ -10,10 +10,10 @@ use crate::findings::finding::{Cause, Finding};
 use crate::knowledge::tensorflow::{self, BuildInfo, DRIVER};
 use crate::python::distribution::Distribution;
 use crate::vfs::Vfs;
-use crate::world::World;
 use crate::world::inventory::Object;
 use crate::world::program::Program;
 use crate::world::system_libraries::Libraries;
+use crate::world::{Question, World};
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 pub fn findings(
     vfs: &dyn Vfs,
     world: &World,
+    question: &Question,
     programs: &[Program<'_>],
     libraries: &Libraries<'_>,
     known: &[Finding],
@@ -35,7 +36,7 @@ pub fn findings(
         let build = BuildInfo::read(vfs, &distribution.site)?;
         let opener = inventory.at(&distribution.site.join(tensorflow::OPENER))?;
         let process = Process::of(programs, opener)?;
-        let wants = Wants { vfs, world, libraries, distribution, build, opener, process };
+        let wants = Wants { vfs, world, question, libraries, distribution, build, opener, process };
         Some(wants.findings(known))
     });
     found.flatten().collect()
@@ -45,6 +46,7 @@ pub fn findings(
 struct Wants<'a> {
     vfs: &'a dyn Vfs,
     world: &'a World,
+    question: &'a Question,
     libraries: &'a Libraries<'a>,
     distribution: &'a Distribution,
     build: BuildInfo,
@@ -130,7 +132,8 @@ impl Wants<'_> {
 
     fn nowhere(&self, first: &str, missing: &[&String]) -> Finding {
         let names: Vec<&str> = missing.iter().map(|name| name.as_str()).collect();
-        let hint = variables::names_of_nothing(self.vfs, self.world, first.as_bytes());
+        let hint =
+            variables::names_of_nothing(self.vfs, self.world, self.question, first.as_bytes());
         let message = format!(
             "{} opens libraries of {} that are nowhere: {}; without them it uses no GPU{hint}",
             self.name(),

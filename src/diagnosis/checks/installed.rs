@@ -14,8 +14,8 @@ use crate::diagnosis::load_report::Seen;
 use crate::findings::finding::{Cause, Finding};
 use crate::python::distribution::Distribution;
 use crate::vfs::Vfs;
-use crate::world::World;
 use crate::world::program::Program;
+use crate::world::{Question, World};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
@@ -35,7 +35,13 @@ pub struct Installed {
 impl Installed {
     /// Looks at every distribution of a target.
     #[must_use]
-    pub fn of(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>], seen: &Seen) -> Self {
+    pub fn of(
+        vfs: &dyn Vfs,
+        world: &World,
+        question: &Question,
+        programs: &[Program<'_>],
+        seen: &Seen,
+    ) -> Self {
         // Nobody has installed a wheel yet: it is judged by what it says of itself.
         if world.wheel.is_some() {
             return Self::default();
@@ -48,7 +54,7 @@ impl Installed {
         findings.extend(runtimes::findings(vfs, world, seen));
         findings.extend(symbols::findings(vfs, world, programs));
         findings.extend(data::findings(vfs, world));
-        if world.deep {
+        if question.deep {
             findings.extend(deep::findings(vfs, world));
         }
         let gone = damages.iter().flat_map(partial::Damage::names_gone).collect();

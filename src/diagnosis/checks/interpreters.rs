@@ -14,7 +14,7 @@ use crate::python::environment::{Environment, Kind, Scope, same_file};
 use crate::python::interpreter::{self, Interpreter, Program, Version};
 use crate::python::venv::{self, PyvenvCfg, Script};
 use crate::vfs::{FileKind, Vfs};
-use crate::world::World;
+use crate::world::{Question, World};
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -30,9 +30,14 @@ const ANEW: &str = "make the environment anew, and install into it again";
 /// What is wrong with the interpreters of the target, and with the environment around them. `started`
 /// is what is loaded before they run.
 #[must_use]
-pub fn findings(vfs: &dyn Vfs, world: &World, started: &HashSet<PathBuf>) -> Vec<Finding> {
+pub fn findings(
+    vfs: &dyn Vfs,
+    world: &World,
+    question: &Question,
+    started: &HashSet<PathBuf>,
+) -> Vec<Finding> {
     let Some(environment) = &world.environment else { return Vec::new() };
-    let own = Own { vfs, world, environment, started };
+    let own = Own { vfs, world, question, environment, started };
     let mut found = own.broken();
     if found.is_empty() {
         found.extend(own.home_gone());
@@ -88,6 +93,7 @@ pub(crate) fn is_one(world: &World, path: &Path) -> bool {
 struct Own<'a> {
     vfs: &'a dyn Vfs,
     world: &'a World,
+    question: &'a Question,
     environment: &'a Environment,
     started: &'a HashSet<PathBuf>,
 }
@@ -316,7 +322,7 @@ impl Own<'_> {
 
     /// The environment that `VIRTUAL_ENV` names, where another's python comes first on `PATH`.
     fn inactive(&self) -> Option<Finding> {
-        let (vfs, surroundings) = (self.vfs, &self.world.surroundings);
+        let (vfs, surroundings) = (self.vfs, &self.question.surroundings);
         let prefix = &self.environment.prefix;
         let active = surroundings.virtual_env.as_ref()?;
         if !same_file(vfs, active, prefix) {

@@ -9,18 +9,18 @@ use crate::elf::search_path;
 use crate::findings::finding::fault;
 use crate::findings::finding::{Cause, Finding};
 use crate::vfs::Vfs;
-use crate::world::World;
 use crate::world::inventory::Object;
 use crate::world::rpath_entry;
+use crate::world::{Question, World};
 use std::collections::HashSet;
 use std::path::Path;
 
 /// The findings about the ELF objects that were named, or where the target is to be tidy, about all.
-pub(crate) fn findings(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
+pub(crate) fn findings(vfs: &dyn Vfs, world: &World, question: &Question) -> Vec<Finding> {
     let objects = world.inventory.objects.iter();
     objects
         .filter(|object| object.elf().is_some())
-        .filter(|object| world.tidy || world.is_named(&object.path))
+        .filter(|object| question.tidy || world.is_named(&object.path))
         .flat_map(|object| of_object(vfs, world, object))
         .collect()
 }

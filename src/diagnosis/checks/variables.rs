@@ -14,9 +14,9 @@ use crate::python::environment::{Kind, same_file};
 use crate::python::interpreter::version_in;
 use crate::python::venv;
 use crate::vfs::Vfs;
-use crate::world::World;
 use crate::world::inventory::{Object, Role};
 use crate::world::program::Program;
+use crate::world::{Question, World};
 use std::cell::OnceCell;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -84,10 +84,15 @@ impl<'a> Variables<'a> {
 
 /// What is wrong with variables whatever the libraries are.
 #[must_use]
-pub fn findings(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Vec<Finding> {
+pub fn findings(
+    vfs: &dyn Vfs,
+    world: &World,
+    question: &Question,
+    programs: &[Program<'_>],
+) -> Vec<Finding> {
     let mut found: Vec<Finding> = programs.iter().flat_map(preloads).collect();
-    found.extend(python_home(vfs, world));
-    found.extend(python_path(vfs, world));
+    found.extend(python_home(vfs, world, question));
+    found.extend(python_path(vfs, world, question));
     found
 }
 
@@ -117,10 +122,10 @@ fn not_preloaded(object: &Path, named: &Dependency) -> Finding {
 
 /// `PYTHONHOME`, where it names no library of the interpreter's version, or another installation
 /// than the one that is looked at (`Modules/getpath.py`).
-fn python_home(vfs: &dyn Vfs, world: &World) -> Option<Finding> {
+fn python_home(vfs: &dyn Vfs, world: &World, question: &Question) -> Option<Finding> {
     let environment = world.environment.as_ref()?;
     let interpreter = environment.interpreters.first()?;
-    let value = world.surroundings.python_home.as_ref()?;
+    let value = question.surroundings.python_home.as_ref()?;
     // With two prefixes the first is that of the library.
     let prefix = value.as_os_str().as_bytes().split(|&byte| byte == b':').next()?;
     let prefix = Path::new(OsStr::from_bytes(prefix));
@@ -140,9 +145,9 @@ fn python_home(vfs: &dyn Vfs, world: &World) -> Option<Finding> {
 
 /// Directories of `PYTHONPATH` in which packages of the environment stand in another version, or for
 /// another Python: they come before the environment's own.
-fn python_path(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
+fn python_path(vfs: &dyn Vfs, world: &World, question: &Question) -> Vec<Finding> {
     let Some(environment) = &world.environment else { return Vec::new() };
-    let surroundings = &world.surroundings;
+    let surroundings = &question.surroundings;
     let here = &surroundings.working_directory;
     venv::directories(vfs, here, &surroundings.python_path)
         .into_iter()
@@ -224,7 +229,12 @@ fn holds_module(vfs: &dyn Vfs, module: &Path) -> bool {
 /// The directories that `LD_LIBRARY_PATH` names and that are not there, and `CUDA_HOME` where it is
 /// one: clauses for a finding about a library that is not found, each behind a semicolon.
 #[must_use]
-pub fn names_of_nothing(vfs: &dyn Vfs, world: &World, library: &[u8]) -> String {
+pub fn names_of_nothing(
+    vfs: &dyn Vfs,
+    world: &World,
+    question: &Question,
+    library: &[u8],
+) -> String {
     let path = world.settings.library_path.as_deref().unwrap_or_default();
     let is_absent = |path: &Path| path.is_absolute() && vfs.metadata(path).is_err();
     let absent: Vec<String> = path
@@ -238,7 +248,7 @@ pub fn names_of_nothing(vfs: &dyn Vfs, world: &World, library: &[u8]) -> String 
         let names = absent.join(" and ");
         clauses += &format!("; LD_LIBRARY_PATH names {names}, which {verb} not there");
     }
-    let home = world.surroundings.cuda_home.as_deref().filter(|home| is_absent(home));
+    let home = question.surroundings.cuda_home.as_deref().filter(|home| is_absent(home));
     if let Some(home) = home.filter(|_| tensorflow::is_of_cuda(library)) {
         clauses += &format!("; CUDA_HOME names {}, which is not there", shown(home));
     }

@@ -1,13 +1,12 @@
 //! Through what a target's files are seen: those of this machine, or the members of a wheel.
 
-use super::error::CommandError;
-use super::session::{Chosen, Session};
+use super::{App, Chosen, Error};
 use crate::bytes::{Source, shown};
 use crate::loader;
 use crate::python::target::{self, Target};
 use crate::python::wheel::{self, Wheel};
 use crate::vfs::{DirEntry, FileKind, Metadata, OsVfs, Vfs};
-use crate::world::World;
+use crate::world::{Question, World};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -24,7 +23,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// Where it leads into a wheel that cannot be read.
-    pub fn at(files: &'a OsVfs, path: &Path) -> Result<Self, CommandError> {
+    pub fn at(files: &'a OsVfs, path: &Path) -> Result<Self, Error> {
         let is_wheel = |path: &&Path| {
             target::is_wheel(path)
                 && files.metadata(path).is_ok_and(|found| found.kind == FileKind::File)
@@ -58,7 +57,7 @@ impl<'a> View<'a> {
     ///
     /// # Errors
     /// Where a member is damaged.
-    pub fn require_sound(&self) -> Result<(), CommandError> {
+    pub fn require_sound(&self) -> Result<(), Error> {
         let Self::Wheel(wheel) = self else { return Ok(()) };
         wheel.fault().map_err(|error| of_wheel(wheel.path(), &error))
     }
@@ -66,20 +65,20 @@ impl<'a> View<'a> {
 
 /// What went wrong with a wheel, as the end of a command.
 #[must_use]
-pub fn of_wheel(path: &Path, error: &wheel::Error) -> CommandError {
-    CommandError::new(format!("{}: {error}", shown(path)))
+pub fn of_wheel(path: &Path, error: &wheel::Error) -> Error {
+    Error::new(format!("{}: {error}", shown(path)))
 }
 
-fn open<'a>(files: &'a OsVfs, path: &Path) -> Result<Wheel<'a>, CommandError> {
+fn open<'a>(files: &'a OsVfs, path: &Path) -> Result<Wheel<'a>, Error> {
     Wheel::open(files, path).map_err(|error| of_wheel(path, &error))
 }
 
-impl Session {
+impl App {
     /// The files of a target.
     ///
     /// # Errors
     /// Where it is a wheel that cannot be read.
-    pub fn view<'v>(&self, files: &'v OsVfs, chosen: &Chosen) -> Result<View<'v>, CommandError> {
+    pub fn view<'v>(&self, files: &'v OsVfs, chosen: &Chosen) -> Result<View<'v>, Error> {
         match &chosen.target {
             Target::Wheel(path) => Ok(View::Wheel(Box::new(open(files, path)?))),
             _ => Ok(View::Files(files)),
@@ -113,28 +112,26 @@ impl Session {
         World { elsewhere: self.vfs.root().is_some(), ..world }
     }
 
-    /// The directories of `--search`, absolute: of this machine, or of the wheel that is the target.
+    /// What is asked of a target, with the directories of the search made absolute: of this machine, or
+    /// of the wheel that is the target.
     ///
     /// # Errors
     /// Where one is no directory, or the working directory is gone.
-    pub fn search(
-        &self,
-        view: &View<'_>,
-        directories: &[PathBuf],
-    ) -> Result<Vec<PathBuf>, CommandError> {
-        let here = self.ambient()?.working_directory;
+    pub fn question(&self, view: &View<'_>, asked: &Question) -> Result<Question, Error> {
+        let here = &self.ambient()?.working_directory;
         let absolute = |directory: &PathBuf| {
-            let path = target::absolute(&self.vfs, &here, directory);
+            let path = target::absolute(&self.vfs, here, directory);
             match view.vfs().metadata(&path) {
                 Ok(found) if found.kind == FileKind::Directory => Ok(path),
-                _ => Err(CommandError::new(format!(
+                _ => Err(Error::new(format!(
                     "--search {}: no such directory{}",
                     shown(directory),
                     if view.wheel().is_some() { " in the wheel" } else { "" }
                 ))),
             }
         };
-        directories.iter().map(absolute).collect()
+        let search = asked.search.iter().map(absolute).collect::<Result<_, _>>()?;
+        Ok(Question { search, ..asked.clone() })
     }
 }
 

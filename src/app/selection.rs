@@ -1,14 +1,14 @@
 //! Which files of a store a target means.
 
-use super::backups::Place;
-use super::session::{Chosen, Session};
+use super::stores::Place;
+use super::{App, Chosen};
 use crate::operation::Selection;
 use crate::plan::RelativePath;
 use crate::python::target::Target;
 use crate::vfs::{Vfs as _, names_along};
 use std::path::{Path, PathBuf};
 
-impl Session {
+impl App {
     /// Does a target mean a file of its store?
     #[must_use]
     pub fn means(&self, chosen: &Chosen, place: &Place, file: &RelativePath) -> bool {

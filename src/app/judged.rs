@@ -1,29 +1,28 @@
 //! Is there anything to be judged? A command that finds nothing wrong with nothing would pass.
 
-use super::error::CommandError;
-use super::session::{Chosen, Session, shown_from_here};
+use super::{App, Chosen, Error};
 use crate::bytes::shown;
 use crate::findings::finding::{Finding, Severity};
 use crate::python::broken::Broken;
 use crate::python::environment::Environment;
 use crate::python::target::Target;
 use crate::python::venv;
-use crate::report::linked;
 use crate::vfs::Vfs as _;
 use crate::world::World;
+use crate::world::linked_directories;
 use std::path::{Path, PathBuf};
 
-impl Session {
+impl App {
     /// Is there an interpreter that could import what a target holds, where its environment is to have
     /// one?
     ///
     /// # Errors
     /// Where it is an environment of Windows, or its interpreter is missing.
-    pub fn require_interpreter(&self, chosen: &Chosen) -> Result<(), CommandError> {
+    pub fn require_interpreter(&self, chosen: &Chosen) -> Result<(), Error> {
         let Some(environment) = environment_of(chosen) else { return Ok(()) };
         let prefix = self.shown(&environment.prefix);
         match Broken::of(&self.vfs, environment, &prefix) {
-            Some(broken) => Err(CommandError::new(broken)),
+            Some(broken) => Err(Error::new(broken)),
             None => Ok(()),
         }
     }
@@ -37,7 +36,7 @@ impl Session {
         chosen: &Chosen,
         world: &World,
         findings: &[Finding],
-    ) -> Result<(), CommandError> {
+    ) -> Result<(), Error> {
         // Of an installation of Python only the packages are walked.
         let interpreters = world.environment.iter().flat_map(|found| &found.interpreters);
         let has_interpreter = matches!(chosen.target, Target::Environment(_))
@@ -48,7 +47,7 @@ impl Session {
         }
         let path = chosen.path();
         let what = shown(&self.shown(path));
-        let linked = linked::places(world);
+        let linked = linked_directories::places(world.not_followed());
         let cure = match (self.environment_below(path), linked.first()) {
             (Some(prefix), _) => format!("name the environment: {}", shown(&self.shown(&prefix))),
             (None, Some(directory)) => {
@@ -59,13 +58,13 @@ impl Session {
             }
         };
         let why = format!("no shared libraries or programs found in {what}; {cure}");
-        Err(CommandError::new(why))
+        Err(Error::new(why))
     }
 
     /// A path as people read it: what lies in the root of another system is not near to here.
     fn shown(&self, path: &Path) -> PathBuf {
         match self.vfs.root() {
-            None => shown_from_here(path),
+            None => self.from_here(path),
             Some(_) => path.to_owned(),
         }
     }

@@ -1,0 +1,60 @@
+//! Apply: carries out a plan that was made elsewhere.
+
+use super::carry_out::{Carrying, Subject};
+use super::fix::{Fixed, Repaired};
+use super::{App, Chosen, Error, Work};
+use crate::bytes::shown;
+use crate::loader::Settings;
+use crate::plan::Plan;
+use crate::repair::foreign_plan::{Misfit, Received, receive};
+use std::path::{Path, PathBuf};
+
+/// A plan that is to be carried out, and how.
+#[derive(Debug)]
+pub struct Apply {
+    /// It.
+    pub plan: Plan,
+    /// The file that it was read from.
+    pub file: PathBuf,
+    /// The loader's environment.
+    pub settings: Settings,
+    /// May entries lead out of the target?
+    pub allow_absolute: bool,
+    /// How it is carried out.
+    pub carrying: Carrying,
+}
+
+impl App {
+    /// Carries out a plan on a target.
+    ///
+    /// # Errors
+    /// Where the target cannot be read, the plan does not fit, or a file cannot be written.
+    pub fn apply(&self, chosen: &Chosen, how: &Apply) -> Result<Fixed, Error> {
+        self.until_settled(chosen.root(), how.carrying.dry_run, || {
+            let view = self.view(&self.vfs, chosen)?;
+            let world = self.world(&view, chosen, how.settings.clone());
+            self.require_object(chosen, &world)?;
+            let work = self.begin(Work::Comparing);
+            let received = receive(view.vfs(), &world, &how.plan, how.allow_absolute);
+            view.require_sound()?;
+            drop(work);
+            let Received { plan, remaining } =
+                received.map_err(|misfits| does_not_fit(&how.file, chosen, &misfits))?;
+            let subject = Subject { chosen, view: &view, world: &world };
+            let carried = self.carry_out(subject, plan, &how.carrying)?;
+            let repaired = Repaired { carried, remaining, unneeded: Vec::new() };
+            Ok(Fixed { world, repaired })
+        })
+    }
+}
+
+fn does_not_fit(file: &Path, chosen: &Chosen, misfits: &[Misfit]) -> Error {
+    let obstacles = match misfits.len() {
+        1 => "1 obstacle".to_owned(),
+        many => format!("{many} obstacles"),
+    };
+    let (file, target) = (shown(file), shown(chosen.path()));
+    let what = format!("the plan {file} does not fit {target}: {obstacles}, nothing was written");
+    let each = misfits.iter().map(|misfit| format!("{}: {}", misfit.file, misfit.why));
+    each.fold(Error::new(what), Error::detail).hint("`tfpatch fix` plans for this target as it is")
+}

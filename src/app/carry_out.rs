@@ -1,0 +1,120 @@
+//! Carrying out a plan: on files, or on a wheel; in earnest, or as a trial.
+
+use super::view::View;
+use super::{App, Chosen, Error, Work};
+use crate::bytes::Source as _;
+use crate::edit::EditSet;
+use crate::operation;
+use crate::plan::{Plan, Step};
+use crate::world::World;
+use std::path::PathBuf;
+
+/// How a plan is carried out.
+#[derive(Debug, Clone)]
+pub struct Carrying {
+    /// What the operation is called in the log.
+    pub kind: operation::Kind,
+    /// Is nothing to be written?
+    pub dry_run: bool,
+    /// Edit in place or replace.
+    pub write: operation::Write,
+    /// Wait until everything is on the disk?
+    pub sync: bool,
+    /// The file or directory that a repaired wheel goes to, in the stead of its own place.
+    pub repaired: Option<PathBuf>,
+    /// How many of the bytes that each edit replaces are wanted, to be shown.
+    pub old_bytes: Option<u64>,
+}
+
+/// What a plan is for.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// The target.
+    pub chosen: &'a Chosen,
+    /// Its files.
+    pub view: &'a View<'a>,
+    /// What was read of it.
+    pub world: &'a World,
+}
+
+/// What became of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// Nothing, or nothing yet.
+    Not,
+    /// This operation.
+    InPlace(String),
+    /// A wheel in this file.
+    To(PathBuf),
+}
+
+/// A plan that was carried out, or would be.
+#[derive(Debug)]
+pub struct Carried {
+    /// The plan, with the operation that it became.
+    pub plan: Plan,
+    /// What became of it.
+    pub written: Written,
+    /// For each step, and in it for each edit by its offset, the bytes that it replaces; nothing where
+    /// they are not wanted.
+    pub old_bytes: Vec<Vec<Vec<u8>>>,
+}
+
+impl App {
+    /// Carries out a plan on a target.
+    ///
+    /// # Errors
+    /// Where the target cannot be read or written.
+    pub fn carry_out(
+        &self,
+        subject: Subject<'_>,
+        mut plan: Plan,
+        how: &Carrying,
+    ) -> Result<Carried, Error> {
+        // The bytes before are shown as they were: they are read before anything is written.
+        let old_bytes = match how.old_bytes {
+            Some(most) => old_bytes(subject, &plan, most)?,
+            None => Vec::new(),
+        };
+        let work = self.begin(Work::Writing);
+        let written = match subject.view.wheel() {
+            Some(wheel) => self.repack(how, subject.chosen, wheel, &plan)?,
+            None => self.edit_files(subject.world, &plan, how)?,
+        };
+        drop(work);
+        plan.dry_run = how.dry_run;
+        if let Written::InPlace(operation) = &written {
+            plan.operation = Some(operation.clone());
+        }
+        Ok(Carried { plan, written, old_bytes })
+    }
+
+    /// Carries out a plan on the files of this machine.
+    fn edit_files(&self, world: &World, plan: &Plan, how: &Carrying) -> Result<Written, Error> {
+        let store = self.store(&world.root)?;
+        let writing = self.writing(how.sync, how.write, how.dry_run);
+        // With nothing to do not even the store's lock is touched, so that a read-only file system will
+        // do.
+        if plan.steps.is_empty() {
+            return Ok(Written::Not);
+        }
+        let root = self.on_disk(&world.root);
+        let applied = operation::apply(&root, &store, plan, how.kind, &writing)?;
+        let done = applied.filter(|_| !how.dry_run);
+        Ok(done.map_or(Written::Not, |operation| Written::InPlace(operation.id)))
+    }
+}
+
+/// The bytes that the edits of each step replace, `most` of each edit.
+fn old_bytes(subject: Subject<'_>, plan: &Plan, most: u64) -> Result<Vec<Vec<Vec<u8>>>, Error> {
+    let of_step = |step: &Step| {
+        let source = subject.view.vfs().open(&subject.world.root.join(&step.path))?;
+        let replaced = |edits: &EditSet| -> Vec<Vec<u8>> {
+            let ranges = edits.by_offset().into_iter().map(|edit| edit.range.clone());
+            let first = ranges.map(|range| range.start..range.end.min(range.start + most));
+            first.map(|range| source.get(range).unwrap_or_default().into_owned()).collect()
+        };
+        Ok(replaced(&step.edits))
+    };
+    plan.steps.iter().map(of_step).collect()
+}

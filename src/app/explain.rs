@@ -1,0 +1,211 @@
+//! Explain: what a loader's words mean, what is the case here, and what cures it.
+
+use super::targets::facts;
+use super::view::View;
+use super::{App, Chosen, Work};
+use crate::diagnosis::diagnose::{Diagnosis, diagnose};
+use crate::findings::finding::{Finding, Severity};
+use crate::loader::Settings;
+use crate::messages::in_environment::{self, Outcome, Verdict};
+use crate::messages::{Log, Message, Weight};
+use crate::python::discovery;
+use crate::python::target::Target;
+use crate::vfs::Vfs as _;
+use crate::world::World;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+/// Messages of one text that are looked into.
+const MOST_MESSAGES: usize = 40;
+
+/// Environments that are diagnosed for one text.
+const MOST_PLACES: usize = 4;
+
+/// A text with what is the case.
+#[derive(Debug)]
+pub struct Explanation {
+    /// Its messages: what is still wrong comes first.
+    pub messages: Vec<Explained>,
+    /// Has it more messages than were looked into?
+    pub is_cut: bool,
+}
+
+/// A message with what is the case.
+#[derive(Debug)]
+pub struct Explained {
+    /// What was said.
+    pub message: Message,
+    /// Where it was looked for; `None` where the words alone had to do.
+    pub place: Option<Place>,
+    /// What is the case.
+    pub verdict: Verdict,
+}
+
+/// The environment that a message was held against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Its root.
+    pub root: PathBuf,
+    /// Why it was looked at.
+    pub reason: String,
+    /// What is known of it: the versions of Python and of TensorFlow.
+    pub facts: Vec<String>,
+}
+
+impl App {
+    /// Looks for what the messages of a text say.
+    #[must_use]
+    pub fn explain(&self, log: &Log, settings: &Settings) -> Explanation {
+        let work = self.begin(Work::Reading);
+        let mut places =
+            Places { app: self, settings: settings.clone(), seen: Vec::new(), from_here: None };
+        let explained = log.messages.iter().take(MOST_MESSAGES).map(|message| {
+            let (place, verdict) = places.explain(message);
+            Explained { message: message.clone(), place, verdict }
+        });
+        let mut messages: Vec<Explained> = explained.collect();
+        drop(work);
+        // What is still wrong comes before what nothing is known of, and that before what is not wrong;
+        // the order by the words decides between equals.
+        messages.sort_by_key(|one| match one.verdict.outcome {
+            Outcome::Found => 0,
+            Outcome::NothingFound | Outcome::NotHere | Outcome::NoEnvironment => 1,
+            Outcome::Resolves | Outcome::Harmless => 2,
+        });
+        let is_cut = log.is_cut || log.messages.len() > MOST_MESSAGES;
+        Explanation { messages, is_cut }
+    }
+}
+
+/// An environment that was looked at.
+struct Seen {
+    chosen: Chosen,
+    world: World,
+    diagnosis: Diagnosis,
+}
+
+/// The environments that messages speak of, each read once.
+struct Places<'a> {
+    app: &'a App,
+    settings: Settings,
+    seen: Vec<Seen>,
+    /// The environment that is found from here: its place in `seen`, or that there is none.
+    from_here: Option<Option<usize>>,
+}
+
+impl Places<'_> {
+    fn explain(&mut self, message: &Message) -> (Option<Place>, Verdict) {
+        if message.weight() == Weight::Harmless {
+            return (None, Verdict::by_words(message, Outcome::Harmless));
+        }
+        let index = match self.of(message) {
+            Ok(index) => index,
+            Err(outcome) => return (None, Verdict::by_words(message, outcome)),
+        };
+        let Some(Seen { chosen, world, diagnosis }) = index.and_then(|index| self.seen.get(index))
+        else {
+            return (None, Verdict::by_words(message, Outcome::NoEnvironment));
+        };
+        let mut verdict = in_environment::look(&self.app.vfs, world, diagnosis, message);
+        if verdict.fixable {
+            // What is only worth knowing is repaired where that is asked for.
+            let is_info = |finding: &Finding| finding.severity() == Severity::Info;
+            let is_tidying = verdict.findings.first().is_some_and(is_info);
+            verdict.cure = chosen.command(if is_tidying { "fix --tidy" } else { "fix" });
+        }
+        let (root, reason) = (world.root.clone(), chosen.reason.clone());
+        (Some(Place { root, reason, facts: facts(world).collect() }), verdict)
+    }
+
+    /// The environment that a message is about.
+    fn of(&mut self, message: &Message) -> Result<Option<usize>, Outcome> {
+        let home = self.app.ambient().ok().and_then(|ambient| ambient.home.clone());
+        let path = |path: &Option<Vec<u8>>| absolute(path.as_deref()?, home.as_deref());
+        let (object, near) = (path(&message.object), path(&message.near));
+        let named: Vec<PathBuf> = object.iter().cloned().chain(near).collect();
+        for path in &named {
+            let Some(there) = self.nearest(path) else { continue };
+            // The standard library belongs to every environment that is made of it.
+            if Some(path) != object.as_ref() && !is_packaged(path) {
+                continue;
+            }
+            if let Some(found) = self.app.environment_around(&there) {
+                let prefix = found.prefix.clone();
+                let target = Target::Environment(found);
+                let chosen = Chosen::found(target, "named in the message".to_owned());
+                return Ok(self.add(Chosen { named: Some(prefix), ..chosen }));
+            }
+            if self.app.vfs.metadata(path).is_ok() && Some(path) == object.as_ref() {
+                let chosen = self
+                    .app
+                    .targets(std::slice::from_ref(path))
+                    .ok()
+                    .and_then(|mut found| found.pop());
+                if let Some(chosen) = chosen {
+                    let reason = "named in the message".to_owned();
+                    return Ok(self.add(Chosen { reason, ..chosen }));
+                }
+            }
+        }
+        let is_elsewhere = |path: &PathBuf| self.nearest(path).is_none();
+        if !named.is_empty() && named.iter().all(is_elsewhere) {
+            return Err(Outcome::NotHere);
+        }
+        Ok(self.without_a_name())
+    }
+
+    /// The path itself where it is there, else the directory of packages that it would lie in.
+    fn nearest(&self, path: &Path) -> Option<PathBuf> {
+        let is_there = |path: &Path| self.app.vfs.symlink_metadata(path).is_ok();
+        if is_there(path) {
+            return Some(path.to_owned());
+        }
+        let mut above = path.ancestors().skip(1);
+        let site = above.find(|above| is_site(above))?;
+        is_there(site).then(|| site.join("x"))
+    }
+
+    /// The environment for a message that names none: the one that is found from here.
+    fn without_a_name(&mut self) -> Option<usize> {
+        if let Some(known) = self.from_here {
+            return known;
+        }
+        // What is found from here lies in this system.
+        let ambient = self.app.ambient.as_ref().ok().filter(|_| !self.app.is_elsewhere());
+        let found = ambient.and_then(|ambient| discovery::discover(&self.app.vfs, ambient).ok());
+        let index = found.and_then(|found| {
+            self.add(Chosen::found(Target::Environment(found.environment), found.reason))
+        });
+        self.from_here = Some(index);
+        index
+    }
+
+    fn add(&mut self, chosen: Chosen) -> Option<usize> {
+        let known = self.seen.iter().position(|seen| seen.chosen.path() == chosen.path());
+        if known.is_some() || self.seen.len() >= MOST_PLACES {
+            return known;
+        }
+        let world = self.app.world(&View::Files(&self.app.vfs), &chosen, self.settings.clone());
+        let diagnosis = diagnose(&self.app.vfs, &world);
+        self.seen.push(Seen { chosen, world, diagnosis });
+        Some(self.seen.len() - 1)
+    }
+}
+
+/// Is it a directory into which packages are installed, by its name?
+fn is_site(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == "site-packages" || name == "dist-packages")
+}
+
+fn is_packaged(path: &Path) -> bool {
+    path.ancestors().any(is_site)
+}
+
+/// A path of a message, where it is absolute or begins with the home directory.
+fn absolute(path: &[u8], home: Option<&Path>) -> Option<PathBuf> {
+    match path.strip_prefix(b"~/") {
+        Some(below) => Some(home?.join(OsStr::from_bytes(below))),
+        None => path.starts_with(b"/").then(|| PathBuf::from(OsStr::from_bytes(path))),
+    }
+}

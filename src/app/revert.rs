@@ -1,0 +1,55 @@
+//! Revert: puts the exact old bytes back.
+
+use super::settle::again;
+use super::{App, Chosen, Error};
+use crate::operation::{self, Change, LeftAlone, Reverted, Selection};
+use crate::python::installer;
+use crate::vfs::OsVfs;
+
+/// What is to be put back, and how.
+#[derive(Debug, Clone)]
+pub struct Revert {
+    /// The operation that is taken back; without one all that were done to the target.
+    pub operation: Option<String>,
+    /// Is nothing to be written?
+    pub dry_run: bool,
+    /// Edit in place or replace.
+    pub write: operation::Write,
+    /// Wait until everything is on the disk?
+    pub sync: bool,
+}
+
+/// What was put back.
+#[derive(Debug)]
+pub struct PutBack {
+    /// The files, and those that were left alone.
+    pub reverted: Reverted,
+    /// For each file that was left alone, the distribution that has installed it anew.
+    pub installed_by: Vec<Option<String>>,
+}
+
+impl App {
+    /// Puts back what was done to a target.
+    ///
+    /// # Errors
+    /// Where its store cannot be read, or a file cannot be written.
+    pub fn revert(&self, chosen: &Chosen, how: &Revert) -> Result<PutBack, Error> {
+        let place = self.place(chosen)?;
+        if !how.dry_run {
+            self.recover(&place.root, &place.store)?;
+        }
+        let selection = match &how.operation {
+            Some(id) => Selection::Operation(id.clone()),
+            None => self.selection(chosen, &place),
+        };
+        let writing = self.writing(how.sync, how.write, how.dry_run);
+        let revert = || Ok(operation::revert(&place.root, &place.store, &selection, &writing)?);
+        let reverted = again(revert, |error| Ok(error.is_overtaken()))?;
+        let installed_by = |left: &LeftAlone| match left.change {
+            Change::Later { .. } => None,
+            _ => installer::of(&OsVfs::new(), &place.root.join(&left.path)),
+        };
+        let installed_by = reverted.refused.iter().map(installed_by).collect();
+        Ok(PutBack { reverted, installed_by })
+    }
+}

@@ -1,0 +1,85 @@
+//! Rpath: direct edits of search paths, with the same backup and revert as a fix.
+
+use super::carry_out::{Carried, Carrying, Subject};
+use super::targets::open_object;
+use super::view::View;
+use super::{App, Chosen, Error};
+use crate::bytes::shown;
+use crate::elf::search_path::RpathKind;
+use crate::macho;
+use crate::object::Method;
+use crate::python::target::Target;
+use crate::repair::plan_builder;
+use crate::repair::proposal::Proposal;
+use crate::repair::rewrite::{Change, Wish, rewrite};
+use crate::world::World;
+use std::path::PathBuf;
+
+/// What becomes of a search path, and how.
+#[derive(Debug)]
+pub struct Edit {
+    /// What changes.
+    pub change: Change,
+    /// The tag that it is to have, where it is not the one that it has.
+    pub kind: Option<RpathKind>,
+    /// The architecture whose slice is meant; all of them without one.
+    pub arch: Option<String>,
+    /// May a signer's signature be replaced by an ad-hoc one?
+    pub may_drop_signer: bool,
+    /// Are the rows of RECORD brought up to date?
+    pub update_records: bool,
+    /// How it is carried out.
+    pub carrying: Carrying,
+}
+
+/// An object that was edited, or would be.
+#[derive(Debug)]
+pub struct Edited {
+    /// As it was named.
+    pub named: PathBuf,
+    /// The plan, and what became of it.
+    pub carried: Carried,
+    /// Does it lose its signer's signature?
+    pub drops_signer: bool,
+}
+
+impl App {
+    /// Edits the search path of an object.
+    ///
+    /// # Errors
+    /// Where the target is no object, cannot be read or written, or is not safely edited.
+    pub fn edit(&self, chosen: &Chosen, how: &Edit) -> Result<Edited, Error> {
+        self.until_settled(chosen.root(), how.carrying.dry_run, || self.edit_once(chosen, how))
+    }
+
+    fn edit_once(&self, chosen: &Chosen, how: &Edit) -> Result<Edited, Error> {
+        let Target::File(object) = &chosen.target else {
+            let why = "name an object; for a whole environment there is `tfpatch fix`";
+            return Err(Error::new(format!("{}: {why}", shown(chosen.path()))));
+        };
+        let named = chosen.named.as_deref().unwrap_or(object);
+        let files = self.vfs.remembering();
+        drop(open_object(&files, object, named)?);
+        let world = World::of_edit(&files, object, chosen.environment.clone());
+        let world = World { elsewhere: self.is_elsewhere(), ..world };
+        let names = world.names_of(object);
+        let wish = Wish {
+            change: &how.change,
+            kind: how.kind,
+            arch: how.arch.as_deref(),
+            may_drop_signer: how.may_drop_signer,
+            repairs_signature: false,
+            keeps_dead: false,
+        };
+        let rewritten = rewrite(&files, object, &names, wish)?;
+        let drops_signer =
+            rewritten.patch.method == Method::Macho(macho::edit::Method::SignerDropped);
+        let proposal = Proposal::of(rewritten);
+        let planned = plan_builder::plan(&files, &world, &proposal, how.update_records);
+        self.require_read(chosen)?;
+        let plan = planned?;
+        let subject = Subject { chosen, view: &View::Files(&files), world: &world };
+        let carried = self.carry_out(subject, plan, &how.carrying)?;
+        Ok(Edited { named: named.to_owned(), carried, drops_signer })
+    }
+}

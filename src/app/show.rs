@@ -1,0 +1,202 @@
+//! Show: what an object needs, and where it is searched.
+
+use super::targets::open_object;
+use super::view::View;
+use super::{App, Error};
+use crate::bytes::{self, Source, shown};
+use crate::macho::codesign::Signature;
+use crate::macho::{Container, HeaderPad};
+use crate::object::{self, Format, RpathKind, SearchPath};
+use crate::vfs::Vfs;
+use crate::world::inventory::Inventory;
+use crate::world::rpath_entry::leads_somewhere;
+use crate::world::rpath_entry_macho;
+use crate::{elf, macho};
+use std::path::{Path, PathBuf};
+
+/// An object.
+#[derive(Debug)]
+pub struct Shown {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The name that it goes by.
+    pub named: PathBuf,
+    /// Its format.
+    pub format: Format,
+    /// One for an ELF file, one for each architecture of a universal Mach-O file.
+    pub slices: Vec<Slice>,
+}
+
+/// What the loader reads of an object.
+#[derive(Debug)]
+pub struct Slice {
+    /// The architecture, as `uname -m` has it.
+    pub arch: String,
+    /// `DT_SONAME`, or the install name in `LC_ID_DYLIB`.
+    pub soname: Option<Vec<u8>>,
+    /// `PT_INTERP`.
+    pub interpreter: Option<Vec<u8>>,
+    /// `DT_NEEDED`, or the install names of the libraries that are asked for, in order.
+    pub needed: Vec<Vec<u8>>,
+    /// The tag that counts, or `LC_RPATH`.
+    pub kind: Option<RpathKind>,
+    /// The entries of the search path.
+    pub entries: Vec<Vec<u8>>,
+    /// Entries that lead nowhere, by their indices.
+    pub dead: Vec<usize>,
+    /// Entries that stand there before, by their indices.
+    pub duplicate: Vec<usize>,
+    /// ELF: bytes that the search path takes now, which is what an edit in the old string can use.
+    /// Mach-O: free bytes behind the load commands.
+    pub room: u64,
+    /// The GNU build ID.
+    pub build_id: Option<Vec<u8>>,
+    /// What only a Mach-O slice has.
+    pub macho: Option<MachoSlice>,
+}
+
+/// What only a Mach-O slice has.
+#[derive(Debug)]
+pub struct MachoSlice {
+    /// `LC_UUID`.
+    pub uuid: Option<[u8; 16]>,
+    /// The oldest macOS that it runs on.
+    pub minimum_system: Option<String>,
+    /// The SDK that it was built with.
+    pub sdk: Option<String>,
+    /// What its code signature is; `None` where it has none.
+    pub signature: Option<String>,
+}
+
+impl App {
+    /// Reads a file, or every object of a wheel.
+    ///
+    /// # Errors
+    /// Where it is no object, or cannot be read.
+    pub fn show(&self, file: &Path) -> Result<Vec<Shown>, Error> {
+        let path = self.ambient()?.working_directory.join(file);
+        let view = View::at(&self.vfs, &path)?;
+        let members = members(&view, &path, file).into_iter();
+        let shown = members.map(|(path, named)| show(view.vfs(), path, named)).collect();
+        // A damaged member is the reason for whatever else went wrong.
+        view.require_sound()?;
+        shown
+    }
+
+    /// The search path of each slice of an object.
+    ///
+    /// # Errors
+    /// Where it is no object, or cannot be read.
+    pub fn search_paths(&self, file: &Path) -> Result<Vec<SearchPath>, Error> {
+        let path = self.ambient()?.working_directory.join(file);
+        let source = open_object(&self.vfs, &path, file)?;
+        object::search_paths(source.as_ref())
+            .map_err(|error| Error::new(format!("{}: {error}", shown(file))))
+    }
+}
+
+/// What a file stands for: itself, or, as a wheel, every object in it.
+fn members(view: &View<'_>, path: &Path, named: &Path) -> Vec<(PathBuf, PathBuf)> {
+    let Some(wheel) = view.wheel().filter(|wheel| wheel.path() == path) else {
+        return vec![(path.to_owned(), named.to_owned())];
+    };
+    let objects = Inventory::of(wheel, &[path.to_owned()]).objects;
+    let members = objects.into_iter().filter_map(|object| {
+        let below = object.path.strip_prefix(path).ok()?;
+        let named = named.join(below);
+        Some((object.path, named))
+    });
+    members.collect()
+}
+
+fn show(vfs: &dyn Vfs, path: PathBuf, named: PathBuf) -> Result<Shown, Error> {
+    let source = open_object(vfs, &path, &named)?;
+    let format = Format::of(source.as_ref()).unwrap_or(Format::Elf);
+    let slices = match format {
+        Format::Elf => elf_slice(vfs, &path, source.as_ref()).map(|slice| vec![slice]),
+        Format::Macho => macho_slices(vfs, &path, source.as_ref()),
+    };
+    let slices = slices.map_err(|error| Error::new(format!("{}: {error}", shown(&named))))?;
+    drop(source);
+    Ok(Shown { path, named, format, slices })
+}
+
+fn elf_slice(vfs: &dyn Vfs, path: &Path, source: &dyn Source) -> Result<Slice, bytes::Error> {
+    let image = elf::Image::parse(source)?;
+    let summary = image.summary()?;
+    let search_path = elf::search_path::current(&image)?;
+    let directories: Vec<&Path> = path.parent().into_iter().collect();
+    let kind = search_path.as_ref().map(|path| path.kind.into());
+    let entries = search_path.map_or_else(Vec::new, |path| path.entries);
+    let marked = Marked::of(&entries, |entry| leads_somewhere(vfs, entry, &directories));
+    let len: usize = entries.iter().map(|entry| entry.len() + 1).sum();
+    Ok(Slice {
+        arch: summary.architecture().to_owned(),
+        soname: summary.soname,
+        interpreter: summary.interpreter,
+        needed: summary.needed,
+        kind,
+        dead: marked.dead,
+        duplicate: marked.duplicate,
+        room: len.saturating_sub(1) as u64,
+        entries,
+        build_id: summary.build_id,
+        macho: None,
+    })
+}
+
+fn macho_slices(
+    vfs: &dyn Vfs,
+    path: &Path,
+    source: &dyn Source,
+) -> Result<Vec<Slice>, bytes::Error> {
+    let directories: Vec<&Path> = path.parent().into_iter().collect();
+    let slices = Container::parse(source)?.slices.into_iter().map(|slice| {
+        let image = macho::Image::parse(slice)?;
+        let summary = image.summary()?;
+        let marked = Marked::of(&summary.rpaths, |entry| {
+            rpath_entry_macho::leads_somewhere(vfs, entry, &directories)
+        });
+        let built = summary.build_version();
+        Ok(Slice {
+            arch: summary.arch.name().to_owned(),
+            soname: summary.install_name,
+            interpreter: None,
+            needed: summary.needed.into_iter().map(|needed| needed.name).collect(),
+            kind: (!summary.rpaths.is_empty()).then_some(RpathKind::LcRpath),
+            dead: marked.dead,
+            duplicate: marked.duplicate,
+            room: HeaderPad::of(&image)?.len(),
+            entries: summary.rpaths,
+            build_id: None,
+            macho: Some(MachoSlice {
+                uuid: summary.uuid,
+                minimum_system: built.map(|built| built.minimum.to_string()),
+                sdk: built.map(|built| built.sdk.to_string()),
+                signature: Signature::read(&image)?.map(|found| found.describe().to_string()),
+            }),
+        })
+    });
+    slices.collect()
+}
+
+/// Entries that stand out, by their indices.
+struct Marked {
+    dead: Vec<usize>,
+    duplicate: Vec<usize>,
+}
+
+impl Marked {
+    fn of(entries: &[Vec<u8>], is_live: impl Fn(&[u8]) -> bool) -> Self {
+        let indices = |is_marked: &dyn Fn(usize, &Vec<u8>) -> bool| -> Vec<usize> {
+            let all = entries.iter().enumerate();
+            all.filter(|(index, entry)| is_marked(*index, entry)).map(|(index, _)| index).collect()
+        };
+        Self {
+            dead: indices(&|_, entry| !is_live(entry)),
+            duplicate: indices(&|index, entry| {
+                entries.iter().take(index).any(|other| other == entry)
+            }),
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The stores of targets: which one is meant, and was something interrupted there?
+
+use super::{App, Chosen, Error};
+use crate::operation::Store;
+use crate::python::target::Target;
+use crate::vfs::{OsVfs, Vfs as _};
+use std::path::{Path, PathBuf};
+
+/// A store, and the directory on the disk that its paths are relative to.
+pub struct Place {
+    /// The store.
+    pub store: Store,
+    /// Absolute, links resolved.
+    pub root: PathBuf,
+}
+
+impl App {
+    /// The store for what was done to a target so far, and the directory on the disk that its paths
+    /// are relative to.
+    ///
+    /// # Errors
+    /// As [`App::store`].
+    pub fn place(&self, chosen: &Chosen) -> Result<Place, Error> {
+        let beside = match &chosen.target {
+            Target::File(path) | Target::Wheel(path) => path.parent().unwrap_or(path),
+            _ => chosen.path(),
+        };
+        if self.store.is_none()
+            && let Some(store) = self.find_store(&self.on_disk(beside))?
+        {
+            return Ok(Place { root: store.directory().to_owned(), store });
+        }
+        let store = self.store(chosen.root())?;
+        let root = self.real(chosen.root());
+        let base = if root.starts_with(store.directory()) { store.directory() } else { &root };
+        Ok(Place { root: base.to_owned(), store })
+    }
+
+    /// The store that an operation on a target with that root goes into: that of `--store`, else
+    /// the one that is there already, else the one that an operation would create at the root.
+    ///
+    /// # Errors
+    /// Where the directory cannot be read, or stores would be nested.
+    pub fn store(&self, root: &Path) -> Result<Store, Error> {
+        if let Some(directory) = &self.store {
+            return Ok(self.placed(Store::open(directory)?));
+        }
+        let root = self.on_disk(root);
+        match self.find_store(&root)? {
+            Some(store) => Ok(store),
+            None => Ok(self.placed(Store::open(&root)?)),
+        }
+    }
+
+    /// The store with what the options say of it.
+    fn placed(&self, store: Store) -> Store {
+        let is_trusted = self
+            .trusted
+            .as_deref()
+            .and_then(|named| OsVfs::new().canonicalize(named).ok())
+            .is_some_and(|named| named == store.directory());
+        let store = if is_trusted { store.trusted() } else { store };
+        match self.vfs.root() {
+            Some(root) => store.inside(root),
+            None => store,
+        }
+    }
+
+    /// The store that is there for a path on the disk. One above the root of another system belongs
+    /// to this one.
+    fn find_store(&self, path: &Path) -> Result<Option<Store>, Error> {
+        let is_inside =
+            |store: &Store| self.vfs.root().is_none_or(|root| store.directory().starts_with(root));
+        Ok(Store::find(path)?.filter(is_inside).map(|store| self.placed(store)))
+    }
+
+    /// Tells of an operation that was interrupted, for what only reads; true if one was.
+    ///
+    /// # Errors
+    /// Where the store cannot be read, or nobody can be told.
+    pub fn note_interruption(&self, store: &Store) -> Result<bool, Error> {
+        let Some(id) = store.interrupted()? else { return Ok(false) };
+        (self.watch.interrupted)(&id)?;
+        Ok(true)
+    }
+}

@@ -1,0 +1,241 @@
+//! The targets of a use-case: named, or found from here.
+
+use super::{App, Error};
+use crate::bytes::{Source, shell_word, shown};
+use crate::elf::Image;
+use crate::knowledge::tensorflow;
+use crate::object;
+use crate::python::discovery;
+use crate::python::environment::{Environment, Kind};
+use crate::python::target::{self, Target};
+use crate::vfs::{FileKind, Vfs};
+use crate::world::World;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+/// A target that a use-case works on.
+pub struct Chosen {
+    /// What it is. Where it lies in an environment, its path begins with the environment's prefix,
+    /// whatever links lead there.
+    pub target: Target,
+    /// The environment around it, where it is a directory or a file of one.
+    pub environment: Option<Environment>,
+    /// How it was named; nothing where it was found.
+    pub named: Option<PathBuf>,
+    /// The root of another system that it lies in.
+    pub root: Option<PathBuf>,
+    /// Why it was chosen, as a clause.
+    pub reason: String,
+}
+
+impl Chosen {
+    /// Where the target is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        match &self.target {
+            Target::Environment(environment) => &environment.prefix,
+            Target::SitePackages { path, .. }
+            | Target::Directory(path)
+            | Target::File(path)
+            | Target::Wheel(path) => path,
+        }
+    }
+
+    /// The root of the target's world: the prefix of its environment, else the directory, else the
+    /// one that the file is in.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        match (&self.environment, &self.target) {
+            (Some(around), _) => &around.prefix,
+            (None, Target::File(path) | Target::Wheel(path)) => path.parent().unwrap_or(path),
+            (None, _) => self.path(),
+        }
+    }
+
+    /// Is it a wheel?
+    #[must_use]
+    pub fn is_wheel(&self) -> bool {
+        matches!(self.target, Target::Wheel(_))
+    }
+
+    /// A command for this target, as it can be typed.
+    #[must_use]
+    pub fn command(&self, words: &str) -> String {
+        let root = self.root.as_ref().map(|root| format!(" --root {}", quoted(root.as_os_str())));
+        let named = self.named.as_ref().map(|named| format!(" {}", quoted(named.as_os_str())));
+        format!("tfpatch {words}{}{}", root.unwrap_or_default(), named.unwrap_or_default())
+    }
+
+    /// A command for another directory beside this target.
+    #[must_use]
+    pub fn command_for(&self, words: &str, directory: &Path) -> String {
+        let root = self.root.as_ref().map(|root| format!(" --root {}", quoted(root.as_os_str())));
+        let directory = quoted(directory.as_os_str());
+        format!("tfpatch {words}{} {directory}", root.unwrap_or_default())
+    }
+
+    /// A target that nobody named.
+    #[must_use]
+    pub fn found(target: Target, reason: String) -> Self {
+        Self { target, environment: None, named: None, root: None, reason }
+    }
+}
+
+impl App {
+    /// The targets that were named, or the environment that is found from here.
+    ///
+    /// # Errors
+    /// Where one does not exist, cannot be read, or nothing is found from here.
+    pub fn targets(&self, named: &[PathBuf]) -> Result<Vec<Chosen>, Error> {
+        if named.is_empty() {
+            if self.vfs.root().is_some() {
+                let why = "--root needs a TARGET, as a path inside of it";
+                return Err(Error::new(why).hint("tfpatch doctor --root ROOTFS /app/.venv"));
+            }
+            let found = discovery::discover(&self.vfs, self.ambient()?)?;
+            let target = Target::Environment(found.environment);
+            return Ok(vec![Chosen::found(target, found.reason)]);
+        }
+        let ambient = self.ambient()?;
+        named
+            .iter()
+            .map(|path| {
+                let target = target::at(&self.vfs, ambient, path)?;
+                let (target, environment) = self.inside(target);
+                let root = self.vfs.root().map(Path::to_owned);
+                let (named, reason) = (Some(path.clone()), "named".to_owned());
+                Ok(Chosen { target, environment, named, root, reason })
+            })
+            .collect()
+    }
+
+    /// The files that were named: an interpreter is a program here, and stands for no environment.
+    ///
+    /// # Errors
+    /// Where one does not exist or cannot be read.
+    pub fn files(&self, named: &[PathBuf]) -> Result<Vec<Chosen>, Error> {
+        let here = &self.ambient()?.working_directory;
+        let mut targets = self.targets(named)?;
+        for (chosen, path) in targets.iter_mut().zip(named) {
+            let path = target::absolute(&self.vfs, here, path);
+            let is_file = self.vfs.metadata(&path).is_ok_and(|found| found.kind == FileKind::File);
+            if let (Target::Environment(environment), true) = (&chosen.target, is_file) {
+                let around = path.starts_with(&environment.prefix).then(|| environment.clone());
+                chosen.environment = around;
+                chosen.target = Target::File(path);
+            }
+        }
+        Ok(targets)
+    }
+
+    /// Is a file that was named an object, so that something can be said of it?
+    ///
+    /// # Errors
+    /// Where it is none, or malformed.
+    pub fn require_object(&self, chosen: &Chosen, world: &World) -> Result<(), Error> {
+        let Target::File(path) = &chosen.target else { return Ok(()) };
+        if world.inventory.at(path).is_some() {
+            return Ok(());
+        }
+        let named = chosen.named.as_deref().unwrap_or(path);
+        let source = open_object(&self.vfs, path, named)?;
+        let read = match object::Format::of(source.as_ref()) {
+            Some(object::Format::Macho) => object::search_paths(source.as_ref()).map(drop),
+            _ => Image::parse(source.as_ref()).and_then(|image| image.summary()).map(drop),
+        };
+        match read {
+            Err(error) => Err(Error::new(format!("{}: {error}", shown(named)))),
+            // It was written between the two looks.
+            Ok(_) => Err(Error::new(format!("{} changes; try again", shown(named)))),
+        }
+    }
+
+    /// A directory or a file inside an environment, by its path below the prefix, and that
+    /// environment; any other target as it is.
+    fn inside(&self, target: Target) -> (Target, Option<Environment>) {
+        let (path, is_file) = match &target {
+            Target::SitePackages { path, .. } | Target::Directory(path) => (path, false),
+            Target::File(path) => (path, true),
+            Target::Environment(_) | Target::Wheel(_) => return (target, None),
+        };
+        // The last link of a file is what is edited; those on the way are not.
+        let real = match (is_file, path.parent(), path.file_name()) {
+            (true, Some(parent), Some(name)) => {
+                self.vfs.canonicalize(parent).map(|parent| parent.join(name))
+            }
+            _ => self.vfs.canonicalize(path),
+        };
+        let Ok(real) = real else { return (target, None) };
+        let through_links = || (real != *path).then(|| self.environment_around(&real)).flatten();
+        let found = self.environment_around(path).or_else(through_links);
+        let prefix = found.as_ref().and_then(|found| self.vfs.canonicalize(&found.prefix).ok());
+        let (Some(found), Some(prefix)) = (found, prefix) else { return (target, None) };
+        let Ok(below) = real.strip_prefix(prefix) else { return (target, None) };
+        let path = found.prefix.join(below);
+        let target = match target {
+            Target::File(_) => Target::File(path),
+            Target::SitePackages { environment, .. } => Target::SitePackages { path, environment },
+            _ => Target::Directory(path),
+        };
+        (target, Some(found))
+    }
+
+    /// The environment that a path lies in.
+    #[must_use]
+    pub fn environment_around(&self, path: &Path) -> Option<Environment> {
+        let home = self.ambient.as_ref().ok().and_then(|ambient| ambient.home.as_deref());
+        let mut above = path.ancestors().skip(1);
+        above
+            .find_map(|prefix| Environment::at_prefix(&self.vfs, prefix, home))
+            // An installation of Python shares its prefix with a whole system.
+            .filter(|found| {
+                found.kind != Kind::System
+                    || found.site_packages.iter().any(|site| path.starts_with(&site.path))
+            })
+    }
+}
+
+/// A word of a command as a shell takes it.
+#[must_use]
+pub fn quoted(word: &OsStr) -> String {
+    shell_word(word.as_bytes())
+}
+
+/// Opens a shared object or a program, which the user called `named`.
+///
+/// # Errors
+/// Where it cannot be read, or begins neither as an ELF nor as a Mach-O file.
+pub fn open_object<'a>(
+    vfs: &'a dyn Vfs,
+    path: &Path,
+    named: &Path,
+) -> Result<Box<dyn Source + 'a>, Error> {
+    let name = shown(named);
+    let source = vfs.open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidInput => {
+            Error::new(format!("{name} is no file; name a shared object or a program"))
+        }
+        _ => Error::new(format!("cannot read {name}: {error}")),
+    })?;
+    if object::Format::of(source.as_ref()).is_some() {
+        return Ok(source);
+    }
+    let why = match source.len() {
+        0 => "it is empty",
+        _ => "it begins neither as an ELF nor as a Mach-O file does",
+    };
+    Err(Error::new(format!("{name} is no shared object: {why}")))
+}
+
+/// What is known of a target: the versions of Python and of TensorFlow.
+pub fn facts(world: &World) -> impl Iterator<Item = String> {
+    let interpreters = world.environment.iter().flat_map(|found| &found.interpreters);
+    let pythons = interpreters.map(|interpreter| format!("python {}", interpreter.version));
+    let distributions = world.inventory.distributions.iter();
+    let tensorflows = distributions
+        .filter(|found| tensorflow::is_tensorflow(&found.normalized))
+        .map(|found| format!("{} {}", found.normalized, found.version));
+    pythons.chain(tensorflows)
+}

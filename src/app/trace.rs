@@ -1,0 +1,274 @@
+//! Trace: what a command really asked of the loader, beside what is predicted; and the repair of what
+//! it asked for in vain.
+
+use super::carry_out::{Carrying, Subject};
+use super::fix::{Planning, Repaired};
+use super::view::View;
+use super::{App, Chosen, Error};
+use crate::diagnosis::diagnose::{Diagnosis, diagnose};
+use crate::elf::Kind;
+use crate::findings::finding::Finding;
+use crate::loader::Settings;
+use crate::python::environment::Environment;
+use crate::python::interpreter::is_interpreter_name;
+use crate::python::target::Target;
+use crate::repair::trace_scope::Scope;
+use crate::trace::compare::{self, Compared};
+use crate::trace::replay::{Answer, Replay};
+use crate::trace::{self, LoaderError};
+use crate::vfs::{FileKind, OsVfs, Vfs as _};
+use crate::world::inventory;
+use crate::world::{Question, World};
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::io::{self, BufRead};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+/// What the processes of a command asked of the loader.
+pub struct Requests<'a> {
+    replay: Replay<'a>,
+    heard: Heard,
+}
+
+/// What a trace holds beside the requests.
+#[derive(Debug, Default)]
+struct Heard {
+    processes: usize,
+    errors: BTreeMap<LoaderError, usize>,
+    is_cut: bool,
+    /// The interpreters of Python that ran, in order.
+    interpreters: Vec<PathBuf>,
+}
+
+/// What is to be made of the requests.
+#[derive(Debug)]
+pub struct Trace<'a> {
+    /// The command's first word.
+    pub program: &'a OsStr,
+    /// The loader's environment.
+    pub settings: Settings,
+    /// How what was asked for in vain is brought within reach; `None` where it is not.
+    pub fix: Option<(Planning, Carrying)>,
+}
+
+/// What a command asked for, and what that means.
+pub struct Traced {
+    /// The environment that it ran in, where there is one.
+    pub chosen: Option<Chosen>,
+    /// The processes that the loader traced.
+    pub processes: usize,
+    /// The requests.
+    pub answers: Vec<Answer>,
+    /// Symbols and versions that were not found.
+    pub errors: BTreeMap<LoaderError, usize>,
+    /// Was the trace too long to be kept whole?
+    pub is_cut: bool,
+    /// Why nothing was traced, where nothing was.
+    pub silence: Option<Silence>,
+    /// What was read of the environment, and what the requests mean for it.
+    pub examined: Examined,
+    /// The repair, where one was asked for; what was seen is not lost where it fails.
+    pub repaired: Option<Result<Repaired, Error>>,
+}
+
+/// Why a loader printed nothing for a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Silence {
+    /// The program was not found.
+    Unknown,
+    /// It has more rights than its caller, and there the loader ignores LD_DEBUG.
+    SetId(PathBuf),
+    /// It is none of ELF.
+    NotElf(PathBuf),
+    /// It is linked statically.
+    Static(PathBuf),
+    /// Its loader is another one than glibc's.
+    OtherLoader(PathBuf, String),
+    /// Nothing is known that would have kept it.
+    NoAnswer(PathBuf),
+}
+
+/// The environment, and what the requests mean for it.
+pub struct Examined {
+    /// The files that were looked at, by one way to each.
+    files: OsVfs,
+    /// What was read of it.
+    pub world: World,
+    diagnosed: Diagnosis,
+    /// What was asked for in vain.
+    pub findings: Vec<Finding>,
+}
+
+impl<'a> Requests<'a> {
+    /// No request yet, of a process with these variables.
+    ///
+    /// # Errors
+    /// Where the working directory is gone.
+    pub fn new(app: &'a App, settings: &Settings) -> Result<Self, Error> {
+        let replay = Replay::new(&app.vfs, settings.clone(), &app.ambient()?.path);
+        Ok(Self { replay, heard: Heard::default() })
+    }
+
+    /// Adds those of a process, from what its loader printed.
+    ///
+    /// # Errors
+    /// Where that cannot be read.
+    pub fn add(&mut self, pid: u32, printed: &mut impl BufRead) -> io::Result<()> {
+        let Self { replay, heard } = self;
+        let trace = trace::read(pid, printed)?;
+        heard.processes += trace.processes;
+        heard.is_cut |= trace.is_cut;
+        for (error, times) in &trace.errors {
+            *heard.errors.entry(error.clone()).or_default() += times;
+        }
+        let programs = trace.images.iter().filter_map(|image| replay.program(image));
+        heard.interpreters.extend(programs.filter(|path| is_python(path)));
+        replay.add(&trace);
+        Ok(())
+    }
+}
+
+impl App {
+    /// Finds the environment that a command ran in, says what its requests mean for it, and repairs it
+    /// where that is asked for.
+    ///
+    /// # Errors
+    /// Where the working directory is gone.
+    pub fn trace(&self, requests: Requests<'_>, how: &Trace<'_>) -> Result<Traced, Error> {
+        let Requests { replay, heard } = requests;
+        let answers = replay.into_answers();
+        let program = self.program(&how.settings.working_directory, how.program)?;
+        let chosen = match self.environment_of_command(&heard, program.as_deref())? {
+            Some(chosen) => Some(chosen),
+            // Not every command has an environment.
+            None => self.targets(&[]).ok().and_then(|found| found.into_iter().next()),
+        };
+        let examine = || self.examine(chosen.as_ref(), &answers, &how.settings);
+        let (examined, repaired) = match chosen.as_ref().zip(how.fix.as_ref()) {
+            None => (examine(), None),
+            Some((chosen, (planning, carrying))) => {
+                let repaired = self.until_settled(chosen.root(), carrying.dry_run, || {
+                    let examined = examine();
+                    let repaired = examined.repair(self, chosen, *planning, carrying)?;
+                    Ok((examined, repaired))
+                });
+                match repaired {
+                    Ok((examined, repaired)) => (examined, Some(Ok(repaired))),
+                    Err(error) => (examine(), Some(Err(error))),
+                }
+            }
+        };
+        let silence = (heard.processes == 0).then(|| self.silence(program));
+        let Heard { processes, errors, is_cut, .. } = heard;
+        Ok(Traced { chosen, processes, answers, errors, is_cut, silence, examined, repaired })
+    }
+
+    /// The environment of the command's own interpreter, else of the first one that ran.
+    fn environment_of_command(
+        &self,
+        heard: &Heard,
+        program: Option<&Path>,
+    ) -> Result<Option<Chosen>, Error> {
+        let home = self.ambient()?.home.as_deref();
+        let of = |path: &Path| Environment::of_interpreter(&self.vfs, path, home);
+        let chosen = |found: Environment, reason| {
+            // A command for it works from anywhere.
+            let named = Some(self.from_here(&found.prefix));
+            Chosen { named, ..Chosen::found(Target::Environment(found), reason) }
+        };
+        if let Some(found) = program.filter(|path| is_python(path)).and_then(of) {
+            return Ok(Some(chosen(found, "of the command's interpreter".to_owned())));
+        }
+        Ok(heard.interpreters.iter().find_map(|path| {
+            let reason = format!("of {}, which the command ran", path.display());
+            Some(chosen(of(path)?, reason))
+        }))
+    }
+
+    fn examine(
+        &self,
+        chosen: Option<&Chosen>,
+        answers: &[Answer],
+        settings: &Settings,
+    ) -> Examined {
+        let files = self.vfs.remembering();
+        let (world, diagnosed) = match chosen {
+            Some(chosen) => {
+                let world = self.world(&View::Files(&files), chosen, settings.clone());
+                let diagnosed = diagnose(&files, &world);
+                (world, diagnosed)
+            }
+            None => (no_world(settings.clone()), Diagnosis::default()),
+        };
+        let findings = compare::findings(&files, &world, answers, &diagnosed.findings);
+        Examined { files, world, diagnosed, findings }
+    }
+
+    /// The file that a command's first word means.
+    fn program(&self, here: &Path, word: &OsStr) -> Result<Option<PathBuf>, Error> {
+        if word.as_bytes().contains(&b'/') {
+            return Ok(Some(here.join(word)));
+        }
+        let is_program = |path: &PathBuf| {
+            self.vfs
+                .metadata(path)
+                .is_ok_and(|metadata| metadata.kind == FileKind::File && metadata.mode & 0o111 != 0)
+        };
+        let path = self.ambient()?.path.iter();
+        Ok(path.map(|directory| here.join(directory).join(word)).find(is_program))
+    }
+
+    /// Why the loader printed nothing.
+    fn silence(&self, program: Option<PathBuf>) -> Silence {
+        let Some(program) = program else { return Silence::Unknown };
+        if self.vfs.metadata(&program).is_ok_and(|metadata| metadata.mode & 0o6000 != 0) {
+            return Silence::SetId(program);
+        }
+        let Some(summary) = inventory::summary_of(&self.vfs, &program) else {
+            return Silence::NotElf(program);
+        };
+        match summary.interpreter {
+            None if summary.kind != Kind::Shared || summary.needed.is_empty() => {
+                Silence::Static(program)
+            }
+            Some(loader) if !String::from_utf8_lossy(&loader).contains("ld-linux") => {
+                Silence::OtherLoader(program, String::from_utf8_lossy(&loader).into_owned())
+            }
+            _ => Silence::NoAnswer(program),
+        }
+    }
+}
+
+impl Examined {
+    /// What the requests say to the diagnosis.
+    #[must_use]
+    pub fn compare(&self, answers: &[Answer]) -> Vec<Compared<'_>> {
+        compare::compare(&self.files, &self.world, answers, &self.diagnosed.findings)
+    }
+
+    /// Repairs what was asked for in vain, as a fix would.
+    fn repair(
+        &self,
+        app: &App,
+        chosen: &Chosen,
+        planning: Planning,
+        carrying: &Carrying,
+    ) -> Result<Repaired, Error> {
+        let Self { files, world, diagnosed, findings } = self;
+        let scope = Scope::new(findings, &diagnosed.findings);
+        let bindings = diagnosed.bindings.clone();
+        let seen = Diagnosis { findings: findings.clone(), bindings, ..Diagnosis::default() };
+        let subject = Subject { chosen, view: &View::Files(files), world };
+        app.repair(subject, Question::default(), &seen, planning, carrying, Some(scope))
+    }
+}
+
+fn is_python(path: &Path) -> bool {
+    path.file_name().and_then(OsStr::to_str).is_some_and(is_interpreter_name)
+}
+
+/// A target without anything in it, for a command that has none.
+fn no_world(settings: Settings) -> World {
+    World { root: PathBuf::from("/"), settings, ..World::default() }
+}

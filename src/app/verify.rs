@@ -1,0 +1,153 @@
+//! Verify: are patched files as they were left, and does everything still resolve?
+
+use super::stores::Place;
+use super::{App, Chosen, Error};
+use crate::diagnosis::diagnose::{Diagnosis, diagnose};
+use crate::findings::finding::{Finding, Severity};
+use crate::loader::Settings;
+use crate::operation::{self, FileState, State};
+use crate::plan::Kind;
+use crate::python::installer;
+use crate::vfs::OsVfs;
+use crate::world::World;
+
+/// A target as it is now.
+#[derive(Debug)]
+pub struct Verified {
+    /// What was read of it.
+    pub world: World,
+    /// What is the matter with it.
+    pub diagnosis: Diagnosis,
+    /// The errors among that.
+    pub errors: Vec<Finding>,
+    /// Its patched files.
+    pub files: Files,
+    /// Was an operation interrupted, and is left so?
+    pub is_interrupted: bool,
+}
+
+/// The patched files of a target as they are now.
+#[derive(Debug)]
+pub struct Files {
+    /// They.
+    pub all: Vec<Seen>,
+    /// Is there anything that `fix` would do?
+    pub needs_repair: bool,
+}
+
+/// A patched file as it is now.
+#[derive(Debug)]
+pub struct Seen {
+    /// What became of it.
+    pub file: FileState,
+    /// The distribution, with its version, that has installed the file as it is now.
+    pub installed_by: Option<String>,
+    /// Is it neither as it was left, nor reverted, nor uninstalled?
+    is_other: bool,
+}
+
+impl App {
+    /// Holds a target against what was done to it, and diagnoses it.
+    ///
+    /// # Errors
+    /// Where it or its store cannot be read, or it holds nothing that can be judged.
+    pub fn verify(&self, chosen: &Chosen, settings: &Settings) -> Result<Verified, Error> {
+        self.require_interpreter(chosen)?;
+        let place = self.place(chosen)?;
+        let is_interrupted = self.note_interruption(&place.store)?;
+        let mut files = operation::drift(&place.root, &place.store)?;
+        files.retain(|file| self.means(chosen, &place, &file.path));
+        let view = self.view(&self.vfs, chosen)?;
+        let world = self.world(&view, chosen, settings.clone());
+        // Files that were patched and are there no more have been looked for, too.
+        let is_first = files.is_empty();
+        if is_first {
+            self.require_object(chosen, &world)?;
+        }
+        let diagnosis = diagnose(view.vfs(), &world);
+        view.require_sound()?;
+        if is_first {
+            self.require_something(chosen, &world, &diagnosis.findings)?;
+        }
+        let is_error = |finding: &&Finding| finding.severity() == Severity::Error;
+        let errors: Vec<Finding> = diagnosis.findings.iter().filter(is_error).cloned().collect();
+        let is_to_do = |finding: &Finding| finding.fixable && finding.severity() != Severity::Info;
+        let needs_repair = !errors.is_empty() || diagnosis.findings.iter().any(is_to_do);
+        let files = Files { all: seen(&place, files)?, needs_repair };
+        Ok(Verified { world, diagnosis, errors, files, is_interrupted })
+    }
+}
+
+/// What became of files, and who did it.
+fn seen(place: &Place, files: Vec<FileState>) -> Result<Vec<Seen>, Error> {
+    // A file that has its old bytes again though nobody reverted it was installed anew.
+    let edited = operation::diff(&place.root, &place.store)?;
+    let seen = files.into_iter().map(|file| {
+        let is_other = match file.state {
+            State::Changed(_) | State::Gone => true,
+            State::Reverted => edited.iter().any(|edit| edit.path == file.path),
+            State::AsLeft | State::Uninstalled => false,
+        };
+        let installed_by = (is_other && file.kind != Kind::Record)
+            .then(|| installer::of(&OsVfs::new(), &place.root.join(&file.path)))
+            .flatten();
+        Seen { file, installed_by, is_other }
+    });
+    Ok(seen.collect())
+}
+
+impl Seen {
+    fn is_record(&self) -> bool {
+        self.file.kind == Kind::Record
+    }
+
+    fn is(&self, state: &State) -> bool {
+        self.file.state == *state
+    }
+}
+
+impl Verified {
+    /// Is everything as it was left, and does everything load?
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        !self.files.is_drift() && self.errors.is_empty()
+    }
+}
+
+impl Files {
+    /// Has an installer put all those objects there that are not as they were left?
+    #[must_use]
+    pub fn are_installed_anew(&self) -> bool {
+        let mut objects = self.all.iter().filter(|seen| seen.is_other && !seen.is_record());
+        objects.next().is_some_and(|first| first.installed_by.is_some())
+            && objects.all(|seen| seen.installed_by.is_some())
+    }
+
+    /// Files that are told of. The rows of what an installer put there are the installer's too.
+    pub fn others(&self) -> impl Iterator<Item = &Seen> {
+        let are_anew = self.are_installed_anew();
+        self.all.iter().filter(move |seen| seen.is_other && !(are_anew && seen.is_record()))
+    }
+
+    /// What an installer put there is drift only as long as it needs the repair that is lost.
+    #[must_use]
+    pub fn is_drift(&self) -> bool {
+        self.others().any(|seen| seen.installed_by.is_none() || self.needs_repair)
+    }
+
+    /// Objects that are as they were left. RECORD rows follow the files that they list, and are not
+    /// counted beside them.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        self.objects(&State::AsLeft).count()
+    }
+
+    /// Objects that were uninstalled.
+    pub fn uninstalled(&self) -> impl Iterator<Item = &Seen> {
+        self.objects(&State::Uninstalled)
+    }
+
+    fn objects<'a>(&'a self, state: &'a State) -> impl Iterator<Item = &'a Seen> {
+        self.all.iter().filter(move |seen| seen.is(state) && !seen.is_record())
+    }
+}

@@ -1,0 +1,46 @@
+//! What is said on standard error while a use-case works.
+
+use super::progress::Progress;
+use super::settings;
+use crate::app::{Watch, Work};
+use crate::bytes::printable;
+use crate::operation::Recovered;
+use crate::report::inert;
+use std::any::Any;
+use std::io::{self, Write as _};
+
+/// Says everything, each in a line.
+pub const WATCH: Watch = Watch { working, waiting, interrupted, recovered, now: settings::now };
+
+fn working(on: Work) -> Box<dyn Any> {
+    Box::new(Progress::new(match on {
+        Work::Reading => "reading objects",
+        Work::Planning => "planning",
+        Work::Comparing => "comparing",
+        Work::Writing => "writing",
+    }))
+}
+
+fn waiting(pid: Option<u32>) {
+    let who = pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
+    // A note that cannot be written is no reason to stop waiting.
+    let _ = writeln!(inert::stderr(), "tfpatch: waiting for another tfpatch{who} to end");
+}
+
+fn interrupted(id: &str) -> io::Result<()> {
+    let cure = "the next `tfpatch fix` or `tfpatch revert` finishes it or takes it back";
+    let id = printable(id.as_bytes());
+    writeln!(inert::stderr(), "tfpatch: operation {id} was interrupted; {cure}")
+}
+
+fn recovered(recovered: &Recovered) {
+    let Recovered { operation, finished, left_alone } = recovered;
+    let outcome = if *finished { "was complete" } else { "was taken back" };
+    let mut notes = inert::stderr();
+    let operation = printable(operation.as_bytes());
+    // A note that cannot be written is no reason to stop.
+    let _ = writeln!(notes, "tfpatch: operation {operation} was interrupted, and {outcome}");
+    for left in left_alone {
+        let _ = writeln!(notes, "tfpatch: {} was left alone: {}", left.path, left.change);
+    }
+}

@@ -1,0 +1,114 @@
+//! What a diagnosis found, for people.
+
+use super::findings::{self, Detail};
+use super::heading::{self, heading};
+use super::linked;
+use super::markdown::{self, Summary};
+use super::style::{COMMAND, GOOD, counted, paint};
+use crate::app::doctor::Diagnosed;
+use crate::app::targets::quoted;
+use crate::app::{App, Chosen};
+use crate::bytes::printable;
+use crate::findings::finding::{Finding, Severity};
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// Writes the findings of a target, and what to do next. `search` are the directories of `--search`.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write(
+    out: &mut dyn Write,
+    app: &App,
+    chosen: &Chosen,
+    diagnosed: &Diagnosed,
+    search: &[PathBuf],
+    detail: Detail,
+) -> io::Result<()> {
+    let Diagnosed { world, diagnosis, .. } = diagnosed;
+    heading::write(out, app, chosen, world, detail)?;
+    findings::write(out, world, &diagnosis.findings, detail)?;
+    heading::write_not_followed(out, chosen, world, detail)?;
+    let fixable: Vec<&Finding> = diagnosed.fixable().collect();
+    if !fixable.is_empty() {
+        let files: BTreeSet<_> = fixable.iter().map(|finding| &finding.object).collect();
+        let files = counted(files.len(), "file");
+        let mut words = "fix".to_owned();
+        for directory in search {
+            words += &format!(" --search {}", quoted(directory.as_os_str()));
+        }
+        if diagnosed.leads_out {
+            words += " --allow-absolute";
+        }
+        let command = paint(COMMAND, format!("→ {}", chosen.command(&words)));
+        return writeln!(out, "{command}      ({files}, undo: {})", chosen.command("revert"));
+    }
+    let is_told = |finding: &Finding| finding.severity() != Severity::Info;
+    if detail == Detail::Quiet || diagnosis.findings.iter().any(is_told) {
+        return Ok(());
+    }
+    write_well(out, chosen, diagnosed, detail)
+}
+
+/// Writes that nothing is to be done, and how far that goes.
+fn write_well(
+    out: &mut dyn Write,
+    chosen: &Chosen,
+    diagnosed: &Diagnosed,
+    detail: Detail,
+) -> io::Result<()> {
+    let world = &diagnosed.world;
+    let objects = world.meant();
+    let ok = paint(GOOD, "ok");
+    let reservation = linked::reservation(world);
+    if objects == 0 {
+        let links = reservation.map(|links| format!("; {links}")).unwrap_or_default();
+        let rest = "no shared libraries or programs found beside it";
+        return writeln!(out, "{ok}  the interpreter starts, {rest}{links}");
+    }
+    let objects = counted(objects, "object");
+    let unasked = &diagnosed.diagnosis.unasked;
+    if let (true, Some(links)) = (unasked.is_empty(), &reservation) {
+        return writeln!(out, "{ok}  {objects}, what was looked at resolves; {links}");
+    }
+    if unasked.is_empty() {
+        return writeln!(out, "{ok}  {objects}, everything resolves");
+    }
+    let unmet = counted(unasked.len(), "unmet need");
+    let hint = if detail == Detail::Verbose { "" } else { "; -v lists them" };
+    let what = if chosen.is_wheel() {
+        format!("what the wheel has resolves; {unmet}, for others to bring{hint}")
+    } else {
+        format!("what is imported resolves, plugins or programs have {unmet}{hint}")
+    };
+    let links = reservation.map(|links| format!("; {links}")).unwrap_or_default();
+    writeln!(out, "{ok}  {objects}, {what}{links}")?;
+    if detail == Detail::Verbose {
+        for (object, library) in unasked {
+            writeln!(out, "  {} needs {}", world.shown(object), printable(library))?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes the findings of a target for an issue.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write_markdown(
+    out: &mut dyn Write,
+    app: &App,
+    chosen: &Chosen,
+    diagnosed: &Diagnosed,
+) -> io::Result<()> {
+    let Diagnosed { world, diagnosis, .. } = diagnosed;
+    let (what, facts) = heading(app, chosen, world);
+    let summary = Summary {
+        heading: &format!("{what} {facts}"),
+        objects: world.meant(),
+        unresolved: diagnosis.unresolved,
+        fix: &chosen.command("fix"),
+    };
+    markdown::write(out, world, &diagnosis.findings, &summary)
+}

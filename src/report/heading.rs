@@ -1,0 +1,62 @@
+//! What was looked at, and what is known of it.
+
+use super::findings::Detail;
+use super::linked;
+use super::style::{DIM, paint};
+use crate::app::targets::facts;
+use crate::app::{App, Chosen};
+use crate::bytes::{printable, shown};
+use crate::python::target::Target;
+use crate::world::World;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Writes the line that says what was looked at, and why.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write(
+    out: &mut dyn Write,
+    app: &App,
+    chosen: &Chosen,
+    world: &World,
+    detail: Detail,
+) -> io::Result<()> {
+    if detail == Detail::Quiet {
+        return Ok(());
+    }
+    let (what, facts) = heading(app, chosen, world);
+    writeln!(out, "{what} {}", paint(DIM, facts))
+}
+
+/// Says which directories were not looked into, since links out of the target lead there.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write_not_followed(
+    out: &mut dyn Write,
+    chosen: &Chosen,
+    world: &World,
+    detail: Detail,
+) -> io::Result<()> {
+    if detail == Detail::Quiet {
+        return Ok(());
+    }
+    let command = |directory: &Path| chosen.command_for("doctor", directory);
+    linked::write(out, world, detail == Detail::Verbose, command)
+}
+
+/// What was looked at, and in parentheses why and what is known of it.
+#[must_use]
+pub fn heading(app: &App, chosen: &Chosen, world: &World) -> (String, String) {
+    let (kind, path) = match &chosen.target {
+        Target::Environment(environment) => ("Environment", &environment.prefix),
+        Target::SitePackages { path, .. } => ("Packages", path),
+        Target::Directory(directory) => ("Directory", directory),
+        Target::File(path) => ("Object", path),
+        Target::Wheel(path) => ("Wheel", path),
+    };
+    let facts: Vec<String> = std::iter::once(chosen.reason.clone()).chain(facts(world)).collect();
+    let what = format!("{kind}  {}", shown(&app.from_here(path)));
+    (what, format!("({})", printable(facts.join("; ").as_bytes())))
+}

@@ -1,0 +1,72 @@
+//! What became of patched files, for people.
+
+use super::findings::{self, Detail};
+use super::heading;
+use super::linked;
+use super::style::{COMMAND, DIM, ERROR, GOOD, counted, paint};
+use crate::app::Chosen;
+use crate::app::verify::{Files, Verified};
+use crate::operation::State;
+use std::io::{self, Write};
+
+/// Writes what is not as it was left, the errors that remain, and what to do next.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write(
+    out: &mut dyn Write,
+    chosen: &Chosen,
+    verified: &Verified,
+    detail: Detail,
+) -> io::Result<()> {
+    let Verified { world, diagnosis, errors, files, .. } = verified;
+    write_files(out, files, detail)?;
+    let reservation = linked::reservation(world);
+    let resolves = match (errors.is_empty(), diagnosis.unasked.is_empty(), &reservation) {
+        (true, true, None) => "everything resolves",
+        (true, true, Some(_)) => "what was looked at resolves",
+        (true, false, _) => "what is imported resolves",
+        (false, ..) => "errors remain",
+    };
+    let links = reservation.map(|links| format!("; {links}")).unwrap_or_default();
+    findings::write(out, world, errors, detail)?;
+    heading::write_not_followed(out, chosen, world, detail)?;
+    let left = files.left();
+    let they = if left == 1 { "it was" } else { "they were" };
+    let line = format!("{} as {they} left, {resolves}{links}", counted(left, "file"));
+    let is_well = verified.is_well();
+    if !is_well || detail > Detail::Quiet {
+        writeln!(out, "{}", paint(if is_well { GOOD } else { ERROR }, line))?;
+    }
+    if files.needs_repair && files.are_installed_anew() {
+        writeln!(out, "{}", paint(COMMAND, format!("→ {}", chosen.command("fix"))))?;
+    }
+    Ok(())
+}
+
+fn write_files(out: &mut dyn Write, files: &Files, detail: Detail) -> io::Result<()> {
+    for seen in files.others() {
+        let (file, by) = (&seen.file, seen.installed_by.as_ref().map(|by| format!(" by {by}")));
+        let what = match (&file.state, &by) {
+            (State::Reverted, by) => {
+                let by = by.as_deref().unwrap_or_default();
+                format!("has its old bytes again: it was installed anew{by}")
+            }
+            (State::Changed(_), Some(by)) => format!("was installed anew{by}"),
+            (State::Changed(change), None) => format!("was changed since: {change}"),
+            _ => "is gone".to_owned(),
+        };
+        if by.is_none() || files.needs_repair {
+            writeln!(out, "{}  {} {what}", paint(ERROR, "drift"), file.path)?;
+        } else if detail > Detail::Quiet {
+            let note = paint(DIM, "note");
+            writeln!(out, "{note}  {} {what}, and needs no repair", file.path)?;
+        }
+    }
+    if detail > Detail::Quiet {
+        for seen in files.uninstalled() {
+            writeln!(out, "{}  {} was uninstalled", paint(DIM, "note"), seen.file.path)?;
+        }
+    }
+    Ok(())
+}
