@@ -147,7 +147,7 @@ pub enum Invalid {
 }
 
 /// No file is longer than `off_t` can say.
-const MOST_BYTES: u64 = i64::MAX as u64;
+const MAX_BYTES: u64 = i64::MAX as u64;
 
 /// The edits that turn one file into another.
 ///
@@ -201,7 +201,7 @@ impl EditSet {
         }
         let lens = edits.iter().map(|edit| edit.new.len());
         let longest = lens.fold(old_len, u64::saturating_add);
-        if longest > MOST_BYTES {
+        if longest > MAX_BYTES {
             return Err(Invalid::TooLong);
         }
         let set = Self { old_len, edits };

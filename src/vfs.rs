@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Links that are followed before a path counts as a loop, as Linux's `MAXSYMLINKS`.
-pub const MOST_LINKS: usize = 40;
+pub const MAX_LINKS: usize = 40;
 
 /// What a directory entry is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,5 +100,5 @@ pub trait Vfs: Sync {
 /// them stay as they are.
 pub fn names_along(vfs: &dyn Vfs, name: &Path) -> impl Iterator<Item = PathBuf> {
     let next = |link: &PathBuf| Some(link.parent()?.join(vfs.read_link(link).ok()?));
-    std::iter::successors(Some(name.to_owned()), next).take(MOST_LINKS)
+    std::iter::successors(Some(name.to_owned()), next).take(MAX_LINKS)
 }

@@ -17,10 +17,10 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// Messages of one text that are looked into.
-const MOST_MESSAGES: usize = 40;
+const MAX_MESSAGES: usize = 40;
 
 /// Environments that are diagnosed for one text.
-const MOST_PLACES: usize = 4;
+const MAX_PLACES: usize = 4;
 
 /// A text with what is the case.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ impl App {
         let work = self.begin(Work::Reading);
         let mut places =
             Places { app: self, settings: settings.clone(), seen: Vec::new(), from_here: None };
-        let explained = log.messages.iter().take(MOST_MESSAGES).map(|message| {
+        let explained = log.messages.iter().take(MAX_MESSAGES).map(|message| {
             let (place, verdict) = places.explain(message);
             Explained { message: message.clone(), place, verdict }
         });
@@ -73,7 +73,7 @@ impl App {
             Outcome::NothingFound | Outcome::NotHere | Outcome::NoEnvironment => 1,
             Outcome::Resolves | Outcome::Harmless => 2,
         });
-        let is_cut = log.is_cut || log.messages.len() > MOST_MESSAGES;
+        let is_cut = log.is_cut || log.messages.len() > MAX_MESSAGES;
         Explanation { messages, is_cut }
     }
 }
@@ -183,7 +183,7 @@ impl Places<'_> {
 
     fn add(&mut self, chosen: Chosen) -> Option<usize> {
         let known = self.seen.iter().position(|seen| seen.chosen.path() == chosen.path());
-        if known.is_some() || self.seen.len() >= MOST_PLACES {
+        if known.is_some() || self.seen.len() >= MAX_PLACES {
             return known;
         }
         let world = self.app.world(&View::Files(&self.app.vfs), &chosen, self.settings.clone());

@@ -1,15 +1,19 @@
 //! Verify: are patched files as they were left, and does everything still resolve?
 
 use super::stores::Place;
+use super::view::View;
 use super::{App, Chosen, Error};
-use crate::diagnosis::diagnose::{Diagnosis, diagnose};
+use crate::diagnosis::diagnose::{Diagnosis, diagnose, lacked_alone};
 use crate::findings::finding::{Finding, Severity};
 use crate::loader::Settings;
-use crate::operation::{self, FileState, State};
-use crate::plan::Kind;
+use crate::operation::{self, FileState, Kind as Made, Operation, State, StepDone};
+use crate::plan::{Kind, RelativePath};
 use crate::python::installer;
 use crate::vfs::OsVfs;
 use crate::world::World;
+use crate::world::question::Question;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
 
 /// A target as it is now.
 #[derive(Debug)]
@@ -64,7 +68,9 @@ impl App {
         if is_first {
             self.require_object(chosen, &world)?;
         }
-        let diagnosis = diagnose(view.vfs(), &world);
+        let mut diagnosis = diagnose(view.vfs(), &world);
+        let lacked = self.lacked(&place, &view, &world, &files)?;
+        diagnosis.supersede(lacked);
         view.require_sound()?;
         if is_first {
             self.require_something(chosen, &world, &diagnosis.findings)?;
@@ -76,6 +82,42 @@ impl App {
         let files = Files { all: seen(&place, files)?, needs_repair };
         Ok(Verified { world, diagnosis, errors, files, is_interrupted })
     }
+}
+
+impl App {
+    /// What objects lack that a plan made load by themselves, and that are as they were left: the question
+    /// that was asked before it was said that they are repaired.
+    fn lacked(
+        &self,
+        place: &Place,
+        view: &View<'_>,
+        world: &World,
+        files: &[FileState],
+    ) -> Result<Vec<Finding>, Error> {
+        let operations = operation::log(&place.store)?;
+        let planned = |operation: &&Operation| matches!(operation.kind, Made::Fix | Made::Apply);
+        let repaired: HashSet<&RelativePath> =
+            operations.iter().filter(planned).flat_map(|made| &made.steps).map(path_of).collect();
+        let left = files.iter().filter(|file| file.state == State::AsLeft);
+        let inside = |file: &FileState| {
+            let path = place.root.join(&file.path);
+            let path = match self.vfs.root().and_then(|root| path.strip_prefix(root).ok()) {
+                Some(inside) => Path::new("/").join(inside),
+                None => path,
+            };
+            world.below_root(view.vfs(), &path)
+        };
+        let objects: Vec<PathBuf> =
+            left.filter(|file| repaired.contains(&file.path)).map(inside).collect();
+        if objects.is_empty() {
+            return Ok(Vec::new());
+        }
+        Ok(lacked_alone(view.vfs(), world, &Question::default(), &objects))
+    }
+}
+
+fn path_of(step: &StepDone) -> &RelativePath {
+    &step.path
 }
 
 /// What became of files, and who did it.

@@ -43,6 +43,17 @@ pub struct Diagnosis {
     pub installed: Installed,
 }
 
+impl Diagnosis {
+    /// Takes in findings that say more than those about the same questions.
+    pub fn supersede(&mut self, findings: Vec<Finding>) {
+        let is_told =
+            |finding: &Finding| findings.iter().any(|other| other.question() == finding.question());
+        self.findings.retain(|finding| !is_told(finding));
+        self.findings.extend(findings);
+        sort(&mut self.findings);
+    }
+}
+
 /// Diagnoses a target: each object that a program would load is resolved as that program would do
 /// it, under the simulated environment and without any variable, and the distributions are compared.
 #[must_use]

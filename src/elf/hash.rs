@@ -23,7 +23,7 @@ use std::ops::Range;
 
 /// Steps that one question may take through chains and symbols: far more than a sound table asks
 /// for, and little enough to answer at once for a malformed one.
-const MOST_STEPS: u64 = 1 << 24;
+const MAX_STEPS: u64 = 1 << 24;
 /// Bytes of the symbol table that are read at a time.
 const PIECE: u64 = 1 << 16;
 
@@ -313,7 +313,7 @@ impl<'i, 'a> Symbols<'i, 'a> {
         indices: Range<u64>,
         fits: impl Fn(Symbol) -> Result<bool, Error>,
     ) -> Result<bool, Error> {
-        if indices.end.saturating_sub(indices.start) > MOST_STEPS {
+        if indices.end.saturating_sub(indices.start) > MAX_STEPS {
             return Err(Error::invalid(Self::WHAT, self.offset, "more symbols than are looked at"));
         }
         let end = self.end(indices.end)?;

@@ -16,14 +16,14 @@ use std::ops::Range;
 pub(super) const DT_RELR: u64 = 36;
 
 /// More program headers than any linker writes (gABI: `PN_XNUM` and above need section headers).
-const MOST_SEGMENTS: u16 = 4096;
+const MAX_SEGMENTS: u16 = 4096;
 /// More entries than any dynamic table has; bounds the work on a malformed one.
-const MOST_ENTRIES: u64 = 65_536;
+const MAX_ENTRIES: u64 = 65_536;
 /// More version records than any object has.
-const MOST_VERSIONS: u64 = 65_536;
+const MAX_VERSIONS: u64 = 65_536;
 /// More bytes than any string of an object has, and than all its names of one kind together: the
 /// strings of a malformed one may overlap, or never end.
-const MOST_STRING_BYTES: u64 = 1 << 20;
+const MAX_STRING_BYTES: u64 = 1 << 20;
 /// Linux's `PATH_MAX`; it runs no program with a longer interpreter.
 const PATH_MAX: u64 = 4096;
 
@@ -324,7 +324,7 @@ impl<'a> Image<'a> {
         let outside = || Error::invalid(what, table.start, "it lies outside the string table");
         let start = table.start.checked_add(offset).filter(|&start| start < table.end);
         let start = start.ok_or_else(outside)?;
-        let limit = table.end.min(start.saturating_add(MOST_STRING_BYTES));
+        let limit = table.end.min(start.saturating_add(MAX_STRING_BYTES));
         self.source.string(start, limit, what).map_err(|error| match error.problem {
             Problem::Unterminated if limit < table.end => too_long(what, start),
             _ => error,
@@ -410,9 +410,9 @@ impl<'a> Image<'a> {
         let mut needs = Vec::new();
         let Some(mut at) = self.table(dynamic::DT_VERNEED, WHAT)? else { return Ok(needs) };
         // The records of all libraries together are bounded: each may claim 65,535 versions.
-        let mut left = MOST_VERSIONS;
+        let mut left = MAX_VERSIONS;
         let mut names = Names::new(self);
-        for _ in 0..self.value(dynamic::DT_VERNEEDNUM).unwrap_or(0).min(MOST_VERSIONS) {
+        for _ in 0..self.value(dynamic::DT_VERNEEDNUM).unwrap_or(0).min(MAX_VERSIONS) {
             let record = self.source.read(at, 16, WHAT)?;
             let mut versions = Vec::new();
             let mut aux_at = at.saturating_add(self.u32_at(&record, 8).into());
@@ -450,7 +450,7 @@ impl<'a> Image<'a> {
         const WHAT: &str = "DT_VERDEF";
         let Some(mut at) = self.table(dynamic::DT_VERDEF, WHAT)? else { return Ok(None) };
         let (mut names, mut defined) = (Names::new(self), Vec::new());
-        for _ in 0..self.value(dynamic::DT_VERDEFNUM).unwrap_or(0).min(MOST_VERSIONS) {
+        for _ in 0..self.value(dynamic::DT_VERDEFNUM).unwrap_or(0).min(MAX_VERSIONS) {
             let record = self.source.read(at, 20, WHAT)?;
             if self.u16_at(&record, 2) & VER_FLG_BASE == 0 {
                 let aux_at = at.saturating_add(self.u32_at(&record, 12).into());
@@ -484,7 +484,7 @@ impl<'a> Image<'a> {
         };
         let size = Dyn::size(self.ctx.container) as u64;
         let count = segment.p_filesz / size;
-        if count > MOST_ENTRIES {
+        if count > MAX_ENTRIES {
             return Err(Error::invalid(WHAT, segment.p_offset, "more than 65536 entries"));
         }
         let bytes = self.source.read(segment.p_offset, count * size, WHAT)?;
@@ -514,7 +514,7 @@ impl<'a> Image<'a> {
     }
 }
 
-/// Reads strings that are [`MOST_STRING_BYTES`] together.
+/// Reads strings that are [`MAX_STRING_BYTES`] together.
 struct Names<'i, 'a> {
     image: &'i Image<'a>,
     left: u64,
@@ -522,7 +522,7 @@ struct Names<'i, 'a> {
 
 impl<'i, 'a> Names<'i, 'a> {
     fn new(image: &'i Image<'a>) -> Self {
-        Self { image, left: MOST_STRING_BYTES }
+        Self { image, left: MAX_STRING_BYTES }
     }
 
     fn get(&mut self, offset: u64, what: &'static str) -> Result<Vec<u8>, Error> {
@@ -556,7 +556,7 @@ fn read_segments(
     if usize::from(header.e_phentsize) != size {
         return Err(Error::invalid("e_phentsize", 0, "not the size of a program header"));
     }
-    if header.e_phnum > MOST_SEGMENTS {
+    if header.e_phnum > MAX_SEGMENTS {
         return Err(Error::invalid("e_phnum", 0, "more than 4096 program headers"));
     }
     let bytes: Cow<'_, [u8]> =

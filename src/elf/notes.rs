@@ -9,10 +9,10 @@ impl Image<'_> {
     pub fn build_id(&self) -> Option<Vec<u8>> {
         const NT_GNU_BUILD_ID: u32 = 3;
         // A page of notes is more than any linker writes; it bounds the read.
-        const MOST: u64 = 4096;
+        const MAX: u64 = 4096;
         let notes = self.segments().iter().filter(|s| s.p_type == program_header::PT_NOTE);
         for segment in notes {
-            let bytes = self.source().read(segment.p_offset, segment.p_filesz.min(MOST), "PT_NOTE");
+            let bytes = self.source().read(segment.p_offset, segment.p_filesz.min(MAX), "PT_NOTE");
             let Ok(bytes) = bytes else { continue };
             let mut at = 0_usize;
             while at + 12 <= bytes.len() {
@@ -35,10 +35,10 @@ impl Image<'_> {
         const PT_GNU_PROPERTY: u32 = 0x6474_e553;
         const GNU_PROPERTY_X86_ISA_1_NEEDED: u32 = 0xc000_8002;
         // A page of properties is more than any linker writes; it bounds the read.
-        const MOST: u64 = 4096;
+        const MAX: u64 = 4096;
         let machines = [header::EM_386, header::EM_X86_64];
         let Some(segment) = self.segment(PT_GNU_PROPERTY) else { return 0 };
-        let note = self.source().read(segment.p_offset, segment.p_filesz.min(MOST), "properties");
+        let note = self.source().read(segment.p_offset, segment.p_filesz.min(MAX), "properties");
         let (true, Ok(note)) = (machines.contains(&self.header().e_machine), note) else {
             return 0;
         };

@@ -12,7 +12,7 @@ use scroll::ctx::SizeWith as _;
 /// Bytes of a table that are read at a time, in relocations.
 const PIECE: u64 = 1 << 12;
 /// More relocations than an object has that hashes no symbol.
-const MOST: u64 = 1 << 20;
+const MAX: u64 = 1 << 20;
 
 /// One past the highest symbol that a relocation names. The loader looks no other symbol of the
 /// object up but those that it finds by a hash table. `None` where there are no relocations, or
@@ -34,7 +34,7 @@ pub(super) fn symbols_end(image: &Image<'_>) -> Result<Option<u64>, Error> {
         let context = (is_rela, image.ctx());
         let size = Reloc::size_with(&context) as u64;
         let count = len / size;
-        if count > MOST {
+        if count > MAX {
             return Ok(None);
         }
         for first in (0..count).step_by(PIECE as usize) {

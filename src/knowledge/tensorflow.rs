@@ -43,7 +43,7 @@ pub const OPENER: &str = "tensorflow/libtensorflow_framework.so.2";
 const BUILD_INFO: &str = "tensorflow/python/platform/build_info.py";
 
 /// It takes some two kilobytes; more than this is something else.
-const MOST_BUILD_INFO_BYTES: u64 = 1 << 16;
+const MAX_BUILD_INFO_BYTES: u64 = 1 << 16;
 
 /// The libraries without each of which TensorFlow uses no GPU (`TryDlopenCUDALibraries` in tsl's
 /// `dlopen_checker.cc`), by the major number of CUDA, as the sonames of NVIDIA's toolkits have them.
@@ -107,7 +107,7 @@ impl BuildInfo {
     #[must_use]
     pub fn read(vfs: &dyn Vfs, site: &Path) -> Option<Self> {
         let source = vfs.open(&site.join(BUILD_INFO)).ok()?;
-        let text = source.get(0..source.len().min(MOST_BUILD_INFO_BYTES))?;
+        let text = source.get(0..source.len().min(MAX_BUILD_INFO_BYTES))?;
         Self::of(&String::from_utf8_lossy(&text))
     }
 

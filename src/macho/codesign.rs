@@ -33,7 +33,7 @@ pub(super) const RUNTIME: u32 = 0x10000;
 /// `CS_LINKER_SIGNED`.
 pub(super) const LINKER_SIGNED: u32 = 0x20000;
 /// More blobs than any signature has.
-const MOST_BLOBS: u32 = 64;
+const MAX_BLOBS: u32 = 64;
 /// Length in bytes of the fields of a CodeDirectory, of the newest version that is known.
 const DIRECTORY_HEADER: u64 = 96;
 /// Pages are hashed in pieces of this many bytes.
@@ -314,7 +314,7 @@ impl Signature {
             return Err(invalid(0, "it does not begin as a SuperBlob does"));
         }
         let (length, count) = (u64::from(word(4)?), word(8)?);
-        if length > range.end - range.start || count > MOST_BLOBS {
+        if length > range.end - range.start || count > MAX_BLOBS {
             return Err(invalid(4, "the SuperBlob reaches out of its place"));
         }
         let mut blobs = Vec::new();

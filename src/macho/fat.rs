@@ -16,7 +16,7 @@ pub const FAT_MAGIC_64: u32 = 0xcafe_babf;
 const SIZEOF_FAT_ARCH_64: u64 = 32;
 /// A Java class file has the same magic number, followed by its version, which is 45 at least
 /// (`file(1)` tells the two apart in the same way).
-const MOST_SLICES: u32 = 44;
+const MAX_SLICES: u32 = 44;
 
 /// How the slices of a file are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,7 +55,7 @@ pub fn is_macho(file: &dyn Source) -> bool {
     let Some(start) = file.get(0..8) else { return false };
     match start.pread_with::<u32>(0, BE) {
         Ok(FAT_MAGIC | FAT_MAGIC_64) => {
-            matches!(start.pread_with::<u32>(4, BE), Ok(1..=MOST_SLICES))
+            matches!(start.pread_with::<u32>(4, BE), Ok(1..=MAX_SLICES))
         }
         Ok(MH_MAGIC | MH_CIGAM | MH_MAGIC_64 | MH_CIGAM_64) => true,
         _ => false,

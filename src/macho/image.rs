@@ -11,7 +11,7 @@ use scroll::ctx::{SizeWith, TryFromCtx};
 use scroll::{Endian, Pread};
 
 /// Bytes of load commands, far more than any linker writes; bounds the work on a malformed slice.
-const MOST_COMMAND_BYTES: u32 = 1 << 24;
+const MAX_COMMAND_BYTES: u32 = 1 << 24;
 /// `dylib_use_command.marker`, which stands where a `dylib_command` has its timestamp.
 const DYLIB_USE_MARKER: u32 = 0x1a74_1800;
 /// `dylib_use_command.nameoff`, where it is one.
@@ -368,7 +368,7 @@ impl<'a> Image<'a> {
     fn read_commands(&self) -> Result<Vec<Command>, Error> {
         const WHAT: &str = "load command";
         let start = self.header_size();
-        if self.header.sizeofcmds > MOST_COMMAND_BYTES {
+        if self.header.sizeofcmds > MAX_COMMAND_BYTES {
             return Err(self.slice.invalid("sizeofcmds", 20, "more than 16 MiB of load commands"));
         }
         let bytes = self.slice.read(start, self.header.sizeofcmds.into(), "load commands")?;

@@ -15,11 +15,11 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// More bytes of imports than any linker writes; bounds the work on a malformed slice.
-const MOST_BYTES: u64 = 1 << 28;
+const MAX_BYTES: u64 = 1 << 28;
 /// Empty edges on the way to one name; dyld itself visits no more than 128 nodes.
-const MOST_EMPTY_EDGES: usize = 128;
+const MAX_EMPTY_EDGES: usize = 128;
 /// Names that are longer end no trie walk well.
-const LONGEST_NAME: usize = 1 << 16;
+const MAX_NAME_BYTES: usize = 1 << 16;
 /// Two-level imports of the main program itself, of no library in particular, and weak ones
 /// (`BIND_SPECIAL_DYLIB_*`) have ordinals that are not positive.
 const FIRST_LIBRARY: i32 = 1;
@@ -110,7 +110,7 @@ pub fn export(image: &Image<'_>, name: &[u8]) -> Result<Option<Export>, Error> {
     let mut node = 0_u64;
     // Edges take bytes of the name, but for the empty ones that old linkers wrote beside longer
     // edges: the first edge that does not contradict the name is taken, as dyld does it.
-    for _ in 0..=name.len() + MOST_EMPTY_EDGES {
+    for _ in 0..=name.len() + MAX_EMPTY_EDGES {
         let mut at = node;
         let size = leb(&mut at)?;
         if rest.is_empty() && size != 0 {
@@ -131,7 +131,7 @@ pub fn export(image: &Image<'_>, name: &[u8]) -> Result<Option<Export>, Error> {
                 }
                 fits &= rest.get(len) == Some(&byte);
                 len += 1;
-                if len > LONGEST_NAME {
+                if len > MAX_NAME_BYTES {
                     return Err(Error::invalid(TRIE, trie.start + at, "an edge does not end"));
                 }
             }
@@ -179,7 +179,7 @@ fn terminal(read: &impl Fn(u64) -> Result<u8, Error>, mut at: u64) -> Result<Exp
     }
     let ordinal = uleb(&mut next)?;
     let mut name = Vec::new();
-    while name.len() < LONGEST_NAME {
+    while name.len() < MAX_NAME_BYTES {
         match next()? {
             0 => break,
             byte => name.push(byte),
@@ -202,7 +202,7 @@ impl Bytes {
     fn of(image: &Image<'_>, offset: u32, size: u32, what: &'static str) -> Result<Self, Error> {
         let (offset, size) = (u64::from(offset), u64::from(size));
         let slice = image.slice();
-        if size > MOST_BYTES {
+        if size > MAX_BYTES {
             return Err(Error::invalid(what, slice.in_file(offset), "more than 256 MiB"));
         }
         let bytes = slice.read(offset, size, what)?.into_owned();

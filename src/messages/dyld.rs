@@ -23,11 +23,11 @@ const BEGINNINGS: &[&[u8]] = &[
 const LABELS: &[&[u8]] = &[b"Referenced from: ", b"Expected in: ", b"Reason: "];
 
 /// A message has at most so many lines, and so many bytes.
-const MOST_LINES: usize = 64;
-const MOST_BYTES: usize = 256 << 10;
+const MAX_LINES: usize = 64;
+const MAX_BYTES: usize = 256 << 10;
 
 /// Places that are kept of one list.
-const MOST_TRIED: usize = 200;
+const MAX_TRIED: usize = 200;
 
 /// How much of the end of a text is looked at to find out whether a list goes on.
 const TAIL: usize = 4 << 10;
@@ -56,7 +56,7 @@ impl Open {
 
     /// Takes in a line, where it belongs to the message.
     pub(super) fn goes_on(&mut self, line: &[u8]) -> bool {
-        if self.lines >= MOST_LINES || self.text.len() + line.len() > MOST_BYTES {
+        if self.lines >= MAX_LINES || self.text.len() + line.len() > MAX_BYTES {
             return false;
         }
         let trimmed = line.trim_ascii();
@@ -270,11 +270,11 @@ fn tried(text: &[u8]) -> Vec<Tried> {
             path: path.trim_ascii().to_vec(),
             note: note.trim_ascii().to_vec(),
         });
-        return places.take(MOST_TRIED).collect();
+        return places.take(MAX_TRIED).collect();
     }
     let mut places = Vec::new();
     let Some(mut rest) = behind(text, b"tried: ") else { return places };
-    while places.len() < MOST_TRIED {
+    while places.len() < MAX_TRIED {
         let Some((_, quoted)) = around(rest, b"'") else { break };
         let Some((path, note)) = around(quoted, b"' (") else { break };
         let end = closing(note);

@@ -12,13 +12,13 @@ use memchr::memmem;
 use std::io::{self, BufRead, Read as _};
 
 /// A line beyond this length is cut.
-const LONGEST_LINE: u64 = 1 << 20;
+const MAX_LINE_BYTES: u64 = 1 << 20;
 
 /// Distinct messages that are kept.
-const MOST_MESSAGES: usize = 200;
+const MAX_MESSAGES: usize = 200;
 
 /// What is kept of the words of a message.
-const MOST_WORDS: usize = 4 << 10;
+const MAX_WORDS: usize = 4 << 10;
 
 /// A line with none of these says nothing, unless it goes on with a message: so the lines of a long
 /// log are passed over in one look. What the readers look for has one of them in it.
@@ -81,7 +81,7 @@ pub fn read(source: &mut impl BufRead) -> io::Result<Log> {
     let mut line = Vec::new();
     loop {
         line.clear();
-        if source.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)? == 0 {
+        if source.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line)? == 0 {
             break;
         }
         if line.last() == Some(&b'\n') {
@@ -185,10 +185,10 @@ impl Scanner {
     }
 
     fn add(&mut self, mut message: Message) {
-        message.words.truncate(MOST_WORDS);
+        message.words.truncate(MAX_WORDS);
         message.near.clone_from(&self.near);
         let messages = &mut self.log.messages;
-        let room = messages.len() < MOST_MESSAGES;
+        let room = messages.len() < MAX_MESSAGES;
         match messages.iter_mut().find(|known| known.is_same(&message)) {
             Some(known) => known.times += 1,
             None if room => messages.push(message),

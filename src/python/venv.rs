@@ -9,9 +9,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// A pyvenv.cfg holds a few lines; more than this is none.
-const MOST_CFG_BYTES: u64 = 1 << 16;
+const MAX_CFG_BYTES: u64 = 1 << 16;
 /// The scripts of venv, virtualenv and uv take some four kilobytes.
-const MOST_ACTIVATE_BYTES: u64 = 1 << 16;
+const MAX_ACTIVATE_BYTES: u64 = 1 << 16;
 /// Two lines, each with a path of at most Linux's `PATH_MAX`.
 const MAX_SHEBANG_BYTES: u64 = 2 * 4096;
 
@@ -32,7 +32,7 @@ impl PyvenvCfg {
     /// Reads that of the environment at `prefix`; `None` where there is none.
     #[must_use]
     pub fn of(vfs: &dyn Vfs, prefix: &Path) -> Option<Self> {
-        let text = read_start(vfs, &prefix.join("pyvenv.cfg"), MOST_CFG_BYTES).ok()?;
+        let text = read_start(vfs, &prefix.join("pyvenv.cfg"), MAX_CFG_BYTES).ok()?;
         let mut cfg =
             Self { home: None, version: None, system_site_packages: false, made_by: None };
         for line in String::from_utf8_lossy(&text).lines() {
@@ -70,7 +70,7 @@ pub fn holds_interpreter(vfs: &dyn Vfs, directory: &Path) -> bool {
 /// finds out by itself where it lies.
 #[must_use]
 pub fn activated_prefix(vfs: &dyn Vfs, prefix: &Path) -> Option<PathBuf> {
-    let text = read_start(vfs, &prefix.join("bin/activate"), MOST_ACTIVATE_BYTES).ok()?;
+    let text = read_start(vfs, &prefix.join("bin/activate"), MAX_ACTIVATE_BYTES).ok()?;
     text.split(|&byte| byte == b'\n').find_map(|line| {
         let line = line.trim_ascii();
         let line = line.strip_prefix(b"export ").unwrap_or(line);

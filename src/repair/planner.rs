@@ -13,7 +13,7 @@ use crate::bytes::{printable, shown};
 use crate::diagnosis::checks::installed::Installed;
 use crate::diagnosis::diagnose::{Diagnosis, diagnose_edited, lacked_alone};
 use crate::elf::search_path::RpathKind;
-use crate::findings::finding::{Cause, Finding, Severity, sort};
+use crate::findings::finding::{Cause, Finding, Severity};
 use crate::object::Format;
 use crate::vfs::{Overlay, Vfs};
 use crate::world::distro_packages::Packages;
@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// Libraries need libraries; a chain of more than this is a loop of ours.
-const MOST_ROUNDS: usize = 16;
+const MAX_ROUNDS: usize = 16;
 
 /// What a repair may do.
 #[derive(Debug, Clone, Default)]
@@ -69,7 +69,7 @@ pub fn propose(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, options: &Op
             planner.cured.clear();
             break;
         } else {
-            planner.withdraw(&objections, rounds > MOST_ROUNDS);
+            planner.withdraw(&objections, rounds > MAX_ROUNDS);
             now = Some(planner.foresee());
         }
         rounds += 1;
@@ -235,11 +235,7 @@ impl Planner<'_> {
         // switch off what its package does where none is.
         let edited: Vec<PathBuf> = self.rewrites.keys().cloned().collect();
         let lacked = lacked_alone(&overlay, self.world, &self.options.question, &edited);
-        let is_lacked =
-            |finding: &Finding| lacked.iter().any(|lacked| lacked.question() == finding.question());
-        after.findings.retain(|finding| !is_lacked(finding));
-        after.findings.extend(lacked);
-        sort(&mut after.findings);
+        after.supersede(lacked);
         after
     }
 

@@ -46,11 +46,11 @@ const TO_MISSING: &str = r##", style=bold, penwidth=2, arrowsize=0.8, color="#cf
 const BY_VARIABLE: &str = r##", penwidth=1.4, color="#bc4c00", fontcolor="#bc4c00""##;
 
 /// So many names stand in the box of the system; its tooltip has all.
-const MOST_NAMES: usize = 10;
+const MAX_NAMES: usize = 10;
 
 /// So many objects that were asked for, lie together, and lead the same ways, have boxes of their
 /// own; more share one.
-const MOST_ALIKE: usize = 2;
+const MAX_ALIKE: usize = 2;
 
 /// Writes the closures as one graph. `homes` are those of all files in them. The libraries of the
 /// system stand each for itself if `detail` asks for more.
@@ -208,7 +208,7 @@ impl<'a> Graph<'a> {
                 _ => {}
             }
         }
-        for group in groups.into_values().filter(|group| group.len() > MOST_ALIKE) {
+        for group in groups.into_values().filter(|group| group.len() > MAX_ALIKE) {
             let Some((first, others)) = group.split_first() else { continue };
             self.hidden.extend(others.iter().map(|path| Node::File(path)));
             self.alike.insert(first, group);
@@ -274,11 +274,11 @@ impl<'a> Graph<'a> {
                 Node::File(_) => continue,
                 Node::System => {
                     let names: Vec<String> = self.collapsed.iter().map(|n| printable(n)).collect();
-                    let more = match names.len().saturating_sub(MOST_NAMES) {
+                    let more = match names.len().saturating_sub(MAX_NAMES) {
                         0 => String::new(),
                         more => format!("\nand {more} more"),
                     };
-                    let some = names.iter().take(MOST_NAMES).cloned().collect::<Vec<_>>();
+                    let some = names.iter().take(MAX_NAMES).cloned().collect::<Vec<_>>();
                     let label = format!("system libraries\n{}{more}", some.join("\n"));
                     (label, names.join("\n"), SYSTEM)
                 }

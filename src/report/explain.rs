@@ -18,7 +18,7 @@ use std::io::{self, Write};
 const ONE_SCREEN: usize = 4;
 
 /// What a report quotes of a message.
-const MOST_QUOTED: usize = 600;
+const MAX_QUOTED: usize = 600;
 
 /// The line that names an environment, and what is known of it.
 fn line(place: &Place) -> String {
@@ -173,7 +173,7 @@ fn write_group(out: &mut dyn Write, group: &Group<'_>, detail: Detail) -> io::Re
 
 /// The words of a message, as lines that cannot command a terminal.
 fn quoted(message: &Message) -> Vec<String> {
-    let words = message.words.get(..MOST_QUOTED).unwrap_or(&message.words);
+    let words = message.words.get(..MAX_QUOTED).unwrap_or(&message.words);
     words.split(|&byte| byte == b'\n').map(printable).collect()
 }
 

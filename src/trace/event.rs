@@ -97,13 +97,13 @@ pub struct Trace {
 
 /// A line beyond this length is cut: an rpath of 700 entries with the subdirectories of each is
 /// printed in one line of half a megabyte.
-const LONGEST_LINE: u64 = 4 << 20;
+const MAX_LINE_BYTES: u64 = 4 << 20;
 
 /// What is kept of one file, in bytes of names and paths. A file of 20 MB has some 10 MB of them.
-const MOST_BYTES: usize = 128 << 20;
+const MAX_BYTES: usize = 128 << 20;
 
 /// Different errors that are kept of one file.
-const MOST_ERRORS: usize = 1000;
+const MAX_ERRORS: usize = 1000;
 
 /// Reads the trace of the process `pid`.
 ///
@@ -115,7 +115,7 @@ pub fn read(pid: u32, source: &mut impl BufRead) -> io::Result<Trace> {
     let mut pending: Option<(u32, Vec<u8>)> = None;
     loop {
         line.clear();
-        let length = source.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line)?;
+        let length = source.by_ref().take(MAX_LINE_BYTES).read_until(b'\n', &mut line)?;
         if length == 0 {
             break;
         }
@@ -131,7 +131,7 @@ pub fn read(pid: u32, source: &mut impl BufRead) -> io::Result<Trace> {
                 }
             }
             // A name with a line feed in it, or the end of a line that another process broke.
-            (None, Some((_, text))) if text.len() + line.len() < MOST_BYTES => {
+            (None, Some((_, text))) if text.len() + line.len() < MAX_BYTES => {
                 text.push(b'\n');
                 text.extend_from_slice(&line);
             }
@@ -218,7 +218,7 @@ impl Reader {
         process.spoke = true;
         if let Line::Error { object, message } = line {
             let error = LoaderError { object: object.to_vec(), message: message.to_vec() };
-            let room = self.trace.errors.len() < MOST_ERRORS;
+            let room = self.trace.errors.len() < MAX_ERRORS;
             match self.trace.errors.get_mut(&error) {
                 Some(times) => *times += 1,
                 None if room => _ = self.trace.errors.insert(error, 1),
@@ -232,7 +232,7 @@ impl Reader {
             self.trace.hwcaps = line::hwcaps(directories);
         }
         self.kept += line.weight();
-        if self.kept > MOST_BYTES {
+        if self.kept > MAX_BYTES {
             self.trace.is_cut = true;
             process.open = None;
             return;

@@ -239,7 +239,7 @@ const PIECE: u64 = 8 << 10;
 const STEP: u64 = PIECE / 2;
 
 /// The pieces that are kept of a file: its header, a table, the strings of the table, and one more.
-const MOST_PIECES: usize = 4;
+const MAX_PIECES: usize = 4;
 
 impl Opened {
     fn read(&self, bytes: &mut [u8], at: u64) -> Option<()> {
@@ -261,7 +261,7 @@ impl Opened {
         let start = range.start - range.start % STEP;
         let mut piece = vec![0; usize::try_from(PIECE.min(self.len - start)).ok()?];
         self.read(&mut piece, start)?;
-        pieces.truncate(MOST_PIECES - 1);
+        pieces.truncate(MAX_PIECES - 1);
         pieces.push_front((start, piece));
         pieces.front().and_then(within)
     }

@@ -1,7 +1,7 @@
 //! Following a path component by component, as the kernel does (`path_resolution(7)`), inside a
 //! root that nothing leads out of.
 
-use super::MOST_LINKS;
+use super::MAX_LINKS;
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io;
@@ -54,7 +54,7 @@ pub(super) fn resolve(
             Entry::Link(_) if last && !follow && !directory => {}
             Entry::Link(target) => {
                 links += 1;
-                if links > MOST_LINKS {
+                if links > MAX_LINKS {
                     return Err(rustix::io::Errno::LOOP.into());
                 }
                 if target.as_os_str().is_empty() {

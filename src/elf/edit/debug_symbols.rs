@@ -11,7 +11,7 @@ use std::ops::Range;
 
 /// So many local symbols are looked at from either end of them: linkers put those of sections and
 /// of the start files first, and `_DYNAMIC` last. A table may hold a million.
-const MOST: u64 = 1024;
+const MAX: u64 = 1024;
 
 /// The edits that let the local symbols of `.symtab` follow their sections from the old rows to
 /// the `new` ones.
@@ -24,8 +24,8 @@ pub(in crate::elf) fn edits(
     for row in sections.rows().iter().filter(|row| row.sh_type == SHT_SYMTAB && !is_loaded(row)) {
         let size = Sym::size(image.ctx().container) as u64;
         let count = u64::from(row.sh_info).min(row.sh_size / size);
-        let last = count.saturating_sub(MOST).max(MOST.min(count));
-        for index in (0..MOST.min(count)).chain(last..count) {
+        let last = count.saturating_sub(MAX).max(MAX.min(count));
+        for index in (0..MAX.min(count)).chain(last..count) {
             let moved = row.sh_offset.checked_add(index * size);
             edits.extend(moved.and_then(|at| follow(image, sections, new, row, at..at + size)));
         }

@@ -16,7 +16,7 @@ use goblin::elf::{dynamic, header};
 
 /// Padding that a tool may leave after the last section: patchelf leaves one byte, others fill a
 /// page.
-const MOST_PADDING: u64 = 1 << 16;
+const MAX_PADDING: u64 = 1 << 16;
 
 /// Refuses an object whose edit cannot be foreseen.
 ///
@@ -182,7 +182,7 @@ fn check_extent(image: &Image<'_>) -> Result<(), Failure> {
         return Err(Refusal::Truncated { end, len }.into());
     }
     let rest = len - end;
-    let is_padding = rest <= MOST_PADDING
+    let is_padding = rest <= MAX_PADDING
         && image.source().get(end..len).is_some_and(|bytes| bytes.iter().all(|&byte| byte == 0));
     if is_padding { Ok(()) } else { Err(Refusal::AppendedPayload { start: end, len: rest }.into()) }
 }

@@ -1,7 +1,7 @@
 //! `DT_GNU_HASH`, the table of the symbols that an object defines (binutils' `bfd/elflink.c`, glibc's
 //! `elf/dl-lookup.c`).
 
-use super::{MOST_STEPS, PIECE, Symbol, Symbols, u32_at};
+use super::{MAX_STEPS, PIECE, Symbol, Symbols, u32_at};
 use crate::bytes::Error;
 use crate::elf::image::{Class, Image};
 use goblin::elf::dynamic;
@@ -150,7 +150,7 @@ impl<'i, 'a> GnuHash<'i, 'a> {
     ) -> Result<u64, Error> {
         loop {
             *steps += 1;
-            if *steps > MOST_STEPS {
+            if *steps > MAX_STEPS {
                 return Err(Error::invalid(Self::WHAT, self.offset, "a chain does not end"));
             }
             let at = self.chains_at() + (index - self.first) * 4;

@@ -9,14 +9,14 @@ use std::ops::Range;
 
 /// A longer name than this is none: the longest in TensorFlow's libraries, of templates, take some ten
 /// kilobytes.
-const MOST_NAME: u64 = 1 << 16;
+const MAX_NAME: u64 = 1 << 16;
 /// Most names are shorter than this, and are read at once.
 const USUAL_NAME: u64 = 256;
 /// An object of TensorFlow leaves some ten thousand symbols to others.
-const MOST_NAMES: usize = 1 << 20;
+const MAX_NAMES: usize = 1 << 20;
 /// All names together are not longer than this in any sound object; in a malformed one all symbols may
 /// share one long name.
-const MOST_BYTES: usize = 1 << 26;
+const MAX_BYTES: usize = 1 << 26;
 
 /// The symbols that the object needs others to define, by their names (versions left aside): those
 /// that are undefined and not weak. Among them may be one whose name cannot be read, which is left
@@ -38,7 +38,7 @@ pub fn undefined(image: &Image<'_>) -> Result<Vec<Vec<u8>>, Error> {
         if symbol.section == 0 && symbol.binding == STB_GLOBAL {
             offsets.push(symbol.name);
         }
-        Ok(offsets.len() > MOST_NAMES)
+        Ok(offsets.len() > MAX_NAMES)
     })?;
     if are_too_many {
         return Err(too_much());
@@ -52,7 +52,7 @@ pub fn undefined(image: &Image<'_>) -> Result<Vec<Vec<u8>>, Error> {
             bytes += name.len();
             names.push((number, name));
         }
-        if bytes > MOST_BYTES {
+        if bytes > MAX_BYTES {
             return Err(too_much());
         }
     }
@@ -63,7 +63,7 @@ pub fn undefined(image: &Image<'_>) -> Result<Vec<Vec<u8>>, Error> {
 /// The name at `offset` of the table `strings`; `None` where it is empty, or does not end there.
 fn name_at(image: &Image<'_>, strings: &Range<u64>, offset: u32) -> Option<Vec<u8>> {
     let start = strings.start.checked_add(offset.into())?;
-    [USUAL_NAME, MOST_NAME].into_iter().find_map(|most| {
+    [USUAL_NAME, MAX_NAME].into_iter().find_map(|most| {
         let end = strings.end.min(start.checked_add(most)?);
         let bytes = image.source().get(start..end.max(start))?;
         let len = bytes.iter().position(|&byte| byte == 0).filter(|&len| len > 0)?;

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Longer chains of real paths are a loop.
-const MOST_RETRIES: usize = 8;
+const MAX_RETRIES: usize = 8;
 
 /// What is loaded when a search begins.
 #[derive(Clone, Copy)]
@@ -92,7 +92,7 @@ impl Dyld<'_> {
             return search;
         }
         let mut name = name.to_vec();
-        for _ in 0..MOST_RETRIES {
+        for _ in 0..MAX_RETRIES {
             self.search_variants(loaded, Query { name: &name, ..query }, &mut search);
             if search.hit.is_some() {
                 return search;

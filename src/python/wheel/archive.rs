@@ -24,9 +24,9 @@ const END_LEN: u64 = 22;
 const END_64_LEN: u64 = 56;
 const LOCATOR_64_LEN: u64 = 20;
 /// A comment at the end of the file is at most that long.
-const MOST_COMMENT: u64 = 0xffff;
+const MAX_COMMENT: u64 = 0xffff;
 /// A directory of more bytes than this is none: that of the largest known wheel takes 2 MB.
-const MOST_DIRECTORY: u64 = 256 << 20;
+const MAX_DIRECTORY: u64 = 256 << 20;
 
 /// What stands in a field of 32 bits whose value is in a zip64 field.
 const IN_ZIP64: u64 = 0xffff_ffff;
@@ -39,7 +39,7 @@ const ENCRYPTED: u16 = 1 | 1 << 6 | 1 << 13;
 const DESCRIBED: u16 = 1 << 3;
 
 /// Deflate makes of a byte at most that many.
-const MOST_RATIO: u64 = 1032;
+const MAX_RATIO: u64 = 1032;
 /// A member of more than this, and smaller by that factor, is none that anybody made to be used.
 const BOMB_LEN: u64 = 64 << 20;
 const BOMB_RATIO: u64 = 250;
@@ -129,7 +129,7 @@ impl Archive {
     pub(super) fn read(source: &dyn Source) -> Result<Self, Error> {
         let end = End::find(source)?;
         let len = end.directory.end - end.directory.start;
-        if len > MOST_DIRECTORY {
+        if len > MAX_DIRECTORY {
             return Err(Why::Directory("its directory is too large").into());
         }
         let bytes = source.read(end.directory.start, len, "central directory")?;
@@ -319,7 +319,7 @@ fn central(directory: &[u8], at: u64, base: u64) -> Result<(Member, u64), Error>
     let is_stored = member.method == Method::Stored;
     let (size, packed) = (size.value, compressed.value);
     let is_bomb = size > BOMB_LEN && size / BOMB_RATIO > packed;
-    if is_bomb || size / MOST_RATIO > packed.saturating_add(1) || (is_stored && size != packed) {
+    if is_bomb || size / MAX_RATIO > packed.saturating_add(1) || (is_stored && size != packed) {
         return Err(member.refused(Why::Bomb { packed, size }));
     }
     Ok((member, next))
@@ -340,7 +340,7 @@ fn check_order(members: &[Member]) -> Result<(), Error> {
 impl End {
     fn find(source: &dyn Source) -> Result<Self, Error> {
         let len = source.len();
-        let start = len.saturating_sub(END_LEN + MOST_COMMENT);
+        let start = len.saturating_sub(END_LEN + MAX_COMMENT);
         let tail = source.read(start, len - start, "end of the central directory")?;
         let end_len = usize::try_from(END_LEN).unwrap_or(usize::MAX);
         // The last place where the comment reaches exactly to the end of the file.

@@ -19,11 +19,11 @@ const PIECE: usize = 64 << 10;
 /// After so many pieces the decoder's state is noted.
 const PIECES_BETWEEN: u64 = 64;
 /// Pieces that are kept, of all members together: 128 MB.
-const MOST_PIECES: usize = 2048;
+const MAX_PIECES: usize = 2048;
 /// What is read at once of compressed bytes.
 const INPUT: u64 = 64 << 10;
 /// What reads more pieces at once than this reads the whole member, and does not come back.
-const MOST_PIECES_KEPT_OF_ONE: u64 = 4;
+const MAX_PIECES_KEPT_OF_ONE: u64 = 4;
 
 /// The pieces that are kept of all members of a wheel.
 #[derive(Default)]
@@ -46,7 +46,7 @@ impl Pieces {
         if kept.pieces.insert(key, Arc::clone(piece)).is_none() {
             kept.order.push_back(key);
         }
-        while kept.order.len() > MOST_PIECES {
+        while kept.order.len() > MAX_PIECES {
             if let Some(oldest) = kept.order.pop_front() {
                 kept.pieces.remove(&oldest);
             }
@@ -206,7 +206,7 @@ impl Source for Deflated<'_> {
         }
         let len = range.end - range.start;
         let mut bytes = Vec::with_capacity(usize::try_from(len).ok()?);
-        let keep = len <= MOST_PIECES_KEPT_OF_ONE * PIECE as u64;
+        let keep = len <= MAX_PIECES_KEPT_OF_ONE * PIECE as u64;
         let mut at = range.start;
         while at < range.end {
             let number = at / PIECE as u64;

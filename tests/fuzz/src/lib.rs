@@ -64,7 +64,7 @@ pub fn leaving_nothing(what: &str, work: impl FnOnce()) {
 }
 
 /// A file of more bytes is not tried.
-pub const MOST_FILE: usize = 1 << 16;
+pub const MAX_FILE: usize = 1 << 16;
 
 /// Shows `look` a file: what follows the first byte of the input, or, as that byte says, a vast file
 /// that begins with it.
@@ -73,7 +73,7 @@ pub const MOST_FILE: usize = 1 << 16;
 /// Where `look` does.
 pub fn shaped(input: &[u8], look: impl FnOnce(&Vec<u8>)) -> Corpus {
     let Some((&shape, bytes)) = input.split_first() else { return Corpus::Reject };
-    if bytes.len() > MOST_FILE {
+    if bytes.len() > MAX_FILE {
         return Corpus::Reject;
     }
     match shape & 3 {

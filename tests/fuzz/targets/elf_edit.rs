@@ -13,7 +13,7 @@ use tfpatch::elf::edit::{Patch, Request, edit};
 use tfpatch::elf::hash::{exports, imports};
 use tfpatch::elf::search_path::{RpathKind, current};
 use tfpatch::elf::{Image, Summary};
-use tfpatch_fuzz::{MOST_FILE, REQUEST, Wish, apply, within};
+use tfpatch_fuzz::{MAX_FILE, REQUEST, Wish, apply, within};
 
 /// Memory that an edit may take for each byte of the file and of the request, and besides.
 const FACTOR: usize = 32;
@@ -21,7 +21,7 @@ const CONSTANT: usize = 8 << 20;
 
 fuzz_target!(|input: &[u8]| -> Corpus {
     let Some((head, object)) = input.split_at_checked(REQUEST) else { return Corpus::Reject };
-    if object.len() > MOST_FILE {
+    if object.len() > MAX_FILE {
         return Corpus::Reject;
     }
     let mut file = object.to_vec();

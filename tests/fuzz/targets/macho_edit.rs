@@ -12,7 +12,7 @@ use tfpatch::bytes::Source;
 use tfpatch::macho::codesign::Signature;
 use tfpatch::macho::edit::{Method, Request, SliceRequest, edit};
 use tfpatch::macho::{Container, Image, Summary};
-use tfpatch_fuzz::{MOST_FILE, REQUEST, Wish, apply, within};
+use tfpatch_fuzz::{MAX_FILE, REQUEST, Wish, apply, within};
 
 /// Memory that an edit may take for each byte of the file and of the request, and besides.
 const FACTOR: usize = 64;
@@ -20,7 +20,7 @@ const CONSTANT: usize = 8 << 20;
 
 fuzz_target!(|input: &[u8]| -> Corpus {
     let Some((head, file)) = input.split_at_checked(REQUEST) else { return Corpus::Reject };
-    if file.len() > MOST_FILE {
+    if file.len() > MAX_FILE {
         return Corpus::Reject;
     }
     let mut file = file.to_vec();

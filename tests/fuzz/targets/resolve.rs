@@ -30,11 +30,11 @@ use tfpatch_fuzz::{leaving_nothing, within};
 
 const MAIN: &str = "/app/main";
 /// Searches are a product: of what is needed and where it may be. Both are parts of the input.
-const MOST_INPUT: usize = 4096;
-const MOST_MEMORY: usize = 64 << 20;
+const MAX_INPUT: usize = 4096;
+const MAX_MEMORY: usize = 64 << 20;
 
 fuzz_target!(|input: &[u8]| -> Corpus {
-    if input.len() > MOST_INPUT {
+    if input.len() > MAX_INPUT {
         return Corpus::Reject;
     }
     let mut settings = Settings {
@@ -73,7 +73,7 @@ fuzz_target!(|input: &[u8]| -> Corpus {
         }
         loaded
     };
-    let first = within(MOST_MEMORY, "the walk", || answer(&settings));
+    let first = within(MAX_MEMORY, "the walk", || answer(&settings));
     check(&vfs, &first);
     leaving_nothing("the walk", || {
         for (first, second) in first.iter().zip(answer(&settings)) {

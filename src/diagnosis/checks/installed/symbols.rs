@@ -23,7 +23,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Libraries that are taken into the scope of one object at most; a closure of TensorFlow has fifty.
-const MOST_LIBRARIES: usize = 1024;
+const MAX_LIBRARIES: usize = 1024;
 
 /// The findings: one for each pair of distributions.
 pub(super) fn findings(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Vec<Finding> {
@@ -94,7 +94,7 @@ impl Scope {
         let mut todo = vec![loaded];
         while let Some(resolution) = todo.pop() {
             scope.add(&resolution);
-            if scope.files.len() > MOST_LIBRARIES {
+            if scope.files.len() > MAX_LIBRARIES {
                 scope.is_complete = false;
                 break;
             }

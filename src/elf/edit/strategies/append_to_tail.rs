@@ -13,7 +13,7 @@ use goblin::elf::section_header::SectionHeader;
 use scroll::Pwrite as _;
 
 /// More padding than any tool leaves after the table (patchelf: to a multiple of 8, and a byte).
-pub(in crate::elf) const MOST_PADDING: u64 = 64;
+pub(in crate::elf) const MAX_PADDING: u64 = 64;
 
 /// A string table that can grow where it is.
 pub(in crate::elf) struct Tail {
@@ -35,7 +35,7 @@ pub(in crate::elf) fn find(image: &Image<'_>) -> Result<Option<Tail>, Error> {
     let len = image.source().len();
     let Some((index, load)) = loads(image).next_back() else { return Ok(None) };
     let file = range_of(load);
-    let is_padding = len - table.end <= MOST_PADDING
+    let is_padding = len - table.end <= MAX_PADDING
         && image
             .source()
             .get(table.end..len)

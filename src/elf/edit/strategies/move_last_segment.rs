@@ -2,7 +2,7 @@
 //! the file, as strip leaves it: the segment's bytes go to the end of the file. Every address stays
 //! what it was and no program header is added, however often an object is edited and stripped.
 
-use super::append_to_tail::MOST_PADDING;
+use super::append_to_tail::MAX_PADDING;
 use crate::bytes::Error;
 use crate::edit::{Content, Edit};
 use crate::elf::dynamic_table::{self, Entries};
@@ -17,7 +17,7 @@ use std::ops::Range;
 
 /// So many bytes may stand before the string table and move with it, and so many be left out
 /// before its new place: what is larger than a page of 64K asks for a segment of its own.
-const MOST_MORE: u64 = 1 << 16;
+const MAX_MORE: u64 = 1 << 16;
 
 /// A segment that can go to the end of the file.
 pub(in crate::elf) struct Carried {
@@ -42,11 +42,11 @@ pub(in crate::elf) fn find(image: &Image<'_>) -> Result<Option<Carried>, Error> 
     let from = file.start..table.end;
     let is_last = contains(&file, &table)
         && load.p_filesz == load.p_memsz
-        && file.end - table.end <= MOST_PADDING
-        && table.start - file.start <= MOST_MORE;
+        && file.end - table.end <= MAX_PADDING
+        && table.start - file.start <= MAX_MORE;
     let len = image.source().len();
     let distance = load.p_vaddr.wrapping_sub(len) & (load.p_align.max(1) - 1);
-    if image.endian() == Endian::Big || !is_last || distance > MOST_MORE {
+    if image.endian() == Endian::Big || !is_last || distance > MAX_MORE {
         return Ok(None);
     }
     let sections = Sections::read(image)?;

@@ -34,7 +34,7 @@ const MARK: &[u8; 16] = b"tfpatch segment\0";
 const ALIGNMENT: u64 = 16;
 /// So much a program may grow for the sake of where its program headers stand: the padding is held in
 /// memory before it is written.
-const MOST_PADDING: u64 = 1 << 21;
+const MAX_PADDING: u64 = 1 << 21;
 /// Entries that a new dynamic table keeps empty: what bfd leaves.
 const NULLS: usize = 5;
 
@@ -88,7 +88,7 @@ pub(in crate::elf) fn append(
             let (lowest, distance) =
                 program_place(image).ok_or(Refusal::NoHeaderRoom { needed, available })?;
             let padding = lowest.saturating_sub(payload.at);
-            if padding > MOST_PADDING {
+            if padding > MAX_PADDING {
                 return Err(Refusal::NoHeaderRoom { needed, available }.into());
             }
             payload.push(Content::Bytes(vec![0; padding as usize]))?;
