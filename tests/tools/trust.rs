@@ -40,10 +40,11 @@ fn pipes_devices_and_files_with_two_names_are_no_files_of_a_store() {
 #[test]
 fn an_undo_changes_nothing_that_a_process_sees_but_the_search_path() {
     use base64::Engine as _;
-    let places: [(&str, fn(&[u8]) -> usize); 3] = [
-        ("a constant", |file| section(file, ".rodata").start),
-        ("a relocation", |file| section(file, ".rela.dyn").start + 16),
-        ("the rights of a segment", |_| 64 + 4),
+    // The part of a file, or none for its headers, and a byte in it.
+    let places = [
+        ("a constant", Some(".rodata"), 0),
+        ("a relocation", Some(".rela.dyn"), 16),
+        ("the rights of a segment", None, 64 + 4),
     ];
     let directory = tempfile::tempdir().unwrap();
     let source = directory.path().join("x.c");
@@ -53,7 +54,7 @@ fn an_undo_changes_nothing_that_a_process_sees_but_the_search_path() {
          const char text[64]=\"the quick brown fox\"; const char *f(void){table[0](); return text;}",
     )
     .unwrap();
-    for (what, place) in places {
+    for (what, part, inside) in places {
         let tree = Tree::new();
         let file = tree.root.join("a.so");
         let mut gcc = Command::new("gcc");
@@ -61,7 +62,7 @@ fn an_undo_changes_nothing_that_a_process_sees_but_the_search_path() {
         tree.edit();
         assert!(gcc.status().unwrap().success());
         let now = std::fs::read(&file).unwrap();
-        let at = place(&now) as u64;
+        let at = (part.map_or(0, |name| section(&now, name).start) + inside) as u64;
         let path = record(&tree.root);
         let mut operation = unsealed(&path);
         let edits = |byte: u8| {
