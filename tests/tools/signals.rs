@@ -1,7 +1,7 @@
 //! `tfpatch trace` and signals: they go on to the command, the exit status tells of them, and nothing
 //! is left behind.
 
-use crate::support::command::{Ran, command};
+use crate::support::command::{Ran, clean, command};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::fs;
@@ -42,7 +42,11 @@ impl Running {
     fn of(code: &str, set_up: impl FnOnce(&mut Command)) -> Self {
         let scratch = tempfile::tempdir().unwrap();
         let python = crate::support::wheels::python_says("import sys; print(sys.executable)");
-        let mut tfpatch = command(scratch.path());
+        // Whoever started the tests, as nohup does, may ignore what is sent here.
+        let mut tfpatch = Command::new("env");
+        clean(&mut tfpatch);
+        tfpatch.arg("--default-signal=HUP,INT,QUIT,TERM");
+        tfpatch.arg(assert_cmd::cargo::cargo_bin!("tfpatch")).current_dir(scratch.path());
         tfpatch.args(["trace", "--format", "json", "--", &python, "-S", "-c", code]);
         tfpatch.env("TMPDIR", scratch.path()).stdin(Stdio::piped()).stdout(Stdio::piped());
         set_up(&mut tfpatch);

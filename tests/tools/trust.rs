@@ -5,6 +5,7 @@ use crate::support::trust::{Tree, all_of, open_to_all, record, seal, unsealed};
 use crate::support::wheels;
 use serde_json::json;
 use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::Command;
 use tfpatch::operation::{Selection, Store, revert};
 use tfpatch::plan;
@@ -39,7 +40,6 @@ fn pipes_devices_and_files_with_two_names_are_no_files_of_a_store() {
 /// What an undo changes is held against the object: no constant, no relocation, no right of a page.
 #[test]
 fn an_undo_changes_nothing_that_a_process_sees_but_the_search_path() {
-    use base64::Engine as _;
     // The part of a file, or none for its headers, and a byte in it.
     let places = [
         ("a constant", Some(".rodata"), 0),
@@ -62,33 +62,41 @@ fn an_undo_changes_nothing_that_a_process_sees_but_the_search_path() {
         tree.edit();
         assert!(gcc.status().unwrap().success());
         let now = std::fs::read(&file).unwrap();
-        let at = (part.map_or(0, |name| section(&now, name).start) + inside) as u64;
-        let path = record(&tree.root);
-        let mut operation = unsealed(&path);
-        let edits = |byte: u8| {
-            let bytes = base64::engine::general_purpose::STANDARD.encode([byte]);
-            json!({"old_len": now.len(), "edits": [
-                {"range": {"start": at, "end": at + 1}, "new": {"bytes": bytes}},
-            ]})
-        };
-        let old = now[at as usize];
-        let mut changed = now.clone();
-        changed[at as usize] = old ^ 3;
-        let lock = |bytes: &Vec<u8>| {
-            let range = at..at + 1;
-            serde_json::to_value(plan::Lock::of(bytes, std::slice::from_ref(&range)).unwrap())
-                .unwrap()
-        };
-        let step = &mut operation["steps"][0];
-        step["old"] = json!({"lock": lock(&changed), "metadata": step["old"]["metadata"]});
-        step["new"] = json!({"lock": lock(&now), "metadata": step["new"]["metadata"]});
-        step["changes"] = json!([{"edits": edits(old), "undo": edits(old ^ 3)}]);
-        seal(&path, &operation);
-        let store = Store::open(&tree.root).unwrap();
-        let reverted = revert(&tree.root, &store, &Selection::All, &options()).unwrap();
-        assert_eq!(reverted.refused.len(), 1, "{what}: {reverted:?}");
+        let at = part.map_or(0, |name| section(&now, name).start) + inside;
+        let refused = refused_of(&tree.root, "a.so", "elf", (at, now[at] ^ 3));
+        assert_eq!(refused, 1, "{what}");
         assert_eq!(std::fs::read(&file).unwrap(), now, "{what}");
     }
+}
+
+/// Reverts by the record of a tree, forged to say that one byte of a file was another one before, and
+/// counts the files that this is refused for.
+fn refused_of(root: &Path, name: &str, kind: &str, (at, before): (usize, u8)) -> usize {
+    use base64::Engine as _;
+    let now = std::fs::read(root.join(name)).unwrap();
+    let mut old = now.clone();
+    old[at] = before;
+    let edits = |byte: u8| {
+        let bytes = base64::engine::general_purpose::STANDARD.encode([byte]);
+        json!({"old_len": now.len(), "edits": [
+            {"range": {"start": at, "end": at + 1}, "new": {"bytes": bytes}},
+        ]})
+    };
+    let lock = |bytes: &Vec<u8>| {
+        let range = at as u64..at as u64 + 1;
+        serde_json::to_value(plan::Lock::of(bytes, std::slice::from_ref(&range)).unwrap()).unwrap()
+    };
+    let path = record(root);
+    let mut operation = unsealed(&path);
+    let step = &mut operation["steps"][0];
+    step["path"] = name.into();
+    step["kind"] = kind.into();
+    step["old"] = json!({"lock": lock(&old), "metadata": step["old"]["metadata"]});
+    step["new"] = json!({"lock": lock(&now), "metadata": step["new"]["metadata"]});
+    step["changes"] = json!([{"edits": edits(now[at]), "undo": edits(before)}]);
+    seal(&path, &operation);
+    let store = Store::open(root).unwrap();
+    revert(root, &store, &Selection::All, &options()).unwrap().refused.len()
 }
 
 /// File offsets of a section of an ELF file of 64 bits.
@@ -111,7 +119,6 @@ fn section(file: &[u8], name: &str) -> std::ops::Range<usize> {
 /// An archive is no exception: of its members only search paths change, and rows.
 #[test]
 fn an_undo_of_a_wheel_changes_no_other_member() {
-    use base64::Engine as _;
     let top = tempfile::tempdir().unwrap();
     open_to_all(top.path());
     let made = wheels::broken_wheel(top.path());
@@ -124,34 +131,10 @@ fn an_undo_of_a_wheel_changes_no_other_member() {
     // The first byte of the first member's data, whatever it is.
     let at = now.windows(4).position(|part| part == b"PK\x03\x04").unwrap();
     let lens = [at + 26, at + 28].map(|at| usize::from(now[at]) | usize::from(now[at + 1]) << 8);
-    let at = (at + 30 + lens[0] + lens[1]) as u64;
+    let at = at + 30 + lens[0] + lens[1];
     library(&root, "a.so");
     let file = root.join("a.so");
     fix(&root, vec![step(&root, "a.so", append(size(&file)))]).unwrap();
-    let path = record(&root);
-    let mut operation = unsealed(&path);
-    let edits = |byte: u8| {
-        let bytes = base64::engine::general_purpose::STANDARD.encode([byte]);
-        json!({"old_len": now.len(), "edits": [
-            {"range": {"start": at, "end": at + 1}, "new": {"bytes": bytes}},
-        ]})
-    };
-    let old = now[at as usize];
-    let mut changed = now.clone();
-    changed[at as usize] = old ^ 1;
-    let lock = |bytes: &Vec<u8>| {
-        let range = at..at + 1;
-        serde_json::to_value(plan::Lock::of(bytes, std::slice::from_ref(&range)).unwrap()).unwrap()
-    };
-    let step = &mut operation["steps"][0];
-    step["path"] = name.into();
-    step["kind"] = "wheel".into();
-    step["old"] = json!({"lock": lock(&changed), "metadata": step["old"]["metadata"]});
-    step["new"] = json!({"lock": lock(&now), "metadata": step["new"]["metadata"]});
-    step["changes"] = json!([{"edits": edits(old), "undo": edits(old ^ 1)}]);
-    seal(&path, &operation);
-    let store = Store::open(&root).unwrap();
-    let reverted = revert(&root, &store, &Selection::All, &options()).unwrap();
-    assert_eq!(reverted.refused.len(), 1, "{reverted:?}");
+    assert_eq!(refused_of(&root, &name, "wheel", (at, now[at] ^ 1)), 1);
     assert_eq!(std::fs::read(&wheel).unwrap(), now);
 }
