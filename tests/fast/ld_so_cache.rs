@@ -2,7 +2,7 @@
 
 use tfpatch::loader::glibc::hwcaps::Hwcaps;
 use tfpatch::loader::glibc::ld_so_cache::{LdSoCache, compare_names};
-use tfpatch::loader::{GlibcVersion, Libc, System, Target};
+use tfpatch::loader::{GlibcVersion, Target};
 
 /// A cache of entries (flags, key, path, hwcap), in the order given.
 pub(crate) fn cache(entries: &[(u32, &str, &str, u64)], hwcaps: &[&str]) -> Vec<u8> {
@@ -43,20 +43,8 @@ const X86_64: Target =
 
 /// What a processor of x86-64 means to a version of glibc.
 fn hwcaps(version: GlibcVersion, levels: &[&str], platform: &str) -> Hwcaps {
-    let system = System {
-        target: X86_64,
-        libc: Libc::Glibc,
-        path_file: None,
-        interpreter: None,
-        default_dirs: Vec::new(),
-        lib: Vec::new(),
-        version: Some(version),
-        cache: LdSoCache::default(),
-        preload: Vec::new(),
-        assumptions: Vec::new(),
-    };
     let levels: Vec<String> = levels.iter().map(|&level| level.to_owned()).collect();
-    Hwcaps::new(system.target, system.version, &levels, Some(platform))
+    Hwcaps::new(X86_64, Some(version), &levels, Some(platform))
 }
 
 #[test]

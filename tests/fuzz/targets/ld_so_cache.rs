@@ -7,7 +7,7 @@ use libfuzzer_sys::{Corpus, fuzz_target};
 use tfpatch::elf::{Class, Endian};
 use tfpatch::loader::glibc::hwcaps::Hwcaps;
 use tfpatch::loader::glibc::ld_so_cache::{LdSoCache, compare_names};
-use tfpatch::loader::{Libc, System, Target};
+use tfpatch::loader::Target;
 use tfpatch_fuzz::within;
 
 /// Memory for each byte of the cache, and besides.
@@ -33,20 +33,9 @@ fuzz_target!(|input: &[u8]| -> Corpus {
     let entries = read.len();
     assert!(read.is_empty() == (entries < 1) && entries <= cache.len() / 24);
     let hwcaps = ["x86-64-v3".to_owned(), "x86-64-v2".to_owned()];
-    let system = System {
-        target,
-        libc: Libc::Glibc,
-        interpreter: None,
-        default_dirs: Vec::new(),
-        path_file: None,
-        lib: Vec::new(),
-        version: Some((2, if shape & 32 == 0 { 36 } else { 37 })),
-        cache: LdSoCache::default(),
-        preload: Vec::new(),
-        assumptions: Vec::new(),
-    };
+    let version = Some((2, if shape & 32 == 0 { 36 } else { 37 }));
     for levels in [&hwcaps[..], &hwcaps[1..], &[]] {
-        let hwcaps = Hwcaps::new(&system, levels, Some("haswell"));
+        let hwcaps = Hwcaps::new(target, version, levels, Some("haswell"));
         for name in [name, b"libx.so"] {
             if let Some(path) = read.lookup(name, &hwcaps) {
                 let stands = path.is_empty() || cache.windows(path.len()).any(|part| part == path);
