@@ -5,9 +5,9 @@
 
 use libfuzzer_sys::{Corpus, fuzz_target};
 use tfpatch::elf::{Class, Endian};
+use tfpatch::loader::Target;
 use tfpatch::loader::glibc::hwcaps::Hwcaps;
 use tfpatch::loader::glibc::ld_so_cache::{LdSoCache, compare_names};
-use tfpatch::loader::Target;
 use tfpatch_fuzz::within;
 
 /// Memory for each byte of the cache, and besides.
