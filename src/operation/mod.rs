@@ -90,7 +90,7 @@ mod tree;
 mod write;
 mod write_elsewhere;
 
-pub use self::write_elsewhere::{Scratch, require_writable, write_elsewhere};
+pub use self::write_elsewhere::{Scratch, require_writable, write_elsewhere, write_text};
 pub use apply::apply;
 pub use disk::{Call, Disk, Gate};
 pub use drift::{FileDiff, FileState, State, diff, drift};

@@ -3,7 +3,7 @@
 use super::error::{Error, PathError};
 use super::file_source::FileSource;
 use super::owner;
-use crate::bytes::Source;
+use crate::bytes::{self, Source};
 use crate::edit::{EditSet, Patched};
 use rustix::fs::{Access, AtFlags, CWD};
 use std::fs::File;
@@ -92,7 +92,9 @@ fn write_new(
 ) -> Result<bool, Error> {
     let patched = Patched::new(source as &dyn Source, edits);
     if std::fs::symlink_metadata(new).is_ok() {
-        if is_same(&patched, &FileSource::open_named(new)?) {
+        let other = FileSource::open_named(new)?;
+        let len = patched.len();
+        if other.len() == len && bytes::is_same(&patched, 0, &other, 0, len) {
             return Ok(false);
         }
         let why = "is there already, with other bytes; name another file, or remove it first";
@@ -123,15 +125,22 @@ fn write_new(
     Ok(true)
 }
 
-fn is_same(one: &dyn Source, other: &dyn Source) -> bool {
-    let len = one.len();
-    let mut at = 0;
-    while at < len && other.len() == len {
-        let piece = at..len.min(at + PIECE);
-        match (one.get(piece.clone()), other.get(piece)) {
-            (Some(one), Some(other)) if one == other => at += PIECE,
-            _ => return false,
-        }
+/// Writes a text to a file that a person named: whole or not at all, unless it is a pipe, a terminal or a
+/// link, which is written into.
+///
+/// # Errors
+/// As the operating system's.
+pub fn write_text(file: &Path, text: &[u8]) -> io::Result<()> {
+    let is_other = std::fs::symlink_metadata(file).is_ok_and(|found| !found.is_file());
+    let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());
+    if is_other {
+        return std::fs::write(file, text);
     }
-    other.len() == len
+    let readable = std::fs::Permissions::from_mode(0o666);
+    let mut new = tempfile::Builder::new()
+        .permissions(readable)
+        .tempfile_in(directory.unwrap_or(Path::new(".")))?;
+    new.write_all(text)?;
+    new.persist(file)?;
+    Ok(())
 }

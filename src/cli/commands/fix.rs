@@ -9,10 +9,10 @@ use crate::cli::args::{Fix, Format, Record, Repair};
 use crate::cli::repairs::{self, carrying};
 use crate::cli::session::Session;
 use crate::cli::settings;
-use crate::operation::Kind;
+use crate::operation::{Kind, write_text};
 use crate::report::{json, outcome};
 use crate::world::Question;
-use std::fs;
+
 use std::path::Path;
 
 /// The name of a file that means standard output.
@@ -73,7 +73,7 @@ fn report(
     if let Some(file) = file {
         let mut text = Vec::new();
         json::write(&mut text, plan)?;
-        fs::write(file, text).map_err(|error| {
+        write_text(file, &text).map_err(|error| {
             Error::new(format!("cannot write the plan {}: {error}", shown(file)))
         })?;
     }
