@@ -41,6 +41,8 @@ const AFTER_DIGEST: &str = "\",";
 /// Values in a record, as far as commas tell: an operation on a large environment has some hundred
 /// thousand.
 const MAX_VALUES: usize = 2_000_000;
+/// Changes of one file in a record: as many as operations that a revert takes back at once.
+const MAX_CHANGES: usize = 300;
 /// Hexadecimal digits of a digest.
 const DIGEST_LEN: usize = 64;
 
@@ -205,8 +207,14 @@ impl Record {
         }
         for step in &self.steps {
             let is_link = step.old.link.is_some() || step.new.link.is_some();
-            if step.changes.is_empty() && !is_link {
+            if step.changes.is_empty() {
                 return Err("it changes a file by nothing");
+            }
+            if step.changes.len() > MAX_CHANGES {
+                return Err("it changes a file more often than any operation does");
+            }
+            if is_link && !matches!(step.about.kind, FileKind::Elf | FileKind::Macho) {
+                return Err("a file in it that is no object is a link");
             }
             let is_empty = |state: &State| state.lock.size > 0 && state.lock.ranges.is_empty();
             if is_empty(&step.old) || is_empty(&step.new) {

@@ -247,7 +247,7 @@ fn roll_back_step(
             && !is_link
             && !step.replace;
         let (source, in_place) = write::open(disk, &with_link(&first.place)?, in_place, false)?;
-        if let Some(change) = forbids(step, first, &source, (&edits, back.is_some()), listed)? {
+        if let Some(change) = forbids(step, first, &source, &edits, listed)? {
             let names = step.names().enumerate();
             let is_other = |position| other.iter().any(|other| other.position == position);
             let refused = names.filter(|(position, _)| is_other(*position));
@@ -322,17 +322,15 @@ fn forbids(
     step: &Step,
     other: &Other,
     source: &FileSource,
-    (edits, is_half_done): (&[&EditSet], bool),
+    edits: &[&EditSet],
     listed: &Listed,
 ) -> Result<Option<Change>, Error> {
-    // Half of an edit may be nothing that can be read: then the edit is judged, and not the way back.
-    let forth: Vec<&EditSet> = step.changes.iter().map(|change| &change.edits).collect();
+    if source.stat()?.mode & 0o6000 != 0 {
+        let why = "a file that is setuid or setgid, which no operation edits".to_owned();
+        return Ok(Some(Change::Forbidden { why }));
+    }
     let path = step.path.as_path();
-    let checked = if is_half_done {
-        through(source, edits, &mut |old| permitted::check(&step.about, path, old, &forth, listed))
-    } else {
-        permitted::check(&step.about, path, source, edits, listed)
-    };
+    let checked = permitted::check(&step.about, path, source, edits, listed);
     let found = match checked {
         Err(why) => Some(Change::Forbidden { why }),
         Ok(()) => through(source, edits, &mut |old| change(&step.old.lock, old)),
@@ -408,7 +406,9 @@ fn look_into(step: &Step, source: &FileSource, is_old_kind: bool, is_new_kind: b
     let Some(change) = change(&step.old.lock, source).filter(|_| is_old_kind) else {
         return if is_old_kind { Found::Old } else { Found::Foreign(Change::OtherKind) };
     };
-    if let Some(edits) = way_back(step, source)
+    // A file that is replaced is never on the way.
+    if !step.replace
+        && let Some(edits) = way_back(step, source)
         && through(source, &[&edits], &mut |patched| step.old.lock.matches(patched))
     {
         let again = step.changes.iter().map(|change| &change.edits);
