@@ -124,6 +124,11 @@ impl Home {
         let text = record
             .seal()
             .map_err(|error| PathError::new("write", name.path(), io::Error::other(error)))?;
+        // What could not be read again must not be written.
+        record.check().map_err(|why| Error::Record {
+            path: name.path().to_path_buf(),
+            why: why.to_owned(),
+        })?;
         if text.len() as u64 > MAX_RECORD_BYTES {
             let limit = MAX_RECORD_BYTES >> 20;
             let why = format!("it would be longer than {limit} MiB; edit a part at a time");

@@ -42,7 +42,7 @@ const AFTER_DIGEST: &str = "\",";
 /// thousand.
 const MAX_VALUES: usize = 2_000_000;
 /// Changes of one file in a record: as many as operations that a revert takes back at once.
-const MAX_CHANGES: usize = 300;
+const MAX_CHANGES: usize = 1000;
 /// Hexadecimal digits of a digest.
 const DIGEST_LEN: usize = 64;
 
@@ -194,7 +194,7 @@ impl Record {
 
     /// Is the record one that an operation can have left, whatever files there are? Its ID is a part of
     /// the names of temporary files.
-    fn check(&self) -> Result<(), &'static str> {
+    pub(super) fn check(&self) -> Result<(), &'static str> {
         let ids = self.steps.iter().flat_map(|step| &step.reverts).chain([&self.id]);
         if !ids.into_iter().all(|id| is_id(id)) {
             return Err("an ID in it is none of an operation");
