@@ -1,8 +1,8 @@
 //! Checked reads of a file's bytes.
 //!
-//! Everything that looks at an object goes through a [`Source`]: a file, a
-//! buffer, or a file seen through edits that are not written yet. A read names what it wants, so
-//! that malformed input becomes an [`Error`] with a file offset and never a panic.
+//! Everything that looks at an object goes through a [`Source`]: a file, a buffer, or a file seen
+//! through edits that are not written yet. A read names what it wants, so that malformed input becomes
+//! an [`Error`] with a file offset and never a panic.
 
 use std::borrow::Cow;
 use std::ops::Range;

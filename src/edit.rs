@@ -1,7 +1,7 @@
 //! Edits of a file as data: made by the formats, shown by a dry run, written by an operation, and
 //! turned around by a revert.
 
-use crate::bytes::Source;
+use crate::bytes::{self, Source};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -492,9 +492,20 @@ pub struct Known<'e> {
 }
 
 impl Known<'_> {
-    /// Is it known that the one state holds at `at` what the other one holds at `other_at`?
+    /// Do two states hold the same, the one from `at` on and the other from `other_at`? What is known to be
+    /// is not read.
     #[must_use]
-    pub fn is_same(&self, at: u64, other_at: u64, len: u64) -> bool {
+    pub fn is_same(
+        &self,
+        (one, at): (&dyn Source, u64),
+        (other, other_at): (&dyn Source, u64),
+        len: u64,
+    ) -> bool {
+        self.tells(at, other_at, len) || bytes::is_same(one, at, other, other_at, len)
+    }
+
+    /// Is it known that both hold the same there?
+    fn tells(&self, at: u64, other_at: u64, len: u64) -> bool {
         let Some(end) = other_at.checked_add(len) else { return false };
         let is_left_alone = self.edits.is_some_and(|edits| {
             let mut written = edits.in_write_order().iter().map(|edit| &edit.range);

@@ -6,12 +6,11 @@ use super::{App, Chosen, Error};
 use crate::diagnosis::diagnose::{Diagnosis, diagnose, lacked_alone};
 use crate::findings::finding::{Finding, Severity};
 use crate::loader::Settings;
-use crate::operation::{self, FileState, Kind as Made, Operation, State, StepDone};
+use crate::operation::{self, FileState, Kind as Made, Operation, State};
 use crate::plan::{Kind, RelativePath};
 use crate::python::installer;
 use crate::vfs::OsVfs;
-use crate::world::World;
-use crate::world::question::Question;
+use crate::world::{Question, World};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -82,9 +81,7 @@ impl App {
         let files = Files { all: seen(&place, files)?, needs_repair };
         Ok(Verified { world, diagnosis, errors, files, is_interrupted })
     }
-}
 
-impl App {
     /// What objects lack that a plan made load by themselves, and that are as they were left: the question
     /// that was asked before it was said that they are repaired.
     fn lacked(
@@ -96,8 +93,8 @@ impl App {
     ) -> Result<Vec<Finding>, Error> {
         let operations = operation::log(&place.store)?;
         let planned = |operation: &&Operation| matches!(operation.kind, Made::Fix | Made::Apply);
-        let repaired: HashSet<&RelativePath> =
-            operations.iter().filter(planned).flat_map(|made| &made.steps).map(path_of).collect();
+        let steps = operations.iter().filter(planned).flat_map(|made| &made.steps);
+        let repaired: HashSet<&RelativePath> = steps.map(|step| &step.path).collect();
         let left = files.iter().filter(|file| file.state == State::AsLeft);
         let inside = |file: &FileState| {
             let path = place.root.join(&file.path);
@@ -109,15 +106,8 @@ impl App {
         };
         let objects: Vec<PathBuf> =
             left.filter(|file| repaired.contains(&file.path)).map(inside).collect();
-        if objects.is_empty() {
-            return Ok(Vec::new());
-        }
         Ok(lacked_alone(view.vfs(), world, &Question::default(), &objects))
     }
-}
-
-fn path_of(step: &StepDone) -> &RelativePath {
-    &step.path
 }
 
 /// What became of files, and who did it.

@@ -1,19 +1,14 @@
 //! Which libraries would not be found, and why: the inventory, seen through the loader.
 
 use super::bindings::{Bindings, Moved};
+use super::checks::installed::Installed;
+use super::checks::variables::{self, Variables};
+use super::checks::{
+    cuda, dlopen, interpreters, macos, process_limits, rpath_entries, symbol_version, wheel,
+};
 use super::load_report::{Missing, Seen};
 use super::provider::{self, Choice, known_cause};
 use crate::bytes::{printable, shown};
-use crate::diagnosis::checks::cuda;
-use crate::diagnosis::checks::dlopen;
-use crate::diagnosis::checks::installed::Installed;
-use crate::diagnosis::checks::interpreters;
-use crate::diagnosis::checks::macos;
-use crate::diagnosis::checks::process_limits;
-use crate::diagnosis::checks::rpath_entries;
-use crate::diagnosis::checks::symbol_version;
-use crate::diagnosis::checks::variables::{self, Variables};
-use crate::diagnosis::checks::wheel;
 use crate::findings::finding::{Cause, Finding, Severity, fault, sort};
 use crate::knowledge::packages;
 use crate::loader::EXECUTABLE_STACK;
@@ -94,6 +89,9 @@ pub fn lacked_alone(
     objects: &[PathBuf],
 ) -> Vec<Finding> {
     let objects: Vec<_> = objects.iter().filter_map(|path| world.inventory.at(path)).collect();
+    if objects.is_empty() {
+        return Vec::new();
+    }
     let programs = Program::all(vfs, world, &world.settings.without_variables());
     let seen = Seen::alone(vfs, world, &programs, &objects);
     let libraries = Libraries::new(vfs, world, question, &programs);

@@ -472,7 +472,6 @@ fn way_back_from_overwriting(changes: &[journal::Change], source: &FileSource) -
 
 /// Are the bytes there that an edit in place copies within the file? The lock leaves them out.
 fn copies_are_complete(step: &Step, source: &FileSource) -> bool {
-    const PIECE: u64 = 1 << 20;
     let [change] = step.changes.as_slice() else { return true };
     if !fits_in_place(&step.changes) {
         return true;
@@ -480,16 +479,7 @@ fn copies_are_complete(step: &Step, source: &FileSource) -> bool {
     let edits = change.edits.in_write_order().iter().zip(change.edits.new_ranges());
     edits.into_iter().all(|(edit, range)| {
         let Content::CopyOf(from) = &edit.new else { return true };
-        let mut done = 0;
-        while done < from.end - from.start {
-            let len = PIECE.min(from.end - from.start - done);
-            let piece = |at: u64| source.get(at + done..at + done + len);
-            match (piece(from.start), piece(range.start)) {
-                (Some(one), Some(other)) if one == other => done += len,
-                _ => return false,
-            }
-        }
-        true
+        bytes::is_same(source, from.start, source, range.start, from.end - from.start)
     })
 }
 

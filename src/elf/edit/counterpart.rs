@@ -6,7 +6,7 @@
 
 use super::postconditions::{entries, others};
 use super::program_header_room::movable;
-use crate::bytes::{self, Source};
+use crate::bytes::Source;
 use crate::edit::Known;
 use crate::elf::dynamic_table::{self, is_search_path};
 use crate::elf::image::Image;
@@ -178,8 +178,8 @@ impl Both<'_, '_> {
 
     /// Do the object as it is, at `now`, and as it would be, at `then`, hold the same?
     fn is_same(&self, now: u64, then: u64, len: u64) -> bool {
-        self.known.is_same(now, then, len)
-            || bytes::is_same(self.image.source(), now, self.then.source(), then, len)
+        let (image, other) = (self.image.source(), self.then.source());
+        self.known.is_same((image, now), (other, then), len)
     }
 }
 

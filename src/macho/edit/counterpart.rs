@@ -1,7 +1,7 @@
 //! Two states of one Mach-O file, which an undo record says differ in their search path: do they
 //! differ in nothing that an edit of search paths leaves alone?
 
-use crate::bytes::{self, Source};
+use crate::bytes::Source;
 use crate::edit::Known;
 use crate::macho::fat::Container;
 use crate::macho::image::{Command, Image};
@@ -37,7 +37,7 @@ pub fn check(now: &dyn Source, then: &dyn Source, known: Known<'_>) -> Result<()
             let is_content = section.offset != 0 && !content.is_empty();
             let is_kept = || {
                 let len = content.end - content.start;
-                known.is_same(start, start, len) || bytes::is_same(now, start, then, start, len)
+                known.is_same((now, start), (then, start), len)
             };
             if is_content && !is_kept() {
                 return Err("the contents of a section would change");
