@@ -481,50 +481,91 @@ pub(crate) mod base64_bytes {
     }
 }
 
-/// What is known of the way between two states of a file, so that not all of it has to be read.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Known<'e> {
-    /// The edits that lead from the one to the other: what they leave alone is the same.
-    pub edits: Option<&'e EditSet>,
-    /// The edits that led from the other to the one, where they are known to have been applied: what they
-    /// copied is the same.
-    pub forth: Option<&'e EditSet>,
+/// Two states of one file, in which every byte that both have keeps its offset.
+#[derive(Clone, Copy)]
+pub struct Pair<'a> {
+    one: &'a dyn Source,
+    other: &'a dyn Source,
+    /// The edits by which the other was made of the one, where it was.
+    forth: Option<&'a EditSet>,
+    /// Those by which the one was made of the other.
+    back: Option<&'a EditSet>,
 }
 
-impl Known<'_> {
-    /// Do two states hold the same, the one from `at` on and the other from `other_at`? What is known to be
-    /// is not read.
+impl<'a> Pair<'a> {
+    /// Two files of which nothing is known.
     #[must_use]
-    pub fn is_same(
-        &self,
-        (one, at): (&dyn Source, u64),
-        (other, other_at): (&dyn Source, u64),
-        len: u64,
-    ) -> bool {
-        self.tells(at, other_at, len) || bytes::is_same(one, at, other, other_at, len)
+    pub fn new(one: &'a dyn Source, other: &'a dyn Source) -> Self {
+        Self { one, other, forth: None, back: None }
     }
 
-    /// Is it known that both hold the same there?
-    fn tells(&self, at: u64, other_at: u64, len: u64) -> bool {
-        let Some(end) = other_at.checked_add(len) else { return false };
-        let is_left_alone = self.edits.is_some_and(|edits| {
-            let mut written = edits.in_write_order().iter().map(|edit| &edit.range);
-            edits.keeps_offsets()
-                && at == other_at
-                && end <= edits.old_len()
-                && written.all(|edit| edit.end <= at || end <= edit.start)
-        });
-        let is_copied = self.forth.is_some_and(|forth| {
-            let mut written = forth.in_write_order().iter().zip(forth.new_ranges());
-            written.any(|(edit, to)| match &edit.new {
-                Content::Bytes(_) | Content::Kept(_) => false,
-                Content::CopyOf(from) => {
-                    from.start <= other_at
-                        && end <= from.end
-                        && to.start + (other_at - from.start) == at
-                }
-            })
-        });
-        is_left_alone || is_copied
+    /// A file, and the same with `edits`, so that only what they touch has to be compared. `None` where they
+    /// move bytes that stay.
+    #[must_use]
+    pub fn of_edits(
+        one: &'a dyn Source,
+        other: &'a Patched<'a>,
+        edits: &'a EditSet,
+    ) -> Option<Self> {
+        edits.keeps_offsets().then_some(Self { one, other, forth: Some(edits), back: None })
     }
+
+    /// The same states, the other one first.
+    #[must_use]
+    pub fn turned(self) -> Self {
+        Self { one: self.other, other: self.one, forth: self.back, back: self.forth }
+    }
+
+    /// The first state.
+    #[must_use]
+    pub fn one(&self) -> &'a dyn Source {
+        self.one
+    }
+
+    /// The second state.
+    #[must_use]
+    pub fn other(&self) -> &'a dyn Source {
+        self.other
+    }
+
+    /// Do both hold the same bytes in this range of file offsets?
+    #[must_use]
+    pub fn is_same_in(&self, range: &Range<u64>) -> bool {
+        let inside = |part: &Range<u64>| part.start.max(range.start)..part.end.min(range.end);
+        let differing = self.differing();
+        let mut parts = differing.iter().map(inside).filter(|part| !part.is_empty());
+        parts.all(|part| is_same_in(self.one, self.other, &part))
+    }
+
+    /// Is the second state what these edits make of the first?
+    #[must_use]
+    pub fn is_made_by(&self, edits: &EditSet) -> bool {
+        if self.forth == Some(edits) {
+            return true;
+        }
+        let made = Patched::new(self.one, edits);
+        if !edits.keeps_offsets() || made.len() != self.other.len() {
+            return false;
+        }
+        let mut ranges = self.differing();
+        ranges.extend(edits.new_ranges());
+        let len = made.len();
+        let inside = |range: &Range<u64>| range.start.min(len)..range.end.min(len);
+        bytes::joined(&ranges).iter().all(|range| is_same_in(&made, self.other, &inside(range)))
+    }
+
+    /// The file offsets at which the states may differ.
+    fn differing(&self) -> Vec<Range<u64>> {
+        match self.forth.or(self.back) {
+            Some(edits) => {
+                let old = edits.in_write_order().iter().map(|edit| edit.range.clone());
+                old.chain(edits.new_ranges()).collect()
+            }
+            None => vec![0..self.one.len().max(self.other.len())],
+        }
+    }
+}
+
+fn is_same_in(one: &dyn Source, other: &dyn Source, range: &Range<u64>) -> bool {
+    bytes::is_same(one, range.start, other, range.start, range.end - range.start)
 }

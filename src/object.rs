@@ -2,11 +2,13 @@
 //! give them another one.
 
 use crate::bytes::{self, Source};
-use crate::edit::{EditSet, Known};
+use crate::edit::{EditSet, Pair};
 use crate::{elf, macho};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::ffi::OsStr;
 use std::ops::Range;
+use std::os::unix::ffi::OsStrExt as _;
 
 /// The format of an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -233,18 +235,27 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Does the object `then` differ from `now` only in what an edit of search paths changes?
+/// Do two states of an object, under one of these file names, differ as they do because tfpatch gave it
+/// another search path? The edit is made anew, from the one state and from the other, and has to give the
+/// very bytes.
 ///
-/// # Errors
-/// With what would change besides.
-pub fn check_counterpart(
-    now: &dyn Source,
-    then: &dyn Source,
-    known: Known<'_>,
-) -> Result<(), &'static str> {
-    match Format::of(now) {
-        Some(Format::Elf) => elf::edit::counterpart::check(now, then, known),
-        Some(Format::Macho) => macho::edit::counterpart::check(now, then, known),
-        None => Err("the file is neither an ELF nor a Mach-O object"),
+/// So it holds for all that an edit leaves alone, whatever the object says of itself. It does not hold for
+/// an edit that another version of tfpatch would make in another way.
+#[must_use]
+pub fn is_own_edit(pair: Pair<'_>, names: &[&OsStr]) -> bool {
+    match Format::of(pair.one()) {
+        Some(Format::Elf) => [pair, pair.turned()].iter().any(|pair| {
+            elf::edit::counterpart::edits_towards(pair).is_ok_and(|edits| pair.is_made_by(&edits))
+        }),
+        Some(Format::Macho) => [pair, pair.turned()].iter().any(|pair| {
+            // Neither state tells whether a signature was to be repaired, nor under which of the file's
+            // names it was made.
+            let mut attempts = names.iter().flat_map(|name| [(name, false), (name, true)]);
+            attempts.any(|(name, repairs)| {
+                macho::edit::counterpart::edits_towards(pair, name.as_bytes(), repairs)
+                    .is_ok_and(|edits| pair.is_made_by(&edits))
+            })
+        }),
+        None => false,
     }
 }

@@ -1,5 +1,5 @@
-//! The record of an operation: everything that is needed to put every file back, about a kilobyte
-//! a file, written and synced before the first byte of a file changes.
+//! The record of an operation: everything that is needed to put every file back, a few
+//! kilobytes a file, written and synced before the first byte of a file changes.
 
 use super::digest::Digest;
 use super::times::Times;

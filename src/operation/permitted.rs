@@ -1,10 +1,9 @@
 //! What an undo record may change of a file: only what an edit of search paths changes. It does not
 //! matter who wrote the record.
 
-use super::file_source::through;
-use super::journal::{About, Change};
+use super::journal::About;
 use crate::bytes::{Source, printable};
-use crate::edit::{EditSet, Known, Patched};
+use crate::edit::{EditSet, Pair, Patched};
 use crate::object;
 use crate::plan::{Kind, RelativePath};
 use crate::python::wheel::{self, Wheel};
@@ -17,6 +16,27 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+/// What is said of an edit that tfpatch would not make.
+const NOT_OWN: &str = "bytes that no edit of a search path by this version of tfpatch changes";
+
+/// The names of a file in the target.
+pub(super) struct Names<'a> {
+    path: &'a Path,
+    aliases: &'a [RelativePath],
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn new(path: &'a RelativePath, aliases: &'a [RelativePath]) -> Self {
+        Self { path: path.as_path(), aliases }
+    }
+
+    /// The names without their directories.
+    fn of_files(&self) -> Vec<&'a OsStr> {
+        let aliases = self.aliases.iter().map(RelativePath::as_path);
+        std::iter::once(self.path).chain(aliases).filter_map(Path::file_name).collect()
+    }
+}
+
 /// The files that a record is about, whose rows in a RECORD may change.
 pub(super) struct Listed(BTreeSet<PathBuf>);
 
@@ -26,68 +46,32 @@ impl Listed {
     }
 }
 
-/// Do these edits, one after the other, change no more of the file at `path` than is allowed for what it
-/// is said to be?
+/// Do these edits, one after the other, change no more of a file with these names than is allowed for what
+/// it is said to be?
 ///
 /// # Errors
 /// With what would change besides.
 pub(super) fn check(
     about: &About,
-    path: &Path,
+    names: &Names<'_>,
     source: &dyn Source,
     edits: &[&EditSet],
     listed: &Listed,
 ) -> Result<(), String> {
     let Some((first, rest)) = edits.split_first() else { return Ok(()) };
-    let mut all = vec![*first];
-    check_one(about.kind, path, source, (first, None), listed)?;
-    for edits in rest {
-        through(source, &all, &mut |now| check_one(about.kind, path, now, (edits, None), listed))?;
-        all.push(edits);
-    }
-    Ok(())
-}
-
-/// Could these edits of the file at `path` be taken back under the same conditions?
-///
-/// # Errors
-/// With what would be in the way.
-pub(super) fn check_undo(
-    about: &About,
-    path: &Path,
-    source: &dyn Source,
-    changes: &[Change],
-    listed: &Listed,
-) -> Result<(), String> {
-    let mut all: Vec<&EditSet> = Vec::new();
-    for change in changes {
-        all.push(&change.edits);
-        let forth = Some(&change.edits);
-        through(source, &all, &mut |new| {
-            check_one(about.kind, path, new, (&change.undo, forth), listed)
-        })?;
-    }
-    Ok(())
-}
-
-fn check_one(
-    kind: Kind,
-    path: &Path,
-    now: &dyn Source,
-    (edits, forth): (&EditSet, Option<&EditSet>),
-    listed: &Listed,
-) -> Result<(), String> {
-    match kind {
+    let then = Patched::new(source, first);
+    match about.kind {
         Kind::Elf | Kind::Macho => {
-            let known = Known { edits: Some(edits), forth };
-            let then = Patched::new(now, edits);
-            object::check_counterpart(now, &then, known).map_err(str::to_owned)
+            let pair = Pair::of_edits(source, &then, first)
+                .ok_or("bytes that would move within the file")?;
+            if !object::is_own_edit(pair, &names.of_files()) {
+                return Err(NOT_OWN.to_owned());
+            }
         }
-        Kind::Record => check_record(path, now, &Patched::new(now, edits), listed),
-        // What is packed anew is compared before it is put back, and not for each plan.
-        Kind::Wheel if forth.is_some() => Ok(()),
-        Kind::Wheel => check_archive(path, now, &Patched::new(now, edits)),
+        Kind::Record => check_record(names.path, source, &then, listed)?,
+        Kind::Wheel => check_archive(names.path, source, &then)?,
     }
+    check(about, names, &then, rest, listed)
 }
 
 /// Of a RECORD the hashes and sizes of the files that the record is about.
@@ -160,8 +144,11 @@ fn check_archive(path: &Path, now: &dyn Source, then: &dyn Source) -> Result<(),
         let after = other.open(&member.path).map_err(failed)?;
         if member.is_record {
             check_rows(Path::new(""), &before, &after, &listed)?;
-        } else if object::check_counterpart(&before, &after, Known::default()).is_err() {
-            return Err(format!("{} in a wheel beyond its search path", name()));
+            continue;
+        }
+        let names: Vec<&OsStr> = member.path.file_name().into_iter().collect();
+        if !object::is_own_edit(Pair::new(&before, &after), &names) {
+            return Err(format!("in {} in a wheel {NOT_OWN}", name()));
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ use super::journal::{About, Change, Kept, Link, State, Step};
 use super::lease::Lease;
 use super::metadata::{Attribute, CAPABILITY, LABEL, Metadata};
 use super::owner;
-use super::permitted::{self, Listed};
+use super::permitted::{self, Listed, Names};
 use super::times::Times;
 use super::tree::{self, Directory, FileId, Name, Tree};
 use super::{Write, write};
@@ -190,15 +190,19 @@ pub(super) fn prepare(
         return Err(Error::Changed { path, change });
     }
     let is_archive = intent.about.kind == Kind::Wheel;
-    let is_new = matches!(intent.way, Way::Edits(_));
-    let changes = changes(&path, intent.way, &source, &intent.new, is_archive)?;
-    let asked_for = intent.path.as_path();
-    if is_new
-        && let Err(why) = permitted::check_undo(&intent.about, asked_for, &source, &changes, listed)
+    // What is permitted is so both ways. A wheel is packed anew, and compared before it is put back.
+    if let Way::Edits(edits) = &intent.way
+        && !is_archive
     {
-        let why = format!("is not edited, for that could not be taken back: {why}");
-        return Err(refused(&path, &why));
+        let names = Names::new(&intent.path, &intent.aliases);
+        let checked = permitted::check(&intent.about, &names, &source, &[edits], listed);
+        checked.map_err(|why| {
+            let why =
+                format!("is not edited, for that could not be taken back: it would change {why}");
+            refused(&path, &why)
+        })?;
     }
+    let changes = changes(&path, intent.way, &source, &intent.new, is_archive)?;
 
     let shared = stat.links > names.len() as u64;
     let has_capabilities = metadata.attributes.iter().any(|found| found.name == CAPABILITY);

@@ -7,7 +7,7 @@ use super::error::{Change, Error, PathError};
 use super::file_source::{FileSource, is_same_after, open_linked, open_place, through};
 use super::journal::{self, Direction, Record, Step, temporary};
 use super::metadata::Metadata;
-use super::permitted::{self, Listed};
+use super::permitted::{self, Listed, Names};
 use super::store::{Store, canonical};
 use super::tree::{FileId, Name, Place, Stat, Tree};
 use super::write::{self, Directories, Target, fits_in_place};
@@ -247,7 +247,7 @@ fn roll_back_step(
             && !is_link
             && !step.replace;
         let (source, in_place) = write::open(disk, &with_link(&first.place)?, in_place, false)?;
-        if let Some(change) = forbids(step, first, &source, &edits, listed)? {
+        if let Some(change) = forbids(step, first, &source, (&edits, back.is_some()), listed)? {
             let names = step.names().enumerate();
             let is_other = |position| other.iter().any(|other| other.position == position);
             let refused = names.filter(|(position, _)| is_other(*position));
@@ -322,15 +322,24 @@ fn forbids(
     step: &Step,
     other: &Other,
     source: &FileSource,
-    edits: &[&EditSet],
+    (edits, is_half_done): (&[&EditSet], bool),
     listed: &Listed,
 ) -> Result<Option<Change>, Error> {
     if source.stat()?.mode & 0o6000 != 0 {
         let why = "a file that is setuid or setgid, which no operation edits".to_owned();
         return Ok(Some(Change::Forbidden { why }));
     }
-    let path = step.path.as_path();
-    let checked = permitted::check(&step.about, path, source, edits, listed);
+    let names = Names::new(&step.path, &step.aliases);
+    let check = |from: &dyn Source, edits: &[&EditSet]| {
+        permitted::check(&step.about, &names, from, edits, listed)
+    };
+    // What is half done is no state that any edit makes: the two ends of the way are.
+    let checked = if is_half_done {
+        let forth: Vec<_> = step.changes.iter().map(|change| &change.edits).collect();
+        through(source, edits, &mut |old| check(old, &forth))
+    } else {
+        check(source, edits)
+    };
     let found = match checked {
         Err(why) => Some(Change::Forbidden { why }),
         Ok(()) => through(source, edits, &mut |old| change(&step.old.lock, old)),
@@ -410,6 +419,7 @@ fn look_into(step: &Step, source: &FileSource, is_old_kind: bool, is_new_kind: b
     if !step.replace
         && let Some(edits) = way_back(step, source)
         && through(source, &[&edits], &mut |patched| step.old.lock.matches(patched))
+        && is_on_the_way(step, source, &edits)
     {
         let again = step.changes.iter().map(|change| &change.edits);
         let all: Vec<&EditSet> = std::iter::once(&edits).chain(again).collect();
@@ -433,6 +443,32 @@ fn way_back(step: &Step, source: &FileSource) -> Option<EditSet> {
         }
         changes => way_back_from_overwriting(changes, source),
     }
+}
+
+/// Is each byte that the operation writes, in the file as long as it was, what stood there before or after one
+/// of its changes? `back` makes the old file of it.
+fn is_on_the_way(step: &Step, source: &FileSource, back: &EditSet) -> bool {
+    let len = source.len().min(back.new_len());
+    let written = step.changes.iter().flat_map(|change| {
+        let old = change.edits.in_write_order().iter().map(|edit| edit.range.clone());
+        old.chain(change.edits.new_ranges())
+    });
+    let written: Vec<_> = written.map(|range| range.start.min(len)..range.end.min(len)).collect();
+    let forth: Vec<_> =
+        std::iter::once(back).chain(step.changes.iter().map(|change| &change.edits)).collect();
+    bytes::joined(&written).into_iter().all(|range| {
+        let Some(found) = source.get(range.clone()) else { return false };
+        let mut is_known = vec![false; found.len()];
+        for states in 1..=forth.len() {
+            through(source, forth.get(..states).unwrap_or_default(), &mut |state| {
+                let inside = range.start.min(state.len())..range.end.min(state.len());
+                let Some(bytes) = state.get(inside) else { return };
+                let pairs = is_known.iter_mut().zip(found.iter().zip(bytes.iter()));
+                pairs.for_each(|(is_known, (found, byte))| *is_known |= found == byte);
+            });
+        }
+        is_known.iter().all(|&is_known| is_known)
+    })
 }
 
 /// The tail may be there in part, of a file that has `len` bytes now.

@@ -8,7 +8,7 @@ use super::file_source::{FileSource, is_same_after, open_linked, open_place, thr
 use super::history::{Entry, History};
 use super::journal::{About, Kind, Link, Step};
 use super::old_bytes;
-use super::permitted::{self, Listed};
+use super::permitted::{self, Listed, Names};
 use super::preflight::{Intent, Way};
 use super::record_rows::Rows;
 use super::recover::LeftAlone;
@@ -330,8 +330,8 @@ impl Findings {
             Some(link) if leads_to(&place, link, &source, &edits)? => Some(link.clone()),
             _ => None,
         };
-        let (about, path) = (&newest.step.about, first.as_path());
-        let checked = permitted::check(about, path, &source, &edits, listed);
+        let names = Names::new(first, aliases);
+        let checked = permitted::check(&newest.step.about, &names, &source, &edits, listed);
         source.require_read()?;
         if let Err(why) = checked {
             refuse(Change::Forbidden { why });

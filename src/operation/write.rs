@@ -11,6 +11,7 @@ use super::tree::{Directory, FileId, Name, Place};
 use crate::bytes::Source;
 use crate::edit::{Content, Edit, EditSet, Kept};
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::path::PathBuf;
@@ -198,25 +199,32 @@ fn overwrite(
         if unsynced && edit.range.start < edits.old_len() {
             disk.sync_data(file)?;
         }
-        put(disk, file, edit, range)?;
+        put(disk, &file.file, file, edit, range)?;
         unsynced = true;
     }
     Ok(unsynced)
 }
 
 /// Writes the edits into an open file of our own, and cuts it off where it becomes shorter.
-fn patch(disk: &Disk, file: &Handle, edits: &EditSet) -> Result<(), PathError> {
+fn patch(disk: &Disk, old: &File, file: &Handle, edits: &EditSet) -> Result<(), PathError> {
     for (edit, range) in edits.in_write_order().iter().zip(edits.new_ranges()) {
-        put(disk, file, edit, range)?;
+        put(disk, old, file, edit, range)?;
     }
     if shrinks(edits) { disk.set_len(file, edits.new_len()) } else { Ok(()) }
 }
 
-fn put(disk: &Disk, file: &Handle, edit: &Edit, range: Range<u64>) -> Result<(), PathError> {
+/// Writes the new bytes of an edit into `file`; what it copies is read from `old`.
+fn put(
+    disk: &Disk,
+    old: &File,
+    file: &Handle,
+    edit: &Edit,
+    range: Range<u64>,
+) -> Result<(), PathError> {
     match &edit.new {
         Content::Bytes(bytes) if bytes.is_empty() => Ok(()),
         Content::Bytes(bytes) => disk.write(file, bytes, range.start),
-        Content::CopyOf(from) => disk.copy(&file.file, from.clone(), file, range.start),
+        Content::CopyOf(from) => disk.copy(old, from.clone(), file, range.start),
         Content::Kept(kept) => copy_kept(disk, kept, file, range.start),
     }
 }
@@ -310,10 +318,14 @@ fn render(
     edits: &[&EditSet],
     new: &Handle,
 ) -> Result<(), PathError> {
-    if edits.iter().all(|edits| edits.keeps_offsets() && !reads_what_it_writes(edits)) {
+    let keep_offsets = edits.iter().all(|edits| edits.keeps_offsets());
+    // A single list of edits copies from the old file, whatever it writes.
+    let is_single = edits.len() == 1;
+    if keep_offsets && (is_single || !edits.iter().any(|edits| reads_what_it_writes(edits))) {
         let longest = edits.iter().map(|edits| edits.new_len()).fold(source.len(), u64::max);
         disk.clone_into(&source.file, source.len(), new, longest)?;
-        return edits.iter().try_for_each(|edits| patch(disk, new, edits));
+        let old = if is_single { &source.file } else { &new.file };
+        return edits.iter().try_for_each(|edits| patch(disk, old, new, edits));
     }
     through(source, edits, &mut |patched| {
         disk.reserve(new, patched.len())?;

@@ -211,11 +211,9 @@ fn rewrite_elf(view: &View<'_>, source: &dyn Source, wish: Wish<'_>) -> Result<R
 fn towards_elf(view: &View<'_>, source: &dyn Source, edits: &EditSet) -> Result<Rewrite, Failure> {
     let image = Image::parse(source)?;
     let before = current(&image)?;
-    let wanted = current(&Image::parse(&Patched::new(source, edits))?)?;
-    let kind = wanted.as_ref().map(|path| path.kind);
-    let entries = wanted.map_or_else(Vec::new, |path| path.entries);
-    let patch = edit::edit(&image, &Request { entries: entries.clone(), kind })?;
-    Ok(elf_rewrite(view, &image, before, entries, patch))
+    let request = Request::towards(&Image::parse(&Patched::new(source, edits))?)?;
+    let patch = edit::edit(&image, &request)?;
+    Ok(elf_rewrite(view, &image, before, request.entries, patch))
 }
 
 fn elf_rewrite(

@@ -1,6 +1,8 @@
 //! Any user, no external program, no compiler, no network, no mount: seconds.
 
 #[cfg(test)]
+mod counterpart;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod discovery;

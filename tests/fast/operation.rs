@@ -1,8 +1,8 @@
 //! Operations on real files: what changes, what stays, and what is refused.
 
 use crate::support::operated::{
-    LIBRARY, append, bytes, edited, fix, inode, library, names, old_times, options, relative,
-    revert_all, size, snapshot, step,
+    LIBRARY, append, bytes, edited, fix, inode, library, library_with_path, names, old_times,
+    options, relative, revert_all, snapshot, step,
 };
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -24,7 +24,7 @@ fn a_hard_link_outside_is_untouched() {
     let before = snapshot(&cache);
     old_times(&root);
     let directory = snapshot(&root);
-    let step = step(&root, "a.so", append(size(&file)));
+    let step = step(&root, "a.so", append(&file));
     fix(&root, vec![step.clone()]).unwrap();
     assert_eq!(snapshot(&cache), before);
     assert_eq!(snapshot(&file).content, edited(&before.content, &step));
@@ -44,7 +44,7 @@ fn hard_links_inside_stay_one_file() {
     std::fs::create_dir(root.join("b")).unwrap();
     std::fs::hard_link(&file, &alias).unwrap();
     let before = snapshot(&file);
-    let mut step = step(&root, "a.so", append(size(&file)));
+    let mut step = step(&root, "a.so", append(&file));
     step.aliases = vec![relative("b/a.so.1")];
 
     // All names are the step's: in place. With a name outside: replaced, all together.
@@ -85,7 +85,7 @@ fn a_link_that_leaves_becomes_a_private_copy_and_the_same_link_again() {
     symlink("a.so", root.join("inner.so")).unwrap();
     let (before, original) = (snapshot(&link), snapshot(&cache.join("a.so")));
 
-    let step = step(&root, "inner.so", append(original.content.len() as u64));
+    let step = step(&root, "inner.so", append(&root.join("inner.so")));
     let done = fix(&root, vec![step.clone()]).unwrap().unwrap();
     assert_eq!(done.steps[0].path, relative("a.so"));
     assert_eq!(snapshot(&cache.join("a.so")), original);
@@ -116,7 +116,7 @@ fn a_path_through_a_directory_link_out_of_the_target_is_refused() {
     library(&cache, "a.so");
     std::fs::create_dir(&root).unwrap();
     symlink("../cache", root.join("lib")).unwrap();
-    let step = step(&root, "lib/a.so", vec![bytes(0..1, b"x")]);
+    let step = step(&root, "lib/a.so", append(&root.join("lib/a.so")));
     assert!(matches!(fix(&root, vec![step.clone()]), Err(Error::Outside { .. })));
     assert!(std::fs::symlink_metadata(root.join(".tfpatch")).is_err());
     // Nor can a plan name such a path.
@@ -137,7 +137,7 @@ fn rows_of_a_record_change_length_and_come_back() {
     let file = library(root, "a/x.so");
     let mut row = step(root, "RECORD", vec![bytes(30..52, b"a/x.so,sha256=CCCCCCCC,100099\n")]);
     row.kind = plan::Kind::Record;
-    fix(root, vec![step(root, "a/x.so", append(size(&file))), row]).unwrap();
+    fix(root, vec![step(root, "a/x.so", append(&file)), row]).unwrap();
     let new = std::fs::read(root.join("RECORD")).unwrap();
     assert_eq!(new, b"a/__init__.py,sha256=AAAA,120\na/x.so,sha256=CCCCCCCC,100099\na/y.so,,\n");
     revert_all(root);
@@ -150,11 +150,9 @@ fn two_operations_on_a_file_are_reverted_together_or_one_by_one() {
     let root = root.path();
     let file = library(root, "a.so");
     let original = snapshot(&file);
-    let first = fix(root, vec![step(root, "a.so", append(size(&file)))]).unwrap().unwrap();
+    let first = fix(root, vec![step(root, "a.so", append(&file))]).unwrap().unwrap();
     let middle = snapshot(&file);
-    let end = size(&file);
-    let edits = vec![bytes(end..end, b"more"), bytes(9..13, b"wxyz")];
-    let second = fix(root, vec![step(root, "a.so", edits)]).unwrap().unwrap();
+    let second = fix(root, vec![step(root, "a.so", append(&file))]).unwrap().unwrap();
     let last = snapshot(&file);
     assert_ne!(first.id, second.id);
     let store = Store::open(root).unwrap();
@@ -198,7 +196,7 @@ fn fix_revert_fix_has_three_ids_and_the_same_history_the_same() {
     let ids = || {
         let root = tempfile::tempdir().unwrap();
         let file = library(root.path(), "a.so");
-        let one = step(root.path(), "a.so", append(size(&file)));
+        let one = step(root.path(), "a.so", append(&file));
         let first = fix(root.path(), vec![one.clone()]).unwrap().unwrap().id;
         let second = revert_all(root.path()).operation.unwrap().id;
         let third = fix(root.path(), vec![one]).unwrap().unwrap().id;
@@ -215,8 +213,7 @@ fn what_something_else_changed_is_refused_with_nothing_written() {
     let root = root.path();
     let (one, two) = (library(root, "one.so"), library(root, "two.so"));
     let original = snapshot(&one);
-    let steps =
-        vec![step(root, "one.so", append(size(&one))), step(root, "two.so", append(size(&two)))];
+    let steps = vec![step(root, "one.so", append(&one)), step(root, "two.so", append(&two))];
     fix(root, steps.clone()).unwrap();
     // Twice is refused: the plan is for the old file.
     assert!(matches!(fix(root, steps), Err(Error::Changed { change: Change::Size { .. }, .. })));
@@ -249,7 +246,7 @@ fn names_of_any_bytes() {
     let name = OsStr::from_bytes(b"caf\xe9/lib\xff\n.so");
     let file = library(root.path(), name);
     let before = snapshot(&file);
-    let edit = step(root.path(), name, append(size(&file)));
+    let edit = step(root.path(), name, append(&file));
     let json = serde_json::to_string(&edit).unwrap();
     assert!(json.contains("path_bytes"));
     assert_eq!(serde_json::from_str::<Step>(&json).unwrap(), edit);
@@ -268,7 +265,7 @@ fn stores_are_found_upwards_and_never_nested() {
     let file = library(root, "lib/site-packages/a.so");
     let inner = file.parent().unwrap();
     assert!(Store::find(&file).unwrap().is_none());
-    let edit = step(inner, "a.so", append(size(&file)));
+    let edit = step(inner, "a.so", append(&file));
     // A target beneath the store's directory: paths are relative to the latter.
     let store = Store::open(root).unwrap();
     apply(inner, &store, &Plan::new(vec![edit.clone()]), Kind::Rpath, &options()).unwrap();
@@ -291,10 +288,10 @@ fn a_second_tfpatch_waits_and_then_gives_up() {
     let root = tempfile::tempdir().unwrap();
     let root = root.path();
     let file = library(root, "a.so");
-    fix(root, vec![step(root, "a.so", append(size(&file)))]).unwrap();
+    fix(root, vec![step(root, "a.so", append(&file))]).unwrap();
     let lock = root.join(".tfpatch/lock");
     assert_eq!(std::fs::read(&lock).unwrap(), b"", "no process ID stays");
-    let edit = step(root, "a.so", vec![bytes(9..10, b"x")]);
+    let edit = step(root, "a.so", append(&file));
     let held = std::fs::File::open(&lock).unwrap();
     rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
     std::fs::write(&lock, "4711\n").unwrap();
@@ -320,7 +317,7 @@ fn empty_plans_and_dry_runs_create_nothing() {
     let before = (names(root), snapshot(&file));
     let store = Store::open(root).unwrap();
     assert_eq!(fix(root, vec![step(root, "a.so", Vec::new())]).unwrap(), None);
-    let plan = Plan::new(vec![step(root, "a.so", append(size(&file)))]);
+    let plan = Plan::new(vec![step(root, "a.so", append(&file))]);
     let dry = Options { dry_run: true, ..options() };
     let would = apply(root, &store, &plan, Kind::Fix, &dry).unwrap().unwrap();
     assert_eq!(would.id, plan.id(None));
@@ -341,11 +338,10 @@ fn one_store_serves_several_targets() {
     let [one, two, home] = ["one", "two", "home"].map(|name| dir.path().join(name));
     std::fs::create_dir(&home).unwrap();
     let store = Store::open(&home).unwrap();
-    let files = [library(&one, "a.so"), library(&two, "a.so")];
-    std::fs::write(&files[1], [std::fs::read(*LIBRARY).unwrap(), vec![7; 100]].concat()).unwrap();
+    let files = [library(&one, "a.so"), library_with_path(&two, "a.so")];
     let before = files.each_ref().map(|file| snapshot(file));
     for (root, file) in [&one, &two].into_iter().zip(&files) {
-        let plan = Plan::new(vec![step(root, "a.so", append(size(file)))]);
+        let plan = Plan::new(vec![step(root, "a.so", append(file))]);
         apply(root, &store, &plan, Kind::Fix, &options()).unwrap();
     }
     for root in [&one, &two] {

@@ -1,7 +1,7 @@
 //! Somebody else works on the tree at the same time: between any two system calls of an operation a
 //! directory is exchanged for a link, a file for another version, or a file gets another name.
 
-use crate::support::operated::{append, edited, library, names, old_times, options, size, step};
+use crate::support::operated::{append, edited, library, names, old_times, options, step};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
@@ -68,7 +68,7 @@ impl Tree {
         std::fs::create_dir(&outside).unwrap();
         let file = library(&root, "pkg/a.so");
         let old = std::fs::read(&file).unwrap();
-        let mut edit = step(&root, "pkg/a.so", append(size(&file)));
+        let mut edit = step(&root, "pkg/a.so", append(&file));
         let stat = std::fs::metadata(&file).unwrap();
         edit.seen = Some(Seen {
             id: (stat.dev(), stat.ino()),

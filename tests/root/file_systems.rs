@@ -2,8 +2,8 @@
 
 use crate::support::mounts::Mounted;
 use crate::support::operated::{
-    LIBRARY, Snapshot, append, bytes, edited, fix, inode, library, names, old_times, options,
-    revert_all, size, snapshot, step,
+    Snapshot, append, bytes, edited, fix, inode, library, library_with_path, names, old_times,
+    options, overwrite, revert_all, snapshot, step,
 };
 use rustix::fs::XattrFlags;
 use std::io::{self, Write as _};
@@ -17,15 +17,18 @@ use tfpatch::plan::{self, Plan, Step};
 
 const BIG: u64 = 48 << 20;
 
-/// A library with bytes behind it that do not repeat, 48 MB in all, and the step that grows it and has it replaced.
+/// A library with 48 MB of data that do not repeat, and the step that grows it and has it replaced.
 fn big(root: &Path) -> (PathBuf, Step) {
     let file = root.join("big.so");
     let bytes: Vec<u8> = (0..BIG / 8).flat_map(|word| (word ^ 0x5bd1_e995).to_le_bytes()).collect();
-    let mut library = std::fs::read(*LIBRARY).unwrap();
-    library.extend_from_slice(&bytes[library.len()..]);
-    std::fs::write(&file, library).unwrap();
+    let sources = tempfile::tempdir().unwrap();
+    std::fs::write(sources.path().join("big"), bytes).unwrap();
+    std::fs::write(sources.path().join("big.s"), ".data\n.incbin \"big\"\n").unwrap();
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-shared", "-nostdlib", "big.s", "-o"]).arg(&file).current_dir(sources.path());
+    assert!(gcc.status().unwrap().success());
     std::fs::File::open(&file).unwrap().sync_all().unwrap();
-    let mut step = step(root, "big.so", append(BIG));
+    let mut step = step(root, "big.so", append(&file));
     step.replace = true;
     (file, step)
 }
@@ -99,7 +102,7 @@ fn leases_are_granted_on_disks_too() {
         let root = mounted.path();
         let file = library(root, "a.so");
         let (before, was) = (snapshot(&file), inode(&file));
-        fix(root, vec![step(root, "a.so", append(size(&file)))]).unwrap();
+        fix(root, vec![step(root, "a.so", append(&file))]).unwrap();
         revert_all(root);
         assert_eq!((snapshot(&file), inode(&file)), (before, was), "{kind}");
     }
@@ -133,7 +136,7 @@ fn lists_and_attributes_stay() {
         let steps: Vec<_> = [&with, &without]
             .map(|file| {
                 let name = file.strip_prefix(root).unwrap();
-                step(root, name, append(size(file)))
+                step(root, name, append(file))
             })
             .into();
         let how = Options { write, ..options() };
@@ -180,6 +183,15 @@ impl Gate for Fill {
     }
 }
 
+/// Removes what fills the disk. Its blocks go first: a process that another test starts may hold the file open for a
+/// moment.
+fn give_room(ballast: &Path) {
+    if std::fs::symlink_metadata(ballast).is_ok() {
+        std::fs::File::create(ballast).unwrap();
+        std::fs::remove_file(ballast).unwrap();
+    }
+}
+
 /// The disk becomes full at any call: in place or as a copy, on the way there and back, the file is
 /// whole again by the time that tfpatch ends, or as soon as there is room.
 #[test]
@@ -192,7 +204,7 @@ fn a_disk_that_becomes_full_at_any_call_loses_nothing() {
             let root = root.path();
             let file = library(root, "a.so");
             let before = snapshot(&file);
-            let plan = Plan::new(vec![step(root, "a.so", append(size(&file)))]);
+            let plan = Plan::new(vec![step(root, "a.so", append(&file))]);
             let new = edited(&before.content, &plan.steps[0]);
             let ballast = root.join("ballast");
             let full = || {
@@ -205,17 +217,17 @@ fn a_disk_that_becomes_full_at_any_call_loses_nothing() {
             let now = snapshot(&file);
             if applied.is_err() {
                 assert!(now == before, "{what}: {applied:?}");
-                let _ = std::fs::remove_file(&ballast);
+                give_room(&ballast);
                 fix(root, plan.steps).unwrap();
             } else {
                 assert_eq!(now.content, new, "{what}");
-                let _ = std::fs::remove_file(&ballast);
+                give_room(&ballast);
             }
             let reverted = revert(root, &full(), &Selection::All, &how);
             outcomes[usize::from(reverted.is_ok())] += 1;
             let now = snapshot(&file);
             assert!(now == before || (reverted.is_err() && now.content == new), "{what}");
-            let _ = std::fs::remove_file(&ballast);
+            give_room(&ballast);
             operation::recover(root, &Store::open(root).unwrap(), &options()).unwrap();
             revert_all(root);
             assert!(snapshot(&file) == before, "{what}");
@@ -229,11 +241,11 @@ fn a_disk_that_becomes_full_at_any_call_loses_nothing() {
 fn a_read_only_file_system_is_found_before_the_first_write() {
     let mounted = Mounted::new("tmpfs", &["-o", "size=8m"], "none");
     let root = mounted.path();
-    let file = library(root, "a.so");
-    fix(root, vec![step(root, "a.so", vec![bytes(9..11, b"xy")])]).unwrap();
+    let file = library_with_path(root, "a.so");
+    fix(root, vec![step(root, "a.so", overwrite(&file))]).unwrap();
     let before = (snapshot(&file), names(root));
     mounted.remount("ro");
-    let error = fix(root, vec![step(root, "a.so", append(size(&file)))]).unwrap_err();
+    let error = fix(root, vec![step(root, "a.so", append(&file))]).unwrap_err();
     assert!(error.to_string().contains("Read-only file system"), "{error}");
     let store = Store::open(root).unwrap();
     assert!(revert(root, &store, &Selection::All, &options()).is_err());
@@ -268,7 +280,7 @@ fn a_revert_works_on_a_full_disk() {
         let mut rows = step(root, "a-1.0.dist-info/RECORD", vec![bytes(12..14, b"CCCC")]);
         rows.kind = plan::Kind::Record;
         rows.replace = true;
-        let mut steps = vec![step(root, "a.so", append(size(&file))), rows];
+        let mut steps = vec![step(root, "a.so", append(&file)), rows];
         steps.truncate(if *kind == "xfs" { 1 } else { 2 });
         fix(root, steps).unwrap();
         fill(&mounted.path().join("ballast"));

@@ -1,7 +1,7 @@
 //! Files that a process has mapped, or opens just then, while they are edited or made shorter again.
 
 use crate::support::in_use::Mapper;
-use crate::support::operated::{append, fix, library, revert_all, size, snapshot, step};
+use crate::support::operated::{append, fix, library, revert_all, snapshot, step};
 
 /// overlayfs grants a lease on a file that is mapped, for the mapping is of the file beneath.
 #[test]
@@ -17,7 +17,7 @@ fn a_mapped_file_of_an_overlay_is_never_cut_off() {
     let root = overlay.path();
     let file = library(root, "a.so");
     let before = snapshot(&file);
-    fix(root, vec![step(root, "a.so", append(size(&file)))]).unwrap();
+    fix(root, vec![step(root, "a.so", append(&file))]).unwrap();
     let mapper = Mapper::of(&file);
     revert_all(root);
     assert_eq!(snapshot(&file).content, before.content);

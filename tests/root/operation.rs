@@ -1,8 +1,8 @@
 //! Operations on real files: what changes, what stays, and what is refused.
 
 use crate::support::operated::{
-    Snapshot, append, bytes, child_in, edited, fix, inode, library, old_times, relative,
-    revert_all, size, snapshot, step,
+    Snapshot, append, child_in, edited, fix, inode, library, library_with_path, old_times,
+    overwrite, relative, revert_all, snapshot, step,
 };
 use rustix::fs::XattrFlags;
 use std::os::unix::fs::PermissionsExt;
@@ -25,9 +25,9 @@ fn a_private_file_is_edited_in_place_and_reverted_exactly() {
     let (before, directory) = (snapshot(&file), snapshot(file.parent().unwrap()));
     let (was, top) = (inode(&file), snapshot(root));
 
-    let step = step(root, "lib/a.so", append(size(&file)));
+    let step = step(root, "lib/a.so", append(&file));
     let done = fix(root, vec![step.clone()]).unwrap().unwrap();
-    assert_eq!(done.steps[0].bytes_changed, 11);
+    assert_eq!(done.steps[0].bytes_changed, step.edits.bytes_changed());
     let after = snapshot(&file);
     assert_eq!(after.content, edited(&before.content, &step));
     assert_eq!(Snapshot { content: before.content.clone(), ..after }, before);
@@ -42,21 +42,21 @@ fn a_private_file_is_edited_in_place_and_reverted_exactly() {
     assert_eq!(snapshot(file.parent().unwrap()), directory);
     let record = std::fs::read_dir(root.join(".tfpatch/operations")).unwrap();
     for record in record {
-        assert!(record.unwrap().metadata().unwrap().len() < 8192, "records stay small");
+        assert!(record.unwrap().metadata().unwrap().len() < 32_768, "records stay small");
     }
 }
 
 #[test]
 fn capabilities_outlast_an_edit() {
     let root = tempfile::tempdir().unwrap();
-    let file = library(root.path(), "a.so");
+    let file = library_with_path(root.path(), "a.so");
     let done = Command::new("setcap").arg("cap_net_raw+ep").arg(&file).status().unwrap();
     assert!(done.success());
     old_times(&file);
     let before = snapshot(&file);
     assert_eq!(before.attributes[0].0, "security.capability");
     let was = inode(&file);
-    fix(root.path(), vec![step(root.path(), "a.so", vec![bytes(9..11, b"xy")])]).unwrap();
+    fix(root.path(), vec![step(root.path(), "a.so", overwrite(&file))]).unwrap();
     let after = snapshot(&file);
     assert_ne!(after.content, before.content);
     assert_eq!(Snapshot { content: before.content.clone(), ..after }, before);
@@ -72,8 +72,8 @@ fn a_plan_that_fails_anywhere_writes_nothing() {
     let root = root.path();
     let (one, two) = (library(root, "one.so"), library(root, "two.so"));
     let before = [snapshot(&one), snapshot(&two)];
-    let good = step(root, "one.so", append(size(&one)));
-    let bad = step(root, "two.so", append(size(&two)));
+    let good = step(root, "one.so", append(&one));
+    let bad = step(root, "two.so", append(&two));
     let refused = |bad: Step| {
         let error = fix(root, vec![good.clone(), bad]).unwrap_err();
         assert_eq!([snapshot(&one), snapshot(&two)], before, "{error}");
@@ -105,7 +105,7 @@ fn another_user_is_refused_before_the_first_write_and_may_replace_what_is_his() 
     std::fs::set_permissions(top.path(), PermissionsExt::from_mode(0o755)).unwrap();
     let root = top.path().join("tree");
     let file = library(&root, "lib/a.so");
-    let plan = Plan::new(vec![step(&root, "lib/a.so", append(size(&file)))]);
+    let plan = Plan::new(vec![step(&root, "lib/a.so", append(&file))]);
     std::fs::write(top.path().join("plan.json"), serde_json::to_vec(&plan).unwrap()).unwrap();
     let run = || {
         let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];

@@ -1,6 +1,6 @@
 //! Whose store is relied on, and what nobody's record makes an operation do.
 
-use crate::support::operated::{append, fix, library, revert_all, size, snapshot, step};
+use crate::support::operated::{append, fix, library, revert_all, snapshot, step};
 use crate::support::trust::{MALLORY, Tree, is_refused, record};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt, chown, symlink};
 use std::path::Path;
@@ -41,7 +41,7 @@ fn a_strangers_store_in_a_directory_for_everybody_is_passed_over() {
     std::fs::create_dir_all(store.join("operations")).unwrap();
     own(&store, MALLORY);
     assert!(Store::find(&root).unwrap().is_none());
-    fix(&root, vec![step(&root, "a.so", append(size(&file)))]).unwrap();
+    fix(&root, vec![step(&root, "a.so", append(&file))]).unwrap();
     assert_eq!(Store::find(&root).unwrap().unwrap().directory(), root.canonicalize().unwrap());
     // Where only its owner may write, it was somebody of his who put it there.
     std::fs::set_permissions(top.path(), PermissionsExt::from_mode(0o755)).unwrap();
@@ -74,14 +74,14 @@ fn root_may_do_no_more_in_a_users_tree_than_the_user() {
     std::fs::set_permissions(&secret, PermissionsExt::from_mode(0o600)).unwrap();
     symlink(&secret, tree.root.join("b.so")).unwrap();
     own(&tree.root, ALICE);
-    let edit = step(&tree.root, "b.so", append(size(&secret)));
+    let edit = step(&tree.root, "b.so", append(&secret));
     let error = fix(&tree.root, vec![edit]).unwrap_err().to_string();
     assert!(error.contains("ermission denied"), "{error}");
     assert!(tree.root.join("b.so").symlink_metadata().unwrap().is_symlink());
     // Nor is what another user owns inside of it written.
     chown(tree.root.join("a.so"), Some(0), Some(0)).unwrap();
     let file = tree.root.join("a.so");
-    let error = fix(&tree.root, vec![step(&tree.root, "a.so", append(size(&file)))]).unwrap_err();
+    let error = fix(&tree.root, vec![step(&tree.root, "a.so", append(&file))]).unwrap_err();
     assert!(error.to_string().contains("belongs to user 0"), "{error}");
 }
 

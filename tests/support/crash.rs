@@ -1,7 +1,8 @@
 //! Operations that are stopped between any two system calls.
 
 use crate::support::operated::{
-    LIBRARY, Snapshot, append, bytes, edited, names, old_times, options, relative, snapshot, step,
+    LIBRARY, Snapshot, append, bytes, edited, give_path, names, old_times, options, overwrite,
+    relative, snapshot, step,
 };
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -74,6 +75,7 @@ impl Tree {
         for file in ["tree/lib/place.so", "tree/lib/one.so", "cache/hard.so", "cache/soft.so"] {
             std::fs::write(at(file), &library).unwrap();
         }
+        give_path(&at("cache/soft.so"));
         std::fs::hard_link(at("tree/lib/one.so"), at("tree/other/one.so")).unwrap();
         std::fs::hard_link(at("cache/hard.so"), at("tree/lib/hard.so")).unwrap();
         std::os::unix::fs::symlink("../../cache/soft.so", at("tree/lib/soft.so")).unwrap();
@@ -81,16 +83,17 @@ impl Tree {
         for name in FILES.iter().chain(&["tree/lib", "tree/other", "tree"]) {
             old_times(&at(name));
         }
-        let (root, len) = (at("tree"), library.len() as u64);
-        let mut one = step(&root, "lib/one.so", append(len));
+        let root = at("tree");
+        let grown = |name: &str| step(&root, name, append(&root.join(name)));
+        let mut one = grown("lib/one.so");
         (one.aliases, one.replace) = (vec![relative("other/one.so")], true);
         let mut rows = step(&root, "RECORD", vec![bytes(13..25, b"sha256=BBBBBB,123456")]);
         rows.kind = plan::Kind::Record;
         let plan = Plan::new(vec![
-            step(&root, "lib/place.so", append(len)),
+            grown("lib/place.so"),
             one,
-            step(&root, "lib/hard.so", append(len)),
-            step(&root, "lib/soft.so", vec![bytes(9..16, b"1234567")]),
+            grown("lib/hard.so"),
+            step(&root, "lib/soft.so", overwrite(&at("cache/soft.so"))),
             rows,
         ]);
         let old: Vec<_> = FILES.iter().map(|name| snapshot(&at(name))).collect();
@@ -100,7 +103,7 @@ impl Tree {
             .zip(&old)
             .map(|(&index, old): (&usize, _)| edited(&content(old), &plan.steps[index]))
             .collect();
-        new.extend([library.clone(), library]);
+        new.extend(["cache/hard.so", "cache/soft.so"].map(|name| std::fs::read(at(name)).unwrap()));
         Self { plan, old, new, top, _directory: Arc::new(directory) }
     }
 

@@ -8,19 +8,23 @@ use std::process::Command;
 use std::sync::LazyLock;
 use std::time::Duration;
 use tfpatch::edit::{Content, Edit, EditSet};
+use tfpatch::elf::edit::Request;
+use tfpatch::elf::{self, Image};
+use tfpatch::object;
 use tfpatch::operation::{self, Error, Kind, Options, Selection, Store, Write, apply, revert};
 use tfpatch::plan::{self, Lock, Plan, RelativePath, Step};
 
-/// A real library that every Linux has, to copy and edit: zlib, where distributions put it.
+/// A real library to copy and edit, which every system with glibc has: its resolver. A search path can be added
+/// to it in place, because one of its program headers can be spared.
 pub(crate) static LIBRARY: LazyLock<&str> = LazyLock::new(|| {
     let places = [
-        "/lib/x86_64-linux-gnu/libz.so.1",
-        "/lib/aarch64-linux-gnu/libz.so.1",
-        "/lib64/libz.so.1",
-        "/usr/lib/libz.so.1",
+        "/lib/x86_64-linux-gnu/libresolv.so.2",
+        "/lib/aarch64-linux-gnu/libresolv.so.2",
+        "/lib64/libresolv.so.2",
+        "/usr/lib/libresolv.so.2",
     ];
     let found = places.into_iter().find(|place| std::fs::metadata(place).is_ok());
-    found.expect("the system has zlib")
+    found.expect("the system has glibc's resolver")
 });
 
 pub(crate) fn options() -> Options<'static> {
@@ -62,20 +66,36 @@ pub(crate) fn step(root: &Path, path: impl AsRef<OsStr>, edits: Vec<Edit>) -> St
     }
 }
 
+/// Bytes in the place of others, in a file that is no object.
 pub(crate) fn bytes(range: std::ops::Range<u64>, new: &[u8]) -> Edit {
     Edit { range, new: Content::Bytes(new.to_vec()) }
 }
 
-/// Edits as rung 4 makes them: appended pieces, one of them a copy, then a few bytes inside, in places
-/// that no loader reads: the padding of the ELF header, and the physical address of a segment.
-pub(crate) fn append(len: u64) -> Vec<Edit> {
-    vec![
-        bytes(len..len, b"tag\0"),
-        Edit { range: len..len, new: Content::CopyOf(4096..50_000) },
-        bytes(len..len, b"$ORIGIN/../nvidia/cusolver/lib\0"),
-        bytes(9..16, b"\x01\x02\x03\x04\x05\x06\x07"),
-        bytes(144..148, b"abcd"),
-    ]
+/// The edits by which tfpatch gives the object at `file` this search path.
+pub(crate) fn search_path(file: &Path, path: &str) -> Vec<Edit> {
+    let content = std::fs::read(file).unwrap();
+    let image = Image::parse(&content).unwrap();
+    let entries = path.split(':').map(|entry| entry.as_bytes().to_vec()).collect();
+    let patch = elf::edit::edit(&image, &Request { entries, kind: None }).unwrap();
+    patch.edits.in_write_order().to_vec()
+}
+
+/// Edits by which a file grows, for one more entry: for a [`library`], which has no search path, appended
+/// pieces, one of them a copy, and then a few bytes inside.
+pub(crate) fn append(file: &Path) -> Vec<Edit> {
+    let content = std::fs::read(file).unwrap();
+    let entries = object::search_paths(&content).unwrap()[0].entries.len();
+    let edits = search_path(file, &vec!["$ORIGIN/../nvidia/cusolver/lib"; entries + 1].join(":"));
+    let copies = edits.iter().filter(|edit| matches!(edit.new, Content::CopyOf(_)));
+    assert!(entries > 0 || copies.count() > 0, "the string table is copied");
+    edits
+}
+
+/// Edits of the first rung, for a [`library_with_path`]: a few bytes over the old string.
+pub(crate) fn overwrite(file: &Path) -> Vec<Edit> {
+    let edits = search_path(file, "$ORIGIN/b");
+    assert_eq!(edits.len(), 1, "only the string changes");
+    edits
 }
 
 pub(crate) fn library(root: &Path, name: impl AsRef<OsStr>) -> PathBuf {
@@ -84,6 +104,21 @@ pub(crate) fn library(root: &Path, name: impl AsRef<OsStr>) -> PathBuf {
     std::fs::write(&path, std::fs::read(*LIBRARY).unwrap()).unwrap();
     old_times(&path);
     path
+}
+
+/// The same library with a search path.
+pub(crate) fn library_with_path(root: &Path, name: impl AsRef<OsStr>) -> PathBuf {
+    let path = library(root, name);
+    give_path(&path);
+    path
+}
+
+/// Gives the library at `file` a search path, which [`overwrite`] can change.
+pub(crate) fn give_path(file: &Path) {
+    let old = std::fs::read(file).unwrap();
+    let edits = EditSet::new(old.len() as u64, search_path(file, "$ORIGIN/a")).unwrap();
+    std::fs::write(file, patched(&old, &edits)).unwrap();
+    old_times(file);
 }
 
 /// Times long ago, with nanoseconds.
@@ -156,9 +191,12 @@ pub(crate) fn names(root: &Path) -> Vec<String> {
 
 /// What the step's edits make of `old`.
 pub(crate) fn edited(old: &[u8], step: &Step) -> Vec<u8> {
+    patched(old, &step.edits)
+}
+
+fn patched(old: &[u8], edits: &EditSet) -> Vec<u8> {
     use tfpatch::bytes::Source as _;
-    let old = old.to_vec();
-    let patched = tfpatch::edit::Patched::new(&old, &step.edits);
+    let patched = tfpatch::edit::Patched::new(old, edits);
     patched.get(0..patched.len()).unwrap().into_owned()
 }
 

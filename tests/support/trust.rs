@@ -1,6 +1,6 @@
 //! Whose store is relied on, and what nobody's record makes an operation do.
 
-use crate::support::operated::{append, fix, library, options, size, snapshot, step};
+use crate::support::operated::{append, fix, library, options, snapshot, step};
 use serde_json::Value;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -57,7 +57,7 @@ pub(crate) fn all_of(root: &Path) -> Vec<Result<(), Error>> {
         Err(error) => return vec![Err(error)],
     };
     let file = root.join("a.so");
-    let edit = step(root, "a.so", append(size(&file)));
+    let edit = step(root, "a.so", append(&file));
     vec![
         recover(root, &store, &options()).map(drop),
         log(&store).map(drop),
@@ -107,7 +107,7 @@ impl Tree {
 
     pub(crate) fn edit(&self) {
         let file = self.root.join("a.so");
-        fix(&self.root, vec![step(&self.root, "a.so", append(size(&file)))]).unwrap();
+        fix(&self.root, vec![step(&self.root, "a.so", append(&file))]).unwrap();
     }
 
     pub(crate) fn store(&self) -> PathBuf {

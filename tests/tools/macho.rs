@@ -2,12 +2,13 @@
 //! script that computes every page hash by itself.
 
 use crate::support::command::{run, words};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
-use tfpatch::edit::{EditSet, Patched};
+use tfpatch::edit::{EditSet, Pair, Patched};
 use tfpatch::macho::codesign::{HashType, Signature, Signer};
 use tfpatch::macho::edit::{Failure, Method, Patch, Refusal, Request, SliceRequest, edit};
 use tfpatch::macho::fat::Listing;
@@ -201,6 +202,44 @@ fn every_kind_of_file_takes_an_entry() {
         let (_, none) = edited(&old, &request(&old, &[]));
         assert!(rpaths(&none).iter().all(Vec::is_empty), "{name}");
         judge(&none, Some(&old));
+    }
+}
+
+/// What an undo may put back of a file is what the edit, made anew, leads to: the commands and the signature may
+/// be others, and nothing else.
+#[test]
+fn an_undo_puts_back_nothing_beside_the_search_paths_and_the_signature() {
+    for name in ["arm64/signed", "x86_64/unsigned", "universal"] {
+        let old = fixture(name);
+        let (patch, new) = edited(&old, &request(&old, &[NEW]));
+        let is_permitted = |then: &Vec<u8>| {
+            tfpatch::object::is_own_edit(Pair::new(&new, then), &[OsStr::new("edited.dylib")])
+        };
+        assert!(is_permitted(&old), "{name}");
+        let mut free = Vec::new();
+        for slice in Container::parse(&old).unwrap().slices {
+            let image = Image::parse(slice.clone()).unwrap();
+            // A command that gives way may hold anything behind its string.
+            free.push(slice.in_file(image.header_size())..slice.in_file(image.commands_end()));
+            let signature = Signature::read(&image).unwrap().map(|signature| signature.range);
+            free.extend(
+                signature.map(|range| slice.in_file(range.start)..slice.in_file(range.end)),
+            );
+        }
+        let is_free = |at: usize| free.iter().any(|range| range.contains(&(at as u64)));
+        let mut permitted = 0;
+        for at in (0..old.len()).filter(|&at| at % 61 == 0 || is_free(at)) {
+            let mut then = old.clone();
+            then[at] ^= 1 << (at % 8);
+            if is_permitted(&then) {
+                assert!(is_free(at), "{name}: {at:#x}");
+                permitted += 1;
+            }
+        }
+        // A string and what fills its command up, and at most the hashes.
+        let written = patch.edits.bytes_changed() + 64;
+        let hashes = free.iter().map(|range| range.end - range.start).sum::<u64>() / 2;
+        assert!(permitted <= written + hashes, "{name}: {permitted}");
     }
 }
 
@@ -501,7 +540,7 @@ fn the_command_line_edits_shows_and_reverts() {
     let opened = fs::File::open(&file).unwrap();
     rustix::fs::fsetxattr(&opened, "user.note", b"kept", rustix::fs::XattrFlags::empty()).unwrap();
 
-    let entry: &[&dyn AsRef<std::ffi::OsStr>] =
+    let entry: &[&dyn AsRef<OsStr>] =
         &[&"rpath", &"add", &file, &"--entry", &NEW, &"--arch", &"arm64"];
     let in_place = [entry, &[&"--write", &"in-place"]].concat();
     assert!(run(dir.path(), &words(&in_place)).error().contains("in place"));

@@ -1,8 +1,7 @@
 //! Operations on real files: what changes, what stays, and what is refused.
 
 use crate::support::operated::{
-    LIBRARY, append, bytes, copy_program, edited, fix, inode, library, options, revert_all, size,
-    step,
+    LIBRARY, append, copy_program, edited, fix, inode, library, options, revert_all, size, step,
 };
 use std::path::Path;
 use std::process::Command;
@@ -15,7 +14,7 @@ fn a_running_program_is_replaced() {
     let program = root.path().join("sleep");
     copy_program(Path::new("/bin/sleep"), &program);
     let mut running = Command::new(&program).arg("60").spawn().unwrap();
-    let edit = step(root.path(), "sleep", vec![bytes(9..10, b"\x01")]);
+    let edit = step(root.path(), "sleep", append(&program));
     let store = Store::open(root.path()).unwrap();
     let plan = Plan::new(vec![edit.clone()]);
     let (was, old) = (inode(&program), std::fs::read(&program).unwrap());
@@ -35,11 +34,11 @@ fn a_running_program_is_replaced() {
 fn a_plan_travels_as_json() {
     let root = tempfile::tempdir().unwrap();
     let file = library(root.path(), "a.so");
-    let plan = Plan::new(vec![step(root.path(), "a.so", append(size(&file)))]);
+    let plan = Plan::new(vec![step(root.path(), "a.so", append(&file))]);
     let json = serde_json::to_value(&plan).unwrap();
     assert_eq!(json["schema"], "tfpatch/plan/v1");
     assert_eq!(json["steps"][0]["path"], "a.so");
-    assert_eq!(json["steps"][0]["bytes_changed"], 11);
+    assert_eq!(json["steps"][0]["bytes_changed"], plan.steps[0].edits.bytes_changed());
     assert_eq!(json["steps"][0]["lock"]["size"], size(&file));
     assert!(json["steps"][0]["edits"].is_array());
     assert_eq!(serde_json::from_value::<Plan>(json).unwrap(), plan);

@@ -1,6 +1,6 @@
 //! Whose store is relied on, and what nobody's record makes an operation do.
 
-use crate::support::operated::{append, fix, library, options, size, step};
+use crate::support::operated::{append, fix, library, options, step};
 use crate::support::trust::{Tree, all_of, open_to_all, record, seal, unsealed};
 use crate::support::wheels;
 use serde_json::json;
@@ -134,7 +134,7 @@ fn an_undo_of_a_wheel_changes_no_other_member() {
     let at = at + 30 + lens[0] + lens[1];
     library(&root, "a.so");
     let file = root.join("a.so");
-    fix(&root, vec![step(&root, "a.so", append(size(&file)))]).unwrap();
+    fix(&root, vec![step(&root, "a.so", append(&file))]).unwrap();
     assert_eq!(refused_of(&root, &name, "wheel", (at, now[at] ^ 1)), 1);
     assert_eq!(std::fs::read(&wheel).unwrap(), now);
 }

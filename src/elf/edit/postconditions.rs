@@ -60,7 +60,7 @@ fn same<T: PartialEq>(old: Result<T, bytes::Error>, new: Result<T, bytes::Error>
 
 /// All that the loader reads of it, but the search path. In a malformed object it may lie anywhere, such as
 /// the interpreter's name in the number of program headers.
-pub(in crate::elf) fn others(image: &Image<'_>) -> Result<Summary, bytes::Error> {
+fn others(image: &Image<'_>) -> Result<Summary, bytes::Error> {
     Ok(Summary { rpath: None, runpath: None, ..image.summary()? })
 }
 
@@ -87,7 +87,7 @@ fn strings(
 
 /// Tags and values of the dynamic table without the search path; of tables that an edit may move, the
 /// tags alone.
-pub(in crate::elf) fn entries(image: &Image<'_>) -> Vec<(u64, u64)> {
+fn entries(image: &Image<'_>) -> Vec<(u64, u64)> {
     let others = image.dynamic().iter().filter(|entry| !is_search_path(entry.tag));
     let moved = |tag| matches!(tag, dynamic::DT_STRTAB | dynamic::DT_STRSZ) || can_move(tag);
     others.map(|entry| (entry.tag, if moved(entry.tag) { 0 } else { entry.value })).collect()
@@ -105,17 +105,6 @@ fn tables(image: &Image<'_>, new: &Image<'_>, edits: &EditSet) -> Result<(), Ref
         require(is_kept, "its symbols and their hash tables are the same")?;
     }
     Ok(())
-}
-
-/// File offsets of a table that may move, as far as its length is known; none where the object has none.
-pub(super) fn extent_of(image: &Image<'_>, tag: u64) -> Option<Range<u64>> {
-    let start = image.value(tag).and_then(|value| image.offset_of(value))?;
-    let all = match tag {
-        dynamic::DT_GNU_HASH => hash::gnu_table(image),
-        dynamic::DT_HASH => hash::sysv_table(image),
-        _ => hash::symbol_table(image),
-    };
-    all.ok().flatten().filter(|all| !all.is_empty()).or(Some(start..start + 16))
 }
 
 /// The part of a table that is looked at: of hash tables the beginning, of the symbols all, for

@@ -7,7 +7,6 @@ use crate::macho::edit::{self, Refusal, Request, SliceRequest};
 use crate::macho::{Container, Image};
 use crate::object::{Failure, Format, Identity};
 use crate::world::rpath_entry_macho::leads_somewhere;
-use goblin::mach::load_command as lc;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -61,18 +60,9 @@ pub(super) fn towards(
     let (file, new) = (Container::parse(source)?, Container::parse(&patched)?);
     let images: Vec<Image<'_>> =
         file.slices.iter().cloned().map(Image::parse).collect::<Result<_, _>>()?;
-    let mut slices = Vec::new();
-    let (mut before, mut after) = (Vec::new(), Vec::new());
-    for (slice, (old, new)) in images.iter().zip(&new.slices).enumerate() {
-        let new = Image::parse(new.clone())?;
-        let has_version =
-            |image: &Image<'_>| image.commands_of(lc::LC_SOURCE_VERSION).next().is_some();
-        let may_drop_source_version = has_version(old) && !has_version(&new);
-        let entries = new.rpaths()?;
-        before.push(old.rpaths()?);
-        after.push(entries.clone());
-        slices.push(SliceRequest { slice, entries, may_drop_source_version });
-    }
+    let slices = SliceRequest::towards(&file, &new)?;
+    let before = images.iter().map(Image::rpaths).collect::<Result<_, _>>()?;
+    let after = slices.iter().map(|request| request.entries.clone()).collect();
     // The edits do not tell whether a signature was to be repaired, nor under which of the file's
     // names it was made.
     let names = std::iter::once(view.object).chain(view.names.iter().map(PathBuf::as_path));
