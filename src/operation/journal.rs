@@ -43,6 +43,10 @@ const AFTER_DIGEST: &str = "\",";
 const MAX_VALUES: usize = 2_000_000;
 /// Changes of one file in a record: as many as operations that a revert takes back at once.
 const MAX_CHANGES: usize = 1000;
+/// A file is at most so many times as long, and longer by so many bytes, as the shorter of its states: an edit
+/// copies a part of it to its end, and a member of a wheel may become worse to pack.
+const MAX_GROWTH: u64 = 4;
+const MAX_MORE: u64 = 64 << 20;
 /// Hexadecimal digits of a digest.
 const DIGEST_LEN: usize = 64;
 
@@ -205,31 +209,7 @@ impl Record {
         if names.windows(2).any(|pair| pair.first() == pair.last()) {
             return Err("it names a file twice");
         }
-        for step in &self.steps {
-            let is_link = step.old.link.is_some() || step.new.link.is_some();
-            if step.changes.is_empty() {
-                return Err("it changes a file by nothing");
-            }
-            if step.changes.len() > MAX_CHANGES {
-                return Err("it changes a file more often than any operation does");
-            }
-            if is_link && !matches!(step.about.kind, FileKind::Elf | FileKind::Macho) {
-                return Err("a file in it that is no object is a link");
-            }
-            let is_empty = |state: &State| state.lock.size > 0 && state.lock.ranges.is_empty();
-            if is_empty(&step.old) || is_empty(&step.new) {
-                return Err("it does not tell what a file held");
-            }
-            let is_named = |name: &RelativePath| match step.about.kind {
-                FileKind::Record => name.as_path().file_name() == Some(OsStr::new("RECORD")),
-                FileKind::Wheel => name.as_path().extension() == Some(OsStr::new("whl")),
-                FileKind::Elf | FileKind::Macho => true,
-            };
-            if !step.names().all(is_named) {
-                return Err("a file in it is not of the kind that it is said to be");
-            }
-        }
-        Ok(())
+        self.steps.iter().try_for_each(Step::check)
     }
 
     /// What a RECORD says of a file after the operation is the digest of the whole file.
@@ -276,6 +256,46 @@ pub(super) fn digests_in_rows(
 }
 
 impl Step {
+    /// Is it one that an operation can have left?
+    fn check(&self) -> Result<(), &'static str> {
+        let is_link = self.old.link.is_some() || self.new.link.is_some();
+        if self.changes.is_empty() {
+            return Err("it changes a file by nothing");
+        }
+        if self.changes.len() > MAX_CHANGES {
+            return Err("it changes a file more often than any operation does");
+        }
+        if is_link && !matches!(self.about.kind, FileKind::Elf | FileKind::Macho) {
+            return Err("a file in it that is no object is a link");
+        }
+        let is_empty = |state: &State| state.lock.size > 0 && state.lock.ranges.is_empty();
+        if is_empty(&self.old) || is_empty(&self.new) {
+            return Err("it does not tell what a file held");
+        }
+        let is_named = |name: &RelativePath| match self.about.kind {
+            FileKind::Record => name.as_path().file_name() == Some(OsStr::new("RECORD")),
+            FileKind::Wheel => name.as_path().extension() == Some(OsStr::new("whl")),
+            FileKind::Elf | FileKind::Macho => true,
+        };
+        if !self.names().all(is_named) {
+            return Err("a file in it is not of the kind that it is said to be");
+        }
+        let all = self.changes.iter().flat_map(|change| [&change.edits, &change.undo]);
+        let longest = all.flat_map(|edits| [edits.old_len(), edits.new_len()]).max();
+        let limit = self.old.lock.size.min(self.new.lock.size);
+        if longest > Some(limit.saturating_mul(MAX_GROWTH).saturating_add(MAX_MORE)) {
+            return Err("a file in it grows more than by any operation");
+        }
+        let links = [&self.old, &self.new].into_iter().filter_map(|state| state.link.as_ref());
+        let times = [self.old.metadata.times, self.new.metadata.times].into_iter();
+        let mut times =
+            times.chain(links.map(|link| link.times)).chain(self.directories.iter().copied());
+        if times.any(|times| !times.are_valid()) {
+            return Err("a time in it is none");
+        }
+        Ok(())
+    }
+
     /// Every name of the file, the path first.
     pub(super) fn names(&self) -> impl Iterator<Item = &RelativePath> {
         std::iter::once(&self.path).chain(&self.aliases)

@@ -17,15 +17,15 @@
 //! ```
 //!
 //! A record holds for every file its size and digests, its times, and the edits in both directions:
-//! about a kilobyte; and a digest of itself. It is written under a temporary name, synced, renamed to
+//! some kilobytes; and a digest of itself. It is written under a temporary name, synced, renamed to
 //! `….pending.json`, and the directory is synced, before the first byte of a file changes; when all is
 //! done it is renamed once more. Paths in it are relative to the directory that holds the store, so that
 //! an environment can be copied with it (to the target's root, where the store was put elsewhere).
 //!
 //! # What is trusted
 //!
-//! A record is data about this target alone: where it lies, whose it is ([`Store`]), and what it may
-//! change is checked, whoever wrote it. Root acts with the rights of a tree's owner. Modes, owners and
+//! A record is data about this target alone: where it lies and whose it is ([`Store`]) is checked, and what
+//! it puts back has to be what an edit, made anew, leads to, whoever wrote it. Root acts with the rights of a tree's owner. Modes, owners and
 //! attributes come from the file as it is found. `SECURITY.md` says it in a page.
 //!
 //! # How names are looked up

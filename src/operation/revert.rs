@@ -132,6 +132,13 @@ struct Unit<'a> {
     last: Option<&'a Step>,
 }
 
+impl Unit<'_> {
+    /// Is it a distribution's RECORD?
+    fn is_record(&self) -> bool {
+        self.last.is_some_and(|last| last.about.kind == plan::Kind::Record)
+    }
+}
+
 /// The file that a name leads to, if it leads to one, and the changes of it.
 type UnitKey = (Option<FileId>, Vec<(usize, usize)>);
 
@@ -170,8 +177,14 @@ impl Findings {
             }
             self.add(&tree, name, entries, was_selected, &mut units)?;
         }
-        let listed = Listed::of(history.names().map(|(name, _)| name));
-        units.into_values().try_for_each(|unit| self.look_at(unit, &listed))?;
+        let (records, objects): (Vec<_>, Vec<_>) =
+            units.into_values().partition(|unit: &Unit<'_>| unit.is_record());
+        let none = Listed::of(std::iter::empty());
+        objects.into_iter().try_for_each(|unit| self.look_at(unit, &none))?;
+        // Only the rows of files that have their old bytes afterwards may change.
+        let put_back = self.intents.iter().flat_map(Intent::names).chain(&self.already);
+        let listed = Listed::of(put_back);
+        records.into_iter().try_for_each(|unit| self.look_at(unit, &listed))?;
         self.follow_with_records(&tree, &history, &listed)?;
         // A RECORD is written anew and takes room, which files that become shorter give back before.
         let key = |intent: &Intent| (intent.about.kind == plan::Kind::Record, intent.path.clone());

@@ -12,6 +12,14 @@ pub struct Times {
     pub modified: (i64, u32),
 }
 
+impl Times {
+    /// Are they times that a file system can have: less than a second of nanoseconds?
+    pub(super) fn are_valid(self) -> bool {
+        const SECOND: u32 = 1_000_000_000;
+        self.accessed.1 < SECOND && self.modified.1 < SECOND
+    }
+}
+
 impl From<&Stat> for Times {
     fn from(stat: &Stat) -> Self {
         Self { accessed: stat.accessed, modified: stat.modified }

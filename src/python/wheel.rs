@@ -17,7 +17,7 @@ use archive::{Archive, Member, Method};
 use inflate::{Deflated, Pieces, Progress};
 use rustix::io::Errno;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::ops::Range;
@@ -155,7 +155,8 @@ impl<'a> Wheel<'a> {
         })
     }
 
-    /// The members whose packed bytes differ in another wheel; none where that has others.
+    /// The members whose packed bytes differ in another wheel; none where that has others, or differs in
+    /// what tells of them.
     ///
     /// # Errors
     /// Where an archive cannot be read.
@@ -167,6 +168,7 @@ impl<'a> Wheel<'a> {
         }
         let record = self.dist_info.join("RECORD");
         let mut changed = Vec::new();
+        let mut indexes = HashSet::new();
         for (path, node) in &self.nodes {
             let Node::File(index) = node else { continue };
             let (Some(one), Some(two)) = (own.get(*index), others.get(*index)) else { continue };
@@ -177,9 +179,20 @@ impl<'a> Wheel<'a> {
             if !is_same {
                 let (name, is_record) = (one.name.clone(), *path == record);
                 changed.push(Changed { name, path: self.path.join(path), is_record });
+                indexes.insert(*index);
             }
         }
-        Ok(Some(changed))
+        // Headers, comments, and what lies between members and belongs to none.
+        let kept =
+            |wheel: &Self| wheel.archive.kept(wheel.source.len(), |index| indexes.contains(&index));
+        let (kept, others) = (kept(self), kept(other));
+        let is_same = |(one, two): (&Range<u64>, &Range<u64>)| {
+            let len = one.end - one.start;
+            len == two.end - two.start
+                && bytes::is_same(&self.source, one.start, &other.source, two.start, len)
+        };
+        let is_kept = kept.len() == others.len() && kept.iter().zip(&others).all(is_same);
+        Ok(is_kept.then_some(changed))
     }
 
     /// Puts a member where an installer would put it.

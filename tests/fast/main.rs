@@ -49,3 +49,5 @@ mod trace;
 mod trust;
 #[cfg(test)]
 mod vfs;
+#[cfg(test)]
+mod wheel;

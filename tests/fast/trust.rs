@@ -373,6 +373,44 @@ fn a_record_that_no_operation_can_have_left_is_refused() {
         ("kind", "kind", Box::new(|all, _| all["steps"][0]["kind"] = "record".into())),
         ("kind", "kind", Box::new(|all, _| all["steps"][0]["kind"] = "wheel".into())),
         (
+            "times",
+            "time",
+            Box::new(|all, _| {
+                let times = &mut all["steps"][0]["old"]["metadata"]["times"];
+                times["modified"][1] = 2_147_483_648_u32.into();
+            }),
+        ),
+        (
+            "directories",
+            "time",
+            Box::new(|all, _| {
+                all["steps"][0]["directories"][0]["accessed"][1] = 1_000_000_000.into();
+            }),
+        ),
+        (
+            "length",
+            "grows",
+            Box::new(|all, _| {
+                // Copies of itself double a file again and again.
+                let steps = all["steps"][0].as_object_mut().unwrap();
+                let len = steps["new"]["lock"]["size"].as_u64().unwrap();
+                let doubled = |len: u64| {
+                    json!({"old_len": len, "edits": [
+                        {"range": {"start": len, "end": len},
+                         "new": {"copy_of": {"start": 0, "end": len}}},
+                    ]})
+                };
+                let back = |len: u64| {
+                    json!({"old_len": 2 * len, "edits": [
+                        {"range": {"start": len, "end": 2 * len}, "new": {"bytes": ""}},
+                    ]})
+                };
+                let changes = (0..30).map(|power| len << power);
+                steps["changes"] =
+                    changes.map(|len| json!({"edits": doubled(len), "undo": back(len)})).collect();
+            }),
+        ),
+        (
             "values",
             "values",
             Box::new(|all, _| all["steps"][0]["after"] = vec!["a"; 2_000_001].into()),

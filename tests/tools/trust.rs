@@ -131,10 +131,19 @@ fn an_undo_of_a_wheel_changes_no_other_member() {
     // The first byte of the first member's data, whatever it is.
     let at = now.windows(4).position(|part| part == b"PK\x03\x04").unwrap();
     let lens = [at + 26, at + 28].map(|at| usize::from(now[at]) | usize::from(now[at + 1]) << 8);
-    let at = at + 30 + lens[0] + lens[1];
+    let data = at + 30 + lens[0] + lens[1];
+    let entry = now.windows(4).position(|part| part == b"PK\x01\x02").unwrap();
     library(&root, "a.so");
     let file = root.join("a.so");
     fix(&root, vec![step(&root, "a.so", append(&file))]).unwrap();
-    assert_eq!(refused_of(&root, &name, "wheel", (at, now[at] ^ 1)), 1);
-    assert_eq!(std::fs::read(&wheel).unwrap(), now);
+    for (what, at, bit) in [
+        ("data", data, 1),
+        ("a time in the local header", at + 10, 1),
+        ("a time in the directory", entry + 12, 1),
+        ("the system that made it", entry + 5, 2),
+        ("the type of a file", entry + 41, 0x40),
+    ] {
+        assert_eq!(refused_of(&root, &name, "wheel", (at, now[at] ^ bit)), 1, "{what}");
+        assert_eq!(std::fs::read(&wheel).unwrap(), now, "{what}");
+    }
 }

@@ -90,6 +90,11 @@ pub(super) struct Field {
 }
 
 impl Field {
+    /// Its bytes, as offsets in the file.
+    fn range(self) -> Range<u64> {
+        self.at..self.at.saturating_add(if self.wide { 8 } else { 4 })
+    }
+
     /// The bytes of a value there; `None` where it does not fit.
     pub(super) fn bytes(self, value: u64) -> Option<Vec<u8>> {
         if self.wide {
@@ -157,6 +162,30 @@ impl Archive {
             directory_at: end.directory_at,
             end_64: end.end_64,
         })
+    }
+
+    /// What stays of an archive of `len` bytes when members are packed anew, but for the data of members: the
+    /// checksums and lengths of those that are `changed` go, and every offset. As ranges of the file, ascending.
+    pub(super) fn kept(&self, len: u64, changed: impl Fn(usize) -> bool) -> Vec<Range<u64>> {
+        let mut others = Vec::new();
+        for (index, member) in self.members.iter().enumerate() {
+            others.push(member.data.clone());
+            others.push(member.offset_at.range());
+            for fields in member.fields.iter().filter(|_| changed(index)) {
+                let crc32 = fields.crc32..fields.crc32.saturating_add(4);
+                others.extend([crc32, fields.compressed.range(), fields.size.range()]);
+            }
+        }
+        others.extend(self.directory_at.iter().map(|field| field.range()));
+        others.extend(self.end_64.iter().map(|(field, _)| field.range()));
+        let mut kept = Vec::new();
+        let mut at = 0;
+        for range in bytes::joined(&others) {
+            kept.push(at..range.start.max(at));
+            at = range.end;
+        }
+        kept.push(at..len.max(at));
+        kept
     }
 }
 
@@ -371,7 +400,18 @@ impl End {
         {
             let end_64_at = field_at(&locator, 8, true);
             let end_64 = source.read(end_64_at, END_64_LEN, "zip64 end")?;
-            if !end_64.starts_with(END_64) {
+            // Every reader has to find the same directory: some go by the locator, some search for the end
+            // before it, and some read what stands in the narrow fields.
+            let follows = field_at(&end_64, 4, true).checked_add(12 + end_64_at);
+            let agrees = |narrow: u64, none: u64, wide: usize| {
+                narrow == none || narrow == field_at(&end_64, wide, true)
+            };
+            let is_one = end_64.starts_with(END_64)
+                && follows == Some(locator_at)
+                && agrees(u64::from(u16_at(end, 10)), 0xffff, 32)
+                && agrees(size, IN_ZIP64, 40)
+                && agrees(offset, IN_ZIP64, 48);
+            if !is_one {
                 return Err(Why::Directory("its zip64 end is not where it should be").into());
             }
             found.count = field_at(&end_64, 32, true);
