@@ -561,7 +561,7 @@ impl<'a> Pair<'a> {
                 let old = edits.in_write_order().iter().map(|edit| edit.range.clone());
                 old.chain(edits.new_ranges()).collect()
             }
-            None => vec![0..self.one.len().max(self.other.len())],
+            None => std::iter::once(0..self.one.len().max(self.other.len())).collect(),
         }
     }
 }

@@ -4,11 +4,13 @@ use super::changes::change;
 use super::disk::Disk;
 use super::error::Error;
 use super::file_source::Identity;
+use super::free_space::FreeSpace;
 use super::home::Home;
+use super::intent::{Intent, Way};
 use super::journal::{About, Direction, Kind, Record, Step, digests_in_rows, temporary};
 use super::lock::Guard;
 use super::permitted::Listed;
-use super::preflight::{Bench, Intent, Judged, Prepared, Room, Way, check_together, prepare};
+use super::preflight::{Bench, Judged, Prepared, check_together, prepare};
 use super::recover::{self, LeftAlone};
 use super::store::{Store, canonical};
 use super::tree::{Place, Tree};
@@ -80,35 +82,13 @@ pub(super) fn execute(
     intents: &mut dyn FnMut() -> Result<Vec<Intent>, Error>,
     id: &dyn Fn(&[Step], Option<&str>) -> String,
 ) -> Result<Option<Operation>, Error> {
-    let base = store.base(root);
     let mut look = |guard: Option<&Guard>| -> Result<Option<Looked>, Error> {
         store.look_for_pending(guard)?;
         let intents = intents()?;
         if intents.is_empty() {
             return Ok(None);
         }
-        let tree = store.tree(root)?;
-        // Rows that an operation computes are those of the files as it leaves them.
-        let computed = intents.iter().filter(|intent| {
-            intent.about.kind == plan::Kind::Record && matches!(intent.way, Way::Edits(_))
-        });
-        let digests = computed
-            .flat_map(|intent| digests_in_rows(intent.path.as_path(), &intent.about.after))
-            .collect();
-        let listed = Listed::of(intents.iter().flat_map(Intent::names));
-        let mode = options.write;
-        let bench = Bench { tree: &tree, base, mode, digests: &digests, listed: &listed };
-        let mut room = Room::default();
-        let prepared = store.on_files_of(root, || {
-            intents.into_iter().map(|intent| prepare(&bench, intent, &mut room)).collect()
-        });
-        let prepared: Vec<Prepared> = prepared?;
-        check_together(&prepared, &room, store.directory())?;
-        let is_private = prepared.iter().any(|prepared| !prepared.is_public);
-        let (steps, judged): (Vec<_>, Vec<_>) = prepared.into_iter().map(split).unzip();
-        let id = id(&steps, store.last_id()?.as_deref());
-        let record = Record::new(kind, options.time, store.recorded(base), steps, id);
-        Ok(Some(Looked { record, judged, is_private }))
+        look_at(root, store, kind, options, intents, id).map(Some)
     };
     // A store is not created for an operation that will be refused.
     let mut is_private = false;
@@ -141,7 +121,9 @@ pub(super) fn execute(
             Ok(Some(Operation::of(&record)))
         }
         Err(cause) => Err(Error::Stopped {
-            rest: put_back(&disk, store, base, &home, &record, &cause).err().map(Box::new),
+            rest: put_back(&disk, store, store.base(root), &home, &record, &cause)
+                .err()
+                .map(Box::new),
             id: record.id,
             cause: Box::new(cause),
         }),
@@ -154,6 +136,39 @@ struct Looked {
     judged: Vec<Judged>,
     /// Is there a file among them that not everybody can read?
     is_private: bool,
+}
+
+/// Judges the files that intents are about, all together.
+fn look_at(
+    root: &Path,
+    store: &Store,
+    kind: Kind,
+    options: &Options<'_>,
+    intents: Vec<Intent>,
+    id: &dyn Fn(&[Step], Option<&str>) -> String,
+) -> Result<Looked, Error> {
+    let (tree, base) = (store.tree(root)?, store.base(root));
+    // Rows that an operation computes are those of the files as it leaves them.
+    let computed = intents.iter().filter(|intent| {
+        intent.about.kind == plan::Kind::Record && matches!(intent.way, Way::Edits(_))
+    });
+    let digests = computed
+        .flat_map(|intent| digests_in_rows(intent.path.as_path(), &intent.about.after))
+        .collect();
+    let listed = Listed::of(intents.iter().flat_map(Intent::names));
+    let mode = options.write;
+    let bench = Bench { tree: &tree, base, mode, digests: &digests, listed: &listed };
+    let mut space = FreeSpace::default();
+    let prepared = store.on_files_of(root, || {
+        intents.into_iter().map(|intent| prepare(&bench, intent, &mut space)).collect()
+    });
+    let prepared: Vec<Prepared> = prepared?;
+    check_together(&prepared, &space, store.directory())?;
+    let is_private = prepared.iter().any(|prepared| !prepared.is_public);
+    let (steps, judged): (Vec<_>, Vec<_>) = prepared.into_iter().map(split).unzip();
+    let id = id(&steps, store.last_id()?.as_deref());
+    let record = Record::new(kind, options.time, store.recorded(base), steps, id);
+    Ok(Looked { record, judged, is_private })
 }
 
 fn split(prepared: Prepared) -> (Step, Judged) {

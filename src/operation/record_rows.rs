@@ -2,8 +2,8 @@
 
 use super::error::Error;
 use super::file_source::{FileSource, through};
+use super::intent::{Intent, Way};
 use super::journal::About;
-use super::preflight::{Intent, Way};
 use super::tree::{Tree, is_gone};
 use crate::bytes::Source as _;
 use crate::edit::EditSet;

@@ -5,16 +5,16 @@ use super::changes::{change, outside};
 use super::disk::Disk;
 use super::error::{Change, Error, PathError};
 use super::file_source::{FileSource, is_same_after, open_linked, open_place, through};
+use super::half_done::{copies_are_complete, is_on_the_way, way_back};
 use super::journal::{self, Direction, Record, Step, temporary};
 use super::metadata::Metadata;
 use super::permitted::{self, Listed, Names};
 use super::store::{Store, canonical};
 use super::tree::{FileId, Name, Place, Stat, Tree};
 use super::write::{self, Directories, Target, fits_in_place};
-use crate::bytes::{self, Source};
-use crate::edit::{Content, Edit, EditSet};
+use crate::bytes::Source;
+use crate::edit::EditSet;
 use crate::plan::RelativePath;
-use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -193,6 +193,59 @@ struct Other {
     id: FileId,
 }
 
+/// What the names of a step hold.
+#[derive(Default)]
+struct Standing {
+    /// Those that are there.
+    places: Vec<Place>,
+    /// Those that hold the old file.
+    old: Vec<Place>,
+    /// Those that do not.
+    other: Vec<Other>,
+    /// The edits that lead back from a file that is half done.
+    back: Option<EditSet>,
+    left_alone: Vec<LeftAlone>,
+}
+
+impl Standing {
+    /// Looks at each name, and removes what an interruption left beside it.
+    fn of(
+        disk: &Disk,
+        tree: &Tree,
+        (id, index): (&str, usize),
+        step: &Step,
+    ) -> Result<Self, Error> {
+        let mut all = Self::default();
+        for (position, name) in step.names().enumerate() {
+            // A directory that went away took the file with it.
+            let Some(place) = tree.find(name)? else {
+                all.leave(name, Change::Gone);
+                continue;
+            };
+            clear(disk, step, (id, index, position), &place)?;
+            let found = look(step, &place)?;
+            all.places.push(place.clone());
+            match found {
+                Found::Old => all.old.push(place),
+                Found::Foreign(change) => all.leave(name, change),
+                Found::New | Found::Between(_) => {
+                    let failed = |source| PathError::new("find", place.name.path(), source);
+                    let id = place.name.stat().map_err(failed)?.id();
+                    if let Found::Between(edits) = found {
+                        all.back = Some(edits);
+                    }
+                    all.other.push(Other { position, place, id });
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    fn leave(&mut self, name: &RelativePath, change: Change) {
+        self.left_alone.push(LeftAlone { path: name.clone(), change });
+    }
+}
+
 fn roll_back_step(
     disk: &Disk,
     tree: &Tree,
@@ -201,93 +254,84 @@ fn roll_back_step(
     listed: &Listed,
     directories: &mut Directories,
 ) -> Result<Vec<LeftAlone>, Error> {
-    let (mut left_alone, mut places) = (Vec::new(), Vec::new());
-    let (mut old, mut other, mut back): (Vec<Place>, Vec<Other>, _) =
-        (Vec::new(), Vec::new(), None);
-    let leave = |name: &RelativePath, change| LeftAlone { path: name.clone(), change };
-    for (position, name) in step.names().enumerate() {
-        // A directory that went away took the file with it.
-        let Some(place) = tree.find(name)? else {
-            left_alone.push(leave(name, Change::Gone));
-            continue;
-        };
-        clear(disk, step, (id, index, position), &place)?;
-        let found = look(step, &place)?;
-        places.push(place.clone());
-        match found {
-            Found::Old => old.push(place),
-            Found::Foreign(change) => left_alone.push(leave(name, change)),
-            Found::New | Found::Between(_) => {
-                let failed = |source| PathError::new("find", place.name.path(), source);
-                let id = place.name.stat().map_err(failed)?.id();
-                if let Found::Between(edits) = found {
-                    back = Some(edits);
-                }
-                other.push(Other { position, place, id });
+    let mut all = Standing::of(disk, tree, (id, index), step)?;
+    if all.other.is_empty() {
+        if let (Some(original), None) = (all.old.first(), &step.old.link) {
+            restore_times(disk, &original.name, &step.old, all.places.len())?;
+        }
+    } else if let Some((which, change)) =
+        put_old_file_back(disk, (id, index), step, &all, listed, directories)?
+    {
+        for (position, name) in step.names().enumerate() {
+            let mut refused = all.other.iter().map(|other| other.position);
+            if which.is_none_or(|which| which == position) && refused.any(|one| one == position) {
+                all.left_alone.push(LeftAlone { path: name.clone(), change: change.clone() });
             }
         }
+        return Ok(all.left_alone);
     }
-    let names: Vec<Name> = other.iter().map(|other| other.place.name.clone()).collect();
-    let temporary: Vec<Name> = other
-        .iter()
-        .map(|Other { position, place, .. }| {
-            temporary(id, (index, *position), Direction::Back, &place.name)
-        })
-        .collect();
+    // Temporary files may have changed the times of the directories of all names.
+    if all.places.len() == step.directories.len() {
+        let parents = all.places.iter().map(|place| Arc::clone(place.name.directory()));
+        write::note(directories, parents.zip(step.directories.iter().copied()));
+    }
+    Ok(all.left_alone)
+}
+
+/// Gives the names that do not hold the old file the old file. What is left alone, and why, is returned: the
+/// position of a name, or none for all of them.
+fn put_old_file_back(
+    disk: &Disk,
+    (id, index): (&str, usize),
+    step: &Step,
+    all: &Standing,
+    listed: &Listed,
+    directories: &mut Directories,
+) -> Result<Option<(Option<usize>, Change)>, Error> {
+    let Standing { old, other, back, .. } = all;
+    let Some(first) = other.first() else { return Ok(None) };
     let changes = step.back();
-    let edits: Vec<&EditSet> = match &back {
+    let edits: Vec<&EditSet> = match back {
         Some(edits) => vec![edits],
         None => changes.iter().map(|change| &change.edits).collect(),
     };
-    if let Some(first) = other.first() {
-        let is_link = step.old.link.is_some() || step.new.link.is_some();
-        let in_place = (back.is_some() || goes_back_in_place(step, &changes))
-            && is_alone(&first.place.name, other.len())
-            && old.is_empty()
-            && !is_link
-            && !step.replace;
-        let (source, in_place) = write::open(disk, &with_link(&first.place)?, in_place, false)?;
-        if let Some(change) = forbids(step, first, &source, (&edits, back.is_some()), listed)? {
-            let names = step.names().enumerate();
-            let is_other = |position| other.iter().any(|other| other.position == position);
-            let refused = names.filter(|(position, _)| is_other(*position));
-            left_alone.extend(refused.map(|(_, name)| leave(name, change.clone())));
-            return Ok(left_alone);
-        }
-        let times = step.old.metadata.times;
-        let metadata = Metadata { times, ..Metadata::of_source(&source)? };
-        let target = Target {
-            names,
-            judged: other.iter().map(|other| other.id).collect(),
-            temporary,
-            source: &source,
-            directories: &[],
-            edits,
-            metadata: &metadata,
-            link: step.old.link.as_ref(),
-            unopened: step.unopened,
-        };
-        match old.first() {
-            Some(original) if step.old.link.is_none() => {
-                if let Some(stranger) = no_name_of(original, &other, &target.edits)? {
-                    let why = "another file, which is not the one whose name it is said to be";
-                    let change = Change::Forbidden { why: why.to_owned() };
-                    left_alone.extend(step.names().nth(stranger).map(|name| leave(name, change)));
-                    return Ok(left_alone);
-                }
-                write::relink(disk, &target, &original.name)?;
+    let is_link = step.old.link.is_some() || step.new.link.is_some();
+    let in_place = (back.is_some() || goes_back_in_place(step, &changes))
+        && is_alone(&first.place.name, other.len())
+        && old.is_empty()
+        && !is_link
+        && !step.replace;
+    let (source, in_place) = write::open(disk, &with_link(&first.place)?, in_place, false)?;
+    if let Some(change) = forbids(step, first, &source, (&edits, back.is_some()), listed)? {
+        return Ok(Some((None, change)));
+    }
+    let times = step.old.metadata.times;
+    let metadata = Metadata { times, ..Metadata::of_source(&source)? };
+    let temporary = other.iter().map(|Other { position, place, .. }| {
+        temporary(id, (index, *position), Direction::Back, &place.name)
+    });
+    let target = Target {
+        names: other.iter().map(|other| other.place.name.clone()).collect(),
+        judged: other.iter().map(|other| other.id).collect(),
+        temporary: temporary.collect(),
+        source: &source,
+        directories: &[],
+        edits,
+        metadata: &metadata,
+        link: step.old.link.as_ref(),
+        unopened: step.unopened,
+    };
+    match old.first() {
+        Some(original) if step.old.link.is_none() => {
+            if let Some(stranger) = no_name_of(original, other, &target.edits)? {
+                let why = "another file, which is not the one whose name it is said to be";
+                return Ok(Some((Some(stranger), Change::Forbidden { why: why.to_owned() })));
             }
-            _ => write::write(disk, &target, in_place, false, directories)?,
+            write::relink(disk, &target, &original.name)?;
         }
-    } else if let (Some(original), None) = (old.first(), &step.old.link) {
-        restore_times(disk, &original.name, &step.old, places.len())?;
+        _ => write::write(disk, &target, in_place, false, directories)?,
     }
-    // Temporary files may have changed the times of the directories of all names.
-    if places.len() == step.directories.len() {
-        let parents = places.iter().map(|place| Arc::clone(place.name.directory()));
-        write::note(directories, parents.zip(step.directories.iter().copied()));
-    }
-    Ok(left_alone)
+    Ok(None)
 }
 
 /// The position of a name whose file would not become the same as `original` by `edits`, byte for byte, or
@@ -429,94 +473,6 @@ fn look_into(step: &Step, source: &FileSource, is_old_kind: bool, is_new_kind: b
         };
     }
     Found::Foreign(change)
-}
-
-/// The edits that put the old bytes back whatever part of an edit in place was done. None where the
-/// step was not done in place.
-fn way_back(step: &Step, source: &FileSource) -> Option<EditSet> {
-    if !fits_in_place(&step.changes) {
-        return None;
-    }
-    match step.changes.as_slice() {
-        [change] if change.edits.new_len() >= change.edits.old_len() => {
-            way_back_from_growth(change, source.len())
-        }
-        changes => way_back_from_overwriting(changes, source),
-    }
-}
-
-/// Is each byte that the operation writes, in the file as long as it was, what stood there before or after one
-/// of its changes? `back` makes the old file of it.
-fn is_on_the_way(step: &Step, source: &FileSource, back: &EditSet) -> bool {
-    let len = source.len().min(back.new_len());
-    let written = step.changes.iter().flat_map(|change| {
-        let old = change.edits.in_write_order().iter().map(|edit| edit.range.clone());
-        old.chain(change.edits.new_ranges())
-    });
-    let written: Vec<_> = written.map(|range| range.start.min(len)..range.end.min(len)).collect();
-    let forth: Vec<_> =
-        std::iter::once(back).chain(step.changes.iter().map(|change| &change.edits)).collect();
-    bytes::joined(&written).into_iter().all(|range| {
-        let Some(found) = source.get(range.clone()) else { return false };
-        let mut is_known = vec![false; found.len()];
-        for states in 1..=forth.len() {
-            through(source, forth.get(..states).unwrap_or_default(), &mut |state| {
-                let inside = range.start.min(state.len())..range.end.min(state.len());
-                let Some(bytes) = state.get(inside) else { return };
-                let pairs = is_known.iter_mut().zip(found.iter().zip(bytes.iter()));
-                pairs.for_each(|(is_known, (found, byte))| *is_known |= found == byte);
-            });
-        }
-        is_known.iter().all(|&is_known| is_known)
-    })
-}
-
-/// The tail may be there in part, of a file that has `len` bytes now.
-fn way_back_from_growth(change: &journal::Change, len: u64) -> Option<EditSet> {
-    let old_len = change.edits.old_len();
-    if len < old_len || len > change.edits.new_len() {
-        return None;
-    }
-    let undo = change.undo.in_write_order().iter().filter_map(|edit| {
-        let range = edit.range.start.min(len)..edit.range.end.min(len);
-        let new = edit.new.clone();
-        (!range.is_empty() || !new.is_empty()).then_some(Edit { range, new })
-    });
-    EditSet::new(len, undo.collect()).ok().filter(|edits| edits.new_len() == old_len)
-}
-
-/// Cutting off comes last: the file has its old length, and differs in bytes alone that the edits
-/// write. Writing all of them gives the new file, and from there the old one is known.
-fn way_back_from_overwriting(changes: &[journal::Change], source: &FileSource) -> Option<EditSet> {
-    let len = source.len();
-    if changes.first()?.edits.old_len() != len {
-        return None;
-    }
-    let there = changes.iter().map(|change| &change.edits);
-    let back = changes.iter().rev().map(|change| &change.undo);
-    let written: Vec<_> = there.clone().flat_map(EditSet::new_ranges).collect();
-    let ranges = bytes::joined(&written);
-    let edits = through(source, &there.chain(back).collect::<Vec<_>>(), &mut |old| {
-        let edit = |range: &Range<u64>| {
-            let new = Content::Bytes(old.get(range.clone())?.into_owned());
-            Some(Edit { range: range.clone(), new })
-        };
-        ranges.iter().map(edit).collect::<Option<Vec<_>>>()
-    });
-    EditSet::new(len, edits?).ok()
-}
-
-/// Are the bytes there that an edit in place copies within the file? The lock leaves them out.
-fn copies_are_complete(step: &Step, source: &FileSource) -> bool {
-    let [change] = step.changes.as_slice() else { return true };
-    if !fits_in_place(&step.changes) {
-        return true;
-    }
-    let edits = change.edits.in_write_order().iter().zip(change.edits.new_ranges());
-    edits.into_iter().all(|(edit, range)| {
-        let Content::CopyOf(from) = &edit.new else { return true };
-        bytes::is_same(source, from.start, source, range.start, from.end - from.start)
-    })
 }
 
 /// Gives a file its times back if it is ours alone: an edit in place may have been stopped before its

@@ -6,10 +6,10 @@ use super::drift::is_uninstalled;
 use super::error::{Change, Error, PathError};
 use super::file_source::{FileSource, is_same_after, open_linked, open_place, through};
 use super::history::{Entry, History};
-use super::journal::{About, Kind, Link, Step};
+use super::intent::{Intent, Way};
+use super::journal::{self, About, Kind, Link, Step};
 use super::old_bytes;
 use super::permitted::{self, Listed, Names};
-use super::preflight::{Intent, Way};
 use super::record_rows::Rows;
 use super::recover::LeftAlone;
 use super::store::{Store, canonical};
@@ -130,13 +130,6 @@ struct Unit<'a> {
     later: Vec<String>,
     /// The last operation on the file.
     last: Option<&'a Step>,
-}
-
-impl Unit<'_> {
-    /// Is it a distribution's RECORD?
-    fn is_record(&self) -> bool {
-        self.last.is_some_and(|last| last.about.kind == plan::Kind::Record)
-    }
 }
 
 /// The file that a name leads to, if it leads to one, and the changes of it.
@@ -269,73 +262,61 @@ impl Findings {
         Ok(())
     }
 
+    /// Looks at a file that is to be put back: what is to be done to it, or why it stays.
     fn look_at(&mut self, unit: Unit<'_>, listed: &Listed) -> Result<(), Error> {
-        let Unit { names, place, entries, later, last } = unit;
-        let mut refuse = |change: Change| {
-            let each = names.iter().cloned();
-            self.refused.extend(each.map(|path| LeftAlone { path, change: change.clone() }));
+        match unit.verdict(listed)? {
+            Verdict::Nothing => {}
+            Verdict::Already => self.already.extend(unit.names),
+            Verdict::PutBack(intent) => self.intents.push(*intent),
+            Verdict::Refused(change) => {
+                let each = unit.names.into_iter();
+                self.refused.extend(each.map(|path| LeftAlone { path, change: change.clone() }));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What becomes of a file that is to be put back.
+enum Verdict {
+    /// No operation on it was selected.
+    Nothing,
+    /// It has its old bytes.
+    Already,
+    PutBack(Box<Intent>),
+    Refused(Change),
+}
+
+impl Unit<'_> {
+    /// Is it a distribution's RECORD?
+    fn is_record(&self) -> bool {
+        self.last.is_some_and(|last| last.about.kind == plan::Kind::Record)
+    }
+
+    fn verdict(&self, listed: &Listed) -> Result<Verdict, Error> {
+        let (Some(newest), Some((first, aliases))) =
+            (self.entries.last(), self.names.split_first())
+        else {
+            return Ok(Verdict::Nothing);
         };
-        let (Some(newest), Some((first, aliases))) = (entries.last(), names.split_first()) else {
-            return Ok(());
-        };
-        let place = match place.with_link() {
-            Err(error) if is_gone(&error) => place,
+        let place = match self.place.with_link() {
+            Err(error) if is_gone(&error) => self.place.clone(),
             result => {
-                let failed = |source| PathError::new("read the link", place.name.path(), source);
-                result.map_err(failed)?
+                let path = self.place.name.path();
+                result.map_err(|source| PathError::new("read the link", path, source))?
             }
         };
-        let link = &place.link;
         let source = match open_place(&place) {
             Err(Error::Path(error)) if error.source.kind() == std::io::ErrorKind::NotFound => {
-                refuse(Change::Gone);
-                return Ok(());
+                return Ok(Verdict::Refused(Change::Gone));
             }
-            Err(Error::Refused { .. }) => {
-                refuse(Change::OtherKind);
-                return Ok(());
-            }
+            Err(Error::Refused { .. }) => return Ok(Verdict::Refused(Change::OtherKind)),
             result => result?.0,
         };
-        let is_the_kind =
-            |link_then: &Option<Link>| link_then.as_ref().map(|link| &link.target) == link.as_ref();
-        let difference = if is_the_kind(&newest.step.new.link) {
-            change_since(newest.step, &source)
-        } else {
-            Some(Change::OtherKind)
-        };
-        // Nothing is refused for a disk that fails for a moment.
-        source.require_read()?;
-        if let Some(difference) = difference {
-            let is_as_left = last
-                .is_some_and(|last| is_the_kind(&last.new.link) && last.new.lock.matches(&source));
-            if is_as_left && !later.is_empty() {
-                refuse(Change::Later { operations: later });
-                return Ok(());
-            }
-            let is_old = |entry: &Entry<'_>| {
-                is_the_kind(&entry.step.old.link) && entry.step.old.lock.matches(&source)
-            };
-            if entries.iter().any(is_old) {
-                self.already.extend(names);
-            } else {
-                refuse(difference);
-            }
-            return Ok(());
+        if let Some(verdict) = self.difference(newest, &place, &source)? {
+            return Ok(verdict);
         }
-        let mut changes = newest.step.back();
-        let mut oldest = newest;
-        for entry in entries.iter().rev().skip(1) {
-            // Where a file was installed anew between two operations, the older one is past.
-            let edits: Vec<_> = changes.iter().map(|change| &change.edits).collect();
-            let follows = entry.step.new.link == oldest.step.old.link
-                && through(&source, &edits, &mut |old| entry.step.new.lock.matches(old));
-            if !follows {
-                break;
-            }
-            changes.extend(entry.step.back());
-            oldest = entry;
-        }
+        let (mut changes, oldest) = self.way_back(newest, &source);
         old_bytes::resolve(&mut changes, &place.name)?;
         let old = &oldest.step.old;
         let edits: Vec<_> = changes.iter().map(|change| &change.edits).collect();
@@ -347,11 +328,10 @@ impl Findings {
         let checked = permitted::check(&newest.step.about, &names, &source, &edits, listed);
         source.require_read()?;
         if let Err(why) = checked {
-            refuse(Change::Forbidden { why });
-            return Ok(());
+            return Ok(Verdict::Refused(Change::Forbidden { why }));
         }
-        let reverts: Vec<_> = entries.iter().rev().map(|entry| entry.id.to_owned()).collect();
-        self.intents.push(Intent {
+        let reverts: Vec<_> = self.entries.iter().rev().map(|entry| entry.id.to_owned()).collect();
+        Ok(Verdict::PutBack(Box::new(Intent {
             path: first.clone(),
             aliases: aliases.to_vec(),
             about: About {
@@ -364,14 +344,66 @@ impl Findings {
             old: newest.step.new.lock.clone(),
             new: old.lock.clone(),
             way: Way::Changes(changes),
-            replace: entries.iter().any(|entry| entry.step.replace),
-            unopened: entries.iter().any(|entry| entry.step.unopened),
+            replace: self.entries.iter().any(|entry| entry.step.replace),
+            unopened: self.entries.iter().any(|entry| entry.step.unopened),
             seen: None,
             times: Some(old.metadata.times),
             link,
             reverts,
-        });
-        Ok(())
+        })))
+    }
+
+    /// What follows from how the file differs from what the newest operation left; none where it does not.
+    fn difference(
+        &self,
+        newest: &Entry<'_>,
+        place: &Place,
+        source: &FileSource,
+    ) -> Result<Option<Verdict>, Error> {
+        let is_the_kind =
+            |then: &Option<Link>| then.as_ref().map(|link| &link.target) == place.link.as_ref();
+        let difference = if is_the_kind(&newest.step.new.link) {
+            change_since(newest.step, source)
+        } else {
+            Some(Change::OtherKind)
+        };
+        // Nothing is refused for a disk that fails for a moment.
+        source.require_read()?;
+        let Some(difference) = difference else { return Ok(None) };
+        let is_as_left = self
+            .last
+            .is_some_and(|last| is_the_kind(&last.new.link) && last.new.lock.matches(source));
+        if is_as_left && !self.later.is_empty() {
+            let operations = self.later.clone();
+            return Ok(Some(Verdict::Refused(Change::Later { operations })));
+        }
+        let is_old = |entry: &Entry<'_>| {
+            is_the_kind(&entry.step.old.link) && entry.step.old.lock.matches(source)
+        };
+        let is_already = self.entries.iter().any(is_old);
+        Ok(Some(if is_already { Verdict::Already } else { Verdict::Refused(difference) }))
+    }
+
+    /// The changes back to what the oldest of the operations found that follow on each other, and that one.
+    fn way_back<'s>(
+        &'s self,
+        newest: &'s Entry<'_>,
+        source: &FileSource,
+    ) -> (Vec<journal::Change>, &'s Entry<'s>) {
+        let mut changes = newest.step.back();
+        let mut oldest = newest;
+        for entry in self.entries.iter().rev().skip(1) {
+            // Where a file was installed anew between two operations, the older one is past.
+            let edits: Vec<_> = changes.iter().map(|change| &change.edits).collect();
+            let follows = entry.step.new.link == oldest.step.old.link
+                && through(source, &edits, &mut |old| entry.step.new.lock.matches(old));
+            if !follows {
+                break;
+            }
+            changes.extend(entry.step.back());
+            oldest = entry;
+        }
+        (changes, oldest)
     }
 }
 

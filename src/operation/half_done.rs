@@ -1,0 +1,96 @@
+//! A file that an interruption left in the middle of an edit in place.
+
+use super::file_source::{FileSource, through};
+use super::journal::{Change, Step};
+use super::write::fits_in_place;
+use crate::bytes::{self, Source as _};
+use crate::edit::{Content, Edit, EditSet};
+use std::ops::Range;
+
+/// The edits that put the old bytes back whatever part of an edit in place was done. None where the
+/// step was not done in place.
+pub(super) fn way_back(step: &Step, source: &FileSource) -> Option<EditSet> {
+    if !fits_in_place(&step.changes) {
+        return None;
+    }
+    match step.changes.as_slice() {
+        [change] if change.edits.new_len() >= change.edits.old_len() => {
+            way_back_from_growth(change, source.len())
+        }
+        changes => way_back_from_overwriting(changes, source),
+    }
+}
+
+/// Is each byte that the operation writes, in the file as long as it was, what stood there before or after one
+/// of its changes? `back` makes the old file of it.
+pub(super) fn is_on_the_way(step: &Step, source: &FileSource, back: &EditSet) -> bool {
+    let len = source.len().min(back.new_len());
+    let written = step.changes.iter().flat_map(|change| {
+        let old = change.edits.in_write_order().iter().map(|edit| edit.range.clone());
+        old.chain(change.edits.new_ranges())
+    });
+    let written: Vec<_> = written.map(|range| range.start.min(len)..range.end.min(len)).collect();
+    let forth: Vec<_> =
+        std::iter::once(back).chain(step.changes.iter().map(|change| &change.edits)).collect();
+    bytes::joined(&written).into_iter().all(|range| {
+        let Some(found) = source.get(range.clone()) else { return false };
+        let mut is_known = vec![false; found.len()];
+        for states in 1..=forth.len() {
+            through(source, forth.get(..states).unwrap_or_default(), &mut |state| {
+                let inside = range.start.min(state.len())..range.end.min(state.len());
+                let Some(bytes) = state.get(inside) else { return };
+                let pairs = is_known.iter_mut().zip(found.iter().zip(bytes.iter()));
+                pairs.for_each(|(is_known, (found, byte))| *is_known |= found == byte);
+            });
+        }
+        is_known.iter().all(|&is_known| is_known)
+    })
+}
+
+/// The tail may be there in part, of a file that has `len` bytes now.
+fn way_back_from_growth(change: &Change, len: u64) -> Option<EditSet> {
+    let old_len = change.edits.old_len();
+    if len < old_len || len > change.edits.new_len() {
+        return None;
+    }
+    let undo = change.undo.in_write_order().iter().filter_map(|edit| {
+        let range = edit.range.start.min(len)..edit.range.end.min(len);
+        let new = edit.new.clone();
+        (!range.is_empty() || !new.is_empty()).then_some(Edit { range, new })
+    });
+    EditSet::new(len, undo.collect()).ok().filter(|edits| edits.new_len() == old_len)
+}
+
+/// Cutting off comes last: the file has its old length, and differs in bytes alone that the edits
+/// write. Writing all of them gives the new file, and from there the old one is known.
+fn way_back_from_overwriting(changes: &[Change], source: &FileSource) -> Option<EditSet> {
+    let len = source.len();
+    if changes.first()?.edits.old_len() != len {
+        return None;
+    }
+    let there = changes.iter().map(|change| &change.edits);
+    let back = changes.iter().rev().map(|change| &change.undo);
+    let written: Vec<_> = there.clone().flat_map(EditSet::new_ranges).collect();
+    let ranges = bytes::joined(&written);
+    let edits = through(source, &there.chain(back).collect::<Vec<_>>(), &mut |old| {
+        let edit = |range: &Range<u64>| {
+            let new = Content::Bytes(old.get(range.clone())?.into_owned());
+            Some(Edit { range: range.clone(), new })
+        };
+        ranges.iter().map(edit).collect::<Option<Vec<_>>>()
+    });
+    EditSet::new(len, edits?).ok()
+}
+
+/// Are the bytes there that an edit in place copies within the file? The lock leaves them out.
+pub(super) fn copies_are_complete(step: &Step, source: &FileSource) -> bool {
+    let [change] = step.changes.as_slice() else { return true };
+    if !fits_in_place(&step.changes) {
+        return true;
+    }
+    let edits = change.edits.in_write_order().iter().zip(change.edits.new_ranges());
+    edits.into_iter().all(|(edit, range)| {
+        let Content::CopyOf(from) = &edit.new else { return true };
+        bytes::is_same(source, from.start, source, range.start, from.end - from.start)
+    })
+}

@@ -1,0 +1,123 @@
+//! What tfpatch may do with a file, and what it refuses because an edit would lose it.
+
+use super::error::{Error, PathError};
+use super::file_source::FileSource;
+use super::metadata::{Attribute, CAPABILITY, LABEL, Metadata};
+use super::owner;
+use super::tree::{Directory, Name};
+use rustix::fs::{Access, AtFlags};
+use std::ffi::OsStr;
+use std::path::Path;
+
+/// Refuses what an edit would take away: signatures of the file system, and what only root can put
+/// back.
+pub(super) fn refuse_privileged(
+    path: &Path,
+    source: &FileSource,
+    metadata: &Metadata,
+) -> Result<(), Error> {
+    if metadata.mode & 0o6000 != 0 {
+        let why = "is setuid or setgid: the loader drops search paths of such programs, and \
+                   tfpatch does not change them";
+        return Err(refused(path, why));
+    }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        use rustix::fs::{StatxAttributes, StatxFlags};
+        // A kernel without statx (before 4.11) has no fs-verity either.
+        if let Ok(stat) =
+            rustix::fs::statx(&source.file, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)
+        {
+            let attributes = stat.stx_attributes & stat.stx_attributes_mask;
+            if attributes.contains(StatxAttributes::VERITY) {
+                return Err(refused(
+                    path,
+                    "is protected by fs-verity; patch it before it is sealed",
+                ));
+            }
+            if attributes.intersects(StatxAttributes::IMMUTABLE | StatxAttributes::APPEND) {
+                return Err(refused(path, "is immutable or append-only; see chattr(1)"));
+            }
+        }
+    }
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let _ = source;
+    Ok(())
+}
+
+/// May the user on whose behalf the thread runs edit the file with these names, and keep what it has?
+pub(super) fn check(names: &[&Name], metadata: &Metadata, in_place: bool) -> Result<(), Error> {
+    let Some(path) = names.first().map(|name| name.path()) else { return Ok(()) };
+    check_owner(path, names, metadata, in_place)?;
+    check_attributes(path, metadata, in_place)
+}
+
+fn check_owner(
+    path: &Path,
+    names: &[&Name],
+    metadata: &Metadata,
+    in_place: bool,
+) -> Result<(), Error> {
+    let me = owner::myself();
+    if me != 0 && me != metadata.uid {
+        let why = format!(
+            "belongs to user {}, and user {me}, with whose rights tfpatch works on this tree, could \
+             not keep its owner and times; give it the owner of the tree, or run tfpatch as its own",
+            metadata.uid
+        );
+        return Err(refused(path, &why));
+    }
+    if in_place {
+        return Ok(());
+    }
+    if me != 0 && rustix::process::getegid().as_raw() != metadata.gid {
+        let groups = rustix::process::getgroups()
+            .map_err(|source| PathError::new("find the groups for", path, source))?;
+        if !groups.iter().any(|group| group.as_raw() == metadata.gid) {
+            let why = format!(
+                "belongs to group {}, which could not be kept; run tfpatch as a member of it or \
+                 as root",
+                metadata.gid
+            );
+            return Err(refused(path, &why));
+        }
+    }
+    names.iter().try_for_each(|name| require_writable(name.directory()))
+}
+
+/// An edit in place drops the capabilities of a file, and a new file has no attributes at all; only
+/// root can set those that concern security, but for SELinux's label, which its policy sets.
+fn check_attributes(path: &Path, metadata: &Metadata, in_place: bool) -> Result<(), Error> {
+    let is_lost = |name: &str| {
+        name == CAPABILITY || (!in_place && name.starts_with("security.") && name != LABEL)
+    };
+    let lost = metadata.attributes.iter().find(|attribute| is_lost(&attribute.name));
+    match lost {
+        Some(Attribute { name, .. }) if owner::myself() != 0 => {
+            let why = format!("has the attribute {name}, which an edit drops; run tfpatch as root");
+            Err(refused(path, &why))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// May the file under a name be written to?
+pub(super) fn is_writable(name: &Name) -> bool {
+    access(name.directory(), name.name(), Access::WRITE_OK).is_ok()
+}
+
+/// Refuses a directory in which no name may be made.
+pub(super) fn require_writable(directory: &Directory) -> Result<(), Error> {
+    access(directory, OsStr::new("."), Access::WRITE_OK | Access::EXEC_OK)
+        .map_err(|source| PathError::new("write in the directory", directory.path(), source).into())
+}
+
+/// May the user on whose behalf the thread runs do that? Asks the kernel, which also knows of
+/// access control lists and of file systems that are mounted read-only.
+fn access(directory: &Directory, name: &OsStr, access: Access) -> rustix::io::Result<()> {
+    rustix::fs::accessat(directory, name, access, AtFlags::EACCESS)
+}
+
+fn refused(path: &Path, why: &str) -> Error {
+    Error::Refused { path: path.to_path_buf(), why: why.to_owned() }
+}
