@@ -1,7 +1,7 @@
 //! Whose rights an operation has. Root works on a tree of somebody else's with that user's rights, so
 //! that nothing in the tree, records included, can do what its owner could not.
 
-use super::error::{Error, PathError};
+use super::error::Error;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -54,10 +54,15 @@ impl Other {
         work: impl FnOnce() -> Result<T, Error> + Send,
         directory: &Path,
     ) -> Result<T, Error> {
-        match self.try_run(work) {
-            Ok(result) => result,
-            Err((error, _)) => Err(PathError::new("act as the owner of", directory, error).into()),
-        }
+        let uid = self.uid;
+        self.try_run(work).unwrap_or_else(|(error, _)| {
+            let why = format!(
+                "belongs to user {uid}, with whose rights root works on it, and the system does not let \
+                 tfpatch become that user: {error}. Run tfpatch as user {uid}, or in a container with the \
+                 capabilities SETUID and SETGID"
+            );
+            Err(Error::Refused { path: directory.to_path_buf(), why })
+        })
     }
 
     /// The same for work that only reads: where the system does not let the thread become that user, it

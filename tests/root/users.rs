@@ -134,6 +134,18 @@ fn in_a_user_namespace_ones_own_files_are_roots() {
     assert!(refused.error().contains("nobody"), "{refused:?}");
 }
 
+/// A container may take from root what it needs to act as somebody else.
+#[test]
+fn root_that_may_become_nobody_else_is_told_what_to_do() {
+    let world = World::new();
+    let before = snapshot(&world.tree());
+    let bounded = ["setpriv", "--bounding-set=-setuid,-setgid", "--inh-caps=-all"];
+    let refused = world.through(&bounded, &["fix", "tree"]);
+    assert!(refused.error().contains(&format!("as user {ALICE}")), "{refused:?}");
+    assert!(refused.error().contains("SETUID"), "{refused:?}");
+    assert_eq!(snapshot(&world.tree()), before);
+}
+
 /// A store is made with the modes that are asked for, whatever the process masks.
 #[test]
 fn what_a_process_masks_changes_no_mode_of_a_store() {
