@@ -90,7 +90,6 @@ impl Carried {
         if !has_addresses(image, p_vaddr, size) || !has_addresses(image, self.p_offset, size) {
             return None;
         }
-        let new_offset = |old: u64| old - self.from.start + self.p_offset;
         let padding = vec![0; (self.p_offset - len) as usize];
         let mut edits: Vec<Edit> =
             [Content::Bytes(padding), Content::CopyOf(self.from.clone()), Content::Bytes(bytes)]
@@ -99,6 +98,22 @@ impl Carried {
                 .map(|new| Edit { range: len..len, new })
                 .collect();
 
+        edits.push(self.program_headers(image, size)?);
+        if let Some(sections) = &self.sections {
+            edits.extend(self.section_rows(image, sections, grown)?);
+        }
+        dynamic_table::set(&mut entries, dynamic::DT_STRSZ, grown);
+        edits.extend(dynamic_table::edits(image, &entries));
+        Some(edits)
+    }
+
+    /// Where what stood at an offset of the segment will stand.
+    fn new_offset(&self, old: u64) -> u64 {
+        old - self.from.start + self.p_offset
+    }
+
+    /// The program headers for the segment at its new place, with its new size.
+    fn program_headers(&self, image: &Image<'_>, size: u64) -> Option<Edit> {
         let mut table = Vec::new();
         for (index, segment) in image.segments().iter().enumerate() {
             let mut segment = segment.clone();
@@ -107,37 +122,39 @@ impl Carried {
                 segment.p_filesz = size;
                 segment.p_memsz = size;
             } else if segment.p_type != PT_LOAD && self.holds(&range_of(&segment)) {
-                segment.p_offset = new_offset(segment.p_offset);
+                segment.p_offset = self.new_offset(segment.p_offset);
             }
             let mut encoded = vec![0; ProgramHeader::size(image.ctx())];
             encoded.pwrite_with(segment, 0, image.ctx()).ok()?;
             table.extend(encoded);
         }
-        edits.push(Edit { range: header_table(image), new: Content::Bytes(table) });
+        Some(Edit { range: header_table(image), new: Content::Bytes(table) })
+    }
 
-        if let Some(sections) = &self.sections {
-            let strings = sections.dynamic_strings(image);
-            for (index, row) in sections.rows().iter().enumerate() {
-                let mut row = row.clone();
-                let moved = if self.holds(&file_range(&row)) {
-                    Some(new_offset(row.sh_offset))
-                } else if self.follows(&row) {
-                    Some(new_offset(self.from.end))
-                } else {
-                    None
-                };
-                if let Some(sh_offset) = moved {
-                    row.sh_offset = sh_offset;
-                    if strings == Some(index) {
-                        row.sh_size = grown;
-                    }
-                    let new = Content::Bytes(sections::encode(image, &[row])?);
-                    edits.push(Edit { range: sections.range_of(index), new });
-                }
+    /// The section headers of what moves, where the string table has grown to `grown` bytes.
+    fn section_rows(
+        &self,
+        image: &Image<'_>,
+        sections: &Sections,
+        grown: u64,
+    ) -> Option<Vec<Edit>> {
+        let strings = sections.dynamic_strings(image);
+        let mut edits = Vec::new();
+        for (index, row) in sections.rows().iter().enumerate() {
+            let mut row = row.clone();
+            if self.holds(&file_range(&row)) {
+                row.sh_offset = self.new_offset(row.sh_offset);
+            } else if self.follows(&row) {
+                row.sh_offset = self.new_offset(self.from.end);
+            } else {
+                continue;
             }
+            if strings == Some(index) {
+                row.sh_size = grown;
+            }
+            let new = Content::Bytes(sections::encode(image, &[row])?);
+            edits.push(Edit { range: sections.range_of(index), new });
         }
-        dynamic_table::set(&mut entries, dynamic::DT_STRSZ, grown);
-        edits.extend(dynamic_table::edits(image, &entries));
         Some(edits)
     }
 

@@ -15,19 +15,21 @@ use crate::elf::edit::program_header_room::{HeaderRoom, header_room};
 use crate::elf::edit::refusal::Refusal;
 use crate::elf::edit::request::Failure;
 use crate::elf::image::{Endian, Image};
-use crate::elf::sections::{self, Sections, file_range};
+use crate::elf::sections::{self, Sections};
 use crate::elf::segments::{PAGE, has_addresses, header_table, loads, pointers};
 use goblin::elf::dynamic;
 use goblin::elf::header::{self, Header};
-use goblin::elf::program_header::{
-    PF_R, PF_W, PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_PHDR, ProgramHeader,
-};
-use goblin::elf::section_header::{SHF_ALLOC, SHN_LORESERVE, SHT_PROGBITS, SectionHeader};
-use scroll::Pwrite as _;
+use goblin::elf::program_header::PT_INTERP;
 use std::ops::Range;
 
-/// Name of the section that begins the segment.
-const SECTION: &[u8] = b".tfpatch\0";
+mod payload;
+mod program_headers;
+mod section_headers;
+
+use self::payload::{Moved, Payload, Place};
+use self::program_headers::{edits_in_place, encode_headers, program_headers};
+use self::section_headers::{place_sections, section_rows};
+
 /// What begins the segment, so that it can be recognised without section headers.
 const MARK: &[u8; 16] = b"tfpatch segment\0";
 /// Everything in the segment begins at a multiple of this.
@@ -74,82 +76,21 @@ pub(in crate::elf) fn append(
     }
     let room = header_room(image, sections.as_ref())?;
     let strings = image.string_table()?;
-    let strings_len = strings.end - strings.start;
-    let mut entries = entries(strings_len);
+    let mut entries = entries(strings.end - strings.start);
 
     let mut payload = Payload::at_end_of(image);
     let rows = match &sections {
         None => None,
         Some(sections) => Some(place_sections(image, sections, &mut payload, copies_dynamic)?),
     };
-    payload.align(ALIGNMENT)?;
-    let p_vaddr = match room {
-        HeaderRoom::Elsewhere { needed, available } if is_program(image) => {
-            let (lowest, distance) =
-                program_place(image).ok_or(Refusal::NoHeaderRoom { needed, available })?;
-            let padding = lowest.saturating_sub(payload.at);
-            if padding > MAX_PADDING {
-                return Err(Refusal::NoHeaderRoom { needed, available }.into());
-            }
-            payload.push(Content::Bytes(vec![0; padding as usize]))?;
-            payload.at.saturating_add(distance)
-        }
-        _ => address_for(image, payload.at)?,
-    };
-    let p_offset = payload.at;
-    let address = |offset: u64| p_vaddr.saturating_add(offset - p_offset);
-
-    payload.push(Content::Bytes(MARK.to_vec()))?;
-    let mut headers_copy = None;
-    if let HeaderRoom::Elsewhere { needed, .. } = room {
-        let table = vec![0; image.segments().len() * needed as usize + needed as usize];
-        headers_copy = Some((payload.pieces.len(), payload.at));
-        payload.push(Content::Bytes(table))?;
-    }
-    let mark_len = payload.at - p_offset;
-    let mut moved = Vec::new();
-    if let HeaderRoom::Move(pieces) = &room {
-        for piece in pieces {
-            payload.align(ALIGNMENT)?;
-            moved.push(Moved { from: piece.clone(), to: payload.at, address: address(payload.at) });
-            payload.push(Content::CopyOf(piece.clone()))?;
-        }
-    }
-    let dynamic_copy = if copies_dynamic {
-        payload.align(ALIGNMENT)?;
-        let len = (entries.len() + NULLS) as u64 * dynamic_table::entry_size(image);
-        let offset = payload.at;
-        payload.push(Content::Bytes(vec![0; len as usize]))?;
-        Some((payload.pieces.len() - 1, offset, len))
-    } else {
-        None
-    };
-    payload.align(ALIGNMENT)?;
-    let strings_at = payload.at;
-    payload.push(Content::CopyOf(strings))?;
-    let mut bytes = string.to_vec();
-    bytes.push(0);
-    payload.push(Content::Bytes(bytes))?;
-    let grown = payload.at - strings_at;
-    check_room(image, payload.at.max(address(payload.at)))?;
-
-    dynamic_table::set(&mut entries, dynamic::DT_STRTAB, address(strings_at));
-    dynamic_table::set(&mut entries, dynamic::DT_STRSZ, grown);
-    for tag in [dynamic::DT_GNU_HASH, dynamic::DT_HASH, dynamic::DT_SYMTAB] {
-        let offset = image.value(tag).and_then(|value| image.offset_of(value));
-        if let Some(piece) = offset.and_then(|at| Moved::of(&moved, &(at..at + 1)))
-            && let Some(offset) = offset
-        {
-            dynamic_table::set(&mut entries, tag, piece.address + (offset - piece.from.start));
-        }
-    }
-    if let Some((index, ..)) = dynamic_copy {
-        let encoded = dynamic_table::encode(image, &entries, NULLS);
-        payload.replace(index, encoded);
+    let dynamic_len =
+        copies_dynamic.then(|| (entries.len() + NULLS) as u64 * dynamic_table::entry_size(image));
+    let new = place_segment(image, &room, string, dynamic_len, &mut payload)?;
+    point_at(image, &mut entries, &new);
+    if let Some((index, ..)) = new.dynamic_copy {
+        payload.replace(index, dynamic_table::encode(image, &entries, NULLS));
     }
 
-    let new =
-        Place { p_offset, p_vaddr, end: payload.at, mark_len, strings_at, grown, dynamic_copy };
     let mut sources = Vec::new();
     let mut symbol_edits = Vec::new();
     let mut header = *image.header();
@@ -157,44 +98,13 @@ pub(in crate::elf) fn append(
         sources.push(sections.range());
         sources.extend(rows.names.clone());
         header.e_shoff = rows.offset;
-        let table = section_rows(image, sections, &rows, &new, &moved);
+        let table = section_rows(image, sections, &rows, &new);
         symbol_edits = debug_symbols::edits(image, sections, &table);
         header.e_shnum = table.len() as u16;
         payload
             .replace(rows.piece, sections::encode(image, &table).ok_or_else(|| unwritable(image))?);
     }
-    if let Some((_, offset)) = headers_copy {
-        header.e_phoff = offset;
-    }
-    let segments = program_headers(image, &room, &new, &moved, header.e_phoff);
-    header.e_phnum = segments.len() as u16;
-    let (header, mut table) = encode_headers(image, header, &segments)?;
-    if let (HeaderRoom::Move(_), Some(piece)) = (&room, moved.last()) {
-        // Zeros tell the next edit that nobody owns what else the pieces leave.
-        let end = header_table(image).start + table.len() as u64;
-        let rest = piece.from.end.saturating_sub(end).min(PAGE);
-        table.resize(table.len() + rest as usize, 0);
-    }
-
-    // What the dynamic table points at is overwritten before the table is; everything else that
-    // changes its place does so with the one edit of the headers.
-    let are_together = header_table(image).start == header.len() as u64;
-    let loads_throughout = match &room {
-        HeaderRoom::Gap | HeaderRoom::Elsewhere { .. } => true,
-        HeaderRoom::Replace(_) => are_together,
-        HeaderRoom::Move(pieces) => {
-            let mut pointers = pointers(image).map(|(_, offset)| offset);
-            are_together
-                && !pointers.any(|offset| pieces.iter().any(|piece| piece.contains(&offset)))
-        }
-    };
-    let edits_of_headers = match headers_copy {
-        None => edits_in_place(image, header, table),
-        Some((piece, _)) => {
-            payload.replace(piece, table);
-            vec![Edit { range: 0..header.len() as u64, new: Content::Bytes(header) }]
-        }
-    };
+    let edits_of_headers = edits_of_headers(image, &room, &new, header, &mut payload)?;
     let mut edits = payload.into_edits(image);
     edits.extend(symbol_edits);
     edits.extend(edits_of_headers);
@@ -204,91 +114,145 @@ pub(in crate::elf) fn append(
     Ok(NewSegment {
         edits,
         is_unseen: room == HeaderRoom::Gap && !copies_dynamic,
-        loads_throughout,
-        moves_headers: headers_copy.is_some(),
+        loads_throughout: loads_throughout(image, &room),
+        moves_headers: new.headers_copy.is_some(),
         sources,
     })
 }
 
-/// Where the parts of the new segment stand.
-struct Place {
-    p_offset: u64,
-    p_vaddr: u64,
-    /// File offset of its end.
-    end: u64,
-    /// Size of what begins it: the tag, and the program headers where they moved. A section
-    /// covers them, without which eu-strip leaves them out.
-    mark_len: u64,
-    /// File offset of the string table, and its new size.
-    strings_at: u64,
-    grown: u64,
-    /// The dynamic table's piece of the payload, file offset and size.
-    dynamic_copy: Option<(usize, u64, u64)>,
-}
+/// Puts the parts of the segment into the payload, those that are not known yet as zeros. `dynamic_len`
+/// is the size of a new dynamic table.
+fn place_segment(
+    image: &Image<'_>,
+    room: &HeaderRoom,
+    string: &[u8],
+    dynamic_len: Option<u64>,
+    payload: &mut Payload,
+) -> Result<Place, Failure> {
+    payload.align(ALIGNMENT)?;
+    let p_vaddr = place_start(image, room, payload)?;
+    let p_offset = payload.at;
+    let address = |offset: u64| p_vaddr.saturating_add(offset - p_offset);
 
-impl Place {
-    fn address(&self, offset: u64) -> u64 {
-        self.p_vaddr + (offset - self.p_offset)
+    payload.push(Content::Bytes(MARK.to_vec()))?;
+    let mut headers_copy = None;
+    if let HeaderRoom::Elsewhere { needed, .. } = *room {
+        let table = vec![0; image.segments().len() * needed as usize + needed as usize];
+        headers_copy = Some((payload.pieces.len(), payload.at));
+        payload.push(Content::Bytes(table))?;
     }
-}
-
-/// A piece of the file that makes room.
-struct Moved {
-    from: Range<u64>,
-    to: u64,
-    address: u64,
-}
-
-impl Moved {
-    /// The piece that holds a range of the old file.
-    fn of<'m>(moved: &'m [Self], range: &Range<u64>) -> Option<&'m Self> {
-        moved.iter().find(|piece| {
-            !range.is_empty() && piece.from.start <= range.start && range.end <= piece.from.end
-        })
-    }
-}
-
-/// What is appended to the file, piece by piece.
-struct Payload {
-    /// File offset of the next piece.
-    at: u64,
-    pieces: Vec<Content>,
-}
-
-impl Payload {
-    fn at_end_of(image: &Image<'_>) -> Self {
-        Self { at: image.source().len(), pieces: Vec::new() }
-    }
-
-    fn push(&mut self, content: Content) -> Result<(), Refusal> {
-        let end = self.at.checked_add(content.len());
-        self.at = end.ok_or(Refusal::NoAddressRoom { end: u64::MAX })?;
-        self.pieces.push(content);
-        Ok(())
-    }
-
-    fn align(&mut self, alignment: u64) -> Result<(), Refusal> {
-        let next = align_up(self.at, alignment).ok_or(Refusal::NoAddressRoom { end: u64::MAX })?;
-        self.push(Content::Bytes(vec![0; (next - self.at) as usize]))
-    }
-
-    /// Fills a piece whose place had to be known before its bytes.
-    fn replace(&mut self, index: usize, bytes: Vec<u8>) {
-        if let Some(piece) = self.pieces.get_mut(index) {
-            *piece = Content::Bytes(bytes);
+    let mark_len = payload.at - p_offset;
+    let mut moved = Vec::new();
+    if let HeaderRoom::Move(pieces) = room {
+        for piece in pieces {
+            payload.align(ALIGNMENT)?;
+            moved.push(Moved { from: piece.clone(), to: payload.at, address: address(payload.at) });
+            payload.push(Content::CopyOf(piece.clone()))?;
         }
     }
+    let mut dynamic_copy = None;
+    if let Some(len) = dynamic_len {
+        payload.align(ALIGNMENT)?;
+        dynamic_copy = Some((payload.pieces.len(), payload.at, len));
+        payload.push(Content::Bytes(vec![0; len as usize]))?;
+    }
+    payload.align(ALIGNMENT)?;
+    let strings_at = payload.at;
+    payload.push(Content::CopyOf(image.string_table()?))?;
+    let mut bytes = string.to_vec();
+    bytes.push(0);
+    payload.push(Content::Bytes(bytes))?;
+    let grown = payload.at - strings_at;
+    check_room(image, payload.at.max(address(payload.at)))?;
+    Ok(Place {
+        p_offset,
+        p_vaddr,
+        end: payload.at,
+        mark_len,
+        strings_at,
+        grown,
+        headers_copy,
+        moved,
+        dynamic_copy,
+    })
+}
 
-    fn into_edits(self, image: &Image<'_>) -> Vec<Edit> {
-        let end = image.source().len();
-        let mut joined: Vec<Content> = Vec::new();
-        for piece in self.pieces.into_iter().filter(|piece| !piece.is_empty()) {
-            match (joined.last_mut(), piece) {
-                (Some(Content::Bytes(before)), Content::Bytes(bytes)) => before.extend(bytes),
-                (_, piece) => joined.push(piece),
-            }
+/// The address of the segment; of a program whose headers move into it, behind what padding that takes.
+fn place_start(
+    image: &Image<'_>,
+    room: &HeaderRoom,
+    payload: &mut Payload,
+) -> Result<u64, Refusal> {
+    let HeaderRoom::Elsewhere { needed, available } = *room else {
+        return address_for(image, payload.at);
+    };
+    if !is_program(image) {
+        return address_for(image, payload.at);
+    }
+    let (lowest, distance) =
+        program_place(image).ok_or(Refusal::NoHeaderRoom { needed, available })?;
+    let padding = lowest.saturating_sub(payload.at);
+    if padding > MAX_PADDING {
+        return Err(Refusal::NoHeaderRoom { needed, available });
+    }
+    payload.push(Content::Bytes(vec![0; padding as usize]))?;
+    Ok(payload.at.saturating_add(distance))
+}
+
+/// Has the dynamic table point at what stands in the new segment.
+fn point_at(image: &Image<'_>, entries: &mut Entries, new: &Place) {
+    dynamic_table::set(entries, dynamic::DT_STRTAB, new.address(new.strings_at));
+    dynamic_table::set(entries, dynamic::DT_STRSZ, new.grown);
+    for tag in [dynamic::DT_GNU_HASH, dynamic::DT_HASH, dynamic::DT_SYMTAB] {
+        let offset = image.value(tag).and_then(|value| image.offset_of(value));
+        if let Some(offset) = offset
+            && let Some(piece) = new.piece_of(&(offset..offset + 1))
+        {
+            dynamic_table::set(entries, tag, piece.address + (offset - piece.from.start));
         }
-        joined.into_iter().map(|new| Edit { range: end..end, new }).collect()
+    }
+}
+
+/// The edits of the ELF header and the program headers; where these move into the segment, they are put
+/// into the payload.
+fn edits_of_headers(
+    image: &Image<'_>,
+    room: &HeaderRoom,
+    new: &Place,
+    mut header: Header,
+    payload: &mut Payload,
+) -> Result<Vec<Edit>, Failure> {
+    if let Some((_, offset)) = new.headers_copy {
+        header.e_phoff = offset;
+    }
+    let segments = program_headers(image, room, new, header.e_phoff);
+    header.e_phnum = segments.len() as u16;
+    let (header, mut table) = encode_headers(image, header, &segments)?;
+    if let (HeaderRoom::Move(_), Some(piece)) = (room, new.moved.last()) {
+        // Zeros tell the next edit that nobody owns what else the pieces leave.
+        let end = header_table(image).start + table.len() as u64;
+        let rest = piece.from.end.saturating_sub(end).min(PAGE);
+        table.resize(table.len() + rest as usize, 0);
+    }
+    let Some((piece, _)) = new.headers_copy else {
+        return Ok(edits_in_place(image, header, table));
+    };
+    payload.replace(piece, table);
+    Ok(vec![Edit { range: 0..header.len() as u64, new: Content::Bytes(header) }])
+}
+
+/// Does the file load after every prefix of the edits? What the dynamic table points at is overwritten
+/// before the table is; everything else that changes its place does so with the one edit of the headers.
+fn loads_throughout(image: &Image<'_>, room: &HeaderRoom) -> bool {
+    let are_together = header_table(image).start == Header::size(image.ctx()) as u64;
+    match room {
+        HeaderRoom::Gap | HeaderRoom::Elsewhere { .. } => true,
+        HeaderRoom::Replace(_) => are_together,
+        HeaderRoom::Move(pieces) => {
+            let mut pointers = pointers(image).map(|(_, offset)| offset);
+            are_together
+                && !pointers.any(|offset| pieces.iter().any(|piece| piece.contains(&offset)))
+        }
     }
 }
 
@@ -350,234 +314,4 @@ fn alignment(image: &Image<'_>) -> u64 {
 
 fn check_room(image: &Image<'_>, end: u64) -> Result<(), Refusal> {
     if has_addresses(image, end, 0) { Ok(()) } else { Err(Refusal::NoAddressRoom { end }) }
-}
-
-/// Where the new section headers stand, and how the new section is named.
-struct Rows {
-    /// File offset of the table, and its piece of the payload.
-    offset: u64,
-    piece: usize,
-    /// Rows that are added.
-    added: usize,
-    /// The new section's name, as an offset in the table of names.
-    name: u64,
-    /// Where the table of names stood, if it was copied, and where it stands now.
-    names: Option<Range<u64>>,
-    names_at: u64,
-}
-
-/// Makes room for the new section headers, and copies the section names.
-fn place_sections(
-    image: &Image<'_>,
-    sections: &Sections,
-    payload: &mut Payload,
-    copies_dynamic: bool,
-) -> Result<Rows, Failure> {
-    payload.align(ALIGNMENT)?;
-    let names_at = payload.at;
-    let index = usize::from(image.header().e_shstrndx);
-    let row = sections.rows().get(index).filter(|_| index != 0);
-    // A table that holds symbols' names too may be large, and others refer to it: the end of a
-    // name that is there has to do.
-    let is_shared = row.is_none_or(sections::is_loaded)
-        || sections.rows().iter().any(|row| index != 0 && row.sh_link as usize == index);
-    let (names, name) = match row {
-        Some(row) if !is_shared => {
-            let range = file_range(row);
-            payload.push(Content::CopyOf(range.clone()))?;
-            payload.push(Content::Bytes(SECTION.to_vec()))?;
-            (Some(range), row.sh_size)
-        }
-        _ => {
-            let strings = sections.dynamic_strings(image);
-            let name = strings.and_then(|index| sections.rows().get(index));
-            (None, name.map_or(0, |row| row.sh_name as u64 + 1))
-        }
-    };
-    payload.align(8)?;
-    let has = |row: Option<usize>| usize::from(row.is_some());
-    let added = 1
-        + usize::from(is_fixed(image))
-        + has(sections.dynamic_strings(image))
-        + has(sections.dynamic_table().filter(|_| copies_dynamic));
-    let count = sections.rows().len() + added;
-    if count >= SHN_LORESERVE as usize {
-        return Err(Refusal::TooManySections { count: sections.rows().len() }.into());
-    }
-    let offset = payload.at;
-    let piece = payload.pieces.len();
-    payload.push(Content::Bytes(vec![0; SectionHeader::size(image.ctx()) * count]))?;
-    Ok(Rows { offset, piece, added, name, names, names_at })
-}
-
-/// The new section headers. New rows go last: sections are referred to by their index.
-fn section_rows(
-    image: &Image<'_>,
-    sections: &Sections,
-    rows: &Rows,
-    new: &Place,
-    moved: &[Moved],
-) -> Vec<SectionHeader> {
-    let mut table = sections.rows().to_vec();
-    for row in &mut table {
-        let range = file_range(row);
-        if let Some(piece) = Moved::of(moved, &range) {
-            let distance = range.start - piece.from.start;
-            row.sh_offset = piece.to + distance;
-            row.sh_addr = piece.address + distance;
-        }
-    }
-    let plain = |row: &SectionHeader| SectionHeader {
-        sh_name: rows.name as usize,
-        sh_type: SHT_PROGBITS,
-        sh_link: 0,
-        sh_info: 0,
-        sh_entsize: 0,
-        ..row.clone()
-    };
-    // What is abandoned keeps a section, so that strip leaves no segment without one.
-    let mut added = Vec::with_capacity(rows.added);
-    if let Some(row) = sections.dynamic_strings(image).and_then(|index| table.get_mut(index)) {
-        added.push(plain(row));
-        row.sh_offset = new.strings_at;
-        row.sh_addr = new.address(new.strings_at);
-        row.sh_size = new.grown;
-    }
-    if let Some((_, offset, size)) = new.dynamic_copy
-        && let Some(row) = sections.dynamic_table().and_then(|index| table.get_mut(index))
-    {
-        added.push(plain(row));
-        row.sh_offset = offset;
-        row.sh_addr = new.address(offset);
-        row.sh_size = size;
-    }
-    added.push(SectionHeader {
-        sh_name: rows.name as usize,
-        sh_type: SHT_PROGBITS,
-        sh_flags: SHF_ALLOC.into(),
-        sh_addr: new.p_vaddr,
-        sh_offset: new.p_offset,
-        sh_size: new.mark_len,
-        sh_link: 0,
-        sh_info: 0,
-        sh_addralign: ALIGNMENT,
-        sh_entsize: 0,
-    });
-    if is_fixed(image) {
-        // patchelf takes it for granted that in such a program a section follows the string table
-        // (`rewriteSectionsExecutable`). This one is empty: the table still ends the file.
-        added.push(SectionHeader {
-            sh_name: rows.name as usize,
-            sh_type: SHT_PROGBITS,
-            sh_offset: new.end,
-            sh_addralign: 1,
-            ..SectionHeader::default()
-        });
-    }
-    if let Some(names) = &rows.names
-        && let Some(row) = table.get_mut(usize::from(image.header().e_shstrndx))
-    {
-        row.sh_offset = rows.names_at;
-        row.sh_size = names.end - names.start + SECTION.len() as u64;
-    }
-    table.extend(added);
-    table
-}
-
-/// The new program headers.
-fn program_headers(
-    image: &Image<'_>,
-    room: &HeaderRoom,
-    new: &Place,
-    moved: &[Moved],
-    e_phoff: u64,
-) -> Vec<ProgramHeader> {
-    let mut segments = image.segments().to_vec();
-    for segment in &mut segments {
-        let range = segment.p_offset..segment.p_offset.saturating_add(segment.p_filesz);
-        if segment.p_type == PT_LOAD {
-            continue;
-        }
-        if let Some(piece) = Moved::of(moved, &range) {
-            let distance = range.start - piece.from.start;
-            segment.p_offset = piece.to + distance;
-            segment.p_vaddr = piece.address + distance;
-            segment.p_paddr = segment.p_vaddr;
-        }
-        if segment.p_type == PT_DYNAMIC
-            && let Some((_, offset, size)) = new.dynamic_copy
-        {
-            segment.p_offset = offset;
-            segment.p_vaddr = new.address(offset);
-            segment.p_paddr = segment.p_vaddr;
-            segment.p_filesz = size;
-            segment.p_memsz = size;
-        }
-    }
-    let size = new.end - new.p_offset;
-    // The loader writes into the dynamic table unless PT_DYNAMIC forbids it (lld's -z rodynamic).
-    let writable = image.segment(PT_DYNAMIC).map_or(0, |segment| segment.p_flags & PF_W);
-    let load = ProgramHeader {
-        p_type: PT_LOAD,
-        p_flags: if new.dynamic_copy.is_some() { PF_R | writable } else { PF_R },
-        p_offset: new.p_offset,
-        p_vaddr: new.p_vaddr,
-        p_paddr: new.p_vaddr,
-        p_filesz: size,
-        p_memsz: size,
-        p_align: alignment(image),
-    };
-    if let HeaderRoom::Replace(index) = room {
-        segments.remove(*index);
-    }
-    let after = segments.iter().rposition(|segment| segment.p_type == PT_LOAD);
-    let at = match (room, after) {
-        (HeaderRoom::Gap, _) | (_, None) => segments.len(),
-        (_, Some(index)) => index + 1,
-    };
-    segments.insert(at, load);
-    let table = ProgramHeader::size(image.ctx()) as u64 * segments.len() as u64;
-    for segment in segments.iter_mut().filter(|segment| segment.p_type == PT_PHDR) {
-        segment.p_filesz = table;
-        segment.p_memsz = table;
-        if matches!(room, HeaderRoom::Elsewhere { .. }) {
-            segment.p_offset = e_phoff;
-            segment.p_vaddr = new.address(e_phoff);
-            segment.p_paddr = segment.p_vaddr;
-        }
-    }
-    segments
-}
-
-/// ELF header and program headers as they stand in a file.
-fn encode_headers(
-    image: &Image<'_>,
-    header: Header,
-    segments: &[ProgramHeader],
-) -> Result<(Vec<u8>, Vec<u8>), Failure> {
-    let ctx = image.ctx();
-    let what = "program headers";
-    let unwritable = || Error::invalid(what, image.header().e_phoff, "they cannot be written");
-    let size = ProgramHeader::size(ctx);
-    let mut table = vec![0; size * segments.len()];
-    for (index, segment) in segments.iter().enumerate() {
-        table.pwrite_with(segment.clone(), index * size, ctx).map_err(|_| unwritable())?;
-    }
-    let mut bytes = vec![0; Header::size(ctx)];
-    bytes.pwrite_with(header, 0, ctx.le).map_err(|_| unwritable())?;
-    Ok((bytes, table))
-}
-
-/// One edit for ELF header and program headers where they stand side by side, else the table
-/// first: with the old count it is what it was.
-fn edits_in_place(image: &Image<'_>, mut header: Vec<u8>, table: Vec<u8>) -> Vec<Edit> {
-    let start = header_table(image).start;
-    let end = header.len() as u64;
-    if start == end {
-        header.extend(table);
-        return vec![Edit { range: 0..header.len() as u64, new: Content::Bytes(header) }];
-    }
-    let range = start..start + table.len() as u64;
-    let table = Edit { range, new: Content::Bytes(table) };
-    vec![table, Edit { range: 0..end, new: Content::Bytes(header) }]
 }

@@ -1,0 +1,153 @@
+//! The section headers of a file with a new segment.
+
+use super::payload::{Payload, Place};
+use super::{ALIGNMENT, is_fixed};
+use crate::edit::Content;
+use crate::elf::edit::refusal::Refusal;
+use crate::elf::edit::request::Failure;
+use crate::elf::image::Image;
+use crate::elf::sections::{self, Sections, file_range};
+use goblin::elf::section_header::{SHF_ALLOC, SHN_LORESERVE, SHT_PROGBITS, SectionHeader};
+use std::ops::Range;
+
+/// Name of the section that begins the segment.
+const SECTION: &[u8] = b".tfpatch\0";
+
+/// Where the new section headers stand, and how the new section is named.
+pub(super) struct Rows {
+    /// File offset of the table, and its piece of the payload.
+    pub(super) offset: u64,
+    pub(super) piece: usize,
+    /// Rows that are added.
+    pub(super) added: usize,
+    /// The new section's name, as an offset in the table of names.
+    pub(super) name: u64,
+    /// Where the table of names stood, if it was copied, and where it stands now.
+    pub(super) names: Option<Range<u64>>,
+    pub(super) names_at: u64,
+}
+
+/// Makes room for the new section headers, and copies the section names.
+pub(super) fn place_sections(
+    image: &Image<'_>,
+    sections: &Sections,
+    payload: &mut Payload,
+    copies_dynamic: bool,
+) -> Result<Rows, Failure> {
+    payload.align(ALIGNMENT)?;
+    let names_at = payload.at;
+    let index = usize::from(image.header().e_shstrndx);
+    let row = sections.rows().get(index).filter(|_| index != 0);
+    // A table that holds symbols' names too may be large, and others refer to it: the end of a
+    // name that is there has to do.
+    let is_shared = row.is_none_or(sections::is_loaded)
+        || sections.rows().iter().any(|row| index != 0 && row.sh_link as usize == index);
+    let (names, name) = match row {
+        Some(row) if !is_shared => {
+            let range = file_range(row);
+            payload.push(Content::CopyOf(range.clone()))?;
+            payload.push(Content::Bytes(SECTION.to_vec()))?;
+            (Some(range), row.sh_size)
+        }
+        _ => {
+            let strings = sections.dynamic_strings(image);
+            let name = strings.and_then(|index| sections.rows().get(index));
+            (None, name.map_or(0, |row| row.sh_name as u64 + 1))
+        }
+    };
+    payload.align(8)?;
+    let has = |row: Option<usize>| usize::from(row.is_some());
+    let added = 1
+        + usize::from(is_fixed(image))
+        + has(sections.dynamic_strings(image))
+        + has(sections.dynamic_table().filter(|_| copies_dynamic));
+    let count = sections.rows().len() + added;
+    if count >= SHN_LORESERVE as usize {
+        return Err(Refusal::TooManySections { count: sections.rows().len() }.into());
+    }
+    let offset = payload.at;
+    let piece = payload.pieces.len();
+    payload.push(Content::Bytes(vec![0; SectionHeader::size(image.ctx()) * count]))?;
+    Ok(Rows { offset, piece, added, name, names, names_at })
+}
+
+/// The new section headers. New rows go last: sections are referred to by their index.
+pub(super) fn section_rows(
+    image: &Image<'_>,
+    sections: &Sections,
+    rows: &Rows,
+    new: &Place,
+) -> Vec<SectionHeader> {
+    let mut table = sections.rows().to_vec();
+    for row in &mut table {
+        let range = file_range(row);
+        if let Some(piece) = new.piece_of(&range) {
+            let distance = range.start - piece.from.start;
+            row.sh_offset = piece.to + distance;
+            row.sh_addr = piece.address + distance;
+        }
+    }
+    let mut added = Vec::with_capacity(rows.added);
+    if let Some(row) = sections.dynamic_strings(image).and_then(|index| table.get_mut(index)) {
+        added.push(move_to(row, rows, new, new.strings_at, new.grown));
+    }
+    if let Some((_, offset, size)) = new.dynamic_copy
+        && let Some(row) = sections.dynamic_table().and_then(|index| table.get_mut(index))
+    {
+        added.push(move_to(row, rows, new, offset, size));
+    }
+    added.push(SectionHeader {
+        sh_name: rows.name as usize,
+        sh_type: SHT_PROGBITS,
+        sh_flags: SHF_ALLOC.into(),
+        sh_addr: new.p_vaddr,
+        sh_offset: new.p_offset,
+        sh_size: new.mark_len,
+        sh_link: 0,
+        sh_info: 0,
+        sh_addralign: ALIGNMENT,
+        sh_entsize: 0,
+    });
+    if is_fixed(image) {
+        // patchelf takes it for granted that in such a program a section follows the string table
+        // (`rewriteSectionsExecutable`). This one is empty: the table still ends the file.
+        added.push(SectionHeader {
+            sh_name: rows.name as usize,
+            sh_type: SHT_PROGBITS,
+            sh_offset: new.end,
+            sh_addralign: 1,
+            ..SectionHeader::default()
+        });
+    }
+    if let Some(names) = &rows.names
+        && let Some(row) = table.get_mut(usize::from(image.header().e_shstrndx))
+    {
+        row.sh_offset = rows.names_at;
+        row.sh_size = names.end - names.start + SECTION.len() as u64;
+    }
+    table.extend(added);
+    table
+}
+
+/// Gives a section its place in the new segment. What it abandons keeps a section, which is returned, so
+/// that strip leaves no segment without one.
+fn move_to(
+    row: &mut SectionHeader,
+    rows: &Rows,
+    new: &Place,
+    offset: u64,
+    size: u64,
+) -> SectionHeader {
+    let abandoned = SectionHeader {
+        sh_name: rows.name as usize,
+        sh_type: SHT_PROGBITS,
+        sh_link: 0,
+        sh_info: 0,
+        sh_entsize: 0,
+        ..row.clone()
+    };
+    row.sh_offset = offset;
+    row.sh_addr = new.address(offset);
+    row.sh_size = size;
+    abandoned
+}
