@@ -168,15 +168,10 @@ impl CodeDirectory {
         let hash_type = HashType::of(hash_type)
             .filter(|hash_type| hash_type.size() == hash_size)
             .ok_or_else(|| invalid(36, "its hash type is not known"))?;
-        let text = |at: u32| -> Result<Vec<u8>, Error> {
-            slice.string(blob.start + u64::from(at), blob.end, WHAT)
-        };
+        let text = |at: u32| slice.string(blob.start + u64::from(at), blob.end, WHAT);
         let (hash_offset, special_slots, code_slots) = (word(16)?, word(24)?, word(28)?);
-        let hash_size = u64::from(hash_size);
-        let end = u64::from(hash_offset) + u64::from(code_slots) * hash_size;
-        if end > blob.end - blob.start
-            || u64::from(special_slots) * hash_size > u64::from(hash_offset)
-        {
+        let offset = u64::from(hash_offset);
+        if !has_hashes(blob, offset, (special_slots, code_slots), hash_type.size()) {
             return Err(invalid(16, "its hashes lie outside of it"));
         }
         if page_log2 > 32 {
@@ -187,7 +182,7 @@ impl CodeDirectory {
             range: blob.clone(),
             version,
             flags: word(12)?,
-            hashes: blob.start + u64::from(hash_offset),
+            hashes: blob.start + offset,
             special_slots,
             code_slots,
             code_limit,
@@ -262,6 +257,13 @@ impl CodeDirectory {
         let old = slice.read(slots.start, slots.end - slots.start, "page hashes")?;
         Ok((*old != new).then_some(Edit { range: slots, new: Content::Bytes(new) }))
     }
+}
+
+/// Do the hashes of a CodeDirectory lie inside of it: those of special slots before an offset of it, and
+/// those of pages behind it?
+fn has_hashes(blob: &Range<u64>, offset: u64, (special, code): (u32, u32), hash_size: u8) -> bool {
+    let size = |slots: u32| u64::from(slots) * u64::from(hash_size);
+    size(special) <= offset && offset + size(code) <= blob.end - blob.start
 }
 
 /// A code signature, read as far as its CodeDirectories. Offsets count from the slice's start.

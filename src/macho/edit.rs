@@ -127,6 +127,14 @@ struct Done {
     method: Method,
 }
 
+impl Done {
+    /// From edits and ranges at offsets of the slice.
+    fn of(slice: &Slice<'_>, method: Method, edits: Vec<Edit>, relies_on: Vec<Range<u64>>) -> Self {
+        let edits = edits.into_iter().map(|edit| edit_in_file(slice, edit)).collect();
+        Self { edits, relies_on: in_file(slice, relies_on), method }
+    }
+}
+
 /// `None` where nothing is to be done.
 fn edit_slice(
     listing: Listing,
@@ -134,8 +142,6 @@ fn edit_slice(
     wanted: &SliceRequest,
     request: &Request<'_>,
 ) -> Result<Option<Done>, Failure> {
-    let slice = image.slice();
-    let arch = slice.arch().name();
     for (index, entry) in wanted.entries.iter().enumerate() {
         if entry.is_empty() || entry.contains(&0) {
             return Err(Refusal::BadEntry { index }.into());
@@ -148,6 +154,35 @@ fn edit_slice(
     {
         return Ok(None);
     }
+    let slice = image.slice();
+    let (mut new, touched) = commands_with_room(image, wanted)?;
+    Ok(Some(match &signature {
+        Some(signature) if signature.has_signer() => {
+            drop_signer(image, signature, &new, touched, request.may_drop_signer)?
+        }
+        Some(signature) => {
+            keep_signature(image, signature, &new, touched, request.repairs_signature)?
+        }
+        None if slice.arch().must_be_signed() => Done {
+            edits: sign(listing, image, &mut new, request.file_name)?,
+            relies_on: in_file(slice, vec![0..touched, 0..slice.len()]),
+            method: Method::SignedAdHoc,
+        },
+        None => {
+            let header = 0..touched;
+            Done::of(slice, Method::LoadCommands, new.edits(image), vec![header])
+        }
+    }))
+}
+
+/// The load commands that a request makes, and where what they change of the slice ends. They have room
+/// there, in bytes that nobody uses.
+fn commands_with_room(
+    image: &Image<'_>,
+    wanted: &SliceRequest,
+) -> Result<(Commands, u64), Failure> {
+    let slice = image.slice();
+    let arch = slice.arch().name();
     if !image.ctx().is_big() || !image.ctx().is_little_endian() {
         return Err(Refusal::Unsupported { arch }.into());
     }
@@ -161,7 +196,7 @@ fn edit_slice(
         return Err(Refusal::CommandsDisagree { arch, end, said }.into());
     }
     let pad = HeaderPad::of(image)?;
-    let mut new = new_commands(image, wanted, pad.limit)?;
+    let new = new_commands(image, wanted, pad.limit)?;
     let new_end = image.header_size() + new.len();
     if new_end > pad.limit {
         return Err(Refusal::NoHeaderRoom { arch, needed: new_end, available: pad.limit }.into());
@@ -169,55 +204,58 @@ fn edit_slice(
     if let Some(offset) = first_used(slice, end..new_end)? {
         return Err(Refusal::PaddingInUse { arch, offset: slice.in_file(offset) }.into());
     }
-    let touched = end.max(new_end);
-    let hashed = if request.repairs_signature { u64::MAX } else { touched };
+    Ok((new, end.max(new_end)))
+}
+
+/// New load commands, and an ad-hoc signature in the stead of a signer's.
+fn drop_signer(
+    image: &Image<'_>,
+    signature: &Signature,
+    new: &Commands,
+    touched: u64,
+    may_drop_signer: bool,
+) -> Result<Done, Failure> {
+    let slice = image.slice();
+    let arch = slice.arch().name();
+    if !may_drop_signer {
+        let team = signature.describe().team;
+        let by = team.map_or_else(String::new, |team| format!(" by team {team}"));
+        return Err(Refusal::Signed { arch, by }.into());
+    }
+    let mut edits = new.edits(image);
+    let seen = Seen::new(slice, &edits)?;
+    let blob = adhoc::replace(signature, &seen.slice())?
+        .map_err(|obstacle| not_replaceable(arch, &obstacle))?;
+    edits.push(Edit { range: signature.range.clone(), new: Content::Bytes(blob) });
+    let relies_on = vec![0..touched, 0..signature.range.end];
+    Ok(Done::of(slice, Method::SignerDropped, edits, relies_on))
+}
+
+/// New load commands, and new hashes of their pages: of all pages, where the signature is to be repaired.
+fn keep_signature(
+    image: &Image<'_>,
+    signature: &Signature,
+    new: &Commands,
+    touched: u64,
+    repairs_signature: bool,
+) -> Result<Done, Failure> {
+    let slice = image.slice();
+    if !repairs_signature && let Some(bad) = signature.first_bad_page(slice, touched)? {
+        let (page, hash) = (bad.page, bad.hash_type.name());
+        return Err(Refusal::BadSignature { arch: slice.arch().name(), page, hash }.into());
+    }
+    let hashed = if repairs_signature { u64::MAX } else { touched };
     let header = 0..touched;
     let mut relies_on = vec![header];
-    let (method, edits) = match &signature {
-        Some(signature) if signature.has_signer() => {
-            if !request.may_drop_signer {
-                let team = signature.describe().team;
-                let by = team.map_or_else(String::new, |team| format!(" by team {team}"));
-                return Err(Refusal::Signed { arch, by }.into());
-            }
-            relies_on.push(0..signature.range.end);
-            let edits = new.edits(image);
-            let seen = Seen::new(slice, &edits)?;
-            let blob = adhoc::replace(signature, &seen.slice())?
-                .map_err(|obstacle| not_replaceable(arch, &obstacle))?;
-            let edit = Edit { range: signature.range.clone(), new: Content::Bytes(blob) };
-            (Method::SignerDropped, [edits, vec![edit]].concat())
-        }
-        Some(signature) => {
-            if !request.repairs_signature
-                && let Some(bad) = signature.first_bad_page(slice, touched)?
-            {
-                let (page, hash) = (bad.page, bad.hash_type.name());
-                return Err(Refusal::BadSignature { arch, page, hash }.into());
-            }
-            for directory in &signature.directories {
-                let pages = directory.pages_below(hashed);
-                relies_on.push(0..directory.page(pages.saturating_sub(1)).end);
-                relies_on.push(directory.range.start..directory.slots(pages).end);
-            }
-            let mut edits = new.edits(image);
-            let seen = Seen::new(slice, &edits)?;
-            edits.extend(signature.rehash(&seen.slice(), hashed)?);
-            (Method::LoadCommands, edits)
-        }
-        None if slice.arch().must_be_signed() => {
-            relies_on.push(0..slice.len());
-            let edits = sign(listing, image, &mut new, request.file_name)?;
-            return Ok(Some(Done {
-                edits,
-                relies_on: in_file(slice, relies_on),
-                method: Method::SignedAdHoc,
-            }));
-        }
-        None => (Method::LoadCommands, new.edits(image)),
-    };
-    let edits = edits.into_iter().map(|edit| edit_in_file(slice, edit)).collect();
-    Ok(Some(Done { edits, relies_on: in_file(slice, relies_on), method }))
+    for directory in &signature.directories {
+        let pages = directory.pages_below(hashed);
+        relies_on.push(0..directory.page(pages.saturating_sub(1)).end);
+        relies_on.push(directory.range.start..directory.slots(pages).end);
+    }
+    let mut edits = new.edits(image);
+    let seen = Seen::new(slice, &edits)?;
+    edits.extend(signature.rehash(&seen.slice(), hashed)?);
+    Ok(Done::of(slice, Method::LoadCommands, edits, relies_on))
 }
 
 /// Would an Apple processor refuse the slice, or a page of it?
