@@ -261,6 +261,32 @@ fn not_dynamic(path: &Path) -> Probe {
     Probe::Fatal(Fatal { path: path.to_owned(), message })
 }
 
+/// The fields of an ELF header that `open_verify` reads.
+struct Header<'h> {
+    bytes: &'h [u8],
+    is_64: bool,
+    is_little: bool,
+}
+
+impl Header<'_> {
+    fn byte(&self, at: usize) -> u8 {
+        self.bytes.get(at).copied().unwrap_or(0)
+    }
+
+    fn half(&self, at: usize) -> u16 {
+        let field = [self.byte(at), self.byte(at + 1)];
+        if self.is_little { u16::from_le_bytes(field) } else { u16::from_be_bytes(field) }
+    }
+
+    /// `e_phoff`.
+    fn program_headers(&self) -> u64 {
+        let field = if self.is_64 { self.bytes.get(32..40) } else { self.bytes.get(28..32) };
+        let bytes = field.unwrap_or_default().iter();
+        let shift = |offset: u64, byte: &u8| offset << 8 | u64::from(*byte);
+        if self.is_little { bytes.rev().fold(0, shift) } else { bytes.fold(0, shift) }
+    }
+}
+
 /// The checks of `open_verify`, in its order.
 fn judge(source: &dyn Source, target: Target) -> Verdict {
     let is_64 = target.class == Class::Elf64;
@@ -268,59 +294,64 @@ fn judge(source: &dyn Source, target: Target) -> Verdict {
     let Ok(bytes) = source.read(0, size as u64, "ELF header") else {
         return Verdict::Fatal("file too short".into());
     };
+    let is_little = target.endian == Endian::Little;
+    let header = Header { bytes: &bytes, is_64, is_little };
+    if let Some(verdict) = refused_identification(&header) {
+        return verdict;
+    }
     let fatal = |message: &str| Verdict::Fatal(message.into());
-    let byte = |at: usize| bytes.get(at).copied().unwrap_or(0);
+    let e_version = if is_little { [1, 0, 0, 0] } else { [0, 0, 0, 1] };
+    if bytes.get(20..24) != Some(&e_version) {
+        return fatal("ELF file version does not match current one");
+    }
+    if header.half(18) != target.machine {
+        return Verdict::Passed(StepOutcome::WrongMachine);
+    }
+    if header.half(16) != header::ET_DYN && header.half(16) != header::ET_EXEC {
+        return fatal("only ET_DYN and ET_EXEC can be loaded");
+    }
+    let (phentsize, wanted) = if is_64 { (header.half(54), 56) } else { (header.half(42), 32) };
+    if phentsize != wanted {
+        return fatal("ELF file's phentsize not the expected size");
+    }
+    let count = u64::from(if is_64 { header.half(56) } else { header.half(44) });
+    let end = header.program_headers().checked_add(count * u64::from(wanted));
+    if end.is_none_or(|end| end > source.len()) {
+        return fatal("cannot read file data");
+    }
+    Verdict::Library
+}
+
+/// The checks of `e_ident`, in the order of `open_verify`; `None` where it is what it must be.
+fn refused_identification(header: &Header<'_>) -> Option<Verdict> {
+    let fatal = |message: &str| Some(Verdict::Fatal(message.into()));
+    let Header { bytes, is_64, is_little } = *header;
     if !bytes.starts_with(header::ELFMAG) {
         return fatal("invalid ELF header");
     }
-    if byte(header::EI_CLASS) != if is_64 { header::ELFCLASS64 } else { header::ELFCLASS32 } {
-        return Verdict::Passed(StepOutcome::WrongClass);
+    if header.byte(header::EI_CLASS) != if is_64 { header::ELFCLASS64 } else { header::ELFCLASS32 }
+    {
+        return Some(Verdict::Passed(StepOutcome::WrongClass));
     }
-    let little = target.endian == Endian::Little;
-    if byte(header::EI_DATA) != if little { header::ELFDATA2LSB } else { header::ELFDATA2MSB } {
-        let wanted = if little { "little" } else { "big" };
-        return Verdict::Fatal(format!("ELF file data encoding not {wanted}-endian"));
+    let data = if is_little { header::ELFDATA2LSB } else { header::ELFDATA2MSB };
+    if header.byte(header::EI_DATA) != data {
+        let wanted = if is_little { "little" } else { "big" };
+        return fatal(&format!("ELF file data encoding not {wanted}-endian"));
     }
-    if byte(header::EI_VERSION) != header::EV_CURRENT {
+    if header.byte(header::EI_VERSION) != header::EV_CURRENT {
         return fatal("ELF file version ident does not match current one");
     }
-    let osabi = byte(header::EI_OSABI);
+    let osabi = header.byte(header::EI_OSABI);
     if osabi != header::ELFOSABI_NONE && osabi != header::ELFOSABI_GNU {
         return fatal("ELF file OS ABI invalid");
     }
     // glibc knows four ABI versions of ELFOSABI_GNU; where MIPS is meant, some more.
     let known = if osabi == header::ELFOSABI_GNU { 4 } else { 1 };
-    if byte(header::EI_ABIVERSION) >= known {
+    if header.byte(header::EI_ABIVERSION) >= known {
         return fatal("ELF file ABI version invalid");
     }
     if bytes.get(9..16) != Some(&[0; 7]) {
         return fatal("nonzero padding in e_ident");
     }
-    let half = |at: usize| {
-        let field = [byte(at), byte(at + 1)];
-        if little { u16::from_le_bytes(field) } else { u16::from_be_bytes(field) }
-    };
-    let e_version = if little { [1, 0, 0, 0] } else { [0, 0, 0, 1] };
-    if bytes.get(20..24) != Some(&e_version) {
-        return fatal("ELF file version does not match current one");
-    }
-    if half(18) != target.machine {
-        return Verdict::Passed(StepOutcome::WrongMachine);
-    }
-    if half(16) != header::ET_DYN && half(16) != header::ET_EXEC {
-        return fatal("only ET_DYN and ET_EXEC can be loaded");
-    }
-    let (phentsize, wanted) = if is_64 { (half(54), 56) } else { (half(42), 32) };
-    if phentsize != wanted {
-        return fatal("ELF file's phentsize not the expected size");
-    }
-    let offset = if is_64 { bytes.get(32..40) } else { bytes.get(28..32) };
-    let offset = offset.unwrap_or_default().iter();
-    let shift = |offset: u64, byte: &u8| offset << 8 | u64::from(*byte);
-    let offset = if little { offset.rev().fold(0, shift) } else { offset.fold(0, shift) };
-    let count = u64::from(if is_64 { half(56) } else { half(44) });
-    if offset.checked_add(count * u64::from(wanted)).is_none_or(|end| end > source.len()) {
-        return fatal("cannot read file data");
-    }
-    Verdict::Library
+    None
 }

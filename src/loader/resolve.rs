@@ -225,23 +225,15 @@ impl<'a> Loader<'a> {
         wanted: Wanted,
     ) -> Dependency {
         let mut dependency = Dependency::unresolved(name);
-        let object = asker.and_then(|asker| map.get(asker));
-        // Of a DT_NEEDED the tokens are expanded before names are compared; others keep theirs.
-        let has_token = wanted == Wanted::Needed && tokens::has_token(name);
-        let name = match object.filter(|_| has_token) {
-            None => name.to_vec(),
-            Some(object) if glibc.is_secure() => {
-                let message = "DST not allowed in SUID/SGID programs".into();
-                dependency.fatal = Some(Fatal { path: object.path.clone(), message });
+        let name = match name_asked_for(glibc, map, asker, name, wanted) {
+            Ok(name) => name,
+            Err(Refused::Token(fatal)) => {
+                dependency.fatal = Some(fatal);
                 return dependency;
             }
-            Some(object) => {
-                let is_main = asker == Some(LinkMap::MAIN);
-                let Some(name) = glibc.expand(object, is_main, name) else {
-                    dependency.rule = Rule::WeakAbsent;
-                    return dependency;
-                };
-                name
+            Err(Refused::Nothing) => {
+                dependency.rule = Rule::WeakAbsent;
+                return dependency;
             }
         };
         if map.serving(&name).is_none() && self.is_interpreter(glibc, &name) {
@@ -332,6 +324,34 @@ fn directory_of(path: &Path) -> PathBuf {
     let end = bytes.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
     let directory = bytes.get(..end.max(1)).unwrap_or_default();
     PathBuf::from(OsStr::from_bytes(directory))
+}
+
+/// Why a name is not looked for.
+enum Refused {
+    /// A program with more rights than its user expands no token.
+    Token(Fatal),
+    /// A token of it stands for nothing.
+    Nothing,
+}
+
+/// The name that the loader compares and looks for. Of a `DT_NEEDED` the tokens are expanded before;
+/// others keep theirs.
+fn name_asked_for(
+    glibc: &Glibc,
+    map: &LinkMap<'_>,
+    asker: Option<usize>,
+    name: &[u8],
+    wanted: Wanted,
+) -> Result<Vec<u8>, Refused> {
+    let has_token = wanted == Wanted::Needed && tokens::has_token(name);
+    let asking = asker.and_then(|asker| map.get(asker)).filter(|_| has_token);
+    let Some(object) = asking else { return Ok(name.to_vec()) };
+    if glibc.is_secure() {
+        let message = "DST not allowed in SUID/SGID programs".into();
+        return Err(Refused::Token(Fatal { path: object.path.clone(), message }));
+    }
+    let is_main = asker == Some(LinkMap::MAIN);
+    glibc.expand(object, is_main, name).ok_or(Refused::Nothing)
 }
 
 /// Why an object cannot come into a process that runs already.

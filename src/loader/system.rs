@@ -59,33 +59,8 @@ impl System {
     pub fn read_as(vfs: &dyn Vfs, program: &Summary, wish: Option<Libc>) -> Self {
         let target = Target::of(program);
         let mut assumptions = Vec::new();
-        let built_for = Libc::of(program);
-        let usual = target.usual().map(|(path, _)| PathBuf::from(path));
-        let is_there = |path: &PathBuf| vfs.metadata(path).is_ok();
-        let libc = wish.or(built_for).unwrap_or_else(|| {
-            let is_musl =
-                !usual.as_ref().is_some_and(is_there) && musl::of_root(vfs, target).is_some();
-            if is_musl { Libc::Musl } else { Libc::Glibc }
-        });
-        let named = program.interpreter.as_deref().filter(|_| built_for == Some(libc));
-        let interpreter = match (named, libc) {
-            (Some(path), _) => Some(PathBuf::from(OsStr::from_bytes(path))),
-            (None, Libc::Glibc) => usual,
-            (None, Libc::Musl) => musl::of_root(vfs, target).or_else(|| musl::usual(target)),
-        };
-        let text = interpreter.as_deref().map(|path| (path, read_whole(vfs, path)));
-        let bytes = match text {
-            Some((_, Ok(bytes))) => bytes,
-            Some((path, Err(error))) => {
-                assumptions.push(format!("the loader {} cannot be read: {error}", path.display()));
-                Vec::new()
-            }
-            None => {
-                assumptions
-                    .push("the program names no loader, and its machine has no usual one".into());
-                Vec::new()
-            }
-        };
+        let (libc, interpreter) = loader_of(vfs, program, wish);
+        let bytes = read_loader(vfs, interpreter.as_deref(), &mut assumptions);
         // musl may stand behind the name of glibc's loader.
         if libc == Libc::Musl || (wish.is_none() && musl::is_musl(&bytes)) {
             let (default_dirs, path_file) =
@@ -111,19 +86,6 @@ impl System {
         let lib = built_in_lib(&bytes, &default_dirs);
         // Before 2.35 the loader has no banner, but the library beside it has a version of that name.
         let version = built_in_version(&bytes).or_else(|| version_of_libc(vfs, &default_dirs));
-        let cache = Path::new("/etc/ld.so.cache");
-        let cache = match vfs.open(cache) {
-            Ok(source) => LdSoCache::parse(&source, target).unwrap_or_else(|error| {
-                assumptions.push(format!("/etc/ld.so.cache counts as absent: {error}"));
-                LdSoCache::default()
-            }),
-            // Images without ldconfig have none: that is how the loader sees it too.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => LdSoCache::default(),
-            Err(error) => {
-                assumptions.push(format!("/etc/ld.so.cache counts as absent: {error}"));
-                LdSoCache::default()
-            }
-        };
         Self {
             target,
             libc,
@@ -132,7 +94,7 @@ impl System {
             path_file: None,
             lib,
             version,
-            cache,
+            cache: read_cache(vfs, target, &mut assumptions),
             preload: preload_file(vfs),
             assumptions,
         }
@@ -163,6 +125,56 @@ impl System {
     pub fn is_at_least(&self, version: GlibcVersion) -> bool {
         self.version.is_none_or(|own| own >= version)
     }
+}
+
+/// Whose loader a program gets, and where that lies: by what the program asks for, unless another C library
+/// is wished for.
+fn loader_of(vfs: &dyn Vfs, program: &Summary, wish: Option<Libc>) -> (Libc, Option<PathBuf>) {
+    let target = Target::of(program);
+    let built_for = Libc::of(program);
+    let usual = target.usual().map(|(path, _)| PathBuf::from(path));
+    let is_there = |path: &PathBuf| vfs.metadata(path).is_ok();
+    let libc = wish.or(built_for).unwrap_or_else(|| {
+        let is_musl = !usual.as_ref().is_some_and(is_there) && musl::of_root(vfs, target).is_some();
+        if is_musl { Libc::Musl } else { Libc::Glibc }
+    });
+    let named = program.interpreter.as_deref().filter(|_| built_for == Some(libc));
+    let interpreter = match (named, libc) {
+        (Some(path), _) => Some(PathBuf::from(OsStr::from_bytes(path))),
+        (None, Libc::Glibc) => usual,
+        (None, Libc::Musl) => musl::of_root(vfs, target).or_else(|| musl::usual(target)),
+    };
+    (libc, interpreter)
+}
+
+/// The bytes of the loader; none where it cannot be read, which is put down then.
+fn read_loader(
+    vfs: &dyn Vfs,
+    interpreter: Option<&Path>,
+    assumptions: &mut Vec<String>,
+) -> Vec<u8> {
+    let Some(path) = interpreter else {
+        assumptions.push("the program names no loader, and its machine has no usual one".into());
+        return Vec::new();
+    };
+    read_whole(vfs, path).unwrap_or_else(|error| {
+        assumptions.push(format!("the loader {} cannot be read: {error}", path.display()));
+        Vec::new()
+    })
+}
+
+/// `/etc/ld.so.cache`; an empty one where it cannot be read, which is put down then.
+fn read_cache(vfs: &dyn Vfs, target: Target, assumptions: &mut Vec<String>) -> LdSoCache {
+    let read = match vfs.open(Path::new("/etc/ld.so.cache")) {
+        Ok(source) => LdSoCache::parse(&source, target).map_err(|error| error.to_string()),
+        // Images without ldconfig have none: that is how the loader sees it too.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(LdSoCache::default()),
+        Err(error) => Err(error.to_string()),
+    };
+    read.unwrap_or_else(|error| {
+        assumptions.push(format!("/etc/ld.so.cache counts as absent: {error}"));
+        LdSoCache::default()
+    })
 }
 
 /// The names in `/etc/ld.so.preload`: between blanks and colons, up to a `#` in every line.
