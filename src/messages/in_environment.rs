@@ -155,11 +155,7 @@ fn fit(
     let is_meant = message.causes().contains(&finding.cause);
     let is_about = match message.kind {
         Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded => {
-            // A distribution of which a part is gone explains whatever else its libraries lack.
-            let is_gone = |name: &Vec<u8>| diagnosis.installed.gone.contains(leaf(name));
-            by_library
-                || finding.cause == Cause::PartialInstall
-                    && message.library.as_ref().is_some_and(is_gone)
+            by_library || tells_that_it_is_gone(diagnosis, message, finding)
         }
         Kind::GpuLibrariesNotLoaded => {
             finding.cause == Cause::DlopenPathMissing
@@ -192,15 +188,25 @@ fn fit(
         | Kind::ExecStack
         | Kind::BadSignature
         | Kind::DuplicateRpath => {
-            let named = message.object.as_deref().map(leaf).map(printable).unwrap_or_default();
-            let is_told = !named.is_empty() && finding.message.contains(&named);
-            is_about_a_file(finding.cause) && (object > 0 || is_told)
+            is_about_a_file(finding.cause) && (object > 0 || tells_of_object(message, finding))
                 || is_meant && message.object.is_none()
         }
     };
     // Of several findings about one library, an error of the object that is named comes first.
     let weight = u32::from(world.is_meant(&finding.object)) + u32::from(is_meant);
     is_about.then(|| object + 4 * u32::from(by_symbol) + 2 * u32::from(by_library) + weight)
+}
+
+/// A distribution of which a part is gone explains whatever else its libraries lack.
+fn tells_that_it_is_gone(diagnosis: &Diagnosis, message: &Message, finding: &Finding) -> bool {
+    let is_gone = |name: &Vec<u8>| diagnosis.installed.gone.contains(leaf(name));
+    finding.cause == Cause::PartialInstall && message.library.as_ref().is_some_and(is_gone)
+}
+
+/// Does a finding name the object of a message in its words?
+fn tells_of_object(message: &Message, finding: &Finding) -> bool {
+    let named = message.object.as_deref().map(leaf).map(printable).unwrap_or_default();
+    !named.is_empty() && finding.message.contains(&named)
 }
 
 /// Is a finding of that cause about a file itself, and not about what it asks for?

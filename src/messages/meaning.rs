@@ -129,60 +129,30 @@ impl Message {
     /// What the words mean: one or two sentences.
     #[must_use]
     pub fn meaning(&self) -> String {
-        let shown = |name: &Option<Vec<u8>>| name.as_deref().map(printable);
-        let object = shown(&self.object).unwrap_or_else(|| "the object".to_owned());
-        let library = shown(&self.library).unwrap_or_else(|| "a library".to_owned());
-        let symbol = shown(&self.symbol).unwrap_or_else(|| "a symbol".to_owned());
-        let name = self.object.as_deref().map_or(object.clone(), |path| printable(leaf(path)));
+        let (name, library) = (self.name(), self.library_shown());
         match self.kind {
-            Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded if self.causes().contains(&Cause::DriverMissing) => format!(
-                "{library} is NVIDIA's driver: it comes with the machine, and never with a wheel. Without it a \
-                 program runs on the CPU."
-            ),
-            Kind::LibraryNotFound if self.causes() == [Cause::WrongPlatform] => format!(
-                "{library} belongs to the GNU C library, and this system has musl: {name} was built for \
-                 another kind of Linux."
-            ),
-            Kind::LibraryNotFound if self.speaker == Speaker::Dyld => self.not_loaded_by_dyld(&library, &name),
-            Kind::LibraryNotFound => {
-                let whose = self.object.as_ref().map_or_else(String::new, |_| format!(", which {name} needs"));
-                format!(
-                    "the loader found no file of the name {library}{whose}, in any directory that it looks \
-                     into. It says the same whether the library is absent or merely out of reach."
-                )
-            }
-            Kind::GpuLibraryNotLoaded if self.object.is_some() => format!(
-                "{name} was found, and needs {library}, for which the loader found no file. The program goes on \
-                 without {name}."
-            ),
-            Kind::GpuLibraryNotLoaded => format!(
-                "the program opens {library} at run time, and the loader found no file of that name. It goes \
-                 on without it, and so without a GPU."
-            ),
-            Kind::GpuLibrariesNotLoaded => "TensorFlow opens NVIDIA's libraries at run time, could not load \
-                 one of them, and goes on without a GPU. These words do not say which one; TF_CPP_MAX_VLOG_LEVEL=3 \
-                 makes it say so."
-                .to_owned(),
-            Kind::DriverNotFound => "TensorFlow found no NVIDIA driver that answers (libcuda.so.1), and runs on \
-                 the CPU. In a build for CUDA it says so on every machine without one."
-                .to_owned(),
-            Kind::TensorRtNotFound => "TensorFlow looks for TensorRT whenever it is imported, and it is not \
-                 installed. Nothing is wrong: only models that are converted with TF-TRT need it. The GPU does not."
-                .to_owned(),
+            Kind::LibraryNotFound => self.library_not_found(&name, &library),
+            Kind::GpuLibraryNotLoaded => self.gpu_library_not_loaded(&name, &library),
+            Kind::GpuLibrariesNotLoaded => GPU_LIBRARIES.to_owned(),
+            Kind::DriverNotFound => DRIVER.to_owned(),
+            Kind::TensorRtNotFound => TENSORRT.to_owned(),
             Kind::ObjectNotFound => format!(
-                "{object} was to be opened by its path, and no file is there: it was never installed, was \
-                 removed, or the path is another machine's."
+                "{} was to be opened by its path, and no file is there: it was never installed, was removed, or \
+                 the path is another machine's.",
+                self.object_shown()
             ),
-            Kind::ObjectUnreadable => self.why_unreadable(&object),
-            Kind::WrongArchitecture => format!("{name} is for another processor{}.", self.have_need()),
+            Kind::ObjectUnreadable => self.why_unreadable(&self.object_shown()),
+            Kind::WrongArchitecture => {
+                format!("{name} is for another processor{}.", self.have_need())
+            }
             Kind::VersionNotFound => {
-                let version = shown(&self.version).unwrap_or_else(|| "a version".to_owned());
+                let version = named(&self.version, "a version");
                 let asker = self.object.as_ref().map_or("the object", |_| name.as_str());
                 format!(
                     "{library} was found, and it is older than {asker} was built for: it has no {version}."
                 )
             }
-            Kind::SymbolNotFound => self.no_symbol(&name, &symbol, &library),
+            Kind::SymbolNotFound => self.no_symbol(&name, &self.symbol_shown(), &library),
             Kind::StaticTls => format!(
                 "{name} has thread-local variables at a fixed place, room for which is laid out when a program \
                  starts. Opened later, it found none left."
@@ -191,49 +161,114 @@ impl Message {
                 "{name} says that it needs a stack on which code can run, mostly by mistake, and the system \
                  does not grant one to a program that has started without."
             ),
-            Kind::BadSignature if memchr::memmem::find(&self.words, b"different Team IDs").is_some() => format!(
-                "{name} is signed by another team than the program, and the program accepts only its own."
+            Kind::BadSignature => self.no_signature_that_holds(&name),
+            Kind::DuplicateRpath => format!(
+                "{name} has the search path entry {} twice. macOS 15.4 and later refuse such a file where it \
+                 was built with a recent SDK.",
+                named(&self.entry, "an entry")
             ),
-            Kind::BadSignature => format!(
-                "macOS found no code signature of {name} that holds, and maps no code without one: the file was \
-                 never signed, or its bytes were changed since."
-            ),
-            Kind::DuplicateRpath => {
-                let entry = shown(&self.entry).unwrap_or_else(|| "an entry".to_owned());
-                format!(
-                    "{name} has the search path entry {entry} twice. macOS 15.4 and later refuse such a file \
-                     where it was built with a recent SDK."
-                )
-            }
             Kind::DataNotFound => format!(
                 "XLA needs {library} to compile for the GPU, and it is not where XLA looks. It is no library, and \
                  no search path leads to it."
             ),
-            Kind::ModuleNotFound => {
-                let module = shown(&self.module).unwrap_or_else(|| "that name".to_owned());
-                format!(
-                    "no directory on sys.path of the interpreter that ran has a module {module} that it could \
-                     import. An extension module for another Python or another system does not count."
-                )
-            }
-            Kind::NameNotFound => {
-                let module = shown(&self.module).unwrap_or_else(|| "the module".to_owned());
-                format!(
-                    "the module {module} is there, and has no {symbol}: it is of another release than the \
-                     code that imports from it was written for."
-                )
-            }
-            Kind::DistributionsDoNotFit => {
-                let module = shown(&self.module).unwrap_or_else(|| "a distribution".to_owned());
-                format!("a module was built for another release of {module} than the one that is installed.")
-            }
-            Kind::InterpreterNotFound => {
-                let entry = shown(&self.entry).unwrap_or_else(|| "a program".to_owned());
-                format!(
-                    "{name} begins with the path of its interpreter, {entry}, and no file is there: the \
-                     environment was moved, copied from another machine, or its path has a blank."
-                )
-            }
+            Kind::ModuleNotFound
+            | Kind::NameNotFound
+            | Kind::DistributionsDoNotFit
+            | Kind::InterpreterNotFound => self.said_by_python(&name),
+        }
+    }
+
+    /// The object as it stands in the message.
+    fn object_shown(&self) -> String {
+        named(&self.object, "the object")
+    }
+
+    /// The object's name, without its directory.
+    fn name(&self) -> String {
+        self.object.as_deref().map_or_else(|| self.object_shown(), |path| printable(leaf(path)))
+    }
+
+    fn library_shown(&self) -> String {
+        named(&self.library, "a library")
+    }
+
+    fn symbol_shown(&self) -> String {
+        named(&self.symbol, "a symbol")
+    }
+
+    fn library_not_found(&self, name: &str, library: &str) -> String {
+        let causes = self.causes();
+        if causes.contains(&Cause::DriverMissing) {
+            return comes_with_the_driver(library);
+        }
+        if causes == [Cause::WrongPlatform] {
+            return format!(
+                "{library} belongs to the GNU C library, and this system has musl: {name} was built for \
+                 another kind of Linux."
+            );
+        }
+        if self.speaker == Speaker::Dyld {
+            return self.not_loaded_by_dyld(library, name);
+        }
+        let whose =
+            self.object.as_ref().map_or_else(String::new, |_| format!(", which {name} needs"));
+        format!(
+            "the loader found no file of the name {library}{whose}, in any directory that it looks into. It \
+             says the same whether the library is absent or merely out of reach."
+        )
+    }
+
+    fn gpu_library_not_loaded(&self, name: &str, library: &str) -> String {
+        if self.causes().contains(&Cause::DriverMissing) {
+            return comes_with_the_driver(library);
+        }
+        if self.object.is_some() {
+            return format!(
+                "{name} was found, and needs {library}, for which the loader found no file. The program goes on \
+                 without {name}."
+            );
+        }
+        format!(
+            "the program opens {library} at run time, and the loader found no file of that name. It goes on \
+             without it, and so without a GPU."
+        )
+    }
+
+    fn no_signature_that_holds(&self, name: &str) -> String {
+        if memchr::memmem::find(&self.words, b"different Team IDs").is_some() {
+            return format!(
+                "{name} is signed by another team than the program, and the program accepts only its own."
+            );
+        }
+        format!(
+            "macOS found no code signature of {name} that holds, and maps no code without one: the file was \
+             never signed, or its bytes were changed since."
+        )
+    }
+
+    /// What Python's own words mean, and those of the shell that was to start it.
+    fn said_by_python(&self, name: &str) -> String {
+        match self.kind {
+            Kind::NameNotFound => format!(
+                "the module {} is there, and has no {}: it is of another release than the code that imports \
+                 from it was written for.",
+                named(&self.module, "the module"),
+                self.symbol_shown()
+            ),
+            Kind::DistributionsDoNotFit => format!(
+                "a module was built for another release of {} than the one that is installed.",
+                named(&self.module, "a distribution")
+            ),
+            Kind::InterpreterNotFound => format!(
+                "{name} begins with the path of its interpreter, {}, and no file is there: the environment was \
+                 moved, copied from another machine, or its path has a blank.",
+                named(&self.entry, "a program")
+            ),
+            _ => format!(
+                "no directory on sys.path of the interpreter that ran has a module {} that it could import. An \
+                 extension module for another Python or another system does not count.",
+                named(&self.module, "that name")
+            ),
         }
     }
 
@@ -371,21 +406,44 @@ impl Message {
             }
             (_, Cause::BadSignature) => "tfpatch fix, or codesign --force --sign - FILE".to_owned(),
             (_, Cause::DuplicateRpath) => "tfpatch rpath dedupe FILE".to_owned(),
-            (_, Cause::DataMissing) if self.library.as_deref() == Some(b"ptxas") => {
-                "pip install 'tensorflow[and-cuda]', and its directory on PATH".to_owned()
-            }
-            (_, Cause::DataMissing) => {
-                "pip install 'tensorflow[and-cuda]', or XLA_FLAGS=--xla_gpu_cuda_data_dir=DIR, where DIR has \
-                 nvvm/libdevice"
-                    .to_owned()
-            }
+            (_, Cause::DataMissing) => self.cure_of_missing_data().to_owned(),
             (_, Cause::WrongInterpreter) => {
                 "make the environment anew: python3 -m venv --clear .venv, and install into it again".to_owned()
             }
             (_, other) => format!("tfpatch explain {other}"),
         }
     }
+
+    fn cure_of_missing_data(&self) -> &'static str {
+        if self.library.as_deref() == Some(b"ptxas") {
+            return "pip install 'tensorflow[and-cuda]', and its directory on PATH";
+        }
+        "pip install 'tensorflow[and-cuda]', or XLA_FLAGS=--xla_gpu_cuda_data_dir=DIR, where DIR has nvvm/libdevice"
+    }
 }
+
+/// A name of a message as it is shown, or the words that stand for one that it does not tell.
+fn named(name: &Option<Vec<u8>>, otherwise: &str) -> String {
+    name.as_deref().map_or_else(|| otherwise.to_owned(), printable)
+}
+
+fn comes_with_the_driver(library: &str) -> String {
+    format!(
+        "{library} is NVIDIA's driver: it comes with the machine, and never with a wheel. Without it a program \
+         runs on the CPU."
+    )
+}
+
+/// What [`Kind::GpuLibrariesNotLoaded`] means.
+const GPU_LIBRARIES: &str = "TensorFlow opens NVIDIA's libraries at run time, could not load one of them, and goes \
+                             on without a GPU. These words do not say which one; TF_CPP_MAX_VLOG_LEVEL=3 makes it \
+                             say so.";
+/// What [`Kind::DriverNotFound`] means.
+const DRIVER: &str = "TensorFlow found no NVIDIA driver that answers (libcuda.so.1), and runs on the CPU. In a build \
+                      for CUDA it says so on every machine without one.";
+/// What [`Kind::TensorRtNotFound`] means.
+const TENSORRT: &str = "TensorFlow looks for TensorRT whenever it is imported, and it is not installed. Nothing is \
+                        wrong: only models that are converted with TF-TRT need it. The GPU does not.";
 
 const GPU: &[Cause] = &[Cause::DlopenPathMissing, Cause::NotInstalled, Cause::SonameMismatch];
 

@@ -11,7 +11,7 @@ use crate::world::origins::Home;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What holds for the whole drawing.
 const DRAWING: &str = r##"  graph [rankdir=LR, newrank=true, ranksep=0.6, nodesep=0.14, bgcolor=white,
@@ -108,85 +108,132 @@ struct Graph<'a> {
     hidden: HashSet<Node<'a>>,
 }
 
-impl<'a> Graph<'a> {
+/// A need of an object, with the files at their homes.
+struct Need<'a> {
+    asker: &'a Path,
+    need: &'a Dependency,
+    found: Option<&'a Path>,
+}
+
+/// The files of the closures, told apart by whose they are.
+struct Parties<'a> {
+    /// All of them, those that were asked for first.
+    files: Vec<&'a Path>,
+    asked: HashSet<&'a Path>,
+    /// Files of the system, or of the program that runs before: nothing that is drawn leads there.
+    system: HashSet<&'a Path>,
+    /// Those of the system that have boxes of their own.
+    apart: HashSet<&'a Path>,
+    needs: Vec<Need<'a>>,
+}
+
+impl<'a> Parties<'a> {
     fn of(closures: &'a [Closure], homes: &'a HashMap<&'a Path, Home>, detail: Detail) -> Self {
         let place = |path: &'a Path| homes.get(path).map_or(path, |home| home.path.as_path());
         let objects = || closures.iter().flat_map(|closure| &closure.objects);
-        let needs = || {
-            let needs = objects().flat_map(|(path, needed)| needed.iter().map(move |n| (path, n)));
-            needs.map(|(path, need)| (place(path), need, need.found.as_deref().map(place)))
+        let needs = objects().flat_map(|(path, needed)| needed.iter().map(move |n| (path, n)));
+        let at_home = |(path, need): (&'a PathBuf, &'a Dependency)| Need {
+            asker: place(path),
+            need,
+            found: need.found.as_deref().map(place),
         };
+        let needs: Vec<Need<'_>> = needs.map(at_home).collect();
         let roots = closures.iter().filter_map(|closure| closure.objects.first());
         let asked: HashSet<&Path> = roots.clone().map(|(path, _)| place(path)).collect();
-        let led: HashSet<&Path> = needs()
-            .filter(|(_, need, _)| !is_of_system(need.rule))
-            .filter_map(|(_, _, found)| found)
+        let led: HashSet<&Path> = needs
+            .iter()
+            .filter(|need| !is_of_system(need.need.rule))
+            .filter_map(|need| need.found)
             .collect();
         let files = roots.chain(objects()).map(|(path, _)| place(path));
-        let files: Vec<&Path> = files.chain(needs().filter_map(|(_, _, found)| found)).collect();
+        let files: Vec<&Path> = files.chain(needs.iter().filter_map(|need| need.found)).collect();
         let is_system = |path: &&Path| !asked.contains(path) && !led.contains(path);
         let system: HashSet<&Path> = files.iter().copied().filter(is_system).collect();
-        let lacking = needs().filter(|(_, need, _)| is_missing(need)).map(|(asker, ..)| asker);
+        let lacking = needs.iter().filter(|need| is_missing(need.need)).map(|need| need.asker);
         let apart: HashSet<&Path> = match detail {
             Detail::Verbose => system.clone(),
             _ => lacking.filter(|asker| system.contains(asker)).collect(),
         };
-        let node = |path: &'a Path| match system.contains(path) && !apart.contains(path) {
+        Self { files, asked, system, apart, needs }
+    }
+
+    /// The box of a file.
+    fn node(&self, path: &'a Path) -> Node<'a> {
+        match self.system.contains(path) && !self.apart.contains(path) {
             true => Node::System,
             false => Node::File(path),
-        };
+        }
+    }
 
+    /// The box of what a need led to.
+    fn answer(&self, need: &Need<'a>) -> Node<'a> {
+        match need.found {
+            Some(path) => self.node(path),
+            None if is_missing(need.need) => Node::Missing(&need.need.name),
+            None if need.need.rule == Rule::WeakAbsent => Node::Optional(&need.need.name),
+            // The shared cache of macOS has no files.
+            None => Node::System,
+        }
+    }
+}
+
+impl<'a> Graph<'a> {
+    fn of(closures: &'a [Closure], homes: &'a HashMap<&'a Path, Home>, detail: Detail) -> Self {
+        let parties = Parties::of(closures, homes, detail);
         let distributions = homes
             .values()
             .filter_map(|home| Some((home.path.as_path(), home.distribution.as_deref()?)))
             .collect();
-        let (nodes, numbers, edges) = (Vec::new(), HashMap::new(), Vec::new());
         let mut graph = Self {
             distributions,
-            asked,
+            asked: HashSet::new(),
             system: HashSet::new(),
             collapsed: BTreeSet::new(),
-            nodes,
-            numbers,
-            edges,
+            nodes: Vec::new(),
+            numbers: HashMap::new(),
+            edges: Vec::new(),
             alike: BTreeMap::new(),
             hidden: HashSet::new(),
         };
-        let boxes = files.iter().map(|path| node(path));
+        let boxes = parties.files.iter().map(|path| parties.node(path));
         boxes.filter(|node| *node != Node::System).for_each(|node| graph.add_node(node));
-        let mut known: HashMap<(Node<'_>, Node<'_>), usize> = HashMap::new();
-        for (asker, need, found) in needs() {
-            let from = node(asker);
-            let to = match found {
-                Some(path) => node(path),
-                None if is_missing(need) => Node::Missing(&need.name),
-                None if need.rule == Rule::WeakAbsent => Node::Optional(&need.name),
-                // The shared cache of macOS has no files.
-                None => Node::System,
-            };
-            if to == Node::System {
-                graph.collapsed.insert(last_component(&need.name));
-            }
-            if from == to {
-                continue;
-            }
-            graph.add_node(from);
-            graph.add_node(to);
-            match known.get(&(from, to)).and_then(|&index| graph.edges.get_mut(index)) {
-                // Of several ways the one is drawn that tells how the library was found.
-                Some(edge) if edge.need.rule == Rule::Loaded => edge.need = need,
-                Some(_) => {}
-                None => {
-                    known.insert((from, to), graph.edges.len());
-                    graph.edges.push(Edge { from, to, need });
-                }
-            }
+        let mut known = HashMap::new();
+        for need in &parties.needs {
+            graph.add_need(&mut known, parties.node(need.asker), parties.answer(need), need.need);
         }
-        graph.system = system;
+        graph.asked = parties.asked;
+        graph.system = parties.system;
         if detail != Detail::Verbose {
             graph.put_together();
         }
         graph
+    }
+
+    /// Adds a need as an edge; `known` are those that are there.
+    fn add_need(
+        &mut self,
+        known: &mut HashMap<(Node<'a>, Node<'a>), usize>,
+        from: Node<'a>,
+        to: Node<'a>,
+        need: &'a Dependency,
+    ) {
+        if to == Node::System {
+            self.collapsed.insert(last_component(&need.name));
+        }
+        if from == to {
+            return;
+        }
+        self.add_node(from);
+        self.add_node(to);
+        match known.get(&(from, to)).and_then(|&index| self.edges.get_mut(index)) {
+            // Of several ways the one is drawn that tells how the library was found.
+            Some(edge) if edge.need.rule == Rule::Loaded => edge.need = need,
+            Some(_) => {}
+            None => {
+                known.insert((from, to), self.edges.len());
+                self.edges.push(Edge { from, to, need });
+            }
+        }
     }
 
     /// Gives one box to objects that nothing tells apart in the drawing but their names.

@@ -5,7 +5,7 @@ use super::Kind;
 use super::replay::Answer;
 use crate::bytes::{self, in_shell_quotes, printable};
 use crate::diagnosis::provider::{self, Choice, Provider, known_cause};
-use crate::findings::finding::{Cause, Finding};
+use crate::findings::finding::{Cause, Finding, fault};
 use crate::object::Format;
 use crate::vfs::Vfs;
 use crate::world::World;
@@ -78,9 +78,8 @@ fn finding(
     answer: &Answer,
     diagnosed: &[Finding],
 ) -> Option<Finding> {
-    let known = object_at(vfs, world, &answer.asker).cloned();
-    let asking = known.clone().or_else(|| outsider(vfs, &answer.asker));
-    let object = known.as_ref().map_or(&answer.asker, |object| &object.path);
+    let known = object_at(vfs, world, &answer.asker);
+    let object = known.map_or(&answer.asker, |object| &object.path);
     if let Some(same) = diagnosed.iter().find(|finding| {
         finding.object == *object
             && finding.library.as_deref() == Some(&answer.name)
@@ -89,64 +88,79 @@ fn finding(
     }) {
         return Some(Finding { tried: answer.tried.clone(), ..same.clone() });
     }
+    let choice = match known.cloned().or_else(|| outsider(vfs, &answer.asker)) {
+        Some(asking) => provider::choose(vfs, world, &[], &asking, &answer.name),
+        None => Choice::None,
+    };
     let name = printable(&answer.name);
-    let shown = world.shown(object);
-    let make = |cause, fixable, message: String, cure: String, lies_in: Vec<PathBuf>| Finding {
-        cause,
-        object: object.clone(),
-        library: Some(answer.name.clone()),
-        fixable,
-        message,
-        cure,
-        lies_in,
-        tried: answer.tried.clone(),
-        symbols: Vec::new(),
-        is_fatal: false,
-    };
-    let missing = match answer.kind {
-        Kind::Needed | Kind::Preload => Cause::PathMissing,
-        Kind::Dlopen => Cause::DlopenPathMissing,
-    };
-    let choice = asking
-        .as_ref()
-        .map_or(Choice::None, |asking| provider::choose(vfs, world, &[], asking, &answer.name));
+    let asked = format!("{} asked for {name} in vain", world.shown(object));
     match choice {
         Choice::One(provider) => {
-            let directory = provider.directory().to_owned();
-            let lies = world.shown(&directory);
-            let entry = rpath_entry::relative_entry(vfs, Format::Elf, object, &directory);
-            let cure = match entry.as_deref().map(in_shell_quotes) {
-                Some(entry) if known.is_some() => {
-                    let object = in_shell_quotes(object.as_os_str().as_bytes());
-                    format!("tfpatch rpath add {object} --entry {entry}")
-                }
-                _ => format!("open it by its path, {}", bytes::shown(&provider.path)),
-            };
-            let message = format!("{shown} asked for {name} in vain; it lies in {lies}");
-            Some(make(missing, known.is_some(), message, cure, vec![directory]))
+            Some(unreached(vfs, world, answer, object, known.is_some(), &provider))
         }
         Choice::Several(providers) => {
-            let message = format!(
-                "{shown} asked for {name} in vain; {} copies in the environment fit",
-                providers.len()
-            );
-            let cure = "tell it which: tfpatch rpath add OBJECT --entry DIRECTORY".to_owned();
+            let message = format!("{asked}; {} copies in the environment fit", providers.len());
+            let cure = "tell it which: tfpatch rpath add OBJECT --entry DIRECTORY";
             let directories = providers.iter().map(Provider::directory).map(Path::to_owned);
-            Some(make(missing, false, message, cure, directories.collect()))
+            let found = in_vain(answer, object, out_of_reach(answer), message, cure);
+            Some(Finding { lies_in: directories.collect(), ..found })
         }
         Choice::None => {
             if let Some(cause) = known_cause(&answer.name) {
-                let message =
-                    format!("{shown} asked for {name} in vain, which comes with the driver");
+                let message = format!("{asked}, which comes with the driver");
                 let cure = "install NVIDIA's driver, or start the container with --gpus all";
-                return Some(make(cause, false, message, cure.to_owned(), Vec::new()));
+                return Some(in_vain(answer, object, cause, message, cure));
             }
             (answer.kind == Kind::Needed).then(|| {
+                let shown = world.shown(object);
                 let message = format!("{shown} needs {name}, and it is not in the environment");
                 let cure = format!("install what ships {name}");
-                make(Cause::NotInstalled, false, message, cure, Vec::new())
+                in_vain(answer, object, Cause::NotInstalled, message, &cure)
             })
         }
+    }
+}
+
+/// The finding that one library of the environment would serve, and is not reached. Search paths of
+/// what lies outside of the environment are not edited.
+fn unreached(
+    vfs: &dyn Vfs,
+    world: &World,
+    answer: &Answer,
+    object: &Path,
+    is_inside: bool,
+    provider: &Provider,
+) -> Finding {
+    let directory = provider.directory().to_owned();
+    let entry = rpath_entry::relative_entry(vfs, Format::Elf, object, &directory);
+    let cure = match entry.as_deref().map(in_shell_quotes) {
+        Some(entry) if is_inside => {
+            let object = in_shell_quotes(object.as_os_str().as_bytes());
+            format!("tfpatch rpath add {object} --entry {entry}")
+        }
+        _ => format!("open it by its path, {}", bytes::shown(&provider.path)),
+    };
+    let (shown, name) = (world.shown(object), printable(&answer.name));
+    let lies = world.shown(&directory);
+    let message = format!("{shown} asked for {name} in vain; it lies in {lies}");
+    let found = in_vain(answer, object, out_of_reach(answer), message, &cure);
+    Finding { fixable: is_inside, lies_in: vec![directory], ..found }
+}
+
+/// The cause where a library is there and is not reached.
+fn out_of_reach(answer: &Answer) -> Cause {
+    match answer.kind {
+        Kind::Needed | Kind::Preload => Cause::PathMissing,
+        Kind::Dlopen => Cause::DlopenPathMissing,
+    }
+}
+
+/// A finding about a library that was asked for in vain.
+fn in_vain(answer: &Answer, object: &Path, cause: Cause, message: String, cure: &str) -> Finding {
+    Finding {
+        library: Some(answer.name.clone()),
+        tried: answer.tried.clone(),
+        ..fault(cause, object, message, cure)
     }
 }
 

@@ -265,9 +265,7 @@ impl Process {
     fn line(&mut self, line: Line<'_>) {
         match line {
             Line::Asked { kind, name, asker, namespace } => {
-                self.open = Some(self.current.events.len());
-                self.rule = None;
-                self.current.events.push(Event::Request(Request {
+                self.ask(Request {
                     kind,
                     name: name.to_vec(),
                     asker: asker.to_vec(),
@@ -276,22 +274,9 @@ impl Process {
                     mapped: false,
                     library_path: None,
                     went_past_library_path: false,
-                }));
+                });
             }
-            Line::SearchPath { directories, rule } => {
-                self.rule = rule;
-                if let Some(request) = self.request() {
-                    match rule {
-                        Some(Rule::LdLibraryPath) if request.library_path.is_none() => {
-                            request.library_path = Some(directories.to_vec());
-                        }
-                        Some(Rule::Runpath | Rule::DefaultDirs) => {
-                            request.went_past_library_path = true;
-                        }
-                        _ => {}
-                    }
-                }
-            }
+            Line::SearchPath { directories, rule } => self.search(directories, rule),
             Line::SearchCache => {
                 self.rule = Some(Rule::LdSoCache);
                 if let Some(request) = self.request() {
@@ -316,21 +301,44 @@ impl Process {
                 self.open = None;
                 self.current.events.push(Event::Unmapped(path.to_vec()));
             }
-            Line::Initialize(program) => {
-                self.open = None;
-                if let Some(started_at) = self.started_at {
-                    let own = |request: &Request| request.asker == program;
-                    let at = self.first_needed(started_at, own);
-                    self.begin_image(at.unwrap_or(self.current.events.len()));
-                }
-                self.current.program = Some(program.to_vec());
-            }
+            Line::Initialize(program) => self.initialize(program),
             Line::Control => {
                 self.open = None;
                 self.started_at = Some(self.current.events.len());
             }
             Line::Error { .. } | Line::Other => {}
         }
+    }
+
+    /// A name is asked for: what comes up to the next event tells of it.
+    fn ask(&mut self, request: Request) {
+        self.open = Some(self.current.events.len());
+        self.rule = None;
+        self.current.events.push(Event::Request(request));
+    }
+
+    /// A list of directories is searched.
+    fn search(&mut self, directories: &[u8], rule: Option<Rule>) {
+        self.rule = rule;
+        let Some(request) = self.request() else { return };
+        match rule {
+            Some(Rule::LdLibraryPath) if request.library_path.is_none() => {
+                request.library_path = Some(directories.to_vec());
+            }
+            Some(Rule::Runpath | Rule::DefaultDirs) => request.went_past_library_path = true,
+            _ => {}
+        }
+    }
+
+    /// A program is about to get control: another one than before, if one had it already.
+    fn initialize(&mut self, program: &[u8]) {
+        self.open = None;
+        if let Some(started_at) = self.started_at {
+            let own = |request: &Request| request.asker == program;
+            let at = self.first_needed(started_at, own);
+            self.begin_image(at.unwrap_or(self.current.events.len()));
+        }
+        self.current.program = Some(program.to_vec());
     }
 
     fn request(&mut self) -> Option<&mut Request> {

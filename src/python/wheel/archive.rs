@@ -210,67 +210,98 @@ impl Member {
         if *name != *self.name {
             return Err(differs("name"));
         }
-        let extra = source.read(start + name_len, extra_len, "local header").map_err(cut_off)?;
+        let extra_at = start + name_len;
+        let extra = source.read(extra_at, extra_len, "local header").map_err(cut_off)?;
         let flags = u16_at(&header, 6);
         let method = method_of(u16_at(&header, 8));
         if method != self.method || flags & ENCRYPTED != 0 {
             return Err(differs("method"));
         }
-        let data = start + name_len + extra_len;
+        let data = extra_at + extra_len;
         let compressed = self.data.end;
         let Some(end) = data.checked_add(compressed).filter(|&end| end <= limit) else {
-            let needed = compressed;
-            let problem =
-                bytes::Problem::Truncated { needed, available: limit.saturating_sub(data) };
-            let error = bytes::Error { what: "compressed bytes", offset: data, problem };
-            return Err(cut_off(error));
+            let available = limit.saturating_sub(data);
+            let problem = bytes::Problem::Truncated { needed: compressed, available };
+            return Err(cut_off(bytes::Error { what: "compressed bytes", offset: data, problem }));
         };
-        let narrow = [field_at(&header, 22, false), field_at(&header, 18, false)];
-        let extra_at = self.header + LOCAL_LEN + name_len;
-        let values = zip64(&extra, &narrow, extra_at).ok_or_else(|| differs("zip64 field"))?;
-        let [size, packed] = values.as_slice() else { return Err(differs("zip64 field")) };
-        let base = self.header;
-        let place = |found: &Found, narrow: u64| {
-            found.at.unwrap_or(Field { at: base + narrow, wide: false })
-        };
-        let local =
-            Fields { crc32: base + 14, compressed: place(packed, 18), size: place(size, 22) };
-        let crc32 = u32_at(&header, 14);
+        let local = Local::read(&header, &extra, self.header, extra_at).map_err(differs)?;
         let described = flags & DESCRIBED != 0;
-        let agrees = |crc32, compressed_there, size_there| {
-            (crc32, compressed_there, size_there) == (self.crc32, compressed, self.size)
-        };
-        let is_blank = described && crc32 == 0 && packed.value == 0 && size.value == 0;
-        if !is_blank && !agrees(crc32, packed.value, size.value) {
+        let is_blank = described && local.lengths() == (0, 0, 0);
+        if !is_blank && local.lengths() != self.lengths() {
             return Err(differs("checksum or lengths"));
         }
-        let mut fields = Vec::new();
-        if !is_blank {
-            fields.push(local);
-        }
+        let mut fields: Vec<Fields> = (!is_blank).then_some(local.fields).into_iter().collect();
+        let mut member_end = end;
         if described {
-            let wide = size.at.is_some() || packed.at.is_some();
-            let described = descriptor(source, end, limit, wide, agrees)
-                .or_else(|| descriptor(source, end, limit, !wide, agrees))
+            let lengths = self.lengths();
+            let described = descriptor(source, end, limit, local.is_wide, lengths)
+                .or_else(|| descriptor(source, end, limit, !local.is_wide, lengths))
                 .ok_or_else(|| differs("data descriptor"))?;
-            self.end = described.size.at + if described.size.wide { 8 } else { 4 };
+            member_end = described.size.at + if described.size.wide { 8 } else { 4 };
             fields.push(described);
-        } else {
-            self.end = end;
         }
         self.fields.append(&mut fields);
+        self.end = member_end;
         self.data = data..end;
         Ok(())
     }
+
+    /// What the directory says: checksum, compressed length and length. Until the local header is read,
+    /// `data` holds only the length.
+    fn lengths(&self) -> Lengths {
+        (self.crc32, self.data.end - self.data.start, self.size)
+    }
 }
 
-/// What follows on a member's data: its checksum and lengths, mostly behind a signature.
+/// A checksum, a compressed length and a length.
+type Lengths = (u32, u64, u64);
+
+/// What a local header tells of its member's bytes.
+struct Local {
+    crc32: u32,
+    compressed: u64,
+    size: u64,
+    /// Where that stands.
+    fields: Fields,
+    /// Does one of the lengths stand in a zip64 field?
+    is_wide: bool,
+}
+
+impl Local {
+    /// Reads the header at `base` of the file, whose extra fields stand at `extra_at`; else which part of
+    /// it cannot be.
+    fn read(header: &[u8], extra: &[u8], base: u64, extra_at: u64) -> Result<Self, &'static str> {
+        let narrow = [field_at(header, 22, false), field_at(header, 18, false)];
+        let values = zip64(extra, &narrow, extra_at).ok_or("zip64 field")?;
+        let [size, compressed] = values.as_slice() else { return Err("zip64 field") };
+        let place = |found: &Found, narrow: u64| {
+            found.at.unwrap_or(Field { at: base + narrow, wide: false })
+        };
+        Ok(Self {
+            crc32: u32_at(header, 14),
+            compressed: compressed.value,
+            size: size.value,
+            fields: Fields {
+                crc32: base + 14,
+                compressed: place(compressed, 18),
+                size: place(size, 22),
+            },
+            is_wide: size.at.is_some() || compressed.at.is_some(),
+        })
+    }
+
+    fn lengths(&self) -> Lengths {
+        (self.crc32, self.compressed, self.size)
+    }
+}
+
+/// What follows on a member's data: its checksum and `lengths`, mostly behind a signature.
 fn descriptor(
     source: &dyn Source,
     end: u64,
     limit: u64,
     wide: bool,
-    agrees: impl Fn(u32, u64, u64) -> bool,
+    lengths: Lengths,
 ) -> Option<Fields> {
     let width = if wide { 8 } else { 4 };
     [4, 0].into_iter().find_map(|skip| {
@@ -284,7 +315,7 @@ fn descriptor(
         let (compressed, size) =
             (field_at(&bytes, skipped + 4, wide), field_at(&bytes, second, wide));
         let start = end + skip;
-        agrees(u32_at(&bytes, skipped), compressed, size).then_some(Fields {
+        ((u32_at(&bytes, skipped), compressed, size) == lengths).then_some(Fields {
             crc32: start,
             compressed: Field { at: start + 4, wide },
             size: Field { at: start + 4 + width, wide },
