@@ -280,6 +280,71 @@ fn a_file_has_one_subject() {
     assert!(main.lines().count() < 60, "main.rs parses, runs and gives an exit code");
 }
 
+/// Functions that may be longer, by file and name.
+const LONG: &[(&str, &str)] = &[
+    ("src/diagnosis/checks/macos/judge.rs", "judge"),
+    ("src/diagnosis/diagnose.rs", "loads"),
+    ("src/operation/apply.rs", "execute"),
+    ("src/operation/preflight.rs", "prepare"),
+    ("src/operation/recover.rs", "roll_back_step"),
+    ("src/operation/revert.rs", "look_at"),
+];
+
+/// The name and the number of lines of every function of a text as rustfmt leaves it: the brace that
+/// closes one stands below its first word.
+fn functions(text: &str) -> Vec<(String, usize)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut found = Vec::new();
+    for (first, line) in lines.iter().enumerate() {
+        let code = line.trim_start();
+        let name = code.strip_prefix("fn ").or_else(|| {
+            let (before, name) = code.split_once(" fn ")?;
+            let is_word = |word: &str| {
+                matches!(word, "const" | "unsafe" | "async" | "extern" | "\"C\"")
+                    || word.starts_with("pub")
+                    || word.ends_with(')')
+            };
+            before.split(' ').all(is_word).then_some(name)
+        });
+        let Some(name) = name else { continue };
+        let indent = &line[..line.len() - code.len()];
+        let closes = |line: &&str| line.strip_prefix(indent) == Some("}");
+        let ends_here = |line: &&str| {
+            line.strip_prefix(indent).is_some_and(|rest| !rest.starts_with(' '))
+                && line.ends_with([';', '}'])
+        };
+        let own = &lines[first..];
+        let len = own.iter().position(|line| closes(line) || ends_here(line));
+        let name = name.split(['(', '<']).next().unwrap().to_owned();
+        found.push((name, len.map_or(own.len(), |last| last + 1)));
+    }
+    found
+}
+
+#[test]
+fn a_function_does_one_thing() {
+    let (mut all, mut long) = (0, BTreeSet::new());
+    for (path, text) in files("src", ".rs") {
+        let functions = functions(&text);
+        all += functions.len();
+        let beyond = functions.into_iter().filter(|(_, lines)| *lines > 60);
+        long.extend(beyond.map(|(name, _)| (path.to_str().unwrap().to_owned(), name)));
+    }
+    let named: BTreeSet<(String, String)> =
+        LONG.iter().map(|(path, name)| ((*path).to_owned(), (*name).to_owned())).collect();
+    assert_eq!(long, named, "these have more than 60 lines; those on the right may");
+    assert!(all > 2000, "{all} functions were seen");
+}
+
+#[test]
+fn the_test_of_functions_sees_their_ends() {
+    let text = "fn a() {\n    b();\n}\n\nimpl X {\n    pub(in crate::x) const fn c<T>(\n        t: T,\n    ) -> T {\n        \
+                t\n    }\n\n    fn d() {}\n    fn e(\n        &self,\n    );\n}\n";
+    let found = functions(text);
+    let found: Vec<(&str, usize)> = found.iter().map(|(name, len)| (&**name, *len)).collect();
+    assert_eq!(found, [("a", 3), ("c", 5), ("d", 1), ("e", 3)]);
+}
+
 #[test]
 fn every_cause_has_a_page_and_every_page_a_cause() {
     let pages: Vec<String> = files("src/findings/causes", ".md")
