@@ -38,6 +38,9 @@ pub enum Problem {
         /// The most bytes that are read.
         limit: u64,
     },
+    /// There is more of it than is read: how much that is.
+    #[error("{0}")]
+    TooMuch(String),
     /// A string has no terminating NUL inside its table.
     #[error("the string does not end within its table")]
     Unterminated,

@@ -334,7 +334,7 @@ impl<'a> Image<'a> {
     /// The strings that all entries of some tags name, in order.
     ///
     /// # Errors
-    /// As [`Self::string`], or where they have more than 1 MiB together.
+    /// As [`Self::string`], or where they have more than [`MAX_STRING_BYTES`] together.
     pub(super) fn strings_of(
         &self,
         is_wanted: impl Fn(u64) -> bool,
@@ -485,7 +485,8 @@ impl<'a> Image<'a> {
         let size = Dyn::size(self.ctx.container) as u64;
         let count = segment.p_filesz / size;
         if count > MAX_ENTRIES {
-            return Err(Error::invalid(WHAT, segment.p_offset, "more than 65536 entries"));
+            let problem = Problem::TooMuch(format!("more than {MAX_ENTRIES} entries"));
+            return Err(Error { what: WHAT, offset: segment.p_offset, problem });
         }
         let bytes = self.source.read(segment.p_offset, count * size, WHAT)?;
         let mut entries = Vec::new();
@@ -535,7 +536,9 @@ impl<'i, 'a> Names<'i, 'a> {
 }
 
 fn too_long(what: &'static str, at: u64) -> Error {
-    Error::invalid(what, at, "strings of more than 1 MiB")
+    let most = MAX_STRING_BYTES >> 20;
+    let problem = Problem::TooMuch(format!("strings of more than {most} MiB"));
+    Error { what, offset: at, problem }
 }
 
 /// `VER_FLG_BASE`: the definition that names the file itself.

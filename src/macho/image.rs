@@ -369,7 +369,9 @@ impl<'a> Image<'a> {
         const WHAT: &str = "load command";
         let start = self.header_size();
         if self.header.sizeofcmds > MAX_COMMAND_BYTES {
-            return Err(self.slice.invalid("sizeofcmds", 20, "more than 16 MiB of load commands"));
+            let most = MAX_COMMAND_BYTES >> 20;
+            let problem = Problem::TooMuch(format!("more than {most} MiB of load commands"));
+            return Err(Error { what: "sizeofcmds", offset: self.slice.in_file(20), problem });
         }
         let bytes = self.slice.read(start, self.header.sizeofcmds.into(), "load commands")?;
         let mut rest: &[u8] = &bytes;

@@ -6,7 +6,7 @@
 //! `mach_o/BindOpcodes.cpp`, `mach_o/ChainedFixups.cpp`, `mach_o/ExportsTrie.cpp`).
 
 use super::image::Image;
-use crate::bytes::{Error, Source};
+use crate::bytes::{Error, Problem, Source};
 use goblin::mach::bind_opcodes as op;
 use goblin::mach::exports as export;
 use goblin::mach::load_command as lc;
@@ -203,7 +203,8 @@ impl Bytes {
         let (offset, size) = (u64::from(offset), u64::from(size));
         let slice = image.slice();
         if size > MAX_BYTES {
-            return Err(Error::invalid(what, slice.in_file(offset), "more than 256 MiB"));
+            let problem = Problem::TooMuch(format!("more than {} MiB", MAX_BYTES >> 20));
+            return Err(Error { what, offset: slice.in_file(offset), problem });
         }
         let bytes = slice.read(offset, size, what)?.into_owned();
         Ok(Self { what, offset: slice.in_file(offset), bytes })

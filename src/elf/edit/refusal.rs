@@ -1,5 +1,9 @@
 //! Why an object that can be read is not edited.
 
+/// So much a program may grow for the sake of where its program headers stand: the padding is held in
+/// memory before it is written.
+pub(in crate::elf) const MAX_PADDING: u64 = 1 << 21;
+
 /// Why an object that is sound, or sound enough to be read, is not edited: the cause, and what
 /// would help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -143,7 +147,8 @@ pub enum Refusal {
     #[error(
         "a new segment needs {needed} bytes after the program headers, {available} are free, what \
          stands there cannot be moved, and moving the program headers would make the file more \
-         than 16 MB larger; shorten the search path, or link with room for it"
+         than {most} MiB larger; shorten the search path, or link with room for it",
+        most = MAX_PADDING >> 20
     )]
     NoHeaderRoom {
         /// Size of a program header in bytes.

@@ -12,7 +12,7 @@ use crate::edit::{Content, Edit};
 use crate::elf::dynamic_table::{self, Entries};
 use crate::elf::edit::debug_symbols;
 use crate::elf::edit::program_header_room::{HeaderRoom, header_room};
-use crate::elf::edit::refusal::Refusal;
+use crate::elf::edit::refusal::{MAX_PADDING, Refusal};
 use crate::elf::edit::request::Failure;
 use crate::elf::image::{Endian, Image};
 use crate::elf::sections::{self, Sections};
@@ -34,9 +34,6 @@ use self::section_headers::{place_sections, section_rows};
 const MARK: &[u8; 16] = b"tfpatch segment\0";
 /// Everything in the segment begins at a multiple of this.
 const ALIGNMENT: u64 = 16;
-/// So much a program may grow for the sake of where its program headers stand: the padding is held in
-/// memory before it is written.
-const MAX_PADDING: u64 = 1 << 21;
 /// Entries that a new dynamic table keeps empty: what bfd leaves.
 const NULLS: usize = 5;
 
