@@ -33,7 +33,7 @@
 //! trace      -> diagnosis
 //! diagnosis  -> findings, world
 //! world      -> knowledge, loader, object, plan
-//! findings   -> loader
+//! findings   -> loader, command_line
 //! knowledge  -> python
 //! operation  -> plan, object, python
 //! loader     -> vfs, elf, macho
@@ -44,6 +44,7 @@
 //! elf        -> edit
 //! macho      -> edit
 //! edit       -> bytes
+//! command_line -> bytes
 //! bytes      ->
 //! ```
 //!
@@ -77,6 +78,7 @@
 pub mod app;
 pub mod bytes;
 pub mod cli;
+pub mod command_line;
 pub mod diagnosis;
 pub mod edit;
 pub mod elf;

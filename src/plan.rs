@@ -21,7 +21,7 @@ pub const SCHEMA: &str = "tfpatch/plan/v1";
 /// Digests are taken in pieces of this many bytes.
 const PIECE: u64 = 1 << 20;
 
-/// A list of steps, and what no step can cure.
+/// A list of steps. Where it is written down, a report adds what no step cures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     /// [`SCHEMA`].
@@ -32,9 +32,6 @@ pub struct Plan {
     pub dry_run: bool,
     /// What is to be done, in this order.
     pub steps: Vec<Step>,
-    /// Findings that the plan does not cure, as the report writes them.
-    #[serde(default)]
-    pub unfixable: Vec<serde_json::Value>,
 }
 
 impl Plan {
@@ -42,7 +39,7 @@ impl Plan {
     #[must_use]
     pub fn new(steps: Vec<Step>) -> Self {
         let schema = SCHEMA.to_owned();
-        Self { schema, operation: None, dry_run: true, steps, unfixable: Vec::new() }
+        Self { schema, operation: None, dry_run: true, steps }
     }
 
     /// Reads a plan that was written as JSON.

@@ -3,11 +3,10 @@
 use super::carry_out::{Carrying, Subject};
 use super::fix::{Fixed, Repaired};
 use super::{App, Chosen, Error, Work};
-use crate::bytes::shown;
 use crate::loader::Settings;
 use crate::plan::Plan;
-use crate::repair::foreign_plan::{Misfit, Received, receive};
-use std::path::{Path, PathBuf};
+use crate::repair::foreign_plan::{Received, receive};
+use std::path::PathBuf;
 
 /// A plan that is to be carried out, and how.
 #[derive(Debug)]
@@ -39,22 +38,15 @@ impl App {
             view.require_sound()?;
             drop(work);
             let Received { plan, remaining } =
-                received.map_err(|misfits| does_not_fit(&how.file, chosen, &misfits))?;
+                received.map_err(|misfits| Error::PlanDoesNotFit {
+                    plan: how.file.clone(),
+                    target: chosen.path().to_owned(),
+                    misfits,
+                })?;
             let subject = Subject { chosen, view: &view, world: &world };
             let carried = self.carry_out(subject, plan, &how.carrying)?;
             let repaired = Repaired { carried, remaining, unneeded: Vec::new() };
             Ok(Fixed { world, repaired })
         })
     }
-}
-
-fn does_not_fit(file: &Path, chosen: &Chosen, misfits: &[Misfit]) -> Error {
-    let obstacles = match misfits.len() {
-        1 => "1 obstacle".to_owned(),
-        many => format!("{many} obstacles"),
-    };
-    let (file, target) = (shown(file), shown(chosen.path()));
-    let what = format!("the plan {file} does not fit {target}: {obstacles}, nothing was written");
-    let each = misfits.iter().map(|misfit| format!("{}: {}", misfit.file, misfit.why));
-    each.fold(Error::new(what), Error::detail).hint("`tfpatch fix` plans for this target as it is")
 }

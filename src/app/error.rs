@@ -1,80 +1,135 @@
-//! What ends a use-case early, with the cure.
+//! What ends a use-case early, as data. The words are the report's.
 
-use crate::bytes::printable;
 use crate::operation;
-use std::fmt;
+use crate::repair::foreign_plan::Misfit;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What was asked for could not be done.
 #[derive(Debug, Clone)]
-pub struct Error {
-    /// What went wrong, with the file and the operation.
-    source: Arc<dyn std::error::Error + Send + Sync>,
-    /// What it consists of, a line each.
-    details: Vec<String>,
-    /// What may help, a sentence each.
-    hints: Vec<String>,
+#[non_exhaustive]
+pub enum Error {
+    /// Something below went wrong, which has words of its own.
+    Below(Arc<dyn std::error::Error + Send + Sync>),
+    /// Something is wrong with a file, or with what is in it.
+    In {
+        /// The file, as it was named.
+        file: PathBuf,
+        /// What is wrong.
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+    /// The working directory is gone.
+    NoWorkingDirectory(Arc<io::Error>),
+    /// Nothing is found by itself in the root of another system.
+    RootWithoutTarget,
+    /// What was named is no file, where an object is asked for.
+    NoFile(PathBuf),
+    /// What was named cannot be read.
+    Unreadable {
+        /// The file, as it was named.
+        file: PathBuf,
+        /// The system's reason.
+        source: Arc<io::Error>,
+    },
+    /// What was named is a file, and no shared object.
+    NoObject {
+        /// The file, as it was named.
+        file: PathBuf,
+        /// Has it no bytes at all?
+        is_empty: bool,
+    },
+    /// A file was written while it was looked at.
+    Changes(PathBuf),
+    /// An edit of single objects was asked for of something else.
+    NotOneObject(PathBuf),
+    /// A wheel was named, where an object in it is asked for.
+    WholeWheel(PathBuf),
+    /// The loader would not take the file.
+    NotTaken {
+        /// The file, as it was named.
+        file: PathBuf,
+        /// The loader's words, where it has some.
+        words: Option<String>,
+    },
+    /// A directory of `--search` is none.
+    NoSearchDirectory {
+        /// As it was named.
+        directory: PathBuf,
+        /// Was it looked for in a wheel?
+        in_wheel: bool,
+    },
+    /// `--output` names the wheel that is repaired.
+    OutputIsTheWheel(PathBuf),
+    /// `--output` names one file for several wheels.
+    OutputOfSeveral(PathBuf),
+    /// `--output` was given for a target that is no wheel.
+    OutputOfNoWheel(PathBuf),
+    /// The disk failed while a target was looked at.
+    DiskFailed {
+        /// What was read.
+        path: PathBuf,
+        /// The system's reason.
+        source: Arc<io::Error>,
+    },
+    /// A target holds nothing that could be judged.
+    NothingToJudge {
+        /// The target, as it is shown.
+        target: PathBuf,
+        /// What may have been meant.
+        instead: Instead,
+    },
+    /// A plan does not fit a target.
+    PlanDoesNotFit {
+        /// The file that it was read from.
+        plan: PathBuf,
+        /// The target.
+        target: PathBuf,
+        /// Everything in which it does not fit.
+        misfits: Vec<Misfit>,
+    },
+}
+
+/// What may have been meant in the stead of a target that holds nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Instead {
+    /// An environment in it.
+    Environment(PathBuf),
+    /// A directory that a link of it leads to.
+    Linked(PathBuf),
+    /// Nothing is known.
+    Unknown,
 }
 
 impl Error {
-    /// An error with what caused it.
-    pub fn new(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self { source: Arc::from(source.into()), details: Vec::new(), hints: Vec::new() }
-    }
-
-    /// Adds a line of what it consists of.
-    #[must_use]
-    pub fn detail(mut self, detail: String) -> Self {
-        self.details.push(detail);
-        self
-    }
-
-    /// Adds a sentence that may help.
-    #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.hints.push(hint.into());
-        self
+    /// An error about a file, as it was named.
+    pub fn about(file: &Path, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::In { file: file.to_owned(), source: Arc::new(source) }
     }
 
     /// Can it be that another tfpatch, at work meanwhile, is all that was in the way? Not where we
     /// waited for it in vain.
     #[must_use]
     pub fn may_be_outdated(&self) -> bool {
-        let error = self.source.downcast_ref::<operation::Error>();
-        !matches!(error, Some(operation::Error::Locked { .. }))
+        !matches!(self.of_operation(), Some(operation::Error::Locked { .. }))
     }
 
     /// Did somebody else change a file between the plan and the operation?
     #[must_use]
     pub fn is_overtaken(&self) -> bool {
-        let error = self.source.downcast_ref::<operation::Error>();
-        error.is_some_and(operation::Error::is_overtaken)
+        self.of_operation().is_some_and(operation::Error::is_overtaken)
+    }
+
+    fn of_operation(&self) -> Option<&operation::Error> {
+        match self {
+            Self::Below(error) => error.downcast_ref(),
+            _ => None,
+        }
     }
 }
 
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for Error {
     fn from(source: E) -> Self {
-        Self::new(source)
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut words = self.source.to_string();
-        to.write_str(&printable(words.as_bytes()))?;
-        let mut cause = self.source.source();
-        while let Some(error) = cause {
-            // Errors that already quote their cause are not made to say it twice.
-            let next = error.to_string();
-            if !words.contains(&next) {
-                write!(to, ": {}", printable(next.as_bytes()))?;
-            }
-            words = next;
-            cause = error.source();
-        }
-        let mut details = self.details.iter();
-        details.try_for_each(|detail| write!(to, "\n  {}", printable(detail.as_bytes())))?;
-        let mut hints = self.hints.iter();
-        hints.try_for_each(|hint| write!(to, "\n  hint: {}", printable(hint.as_bytes())))
+        Self::Below(Arc::new(source))
     }
 }

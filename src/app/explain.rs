@@ -3,6 +3,7 @@
 use super::targets::facts;
 use super::view::View;
 use super::{App, Chosen, Work};
+use crate::command_line::CommandLine;
 use crate::diagnosis::diagnose::{Diagnosis, diagnose};
 use crate::findings::finding::{Finding, Severity};
 use crate::loader::Settings;
@@ -112,7 +113,9 @@ impl Places<'_> {
             // What is only worth knowing is repaired where that is asked for.
             let is_info = |finding: &Finding| finding.severity() == Severity::Info;
             let is_tidying = verdict.findings.first().is_some_and(is_info);
-            verdict.cure = chosen.command(if is_tidying { "fix --tidy" } else { "fix" });
+            let fix = CommandLine::new(["fix"]);
+            let fix = if is_tidying { fix.argument("--tidy") } else { fix };
+            verdict.cure = chosen.command(fix).to_string();
         }
         let (root, reason) = (world.root.clone(), chosen.reason.clone());
         (Some(Place { root, reason, facts: facts(world).collect() }), verdict)

@@ -1,7 +1,7 @@
 //! Is there anything to be judged? A command that finds nothing wrong with nothing would pass.
 
+use super::error::Instead;
 use super::{App, Chosen, Error};
-use crate::bytes::shown;
 use crate::findings::finding::{Finding, Severity};
 use crate::python::broken::Broken;
 use crate::python::environment::Environment;
@@ -22,7 +22,7 @@ impl App {
         let Some(environment) = environment_of(chosen) else { return Ok(()) };
         let prefix = self.shown(&environment.prefix);
         match Broken::of(&self.vfs, environment, &prefix) {
-            Some(broken) => Err(Error::new(broken)),
+            Some(broken) => Err(broken.into()),
             None => Ok(()),
         }
     }
@@ -46,19 +46,13 @@ impl App {
             return Ok(());
         }
         let path = chosen.path();
-        let what = shown(&self.shown(path));
         let linked = linked_directories::places(world.not_followed());
-        let cure = match (self.environment_below(path), linked.first()) {
-            (Some(prefix), _) => format!("name the environment: {}", shown(&self.shown(&prefix))),
-            (None, Some(directory)) => {
-                format!("its links out were not followed, name what is there: {}", shown(directory))
-            }
-            (None, None) => {
-                "name an environment, a directory, a wheel or a file that has some".to_owned()
-            }
+        let instead = match (self.environment_below(path), linked.first()) {
+            (Some(prefix), _) => Instead::Environment(self.shown(&prefix)),
+            (None, Some(directory)) => Instead::Linked(directory.to_path_buf()),
+            (None, None) => Instead::Unknown,
         };
-        let why = format!("no shared libraries or programs found in {what}; {cure}");
-        Err(Error::new(why))
+        Err(Error::NothingToJudge { target: self.shown(path), instead })
     }
 
     /// A path as people read it: what lies in the root of another system is not near to here.

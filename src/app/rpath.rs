@@ -4,7 +4,6 @@ use super::carry_out::{Carried, Carrying, Subject};
 use super::targets::open_object;
 use super::view::View;
 use super::{App, Chosen, Error};
-use crate::bytes::shown;
 use crate::elf::search_path::RpathKind;
 use crate::macho;
 use crate::object::Method;
@@ -54,8 +53,7 @@ impl App {
 
     fn edit_once(&self, chosen: &Chosen, how: &Edit) -> Result<Edited, Error> {
         let Target::File(object) = &chosen.target else {
-            let why = "name an object; for a whole environment there is `tfpatch fix`";
-            return Err(Error::new(format!("{}: {why}", shown(chosen.path()))));
+            return Err(Error::NotOneObject(chosen.path().to_owned()));
         };
         let named = chosen.named.as_deref().unwrap_or(object);
         let files = self.vfs.remembering();

@@ -5,6 +5,7 @@ use crate::operation::{self, Options, Store};
 use std::cell::RefCell;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often a target is planned for that somebody else keeps changing.
@@ -62,8 +63,9 @@ impl App {
     /// # Errors
     /// Then.
     pub fn require_read(&self, chosen: &Chosen) -> Result<(), Error> {
-        let failed = |(path, source): (PathBuf, io::Error)| {
-            Error::new(format!("cannot read {path:?}: {source}; run it again"))
+        let failed = |(path, source): (PathBuf, io::Error)| Error::DiskFailed {
+            path,
+            source: Arc::new(source),
         };
         self.vfs.require_read(chosen.root()).map_err(failed)
     }

@@ -3,7 +3,7 @@
 use super::targets::open_object;
 use super::view::View;
 use super::{App, Error};
-use crate::bytes::{self, Source, shown};
+use crate::bytes::{self, Source};
 use crate::macho::codesign::Signature;
 use crate::macho::{Container, HeaderPad};
 use crate::object::{self, Format, RpathKind, SearchPath};
@@ -90,8 +90,7 @@ impl App {
     pub fn search_paths(&self, file: &Path) -> Result<Vec<SearchPath>, Error> {
         let path = self.ambient()?.working_directory.join(file);
         let source = open_object(&self.vfs, &path, file)?;
-        object::search_paths(source.as_ref())
-            .map_err(|error| Error::new(format!("{}: {error}", shown(file))))
+        object::search_paths(source.as_ref()).map_err(|error| Error::about(file, error))
     }
 }
 
@@ -116,7 +115,7 @@ fn show(vfs: &dyn Vfs, path: PathBuf, named: PathBuf) -> Result<Shown, Error> {
         Format::Elf => elf_slice(vfs, &path, source.as_ref()).map(|slice| vec![slice]),
         Format::Macho => macho_slices(vfs, &path, source.as_ref()),
     };
-    let slices = slices.map_err(|error| Error::new(format!("{}: {error}", shown(&named))))?;
+    let slices = slices.map_err(|error| Error::about(&named, error))?;
     drop(source);
     Ok(Shown { path, named, format, slices })
 }

@@ -1,7 +1,8 @@
 //! The targets of a use-case: named, or found from here.
 
 use super::{App, Error};
-use crate::bytes::{Source, shell_word, shown};
+use crate::bytes::Source;
+use crate::command_line::CommandLine;
 use crate::elf::Image;
 use crate::knowledge::tensorflow;
 use crate::object;
@@ -10,10 +11,9 @@ use crate::python::environment::{Environment, Kind};
 use crate::python::target::{self, Target};
 use crate::vfs::{FileKind, Vfs};
 use crate::world::World;
-use std::ffi::OsStr;
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A target that a use-case works on.
 pub struct Chosen {
@@ -60,20 +60,26 @@ impl Chosen {
         matches!(self.target, Target::Wheel(_))
     }
 
-    /// A command for this target, as it can be typed.
+    /// A command for this target: what it is called and its options, and then the target.
     #[must_use]
-    pub fn command(&self, words: &str) -> String {
-        let root = self.root.as_ref().map(|root| format!(" --root {}", quoted(root.as_os_str())));
-        let named = self.named.as_ref().map(|named| format!(" {}", quoted(named.as_os_str())));
-        format!("tfpatch {words}{}{}", root.unwrap_or_default(), named.unwrap_or_default())
+    pub fn command(&self, words: CommandLine) -> CommandLine {
+        match &self.named {
+            Some(named) => self.command_for(words, named),
+            None => self.in_root(words),
+        }
     }
 
-    /// A command for another directory beside this target.
+    /// A command for another target beside this one.
     #[must_use]
-    pub fn command_for(&self, words: &str, directory: &Path) -> String {
-        let root = self.root.as_ref().map(|root| format!(" --root {}", quoted(root.as_os_str())));
-        let directory = quoted(directory.as_os_str());
-        format!("tfpatch {words}{} {directory}", root.unwrap_or_default())
+    pub fn command_for(&self, words: CommandLine, target: &Path) -> CommandLine {
+        self.in_root(words).argument(target)
+    }
+
+    fn in_root(&self, words: CommandLine) -> CommandLine {
+        match &self.root {
+            Some(root) => words.option("--root", root),
+            None => words,
+        }
     }
 
     /// A target that nobody named.
@@ -91,8 +97,7 @@ impl App {
     pub fn targets(&self, named: &[PathBuf]) -> Result<Vec<Chosen>, Error> {
         if named.is_empty() {
             if self.vfs.root().is_some() {
-                let why = "--root needs a TARGET, as a path inside of it";
-                return Err(Error::new(why).hint("tfpatch doctor --root ROOTFS /app/.venv"));
+                return Err(Error::RootWithoutTarget);
             }
             let found = discovery::discover(&self.vfs, self.ambient()?)?;
             let target = Target::Environment(found.environment);
@@ -146,9 +151,9 @@ impl App {
             _ => Image::parse(source.as_ref()).and_then(|image| image.summary()).map(drop),
         };
         match read {
-            Err(error) => Err(Error::new(format!("{}: {error}", shown(named)))),
+            Err(error) => Err(Error::about(named, error)),
             // It was written between the two looks.
-            Ok(_) => Err(Error::new(format!("{} changes; try again", shown(named)))),
+            Ok(_) => Err(Error::Changes(named.to_owned())),
         }
     }
 
@@ -197,12 +202,6 @@ impl App {
     }
 }
 
-/// A word of a command as a shell takes it.
-#[must_use]
-pub fn quoted(word: &OsStr) -> String {
-    shell_word(word.as_bytes())
-}
-
 /// Opens a shared object or a program, which the user called `named`.
 ///
 /// # Errors
@@ -212,21 +211,14 @@ pub fn open_object<'a>(
     path: &Path,
     named: &Path,
 ) -> Result<Box<dyn Source + 'a>, Error> {
-    let name = shown(named);
     let source = vfs.open(path).map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidInput => {
-            Error::new(format!("{name} is no file; name a shared object or a program"))
-        }
-        _ => Error::new(format!("cannot read {name}: {error}")),
+        io::ErrorKind::InvalidInput => Error::NoFile(named.to_owned()),
+        _ => Error::Unreadable { file: named.to_owned(), source: Arc::new(error) },
     })?;
     if object::Format::of(source.as_ref()).is_some() {
         return Ok(source);
     }
-    let why = match source.len() {
-        0 => "it is empty",
-        _ => "it begins neither as an ELF nor as a Mach-O file does",
-    };
-    Err(Error::new(format!("{name} is no shared object: {why}")))
+    Err(Error::NoObject { file: named.to_owned(), is_empty: source.is_empty() })
 }
 
 /// What is known of a target: the versions of Python and of TensorFlow.

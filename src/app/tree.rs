@@ -3,7 +3,7 @@
 use super::targets::open_object;
 use super::view::{Mounted, View};
 use super::{App, Error};
-use crate::bytes::{self, Source, shown};
+use crate::bytes::{self, Source};
 use crate::elf::Image;
 use crate::loader::dyld::{self, Dyld};
 use crate::loader::{self, Closure, Loader, Settings, System};
@@ -43,9 +43,7 @@ impl App {
             let path = here.join(file);
             let view = View::at(&self.vfs, &path)?;
             if view.wheel().is_some_and(|wheel| wheel.path() == path) {
-                let why = format!("{} is a wheel: name an object in it", shown(file));
-                let example = format!("tfpatch tree {}/PACKAGE/MODULE.so", shown(file));
-                return Err(Error::new(why).hint(example));
+                return Err(Error::WholeWheel(file.clone()));
             }
             let main = main.as_ref().map(|(path, named)| (path.as_path(), *named));
             let closure = closure(
@@ -93,12 +91,10 @@ fn closure(
         }
         _ => loaders.closure(&*source, started, opened),
     };
-    let named = |error: bytes::Error| Error::new(format!("{}: {error}", shown(called)));
-    let closure = closure.map_err(named)?;
+    let closure = closure.map_err(|error| Error::about(called, error))?;
     if closure.objects.is_empty() || (main.is_some() && opened.is_none()) {
-        let why = "the loader does not take it as a shared object or a program";
-        let said = closure.words.first().map(|said| said.words.clone());
-        return Err(Error::new(said.unwrap_or_else(|| format!("{}: {why}", shown(file)))));
+        let words = closure.words.first().map(|said| said.words.clone());
+        return Err(Error::NotTaken { file: file.to_owned(), words });
     }
     Ok(closure)
 }

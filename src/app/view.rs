@@ -1,10 +1,10 @@
 //! Through what a target's files are seen: those of this machine, or the members of a wheel.
 
 use super::{App, Chosen, Error};
-use crate::bytes::{Source, shown};
+use crate::bytes::Source;
 use crate::loader;
 use crate::python::target::{self, Target};
-use crate::python::wheel::{self, Wheel};
+use crate::python::wheel::Wheel;
 use crate::vfs::{DirEntry, FileKind, Metadata, OsVfs, Vfs};
 use crate::world::{Question, World};
 use std::io;
@@ -59,18 +59,12 @@ impl<'a> View<'a> {
     /// Where a member is damaged.
     pub fn require_sound(&self) -> Result<(), Error> {
         let Self::Wheel(wheel) = self else { return Ok(()) };
-        wheel.fault().map_err(|error| of_wheel(wheel.path(), &error))
+        wheel.fault().map_err(|error| Error::about(wheel.path(), error))
     }
 }
 
-/// What went wrong with a wheel, as the end of a command.
-#[must_use]
-pub fn of_wheel(path: &Path, error: &wheel::Error) -> Error {
-    Error::new(format!("{}: {error}", shown(path)))
-}
-
 fn open<'a>(files: &'a OsVfs, path: &Path) -> Result<Wheel<'a>, Error> {
-    Wheel::open(files, path).map_err(|error| of_wheel(path, &error))
+    Wheel::open(files, path).map_err(|error| Error::about(path, error))
 }
 
 impl App {
@@ -123,11 +117,10 @@ impl App {
             let path = target::absolute(&self.vfs, here, directory);
             match view.vfs().metadata(&path) {
                 Ok(found) if found.kind == FileKind::Directory => Ok(path),
-                _ => Err(Error::new(format!(
-                    "--search {}: no such directory{}",
-                    shown(directory),
-                    if view.wheel().is_some() { " in the wheel" } else { "" }
-                ))),
+                _ => Err(Error::NoSearchDirectory {
+                    directory: directory.clone(),
+                    in_wheel: view.wheel().is_some(),
+                }),
             }
         };
         let search = asked.search.iter().map(absolute).collect::<Result<_, _>>()?;

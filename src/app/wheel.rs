@@ -1,9 +1,7 @@
 //! A wheel written anew: in its place, with a backup, or to another file.
 
 use super::carry_out::{Carrying, Written};
-use super::view::of_wheel;
 use super::{App, Chosen, Error};
-use crate::bytes::shown;
 use crate::edit::EditSet;
 use crate::operation::{self, Scratch};
 use crate::plan::{Kind as FileKind, Lock, Plan, RelativePath, Step};
@@ -27,8 +25,7 @@ impl App {
         };
         let same = |path: &Path| self.vfs.metadata(path).ok().map(|found| found.id);
         if same(&file).is_some_and(|id| Some(id) == same(chosen.path())) {
-            let why = "that is the wheel itself; without --output it is repaired in its place";
-            return Err(Error::new(format!("--output {}: {why}", shown(output))));
+            return Err(Error::OutputIsTheWheel(output.clone()));
         }
         Ok(Some(file))
     }
@@ -40,13 +37,11 @@ impl App {
     pub fn check_output(&self, output: Option<&Path>, targets: &[Chosen]) -> Result<(), Error> {
         let Some(output) = output else { return Ok(()) };
         if let Some(other) = targets.iter().find(|chosen| !chosen.is_wheel()) {
-            let why = "is no wheel, and --output is for wheels";
-            return Err(Error::new(format!("{} {why}", shown(other.path()))));
+            return Err(Error::OutputOfNoWheel(other.path().to_owned()));
         }
         let path = self.ambient()?.working_directory.join(output);
         if targets.len() > 1 && self.vfs.read_dir(&path).is_err() {
-            let why = "several wheels need a directory that is there";
-            return Err(Error::new(format!("--output {}: {why}", shown(output))));
+            return Err(Error::OutputOfSeveral(output.to_owned()));
         }
         Ok(())
     }
@@ -62,7 +57,7 @@ impl App {
         wheel: &Wheel<'_>,
         plan: &Plan,
     ) -> Result<Written, Error> {
-        let failed = |error| of_wheel(wheel.path(), &error);
+        let failed = |error| Error::about(wheel.path(), error);
         let output = self.output(how, chosen)?;
         if !plan.steps.is_empty() {
             wheel.require_unsigned().map_err(failed)?;

@@ -1,7 +1,8 @@
 //! What ends a command early, as it is said.
 
-use crate::app::Error;
+use crate::app;
 use crate::bytes::{is_inert, printable};
+use crate::report::error::Words;
 use crate::report::inert;
 use clap::error::{ContextKind, ContextValue};
 use std::io::Write as _;
@@ -9,10 +10,41 @@ use std::io::Write as _;
 /// Exit status 2: bad usage, a target that cannot be read or holds nothing to judge, an I/O error.
 pub const TROUBLE: u8 = 2;
 
+/// What ends a command early.
+#[derive(Debug)]
+pub enum Error {
+    /// A use-case could not be carried out.
+    App(app::Error),
+    /// What the command line asks for is not possible, or something of it cannot be read or written.
+    Said(Words),
+}
+
+impl From<app::Error> for Error {
+    fn from(error: app::Error) -> Self {
+        Self::App(error)
+    }
+}
+
+impl From<Words> for Error {
+    fn from(words: Words) -> Self {
+        Self::Said(words)
+    }
+}
+
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for Error {
+    fn from(source: E) -> Self {
+        Self::App(source.into())
+    }
+}
+
 /// Says an error on standard error. Where even that cannot be written, the exit status has to do.
 pub fn complain(error: &Error) {
     let mut out = inert::stderr();
-    let _ = writeln!(out, "tfpatch: error: {error}").and_then(|()| out.flush());
+    let words = match error {
+        Error::App(error) => &Words::of(error),
+        Error::Said(words) => words,
+    };
+    let _ = writeln!(out, "tfpatch: error: {words}").and_then(|()| out.flush());
 }
 
 /// An error about the words of the command line, which it repeats: each in one line, and as inert text.

@@ -1,11 +1,15 @@
 //! The command line: parse, ask for what is to be done, report.
 
 pub mod args;
+pub mod asked;
+pub mod bare_lines;
 pub mod child;
 pub mod commands;
 pub mod error;
 pub mod host;
+pub mod message_text;
 pub mod notes;
+pub mod plan_file;
 pub mod progress;
 pub mod repairs;
 pub mod session;
@@ -14,9 +18,9 @@ pub mod simulation;
 pub mod traced;
 
 use self::args::{Arguments, Command, Format};
-use self::error::TROUBLE;
+use self::error::{Error, TROUBLE};
 use self::session::Session;
-use crate::app::Error;
+use crate::report::error::Words;
 use crate::report::markdown::Fenced;
 use std::io;
 use std::process::ExitCode;
@@ -36,7 +40,8 @@ pub fn main(arguments: Arguments) -> ExitCode {
 fn run(arguments: Arguments) -> Result<u8, Error> {
     if arguments.common.format == Format::Dot && !matches!(arguments.command, Command::Tree(_)) {
         let why = "--format dot: there is nothing to draw but what `tree` shows";
-        return Err(Error::new(why).hint("tfpatch tree --format dot FILE… | dot -Tsvg"));
+        let example = "tfpatch tree --format dot FILE… | dot -Tsvg";
+        return Err(Words::new(why).hint(example).into());
     }
     let mut session = Session::new(&arguments.common)?;
     // A report that has no form of its own for an issue is quoted as people read it.

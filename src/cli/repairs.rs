@@ -1,34 +1,14 @@
-//! What the commands have in common that carry out a plan.
+//! What the commands have in common that report a repair.
 
-use super::args::{Format, Writing};
+use super::args::Format;
+use super::error::Error;
 use super::session::{Session, status_of};
-use crate::app::carry_out::Carrying;
+use crate::app::Chosen;
 use crate::app::fix::Fixed;
-use crate::app::{Chosen, Error};
+use crate::command_line::CommandLine;
 use crate::findings::finding::Finding;
-use crate::operation::Kind;
-use crate::report::findings::Detail;
+use crate::report::json::{self, PlanReport};
 use crate::report::outcome::{self, Telling};
-use crate::report::{changes, json};
-
-/// How a plan is carried out, by the options; `diff` asks for what changes.
-pub fn carrying(
-    session: &Session,
-    kind: Kind,
-    dry_run: bool,
-    diff: bool,
-    writing: &Writing,
-) -> Carrying {
-    let shows_bytes = diff && session.detail == Detail::Verbose && session.format != Format::Json;
-    Carrying {
-        kind,
-        dry_run,
-        write: writing.write.into(),
-        sync: !writing.no_sync,
-        repaired: None,
-        old_bytes: shows_bytes.then_some(changes::SHOWN),
-    }
-}
 
 /// Reports a repair; `in_earnest` is the command that does what was a trial. The exit status, with
 /// `strict` that of a warning too.
@@ -40,16 +20,23 @@ pub fn report(
     chosen: &Chosen,
     fixed: &Fixed,
     diff: bool,
-    in_earnest: &str,
+    in_earnest: &CommandLine,
     strict: bool,
 ) -> Result<u8, Error> {
     let Session { app, out, detail, .. } = session;
     if session.format == Format::Json {
-        json::write(&mut *out, &fixed.repaired.carried.plan)?;
+        json::write(&mut *out, &plan_of(fixed))?;
     } else {
         let telling = Telling { detail: *detail, diff, in_earnest };
         outcome::write(&mut *out, app, chosen, fixed, telling)?;
     }
     let remaining = fixed.repaired.remaining.iter();
     Ok(status_of(remaining.map(Finding::severity), strict))
+}
+
+/// The plan of a repair, as programs read it.
+#[must_use]
+pub fn plan_of(fixed: &Fixed) -> PlanReport<'_> {
+    let repaired = &fixed.repaired;
+    PlanReport::of(&repaired.carried.plan, &fixed.world.root, &repaired.remaining)
 }

@@ -1,14 +1,16 @@
 //! What the commands share: the output, and what they were told of the world.
 
 use super::args::{Color, Common, Format};
+use super::error::Error;
 use super::notes;
 use super::settings;
 use super::simulation::Simulation;
-use crate::app::{App, Error};
+use crate::app::App;
 use crate::bytes::shown;
 use crate::findings::finding::Severity;
 use crate::loader;
 use crate::python::discovery::Ambient;
+use crate::report::error::Words;
 use crate::report::findings::Detail;
 use crate::report::inert::{Form, Inert};
 use crate::report::markdown::WithoutHomes;
@@ -142,9 +144,8 @@ fn app(common: &Common) -> Result<App, Error> {
 /// The root of another system, links resolved.
 fn canonical_root(root: &Path) -> Result<PathBuf, Error> {
     let path = settings::working_directory()?.join(root);
-    OsVfs::new()
-        .canonicalize(&path)
-        .map_err(|error| Error::new(format!("--root {}: {error}", shown(root))))
+    let failed = |error| Words::new(format!("--root {}: {error}", shown(root)));
+    Ok(OsVfs::new().canonicalize(&path).map_err(failed)?)
 }
 
 /// The exit status for what remains: 1 for an error, with `strict` for a warning too.

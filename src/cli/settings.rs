@@ -2,18 +2,21 @@
 
 #![allow(clippy::disallowed_methods, reason = "this is where the environment is read")]
 
+use super::error::Error;
 use super::host;
 use super::simulation::{LoaderName, Simulation};
-use crate::app::Error;
-use crate::app::targets::quoted;
+use crate::app;
+use crate::command_line::CommandLine;
 use crate::loader;
 use crate::python::discovery::Ambient;
+use crate::report::error::Words;
 use signal_hook::consts::SIGHUP;
 use std::ffi::{OsStr, OsString, c_int};
 use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The variables that lead dyld to libraries.
@@ -28,7 +31,7 @@ const DYLD_VARIABLES: [&str; 4] = [
 ///
 /// # Errors
 /// Where the working directory is gone.
-pub fn ambient() -> Result<Ambient, Error> {
+pub fn ambient() -> Result<Ambient, app::Error> {
     Ok(Ambient {
         working_directory: working_directory()?,
         virtual_env: path("VIRTUAL_ENV"),
@@ -83,7 +86,7 @@ fn variables(simulation: &Simulation) -> Result<Vec<Variable<'_>>, Error> {
     let pairs = simulation.env.iter().map(|pair| {
         let bytes = pair.as_bytes();
         let at = bytes.iter().position(|&byte| byte == b'=').ok_or_else(|| {
-            Error::new(format!("--env {}: a variable is KEY=VALUE", pair.display()))
+            Words::new(format!("--env {}: a variable is KEY=VALUE", pair.display()))
         })?;
         let (key, value) = bytes.split_at(at);
         Ok((key, value.get(1..).unwrap_or_default().to_vec()))
@@ -95,9 +98,8 @@ fn variables(simulation: &Simulation) -> Result<Vec<Variable<'_>>, Error> {
 ///
 /// # Errors
 /// Where it is gone.
-pub fn working_directory() -> Result<PathBuf, Error> {
-    std::env::current_dir()
-        .map_err(|error| Error::from(error).hint("the working directory is gone"))
+pub fn working_directory() -> Result<PathBuf, app::Error> {
+    std::env::current_dir().map_err(|error| app::Error::NoWorkingDirectory(Arc::new(error)))
 }
 
 /// The user's home directory.
@@ -108,10 +110,9 @@ pub fn home() -> Option<OsString> {
 
 /// The command as it was typed, but for the options that make it a trial.
 #[must_use]
-pub fn in_earnest() -> String {
+pub fn in_earnest() -> CommandLine {
     let is_trial = |word: &OsStr| word == "--dry-run" || word == "--diff";
-    let words = std::env::args_os().skip(1).filter(|word| !is_trial(word));
-    words.fold("tfpatch".to_owned(), |command, word| format!("{command} {}", quoted(&word)))
+    CommandLine::new(std::env::args_os().skip(1).filter(|word| !is_trial(word)))
 }
 
 /// The time that an operation's record bears: SOURCE_DATE_EPOCH where it is set, so that an image

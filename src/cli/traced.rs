@@ -1,9 +1,13 @@
 //! A command that is run under the loader's tracing, and the files that the loader writes then.
 
 use super::child::Forwarder;
+use super::error::Error;
+use super::session::Session;
 use super::settings::{self, Debugging};
-use crate::app::Error;
+use super::simulation::Simulation;
 use crate::app::trace::Requests;
+use crate::loader;
+use crate::report::error::Words;
 use crate::report::trace::Child;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -27,25 +31,48 @@ const PREFIX: &str = "t";
 ///
 /// # Errors
 /// Where it cannot be made.
-pub fn directory() -> io::Result<TempDir> {
+fn directory() -> io::Result<TempDir> {
     let only_mine = Permissions::from_mode(0o700);
     tempfile::Builder::new().prefix("tfpatch-trace-").permissions(only_mine).tempdir()
 }
 
-/// Runs a command and hands on what its processes ask of the loader. How it ended, and what the reader
-/// has to know of the trace: sentences.
+/// A command that has run, and what came of it.
+pub struct Ran<'a> {
+    /// Its first word.
+    pub program: &'a OsStr,
+    /// The loader's environment.
+    pub settings: loader::Settings,
+    /// What its processes asked of the loader.
+    pub requests: Requests<'a>,
+    /// How it ended.
+    pub child: Child,
+    /// What the reader has to know of the trace: sentences.
+    pub notes: Vec<String>,
+    /// Who passed on signals to it.
+    pub forwarder: Forwarder,
+}
+
+/// Runs a command and hears what its processes ask of the loader.
 ///
 /// # Errors
 /// Where it cannot be started, or its trace cannot be read.
-pub fn run(
-    forwarder: &Forwarder,
-    program: &OsStr,
-    arguments: &[OsString],
-    directory: TempDir,
-    requests: &mut Requests<'_>,
-) -> Result<(Child, Vec<String>), Error> {
+pub fn run<'a>(session: &'a Session, command: &'a [OsString]) -> Result<Ran<'a>, Error> {
+    let Some((program, arguments)) = command.split_first() else {
+        return Err(Words::new("no command was given").into());
+    };
+    if session.app.is_elsewhere() {
+        let why = "--root: a command of another root cannot be run from here";
+        return Err(Words::new(why).hint("chroot ROOTFS tfpatch trace -- COMMAND").into());
+    }
+    let mut settings = session.loader_settings(&Simulation::default())?;
+    // The trace tells which of them the loader uses, whatever the processor has.
+    settings.hwcaps.clear();
+    let directory = directory()?;
+    let forwarder = Forwarder::new(directory.path().to_owned(), settings::keeps_ignored)?;
+    let mut requests = Requests::new(&session.app, &settings)?;
     let debugging = settings::debugging();
-    let (own_pid, child) = run_traced(forwarder, program, arguments, directory.path(), &debugging)?;
+    let (own_pid, child) =
+        run_traced(&forwarder, program, arguments, directory.path(), &debugging)?;
     for (pid, path) in trace_files(directory.path(), own_pid)? {
         if let Some(mut file) = open_trace(&path)? {
             requests.add(pid, &mut BufReader::with_capacity(1 << 16, &file))?;
@@ -60,7 +87,7 @@ pub fn run(
     {
         notes.push(format!("{} could not be removed: {error}", left.display()));
     }
-    Ok((child, notes))
+    Ok(Ran { program, settings, requests, child, notes, forwarder })
 }
 
 /// Starts a command under the loader's tracing, and waits for its end. Its process ID, and how it
@@ -77,9 +104,8 @@ fn run_traced(
         .args(arguments)
         .env("LD_DEBUG", debugging.with(CATEGORIES))
         .env("LD_DEBUG_OUTPUT", directory.join(PREFIX));
-    forwarder
-        .run(&mut command)
-        .map_err(|error| Error::new(format!("cannot run {}: {error}", program.display())))
+    let failed = |error| Words::new(format!("cannot run {}: {error}", program.display()));
+    Ok(forwarder.run(&mut command).map_err(failed)?)
 }
 
 /// Opens a file of the trace. The command knows where it is, and may have put something else there.
@@ -118,11 +144,8 @@ fn keep(debugging: &Debugging, pid: u32, trace: &mut File) -> Result<(), Error> 
     let Some(output) = &debugging.output else { return Ok(()) };
     let mut name = output.clone();
     name.push(format!(".{pid}"));
-    let mut file = File::options()
-        .append(true)
-        .create(true)
-        .open(&name)
-        .map_err(|error| Error::new(format!("LD_DEBUG_OUTPUT: {}: {error}", name.display())))?;
+    let failed = |error| Words::new(format!("LD_DEBUG_OUTPUT: {}: {error}", name.display()));
+    let mut file = File::options().append(true).create(true).open(&name).map_err(failed)?;
     trace.rewind()?;
     io::copy(trace, &mut file)?;
     Ok(())

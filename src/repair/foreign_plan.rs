@@ -13,7 +13,8 @@ use crate::bytes::{Source, printable};
 use crate::diagnosis::diagnose::{Diagnosis, diagnose};
 use crate::edit::EditSet;
 use crate::findings::finding::{Finding, Severity};
-use crate::object::{self, Format, Identity};
+use crate::macho;
+use crate::object::{self, Format, Identity, Method};
 use crate::plan::{Kind, Lock, Plan, RelativePath, Step};
 use crate::python::record;
 use crate::vfs::{Overlay, Vfs};
@@ -129,7 +130,8 @@ impl Receiver<'_> {
             return if is_as_left(step, source) { Ok(None) } else { Err(difference(step, source)) };
         }
         let names = self.world.names_of(&path);
-        let may_drop_signer = step.method == "signer_dropped";
+        let may_drop_signer =
+            step.method == Method::Macho(macho::edit::Method::SignerDropped).name();
         let rewrite = rewrite::towards(self.vfs, &path, &names, &step.edits, may_drop_signer)
             .map_err(|error| match error {
                 rewrite::Error::Io { source, .. } => source.to_string(),

@@ -6,9 +6,9 @@ use super::linked;
 use super::markdown::{self, Summary};
 use super::style::{COMMAND, GOOD, counted, paint};
 use crate::app::doctor::Diagnosed;
-use crate::app::targets::quoted;
 use crate::app::{App, Chosen};
 use crate::bytes::printable;
+use crate::command_line::CommandLine;
 use crate::findings::finding::{Finding, Severity};
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -34,15 +34,16 @@ pub fn write(
     if !fixable.is_empty() {
         let files: BTreeSet<_> = fixable.iter().map(|finding| &finding.object).collect();
         let files = counted(files.len(), "file");
-        let mut words = "fix".to_owned();
+        let mut fix = CommandLine::new(["fix"]);
         for directory in search {
-            words += &format!(" --search {}", quoted(directory.as_os_str()));
+            fix = fix.option("--search", directory);
         }
         if diagnosed.leads_out {
-            words += " --allow-absolute";
+            fix = fix.argument("--allow-absolute");
         }
-        let command = paint(COMMAND, format!("→ {}", chosen.command(&words)));
-        return writeln!(out, "{command}      ({files}, undo: {})", chosen.command("revert"));
+        let command = paint(COMMAND, format!("→ {}", chosen.command(fix)));
+        let undo = chosen.command(CommandLine::new(["revert"]));
+        return writeln!(out, "{command}      ({files}, undo: {undo})");
     }
     let is_told = |finding: &Finding| finding.severity() != Severity::Info;
     if detail == Detail::Quiet || diagnosis.findings.iter().any(is_told) {
@@ -108,7 +109,7 @@ pub fn write_markdown(
         heading: &format!("{what} {facts}"),
         objects: world.meant(),
         unresolved: diagnosis.unresolved,
-        fix: &chosen.command("fix"),
+        fix: &chosen.command(CommandLine::new(["fix"])),
     };
     markdown::write(out, world, &diagnosis.findings, &summary)
 }

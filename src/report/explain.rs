@@ -1,5 +1,6 @@
 //! What a message means, for people, for issues and for programs.
 
+use super::error::Words;
 use super::findings::Detail;
 use super::json::{FindingReport, text};
 use super::markdown::{cell, code, write_fenced};
@@ -25,6 +26,40 @@ fn line(place: &Place) -> String {
     let facts: Vec<&str> =
         std::iter::once(&place.reason).chain(&place.facts).map(String::as_str).collect();
     format!("{} ({})", shown(&place.root), facts.join("; "))
+}
+
+/// What is said where a text is asked for and none was given.
+#[must_use]
+pub fn needs_a_message() -> Words {
+    let why = "explain needs a message: its text, - for standard input, or the name of a cause";
+    Words::new(why).hint("python train.py 2>&1 | tfpatch explain -").hint(causes())
+}
+
+/// What is said of a word that looks like a cause, and is none.
+#[must_use]
+pub fn neither_message_nor_cause(word: &[u8]) -> Words {
+    let word = printable(word);
+    Words::new(format!("{word}: neither a message of a loader nor the name of a cause"))
+        .hint(causes())
+}
+
+/// What is said of a text of so many lines without any message.
+#[must_use]
+pub fn no_message(lines: usize) -> Words {
+    let of = "of a dynamic loader, of Python or of TensorFlow that is known here";
+    let example = "ImportError: libx.so.1: cannot open shared object file";
+    Words::new(match lines {
+        0 => "there is no text to explain".to_owned(),
+        1 => format!("the text is no message {of}"),
+        lines => format!("none of {lines} lines is a message {of}"),
+    })
+    .hint(format!("pass the lines with the error itself, such as: {example}"))
+    .hint("tfpatch doctor looks for whatever would not load, without a message")
+}
+
+fn causes() -> String {
+    let names: Vec<&str> = Cause::ALL.iter().map(|cause| cause.name()).collect();
+    format!("causes: {}", names.join(", "))
 }
 
 /// Messages that are one thing to a reader: the same is the case with each.

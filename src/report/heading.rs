@@ -6,6 +6,7 @@ use super::style::{DIM, paint};
 use crate::app::targets::facts;
 use crate::app::{App, Chosen};
 use crate::bytes::{printable, shown};
+use crate::command_line::CommandLine;
 use crate::python::target::Target;
 use crate::world::World;
 use std::io::{self, Write};
@@ -42,7 +43,7 @@ pub fn write_not_followed(
     if detail == Detail::Quiet {
         return Ok(());
     }
-    let command = |directory: &Path| chosen.command_for("doctor", directory);
+    let command = |directory: &Path| chosen.command_for(CommandLine::new(["doctor"]), directory);
     linked::write(out, world, detail == Detail::Verbose, command)
 }
 

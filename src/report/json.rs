@@ -5,6 +5,7 @@ use super::path_text::PathText;
 use crate::findings::finding::{Cause, Finding, Severity};
 use crate::loader::{Closure, Dependency, Rule, SearchStep, StepOutcome};
 use crate::object::{Format, RpathKind};
+use crate::plan::Plan;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
@@ -43,6 +44,26 @@ pub struct TargetReport {
     pub path: PathText,
     /// Why it was chosen.
     pub reason: String,
+}
+
+/// A list of steps, and what no step can cure.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Plan")]
+pub struct PlanReport<'a> {
+    #[serde(flatten)]
+    plan: &'a Plan,
+    /// Findings that the plan does not cure, as the report writes them.
+    #[schemars(default)]
+    unfixable: Vec<FindingReport>,
+}
+
+impl<'a> PlanReport<'a> {
+    /// A plan, and what it does not cure of a target with that root: by paths below it.
+    #[must_use]
+    pub fn of(plan: &'a Plan, root: &Path, remaining: &[Finding]) -> Self {
+        let below_root = remaining.iter().map(|finding| FindingReport::below(root, finding));
+        Self { plan, unfixable: below_root.collect() }
+    }
 }
 
 /// One finding.

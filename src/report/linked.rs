@@ -3,6 +3,7 @@
 use super::path_text::PathText;
 use super::style::{COMMAND, DIM, counted, paint};
 use crate::bytes::shown;
+use crate::command_line::CommandLine;
 use crate::world::World;
 use crate::world::linked_directories::{Linked, places};
 use schemars::JsonSchema;
@@ -47,7 +48,7 @@ pub fn write(
     out: &mut dyn Write,
     world: &World,
     is_verbose: bool,
-    command: impl Fn(&Path) -> String,
+    command: impl Fn(&Path) -> CommandLine,
 ) -> io::Result<()> {
     let all: Vec<&Linked> = world.not_followed().collect();
     let most = if is_verbose { usize::MAX } else { MAX_NAMED };

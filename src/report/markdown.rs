@@ -4,6 +4,7 @@
 use super::findings::{Group, groups, outcome_in_words, rule_in_words, title};
 use super::style::counted;
 use crate::bytes::{printable, shown};
+use crate::command_line::CommandLine;
 use crate::findings::finding::{Finding, Severity};
 use crate::world::World;
 use crate::world::linked_directories::Linked;
@@ -21,7 +22,7 @@ pub struct Summary<'a> {
     /// Dependencies for which the loader finds nothing.
     pub unresolved: usize,
     /// The command that repairs what can be repaired.
-    pub fix: &'a str,
+    pub fix: &'a CommandLine,
 }
 
 /// Writes the findings of one target.
@@ -65,7 +66,7 @@ pub fn write(
             1 => cell(&first.message),
             count => format!("{} ({count} objects)", cell(&title(world, first))),
         };
-        let cure = if first.fixable { code(summary.fix) } else { cell(&first.cure) };
+        let cure = if first.fixable { code(&summary.fix.to_string()) } else { cell(&first.cure) };
         writeln!(out, "| {} | {} | {what} | {cure} |", first.severity(), code(first.cause.name()))?;
     }
     writeln!(out)?;

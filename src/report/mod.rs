@@ -3,6 +3,7 @@
 pub mod changes;
 pub mod doctor;
 pub mod dot;
+pub mod error;
 pub mod explain;
 pub mod findings;
 pub mod heading;
@@ -16,6 +17,7 @@ pub mod outcome;
 pub mod path_text;
 pub mod revert;
 pub mod schema;
+pub mod search_paths;
 pub mod show;
 pub mod style;
 pub mod trace;

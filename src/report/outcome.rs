@@ -3,7 +3,6 @@
 use super::changes;
 use super::findings::{self, Detail};
 use super::heading;
-use super::json::FindingReport;
 use super::linked;
 use super::style::{COMMAND, DIM, GOOD, WARNING, counted, paint};
 use crate::app::carry_out::{Carried, Written};
@@ -11,15 +10,15 @@ use crate::app::fix::{Fixed, Repaired};
 use crate::app::rpath::Edited;
 use crate::app::{App, Chosen};
 use crate::bytes::{shell_word, shown};
+use crate::command_line::CommandLine;
 use crate::edit::EditSet;
 use crate::findings::finding::{Cause, Finding, Severity};
-use crate::plan::{Kind, Plan};
+use crate::plan::Kind;
 use crate::python::interpreter::is_interpreter_name;
 use crate::world::World;
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
 
 /// How much is said of a plan, and what it depends on beside the plan.
 #[derive(Debug, Clone, Copy)]
@@ -29,17 +28,7 @@ pub struct Telling<'a> {
     /// Are search paths shown before and after, instead of a line for each file?
     pub diff: bool,
     /// The command that does in earnest what was a trial.
-    pub in_earnest: &'a str,
-}
-
-/// The plan as programs read it: with what it does not cure, by paths below `root`.
-///
-/// # Errors
-/// Where a finding cannot be written as JSON.
-pub fn add_unfixable(plan: &mut Plan, root: &Path, remaining: &[Finding]) -> io::Result<()> {
-    let below_root = remaining.iter().map(|finding| FindingReport::below(root, finding));
-    plan.unfixable = below_root.map(serde_json::to_value).collect::<Result<_, _>>()?;
-    Ok(())
+    pub in_earnest: &'a CommandLine,
 }
 
 /// Writes all that people are told of a repair.
@@ -118,9 +107,10 @@ pub fn write_edited(out: &mut dyn Write, chosen: &Chosen, edited: &Edited) -> io
         Some(operation) => {
             // The name of an interpreter means its environment there, and all that was done to it.
             let named_python = named.file_name().and_then(OsStr::to_str);
+            let revert = CommandLine::new(["revert"]);
             let undo = match named_python.is_some_and(is_interpreter_name) {
-                true => chosen.command(&format!("revert --operation {operation}")),
-                false => chosen.command("revert"),
+                true => chosen.command(revert.option("--operation", operation)),
+                false => chosen.command(revert),
             };
             let undo = paint(COMMAND, undo);
             writeln!(out, "{} edited   undo: {undo}   operation {operation}", shown(named))?;
@@ -210,7 +200,8 @@ impl Outcome<'_> {
     /// Writes how the repair is checked, and how it is taken back.
     fn write_next(&self, out: &mut dyn Write, check: &str) -> io::Result<()> {
         let operation = self.repaired.carried.plan.operation.as_deref().unwrap_or_default();
-        let (check, undo) = (self.chosen.command(check), self.chosen.command("revert"));
+        let [check, undo] =
+            [check, "revert"].map(|word| self.chosen.command(CommandLine::new([word])));
         let (check, undo) = (paint(COMMAND, check), paint(COMMAND, undo));
         writeln!(out, "check: {check}   undo: {undo}   operation {operation}")
     }

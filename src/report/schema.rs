@@ -1,10 +1,9 @@
 //! The JSON Schemas of all reports, made from the types that write them.
 
 use super::explain::{ExplainReport, PageReport};
-use super::json::{DoctorReport, FindingReport, ShowReport, TreeReport};
+use super::json::{DoctorReport, PlanReport, ShowReport, TreeReport};
 use super::operations::{DiffReport, LogReport, RevertReport, VerifyReport};
 use super::trace::TraceReport;
-use crate::plan::Plan;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
@@ -18,7 +17,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
         ("doctor", of::<DoctorReport>("doctor")),
         ("explain", of::<ExplainReport>("explain")),
         ("log", of::<LogReport>("log")),
-        ("plan", plan()),
+        ("plan", of::<PlanReport<'_>>("plan")),
         ("revert", of::<RevertReport>("revert")),
         ("show", of::<ShowReport>("show")),
         ("trace", of::<TraceReport<'_>>("trace")),
@@ -33,17 +32,6 @@ fn generator() -> SchemaGenerator {
 
 fn of<T: JsonSchema>(name: &str) -> Value {
     named(name, generator().into_root_schema_for::<T>())
-}
-
-/// A plan, whose layer knows nothing of findings: there they are values of any kind.
-fn plan() -> Value {
-    let mut generator = generator();
-    let finding = generator.subschema_for::<FindingReport>();
-    let mut plan = named("plan", generator.into_root_schema_for::<Plan>());
-    if let Some(items) = plan.pointer_mut("/properties/unfixable/items") {
-        *items = finding.to_value();
-    }
-    plan
 }
 
 /// The schema of a whole report, which names it.

@@ -2,15 +2,15 @@
 
 use super::findings::{self, Detail, write_tried};
 use super::heading;
-use super::json::{FindingReport, StepReport, TargetReport, text};
+use super::json::{FindingReport, PlanReport, StepReport, TargetReport, text};
 use super::outcome::{self, Telling};
 use super::path_text::PathText;
 use super::style::{COMMAND, DIM, ERROR, GOOD, WARNING, paint};
 use crate::app::App;
 use crate::app::trace::{Examined, Silence, Traced};
 use crate::bytes::printable;
+use crate::command_line::CommandLine;
 use crate::findings::finding::{Cause, Finding};
-use crate::plan::Plan;
 use crate::trace::Kind;
 use crate::trace::compare::{Compared, Confirmation};
 use crate::trace::replay::{Answer, Verdict};
@@ -41,7 +41,7 @@ pub struct Report<'a> {
     /// What the reader has to know of the trace itself: sentences.
     pub notes: &'a [String],
     /// The command that repairs the environment; `None` where there is none, or a repair was asked for.
-    pub fix: Option<String>,
+    pub fix: Option<CommandLine>,
 }
 
 /// What the reader has to know of a trace: sentences.
@@ -288,7 +288,7 @@ pub struct TraceReport<'a> {
     notes: Vec<String>,
     /// With `--fix`: what was done about the findings, or would be.
     #[serde(skip_serializing_if = "Option::is_none")]
-    plan: Option<&'a Plan>,
+    plan: Option<PlanReport<'a>>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -360,11 +360,13 @@ impl RequestReport {
 }
 
 impl<'a> TraceReport<'a> {
-    /// The report of a traced command; `target` is the environment, and why it was chosen.
+    /// The report of a traced command.
     #[must_use]
-    pub fn of(report: &Report<'a>, target: Option<TargetReport>) -> Self {
+    pub fn of(report: &Report<'a>) -> Self {
         let Report { traced, .. } = report;
         let world = &traced.examined.world;
+        let chosen = traced.chosen.as_ref();
+        let target = chosen.map(|chosen| TargetReport::of(&world.root, &chosen.reason));
         let view = View { world, findings: &[], detail: Detail::Verbose };
         let requests = traced.answers.iter().map(RequestReport::of);
         let doctor = report.compared.iter().map(|compared| ComparedReport {
@@ -395,7 +397,9 @@ impl<'a> TraceReport<'a> {
             doctor: doctor.collect(),
             errors: errors.collect(),
             notes: report.notes.to_vec(),
-            plan: done.map(|repaired| &repaired.carried.plan),
+            plan: done.map(|repaired| {
+                PlanReport::of(&repaired.carried.plan, &world.root, &repaired.remaining)
+            }),
         }
     }
 }

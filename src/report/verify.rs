@@ -6,6 +6,7 @@ use super::linked;
 use super::style::{COMMAND, DIM, ERROR, GOOD, counted, paint};
 use crate::app::Chosen;
 use crate::app::verify::{Files, Verified};
+use crate::command_line::CommandLine;
 use crate::operation::State;
 use std::io::{self, Write};
 
@@ -39,7 +40,11 @@ pub fn write(
         writeln!(out, "{}", paint(if is_well { GOOD } else { ERROR }, line))?;
     }
     if files.needs_repair && files.are_installed_anew() {
-        writeln!(out, "{}", paint(COMMAND, format!("→ {}", chosen.command("fix"))))?;
+        writeln!(
+            out,
+            "{}",
+            paint(COMMAND, format!("→ {}", chosen.command(CommandLine::new(["fix"]))))
+        )?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `tfpatch completions`: a completion script for a shell.
 
-use crate::app::Error;
 use crate::cli::args::{Arguments, Completions};
+use crate::cli::error::Error;
 use crate::cli::session::Session;
 use clap::CommandFactory as _;
 use std::io::Write as _;

@@ -1,7 +1,7 @@
 //! `tfpatch diff`: what the operations changed.
 
-use crate::app::Error;
 use crate::cli::args::{Format, Targets};
+use crate::cli::error::Error;
 use crate::cli::session::Session;
 use crate::report::operations::DiffReport;
 use crate::report::{changes, json};

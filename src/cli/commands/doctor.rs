@@ -1,7 +1,8 @@
 //! `tfpatch doctor`: what would not load, and why.
 
-use crate::app::{self, Error};
+use crate::app;
 use crate::cli::args::{Doctor, Format};
+use crate::cli::error::Error;
 use crate::cli::session::{Session, status_of};
 use crate::findings::finding::Finding;
 use crate::report::doctor::{write, write_markdown};

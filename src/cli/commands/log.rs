@@ -1,7 +1,7 @@
 //! `tfpatch log`: the operations so far.
 
-use crate::app::Error;
 use crate::cli::args::{Format, OneTarget};
+use crate::cli::error::Error;
 use crate::cli::session::Session;
 use crate::report::json;
 use crate::report::log::write;

@@ -1,8 +1,9 @@
 //! `tfpatch man`: the manual pages.
 
-use crate::app::Error;
 use crate::cli::args::{Arguments, Man};
+use crate::cli::error::Error;
 use crate::cli::session::Session;
+use crate::report::error::Words;
 use clap::{Command, CommandFactory as _};
 use std::io::Write as _;
 
@@ -27,8 +28,8 @@ pub fn run(session: &mut Session, options: &Man) -> Result<u8, Error> {
     Ok(0)
 }
 
-fn unknown(asked: &[String], above: &Command) -> Error {
+fn unknown(asked: &[String], above: &Command) -> Words {
     let names: Vec<_> = above.get_subcommands().map(Command::get_name).collect();
-    let error = Error::new(format!("no such command: {}", asked.join(" ")));
-    if names.is_empty() { error } else { error.hint(format!("one of {}", names.join(", "))) }
+    let what = Words::new(format!("no such command: {}", asked.join(" ")));
+    if names.is_empty() { what } else { what.hint(format!("one of {}", names.join(", "))) }
 }

@@ -1,7 +1,8 @@
 //! `tfpatch revert`: puts the exact old bytes back.
 
-use crate::app::{self, Error};
+use crate::app;
 use crate::cli::args::{Format, Revert};
+use crate::cli::error::Error;
 use crate::cli::session::Session;
 use crate::report::json;
 use crate::report::operations::RevertReport;

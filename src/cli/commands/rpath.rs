@@ -1,112 +1,34 @@
 //! `tfpatch rpath`: direct edits of search paths, with the same backup and revert as a fix.
 
-use crate::app::Error;
-use crate::app::rpath::Edit;
-use crate::bytes::{printable, shown};
-use crate::cli::args::{
-    Format, Record, Rpath, RpathAdd, RpathEdit, RpathOptions, RpathPrint, RpathTidy, Show,
-};
-use crate::cli::repairs::carrying;
+use crate::cli::args::{Format, Rpath, RpathPrint};
+use crate::cli::error::Error;
 use crate::cli::session::Session;
-use crate::operation::Kind;
-use crate::repair::rewrite::Change;
-use crate::report::{json, outcome};
-use std::ffi::OsString;
-use std::io::Write as _;
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use crate::cli::{asked, bare_lines, commands};
+use crate::report::error::Words;
+use crate::report::json::{self, PlanReport};
+use crate::report::outcome;
 
 /// Prints or edits search paths.
 ///
 /// # Errors
 /// Where an object cannot be read, is not safely edited, or cannot be written.
 pub fn run(session: &mut Session, command: &Rpath) -> Result<u8, Error> {
-    let bytes = |entries: &[OsString]| -> Vec<Vec<u8>> {
-        entries.iter().map(|entry| entry.as_bytes().to_vec()).collect()
-    };
-    match command {
-        Rpath::Print(options) => print(session, options),
-        Rpath::Set(RpathEdit { files, entries, options }) => {
-            edit(session, files, Change::Set(bytes(entries)), options)
-        }
-        Rpath::Add(RpathAdd { edit: RpathEdit { files, entries, options }, first }) => {
-            let entries = bytes(entries);
-            let change = if *first { Change::Prepend(entries) } else { Change::Append(entries) };
-            edit(session, files, change, options)
-        }
-        Rpath::Remove(RpathEdit { files, entries, options }) => {
-            edit(session, files, Change::Remove(bytes(entries)), options)
-        }
-        Rpath::Dedupe(RpathTidy { files, options }) => {
-            edit(session, files, Change::Dedupe(Vec::new()), options)
-        }
-        Rpath::Prune(RpathTidy { files, options }) => edit(session, files, Change::Prune, options),
+    if let Rpath::Print(RpathPrint { show, null }) = command {
+        return match session.format {
+            Format::Json => commands::show::run(session, show),
+            _ => bare_lines::write(session, &show.files, *null),
+        };
     }
-}
-
-fn print(session: &mut Session, options: &RpathPrint) -> Result<u8, Error> {
-    let RpathPrint { show: Show { files }, null } = options;
-    if session.format == Format::Json {
-        return super::show::files(session, files);
-    }
-    let mut raw = if *null || session.is_raw { Some(session.raw()?) } else { None };
-    for file in files {
-        let paths = session.app.search_paths(file)?;
-        let is_universal = paths.len() > 1;
-        for path in paths {
-            let arch = path.arch.filter(|_| is_universal);
-            for entry in path.entries {
-                let mut line = Vec::new();
-                if files.len() > 1 {
-                    // Where a line's end ends an entry, a name may hold none.
-                    match null {
-                        true => line.extend(file.as_os_str().as_bytes()),
-                        false => line.extend(shown(file).into_bytes()),
-                    }
-                    line.extend(b": ");
-                }
-                if let Some(arch) = &arch {
-                    line.extend(format!("{arch}: ").into_bytes());
-                }
-                line.extend(entry);
-                match &mut raw {
-                    Some(out) => {
-                        line.push(if *null { 0 } else { b'\n' });
-                        out.write_all(&line)?;
-                    }
-                    None => writeln!(session.out, "{}", printable(&line))?,
-                }
-            }
-        }
-    }
-    if let Some(mut out) = raw {
-        out.flush()?;
-    }
-    Ok(0)
-}
-
-fn edit(
-    session: &mut Session,
-    files: &[PathBuf],
-    change: Change,
-    options: &RpathOptions,
-) -> Result<u8, Error> {
+    let Some((files, how)) = asked::edit(session, command) else { return Ok(0) };
     if session.format == Format::Json && files.len() > 1 {
-        return Err(Error::new("--format json prints one plan: name one file"));
+        return Err(Words::new("--format json prints one plan: name one file").into());
     }
-    let how = Edit {
-        change,
-        kind: options.rpath_kind.into(),
-        arch: options.arch.clone(),
-        may_drop_signer: options.drop_signer,
-        update_records: options.record == Record::Update,
-        carrying: carrying(session, Kind::Rpath, options.dry_run, false, &options.writing),
-    };
     for chosen in session.app.files(files)? {
         let edited = session.app.edit(&chosen, &how)?;
+        let plan = PlanReport::of(&edited.carried.plan, chosen.root(), &[]);
         match session.format {
-            Format::Json => json::write(&mut *session.out, &edited.carried.plan)?,
-            _ => outcome::write_edited(&mut *session.out, &chosen, &edited)?,
+            Format::Json => json::write(&mut session.out, &plan)?,
+            _ => outcome::write_edited(&mut session.out, &chosen, &edited)?,
         }
     }
     Ok(0)

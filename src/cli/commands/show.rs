@@ -1,32 +1,25 @@
 //! `tfpatch show`: what an object needs, and where it is searched.
 
-use crate::app::Error;
 use crate::cli::args::{Format, Show};
-use crate::cli::error::{TROUBLE, complain};
+use crate::cli::error::{Error, TROUBLE, complain};
 use crate::cli::session::Session;
 use crate::report::json::{self, FileReport, ShowReport};
 use crate::report::show::write;
-use std::path::PathBuf;
 
-/// Shows each object.
+/// Shows each object; one that cannot be read does not hide the others.
 ///
 /// # Errors
 /// Where the working directory is gone, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Show) -> Result<u8, Error> {
-    files(session, &options.files)
-}
-
-/// Shows each of `files`; one that cannot be read does not hide the others.
-pub(super) fn files(session: &mut Session, files: &[PathBuf]) -> Result<u8, Error> {
     session.app.ambient()?;
     let mut report = ShowReport { schema: "tfpatch/show/v1", files: Vec::new() };
     let mut status = 0;
-    for file in files {
+    for file in &options.files {
         let all = match session.app.show(file) {
             Ok(all) => all,
             Err(error) => {
                 session.out.flush()?;
-                complain(&error);
+                complain(&error.into());
                 status = TROUBLE;
                 continue;
             }

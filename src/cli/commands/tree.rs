@@ -1,7 +1,8 @@
 //! `tfpatch tree`: dependencies as the loader would resolve them.
 
-use crate::app::{self, Error};
+use crate::app;
 use crate::cli::args::{Format, Tree};
+use crate::cli::error::Error;
 use crate::cli::session::Session;
 use crate::report::json::{self, TreeReport};
 use crate::report::{dot, tree};

@@ -1,8 +1,8 @@
 //! `tfpatch verify`: are patched files as they were left, and does everything still resolve?
 
-use crate::app::Error;
 use crate::app::verify::Seen;
 use crate::cli::args::{Format, Verify};
+use crate::cli::error::Error;
 use crate::cli::session::Session;
 use crate::report::json::{self, FindingReport};
 use crate::report::linked::LinkReport;

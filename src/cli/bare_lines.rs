@@ -1,0 +1,37 @@
+//! The entries of search paths on standard output, as bare as another program wants them.
+
+use super::error::Error;
+use super::session::Session;
+use crate::bytes::printable;
+use crate::report::search_paths::{self, Naming};
+use std::io::Write as _;
+use std::path::PathBuf;
+
+/// Writes a line for each entry; with `null` each ends with a NUL, whatever is in it.
+///
+/// # Errors
+/// Where a file cannot be read, or the output cannot be written.
+pub fn write(session: &mut Session, files: &[PathBuf], null: bool) -> Result<u8, Error> {
+    let mut raw = if null || session.is_raw { Some(session.raw()?) } else { None };
+    let naming = match files {
+        [_] => Naming::No,
+        _ if null => Naming::Bytes,
+        _ => Naming::Shown,
+    };
+    for file in files {
+        let paths = session.app.search_paths(file)?;
+        for mut line in search_paths::lines(file, paths, naming) {
+            match &mut raw {
+                Some(out) => {
+                    line.push(if null { 0 } else { b'\n' });
+                    out.write_all(&line)?;
+                }
+                None => writeln!(session.out, "{}", printable(&line))?,
+            }
+        }
+    }
+    if let Some(mut out) = raw {
+        out.flush()?;
+    }
+    Ok(0)
+}

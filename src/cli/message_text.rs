@@ -1,0 +1,72 @@
+//! The text that is to be explained: of the arguments, or of standard input.
+
+use super::error::Error;
+use crate::findings::finding::Cause;
+use crate::messages::{self, Log};
+use crate::report::error::Words;
+use crate::report::explain;
+use crate::report::inert;
+use std::ffi::OsString;
+use std::io::{self, BufReader, IsTerminal as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
+
+/// What was given.
+pub enum Given {
+    /// Nothing but the name of a cause.
+    Cause(Cause),
+    /// A text with messages.
+    Log(Log),
+}
+
+/// Reads the text of the arguments, or of standard input where they are `-` or none.
+///
+/// # Errors
+/// Where there is no message in it, or it cannot be read.
+pub fn read(text: &[OsString]) -> Result<Given, Error> {
+    let log = match text {
+        [] if io::stdin().is_terminal() => return Err(explain::needs_a_message().into()),
+        [] => messages::read(&mut BufReader::new(io::stdin().lock()))?,
+        [dash] if dash == "-" => {
+            if io::stdin().is_terminal() {
+                // A note that cannot be written is no reason to stop.
+                let _ = writeln!(
+                    inert::stderr(),
+                    "tfpatch: reading a message from the terminal; Ctrl-D ends it"
+                );
+            }
+            messages::read(&mut BufReader::new(io::stdin().lock()))?
+        }
+        words => {
+            if let Some(cause) = cause(words) {
+                return Ok(Given::Cause(cause));
+            }
+            let text: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
+            messages::read(&mut text.join(&b' ').as_slice())?
+        }
+    };
+    if log.messages.is_empty() {
+        return Err(declined(&log, text).into());
+    }
+    Ok(Given::Log(log))
+}
+
+/// The cause that the words name, where they are nothing but its name.
+fn cause(words: &[OsString]) -> Option<Cause> {
+    match words {
+        [name] => Cause::named(name.to_str()?),
+        _ => None,
+    }
+}
+
+fn declined(log: &Log, text: &[OsString]) -> Words {
+    match text {
+        [word] if word.to_str().is_some_and(is_like_a_cause) => {
+            explain::neither_message_nor_cause(word.as_bytes())
+        }
+        _ => explain::no_message(log.lines),
+    }
+}
+
+fn is_like_a_cause(word: &str) -> bool {
+    !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+}

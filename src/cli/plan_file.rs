@@ -1,0 +1,56 @@
+//! The file that a plan is written to and read from.
+
+use super::error::Error;
+use super::settings;
+use crate::bytes::shown;
+use crate::operation::write_text;
+use crate::plan::Plan;
+use crate::report::error::Words;
+use crate::report::json::{self, PlanReport};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// The name of a file that means standard input or output.
+const STANDARD: &str = "-";
+
+/// No plan is longer: that of a signature made anew for a library of a gigabyte has some 12 MB.
+const MAX_BYTES: u64 = 256 << 20;
+
+/// Is standard input or output meant?
+#[must_use]
+pub fn is_standard(file: &Path) -> bool {
+    file.as_os_str() == STANDARD
+}
+
+/// Reads a plan.
+///
+/// # Errors
+/// Where the file cannot be read, or holds no plan.
+pub fn read(file: &Path) -> Result<Plan, Error> {
+    let failed =
+        |error: io::Error| Words::new(format!("cannot read the plan {}: {error}", shown(file)));
+    let mut text = Vec::new();
+    if is_standard(file) {
+        io::stdin().lock().take(MAX_BYTES + 1).read_to_end(&mut text).map_err(failed)?;
+    } else {
+        let opened = File::open(settings::working_directory()?.join(file)).map_err(failed)?;
+        opened.take(MAX_BYTES + 1).read_to_end(&mut text).map_err(failed)?;
+    }
+    let no_plan = |why: String| Words::new(format!("{} is no plan: {why}", shown(file)));
+    if text.len() as u64 > MAX_BYTES {
+        return Err(no_plan(format!("it has more than {MAX_BYTES} bytes")).into());
+    }
+    Ok(Plan::parse(&text).map_err(|error| no_plan(error.to_string()))?)
+}
+
+/// Writes a plan down.
+///
+/// # Errors
+/// Where the file cannot be written.
+pub fn write(file: &Path, plan: &PlanReport<'_>) -> Result<(), Error> {
+    let mut text = Vec::new();
+    json::write(&mut text, plan)?;
+    let failed = |error| Words::new(format!("cannot write the plan {}: {error}", shown(file)));
+    Ok(write_text(file, &text).map_err(failed)?)
+}

@@ -1,0 +1,57 @@
+//! Commands that are shown to be typed: lists of arguments, which are quoted here.
+
+use crate::bytes::shell_word;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
+
+/// A command of tfpatch. As text it can be pasted into a shell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandLine {
+    arguments: Vec<OsString>,
+}
+
+impl CommandLine {
+    /// `tfpatch` with these arguments.
+    pub fn new(arguments: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        Self { arguments: arguments.into_iter().map(Into::into).collect() }
+    }
+
+    /// Adds an option and its value.
+    #[must_use]
+    pub fn option(self, name: &str, value: impl Into<OsString>) -> Self {
+        self.argument(name).argument(value)
+    }
+
+    /// Adds an argument.
+    #[must_use]
+    pub fn argument(mut self, argument: impl Into<OsString>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// The arguments, without the program.
+    pub fn arguments(&self) -> impl Iterator<Item = &OsStr> {
+        self.arguments.iter().map(OsString::as_os_str)
+    }
+}
+
+impl fmt::Display for CommandLine {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("tfpatch")?;
+        self.arguments().try_for_each(|word| write!(to, " {}", shell_word(word.as_bytes())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_can_be_pasted() {
+        let command = CommandLine::new(["fix"]).option("--search", "/a b").argument("it's");
+        assert_eq!(command.to_string(), r"tfpatch fix --search '/a b' 'it'\''s'");
+        assert_eq!(command.arguments().count(), 4);
+        assert_eq!(CommandLine::new([""]).to_string(), "tfpatch ''");
+    }
+}

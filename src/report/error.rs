@@ -1,0 +1,149 @@
+//! What is said of an error that ends a command.
+
+use crate::app::Error;
+use crate::app::error::Instead;
+use crate::bytes::{printable, shown};
+use crate::repair::foreign_plan::Misfit;
+use std::fmt;
+use std::path::Path;
+
+/// An error in words, each part of which is written in a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Words {
+    /// What went wrong, with the file and the operation.
+    what: String,
+    /// What it consists of.
+    details: Vec<String>,
+    /// What may help.
+    hints: Vec<String>,
+}
+
+impl Words {
+    /// What went wrong, in a sentence.
+    pub fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), details: Vec::new(), hints: Vec::new() }
+    }
+
+    /// Adds a sentence that may help.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hints.push(hint.into());
+        self
+    }
+
+    /// What is said of an error.
+    #[must_use]
+    pub fn of(error: &Error) -> Self {
+        match error {
+            Error::Below(source) => Self::new(chain(source.as_ref())),
+            Error::In { file, source } => Self::new(format!("{}: {source}", shown(file))),
+            Error::NoWorkingDirectory(source) => {
+                Self::new(source.to_string()).hint("the working directory is gone")
+            }
+            Error::RootWithoutTarget => Self::new("--root needs a TARGET, as a path inside of it")
+                .hint("tfpatch doctor --root ROOTFS /app/.venv"),
+            Error::DiskFailed { path, source } => {
+                Self::new(format!("cannot read {path:?}: {source}; run it again"))
+            }
+            Error::NothingToJudge { target, instead } => nothing(target, instead),
+            Error::PlanDoesNotFit { plan, target, misfits } => {
+                plan_does_not_fit(plan, target, misfits)
+            }
+            Error::NoFile(file) => {
+                Self::new(format!("{} is no file; name a shared object or a program", shown(file)))
+            }
+            Error::Unreadable { file, source } => {
+                Self::new(format!("cannot read {}: {source}", shown(file)))
+            }
+            Error::NoObject { file, is_empty } => {
+                let why = match is_empty {
+                    true => "it is empty",
+                    false => "it begins neither as an ELF nor as a Mach-O file does",
+                };
+                Self::new(format!("{} is no shared object: {why}", shown(file)))
+            }
+            Error::Changes(file) => Self::new(format!("{} changes; try again", shown(file))),
+            Error::NotOneObject(path) => {
+                let instead = "name an object; for a whole environment there is `tfpatch fix`";
+                Self::new(format!("{}: {instead}", shown(path)))
+            }
+            Error::WholeWheel(wheel) => whole_wheel(wheel),
+            Error::NotTaken { file, words } => Self::new(words.clone().unwrap_or_else(|| {
+                let why = "the loader does not take it as a shared object or a program";
+                format!("{}: {why}", shown(file))
+            })),
+            Error::NoSearchDirectory { directory, in_wheel } => {
+                let place = if *in_wheel { " in the wheel" } else { "" };
+                Self::new(format!("--search {}: no such directory{place}", shown(directory)))
+            }
+            Error::OutputIsTheWheel(output) => {
+                let why = "that is the wheel itself; without --output it is repaired in its place";
+                Self::new(format!("--output {}: {why}", shown(output)))
+            }
+            Error::OutputOfSeveral(output) => {
+                let why = "several wheels need a directory that is there";
+                Self::new(format!("--output {}: {why}", shown(output)))
+            }
+            Error::OutputOfNoWheel(target) => {
+                let why = "is no wheel, and --output is for wheels";
+                Self::new(format!("{} {why}", shown(target)))
+            }
+        }
+    }
+}
+
+fn whole_wheel(wheel: &Path) -> Words {
+    let wheel = shown(wheel);
+    Words::new(format!("{wheel} is a wheel: name an object in it"))
+        .hint(format!("tfpatch tree {wheel}/PACKAGE/MODULE.so"))
+}
+
+fn nothing(target: &Path, instead: &Instead) -> Words {
+    let cure = match instead {
+        Instead::Environment(prefix) => format!("name the environment: {}", shown(prefix)),
+        Instead::Linked(directory) => {
+            format!("its links out were not followed, name what is there: {}", shown(directory))
+        }
+        Instead::Unknown => {
+            "name an environment, a directory, a wheel or a file that has some".to_owned()
+        }
+    };
+    Words::new(format!("no shared libraries or programs found in {}; {cure}", shown(target)))
+}
+
+fn plan_does_not_fit(plan: &Path, target: &Path, misfits: &[Misfit]) -> Words {
+    let obstacles = match misfits.len() {
+        1 => "1 obstacle".to_owned(),
+        many => format!("{many} obstacles"),
+    };
+    let (plan, target) = (shown(plan), shown(target));
+    let what = format!("the plan {plan} does not fit {target}: {obstacles}, nothing was written");
+    let details = misfits.iter().map(|misfit| format!("{}: {}", misfit.file, misfit.why));
+    Words { details: details.collect(), ..Words::new(what) }
+        .hint("`tfpatch fix` plans for this target as it is")
+}
+
+/// An error with what caused it. Those that already quote their cause are not made to say it twice.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut said = words.clone();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !words.contains(&next) {
+            said += &format!(": {next}");
+        }
+        words = next;
+        cause = error.source();
+    }
+    said
+}
+
+impl fmt::Display for Words {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let line = |text: &String| printable(text.as_bytes());
+        to.write_str(&line(&self.what))?;
+        self.details.iter().try_for_each(|detail| write!(to, "\n  {}", line(detail)))?;
+        self.hints.iter().try_for_each(|hint| write!(to, "\n  hint: {}", line(hint)))
+    }
+}
