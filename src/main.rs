@@ -1,12 +1,5 @@
 //! The `tfpatch` command.
 
-use clap::Parser as _;
-use std::process::ExitCode;
-use tfpatch::cli;
-
-fn main() -> ExitCode {
-    match cli::args::Arguments::try_parse() {
-        Ok(arguments) => cli::main(arguments),
-        Err(error) => cli::error::inert(error).exit(),
-    }
+fn main() -> std::process::ExitCode {
+    tfpatch::main()
 }

@@ -58,7 +58,7 @@ impl App {
     /// A path as people read it: what lies in the root of another system is not near to here.
     fn shown(&self, path: &Path) -> PathBuf {
         match self.vfs.root() {
-            None => self.from_here(path),
+            None => self.relative(path),
             Some(_) => path.to_owned(),
         }
     }

@@ -104,7 +104,7 @@ impl App {
 
     /// A path relative to the working directory, where it lies below it.
     #[must_use]
-    pub fn from_here(&self, path: &Path) -> PathBuf {
+    pub fn relative(&self, path: &Path) -> PathBuf {
         let Some(here) = &self.here else { return path.to_owned() };
         match path.strip_prefix(here) {
             Ok(below) if below.as_os_str() == OsStr::new("") => PathBuf::from("."),

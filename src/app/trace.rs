@@ -174,7 +174,7 @@ impl App {
         let of = |path: &Path| Environment::of_interpreter(&self.vfs, path, home);
         let chosen = |found: Environment, reason| {
             // A command for it works from anywhere.
-            let named = Some(self.from_here(&found.prefix));
+            let named = Some(self.relative(&found.prefix));
             Chosen { named, ..Chosen::found(Target::Environment(found), reason) }
         };
         if let Some(found) = program.filter(|path| is_python(path)).and_then(of) {

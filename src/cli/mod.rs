@@ -22,12 +22,17 @@ use self::error::{Error, TROUBLE};
 use self::session::Session;
 use crate::report::error::Words;
 use crate::report::markdown::Fenced;
+use clap::Parser as _;
 use std::io;
 use std::process::ExitCode;
 
-/// Runs a command and says what came of it.
+/// Parses the arguments of this process, runs a command, and says what came of it.
 #[must_use]
-pub fn main(arguments: Arguments) -> ExitCode {
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => error::inert(error).exit(),
+    };
     match run(arguments) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {

@@ -213,19 +213,19 @@ impl<'a> Image<'a> {
 
     /// The ELF header.
     #[must_use]
-    pub fn header(&self) -> &Header {
+    pub(crate) fn header(&self) -> &Header {
         &self.header
     }
 
     /// Class and byte order, as `goblin` and `scroll` take them.
     #[must_use]
-    pub fn ctx(&self) -> Ctx {
+    pub(crate) fn ctx(&self) -> Ctx {
         self.ctx
     }
 
     /// The program headers.
     #[must_use]
-    pub fn segments(&self) -> &[ProgramHeader] {
+    pub(crate) fn segments(&self) -> &[ProgramHeader] {
         &self.segments
     }
 
@@ -264,7 +264,7 @@ impl<'a> Image<'a> {
 
     /// The first segment of a type.
     #[must_use]
-    pub fn segment(&self, p_type: u32) -> Option<&ProgramHeader> {
+    pub(crate) fn segment(&self, p_type: u32) -> Option<&ProgramHeader> {
         self.segments.iter().find(|segment| segment.p_type == p_type)
     }
 

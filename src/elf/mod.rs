@@ -11,6 +11,8 @@ mod relocations;
 pub mod search_path;
 mod sections;
 mod segments;
+#[cfg(feature = "testing")]
+pub mod structs;
 mod versions;
 
 pub use image::{Class, DynamicEntry, Endian, Image, Kind, NeededVersion, Summary, VersionNeed};

@@ -208,15 +208,9 @@ impl<'a> Image<'a> {
         &self.slice
     }
 
-    /// The header.
-    #[must_use]
-    pub fn header(&self) -> &Header {
-        &self.header
-    }
-
     /// Class and byte order, as `goblin` and `scroll` take them.
     #[must_use]
-    pub fn ctx(&self) -> Ctx {
+    pub(crate) fn ctx(&self) -> Ctx {
         self.ctx
     }
 
@@ -258,7 +252,7 @@ impl<'a> Image<'a> {
     ///
     /// # Errors
     /// Where it is too short for its type.
-    pub fn command_as<T>(&self, cmd: u32, what: &'static str) -> Result<Option<T>, Error>
+    pub(crate) fn command_as<T>(&self, cmd: u32, what: &'static str) -> Result<Option<T>, Error>
     where
         T: for<'b> TryFromCtx<'b, Endian, Error = scroll::Error>,
     {

@@ -58,6 +58,6 @@ pub fn heading(app: &App, chosen: &Chosen, world: &World) -> (String, String) {
         Target::Wheel(path) => ("Wheel", path),
     };
     let facts: Vec<String> = std::iter::once(chosen.reason.clone()).chain(facts(world)).collect();
-    let what = format!("{kind}  {}", shown(&app.from_here(path)));
+    let what = format!("{kind}  {}", shown(&app.relative(path)));
     (what, format!("({})", printable(facts.join("; ").as_bytes())))
 }

@@ -16,6 +16,7 @@ pub mod operations;
 pub mod outcome;
 pub mod path_text;
 pub mod revert;
+#[cfg(feature = "testing")]
 pub mod schema;
 pub mod search_paths;
 pub mod show;

@@ -280,6 +280,47 @@ fn a_file_has_one_subject() {
     assert!(main.lines().count() < 60, "main.rs parses, runs and gives an exit code");
 }
 
+/// The names of types that a text takes from one of the crates whose types are nobody else's business.
+fn foreign_types(text: &str) -> BTreeSet<String> {
+    let uses = text.split("\nuse ").skip(1).filter_map(|rest| rest.split(';').next());
+    let foreign = uses.filter(|path| path.starts_with("goblin::") || path.starts_with("scroll::"));
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words = foreign.flat_map(|path| path.split(move |c| !is_word(c)));
+    // Constants are all capitals, modules have none.
+    let is_type = |word: &&str| {
+        word.starts_with(|c: char| c.is_ascii_uppercase())
+            && word.chars().any(|c| c.is_ascii_lowercase())
+    };
+    words.filter(is_type).map(str::to_owned).collect()
+}
+
+#[test]
+fn no_type_of_a_crate_for_formats_is_public() {
+    let (mut shown, mut seen) = (Vec::new(), 0);
+    for (path, text) in files("src", ".rs") {
+        let types = foreign_types(&text);
+        seen += types.len();
+        // What tests alone see may have them.
+        if path.ends_with("elf/structs.rs") {
+            continue;
+        }
+        let code = text.split("\n#[cfg(test)]").next().unwrap();
+        for item in code.split("\n").filter(|line| line.trim_start().starts_with("pub ")) {
+            let names = |name: &&String| {
+                item.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                    .any(|word| word == *name)
+            };
+            if types.iter().any(|name| names(&name)) || item.contains("goblin::") {
+                shown.push(format!("{}: {}", path.display(), item.trim()));
+            }
+        }
+    }
+    // `Container` is a name of ours as well.
+    shown.retain(|item| !item.contains("Container<'_>"));
+    assert_eq!(shown, Vec::<String>::new());
+    assert!(seen > 20, "{seen} types are taken from goblin and scroll");
+}
+
 /// Functions that may be longer, by file and name.
 const LONG: &[(&str, &str)] = &[
     ("src/diagnosis/checks/macos/judge.rs", "judge"),

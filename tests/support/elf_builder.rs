@@ -13,6 +13,7 @@ use tfpatch::edit::{EditSet, Patched};
 use tfpatch::elf::Image;
 use tfpatch::elf::edit::{Failure, Patch, Request, edit};
 use tfpatch::elf::search_path::RpathKind;
+use tfpatch::elf::structs::Structs as _;
 
 /// The search path with which the fixtures are linked.
 pub(crate) const OLD: &str = "$ORIGIN/nothing/is/there";

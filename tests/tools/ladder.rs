@@ -15,6 +15,7 @@ use std::process::Command;
 use tfpatch::elf::Image;
 use tfpatch::elf::edit::{Failure, Method, Refusal};
 use tfpatch::elf::search_path::{RpathKind, current};
+use tfpatch::elf::structs::Structs as _;
 
 /// A path that is longer than any slot here.
 fn far_away() -> String {

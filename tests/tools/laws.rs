@@ -8,6 +8,7 @@ use tfpatch::elf::Image;
 use tfpatch::elf::edit::{Failure, Method, Refusal, edit};
 use tfpatch::elf::hash::{exports, exports_each, imports};
 use tfpatch::elf::search_path::{RpathKind, current};
+use tfpatch::elf::structs::Structs as _;
 
 /// An entry of 3,000 bytes that leads nowhere.
 fn far_away() -> String {

@@ -14,6 +14,7 @@ use tfpatch::elf::Image;
 use tfpatch::elf::edit::{Failure, Refusal};
 use tfpatch::elf::hash::{exports, imports};
 use tfpatch::elf::search_path::current;
+use tfpatch::elf::structs::Structs as _;
 
 /// Everything that the module offers, on bytes that may be anything.
 fn ask_everything(bytes: &Vec<u8>) {

@@ -9,6 +9,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tfpatch::elf::Image;
+use tfpatch::elf::structs::Structs as _;
 use tfpatch::loader::glibc::hwcaps::Hwcaps;
 use tfpatch::loader::{Loader, Settings, System};
 use tfpatch::vfs::{OsVfs, Vfs};

@@ -14,6 +14,7 @@ use tfpatch::edit::EditSet;
 use tfpatch::elf::Image;
 use tfpatch::elf::edit::{Failure, Method, Patch, Refusal};
 use tfpatch::elf::search_path::RpathKind;
+use tfpatch::elf::structs::Structs as _;
 
 /// Draws this many layouts, and judges each; the ways in which objects were edited in place.
 fn draw(machine: Machine, cases: u32, judge: impl Fn(&Subject<'_>)) -> Vec<Method> {

@@ -9,6 +9,7 @@ use tfpatch::elf::Image;
 use tfpatch::elf::edit::{Request, edit};
 use tfpatch::elf::hash::{exports, imports};
 use tfpatch::elf::search_path::current;
+use tfpatch::elf::structs::Structs as _;
 use tfpatch_fuzz::{shaped, within};
 
 /// What all strings of an object may take, and whatever else does not grow with its headers.
