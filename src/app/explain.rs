@@ -38,14 +38,14 @@ pub struct Explained {
     /// What was said.
     pub message: Message,
     /// Where it was looked for; `None` where the words alone had to do.
-    pub place: Option<Place>,
+    pub place: Option<LookedInto>,
     /// What is the case.
     pub verdict: Verdict,
 }
 
 /// The environment that a message was held against.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
+pub struct LookedInto {
     /// Its root.
     pub root: PathBuf,
     /// Why it was looked at.
@@ -80,7 +80,7 @@ impl App {
 }
 
 /// An environment that was looked at.
-struct Seen {
+struct Read {
     chosen: Chosen,
     world: World,
     diagnosis: Diagnosis,
@@ -90,13 +90,13 @@ struct Seen {
 struct Places<'a> {
     app: &'a App,
     settings: Settings,
-    seen: Vec<Seen>,
+    seen: Vec<Read>,
     /// The environment that is found from here: its place in `seen`, or that there is none.
     from_here: Option<Option<usize>>,
 }
 
 impl Places<'_> {
-    fn explain(&mut self, message: &Message) -> (Option<Place>, Verdict) {
+    fn explain(&mut self, message: &Message) -> (Option<LookedInto>, Verdict) {
         if message.weight() == Weight::Harmless {
             return (None, Verdict::by_words(message, Outcome::Harmless));
         }
@@ -104,7 +104,7 @@ impl Places<'_> {
             Ok(index) => index,
             Err(outcome) => return (None, Verdict::by_words(message, outcome)),
         };
-        let Some(Seen { chosen, world, diagnosis }) = index.and_then(|index| self.seen.get(index))
+        let Some(Read { chosen, world, diagnosis }) = index.and_then(|index| self.seen.get(index))
         else {
             return (None, Verdict::by_words(message, Outcome::NoEnvironment));
         };
@@ -118,7 +118,7 @@ impl Places<'_> {
             verdict.cure = chosen.command(fix).to_string();
         }
         let (root, reason) = (world.root.clone(), chosen.reason.clone());
-        (Some(Place { root, reason, facts: facts(world).collect() }), verdict)
+        (Some(LookedInto { root, reason, facts: facts(world).collect() }), verdict)
     }
 
     /// The environment that a message is about.
@@ -191,7 +191,7 @@ impl Places<'_> {
         }
         let world = self.app.world(&View::Files(&self.app.vfs), &chosen, self.settings.clone());
         let diagnosis = diagnose(&self.app.vfs, &world);
-        self.seen.push(Seen { chosen, world, diagnosis });
+        self.seen.push(Read { chosen, world, diagnosis });
         Some(self.seen.len() - 1)
     }
 }

@@ -1,6 +1,6 @@
 //! Which files of a store a target means.
 
-use super::stores::Place;
+use super::stores::StoreOfTarget;
 use super::{App, Chosen};
 use crate::operation::Selection;
 use crate::plan::RelativePath;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 impl App {
     /// Does a target mean a file of its store?
     #[must_use]
-    pub fn means(&self, chosen: &Chosen, place: &Place, file: &RelativePath) -> bool {
+    pub fn means(&self, chosen: &Chosen, place: &StoreOfTarget, file: &RelativePath) -> bool {
         let path = place.root.join(file);
         match &chosen.target {
             Target::File(named) | Target::Wheel(named) => self.real_files(named).contains(&path),
@@ -21,7 +21,7 @@ impl App {
 
     /// The files of a store that a target means: all of them, or one that was named.
     #[must_use]
-    pub fn selection(&self, chosen: &Chosen, place: &Place) -> Selection {
+    pub fn selection(&self, chosen: &Chosen, place: &StoreOfTarget) -> Selection {
         let mut paths = match &chosen.target {
             Target::File(path) | Target::Wheel(path) => self.real_files(path),
             _ => vec![self.real(chosen.path())],

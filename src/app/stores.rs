@@ -7,7 +7,7 @@ use crate::vfs::{OsVfs, Vfs as _};
 use std::path::{Path, PathBuf};
 
 /// A store, and the directory on the disk that its paths are relative to.
-pub struct Place {
+pub struct StoreOfTarget {
     /// The store.
     pub store: Store,
     /// Absolute, links resolved.
@@ -20,7 +20,7 @@ impl App {
     ///
     /// # Errors
     /// As [`App::store`].
-    pub fn place(&self, chosen: &Chosen) -> Result<Place, Error> {
+    pub fn place(&self, chosen: &Chosen) -> Result<StoreOfTarget, Error> {
         let beside = match &chosen.target {
             Target::File(path) | Target::Wheel(path) => path.parent().unwrap_or(path),
             _ => chosen.path(),
@@ -28,12 +28,12 @@ impl App {
         if self.store.is_none()
             && let Some(store) = self.find_store(&self.on_disk(beside))?
         {
-            return Ok(Place { root: store.directory().to_owned(), store });
+            return Ok(StoreOfTarget { root: store.directory().to_owned(), store });
         }
         let store = self.store(chosen.root())?;
         let root = self.real(chosen.root());
         let base = if root.starts_with(store.directory()) { store.directory() } else { &root };
-        Ok(Place { root: base.to_owned(), store })
+        Ok(StoreOfTarget { root: base.to_owned(), store })
     }
 
     /// The store that an operation on a target with that root goes into: that of `--store`, else

@@ -7,6 +7,7 @@ use crate::elf::Image;
 use crate::knowledge::tensorflow;
 use crate::object;
 use crate::python::discovery;
+use crate::python::distribution::Distribution;
 use crate::python::environment::{Environment, Kind};
 use crate::python::target::{self, Target};
 use crate::vfs::{FileKind, Vfs};
@@ -228,6 +229,6 @@ pub fn facts(world: &World) -> impl Iterator<Item = String> {
     let distributions = world.inventory.distributions.iter();
     let tensorflows = distributions
         .filter(|found| tensorflow::is_tensorflow(&found.normalized))
-        .map(|found| format!("{} {}", found.normalized, found.version));
+        .map(Distribution::to_string);
     pythons.chain(tensorflows)
 }

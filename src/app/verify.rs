@@ -1,6 +1,6 @@
 //! Verify: are patched files as they were left, and does everything still resolve?
 
-use super::stores::Place;
+use super::stores::StoreOfTarget;
 use super::view::View;
 use super::{App, Chosen, Error};
 use crate::diagnosis::diagnose::{Diagnosis, diagnose, lacked_alone};
@@ -33,14 +33,14 @@ pub struct Verified {
 #[derive(Debug)]
 pub struct Files {
     /// They.
-    pub all: Vec<Seen>,
+    pub all: Vec<FileSeen>,
     /// Is there anything that `fix` would do?
     pub needs_repair: bool,
 }
 
 /// A patched file as it is now.
 #[derive(Debug)]
-pub struct Seen {
+pub struct FileSeen {
     /// What became of it.
     pub file: FileState,
     /// The distribution, with its version, that has installed the file as it is now.
@@ -86,7 +86,7 @@ impl App {
     /// that was asked before it was said that they are repaired.
     fn lacked(
         &self,
-        place: &Place,
+        place: &StoreOfTarget,
         view: &View<'_>,
         world: &World,
         files: &[FileState],
@@ -111,7 +111,7 @@ impl App {
 }
 
 /// What became of files, and who did it.
-fn seen(place: &Place, files: Vec<FileState>) -> Result<Vec<Seen>, Error> {
+fn seen(place: &StoreOfTarget, files: Vec<FileState>) -> Result<Vec<FileSeen>, Error> {
     // A file that has its old bytes again though nobody reverted it was installed anew.
     let edited = operation::diff(&place.root, &place.store)?;
     let seen = files.into_iter().map(|file| {
@@ -123,12 +123,12 @@ fn seen(place: &Place, files: Vec<FileState>) -> Result<Vec<Seen>, Error> {
         let installed_by = (is_other && file.kind != Kind::Record)
             .then(|| installer::of(&OsVfs::new(), &place.root.join(&file.path)))
             .flatten();
-        Seen { file, installed_by, is_other }
+        FileSeen { file, installed_by, is_other }
     });
     Ok(seen.collect())
 }
 
-impl Seen {
+impl FileSeen {
     fn is_record(&self) -> bool {
         self.file.kind == Kind::Record
     }
@@ -156,7 +156,7 @@ impl Files {
     }
 
     /// Files that are told of. The rows of what an installer put there are the installer's too.
-    pub fn others(&self) -> impl Iterator<Item = &Seen> {
+    pub fn others(&self) -> impl Iterator<Item = &FileSeen> {
         let are_anew = self.are_installed_anew();
         self.all.iter().filter(move |seen| seen.is_other && !(are_anew && seen.is_record()))
     }
@@ -175,11 +175,11 @@ impl Files {
     }
 
     /// Objects that were uninstalled.
-    pub fn uninstalled(&self) -> impl Iterator<Item = &Seen> {
+    pub fn uninstalled(&self) -> impl Iterator<Item = &FileSeen> {
         self.objects(&State::Uninstalled)
     }
 
-    fn objects<'a>(&'a self, state: &'a State) -> impl Iterator<Item = &'a Seen> {
+    fn objects<'a>(&'a self, state: &'a State) -> impl Iterator<Item = &'a FileSeen> {
         self.all.iter().filter(move |seen| seen.is(state) && !seen.is_record())
     }
 }

@@ -111,37 +111,12 @@ fn loads(
 ) -> Diagnosis {
     let libraries = Libraries::new(vfs, world, question, programs);
     let judge = Judge { vfs, world, question, libraries: &libraries, seen: &seen, is_alone: false };
-    let (mut findings, mut unasked) = (Vec::new(), Vec::new());
-    for (question, missing) in &seen.missing {
-        let found = judge.found(missing);
-        if found.is_empty() && world.is_meant(&question.0) {
-            unasked.push(question.clone());
-        }
-        findings.extend(found);
-    }
+    let (mut findings, unasked) = judge.all();
     let empty = world.settings.without_variables();
     let variables = Variables::new(vfs, world);
     let bare =
         (empty != world.settings).then(|| Seen::of(vfs, world, &Program::all(vfs, world, &empty)));
-    let versions = symbol_version::Judge {
-        vfs,
-        world,
-        programs,
-        libraries: &libraries,
-        variables: &variables,
-        bare: bare.as_ref(),
-    };
-    findings.extend(versions.findings(&seen));
-    let opened = dlopen::findings(vfs, world, programs);
-    findings.extend(cuda::findings(vfs, world, question, programs, &libraries, &opened));
-    findings.extend(opened);
-    findings.extend(variables::findings(vfs, world, question, programs));
-    findings.extend(process_limits::findings(world, programs, &seen));
-    findings.extend(unreadable(world));
-    findings.extend(rpath_entries::findings(vfs, world, question));
-    findings.extend(wrong_arch(world, programs));
-    findings.extend(interpreters::findings(vfs, world, question, &seen.started));
-    findings.extend(wheel::findings(world));
+    findings.extend(judge.checked(programs, &variables, bare.as_ref()));
     let macos = macos::diagnose(vfs, world, &world.settings);
     let known: HashSet<_> = macos.findings.iter().map(question_of).collect();
 
@@ -153,17 +128,9 @@ fn loads(
         findings.extend(judge.owed_to_variables(&bare, &variables));
         findings.extend(judge.shadowed_by_variables(&bare, &variables));
         let bare_macos = macos::diagnose(vfs, world, &empty);
-        let owed = bare_macos
-            .findings
-            .into_iter()
-            .filter(|found| found.library.is_some() && !known.contains(&question_of(found)));
-        findings.extend(owed.map(|found| {
-            let question = question_of(&found);
-            let variable = variables.to_blame(" or ", |_, macos| {
-                macos.findings.iter().any(|found| question_of(found) == question)
-            });
-            judge.owed_to(found, &variable)
-        }));
+        let of_libraries = bare_macos.findings.into_iter().filter(|found| found.library.is_some());
+        let owed = of_libraries.filter(|found| !known.contains(&question_of(found)));
+        findings.extend(owed.map(|found| judge.owed_on_macos(found, &variables)));
         let mut both = bare.bindings;
         both.extend(bare_macos.bindings);
         bindings.push(both);
@@ -201,6 +168,51 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
+    /// What is missing, and which of it nobody asks for: the object and the name.
+    fn all(&self) -> (Vec<Finding>, Vec<(PathBuf, Vec<u8>)>) {
+        let (mut findings, mut unasked) = (Vec::new(), Vec::new());
+        for (question, missing) in &self.seen.missing {
+            let found = self.found(missing);
+            if found.is_empty() && self.world.is_meant(&question.0) {
+                unasked.push(question.clone());
+            }
+            findings.extend(found);
+        }
+        (findings, unasked)
+    }
+
+    /// What the checks say. `bare` is what is seen without any variable, where that is another thing.
+    fn checked(
+        &self,
+        programs: &[Program<'_>],
+        variables: &Variables<'_>,
+        bare: Option<&Seen>,
+    ) -> Vec<Finding> {
+        let Self { vfs, world, question, libraries, seen, .. } = *self;
+        let versions = symbol_version::Judge { vfs, world, programs, libraries, variables, bare };
+        let mut findings = versions.findings(seen);
+        let opened = dlopen::findings(vfs, world, programs);
+        findings.extend(cuda::findings(vfs, world, question, programs, libraries, &opened));
+        findings.extend(opened);
+        findings.extend(variables::findings(vfs, world, question, programs));
+        findings.extend(process_limits::findings(world, programs, seen));
+        findings.extend(unreadable(world));
+        findings.extend(rpath_entries::findings(vfs, world, question));
+        findings.extend(wrong_arch(world, programs));
+        findings.extend(interpreters::findings(vfs, world, question, &seen.started));
+        findings.extend(wheel::findings(world));
+        findings
+    }
+
+    /// What dyld would lack in an empty environment, as a finding about the variables of this one.
+    fn owed_on_macos(&self, found: Finding, variables: &Variables<'_>) -> Finding {
+        let question = question_of(&found);
+        let variable = variables.to_blame(" or ", |_, macos| {
+            macos.findings.iter().any(|found| question_of(found) == question)
+        });
+        self.owed_to(found, &variable)
+    }
+
     /// Why a library is missing, and what that means; nothing where nobody asks for it.
     fn found(&self, missing: &Missing) -> Vec<Finding> {
         let found = self.missing(missing).into_iter();

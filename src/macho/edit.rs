@@ -223,7 +223,7 @@ fn drop_signer(
         return Err(Refusal::Signed { arch, by }.into());
     }
     let mut edits = new.edits(image);
-    let seen = Seen::new(slice, &edits)?;
+    let seen = EditedSlice::new(slice, &edits)?;
     let blob = adhoc::replace(signature, &seen.slice())?
         .map_err(|obstacle| not_replaceable(arch, &obstacle))?;
     edits.push(Edit { range: signature.range.clone(), new: Content::Bytes(blob) });
@@ -253,7 +253,7 @@ fn keep_signature(
         relies_on.push(directory.range.start..directory.slots(pages).end);
     }
     let mut edits = new.edits(image);
-    let seen = Seen::new(slice, &edits)?;
+    let seen = EditedSlice::new(slice, &edits)?;
     edits.extend(signature.rehash(&seen.slice(), hashed)?);
     Ok(Done::of(slice, Method::LoadCommands, edits, relies_on))
 }
@@ -334,7 +334,7 @@ fn sign(
     // The signature covers the zeros before it.
     let padded =
         [edits.clone(), vec![Edit { range: at_end.clone(), new: Content::Bytes(tail.clone()) }]];
-    let seen = Seen::new(slice, &padded.concat())?;
+    let seen = EditedSlice::new(slice, &padded.concat())?;
     tail.extend(unsigned.build(&seen.slice())?);
     let mut edits: Vec<Edit> = edits.into_iter().map(|edit| edit_in_file(slice, edit)).collect();
     edits.push(edit_in_file(slice, Edit { range: at_end, new: Content::Bytes(tail) }));
@@ -373,12 +373,12 @@ fn first_used(slice: &Slice<'_>, range: Range<u64>) -> Result<Option<u64>, bytes
 }
 
 /// A slice as it would be with edits of itself.
-struct Seen<'a> {
+struct EditedSlice<'a> {
     slice: Slice<'a>,
     edits: EditSet,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> EditedSlice<'a> {
     /// `edits` are at offsets of the slice.
     fn new(slice: &Slice<'a>, edits: &[Edit]) -> Result<Self, Refusal> {
         let edits = EditSet::new(slice.len(), edits.to_vec())

@@ -5,6 +5,7 @@ use super::{read_start, read_whole, record, too_long};
 use crate::vfs::{FileKind, Vfs};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::fmt;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,13 @@ pub struct Distribution {
     pub site: PathBuf,
     /// The `Requires-Dist` lines, in order, those of extras included.
     pub requires: Vec<Requirement>,
+}
+
+/// As it stands in a sentence: the name by which distributions are compared, and the version.
+impl fmt::Display for Distribution {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "{} {}", self.normalized, self.version)
+    }
 }
 
 /// What a distribution requires: a line of PEP 508.

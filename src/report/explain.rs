@@ -6,7 +6,7 @@ use super::json::{FindingReport, text};
 use super::markdown::{cell, code, write_fenced};
 use super::path_text::PathText;
 use super::style::{COMMAND, DIM, ERROR, GOOD, INFO, WARNING, paint};
-use crate::app::explain::{Explained, Place};
+use crate::app::explain::{Explained, LookedInto};
 use crate::bytes::{printable, shown};
 use crate::findings::finding::{Cause, Finding, Severity};
 use crate::messages::in_environment::{Outcome, Verdict};
@@ -22,7 +22,7 @@ const ONE_SCREEN: usize = 4;
 const MAX_QUOTED: usize = 600;
 
 /// The line that names an environment, and what is known of it.
-fn line(place: &Place) -> String {
+fn line(place: &LookedInto) -> String {
     let facts: Vec<&str> =
         std::iter::once(&place.reason).chain(&place.facts).map(String::as_str).collect();
     format!("{} ({})", shown(&place.root), facts.join("; "))

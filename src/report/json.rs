@@ -9,7 +9,9 @@ use crate::plan::Plan;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::ser::Error as _;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt as _;
@@ -54,7 +56,15 @@ pub struct PlanReport<'a> {
     plan: &'a Plan,
     /// Findings that the plan does not cure, as the report writes them.
     #[schemars(default)]
+    #[serde(serialize_with = "by_name")]
     unfixable: Vec<FindingReport>,
+}
+
+/// Writes findings as every plan so far has them: with their fields in the order of their names, so that
+/// a plan that is written down once more is the same file.
+fn by_name<S: Serializer>(findings: &[FindingReport], to: S) -> Result<S::Ok, S::Error> {
+    let values: Result<Vec<Value>, _> = findings.iter().map(serde_json::to_value).collect();
+    values.map_err(S::Error::custom)?.serialize(to)
 }
 
 impl<'a> PlanReport<'a> {

@@ -323,8 +323,6 @@ fn no_type_of_a_crate_for_formats_is_public() {
 
 /// Functions that may be longer, by file and name.
 const LONG: &[(&str, &str)] = &[
-    ("src/diagnosis/checks/macos/judge.rs", "judge"),
-    ("src/diagnosis/diagnose.rs", "loads"),
     ("src/operation/apply.rs", "execute"),
     ("src/operation/preflight.rs", "prepare"),
     ("src/operation/recover.rs", "roll_back_step"),

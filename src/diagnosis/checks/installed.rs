@@ -79,5 +79,5 @@ impl Installed {
 
 /// A distribution as it stands in a sentence.
 fn named(distribution: &Distribution) -> String {
-    format!("{} {}", distribution.normalized, distribution.version)
+    distribution.to_string()
 }

@@ -179,21 +179,7 @@ impl<'m, 'a> Judge<'m, 'a> {
             });
         }
         Some(match fit {
-            Fit::Serves(directory) => {
-                let lies = world.shown(&directory);
-                let (fixable, why) = if name.starts_with(b"@rpath/") {
-                    (true, "no search path leads there")
-                } else {
-                    (false, "the name says where to look, and search paths do not count")
-                };
-                let message = format!("{object} needs {library}; it lies in {lies}, and {why}");
-                let cure = if fixable { "tfpatch fix" } else { "install the distribution again" };
-                Finding {
-                    fixable,
-                    lies_in: vec![directory],
-                    ..self.finding(missing, Cause::PathMissing, message, cure)
-                }
-            }
+            Fit::Serves(directory) => self.unreached(missing, directory),
             Fit::Lacks(unbound) => self.lacks(&missing.object, &unbound, missing.need),
             Fit::None => {
                 // What a wheel does not bring along comes with what it is installed beside.
@@ -209,6 +195,26 @@ impl<'m, 'a> Judge<'m, 'a> {
                 self.finding(missing, Cause::NotInstalled, message, &cure)
             }
         })
+    }
+
+    /// A library that would serve lies in a directory, and is not reached.
+    fn unreached(&self, missing: &Missing<'_>, directory: PathBuf) -> Finding {
+        let world = self.macos.world;
+        let name = &missing.need.dependency.name;
+        let (object, library) = (world.shown(&missing.object), printable(name));
+        let lies = world.shown(&directory);
+        let (fixable, why) = if name.starts_with(b"@rpath/") {
+            (true, "no search path leads there")
+        } else {
+            (false, "the name says where to look, and search paths do not count")
+        };
+        let message = format!("{object} needs {library}; it lies in {lies}, and {why}");
+        let cure = if fixable { "tfpatch fix" } else { "install the distribution again" };
+        Finding {
+            fixable,
+            lies_in: vec![directory],
+            ..self.finding(missing, Cause::PathMissing, message, cure)
+        }
     }
 
     /// The library of the target that would serve a name, if its symbols bind.
@@ -268,10 +274,7 @@ impl<'m, 'a> Judge<'m, 'a> {
             .filter(|(own, other)| own.normalized != other.normalized)
         {
             Some((own, other)) => {
-                let (plugin, host) = (
-                    format!("{} {}", own.normalized, own.version),
-                    format!("{} {}", other.normalized, other.version),
-                );
+                let (plugin, host) = (own.to_string(), other.to_string());
                 let message = format!(
                     "{plugin} cannot work with {host}: {shown} binds {symbols} to {served} that it \
                      does not have ({names})"

@@ -26,7 +26,7 @@ mod payload;
 mod program_headers;
 mod section_headers;
 
-use self::payload::{Moved, Payload, Place};
+use self::payload::{Layout, Moved, Payload};
 use self::program_headers::{edits_in_place, encode_headers, program_headers};
 use self::section_headers::{place_sections, section_rows};
 
@@ -125,7 +125,7 @@ fn place_segment(
     string: &[u8],
     dynamic_len: Option<u64>,
     payload: &mut Payload,
-) -> Result<Place, Failure> {
+) -> Result<Layout, Failure> {
     payload.align(ALIGNMENT)?;
     let p_vaddr = place_start(image, room, payload)?;
     let p_offset = payload.at;
@@ -161,7 +161,7 @@ fn place_segment(
     payload.push(Content::Bytes(bytes))?;
     let grown = payload.at - strings_at;
     check_room(image, payload.at.max(address(payload.at)))?;
-    Ok(Place {
+    Ok(Layout {
         p_offset,
         p_vaddr,
         end: payload.at,
@@ -197,7 +197,7 @@ fn place_start(
 }
 
 /// Has the dynamic table point at what stands in the new segment.
-fn point_at(image: &Image<'_>, entries: &mut Entries, new: &Place) {
+fn point_at(image: &Image<'_>, entries: &mut Entries, new: &Layout) {
     dynamic_table::set(entries, dynamic::DT_STRTAB, new.address(new.strings_at));
     dynamic_table::set(entries, dynamic::DT_STRSZ, new.grown);
     for tag in [dynamic::DT_GNU_HASH, dynamic::DT_HASH, dynamic::DT_SYMTAB] {
@@ -215,7 +215,7 @@ fn point_at(image: &Image<'_>, entries: &mut Entries, new: &Place) {
 fn edits_of_headers(
     image: &Image<'_>,
     room: &HeaderRoom,
-    new: &Place,
+    new: &Layout,
     mut header: Header,
     payload: &mut Payload,
 ) -> Result<Vec<Edit>, Failure> {

@@ -7,7 +7,7 @@ use crate::elf::image::Image;
 use std::ops::Range;
 
 /// Where the parts of the new segment stand.
-pub(super) struct Place {
+pub(super) struct Layout {
     pub(super) p_offset: u64,
     pub(super) p_vaddr: u64,
     /// File offset of its end.
@@ -26,7 +26,7 @@ pub(super) struct Place {
     pub(super) dynamic_copy: Option<(usize, u64, u64)>,
 }
 
-impl Place {
+impl Layout {
     pub(super) fn address(&self, offset: u64) -> u64 {
         self.p_vaddr + (offset - self.p_offset)
     }

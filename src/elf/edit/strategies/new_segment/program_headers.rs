@@ -1,7 +1,7 @@
 //! The program headers of a file with a new segment, and the ELF header that tells where they are.
 
 use super::alignment;
-use super::payload::Place;
+use super::payload::Layout;
 use crate::bytes::Error;
 use crate::edit::{Content, Edit};
 use crate::elf::edit::program_header_room::HeaderRoom;
@@ -16,7 +16,7 @@ use scroll::Pwrite as _;
 pub(super) fn program_headers(
     image: &Image<'_>,
     room: &HeaderRoom,
-    new: &Place,
+    new: &Layout,
     e_phoff: u64,
 ) -> Vec<ProgramHeader> {
     let mut segments = image.segments().to_vec();
@@ -44,7 +44,7 @@ pub(super) fn program_headers(
 }
 
 /// Moves a segment with what it consists of.
-fn follow(segment: &mut ProgramHeader, new: &Place) {
+fn follow(segment: &mut ProgramHeader, new: &Layout) {
     if segment.p_type == PT_LOAD {
         return;
     }
@@ -67,7 +67,7 @@ fn follow(segment: &mut ProgramHeader, new: &Place) {
 }
 
 /// The program header of the new segment.
-fn load_of(image: &Image<'_>, new: &Place) -> ProgramHeader {
+fn load_of(image: &Image<'_>, new: &Layout) -> ProgramHeader {
     let size = new.end - new.p_offset;
     // The loader writes into the dynamic table unless PT_DYNAMIC forbids it (lld's -z rodynamic).
     let writable = image.segment(PT_DYNAMIC).map_or(0, |segment| segment.p_flags & PF_W);

@@ -1,6 +1,6 @@
 //! The section headers of a file with a new segment.
 
-use super::payload::{Payload, Place};
+use super::payload::{Layout, Payload};
 use super::{ALIGNMENT, is_fixed};
 use crate::edit::Content;
 use crate::elf::edit::refusal::Refusal;
@@ -76,7 +76,7 @@ pub(super) fn section_rows(
     image: &Image<'_>,
     sections: &Sections,
     rows: &Rows,
-    new: &Place,
+    new: &Layout,
 ) -> Vec<SectionHeader> {
     let mut table = sections.rows().to_vec();
     for row in &mut table {
@@ -134,7 +134,7 @@ pub(super) fn section_rows(
 fn move_to(
     row: &mut SectionHeader,
     rows: &Rows,
-    new: &Place,
+    new: &Layout,
     offset: u64,
     size: u64,
 ) -> SectionHeader {
