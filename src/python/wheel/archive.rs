@@ -431,18 +431,8 @@ impl End {
         {
             let end_64_at = field_at(&locator, 8, true);
             let end_64 = source.read(end_64_at, END_64_LEN, "zip64 end")?;
-            // Every reader has to find the same directory: some go by the locator, some search for the end
-            // before it, and some read what stands in the narrow fields.
             let follows = field_at(&end_64, 4, true).checked_add(12 + end_64_at);
-            let agrees = |narrow: u64, none: u64, wide: usize| {
-                narrow == none || narrow == field_at(&end_64, wide, true)
-            };
-            let is_one = end_64.starts_with(END_64)
-                && follows == Some(locator_at)
-                && agrees(u64::from(u16_at(end, 10)), 0xffff, 32)
-                && agrees(size, IN_ZIP64, 40)
-                && agrees(offset, IN_ZIP64, 48);
-            if !is_one {
+            if follows != Some(locator_at) || !tells_the_same(&end_64, end) {
                 return Err(Why::Directory("its zip64 end is not where it should be").into());
             }
             found.count = field_at(&end_64, 32, true);
@@ -462,6 +452,18 @@ impl End {
         found.directory = offset..directory_end;
         Ok(found)
     }
+}
+
+/// Is it the zip64 end of an end? Every reader has to find the same directory: some go by the locator, some
+/// search for the end before it, and some read what stands in the narrow fields.
+fn tells_the_same(end_64: &[u8], end: &[u8]) -> bool {
+    let agrees = |narrow: u64, none: u64, wide: usize| {
+        narrow == none || narrow == field_at(end_64, wide, true)
+    };
+    end_64.starts_with(END_64)
+        && agrees(u64::from(u16_at(end, 10)), 0xffff, 32)
+        && agrees(field_at(end, 12, false), IN_ZIP64, 40)
+        && agrees(field_at(end, 16, false), IN_ZIP64, 48)
 }
 
 /// A value, and where it stands if that is in a zip64 field.
