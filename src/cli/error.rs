@@ -2,8 +2,8 @@
 
 use crate::app;
 use crate::bytes::{is_inert, printable};
-use crate::report::error::Words;
 use crate::report::inert;
+use crate::report::words::Words;
 use clap::error::{ContextKind, ContextValue};
 use std::io::Write as _;
 

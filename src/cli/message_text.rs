@@ -3,9 +3,9 @@
 use super::error::Error;
 use crate::findings::finding::Cause;
 use crate::messages::{self, Log};
-use crate::report::error::Words;
 use crate::report::explain;
 use crate::report::inert;
+use crate::report::words::Words;
 use std::ffi::OsString;
 use std::io::{self, BufReader, IsTerminal as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;

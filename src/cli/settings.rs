@@ -9,7 +9,7 @@ use crate::app;
 use crate::command_line::CommandLine;
 use crate::loader;
 use crate::python::discovery::Ambient;
-use crate::report::error::Words;
+use crate::report::words::Words;
 use signal_hook::consts::SIGHUP;
 use std::ffi::{OsStr, OsString, c_int};
 use std::fs;

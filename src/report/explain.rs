@@ -1,11 +1,11 @@
 //! What a message means, for people, for issues and for programs.
 
-use super::error::Words;
 use super::findings::Detail;
 use super::json::{FindingReport, text};
 use super::markdown::{cell, code, write_fenced};
 use super::path_text::PathText;
 use super::style::{COMMAND, DIM, ERROR, GOOD, INFO, WARNING, paint};
+use super::words::Words;
 use crate::app::explain::{Explained, LookedInto};
 use crate::bytes::{printable, shown};
 use crate::findings::finding::{Cause, Finding, Severity};

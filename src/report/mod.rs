@@ -3,7 +3,6 @@
 pub mod changes;
 pub mod doctor;
 pub mod dot;
-pub mod error;
 pub mod explain;
 pub mod findings;
 pub mod heading;
@@ -24,3 +23,4 @@ pub mod style;
 pub mod trace;
 pub mod tree;
 pub mod verify;
+pub mod words;

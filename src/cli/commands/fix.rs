@@ -6,7 +6,7 @@ use crate::cli::repairs::{plan_of, report};
 use crate::cli::session::Session;
 use crate::cli::{asked, plan_file, settings};
 use crate::command_line::CommandLine;
-use crate::report::error::Words;
+use crate::report::words::Words;
 
 /// Repairs each target.
 ///

@@ -3,7 +3,7 @@
 use crate::cli::args::{Arguments, Man};
 use crate::cli::error::Error;
 use crate::cli::session::Session;
-use crate::report::error::Words;
+use crate::report::words::Words;
 use clap::{Command, CommandFactory as _};
 use std::io::Write as _;
 

@@ -4,9 +4,9 @@ use crate::cli::args::{Format, Rpath, RpathPrint};
 use crate::cli::error::Error;
 use crate::cli::session::Session;
 use crate::cli::{asked, bare_lines, commands};
-use crate::report::error::Words;
 use crate::report::json::{self, PlanReport};
 use crate::report::outcome;
+use crate::report::words::Words;
 
 /// Prints or edits search paths.
 ///
