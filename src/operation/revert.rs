@@ -18,7 +18,7 @@ use super::{Operation, Options};
 use crate::edit::EditSet;
 use crate::plan::{self, RelativePath};
 use schemars::JsonSchema;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// What to revert.
@@ -175,8 +175,12 @@ impl Findings {
         let none = Listed::of(std::iter::empty());
         objects.into_iter().try_for_each(|unit| self.look_at(unit, &none))?;
         // Only the rows of files that have their old bytes afterwards may change.
-        let put_back = self.intents.iter().flat_map(Intent::names).chain(&self.already);
-        let listed = Listed::of(put_back);
+        let put_back: BTreeSet<_> =
+            self.intents.iter().flat_map(Intent::names).chain(&self.already).collect();
+        let is_old = |(name, entries): &(&RelativePath, Vec<Entry<'_>>)| {
+            put_back.contains(name) || !entries.iter().any(Entry::counts)
+        };
+        let listed = Listed::of(history.names().filter(is_old).map(|(name, _)| name));
         records.into_iter().try_for_each(|unit| self.look_at(unit, &listed))?;
         self.follow_with_records(&tree, &history, &listed)?;
         // A RECORD is written anew and takes room, which files that become shorter give back before.

@@ -55,6 +55,34 @@ fn one_file_is_put_back_alone() {
     assert_eq!(snapshot(&env.prefix), before);
 }
 
+/// A file that something else changed stays as it is, and so does its row in RECORD.
+#[test]
+fn what_is_left_alone_keeps_its_row() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let env = broken_environment(dir);
+    let (module, library) = objects(&env);
+    run(dir, &["fix", ".venv"]).text(0);
+    run(dir, &words(&[&"rpath", &"add", &library, &"--entry", &"$ORIGIN"])).text(0);
+    let row_of = |file: &PathBuf| {
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let record = env.site_packages.join("broken-1.0.dist-info/RECORD");
+        let rows = std::fs::read_to_string(record).unwrap();
+        rows.lines().find(|row| row.contains(name)).unwrap().to_owned()
+    };
+    let rows = [&module, &library].map(row_of);
+    let path = dir.join(&library);
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let ran = run(dir, &["revert", ".venv"]);
+    assert!(ran.text(1).contains("left alone"), "{ran:?}");
+    let now = [&module, &library].map(row_of);
+    assert_ne!(now[0], rows[0], "the row of what was put back");
+    assert_eq!(now[1], rows[1], "the row of what was left alone");
+}
+
 #[test]
 fn one_operation_is_put_back_alone() {
     let dir = tempfile::tempdir().unwrap();
