@@ -8,18 +8,19 @@ use super::checks::{
 };
 use super::load_report::{Missing, Seen};
 use super::provider::{self, Choice, known_cause};
-use crate::bytes::{printable, shown};
+use crate::bytes::{printable, shell_word, shown};
 use crate::findings::finding::{Cause, Finding, Severity, fault, sort};
 use crate::knowledge::packages;
 use crate::loader::EXECUTABLE_STACK;
 use crate::vfs::Vfs;
-use crate::world::inventory::{Role, Unreadable};
+use crate::world::inventory::Role;
 use crate::world::program::Program;
 use crate::world::system_libraries::Libraries;
+use crate::world::unreadable::Unreadable;
 use crate::world::{Question, World};
 use std::collections::HashSet;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What a diagnosis says.
 #[derive(Debug, Default)]
@@ -177,8 +178,26 @@ fn loads(
     findings.retain(|finding| {
         world.is_meant(&finding.object) || keeps_from_starting(world, &seen.started, finding)
     });
+    findings.iter_mut().for_each(|finding| leave_to_others(vfs, world, finding));
     sort(&mut findings);
     Diagnosis { findings, bindings, unresolved, unasked, installed }
+}
+
+/// Says of an object outside of the target, which is judged with it and never edited, how it is repaired.
+fn leave_to_others(vfs: &dyn Vfs, world: &World, finding: &mut Finding) {
+    let outside = world.outside_of(&finding.object).filter(|_| finding.fixable);
+    let Some(outside) = outside else { return };
+    let word = |path: &Path| shell_word(path.as_os_str().as_bytes());
+    let mut cure = format!("tfpatch fix {}", word(outside));
+    if let Some(directory) = finding.lies_in.first()
+        && let (Ok(directory), Ok(outside)) =
+            (vfs.canonicalize(directory), vfs.canonicalize(outside))
+        && !directory.starts_with(outside)
+    {
+        cure = format!("{cure} --search {} --allow-absolute", word(&directory));
+    }
+    finding.fixable = false;
+    finding.cure = cure;
 }
 
 /// Does a finding tell why no interpreter of the target starts? It counts whatever part of an
@@ -368,7 +387,7 @@ impl Judge<'_> {
     fn shadowed_by_variables(&self, bare: &Seen, variables: &Variables<'_>) -> Vec<Finding> {
         let world = self.world;
         let moved = bare.bindings.moved(&self.seen.bindings).into_iter();
-        let shadowed = moved.filter(|moved| world.contains(self.vfs, &moved.before));
+        let shadowed = moved.filter(|moved| world.reaches(self.vfs, &moved.before));
         shadowed
             .filter_map(|Moved { question, before, after }| {
                 let (object, library) =

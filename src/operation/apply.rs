@@ -95,7 +95,7 @@ pub(super) fn execute(
         let digests = computed
             .flat_map(|intent| digests_in_rows(intent.path.as_path(), &intent.about.after))
             .collect();
-        let listed = Listed::of(intents.iter().flat_map(Intent::names));
+        let listed = Listed::of(&tree, intents.iter().flat_map(Intent::names));
         let mode = options.write;
         let bench = Bench { tree: &tree, base, mode, digests: &digests, listed: &listed };
         let mut room = Room::default();

@@ -132,7 +132,7 @@ pub(super) struct Bench<'a> {
     /// Digests of whole files after the operation, by their paths relative to the tree.
     pub(super) digests: &'a BTreeMap<PathBuf, Digest>,
     /// The files of the operation.
-    pub(super) listed: &'a Listed,
+    pub(super) listed: &'a Listed<'a>,
 }
 
 /// Looks at one file. Names must stay within the tree; those of the step are relative to the base.

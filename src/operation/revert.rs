@@ -170,7 +170,7 @@ impl Findings {
             }
             self.add(&tree, name, entries, was_selected, &mut units)?;
         }
-        let listed = Listed::of(history.names().map(|(name, _)| name));
+        let listed = Listed::of(&tree, history.names().map(|(name, _)| name));
         units.into_values().try_for_each(|unit| self.look_at(unit, &listed))?;
         self.follow_with_records(&tree, &history, &listed)?;
         // A RECORD is written anew and takes room, which files that become shorter give back before.
@@ -216,7 +216,7 @@ impl Findings {
         &mut self,
         tree: &Tree,
         history: &History,
-        allowed: &Listed,
+        allowed: &Listed<'_>,
     ) -> Result<(), Error> {
         let is_record = |kind: plan::Kind| kind == plan::Kind::Record;
         let (mut records, mut edited) = (Vec::new(), Vec::new());
@@ -256,7 +256,7 @@ impl Findings {
         Ok(())
     }
 
-    fn look_at(&mut self, unit: Unit<'_>, listed: &Listed) -> Result<(), Error> {
+    fn look_at(&mut self, unit: Unit<'_>, listed: &Listed<'_>) -> Result<(), Error> {
         let Unit { names, place, entries, later, last } = unit;
         let mut refuse = |change: Change| {
             let each = names.iter().cloned();

@@ -4,7 +4,7 @@
 //! Debian's patch of `site.py` for `dist-packages`.
 
 use super::interpreter::{Interpreter, Version, in_bin, version_of_path};
-use super::venv::PyvenvCfg;
+use super::venv::{self, PyvenvCfg};
 use super::{TooLong, is_directory, is_file, pth};
 use crate::vfs::Vfs;
 use std::collections::HashSet;
@@ -57,8 +57,8 @@ pub struct Environment {
     /// The directories of packages that they import from, in the order of `sys.path`, none twice
     /// by another name.
     pub site_packages: Vec<Site>,
-    /// Directories that `.pth` files name, of editable installs for instance: they provide
-    /// libraries, and are never edited.
+    /// Directories that `.pth` files name, of editable installs for instance, and those of `PYTHONPATH`:
+    /// what is imported from them is judged, and never edited.
     pub python_paths: Vec<PathBuf>,
     /// Zip archives that `.pth` files name, which are not looked into.
     pub archives: Vec<PathBuf>,
@@ -135,6 +135,17 @@ impl Environment {
     #[must_use]
     pub fn imports_from(&self, vfs: &dyn Vfs, site: &Path) -> bool {
         self.site_packages.iter().any(|known| same_file(vfs, &known.path, site))
+    }
+
+    /// Takes in the directories that `PYTHONPATH` names, from the working directory `here`: they stand
+    /// before all others on `sys.path`.
+    pub fn add_python_path(&mut self, vfs: &dyn Vfs, here: &Path, path: &[PathBuf]) {
+        let new = venv::directories(vfs, here, path).into_iter();
+        let new: Vec<PathBuf> = new
+            .filter(|directory| !self.imports_from(vfs, directory))
+            .filter(|directory| !self.python_paths.contains(directory))
+            .collect();
+        self.python_paths.splice(0..0, new);
     }
 
     fn add_sites(

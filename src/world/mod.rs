@@ -2,6 +2,7 @@
 //! system around.
 
 pub mod distro_packages;
+pub mod imported;
 pub mod inventory;
 pub mod linked_directories;
 pub mod object_names;
@@ -11,6 +12,8 @@ pub mod question;
 pub mod rpath_entry;
 pub mod rpath_entry_macho;
 pub mod system_libraries;
+pub mod unreadable;
+mod walk;
 pub mod wheel_claims;
 #[expect(clippy::module_inception, reason = "World is what the room is about")]
 mod world;

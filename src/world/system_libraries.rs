@@ -108,7 +108,7 @@ impl<'a> Libraries<'a> {
         let mut known = std::collections::HashSet::new();
         found.retain(|directory| {
             let real = self.vfs.canonicalize(directory);
-            real.is_ok_and(|real| known.insert(real)) && !self.world.contains(self.vfs, directory)
+            real.is_ok_and(|real| known.insert(real)) && !self.world.reaches(self.vfs, directory)
         });
         found
     }

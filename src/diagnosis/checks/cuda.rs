@@ -34,7 +34,7 @@ pub fn findings(
     let tensorflows = all.filter(|found| tensorflow::is_tensorflow(&found.normalized));
     let found = tensorflows.filter_map(|distribution| {
         let build = BuildInfo::read(vfs, &distribution.site)?;
-        let opener = inventory.at(&distribution.site.join(tensorflow::OPENER))?;
+        let opener = world.object_at(vfs, &distribution.site.join(tensorflow::OPENER))?;
         let process = Process::of(programs, opener)?;
         let wants = Wants { vfs, world, question, libraries, distribution, build, opener, process };
         Some(wants.findings(known))
