@@ -4,7 +4,7 @@ use super::targets::facts;
 use super::view::View;
 use super::{App, Chosen, Work};
 use crate::diagnosis::diagnose::{Diagnosis, diagnose};
-use crate::findings::finding::{Finding, Severity};
+use crate::findings::finding::Severity;
 use crate::loader::Settings;
 use crate::messages::in_environment::{self, Outcome, Verdict};
 use crate::messages::{Log, Message, Weight};
@@ -110,9 +110,15 @@ impl Places<'_> {
         let mut verdict = in_environment::look(&self.app.vfs, world, diagnosis, message);
         if verdict.fixable {
             // What is only worth knowing is repaired where that is asked for.
-            let is_info = |finding: &Finding| finding.severity() == Severity::Info;
-            let is_tidying = verdict.findings.first().is_some_and(is_info);
-            verdict.cure = chosen.command(if is_tidying { "fix --tidy" } else { "fix" });
+            let first = verdict.findings.first();
+            let is_tidying = first.is_some_and(|found| found.severity() == Severity::Info);
+            let lies_in = first.and_then(|found| found.lies_in.first());
+            let leads_out = lies_in.is_some_and(|it| !world.contains(&self.app.vfs, it));
+            let mut words = if is_tidying { "fix --tidy" } else { "fix" }.to_owned();
+            if leads_out {
+                words += " --allow-absolute";
+            }
+            verdict.cure = chosen.command(&words);
         }
         let (root, reason) = (world.root.clone(), chosen.reason.clone());
         (Some(Place { root, reason, facts: facts(world).collect() }), verdict)

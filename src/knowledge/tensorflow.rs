@@ -6,15 +6,22 @@ use crate::python::distribution::{Distribution, Requirement};
 use crate::vfs::Vfs;
 use std::path::{Path, PathBuf};
 
-/// The distributions that install TensorFlow itself (PyPI).
-const DISTRIBUTIONS: &[&str] = &[
+/// The distributions that install TensorFlow itself (PyPI; `tensorflow-base` is conda-forge's).
+pub(super) const DISTRIBUTIONS: &[&str] = &[
     "tensorflow",
     "tensorflow-cpu",
+    "tensorflow-gpu",
     "tensorflow-macos",
     "tensorflow-intel",
     "tensorflow-rocm",
+    "tensorflow-cpu-aws",
+    "tensorflow-aarch64",
+    "tensorflow-base",
+    "intel-tensorflow",
     "tf-nightly",
     "tf-nightly-cpu",
+    "tf-nightly-gpu",
+    "tf-nightly-macos",
 ];
 
 /// The library by which a program reaches NVIDIA's driver.
@@ -332,6 +339,12 @@ pub fn is_for_profiling(name: &[u8]) -> bool {
 #[must_use]
 pub fn is_tensorrt(name: &[u8]) -> bool {
     name.starts_with(b"libnvinfer")
+}
+
+/// Is it a library by which a program computes on a GPU of NVIDIA? Who asks for it asks for the GPU.
+#[must_use]
+pub fn is_for_gpu(library: &[u8]) -> bool {
+    [&b"libcu"[..], b"libnv", b"libnccl"].iter().any(|start| library.starts_with(start))
 }
 
 /// Does a library come with the graphics driver, at run time?

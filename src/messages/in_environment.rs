@@ -7,6 +7,7 @@ use super::{Kind, Message};
 use crate::bytes::{printable, shown};
 use crate::diagnosis::diagnose::Diagnosis;
 use crate::findings::finding::{Cause, Finding};
+use crate::knowledge::tensorflow::is_for_gpu;
 use crate::vfs::Vfs;
 use crate::world::World;
 use schemars::JsonSchema;
@@ -208,6 +209,7 @@ fn is_about_a_file(cause: Cause) -> bool {
     matches!(
         cause,
         Cause::Unreadable
+            | Cause::DroppedLink
             | Cause::PartialInstall
             | Cause::WrongArch
             | Cause::WrongPlatform
@@ -216,11 +218,6 @@ fn is_about_a_file(cause: Cause) -> bool {
             | Cause::BadSignature
             | Cause::DuplicateRpath
     )
-}
-
-/// Is it a library by which a program computes on a GPU of NVIDIA?
-fn is_for_gpu(library: &[u8]) -> bool {
-    [&b"libcu"[..], b"libnv", b"libnccl"].iter().any(|start| library.starts_with(start))
 }
 
 /// 3 where a message names the very file, 1 where it names one of the same name, else 0.

@@ -62,9 +62,20 @@ impl Message {
             }
             Kind::GpuLibraryNotLoaded if self.object.is_none() => GPU,
             Kind::GpuLibrariesNotLoaded => GPU,
-            Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded => {
-                &[Cause::NotInstalled, Cause::PathMissing, Cause::SonameMismatch]
-            }
+            // musl has no cache that could be older.
+            Kind::LibraryNotFound if self.speaker == Speaker::Musl => &[
+                Cause::NotInstalled,
+                Cause::PathMissing,
+                Cause::SonameMismatch,
+                Cause::DroppedLink,
+            ],
+            Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded => &[
+                Cause::NotInstalled,
+                Cause::PathMissing,
+                Cause::SonameMismatch,
+                Cause::DroppedLink,
+                Cause::StaleCache,
+            ],
             Kind::ObjectNotFound => &[Cause::PartialInstall, Cause::PathMissing],
             Kind::ObjectUnreadable => self.unreadable(),
             Kind::WrongArchitecture => &[Cause::WrongArch],

@@ -108,7 +108,7 @@ pub fn write_markdown(
         heading: &format!("{what} {facts}"),
         objects: world.meant(),
         unresolved: diagnosis.unresolved,
-        fix: &chosen.command("fix"),
+        fix: &chosen.command(if diagnosed.leads_out { "fix --allow-absolute" } else { "fix" }),
     };
     markdown::write(out, world, &diagnosis.findings, &summary)
 }

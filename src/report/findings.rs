@@ -155,6 +155,8 @@ pub(super) fn title(world: &World, finding: &Finding) -> String {
         (Cause::DlopenPathMissing, Some(library)) => {
             format!("{library}, opened at run time, is out of reach")
         }
+        (Cause::DroppedLink, Some(library)) => format!("{library} has lost its link"),
+        (Cause::StaleCache, Some(library)) => format!("{library} is not in ld.so.cache"),
         (Cause::NotInstalled, Some(library)) => format!("{library} is not installed"),
         (Cause::SonameMismatch, Some(library)) => format!("{library} is there in another version"),
         (Cause::SymbolVersion, Some(library)) => format!("{library} lacks a version"),

@@ -102,6 +102,7 @@ fn finding(
         tried: answer.tried.clone(),
         symbols: Vec::new(),
         is_fatal: false,
+        is_optional: false,
     };
     let missing = match answer.kind {
         Kind::Needed | Kind::Preload => Cause::PathMissing,

@@ -4,7 +4,7 @@
 use super::imported::Imported;
 use super::linked_directories::{Linked, Links};
 use super::object_names::is_named_as_object;
-use super::unreadable::{Unreadable, Why};
+use super::unreadable::{Unreadable, Why, flattened_link};
 use super::walk::Tree;
 use crate::bytes::Source;
 use crate::elf::{Image, Kind, Summary, hash};
@@ -110,6 +110,8 @@ pub struct Inventory {
     pub roots: Vec<PathBuf>,
     /// Directories outside of these that were looked into, since an interpreter imports from them.
     pub beyond: Vec<PathBuf>,
+    /// The directories of packages among all of these.
+    pub sites: Vec<PathBuf>,
     /// Its objects, by path.
     pub objects: Vec<Object>,
     /// Its distributions.
@@ -148,8 +150,17 @@ impl Inventory {
         let Links { followed, inside, not_followed, .. } = links;
         let roots = roots.to_vec();
         let beyond = imported.beyond().cloned().collect();
-        let mut inventory =
-            Self { roots, beyond, unreadable, followed, inside, not_followed, ..Self::default() };
+        let sites = imported.sites.iter().chain(&imported.packages).cloned().collect();
+        let mut inventory = Self {
+            roots,
+            beyond,
+            sites,
+            unreadable,
+            followed,
+            inside,
+            not_followed,
+            ..Self::default()
+        };
         let read: Vec<_> = files.into_par_iter().map(|path| read(vfs, path)).collect();
         for outcome in read {
             match outcome {
@@ -286,7 +297,10 @@ fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
             }
             bytes if is_linker_script(bytes) => Ok(None),
             bytes if bytes.starts_with(LFS_POINTER) => Err(Why::LfsPointer),
-            _ => Err(Why::NoObject("begins neither as an ELF nor as a Mach-O file does")),
+            _ => Err(match flattened_link(vfs, path) {
+                Some(named) => Why::Flattened(named),
+                None => Why::NoObject("begins neither as an ELF nor as a Mach-O file does"),
+            }),
         };
     }
     let image = Image::parse(source.as_ref())?;

@@ -5,6 +5,7 @@ pub mod distro_packages;
 pub mod imported;
 pub mod inventory;
 pub mod linked_directories;
+pub mod makers;
 pub mod object_names;
 pub mod origins;
 pub mod program;

@@ -366,6 +366,7 @@ impl World {
         self.inventory.forget_dangling(|path| !owners.of(path).is_empty());
         self.owners = owners;
         self.name_owners();
+        self.name_owners_without_records(vfs);
     }
 
     fn name_owners(&mut self) {

@@ -47,3 +47,5 @@ mod trace;
 mod trust;
 #[cfg(test)]
 mod vfs;
+#[cfg(test)]
+mod whereabouts;

@@ -4,37 +4,17 @@
 use crate::support::command::{
     Ran, broken_tree, command, has_store, inner, outer, run, snapshot, words,
 };
+use crate::support::environments::{Environment, empty};
 use crate::support::wheels;
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-/// A virtual environment of this machine's Python, with nothing in it.
-fn sound_environment(dir: &Path) -> PathBuf {
-    let env = dir.join("env");
-    let says = "import sys; print(sys.executable); print('%d.%d' % sys.version_info[:2])";
-    let said = wheels::python_says(says);
-    let (python, version) = said.split_once('\n').unwrap();
-    let home = Path::new(python).parent().unwrap().display();
-    fs::create_dir_all(env.join(format!("lib/python{version}/site-packages"))).unwrap();
-    fs::create_dir(env.join("bin")).unwrap();
-    symlink(python, env.join("bin/python")).unwrap();
-    fs::write(env.join("pyvenv.cfg"), format!("home = {home}\nversion = {version}\n")).unwrap();
-    env
-}
-
-/// Its directory of packages.
-fn site_of(env: &Path) -> PathBuf {
-    let mut versions = fs::read_dir(env.join("lib")).unwrap();
-    versions.next().unwrap().unwrap().path().join("site-packages")
-}
-
 /// A virtual environment with a package that lacks its library, of which `linked` lies on another disk:
 /// the link, and where it leads.
 fn environment(dir: &Path, linked: &str) -> (PathBuf, PathBuf) {
-    let env = sound_environment(dir);
-    let site = site_of(&env);
+    let Environment { prefix: env, site, .. } = empty(dir);
     broken_tree(&site);
     let linked = match linked {
         "lib" => env.join("lib"),
@@ -89,7 +69,7 @@ fn what_is_imported_from_other_directories_is_judged_and_not_edited() {
     for (is_variable, is_source) in [(false, false), (true, false), (false, true), (true, true)] {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path();
-        let env = sound_environment(dir);
+        let env = empty(dir);
         let more = dir.join("more");
         broken_tree(&more.join("own"));
         outer(&more.join("build/outer.so"), "$ORIGIN/gone");
@@ -98,7 +78,7 @@ fn what_is_imported_from_other_directories_is_judged_and_not_edited() {
         let metadata = if is_source { "PKG-INFO" } else { "METADATA" };
         fs::write(more.join(info).join(metadata), "Name: own\nVersion: 1.0\n").unwrap();
         if !is_variable {
-            fs::write(site_of(&env).join("own.pth"), format!("{}\n", more.display())).unwrap();
+            fs::write(env.site.join("own.pth"), format!("{}\n", more.display())).unwrap();
         }
         // Beside sources lies what was built of them, and nobody imports it.
         let unimported = format!("{}/build/outer.so", more.display());
@@ -196,8 +176,7 @@ fn a_record_is_followed_through_links() {
     for linked in ["site", "pkg"] {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path();
-        let env = sound_environment(dir);
-        let site = site_of(&env);
+        let Environment { prefix: env, site, .. } = empty(dir);
         broken_tree(&site);
         let info = site.join("pkg-1.0.dist-info");
         fs::create_dir(&info).unwrap();

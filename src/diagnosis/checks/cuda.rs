@@ -8,6 +8,7 @@ use crate::bytes::{printable, shown};
 use crate::findings::finding::fault;
 use crate::findings::finding::{Cause, Finding};
 use crate::knowledge::tensorflow::{self, BuildInfo, DRIVER};
+use crate::loader::Target;
 use crate::python::distribution::Distribution;
 use crate::vfs::Vfs;
 use crate::world::inventory::Object;
@@ -71,9 +72,10 @@ impl Wants<'_> {
         if let Some(first) = missing.first()
             && found.is_empty()
         {
-            let other = missing
-                .iter()
-                .find_map(|name| Some((name, self.libraries.other_version(name.as_bytes())?)));
+            let machine = self.opener.elf().map(Target::of);
+            let other = missing.iter().find_map(|name| {
+                Some((name, self.libraries.other_version(name.as_bytes(), machine?)?))
+            });
             if let Some((name, other)) = other {
                 found.push(self.another_release(name, &other));
             } else if has_driver || missing.len() < wanted.len() {
@@ -95,9 +97,10 @@ impl Wants<'_> {
 
     /// Libraries that the system has where no search path leads: one finding for each directory.
     fn elsewhere(&self, missing: &[&String]) -> Vec<Finding> {
+        let Some(machine) = self.opener.elf().map(Target::of) else { return Vec::new() };
         let mut by_directory: BTreeMap<PathBuf, &String> = BTreeMap::new();
         for name in missing {
-            let copies = self.libraries.copies(name.as_bytes());
+            let copies = self.libraries.copies(name.as_bytes(), machine);
             if let Some(directory) = copies.first().and_then(|copy| copy.parent()) {
                 by_directory.entry(directory.to_owned()).or_insert(name);
             }

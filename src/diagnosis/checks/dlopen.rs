@@ -204,6 +204,7 @@ fn path_missing(
         tried,
         symbols: Vec::new(),
         is_fatal: false,
+        is_optional: false,
     }
 }
 
@@ -242,6 +243,7 @@ pub(crate) fn driver_missing(world: &World, process: &Process<'_>) -> Option<Fin
         tried: answer.root.tried.steps().collect(),
         symbols: Vec::new(),
         is_fatal: false,
+        is_optional: false,
     })
 }
 
@@ -253,9 +255,7 @@ fn provider_directories(inventory: &Inventory, distribution: usize) -> BTreeSet<
         .iter()
         .filter(|object| object.role == Role::Library)
         .filter(|object| {
-            inventory.distribution_of(object).is_some_and(|other| {
-                own.requires.iter().any(|required| required.name == other.normalized)
-            })
+            inventory.distribution_of(object).is_some_and(|other| World::requires(own, other))
         })
         .map(|object| object.directory().to_owned())
         .collect()

@@ -1,0 +1,119 @@
+//! Who brought an object, and what that requires: what is imported before it follows from that.
+
+use super::World;
+use super::inventory::Object;
+use crate::knowledge::alternatives;
+use crate::python::distribution::{Distribution, normalized};
+use crate::vfs::Vfs;
+use std::collections::BTreeSet;
+use std::path::{Component, Path};
+
+/// Who brought an object.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Maker {
+    /// A distribution, by its index in the inventory.
+    Distribution(usize),
+    /// A package that no distribution owns, as one that was unpacked by hand: its directory's name,
+    /// [`normalized`].
+    Package(String),
+}
+
+/// All that a distribution requires, and what these require in turn.
+#[derive(Debug, Default)]
+pub struct Required {
+    installed: BTreeSet<usize>,
+    names: BTreeSet<String>,
+}
+
+impl Required {
+    /// Is what somebody brought among it?
+    #[must_use]
+    pub fn has(&self, maker: &Maker) -> bool {
+        match maker {
+            Maker::Distribution(index) => self.installed.contains(index),
+            Maker::Package(name) => self.names.contains(name),
+        }
+    }
+}
+
+impl World {
+    /// Who brought an object; `None` for one that lies in no package.
+    #[must_use]
+    pub fn maker(&self, object: &Object) -> Option<Maker> {
+        if let Some(index) = object.distribution {
+            return Some(Maker::Distribution(index));
+        }
+        let mut sites = self.inventory.sites.iter();
+        let package = sites.find_map(|site| package_of(site, &object.path))?;
+        Some(Maker::Package(normalized(&package)))
+    }
+
+    /// What a distribution requires; that of an extra counts where it is installed, for somebody wanted
+    /// it then. Its markers are not looked at: what they rule out is not installed.
+    #[must_use]
+    pub fn required_by(&self, distribution: usize) -> Required {
+        let all = &self.inventory.distributions;
+        let (mut required, mut next) = (Required::default(), vec![distribution]);
+        while let Some(own) = next.pop().and_then(|index| all.get(index)) {
+            for name in own.requires.iter().map(|needed| needed.name.as_str()) {
+                if !required.names.insert(name.to_owned()) {
+                    continue;
+                }
+                required.names.extend(alternatives::of(name).map(str::to_owned));
+                for (index, other) in all.iter().enumerate() {
+                    if alternatives::meets(&other.normalized, name)
+                        && required.installed.insert(index)
+                    {
+                        next.push(index);
+                    }
+                }
+            }
+        }
+        required
+    }
+
+    /// Does a distribution require another one itself, by that name or as what does for it?
+    #[must_use]
+    pub fn requires(own: &Distribution, other: &Distribution) -> bool {
+        // One that names what does for it in other places, as on another system, does not require itself.
+        own.location != other.location
+            && own
+                .requires
+                .iter()
+                .any(|needed| alternatives::meets(&other.normalized, &needed.name))
+    }
+
+    /// Finds the owners of packages whose distributions have no RECORD: by what is said to be theirs at
+    /// the top level, else by their names.
+    pub(super) fn name_owners_without_records(&mut self, vfs: &dyn Vfs) {
+        let all = &self.inventory.distributions;
+        let unlisted: Vec<(usize, &Distribution, BTreeSet<Vec<u8>>)> = all
+            .iter()
+            .enumerate()
+            .filter(|(_, found)| vfs.metadata(&found.record()).is_err())
+            .map(|(index, found)| (index, found, found.top_level(vfs)))
+            .collect();
+        if unlisted.is_empty() {
+            return;
+        }
+        let owner = |object: &Object| {
+            unlisted.iter().find_map(|(index, found, top_level)| {
+                let package = package_of(&found.site, &object.path)?;
+                let is_its = top_level.contains(package.as_bytes())
+                    || alternatives::meets(&found.normalized, &normalized(&package));
+                is_its.then_some(*index)
+            })
+        };
+        let owners: Vec<Option<usize>> = self.inventory.objects.iter().map(owner).collect();
+        for (object, owner) in self.inventory.objects.iter_mut().zip(owners) {
+            object.distribution = object.distribution.or(owner);
+        }
+    }
+}
+
+/// The package in a directory of packages that a file lies in.
+fn package_of(site: &Path, file: &Path) -> Option<String> {
+    let mut parts = file.strip_prefix(site).ok()?.components();
+    let Component::Normal(package) = parts.next()? else { return None };
+    parts.next().map(|_| package.to_string_lossy().into_owned())
+}

@@ -1,0 +1,247 @@
+//! Who asks for a library that no search path leads to: what is loaded before, what nothing asks for, and
+//! what fails. In each case the interpreter says first what is so.
+
+use crate::support::command::{Ran, run, snapshot, words};
+use crate::support::environments::{Environment, empty};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const HOST: &str = "libhost_framework.so.2";
+
+/// A host with a module that loads its library, and a plugin that is opened once the host is imported, and
+/// asks for the same library with no search path.
+fn host_and_plugin(dir: &Path, host: &str, requires: &[&str]) -> Environment {
+    let env = empty(dir);
+    let lib = env.site.strip_prefix(&env.prefix).unwrap().to_str().unwrap().to_owned();
+    env.library(&format!("{lib}/tensorflow/{HOST}"), HOST, &[], &[]);
+    env.module("tensorflow/_host", &[HOST], &["-Wl,-rpath,$ORIGIN"]);
+    env.library(&format!("{lib}/plug/ops.so"), "ops.so", &[HOST], &[]);
+    fs::write(
+        env.site.join("plug/__init__.py"),
+        "import ctypes, os, tensorflow._host\n\
+         ctypes.CDLL(os.path.join(os.path.dirname(__file__), 'ops.so'))\n",
+    )
+    .unwrap();
+    let files =
+        ["tensorflow/__init__.py", "tensorflow/_host.abi3.so", &format!("tensorflow/{HOST}")];
+    env.distribution(host, &[], &files);
+    env.distribution("plug", requires, &["plug/__init__.py", "plug/ops.so"]);
+    env
+}
+
+/// An environment that works: no error, no warning, and nothing to repair.
+#[track_caller]
+fn assert_sound(env: &Environment, code: &str) -> Ran {
+    assert!(env.runs(code), "the case does not work: {code}");
+    let before = snapshot(&env.prefix);
+    let dir = env.prefix.parent().unwrap();
+    let doctor = run(dir, &["doctor", "env"]);
+    assert_eq!(doctor.status, 0, "{doctor:#?}");
+    assert!(!doctor.out.contains("warning"), "{doctor:#?}");
+    run(dir, &["fix", "env"]).text(0);
+    assert_eq!(snapshot(&env.prefix), before);
+    run(dir, &["verify", "env"]).text(0);
+    doctor
+}
+
+/// An environment that fails, and that a repair cures.
+#[track_caller]
+fn assert_cured(env: &Environment, works: impl Fn() -> bool) {
+    assert!(!works(), "the case does not fail");
+    let dir = env.prefix.parent().unwrap();
+    let doctor = run(dir, &["doctor", "env"]);
+    assert!(doctor.text(1).contains("path_missing"), "{doctor:#?}");
+    let fixed = run(dir, &["fix", "env"]);
+    assert!(works(), "{fixed:#?}");
+    assert_eq!(fixed.status, 0, "{fixed:#?}");
+    run(dir, &["verify", "env"]).text(0);
+}
+
+#[test]
+fn another_distribution_of_the_same_package_meets_a_requirement() {
+    for host in
+        ["tensorflow", "tensorflow-cpu", "tf-nightly", "tensorflow-rocm", "tensorflow-macos"]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let env = host_and_plugin(dir.path(), host, &["tensorflow (~=1.0)"]);
+        // As TensorFlow's own metadata name what does for it elsewhere; and it opens libraries.
+        env.distribution(
+            host,
+            &["tensorflow-intel ; platform_system == 'Windows'"],
+            &["tensorflow/__init__.py", "tensorflow/_host.abi3.so", &format!("tensorflow/{HOST}")],
+        );
+        assert!(assert_sound(&env, "import plug").out.contains("load_order"), "{host}");
+    }
+}
+
+/// By hand unpacked, or installed by a tool that keeps no list of files: the packages are there, and say
+/// whose they are by their names.
+#[test]
+fn a_package_is_known_without_a_list_of_its_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = host_and_plugin(dir.path(), "tensorflow-cpu", &["tensorflow"]);
+    let info = env.site.join("tensorflow_cpu-1.0.dist-info");
+    fs::remove_file(info.join("RECORD")).unwrap();
+    assert!(assert_sound(&env, "import plug").out.contains("load_order"));
+    fs::remove_dir_all(&info).unwrap();
+    assert!(assert_sound(&env, "import plug").out.contains("load_order"));
+    // What says nothing of what it requires is believed where one package alone loads the library.
+    fs::remove_dir_all(env.site.join("plug-1.0.dist-info")).unwrap();
+    let told = assert_sound(&env, "import plug");
+    assert!(told.out.contains("as it seems; no metadata prove it"), "{told:#?}");
+}
+
+/// Nothing is loaded before a program's own libraries.
+#[test]
+fn a_program_that_does_not_start_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = host_and_plugin(dir.path(), "tensorflow", &["tensorflow"]);
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let program = env.program(&format!("{site}/plug/worker"), &[HOST], &[]);
+    let starts = || Command::new(&program).output().unwrap().status.success();
+    assert_cured(&env, starts);
+    assert!(env.runs("import plug"));
+}
+
+/// A program in a package that Python starts by a script of the same name gets its variables from there.
+#[test]
+fn a_program_behind_a_script_is_left_to_the_script() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    env.library(&format!("{site}/tool/lib/libtool_core.so.1"), "libtool_core.so.1", &[], &[]);
+    env.program(&format!("{site}/tool/bin/worker"), &["libtool_core.so.1"], &[]);
+    env.distribution("tool", &[], &["tool/bin/worker", "tool/lib/libtool_core.so.1"]);
+    let script = env.prefix.join("bin/worker");
+    let python = env.prefix.join("bin/python");
+    fs::write(&script, format!("#!{}\nimport os\n", python.display())).unwrap();
+    let told = assert_sound(&env, "pass");
+    assert!(told.out.contains("libtool_core.so.1"), "{told:#?}");
+    fs::remove_file(script).unwrap();
+    let ran = run(dir.path(), &["doctor", "env"]);
+    assert!(ran.text(1).contains("libtool_core.so.1 is out of reach"), "{ran:#?}");
+}
+
+/// A distribution without modules loads nothing: its libraries are there for others, and not before them.
+#[test]
+fn libraries_that_nobody_loads_are_not_loaded_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let (lib, soname) = ("vendor/fft/lib", "libfft.so.11");
+    env.library(&format!("{site}/{lib}/{soname}"), soname, &[], &[]);
+    env.distribution("vendor-fft", &[], &[&format!("{lib}/{soname}")]);
+    // Somebody else loads it, whom the asker does not require.
+    env.module("other/_other", &[soname], &["-Wl,-rpath,$ORIGIN/../vendor/fft/lib"]);
+    env.distribution("other", &["vendor-fft"], &["other/__init__.py", "other/_other.abi3.so"]);
+    env.module("runtime/_runtime", &[soname], &[]);
+    env.distribution(
+        "runtime",
+        &["vendor-fft ; extra == 'gpu'"],
+        &["runtime/__init__.py", "runtime/_runtime.abi3.so"],
+    );
+    assert_cured(&env, || env.runs("import runtime._runtime"));
+}
+
+/// What a distribution does not require it works without, or it would: a module for a library that
+/// happens to be there may stay as it is. Named outright it is judged by itself.
+#[test]
+fn a_library_that_nobody_requires_is_only_worth_knowing() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    env.library("lib/libpool.so.12", "libpool.so.12", &[], &[]);
+    let file = env.prefix.join("lib/libpool.so.12");
+    let up = "../../libpool.so.12";
+    assert!(env.site.join(up).canonicalize().unwrap() == file.canonicalize().unwrap());
+    env.distribution("pool", &[], &[up]);
+    let module = env.module("jit/_pool", &["libpool.so.12"], &[]);
+    env.distribution("jit", &["llvm"], &["jit/__init__.py", "jit/_pool.abi3.so"]);
+    let told = assert_sound(&env, "import jit");
+    assert!(told.out.contains("info  libpool.so.12 is out of reach"), "{told:#?}");
+    let named = run(dir.path(), &words(&[&"doctor", &module]));
+    assert!(named.text(1).contains("libpool.so.12 is out of reach"), "{named:#?}");
+    // One that it requires is another matter, and so is one for a GPU.
+    env.distribution("jit", &["llvm", "pool"], &["jit/__init__.py", "jit/_pool.abi3.so"]);
+    assert_cured(&env, || env.runs("import jit._pool"));
+}
+
+/// Libraries that lie together and are opened by one another, of which no module is imported.
+#[test]
+fn libraries_of_distributions_without_modules_are_left_to_who_opens_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    env.library("lib/libmath_core.so.2", "libmath_core.so.2", &[], &[]);
+    env.library("lib/libmath_fast.so.2", "libmath_fast.so.2", &["libmath_core.so.2"], &[]);
+    let files = ["../../libmath_core.so.2", "../../libmath_fast.so.2"];
+    env.distribution("math", &[], &files);
+    assert_sound(
+        &env,
+        "import ctypes, sys\n\
+         for name in 'core', 'fast': ctypes.CDLL(sys.prefix + '/lib/libmath_%s.so.2' % name)",
+    );
+}
+
+/// What stands in `bin` is started as it is.
+#[test]
+fn a_command_whose_library_is_nowhere_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let gone = env.library("lib/libgone_away.so.1", "libgone_away.so.1", &[], &[]);
+    let program = env.program("bin/command", &["libgone_away.so.1"], &[]);
+    fs::remove_file(gone).unwrap();
+    assert!(!Command::new(program).output().unwrap().status.success());
+    let ran = run(dir.path(), &["doctor", "env"]);
+    assert!(ran.text(1).contains("libgone_away.so.1 is not installed"), "{ran:#?}");
+}
+
+/// Links that a copy has lost, as the command says to make them: the interpreter imports the module then.
+#[test]
+fn a_lost_link_is_made_again_by_what_the_report_says() {
+    for is_flattened in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let env = empty(dir.path());
+        let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+        let there = format!("{site}/pq.libs/libpqlike.so.5.15");
+        env.library(&there, "libpqlike.so.5", &[], &[]);
+        env.module("pq/_pq", &["libpqlike.so.5"], &["-Wl,-rpath,$ORIGIN/../pq.libs"]);
+        let works = || env.runs("import pq._pq");
+        if is_flattened {
+            fs::write(env.site.join("pq.libs/libpqlike.so.5"), "libpqlike.so.5.15").unwrap();
+        }
+        assert!(!works());
+        let ran = run(dir.path(), &["doctor", "env"]);
+        assert!(ran.text(1).contains("dropped_link"), "{ran:#?}");
+        assert_eq!(ran.out.matches("error  ").count(), 1, "{ran:#?}");
+        let cure = ran.out.lines().find_map(|line| line.trim().strip_prefix("→ ")).unwrap();
+        assert!(Command::new("sh").args(["-c", cure]).status().unwrap().success());
+        assert!(works(), "{cure}");
+        run(dir.path(), &["doctor", "env"]).text(0);
+    }
+}
+
+/// The library of Python itself lies with the interpreter that an environment is based on.
+#[test]
+fn a_program_with_python_in_it_finds_pythons_library_in_the_base() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let base = dir.path().join("base");
+    let soname = "libpython3.99.so.1.0";
+    let built = env.library("lib/libpython", soname, &[], &[]);
+    fs::create_dir_all(base.join("lib")).unwrap();
+    fs::rename(built, base.join("lib").join(soname)).unwrap();
+    let config = env.prefix.join("pyvenv.cfg");
+    let text = fs::read_to_string(&config).unwrap();
+    let home = format!("home = {}\n", base.join("bin").display());
+    fs::write(&config, text.lines().skip(1).fold(home, |all, line| all + line + "\n")).unwrap();
+    let program = env.program("bin/command", &[soname], &[]);
+    let starts = || Command::new(&program).output().unwrap().status.success();
+    assert!(!starts());
+    let ran = run(dir.path(), &["doctor", "env"]);
+    let lies = format!("it lies in {}", base.join("lib").display());
+    assert!(ran.text(1).contains(&lies), "{ran:#?}");
+    run(dir.path(), &["fix", "env"]).text(1);
+    assert!(!starts());
+    run(dir.path(), &["fix", "env", "--allow-absolute"]);
+    assert!(starts());
+}
