@@ -117,3 +117,48 @@ fn package_of(site: &Path, file: &Path) -> Option<String> {
     let Component::Normal(package) = parts.next()? else { return None };
     parts.next().map(|_| package.to_string_lossy().into_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::python::distribution::requirement;
+
+    fn distribution(name: &str, requires: &str) -> Distribution {
+        Distribution {
+            name: name.to_owned(),
+            normalized: normalized(name),
+            version: "1".to_owned(),
+            location: format!("/s/{name}-1.dist-info").into(),
+            site: "/s".into(),
+            requires: requirement(requires).into_iter().collect(),
+        }
+    }
+
+    fn package(world: &World, path: &str) -> Option<Maker> {
+        let sites = world.inventory.sites.iter();
+        let package = sites.filter_map(|site| package_of(site, Path::new(path))).next()?;
+        Some(Maker::Package(normalized(&package)))
+    }
+
+    #[test]
+    fn requirements_are_followed_to_what_meets_them() {
+        let mut world = World::default();
+        world.inventory.sites.push("/s".into());
+        world.inventory.distributions = vec![
+            distribution("plug", "tensorflow"),
+            distribution("tensorflow-cpu", "tensorflow-intel ; platform_system == 'Windows'"),
+            distribution("keras", "plug"),
+        ];
+        let [plug, host, keras] = &world.inventory.distributions[..] else { panic!() };
+        assert!(World::requires(plug, host) && World::requires(keras, plug));
+        // Its metadata name what stands for it on another system.
+        assert!(!World::requires(host, host) && !World::requires(keras, host));
+        let required = world.required_by(2);
+        assert!(required.has(&Maker::Distribution(0)) && required.has(&Maker::Distribution(1)));
+        assert!(!world.required_by(1).has(&Maker::Distribution(0)));
+        let unpacked = package(&world, "/s/tensorflow/libx.so").unwrap();
+        assert!(required.has(&unpacked));
+        assert!(!required.has(&package(&world, "/s/other/libx.so").unwrap()));
+        assert_eq!(package(&world, "/s/libx.so"), None);
+    }
+}

@@ -65,12 +65,6 @@ fn another_distribution_of_the_same_package_meets_a_requirement() {
     {
         let dir = tempfile::tempdir().unwrap();
         let env = host_and_plugin(dir.path(), host, &["tensorflow (~=1.0)"]);
-        // As TensorFlow's own metadata name what does for it elsewhere; and it opens libraries.
-        env.distribution(
-            host,
-            &["tensorflow-intel ; platform_system == 'Windows'"],
-            &["tensorflow/__init__.py", "tensorflow/_host.abi3.so", &format!("tensorflow/{HOST}")],
-        );
         assert!(assert_sound(&env, "import plug").out.contains("load_order"), "{host}");
     }
 }
@@ -244,4 +238,84 @@ fn a_program_with_python_in_it_finds_pythons_library_in_the_base() {
     assert!(!starts());
     run(dir.path(), &["fix", "env", "--allow-absolute"]);
     assert!(starts());
+}
+
+/// A TensorFlow that was built for CUDA, whose metadata require none of NVIDIA's distributions, beside
+/// those: it says itself what it opens.
+#[test]
+fn tensorflow_opens_what_it_was_built_with_whatever_its_metadata_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let opened = [
+        ("cuda_runtime", "libcudart.so.11.0"),
+        ("cublas", "libcublas.so.11"),
+        ("cublas", "libcublasLt.so.11"),
+        ("cufft", "libcufft.so.10"),
+        ("cusolver", "libcusolver.so.11"),
+        ("cusparse", "libcusparse.so.11"),
+        ("cudnn", "libcudnn.so.8"),
+    ];
+    for (package, soname) in opened {
+        let file = format!("nvidia/{package}/lib/{soname}");
+        env.library(&format!("{site}/{file}"), soname, &[], &[]);
+        env.distribution(&format!("nvidia-{package}-cu11"), &[], &[&file]);
+    }
+    let framework = "libtensorflow_framework.so.2";
+    env.library(&format!("{site}/tensorflow/{framework}"), framework, &[], &[]);
+    env.module("tensorflow/_host", &[framework], &["-Wl,-rpath,$ORIGIN"]);
+    let info = env.site.join("tensorflow/python/platform/build_info.py");
+    fs::create_dir_all(info.parent().unwrap()).unwrap();
+    let built = |is_for_cuda: bool| {
+        let is_for_cuda = if is_for_cuda { "True" } else { "False" };
+        let text = format!(
+            "build_info = dict([('cuda_version', '11.8'), ('cudnn_version', '8'), \
+             ('is_cuda_build', {is_for_cuda})])"
+        );
+        fs::write(&info, text).unwrap();
+    };
+    let files = [format!("tensorflow/{framework}"), "tensorflow/_host.abi3.so".to_owned()];
+    env.distribution("tensorflow", &["numpy"], &files.each_ref().map(String::as_str));
+    built(false);
+    assert_sound(&env, "import tensorflow._host");
+    built(true);
+    let ran = run(dir.path(), &["doctor", "env"]);
+    assert!(ran.text(1).contains("dlopen_path_missing"), "{ran:#?}");
+    let fixed = run(dir.path(), &["fix", "env"]);
+    assert!(fixed.text(0).contains("1 file repaired, 0 errors"), "{fixed:#?}");
+    run(dir.path(), &["verify", "env"]).text(0);
+    let printed = run(
+        dir.path(),
+        &words(&[&"rpath", &"print", &env.site.join("tensorflow").join(framework)]),
+    );
+    for (package, _) in opened {
+        let entry = format!("$ORIGIN/../nvidia/{package}/lib\n");
+        assert!(printed.text(0).contains(&entry), "{entry}: {printed:#?}");
+    }
+}
+
+/// Libraries that were moved out of the target are not lost: a search that leads there cures what lacks
+/// them, and the list of the files that were installed is no reason to install again.
+#[test]
+fn libraries_that_were_moved_away_and_are_found_are_not_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let library =
+        env.library(&format!("{site}/core/libcore_away.so.2"), "libcore_away.so.2", &[], &[]);
+    env.module("core/_core", &["libcore_away.so.2"], &["-Wl,-rpath,$ORIGIN"]);
+    let files = ["core/__init__.py", "core/_core.abi3.so", "core/libcore_away.so.2"];
+    env.distribution("core", &[], &files);
+    fs::create_dir(dir.path().join("out")).unwrap();
+    fs::rename(&library, dir.path().join("out/libcore_away.so.2")).unwrap();
+    assert!(!env.runs("import core._core"));
+    let told = run(dir.path(), &["doctor", "env"]);
+    assert!(told.text(1).contains("partial_install"), "{told:#?}");
+    let asked = ["doctor", "--search", "out", "--allow-absolute", "env"];
+    let told = run(dir.path(), &asked);
+    assert!(!told.text(1).contains("partial_install"), "{told:#?}");
+    run(dir.path(), &["fix", "--search", "out", "--allow-absolute", "env"]).text(0);
+    assert!(env.runs("import core._core"));
+    run(dir.path(), &["verify", "env"]).text(0);
+    run(dir.path(), &["doctor", "env"]).text(0);
 }
