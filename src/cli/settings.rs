@@ -40,7 +40,18 @@ pub fn ambient() -> Result<Ambient, Error> {
         cuda_home: path("CUDA_HOME"),
         pyenv_version: std::env::var_os("PYENV_VERSION").filter(|value| !value.is_empty()),
         own_executable: std::env::current_exe().ok(),
+        called_as: called_as(),
     })
+}
+
+/// The path by which this program was called: as it was typed, or by the directory of `PATH` in which a
+/// shell found it.
+fn called_as() -> Option<PathBuf> {
+    let word = std::env::args_os().next().map(PathBuf::from)?;
+    if word.components().count() > 1 {
+        return Some(std::env::current_dir().ok()?.join(word));
+    }
+    directories("PATH").into_iter().map(|it| it.join(&word)).find(|path| path.is_file())
 }
 
 /// What the simulated process is given besides the loader's variables, as

@@ -5,7 +5,7 @@
 //! metadata, modules and the layout prove it.
 
 use super::load_report::{Missing, Seen};
-use crate::knowledge::tensorflow;
+use crate::knowledge::{packages, tensorflow};
 use crate::python::environment::Kind;
 use crate::python::venv;
 use crate::vfs::Vfs;
@@ -91,13 +91,14 @@ impl<'a> Asking<'a> {
         }
     }
 
-    /// Is the absence of a library that is nowhere a finding? For what is imported it is, and for what
-    /// users start. A library that nothing depends on may be a plugin for something that is not
-    /// installed; nobody asks for it then. In a tree without an interpreter nobody imports anything, and
-    /// each object counts.
+    /// Is the absence of a library that is nowhere more than worth knowing? For what is imported it is, for
+    /// what users start, and for what was named outright. A library that nothing depends on may be a
+    /// plugin for something that is not installed; nobody asks for it then. In a tree without an
+    /// interpreter nobody imports anything, and each object counts.
     pub(super) fn is_judged(&self, missing: &Missing) -> bool {
-        missing.root_role == Role::ExtensionModule
+        missing.root_role == Role::ExtensionModule && !is_for_a_display(&missing.asking)
             || missing.interpreter.is_some()
+            || missing.is_named
             || !self.world.has_interpreter()
             || missing.program.as_deref().is_some_and(|program| self.is_a_command(program))
     }
@@ -106,10 +107,7 @@ impl<'a> Asking<'a> {
     /// has a copy? What was named outright is judged by itself.
     pub(super) fn is_optional(&self, missing: &Missing, copy: &Path) -> bool {
         let asking = &missing.asking;
-        if !self.world.has_interpreter()
-            || missing.interpreter.is_some()
-            || self.world.is_named(&asking.path)
-        {
+        if !self.world.has_interpreter() || missing.interpreter.is_some() || missing.is_named {
             return false;
         }
         let is_module = missing.root_role == Role::ExtensionModule;
@@ -166,4 +164,9 @@ impl<'a> Asking<'a> {
         });
         with_modules.contains(maker)
     }
+}
+
+/// Is it a module of the standard library that is there for a display alone?
+fn is_for_a_display(module: &Object) -> bool {
+    module.directory().ends_with("lib-dynload") && packages::is_for_a_display(module.name())
 }

@@ -19,7 +19,7 @@ use crate::world::program::Program;
 use crate::world::system_libraries::Libraries;
 use crate::world::unreadable::{Unreadable, Why};
 use crate::world::{Question, World};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -33,8 +33,8 @@ pub struct Diagnosis {
     pub bindings: Vec<Bindings>,
     /// Dependencies for which the loader finds nothing, each object and name once.
     pub unresolved: usize,
-    /// Those among them that are no finding, since only a plugin or a program asks: the object and
-    /// the name.
+    /// Those among them that are no more than worth knowing, since only a plugin or a program asks: the
+    /// object and the name.
     pub unasked: Vec<(PathBuf, Vec<u8>)>,
     /// What installers left; its findings are among the others.
     pub installed: Installed,
@@ -134,7 +134,10 @@ fn loads(
     let (mut findings, mut unasked) = (Vec::new(), Vec::new());
     for (question, missing) in &seen.missing {
         let found = judge.found(missing);
-        if found.is_empty() && world.is_meant(&question.0) {
+        let is_unasked = found.iter().all(|found| {
+            found.is_optional && !matches!(found.cause, Cause::PathMissing | Cause::LoadOrder)
+        });
+        if is_unasked && world.is_meant(&question.0) {
             unasked.push(question.clone());
         }
         findings.extend(found);
@@ -195,18 +198,29 @@ fn loads(
     findings.retain(|finding| !installed.explains(finding));
     findings.extend(installed.findings.iter().cloned());
     findings.retain(|finding| {
-        world.is_meant(&finding.object) || keeps_from_starting(world, &seen.started, finding)
+        world.is_meant(&finding.object)
+            || keeps_from_starting(world, &seen.started, finding)
+            || keeps_from_loading(&seen.missing, finding)
     });
     findings.iter_mut().for_each(|finding| leave_to_others(vfs, world, finding));
     sort(&mut findings);
     Diagnosis { findings, bindings, unresolved, unasked, installed }
 }
 
-/// Says of an object outside of the target, which is judged with it and never edited, how it is repaired.
+/// Says of an object that is judged with the target and not edited, since it lies outside or others were
+/// named, how it is repaired.
 fn leave_to_others(vfs: &dyn Vfs, world: &World, finding: &mut Finding) {
-    let outside = world.outside_of(&finding.object).filter(|_| finding.fixable);
-    let Some(outside) = outside else { return };
     let word = |path: &Path| shell_word(path.as_os_str().as_bytes());
+    if !finding.fixable || world.may_edit(&finding.object) {
+        return;
+    }
+    let Some(outside) = world.outside_of(&finding.object) else {
+        if !world.named.is_empty() && world.inventory.at(&finding.object).is_some() {
+            finding.fixable = false;
+            finding.cure = format!("tfpatch fix {}", word(&finding.object));
+        }
+        return;
+    };
     let mut cure = format!("tfpatch fix {}", word(outside));
     if let Some(directory) = finding.lies_in.first()
         && let (Ok(directory), Ok(outside)) =
@@ -225,6 +239,13 @@ fn keeps_from_starting(world: &World, started: &HashSet<PathBuf>, finding: &Find
     world.named.is_empty()
         && finding.severity() == Severity::Error
         && (started.contains(&finding.object) || interpreters::is_one(world, &finding.object))
+}
+
+/// Does an object that was named fail to load for what another one lacks, which it brings along?
+fn keeps_from_loading(missing: &BTreeMap<(PathBuf, Vec<u8>), Missing>, finding: &Finding) -> bool {
+    let library = finding.library.as_ref().filter(|_| finding.severity() == Severity::Error);
+    let question = library.map(|library| (finding.object.clone(), library.clone()));
+    question.and_then(|it| missing.get(&it)).is_some_and(|missing| missing.is_named)
 }
 
 /// Says what is the case where the loader finds nothing.
@@ -345,16 +366,14 @@ impl Judge<'_> {
             let cure = "install the driver, or start the container with --gpus all";
             return Some(missing.finding(cause, message, cure));
         }
-        if !self.asking.is_judged(missing) {
-            return None;
-        }
         if self.before(missing).is_some() {
             let message =
                 format!("{object} finds {library} only once something else has loaded it");
             return Some(missing.finding(Cause::LoadOrder, message, "nothing has to be done"));
         }
         let Self { vfs, world, question, libraries, .. } = *self;
-        Some(Absent { vfs, world, question, libraries, missing }.finding(object, library))
+        let found = Absent { vfs, world, question, libraries, missing }.finding(object, library);
+        Some(Finding { is_optional: !self.asking.is_judged(missing), ..found })
     }
 
     /// What is found only because of a variable. Libraries of the driver are left out: where they

@@ -27,6 +27,8 @@ pub struct Missing {
     pub interpreter: Option<PathBuf>,
     /// Another program that cannot start without it: nothing is loaded before its own libraries.
     pub program: Option<PathBuf>,
+    /// Does an object lead to it that was named outright?
+    pub is_named: bool,
     /// The name, and every place that was tried.
     pub dependency: Dependency,
 }
@@ -78,7 +80,7 @@ impl Seen {
     pub fn of(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Self {
         let starting = interpreters::to_start(vfs, world);
         let outside = outside(vfs, world, &starting);
-        let mut roots = roots(&world.inventory, programs);
+        let mut roots = roots(world, programs);
         roots.extend(&outside);
         Self::of_roots(vfs, world, programs, roots, &starting)
     }
@@ -139,7 +141,9 @@ impl Seen {
                     seen.bindings.add(&root.path, &path, dependency, file);
                     if found.is_none() {
                         let asking = || object_at(&world.inventory, &path, loaded);
-                        seen.add_missing(asking, &path, root, interpreter, dependency);
+                        let missing =
+                            seen.add_missing(asking, &path, root, interpreter, dependency);
+                        missing.is_named |= world.is_named(&root.path);
                     }
                 }
                 for problem in &loaded.version_problems {
@@ -161,13 +165,14 @@ impl Seen {
         root: &Object,
         interpreter: Option<&Path>,
         dependency: &Dependency,
-    ) {
+    ) -> &mut Missing {
         let key = (path.to_owned(), dependency.name.clone());
         let missing = self.missing.entry(key).or_insert_with(|| Missing {
             asking: asking(),
             root_role: root.role,
             interpreter: None,
             program: None,
+            is_named: false,
             dependency: dependency.clone(),
         });
         missing.root_role = missing.root_role.min(root.role);
@@ -177,6 +182,7 @@ impl Seen {
         if missing.program.is_none() && interpreter.is_none() && root.role == Role::Executable {
             missing.program = Some(root.path.clone());
         }
+        missing
     }
 }
 
@@ -220,8 +226,9 @@ fn refused_for_stack(
 
 /// The objects that a program would load by itself: extension modules, programs, and libraries that
 /// nothing in the tree depends on. A private library is reached only through siblings whose RPATH
-/// it inherits: alone it looks broken, and is not.
-fn roots<'a>(inventory: &'a Inventory, programs: &[Program<'_>]) -> Vec<&'a Object> {
+/// it inherits: alone it looks broken, and is not. What was named is judged by itself all the same.
+fn roots<'a>(world: &'a World, programs: &[Program<'_>]) -> Vec<&'a Object> {
+    let inventory = &world.inventory;
     let needed: HashSet<&[u8]> = inventory
         .objects
         .iter()
@@ -233,7 +240,10 @@ fn roots<'a>(inventory: &'a Inventory, programs: &[Program<'_>]) -> Vec<&'a Obje
         .filter(|object| object.elf().is_some_and(|summary| summary.kind != Kind::NotDynamic))
         .filter(|object| match object.role {
             Role::ExtensionModule | Role::Executable => true,
-            Role::Library => !needed.contains(object.name()) && !needed.contains(object.soname()),
+            Role::Library => {
+                !needed.contains(object.name()) && !needed.contains(object.soname())
+                    || world.is_named(&object.path)
+            }
         })
         .filter(|object| programs.iter().any(|program| program.runs(object)))
         .collect()

@@ -128,7 +128,7 @@ pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Messa
     let findings = matching.into_iter().map(|(_, finding)| finding.clone()).collect();
     Verdict::found(message, findings)
         .or_else(|| module(vfs, world, message))
-        .or_else(|| resolves(world, diagnosis, message))
+        .or_else(|| resolves(vfs, world, diagnosis, message))
         .unwrap_or_else(|| nothing(message))
 }
 
@@ -270,7 +270,12 @@ fn module(vfs: &dyn Vfs, world: &World, message: &Message) -> Option<Verdict> {
 }
 
 /// Says that what a message misses is found now.
-fn resolves(world: &World, diagnosis: &Diagnosis, message: &Message) -> Option<Verdict> {
+fn resolves(
+    vfs: &dyn Vfs,
+    world: &World,
+    diagnosis: &Diagnosis,
+    message: &Message,
+) -> Option<Verdict> {
     match message.kind {
         Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded => {
             let library = message.library.as_deref()?;
@@ -296,18 +301,17 @@ fn resolves(world: &World, diagnosis: &Diagnosis, message: &Message) -> Option<V
         _ => {
             let named = message.object.as_deref()?;
             let path = Path::new(OsStr::from_bytes(named));
-            let object = world.inventory.at(path).or_else(|| {
-                let mut same = world.inventory.objects.iter();
-                same.find(|object| path.is_absolute() && object.path.ends_with(leaf_path(named)))
-            })?;
+            // A path from the root names one file, and what has the same name elsewhere is another.
+            let object = match path.is_absolute() {
+                true => world.object_at(vfs, path)?,
+                false => {
+                    world.inventory.objects.iter().find(|object| object.path.ends_with(path))?
+                }
+            };
             Some(Verdict::resolved(format!(
                 "{} is here, and tfpatch doctor finds nothing wrong with it.",
                 world.shown(&object.path)
             )))
         }
     }
-}
-
-fn leaf_path(path: &[u8]) -> &Path {
-    Path::new(OsStr::from_bytes(leaf(path)))
 }

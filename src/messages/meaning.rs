@@ -180,6 +180,9 @@ impl Message {
             Kind::TensorRtNotFound => "TensorFlow looks for TensorRT whenever it is imported, and it is not \
                  installed. Nothing is wrong: only models that are converted with TF-TRT need it. The GPU does not."
                 .to_owned(),
+            Kind::ObjectNotFound if memchr::memmem::find(&self.words, b"Not a directory").is_some() => format!(
+                "{object} was to be opened by its path, a part of which is a file and no directory."
+            ),
             Kind::ObjectNotFound => format!(
                 "{object} was to be opened by its path, and no file is there: it was never installed, was \
                  removed, or the path is another machine's."

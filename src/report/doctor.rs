@@ -80,11 +80,11 @@ fn write_well(
     let what = if chosen.is_wheel() {
         format!("what the wheel has resolves; {unmet}, for others to bring{hint}")
     } else {
-        format!("what is imported resolves, plugins or programs have {unmet}{hint}")
+        format!("what is imported resolves, plugins or programs have {unmet}")
     };
     let links = reservation.map(|links| format!("; {links}")).unwrap_or_default();
     writeln!(out, "{ok}  {objects}, {what}{links}")?;
-    if detail == Detail::Verbose {
+    if chosen.is_wheel() && detail == Detail::Verbose {
         for (object, library) in unasked {
             writeln!(out, "  {} needs {}", world.shown(object), printable(library))?;
         }

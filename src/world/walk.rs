@@ -3,7 +3,7 @@
 
 use super::imported::Imported;
 use super::linked_directories::{self, Links};
-use super::object_names::{is_named_as_object, is_passed_over, may_be_object};
+use super::object_names::{is_named_as_object, is_passed_over, may_hold_object};
 use super::unreadable::Unreadable;
 use crate::vfs::{FileKind, Vfs};
 use rayon::prelude::*;
@@ -125,7 +125,7 @@ fn look_into(vfs: &dyn Vfs, directory: &Path, is_root: bool) -> Walked {
             {
                 walked.links.push(path);
             }
-            FileKind::File | FileKind::Symlink if may_be_object(&entry.name) => {
+            FileKind::File | FileKind::Symlink if may_hold_object(&entry.name) => {
                 walked.files.push(path);
             }
             _ => {}

@@ -12,6 +12,7 @@ use crate::plan::{NotRelative, RelativePath};
 use crate::python::distribution;
 use crate::python::distribution::packages_around;
 use crate::python::environment::{Environment, Kind};
+use crate::python::interpreter::Version;
 use crate::python::owners::Owners;
 use crate::python::wheel::Wheel;
 use crate::vfs::{FileKind, Vfs, names_along};
@@ -44,8 +45,8 @@ pub struct World {
 }
 
 impl World {
-    /// Reads an environment: everything below its prefix, or, for the interpreter of a system, the
-    /// directories that it imports from.
+    /// Reads an environment: everything below its prefix, or, for an interpreter that shares its prefix
+    /// with a whole system, the directories that it imports from.
     #[must_use]
     pub fn of_environment(vfs: &dyn Vfs, mut environment: Environment, settings: Settings) -> Self {
         // Where links lead to a directory of packages and stay inside, the walk has it by its real name.
@@ -58,12 +59,19 @@ impl World {
         let sites: Vec<PathBuf> =
             environment.site_packages.iter().map(|site| site.path.clone()).collect();
         let roots = match environment.kind {
-            Kind::Venv | Kind::Conda => {
+            Kind::System if is_shared(&environment.prefix) => {
+                let library = |version: Version| {
+                    environment.prefix.join(format!("lib/python{version}/lib-dynload"))
+                };
+                let versions = environment.interpreters.iter().map(|it| it.version);
+                let modules = versions.map(library).filter(|it| vfs.metadata(it).is_ok());
+                modules.chain(sites.iter().cloned()).collect()
+            }
+            Kind::Venv | Kind::Conda | Kind::System => {
                 let mut roots = vec![environment.prefix.clone()];
                 roots.extend(sites.iter().filter(|s| !s.starts_with(&environment.prefix)).cloned());
                 roots
             }
-            Kind::System => sites.clone(),
         };
         let root = environment.prefix.clone();
         let imported = Imported::of(vfs, &roots, sites, &environment.python_paths);
@@ -190,7 +198,7 @@ impl World {
     fn add_named(&mut self, vfs: &dyn Vfs, object: &Path) {
         self.named.push(object.to_owned());
         self.inventory.add_named(vfs, object);
-        if object.file_name().is_some_and(object_names::may_be_object) {
+        if object.file_name().is_some_and(object_names::may_hold_object) {
             self.name_owners();
         } else {
             self.find_owners(vfs);
@@ -355,7 +363,7 @@ impl World {
     fn find_owners(&mut self, vfs: &dyn Vfs) {
         let is_object = |path: &[u8]| {
             Path::new(OsStr::from_bytes(path)).file_name().is_some_and(|name| {
-                object_names::may_be_object(name)
+                object_names::may_hold_object(name)
                     || self.named.iter().any(|named| named.file_name() == Some(name))
             })
         };
@@ -383,4 +391,10 @@ fn below(vfs: &dyn Vfs, root: &Path, real: &Path) -> Option<PathBuf> {
     let below = real.strip_prefix(vfs.canonicalize(root).ok()?).ok()?;
     // To join nothing would end the path with a slash.
     Some(if below.as_os_str().is_empty() { root.to_owned() } else { root.join(below) })
+}
+
+/// Does an installation of Python share its prefix with programs of all kinds (FHS 3.0)? Others, such as
+/// those of pyenv and uv, have one of their own.
+fn is_shared(prefix: &Path) -> bool {
+    ["/", "/usr", "/usr/local"].iter().any(|shared| prefix == Path::new(shared))
 }

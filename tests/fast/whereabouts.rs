@@ -122,3 +122,34 @@ fn a_library_of_another_machine_is_not_another_version() {
     let vfs = MemVfs::new().file("/s/libs/libpq.so.6", of_another_machine("libpq.so.6"));
     assert_eq!(told(vfs, "libpq.so.5").0, Cause::NotInstalled);
 }
+
+/// Node.js and others have endings of their own for libraries: the first bytes tell, and not the name.
+#[test]
+fn objects_are_known_by_their_first_bytes() {
+    for name in ["sharp.node", "core.dso", "worker", "libx.so.1", "module.so"] {
+        let asking = Elf::needing(&["libgone.so.1"]).bytes();
+        let vfs = MemVfs::new().file(format!("/t/build/{name}"), asking);
+        let world = World::of_directory(&vfs, Path::new("/t"), None, Settings::default());
+        assert_eq!(world.inventory.objects.len(), 1, "{name}");
+        let found = diagnose_asked(&vfs, &world, &Question::default()).findings;
+        assert_eq!(found.iter().map(|it| it.cause).collect::<Vec<_>>(), [Cause::NotInstalled]);
+    }
+    // What is none is no finding under such names.
+    let vfs = MemVfs::new().file("/t/weights.bin", "\0\0\0\0").file("/t/x.node", "");
+    let world = World::of_directory(&vfs, Path::new("/t"), None, Settings::default());
+    assert_eq!(diagnose_asked(&vfs, &world, &Question::default()).findings, []);
+}
+
+/// What the kernel shows of processes and devices is not walked, whatever lies there.
+#[test]
+fn what_the_kernel_shows_is_not_walked() {
+    let broken = || Elf::needing(&["libgone.so.1"]).bytes();
+    let vfs = MemVfs::new()
+        .file("/proc/1/root/m.so", broken())
+        .file("/sys/m.so", broken())
+        .file("/dev/shm/m.so", broken())
+        .file("/opt/proc/m.so", broken());
+    let world = World::of_directory(&vfs, Path::new("/"), None, Settings::default());
+    let paths: Vec<&Path> = world.inventory.objects.iter().map(|it| it.path.as_path()).collect();
+    assert_eq!(paths, [Path::new("/opt/proc/m.so")]);
+}

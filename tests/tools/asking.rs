@@ -1,7 +1,7 @@
 //! Who asks for a library that no search path leads to: what is loaded before, what nothing asks for, and
 //! what fails. In each case the interpreter says first what is so.
 
-use crate::support::command::{Ran, run, snapshot, words};
+use crate::support::command::{Ran, command, run, snapshot, words};
 use crate::support::environments::{Environment, empty};
 use std::fs;
 use std::path::Path;
@@ -318,4 +318,116 @@ fn libraries_that_were_moved_away_and_are_found_are_not_missing() {
     assert!(env.runs("import core._core"));
     run(dir.path(), &["verify", "env"]).text(0);
     run(dir.path(), &["doctor", "env"]).text(0);
+}
+
+/// A Python that was unpacked or compiled into a directory of its own, as pyenv and uv have them: the
+/// modules of its standard library are imported as any other.
+#[test]
+fn modules_of_the_standard_library_are_judged() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    fs::remove_file(env.prefix.join("pyvenv.cfg")).unwrap();
+    fs::remove_file(env.prefix.join("bin/python")).unwrap();
+    env.program("bin/python3.99", &[], &[]);
+    let library = "lib/python3.99";
+    fs::create_dir_all(env.prefix.join(library)).unwrap();
+    fs::write(env.prefix.join(library).join("os.py"), "").unwrap();
+    let ending = "cpython-399-x86_64-linux-gnu.so";
+    let gone = env.library("gone/libssl_away.so.1", "libssl_away.so.1", &[], &[]);
+    let needs = ["libssl_away.so.1"];
+    let module = |name: &str| format!("{library}/lib-dynload/{name}.{ending}");
+    env.library(&module("_tkinter"), "_tkinter.so", &needs, &[]);
+    fs::create_dir(env.prefix.join("lib/away")).unwrap();
+    let there = env.prefix.join("lib/away/libssl_away.so.1");
+    let elsewhere = dir.path().join("libssl_away.so.1");
+    fs::rename(gone, &elsewhere).unwrap();
+    // Images leave out what only a display needs: `import tkinter` says so itself.
+    let ran = run(dir.path(), &["doctor", "env"]);
+    assert!(ran.text(0).contains("info  libssl_away.so.1 is not installed"), "{ran:#?}");
+    env.library(&module("_ssl"), "_ssl.so", &needs, &[]);
+    let ran = run(dir.path(), &["doctor", "env"]);
+    assert!(ran.text(1).contains("error  libssl_away.so.1 is not installed"), "{ran:#?}");
+    fs::rename(elsewhere, there).unwrap();
+    let ran = run(dir.path(), &["fix", "env"]);
+    assert!(ran.text(0).contains("0 errors"), "{ran:#?}");
+    run(dir.path(), &["verify", "env"]).text(0);
+}
+
+/// A plugin of a host that may never open it: what it lacks is always said, and is no error but for whoever
+/// names it.
+#[test]
+fn what_a_plugin_lacks_is_said_and_known_to_explain() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let gone = env.library("gone/libxcb_away.so.0", "libxcb_away.so.0", &[], &[]);
+    env.module("qt/_core", &[], &[]);
+    env.library(
+        &format!("{site}/qt/lib/libxcbqpa.so.6"),
+        "libxcbqpa.so.6",
+        &["libxcb_away.so.0"],
+        &[],
+    );
+    let plugin = env.library(
+        &format!("{site}/qt/plugins/platforms/libqxcb.so"),
+        "libqxcb.so",
+        &["libxcbqpa.so.6"],
+        &["-Wl,-rpath,$ORIGIN/../../lib"],
+    );
+    fs::remove_file(gone).unwrap();
+    assert!(env.runs("import qt._core"));
+    let told = run(dir.path(), &["doctor", "env"]);
+    assert!(told.text(0).contains("info  libxcb_away.so.0 is not installed"), "{told:#?}");
+    assert!(told.out.contains("plugins or programs have 1 unmet need\n"), "{told:#?}");
+    let json = run(dir.path(), &["doctor", "env", "--format", "json"]).json(0);
+    assert_eq!(json["findings"][0]["severity"], "info");
+    let named = run(dir.path(), &words(&[&"doctor", &plugin]));
+    assert!(named.text(1).contains("error  libxcb_away.so.0 is not installed"), "{named:#?}");
+    let words = format!(
+        "Cannot load library {}: (libxcb_away.so.0: cannot open shared object file: No such file or directory)",
+        plugin.display()
+    );
+    let mut explain = command(dir.path());
+    let explain = explain.args(["explain", &words]).env("VIRTUAL_ENV", &env.prefix);
+    let said = Ran::of(&explain.output().unwrap());
+    assert!(
+        said.text(0).contains("libxcbqpa.so.6 needs libxcb_away.so.0, which is nowhere"),
+        "{said:#?}"
+    );
+}
+
+/// A path from the root names one file: what has its name elsewhere is another.
+#[test]
+fn a_path_that_does_not_exist_is_not_answered_by_another_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let there = env.library(&format!("{site}/pkg/libthere.so"), "libthere.so", &[], &[]);
+    let below = there.join("libthere.so");
+    let away = env.site.join("away/libthere.so");
+    for (path, why) in [(below, "Not a directory"), (away, "No such file or directory")] {
+        let words = format!("OSError: {}: cannot open shared object file: {why}", path.display());
+        let mut explain = command(dir.path());
+        let explain = explain.args(["explain", &words]).env("VIRTUAL_ENV", &env.prefix);
+        let said = Ran::of(&explain.output().unwrap());
+        assert!(!said.text(0).contains("is here"), "{said:#?}");
+        assert!(!said.out.contains("nothing has to be done"), "{said:#?}");
+    }
+}
+
+/// An entry that is relative to wherever a process happens to be is written as it was asked for, and not
+/// without a word.
+#[test]
+fn a_relative_entry_is_told_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let file = env.library("lib/liba.so", "liba.so", &[], &["-Wl,-rpath,/a/long/enough/directory"]);
+    let ran = run(dir.path(), &words(&[&"rpath", &"set", &file, &"--entry", &"../lib"]));
+    assert_eq!(ran.status, 0, "{ran:#?}");
+    assert!(
+        ran.err.contains("../lib is relative to the working directory of the process"),
+        "{ran:#?}"
+    );
+    let ran = run(dir.path(), &words(&[&"rpath", &"set", &file, &"--entry", &"$ORIGIN/../lib"]));
+    ran.text(0);
 }

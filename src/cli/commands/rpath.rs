@@ -6,6 +6,7 @@ use crate::bytes::{printable, shown};
 use crate::cli::args::{
     Format, Record, Rpath, RpathAdd, RpathEdit, RpathOptions, RpathPrint, RpathTidy, Show,
 };
+use crate::cli::notes;
 use crate::cli::repairs::carrying;
 use crate::cli::session::Session;
 use crate::operation::Kind;
@@ -102,6 +103,13 @@ fn edit(
         update_records: options.record == Record::Update,
         carrying: carrying(session, Kind::Rpath, options.dry_run, false, &options.writing),
     };
+    for entry in relative_entries(&how.change) {
+        let entry = printable(entry);
+        notes::note(&format!(
+            "the entry {entry} is relative to the working directory of the process; $ORIGIN/{entry} is \
+             relative to the object"
+        ));
+    }
     for chosen in session.app.files(files)? {
         let edited = session.app.edit(&chosen, &how)?;
         match session.format {
@@ -110,4 +118,16 @@ fn edit(
         }
     }
     Ok(0)
+}
+
+/// New entries that a loader takes from wherever the process happens to be.
+fn relative_entries(change: &Change) -> impl Iterator<Item = &[u8]> {
+    let new = match change {
+        Change::Set(entries) | Change::Append(entries) | Change::Prepend(entries) => {
+            entries.as_slice()
+        }
+        _ => &[],
+    };
+    let is_relative = |entry: &&[u8]| entry.first().is_some_and(|first| !b"/$@".contains(first));
+    new.iter().map(Vec::as_slice).filter(is_relative)
 }
