@@ -7,6 +7,6 @@ use tfpatch::cli;
 fn main() -> ExitCode {
     match cli::args::Arguments::try_parse() {
         Ok(arguments) => cli::main(arguments),
-        Err(error) => cli::error::inert(error).exit(),
+        Err(error) => cli::error::refuse(error),
     }
 }

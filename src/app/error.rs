@@ -2,8 +2,28 @@
 
 use crate::bytes::printable;
 use crate::operation;
+use crate::python::{discovery, target};
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
+
+/// Of what kind an error is. The names are part of the JSON contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// The words of the command line are not understood.
+    Usage,
+    /// What was named is not there, is something else, or nothing was found to look at.
+    Target,
+    /// An operation cannot be carried out, taken back or recovered.
+    Operation,
+    /// The operating system refused.
+    Io,
+    /// Anything else.
+    Other,
+}
 
 /// What was asked for could not be done.
 #[derive(Debug, Clone)]
@@ -34,6 +54,34 @@ impl Error {
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
+    }
+
+    /// Of what kind it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        let source = &self.source;
+        if source.is::<target::Error>() || source.is::<discovery::Error>() {
+            ErrorKind::Target
+        } else if source.is::<operation::Error>() {
+            ErrorKind::Operation
+        } else if source.is::<io::Error>() {
+            ErrorKind::Io
+        } else {
+            ErrorKind::Other
+        }
+    }
+
+    /// What went wrong, and what it consists of: a line each.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let without_hints = Self { hints: Vec::new(), ..self.clone() };
+        without_hints.to_string()
+    }
+
+    /// What may help, a sentence each.
+    #[must_use]
+    pub fn hints(&self) -> &[String] {
+        &self.hints
     }
 
     /// Can it be that another tfpatch, at work meanwhile, is all that was in the way? Not where we

@@ -1,8 +1,11 @@
 //! What ends a command early, as it is said.
 
+use super::settings;
 use crate::app::Error;
 use crate::bytes::{is_inert, printable};
-use crate::report::inert;
+use crate::report::error::ErrorReport;
+use crate::report::inert::{self, Form, Inert};
+use crate::report::json;
 use clap::error::{ContextKind, ContextValue};
 use std::io::Write as _;
 
@@ -13,6 +16,22 @@ pub const TROUBLE: u8 = 2;
 pub fn complain(error: &Error) {
     let mut out = inert::stderr();
     let _ = writeln!(out, "tfpatch: error: {error}").and_then(|()| out.flush());
+}
+
+/// Writes a report about an error to standard output, where a report in JSON was asked for. Where it cannot
+/// be written, the exit status has to do.
+pub fn report(error: &ErrorReport) {
+    let mut out = Inert::new(std::io::stdout(), Form::Json);
+    let _ = json::write(&mut out, error).and_then(|()| out.flush());
+}
+
+/// Ends the program with an error about its arguments, or with the help that they ask for.
+pub fn refuse(error: clap::Error) -> ! {
+    let error = inert(error);
+    if error.use_stderr() && settings::asks_for_json() {
+        report(&ErrorReport::of_usage(error.to_string().trim_end().to_owned()));
+    }
+    error.exit()
 }
 
 /// An error about the words of the command line, which it repeats: each in one line, and as inert text.

@@ -17,6 +17,7 @@ use self::args::{Arguments, Command, Format};
 use self::error::TROUBLE;
 use self::session::Session;
 use crate::app::Error;
+use crate::report::error::ErrorReport;
 use crate::report::markdown::Fenced;
 use std::io;
 use std::process::ExitCode;
@@ -24,9 +25,13 @@ use std::process::ExitCode;
 /// Runs a command and says what came of it.
 #[must_use]
 pub fn main(arguments: Arguments) -> ExitCode {
+    let is_json = arguments.common.format == Format::Json;
     match run(arguments) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
+            if is_json {
+                error::report(&ErrorReport::of(&error));
+            }
             error::complain(&error);
             ExitCode::from(TROUBLE)
         }

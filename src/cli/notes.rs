@@ -12,12 +12,6 @@ use std::io::{self, Write as _};
 /// Says everything, each in a line.
 pub const WATCH: Watch = Watch { working, waiting, interrupted, recovered, now: settings::now };
 
-/// Says something that is no error.
-pub fn note(text: &str) {
-    // A note that cannot be written is no reason to stop.
-    let _ = writeln!(inert::stderr(), "tfpatch: {text}");
-}
-
 fn working(on: Work) -> Box<dyn Any> {
     Box::new(Progress::new(match on {
         Work::Reading => "reading objects",

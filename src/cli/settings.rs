@@ -102,6 +102,15 @@ fn variables(simulation: &Simulation) -> Result<Vec<Variable<'_>>, Error> {
     pairs.collect()
 }
 
+/// Do the arguments, which may not be understood, ask for JSON?
+#[must_use]
+pub fn asks_for_json() -> bool {
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let mut pairs = words.iter().zip(words.iter().skip(1));
+    words.iter().any(|word| word == "--format=json")
+        || pairs.any(|(option, value)| option == "--format" && value == "json")
+}
+
 /// The working directory.
 ///
 /// # Errors

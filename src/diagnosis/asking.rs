@@ -61,7 +61,7 @@ impl<'a> Asking<'a> {
         }
         let mut others = loading.into_iter().filter(|maker| **maker != own);
         let is_only = others.next().is_some() && others.next().is_none();
-        (is_only && self.world.has_interpreter() && self.says_nothing(&own)).then_some(Before::Only)
+        (is_only && self.world.is_imported() && self.says_nothing(&own)).then_some(Before::Only)
     }
 
     /// Is what `other` loads there when something of `own` is loaded?
@@ -93,21 +93,23 @@ impl<'a> Asking<'a> {
 
     /// Is the absence of a library that is nowhere more than worth knowing? For what is imported it is, for
     /// what users start, and for what was named outright. A library that nothing depends on may be a
-    /// plugin for something that is not installed; nobody asks for it then. In a tree without an
-    /// interpreter nobody imports anything, and each object counts.
+    /// plugin for something that is not installed; nobody asks for it then, unless it is all that a
+    /// distribution of Python code has. In a tree from which nothing is imported nobody imports anything, and each object counts.
     pub(super) fn is_judged(&self, missing: &Missing) -> bool {
         missing.root_role == Role::ExtensionModule && !is_for_a_display(&missing.asking)
             || missing.interpreter.is_some()
             || missing.is_named
-            || !self.world.has_interpreter()
+            || !self.world.is_imported()
             || missing.program.as_deref().is_some_and(|program| self.is_a_command(program))
+            || missing.root_role == Role::Library
+                && self.world.is_only_code(self.vfs, &missing.asking)
     }
 
     /// Does everything that is imported or started by a user work without a library, of which the target
     /// has a copy? What was named outright is judged by itself.
     pub(super) fn is_optional(&self, missing: &Missing, copy: &Path) -> bool {
         let asking = &missing.asking;
-        if !self.world.has_interpreter() || missing.interpreter.is_some() || missing.is_named {
+        if !self.world.is_imported() || missing.interpreter.is_some() || missing.is_named {
             return false;
         }
         let is_module = missing.root_role == Role::ExtensionModule;

@@ -289,8 +289,12 @@ fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
     let magic = source.get(0..source.len().min(64)).unwrap_or_default();
     if !magic.starts_with(b"\x7fELF") {
         return match magic.as_ref() {
-            _ if fat::is_macho(source.as_ref()) => read_macho(source.as_ref(), path)
-                .and_then(|(facts, role)| Ok(Some((metadata()?.id, facts, role)))),
+            _ if fat::is_macho(source.as_ref()) => {
+                read_macho(source.as_ref(), path).and_then(|found| {
+                    let Some((facts, role)) = found else { return Ok(None) };
+                    Ok(Some((metadata()?.id, facts, role)))
+                })
+            }
             b"" => Err(Why::NoObject("is empty")),
             bytes if bytes.iter().all(|&byte| byte == 0) => {
                 Err(Why::NoObject("begins with zeros where an ELF header should be"))
@@ -309,14 +313,17 @@ fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
     Ok(Some((metadata()?.id, Facts::Elf(Arc::new(summary)), role)))
 }
 
-/// Reads every slice of a Mach-O file that dyld could load, and what a program would do with it.
-fn read_macho(source: &dyn Source, path: &Path) -> Result<(Facts, Role), Why> {
+/// Reads every slice of a Mach-O file that dyld could load, and what a program would do with it; `None`
+/// for debugging information and the like, of which it loads nothing.
+fn read_macho(source: &dyn Source, path: &Path) -> Result<Option<(Facts, Role)>, Why> {
     let name = path.file_name().map_or(b"".as_slice(), OsStr::as_bytes);
     let function = name.strip_suffix(b".so").map(|module| [b"_PyInit_", module].concat());
     let mut slices = Vec::new();
     let mut role = Role::Library;
+    let mut is_loaded = false;
     for slice in Container::parse(source)?.slices {
         let image = macho::Image::parse(slice)?;
+        is_loaded |= image.kind() != macho::Kind::Other;
         role = match image.kind() {
             macho::Kind::Executable => Role::Executable,
             _ if is_extension_by_name(name) => Role::ExtensionModule,
@@ -332,7 +339,7 @@ fn read_macho(source: &dyn Source, path: &Path) -> Result<(Facts, Role), Why> {
         };
         slices.push(image.summary()?);
     }
-    Ok((Facts::Macho(slices.into()), role))
+    Ok(is_loaded.then(|| (Facts::Macho(slices.into()), role)))
 }
 
 /// Has a file the name of an extension module (PEP 3149)?

@@ -4,8 +4,10 @@ use super::World;
 use super::inventory::Object;
 use crate::knowledge::alternatives;
 use crate::python::distribution::{Distribution, normalized};
+use crate::python::record;
 use crate::vfs::Vfs;
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::path::{Component, Path};
 
 /// Who brought an object.
@@ -70,6 +72,34 @@ impl World {
             }
         }
         required
+    }
+
+    /// Does somebody import what lies here: an interpreter of the target, or one that is not in it, where
+    /// distributions are installed?
+    #[must_use]
+    pub fn is_imported(&self) -> bool {
+        self.has_interpreter() || self.wheel.is_none() && !self.inventory.distributions.is_empty()
+    }
+
+    /// Is an object the only native code of a distribution of Python code? Its code opens it then, as
+    /// with ctypes or cffi. Copies of libraries that a tool has put into `NAME.libs` do not count.
+    #[must_use]
+    pub fn is_only_code(&self, vfs: &dyn Vfs, object: &Object) -> bool {
+        let Some(index) = object.distribution else { return false };
+        let is_copied = |other: &Object| {
+            let directory = other.directory().extension().and_then(OsStr::to_str);
+            matches!(directory, Some("libs" | "dylibs")) || other.directory().ends_with(".dylibs")
+        };
+        let of_it = self.inventory.objects.iter().filter(|other| other.distribution == Some(index));
+        let mut own = of_it.filter(|other| !is_copied(other));
+        if own.any(|other| other.id != object.id) {
+            return false;
+        }
+        let record = self.inventory.distributions.get(index).and_then(|it| it.read_record(vfs));
+        // An empty __init__.py makes a directory a package, and does nothing.
+        record::rows(&record.unwrap_or_default())
+            .map_while(Result::ok)
+            .any(|row| row.path.ends_with(b".py") && row.size.is_some_and(|size| size > 0))
     }
 
     /// Does a distribution require another one itself, by that name or as what does for it?

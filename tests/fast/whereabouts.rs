@@ -5,7 +5,7 @@ use crate::ld_so_cache::cache;
 use crate::support::elf_writer::Elf;
 use std::path::Path;
 use tfpatch::diagnosis::diagnose::diagnose_asked;
-use tfpatch::findings::finding::{Cause, Finding};
+use tfpatch::findings::finding::{Cause, Finding, Severity};
 use tfpatch::loader::Settings;
 use tfpatch::vfs::MemVfs;
 use tfpatch::world::{Question, World};
@@ -152,4 +152,30 @@ fn what_the_kernel_shows_is_not_walked() {
     let world = World::of_directory(&vfs, Path::new("/"), None, Settings::default());
     let paths: Vec<&Path> = world.inventory.objects.iter().map(|it| it.path.as_path()).collect();
     assert_eq!(paths, [Path::new("/opt/proc/m.so")]);
+}
+
+/// Python code opens the only library that it has; of several each may be a plugin, and a directory of
+/// packages is imported from by somebody, wherever the interpreter is.
+#[test]
+fn the_only_library_of_python_code_is_judged() {
+    let severity = |size: u64, more: &[&str]| {
+        let rows = format!("boost/lib_boost.so,,\nboost/__init__.py,,{size}\n");
+        let rows = more.iter().fold(rows, |rows, file| rows + &format!("{},,\n", &file[3..]));
+        let vfs = MemVfs::new()
+            .file("/s/boost/lib_boost.so", Elf::needing(&["libomp_away.so.5"]).bytes())
+            .file("/s/boost/__init__.py", "x")
+            .file("/s/boost-1.dist-info/METADATA", "Name: boost\nVersion: 1\n")
+            .file("/s/boost-1.dist-info/RECORD", rows);
+        let vfs = more.iter().fold(vfs, |vfs, file| vfs.file(file, Elf::needing(&[]).bytes()));
+        let world = World::of_directory(&vfs, Path::new("/s"), None, Settings::default());
+        let found = diagnose_asked(&vfs, &world, &Question::default()).findings;
+        let found: Vec<_> = found.into_iter().filter(|it| it.library.is_some()).collect();
+        let [found] = found.as_slice() else { panic!("{found:#?}") };
+        assert_eq!(found.cause, Cause::NotInstalled);
+        found.severity()
+    };
+    assert_eq!(severity(1, &[]), Severity::Error);
+    assert_eq!(severity(1, &["/s/boost.libs/libz.so.1"]), Severity::Error);
+    assert_eq!(severity(1, &["/s/boost/other.so"]), Severity::Info);
+    assert_eq!(severity(0, &[]), Severity::Info);
 }

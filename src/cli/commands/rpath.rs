@@ -6,7 +6,6 @@ use crate::bytes::{printable, shown};
 use crate::cli::args::{
     Format, Record, Rpath, RpathAdd, RpathEdit, RpathOptions, RpathPrint, RpathTidy, Show,
 };
-use crate::cli::notes;
 use crate::cli::repairs::carrying;
 use crate::cli::session::Session;
 use crate::operation::Kind;
@@ -103,18 +102,20 @@ fn edit(
         update_records: options.record == Record::Update,
         carrying: carrying(session, Kind::Rpath, options.dry_run, false, &options.writing),
     };
-    for entry in relative_entries(&how.change) {
-        let entry = printable(entry);
-        notes::note(&format!(
-            "the entry {entry} is relative to the working directory of the process; $ORIGIN/{entry} is \
-             relative to the object"
-        ));
-    }
     for chosen in session.app.files(files)? {
         let edited = session.app.edit(&chosen, &how)?;
         match session.format {
             Format::Json => json::write(&mut *session.out, &edited.carried.plan)?,
-            _ => outcome::write_edited(&mut *session.out, &chosen, &edited)?,
+            _ => {
+                for entry in relative_entries(&how.change).map(printable) {
+                    let note = "is relative to the working directory of the process";
+                    writeln!(
+                        session.out,
+                        "note  {entry} {note}; $ORIGIN/{entry} is to the object"
+                    )?;
+                }
+                outcome::write_edited(&mut *session.out, &chosen, &edited)?;
+            }
         }
     }
     Ok(0)

@@ -98,7 +98,7 @@ fn static_storage(world: &World, program: &Program<'_>, opened: &[&Opened]) -> V
         let cure = at_start(path, wanted);
         let finding = fault(Cause::StaticTls, &opened.root, message, &cure);
         // Nobody imports a library by itself: it may be for LD_PRELOAD alone, which lays it out at start.
-        let is_optional = world.has_interpreter()
+        let is_optional = world.is_imported()
             && !world.is_named(&opened.root)
             && world.inventory.at(&opened.root).is_some_and(|it| it.role == Role::Library);
         found.push(Finding { is_fatal: true, is_optional, ..finding });

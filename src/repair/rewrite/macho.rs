@@ -6,7 +6,7 @@ use crate::edit::{EditSet, Patched};
 use crate::macho::edit::{self, Refusal, Request, SliceRequest};
 use crate::macho::{Container, Image};
 use crate::object::{Failure, Format, Identity};
-use crate::world::rpath_entry_macho::leads_somewhere;
+use crate::world::rpath_entry_macho::{is_of_a_build, leads_somewhere};
 use goblin::mach::load_command as lc;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -30,8 +30,14 @@ pub(super) fn rewrite(
         return Err(Refusal::NoSuchArch { wanted, present }.into());
     }
     let directories = view.directories();
-    let is_live =
-        |entry: &[u8]| wish.keeps(entry) || leads_somewhere(view.vfs, entry, &directories);
+    let is_there = |entry: &[u8]| view.vfs.metadata(Path::new(OsStr::from_bytes(entry))).is_ok();
+    // What a build has left is in nobody's way, until there is no room.
+    let is_left = |entry: &[u8]| {
+        matches!(wish.change, Change::Fit(_)) && is_of_a_build(entry) && !is_there(entry)
+    };
+    let is_live = |entry: &[u8]| {
+        wish.keeps(entry) || leads_somewhere(view.vfs, entry, &directories) && !is_left(entry)
+    };
     let mut slices = Vec::new();
     let (mut before, mut after) = (Vec::new(), Vec::new());
     for (index, image) in images.iter().enumerate().filter(|(_, image)| is_meant(image)) {
@@ -119,9 +125,9 @@ fn macho_rewrite(
     }
 }
 
-/// The entries that come nearest to a change and fit: duplicates never stay; entries that lead
-/// nowhere go where there is no room otherwise, then longer spellings of a directory, then
-/// `LC_SOURCE_VERSION`.
+/// The entries that come nearest to a change and fit: duplicates never stay; of a repair, entries that
+/// lead nowhere go where there is no room otherwise, then longer spellings of a directory, then
+/// `LC_SOURCE_VERSION`. Entries that somebody adds by hand push out no other.
 fn fitting(
     image: &Image<'_>,
     slice: usize,
@@ -147,8 +153,12 @@ fn fitting(
         Change::Tidy(new) | Change::Dedupe(new) => new.contains(entry),
         Change::Remove(_) | Change::Prune => false,
     };
-    let live: Vec<_> =
-        unique.iter().filter(|entry| asked(entry) || is_live(entry)).cloned().collect();
+    let is_by_hand = matches!(change, Change::Append(_) | Change::Prepend(_));
+    let live: Vec<_> = unique
+        .iter()
+        .filter(|entry| is_by_hand || asked(entry) || is_live(entry))
+        .cloned()
+        .collect();
     let short: Vec<_> = live.iter().map(|entry| shorter(entry)).collect();
     let short = without_duplicates(&short);
     for attempt in [request(&unique, false), request(&live, false), request(&short, false)] {

@@ -1,0 +1,35 @@
+//! What ends a command early, for programs.
+
+use crate::app::{Error, ErrorKind};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// `tfpatch/error/v1`: what standard output holds in the stead of a report.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ErrorReport {
+    schema: &'static str,
+    /// Of what kind it is.
+    kind: ErrorKind,
+    /// What went wrong, as it is said on standard error.
+    message: String,
+    /// What may help, a sentence each.
+    hints: Vec<String>,
+}
+
+impl ErrorReport {
+    /// An error of a use-case.
+    #[must_use]
+    pub fn of(error: &Error) -> Self {
+        Self::new(error.kind(), error.message(), error.hints().to_vec())
+    }
+
+    /// An error about the words of the command line.
+    #[must_use]
+    pub fn of_usage(message: String) -> Self {
+        Self::new(ErrorKind::Usage, message, Vec::new())
+    }
+
+    fn new(kind: ErrorKind, message: String, hints: Vec<String>) -> Self {
+        Self { schema: "tfpatch/error/v1", kind, message, hints }
+    }
+}
