@@ -425,7 +425,7 @@ fn a_relative_entry_is_told_of() {
     let ran = run(dir.path(), &words(&[&"rpath", &"set", &file, &"--entry", &"../lib"]));
     assert_eq!(ran.status, 0, "{ran:#?}");
     assert!(
-        ran.err.contains("../lib is relative to the working directory of the process"),
+        ran.out.contains("../lib is relative to the working directory of the process"),
         "{ran:#?}"
     );
     let ran = run(dir.path(), &words(&[&"rpath", &"set", &file, &"--entry", &"$ORIGIN/../lib"]));

@@ -107,7 +107,8 @@ fn edit(
         match session.format {
             Format::Json => json::write(&mut *session.out, &edited.carried.plan)?,
             _ => {
-                for entry in relative_entries(&how.change).map(printable) {
+                let is_new = |_: &&[u8]| !edited.carried.plan.steps.is_empty();
+                for entry in relative_entries(&how.change).filter(is_new).map(printable) {
                     let note = "is relative to the working directory of the process";
                     writeln!(
                         session.out,

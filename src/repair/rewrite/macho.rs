@@ -125,9 +125,9 @@ fn macho_rewrite(
     }
 }
 
-/// The entries that come nearest to a change and fit: duplicates never stay; of a repair, entries that
-/// lead nowhere go where there is no room otherwise, then longer spellings of a directory, then
-/// `LC_SOURCE_VERSION`. Entries that somebody adds by hand push out no other.
+/// The entries that come nearest to a change and fit: duplicates never stay; entries that lead
+/// nowhere go where there is no room otherwise, then longer spellings of a directory, then
+/// `LC_SOURCE_VERSION`.
 fn fitting(
     image: &Image<'_>,
     slice: usize,
@@ -153,12 +153,8 @@ fn fitting(
         Change::Tidy(new) | Change::Dedupe(new) => new.contains(entry),
         Change::Remove(_) | Change::Prune => false,
     };
-    let is_by_hand = matches!(change, Change::Append(_) | Change::Prepend(_));
-    let live: Vec<_> = unique
-        .iter()
-        .filter(|entry| is_by_hand || asked(entry) || is_live(entry))
-        .cloned()
-        .collect();
+    let live: Vec<_> =
+        unique.iter().filter(|entry| asked(entry) || is_live(entry)).cloned().collect();
     let short: Vec<_> = live.iter().map(|entry| shorter(entry)).collect();
     let short = without_duplicates(&short);
     for attempt in [request(&unique, false), request(&live, false), request(&short, false)] {
