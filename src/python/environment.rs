@@ -3,7 +3,7 @@
 //! The rules are CPython's `Modules/getpath.py` and `Lib/site.py`, PEP 405 for `pyvenv.cfg`, and
 //! Debian's patch of `site.py` for `dist-packages`.
 
-use super::interpreter::{Interpreter, Version, in_bin, version_of_path};
+use super::interpreter::{Interpreter, Version, in_bin, version_in, version_of_path};
 use super::venv::{self, PyvenvCfg};
 use super::{TooLong, is_directory, is_file, pth};
 use crate::vfs::Vfs;
@@ -138,12 +138,20 @@ impl Environment {
     }
 
     /// Takes in the directories that `PYTHONPATH` names, from the working directory `here`: they stand
-    /// before all others on `sys.path`.
+    /// before all others on `sys.path`. What is for another Python is a fault of the variable, and not of
+    /// what lies there.
     pub fn add_python_path(&mut self, vfs: &dyn Vfs, here: &Path, path: &[PathBuf]) {
         let new = venv::directories(vfs, here, path).into_iter();
         let new: Vec<PathBuf> = new
             .filter(|directory| !self.imports_from(vfs, directory))
             .filter(|directory| !self.python_paths.contains(directory))
+            .filter(|directory| {
+                let is_this = |named: (u8, u8)| {
+                    let mut versions = self.interpreters.iter().map(|it| it.version);
+                    versions.any(|version| (version.major, version.minor) == named)
+                };
+                version_in(directory).is_none_or(is_this)
+            })
             .collect();
         self.python_paths.splice(0..0, new);
     }
