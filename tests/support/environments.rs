@@ -51,6 +51,17 @@ impl Environment {
     /// Compiles an extension module `package/name` below `site-packages`, which the interpreter imports
     /// once its libraries are found; the package is made where it is not there.
     pub(crate) fn module(&self, module: &str, needs: &[&str], flags: &[&str]) -> PathBuf {
+        self.module_that(module, "called();", needs, flags)
+    }
+
+    /// The same for a module that needs nothing, and is not imported unless it opens a library itself.
+    pub(crate) fn module_that_opens(&self, module: &str, library: &str, flags: &[&str]) -> PathBuf {
+        let open =
+            format!("void *dlopen(const char *, int); if (!dlopen(\"{library}\", 2)) return 0;");
+        self.module_that(module, &open, &[], flags)
+    }
+
+    fn module_that(&self, module: &str, does: &str, needs: &[&str], flags: &[&str]) -> PathBuf {
         let (package, name) = module.rsplit_once('/').unwrap();
         let site = self.site.strip_prefix(&self.prefix).unwrap().to_str().unwrap();
         // A PyModuleDef and what creates a module of it, as the stable ABI has them.
@@ -59,7 +70,7 @@ impl Environment {
              static struct {{ long count; void *type, *init; long index; void *copy; const char *name, *doc;
              long size; void *methods, *slots, *traverse, *clear, *free; }}
              definition = {{ 1, 0, 0, 0, 0, \"{name}\", 0, -1, 0, 0, 0, 0, 0 }};
-             void *PyInit_{name}(void) {{ called(); return PyModule_Create2(&definition, 1013); }}",
+             void *PyInit_{name}(void) {{ {does} return PyModule_Create2(&definition, 1013); }}",
             calls(needs)
         );
         let flags: Vec<&str> = flags.iter().copied().chain(["-shared"]).collect();

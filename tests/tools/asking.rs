@@ -431,3 +431,38 @@ fn a_relative_entry_is_told_of() {
     let ran = run(dir.path(), &words(&[&"rpath", &"set", &file, &"--entry", &"$ORIGIN/../lib"]));
     assert!(!ran.text(0).contains("working directory"), "{ran:#?}");
 }
+
+/// A plugin in one directory of packages and the libraries that it opens in another, as `lib64` and `lib`
+/// or a `.pth` file have them: its entries lead nowhere, and say what was meant.
+#[test]
+fn a_requirement_that_no_entry_reaches_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let (file, soname) = ("vendor/blas/lib/libblaslike.so.12", "libblaslike.so.12");
+    let entries = "-Wl,-rpath,$ORIGIN/../vendor/blas/lib:$ORIGIN/../../vendor/blas/lib";
+    let library = env.library(&format!("{site}/{file}"), soname, &[], &[]);
+    env.distribution("vendor-blas", &[], &[file]);
+    env.module_that_opens("plug/_xla", soname, &[entries]);
+    let files = ["plug/__init__.py", "plug/_xla.abi3.so"];
+    env.distribution("plug", &["vendor-blas"], &files);
+    assert_sound(&env, "import plug._xla");
+    // The same in another directory from which is imported.
+    let other = dir.path().join("other");
+    fs::create_dir_all(other.join("vendor/blas/lib")).unwrap();
+    fs::rename(&library, other.join(file)).unwrap();
+    fs::rename(env.site.join("vendor_blas-1.0.dist-info"), other.join("vendor_blas-1.0.dist-info"))
+        .unwrap();
+    fs::write(env.site.join("other.pth"), format!("{}\n", other.display())).unwrap();
+    assert!(!env.runs("import plug._xla"));
+    let told = run(dir.path(), &["doctor", "env"]);
+    assert!(told.text(1).contains("dlopen_path_missing"), "{told:#?}");
+    run(dir.path(), &["fix", "env"]).text(1);
+    run(dir.path(), &["fix", "env", "--allow-absolute"]).text(0);
+    assert!(env.runs("import plug._xla"));
+    run(dir.path(), &["verify", "env"]).text(0);
+    run(dir.path(), &["revert", "env"]).text(0);
+    // An entry that names what nobody requires is a leftover.
+    env.distribution("plug", &[], &files);
+    assert_eq!(run(dir.path(), &["doctor", "env"]).status, 0);
+}
