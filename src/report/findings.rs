@@ -123,6 +123,10 @@ fn write_group(
             )?;
         }
     }
+    // What nothing asks for takes as few lines as it can: a host may have dozens of such plugins.
+    if first.is_optional && detail != Detail::Verbose {
+        return Ok(());
+    }
     if detail == Detail::Verbose {
         for directory in first.lies_in.iter().skip(1) {
             writeln!(out, "  also in {}", world.shown(directory))?;
