@@ -42,7 +42,8 @@ impl App {
         self.require_interpreter(chosen)?;
         let work = self.begin(Work::Reading);
         let view = self.view(&self.vfs, chosen)?;
-        let world = self.world(&view, chosen, how.settings.clone());
+        let python_path = &how.question.surroundings.python_path;
+        let world = self.world_importing(&view, chosen, how.settings.clone(), python_path);
         self.require_object(chosen, &world)?;
         let question = self.question(&view, &how.question)?;
         // Whether a store can be read is no question of a diagnosis.

@@ -1,10 +1,29 @@
 //! What ends a use-case early, as data. The words are the report's.
 
 use crate::operation;
+use crate::python::{discovery, target};
 use crate::repair::foreign_plan::Misfit;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// Of what kind an error is. The names are part of the JSON contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ErrorKind {
+    /// The words of the command line are not understood.
+    Usage,
+    /// What was named is not there, is something else, or nothing was found to look at.
+    Target,
+    /// An operation cannot be carried out, taken back or recovered.
+    Operation,
+    /// The operating system refused.
+    Io,
+    /// Anything else.
+    Other,
+}
 
 /// What was asked for could not be done.
 #[derive(Debug, Clone)]
@@ -107,6 +126,29 @@ impl Error {
         Self::In { file: file.to_owned(), source: Arc::new(source) }
     }
 
+    /// Of what kind it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Below(source) | Self::In { source, .. } => kind_of(source.as_ref()),
+            Self::NoWorkingDirectory(_) | Self::DiskFailed { .. } => ErrorKind::Io,
+            Self::OutputIsTheWheel(_) | Self::OutputOfSeveral(_) | Self::OutputOfNoWheel(_) => {
+                ErrorKind::Usage
+            }
+            Self::RootWithoutTarget
+            | Self::NoFile(_)
+            | Self::Unreadable { .. }
+            | Self::NoObject { .. }
+            | Self::Changes(_)
+            | Self::NotOneObject(_)
+            | Self::WholeWheel(_)
+            | Self::NotTaken { .. }
+            | Self::NoSearchDirectory { .. }
+            | Self::NothingToJudge { .. } => ErrorKind::Target,
+            Self::PlanDoesNotFit { .. } => ErrorKind::Operation,
+        }
+    }
+
     /// Can it be that another tfpatch, at work meanwhile, is all that was in the way? Not where we
     /// waited for it in vain.
     #[must_use]
@@ -125,6 +167,18 @@ impl Error {
             Self::Below(error) => error.downcast_ref(),
             _ => None,
         }
+    }
+}
+
+fn kind_of(source: &(dyn std::error::Error + Send + Sync + 'static)) -> ErrorKind {
+    if source.is::<target::Error>() || source.is::<discovery::Error>() {
+        ErrorKind::Target
+    } else if source.is::<operation::Error>() {
+        ErrorKind::Operation
+    } else if source.is::<io::Error>() {
+        ErrorKind::Io
+    } else {
+        ErrorKind::Other
     }
 }
 

@@ -5,7 +5,7 @@ use super::view::View;
 use super::{App, Chosen, Work};
 use crate::command_line::CommandLine;
 use crate::diagnosis::diagnose::{Diagnosis, diagnose};
-use crate::findings::finding::{Finding, Severity};
+use crate::findings::finding::Severity;
 use crate::loader::Settings;
 use crate::messages::in_environment::{self, Outcome, Verdict};
 use crate::messages::{Log, Message, Weight};
@@ -111,10 +111,17 @@ impl Places<'_> {
         let mut verdict = in_environment::look(&self.app.vfs, world, diagnosis, message);
         if verdict.fixable {
             // What is only worth knowing is repaired where that is asked for.
-            let is_info = |finding: &Finding| finding.severity() == Severity::Info;
-            let is_tidying = verdict.findings.first().is_some_and(is_info);
-            let fix = CommandLine::new(["fix"]);
-            let fix = if is_tidying { fix.argument("--tidy") } else { fix };
+            let first = verdict.findings.first();
+            let is_tidying = first.is_some_and(|found| found.severity() == Severity::Info);
+            let lies_in = first.and_then(|found| found.lies_in.first());
+            let leads_out = lies_in.is_some_and(|it| !world.contains(&self.app.vfs, it));
+            let mut fix = CommandLine::new(["fix"]);
+            if is_tidying {
+                fix = fix.argument("--tidy");
+            }
+            if leads_out {
+                fix = fix.argument("--allow-absolute");
+            }
             verdict.cure = chosen.command(fix).to_string();
         }
         let (root, reason) = (world.root.clone(), chosen.reason.clone());

@@ -66,7 +66,8 @@ impl App {
             let work = self.begin(Work::Reading);
             let files = self.vfs.remembering();
             let view = self.view(&files, chosen)?;
-            let world = self.world(&view, chosen, how.settings.clone());
+            let python_path = &how.question.surroundings.python_path;
+            let world = self.world_importing(&view, chosen, how.settings.clone(), python_path);
             self.require_object(chosen, &world)?;
             let question = self.question(&view, &how.question)?;
             let diagnosis = diagnose_asked(view.vfs(), &world, &question);

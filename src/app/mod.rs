@@ -22,7 +22,7 @@ pub mod verify;
 pub mod view;
 pub mod wheel;
 
-pub use error::Error;
+pub use error::{Error, ErrorKind};
 pub use targets::Chosen;
 
 use crate::operation::Recovered;

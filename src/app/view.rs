@@ -79,15 +79,34 @@ impl App {
         }
     }
 
-    /// Reads a target with all its objects.
+    /// Reads a target with all its objects, as the process that was given to tfpatch would import it.
     #[must_use]
     pub fn world(&self, view: &View<'_>, chosen: &Chosen, settings: loader::Settings) -> World {
+        let python_path = self.ambient.as_ref().map(|ambient| ambient.python_path.as_slice());
+        self.world_importing(view, chosen, settings, python_path.unwrap_or_default())
+    }
+
+    /// The same with the directories of another `PYTHONPATH`.
+    #[must_use]
+    pub fn world_importing(
+        &self,
+        view: &View<'_>,
+        chosen: &Chosen,
+        settings: loader::Settings,
+        python_path: &[PathBuf],
+    ) -> World {
         let vfs = view.vfs();
         if let View::Wheel(wheel) = view {
             return World::of_wheel(wheel, &settings);
         }
         let world = match &chosen.target {
-            Target::Environment(found) => World::of_environment(vfs, found.clone(), settings),
+            Target::Environment(found) => {
+                let mut found = found.clone();
+                if let Ok(ambient) = &self.ambient {
+                    found.add_python_path(vfs, &ambient.working_directory, python_path);
+                }
+                World::of_environment(vfs, found, settings)
+            }
             Target::SitePackages { path, .. } | Target::Directory(path) => {
                 match (&chosen.environment, &chosen.target) {
                     (Some(around), _) => {

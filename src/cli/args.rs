@@ -256,6 +256,9 @@ pub struct Doctor {
     /// Look for libraries in DIR too; may lie outside the target.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub search: Vec<PathBuf>,
+    /// Propose a repair with absolute paths, for libraries that lie outside the target.
+    #[arg(long)]
+    pub allow_absolute: bool,
     /// The loader's environment.
     #[command(flatten)]
     pub simulation: Simulation,

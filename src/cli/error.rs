@@ -1,8 +1,11 @@
 //! What ends a command early, as it is said.
 
-use crate::app;
+use super::settings;
+use crate::app::{self, ErrorKind};
 use crate::bytes::{is_inert, printable};
-use crate::report::inert;
+use crate::report::error::ErrorReport;
+use crate::report::inert::{self, Form, Inert};
+use crate::report::json;
 use crate::report::words::Words;
 use clap::error::{ContextKind, ContextValue};
 use std::io::Write as _;
@@ -17,6 +20,26 @@ pub enum Error {
     App(app::Error),
     /// What the command line asks for is not possible, or something of it cannot be read or written.
     Said(Words),
+}
+
+impl Error {
+    /// What is said of it.
+    fn words(&self) -> Words {
+        match self {
+            Self::App(error) => Words::of(error),
+            Self::Said(words) => words.clone(),
+        }
+    }
+
+    /// The same for programs.
+    #[must_use]
+    pub fn report(&self) -> ErrorReport {
+        let kind = match self {
+            Self::App(error) => error.kind(),
+            Self::Said(_) => ErrorKind::Usage,
+        };
+        ErrorReport::new(kind, &self.words())
+    }
 }
 
 impl From<app::Error> for Error {
@@ -40,11 +63,23 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for Error {
 /// Says an error on standard error. Where even that cannot be written, the exit status has to do.
 pub fn complain(error: &Error) {
     let mut out = inert::stderr();
-    let words = match error {
-        Error::App(error) => &Words::of(error),
-        Error::Said(words) => words,
-    };
-    let _ = writeln!(out, "tfpatch: error: {words}").and_then(|()| out.flush());
+    let _ = writeln!(out, "tfpatch: error: {}", error.words()).and_then(|()| out.flush());
+}
+
+/// Writes a report about an error to standard output, where a report in JSON was asked for. Where it cannot
+/// be written, the exit status has to do.
+pub fn report(error: &ErrorReport) {
+    let mut out = Inert::new(std::io::stdout(), Form::Json);
+    let _ = json::write(&mut out, error).and_then(|()| out.flush());
+}
+
+/// Ends the program with an error about its arguments, or with the help that they ask for.
+pub fn refuse(error: clap::Error) -> ! {
+    let error = inert(error);
+    if error.use_stderr() && settings::asks_for_json() {
+        report(&ErrorReport::new(ErrorKind::Usage, &Words::new(error.to_string().trim_end())));
+    }
+    error.exit()
 }
 
 /// An error about the words of the command line, which it repeats: each in one line, and as inert text.

@@ -31,11 +31,15 @@ use std::process::ExitCode;
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => error::inert(error).exit(),
+        Err(error) => error::refuse(error),
     };
+    let is_json = arguments.common.format == Format::Json;
     match run(arguments) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
+            if is_json {
+                error::report(&error.report());
+            }
             error::complain(&error);
             ExitCode::from(TROUBLE)
         }

@@ -43,7 +43,18 @@ pub fn ambient() -> Result<Ambient, app::Error> {
         cuda_home: path("CUDA_HOME"),
         pyenv_version: std::env::var_os("PYENV_VERSION").filter(|value| !value.is_empty()),
         own_executable: std::env::current_exe().ok(),
+        called_as: called_as(),
     })
+}
+
+/// The path by which this program was called: as it was typed, or by the directory of `PATH` in which a
+/// shell found it.
+fn called_as() -> Option<PathBuf> {
+    let word = std::env::args_os().next().map(PathBuf::from)?;
+    if word.components().count() > 1 {
+        return Some(std::env::current_dir().ok()?.join(word));
+    }
+    directories("PATH").into_iter().map(|it| it.join(&word)).find(|path| path.is_file())
 }
 
 /// What the simulated process is given besides the loader's variables, as
@@ -92,6 +103,15 @@ fn variables(simulation: &Simulation) -> Result<Vec<Variable<'_>>, Error> {
         Ok((key, value.get(1..).unwrap_or_default().to_vec()))
     });
     pairs.collect()
+}
+
+/// Do the arguments, which may not be understood, ask for JSON?
+#[must_use]
+pub fn asks_for_json() -> bool {
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let mut pairs = words.iter().zip(words.iter().skip(1));
+    words.iter().any(|word| word == "--format=json")
+        || pairs.any(|(option, value)| option == "--format" && value == "json")
 }
 
 /// The working directory.

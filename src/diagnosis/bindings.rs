@@ -1,7 +1,7 @@
 //! Which name led to which file: what a repair must not change by accident.
 
 use crate::loader::Dependency;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 /// Who asked for what: the object that a program loads, the object of its closure that asks, and
@@ -74,6 +74,18 @@ impl Bindings {
             question.library.rsplit(|&byte| byte == b'/').next() == Some(leaf)
         });
         asked.map(|(_, found)| found.as_deref()).collect()
+    }
+
+    /// The libraries that whoever asks for them finds, by the last parts of their names.
+    #[must_use]
+    pub fn always_found(&self) -> HashSet<&[u8]> {
+        let (mut found, mut lacking) = (HashSet::new(), HashSet::new());
+        for (question, answer) in &self.answers {
+            let leaf = question.library.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+            let list = if answer.is_some() { &mut found } else { &mut lacking };
+            list.insert(leaf);
+        }
+        found.difference(&lacking).copied().collect()
     }
 
     /// What led somewhere and now leads elsewhere. A question that is not asked any more, because

@@ -1,5 +1,7 @@
 //! Which libraries would not be found, and why: the inventory, seen through the loader.
 
+use super::absent::Absent;
+use super::asking::{Asking, Before};
 use super::bindings::{Bindings, Moved};
 use super::checks::installed::Installed;
 use super::checks::variables::{self, Variables};
@@ -8,18 +10,18 @@ use super::checks::{
 };
 use super::load_report::{Missing, Seen};
 use super::provider::{self, Choice, known_cause};
-use crate::bytes::{printable, shown};
+use crate::bytes::{printable, shell_word, shown};
 use crate::findings::finding::{Cause, Finding, Severity, fault, sort};
-use crate::knowledge::packages;
 use crate::loader::EXECUTABLE_STACK;
 use crate::vfs::Vfs;
-use crate::world::inventory::{Role, Unreadable};
+use crate::world::inventory::Role;
 use crate::world::program::Program;
 use crate::world::system_libraries::Libraries;
+use crate::world::unreadable::{Unreadable, Why};
 use crate::world::{Question, World};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What a diagnosis says.
 #[derive(Debug, Default)]
@@ -31,8 +33,8 @@ pub struct Diagnosis {
     pub bindings: Vec<Bindings>,
     /// Dependencies for which the loader finds nothing, each object and name once.
     pub unresolved: usize,
-    /// Those among them that are no finding, since only a plugin or a program asks: the object and
-    /// the name.
+    /// Those among them that are no more than worth knowing, since only a plugin or a program asks: the
+    /// object and the name.
     pub unasked: Vec<(PathBuf, Vec<u8>)>,
     /// What installers left; its findings are among the others.
     pub installed: Installed,
@@ -95,7 +97,16 @@ pub fn lacked_alone(
     let programs = Program::all(vfs, world, &world.settings.without_variables());
     let seen = Seen::alone(vfs, world, &programs, &objects);
     let libraries = Libraries::new(vfs, world, question, &programs);
-    let judge = Judge { vfs, world, question, libraries: &libraries, seen: &seen, is_alone: true };
+    let asking = Asking::new(vfs, world);
+    let judge = Judge {
+        vfs,
+        world,
+        question,
+        libraries: &libraries,
+        seen: &seen,
+        asking: &asking,
+        is_alone: true,
+    };
     let lacked = seen.missing.values().filter(|missing| world.may_edit(&missing.asking.path));
     let found = lacked.flat_map(|missing| judge.missing(missing));
     found.filter(|finding| finding.cause != Cause::DriverMissing).collect()
@@ -110,7 +121,16 @@ fn loads(
     installed: Installed,
 ) -> Diagnosis {
     let libraries = Libraries::new(vfs, world, question, programs);
-    let judge = Judge { vfs, world, question, libraries: &libraries, seen: &seen, is_alone: false };
+    let asking = Asking::new(vfs, world);
+    let judge = Judge {
+        vfs,
+        world,
+        question,
+        libraries: &libraries,
+        seen: &seen,
+        asking: &asking,
+        is_alone: false,
+    };
     let (mut findings, unasked) = judge.all();
     let empty = world.settings.without_variables();
     let variables = Variables::new(vfs, world);
@@ -142,10 +162,39 @@ fn loads(
     findings.retain(|finding| !installed.explains(finding));
     findings.extend(installed.findings.iter().cloned());
     findings.retain(|finding| {
-        world.is_meant(&finding.object) || keeps_from_starting(world, &seen.started, finding)
+        world.is_meant(&finding.object)
+            || keeps_from_starting(world, &seen.started, finding)
+            || keeps_from_loading(&seen.missing, finding)
     });
+    findings.iter_mut().for_each(|finding| leave_to_others(vfs, world, finding));
     sort(&mut findings);
     Diagnosis { findings, bindings, unresolved, unasked, installed }
+}
+
+/// Says of an object that is judged with the target and not edited, since it lies outside or others were
+/// named, how it is repaired.
+fn leave_to_others(vfs: &dyn Vfs, world: &World, finding: &mut Finding) {
+    let word = |path: &Path| shell_word(path.as_os_str().as_bytes());
+    if !finding.fixable || world.may_edit(&finding.object) {
+        return;
+    }
+    let Some(outside) = world.outside_of(&finding.object) else {
+        if !world.named.is_empty() && world.inventory.at(&finding.object).is_some() {
+            finding.fixable = false;
+            finding.cure = format!("tfpatch fix {}", word(&finding.object));
+        }
+        return;
+    };
+    let mut cure = format!("tfpatch fix {}", word(outside));
+    if let Some(directory) = finding.lies_in.first()
+        && let (Ok(directory), Ok(outside)) =
+            (vfs.canonicalize(directory), vfs.canonicalize(outside))
+        && !directory.starts_with(outside)
+    {
+        cure = format!("{cure} --search {} --allow-absolute", word(&directory));
+    }
+    finding.fixable = false;
+    finding.cure = cure;
 }
 
 /// Does a finding tell why no interpreter of the target starts? It counts whatever part of an
@@ -156,6 +205,13 @@ fn keeps_from_starting(world: &World, started: &HashSet<PathBuf>, finding: &Find
         && (started.contains(&finding.object) || interpreters::is_one(world, &finding.object))
 }
 
+/// Does an object that was named fail to load for what another one lacks, which it brings along?
+fn keeps_from_loading(missing: &BTreeMap<(PathBuf, Vec<u8>), Missing>, finding: &Finding) -> bool {
+    let library = finding.library.as_ref().filter(|_| finding.severity() == Severity::Error);
+    let question = library.map(|library| (finding.object.clone(), library.clone()));
+    question.and_then(|it| missing.get(&it)).is_some_and(|missing| missing.is_named)
+}
+
 /// Says what is the case where the loader finds nothing.
 struct Judge<'a> {
     vfs: &'a dyn Vfs,
@@ -163,6 +219,7 @@ struct Judge<'a> {
     question: &'a Question,
     libraries: &'a Libraries<'a>,
     seen: &'a Seen,
+    asking: &'a Asking<'a>,
     /// Is each object opened alone, so that nothing is loaded before it?
     is_alone: bool,
 }
@@ -173,7 +230,10 @@ impl Judge<'_> {
         let (mut findings, mut unasked) = (Vec::new(), Vec::new());
         for (question, missing) in &self.seen.missing {
             let found = self.found(missing);
-            if found.is_empty() && self.world.is_meant(&question.0) {
+            let is_unasked = found.iter().all(|found| {
+                found.is_optional && !matches!(found.cause, Cause::PathMissing | Cause::LoadOrder)
+            });
+            if is_unasked && self.world.is_meant(&question.0) {
                 unasked.push(question.clone());
             }
             findings.extend(found);
@@ -252,26 +312,33 @@ impl Judge<'_> {
             Choice::One(provider) => {
                 let directory = provider.directory().to_owned();
                 let lies = self.world.shown(&directory);
-                let (cause, message, cure) = if self.is_loaded_before(missing) {
-                    (
-                        Cause::LoadOrder,
-                        format!("{object} finds {library} only once something else has loaded it"),
-                        "nothing has to be done; tfpatch fix --tidy makes it independent",
-                    )
-                } else {
-                    (
-                        Cause::PathMissing,
-                        format!(
-                            "{object} needs {library}; it lies in {lies}, and no search path leads there"
-                        ),
-                        "tfpatch fix",
-                    )
+                let unreached = format!(
+                    "{object} needs {library}; it lies in {lies}, and no search path leads there"
+                );
+                let later =
+                    format!("{object} finds {library} only once something else has loaded it");
+                let nothing = "nothing has to be done; tfpatch fix --tidy makes it independent";
+                let fix = match self.world.contains(self.vfs, &directory) {
+                    true => "tfpatch fix",
+                    false => "tfpatch fix --allow-absolute",
                 };
-                vec![Finding {
-                    fixable: true,
-                    lies_in: vec![directory],
-                    ..finding(missing, cause, message, cure)
-                }]
+                let before = self.before(missing);
+                let is_optional =
+                    || !self.is_alone && self.asking.is_optional(missing, &provider.path);
+                let found = match before {
+                    Some(Before::Required) => missing.finding(Cause::LoadOrder, later, nothing),
+                    Some(Before::Only) => {
+                        let later = format!("{later}, as it seems; no metadata prove it");
+                        missing.finding(Cause::LoadOrder, later, nothing)
+                    }
+                    None if is_optional() => {
+                        let unasked = format!("{unreached}; nothing that is installed requires it");
+                        let found = missing.finding(Cause::PathMissing, unasked, nothing);
+                        Finding { is_optional: true, ..found }
+                    }
+                    None => missing.finding(Cause::PathMissing, unreached, fix),
+                };
+                vec![Finding { fixable: true, lies_in: vec![directory], ..found }]
             }
             Choice::Several(providers) => {
                 let copies = providers.len();
@@ -285,12 +352,18 @@ impl Judge<'_> {
                 [(Cause::PathMissing, unreached), (Cause::DuplicateInstall, twins)]
                     .map(|(cause, message)| Finding {
                         lies_in: lies_in.clone(),
-                        ..finding(missing, cause, message, cure)
+                        ..missing.finding(cause, message, cure)
                     })
                     .into()
             }
             Choice::None => self.absent(missing, &object, &library).into_iter().collect(),
         }
+    }
+
+    /// How it is known that a library is loaded before; nothing is where each object is opened alone.
+    fn before(&self, missing: &Missing) -> Option<Before> {
+        let asked = (!self.is_alone).then_some(missing)?;
+        self.asking.is_loaded_before(self.seen, asked)
     }
 
     /// Why a library is missing of which the tree has no copy that fits.
@@ -303,56 +376,16 @@ impl Judge<'_> {
         if let Some(cause) = known_cause(name) {
             let message = format!("{object} needs {library}, which comes with the graphics driver");
             let cure = "install the driver, or start the container with --gpus all";
-            return Some(finding(missing, cause, message, cure));
+            return Some(missing.finding(cause, message, cure));
         }
-        if !self.is_judged(missing) {
-            return None;
+        if self.before(missing).is_some() {
+            let message =
+                format!("{object} finds {library} only once something else has loaded it");
+            return Some(missing.finding(Cause::LoadOrder, message, "nothing has to be done"));
         }
-        if let Some(fatal) = &missing.dependency.fatal {
-            let (path, why) = (self.world.shown(&fatal.path), &fatal.message);
-            let message = format!("{object} needs {library}; the loader gives up at {path}: {why}");
-            let cure = "install the distribution that the file belongs to again";
-            return Some(finding(missing, Cause::Unreadable, message, cure));
-        }
-        Some(self.elsewhere(missing, object, library))
-    }
-
-    /// What is to be said of a library that the tree does not have: is it in the system where nobody
-    /// looks, is another version there, or is it nowhere?
-    fn elsewhere(&self, missing: &Missing, object: &str, library: &str) -> Finding {
-        let name = &missing.dependency.name;
-        if let Some(copy) = self.libraries.copies(name).first() {
-            let directory = copy.parent().unwrap_or(copy).to_owned();
-            let message = format!(
-                "{object} needs {library}; it lies in {}, and no search path leads there",
-                shown(&directory)
-            );
-            let found =
-                finding(missing, Cause::PathMissing, message, "tfpatch fix --allow-absolute");
-            return Finding { fixable: true, lies_in: vec![directory], ..found };
-        }
-        let hint = variables::names_of_nothing(self.vfs, self.world, self.question, name);
-        let other = provider::other_version(&self.world.inventory, name).map(|it| it.path.clone());
-        let (whose, other) = match other {
-            Some(other) => ("environment", Some(other)),
-            None => ("system", self.libraries.other_version(name)),
-        };
-        let cure = packages::cure(name);
-        match other.as_deref().and_then(|other| Some((other.file_name()?, other.parent()?))) {
-            Some((there, directory)) => {
-                let there = printable(there.as_bytes());
-                let message = format!(
-                    "{object} needs {library}; the {whose} has {there} in {}{hint}",
-                    self.world.shown(directory)
-                );
-                let found = finding(missing, Cause::SonameMismatch, message, &cure);
-                Finding { lies_in: vec![directory.to_owned()], ..found }
-            }
-            None => {
-                let message = format!("{object} needs {library}, which is nowhere{hint}");
-                finding(missing, Cause::NotInstalled, message, &cure)
-            }
-        }
+        let Self { vfs, world, question, libraries, .. } = *self;
+        let found = Absent { vfs, world, question, libraries, missing }.finding(object, library);
+        Some(Finding { is_optional: !self.asking.is_judged(missing), ..found })
     }
 
     /// What is found only because of a variable. Libraries of the driver are left out: where they
@@ -380,7 +413,7 @@ impl Judge<'_> {
     fn shadowed_by_variables(&self, bare: &Seen, variables: &Variables<'_>) -> Vec<Finding> {
         let world = self.world;
         let moved = bare.bindings.moved(&self.seen.bindings).into_iter();
-        let shadowed = moved.filter(|moved| world.contains(self.vfs, &moved.before));
+        let shadowed = moved.filter(|moved| world.reaches(self.vfs, &moved.before));
         shadowed
             .filter_map(|Moved { question, before, after }| {
                 let (object, library) =
@@ -421,61 +454,11 @@ impl Judge<'_> {
             ..found
         }
     }
-
-    /// Is the absence of a library that is nowhere a finding? For what is imported it is. A library
-    /// that nothing depends on may be a plugin for something that is not installed; nobody asks
-    /// for it then. In a tree without an interpreter nobody imports anything, and each object
-    /// counts.
-    fn is_judged(&self, missing: &Missing) -> bool {
-        missing.root_role == Role::ExtensionModule
-            || missing.interpreter.is_some()
-            || !self.world.has_interpreter()
-    }
-
-    /// Is the library loaded already when the object is? So it is where a distribution that the
-    /// object's own one requires reaches it, since that is imported first. For a plugin the own
-    /// distribution is enough: nothing imports it and nothing depends on it, so it is opened by a
-    /// program that knows it, and asks for what that program consists of.
-    fn is_loaded_before(&self, missing: &Missing) -> bool {
-        if missing.interpreter.is_some() || self.is_alone {
-            return false;
-        }
-        let inventory = &self.world.inventory;
-        let Some(own) = inventory.distribution_of(&missing.asking) else { return false };
-        let is_plugin = missing.root_role == Role::Library;
-        inventory
-            .named(&missing.dependency.name)
-            .filter(|provider| self.seen.reached.contains(&provider.id))
-            .filter_map(|provider| inventory.distribution_of(provider))
-            .any(|other| {
-                if other.normalized == own.normalized {
-                    is_plugin
-                } else {
-                    own.requires.iter().any(|required| required.name == other.normalized)
-                }
-            })
-    }
 }
 
 /// Who asks for what.
 fn question_of(finding: &Finding) -> (PathBuf, Option<Vec<u8>>) {
     (finding.object.clone(), finding.library.clone())
-}
-
-/// A finding about a missing dependency that no search path cures.
-fn finding(missing: &Missing, cause: Cause, message: String, cure: &str) -> Finding {
-    Finding {
-        cause,
-        object: missing.asking.path.clone(),
-        library: Some(missing.dependency.name.clone()),
-        fixable: false,
-        message,
-        cure: cure.to_owned(),
-        lies_in: Vec::new(),
-        tried: missing.dependency.tried.steps().collect(),
-        symbols: Vec::new(),
-        is_fatal: false,
-    }
 }
 
 /// Places that could not be read and have a finding of their own. Where there are more, something has
@@ -484,7 +467,10 @@ const MAX_UNREADABLE: usize = 1000;
 
 fn unreadable(world: &World) -> Vec<Finding> {
     let all = &world.inventory.unreadable;
-    let meant: Vec<&Unreadable> = all.iter().filter(|it| world.is_meant(&it.path)).collect();
+    // What a text holds in the place of a link is told where somebody asks for it.
+    let is_told = |it: &&Unreadable| !matches!(it.why, Why::Flattened(_));
+    let meant = all.iter().filter(|it| world.is_meant(&it.path)).filter(is_told);
+    let meant: Vec<&Unreadable> = meant.collect();
     let (own, rest) = meant.split_at(meant.len().min(MAX_UNREADABLE));
     let said =
         |unreadable: &Unreadable| format!("{}: {}", world.shown(&unreadable.path), unreadable.why);

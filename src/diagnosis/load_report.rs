@@ -3,13 +3,15 @@
 use super::bindings::Bindings;
 use crate::diagnosis::checks::interpreters;
 use crate::elf::{Kind, Summary};
+use crate::findings::finding::{Cause, Finding, fault};
 use crate::loader::{Dependency, EXECUTABLE_STACK, LoadedObject, Resolution, VersionProblem};
 use crate::vfs::Vfs;
 use crate::world::World;
 use crate::world::inventory::{Facts, Inventory, Object, Role, summary_of};
+use crate::world::makers::Maker;
 use crate::world::program::Program;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -23,8 +25,24 @@ pub struct Missing {
     pub root_role: Role,
     /// The interpreter that cannot start without it.
     pub interpreter: Option<PathBuf>,
+    /// Another program that cannot start without it: nothing is loaded before its own libraries.
+    pub program: Option<PathBuf>,
+    /// Does an object lead to it that was named outright?
+    pub is_named: bool,
     /// The name, and every place that was tried.
     pub dependency: Dependency,
+}
+
+impl Missing {
+    /// A finding about it that no search path cures.
+    #[must_use]
+    pub fn finding(&self, cause: Cause, message: String, cure: &str) -> Finding {
+        Finding {
+            library: Some(self.dependency.name.clone()),
+            tried: self.dependency.tried.steps().collect(),
+            ..fault(cause, &self.asking.path, message, cure)
+        }
+    }
 }
 
 /// Everything that the loader finds and does not find.
@@ -32,8 +50,8 @@ pub struct Missing {
 pub struct Seen {
     /// What is missing, by the object that asks and the name.
     pub missing: BTreeMap<(PathBuf, Vec<u8>), Missing>,
-    /// The files that some program reaches.
-    pub reached: HashSet<(u64, u64)>,
+    /// The files that extension modules lead to, with those who brought these modules.
+    pub by_modules: HashMap<(u64, u64), BTreeSet<Maker>>,
     /// Versions that libraries lack, with the object that needs them.
     pub versions: BTreeMap<(PathBuf, Vec<u8>), VersionProblem>,
     /// Which name led where.
@@ -62,7 +80,7 @@ impl Seen {
     pub fn of(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Self {
         let starting = interpreters::to_start(vfs, world);
         let outside = outside(vfs, world, &starting);
-        let mut roots = roots(&world.inventory, programs);
+        let mut roots = roots(world, programs);
         roots.extend(&outside);
         Self::of_roots(vfs, world, programs, roots, &starting)
     }
@@ -104,9 +122,12 @@ impl Seen {
             let files = program.files(resolution);
             let interpreter = starting.contains(&root.path).then_some(root.path.as_path());
             let mut wanting = refused_for_stack(vfs, &world.inventory, resolution);
+            let maker = world.maker(root).filter(|_| root.role == Role::ExtensionModule);
             for loaded in &resolution.objects {
                 let path = names.of(loaded);
-                seen.reached.insert(loaded.id);
+                if let Some(maker) = &maker {
+                    seen.by_modules.entry(loaded.id).or_default().insert(maker.clone());
+                }
                 if interpreter.is_some() {
                     seen.started.insert(path.clone());
                 }
@@ -120,7 +141,9 @@ impl Seen {
                     seen.bindings.add(&root.path, &path, dependency, file);
                     if found.is_none() {
                         let asking = || object_at(&world.inventory, &path, loaded);
-                        seen.add_missing(asking, &path, root.role, interpreter, dependency);
+                        let missing =
+                            seen.add_missing(asking, &path, root, interpreter, dependency);
+                        missing.is_named |= world.is_named(&root.path);
                     }
                 }
                 for problem in &loaded.version_problems {
@@ -139,21 +162,27 @@ impl Seen {
         &mut self,
         asking: impl FnOnce() -> Object,
         path: &Path,
-        root_role: Role,
+        root: &Object,
         interpreter: Option<&Path>,
         dependency: &Dependency,
-    ) {
+    ) -> &mut Missing {
         let key = (path.to_owned(), dependency.name.clone());
         let missing = self.missing.entry(key).or_insert_with(|| Missing {
             asking: asking(),
-            root_role,
+            root_role: root.role,
             interpreter: None,
+            program: None,
+            is_named: false,
             dependency: dependency.clone(),
         });
-        missing.root_role = missing.root_role.min(root_role);
+        missing.root_role = missing.root_role.min(root.role);
         if missing.interpreter.is_none() {
             missing.interpreter = interpreter.map(Path::to_owned);
         }
+        if missing.program.is_none() && interpreter.is_none() && root.role == Role::Executable {
+            missing.program = Some(root.path.clone());
+        }
+        missing
     }
 }
 
@@ -197,8 +226,9 @@ fn refused_for_stack(
 
 /// The objects that a program would load by itself: extension modules, programs, and libraries that
 /// nothing in the tree depends on. A private library is reached only through siblings whose RPATH
-/// it inherits: alone it looks broken, and is not.
-fn roots<'a>(inventory: &'a Inventory, programs: &[Program<'_>]) -> Vec<&'a Object> {
+/// it inherits: alone it looks broken, and is not. What was named is judged by itself all the same.
+fn roots<'a>(world: &'a World, programs: &[Program<'_>]) -> Vec<&'a Object> {
+    let inventory = &world.inventory;
     let needed: HashSet<&[u8]> = inventory
         .objects
         .iter()
@@ -210,7 +240,10 @@ fn roots<'a>(inventory: &'a Inventory, programs: &[Program<'_>]) -> Vec<&'a Obje
         .filter(|object| object.elf().is_some_and(|summary| summary.kind != Kind::NotDynamic))
         .filter(|object| match object.role {
             Role::ExtensionModule | Role::Executable => true,
-            Role::Library => !needed.contains(object.name()) && !needed.contains(object.soname()),
+            Role::Library => {
+                !needed.contains(object.name()) && !needed.contains(object.soname())
+                    || world.is_named(&object.path)
+            }
         })
         .filter(|object| programs.iter().any(|program| program.runs(object)))
         .collect()

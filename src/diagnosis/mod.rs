@@ -1,5 +1,7 @@
 //! Why what would be loaded is not found: the objects of a target, seen through the loader.
 
+mod absent;
+mod asking;
 pub mod bindings;
 pub mod checks;
 pub mod diagnose;

@@ -2,6 +2,7 @@
 
 use crate::findings::finding::Cause;
 use crate::knowledge::tensorflow;
+use crate::loader::Target;
 use crate::vfs::{FileKind, Vfs};
 use crate::world::World;
 use crate::world::inventory::{Inventory, Object};
@@ -46,11 +47,7 @@ pub fn in_order(inventory: &Inventory, asking: &Object, copies: Vec<&Object>) ->
         let other = inventory.at(&provider.path).and_then(|o| inventory.distribution_of(o));
         match own.zip(other) {
             Some((own, other)) if own.normalized == other.normalized => 0,
-            Some((own, other))
-                if own.requires.iter().any(|required| required.name == other.normalized) =>
-            {
-                1
-            }
+            Some((own, other)) if World::requires(own, other) => 1,
             _ => 2,
         }
     });
@@ -76,9 +73,8 @@ pub fn choose(
         asking.distribution.is_some() && provider.distribution == asking.distribution
     });
     let required = fitting.iter().filter(|provider| {
-        own.zip(inventory.distribution_of(provider)).is_some_and(|(own, other)| {
-            own.requires.iter().any(|required| required.name == other.normalized)
-        })
+        own.zip(inventory.distribution_of(provider))
+            .is_some_and(|(own, other)| World::requires(own, other))
     });
     let levels: [Vec<&Object>; 3] =
         [same_distribution.copied().collect(), required.copied().collect(), fitting.clone()];
@@ -129,14 +125,19 @@ fn fits(provider: &Object, asking: &Object, name: &[u8]) -> bool {
     same_machine && same_soname && has_versions
 }
 
-/// Another version of the library in the tree: the same name up to `.so`, another suffix.
+/// Another version of the library in the tree, for the machine of `asking`: the same name up to `.so`,
+/// another suffix.
 #[must_use]
-pub fn other_version<'a>(inventory: &'a Inventory, name: &[u8]) -> Option<&'a Object> {
+pub fn other_version<'a>(
+    inventory: &'a Inventory,
+    asking: &Object,
+    name: &[u8],
+) -> Option<&'a Object> {
     let stem = stem(name)?;
-    inventory
-        .objects
-        .iter()
-        .find(|object| object.name() != name && self::stem(object.name()) == Some(stem))
+    let machine = asking.elf().map(Target::of);
+    let mut objects =
+        inventory.objects.iter().filter(|object| object.elf().map(Target::of) == machine);
+    objects.find(|object| object.name() != name && self::stem(object.name()) == Some(stem))
 }
 
 /// The name up to `.so.`: `libcudart` of `libcudart.so.12`.

@@ -17,6 +17,8 @@ impl Cause {
             Self::WrongArch => include_str!("causes/wrong_arch.md"),
             Self::PathMissing => include_str!("causes/path_missing.md"),
             Self::DlopenPathMissing => include_str!("causes/dlopen_path_missing.md"),
+            Self::DroppedLink => include_str!("causes/dropped_link.md"),
+            Self::StaleCache => include_str!("causes/stale_cache.md"),
             Self::NotInstalled => include_str!("causes/not_installed.md"),
             Self::SonameMismatch => include_str!("causes/soname_mismatch.md"),
             Self::DuplicateInstall => include_str!("causes/duplicate_install.md"),

@@ -51,6 +51,10 @@ pub enum Cause {
     PathMissing,
     /// The same for a library that is only `dlopen`ed.
     DlopenPathMissing,
+    /// The library is there, and the link by whose name it is asked for is gone.
+    DroppedLink,
+    /// The library lies where `ldconfig` looks, and the cache that it makes is older.
+    StaleCache,
     /// The library is nowhere.
     NotInstalled,
     /// Another major version of the library is there.
@@ -93,6 +97,8 @@ impl Cause {
         Self::PartialInstall,
         Self::PathMissing,
         Self::DlopenPathMissing,
+        Self::DroppedLink,
+        Self::StaleCache,
         Self::NotInstalled,
         Self::SonameMismatch,
         Self::SymbolVersion,
@@ -118,6 +124,8 @@ impl Cause {
             | Self::WrongArch
             | Self::PathMissing
             | Self::DlopenPathMissing
+            | Self::DroppedLink
+            | Self::StaleCache
             | Self::NotInstalled
             | Self::SonameMismatch
             | Self::SymbolVersion
@@ -146,6 +154,8 @@ impl Cause {
             Self::WrongArch => "wrong_arch",
             Self::PathMissing => "path_missing",
             Self::DlopenPathMissing => "dlopen_path_missing",
+            Self::DroppedLink => "dropped_link",
+            Self::StaleCache => "stale_cache",
             Self::NotInstalled => "not_installed",
             Self::SonameMismatch => "soname_mismatch",
             Self::DuplicateInstall => "duplicate_install",
@@ -197,6 +207,9 @@ pub struct Finding {
     pub symbols: Vec<Vec<u8>>,
     /// Does the loader refuse the object for it? Then it is an error, whatever its cause.
     pub is_fatal: bool,
+    /// Does everything that is imported work without it, as far as files tell? Then it is only worth
+    /// knowing, whatever its cause.
+    pub is_optional: bool,
 }
 
 impl Finding {
@@ -207,10 +220,14 @@ impl Finding {
         (&self.object, self.library.as_deref(), cause)
     }
 
-    /// The severity of its cause, unless the loader refuses the object for it.
+    /// The severity of its cause, unless the loader refuses the object for it, or nothing asks for it.
     #[must_use]
     pub fn severity(&self) -> Severity {
-        if self.is_fatal { Severity::Error } else { self.cause.severity() }
+        match self {
+            Self { is_optional: true, .. } => Severity::Info,
+            Self { is_fatal: true, .. } => Severity::Error,
+            Self { cause, .. } => cause.severity(),
+        }
     }
 }
 
@@ -227,6 +244,7 @@ pub(crate) fn fault(cause: Cause, object: &Path, message: String, cure: &str) ->
         tried: Vec::new(),
         symbols: Vec::new(),
         is_fatal: false,
+        is_optional: false,
     }
 }
 

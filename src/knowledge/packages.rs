@@ -12,6 +12,18 @@ enum Shipper {
 
 use Shipper::{Pypi, System};
 
+/// Modules of the standard library that systems have without their libraries, and that everything but
+/// themselves works without: images of python on Docker Hub keep what tkinter needs out (its Dockerfiles),
+/// and Debian has it in a package of its own.
+const FOR_A_DISPLAY: &[&str] = &["_tkinter"];
+
+/// Is an extension module of the standard library one of those, by its file's name?
+#[must_use]
+pub fn is_for_a_display(module: &[u8]) -> bool {
+    let name = module.split(|&byte| byte == b'.').next().unwrap_or_default();
+    FOR_A_DISPLAY.iter().any(|known| known.as_bytes() == name)
+}
+
 /// Libraries by the beginning of their names, the longer before the shorter. Sources: the RECORDs of
 /// the distributions, `dpkg -S` on Debian 12 and the file lists of Fedora's packages.
 const SHIPPERS: &[(&str, Shipper)] = &[

@@ -6,15 +6,22 @@ use crate::python::distribution::{Distribution, Requirement};
 use crate::vfs::Vfs;
 use std::path::{Path, PathBuf};
 
-/// The distributions that install TensorFlow itself (PyPI).
-const DISTRIBUTIONS: &[&str] = &[
+/// The distributions that install TensorFlow itself (PyPI; `tensorflow-base` is conda-forge's).
+pub(super) const DISTRIBUTIONS: &[&str] = &[
     "tensorflow",
     "tensorflow-cpu",
+    "tensorflow-gpu",
     "tensorflow-macos",
     "tensorflow-intel",
     "tensorflow-rocm",
+    "tensorflow-cpu-aws",
+    "tensorflow-aarch64",
+    "tensorflow-base",
+    "intel-tensorflow",
     "tf-nightly",
     "tf-nightly-cpu",
+    "tf-nightly-gpu",
+    "tf-nightly-macos",
 ];
 
 /// The library by which a program reaches NVIDIA's driver.
@@ -234,6 +241,17 @@ pub const COMPANIONS: &[Companion] = &[
     },
 ];
 
+/// The first release that was built so that NumPy 2 can be imported beside it (its release notes). The
+/// metadata of some older ones allow every NumPy.
+pub const FIRST_FOR_NUMPY_2: Release = (2, 18);
+
+/// Major and minor number of a version; `None` where it is not written so.
+#[must_use]
+pub fn release(version: &str) -> Option<Release> {
+    let mut numbers = version.split('.').map(|number| number.parse::<u8>().ok());
+    numbers.next().flatten().zip(numbers.next().flatten())
+}
+
 /// Does a search path name directories of NVIDIA's distributions? A TensorFlow that was built for GPUs has
 /// such; `tensorflow-cpu` has not.
 #[must_use]
@@ -288,9 +306,7 @@ const FIRST_WITH_NVCC: Release = (2, 14);
 /// is taken for a new one.
 #[must_use]
 pub fn cuda_data_roots(version: &str, site: &Path) -> Vec<PathBuf> {
-    let mut numbers = version.split('.').map(|number| number.parse::<u8>().ok());
-    let release = numbers.next().flatten().zip(numbers.next().flatten());
-    let looks = release.is_none_or(|release| release >= FIRST_WITH_NVCC);
+    let looks = release(version).is_none_or(|release| release >= FIRST_WITH_NVCC);
     if looks { vec![site.join("nvidia/cuda_nvcc")] } else { Vec::new() }
 }
 
@@ -332,6 +348,12 @@ pub fn is_for_profiling(name: &[u8]) -> bool {
 #[must_use]
 pub fn is_tensorrt(name: &[u8]) -> bool {
     name.starts_with(b"libnvinfer")
+}
+
+/// Is it a library by which a program computes on a GPU of NVIDIA? Who asks for it asks for the GPU.
+#[must_use]
+pub fn is_for_gpu(library: &[u8]) -> bool {
+    [&b"libcu"[..], b"libnv", b"libnccl"].iter().any(|start| library.starts_with(start))
 }
 
 /// Does a library come with the graphics driver, at run time?

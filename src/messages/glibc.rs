@@ -37,7 +37,11 @@ fn not_opened(line: &[u8]) -> Option<Message> {
     let name = subject(before)?;
     let reason = reason.strip_prefix(b": ").unwrap_or(reason);
     let asker = around(line, STARTING).and_then(|(program, _)| subject(program));
-    if !reason.is_empty() && !reason.starts_with(b"No such file or directory") {
+    // A part of the path that is a file leads to nothing either.
+    let is_absent = [&b"No such file or directory"[..], b"Not a directory"]
+        .iter()
+        .any(|absent| reason.starts_with(absent));
+    if !reason.is_empty() && !is_absent {
         return Some(Message::new(Speaker::Glibc, Kind::ObjectUnreadable).object(name));
     }
     if name.contains(&b'/') {

@@ -7,6 +7,7 @@ use super::{Kind, Message};
 use crate::bytes::{printable, shown};
 use crate::diagnosis::diagnose::Diagnosis;
 use crate::findings::finding::{Cause, Finding};
+use crate::knowledge::tensorflow::is_for_gpu;
 use crate::vfs::Vfs;
 use crate::world::World;
 use schemars::JsonSchema;
@@ -127,7 +128,7 @@ pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Messa
     let findings = matching.into_iter().map(|(_, finding)| finding.clone()).collect();
     Verdict::found(message, findings)
         .or_else(|| module(vfs, world, message))
-        .or_else(|| resolves(world, diagnosis, message))
+        .or_else(|| resolves(vfs, world, diagnosis, message))
         .unwrap_or_else(|| nothing(message))
 }
 
@@ -214,6 +215,7 @@ fn is_about_a_file(cause: Cause) -> bool {
     matches!(
         cause,
         Cause::Unreadable
+            | Cause::DroppedLink
             | Cause::PartialInstall
             | Cause::WrongArch
             | Cause::WrongPlatform
@@ -222,11 +224,6 @@ fn is_about_a_file(cause: Cause) -> bool {
             | Cause::BadSignature
             | Cause::DuplicateRpath
     )
-}
-
-/// Is it a library by which a program computes on a GPU of NVIDIA?
-fn is_for_gpu(library: &[u8]) -> bool {
-    [&b"libcu"[..], b"libnv", b"libnccl"].iter().any(|start| library.starts_with(start))
 }
 
 /// 3 where a message names the very file, 1 where it names one of the same name, else 0.
@@ -279,7 +276,12 @@ fn module(vfs: &dyn Vfs, world: &World, message: &Message) -> Option<Verdict> {
 }
 
 /// Says that what a message misses is found now.
-fn resolves(world: &World, diagnosis: &Diagnosis, message: &Message) -> Option<Verdict> {
+fn resolves(
+    vfs: &dyn Vfs,
+    world: &World,
+    diagnosis: &Diagnosis,
+    message: &Message,
+) -> Option<Verdict> {
     match message.kind {
         Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded => {
             let library = message.library.as_deref()?;
@@ -305,18 +307,17 @@ fn resolves(world: &World, diagnosis: &Diagnosis, message: &Message) -> Option<V
         _ => {
             let named = message.object.as_deref()?;
             let path = Path::new(OsStr::from_bytes(named));
-            let object = world.inventory.at(path).or_else(|| {
-                let mut same = world.inventory.objects.iter();
-                same.find(|object| path.is_absolute() && object.path.ends_with(leaf_path(named)))
-            })?;
+            // A path from the root names one file, and what has the same name elsewhere is another.
+            let object = match path.is_absolute() {
+                true => world.object_at(vfs, path)?,
+                false => {
+                    world.inventory.objects.iter().find(|object| object.path.ends_with(path))?
+                }
+            };
             Some(Verdict::resolved(format!(
                 "{} is here, and tfpatch doctor finds nothing wrong with it.",
                 world.shown(&object.path)
             )))
         }
     }
-}
-
-fn leaf_path(path: &[u8]) -> &Path {
-    Path::new(OsStr::from_bytes(leaf(path)))
 }

@@ -62,9 +62,20 @@ impl Message {
             }
             Kind::GpuLibraryNotLoaded if self.object.is_none() => GPU,
             Kind::GpuLibrariesNotLoaded => GPU,
-            Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded => {
-                &[Cause::NotInstalled, Cause::PathMissing, Cause::SonameMismatch]
-            }
+            // musl has no cache that could be older.
+            Kind::LibraryNotFound if self.speaker == Speaker::Musl => &[
+                Cause::NotInstalled,
+                Cause::PathMissing,
+                Cause::SonameMismatch,
+                Cause::DroppedLink,
+            ],
+            Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded => &[
+                Cause::NotInstalled,
+                Cause::PathMissing,
+                Cause::SonameMismatch,
+                Cause::DroppedLink,
+                Cause::StaleCache,
+            ],
             Kind::ObjectNotFound => &[Cause::PartialInstall, Cause::PathMissing],
             Kind::ObjectUnreadable => self.unreadable(),
             Kind::WrongArchitecture => &[Cause::WrongArch],
@@ -136,6 +147,14 @@ impl Message {
             Kind::GpuLibrariesNotLoaded => GPU_LIBRARIES.to_owned(),
             Kind::DriverNotFound => DRIVER.to_owned(),
             Kind::TensorRtNotFound => TENSORRT.to_owned(),
+            Kind::ObjectNotFound
+                if memchr::memmem::find(&self.words, b"Not a directory").is_some() =>
+            {
+                format!(
+                    "{} was to be opened by its path, a part of which is a file and no directory.",
+                    self.object_shown()
+                )
+            }
             Kind::ObjectNotFound => format!(
                 "{} was to be opened by its path, and no file is there: it was never installed, was removed, or \
                  the path is another machine's.",
@@ -392,7 +411,7 @@ impl Message {
                     .to_owned()
             }
             (Kind::DistributionsDoNotFit, _) if self.module.as_deref() == Some(b"numpy") => {
-                "pip install 'numpy<2', or newer releases of what was built for NumPy 1".to_owned()
+                numpy_that_fits(&self.words)
             }
             (_, Cause::VersionMismatch | Cause::MissingSymbol) => {
                 "install releases that were built for each other".to_owned()
@@ -447,6 +466,23 @@ const TENSORRT: &str = "TensorFlow looks for TensorRT whenever it is imported, a
 
 const GPU: &[Cause] = &[Cause::DlopenPathMissing, Cause::NotInstalled, Cause::SonameMismatch];
 
+/// The releases of NumPy that would do for a module that does not fit the present one.
+fn numpy_that_fits(words: &[u8]) -> String {
+    let number = |after: &[u8]| {
+        let rest = memchr::memmem::find(words, after).and_then(|at| words.get(at + after.len()..));
+        let digits = rest?.split(|byte| !byte.is_ascii_digit()).next()?;
+        str::from_utf8(digits).ok()?.parse::<u32>().ok()
+    };
+    // Of an older NumPy the C API is older, and its structures are smaller.
+    let is_for_newer = memchr::memmem::find(words, b"API version ").is_some()
+        || number(b"Expected ").zip(number(b"got ")).is_some_and(|(built, there)| built > there);
+    if is_for_newer {
+        "pip install --upgrade numpy: the module was built with a newer release".to_owned()
+    } else {
+        "pip install 'numpy<2', or newer releases of what was built for NumPy 1".to_owned()
+    }
+}
+
 fn is_of_glibc(library: &[u8]) -> bool {
     library.starts_with(b"ld-linux") || GLIBC_LIBRARIES.contains(&library)
 }
@@ -454,4 +490,30 @@ fn is_of_glibc(library: &[u8]) -> bool {
 /// Does a library come with macOS?
 fn is_of_macos(library: &[u8]) -> bool {
     library.starts_with(b"/usr/lib/") || library.starts_with(b"/System/Library/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::numpy_that_fits;
+
+    #[test]
+    fn an_older_numpy_is_told_from_a_newer_one() {
+        let newer = [
+            "RuntimeError: module compiled against API version 0x10 but this version of numpy is 0xf",
+            "module was compiled against NumPy C-API version 0x10 (NumPy 1.23) but the running NumPy has",
+            "numpy.dtype size changed, may indicate binary incompatibility. Expected 96 from C header, \
+             got 88 from PyObject",
+        ];
+        for words in newer {
+            assert!(numpy_that_fits(words.as_bytes()).contains("--upgrade numpy"), "{words}");
+        }
+        let older = [
+            "A module that was compiled using NumPy 1.x cannot be run in",
+            "numpy.ndarray size changed, may indicate binary incompatibility. Expected 88 from C header, \
+             got 96 from PyObject",
+        ];
+        for words in older {
+            assert!(numpy_that_fits(words.as_bytes()).contains("'numpy<2'"), "{words}");
+        }
+    }
 }

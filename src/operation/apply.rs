@@ -155,7 +155,7 @@ fn look_at(
     let digests = computed
         .flat_map(|intent| digests_in_rows(intent.path.as_path(), &intent.about.after))
         .collect();
-    let listed = Listed::of(intents.iter().flat_map(Intent::names));
+    let listed = Listed::of(&tree, intents.iter().flat_map(Intent::names));
     let mode = options.write;
     let bench = Bench { tree: &tree, base, mode, digests: &digests, listed: &listed };
     let mut space = FreeSpace::default();

@@ -2,6 +2,7 @@
 //! matter who wrote the record.
 
 use super::journal::About;
+use super::tree::Tree;
 use crate::bytes::{Source, printable};
 use crate::edit::{EditSet, Pair, Patched};
 use crate::object;
@@ -38,11 +39,28 @@ impl<'a> Names<'a> {
 }
 
 /// The files that a record is about, whose rows in a RECORD may change.
-pub(super) struct Listed(BTreeSet<PathBuf>);
+pub(super) struct Listed<'t> {
+    names: BTreeSet<PathBuf>,
+    /// Where links on the way to a file that a row names are followed.
+    tree: Option<&'t Tree>,
+}
 
-impl Listed {
-    pub(super) fn of<'a>(names: impl Iterator<Item = &'a RelativePath>) -> Self {
-        Self(names.map(|name| name.as_path().to_path_buf()).collect())
+impl<'t> Listed<'t> {
+    pub(super) fn of<'a>(tree: &'t Tree, names: impl Iterator<Item = &'a RelativePath>) -> Self {
+        let names = names.map(|name| name.as_path().to_path_buf()).collect();
+        Self { names, tree: Some(tree) }
+    }
+
+    /// Is a file, as a row of a RECORD names it, one of them? The row may name it by a linked directory.
+    fn holds(&self, file: &Path) -> bool {
+        self.names.contains(file) || self.real(file).is_some_and(|real| self.names.contains(&real))
+    }
+
+    fn real(&self, file: &Path) -> Option<PathBuf> {
+        let tree = self.tree?;
+        let place = tree.find(&RelativePath::new(file).ok()?).ok()??;
+        let below = place.name.path().strip_prefix(tree.root().path()).ok()?;
+        Some(below.to_path_buf())
     }
 }
 
@@ -56,7 +74,7 @@ pub(super) fn check(
     names: &Names<'_>,
     source: &dyn Source,
     edits: &[&EditSet],
-    listed: &Listed,
+    listed: &Listed<'_>,
 ) -> Result<(), String> {
     let Some((first, rest)) = edits.split_first() else { return Ok(()) };
     let then = Patched::new(source, first);
@@ -79,7 +97,7 @@ fn check_record(
     path: &Path,
     now: &dyn Source,
     then: &dyn Source,
-    listed: &Listed,
+    listed: &Listed<'_>,
 ) -> Result<(), String> {
     if path.file_name() != Some(OsStr::new("RECORD")) {
         return Err("a file that is not a RECORD".to_owned());
@@ -93,7 +111,7 @@ fn check_rows(
     site: &Path,
     now: &dyn Source,
     then: &dyn Source,
-    listed: &Listed,
+    listed: &Listed<'_>,
 ) -> Result<(), String> {
     let said = |what: &str| what.to_owned();
     let text = |source: &dyn Source| {
@@ -116,7 +134,7 @@ fn check_rows(
             continue;
         }
         let file = join_within(site, Path::new(OsStr::from_bytes(&one.path)));
-        if one.path != other.path || !file.is_some_and(|file| listed.0.contains(&file)) {
+        if one.path != other.path || !file.is_some_and(|file| listed.holds(&file)) {
             let name = printable(&one.path);
             return Err(format!("the row of {name} in a RECORD"));
         }
@@ -136,7 +154,7 @@ fn check_archive(path: &Path, now: &dyn Source, then: &dyn Source) -> Result<(),
     let changed = changed.ok_or("the members of a wheel, or their number")?;
     // Rows tell of members by the names that the archive has for them.
     let listed = changed.iter().map(|member| PathBuf::from(OsStr::from_bytes(&member.name)));
-    let listed = Listed(listed.collect());
+    let listed = Listed { names: listed.collect(), tree: None };
     for member in &changed {
         let name = || printable(&member.name);
         let failed = |error: io::Error| format!("{} in a wheel: {error}", name());

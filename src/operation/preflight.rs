@@ -56,7 +56,7 @@ pub(super) struct Bench<'a> {
     /// Digests of whole files after the operation, by their paths relative to the tree.
     pub(super) digests: &'a BTreeMap<PathBuf, Digest>,
     /// The files of the operation.
-    pub(super) listed: &'a Listed,
+    pub(super) listed: &'a Listed<'a>,
 }
 
 /// Looks at one file. Names must stay within the tree; those of the step are relative to the base.
@@ -204,7 +204,7 @@ impl Found {
 
     /// Refuses edits that an undo would not be permitted to take back. What is permitted is so both ways. A
     /// wheel is packed anew, and compared before it is put back.
-    fn require_undo(&self, intent: &Intent, listed: &Listed) -> Result<(), Error> {
+    fn require_undo(&self, intent: &Intent, listed: &Listed<'_>) -> Result<(), Error> {
         let Way::Edits(edits) = &intent.way else { return Ok(()) };
         if intent.about.kind == Kind::Wheel {
             return Ok(());

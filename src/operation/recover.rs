@@ -112,7 +112,7 @@ pub(super) fn roll_back(
     record: &Record,
 ) -> Result<Vec<LeftAlone>, Error> {
     let (mut left_alone, mut directories) = (Vec::new(), Directories::new());
-    let listed = Listed::of(record.steps.iter().flat_map(Step::names));
+    let listed = Listed::of(tree, record.steps.iter().flat_map(Step::names));
     for (index, step) in record.steps.iter().enumerate().rev() {
         let names = (record.id.as_str(), index);
         left_alone.extend(roll_back_step(disk, tree, names, step, &listed, &mut directories)?);
@@ -251,7 +251,7 @@ fn roll_back_step(
     tree: &Tree,
     (id, index): (&str, usize),
     step: &Step,
-    listed: &Listed,
+    listed: &Listed<'_>,
     directories: &mut Directories,
 ) -> Result<Vec<LeftAlone>, Error> {
     let mut all = Standing::of(disk, tree, (id, index), step)?;
@@ -285,7 +285,7 @@ fn put_old_file_back(
     (id, index): (&str, usize),
     step: &Step,
     all: &Standing,
-    listed: &Listed,
+    listed: &Listed<'_>,
     directories: &mut Directories,
 ) -> Result<Option<(Option<usize>, Change)>, Error> {
     let Standing { old, other, back, .. } = all;
@@ -367,7 +367,7 @@ fn forbids(
     other: &Other,
     source: &FileSource,
     (edits, is_half_done): (&[&EditSet], bool),
-    listed: &Listed,
+    listed: &Listed<'_>,
 ) -> Result<Option<Change>, Error> {
     if source.stat()?.mode & 0o6000 != 0 {
         let why = "a file that is setuid or setgid, which no operation edits".to_owned();

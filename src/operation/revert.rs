@@ -172,7 +172,7 @@ impl Findings {
         }
         let (records, objects): (Vec<_>, Vec<_>) =
             units.into_values().partition(|unit: &Unit<'_>| unit.is_record());
-        let none = Listed::of(std::iter::empty());
+        let none = Listed::of(&tree, std::iter::empty());
         objects.into_iter().try_for_each(|unit| self.look_at(unit, &none))?;
         // Only the rows of files that have their old bytes afterwards may change.
         let put_back: BTreeSet<_> =
@@ -180,7 +180,7 @@ impl Findings {
         let is_old = |(name, entries): &(&RelativePath, Vec<Entry<'_>>)| {
             put_back.contains(name) || !entries.iter().any(Entry::counts)
         };
-        let listed = Listed::of(history.names().filter(is_old).map(|(name, _)| name));
+        let listed = Listed::of(&tree, history.names().filter(is_old).map(|(name, _)| name));
         records.into_iter().try_for_each(|unit| self.look_at(unit, &listed))?;
         self.follow_with_records(&tree, &history, &listed)?;
         // A RECORD is written anew and takes room, which files that become shorter give back before.
@@ -226,7 +226,7 @@ impl Findings {
         &mut self,
         tree: &Tree,
         history: &History,
-        allowed: &Listed,
+        allowed: &Listed<'_>,
     ) -> Result<(), Error> {
         let is_record = |kind: plan::Kind| kind == plan::Kind::Record;
         let (mut records, mut edited) = (Vec::new(), Vec::new());
@@ -267,7 +267,7 @@ impl Findings {
     }
 
     /// Looks at a file that is to be put back: what is to be done to it, or why it stays.
-    fn look_at(&mut self, unit: Unit<'_>, listed: &Listed) -> Result<(), Error> {
+    fn look_at(&mut self, unit: Unit<'_>, listed: &Listed<'_>) -> Result<(), Error> {
         match unit.verdict(listed)? {
             Verdict::Nothing => {}
             Verdict::Already => self.already.extend(unit.names),
@@ -297,7 +297,7 @@ impl Unit<'_> {
         self.last.is_some_and(|last| last.about.kind == plan::Kind::Record)
     }
 
-    fn verdict(&self, listed: &Listed) -> Result<Verdict, Error> {
+    fn verdict(&self, listed: &Listed<'_>) -> Result<Verdict, Error> {
         let (Some(newest), Some((first, aliases))) =
             (self.entries.last(), self.names.split_first())
         else {

@@ -33,6 +33,8 @@ pub struct Ambient {
     pub pyenv_version: Option<OsString>,
     /// tfpatch's own program.
     pub own_executable: Option<PathBuf>,
+    /// The path by which it was called, links not resolved.
+    pub called_as: Option<PathBuf>,
 }
 
 const OWN: &str = "is tfpatch's own environment";
@@ -115,8 +117,9 @@ fn listed(passed_over: &[PassedOver]) -> String {
     if list.is_empty() { String::new() } else { format!(" ({})", list.join("; ")) }
 }
 
-/// Finds the environment that is meant where none is named: `VIRTUAL_ENV`, else `CONDA_PREFIX`,
-/// else `.venv` here or in a directory above, else the first `python3` on `PATH` that is neither
+/// Finds the environment that is meant where none is named: the one whose `bin/tfpatch` is called, unless
+/// that is a tool's, else `VIRTUAL_ENV`, else `CONDA_PREFIX`, unless that is conda's base and there is a
+/// `.venv`, else `.venv` here or in a directory above, else the first `python3` on `PATH` that is neither
 /// tfpatch's own environment nor a tool's.
 ///
 /// # Errors
@@ -126,29 +129,67 @@ pub fn discover(vfs: &dyn Vfs, ambient: &Ambient) -> Result<Found, Error> {
     let here = &ambient.working_directory;
     let found =
         |environment, reason: String| Ok(Found { environment, reason, passed_over: Vec::new() });
-    for (variable, value) in
-        [("VIRTUAL_ENV", &ambient.virtual_env), ("CONDA_PREFIX", &ambient.conda_prefix)]
-    {
-        if let Some(path) = value {
-            let path = join_lexically(here, path);
-            return match Environment::at_prefix(vfs, &path, home) {
-                Some(environment) => found(environment, format!("{variable} names it")),
-                None => Err(Error::NotAnEnvironment { variable, path }),
-            };
-        }
+    if let Some(environment) = of_call(vfs, ambient) {
+        return found(environment, "its own tfpatch was called".to_owned());
     }
+    let named = |variable, path: &Path| {
+        let path = join_lexically(here, path);
+        match Environment::at_prefix(vfs, &path, home) {
+            Some(environment) => found(environment, format!("{variable} names it")),
+            None => Err(Error::NotAnEnvironment { variable, path }),
+        }
+    };
+    if let Some(path) = &ambient.virtual_env {
+        return named("VIRTUAL_ENV", path);
+    }
+    let conda = ambient.conda_prefix.as_deref();
+    if let Some(path) = conda.filter(|path| !is_base_of_conda(vfs, &join_lexically(here, path))) {
+        return named("CONDA_PREFIX", path);
+    }
+    if let Some((environment, reason)) = dot_venv(vfs, here, home)? {
+        return found(environment, reason.to_owned());
+    }
+    match conda {
+        Some(path) => named("CONDA_PREFIX", path),
+        None => on_path(vfs, ambient),
+    }
+}
+
+/// The virtual or conda environment whose `bin/tfpatch` is called, unless it is a tool's. An installation
+/// of Python shares its `bin` with programs of all kinds.
+fn of_call(vfs: &dyn Vfs, ambient: &Ambient) -> Option<Environment> {
+    let bin = ambient.called_as.as_deref()?.parent().filter(|bin| bin.ends_with("bin"))?;
+    let environment = Environment::at_prefix(vfs, bin.parent()?, ambient.home.as_deref())?;
+    let is_users = environment.kind != Kind::System && tool(vfs, &environment).is_none();
+    is_users.then_some(environment)
+}
+
+/// Is it conda's own environment, which its installer activates in each shell? It has `condabin`.
+fn is_base_of_conda(vfs: &dyn Vfs, prefix: &Path) -> bool {
+    is_directory(vfs, &prefix.join("condabin")) && is_directory(vfs, &prefix.join("conda-meta"))
+}
+
+/// The `.venv` here or in a directory above, and where it is.
+///
+/// # Errors
+/// Where one is none: what would be found elsewhere is not what was meant.
+fn dot_venv(
+    vfs: &dyn Vfs,
+    here: &Path,
+    home: Option<&Path>,
+) -> Result<Option<(Environment, &'static str)>, Error> {
     for directory in here.ancestors() {
         let prefix = directory.join(".venv");
         if let Some(environment) = Environment::at_prefix(vfs, &prefix, home) {
-            let from = if directory == here { "here" } else { "a directory above" };
-            return found(environment, format!("found from {from}"));
+            let is_here = directory == here;
+            let reason = if is_here { "found from here" } else { "found from a directory above" };
+            return Ok(Some((environment, reason)));
         }
-        // What would be found elsewhere is not what was meant.
         if is_directory(vfs, &prefix) {
             return Err(Error::NotAVenv { path: prefix });
         }
     }
-    on_path(vfs, ambient)
+    Ok(None)
 }
 
 /// The environment of the first `python3` on `PATH` that is neither tfpatch's own environment's nor

@@ -3,8 +3,8 @@
 //! The rules are CPython's `Modules/getpath.py` and `Lib/site.py`, PEP 405 for `pyvenv.cfg`, and
 //! Debian's patch of `site.py` for `dist-packages`.
 
-use super::interpreter::{Interpreter, Version, in_bin, version_of_path};
-use super::venv::PyvenvCfg;
+use super::interpreter::{Interpreter, Version, in_bin, version_in, version_of_path};
+use super::venv::{self, PyvenvCfg};
 use super::{TooLong, is_directory, is_file, pth};
 use crate::vfs::Vfs;
 use std::collections::HashSet;
@@ -57,8 +57,8 @@ pub struct Environment {
     /// The directories of packages that they import from, in the order of `sys.path`, none twice
     /// by another name.
     pub site_packages: Vec<Site>,
-    /// Directories that `.pth` files name, of editable installs for instance: they provide
-    /// libraries, and are never edited.
+    /// Directories that `.pth` files name, of editable installs for instance, and those of `PYTHONPATH`:
+    /// what is imported from them is judged, and never edited.
     pub python_paths: Vec<PathBuf>,
     /// Zip archives that `.pth` files name, which are not looked into.
     pub archives: Vec<PathBuf>,
@@ -135,6 +135,25 @@ impl Environment {
     #[must_use]
     pub fn imports_from(&self, vfs: &dyn Vfs, site: &Path) -> bool {
         self.site_packages.iter().any(|known| same_file(vfs, &known.path, site))
+    }
+
+    /// Takes in the directories that `PYTHONPATH` names, from the working directory `here`: they stand
+    /// before all others on `sys.path`. What is for another Python is a fault of the variable, and not of
+    /// what lies there.
+    pub fn add_python_path(&mut self, vfs: &dyn Vfs, here: &Path, path: &[PathBuf]) {
+        let new = venv::directories(vfs, here, path).into_iter();
+        let new: Vec<PathBuf> = new
+            .filter(|directory| !self.imports_from(vfs, directory))
+            .filter(|directory| !self.python_paths.contains(directory))
+            .filter(|directory| {
+                let is_this = |named: (u8, u8)| {
+                    let mut versions = self.interpreters.iter().map(|it| it.version);
+                    versions.any(|version| (version.major, version.minor) == named)
+                };
+                version_in(directory).is_none_or(is_this)
+            })
+            .collect();
+        self.python_paths.splice(0..0, new);
     }
 
     fn add_sites(

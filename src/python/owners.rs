@@ -27,6 +27,8 @@ pub struct Owner {
 #[derive(Debug, Clone, Default)]
 pub struct Owners {
     files: HashMap<PathBuf, Vec<Owner>>,
+    /// Directories that are links, and where they lead.
+    links: HashMap<PathBuf, PathBuf>,
 }
 
 impl Owners {
@@ -96,7 +98,37 @@ impl Owners {
     /// share a file, or are installed twice.
     #[must_use]
     pub fn of(&self, path: &Path) -> &[Owner] {
-        self.files.get(&join_lexically(Path::new("/"), path)).map_or(&[], Vec::as_slice)
+        let path = self.behind_links(join_lexically(Path::new("/"), path));
+        self.files.get(&path).map_or(&[], Vec::as_slice)
+    }
+
+    /// Knows files by what linked directories lead to as well: each link, and the directory behind it.
+    #[must_use]
+    pub fn through(mut self, links: impl IntoIterator<Item = (PathBuf, PathBuf)>) -> Self {
+        self.links.extend(links);
+        if self.links.is_empty() {
+            return self;
+        }
+        for (path, mut owners) in std::mem::take(&mut self.files) {
+            let path = self.behind_links(path);
+            self.files.entry(path).or_default().append(&mut owners);
+        }
+        for owners in self.files.values_mut() {
+            owners.sort_by_key(|owner| (owner.distribution, owner.row));
+        }
+        self
+    }
+
+    /// A file by the directory that the last link on its way leads to.
+    fn behind_links(&self, path: PathBuf) -> PathBuf {
+        if self.links.is_empty() {
+            return path;
+        }
+        let behind = path.ancestors().skip(1).find_map(|directory| {
+            let target = self.links.get(directory)?;
+            Some(target.join(path.strip_prefix(directory).ok()?))
+        });
+        behind.unwrap_or(path)
     }
 
     /// Every file that was asked for, with its rows, by path.

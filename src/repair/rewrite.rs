@@ -76,6 +76,18 @@ pub enum Change {
     Prune,
 }
 
+impl Change {
+    /// The entries that an object is to get.
+    #[must_use]
+    pub fn entries(&self) -> &[Vec<u8>] {
+        match self {
+            Self::Append(new) | Self::Fit(new) | Self::Prepend(new) | Self::Set(new) => new,
+            Self::Tidy(new) | Self::Dedupe(new) => new,
+            Self::Remove(_) | Self::Prune => &[],
+        }
+    }
+}
+
 /// What is wanted of an object's search path, and how.
 #[derive(Debug, Clone, Copy)]
 pub struct Wish<'a> {

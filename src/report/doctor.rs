@@ -81,11 +81,11 @@ fn write_well(
     let what = if chosen.is_wheel() {
         format!("what the wheel has resolves; {unmet}, for others to bring{hint}")
     } else {
-        format!("what is imported resolves, plugins or programs have {unmet}{hint}")
+        format!("what is imported resolves, plugins or programs have {unmet}")
     };
     let links = reservation.map(|links| format!("; {links}")).unwrap_or_default();
     writeln!(out, "{ok}  {objects}, {what}{links}")?;
-    if detail == Detail::Verbose {
+    if chosen.is_wheel() && detail == Detail::Verbose {
         for (object, library) in unasked {
             writeln!(out, "  {} needs {}", world.shown(object), printable(library))?;
         }
@@ -109,7 +109,10 @@ pub fn write_markdown(
         heading: &format!("{what} {facts}"),
         objects: world.meant(),
         unresolved: diagnosis.unresolved,
-        fix: &chosen.command(CommandLine::new(["fix"])),
+        fix: &chosen.command(match diagnosed.leads_out {
+            true => CommandLine::new(["fix"]).argument("--allow-absolute"),
+            false => CommandLine::new(["fix"]),
+        }),
     };
     markdown::write(out, world, &diagnosis.findings, &summary)
 }

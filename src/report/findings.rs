@@ -123,6 +123,10 @@ fn write_group(
             )?;
         }
     }
+    // What nothing asks for takes as few lines as it can: a host may have dozens of such plugins.
+    if first.is_optional && detail != Detail::Verbose {
+        return Ok(());
+    }
     if detail == Detail::Verbose {
         for directory in first.lies_in.iter().skip(1) {
             writeln!(out, "  also in {}", world.shown(directory))?;
@@ -155,6 +159,8 @@ pub(super) fn title(world: &World, finding: &Finding) -> String {
         (Cause::DlopenPathMissing, Some(library)) => {
             format!("{library}, opened at run time, is out of reach")
         }
+        (Cause::DroppedLink, Some(library)) => format!("{library} has lost its link"),
+        (Cause::StaleCache, Some(library)) => format!("{library} is not in ld.so.cache"),
         (Cause::NotInstalled, Some(library)) => format!("{library} is not installed"),
         (Cause::SonameMismatch, Some(library)) => format!("{library} is there in another version"),
         (Cause::SymbolVersion, Some(library)) => format!("{library} lacks a version"),

@@ -3,6 +3,7 @@
 pub mod changes;
 pub mod doctor;
 pub mod dot;
+pub mod error;
 pub mod explain;
 pub mod findings;
 pub mod heading;

@@ -1,5 +1,6 @@
 //! The JSON Schemas of all reports, made from the types that write them.
 
+use super::error::ErrorReport;
 use super::explain::{ExplainReport, PageReport};
 use super::json::{DoctorReport, PlanReport, ShowReport, TreeReport};
 use super::operations::{DiffReport, LogReport, RevertReport, VerifyReport};
@@ -15,6 +16,7 @@ pub fn all() -> Vec<(&'static str, Value)> {
         ("cause", of::<PageReport>("cause")),
         ("diff", of::<DiffReport>("diff")),
         ("doctor", of::<DoctorReport>("doctor")),
+        ("error", of::<ErrorReport>("error")),
         ("explain", of::<ExplainReport>("explain")),
         ("log", of::<LogReport>("log")),
         ("plan", of::<PlanReport<'_>>("plan")),

@@ -1,7 +1,8 @@
 //! Search paths as bare lines, for people and for what reads byte for byte.
 
-use crate::bytes::shown;
+use crate::bytes::{printable, shown};
 use crate::object::SearchPath;
+use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -14,6 +15,19 @@ pub enum Naming {
     Shown,
     /// With the bytes of the file's name: where a line's end ends no entry, a name may hold one.
     Bytes,
+}
+
+/// Says which new entries a loader takes from wherever the process happens to be.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn write_relative(out: &mut dyn Write, entries: &[Vec<u8>]) -> io::Result<()> {
+    let is_relative = |entry: &&Vec<u8>| entry.first().is_some_and(|first| !b"/$@".contains(first));
+    for entry in entries.iter().filter(is_relative).map(|entry| printable(entry)) {
+        let note = "is relative to the working directory of the process";
+        writeln!(out, "note  {entry} {note}; $ORIGIN/{entry} is to the object")?;
+    }
+    Ok(())
 }
 
 /// A line for each entry of a file, without its end.

@@ -31,6 +31,18 @@ impl Words {
         self
     }
 
+    /// What went wrong, and what it consists of: a line each.
+    #[must_use]
+    pub fn message(&self) -> String {
+        Self { hints: Vec::new(), ..self.clone() }.to_string()
+    }
+
+    /// What may help, a sentence each.
+    #[must_use]
+    pub fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
     /// What is said of an error.
     #[must_use]
     pub fn of(error: &Error) -> Self {

@@ -1,13 +1,15 @@
 //! What a target holds: its shared objects and programs, and the distributions that they belong
 //! to.
 
-use super::linked_directories::{self, Linked};
-use super::object_names::{is_named_as_object, is_passed_over, may_be_object};
-use crate::bytes::{self, Source, shown};
+use super::imported::Imported;
+use super::linked_directories::{Linked, Links};
+use super::object_names::is_named_as_object;
+use super::unreadable::{Unreadable, Why, flattened_link};
+use super::walk::Tree;
+use crate::bytes::Source;
 use crate::elf::{Image, Kind, Summary, hash};
 use crate::knowledge::tensorflow;
 use crate::macho::{self, Container, fat, symbols};
-use crate::python::TooLong;
 use crate::python::distribution::{Distribution, Problem};
 use crate::vfs::{FileKind, Vfs};
 use rayon::prelude::*;
@@ -101,71 +103,26 @@ impl Object {
     }
 }
 
-/// A place in the tree that could not be read as what it seems to be.
-#[derive(Debug)]
-pub struct Unreadable {
-    /// The file or directory.
-    pub path: PathBuf,
-    /// Why.
-    pub why: Why,
-}
-
-/// Why a place could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum Why {
-    /// The operating system refused.
-    #[error("{0}")]
-    Io(#[from] io::Error),
-    /// The object is malformed.
-    #[error("{0}")]
-    Malformed(#[from] bytes::Error),
-    /// A file that is longer than any of its kind.
-    #[error(transparent)]
-    TooLong(#[from] TooLong),
-    /// A file that is named as a shared object and is something else.
-    #[error("it is named as a shared object, and {0}")]
-    NoObject(&'static str),
-    /// What Git LFS leaves in the place of a large file.
-    #[error("it is a pointer of Git LFS, and not the object itself")]
-    LfsPointer,
-    /// A link to a file that is not there.
-    #[error("it is a link to {}, which is not there", shown(.0))]
-    Dangling(PathBuf),
-    /// A link that leads back to itself.
-    #[error("it is a link that leads back to itself")]
-    Loop,
-}
-
-impl Why {
-    /// What cures it.
-    #[must_use]
-    pub fn cure(&self) -> &'static str {
-        match self {
-            Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                "run tfpatch as a user who may read it"
-            }
-            Self::LfsPointer => {
-                "git lfs pull in the repository that it comes from, or install from a package index"
-            }
-            Self::Dangling(_) | Self::Loop => "install the distribution again, or remove the link",
-            Self::Io(_) | Self::TooLong(_) | Self::Malformed(_) | Self::NoObject(_) => {
-                "install the distribution again"
-            }
-        }
-    }
-}
-
 /// What a target holds.
 #[derive(Debug, Default)]
 pub struct Inventory {
     /// The directories that were walked.
     pub roots: Vec<PathBuf>,
+    /// Directories outside of these that were looked into, since an interpreter imports from them.
+    pub beyond: Vec<PathBuf>,
+    /// The directories of packages among all of these.
+    pub sites: Vec<PathBuf>,
     /// Its objects, by path.
     pub objects: Vec<Object>,
     /// Its distributions.
     pub distributions: Vec<Distribution>,
     /// What could not be read.
     pub unreadable: Vec<Unreadable>,
+    /// Linked directories that lie outside, and were looked into, since an interpreter imports from
+    /// them.
+    pub followed: Vec<Linked>,
+    /// Linked directories that lie inside, under the names by which they were walked.
+    pub inside: Vec<Linked>,
     /// Linked directories with objects that lie outside, and were not looked into.
     pub not_followed: Vec<Linked>,
     /// The metadata of distributions that an upgrade has moved out of the way and not removed.
@@ -178,21 +135,33 @@ impl Inventory {
     /// another environment, and tfpatch's own store, are passed over.
     #[must_use]
     pub fn of(vfs: &dyn Vfs, roots: &[PathBuf]) -> Self {
+        Self::importing(vfs, roots, &Imported::default())
+    }
+
+    /// The same of a target from whose directories an interpreter imports: what these lead to by
+    /// links is looked into as well.
+    #[must_use]
+    pub fn importing(vfs: &dyn Vfs, roots: &[PathBuf], imported: &Imported) -> Self {
         // Starting threads takes longer than all else that an edit of one file does.
         if roots.is_empty() {
             return Self::default();
         }
-        let all: Vec<Walked> = roots.par_iter().map(|root| walk(vfs, root)).collect();
-        let mut walked = Walked::default();
-        all.into_iter().for_each(|found| walked.add(found));
-        let Walked { files: mut candidates, mut links, unreadable, .. } = walked;
-        candidates.sort_unstable();
-        candidates.dedup();
-        links.sort_unstable();
-        let not_followed = linked_directories::not_followed(vfs, roots, links);
+        let Tree { files, links, unreadable } = Tree::walk(vfs, roots, imported);
+        let Links { followed, inside, not_followed, .. } = links;
         let roots = roots.to_vec();
-        let mut inventory = Self { roots, unreadable, not_followed, ..Self::default() };
-        let read: Vec<_> = candidates.into_par_iter().map(|path| read(vfs, path)).collect();
+        let beyond = imported.beyond().cloned().collect();
+        let sites = imported.sites.iter().chain(&imported.packages).cloned().collect();
+        let mut inventory = Self {
+            roots,
+            beyond,
+            sites,
+            unreadable,
+            followed,
+            inside,
+            not_followed,
+            ..Self::default()
+        };
+        let read: Vec<_> = files.into_par_iter().map(|path| read(vfs, path)).collect();
         for outcome in read {
             match outcome {
                 Ok(Some(object)) => inventory.add(object),
@@ -291,72 +260,6 @@ pub fn summary_of(vfs: &dyn Vfs, path: &Path) -> Option<Summary> {
     Image::parse(source.as_ref()).ok()?.summary().ok()
 }
 
-/// What a walk came across.
-#[derive(Default)]
-struct Walked {
-    /// Files that may be objects.
-    files: Vec<PathBuf>,
-    /// Links to directories, which are not followed.
-    links: Vec<PathBuf>,
-    /// Directories that are still to be looked into.
-    directories: Vec<PathBuf>,
-    unreadable: Vec<Unreadable>,
-}
-
-impl Walked {
-    fn add(&mut self, mut other: Self) {
-        self.files.append(&mut other.files);
-        self.links.append(&mut other.links);
-        self.directories.append(&mut other.directories);
-        self.unreadable.append(&mut other.unreadable);
-    }
-}
-
-/// Walks what lies below `root`. Level by level, for a tree may be deeper than a stack.
-fn walk(vfs: &dyn Vfs, root: &Path) -> Walked {
-    let mut walked = look_into(vfs, root, true);
-    while !walked.directories.is_empty() {
-        let level = std::mem::take(&mut walked.directories);
-        let below: Vec<Walked> =
-            level.par_iter().map(|directory| look_into(vfs, directory, false)).collect();
-        below.into_iter().for_each(|below| walked.add(below));
-    }
-    walked.unreadable.sort_by(|a, b| a.path.cmp(&b.path));
-    walked
-}
-
-/// What a directory holds itself.
-fn look_into(vfs: &dyn Vfs, directory: &Path, is_root: bool) -> Walked {
-    let mut walked = Walked::default();
-    let entries = match vfs.read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) => {
-            let path = directory.to_owned();
-            walked.unreadable.push(Unreadable { path, why: error.into() });
-            return walked;
-        }
-    };
-    if !is_root && entries.iter().any(|entry| entry.name == "pyvenv.cfg") {
-        return walked;
-    }
-    for entry in entries {
-        let path = directory.join(&entry.name);
-        match entry.kind {
-            FileKind::Directory if !is_passed_over(&entry.name) => walked.directories.push(path),
-            FileKind::Symlink
-                if !is_passed_over(&entry.name) && linked_directories::is_directory(vfs, &path) =>
-            {
-                walked.links.push(path);
-            }
-            FileKind::File | FileKind::Symlink if may_be_object(&entry.name) => {
-                walked.files.push(path);
-            }
-            _ => {}
-        }
-    }
-    walked
-}
-
 /// Reads an object; `None` for what is none and does not claim to be one.
 fn read(vfs: &dyn Vfs, path: PathBuf) -> Result<Option<Object>, Unreadable> {
     match try_read(vfs, &path) {
@@ -386,15 +289,22 @@ fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
     let magic = source.get(0..source.len().min(64)).unwrap_or_default();
     if !magic.starts_with(b"\x7fELF") {
         return match magic.as_ref() {
-            _ if fat::is_macho(source.as_ref()) => read_macho(source.as_ref(), path)
-                .and_then(|(facts, role)| Ok(Some((metadata()?.id, facts, role)))),
+            _ if fat::is_macho(source.as_ref()) => {
+                read_macho(source.as_ref(), path).and_then(|found| {
+                    let Some((facts, role)) = found else { return Ok(None) };
+                    Ok(Some((metadata()?.id, facts, role)))
+                })
+            }
             b"" => Err(Why::NoObject("is empty")),
             bytes if bytes.iter().all(|&byte| byte == 0) => {
                 Err(Why::NoObject("begins with zeros where an ELF header should be"))
             }
             bytes if is_linker_script(bytes) => Ok(None),
             bytes if bytes.starts_with(LFS_POINTER) => Err(Why::LfsPointer),
-            _ => Err(Why::NoObject("begins neither as an ELF nor as a Mach-O file does")),
+            _ => Err(match flattened_link(vfs, path) {
+                Some(named) => Why::Flattened(named),
+                None => Why::NoObject("begins neither as an ELF nor as a Mach-O file does"),
+            }),
         };
     }
     let image = Image::parse(source.as_ref())?;
@@ -403,14 +313,17 @@ fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
     Ok(Some((metadata()?.id, Facts::Elf(Arc::new(summary)), role)))
 }
 
-/// Reads every slice of a Mach-O file that dyld could load, and what a program would do with it.
-fn read_macho(source: &dyn Source, path: &Path) -> Result<(Facts, Role), Why> {
+/// Reads every slice of a Mach-O file that dyld could load, and what a program would do with it; `None`
+/// for debugging information and the like, of which it loads nothing.
+fn read_macho(source: &dyn Source, path: &Path) -> Result<Option<(Facts, Role)>, Why> {
     let name = path.file_name().map_or(b"".as_slice(), OsStr::as_bytes);
     let function = name.strip_suffix(b".so").map(|module| [b"_PyInit_", module].concat());
     let mut slices = Vec::new();
     let mut role = Role::Library;
+    let mut is_loaded = false;
     for slice in Container::parse(source)?.slices {
         let image = macho::Image::parse(slice)?;
+        is_loaded |= image.kind() != macho::Kind::Other;
         role = match image.kind() {
             macho::Kind::Executable => Role::Executable,
             _ if is_extension_by_name(name) => Role::ExtensionModule,
@@ -426,7 +339,7 @@ fn read_macho(source: &dyn Source, path: &Path) -> Result<(Facts, Role), Why> {
         };
         slices.push(image.summary()?);
     }
-    Ok((Facts::Macho(slices.into()), role))
+    Ok(is_loaded.then(|| (Facts::Macho(slices.into()), role)))
 }
 
 /// Has a file the name of an extension module (PEP 3149)?

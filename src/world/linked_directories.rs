@@ -1,9 +1,10 @@
-//! Directories that a target has by a link alone, and that lie outside of it: the walk does not follow
-//! them, and an interpreter does.
+//! Directories that a target has by a link alone. Those that lie outside of it are looked into where an
+//! interpreter imports from them, and are named where nobody says that one does.
 //!
 //! What lies there belongs to somebody else, so it is not edited; but whoever says that everything is
 //! well has to say what was not looked at.
 
+use super::imported::Imported;
 use super::object_names::{is_named_as_object, is_passed_over};
 use crate::vfs::{FileKind, Vfs};
 use std::collections::{BTreeMap, HashSet};
@@ -21,12 +22,12 @@ const MAX_LINKS: usize = 1000;
 /// thousands of files with them, and what each is a link to is not asked for.
 const OF_FILES: &[&str] = &["py", "pyc", "pyi", "h", "hpp", "txt", "json"];
 
-/// A linked directory that was not followed.
+/// A linked directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Linked {
     /// The link.
     pub path: PathBuf,
-    /// The directory, links resolved.
+    /// The directory, links resolved; of one inside of the target, by its name there.
     pub target: PathBuf,
 }
 
@@ -37,22 +38,71 @@ pub(crate) fn is_directory(vfs: &dyn Vfs, link: &Path) -> bool {
         && vfs.metadata(link).is_ok_and(|found| found.kind == FileKind::Directory)
 }
 
-/// Those links that lead out of all `roots`, to directories with shared objects; of several to one
-/// directory the first.
-pub(crate) fn not_followed(vfs: &dyn Vfs, roots: &[PathBuf], links: Vec<PathBuf>) -> Vec<Linked> {
-    if links.is_empty() {
-        return Vec::new();
+/// The linked directories of a target, sorted by what becomes of them.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    /// They lead out, and an interpreter comes by them.
+    pub(crate) followed: Vec<Linked>,
+    /// They lead to directories inside.
+    pub(crate) inside: Vec<Linked>,
+    /// They lead out, to directories with shared objects.
+    pub(crate) not_followed: Vec<Linked>,
+    /// The directories that are walked anyway, by the names that they have and by their real ones.
+    roots: Vec<(PathBuf, PathBuf)>,
+    /// Directories outside that are known by a link already.
+    known: HashSet<PathBuf>,
+}
+
+impl Links {
+    /// None yet, of a target whose `roots` are walked.
+    pub(crate) fn new(vfs: &dyn Vfs, roots: &[PathBuf], imported: &Imported) -> Self {
+        let named = roots.iter().chain(imported.beyond());
+        let roots = named.filter_map(|root| Some((root.clone(), vfs.canonicalize(root).ok()?)));
+        Self { roots: roots.collect(), ..Self::default() }
     }
-    let roots: Vec<PathBuf> = roots.iter().filter_map(|root| vfs.canonicalize(root).ok()).collect();
-    let mut known: HashSet<PathBuf> = HashSet::new();
-    let outside = links.into_iter().filter_map(|path| {
-        let target = vfs.canonicalize(&path).ok()?;
-        // A link to what is around the target is a circle, and no package.
-        let is_known =
-            roots.iter().any(|root| target.starts_with(root) || root.starts_with(&target));
-        (!is_known && known.insert(target.clone())).then_some(Linked { path, target })
-    });
-    outside.filter(|linked| may_hold_objects(vfs, &linked.target)).take(MAX_LINKS).collect()
+
+    /// Sorts in more links, of several to one directory outside the first; those are returned that are
+    /// to be followed.
+    pub(crate) fn add(
+        &mut self,
+        vfs: &dyn Vfs,
+        imported: &Imported,
+        mut links: Vec<PathBuf>,
+    ) -> Vec<Linked> {
+        links.sort_unstable();
+        let before = self.followed.len();
+        for path in links {
+            let Ok(target) = vfs.canonicalize(&path) else { continue };
+            if let Some(inside) = self.inside(&target) {
+                self.inside.push(Linked { path, target: inside });
+            } else if self.is_new(&target) && may_hold_objects(vfs, &target) {
+                let list = match imported.leads_by(vfs, &path) {
+                    true => &mut self.followed,
+                    false => &mut self.not_followed,
+                };
+                list.push(Linked { path, target });
+            }
+        }
+        self.followed.get(before..).unwrap_or_default().to_vec()
+    }
+
+    /// A directory below one that is walked anyway, by its name there.
+    fn inside(&self, target: &Path) -> Option<PathBuf> {
+        let mut below = self
+            .roots
+            .iter()
+            .filter_map(|(root, real)| Some(root.join(target.strip_prefix(real).ok()?)));
+        below.next()
+    }
+
+    /// Is nothing known yet of a directory outside? A link to what is around the target is a circle, and
+    /// no package; and what was followed has brought along what lies below.
+    fn is_new(&mut self, target: &Path) -> bool {
+        let is_around = self.roots.iter().any(|(_, root)| root.starts_with(target));
+        let is_below = self.followed.iter().any(|other| target.starts_with(&other.target));
+        let is_full = self.followed.len() + self.not_followed.len() >= MAX_LINKS;
+        !is_around && !is_below && !is_full && self.known.insert(target.to_owned())
+    }
 }
 
 /// Is there a file below a directory that is named as a shared object, as far as was looked?

@@ -2,8 +2,10 @@
 //! system around.
 
 pub mod distro_packages;
+pub mod imported;
 pub mod inventory;
 pub mod linked_directories;
+pub mod makers;
 pub mod object_names;
 pub mod origins;
 pub mod program;
@@ -11,6 +13,8 @@ pub mod question;
 pub mod rpath_entry;
 pub mod rpath_entry_macho;
 pub mod system_libraries;
+pub mod unreadable;
+mod walk;
 pub mod wheel_claims;
 #[expect(clippy::module_inception, reason = "World is what the room is about")]
 mod world;

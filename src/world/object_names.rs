@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 /// Directories that hold no objects of the target. Those with a tilde pip has moved out of the way
 /// during an upgrade; no import leads there.
@@ -10,6 +11,28 @@ pub(crate) fn is_passed_over(name: &OsStr) -> bool {
         || name == ".tfpatch"
         || name == ".git"
         || name.as_bytes().starts_with(b"~")
+}
+
+/// Endings of files that are no objects: texts, what Python and other languages are written in, pictures,
+/// archives and data. In an environment nearly all files have one of them.
+const OF_OTHERS: &str = "\
+    py pyc pyi pyx pxd pxi pth ipynb typed h hh hpp hxx inc c cc cpp cxx cu cuh f f90 go rs \
+    java kt js mjs cjs jsx ts mts cts tsx vue map css scss less html htm xml xsd xsl svg json \
+    json5 jsonl toml yaml yml cfg ini conf txt md rst tex csv tsv sql proto pbtxt fbs cmake \
+    in am m4 mk sh bash zsh fish bat ps1 pl pm rb lua tcl el po mo pot png jpg jpeg gif ico \
+    bmp webp tif tiff ttf otf woff woff2 eot wav mp3 mp4 pdf zip whl gz bz2 xz zst tar tgz \
+    jar class npy npz mat h5 hdf5 pkl pickle pt safetensors parquet feather arrow onnx tflite \
+    a o la lib dll exe pdb def pc log lock license template jinja j2 ui qml qm asc pem crt \
+    sig sample orig rej bak gitignore npmignore";
+
+/// May a file of that name hold an object, whose first bytes tell? Other languages have endings of their
+/// own for modules that are libraries, such as `.node`.
+#[must_use]
+pub fn may_hold_object(name: &OsStr) -> bool {
+    may_be_object(name)
+        || Path::new(name).extension().and_then(OsStr::to_str).is_some_and(|ending| {
+            !OF_OTHERS.split(' ').any(|other| ending.eq_ignore_ascii_case(other))
+        })
 }
 
 /// May a file of that name be an object? Tens of thousands of files in an environment are not, and

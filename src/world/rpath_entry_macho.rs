@@ -10,11 +10,14 @@ use std::path::Path;
 const BUILD_DIRECTORIES: [&[u8]; 6] =
     [b"/Users/", b"/private/", b"/var/", b"/tmp/", b"/home/", b"/Volumes/"];
 
+/// What each macOS has: where it is, an absolute path can be looked at.
+const MACOS: &str = "/System/Library/CoreServices/SystemVersion.plist";
+
 /// Does an entry lead to a directory from any of the object's names?
 ///
 /// What depends on the program (`@executable_path`), on whoever loads the object (`@rpath`) or on
 /// the working directory is taken to be alive, and so is a directory of a Mac that is not this
-/// machine: only where builds are made, a path that is not there is dead.
+/// machine: what is there is not known here.
 #[must_use]
 pub fn leads_somewhere(vfs: &dyn Vfs, entry: &[u8], directories: &[&Path]) -> bool {
     let is_directory =
@@ -26,12 +29,18 @@ pub fn leads_somewhere(vfs: &dyn Vfs, entry: &[u8], directories: &[&Path]) -> bo
         }
         Some(_) => true,
         None if entry.first() == Some(&b'/') => {
-            let is_of_a_build = BUILD_DIRECTORIES.iter().any(|start| entry.starts_with(start))
-                || is_of_bazel(entry);
-            !is_of_a_build || is_directory(Path::new(OsStr::from_bytes(entry)))
+            let is_here = vfs.metadata(Path::new(MACOS)).is_ok();
+            let is_judged = is_of_bazel(entry) || is_here && is_of_a_build(entry);
+            !is_judged || is_directory(Path::new(OsStr::from_bytes(entry)))
         }
         None => true,
     }
+}
+
+/// Is it a path as builds leave them behind? It makes room first where there is none.
+#[must_use]
+pub fn is_of_a_build(entry: &[u8]) -> bool {
+    is_of_bazel(entry) || BUILD_DIRECTORIES.iter().any(|start| entry.starts_with(start))
 }
 
 /// Does an entry lead from each of the object's directories to one that `is_inside` accepts? One

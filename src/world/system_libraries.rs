@@ -4,7 +4,9 @@
 use super::inventory::summary_of;
 use super::program::Program;
 use super::{Question, World};
-use crate::loader::Target;
+use crate::loader::glibc::ld_so_conf;
+use crate::loader::{Libc, Target};
+use crate::python::venv::PyvenvCfg;
 use crate::vfs::{FileKind, Vfs};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -17,6 +19,10 @@ use std::path::{Path, PathBuf};
 const PARENTS: &[&str] = &["/usr/local", "/opt"];
 /// The directories of libraries below one of those.
 const LIBRARIES: &[&str] = &["lib64", "lib", "targets/x86_64-linux/lib", "targets/sbsa-linux/lib"];
+
+/// Where pyenv and uv install interpreters, below the home of a user (pyenv's README; uv's documentation,
+/// "Storage").
+const PYTHONS: &[&str] = &[".pyenv/versions", ".local/share/uv/python"];
 
 /// The libraries outside of a target, listed when they are asked for first.
 pub struct Libraries<'a> {
@@ -39,33 +45,100 @@ impl<'a> Libraries<'a> {
         Self { vfs, world, question, programs, listed: OnceCell::new() }
     }
 
-    /// The copies of a library that a program of the target can load, in the order in which one
-    /// would look for them.
+    /// The copies of a library for a machine that a program of the target can load, in the order in
+    /// which one would look for them.
     #[must_use]
-    pub fn copies(&self, name: &[u8]) -> Vec<PathBuf> {
+    pub fn copies(&self, name: &[u8], machine: Target) -> Vec<PathBuf> {
         let paths = self.listed().get(name).map(Vec::as_slice).unwrap_or_default();
-        paths.iter().filter(|path| self.fits(path)).cloned().collect()
+        let listed = paths.iter().filter(|path| self.fits(path, machine)).cloned();
+        let of_python = self.of_python(name).into_iter().filter(|path| self.fits(path, machine));
+        listed.chain(of_python).collect()
     }
 
-    /// A library of that name up to `.so`, in another version.
+    /// A library for a machine by the soname that it has itself, under another file name.
     #[must_use]
-    pub fn other_version(&self, name: &[u8]) -> Option<PathBuf> {
-        let end = name.windows(4).position(|part| part == b".so.")?;
-        let stem = name.get(..end + 4)?;
-        let from = self.listed().range(stem.to_vec()..);
-        from.take_while(|(other, _)| other.starts_with(stem))
-            .filter(|(other, _)| other.as_slice() != name)
-            .flat_map(|(_, paths)| paths)
-            .find(|path| self.fits(path))
-            .cloned()
+    pub fn by_soname(&self, soname: &[u8], machine: Target) -> Option<PathBuf> {
+        // A link drops a part of the version at the end.
+        let longer = [soname, b"."].concat();
+        let is_it = |path: &&PathBuf| {
+            summary_of(self.vfs, path).is_some_and(|it| {
+                it.soname.as_deref() == Some(soname) && Target::of(&it) == machine
+            })
+        };
+        self.beginning_with(&longer).find(is_it).cloned()
     }
 
-    /// Is it for the machine of a program of the target?
-    fn fits(&self, path: &Path) -> bool {
-        let Some(target) = summary_of(self.vfs, path).as_ref().map(Target::of) else {
-            return false;
-        };
-        self.programs.iter().any(|program| program.loader.system().target == target)
+    /// A library for a machine whose name begins so.
+    #[must_use]
+    pub fn versioned(&self, start: &[u8], machine: Target) -> Option<PathBuf> {
+        self.beginning_with(start).find(|path| self.fits(path, machine)).cloned()
+    }
+
+    /// A library of that name up to `.so` for a machine, in another version.
+    #[must_use]
+    pub fn other_version(&self, name: &[u8], machine: Target) -> Option<PathBuf> {
+        let end = name.windows(4).position(|part| part == b".so.")?;
+        let mut others = self
+            .beginning_with(name.get(..end + 4)?)
+            .filter(|path| path.file_name().is_some_and(|other| other.as_bytes() != name));
+        others.find(|path| self.fits(path, machine)).cloned()
+    }
+
+    /// Is a directory one of those that ldconfig makes its cache of?
+    #[must_use]
+    pub fn are_ldconfigs(&self, directory: &Path) -> bool {
+        let Ok(real) = self.vfs.canonicalize(directory) else { return false };
+        self.of_ldconfig()
+            .iter()
+            .any(|known| self.vfs.canonicalize(known).is_ok_and(|it| it == real))
+    }
+
+    fn beginning_with(&self, start: &[u8]) -> impl Iterator<Item = &PathBuf> {
+        let from = self.listed().range(start.to_vec()..);
+        let start = start.to_vec();
+        from.take_while(move |(name, _)| name.starts_with(&start)).flat_map(|(_, paths)| paths)
+    }
+
+    /// Is it for that machine, and for one of a program of the target?
+    fn fits(&self, path: &Path, machine: Target) -> bool {
+        summary_of(self.vfs, path).is_some_and(|it| Target::of(&it) == machine)
+            && self.programs.iter().any(|program| program.loader.system().target == machine)
+    }
+
+    /// Python's own library, which lies with an interpreter of its version: the base of a virtual
+    /// environment, or one that pyenv or uv has installed for the user.
+    fn of_python(&self, name: &[u8]) -> Vec<PathBuf> {
+        if !name.starts_with(b"libpython") {
+            return Vec::new();
+        }
+        let environments = self.world.environment.iter();
+        let base = environments.clone().filter_map(|it| PyvenvCfg::of(self.vfs, &it.prefix)?.home);
+        let programs = environments.flat_map(|it| &it.interpreters);
+        let programs = programs.filter_map(|it| Some(it.main_program()?.parent()?.to_owned()));
+        let mut prefixes: Vec<PathBuf> =
+            base.chain(programs).filter_map(|bin| Some(bin.parent()?.to_owned())).collect();
+        if let Some(home) = &self.question.surroundings.home {
+            for versions in PYTHONS.iter().map(|versions| home.join(versions)) {
+                let entries = self.vfs.read_dir(&versions).unwrap_or_default();
+                prefixes.extend(entries.into_iter().map(|entry| versions.join(entry.name)));
+            }
+        }
+        let files = prefixes.iter().map(|prefix| prefix.join("lib").join(OsStr::from_bytes(name)));
+        let mut found: Vec<PathBuf> = Vec::new();
+        for file in files.filter(|file| self.vfs.metadata(file).is_ok()) {
+            if !found.contains(&file) {
+                found.push(file);
+            }
+        }
+        found
+    }
+
+    fn of_ldconfig(&self) -> Vec<PathBuf> {
+        let is_glibc = |program: &Program<'_>| program.loader.system().libc == Libc::Glibc;
+        match self.programs.iter().any(is_glibc) {
+            true => ld_so_conf::directories(self.vfs),
+            false => Vec::new(),
+        }
     }
 
     fn listed(&self) -> &BTreeMap<Vec<u8>, Vec<PathBuf>> {
@@ -100,6 +173,7 @@ impl<'a> Libraries<'a> {
             let built_in = system.default_dirs.iter();
             found.extend(built_in.map(|directory| PathBuf::from(OsStr::from_bytes(directory))));
         }
+        found.extend(self.of_ldconfig());
         let prefixes = [&surroundings.cuda_home, &surroundings.conda_prefix];
         let prefixes = prefixes.into_iter().flatten().cloned();
         for prefix in prefixes.chain(self.usual_prefixes()) {
@@ -108,7 +182,7 @@ impl<'a> Libraries<'a> {
         let mut known = std::collections::HashSet::new();
         found.retain(|directory| {
             let real = self.vfs.canonicalize(directory);
-            real.is_ok_and(|real| known.insert(real)) && !self.world.contains(self.vfs, directory)
+            real.is_ok_and(|real| known.insert(real)) && !self.world.reaches(self.vfs, directory)
         });
         found
     }

@@ -1,8 +1,10 @@
 //! What is diagnosed: the tree, its inventory, and the programs that load its objects.
 
-use super::inventory::{Inventory, Unreadable, Why};
+use super::imported::Imported;
+use super::inventory::{Inventory, Object};
 use super::linked_directories::Linked;
 use super::object_names;
+use super::unreadable::{Unreadable, Why};
 use super::wheel_claims::Claims;
 use crate::bytes::shown;
 use crate::loader::Settings;
@@ -10,6 +12,7 @@ use crate::plan::{NotRelative, RelativePath};
 use crate::python::distribution;
 use crate::python::distribution::packages_around;
 use crate::python::environment::{Environment, Kind};
+use crate::python::interpreter::Version;
 use crate::python::owners::Owners;
 use crate::python::wheel::Wheel;
 use crate::vfs::{FileKind, Vfs, names_along};
@@ -42,22 +45,37 @@ pub struct World {
 }
 
 impl World {
-    /// Reads an environment: everything below its prefix, or, for the interpreter of a system, the
-    /// directories that it imports from.
+    /// Reads an environment: everything below its prefix, or, for an interpreter that shares its prefix
+    /// with a whole system, the directories that it imports from.
     #[must_use]
-    pub fn of_environment(vfs: &dyn Vfs, environment: Environment, settings: Settings) -> Self {
+    pub fn of_environment(vfs: &dyn Vfs, mut environment: Environment, settings: Settings) -> Self {
+        // Where links lead to a directory of packages and stay inside, the walk has it by its real name.
+        for site in &mut environment.site_packages {
+            if let Ok(real) = vfs.canonicalize(&site.path) {
+                let inside = below(vfs, &environment.prefix, &real);
+                site.path = inside.unwrap_or_else(|| site.path.clone());
+            }
+        }
         let sites: Vec<PathBuf> =
             environment.site_packages.iter().map(|site| site.path.clone()).collect();
         let roots = match environment.kind {
-            Kind::Venv | Kind::Conda => {
+            Kind::System if is_shared(&environment.prefix) => {
+                let library = |version: Version| {
+                    environment.prefix.join(format!("lib/python{version}/lib-dynload"))
+                };
+                let versions = environment.interpreters.iter().map(|it| it.version);
+                let modules = versions.map(library).filter(|it| vfs.metadata(it).is_ok());
+                modules.chain(sites.iter().cloned()).collect()
+            }
+            Kind::Venv | Kind::Conda | Kind::System => {
                 let mut roots = vec![environment.prefix.clone()];
                 roots.extend(sites.iter().filter(|s| !s.starts_with(&environment.prefix)).cloned());
                 roots
             }
-            Kind::System => sites.clone(),
         };
         let root = environment.prefix.clone();
-        Self::read(vfs, root, &roots, &sites, Some(environment), settings)
+        let imported = Imported::of(vfs, &roots, sites, &environment.python_paths);
+        Self::read(vfs, root, &roots, &imported, Some(environment), settings)
     }
 
     /// Reads a directory; the environment that it belongs to, if any, tells who imports its modules.
@@ -69,7 +87,8 @@ impl World {
         settings: Settings,
     ) -> Self {
         let roots = [directory.to_owned()];
-        Self::read(vfs, directory.to_owned(), &roots, &roots, environment, settings)
+        let imported = Imported { sites: roots.to_vec(), ..Imported::default() };
+        Self::read(vfs, directory.to_owned(), &roots, &imported, environment, settings)
     }
 
     /// Reads an environment of which only a directory is judged and edited; libraries may come from
@@ -134,7 +153,8 @@ impl World {
             }
             None => (object.parent().unwrap_or(object).to_owned(), Vec::new()),
         };
-        let mut world = Self::read(vfs, root.clone(), &[], &sites, environment, settings);
+        let imported = Imported { sites, ..Imported::default() };
+        let mut world = Self::read(vfs, root.clone(), &[], &imported, environment, settings);
         world.inventory.roots.push(root);
         world.add_named(vfs, object);
         world
@@ -144,12 +164,12 @@ impl World {
         vfs: &dyn Vfs,
         root: PathBuf,
         roots: &[PathBuf],
-        sites: &[PathBuf],
+        imported: &Imported,
         environment: Option<Environment>,
         settings: Settings,
     ) -> Self {
-        let mut inventory = Inventory::of(vfs, roots);
-        for site in sites {
+        let mut inventory = Inventory::importing(vfs, roots, imported);
+        for site in imported.sites.iter().chain(&imported.packages) {
             let (distributions, problems) = distribution::distributions(vfs, site);
             inventory.distributions.extend(distributions);
             inventory.add_problems(problems);
@@ -178,7 +198,7 @@ impl World {
     fn add_named(&mut self, vfs: &dyn Vfs, object: &Path) {
         self.named.push(object.to_owned());
         self.inventory.add_named(vfs, object);
-        if object.file_name().is_some_and(object_names::may_be_object) {
+        if object.file_name().is_some_and(object_names::may_hold_object) {
             self.name_owners();
         } else {
             self.find_owners(vfs);
@@ -229,11 +249,37 @@ impl World {
     #[must_use]
     pub fn contains(&self, vfs: &dyn Vfs, path: &Path) -> bool {
         let Ok(real) = vfs.canonicalize(path) else { return false };
-        self.inventory
-            .roots
-            .iter()
-            .filter_map(|root| vfs.canonicalize(root).ok())
-            .any(|root| real.starts_with(root))
+        let mut roots = self.inventory.roots.iter();
+        roots.any(|root| vfs.canonicalize(root).is_ok_and(|root| real.starts_with(root)))
+    }
+
+    /// Does a path lie in the target, or in a directory outside from which its interpreter imports?
+    #[must_use]
+    pub fn reaches(&self, vfs: &dyn Vfs, path: &Path) -> bool {
+        let Ok(real) = vfs.canonicalize(path) else { return false };
+        let Inventory { beyond, followed, .. } = &self.inventory;
+        let mut outside = beyond.iter().chain(followed.iter().map(|linked| &linked.target));
+        self.contains(vfs, path)
+            || outside.any(|root| vfs.canonicalize(root).is_ok_and(|root| real.starts_with(root)))
+    }
+
+    /// The directory outside of the target in which an object lies that is judged with it: whoever names
+    /// it has the object repaired.
+    #[must_use]
+    pub fn outside_of(&self, object: &Path) -> Option<&Path> {
+        let mut followed = self.inventory.followed.iter();
+        let behind = followed.find(|linked| object.starts_with(&linked.path));
+        let named = || self.inventory.beyond.iter().find(|root| object.starts_with(root));
+        behind.map(|linked| linked.target.as_path()).or_else(|| named().map(PathBuf::as_path))
+    }
+
+    /// The object at a path, whatever links lead to it.
+    #[must_use]
+    pub fn object_at(&self, vfs: &dyn Vfs, path: &Path) -> Option<&Object> {
+        self.inventory.at(path).or_else(|| {
+            let id = vfs.metadata(path).ok()?.id;
+            self.inventory.objects.iter().find(|object| object.id == id)
+        })
     }
 
     /// May an object be edited? Only what the walk of the target found below its root is ever
@@ -242,6 +288,7 @@ impl World {
     pub fn may_edit(&self, object: &Path) -> bool {
         self.inventory.at(object).is_some()
             && object.starts_with(&self.root)
+            && self.outside_of(object).is_none()
             && self.is_meant(object)
     }
 
@@ -275,11 +322,7 @@ impl World {
     /// named.
     #[must_use]
     pub fn below_root(&self, vfs: &dyn Vfs, real: &Path) -> PathBuf {
-        let below = vfs
-            .canonicalize(&self.root)
-            .ok()
-            .and_then(|root| real.strip_prefix(root).ok().map(Path::to_owned));
-        below.map_or_else(|| real.to_owned(), |below| self.root.join(below))
+        below(vfs, &self.root, real).unwrap_or_else(|| real.to_owned())
     }
 
     /// A name of an object that is a link out of the target, where a private copy cannot be made in
@@ -320,15 +363,18 @@ impl World {
     fn find_owners(&mut self, vfs: &dyn Vfs) {
         let is_object = |path: &[u8]| {
             Path::new(OsStr::from_bytes(path)).file_name().is_some_and(|name| {
-                object_names::may_be_object(name)
+                object_names::may_hold_object(name)
                     || self.named.iter().any(|named| named.file_name() == Some(name))
             })
         };
         let (owners, problems) = Owners::new(vfs, &self.inventory.distributions, is_object);
+        let links = self.inventory.inside.iter();
+        let owners = owners.through(links.map(|it| (it.path.clone(), it.target.clone())));
         self.inventory.add_problems(problems);
         self.inventory.forget_dangling(|path| !owners.of(path).is_empty());
         self.owners = owners;
         self.name_owners();
+        self.name_owners_without_records(vfs);
     }
 
     fn name_owners(&mut self) {
@@ -337,4 +383,18 @@ impl World {
             object.distribution = owners.first().map(|owner| owner.distribution);
         }
     }
+}
+
+/// A path without links by its name below a directory as that was named; `None` where it does not lie
+/// there.
+fn below(vfs: &dyn Vfs, root: &Path, real: &Path) -> Option<PathBuf> {
+    let below = real.strip_prefix(vfs.canonicalize(root).ok()?).ok()?;
+    // To join nothing would end the path with a slash.
+    Some(if below.as_os_str().is_empty() { root.to_owned() } else { root.join(below) })
+}
+
+/// Does an installation of Python share its prefix with programs of all kinds (FHS 3.0)? Others, such as
+/// those of pyenv and uv, have one of their own.
+fn is_shared(prefix: &Path) -> bool {
+    ["/", "/usr", "/usr/local"].iter().any(|shared| prefix == Path::new(shared))
 }

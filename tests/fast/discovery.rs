@@ -86,6 +86,42 @@ fn variables_come_before_dot_venv_and_path() {
     assert_eq!(error, Error::NotAnEnvironment { variable: "VIRTUAL_ENV", path });
 }
 
+/// `python -m tfpatch` and `ENV/bin/tfpatch` mean that environment, whatever else is active; a tool's own is
+/// nobody's, and so is what merely links to it.
+#[test]
+fn an_environment_whose_tfpatch_is_called_is_meant() {
+    let vfs = tree();
+    let mut ambient = ambient("/project", &["/usr/bin"]);
+    ambient.virtual_env = Some("/active".into());
+    for (called, prefix) in [
+        ("/own/bin/tfpatch", "/own"),
+        ("/last/bin/tfpatch", "/last"),
+        ("/u/uv/tools/black/bin/tfpatch", "/active"),
+        ("/u/archive-v0/Hh1/bin/tfpatch", "/active"),
+        ("/receipt/bin/tfpatch", "/active"),
+        ("/usr/bin/tfpatch", "/active"),
+        ("/home/me/.local/bin/tfpatch", "/active"),
+    ] {
+        ambient.called_as = Some(called.into());
+        assert_eq!(prefix_and_reason(discover(&vfs, &ambient)).0, prefix, "{called}");
+    }
+}
+
+/// conda's installer activates its base in each shell: whoever has a `.venv` means that.
+#[test]
+fn the_base_of_conda_comes_after_dot_venv() {
+    let vfs = tree().dir("/base/conda-meta").dir("/base/condabin");
+    let mut found = ambient("/project", &["/usr/bin"]);
+    found.conda_prefix = Some("/base".into());
+    assert_eq!(prefix_and_reason(discover(&vfs, &found)).0, "/project/.venv");
+    found.working_directory = "/empty".into();
+    let expected = ("/base".to_owned(), "CONDA_PREFIX names it".to_owned());
+    assert_eq!(prefix_and_reason(discover(&vfs, &found)), expected);
+    found.conda_prefix = Some("/conda".into());
+    found.working_directory = "/project".into();
+    assert_eq!(prefix_and_reason(discover(&vfs, &found)).0, "/conda");
+}
+
 /// Nobody who has a `.venv` means another environment, be it an empty volume that is mounted there.
 #[test]
 fn a_dot_venv_that_is_none_is_an_error() {

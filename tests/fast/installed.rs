@@ -139,3 +139,21 @@ fn a_pointer_of_git_lfs() {
     assert_eq!(found.iter().map(|found| found.cause).collect::<Vec<_>>(), [Cause::Unreadable]);
     assert!(found[0].cure.contains("git lfs pull"), "{}", found[0].cure);
 }
+
+/// The metadata of TensorFlow 2.8 allow every NumPy from 1.20 on; those of later releases tell.
+#[test]
+fn numpy_2_beside_a_tensorflow_that_was_built_for_numpy_1() {
+    let told = |tensorflow: &str, numpy: &str, requires: &str| {
+        let metadata = format!("Name: tensorflow-cpu\nVersion: {tensorflow}\n{requires}");
+        let vfs = with(MemVfs::new(), "numpy", numpy, "")
+            .file("/s/tensorflow_cpu-x.dist-info/METADATA", metadata);
+        messages(&vfs, Cause::VersionMismatch).len()
+    };
+    let any = "Requires-Dist: numpy (>=1.20)\n";
+    assert_eq!(told("2.8.4", "2.2.6", any), 1);
+    assert_eq!(told("2.8.4", "2.2.6", ""), 1);
+    assert_eq!(told("2.8.4", "1.26.4", any), 0);
+    assert_eq!(told("2.18.0", "2.0.2", any), 0);
+    // Once, where the metadata say it too.
+    assert_eq!(told("2.16.1", "2.0.2", "Requires-Dist: numpy <2.0.0,>=1.26.0\n"), 1);
+}

@@ -254,3 +254,61 @@ fn what_is_nowhere_is_not_installed() {
     let vfs = package(&bundle().needs("/opt/x/liby.dylib"), &dylib("@rpath/libx.dylib"));
     assert_eq!(only(&look(&vfs, settings())).cause, Cause::NotInstalled);
 }
+
+/// A library that the Python code of its distribution opens itself, as with ctypes, is as good as
+/// imported; one of several is a plugin that may never be opened.
+#[test]
+fn the_only_library_of_python_code_is_judged_and_a_plugin_is_not() {
+    let library = dylib("@rpath/lib_boost.dylib").needs("@rpath/libomp.dylib");
+    let (file, code) = ("/s/boost/lib/lib_boost.dylib", "/s/boost/__init__.py");
+    let look_at = |size: u64, more: &[&str]| {
+        let rows = format!("boost/lib/lib_boost.dylib,,\nboost/__init__.py,,{size}\n");
+        let rows = more.iter().fold(rows, |rows, file| rows + &format!("{},,\n", &file[3..]));
+        let vfs = MemVfs::new()
+            .file(file, library.bytes())
+            .file(code, "x")
+            .file("/s/boost-1.dist-info/METADATA", "Name: boost\nVersion: 1\n")
+            .file("/s/boost-1.dist-info/RECORD", rows);
+        let other = dylib("@rpath/other.dylib").bytes();
+        let vfs = more.iter().fold(vfs, |vfs, file| vfs.file(file, other.clone()));
+        let found = look(&vfs, settings()).findings;
+        let found: Vec<_> = found.into_iter().filter(|it| it.library.is_some()).collect();
+        let [found] = found.as_slice() else { panic!("{found:#?}") };
+        (found.cause, found.severity())
+    };
+    assert_eq!(look_at(1, &[]), (Cause::NotInstalled, Severity::Error));
+    // What a tool has copied beside it is no code of its own.
+    assert_eq!(look_at(1, &["/s/boost/.dylibs/libz.dylib"]).1, Severity::Error);
+    assert_eq!(look_at(1, &["/s/boost/lib/other.dylib"]).1, Severity::Info);
+    assert_eq!(look_at(0, &[]).1, Severity::Info);
+}
+
+/// dyld loads no debugging information, whose headers are those of a Mach-O file.
+#[test]
+fn debugging_information_is_no_object() {
+    let mut bytes = dylib("@rpath/libx.dylib").needs("@rpath/libgone.dylib").bytes();
+    // MH_DSYM in place of MH_DYLIB.
+    bytes[12] = 10;
+    let vfs = MemVfs::new().file("/s/x.dSYM/Contents/Resources/DWARF/libx", bytes);
+    assert_eq!(look(&vfs, settings()).findings, []);
+}
+
+/// What lies on a Mac is not known on another system; on a Mac it is.
+#[test]
+fn a_path_of_a_mac_is_dead_only_where_it_can_be_looked_at() {
+    let file = || dylib("@rpath/libx.dylib").rpath("/Users/me/lib").rpath("@loader_path/gone");
+    let vfs = || MemVfs::new().file("/s/libx.dylib", file().bytes());
+    let dead = |vfs: &MemVfs| {
+        let found = look(vfs, settings()).findings;
+        found
+            .iter()
+            .filter(|it| it.cause == Cause::DeadRpath)
+            .map(|it| it.message.clone())
+            .collect()
+    };
+    let here: Vec<String> = dead(&vfs());
+    assert!(here.len() == 1 && here[0].contains('1'), "{here:?}");
+    let plist = "/System/Library/CoreServices/SystemVersion.plist";
+    let there: Vec<String> = dead(&vfs().file(plist, ""));
+    assert!(there.len() == 1 && there[0] != here[0], "{there:?}");
+}

@@ -51,3 +51,5 @@ mod trust;
 mod vfs;
 #[cfg(test)]
 mod wheel;
+#[cfg(test)]
+mod whereabouts;

@@ -15,6 +15,7 @@ const VARIABLES: &[&str] = &[
     "LD_LIBRARY_PATH",
     "LD_PRELOAD",
     "NO_COLOR",
+    "PYTHONPATH",
     "SOURCE_DATE_EPOCH",
     "VIRTUAL_ENV",
 ];

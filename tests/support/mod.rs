@@ -6,6 +6,7 @@ pub(crate) mod command;
 pub(crate) mod crash;
 pub(crate) mod elf_builder;
 pub(crate) mod elf_writer;
+pub(crate) mod environments;
 pub(crate) mod explain;
 pub(crate) mod in_use;
 pub(crate) mod linked;

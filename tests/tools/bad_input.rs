@@ -95,8 +95,9 @@ fn a_directory_without_objects_is_not_called_well() {
     for arguments in [["doctor", "."], ["fix", "."], ["verify", "."]] {
         for format in ["human", "json"] {
             let ran = run(dir.path(), &[&arguments[..], &["--format", format]].concat());
-            assert!(ran.error().contains("no shared libraries or programs found in ."), "{ran:#?}");
-            assert_eq!(ran.out, "");
+            let why = "no shared libraries or programs found in .";
+            assert!(ran.error().contains(why), "{ran:#?}");
+            assert_eq!(ran.out.contains(why), format == "json", "{ran:#?}");
         }
     }
 }

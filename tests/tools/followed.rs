@@ -1,7 +1,10 @@
-//! Directories that a target has by a link alone: nobody says that everything is well where they were
-//! not looked into.
+//! Directories that a target has by a link alone, or by a line of a `.pth` file: what is imported from
+//! them is judged, and nobody says that everything is well where they were not looked into.
 
-use crate::support::command::{broken_tree, has_store, inner, outer, run, words};
+use crate::support::command::{
+    Ran, broken_tree, command, has_store, inner, outer, run, snapshot, words,
+};
+use crate::support::environments::{Environment, empty};
 use crate::support::wheels;
 use serde_json::json;
 use std::fs;
@@ -11,16 +14,7 @@ use std::path::{Path, PathBuf};
 /// A virtual environment with a package that lacks its library, of which `linked` lies on another disk:
 /// the link, and where it leads.
 fn environment(dir: &Path, linked: &str) -> (PathBuf, PathBuf) {
-    let env = dir.join("env");
-    let says = "import sys; print(sys.executable); print('%d.%d' % sys.version_info[:2])";
-    let said = wheels::python_says(says);
-    let (python, version) = said.split_once('\n').unwrap();
-    let home = Path::new(python).parent().unwrap().display();
-    let site = env.join(format!("lib/python{version}/site-packages"));
-    fs::create_dir_all(&site).unwrap();
-    fs::create_dir(env.join("bin")).unwrap();
-    symlink(python, env.join("bin/python")).unwrap();
-    fs::write(env.join("pyvenv.cfg"), format!("home = {home}\nversion = {version}\n")).unwrap();
+    let Environment { prefix: env, site, .. } = empty(dir);
     broken_tree(&site);
     let linked = match linked {
         "lib" => env.join("lib"),
@@ -34,32 +28,119 @@ fn environment(dir: &Path, linked: &str) -> (PathBuf, PathBuf) {
     (linked, disk)
 }
 
+/// The command by which a report says that a finding is cured.
+fn cure(ran: &Ran) -> Vec<String> {
+    let line = ran.out.lines().find_map(|line| line.trim().strip_prefix("→ tfpatch ")).unwrap();
+    line.split(' ').map(str::to_owned).collect()
+}
+
+/// An interpreter follows links wherever they lead: what does not load there is said, whoever it belongs
+/// to, and is repaired only where it is named.
 #[test]
-fn what_was_not_followed_is_named_by_doctor_fix_and_verify() {
+fn what_an_interpreter_comes_to_by_links_is_judged_and_not_edited() {
     for linked in ["lib", "site", "pkg"] {
         let dir = tempfile::tempdir().unwrap();
-        let (link, disk) = environment(dir.path(), linked);
+        let dir = dir.path();
+        let (_, disk) = environment(dir, linked);
+        let before = snapshot(&disk);
         for name in ["doctor", "fix", "verify"] {
-            let ran = run(dir.path(), &[name, "env"]);
-            let last = ran.out.lines().last().unwrap();
-            assert!(last.ends_with("; 1 linked directory was not followed"), "{linked}: {ran:#?}");
+            let ran = run(dir, &[name, "env"]);
+            assert!(ran.text(1).contains("libinner.so.1"), "{linked}: {ran:#?}");
             assert!(!ran.out.contains("everything resolves"), "{linked}: {ran:#?}");
-            let note = format!("is a link out of the target, to {}; not followed", disk.display());
-            assert!(ran.out.contains(&note), "{linked}: {ran:#?}");
-            let command = format!("→ tfpatch doctor {}\n", disk.display());
-            assert!(ran.out.contains(&command), "{linked}: {ran:#?}");
+            assert!(!ran.out.contains("not followed"), "{linked}: {ran:#?}");
         }
-        for name in ["doctor", "verify"] {
-            let ran = run(dir.path(), &[name, "env", "--format", "json"]);
-            let report: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
-            let link = json!([{"path": link, "target": disk}]);
-            assert_eq!(report["not_followed"], link, "{linked}");
-        }
-        let markdown = run(dir.path(), &["doctor", "env", "--format", "markdown"]);
-        assert!(markdown.out.contains("- not followed: "), "{markdown:#?}");
-        // It was read only: nothing on the other disk is another.
+        assert_eq!(snapshot(&disk), before, "{linked}");
         assert!(!has_store(&disk));
+        let named = cure(&run(dir, &["doctor", "env"]));
+        assert_eq!(named[1], disk.to_str().unwrap(), "{named:?}");
+        assert_eq!(named.contains(&"--allow-absolute".to_owned()), linked == "pkg", "{named:?}");
+        run(dir, &named).text(0);
+        for name in ["doctor", "verify"] {
+            let ran = run(dir, &[name, "env"]);
+            assert!(ran.text(0).contains("everything resolves"), "{linked}: {ran:#?}");
+        }
     }
+}
+
+/// A `.pth` file and `PYTHONPATH` bring directories from which is imported as from any other: those of
+/// packages whole, and of a tree of sources its packages alone.
+#[test]
+fn what_is_imported_from_other_directories_is_judged_and_not_edited() {
+    for (is_variable, is_source) in [(false, false), (true, false), (false, true), (true, true)] {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        let env = empty(dir);
+        let more = dir.join("more");
+        broken_tree(&more.join("own"));
+        outer(&more.join("build/outer.so"), "$ORIGIN/gone");
+        let info = if is_source { "own.egg-info" } else { "own-1.0.dist-info" };
+        fs::create_dir(more.join(info)).unwrap();
+        let metadata = if is_source { "PKG-INFO" } else { "METADATA" };
+        fs::write(more.join(info).join(metadata), "Name: own\nVersion: 1.0\n").unwrap();
+        if !is_variable {
+            fs::write(env.site.join("own.pth"), format!("{}\n", more.display())).unwrap();
+        }
+        // Beside sources lies what was built of them, and nobody imports it.
+        let unimported = format!("{}/build/outer.so", more.display());
+        let package = more.join("own/__init__.py");
+        for has_package in [false, true] {
+            if has_package {
+                fs::write(&package, "").unwrap();
+            }
+            let ran = |name: &str| {
+                let mut command = command(dir);
+                let command = command.args([name, "env", "-v"]);
+                if is_variable {
+                    command.env("PYTHONPATH", &more);
+                }
+                Ran::of(&command.output().unwrap())
+            };
+            let before = snapshot(&more);
+            for name in ["doctor", "fix", "verify"] {
+                let ran = ran(name);
+                let is_judged = has_package || !is_source;
+                assert_eq!(ran.status, i32::from(is_judged), "{is_source} {has_package}: {ran:#?}");
+                assert_eq!(ran.out.contains("libinner.so.1"), is_judged, "{ran:#?}");
+                assert_eq!(ran.out.contains(&unimported), !is_source, "{is_source}: {ran:#?}");
+            }
+            assert_eq!(snapshot(&more), before);
+            if is_variable {
+                assert_eq!(run(dir, &["doctor", "env"]).status, 0, "no variable, no import");
+            }
+        }
+    }
+}
+
+/// Nobody says that a tree is imported from: links out of it are named, and not followed.
+#[test]
+fn what_was_not_followed_is_named_by_doctor_fix_and_verify() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let (tree, disk) = (dir.join("tree"), dir.join("disk"));
+    inner(&tree.join("inner/libinner.so.1"));
+    broken_tree(&disk);
+    symlink(&disk, tree.join("more")).unwrap();
+    for name in ["doctor", "fix", "verify"] {
+        let ran = run(dir, &[name, "tree"]);
+        let last = ran.text(0).lines().last().unwrap();
+        assert!(last.ends_with("; 1 linked directory was not followed"), "{ran:#?}");
+        assert!(!ran.out.contains("everything resolves"), "{ran:#?}");
+        let note = format!("more is a link out of the target, to {}; not followed", disk.display());
+        assert!(ran.out.contains(&note), "{ran:#?}");
+        assert!(ran.out.contains(&format!("→ tfpatch doctor {}\n", disk.display())), "{ran:#?}");
+    }
+    for name in ["doctor", "verify"] {
+        let report = run(dir, &[name, "tree", "--format", "json"]).json(0);
+        assert_eq!(
+            report["not_followed"],
+            json!([{"path": tree.join("more"), "target": disk}]),
+            "{name}"
+        );
+    }
+    let markdown = run(dir, &["doctor", "tree", "--format", "markdown"]);
+    assert!(markdown.out.contains("- not followed: "), "{markdown:#?}");
+    // It was read only: nothing on the other disk is another.
+    assert!(!has_store(&disk));
 }
 
 /// Several that lie together may need one another: they are looked at together.
@@ -67,17 +148,53 @@ fn what_was_not_followed_is_named_by_doctor_fix_and_verify() {
 fn what_lies_together_is_looked_at_together() {
     let dir = tempfile::tempdir().unwrap();
     let dir = dir.path();
-    let site = dir.join("site-packages");
+    let site = dir.join("tree");
     fs::create_dir(&site).unwrap();
     broken_tree(&dir.join("disk"));
     for name in ["pkg", "inner"] {
         symlink(dir.join("disk").join(name), site.join(name)).unwrap();
     }
-    let ran = run(dir, &["doctor", "site-packages"]);
+    let ran = run(dir, &["doctor", "tree"]);
     // Nothing was looked at: that is not a success.
     let there = format!("not followed, name what is there: {}\n", dir.join("disk").display());
     assert!(ran.error().ends_with(&there), "{ran:#?}");
     assert!(run(dir, &["doctor", "disk"]).text(1).contains("libinner.so.1 is out of reach"));
+}
+
+/// Hash and size of a file as a RECORD has them.
+fn recorded(file: &Path) -> String {
+    let code = "import base64, hashlib, sys; data = open(sys.argv[1], 'rb').read(); \
+                digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).decode(); \
+                print('sha256=%s,%d' % (digest.rstrip('='), len(data)))";
+    wheels::run(wheels::python3().args(["-c", code]).arg(file)).trim().to_owned()
+}
+
+/// A directory of packages, or a package, that is a link to another place inside of the environment: the
+/// rows of its RECORD are of those very files.
+#[test]
+fn a_record_is_followed_through_links() {
+    for linked in ["site", "pkg"] {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        let Environment { prefix: env, site, .. } = empty(dir);
+        broken_tree(&site);
+        let info = site.join("pkg-1.0.dist-info");
+        fs::create_dir(&info).unwrap();
+        fs::write(info.join("METADATA"), "Name: pkg\nVersion: 1.0\n").unwrap();
+        let row = format!("pkg/outer.so,{}\n", recorded(&site.join("pkg/outer.so")));
+        fs::write(info.join("RECORD"), &row).unwrap();
+        let link = if linked == "site" { site.clone() } else { site.join("pkg") };
+        let there = env.join("there");
+        fs::rename(&link, &there).unwrap();
+        symlink(&there, &link).unwrap();
+        run(dir, &["fix", "env"]).text(0);
+        let now = format!("pkg/outer.so,{}\n", recorded(&site.join("pkg/outer.so")));
+        assert_ne!(now, row);
+        assert_eq!(fs::read_to_string(info.join("RECORD")).unwrap(), now, "{linked}");
+        run(dir, &["doctor", "env", "--deep"]).text(0);
+        run(dir, &["revert", "env"]).text(0);
+        assert_eq!(fs::read_to_string(info.join("RECORD")).unwrap(), row, "{linked}");
+    }
 }
 
 /// Links inside of the target, and to what has no objects, take nothing away.

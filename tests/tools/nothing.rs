@@ -43,7 +43,12 @@ fn refused(dir: &Path, target: &Path, why: &[&str]) {
             let ran = run(dir, &words(&[&command, &"--format", &format, &target]));
             let error = ran.error();
             assert!(why.iter().all(|why| error.contains(why)), "{why:?}: {error}");
-            assert_eq!((error.lines().count(), ran.out.as_str()), (1, ""), "{error}");
+            assert_eq!(error.lines().count(), 1, "{error}");
+            // Whoever reads JSON reads the same there, and nothing else.
+            match format {
+                "human" => assert_eq!(ran.out, ""),
+                _ => assert!(ran.out.contains("\"tfpatch/error/v1\""), "{ran:#?}"),
+            }
         }
     }
 }
@@ -309,4 +314,39 @@ fn a_home_that_is_gone_is_an_error_where_the_standard_library_went_with_it() {
     fs::create_dir_all(library.join("lib/python3.99")).unwrap();
     fs::write(library.join("lib/python3.99/os.py"), "").unwrap();
     assert!(!run(dir, &["doctor", "env"]).text(0).contains("no standard library"));
+}
+
+/// Whoever reads JSON gets one document, for errors too.
+#[test]
+fn an_error_is_a_document_where_json_was_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    fs::create_dir(dir.join("empty")).unwrap();
+    fs::write(dir.join("text"), "x").unwrap();
+    for (line, kind) in [
+        ("doctor nosuch", "target"),
+        ("doctor empty", "other"),
+        ("fix nosuch", "target"),
+        ("verify empty", "other"),
+        ("rpath add text --entry x", "other"),
+        ("revert nosuch", "target"),
+        ("apply nosuch.json", "other"),
+        ("tree nosuch.so", "other"),
+        ("explain blahblah", "other"),
+        ("doctor --nosuchoption", "usage"),
+        ("nosuchcommand", "usage"),
+    ] {
+        let arguments: Vec<&str> = line.split(' ').chain(["--format", "json"]).collect();
+        let ran = run(dir, &arguments);
+        assert_eq!(ran.status, 2, "{line}: {ran:#?}");
+        let document: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!(document["schema"], "tfpatch/error/v1", "{line}");
+        assert_eq!(document["kind"], kind, "{line}: {document}");
+        let message = document["message"].as_str().unwrap();
+        assert!(!message.is_empty() && !message.contains("hint: "), "{line}: {message}");
+        assert!(ran.err.contains(message.lines().next().unwrap()), "{line}: {ran:#?}");
+        assert!(document["hints"].is_array(), "{line}");
+    }
+    let ran = run(dir, &["doctor", "nosuch"]);
+    assert_eq!((ran.status, ran.out.as_str()), (2, ""));
 }

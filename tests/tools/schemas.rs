@@ -133,6 +133,12 @@ fn the_reports_of_every_command_are_of_them() {
     assert_eq!(report["steps"][0]["kind"], "macho", "{report:#}");
     judge.report(&named(&["verify"], &mac), 0);
 
+    // An error, beside which the same is said on standard error.
+    let failed = named(&["doctor"], &dir.join("nosuch"));
+    let failed = Ran { err: String::new(), ..failed };
+    let report = judge.report(&failed, 2);
+    assert_eq!(report["kind"], "target", "{report:#}");
+
     let all: BTreeSet<String> =
         schema::all().into_iter().map(|(name, _)| name.to_owned()).collect();
     assert_eq!(judge.seen, all);

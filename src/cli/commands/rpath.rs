@@ -5,8 +5,8 @@ use crate::cli::error::Error;
 use crate::cli::session::Session;
 use crate::cli::{asked, bare_lines, commands};
 use crate::report::json::{self, PlanReport};
-use crate::report::outcome;
 use crate::report::words::Words;
+use crate::report::{outcome, search_paths};
 
 /// Prints or edits search paths.
 ///
@@ -27,8 +27,13 @@ pub fn run(session: &mut Session, command: &Rpath) -> Result<u8, Error> {
         let edited = session.app.edit(&chosen, &how)?;
         let plan = PlanReport::of(&edited.carried.plan, chosen.root(), &[]);
         match session.format {
-            Format::Json => json::write(&mut session.out, &plan)?,
-            _ => outcome::write_edited(&mut session.out, &chosen, &edited)?,
+            Format::Json => json::write(&mut *session.out, &plan)?,
+            _ => {
+                if !edited.carried.plan.steps.is_empty() {
+                    search_paths::write_relative(&mut *session.out, how.change.entries())?;
+                }
+                outcome::write_edited(&mut *session.out, &chosen, &edited)?;
+            }
         }
     }
     Ok(0)

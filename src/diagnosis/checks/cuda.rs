@@ -5,9 +5,11 @@
 use super::dlopen::{Process, driver_missing};
 use super::variables;
 use crate::bytes::{printable, shown};
+use crate::diagnosis::provider::{self, Choice};
 use crate::findings::finding::fault;
 use crate::findings::finding::{Cause, Finding};
 use crate::knowledge::tensorflow::{self, BuildInfo, DRIVER};
+use crate::loader::Target;
 use crate::python::distribution::Distribution;
 use crate::vfs::Vfs;
 use crate::world::inventory::Object;
@@ -34,7 +36,7 @@ pub fn findings(
     let tensorflows = all.filter(|found| tensorflow::is_tensorflow(&found.normalized));
     let found = tensorflows.filter_map(|distribution| {
         let build = BuildInfo::read(vfs, &distribution.site)?;
-        let opener = inventory.at(&distribution.site.join(tensorflow::OPENER))?;
+        let opener = world.object_at(vfs, &distribution.site.join(tensorflow::OPENER))?;
         let process = Process::of(programs, opener)?;
         let wants = Wants { vfs, world, question, libraries, distribution, build, opener, process };
         Some(wants.findings(known))
@@ -58,22 +60,23 @@ impl Wants<'_> {
     fn findings(&self, known: &[Finding]) -> Vec<Finding> {
         let wanted = self.build.libraries();
         // What the environment has is a matter of search paths alone.
-        let missing: Vec<&String> = wanted
-            .iter()
-            .filter(|name| !self.finds(name))
-            .filter(|name| self.world.inventory.named(name.as_bytes()).next().is_none())
-            .collect();
+        let is_here = |name: &&String| self.world.inventory.named(name.as_bytes()).next().is_some();
+        let (here, missing): (Vec<&String>, Vec<&String>) =
+            wanted.iter().filter(|name| !self.finds(name)).partition(is_here);
         let has_driver = self.finds(DRIVER);
         let mut found = Vec::new();
-        if !missing.is_empty() {
+        if missing.is_empty() {
+            found.extend(self.out_of_reach(&here, known));
+        } else {
             found.extend(self.elsewhere(&missing));
         }
         if let Some(first) = missing.first()
             && found.is_empty()
         {
-            let other = missing
-                .iter()
-                .find_map(|name| Some((name, self.libraries.other_version(name.as_bytes())?)));
+            let machine = self.opener.elf().map(Target::of);
+            let other = missing.iter().find_map(|name| {
+                Some((name, self.libraries.other_version(name.as_bytes(), machine?)?))
+            });
             if let Some((name, other)) = other {
                 found.push(self.another_release(name, &other));
             } else if has_driver || missing.len() < wanted.len() {
@@ -93,11 +96,40 @@ impl Wants<'_> {
         self.process.open(name.as_bytes()).is_some_and(|answer| answer.root.found.is_some())
     }
 
+    /// Libraries that the environment has, whatever metadata require them, and to which no search path of
+    /// the opener leads: one finding for each directory that is not told of already.
+    fn out_of_reach(&self, here: &[&String], known: &[Finding]) -> Vec<Finding> {
+        let (world, search) = (self.world, &self.question.search);
+        let mut by_directory: BTreeMap<PathBuf, &String> = BTreeMap::new();
+        for name in here {
+            let choice = provider::choose(self.vfs, world, search, self.opener, name.as_bytes());
+            if let Choice::One(provider) = choice {
+                by_directory.entry(provider.directory().to_owned()).or_insert(name);
+            }
+        }
+        let is_told = |directory: &Path| {
+            let mut about = known.iter().filter(|found| found.object == self.opener.path);
+            about.any(|found| found.lies_in.iter().any(|it| it == directory))
+        };
+        let object = world.shown(&self.opener.path);
+        let new = by_directory.into_iter().filter(|(directory, _)| !is_told(directory));
+        let found = new.map(|(directory, name)| {
+            let message = format!(
+                "{object} opens {name}; it lies in {}, and no search path leads there, so it uses no GPU",
+                world.shown(&directory)
+            );
+            let found = self.finding(Cause::DlopenPathMissing, name, message, "tfpatch fix");
+            Finding { fixable: true, lies_in: vec![directory], ..found }
+        });
+        found.collect()
+    }
+
     /// Libraries that the system has where no search path leads: one finding for each directory.
     fn elsewhere(&self, missing: &[&String]) -> Vec<Finding> {
+        let Some(machine) = self.opener.elf().map(Target::of) else { return Vec::new() };
         let mut by_directory: BTreeMap<PathBuf, &String> = BTreeMap::new();
         for name in missing {
-            let copies = self.libraries.copies(name.as_bytes());
+            let copies = self.libraries.copies(name.as_bytes(), machine);
             if let Some(directory) = copies.first().and_then(|copy| copy.parent()) {
                 by_directory.entry(directory.to_owned()).or_insert(name);
             }

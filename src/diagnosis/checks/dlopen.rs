@@ -23,7 +23,9 @@ use crate::world::program::Program;
 use crate::world::rpath_entry::directory_of;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
 /// The findings about libraries that are only `dlopen`ed.
@@ -37,6 +39,7 @@ pub fn findings(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Vec<F
         if providers.is_empty() {
             continue;
         }
+        found.extend(out_of_all_reach(&files, world, programs, index, &providers));
         let Some(opener) = Opener::of(&files, inventory, index, &providers) else { continue };
         let process = Process::of(programs, opener.object);
         let mut lacks = opener.lacks(&files, inventory, index, &providers);
@@ -64,6 +67,67 @@ pub fn findings(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Vec<F
         }
     }
     found
+}
+
+/// Directories of required distributions that an object names in vain, as they would lie in another layout,
+/// and that no object of its distribution reaches: a plugin in `lib64`, say, whose libraries lie in `lib`.
+/// One dead entry proves nothing, for builds leave many; that a requirement is reached by none does.
+fn out_of_all_reach(
+    files: &Files<'_>,
+    world: &World,
+    programs: &[Program<'_>],
+    distribution: usize,
+    providers: &BTreeSet<PathBuf>,
+) -> Vec<Finding> {
+    let inventory = &world.inventory;
+    let own: Vec<&Object> = objects(inventory, distribution).collect();
+    let reached: BTreeSet<PathBuf> =
+        own.iter().flat_map(|object| files.named(object, providers)).collect();
+    let mut found = Vec::new();
+    for directory in providers.difference(&reached) {
+        let naming = own.iter().filter(|object| {
+            let read = files.read(object);
+            read.imports_dlopen && read.entries.iter().any(|entry| would_lead(entry, directory))
+        });
+        let libraries = inventory.objects.iter().filter(|it| it.directory() == directory);
+        let needed = |library: &&Object| {
+            own.iter().any(|object| object.needed().iter().any(|name| name == name_of(library)))
+        };
+        // What is needed by name is told as such.
+        if libraries.clone().any(|library| needed(&library)) {
+            continue;
+        }
+        let Some(library) = libraries.min_by_key(|library| library.name().len()) else { continue };
+        if tensorflow::is_for_profiling(library.name()) {
+            continue;
+        }
+        for object in naming {
+            let Some(process) = Process::of(programs, object) else { continue };
+            let Some(answer) = process.open(name_of(library)) else { continue };
+            let is_musl = process.program.loader.system().libc == Libc::Musl;
+            if answer.root.found.is_some() {
+                continue;
+            }
+            let entries = files.read(object).entries.len();
+            let opener = Opener { object, names: BTreeSet::new(), entries };
+            let tried = answer.root.tried.steps().collect();
+            let finding = path_missing(world, &opener, directory, library, tried);
+            found.push(match is_musl {
+                true => beyond_search_paths(world, directory, finding),
+                false => finding,
+            });
+        }
+    }
+    found
+}
+
+/// Does an entry name the end of a directory's path, behind all its steps upwards, by more than its last
+/// part, which many directories share?
+fn would_lead(entry: &[u8], directory: &Path) -> bool {
+    let path = Path::new(OsStr::from_bytes(entry));
+    let parts = path.components().skip(1);
+    let tail: PathBuf = parts.skip_while(|part| *part == Component::ParentDir).collect();
+    entry.starts_with(b"$ORIGIN/") && tail.components().count() > 1 && directory.ends_with(&tail)
 }
 
 /// A process in which an object is loaded that opens others.
@@ -204,6 +268,7 @@ fn path_missing(
         tried,
         symbols: Vec::new(),
         is_fatal: false,
+        is_optional: false,
     }
 }
 
@@ -242,6 +307,7 @@ pub(crate) fn driver_missing(world: &World, process: &Process<'_>) -> Option<Fin
         tried: answer.root.tried.steps().collect(),
         symbols: Vec::new(),
         is_fatal: false,
+        is_optional: false,
     })
 }
 
@@ -253,9 +319,7 @@ fn provider_directories(inventory: &Inventory, distribution: usize) -> BTreeSet<
         .iter()
         .filter(|object| object.role == Role::Library)
         .filter(|object| {
-            inventory.distribution_of(object).is_some_and(|other| {
-                own.requires.iter().any(|required| required.name == other.normalized)
-            })
+            inventory.distribution_of(object).is_some_and(|other| World::requires(own, other))
         })
         .map(|object| object.directory().to_owned())
         .collect()

@@ -47,7 +47,7 @@ impl Installed {
             return Self::default();
         }
         let (mut findings, foreign) = platform::findings(vfs, world, seen);
-        let damages = partial::damages(vfs, world);
+        let damages = partial::damages(vfs, world, question, seen);
         findings.extend(damages.iter().filter_map(|damage| damage.finding(world)));
         findings.extend(duplicates::findings(vfs, world));
         findings.extend(requirements::findings(world));

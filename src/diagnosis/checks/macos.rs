@@ -157,7 +157,7 @@ impl<'a> Macos<'a> {
             let Some(other) = inventory.distribution_of(object) else { return false };
             own.is_some_and(|own| match own.normalized == other.normalized {
                 true => root.role == Role::Library,
-                false => own.requires.iter().any(|required| required.name == other.normalized),
+                false => World::requires(own, other),
             })
         };
         let host = host_of_plugin(&root.path);

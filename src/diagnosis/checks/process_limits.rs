@@ -8,6 +8,7 @@ use crate::findings::finding::fault;
 use crate::findings::finding::{Cause, Finding};
 use crate::loader::{STATIC_TLS_ROUNDING, Settings};
 use crate::world::World;
+use crate::world::inventory::Role;
 use crate::world::program::Program;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -96,7 +97,11 @@ fn static_storage(world: &World, program: &Program<'_>, opened: &[&Opened]) -> V
         let path = largest.map_or(&opened.root, |(path, _)| path);
         let cure = at_start(path, wanted);
         let finding = fault(Cause::StaticTls, &opened.root, message, &cure);
-        found.push(Finding { is_fatal: true, ..finding });
+        // Nobody imports a library by itself: it may be for LD_PRELOAD alone, which lays it out at start.
+        let is_optional = world.is_imported()
+            && !world.is_named(&opened.root)
+            && world.inventory.at(&opened.root).is_some_and(|it| it.role == Role::Library);
+        found.push(Finding { is_fatal: true, is_optional, ..finding });
     }
     let wanted = total(&together);
     if wanted > surplus

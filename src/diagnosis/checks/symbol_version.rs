@@ -153,7 +153,7 @@ impl Judge<'_> {
     fn newer_copies(&self, library: &[u8], provider: &Path, versions: &[&[u8]]) -> Vec<PathBuf> {
         let Some(present) = summary_of(self.vfs, provider) else { return Vec::new() };
         let mine = self.world.inventory.named(library).map(|copy| copy.path.clone());
-        let all = mine.chain(self.libraries.copies(library));
+        let all = mine.chain(self.libraries.copies(library, Target::of(&present)));
         all.filter(|path| path != provider)
             .filter(|path| {
                 summary_of(self.vfs, path).is_some_and(|copy| is_newer(&copy, &present, versions))

@@ -6,7 +6,7 @@ use crate::edit::{EditSet, Patched};
 use crate::macho::edit::{self, Refusal, Request, SliceRequest};
 use crate::macho::{Container, Image};
 use crate::object::{Failure, Format, Identity};
-use crate::world::rpath_entry_macho::leads_somewhere;
+use crate::world::rpath_entry_macho::{is_of_a_build, leads_somewhere};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -29,8 +29,14 @@ pub(super) fn rewrite(
         return Err(Refusal::NoSuchArch { wanted, present }.into());
     }
     let directories = view.directories();
-    let is_live =
-        |entry: &[u8]| wish.keeps(entry) || leads_somewhere(view.vfs, entry, &directories);
+    let is_there = |entry: &[u8]| view.vfs.metadata(Path::new(OsStr::from_bytes(entry))).is_ok();
+    // What a build has left is in nobody's way, until there is no room.
+    let is_left = |entry: &[u8]| {
+        matches!(wish.change, Change::Fit(_)) && is_of_a_build(entry) && !is_there(entry)
+    };
+    let is_live = |entry: &[u8]| {
+        wish.keeps(entry) || leads_somewhere(view.vfs, entry, &directories) && !is_left(entry)
+    };
     let mut slices = Vec::new();
     let (mut before, mut after) = (Vec::new(), Vec::new());
     for (index, image) in images.iter().enumerate().filter(|(_, image)| is_meant(image)) {

@@ -138,3 +138,29 @@ def an_older_copy_by_a_variable(place):
     made = place.venv("greenlet==3.1.1")
     older = package.stub(place, "older/libstdc++.so.6", "libstdc++.so.6", "GLIBCXX_3.4", "anything")
     return Trial(made.prefix, "import greenlet", variables={"LD_LIBRARY_PATH": str(older.parent)})
+
+
+@case(quick=True)
+def a_link_is_gone(place):
+    """The library is there by the name of its file, and not by its soname, as a zip archive leaves it"""
+    made = needs(place, "libinner.so.1", "inner_value")
+    made.write("broken/libs/libinner.so.1.2", package.inner(place, "libinner.so.1.2").read_bytes())
+    return Trial(made.prefix, package.IMPORT)
+
+
+@case(quick=True)
+def a_link_has_become_a_text(place):
+    """The link to the library is a text with the name of its file, as a copy without links leaves it"""
+    made = place.venv()
+    package.found(place, made)
+    made.write("broken/libs/libinner.so.1.2", package.inner(place, "libinner.so.1.2").read_bytes())
+    made.write(package.INNER, "libinner.so.1.2")
+    return Trial(made.prefix, package.IMPORT)
+
+
+@case(quick=True)
+def a_name_without_a_version(place):
+    """The library is asked for by the name that only packages for developers bring"""
+    made = needs(place, "libinner.so", "inner_value")
+    made.write("broken/libs/libinner.so.1", package.inner(place, "libinner.so.1").read_bytes())
+    return Trial(made.prefix, package.IMPORT)

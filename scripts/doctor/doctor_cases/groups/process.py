@@ -101,7 +101,10 @@ def a_stack_for_its_library(place):
 def trixie(place, declarations, *flags, compiler="gcc"):
     """A package in a root of Debian 13, whose glibc is 2.41, and its interpreter."""
     root = place.path / "root"
-    place.debian("trixie", root, ["libc6", "libexpat1", "zlib1g", "libpython3.13-minimal", "python3.13-minimal", "base-files"])
+    # What the interpreter and the modules of its library need, as their packages depend on it.
+    libraries = ["libc6", "libexpat1", "libssl3t64", "libzstd1", "zlib1g"]
+    packages = [*libraries, "libpython3.13-minimal", "python3.13-minimal", "base-files"]
+    place.debian("trixie", root, packages)
     site = root / "usr/local/lib/python3.13/dist-packages"
     (root / "usr/lib/python3/dist-packages").mkdir(parents=True)
     place.module(site / "broken/_core.abi3.so", f"{declarations}---\n", *flags, compiler=compiler)

@@ -4,14 +4,15 @@
 //! smaller, and what they edit by hand, is no fault: with all of it every import works.
 
 use super::named;
+use crate::diagnosis::load_report::Seen;
 use crate::findings::finding::fault;
 use crate::findings::finding::{Cause, Finding};
 use crate::python::distribution::Distribution;
 use crate::python::record;
 use crate::vfs::{FileKind, Vfs};
-use crate::world::World;
 use crate::world::inventory::Role;
 use crate::world::object_names::may_be_object;
+use crate::world::{Question, World};
 use rayon::prelude::*;
 use std::collections::HashSet;
 use std::io;
@@ -25,11 +26,38 @@ const DISPENSABLE: &[&str] =
     &["pyc", "pyi", "h", "hpp", "a", "md", "rst", "txt", "pxd", "pyx", "c"];
 
 /// What is missing of each distribution of which something is.
-pub(super) fn damages(vfs: &dyn Vfs, world: &World) -> Vec<Damage> {
+pub(super) fn damages(
+    vfs: &dyn Vfs,
+    world: &World,
+    question: &Question,
+    seen: &Seen,
+) -> Vec<Damage> {
     let reported: HashSet<&Path> =
         world.inventory.unreadable.iter().map(|unreadable| unreadable.path.as_path()).collect();
+    let moved = Moved { vfs, world, search: &question.search, found: seen.bindings.always_found() };
     let distributions = (0..world.inventory.distributions.len()).into_par_iter();
-    distributions.filter_map(|index| Damage::of(vfs, world, index, &reported)).collect()
+    distributions.filter_map(|index| Damage::of(&moved, index, &reported)).collect()
+}
+
+/// What tells whether a file that is not where its RECORD has it was moved.
+struct Moved<'a> {
+    vfs: &'a dyn Vfs,
+    world: &'a World,
+    search: &'a [PathBuf],
+    /// The libraries that whoever asks for them finds.
+    found: HashSet<&'a [u8]>,
+}
+
+impl Moved<'_> {
+    /// Is an object there under another directory: in the target, where it was said to be, or where
+    /// everybody finds it? Then what matters is whether it is found.
+    fn is_elsewhere(&self, path: &Path) -> bool {
+        let Some(name) = path.file_name().filter(|_| is_object(path)) else { return false };
+        let is_searched = || self.search.iter().any(|it| self.vfs.metadata(&it.join(name)).is_ok());
+        self.world.inventory.named(name.as_bytes()).next().is_some()
+            || self.found.contains(name.as_bytes())
+            || is_searched()
+    }
 }
 
 /// What is wrong with the files of a distribution.
@@ -43,7 +71,8 @@ pub(super) struct Damage {
 
 impl Damage {
     /// `None` where nothing is wrong. Files that are reported as unreadable are left out.
-    fn of(vfs: &dyn Vfs, world: &World, index: usize, reported: &HashSet<&Path>) -> Option<Self> {
+    fn of(moved: &Moved<'_>, index: usize, reported: &HashSet<&Path>) -> Option<Self> {
+        let Moved { vfs, world, .. } = *moved;
         let distribution = world.inventory.distributions.get(index)?;
         if !distribution.keeps_record(vfs) {
             return None;
@@ -74,7 +103,7 @@ impl Damage {
                     let is_module = path.extension().is_some_and(|ending| ending == "py");
                     let is_compiled =
                         is_module && vfs.metadata(&path.with_extension("pyc")).is_ok();
-                    if !is_compiled && !is_elsewhere(world, &path) {
+                    if !is_compiled && !moved.is_elsewhere(&path) {
                         damage.gone.push(path);
                     }
                 }
@@ -130,13 +159,6 @@ impl Damage {
         );
         Some(fault(Cause::PartialInstall, object, message, &cure))
     }
-}
-
-/// Is an object that is gone there under another directory? Then it was moved, and what matters is
-/// whether it is found.
-fn is_elsewhere(world: &World, path: &Path) -> bool {
-    let name = path.file_name().filter(|_| is_object(path));
-    name.is_some_and(|name| world.inventory.named(name.as_bytes()).next().is_some())
 }
 
 /// Does something depend on a file?

@@ -21,6 +21,7 @@ pub(super) fn findings(world: &World) -> Vec<Finding> {
         if !tensorflow::is_tensorflow(&own.normalized) {
             continue;
         }
+        findings.extend(newer_numpy(inventory, own));
         let has_gpu = inventory.is_for_gpu(index);
         for companion in tensorflow::COMPANIONS {
             if companion.is_for_gpu && !has_gpu {
@@ -36,6 +37,26 @@ pub(super) fn findings(world: &World) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// NumPy 2 beside a TensorFlow that was built for NumPy 1, whose metadata allow it: where they do not, it
+/// is told as any requirement that is not met.
+fn newer_numpy(inventory: &Inventory, own: &Distribution) -> Option<Finding> {
+    let release = tensorflow::release(&own.version)?;
+    let there = installed(inventory, own, "numpy")?;
+    let is_two = tensorflow::release(&there.version).is_some_and(|(major, _)| major >= 2);
+    let mut needed = own.requires.iter().filter(|needed| needed.name == "numpy");
+    let is_told = needed
+        .any(|needed| breaks(Breaks::WhenOfAnotherMajor, needed, &there.version) == Some(true));
+    (release < tensorflow::FIRST_FOR_NUMPY_2 && is_two && !is_told).then(|| {
+        let message = format!(
+            "{} cannot work with {}: it was built for NumPy 1, and modules compiled for one major \
+             version of NumPy do not load with another",
+            named(own),
+            named(there)
+        );
+        fault(Cause::VersionMismatch, &there.location, message, "pip install 'numpy<2'")
+    })
 }
 
 /// The distribution of that name that is imported: of the same directory, else of any.

@@ -140,10 +140,7 @@ impl Scope {
         }
         let own = inventory.distribution_of(object);
         let is_near = |other: &Distribution| {
-            own.is_some_and(|own| {
-                own.normalized == other.normalized
-                    || own.requires.iter().any(|required| required.name == other.normalized)
-            })
+            own.is_some_and(|own| own.normalized == other.normalized || World::requires(own, other))
         };
         for other in &inventory.objects {
             if lacking.is_empty() {

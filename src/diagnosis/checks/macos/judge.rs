@@ -187,12 +187,14 @@ impl<'m, 'a> Judge<'m, 'a> {
                     return None;
                 }
                 // A library that nothing depends on may be a plugin for what is not installed.
-                if missing.root.role != Role::ExtensionModule && world.has_interpreter() {
-                    return None;
-                }
+                let is_judged = missing.root.role == Role::ExtensionModule
+                    || !world.is_imported()
+                    || world.is_named(&missing.root.path)
+                    || world.is_only_code(self.macos.vfs, missing.root);
                 let message = format!("{object} needs {library}, which is nowhere");
                 let cure = format!("install what ships {}", printable(leaf(name)));
-                self.finding(missing, Cause::NotInstalled, message, &cure)
+                let found = self.finding(missing, Cause::NotInstalled, message, &cure);
+                Finding { is_optional: !is_judged, ..found }
             }
         })
     }

@@ -1,0 +1,174 @@
+//! Who asks for a library that the loader does not find: is it loaded before, and does anything fail
+//! without it?
+//!
+//! Files tell what an object needs, and not what a program does. What is said here goes as far as
+//! metadata, modules and the layout prove it.
+
+use super::load_report::{Missing, Seen};
+use crate::knowledge::{packages, tensorflow};
+use crate::python::environment::Kind;
+use crate::python::venv;
+use crate::vfs::Vfs;
+use crate::world::World;
+use crate::world::inventory::{Object, Role};
+use crate::world::makers::Maker;
+use std::cell::OnceCell;
+use std::collections::{BTreeSet, HashSet};
+use std::ffi::OsString;
+use std::path::Path;
+
+/// How it is known that a library is loaded before the object that asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Before {
+    /// Somebody whom the object's own distribution requires, or who requires that, loads it.
+    Required,
+    /// Nothing says what the object's distribution requires, and one package alone loads it.
+    Only,
+}
+
+/// What is known of those who ask.
+pub(super) struct Asking<'a> {
+    vfs: &'a dyn Vfs,
+    world: &'a World,
+    scripts: OnceCell<HashSet<OsString>>,
+    with_modules: OnceCell<BTreeSet<Maker>>,
+}
+
+impl<'a> Asking<'a> {
+    pub(super) fn new(vfs: &'a dyn Vfs, world: &'a World) -> Self {
+        Self { vfs, world, scripts: OnceCell::new(), with_modules: OnceCell::new() }
+    }
+
+    /// Is a library that is missing loaded already when the object is that asks for it? So it is where
+    /// extension modules of a distribution that the object's own one requires lead to it, since that is
+    /// imported first, or those of one that requires it and knows it. For a plugin its own distribution
+    /// is enough: nothing imports it and nothing depends on it, so it is opened by a program that knows
+    /// it, and asks for what that program consists of. Before a program starts nothing is loaded.
+    pub(super) fn is_loaded_before(&self, seen: &Seen, missing: &Missing) -> Option<Before> {
+        if missing.interpreter.is_some() || self.must_start(missing) {
+            return None;
+        }
+        let own = self.world.maker(&missing.asking)?;
+        // The loader knows what is loaded by its soname too, whatever the file is called.
+        let name = missing.dependency.name.as_slice();
+        let objects = self.world.inventory.objects.iter();
+        let copies = objects.filter(|object| object.name() == name || object.soname() == name);
+        let loading: BTreeSet<&Maker> =
+            copies.filter_map(|copy| seen.by_modules.get(&copy.id)).flatten().collect();
+        let is_plugin = missing.root_role == Role::Library;
+        if loading.iter().any(|maker| self.comes_first(&own, maker, is_plugin)) {
+            return Some(Before::Required);
+        }
+        let mut others = loading.into_iter().filter(|maker| **maker != own);
+        let is_only = others.next().is_some() && others.next().is_none();
+        (is_only && self.world.is_imported() && self.says_nothing(&own)).then_some(Before::Only)
+    }
+
+    /// Is what `other` loads there when something of `own` is loaded?
+    fn comes_first(&self, own: &Maker, other: &Maker, is_plugin: bool) -> bool {
+        if own == other {
+            return is_plugin;
+        }
+        let Maker::Distribution(index) = own else { return false };
+        let all = &self.world.inventory.distributions;
+        let requires_own = || match (all.get(*index), other) {
+            (Some(own), Maker::Distribution(other)) => {
+                all.get(*other).is_some_and(|other| World::requires(other, own))
+            }
+            _ => false,
+        };
+        self.world.required_by(*index).has(other) || requires_own()
+    }
+
+    /// Do the metadata tell nothing of what it requires?
+    fn says_nothing(&self, maker: &Maker) -> bool {
+        match maker {
+            Maker::Distribution(index) => {
+                let found = self.world.inventory.distributions.get(*index);
+                found.is_none_or(|found| found.requires.is_empty())
+            }
+            Maker::Package(_) => true,
+        }
+    }
+
+    /// Is the absence of a library that is nowhere more than worth knowing? For what is imported it is, for
+    /// what users start, and for what was named outright. A library that nothing depends on may be a
+    /// plugin for something that is not installed; nobody asks for it then, unless it is all that a
+    /// distribution of Python code has. In a tree from which nothing is imported nobody imports anything, and each object counts.
+    pub(super) fn is_judged(&self, missing: &Missing) -> bool {
+        missing.root_role == Role::ExtensionModule && !is_for_a_display(&missing.asking)
+            || missing.interpreter.is_some()
+            || missing.is_named
+            || !self.world.is_imported()
+            || missing.program.as_deref().is_some_and(|program| self.is_a_command(program))
+            || missing.root_role == Role::Library
+                && self.world.is_only_code(self.vfs, &missing.asking)
+    }
+
+    /// Does everything that is imported or started by a user work without a library, of which the target
+    /// has a copy? What was named outright is judged by itself.
+    pub(super) fn is_optional(&self, missing: &Missing, copy: &Path) -> bool {
+        let asking = &missing.asking;
+        if !self.world.is_imported() || missing.interpreter.is_some() || missing.is_named {
+            return false;
+        }
+        let is_module = missing.root_role == Role::ExtensionModule;
+        if missing.program.is_some() && !is_module {
+            return !self.must_start(missing);
+        }
+        let inventory = &self.world.inventory;
+        let makers = |copy: &Object| Some((self.world.maker(asking)?, self.world.maker(copy)?));
+        let Some((own, other)) = inventory.at(copy).and_then(makers) else { return false };
+        let (Maker::Distribution(index), Maker::Distribution(_)) = (&own, &other) else {
+            return false;
+        };
+        // Whoever needs a library for a GPU needs it for the GPU.
+        if tensorflow::is_for_gpu(&missing.dependency.name) {
+            return false;
+        }
+        // Nothing of either is imported: whoever opens the one knows where the other is.
+        let is_for_others = !is_module && !self.has_modules(&own) && !self.has_modules(&other);
+        let is_unrequired =
+            own != other && !self.says_nothing(&own) && !self.world.required_by(*index).has(&other);
+        is_for_others || is_unrequired
+    }
+
+    /// Is there a program that somebody starts as it is? One of the same name in `bin` that Python runs
+    /// starts the other with the variables that it needs.
+    fn must_start(&self, missing: &Missing) -> bool {
+        missing.program.as_deref().is_some_and(|program| {
+            let name = program.file_name().unwrap_or_default();
+            !self.scripts().contains(name)
+        })
+    }
+
+    /// Does a program lie where a shell looks for commands of the environment?
+    fn is_a_command(&self, program: &Path) -> bool {
+        self.world.environment.iter().any(|environment| {
+            environment.kind != Kind::System
+                && program.parent() == Some(&environment.prefix.join("bin"))
+        })
+    }
+
+    fn scripts(&self) -> &HashSet<OsString> {
+        self.scripts.get_or_init(|| {
+            let prefixes = self.world.environment.iter().map(|environment| &environment.prefix);
+            let scripts = prefixes.flat_map(|prefix| venv::scripts(self.vfs, prefix));
+            scripts.filter_map(|script| Some(script.path.file_name()?.to_owned())).collect()
+        })
+    }
+
+    fn has_modules(&self, maker: &Maker) -> bool {
+        let with_modules = self.with_modules.get_or_init(|| {
+            let modules = self.world.inventory.objects.iter();
+            let modules = modules.filter(|object| object.role == Role::ExtensionModule);
+            modules.filter_map(|module| self.world.maker(module)).collect()
+        });
+        with_modules.contains(maker)
+    }
+}
+
+/// Is it a module of the standard library that is there for a display alone?
+fn is_for_a_display(module: &Object) -> bool {
+    module.directory().ends_with("lib-dynload") && packages::is_for_a_display(module.name())
+}

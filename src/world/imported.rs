@@ -1,0 +1,66 @@
+//! The directories from which an interpreter imports, as the walk of a target has to know them: those of
+//! packages, and those of sources that a `.pth` file or `PYTHONPATH` names.
+
+use crate::vfs::{FileKind, Vfs};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+/// Where an interpreter imports from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// The directories of packages of the target itself.
+    pub sites: Vec<PathBuf>,
+    /// Directories outside of the target into which distributions are installed.
+    pub packages: Vec<PathBuf>,
+    /// Other directories outside: the packages in them are imported, and whatever lies beside these is
+    /// not.
+    pub sources: Vec<PathBuf>,
+}
+
+impl Imported {
+    /// What a target whose `roots` are walked is imported from: its `sites`, and what `named` adds to
+    /// `sys.path` and lies outside.
+    #[must_use]
+    pub fn of(vfs: &dyn Vfs, roots: &[PathBuf], sites: Vec<PathBuf>, named: &[PathBuf]) -> Self {
+        let real = |path: &Path| vfs.canonicalize(path).ok();
+        let mut known: Vec<PathBuf> = roots.iter().filter_map(|root| real(root)).collect();
+        let mut found = Self { sites, ..Self::default() };
+        for directory in named {
+            let Some(path) = real(directory) else { continue };
+            // What is around the target is no directory of packages, and would be walked whole.
+            if known.iter().any(|root| path.starts_with(root) || root.starts_with(&path)) {
+                continue;
+            }
+            known.push(path);
+            let list = match holds_distributions(vfs, directory) {
+                true => &mut found.packages,
+                false => &mut found.sources,
+            };
+            list.push(directory.clone());
+        }
+        found
+    }
+
+    /// Does an interpreter come by a link, which leads to a directory, when it imports? Nobody says so of
+    /// a tree that is none of packages.
+    #[must_use]
+    pub fn leads_by(&self, vfs: &dyn Vfs, link: &Path) -> bool {
+        let sites = self.sites.iter().filter(|site| holds_distributions(vfs, site));
+        let mut all = sites.chain(self.beyond());
+        all.any(|directory| link.starts_with(directory) || directory.starts_with(link))
+    }
+
+    /// The directories outside of the target.
+    pub fn beyond(&self) -> impl Iterator<Item = &PathBuf> {
+        self.packages.iter().chain(&self.sources)
+    }
+}
+
+/// Is a directory one that distributions are installed into, by its name or by what it holds?
+fn holds_distributions(vfs: &dyn Vfs, directory: &Path) -> bool {
+    directory.ends_with("site-packages")
+        || directory.ends_with("dist-packages")
+        || vfs.read_dir(directory).unwrap_or_default().iter().any(|entry| {
+            entry.kind != FileKind::File && entry.name.as_bytes().ends_with(b".dist-info")
+        })
+}

@@ -1,0 +1,194 @@
+//! Who brought an object, and what that requires: what is imported before it follows from that.
+
+use super::World;
+use super::inventory::Object;
+use crate::knowledge::alternatives;
+use crate::python::distribution::{Distribution, normalized};
+use crate::python::record;
+use crate::vfs::Vfs;
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::path::{Component, Path};
+
+/// Who brought an object.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Maker {
+    /// A distribution, by its index in the inventory.
+    Distribution(usize),
+    /// A package that no distribution owns, as one that was unpacked by hand: its directory's name,
+    /// [`normalized`].
+    Package(String),
+}
+
+/// All that a distribution requires, and what these require in turn.
+#[derive(Debug, Default)]
+pub struct Required {
+    installed: BTreeSet<usize>,
+    names: BTreeSet<String>,
+}
+
+impl Required {
+    /// Is what somebody brought among it?
+    #[must_use]
+    pub fn has(&self, maker: &Maker) -> bool {
+        match maker {
+            Maker::Distribution(index) => self.installed.contains(index),
+            Maker::Package(name) => self.names.contains(name),
+        }
+    }
+}
+
+impl World {
+    /// Who brought an object; `None` for one that lies in no package.
+    #[must_use]
+    pub fn maker(&self, object: &Object) -> Option<Maker> {
+        if let Some(index) = object.distribution {
+            return Some(Maker::Distribution(index));
+        }
+        let mut sites = self.inventory.sites.iter();
+        let package = sites.find_map(|site| package_of(site, &object.path))?;
+        Some(Maker::Package(normalized(&package)))
+    }
+
+    /// What a distribution requires; that of an extra counts where it is installed, for somebody wanted
+    /// it then. Its markers are not looked at: what they rule out is not installed.
+    #[must_use]
+    pub fn required_by(&self, distribution: usize) -> Required {
+        let all = &self.inventory.distributions;
+        let (mut required, mut next) = (Required::default(), vec![distribution]);
+        while let Some(own) = next.pop().and_then(|index| all.get(index)) {
+            for name in own.requires.iter().map(|needed| needed.name.as_str()) {
+                if !required.names.insert(name.to_owned()) {
+                    continue;
+                }
+                required.names.extend(alternatives::of(name).map(str::to_owned));
+                for (index, other) in all.iter().enumerate() {
+                    if alternatives::meets(&other.normalized, name)
+                        && required.installed.insert(index)
+                    {
+                        next.push(index);
+                    }
+                }
+            }
+        }
+        required
+    }
+
+    /// Does somebody import what lies here: an interpreter of the target, or one that is not in it, where
+    /// distributions are installed?
+    #[must_use]
+    pub fn is_imported(&self) -> bool {
+        self.has_interpreter() || self.wheel.is_none() && !self.inventory.distributions.is_empty()
+    }
+
+    /// Is an object the only native code of a distribution of Python code? Its code opens it then, as
+    /// with ctypes or cffi. Copies of libraries that a tool has put into `NAME.libs` do not count.
+    #[must_use]
+    pub fn is_only_code(&self, vfs: &dyn Vfs, object: &Object) -> bool {
+        let Some(index) = object.distribution else { return false };
+        let is_copied = |other: &Object| {
+            let directory = other.directory().extension().and_then(OsStr::to_str);
+            matches!(directory, Some("libs" | "dylibs")) || other.directory().ends_with(".dylibs")
+        };
+        let of_it = self.inventory.objects.iter().filter(|other| other.distribution == Some(index));
+        let mut own = of_it.filter(|other| !is_copied(other));
+        if own.any(|other| other.id != object.id) {
+            return false;
+        }
+        let record = self.inventory.distributions.get(index).and_then(|it| it.read_record(vfs));
+        // An empty __init__.py makes a directory a package, and does nothing.
+        record::rows(&record.unwrap_or_default())
+            .map_while(Result::ok)
+            .any(|row| row.path.ends_with(b".py") && row.size.is_some_and(|size| size > 0))
+    }
+
+    /// Does a distribution require another one itself, by that name or as what does for it?
+    #[must_use]
+    pub fn requires(own: &Distribution, other: &Distribution) -> bool {
+        // One that names what does for it in other places, as on another system, does not require itself.
+        own.location != other.location
+            && own
+                .requires
+                .iter()
+                .any(|needed| alternatives::meets(&other.normalized, &needed.name))
+    }
+
+    /// Finds the owners of packages whose distributions have no RECORD: by what is said to be theirs at
+    /// the top level, else by their names.
+    pub(super) fn name_owners_without_records(&mut self, vfs: &dyn Vfs) {
+        let all = &self.inventory.distributions;
+        let unlisted: Vec<(usize, &Distribution, BTreeSet<Vec<u8>>)> = all
+            .iter()
+            .enumerate()
+            .filter(|(_, found)| vfs.metadata(&found.record()).is_err())
+            .map(|(index, found)| (index, found, found.top_level(vfs)))
+            .collect();
+        if unlisted.is_empty() {
+            return;
+        }
+        let owner = |object: &Object| {
+            unlisted.iter().find_map(|(index, found, top_level)| {
+                let package = package_of(&found.site, &object.path)?;
+                let is_its = top_level.contains(package.as_bytes())
+                    || alternatives::meets(&found.normalized, &normalized(&package));
+                is_its.then_some(*index)
+            })
+        };
+        let owners: Vec<Option<usize>> = self.inventory.objects.iter().map(owner).collect();
+        for (object, owner) in self.inventory.objects.iter_mut().zip(owners) {
+            object.distribution = object.distribution.or(owner);
+        }
+    }
+}
+
+/// The package in a directory of packages that a file lies in.
+fn package_of(site: &Path, file: &Path) -> Option<String> {
+    let mut parts = file.strip_prefix(site).ok()?.components();
+    let Component::Normal(package) = parts.next()? else { return None };
+    parts.next().map(|_| package.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::python::distribution::requirement;
+
+    fn distribution(name: &str, requires: &str) -> Distribution {
+        Distribution {
+            name: name.to_owned(),
+            normalized: normalized(name),
+            version: "1".to_owned(),
+            location: format!("/s/{name}-1.dist-info").into(),
+            site: "/s".into(),
+            requires: requirement(requires).into_iter().collect(),
+        }
+    }
+
+    fn package(world: &World, path: &str) -> Option<Maker> {
+        let sites = world.inventory.sites.iter();
+        let package = sites.filter_map(|site| package_of(site, Path::new(path))).next()?;
+        Some(Maker::Package(normalized(&package)))
+    }
+
+    #[test]
+    fn requirements_are_followed_to_what_meets_them() {
+        let mut world = World::default();
+        world.inventory.sites.push("/s".into());
+        world.inventory.distributions = vec![
+            distribution("plug", "tensorflow"),
+            distribution("tensorflow-cpu", "tensorflow-intel ; platform_system == 'Windows'"),
+            distribution("keras", "plug"),
+        ];
+        let [plug, host, keras] = &world.inventory.distributions[..] else { panic!() };
+        assert!(World::requires(plug, host) && World::requires(keras, plug));
+        // Its metadata name what stands for it on another system.
+        assert!(!World::requires(host, host) && !World::requires(keras, host));
+        let required = world.required_by(2);
+        assert!(required.has(&Maker::Distribution(0)) && required.has(&Maker::Distribution(1)));
+        assert!(!world.required_by(1).has(&Maker::Distribution(0)));
+        let unpacked = package(&world, "/s/tensorflow/libx.so").unwrap();
+        assert!(required.has(&unpacked));
+        assert!(!required.has(&package(&world, "/s/other/libx.so").unwrap()));
+        assert_eq!(package(&world, "/s/libx.so"), None);
+    }
+}

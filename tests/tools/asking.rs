@@ -1,0 +1,468 @@
+//! Who asks for a library that no search path leads to: what is loaded before, what nothing asks for, and
+//! what fails. In each case the interpreter says first what is so.
+
+use crate::support::command::{Ran, command, run, snapshot, words};
+use crate::support::environments::{Environment, empty};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const HOST: &str = "libhost_framework.so.2";
+
+/// A host with a module that loads its library, and a plugin that is opened once the host is imported, and
+/// asks for the same library with no search path.
+fn host_and_plugin(dir: &Path, host: &str, requires: &[&str]) -> Environment {
+    let env = empty(dir);
+    let lib = env.site.strip_prefix(&env.prefix).unwrap().to_str().unwrap().to_owned();
+    env.library(&format!("{lib}/tensorflow/{HOST}"), HOST, &[], &[]);
+    env.module("tensorflow/_host", &[HOST], &["-Wl,-rpath,$ORIGIN"]);
+    env.library(&format!("{lib}/plug/ops.so"), "ops.so", &[HOST], &[]);
+    fs::write(
+        env.site.join("plug/__init__.py"),
+        "import ctypes, os, tensorflow._host\n\
+         ctypes.CDLL(os.path.join(os.path.dirname(__file__), 'ops.so'))\n",
+    )
+    .unwrap();
+    let files =
+        ["tensorflow/__init__.py", "tensorflow/_host.abi3.so", &format!("tensorflow/{HOST}")];
+    env.distribution(host, &[], &files);
+    env.distribution("plug", requires, &["plug/__init__.py", "plug/ops.so"]);
+    env
+}
+
+/// An environment that works: no error, no warning, and nothing to repair.
+#[track_caller]
+fn assert_sound(env: &Environment, code: &str) -> Ran {
+    assert!(env.runs(code), "the case does not work: {code}");
+    let before = snapshot(&env.prefix);
+    let dir = env.prefix.parent().unwrap();
+    let doctor = run(dir, &["doctor", "env"]);
+    assert_eq!(doctor.status, 0, "{doctor:#?}");
+    assert!(!doctor.out.contains("warning"), "{doctor:#?}");
+    run(dir, &["fix", "env"]).text(0);
+    assert_eq!(snapshot(&env.prefix), before);
+    run(dir, &["verify", "env"]).text(0);
+    doctor
+}
+
+/// An environment that fails, and that a repair cures.
+#[track_caller]
+fn assert_cured(env: &Environment, works: impl Fn() -> bool) {
+    assert!(!works(), "the case does not fail");
+    let dir = env.prefix.parent().unwrap();
+    let doctor = run(dir, &["doctor", "env"]);
+    assert!(doctor.text(1).contains("path_missing"), "{doctor:#?}");
+    let fixed = run(dir, &["fix", "env"]);
+    assert!(works(), "{fixed:#?}");
+    assert_eq!(fixed.status, 0, "{fixed:#?}");
+    run(dir, &["verify", "env"]).text(0);
+}
+
+#[test]
+fn another_distribution_of_the_same_package_meets_a_requirement() {
+    for host in
+        ["tensorflow", "tensorflow-cpu", "tf-nightly", "tensorflow-rocm", "tensorflow-macos"]
+    {
+        let dir = tempfile::tempdir().unwrap();
+        let env = host_and_plugin(dir.path(), host, &["tensorflow (~=1.0)"]);
+        assert!(assert_sound(&env, "import plug").out.contains("load_order"), "{host}");
+    }
+}
+
+/// By hand unpacked, or installed by a tool that keeps no list of files: the packages are there, and say
+/// whose they are by their names.
+#[test]
+fn a_package_is_known_without_a_list_of_its_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = host_and_plugin(dir.path(), "tensorflow-cpu", &["tensorflow"]);
+    let info = env.site.join("tensorflow_cpu-1.0.dist-info");
+    fs::remove_file(info.join("RECORD")).unwrap();
+    assert!(assert_sound(&env, "import plug").out.contains("load_order"));
+    fs::remove_dir_all(&info).unwrap();
+    assert!(assert_sound(&env, "import plug").out.contains("load_order"));
+    // What says nothing of what it requires is believed where one package alone loads the library.
+    fs::remove_dir_all(env.site.join("plug-1.0.dist-info")).unwrap();
+    let told = assert_sound(&env, "import plug");
+    assert!(told.out.contains("as it seems; no metadata prove it"), "{told:#?}");
+}
+
+/// Nothing is loaded before a program's own libraries.
+#[test]
+fn a_program_that_does_not_start_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = host_and_plugin(dir.path(), "tensorflow", &["tensorflow"]);
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let program = env.program(&format!("{site}/plug/worker"), &[HOST], &[]);
+    let starts = || Command::new(&program).output().unwrap().status.success();
+    assert_cured(&env, starts);
+    assert!(env.runs("import plug"));
+}
+
+/// A program in a package that Python starts by a script of the same name gets its variables from there.
+#[test]
+fn a_program_behind_a_script_is_left_to_the_script() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    env.library(&format!("{site}/tool/lib/libtool_core.so.1"), "libtool_core.so.1", &[], &[]);
+    env.program(&format!("{site}/tool/bin/worker"), &["libtool_core.so.1"], &[]);
+    env.distribution("tool", &[], &["tool/bin/worker", "tool/lib/libtool_core.so.1"]);
+    let script = env.prefix.join("bin/worker");
+    let python = env.prefix.join("bin/python");
+    fs::write(&script, format!("#!{}\nimport os\n", python.display())).unwrap();
+    let told = assert_sound(&env, "pass");
+    assert!(told.out.contains("libtool_core.so.1"), "{told:#?}");
+    fs::remove_file(script).unwrap();
+    let ran = run(dir.path(), &["doctor", "env"]);
+    assert!(ran.text(1).contains("libtool_core.so.1 is out of reach"), "{ran:#?}");
+}
+
+/// A distribution without modules loads nothing: its libraries are there for others, and not before them.
+#[test]
+fn libraries_that_nobody_loads_are_not_loaded_before() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let (lib, soname) = ("vendor/fft/lib", "libfft.so.11");
+    env.library(&format!("{site}/{lib}/{soname}"), soname, &[], &[]);
+    env.distribution("vendor-fft", &[], &[&format!("{lib}/{soname}")]);
+    // Somebody else loads it, whom the asker does not require.
+    env.module("other/_other", &[soname], &["-Wl,-rpath,$ORIGIN/../vendor/fft/lib"]);
+    env.distribution("other", &["vendor-fft"], &["other/__init__.py", "other/_other.abi3.so"]);
+    env.module("runtime/_runtime", &[soname], &[]);
+    env.distribution(
+        "runtime",
+        &["vendor-fft ; extra == 'gpu'"],
+        &["runtime/__init__.py", "runtime/_runtime.abi3.so"],
+    );
+    assert_cured(&env, || env.runs("import runtime._runtime"));
+}
+
+/// What a distribution does not require it works without, or it would: a module for a library that
+/// happens to be there may stay as it is. Named outright it is judged by itself.
+#[test]
+fn a_library_that_nobody_requires_is_only_worth_knowing() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    env.library("lib/libpool.so.12", "libpool.so.12", &[], &[]);
+    let file = env.prefix.join("lib/libpool.so.12");
+    let up = "../../libpool.so.12";
+    assert!(env.site.join(up).canonicalize().unwrap() == file.canonicalize().unwrap());
+    env.distribution("pool", &[], &[up]);
+    let module = env.module("jit/_pool", &["libpool.so.12"], &[]);
+    env.distribution("jit", &["llvm"], &["jit/__init__.py", "jit/_pool.abi3.so"]);
+    let told = assert_sound(&env, "import jit");
+    assert!(told.out.contains("info  libpool.so.12 is out of reach"), "{told:#?}");
+    let named = run(dir.path(), &words(&[&"doctor", &module]));
+    assert!(named.text(1).contains("libpool.so.12 is out of reach"), "{named:#?}");
+    // One that it requires is another matter, and so is one for a GPU.
+    env.distribution("jit", &["llvm", "pool"], &["jit/__init__.py", "jit/_pool.abi3.so"]);
+    assert_cured(&env, || env.runs("import jit._pool"));
+}
+
+/// Libraries that lie together and are opened by one another, of which no module is imported.
+#[test]
+fn libraries_of_distributions_without_modules_are_left_to_who_opens_them() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    env.library("lib/libmath_core.so.2", "libmath_core.so.2", &[], &[]);
+    env.library("lib/libmath_fast.so.2", "libmath_fast.so.2", &["libmath_core.so.2"], &[]);
+    let files = ["../../libmath_core.so.2", "../../libmath_fast.so.2"];
+    env.distribution("math", &[], &files);
+    assert_sound(
+        &env,
+        "import ctypes, sys\n\
+         for name in 'core', 'fast': ctypes.CDLL(sys.prefix + '/lib/libmath_%s.so.2' % name)",
+    );
+}
+
+/// What stands in `bin` is started as it is.
+#[test]
+fn a_command_whose_library_is_nowhere_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let gone = env.library("lib/libgone_away.so.1", "libgone_away.so.1", &[], &[]);
+    let program = env.program("bin/command", &["libgone_away.so.1"], &[]);
+    fs::remove_file(gone).unwrap();
+    assert!(!Command::new(program).output().unwrap().status.success());
+    let ran = run(dir.path(), &["doctor", "env"]);
+    assert!(ran.text(1).contains("libgone_away.so.1 is not installed"), "{ran:#?}");
+}
+
+/// Links that a copy has lost, as the command says to make them: the interpreter imports the module then.
+#[test]
+fn a_lost_link_is_made_again_by_what_the_report_says() {
+    for is_flattened in [false, true] {
+        let dir = tempfile::tempdir().unwrap();
+        let env = empty(dir.path());
+        let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+        let there = format!("{site}/pq.libs/libpqlike.so.5.15");
+        env.library(&there, "libpqlike.so.5", &[], &[]);
+        env.module("pq/_pq", &["libpqlike.so.5"], &["-Wl,-rpath,$ORIGIN/../pq.libs"]);
+        let works = || env.runs("import pq._pq");
+        if is_flattened {
+            fs::write(env.site.join("pq.libs/libpqlike.so.5"), "libpqlike.so.5.15").unwrap();
+        }
+        assert!(!works());
+        let ran = run(dir.path(), &["doctor", "env"]);
+        assert!(ran.text(1).contains("dropped_link"), "{ran:#?}");
+        assert_eq!(ran.out.matches("error  ").count(), 1, "{ran:#?}");
+        let cure = ran.out.lines().find_map(|line| line.trim().strip_prefix("→ ")).unwrap();
+        assert!(Command::new("sh").args(["-c", cure]).status().unwrap().success());
+        assert!(works(), "{cure}");
+        run(dir.path(), &["doctor", "env"]).text(0);
+    }
+}
+
+/// The library of Python itself lies with the interpreter that an environment is based on.
+#[test]
+fn a_program_with_python_in_it_finds_pythons_library_in_the_base() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let base = dir.path().join("base");
+    let soname = "libpython3.99.so.1.0";
+    let built = env.library("lib/libpython", soname, &[], &[]);
+    fs::create_dir_all(base.join("lib")).unwrap();
+    fs::rename(built, base.join("lib").join(soname)).unwrap();
+    let config = env.prefix.join("pyvenv.cfg");
+    let text = fs::read_to_string(&config).unwrap();
+    let home = format!("home = {}\n", base.join("bin").display());
+    fs::write(&config, text.lines().skip(1).fold(home, |all, line| all + line + "\n")).unwrap();
+    let program = env.program("bin/command", &[soname], &[]);
+    let starts = || Command::new(&program).output().unwrap().status.success();
+    assert!(!starts());
+    let ran = run(dir.path(), &["doctor", "env"]);
+    let lies = format!("it lies in {}", base.join("lib").display());
+    assert!(ran.text(1).contains(&lies), "{ran:#?}");
+    run(dir.path(), &["fix", "env"]).text(1);
+    assert!(!starts());
+    run(dir.path(), &["fix", "env", "--allow-absolute"]);
+    assert!(starts());
+}
+
+/// A TensorFlow that was built for CUDA, whose metadata require none of NVIDIA's distributions, beside
+/// those: it says itself what it opens.
+#[test]
+fn tensorflow_opens_what_it_was_built_with_whatever_its_metadata_say() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let opened = [
+        ("cuda_runtime", "libcudart.so.11.0"),
+        ("cublas", "libcublas.so.11"),
+        ("cublas", "libcublasLt.so.11"),
+        ("cufft", "libcufft.so.10"),
+        ("cusolver", "libcusolver.so.11"),
+        ("cusparse", "libcusparse.so.11"),
+        ("cudnn", "libcudnn.so.8"),
+    ];
+    for (package, soname) in opened {
+        let file = format!("nvidia/{package}/lib/{soname}");
+        env.library(&format!("{site}/{file}"), soname, &[], &[]);
+        env.distribution(&format!("nvidia-{package}-cu11"), &[], &[&file]);
+    }
+    let framework = "libtensorflow_framework.so.2";
+    env.library(&format!("{site}/tensorflow/{framework}"), framework, &[], &[]);
+    env.module("tensorflow/_host", &[framework], &["-Wl,-rpath,$ORIGIN"]);
+    let info = env.site.join("tensorflow/python/platform/build_info.py");
+    fs::create_dir_all(info.parent().unwrap()).unwrap();
+    let built = |is_for_cuda: bool| {
+        let is_for_cuda = if is_for_cuda { "True" } else { "False" };
+        let text = format!(
+            "build_info = dict([('cuda_version', '11.8'), ('cudnn_version', '8'), \
+             ('is_cuda_build', {is_for_cuda})])"
+        );
+        fs::write(&info, text).unwrap();
+    };
+    let files = [format!("tensorflow/{framework}"), "tensorflow/_host.abi3.so".to_owned()];
+    env.distribution("tensorflow", &["numpy"], &files.each_ref().map(String::as_str));
+    built(false);
+    assert_sound(&env, "import tensorflow._host");
+    built(true);
+    let ran = run(dir.path(), &["doctor", "env"]);
+    assert!(ran.text(1).contains("dlopen_path_missing"), "{ran:#?}");
+    let fixed = run(dir.path(), &["fix", "env"]);
+    assert!(fixed.text(0).contains("1 file repaired, 0 errors"), "{fixed:#?}");
+    run(dir.path(), &["verify", "env"]).text(0);
+    let printed = run(
+        dir.path(),
+        &words(&[&"rpath", &"print", &env.site.join("tensorflow").join(framework)]),
+    );
+    for (package, _) in opened {
+        let entry = format!("$ORIGIN/../nvidia/{package}/lib\n");
+        assert!(printed.text(0).contains(&entry), "{entry}: {printed:#?}");
+    }
+}
+
+/// Libraries that were moved out of the target are not lost: a search that leads there cures what lacks
+/// them, and the list of the files that were installed is no reason to install again.
+#[test]
+fn libraries_that_were_moved_away_and_are_found_are_not_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let library =
+        env.library(&format!("{site}/core/libcore_away.so.2"), "libcore_away.so.2", &[], &[]);
+    env.module("core/_core", &["libcore_away.so.2"], &["-Wl,-rpath,$ORIGIN"]);
+    let files = ["core/__init__.py", "core/_core.abi3.so", "core/libcore_away.so.2"];
+    env.distribution("core", &[], &files);
+    fs::create_dir(dir.path().join("out")).unwrap();
+    fs::rename(&library, dir.path().join("out/libcore_away.so.2")).unwrap();
+    assert!(!env.runs("import core._core"));
+    let told = run(dir.path(), &["doctor", "env"]);
+    assert!(told.text(1).contains("partial_install"), "{told:#?}");
+    let asked = ["doctor", "--search", "out", "--allow-absolute", "env"];
+    let told = run(dir.path(), &asked);
+    assert!(!told.text(1).contains("partial_install"), "{told:#?}");
+    run(dir.path(), &["fix", "--search", "out", "--allow-absolute", "env"]).text(0);
+    assert!(env.runs("import core._core"));
+    run(dir.path(), &["verify", "env"]).text(0);
+    run(dir.path(), &["doctor", "env"]).text(0);
+}
+
+/// A Python that was unpacked or compiled into a directory of its own, as pyenv and uv have them: the
+/// modules of its standard library are imported as any other.
+#[test]
+fn modules_of_the_standard_library_are_judged() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    fs::remove_file(env.prefix.join("pyvenv.cfg")).unwrap();
+    fs::remove_file(env.prefix.join("bin/python")).unwrap();
+    env.program("bin/python3.99", &[], &[]);
+    let library = "lib/python3.99";
+    fs::create_dir_all(env.prefix.join(library)).unwrap();
+    fs::write(env.prefix.join(library).join("os.py"), "").unwrap();
+    let ending = "cpython-399-x86_64-linux-gnu.so";
+    let gone = env.library("gone/libssl_away.so.1", "libssl_away.so.1", &[], &[]);
+    let needs = ["libssl_away.so.1"];
+    let module = |name: &str| format!("{library}/lib-dynload/{name}.{ending}");
+    env.library(&module("_tkinter"), "_tkinter.so", &needs, &[]);
+    fs::create_dir(env.prefix.join("lib/away")).unwrap();
+    let there = env.prefix.join("lib/away/libssl_away.so.1");
+    let elsewhere = dir.path().join("libssl_away.so.1");
+    fs::rename(gone, &elsewhere).unwrap();
+    // Images leave out what only a display needs: `import tkinter` says so itself.
+    let ran = run(dir.path(), &["doctor", "env"]);
+    assert!(ran.text(0).contains("info  libssl_away.so.1 is not installed"), "{ran:#?}");
+    env.library(&module("_ssl"), "_ssl.so", &needs, &[]);
+    let ran = run(dir.path(), &["doctor", "env"]);
+    assert!(ran.text(1).contains("error  libssl_away.so.1 is not installed"), "{ran:#?}");
+    fs::rename(elsewhere, there).unwrap();
+    let ran = run(dir.path(), &["fix", "env"]);
+    assert!(ran.text(0).contains("0 errors"), "{ran:#?}");
+    run(dir.path(), &["verify", "env"]).text(0);
+}
+
+/// A plugin of a host that may never open it: what it lacks is always said, and is no error but for whoever
+/// names it.
+#[test]
+fn what_a_plugin_lacks_is_said_and_known_to_explain() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let gone = env.library("gone/libxcb_away.so.0", "libxcb_away.so.0", &[], &[]);
+    env.module("qt/_core", &[], &[]);
+    env.library(
+        &format!("{site}/qt/lib/libxcbqpa.so.6"),
+        "libxcbqpa.so.6",
+        &["libxcb_away.so.0"],
+        &[],
+    );
+    let plugin = env.library(
+        &format!("{site}/qt/plugins/platforms/libqxcb.so"),
+        "libqxcb.so",
+        &["libxcbqpa.so.6"],
+        &["-Wl,-rpath,$ORIGIN/../../lib"],
+    );
+    fs::remove_file(gone).unwrap();
+    assert!(env.runs("import qt._core"));
+    let told = run(dir.path(), &["doctor", "env"]);
+    assert!(told.text(0).contains("info  libxcb_away.so.0 is not installed"), "{told:#?}");
+    assert!(told.out.contains("plugins or programs have 1 unmet need\n"), "{told:#?}");
+    let json = run(dir.path(), &["doctor", "env", "--format", "json"]).json(0);
+    assert_eq!(json["findings"][0]["severity"], "info");
+    let named = run(dir.path(), &words(&[&"doctor", &plugin]));
+    assert!(named.text(1).contains("error  libxcb_away.so.0 is not installed"), "{named:#?}");
+    let words = format!(
+        "Cannot load library {}: (libxcb_away.so.0: cannot open shared object file: No such file or directory)",
+        plugin.display()
+    );
+    let mut explain = command(dir.path());
+    let explain = explain.args(["explain", &words]).env("VIRTUAL_ENV", &env.prefix);
+    let said = Ran::of(&explain.output().unwrap());
+    assert!(
+        said.text(0).contains("libxcbqpa.so.6 needs libxcb_away.so.0, which is nowhere"),
+        "{said:#?}"
+    );
+}
+
+/// A path from the root names one file: what has its name elsewhere is another.
+#[test]
+fn a_path_that_does_not_exist_is_not_answered_by_another_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let there = env.library(&format!("{site}/pkg/libthere.so"), "libthere.so", &[], &[]);
+    let below = there.join("libthere.so");
+    let away = env.site.join("away/libthere.so");
+    for (path, why) in [(below, "Not a directory"), (away, "No such file or directory")] {
+        let words = format!("OSError: {}: cannot open shared object file: {why}", path.display());
+        let mut explain = command(dir.path());
+        let explain = explain.args(["explain", &words]).env("VIRTUAL_ENV", &env.prefix);
+        let said = Ran::of(&explain.output().unwrap());
+        assert!(!said.text(0).contains("is here"), "{said:#?}");
+        assert!(!said.out.contains("nothing has to be done"), "{said:#?}");
+    }
+}
+
+/// An entry that is relative to wherever a process happens to be is written as it was asked for, and not
+/// without a word.
+#[test]
+fn a_relative_entry_is_told_of() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let file = env.library("lib/liba.so", "liba.so", &[], &["-Wl,-rpath,/a/long/enough/directory"]);
+    let ran = run(dir.path(), &words(&[&"rpath", &"set", &file, &"--entry", &"../lib"]));
+    assert_eq!(ran.status, 0, "{ran:#?}");
+    assert!(
+        ran.out.contains("../lib is relative to the working directory of the process"),
+        "{ran:#?}"
+    );
+    let ran = run(dir.path(), &words(&[&"rpath", &"set", &file, &"--entry", &"$ORIGIN/../lib"]));
+    assert!(!ran.text(0).contains("working directory"), "{ran:#?}");
+}
+
+/// A plugin in one directory of packages and the libraries that it opens in another, as `lib64` and `lib`
+/// or a `.pth` file have them: its entries lead nowhere, and say what was meant.
+#[test]
+fn a_requirement_that_no_entry_reaches_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let (file, soname) = ("vendor/blas/lib/libblaslike.so.12", "libblaslike.so.12");
+    let entries = "-Wl,-rpath,$ORIGIN/../vendor/blas/lib:$ORIGIN/../../vendor/blas/lib";
+    let library = env.library(&format!("{site}/{file}"), soname, &[], &[]);
+    env.distribution("vendor-blas", &[], &[file]);
+    env.module_that_opens("plug/_xla", soname, &[entries]);
+    let files = ["plug/__init__.py", "plug/_xla.abi3.so"];
+    env.distribution("plug", &["vendor-blas"], &files);
+    assert_sound(&env, "import plug._xla");
+    // The same in another directory from which is imported.
+    let other = dir.path().join("other");
+    fs::create_dir_all(other.join("vendor/blas/lib")).unwrap();
+    fs::rename(&library, other.join(file)).unwrap();
+    fs::rename(env.site.join("vendor_blas-1.0.dist-info"), other.join("vendor_blas-1.0.dist-info"))
+        .unwrap();
+    fs::write(env.site.join("other.pth"), format!("{}\n", other.display())).unwrap();
+    assert!(!env.runs("import plug._xla"));
+    let told = run(dir.path(), &["doctor", "env"]);
+    assert!(told.text(1).contains("dlopen_path_missing"), "{told:#?}");
+    run(dir.path(), &["fix", "env"]).text(1);
+    run(dir.path(), &["fix", "env", "--allow-absolute"]).text(0);
+    assert!(env.runs("import plug._xla"));
+    run(dir.path(), &["verify", "env"]).text(0);
+    run(dir.path(), &["revert", "env"]).text(0);
+    // An entry that names what nobody requires is a leftover.
+    env.distribution("plug", &[], &files);
+    assert_eq!(run(dir.path(), &["doctor", "env"]).status, 0);
+}
