@@ -1,6 +1,5 @@
 //! What ends a command early, as it is said.
 
-use super::settings;
 use crate::app::{self, ErrorKind};
 use crate::bytes::{is_inert, printable};
 use crate::report::error::ErrorReport;
@@ -74,9 +73,9 @@ pub fn report(error: &ErrorReport) {
 }
 
 /// Ends the program with an error about its arguments, or with the help that they ask for.
-pub fn refuse(error: clap::Error) -> ! {
+pub fn refuse(error: clap::Error, asks_for_json: bool) -> ! {
     let error = inert(error);
-    if error.use_stderr() && settings::asks_for_json() {
+    if error.use_stderr() && asks_for_json {
         report(&ErrorReport::new(ErrorKind::Usage, &Words::new(error.to_string().trim_end())));
     }
     error.exit()

@@ -31,7 +31,7 @@ use std::process::ExitCode;
 pub fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
-        Err(error) => error::refuse(error),
+        Err(error) => error::refuse(error, settings::asks_for_json()),
     };
     let is_json = arguments.common.format == Format::Json;
     match run(arguments) {

@@ -9,7 +9,7 @@ use super::checks::{
     cuda, dlopen, interpreters, macos, process_limits, rpath_entries, symbol_version, wheel,
 };
 use super::load_report::{Missing, Seen};
-use super::provider::{self, Choice, known_cause};
+use super::provider::{self, Choice, Provider, known_cause};
 use crate::bytes::{printable, shell_word, shown};
 use crate::findings::finding::{Cause, Finding, Severity, fault, sort};
 use crate::loader::EXECUTABLE_STACK;
@@ -309,37 +309,7 @@ impl Judge<'_> {
             return Vec::new();
         }
         match provider::choose(self.vfs, self.world, &self.question.search, asking, name) {
-            Choice::One(provider) => {
-                let directory = provider.directory().to_owned();
-                let lies = self.world.shown(&directory);
-                let unreached = format!(
-                    "{object} needs {library}; it lies in {lies}, and no search path leads there"
-                );
-                let later =
-                    format!("{object} finds {library} only once something else has loaded it");
-                let nothing = "nothing has to be done; tfpatch fix --tidy makes it independent";
-                let fix = match self.world.contains(self.vfs, &directory) {
-                    true => "tfpatch fix",
-                    false => "tfpatch fix --allow-absolute",
-                };
-                let before = self.before(missing);
-                let is_optional =
-                    || !self.is_alone && self.asking.is_optional(missing, &provider.path);
-                let found = match before {
-                    Some(Before::Required) => missing.finding(Cause::LoadOrder, later, nothing),
-                    Some(Before::Only) => {
-                        let later = format!("{later}, as it seems; no metadata prove it");
-                        missing.finding(Cause::LoadOrder, later, nothing)
-                    }
-                    None if is_optional() => {
-                        let unasked = format!("{unreached}; nothing that is installed requires it");
-                        let found = missing.finding(Cause::PathMissing, unasked, nothing);
-                        Finding { is_optional: true, ..found }
-                    }
-                    None => missing.finding(Cause::PathMissing, unreached, fix),
-                };
-                vec![Finding { fixable: true, lies_in: vec![directory], ..found }]
-            }
+            Choice::One(provider) => vec![self.out_of_reach(missing, &provider, &object, &library)],
             Choice::Several(providers) => {
                 let copies = providers.len();
                 let lies_in: Vec<PathBuf> =
@@ -358,6 +328,42 @@ impl Judge<'_> {
             }
             Choice::None => self.absent(missing, &object, &library).into_iter().collect(),
         }
+    }
+
+    /// What it means that only one library of the tree fits, and no search path leads to it.
+    fn out_of_reach(
+        &self,
+        missing: &Missing,
+        provider: &Provider,
+        object: &str,
+        library: &str,
+    ) -> Finding {
+        let directory = provider.directory().to_owned();
+        let lies = self.world.shown(&directory);
+        let unreached =
+            format!("{object} needs {library}; it lies in {lies}, and no search path leads there");
+        let later = format!("{object} finds {library} only once something else has loaded it");
+        let nothing = "nothing has to be done; tfpatch fix --tidy makes it independent";
+        let fix = match self.world.contains(self.vfs, &directory) {
+            true => "tfpatch fix",
+            false => "tfpatch fix --allow-absolute",
+        };
+        let before = self.before(missing);
+        let is_optional = || !self.is_alone && self.asking.is_optional(missing, &provider.path);
+        let found = match before {
+            Some(Before::Required) => missing.finding(Cause::LoadOrder, later, nothing),
+            Some(Before::Only) => {
+                let later = format!("{later}, as it seems; no metadata prove it");
+                missing.finding(Cause::LoadOrder, later, nothing)
+            }
+            None if is_optional() => {
+                let unasked = format!("{unreached}; nothing that is installed requires it");
+                let found = missing.finding(Cause::PathMissing, unasked, nothing);
+                Finding { is_optional: true, ..found }
+            }
+            None => missing.finding(Cause::PathMissing, unreached, fix),
+        };
+        Finding { fixable: true, lies_in: vec![directory], ..found }
     }
 
     /// How it is known that a library is loaded before; nothing is where each object is opened alone.

@@ -78,18 +78,15 @@ pub(super) fn prepare(
         (false, true) => Some("it is a link that leaves the target"),
         (false, false) => file.obstacle(&changes, must_be_unopened),
     };
-    let in_place = obstacle.is_none() && bench.mode != Write::Replace;
-    if let (Some(why), Write::InPlace) = (obstacle, bench.mode) {
-        let why = format!("cannot be edited in place: {why}; let it be replaced");
-        return Err(refused(&file.path, &why));
-    }
+    let in_place = is_in_place(bench.mode, obstacle, &file.path)?;
     rights::check(&names, &file.metadata, in_place)?;
 
-    // No file is longer than i64 can say.
-    let (old_len, new_len) = (intent.old.size.cast_signed(), intent.new.size.cast_signed());
-    let needed = if in_place { new_len - old_len } else { old_len.max(new_len) };
     if let Some(name) = names.first() {
-        space.take(name.directory(), file.own.device, needed)?;
+        space.take(
+            name.directory(),
+            file.own.device,
+            needed(&intent.old, &intent.new, in_place),
+        )?;
     }
     let directories = times_of_directories(&names)?;
     let mut relative = file.relative_to(bench.base)?.into_iter();
@@ -122,6 +119,25 @@ pub(super) fn prepare(
             in_place,
         },
     })
+}
+
+/// Is the file edited in place? Where that is asked for, what is in the way is a refusal.
+fn is_in_place(mode: Write, obstacle: Option<&str>, path: &Path) -> Result<bool, Error> {
+    match (mode, obstacle) {
+        (Write::InPlace, Some(why)) => {
+            let why = format!("cannot be edited in place: {why}; let it be replaced");
+            Err(refused(path, &why))
+        }
+        (Write::Replace, _) => Ok(false),
+        (Write::Auto | Write::InPlace, obstacle) => Ok(obstacle.is_none()),
+    }
+}
+
+/// Bytes that a file takes, or gives back: a new file stands beside the old one for a while.
+fn needed(old: &Lock, new: &Lock, in_place: bool) -> i64 {
+    // No file is longer than i64 can say.
+    let (old, new) = (old.size.cast_signed(), new.size.cast_signed());
+    if in_place { new - old } else { old.max(new) }
 }
 
 /// A file as it was found, under all its names.

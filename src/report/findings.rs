@@ -127,6 +127,22 @@ fn write_group(
     if first.is_optional && detail != Detail::Verbose {
         return Ok(());
     }
+    write_places(out, world, first, detail)?;
+    // Why a repair was refused stands in the message of a single finding already.
+    let is_said = group.all.len() == 1 && first.message.ends_with(&first.cure);
+    if !first.fixable && !is_said {
+        writeln!(out, "  {} {}", paint(COMMAND, "→"), printable(first.cure.as_bytes()))?;
+    }
+    Ok(())
+}
+
+/// Writes where a library lies and was looked for, and which symbols are concerned.
+fn write_places(
+    out: &mut dyn Write,
+    world: &World,
+    first: &Finding,
+    detail: Detail,
+) -> io::Result<()> {
     if detail == Detail::Verbose {
         for directory in first.lies_in.iter().skip(1) {
             writeln!(out, "  also in {}", world.shown(directory))?;
@@ -142,11 +158,6 @@ fn write_group(
         };
         let places = paint(DIM, format!("{tried} tried; -v lists them"));
         writeln!(out, "  {places}")?;
-    }
-    // Why a repair was refused stands in the message of a single finding already.
-    let is_said = group.all.len() == 1 && first.message.ends_with(&first.cure);
-    if !first.fixable && !is_said {
-        writeln!(out, "  {} {}", paint(COMMAND, "→"), printable(first.cure.as_bytes()))?;
     }
     Ok(())
 }
