@@ -1,5 +1,11 @@
 //! What is known of packages and of what they ship, as tables. Nothing else in the house names a package.
 
 pub mod alternatives;
+pub mod homebrew;
+pub mod import_names;
 pub mod packages;
+pub mod sayings;
+mod shipped_libraries;
+pub mod standard_modules;
+pub mod symbols;
 pub mod tensorflow;

@@ -1,15 +1,7 @@
 //! Who ships a library, as tables: by the name that is asked for, what is to be installed.
 
+use super::shipped_libraries::{ROWS, Shipper};
 use crate::bytes::printable;
-
-/// Who has a library.
-enum Shipper {
-    /// A distribution of PyPI.
-    Pypi(&'static str),
-    /// A package of Debian and Ubuntu, and one of Fedora and its kin.
-    System(&'static str, &'static str),
-}
-
 use Shipper::{Pypi, System};
 
 /// Modules of the standard library that systems have without their libraries, and that everything but
@@ -97,21 +89,66 @@ const SHIPPERS: &[(&str, Shipper)] = &[
 /// What is to be done for a library that is nowhere.
 #[must_use]
 pub fn cure(library: &[u8]) -> String {
+    known_cure(library).unwrap_or_else(|| format!("install what ships {}", printable(library)))
+}
+
+/// What is to be done for a library that is nowhere, where its name is in the tables.
+#[must_use]
+pub fn known_cure(library: &[u8]) -> Option<String> {
     let name = printable(library);
-    let known = SHIPPERS.iter().find(|(beginning, _)| is_begun_by(&name, beginning));
-    match known {
-        Some((_, Pypi(distribution))) => format!("pip install {distribution} (it ships {name})"),
-        Some((_, System(debian, fedora))) => {
+    let rows = || SHIPPERS.iter().chain(ROWS);
+    // A name without a version, such as that of cffi and ctypes, is of whatever version is known.
+    let is_open = name.ends_with(".so");
+    let known = rows().find(|(beginning, _)| is_begun_by(&name, beginning)).or_else(|| {
+        rows().find(|(beginning, _)| {
+            let beginning = beginning.replace('*', "");
+            is_open && beginning.strip_prefix(name.as_str()).is_some_and(|r| r.starts_with('.'))
+        })
+    });
+    known.map(|(row, shipper)| match shipper {
+        Pypi(distribution) => {
+            let row = row.replace('*', "");
+            let ships = if row.starts_with(&format!("{name}.")) { &row } else { &name };
+            format!("pip install {distribution} (it ships {ships})")
+        }
+        System(debian, fedora) => {
             format!("apt install {debian} (Debian, Ubuntu), or dnf install {fedora} (Fedora)")
         }
-        None => format!("install what ships {name}"),
-    }
+    })
+}
+
+/// The file name of the library that people and programs call by a word, as the tables have it:
+/// `libgobject-2.0.so.0` for `gobject-2.0-0`, `libcusparse.so.12` for `cuSPARSE`.
+#[must_use]
+pub fn library_called(word: &str) -> Option<String> {
+    let word = word.to_ascii_lowercase();
+    let word = word.strip_prefix("lib").unwrap_or(&word);
+    let is_called = |row: &str| {
+        let Some((stem, version)) = row.strip_prefix("lib").and_then(|row| row.split_once(".so"))
+        else {
+            return false;
+        };
+        let stem = stem.to_ascii_lowercase();
+        let stem = stem.strip_suffix('*').unwrap_or(&stem);
+        let version_of = |rest: &str| version.strip_prefix('.') == rest.strip_prefix('-');
+        word.strip_prefix(stem)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('-') && version_of(rest))
+    };
+    let mut rows = SHIPPERS.iter().chain(ROWS).map(|(row, _)| *row);
+    rows.find(|row| is_called(row)).map(|row| row.replace('*', ""))
 }
 
 /// Does a name begin so, with a part between dots that is whole where the beginning ends in a
-/// number?
+/// number? A `*` in the beginning stands for any letters of the library's name.
 fn is_begun_by(name: &str, beginning: &str) -> bool {
-    name.strip_prefix(beginning).is_some_and(|rest| {
+    let rest = match beginning.split_once('*') {
+        None => name.strip_prefix(beginning),
+        Some((start, end)) => {
+            let stem = name.find(".so").filter(|_| name.starts_with(start));
+            stem.and_then(|at| name.get(at..)).and_then(|rest| rest.strip_prefix(end))
+        }
+    };
+    rest.is_some_and(|rest| {
         !beginning.ends_with(|last: char| last.is_ascii_digit())
             || !rest.starts_with(|c: char| c.is_ascii_digit())
     })

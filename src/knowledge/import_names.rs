@@ -1,0 +1,67 @@
+//! The distributions of PyPI whose modules have other names than they (their `top_level.txt`s and
+//! `RECORD`s).
+
+/// Names of modules, each with its distribution.
+const DISTRIBUTIONS: &[(&str, &str)] = &[
+    ("_cffi_backend", "cffi"),
+    ("_psycopg", "psycopg2-binary"),
+    ("_soundfile", "soundfile"),
+    ("Crypto", "pycryptodome"),
+    ("Levenshtein", "levenshtein"),
+    ("MySQLdb", "mysqlclient"),
+    ("OpenSSL", "pyOpenSSL"),
+    ("PIL", "Pillow"),
+    ("attr", "attrs"),
+    ("bs4", "beautifulsoup4"),
+    ("cv2", "opencv-python"),
+    ("faiss", "faiss-cpu"),
+    ("flash_attn_2_cuda", "flash-attn"),
+    ("flash_attn_cuda", "flash-attn"),
+    ("gi", "PyGObject"),
+    ("google", "protobuf"),
+    ("grpc", "grpcio"),
+    ("kp", "kp"),
+    ("osgeo", "GDAL"),
+    ("psycopg2", "psycopg2-binary"),
+    ("pywt", "PyWavelets"),
+    ("skimage", "scikit-image"),
+    ("sklearn", "scikit-learn"),
+    ("talib", "TA-Lib"),
+    ("tensorflow_core", "tensorflow"),
+    ("usb", "pyusb"),
+    ("yaml", "PyYAML"),
+    ("zmq", "pyzmq"),
+];
+
+/// Directories among the packages that belong to several distributions.
+const SHARED: &[&str] = &["nvidia", "tensorflow-plugins", "jax_plugins", "google"];
+
+/// The distribution that a file among installed packages belongs to, by its path alone: `grpcio` of
+/// `…/site-packages/grpc/_cython/cygrpc.so`. The name of the module stands for a distribution that is
+/// not in the table; `None` where the path is of no package or several share its directory.
+#[must_use]
+pub fn distribution_of_path(path: &str) -> Option<String> {
+    let marks = ["/site-packages/", "/dist-packages/"];
+    let rest = marks.iter().find_map(|mark| path.rsplit_once(mark)).map(|(_, rest)| rest)?;
+    let mut parts: Vec<&str> = Vec::new();
+    for part in rest.split('/') {
+        match part {
+            ".." => drop(parts.pop()),
+            _ => parts.push(part),
+        }
+    }
+    let first = parts.first()?;
+    let is_egg = first.ends_with(".egg");
+    let end = if is_egg { first.find('-') } else { first.find('.') }.unwrap_or(first.len());
+    let module = first.get(..end).unwrap_or(first);
+    if module.is_empty() || SHARED.contains(&module) {
+        return None;
+    }
+    let known = DISTRIBUTIONS.iter().find(|(name, _)| *name == module);
+    Some(
+        known.map_or_else(
+            || module.replace('_', "-"),
+            |(_, distribution)| (*distribution).to_owned(),
+        ),
+    )
+}

@@ -1,0 +1,297 @@
+//! What programs and libraries say in words of their own about what they could not load, as a table:
+//! the words, what they are about, what they mean, and what helps. The sources are the programs' own
+//! messages; a row holds for whatever prints them.
+
+/// What a saying is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Subject {
+    /// Nothing is wrong.
+    Harmless,
+    /// A library or a plugin was not found.
+    NotInstalled,
+    /// Two things are of releases or builds that do not fit.
+    Releases,
+    /// Something was not found, and the program goes on without it.
+    LeftOut,
+    /// The graphics driver is missing or does not answer.
+    Driver,
+    /// What a loader's own words in the same line say, with another meaning and another cure.
+    AsTheLoaderSays,
+}
+
+/// A saying.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Saying {
+    /// Any of these has to be in the line, with all of its words.
+    words: &'static [&'static [&'static str]],
+    /// What it is about.
+    pub subject: Subject,
+    /// The library, the module or the program that it is about.
+    pub about: &'static str,
+    /// What it means: a sentence or two.
+    pub meaning: &'static str,
+    /// What helps.
+    pub cure: &'static str,
+}
+
+const NOTHING: &str = "nothing has to be done";
+
+/// The rows; the first that fits counts.
+const SAYINGS: &[Saying] = &[
+    Saying {
+        words: &[
+            &["Unable to register cuDNN factory"],
+            &["Unable to register cuBLAS factory"],
+            &["Unable to register cuFFT factory"],
+        ],
+        subject: Subject::Harmless,
+        about: "TensorFlow",
+        meaning: "TensorFlow registers the same GPU library twice, and says so each time it is imported. Nothing is \
+                  wrong.",
+        cure: NOTHING,
+    },
+    Saying {
+        words: &[&["NUMA node read from SysFS had negative value"]],
+        subject: Subject::Harmless,
+        about: "TensorFlow",
+        meaning: "the kernel does not say to which NUMA node the GPU belongs, and node 0 is taken. Nothing is wrong.",
+        cure: NOTHING,
+    },
+    Saying {
+        words: &[&["computation_placer already registered"]],
+        subject: Subject::Harmless,
+        about: "TensorFlow",
+        meaning: "XLA registers a part of itself twice. Nothing is wrong.",
+        cure: NOTHING,
+    },
+    Saying {
+        words: &[
+            &["does not match DSO version"],
+            &["Driver/library version mismatch"],
+            &["CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"],
+            &["CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE"],
+            &["forward compatibility was attempted on non supported HW"],
+        ],
+        subject: Subject::Driver,
+        about: "libcuda.so.1",
+        meaning: "the libraries of NVIDIA's driver and its kernel module are of different versions: the driver was \
+                  updated and the old kernel module is still loaded, or a container brings other driver libraries \
+                  than the host has.",
+        cure: "reboot the machine, so that the kernel module of the installed driver is loaded; in a container, take \
+               out the driver libraries and cuda-compat that it brings itself",
+    },
+    Saying {
+        words: &[
+            &["CUDA driver version is insufficient for CUDA runtime version"],
+            &["NVIDIA driver on your system is too old"],
+            &["CUDA_ERROR_INVALID_PTX"],
+            &["provided PTX was compiled with an unsupported toolchain"],
+        ],
+        subject: Subject::Driver,
+        about: "libcuda.so.1",
+        meaning: "NVIDIA's driver is older than the CUDA that the program was built with.",
+        cure: "update NVIDIA's driver, or install a build for the CUDA that nvidia-smi shows",
+    },
+    Saying {
+        words: &[
+            &["NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver"],
+            &["Found no NVIDIA driver on your system"],
+            &["NVML Shared Library Not Found"],
+            &["NVML: Driver Not Loaded"],
+        ],
+        subject: Subject::Driver,
+        about: "libcuda.so.1",
+        meaning: "no NVIDIA driver answers: it is not installed, its kernel module is not loaded, or the container \
+                  was started without access to the GPU.",
+        cure: "install NVIDIA's driver and restart the machine, or start the container with --gpus all",
+    },
+    Saying {
+        words: &[&["Qt platform plugin", "xcb"]],
+        subject: Subject::NotInstalled,
+        about: "Qt",
+        meaning: "Qt found its platform plugin for X11, xcb, and could not start it: usually a library that the \
+                  plugin needs is missing, or there is no display. A second copy of Qt that was loaded first, such as \
+                  that of opencv-python, leads to the same message.",
+        cure: "apt install libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 \
+               libxcb-xinerama0 libxkbcommon-x11-0 (Debian, Ubuntu); QT_DEBUG_PLUGINS=1 makes Qt name the missing \
+               library; without a display, set QT_QPA_PLATFORM=offscreen; beside PyQt or PySide, install \
+               opencv-python-headless",
+    },
+    Saying {
+        words: &[
+            &["could not find or load the Qt platform plugin"],
+            &["Could not load the Qt platform plugin"],
+            &["Could not find the Qt platform plugin"],
+        ],
+        subject: Subject::NotInstalled,
+        about: "Qt",
+        meaning: "Qt could not find or start a platform plugin: it is not where Qt looks (QT_PLUGIN_PATH, or a second \
+                  copy of Qt that was loaded first), or a library that it needs is missing.",
+        cure: "unset QT_PLUGIN_PATH and QT_QPA_PLATFORM_PLUGIN_PATH; QT_DEBUG_PLUGINS=1 makes Qt say why; keep one copy \
+               of Qt in the environment (opencv-python-headless beside PyQt or PySide)",
+    },
+    Saying {
+        words: &[&["OpenSSL version mismatch. Built against"]],
+        subject: Subject::Releases,
+        about: "OpenSSL",
+        meaning: "the program was built with another release of OpenSSL than the libssl and libcrypto that were \
+                  loaded: another copy comes first in LD_LIBRARY_PATH or in a bundle's directory.",
+        cure: "unset LD_LIBRARY_PATH for this program (PyInstaller keeps the old value in LD_LIBRARY_PATH_ORIG), or \
+               install a build for the installed OpenSSL",
+    },
+    Saying {
+        words: &[
+            &["you should not try to import numpy from"],
+            &["Error importing numpy from its source directory"],
+            &["Importing the numpy C-extensions failed"],
+            &["Importing the numpy c-extensions failed"],
+            &["Importing the multiarray numpy extension module failed"],
+        ],
+        subject: Subject::Releases,
+        about: "numpy",
+        meaning: "numpy's compiled modules cannot be imported: the copy of numpy was installed for another Python or \
+                  another system, or the program runs in numpy's source directory.",
+        cure: "leave numpy's source directory; else install numpy with the python that runs, on the system that runs \
+               it: python -m pip install --force-reinstall numpy (for AWS Lambda: --platform manylinux2014_x86_64 \
+               --only-binary=:all: --target DIR)",
+    },
+    Saying {
+        words: &[&["_ARRAY_API not found"]],
+        subject: Subject::Releases,
+        about: "numpy",
+        meaning: "a module was built for NumPy 1, and NumPy 2 is installed.",
+        cure: "pip install 'numpy<2', or newer releases of what was built for NumPy 1",
+    },
+    Saying {
+        words: &[
+            &["numpy.core.multiarray failed to import"],
+            &["numpy._core.multiarray failed to import"],
+        ],
+        subject: Subject::Releases,
+        about: "numpy",
+        meaning: "a module was built for another release of NumPy than the one that is installed; lines before it say \
+                  which of the two is older.",
+        cure: "install releases that fit: pip install -U numpy and the module that was imported; a module that was \
+               built for NumPy 1 needs 'numpy<2'",
+    },
+    Saying {
+        words: &[
+            &["No threading layer could be loaded"],
+            &["Intel TBB is required"],
+            &["TBB threading layer requires"],
+        ],
+        subject: Subject::NotInstalled,
+        about: "libtbb.so.12",
+        meaning: "numba found no library for parallel code: libtbb.so.12 (tbb) or libgomp.so.1. Installed by pip, tbb \
+                  lies in the environment's lib directory, which is not searched.",
+        cure: "pip install tbb, then tfpatch fix; or NUMBA_THREADING_LAYER=workqueue",
+    },
+    Saying {
+        words: &[
+            &["[unixODBC]", "Can't open lib"],
+            &["[unixODBC]", "Data source name not found"],
+            &["[unixODBC]", "file not found"],
+        ],
+        subject: Subject::NotInstalled,
+        about: "the ODBC driver",
+        meaning: "unixODBC found no driver of that name in odbcinst.ini, or the file that it names there cannot be \
+                  opened.",
+        cure: "install the database's ODBC driver (odbcinst -q -d lists those known; Microsoft's: apt install \
+               msodbcsql18 from packages.microsoft.com; FreeTDS: apt install tdsodbc; PostgreSQL: apt install \
+               odbc-postgresql), and name it as odbcinst.ini does",
+    },
+    Saying {
+        words: &[&[".node: invalid ELF header"], &[".node: wrong ELF class"], &[".node' (mach-o"]],
+        subject: Subject::AsTheLoaderSays,
+        about: "Node.js",
+        meaning: "the native addon of Node.js was built for another system or processor: node_modules was copied \
+                  from another machine, mostly into a container.",
+        cure: "npm rebuild, or remove node_modules and run npm ci on the system that runs it (keep node_modules in \
+               .dockerignore)",
+    },
+    Saying {
+        words: &[
+            &["was compiled against a different Node.js version"],
+            &["NODE_MODULE_VERSION"],
+            &["Module did not self-register"],
+        ],
+        subject: Subject::Releases,
+        about: "Node.js",
+        meaning: "the native addon was built for another release of Node.js than the one that runs.",
+        cure: "npm rebuild, with the node that runs the program",
+    },
+    Saying {
+        words: &[
+            &["UNABLE to load uWSGI plugin", "python"],
+            &["unable to load uWSGI plugin", "python"],
+            &["unavailable modifier requested: 0"],
+        ],
+        subject: Subject::NotInstalled,
+        about: "uWSGI's Python plugin",
+        meaning: "the uWSGI of the distribution loads Python from a plugin, which is a package of its own.",
+        cure: "apt install uwsgi-plugin-python3 (Debian, Ubuntu), with plugin = python3 in the configuration; or pip \
+               install uwsgi, which needs no plugin",
+    },
+    Saying {
+        words: &[&["UNABLE to load uWSGI plugin"]],
+        subject: Subject::NotInstalled,
+        about: "a plugin of uWSGI",
+        meaning: "uWSGI found no file for a plugin that its configuration names.",
+        cure: "apt install uwsgi-plugins-all (Debian, Ubuntu), or take the plugin out of the configuration",
+    },
+    Saying {
+        words: &[
+            &["dynamic module does not define", "PyInit_"],
+            &["dynamic module does not define", "init function"],
+        ],
+        subject: Subject::Releases,
+        about: "the module",
+        meaning: "a shared library was imported as a Python module, and it has no function PyInit_NAME for the name \
+                  under which it was imported: it is no Python module, was built for Python 2, or its file was \
+                  renamed.",
+        cure: "import it under the name that it was built with (nm -D FILE shows PyInit_NAME), or build it for the \
+               Python that runs",
+    },
+    Saying {
+        words: &[
+            &["HDF5 library version mismatched error"],
+            &["The HDF5 header files used to compile this application do not match"],
+            &["Headers are 1.", "library is 1."],
+        ],
+        subject: Subject::Releases,
+        about: "HDF5",
+        meaning: "a module was compiled with other HDF5 headers than the libhdf5 that was loaded: two packages bring \
+                  different copies, or LD_LIBRARY_PATH leads to another.",
+        cure: "install h5py, netCDF4 and tables from one source (all by pip, or all from one conda channel), newest \
+               first: pip install -U --force-reinstall h5py netCDF4; and take other copies of HDF5 out of \
+               LD_LIBRARY_PATH",
+    },
+    Saying {
+        words: &[&[
+            "An NVIDIA GPU may be present on this machine, but a CUDA-enabled jaxlib is not installed",
+        ]],
+        subject: Subject::LeftOut,
+        about: "jaxlib",
+        meaning: "jax runs on the CPU: its CUDA plugin is not installed, or could not load its libraries.",
+        cure: "pip install -U 'jax[cuda12]', and unset LD_LIBRARY_PATH, which hides the libraries that it brings",
+    },
+    Saying {
+        words: &[&["from LD_PRELOAD cannot be preloaded"]],
+        subject: Subject::LeftOut,
+        about: "a library that LD_PRELOAD names",
+        meaning: "LD_PRELOAD names a library that the loader could not take, and goes on without.",
+        cure: "unset LD_PRELOAD, or name the library by its whole path",
+    },
+];
+
+/// The saying in a line, if one of the table is in it.
+#[must_use]
+pub fn find(line: &[u8]) -> Option<&'static Saying> {
+    let has = |word: &&str| memchr::memmem::find(line, word.as_bytes()).is_some();
+    SAYINGS.iter().find(|saying| saying.words.iter().any(|words| words.iter().all(has)))
+}
+
+/// The first word of each alternative, one of which is in any line with a saying.
+pub fn beginnings() -> impl Iterator<Item = &'static str> {
+    SAYINGS.iter().flat_map(|saying| saying.words).filter_map(|words| words.first().copied())
+}

@@ -1,0 +1,25 @@
+//! Modules of Python's standard library that are compiled only where a library's headers are there
+//! (`Modules/Setup` and `setup.py` of CPython), as a table.
+
+/// Modules, each with Debian's package of the headers that CPython is built with.
+const MODULES: &[(&str, &str)] = &[
+    ("_ctypes", "libffi-dev"),
+    ("_sqlite3", "libsqlite3-dev"),
+    ("_ssl", "libssl-dev"),
+    ("_hashlib", "libssl-dev"),
+    ("_bz2", "libbz2-dev"),
+    ("_lzma", "liblzma-dev"),
+    ("_curses", "libncurses-dev"),
+    ("_dbm", "libgdbm-compat-dev"),
+    ("_gdbm", "libgdbm-dev"),
+    ("_tkinter", "tk-dev"),
+    ("_uuid", "uuid-dev"),
+    ("readline", "libreadline-dev"),
+    ("zlib", "zlib1g-dev"),
+];
+
+/// The package of headers without which Python has no module of that name.
+#[must_use]
+pub fn headers_of(module: &str) -> Option<&'static str> {
+    MODULES.iter().find(|(name, _)| *name == module).map(|(_, headers)| *headers)
+}

@@ -1,0 +1,86 @@
+//! Whose a symbol is, by the beginning of its name, as tables: namespaces of C++ as the Itanium ABI
+//! mangles them, and prefixes of C libraries (their public headers).
+
+/// A project whose libraries define symbols of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    /// The project, as people call it.
+    pub name: &'static str,
+    /// The distribution of PyPI that brings its libraries; empty where there is none.
+    pub distribution: &'static str,
+}
+
+const TENSORFLOW: Owner = Owner { name: "TensorFlow", distribution: "tensorflow" };
+const TORCH: Owner = Owner { name: "PyTorch", distribution: "torch" };
+const CUDNN: Owner = Owner { name: "cuDNN", distribution: "nvidia-cudnn-cu12" };
+const CUBLAS: Owner = Owner { name: "cuBLAS", distribution: "nvidia-cublas-cu12" };
+const CUSPARSE: Owner = Owner { name: "cuSPARSE", distribution: "nvidia-cusparse-cu12" };
+const NVJITLINK: Owner = Owner { name: "nvJitLink", distribution: "nvidia-nvjitlink-cu12" };
+const NCCL: Owner = Owner { name: "NCCL", distribution: "nvidia-nccl-cu12" };
+const PROTOBUF: Owner = Owner { name: "Protocol Buffers", distribution: "protobuf" };
+const ARROW: Owner = Owner { name: "Apache Arrow", distribution: "pyarrow" };
+const PYTHON: Owner = Owner { name: "Python", distribution: "" };
+const OPENSSL: Owner = Owner { name: "OpenSSL", distribution: "" };
+const HDF5: Owner = Owner { name: "HDF5", distribution: "" };
+
+/// The longer before the shorter.
+const OWNERS: &[(&str, Owner)] = &[
+    ("_ZN10tensorflow", TENSORFLOW),
+    ("_ZNK10tensorflow", TENSORFLOW),
+    ("_ZTIN10tensorflow", TENSORFLOW),
+    ("_ZTVN10tensorflow", TENSORFLOW),
+    ("TF_", TENSORFLOW),
+    ("TFE_", TENSORFLOW),
+    ("_ZN3c10", TORCH),
+    ("_ZNK3c10", TORCH),
+    ("_ZTIN3c10", TORCH),
+    ("_ZTVN3c10", TORCH),
+    ("_ZN2at", TORCH),
+    ("_ZNK2at", TORCH),
+    ("_ZN5torch", TORCH),
+    ("_ZNK5torch", TORCH),
+    ("_ZTIN5torch", TORCH),
+    ("_ZTVN5torch", TORCH),
+    ("_ZN6caffe2", TORCH),
+    ("THP", TORCH),
+    ("cudnn", CUDNN),
+    ("_ZN5cudnn", CUDNN),
+    ("cublas", CUBLAS),
+    ("cusparse", CUSPARSE),
+    ("__nvJitLink", NVJITLINK),
+    ("nccl", NCCL),
+    ("_ZN6google8protobuf", PROTOBUF),
+    ("_ZNK6google8protobuf", PROTOBUF),
+    ("_ZN5arrow", ARROW),
+    ("_ZNK5arrow", ARROW),
+    ("PyInit_", Owner { name: "the module itself", distribution: "" }),
+    ("Py", PYTHON),
+    ("_Py", PYTHON),
+    ("SSL_", OPENSSL),
+    ("EVP_", OPENSSL),
+    ("ERR_", OPENSSL),
+    ("RAND_", OPENSSL),
+    ("X509_", OPENSSL),
+    ("OPENSSL_", OPENSSL),
+    ("H5", HDF5),
+    ("_ZN2cv", Owner { name: "OpenCV", distribution: "opencv-python" }),
+    ("sqlite3_", Owner { name: "SQLite", distribution: "" }),
+    ("ffi_", Owner { name: "libffi", distribution: "" }),
+    ("GOMP_", Owner { name: "the OpenMP runtime of GCC (libgomp)", distribution: "" }),
+    ("__kmpc_", Owner { name: "the OpenMP runtime of LLVM (libomp)", distribution: "" }),
+    ("GEOS", Owner { name: "GEOS", distribution: "shapely" }),
+    ("XML_", Owner { name: "Expat", distribution: "" }),
+    ("FT_", Owner { name: "FreeType", distribution: "" }),
+    ("_ZN5boost", Owner { name: "Boost", distribution: "" }),
+    ("_ZNSt", Owner { name: "the C++ library of GCC (libstdc++)", distribution: "" }),
+    ("_ZNKSt", Owner { name: "the C++ library of GCC (libstdc++)", distribution: "" }),
+    ("_ZSt", Owner { name: "the C++ library of GCC (libstdc++)", distribution: "" }),
+    ("__gxx_personality", Owner { name: "the C++ library of GCC (libstdc++)", distribution: "" }),
+];
+
+/// Whose a symbol is, if its name tells.
+#[must_use]
+pub fn owner(symbol: &str) -> Option<Owner> {
+    let known = OWNERS.iter().find(|(beginning, _)| symbol.starts_with(beginning));
+    known.map(|(_, owner)| *owner)
+}
