@@ -63,6 +63,7 @@ fn declined(log: &Log, text: &[OsString]) -> Words {
         [word] if word.to_str().is_some_and(is_like_a_cause) => {
             explain::neither_message_nor_cause(word.as_bytes())
         }
+        _ if log.is_of_windows => explain::of_windows(),
         _ => explain::no_message(log.lines),
     }
 }

@@ -3,6 +3,7 @@
 //! (`dyld/Loader.cpp`, `dyld/JustInTimeLoader.cpp`, `mach_o/Error.cpp`; before macOS 12
 //! `src/ImageLoader.cpp`).
 
+use super::programs;
 use super::scanner::{around, behind, between, is_name, unquoted};
 use super::{Kind, Message, Speaker, Tried};
 use memchr::memmem;
@@ -101,6 +102,8 @@ impl Open {
         behind(&self.text, b"Did find:").is_some()
             && line.first().is_some_and(u8::is_ascii_whitespace)
             && line.trim_ascii_start().starts_with(b"/")
+            || behind(&self.text, b"Did find:").is_some()
+                && line.trim_ascii_start().starts_with(b"...")
     }
 
     /// Are there labels that have not come yet?
@@ -125,7 +128,8 @@ impl Open {
     /// What the whole message says.
     pub(super) fn finish(self) -> Option<Message> {
         let text = plain_quotes(&self.text);
-        let message = symbol(&text).or_else(|| library(&text))?;
+        let message =
+            symbol(&text).or_else(|| library(&text)).or_else(|| programs::library(&text))?;
         Some(Message { words: text, line: self.line, ..message })
     }
 }
@@ -145,6 +149,16 @@ fn plain_quotes(text: &[u8]) -> Vec<u8> {
     }
     plain.extend_from_slice(rest);
     plain
+}
+
+/// `LC_RPATH ENTRY in OBJECT being ignored in restricted program because it is a relative path`
+/// (`src/ImageLoaderMachO.cpp` of dyld2, and `dyld/Loader.cpp`).
+pub(super) fn ignored(line: &[u8]) -> Option<Message> {
+    let (named, _) = around(behind(line, b"LC_RPATH ")?, b" being ignored in restricted program")?;
+    let at = memmem::rfind(named, b" in ")?;
+    let (entry, object) = (named.get(..at)?, named.get(at + 4..)?);
+    let message = Message::new(Speaker::Dyld, Kind::RpathIgnored);
+    Some(message.entry(unquoted(entry)).object(unquoted(object)))
 }
 
 /// The path in `dlopen(PATH, MODE): …`.

@@ -3,6 +3,8 @@
 
 use super::scanner::{around, behind, between, is_name, is_object, subject, unquoted};
 use super::{Kind, Message, Speaker};
+use crate::bytes::printable;
+use crate::knowledge::packages;
 
 /// Words behind the name of a file, each with what they say.
 const VERDICTS: &[(&[u8], Kind)] = &[
@@ -37,21 +39,42 @@ fn not_opened(line: &[u8]) -> Option<Message> {
     let name = subject(before)?;
     let reason = reason.strip_prefix(b": ").unwrap_or(reason);
     let asker = around(line, STARTING).and_then(|(program, _)| subject(program));
-    // A part of the path that is a file leads to nothing either.
-    let is_absent = [&b"No such file or directory"[..], b"Not a directory"]
+    let asker = asker.or_else(|| opener(before)).filter(|asker| *asker != name);
+    if reason.starts_with(b"Not a directory") {
+        return Some(Message::new(Speaker::Glibc, Kind::ObjectNotFound).object(name));
+    }
+    // The tools of NVIDIA's containers say it in their own spelling.
+    let is_absent = ["No such file or directory", "no such file or directory"]
         .iter()
-        .any(|absent| reason.starts_with(absent));
+        .any(|words| reason.starts_with(words.as_bytes()));
     if !reason.is_empty() && !is_absent {
         return Some(Message::new(Speaker::Glibc, Kind::ObjectUnreadable).object(name));
     }
     if name.contains(&b'/') {
         return Some(Message::new(Speaker::Glibc, Kind::ObjectNotFound).object(name));
     }
+    // cffi and ctypes pass on a name that no file has, such as that of a Windows build.
+    let called = printable(name);
+    let called = (!is_object(name)).then(|| packages::library_called(&called)).flatten();
+    let name = called.as_deref().map_or(name, str::as_bytes);
     let message = Message::new(Speaker::Glibc, Kind::LibraryNotFound).library(name);
     Some(match asker {
         Some(asker) => message.object(asker),
         None => message,
     })
+}
+
+/// The library that could not be opened since another was missing, as programs say it that quote the
+/// loader: `Failed to load library OBJECT with error: NAME`, `Cannot load library OBJECT: (NAME`.
+fn opener(before: &[u8]) -> Option<&[u8]> {
+    let quoting: [(&[u8], &[u8]); 3] = [
+        (b"ailed to load library ", b" with error: "),
+        (b"annot load library ", b": ("),
+        (b"nable to load library ", b": "),
+    ];
+    let object =
+        quoting.iter().find_map(|(words, end)| Some(around(behind(before, words)?, end)?.0))?;
+    Some(unquoted(object)).filter(|object| is_object(object))
 }
 
 /// ``LIBRARY: version `VERSION' not found (required by OBJECT)``

@@ -93,7 +93,11 @@ impl Verdict {
             outcome: Outcome::Found,
             cause: Some(first.cause),
             sentence,
-            cure: first.cure.clone(),
+            cure: match message.saying {
+                // The row knows the words better than a finding that is near to them.
+                Some(saying) if !first.fixable => saying.cure.to_owned(),
+                _ => first.cure.clone(),
+            },
             fixable: first.fixable,
             findings,
         })
@@ -116,6 +120,10 @@ impl Verdict {
 /// Finds out what is the case.
 #[must_use]
 pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Message) -> Verdict {
+    if message.is_about_a_team() || message.kind == Kind::RpathIgnored {
+        // That depends on the program, not on the files.
+        return Verdict::by_words(message, Outcome::NothingFound);
+    }
     let about = Distributions::of(vfs, world, message);
     let mut matching: Vec<(u32, &Finding)> = diagnosis
         .findings
@@ -164,7 +172,7 @@ fn fit(
         }
         Kind::DriverNotFound => finding.cause == Cause::DriverMissing,
         Kind::DataNotFound => finding.cause == Cause::DataMissing,
-        Kind::TensorRtNotFound => false,
+        Kind::TensorRtNotFound | Kind::Harmless | Kind::RpathIgnored => false,
         Kind::VersionNotFound => {
             finding.cause == Cause::SymbolVersion && (by_library || object > 0)
         }
@@ -301,6 +309,7 @@ fn resolves(
             None
         }
         Kind::TensorRtNotFound
+        | Kind::Harmless
         | Kind::DriverNotFound
         | Kind::GpuLibrariesNotLoaded
         | Kind::ModuleNotFound => None,

@@ -1,12 +1,15 @@
 //! From the lines of a log to the distinct messages in it.
 
-use super::dyld::Open;
+use super::dyld::{self, Open};
 use super::glibc;
 use super::musl;
+use super::programs;
 use super::python;
 use super::scanner::behind;
 use super::tensorflow;
-use super::{Kind, Message};
+use super::windows::is_of_windows;
+use super::{Kind, Message, Speaker};
+use crate::knowledge::sayings;
 use aho_corasick::AhoCorasick;
 use memchr::memmem;
 use std::io::{self, BufRead, Read as _};
@@ -16,6 +19,9 @@ const MAX_LINE_BYTES: u64 = 1 << 20;
 
 /// Distinct messages that are kept.
 const MAX_MESSAGES: usize = 200;
+
+/// Lines that stand so near to one another are about one failure.
+const NEAR: usize = 12;
 
 /// What is kept of the words of a message.
 const MAX_WORDS: usize = 4 << 10;
@@ -58,6 +64,17 @@ const INTERESTING: &[&[u8]] = &[
     b"Traceback (",
     b"File \"",
     b".py",
+    b".so",
+    b".dylib",
+    b".dll",
+    b"platform plugin \"windows\"",
+    b"DLL load failed",
+    b"WindowsPath(",
+    b"[WinError ",
+    b":\\",
+    b"ibrary",
+    b"nable to load",
+    b"ailed to find",
 ];
 
 /// What was found in a text.
@@ -67,6 +84,8 @@ pub struct Log {
     pub messages: Vec<Message>,
     /// Lines that were read.
     pub lines: usize,
+    /// Is it of a program on Windows, whose own words are not read?
+    pub is_of_windows: bool,
     /// Were there more distinct messages than are kept?
     pub is_cut: bool,
 }
@@ -76,7 +95,9 @@ pub struct Log {
 /// # Errors
 /// As the source's.
 pub fn read(source: &mut impl BufRead) -> io::Result<Log> {
-    let interesting = AhoCorasick::new(INTERESTING).map_err(io::Error::other)?;
+    let words = sayings::beginnings().map(str::as_bytes);
+    let interesting =
+        AhoCorasick::new(INTERESTING.iter().copied().chain(words)).map_err(io::Error::other)?;
     let mut scanner = Scanner { interesting, log: Log::default(), open: None, near: None };
     let mut line = Vec::new();
     loop {
@@ -114,6 +135,7 @@ impl Scanner {
             }
             None => raw,
         };
+        self.log.is_of_windows |= self.interesting.is_match(line) && is_of_windows(line);
         let mut rest = line;
         while let Some(at) = memmem::find(rest, br"\n") {
             let (first, after) = rest.split_at(at);
@@ -134,16 +156,24 @@ impl Scanner {
             return;
         }
         self.note_frame(line);
-        let found = tensorflow::read(line)
+        let found = programs::saying(line)
+            .or_else(|| tensorflow::read(line))
             .or_else(|| musl::read(line))
             .or_else(|| glibc::read(line))
-            .or_else(|| python::read(line));
+            .or_else(|| python::read(line))
+            .or_else(|| dyld::ignored(line));
         match found {
             Some(message) => {
                 let words = line.trim_ascii().to_vec();
                 self.add(Message { words, line: self.log.lines, ..message });
             }
-            None => self.open = Open::begin(line, self.log.lines),
+            None => {
+                self.open = Open::begin(line, self.log.lines);
+                if let Some(message) = programs::library(line).filter(|_| self.open.is_none()) {
+                    let words = line.trim_ascii().to_vec();
+                    self.add(Message { words, line: self.log.lines, ..message });
+                }
+            }
         }
     }
 
@@ -196,8 +226,30 @@ impl Scanner {
         }
     }
 
+    /// Drops what a program says of a library in words of its own, where a loader says why in a line near
+    /// by; and of a text of Windows all that is not said by a loader.
+    fn drop_what_says_less(&mut self) {
+        let is_of_loader = |message: &Message| {
+            matches!(message.speaker, Speaker::Glibc | Speaker::Musl | Speaker::Dyld)
+        };
+        let messages = &mut self.log.messages;
+        if self.log.is_of_windows {
+            messages.retain(is_of_loader);
+        }
+        let lines: Vec<usize> =
+            messages.iter().filter(|one| is_of_loader(one)).map(|one| one.line).collect();
+        messages.retain(|message| {
+            let is_vague = message.speaker == Speaker::Program
+                && message.kind == Kind::LibraryNotFound
+                && message.saying.is_none()
+                && message.object.is_none();
+            !is_vague || !lines.iter().any(|line| line.abs_diff(message.line) <= NEAR)
+        });
+    }
+
     fn finish(mut self) -> Log {
         self.close();
+        self.drop_what_says_less();
         // What says which library it is comes before what does not.
         let is_vague = |message: &Message| message.kind == Kind::GpuLibrariesNotLoaded;
         let rank = |message: &Message| {

@@ -1,10 +1,12 @@
 //! What the words of a message mean, whatever the machine: in plain language, the causes that they
-//! allow, and what cures them in general.
+//! allow.
 
 use super::scanner::{is_object, leaf};
 use super::{Kind, Message, Speaker, Weight};
 use crate::bytes::printable;
 use crate::findings::finding::Cause;
+use crate::knowledge::sayings::Subject;
+use crate::knowledge::standard_modules;
 use crate::knowledge::tensorflow::is_driver_library;
 
 /// Libraries that the GNU C library brings and musl has no file for (glibc's `shlib-versions`).
@@ -43,7 +45,8 @@ impl Message {
     pub fn causes(&self) -> &'static [Cause] {
         let library = self.library.as_deref().unwrap_or_default();
         match self.kind {
-            Kind::TensorRtNotFound => &[],
+            Kind::TensorRtNotFound | Kind::Harmless => &[],
+            Kind::RpathIgnored => &[Cause::PathMissing],
             Kind::DriverNotFound => &[Cause::DriverMissing],
             Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded if is_driver_library(library) => {
                 &[Cause::DriverMissing]
@@ -76,7 +79,11 @@ impl Message {
                 Cause::DroppedLink,
                 Cause::StaleCache,
             ],
+            Kind::ObjectNotFound if self.is_not_a_directory() => &[Cause::PathMissing],
             Kind::ObjectNotFound => &[Cause::PartialInstall, Cause::PathMissing],
+            Kind::VersionNotFound | Kind::SymbolNotFound if self.is_of_two_libcs() => {
+                &[Cause::EnvOverride, Cause::SymbolVersion]
+            }
             Kind::ObjectUnreadable => self.unreadable(),
             Kind::WrongArchitecture => &[Cause::WrongArch],
             Kind::VersionNotFound => &[Cause::SymbolVersion],
@@ -128,8 +135,15 @@ impl Message {
     #[must_use]
     pub fn weight(&self) -> Weight {
         match self.kind {
-            Kind::TensorRtNotFound => Weight::Harmless,
+            Kind::TensorRtNotFound | Kind::Harmless => Weight::Harmless,
+            _ if self.saying.is_some_and(|saying| saying.subject == Subject::LeftOut) => {
+                Weight::GoesOn
+            }
+            // What is not TensorFlow does not go on without it, or does not say so.
+            Kind::DriverNotFound if self.saying.is_some() => Weight::Fails,
+            Kind::GpuLibraryNotLoaded if self.speaker != Speaker::Tensorflow => Weight::Fails,
             Kind::GpuLibraryNotLoaded
+            | Kind::RpathIgnored
             | Kind::GpuLibrariesNotLoaded
             | Kind::DriverNotFound
             | Kind::DataNotFound => Weight::GoesOn,
@@ -140,6 +154,9 @@ impl Message {
     /// What the words mean: one or two sentences.
     #[must_use]
     pub fn meaning(&self) -> String {
+        if let Some(saying) = self.saying {
+            return saying.meaning.to_owned();
+        }
         let (name, library) = (self.name(), self.library_shown());
         match self.kind {
             Kind::LibraryNotFound => self.library_not_found(&name, &library),
@@ -147,23 +164,23 @@ impl Message {
             Kind::GpuLibrariesNotLoaded => GPU_LIBRARIES.to_owned(),
             Kind::DriverNotFound => DRIVER.to_owned(),
             Kind::TensorRtNotFound => TENSORRT.to_owned(),
-            Kind::ObjectNotFound
-                if memchr::memmem::find(&self.words, b"Not a directory").is_some() =>
-            {
-                format!(
-                    "{} was to be opened by its path, a part of which is a file and no directory.",
-                    self.object_shown()
-                )
-            }
-            Kind::ObjectNotFound => format!(
-                "{} was to be opened by its path, and no file is there: it was never installed, was removed, or \
-                 the path is another machine's.",
-                self.object_shown()
+            Kind::Harmless => "nothing is wrong.".to_owned(),
+            Kind::RpathIgnored => format!(
+                "dyld passes over the search path entry {} of {name}: it is a relative path, and the program is \
+                 restricted (signed with the hardened runtime, or run with other rights).",
+                named(&self.entry, "that it names")
             ),
+            Kind::ObjectNotFound => self.no_object(),
             Kind::ObjectUnreadable => self.why_unreadable(&self.object_shown()),
             Kind::WrongArchitecture => {
                 format!("{name} is for another processor{}.", self.have_need())
             }
+            Kind::VersionNotFound | Kind::SymbolNotFound if self.is_of_two_libcs() => format!(
+                "{name} is of one release of the GNU C library and {} of another: the parts of it in a process have to be of one \
+                 release. Usually a libc.so.6 in LD_LIBRARY_PATH, or of a snap or a bundle, comes before that of the \
+                 system.",
+                self.library.as_ref().map_or("what was loaded before", |_| library.as_str())
+            ),
             Kind::VersionNotFound => {
                 let version = named(&self.version, "a version");
                 let asker = self.object.as_ref().map_or("the object", |_| name.as_str());
@@ -215,6 +232,30 @@ impl Message {
         named(&self.symbol, "a symbol")
     }
 
+    /// Is a part of the path a file, where a directory has to be?
+    pub(super) fn is_not_a_directory(&self) -> bool {
+        memchr::memmem::find(&self.words, b"Not a directory").is_some()
+    }
+
+    fn no_object(&self) -> String {
+        let object = self.object_shown();
+        if self.is_not_a_directory() {
+            return format!(
+                "a part of the path {object} is a file, where a directory has to be (Not a directory): the path was \
+                 put together from a variable that names a program instead of its home, such as JAVA_HOME."
+            );
+        }
+        format!(
+            "{object} was to be opened by its path, and no file is there: it was never installed, was removed, or \
+             the path is another machine's."
+        )
+    }
+
+    /// Is it about what the parts of one GNU C library have for each other alone?
+    fn is_of_two_libcs(&self) -> bool {
+        self.version.as_deref() == Some(b"GLIBC_PRIVATE")
+    }
+
     fn library_not_found(&self, name: &str, library: &str) -> String {
         let causes = self.causes();
         if causes.contains(&Cause::DriverMissing) {
@@ -229,6 +270,12 @@ impl Message {
         if self.speaker == Speaker::Dyld {
             return self.not_loaded_by_dyld(library, name);
         }
+        if self.speaker == Speaker::Program {
+            return format!(
+                "a program could not find or load {library}. Its words do not say whether the library is not \
+                 installed, is in a directory that is not searched, or lacks a library itself."
+            );
+        }
         let whose =
             self.object.as_ref().map_or_else(String::new, |_| format!(", which {name} needs"));
         format!(
@@ -240,6 +287,16 @@ impl Message {
     fn gpu_library_not_loaded(&self, name: &str, library: &str) -> String {
         if self.causes().contains(&Cause::DriverMissing) {
             return comes_with_the_driver(library);
+        }
+        if self.speaker != Speaker::Tensorflow {
+            let opened = self.object.as_ref().map_or_else(
+                || format!("the program opens {library} at run time"),
+                |_| format!("the program opens {name} at run time, which needs {library}"),
+            );
+            return format!(
+                "{opened}, and the loader found no file of that name. Its words are the same whether the library is \
+                 not installed or is in a directory that is not searched."
+            );
         }
         if self.object.is_some() {
             return format!(
@@ -254,9 +311,10 @@ impl Message {
     }
 
     fn no_signature_that_holds(&self, name: &str) -> String {
-        if memchr::memmem::find(&self.words, b"different Team IDs").is_some() {
+        if self.is_about_a_team() {
             return format!(
-                "{name} is signed by another team than the program, and the program accepts only its own."
+                "{name} is not signed by the team that signed the program, and the program has library validation: \
+                 it accepts only libraries with its own Team ID, and those of macOS."
             );
         }
         format!(
@@ -268,11 +326,21 @@ impl Message {
     /// What Python's own words mean, and those of the shell that was to start it.
     fn said_by_python(&self, name: &str) -> String {
         match self.kind {
+            Kind::NameNotFound if self.asks_for_a_compiled_module() => format!(
+                "the package {} is there, and has no module {} that the Python which runs could import: mostly \
+                 that is a compiled module, and it was installed for another version of Python.",
+                named(&self.module, "that is named"),
+                self.symbol_shown()
+            ),
             Kind::NameNotFound => format!(
                 "the module {} is there, and has no {}: it is of another release than the code that imports \
                  from it was written for.",
                 named(&self.module, "the module"),
                 self.symbol_shown()
+            ),
+            Kind::DistributionsDoNotFit if self.is_for_a_newer_numpy() => format!(
+                "a module was built with a newer {} than the one that is installed.",
+                named(&self.module, "distribution")
             ),
             Kind::DistributionsDoNotFit => format!(
                 "a module was built for another release of {} than the one that is installed.",
@@ -283,12 +351,23 @@ impl Message {
                  moved, copied from another machine, or its path has a blank.",
                 named(&self.entry, "a program")
             ),
+            _ if self.headers().is_some() => format!(
+                "{} is a part of Python's standard library, and the Python that runs was built without it: the \
+                 headers of a library were missing when it was compiled, or the distribution has it in another \
+                 package.",
+                named(&self.module, "the module")
+            ),
             _ => format!(
                 "no directory on sys.path of the interpreter that ran has a module {} that it could import. An \
                  extension module for another Python or another system does not count.",
                 named(&self.module, "that name")
             ),
         }
+    }
+
+    /// The package of headers that a part of the standard library is compiled with.
+    pub(super) fn headers(&self) -> Option<&'static str> {
+        standard_modules::headers_of(std::str::from_utf8(self.module.as_deref()?).ok()?)
     }
 
     fn not_loaded_by_dyld(&self, library: &str, asker: &str) -> String {
@@ -348,6 +427,9 @@ impl Message {
             None if memchr::memmem::find(&self.words, b"ELFCLASS64").is_some() => {
                 ": it has 64 bits, and the program has 32".to_owned()
             }
+            None if self.speaker == Speaker::Dyld => {
+                " than the program that opens it: one is for arm64, the other for x86_64".to_owned()
+            }
             None => String::new(),
         })
     }
@@ -370,74 +452,13 @@ impl Message {
             (_, Some(version)) => format!(" of the version {}", printable(version)),
             _ => String::new(),
         };
+        let owner = self
+            .owner()
+            .map_or_else(String::new, |owner| format!(" {symbol} is a symbol of {}.", owner.name));
         format!(
             "{name} was built against a library that has {symbol}{whose}; the one that was loaded does not have \
-             it. The two are of releases that do not fit, or another copy was loaded first."
+             it. The two are of releases that do not fit, or another copy was loaded first.{owner}"
         )
-    }
-
-    /// What cures it where nothing is known of the machine.
-    #[must_use]
-    pub fn cure(&self) -> String {
-        let library = self.library.as_deref().map(leaf).map_or_else(|| "it".to_owned(), printable);
-        let Some(cause) = self.cause() else { return "nothing has to be done".to_owned() };
-        match (self.kind, cause) {
-            (_, Cause::DriverMissing) => {
-                "install NVIDIA's driver, or start the container with --gpus all; without a GPU, nothing has to be \
-                 done"
-                    .to_owned()
-            }
-            (Kind::GpuLibraryNotLoaded | Kind::GpuLibrariesNotLoaded, _) => {
-                "tfpatch fix, where the libraries are installed; else pip install 'tensorflow[and-cuda]'".to_owned()
-            }
-            (Kind::LibraryNotFound, Cause::PathMissing | Cause::NotInstalled) => {
-                format!("tfpatch fix, where {library} is in the environment; else install what ships it")
-            }
-            (Kind::ModuleNotFound, Cause::NotInstalled) => {
-                "install what ships the module into the environment whose python runs: python -m pip install NAME"
-                    .to_owned()
-            }
-            (_, Cause::WrongPlatform) => {
-                "make the environment anew on the machine where it is to run; on Alpine, take an image with glibc"
-                    .to_owned()
-            }
-            (_, Cause::PartialInstall | Cause::Unreadable) => {
-                "install the distribution again: pip install --force-reinstall --no-deps NAME".to_owned()
-            }
-            (_, Cause::WrongArch) => "install the wheel for this machine".to_owned(),
-            (_, Cause::SymbolVersion) => {
-                "take the older copy out of the way (LD_LIBRARY_PATH, an old conda environment), or update it; for \
-                 GLIBC, a newer system or an older release"
-                    .to_owned()
-            }
-            (Kind::DistributionsDoNotFit, _) if self.module.as_deref() == Some(b"numpy") => {
-                numpy_that_fits(&self.words)
-            }
-            (_, Cause::VersionMismatch | Cause::MissingSymbol) => {
-                "install releases that were built for each other".to_owned()
-            }
-            (_, Cause::StaticTls) => format!(
-                "import it first, or LD_PRELOAD={} python …",
-                self.object.as_deref().map_or_else(|| "PATH".to_owned(), printable)
-            ),
-            (_, Cause::ExecStack) => {
-                "install a newer release, or patchelf --clear-execstack FILE".to_owned()
-            }
-            (_, Cause::BadSignature) => "tfpatch fix, or codesign --force --sign - FILE".to_owned(),
-            (_, Cause::DuplicateRpath) => "tfpatch rpath dedupe FILE".to_owned(),
-            (_, Cause::DataMissing) => self.cure_of_missing_data().to_owned(),
-            (_, Cause::WrongInterpreter) => {
-                "make the environment anew: python3 -m venv --clear .venv, and install into it again".to_owned()
-            }
-            (_, other) => format!("tfpatch explain {other}"),
-        }
-    }
-
-    fn cure_of_missing_data(&self) -> &'static str {
-        if self.library.as_deref() == Some(b"ptxas") {
-            return "pip install 'tensorflow[and-cuda]', and its directory on PATH";
-        }
-        "pip install 'tensorflow[and-cuda]', or XLA_FLAGS=--xla_gpu_cuda_data_dir=DIR, where DIR has nvvm/libdevice"
     }
 }
 
@@ -466,54 +487,11 @@ const TENSORRT: &str = "TensorFlow looks for TensorRT whenever it is imported, a
 
 const GPU: &[Cause] = &[Cause::DlopenPathMissing, Cause::NotInstalled, Cause::SonameMismatch];
 
-/// The releases of NumPy that would do for a module that does not fit the present one.
-fn numpy_that_fits(words: &[u8]) -> String {
-    let number = |after: &[u8]| {
-        let rest = memchr::memmem::find(words, after).and_then(|at| words.get(at + after.len()..));
-        let digits = rest?.split(|byte| !byte.is_ascii_digit()).next()?;
-        str::from_utf8(digits).ok()?.parse::<u32>().ok()
-    };
-    // Of an older NumPy the C API is older, and its structures are smaller.
-    let is_for_newer = memchr::memmem::find(words, b"API version ").is_some()
-        || number(b"Expected ").zip(number(b"got ")).is_some_and(|(built, there)| built > there);
-    if is_for_newer {
-        "pip install --upgrade numpy: the module was built with a newer release".to_owned()
-    } else {
-        "pip install 'numpy<2', or newer releases of what was built for NumPy 1".to_owned()
-    }
-}
-
 fn is_of_glibc(library: &[u8]) -> bool {
     library.starts_with(b"ld-linux") || GLIBC_LIBRARIES.contains(&library)
 }
 
 /// Does a library come with macOS?
-fn is_of_macos(library: &[u8]) -> bool {
+pub(super) fn is_of_macos(library: &[u8]) -> bool {
     library.starts_with(b"/usr/lib/") || library.starts_with(b"/System/Library/")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::numpy_that_fits;
-
-    #[test]
-    fn an_older_numpy_is_told_from_a_newer_one() {
-        let newer = [
-            "RuntimeError: module compiled against API version 0x10 but this version of numpy is 0xf",
-            "module was compiled against NumPy C-API version 0x10 (NumPy 1.23) but the running NumPy has",
-            "numpy.dtype size changed, may indicate binary incompatibility. Expected 96 from C header, \
-             got 88 from PyObject",
-        ];
-        for words in newer {
-            assert!(numpy_that_fits(words.as_bytes()).contains("--upgrade numpy"), "{words}");
-        }
-        let older = [
-            "A module that was compiled using NumPy 1.x cannot be run in",
-            "numpy.ndarray size changed, may indicate binary incompatibility. Expected 88 from C header, \
-             got 96 from PyObject",
-        ];
-        for words in older {
-            assert!(numpy_that_fits(words.as_bytes()).contains("'numpy<2'"), "{words}");
-        }
-    }
 }

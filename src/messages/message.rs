@@ -1,6 +1,7 @@
 //! What a message of a loader, of Python or of TensorFlow says, as data.
 
 use crate::findings::finding::Cause;
+use crate::knowledge::sayings::Saying;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -16,8 +17,10 @@ pub enum Speaker {
     Dyld,
     /// The interpreter, or the shell that starts it.
     Python,
-    /// TensorFlow, or a library of NVIDIA that opens others.
+    /// TensorFlow.
     Tensorflow,
+    /// Another program or library, in words of its own.
+    Program,
 }
 
 /// What a message says. The names are part of the JSON contract.
@@ -61,6 +64,10 @@ pub enum Kind {
     NameNotFound,
     /// A module was built for another release of a distribution than the one that is there.
     DistributionsDoNotFit,
+    /// dyld passes over an entry of a search path.
+    RpathIgnored,
+    /// A line that looks like a failure and is none.
+    Harmless,
     /// The program that a script names as its interpreter is not there.
     InterpreterNotFound,
 }
@@ -104,6 +111,8 @@ pub struct Message {
     pub module: Option<Vec<u8>>,
     /// The entry of a search path, or the interpreter of a script.
     pub entry: Option<Vec<u8>>,
+    /// The row of the table of sayings, where the words stand there.
+    pub saying: Option<&'static Saying>,
     /// The places that dyld looked at, in order.
     pub tried: Vec<Tried>,
     /// The Python file of the nearest line of a traceback before it.
@@ -127,6 +136,7 @@ impl Message {
             version: None,
             module: None,
             entry: None,
+            saying: None,
             tried: Vec::new(),
             near: None,
             words: Vec::new(),
@@ -171,6 +181,7 @@ impl Message {
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.kind == other.kind
             && (&self.object, &self.library) == (&other.object, &other.library)
+            && self.saying == other.saying
             && self.names().eq(other.names())
     }
 

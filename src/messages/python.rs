@@ -6,8 +6,6 @@ use super::{Kind, Message, Speaker};
 /// Words about a distribution of another release than a module was built for.
 const BUILT_FOR: &[(&[u8], &[u8])] = &[
     (b"A module that was compiled using NumPy ", b"numpy"),
-    (b"numpy.dtype size changed, may indicate binary incompatibility", b"numpy"),
-    (b"numpy.ufunc size changed, may indicate binary incompatibility", b"numpy"),
     (b"module compiled against API version ", b"numpy"),
     (b"module was compiled against NumPy C-API version ", b"numpy"),
     (b"VersionError: Detected mismatched Protobuf Gencode/Runtime ", b"protobuf"),
@@ -60,6 +58,12 @@ fn no_name(line: &[u8]) -> Option<Message> {
 }
 
 fn built_for(line: &[u8]) -> Option<Message> {
+    // Cython's words for a type of another module, `numpy.dtype size changed, …`.
+    if let Some((before, _)) = around(line, b" size changed, may indicate binary incompatibility") {
+        let name = before.rsplit(u8::is_ascii_whitespace).next()?;
+        let module = name.split(|&byte| byte == b'.').next().filter(|module| is_name(module))?;
+        return Some(Message::new(Speaker::Python, Kind::DistributionsDoNotFit).module(module));
+    }
     let (_, module) = BUILT_FOR.iter().find(|(words, _)| behind(line, words).is_some())?;
     Some(Message::new(Speaker::Python, Kind::DistributionsDoNotFit).module(module))
 }

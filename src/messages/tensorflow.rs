@@ -45,20 +45,20 @@ pub(super) fn read(line: &[u8]) -> Option<Message> {
 }
 
 /// `Could not load dynamic library 'NAME'; dlerror: WORDS`, and cuDNN's
-/// `Could not load library NAME. Error: WORDS`.
+/// `Could not load library NAME. Error: WORDS`, behind which it ends the process.
 fn not_opened(line: &[u8]) -> Option<Message> {
-    let (name, error) = match between(line, b"Could not load dynamic library '", b'\'') {
-        Some(name) => (name, behind(line, b"dlerror: ")),
+    let (speaker, name, error) = match between(line, b"Could not load dynamic library '", b'\'') {
+        Some(name) => (Speaker::Tensorflow, name, behind(line, b"dlerror: ")),
         None => {
             let rest = behind(line, b"Could not load library ")?;
             let (name, error) = around(rest, b". Error: ")?;
-            (name, Some(error))
+            (Speaker::Program, name, Some(error))
         }
     };
     if !is_name(name) {
         return None;
     }
-    let opened = Message::new(Speaker::Tensorflow, Kind::GpuLibraryNotLoaded);
+    let opened = Message::new(speaker, Kind::GpuLibraryNotLoaded);
     if is_tensorrt(name) {
         return Some(Message { kind: Kind::TensorRtNotFound, ..opened.library(name) });
     }

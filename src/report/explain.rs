@@ -57,6 +57,13 @@ pub fn no_message(lines: usize) -> Words {
     .hint("tfpatch doctor looks for whatever would not load, without a message")
 }
 
+/// What is said of a text of a program on Windows.
+#[must_use]
+pub fn of_windows() -> Words {
+    Words::new("the text is of a program on Windows, and tfpatch knows the loaders of Linux and macOS")
+        .hint("Dependencies, at https://github.com/lucasg/Dependencies, shows what a DLL lacks on Windows")
+}
+
 fn causes() -> String {
     let names: Vec<&str> = Cause::ALL.iter().map(|cause| cause.name()).collect();
     format!("causes: {}", names.join(", "))

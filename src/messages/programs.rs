@@ -1,0 +1,148 @@
+//! What programs and libraries say in words of their own: those of the table of sayings, and any line
+//! that names a library and says that it was not found or could not be loaded.
+
+use super::scanner::leaf;
+use super::{Kind, Message, Speaker, glibc};
+use crate::bytes::printable;
+use crate::knowledge::packages;
+use crate::knowledge::sayings::{self, Subject};
+use memchr::memmem;
+
+/// Words by which a line says that something was not found, in lower case.
+const NOT_FOUND: &[&str] = &[
+    "not found",
+    "can't open lib",
+    "cannot be loaded",
+    "cannot find",
+    "can't find",
+    "cannot load",
+    "can't load",
+    "could not be loaded",
+    "could not find",
+    "could not load",
+    "couldn't find",
+    "couldn't load",
+    "failed to find",
+    "failed to load",
+    "failed to open",
+    "no library called",
+    "not configured",
+    "unable to find",
+    "unable to load",
+    "unable to locate",
+];
+
+/// Lines by which other tools look for libraries, and tell the outcome of each look.
+const LOOKS: &[&[u8]] = &[b"checking for ", b"Looking for ", b"-- "];
+
+/// A name of a library is at most so long.
+const MAX_NAME: usize = 200;
+
+/// What the table of sayings has of a line.
+pub(super) fn saying(line: &[u8]) -> Option<Message> {
+    let saying = sayings::find(line)?;
+    let kind = match saying.subject {
+        Subject::Harmless => Kind::Harmless,
+        Subject::NotInstalled | Subject::LeftOut => Kind::LibraryNotFound,
+        Subject::Releases => Kind::DistributionsDoNotFit,
+        Subject::Driver => Kind::DriverNotFound,
+        Subject::AsTheLoaderSays => {
+            return glibc::read(line).map(|read| Message { saying: Some(saying), ..read });
+        }
+    };
+    Some(Message { saying: Some(saying), ..Message::new(Speaker::Program, kind) })
+}
+
+/// A library that a line says was not found, whoever says it.
+pub(super) fn library(line: &[u8]) -> Option<Message> {
+    let lower = line.to_ascii_lowercase();
+    let says = |words: &&str| memmem::find(&lower, words.as_bytes()).is_some();
+    if !NOT_FOUND.iter().any(says) || LOOKS.iter().any(|look| begins(line, look)) {
+        return None;
+    }
+    let message = Message::new(Speaker::Program, Kind::LibraryNotFound);
+    let names: Vec<&[u8]> = words(line).filter(|word| is_library(leaf(word))).collect();
+    // Of several names of one library, that with the shortest version is its soname.
+    let is_versioned = |name: &&&[u8]| !name.ends_with(b".so");
+    let known = names.iter().filter(|name| packages::known_cure(leaf(name)).is_some());
+    let known = known.min_by_key(|name| (!is_versioned(name), name.len()));
+    if let Some(name) = known.or(names.first()) {
+        return Some(message.library(name));
+    }
+    called(line, &lower).map(|name| message.library(name.as_bytes()))
+}
+
+/// A library that is called by a word of its own, such as `cuSPARSE` or `gobject-2.0-0`, in a line that
+/// speaks of libraries.
+fn called(line: &[u8], lower: &[u8]) -> Option<String> {
+    let speaks_of_it = ["library", "libraries", "unable to load cu", "failed to find lib"];
+    if !speaks_of_it.iter().any(|words| memmem::find(lower, words.as_bytes()).is_some()) {
+        return None;
+    }
+    words(line).find_map(|word| packages::library_called(&printable(word)))
+}
+
+fn begins(line: &[u8], look: &[u8]) -> bool {
+    line.trim_ascii_start().starts_with(look)
+}
+
+/// The words of a line that may be names or paths, without the marks around them.
+fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-+/@~".contains(byte);
+    line.split(move |byte| !is_part(byte)).map(|word| {
+        let end = word.iter().rposition(|byte| !b".-".contains(byte)).map_or(0, |at| at + 1);
+        word.get(..end).unwrap_or(word)
+    })
+}
+
+/// Is it the file name of a library: `libNAME.so`, with or without a version, or `libNAME.dylib`?
+fn is_library(name: &[u8]) -> bool {
+    if !name.starts_with(b"lib") || name.len() > MAX_NAME {
+        return false;
+    }
+    if let Some(stem) = name.strip_suffix(b".dylib") {
+        return stem.len() > 3;
+    }
+    let Some(at) = memmem::find(name, b".so").filter(|&at| at > 3) else { return false };
+    let version = name.get(at + 3..).unwrap_or_default();
+    version.is_empty()
+        || version.starts_with(b".")
+            && version.iter().all(|byte| byte.is_ascii_digit() || *byte == b'.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::library;
+
+    fn missing(line: &str) -> Option<String> {
+        let name = library(line.as_bytes())?.library?;
+        Some(String::from_utf8(name).unwrap())
+    }
+
+    #[test]
+    fn a_missing_library_is_read_whoever_speaks() {
+        for (line, name) in [
+            ("Library libcublas.so.12 is not found or cannot be loaded", "libcublas.so.12"),
+            ("Unable to load any of {libcudnn_x.so.9.1.0, libcudnn_x.so.9}", "libcudnn_x.so.9"),
+            ("libfoo.so.1 => not found", "libfoo.so.1"),
+            ("OSError: PortAudio library not found", "libportaudio.so.2"),
+            ("cannot load library 'pango-1.0-0'", "libpango-1.0.so.0"),
+            ("no library called \"cairo-2\" was found", "libcairo.so.2"),
+            ("operation f(MAJOR) failed: The cuSPARSE library was not found.", "libcusparse.so.12"),
+            ("RuntimeError: cannot load /opt/x/libodd-name.dylib.", "/opt/x/libodd-name.dylib"),
+        ] {
+            assert_eq!(missing(line).as_deref(), Some(name), "{line}");
+        }
+        for line in [
+            "bash: libfoo: command not found",
+            "ld: library not found for -lomp",
+            "/usr/bin/ld: cannot find -lcudart: No such file or directory",
+            "checking for libfoo.so... not found",
+            "The library could not be found in the newspaper.",
+            "cannot find libfoo.sources",
+            "loaded libfoo.so.1",
+        ] {
+            assert_eq!(missing(line), None, "{line}");
+        }
+    }
+}

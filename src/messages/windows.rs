@@ -1,0 +1,47 @@
+//! Signs that a text is of Windows, whose loader is another.
+
+use memchr::memmem;
+
+/// Words that only programs on Windows say.
+const WORDS: &[&[u8]] =
+    &[b"DLL load failed", b"WindowsPath(", b"[WinError ", b"platform plugin \"windows\""];
+
+/// Words by which a line says that a DLL is missing.
+const MISSING: &[&[u8]] =
+    &[b"not found", b"not be found", b"ould not locate", b"ould not load", b"ould not find"];
+
+/// Is a line of a program on Windows: does it say so, or name a path with a drive?
+pub(super) fn is_of_windows(line: &[u8]) -> bool {
+    let says = |words: &&[u8]| memmem::find(line, words).is_some();
+    WORDS.iter().any(&says)
+        || says(&&b".dll"[..]) && MISSING.iter().any(says)
+        || names_a_drive(line)
+}
+
+/// Is there a path such as `C:\Users\…`, with more than one directory, so that a letter before a line
+/// feed that is written as `\n` is none?
+fn names_a_drive(line: &[u8]) -> bool {
+    memmem::find_iter(line, b":\\").any(|at| {
+        let before = line.get(..at).unwrap_or_default();
+        let is_drive = before.last().is_some_and(u8::is_ascii_alphabetic)
+            && !before.iter().rev().nth(1).is_some_and(u8::is_ascii_alphanumeric);
+        let path = line.get(at + 1..).unwrap_or_default();
+        let path = path.split(|byte| b"\"':;,".contains(byte)).next().unwrap_or_default();
+        is_drive && path.iter().filter(|&&byte| byte == b'\\').count() > 1
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_windows;
+
+    #[test]
+    fn a_path_with_a_drive_is_of_windows_and_a_written_line_feed_is_not() {
+        assert!(is_of_windows(br#"  File "C:\Users\me\Lib\site-packages\x.py", line 1"#));
+        assert!(is_of_windows(b"ImportError: DLL load failed while importing x"));
+        assert!(!is_of_windows(br"Error message(s):\n  dlopen(/a/b.dylib, 6):\n  x"));
+        assert!(is_of_windows(b"Could not locate cudnn_ops_infer64_8.dll. Please make sure"));
+        assert!(!is_of_windows(b"OpenMP runtime is not installed (vcomp140.dll for Windows)"));
+        assert!(!is_of_windows(br"['a:\n', 'b:\n']"));
+    }
+}
