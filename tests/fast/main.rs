@@ -13,6 +13,8 @@ mod elf_writer;
 #[cfg(test)]
 mod explain;
 #[cfg(test)]
+mod explain_threads;
+#[cfg(test)]
 mod installed;
 #[cfg(test)]
 mod ld_so_cache;

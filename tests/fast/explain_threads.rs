@@ -1,0 +1,173 @@
+//! Messages that people posted in public threads, held against what an answer has to say and what it must
+//! not say (`fixtures/messages/threads.json`).
+
+use crate::support::command::open_directory;
+use crate::support::explain::explain;
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use tfpatch::messages::{Log, Weight, read};
+
+fn threads() -> Vec<Value> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/messages/threads.json");
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+fn strings(value: &Value) -> Vec<&str> {
+    value.as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect()
+}
+
+fn read_text(text: &str) -> Log {
+    read(&mut text.as_bytes()).unwrap()
+}
+
+/// What is said of a text by its words alone.
+fn answer(log: &Log) -> String {
+    let lines = log.messages.iter().map(|one| format!("{}\n→ {}\n", one.meaning(), one.cure()));
+    lines.collect()
+}
+
+#[test]
+fn every_thread_is_answered_as_it_should_be() {
+    let threads = threads();
+    assert!(threads.len() >= 60, "{} threads", threads.len());
+    let mut wrong = Vec::new();
+    for thread in &threads {
+        let log = read_text(&strings(&thread["text"]).join("\n"));
+        let said = answer(&log);
+        let needed = strings(&thread["must_have_one_of"]);
+        let is_right = match thread["verdict"].as_str().unwrap() {
+            "declined" => {
+                log.messages.is_empty() && log.is_of_windows == needed.contains(&"Windows")
+            }
+            "harmless" => {
+                !log.messages.is_empty()
+                    && log.messages.iter().all(|one| one.weight() == Weight::Harmless)
+            }
+            _ => {
+                !log.messages.is_empty()
+                    && (needed.is_empty() || needed.iter().any(|part| said.contains(part)))
+                    && log
+                        .messages
+                        .iter()
+                        .all(|one| one.cause().is_some() || log.messages.len() > 1)
+            }
+        };
+        let is_bad = strings(&thread["must_not_have"]).iter().any(|part| said.contains(part));
+        if !is_right || is_bad {
+            wrong.push(format!("{} ({}): {needed:?}\n{said}", thread["name"], thread["about"]));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {}: {}", wrong.len(), threads.len(), wrong.join("\n"));
+}
+
+#[test]
+fn a_text_of_windows_is_declined_by_its_name() {
+    let dir = open_directory();
+    for text in [
+        "ImportError: DLL load failed while importing x: The specified module could not be found.",
+        "W dso_loader.cc:64] Could not load dynamic library 'cudart64_110.dll'; dlerror: cudart64_110.dll not found",
+        "  File \"C:\\Users\\me\\x.py\", line 1\nModuleNotFoundError: No module named 'x._x'",
+    ] {
+        let ran = explain(dir.path(), &["-"], text.as_bytes());
+        assert_eq!((ran.status, ran.out.as_str()), (2, ""), "{text}");
+        assert!(ran.error().contains("Windows"), "{}", ran.error());
+    }
+    // What a loader of Linux says is explained wherever the rest comes from.
+    let mixed = "cd C:\\Users\\me\\x\nImportError: libx.so.1: cannot open shared object file: No such file or directory";
+    assert_eq!(read_text(mixed).messages.len(), 1);
+}
+
+/// The cure of a single message.
+fn cure(text: &str) -> String {
+    let log = read_text(text);
+    let [message] = &log.messages[..] else { panic!("{text}: {:#?}", log.messages) };
+    message.cure()
+}
+
+#[test]
+fn a_cure_names_the_package_that_ships_the_library() {
+    let missing = ": cannot open shared object file: No such file or directory";
+    for (text, expected) in [
+        (format!("ImportError: libGL.so.1{missing}"), "apt install libgl1 "),
+        (format!("(libxcb-icccm.so.4{missing})"), "apt install libxcb-icccm4 "),
+        (format!("OSError: pango-1.0-0{missing}"), "apt install libpango-1.0-0 "),
+        (format!("ImportError: libcublasLt.so.11{missing}"), "pip install nvidia-cublas-cu11 "),
+        (format!("x: libunknown.so.3{missing}"), "apt-file search libunknown.so.3 "),
+        ("Error loading shared library libgomp.so.1: No such file or directory".to_owned(), "apk add so:libgomp.so.1"),
+        ("dyld: Library not loaded: /opt/homebrew/opt/made-up/lib/libq.dylib".to_owned(), "brew install made-up"),
+        ("dyld: Library not loaded: @rpath/libhdf5.310.dylib".to_owned(), "brew install hdf5"),
+        (
+            "dyld: Library not loaded: /usr/local/opt/openssl@1.1/lib/libssl.1.1.dylib\n  Referenced from: \
+             /v/lib/python3.9/site-packages/cv2/cv2.abi3.so\n  Reason: image not found"
+                .to_owned(),
+            "pip install -U opencv-python: Homebrew no longer installs openssl@1.1",
+        ),
+        ("Failed to load library libx.so with error: liby.so.1: cannot open shared object file".to_owned(), "liby.so.1"),
+    ] {
+        assert!(cure(&text).contains(expected), "{text}: {}", cure(&text));
+    }
+}
+
+#[test]
+fn a_cure_fits_what_failed() {
+    for (text, expected, wrong) in [
+        // A program that failed is not told that nothing has to be done.
+        (
+            "ImportError: libcuda.so.1: cannot open shared object file: No such file or directory",
+            "driver",
+            "nothing",
+        ),
+        // Another kind of packages is not mended by pip.
+        ("/app/node_modules/x/build/x.node: file too short", "npm rebuild", "pip"),
+        ("ImportError: /usr/lib/x86_64-linux-gnu/libfoo.so.1: file too short", "dpkg -S", "pip"),
+        (
+            "x: /opt/a/lib/libjvm.so: cannot open shared object file: Not a directory",
+            "directory",
+            "pip",
+        ),
+        // The newer of the two NumPys is told by the numbers.
+        (
+            "numpy.dtype size changed, may indicate binary incompatibility. Expected 96 from C header, got 88",
+            "-U",
+            "<2",
+        ),
+        (
+            "numpy.dtype size changed, may indicate binary incompatibility. Expected 88 from C header, got 96",
+            "<2",
+            "-U",
+        ),
+        (
+            "RuntimeError: module compiled against API version 0x10 but this version of numpy is 0xf .",
+            "-U",
+            "<2",
+        ),
+        // What depends on who signed is not mended by a signature of nobody.
+        (
+            "dlopen(/a/x.so, 2): tried: '/a/x.so' (code signature in <U> '/a/x.so' not valid for use in process: mapping \
+          process and mapped file (non-platform) have different Team IDs)",
+            "library-validation",
+            "--sign -",
+        ),
+        (
+            "Could not load library libcudnn_ops.so.9. Error: libcudnn_ops.so.9: cannot open shared object file",
+            "cudnn",
+            "tensorflow",
+        ),
+        ("ModuleNotFoundError: No module named '_ctypes'", "libffi-dev", "pip install"),
+        (
+            "symbol lookup error: /snap/x/libpthread.so.0: undefined symbol: f, version GLIBC_PRIVATE",
+            "LD_LIBRARY_PATH",
+            "pip",
+        ),
+        (
+            "ImportError: /v/site-packages/a_b.cpython-311.so: undefined symbol: _ZN3c104cuda9SetDeviceEi",
+            "--no-binary a-b a-b",
+            "numpy",
+        ),
+        ("Failed to initialize NVML: Driver/library version mismatch", "reboot", "pip"),
+    ] {
+        let cure = cure(text);
+        assert!(cure.contains(expected) && !cure.contains(wrong), "{text}: {cure}");
+    }
+}
