@@ -149,7 +149,7 @@ const SAYINGS: &[Saying] = &[
         ],
         subject: Subject::Releases,
         about: "numpy",
-        meaning: "numpy's compiled modules cannot be imported: the copy of numpy was installed for another Python or \
+        meaning: "the compiled modules of numpy cannot be imported: the copy of numpy was installed for another Python or \
                   another system, or the program runs in numpy's source directory.",
         cure: "leave numpy's source directory; else install numpy with the python that runs, on the system that runs \
                it: python -m pip install --force-reinstall numpy (for AWS Lambda: --platform manylinux2014_x86_64 \
@@ -182,7 +182,7 @@ const SAYINGS: &[Saying] = &[
         ],
         subject: Subject::NotInstalled,
         about: "libtbb.so.12",
-        meaning: "numba found no library for parallel code: libtbb.so.12 (tbb) or libgomp.so.1. Installed by pip, tbb \
+        meaning: "no library for the parallel code of numba was found: libtbb.so.12 (tbb) or libgomp.so.1. Installed by pip, tbb \
                   lies in the environment's lib directory, which is not searched.",
         cure: "pip install tbb, then tfpatch fix; or NUMBA_THREADING_LAYER=workqueue",
     },
@@ -194,7 +194,7 @@ const SAYINGS: &[Saying] = &[
         ],
         subject: Subject::NotInstalled,
         about: "the ODBC driver",
-        meaning: "unixODBC found no driver of that name in odbcinst.ini, or the file that it names there cannot be \
+        meaning: "the driver manager unixODBC found no driver of that name in odbcinst.ini, or the file that it names there cannot be \
                   opened.",
         cure: "install the database's ODBC driver (odbcinst -q -d lists those known; Microsoft's: apt install \
                msodbcsql18 from packages.microsoft.com; FreeTDS: apt install tdsodbc; PostgreSQL: apt install \
@@ -272,7 +272,7 @@ const SAYINGS: &[Saying] = &[
         ]],
         subject: Subject::LeftOut,
         about: "jaxlib",
-        meaning: "jax runs on the CPU: its CUDA plugin is not installed, or could not load its libraries.",
+        meaning: "the GPU is not used: the CUDA plugin of jax is not installed, or could not load its libraries.",
         cure: "pip install -U 'jax[cuda12]', and unset LD_LIBRARY_PATH, which hides the libraries that it brings",
     },
     Saying {

@@ -103,6 +103,14 @@ impl Verdict {
         })
     }
 
+    /// Adds what cures it on another machine, where the message names no path that would tell whose it is.
+    fn or_elsewhere(mut self, message: &Message) -> Self {
+        if message.object.is_none() && message.near.is_none() {
+            self.cure += &format!("; if another machine said it, {}", message.cure());
+        }
+        self
+    }
+
     fn resolved(sentence: String) -> Self {
         Self {
             outcome: Outcome::Resolves,
@@ -297,14 +305,16 @@ fn resolves(
             let answers = diagnosis.bindings.first()?.of_library(leaf(library));
             if let Some(Some(path)) = answers.last().filter(|_| !answers.contains(&None)) {
                 let path = world.shown(path);
-                return Some(Verdict::resolved(format!("{name} is found here now: {path}.")));
+                let verdict = Verdict::resolved(format!("{name} is found here now: {path}."));
+                return Some(verdict.or_elsewhere(message));
             }
             if message.kind == Kind::GpuLibraryNotLoaded {
                 let object = world.inventory.named(leaf(library)).next()?;
                 let path = world.shown(&object.path);
-                return Some(Verdict::resolved(format!(
+                let verdict = Verdict::resolved(format!(
                     "{name} lies here, at {path}, and tfpatch doctor finds nothing that keeps it from being opened."
-                )));
+                ));
+                return Some(verdict.or_elsewhere(message));
             }
             None
         }

@@ -2,11 +2,17 @@
 //! not say (`fixtures/messages/threads.json`).
 
 use crate::support::command::open_directory;
+use crate::support::elf_writer::Elf;
 use crate::support::explain::explain;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
+use tfpatch::diagnosis::diagnose::diagnose;
+use tfpatch::loader::Settings;
+use tfpatch::messages::in_environment::{Outcome, look};
 use tfpatch::messages::{Log, Weight, read};
+use tfpatch::vfs::MemVfs;
+use tfpatch::world::World;
 
 fn threads() -> Vec<Value> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/messages/threads.json");
@@ -76,6 +82,32 @@ fn a_text_of_windows_is_declined_by_its_name() {
     // What a loader of Linux says is explained wherever the rest comes from.
     let mixed = "cd C:\\Users\\me\\x\nImportError: libx.so.1: cannot open shared object file: No such file or directory";
     assert_eq!(read_text(mixed).messages.len(), 1);
+}
+
+/// A message without a path may be of another machine than the one on which the library is there.
+#[test]
+fn what_is_found_here_may_be_missing_elsewhere() {
+    let site = Path::new("/e/lib/python3.11/site-packages");
+    let outer = Elf::needing(&["libGL.so.1"]).runpath("$ORIGIN").bytes();
+    let inner = Elf::needing(&[]).soname("libGL.so.1").bytes();
+    let vfs =
+        MemVfs::new().file(site.join("a/outer.so"), outer).file(site.join("a/libGL.so.1"), inner);
+    let settings = Settings { working_directory: "/".into(), ..Settings::default() };
+    let world = World::of_directory(&vfs, site, None, settings);
+    let diagnosis = diagnose(&vfs, &world);
+    let missing = "libGL.so.1: cannot open shared object file: No such file or directory";
+    let cure = |text: &str| {
+        let verdict = look(&vfs, &world, &diagnosis, &read_text(text).messages[0]);
+        assert_eq!(verdict.outcome, Outcome::Resolves, "{text}: {}", verdict.sentence);
+        verdict.cure
+    };
+    assert!(
+        cure(missing).contains("if another machine said it, apt install libgl1 "),
+        "{}",
+        cure(missing)
+    );
+    let named = format!("/e/bin/x: error while loading shared libraries: {missing}");
+    assert!(!cure(&named).contains("another machine"), "{}", cure(&named));
 }
 
 /// The cure of a single message.
