@@ -452,8 +452,9 @@ Examples:
   tfpatch explain path_missing
 
 Known are the messages of dyld (macOS 10.15 to 26), of the loaders of glibc and musl, of Python where \
-an import fails, and TensorFlow's log lines about libraries. The environment is the one that the \
-message names, else the one found from here; a message of another machine is explained by its words. \
+an import fails, TensorFlow's log lines about libraries, and lines of other programs that could not find \
+or load one. Texts of Windows are declined. The environment is the one that the message names, else \
+the one found from here; a message of another machine is explained by its words. \
 Exit status: 0 if a message was recognised, else 2.")]
 pub struct Explain {
     /// The message, the name of a cause, or - for standard input, which may be the log of a whole
