@@ -58,7 +58,7 @@ const SAYINGS: &[Saying] = &[
         cure: NOTHING,
     },
     Saying {
-        words: &[&["computation_placer already registered"]],
+        words: &[&["computation placer already registered"]],
         subject: Subject::Harmless,
         about: "TensorFlow",
         meaning: "XLA registers a part of itself twice. Nothing is wrong.",

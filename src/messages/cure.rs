@@ -273,6 +273,11 @@ impl Message {
                  /usr/bin/python3), or install it for this one: python -m pip install --force-reinstall {shown}"
             );
         }
+        if let (Kind::NameNotFound, Some(own)) = (self.kind, &own) {
+            return format!(
+                "install releases that were built for each other: pip install -U {own} and what imports from it"
+            );
+        }
         if self.library.as_deref().is_some_and(super::meaning::is_of_macos) {
             return format!(
                 "update macOS, or install an older release of {shown}, one built for this macOS"

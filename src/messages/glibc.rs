@@ -129,7 +129,7 @@ fn with_version(text: &[u8]) -> (&[u8], Option<&[u8]>) {
 
 /// Without the quotes, brackets and stops that a list or a sentence puts behind a name.
 fn trimmed(name: &[u8]) -> &[u8] {
-    let end = name.iter().rposition(|byte| !b"'\")],;".contains(byte)).map_or(0, |at| at + 1);
+    let end = name.iter().rposition(|byte| !b"'\")],;.".contains(byte)).map_or(0, |at| at + 1);
     name.get(..end).unwrap_or(name)
 }
 

@@ -111,6 +111,16 @@ impl Verdict {
         self
     }
 
+    /// Says where another copy comes from, by which a program fails although the files fit.
+    fn of_another_copy(self, message: &Message) -> Self {
+        let cure = format!(
+            "where a program still says so, it loads another copy: take what LD_LIBRARY_PATH and LD_PRELOAD name out of \
+             its environment; else {}",
+            message.cure()
+        );
+        Self { cure, ..self }
+    }
+
     fn resolved(sentence: String) -> Self {
         Self {
             outcome: Outcome::Resolves,
@@ -333,10 +343,14 @@ fn resolves(
                     world.inventory.objects.iter().find(|object| object.path.ends_with(path))?
                 }
             };
-            Some(Verdict::resolved(format!(
+            let verdict = Verdict::resolved(format!(
                 "{} is here, and tfpatch doctor finds nothing wrong with it.",
                 world.shown(&object.path)
-            )))
+            ));
+            Some(match message.kind {
+                Kind::SymbolNotFound | Kind::VersionNotFound => verdict.of_another_copy(message),
+                _ => verdict,
+            })
         }
     }
 }

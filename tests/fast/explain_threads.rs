@@ -106,6 +106,9 @@ fn what_is_found_here_may_be_missing_elsewhere() {
         "{}",
         cure(missing)
     );
+    // The object is sound, so that a symbol which a process lacks is of another copy.
+    let symbol = format!("ImportError: {}: undefined symbol: f", site.join("a/outer.so").display());
+    assert!(cure(&symbol).contains("LD_LIBRARY_PATH"), "{}", cure(&symbol));
     let named = format!("/e/bin/x: error while loading shared libraries: {missing}");
     assert!(!cure(&named).contains("another machine"), "{}", cure(&named));
 }
@@ -196,6 +199,16 @@ fn a_cure_fits_what_failed() {
             "ImportError: /v/site-packages/a_b.cpython-311.so: undefined symbol: _ZN3c104cuda9SetDeviceEi",
             "--no-binary a-b a-b",
             "numpy",
+        ),
+        (
+            "ImportError: cannot import name 'a' from 'b' (/v/site-packages/b/__init__.py)",
+            "pip install -U b ",
+            "nothing",
+        ),
+        (
+            "ImportError: cannot import name '_a' from 'b' (/v/site-packages/b/__init__.py)",
+            "--force-reinstall b",
+            "nothing",
         ),
         ("Failed to initialize NVML: Driver/library version mismatch", "reboot", "pip"),
     ] {
