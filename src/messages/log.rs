@@ -64,17 +64,21 @@ const INTERESTING: &[&[u8]] = &[
     b"Traceback (",
     b"File \"",
     b".py",
-    b".so",
-    b".dylib",
     b".dll",
     b"platform plugin \"windows\"",
     b"DLL load failed",
     b"WindowsPath(",
     b"[WinError ",
     b":\\",
-    b"ibrary",
-    b"nable to load",
-    b"ailed to find",
+    b"nable to ",
+    b"NABLE to ",
+    b"ailed to ",
+    b"ould not ",
+    b"ouldn't ",
+    b"an't ",
+    b"annot ",
+    b"o library called",
+    b"not configured",
 ];
 
 /// What was found in a text.
@@ -95,10 +99,11 @@ pub struct Log {
 /// # Errors
 /// As the source's.
 pub fn read(source: &mut impl BufRead) -> io::Result<Log> {
-    let words = sayings::beginnings().map(str::as_bytes);
+    let words = || sayings::beginnings().map(str::as_bytes);
+    let sayings = AhoCorasick::new(words()).map_err(io::Error::other)?;
     let interesting =
-        AhoCorasick::new(INTERESTING.iter().copied().chain(words)).map_err(io::Error::other)?;
-    let mut scanner = Scanner { interesting, log: Log::default(), open: None, near: None };
+        AhoCorasick::new(INTERESTING.iter().copied().chain(words())).map_err(io::Error::other)?;
+    let mut scanner = Scanner { interesting, sayings, log: Log::default(), open: None, near: None };
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -118,6 +123,8 @@ pub fn read(source: &mut impl BufRead) -> io::Result<Log> {
 
 struct Scanner {
     interesting: AhoCorasick,
+    /// Finds a line that may have a saying of the table, which is long.
+    sayings: AhoCorasick,
     log: Log,
     open: Option<Open>,
     /// The file of the traceback's line that was read last, and of the last one among packages.
@@ -156,7 +163,8 @@ impl Scanner {
             return;
         }
         self.note_frame(line);
-        let found = programs::saying(line)
+        let saying = self.sayings.is_match(line).then(|| programs::saying(line)).flatten();
+        let found = saying
             .or_else(|| tensorflow::read(line))
             .or_else(|| musl::read(line))
             .or_else(|| glibc::read(line))
