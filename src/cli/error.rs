@@ -35,7 +35,7 @@ impl Error {
     pub fn report(&self) -> ErrorReport {
         let kind = match self {
             Self::App(error) => error.kind(),
-            Self::Said(_) => ErrorKind::Usage,
+            Self::Said(_) => ErrorKind::Other,
         };
         ErrorReport::new(kind, &self.words())
     }

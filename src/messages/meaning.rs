@@ -65,20 +65,8 @@ impl Message {
             }
             Kind::GpuLibraryNotLoaded if self.object.is_none() => GPU,
             Kind::GpuLibrariesNotLoaded => GPU,
-            // musl has no cache that could be older.
-            Kind::LibraryNotFound if self.speaker == Speaker::Musl => &[
-                Cause::NotInstalled,
-                Cause::PathMissing,
-                Cause::SonameMismatch,
-                Cause::DroppedLink,
-            ],
-            Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded => &[
-                Cause::NotInstalled,
-                Cause::PathMissing,
-                Cause::SonameMismatch,
-                Cause::DroppedLink,
-                Cause::StaleCache,
-            ],
+            Kind::LibraryNotFound if self.speaker == Speaker::Musl => NOT_FOUND_BY_MUSL,
+            Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded => NOT_FOUND,
             Kind::ObjectNotFound if self.is_not_a_directory() => &[Cause::PathMissing],
             Kind::ObjectNotFound => &[Cause::PartialInstall, Cause::PathMissing],
             Kind::VersionNotFound | Kind::SymbolNotFound if self.is_of_two_libcs() => {
@@ -484,6 +472,19 @@ const DRIVER: &str = "TensorFlow found no NVIDIA driver that answers (libcuda.so
 /// What [`Kind::TensorRtNotFound`] means.
 const TENSORRT: &str = "TensorFlow looks for TensorRT whenever it is imported, and it is not installed. Nothing is \
                         wrong: only models that are converted with TF-TRT need it. The GPU does not.";
+
+/// Why a library is not found.
+const NOT_FOUND: &[Cause] = &[
+    Cause::NotInstalled,
+    Cause::PathMissing,
+    Cause::SonameMismatch,
+    Cause::DroppedLink,
+    Cause::StaleCache,
+];
+
+/// The same of musl, which has no cache that could be older.
+const NOT_FOUND_BY_MUSL: &[Cause] =
+    &[Cause::NotInstalled, Cause::PathMissing, Cause::SonameMismatch, Cause::DroppedLink];
 
 const GPU: &[Cause] = &[Cause::DlopenPathMissing, Cause::NotInstalled, Cause::SonameMismatch];
 

@@ -325,13 +325,13 @@ fn an_error_is_a_document_where_json_was_asked_for() {
     fs::write(dir.join("text"), "x").unwrap();
     for (line, kind) in [
         ("doctor nosuch", "target"),
-        ("doctor empty", "other"),
+        ("doctor empty", "target"),
         ("fix nosuch", "target"),
-        ("verify empty", "other"),
-        ("rpath add text --entry x", "other"),
+        ("verify empty", "target"),
+        ("rpath add text --entry x", "target"),
         ("revert nosuch", "target"),
         ("apply nosuch.json", "other"),
-        ("tree nosuch.so", "other"),
+        ("tree nosuch.so", "target"),
         ("explain blahblah", "other"),
         ("doctor --nosuchoption", "usage"),
         ("nosuchcommand", "usage"),
