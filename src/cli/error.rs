@@ -76,7 +76,7 @@ pub fn report(error: &ErrorReport) {
 pub fn refuse(error: clap::Error, asks_for_json: bool) -> ! {
     let error = inert(error);
     if error.use_stderr() && asks_for_json {
-        report(&ErrorReport::new(ErrorKind::Usage, &Words::new(error.to_string().trim_end())));
+        report(&ErrorReport::of_usage(error.to_string().trim_end().to_owned()));
     }
     error.exit()
 }

@@ -21,7 +21,16 @@ impl ErrorReport {
     /// An error of a kind, in words.
     #[must_use]
     pub fn new(kind: ErrorKind, words: &Words) -> Self {
-        let (message, hints) = (words.message(), words.hints().to_vec());
+        Self::of(kind, words.message(), words.hints().to_vec())
+    }
+
+    /// An error about the words of the command line.
+    #[must_use]
+    pub fn of_usage(message: String) -> Self {
+        Self::of(ErrorKind::Usage, message, Vec::new())
+    }
+
+    fn of(kind: ErrorKind, message: String, hints: Vec<String>) -> Self {
         Self { schema: "tfpatch/error/v1", kind, message, hints }
     }
 }
