@@ -11,7 +11,7 @@ use super::journal::{About, Direction, Kind, Record, Step, digests_in_rows, temp
 use super::lock::Guard;
 use super::permitted::Listed;
 use super::preflight::{Bench, Judged, Prepared, check_together, prepare};
-use super::recover::{self, LeftAlone};
+use super::recover::{self, LeftAlone, Running};
 use super::store::{Store, canonical};
 use super::tree::{Place, Tree};
 use super::write::{self, Target};
@@ -241,7 +241,8 @@ fn put_back(
     cause: &Error,
 ) -> Result<(), Error> {
     let tree = store.tree(base)?;
-    let left_alone = store.on_files_of(base, || recover::roll_back(disk, &tree, record))?;
+    let left_alone =
+        store.on_files_of(base, || recover::roll_back(disk, &tree, record, Running::Yes))?;
     let path_of = |left: &LeftAlone| tree.root().path().join(&left.path);
     // Where somebody put another file there just now, nothing of ours is in it.
     let is_overtaken = |left: &LeftAlone| match cause {

@@ -4,7 +4,8 @@ use super::file_source::{FileSource, through};
 use super::journal::{Change, Step};
 use super::write::fits_in_place;
 use crate::bytes::{self, Source as _};
-use crate::edit::{Content, Edit, EditSet};
+use crate::edit::{Content, Edit, EditSet, Patched};
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// The edits that put the old bytes back whatever part of an edit in place was done. None where the
@@ -21,30 +22,43 @@ pub(super) fn way_back(step: &Step, source: &FileSource) -> Option<EditSet> {
     }
 }
 
-/// Is each byte that the operation writes, in the file as long as it was, what stood there before or after one
-/// of its changes? `back` makes the old file of it.
+/// Is the file what is left when the writing of the changes is stopped: all edits up to one, of that one the
+/// beginning, and nothing behind? `back` makes the old file of it. What is appended is not looked at, for it is cut
+/// off.
+///
+/// A write that a power cut tears otherwise, in the middle of two pages, is not taken for one: any mixture of old and
+/// new bytes could be.
 pub(super) fn is_on_the_way(step: &Step, source: &FileSource, back: &EditSet) -> bool {
-    let len = source.len().min(back.new_len());
-    let written = step.changes.iter().flat_map(|change| {
-        let old = change.edits.in_write_order().iter().map(|edit| edit.range.clone());
-        old.chain(change.edits.new_ranges())
-    });
-    let written: Vec<_> = written.map(|range| range.start.min(len)..range.end.min(len)).collect();
-    let forth: Vec<_> =
-        std::iter::once(back).chain(step.changes.iter().map(|change| &change.edits)).collect();
-    bytes::joined(&written).into_iter().all(|range| {
-        let Some(found) = source.get(range.clone()) else { return false };
-        let mut is_known = vec![false; found.len()];
-        for states in 1..=forth.len() {
-            through(source, forth.get(..states).unwrap_or_default(), &mut |state| {
-                let inside = range.start.min(state.len())..range.end.min(state.len());
-                let Some(bytes) = state.get(inside) else { return };
-                let pairs = is_known.iter_mut().zip(found.iter().zip(bytes.iter()));
-                pairs.for_each(|(is_known, (found, byte))| *is_known |= found == byte);
+    let mut states = vec![back];
+    let mut is_stopped = false;
+    for change in &step.changes {
+        let edits = &change.edits;
+        let is_inside = |edit: &&Edit| edit.range.start < edits.old_len();
+        for edit in edits.in_write_order().iter().filter(is_inside) {
+            let range = edit.range.start..edit.range.end.min(source.len());
+            let old =
+                through(source, &states, &mut |old| old.get(range.clone()).map(Cow::into_owned));
+            let new = through(source, &states, &mut |old| {
+                let new = Patched::new(old, edits);
+                new.get(range.start..range.end.min(new.len())).map(Cow::into_owned)
             });
+            let (Some(old), Some(new), Some(found)) = (old, new, source.get(range)) else {
+                return false;
+            };
+            let written = found.iter().zip(&new).take_while(|(found, new)| found == new).count();
+            let is_whole = written == found.len() && written == new.len();
+            let is_right = match is_stopped {
+                true => *found == *old,
+                false => is_whole || found.iter().skip(written).eq(old.iter().skip(written)),
+            };
+            if !is_right {
+                return false;
+            }
+            is_stopped |= !is_whole;
         }
-        is_known.iter().all(|&is_known| is_known)
-    })
+        states.push(edits);
+    }
+    true
 }
 
 /// The tail may be there in part, of a file that has `len` bytes now.

@@ -42,7 +42,7 @@ const AFTER_DIGEST: &str = "\",";
 /// thousand.
 const MAX_VALUES: usize = 2_000_000;
 /// Changes of one file in a record: as many as operations that a revert takes back at once.
-const MAX_CHANGES: usize = 1000;
+pub(super) const MAX_CHANGES: usize = 200;
 /// A file is at most so many times as long, and longer by so many bytes, as the shorter of its states: an edit
 /// copies a part of it to its end, and a member of a wheel may become worse to pack.
 const MAX_GROWTH: u64 = 4;

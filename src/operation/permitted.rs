@@ -124,17 +124,31 @@ fn check_rows(
     let (before, after) = (text(now)?, text(then)?);
     let mut rows = record::rows(&before);
     let mut others = record::rows(&after);
+    // Where the rows before end, in the one and in the other.
+    let mut ends = (0, 0);
     loop {
         let (one, other) = match (rows.next(), others.next()) {
-            (None, None) => return Ok(()),
+            (None, None) if before.iter().skip(ends.0).eq(after.iter().skip(ends.1)) => {
+                return Ok(());
+            }
             (Some(Ok(one)), Some(Ok(other))) => (one, other),
             _ => return Err(said("other rows of a RECORD, or their number")),
         };
+        let between = |text: &'_ [u8], end: usize, row: &record::Row<'_>| {
+            text.get(end..usize::try_from(row.range.start).ok()?).map(<[u8]>::to_vec)
+        };
+        if between(&before, ends.0, &one) != between(&after, ends.1, &other) {
+            return Err(said("what stands between the rows of a RECORD"));
+        }
+        let end = |row: &record::Row<'_>| usize::try_from(row.range.end).unwrap_or(usize::MAX);
+        ends = (end(&one), end(&other));
         if one.raw == other.raw {
             continue;
         }
         let file = join_within(site, Path::new(OsStr::from_bytes(&one.path)));
-        if one.path != other.path || !file.is_some_and(|file| listed.holds(&file)) {
+        if !one.differs_in_hash_and_size_alone(&other)
+            || !file.is_some_and(|file| listed.holds(&file))
+        {
             let name = printable(&one.path);
             return Err(format!("the row of {name} in a RECORD"));
         }
@@ -160,6 +174,9 @@ fn check_archive(path: &Path, now: &dyn Source, then: &dyn Source) -> Result<(),
         let failed = |error: io::Error| format!("{} in a wheel: {error}", name());
         let before = one.open(&member.path).map_err(failed)?;
         let after = other.open(&member.path).map_err(failed)?;
+        if !other.has_right_checksum(&member.path).map_err(failed)? {
+            return Err(format!("the checksum of {} in a wheel", name()));
+        }
         if member.is_record {
             check_rows(Path::new(""), &before, &after, &listed)?;
             continue;

@@ -14,7 +14,7 @@ use super::tree::{FileId, Name, Place, Stat, Tree};
 use super::write::{self, Directories, Target, fits_in_place};
 use crate::bytes::Source;
 use crate::edit::EditSet;
-use crate::plan::RelativePath;
+use crate::plan::{Kind, RelativePath};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -95,7 +95,7 @@ fn recover_in(
 /// Finishes what was all done, else puts every file back: was it all done, and what was left alone?
 fn settle(disk: &Disk, tree: &Tree, record: &Record) -> Result<(bool, Vec<LeftAlone>), Error> {
     if !is_complete(tree, record)? {
-        return Ok((false, roll_back(disk, tree, record)?));
+        return Ok((false, roll_back(disk, tree, record, Running::No)?));
     }
     let mut directories = Directories::new();
     for (index, step) in record.steps.iter().enumerate() {
@@ -106,17 +106,34 @@ fn settle(disk: &Disk, tree: &Tree, record: &Record) -> Result<(bool, Vec<LeftAl
 }
 
 /// Puts every file of the record back, the last one first. Can be called again where it failed.
+///
+/// Only an operation that is `running` takes its own edits back in place: what an interruption leaves of a
+/// roll-back in place cannot be told from what somebody made up.
 pub(super) fn roll_back(
     disk: &Disk,
     tree: &Tree,
     record: &Record,
+    running: Running,
 ) -> Result<Vec<LeftAlone>, Error> {
     let (mut left_alone, mut directories) = (Vec::new(), Directories::new());
-    let listed = Listed::of(tree, record.steps.iter().flat_map(Step::names));
-    for (index, step) in record.steps.iter().enumerate().rev() {
-        let names = (record.id.as_str(), index);
-        left_alone.extend(roll_back_step(disk, tree, names, step, &listed, &mut directories)?);
-    }
+    let is_record = |(_, step): &(usize, &Step)| step.about.kind == Kind::Record;
+    let (records, objects): (Vec<_>, Vec<_>) =
+        record.steps.iter().enumerate().rev().partition(is_record);
+    let mut roll_back = |steps: Vec<(usize, &Step)>, listed: &Listed<'_>| {
+        let mut left_alone = Vec::new();
+        for (index, step) in steps {
+            let whose = (record.id.as_str(), index, running);
+            left_alone.extend(roll_back_step(disk, tree, whose, step, listed, &mut directories)?);
+        }
+        Ok::<_, Error>(left_alone)
+    };
+    left_alone.extend(roll_back(objects, &Listed::of(tree, std::iter::empty()))?);
+    // Only the rows of files that have their old bytes may change.
+    let is_old =
+        |name: &&RelativePath| !left_alone.iter().any(|left: &LeftAlone| left.path == **name);
+    let listed = Listed::of(tree, record.steps.iter().flat_map(Step::names).filter(is_old));
+    let of_records = roll_back(records, &listed)?;
+    left_alone.extend(of_records);
     write::settle(disk, &directories)?;
     Ok(left_alone)
 }
@@ -171,6 +188,11 @@ fn clear(
         if !temporary.is_there().map_err(failed)? {
             continue;
         }
+        // Nothing that an operation writes, or takes a name from, is of another kind.
+        let stat = temporary.stat().map_err(failed)?;
+        if !(stat.is_file() || stat.is_link()) || stat.mode & 0o6000 != 0 {
+            continue;
+        }
         // Only after the exchange does the name hold what was written under the temporary one.
         let is_exchanged = match (way, look(step, place)?) {
             (Direction::Forth, Found::New) | (Direction::Back, Found::Old) => true,
@@ -191,6 +213,13 @@ struct Other {
     position: usize,
     place: Place,
     id: FileId,
+}
+
+/// Is an operation that is taken back still running, so that its record is its own?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Running {
+    Yes,
+    No,
 }
 
 /// What the names of a step hold.
@@ -249,7 +278,7 @@ impl Standing {
 fn roll_back_step(
     disk: &Disk,
     tree: &Tree,
-    (id, index): (&str, usize),
+    (id, index, running): (&str, usize, Running),
     step: &Step,
     listed: &Listed<'_>,
     directories: &mut Directories,
@@ -260,7 +289,7 @@ fn roll_back_step(
             restore_times(disk, &original.name, &step.old, all.places.len())?;
         }
     } else if let Some((which, change)) =
-        put_old_file_back(disk, (id, index), step, &all, listed, directories)?
+        put_old_file_back(disk, (id, index, running), step, &all, listed, directories)?
     {
         for (position, name) in step.names().enumerate() {
             let mut refused = all.other.iter().map(|other| other.position);
@@ -282,7 +311,7 @@ fn roll_back_step(
 /// position of a name, or none for all of them.
 fn put_old_file_back(
     disk: &Disk,
-    (id, index): (&str, usize),
+    (id, index, running): (&str, usize, Running),
     step: &Step,
     all: &Standing,
     listed: &Listed<'_>,
@@ -296,7 +325,8 @@ fn put_old_file_back(
         None => changes.iter().map(|change| &change.edits).collect(),
     };
     let is_link = step.old.link.is_some() || step.new.link.is_some();
-    let in_place = (back.is_some() || goes_back_in_place(step, &changes))
+    let in_place = running == Running::Yes
+        && (back.is_some() || goes_back_in_place(step, &changes))
         && is_alone(&first.place.name, other.len())
         && old.is_empty()
         && !is_link

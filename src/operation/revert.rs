@@ -7,7 +7,7 @@ use super::error::{Change, Error, PathError};
 use super::file_source::{FileSource, is_same_after, open_linked, open_place, through};
 use super::history::{Entry, History};
 use super::intent::{Intent, Way};
-use super::journal::{self, About, Kind, Link, Step};
+use super::journal::{self, About, Kind, Link, MAX_CHANGES, Step};
 use super::old_bytes;
 use super::permitted::{self, Listed, Names};
 use super::record_rows::Rows;
@@ -175,8 +175,7 @@ impl Findings {
         let none = Listed::of(&tree, std::iter::empty());
         objects.into_iter().try_for_each(|unit| self.look_at(unit, &none))?;
         // Only the rows of files that have their old bytes afterwards may change.
-        let put_back: BTreeSet<_> =
-            self.intents.iter().flat_map(Intent::names).chain(&self.already).collect();
+        let put_back: BTreeSet<_> = self.intents.iter().flat_map(Intent::names).collect();
         let is_old = |(name, entries): &(&RelativePath, Vec<Entry<'_>>)| {
             put_back.contains(name) || !entries.iter().any(Entry::counts)
         };
@@ -303,24 +302,18 @@ impl Unit<'_> {
         else {
             return Ok(Verdict::Nothing);
         };
-        let place = match self.place.with_link() {
-            Err(error) if is_gone(&error) => self.place.clone(),
-            result => {
-                let path = self.place.name.path();
-                result.map_err(|source| PathError::new("read the link", path, source))?
-            }
-        };
-        let source = match open_place(&place) {
-            Err(Error::Path(error)) if error.source.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Verdict::Refused(Change::Gone));
-            }
-            Err(Error::Refused { .. }) => return Ok(Verdict::Refused(Change::OtherKind)),
-            result => result?.0,
+        let (place, source) = match self.open()? {
+            Ok(found) => found,
+            Err(change) => return Ok(Verdict::Refused(change)),
         };
         if let Some(verdict) = self.difference(newest, &place, &source)? {
             return Ok(verdict);
         }
         let (mut changes, oldest) = self.way_back(newest, &source);
+        if changes.len() > MAX_CHANGES {
+            let why = format!("a file more than {MAX_CHANGES} times; revert some operations first");
+            return Ok(Verdict::Refused(Change::Forbidden { why }));
+        }
         old_bytes::resolve(&mut changes, &place.name)?;
         let old = &oldest.step.old;
         let edits: Vec<_> = changes.iter().map(|change| &change.edits).collect();
@@ -355,6 +348,24 @@ impl Unit<'_> {
             link,
             reverts,
         })))
+    }
+
+    /// The file, and where it stands; or why there is none.
+    fn open(&self) -> Result<Result<(Place, FileSource), Change>, Error> {
+        let place = match self.place.with_link() {
+            Err(error) if is_gone(&error) => self.place.clone(),
+            result => {
+                let path = self.place.name.path();
+                result.map_err(|source| PathError::new("read the link", path, source))?
+            }
+        };
+        match open_place(&place) {
+            Err(Error::Path(error)) if error.source.kind() == std::io::ErrorKind::NotFound => {
+                Ok(Err(Change::Gone))
+            }
+            Err(Error::Refused { .. }) => Ok(Err(Change::OtherKind)),
+            result => Ok(Ok((place, result?.0))),
+        }
     }
 
     /// What follows from how the file differs from what the newest operation left; none where it does not.
@@ -397,6 +408,9 @@ impl Unit<'_> {
         let mut changes = newest.step.back();
         let mut oldest = newest;
         for entry in self.entries.iter().rev().skip(1) {
+            if changes.len() > MAX_CHANGES {
+                break;
+            }
             // Where a file was installed anew between two operations, the older one is past.
             let edits: Vec<_> = changes.iter().map(|change| &change.edits).collect();
             let follows = entry.step.new.link == oldest.step.old.link

@@ -32,6 +32,31 @@ pub struct Row<'a> {
     size_field: Range<usize>,
 }
 
+impl Row<'_> {
+    /// Does another row differ in nothing but a hash and a size, as installers write them?
+    #[must_use]
+    pub fn differs_in_hash_and_size_alone(&self, other: &Self) -> bool {
+        /// The longest hash is by SHA-512, and no file has a longer length.
+        const MAX_FIELD: usize = 128;
+        let rest = |row: &Self| -> Option<[Vec<u8>; 3]> {
+            let (hash, size) = (row.hash_field.clone(), row.size_field.clone());
+            let parts = [0..hash.start, hash.end..size.start, size.end..row.raw.len()];
+            let [path, between, behind] = parts.map(|part| row.raw.get(part).map(<[u8]>::to_vec));
+            Some([path?, between?, behind?])
+        };
+        let is_plain = |row: &Self| {
+            let field = |place: &Range<usize>| row.raw.get(place.clone()).unwrap_or_default();
+            let (hash, size) = (field(&row.hash_field), field(&row.size_field));
+            let is_of_hash = |byte: &u8| byte.is_ascii_alphanumeric() || b"=-_+/\"".contains(byte);
+            let is_of_size = |byte: &u8| byte.is_ascii_digit() || *byte == b'"';
+            hash.len().max(size.len()) <= MAX_FIELD
+                && hash.iter().all(is_of_hash)
+                && size.iter().all(is_of_size)
+        };
+        is_plain(self) && is_plain(other) && rest(self).is_some() && rest(self) == rest(other)
+    }
+}
+
 /// The hash of a row: `ALGORITHM=VALUE`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hash<'a> {

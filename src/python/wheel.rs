@@ -195,6 +195,25 @@ impl<'a> Wheel<'a> {
         Ok(is_kept.then_some(changed))
     }
 
+    /// Has a member the checksum that the archive gives for it?
+    ///
+    /// # Errors
+    /// Where there is no such member, or it cannot be read.
+    pub fn has_right_checksum(&self, path: &Path) -> io::Result<bool> {
+        const PIECE: u64 = 1 << 20;
+        let (index, member) = self.member_at(path)?;
+        let source = self.open_member(index, member)?;
+        let mut crc = flate2::Crc::new();
+        let mut at = 0;
+        while at < source.len() {
+            let end = source.len().min(at + PIECE);
+            let piece = source.get(at..end).ok_or_else(|| io::Error::other("it cannot be read"))?;
+            crc.update(&piece);
+            at = end;
+        }
+        Ok(member.crc32 == crc.sum())
+    }
+
     /// Puts a member where an installer would put it.
     fn place(&mut self, index: usize) -> Result<(), Error> {
         let Some(member) = self.archive.members.get(index) else { return Ok(()) };

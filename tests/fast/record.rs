@@ -77,3 +77,30 @@ fn owners_are_found_by_path_whatever_way_record_writes_it() {
     assert_eq!(paths, ["/e/bin/tool", "/e/site/a/x.so", "/e/site/s.so"].map(Path::new));
     assert!(matches!(&problems[..], [Problem::MalformedRecord { .. }, Problem::Unreadable { .. }]));
 }
+
+/// What an undo may change of a row: its hash and its size, and nothing that any reader of such files takes for
+/// another row or field.
+#[test]
+fn rows_that_differ_in_a_hash_and_a_size() {
+    let differ = |one: &str, other: &str| {
+        let [one, other] = [one, other].map(|text| text.as_bytes().to_vec());
+        let [one, other] = [&one, &other].map(|text| record::rows(text).next().unwrap().unwrap());
+        one.differs_in_hash_and_size_alone(&other)
+    };
+    let row = "demo/a.so,sha256=AAAA-_b,12";
+    for other in ["demo/a.so,sha256=x,1", "demo/a.so,,", "demo/a.so,\"sha384=q/+=\",\"5\""] {
+        assert!(differ(row, other), "{other}");
+    }
+    for other in [
+        "demo/b.so,sha256=AAAA-_b,12",
+        "demo/a.so,sha256=x,1\u{c}../bin/python3,,\u{c}x.py,sha256=y,1",
+        "demo/a.so,sha256=x\u{2028}b.py,1",
+        "demo/a.so,sha256=x,1,more",
+        "demo/a.so,\"sha256=x\n\",1",
+        "demo/a.so,sha256=x,-1",
+    ] {
+        assert!(!differ(row, other), "{other:?}");
+    }
+    let long = format!("demo/a.so,sha256={},1", "a".repeat(300_000));
+    assert!(!differ(row, &long));
+}

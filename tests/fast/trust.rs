@@ -8,6 +8,8 @@ use crate::support::trust::{MALLORY, Tree, is_refused, pending, record, seal, un
 use serde_json::{Value, json};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt, symlink};
 use std::path::Path;
+use tfpatch::elf::edit::Request;
+use tfpatch::elf::{self, Image};
 use tfpatch::operation::{self, Selection, State, Store, drift, recover, revert};
 use tfpatch::plan;
 
@@ -442,6 +444,52 @@ fn a_record_that_no_operation_can_have_left_is_refused() {
             }
         }
     }
+}
+
+/// A pending record that says that a file is in the middle of an edit, which moves the entries of its dynamic table:
+/// most of them are of its old and of its new state, one place apart.
+#[test]
+fn what_is_half_done_is_a_beginning_and_no_mixture() {
+    let tree = Tree::new();
+    let file = library_with_path(&tree.root, "a.so");
+    let there = std::fs::read(&file).unwrap();
+    let number = |at: usize, len: usize| {
+        there[at..at + len].iter().rev().fold(0_usize, |all, &byte| all << 8 | usize::from(byte))
+    };
+    let header = (0..number(56, 2)).map(|index| number(32, 8) + 56 * index);
+    let dynamic = header.clone().find(|&header| number(header, 4) == 2).unwrap();
+    let (start, len) = (number(dynamic + 8, 8), number(dynamic + 32, 8));
+    let mut pending_records = 0;
+    for at in (start + 8..start + len).step_by(16) {
+        let tree = Tree::new();
+        let file = tree.root.join("a.so");
+        // The values of the entries are others before the edit than they are.
+        let mut made_up = there.clone();
+        made_up[at] ^= 1;
+        std::fs::write(&file, &made_up).unwrap();
+        let image = Image::parse(&made_up);
+        let Ok(image) = image else { continue };
+        let nothing = Request { entries: Vec::new(), kind: None };
+        let Ok(patch) = elf::edit::edit(&image, &nothing) else { continue };
+        let mut edit = step(&tree.root, "a.so", patch.edits.in_write_order().to_vec());
+        edit.replace = false;
+        if fix(&tree.root, vec![edit]).is_err() {
+            continue;
+        }
+        let path = pending(&tree.root);
+        let mut operation = unsealed(&path);
+        let steps = operation["steps"][0].as_object_mut().unwrap();
+        for state in ["old", "new"] {
+            steps[state].as_object_mut().unwrap().remove("whole");
+        }
+        seal(&path, &operation);
+        std::fs::write(&file, &there).unwrap();
+        let store = Store::open(&tree.root).unwrap();
+        let _ = recover(&tree.root, &store, &options());
+        assert!(std::fs::read(&file).unwrap() == there, "{at:#x}");
+        pending_records += 1;
+    }
+    assert!(pending_records > 5, "{pending_records}");
 }
 
 /// A pending record that calls a file another name of an edited one does not get it replaced.
