@@ -22,13 +22,16 @@ TAG = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
 TIME = 1_500_000_000_123_456_789
 
 LIBRARY = "int library(void) { return 42; }\n"
-EXTENSION = "int library(void);\nint extension(void) { return library(); }\n"
+# Python imports it under any of these names.
+NAMES = ("fits", "grows", "hard", "soft")
+INITS = "".join(f"void *PyInit_{name}(void) {{ return 0; }}\n" for name in NAMES)
+EXTENSION = "int library(void);\nint extension(void) { return library(); }\n" + INITS
 # Another version of the extension, in which everything is elsewhere.
 NEXT = """int library(void);
 int more(int x) { return x * x; }
 int extension(void) { return more(library()) + 1; }
 const char *text = "%s";
-""" % ("so that everything moves " * 40)
+""" % ("so that everything moves " * 40) + INITS
 
 
 def cc(directory, out, code, *options):
