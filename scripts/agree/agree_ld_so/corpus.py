@@ -70,7 +70,7 @@ class Root:
         command += [] if self.path == "/" else ["--root", self.path]
         command += ["--main", self.python, path] if kind == "module" else [path]
         done = subprocess.run(command, capture_output=True, timeout=LIMIT)
-        if not done.stdout:
+        if done.returncode == 2:
             return [done.stderr.decode(errors="replace").strip()], 0
         program = self.python if kind == "module" else path
         view = compare.View(json.loads(done.stdout), "" if self.path == "/" else self.path, program)

@@ -147,7 +147,9 @@ class Stage:
             command += ["--cpu", scenario.mask.partition(":")[0]]
         command += ["--main", scenario.program, opened_path] if opened_path else [scenario.program]
         done = subprocess.run(command, capture_output=True, timeout=LIMIT)
-        return json.loads(done.stdout) if done.stdout else done.stderr.decode(errors="replace")
+        # Of an error standard output holds a document as well.
+        is_error = done.returncode == 2
+        return done.stderr.decode(errors="replace") if is_error else json.loads(done.stdout)
 
 
 def of_opening(text):
