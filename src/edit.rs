@@ -534,7 +534,7 @@ impl<'a> Pair<'a> {
         let inside = |part: &Range<u64>| part.start.max(range.start)..part.end.min(range.end);
         let differing = self.differing();
         let mut parts = differing.iter().map(inside).filter(|part| !part.is_empty());
-        parts.all(|part| is_same_in(self.one, self.other, &part))
+        parts.all(|part| stands_in_both(self.one, self.other, &part))
     }
 
     /// Is the second state what these edits make of the first?
@@ -551,7 +551,7 @@ impl<'a> Pair<'a> {
         ranges.extend(edits.new_ranges());
         let len = made.len();
         let inside = |range: &Range<u64>| range.start.min(len)..range.end.min(len);
-        bytes::joined(&ranges).iter().all(|range| is_same_in(&made, self.other, &inside(range)))
+        bytes::joined(&ranges).iter().all(|range| stands_in_both(&made, self.other, &inside(range)))
     }
 
     /// The file offsets at which the states may differ.
@@ -566,6 +566,7 @@ impl<'a> Pair<'a> {
     }
 }
 
-fn is_same_in(one: &dyn Source, other: &dyn Source, range: &Range<u64>) -> bool {
+/// Do two files hold the same bytes in a range of file offsets?
+fn stands_in_both(one: &dyn Source, other: &dyn Source, range: &Range<u64>) -> bool {
     bytes::is_same(one, range.start, other, range.start, range.end - range.start)
 }

@@ -21,6 +21,7 @@ const PROTOBUF: Owner = Owner { name: "Protocol Buffers", distribution: "protobu
 const ARROW: Owner = Owner { name: "Apache Arrow", distribution: "pyarrow" };
 const PYTHON: Owner = Owner { name: "Python", distribution: "" };
 const OPENSSL: Owner = Owner { name: "OpenSSL", distribution: "" };
+const LIBSTDCXX: Owner = Owner { name: "the C++ library of GCC (libstdc++)", distribution: "" };
 const HDF5: Owner = Owner { name: "HDF5", distribution: "" };
 
 /// The longer before the shorter.
@@ -72,10 +73,10 @@ const OWNERS: &[(&str, Owner)] = &[
     ("XML_", Owner { name: "Expat", distribution: "" }),
     ("FT_", Owner { name: "FreeType", distribution: "" }),
     ("_ZN5boost", Owner { name: "Boost", distribution: "" }),
-    ("_ZNSt", Owner { name: "the C++ library of GCC (libstdc++)", distribution: "" }),
-    ("_ZNKSt", Owner { name: "the C++ library of GCC (libstdc++)", distribution: "" }),
-    ("_ZSt", Owner { name: "the C++ library of GCC (libstdc++)", distribution: "" }),
-    ("__gxx_personality", Owner { name: "the C++ library of GCC (libstdc++)", distribution: "" }),
+    ("_ZNSt", LIBSTDCXX),
+    ("_ZNKSt", LIBSTDCXX),
+    ("_ZSt", LIBSTDCXX),
+    ("__gxx_personality", LIBSTDCXX),
 ];
 
 /// Whose a symbol is, if its name tells.

@@ -136,13 +136,7 @@ fn fitting(
         return Ok(request(&wanted, false));
     }
     let unique = without_duplicates(&wanted);
-    let asked = |entry: &Vec<u8>| match change {
-        Change::Append(new) | Change::Fit(new) | Change::Prepend(new) | Change::Set(new) => {
-            new.contains(entry)
-        }
-        Change::Tidy(new) | Change::Dedupe(new) => new.contains(entry),
-        Change::Remove(_) | Change::Prune => false,
-    };
+    let asked = |entry: &Vec<u8>| change.entries().contains(entry);
     let live: Vec<_> =
         unique.iter().filter(|entry| asked(entry) || is_live(entry)).cloned().collect();
     let short: Vec<_> = live.iter().map(|entry| shorter(entry)).collect();
