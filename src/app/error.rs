@@ -42,7 +42,7 @@ pub enum Error {
     NoWorkingDirectory(Arc<io::Error>),
     /// Nothing is found by itself in the root of another system.
     RootWithoutTarget,
-    /// What was named is no file, where an object is asked for.
+    /// What was named is not a file, and an object is asked for.
     NoFile(PathBuf),
     /// What was named cannot be read.
     Unreadable {
@@ -82,7 +82,7 @@ pub enum Error {
     OutputIsTheWheel(PathBuf),
     /// `--output` names one file for several wheels.
     OutputOfSeveral(PathBuf),
-    /// `--output` was given for a target that is no wheel.
+    /// `--output` was given for a target that is not a wheel.
     OutputOfNoWheel(PathBuf),
     /// The disk failed while a target was looked at.
     DiskFailed {

@@ -21,7 +21,7 @@ pub enum Given {
 /// Reads the text of the arguments, or of standard input where they are `-` or none.
 ///
 /// # Errors
-/// Where there is no message in it, or it cannot be read.
+/// If it holds no message, or cannot be read.
 pub fn read(text: &[OsString]) -> Result<Given, Error> {
     let log = match text {
         [] if io::stdin().is_terminal() => return Err(explain::needs_a_message().into()),

@@ -14,7 +14,7 @@ use std::path::Path;
 /// The name of a file that means standard input or output.
 const STANDARD: &str = "-";
 
-/// No plan is longer: that of a signature made anew for a library of a gigabyte has some 12 MB.
+/// The longest plan that is read: one that signs a library of a gigabyte again takes about 12 MB.
 const MAX_BYTES: u64 = 256 << 20;
 
 /// Is standard input or output meant?

@@ -122,11 +122,11 @@ impl<'a> Asking<'a> {
         let (Maker::Distribution(index), Maker::Distribution(_)) = (&own, &other) else {
             return false;
         };
-        // Whoever needs a library for a GPU needs it for the GPU.
+        // An object that needs a library for a GPU needs it to use the GPU.
         if tensorflow::is_for_gpu(&missing.dependency.name) {
             return false;
         }
-        // Nothing of either is imported: whoever opens the one knows where the other is.
+        // Neither has a module to import: the program that opens one knows where the other is.
         let is_for_others = !is_module && !self.has_modules(&own) && !self.has_modules(&other);
         let is_unrequired =
             own != other && !self.says_nothing(&own) && !self.world.required_by(*index).has(&other);

@@ -76,7 +76,7 @@ impl Bindings {
         asked.map(|(_, found)| found.as_deref()).collect()
     }
 
-    /// The libraries that whoever asks for them finds, by the last parts of their names.
+    /// The libraries that are found by whatever asks for them, by the last parts of their names.
     #[must_use]
     pub fn always_found(&self) -> HashSet<&[u8]> {
         let (mut found, mut lacking) = (HashSet::new(), HashSet::new());

@@ -69,7 +69,8 @@ pub fn findings(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Vec<F
     found
 }
 
-/// Directories of required distributions that an object names in vain, as they would lie in another layout,
+/// Directories of required distributions that an object names and that do not exist, as they would be in another
+/// layout,
 /// and that no object of its distribution reaches: a plugin in `lib64`, say, whose libraries lie in `lib`.
 /// One dead entry proves nothing, for builds leave many; that a requirement is reached by none does.
 fn out_of_all_reach(
