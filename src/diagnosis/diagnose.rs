@@ -171,6 +171,18 @@ fn loads(
     Diagnosis { findings, bindings, unresolved, unasked, installed }
 }
 
+/// An object that nobody asks for and that lacks a library for good does not load with another one within
+/// its reach either: what could be repaired of it is only worth knowing.
+fn leave_useless(findings: &mut [Finding]) {
+    let for_good = findings.iter().filter(|found| found.is_optional && !found.fixable);
+    let useless: HashSet<PathBuf> = for_good.map(|found| found.object.clone()).collect();
+    let reachable = findings.iter_mut().filter(|found| found.cause == Cause::PathMissing);
+    for found in reachable.filter(|found| useless.contains(&found.object)) {
+        found.is_optional = true;
+        "nothing has to be done".clone_into(&mut found.cure);
+    }
+}
+
 /// Says of an object that is judged with the target and not edited, since it lies outside or others were
 /// named, how it is repaired.
 fn leave_to_others(vfs: &dyn Vfs, world: &World, finding: &mut Finding) {
@@ -238,6 +250,7 @@ impl Judge<'_> {
             }
             findings.extend(found);
         }
+        leave_useless(&mut findings);
         (findings, unasked)
     }
 

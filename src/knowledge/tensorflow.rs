@@ -90,6 +90,12 @@ const CUDA_LIBRARIES: &[(&str, [&str; 6])] = &[
     ),
 ];
 
+/// The last release that uses no GPU without cuRAND either, and its soname, which CUDA 10 to 13 share.
+/// Which libraries a release looks for was seen with TensorFlow 2.13.1, 2.14.1 and 2.15.1 beside a driver
+/// (`LD_DEBUG=libs`).
+const LAST_WITH_CURAND: Release = (2, 13);
+const CURAND: &str = "libcurand.so.10";
+
 /// Is a library one of CUDA or cuDNN, by its name?
 #[must_use]
 pub fn is_of_cuda(library: &[u8]) -> bool {
@@ -128,15 +134,18 @@ impl BuildInfo {
         Some(Self { cuda: value("cuda_version")?, cudnn: value("cudnn_version")? })
     }
 
-    /// The sonames that it opens; none where it was built with a CUDA that is not known.
+    /// The sonames that a version of TensorFlow opens which was built so; none where it was built with a
+    /// CUDA that is not known.
     #[must_use]
-    pub fn libraries(&self) -> Vec<String> {
+    pub fn libraries(&self, version: &str) -> Vec<String> {
         let major = self.cuda.split('.').next().unwrap_or_default();
         let Some((_, known)) = CUDA_LIBRARIES.iter().find(|(release, _)| *release == major) else {
             return Vec::new();
         };
         let cudnn = format!("libcudnn.so.{}", self.cudnn);
-        known.iter().map(|name| (*name).to_owned()).chain([cudnn]).collect()
+        let wants_curand = release(version).is_some_and(|release| release <= LAST_WITH_CURAND);
+        let curand = wants_curand.then(|| CURAND.to_owned());
+        known.iter().map(|name| (*name).to_owned()).chain(curand).chain([cudnn]).collect()
     }
 
     /// Both releases, as they are called in a sentence.
@@ -364,7 +373,7 @@ pub fn is_driver_library(name: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::BuildInfo;
+    use super::{BuildInfo, CURAND};
 
     #[test]
     fn a_wheel_says_what_it_was_built_with() {
@@ -372,8 +381,11 @@ mod tests {
                     ('cuda_version', '12.5.1'), ('cudnn_version', '9'), ('is_cuda_build', True)])";
         let found = BuildInfo::of(text).unwrap();
         assert_eq!(found.releases(), "CUDA 12.5.1 and cuDNN 9");
-        assert_eq!(found.libraries().first().map(String::as_str), Some("libcudart.so.12"));
-        assert_eq!(found.libraries().last().map(String::as_str), Some("libcudnn.so.9"));
+        let libraries = found.libraries("2.14.1");
+        assert_eq!(libraries.first().map(String::as_str), Some("libcudart.so.12"));
+        assert_eq!(libraries.last().map(String::as_str), Some("libcudnn.so.9"));
+        assert!(!libraries.iter().any(|name| name == CURAND));
+        assert!(found.libraries("2.13.1").iter().any(|name| name == CURAND));
         assert_eq!(BuildInfo::of("OrderedDict([('is_cuda_build', False)])"), None);
     }
 }

@@ -160,6 +160,45 @@ fn a_library_that_nobody_requires_is_only_worth_knowing() {
     assert_cured(&env, || env.runs("import jit._pool"));
 }
 
+/// Of two providers that a runtime can open, one lacks a library for good: an entry for another that it
+/// needs would not have it load, and nobody asks for it.
+#[test]
+fn a_plugin_that_cannot_load_is_not_half_repaired() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    env.library(&format!("{site}/vendor/fft/lib/libcufft.so.11"), "libcufft.so.11", &[], &[]);
+    env.distribution("vendor-fft", &[], &["vendor/fft/lib/libcufft.so.11"]);
+    env.module("runtime/_runtime", &[], &[]);
+    let gone = env.library("lib/libgone.so.10", "libgone.so.10", &[], &[]);
+    fs::remove_file(gone).unwrap();
+    let one = env.library(
+        &format!("{site}/runtime/libprovider_one.so"),
+        "libprovider_one.so",
+        &["libcufft.so.11"],
+        &[],
+    );
+    let two = env.library(
+        &format!("{site}/runtime/libprovider_two.so"),
+        "libprovider_two.so",
+        &["libcufft.so.11", "libgone.so.10"],
+        &[],
+    );
+    let files = ["__init__.py", "_runtime.abi3.so", "libprovider_one.so", "libprovider_two.so"];
+    let files = files.map(|file| format!("runtime/{file}"));
+    env.distribution("runtime", &[], &files.each_ref().map(String::as_str));
+    let before = fs::read(&two).unwrap();
+    let opens = |path: &Path| env.runs(&format!("import ctypes; ctypes.CDLL({path:?})"));
+    assert!(!opens(&one) && !opens(&two));
+    run(dir.path(), &["doctor", "env"]).text(1);
+    let fixed = run(dir.path(), &["fix", "env"]);
+    assert!(fixed.text(0).contains("1 file repaired, 0 errors"), "{fixed:#?}");
+    assert!(opens(&one));
+    assert!(fs::read(&two).unwrap() == before);
+    let named = run(dir.path(), &words(&[&"doctor", &two]));
+    assert!(named.text(1).contains("libgone.so.10"), "{named:#?}");
+}
+
 /// Libraries that lie together and are opened by one another, of which no module is imported.
 #[test]
 fn libraries_of_distributions_without_modules_are_left_to_who_opens_them() {
@@ -241,7 +280,8 @@ fn a_program_with_python_in_it_finds_pythons_library_in_the_base() {
 }
 
 /// A TensorFlow that was built for CUDA, whose metadata require none of NVIDIA's distributions, beside
-/// those: it says itself what it opens.
+/// those: it says itself what it opens. Before 2.14 it uses no GPU without the library of random numbers
+/// either.
 #[test]
 fn tensorflow_opens_what_it_was_built_with_whatever_its_metadata_say() {
     let dir = tempfile::tempdir().unwrap();
@@ -252,6 +292,7 @@ fn tensorflow_opens_what_it_was_built_with_whatever_its_metadata_say() {
         ("cublas", "libcublas.so.11"),
         ("cublas", "libcublasLt.so.11"),
         ("cufft", "libcufft.so.10"),
+        ("curand", "libcurand.so.10"),
         ("cusolver", "libcusolver.so.11"),
         ("cusparse", "libcusparse.so.11"),
         ("cudnn", "libcudnn.so.8"),

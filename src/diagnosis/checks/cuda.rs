@@ -58,7 +58,7 @@ struct Wants<'a> {
 
 impl Wants<'_> {
     fn findings(&self, known: &[Finding]) -> Vec<Finding> {
-        let wanted = self.build.libraries();
+        let wanted = self.build.libraries(&self.distribution.version);
         // What the environment has is a matter of search paths alone.
         let is_here = |name: &&String| self.world.inventory.named(name.as_bytes()).next().is_some();
         let (here, missing): (Vec<&String>, Vec<&String>) =
