@@ -12,6 +12,7 @@ use crate::vfs::Vfs;
 use crate::world::World;
 use crate::world::inventory::{Object, Role};
 use crate::world::makers::Maker;
+use crate::world::python_code::{PythonCode, Reaction, SourceLine};
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsString;
@@ -32,11 +33,13 @@ pub(super) struct Asking<'a> {
     world: &'a World,
     scripts: OnceCell<HashSet<OsString>>,
     with_modules: OnceCell<BTreeSet<Maker>>,
+    code: PythonCode<'a>,
 }
 
 impl<'a> Asking<'a> {
     pub(super) fn new(vfs: &'a dyn Vfs, world: &'a World) -> Self {
-        Self { vfs, world, scripts: OnceCell::new(), with_modules: OnceCell::new() }
+        let code = PythonCode::new(vfs, world);
+        Self { vfs, world, scripts: OnceCell::new(), with_modules: OnceCell::new(), code }
     }
 
     /// Is a library that is missing loaded already when the object is that asks for it? So it is where
@@ -56,12 +59,49 @@ impl<'a> Asking<'a> {
         let loading: BTreeSet<&Maker> =
             copies.filter_map(|copy| seen.by_modules.get(&copy.id)).flatten().collect();
         let is_plugin = missing.root_role == Role::Library;
-        if loading.iter().any(|maker| self.comes_first(&own, maker, is_plugin)) {
+        if loading.iter().any(|maker| self.comes_first(&own, maker, is_plugin))
+            || self.is_imported_before(missing, &loading)
+        {
             return Some(Before::Required);
         }
         let mut others = loading.into_iter().filter(|maker| **maker != own);
         let is_only = others.next().is_some() && others.next().is_none();
         (is_only && self.world.is_imported() && self.says_nothing(&own)).then_some(Before::Only)
+    }
+
+    /// Does the code of every module that leads to the asker import one of `loading` before it?
+    fn is_imported_before(&self, missing: &Missing, loading: &BTreeSet<&Maker>) -> bool {
+        let modules = || missing.roots.iter().filter_map(|root| self.world.inventory.at(root));
+        let is_before = |module: &Object| {
+            let packages = self.code.imported_before(module);
+            let is_one = |package: &String| loading.iter().any(|it| self.code.is_of(package, it));
+            module.role == Role::ExtensionModule && packages.iter().any(is_one)
+        };
+        !loading.is_empty() && modules().next().is_some() && modules().all(is_before)
+    }
+
+    /// The line by which Python code goes on without what a library is missing for; `None` where some of
+    /// it fails, or nothing tells.
+    pub(super) fn guard(&self, missing: &Missing) -> Option<SourceLine> {
+        let is_by_itself = missing.is_named || missing.interpreter.is_some();
+        if is_by_itself || missing.program.is_some() || !self.world.is_imported() {
+            return None;
+        }
+        let mut guard = None;
+        for root in &missing.roots {
+            match self.code.reaction(self.world.inventory.at(root)?)? {
+                Reaction::Fails(_) => return None,
+                Reaction::GoesOn(line) => guard = guard.or(Some(line)),
+            }
+        }
+        guard
+    }
+
+    /// Does Python code open one of the libraries that lead to the asker whenever it is imported?
+    fn is_opened(&self, missing: &Missing) -> bool {
+        let roots = missing.roots.iter().filter_map(|root| self.world.inventory.at(root));
+        let mut libraries = roots.filter(|root| root.role == Role::Library);
+        libraries.any(|root| matches!(self.code.reaction(root), Some(Reaction::Fails(_))))
     }
 
     /// Is what `other` loads there when something of `own` is loaded?
@@ -102,7 +142,7 @@ impl<'a> Asking<'a> {
             || !self.world.is_imported()
             || missing.program.as_deref().is_some_and(|program| self.is_a_command(program))
             || missing.root_role == Role::Library
-                && self.world.is_only_code(self.vfs, &missing.asking)
+                && (self.world.is_only_code(self.vfs, &missing.asking) || self.is_opened(missing))
     }
 
     /// Does everything that is imported or started by a user work without a library, of which the target

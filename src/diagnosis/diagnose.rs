@@ -12,10 +12,12 @@ use super::load_report::{Missing, Seen};
 use super::provider::{self, Choice, Provider, known_cause};
 use crate::bytes::{printable, shell_word, shown};
 use crate::findings::finding::{Cause, Finding, Severity, fault, sort};
+use crate::knowledge::tensorflow;
 use crate::loader::EXECUTABLE_STACK;
 use crate::vfs::Vfs;
 use crate::world::inventory::Role;
 use crate::world::program::Program;
+use crate::world::python_code::SourceLine;
 use crate::world::system_libraries::Libraries;
 use crate::world::unreadable::{Unreadable, Why};
 use crate::world::{Question, World};
@@ -374,9 +376,32 @@ impl Judge<'_> {
                 let found = missing.finding(Cause::PathMissing, unasked, nothing);
                 Finding { is_optional: true, ..found }
             }
-            None => missing.finding(Cause::PathMissing, unreached, fix),
+            None => self.unreached(missing, unreached, fix),
         };
         Finding { fixable: true, lies_in: vec![directory], ..found }
+    }
+
+    /// A library that lies out of reach: worth knowing alone where the code that asks goes on without, unless
+    /// that is how it uses no GPU.
+    fn unreached(&self, missing: &Missing, message: String, cure: &str) -> Finding {
+        let found = missing.finding(Cause::PathMissing, message, cure);
+        let is_for_gpu = tensorflow::is_for_gpu(&missing.dependency.name);
+        let asked = (!self.is_alone && !is_for_gpu).then_some(missing);
+        match asked.and_then(|it| self.asking.guard(it)) {
+            Some(line) => self.guarded(found, &line),
+            None => found,
+        }
+    }
+
+    /// What is only worth knowing, since the code at a line goes on without it.
+    fn guarded(&self, found: Finding, line: &SourceLine) -> Finding {
+        let message = format!(
+            "{}; {}:{} goes on without it",
+            found.message,
+            self.world.shown(&line.file),
+            line.line
+        );
+        Finding { is_optional: true, message, ..found }
     }
 
     /// How it is known that a library is loaded before; nothing is where each object is opened alone.
@@ -404,7 +429,14 @@ impl Judge<'_> {
         }
         let Self { vfs, world, question, libraries, .. } = *self;
         let found = Absent { vfs, world, question, libraries, missing }.finding(object, library);
-        Some(Finding { is_optional: !self.asking.is_judged(missing), ..found })
+        if !self.asking.is_judged(missing) {
+            return Some(Finding { is_optional: true, ..found });
+        }
+        let guard = (!self.is_alone).then_some(missing).and_then(|it| self.asking.guard(it));
+        Some(match guard {
+            Some(line) => self.guarded(found, &line),
+            None => found,
+        })
     }
 
     /// What is found only because of a variable. Libraries of the driver are left out: where they

@@ -21,7 +21,9 @@ pub struct Missing {
     /// The object that asks, as the inventory has it; for one outside the target, what the loader
     /// knows of it.
     pub asking: Object,
-    /// What the most important of the objects is that lead to it.
+    /// The objects that lead to it.
+    pub roots: Vec<Arc<Path>>,
+    /// What the most important of these is.
     pub root_role: Role,
     /// The interpreter that cannot start without it.
     pub interpreter: Option<PathBuf>,
@@ -123,6 +125,7 @@ impl Seen {
             let interpreter = starting.contains(&root.path).then_some(root.path.as_path());
             let mut wanting = refused_for_stack(vfs, &world.inventory, resolution);
             let maker = world.maker(root).filter(|_| root.role == Role::ExtensionModule);
+            let root_path: Arc<Path> = root.path.as_path().into();
             for loaded in &resolution.objects {
                 let path = names.of(loaded);
                 if let Some(maker) = &maker {
@@ -144,6 +147,7 @@ impl Seen {
                         let missing =
                             seen.add_missing(asking, &path, root, interpreter, dependency);
                         missing.is_named |= world.is_named(&root.path);
+                        missing.roots.push(Arc::clone(&root_path));
                     }
                 }
                 for problem in &loaded.version_problems {
@@ -169,6 +173,7 @@ impl Seen {
         let key = (path.to_owned(), dependency.name.clone());
         let missing = self.missing.entry(key).or_insert_with(|| Missing {
             asking: asking(),
+            roots: Vec::new(),
             root_role: root.role,
             interpreter: None,
             program: None,

@@ -13,6 +13,7 @@ pub mod interpreter;
 pub mod owners;
 pub mod pth;
 pub mod record;
+pub mod sources;
 pub mod tags;
 pub mod target;
 pub mod venv;

@@ -9,6 +9,7 @@ pub mod makers;
 pub mod object_names;
 pub mod origins;
 pub mod program;
+pub mod python_code;
 pub mod question;
 pub mod rpath_entry;
 pub mod rpath_entry_macho;

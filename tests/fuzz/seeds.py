@@ -199,6 +199,11 @@ SEEDS = {
             [METADATA, RECORD, b"import x\n../../../src\n# y\n/e/src\n", b"home = /base/bin\nversion = 3.11.7\n", b"a\nb\n"]
         )
     },
+    "python_source": {
+        "guards": b"try:\n    from . import a, b\nexcept (ImportError, OSError) as e:\n    raise\nwith suppress(ImportError):\n    import c.d as e\nif TYPE_CHECKING:\n    import f\nelif x: import g\nelse:\n    def h(i, *j, k=1, **l):\n        import_module('.m', __name__)\n",
+        "opens": b"# coding: latin-1\nn = f'lib{x}.so'\nCDLL(os.path.join(os.path.dirname(__file__), 'a', n), mode=RTLD_GLOBAL)\nffi.dlopen(find_library('z'))\nload_library(name='x', loader_path=Path(__file__).parent / '..')\n",
+        "shapes": b"x: int = (yield) if (lambda a, /, b=[*c]: {**d})(e)[f:g, ...] else await h\nmatch i:\n    case J(k=1) | [2, *_]: pass\n@m\nclass N[T: o](p, q=r): s = rb'\\x00' f\"{t!r:>{u}}\" t'{v}'\ntype W = X\nasync def y():\n    async with a as (b, c): pass\n    async for d in e: break\n    else: del f\nwhile g := h: continue\ntry: pass\nexcept* i: pass\nfinally: assert not ~j, k @ l\n",
+    },
     "resolve": {
         "rpath": b"/app/main;n=liba.so;r=$ORIGIN/../lib;v=liba.so:V1\n/lib/liba.so;n=libb.so;R=${ORIGIN}/b;d=V1;s=liba.so\n/lib/b/libb.so>../../x\n/x;n=liba.so;f",
         "variables": b"L=/o:/p::$LIB\nP=libp.so /q.so\n/o/libp.so;n=q\n/q.so;r=a:b\n/app/main;n=libp.so;n=/q.so",

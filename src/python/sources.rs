@@ -1,0 +1,165 @@
+//! What a file of Python source imports and opens, read by a parser and never executed.
+//!
+//! Files of shared objects do not tell whether a program can do without one of them: the code that
+//! imports it does, by a `try` around the import. What is read: imports, and calls by which Python code
+//! opens a shared object ([`ctypes`](https://docs.python.org/3/library/ctypes.html), cffi, NumPy's
+//! `ctypeslib`, and `load_library` and `load_op_library` of PyTorch and TensorFlow), each with what stands
+//! around it.
+//!
+//! Sources are hostile input. A parser by recursive descent overflows its stack on deep nesting, so that
+//! what is nested deeply is not parsed (the `nesting` module), and the rest on a thread with a large stack.
+
+mod constants;
+mod nesting;
+mod reader;
+mod text;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::thread;
+
+/// No larger file is read: the largest that people write by hand have half of that, and tables that a
+/// program wrote tell nothing.
+pub const MAX_FILE_BYTES: u64 = 2 << 20;
+
+/// The stack of the thread that parses, in bytes. What the `nesting` module lets pass needs a part of it,
+/// without optimisation as well.
+const STACK_BYTES: usize = 64 << 20;
+
+/// What stands in a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Source {
+    /// Its imports, in order.
+    pub imports: Vec<Import>,
+    /// The shared objects that it opens, in order.
+    pub openings: Vec<Opening>,
+}
+
+/// An import of a module.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    /// How many packages up the name begins: 0 for a name from the top.
+    pub level: u32,
+    /// The name of the module, with dots; empty where it is the package itself.
+    pub module: String,
+    /// What is taken out of it, each of which may be a module as well.
+    pub names: Vec<String>,
+    /// What stands around it.
+    pub standing: Standing,
+}
+
+/// A call that opens a shared object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opening {
+    /// What it opens.
+    pub what: Opened,
+    /// What stands around it.
+    pub standing: Standing,
+}
+
+/// What a call opens, as far as constants tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opened {
+    /// A name without a slash, for which the loader searches.
+    Name(String),
+    /// A path from the root.
+    Path(PathBuf),
+    /// A path from the directory of the file that stands in.
+    Beside(PathBuf),
+    /// A file of that name, in a directory that is not known.
+    Somewhere(String),
+    /// What `ctypes.util.find_library` finds for a name.
+    Found(String),
+    /// Something else.
+    Unknown,
+}
+
+impl Opened {
+    /// The name of the file, where it is known.
+    #[must_use]
+    pub fn file_name(&self) -> Option<&str> {
+        match self {
+            Self::Name(name) | Self::Somewhere(name) => Some(name),
+            Self::Path(path) | Self::Beside(path) => path.file_name()?.to_str(),
+            Self::Found(_) | Self::Unknown => None,
+        }
+    }
+}
+
+/// What stands around an import or a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// The line, from 1.
+    pub line: u32,
+    /// When it is reached.
+    pub when: When,
+    /// Is an `ImportError` caught, and not raised again?
+    pub catches_import_error: bool,
+    /// Is an `OSError` caught, and not raised again?
+    pub catches_os_error: bool,
+}
+
+/// When a statement is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Whenever the file is imported.
+    Always,
+    /// When the file is imported, and a condition holds.
+    Conditionally,
+    /// When a function is called.
+    Called,
+    /// Never: it is there for those that check types.
+    Never,
+}
+
+/// Why a file is not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unread {
+    /// It is longer than [`MAX_FILE_BYTES`].
+    TooLong,
+    /// Its encoding is not known, or it does not keep to it (PEP 263).
+    Encoding,
+    /// It is nested more deeply than what people write.
+    TooDeep,
+    /// It is no Python of today.
+    Syntax,
+}
+
+impl fmt::Display for Unread {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooLong => write!(to, "it has more than {} MiB", MAX_FILE_BYTES >> 20),
+            Self::Encoding => to.write_str("its encoding is not known, or it does not keep to it"),
+            Self::TooDeep => to.write_str("it is nested too deeply"),
+            Self::Syntax => to.write_str("it is no Python 3"),
+        }
+    }
+}
+
+/// Reads files, in order.
+#[must_use]
+pub fn read(files: &[&[u8]]) -> Vec<Result<Source, Unread>> {
+    let all = || files.iter().map(|file| read_one(file)).collect();
+    thread::scope(|scope| {
+        let parser = thread::Builder::new().name("sources".to_owned()).stack_size(STACK_BYTES);
+        let parsing = parser.spawn_scoped(scope, all);
+        // Without a thread nothing is read, and nothing is known.
+        let nothing = || files.iter().map(|_| Err(Unread::Syntax)).collect();
+        parsing.map_or_else(|_| nothing(), |thread| thread.join().unwrap_or_else(|_| nothing()))
+    })
+}
+
+fn read_one(file: &[u8]) -> Result<Source, Unread> {
+    if file.len() as u64 > MAX_FILE_BYTES {
+        return Err(Unread::TooLong);
+    }
+    let text = text::decoded(file).ok_or(Unread::Encoding)?;
+    if !nesting::is_bounded(&text) {
+        return Err(Unread::TooDeep);
+    }
+    let parsed = ruff_python_parser::parse_module(&text).map_err(|_| Unread::Syntax)?;
+    Ok(reader::read(&text, parsed.suite()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! What an expression is, as far as constants tell: texts, and paths beside the file.
+
+use super::Opened;
+use ruff_python_ast::name::Name;
+use ruff_python_ast::{
+    Expr, ExprBinOp, ExprCall, ExprFString, FStringPart, InterpolatedStringElement, Operator,
+};
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// The most expressions that are looked at for one value: names may lead to names that double each time.
+const MAX_STEPS: usize = 256;
+
+/// The values of the names of a file that are assigned once; `None` for the others.
+pub(super) type Names<'a> = HashMap<&'a Name, Option<&'a Expr>>;
+
+/// What is known of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Value {
+    Text(String),
+    /// The file itself.
+    File,
+    /// A path from the file's directory.
+    Beside(PathBuf),
+    /// A path of which only the end is known.
+    Ending(PathBuf),
+    /// What `find_library` finds.
+    Found(String),
+}
+
+/// What an argument of a call that opens something stands for.
+pub(super) fn opened(argument: &Expr, names: &Names<'_>) -> Opened {
+    match value(argument, names, &Cell::new(MAX_STEPS)) {
+        Some(Value::Text(text)) if !text.contains('/') => Opened::Name(text),
+        Some(Value::Text(text)) if text.starts_with('/') => Opened::Path(text.into()),
+        // One from the working directory.
+        Some(Value::Text(text)) => somewhere(Path::new(&text)),
+        Some(Value::Beside(path)) => Opened::Beside(path),
+        Some(Value::Ending(path)) => somewhere(&path),
+        Some(Value::Found(name)) => Opened::Found(name),
+        Some(Value::File) | None => Opened::Unknown,
+    }
+}
+
+/// The text that an expression is.
+pub(super) fn text(expression: &Expr, names: &Names<'_>) -> Option<String> {
+    match value(expression, names, &Cell::new(MAX_STEPS))? {
+        Value::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+/// The last part of a name with dots: `CDLL` of `ctypes.CDLL`.
+pub(super) fn last_name(expression: &Expr) -> Option<&str> {
+    match expression {
+        Expr::Name(name) => Some(name.id.as_str()),
+        Expr::Attribute(attribute) => Some(attribute.attr.as_str()),
+        _ => None,
+    }
+}
+
+fn somewhere(path: &Path) -> Opened {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.map_or(Opened::Unknown, |name| Opened::Somewhere(name.to_owned()))
+}
+
+fn value(expression: &Expr, names: &Names<'_>, steps: &Cell<usize>) -> Option<Value> {
+    steps.set(steps.get().checked_sub(1)?);
+    match expression {
+        Expr::StringLiteral(literal) => Some(Value::Text(literal.value.to_str().to_owned())),
+        Expr::FString(parts) => formatted(parts, names, steps),
+        Expr::Name(name) if name.id.as_str() == "__file__" => Some(Value::File),
+        Expr::Name(name) => value((*names.get(&name.id)?)?, names, steps),
+        Expr::Attribute(attribute) if attribute.attr.as_str() == "parent" => {
+            directory(value(&attribute.value, names, steps)?)
+        }
+        Expr::BinOp(ExprBinOp { left, op: Operator::Div, right, .. }) => {
+            joined(value(left, names, steps), &value(right, names, steps)?)
+        }
+        Expr::BinOp(ExprBinOp { left, op: Operator::Add, right, .. }) => {
+            appended(value(left, names, steps), &value(right, names, steps)?)
+        }
+        Expr::Call(call) => of_call(call, names, steps),
+        _ => None,
+    }
+}
+
+fn of_call(call: &ExprCall, names: &Names<'_>, steps: &Cell<usize>) -> Option<Value> {
+    let arguments = &call.arguments.args;
+    let first = || value(arguments.first()?, names, steps);
+    let itself = || match call.func.as_ref() {
+        Expr::Attribute(attribute) => value(&attribute.value, names, steps),
+        _ => None,
+    };
+    match last_name(&call.func)? {
+        "dirname" => directory(first()?),
+        "join" => {
+            let mut parts = arguments.iter().map(|part| value(part, names, steps));
+            let start = parts.next()?;
+            parts.try_fold(start, |path, part| Some(joined(path, &part?))).flatten()
+        }
+        "joinpath" => {
+            let mut parts = arguments.iter().map(|part| value(part, names, steps));
+            parts.try_fold(itself(), |path, part| Some(joined(path, &part?))).flatten()
+        }
+        "Path" | "PurePath" | "PosixPath" | "str" | "fspath" | "abspath" | "realpath"
+        | "normpath" => first(),
+        "resolve" | "absolute" | "as_posix" => itself(),
+        "with_name" => {
+            let Value::Text(name) = first()? else { return None };
+            joined(directory(itself()?), &Value::Text(name))
+        }
+        "find_library" => match first()? {
+            Value::Text(name) => Some(Value::Found(name)),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The directory of what is named.
+fn directory(value: Value) -> Option<Value> {
+    match value {
+        Value::File => Some(Value::Beside(PathBuf::new())),
+        Value::Beside(mut path) => {
+            let is_above = path.components().next_back().is_none() || path.ends_with("..");
+            if is_above {
+                path.push("..");
+            } else {
+                path.pop();
+            }
+            Some(Value::Beside(path))
+        }
+        Value::Text(text) => Some(Value::Text(Path::new(&text).parent()?.to_str()?.to_owned())),
+        Value::Ending(_) | Value::Found(_) => None,
+    }
+}
+
+/// A path with another behind it; of one that is not known only the end is.
+fn joined(path: Option<Value>, behind: &Value) -> Option<Value> {
+    let Value::Text(behind) = behind else { return None };
+    if behind.starts_with('/') {
+        return Some(Value::Text(behind.clone()));
+    }
+    Some(match path {
+        Some(Value::Beside(path)) => Value::Beside(path.join(behind)),
+        Some(Value::Text(text)) => Value::Text(Path::new(&text).join(behind).to_str()?.to_owned()),
+        Some(Value::Ending(path)) => Value::Ending(path.join(behind)),
+        Some(Value::File | Value::Found(_)) => return None,
+        None => Value::Ending(behind.into()),
+    })
+}
+
+/// A text or a path with more text at its end.
+fn appended(start: Option<Value>, end: &Value) -> Option<Value> {
+    let Value::Text(end) = end else { return None };
+    let grown = |path: &Path| Some(PathBuf::from(format!("{}{end}", path.to_str()?)));
+    match start {
+        Some(Value::Text(text)) => Some(Value::Text(text + end)),
+        Some(Value::Beside(path)) if path.as_os_str().is_empty() => {
+            Some(Value::Beside(end.strip_prefix('/')?.into()))
+        }
+        Some(Value::Beside(path)) => Some(Value::Beside(grown(&path)?)),
+        Some(Value::Ending(path)) => Some(Value::Ending(grown(&path)?)),
+        Some(Value::File | Value::Found(_)) => None,
+        None => end.rsplit_once('/').map(|(_, name)| Value::Ending(name.into())),
+    }
+}
+
+/// The value of an f-string, part by part.
+fn formatted(parts: &ExprFString, names: &Names<'_>, steps: &Cell<usize>) -> Option<Value> {
+    let mut all: Vec<Option<Value>> = Vec::new();
+    for part in &parts.value {
+        match part {
+            FStringPart::Literal(literal) => all.push(Some(Value::Text(literal.value.to_string()))),
+            FStringPart::FString(string) => {
+                let elements = string.elements.iter();
+                all.extend(elements.map(|element| match element {
+                    InterpolatedStringElement::Literal(literal) => {
+                        Some(Value::Text(literal.value.to_string()))
+                    }
+                    InterpolatedStringElement::Interpolation(inner) => {
+                        value(&inner.expression, names, steps)
+                    }
+                }));
+            }
+        }
+    }
+    // Texts in a row are one: a path and `/` and a name.
+    let is_text = |part: &Option<Value>| matches!(part, Some(Value::Text(_)));
+    let texts = all.iter().rev().take_while(|part| is_text(part)).count();
+    let end = all.split_off(all.len() - texts).into_iter().flatten();
+    let end: String =
+        end.map(|part| if let Value::Text(text) = part { text } else { String::new() }).collect();
+    match all.as_slice() {
+        [] => Some(Value::Text(end)),
+        [start] => appended(start.clone(), &Value::Text(end)),
+        _ => appended(None, &Value::Text(end)),
+    }
+}

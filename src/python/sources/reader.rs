@@ -1,0 +1,316 @@
+//! The walk over a parsed file, with what stands around each statement.
+
+use super::constants::{self, Names, last_name};
+use super::{Import, Opened, Opening, Source, Standing, When};
+use ruff_python_ast::visitor::{self, Visitor};
+use ruff_python_ast::{
+    Alias, ExceptHandler, Expr, ExprCall, Stmt, StmtIf, StmtImportFrom, StmtTry, StmtWith,
+};
+
+/// Reads what a file imports and opens.
+pub(super) fn read(text: &str, body: &[Stmt]) -> Source {
+    let mut assigned = Assigned::default();
+    assigned.visit_body(body);
+    let mut reader = Reader {
+        lines: memchr::memchr_iter(b'\n', text.as_bytes()).collect(),
+        names: assigned.names,
+        around: Around { when: When::Always, caught: Caught::default() },
+        found: Source::default(),
+    };
+    reader.visit_body(body);
+    reader.found
+}
+
+/// The names that a file assigns to, whatever their scope: one that is assigned once has that value
+/// wherever it is asked for.
+#[derive(Default)]
+struct Assigned<'a> {
+    names: Names<'a>,
+}
+
+impl<'a> Visitor<'a> for Assigned<'a> {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        match statement {
+            Stmt::Assign(assign) => {
+                if let [Expr::Name(name)] = assign.targets.as_slice() {
+                    let value = Some(assign.value.as_ref());
+                    self.names.entry(&name.id).and_modify(|known| *known = None).or_insert(value);
+                }
+            }
+            Stmt::AugAssign(assign) => {
+                if let Expr::Name(name) = assign.target.as_ref() {
+                    self.names.insert(&name.id, None);
+                }
+            }
+            Stmt::For(each) => {
+                if let Expr::Name(name) = each.target.as_ref() {
+                    self.names.insert(&name.id, None);
+                }
+            }
+            Stmt::FunctionDef(function) => {
+                for parameter in &function.parameters {
+                    self.names.insert(&parameter.name().id, None);
+                }
+            }
+            _ => {}
+        }
+        visitor::walk_stmt(self, statement);
+    }
+
+    // Nothing inside of an expression is needed.
+    fn visit_expr(&mut self, _: &'a Expr) {}
+}
+
+/// Which errors do not leave the statements around.
+#[derive(Debug, Clone, Copy, Default)]
+struct Caught {
+    import_error: bool,
+    os_error: bool,
+}
+
+/// What stands around a statement.
+#[derive(Debug, Clone, Copy)]
+struct Around {
+    when: When,
+    caught: Caught,
+}
+
+struct Reader<'a> {
+    /// Where lines end: offsets in bytes.
+    lines: Vec<usize>,
+    names: Names<'a>,
+    around: Around,
+    found: Source,
+}
+
+impl<'a> Visitor<'a> for Reader<'a> {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        match statement {
+            Stmt::Import(import) => {
+                let standing = self.standing(import.range.start().to_usize());
+                for Alias { name, .. } in &import.names {
+                    self.import(0, name.as_str(), Vec::new(), standing);
+                }
+            }
+            Stmt::ImportFrom(import) => self.import_from(import),
+            Stmt::Try(attempt) => self.attempt(attempt),
+            Stmt::If(branch) => self.branch(branch),
+            Stmt::With(block) => self.block(block),
+            Stmt::FunctionDef(function) => {
+                function.decorator_list.iter().for_each(|it| self.visit_decorator(it));
+                self.visit_parameters(&function.parameters);
+                // Whoever calls it may catch what it raises, and may not.
+                let called = Around { when: self.later(When::Called), caught: Caught::default() };
+                self.inside(called, &function.body);
+            }
+            Stmt::For(each) => {
+                self.visit_expr(&each.iter);
+                self.sometimes(&each.body);
+                self.sometimes(&each.orelse);
+            }
+            Stmt::While(each) => {
+                self.visit_expr(&each.test);
+                self.sometimes(&each.body);
+                self.sometimes(&each.orelse);
+            }
+            Stmt::Match(matched) => {
+                self.visit_expr(&matched.subject);
+                matched.cases.iter().for_each(|case| self.sometimes(&case.body));
+            }
+            _ => visitor::walk_stmt(self, statement),
+        }
+    }
+
+    fn visit_expr(&mut self, expression: &'a Expr) {
+        if let Expr::Call(call) = expression {
+            self.call(call);
+        }
+        if let Expr::Lambda(_) = expression {
+            let outside = self.around;
+            self.around = Around { when: self.later(When::Called), caught: Caught::default() };
+            visitor::walk_expr(self, expression);
+            self.around = outside;
+        } else {
+            visitor::walk_expr(self, expression);
+        }
+    }
+}
+
+impl<'a> Reader<'a> {
+    fn standing(&self, offset: usize) -> Standing {
+        let before = self.lines.partition_point(|&end| end < offset);
+        let Around { when, caught } = self.around;
+        Standing {
+            line: u32::try_from(before + 1).unwrap_or(u32::MAX),
+            when,
+            catches_import_error: caught.import_error,
+            catches_os_error: caught.os_error,
+        }
+    }
+
+    /// What is reached when something inside of the statements around is: no sooner than these.
+    fn later(&self, when: When) -> When {
+        match (self.around.when, when) {
+            (When::Never, _) | (_, When::Never) => When::Never,
+            (When::Called, _) | (_, When::Called) => When::Called,
+            (When::Conditionally, _) | (_, When::Conditionally) => When::Conditionally,
+            (When::Always, When::Always) => When::Always,
+        }
+    }
+
+    fn inside(&mut self, around: Around, body: &'a [Stmt]) {
+        let outside = std::mem::replace(&mut self.around, around);
+        self.visit_body(body);
+        self.around = outside;
+    }
+
+    fn sometimes(&mut self, body: &'a [Stmt]) {
+        let when = self.later(When::Conditionally);
+        self.inside(Around { when, ..self.around }, body);
+    }
+
+    fn import(&mut self, level: u32, module: &str, names: Vec<String>, standing: Standing) {
+        let module = module.to_owned();
+        self.found.imports.push(Import { level, module, names, standing });
+    }
+
+    fn import_from(&mut self, import: &StmtImportFrom) {
+        let standing = self.standing(import.range.start().to_usize());
+        let module = import.module.as_ref().map_or("", |module| module.as_str());
+        let names = import.names.iter().map(|alias| alias.name.as_str().to_owned()).collect();
+        self.import(import.level, module, names, standing);
+    }
+
+    fn attempt(&mut self, attempt: &'a StmtTry) {
+        let caught = caught_by(&attempt.handlers);
+        let own = self.around.caught;
+        let caught = Caught {
+            import_error: own.import_error || caught.import_error,
+            os_error: own.os_error || caught.os_error,
+        };
+        self.inside(Around { caught, ..self.around }, &attempt.body);
+        for ExceptHandler::ExceptHandler(handler) in &attempt.handlers {
+            self.sometimes(&handler.body);
+        }
+        self.visit_body(&attempt.orelse);
+        self.visit_body(&attempt.finalbody);
+    }
+
+    fn branch(&mut self, branch: &'a StmtIf) {
+        self.visit_expr(&branch.test);
+        if last_name(&branch.test) == Some("TYPE_CHECKING") {
+            self.inside(Around { when: When::Never, ..self.around }, &branch.body);
+        } else {
+            self.sometimes(&branch.body);
+        }
+        for clause in &branch.elif_else_clauses {
+            clause.test.iter().for_each(|test| self.visit_expr(test));
+            self.sometimes(&clause.body);
+        }
+    }
+
+    fn block(&mut self, block: &'a StmtWith) {
+        let mut caught = self.around.caught;
+        for item in &block.items {
+            self.visit_expr(&item.context_expr);
+            // contextlib.suppress(ImportError)
+            if let Expr::Call(call) = &item.context_expr
+                && last_name(&call.func) == Some("suppress")
+            {
+                let names = call.arguments.args.iter();
+                names.for_each(|error| caught = caught.and(error));
+            }
+        }
+        self.inside(Around { caught, ..self.around }, &block.body);
+    }
+
+    fn call(&mut self, call: &'a ExprCall) {
+        let Some(function) = last_name(&call.func) else { return };
+        let first = call.arguments.args.first();
+        let named = |name: &str| call.arguments.find_keyword(name).map(|it| &it.value);
+        let standing = self.standing(call.range.start().to_usize());
+        match function {
+            "CDLL" | "PyDLL" | "LoadLibrary" | "load_op_library" | "dlopen" => {
+                let Some(argument) = first.or_else(|| named("name")) else { return };
+                let what = constants::opened(argument, &self.names);
+                self.found.openings.push(Opening { what, standing });
+            }
+            "load_library" => {
+                let Some(argument) = first.or_else(|| named("libname")) else { return };
+                let mut what = constants::opened(argument, &self.names);
+                // NumPy's takes a name, to which it adds an ending, and a directory.
+                if call.arguments.args.len() > 1 || named("loader_path").is_some() {
+                    what = match what {
+                        Opened::Name(name) if !name.contains('.') => {
+                            Opened::Somewhere(format!("{name}.so"))
+                        }
+                        Opened::Name(name) => Opened::Somewhere(name),
+                        other => other,
+                    };
+                }
+                self.found.openings.push(Opening { what, standing });
+            }
+            "import_module" | "__import__" => {
+                let module = first.and_then(|name| constants::text(name, &self.names));
+                let Some(module) = module else { return };
+                let name = module.trim_start_matches('.');
+                let level = u32::try_from(module.len() - name.len()).unwrap_or(u32::MAX);
+                self.import(level, name, Vec::new(), standing);
+            }
+            _ => {}
+        }
+    }
+}
+
+impl Caught {
+    /// With what a handler for that expression catches.
+    fn and(self, error: &Expr) -> Self {
+        if let Expr::Tuple(errors) = error {
+            return errors.elts.iter().fold(self, Self::and);
+        }
+        match last_name(error) {
+            Some("Exception" | "BaseException") => Self { import_error: true, os_error: true },
+            Some("ImportError") => Self { import_error: true, ..self },
+            Some("OSError" | "IOError" | "EnvironmentError") => Self { os_error: true, ..self },
+            _ => self,
+        }
+    }
+}
+
+/// Which errors the handlers of a `try` keep: the first that fits has them, and may raise another.
+fn caught_by(handlers: &[ExceptHandler]) -> Caught {
+    let (mut seen, mut kept) = (Caught::default(), Caught::default());
+    for ExceptHandler::ExceptHandler(handler) in handlers {
+        let all = Caught { import_error: true, os_error: true };
+        let fits = handler.type_.as_ref().map_or(all, |error| Caught::default().and(error));
+        let goes_on = !ends_in_an_error(&handler.body);
+        kept.import_error |= fits.import_error && !seen.import_error && goes_on;
+        kept.os_error |= fits.os_error && !seen.os_error && goes_on;
+        seen.import_error |= fits.import_error;
+        seen.os_error |= fits.os_error;
+    }
+    kept
+}
+
+/// May a handler raise an error, or end the program?
+fn ends_in_an_error(body: &[Stmt]) -> bool {
+    struct Ends(bool);
+    impl Visitor<'_> for Ends {
+        fn visit_stmt(&mut self, statement: &Stmt) {
+            match statement {
+                Stmt::Raise(_) => self.0 = true,
+                Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
+                _ => visitor::walk_stmt(self, statement),
+            }
+        }
+
+        fn visit_expr(&mut self, expression: &Expr) {
+            if let Expr::Call(call) = expression {
+                self.0 |= matches!(last_name(&call.func), Some("exit" | "_exit" | "abort"));
+            }
+        }
+    }
+    let mut ends = Ends(false);
+    ends.visit_body(body);
+    ends.0
+}

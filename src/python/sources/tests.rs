@@ -1,0 +1,140 @@
+use super::{Opened, Source, Unread, When, read};
+use std::path::PathBuf;
+
+fn one(text: &str) -> Source {
+    read(&[text.as_bytes()]).remove(0).unwrap()
+}
+
+fn refused(text: &[u8]) -> Unread {
+    read(&[text]).remove(0).unwrap_err()
+}
+
+#[test]
+fn a_try_around_an_import_guards_it() {
+    let caught = |text: &str| one(text).imports.first().unwrap().standing.catches_import_error;
+    assert!(caught("try:\n    import a\nexcept ImportError:\n    a = None\n"));
+    assert!(caught("try:\n    import a\nexcept (OSError, ImportError) as e:\n    pass\n"));
+    assert!(caught("try:\n    import a\nexcept:\n    pass\n"));
+    assert!(caught("try:\n    if x:\n        import a\nexcept Exception:\n    pass\n"));
+    assert!(caught("with contextlib.suppress(ImportError):\n    import a\n"));
+    assert!(!caught("try:\n    import a\nexcept OSError:\n    pass\n"));
+    assert!(!caught(
+        "try:\n    import a\nexcept ImportError as e:\n    raise ImportError('x') from e\n"
+    ));
+    assert!(!caught("try:\n    import a\nexcept ImportError:\n    sys.exit('x')\n"));
+    assert!(!caught("try:\n    import a\nfinally:\n    pass\n"));
+    // The first handler that fits has it.
+    assert!(!caught(
+        "try:\n    import a\nexcept ImportError:\n    raise\nexcept Exception:\n    pass\n"
+    ));
+    // What stands in a handler is not guarded by it.
+    assert!(!caught("try:\n    pass\nexcept ImportError:\n    import a\n"));
+    // A function is called by somebody else.
+    assert!(!caught("try:\n    def f():\n        import a\nexcept ImportError:\n    pass\n"));
+}
+
+#[test]
+fn it_is_known_when_an_import_is_reached() {
+    let when = |text: &str| one(text).imports.first().unwrap().standing.when;
+    assert_eq!(when("import a\n"), When::Always);
+    assert_eq!(when("class C:\n    import a\n"), When::Always);
+    assert_eq!(when("if x:\n    import a\n"), When::Conditionally);
+    assert_eq!(when("if x:\n    pass\nelse:\n    import a\n"), When::Conditionally);
+    assert_eq!(when("def f():\n    if x:\n        import a\n"), When::Called);
+    assert_eq!(when("if typing.TYPE_CHECKING:\n    import a\n"), When::Never);
+    let imports =
+        one("\n\nfrom ..b import c, d\nimportlib.import_module('.e', __name__)\n").imports;
+    let [from, called] = imports.as_slice() else { panic!("{imports:?}") };
+    assert_eq!((from.level, from.module.as_str(), from.standing.line), (2, "b", 3));
+    assert_eq!(from.names, ["c", "d"]);
+    assert_eq!((called.level, called.module.as_str()), (1, "e"));
+}
+
+#[test]
+fn what_is_opened_follows_from_constants() {
+    let opened = |text: &str| one(text).openings.pop().unwrap().what;
+    let beside = |path: &str| Opened::Beside(PathBuf::from(path));
+    assert_eq!(opened("ctypes.CDLL('liba.so.1')"), Opened::Name("liba.so.1".to_owned()));
+    assert_eq!(opened("cdll.LoadLibrary('/opt/liba.so')"), Opened::Path("/opt/liba.so".into()));
+    assert_eq!(
+        opened("CDLL(os.path.join(os.path.dirname(os.path.abspath(__file__)), 'lib', 'a.so'))"),
+        beside("lib/a.so")
+    );
+    assert_eq!(
+        opened("here = Path(__file__).parent.parent\nCDLL(str(here / 'a.so'))"),
+        beside("../a.so")
+    );
+    assert_eq!(
+        opened("name = 'a'\nCDLL(f'{os.path.dirname(__file__)}/{name}.so')"),
+        beside("a.so")
+    );
+    assert_eq!(
+        opened("torch.ops.load_library(os.path.join(where(), 'a.so'))"),
+        Opened::Somewhere("a.so".to_owned())
+    );
+    assert_eq!(
+        opened("np.ctypeslib.load_library('liba', os.path.dirname(__file__))"),
+        Opened::Somewhere("liba.so".to_owned())
+    );
+    assert_eq!(opened("ffi.dlopen(find_library('a'))"), Opened::Found("a".to_owned()));
+    assert_eq!(opened("CDLL(name)"), Opened::Unknown);
+    assert_eq!(opened("x = 'a.so'\nx = 'b.so'\nCDLL(x)"), Opened::Unknown);
+    assert_eq!(opened("def f(x):\n    CDLL(x)\nx = 'a.so'\n"), Opened::Unknown);
+    assert_eq!(opened("x = x\nCDLL(x)"), Opened::Unknown);
+    // Each doubles the one before.
+    let doubled: String = (1..200).map(|n| format!("x{n} = x{} + x{}\n", n - 1, n - 1)).collect();
+    assert_eq!(opened(&format!("x0 = 'a.so'\n{doubled}CDLL(x199)")), Opened::Unknown);
+}
+
+#[test]
+fn encodings_are_kept_to() {
+    assert_eq!(one("\u{feff}import a\n").imports.len(), 1);
+    let latin = [&b"# -*- coding: latin-1 -*-\nimport a # \xe9\n"[..]];
+    assert_eq!(read(&latin).remove(0).unwrap().imports.len(), 1);
+    assert_eq!(refused(b"import a # \xe9\n"), Unread::Encoding);
+    assert_eq!(refused(b"#!/usr/bin/python\n# vim: set fileencoding=euc-jp :\n"), Unread::Encoding);
+    assert_eq!(refused(b"print 'a'\n"), Unread::Syntax);
+}
+
+/// Whatever opens a level of its own: brackets, operators, keywords, blocks, calls.
+#[test]
+fn deep_nesting_is_refused_and_overflows_no_stack() {
+    for (opens, closes) in [
+        ("(", ")"),
+        ("[", "]"),
+        ("{1:", "}"),
+        ("-", ""),
+        ("not ", ""),
+        ("lambda:", ""),
+        ("lambda a,:", ""),
+        ("await ", ""),
+        ("1+", ""),
+        ("1**", ""),
+        ("a.", ""),
+        ("a if b else ", ""),
+        ("yield ", ""),
+        ("a=", ""),
+        ("f'{", "}'"),
+        ("f(", ")"),
+        ("*", ""),
+        ("(yield ", ")"),
+        ("if a:", ""),
+        ("class a:", ""),
+        ("a,lambda:", ""),
+        ("a:=", ""),
+    ] {
+        for times in [150, 190, 990, 20_000, 200_000] {
+            let text = format!("{}1{}\n", opens.repeat(times), closes.repeat(times));
+            // What comes of it does not matter; that something comes of it does.
+            let outcome = read(&[text.as_bytes()]).remove(0);
+            assert!(times < 20_000 || outcome.is_err(), "{opens}");
+        }
+    }
+    assert_eq!(refused(format!("f{}\n", "()".repeat(100_000)).as_bytes()), Unread::TooDeep);
+    assert_eq!(refused(format!("a{}\n", "[0]".repeat(100_000)).as_bytes()), Unread::TooDeep);
+    let blocks: String = (0..120).map(|depth| format!("{}if a:\n", " ".repeat(depth))).collect();
+    assert_eq!(refused(format!("{blocks}{}b\n", " ".repeat(120)).as_bytes()), Unread::TooDeep);
+    // Long and flat is not deep.
+    let table = format!("x = [{}]\n", "f(-1, 'a' + 'b'),".repeat(50_000));
+    assert!(read(&[table.as_bytes()]).remove(0).is_ok());
+}

@@ -1,0 +1,402 @@
+//! What the Python code of a distribution says of the shared objects that it comes with: whether it can
+//! do without a module, what it imports before one, and which libraries it opens.
+//!
+//! Code is read of those alone whose objects lack something, and of these only the files that hold the
+//! name in question.
+
+use super::World;
+use super::inventory::{Object, Role};
+use super::makers::Maker;
+use crate::python::record;
+use crate::python::sources::{self, Import, Source, Standing, When};
+use crate::vfs::{FileKind, Vfs};
+use memchr::memmem;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Component, Path, PathBuf};
+use std::rc::Rc;
+
+/// Of more code than this the rest is not looked through, in bytes: eight times that of NumPy.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// More than this is not parsed in a run, in bytes; it takes half a second.
+const MAX_PARSED_BYTES: u64 = 8 << 20;
+
+/// The most files of a package that no RECORD lists.
+const MAX_FILES: usize = 20_000;
+
+/// How far from a module those are that import it, and those that import these.
+const MAX_STEPS: usize = 8;
+
+/// Directories of tests, as pytest and unittest are used: what tests import nobody else needs.
+const TESTS: &[&str] = &["tests", "test"];
+
+/// A line of a source file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceLine {
+    /// The file.
+    pub file: PathBuf,
+    /// The line, from 1.
+    pub line: u32,
+}
+
+/// What code does where an object fails to load.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reaction {
+    /// It fails as well, whenever it is imported.
+    Fails(SourceLine),
+    /// It goes on without the object: whatever leads to it stands in a `try`. The first such place.
+    GoesOn(SourceLine),
+}
+
+/// The code of a target, read as it is asked for.
+pub struct PythonCode<'a> {
+    vfs: &'a dyn Vfs,
+    world: &'a World,
+    packages: RefCell<HashMap<Maker, Rc<Package>>>,
+    /// How many bytes may still be read, and parsed.
+    unread: Cell<u64>,
+    unparsed: Cell<u64>,
+}
+
+/// The code of a distribution.
+struct Package {
+    files: Vec<File>,
+}
+
+struct File {
+    path: PathBuf,
+    /// The module that it is, with dots.
+    module: String,
+    /// Is it the `__init__.py` of a package?
+    is_package: bool,
+    bytes: Vec<u8>,
+    /// What stands in it; `None` where it was not parsed.
+    source: OnceCell<Option<Source>>,
+}
+
+/// What is asked about.
+#[derive(Clone, Copy)]
+enum Error {
+    /// An import fails.
+    Import,
+    /// A call fails that opens a library.
+    Open,
+}
+
+impl Error {
+    fn is_caught(self, standing: Standing) -> bool {
+        match self {
+            Self::Import => standing.catches_import_error,
+            Self::Open => standing.catches_os_error,
+        }
+    }
+}
+
+/// What is known so far of those who lead to a module.
+#[derive(Default)]
+struct Leading {
+    guard: Option<SourceLine>,
+    force: Option<SourceLine>,
+}
+
+impl<'a> PythonCode<'a> {
+    /// The code of a target, of which nothing is read yet.
+    #[must_use]
+    pub fn new(vfs: &'a dyn Vfs, world: &'a World) -> Self {
+        Self {
+            vfs,
+            world,
+            packages: RefCell::default(),
+            unread: Cell::new(MAX_BYTES),
+            unparsed: Cell::new(MAX_PARSED_BYTES),
+        }
+    }
+
+    /// What the code of an object's own distribution does where the object fails to load; `None` where
+    /// nothing in it tells.
+    #[must_use]
+    pub fn reaction(&self, object: &Object) -> Option<Reaction> {
+        let package = self.package(&self.world.maker(object)?)?;
+        let leading = match object.role {
+            Role::ExtensionModule => {
+                let module = module_of(self.site_of(object)?, &object.path)?;
+                self.leading_to(&package, &module, Error::Import)
+            }
+            Role::Library => self.opening(&package, object)?,
+            Role::Executable => return None,
+        };
+        let force = leading.force.map(Reaction::Fails);
+        force.or(leading.guard.map(Reaction::GoesOn))
+    }
+
+    /// The packages at the top level that are imported before a module is, whatever happens: by the
+    /// packages that it lies in.
+    #[must_use]
+    pub fn imported_before(&self, module: &Object) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        let package = self.world.maker(module).and_then(|maker| self.package(&maker));
+        let name = self.site_of(module).and_then(|site| module_of(site, &module.path));
+        let (Some(package), Some(name)) = (package, name) else { return found };
+        let around = |file: &&File| {
+            let rest = name.strip_prefix(file.module.as_str());
+            file.is_package && rest.is_some_and(|rest| rest.starts_with('.'))
+        };
+        let files: Vec<&File> = package.files.iter().filter(around).collect();
+        self.parse(&files);
+        for import in files.iter().filter_map(|file| file.source()).flat_map(|it| &it.imports) {
+            if import.level == 0 && import.standing.when == When::Always {
+                found.extend(import.module.split('.').next().map(str::to_owned));
+            }
+        }
+        found
+    }
+
+    /// Is a package at the top level one of somebody's?
+    #[must_use]
+    pub fn is_of(&self, package: &str, maker: &Maker) -> bool {
+        let mut objects = self.world.inventory.objects.iter();
+        objects.any(|object| {
+            let lies_in = || object.path.strip_prefix(self.site_of(object)?).ok()?.iter().next();
+            object.role == Role::ExtensionModule
+                && lies_in() == Some(OsStr::new(package))
+                && self.world.maker(object).as_ref() == Some(maker)
+        })
+    }
+
+    /// Who opens a library by a path or a name that constants tell.
+    fn opening(&self, package: &Package, library: &Object) -> Option<Leading> {
+        let name = str::from_utf8(library.name()).ok()?;
+        let stem = name.split('.').next().filter(|stem| !stem.is_empty())?;
+        let mut leading = Leading::default();
+        for file in self.holding(package, stem) {
+            let openings = file.source().into_iter().flat_map(|source| &source.openings);
+            for opening in openings.filter(|it| it.what.file_name() == Some(name)) {
+                match opening.standing {
+                    Standing { when: When::Never, .. } => {}
+                    standing if Error::Open.is_caught(standing) => {
+                        leading.guard.get_or_insert(file.at(standing));
+                    }
+                    // Who calls a function, and when a condition holds, is not known.
+                    standing if standing.when != When::Always => return None,
+                    standing => {
+                        let above = self.leading_to(package, &file.module, Error::Open);
+                        let is_guarded = above.force.is_none() && above.guard.is_some();
+                        match above.guard.filter(|_| is_guarded) {
+                            Some(guard) => _ = leading.guard.get_or_insert(guard),
+                            None => _ = leading.force.get_or_insert(file.at(standing)),
+                        }
+                    }
+                }
+            }
+        }
+        Some(leading)
+    }
+
+    fn leading_to(&self, package: &Package, module: &str, error: Error) -> Leading {
+        let mut seen = HashSet::from([module.to_owned()]);
+        self.leading(package, module, error, &mut seen, MAX_STEPS)
+    }
+
+    /// Who imports a module, and who imports these where nothing is caught: what somebody may import
+    /// himself forces it.
+    fn leading(
+        &self,
+        package: &Package,
+        module: &str,
+        error: Error,
+        seen: &mut HashSet<String>,
+        steps: usize,
+    ) -> Leading {
+        let mut leading = Leading::default();
+        let word = module.rsplit('.').next().unwrap_or(module);
+        for file in self.holding(package, word) {
+            let imports = file.source().into_iter().flat_map(|source| &source.imports);
+            for import in imports.filter(|import| file.imports(import, module)) {
+                let standing = import.standing;
+                if standing.when == When::Never || file.module == module {
+                    continue;
+                }
+                if error.is_caught(standing) {
+                    leading.guard.get_or_insert(file.at(standing));
+                    continue;
+                }
+                let Some(steps) = steps.checked_sub(1).filter(|_| file.module.contains('.')) else {
+                    leading.force = Some(file.at(standing));
+                    return leading;
+                };
+                if !seen.insert(file.module.clone()) {
+                    continue;
+                }
+                let above = self.leading(package, &file.module, error, seen, steps);
+                if above.force.is_some() || above.guard.is_none() {
+                    leading.force = Some(file.at(standing));
+                    return leading;
+                }
+                leading.guard = leading.guard.or(above.guard);
+            }
+        }
+        leading
+    }
+
+    /// The files of a package that hold a word, parsed; those of tests left out.
+    fn holding<'p>(&self, package: &'p Package, word: &str) -> Vec<&'p File> {
+        let finder = memmem::Finder::new(word);
+        let files = package.files.iter();
+        let files: Vec<&File> = files.filter(|file| finder.find(&file.bytes).is_some()).collect();
+        self.parse(&files);
+        files
+    }
+
+    fn parse(&self, files: &[&File]) {
+        let is_new = |file: &&&File| file.source.get().is_none();
+        let mut new: Vec<&File> = files.iter().filter(is_new).copied().collect();
+        new.retain(|file| {
+            let left = self.unparsed.get().checked_sub(file.bytes.len() as u64);
+            left.map(|left| self.unparsed.set(left)).is_some()
+        });
+        let texts: Vec<&[u8]> = new.iter().map(|file| file.bytes.as_slice()).collect();
+        if texts.is_empty() {
+            return;
+        }
+        for (file, source) in new.iter().zip(sources::read(&texts)) {
+            // It is empty, or it would not be new.
+            let _ = file.source.set(source.ok());
+        }
+    }
+
+    fn package(&self, maker: &Maker) -> Option<Rc<Package>> {
+        if let Some(known) = self.packages.borrow().get(maker) {
+            return Some(Rc::clone(known));
+        }
+        let package = Rc::new(self.read(maker)?);
+        self.packages.borrow_mut().insert(maker.clone(), Rc::clone(&package));
+        Some(package)
+    }
+
+    fn read(&self, maker: &Maker) -> Option<Package> {
+        let Maker::Distribution(index) = maker else {
+            let mut objects = self.world.inventory.objects.iter();
+            let own = objects.find(|it| self.world.maker(it).as_ref() == Some(maker))?;
+            let site = self.site_of(own)?;
+            let first = own.path.strip_prefix(site).ok()?.components().next()?;
+            return Some(self.files(site, &self.walked(&site.join(first))));
+        };
+        let distribution = self.world.inventory.distributions.get(*index)?;
+        let record = distribution.read_record(self.vfs);
+        let rows = record.as_deref().map(record::rows).into_iter().flatten();
+        let rows = rows.map_while(Result::ok).filter(|row| row.path.ends_with(b".py"));
+        let mut paths: Vec<PathBuf> = rows.map(|row| distribution.path_of(&row)).collect();
+        if record.is_none() {
+            for name in distribution.top_level(self.vfs) {
+                paths.extend(self.walked(&distribution.site.join(OsStr::from_bytes(&name))));
+            }
+        }
+        Some(self.files(&distribution.site, &paths))
+    }
+
+    /// The source files below a directory.
+    fn walked(&self, directory: &Path) -> Vec<PathBuf> {
+        let (mut found, mut next) = (Vec::new(), vec![directory.to_owned()]);
+        while let Some(directory) = next.pop() {
+            for entry in self.vfs.read_dir(&directory).unwrap_or_default() {
+                let path = directory.join(&entry.name);
+                match entry.kind {
+                    FileKind::Directory => next.push(path),
+                    FileKind::File if path.extension() == Some(OsStr::new("py")) => {
+                        found.push(path);
+                    }
+                    _ => {}
+                }
+            }
+            if found.len() + next.len() > MAX_FILES {
+                break;
+            }
+        }
+        found
+    }
+
+    fn files(&self, site: &Path, paths: &[PathBuf]) -> Package {
+        let mut files = Vec::new();
+        for path in paths {
+            let Some(module) = module_of(site, path) else { continue };
+            if module.split('.').any(|part| TESTS.contains(&part)) {
+                continue;
+            }
+            let Ok(source) = self.vfs.open(path) else { continue };
+            let len = source.len();
+            let left = self.unread.get().checked_sub(len);
+            let Some(left) = left.filter(|_| len <= sources::MAX_FILE_BYTES) else { continue };
+            self.unread.set(left);
+            let Some(bytes) = source.get(0..len) else { continue };
+            files.push(File {
+                path: path.clone(),
+                module,
+                is_package: path.file_name() == Some(OsStr::new("__init__.py")),
+                bytes: bytes.into_owned(),
+                source: OnceCell::new(),
+            });
+        }
+        Package { files }
+    }
+
+    /// The directory of packages that an object lies in.
+    fn site_of(&self, object: &Object) -> Option<&'a Path> {
+        let world = self.world;
+        if let Some(distribution) = world.inventory.distribution_of(object) {
+            return Some(&distribution.site);
+        }
+        let mut sites = world.inventory.sites.iter();
+        sites.find(|site| object.path.starts_with(site)).map(PathBuf::as_path)
+    }
+}
+
+impl File {
+    fn source(&self) -> Option<&Source> {
+        self.source.get()?.as_ref()
+    }
+
+    fn at(&self, standing: Standing) -> SourceLine {
+        SourceLine { file: self.path.clone(), line: standing.line }
+    }
+
+    /// Does an import of this file lead to a module, or to what lies in it?
+    fn imports(&self, import: &Import, module: &str) -> bool {
+        let Some(base) = self.base(import) else { return false };
+        let leads = |name: &str| {
+            name.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        leads(&base) || import.names.iter().any(|name| leads(&format!("{base}.{name}")))
+    }
+
+    /// The module that an import begins with, from the top (PEP 328).
+    fn base(&self, import: &Import) -> Option<String> {
+        if import.level == 0 {
+            return Some(import.module.clone());
+        }
+        let mut parts: Vec<&str> = self.module.split('.').collect();
+        let up = usize::try_from(import.level).ok()? - usize::from(self.is_package);
+        parts.truncate(parts.len().checked_sub(up)?);
+        if !import.module.is_empty() {
+            parts.push(&import.module);
+        }
+        Some(parts.join("."))
+    }
+}
+
+/// The name by which Python imports a file: its path below a directory of packages, with dots, without
+/// the ending (PEP 3149) and without `__init__`.
+fn module_of(site: &Path, file: &Path) -> Option<String> {
+    let mut parts = Vec::new();
+    for component in file.strip_prefix(site).ok()?.components() {
+        let Component::Normal(part) = component else { return None };
+        parts.push(part.to_str()?);
+    }
+    let last = parts.pop()?.split('.').next()?;
+    if last != "__init__" {
+        parts.push(last);
+    }
+    (!parts.is_empty()).then(|| parts.join("."))
+}

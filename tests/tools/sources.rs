@@ -1,0 +1,158 @@
+//! What Python code says of a shared object that does not load: whether it goes on without, what it has
+//! imported before, and what it opens. In each case the interpreter says first what is so.
+
+use crate::support::command::{run, snapshot};
+use crate::support::environments::{Environment, empty};
+use std::fs;
+use std::path::Path;
+
+/// A module that needs a library which is nowhere, in a package whose code is given: files and texts.
+fn package(dir: &Path, code: &[(&str, &str)]) -> Environment {
+    let env = empty(dir);
+    let gone = env.library("lib/libgone.so.3", "libgone.so.3", &[], &[]);
+    fs::remove_file(gone).unwrap();
+    env.module("pkg/_fast", &["libgone.so.3"], &[]);
+    let mut files = vec!["pkg/_fast.abi3.so".to_owned()];
+    for (file, text) in code {
+        let path = env.site.join("pkg").join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+        files.push(format!("pkg/{file}"));
+    }
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    env.distribution("pkg", &[], &files);
+    env
+}
+
+/// The doctor's status, what it says, and that a repair changes nothing.
+fn doctor(env: &Environment) -> (i32, String) {
+    let dir = env.prefix.parent().unwrap();
+    let before = snapshot(&env.prefix);
+    let told = run(dir, &["doctor", "env"]);
+    run(dir, &["fix", "env"]);
+    assert_eq!(snapshot(&env.prefix), before);
+    (told.status, told.out)
+}
+
+const GUARDED: &str = "try:\n    from . import _fast\nexcept ImportError:\n    _fast = None\n";
+
+#[test]
+fn what_code_goes_on_without_is_only_worth_knowing() {
+    for code in [
+        &[("__init__.py", GUARDED)][..],
+        // By another file, which is imported so itself.
+        &[
+            ("__init__.py", "try:\n    import pkg.speed\nexcept Exception:\n    pass\n"),
+            ("speed.py", "from pkg import _fast\nfrom . import more\n"),
+            ("more.py", "from pkg.speed import _fast\n"),
+        ],
+        &[
+            ("__init__.py", ""),
+            ("lazy.py", "def f():\n    try:\n        import pkg._fast as it\n    except ImportError:\n        it = None\n"),
+        ],
+        // Tests are nobody's way to a module.
+        &[("__init__.py", GUARDED), ("tests/__init__.py", ""), ("tests/test_fast.py", "import pkg._fast\n")],
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let env = package(dir.path(), code);
+        assert!(env.runs("import pkg") && !env.runs("import pkg._fast"), "{code:?}");
+        let (status, told) = doctor(&env);
+        assert_eq!(status, 0, "{code:?}: {told}");
+        assert!(told.contains("info  libgone.so.3 is not installed"), "{told}");
+        assert!(told.contains(" goes on without it"), "{told}");
+        // Named outright it is judged by itself.
+        let module = env.site.join("pkg/_fast.abi3.so");
+        assert_eq!(run(dir.path(), &["doctor", module.to_str().unwrap()]).status, 1);
+    }
+}
+
+#[test]
+fn what_code_cannot_do_without_is_an_error() {
+    let raises = "try:\n    from . import _fast\nexcept ImportError as e:\n    raise ImportError('no') from e\n";
+    let exits = "import sys\ntry:\n    from . import _fast\nexcept ImportError:\n    sys.exit('no')\n";
+    let deep = format!("{GUARDED}x = {}1{}\n", "(".repeat(10_000), ")".repeat(10_000));
+    for (code, imports) in [
+        (&[("__init__.py", "from . import _fast\n")][..], "import pkg"),
+        (&[("__init__.py", raises)], "import pkg"),
+        (&[("__init__.py", exits)], "import pkg"),
+        (&[("__init__.py", "try:\n    from . import _fast\nexcept OSError:\n    pass\n")], "import pkg"),
+        // In one place with a guard, in another without.
+        (&[("__init__.py", GUARDED), ("other.py", "import pkg._fast\n")], "import pkg.other"),
+        (
+            &[("__init__.py", GUARDED), ("sub/__init__.py", ""), ("sub/a.py", "from .. import _fast\n")],
+            "import pkg.sub.a",
+        ),
+        // What is not read tells nothing: a file that no interpreter reads either.
+        (&[("__init__.py", &deep)], "import pkg"),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let env = package(dir.path(), code);
+        assert!(!env.runs(imports), "{code:?}");
+        let (status, told) = doctor(&env);
+        assert_eq!(status, 1, "{imports}: {told}");
+        assert!(told.contains("error  libgone.so.3 is not installed"), "{told}");
+    }
+}
+
+/// A library that Python code opens by its path: as much needed as what it imports.
+#[test]
+fn what_code_opens_counts_as_what_it_imports() {
+    let open = "ctypes.CDLL(os.path.join(os.path.dirname(__file__), 'libengine.so'))\n";
+    let guarded = format!("import ctypes, os\ntry:\n    {open}except OSError:\n    pass\n");
+    let other_error = format!("import ctypes, os\ntry:\n    {open}except ImportError:\n    pass\n");
+    for (code, is_needed) in [
+        (format!("import ctypes, os\n{open}"), true),
+        (format!("import ctypes, pathlib\nhere = pathlib.Path(__file__).parent\nctypes.CDLL(str(here / 'libengine.so'))\n"), true),
+        (other_error, true),
+        (guarded, false),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let env = package(dir.path(), &[("__init__.py", ""), ("_fast.py", "")]);
+        fs::remove_file(env.site.join("pkg/_fast.abi3.so")).unwrap();
+        let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+        let engine = format!("{site}/engine/libengine.so");
+        env.library(&engine, "libengine.so", &["libgone.so.3"], &[]);
+        // Another library beside it, so that it is not the only native code.
+        env.library(&format!("{site}/engine/libidle.so"), "libidle.so", &[], &[]);
+        fs::write(env.site.join("engine/__init__.py"), &code).unwrap();
+        let files = ["engine/__init__.py", "engine/libengine.so", "engine/libidle.so"];
+        env.distribution("engine", &[], &files);
+        env.distribution("pkg", &[], &["pkg/__init__.py"]);
+        assert_eq!(env.runs("import engine"), !is_needed, "{code}");
+        let (status, told) = doctor(&env);
+        assert_eq!(status, i32::from(is_needed), "{code}: {told}");
+        assert!(told.contains("libgone.so.3 is not installed"), "{told}");
+    }
+}
+
+/// Two distributions load a library, and the metadata of a third name neither: its code imports one of them
+/// before its own module.
+#[test]
+fn what_code_imports_before_is_loaded_then() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let soname = "libhost_core.so.1";
+    for host in ["host", "other"] {
+        env.library(&format!("{site}/{host}/lib/{soname}"), soname, &[], &[]);
+        env.module(&format!("{host}/_{host}"), &[soname], &["-Wl,-rpath,$ORIGIN/lib"]);
+        fs::write(env.site.join(host).join("__init__.py"), format!("from . import _{host}\n")).unwrap();
+        let files = ["__init__.py", &format!("_{host}.abi3.so"), &format!("lib/{soname}")];
+        let files = files.map(|file| format!("{host}/{file}"));
+        env.distribution(host, &[], &files.each_ref().map(String::as_str));
+    }
+    env.module("scatter/_scatter", &[soname], &[]);
+    env.distribution("scatter", &["numpy"], &["scatter/__init__.py", "scatter/_scatter.abi3.so"]);
+    let code = env.site.join("scatter/__init__.py");
+    fs::write(&code, "import host\nfrom . import _scatter\n").unwrap();
+    assert!(env.runs("import scatter"));
+    let (status, told) = doctor(&env);
+    assert_eq!(status, 0, "{told}");
+    assert!(told.contains("load_order"), "{told}");
+    for code_of_it in ["from . import _scatter\n", "def f():\n    import host\nfrom . import _scatter\n"] {
+        fs::write(&code, code_of_it).unwrap();
+        assert!(!env.runs("import scatter"));
+        let ran = run(dir.path(), &["doctor", "env"]);
+        assert_eq!(ran.status, 1, "{ran:#?}");
+    }
+}
