@@ -6,7 +6,8 @@ use super::bindings::{Bindings, Moved};
 use super::checks::installed::Installed;
 use super::checks::variables::{self, Variables};
 use super::checks::{
-    cuda, dlopen, interpreters, macos, process_limits, rpath_entries, symbol_version, wheel,
+    by_name, cuda, dlopen, interpreters, macos, process_limits, rpath_entries, symbol_version,
+    wheel,
 };
 use super::load_report::{Missing, Seen};
 use super::provider::{self, Choice, Provider, known_cause};
@@ -267,7 +268,9 @@ impl Judge<'_> {
         let versions = symbol_version::Judge { vfs, world, programs, libraries, variables, bare };
         let mut findings = versions.findings(seen);
         let opened = dlopen::findings(vfs, world, programs);
-        findings.extend(cuda::findings(vfs, world, question, programs, libraries, &opened));
+        let of_cuda = cuda::findings(vfs, world, question, programs, libraries, &opened);
+        let opened = [opened, of_cuda].concat();
+        findings.extend(by_name::findings(vfs, world, question, programs, seen, &opened));
         findings.extend(opened);
         findings.extend(variables::findings(vfs, world, question, programs));
         findings.extend(process_limits::findings(world, programs, seen));

@@ -3,6 +3,7 @@
 //!
 //! Section headers are not looked at: the loader does not use them, and stripped files have none.
 
+use super::opens_by_note::OpensByNote;
 use crate::bytes::{Error, Problem, Source};
 use goblin::container::{Container, Ctx};
 use goblin::elf::dynamic::{self, Dyn};
@@ -118,6 +119,8 @@ pub struct Summary {
     pub version_definitions: Option<Vec<Vec<u8>>>,
     /// The GNU build ID, if a `PT_NOTE` holds one.
     pub build_id: Option<Vec<u8>>,
+    /// The libraries that notes say it opens at run time.
+    pub opens_by_note: Vec<OpensByNote>,
     /// The bytes of thread-local storage that it addresses from the thread's own block: `p_memsz`
     /// of its `PT_TLS`, where `DF_STATIC_TLS` is set.
     pub static_tls: Option<u64>,
@@ -388,6 +391,7 @@ impl<'a> Image<'a> {
             version_needs: self.version_needs()?,
             version_definitions: self.version_definitions()?,
             build_id: self.build_id(),
+            opens_by_note: self.opens_by_note(),
             static_tls: self.static_tls(),
             stack_flags: self.segment(program_header::PT_GNU_STACK).map(|stack| stack.p_flags),
             x86_isa_needed: self.x86_isa_needed(),

@@ -7,10 +7,12 @@ pub mod edit;
 pub mod hash;
 pub mod image;
 mod notes;
+pub mod opens_by_note;
 mod relocations;
 pub mod search_path;
 mod sections;
 mod segments;
+pub mod strings;
 #[cfg(feature = "testing")]
 pub mod structs;
 mod versions;

@@ -1,28 +1,56 @@
-//! What an object says of itself in notes: its build ID, and the processor that it needs.
+//! What an object says of itself in notes: its build ID, the libraries that it opens at run time, and the
+//! processor that it needs.
 
 use super::image::Image;
+use super::opens_by_note::OpensByNote;
 use goblin::elf::{header, program_header};
+
+/// More notes than this are not read, in bytes; linkers write less than a page.
+const MAX_NOTES: u64 = 64 << 10;
 
 impl Image<'_> {
     /// The GNU build ID (`NT_GNU_BUILD_ID` of a note named `GNU`); a malformed note is no note.
     #[must_use]
     pub fn build_id(&self) -> Option<Vec<u8>> {
         const NT_GNU_BUILD_ID: u32 = 3;
-        // A page of notes is more than any linker writes; it bounds the read.
-        const MAX: u64 = 4096;
-        let notes = self.segments().iter().filter(|s| s.p_type == program_header::PT_NOTE);
-        for segment in notes {
-            let bytes = self.source().read(segment.p_offset, segment.p_filesz.min(MAX), "PT_NOTE");
+        self.first_note(|kind, name, desc| {
+            (kind == NT_GNU_BUILD_ID && name == b"GNU\0").then(|| desc.to_vec())
+        })
+    }
+
+    /// The libraries that it says it opens at run time; a malformed note says nothing.
+    #[must_use]
+    pub fn opens_by_note(&self) -> Vec<OpensByNote> {
+        const NT_FDO_DLOPEN_METADATA: u32 = 0x407c_0c0a;
+        let mut found = Vec::new();
+        self.first_note(|kind, name, desc| {
+            if kind == NT_FDO_DLOPEN_METADATA && name == b"FDO\0" {
+                let text = desc.split(|&byte| byte == 0).next().unwrap_or_default();
+                found.extend(serde_json::from_slice::<Vec<OpensByNote>>(text).unwrap_or_default());
+            }
+            None::<()>
+        });
+        found
+    }
+
+    /// The first note of which something is wanted: its type, its name with its NUL, and what it holds.
+    fn first_note<T>(&self, mut wanted: impl FnMut(u32, &[u8], &[u8]) -> Option<T>) -> Option<T> {
+        let segments = self.segments().iter().filter(|s| s.p_type == program_header::PT_NOTE);
+        for segment in segments {
+            let len = segment.p_filesz.min(MAX_NOTES);
+            let bytes = self.source().read(segment.p_offset, len, "PT_NOTE");
             let Ok(bytes) = bytes else { continue };
             let mut at = 0_usize;
             while at + 12 <= bytes.len() {
                 let (name, desc) = (self.u32_at(&bytes, at), self.u32_at(&bytes, at + 4));
                 let name_at = at + 12;
                 let desc_at = name_at.saturating_add((name as usize).next_multiple_of(4));
-                let end = desc_at.saturating_add(desc as usize);
-                let is_gnu = bytes.get(name_at..name_at + 4) == Some(b"GNU\0");
-                if self.u32_at(&bytes, at + 8) == NT_GNU_BUILD_ID && is_gnu && name == 4 {
-                    return bytes.get(desc_at..end).map(<[u8]>::to_vec);
+                let name = bytes.get(name_at..name_at.saturating_add(name as usize));
+                let held = bytes.get(desc_at..desc_at.saturating_add(desc as usize));
+                if let (Some(name), Some(held)) = (name, held)
+                    && let Some(found) = wanted(self.u32_at(&bytes, at + 8), name, held)
+                {
+                    return Some(found);
                 }
                 at = desc_at.saturating_add((desc as usize).next_multiple_of(4));
             }

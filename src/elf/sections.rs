@@ -71,6 +71,21 @@ impl Sections {
         })
     }
 
+    /// The first row of that name.
+    pub(super) fn named(&self, image: &Image<'_>, name: &[u8]) -> Option<&SectionHeader> {
+        let names = self.rows.get(usize::from(image.header().e_shstrndx))?;
+        for row in &self.rows {
+            // No further than its own end: names of malformed files overlap, or never end.
+            let at = names.sh_offset.saturating_add(u64::from(row.sh_name as u32));
+            let len = name.len() as u64 + 1;
+            let held = image.source().read(at, len, "a section's name");
+            if held.is_ok_and(|held| held.strip_suffix(b"\0") == Some(name)) {
+                return Some(row);
+            }
+        }
+        None
+    }
+
     /// The row of the dynamic table.
     pub(super) fn dynamic_table(&self) -> Option<usize> {
         self.rows.iter().position(|row| row.sh_type == section_header::SHT_DYNAMIC)

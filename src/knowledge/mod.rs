@@ -3,6 +3,7 @@
 pub mod alternatives;
 pub mod homebrew;
 pub mod import_names;
+pub mod opened;
 pub mod packages;
 pub mod sayings;
 mod shipped_libraries;

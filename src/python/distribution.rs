@@ -32,6 +32,8 @@ pub struct Distribution {
     pub site: PathBuf,
     /// The `Requires-Dist` lines, in order, those of extras included.
     pub requires: Vec<Requirement>,
+    /// Does it say that it computes on a GPU of NVIDIA, by a classifier of PyPI?
+    pub is_for_cuda: bool,
 }
 
 /// As it stands in a sentence: the name by which distributions are compared, and the version.
@@ -53,6 +55,9 @@ pub struct Requirement {
     /// The environment marker as written, such as `extra == "gpu"`; not evaluated.
     pub marker: Option<String>,
 }
+
+/// How the classifiers begin of what computes on a GPU of NVIDIA (<https://pypi.org/classifiers/>).
+const CUDA_CLASSIFIER: &str = "Environment :: GPU :: NVIDIA CUDA";
 
 /// A distribution that could not be read, or is none.
 #[derive(Debug, thiserror::Error)]
@@ -233,6 +238,7 @@ fn from_headers(
         normalized: normalized(&name),
         version: all("version").next().map(|version| word(version, "._-+!~*")).unwrap_or_default(),
         requires: all("requires-dist").filter_map(|line| requirement(line)).collect(),
+        is_for_cuda: all("classifier").any(|line| line.starts_with(CUDA_CLASSIFIER)),
         name,
         location: location.to_owned(),
         site: site.to_owned(),

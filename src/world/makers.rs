@@ -161,6 +161,7 @@ mod tests {
             location: format!("/s/{name}-1.dist-info").into(),
             site: "/s".into(),
             requires: requirement(requires).into_iter().collect(),
+            is_for_cuda: false,
         }
     }
 

@@ -10,6 +10,8 @@ mod bad_input;
 #[cfg(test)]
 mod bounds;
 #[cfg(test)]
+mod by_name;
+#[cfg(test)]
 mod child;
 #[cfg(test)]
 mod commands;

@@ -55,7 +55,7 @@ pub fn findings(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Vec<F
                 Some(answer) => answer.root.tried.steps().collect(),
                 None => Vec::new(),
             };
-            let libc = process.as_ref().map(|process| process.program.loader.system().libc);
+            let libc = process.as_ref().map(Process::libc);
             let finding = path_missing(world, &opener, &directory, library, tried);
             found.push(match libc {
                 Some(Libc::Musl) => beyond_search_paths(world, &directory, finding),
@@ -105,7 +105,7 @@ fn out_of_all_reach(
         for object in naming {
             let Some(process) = Process::of(programs, object) else { continue };
             let Some(answer) = process.open(name_of(library)) else { continue };
-            let is_musl = process.program.loader.system().libc == Libc::Musl;
+            let is_musl = process.libc() == Libc::Musl;
             if answer.root.found.is_some() {
                 continue;
             }
@@ -143,6 +143,11 @@ impl<'a> Process<'a> {
     pub(crate) fn of(programs: &'a [Program<'a>], opener: &'a Object) -> Option<Self> {
         let program = programs.iter().find(|program| program.runs(opener))?;
         Some(Self { program, opener, opened: program.load(opener) })
+    }
+
+    /// Whose loader it has.
+    pub(crate) fn libc(&self) -> Libc {
+        self.program.loader.system().libc
     }
 
     /// What comes of the opener's calling `dlopen` with a name.

@@ -1,0 +1,214 @@
+//! Libraries that native code opens by a name which its own file holds: in a note, or as a whole string of
+//! its constants; or by a name that is known.
+//!
+//! A string is a reason to look and proves nothing: most that name a library are for a feature that nobody
+//! uses, or are put behind a path. An error takes more than that: a note that says so, a table of what is
+//! known, or, for a library of a GPU, the word of the distribution that it computes on one. Strings are
+//! read only of what modules load, and only where a library of a GPU lies out of all reach or a name is
+//! asked for in vain.
+
+use super::dlopen::Process;
+use crate::bytes::printable;
+use crate::diagnosis::load_report::Seen;
+use crate::diagnosis::provider::{self, Choice};
+use crate::elf::opens_by_note::Priority;
+use crate::elf::{Image, hash, strings};
+use crate::findings::finding::{Cause, Finding, fault};
+use crate::knowledge::{opened, tensorflow};
+use crate::loader::Libc;
+use crate::vfs::Vfs;
+use crate::world::inventory::{Object, Role};
+use crate::world::makers::Maker;
+use crate::world::program::Program;
+use crate::world::{Question, World};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Of an object's constants so many bytes are read, and so many of all objects together.
+const MAX_BYTES: u64 = 32 << 20;
+const MAX_BYTES_OF_ALL: u64 = 256 << 20;
+
+/// How it is known that a library is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Why {
+    /// The object does not work without it, by a note or by what is known.
+    Required,
+    /// A note has it among what is of use.
+    Useful,
+    /// Its name stands among the constants, and is that of a library for a GPU; its distribution says that
+    /// it computes on one.
+    ForGpu,
+    /// Its name stands among the constants.
+    Named,
+}
+
+/// The findings about what modules of the target load. `known` are those about what is opened otherwise.
+#[must_use]
+pub fn findings(
+    vfs: &dyn Vfs,
+    world: &World,
+    question: &Question,
+    programs: &[Program<'_>],
+    seen: &Seen,
+    known: &[Finding],
+) -> Vec<Finding> {
+    let search = Search { vfs, world, question, programs, seen, wanted: wanted(world, seen) };
+    let mut found = Vec::new();
+    let mut left = MAX_BYTES_OF_ALL;
+    for object in world.inventory.objects.iter().filter(|it| seen.by_modules.contains_key(&it.id)) {
+        for (library, why) in search.opened_by(object, &mut left) {
+            let is_known = known.iter().any(|it| {
+                it.object == object.path && it.library.as_deref() == Some(library.as_bytes())
+            });
+            if !is_known {
+                found.extend(search.finding(object, &library, why));
+            }
+        }
+    }
+    found
+}
+
+/// The sonames that are looked for among constants: those of libraries for a GPU in directories of which
+/// nothing is loaded, and those that are asked for in vain although the target has them.
+fn wanted(world: &World, seen: &Seen) -> BTreeSet<Vec<u8>> {
+    let objects = &world.inventory.objects;
+    let loaded = objects.iter().filter(|object| seen.by_modules.contains_key(&object.id));
+    let reached: BTreeSet<&Path> = loaded.map(Object::directory).collect();
+    let in_vain: BTreeSet<&[u8]> = seen.missing.keys().map(|(_, name)| name.as_slice()).collect();
+    let libraries = objects.iter().filter(|object| object.role == Role::Library);
+    let wanted = libraries.filter(|library| {
+        let soname = library.soname();
+        in_vain.contains(soname)
+            || tensorflow::is_for_gpu(soname) && !reached.contains(library.directory())
+    });
+    wanted.map(|library| library.soname().to_vec()).collect()
+}
+
+struct Search<'a> {
+    vfs: &'a dyn Vfs,
+    world: &'a World,
+    question: &'a Question,
+    programs: &'a [Program<'a>],
+    seen: &'a Seen,
+    wanted: BTreeSet<Vec<u8>>,
+}
+
+impl Search<'_> {
+    /// What an object opens, as far as it tells; of the `left` bytes its constants take some.
+    fn opened_by(&self, object: &Object, left: &mut u64) -> BTreeMap<String, Why> {
+        let mut found = BTreeMap::new();
+        let Some(elf) = object.elf() else { return found };
+        let mut add = |name: String, why: Why| {
+            let known = found.entry(name).or_insert(why);
+            *known = why.min(*known);
+        };
+        for note in &elf.opens_by_note {
+            let why = match note.priority {
+                Priority::Required => Why::Required,
+                Priority::Recommended | Priority::Suggested => Why::Useful,
+            };
+            if let Some(name) = self.first_here(&note.sonames) {
+                add(name, why);
+            }
+        }
+        for name in opened::by(object.soname()) {
+            add(name, Why::Required);
+        }
+        for name in self.named_by(object, left) {
+            let is_for_gpu = tensorflow::is_for_gpu(name.as_bytes()) && self.is_for_cuda(object);
+            add(name, if is_for_gpu { Why::ForGpu } else { Why::Named });
+        }
+        found
+    }
+
+    /// The first of the sonames that an object tries which the target has.
+    fn first_here(&self, sonames: &[String]) -> Option<String> {
+        let objects = &self.world.inventory.objects;
+        let is_here = |name: &&String| objects.iter().any(|it| it.soname() == name.as_bytes());
+        sonames.iter().find(is_here).cloned()
+    }
+
+    /// The wanted names that stand among the constants of an object that can open something.
+    fn named_by(&self, object: &Object, left: &mut u64) -> Vec<String> {
+        let names: Vec<&[u8]> = self.wanted.iter().map(Vec::as_slice).collect();
+        if names.is_empty() || *left == 0 {
+            return Vec::new();
+        }
+        let Ok(source) = self.vfs.open(&object.path) else { return Vec::new() };
+        let Ok(image) = Image::parse(source.as_ref()) else { return Vec::new() };
+        if !hash::imports(&image, b"dlopen").unwrap_or(false) {
+            return Vec::new();
+        }
+        let most = MAX_BYTES.min(*left);
+        *left = left.saturating_sub(source.len().min(most));
+        let found = strings::whole(&image, &names, most).unwrap_or_default();
+        let found = found.into_iter().filter_map(|at| names.get(at));
+        found.filter_map(|name| String::from_utf8(name.to_vec()).ok()).collect()
+    }
+
+    /// Does the distribution of an object say that it computes on a GPU of NVIDIA?
+    fn is_for_cuda(&self, object: &Object) -> bool {
+        self.world.inventory.distribution_of(object).is_some_and(|it| it.is_for_cuda)
+    }
+
+    fn finding(&self, object: &Object, library: &str, why: Why) -> Option<Finding> {
+        let world = self.world;
+        let process = Process::of(self.programs, object)?;
+        let answer = process.open(library.as_bytes())?;
+        if answer.root.found.is_some() || process.libc() == Libc::Musl {
+            return None;
+        }
+        let search = &self.question.search;
+        let choice = provider::choose(self.vfs, world, search, object, library.as_bytes());
+        let Choice::One(provider) = choice else { return None };
+        if self.is_loaded_with(object, &provider.path) {
+            return None;
+        }
+        let directory = provider.directory().to_owned();
+        let (opener, lies) = (world.shown(&object.path), world.shown(&directory));
+        let library = printable(library.as_bytes());
+        let (message, cure) = match why {
+            Why::Required => (
+                format!(
+                    "{opener} opens {library} and does not work without it; it lies in {lies}, and no \
+                     search path leads there"
+                ),
+                "tfpatch fix",
+            ),
+            Why::ForGpu => (
+                format!(
+                    "{opener} opens {library}; it lies in {lies}, and no search path leads there, so it \
+                     uses no GPU"
+                ),
+                "tfpatch fix",
+            ),
+            Why::Useful | Why::Named => (
+                format!(
+                    "{opener} names {library}; it lies in {lies}, and no search path leads there. Files \
+                     do not tell whether it is opened"
+                ),
+                "tfpatch trace -- COMMAND shows what a program opens",
+            ),
+        };
+        let is_optional = matches!(why, Why::Useful | Why::Named);
+        Some(Finding {
+            library: Some(library.into_bytes()),
+            fixable: !is_optional,
+            is_optional,
+            lies_in: vec![directory],
+            tried: answer.root.tried.steps().collect(),
+            ..fault(Cause::DlopenPathMissing, &object.path, message, cure)
+        })
+    }
+
+    /// Is a copy of the library loaded by the modules that load the object?
+    fn is_loaded_with(&self, object: &Object, copy: &Path) -> bool {
+        let makers = |object: &Object| self.seen.by_modules.get(&object.id);
+        let Some(copy) = self.world.inventory.at(copy).and_then(makers) else { return false };
+        let own: &BTreeSet<Maker> = match makers(object) {
+            Some(own) => own,
+            None => return false,
+        };
+        own.is_subset(copy)
+    }
+}

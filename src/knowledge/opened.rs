@@ -1,0 +1,64 @@
+//! Libraries that do not work without others, which they open at run time by their names. No file says so:
+//! each row has its source.
+
+/// A library, and what it opens.
+struct Row {
+    /// How its soname begins, up to the version.
+    opener: &'static str,
+    /// The version of it that the row is about; `None` for any, which is that of what it opens too.
+    version: Option<&'static str>,
+    /// How the sonames begin of what it opens, each of which it needs.
+    opened: &'static [&'static str],
+}
+
+const ROWS: &[Row] = &[
+    // The "single dynamic library" opens the others, and ends the process where the first is not found:
+    // "Intel oneMKL FATAL ERROR: Cannot load libmkl_core.so.2" (oneMKL's developer guide, "Using the
+    // Single Dynamic Library", and messages of mkl 2023 to 2025).
+    Row { opener: "libmkl_rt.so", version: None, opened: &["libmkl_core.so"] },
+    // The library of cuDNN is a shim over those of its parts (NVIDIA's release notes of 8.0 and 9.0,
+    // and "Could not load library libcudnn_ops_infer.so.8" of public reports).
+    Row { opener: "libcudnn.so", version: Some("8"), opened: &["libcudnn_ops_infer.so"] },
+    Row { opener: "libcudnn.so", version: Some("9"), opened: &["libcudnn_graph.so"] },
+];
+
+/// The sonames of what a library opens and needs, by its own soname.
+#[must_use]
+pub fn by(soname: &[u8]) -> Vec<String> {
+    let Ok(soname) = str::from_utf8(soname) else { return Vec::new() };
+    let soname = &as_it_was(soname);
+    let mut found = Vec::new();
+    for row in ROWS {
+        let rest = soname.strip_prefix(row.opener).and_then(|rest| rest.strip_prefix('.'));
+        let Some(version) = rest else { continue };
+        let major = version.split('.').next();
+        if row.version.is_none_or(|known| major == Some(known)) {
+            found.extend(row.opened.iter().map(|opened| format!("{opened}.{version}")));
+        }
+    }
+    found
+}
+
+/// The soname before auditwheel copied the library into a wheel: it puts a hyphen and eight digits of a
+/// digest before `.so` (`copylib` in `auditwheel/repair.py`).
+fn as_it_was(soname: &str) -> String {
+    let parts = soname.split_once(".so").and_then(|(stem, end)| {
+        let (stem, digest) = stem.rsplit_once('-')?;
+        let is_digest = digest.len() == 8 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_digest.then(|| format!("{stem}.so{end}"))
+    });
+    parts.unwrap_or_else(|| soname.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::by;
+
+    #[test]
+    fn what_is_opened_has_the_version_of_the_opener() {
+        assert_eq!(by(b"libmkl_rt.so.2"), ["libmkl_core.so.2"]);
+        assert_eq!(by(b"libmkl_rt-2a8836d8.so.2"), ["libmkl_core.so.2"]);
+        assert_eq!(by(b"libcudnn.so.9"), ["libcudnn_graph.so.9"]);
+        assert!(by(b"libcudnn.so.7").is_empty() && by(b"libmkl_rt.so").is_empty());
+    }
+}
