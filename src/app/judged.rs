@@ -45,7 +45,10 @@ impl App {
         if has_interpreter || world.meant() > 0 || findings.iter().any(is_error) {
             return Ok(());
         }
-        let path = chosen.path();
+        let path = match (&chosen.target, &chosen.named) {
+            (Target::Distribution { .. }, Some(named)) => named,
+            _ => chosen.path(),
+        };
         let linked = linked_directories::places(world.not_followed());
         let instead = match (self.environment_below(path), linked.first()) {
             (Some(prefix), _) => Instead::Environment(self.shown(&prefix)),
@@ -74,7 +77,9 @@ impl App {
 /// The environment that imports what a target holds. A file that was named may be for any.
 fn environment_of(chosen: &Chosen) -> Option<&Environment> {
     match &chosen.target {
-        Target::Environment(environment) => Some(environment),
+        Target::Environment(environment) | Target::Distribution { environment, .. } => {
+            Some(environment)
+        }
         Target::SitePackages { environment, .. } => {
             chosen.environment.as_ref().or(environment.as_ref())
         }

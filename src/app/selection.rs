@@ -15,6 +15,7 @@ impl App {
         let path = place.root.join(file);
         match &chosen.target {
             Target::File(named) | Target::Wheel(named) => self.real_files(named).contains(&path),
+            Target::Distribution { files, .. } => files.iter().any(|file| self.real(file) == path),
             _ => path.starts_with(self.real(chosen.path())),
         }
     }
@@ -24,6 +25,9 @@ impl App {
     pub fn selection(&self, chosen: &Chosen, place: &StoreOfTarget) -> Selection {
         let mut paths = match &chosen.target {
             Target::File(path) | Target::Wheel(path) => self.real_files(path),
+            Target::Distribution { files, .. } => {
+                files.iter().flat_map(|file| self.real_files(file)).collect()
+            }
             _ => vec![self.real(chosen.path())],
         };
         if paths.contains(&place.root) {

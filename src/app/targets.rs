@@ -36,7 +36,9 @@ impl Chosen {
     #[must_use]
     pub fn path(&self) -> &Path {
         match &self.target {
-            Target::Environment(environment) => &environment.prefix,
+            Target::Environment(environment) | Target::Distribution { environment, .. } => {
+                &environment.prefix
+            }
             Target::SitePackages { path, .. }
             | Target::Directory(path)
             | Target::File(path)
@@ -108,13 +110,26 @@ impl App {
         named
             .iter()
             .map(|path| {
-                let target = target::at(&self.vfs, ambient, path)?;
+                let (target, reason) = match target::at(&self.vfs, ambient, path) {
+                    Err(error @ target::Error::Absent { .. }) => {
+                        self.distribution(path).ok_or(error)?
+                    }
+                    found => (found?, "named".to_owned()),
+                };
                 let (target, environment) = self.inside(target);
                 let root = self.vfs.root().map(Path::to_owned);
-                let (named, reason) = (Some(path.clone()), "named".to_owned());
+                let named = Some(path.clone());
                 Ok(Chosen { target, environment, named, root, reason })
             })
             .collect()
+    }
+
+    /// The distribution of that name, in the environment that is found from here, and why that one.
+    fn distribution(&self, name: &Path) -> Option<(Target, String)> {
+        let ambient = self.ambient().ok().filter(|_| self.vfs.root().is_none())?;
+        let found = discovery::discover(&self.vfs, ambient).ok()?;
+        let target = target::distribution(&self.vfs, &found.environment, name)?;
+        Some((target, found.reason))
     }
 
     /// The files that were named: an interpreter is a program here, and stands for no environment.
@@ -164,7 +179,9 @@ impl App {
         let (path, is_file) = match &target {
             Target::SitePackages { path, .. } | Target::Directory(path) => (path, false),
             Target::File(path) => (path, true),
-            Target::Environment(_) | Target::Wheel(_) => return (target, None),
+            Target::Environment(_) | Target::Distribution { .. } | Target::Wheel(_) => {
+                return (target, None);
+            }
         };
         // The last link of a file is what is edited; those on the way are not.
         let real = match (is_file, path.parent(), path.file_name()) {

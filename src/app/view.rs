@@ -107,6 +107,9 @@ impl App {
                 }
                 World::of_environment(vfs, found, settings)
             }
+            Target::Distribution { environment, normalized, .. } => {
+                World::of_distribution(vfs, normalized, environment.clone(), settings)
+            }
             Target::SitePackages { path, .. } | Target::Directory(path) => {
                 match (&chosen.environment, &chosen.target) {
                     (Some(around), _) => {

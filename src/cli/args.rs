@@ -24,8 +24,8 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("TFPATCH_BUI
 
 /// Find out why Python's shared objects do not load, and repair their search paths in place.
 ///
-/// A TARGET is a virtual environment, a site-packages directory, any other directory, a wheel, or
-/// shared objects. Without one it is VIRTUAL_ENV, else CONDA_PREFIX, else .venv here or in a directory
+/// A TARGET is a virtual environment, a site-packages directory, any other directory, a wheel, shared
+/// objects, or the name of an installed distribution. Without one it is VIRTUAL_ENV, else CONDA_PREFIX, else .venv here or in a directory
 /// above, else the first python3 on PATH.
 #[derive(Debug, Parser)]
 #[command(

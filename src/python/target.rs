@@ -1,8 +1,10 @@
 //! What a TARGET of the command line is.
 
 use super::discovery::Ambient;
+use super::distribution::{distributions, normalized};
 use super::environment::Environment;
 use super::interpreter::is_interpreter_name;
+use super::record;
 use crate::vfs::{FileKind, Vfs};
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -19,6 +21,15 @@ pub enum Target {
         /// The environment whose interpreter imports from it, where there is one above.
         environment: Option<Environment>,
     },
+    /// An installed distribution, named by its name.
+    Distribution {
+        /// The environment that it is installed in.
+        environment: Environment,
+        /// The name by which distributions are compared.
+        normalized: String,
+        /// The files that its RECORD lists.
+        files: Vec<PathBuf>,
+    },
     /// Any other directory.
     Directory(PathBuf),
     /// A wheel.
@@ -31,7 +42,7 @@ pub enum Target {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nothing is there.
-    #[error("{path} does not exist; name an environment, a directory, a .whl or a shared object", path = path.display())]
+    #[error("{path} does not exist; name an environment, a directory, a .whl, a shared object or an installed distribution", path = path.display())]
     Absent {
         /// The path, absolute.
         path: PathBuf,
@@ -89,6 +100,21 @@ pub fn at(vfs: &dyn Vfs, ambient: &Ambient, path: &Path) -> Result<Target, Error
         }
         FileKind::Symlink | FileKind::Other => Err(Error::Unsuitable { path }),
     }
+}
+
+/// The distribution of that name which is installed in an environment.
+#[must_use]
+pub fn distribution(vfs: &dyn Vfs, environment: &Environment, name: &Path) -> Option<Target> {
+    let normalized = normalized(name.to_str().filter(|name| !name.contains('/'))?);
+    let mut sites = environment.site_packages.iter();
+    let found = sites.find_map(|site| {
+        let (all, _) = distributions(vfs, &site.path);
+        all.into_iter().find(|found| found.normalized == normalized)
+    })?;
+    let record = found.read_record(vfs).unwrap_or_default();
+    let rows = record::rows(&record).map_while(Result::ok);
+    let files = rows.map(|row| found.path_of(&row)).collect();
+    Some(Target::Distribution { environment: environment.clone(), normalized, files })
 }
 
 /// Has a file the name of a wheel?

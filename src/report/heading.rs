@@ -52,6 +52,13 @@ pub fn write_not_followed(
 pub fn heading(app: &App, chosen: &Chosen, world: &World) -> (String, String) {
     let (kind, path) = match &chosen.target {
         Target::Environment(environment) => ("Environment", &environment.prefix),
+        Target::Distribution { environment, normalized, .. } => {
+            let place = format!("in {}", shown(&app.relative(&environment.prefix)));
+            let known = [place, chosen.reason.clone()].into_iter();
+            let facts: Vec<String> = known.chain(facts(world)).collect();
+            let what = format!("Distribution  {normalized}");
+            return (what, in_parentheses(&facts));
+        }
         Target::SitePackages { path, .. } => ("Packages", path),
         Target::Directory(directory) => ("Directory", directory),
         Target::File(path) => ("Object", path),
@@ -59,5 +66,9 @@ pub fn heading(app: &App, chosen: &Chosen, world: &World) -> (String, String) {
     };
     let facts: Vec<String> = std::iter::once(chosen.reason.clone()).chain(facts(world)).collect();
     let what = format!("{kind}  {}", shown(&app.relative(path)));
-    (what, format!("({})", printable(facts.join("; ").as_bytes())))
+    (what, in_parentheses(&facts))
+}
+
+fn in_parentheses(facts: &[String]) -> String {
+    format!("({})", printable(facts.join("; ").as_bytes()))
 }

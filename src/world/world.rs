@@ -14,8 +14,10 @@ use crate::python::distribution::packages_around;
 use crate::python::environment::{Environment, Kind};
 use crate::python::interpreter::Version;
 use crate::python::owners::Owners;
+use crate::python::record;
 use crate::python::wheel::Wheel;
 use crate::vfs::{FileKind, Vfs, names_along};
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
@@ -31,9 +33,8 @@ pub struct World {
     pub inventory: Inventory,
     /// Objects that were named outright: also what is only worth knowing is repaired there.
     pub named: Vec<PathBuf>,
-    /// The directory that was named, where it is a part of the tree: only what lies beneath it is
-    /// judged, and only that is edited.
-    pub part: Option<PathBuf>,
+    /// The part of the tree that was named, where it is one: only that is judged, and only that is edited.
+    pub part: Option<Part>,
     /// Does it lie in the root of another system? Where links lead there, this one does not know.
     pub elsewhere: bool,
     /// The loader's environment.
@@ -42,6 +43,24 @@ pub struct World {
     pub owners: Owners,
     /// What it says of itself, where the target is a wheel.
     pub wheel: Option<Claims>,
+}
+
+/// A part of a tree.
+#[derive(Debug, Clone)]
+pub enum Part {
+    /// What lies below a directory.
+    Below(PathBuf),
+    /// These files: what a distribution has installed.
+    Files(HashSet<PathBuf>),
+}
+
+impl Part {
+    fn has(&self, path: &Path) -> bool {
+        match self {
+            Self::Below(directory) => path.starts_with(directory),
+            Self::Files(files) => files.contains(path),
+        }
+    }
 }
 
 impl World {
@@ -101,7 +120,28 @@ impl World {
         settings: Settings,
     ) -> Self {
         let world = Self::of_environment(vfs, environment, settings);
-        Self { part: Some(directory), ..world }
+        Self { part: Some(Part::Below(directory)), ..world }
+    }
+
+    /// Reads an environment of which only the files of a distribution are judged and edited, which has that
+    /// normalized name; libraries may come from all of it.
+    #[must_use]
+    pub fn of_distribution(
+        vfs: &dyn Vfs,
+        normalized: &str,
+        environment: Environment,
+        settings: Settings,
+    ) -> Self {
+        let world = Self::of_environment(vfs, environment, settings);
+        let all = world.inventory.distributions.iter();
+        let mut files = HashSet::new();
+        for found in all.filter(|found| found.normalized == normalized) {
+            let record = found.read_record(vfs).unwrap_or_default();
+            let rows = record::rows(&record).map_while(Result::ok);
+            files.extend(rows.map(|row| found.path_of(&row)));
+            files.extend([found.location.clone(), found.record()]);
+        }
+        Self { part: Some(Part::Files(files)), ..world }
     }
 
     /// Reads a wheel. The variables of the loader say nothing about where it will be installed.
@@ -295,7 +335,7 @@ impl World {
     /// Is an object what the target means, and not only what surrounds it?
     #[must_use]
     pub fn is_meant(&self, object: &Path) -> bool {
-        self.part.as_ref().is_none_or(|part| object.starts_with(part))
+        self.part.as_ref().is_none_or(|part| part.has(object))
             && (self.named.is_empty() || self.is_named(object))
     }
 

@@ -507,3 +507,36 @@ fn a_requirement_that_no_entry_reaches_is_an_error() {
     env.distribution("plug", &[], &files);
     assert_eq!(run(dir.path(), &["doctor", "env"]).status, 0);
 }
+
+/// A distribution by its name: of the environment that is found, and only its own files.
+#[test]
+fn a_distribution_is_a_target_by_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    env.library(&format!("{site}/store/libdeep.so.1"), "libdeep.so.1", &[], &[]);
+    env.distribution("store", &[], &["store/libdeep.so.1"]);
+    for name in ["first_one", "second"] {
+        env.module(&format!("{name}/_module"), &["libdeep.so.1"], &[]);
+        let files = [format!("{name}/__init__.py"), format!("{name}/_module.abi3.so")];
+        env.distribution(name, &["store"], &files.each_ref().map(String::as_str));
+    }
+    let asked = |arguments: &[&str]| {
+        let mut tfpatch = command(dir.path());
+        Ran::of(&tfpatch.args(arguments).env("VIRTUAL_ENV", &env.prefix).output().unwrap())
+    };
+    let told = asked(&["doctor", "First.One"]);
+    assert!(told.text(1).starts_with("Distribution  first-one (in env; "), "{told:#?}");
+    assert!(!told.out.contains("second/"), "{told:#?}");
+    assert!(asked(&["fix", "first-one"]).text(0).contains("1 file repaired"));
+    assert!(env.runs("import first_one._module") && !env.runs("import second._module"));
+    asked(&["verify", "first-one"]).text(0);
+    assert_eq!(asked(&["verify", "second"]).status, 1);
+    asked(&["fix", "env"]).text(0);
+    asked(&["revert", "first-one"]).text(0);
+    assert!(!env.runs("import first_one._module") && env.runs("import second._module"));
+    // A path goes first, and what is neither is an error.
+    fs::create_dir(dir.path().join("second")).unwrap();
+    assert_eq!(asked(&["doctor", "second"]).status, 2);
+    assert_eq!(asked(&["doctor", "third"]).status, 2);
+}
