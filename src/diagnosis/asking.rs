@@ -12,7 +12,7 @@ use crate::vfs::Vfs;
 use crate::world::World;
 use crate::world::inventory::{Object, Role};
 use crate::world::makers::Maker;
-use crate::world::python_code::{PythonCode, Reaction, SourceLine};
+use crate::world::python_code::{PythonCode, Reaction};
 use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsString;
@@ -64,6 +64,9 @@ impl<'a> Asking<'a> {
         {
             return Some(Before::Required);
         }
+        if self.is_handed_over(missing) {
+            return Some(Before::Only);
+        }
         let mut others = loading.into_iter().filter(|maker| **maker != own);
         let is_only = others.next().is_some() && others.next().is_none();
         (is_only && self.world.is_imported() && self.says_nothing(&own)).then_some(Before::Only)
@@ -80,21 +83,45 @@ impl<'a> Asking<'a> {
         !loading.is_empty() && modules().next().is_some() && modules().all(is_before)
     }
 
-    /// The line by which Python code goes on without what a library is missing for; `None` where some of
-    /// it fails, or nothing tells.
-    pub(super) fn guard(&self, missing: &Missing) -> Option<SourceLine> {
+    /// Does the code of a module's own distribution open a library that lies there, by a path that is put
+    /// together from its name?
+    fn is_handed_over(&self, missing: &Missing) -> bool {
+        let own = self.world.maker(&missing.asking);
+        let mut copies = self.world.inventory.named(&missing.dependency.name);
+        missing.root_role == Role::ExtensionModule
+            && own.is_some()
+            && copies.any(|copy| self.world.maker(copy) == own)
+            && self.code.hands_over(&missing.asking, &missing.dependency.name)
+    }
+
+    /// What Python code does without what a library is missing for, where none of it fails; `None` where some
+    /// does, or nothing tells.
+    pub(super) fn reaction(&self, missing: &Missing) -> Option<Reaction> {
         let is_by_itself = missing.is_named || missing.interpreter.is_some();
         if is_by_itself || missing.program.is_some() || !self.world.is_imported() {
             return None;
         }
-        let mut guard = None;
+        let mut reaction = None;
         for root in &missing.roots {
-            match self.code.reaction(self.world.inventory.at(root)?)? {
-                Reaction::Fails(_) => return None,
-                Reaction::GoesOn(line) => guard = guard.or(Some(line)),
+            match (self.code.reaction(self.world.inventory.at(root)?)?, &reaction) {
+                (Reaction::Fails(_), _) => return None,
+                (later @ Reaction::Later(_), _) => reaction = Some(later),
+                (goes_on, None) => reaction = Some(goes_on),
+                (Reaction::GoesOn(_), Some(_)) => {}
             }
         }
-        guard
+        reaction
+    }
+
+    /// The same where a copy of the library lies out of reach. If it is one of the asker's own distribution, that
+    /// is a fault of the installation, whatever the code makes of it; and what a function asks for once it is
+    /// called, it is meant to have.
+    pub(super) fn reaction_to(&self, missing: &Missing, copy: &Path) -> Option<Reaction> {
+        let copy = self.world.inventory.at(copy)?;
+        if self.world.maker(copy) == self.world.maker(&missing.asking) {
+            return None;
+        }
+        self.reaction(missing).filter(|it| matches!(it, Reaction::GoesOn(_)))
     }
 
     /// Does Python code open one of the libraries that lead to the asker whenever it is imported?

@@ -18,7 +18,7 @@ use crate::loader::EXECUTABLE_STACK;
 use crate::vfs::Vfs;
 use crate::world::inventory::Role;
 use crate::world::program::Program;
-use crate::world::python_code::SourceLine;
+use crate::world::python_code::{Reaction, SourceLine};
 use crate::world::system_libraries::Libraries;
 use crate::world::unreadable::{Unreadable, Why};
 use crate::world::{Question, World};
@@ -328,6 +328,9 @@ impl Judge<'_> {
         }
         match provider::choose(self.vfs, self.world, &self.question.search, asking, name) {
             Choice::One(provider) => vec![self.out_of_reach(missing, &provider, &object, &library)],
+            Choice::Several(_) if self.before(missing).is_some() => {
+                vec![self.loaded_before(missing, &object, &library)]
+            }
             Choice::Several(providers) => {
                 let copies = providers.len();
                 let lies_in: Vec<PathBuf> =
@@ -379,32 +382,46 @@ impl Judge<'_> {
                 let found = missing.finding(Cause::PathMissing, unasked, nothing);
                 Finding { is_optional: true, ..found }
             }
-            None => self.unreached(missing, unreached, fix),
+            None => self.unreached(missing, provider, unreached, fix),
         };
         Finding { fixable: true, lies_in: vec![directory], ..found }
     }
 
     /// A library that lies out of reach: worth knowing alone where the code that asks goes on without, unless
     /// that is how it uses no GPU.
-    fn unreached(&self, missing: &Missing, message: String, cure: &str) -> Finding {
+    fn unreached(
+        &self,
+        missing: &Missing,
+        provider: &Provider,
+        message: String,
+        cure: &str,
+    ) -> Finding {
         let found = missing.finding(Cause::PathMissing, message, cure);
         let is_for_gpu = tensorflow::is_for_gpu(&missing.dependency.name);
         let asked = (!self.is_alone && !is_for_gpu).then_some(missing);
-        match asked.and_then(|it| self.asking.guard(it)) {
-            Some(line) => self.guarded(found, &line),
-            None => found,
-        }
+        let reaction = asked.and_then(|it| self.asking.reaction_to(it, &provider.path));
+        self.with_reaction(found, reaction.as_ref())
     }
 
-    /// What is only worth knowing, since the code at a line goes on without it.
-    fn guarded(&self, found: Finding, line: &SourceLine) -> Finding {
-        let message = format!(
-            "{}; {}:{} goes on without it",
-            found.message,
-            self.world.shown(&line.file),
-            line.line
-        );
+    /// What Python code goes on without is only worth knowing.
+    fn with_reaction(&self, found: Finding, reaction: Option<&Reaction>) -> Finding {
+        let at = |line: &SourceLine| format!("{}:{}", self.world.shown(&line.file), line.line);
+        let message = match reaction {
+            Some(Reaction::GoesOn(line)) => {
+                format!("{}; {} goes on without it", found.message, at(line))
+            }
+            Some(Reaction::Later(line)) => {
+                format!("{}; {} asks for it once a function is called", found.message, at(line))
+            }
+            Some(Reaction::Fails(_)) | None => return found,
+        };
         Finding { is_optional: true, message, ..found }
+    }
+
+    /// A library that is loaded before, and that no entry could lead to.
+    fn loaded_before(&self, missing: &Missing, object: &str, library: &str) -> Finding {
+        let message = format!("{object} finds {library} only once something else has loaded it");
+        missing.finding(Cause::LoadOrder, message, "nothing has to be done")
     }
 
     /// How it is known that a library is loaded before; nothing is where each object is opened alone.
@@ -426,20 +443,16 @@ impl Judge<'_> {
             return Some(missing.finding(cause, message, cure));
         }
         if self.before(missing).is_some() {
-            let message =
-                format!("{object} finds {library} only once something else has loaded it");
-            return Some(missing.finding(Cause::LoadOrder, message, "nothing has to be done"));
+            return Some(self.loaded_before(missing, object, library));
         }
         let Self { vfs, world, question, libraries, .. } = *self;
         let found = Absent { vfs, world, question, libraries, missing }.finding(object, library);
         if !self.asking.is_judged(missing) {
             return Some(Finding { is_optional: true, ..found });
         }
-        let guard = (!self.is_alone).then_some(missing).and_then(|it| self.asking.guard(it));
-        Some(match guard {
-            Some(line) => self.guarded(found, &line),
-            None => found,
-        })
+        let asked = (!self.is_alone).then_some(missing);
+        let reaction = asked.and_then(|it| self.asking.reaction(it));
+        Some(self.with_reaction(found, reaction.as_ref()))
     }
 
     /// What is found only because of a variable. Libraries of the driver are left out: where they

@@ -33,6 +33,8 @@ pub struct Source {
     pub imports: Vec<Import>,
     /// The shared objects that it opens, in order.
     pub openings: Vec<Opening>,
+    /// Constants that look like names of libraries and are handed to a function, whatever that does.
+    pub handed: Vec<String>,
 }
 
 /// An import of a module.
@@ -42,6 +44,8 @@ pub struct Import {
     pub level: u32,
     /// The name of the module, with dots; empty where it is the package itself.
     pub module: String,
+    /// Is that only how the name begins, and the rest not known?
+    pub is_start: bool,
     /// What is taken out of it, each of which may be a module as well.
     pub names: Vec<String>,
     /// What stands around it.

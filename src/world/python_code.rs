@@ -8,7 +8,7 @@ use super::World;
 use super::inventory::{Object, Role};
 use super::makers::Maker;
 use crate::python::record;
-use crate::python::sources::{self, Import, Source, Standing, When};
+use crate::python::sources::{self, Import, Opened, Source, Standing, When};
 use crate::vfs::{FileKind, Vfs};
 use memchr::memmem;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -49,6 +49,8 @@ pub enum Reaction {
     Fails(SourceLine),
     /// It goes on without the object: whatever leads to it stands in a `try`. The first such place.
     GoesOn(SourceLine),
+    /// It comes to the object only once a function is called. The first such place.
+    Later(SourceLine),
 }
 
 /// The code of a target, read as it is asked for.
@@ -99,7 +101,10 @@ impl Error {
 #[derive(Default)]
 struct Leading {
     guard: Option<SourceLine>,
+    call: Option<SourceLine>,
     force: Option<SourceLine>,
+    /// Does anybody lead there at all?
+    is_led_to: bool,
 }
 
 impl<'a> PythonCode<'a> {
@@ -129,7 +134,8 @@ impl<'a> PythonCode<'a> {
             Role::Executable => return None,
         };
         let force = leading.force.map(Reaction::Fails);
-        force.or(leading.guard.map(Reaction::GoesOn))
+        let call = leading.call.map(Reaction::Later);
+        force.or(call).or(leading.guard.map(Reaction::GoesOn))
     }
 
     /// The packages at the top level that are imported before a module is, whatever happens: by the
@@ -152,6 +158,24 @@ impl<'a> PythonCode<'a> {
             }
         }
         found
+    }
+
+    /// Is the name of a library, with its ending or without, handed to some function by the code of an object's
+    /// own distribution, which opens libraries by paths that constants do not tell?
+    #[must_use]
+    pub fn hands_over(&self, object: &Object, library: &[u8]) -> bool {
+        let Ok(library) = str::from_utf8(library) else { return false };
+        let stem = library.split('.').next().unwrap_or(library);
+        let maker = self.world.maker(object);
+        let Some(package) = maker.and_then(|maker| self.package(&maker)) else { return false };
+        let names = |source: &Source| source.handed.iter().any(|it| it == library || it == stem);
+        let opens = |source: &Source| source.openings.iter().any(|it| it.what == Opened::Unknown);
+        let is_named = self.holding(&package, stem).iter().filter_map(|it| it.source()).any(names);
+        is_named && {
+            let calls = ["load_library", "CDLL", "LoadLibrary", "dlopen"];
+            let files = calls.iter().flat_map(|call| self.holding(&package, call));
+            files.filter_map(|file| file.source()).any(opens)
+        }
     }
 
     /// Is a package at the top level one of somebody's?
@@ -211,7 +235,9 @@ impl<'a> PythonCode<'a> {
         steps: usize,
     ) -> Leading {
         let mut leading = Leading::default();
+        // A number at its end may be put there by a program.
         let word = module.rsplit('.').next().unwrap_or(module);
+        let word = word.trim_end_matches(|digit: char| digit.is_ascii_digit());
         for file in self.holding(package, word) {
             let imports = file.source().into_iter().flat_map(|source| &source.imports);
             for import in imports.filter(|import| file.imports(import, module)) {
@@ -219,8 +245,17 @@ impl<'a> PythonCode<'a> {
                 if standing.when == When::Never || file.module == module {
                     continue;
                 }
+                leading.is_led_to = true;
                 if error.is_caught(standing) {
                     leading.guard.get_or_insert(file.at(standing));
+                    continue;
+                }
+                if let Some(line) = self.set_otherwise(package, file, import, module) {
+                    leading.guard.get_or_insert(line);
+                    continue;
+                }
+                if standing.when == When::Called {
+                    leading.call.get_or_insert(file.at(standing));
                     continue;
                 }
                 let Some(steps) = steps.checked_sub(1).filter(|_| file.module.contains('.')) else {
@@ -231,14 +266,37 @@ impl<'a> PythonCode<'a> {
                     continue;
                 }
                 let above = self.leading(package, &file.module, error, seen, steps);
-                if above.force.is_some() || above.guard.is_none() {
+                // What nobody leads to is there to be imported by others.
+                if above.force.is_some() || !above.is_led_to {
                     leading.force = Some(file.at(standing));
                     return leading;
                 }
                 leading.guard = leading.guard.or(above.guard);
+                leading.call = leading.call.or(above.call);
             }
         }
         leading
+    }
+
+    /// The line by which the package that a name is taken from has the module, or else something of that name: it
+    /// catches what the import of the module raises, so that the name is there in any case.
+    fn set_otherwise(
+        &self,
+        package: &Package,
+        file: &File,
+        import: &Import,
+        module: &str,
+    ) -> Option<SourceLine> {
+        let (from, name) = module.rsplit_once('.')?;
+        let is_name = file.base(import).as_deref() == Some(from)
+            && import.names.iter().any(|taken| taken == name);
+        let init = package.files.iter().find(|it| it.module == from && is_name)?;
+        self.parse(&[init]);
+        let guarded = init.source()?.imports.iter().find(|it| {
+            let is_bound = it.names.iter().any(|taken| taken == name);
+            it.standing.catches_import_error && is_bound && init.imports(it, module)
+        })?;
+        Some(init.at(guarded.standing))
     }
 
     /// The files of a package that hold a word, parsed; those of tests left out.
@@ -365,6 +423,9 @@ impl File {
     /// Does an import of this file lead to a module, or to what lies in it?
     fn imports(&self, import: &Import, module: &str) -> bool {
         let Some(base) = self.base(import) else { return false };
+        if import.is_start {
+            return base.contains('.') && module.starts_with(&base);
+        }
         let leads = |name: &str| {
             name.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };

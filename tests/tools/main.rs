@@ -74,6 +74,8 @@ mod shipping;
 #[cfg(test)]
 mod signals;
 #[cfg(test)]
+mod sources;
+#[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;
 #[cfg(test)]

@@ -48,10 +48,19 @@ fn what_code_goes_on_without_is_only_worth_knowing() {
         ],
         &[
             ("__init__.py", ""),
-            ("lazy.py", "def f():\n    try:\n        import pkg._fast as it\n    except ImportError:\n        it = None\n"),
+            (
+                "lazy.py",
+                "def f():\n    try:\n        import pkg._fast as it\n    except ImportError:\n        it = None\n",
+            ),
         ],
+        // What the package has set to something else.
+        &[("__init__.py", GUARDED), ("user.py", "from . import _fast\nfrom pkg import _fast\n")],
         // Tests are nobody's way to a module.
-        &[("__init__.py", GUARDED), ("tests/__init__.py", ""), ("tests/test_fast.py", "import pkg._fast\n")],
+        &[
+            ("__init__.py", GUARDED),
+            ("tests/__init__.py", ""),
+            ("tests/test_fast.py", "import pkg._fast\n"),
+        ],
     ] {
         let dir = tempfile::tempdir().unwrap();
         let env = package(dir.path(), code);
@@ -66,20 +75,86 @@ fn what_code_goes_on_without_is_only_worth_knowing() {
     }
 }
 
+/// What only a function imports fails when that is called, and no sooner: of a library that is nowhere that is
+/// worth knowing. One that lies out of reach is repaired.
+#[test]
+fn what_is_imported_when_a_function_is_called_is_no_error_yet() {
+    let plain = "def f():\n    from . import _fast\n    return _fast\n";
+    let dynamic = "import importlib\n\
+        def load(version):\n    name = f'pkg._fast{version}'\n    return importlib.import_module(name)\n\
+        def other():\n    name = 1\n";
+    for code in [plain, dynamic] {
+        let dir = tempfile::tempdir().unwrap();
+        let env = package(dir.path(), &[("__init__.py", code)]);
+        assert!(env.runs("import pkg"));
+        let (status, told) = doctor(&env);
+        assert_eq!(status, 0, "{code}: {told}");
+        assert!(told.contains("pkg/__init__.py:"), "{told}");
+        assert!(told.contains(" asks for it once a function is called"), "{told}");
+        // The library is there after all, where nobody looks.
+        let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+        env.library(&format!("{site}/pkg/deep/libgone.so.3"), "libgone.so.3", &[], &[]);
+        assert!(!env.runs("import pkg._fast"));
+        run(dir.path(), &["fix", "env"]).text(0);
+        assert!(env.runs("import pkg._fast"), "{code}");
+    }
+}
+
+/// A package that opens its own library by a path which a function puts together from a name.
+#[test]
+fn a_library_whose_name_is_handed_to_a_function_is_taken_for_loaded() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = package(dir.path(), &[]);
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    env.library(&format!("{site}/pkg/deep/libgone.so.3"), "libgone.so.3", &[], &[]);
+    let code = |name: &str| {
+        let text = format!(
+            "import ctypes, os\n\
+             def load(name):\n    \
+             path = os.path.join(os.path.dirname(__file__), 'deep', name + '.so.3')\n    \
+             ctypes.CDLL(path, ctypes.RTLD_GLOBAL)\n\
+             load({name})\n\
+             from . import _fast\n"
+        );
+        fs::write(env.site.join("pkg/__init__.py"), text).unwrap();
+    };
+    env.distribution(
+        "pkg",
+        &[],
+        &["pkg/__init__.py", "pkg/_fast.abi3.so", "pkg/deep/libgone.so.3"],
+    );
+    code("'libgone'");
+    assert!(env.runs("import pkg"));
+    let (status, told) = doctor(&env);
+    assert_eq!(status, 0, "{told}");
+    assert!(told.contains("load_order"), "{told}");
+    code("'libother'");
+    assert!(!env.runs("import pkg"));
+    assert_eq!(run(dir.path(), &["doctor", "env"]).status, 1);
+}
+
 #[test]
 fn what_code_cannot_do_without_is_an_error() {
     let raises = "try:\n    from . import _fast\nexcept ImportError as e:\n    raise ImportError('no') from e\n";
-    let exits = "import sys\ntry:\n    from . import _fast\nexcept ImportError:\n    sys.exit('no')\n";
+    let exits =
+        "import sys\ntry:\n    from . import _fast\nexcept ImportError:\n    sys.exit('no')\n";
     let deep = format!("{GUARDED}x = {}1{}\n", "(".repeat(10_000), ")".repeat(10_000));
     for (code, imports) in [
         (&[("__init__.py", "from . import _fast\n")][..], "import pkg"),
         (&[("__init__.py", raises)], "import pkg"),
         (&[("__init__.py", exits)], "import pkg"),
-        (&[("__init__.py", "try:\n    from . import _fast\nexcept OSError:\n    pass\n")], "import pkg"),
+        (
+            &[("__init__.py", "try:\n    from . import _fast\nexcept OSError:\n    pass\n")],
+            "import pkg",
+        ),
         // In one place with a guard, in another without.
         (&[("__init__.py", GUARDED), ("other.py", "import pkg._fast\n")], "import pkg.other"),
         (
-            &[("__init__.py", GUARDED), ("sub/__init__.py", ""), ("sub/a.py", "from .. import _fast\n")],
+            &[
+                ("__init__.py", GUARDED),
+                ("sub/__init__.py", ""),
+                ("sub/a.py", "from .._fast import it\n"),
+            ],
             "import pkg.sub.a",
         ),
         // What is not read tells nothing: a file that no interpreter reads either.
@@ -102,7 +177,12 @@ fn what_code_opens_counts_as_what_it_imports() {
     let other_error = format!("import ctypes, os\ntry:\n    {open}except ImportError:\n    pass\n");
     for (code, is_needed) in [
         (format!("import ctypes, os\n{open}"), true),
-        (format!("import ctypes, pathlib\nhere = pathlib.Path(__file__).parent\nctypes.CDLL(str(here / 'libengine.so'))\n"), true),
+        (
+            "import ctypes, pathlib\nhere = pathlib.Path(__file__).parent\n\
+             ctypes.CDLL(str(here / 'libengine.so'))\n"
+                .to_owned(),
+            true,
+        ),
         (other_error, true),
         (guarded, false),
     ] {
@@ -136,7 +216,8 @@ fn what_code_imports_before_is_loaded_then() {
     for host in ["host", "other"] {
         env.library(&format!("{site}/{host}/lib/{soname}"), soname, &[], &[]);
         env.module(&format!("{host}/_{host}"), &[soname], &["-Wl,-rpath,$ORIGIN/lib"]);
-        fs::write(env.site.join(host).join("__init__.py"), format!("from . import _{host}\n")).unwrap();
+        fs::write(env.site.join(host).join("__init__.py"), format!("from . import _{host}\n"))
+            .unwrap();
         let files = ["__init__.py", &format!("_{host}.abi3.so"), &format!("lib/{soname}")];
         let files = files.map(|file| format!("{host}/{file}"));
         env.distribution(host, &[], &files.each_ref().map(String::as_str));
@@ -149,7 +230,9 @@ fn what_code_imports_before_is_loaded_then() {
     let (status, told) = doctor(&env);
     assert_eq!(status, 0, "{told}");
     assert!(told.contains("load_order"), "{told}");
-    for code_of_it in ["from . import _scatter\n", "def f():\n    import host\nfrom . import _scatter\n"] {
+    for code_of_it in
+        ["from . import _scatter\n", "def f():\n    import host\nfrom . import _scatter\n"]
+    {
         fs::write(&code, code_of_it).unwrap();
         assert!(!env.runs("import scatter"));
         let ran = run(dir.path(), &["doctor", "env"]);

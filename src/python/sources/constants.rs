@@ -12,8 +12,20 @@ use std::path::{Path, PathBuf};
 /// The most expressions that are looked at for one value: names may lead to names that double each time.
 const MAX_STEPS: usize = 256;
 
-/// The values of the names of a file that are assigned once; `None` for the others.
-pub(super) type Names<'a> = HashMap<&'a Name, Option<&'a Expr>>;
+/// The values of the names of a scope that are assigned once; `None` for the others.
+pub(super) type Scope<'a> = HashMap<&'a Name, Option<&'a Expr>>;
+
+/// The names that are known at a place: those of the file, and those of each function around.
+pub(super) struct Names<'a> {
+    /// The innermost last.
+    pub(super) scopes: Vec<Scope<'a>>,
+}
+
+impl<'a> Names<'a> {
+    fn get(&self, name: &Name) -> Option<&'a Expr> {
+        *self.scopes.iter().rev().find_map(|scope| scope.get(name))?
+    }
+}
 
 /// What is known of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,12 +55,22 @@ pub(super) fn opened(argument: &Expr, names: &Names<'_>) -> Opened {
     }
 }
 
-/// The text that an expression is.
-pub(super) fn text(expression: &Expr, names: &Names<'_>) -> Option<String> {
-    match value(expression, names, &Cell::new(MAX_STEPS))? {
-        Value::Text(text) => Some(text),
-        _ => None,
+/// The text that an expression is, or that it begins with: then true.
+pub(super) fn start(expression: &Expr, names: &Names<'_>) -> Option<(String, bool)> {
+    let steps = Cell::new(MAX_STEPS);
+    if let Some(value) = value(expression, names, &steps) {
+        return if let Value::Text(text) = value { Some((text, false)) } else { None };
     }
+    let known = match expression {
+        Expr::Name(name) => names.get(&name.id)?,
+        other => other,
+    };
+    let first = match known {
+        Expr::FString(parts) => elements(parts, names, &steps).into_iter().next()??,
+        Expr::BinOp(ExprBinOp { left, op: Operator::Add, .. }) => value(left, names, &steps)?,
+        _ => return None,
+    };
+    if let Value::Text(text) = first { Some((text, true)) } else { None }
 }
 
 /// The last part of a name with dots: `CDLL` of `ctypes.CDLL`.
@@ -71,7 +93,7 @@ fn value(expression: &Expr, names: &Names<'_>, steps: &Cell<usize>) -> Option<Va
         Expr::StringLiteral(literal) => Some(Value::Text(literal.value.to_str().to_owned())),
         Expr::FString(parts) => formatted(parts, names, steps),
         Expr::Name(name) if name.id.as_str() == "__file__" => Some(Value::File),
-        Expr::Name(name) => value((*names.get(&name.id)?)?, names, steps),
+        Expr::Name(name) => value(names.get(&name.id)?, names, steps),
         Expr::Attribute(attribute) if attribute.attr.as_str() == "parent" => {
             directory(value(&attribute.value, names, steps)?)
         }
@@ -168,8 +190,8 @@ fn appended(start: Option<Value>, end: &Value) -> Option<Value> {
     }
 }
 
-/// The value of an f-string, part by part.
-fn formatted(parts: &ExprFString, names: &Names<'_>, steps: &Cell<usize>) -> Option<Value> {
+/// What the parts of an f-string are.
+fn elements(parts: &ExprFString, names: &Names<'_>, steps: &Cell<usize>) -> Vec<Option<Value>> {
     let mut all: Vec<Option<Value>> = Vec::new();
     for part in &parts.value {
         match part {
@@ -187,6 +209,12 @@ fn formatted(parts: &ExprFString, names: &Names<'_>, steps: &Cell<usize>) -> Opt
             }
         }
     }
+    all
+}
+
+/// The value of an f-string.
+fn formatted(parts: &ExprFString, names: &Names<'_>, steps: &Cell<usize>) -> Option<Value> {
+    let mut all = elements(parts, names, steps);
     // Texts in a row are one: a path and `/` and a name.
     let is_text = |part: &Option<Value>| matches!(part, Some(Value::Text(_)));
     let texts = all.iter().rev().take_while(|part| is_text(part)).count();

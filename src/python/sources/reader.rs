@@ -1,19 +1,18 @@
 //! The walk over a parsed file, with what stands around each statement.
 
-use super::constants::{self, Names, last_name};
+use super::constants::{self, Names, Scope, last_name};
 use super::{Import, Opened, Opening, Source, Standing, When};
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
-    Alias, ExceptHandler, Expr, ExprCall, Stmt, StmtIf, StmtImportFrom, StmtTry, StmtWith,
+    Alias, ExceptHandler, Expr, ExprCall, Parameters, Stmt, StmtIf, StmtImportFrom, StmtTry,
+    StmtWith,
 };
 
 /// Reads what a file imports and opens.
 pub(super) fn read(text: &str, body: &[Stmt]) -> Source {
-    let mut assigned = Assigned::default();
-    assigned.visit_body(body);
     let mut reader = Reader {
         lines: memchr::memchr_iter(b'\n', text.as_bytes()).collect(),
-        names: assigned.names,
+        names: Names { scopes: vec![assigned(None, body)] },
         around: Around { when: When::Always, caught: Caught::default() },
         found: Source::default(),
     };
@@ -21,11 +20,17 @@ pub(super) fn read(text: &str, body: &[Stmt]) -> Source {
     reader.found
 }
 
-/// The names that a file assigns to, whatever their scope: one that is assigned once has that value
-/// wherever it is asked for.
-#[derive(Default)]
+/// The names that a scope assigns to: one that is assigned once has that value wherever it is asked for.
+fn assigned<'a>(parameters: Option<&'a Parameters>, body: &'a [Stmt]) -> Scope<'a> {
+    let mut assigned = Assigned { names: Scope::new() };
+    let parameters = parameters.into_iter().flatten();
+    assigned.names.extend(parameters.map(|parameter| (&parameter.name().id, None)));
+    assigned.visit_body(body);
+    assigned.names
+}
+
 struct Assigned<'a> {
-    names: Names<'a>,
+    names: Scope<'a>,
 }
 
 impl<'a> Visitor<'a> for Assigned<'a> {
@@ -47,11 +52,8 @@ impl<'a> Visitor<'a> for Assigned<'a> {
                     self.names.insert(&name.id, None);
                 }
             }
-            Stmt::FunctionDef(function) => {
-                for parameter in &function.parameters {
-                    self.names.insert(&parameter.name().id, None);
-                }
-            }
+            // A scope of its own.
+            Stmt::FunctionDef(_) => return,
             _ => {}
         }
         visitor::walk_stmt(self, statement);
@@ -101,7 +103,9 @@ impl<'a> Visitor<'a> for Reader<'a> {
                 self.visit_parameters(&function.parameters);
                 // Whoever calls it may catch what it raises, and may not.
                 let called = Around { when: self.later(When::Called), caught: Caught::default() };
+                self.names.scopes.push(assigned(Some(&function.parameters), &function.body));
                 self.inside(called, &function.body);
+                self.names.scopes.pop();
             }
             Stmt::For(each) => {
                 self.visit_expr(&each.iter);
@@ -171,7 +175,7 @@ impl<'a> Reader<'a> {
 
     fn import(&mut self, level: u32, module: &str, names: Vec<String>, standing: Standing) {
         let module = module.to_owned();
-        self.found.imports.push(Import { level, module, names, standing });
+        self.found.imports.push(Import { level, module, is_start: false, names, standing });
     }
 
     fn import_from(&mut self, import: &StmtImportFrom) {
@@ -225,6 +229,13 @@ impl<'a> Reader<'a> {
     }
 
     fn call(&mut self, call: &'a ExprCall) {
+        for argument in &call.arguments.args {
+            if let Expr::StringLiteral(literal) = argument
+                && is_like_a_library(literal.value.to_str())
+            {
+                self.found.handed.push(literal.value.to_str().to_owned());
+            }
+        }
         let Some(function) = last_name(&call.func) else { return };
         let first = call.arguments.args.first();
         let named = |name: &str| call.arguments.find_keyword(name).map(|it| &it.value);
@@ -251,15 +262,21 @@ impl<'a> Reader<'a> {
                 self.found.openings.push(Opening { what, standing });
             }
             "import_module" | "__import__" => {
-                let module = first.and_then(|name| constants::text(name, &self.names));
-                let Some(module) = module else { return };
-                let name = module.trim_start_matches('.');
-                let level = u32::try_from(module.len() - name.len()).unwrap_or(u32::MAX);
-                self.import(level, name, Vec::new(), standing);
+                let module = first.and_then(|name| constants::start(name, &self.names));
+                let Some((text, is_start)) = module else { return };
+                let module = text.trim_start_matches('.').to_owned();
+                let level = u32::try_from(text.len() - module.len()).unwrap_or(u32::MAX);
+                let names = Vec::new();
+                self.found.imports.push(Import { level, module, is_start, names, standing });
             }
             _ => {}
         }
     }
+}
+
+/// May a text be the name of a library, or that without its ending?
+fn is_like_a_library(text: &str) -> bool {
+    text.starts_with("lib") || text.contains(".so") || text.contains(".dylib")
 }
 
 impl Caught {

@@ -81,6 +81,11 @@ fn what_is_opened_follows_from_constants() {
     assert_eq!(opened("x = 'a.so'\nx = 'b.so'\nCDLL(x)"), Opened::Unknown);
     assert_eq!(opened("def f(x):\n    CDLL(x)\nx = 'a.so'\n"), Opened::Unknown);
     assert_eq!(opened("x = x\nCDLL(x)"), Opened::Unknown);
+    // Names of different functions are different names.
+    assert_eq!(
+        opened("def f():\n    x = 'b.so'\ndef g():\n    x = 'a.so'\n    CDLL(x)\n"),
+        Opened::Name("a.so".to_owned())
+    );
     // Each doubles the one before.
     let doubled: String = (1..200).map(|n| format!("x{n} = x{} + x{}\n", n - 1, n - 1)).collect();
     assert_eq!(opened(&format!("x0 = 'a.so'\n{doubled}CDLL(x199)")), Opened::Unknown);
