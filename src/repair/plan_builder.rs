@@ -3,8 +3,9 @@
 
 use super::proposal::Proposal;
 use super::rewrite::Rewrite;
-use crate::bytes::{self, Source as _, printable, shown};
+use crate::bytes::{self, Source as _, printable};
 use crate::edit::{EditSet, Patched};
+use crate::findings::refusal::LeavesRoot;
 use crate::object::Format;
 use crate::plan::{Kind, Lock, NotRelative, Plan, RelativePath, Seen, Step};
 use crate::python::owners::Owner;
@@ -49,14 +50,6 @@ pub enum Error {
         /// Why not.
         source: record::Error,
     },
-}
-
-/// A link that leaves the target in the root of another system.
-#[derive(Debug, thiserror::Error)]
-#[error("{} is a link out of the target; run tfpatch inside of the root, where it can be followed", shown(.link))]
-pub struct LeavesRoot {
-    /// The link.
-    pub link: PathBuf,
 }
 
 /// The plan that carries a proposal out. With `update_records` the hashes and sizes in RECORD follow,

@@ -11,6 +11,7 @@ use tfpatch::diagnosis::diagnose::diagnose;
 use tfpatch::loader::Settings;
 use tfpatch::messages::in_environment::{Outcome, look};
 use tfpatch::messages::{Log, Weight, read};
+use tfpatch::report::words::verdicts;
 use tfpatch::vfs::MemVfs;
 use tfpatch::world::World;
 
@@ -97,9 +98,10 @@ fn what_is_found_here_may_be_missing_elsewhere() {
     let diagnosis = diagnose(&vfs, &world);
     let missing = "libGL.so.1: cannot open shared object file: No such file or directory";
     let cure = |text: &str| {
-        let verdict = look(&vfs, &world, &diagnosis, &read_text(text).messages[0]);
-        assert_eq!(verdict.outcome, Outcome::Resolves, "{text}: {}", verdict.sentence);
-        verdict.cure
+        let log = read_text(text);
+        let verdict = look(&vfs, &world, &diagnosis, &log.messages[0]);
+        assert_eq!(verdict.outcome, Outcome::Resolves, "{text}: {verdict:?}");
+        verdicts::cure(&log.messages[0], &verdict)
     };
     assert!(
         cure(missing).contains("if another machine said it, apt install libgl1 "),
