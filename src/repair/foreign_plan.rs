@@ -14,9 +14,8 @@ use crate::diagnosis::bindings::Moved;
 use crate::diagnosis::diagnose::{Diagnosis, diagnose};
 use crate::edit::EditSet;
 use crate::findings::finding::{Finding, Severity};
-use crate::macho;
-use crate::object::{self, Failure, Format, Identity, Method};
-use crate::plan::{Kind, Lock, Plan, RelativePath, Step};
+use crate::object::{self, Failure, Format, Identity};
+use crate::plan::{Kind, Lock, Method, Plan, RelativePath, Step};
 use crate::python::record;
 use crate::vfs::{Overlay, Vfs};
 use crate::world::distro_packages::Packages;
@@ -219,8 +218,7 @@ impl Receiver<'_> {
             return if is_as_left(step, source) { Ok(None) } else { Err(difference(step, source)) };
         }
         let names = self.world.names_of(&path);
-        let may_drop_signer =
-            step.method == Method::Macho(macho::edit::Method::SignerDropped).name();
+        let may_drop_signer = step.method == Method::SignerDropped;
         let rewrite = rewrite::towards(self.vfs, &path, &names, &step.edits, may_drop_signer)
             .map_err(|error| match error {
                 rewrite::Error::Io { source, .. } => Mismatch::Io(source.into()),
