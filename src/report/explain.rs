@@ -5,7 +5,7 @@ use super::json::{FindingReport, text};
 use super::markdown::{cell, code, write_fenced};
 use super::path_text::PathText;
 use super::style::{COMMAND, DIM, ERROR, GOOD, INFO, WARNING, paint};
-use super::words::{Words, verdicts};
+use super::words::{Words, meanings, verdicts};
 use crate::app::explain::{Explained, LookedInto};
 use crate::bytes::{printable, shown};
 use crate::findings::finding::{Cause, Finding, Severity};
@@ -122,7 +122,7 @@ impl Group<'_> {
     /// What is the case, or what the words mean where nothing is known beside them.
     fn answer(&self) -> Vec<String> {
         let Explained { message, verdict, .. } = self.first;
-        let meaning = sentence(&message.meaning());
+        let meaning = sentence(&meanings::of(message));
         let mut lines = match verdict.outcome {
             Outcome::Found | Outcome::Resolves => {
                 vec![verdicts::sentence(verdict), format!("In plain words: {meaning}")]
@@ -351,7 +351,7 @@ impl MessageReport {
                 .map(|tried| TriedReport { path: text(&tried.path), note: text(&tried.note) })
                 .collect(),
             causes: message.causes(),
-            meaning: message.meaning(),
+            meaning: meanings::of(message),
             outcome: verdict.outcome,
             cause: verdict.cause,
             message: verdicts::sentence(verdict),

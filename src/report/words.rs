@@ -3,8 +3,10 @@
 mod cures;
 mod files;
 pub mod findings;
+pub mod helps;
 mod installed;
 mod interpreters;
+pub mod meanings;
 mod memory;
 mod misfits;
 mod needs;

@@ -43,3 +43,20 @@ impl fmt::Display for Place {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Place;
+    use std::path::Path;
+
+    #[test]
+    fn a_place_is_told_from_the_directory_above_it() {
+        let told = |base: Option<&str>, path: &str| {
+            Place::below(base.map(Path::new), Path::new(path)).to_string()
+        };
+        assert_eq!(told(Some("/e/lib"), "/e/lib/a/b.so"), "a/b.so");
+        assert_eq!(told(Some("/e/lib"), "/e/lib"), ".");
+        assert_eq!(told(Some("/e/lib"), "/e/library/b.so"), "/e/library/b.so");
+        assert_eq!(told(None, "/e/a\nb.so"), "/e/a\\nb.so");
+    }
+}

@@ -6,7 +6,7 @@ use super::variables::blamed;
 use crate::bytes::{in_shell_quotes, printable, shell_word, shown};
 use crate::findings::cure::{Cure, Install, Reinstall, Search, Setup, Tidying, Wanted};
 use crate::findings::evidence::Release;
-use crate::knowledge::packages;
+use crate::knowledge::packages::{self, Shipped};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
@@ -85,8 +85,11 @@ fn search_in_words(search: &Search) -> String {
 
 fn install_in_words(install: &Install) -> String {
     match install {
-        Install::WhatShips(library) => packages::cure(library),
-        Install::Unknown(library) => format!("install what ships {}", printable(library)),
+        Install::WhatShips(library) => match packages::shipper(library) {
+            Some(known) => shipped(&known),
+            None => what_ships(library),
+        },
+        Install::Unknown(library) => what_ships(library),
         Install::Driver { is_nvidias } => {
             let driver = if *is_nvidias { "NVIDIA's driver" } else { "the driver" };
             format!("install {driver}, or start the container with --gpus all")
@@ -130,6 +133,22 @@ fn install_in_words(install: &Install) -> String {
         Install::NewerLibstdcxx(release) => newer_libstdcxx(*release),
         Install::NewerLibrary(library) => format!("install a newer {}", printable(library)),
     }
+}
+
+/// What installs a library that the tables know.
+pub(super) fn shipped(shipped: &Shipped) -> String {
+    match shipped {
+        Shipped::Distribution { distribution, library } => {
+            format!("pip install {distribution} (it ships {library})")
+        }
+        Shipped::Packages { debian, fedora } => {
+            format!("apt install {debian} (Debian, Ubuntu), or dnf install {fedora} (Fedora)")
+        }
+    }
+}
+
+fn what_ships(library: &[u8]) -> String {
+    format!("install what ships {}", printable(library))
 }
 
 fn for_older_glibc(owner: Option<&str>) -> String {
@@ -214,4 +233,29 @@ fn pip_install(Wanted { name, specifier }: &Wanted) -> String {
 /// A path as a word of a command.
 fn word(path: &Path) -> String {
     shell_word(path.as_os_str().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_library_is_brought_by_what_the_tables_know() {
+        let brings = |library: &[u8]| of(&Cure::Install(Install::WhatShips(library.to_vec())));
+        assert_eq!(brings(b"libmkl_rt.so.2"), "pip install mkl (it ships libmkl_rt.so.2)");
+        assert!(brings(b"libGL.so.1").starts_with("apt install libgl1 "));
+        assert_eq!(brings(b"libGL.so.12"), "install what ships libGL.so.12");
+    }
+
+    #[test]
+    fn a_path_in_a_command_can_be_pasted() {
+        let link = Search::Link {
+            named: "libx y.so.1".into(),
+            link: "/a/libx.so".into(),
+            replaces: false,
+            then_fix: true,
+        };
+        let said = of(&Cure::Search(link));
+        assert_eq!(said, "ln -s 'libx y.so.1' /a/libx.so && tfpatch fix");
+    }
 }

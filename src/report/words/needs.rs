@@ -95,3 +95,28 @@ fn in_vain(copies: &Copies) -> String {
         Copies::OfTheDriver => ", which comes with the driver".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::Place;
+    use std::path::Path;
+
+    #[test]
+    fn an_interpreter_is_named_once() {
+        let place = |path: &str| Place::on_disk(Path::new(path));
+        let need = |object: &str, supply| Need {
+            interpreter: Some(place("/e/bin/python")),
+            ..Need::new(place(object), b"libx.so.1", supply)
+        };
+        let lies = || Supply::OutOfReach { directory: place("/e/lib"), is_required: true };
+        assert_eq!(
+            of(&need("/e/bin/python", lies())),
+            "/e/bin/python cannot start: it needs libx.so.1; it lies in /e/lib, and no search path leads there"
+        );
+        assert_eq!(
+            of(&need("/e/lib/libp.so", Supply::OfTheDriver)),
+            "/e/bin/python cannot start: /e/lib/libp.so needs libx.so.1, which comes with the graphics driver"
+        );
+    }
+}

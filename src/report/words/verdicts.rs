@@ -1,6 +1,6 @@
 //! What is said of a message that was looked up in an environment.
 
-use super::findings;
+use super::{findings, helps};
 use crate::bytes::{printable, shown};
 use crate::messages::Message;
 use crate::messages::in_environment::{Case, Remedy, Verdict};
@@ -74,7 +74,7 @@ pub fn cure(message: &Message, verdict: &Verdict) -> String {
     const RESTART: &str = "nothing has to be done; where a program still says so, start it anew, and look \
                            at its own environment variables";
     match &verdict.remedy {
-        Remedy::OfWords => message.cure(),
+        Remedy::OfWords => helps::of(message),
         Remedy::OfFinding => verdict.findings.first().map(findings::cure).unwrap_or_default(),
         Remedy::Command(command) => command.to_string(),
         Remedy::Reinstall => {
@@ -83,12 +83,12 @@ pub fn cure(message: &Message, verdict: &Verdict) -> String {
         }
         Remedy::Restart => RESTART.to_owned(),
         Remedy::RestartOrOfWords => {
-            format!("{RESTART}; if another machine said it, {}", message.cure())
+            format!("{RESTART}; if another machine said it, {}", helps::of(message))
         }
         Remedy::OtherCopy => format!(
             "where a program still says so, it loads another copy: take what LD_LIBRARY_PATH and LD_PRELOAD name \
              out of its environment; else {}",
-            message.cure()
+            helps::of(message)
         ),
     }
 }
