@@ -6,7 +6,7 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
 
 /// A command of tfpatch. As text it can be pasted into a shell.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CommandLine {
     arguments: Vec<OsString>,
 }

@@ -118,9 +118,9 @@
 //! repair     -> diagnosis
 //! messages   -> diagnosis
 //! trace      -> diagnosis
-//! diagnosis  -> findings, world
+//! diagnosis  -> findings
+//! findings   -> world, command_line
 //! world      -> knowledge, loader, object, plan
-//! findings   -> loader, command_line
 //! knowledge  -> python
 //! operation  -> plan, object, python
 //! loader     -> vfs, elf, macho

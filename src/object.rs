@@ -71,25 +71,6 @@ impl Method {
             Self::Elf(elf::edit::Method::Unchanged) | Self::Macho(macho::edit::Method::Unchanged)
         )
     }
-
-    /// Its name in a plan.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        use elf::edit::Method as Elf;
-        use macho::edit::Method as Macho;
-        match self {
-            Self::Elf(Elf::Unchanged) | Self::Macho(Macho::Unchanged) => "unchanged",
-            Self::Elf(Elf::Slot) => "slot",
-            Self::Elf(Elf::Repoint) => "repoint",
-            Self::Elf(Elf::ExtendTail) => "extend_tail",
-            Self::Elf(Elf::NewSegment) => "new_segment",
-            Self::Elf(Elf::NewSegmentWithHeaders) => "new_segment_with_headers",
-            Self::Elf(Elf::Remove) => "remove",
-            Self::Macho(Macho::LoadCommands) => "load_commands",
-            Self::Macho(Macho::SignedAdHoc) => "signed_ad_hoc",
-            Self::Macho(Macho::SignerDropped) => "signer_dropped",
-        }
-    }
 }
 
 /// Edits of an object, and what they rely on.

@@ -137,6 +137,100 @@ pub enum Kind {
     Wheel,
 }
 
+/// How room was found for what a step writes. Plans and undo records have its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Method {
+    /// Nothing is written.
+    Unchanged,
+    /// ELF: in the place of the old string.
+    Slot,
+    /// ELF: by another string that is there already.
+    Repoint,
+    /// ELF: behind the last segment of the file.
+    ExtendTail,
+    /// ELF: in a segment of its own.
+    NewSegment,
+    /// ELF: in a segment of its own, with the program headers.
+    NewSegmentWithHeaders,
+    /// ELF: the tag is taken away.
+    Remove,
+    /// Mach-O: new load commands.
+    LoadCommands,
+    /// Mach-O: the same, and an ad-hoc signature where there was none.
+    SignedAdHoc,
+    /// Mach-O: the same, and an ad-hoc signature in the stead of a signer's.
+    SignerDropped,
+    /// `RECORD`: its rows follow.
+    Rows,
+    /// A wheel is written anew.
+    Repacked,
+    /// A revert: the old bytes are put back.
+    OldBytes,
+    /// A revert: a link is put back.
+    Link,
+    /// What another version of tfpatch, or somebody else, has written there.
+    Other(String),
+}
+
+impl Method {
+    /// All that this version writes.
+    const ALL: [Self; 14] = [
+        Self::Unchanged,
+        Self::Slot,
+        Self::Repoint,
+        Self::ExtendTail,
+        Self::NewSegment,
+        Self::NewSegmentWithHeaders,
+        Self::Remove,
+        Self::LoadCommands,
+        Self::SignedAdHoc,
+        Self::SignerDropped,
+        Self::Rows,
+        Self::Repacked,
+        Self::OldBytes,
+        Self::Link,
+    ];
+
+    /// Its name in a plan and in an undo record.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Unchanged => "unchanged",
+            Self::Slot => "slot",
+            Self::Repoint => "repoint",
+            Self::ExtendTail => "extend_tail",
+            Self::NewSegment => "new_segment",
+            Self::NewSegmentWithHeaders => "new_segment_with_headers",
+            Self::Remove => "remove",
+            Self::LoadCommands => "load_commands",
+            Self::SignedAdHoc => "signed_ad_hoc",
+            Self::SignerDropped => "signer_dropped",
+            Self::Rows => "rows",
+            Self::Repacked => "repacked",
+            Self::OldBytes => "old_bytes",
+            Self::Link => "link",
+            Self::Other(name) => name,
+        }
+    }
+}
+
+impl From<String> for Method {
+    fn from(name: String) -> Self {
+        let known = Self::ALL.into_iter().find(|method| method.name() == name);
+        known.unwrap_or(Self::Other(name))
+    }
+}
+
+impl From<Method> for String {
+    fn from(method: Method) -> Self {
+        match method {
+            Method::Other(name) => name,
+            known => known.name().to_owned(),
+        }
+    }
+}
+
 /// The edit of one file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "WireStep", into = "WireStep")]
@@ -151,8 +245,8 @@ pub struct Step {
     pub before: Vec<String>,
     /// Those that will stand there.
     pub after: Vec<String>,
-    /// How room was found, in the words of the format's module.
-    pub method: String,
+    /// How room was found.
+    pub method: Method,
     /// Why, for a person.
     pub reason: String,
     /// The edits. Their old length is the lock's size.
@@ -221,7 +315,7 @@ impl From<Step> for WireStep {
             kind: step.kind,
             before: step.before,
             after: step.after,
-            method: step.method,
+            method: step.method.into(),
             reason: step.reason,
             lock: step.lock,
             left: step.left,
@@ -242,7 +336,7 @@ impl TryFrom<WireStep> for Step {
             kind: wire.kind,
             before: wire.before,
             after: wire.after,
-            method: wire.method,
+            method: wire.method.into(),
             reason: wire.reason,
             lock: wire.lock,
             left: wire.left,
@@ -429,5 +523,21 @@ impl TryFrom<WirePath> for RelativePath {
         }
         let path = PathBuf::from(std::ffi::OsString::from_vec(bytes));
         Self::new(&path).map_err(|error| error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Method;
+
+    #[test]
+    fn a_method_has_one_name_and_an_unknown_one_is_kept() {
+        for method in Method::ALL {
+            assert_eq!(Method::from(method.name().to_owned()), method);
+        }
+        let unknown: Method = serde_json::from_str("\"by_magic\"").unwrap();
+        assert_eq!(unknown, Method::Other("by_magic".to_owned()));
+        assert_eq!(serde_json::to_string(&unknown).unwrap(), "\"by_magic\"");
+        assert_eq!(serde_json::to_string(&Method::ExtendTail).unwrap(), "\"extend_tail\"");
     }
 }

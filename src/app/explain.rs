@@ -7,7 +7,7 @@ use crate::command_line::CommandLine;
 use crate::diagnosis::diagnose::{Diagnosis, diagnose};
 use crate::findings::finding::Severity;
 use crate::loader::Settings;
-use crate::messages::in_environment::{self, Outcome, Verdict};
+use crate::messages::in_environment::{self, Outcome, Remedy, Verdict};
 use crate::messages::{Log, Message, Weight};
 use crate::python::discovery;
 use crate::python::target::Target;
@@ -122,7 +122,7 @@ impl Places<'_> {
             if leads_out {
                 fix = fix.argument("--allow-absolute");
             }
-            verdict.cure = chosen.command(fix).to_string();
+            verdict.remedy = Remedy::Command(chosen.command(fix));
         }
         let (root, reason) = (world.root.clone(), chosen.reason.clone());
         (Some(LookedInto { root, reason, facts: facts(world).collect() }), verdict)

@@ -4,7 +4,7 @@ use super::carry_out::{Carrying, Written};
 use super::{App, Chosen, Error};
 use crate::edit::EditSet;
 use crate::operation::{self, Scratch};
-use crate::plan::{Kind as FileKind, Lock, Plan, RelativePath, Step};
+use crate::plan::{Kind as FileKind, Lock, Method, Plan, RelativePath, Step};
 use crate::python::wheel::{Change, Wheel};
 use crate::vfs::Vfs as _;
 use std::path::{Path, PathBuf};
@@ -118,7 +118,7 @@ impl App {
             kind: FileKind::Wheel,
             before: entries(|step| &step.before),
             after: entries(|step| &step.after),
-            method: "repacked".to_owned(),
+            method: Method::Repacked,
             reason: format!("search paths of {members} members"),
             edits,
             lock,

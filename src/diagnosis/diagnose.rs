@@ -11,20 +11,25 @@ use super::checks::{
 };
 use super::load_report::{Missing, Seen};
 use super::provider::{self, Choice, Provider, known_cause};
-use crate::bytes::{printable, shell_word, shown};
+use crate::command_line::CommandLine;
+use crate::findings::cure::{Cure, Install, Reinstall, Search, Tidying};
+use crate::findings::evidence::Evidence;
+use crate::findings::evidence::file::File;
+use crate::findings::evidence::need::{Guard, Need, Supply};
+use crate::findings::evidence::variable::Blame;
 use crate::findings::finding::{Cause, Finding, Severity, fault, sort};
 use crate::knowledge::tensorflow;
 use crate::loader::EXECUTABLE_STACK;
 use crate::vfs::Vfs;
 use crate::world::inventory::Role;
 use crate::world::program::Program;
-use crate::world::python_code::{Reaction, SourceLine};
+use crate::world::python_code::Reaction;
 use crate::world::system_libraries::Libraries;
 use crate::world::unreadable::{Unreadable, Why};
-use crate::world::{Question, World};
+use crate::world::{Place, Question, World};
 use std::collections::{BTreeMap, HashSet};
-use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::io::ErrorKind;
+use std::path::PathBuf;
 
 /// What a diagnosis says.
 #[derive(Debug, Default)]
@@ -182,34 +187,33 @@ fn leave_useless(findings: &mut [Finding]) {
     let reachable = findings.iter_mut().filter(|found| found.cause == Cause::PathMissing);
     for found in reachable.filter(|found| useless.contains(&found.object)) {
         found.is_optional = true;
-        "nothing has to be done".clone_into(&mut found.cure);
+        found.cure = Cure::Nothing;
     }
 }
 
 /// Says of an object that is judged with the target and not edited, since it lies outside or others were
 /// named, how it is repaired.
 fn leave_to_others(vfs: &dyn Vfs, world: &World, finding: &mut Finding) {
-    let word = |path: &Path| shell_word(path.as_os_str().as_bytes());
     if !finding.fixable || world.may_edit(&finding.object) {
         return;
     }
     let Some(outside) = world.outside_of(&finding.object) else {
         if !world.named.is_empty() && world.inventory.at(&finding.object).is_some() {
             finding.fixable = false;
-            finding.cure = format!("tfpatch fix {}", word(&finding.object));
+            finding.cure = Cure::Command(CommandLine::new(["fix"]).argument(&finding.object));
         }
         return;
     };
-    let mut cure = format!("tfpatch fix {}", word(outside));
+    let mut fix = CommandLine::new(["fix"]).argument(outside);
     if let Some(directory) = finding.lies_in.first()
         && let (Ok(directory), Ok(outside)) =
             (vfs.canonicalize(directory), vfs.canonicalize(outside))
         && !directory.starts_with(outside)
     {
-        cure = format!("{cure} --search {} --allow-absolute", word(&directory));
+        fix = fix.option("--search", directory).argument("--allow-absolute");
     }
     finding.fixable = false;
-    finding.cure = cure;
+    finding.cure = Cure::Command(fix);
 }
 
 /// Does a finding tell why no interpreter of the target starts? It counts whatever part of an
@@ -285,29 +289,23 @@ impl Judge<'_> {
     /// What dyld would lack in an empty environment, as a finding about the variables of this one.
     fn owed_on_macos(&self, found: Finding, variables: &Variables<'_>) -> Finding {
         let question = question_of(&found);
-        let variable = variables.to_blame(" or ", |_, macos| {
+        let variable = variables.to_blame(true, |_, macos| {
             macos.findings.iter().any(|found| question_of(found) == question)
         });
-        self.owed_to(found, &variable)
+        self.owed_to(found, variable)
     }
 
     /// Why a library is missing, and what that means; nothing where nobody asks for it.
     fn found(&self, missing: &Missing) -> Vec<Finding> {
         let found = self.missing(missing).into_iter();
         let Some(interpreter) = &missing.interpreter else { return found.collect() };
-        let python = self.world.shown(interpreter);
-        let why = |message: &str| match message.strip_prefix(&python) {
-            Some(rest) if rest.starts_with(' ') => format!("it{rest}"),
-            _ => message.to_owned(),
-        };
+        let python = self.world.place(interpreter);
         let starting = found.map(|found| Finding {
-            message: format!("{python} cannot start: {}", why(&found.message)),
+            evidence: keeping_from_starting(found.evidence, &python),
             // An interpreter outside the target may lack what an edit in the target cannot give it.
             fixable: found.fixable && self.world.may_edit(&found.object),
             cure: match found.cause {
-                Cause::NotInstalled => {
-                    format!("{}, or install that version of Python again", found.cure)
-                }
+                Cause::NotInstalled => Cure::OrPythonAgain(Box::new(found.cure)),
                 _ => found.cure,
             },
             ..found
@@ -318,7 +316,6 @@ impl Judge<'_> {
     /// Why a library is missing; nothing where nobody asks for it.
     fn missing(&self, missing: &Missing) -> Vec<Finding> {
         let (asking, name) = (&missing.asking, &missing.dependency.name);
-        let (object, library) = (self.world.shown(&asking.path), printable(name));
         // It was found and refused for its stack: there is a finding about the library itself.
         if missing.dependency.fatal.as_ref().is_some_and(|it| it.message == EXECUTABLE_STACK) {
             return Vec::new();
@@ -327,101 +324,92 @@ impl Judge<'_> {
             return Vec::new();
         }
         match provider::choose(self.vfs, self.world, &self.question.search, asking, name) {
-            Choice::One(provider) => vec![self.out_of_reach(missing, &provider, &object, &library)],
+            Choice::One(provider) => vec![self.out_of_reach(missing, &provider)],
             Choice::Several(_) if self.before(missing).is_some() => {
-                vec![self.loaded_before(missing, &object, &library)]
+                vec![self.loaded_before(missing)]
             }
             Choice::Several(providers) => {
                 let copies = providers.len();
                 let lies_in: Vec<PathBuf> =
                     providers.iter().map(|provider| provider.directory().to_owned()).collect();
-                let cure = "name the right directory: tfpatch fix --search DIR";
-                let unreached = format!(
-                    "{object} needs {library}; {copies} copies fit, and no search path leads to any"
-                );
-                let twins = format!("nothing says which of {copies} copies of {library} is meant");
+                let unreached = Supply::SeveralOutOfReach { copies };
+                let twins = Supply::Ambiguous { copies };
                 [(Cause::PathMissing, unreached), (Cause::DuplicateInstall, twins)]
-                    .map(|(cause, message)| Finding {
+                    .map(|(cause, supply)| Finding {
                         lies_in: lies_in.clone(),
-                        ..missing.finding(cause, message, cure)
+                        ..self.need(missing, cause, supply, Cure::Search(Search::NameDirectory))
                     })
                     .into()
             }
-            Choice::None => self.absent(missing, &object, &library).into_iter().collect(),
+            Choice::None => self.absent(missing).into_iter().collect(),
         }
     }
 
     /// What it means that only one library of the tree fits, and no search path leads to it.
-    fn out_of_reach(
-        &self,
-        missing: &Missing,
-        provider: &Provider,
-        object: &str,
-        library: &str,
-    ) -> Finding {
+    fn out_of_reach(&self, missing: &Missing, provider: &Provider) -> Finding {
         let directory = provider.directory().to_owned();
-        let lies = self.world.shown(&directory);
-        let unreached =
-            format!("{object} needs {library}; it lies in {lies}, and no search path leads there");
-        let later = format!("{object} finds {library} only once something else has loaded it");
-        let nothing = "nothing has to be done; tfpatch fix --tidy makes it independent";
-        let fix = match self.world.contains(self.vfs, &directory) {
-            true => "tfpatch fix",
-            false => "tfpatch fix --allow-absolute",
+        let unreached = |is_required| {
+            let directory = self.world.place(&directory);
+            Supply::OutOfReach { directory, is_required }
+        };
+        let later = |is_proved| {
+            let supply = Supply::LoadedBefore { is_proved };
+            let nothing = Cure::NothingOr(Tidying::Entries);
+            self.need(missing, Cause::LoadOrder, supply, nothing)
         };
         let before = self.before(missing);
         let is_optional = || !self.is_alone && self.asking.is_optional(missing, &provider.path);
         let found = match before {
-            Some(Before::Required) => missing.finding(Cause::LoadOrder, later, nothing),
-            Some(Before::Only) => {
-                let later = format!("{later}, as it seems; no metadata prove it");
-                missing.finding(Cause::LoadOrder, later, nothing)
-            }
+            Some(Before::Required) => later(true),
+            Some(Before::Only) => later(false),
             None if is_optional() => {
-                let unasked = format!("{unreached}; nothing that is installed requires it");
-                let found = missing.finding(Cause::PathMissing, unasked, nothing);
+                let nothing = Cure::NothingOr(Tidying::Entries);
+                let found = self.need(missing, Cause::PathMissing, unreached(false), nothing);
                 Finding { is_optional: true, ..found }
             }
-            None => self.unreached(missing, provider, unreached, fix),
+            None => self.unreached(missing, provider, unreached(true)),
         };
         Finding { fixable: true, lies_in: vec![directory], ..found }
     }
 
     /// A library that lies out of reach: worth knowing alone where the code that asks goes on without, unless
     /// that is how it uses no GPU.
-    fn unreached(
-        &self,
-        missing: &Missing,
-        provider: &Provider,
-        message: String,
-        cure: &str,
-    ) -> Finding {
-        let found = missing.finding(Cause::PathMissing, message, cure);
+    fn unreached(&self, missing: &Missing, provider: &Provider, supply: Supply) -> Finding {
+        let fix = match self.world.contains(self.vfs, provider.directory()) {
+            true => Cure::fix(),
+            false => Cure::fix_with_absolute(),
+        };
+        let found = self.need(missing, Cause::PathMissing, supply, fix);
         let is_for_gpu = tensorflow::is_for_gpu(&missing.dependency.name);
         let asked = (!self.is_alone && !is_for_gpu).then_some(missing);
         let reaction = asked.and_then(|it| self.asking.reaction_to(it, &provider.path));
         self.with_reaction(found, reaction.as_ref())
     }
 
-    /// What Python code goes on without is only worth knowing.
+    /// What Python code goes on without is only worth knowing, and so is what it asks for later.
     fn with_reaction(&self, found: Finding, reaction: Option<&Reaction>) -> Finding {
-        let at = |line: &SourceLine| format!("{}:{}", self.world.shown(&line.file), line.line);
-        let message = match reaction {
-            Some(Reaction::GoesOn(line)) => {
-                format!("{}; {} goes on without it", found.message, at(line))
-            }
-            Some(Reaction::Later(line)) => {
-                format!("{}; {} asks for it once a function is called", found.message, at(line))
-            }
+        let (line, is_called) = match reaction {
+            Some(Reaction::GoesOn(line)) => (line, false),
+            Some(Reaction::Later(line)) => (line, true),
             Some(Reaction::Fails(_)) | None => return found,
         };
-        Finding { is_optional: true, message, ..found }
+        let guard = Guard { file: self.world.place(&line.file), line: line.line, is_called };
+        let evidence = match found.evidence {
+            Evidence::Need(need) => Evidence::Need(Need { guard: Some(guard), ..need }),
+            other => other,
+        };
+        Finding { is_optional: true, evidence, ..found }
+    }
+
+    /// A finding about what an object needs.
+    fn need(&self, missing: &Missing, cause: Cause, supply: Supply, cure: Cure) -> Finding {
+        missing.finding(self.world, cause, supply, cure)
     }
 
     /// A library that is loaded before, and that no entry could lead to.
-    fn loaded_before(&self, missing: &Missing, object: &str, library: &str) -> Finding {
-        let message = format!("{object} finds {library} only once something else has loaded it");
-        missing.finding(Cause::LoadOrder, message, "nothing has to be done")
+    fn loaded_before(&self, missing: &Missing) -> Finding {
+        let supply = Supply::LoadedBefore { is_proved: true };
+        self.need(missing, Cause::LoadOrder, supply, Cure::Nothing)
     }
 
     /// How it is known that a library is loaded before; nothing is where each object is opened alone.
@@ -431,22 +419,21 @@ impl Judge<'_> {
     }
 
     /// Why a library is missing of which the tree has no copy that fits.
-    fn absent(&self, missing: &Missing, object: &str, library: &str) -> Option<Finding> {
+    fn absent(&self, missing: &Missing) -> Option<Finding> {
         // What a wheel does not bring along comes with what it is installed beside.
         if self.world.wheel.is_some() {
             return None;
         }
         let name = &missing.dependency.name;
         if let Some(cause) = known_cause(name) {
-            let message = format!("{object} needs {library}, which comes with the graphics driver");
-            let cure = "install the driver, or start the container with --gpus all";
-            return Some(missing.finding(cause, message, cure));
+            let cure = Cure::Install(Install::Driver { is_nvidias: false });
+            return Some(self.need(missing, cause, Supply::OfTheDriver, cure));
         }
         if self.before(missing).is_some() {
-            return Some(self.loaded_before(missing, object, library));
+            return Some(self.loaded_before(missing));
         }
         let Self { vfs, world, question, libraries, .. } = *self;
-        let found = Absent { vfs, world, question, libraries, missing }.finding(object, library);
+        let found = Absent { vfs, world, question, libraries, missing }.finding();
         if !self.asking.is_judged(missing) {
             return Some(Finding { is_optional: true, ..found });
         }
@@ -467,8 +454,8 @@ impl Judge<'_> {
             let found = judge.missing(missing).into_iter();
             found.map(|found| {
                 let variable =
-                    variables.to_blame(" or ", |seen, _| seen.missing.contains_key(question));
-                self.owed_to(found, &variable)
+                    variables.to_blame(true, |seen, _| seen.missing.contains_key(question));
+                self.owed_to(found, variable)
             })
         });
         let mut owed: Vec<Finding> = owed.collect();
@@ -483,43 +470,46 @@ impl Judge<'_> {
         let shadowed = moved.filter(|moved| world.reaches(self.vfs, &moved.before));
         shadowed
             .filter_map(|Moved { question, before, after }| {
-                let (object, library) =
-                    (world.shown(&question.asking), printable(&question.library));
                 let after = after?;
-                let variable = variables.to_blame(" and ", |seen, _| {
+                let variables = variables.to_blame(false, |seen, _| {
                     seen.bindings.answer(&question).is_some_and(|answer| *answer != after)
                 });
-                let (own, other) = (world.shown(&before), world.shown(&after));
-                let message = format!(
-                    "{object} gets {library} from {other} through {variable}, and not {own}"
-                );
                 // LD_PRELOAD names files, the others directories.
-                let named = match variable.as_str() {
-                    "LD_PRELOAD" => &after,
+                let named = match variables.variables.as_slice() {
+                    ["LD_PRELOAD"] => &after,
                     _ => after.parent().unwrap_or(&after),
                 };
-                let cure = format!("take {} out of {variable}", shown(named));
+                let entry = named.to_owned();
+                let cure = Cure::Search(Search::TakeOut { entry, variables: variables.clone() });
+                let (loaded, own) = (world.place(&after), world.place(&before));
+                let supply = Supply::Shadowed { loaded, own, variables };
+                let need = Need::new(world.place(&question.asking), &question.library, supply);
+                let evidence = Evidence::Need(need);
                 Some(Finding {
                     library: Some(question.library),
-                    ..fault(Cause::EnvOverride, &question.asking, message, &cure)
+                    ..fault(Cause::EnvOverride, &question.asking, evidence, cure)
                 })
             })
             .collect()
     }
 
     /// What would be found in an empty environment, as a finding about the variables of this one.
-    fn owed_to(&self, found: Finding, variable: &str) -> Finding {
-        let object = self.world.shown(&found.object);
-        let library = found.library.as_deref().map(printable).unwrap_or_default();
-        let lies = found.lies_in.first().map_or_else(
-            || "outside the target".to_owned(),
-            |directory| format!("in {}", self.world.shown(directory)),
-        );
-        Finding {
-            cause: Cause::EnvOverride,
-            message: format!("{object} finds {library} only through {variable}; it lies {lies}"),
-            ..found
+    fn owed_to(&self, found: Finding, variables: Blame) -> Finding {
+        let directory = found.lies_in.first().map(|directory| self.world.place(directory));
+        let supply = Supply::ThroughVariables { variables, directory };
+        let library = found.library.as_deref().unwrap_or_default();
+        let need = Need::new(self.world.place(&found.object), library, supply);
+        Finding { cause: Cause::EnvOverride, evidence: Evidence::Need(need), ..found }
+    }
+}
+
+/// What is seen of a need, and that an interpreter cannot start for it.
+fn keeping_from_starting(evidence: Evidence, interpreter: &Place) -> Evidence {
+    match evidence {
+        Evidence::Need(need) => {
+            Evidence::Need(Need { interpreter: Some(interpreter.clone()), ..need })
         }
+        other => other,
     }
 }
 
@@ -539,19 +529,31 @@ fn unreadable(world: &World) -> Vec<Finding> {
     let meant = all.iter().filter(|it| world.is_meant(&it.path)).filter(is_told);
     let meant: Vec<&Unreadable> = meant.collect();
     let (own, rest) = meant.split_at(meant.len().min(MAX_UNREADABLE));
-    let said =
-        |unreadable: &Unreadable| format!("{}: {}", world.shown(&unreadable.path), unreadable.why);
-    let finding = |unreadable: &&Unreadable, message: String| {
-        fault(Cause::Unreadable, &unreadable.path, message, unreadable.why.cure())
+    let finding = |unreadable: &Unreadable, more: usize| {
+        let Unreadable { path, why } = unreadable;
+        let (file, why) = (world.place(path), why.clone());
+        let cure = cure_of(&why);
+        let evidence = match more {
+            0 | 1 => File::Unreadable { file, why },
+            files => File::MoreUnreadable { files, file, why },
+        };
+        fault(Cause::Unreadable, path, Evidence::File(evidence), cure)
     };
-    let mut findings: Vec<Finding> = own.iter().map(|it| finding(it, said(it))).collect();
-    findings.extend(rest.first().map(|first| match rest.len() {
-        1 => finding(first, said(first)),
-        more => {
-            finding(first, format!("{more} more files cannot be read, such as {}", said(first)))
-        }
-    }));
+    let mut findings: Vec<Finding> = own.iter().map(|it| finding(it, 0)).collect();
+    findings.extend(rest.first().map(|first| finding(first, rest.len())));
     findings
+}
+
+/// What cures that a place cannot be read.
+fn cure_of(why: &Why) -> Cure {
+    match why {
+        Why::Io(error) if error.kind == ErrorKind::PermissionDenied => Cure::RunAsReader,
+        Why::LfsPointer => Cure::Reinstall(Reinstall::FromGitLfs),
+        Why::Dangling(_) | Why::Loop => Cure::Reinstall(Reinstall::OrUnlink),
+        Why::Io(_) | Why::TooLong(_) | Why::Malformed(_) | Why::NoObject(_) | Why::Flattened(_) => {
+            Cure::Reinstall(Reinstall::Distribution)
+        }
+    }
 }
 
 /// Extension modules that no interpreter of the target can load. Libraries and programs of other
@@ -565,11 +567,13 @@ fn wrong_arch<'a>(
     let others = modules.filter(|module| !programs.iter().any(|program| program.fits(module)));
     others.filter_map(|module| {
         let architecture = module.elf()?.architecture();
-        let message = format!(
-            "{} is for {architecture}, and no interpreter here is",
-            world.shown(&module.path)
-        );
-        let cure = "install the wheel for this machine";
-        Some(fault(Cause::WrongArch, &module.path, message, cure))
+        let object = world.place(&module.path);
+        let evidence = Evidence::File(File::OtherProcessor { object, architecture });
+        Some(fault(
+            Cause::WrongArch,
+            &module.path,
+            evidence,
+            Cure::Install(Install::WheelFor(None)),
+        ))
     })
 }

@@ -3,6 +3,9 @@
 use super::bindings::Bindings;
 use crate::diagnosis::checks::interpreters;
 use crate::elf::{Kind, Summary};
+use crate::findings::cure::Cure;
+use crate::findings::evidence::Evidence;
+use crate::findings::evidence::need::{Need, Supply};
 use crate::findings::finding::{Cause, Finding, fault};
 use crate::loader::{Dependency, EXECUTABLE_STACK, LoadedObject, Resolution, VersionProblem};
 use crate::vfs::Vfs;
@@ -38,11 +41,12 @@ pub struct Missing {
 impl Missing {
     /// A finding about it that no search path cures.
     #[must_use]
-    pub fn finding(&self, cause: Cause, message: String, cure: &str) -> Finding {
+    pub fn finding(&self, world: &World, cause: Cause, supply: Supply, cure: Cure) -> Finding {
+        let need = Need::new(world.place(&self.asking.path), &self.dependency.name, supply);
         Finding {
             library: Some(self.dependency.name.clone()),
             tried: self.dependency.tried.steps().collect(),
-            ..fault(cause, &self.asking.path, message, cure)
+            ..fault(cause, &self.asking.path, Evidence::Need(need), cure)
         }
     }
 }

@@ -1,5 +1,8 @@
 //! What a diagnosis found: the cause, its severity, and the evidence.
 
+use super::cure::Cure;
+use super::evidence::Evidence;
+use super::refusal::Refusal;
 use crate::loader::SearchStep;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -195,10 +198,12 @@ pub struct Finding {
     pub library: Option<Vec<u8>>,
     /// Can an edited search path cure it?
     pub fixable: bool,
-    /// One sentence: what is the case here.
-    pub message: String,
+    /// What is the case here.
+    pub evidence: Evidence,
     /// What cures it: a command, or what to install.
-    pub cure: String,
+    pub cure: Cure,
+    /// Why it is not repaired although a search path would cure it.
+    pub refusal: Option<Refusal>,
     /// The directories where the library lies, best first; empty where it is nowhere.
     pub lies_in: Vec<PathBuf>,
     /// Every place that the loader tried, in order.
@@ -232,14 +237,15 @@ impl Finding {
 }
 
 /// A finding about an object itself.
-pub(crate) fn fault(cause: Cause, object: &Path, message: String, cure: &str) -> Finding {
+pub(crate) fn fault(cause: Cause, object: &Path, evidence: Evidence, cure: Cure) -> Finding {
     Finding {
         cause,
         object: object.to_owned(),
         library: None,
         fixable: false,
-        message,
-        cure: cure.to_owned(),
+        evidence,
+        cure,
+        refusal: None,
         lies_in: Vec::new(),
         tried: Vec::new(),
         symbols: Vec::new(),

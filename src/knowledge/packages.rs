@@ -86,15 +86,28 @@ const SHIPPERS: &[(&str, Shipper)] = &[
     ("libibverbs.so.1", System("libibverbs1", "libibverbs")),
 ];
 
-/// What is to be done for a library that is nowhere.
-#[must_use]
-pub fn cure(library: &[u8]) -> String {
-    known_cure(library).unwrap_or_else(|| format!("install what ships {}", printable(library)))
+/// What ships a library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shipped {
+    /// A distribution on PyPI.
+    Distribution {
+        /// What `pip install` takes.
+        distribution: &'static str,
+        /// The name of the library in it.
+        library: String,
+    },
+    /// Packages of systems.
+    Packages {
+        /// Of Debian and Ubuntu.
+        debian: &'static str,
+        /// Of Fedora.
+        fedora: &'static str,
+    },
 }
 
-/// What is to be done for a library that is nowhere, where its name is in the tables.
+/// What ships a library, where its name is in the tables.
 #[must_use]
-pub fn known_cure(library: &[u8]) -> Option<String> {
+pub fn shipper(library: &[u8]) -> Option<Shipped> {
     let name = printable(library);
     let rows = || SHIPPERS.iter().chain(ROWS);
     // A name without a version, such as that of cffi and ctypes, is of whatever version is known.
@@ -108,12 +121,10 @@ pub fn known_cure(library: &[u8]) -> Option<String> {
     known.map(|(row, shipper)| match shipper {
         Pypi(distribution) => {
             let row = row.replace('*', "");
-            let ships = if row.starts_with(&format!("{name}.")) { &row } else { &name };
-            format!("pip install {distribution} (it ships {ships})")
+            let library = if row.starts_with(&format!("{name}.")) { row } else { name };
+            Shipped::Distribution { distribution, library }
         }
-        System(debian, fedora) => {
-            format!("apt install {debian} (Debian, Ubuntu), or dnf install {fedora} (Fedora)")
-        }
+        System(debian, fedora) => Shipped::Packages { debian, fedora },
     })
 }
 
@@ -184,13 +195,16 @@ pub fn gcc_of(version: &[u8]) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::cure;
+    use super::{Shipped, shipper};
 
     #[test]
     fn a_library_is_known_by_its_whole_version() {
-        assert_eq!(cure(b"libmkl_rt.so.2"), "pip install mkl (it ships libmkl_rt.so.2)");
-        assert!(cure(b"libGL.so.1").starts_with("apt install libgl1 "));
-        assert_eq!(cure(b"libGL.so.12"), "install what ships libGL.so.12");
-        assert_eq!(cure(b"libgone.so"), "install what ships libgone.so");
+        let library = "libmkl_rt.so.2".to_owned();
+        let mkl = Shipped::Distribution { distribution: "mkl", library };
+        assert_eq!(shipper(b"libmkl_rt.so.2"), Some(mkl));
+        let gl = Shipped::Packages { debian: "libgl1", fedora: "mesa-libGL" };
+        assert_eq!(shipper(b"libGL.so.1"), Some(gl));
+        assert_eq!(shipper(b"libGL.so.12"), None);
+        assert_eq!(shipper(b"libgone.so"), None);
     }
 }

@@ -1,7 +1,6 @@
 //! What is known of TensorFlow and of NVIDIA's libraries, as tables. They name things for people, and
 //! tell what a program can do without; which object lacks which directory does not hang on them.
 
-use crate::bytes::in_shell_quotes;
 use crate::python::distribution::{Distribution, Requirement};
 use crate::vfs::Vfs;
 use std::path::{Path, PathBuf};
@@ -147,12 +146,6 @@ impl BuildInfo {
         let curand = wants_curand.then(|| CURAND.to_owned());
         known.iter().map(|name| (*name).to_owned()).chain(curand).chain([cudnn]).collect()
     }
-
-    /// Both releases, as they are called in a sentence.
-    #[must_use]
-    pub fn releases(&self) -> String {
-        format!("CUDA {} and cuDNN {}", self.cuda, self.cudnn)
-    }
 }
 
 /// A release of TensorFlow: major and minor number.
@@ -272,32 +265,27 @@ pub fn names_gpu_libraries(search_path: &[u8]) -> bool {
 /// number (their `Requires-Dist`).
 const FOLLOWERS: &[&str] = &["tensorflow-text", "tf-keras"];
 
-/// How to get releases of a plugin and of its host that fit: by the plugin's own metadata where they
-/// tell, even those of an extra, else by what is known.
+/// What a plugin requires of its host, even for an extra; `None` where its metadata do not tell.
 #[must_use]
-pub fn cure_of_mismatch(plugin: &Distribution, host: &Distribution) -> String {
-    let (name, there) = (&plugin.normalized, &host.normalized);
-    let to_host: &dyn Fn(&&Requirement) -> bool = if is_tensorflow(there) {
-        &|needed| is_tensorflow(&needed.name) && !needed.specifier.is_empty()
-    } else {
-        &|needed| needed.name == *there && !needed.specifier.is_empty()
-    };
-    let Some(needed) = plugin.requires.iter().find(to_host) else {
-        return format!("install releases of {name} and {there} that fit");
-    };
-    let specifier = needed.specifier.replace(' ', "");
-    let cure = format!(
-        "{name} {} is for {there} {specifier}: pip install {}",
-        plugin.version,
-        in_shell_quotes(format!("{there}{specifier}").as_bytes())
-    );
-    let mut numbers = host.version.split('.');
-    match (numbers.next(), numbers.next()) {
-        (Some(major), Some(minor)) if FOLLOWERS.contains(&name.as_str()) => {
-            format!("{cure}, or pip install '{name}=={major}.{minor}.*'")
-        }
-        _ => format!("{cure}, or pip uninstall {name}"),
-    }
+pub fn requirement_of_host<'a>(
+    plugin: &'a Distribution,
+    host: &Distribution,
+) -> Option<&'a Requirement> {
+    let is_tensorflows = is_tensorflow(&host.normalized);
+    plugin.requires.iter().find(|needed| {
+        let is_it = match is_tensorflows {
+            true => is_tensorflow(&needed.name),
+            false => needed.name == host.normalized,
+        };
+        is_it && !needed.specifier.is_empty()
+    })
+}
+
+/// Is each release of a distribution of that normalised name for the release of TensorFlow with the same
+/// numbers?
+#[must_use]
+pub fn follows(distribution: &str) -> bool {
+    FOLLOWERS.contains(&distribution)
 }
 
 /// libdevice, below a directory of CUDA's data.
@@ -319,18 +307,10 @@ pub fn cuda_data_roots(version: &str, site: &Path) -> Vec<PathBuf> {
     if looks { vec![site.join("nvidia/cuda_nvcc")] } else { Vec::new() }
 }
 
-/// How to get libdevice for a TensorFlow: by its own metadata, which name NVIDIA's compiler.
+/// NVIDIA's compiler as a TensorFlow requires it, which brings libdevice.
 #[must_use]
-pub fn cure_of_libdevice(tensorflow: &Distribution) -> String {
-    let needed =
-        tensorflow.requires.iter().find(|needed| needed.name.starts_with("nvidia-cuda-nvcc"));
-    needed.map_or_else(
-        || "install CUDA's toolkit".to_owned(),
-        |needed| {
-            let wanted = format!("{}{}", needed.name, needed.specifier.replace(' ', ""));
-            format!("pip install {}", in_shell_quotes(wanted.as_bytes()))
-        },
-    )
+pub fn libdevice_of(tensorflow: &Distribution) -> Option<&Requirement> {
+    tensorflow.requires.iter().find(|needed| needed.name.starts_with("nvidia-cuda-nvcc"))
 }
 
 /// Does a distribution of that normalised name install TensorFlow?
@@ -380,7 +360,7 @@ mod tests {
         let text = "build_info = collections.OrderedDict([('cpu_compiler', 'clang'), \
                     ('cuda_version', '12.5.1'), ('cudnn_version', '9'), ('is_cuda_build', True)])";
         let found = BuildInfo::of(text).unwrap();
-        assert_eq!(found.releases(), "CUDA 12.5.1 and cuDNN 9");
+        assert_eq!((&*found.cuda, &*found.cudnn), ("12.5.1", "9"));
         let libraries = found.libraries("2.14.1");
         assert_eq!(libraries.first().map(String::as_str), Some("libcudart.so.12"));
         assert_eq!(libraries.last().map(String::as_str), Some("libcudnn.so.9"));

@@ -2,64 +2,244 @@
 
 use super::scanner::leaf;
 use super::{Kind, Message, Speaker, Weight};
-use crate::bytes::{in_shell_quotes, printable};
+use crate::bytes::printable;
 use crate::findings::finding::Cause;
+use crate::knowledge::packages::Shipped;
+use crate::knowledge::sayings::Saying;
 use crate::knowledge::tensorflow::is_of_cuda;
 use crate::knowledge::{homebrew, import_names, packages, symbols};
+
+/// What cures what a message says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Help {
+    /// What is the same for all such messages.
+    Advice(Advice),
+    /// What stands in the table of sayings.
+    Saying(&'static Saying),
+    /// The graphics driver.
+    Driver {
+        /// Does a program fail without it, and not only go on without a GPU?
+        is_needed: bool,
+    },
+    /// A library.
+    Library(LibraryHelp),
+    /// A part of Python's standard library.
+    StandardModule {
+        /// The package of headers that it is compiled with.
+        headers: &'static str,
+    },
+    /// An object that is not there.
+    Object {
+        /// What ships it, by the tables.
+        shipped: Shipped,
+        /// What it is of, where a distribution owns its path.
+        owner: Option<Owned>,
+    },
+    /// The distribution or the package again that an object is of.
+    Reinstall(Owned),
+    /// A build for this processor.
+    Processor {
+        /// Does dyld speak, so that Python may be of another processor than the Mac?
+        is_mac: bool,
+        /// The distribution.
+        distribution: Option<String>,
+    },
+    /// A newer libstdc++: that of a release of GCC, if it is known.
+    NewerLibstdcxx(Option<&'static str>),
+    /// A newer GNU C library, or a release of the distribution that was built for an older one.
+    NewerGlibc(Option<String>),
+    /// Releases that fit.
+    Releases(ReleasesHelp),
+    /// To load an object before others.
+    LoadFirst,
+    /// What the page of a cause says.
+    Page(Cause),
+}
+
+/// What is the same for all messages of a kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Advice {
+    /// Nothing has to be done.
+    Nothing,
+    /// An entry that does not depend on where the program was started.
+    RelativeEntry,
+    /// An environment that was made on this kind of Linux.
+    AnotherLinux,
+    /// Modules of Node.js that were built for this system.
+    NodeModules,
+    /// NVIDIA's libraries, for TensorFlow.
+    GpuLibraries,
+    /// What ships a module.
+    Module,
+    /// The right path, where a part of it is a file.
+    Path,
+    /// One GNU C library in place of two.
+    OneLibc,
+    /// A newer copy of a library.
+    NewerCopy,
+    /// A release that asks for no executable stack.
+    NoExecutableStack,
+    /// One Team ID.
+    OneTeam,
+    /// A signature.
+    Sign,
+    /// To drop a duplicate entry.
+    Dedupe,
+    /// The program `ptxas`.
+    Ptxas,
+    /// libdevice.
+    Libdevice,
+    /// The environment made anew.
+    RemakeEnvironment,
+}
+
+/// What an object is of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Owned {
+    /// Of modules of Node.js.
+    Node,
+    /// Of a package of the system, which this file belongs to.
+    System(Vec<u8>),
+    /// Of a distribution, if it is known.
+    Distribution(Option<String>),
+}
+
+/// How to get a library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LibraryHelp {
+    /// What brings it.
+    pub bring: Bring,
+    /// May it be in the environment, out of reach?
+    pub may_be_here: bool,
+    /// An object of which another build, for the CUDA that is there, would do without it.
+    pub or_build_of: Option<Vec<u8>>,
+}
+
+/// What brings a library.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Bring {
+    /// The tables know it.
+    Shipped(Shipped),
+    /// Its distribution again.
+    Distribution(String),
+    /// Alpine's package.
+    Alpine,
+    /// The release of CUDA or cuDNN that has it.
+    Cuda,
+    /// A package of the system whose name is to be looked up.
+    LookUp,
+    /// A formula of Homebrew; where it is installed without the library, something newer.
+    Formula(String, Newer),
+    /// Something newer, since Homebrew no longer installs a formula.
+    InsteadOf(String, Newer),
+    /// A formula of Homebrew whose name is to be looked up.
+    LookUpFormula,
+}
+
+/// Something newer that does without a library, or finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Newer {
+    /// A release of a distribution.
+    Distribution(String),
+    /// A formula of Homebrew.
+    Formula(String),
+    /// Some build of what asks.
+    Build,
+}
+
+/// Releases that fit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReleasesHelp {
+    /// A newer NumPy.
+    NewerNumpy,
+    /// NumPy 1, or what was built for NumPy 2.
+    Numpy1,
+    /// Another Python, or the distribution for this one.
+    OtherPython(Option<String>),
+    /// Newer releases of a distribution and of what imports from it.
+    Newer(String),
+    /// A newer macOS, or an older release.
+    NewerMacos(Option<String>),
+    /// The distribution again, for the one that is there of whose symbols something lacks.
+    Again {
+        /// The distribution.
+        distribution: String,
+        /// The project whose symbols are lacking.
+        owner: &'static str,
+        /// Does dyld speak?
+        is_mac: bool,
+    },
+    /// A release, or a build, for what is there.
+    BuiltFor {
+        /// The distribution.
+        distribution: String,
+        /// The project whose symbols are lacking.
+        owner: symbols::Owner,
+    },
+    /// A release of what brings the object, for what is there.
+    OfObject {
+        /// The project whose symbols are lacking.
+        owner: symbols::Owner,
+        /// Does dyld speak?
+        is_mac: bool,
+    },
+    /// The distribution again, or built here.
+    BuildHere(String),
+    /// Releases that were built for each other.
+    ForEachOther,
+}
 
 impl Message {
     /// What cures it where nothing is known of the machine.
     #[must_use]
-    pub fn cure(&self) -> String {
+    pub fn cure(&self) -> Help {
         if let Some(saying) = self.saying {
-            return saying.cure.to_owned();
+            return Help::Saying(saying);
         }
-        let Some(cause) = self.cause() else { return "nothing has to be done".to_owned() };
+        let Some(cause) = self.cause() else { return Help::Advice(Advice::Nothing) };
         match (self.kind, cause) {
-            (_, Cause::DriverMissing) => self.cure_of_missing_driver(),
-            (Kind::RpathIgnored, _) => IGNORED_ENTRY.to_owned(),
+            (_, Cause::DriverMissing) => Help::Driver { is_needed: self.weight() == Weight::Fails },
+            (Kind::RpathIgnored, _) => Help::Advice(Advice::RelativeEntry),
             (Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded, Cause::WrongPlatform) => {
-                ANOTHER_LINUX.to_owned()
+                Help::Advice(Advice::AnotherLinux)
             }
             (Kind::GpuLibraryNotLoaded | Kind::GpuLibrariesNotLoaded, _)
                 if self.speaker == Speaker::Tensorflow =>
             {
-                "tfpatch fix, where the libraries are installed; else pip install 'tensorflow[and-cuda]'"
-                    .to_owned()
+                Help::Advice(Advice::GpuLibraries)
             }
-            (Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded, _) => self.cure_of_missing_library(),
-            (Kind::ModuleNotFound, Cause::NotInstalled) if self.headers().is_some() => {
-                self.cure_of_standard_module()
+            (Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded, _) => {
+                Help::Library(self.cure_of_missing_library())
             }
-            (Kind::ModuleNotFound, Cause::NotInstalled) => {
-                "install what ships the module into the environment whose python runs: python -m pip install NAME"
-                    .to_owned()
-            }
-            (_, Cause::WrongPlatform) => self.is_node().map_or_else(
-                || ANOTHER_LINUX.to_owned(),
-                |()| NODE.to_owned(),
-            ),
+            (Kind::ModuleNotFound, Cause::NotInstalled) => match self.headers() {
+                Some(headers) => Help::StandardModule { headers },
+                None => Help::Advice(Advice::Module),
+            },
+            (_, Cause::WrongPlatform) if self.is_node() => Help::Advice(Advice::NodeModules),
+            (_, Cause::WrongPlatform) => Help::Advice(Advice::AnotherLinux),
             (Kind::ObjectNotFound, _) => self.cure_of_missing_object(),
-            (_, Cause::PartialInstall | Cause::Unreadable) => self.reinstall(),
-            (_, Cause::WrongArch) => self.cure_of_wrong_architecture(),
-            (_, Cause::EnvOverride) => TWO_LIBCS.to_owned(),
+            (_, Cause::PartialInstall | Cause::Unreadable) => Help::Reinstall(self.owned()),
+            (_, Cause::WrongArch) if self.is_node() => Help::Advice(Advice::NodeModules),
+            (_, Cause::WrongArch) => Help::Processor {
+                is_mac: self.speaker == Speaker::Dyld,
+                distribution: self.distribution(),
+            },
+            (_, Cause::EnvOverride) => Help::Advice(Advice::OneLibc),
             (_, Cause::SymbolVersion) => self.cure_of_older_library(),
-            (_, Cause::VersionMismatch | Cause::MissingSymbol) => self.cure_of_releases(),
-            (_, Cause::StaticTls) => format!(
-                "import it first, or LD_PRELOAD={} python …",
-                self.object.as_deref().map_or_else(|| "PATH".to_owned(), printable)
-            ),
-            (_, Cause::ExecStack) => {
-                "install a newer release, or patchelf --clear-execstack FILE".to_owned()
+            (_, Cause::VersionMismatch | Cause::MissingSymbol) => {
+                Help::Releases(self.cure_of_releases())
             }
-            (_, Cause::BadSignature) if self.is_about_a_team() => OTHER_TEAM.to_owned(),
-            (_, Cause::BadSignature) => "tfpatch fix, or codesign --force --sign - FILE".to_owned(),
-            (_, Cause::DuplicateRpath) => "tfpatch rpath dedupe FILE".to_owned(),
-            (_, Cause::DataMissing) => self.cure_of_missing_data().to_owned(),
-            (_, Cause::WrongInterpreter) => {
-                "make the environment anew: python3 -m venv --clear .venv, and install into it again".to_owned()
+            (_, Cause::StaticTls) => Help::LoadFirst,
+            (_, Cause::ExecStack) => Help::Advice(Advice::NoExecutableStack),
+            (_, Cause::BadSignature) if self.is_about_a_team() => Help::Advice(Advice::OneTeam),
+            (_, Cause::BadSignature) => Help::Advice(Advice::Sign),
+            (_, Cause::DuplicateRpath) => Help::Advice(Advice::Dedupe),
+            (_, Cause::DataMissing) if self.library.as_deref() == Some(b"ptxas") => {
+                Help::Advice(Advice::Ptxas)
             }
-            (_, other) => format!("tfpatch explain {other}"),
+            (_, Cause::DataMissing) => Help::Advice(Advice::Libdevice),
+            (_, Cause::WrongInterpreter) => Help::Advice(Advice::RemakeEnvironment),
+            (_, other) => Help::Page(other),
         }
     }
 
@@ -70,11 +250,10 @@ impl Message {
     }
 
     /// Does it speak of an addon of Node.js?
-    fn is_node(&self) -> Option<()> {
-        let object = self.object.as_deref()?;
-        let is_node =
-            object.ends_with(b".node") || memchr::memmem::find(object, b"/node_modules/").is_some();
-        is_node.then_some(())
+    fn is_node(&self) -> bool {
+        self.object.as_deref().is_some_and(|object| {
+            object.ends_with(b".node") || memchr::memmem::find(object, b"/node_modules/").is_some()
+        })
     }
 
     /// The distribution of the object that is named, by its path.
@@ -82,111 +261,62 @@ impl Message {
         import_names::distribution_of_path(&printable(self.object.as_deref()?))
     }
 
-    fn reinstall(&self) -> String {
-        if self.is_node().is_some() {
-            return NODE.to_owned();
+    /// What the object is of that is named.
+    fn owned(&self) -> Owned {
+        if self.is_node() {
+            return Owned::Node;
         }
         let object = self.object.as_deref().unwrap_or_default();
         let is_of_system = [&b"/usr/lib"[..], b"/lib", b"/usr/bin/", b"/bin/"]
             .iter()
             .any(|start| object.starts_with(start));
-        if is_of_system && self.distribution().is_none() {
-            let file = in_shell_quotes(object);
-            return format!(
-                "install the package again that owns the file: dpkg -S {file} (Debian, Ubuntu) or rpm -qf {file} \
-                 (Fedora) names it"
-            );
-        }
-        let name = self.distribution().unwrap_or_else(|| "NAME".to_owned());
-        format!("install the distribution again: pip install --force-reinstall --no-deps {name}")
-    }
-
-    fn cure_of_standard_module(&self) -> String {
-        let headers = self.headers().unwrap_or_default();
-        match self.module.as_deref() {
-            Some(b"_tkinter") => {
-                "apt install python3-tk (Debian, Ubuntu), or brew install python-tk (macOS); a \
-                                  Python that you compiled yourself needs tk-dev first"
-                    .to_owned()
-            }
-            _ => format!(
-                "apt install {headers} (Debian, Ubuntu), and compile Python again (pyenv install --force VERSION); or \
-                 take a Python that has it, such as the system's or that of uv"
-            ),
+        match self.distribution() {
+            None if is_of_system => Owned::System(object.to_vec()),
+            distribution => Owned::Distribution(distribution),
         }
     }
 
-    fn cure_of_older_library(&self) -> String {
+    fn cure_of_older_library(&self) -> Help {
         let version = self.version.as_deref().unwrap_or_default();
-        let release = packages::gcc_of(version)
-            .map_or_else(String::new, |gcc| format!(" (that of GCC {gcc} or later)"));
         if version.starts_with(b"GLIBCXX_") || version.starts_with(b"CXXABI_") {
-            return format!(
-                "let a newer libstdc++.so.6{release} be found first: take the older copy out of LD_LIBRARY_PATH; in a \
-                 conda environment, conda install -c conda-forge libstdcxx-ng; else update the system's libstdc++6"
-            );
-        }
-        if version.starts_with(b"GLIBC_") {
-            let own = self.distribution().unwrap_or_else(|| "it".to_owned());
-            return format!(
-                "run it on a newer system or in a newer image, or install a release of {own} that was built for this \
-                 GNU C library; no copy of libc.so.6 can be put in its place"
-            );
-        }
-        "take the older copy out of the way (LD_LIBRARY_PATH, an old conda environment), or update it".to_owned()
-    }
-
-    fn cure_of_missing_driver(&self) -> String {
-        let driver = "install NVIDIA's driver, or start the container with --gpus all";
-        match self.weight() {
-            Weight::Fails => {
-                format!("{driver}; on a machine without a GPU, install a build for the CPU")
-            }
-            _ => format!("{driver}; without a GPU, nothing has to be done"),
+            Help::NewerLibstdcxx(packages::gcc_of(version))
+        } else if version.starts_with(b"GLIBC_") {
+            Help::NewerGlibc(self.distribution())
+        } else {
+            Help::Advice(Advice::NewerCopy)
         }
     }
 
-    fn cure_of_missing_library(&self) -> String {
+    fn cure_of_missing_library(&self) -> LibraryHelp {
         let library = self.library.as_deref().map(leaf).unwrap_or_default();
         let name = if library.is_empty() { "it".to_owned() } else { printable(library) };
-        let otherwise = match self.speaker {
+        let bring = match self.speaker {
             Speaker::Dyld => self.cure_on_macos(&name),
             _ if name.ends_with(".dylib") => self.cure_on_macos(&name),
-            Speaker::Musl => format!("apk add so:{name} (Alpine)"),
-            _ => packages::known_cure(library).unwrap_or_else(|| match self.distribution() {
-                Some(distribution) if is_renamed_by_a_wheel(&name) => {
-                    format!("pip install --force-reinstall --no-deps {distribution}")
+            Speaker::Musl => Bring::Alpine,
+            _ => match (packages::shipper(library), self.distribution()) {
+                (Some(shipped), _) => Bring::Shipped(shipped),
+                (None, Some(distribution)) if is_renamed_by_a_wheel(&name) => {
+                    Bring::Distribution(distribution)
                 }
-                _ if is_of_cuda(library) => format!(
-                    "install the release of CUDA or cuDNN that has {name}, or a newer release of what needs it"
-                ),
-                _ => format!(
-                    "install its package: apt-file search {name} (Debian, Ubuntu) or dnf provides '*/{name}' \
-                     (Fedora) names it"
-                ),
-            }),
+                _ if is_of_cuda(library) => Bring::Cuda,
+                _ => Bring::LookUp,
+            },
         };
         // Nobody's environment holds what belongs to the system, or to another package manager.
-        let is_of_system = ["apt ", "brew ", "apk "].iter().any(|tool| otherwise.starts_with(tool));
         let is_path = self.library.as_deref().is_some_and(|name| name.starts_with(b"/"));
-        match is_of_system || is_path || library.is_empty() {
-            true => otherwise,
-            false => {
-                let other = match &self.object {
-                    Some(object) if is_of_cuda(library) && self.speaker != Speaker::Dyld => {
-                        let needs = printable(leaf(object));
-                        format!("; or take a build of {needs} for the CUDA that is installed")
-                    }
-                    _ => String::new(),
-                };
-                format!("tfpatch fix, where {name} is in the environment; else {otherwise}{other}")
-            }
+        let may_be_here = !bring.is_of_system() && !is_path && !library.is_empty();
+        let is_built_for_cuda = may_be_here && is_of_cuda(library) && self.speaker != Speaker::Dyld;
+        LibraryHelp {
+            bring,
+            may_be_here,
+            or_build_of: self.object.clone().filter(|_| is_built_for_cuda),
         }
     }
 
     /// What brings a library on macOS: the formula that its path names, or that ships it, or its own
     /// distribution.
-    fn cure_on_macos(&self, name: &str) -> String {
+    fn cure_on_macos(&self, name: &str) -> Bring {
         let path = self.library.as_deref().map(printable).unwrap_or_default();
         let asker = self.object.as_deref().map(printable).unwrap_or_default();
         let tried = || {
@@ -199,126 +329,69 @@ impl Message {
             .map(str::to_owned)
             .or_else(tried);
         let Some(formula) = formula else {
-            return match (packages::known_cure(name.as_bytes()), self.distribution()) {
-                (_, Some(distribution)) => {
-                    format!("pip install --force-reinstall --no-deps {distribution}")
-                }
-                (Some(known), None) => known,
-                (None, None) => format!("install what ships {name}: brew search names formulae"),
+            return match (packages::shipper(name.as_bytes()), self.distribution()) {
+                (_, Some(distribution)) => Bring::Distribution(distribution),
+                (Some(shipped), None) => Bring::Shipped(shipped),
+                (None, None) => Bring::LookUpFormula,
             };
         };
         let newer = match (homebrew::formula_of_path(&asker), self.distribution()) {
-            (_, Some(distribution)) => format!("pip install -U {distribution}"),
-            (Some(own), None) => format!("brew reinstall {own}"),
-            (None, None) => "a newer build of what needs it".to_owned(),
+            (_, Some(distribution)) => Newer::Distribution(distribution),
+            (Some(own), None) => Newer::Formula(own.to_owned()),
+            (None, None) => Newer::Build,
         };
-        if homebrew::is_disabled(&formula) {
-            return format!(
-                "{newer}: Homebrew no longer installs {formula}, and newer builds do not need it"
-            );
+        match homebrew::is_disabled(&formula) {
+            true => Bring::InsteadOf(formula, newer),
+            false => Bring::Formula(formula, newer),
         }
-        format!("brew install {formula}; where it is installed without {name}, {newer}")
     }
 
-    fn cure_of_missing_object(&self) -> String {
+    fn cure_of_missing_object(&self) -> Help {
         if self.is_not_a_directory() {
-            return "correct the path, or the variable that it is made from, such as JAVA_HOME: it has to name a \
-                    directory"
-                .to_owned();
+            return Help::Advice(Advice::Path);
         }
         let object = self.object.as_deref().map(leaf).unwrap_or_default();
-        match packages::known_cure(object) {
-            Some(known) if self.distribution().is_some() => {
-                format!("{known}; where it is installed, {}", self.reinstall())
+        match packages::shipper(object) {
+            Some(shipped) => {
+                let owner = self.distribution().is_some().then(|| self.owned());
+                Help::Object { shipped, owner }
             }
-            Some(known) => known,
-            None => self.reinstall(),
+            None => Help::Reinstall(self.owned()),
         }
-    }
-
-    fn cure_of_wrong_architecture(&self) -> String {
-        if self.is_node().is_some() {
-            return NODE.to_owned();
-        }
-        let name = self.distribution().unwrap_or_else(|| "NAME".to_owned());
-        if self.speaker != Speaker::Dyld {
-            return format!(
-                "install the build for this machine: python -m pip install --force-reinstall --no-cache-dir {name}"
-            );
-        }
-        format!(
-            "let Python and the library be for one processor (python -c 'import platform; \
-             print(platform.machine())' shows Python's, x86_64 under Rosetta): with that Python, python -m pip \
-             install --force-reinstall --no-cache-dir {name}; for a library of Homebrew, the Homebrew of that processor \
-             (/opt/homebrew is for arm64, /usr/local for x86_64)"
-        )
     }
 
     /// What helps where two things were not built for each other.
-    fn cure_of_releases(&self) -> String {
+    fn cure_of_releases(&self) -> ReleasesHelp {
         if self.module.as_deref() == Some(b"numpy") {
             return match self.is_for_a_newer_numpy() {
-                true => {
-                    "pip install -U numpy: it is older than the module was built with".to_owned()
-                }
-                false => "pip install 'numpy<2', or newer releases of what was built for NumPy 1"
-                    .to_owned(),
+                true => ReleasesHelp::NewerNumpy,
+                false => ReleasesHelp::Numpy1,
             };
         }
         let own = self.distribution();
-        let shown = own.clone().unwrap_or_else(|| "NAME".to_owned());
         if self.kind == Kind::NameNotFound && self.asks_for_a_compiled_module() {
-            return format!(
-                "run the python that the package was installed for (that of /usr/lib/python3/dist-packages is \
-                 /usr/bin/python3), or install it for this one: python -m pip install --force-reinstall {shown}"
-            );
+            return ReleasesHelp::OtherPython(own);
         }
         if let (Kind::NameNotFound, Some(own)) = (self.kind, &own) {
-            return format!(
-                "install releases that were built for each other: pip install -U {own} and what imports from it"
-            );
+            return ReleasesHelp::Newer(own.clone());
         }
         if self.library.as_deref().is_some_and(super::meaning::is_of_macos) {
-            return format!(
-                "update macOS, or install an older release of {shown}, one built for this macOS"
-            );
+            return ReleasesHelp::NewerMacos(own);
         }
+        let is_mac = self.speaker == Speaker::Dyld;
         match (self.owner(), own) {
-            (Some(owner), Some(own))
-                if owner.distribution.is_empty() || owner.distribution == own =>
+            (Some(owner), Some(distribution))
+                if owner.distribution.is_empty() || owner.distribution == distribution =>
             {
-                format!(
-                    "pip install --force-reinstall --no-cache-dir {own}, for the {} that is here; and take other \
-                     copies of that out of {}",
-                    owner.name,
-                    self.variable()
-                )
+                ReleasesHelp::Again { distribution, owner: owner.name, is_mac }
             }
-            (Some(owner), Some(own)) => format!(
-                "install a release of {own} that was built for the {0} that is here, or build it against that: pip \
-                 install --force-reinstall --no-deps --no-cache-dir --no-build-isolation --no-binary {own} {own} \
-                 ({0} is {1} on PyPI)",
-                owner.name, owner.distribution
-            ),
-            (Some(owner), None) if !owner.distribution.is_empty() => format!(
-                "install a release of what brings {} that was built for the {} that is here (on PyPI it is {}); and \
-                 take other copies of that out of {}",
-                self.object.as_deref().map(leaf).map_or_else(|| "the object".to_owned(), printable),
-                owner.name,
-                owner.distribution,
-                self.variable()
-            ),
-            (None, Some(own)) if self.speaker == Speaker::Dyld => format!(
-                "pip install --force-reinstall --no-cache-dir {own}; if that is not enough, --no-binary {own} builds \
-                 it for this macOS"
-            ),
-            _ => "install releases that were built for each other".to_owned(),
+            (Some(owner), Some(distribution)) => ReleasesHelp::BuiltFor { distribution, owner },
+            (Some(owner), None) if !owner.distribution.is_empty() => {
+                ReleasesHelp::OfObject { owner, is_mac }
+            }
+            (None, Some(own)) if is_mac => ReleasesHelp::BuildHere(own),
+            _ => ReleasesHelp::ForEachOther,
         }
-    }
-
-    /// The variable that puts other copies of libraries before those that are searched.
-    fn variable(&self) -> &'static str {
-        if self.speaker == Speaker::Dyld { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" }
     }
 
     /// Whose the missing symbol is. The names of C in Mach-O files begin with an underscore.
@@ -353,28 +426,22 @@ impl Message {
         }
         matches!(numbers.as_slice(), [built, here, ..] if built > here)
     }
-
-    fn cure_of_missing_data(&self) -> &'static str {
-        if self.library.as_deref() == Some(b"ptxas") {
-            return "pip install 'tensorflow[and-cuda]', and its directory on PATH";
-        }
-        "pip install 'tensorflow[and-cuda]', or XLA_FLAGS=--xla_gpu_cuda_data_dir=DIR, where DIR has nvvm/libdevice"
-    }
 }
 
-const ANOTHER_LINUX: &str = "make the environment anew on the machine where it is to run; on Alpine, take an image with glibc";
-
-const NODE: &str = "npm rebuild, or remove node_modules and run npm ci, on the system that runs it";
-
-const OTHER_TEAM: &str = "sign the program and its libraries with one Team ID, or give the program the entitlement \
-                          com.apple.security.cs.disable-library-validation; an ad-hoc signature has no Team ID, and \
-                          does not help";
-
-const TWO_LIBCS: &str = "take the directory of the other libc.so.6 out of LD_LIBRARY_PATH (unset LD_LIBRARY_PATH), or \
-                         start the program with the loader that belongs to it";
-
-const IGNORED_ENTRY: &str = "give the library entries that begin with @loader_path: tfpatch rpath set FILE \
-                             @loader_path/…";
+impl Bring {
+    /// Does it come with the system, or from a package manager beside Python's?
+    fn is_of_system(&self) -> bool {
+        match self {
+            Self::Shipped(Shipped::Packages { .. }) | Self::Alpine | Self::Formula(..) => true,
+            Self::InsteadOf(_, newer) => matches!(newer, Newer::Formula(_)),
+            Self::Shipped(Shipped::Distribution { .. })
+            | Self::Distribution(_)
+            | Self::Cuda
+            | Self::LookUp
+            | Self::LookUpFormula => false,
+        }
+    }
+}
 
 /// Is it a name that auditwheel gave a copy of a library: `libgomp-d22c30c5.so.1.0.0`?
 fn is_renamed_by_a_wheel(name: &str) -> bool {

@@ -4,17 +4,18 @@
 use super::modules::{self, Distributions, Found};
 use super::scanner::leaf;
 use super::{Kind, Message};
-use crate::bytes::{printable, shown};
+use crate::bytes::printable;
+use crate::command_line::CommandLine;
 use crate::diagnosis::diagnose::Diagnosis;
 use crate::findings::finding::{Cause, Finding};
 use crate::knowledge::tensorflow::is_for_gpu;
 use crate::vfs::Vfs;
-use crate::world::World;
+use crate::world::{Place, World};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What came of looking. The names are part of the JSON contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
@@ -34,17 +35,99 @@ pub enum Outcome {
     Harmless,
 }
 
-/// What is the case.
+/// What is the case where a message was looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Case {
+    /// Nothing is known beside the words.
+    WordsAlone,
+    /// The same, since the paths in the message are not on this machine.
+    PathsElsewhere,
+    /// The same, since there is no environment to look at.
+    NoEnvironment,
+    /// The doctor finds nothing that the words could be about.
+    NothingFits,
+    /// What the first of the findings says.
+    Finding {
+        /// Is a library not found that would lack symbols if it were?
+        lacks_symbols: bool,
+        /// How many more findings fit the words.
+        others: usize,
+    },
+    /// The module is in the environment, so that another interpreter ran.
+    ModuleIsHere {
+        /// The module.
+        module: Vec<u8>,
+        /// Where it lies.
+        path: PathBuf,
+    },
+    /// The module is for another Python or another system.
+    ModuleForAnother {
+        /// Where it lies.
+        path: PathBuf,
+    },
+    /// A package is there, and the module is not in it.
+    ModuleNotInPackage {
+        /// The module.
+        module: Vec<u8>,
+        /// Where the package lies.
+        package: PathBuf,
+    },
+    /// Nothing in the environment provides the module.
+    NoModule {
+        /// The module.
+        module: Vec<u8>,
+    },
+    /// The library is found.
+    LibraryIsFound {
+        /// The library.
+        library: Vec<u8>,
+        /// The file.
+        file: Place,
+    },
+    /// The library is there, and nothing is known that keeps it from being opened.
+    LibraryIsHere {
+        /// The library.
+        library: Vec<u8>,
+        /// The file.
+        file: Place,
+    },
+    /// The object is there, and nothing is wrong with it.
+    NothingIsWrong {
+        /// The object.
+        object: Place,
+    },
+}
+
+/// What cures it where a message was looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remedy {
+    /// What the words of the message say.
+    OfWords,
+    /// What cures the first of the findings.
+    OfFinding,
+    /// A command of tfpatch.
+    Command(CommandLine),
+    /// To install the distribution again.
+    Reinstall,
+    /// To start a program anew that still says it.
+    Restart,
+    /// The same; on another machine, what the words of the message say.
+    RestartOrOfWords,
+    /// To keep a program that still says it from loading another copy; else what the words say.
+    OtherCopy,
+}
+
+/// What came of looking a message up.
 #[derive(Debug, Clone)]
 pub struct Verdict {
     /// What came of looking.
     pub outcome: Outcome,
     /// The cause here, or the likeliest by the words alone; `None` where nothing is wrong.
     pub cause: Option<Cause>,
-    /// What is the case, a sentence or two; empty where nothing is known beside the words.
-    pub sentence: String,
+    /// What is the case.
+    pub case: Case,
     /// What cures it.
-    pub cure: String,
+    pub remedy: Remedy,
     /// Can `tfpatch fix` cure it?
     pub fixable: bool,
     /// The findings about it, the one that fits best at the front.
@@ -55,20 +138,16 @@ impl Verdict {
     /// What the words alone tell.
     #[must_use]
     pub fn by_words(message: &Message, outcome: Outcome) -> Self {
-        let sentence = match outcome {
-            Outcome::NotHere => {
-                "The paths in the message are not on this machine: that is what its words alone say."
-            }
-            Outcome::NoEnvironment => {
-                "There is no environment here to look at: that is what its words alone say."
-            }
-            _ => "",
+        let case = match outcome {
+            Outcome::NotHere => Case::PathsElsewhere,
+            Outcome::NoEnvironment => Case::NoEnvironment,
+            _ => Case::WordsAlone,
         };
         Self {
             outcome,
             cause: message.cause(),
-            sentence: sentence.to_owned(),
-            cure: message.cure(),
+            case,
+            remedy: Remedy::OfWords,
             fixable: false,
             findings: Vec::new(),
         }
@@ -76,27 +155,19 @@ impl Verdict {
 
     fn found(message: &Message, findings: Vec<Finding>) -> Option<Self> {
         let first = findings.first()?;
-        let told = first.message.trim_end_matches('.');
-        let mut sentence = format!("{told}.");
         let lacks = matches!(first.cause, Cause::VersionMismatch | Cause::MissingSymbol);
-        if lacks && message.kind == Kind::LibraryNotFound {
-            // What was not found is the smaller part of it.
-            let (head, rest) = told.split_once(": ").unwrap_or((told, ""));
-            sentence = format!("{head}. An rpath would find the file, and no symbols: {rest}.");
-        }
-        let others = findings.len() - 1;
-        if others > 0 {
-            let plural = if others == 1 { "finding" } else { "findings" };
-            sentence += &format!(" {others} more {plural} of tfpatch doctor fit the words.");
-        }
+        let case = Case::Finding {
+            lacks_symbols: lacks && message.kind == Kind::LibraryNotFound,
+            others: findings.len() - 1,
+        };
         Some(Self {
             outcome: Outcome::Found,
             cause: Some(first.cause),
-            sentence,
-            cure: match message.saying {
+            case,
+            remedy: match message.saying {
                 // The row knows the words better than a finding that is near to them.
-                Some(saying) if !first.fixable => saying.cure.to_owned(),
-                _ => first.cure.clone(),
+                Some(_) if !first.fixable => Remedy::OfWords,
+                _ => Remedy::OfFinding,
             },
             fixable: first.fixable,
             findings,
@@ -104,31 +175,24 @@ impl Verdict {
     }
 
     /// Adds what cures it on another machine, where the message names no path that would tell whose it is.
-    fn or_elsewhere(mut self, message: &Message) -> Self {
-        if message.object.is_none() && message.near.is_none() {
-            self.cure += &format!("; if another machine said it, {}", message.cure());
+    fn or_elsewhere(self, message: &Message) -> Self {
+        match message.object.is_none() && message.near.is_none() {
+            true => Self { remedy: Remedy::RestartOrOfWords, ..self },
+            false => self,
         }
-        self
     }
 
     /// Says where another copy comes from, by which a program fails although the files fit.
-    fn of_another_copy(self, message: &Message) -> Self {
-        let cure = format!(
-            "where a program still says so, it loads another copy: take what LD_LIBRARY_PATH and LD_PRELOAD name out of \
-             its environment; else {}",
-            message.cure()
-        );
-        Self { cure, ..self }
+    fn of_another_copy(self) -> Self {
+        Self { remedy: Remedy::OtherCopy, ..self }
     }
 
-    fn resolved(sentence: String) -> Self {
+    fn resolved(case: Case) -> Self {
         Self {
             outcome: Outcome::Resolves,
             cause: None,
-            sentence,
-            cure: "nothing has to be done; where a program still says so, start it anew, and look at its own \
-                   environment variables"
-                .to_owned(),
+            case,
+            remedy: Remedy::Restart,
             fixable: false,
             findings: Vec::new(),
         }
@@ -159,9 +223,8 @@ pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Messa
 }
 
 fn nothing(message: &Message) -> Verdict {
-    let sentence = "tfpatch doctor finds nothing here that these words could be about.";
     let words = Verdict::by_words(message, Outcome::NothingFound);
-    Verdict { sentence: sentence.to_owned(), ..words }
+    Verdict { case: Case::NothingFits, ..words }
 }
 
 /// How well a finding fits a message; `None` where it is about something else.
@@ -230,10 +293,10 @@ fn tells_that_it_is_gone(diagnosis: &Diagnosis, message: &Message, finding: &Fin
     finding.cause == Cause::PartialInstall && message.library.as_ref().is_some_and(is_gone)
 }
 
-/// Does a finding name the object of a message in its words?
+/// Does a finding name the object of a message?
 fn tells_of_object(message: &Message, finding: &Finding) -> bool {
     let named = message.object.as_deref().map(leaf).map(printable).unwrap_or_default();
-    !named.is_empty() && finding.message.contains(&named)
+    !named.is_empty() && finding.evidence.names(&named)
 }
 
 /// Is a finding of that cause about a file itself, and not about what it asks for?
@@ -270,34 +333,25 @@ fn object_fit(vfs: &dyn Vfs, message: &Message, object: &Path) -> u32 {
 fn module(vfs: &dyn Vfs, world: &World, message: &Message) -> Option<Verdict> {
     let named = message.module.as_deref().filter(|_| message.kind == Kind::ModuleNotFound)?;
     let environment = world.environment.as_ref()?;
-    let name = printable(named);
+    let module = named.to_vec();
     let words = Verdict::by_words(message, Outcome::Found);
-    let again = "install the distribution again: pip install --force-reinstall --no-deps NAME";
     Some(match modules::find(vfs, environment, named) {
-        Found::Importable(path) => Verdict::resolved(format!(
-            "{name} is in this environment, at {}. Another interpreter ran, one that does not import from here.",
-            shown(&path)
-        )),
+        Found::Importable(path) => Verdict::resolved(Case::ModuleIsHere { module, path }),
         Found::ForAnother(path) => Verdict {
             cause: Some(Cause::WrongPlatform),
-            sentence: format!(
-                "{} is for another Python or another system, and the interpreter of this environment passes over it.",
-                shown(&path)
-            ),
-            cure: again.to_owned(),
+            case: Case::ModuleForAnother { path },
+            remedy: Remedy::Reinstall,
             ..words
         },
-        Found::PackageOnly(path) => Verdict {
+        Found::PackageOnly(package) => Verdict {
             cause: Some(Cause::PartialInstall),
-            sentence: format!("{} is there, and {name} is not in it.", shown(&path)),
-            cure: again.to_owned(),
+            case: Case::ModuleNotInPackage { module, package },
+            remedy: Remedy::Reinstall,
             ..words
         },
-        Found::Absent => Verdict {
-            cause: Some(Cause::NotInstalled),
-            sentence: format!("Nothing in this environment provides {name}."),
-            ..words
-        },
+        Found::Absent => {
+            Verdict { cause: Some(Cause::NotInstalled), case: Case::NoModule { module }, ..words }
+        }
     })
 }
 
@@ -311,19 +365,17 @@ fn resolves(
     match message.kind {
         Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded => {
             let library = message.library.as_deref()?;
-            let name = printable(leaf(library));
+            let name = leaf(library).to_vec();
             let answers = diagnosis.bindings.first()?.of_library(leaf(library));
             if let Some(Some(path)) = answers.last().filter(|_| !answers.contains(&None)) {
-                let path = world.shown(path);
-                let verdict = Verdict::resolved(format!("{name} is found here now: {path}."));
+                let file = world.place(path);
+                let verdict = Verdict::resolved(Case::LibraryIsFound { library: name, file });
                 return Some(verdict.or_elsewhere(message));
             }
             if message.kind == Kind::GpuLibraryNotLoaded {
                 let object = world.inventory.named(leaf(library)).next()?;
-                let path = world.shown(&object.path);
-                let verdict = Verdict::resolved(format!(
-                    "{name} lies here, at {path}, and tfpatch doctor finds nothing that keeps it from being opened."
-                ));
+                let file = world.place(&object.path);
+                let verdict = Verdict::resolved(Case::LibraryIsHere { library: name, file });
                 return Some(verdict.or_elsewhere(message));
             }
             None
@@ -343,12 +395,10 @@ fn resolves(
                     world.inventory.objects.iter().find(|object| object.path.ends_with(path))?
                 }
             };
-            let verdict = Verdict::resolved(format!(
-                "{} is here, and tfpatch doctor finds nothing wrong with it.",
-                world.shown(&object.path)
-            ));
+            let object = world.place(&object.path);
+            let verdict = Verdict::resolved(Case::NothingIsWrong { object });
             Some(match message.kind {
-                Kind::SymbolNotFound | Kind::VersionNotFound => verdict.of_another_copy(message),
+                Kind::SymbolNotFound | Kind::VersionNotFound => verdict.of_another_copy(),
                 _ => verdict,
             })
         }

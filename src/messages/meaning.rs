@@ -1,11 +1,9 @@
-//! What the words of a message mean, whatever the machine: in plain language, the causes that they
-//! allow.
+//! What the words of a message mean, whatever the machine, and the causes that they allow.
 
-use super::scanner::{is_object, leaf};
+use super::scanner::is_object;
 use super::{Kind, Message, Speaker, Weight};
-use crate::bytes::printable;
 use crate::findings::finding::Cause;
-use crate::knowledge::sayings::Subject;
+use crate::knowledge::sayings::{Saying, Subject};
 use crate::knowledge::standard_modules;
 use crate::knowledge::tensorflow::is_driver_library;
 
@@ -139,85 +137,55 @@ impl Message {
         }
     }
 
-    /// What the words mean: one or two sentences.
+    /// What the words mean.
     #[must_use]
-    pub fn meaning(&self) -> String {
+    pub fn meaning(&self) -> Meaning {
         if let Some(saying) = self.saying {
-            return saying.meaning.to_owned();
+            return Meaning::Saying(saying);
         }
-        let (name, library) = (self.name(), self.library_shown());
         match self.kind {
-            Kind::LibraryNotFound => self.library_not_found(&name, &library),
-            Kind::GpuLibraryNotLoaded => self.gpu_library_not_loaded(&name, &library),
-            Kind::GpuLibrariesNotLoaded => GPU_LIBRARIES.to_owned(),
-            Kind::DriverNotFound => DRIVER.to_owned(),
-            Kind::TensorRtNotFound => TENSORRT.to_owned(),
-            Kind::Harmless => "nothing is wrong.".to_owned(),
-            Kind::RpathIgnored => format!(
-                "dyld passes over the search path entry {} of {name}: it is a relative path, and the program is \
-                 restricted (signed with the hardened runtime, or run with other rights).",
-                named(&self.entry, "that it names")
-            ),
-            Kind::ObjectNotFound => self.no_object(),
-            Kind::ObjectUnreadable => self.why_unreadable(&self.object_shown()),
+            Kind::LibraryNotFound => self.library_not_found(),
+            Kind::GpuLibraryNotLoaded => self.gpu_library_not_loaded(),
+            Kind::GpuLibrariesNotLoaded => Meaning::Opening(OpeningFault::GpuLibraries),
+            Kind::DriverNotFound => Meaning::Opening(OpeningFault::NoDriver),
+            Kind::TensorRtNotFound => Meaning::Opening(OpeningFault::NoTensorRt),
+            Kind::Harmless => Meaning::NothingIsWrong,
+            Kind::RpathIgnored => Meaning::Library(LibraryFault::EntryPassedOver),
+            Kind::ObjectNotFound if self.is_not_a_directory() => {
+                Meaning::Object(ObjectFault::NotADirectory)
+            }
+            Kind::ObjectNotFound => Meaning::Object(ObjectFault::NoObject),
+            Kind::ObjectUnreadable => {
+                Meaning::Object(ObjectFault::Unreadable(self.why_unreadable()))
+            }
             Kind::WrongArchitecture => {
-                format!("{name} is for another processor{}.", self.have_need())
+                Meaning::Object(ObjectFault::OtherProcessor(self.processors()))
             }
-            Kind::VersionNotFound | Kind::SymbolNotFound if self.is_of_two_libcs() => format!(
-                "{name} is of one release of the GNU C library and {} of another: the parts of it in a process have to be of one \
-                 release. Usually a libc.so.6 in LD_LIBRARY_PATH, or of a snap or a bundle, comes before that of the \
-                 system.",
-                self.library.as_ref().map_or("what was loaded before", |_| library.as_str())
-            ),
-            Kind::VersionNotFound => {
-                let version = named(&self.version, "a version");
-                let asker = self.object.as_ref().map_or("the object", |_| name.as_str());
-                format!(
-                    "{library} was found, and it is older than {asker} was built for: it has no {version}."
-                )
+            Kind::VersionNotFound | Kind::SymbolNotFound if self.is_of_two_libcs() => {
+                Meaning::Symbols(SymbolFault::TwoLibcs)
             }
-            Kind::SymbolNotFound => self.no_symbol(&name, &self.symbol_shown(), &library),
-            Kind::StaticTls => format!(
-                "{name} has thread-local variables at a fixed place, room for which is laid out when a program \
-                 starts. Opened later, it found none left."
-            ),
-            Kind::ExecStack => format!(
-                "{name} says that it needs a stack on which code can run, mostly by mistake, and the system \
-                 does not grant one to a program that has started without."
-            ),
-            Kind::BadSignature => self.no_signature_that_holds(&name),
-            Kind::DuplicateRpath => format!(
-                "{name} has the search path entry {} twice. macOS 15.4 and later refuse such a file where it \
-                 was built with a recent SDK.",
-                named(&self.entry, "an entry")
-            ),
-            Kind::DataNotFound => format!(
-                "XLA needs {library} to compile for the GPU, and it is not where XLA looks. It is no library, and \
-                 no search path leads to it."
-            ),
-            Kind::ModuleNotFound
-            | Kind::NameNotFound
-            | Kind::DistributionsDoNotFit
-            | Kind::InterpreterNotFound => self.said_by_python(&name),
+            Kind::VersionNotFound => Meaning::Symbols(SymbolFault::OlderLibrary),
+            Kind::SymbolNotFound => self.no_symbol(),
+            Kind::StaticTls => Meaning::Object(ObjectFault::StaticTls),
+            Kind::ExecStack => Meaning::Object(ObjectFault::ExecStack),
+            Kind::BadSignature if self.is_about_a_team() => Meaning::Object(ObjectFault::OtherTeam),
+            Kind::BadSignature => Meaning::Object(ObjectFault::NoSignature),
+            Kind::DuplicateRpath => Meaning::Object(ObjectFault::EntryTwice),
+            Kind::DataNotFound => Meaning::Opening(OpeningFault::NoData),
+            Kind::NameNotFound if self.asks_for_a_compiled_module() => {
+                Meaning::Python(PythonFault::NoCompiledModule)
+            }
+            Kind::NameNotFound => Meaning::Python(PythonFault::NoName),
+            Kind::DistributionsDoNotFit if self.is_for_a_newer_numpy() => {
+                Meaning::Python(PythonFault::OlderRelease)
+            }
+            Kind::DistributionsDoNotFit => Meaning::Python(PythonFault::OtherRelease),
+            Kind::InterpreterNotFound => Meaning::Python(PythonFault::NoInterpreter),
+            Kind::ModuleNotFound if self.headers().is_some() => {
+                Meaning::Python(PythonFault::NoStandardModule)
+            }
+            Kind::ModuleNotFound => Meaning::Python(PythonFault::NoModule),
         }
-    }
-
-    /// The object as it stands in the message.
-    fn object_shown(&self) -> String {
-        named(&self.object, "the object")
-    }
-
-    /// The object's name, without its directory.
-    fn name(&self) -> String {
-        self.object.as_deref().map_or_else(|| self.object_shown(), |path| printable(leaf(path)))
-    }
-
-    fn library_shown(&self) -> String {
-        named(&self.library, "a library")
-    }
-
-    fn symbol_shown(&self) -> String {
-        named(&self.symbol, "a symbol")
     }
 
     /// Is a part of the path a file, where a directory has to be?
@@ -225,131 +193,37 @@ impl Message {
         memchr::memmem::find(&self.words, b"Not a directory").is_some()
     }
 
-    fn no_object(&self) -> String {
-        let object = self.object_shown();
-        if self.is_not_a_directory() {
-            return format!(
-                "a part of the path {object} is a file, where a directory has to be (Not a directory): the path was \
-                 put together from a variable that names a program instead of its home, such as JAVA_HOME."
-            );
-        }
-        format!(
-            "{object} was to be opened by its path, and no file is there: it was never installed, was removed, or \
-             the path is another machine's."
-        )
-    }
-
     /// Is it about what the parts of one GNU C library have for each other alone?
     fn is_of_two_libcs(&self) -> bool {
         self.version.as_deref() == Some(b"GLIBC_PRIVATE")
     }
 
-    fn library_not_found(&self, name: &str, library: &str) -> String {
+    fn library_not_found(&self) -> Meaning {
         let causes = self.causes();
         if causes.contains(&Cause::DriverMissing) {
-            return comes_with_the_driver(library);
+            Meaning::OfTheDriver
+        } else if causes == [Cause::WrongPlatform] {
+            Meaning::Library(LibraryFault::OfGlibc)
+        } else {
+            match self.speaker {
+                Speaker::Dyld => {
+                    Meaning::Library(LibraryFault::NotFoundByDyld(self.install_name()))
+                }
+                Speaker::Program => Meaning::Library(LibraryFault::NotFoundByProgram),
+                _ => Meaning::Library(LibraryFault::NotFound),
+            }
         }
-        if causes == [Cause::WrongPlatform] {
-            return format!(
-                "{library} belongs to the GNU C library, and this system has musl: {name} was built for \
-                 another kind of Linux."
-            );
-        }
-        if self.speaker == Speaker::Dyld {
-            return self.not_loaded_by_dyld(library, name);
-        }
-        if self.speaker == Speaker::Program {
-            return format!(
-                "a program could not find or load {library}. Its words do not say whether the library is not \
-                 installed, is in a directory that is not searched, or lacks a library itself."
-            );
-        }
-        let whose =
-            self.object.as_ref().map_or_else(String::new, |_| format!(", which {name} needs"));
-        format!(
-            "the loader found no file of the name {library}{whose}, in any directory that it looks into. It \
-             says the same whether the library is absent or merely out of reach."
-        )
     }
 
-    fn gpu_library_not_loaded(&self, name: &str, library: &str) -> String {
+    fn gpu_library_not_loaded(&self) -> Meaning {
         if self.causes().contains(&Cause::DriverMissing) {
-            return comes_with_the_driver(library);
-        }
-        if self.speaker != Speaker::Tensorflow {
-            let opened = self.object.as_ref().map_or_else(
-                || format!("the program opens {library} at run time"),
-                |_| format!("the program opens {name} at run time, which needs {library}"),
-            );
-            return format!(
-                "{opened}, and the loader found no file of that name. Its words are the same whether the library is \
-                 not installed or is in a directory that is not searched."
-            );
-        }
-        if self.object.is_some() {
-            return format!(
-                "{name} was found, and needs {library}, for which the loader found no file. The program goes on \
-                 without {name}."
-            );
-        }
-        format!(
-            "the program opens {library} at run time, and the loader found no file of that name. It goes on \
-             without it, and so without a GPU."
-        )
-    }
-
-    fn no_signature_that_holds(&self, name: &str) -> String {
-        if self.is_about_a_team() {
-            return format!(
-                "{name} is not signed by the team that signed the program, and the program has library validation: \
-                 it accepts only libraries with its own Team ID, and those of macOS."
-            );
-        }
-        format!(
-            "macOS found no code signature of {name} that holds, and maps no code without one: the file was \
-             never signed, or its bytes were changed since."
-        )
-    }
-
-    /// What Python's own words mean, and those of the shell that was to start it.
-    fn said_by_python(&self, name: &str) -> String {
-        match self.kind {
-            Kind::NameNotFound if self.asks_for_a_compiled_module() => format!(
-                "the package {} is there, and has no module {} that the Python which runs could import: mostly \
-                 that is a compiled module, and it was installed for another version of Python.",
-                named(&self.module, "that is named"),
-                self.symbol_shown()
-            ),
-            Kind::NameNotFound => format!(
-                "the module {} is there, and has no {}: it is of another release than the code that imports \
-                 from it was written for.",
-                named(&self.module, "the module"),
-                self.symbol_shown()
-            ),
-            Kind::DistributionsDoNotFit if self.is_for_a_newer_numpy() => format!(
-                "a module was built with a newer {} than the one that is installed.",
-                named(&self.module, "distribution")
-            ),
-            Kind::DistributionsDoNotFit => format!(
-                "a module was built for another release of {} than the one that is installed.",
-                named(&self.module, "a distribution")
-            ),
-            Kind::InterpreterNotFound => format!(
-                "{name} begins with the path of its interpreter, {}, and no file is there: the environment was \
-                 moved, copied from another machine, or its path has a blank.",
-                named(&self.entry, "a program")
-            ),
-            _ if self.headers().is_some() => format!(
-                "{} is a part of Python's standard library, and the Python that runs was built without it: the \
-                 headers of a library were missing when it was compiled, or the distribution has it in another \
-                 package.",
-                named(&self.module, "the module")
-            ),
-            _ => format!(
-                "no directory on sys.path of the interpreter that ran has a module {} that it could import. An \
-                 extension module for another Python or another system does not count.",
-                named(&self.module, "that name")
-            ),
+            Meaning::OfTheDriver
+        } else if self.speaker != Speaker::Tensorflow {
+            Meaning::Opening(OpeningFault::NotFound)
+        } else if self.object.is_some() {
+            Meaning::Opening(OpeningFault::WithoutNeed)
+        } else {
+            Meaning::Opening(OpeningFault::NotFoundByTensorflow)
         }
     }
 
@@ -358,120 +232,248 @@ impl Message {
         standard_modules::headers_of(std::str::from_utf8(self.module.as_deref()?).ok()?)
     }
 
-    fn not_loaded_by_dyld(&self, library: &str, asker: &str) -> String {
-        let places = match self.tried.len() {
-            0 => String::new(),
-            1 => ", in the one place where it looked".to_owned(),
-            places => format!(", in any of {places} places"),
-        };
+    /// What a name says to dyld of where a library has to lie.
+    fn install_name(&self) -> InstallName {
         let name = self.library.as_deref().unwrap_or_default();
-        let why = if name.starts_with(b"@rpath/") {
-            "The name begins with @rpath: it is looked for in the entries of LC_RPATH of those that ask."
+        if name.starts_with(b"@rpath/") {
+            InstallName::Rpath
         } else if name.starts_with(b"@") {
-            "The name says where the file has to lie, beside the one that asks."
+            InstallName::BesideAsker
         } else if name.starts_with(b"/") {
-            "The name is a whole path, which search paths do not change."
+            InstallName::Absolute
         } else {
-            "The name is no path, and search paths do not change where it is looked for."
-        };
-        let asker =
-            self.object.as_ref().map_or_else(String::new, |_| format!(", which {asker} needs"));
-        format!("dyld found no file for {library}{asker}{places}. {why}")
+            InstallName::NoPath
+        }
     }
 
-    fn why_unreadable(&self, object: &str) -> String {
+    fn why_unreadable(&self) -> Unreadable {
         let says = |words: &[u8]| memchr::memmem::find(&self.words, words).is_some();
-        let why = if says(b"file too short") {
-            "is cut off: it is shorter than the header of a library"
+        if says(b"file too short") {
+            Unreadable::TooShort
         } else if says(b"invalid ELF header") {
-            "is no ELF file: a file of another system, a text (a linker script, a Git LFS pointer), or cut off"
+            Unreadable::NoElf
         } else if says(b"Permission denied") {
-            "may not be read by the user who ran the program"
+            Unreadable::Forbidden
         } else if says(b"failed to map segment") {
-            "could not be mapped: its file system is mounted noexec, memory is limited, or the file is cut off"
+            Unreadable::NotMapped
         } else if says(b"ELF load command") {
-            "is laid out in a way that this loader does not take: it was cut off, or edited by a tool that broke it"
+            Unreadable::LaidOutBadly
         } else if says(b"not a mach-o file") || says(b"not valid mach-o") {
-            "is no Mach-O file: a file of another system, or cut off"
+            Unreadable::NoMacho
         } else if says(b"Exec format error") {
-            "is no library for this machine, or cut off"
+            Unreadable::NotForThisMachine
         } else {
-            "is there, and the loader could not take it"
-        };
-        format!("{object} {why}.")
+            Unreadable::NotTaken
+        }
     }
 
-    /// What dyld has and needs, where it says so.
-    fn have_need(&self) -> String {
-        let have = self.tried.iter().find_map(|tried| {
+    /// What a file has code for, and what is needed, as far as the words tell.
+    fn processors(&self) -> Processors {
+        let told = self.tried.iter().find_map(|tried| {
             let (_, rest) = super::scanner::around(&tried.note, b"(have ")?;
             let (have, need) = super::scanner::around(rest, b", need ")?;
             let need = need.split(|&byte| byte == b')').next()?;
-            let bare = |text: &[u8]| printable(text).replace(['\'', '(', ')'], "");
-            Some(format!(": it has code for {}, and {} is needed", bare(have), bare(need)))
+            Some(Processors::Told { have: have.to_vec(), need: need.to_vec() })
         });
-        have.unwrap_or_else(|| match memchr::memmem::find(&self.words, b"ELFCLASS32") {
-            Some(_) => ": it has 32 bits, and the program has 64".to_owned(),
-            None if memchr::memmem::find(&self.words, b"ELFCLASS64").is_some() => {
-                ": it has 64 bits, and the program has 32".to_owned()
+        let says = |words: &[u8]| memchr::memmem::find(&self.words, words).is_some();
+        told.unwrap_or_else(|| {
+            if says(b"ELFCLASS32") {
+                Processors::Has32Bits
+            } else if says(b"ELFCLASS64") {
+                Processors::Has64Bits
+            } else if self.speaker == Speaker::Dyld {
+                Processors::OfMacs
+            } else {
+                Processors::Untold
             }
-            None if self.speaker == Speaker::Dyld => {
-                " than the program that opens it: one is for arm64, the other for x86_64".to_owned()
-            }
-            None => String::new(),
         })
     }
 
-    fn no_symbol(&self, name: &str, symbol: &str, library: &str) -> String {
+    fn no_symbol(&self) -> Meaning {
         if self.causes().first() == Some(&Cause::WrongPlatform) {
-            return format!(
-                "{symbol} is a function of the GNU C library, and this system has musl: {name} was built for \
-                 another kind of Linux."
-            );
+            return Meaning::Symbols(SymbolFault::OfGlibc);
         }
         if self.library.as_deref().is_some_and(is_of_macos) && self.speaker == Speaker::Dyld {
-            return format!(
-                "{name} needs {symbol} of {library}, which is a part of macOS: this macOS is older than {name} \
-                 was built for."
-            );
+            return Meaning::Symbols(SymbolFault::OfMacos);
         }
-        let whose = match (&self.library, &self.version) {
-            (Some(library), _) if is_object(library) => format!(" of {}", printable(leaf(library))),
-            (_, Some(version)) => format!(" of the version {}", printable(version)),
-            _ => String::new(),
-        };
-        let owner = self
-            .owner()
-            .map_or_else(String::new, |owner| format!(" {symbol} is a symbol of {}.", owner.name));
-        format!(
-            "{name} was built against a library that has {symbol}{whose}; the one that was loaded does not have \
-             it. The two are of releases that do not fit, or another copy was loaded first.{owner}"
-        )
+        let library = self.library.as_deref().filter(|library| is_object(library));
+        Meaning::Symbols(SymbolFault::NotInLibrary {
+            of_library: library.is_some(),
+            owner: self.owner().map(|it| it.name),
+        })
     }
 }
 
-/// A name of a message as it is shown, or the words that stand for one that it does not tell.
-fn named(name: &Option<Vec<u8>>, otherwise: &str) -> String {
-    name.as_deref().map_or_else(|| otherwise.to_owned(), printable)
+/// What the words of a message mean, whatever the machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meaning {
+    /// What stands in the table of sayings.
+    Saying(&'static Saying),
+    /// The library comes with the graphics driver.
+    OfTheDriver,
+    /// Nothing is wrong.
+    NothingIsWrong,
+    /// A library is not found.
+    Library(LibraryFault),
+    /// Something that is opened at run time is not there.
+    Opening(OpeningFault),
+    /// Something is wrong with an object.
+    Object(ObjectFault),
+    /// A library lacks symbols or versions, or has those of another release.
+    Symbols(SymbolFault),
+    /// Python does not find what is imported, or not as it has to be.
+    Python(PythonFault),
 }
 
-fn comes_with_the_driver(library: &str) -> String {
-    format!(
-        "{library} is NVIDIA's driver: it comes with the machine, and never with a wheel. Without it a program \
-         runs on the CPU."
-    )
+/// A library is not found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LibraryFault {
+    /// The library belongs to the GNU C library, and musl speaks.
+    OfGlibc,
+    /// dyld found no file for a library.
+    NotFoundByDyld(InstallName),
+    /// A program could not find or load a library, in words of its own.
+    NotFoundByProgram,
+    /// A loader found no file for a library.
+    NotFound,
+    /// dyld passes over an entry of a search path.
+    EntryPassedOver,
 }
 
-/// What [`Kind::GpuLibrariesNotLoaded`] means.
-const GPU_LIBRARIES: &str = "TensorFlow opens NVIDIA's libraries at run time, could not load one of them, and goes \
-                             on without a GPU. These words do not say which one; TF_CPP_MAX_VLOG_LEVEL=3 makes it \
-                             say so.";
-/// What [`Kind::DriverNotFound`] means.
-const DRIVER: &str = "TensorFlow found no NVIDIA driver that answers (libcuda.so.1), and runs on the CPU. In a build \
-                      for CUDA it says so on every machine without one.";
-/// What [`Kind::TensorRtNotFound`] means.
-const TENSORRT: &str = "TensorFlow looks for TensorRT whenever it is imported, and it is not installed. Nothing is \
-                        wrong: only models that are converted with TF-TRT need it. The GPU does not.";
+/// Something that is opened at run time is not there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OpeningFault {
+    /// A program opens a library at run time, for which the loader found no file.
+    NotFound,
+    /// TensorFlow opens an object that was found, and the loader found no file for what that needs.
+    WithoutNeed,
+    /// TensorFlow opens a library, for which the loader found no file.
+    NotFoundByTensorflow,
+    /// TensorFlow could not load one of NVIDIA's libraries.
+    GpuLibraries,
+    /// TensorFlow found no driver that answers.
+    NoDriver,
+    /// TensorFlow found no TensorRT.
+    NoTensorRt,
+    /// XLA does not find a file.
+    NoData,
+}
+
+/// Something is wrong with an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ObjectFault {
+    /// A part of the path of an object is a file.
+    NotADirectory,
+    /// No file is at the path of an object.
+    NoObject,
+    /// The file is there, and the loader does not take it.
+    Unreadable(Unreadable),
+    /// The file is for another processor.
+    OtherProcessor(Processors),
+    /// No static thread-local storage is left.
+    StaticTls,
+    /// An executable stack is not granted.
+    ExecStack,
+    /// Another team than the program's signed a library.
+    OtherTeam,
+    /// A file has no signature that holds.
+    NoSignature,
+    /// A search path has an entry twice.
+    EntryTwice,
+}
+
+/// A library lacks symbols or versions, or has those of another release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SymbolFault {
+    /// Parts of two releases of the GNU C library meet.
+    TwoLibcs,
+    /// A library is older than an object was built for.
+    OlderLibrary,
+    /// The symbol belongs to the GNU C library, and musl speaks.
+    OfGlibc,
+    /// The symbol is of a part of macOS, which is older.
+    OfMacos,
+    /// A library does not have a symbol.
+    NotInLibrary {
+        /// Is the library named?
+        of_library: bool,
+        /// Whose the symbol is, by the table of symbols.
+        owner: Option<&'static str>,
+    },
+}
+
+/// Python does not find what is imported, or not as it has to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PythonFault {
+    /// A package has no compiled module that could be imported.
+    NoCompiledModule,
+    /// A module does not have a name.
+    NoName,
+    /// A distribution is older than a module was built with.
+    OlderRelease,
+    /// A distribution is of another release than a module was built for.
+    OtherRelease,
+    /// The interpreter of a script is not there.
+    NoInterpreter,
+    /// Python was built without a part of its standard library.
+    NoStandardModule,
+    /// No directory has a module that could be imported.
+    NoModule,
+}
+
+/// What the name of a library says to dyld of where it has to lie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InstallName {
+    /// `@rpath/…`: in an entry of `LC_RPATH`.
+    Rpath,
+    /// `@loader_path/…`, `@executable_path/…`: beside who asks.
+    BesideAsker,
+    /// A whole path.
+    Absolute,
+    /// No path.
+    NoPath,
+}
+
+/// Why a loader does not take a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It is shorter than a header.
+    TooShort,
+    /// It does not begin as an ELF file does.
+    NoElf,
+    /// The user may not read it.
+    Forbidden,
+    /// It could not be mapped.
+    NotMapped,
+    /// Its segments are not laid out as the loader takes them.
+    LaidOutBadly,
+    /// It does not begin as a Mach-O file does.
+    NoMacho,
+    /// It is no library for this machine.
+    NotForThisMachine,
+    /// Another reason, or none that is told.
+    NotTaken,
+}
+
+/// What a file has code for, and what is needed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Processors {
+    /// As the loader says it.
+    Told {
+        /// What the file has.
+        have: Vec<u8>,
+        /// What is needed.
+        need: Vec<u8>,
+    },
+    /// It has 32 bits, and the program has 64.
+    Has32Bits,
+    /// It has 64 bits, and the program has 32.
+    Has64Bits,
+    /// One of both processors of Macs.
+    OfMacs,
+    /// The words do not tell.
+    Untold,
+}
 
 /// Why a library is not found.
 const NOT_FOUND: &[Cause] = &[

@@ -5,7 +5,7 @@
 //! time proportional to its length and in bounded memory; a message may be anywhere in a line, behind
 //! the name of a container or the prompt of a quotation.
 
-mod cure;
+pub mod cure;
 mod dyld;
 mod glibc;
 pub mod in_environment;
@@ -22,3 +22,4 @@ mod windows;
 
 pub use self::log::{Log, read};
 pub use self::message::*;
+pub use self::scanner::leaf;

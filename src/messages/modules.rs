@@ -50,8 +50,7 @@ impl Distributions {
 
     /// Does the finding speak of one of them?
     pub(super) fn are_named_by(&self, finding: &Finding) -> bool {
-        let told = finding.message.to_lowercase();
-        self.0.iter().any(|name| told.contains(name.as_str()))
+        self.0.iter().any(|name| finding.evidence.names(name))
     }
 }
 

@@ -64,7 +64,7 @@ pub(super) fn library(line: &[u8]) -> Option<Message> {
     let names: Vec<&[u8]> = words(line).filter(|word| is_library(leaf(word))).collect();
     // Of several names of one library, that with the shortest version is its soname.
     let is_versioned = |name: &&&[u8]| !name.ends_with(b".so");
-    let known = names.iter().filter(|name| packages::known_cure(leaf(name)).is_some());
+    let known = names.iter().filter(|name| packages::shipper(leaf(name)).is_some());
     let known = known.min_by_key(|name| (!is_versioned(name), name.len()));
     if let Some(name) = known.or(names.first()) {
         return Some(message.library(name));

@@ -86,7 +86,7 @@ pub(super) fn is_object(text: &[u8]) -> bool {
 
 /// The part of a name behind its last slash.
 #[must_use]
-pub(super) fn leaf(name: &[u8]) -> &[u8] {
+pub fn leaf(name: &[u8]) -> &[u8] {
     name.rsplit(|&byte| byte == b'/').next().unwrap_or(name)
 }
 

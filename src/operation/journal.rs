@@ -111,7 +111,7 @@ pub(super) struct About {
     pub(super) kind: plan::Kind,
     pub(super) before: Vec<String>,
     pub(super) after: Vec<String>,
-    pub(super) method: String,
+    pub(super) method: plan::Method,
     pub(super) reason: String,
 }
 

@@ -173,7 +173,8 @@ pub struct StepDone {
     /// Those that stand there now.
     pub after: Vec<String>,
     /// How room was found; `old_bytes` or `link` for a revert.
-    pub method: String,
+    #[schemars(with = "String")]
+    pub method: plan::Method,
     /// Why.
     pub reason: String,
     /// Bytes of the old file that were replaced.

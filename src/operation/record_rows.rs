@@ -7,7 +7,7 @@ use super::journal::About;
 use super::tree::{Tree, is_gone};
 use crate::bytes::Source as _;
 use crate::edit::EditSet;
-use crate::plan::{Kind, Lock, RelativePath};
+use crate::plan::{Kind, Lock, Method, RelativePath};
 use crate::python::join_within;
 use crate::python::record::{self, Change, Rewritten};
 use std::collections::{BTreeMap, BTreeSet};
@@ -105,7 +105,7 @@ impl Rows {
                 kind: Kind::Record,
                 before,
                 after,
-                method: "rows".to_owned(),
+                method: Method::Rows,
                 reason: "hashes and sizes of the files that were put back".to_owned(),
             },
             old,

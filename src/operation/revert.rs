@@ -16,7 +16,7 @@ use super::store::{Store, canonical};
 use super::tree::{FileId, Place, Tree, is_gone};
 use super::{Operation, Options};
 use crate::edit::EditSet;
-use crate::plan::{self, RelativePath};
+use crate::plan::{self, Method, RelativePath};
 use schemars::JsonSchema;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -335,7 +335,7 @@ impl Unit<'_> {
                 kind: newest.step.about.kind,
                 before: newest.step.about.after.clone(),
                 after: oldest.step.about.before.clone(),
-                method: if link.is_some() { "link" } else { "old_bytes" }.to_owned(),
+                method: if link.is_some() { Method::Link } else { Method::OldBytes },
                 reason: format!("reverts {}", reverts.join(", ")),
             },
             old: newest.step.new.lock.clone(),

@@ -10,21 +10,23 @@ use super::plan_builder;
 use super::proof;
 use super::rewrite::{self, Rewrite};
 use crate::bytes::{Source, printable};
+use crate::diagnosis::bindings::Moved;
 use crate::diagnosis::diagnose::{Diagnosis, diagnose};
 use crate::edit::EditSet;
 use crate::findings::finding::{Finding, Severity};
-use crate::macho;
-use crate::object::{self, Format, Identity, Method};
-use crate::plan::{Kind, Lock, Plan, RelativePath, Step};
+use crate::object::{self, Failure, Format, Identity};
+use crate::plan::{Kind, Lock, Method, Plan, RelativePath, Step};
 use crate::python::record;
 use crate::vfs::{Overlay, Vfs};
-use crate::world::World;
 use crate::world::distro_packages::Packages;
 use crate::world::rpath_entry::directory_of;
 use crate::world::rpath_entry_macho;
+use crate::world::unreadable::SystemError;
+use crate::world::{Place, World};
 use std::cell::OnceCell;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What becomes of a plan in a target that it fits.
 #[derive(Debug)]
@@ -36,12 +38,98 @@ pub struct Received {
 }
 
 /// One thing in which a plan does not fit.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Misfit {
     /// The file, as it is shown.
     pub file: String,
-    /// What differs, and where it can be cured how: a clause.
-    pub why: String,
+    /// What differs.
+    pub why: Mismatch,
+}
+
+/// In what a plan does not fit a file.
+#[derive(Debug, Clone)]
+pub enum Mismatch {
+    /// Two steps edit it.
+    EditedTwice,
+    /// It is not there.
+    Gone,
+    /// It is no object of the target.
+    NoObject,
+    /// It belongs to a package of the system's distribution, and was not named.
+    OfPackage {
+        /// The package.
+        package: String,
+    },
+    /// It cannot be read, or not with the edits.
+    Io(SystemError),
+    /// It is malformed, or editing it would be a risk.
+    Edit(Failure),
+    /// What the plan asks for does not become a plan here.
+    Unplanned(Arc<plan_builder::Error>),
+    /// Its file has to be edited by another name.
+    OtherName,
+    /// It would be given an entry that leads to no directory of the target.
+    LeadsOut {
+        /// The entry.
+        entry: Vec<u8>,
+    },
+    /// It is another build.
+    OtherBuild {
+        /// By what that is known.
+        identity: Stamp,
+        /// What it has, in hexadecimal digits.
+        found: String,
+        /// What the plan expects.
+        expected: String,
+    },
+    /// It has another length, in bytes.
+    OtherLength {
+        /// What it has.
+        found: u64,
+        /// What the plan expects.
+        expected: u64,
+    },
+    /// It has other bytes where the plan relies on them.
+    OtherBytes,
+    /// It has other names in the target.
+    OtherNames,
+    /// Its step is not the one that is made here for the same search path.
+    OtherStep {
+        /// The field of the step that differs.
+        field: &'static str,
+    },
+    /// A `RECORD` has no row for the files that are edited.
+    NoRow,
+    /// A `RECORD` has another row than the plan expects.
+    OtherRow {
+        /// The row that is expected.
+        row: String,
+    },
+    /// A `RECORD` has a row that the plan does not know.
+    UnknownRow {
+        /// The row.
+        row: String,
+    },
+    /// It would get a library from elsewhere.
+    Moves {
+        /// The library.
+        library: Vec<u8>,
+        /// Where it would come from; `None` from nowhere.
+        after: Option<Place>,
+        /// Where it comes from.
+        before: Place,
+    },
+    /// It would have a fault that it has not now.
+    NewFault(Box<Finding>),
+}
+
+/// What a linker stamps into an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stamp {
+    /// The GNU build ID.
+    BuildId,
+    /// `LC_UUID`.
+    Uuid,
 }
 
 /// The plan as it is carried out in `world`. With `allow_absolute` new entries may lead out of the
@@ -96,7 +184,7 @@ struct Receiver<'a> {
 }
 
 impl Receiver<'_> {
-    fn refuse(&mut self, path: &RelativePath, why: String) {
+    fn refuse(&mut self, path: &RelativePath, why: Mismatch) {
         self.misfits.push(Misfit { file: path.to_string(), why });
     }
 
@@ -105,43 +193,42 @@ impl Receiver<'_> {
         let mut seen = HashSet::new();
         let names = plan.steps.iter().flat_map(|step| step.aliases.iter().chain([&step.path]));
         for name in names.filter(|name| !seen.insert(*name)) {
-            self.refuse(name, "two steps edit it".to_owned());
+            self.refuse(name, Mismatch::EditedTwice);
         }
     }
 
     /// The step as it is carried out here; none where the object is as the step leaves it.
-    fn object(&self, step: &Step) -> Result<Option<Step>, String> {
+    fn object(&self, step: &Step) -> Result<Option<Step>, Mismatch> {
         let path = self.world.root.join(&step.path);
         if self.vfs.symlink_metadata(&path).is_err() {
-            return Err("is not there".to_owned());
+            return Err(Mismatch::Gone);
         }
         if !self.world.may_edit(&path) {
-            return Err("is no object of the target".to_owned());
+            return Err(Mismatch::NoObject);
         }
         let packages = self.packages.get_or_init(|| Packages::read(self.vfs));
         if let Some(package) = packages.owner(self.vfs, &path)
             && !self.world.is_named(&path)
         {
-            return Err(format!("belongs to the package {package}; name the file to edit it"));
+            return Err(Mismatch::OfPackage { package: package.to_owned() });
         }
-        let source = self.vfs.open(&path).map_err(|error| error.to_string())?;
+        let source = self.vfs.open(&path).map_err(|error| Mismatch::Io(error.into()))?;
         let source = source.as_ref();
         if !step.lock.matches(source) {
             return if is_as_left(step, source) { Ok(None) } else { Err(difference(step, source)) };
         }
         let names = self.world.names_of(&path);
-        let may_drop_signer =
-            step.method == Method::Macho(macho::edit::Method::SignerDropped).name();
+        let may_drop_signer = step.method == Method::SignerDropped;
         let rewrite = rewrite::towards(self.vfs, &path, &names, &step.edits, may_drop_signer)
             .map_err(|error| match error {
-                rewrite::Error::Io { source, .. } => source.to_string(),
-                rewrite::Error::Failed { source, .. } => source.to_string(),
+                rewrite::Error::Io { source, .. } => Mismatch::Io(source.into()),
+                rewrite::Error::Failed { source, .. } => Mismatch::Edit(source),
             })?;
         self.require_inside(&rewrite, &names)?;
         let own = plan_builder::object_steps(self.vfs, self.world, &rewrite, &step.reason);
-        let own = own.map_err(|error| error.to_string())?;
+        let own = own.map_err(|error| Mismatch::Unplanned(Arc::new(error)))?;
         let own = own.into_iter().find(|own| own.path == step.path);
-        let own = own.ok_or("is another name of a file that has to be edited by its own name")?;
+        let own = own.ok_or(Mismatch::OtherName)?;
         match disagreement(step, &own) {
             Some(why) => Err(why),
             None => Ok(Some(own)),
@@ -149,7 +236,7 @@ impl Receiver<'_> {
     }
 
     /// Entries that are new lead to directories of the target.
-    fn require_inside(&self, rewrite: &Rewrite, names: &[PathBuf]) -> Result<(), String> {
+    fn require_inside(&self, rewrite: &Rewrite, names: &[PathBuf]) -> Result<(), Mismatch> {
         let directories: Vec<&Path> = names.iter().filter_map(|name| name.parent()).collect();
         let is_inside = |directory: &Path| self.world.contains(self.vfs, directory);
         let stays = |entry: &[u8]| match rewrite.format {
@@ -161,11 +248,7 @@ impl Receiver<'_> {
         let new = rewrite.after.iter().filter(|entry| !rewrite.before.contains(entry));
         match new.into_iter().find(|entry| !self.allow_absolute && !stays(entry)) {
             None => Ok(()),
-            Some(entry) => Err(format!(
-                "would be given the entry {}, which leads to no directory of the target; \
-                 --allow-absolute lets it",
-                printable(entry)
-            )),
+            Some(entry) => Err(Mismatch::LeadsOut { entry: entry.clone() }),
         }
     }
 
@@ -182,7 +265,8 @@ impl Receiver<'_> {
         let own = match plan_builder::record_steps(self.vfs, self.world, &objects) {
             Ok(own) => own,
             Err(error) => {
-                self.misfits.push(Misfit { file: "RECORD".to_owned(), why: error.to_string() });
+                let why = Mismatch::Unplanned(Arc::new(error));
+                self.misfits.push(Misfit { file: "RECORD".to_owned(), why });
                 return Vec::new();
             }
         };
@@ -218,34 +302,35 @@ impl Receiver<'_> {
         for step in here {
             if let Err(error) = overlay.patch(&self.world.root.join(&step.path), step.edits.clone())
             {
-                self.refuse(&step.path, error.to_string());
+                self.refuse(&step.path, Mismatch::Io(error.into()));
             }
         }
         let after = diagnose(&overlay, self.world);
         let world = self.world;
         let objections = proof::object(&[], &before.bindings, &after);
-        let moved: BTreeSet<(String, String)> = objections
-            .moved
-            .iter()
-            .map(|moved| {
-                let now =
-                    moved.after.as_deref().map_or("nowhere".to_owned(), |now| world.shown(now));
-                let (then, library) = (world.shown(&moved.before), &moved.question.library);
-                let why = format!(
-                    "would get {} from {now} and no longer from {then}",
-                    printable(library)
-                );
-                (world.shown(&moved.question.asking), why)
-            })
-            .collect();
-        self.misfits.extend(moved.into_iter().map(|(file, why)| Misfit { file, why }));
+        // In the order of what is shown, each once: programs and variables may say the same.
+        let mut moved = BTreeMap::new();
+        for Moved { question, before, after } in objections.moved {
+            let (after, before) = (after.map(|now| world.place(&now)), world.place(&before));
+            let file = world.shown(&question.asking);
+            let shown = (
+                file,
+                printable(&question.library),
+                after.as_ref().map(Place::to_string),
+                before.to_string(),
+            );
+            moved.entry(shown).or_insert((question.library, after, before));
+        }
+        self.misfits.extend(moved.into_iter().map(|((file, ..), (library, after, before))| {
+            Misfit { file, why: Mismatch::Moves { library, after, before } }
+        }));
         let known: HashSet<_> = before.findings.iter().map(Finding::question).collect();
         let new = after.findings.iter().filter(|found| {
             found.severity() != Severity::Info && !known.contains(&found.question())
         });
         self.misfits.extend(new.map(|found| Misfit {
             file: world.shown(&found.object),
-            why: format!("would have a new fault: {}", found.message),
+            why: Mismatch::NewFault(Box::new(found.clone())),
         }));
         after.findings
     }
@@ -267,31 +352,30 @@ fn text(entries: &[Vec<u8>]) -> Vec<String> {
 }
 
 /// How a file differs from the one that the plan was made for.
-fn difference(step: &Step, source: &dyn Source) -> String {
-    let identity = Identity::of(source);
-    let built =
-        |kind: &str, expected: &Option<String>, found: &Option<String>| match (expected, found) {
-            (Some(expected), Some(found)) if expected != found => {
-                Some(format!("is another build: its {kind} is {found}, expected {expected}"))
-            }
-            _ => None,
-        };
+fn difference(step: &Step, source: &dyn Source) -> Mismatch {
+    let here = Identity::of(source);
     let Lock { size, build_id, uuid, .. } = &step.lock;
-    built("build ID", build_id, &identity.build_id)
-        .or_else(|| built("LC_UUID", uuid, &identity.uuid))
-        .unwrap_or_else(|| match source.len() {
-            found if found != *size => format!("has {found} bytes, expected {size}"),
-            _ => "has other bytes where the plan relies on them".to_owned(),
-        })
+    let stamps =
+        [(Stamp::BuildId, build_id, here.build_id), (Stamp::Uuid, uuid, here.uuid)].into_iter();
+    let mut other = stamps.filter_map(|(identity, expected, found)| match (expected, found) {
+        (Some(expected), Some(found)) if *expected != found => {
+            Some(Mismatch::OtherBuild { identity, found, expected: expected.clone() })
+        }
+        _ => None,
+    });
+    other.next().unwrap_or_else(|| match source.len() {
+        found if found != *size => Mismatch::OtherLength { found, expected: *size },
+        _ => Mismatch::OtherBytes,
+    })
 }
 
 /// In what a step of the plan is not the one that is made here for the same search path.
-fn disagreement(step: &Step, own: &Step) -> Option<String> {
+fn disagreement(step: &Step, own: &Step) -> Option<Mismatch> {
     let names = |step: &Step| -> BTreeSet<RelativePath> {
         step.aliases.iter().chain([&step.path]).cloned().collect()
     };
     if names(step) != names(own) {
-        return Some("has other names in the target than where the plan was made".to_owned());
+        return Some(Mismatch::OtherNames);
     }
     let differs = [
         ("kind", step.kind == own.kind),
@@ -302,16 +386,13 @@ fn disagreement(step: &Step, own: &Step) -> Option<String> {
         ("lock", step.lock == own.lock),
         ("left", step.left == own.left),
     ];
-    let (what, _) = differs.into_iter().find(|(_, is_same)| !is_same)?;
-    Some(format!(
-        "{what:?} of its step is not what this tfpatch would plan for that search path: the plan was \
-         altered, or another version made it"
-    ))
+    let (field, _) = differs.into_iter().find(|(_, is_same)| !is_same)?;
+    Some(Mismatch::OtherStep { field })
 }
 
 /// In what the rows that a plan expects differ from those that are here.
-fn rows_disagree(step: &Step, own: Option<&Step>) -> Option<String> {
-    let Some(own) = own else { return Some("has no row for the edited files".to_owned()) };
+fn rows_disagree(step: &Step, own: Option<&Step>) -> Option<Mismatch> {
+    let Some(own) = own else { return Some(Mismatch::NoRow) };
     let rows = |step: &Step| -> Vec<(String, String)> {
         step.before.iter().cloned().zip(step.after.iter().cloned()).collect()
     };
@@ -320,8 +401,8 @@ fn rows_disagree(step: &Step, own: Option<&Step>) -> Option<String> {
         own.iter().any(|own| own.1 == row.1 && (own.0 == row.0 || own.0 == row.1))
     };
     if let Some((before, _)) = wanted.iter().find(|row| !is_met(row)) {
-        return Some(format!("has another row, or files of other bytes, than {before}"));
+        return Some(Mismatch::OtherRow { row: before.clone() });
     }
     let extra = own.iter().find(|own| !wanted.iter().any(|row| row.1 == own.1));
-    extra.map(|(before, _)| format!("has a row that the plan does not know: {before}"))
+    extra.map(|(before, _)| Mismatch::UnknownRow { row: before.clone() })
 }

@@ -3,10 +3,13 @@
 
 use super::proposal::Proposal;
 use super::rewrite::Rewrite;
-use crate::bytes::{self, Source as _, printable, shown};
+use crate::bytes::{self, Source as _, printable};
 use crate::edit::{EditSet, Patched};
-use crate::object::Format;
-use crate::plan::{Kind, Lock, NotRelative, Plan, RelativePath, Seen, Step};
+use crate::elf;
+use crate::findings::refusal::LeavesRoot;
+use crate::macho;
+use crate::object::{self, Format};
+use crate::plan::{Kind, Lock, Method, NotRelative, Plan, RelativePath, Seen, Step};
 use crate::python::owners::Owner;
 use crate::python::record::{self, Change, MAX_ROWS, Rewritten};
 use crate::vfs::{FileKind, Metadata, Vfs};
@@ -49,14 +52,6 @@ pub enum Error {
         /// Why not.
         source: record::Error,
     },
-}
-
-/// A link that leaves the target in the root of another system.
-#[derive(Debug, thiserror::Error)]
-#[error("{} is a link out of the target; run tfpatch inside of the root, where it can be followed", shown(.link))]
-pub struct LeavesRoot {
-    /// The link.
-    pub link: PathBuf,
 }
 
 /// The plan that carries a proposal out. With `update_records` the hashes and sizes in RECORD follow,
@@ -126,7 +121,7 @@ pub(super) fn object_steps(
         },
         before: text(&rewrite.before),
         after: text(&rewrite.after),
-        method: rewrite.patch.method.name().to_owned(),
+        method: method(rewrite.patch.method),
         reason: reason.to_owned(),
         edits: rewrite.patch.edits.clone(),
         lock: lock.clone(),
@@ -229,7 +224,7 @@ fn record_step(vfs: &dyn Vfs, root: &Path, path: &Path, changes: &[Change]) -> R
         kind: Kind::Record,
         before,
         after,
-        method: "rows".to_owned(),
+        method: Method::Rows,
         reason: "hashes and sizes of the edited files".to_owned(),
         edits,
         lock,
@@ -263,4 +258,24 @@ fn lossy(bytes: &[u8]) -> String {
 
 fn io_error(path: &Path, source: io::Error) -> Error {
     Error::Io { path: path.to_owned(), source }
+}
+
+/// How room was found in an object, as a plan has it.
+fn method(how: object::Method) -> Method {
+    use elf::edit::Method as Elf;
+    use macho::edit::Method as Macho;
+    match how {
+        object::Method::Elf(Elf::Unchanged) | object::Method::Macho(Macho::Unchanged) => {
+            Method::Unchanged
+        }
+        object::Method::Elf(Elf::Slot) => Method::Slot,
+        object::Method::Elf(Elf::Repoint) => Method::Repoint,
+        object::Method::Elf(Elf::ExtendTail) => Method::ExtendTail,
+        object::Method::Elf(Elf::NewSegment) => Method::NewSegment,
+        object::Method::Elf(Elf::NewSegmentWithHeaders) => Method::NewSegmentWithHeaders,
+        object::Method::Elf(Elf::Remove) => Method::Remove,
+        object::Method::Macho(Macho::LoadCommands) => Method::LoadCommands,
+        object::Method::Macho(Macho::SignedAdHoc) => Method::SignedAdHoc,
+        object::Method::Macho(Macho::SignerDropped) => Method::SignerDropped,
+    }
 }

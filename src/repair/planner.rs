@@ -4,16 +4,15 @@
 //! the target as it would be finds nothing more to do. What speaks against a rewrite takes it out
 //! of the plan again: a refusal with a reason beats a risk.
 
-use super::plan_builder::LeavesRoot;
 use super::proof;
 use super::proposal::Proposal;
 use super::rewrite::{Change, Error, Rewrite, Wish, rewrite};
 use super::trace_scope::Scope;
-use crate::bytes::{printable, shown};
 use crate::diagnosis::checks::installed::Installed;
 use crate::diagnosis::diagnose::{Diagnosis, diagnose_edited, lacked_alone};
 use crate::elf::search_path::RpathKind;
 use crate::findings::finding::{Cause, Finding, Severity};
+use crate::findings::refusal::{LeavesRoot, Refusal};
 use crate::object::Format;
 use crate::vfs::{Overlay, Vfs};
 use crate::world::distro_packages::Packages;
@@ -79,8 +78,7 @@ pub fn propose(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, options: &Op
     let remaining = last.findings.iter().cloned().map(|mut finding| {
         if let Some(reason) = refused.get(&file_of(world, &finding.object)) {
             finding.fixable = false;
-            finding.message = format!("{}; {reason}", finding.message);
-            finding.cure.clone_from(reason);
+            finding.refusal = Some(reason.clone());
         }
         finding
     });
@@ -94,7 +92,7 @@ struct Planner<'a> {
     /// The tag to use for objects for which the usual one did not pass the proof.
     kinds: HashMap<PathBuf, RpathKind>,
     /// Objects that are left alone, and why.
-    refused: HashMap<PathBuf, String>,
+    refused: HashMap<PathBuf, Refusal>,
     cured: Vec<Finding>,
     rewrites: BTreeMap<PathBuf, Rewrite>,
     /// Read when the first object is to be edited.
@@ -151,18 +149,18 @@ impl Planner<'_> {
         }
     }
 
-    fn rewrite(&self, object: &Path) -> Result<Rewrite, String> {
+    fn rewrite(&self, object: &Path) -> Result<Rewrite, Refusal> {
         if !self.world.may_edit(object) {
-            return Err("it lies outside the target, where nothing is written".to_owned());
+            return Err(Refusal::OutsideTarget);
         }
         let packages = self.packages.get_or_init(|| Packages::read(self.vfs));
         if let Some(package) = packages.owner(self.vfs, object)
             && !self.world.is_named(object)
         {
-            return Err(format!("it belongs to the package {package}; name the file to edit it"));
+            return Err(Refusal::OfPackage { package: package.to_owned() });
         }
         if let Some(link) = self.world.leaving_name(self.vfs, object) {
-            return Err(LeavesRoot { link }.to_string());
+            return Err(Refusal::LeavesRoot(LeavesRoot { link }));
         }
         let names = self.world.names_of(object);
         let mut entries = Vec::new();
@@ -186,8 +184,8 @@ impl Planner<'_> {
         let keeps_dead = self.world.wheel.is_some();
         let wish = Wish { kind, repairs_signature, keeps_dead, ..Wish::new(&change) };
         rewrite(self.vfs, object, &names, wish).map_err(|error| match error {
-            Error::Io { source, .. } => source.to_string(),
-            Error::Failed { source, .. } => source.to_string(),
+            Error::Io { source, .. } => Refusal::Io(source.into()),
+            Error::Failed { source, .. } => Refusal::Edit(source),
         })
     }
 
@@ -197,30 +195,18 @@ impl Planner<'_> {
     }
 
     /// The entry that leads from an object to a directory.
-    fn entry(&self, object: &Path, directory: &Path) -> Result<Vec<u8>, String> {
+    fn entry(&self, object: &Path, directory: &Path) -> Result<Vec<u8>, Refusal> {
         let is_macho =
             self.world.inventory.at(object).is_some_and(|object| !object.slices().is_empty());
         let format = if is_macho { Format::Macho } else { Format::Elf };
+        let unspellable = || Refusal::Unspellable { directory: directory.to_owned() };
         if self.world.contains(self.vfs, directory) {
-            return relative_entry(self.vfs, format, object, directory).ok_or_else(|| {
-                format!(
-                    "{} cannot be written in a search path: it has a ':' or a '$'",
-                    shown(directory)
-                )
-            });
+            return relative_entry(self.vfs, format, object, directory).ok_or_else(unspellable);
         }
         if !self.options.allow_absolute {
-            return Err(format!(
-                "{} lies outside the target; --allow-absolute lets the object point there",
-                shown(directory)
-            ));
+            return Err(Refusal::NeedsAbsolute { directory: directory.to_owned() });
         }
-        absolute_entry(format, directory).ok_or_else(|| {
-            format!(
-                "{} cannot be written in a search path: it has a ':' or a '$'",
-                shown(directory)
-            )
-        })
+        absolute_entry(format, directory).ok_or_else(unspellable)
     }
 
     /// The target as it would be.
@@ -272,7 +258,7 @@ impl Planner<'_> {
         }
     }
 
-    fn refuse(&mut self, file: &Path, reason: String) {
+    fn refuse(&mut self, file: &Path, reason: Refusal) {
         let names = self.world.names_of(file);
         self.rewrites.remove(file);
         self.cured.retain(|finding| !names.contains(&finding.object));
@@ -285,16 +271,15 @@ fn file_of(world: &World, object: &Path) -> PathBuf {
     world.names_of(object).into_iter().next().unwrap_or_else(|| object.to_owned())
 }
 
-/// Why an object is left alone after all, as a clause.
-fn reason(object: &Path, objections: &proof::Objections) -> String {
+/// Why an object is left alone after all.
+fn reason(object: &Path, objections: &proof::Objections) -> Refusal {
     let moved = objections.moved.iter().find(|moved| moved.question.asking == object);
     match moved.or(objections.moved.first()) {
-        Some(moved) => format!(
-            "left alone, since {} would then come from {} and no longer from {}",
-            printable(&moved.question.library),
-            moved.after.as_deref().map_or("nowhere".into(), shown),
-            shown(&moved.before)
-        ),
-        None => "left alone, since an entry would not cure it".to_owned(),
+        Some(moved) => Refusal::Moves {
+            library: moved.question.library.clone(),
+            after: moved.after.clone(),
+            before: moved.before.clone(),
+        },
+        None => Refusal::NotCured,
     }
 }

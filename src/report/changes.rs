@@ -4,9 +4,7 @@ use super::findings::Detail;
 use super::style::{DIM, GONE, GOOD, WARNING, paint};
 use crate::bytes::{Source, printable};
 use crate::edit::{Content, EditSet};
-use crate::elf;
-use crate::object::Method;
-use crate::plan::{Kind, Plan, RelativePath, Step};
+use crate::plan::{Kind, Method, Plan, RelativePath, Step};
 use crate::world::World;
 use similar::{ChangeTag, TextDiff};
 use std::collections::HashMap;
@@ -53,7 +51,7 @@ pub fn write_summary(
 /// What the reader of a step has to know besides.
 #[must_use]
 pub fn warning(step: &Step) -> Option<&'static str> {
-    (step.method == Method::Elf(elf::edit::Method::NewSegmentWithHeaders).name()).then_some(
+    (step.method == Method::NewSegmentWithHeaders).then_some(
         "its program headers had to move: GNU strip and objcopy would break it, and report success",
     )
 }

@@ -5,7 +5,7 @@ use super::json::{FindingReport, text};
 use super::markdown::{cell, code, write_fenced};
 use super::path_text::PathText;
 use super::style::{COMMAND, DIM, ERROR, GOOD, INFO, WARNING, paint};
-use super::words::Words;
+use super::words::{Words, meanings, verdicts};
 use crate::app::explain::{Explained, LookedInto};
 use crate::bytes::{printable, shown};
 use crate::findings::finding::{Cause, Finding, Severity};
@@ -88,7 +88,8 @@ fn groups(explained: &[Explained]) -> Vec<Group<'_>> {
             a.kind == b.kind
                 && matches!(a.kind, Kind::GpuLibraryNotLoaded | Kind::TensorRtNotFound)
                 && a.object == b.object
-                && (va.outcome, va.cause, &va.cure) == (vb.outcome, vb.cause, &vb.cure)
+                && (va.outcome, va.cause) == (vb.outcome, vb.cause)
+                && verdicts::cure(a, va) == verdicts::cure(b, vb)
         };
         match groups.iter_mut().find(same) {
             Some(group) => group.libraries.extend(library),
@@ -121,12 +122,12 @@ impl Group<'_> {
     /// What is the case, or what the words mean where nothing is known beside them.
     fn answer(&self) -> Vec<String> {
         let Explained { message, verdict, .. } = self.first;
-        let meaning = sentence(&message.meaning());
+        let meaning = sentence(&meanings::of(message));
         let mut lines = match verdict.outcome {
             Outcome::Found | Outcome::Resolves => {
-                vec![verdict.sentence.clone(), format!("In plain words: {meaning}")]
+                vec![verdicts::sentence(verdict), format!("In plain words: {meaning}")]
             }
-            _ => vec![meaning, verdict.sentence.clone()],
+            _ => vec![meaning, verdicts::sentence(verdict)],
         };
         lines.extend(self.others());
         lines.retain(|line| !line.is_empty());
@@ -210,7 +211,8 @@ fn write_group(out: &mut dyn Write, group: &Group<'_>, detail: Detail) -> io::Re
     if detail > Detail::Quiet && !notes.is_empty() {
         writeln!(out, "  {}", paint(DIM, printable(notes.join("; ").as_bytes())))?;
     }
-    writeln!(out, "{} {}", paint(COMMAND, "→"), printable(verdict.cure.as_bytes()))
+    let cure = verdicts::cure(message, verdict);
+    writeln!(out, "{} {}", paint(COMMAND, "→"), printable(cure.as_bytes()))
 }
 
 /// The words of a message, as lines that cannot command a terminal.
@@ -238,7 +240,7 @@ pub fn write_markdown(
         if let Some(place) = place {
             writeln!(out, "- environment: {}", cell(&line(place)))?;
         }
-        writeln!(out, "- cure: {}\n", cell(&verdict.cure))?;
+        writeln!(out, "- cure: {}\n", cell(&verdicts::cure(message, verdict)))?;
         write_fenced(out, (quoted(message).join("\n") + "\n").as_bytes())?;
         writeln!(out)?;
     }
@@ -349,11 +351,11 @@ impl MessageReport {
                 .map(|tried| TriedReport { path: text(&tried.path), note: text(&tried.note) })
                 .collect(),
             causes: message.causes(),
-            meaning: message.meaning(),
+            meaning: meanings::of(message),
             outcome: verdict.outcome,
             cause: verdict.cause,
-            message: verdict.sentence.clone(),
-            cure: verdict.cure.clone(),
+            message: verdicts::sentence(verdict),
+            cure: verdicts::cure(message, verdict),
             fixable: verdict.fixable,
             environment: place.as_ref().map(|place| PlaceReport {
                 path: PathText::of(&place.root),

@@ -2,8 +2,11 @@
 //! objects it strikes.
 
 use super::style::{COMMAND, DIM, ERROR, GOOD, INFO, WARNING, counted, paint};
+use super::words::findings as words;
 use crate::bytes::{printable, shown};
+use crate::findings::cure::Cure;
 use crate::findings::finding::{Cause, Finding, Severity};
+use crate::findings::refusal::Refusal;
 use crate::loader::{Rule, SearchStep, StepOutcome};
 use crate::world::World;
 use std::collections::{BTreeSet, HashMap};
@@ -66,26 +69,34 @@ pub fn write(
 
 pub(super) fn groups(findings: &[Finding]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
-    let mut known = HashMap::new();
+    let mut known: HashMap<_, Vec<usize>> = HashMap::new();
     for finding in findings {
         let is_about_entries = matches!(finding.cause, Cause::DuplicateRpath | Cause::DeadRpath);
-        let new = groups.len();
-        let place = match finding.library.is_some() || is_about_entries {
-            true => *known.entry(matter(finding)).or_insert(new),
-            false => new,
-        };
-        match groups.get_mut(place) {
-            Some(group) => group.all.push(finding),
-            None => groups.push(Group { first: finding, all: vec![finding] }),
+        if finding.library.is_some() || is_about_entries {
+            let alike = known.entry(matter(finding)).or_default();
+            let is_one = |group: &Group<'_>| help(group.first) == help(finding);
+            let same = alike.iter().copied().find(|&index| groups.get(index).is_some_and(is_one));
+            if let Some(group) = same.and_then(|index| groups.get_mut(index)) {
+                group.all.push(finding);
+                continue;
+            }
+            alike.push(groups.len());
         }
+        groups.push(Group { first: finding, all: vec![finding] });
     }
     groups
 }
 
-/// What makes two findings about a library one thing.
+/// What makes two findings about a library one thing, if the same helps against both.
 fn matter(finding: &Finding) -> impl Eq + Hash + '_ {
-    let Finding { cause, library, lies_in, fixable, cure, .. } = finding;
-    (cause, library, lies_in, fixable, cure)
+    let Finding { cause, library, lies_in, fixable, .. } = finding;
+    (cause, library, lies_in, fixable)
+}
+
+/// What helps: the cure, unless the repair was refused, for whatever was to be done.
+fn help(finding: &Finding) -> (Option<&Refusal>, Option<&Cure>) {
+    let refusal = finding.refusal.as_ref();
+    (refusal, refusal.is_none().then_some(&finding.cure))
 }
 
 fn write_group(
@@ -104,7 +115,7 @@ fn write_group(
     let width = 66_usize.saturating_sub(title.chars().count());
     writeln!(out, "{severity}  {title}{:width$}  {}", "", paint(DIM, first.cause))?;
     if let [finding] = group.all.as_slice() {
-        writeln!(out, "  {}", printable(finding.message.as_bytes()))?;
+        writeln!(out, "  {}", printable(words::message(finding).as_bytes()))?;
     } else {
         let objects: BTreeSet<_> = group.all.iter().map(|finding| &finding.object).collect();
         let mut objects = objects.into_iter().map(|object| world.shown(object));
@@ -129,9 +140,9 @@ fn write_group(
     }
     write_places(out, world, first, detail)?;
     // Why a repair was refused stands in the message of a single finding already.
-    let is_said = group.all.len() == 1 && first.message.ends_with(&first.cure);
+    let is_said = group.all.len() == 1 && first.refusal.is_some();
     if !first.fixable && !is_said {
-        writeln!(out, "  {} {}", paint(COMMAND, "→"), printable(first.cure.as_bytes()))?;
+        writeln!(out, "  {} {}", paint(COMMAND, "→"), printable(words::cure(first).as_bytes()))?;
     }
     Ok(())
 }

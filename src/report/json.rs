@@ -2,6 +2,7 @@
 
 use super::linked::LinkReport;
 use super::path_text::PathText;
+use super::words::findings as words;
 use crate::findings::finding::{Cause, Finding, Severity};
 use crate::loader::{Closure, Dependency, Rule, SearchStep, StepOutcome};
 use crate::object::{Format, RpathKind};
@@ -178,8 +179,8 @@ impl FindingReport {
             object_bytes: object.path_bytes,
             library: finding.library.as_deref().map(text),
             fixable: finding.fixable,
-            message: finding.message.clone(),
-            cure: finding.cure.clone(),
+            message: words::message(finding),
+            cure: words::cure(finding),
             lies_in: finding
                 .lies_in
                 .iter()

@@ -3,6 +3,7 @@
 
 use super::findings::{Group, groups, outcome_in_words, rule_in_words, title};
 use super::style::counted;
+use super::words::findings as words;
 use crate::bytes::{printable, shown};
 use crate::command_line::CommandLine;
 use crate::findings::finding::{Finding, Severity};
@@ -63,10 +64,11 @@ pub fn write(
     for group in &groups {
         let first = group.first;
         let what = match group.all.len() {
-            1 => cell(&first.message),
+            1 => cell(&words::message(first)),
             count => format!("{} ({count} objects)", cell(&title(world, first))),
         };
-        let cure = if first.fixable { code(&summary.fix.to_string()) } else { cell(&first.cure) };
+        let cure =
+            if first.fixable { code(&summary.fix.to_string()) } else { cell(&words::cure(first)) };
         writeln!(out, "| {} | {} | {what} | {cure} |", first.severity(), code(first.cause.name()))?;
     }
     writeln!(out)?;

@@ -3,6 +3,7 @@
 use super::style::{DIM, ERROR, GOOD, counted, paint};
 use crate::app::revert::PutBack;
 use crate::operation::{Change, LeftAlone};
+use crate::plan::Method;
 use std::io::{self, Write};
 
 /// Writes what was put back, or would be, and what was left alone.
@@ -15,7 +16,7 @@ pub fn write(out: &mut dyn Write, put_back: &PutBack, dry_run: bool) -> io::Resu
         None => writeln!(out, "nothing to put back")?,
         Some(operation) => {
             let (rows, files): (Vec<_>, Vec<_>) =
-                operation.steps.iter().partition(|step| step.method == "rows");
+                operation.steps.iter().partition(|step| step.method == Method::Rows);
             let files = counted(files.len(), "file");
             if dry_run {
                 writeln!(out, "{}", paint(GOOD, format!("{files} would be put back")))?;

@@ -6,10 +6,12 @@ use super::json::{FindingReport, PlanReport, StepReport, TargetReport, text};
 use super::outcome::{self, Telling};
 use super::path_text::PathText;
 use super::style::{COMMAND, DIM, ERROR, GOOD, WARNING, paint};
+use super::words::findings as words;
 use crate::app::App;
 use crate::app::trace::{Examined, Silence, Traced};
 use crate::bytes::printable;
 use crate::command_line::CommandLine;
+use crate::findings::cure::Cure;
 use crate::findings::finding::{Cause, Finding};
 use crate::trace::Kind;
 use crate::trace::compare::{Compared, Confirmation};
@@ -120,8 +122,9 @@ fn write(out: &mut dyn Write, report: &Report<'_>, detail: Detail) -> io::Result
     if report.fix.is_some() {
         for finding in findings {
             // The cure of what cannot be fixed was written already.
-            if finding.fixable && finding.cure != "tfpatch fix" {
-                writeln!(out, "{} {}", paint(COMMAND, "→"), printable(finding.cure.as_bytes()))?;
+            if finding.fixable && finding.cure != Cure::fix() {
+                let cure = words::cure(finding);
+                writeln!(out, "{} {}", paint(COMMAND, "→"), printable(cure.as_bytes()))?;
             }
         }
     }
@@ -150,7 +153,7 @@ fn write(out: &mut dyn Write, report: &Report<'_>, detail: Detail) -> io::Result
         }
     }
     match &report.fix {
-        Some(fix) if findings.iter().any(|finding| finding.cure == "tfpatch fix") => {
+        Some(fix) if findings.iter().any(|finding| finding.cure == Cure::fix()) => {
             writeln!(out, "{}", paint(COMMAND, format!("→ {fix}")))
         }
         _ => Ok(()),

@@ -1,5 +1,22 @@
 //! What is said of an error that ends a command.
 
+mod cures;
+mod files;
+pub mod findings;
+pub mod helps;
+mod installed;
+mod interpreters;
+pub mod meanings;
+mod memory;
+mod misfits;
+mod needs;
+mod opening;
+mod refusals;
+mod symbols;
+mod text;
+mod variables;
+pub mod verdicts;
+
 use crate::app::Error;
 use crate::app::error::Instead;
 use crate::bytes::{printable, shown};
@@ -130,7 +147,8 @@ fn plan_does_not_fit(plan: &Path, target: &Path, misfits: &[Misfit]) -> Words {
     };
     let (plan, target) = (shown(plan), shown(target));
     let what = format!("the plan {plan} does not fit {target}: {obstacles}, nothing was written");
-    let details = misfits.iter().map(|misfit| format!("{}: {}", misfit.file, misfit.why));
+    let details =
+        misfits.iter().map(|misfit| format!("{}: {}", misfit.file, misfits::of(&misfit.why)));
     Words { details: details.collect(), ..Words::new(what) }
         .hint("`tfpatch fix` plans for this target as it is")
 }

@@ -3,8 +3,11 @@
 
 use super::Kind;
 use super::replay::Answer;
-use crate::bytes::{self, in_shell_quotes, printable};
+use crate::command_line::CommandLine;
 use crate::diagnosis::provider::{self, Choice, Provider, known_cause};
+use crate::findings::cure::{Cure, Install, Search};
+use crate::findings::evidence::Evidence;
+use crate::findings::evidence::need::{Copies, Need, Supply};
 use crate::findings::finding::{Cause, Finding, fault};
 use crate::object::Format;
 use crate::vfs::Vfs;
@@ -12,7 +15,8 @@ use crate::world::World;
 use crate::world::inventory::{self, Object, Role};
 use crate::world::rpath_entry;
 use serde::Serialize;
-use std::os::unix::ffi::OsStrExt as _;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -92,30 +96,25 @@ fn finding(
         Some(asking) => provider::choose(vfs, world, &[], &asking, &answer.name),
         None => Choice::None,
     };
-    let name = printable(&answer.name);
-    let asked = format!("{} asked for {name} in vain", world.shown(object));
+    let in_vain = |cause, supply, cure| in_vain(world, answer, object, cause, supply, cure);
     match choice {
         Choice::One(provider) => {
             Some(unreached(vfs, world, answer, object, known.is_some(), &provider))
         }
         Choice::Several(providers) => {
-            let message = format!("{asked}; {} copies in the environment fit", providers.len());
-            let cure = "tell it which: tfpatch rpath add OBJECT --entry DIRECTORY";
+            let supply = Supply::AskedInVain(Copies::Several { copies: providers.len() });
             let directories = providers.iter().map(Provider::directory).map(Path::to_owned);
-            let found = in_vain(answer, object, out_of_reach(answer), message, cure);
+            let found = in_vain(out_of_reach(answer), supply, Cure::Search(Search::NameEntry));
             Some(Finding { lies_in: directories.collect(), ..found })
         }
         Choice::None => {
             if let Some(cause) = known_cause(&answer.name) {
-                let message = format!("{asked}, which comes with the driver");
-                let cure = "install NVIDIA's driver, or start the container with --gpus all";
-                return Some(in_vain(answer, object, cause, message, cure));
+                let cure = Cure::Install(Install::Driver { is_nvidias: true });
+                return Some(in_vain(cause, Supply::AskedInVain(Copies::OfTheDriver), cure));
             }
             (answer.kind == Kind::Needed).then(|| {
-                let shown = world.shown(object);
-                let message = format!("{shown} needs {name}, and it is not in the environment");
-                let cure = format!("install what ships {name}");
-                in_vain(answer, object, Cause::NotInstalled, message, &cure)
+                let cure = Cure::Install(Install::Unknown(answer.name.clone()));
+                in_vain(Cause::NotInstalled, Supply::NotInEnvironment, cure)
             })
         }
     }
@@ -133,17 +132,15 @@ fn unreached(
 ) -> Finding {
     let directory = provider.directory().to_owned();
     let entry = rpath_entry::relative_entry(vfs, Format::Elf, object, &directory);
-    let cure = match entry.as_deref().map(in_shell_quotes) {
+    let cure = match entry {
         Some(entry) if is_inside => {
-            let object = in_shell_quotes(object.as_os_str().as_bytes());
-            format!("tfpatch rpath add {object} --entry {entry}")
+            let add = CommandLine::new(["rpath", "add"]).argument(object);
+            Cure::Command(add.option("--entry", OsString::from_vec(entry)))
         }
-        _ => format!("open it by its path, {}", bytes::shown(&provider.path)),
+        _ => Cure::Search(Search::OpenByPath(provider.path.clone())),
     };
-    let (shown, name) = (world.shown(object), printable(&answer.name));
-    let lies = world.shown(&directory);
-    let message = format!("{shown} asked for {name} in vain; it lies in {lies}");
-    let found = in_vain(answer, object, out_of_reach(answer), message, &cure);
+    let supply = Supply::AskedInVain(Copies::One { directory: world.place(&directory) });
+    let found = in_vain(world, answer, object, out_of_reach(answer), supply, cure);
     Finding { fixable: is_inside, lies_in: vec![directory], ..found }
 }
 
@@ -156,11 +153,19 @@ fn out_of_reach(answer: &Answer) -> Cause {
 }
 
 /// A finding about a library that was asked for in vain.
-fn in_vain(answer: &Answer, object: &Path, cause: Cause, message: String, cure: &str) -> Finding {
+fn in_vain(
+    world: &World,
+    answer: &Answer,
+    object: &Path,
+    cause: Cause,
+    supply: Supply,
+    cure: Cure,
+) -> Finding {
+    let need = Need::new(world.place(object), &answer.name, supply);
     Finding {
         library: Some(answer.name.clone()),
         tried: answer.tried.clone(),
-        ..fault(cause, object, message, cure)
+        ..fault(cause, object, Evidence::Need(need), cure)
     }
 }
 

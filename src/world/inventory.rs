@@ -4,7 +4,7 @@
 use super::imported::Imported;
 use super::linked_directories::{Linked, Links};
 use super::object_names::is_named_as_object;
-use super::unreadable::{Unreadable, Why, flattened_link};
+use super::unreadable::{Instead, Unreadable, Why, flattened_link};
 use super::walk::Tree;
 use crate::bytes::Source;
 use crate::elf::{Image, Kind, Summary, hash};
@@ -295,15 +295,13 @@ fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
                     Ok(Some((metadata()?.id, facts, role)))
                 })
             }
-            b"" => Err(Why::NoObject("is empty")),
-            bytes if bytes.iter().all(|&byte| byte == 0) => {
-                Err(Why::NoObject("begins with zeros where an ELF header should be"))
-            }
+            b"" => Err(Why::NoObject(Instead::Empty)),
+            bytes if bytes.iter().all(|&byte| byte == 0) => Err(Why::NoObject(Instead::Zeros)),
             bytes if is_linker_script(bytes) => Ok(None),
             bytes if bytes.starts_with(LFS_POINTER) => Err(Why::LfsPointer),
             _ => Err(match flattened_link(vfs, path) {
                 Some(named) => Why::Flattened(named),
-                None => Why::NoObject("begins neither as an ELF nor as a Mach-O file does"),
+                None => Why::NoObject(Instead::Other),
             }),
         };
     }

@@ -8,6 +8,7 @@ pub mod linked_directories;
 pub mod makers;
 pub mod object_names;
 pub mod origins;
+pub mod place;
 pub mod program;
 pub mod python_code;
 pub mod question;
@@ -20,5 +21,6 @@ pub mod wheel_claims;
 #[expect(clippy::module_inception, reason = "World is what the room is about")]
 mod world;
 
+pub use self::place::Place;
 pub use self::question::Question;
 pub use self::world::World;

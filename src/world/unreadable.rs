@@ -1,6 +1,6 @@
 //! Places in a target that could not be read as what they seem to be.
 
-use crate::bytes::{self, Source as _, shown};
+use crate::bytes::{self, Source as _};
 use crate::python::TooLong;
 use crate::vfs::{FileKind, Vfs};
 use std::ffi::OsStr;
@@ -18,53 +18,68 @@ pub struct Unreadable {
 }
 
 /// Why a place could not be read.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Why {
     /// The operating system refused.
-    #[error("{0}")]
-    Io(#[from] io::Error),
+    Io(SystemError),
     /// The object is malformed.
-    #[error("{0}")]
-    Malformed(#[from] bytes::Error),
+    Malformed(bytes::Error),
     /// A file that is longer than any of its kind.
-    #[error(transparent)]
-    TooLong(#[from] TooLong),
-    /// A file that is named as a shared object and is something else.
-    #[error("it is named as a shared object, and {0}")]
-    NoObject(&'static str),
+    TooLong(TooLong),
+    /// It is named as a shared object and is something else.
+    NoObject(Instead),
     /// A text in the place of a link to a file that is there: archives without links, and copies that do
     /// not know them, leave those.
-    #[error("it is a text with the name of {}, in the place of a link", shown(.0))]
     Flattened(PathBuf),
     /// What Git LFS leaves in the place of a large file.
-    #[error("it is a pointer of Git LFS, and not the object itself")]
     LfsPointer,
     /// A link to a file that is not there.
-    #[error("it is a link to {}, which is not there", shown(.0))]
     Dangling(PathBuf),
     /// A link that leads back to itself.
-    #[error("it is a link that leads back to itself")]
     Loop,
 }
 
-impl Why {
-    /// What cures it.
-    #[must_use]
-    pub fn cure(&self) -> &'static str {
-        match self {
-            Self::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                "run tfpatch as a user who may read it"
-            }
-            Self::LfsPointer => {
-                "git lfs pull in the repository that it comes from, or install from a package index"
-            }
-            Self::Dangling(_) | Self::Loop => "install the distribution again, or remove the link",
-            Self::Io(_)
-            | Self::TooLong(_)
-            | Self::Malformed(_)
-            | Self::NoObject(_)
-            | Self::Flattened(_) => "install the distribution again",
-        }
+/// What a file is that is named as a shared object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Instead {
+    /// Nothing: it is empty.
+    Empty,
+    /// Zeros, as a write that was cut off leaves them.
+    Zeros,
+    /// Neither an ELF nor a Mach-O file.
+    Other,
+}
+
+/// What an operating system said, as data that can be compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SystemError {
+    /// The kind of the error.
+    pub kind: io::ErrorKind,
+    /// The system's own words.
+    pub said: String,
+}
+
+impl From<io::Error> for SystemError {
+    fn from(error: io::Error) -> Self {
+        Self { kind: error.kind(), said: error.to_string() }
+    }
+}
+
+impl From<io::Error> for Why {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error.into())
+    }
+}
+
+impl From<bytes::Error> for Why {
+    fn from(error: bytes::Error) -> Self {
+        Self::Malformed(error)
+    }
+}
+
+impl From<TooLong> for Why {
+    fn from(error: TooLong) -> Self {
+        Self::TooLong(error)
     }
 }
 

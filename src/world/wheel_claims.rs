@@ -1,7 +1,6 @@
 //! What a wheel says of itself, beside its objects.
 
 use super::inventory::Inventory;
-use crate::bytes::printable;
 use crate::python::distribution::Distribution;
 use crate::python::record;
 use crate::python::wheel::Wheel;
@@ -14,8 +13,29 @@ use std::path::{Path, PathBuf};
 pub struct Claims {
     /// Its tags, such as `cp311-cp311-macosx_12_0_arm64`.
     pub tags: Vec<String>,
-    /// Rows of RECORD that are not true: the file, and a clause about it.
-    pub(crate) untrue: Vec<(PathBuf, String)>,
+    /// Rows of RECORD that are not true.
+    pub(crate) untrue: Vec<UntrueRow>,
+}
+
+/// A row of a wheel's RECORD that is not true.
+#[derive(Debug)]
+pub(crate) enum UntrueRow {
+    /// It names a member that the wheel does not have.
+    NoMember {
+        /// RECORD.
+        record: PathBuf,
+        /// The member.
+        member: Vec<u8>,
+    },
+    /// It gives a member another length than that has, in bytes.
+    OtherLength {
+        /// The member.
+        path: PathBuf,
+        /// What the row says.
+        recorded: u64,
+        /// What it has.
+        length: u64,
+    },
 }
 
 impl Claims {
@@ -29,7 +49,7 @@ impl Claims {
 }
 
 /// The rows of a wheel's RECORD that name a file which is not there, or has another length.
-fn untrue_rows(wheel: &Wheel<'_>, record: &Path) -> Vec<(PathBuf, String)> {
+fn untrue_rows(wheel: &Wheel<'_>, record: &Path) -> Vec<UntrueRow> {
     // What cannot be read is reported with the distribution.
     let Ok(source) = wheel.open(record) else { return Vec::new() };
     let Some(bytes) = source.get(0..source.len()) else { return Vec::new() };
@@ -37,17 +57,12 @@ fn untrue_rows(wheel: &Wheel<'_>, record: &Path) -> Vec<(PathBuf, String)> {
         wheel.members().map(|(name, path, len)| (name, (path, len))).collect();
     let mut untrue = Vec::new();
     for row in record::rows(&bytes).map_while(Result::ok) {
-        let shown = printable(&row.path);
         match (members.get(&*row.path), row.size) {
-            (None, _) => {
-                let path = record.to_owned();
-                untrue.push((path, format!("it lists {shown}, which the wheel does not have")));
-            }
+            (None, _) => untrue
+                .push(UntrueRow::NoMember { record: record.to_owned(), member: row.path.to_vec() }),
             (Some((path, len)), Some(size)) if *len != size => {
-                untrue.push((
-                    path.clone(),
-                    format!("RECORD gives it {size} bytes, and it has {len}"),
-                ));
+                let (path, length) = (path.clone(), *len);
+                untrue.push(UntrueRow::OtherLength { path, recorded: size, length });
             }
             _ => {}
         }

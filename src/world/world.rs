@@ -4,9 +4,9 @@ use super::imported::Imported;
 use super::inventory::{Inventory, Object};
 use super::linked_directories::Linked;
 use super::object_names;
+use super::place::Place;
 use super::unreadable::{Unreadable, Why};
 use super::wheel_claims::Claims;
-use crate::bytes::shown;
 use crate::loader::Settings;
 use crate::plan::{NotRelative, RelativePath};
 use crate::python::distribution;
@@ -267,16 +267,15 @@ impl World {
     /// A path as it is shown: relative to the root, or to `site-packages` where it lies there.
     #[must_use]
     pub fn shown(&self, path: &Path) -> String {
+        self.place(path).to_string()
+    }
+
+    /// A path as people are told of it.
+    #[must_use]
+    pub fn place(&self, path: &Path) -> Place {
         let sites = self.environment.iter().flat_map(|environment| &environment.site_packages);
-        let relative = sites
-            .filter_map(|site| path.strip_prefix(&site.path).ok())
-            .next()
-            .or_else(|| path.strip_prefix(&self.root).ok());
-        match relative {
-            Some(relative) if relative.as_os_str().is_empty() => ".".to_owned(),
-            Some(relative) => shown(relative),
-            None => shown(path),
-        }
+        let mut bases = sites.map(|site| site.path.as_path()).chain([self.root.as_path()]);
+        Place::below(bases.find(|base| path.starts_with(base)), path)
     }
 
     /// Was the object named on the command line?

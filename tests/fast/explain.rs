@@ -13,6 +13,7 @@ use tfpatch::findings::finding::Cause;
 use tfpatch::loader::Settings;
 use tfpatch::messages::in_environment::{Outcome, look};
 use tfpatch::messages::{Log, Message, read};
+use tfpatch::report::words::verdicts;
 use tfpatch::vfs::MemVfs;
 use tfpatch::world::World;
 
@@ -250,12 +251,13 @@ fn a_plugin_that_cannot_work_is_named_by_dyld_s_words() {
         path = plugin.display()
     );
     let log = read_text(words.as_bytes());
-    let verdict = look(&vfs, &world, &diagnosis, &log.messages[0]);
+    let message = &log.messages[0];
+    let verdict = look(&vfs, &world, &diagnosis, message);
     assert_eq!((verdict.outcome, verdict.cause), (Outcome::Found, Some(Cause::VersionMismatch)));
+    let (sentence, cure) = (verdicts::sentence(&verdict), verdicts::cure(message, &verdict));
     assert!(
-        verdict.sentence.starts_with("tensorflow-metal 1.2.0 cannot work with tensorflow 2.20.0"),
-        "{}",
-        verdict.sentence
+        sentence.starts_with("tensorflow-metal 1.2.0 cannot work with tensorflow 2.20.0"),
+        "{sentence}"
     );
-    assert!(verdict.cure.contains("pip install 'tensorflow==2.19.*'"), "{}", verdict.cure);
+    assert!(cure.contains("pip install 'tensorflow==2.19.*'"), "{cure}");
 }

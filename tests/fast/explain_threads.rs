@@ -11,6 +11,7 @@ use tfpatch::diagnosis::diagnose::diagnose;
 use tfpatch::loader::Settings;
 use tfpatch::messages::in_environment::{Outcome, look};
 use tfpatch::messages::{Log, Weight, read};
+use tfpatch::report::words::{helps, meanings, verdicts};
 use tfpatch::vfs::MemVfs;
 use tfpatch::world::World;
 
@@ -29,7 +30,8 @@ fn read_text(text: &str) -> Log {
 
 /// What is said of a text by its words alone.
 fn answer(log: &Log) -> String {
-    let lines = log.messages.iter().map(|one| format!("{}\n→ {}\n", one.meaning(), one.cure()));
+    let lines =
+        log.messages.iter().map(|one| format!("{}\n→ {}\n", meanings::of(one), helps::of(one)));
     lines.collect()
 }
 
@@ -97,9 +99,10 @@ fn what_is_found_here_may_be_missing_elsewhere() {
     let diagnosis = diagnose(&vfs, &world);
     let missing = "libGL.so.1: cannot open shared object file: No such file or directory";
     let cure = |text: &str| {
-        let verdict = look(&vfs, &world, &diagnosis, &read_text(text).messages[0]);
-        assert_eq!(verdict.outcome, Outcome::Resolves, "{text}: {}", verdict.sentence);
-        verdict.cure
+        let log = read_text(text);
+        let verdict = look(&vfs, &world, &diagnosis, &log.messages[0]);
+        assert_eq!(verdict.outcome, Outcome::Resolves, "{text}: {verdict:?}");
+        verdicts::cure(&log.messages[0], &verdict)
     };
     assert!(
         cure(missing).contains("if another machine said it, apt install libgl1 "),
@@ -117,7 +120,7 @@ fn what_is_found_here_may_be_missing_elsewhere() {
 fn cure(text: &str) -> String {
     let log = read_text(text);
     let [message] = &log.messages[..] else { panic!("{text}: {:#?}", log.messages) };
-    message.cure()
+    helps::of(message)
 }
 
 #[test]

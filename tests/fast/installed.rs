@@ -5,6 +5,7 @@ use crate::support::macho_writer::Macho;
 use tfpatch::diagnosis::diagnose::diagnose_asked;
 use tfpatch::findings::finding::{Cause, Finding};
 use tfpatch::loader::Settings;
+use tfpatch::report::words::findings as words;
 use tfpatch::vfs::MemVfs;
 use tfpatch::world::{Question, World};
 
@@ -22,7 +23,7 @@ fn look(vfs: &MemVfs, deep: bool) -> Vec<Finding> {
 
 fn messages(vfs: &MemVfs, cause: Cause) -> Vec<String> {
     let found = look(vfs, false).into_iter().filter(|finding| finding.cause == cause);
-    found.map(|finding| finding.message).collect()
+    found.map(|finding| words::message(&finding)).collect()
 }
 
 #[test]
@@ -137,7 +138,7 @@ fn a_pointer_of_git_lfs() {
     let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n";
     let found = look(&MemVfs::new().file("/s/m.so", pointer), false);
     assert_eq!(found.iter().map(|found| found.cause).collect::<Vec<_>>(), [Cause::Unreadable]);
-    assert!(found[0].cure.contains("git lfs pull"), "{}", found[0].cure);
+    assert!(words::cure(&found[0]).contains("git lfs pull"), "{found:?}");
 }
 
 /// The metadata of TensorFlow 2.8 allow every NumPy from 1.20 on; those of later releases tell.

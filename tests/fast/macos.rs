@@ -8,6 +8,7 @@ use tfpatch::loader::Settings;
 use tfpatch::loader::dyld::Version;
 use tfpatch::repair::planner::{Options, propose};
 use tfpatch::repair::proposal::Proposal;
+use tfpatch::report::words::findings as words;
 use tfpatch::vfs::MemVfs;
 use tfpatch::world::{Question, World};
 
@@ -112,9 +113,10 @@ fn a_plugin_for_another_release_is_no_matter_of_search_paths() {
         assert_eq!((finding.cause, finding.severity()), (Cause::VersionMismatch, Severity::Error));
         assert_eq!(finding.symbols, [b"_TF_Dim".to_vec()]);
         assert!(
-            finding.message.contains("tensorflow-metal 1.2.0 cannot work with tensorflow 2.18.0")
+            words::message(finding)
+                .contains("tensorflow-metal 1.2.0 cannot work with tensorflow 2.18.0")
         );
-        assert!(finding.cure.contains("2.12 to 2.19"), "{}", finding.cure);
+        assert!(words::cure(finding).contains("2.12 to 2.19"), "{finding:?}");
         for named in [None, Some(PLUGIN)] {
             let proposal = plan(&vfs, named);
             assert!(proposal.rewrites.is_empty());
@@ -191,7 +193,11 @@ fn a_module_for_another_processor() {
     let diagnosis = look(&vfs, settings());
     let finding = only(&diagnosis);
     assert_eq!(finding.cause, Cause::WrongArch);
-    assert!(finding.message.contains("(have 'arm64', need 'x86_64')"), "{}", finding.message);
+    assert!(
+        words::message(finding).contains("(have 'arm64', need 'x86_64')"),
+        "{}",
+        words::message(finding)
+    );
 }
 
 #[test]
@@ -246,7 +252,11 @@ fn a_variable_that_is_all_that_leads_to_a_library() {
     let diagnosis = look(&vfs, with);
     let finding = only(&diagnosis);
     assert_eq!((finding.cause, finding.fixable), (Cause::EnvOverride, true));
-    assert!(finding.message.contains("only through DYLD_LIBRARY_PATH"), "{}", finding.message);
+    assert!(
+        words::message(finding).contains("only through DYLD_LIBRARY_PATH"),
+        "{}",
+        words::message(finding)
+    );
 }
 
 #[test]
@@ -300,11 +310,7 @@ fn a_path_of_a_mac_is_dead_only_where_it_can_be_looked_at() {
     let vfs = || MemVfs::new().file("/s/libx.dylib", file().bytes());
     let dead = |vfs: &MemVfs| {
         let found = look(vfs, settings()).findings;
-        found
-            .iter()
-            .filter(|it| it.cause == Cause::DeadRpath)
-            .map(|it| it.message.clone())
-            .collect()
+        found.iter().filter(|it| it.cause == Cause::DeadRpath).map(words::message).collect()
     };
     let here: Vec<String> = dead(&vfs());
     assert!(here.len() == 1 && here[0].contains('1'), "{here:?}");

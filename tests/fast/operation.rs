@@ -13,7 +13,7 @@ use std::time::Duration;
 use tfpatch::operation::{
     self, Change, Error, Kind, Options, Selection, State, Store, apply, drift, recover, revert,
 };
-use tfpatch::plan::{self, Lock, Plan, Step};
+use tfpatch::plan::{self, Lock, Method, Plan, Step};
 
 #[test]
 fn a_hard_link_outside_is_untouched() {
@@ -94,7 +94,7 @@ fn a_link_that_leaves_becomes_a_private_copy_and_the_same_link_again() {
     assert_eq!(std::fs::read_link(root.join("inner.so")).unwrap(), Path::new("a.so"));
 
     let reverted = revert_all(&root).operation.unwrap();
-    assert_eq!(reverted.steps[0].method, "link");
+    assert_eq!(reverted.steps[0].method, Method::Link);
     assert_eq!(snapshot(&link), before);
 
     // A revert of the revert makes the private copy anew.
@@ -104,7 +104,7 @@ fn a_link_that_leaves_becomes_a_private_copy_and_the_same_link_again() {
 
     // Without the cache the link would lead nowhere: the copy gets its old bytes.
     std::fs::remove_dir_all(&cache).unwrap();
-    assert_eq!(revert_all(&root).operation.unwrap().steps[0].method, "old_bytes");
+    assert_eq!(revert_all(&root).operation.unwrap().steps[0].method, Method::OldBytes);
     assert_eq!(std::fs::symlink_metadata(&link).unwrap().len(), original.content.len() as u64);
     assert_eq!(std::fs::read(&link).unwrap(), original.content);
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 use tfpatch::diagnosis::diagnose::diagnose_asked;
 use tfpatch::findings::finding::{Cause, Finding, Severity};
 use tfpatch::loader::Settings;
+use tfpatch::report::words::findings as words;
 use tfpatch::vfs::MemVfs;
 use tfpatch::world::{Question, World};
 
@@ -26,7 +27,7 @@ fn finding(vfs: MemVfs, library: &str) -> Finding {
 fn told(vfs: MemVfs, library: &str) -> (Cause, String) {
     let found = finding(vfs, library);
     assert!(!found.fixable, "{found:#?}");
-    (found.cause, found.cure)
+    (found.cause, words::cure(&found))
 }
 
 fn library(soname: &str) -> Vec<u8> {
@@ -114,7 +115,7 @@ fn a_library_that_ldconfig_has_not_seen_is_cured_by_it() {
     let other = vfs().file("/opt/pq/lib/libpq.so.5", library("libpq.so.5"));
     let found = finding(other, "libpq.so.5");
     assert_eq!((found.cause, found.fixable), (Cause::PathMissing, true));
-    assert_eq!(found.cure, "tfpatch fix --allow-absolute");
+    assert_eq!(words::cure(&found), "tfpatch fix --allow-absolute");
 }
 
 #[test]

@@ -13,6 +13,9 @@ use crate::diagnosis::load_report::Seen;
 use crate::diagnosis::provider::{self, Choice};
 use crate::elf::opens_by_note::Priority;
 use crate::elf::{Image, hash, strings};
+use crate::findings::cure::{self, Cure};
+use crate::findings::evidence::Evidence;
+use crate::findings::evidence::opening::{Opening, OutOfReach, Unfound};
 use crate::findings::finding::{Cause, Finding, fault};
 use crate::knowledge::{opened, tensorflow};
 use crate::loader::Libc;
@@ -165,39 +168,25 @@ impl Search<'_> {
             return None;
         }
         let directory = provider.directory().to_owned();
-        let (opener, lies) = (world.shown(&object.path), world.shown(&directory));
-        let library = printable(library.as_bytes());
-        let (message, cure) = match why {
-            Why::Required => (
-                format!(
-                    "{opener} opens {library} and does not work without it; it lies in {lies}, and no \
-                     search path leads there"
-                ),
-                "tfpatch fix",
-            ),
-            Why::ForGpu => (
-                format!(
-                    "{opener} opens {library}; it lies in {lies}, and no search path leads there, so it \
-                     uses no GPU"
-                ),
-                "tfpatch fix",
-            ),
-            Why::Useful | Why::Named => (
-                format!(
-                    "{opener} names {library}; it lies in {lies}, and no search path leads there. Files \
-                     do not tell whether it is opened"
-                ),
-                "tfpatch trace -- COMMAND shows what a program opens",
-            ),
+        let library = printable(library.as_bytes()).into_bytes();
+        let (opener, lies) = (world.place(&object.path), world.place(&directory));
+        let found = OutOfReach { opener, library: library.clone(), directory: lies };
+        let (opening, cure) = match why {
+            Why::Required => (Opening::Required(found), Cure::fix()),
+            Why::ForGpu => {
+                let why = Unfound::NoSearchPath { leaves_no_gpu: true };
+                (Opening::OutOfReach(found, why), Cure::fix())
+            }
+            Why::Useful | Why::Named => (Opening::Named(found), Cure::Search(cure::Search::Trace)),
         };
         let is_optional = matches!(why, Why::Useful | Why::Named);
         Some(Finding {
-            library: Some(library.into_bytes()),
+            library: Some(library),
             fixable: !is_optional,
             is_optional,
             lies_in: vec![directory],
             tried: answer.root.tried.steps().collect(),
-            ..fault(Cause::DlopenPathMissing, &object.path, message, cure)
+            ..fault(Cause::DlopenPathMissing, &object.path, Evidence::Opening(opening), cure)
         })
     }
 

@@ -4,10 +4,11 @@
 
 use super::dlopen::{Process, driver_missing};
 use super::variables;
-use crate::bytes::{printable, shown};
 use crate::diagnosis::provider::{self, Choice};
-use crate::findings::finding::fault;
-use crate::findings::finding::{Cause, Finding};
+use crate::findings::cure::{Cure, Install};
+use crate::findings::evidence::opening::{Cuda, Opening, OutOfReach, Unfound};
+use crate::findings::evidence::{Evidence, Release};
+use crate::findings::finding::{Cause, Finding, fault};
 use crate::knowledge::tensorflow::{self, BuildInfo, DRIVER};
 use crate::loader::Target;
 use crate::python::distribution::Distribution;
@@ -15,7 +16,7 @@ use crate::vfs::Vfs;
 use crate::world::inventory::Object;
 use crate::world::program::Program;
 use crate::world::system_libraries::Libraries;
-use crate::world::{Question, World};
+use crate::world::{Place, Question, World};
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -111,14 +112,10 @@ impl Wants<'_> {
             let mut about = known.iter().filter(|found| found.object == self.opener.path);
             about.any(|found| found.lies_in.iter().any(|it| it == directory))
         };
-        let object = world.shown(&self.opener.path);
         let new = by_directory.into_iter().filter(|(directory, _)| !is_told(directory));
         let found = new.map(|(directory, name)| {
-            let message = format!(
-                "{object} opens {name}; it lies in {}, and no search path leads there, so it uses no GPU",
-                world.shown(&directory)
-            );
-            let found = self.finding(Cause::DlopenPathMissing, name, message, "tfpatch fix");
+            let opening = self.out_of_reach_in(name, world.place(&directory), true);
+            let found = self.finding(Cause::DlopenPathMissing, name, opening, Cure::fix());
             Finding { fixable: true, lies_in: vec![directory], ..found }
         });
         found.collect()
@@ -134,71 +131,71 @@ impl Wants<'_> {
                 by_directory.entry(directory.to_owned()).or_insert(name);
             }
         }
-        let object = self.world.shown(&self.opener.path);
         by_directory
             .into_iter()
             .map(|(directory, name)| {
-                let message = format!(
-                    "{object} opens {name}; it lies in {}, and no search path leads there",
-                    shown(&directory)
-                );
-                let cure = "tfpatch fix --allow-absolute";
-                let found = self.finding(Cause::DlopenPathMissing, name, message, cure);
+                let opening = self.out_of_reach_in(name, Place::on_disk(&directory), false);
+                let cure = Cure::fix_with_absolute();
+                let found = self.finding(Cause::DlopenPathMissing, name, opening, cure);
                 Finding { fixable: true, lies_in: vec![directory], ..found }
             })
             .collect()
     }
 
+    fn out_of_reach_in(&self, name: &str, directory: Place, leaves_no_gpu: bool) -> Opening {
+        let (opener, library) = (self.world.place(&self.opener.path), name.as_bytes().to_vec());
+        let found = OutOfReach { opener, library, directory };
+        Opening::OutOfReach(found, Unfound::NoSearchPath { leaves_no_gpu })
+    }
+
     fn another_release(&self, name: &str, other: &Path) -> Finding {
         let directory = other.parent().unwrap_or(other).to_owned();
-        let there = other.file_name().map_or_else(String::new, |it| printable(it.as_bytes()));
-        let message = format!(
-            "{} opens {name} of {}; the system has {there} in {}, so it uses no GPU",
-            self.name(),
-            self.build.releases(),
-            shown(&directory)
-        );
-        let found = self.finding(Cause::SonameMismatch, name, message, &self.cure());
+        let opening = Opening::OtherRelease {
+            tensorflow: Release::as_written(self.distribution),
+            cuda: self.built_with(),
+            library: name.as_bytes().to_vec(),
+            there: other.file_name().unwrap_or_default().as_bytes().to_vec(),
+            directory: Place::on_disk(&directory),
+        };
+        let found = self.finding(Cause::SonameMismatch, name, opening, self.cure());
         Finding { lies_in: vec![directory], ..found }
     }
 
     fn nowhere(&self, first: &str, missing: &[&String]) -> Finding {
-        let names: Vec<&str> = missing.iter().map(|name| name.as_str()).collect();
-        let hint =
+        let absent =
             variables::names_of_nothing(self.vfs, self.world, self.question, first.as_bytes());
-        let message = format!(
-            "{} opens libraries of {} that are nowhere: {}; without them it uses no GPU{hint}",
-            self.name(),
-            self.build.releases(),
-            names.join(", ")
-        );
-        self.finding(Cause::NotInstalled, first, message, &self.cure())
+        let opening = Opening::Nowhere {
+            tensorflow: Release::as_written(self.distribution),
+            cuda: self.built_with(),
+            libraries: missing.iter().copied().cloned().collect(),
+            absent,
+        };
+        self.finding(Cause::NotInstalled, first, opening, self.cure())
     }
 
-    fn name(&self) -> String {
-        format!("{} {}", self.distribution.name, self.distribution.version)
+    fn built_with(&self) -> Cuda {
+        let BuildInfo { cuda, cudnn } = &self.build;
+        Cuda { cuda: cuda.clone(), cudnn: cudnn.clone() }
     }
 
     /// What brings the libraries: the extra of the wheel where it has one, else a release of CUDA.
-    fn cure(&self) -> String {
-        let Distribution { name, version, requires, .. } = self.distribution;
-        let has_extra = requires.iter().any(|required| {
+    fn cure(&self) -> Cure {
+        let has_extra = self.distribution.requires.iter().any(|required| {
             required.marker.as_deref().is_some_and(|marker| marker.contains("and-cuda"))
         });
-        if has_extra {
-            format!("pip install '{name}[and-cuda]=={version}'")
-        } else {
-            format!("install {}, as NVIDIA or conda-forge have them", self.build.releases())
+        match has_extra {
+            true => Cure::Install(Install::WithCuda(Release::as_written(self.distribution))),
+            false => Cure::Install(Install::Cuda(self.built_with())),
         }
     }
 
-    fn finding(&self, cause: Cause, library: &str, message: String, cure: &str) -> Finding {
+    fn finding(&self, cause: Cause, library: &str, opening: Opening, cure: Cure) -> Finding {
         let answer = self.process.open(library.as_bytes());
         let tried = answer.map(|answer| answer.root.tried.steps().collect());
         Finding {
             library: Some(library.as_bytes().to_vec()),
             tried: tried.unwrap_or_default(),
-            ..fault(cause, &self.opener.path, message, cure)
+            ..fault(cause, &self.opener.path, Evidence::Opening(opening), cure)
         }
     }
 }

@@ -11,9 +11,11 @@
 //! themselves does not count: a library's search path is written with those in mind that are linked
 //! with it, theirs only for their own code, and there such a directory is a leftover of the link.
 
-use crate::bytes::{printable, shown};
 use crate::elf::{Image, hash};
-use crate::findings::finding::{Cause, Finding};
+use crate::findings::cure::{Cure, Install, Search};
+use crate::findings::evidence::Evidence;
+use crate::findings::evidence::opening::{Opening as Seen, OutOfReach, Unfound};
+use crate::findings::finding::{Cause, Finding, fault};
 use crate::knowledge::tensorflow::{self, DRIVER};
 use crate::loader::{Libc, Resolution, SearchStep};
 use crate::vfs::Vfs;
@@ -257,41 +259,35 @@ fn path_missing(
     library: &Object,
     tried: Vec<SearchStep>,
 ) -> Finding {
-    let object = world.shown(&opener.object.path);
-    let lies = world.shown(directory);
-    let name = printable(library.name());
+    let evidence = Evidence::Opening(Seen::OutOfReach(
+        OutOfReach {
+            opener: world.place(&opener.object.path),
+            library: library.name().to_vec(),
+            directory: world.place(directory),
+        },
+        Unfound::NoneLeads { entries: opener.entries },
+    ));
     Finding {
-        cause: Cause::DlopenPathMissing,
-        object: opener.object.path.clone(),
         library: Some(library.name().to_vec()),
         fixable: true,
-        message: format!(
-            "{object} opens {name}; it lies in {lies}, and none of {} search paths leads there",
-            opener.entries
-        ),
-        cure: "tfpatch fix".to_owned(),
         lies_in: vec![directory.to_owned()],
         tried,
-        symbols: Vec::new(),
-        is_fatal: false,
-        is_optional: false,
+        ..fault(Cause::DlopenPathMissing, &opener.object.path, evidence, Cure::fix())
     }
 }
 
 /// The same where musl is the loader: whoever calls `dlopen`, the main program asks.
 fn beyond_search_paths(world: &World, directory: &Path, finding: Finding) -> Finding {
-    let object = world.shown(&finding.object);
-    let name = finding.library.as_deref().map(printable).unwrap_or_default();
-    let lies = world.shown(directory);
-    Finding {
-        fixable: false,
-        message: format!(
-            "{object} opens {name}; it lies in {lies}, and musl looks along the search path of the \
-             main program alone"
-        ),
-        cure: format!("set LD_LIBRARY_PATH={} before the program starts", shown(directory)),
-        ..finding
-    }
+    let evidence = Evidence::Opening(Seen::OutOfReach(
+        OutOfReach {
+            opener: world.place(&finding.object),
+            library: finding.library.clone().unwrap_or_default(),
+            directory: world.place(directory),
+        },
+        Unfound::MainProgramOnly,
+    ));
+    let cure = Cure::Search(Search::LibraryPath(directory.to_owned()));
+    Finding { fixable: false, evidence, cure, ..finding }
 }
 
 /// The driver's library, where the loader does not find it on behalf of the opener. In an image that
@@ -299,21 +295,17 @@ fn beyond_search_paths(world: &World, directory: &Path, finding: Finding) -> Fin
 pub(crate) fn driver_missing(world: &World, process: &Process<'_>) -> Option<Finding> {
     let opener = process.opener;
     let answer = process.open(DRIVER.as_bytes())?;
-    answer.root.found.is_none().then(|| Finding {
-        cause: Cause::DriverMissing,
-        object: opener.path.clone(),
-        library: Some(DRIVER.as_bytes().to_vec()),
-        fixable: false,
-        message: format!(
-            "the GPU stays hidden until a driver is there: {} opens {DRIVER}",
-            world.shown(&opener.path)
-        ),
-        cure: "install NVIDIA's driver, or start the container with --gpus all".to_owned(),
-        lies_in: Vec::new(),
-        tried: answer.root.tried.steps().collect(),
-        symbols: Vec::new(),
-        is_fatal: false,
-        is_optional: false,
+    answer.root.found.is_none().then(|| {
+        let library = DRIVER.as_bytes().to_vec();
+        let no_driver =
+            Seen::NoDriver { opener: world.place(&opener.path), library: library.clone() };
+        let evidence = Evidence::Opening(no_driver);
+        let cure = Cure::Install(Install::Driver { is_nvidias: true });
+        Finding {
+            library: Some(library),
+            tried: answer.root.tried.steps().collect(),
+            ..fault(Cause::DriverMissing, &opener.path, evidence, cure)
+        }
     })
 }
 

@@ -12,7 +12,6 @@ mod symbols;
 
 use crate::diagnosis::load_report::Seen;
 use crate::findings::finding::{Cause, Finding};
-use crate::python::distribution::Distribution;
 use crate::vfs::Vfs;
 use crate::world::program::Program;
 use crate::world::{Question, World};
@@ -75,9 +74,4 @@ impl Installed {
                 _ => false,
             }
     }
-}
-
-/// A distribution as it stands in a sentence.
-fn named(distribution: &Distribution) -> String {
-    distribution.to_string()
 }

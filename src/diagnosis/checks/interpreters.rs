@@ -3,10 +3,12 @@
 //! The rules are those of CPython's `Modules/getpath.py` and `Lib/site.py`, and of the scripts that
 //! venv, virtualenv, uv and pip write.
 
-use crate::bytes::shown;
 use crate::elf::Image;
-use crate::findings::finding::fault;
-use crate::findings::finding::{Cause, Finding};
+use crate::findings::cure::{Cure, Search, Setup};
+use crate::findings::evidence::Evidence;
+use crate::findings::evidence::interpreter::{Interpreter as Seen, NoStart};
+use crate::findings::evidence::variable::Shadowing;
+use crate::findings::finding::{Cause, Finding, fault};
 use crate::macho::fat;
 use crate::python::discovery;
 use crate::python::distribution::Distribution;
@@ -24,8 +26,6 @@ use std::path::{Path, PathBuf};
 const MAX_PROGRAM_BYTES: u64 = 1 << 28;
 /// Linux's `PATH_MAX`.
 const MAX_PREFIX_BYTES: usize = 4096;
-
-const ANEW: &str = "make the environment anew, and install into it again";
 
 /// What is wrong with the interpreters of the target, and with the environment around them. `started`
 /// is what is loaded before they run.
@@ -110,20 +110,17 @@ impl Own<'_> {
     }
 
     fn gone(&self, interpreter: &Interpreter) -> Option<Finding> {
-        let path = self.world.shown(&interpreter.path);
+        let path = self.world.place(&interpreter.path);
         match &interpreter.program {
             // A name that is there promises more, and is looked at with the others.
             Program::Missing { .. } if self.vfs.symlink_metadata(&interpreter.path).is_err() => {
-                let version = interpreter.version;
-                let message = format!(
-                    "{path} is missing: nothing imports what is installed for Python {version}"
-                );
-                Some(fault(Cause::WrongInterpreter, &interpreter.path, message, ANEW))
+                let missing = Seen::Missing { interpreter: path, version: interpreter.version };
+                Some(wrong(&interpreter.path, missing, Cure::Setup(Setup::Remake)))
             }
             Program::Closed { wanted } => {
-                let message = format!("{path} leads to {}, which may not be read", shown(wanted));
-                let cure = "run tfpatch as a user who may read it";
-                Some(fault(Cause::Unreadable, &interpreter.path, message, cure))
+                let closed = Seen::Closed { interpreter: path, program: wanted.clone() };
+                let evidence = Evidence::Interpreter(closed);
+                Some(fault(Cause::Unreadable, &interpreter.path, evidence, Cure::RunAsReader))
             }
             Program::Missing { .. } | Program::Found(_) | Program::Other(_) => None,
         }
@@ -145,13 +142,8 @@ impl Own<'_> {
                     if vfs.symlink_metadata(&path).is_err() {
                         continue;
                     }
-                    let why = format!("it points to a missing file, {}", shown(&wanted));
-                    (
-                        wanted,
-                        Cause::WrongInterpreter,
-                        why,
-                        "recreate the environment, or remove the link",
-                    )
+                    let why = NoStart::DanglingLink(wanted.clone());
+                    (wanted, Cause::WrongInterpreter, why, Cure::Setup(Setup::RecreateOrUnlink))
                 }
                 Program::Found(end) | Program::Other(end) => match self.fault_of(&end) {
                     Some((why, cure)) => (end, Cause::Unreadable, why, cure),
@@ -159,8 +151,9 @@ impl Own<'_> {
                 },
             };
             if !known.contains(&end) {
-                let message = format!("{} cannot start: {why}", self.world.shown(&path));
-                found.push(Finding { is_fatal: true, ..fault(cause, &path, message, cure) });
+                let interpreter = self.world.place(&path);
+                let evidence = Evidence::Interpreter(Seen::NeverStarts { interpreter, why });
+                found.push(Finding { is_fatal: true, ..fault(cause, &path, evidence, cure) });
                 known.push(end);
             }
         }
@@ -168,15 +161,14 @@ impl Own<'_> {
     }
 
     /// Why the system would not start a program, and what cures it.
-    fn fault_of(&self, program: &Path) -> Option<(String, &'static str)> {
-        const AGAIN: &str = "install that version of Python again, and recreate the environment";
+    fn fault_of(&self, program: &Path) -> Option<(NoStart, Cure)> {
         let metadata = self.vfs.metadata(program).ok()?;
         if metadata.kind != FileKind::File {
-            return Some(("it is not a file".to_owned(), ANEW));
+            return Some((NoStart::NotAFile, Cure::Setup(Setup::Remake)));
         }
         let source = self.vfs.open(program).ok()?;
         if source.is_empty() {
-            return Some(("it is an empty file".to_owned(), AGAIN));
+            return Some((NoStart::Empty, Cure::Setup(Setup::ReinstallPython)));
         }
         let start = source.get(0..source.len().min(4)).unwrap_or_default();
         if !start.starts_with(b"\x7fELF") {
@@ -184,27 +176,25 @@ impl Own<'_> {
                 return None;
             }
             let Some(runs) = venv::run_by(self.vfs, program) else {
-                return Some(("it is not a program".to_owned(), AGAIN));
+                return Some((NoStart::NotAProgram, Cure::Setup(Setup::ReinstallPython)));
             };
             let is_gone = matches!(interpreter::program(self.vfs, &runs), Program::Missing { .. });
-            let why = || format!("it is a script for {}, which is missing", shown(&runs));
-            return is_gone.then(|| (why(), ANEW));
+            return is_gone.then_some((NoStart::ScriptOf(runs), Cure::Setup(Setup::Remake)));
         }
         let image = match Image::parse(source.as_ref()).and_then(|it| it.summary()) {
             Ok(summary) => summary,
-            Err(error) => return Some((format!("it is damaged: {error}"), AGAIN)),
+            Err(error) => {
+                return Some((NoStart::Damaged(error), Cure::Setup(Setup::ReinstallPython)));
+            }
         };
         if metadata.mode & 0o111 == 0 {
-            return Some(("it is not executable".to_owned(), "set its mode with chmod +x"));
+            return Some((NoStart::NotExecutable, Cure::Setup(Setup::MakeExecutable)));
         }
         // Which loader stands for that one is the user's wish.
         let loader = image.interpreter.filter(|_| self.world.settings.libc.is_none())?;
         let loader = PathBuf::from(OsStr::from_bytes(&loader));
         let is_gone = matches!(interpreter::program(self.vfs, &loader), Program::Missing { .. });
-        is_gone.then(|| {
-            let why = format!("its loader {} is not found on this system", shown(&loader));
-            (why, "use a Python that was built for this system")
-        })
+        is_gone.then_some((NoStart::NoLoader(loader), Cure::Setup(Setup::PythonForThisSystem)))
     }
 
     /// The interpreter behind `bin/python`, where it is none of the version that the packages of a
@@ -216,11 +206,8 @@ impl Own<'_> {
         if (runs.major, runs.minor) == (made_for.major, made_for.minor) {
             return None;
         }
-        let message = format!(
-            "bin/python has become Python {runs}, and the environment was made for {made_for}: \
-             nothing in lib/python{made_for} is imported"
-        );
-        Some(fault(Cause::WrongInterpreter, &prefix.join("bin/python"), message, ANEW))
+        let other = Seen::OtherVersion { runs, made_for };
+        Some(wrong(&prefix.join("bin/python"), other, Cure::Setup(Setup::Remake)))
     }
 
     /// The directory of the base interpreter, where it is gone: the interpreter finds its library by
@@ -231,18 +218,13 @@ impl Own<'_> {
         if venv::holds_interpreter(self.vfs, &home) {
             return None;
         }
-        let message = format!(
-            "pyvenv.cfg says that the base interpreter lies in {}, and none does",
-            shown(&home)
-        );
-        let found = fault(Cause::WrongInterpreter, &prefix.join("pyvenv.cfg"), message, ANEW);
         let interpreters = &self.environment.interpreters;
         // Of which version the interpreter is may not be known.
-        if interpreters.is_empty() || interpreters.iter().any(|it| self.finds_library(it, &home)) {
-            return Some(found);
-        }
-        let message = format!("{}; no standard library is found for it", found.message);
-        Some(Finding { is_fatal: true, message, ..found })
+        let has_library =
+            interpreters.is_empty() || interpreters.iter().any(|it| self.finds_library(it, &home));
+        let gone = Seen::HomeGone { home, has_library };
+        let found = wrong(&prefix.join("pyvenv.cfg"), gone, Cure::Setup(Setup::Remake));
+        Some(Finding { is_fatal: !has_library, ..found })
     }
 
     /// Does an interpreter find its standard library: above `home`, above its own file, or where it was
@@ -301,23 +283,13 @@ impl Own<'_> {
         let activated = venv::activated_prefix(vfs, prefix)
             .filter(|activated| !same_file(vfs, activated, prefix));
         let from = activated.clone().or_else(|| Some(scripts.first()?.prefix()?.to_owned()))?;
-        let what = if venv::is_venv(vfs, &from) { "is a copy of" } else { "was moved from" };
-        let mut consequences = Vec::new();
-        if let Some(first) = scripts.first() {
-            let programs = match scripts.len() {
-                1 => "1 program".to_owned(),
-                many => format!("{many} programs"),
-            };
-            let interpreter = shown(&first.interpreter);
-            consequences.push(format!("{programs} in bin would be run by {interpreter}"));
-        }
-        if activated.is_some() {
-            consequences.push(format!("bin/activate makes {} the active one", shown(&from)));
-        }
-        let message =
-            format!("the environment {what} {}: {}", shown(&from), consequences.join(", and "));
-        let cure = "make it anew in its place; until then call bin/python -m PROGRAM";
-        Some(fault(Cause::WrongInterpreter, &bin, message, cure))
+        let moved = Seen::Moved {
+            is_copy: venv::is_venv(vfs, &from),
+            from,
+            programs: scripts.first().map(|first| (scripts.len(), first.interpreter.clone())),
+            is_activated: activated.is_some(),
+        };
+        Some(wrong(&bin, moved, Cure::Setup(Setup::RemakeInPlace)))
     }
 
     /// The environment that `VIRTUAL_ENV` names, where another's python comes first on `PATH`.
@@ -334,13 +306,9 @@ impl Own<'_> {
             return None;
         }
         let runs = found.environment.interpreters.first().map(|interpreter| &interpreter.path);
-        let message = format!(
-            "VIRTUAL_ENV names {}, and the python3 on PATH is {}",
-            shown(active),
-            shown(runs.unwrap_or(&found.environment.prefix))
-        );
-        let cure = format!("source {}/bin/activate, or call its bin/python", shown(prefix));
-        Some(fault(Cause::WrongInterpreter, prefix, message, &cure))
+        let python = runs.unwrap_or(&found.environment.prefix).clone();
+        let inactive = Seen::Inactive { active: active.clone(), python };
+        Some(wrong(prefix, inactive, Cure::Setup(Setup::Activate(prefix.clone()))))
     }
 
     /// Distributions of a conda environment in whose stead those of the user site are imported,
@@ -359,39 +327,33 @@ impl Own<'_> {
         let users = distributions.iter().filter(|it| it.site == user);
         let owns = distributions.iter().filter(|it| own.contains(&it.site.as_path()));
         let shadowed = shadowed(users, &owns.collect::<Vec<_>>());
-        let first = shadowed.first()?;
-        let message = format!(
-            "{first} of this environment, since the user site {} comes first{}",
-            shown(user),
-            others(shadowed.len())
-        );
-        let cure = "set PYTHONNOUSERSITE=1, or uninstall it there";
-        Some(fault(Cause::WrongInterpreter, user, message, cure))
+        let first = shadowed.first()?.clone();
+        let site = user.to_owned();
+        let behind = Seen::BehindUserSite { first, packages: shadowed.len(), site };
+        Some(wrong(user, behind, Cure::Search(Search::LeaveOutUserSite)))
     }
 }
 
-/// The distributions that come `first` and have the name, but not the version, of one of `second`:
-/// the beginning of a sentence for each.
+/// The finding that an environment is not as it runs.
+fn wrong(path: &Path, seen: Seen, cure: Cure) -> Finding {
+    fault(Cause::WrongInterpreter, path, Evidence::Interpreter(seen), cure)
+}
+
+/// The distributions that come `first` and have the name, but not the version, of one of `second`.
 pub(crate) fn shadowed<'a>(
     first: impl Iterator<Item = &'a Distribution>,
     second: &[&Distribution],
-) -> Vec<String> {
+) -> Vec<Shadowing> {
     first
         .filter_map(|one| {
             let other = second
                 .iter()
                 .find(|it| it.normalized == one.normalized && it.version != one.version)?;
-            let (name, version) = (&one.name, &one.version);
-            Some(format!("{name} {version} is imported, and not the {}", other.version))
+            Some(Shadowing {
+                name: one.name.clone(),
+                version: one.version.clone(),
+                other: other.version.clone(),
+            })
         })
         .collect()
-}
-
-/// How many more there are than the one that was named.
-pub(crate) fn others(count: usize) -> String {
-    match count.saturating_sub(1) {
-        0 => String::new(),
-        1 => "; so is 1 other package".to_owned(),
-        more => format!("; so are {more} other packages"),
-    }
 }

@@ -1,11 +1,12 @@
 //! What an object wants of the memory of a program that runs already: static thread-local storage,
 //! of which little is left, and a stack that can be executed.
 
-use crate::bytes::shown;
 use crate::diagnosis::load_report::{Opened, Seen};
 use crate::elf::Summary;
-use crate::findings::finding::fault;
-use crate::findings::finding::{Cause, Finding};
+use crate::findings::cure::Cure;
+use crate::findings::evidence::Evidence;
+use crate::findings::evidence::memory::Memory;
+use crate::findings::finding::{Cause, Finding, fault};
 use crate::loader::{STATIC_TLS_ROUNDING, Settings};
 use crate::world::World;
 use crate::world::inventory::Role;
@@ -48,22 +49,14 @@ fn executable_stacks(world: &World, program: &Program<'_>, opened: &[&Opened]) -
     }
     let is_fatal = !is_granted && program.main.is_some();
     let found = asking.into_iter().map(|(path, summary)| {
-        let object = world.shown(path);
-        let asks = match summary.stack_flags {
-            Some(_) => format!("{object} asks for an executable stack"),
-            None => format!("{object} does not say what stack it needs, so an executable one"),
-        };
-        let message = match system.version {
-            Some((major, minor)) if !is_granted => {
-                format!("{asks}; glibc {major}.{minor} is here, which refuses that since 2.41")
-            }
-            _ => format!("{asks}; glibc 2.41 and later refuse to open it"),
-        };
-        let cure = format!(
-            "install a release of {} that asks for none; or patchelf --clear-execstack {object}",
-            maker(world, path)
-        );
-        Finding { is_fatal, ..fault(Cause::ExecStack, path, message, &cure) }
+        let object = world.place(path);
+        let cure = Cure::ClearExecutableStack { owner: maker(world, path), object: object.clone() };
+        let evidence = Evidence::Memory(Memory::ExecutableStack {
+            object,
+            is_asked: summary.stack_flags.is_some(),
+            refused_by: system.version.filter(|_| !is_granted),
+        });
+        Finding { is_fatal, ..fault(Cause::ExecStack, path, evidence, cure) }
     });
     found.collect()
 }
@@ -85,18 +78,16 @@ fn static_storage(world: &World, program: &Program<'_>, opened: &[&Opened]) -> V
             together.extend(wanting);
             continue;
         }
-        let root = world.shown(&opened.root);
-        let who = match wanting.len() {
-            1 if wanting.contains_key(&opened.root) => root,
-            _ => format!("{root} and what it loads"),
-        };
-        let message = format!(
-            "{who} want {wanted} bytes of static thread-local storage; a running program has {surplus}"
-        );
+        let evidence = Evidence::Memory(Memory::StaticTls {
+            object: world.place(&opened.root),
+            is_alone: wanting.len() == 1 && wanting.contains_key(&opened.root),
+            wanted,
+            available: surplus,
+        });
         let largest = wanting.into_iter().max_by_key(|(_, size)| *size);
         let path = largest.map_or(&opened.root, |(path, _)| path);
-        let cure = at_start(path, wanted);
-        let finding = fault(Cause::StaticTls, &opened.root, message, &cure);
+        let cure = Cure::LoadAtStart { object: path.clone(), wanted };
+        let finding = fault(Cause::StaticTls, &opened.root, evidence, cure);
         // Nobody imports a library by itself: it may be for LD_PRELOAD alone, which lays it out at start.
         let is_optional = world.is_imported()
             && !world.is_named(&opened.root)
@@ -108,12 +99,9 @@ fn static_storage(world: &World, program: &Program<'_>, opened: &[&Opened]) -> V
         && let Some((path, _)) = together.iter().max_by_key(|(_, size)| **size)
     {
         let objects = together.len();
-        let message = format!(
-            "{objects} objects want {wanted} bytes of static thread-local storage together; a running \
-             program has {surplus}, so what is imported last fails"
-        );
-        let cure = at_start(path, wanted);
-        found.push(fault(Cause::StaticTls, path, message, &cure));
+        let evidence = Memory::StaticTlsTogether { objects, wanted, available: surplus };
+        let cure = Cure::LoadAtStart { object: PathBuf::clone(path), wanted };
+        found.push(fault(Cause::StaticTls, path, Evidence::Memory(evidence), cure));
     }
     found
 }
@@ -127,17 +115,8 @@ fn total(wanting: &BTreeMap<&PathBuf, u64>) -> u64 {
     wanting.values().fold(0, |sum, &size| sum.saturating_add(size))
 }
 
-/// How the loader lays storage out when the program starts, or leaves more room.
-fn at_start(object: &Path, wanted: u64) -> String {
-    let enough = wanted.saturating_add(1023) / 1024 * 1024;
-    format!(
-        "LD_PRELOAD={} python …; or GLIBC_TUNABLES=glibc.rtld.optional_static_tls={enough}",
-        shown(object)
-    )
-}
-
-/// The distribution that an object belongs to, as it is called in a sentence.
-fn maker(world: &World, object: &Path) -> String {
+/// The distribution that an object belongs to, by the name that its metadata give it.
+fn maker(world: &World, object: &Path) -> Option<String> {
     let owner = world.inventory.at(object).and_then(|it| world.inventory.distribution_of(it));
-    owner.map_or_else(|| "it".to_owned(), |owner| owner.name.clone())
+    owner.map(|owner| owner.name.clone())
 }

@@ -6,8 +6,10 @@
 
 use crate::elf::Image;
 use crate::elf::search_path;
-use crate::findings::finding::fault;
-use crate::findings::finding::{Cause, Finding};
+use crate::findings::cure::{Cure, Search, Tidying};
+use crate::findings::evidence::Evidence;
+use crate::findings::evidence::file::File;
+use crate::findings::finding::{Cause, Finding, fault};
 use crate::vfs::Vfs;
 use crate::world::inventory::Object;
 use crate::world::rpath_entry;
@@ -42,11 +44,10 @@ fn of_object(vfs: &dyn Vfs, world: &World, object: &Object) -> Vec<Finding> {
 
 /// The finding about entries that stand there before; `is_fatal` where the loader refuses the object.
 pub(crate) fn duplicates(world: &World, object: &Path, count: usize, is_fatal: bool) -> Finding {
-    let shown = world.shown(object);
-    let refuses = if is_fatal { "; dyld refuses it" } else { "" };
-    let message = format!("{shown} has entries that stand there before ({count}){refuses}");
-    let cure = "tfpatch fix --tidy, or tfpatch rpath dedupe FILE";
-    let found = fault(Cause::DuplicateRpath, object, message, cure);
+    let file = world.place(object);
+    let twice = File::DuplicateEntries { object: file, count, is_refused: is_fatal };
+    let found =
+        fault(Cause::DuplicateRpath, object, Evidence::File(twice), Cure::Search(Search::Dedupe));
     Finding { fixable: true, is_fatal, ..found }
 }
 
@@ -54,8 +55,8 @@ pub(crate) fn duplicates(world: &World, object: &Path, count: usize, is_fatal: b
 /// distributions bring is not there yet.
 pub(crate) fn dead_ends(world: &World, object: &Path, count: usize) -> Option<Finding> {
     (count > 0 && world.wheel.is_none()).then(|| {
-        let message = format!("{} has entries that lead nowhere ({count})", world.shown(object));
-        let cure = "nothing has to be done; tfpatch fix --tidy drops them";
-        Finding { fixable: true, ..fault(Cause::DeadRpath, object, message, cure) }
+        let evidence = Evidence::File(File::DeadEntries { object: world.place(object), count });
+        let cure = Cure::NothingOr(Tidying::DeadEntries);
+        Finding { fixable: true, ..fault(Cause::DeadRpath, object, evidence, cure) }
     })
 }

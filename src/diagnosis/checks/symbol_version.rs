@@ -2,18 +2,20 @@
 //! leads there.
 
 use super::variables::Variables;
-use crate::bytes::{printable, shown};
 use crate::diagnosis::load_report::Seen;
 use crate::elf::Summary;
-use crate::findings::finding::fault;
-use crate::findings::finding::{Cause, Finding};
+use crate::findings::cure::{Cure, Install, Search};
+use crate::findings::evidence::Evidence;
+use crate::findings::evidence::symbols::{Newer, Symbols};
+use crate::findings::evidence::variable::Blame;
+use crate::findings::finding::{Cause, Finding, fault};
 use crate::knowledge::packages;
-use crate::loader::{Target, VersionProblem};
+use crate::loader::{GlibcVersion, Target, VersionProblem};
 use crate::vfs::Vfs;
-use crate::world::World;
 use crate::world::inventory::summary_of;
 use crate::world::program::Program;
 use crate::world::system_libraries::Libraries;
+use crate::world::{Place, World};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -65,88 +67,69 @@ impl Judge<'_> {
     fn judge(&self, object: &Path, library: &[u8], provider: &Path, versions: &[&[u8]]) -> Finding {
         let world = self.world;
         let newest = versions.last().copied().unwrap_or_default();
-        let more = match versions.len() {
-            0 | 1 => String::new(),
-            many => format!(" and {} older ones", many - 1),
+        let seen = |newer: Newer| {
+            Evidence::Symbols(Symbols::NoVersion {
+                object: world.place(object),
+                newest: newest.to_vec(),
+                older: versions.len().saturating_sub(1),
+                library: world.place(provider),
+                newer,
+            })
         };
-        let (asker, copy) = (world.shown(object), world.shown(provider));
-        let lacks = format!("{asker} needs {}{more}, which {copy} lacks", printable(newest));
-        let finding = |message: String, cure: &str| Finding {
+        let finding = |newer: Newer, cure: Cure| Finding {
             library: Some(library.to_vec()),
-            ..fault(Cause::SymbolVersion, object, message, cure)
+            ..fault(Cause::SymbolVersion, object, seen(newer), cure)
         };
-        if let Some(variable) = self.variable_to_blame(object, library, newest) {
-            let directory = shown(provider.parent().unwrap_or(provider));
-            let message =
-                format!("{lacks}; {variable} leads there, and without it a newer copy serves");
-            return finding(message, &format!("take {directory} out of {variable}"));
+        if let Some(variables) = self.variable_to_blame(object, library, newest) {
+            let entry = provider.parent().unwrap_or(provider).to_owned();
+            let cure = Cure::Search(Search::TakeOut { entry, variables: variables.clone() });
+            return finding(Newer::WithoutVariables(variables), cure);
         }
         if GLIBC.contains(&library) {
-            return finding(self.needs_glibc(lacks), &self.for_an_older_glibc(object));
+            return finding(Newer::OnlyWithGlibc(self.glibc()), self.for_an_older_glibc(object));
         }
         let newer = self.newer_copies(library, provider, versions);
         if let Some(inside) = newer.iter().find(|path| world.contains(self.vfs, path)) {
             let directory = inside.parent().unwrap_or(inside).to_owned();
-            let message = format!("{lacks}; the copy in {} has it", world.shown(&directory));
-            return Finding {
-                fixable: true,
-                lies_in: vec![directory],
-                ..finding(message, "tfpatch fix")
-            };
+            let copy = Newer::In(world.place(&directory));
+            let found = finding(copy, Cure::fix());
+            return Finding { fixable: true, lies_in: vec![directory], ..found };
         }
         if let Some(outside) = newer.first() {
             let directory = outside.parent().unwrap_or(outside).to_owned();
-            let message = format!("{lacks}; the copy in {} has it", shown(&directory));
-            let cure = format!("take {copy} out of the way, so that the newer copy is found");
-            return Finding { lies_in: vec![directory], ..finding(message, &cure) };
+            let copy = Newer::In(Place::on_disk(&directory));
+            let found = finding(copy, Cure::Search(Search::MakeWay(world.place(provider))));
+            return Finding { lies_in: vec![directory], ..found };
         }
-        let cure = if library == b"libstdc++.so.6" {
-            let release = packages::gcc_of(newest).map_or_else(
-                || "a newer GCC".to_owned(),
-                |release| format!("GCC {release} or later"),
-            );
-            format!(
-                "install the libstdc++.so.6 of {release} (conda install -c conda-forge libstdcxx-ng, \
-                 or a newer system), or an older release of what needs it"
-            )
-        } else {
-            format!("install a newer {}", printable(library))
+        let cure = match library {
+            b"libstdc++.so.6" => Cure::Install(Install::NewerLibstdcxx(packages::gcc_of(newest))),
+            _ => Cure::Install(Install::NewerLibrary(library.to_vec())),
         };
-        finding(lacks, &cure)
+        finding(Newer::Unknown, cure)
     }
 
     /// The variable without which the object gets a copy that has the version.
-    fn variable_to_blame(&self, object: &Path, library: &[u8], version: &[u8]) -> Option<String> {
+    fn variable_to_blame(&self, object: &Path, library: &[u8], version: &[u8]) -> Option<Blame> {
         let lacks = (object.to_owned(), version.to_vec());
         let misses = (object.to_owned(), library.to_vec());
         let bare = self.bare?;
         let resolves = |seen: &Seen| {
             !seen.versions.contains_key(&lacks) && !seen.missing.contains_key(&misses)
         };
-        resolves(bare).then(|| self.variables.to_blame(" and ", |seen, _| resolves(seen)))
+        resolves(bare).then(|| self.variables.to_blame(false, |seen, _| resolves(seen)))
     }
 
-    fn needs_glibc(&self, lacks: String) -> String {
-        let versions = self.programs.iter().filter_map(|program| program.loader.system().version);
-        match versions.max() {
-            Some((major, minor)) => format!("{lacks}; glibc {major}.{minor} is here"),
-            None => lacks,
-        }
+    /// The newest glibc that the programs have.
+    fn glibc(&self) -> Option<GlibcVersion> {
+        self.programs.iter().filter_map(|program| program.loader.system().version).max()
     }
 
     /// What was built for a newer glibc: nothing but another build of it helps, since the C library
     /// is one with the loader.
-    fn for_an_older_glibc(&self, object: &Path) -> String {
+    fn for_an_older_glibc(&self, object: &Path) -> Cure {
         let inventory = &self.world.inventory;
         let owner = inventory.at(object).and_then(|found| inventory.distribution_of(found));
-        let Some(owner) = owner else {
-            return "take a build for an older glibc, or a newer system".to_owned();
-        };
-        let name = &owner.name;
-        format!(
-            "install an older release of {name}, or build it here (pip install --no-binary {name} \
-             {name}), or take a system with a newer glibc"
-        )
+        Cure::Install(Install::ForOlderGlibc(owner.map(|owner| owner.name.clone())))
     }
 
     /// Other copies that have the versions and all that the present one has.

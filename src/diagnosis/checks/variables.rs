@@ -1,12 +1,13 @@
 //! What the variables of a process do to an environment, each by itself: lead to the wrong library,
 //! be all that makes it work, name what is not there, bring packages of another Python.
 
-use super::interpreters::{others, shadowed};
+use super::interpreters::shadowed;
 use super::macos;
-use crate::bytes::{printable, shown};
 use crate::diagnosis::load_report::Seen;
-use crate::findings::finding::fault;
-use crate::findings::finding::{Cause, Finding};
+use crate::findings::cure::{Cure, Search};
+use crate::findings::evidence::Evidence;
+use crate::findings::evidence::variable::{Absent, Before, Blame, Variable};
+use crate::findings::finding::{Cause, Finding, fault};
 use crate::knowledge::tensorflow;
 use crate::loader::{Dependency, Settings};
 use crate::python::distribution::{Distribution, distributions};
@@ -51,18 +52,19 @@ impl<'a> Variables<'a> {
     }
 
     /// The variables without which `differs` holds of what is seen; where it holds without none of
-    /// them alone, all that are set, with `joint` between.
+    /// them alone, all that are set, of which each may do if `is_any`.
     pub fn to_blame(
         &self,
-        joint: &str,
+        is_any: bool,
         differs: impl Fn(&Seen, &macos::Outcome) -> bool,
-    ) -> String {
-        let names = |each: &[&Without]| -> Vec<&'static str> {
-            each.iter().map(|without| without.variable).collect()
+    ) -> Blame {
+        let blame = |each: &[&Without], is_any| {
+            let variables = each.iter().map(|without| without.variable).collect();
+            Blame { variables, is_any }
         };
         let all: Vec<&Without> = self.each.iter().collect();
         if all.len() < 2 {
-            return names(&all).join(joint);
+            return blame(&all, is_any);
         }
         let single: Vec<&Without> = all
             .iter()
@@ -72,7 +74,7 @@ impl<'a> Variables<'a> {
                 differs(seen, macos)
             })
             .collect();
-        if single.is_empty() { names(&all).join(joint) } else { names(&single).join(" and ") }
+        if single.is_empty() { blame(&all, is_any) } else { blame(&single, false) }
     }
 
     fn see(&self, settings: &Settings) -> (Seen, macos::Outcome) {
@@ -106,17 +108,14 @@ fn preloads<'a>(program: &'a Program<'_>) -> impl Iterator<Item = Finding> + 'a 
 }
 
 fn not_preloaded(object: &Path, named: &Dependency) -> Finding {
-    let name = printable(&named.name);
-    let why = match &named.fatal {
-        Some(fatal) => fatal.message.as_str(),
-        None => "the loader finds none that fits",
-    };
-    let message = format!("LD_PRELOAD names {name}: {why}, and it says so at each start");
-    let cure = format!("take {name} out of LD_PRELOAD, or install what ships it");
+    let library = named.name.clone();
+    let said = named.fatal.as_ref().map(|fatal| fatal.message.clone());
+    let cure = Cure::Search(Search::TakeOutOfPreload(library.clone()));
+    let evidence = Evidence::Variable(Variable::NotPreloaded { library, said });
     Finding {
         library: Some(named.name.clone()),
         tried: named.tried.steps().collect(),
-        ..fault(Cause::EnvOverride, object, message, &cure)
+        ..fault(Cause::EnvOverride, object, evidence, cure)
     }
 }
 
@@ -130,17 +129,21 @@ fn python_home(vfs: &dyn Vfs, world: &World, question: &Question) -> Option<Find
     let prefix = value.as_os_str().as_bytes().split(|&byte| byte == b':').next()?;
     let prefix = Path::new(OsStr::from_bytes(prefix));
     let version = interpreter.version;
-    let (home, cure) = (shown(prefix), "unset PYTHONHOME");
-    let message = if !venv::holds_library(vfs, prefix, version) {
-        format!(
-            "PYTHONHOME is {home}, which has no lib/python{version}: the interpreter does not start"
-        )
+    let home = prefix.to_owned();
+    let variable = if !venv::holds_library(vfs, prefix, version) {
+        Variable::HomeWithoutLibrary { home, version }
     } else if environment.kind != Kind::Venv && !same_file(vfs, prefix, &environment.prefix) {
-        format!("PYTHONHOME is {home}: packages come from there, and not from this environment")
+        Variable::HomeElsewhere { home }
     } else {
         return None;
     };
-    Some(fault(Cause::EnvOverride, &interpreter.path, message, cure))
+    let evidence = Evidence::Variable(variable);
+    Some(fault(
+        Cause::EnvOverride,
+        &interpreter.path,
+        evidence,
+        Cure::Search(Search::UnsetPythonHome),
+    ))
 }
 
 /// Directories of `PYTHONPATH` in which packages of the environment stand in another version, or for
@@ -153,17 +156,18 @@ fn python_path(vfs: &dyn Vfs, world: &World, question: &Question) -> Vec<Finding
         .into_iter()
         .filter(|directory| !environment.imports_from(vfs, directory))
         .filter_map(|directory| {
-            let what = of_another_python(vfs, world, &directory)
+            let packages = of_another_python(vfs, world, &directory)
                 .or_else(|| of_another_release(vfs, world, &directory))
                 .or_else(|| of_a_source_tree(vfs, world, &directory))?;
-            let message = format!("PYTHONPATH names {}: {what}", shown(&directory));
-            let cure = format!("take {} out of PYTHONPATH", shown(&directory));
-            Some(fault(Cause::EnvOverride, &directory, message, &cure))
+            let variables = Blame { variables: vec!["PYTHONPATH"], is_any: false };
+            let cure = Cure::Search(Search::TakeOut { entry: directory.clone(), variables });
+            let before = Variable::PackagesBefore { directory: directory.clone(), packages };
+            Some(fault(Cause::EnvOverride, &directory, Evidence::Variable(before), cure))
         })
         .collect()
 }
 
-fn of_another_python(vfs: &dyn Vfs, world: &World, directory: &Path) -> Option<String> {
+fn of_another_python(vfs: &dyn Vfs, world: &World, directory: &Path) -> Option<Before> {
     let interpreters = &world.environment.as_ref()?.interpreters;
     let (major, minor) = version_in(directory)?;
     if interpreters.is_empty()
@@ -171,24 +175,22 @@ fn of_another_python(vfs: &dyn Vfs, world: &World, directory: &Path) -> Option<S
     {
         return None;
     }
-    let names: Vec<String> =
-        distributions(vfs, directory).0.into_iter().map(|found| found.name).collect();
-    let first = names.first()?;
-    let what = format!("{first} is imported from there, and is for Python {major}.{minor}");
-    Some(what + &others(names.len()))
+    let (there, _) = distributions(vfs, directory);
+    let first = there.first()?.name.clone();
+    Some(Before::OfAnotherPython { first, python: (major, minor), packages: there.len() })
 }
 
-fn of_another_release(vfs: &dyn Vfs, world: &World, directory: &Path) -> Option<String> {
+fn of_another_release(vfs: &dyn Vfs, world: &World, directory: &Path) -> Option<Before> {
     let (there, _) = distributions(vfs, directory);
     let own: Vec<&Distribution> = world.inventory.distributions.iter().collect();
     let shadowed = shadowed(there.iter(), &own);
-    Some(format!("{} of this environment{}", shadowed.first()?, others(shadowed.len())))
+    Some(Before::OfAnotherRelease { first: shadowed.first()?.clone(), packages: shadowed.len() })
 }
 
 /// A package that has no compiled modules there, and has some in the environment.
-fn of_a_source_tree(vfs: &dyn Vfs, world: &World, directory: &Path) -> Option<String> {
+fn of_a_source_tree(vfs: &dyn Vfs, world: &World, directory: &Path) -> Option<Before> {
     let sites = &world.environment.as_ref()?.site_packages;
-    let lacking = |package: &PathBuf| -> Option<String> {
+    let lacking = |package: &PathBuf| -> Option<Before> {
         let name = package.file_name()?;
         let (site, modules) = sites.iter().find_map(|site| {
             let modules = modules_below(world, &site.path.join(name));
@@ -198,13 +200,8 @@ fn of_a_source_tree(vfs: &dyn Vfs, world: &World, directory: &Path) -> Option<St
             let below = module.path.strip_prefix(site).ok();
             below.is_some_and(|below| holds_module(vfs, &directory.join(below)))
         };
-        let text = name.to_string_lossy();
-        (!modules.iter().any(is_there)).then(|| {
-            format!(
-                "{text} is imported from there, where none of its {} extension modules is compiled",
-                modules.len()
-            )
-        })
+        (!modules.iter().any(is_there))
+            .then(|| Before::NotCompiled { package: name.to_owned(), modules: modules.len() })
     };
     venv::packages(vfs, directory).iter().find_map(lacking)
 }
@@ -227,30 +224,21 @@ fn holds_module(vfs: &dyn Vfs, module: &Path) -> bool {
 }
 
 /// The directories that `LD_LIBRARY_PATH` names and that are not there, and `CUDA_HOME` where it is
-/// one: clauses for a finding about a library that is not found, each behind a semicolon.
+/// one: for a finding about a library that is not found.
 #[must_use]
 pub fn names_of_nothing(
     vfs: &dyn Vfs,
     world: &World,
     question: &Question,
     library: &[u8],
-) -> String {
+) -> Absent {
     let path = world.settings.library_path.as_deref().unwrap_or_default();
     let is_absent = |path: &Path| path.is_absolute() && vfs.metadata(path).is_err();
-    let absent: Vec<String> = path
+    let library_path = path
         .split(|byte| b":;".contains(byte))
         .filter(|entry| !entry.contains(&b'$') && is_absent(Path::new(OsStr::from_bytes(entry))))
-        .map(printable)
-        .collect();
-    let mut clauses = String::new();
-    if !absent.is_empty() {
-        let verb = if absent.len() == 1 { "is" } else { "are" };
-        let names = absent.join(" and ");
-        clauses += &format!("; LD_LIBRARY_PATH names {names}, which {verb} not there");
-    }
+        .map(<[u8]>::to_vec);
     let home = question.surroundings.cuda_home.as_deref().filter(|home| is_absent(home));
-    if let Some(home) = home.filter(|_| tensorflow::is_of_cuda(library)) {
-        clauses += &format!("; CUDA_HOME names {}, which is not there", shown(home));
-    }
-    clauses
+    let home = home.filter(|_| tensorflow::is_of_cuda(library));
+    Absent { library_path: library_path.collect(), cuda_home: home.map(Path::to_owned) }
 }

@@ -1,10 +1,14 @@
 //! What is wrong inside a wheel that is not installed. What it needs from elsewhere, of other
 //! distributions, of the interpreter or of the system, is nobody's fault yet.
 
-use crate::findings::finding::fault;
-use crate::findings::finding::{Cause, Finding};
+use crate::findings::cure::{Cure, Reinstall};
+use crate::findings::evidence::Evidence;
+use crate::findings::evidence::file::File;
+use crate::findings::finding::{Cause, Finding, fault};
+use crate::object::Format;
 use crate::world::World;
 use crate::world::inventory::{Inventory, Object, Role};
+use crate::world::wheel_claims::UntrueRow;
 
 /// Libraries that every system has which takes wheels of Linux (PEP 513, 571, 599 and 600): a wheel
 /// that has one of them, for some of its objects, need not lead all others to it.
@@ -46,9 +50,19 @@ pub(crate) fn comes_with_the_system(name: &[u8]) -> bool {
 pub(crate) fn findings(world: &World) -> Vec<Finding> {
     let Some(claims) = &world.wheel else { return Vec::new() };
     let mut findings = wrong_arch(world, &world.inventory, &claims.tags);
-    findings.extend(claims.untrue.iter().map(|(path, why)| {
-        let message = format!("{}: {why}", world.shown(path));
-        fault(Cause::PartialInstall, path, message, "build the wheel again")
+    findings.extend(claims.untrue.iter().map(|row| {
+        let (path, file) = match row {
+            UntrueRow::NoMember { record, member } => {
+                let (place, member) = (world.place(record), member.clone());
+                (record, File::NotInWheel { record: place, member })
+            }
+            UntrueRow::OtherLength { path, recorded, length } => {
+                let (recorded, length) = (*recorded, *length);
+                (path, File::OtherLength { member: world.place(path), recorded, length })
+            }
+        };
+        let cure = Cure::Reinstall(Reinstall::Wheel { for_its_tag: false });
+        fault(Cause::PartialInstall, path, Evidence::File(file), cure)
     }));
     findings
 }
@@ -64,21 +78,23 @@ fn wrong_arch(world: &World, inventory: &Inventory, tags: &[String]) -> Vec<Find
     let wrong = modules.filter(|object| !platforms.iter().any(|platform| platform.takes(object)));
     wrong
         .map(|object| {
-            let tag = tags.first().map(String::as_str).unwrap_or_default();
-            let (shown, is) = (world.shown(&object.path), architectures(object));
-            let message = format!("{shown} is {is}, and the wheel's tag is {tag}");
-            fault(Cause::WrongArch, &object.path, message, "build the wheel again for its tag")
+            let (format, architectures) = architectures(object);
+            let evidence = Evidence::File(File::NotForTag {
+                object: world.place(&object.path),
+                format,
+                architectures,
+                tag: tags.first().cloned().unwrap_or_default(),
+            });
+            let cure = Cure::Reinstall(Reinstall::Wheel { for_its_tag: true });
+            fault(Cause::WrongArch, &object.path, evidence, cure)
         })
         .collect()
 }
 
-fn architectures(object: &Object) -> String {
+fn architectures(object: &Object) -> (Format, Vec<&'static str>) {
     match object.elf() {
-        Some(summary) => format!("an ELF object for {}", summary.architecture()),
-        None => {
-            let archs: Vec<&str> = object.slices().iter().map(|slice| slice.arch.name()).collect();
-            format!("a Mach-O object for {}", archs.join(" and "))
-        }
+        Some(summary) => (Format::Elf, vec![summary.architecture()]),
+        None => (Format::Macho, object.slices().iter().map(|slice| slice.arch.name()).collect()),
     }
 }
 

@@ -5,6 +5,7 @@
 
 use libfuzzer_sys::{Corpus, fuzz_target};
 use tfpatch::messages::read;
+use tfpatch::report::words::{helps, meanings};
 use tfpatch_fuzz::within;
 
 /// Memory for each byte of the text, and besides: the automaton of what is looked for, and the line
@@ -22,7 +23,7 @@ fuzz_target!(|input: &[u8]| -> Corpus {
         let rank = message.weight();
         assert!(last.is_none_or(|last| last <= rank), "what blocks first comes first");
         last = Some(rank);
-        assert!(!message.meaning().is_empty() && !message.cure().is_empty());
+        assert!(!meanings::of(message).is_empty() && !helps::of(message).is_empty());
         // A name stands in one line; quotes and escapes are taken out of it at most.
         if let Some(symbol) = &message.symbol {
             assert!(!symbol.is_empty() && !symbol.contains(&b'\n'));

@@ -1,13 +1,12 @@
 //! Files that TensorFlow reads at run time and that are no libraries.
 
-use super::named;
-use crate::bytes::shell_word;
-use crate::findings::finding::fault;
-use crate::findings::finding::{Cause, Finding};
+use crate::findings::cure::{Cure, Install, Wanted};
+use crate::findings::evidence::installed::Installed;
+use crate::findings::evidence::{Evidence, Release};
+use crate::findings::finding::{Cause, Finding, fault};
 use crate::knowledge::tensorflow::{self, LIBDEVICE};
 use crate::vfs::{FileKind, Vfs};
 use crate::world::World;
-use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// A TensorFlow for GPUs that has the CUDA runtime beside it, and does not find libdevice where it
@@ -31,31 +30,25 @@ pub(super) fn findings(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
             return None;
         }
         let object = own.site.join("tensorflow");
-        let name = named(own);
         // Distributions of NVIDIA bring it where this release may not look.
         let elsewhere =
             tensorflow::CUDA_DATA_DIRECTORIES.iter().map(|inside| own.site.join(inside));
-        let (lies, cure) = match elsewhere.into_iter().find(is_there) {
-            Some(root) => (
-                format!("it lies in {}, where this release does not look", world.shown(&root)),
-                format!("export XLA_FLAGS={}", shell_word(&data_flag(&root))),
-            ),
-            None => (
-                "nothing that is installed ships it".to_owned(),
-                tensorflow::cure_of_libdevice(own),
-            ),
+        let elsewhere = elsewhere.into_iter().find(is_there);
+        let cure = match &elsewhere {
+            Some(root) => Cure::PointXlaAt(root.clone()),
+            None => tensorflow::libdevice_of(own)
+                .map_or(Cure::Install(Install::Toolkit), |needed| {
+                    Cure::Install(Install::Wanted(Wanted::of(needed)))
+                }),
         };
-        let message =
-            format!("XLA of {name} compiles for a GPU with libdevice.10.bc and ptxas: {lies}");
+        let evidence = Evidence::Installed(Installed::NoLibdevice {
+            release: Release::of(own),
+            elsewhere: elsewhere.map(|root| world.place(&root)),
+        });
         let library = Some(b"libdevice.10.bc".to_vec());
-        Some(Finding { library, ..fault(Cause::DataMissing, &object, message, &cure) })
+        Some(Finding { library, ..fault(Cause::DataMissing, &object, evidence, cure) })
     });
     lacking.collect()
-}
-
-/// The flag of XLA that names a directory of CUDA's data.
-fn data_flag(root: &Path) -> Vec<u8> {
-    [b"--xla_gpu_cuda_data_dir=".as_slice(), root.as_os_str().as_bytes()].concat()
 }
 
 /// CUDA's toolkits on this system: TensorFlow looks into `/usr/local/cuda`, `/opt/cuda`, and the one with

@@ -1,9 +1,11 @@
 //! `--deep`: what only reading whole files tells. It takes as long as reading everything does.
 
-use super::named;
 use crate::bytes::Error;
-use crate::findings::finding::fault;
-use crate::findings::finding::{Cause, Finding};
+use crate::findings::cure::{Cure, Reinstall};
+use crate::findings::evidence::file::File;
+use crate::findings::evidence::installed::Installed;
+use crate::findings::evidence::{Evidence, Release};
+use crate::findings::finding::{Cause, Finding, fault};
 use crate::macho::codesign::Signature;
 use crate::macho::{Container, Image, Slice};
 use crate::python::distribution::Distribution;
@@ -45,19 +47,13 @@ fn changed(vfs: &dyn Vfs, world: &World, distribution: &Distribution) -> Option<
         })
         .collect();
     let first = changed.first()?;
-    let message = format!(
-        "{} of {} files of {} are not as they were installed ({}{})",
-        changed.len(),
-        rows.len(),
-        named(distribution),
-        world.shown(first),
-        if changed.len() > 1 { ", …" } else { "" },
-    );
-    let cure = format!(
-        "pip install --force-reinstall --no-deps '{}=={}'",
-        distribution.normalized, distribution.version
-    );
-    Some(fault(Cause::PartialInstall, first, message, &cure))
+    let evidence = Evidence::Installed(Installed::Changed {
+        release: Release::of(distribution),
+        changed: changed.len(),
+        listed: rows.len(),
+        first: world.place(first),
+    });
+    Some(fault(Cause::PartialInstall, first, evidence, Cure::reinstall(distribution)))
 }
 
 /// Is a file's content another than its row says? `None` where nothing can be said: a file that is
@@ -80,12 +76,13 @@ fn bad_pages(vfs: &dyn Vfs, world: &World, object: &Object) -> Option<Finding> {
         Some((arch, page))
     });
     let (arch, offset) = bad?;
-    let message = format!(
-        "{} has code at offset {offset} of its {arch} slice that does not match its signature",
-        world.shown(&object.path)
-    );
-    let cure = "install the distribution again; to keep the change, sign it: codesign --force --sign - FILE";
-    Some(fault(Cause::BadSignature, &object.path, message, cure))
+    let page = File::BadPage { object: world.place(&object.path), arch: arch.name(), offset };
+    Some(fault(
+        Cause::BadSignature,
+        &object.path,
+        Evidence::File(page),
+        Cure::Reinstall(Reinstall::OrSign),
+    ))
 }
 
 /// The offset of the first such page in a slice.

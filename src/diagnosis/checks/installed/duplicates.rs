@@ -1,9 +1,9 @@
 //! Distributions that are installed twice, or over one another.
 
-use super::named;
-use crate::bytes::printable;
-use crate::findings::finding::fault;
-use crate::findings::finding::{Cause, Finding};
+use crate::findings::cure::{Cure, Reinstall};
+use crate::findings::evidence::installed::{Installed, Twice};
+use crate::findings::evidence::{Evidence, Release};
+use crate::findings::finding::{Cause, Finding, fault};
 use crate::python::distribution::Distribution;
 use crate::python::owners::Owner;
 use crate::vfs::Vfs;
@@ -58,24 +58,19 @@ fn over_one_another(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
         }
         let (object, there) = files.first()?;
         let owner = there.and_then(|index| distributions.get(index));
-        let who = owner
-            .map_or_else(String::new, |owner| format!("; those of {} are there", named(owner)));
-        let count = match files.len() {
-            1 => "1 object".to_owned(),
-            objects => format!("{objects} objects"),
-        };
-        let message = format!(
-            "{} and {} install {count} over one another, such as {}{who}",
-            named(first),
-            named(second),
-            world.shown(object)
-        );
-        let kept = owner.unwrap_or(first);
-        let cure = format!(
-            "pip uninstall {} {}, then install the one that is meant: pip install '{}=={}'",
-            first.normalized, second.normalized, kept.normalized, kept.version
-        );
-        Some(fault(Cause::DuplicateInstall, object, message, &cure))
+        let evidence = twice(Twice::OverOneAnother {
+            first: Release::of(first),
+            second: Release::of(second),
+            objects: files.len(),
+            object: world.place(object),
+            there: owner.map(Release::of),
+        });
+        let names = [first.normalized.clone(), second.normalized.clone()];
+        let cure = Cure::Reinstall(Reinstall::OneOfBoth {
+            names,
+            kept: Release::of(owner.unwrap_or(first)),
+        });
+        Some(fault(Cause::DuplicateInstall, object, evidence, cure))
     });
     pairs.collect()
 }
@@ -94,18 +89,20 @@ fn of_one_name(world: &World) -> Vec<Finding> {
     several
         .filter_map(|((_, name), of_name)| {
             let versions: BTreeSet<&str> = of_name.iter().map(|one| one.version.as_str()).collect();
-            let versions: Vec<&str> = versions.into_iter().collect();
             let last = of_name.last()?;
-            let message = format!(
-                "{name} is installed {} times in one directory: {}; files of an older one may be left",
-                of_name.len(),
-                versions.join(" and ")
-            );
-            let cure = format!("pip uninstall {name} until nothing is left, then install it again");
-            Some(fault(Cause::DuplicateInstall, &last.location, message, &cure))
+            let evidence = twice(Twice::SeveralTimes {
+                name: name.to_owned(),
+                times: of_name.len(),
+                versions: versions.into_iter().map(str::to_owned).collect(),
+            });
+            let cure = Cure::Reinstall(Reinstall::AfterUninstalling(name.to_owned()));
+            Some(fault(Cause::DuplicateInstall, &last.location, evidence, cure))
         })
         .collect()
 }
+
+/// Leftovers of an upgrade that are named.
+const MAX_NAMES: usize = 3;
 
 /// What pip renames during an upgrade, and leaves where the upgrade does not end.
 fn leftovers(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
@@ -121,19 +118,18 @@ fn leftovers(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
     }
     let left = left.into_iter().filter_map(|(site, left)| {
         let first = left.first()?;
-        let names: Vec<String> = left
-            .iter()
-            .take(3)
-            .filter_map(|path| path.file_name().map(|name| printable(name.as_bytes())))
-            .collect();
-        let more = if left.len() > 3 { ", …" } else { "" };
-        let message = format!(
-            "an upgrade that pip did not end has left {}{more} in {}",
-            names.join(", "),
-            world.shown(site)
-        );
-        let cure = "remove what begins with ~, and install the distribution again";
-        Some(fault(Cause::DuplicateInstall, first, message, cure))
+        let names = left.iter().filter_map(|path| path.file_name());
+        let evidence = twice(Twice::Leftovers {
+            names: names.take(MAX_NAMES).map(|name| name.as_bytes().to_vec()).collect(),
+            all: left.len(),
+            site: world.place(site),
+        });
+        Some(fault(
+            Cause::DuplicateInstall,
+            first,
+            evidence,
+            Cure::Reinstall(Reinstall::AfterCleaning),
+        ))
     });
     left.collect()
 }
@@ -172,18 +168,22 @@ fn of_several_cudas(world: &World) -> Vec<Finding> {
         }
     }
     let unwanted = unwanted.into_iter().filter_map(|((cuda, beside), of_cuda)| {
-        let names: Vec<&str> = of_cuda.iter().map(|one| one.normalized.as_str()).collect();
+        let distributions: Vec<String> = of_cuda.iter().map(|one| one.normalized.clone()).collect();
         let first = of_cuda.first()?;
-        let message = format!(
-            "libraries of CUDA {cuda} lie beside those of CUDA {beside}, and nothing that is \
-             installed asks for them: {}",
-            names.join(", ")
-        );
-        let cure = format!(
-            "pip uninstall {}, then install those for CUDA {beside} again: they share directories",
-            names.join(" ")
-        );
-        Some(fault(Cause::DuplicateInstall, &first.location, message, &cure))
+        let cure = Cure::Reinstall(Reinstall::ForOneCuda {
+            distributions: distributions.clone(),
+            beside: beside.to_owned(),
+        });
+        let evidence = twice(Twice::OtherCuda {
+            cuda: cuda.to_owned(),
+            beside: beside.to_owned(),
+            distributions,
+        });
+        Some(fault(Cause::DuplicateInstall, &first.location, evidence, cure))
     });
     unwanted.collect()
+}
+
+fn twice(what: Twice) -> Evidence {
+    Evidence::Installed(Installed::Twice(what))
 }

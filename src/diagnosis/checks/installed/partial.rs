@@ -3,10 +3,11 @@
 //! A file is looked at with one `stat`, and never read. What people take out of an image to make it
 //! smaller, and what they edit by hand, is no fault: with all of it every import works.
 
-use super::named;
 use crate::diagnosis::load_report::Seen;
-use crate::findings::finding::fault;
-use crate::findings::finding::{Cause, Finding};
+use crate::findings::cure::Cure;
+use crate::findings::evidence::installed::Installed;
+use crate::findings::evidence::{Evidence, Release};
+use crate::findings::finding::{Cause, Finding, fault};
 use crate::python::distribution::Distribution;
 use crate::python::record;
 use crate::vfs::{FileKind, Vfs};
@@ -135,29 +136,14 @@ impl Damage {
         let files: Vec<&PathBuf> = self.gone.iter().chain(&self.of_another_size).collect();
         let object = files.iter().find(|path| is_object(path)).or(files.first());
         let object = object.map_or(distribution.location.as_path(), |path| path.as_path());
-        let count = |files: usize, what: &str| match files {
-            0 => None,
-            1 => Some(format!("1 is {what}")),
-            _ => Some(format!("{files} are {what}")),
-        };
-        let counts: Vec<String> =
-            [count(self.gone.len(), "gone"), count(self.of_another_size.len(), "of another size")]
-                .into_iter()
-                .flatten()
-                .collect();
-        let name = named(distribution);
-        let message = format!(
-            "{name} is there only in part: of {} files that its RECORD lists {} ({}{})",
-            self.listed,
-            counts.join(", "),
-            world.shown(object),
-            if files.len() > 1 { ", …" } else { "" },
-        );
-        let cure = format!(
-            "pip install --force-reinstall --no-deps '{}=={}'",
-            distribution.normalized, distribution.version
-        );
-        Some(fault(Cause::PartialInstall, object, message, &cure))
+        let evidence = Evidence::Installed(Installed::InPart {
+            release: Release::of(distribution),
+            listed: self.listed,
+            gone: self.gone.len(),
+            of_another_size: self.of_another_size.len(),
+            first: world.place(object),
+        });
+        Some(fault(Cause::PartialInstall, object, evidence, Cure::reinstall(distribution)))
     }
 }
 

@@ -1,9 +1,10 @@
 //! Distributions and modules that were built for another system or another Python.
 
-use super::named;
 use crate::diagnosis::load_report::Seen;
-use crate::findings::finding::fault;
-use crate::findings::finding::{Cause, Finding};
+use crate::findings::cure::{Cure, Reinstall};
+use crate::findings::evidence::installed::{BuiltFor, Installed};
+use crate::findings::evidence::{Evidence, Release};
+use crate::findings::finding::{Cause, Finding, fault};
 use crate::python::distribution::Distribution;
 use crate::python::interpreter::version_in;
 use crate::python::interpreter::{Interpreter, Version};
@@ -16,9 +17,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-
-/// The cure of whatever was built for elsewhere.
-const CURE: &str = "install it anew with this environment's own pip, on the machine that runs it";
 
 /// The findings, and the objects that they explain, sorted. Without an interpreter that can be read
 /// nothing is foreign.
@@ -63,16 +61,22 @@ impl<'a> Judge<'a> {
                 .iter()
                 .filter(|object| object.distribution == Some(index))
                 .collect();
-            let Some(why) = self
+            let Some(built_for) = self
                 .of_system(distribution, &tags, &objects)
                 .or_else(|| self.of_python(&tags, &objects))
             else {
                 continue;
             };
-            let message = format!("{} was built for {why}", named(distribution));
+            let release = Release::of(distribution);
+            let evidence = Evidence::Installed(Installed::BuiltForElsewhere { release, built_for });
             let module = objects.iter().find(|object| object.role == Role::ExtensionModule);
             let object = module.or(objects.first()).map_or(&distribution.location, |it| &it.path);
-            findings.push(fault(Cause::WrongPlatform, object, message, CURE));
+            findings.push(fault(
+                Cause::WrongPlatform,
+                object,
+                evidence,
+                Cure::Reinstall(Reinstall::Here),
+            ));
             foreign.extend(objects.iter().map(|object| object.path.clone()));
         }
         (findings, foreign)
@@ -84,7 +88,7 @@ impl<'a> Judge<'a> {
         distribution: &Distribution,
         tags: &[Tag],
         objects: &[&Object],
-    ) -> Option<String> {
+    ) -> Option<BuiltFor> {
         let (tag, system) = tags.iter().find_map(|tag| Some((tag, tag.system()?)))?;
         let fits = |tag: &Tag| tag.system().is_none_or(|system| self.systems.contains(&system));
         if tags.iter().any(fits) {
@@ -98,8 +102,7 @@ impl<'a> Judge<'a> {
                 self.lacks_c_library(&object.path) || is_named_for(object.name(), system)
             }),
         };
-        let here: Vec<String> = self.systems.iter().map(ToString::to_string).collect();
-        fails.then(|| format!("{system} ({tag}), and this is {}", here.join(" and ")))
+        fails.then(|| BuiltFor::System { system, tag: tag.clone(), here: self.systems.clone() })
     }
 
     fn has_windows_libraries(&self, distribution: &Distribution) -> bool {
@@ -116,7 +119,7 @@ impl<'a> Judge<'a> {
 
     /// The Python that a distribution is for, where it is none of the interpreters', by its tags, if
     /// its metadata have any, and by each of its modules.
-    fn of_python(&self, tags: &[Tag], objects: &[&Object]) -> Option<String> {
+    fn of_python(&self, tags: &[Tag], objects: &[&Object]) -> Option<BuiltFor> {
         let fits = |tag: &Tag| self.interpreters.iter().any(|found| tag.fits_python(found.version));
         let modules: Vec<&Path> = objects
             .iter()
@@ -126,12 +129,18 @@ impl<'a> Judge<'a> {
         if tags.iter().any(fits) || !self.are_for_others(&modules) {
             return None;
         }
-        let tag = tags.first().map_or_else(String::new, |tag| format!(" ({tag})"));
-        Some(format!(
-            "{}{tag}, and the interpreter here is {}",
-            built_for(&modules),
-            self.versions()
-        ))
+        Some(self.for_python(&modules, tags.first()))
+    }
+
+    /// For what Python modules were built, by their names and a tag.
+    fn for_python(&self, modules: &[&Path], tag: Option<&Tag>) -> BuiltFor {
+        let versions: BTreeSet<_> =
+            modules.iter().filter_map(|module| version_in(module)).collect();
+        BuiltFor::Python {
+            versions: versions.into_iter().collect(),
+            tag: tag.cloned(),
+            here: self.interpreters.iter().map(|interpreter| interpreter.version).collect(),
+        }
     }
 
     /// Modules that no distribution owns, by the package that they lie in: Mach-O files where the
@@ -150,22 +159,24 @@ impl<'a> Judge<'a> {
         for (package, modules) in packages {
             let paths: Vec<&Path> = modules.iter().map(|module| module.path.as_path()).collect();
             let Some(first) = paths.first() else { continue };
-            let why = if modules.iter().all(|module| !module.slices().is_empty()) {
-                format!(
-                    "macOS, and this is {}",
-                    self.systems.first().map_or(String::new(), ToString::to_string)
-                )
+            let built_for = if modules.iter().all(|module| !module.slices().is_empty()) {
+                BuiltFor::MacOs { here: self.systems.first().copied() }
             } else if self.are_for_others(&paths) {
-                format!("{}, and the interpreter here is {}", built_for(&paths), self.versions())
+                self.for_python(&paths, None)
             } else {
                 continue;
             };
-            let message = format!(
-                "the modules in {} were built for {why} ({})",
-                self.world.shown(&package),
-                self.world.shown(first)
-            );
-            findings.push(fault(Cause::WrongPlatform, first, message, CURE));
+            let evidence = Evidence::Installed(Installed::ModulesForElsewhere {
+                package: self.world.place(&package),
+                built_for,
+                first: self.world.place(first),
+            });
+            findings.push(fault(
+                Cause::WrongPlatform,
+                first,
+                evidence,
+                Cure::Reinstall(Reinstall::Here),
+            ));
             foreign.extend(paths.iter().map(|&path| path.to_owned()));
         }
         (findings, foreign)
@@ -196,22 +207,6 @@ impl<'a> Judge<'a> {
         };
         !modules.is_empty() && modules.iter().all(is_for_other)
     }
-
-    fn versions(&self) -> String {
-        let versions: Vec<String> =
-            self.interpreters.iter().map(|it| format!("Python {}", it.version)).collect();
-        versions.join(" and ")
-    }
-}
-
-/// The versions of Python that modules are for, by their names.
-fn built_for(modules: &[&Path]) -> String {
-    let versions: BTreeSet<_> = modules.iter().filter_map(|module| version_in(module)).collect();
-    if versions.is_empty() {
-        return "another Python".to_owned();
-    }
-    let texts: Vec<_> = versions.iter().map(|(a, b)| format!("Python {a}.{b}")).collect();
-    texts.join(" and ")
 }
 
 /// Does the name of a module say that it is for Linux with that C library (CPython's

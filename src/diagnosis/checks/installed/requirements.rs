@@ -3,10 +3,10 @@
 //! Most environments break some requirement of some distribution, and work. Reported is only what is
 //! known to fail, see [`tensorflow::COMPANIONS`]; the range is the metadata's.
 
-use super::named;
-use crate::bytes::in_shell_quotes;
-use crate::findings::finding::fault;
-use crate::findings::finding::{Cause, Finding};
+use crate::findings::cure::{Cure, Install, Wanted};
+use crate::findings::evidence::installed::Installed;
+use crate::findings::evidence::{Evidence, Release};
+use crate::findings::finding::{Cause, Finding, fault};
 use crate::knowledge::tensorflow::{self, Breaks};
 use crate::python::distribution::{Distribution, Requirement};
 use crate::world::World;
@@ -49,13 +49,10 @@ fn newer_numpy(inventory: &Inventory, own: &Distribution) -> Option<Finding> {
     let is_told = needed
         .any(|needed| breaks(Breaks::WhenOfAnotherMajor, needed, &there.version) == Some(true));
     (release < tensorflow::FIRST_FOR_NUMPY_2 && is_two && !is_told).then(|| {
-        let message = format!(
-            "{} cannot work with {}: it was built for NumPy 1, and modules compiled for one major \
-             version of NumPy do not load with another",
-            named(own),
-            named(there)
-        );
-        fault(Cause::VersionMismatch, &there.location, message, "pip install 'numpy<2'")
+        let (release, numpy) = (Release::of(own), Release::of(there));
+        let evidence = Evidence::Installed(Installed::NewerNumpy { release, numpy });
+        let cure = Cure::Install(Install::Wanted(Wanted::new("numpy", "<2")));
+        fault(Cause::VersionMismatch, &there.location, evidence, cure)
     })
 }
 
@@ -115,16 +112,17 @@ fn mismatch(
     own: &Distribution,
     needed: &Requirement,
     there: &Distribution,
-    fails: &str,
+    fails: &'static str,
 ) -> Finding {
-    let (own_name, there_name) = (named(own), named(there));
-    let message = format!(
-        "{own_name} cannot work with {there_name}: it requires {} {}, and {fails}",
-        needed.name, needed.specifier
-    );
-    let wanted = format!("{}{}", needed.name, needed.specifier.replace(' ', ""));
-    let cure = format!("pip install {}", in_shell_quotes(wanted.as_bytes()));
-    fault(Cause::VersionMismatch, &there.location, message, &cure)
+    let evidence = Evidence::Installed(Installed::Requirement {
+        release: Release::of(own),
+        there: Release::of(there),
+        name: needed.name.clone(),
+        specifier: needed.specifier.clone(),
+        fails,
+    });
+    let cure = Cure::Install(Install::Wanted(Wanted::of(needed)));
+    fault(Cause::VersionMismatch, &there.location, evidence, cure)
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@
 
 use crate::diagnosis::load_report::Seen;
 use crate::elf::{Image, hash};
-use crate::findings::finding::fault;
-use crate::findings::finding::{Cause, Finding};
+use crate::findings::cure::{Cure, Install};
+use crate::findings::evidence::Evidence;
+use crate::findings::evidence::installed::{Installed, Twice};
+use crate::findings::finding::{Cause, Finding, fault};
 use crate::vfs::Vfs;
 use crate::world::World;
 use crate::world::inventory::Role;
@@ -51,18 +53,15 @@ fn openmp(vfs: &dyn Vfs, world: &World, seen: &Seen) -> Option<Finding> {
     files.sort_unstable();
     files.dedup_by_key(|(file, _)| *file);
     let [(first, by_first), (second, by_second), ..] = files.as_slice() else { return None };
-    let message = format!(
-        "{} loads {}, and {} loads {}: where a process has both OpenMP runtimes, the second ends it \
-         (OMP: Error #15)",
-        world.shown(by_first),
-        world.shown(first),
-        world.shown(by_second),
-        world.shown(second)
-    );
-    let cure = "install builds of both that share one OpenMP runtime (all from conda, or all from one \
-                maker); KMP_DUPLICATE_LIB_OK=TRUE lets the process go on, at its own risk";
+    let evidence = twice(Twice::TwoOpenMp {
+        first: (world.place(first), world.place(by_first)),
+        second: (world.place(second), world.place(by_second)),
+    });
     let library = Some(name(second).to_vec());
-    Some(Finding { library, ..fault(Cause::DuplicateInstall, by_second, message, cure) })
+    Some(Finding {
+        library,
+        ..fault(Cause::DuplicateInstall, by_second, evidence, Cure::Install(Install::OneOpenMp))
+    })
 }
 
 /// Objects of whose libraries two are a BLAS, with symbols of the same names: one serves the calls
@@ -91,20 +90,17 @@ fn blas(vfs: &dyn Vfs, world: &World, seen: &Seen) -> Vec<Finding> {
     }
     let findings = pairs.into_iter().filter_map(|((first, second), roots)| {
         let root = roots.first()?;
-        let others = match roots.len() - 1 {
-            0 => String::new(),
-            others => format!("; so do {others} more objects"),
-        };
-        let message = format!(
-            "{} loads two libraries of linear algebra, {} and {}: functions of one serve calls that \
-             are meant for the other{others}",
-            world.shown(root),
-            world.shown(first),
-            world.shown(second)
-        );
-        let cure = "install builds that were linked with the same BLAS";
+        let evidence = twice(Twice::TwoBlas {
+            object: world.place(root),
+            first: world.place(first),
+            second: world.place(second),
+            others: roots.len() - 1,
+        });
         let library = Some(name(second).to_vec());
-        Some(Finding { library, ..fault(Cause::DuplicateInstall, root, message, cure) })
+        Some(Finding {
+            library,
+            ..fault(Cause::DuplicateInstall, root, evidence, Cure::Install(Install::OneBlas))
+        })
     });
     findings.collect()
 }
@@ -127,4 +123,8 @@ fn contains(name: &[u8], part: &[u8]) -> bool {
 fn exports(vfs: &dyn Vfs, file: &Path, symbol: &[u8]) -> bool {
     let Ok(source) = vfs.open(file) else { return false };
     Image::parse(source.as_ref()).and_then(|image| hash::exports(&image, symbol)).unwrap_or(false)
+}
+
+fn twice(what: Twice) -> Evidence {
+    Evidence::Installed(Installed::Twice(what))
 }

@@ -5,12 +5,12 @@
 //! looked at, and only the symbols that these leave undefined, which are few beside those that the
 //! libraries define.
 
-use super::named;
-use crate::bytes::printable;
 use crate::diagnosis::provider;
 use crate::elf::{Image, hash};
-use crate::findings::finding::fault;
-use crate::findings::finding::{Cause, Finding};
+use crate::findings::cure::{Cure, Install, Wanted};
+use crate::findings::evidence::symbols::{Between, Symbols};
+use crate::findings::evidence::{Evidence, Release};
+use crate::findings::finding::{Cause, Finding, fault};
 use crate::knowledge::tensorflow;
 use crate::loader::Resolution;
 use crate::python::distribution::Distribution;
@@ -185,36 +185,38 @@ fn finding(world: &World, unbound: &[Unbound<'_>]) -> Option<Finding> {
     let inventory = &world.inventory;
     // What is imported first is what the interpreter complains of.
     let first = unbound.iter().min_by_key(|one| (one.object.role, &one.object.path))?;
-    let count = first.symbols.len();
-    let symbols = if count == 1 { "1 symbol".to_owned() } else { format!("{count} symbols") };
-    let names: Vec<String> = first.symbols.iter().take(2).map(|name| printable(name)).collect();
-    let more = if count > 2 { ", …" } else { "" };
-    let binds = format!(
-        "{} binds {symbols} that neither {} nor anything else that it loads has ({}{more})",
-        world.shown(&first.object.path),
-        world.shown(&first.host.path),
-        names.join(", ")
-    );
     let own = inventory.distribution_of(first.object);
-    let found = match own.zip(inventory.distribution_of(first.host)) {
-        Some((own, host)) => {
-            let others = match unbound.len() - 1 {
-                0 => String::new(),
-                others => format!("; so do {others} more of its objects"),
-            };
-            let message =
-                format!("{} cannot work with {}: {binds}{others}", named(own), named(host));
-            let cure = tensorflow::cure_of_mismatch(own, host);
-            fault(Cause::VersionMismatch, &first.object.path, message, &cure)
-        }
-        None => {
-            let cure = "install the release of the library that the object was built against";
-            fault(Cause::MissingSymbol, &first.object.path, binds, cure)
-        }
+    let pair = own.zip(inventory.distribution_of(first.host));
+    let (cause, cure) = match pair {
+        Some((own, host)) => (Cause::VersionMismatch, cure_of_mismatch(own, host)),
+        None => (Cause::MissingSymbol, Cure::Install(Install::BuiltAgainst)),
     };
+    let evidence = Evidence::Symbols(Symbols::Unbound {
+        object: world.place(&first.object.path),
+        host: world.place(&first.host.path),
+        between: pair.map(|(own, host)| Between::of(own, host)),
+        others: unbound.len() - 1,
+    });
+    let found = fault(cause, &first.object.path, evidence, cure);
     Some(Finding {
         library: Some(first.host.soname().to_vec()),
         symbols: first.symbols.clone(),
         ..found
+    })
+}
+
+/// How to get releases of a plugin and of its host that fit: by the plugin's own metadata where they
+/// tell, even those of an extra, else by what is known.
+fn cure_of_mismatch(plugin: &Distribution, host: &Distribution) -> Cure {
+    let (name, there) = (&plugin.normalized, &host.normalized);
+    let Some(needed) = tensorflow::requirement_of_host(plugin, host) else {
+        return Cure::Install(Install::Fitting(name.clone(), there.clone()));
+    };
+    let mut numbers = host.version.split('.').map(str::to_owned);
+    let follows = numbers.next().zip(numbers.next());
+    Cure::Install(Install::Host {
+        plugin: Release::of(plugin),
+        host: Wanted::new(there, &needed.specifier),
+        follows: follows.filter(|_| tensorflow::follows(name)),
     })
 }

@@ -2,15 +2,20 @@
 
 use super::archs_of;
 use super::{Loaded, Macos, Outcome, distinct_images, leaf};
-use crate::bytes::printable;
 use crate::diagnosis::checks::rpath_entries;
 use crate::diagnosis::provider;
-use crate::findings::finding::fault;
-use crate::findings::finding::{Cause, Finding};
+use crate::findings::cure::{Cure, Install, Reinstall, Tidying};
+use crate::findings::evidence::file::File;
+use crate::findings::evidence::need::{Lacking, Need as Seen, Supply};
+use crate::findings::evidence::symbols::{Between, Symbols};
+use crate::findings::evidence::variable::Absent;
+use crate::findings::evidence::{Evidence, Release};
+use crate::findings::finding::{Cause, Finding, fault};
 use crate::knowledge::tensorflow;
 use crate::loader::dyld::{LoadedImage, Need, Opened, Unbound};
 use crate::loader::{StepOutcome, dyld};
 use crate::macho::{Container, Image};
+use crate::python::distribution::Distribution;
 use crate::world::inventory::{Object, Role};
 use crate::world::rpath_entry_macho;
 use rayon::prelude::*;
@@ -111,33 +116,32 @@ impl<'m, 'a> Judge<'m, 'a> {
         let root = one.root;
         let attempt =
             one.opened.root.attempts.iter().rfind(|a| a.step.outcome != StepOutcome::Absent)?;
-        let (shown, note) = (self.macos.world.shown(&root.path), &attempt.note);
-        let arch = self.macos.dyld.system().arch;
+        let (object, said) = (self.macos.world.place(&root.path), attempt.note.clone());
+        let arch = self.macos.dyld.system().arch.name();
         match attempt.step.outcome {
             // A wheel's tag says which processors it is for.
             StepOutcome::WrongMachine if self.macos.world.wheel.is_some() => None,
             // Libraries and programs for other processors lie in many trees as data.
             StepOutcome::WrongMachine if root.role == Role::ExtensionModule => {
-                let message = format!("{shown} is no {arch} code: {note}");
-                let cure = format!("install the wheel for {arch}");
-                Some(fault(Cause::WrongArch, &root.path, message, &cure))
+                let evidence = Evidence::File(File::NoSlice { object, arch, said });
+                let cure = Cure::Install(Install::WheelFor(Some(arch)));
+                Some(fault(Cause::WrongArch, &root.path, evidence, cure))
             }
             StepOutcome::WrongMachine => None,
             StepOutcome::BadSignature => {
-                let message = format!("{shown} has no signature that holds: {note}");
-                let cure = "an ad-hoc signature, as codesign --force --sign - makes it";
-                let finding = fault(Cause::BadSignature, &root.path, message, cure);
+                let evidence = Evidence::File(File::NoSignature { object, said });
+                let finding = fault(Cause::BadSignature, &root.path, evidence, Cure::SignAdHoc);
                 Some(Finding { fixable: true, ..finding })
             }
             // Told with the other entries.
-            StepOutcome::NotALibrary if note.starts_with("duplicate LC_RPATH") => None,
+            StepOutcome::NotALibrary if said.starts_with("duplicate LC_RPATH") => None,
             _ => {
-                let message = format!("{shown} is not taken by dyld: {note}");
+                let evidence = Evidence::File(File::NotTaken { object, said });
                 Some(fault(
                     Cause::Unreadable,
                     &root.path,
-                    message,
-                    "install the distribution again",
+                    evidence,
+                    Cure::Reinstall(Reinstall::Distribution),
                 ))
             }
         }
@@ -148,7 +152,6 @@ impl<'m, 'a> Judge<'m, 'a> {
     fn judge(&self, missing: &Missing<'_>, warm: Option<&Opened>) -> Option<Finding> {
         let world = self.macos.world;
         let name = &missing.need.dependency.name;
-        let (object, library) = (world.shown(&missing.object), printable(name));
         let later = warm.and_then(|warm| {
             let images = &warm.process.images;
             let image = images.iter().find(|image| image.id == missing.image.id)?;
@@ -173,8 +176,8 @@ impl<'m, 'a> Judge<'m, 'a> {
                 ..self.finding(
                     missing,
                     Cause::LoadOrder,
-                    format!("{object} finds {library} only once something else has loaded it"),
-                    "nothing has to be done; tfpatch fix FILE makes it independent",
+                    Supply::LoadedBefore { is_proved: true },
+                    Cure::NothingOr(Tidying::EntriesOfFile),
                 )
             });
         }
@@ -191,9 +194,9 @@ impl<'m, 'a> Judge<'m, 'a> {
                     || !world.is_imported()
                     || world.is_named(&missing.root.path)
                     || world.is_only_code(self.macos.vfs, missing.root);
-                let message = format!("{object} needs {library}, which is nowhere");
-                let cure = format!("install what ships {}", printable(leaf(name)));
-                let found = self.finding(missing, Cause::NotInstalled, message, &cure);
+                let supply = Supply::Lacking(Lacking::Nowhere { absent: Absent::default() });
+                let cure = Cure::Install(Install::Unknown(leaf(name).to_vec()));
+                let found = self.finding(missing, Cause::NotInstalled, supply, cure);
                 Finding { is_optional: !is_judged, ..found }
             }
         })
@@ -201,21 +204,20 @@ impl<'m, 'a> Judge<'m, 'a> {
 
     /// A library that would serve lies in a directory, and is not reached.
     fn unreached(&self, missing: &Missing<'_>, directory: PathBuf) -> Finding {
-        let world = self.macos.world;
         let name = &missing.need.dependency.name;
-        let (object, library) = (world.shown(&missing.object), printable(name));
-        let lies = world.shown(&directory);
-        let (fixable, why) = if name.starts_with(b"@rpath/") {
-            (true, "no search path leads there")
-        } else {
-            (false, "the name says where to look, and search paths do not count")
+        let lies = self.macos.world.place(&directory);
+        let fixable = name.starts_with(b"@rpath/");
+        let (supply, cure) = match fixable {
+            true => (Supply::OutOfReach { directory: lies, is_required: true }, Cure::fix()),
+            false => (
+                Supply::NotWhereItIsNamed { directory: lies },
+                Cure::Reinstall(Reinstall::Distribution),
+            ),
         };
-        let message = format!("{object} needs {library}; it lies in {lies}, and {why}");
-        let cure = if fixable { "tfpatch fix" } else { "install the distribution again" };
         Finding {
             fixable,
             lies_in: vec![directory],
-            ..self.finding(missing, Cause::PathMissing, message, cure)
+            ..self.finding(missing, Cause::PathMissing, supply, cure)
         }
     }
 
@@ -263,46 +265,18 @@ impl<'m, 'a> Judge<'m, 'a> {
             found.and_then(|object| inventory.distribution_of(object))
         };
         let (own, other) = (by_path(object), by_path(&provider));
-        let count = unbound.len();
-        let symbols = if count == 1 { "1 symbol".to_owned() } else { format!("{count} symbols") };
-        let names: Vec<String> =
-            unbound.iter().take(3).map(|unbound| printable(&unbound.symbol)).collect();
-        let more = if count > 3 { ", …" } else { "" };
-        let names = format!("{}{more}", names.join(", "));
-        let (shown, served) = (world.shown(object), world.shown(&provider));
-        let library = need.dependency.name.clone();
-        let mut found = match own
-            .zip(other)
-            .filter(|(own, other)| own.normalized != other.normalized)
-        {
-            Some((own, other)) => {
-                let (plugin, host) = (own.to_string(), other.to_string());
-                let message = format!(
-                    "{plugin} cannot work with {host}: {shown} binds {symbols} to {served} that it \
-                     does not have ({names})"
-                );
-                let cure = match tensorflow::fitting(&own.normalized, &own.version) {
-                    Some(((a, b), (c, d))) if tensorflow::is_tensorflow(&other.normalized) => {
-                        format!(
-                            "{plugin} fits TensorFlow {a}.{b} to {c}.{d}: pip install \
-                         'tensorflow=={c}.{d}.*', or pip uninstall {}",
-                            own.normalized
-                        )
-                    }
-                    _ => format!(
-                        "install releases of {} and {} that fit",
-                        own.normalized, other.normalized
-                    ),
-                };
-                fault(Cause::VersionMismatch, object, message, &cure)
-            }
-            None => {
-                let message =
-                    format!("{shown} binds {symbols} to {served} that it does not have ({names})");
-                fault(Cause::MissingSymbol, object, message, "install releases that fit")
-            }
+        let pair = own.zip(other).filter(|(own, other)| own.normalized != other.normalized);
+        let (cause, cure) = match pair {
+            Some((own, other)) => (Cause::VersionMismatch, cure_of_mismatch(own, other)),
+            None => (Cause::MissingSymbol, Cure::Install(Install::FittingReleases)),
         };
-        found.library = Some(library);
+        let evidence = Evidence::Symbols(Symbols::NotInLibrary {
+            object: world.place(object),
+            library: world.place(&provider),
+            between: pair.map(|(own, other)| Between::of(own, other)),
+        });
+        let mut found = fault(cause, object, evidence, cure);
+        found.library = Some(need.dependency.name.clone());
         found.symbols = unbound.iter().map(|unbound| unbound.symbol.clone()).collect();
         found.tried = need.dependency.tried.steps().collect();
         found
@@ -376,11 +350,25 @@ impl<'m, 'a> Judge<'m, 'a> {
         Some((summary.rpaths, sdk))
     }
 
-    fn finding(&self, missing: &Missing<'_>, cause: Cause, message: String, cure: &str) -> Finding {
+    fn finding(&self, missing: &Missing<'_>, cause: Cause, supply: Supply, cure: Cure) -> Finding {
+        let dependency = &missing.need.dependency;
+        let object = self.macos.world.place(&missing.object);
+        let need = Seen::new(object, &dependency.name, supply);
         Finding {
-            library: Some(missing.need.dependency.name.clone()),
-            tried: missing.need.dependency.tried.steps().collect(),
-            ..fault(cause, &missing.object, message, cure)
+            library: Some(dependency.name.clone()),
+            tried: dependency.tried.steps().collect(),
+            ..fault(cause, &missing.object, Evidence::Need(need), cure)
         }
+    }
+}
+
+/// How to get releases of a plugin and of its host that fit, by what is known of the plugin.
+fn cure_of_mismatch(plugin: &Distribution, host: &Distribution) -> Cure {
+    let fits = tensorflow::fitting(&plugin.normalized, &plugin.version);
+    match fits.filter(|_| tensorflow::is_tensorflow(&host.normalized)) {
+        Some((oldest, newest)) => {
+            Cure::Install(Install::Tensorflow { plugin: Release::of(plugin), oldest, newest })
+        }
+        None => Cure::Install(Install::Fitting(plugin.normalized.clone(), host.normalized.clone())),
     }
 }

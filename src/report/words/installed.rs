@@ -1,0 +1,119 @@
+//! What is said of what installers left.
+
+use super::text::{AND, MORE, counted, joined};
+use crate::bytes::printable;
+use crate::findings::evidence::installed::{BuiltFor, Installed, Twice};
+
+/// What is the case, in a sentence.
+pub(super) fn of(installed: &Installed) -> String {
+    match installed {
+        Installed::Changed { release, changed, listed, first } => {
+            let more = if *changed > 1 { MORE } else { "" };
+            format!(
+                "{changed} of {listed} files of {release} are not as they were installed ({first}{more})"
+            )
+        }
+        Installed::InPart { release, listed, gone, of_another_size, first } => {
+            let more = if gone + of_another_size > 1 { MORE } else { "" };
+            let counts = [(*gone, "gone"), (*of_another_size, "of another size")];
+            let counts = joined(counts.iter().filter_map(|(files, what)| are(*files, what)), ", ");
+            format!(
+                "{release} is there only in part: of {listed} files that its RECORD lists {counts} ({first}{more})"
+            )
+        }
+        Installed::Requirement { release, there, name, specifier, fails } => format!(
+            "{release} cannot work with {there}: it requires {name} {specifier}, and {fails}"
+        ),
+        Installed::NewerNumpy { release, numpy } => format!(
+            "{release} cannot work with {numpy}: it was built for NumPy 1, and modules compiled for one \
+             major version of NumPy do not load with another"
+        ),
+        Installed::BuiltForElsewhere { release, built_for } => {
+            format!("{release} was built for {}", for_what(built_for))
+        }
+        Installed::ModulesForElsewhere { package, built_for, first } => {
+            format!("the modules in {package} were built for {} ({first})", for_what(built_for))
+        }
+        Installed::NoLibdevice { release, elsewhere } => {
+            let lies = match elsewhere {
+                Some(root) => format!("it lies in {root}, where this release does not look"),
+                None => "nothing that is installed ships it".to_owned(),
+            };
+            format!("XLA of {release} compiles for a GPU with libdevice.10.bc and ptxas: {lies}")
+        }
+        Installed::Twice(what) => twice(what),
+    }
+}
+
+fn are(files: usize, what: &str) -> Option<String> {
+    match files {
+        0 => None,
+        1 => Some(format!("1 is {what}")),
+        _ => Some(format!("{files} are {what}")),
+    }
+}
+
+fn twice(twice: &Twice) -> String {
+    match twice {
+        Twice::OverOneAnother { first, second, objects, object, there } => {
+            let count = counted(*objects, "object");
+            let there = there
+                .as_ref()
+                .map_or_else(String::new, |owner| format!("; those of {owner} are there"));
+            format!(
+                "{first} and {second} install {count} over one another, such as {object}{there}"
+            )
+        }
+        Twice::SeveralTimes { name, times, versions } => {
+            let versions = joined(versions, AND);
+            format!(
+                "{name} is installed {times} times in one directory: {versions}; files of an older one may \
+                 be left"
+            )
+        }
+        Twice::Leftovers { names, all, site } => {
+            let more = if *all > names.len() { MORE } else { "" };
+            let names = joined(names.iter().map(|name| printable(name)), ", ");
+            format!("an upgrade that pip did not end has left {names}{more} in {site}")
+        }
+        Twice::OtherCuda { cuda, beside, distributions } => format!(
+            "libraries of CUDA {cuda} lie beside those of CUDA {beside}, and nothing that is installed asks \
+             for them: {}",
+            joined(distributions, ", ")
+        ),
+        Twice::TwoOpenMp { first: (first, by_first), second: (second, by_second) } => format!(
+            "{by_first} loads {first}, and {by_second} loads {second}: where a process has both OpenMP \
+             runtimes, the second ends it (OMP: Error #15)"
+        ),
+        Twice::TwoBlas { object, first, second, others } => {
+            let others = match others {
+                0 => String::new(),
+                others => format!("; so do {others} more objects"),
+            };
+            format!(
+                "{object} loads two libraries of linear algebra, {first} and {second}: functions of one \
+                 serve calls that are meant for the other{others}"
+            )
+        }
+    }
+}
+
+fn for_what(built_for: &BuiltFor) -> String {
+    match built_for {
+        BuiltFor::System { system, tag, here } => {
+            format!("{system} ({tag}), and this is {}", joined(here, AND))
+        }
+        BuiltFor::MacOs { here } => {
+            format!("macOS, and this is {}", here.map_or_else(String::new, |here| here.to_string()))
+        }
+        BuiltFor::Python { versions, tag, here } => {
+            let built = match versions.as_slice() {
+                [] => "another Python".to_owned(),
+                all => joined(all.iter().map(|(a, b)| format!("Python {a}.{b}")), AND),
+            };
+            let tag = tag.as_ref().map_or_else(String::new, |tag| format!(" ({tag})"));
+            let here = joined(here.iter().map(|version| format!("Python {version}")), AND);
+            format!("{built}{tag}, and the interpreter here is {here}")
+        }
+    }
+}

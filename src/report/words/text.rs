@@ -1,0 +1,29 @@
+//! Small parts of sentences: lists, and numbers with their words.
+
+use crate::bytes::printable;
+use std::fmt::Display;
+
+/// What joins the parts of a list.
+pub(super) const AND: &str = " and ";
+/// What stands behind a list that is not whole.
+pub(super) const MORE: &str = ", …";
+
+/// The items of a list, with `between` between them.
+pub(super) fn joined<T: Display>(items: impl IntoIterator<Item = T>, between: &str) -> String {
+    let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
+    items.join(between)
+}
+
+/// The first names of a list, and whether there are more.
+pub(super) fn first_names(names: &[Vec<u8>], shown: usize) -> String {
+    let first = joined(names.iter().take(shown).map(|name| printable(name)), ", ");
+    if names.len() > shown { first + MORE } else { first }
+}
+
+/// A number and what is counted: `1 symbol`, `2 symbols`.
+pub(super) fn counted(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        _ => format!("{count} {what}s"),
+    }
+}

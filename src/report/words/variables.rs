@@ -1,0 +1,77 @@
+//! What is said of the variables of a process.
+
+use super::text::{AND, joined};
+use crate::bytes::{printable, shown};
+use crate::findings::evidence::variable::{Absent, Before, Blame, Shadowing, Variable};
+
+/// What is the case, in a sentence.
+pub(super) fn of(variable: &Variable) -> String {
+    match variable {
+        Variable::NotPreloaded { library, said } => {
+            let why = said.as_deref().unwrap_or("the loader finds none that fits");
+            let name = printable(library);
+            format!("LD_PRELOAD names {name}: {why}, and it says so at each start")
+        }
+        Variable::HomeWithoutLibrary { home, version } => format!(
+            "PYTHONHOME is {}, which has no lib/python{version}: the interpreter does not start",
+            shown(home)
+        ),
+        Variable::HomeElsewhere { home } => format!(
+            "PYTHONHOME is {}: packages come from there, and not from this environment",
+            shown(home)
+        ),
+        Variable::PackagesBefore { directory, packages } => {
+            format!("PYTHONPATH names {}: {}", shown(directory), before(packages))
+        }
+    }
+}
+
+fn before(packages: &Before) -> String {
+    match packages {
+        Before::OfAnotherPython { first, python: (major, minor), packages } => format!(
+            "{first} is imported from there, and is for Python {major}.{minor}{}",
+            others(*packages)
+        ),
+        Before::OfAnotherRelease { first, packages } => {
+            format!("{} of this environment{}", shadowing(first), others(*packages))
+        }
+        Before::NotCompiled { package, modules } => format!(
+            "{} is imported from there, where none of its {modules} extension modules is compiled",
+            package.to_string_lossy()
+        ),
+    }
+}
+
+/// Which release is imported, and which is not.
+pub(super) fn shadowing(shadowing: &Shadowing) -> String {
+    let Shadowing { name, version, other } = shadowing;
+    format!("{name} {version} is imported, and not the {other}")
+}
+
+/// How many more there are than the one that was named.
+pub(super) fn others(count: usize) -> String {
+    match count.saturating_sub(1) {
+        0 => String::new(),
+        1 => "; so is 1 other package".to_owned(),
+        more => format!("; so are {more} other packages"),
+    }
+}
+
+/// The variables that something is owed to.
+pub(super) fn blamed(blame: &Blame) -> String {
+    joined(&blame.variables, if blame.is_any { " or " } else { AND })
+}
+
+/// What variables name and is not there, in clauses, each behind a semicolon.
+pub(super) fn not_there(absent: &Absent) -> String {
+    let mut clauses = String::new();
+    if !absent.library_path.is_empty() {
+        let verb = if absent.library_path.len() == 1 { "is" } else { "are" };
+        let names = joined(absent.library_path.iter().map(|name| printable(name)), AND);
+        clauses += &format!("; LD_LIBRARY_PATH names {names}, which {verb} not there");
+    }
+    if let Some(home) = &absent.cuda_home {
+        clauses += &format!("; CUDA_HOME names {}, which is not there", shown(home));
+    }
+    clauses
+}
