@@ -10,6 +10,7 @@ use super::checks::{
     wheel,
 };
 use super::load_report::{Missing, Seen};
+use super::lost_symbols::lost;
 use super::provider::{self, Choice, Provider, known_cause};
 use crate::command_line::CommandLine;
 use crate::findings::cure::{Cure, Install, Reinstall, Search, Tidying};
@@ -469,7 +470,9 @@ impl Judge<'_> {
         let moved = bare.bindings.moved(&self.seen.bindings).into_iter();
         let shadowed = moved.filter(|moved| world.reaches(self.vfs, &moved.before));
         shadowed
-            .filter_map(|Moved { question, before, after }| {
+            .filter_map(|moved| {
+                let lost = lost(self.vfs, &moved, &self.seen.bindings);
+                let Moved { question, before, after } = moved;
                 let after = after?;
                 let variables = variables.to_blame(false, |seen, _| {
                     seen.bindings.answer(&question).is_some_and(|answer| *answer != after)
@@ -482,11 +485,18 @@ impl Judge<'_> {
                 let entry = named.to_owned();
                 let cure = Cure::Search(Search::TakeOut { entry, variables: variables.clone() });
                 let (loaded, own) = (world.place(&after), world.place(&before));
-                let supply = Supply::Shadowed { loaded, own, variables };
+                // What no interpreter loads may bind its symbols later, or never.
+                let asking = world.inventory.at(&question.asking).map(|asking| asking.id);
+                let is_loaded = asking.is_some_and(|id| self.seen.by_modules.contains_key(&id));
+                let is_fatal = is_loaded && !lost.is_empty();
+                let symbols = lost.clone();
+                let supply = Supply::Shadowed { loaded, own, variables, lost };
                 let need = Need::new(world.place(&question.asking), &question.library, supply);
                 let evidence = Evidence::Need(need);
                 Some(Finding {
                     library: Some(question.library),
+                    symbols,
+                    is_fatal,
                     ..fault(Cause::EnvOverride, &question.asking, evidence, cure)
                 })
             })

@@ -6,4 +6,5 @@ pub mod bindings;
 pub mod checks;
 pub mod diagnose;
 pub mod load_report;
+mod lost_symbols;
 pub mod provider;

@@ -540,3 +540,38 @@ fn a_distribution_is_a_target_by_its_name() {
     assert_eq!(asked(&["doctor", "second"]).status, 2);
     assert_eq!(asked(&["doctor", "third"]).status, 2);
 }
+
+/// A variable puts another copy of a library first. It is an error where that lacks a symbol that a module binds,
+/// and a warning where it has them all.
+#[test]
+fn a_variable_that_takes_symbols_away_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    env.library(&format!("{site}/store/libdeep.so.1"), "libdeep.so.1", &[], &[]);
+    env.module("pkg/_module", &["libdeep.so.1"], &["-Wl,-rpath,$ORIGIN/../store"]);
+    env.distribution("store", &[], &["store/libdeep.so.1"]);
+    env.distribution("pkg", &["store"], &["pkg/__init__.py", "pkg/_module.abi3.so"]);
+    let (fuller, emptier) = (dir.path().join("fuller"), dir.path().join("emptier"));
+    fs::create_dir_all(&fuller).unwrap();
+    fs::create_dir_all(&emptier).unwrap();
+    fs::copy(env.site.join("store/libdeep.so.1"), fuller.join("libdeep.so.1")).unwrap();
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-shared", "-Wl,-soname,libdeep.so.1", "-x", "c", "/dev/null", "-o"]);
+    assert!(gcc.arg(emptier.join("libdeep.so.1")).status().unwrap().success());
+    for (first, status) in [(&fuller, 0), (&emptier, 1)] {
+        let with = |mut command: Command| command.env("LD_LIBRARY_PATH", first).output().unwrap();
+        let mut python = Command::new(env.prefix.join("bin/python"));
+        python.args(["-c", "import pkg._module"]);
+        assert_eq!(with(python).status.success(), status == 0);
+        for words in [["doctor", "env"], ["fix", "env"]] {
+            let mut tfpatch = command(dir.path());
+            tfpatch.args(words);
+            let ran = Ran::of(&with(tfpatch));
+            assert_eq!(ran.status, status, "{ran:#?}");
+            let word = if status == 0 { "warning" } else { "error" };
+            assert!(ran.out.contains(&format!("{word}  libdeep.so.1 depends")), "{ran:#?}");
+            assert_eq!(ran.out.contains("and that copy lacks "), status == 1, "{ran:#?}");
+        }
+    }
+}

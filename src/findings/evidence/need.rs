@@ -87,6 +87,8 @@ pub enum Supply {
         own: Place,
         /// The variables.
         variables: Blame,
+        /// Symbols that the object binds, and that the copy that is loaded lacks.
+        lost: Vec<Vec<u8>>,
     },
     /// It is not there under that name.
     Lacking(Lacking),
@@ -174,9 +176,10 @@ impl Need {
             | Supply::NotWhereItIsNamed { directory }
             | Supply::ThroughVariables { directory: Some(directory), .. }
             | Supply::AskedInVain(Copies::One { directory }) => to(directory),
-            Supply::Shadowed { loaded, own, .. } => {
+            Supply::Shadowed { loaded, own, lost, .. } => {
                 to(loaded);
                 to(own);
+                lost.iter().for_each(|symbol| to(&printable(symbol)));
             }
             Supply::Lacking(lacking) => lacking.each_name(to),
             Supply::SeveralOutOfReach { .. }

@@ -54,9 +54,17 @@ fn said(need: &Need, object: &str) -> String {
             let through = blamed(variables);
             format!("{object} finds {library} only through {through}; it lies {lies}")
         }
-        Supply::Shadowed { loaded, own, variables } => {
+        Supply::Shadowed { loaded, own, variables, lost } => {
             let through = blamed(variables);
-            format!("{object} gets {library} from {loaded} through {through}, and not {own}")
+            let lacks = match lost.as_slice() {
+                [] => String::new(),
+                [symbol] => format!(", and that copy lacks {}", printable(symbol)),
+                [symbol, others @ ..] => {
+                    let symbol = printable(symbol);
+                    format!(", and that copy lacks {symbol} and {} more symbols", others.len())
+                }
+            };
+            format!("{object} gets {library} from {loaded} through {through}, and not {own}{lacks}")
         }
         Supply::NotInEnvironment => format!("{needs}, and it is not in the environment"),
         Supply::AskedInVain(copies) => {
