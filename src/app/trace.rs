@@ -33,10 +33,13 @@ pub struct Requests<'a> {
 
 /// What a trace holds beside the requests.
 #[derive(Debug, Default)]
-struct Heard {
-    processes: usize,
-    errors: BTreeMap<LoaderError, usize>,
-    is_cut: bool,
+pub struct Heard {
+    /// The processes that the loader traced.
+    pub processes: usize,
+    /// Symbols and versions that were not found, with how often each was printed.
+    pub errors: BTreeMap<LoaderError, usize>,
+    /// Was the trace too long to be kept whole?
+    pub is_cut: bool,
     /// The interpreters of Python that ran, in order.
     interpreters: Vec<PathBuf>,
 }
@@ -127,6 +130,12 @@ impl<'a> Requests<'a> {
         replay.add(&trace);
         Ok(())
     }
+
+    /// The answers to them, and what was heard besides.
+    #[must_use]
+    pub fn into_answers(self) -> (Vec<Answer>, Heard) {
+        (self.replay.into_answers(), self.heard)
+    }
 }
 
 impl App {
@@ -136,8 +145,7 @@ impl App {
     /// # Errors
     /// Where the working directory is gone.
     pub fn trace(&self, requests: Requests<'_>, how: &Trace<'_>) -> Result<Traced, Error> {
-        let Requests { replay, heard } = requests;
-        let answers = replay.into_answers();
+        let (answers, heard) = requests.into_answers();
         let program = self.program(&how.settings.working_directory, how.program)?;
         let chosen = match self.environment_of_command(&heard, program.as_deref())? {
             Some(chosen) => Some(chosen),
@@ -165,7 +173,7 @@ impl App {
     }
 
     /// The environment of the command's own interpreter, else of the first one that ran.
-    fn environment_of_command(
+    pub(super) fn environment_of_command(
         &self,
         heard: &Heard,
         program: Option<&Path>,
@@ -206,7 +214,7 @@ impl App {
     }
 
     /// The file that a command's first word means.
-    fn program(&self, here: &Path, word: &OsStr) -> Result<Option<PathBuf>, Error> {
+    pub(super) fn program(&self, here: &Path, word: &OsStr) -> Result<Option<PathBuf>, Error> {
         if word.as_bytes().contains(&b'/') {
             return Ok(Some(here.join(word)));
         }
@@ -220,7 +228,7 @@ impl App {
     }
 
     /// Why the loader printed nothing.
-    fn silence(&self, program: Option<PathBuf>) -> Silence {
+    pub(super) fn silence(&self, program: Option<PathBuf>) -> Silence {
         let Some(program) = program else { return Silence::Unknown };
         if self.vfs.metadata(&program).is_ok_and(|metadata| metadata.mode & 0o6000 != 0) {
             return Silence::SetId(program);

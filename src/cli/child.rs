@@ -1,27 +1,56 @@
 //! A command that is run and waited for. A signal that is sent to us goes on to it.
 
-use crate::report::trace::Child;
+use super::error::TROUBLE;
+use crate::app::runs::Child;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level;
 use std::ffi::c_int;
 use std::io;
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::PathBuf;
 use std::process::{self, Command};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 /// What a shell adds to a signal to make an exit status of it.
 const ENDED_BY_SIGNAL: u8 = 128;
+
+/// How long a command whose time is up has until it is killed.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Where a command is run, and for how long.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// Does it get a session of its own, with a process group of its own and without a terminal?
+    /// Otherwise it shares ours, and gets the signals of its keys by itself.
+    pub own_session: bool,
+    /// The time after which it is ended, with all processes of its group.
+    pub limit: Option<Duration>,
+}
+
+/// A command that has ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended {
+    /// Its process ID.
+    pub pid: u32,
+    /// How it ended.
+    pub child: Child,
+    /// Was it ended because its time was up?
+    pub timed_out: bool,
+}
 
 /// How far the command is.
 #[derive(Debug)]
 enum Stage {
     /// It has not been started. A signal that came before is for it as well.
     Before(Option<Signal>),
-    Running(Pid),
+    /// Does it have a process group of its own?
+    Running(Pid, bool),
     /// Its process ID may be another's by now.
     Ended,
 }
@@ -31,6 +60,17 @@ struct State {
     stage: Stage,
     /// The first signal that came.
     received: Option<c_int>,
+}
+
+/// The exit status that tells how a command ended, as a shell and env(1) have it.
+#[must_use]
+pub fn status_of(child: Child) -> u8 {
+    let signal = child.signal.and_then(|signal| u8::try_from(signal).ok());
+    match (child.status.map(u8::try_from), signal) {
+        (_, Some(signal)) => ENDED_BY_SIGNAL.saturating_add(signal),
+        (Some(Ok(status)), None) => status,
+        _ => TROUBLE,
+    }
 }
 
 /// Passes on to a command the signals that ask a program to end, until it is dropped.
@@ -68,27 +108,37 @@ impl Forwarder {
                 }
             }
         };
-        std::thread::Builder::new().name("signals".to_owned()).spawn(pass_on)?;
+        thread::Builder::new().name("signals".to_owned()).spawn(pass_on)?;
         Ok(Self { state, handle })
     }
 
-    /// Starts the command and waits for its end. Its process ID, and how it ended.
+    /// Starts a command by `spawn`, and waits for its end.
     ///
     /// # Errors
     /// Where it cannot be started.
-    pub fn run(&self, command: &mut Command) -> io::Result<(u32, Child)> {
+    pub fn run(
+        &self,
+        command: &mut Command,
+        manner: Manner,
+        spawn: impl FnOnce(&mut Command) -> io::Result<process::Child>,
+    ) -> io::Result<Ended> {
+        if manner.own_session {
+            begin_session(command);
+        }
         let mut child = {
             // A signal that comes in between waits until there is a process that it can go to.
             let mut state = locked(&self.state);
-            let child = command.spawn()?;
+            let child = spawn(command)?;
             let pid = pid_of(&child);
             if let (Some(pid), Stage::Before(Some(early))) = (pid, &state.stage) {
                 send(pid, *early);
             }
-            state.stage = pid.map_or(Stage::Ended, Stage::Running);
+            state.stage = pid.map_or(Stage::Ended, |pid| Stage::Running(pid, manner.own_session));
             child
         };
-        if let Some(pid) = pid_of(&child) {
+        let clock = manner.limit.map(|limit| self.clock(limit)).transpose()?;
+        let pid = pid_of(&child);
+        if let Some(pid) = pid {
             let end = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
             // Until it is waited for, its process ID stays its own.
             while let Err(rustix::io::Errno::INTR) = rustix::process::waitid(WaitId::Pid(pid), end)
@@ -96,8 +146,35 @@ impl Forwarder {
             }
         }
         locked(&self.state).stage = Stage::Ended;
+        let timed_out = clock.is_some_and(|clock| clock.stop());
+        if let (true, Some(pid)) = (timed_out, pid) {
+            // What it started had the same time as itself.
+            let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+        }
         let status = child.wait()?;
-        Ok((child.id(), Child { status: status.code(), signal: status.signal() }))
+        let ended = Child { status: status.code(), signal: status.signal() };
+        Ok(Ended { pid: child.id(), child: ended, timed_out })
+    }
+
+    /// Ends the command that runs when its time is up: SIGTERM, and SIGKILL after a while.
+    fn clock(&self, limit: Duration) -> io::Result<Clock> {
+        let (ended, wait) = mpsc::channel();
+        let is_up = Arc::new(AtomicBool::new(false));
+        let (state, rang) = (Arc::clone(&self.state), Arc::clone(&is_up));
+        let ring = move || {
+            let is_over = |wait: &Receiver<()>, time| {
+                wait.recv_timeout(time) != Err(RecvTimeoutError::Timeout)
+            };
+            if is_over(&wait, limit) || !end(&locked(&state), Signal::TERM) {
+                return;
+            }
+            rang.store(true, Ordering::SeqCst);
+            if !is_over(&wait, GRACE) {
+                end(&locked(&state), Signal::KILL);
+            }
+        };
+        let thread = thread::Builder::new().name("time limit".to_owned()).spawn(ring)?;
+        Ok(Clock { ended, is_up, thread })
     }
 
     /// The exit status that tells of the signal that came, if one did.
@@ -105,6 +182,46 @@ impl Forwarder {
     pub fn status(&self) -> Option<u8> {
         let signal = u8::try_from(locked(&self.state).received?).ok()?;
         Some(ENDED_BY_SIGNAL.saturating_add(signal))
+    }
+}
+
+/// The time limit of a command that runs.
+struct Clock {
+    ended: mpsc::Sender<()>,
+    is_up: Arc<AtomicBool>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Clock {
+    /// The command has ended. Was its time up?
+    fn stop(self) -> bool {
+        drop(self.ended);
+        // A thread that failed has rung or it has not.
+        let _ = self.thread.join();
+        self.is_up.load(Ordering::SeqCst)
+    }
+}
+
+/// Sends a signal to the process group of the command that runs; `false` where none runs.
+fn end(state: &State, signal: Signal) -> bool {
+    let Stage::Running(pid, has_group) = state.stage else { return false };
+    if has_group {
+        let _ = rustix::process::kill_process_group(pid, signal);
+        // One that was stopped, as for reading from a terminal, ends only once it goes on.
+        let _ = rustix::process::kill_process_group(pid, Signal::CONT);
+    } else {
+        send(pid, signal);
+    }
+    true
+}
+
+/// Lets a command begin a session of its own, which has no terminal.
+fn begin_session(command: &mut Command) {
+    let begin = || rustix::process::setsid().map(drop).map_err(io::Error::from);
+    #[allow(unsafe_code, reason = "a session can be begun only between fork and exec")]
+    // SAFETY: it is one system call, which allocates nothing and takes no lock.
+    unsafe {
+        command.pre_exec(begin);
     }
 }
 
@@ -128,8 +245,11 @@ fn is_second(state: &mut State, number: c_int) -> bool {
     match &mut state.stage {
         Stage::Before(early) => *early = early.or(Some(signal)),
         // The command shares our terminal and gets the signals of its keys by itself.
-        Stage::Running(_) if is_of_terminal(number) => {}
-        Stage::Running(pid) => send(*pid, signal),
+        Stage::Running(_, false) if is_of_terminal(number) => {}
+        Stage::Running(pid, false) => send(*pid, signal),
+        Stage::Running(pid, true) => {
+            let _ = rustix::process::kill_process_group(*pid, signal);
+        }
         Stage::Ended => return !is_first,
     }
     false

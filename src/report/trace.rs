@@ -7,6 +7,7 @@ use super::outcome::{self, Telling};
 use super::path_text::PathText;
 use super::style::{COMMAND, DIM, ERROR, GOOD, WARNING, paint};
 use crate::app::App;
+use crate::app::runs::Child;
 use crate::app::trace::{Examined, Silence, Traced};
 use crate::bytes::printable;
 use crate::command_line::CommandLine;
@@ -20,15 +21,6 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
-
-/// How the command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Child {
-    /// Its exit status.
-    pub status: Option<i32>,
-    /// The signal that ended it.
-    pub signal: Option<i32>,
-}
 
 /// All that is told of a traced command.
 pub struct Report<'a> {
@@ -53,7 +45,7 @@ pub fn notes(traced: &Traced) -> Vec<String> {
 }
 
 /// Why the loader printed nothing.
-fn why_nothing(silence: &Silence) -> String {
+pub(super) fn why_nothing(silence: &Silence) -> String {
     const NOTHING: &str = "nothing was traced";
     match silence {
         Silence::Unknown => NOTHING.to_owned(),

@@ -225,7 +225,7 @@ fn confirm(
 }
 
 /// The object of the environment at a path, by whatever name.
-fn object_at<'a>(vfs: &dyn Vfs, world: &'a World, path: &Path) -> Option<&'a Object> {
+pub(super) fn object_at<'a>(vfs: &dyn Vfs, world: &'a World, path: &Path) -> Option<&'a Object> {
     let inventory = &world.inventory;
     let real = vfs.canonicalize(path).ok()?;
     inventory.at(path).or_else(|| inventory.at(&world.below_root(vfs, &real))).or_else(|| {

@@ -8,6 +8,7 @@
 
 pub mod compare;
 mod event;
+pub mod evidence;
 mod line;
 pub mod replay;
 

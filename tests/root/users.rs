@@ -116,6 +116,30 @@ fn another_users_backups_are_named_with_their_owner() {
     assert_eq!(snapshot(&world.tree()), after);
 }
 
+/// What lies in a tree can do no more by a command than its owner could.
+#[test]
+fn a_command_for_a_users_tree_has_the_users_rights() {
+    let world = World::new();
+    let probe = "test \"$(id -u):$(id -g):$(id -G)\" = 12345:12345:12345";
+    let proved = world.root(&["fix", "--format", "json", "tree", "--", "sh", "-c", probe]);
+    assert_eq!(proved.status, 0, "{proved:#?}");
+    assert!(proved.err.contains("run 2, after the repair, as user 12345: sh -c"), "{proved:#?}");
+    let report: serde_json::Value = serde_json::from_str(&proved.out).unwrap();
+    assert_eq!(report["verdict"], "works_still");
+    // Its traces are written and read all the same.
+    let processes = report["runs"][1]["processes"].as_u64().unwrap();
+    assert!(processes > 1, "{report:#}");
+    assert_eq!(owners(&world.tree()), [12_345]);
+    // A user runs it as himself, and root on his own tree as root.
+    let user = world.user(ALICE, &["verify", "tree", "--", "sh", "-c", probe]);
+    assert_eq!(user.status, 0, "{user:#?}");
+    for entry in walkdir::WalkDir::new(world.tree()) {
+        lchown(entry.unwrap().path(), Some(0), Some(0)).unwrap();
+    }
+    let own = world.root(&["verify", "tree", "--", "sh", "-c", "test $(id -u) = 0"]);
+    assert_eq!(own.status, 0, "{own:#?}");
+}
+
 /// Only one number is mapped there: who runs tfpatch is root, and everybody else nobody.
 #[test]
 fn in_a_user_namespace_ones_own_files_are_roots() {

@@ -1,5 +1,6 @@
 //! `tfpatch trace`, with real programs under the real loader of the machine.
 
+use crate::support::scene::{Scene, tfpatch};
 use crate::support::trace::parse;
 use crate::support::wheels::{self, LinkMode};
 use proptest::prelude::*;
@@ -7,117 +8,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use tempfile::TempDir;
 use tfpatch::trace::Trace;
-
-/// Opens each argument from a library of its own; `+fork` goes on in a fork, `+rm` removes the
-/// file that was opened last.
-const CALLER: &str = r#"
-#include <dlfcn.h>
-#include <stdio.h>
-void *open_one(const char *name) {
-    void *handle = dlopen(name, RTLD_NOW);
-    printf("%s %s\n", name, handle ? "opened" : "missing");
-    return handle;
-}
-"#;
-
-const PROGRAM: &str = r#"
-#include <string.h>
-#include <stdlib.h>
-#include <stdio.h>
-#include <unistd.h>
-#include <sys/wait.h>
-void *open_one(const char *name);
-int main(int argc, char **argv) {
-    for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "+fork")) {
-            pid_t pid = fork();
-            if (pid) { waitpid(pid, 0, 0); return 0; }
-        } else if (!strcmp(argv[i], "+rm")) {
-            unlink(argv[i - 1]);
-        } else {
-            open_one(argv[i]);
-        }
-    }
-    fflush(stdout);
-    return 0;
-}
-"#;
-
-/// An environment with a program and libraries in it, and a directory of libraries outside.
-struct Scene {
-    directory: TempDir,
-    package: PathBuf,
-}
-
-impl Scene {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let prefix = directory.path().join("env");
-        wheels::empty_environment(&prefix, LinkMode::Copy);
-        let code = "import sysconfig; print(sysconfig.get_path('platlib'))";
-        let site = wheels::run(Command::new(prefix.join("bin/python")).args(["-c", code]));
-        let package = PathBuf::from(site.trim()).join("demo");
-        let scene = Self { directory, package };
-        for below in ["libs", "far"] {
-            fs::create_dir_all(scene.package.join(below)).unwrap();
-        }
-        fs::create_dir(scene.outside()).unwrap();
-        scene.library(&scene.package.join("libs/libnear.so.1"), "int near_one;", &[]);
-        scene.library(&scene.package.join("far/libfar.so.1"), "int far_one;", &[]);
-        scene.library(&scene.outside().join("liboutside.so.1"), "int outside;", &[]);
-        let libs = "-Wl,--enable-new-dtags,-rpath,$ORIGIN/libs";
-        scene.library(&scene.package.join("libcaller.so"), CALLER, &[libs]);
-        let here = "-Wl,--enable-new-dtags,-rpath,$ORIGIN";
-        let caller = scene.package.join("libcaller.so");
-        scene.compile(&scene.program(), PROGRAM, &[here, caller.to_str().unwrap()]);
-        scene
-    }
-
-    fn outside(&self) -> PathBuf {
-        self.directory.path().join("outside")
-    }
-
-    fn program(&self) -> PathBuf {
-        self.package.join("program")
-    }
-
-    fn library(&self, path: &Path, code: &str, flags: &[&str]) {
-        let soname = format!("-Wl,-soname,{}", path.file_name().unwrap().to_str().unwrap());
-        let mut all = vec!["-shared", "-fPIC", soname.as_str()];
-        all.extend(flags);
-        self.compile(path, code, &all);
-    }
-
-    fn compile(&self, path: &Path, code: &str, flags: &[&str]) {
-        let source = self.directory.path().join("source.c");
-        fs::write(&source, code).unwrap();
-        let mut gcc = Command::new("gcc");
-        wheels::run(gcc.arg("-o").arg(path).arg(&source).args(flags));
-    }
-
-    /// `tfpatch trace` with the options before `--`, not run yet.
-    fn trace(&self, options: &[&str]) -> Command {
-        let mut command = tfpatch();
-        command.env("VIRTUAL_ENV", self.directory.path().join("env"));
-        command.arg("trace").args(options).arg("--");
-        command
-    }
-
-    /// The report on the program with these arguments, and the exit status.
-    fn report(&self, arguments: &[&str]) -> (Value, i32) {
-        report(self.trace(&["--format", "json"]).arg(self.program()).args(arguments))
-    }
-}
-
-fn tfpatch() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tfpatch"));
-    for variable in ["LD_LIBRARY_PATH", "LD_PRELOAD", "LD_DEBUG", "LD_DEBUG_OUTPUT", "NO_COLOR"] {
-        command.env_remove(variable);
-    }
-    command
-}
 
 /// The report after the command's own output, and the exit status.
 fn report(command: &mut Command) -> (Value, i32) {
@@ -127,6 +18,11 @@ fn report(command: &mut Command) -> (Value, i32) {
         panic!("{command:?}: {text}{}", String::from_utf8_lossy(&output.stderr))
     });
     (serde_json::from_str(&text[start..]).unwrap(), output.status.code().unwrap())
+}
+
+/// The report on the program of a scene with these arguments, and the exit status.
+fn program_report(scene: &Scene, arguments: &[&str]) -> (Value, i32) {
+    report(scene.trace(&["--format", "json"]).arg(scene.program()).args(arguments))
 }
 
 /// The requests for a name.
@@ -183,13 +79,13 @@ fn a_library_is_opened_by_the_search_path_of_the_object_that_asks() {
     assert_eq!(finding["library"], "libfar.so.1");
     assert_eq!(finding["lies_in"][0], path(&scene.package.join("far")));
     assert!(!finding["tried"].as_array().unwrap().is_empty());
-    assert_eq!(status, 1);
+    assert_eq!(status, 0, "the command's, whatever it asked for in vain");
 
     // The cure works as it is printed.
     let cure = finding["cure"].as_str().unwrap();
     let cure = cure.replacen("tfpatch", env!("CARGO_BIN_EXE_tfpatch"), 1);
     wheels::run(Command::new("sh").args(["-c", &cure]));
-    let (report, status) = scene.report(&["libfar.so.1"]);
+    let (report, status) = program_report(&scene, &["libfar.so.1"]);
     assert_eq!(request(&report, "libfar.so.1")["verdict"], "agrees");
     assert_eq!(
         request(&report, "libfar.so.1")["found"],
@@ -202,7 +98,7 @@ fn a_library_is_opened_by_the_search_path_of_the_object_that_asks() {
 fn what_is_found_in_another_way_is_no_finding() {
     let scene = Scene::new();
     let far = scene.package.join("far/libfar.so.1");
-    let (report, status) = scene.report(&["libfar.so.1", far.to_str().unwrap()]);
+    let (report, status) = program_report(&scene, &["libfar.so.1", far.to_str().unwrap()]);
     let missed = request(&report, "libfar.so.1");
     assert_eq!(missed["found"], Value::Null);
     assert_eq!(missed["found_later"]["found"]["path"], path(&far));
@@ -244,7 +140,7 @@ fn children_and_what_they_exec_are_traced_each_in_its_own_environment() {
     assert_eq!(requests(&report, "libcaller.so")[0]["times"], 2);
     assert!(requests(&report, "libc.so.6").len() >= 2);
 
-    let (report, _) = scene.report(&["libnowhere.so.1", "+fork", "libnear.so.1"]);
+    let (report, _) = program_report(&scene, &["libnowhere.so.1", "+fork", "libnear.so.1"]);
     assert_eq!(report["processes"], 2);
     no_request_differs(&report);
     assert_eq!(
@@ -268,7 +164,7 @@ fn a_program_that_misses_a_library_is_traced_as_far_as_it_comes() {
     assert_eq!((&finding["cause"], &finding["fixable"]), (&"path_missing".into(), &true.into()));
     assert_eq!(finding["lies_in"][0], path(&scene.package.join("far")));
     assert_eq!(report["doctor"][0]["trace"], "confirmed");
-    assert_eq!(status, 1);
+    assert_eq!(status, 127);
 }
 
 #[test]
@@ -276,7 +172,7 @@ fn what_is_gone_by_now_is_unknown_and_not_wrong() {
     let scene = Scene::new();
     let copy = scene.outside().join("copy.so");
     fs::copy(scene.package.join("libs/libnear.so.1"), &copy).unwrap();
-    let (report, status) = scene.report(&[copy.to_str().unwrap(), "+rm"]);
+    let (report, status) = program_report(&scene, &[copy.to_str().unwrap(), "+rm"]);
     assert!(!copy.try_exists().unwrap());
     let gone = request(&report, copy.to_str().unwrap());
     assert_eq!((&gone["found"], &gone["verdict"]), (&path(&copy), &"unknown".into()));
@@ -361,9 +257,9 @@ fn how_the_command_ends_is_reported() {
     let scene = Scene::new();
     let run = |script: &str| report(scene.trace(&["--format", "json"]).args(["sh", "-c", script]));
     let (failed, status) = run("exit 7");
-    assert_eq!((&failed["child"]["status"], status), (&7.into(), 0));
+    assert_eq!((&failed["child"]["status"], status), (&7.into(), 7));
     let (killed, status) = run("kill -9 $$");
-    assert_eq!((&killed["child"]["signal"], status), (&9.into(), 0));
+    assert_eq!((&killed["child"]["signal"], status), (&9.into(), 128 + 9));
     assert_eq!(killed["child"]["status"], Value::Null);
 
     let output = scene.trace(&[]).args(["sh", "-c", "echo out; echo err >&2"]).output().unwrap();
@@ -375,11 +271,22 @@ fn how_the_command_ends_is_reported() {
 #[test]
 fn a_command_that_cannot_be_started_is_an_error() {
     let scene = Scene::new();
-    let output = scene.trace(&[]).arg("no-such-command").output().unwrap();
-    let (said, out) = (String::from_utf8(output.stderr).unwrap(), output.stdout);
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.starts_with("tfpatch: error: cannot run no-such-command: No such file"), "{said}");
-    assert_eq!(out, b"");
+    let text = scene.outside().join("text");
+    fs::write(&text, "no program").unwrap();
+    // As env(1) ends there.
+    for (command, why, status) in [
+        (Path::new("no-such-command"), "No such file or directory", 127),
+        (text.as_path(), "Permission denied", 126),
+    ] {
+        let output = scene.trace(&[]).arg(command).output().unwrap();
+        let (said, out) = (String::from_utf8(output.stderr).unwrap(), output.stdout);
+        assert_eq!(output.status.code(), Some(status), "{said}");
+        let error = format!("tfpatch: error: cannot run {}: {why}", command.display());
+        assert!(said.starts_with(&error), "{said}");
+        assert_eq!(out, b"");
+        let env = Command::new("env").arg(command).output().unwrap();
+        assert_eq!(env.status.code(), Some(status));
+    }
 }
 
 #[test]
@@ -391,7 +298,7 @@ fn a_program_without_a_loader_is_not_traced_and_that_is_said() {
     assert_eq!((&report["child"]["status"], &report["processes"]), (&3.into(), &0.into()));
     let note = report["notes"][0].as_str().unwrap();
     assert!(note.contains("is linked statically"), "{note}");
-    assert_eq!(status, 0);
+    assert_eq!(status, 3);
 }
 
 #[test]
@@ -496,7 +403,7 @@ fn with_fix_what_cannot_be_repaired_is_said_and_nothing_is_written() {
     scene.library(&copy, "int far_other;", &[]);
     let mut traced = scene.trace(&["--fix", "--format", "json"]);
     let (left, status) = report(traced.arg(scene.program()).arg("libfar.so.1"));
-    assert_eq!((&left["plan"]["steps"], status), (&serde_json::json!([]), 1), "{left:#}");
+    assert_eq!((&left["plan"]["steps"], status), (&serde_json::json!([]), 0), "{left:#}");
     assert_eq!(left["findings"][0]["fixable"], false);
     fs::remove_dir_all(scene.package.join("far too")).unwrap();
     assert_eq!(content(&scene), before);
