@@ -124,6 +124,10 @@ pub enum NotRun {
     },
     /// It was to run in a wheel.
     InWheel(PathBuf),
+    /// It was to run in the root of another system.
+    Elsewhere,
+    /// No interpreter of the target is known that could import anything.
+    NoInterpreter,
     /// It ran an environment that belongs to another user than the one that it was run as.
     OtherOwner(PathBuf),
 }

@@ -347,7 +347,7 @@ fn require_runnable(chosen: &Chosen) -> Result<(), Error> {
 
 impl Fix {
     /// The diagnosis of what it repairs.
-    fn doctor(&self) -> Doctor {
+    pub(super) fn doctor(&self) -> Doctor {
         Doctor { settings: self.settings.clone(), question: self.question.clone() }
     }
 }

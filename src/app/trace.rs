@@ -44,6 +44,18 @@ pub struct Heard {
     interpreters: Vec<PathBuf>,
 }
 
+impl Heard {
+    /// Adds what was heard of further processes.
+    pub fn add(&mut self, other: Self) {
+        self.processes += other.processes;
+        self.is_cut |= other.is_cut;
+        self.interpreters.extend(other.interpreters);
+        for (error, times) in other.errors {
+            *self.errors.entry(error).or_default() += times;
+        }
+    }
+}
+
 /// What is to be made of the requests.
 #[derive(Debug)]
 pub struct Trace<'a> {

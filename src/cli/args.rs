@@ -161,12 +161,17 @@ pub struct Targets {
 Examples:
   tfpatch doctor .venv                               what would not load
   tfpatch doctor -- python -c 'import tensorflow'    the same, proved by a run
+  tfpatch doctor --probe .venv                       the same, proved by importing everything
 
 With `-- COMMAND` the command is run once under the loader's tracing, with standard input as it is unless \
 that is a terminal, and its output goes to standard error. Exit status: 0 if it works, 1 if it fails or does \
 not end in time, 2 for an error of tfpatch. It works if it ends with status 0 and no object of the target \
 asks by itself for a library that is there and does not get it. What failed to load is added to the findings, \
-and what was loaded after all is no error.")]
+and what was loaded after all is no error.
+
+With `--probe` every module with native code is imported by the environment's own interpreter, each package in \
+a process of its own, under the loader's tracing, without a terminal and with empty standard input. This executes \
+the code of all packages. Findings are confirmed, added, or no more than worth knowing.")]
 pub struct Doctor {
     /// What to look at.
     #[command(flatten)]
@@ -212,7 +217,10 @@ status 0 before and does not after, the repair is taken back, and the command is
 it works again. It must be safe to repeat; each run is announced. Its standard input is empty, and its output \
 goes to standard error. With --dry-run it is run once, and nothing is edited. Exit status: 0 if it works, 1 if \
 it fails, was not run after the repair, or the repair was taken back, 2 for an error of tfpatch. Root runs it \
-as the owner of the environment.")]
+as the owner of the environment.
+
+With `--probe` every module with native code is imported before and after the repair, as `tfpatch doctor --help` \
+describes it. A repair by which a module fails that was imported before is taken back.")]
 pub struct Fix {
     /// What to repair.
     #[command(flatten)]
@@ -229,7 +237,7 @@ pub struct Fix {
         value_name = "PLAN",
         value_hint = ValueHint::FilePath,
         requires = "dry_run",
-        conflicts_with = "command"
+        conflicts_with = "runs"
     )]
     pub plan: Option<PathBuf>,
     /// Also drop entries that are there twice or lead nowhere.
@@ -343,7 +351,7 @@ Examples:
 
 With `-- COMMAND` the command is run once under the loader's tracing, and decides in the stead of what files \
 tell. Exit status: 0 if it works and patched files are as they were left, 1 otherwise, 2 for an error of \
-tfpatch. `tfpatch doctor --help` says when a command works.")]
+tfpatch. `tfpatch doctor --help` says when a command works, and what --probe does.")]
 pub struct Verify {
     /// What to look at.
     #[command(flatten)]

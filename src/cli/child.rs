@@ -44,20 +44,16 @@ pub struct Ended {
     pub timed_out: bool,
 }
 
-/// How far the command is.
-#[derive(Debug)]
-enum Stage {
-    /// It has not been started. A signal that came before is for it as well.
-    Before(Option<Signal>),
-    /// Does it have a process group of its own?
-    Running(Pid, bool),
-    /// Its process ID may be another's by now.
-    Ended,
-}
-
-#[derive(Debug)]
+/// How far the commands are.
+#[derive(Debug, Default)]
 struct State {
-    stage: Stage,
+    /// A signal that came before the first was started: it is for it as well.
+    early: Option<Signal>,
+    /// Was one started?
+    has_begun: bool,
+    /// Those that run, and whether each has a process group of its own. The process ID of one that has
+    /// ended may be another's.
+    running: Vec<(Pid, bool)>,
     /// The first signal that came.
     received: Option<c_int>,
 }
@@ -73,9 +69,9 @@ pub fn status_of(child: Child) -> u8 {
     }
 }
 
-/// Passes on to a command the signals that ask a program to end, until it is dropped.
+/// Passes on to commands the signals that ask a program to end, until it is dropped.
 ///
-/// Once the command has ended, the first signal lets us finish what we are about, for that is short; the
+/// Once they have ended, the first signal lets us finish what we are about, for that is short; the
 /// second one ends us.
 #[derive(Debug)]
 pub struct Forwarder {
@@ -97,7 +93,7 @@ impl Forwarder {
         taken.iter().try_for_each(|&signal| note_origin(signal))?;
         let mut signals = Signals::new(taken)?;
         let handle = signals.handle();
-        let state = Arc::new(Mutex::new(State { stage: Stage::Before(None), received: None }));
+        let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
         let pass_on = move || {
             for signal in signals.forever() {
@@ -130,14 +126,16 @@ impl Forwarder {
             let mut state = locked(&self.state);
             let child = spawn(command)?;
             let pid = pid_of(&child);
-            if let (Some(pid), Stage::Before(Some(early))) = (pid, &state.stage) {
-                send(pid, *early);
+            let early = state.early.take().filter(|_| !state.has_begun);
+            if let (Some(pid), Some(early)) = (pid, early) {
+                send(pid, early);
             }
-            state.stage = pid.map_or(Stage::Ended, |pid| Stage::Running(pid, manner.own_session));
+            state.has_begun = true;
+            state.running.extend(pid.map(|pid| (pid, manner.own_session)));
             child
         };
-        let clock = manner.limit.map(|limit| self.clock(limit)).transpose()?;
         let pid = pid_of(&child);
+        let clock = manner.limit.zip(pid).map(|(limit, pid)| self.clock(limit, pid)).transpose()?;
         if let Some(pid) = pid {
             let end = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
             // Until it is waited for, its process ID stays its own.
@@ -145,7 +143,7 @@ impl Forwarder {
             {
             }
         }
-        locked(&self.state).stage = Stage::Ended;
+        locked(&self.state).running.retain(|(running, _)| Some(*running) != pid);
         let timed_out = clock.is_some_and(|clock| clock.stop());
         if let (true, Some(pid)) = (timed_out, pid) {
             // What it started had the same time as itself.
@@ -156,8 +154,8 @@ impl Forwarder {
         Ok(Ended { pid: child.id(), child: ended, timed_out })
     }
 
-    /// Ends the command that runs when its time is up: SIGTERM, and SIGKILL after a while.
-    fn clock(&self, limit: Duration) -> io::Result<Clock> {
+    /// Ends a command that runs when its time is up: SIGTERM, and SIGKILL after a while.
+    fn clock(&self, limit: Duration, pid: Pid) -> io::Result<Clock> {
         let (ended, wait) = mpsc::channel();
         let is_up = Arc::new(AtomicBool::new(false));
         let (state, rang) = (Arc::clone(&self.state), Arc::clone(&is_up));
@@ -165,12 +163,12 @@ impl Forwarder {
             let is_over = |wait: &Receiver<()>, time| {
                 wait.recv_timeout(time) != Err(RecvTimeoutError::Timeout)
             };
-            if is_over(&wait, limit) || !end(&locked(&state), Signal::TERM) {
+            if is_over(&wait, limit) || !end(&locked(&state), pid, Signal::TERM) {
                 return;
             }
             rang.store(true, Ordering::SeqCst);
             if !is_over(&wait, GRACE) {
-                end(&locked(&state), Signal::KILL);
+                end(&locked(&state), pid, Signal::KILL);
             }
         };
         let thread = thread::Builder::new().name("time limit".to_owned()).spawn(ring)?;
@@ -202,10 +200,11 @@ impl Clock {
     }
 }
 
-/// Sends a signal to the process group of the command that runs; `false` where none runs.
-fn end(state: &State, signal: Signal) -> bool {
-    let Stage::Running(pid, has_group) = state.stage else { return false };
-    if has_group {
+/// Sends a signal to the process group of a command; `false` where it does not run.
+fn end(state: &State, pid: Pid, signal: Signal) -> bool {
+    let mut running = state.running.iter();
+    let Some((_, has_group)) = running.find(|(running, _)| *running == pid) else { return false };
+    if *has_group {
         let _ = rustix::process::kill_process_group(pid, signal);
         // One that was stopped, as for reading from a terminal, ends only once it goes on.
         let _ = rustix::process::kill_process_group(pid, Signal::CONT);
@@ -242,17 +241,19 @@ fn is_second(state: &mut State, number: c_int) -> bool {
         SIGHUP => Signal::HUP,
         _ => Signal::TERM,
     };
-    match &mut state.stage {
-        Stage::Before(early) => *early = early.or(Some(signal)),
-        // The command shares our terminal and gets the signals of its keys by itself.
-        Stage::Running(_, false) if is_of_terminal(number) => {}
-        Stage::Running(pid, false) => send(*pid, signal),
-        Stage::Running(pid, true) => {
-            let _ = rustix::process::kill_process_group(*pid, signal);
-        }
-        Stage::Ended => return !is_first,
+    if !state.has_begun {
+        state.early.get_or_insert(signal);
+        return false;
     }
-    false
+    for (pid, has_group) in &state.running {
+        match has_group {
+            true => _ = rustix::process::kill_process_group(*pid, signal),
+            // The command shares our terminal and gets the signals of its keys by itself.
+            false if is_of_terminal(number) => {}
+            false => send(*pid, signal),
+        }
+    }
+    state.running.is_empty() && !is_first
 }
 
 /// What the kernel says of where the last of each signal came from (`si_code` of sigaction(2)).

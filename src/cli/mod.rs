@@ -11,6 +11,7 @@ pub mod host;
 pub mod message_text;
 pub mod notes;
 pub mod plan_file;
+pub mod probe;
 pub mod progress;
 pub mod proof;
 pub mod repairs;
@@ -59,7 +60,7 @@ fn run(arguments: Arguments) -> Result<u8, Error> {
     let mut session = Session::new(&arguments.common)?;
     // A report that has no form of its own for an issue is quoted as people read it.
     let has_form = match &arguments.command {
-        Command::Doctor(options) => !options.proof.is_given(),
+        Command::Doctor(options) => !options.proof.is_given() && !options.proof.probe,
         command => matches!(command, Command::Explain(_)),
     };
     let is_quoted = session.format == Format::Markdown && !has_form;
@@ -69,6 +70,15 @@ fn run(arguments: Arguments) -> Result<u8, Error> {
         session.out = Box::new(Fenced::new(out));
     }
     let status = match arguments.command {
+        Command::Doctor(options) if options.proof.probe => {
+            commands::probe::doctor(&mut session, &options)
+        }
+        Command::Fix(options) if options.proof.probe => {
+            commands::probe::fix(&mut session, &options)
+        }
+        Command::Verify(options) if options.proof.probe => {
+            commands::probe::verify(&mut session, &options)
+        }
         Command::Doctor(options) if options.proof.is_given() => {
             commands::prove::doctor(&mut session, &options)
         }

@@ -13,6 +13,7 @@ use crate::bytes::shell_word;
 use crate::operation::other_owner;
 use crate::report::inert;
 use crate::report::proof::purpose_in_words;
+use std::ffi::OsString;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -24,6 +25,7 @@ pub struct Runs<'a> {
     /// Who traces it.
     pub tracer: Tracer<'a>,
     limit: Duration,
+    command: &'a [OsString],
     /// The command as it can be pasted.
     shown: String,
     count: usize,
@@ -35,11 +37,11 @@ impl<'a> Runs<'a> {
     /// # Errors
     /// As [`Tracer::new`].
     pub fn new(session: &'a Session, options: &'a Proof) -> Result<Self, Error> {
-        let tracer = Tracer::new(session, &options.command)?;
+        let tracer = Tracer::new(session)?;
         let limit = Duration::from_secs(options.timeout);
         let words: Vec<String> =
             options.command.iter().map(|word| shell_word(word.as_bytes())).collect();
-        Ok(Self { tracer, limit, shown: words.join(" "), count: 0 })
+        Ok(Self { tracer, limit, command: &options.command, shown: words.join(" "), count: 0 })
     }
 
     fn announce(&self, purpose: Purpose, owned: Option<&Path>) {
@@ -65,7 +67,8 @@ impl<'a> Runner<'a> for Runs<'a> {
             command.stdout(io::stderr()).stderr(ears);
             Ok(())
         };
-        let Ran { requests, child, timed_out } = self.tracer.run(manner, owned, prepare)?;
+        let Ran { requests, child, timed_out } =
+            self.tracer.run(self.command, manner, owned, prepare)?;
         Ok(Run { child, timed_out, words: listener.last_lines(), requests })
     }
 

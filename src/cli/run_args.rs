@@ -1,19 +1,26 @@
 //! Options of the commands that a run proves, as they are typed.
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use std::ffi::OsString;
 
-/// A command that proves whether a target works.
+/// What is run to prove whether a target works.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Proof by running")]
+#[command(
+    next_help_heading = "Proof by running",
+    group(ArgGroup::new("runs").args(["probe", "command"]))
+)]
 pub struct Proof {
-    /// End a run that takes longer than SECONDS: it proves nothing then.
+    /// Import every module with native code by the environment's own interpreter, each package in a process
+    /// of its own. This executes the environment's code.
+    #[arg(long, conflicts_with_all = ["env", "no_env", "loader", "cpu"])]
+    pub probe: bool,
+    /// End a run that takes longer than SECONDS, with --probe that of a package: it proves nothing then.
     #[arg(
         long,
         value_name = "SECONDS",
         default_value_t = 300,
         value_parser = clap::value_parser!(u64).range(1..),
-        requires = "command"
+        requires = "runs"
     )]
     pub timeout: u64,
     /// Run COMMAND under the loader's tracing, and let its exit status decide. It may be run several

@@ -11,7 +11,6 @@ use crate::app::trace::Requests;
 use crate::app::{self, App};
 use crate::loader;
 use crate::operation;
-use crate::report::words::Words;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
@@ -21,6 +20,7 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 
 /// What the loader is to print: the search for libraries, and what is loaded for whom.
@@ -40,19 +40,18 @@ fn directory() -> io::Result<TempDir> {
     tempfile::Builder::new().prefix("tfpatch-trace-").permissions(only_mine).tempdir()
 }
 
-/// Runs a command, as often as it is told to, and hears what its processes ask of the loader.
+/// Runs commands, as often as it is told to, and hears what their processes ask of the loader.
 pub struct Tracer<'a> {
     app: &'a App,
-    command: &'a [OsString],
     /// The loader's environment.
     pub settings: loader::Settings,
-    /// Who passes on signals to the command.
+    /// Who passes on signals to the commands.
     pub forwarder: Forwarder,
     debugging: Debugging,
     /// What the reader has to know of the traces: sentences.
     pub notes: Vec<String>,
     directory: TempDir,
-    runs: usize,
+    runs: AtomicUsize,
 }
 
 /// A command that has run, and what came of it.
@@ -66,17 +65,13 @@ pub struct Ran<'a> {
 }
 
 impl<'a> Tracer<'a> {
-    /// Prepares the runs of a command.
+    /// Prepares the runs.
     ///
     /// # Errors
-    /// Where there is none, it is one of another root, or its traces have no place.
-    pub fn new(session: &'a Session, command: &'a [OsString]) -> Result<Self, Error> {
-        if command.is_empty() {
-            return Err(Words::new("no command was given").into());
-        }
+    /// Where they are to be in another root, or their traces have no place.
+    pub fn new(session: &'a Session) -> Result<Self, Error> {
         if session.app.is_elsewhere() {
-            let why = "--root: a command of another root cannot be run from here";
-            return Err(Words::new(why).hint("chroot ROOTFS tfpatch trace -- COMMAND").into());
+            return Err(app::Error::from(NotRun::Elsewhere).into());
         }
         let mut settings = session.loader_settings(&Simulation::default())?;
         // The trace tells which of them the loader uses, whatever the processor has.
@@ -84,34 +79,29 @@ impl<'a> Tracer<'a> {
         let directory = directory()?;
         let forwarder = Forwarder::new(directory.path().to_owned(), settings::keeps_ignored)?;
         let debugging = settings::debugging();
-        let (app, notes) = (&session.app, debugging.notes());
-        Ok(Self { app, command, settings, forwarder, debugging, notes, directory, runs: 0 })
+        let (app, notes, runs) = (&session.app, debugging.notes(), AtomicUsize::new(1));
+        Ok(Self { app, settings, forwarder, debugging, notes, directory, runs })
     }
 
-    /// The command's first word.
-    #[must_use]
-    pub fn program(&self) -> &'a OsStr {
-        self.command.first().map_or(OsStr::new(""), OsString::as_os_str)
-    }
-
-    /// Runs the command once. `prepare` says where its output goes, and `owned` whose rights it has where we
+    /// Runs a command. `prepare` says where its output goes, and `owned` whose rights it has where we
     /// are root: those of whom that directory belongs to.
     ///
     /// # Errors
     /// Where it cannot be started, or its trace cannot be read.
     pub fn run(
-        &mut self,
+        &self,
+        command: &[OsString],
         manner: Manner,
         owned: Option<&Path>,
         prepare: impl FnOnce(&mut Command) -> io::Result<()>,
     ) -> Result<Ran<'a>, app::Error> {
         let mut requests = Requests::new(self.app, &self.settings)?;
-        self.runs += 1;
-        let traces = self.directory.path().join(self.runs.to_string());
-        self.make_directory(&traces, owned)?;
-        let mut command = Command::new(self.program());
+        let traces = self.make_directory(owned)?;
+        let program = program(command);
+        let arguments = command.iter().skip(1);
+        let mut command = Command::new(program);
         command
-            .args(self.command.iter().skip(1))
+            .args(arguments)
             .env("LD_DEBUG", self.debugging.with(CATEGORIES))
             .env("LD_DEBUG_OUTPUT", traces.join(PREFIX));
         prepare(&mut command)?;
@@ -124,7 +114,7 @@ impl<'a> Tracer<'a> {
             None => command.spawn(),
         };
         let ended = self.forwarder.run(&mut command, manner, spawn).map_err(|error| {
-            let (program, source) = (self.program().to_owned(), Arc::new(error));
+            let (program, source) = (program.to_owned(), Arc::new(error));
             app::Error::NotRun(NotRun::NotStarted { program, source })
         })?;
         for (pid, path) in trace_files(&traces, ended.pid)? {
@@ -137,14 +127,19 @@ impl<'a> Tracer<'a> {
         Ok(Ran { requests, child, timed_out })
     }
 
-    /// A directory for the trace of one run, which belongs to whom the command runs as.
-    fn make_directory(&self, path: &Path, owned: Option<&Path>) -> io::Result<()> {
-        DirBuilder::new().mode(0o700).create(path)?;
+    /// Makes a directory for what one run writes, which belongs to whom the command runs as.
+    ///
+    /// # Errors
+    /// As the operating system's.
+    pub fn make_directory(&self, owned: Option<&Path>) -> io::Result<PathBuf> {
+        let number = self.runs.fetch_add(1, Ordering::Relaxed);
+        let path = self.directory.path().join(number.to_string());
+        DirBuilder::new().mode(0o700).create(&path)?;
         if let Some((uid, gid)) = owned.and_then(operation::other_owner) {
-            chown(path, Some(uid), Some(gid))?;
+            chown(&path, Some(uid), Some(gid))?;
             fs::set_permissions(self.directory.path(), Permissions::from_mode(0o711))?;
         }
-        Ok(())
+        Ok(path)
     }
 
     /// Removes what the traces took, and gives back who passes on signals.
@@ -161,8 +156,14 @@ impl<'a> Tracer<'a> {
     }
 }
 
+/// A command's first word.
+#[must_use]
+pub fn program(command: &[OsString]) -> &OsStr {
+    command.first().map_or(OsStr::new(""), OsString::as_os_str)
+}
+
 /// Opens a file of the trace. The command knows where it is, and may have put something else there.
-fn open_trace(path: &Path) -> io::Result<Option<File>> {
+pub fn open_trace(path: &Path) -> io::Result<Option<File>> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match rustix::fs::open(path, flags | OFlags::RDONLY, Mode::empty()) {
         Ok(file) => File::from(file),

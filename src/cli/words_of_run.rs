@@ -1,4 +1,4 @@
-//! What a command writes to its standard error: it is passed on to ours, and the last lines are kept.
+//! What a command writes to its standard error: it may be passed on to ours, and the last lines are kept.
 
 use std::collections::VecDeque;
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
@@ -30,12 +30,24 @@ impl Listener {
     /// # Errors
     /// Where the system has no pipe or no thread for it.
     pub fn new() -> io::Result<(Self, PipeWriter)> {
+        Self::of(true)
+    }
+
+    /// The same, and passes nothing on.
+    ///
+    /// # Errors
+    /// As [`Listener::new`].
+    pub fn silent() -> io::Result<(Self, PipeWriter)> {
+        Self::of(false)
+    }
+
+    fn of(passes_on: bool) -> io::Result<(Self, PipeWriter)> {
         let (reader, writer) = io::pipe()?;
         let heard = Arc::new(Mutex::new(VecDeque::new()));
         let (done, end) = mpsc::channel::<()>();
         let kept = Arc::clone(&heard);
         let listen = move || {
-            pass_on(reader, &kept);
+            hear(reader, &kept, passes_on);
             drop(done);
         };
         thread::Builder::new().name("standard error".to_owned()).spawn(listen)?;
@@ -59,8 +71,8 @@ impl Listener {
     }
 }
 
-/// Passes on what is read, and keeps the end of it.
-fn pass_on(mut reader: PipeReader, kept: &Mutex<VecDeque<u8>>) {
+/// Keeps the end of what is read, and passes it on to our standard error where that is wanted.
+fn hear(mut reader: PipeReader, kept: &Mutex<VecDeque<u8>>, passes_on: bool) {
     let mut buffer = [0; 8192];
     loop {
         let read = match reader.read(&mut buffer) {
@@ -69,8 +81,10 @@ fn pass_on(mut reader: PipeReader, kept: &Mutex<VecDeque<u8>>) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(_) => return,
         };
-        // Where nobody reads ours, the command goes on all the same.
-        let _ = io::stderr().write_all(read);
+        if passes_on {
+            // Where nobody reads ours, the command goes on all the same.
+            let _ = io::stderr().write_all(read);
+        }
         let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.extend(read);
         let excess = kept.len().saturating_sub(MAX_BYTES);

@@ -116,6 +116,14 @@ fn not_run(why: &NotRun) -> Words {
             Words::new(format!("{}: {why}", shown(wheel)))
                 .hint("install the wheel, and name the environment")
         }
+        NotRun::Elsewhere => {
+            let why = "--root: a command of another root cannot be run from here";
+            Words::new(why).hint("chroot ROOTFS tfpatch trace -- COMMAND")
+        }
+        NotRun::NoInterpreter => {
+            let why = "the target has no interpreter that could import its modules";
+            Words::new(why).hint("name an environment")
+        }
         NotRun::OtherOwner(prefix) => {
             let why = "the command ran it, and it belongs to another user: name it as TARGET";
             Words::new(format!("{}: {why}", shown(prefix)))

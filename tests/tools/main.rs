@@ -58,6 +58,8 @@ mod oracle_musl;
 #[cfg(test)]
 mod planner;
 #[cfg(test)]
+mod probe;
+#[cfg(test)]
 mod proof;
 #[cfg(test)]
 mod python;

@@ -382,7 +382,7 @@ fn what_cannot_be_run_or_for_what_is_refused() {
     }
     for options in [vec!["--timeout", "5"], vec!["--max-runs", "3"]] {
         let ran = run(dir.path(), &[vec!["fix"], options].concat());
-        assert!(ran.status == 2 && ran.err.contains("<COMMAND>..."), "{ran:#?}");
+        assert!(ran.status == 2 && ran.err.contains("COMMAND"), "{ran:#?}");
     }
     assert_eq!(snapshot(&env.prefix), before);
     assert!(!has_store(&env.prefix));

@@ -4,9 +4,11 @@ use crate::app::proof::{Asked, Proof};
 use crate::cli::args::{self, Format, Targets};
 use crate::cli::asked;
 use crate::cli::error::Error;
+use crate::cli::notes;
 use crate::cli::proof::Runs;
 use crate::cli::session::{Session, status_of};
 use crate::cli::settings;
+use crate::cli::traced::{Tracer, program};
 use crate::findings::finding::Finding;
 use crate::report::json;
 use crate::report::outcome::Telling;
@@ -23,7 +25,7 @@ pub fn doctor(session: &mut Session, options: &args::Doctor) -> Result<u8, Error
     let target = one(&options.targets)?;
     let how = asked::doctor(session, options)?;
     let mut runs = Runs::new(session, &options.proof)?;
-    let asked = Asked { target, program: runs.tracer.program() };
+    let asked = Asked { target, program: program(&options.proof.command) };
     let (chosen, mut diagnosed, proof) = session.app.prove_doctor(asked, &how, &mut runs)?;
     diagnosed.leads_out |= options.allow_absolute;
     let ended = end(runs);
@@ -46,7 +48,7 @@ pub fn verify(session: &mut Session, options: &args::Verify) -> Result<u8, Error
     let target = one(&options.targets)?;
     let settings = session.loader_settings(&options.simulation)?;
     let mut runs = Runs::new(session, &options.proof)?;
-    let asked = Asked { target, program: runs.tracer.program() };
+    let asked = Asked { target, program: program(&options.proof.command) };
     let (chosen, verified, proof) = session.app.prove_verify(asked, &settings, &mut runs)?;
     let ended = end(runs);
     let ran = ran(session, &options.proof);
@@ -68,7 +70,7 @@ pub fn fix(session: &mut Session, options: &args::Fix) -> Result<u8, Error> {
     let target = one(&options.targets)?;
     let how = asked::fix(session, options)?;
     let mut runs = Runs::new(session, &options.proof)?;
-    let asked = Asked { target, program: runs.tracer.program() };
+    let asked = Asked { target, program: program(&options.proof.command) };
     let proved = session.app.prove_fix(asked, &how, options.max_runs, &mut runs)?;
     let ended = end(runs);
     let ran = ran(session, &options.proof);
@@ -83,18 +85,26 @@ pub fn fix(session: &mut Session, options: &args::Fix) -> Result<u8, Error> {
     Ok(ended.unwrap_or_else(|| status(&proved.proof, &proved.remaining, options.strict)))
 }
 
-/// The one target that a command is run for.
-fn one(targets: &Targets) -> Result<&[PathBuf], Error> {
+/// The one target that something is run for.
+///
+/// # Errors
+/// Where several are named.
+pub fn one(targets: &Targets) -> Result<&[PathBuf], Error> {
     match targets.targets.as_slice() {
         named @ ([] | [_]) => Ok(named),
-        _ => Err(Words::new("a command is run for one TARGET: name one").into()),
+        _ => Err(Words::new("only one TARGET can be run: name one").into()),
     }
 }
 
 /// The end of all runs; the exit status where we were told to end.
 fn end(runs: Runs<'_>) -> Option<u8> {
-    let (forwarder, notes) = runs.tracer.close();
-    crate::cli::notes::say(&notes);
+    close(runs.tracer)
+}
+
+/// Ends a tracing; the exit status where we were told to end.
+pub fn close(tracer: Tracer<'_>) -> Option<u8> {
+    let (forwarder, notes) = tracer.close();
+    notes::say(&notes);
     forwarder.status()
 }
 

@@ -5,7 +5,7 @@ use crate::cli::args::{Format, Trace};
 use crate::cli::child::{Manner, status_of};
 use crate::cli::error::Error;
 use crate::cli::session::Session;
-use crate::cli::traced::{Ran, Tracer};
+use crate::cli::traced::{Ran, Tracer, program};
 use crate::cli::{asked, settings};
 use crate::command_line::CommandLine;
 use crate::report::outcome::Telling;
@@ -17,11 +17,12 @@ use crate::report::{self, json};
 /// # Errors
 /// Where the command cannot be started, its trace cannot be read, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Trace) -> Result<u8, Error> {
-    let mut tracer = Tracer::new(session, &options.command)?;
+    let tracer = Tracer::new(session)?;
     // The command has what we have: its input, its output, our terminal.
-    let ran = tracer.run(Manner::default(), None, |_| Ok(())).map_err(Error::Untraced)?;
+    let ran = tracer.run(&options.command, Manner::default(), None, |_| Ok(()));
+    let ran = ran.map_err(Error::Untraced)?;
     let Ran { requests, child, .. } = ran;
-    let (program, settings) = (tracer.program(), tracer.settings.clone());
+    let (program, settings) = (program(&options.command), tracer.settings.clone());
     let (forwarder, mut notes) = tracer.close();
     let how = How { program, settings, fix: asked::fix_of_trace(session, options) };
     let traced = session.app.trace(requests, &how)?;
