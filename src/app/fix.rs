@@ -36,6 +36,10 @@ pub struct Planning {
     pub update_records: bool,
 }
 
+/// Adds to a diagnosis what was seen besides, and tells the scope of that.
+pub(super) type Beside<'b> =
+    dyn FnMut(&dyn Vfs, &World, &Question, &mut Diagnosis) -> Option<Scope> + 'b;
+
 /// A target that was repaired, or would be.
 #[derive(Debug)]
 pub struct Fixed {
@@ -62,7 +66,7 @@ impl App {
     /// # Errors
     /// Where it cannot be read or written, or holds nothing that can be judged.
     pub fn fix(&self, chosen: &Chosen, how: &Fix) -> Result<Fixed, Error> {
-        self.fix_beside(chosen, how, &mut |_, _, _| None)
+        self.fix_beside(chosen, how, &mut |_, _, _, _| None)
     }
 
     /// Repairs a target, and what `beside` adds to its diagnosis: the scope of that is returned.
@@ -73,7 +77,7 @@ impl App {
         &self,
         chosen: &Chosen,
         how: &Fix,
-        beside: &mut dyn FnMut(&dyn Vfs, &World, &mut Diagnosis) -> Option<Scope>,
+        beside: &mut Beside<'_>,
     ) -> Result<Fixed, Error> {
         self.require_interpreter(chosen)?;
         self.until_settled(chosen.root(), how.carrying.dry_run, || {
@@ -87,7 +91,7 @@ impl App {
             let mut diagnosis = diagnose_asked(view.vfs(), &world, &question);
             view.require_sound()?;
             self.require_something(chosen, &world, &diagnosis.findings)?;
-            let scope = beside(view.vfs(), &world, &mut diagnosis);
+            let scope = beside(view.vfs(), &world, &question, &mut diagnosis);
             drop(work);
             let subject = Subject { chosen, view: &view, world: &world };
             let repaired =

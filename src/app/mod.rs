@@ -3,6 +3,7 @@
 
 pub mod apply;
 pub mod carry_out;
+pub mod child;
 pub mod doctor;
 pub mod error;
 pub mod explain;

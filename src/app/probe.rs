@@ -118,7 +118,7 @@ impl App {
         require_interpreter(chosen)?;
         let mut diagnosed = self.diagnose(chosen, how)?;
         let mut probed = self.import_all(chosen, &diagnosed.world, importer)?;
-        probed.judge(&self.vfs, &diagnosed.world, &mut diagnosed.diagnosis);
+        probed.judge(&self.vfs, &diagnosed.world, &self.searched(how)?, &mut diagnosed.diagnosis);
         Ok((diagnosed, probed))
     }
 
@@ -135,7 +135,7 @@ impl App {
         require_interpreter(chosen)?;
         let mut verified = self.verify(chosen, settings)?;
         let mut probed = self.import_all(chosen, &verified.world, importer)?;
-        probed.judge(&self.vfs, &verified.world, &mut verified.diagnosis);
+        probed.judge(&self.vfs, &verified.world, &[], &mut verified.diagnosis);
         let is_error = |finding: &&Finding| finding.severity() == Severity::Error;
         verified.errors = verified.diagnosis.findings.iter().filter(is_error).cloned().collect();
         Ok((verified, probed))
@@ -214,9 +214,9 @@ impl App {
         how: &Fix,
         probed: &mut Probed,
     ) -> Result<Fixed, Error> {
-        self.fix_beside(chosen, how, &mut |vfs, world, diagnosis| {
+        self.fix_beside(chosen, how, &mut |vfs, world, question, diagnosis| {
             let diagnosed = diagnosis.findings.clone();
-            let missing = probed.judge(vfs, world, diagnosis);
+            let missing = probed.judge(vfs, world, &question.search, diagnosis);
             let is_refuted = |(_, evidence): &&(Finding, Evidence)| *evidence == Evidence::Refuted;
             let refuted = probed.evidence.iter().filter(is_refuted);
             let refuted = refuted.map(|(finding, _)| finding.clone()).collect();
@@ -247,13 +247,19 @@ fn require_interpreter(chosen: &Chosen) -> Result<(), Error> {
 impl Probed {
     /// Holds the imports against a diagnosis: what failed to load is added to it, and what was found after all
     /// is no more than worth knowing. What failed to load.
-    fn judge(&mut self, vfs: &dyn Vfs, world: &World, diagnosis: &mut Diagnosis) -> Vec<Finding> {
+    fn judge(
+        &mut self,
+        vfs: &dyn Vfs,
+        world: &World,
+        search: &[PathBuf],
+        diagnosis: &mut Diagnosis,
+    ) -> Vec<Finding> {
         let diagnosed = diagnosis.findings.clone();
         let mut missing: Vec<Finding> = Vec::new();
         let mut says = vec![Evidence::NotSeen; diagnosed.len()];
         for package in &self.packages {
             let proved = Proved::new(vfs, world, &package.answers, &diagnosed);
-            let found = compare::findings(vfs, world, &package.answers, &diagnosed);
+            let found = compare::findings(vfs, world, search, &package.answers, &diagnosed);
             let is_kept = found.iter().any(|it| proved.misses(it) == Missed::Needed);
             // Where no object was kept from being loaded, what it opened may be why it failed.
             let may_be_why = !is_kept && package.fails();

@@ -13,6 +13,7 @@ use super::revert::{PutBack, Revert};
 use super::runs::{Child, Purpose, Run, Runner};
 use super::trace::{Heard, Silence};
 use super::verify::Verified;
+use super::view::View;
 use super::{App, Chosen, Error};
 use crate::diagnosis::diagnose::Diagnosis;
 use crate::findings::finding::{Finding, Severity};
@@ -21,9 +22,9 @@ use crate::operation::other_owner;
 use crate::python::target::Target;
 use crate::repair::trace_scope::Scope;
 use crate::trace::LoaderError;
-use crate::trace::compare;
 use crate::trace::evidence::{Evidence, Missed, Proved};
 use crate::trace::replay::Answer;
+use crate::trace::{broken, compare};
 use crate::vfs::Vfs;
 use crate::world::World;
 use schemars::JsonSchema;
@@ -86,6 +87,8 @@ pub struct Seen {
     pub silence: Option<Silence>,
     /// Symbols and versions that were not found.
     pub errors: BTreeMap<LoaderError, usize>,
+    /// The errors of the loader by which programs ended.
+    ended_by: Vec<LoaderError>,
     /// What was asked for in vain.
     pub missing: Vec<Finding>,
     /// What of that an object of the target opens by itself: a command that ends well has lost it.
@@ -161,7 +164,7 @@ impl App {
     ) -> Result<(Chosen, Diagnosed, Proof), Error> {
         let (chosen, mut run) = self.first(asked, Purpose::Once, runner)?;
         let mut diagnosed = self.diagnose(&chosen, how)?;
-        run.judge(&self.vfs, &diagnosed.world, &mut diagnosed.diagnosis);
+        run.judge(&self.vfs, &diagnosed.world, &self.searched(how)?, &mut diagnosed.diagnosis);
         Ok((chosen, diagnosed, run.seen.alone(runner)))
     }
 
@@ -177,7 +180,7 @@ impl App {
     ) -> Result<(Chosen, Verified, Proof), Error> {
         let (chosen, mut run) = self.first(asked, Purpose::Once, runner)?;
         let mut verified = self.verify(&chosen, settings)?;
-        run.judge(&self.vfs, &verified.world, &mut verified.diagnosis);
+        run.judge(&self.vfs, &verified.world, &[], &mut verified.diagnosis);
         let is_error = |finding: &&Finding| finding.severity() == Severity::Error;
         verified.errors = verified.diagnosis.findings.iter().filter(is_error).cloned().collect();
         Ok((chosen, verified, run.seen.alone(runner)))
@@ -229,8 +232,7 @@ impl App {
                 runs.push(again.seen);
                 break (world, verdict);
             }
-            let mut diagnosed = diagnose()?;
-            run.judge(&self.vfs, &diagnosed.world, &mut diagnosed.diagnosis);
+            self.judge_now(&chosen, how, &mut run)?;
             let is_last = run.seen.works() || run.seen.timed_out || runs.len() + 1 >= max_runs;
             if is_last || !run.seen.shows_more_than(&runs) {
                 let verdict = run.seen.after(&runs);
@@ -245,6 +247,19 @@ impl App {
         };
         let proof = Proof { runs, verdict };
         Ok(ProvedFix { chosen, world, repairs, remaining, put_back, proof })
+    }
+
+    /// Holds a run against the target as it is.
+    fn judge_now(&self, chosen: &Chosen, how: &Fix, run: &mut Heeded) -> Result<(), Error> {
+        let how = how.doctor();
+        let Diagnosed { world, mut diagnosis, .. } = self.diagnose(chosen, &how)?;
+        run.judge(&self.vfs, &world, &self.searched(&how)?, &mut diagnosis);
+        Ok(())
+    }
+
+    /// The directories of `--search`, absolute.
+    pub(super) fn searched(&self, how: &Doctor) -> Result<Vec<PathBuf>, Error> {
+        Ok(self.question(&View::Files(&self.vfs), &how.question)?.search)
     }
 
     /// Finds the target, and runs the command as things are.
@@ -314,9 +329,9 @@ impl App {
 
     /// Repairs a target with what a run shows.
     fn repair_seen(&self, chosen: &Chosen, how: &Fix, run: &mut Heeded) -> Result<Fixed, Error> {
-        self.fix_beside(chosen, how, &mut |vfs, world, diagnosis| {
+        self.fix_beside(chosen, how, &mut |vfs, world, question, diagnosis| {
             let diagnosed = diagnosis.findings.clone();
-            run.judge(vfs, world, diagnosis);
+            run.judge(vfs, world, &question.search, diagnosis);
             let refuted = run.seen.refuted().cloned().collect();
             Some(Scope::beside(&run.seen.missing, &diagnosed, refuted))
         })
@@ -355,11 +370,17 @@ impl Fix {
 impl Heeded {
     /// Holds a run against a diagnosis: what failed to load is added to it, and what was found after all
     /// is no more than worth knowing.
-    fn judge(&mut self, vfs: &dyn Vfs, world: &World, diagnosis: &mut Diagnosis) {
+    fn judge(
+        &mut self,
+        vfs: &dyn Vfs,
+        world: &World,
+        search: &[PathBuf],
+        diagnosis: &mut Diagnosis,
+    ) {
         let Self { seen, answers } = self;
         let diagnosed = diagnosis.findings.clone();
         let proved = Proved::new(vfs, world, answers, &diagnosed);
-        let mut missing = compare::findings(vfs, world, answers, &diagnosed);
+        let mut missing = compare::findings(vfs, world, search, answers, &diagnosed);
         let is_well = seen.is_well();
         let misses = |finding: &Finding| proved.misses(finding);
         seen.lost = missing.iter().filter(|it| misses(it) == Missed::Lost).cloned().collect();
@@ -380,6 +401,7 @@ impl Heeded {
             finding.is_optional |= proved.says(finding) == Evidence::Refuted;
         }
         diagnosis.supersede(missing.clone());
+        diagnosis.supersede(broken::findings(vfs, world, &seen.ended_by, &diagnosed));
         seen.missing = missing;
     }
 }
@@ -393,6 +415,7 @@ impl Seen {
         heard: Heard,
         silence: Option<Silence>,
     ) -> Self {
+        let ended_by = heard.ended_by(child);
         let Heard { processes, errors, is_cut, .. } = heard;
         Self {
             purpose,
@@ -404,6 +427,7 @@ impl Seen {
             is_cut,
             silence,
             errors,
+            ended_by,
             missing: Vec::new(),
             lost: Vec::new(),
             evidence: Vec::new(),

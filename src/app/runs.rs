@@ -1,27 +1,12 @@
 //! Runs of a command: how a use-case asks for one, and what it is told of it.
 
+pub use super::child::Child;
+
 use super::Error;
 use super::trace::Requests;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::Path;
-
-/// How a command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Child {
-    /// Its exit status.
-    pub status: Option<i32>,
-    /// The signal that ended it.
-    pub signal: Option<i32>,
-}
-
-impl Child {
-    /// Is its exit status 0?
-    #[must_use]
-    pub fn is_well(self) -> bool {
-        self.status == Some(0)
-    }
-}
 
 /// What a run is for. The names are part of the JSON contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]

@@ -415,6 +415,12 @@ pub struct Trace {
     /// Say what would be done, and do nothing.
     #[arg(long, requires = "fix")]
     pub dry_run: bool,
+    /// Look for libraries in DIR too; may lie outside the environment.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub search: Vec<PathBuf>,
+    /// Allow entries with absolute paths, for libraries that lie outside the environment.
+    #[arg(long, requires = "fix")]
+    pub allow_absolute: bool,
     /// The command, with its arguments.
     #[arg(value_name = "COMMAND", required = true, last = true)]
     pub command: Vec<OsString>,

@@ -83,7 +83,9 @@ fn planning(repair: &Repair) -> Planning {
 pub fn fix_of_trace(session: &Session, options: &Trace) -> Option<(Planning, Carrying)> {
     let plain = Fix::default();
     let carrying = carrying(session, Kind::Fix, options.dry_run, false, &plain.writing);
-    options.fix.then(|| (planning(&plain.repair), carrying))
+    let planning = planning(&plain.repair);
+    let planning = Planning { allow_absolute: options.allow_absolute, ..planning };
+    options.fix.then_some((planning, carrying))
 }
 
 /// What `apply` asks for.

@@ -413,6 +413,111 @@ fn with_fix_what_cannot_be_repaired_is_said_and_nothing_is_written() {
     assert_eq!(output.status.code(), Some(2));
 }
 
+/// Opens each argument in a namespace of its own, and then in the program's.
+const OTHER_NAMESPACE: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+int main(int argc, char **argv) {
+    for (int i = 1; i < argc; i++) {
+        void *there = dlmopen(LM_ID_NEWLM, argv[i], RTLD_NOW);
+        if (there && i % 2) dlclose(there);
+        dlopen(argv[i], RTLD_NOW);
+    }
+    return 0;
+}
+"#;
+
+#[test]
+fn what_is_opened_in_a_namespace_of_its_own_is_predicted_and_judged() {
+    let scene = Scene::new();
+    let libs = "-Wl,--enable-new-dtags,-rpath,$ORIGIN/libs";
+    scene.compile(&scene.program(), OTHER_NAMESPACE, &[libs]);
+    let near = scene.package.join("libs/libnear.so.1");
+    let names = ["libnear.so.1", "libz.so.1", "libnear.so.1"];
+    let (report, _) = program_report(&scene, &names);
+    no_request_differs(&report);
+    // In each namespace it is asked for anew, with what it needs.
+    assert_eq!(request(&report, "libnear.so.1")["found"], path(&near));
+    assert_eq!(request(&report, "libnear.so.1")["times"], 3);
+    let libc = requests(&report, "libc.so.6");
+    let askers = libc.iter().map(|request| request["asker"].as_str().unwrap());
+    assert!(askers.into_iter().any(|asker| asker.ends_with("/libz.so.1")), "{report:#}");
+    let (report, _) = program_report(&scene, &["libfar.so.1"]);
+    no_request_differs(&report);
+    let [finding] = &report["findings"].as_array().unwrap()[..] else { panic!("{report:#}") };
+    assert_eq!((&finding["library"], &finding["fixable"]), (&"libfar.so.1".into(), &true.into()));
+}
+
+#[test]
+fn a_library_may_lie_where_a_pth_file_or_an_option_leads() {
+    let scene = Scene::new();
+    let site = scene.package.parent().unwrap();
+    let outside = scene.outside();
+    let name = "liboutside.so.1";
+    let searched = |options: &[&str]| {
+        let search = ["--search", outside.to_str().unwrap()];
+        let mut trace = scene.trace(&[&["--format", "json"], &search[..], options].concat());
+        report(trace.arg(scene.program()).arg(name)).0
+    };
+    let (unknown, _) = program_report(&scene, &[name]);
+    assert_eq!(unknown["findings"], serde_json::json!([]), "nobody knows where it could be");
+    fs::write(site.join("more.pth"), format!("{}\n", outside.display())).unwrap();
+    let (named, _) = program_report(&scene, &[name]);
+    let [finding] = &named["findings"].as_array().unwrap()[..] else { panic!("{named:#}") };
+    assert_eq!(finding["lies_in"][0], path(&outside), "{named:#}");
+    fs::remove_file(site.join("more.pth")).unwrap();
+
+    let found = searched(&[]);
+    let [finding] = &found["findings"].as_array().unwrap()[..] else { panic!("{found:#}") };
+    assert_eq!((&finding["lies_in"][0], &finding["fixable"]), (&path(&outside), &true.into()));
+    let fixed = searched(&["--fix", "--allow-absolute"]);
+    assert_eq!(fixed["plan"]["steps"][0]["after"][1], path(&outside), "{fixed:#}");
+    let output = Command::new(scene.program()).args(["+must", name]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn a_program_that_the_loader_ends_is_a_finding() {
+    let scene = Scene::new();
+    let library = scene.package.join("libs/libapi.so.1");
+    scene.library(&library, "int api_one(void) { return 0; }", &[]);
+    let code = "int api_one(void); int main(void) { return api_one(); }";
+    for bind in ["-Wl,-z,now", "-Wl,-z,lazy"] {
+        let flags = ["-Wl,--enable-new-dtags,-rpath,$ORIGIN/libs", bind, library.to_str().unwrap()];
+        scene.library(&library, "int api_one(void) { return 0; }", &[]);
+        scene.compile(&scene.program(), code, &flags);
+        let (sound, status) = program_report(&scene, &[]);
+        assert_eq!((&sound["findings"], status), (&serde_json::json!([]), 0));
+        scene.library(&library, "int api_two(void) { return 0; }", &[]);
+        let (broken, status) = program_report(&scene, &[]);
+        let findings = broken["findings"].as_array().unwrap();
+        let [finding] = &findings[..] else { panic!("{broken:#}") };
+        assert_eq!(
+            (&finding["cause"], &finding["severity"]),
+            (&"missing_symbol".into(), &"error".into())
+        );
+        assert_eq!((&finding["object"], status), (&path(&scene.program()), 127));
+        // By way of another program, only what ended before it began is certain.
+        let script = format!("{} || true", scene.program().display());
+        let (child, status) =
+            report(scene.trace(&["--format", "json"]).args(["sh", "-c", &script]));
+        let is_certain = bind.ends_with("now");
+        assert_eq!(
+            child["findings"].as_array().unwrap().len(),
+            usize::from(is_certain),
+            "{child:#}"
+        );
+        assert_eq!(status, 0);
+    }
+    // What a program only asks about is none, though it be the last that it does.
+    let asks = "#include <dlfcn.h>\n#include <unistd.h>\n\
+                int main(void) { dlsym(RTLD_DEFAULT, \"no_such_symbol\"); _exit(1); }";
+    scene.compile(&scene.program(), asks, &[]);
+    let (asked, status) = program_report(&scene, &[]);
+    assert_eq!((&asked["findings"], status), (&serde_json::json!([]), 1));
+    assert_eq!(asked["errors"].as_array().unwrap().len(), 1, "{asked:#}");
+}
+
 /// What the loader prints for the program, in the words of this machine's glibc.
 fn real_trace(scene: &Scene, arguments: &[&str]) -> Vec<u8> {
     let output: Output = Command::new(scene.program())

@@ -24,7 +24,8 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, Error> {
     let Ran { requests, child, .. } = ran;
     let (program, settings) = (program(&options.command), tracer.settings.clone());
     let (forwarder, mut notes) = tracer.close();
-    let how = How { program, settings, fix: asked::fix_of_trace(session, options) };
+    let (search, fix) = (options.search.clone(), asked::fix_of_trace(session, options));
+    let how = How { program, child, settings, search, fix };
     let traced = session.app.trace(requests, &how)?;
     notes.extend(report::trace::notes(&traced));
     let fix = traced.chosen.as_ref().filter(|_| !options.fix);
