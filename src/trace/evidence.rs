@@ -7,7 +7,7 @@ use super::replay::Answer;
 use crate::findings::finding::{Cause, Finding, Severity};
 use crate::vfs::Vfs;
 use crate::world::World;
-use crate::world::inventory::Object;
+use crate::world::inventory::{Object, Role};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::HashSet;
@@ -78,8 +78,8 @@ impl<'a> Proved<'a> {
     /// An import that fails raises an exception, and what code of Python opens does so too: a command that
     /// ends well has caught it. What an object opens by itself may be lost without a word. It may also be
     /// one of several that would do, or a tool that nobody uses: so it counts as lost only by other
-    /// evidence, which is that the object's distribution requires the one whose library it is, or that
-    /// files alone tell.
+    /// evidence, which is that the object's distribution has modules that are imported and requires the
+    /// one whose library it is, or that files alone tell.
     #[must_use]
     pub fn misses(&self, finding: &Finding) -> Missed {
         let Some(library) = finding.library.as_deref() else { return Missed::Optional };
@@ -103,13 +103,17 @@ impl<'a> Proved<'a> {
         })
     }
 
-    /// Does the object's distribution require one that ships the library?
+    /// Does the object's distribution, of which modules are imported, require one that ships the library?
     fn is_required(&self, finding: &Finding, library: &[u8]) -> bool {
         let inventory = &self.world.inventory;
         let of = |object| inventory.distribution_of(object);
-        let own = inventory.at(&finding.object).and_then(of);
+        let Some(object) = inventory.at(&finding.object) else { return false };
+        let mut modules = inventory.objects.iter().filter(|other| {
+            other.role == Role::ExtensionModule && other.distribution == object.distribution
+        });
         let mut providers = inventory.named(library).filter_map(of);
-        own.is_some_and(|own| providers.any(|other| World::requires(own, other)))
+        let requires = |own| providers.any(|other| World::requires(own, other));
+        of(object).is_some_and(requires) && modules.next().is_some()
     }
 
     fn asked<'b>(

@@ -197,13 +197,18 @@ fn runs_go_on_while_new_libraries_fail_to_load() {
     assert!(output.status.success());
 }
 
-/// Makes distributions of the scene's package and of its far library; what the first requires.
-fn distributions(scene: &Scene, requires: &str) {
+/// Makes distributions of the scene's package and of its far library; what the first requires, and whether
+/// it has a module that is imported.
+fn distributions(scene: &Scene, requires: &str, has_module: bool) {
     let site = scene.package.parent().unwrap();
     let far = site.join("far");
     fs::rename(scene.package.join("far"), &far).unwrap();
+    if has_module {
+        let module = scene.package.join("_m.abi3.so");
+        scene.library(&module, "void *PyInit__m(void) { return 0; }", &[]);
+    }
     for (name, files, requires) in [
-        ("demo", "demo/libcaller.so,,\ndemo/program,,\n", requires),
+        ("demo", "demo/libcaller.so,,\ndemo/program,,\ndemo/_m.abi3.so,,\n", requires),
         ("far", "far/libfar.so.1,,\n", ""),
     ] {
         let info = site.join(format!("{name}-1.0.dist-info"));
@@ -216,10 +221,13 @@ fn distributions(scene: &Scene, requires: &str) {
 
 #[test]
 fn what_a_distribution_requires_and_opens_in_vain_is_lost_and_what_may_be_there_is_not() {
-    for (requires, verdict, status) in [("Requires-Dist: far\n", "incomplete", 1), ("", "works", 0)]
-    {
+    for (requires, has_module, verdict, status) in [
+        ("Requires-Dist: far\n", true, "incomplete", 1),
+        ("Requires-Dist: far\n", false, "works", 0),
+        ("", true, "works", 0),
+    ] {
         let scene = Scene::new();
-        distributions(&scene, requires);
+        distributions(&scene, requires, has_module);
         let (env, program) = (scene.directory.path().join("env"), scene.program());
         let mut arguments: Vec<&dyn AsRef<OsStr>> =
             vec![&"doctor", &env, &"--", &program, &"libfar.so.1"];
