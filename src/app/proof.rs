@@ -19,6 +19,7 @@ use crate::diagnosis::diagnose::Diagnosis;
 use crate::findings::finding::{Finding, Severity};
 use crate::loader::Settings;
 use crate::operation::other_owner;
+use crate::python::environment::{Environment, same_file};
 use crate::python::target::Target;
 use crate::repair::trace_scope::Scope;
 use crate::trace::LoaderError;
@@ -52,7 +53,7 @@ pub enum Verdict {
     TakenBack,
     /// It ended with status 0 before the repair, and neither after it nor once it was taken back.
     Flaky,
-    /// Its time was up, or it was not run after a repair: nothing is known.
+    /// Its time was up, or another interpreter ran than the target's: nothing is known.
     Unknown,
     /// A signal told us to end.
     Interrupted,
@@ -85,6 +86,8 @@ pub struct Seen {
     pub is_cut: bool,
     /// Why nothing was traced, where nothing was.
     pub silence: Option<Silence>,
+    /// An interpreter that ran, where none of the target's did.
+    pub stranger: Option<PathBuf>,
     /// Symbols and versions that were not found.
     pub errors: BTreeMap<LoaderError, usize>,
     /// The errors of the loader by which programs ended.
@@ -113,6 +116,8 @@ impl Seen {
     fn verdict(&self) -> Verdict {
         match () {
             () if self.timed_out => Verdict::Unknown,
+            // Another environment may have what the target lacks.
+            () if self.is_well() && self.stranger.is_some() => Verdict::Unknown,
             () if self.works() => Verdict::Works,
             () if self.is_well() => Verdict::Incomplete,
             () => Verdict::Fails,
@@ -301,8 +306,24 @@ impl App {
             },
         };
         let silence = (heard.processes == 0).then(|| self.silence(program));
+        let stranger = self.stranger(&chosen, &heard);
         let seen = Seen::new(purpose, child, timed_out, words, heard, silence);
-        Ok((chosen, Heeded { seen, answers }))
+        Ok((chosen, Heeded { seen: Seen { stranger, ..seen }, answers }))
+    }
+
+    /// An interpreter that ran where none of the target's did: what it imported says nothing of the target.
+    fn stranger(&self, chosen: &Chosen, heard: &Heard) -> Option<PathBuf> {
+        let own = match &chosen.target {
+            Target::Environment(found) => found,
+            _ => chosen.environment.as_ref()?,
+        };
+        let home = self.ambient.as_ref().ok().and_then(|ambient| ambient.home.as_deref());
+        let is_own = |path: &PathBuf| {
+            Environment::of_interpreter(&self.vfs, path, home)
+                .is_some_and(|found| same_file(&self.vfs, &found.prefix, &own.prefix))
+        };
+        let first = heard.interpreters().first()?;
+        (!heard.interpreters().iter().any(is_own)).then(|| first.clone())
     }
 
     /// Runs the command once more. Where it cannot be started any more, that is how it ends.
@@ -315,7 +336,9 @@ impl App {
         match runner.run(purpose, Some(chosen.root())) {
             Ok(Run { child, timed_out, words, requests }) => {
                 let (answers, heard) = requests.into_answers();
-                Heeded { seen: Seen::new(purpose, child, timed_out, words, heard, None), answers }
+                let stranger = self.stranger(chosen, &heard);
+                let seen = Seen::new(purpose, child, timed_out, words, heard, None);
+                Heeded { seen: Seen { stranger, ..seen }, answers }
             }
             Err(error) => {
                 let child = Child { status: None, signal: None };
@@ -426,6 +449,7 @@ impl Seen {
             processes,
             is_cut,
             silence,
+            stranger: None,
             errors,
             ended_by,
             missing: Vec::new(),

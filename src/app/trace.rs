@@ -65,6 +65,11 @@ impl Heard {
         self.broken.iter().filter(is_certain).map(|broken| broken.error.clone()).collect()
     }
 
+    /// The interpreters of Python that ran, in order.
+    pub(super) fn interpreters(&self) -> &[PathBuf] {
+        &self.interpreters
+    }
+
     /// Adds what was heard of further processes.
     pub fn add(&mut self, other: Self) {
         self.processes += other.processes;

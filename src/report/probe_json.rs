@@ -78,7 +78,7 @@ struct ModuleReport {
 
 #[derive(Debug, Serialize, JsonSchema)]
 struct EvidenceReport {
-    object: String,
+    object: PathText,
     library: String,
     evidence: Evidence,
 }
@@ -86,7 +86,7 @@ struct EvidenceReport {
 impl ProbedReport {
     fn of(probed: &Probed) -> Self {
         let evidence = probed.evidence.iter().map(|(finding, evidence)| EvidenceReport {
-            object: finding.object.to_string_lossy().into_owned(),
+            object: PathText::of(&finding.object),
             library: finding.library.as_deref().map(text).unwrap_or_default(),
             evidence: *evidence,
         });

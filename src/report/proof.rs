@@ -14,13 +14,14 @@ use crate::app::proof::{Proof, ProvedFix, Seen, Verdict};
 use crate::app::runs::Purpose;
 use crate::app::verify::Verified;
 use crate::app::{App, Chosen};
-use crate::bytes::{printable, shell_word};
+use crate::bytes::{printable, shell_word, shown};
 use crate::command_line::CommandLine;
 use crate::findings::finding::{Cause, Finding, Severity};
 use crate::world::World;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 /// Lines of a command that people are shown, unless they ask for all that were kept.
 const MAX_WORDS: usize = 8;
@@ -174,6 +175,10 @@ fn write_run(
         let (object, message) = (printable(&error.object), printable(&error.message));
         writeln!(out, "  {object}: {message}")?;
     }
+    if let (Some(python), false) = (&run.stranger, run.is_well()) {
+        let python = shown(python);
+        writeln!(out, "  {python} ran, which is not the target's interpreter")?;
+    }
     if run.is_cut {
         writeln!(out, "  the trace was too long to be kept whole; what came last is missing")?;
     }
@@ -224,6 +229,12 @@ fn word_of(verdict: Verdict) -> &'static str {
     }
 }
 
+/// The interpreter that ran instead of the target's in the last run that ended well.
+fn stranger(proof: &Proof) -> Option<&Path> {
+    let last = proof.runs.last().filter(|run| run.is_well())?;
+    last.stranger.as_deref()
+}
+
 /// What came of the runs, in a sentence that the command follows.
 fn sentence(proof: &Proof, timeout: u64) -> String {
     let first_was_well = proof.runs.first().is_some_and(Seen::is_well);
@@ -252,6 +263,10 @@ fn sentence(proof: &Proof, timeout: u64) -> String {
             "it worked before the repair, failed after it, and fails with the repair taken back: its \
              result does not depend on the repair alone"
                 .to_owned()
+        }
+        Verdict::Unknown if stranger(proof).is_some() => {
+            let python = stranger(proof).map(shown).unwrap_or_default();
+            format!("it ends with status 0, and {python} ran, which is not the target's interpreter")
         }
         Verdict::Unknown if proof.runs.len() == 1 => {
             format!("it did not end within {}, and was not run again", counted_seconds(timeout))

@@ -3,6 +3,7 @@
 use super::json::{FindingReport, PlanReport, TargetReport, text};
 use super::linked::LinkReport;
 use super::operations::VerifiedFile;
+use super::path_text::PathText;
 use super::trace::why_nothing;
 use super::words::Words;
 use crate::app::Chosen;
@@ -60,6 +61,9 @@ struct RunReport {
     failure: Option<String>,
     /// The processes that the loader traced.
     processes: usize,
+    /// An interpreter that ran, where none of the target's did: the run proves nothing then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stranger: Option<PathText>,
     /// The last lines that it wrote to its standard error.
     words: Vec<String>,
     /// What failed to load.
@@ -80,7 +84,7 @@ struct MissingReport {
 
 #[derive(Debug, Serialize, JsonSchema)]
 struct EvidenceReport {
-    object: String,
+    object: PathText,
     library: String,
     evidence: Evidence,
 }
@@ -99,7 +103,7 @@ impl RunReport {
             lost: run.lost.contains(finding),
         });
         let evidence = run.evidence.iter().map(|(finding, evidence)| EvidenceReport {
-            object: finding.object.to_string_lossy().into_owned(),
+            object: PathText::of(&finding.object),
             library: finding.library.as_deref().map(text).unwrap_or_default(),
             evidence: *evidence,
         });
@@ -115,6 +119,7 @@ impl RunReport {
             timed_out: run.timed_out,
             failure: run.failure.as_ref().map(|failure| Words::of(failure).message()),
             processes: run.processes,
+            stranger: run.stranger.as_deref().map(PathText::of),
             words: run.words.clone(),
             missing: missing.collect(),
             evidence: evidence.collect(),

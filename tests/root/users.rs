@@ -1,8 +1,11 @@
 //! Trees and backups of several users, worked on by the real binary: root first and then the user, the
 //! user first and then root, others, and user namespaces.
 
-use crate::support::command::{Ran, broken_tree, command, open_directory, set_mode, snapshot};
+use crate::support::command::{
+    Ran, broken_tree, command, inner, open_directory, set_mode, snapshot,
+};
 use crate::support::operated::copy_program;
+use crate::support::wheels;
 use std::ffi::OsStr;
 use std::os::unix::fs::{MetadataExt as _, lchown};
 use std::path::{Path, PathBuf};
@@ -138,6 +141,32 @@ fn a_command_for_a_users_tree_has_the_users_rights() {
     }
     let own = world.root(&["verify", "tree", "--", "sh", "-c", "test $(id -u) = 0"]);
     assert_eq!(own.status, 0, "{own:#?}");
+}
+
+/// So are imports, which run the code of whatever lies there.
+#[test]
+fn imports_for_a_users_environment_have_the_users_rights() {
+    let dir = open_directory();
+    let prefix = dir.path().join("env");
+    wheels::empty_environment(&prefix, wheels::LinkMode::Copy);
+    let code = "import sysconfig; print(sysconfig.get_path('platlib'))";
+    let site = wheels::run(Command::new(prefix.join("bin/python")).args(["-c", code]));
+    let package = Path::new(site.trim()).join("demo");
+    std::fs::create_dir(&package).unwrap();
+    let init =
+        "import os\nassert (os.getuid(), os.getgid(), os.getgroups()) == (12345, 12345, [12345])\n";
+    std::fs::write(package.join("__init__.py"), init).unwrap();
+    inner(&package.join("_native.abi3.so"));
+    for entry in walkdir::WalkDir::new(&prefix) {
+        lchown(entry.unwrap().path(), Some(12_345), Some(12_345)).unwrap();
+    }
+    let mut probe = command(dir.path());
+    let probed =
+        Ran::of(&probe.args(["doctor", "--probe", "--format", "json", "env"]).output().unwrap());
+    assert!(probed.err.contains(", as user 12345\n"), "{probed:#?}");
+    let report: serde_json::Value = serde_json::from_str(&probed.out).unwrap();
+    let modules = &report["probes"][0]["packages"][0]["modules"];
+    assert_eq!((&modules[0]["name"], &modules[0]["outcome"]), (&"demo".into(), &"imported".into()));
 }
 
 /// Only one number is mapped there: who runs tfpatch is root, and everybody else nobody.

@@ -421,3 +421,47 @@ fn a_signal_ends_the_runs_and_nothing_is_repaired() {
     assert_eq!((&report["verdict"], purposes(&report)), (&"interrupted".into(), vec!["before"]));
     assert_eq!(snapshot(&env.prefix), before);
 }
+
+/// An import that works in another environment proves nothing of this one.
+#[test]
+fn what_another_interpreter_imports_proves_nothing() {
+    let (dir, env) = broken();
+    let other = dir.path().join("other");
+    wheels::empty_environment(&other, LinkMode::Copy);
+    let python = other.join("bin/python");
+    let gate: &[&dyn AsRef<OsStr>] = &[&"verify", &env.prefix, &"--", &python, &"-c", &"pass"];
+    let (report, _) = prove(dir.path(), gate, 1);
+    assert_eq!(report["verdict"], "unknown", "{report:#}");
+    let ran = report["runs"][0]["stranger"]["path"].as_str().unwrap();
+    assert!(ran.ends_with("/other/bin/python"), "{ran}");
+    let text = run(dir.path(), &words(gate));
+    let verdict = "\nno verdict  it ends with status 0, and ";
+    assert!(text.status == 1 && text.out.contains(verdict), "{text:#?}");
+    // By way of a shell, or beside another one, the target's own is enough.
+    let script = format!("{} -c pass && {} -c pass", python.display(), env.python.display());
+    let (report, _) = prove(dir.path(), &[&"verify", &env.prefix, &"--", &"sh", &"-c", &script], 0);
+    assert_eq!(report["verdict"], "works", "{report:#}");
+    // Without a target it is that of the interpreter.
+    let (report, _) = prove(dir.path(), &[&"doctor", &"--", &python, &"-c", &"pass"], 0);
+    assert!(report["target"]["path"].as_str().unwrap().ends_with("/other"), "{report:#}");
+}
+
+/// What a command prints commands no terminal by way of the report, nor breaks its lines.
+#[test]
+fn the_words_of_a_command_are_inert() {
+    let (dir, env) = broken();
+    let evil = "printf '\\033]0;title\\007 \\342\\200\\256end\\n' >&2; exit 1";
+    let arguments: &[&dyn AsRef<OsStr>] = &[&"doctor", &env.prefix, &"--", &"sh", &"-c", &evil];
+    let text = run(dir.path(), &words(arguments));
+    assert_eq!(text.status, 1, "{text:#?}");
+    assert!(text.err.contains('\u{1b}'), "its own output is its own: {text:#?}");
+    assert!(!text.out.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{text:#?}");
+    assert!(text.out.contains("\n  | \\u{1b}]0;title\\u{7} \\u{202e}end\n"), "{text:#?}");
+    let (report, _) = prove(dir.path(), arguments, 1);
+    assert!(report["runs"][0]["words"][0].as_str().unwrap().contains("title"), "{report:#}");
+    // Markdown holds the same between fences.
+    let mut quoted = words(arguments);
+    quoted.splice(1..1, ["--format".into(), "markdown".into()]);
+    let quoted = run(dir.path(), &quoted);
+    assert!(quoted.out.starts_with("```") && quoted.out.contains("fails  it fails"), "{quoted:#?}");
+}
