@@ -148,7 +148,10 @@ fn a_command_for_a_users_tree_has_the_users_rights() {
 fn imports_for_a_users_environment_have_the_users_rights() {
     let dir = open_directory();
     let prefix = dir.path().join("env");
-    wheels::empty_environment(&prefix, wheels::LinkMode::Copy);
+    // The system's own Python is one that every user may start.
+    wheels::run(
+        Command::new("/usr/bin/python3").args(["-m", "venv", "--without-pip"]).arg(&prefix),
+    );
     let code = "import sysconfig; print(sysconfig.get_path('platlib'))";
     let site = wheels::run(Command::new(prefix.join("bin/python")).args(["-c", code]));
     let package = Path::new(site.trim()).join("demo");
