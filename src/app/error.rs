@@ -5,6 +5,7 @@ use crate::python::{discovery, target};
 use crate::repair::foreign_plan::Misfit;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -84,6 +85,8 @@ pub enum Error {
     OutputOfSeveral(PathBuf),
     /// `--output` was given for a target that is not a wheel.
     OutputOfNoWheel(PathBuf),
+    /// A command was not run.
+    NotRun(NotRun),
     /// The disk failed while a target was looked at.
     DiskFailed {
         /// What was read.
@@ -107,6 +110,26 @@ pub enum Error {
         /// Everything in which it does not fit.
         misfits: Vec<Misfit>,
     },
+}
+
+/// Why a command was not run, or in vain.
+#[derive(Debug, Clone)]
+pub enum NotRun {
+    /// It cannot be started.
+    NotStarted {
+        /// Its first word.
+        program: OsString,
+        /// The system's reason.
+        source: Arc<io::Error>,
+    },
+    /// It was to run in a wheel.
+    InWheel(PathBuf),
+    /// It was to run in the root of another system.
+    Elsewhere,
+    /// No interpreter of the target is known that could import anything.
+    NoInterpreter,
+    /// It ran an environment that belongs to another user than the one that it was run as.
+    OtherOwner(PathBuf),
 }
 
 /// What may have been meant in the stead of a target that holds nothing.
@@ -145,6 +168,8 @@ impl Error {
             | Self::NotTaken { .. }
             | Self::NoSearchDirectory { .. }
             | Self::NothingToJudge { .. } => ErrorKind::Target,
+            Self::NotRun(NotRun::NotStarted { .. }) => ErrorKind::Other,
+            Self::NotRun(_) => ErrorKind::Target,
             Self::PlanDoesNotFit { .. } => ErrorKind::Operation,
         }
     }
@@ -167,6 +192,12 @@ impl Error {
             Self::Below(error) => error.downcast_ref(),
             _ => None,
         }
+    }
+}
+
+impl From<NotRun> for Error {
+    fn from(why: NotRun) -> Self {
+        Self::NotRun(why)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::loader::Settings;
 use crate::repair::plan_builder;
 use crate::repair::planner;
 use crate::repair::trace_scope::Scope;
+use crate::vfs::Vfs;
 use crate::world::{Question, World};
 
 /// What is to be repaired, and how.
@@ -34,6 +35,10 @@ pub struct Planning {
     /// Are the rows of RECORD brought up to date?
     pub update_records: bool,
 }
+
+/// Adds to a diagnosis what was seen besides, and tells the scope of that.
+pub(super) type Beside<'b> =
+    dyn FnMut(&dyn Vfs, &World, &Question, &mut Diagnosis) -> Option<Scope> + 'b;
 
 /// A target that was repaired, or would be.
 #[derive(Debug)]
@@ -61,6 +66,19 @@ impl App {
     /// # Errors
     /// Where it cannot be read or written, or holds nothing that can be judged.
     pub fn fix(&self, chosen: &Chosen, how: &Fix) -> Result<Fixed, Error> {
+        self.fix_beside(chosen, how, &mut |_, _, _, _| None)
+    }
+
+    /// Repairs a target, and what `beside` adds to its diagnosis: the scope of that is returned.
+    ///
+    /// # Errors
+    /// As [`App::fix`].
+    pub(super) fn fix_beside(
+        &self,
+        chosen: &Chosen,
+        how: &Fix,
+        beside: &mut Beside<'_>,
+    ) -> Result<Fixed, Error> {
         self.require_interpreter(chosen)?;
         self.until_settled(chosen.root(), how.carrying.dry_run, || {
             let work = self.begin(Work::Reading);
@@ -70,13 +88,14 @@ impl App {
             let world = self.world_importing(&view, chosen, how.settings.clone(), python_path);
             self.require_object(chosen, &world)?;
             let question = self.question(&view, &how.question)?;
-            let diagnosis = diagnose_asked(view.vfs(), &world, &question);
+            let mut diagnosis = diagnose_asked(view.vfs(), &world, &question);
             view.require_sound()?;
             self.require_something(chosen, &world, &diagnosis.findings)?;
+            let scope = beside(view.vfs(), &world, &question, &mut diagnosis);
             drop(work);
             let subject = Subject { chosen, view: &view, world: &world };
             let repaired =
-                self.repair(subject, question, &diagnosis, how.planning, &how.carrying, None)?;
+                self.repair(subject, question, &diagnosis, how.planning, &how.carrying, scope)?;
             Ok(Fixed { world, repaired })
         })
     }

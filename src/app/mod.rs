@@ -3,14 +3,19 @@
 
 pub mod apply;
 pub mod carry_out;
+pub mod child;
 pub mod doctor;
 pub mod error;
 pub mod explain;
 pub mod fix;
 pub mod history;
+pub mod imports;
 pub mod judged;
+pub mod probe;
+pub mod proof;
 pub mod revert;
 pub mod rpath;
+pub mod runs;
 pub mod selection;
 pub mod settle;
 pub mod show;

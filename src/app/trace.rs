@@ -2,20 +2,22 @@
 //! it asked for in vain.
 
 use super::carry_out::{Carrying, Subject};
+use super::child::Child;
 use super::fix::{Planning, Repaired};
 use super::view::View;
 use super::{App, Chosen, Error};
-use crate::diagnosis::diagnose::{Diagnosis, diagnose};
+use crate::diagnosis::diagnose::{Diagnosis, diagnose_asked};
 use crate::elf::Kind;
-use crate::findings::finding::Finding;
+use crate::findings::finding::{Finding, sort};
 use crate::loader::Settings;
 use crate::python::environment::Environment;
 use crate::python::interpreter::is_interpreter_name;
 use crate::python::target::Target;
 use crate::repair::trace_scope::Scope;
+use crate::trace::broken;
 use crate::trace::compare::{self, Compared};
 use crate::trace::replay::{Answer, Replay};
-use crate::trace::{self, LoaderError};
+use crate::trace::{self, Broken, LoaderError};
 use crate::vfs::{FileKind, OsVfs, Vfs as _};
 use crate::world::inventory;
 use crate::world::{Question, World};
@@ -33,12 +35,51 @@ pub struct Requests<'a> {
 
 /// What a trace holds beside the requests.
 #[derive(Debug, Default)]
-struct Heard {
-    processes: usize,
-    errors: BTreeMap<LoaderError, usize>,
-    is_cut: bool,
+pub struct Heard {
+    /// The processes that the loader traced.
+    pub processes: usize,
+    /// Symbols and versions that were not found, with how often each was printed.
+    pub errors: BTreeMap<LoaderError, usize>,
+    /// Was the trace too long to be kept whole?
+    pub is_cut: bool,
+    /// The processes that may have ended by an error of the loader.
+    pub broken: Vec<Broken>,
+    /// The command's own process.
+    own: Option<u32>,
     /// The interpreters of Python that ran, in order.
     interpreters: Vec<PathBuf>,
+}
+
+/// The exit status of a program that the loader ends (`fatal_error` in glibc's elf/dl-catch.c).
+const ENDED_BY_LOADER: i32 = 127;
+
+impl Heard {
+    /// The errors of the loader by which programs ended: those that had not begun, for nobody can have
+    /// caught them, and the command itself, where its status tells so.
+    #[must_use]
+    pub fn ended_by(&self, child: Child) -> Vec<LoaderError> {
+        let is_certain = |broken: &&Broken| {
+            let is_own = Some(broken.pid) == self.own;
+            !broken.has_begun || is_own && child.status == Some(ENDED_BY_LOADER)
+        };
+        self.broken.iter().filter(is_certain).map(|broken| broken.error.clone()).collect()
+    }
+
+    /// The interpreters of Python that ran, in order.
+    pub(super) fn interpreters(&self) -> &[PathBuf] {
+        &self.interpreters
+    }
+
+    /// Adds what was heard of further processes.
+    pub fn add(&mut self, other: Self) {
+        self.processes += other.processes;
+        self.is_cut |= other.is_cut;
+        self.interpreters.extend(other.interpreters);
+        self.broken.extend(other.broken);
+        for (error, times) in other.errors {
+            *self.errors.entry(error).or_default() += times;
+        }
+    }
 }
 
 /// What is to be made of the requests.
@@ -46,8 +87,12 @@ struct Heard {
 pub struct Trace<'a> {
     /// The command's first word.
     pub program: &'a OsStr,
+    /// How it ended.
+    pub child: Child,
     /// The loader's environment.
     pub settings: Settings,
+    /// Directories in which libraries are looked for as well, as they were named.
+    pub search: Vec<PathBuf>,
     /// How what was asked for in vain is brought within reach; `None` where it is not.
     pub fix: Option<(Planning, Carrying)>,
 }
@@ -119,6 +164,8 @@ impl<'a> Requests<'a> {
         let trace = trace::read(pid, printed)?;
         heard.processes += trace.processes;
         heard.is_cut |= trace.is_cut;
+        heard.own.get_or_insert(pid);
+        heard.broken.extend(trace.broken.iter().cloned());
         for (error, times) in &trace.errors {
             *heard.errors.entry(error.clone()).or_default() += times;
         }
@@ -126,6 +173,12 @@ impl<'a> Requests<'a> {
         heard.interpreters.extend(programs.filter(|path| is_python(path)));
         replay.add(&trace);
         Ok(())
+    }
+
+    /// The answers to them, and what was heard besides.
+    #[must_use]
+    pub fn into_answers(self) -> (Vec<Answer>, Heard) {
+        (self.replay.into_answers(), self.heard)
     }
 }
 
@@ -136,21 +189,24 @@ impl App {
     /// # Errors
     /// Where the working directory is gone.
     pub fn trace(&self, requests: Requests<'_>, how: &Trace<'_>) -> Result<Traced, Error> {
-        let Requests { replay, heard } = requests;
-        let answers = replay.into_answers();
+        let (answers, heard) = requests.into_answers();
         let program = self.program(&how.settings.working_directory, how.program)?;
         let chosen = match self.environment_of_command(&heard, program.as_deref())? {
             Some(chosen) => Some(chosen),
             // Not every command has an environment.
             None => self.targets(&[]).ok().and_then(|found| found.into_iter().next()),
         };
-        let examine = || self.examine(chosen.as_ref(), &answers, &how.settings);
+        let question = Question { search: how.search.clone(), ..Question::default() };
+        let question = self.question(&View::Files(&self.vfs), &question)?;
+        let ended_by = heard.ended_by(how.child);
+        let examine =
+            || self.examine(chosen.as_ref(), &answers, &ended_by, &how.settings, &question);
         let (examined, repaired) = match chosen.as_ref().zip(how.fix.as_ref()) {
             None => (examine(), None),
             Some((chosen, (planning, carrying))) => {
                 let repaired = self.until_settled(chosen.root(), carrying.dry_run, || {
                     let examined = examine();
-                    let repaired = examined.repair(self, chosen, *planning, carrying)?;
+                    let repaired = examined.repair(self, chosen, &question, *planning, carrying)?;
                     Ok((examined, repaired))
                 });
                 match repaired {
@@ -165,7 +221,7 @@ impl App {
     }
 
     /// The environment of the command's own interpreter, else of the first one that ran.
-    fn environment_of_command(
+    pub(super) fn environment_of_command(
         &self,
         heard: &Heard,
         program: Option<&Path>,
@@ -190,23 +246,28 @@ impl App {
         &self,
         chosen: Option<&Chosen>,
         answers: &[Answer],
+        ended_by: &[LoaderError],
         settings: &Settings,
+        question: &Question,
     ) -> Examined {
         let files = self.vfs.remembering();
         let (world, diagnosed) = match chosen {
             Some(chosen) => {
                 let world = self.world(&View::Files(&files), chosen, settings.clone());
-                let diagnosed = diagnose(&files, &world);
+                let diagnosed = diagnose_asked(&files, &world, question);
                 (world, diagnosed)
             }
             None => (no_world(settings.clone()), Diagnosis::default()),
         };
-        let findings = compare::findings(&files, &world, answers, &diagnosed.findings);
+        let known = &diagnosed.findings;
+        let mut findings = compare::findings(&files, &world, &question.search, answers, known);
+        findings.extend(broken::findings(&files, &world, ended_by, known));
+        sort(&mut findings);
         Examined { files, world, diagnosed, findings }
     }
 
     /// The file that a command's first word means.
-    fn program(&self, here: &Path, word: &OsStr) -> Result<Option<PathBuf>, Error> {
+    pub(super) fn program(&self, here: &Path, word: &OsStr) -> Result<Option<PathBuf>, Error> {
         if word.as_bytes().contains(&b'/') {
             return Ok(Some(here.join(word)));
         }
@@ -220,7 +281,7 @@ impl App {
     }
 
     /// Why the loader printed nothing.
-    fn silence(&self, program: Option<PathBuf>) -> Silence {
+    pub(super) fn silence(&self, program: Option<PathBuf>) -> Silence {
         let Some(program) = program else { return Silence::Unknown };
         if self.vfs.metadata(&program).is_ok_and(|metadata| metadata.mode & 0o6000 != 0) {
             return Silence::SetId(program);
@@ -252,6 +313,7 @@ impl Examined {
         &self,
         app: &App,
         chosen: &Chosen,
+        question: &Question,
         planning: Planning,
         carrying: &Carrying,
     ) -> Result<Repaired, Error> {
@@ -260,7 +322,7 @@ impl Examined {
         let bindings = diagnosed.bindings.clone();
         let seen = Diagnosis { findings: findings.clone(), bindings, ..Diagnosis::default() };
         let subject = Subject { chosen, view: &View::Files(files), world };
-        app.repair(subject, Question::default(), &seen, planning, carrying, Some(scope))
+        app.repair(subject, question.clone(), &seen, planning, carrying, Some(scope))
     }
 }
 

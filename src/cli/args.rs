@@ -1,8 +1,8 @@
 //! The command line as it is typed.
 
+pub use super::edit_args::{Record, Repair, RpathKind, Writing};
+pub use super::run_args::Proof;
 use super::simulation::Simulation;
-use crate::elf::search_path;
-use crate::operation;
 use clap::builder::styling::{AnsiColor, Effects};
 use clap::builder::{RangedU64ValueParser, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -103,92 +103,6 @@ pub enum Color {
     Never,
 }
 
-/// What a repair may do.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "How it is repaired")]
-pub struct Repair {
-    /// Look for libraries in DIR too; may lie outside the target.
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub search: Vec<PathBuf>,
-    /// Allow entries with absolute paths, for libraries that lie outside the target.
-    #[arg(long)]
-    pub allow_absolute: bool,
-    /// Which tag the search path is to stand in.
-    #[arg(long, value_enum, default_value_t = RpathKind::Keep, value_name = "KIND")]
-    pub rpath_kind: RpathKind,
-    /// Whether RECORD files are kept up to date.
-    #[arg(long, value_enum, default_value_t = Record::Update, value_name = "WHAT")]
-    pub record: Record,
-}
-
-/// How files are written.
-#[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "How files are written")]
-pub struct Writing {
-    /// Edit files in place, or put edited copies in their stead; `auto` edits in place where that
-    /// is safe.
-    #[arg(long, value_enum, default_value_t = Write::Auto, value_name = "HOW")]
-    pub write: Write,
-    /// Do not wait until everything is on the disk. For image builds, where a crash throws the
-    /// layer away.
-    #[arg(long)]
-    pub no_sync: bool,
-}
-
-/// Which tag a search path is to stand in.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum RpathKind {
-    /// The tag that is there; DT_RUNPATH where there is none.
-    #[default]
-    Keep,
-    /// DT_RUNPATH.
-    Runpath,
-    /// DT_RPATH: inherited by dependencies, and searched before LD_LIBRARY_PATH.
-    Rpath,
-}
-
-/// Whether RECORD files are kept up to date.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Record {
-    /// Hashes and sizes of edited files are brought up to date.
-    #[default]
-    Update,
-    /// RECORD stays as it is.
-    Keep,
-}
-
-/// How files are written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Write {
-    /// In place where that is safe, else a copy in the file's stead.
-    #[default]
-    Auto,
-    /// In place, or not at all.
-    InPlace,
-    /// Always a copy in the file's stead.
-    Replace,
-}
-
-impl From<RpathKind> for Option<search_path::RpathKind> {
-    fn from(kind: RpathKind) -> Self {
-        match kind {
-            RpathKind::Keep => None,
-            RpathKind::Runpath => Some(search_path::RpathKind::Runpath),
-            RpathKind::Rpath => Some(search_path::RpathKind::Rpath),
-        }
-    }
-}
-
-impl From<Write> for operation::Write {
-    fn from(write: Write) -> Self {
-        match write {
-            Write::Auto => Self::Auto,
-            Write::InPlace => Self::InPlace,
-            Write::Replace => Self::Replace,
-        }
-    }
-}
-
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -243,6 +157,21 @@ pub struct Targets {
 
 /// `tfpatch doctor`
 #[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  tfpatch doctor .venv                               what would not load
+  tfpatch doctor -- python -c 'import tensorflow'    the same, proved by a run
+  tfpatch doctor --probe .venv                       the same, proved by importing everything
+
+With `-- COMMAND` the command is run once under the loader's tracing, with standard input as it is unless \
+that is a terminal, and its output goes to standard error. Exit status: 0 if it works, 1 if it fails or does \
+not end in time, 2 for an error of tfpatch. It works if it ends with status 0 and no object of the target \
+asks by itself for a library that is there and does not get it. What failed to load is added to the findings, \
+and what was loaded after all is no error.
+
+With `--probe` every module with native code is imported by the environment's own interpreter, each package in \
+a process of its own, under the loader's tracing, without a terminal and with empty standard input. This executes \
+the code of all packages. Findings are confirmed, added, or no more than worth knowing.")]
 pub struct Doctor {
     /// What to look at.
     #[command(flatten)]
@@ -259,6 +188,9 @@ pub struct Doctor {
     /// Propose a repair with absolute paths, for libraries that lie outside the target.
     #[arg(long)]
     pub allow_absolute: bool,
+    /// The command that proves it.
+    #[command(flatten)]
+    pub proof: Proof,
     /// The loader's environment.
     #[command(flatten)]
     pub simulation: Simulation,
@@ -273,9 +205,22 @@ Examples:
   tfpatch fix --dry-run -o plan.json .venv
                                     write down what would be done, for `tfpatch apply`
   tfpatch fix dist/x.whl            repair a wheel, before anybody installs it
+  tfpatch fix -- python -c 'import tensorflow'
+                                    repair until this works, and prove it
   tfpatch revert .venv              put everything back
 
-A second `fix` changes nothing. What no search path can cure is reported and left alone.")]
+A second `fix` changes nothing. What no search path can cure is reported and left alone.
+
+With `-- COMMAND` the command is run under the loader's tracing before and after the repair, which takes in \
+what failed to load; and again while new libraries fail to load, at most --max-runs times. If it ended with \
+status 0 before and does not after, the repair is taken back, and the command is run once more to see whether \
+it works again. It must be safe to repeat; each run is announced. Its standard input is empty, and its output \
+goes to standard error. With --dry-run it is run once, and nothing is edited. Exit status: 0 if it works, 1 if \
+it fails, was not run after the repair, or the repair was taken back, 2 for an error of tfpatch. Root runs it \
+as the owner of the environment.
+
+With `--probe` every module with native code is imported before and after the repair, as `tfpatch doctor --help` \
+describes it. A repair by which a module fails that was imported before is taken back.")]
 pub struct Fix {
     /// What to repair.
     #[command(flatten)]
@@ -287,7 +232,13 @@ pub struct Fix {
     #[arg(long)]
     pub diff: bool,
     /// Write the plan to the file PLAN, for `tfpatch apply`; `-` is standard output.
-    #[arg(short = 'o', value_name = "PLAN", value_hint = ValueHint::FilePath, requires = "dry_run")]
+    #[arg(
+        short = 'o',
+        value_name = "PLAN",
+        value_hint = ValueHint::FilePath,
+        requires = "dry_run",
+        conflicts_with = "runs"
+    )]
     pub plan: Option<PathBuf>,
     /// Also drop entries that are there twice or lead nowhere.
     #[arg(long)]
@@ -305,6 +256,19 @@ pub struct Fix {
     /// How files are written.
     #[command(flatten)]
     pub writing: Writing,
+    /// The command that proves it.
+    #[command(flatten)]
+    pub proof: Proof,
+    /// Run COMMAND at most N times, while new libraries fail to load.
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 3,
+        value_parser = RangedU64ValueParser::<usize>::new().range(2..),
+        requires = "command",
+        help_heading = "Proof by running"
+    )]
+    pub max_runs: usize,
     /// The loader's environment.
     #[command(flatten)]
     pub simulation: Simulation,
@@ -380,10 +344,21 @@ pub struct Revert {
 
 /// `tfpatch verify`
 #[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  tfpatch verify .venv                               as it was left, and everything resolves
+  tfpatch verify -- python -c 'import tensorflow'    as it was left, and this works
+
+With `-- COMMAND` the command is run once under the loader's tracing, and decides in the stead of what files \
+tell. Exit status: 0 if it works and patched files are as they were left, 1 otherwise, 2 for an error of \
+tfpatch. `tfpatch doctor --help` says when a command works, and what --probe does.")]
 pub struct Verify {
     /// What to look at.
     #[command(flatten)]
     pub targets: Targets,
+    /// The command that proves it.
+    #[command(flatten)]
+    pub proof: Proof,
     /// The loader's environment.
     #[command(flatten)]
     pub simulation: Simulation,
@@ -429,8 +404,10 @@ Examples:
   tfpatch trace -- python -c 'import tensorflow as tf; tf.config.list_physical_devices(\"GPU\")'
   tfpatch trace --fix --dry-run -- python train.py
 
-A signal (INT, TERM, HUP, QUIT) goes on to the command, which is waited for. Exit status: 1 if an error \
-remains, else 0, whatever that of the command, which is in the report; 128 + N if signal N came.")]
+A signal (INT, TERM, HUP, QUIT) goes on to the command, which is waited for. Exit status: that of the \
+command; 128 + N if signal N ended it or came to tfpatch; 126 if it cannot be run, 127 if it is not found; \
+2 for an error of tfpatch. Whether something failed to load is in the report; `tfpatch verify -- COMMAND` \
+ends with 1 then.")]
 pub struct Trace {
     /// Repair what was asked for in vain.
     #[arg(long)]
@@ -438,6 +415,12 @@ pub struct Trace {
     /// Say what would be done, and do nothing.
     #[arg(long, requires = "fix")]
     pub dry_run: bool,
+    /// Look for libraries in DIR too; may lie outside the environment.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub search: Vec<PathBuf>,
+    /// Allow entries with absolute paths, for libraries that lie outside the environment.
+    #[arg(long, requires = "fix")]
+    pub allow_absolute: bool,
     /// The command, with its arguments.
     #[arg(value_name = "COMMAND", required = true, last = true)]
     pub command: Vec<OsString>,

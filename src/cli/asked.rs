@@ -1,12 +1,14 @@
 //! What is asked of the use-cases that edit, by the options of their commands.
 
-use super::args::{Apply, Fix, Format, Record, Repair, Rpath, RpathOptions, Trace, Writing};
+use super::args::{
+    Apply, Doctor, Fix, Format, Record, Repair, Rpath, RpathOptions, Trace, Writing,
+};
 use super::error::Error;
 use super::plan_file;
 use super::session::Session;
 use crate::app::carry_out::Carrying;
 use crate::app::fix::Planning;
-use crate::app::{apply, fix, rpath};
+use crate::app::{apply, doctor, fix, rpath};
 use crate::operation::Kind;
 use crate::repair::rewrite::Change;
 use crate::report::changes;
@@ -33,6 +35,22 @@ fn carrying(
         repaired: None,
         old_bytes: shows_bytes.then_some(changes::SHOWN),
     }
+}
+
+/// What `doctor` asks for.
+///
+/// # Errors
+/// Where an option says what cannot be.
+pub fn doctor(session: &Session, options: &Doctor) -> Result<doctor::Doctor, Error> {
+    Ok(doctor::Doctor {
+        settings: session.loader_settings(&options.simulation)?,
+        question: Question {
+            search: options.search.clone(),
+            surroundings: session.surroundings(&options.simulation)?,
+            tidy: false,
+            deep: options.deep,
+        },
+    })
 }
 
 /// What `fix` asks for.
@@ -65,7 +83,9 @@ fn planning(repair: &Repair) -> Planning {
 pub fn fix_of_trace(session: &Session, options: &Trace) -> Option<(Planning, Carrying)> {
     let plain = Fix::default();
     let carrying = carrying(session, Kind::Fix, options.dry_run, false, &plain.writing);
-    options.fix.then(|| (planning(&plain.repair), carrying))
+    let planning = planning(&plain.repair);
+    let planning = Planning { allow_absolute: options.allow_absolute, ..planning };
+    options.fix.then_some((planning, carrying))
 }
 
 /// What `apply` asks for.

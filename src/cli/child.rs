@@ -1,41 +1,77 @@
 //! A command that is run and waited for. A signal that is sent to us goes on to it.
 
-use crate::report::trace::Child;
+use super::error::TROUBLE;
+use crate::app::runs::Child;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::iterator::{Handle, Signals};
 use signal_hook::low_level;
 use std::ffi::c_int;
 use std::io;
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::PathBuf;
 use std::process::{self, Command};
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 /// What a shell adds to a signal to make an exit status of it.
 const ENDED_BY_SIGNAL: u8 = 128;
 
-/// How far the command is.
-#[derive(Debug)]
-enum Stage {
-    /// It has not been started. A signal that came before is for it as well.
-    Before(Option<Signal>),
-    Running(Pid),
-    /// Its process ID may be another's by now.
-    Ended,
+/// How long a command whose time is up has until it is killed.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Where a command is run, and for how long.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// Does it get a session of its own, with a process group of its own and without a terminal?
+    /// Otherwise it shares ours, and gets the signals of its keys by itself.
+    pub own_session: bool,
+    /// The time after which it is ended, with all processes of its group.
+    pub limit: Option<Duration>,
 }
 
-#[derive(Debug)]
+/// A command that has ended.
+#[derive(Debug, Clone, Copy)]
+pub struct Ended {
+    /// Its process ID.
+    pub pid: u32,
+    /// How it ended.
+    pub child: Child,
+    /// Was it ended because its time was up?
+    pub timed_out: bool,
+}
+
+/// How far the commands are.
+#[derive(Debug, Default)]
 struct State {
-    stage: Stage,
+    /// A signal that came before the first was started: it is for it as well.
+    early: Option<Signal>,
+    /// Was one started?
+    has_begun: bool,
+    /// Those that run, and whether each has a process group of its own. The process ID of one that has
+    /// ended may be another's.
+    running: Vec<(Pid, bool)>,
     /// The first signal that came.
     received: Option<c_int>,
 }
 
-/// Passes on to a command the signals that ask a program to end, until it is dropped.
+/// The exit status that tells how a command ended, as a shell and env(1) have it.
+#[must_use]
+pub fn status_of(child: Child) -> u8 {
+    let signal = child.signal.and_then(|signal| u8::try_from(signal).ok());
+    match (child.status.map(u8::try_from), signal) {
+        (_, Some(signal)) => ENDED_BY_SIGNAL.saturating_add(signal),
+        (Some(Ok(status)), None) => status,
+        _ => TROUBLE,
+    }
+}
+
+/// Passes on to commands the signals that ask a program to end, until it is dropped.
 ///
-/// Once the command has ended, the first signal lets us finish what we are about, for that is short; the
+/// Once they have ended, the first signal lets us finish what we are about, for that is short; the
 /// second one ends us.
 #[derive(Debug)]
 pub struct Forwarder {
@@ -57,7 +93,7 @@ impl Forwarder {
         taken.iter().try_for_each(|&signal| note_origin(signal))?;
         let mut signals = Signals::new(taken)?;
         let handle = signals.handle();
-        let state = Arc::new(Mutex::new(State { stage: Stage::Before(None), received: None }));
+        let state = Arc::new(Mutex::new(State::default()));
         let shared = Arc::clone(&state);
         let pass_on = move || {
             for signal in signals.forever() {
@@ -68,36 +104,75 @@ impl Forwarder {
                 }
             }
         };
-        std::thread::Builder::new().name("signals".to_owned()).spawn(pass_on)?;
+        thread::Builder::new().name("signals".to_owned()).spawn(pass_on)?;
         Ok(Self { state, handle })
     }
 
-    /// Starts the command and waits for its end. Its process ID, and how it ended.
+    /// Starts a command by `spawn`, and waits for its end.
     ///
     /// # Errors
     /// Where it cannot be started.
-    pub fn run(&self, command: &mut Command) -> io::Result<(u32, Child)> {
+    pub fn run(
+        &self,
+        command: &mut Command,
+        manner: Manner,
+        spawn: impl FnOnce(&mut Command) -> io::Result<process::Child>,
+    ) -> io::Result<Ended> {
+        if manner.own_session {
+            begin_session(command);
+        }
         let mut child = {
             // A signal that comes in between waits until there is a process that it can go to.
             let mut state = locked(&self.state);
-            let child = command.spawn()?;
+            let child = spawn(command)?;
             let pid = pid_of(&child);
-            if let (Some(pid), Stage::Before(Some(early))) = (pid, &state.stage) {
-                send(pid, *early);
+            let early = state.early.take().filter(|_| !state.has_begun);
+            if let (Some(pid), Some(early)) = (pid, early) {
+                send(pid, early);
             }
-            state.stage = pid.map_or(Stage::Ended, Stage::Running);
+            state.has_begun = true;
+            state.running.extend(pid.map(|pid| (pid, manner.own_session)));
             child
         };
-        if let Some(pid) = pid_of(&child) {
+        let pid = pid_of(&child);
+        let clock = manner.limit.zip(pid).map(|(limit, pid)| self.clock(limit, pid)).transpose()?;
+        if let Some(pid) = pid {
             let end = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
             // Until it is waited for, its process ID stays its own.
             while let Err(rustix::io::Errno::INTR) = rustix::process::waitid(WaitId::Pid(pid), end)
             {
             }
         }
-        locked(&self.state).stage = Stage::Ended;
+        locked(&self.state).running.retain(|(running, _)| Some(*running) != pid);
+        let timed_out = clock.is_some_and(|clock| clock.stop());
+        if let (true, Some(pid)) = (timed_out, pid) {
+            // What it started had the same time as itself.
+            let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+        }
         let status = child.wait()?;
-        Ok((child.id(), Child { status: status.code(), signal: status.signal() }))
+        let ended = Child { status: status.code(), signal: status.signal() };
+        Ok(Ended { pid: child.id(), child: ended, timed_out })
+    }
+
+    /// Ends a command that runs when its time is up: SIGTERM, and SIGKILL after a while.
+    fn clock(&self, limit: Duration, pid: Pid) -> io::Result<Clock> {
+        let (ended, wait) = mpsc::channel();
+        let is_up = Arc::new(AtomicBool::new(false));
+        let (state, rang) = (Arc::clone(&self.state), Arc::clone(&is_up));
+        let ring = move || {
+            let is_over = |wait: &Receiver<()>, time| {
+                wait.recv_timeout(time) != Err(RecvTimeoutError::Timeout)
+            };
+            if is_over(&wait, limit) || !end(&locked(&state), pid, Signal::TERM) {
+                return;
+            }
+            rang.store(true, Ordering::SeqCst);
+            if !is_over(&wait, GRACE) {
+                end(&locked(&state), pid, Signal::KILL);
+            }
+        };
+        let thread = thread::Builder::new().name("time limit".to_owned()).spawn(ring)?;
+        Ok(Clock { ended, is_up, thread })
     }
 
     /// The exit status that tells of the signal that came, if one did.
@@ -105,6 +180,47 @@ impl Forwarder {
     pub fn status(&self) -> Option<u8> {
         let signal = u8::try_from(locked(&self.state).received?).ok()?;
         Some(ENDED_BY_SIGNAL.saturating_add(signal))
+    }
+}
+
+/// The time limit of a command that runs.
+struct Clock {
+    ended: mpsc::Sender<()>,
+    is_up: Arc<AtomicBool>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Clock {
+    /// The command has ended. Was its time up?
+    fn stop(self) -> bool {
+        drop(self.ended);
+        // A thread that failed has rung or it has not.
+        let _ = self.thread.join();
+        self.is_up.load(Ordering::SeqCst)
+    }
+}
+
+/// Sends a signal to the process group of a command; `false` where it does not run.
+fn end(state: &State, pid: Pid, signal: Signal) -> bool {
+    let mut running = state.running.iter();
+    let Some((_, has_group)) = running.find(|(running, _)| *running == pid) else { return false };
+    if *has_group {
+        let _ = rustix::process::kill_process_group(pid, signal);
+        // One that was stopped, as for reading from a terminal, ends only once it goes on.
+        let _ = rustix::process::kill_process_group(pid, Signal::CONT);
+    } else {
+        send(pid, signal);
+    }
+    true
+}
+
+/// Lets a command begin a session of its own, which has no terminal.
+fn begin_session(command: &mut Command) {
+    let begin = || rustix::process::setsid().map(drop).map_err(io::Error::from);
+    #[allow(unsafe_code, reason = "a session can be begun only between fork and exec")]
+    // SAFETY: it is one system call, which allocates nothing and takes no lock.
+    unsafe {
+        command.pre_exec(begin);
     }
 }
 
@@ -125,14 +241,19 @@ fn is_second(state: &mut State, number: c_int) -> bool {
         SIGHUP => Signal::HUP,
         _ => Signal::TERM,
     };
-    match &mut state.stage {
-        Stage::Before(early) => *early = early.or(Some(signal)),
-        // The command shares our terminal and gets the signals of its keys by itself.
-        Stage::Running(_) if is_of_terminal(number) => {}
-        Stage::Running(pid) => send(*pid, signal),
-        Stage::Ended => return !is_first,
+    if !state.has_begun {
+        state.early.get_or_insert(signal);
+        return false;
     }
-    false
+    for (pid, has_group) in &state.running {
+        match has_group {
+            true => _ = rustix::process::kill_process_group(*pid, signal),
+            // The command shares our terminal and gets the signals of its keys by itself.
+            false if is_of_terminal(number) => {}
+            false => send(*pid, signal),
+        }
+    }
+    state.running.is_empty() && !is_first
 }
 
 /// What the kernel says of where the last of each signal came from (`si_code` of sigaction(2)).

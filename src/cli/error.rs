@@ -1,5 +1,6 @@
 //! What ends a command early, as it is said.
 
+use crate::app::error::NotRun;
 use crate::app::{self, ErrorKind};
 use crate::bytes::{is_inert, printable};
 use crate::report::error::ErrorReport;
@@ -7,16 +8,22 @@ use crate::report::inert::{self, Form, Inert};
 use crate::report::json;
 use crate::report::words::Words;
 use clap::error::{ContextKind, ContextValue};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 /// Exit status 2: bad usage, a target that cannot be read or holds nothing to judge, an I/O error.
 pub const TROUBLE: u8 = 2;
+
+/// A command that is none, and a file that cannot be run, as POSIX has it for shells and for `env`.
+const NO_COMMAND: u8 = 127;
+const NO_PROGRAM: u8 = 126;
 
 /// What ends a command early.
 #[derive(Debug)]
 pub enum Error {
     /// A use-case could not be carried out.
     App(app::Error),
+    /// A command that was to be traced could not be run.
+    Untraced(app::Error),
     /// What the command line asks for is not possible, or something of it cannot be read or written.
     Said(Words),
 }
@@ -25,8 +32,22 @@ impl Error {
     /// What is said of it.
     fn words(&self) -> Words {
         match self {
-            Self::App(error) => Words::of(error),
+            Self::App(error) | Self::Untraced(error) => Words::of(error),
             Self::Said(words) => words.clone(),
+        }
+    }
+
+    /// The exit status that tells of it: as env(1) has it for a command that was to be traced.
+    #[must_use]
+    pub fn status(&self) -> u8 {
+        match self {
+            Self::Untraced(app::Error::NotRun(NotRun::NotStarted { source, .. })) => {
+                match source.kind() {
+                    io::ErrorKind::NotFound => NO_COMMAND,
+                    _ => NO_PROGRAM,
+                }
+            }
+            _ => TROUBLE,
         }
     }
 
@@ -34,7 +55,7 @@ impl Error {
     #[must_use]
     pub fn report(&self) -> ErrorReport {
         let kind = match self {
-            Self::App(error) => error.kind(),
+            Self::App(error) | Self::Untraced(error) => error.kind(),
             Self::Said(_) => ErrorKind::Other,
         };
         ErrorReport::new(kind, &self.words())
@@ -68,13 +89,19 @@ pub fn complain(error: &Error) {
 /// Writes a report about an error to standard output, where a report in JSON was asked for. Where it cannot
 /// be written, the exit status has to do.
 pub fn report(error: &ErrorReport) {
-    let mut out = Inert::new(std::io::stdout(), Form::Json);
+    let mut out = Inert::new(io::stdout(), Form::Json);
     let _ = json::write(&mut out, error).and_then(|()| out.flush());
 }
 
 /// Ends the program with an error about its arguments, or with the help that they ask for.
 pub fn refuse(error: clap::Error, asks_for_json: bool) -> ! {
-    let error = inert(error);
+    let mut error = inert(error);
+    // What is misspelt here is no command to be run, which is all that `--` would make of it.
+    let is_option = matches!(error.get(ContextKind::InvalidArg),
+        Some(ContextValue::String(word)) if word.starts_with('-'));
+    if is_option {
+        error.remove(ContextKind::Suggested);
+    }
     if error.use_stderr() && asks_for_json {
         report(&ErrorReport::of_usage(error.to_string().trim_end().to_owned()));
     }

@@ -5,20 +5,25 @@ pub mod asked;
 pub mod bare_lines;
 pub mod child;
 pub mod commands;
+pub mod edit_args;
 pub mod error;
 pub mod host;
 pub mod message_text;
 pub mod notes;
 pub mod plan_file;
+pub mod probe;
 pub mod progress;
+pub mod proof;
 pub mod repairs;
+pub mod run_args;
 pub mod session;
 pub mod settings;
 pub mod simulation;
 pub mod traced;
+pub mod words_of_run;
 
 use self::args::{Arguments, Command, Format};
-use self::error::{Error, TROUBLE};
+use self::error::Error;
 use self::session::Session;
 use crate::report::markdown::Fenced;
 use crate::report::words::Words;
@@ -41,7 +46,7 @@ pub fn main() -> ExitCode {
                 error::report(&error.report());
             }
             error::complain(&error);
-            ExitCode::from(TROUBLE)
+            ExitCode::from(error.status())
         }
     }
 }
@@ -54,7 +59,10 @@ fn run(arguments: Arguments) -> Result<u8, Error> {
     }
     let mut session = Session::new(&arguments.common)?;
     // A report that has no form of its own for an issue is quoted as people read it.
-    let has_form = matches!(arguments.command, Command::Doctor(_) | Command::Explain(_));
+    let has_form = match &arguments.command {
+        Command::Doctor(options) => !options.proof.is_given() && !options.proof.probe,
+        command => matches!(command, Command::Explain(_)),
+    };
     let is_quoted = session.format == Format::Markdown && !has_form;
     if is_quoted {
         session.format = Format::Human;
@@ -62,6 +70,24 @@ fn run(arguments: Arguments) -> Result<u8, Error> {
         session.out = Box::new(Fenced::new(out));
     }
     let status = match arguments.command {
+        Command::Doctor(options) if options.proof.probe => {
+            commands::probe::doctor(&mut session, &options)
+        }
+        Command::Fix(options) if options.proof.probe => {
+            commands::probe::fix(&mut session, &options)
+        }
+        Command::Verify(options) if options.proof.probe => {
+            commands::probe::verify(&mut session, &options)
+        }
+        Command::Doctor(options) if options.proof.is_given() => {
+            commands::prove::doctor(&mut session, &options)
+        }
+        Command::Fix(options) if options.proof.is_given() => {
+            commands::prove::fix(&mut session, &options)
+        }
+        Command::Verify(options) if options.proof.is_given() => {
+            commands::prove::verify(&mut session, &options)
+        }
         Command::Doctor(options) => commands::doctor::run(&mut session, &options),
         Command::Fix(options) => commands::fix::run(&mut session, &options),
         Command::Apply(options) => commands::apply::run(&mut session, &options),

@@ -44,3 +44,11 @@ fn recovered(recovered: &Recovered) {
         let _ = writeln!(notes, "tfpatch: {} was left alone: {}", left.path, left.change);
     }
 }
+
+/// Says what the reader has to know: sentences.
+pub fn say(notes: &[String]) {
+    let mut out = inert::stderr();
+    // A note that cannot be written is no reason to stop.
+    let _ =
+        notes.iter().try_for_each(|note| writeln!(out, "tfpatch: {}", printable(note.as_bytes())));
+}

@@ -132,7 +132,12 @@ pub fn home() -> Option<OsString> {
 #[must_use]
 pub fn in_earnest() -> CommandLine {
     let is_trial = |word: &OsStr| word == "--dry-run" || word == "--diff";
-    CommandLine::new(std::env::args_os().skip(1).filter(|word| !is_trial(word)))
+    // What comes after that is a command of its own.
+    let mut is_ours = true;
+    CommandLine::new(std::env::args_os().skip(1).filter(move |word| {
+        is_ours &= word != "--";
+        !is_ours || !is_trial(word)
+    }))
 }
 
 /// The time that an operation's record bears: SOURCE_DATE_EPOCH where it is set, so that an image

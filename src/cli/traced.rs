@@ -1,22 +1,26 @@
 //! A command that is run under the loader's tracing, and the files that the loader writes then.
 
-use super::child::Forwarder;
+use super::child::{Ended, Forwarder, Manner};
 use super::error::Error;
 use super::session::Session;
 use super::settings::{self, Debugging};
 use super::simulation::Simulation;
+use crate::app::error::NotRun;
+use crate::app::runs::Child;
 use crate::app::trace::Requests;
+use crate::app::{self, App};
 use crate::loader;
-use crate::report::trace::Child;
-use crate::report::words::Words;
+use crate::operation;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, Permissions};
+use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, BufReader, Seek as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 
 /// What the loader is to print: the search for libraries, and what is loaded for whom.
@@ -36,80 +40,130 @@ fn directory() -> io::Result<TempDir> {
     tempfile::Builder::new().prefix("tfpatch-trace-").permissions(only_mine).tempdir()
 }
 
-/// A command that has run, and what came of it.
-pub struct Ran<'a> {
-    /// Its first word.
-    pub program: &'a OsStr,
+/// Runs commands, as often as it is told to, and hears what their processes ask of the loader.
+pub struct Tracer<'a> {
+    app: &'a App,
     /// The loader's environment.
     pub settings: loader::Settings,
+    /// Who passes on signals to the commands.
+    pub forwarder: Forwarder,
+    debugging: Debugging,
+    /// What the reader has to know of the traces: sentences.
+    pub notes: Vec<String>,
+    directory: TempDir,
+    runs: AtomicUsize,
+}
+
+/// A command that has run, and what came of it.
+pub struct Ran<'a> {
     /// What its processes asked of the loader.
     pub requests: Requests<'a>,
     /// How it ended.
     pub child: Child,
-    /// What the reader has to know of the trace: sentences.
-    pub notes: Vec<String>,
-    /// Who passed on signals to it.
-    pub forwarder: Forwarder,
+    /// Was it ended because its time was up?
+    pub timed_out: bool,
 }
 
-/// Runs a command and hears what its processes ask of the loader.
-///
-/// # Errors
-/// Where it cannot be started, or its trace cannot be read.
-pub fn run<'a>(session: &'a Session, command: &'a [OsString]) -> Result<Ran<'a>, Error> {
-    let Some((program, arguments)) = command.split_first() else {
-        return Err(Words::new("no command was given").into());
-    };
-    if session.app.is_elsewhere() {
-        let why = "--root: a command of another root cannot be run from here";
-        return Err(Words::new(why).hint("chroot ROOTFS tfpatch trace -- COMMAND").into());
-    }
-    let mut settings = session.loader_settings(&Simulation::default())?;
-    // The trace tells which of them the loader uses, whatever the processor has.
-    settings.hwcaps.clear();
-    let directory = directory()?;
-    let forwarder = Forwarder::new(directory.path().to_owned(), settings::keeps_ignored)?;
-    let mut requests = Requests::new(&session.app, &settings)?;
-    let debugging = settings::debugging();
-    let (own_pid, child) =
-        run_traced(&forwarder, program, arguments, directory.path(), &debugging)?;
-    for (pid, path) in trace_files(directory.path(), own_pid)? {
-        if let Some(mut file) = open_trace(&path)? {
-            requests.add(pid, &mut BufReader::with_capacity(1 << 16, &file))?;
-            keep(&debugging, pid, &mut file)?;
+impl<'a> Tracer<'a> {
+    /// Prepares the runs.
+    ///
+    /// # Errors
+    /// Where they are to be in another root, or their traces have no place.
+    pub fn new(session: &'a Session) -> Result<Self, Error> {
+        if session.app.is_elsewhere() {
+            return Err(app::Error::from(NotRun::Elsewhere).into());
         }
+        let mut settings = session.loader_settings(&Simulation::default())?;
+        // The trace tells which of them the loader uses, whatever the processor has.
+        settings.hwcaps.clear();
+        let directory = directory()?;
+        let forwarder = Forwarder::new(directory.path().to_owned(), settings::keeps_ignored)?;
+        let debugging = settings::debugging();
+        let (app, notes, runs) = (&session.app, debugging.notes(), AtomicUsize::new(1));
+        Ok(Self { app, settings, forwarder, debugging, notes, directory, runs })
     }
-    let mut notes = debugging.notes();
-    let left = directory.path().to_owned();
-    // What the command left running may write there at this moment.
-    if let Err(error) = directory.close()
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        notes.push(format!("{} could not be removed: {error}", left.display()));
+
+    /// Runs a command. `prepare` says where its output goes, and `owned` whose rights it has where we
+    /// are root: those of whom that directory belongs to.
+    ///
+    /// # Errors
+    /// Where it cannot be started, or its trace cannot be read.
+    pub fn run(
+        &self,
+        command: &[OsString],
+        manner: Manner,
+        owned: Option<&Path>,
+        prepare: impl FnOnce(&mut Command) -> io::Result<()>,
+    ) -> Result<Ran<'a>, app::Error> {
+        let mut requests = Requests::new(self.app, &self.settings)?;
+        let traces = self.make_directory(owned)?;
+        let program = program(command);
+        let arguments = command.iter().skip(1);
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .env("LD_DEBUG", self.debugging.with(CATEGORIES))
+            .env("LD_DEBUG_OUTPUT", traces.join(PREFIX));
+        prepare(&mut command)?;
+        let spawn = |command: &mut Command| match owned {
+            Some(directory) => {
+                // It inherits what the thread may do that starts it.
+                operation::as_owner_of(directory, true, || Ok(command.spawn()))
+                    .map_err(io::Error::other)?
+            }
+            None => command.spawn(),
+        };
+        let ended = self.forwarder.run(&mut command, manner, spawn).map_err(|error| {
+            let (program, source) = (program.to_owned(), Arc::new(error));
+            app::Error::NotRun(NotRun::NotStarted { program, source })
+        })?;
+        for (pid, path) in trace_files(&traces, ended.pid)? {
+            if let Some(mut file) = open_trace(&path)? {
+                requests.add(pid, &mut BufReader::with_capacity(1 << 16, &file))?;
+                keep(&self.debugging, pid, &mut file)?;
+            }
+        }
+        let Ended { child, timed_out, .. } = ended;
+        Ok(Ran { requests, child, timed_out })
     }
-    Ok(Ran { program, settings, requests, child, notes, forwarder })
+
+    /// Makes a directory for what one run writes, which belongs to whom the command runs as.
+    ///
+    /// # Errors
+    /// As the operating system's.
+    pub fn make_directory(&self, owned: Option<&Path>) -> io::Result<PathBuf> {
+        let number = self.runs.fetch_add(1, Ordering::Relaxed);
+        let path = self.directory.path().join(number.to_string());
+        DirBuilder::new().mode(0o700).create(&path)?;
+        if let Some((uid, gid)) = owned.and_then(operation::other_owner) {
+            chown(&path, Some(uid), Some(gid))?;
+            fs::set_permissions(self.directory.path(), Permissions::from_mode(0o711))?;
+        }
+        Ok(path)
+    }
+
+    /// Removes what the traces took, and gives back who passes on signals.
+    pub fn close(self) -> (Forwarder, Vec<String>) {
+        let Self { forwarder, mut notes, directory, .. } = self;
+        let left = directory.path().to_owned();
+        // What the command left running may write there at this moment.
+        if let Err(error) = directory.close()
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            notes.push(format!("{} could not be removed: {error}", left.display()));
+        }
+        (forwarder, notes)
+    }
 }
 
-/// Starts a command under the loader's tracing, and waits for its end. Its process ID, and how it
-/// ended.
-fn run_traced(
-    forwarder: &Forwarder,
-    program: &OsStr,
-    arguments: &[OsString],
-    directory: &Path,
-    debugging: &Debugging,
-) -> Result<(u32, Child), Error> {
-    let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .env("LD_DEBUG", debugging.with(CATEGORIES))
-        .env("LD_DEBUG_OUTPUT", directory.join(PREFIX));
-    let failed = |error| Words::new(format!("cannot run {}: {error}", program.display()));
-    Ok(forwarder.run(&mut command).map_err(failed)?)
+/// A command's first word.
+#[must_use]
+pub fn program(command: &[OsString]) -> &OsStr {
+    command.first().map_or(OsStr::new(""), OsString::as_os_str)
 }
 
 /// Opens a file of the trace. The command knows where it is, and may have put something else there.
-fn open_trace(path: &Path) -> io::Result<Option<File>> {
+pub fn open_trace(path: &Path) -> io::Result<Option<File>> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match rustix::fs::open(path, flags | OFlags::RDONLY, Mode::empty()) {
         Ok(file) => File::from(file),
@@ -140,11 +194,14 @@ fn trace_files(directory: &Path, own_pid: u32) -> io::Result<Vec<(u32, PathBuf)>
 }
 
 /// Appends a trace to the file that the user asked the loader for.
-fn keep(debugging: &Debugging, pid: u32, trace: &mut File) -> Result<(), Error> {
+fn keep(debugging: &Debugging, pid: u32, trace: &mut File) -> io::Result<()> {
     let Some(output) = &debugging.output else { return Ok(()) };
     let mut name = output.clone();
     name.push(format!(".{pid}"));
-    let failed = |error| Words::new(format!("LD_DEBUG_OUTPUT: {}: {error}", name.display()));
+    let failed = |error: io::Error| {
+        let said = format!("LD_DEBUG_OUTPUT: {}: {error}", name.display());
+        io::Error::new(error.kind(), said)
+    };
     let mut file = File::options().append(true).create(true).open(&name).map_err(failed)?;
     trace.rewind()?;
     io::copy(trace, &mut file)?;

@@ -109,22 +109,38 @@ pub enum Shipped {
 #[must_use]
 pub fn shipper(library: &[u8]) -> Option<Shipped> {
     let name = printable(library);
-    let rows = || SHIPPERS.iter().chain(ROWS);
-    // A name without a version, such as that of cffi and ctypes, is of whatever version is known.
-    let is_open = name.ends_with(".so");
-    let known = rows().find(|(beginning, _)| is_begun_by(&name, beginning)).or_else(|| {
-        rows().find(|(beginning, _)| {
-            let beginning = beginning.replace('*', "");
-            is_open && beginning.strip_prefix(name.as_str()).is_some_and(|r| r.starts_with('.'))
-        })
-    });
-    known.map(|(row, shipper)| match shipper {
+    row_of(&name).map(|(row, shipper)| match shipper {
         Pypi(distribution) => {
             let row = row.replace('*', "");
             let library = if row.starts_with(&format!("{name}.")) { row } else { name };
             Shipped::Distribution { distribution, library }
         }
         System(debian, fedora) => Shipped::Packages { debian, fedora },
+    })
+}
+
+/// The distribution of PyPI that ships a library, where the tables know one.
+#[must_use]
+pub fn distribution_of(library: &[u8]) -> Option<&'static str> {
+    match row_of(&printable(library)) {
+        Some((_, Pypi(distribution))) => {
+            let name = distribution.trim_matches('\'');
+            name.split(|c: char| "<>=!~".contains(c)).next()
+        }
+        _ => None,
+    }
+}
+
+/// The row of the tables for a library.
+fn row_of(name: &str) -> Option<&'static (&'static str, Shipper)> {
+    let rows = || SHIPPERS.iter().chain(ROWS);
+    // A name without a version, such as that of cffi and ctypes, is of whatever version is known.
+    let is_open = name.ends_with(".so");
+    rows().find(|(beginning, _)| is_begun_by(name, beginning)).or_else(|| {
+        rows().find(|(beginning, _)| {
+            let beginning = beginning.replace('*', "");
+            is_open && beginning.strip_prefix(name).is_some_and(|r| r.starts_with('.'))
+        })
     })
 }
 
@@ -195,10 +211,12 @@ pub fn gcc_of(version: &[u8]) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Shipped, shipper};
+    use super::{Shipped, distribution_of, shipper};
 
     #[test]
     fn a_library_is_known_by_its_whole_version() {
+        assert_eq!(distribution_of(b"libcudnn.so.8"), Some("nvidia-cudnn-cu12"));
+        assert_eq!((distribution_of(b"libGL.so.1"), distribution_of(b"libx.so.1")), (None, None));
         let library = "libmkl_rt.so.2".to_owned();
         let mkl = Shipped::Distribution { distribution: "mkl", library };
         assert_eq!(shipper(b"libmkl_rt.so.2"), Some(mkl));

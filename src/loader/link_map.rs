@@ -21,6 +21,12 @@ impl<'m> LinkMap<'m> {
     pub(super) const MAIN: usize = 0;
 
     pub(super) fn new(base: &'m [&'m Resolution]) -> Self {
+        Self::of_namespace(base, &|_| true)
+    }
+
+    /// That of one namespace of a process (`dlmopen`): what stands in another one, by the index of its
+    /// resolution, can ask for libraries and lends its search paths, and is not found as loaded.
+    pub(super) fn of_namespace(base: &'m [&'m Resolution], is_in: &dyn Fn(usize) -> bool) -> Self {
         let mut map = Self {
             base,
             own: Vec::new(),
@@ -29,7 +35,11 @@ impl<'m> LinkMap<'m> {
             ids: HashMap::new(),
         };
         let mut offset = 0;
-        for resolution in base {
+        for (number, resolution) in base.iter().enumerate() {
+            if !is_in(number) {
+                offset += resolution.objects.len();
+                continue;
+            }
             for (name, index) in &resolution.names {
                 map.names.entry(name.clone()).or_insert(offset + index);
             }

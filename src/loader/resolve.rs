@@ -137,7 +137,18 @@ impl<'a> Loader<'a> {
     /// and then what was opened, in order: as Python imports an extension module.
     #[must_use]
     pub fn dlopen(&self, loaded: &[&Resolution], path: &Path) -> Resolution {
-        let mut map = LinkMap::new(loaded);
+        self.dlmopen(loaded, &|_| true, path)
+    }
+
+    /// The same in a namespace of the process: `is_in` says of which of `loaded`, by its index, it consists.
+    #[must_use]
+    pub fn dlmopen(
+        &self,
+        loaded: &[&Resolution],
+        is_in: &dyn Fn(usize) -> bool,
+        path: &Path,
+    ) -> Resolution {
+        let mut map = LinkMap::of_namespace(loaded, is_in);
         let root = self.request(&mut map, None, path.as_os_str().as_bytes(), Wanted::Opened);
         self.load_needed(&mut map);
         self.finish(map, root, Vec::new())
@@ -148,13 +159,26 @@ impl<'a> Loader<'a> {
     /// program, whoever calls. `None` where no object of that path is among `loaded`.
     #[must_use]
     pub fn find(&self, loaded: &[&Resolution], asker: &Path, name: &[u8]) -> Option<Resolution> {
+        self.find_in(loaded, &|_| true, asker, name)
+    }
+
+    /// The same in a namespace of the process, as `dlmopen` does it: `is_in` says of which of `loaded`, by
+    /// its index, it consists. Objects of other namespaces may ask.
+    #[must_use]
+    pub fn find_in(
+        &self,
+        loaded: &[&Resolution],
+        is_in: &dyn Fn(usize) -> bool,
+        asker: &Path,
+        name: &[u8],
+    ) -> Option<Resolution> {
         let objects = loaded.iter().flat_map(|resolution| &resolution.objects);
         let asker = objects.into_iter().position(|object| object.path == asker)?;
         let asker = match &self.order {
             Order::Glibc(_) => asker,
             Order::Musl(_) => LinkMap::MAIN,
         };
-        let mut map = LinkMap::new(loaded);
+        let mut map = LinkMap::of_namespace(loaded, is_in);
         let root = self.request(&mut map, Some(asker), name, Wanted::Opened);
         // The object that calls dlopen lends its search paths and is no link of the chain.
         if let Some(object) = map.own.first_mut() {

@@ -102,6 +102,7 @@ pub use error::{Change, Error, PathError};
 pub use home::NAME;
 pub use journal::Kind;
 pub use metadata::{Attribute, Metadata};
+pub use owner::{as_owner_of, other_owner};
 pub use recover::{LeftAlone, Recovered, recover};
 pub use revert::{Reverted, Selection, revert};
 pub use store::Store;

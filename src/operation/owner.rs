@@ -29,19 +29,27 @@ pub(super) struct Other {
 
 /// Runs `work` with the rights of whom `directory` belongs to, where that is not root and we are.
 /// `is_here` says whether it is a directory of this system, whose users are listed here.
-pub(super) fn as_owner_of<T: Send>(
+///
+/// # Errors
+/// As those of `work`, or where the system does not let us become that user; `work` is not run then.
+pub fn as_owner_of<T: Send>(
     directory: &Path,
     is_here: bool,
     work: impl FnOnce() -> Result<T, Error> + Send,
 ) -> Result<T, Error> {
-    let owner = std::fs::metadata(directory).ok().filter(|found| found.uid() != 0);
-    match owner.filter(|found| myself() == 0 && !is_nobody(found.uid())) {
-        Some(found) => {
-            let other = Other { uid: found.uid(), gid: found.gid(), is_here };
-            other.run(work, directory)
-        }
+    match other_owner(directory) {
+        Some((uid, gid)) => Other { uid, gid, is_here }.run(work, directory),
         None => work(),
     }
+}
+
+/// The user and the group that `directory` belongs to, where we are root and work on it with their
+/// rights.
+#[must_use]
+pub fn other_owner(directory: &Path) -> Option<(u32, u32)> {
+    let found = std::fs::metadata(directory).ok().filter(|found| found.uid() != 0)?;
+    let is_other = myself() == 0 && !is_nobody(found.uid());
+    is_other.then(|| (found.uid(), found.gid()))
 }
 
 impl Other {

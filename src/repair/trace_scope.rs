@@ -18,7 +18,7 @@ pub struct Scope {
     seen: Vec<Finding>,
     /// What is among it and no diagnosis finds.
     witnessed: Vec<Finding>,
-    /// What a diagnosis finds, and nobody asked for.
+    /// What a diagnosis finds, and nobody asked for, or was found after all.
     left_alone: Vec<Finding>,
 }
 
@@ -37,6 +37,12 @@ impl Scope {
             left_alone: only(diagnosed, seen),
             seen: seen.to_vec(),
         }
+    }
+
+    /// Of what was `seen`, beside all that a diagnosis finds but what was `refuted`.
+    #[must_use]
+    pub fn beside(seen: &[Finding], diagnosed: &[Finding], refuted: Vec<Finding>) -> Self {
+        Self { left_alone: refuted, ..Self::new(seen, diagnosed) }
     }
 
     /// Makes a diagnosis of the target, as it would be, one of what was seen: with what would still

@@ -26,10 +26,8 @@ pub fn write(
     search: &[PathBuf],
     detail: Detail,
 ) -> io::Result<()> {
-    let Diagnosed { world, diagnosis, .. } = diagnosed;
-    heading::write(out, app, chosen, world, detail)?;
-    findings::write(out, world, &diagnosis.findings, detail)?;
-    heading::write_not_followed(out, chosen, world, detail)?;
+    let diagnosis = &diagnosed.diagnosis;
+    write_findings(out, app, chosen, diagnosed, detail)?;
     let fixable: Vec<&Finding> = diagnosed.fixable().collect();
     if !fixable.is_empty() {
         let files: BTreeSet<_> = fixable.iter().map(|finding| &finding.object).collect();
@@ -50,6 +48,23 @@ pub fn write(
         return Ok(());
     }
     write_well(out, chosen, diagnosed, detail)
+}
+
+/// Writes what was looked at and what was found.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub(super) fn write_findings(
+    out: &mut dyn Write,
+    app: &App,
+    chosen: &Chosen,
+    diagnosed: &Diagnosed,
+    detail: Detail,
+) -> io::Result<()> {
+    let Diagnosed { world, diagnosis, .. } = diagnosed;
+    heading::write(out, app, chosen, world, detail)?;
+    findings::write(out, world, &diagnosis.findings, detail)?;
+    heading::write_not_followed(out, chosen, world, detail)
 }
 
 /// Writes that nothing is to be done, and how far that goes.

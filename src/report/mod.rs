@@ -15,6 +15,10 @@ pub mod markdown;
 pub mod operations;
 pub mod outcome;
 pub mod path_text;
+pub mod probe;
+pub mod probe_json;
+pub mod proof;
+pub mod proof_json;
 pub mod revert;
 #[cfg(feature = "testing")]
 pub mod schema;

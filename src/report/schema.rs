@@ -4,6 +4,8 @@ use super::error::ErrorReport;
 use super::explain::{ExplainReport, PageReport};
 use super::json::{DoctorReport, PlanReport, ShowReport, TreeReport};
 use super::operations::{DiffReport, LogReport, RevertReport, VerifyReport};
+use super::probe_json::ProbeReport;
+use super::proof_json::ProofReport;
 use super::trace::TraceReport;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
@@ -20,6 +22,8 @@ pub fn all() -> Vec<(&'static str, Value)> {
         ("explain", of::<ExplainReport>("explain")),
         ("log", of::<LogReport>("log")),
         ("plan", of::<PlanReport<'_>>("plan")),
+        ("probe", of::<ProbeReport<'_>>("probe")),
+        ("proof", of::<ProofReport<'_>>("proof")),
         ("revert", of::<RevertReport>("revert")),
         ("show", of::<ShowReport>("show")),
         ("trace", of::<TraceReport<'_>>("trace")),

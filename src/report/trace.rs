@@ -8,6 +8,7 @@ use super::path_text::PathText;
 use super::style::{COMMAND, DIM, ERROR, GOOD, WARNING, paint};
 use super::words::findings as words;
 use crate::app::App;
+use crate::app::runs::Child;
 use crate::app::trace::{Examined, Silence, Traced};
 use crate::bytes::printable;
 use crate::command_line::CommandLine;
@@ -22,15 +23,6 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
-
-/// How the command ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Child {
-    /// Its exit status.
-    pub status: Option<i32>,
-    /// The signal that ended it.
-    pub signal: Option<i32>,
-}
 
 /// All that is told of a traced command.
 pub struct Report<'a> {
@@ -55,7 +47,7 @@ pub fn notes(traced: &Traced) -> Vec<String> {
 }
 
 /// Why the loader printed nothing.
-fn why_nothing(silence: &Silence) -> String {
+pub(super) fn why_nothing(silence: &Silence) -> String {
     const NOTHING: &str = "nothing was traced";
     match silence {
         Silence::Unknown => NOTHING.to_owned(),

@@ -18,7 +18,7 @@ mod variables;
 pub mod verdicts;
 
 use crate::app::Error;
-use crate::app::error::Instead;
+use crate::app::error::{Instead, NotRun};
 use crate::bytes::{printable, shown};
 use crate::repair::foreign_plan::Misfit;
 use std::fmt;
@@ -105,6 +105,7 @@ impl Words {
                 let place = if *in_wheel { " in the wheel" } else { "" };
                 Self::new(format!("--search {}: no such directory{place}", shown(directory)))
             }
+            Error::NotRun(why) => not_run(why),
             Error::OutputIsTheWheel(output) => {
                 let why = "that is the wheel itself; without --output it is repaired in its place";
                 Self::new(format!("--output {}: {why}", shown(output)))
@@ -117,6 +118,32 @@ impl Words {
                 let why = "is no wheel, and --output is for wheels";
                 Self::new(format!("{} {why}", shown(target)))
             }
+        }
+    }
+}
+
+/// Why a command was not run.
+fn not_run(why: &NotRun) -> Words {
+    match why {
+        NotRun::NotStarted { program, source } => {
+            Words::new(format!("cannot run {}: {source}", program.display()))
+        }
+        NotRun::InWheel(wheel) => {
+            let why = "a command runs in an environment, not in a wheel";
+            Words::new(format!("{}: {why}", shown(wheel)))
+                .hint("install the wheel, and name the environment")
+        }
+        NotRun::Elsewhere => {
+            let why = "--root: a command of another root cannot be run from here";
+            Words::new(why).hint("chroot ROOTFS tfpatch trace -- COMMAND")
+        }
+        NotRun::NoInterpreter => {
+            let why = "the target has no interpreter that could import its modules";
+            Words::new(why).hint("name an environment")
+        }
+        NotRun::OtherOwner(prefix) => {
+            let why = "the command ran it, and it belongs to another user: name it as TARGET";
+            Words::new(format!("{}: {why}", shown(prefix)))
         }
     }
 }

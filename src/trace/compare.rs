@@ -55,11 +55,13 @@ pub struct Compared<'a> {
 
 /// The findings of a trace: what was asked for in vain though it lies in the environment, what a
 /// program cannot do without, and the driver. An optional library that is nowhere is none, and
-/// neither is one that the same process found in another way.
+/// neither is one that the same process found in another way. In the directories of `search` libraries are
+/// looked for as well.
 #[must_use]
 pub fn findings(
     vfs: &dyn Vfs,
     world: &World,
+    search: &[PathBuf],
     answers: &[Answer],
     diagnosed: &[Finding],
 ) -> Vec<Finding> {
@@ -70,7 +72,7 @@ pub fn findings(
         .filter(|answer| answer.found.is_none() && !answer.name.contains(&b'/'))
         .filter(|answer| answer.kind != Kind::Preload)
         .filter(|answer| answer.found_later.is_none())
-        .filter_map(|answer| finding(vfs, world, answer, diagnosed))
+        .filter_map(|answer| finding(vfs, world, search, answer, diagnosed))
         .collect();
     crate::findings::finding::sort(&mut found);
     found
@@ -79,6 +81,7 @@ pub fn findings(
 fn finding(
     vfs: &dyn Vfs,
     world: &World,
+    search: &[PathBuf],
     answer: &Answer,
     diagnosed: &[Finding],
 ) -> Option<Finding> {
@@ -93,7 +96,7 @@ fn finding(
         return Some(Finding { tried: answer.tried.clone(), ..same.clone() });
     }
     let choice = match known.cloned().or_else(|| outsider(vfs, &answer.asker)) {
-        Some(asking) => provider::choose(vfs, world, &[], &asking, &answer.name),
+        Some(asking) => provider::choose(vfs, world, search, &asking, &answer.name),
         None => Choice::None,
     };
     let in_vain = |cause, supply, cure| in_vain(world, answer, object, cause, supply, cure);
@@ -230,7 +233,7 @@ fn confirm(
 }
 
 /// The object of the environment at a path, by whatever name.
-fn object_at<'a>(vfs: &dyn Vfs, world: &'a World, path: &Path) -> Option<&'a Object> {
+pub(super) fn object_at<'a>(vfs: &dyn Vfs, world: &'a World, path: &Path) -> Option<&'a Object> {
     let inventory = &world.inventory;
     let real = vfs.canonicalize(path).ok()?;
     inventory.at(path).or_else(|| inventory.at(&world.below_root(vfs, &real))).or_else(|| {

@@ -43,8 +43,13 @@ pub struct Request {
 pub enum Event {
     /// A name was asked for.
     Request(Request),
-    /// The object of that path was unloaded.
-    Unmapped(Vec<u8>),
+    /// An object was unloaded.
+    Unmapped {
+        /// Its path.
+        path: Vec<u8>,
+        /// The link map's namespace.
+        namespace: u64,
+    },
 }
 
 /// A program from its start to its end, or to the next `exec` of its process; or a fork of one.
@@ -80,6 +85,17 @@ pub struct LoaderError {
     pub message: Vec<u8>,
 }
 
+/// A process of which an error of the loader is the last that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    /// The process.
+    pub pid: u32,
+    /// The error. The loader ends a program for it, unless `dlopen` or `dlsym` was called for.
+    pub error: LoaderError,
+    /// Had the program got control? If not, nobody can have caught the error.
+    pub has_begun: bool,
+}
+
 /// The trace that one file holds.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trace {
@@ -89,6 +105,8 @@ pub struct Trace {
     pub processes: usize,
     /// The errors, with how often each was printed.
     pub errors: BTreeMap<LoaderError, usize>,
+    /// The processes that may have ended by one.
+    pub broken: Vec<Broken>,
     /// The `glibc-hwcaps` subdirectories that the processor can use, the best first.
     pub hwcaps: Vec<String>,
     /// Was there more than is kept?
@@ -101,6 +119,10 @@ const MAX_LINE_BYTES: u64 = 4 << 20;
 
 /// What is kept of one file, in bytes of names and paths. A file of 20 MB has some 10 MB of them.
 const MAX_BYTES: usize = 128 << 20;
+
+/// What the loader prints behind an error that it does not pass over (`_dl_signal_cexception` in glibc's
+/// elf/dl-catch.c).
+const FATAL: &[u8] = b" (fatal)";
 
 /// Different errors that are kept of one file.
 const MAX_ERRORS: usize = 1000;
@@ -163,7 +185,7 @@ impl Image {
     pub fn requests(&self) -> impl Iterator<Item = &Request> {
         self.events.iter().filter_map(|event| match event {
             Event::Request(request) => Some(request),
-            Event::Unmapped(_) => None,
+            Event::Unmapped { .. } => None,
         })
     }
 }
@@ -198,6 +220,8 @@ struct Process {
     open: Option<usize>,
     rule: Option<Rule>,
     spoke: bool,
+    /// The error that was the last that was printed.
+    error: Option<LoaderError>,
 }
 
 impl Reader {
@@ -218,6 +242,7 @@ impl Reader {
         process.spoke = true;
         if let Line::Error { object, message } = line {
             let error = LoaderError { object: object.to_vec(), message: message.to_vec() };
+            process.error = Some(error.clone()).filter(|error| error.message.ends_with(FATAL));
             let room = self.trace.errors.len() < MAX_ERRORS;
             match self.trace.errors.get_mut(&error) {
                 Some(times) => *times += 1,
@@ -225,6 +250,9 @@ impl Reader {
                 None => self.trace.is_cut = true,
             }
             return;
+        }
+        if !text.trim_ascii().is_empty() {
+            process.error = None;
         }
         if let Line::SearchPath { directories, .. } = line
             && self.trace.hwcaps.is_empty()
@@ -249,6 +277,9 @@ impl Reader {
         }
         self.trace.processes = self.processes.iter().filter(|process| process.spoke).count();
         for process in self.processes {
+            let (pid, has_begun) = (process.current.pid, process.started_at.is_some());
+            let error = process.error.clone();
+            self.trace.broken.extend(error.map(|error| Broken { pid, error, has_begun }));
             self.trace.images.extend(process.finish(&known));
         }
         self.trace
@@ -297,9 +328,9 @@ impl Process {
                 }
                 self.open = None;
             }
-            Line::Unmapped(path) => {
+            Line::Unmapped { path, namespace } => {
                 self.open = None;
-                self.current.events.push(Event::Unmapped(path.to_vec()));
+                self.current.events.push(Event::Unmapped { path: path.to_vec(), namespace });
             }
             Line::Initialize(program) => self.initialize(program),
             Line::Control => {
@@ -344,7 +375,7 @@ impl Process {
     fn request(&mut self) -> Option<&mut Request> {
         match self.current.events.get_mut(self.open?)? {
             Event::Request(request) => Some(request),
-            Event::Unmapped(_) => None,
+            Event::Unmapped { .. } => None,
         }
     }
 

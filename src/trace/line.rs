@@ -30,7 +30,7 @@ pub(super) enum Line<'a> {
     /// The file for a name is mapped.
     Mapped(&'a [u8]),
     /// An object is unloaded.
-    Unmapped(&'a [u8]),
+    Unmapped { path: &'a [u8], namespace: u64 },
     /// The libraries of a program are ready.
     Initialize(&'a [u8]),
     /// The program runs.
@@ -111,7 +111,9 @@ impl<'a> Line<'a> {
             }
             match words {
                 b"generating link map" => return Some(Self::Mapped(name)),
-                b"destroying link map" => return Some(Self::Unmapped(name)),
+                b"destroying link map" => {
+                    return Some(Self::Unmapped { path: name, namespace });
+                }
                 _ => {}
             }
         }
@@ -122,7 +124,7 @@ impl<'a> Line<'a> {
     pub(super) fn weight(&self) -> usize {
         match self {
             Self::Asked { name, asker, .. } => 200 + name.len() + asker.len(),
-            Self::Trying(path) | Self::Unmapped(path) => 40 + path.len(),
+            Self::Trying(path) | Self::Unmapped { path, .. } => 40 + path.len(),
             Self::SearchPath { directories, rule: Some(Rule::LdLibraryPath) } => directories.len(),
             _ => 0,
         }

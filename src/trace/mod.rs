@@ -6,8 +6,10 @@
 //! the process's ID. One file holds what one process prints, what its forks print that start no other
 //! program, and what it prints after it has become another program by `exec`.
 
+pub mod broken;
 pub mod compare;
 mod event;
+pub mod evidence;
 mod line;
 pub mod replay;
 

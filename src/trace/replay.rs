@@ -91,8 +91,8 @@ struct Process {
     loader: usize,
     /// The program as it was called.
     called: Vec<u8>,
-    /// What was started, and what was opened since, in order.
-    loaded: Vec<Resolution>,
+    /// What was started, and what was opened since, in order, each with its namespace.
+    loaded: Vec<(u64, Resolution)>,
 }
 
 impl<'a> Replay<'a> {
@@ -187,7 +187,7 @@ impl<'a> Replay<'a> {
             self.loaders.len() - 1
         });
         let (_, loader) = self.loaders.get(index)?;
-        let loaded = vec![loader.program(&path)];
+        let loaded = vec![(0, loader.program(&path))];
         Some(Process { loader: index, called: image.program.clone()?, loaded })
     }
 
@@ -198,11 +198,11 @@ impl<'a> Replay<'a> {
         while let Some(event) = events.next() {
             let request = match (event, process.as_deref_mut()) {
                 (Event::Request(request), _) => request,
-                (Event::Unmapped(path), Some(process)) => {
-                    self.unload(process, path);
+                (Event::Unmapped { path, namespace }, Some(process)) => {
+                    self.unload(process, path, *namespace);
                     continue;
                 }
-                (Event::Unmapped(_), None) => continue,
+                (Event::Unmapped { .. }, None) => continue,
             };
             let view = process.as_deref();
             if request.kind == Kind::Needed {
@@ -219,7 +219,8 @@ impl<'a> Replay<'a> {
                 (answer.verdict, &answer.found, view)
                 && let Some((_, loader)) = self.loaders.get(process.loader)
             {
-                opened = Some(loader.dlopen(&references(process, None), found));
+                let is_in = |index| is_in(process, request.namespace, index);
+                opened = Some(loader.dlmopen(&references(process, None), &is_in, found));
             }
             answers.push(answer);
             while let Some(Event::Request(request)) =
@@ -233,7 +234,7 @@ impl<'a> Replay<'a> {
             }
             // A dlopen that fails leaves nothing loaded.
             if let (true, Some(opened), Some(process)) = (loads, opened, process.as_deref_mut()) {
-                process.loaded.push(opened);
+                process.loaded.push((request.namespace, opened));
             }
         }
         find_later(&mut answers);
@@ -248,13 +249,15 @@ impl<'a> Replay<'a> {
         request: &Request,
     ) -> Option<Dependency> {
         let asker = self.object(process, opened, &request.asker)?;
-        let preload = process.loaded.first().into_iter().flat_map(|main| &main.preload);
+        let preload = process.loaded.first().into_iter().flat_map(|(_, main)| &main.preload);
         let known = asker.needed.iter().chain(preload).find(|need| need.name == request.name);
         if let Some(known) = known {
             return Some(known.clone());
         }
         let (_, loader) = self.loaders.get(process.loader)?;
-        let found = loader.find(&references(process, opened), &asker.path, &request.name)?;
+        let is_in = |index| is_in(process, request.namespace, index);
+        let loaded = references(process, opened);
+        let found = loader.find_in(&loaded, &is_in, &asker.path, &request.name)?;
         Some(found.root)
     }
 
@@ -262,11 +265,13 @@ impl<'a> Replay<'a> {
     fn open(&self, process: &Process, request: &Request) -> Option<Resolution> {
         let (_, loader) = self.loaders.get(process.loader)?;
         let loaded = references(process, None);
+        let is_in = |index| is_in(process, request.namespace, index);
         match self.object(process, None, &request.asker) {
-            Some(asker) => loader.find(&loaded, &asker.path, &request.name),
+            Some(asker) => loader.find_in(&loaded, &is_in, &asker.path, &request.name),
             // The place of an absolute path does not depend on who asks.
             None if request.name.starts_with(b"/") => {
-                Some(loader.dlopen(&loaded, Path::new(OsStr::from_bytes(&request.name))))
+                let path = Path::new(OsStr::from_bytes(&request.name));
+                Some(loader.dlmopen(&loaded, &is_in, path))
             }
             None => None,
         }
@@ -280,12 +285,12 @@ impl<'a> Replay<'a> {
         name: &[u8],
     ) -> Option<&'p LoadedObject> {
         if name == process.called {
-            return process.loaded.first()?.objects.first();
+            return process.loaded.first()?.1.objects.first();
         }
         let path = self.absolute(name);
         let mut objects = opened
             .into_iter()
-            .chain(process.loaded.iter().rev())
+            .chain(process.loaded.iter().rev().map(|(_, resolution)| resolution))
             .flat_map(|resolution| &resolution.objects);
         if let Some(object) = objects.clone().find(|object| object.path == path) {
             return Some(object);
@@ -294,10 +299,10 @@ impl<'a> Replay<'a> {
         objects.find(|object| object.id == id)
     }
 
-    fn unload(&self, process: &mut Process, path: &[u8]) {
+    fn unload(&self, process: &mut Process, path: &[u8], namespace: u64) {
         let path = self.absolute(path);
-        let is_root = |resolution: &Resolution| {
-            resolution.objects.first().is_some_and(|root| root.path == path)
+        let is_root = |(of, resolution): &(u64, Resolution)| {
+            *of == namespace && resolution.objects.first().is_some_and(|root| root.path == path)
         };
         if let Some(at) = process.loaded.iter().skip(1).position(is_root) {
             process.loaded.remove(at + 1);
@@ -316,7 +321,8 @@ impl<'a> Replay<'a> {
         let is_loaded = |path: &Path| {
             self.vfs.metadata(path).is_ok_and(|metadata| {
                 process.is_some_and(|process| {
-                    let mut loaded = process.loaded.iter().chain(opened);
+                    let own = process.loaded.iter().filter(|(of, _)| *of == request.namespace);
+                    let mut loaded = own.map(|(_, resolution)| resolution).chain(opened);
                     loaded.any(|found| found.objects.iter().any(|object| object.id == metadata.id))
                 })
             })
@@ -332,9 +338,7 @@ impl<'a> Replay<'a> {
                     || predicted.as_deref().is_some_and(|predicted| self.is_same(last, predicted))
             })
         };
-        let (verdict, why) = if request.namespace != 0 {
-            (Verdict::Unknown, Some("it was asked for in a namespace of its own"))
-        } else if process.is_none() {
+        let (verdict, why) = if process.is_none() {
             (Verdict::Unknown, Some("the program is not known by the name it was called"))
         } else if dependency.is_none() {
             let why = "the object that asked is not among those that the emulation loads";
@@ -459,7 +463,12 @@ impl<'a> Replay<'a> {
 }
 
 fn references<'p>(process: &'p Process, opened: Option<&'p Resolution>) -> Vec<&'p Resolution> {
-    process.loaded.iter().chain(opened).collect()
+    process.loaded.iter().map(|(_, resolution)| resolution).chain(opened).collect()
+}
+
+/// Is the resolution of that index in a namespace? What comes behind the known ones is being opened there.
+fn is_in(process: &Process, namespace: u64, index: usize) -> bool {
+    process.loaded.get(index).is_none_or(|(of, _)| *of == namespace)
 }
 
 /// Notes for what was not found who found it later.

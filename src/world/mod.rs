@@ -6,6 +6,7 @@ pub mod imported;
 pub mod inventory;
 pub mod linked_directories;
 pub mod makers;
+pub mod native_modules;
 pub mod object_names;
 pub mod origins;
 pub mod place;

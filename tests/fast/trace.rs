@@ -52,7 +52,10 @@ fn the_words_of_the_loader_are_understood() {
     assert_eq!(opened.asker, b"/x/lib a.so");
     assert_eq!(opened.places[0].path, b"/r/line\nfeed.so");
     assert_eq!(opened.places[0].rule, Some(Rule::Runpath));
-    assert_eq!(first.events.last(), Some(&Event::Unmapped(b"/x/lib a.so".to_vec())));
+    assert_eq!(
+        first.events.last(),
+        Some(&Event::Unmapped { path: b"/x/lib a.so".to_vec(), namespace: 0 })
+    );
     assert_eq!(second.program.as_deref(), Some(&b"next"[..]));
     assert_eq!(second.requests().count(), 1);
     assert_eq!((fork.pid, fork.forked_from), (8, Some(0)));

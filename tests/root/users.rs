@@ -1,8 +1,11 @@
 //! Trees and backups of several users, worked on by the real binary: root first and then the user, the
 //! user first and then root, others, and user namespaces.
 
-use crate::support::command::{Ran, broken_tree, command, open_directory, set_mode, snapshot};
+use crate::support::command::{
+    Ran, broken_tree, command, inner, open_directory, set_mode, snapshot,
+};
 use crate::support::operated::copy_program;
+use crate::support::wheels;
 use std::ffi::OsStr;
 use std::os::unix::fs::{MetadataExt as _, lchown};
 use std::path::{Path, PathBuf};
@@ -114,6 +117,59 @@ fn another_users_backups_are_named_with_their_owner() {
     let trusted = world.user(BOB, &["log", "tree", "--trust-store", "tree"]);
     assert!(trusted.text(0).contains("fix, 1 file"));
     assert_eq!(snapshot(&world.tree()), after);
+}
+
+/// What lies in a tree can do no more by a command than its owner could.
+#[test]
+fn a_command_for_a_users_tree_has_the_users_rights() {
+    let world = World::new();
+    let probe = "test \"$(id -u):$(id -g):$(id -G)\" = 12345:12345:12345";
+    let proved = world.root(&["fix", "--format", "json", "tree", "--", "sh", "-c", probe]);
+    assert_eq!(proved.status, 0, "{proved:#?}");
+    assert!(proved.err.contains("run 2, after the repair, as user 12345: sh -c"), "{proved:#?}");
+    let report: serde_json::Value = serde_json::from_str(&proved.out).unwrap();
+    assert_eq!(report["verdict"], "works_still");
+    // Its traces are written and read all the same.
+    let processes = report["runs"][1]["processes"].as_u64().unwrap();
+    assert!(processes > 1, "{report:#}");
+    assert_eq!(owners(&world.tree()), [12_345]);
+    // A user runs it as himself, and root on his own tree as root.
+    let user = world.user(ALICE, &["verify", "tree", "--", "sh", "-c", probe]);
+    assert_eq!(user.status, 0, "{user:#?}");
+    for entry in walkdir::WalkDir::new(world.tree()) {
+        lchown(entry.unwrap().path(), Some(0), Some(0)).unwrap();
+    }
+    let own = world.root(&["verify", "tree", "--", "sh", "-c", "test $(id -u) = 0"]);
+    assert_eq!(own.status, 0, "{own:#?}");
+}
+
+/// So are imports, which run the code of whatever lies there.
+#[test]
+fn imports_for_a_users_environment_have_the_users_rights() {
+    let dir = open_directory();
+    let prefix = dir.path().join("env");
+    // The system's own Python is one that every user may start.
+    wheels::run(
+        Command::new("/usr/bin/python3").args(["-m", "venv", "--without-pip"]).arg(&prefix),
+    );
+    let code = "import sysconfig; print(sysconfig.get_path('platlib'))";
+    let site = wheels::run(Command::new(prefix.join("bin/python")).args(["-c", code]));
+    let package = Path::new(site.trim()).join("demo");
+    std::fs::create_dir(&package).unwrap();
+    let init =
+        "import os\nassert (os.getuid(), os.getgid(), os.getgroups()) == (12345, 12345, [12345])\n";
+    std::fs::write(package.join("__init__.py"), init).unwrap();
+    inner(&package.join("_native.abi3.so"));
+    for entry in walkdir::WalkDir::new(&prefix) {
+        lchown(entry.unwrap().path(), Some(12_345), Some(12_345)).unwrap();
+    }
+    let mut probe = command(dir.path());
+    let probed =
+        Ran::of(&probe.args(["doctor", "--probe", "--format", "json", "env"]).output().unwrap());
+    assert!(probed.err.contains(", as user 12345\n"), "{probed:#?}");
+    let report: serde_json::Value = serde_json::from_str(&probed.out).unwrap();
+    let modules = &report["probes"][0]["packages"][0]["modules"];
+    assert_eq!((&modules[0]["name"], &modules[0]["outcome"]), (&"demo".into(), &"imported".into()));
 }
 
 /// Only one number is mapped there: who runs tfpatch is root, and everybody else nobody.

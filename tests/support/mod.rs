@@ -14,6 +14,7 @@ pub(crate) mod macho_writer;
 pub(crate) mod mounts;
 pub(crate) mod operated;
 pub(crate) mod python;
+pub(crate) mod scene;
 pub(crate) mod schemas;
 pub(crate) mod shipping;
 pub(crate) mod trace;

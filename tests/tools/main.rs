@@ -60,6 +60,10 @@ mod oracle_musl;
 #[cfg(test)]
 mod planner;
 #[cfg(test)]
+mod probe;
+#[cfg(test)]
+mod proof;
+#[cfg(test)]
 mod python;
 #[cfg(test)]
 mod record;

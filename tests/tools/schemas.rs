@@ -60,6 +60,25 @@ fn the_reports_of_every_command_are_of_them() {
     let error = wheels::imports(&env).unwrap_err();
     judge.report(&said(&["explain", &error]), 0);
     judge.report(&said(&["fix", ".venv", "--dry-run"]), 0);
+    let python = env.python.to_str().unwrap();
+    // Beside these it is said on standard error what is run.
+    let ran = |options: &[&str], command: &[&str]| {
+        let all = [options, &["--format", "json", ".venv"], command].concat();
+        Ran { err: String::new(), ..run(dir, &all) }
+    };
+    let import = ["--", python, "-B", "-c", "import broken"];
+    for command in ["doctor", "verify"] {
+        judge.report(&ran(&[command], &import), 1);
+        judge.report(&ran(&[command, "--probe"], &[]), 1);
+    }
+    judge.report(&ran(&["fix", "--dry-run"], &import), 1);
+    judge.report(&ran(&["fix", "--dry-run", "--probe"], &[]), 1);
+    judge.report(&ran(&["fix"], &import), 0);
+    judge.report(&said(&["revert", ".venv"]), 0);
+    judge.report(&ran(&["fix", "--probe"], &[]), 0);
+    judge.report(&said(&["revert", ".venv"]), 0);
+    let too_long = ["--", "sh", "-c", "sleep 9; exit"];
+    judge.report(&ran(&["doctor", "--timeout", "1"], &too_long), 1);
     run(dir, &["fix", ".venv", "--dry-run", "-o", "plan.json"]).text(0);
     judge.check(&serde_json::from_slice(&std::fs::read(dir.join("plan.json")).unwrap()).unwrap());
     judge.report(&said(&["apply", "plan.json", ".venv"]), 0);
@@ -72,7 +91,6 @@ fn the_reports_of_every_command_are_of_them() {
     judge.report(&said(&["show", module]), 0);
     judge.report(&said(&["rpath", "print", module]), 0);
     judge.report(&said(&["tree", module, "--main", env.python.to_str().unwrap()]), 0);
-    let python = env.python.to_str().unwrap();
     let trace = ["--format", "json", "trace", "--", python, "-B", "-c", "import broken"];
     judge.report(&run(dir, &trace), 0);
     let unknown = "libgone.so.9: cannot open shared object file: No such file or directory";

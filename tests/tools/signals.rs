@@ -125,11 +125,11 @@ fn a_command_that_goes_on_after_a_signal_is_waited_for() {
 }
 
 #[test]
-fn a_command_that_a_signal_ends_is_no_signal_to_us() {
+fn a_signal_that_ends_the_command_is_told_by_the_status() {
     let scratch = tempfile::tempdir().unwrap();
     let words = ["trace", "--format", "json", "--", "sh", "-c", "kill -TERM $$"];
     let ran = Ran::of(&command(scratch.path()).args(words).output().unwrap());
-    assert_eq!(ran.json(0)["child"]["signal"], 15);
+    assert_eq!(ran.json(128 + 15)["child"]["signal"], 15);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `tfpatch trace`, with real programs under the real loader of the machine.
 
+use crate::support::scene::{Scene, tfpatch};
 use crate::support::trace::parse;
 use crate::support::wheels::{self, LinkMode};
 use proptest::prelude::*;
@@ -7,117 +8,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use tempfile::TempDir;
 use tfpatch::trace::Trace;
-
-/// Opens each argument from a library of its own; `+fork` goes on in a fork, `+rm` removes the
-/// file that was opened last.
-const CALLER: &str = r#"
-#include <dlfcn.h>
-#include <stdio.h>
-void *open_one(const char *name) {
-    void *handle = dlopen(name, RTLD_NOW);
-    printf("%s %s\n", name, handle ? "opened" : "missing");
-    return handle;
-}
-"#;
-
-const PROGRAM: &str = r#"
-#include <string.h>
-#include <stdlib.h>
-#include <stdio.h>
-#include <unistd.h>
-#include <sys/wait.h>
-void *open_one(const char *name);
-int main(int argc, char **argv) {
-    for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "+fork")) {
-            pid_t pid = fork();
-            if (pid) { waitpid(pid, 0, 0); return 0; }
-        } else if (!strcmp(argv[i], "+rm")) {
-            unlink(argv[i - 1]);
-        } else {
-            open_one(argv[i]);
-        }
-    }
-    fflush(stdout);
-    return 0;
-}
-"#;
-
-/// An environment with a program and libraries in it, and a directory of libraries outside.
-struct Scene {
-    directory: TempDir,
-    package: PathBuf,
-}
-
-impl Scene {
-    fn new() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let prefix = directory.path().join("env");
-        wheels::empty_environment(&prefix, LinkMode::Copy);
-        let code = "import sysconfig; print(sysconfig.get_path('platlib'))";
-        let site = wheels::run(Command::new(prefix.join("bin/python")).args(["-c", code]));
-        let package = PathBuf::from(site.trim()).join("demo");
-        let scene = Self { directory, package };
-        for below in ["libs", "far"] {
-            fs::create_dir_all(scene.package.join(below)).unwrap();
-        }
-        fs::create_dir(scene.outside()).unwrap();
-        scene.library(&scene.package.join("libs/libnear.so.1"), "int near_one;", &[]);
-        scene.library(&scene.package.join("far/libfar.so.1"), "int far_one;", &[]);
-        scene.library(&scene.outside().join("liboutside.so.1"), "int outside;", &[]);
-        let libs = "-Wl,--enable-new-dtags,-rpath,$ORIGIN/libs";
-        scene.library(&scene.package.join("libcaller.so"), CALLER, &[libs]);
-        let here = "-Wl,--enable-new-dtags,-rpath,$ORIGIN";
-        let caller = scene.package.join("libcaller.so");
-        scene.compile(&scene.program(), PROGRAM, &[here, caller.to_str().unwrap()]);
-        scene
-    }
-
-    fn outside(&self) -> PathBuf {
-        self.directory.path().join("outside")
-    }
-
-    fn program(&self) -> PathBuf {
-        self.package.join("program")
-    }
-
-    fn library(&self, path: &Path, code: &str, flags: &[&str]) {
-        let soname = format!("-Wl,-soname,{}", path.file_name().unwrap().to_str().unwrap());
-        let mut all = vec!["-shared", "-fPIC", soname.as_str()];
-        all.extend(flags);
-        self.compile(path, code, &all);
-    }
-
-    fn compile(&self, path: &Path, code: &str, flags: &[&str]) {
-        let source = self.directory.path().join("source.c");
-        fs::write(&source, code).unwrap();
-        let mut gcc = Command::new("gcc");
-        wheels::run(gcc.arg("-o").arg(path).arg(&source).args(flags));
-    }
-
-    /// `tfpatch trace` with the options before `--`, not run yet.
-    fn trace(&self, options: &[&str]) -> Command {
-        let mut command = tfpatch();
-        command.env("VIRTUAL_ENV", self.directory.path().join("env"));
-        command.arg("trace").args(options).arg("--");
-        command
-    }
-
-    /// The report on the program with these arguments, and the exit status.
-    fn report(&self, arguments: &[&str]) -> (Value, i32) {
-        report(self.trace(&["--format", "json"]).arg(self.program()).args(arguments))
-    }
-}
-
-fn tfpatch() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tfpatch"));
-    for variable in ["LD_LIBRARY_PATH", "LD_PRELOAD", "LD_DEBUG", "LD_DEBUG_OUTPUT", "NO_COLOR"] {
-        command.env_remove(variable);
-    }
-    command
-}
 
 /// The report after the command's own output, and the exit status.
 fn report(command: &mut Command) -> (Value, i32) {
@@ -127,6 +18,11 @@ fn report(command: &mut Command) -> (Value, i32) {
         panic!("{command:?}: {text}{}", String::from_utf8_lossy(&output.stderr))
     });
     (serde_json::from_str(&text[start..]).unwrap(), output.status.code().unwrap())
+}
+
+/// The report on the program of a scene with these arguments, and the exit status.
+fn program_report(scene: &Scene, arguments: &[&str]) -> (Value, i32) {
+    report(scene.trace(&["--format", "json"]).arg(scene.program()).args(arguments))
 }
 
 /// The requests for a name.
@@ -183,13 +79,13 @@ fn a_library_is_opened_by_the_search_path_of_the_object_that_asks() {
     assert_eq!(finding["library"], "libfar.so.1");
     assert_eq!(finding["lies_in"][0], path(&scene.package.join("far")));
     assert!(!finding["tried"].as_array().unwrap().is_empty());
-    assert_eq!(status, 1);
+    assert_eq!(status, 0, "the command's, whatever it asked for in vain");
 
     // The cure works as it is printed.
     let cure = finding["cure"].as_str().unwrap();
     let cure = cure.replacen("tfpatch", env!("CARGO_BIN_EXE_tfpatch"), 1);
     wheels::run(Command::new("sh").args(["-c", &cure]));
-    let (report, status) = scene.report(&["libfar.so.1"]);
+    let (report, status) = program_report(&scene, &["libfar.so.1"]);
     assert_eq!(request(&report, "libfar.so.1")["verdict"], "agrees");
     assert_eq!(
         request(&report, "libfar.so.1")["found"],
@@ -202,7 +98,7 @@ fn a_library_is_opened_by_the_search_path_of_the_object_that_asks() {
 fn what_is_found_in_another_way_is_no_finding() {
     let scene = Scene::new();
     let far = scene.package.join("far/libfar.so.1");
-    let (report, status) = scene.report(&["libfar.so.1", far.to_str().unwrap()]);
+    let (report, status) = program_report(&scene, &["libfar.so.1", far.to_str().unwrap()]);
     let missed = request(&report, "libfar.so.1");
     assert_eq!(missed["found"], Value::Null);
     assert_eq!(missed["found_later"]["found"]["path"], path(&far));
@@ -244,7 +140,7 @@ fn children_and_what_they_exec_are_traced_each_in_its_own_environment() {
     assert_eq!(requests(&report, "libcaller.so")[0]["times"], 2);
     assert!(requests(&report, "libc.so.6").len() >= 2);
 
-    let (report, _) = scene.report(&["libnowhere.so.1", "+fork", "libnear.so.1"]);
+    let (report, _) = program_report(&scene, &["libnowhere.so.1", "+fork", "libnear.so.1"]);
     assert_eq!(report["processes"], 2);
     no_request_differs(&report);
     assert_eq!(
@@ -268,7 +164,7 @@ fn a_program_that_misses_a_library_is_traced_as_far_as_it_comes() {
     assert_eq!((&finding["cause"], &finding["fixable"]), (&"path_missing".into(), &true.into()));
     assert_eq!(finding["lies_in"][0], path(&scene.package.join("far")));
     assert_eq!(report["doctor"][0]["trace"], "confirmed");
-    assert_eq!(status, 1);
+    assert_eq!(status, 127);
 }
 
 #[test]
@@ -276,7 +172,7 @@ fn what_is_gone_by_now_is_unknown_and_not_wrong() {
     let scene = Scene::new();
     let copy = scene.outside().join("copy.so");
     fs::copy(scene.package.join("libs/libnear.so.1"), &copy).unwrap();
-    let (report, status) = scene.report(&[copy.to_str().unwrap(), "+rm"]);
+    let (report, status) = program_report(&scene, &[copy.to_str().unwrap(), "+rm"]);
     assert!(!copy.try_exists().unwrap());
     let gone = request(&report, copy.to_str().unwrap());
     assert_eq!((&gone["found"], &gone["verdict"]), (&path(&copy), &"unknown".into()));
@@ -361,9 +257,9 @@ fn how_the_command_ends_is_reported() {
     let scene = Scene::new();
     let run = |script: &str| report(scene.trace(&["--format", "json"]).args(["sh", "-c", script]));
     let (failed, status) = run("exit 7");
-    assert_eq!((&failed["child"]["status"], status), (&7.into(), 0));
+    assert_eq!((&failed["child"]["status"], status), (&7.into(), 7));
     let (killed, status) = run("kill -9 $$");
-    assert_eq!((&killed["child"]["signal"], status), (&9.into(), 0));
+    assert_eq!((&killed["child"]["signal"], status), (&9.into(), 128 + 9));
     assert_eq!(killed["child"]["status"], Value::Null);
 
     let output = scene.trace(&[]).args(["sh", "-c", "echo out; echo err >&2"]).output().unwrap();
@@ -375,11 +271,22 @@ fn how_the_command_ends_is_reported() {
 #[test]
 fn a_command_that_cannot_be_started_is_an_error() {
     let scene = Scene::new();
-    let output = scene.trace(&[]).arg("no-such-command").output().unwrap();
-    let (said, out) = (String::from_utf8(output.stderr).unwrap(), output.stdout);
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(said.starts_with("tfpatch: error: cannot run no-such-command: No such file"), "{said}");
-    assert_eq!(out, b"");
+    let text = scene.outside().join("text");
+    fs::write(&text, "no program").unwrap();
+    // As env(1) ends there.
+    for (command, why, status) in [
+        (Path::new("no-such-command"), "No such file or directory", 127),
+        (text.as_path(), "Permission denied", 126),
+    ] {
+        let output = scene.trace(&[]).arg(command).output().unwrap();
+        let (said, out) = (String::from_utf8(output.stderr).unwrap(), output.stdout);
+        assert_eq!(output.status.code(), Some(status), "{said}");
+        let error = format!("tfpatch: error: cannot run {}: {why}", command.display());
+        assert!(said.starts_with(&error), "{said}");
+        assert_eq!(out, b"");
+        let env = Command::new("env").arg(command).output().unwrap();
+        assert_eq!(env.status.code(), Some(status));
+    }
 }
 
 #[test]
@@ -391,7 +298,7 @@ fn a_program_without_a_loader_is_not_traced_and_that_is_said() {
     assert_eq!((&report["child"]["status"], &report["processes"]), (&3.into(), &0.into()));
     let note = report["notes"][0].as_str().unwrap();
     assert!(note.contains("is linked statically"), "{note}");
-    assert_eq!(status, 0);
+    assert_eq!(status, 3);
 }
 
 #[test]
@@ -496,7 +403,7 @@ fn with_fix_what_cannot_be_repaired_is_said_and_nothing_is_written() {
     scene.library(&copy, "int far_other;", &[]);
     let mut traced = scene.trace(&["--fix", "--format", "json"]);
     let (left, status) = report(traced.arg(scene.program()).arg("libfar.so.1"));
-    assert_eq!((&left["plan"]["steps"], status), (&serde_json::json!([]), 1), "{left:#}");
+    assert_eq!((&left["plan"]["steps"], status), (&serde_json::json!([]), 0), "{left:#}");
     assert_eq!(left["findings"][0]["fixable"], false);
     fs::remove_dir_all(scene.package.join("far too")).unwrap();
     assert_eq!(content(&scene), before);
@@ -504,6 +411,111 @@ fn with_fix_what_cannot_be_repaired_is_said_and_nothing_is_written() {
     // A dry run without a repair makes no sense.
     let output = scene.trace(&["--dry-run"]).arg("true").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
+}
+
+/// Opens each argument in a namespace of its own, and then in the program's.
+const OTHER_NAMESPACE: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+int main(int argc, char **argv) {
+    for (int i = 1; i < argc; i++) {
+        void *there = dlmopen(LM_ID_NEWLM, argv[i], RTLD_NOW);
+        if (there && i % 2) dlclose(there);
+        dlopen(argv[i], RTLD_NOW);
+    }
+    return 0;
+}
+"#;
+
+#[test]
+fn what_is_opened_in_a_namespace_of_its_own_is_predicted_and_judged() {
+    let scene = Scene::new();
+    let libs = "-Wl,--enable-new-dtags,-rpath,$ORIGIN/libs";
+    scene.compile(&scene.program(), OTHER_NAMESPACE, &[libs]);
+    let near = scene.package.join("libs/libnear.so.1");
+    let names = ["libnear.so.1", "libz.so.1", "libnear.so.1"];
+    let (report, _) = program_report(&scene, &names);
+    no_request_differs(&report);
+    // In each namespace it is asked for anew, with what it needs.
+    assert_eq!(request(&report, "libnear.so.1")["found"], path(&near));
+    assert_eq!(request(&report, "libnear.so.1")["times"], 3);
+    let libc = requests(&report, "libc.so.6");
+    let askers = libc.iter().map(|request| request["asker"].as_str().unwrap());
+    assert!(askers.into_iter().any(|asker| asker.ends_with("/libz.so.1")), "{report:#}");
+    let (report, _) = program_report(&scene, &["libfar.so.1"]);
+    no_request_differs(&report);
+    let [finding] = &report["findings"].as_array().unwrap()[..] else { panic!("{report:#}") };
+    assert_eq!((&finding["library"], &finding["fixable"]), (&"libfar.so.1".into(), &true.into()));
+}
+
+#[test]
+fn a_library_may_lie_where_a_pth_file_or_an_option_leads() {
+    let scene = Scene::new();
+    let site = scene.package.parent().unwrap();
+    let outside = scene.outside();
+    let name = "liboutside.so.1";
+    let searched = |options: &[&str]| {
+        let search = ["--search", outside.to_str().unwrap()];
+        let mut trace = scene.trace(&[&["--format", "json"], &search[..], options].concat());
+        report(trace.arg(scene.program()).arg(name)).0
+    };
+    let (unknown, _) = program_report(&scene, &[name]);
+    assert_eq!(unknown["findings"], serde_json::json!([]), "nobody knows where it could be");
+    fs::write(site.join("more.pth"), format!("{}\n", outside.display())).unwrap();
+    let (named, _) = program_report(&scene, &[name]);
+    let [finding] = &named["findings"].as_array().unwrap()[..] else { panic!("{named:#}") };
+    assert_eq!(finding["lies_in"][0], path(&outside), "{named:#}");
+    fs::remove_file(site.join("more.pth")).unwrap();
+
+    let found = searched(&[]);
+    let [finding] = &found["findings"].as_array().unwrap()[..] else { panic!("{found:#}") };
+    assert_eq!((&finding["lies_in"][0], &finding["fixable"]), (&path(&outside), &true.into()));
+    let fixed = searched(&["--fix", "--allow-absolute"]);
+    assert_eq!(fixed["plan"]["steps"][0]["after"][1], path(&outside), "{fixed:#}");
+    let output = Command::new(scene.program()).args(["+must", name]).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn a_program_that_the_loader_ends_is_a_finding() {
+    let scene = Scene::new();
+    let library = scene.package.join("libs/libapi.so.1");
+    scene.library(&library, "int api_one(void) { return 0; }", &[]);
+    let code = "int api_one(void); int main(void) { return api_one(); }";
+    for bind in ["-Wl,-z,now", "-Wl,-z,lazy"] {
+        let flags = ["-Wl,--enable-new-dtags,-rpath,$ORIGIN/libs", bind, library.to_str().unwrap()];
+        scene.library(&library, "int api_one(void) { return 0; }", &[]);
+        scene.compile(&scene.program(), code, &flags);
+        let (sound, status) = program_report(&scene, &[]);
+        assert_eq!((&sound["findings"], status), (&serde_json::json!([]), 0));
+        scene.library(&library, "int api_two(void) { return 0; }", &[]);
+        let (broken, status) = program_report(&scene, &[]);
+        let findings = broken["findings"].as_array().unwrap();
+        let [finding] = &findings[..] else { panic!("{broken:#}") };
+        assert_eq!(
+            (&finding["cause"], &finding["severity"]),
+            (&"missing_symbol".into(), &"error".into())
+        );
+        assert_eq!((&finding["object"], status), (&path(&scene.program()), 127));
+        // By way of another program, only what ended before it began is certain.
+        let script = format!("{} || true", scene.program().display());
+        let (child, status) =
+            report(scene.trace(&["--format", "json"]).args(["sh", "-c", &script]));
+        let is_certain = bind.ends_with("now");
+        assert_eq!(
+            child["findings"].as_array().unwrap().len(),
+            usize::from(is_certain),
+            "{child:#}"
+        );
+        assert_eq!(status, 0);
+    }
+    // What a program only asks about is none, though it be the last that it does.
+    let asks = "#include <dlfcn.h>\n#include <unistd.h>\n\
+                int main(void) { dlsym(RTLD_DEFAULT, \"no_such_symbol\"); _exit(1); }";
+    scene.compile(&scene.program(), asks, &[]);
+    let (asked, status) = program_report(&scene, &[]);
+    assert_eq!((&asked["findings"], status), (&serde_json::json!([]), 1));
+    assert_eq!(asked["errors"].as_array().unwrap().len(), 1, "{asked:#}");
 }
 
 /// What the loader prints for the program, in the words of this machine's glibc.

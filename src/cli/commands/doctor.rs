@@ -1,29 +1,20 @@
 //! `tfpatch doctor`: what would not load, and why.
 
-use crate::app;
 use crate::cli::args::{Doctor, Format};
+use crate::cli::asked;
 use crate::cli::error::Error;
 use crate::cli::session::{Session, status_of};
 use crate::findings::finding::Finding;
 use crate::report::doctor::{write, write_markdown};
 use crate::report::json::{self, DoctorReport, TargetReport};
 use crate::report::linked::LinkReport;
-use crate::world::Question;
 
 /// Diagnoses each target.
 ///
 /// # Errors
 /// Where a target cannot be read, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, Error> {
-    let how = app::doctor::Doctor {
-        settings: session.loader_settings(&options.simulation)?,
-        question: Question {
-            search: options.search.clone(),
-            surroundings: session.surroundings(&options.simulation)?,
-            tidy: false,
-            deep: options.deep,
-        },
-    };
+    let how = asked::doctor(session, options)?;
     let mut report = DoctorReport::new();
     let mut status = 0;
     for chosen in session.app.targets(&options.targets.targets)? {

@@ -8,6 +8,8 @@ pub mod explain;
 pub mod fix;
 pub mod log;
 pub mod man;
+pub mod probe;
+pub mod prove;
 pub mod revert;
 pub mod rpath;
 pub mod show;

@@ -2,24 +2,30 @@
 
 use crate::app::trace::Trace as How;
 use crate::cli::args::{Format, Trace};
+use crate::cli::child::{Manner, status_of};
 use crate::cli::error::Error;
-use crate::cli::session::{Session, status_of};
-use crate::cli::traced::{self, Ran};
+use crate::cli::session::Session;
+use crate::cli::traced::{Ran, Tracer, program};
 use crate::cli::{asked, settings};
 use crate::command_line::CommandLine;
-use crate::findings::finding::Finding;
 use crate::report::outcome::Telling;
 use crate::report::trace::{Report, TraceReport, write_all};
 use crate::report::{self, json};
 
-/// Runs the command, waits for it, and reports.
+/// Runs the command, waits for it, and reports. The status is the command's, as env(1) has it.
 ///
 /// # Errors
 /// Where the command cannot be started, its trace cannot be read, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Trace) -> Result<u8, Error> {
-    let Ran { program, settings, requests, child, mut notes, forwarder } =
-        traced::run(session, &options.command)?;
-    let how = How { program, settings, fix: asked::fix_of_trace(session, options) };
+    let tracer = Tracer::new(session)?;
+    // The command has what we have: its input, its output, our terminal.
+    let ran = tracer.run(&options.command, Manner::default(), None, |_| Ok(()));
+    let ran = ran.map_err(Error::Untraced)?;
+    let Ran { requests, child, .. } = ran;
+    let (program, settings) = (program(&options.command), tracer.settings.clone());
+    let (forwarder, mut notes) = tracer.close();
+    let (search, fix) = (options.search.clone(), asked::fix_of_trace(session, options));
+    let how = How { program, child, settings, search, fix };
     let traced = session.app.trace(requests, &how)?;
     notes.extend(report::trace::notes(&traced));
     let fix = traced.chosen.as_ref().filter(|_| !options.fix);
@@ -33,11 +39,9 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, Error> {
         let telling = Telling { detail: session.detail, diff: false, in_earnest };
         write_all(&mut session.out, &session.app, &report, telling)?;
     }
-    let remaining = match traced.repaired {
-        Some(repaired) => repaired?.remaining,
-        None => traced.examined.findings,
-    };
-    // Whoever asked us to end is told that we did, not what was found until then.
-    let status = status_of(remaining.iter().map(Finding::severity), false);
-    Ok(forwarder.status().unwrap_or(status))
+    if let Some(repaired) = traced.repaired {
+        repaired?;
+    }
+    // Whoever asked us to end is told that we did; anybody else, how the command ended.
+    Ok(forwarder.status().unwrap_or(status_of(child)))
 }

@@ -44,6 +44,13 @@ pub enum Symbols {
         /// The distributions of both, where both have one.
         between: Option<Between>,
     },
+    /// The loader was seen ending a program for a symbol or a version of an object.
+    EndedProgram {
+        /// The object.
+        object: Place,
+        /// What the loader said.
+        said: Vec<u8>,
+    },
 }
 
 /// Two distributions of which one is built against the other.
@@ -93,6 +100,11 @@ impl Symbols {
                 to(object);
                 to(library);
                 between
+            }
+            Self::EndedProgram { object, said } => {
+                to(object);
+                to(&printable(said));
+                &None
             }
         };
         if let Some(Between { plugin, host }) = between {

@@ -31,6 +31,9 @@ pub(super) fn of(symbols: &Symbols, names: &[Vec<u8>]) -> String {
                 None => binds,
             }
         }
+        Symbols::EndedProgram { object, said } => {
+            format!("{object} ended a program: {}", printable(said))
+        }
         Symbols::NotInLibrary { object, library, between } => {
             let names = first_names(names, 3);
             let binds =

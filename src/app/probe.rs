@@ -1,0 +1,398 @@
+//! Probe: every module with native code of an environment is imported by its own interpreter, and what that
+//! shows is held against what files alone tell.
+
+use super::carry_out::{Carrying, Written};
+use super::doctor::{Diagnosed, Doctor};
+use super::error::NotRun;
+use super::fix::{Fix, Fixed, Repaired};
+use super::imports::{Import, Importer, Imports, Outcome};
+use super::proof::Verdict;
+use super::revert::{PutBack, Revert};
+use super::verify::Verified;
+use super::{App, Chosen, Error};
+use crate::diagnosis::diagnose::Diagnosis;
+use crate::findings::finding::{Cause, Finding, Severity};
+use crate::knowledge::{alternatives, packages};
+use crate::loader::Settings;
+use crate::python::target::Target;
+use crate::repair::trace_scope::Scope;
+use crate::trace::compare;
+use crate::trace::evidence::{Evidence, Missed, Proved};
+use crate::vfs::Vfs;
+use crate::world::World;
+use crate::world::native_modules::{self, NativePackage};
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+/// What the imports of an environment showed.
+#[derive(Debug, Default)]
+pub struct Probed {
+    /// The interpreter.
+    pub interpreter: PathBuf,
+    /// The packages, by name.
+    pub packages: Vec<Imports>,
+    /// What they say to each finding about a library that files alone give.
+    pub evidence: Vec<(Finding, Evidence)>,
+    /// What failed.
+    pub failures: Vec<Failure>,
+}
+
+/// A module that failed, and what that means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Its package.
+    pub package: String,
+    /// Its name.
+    pub module: String,
+    /// What came of it: no import.
+    pub outcome: Outcome,
+    /// Is it an error, or only worth knowing?
+    pub severity: Severity,
+    /// Does a finding say why?
+    pub is_explained: bool,
+}
+
+impl Probed {
+    /// Are there errors that no finding tells of?
+    fn has_errors(&self) -> bool {
+        let is_error = |failure: &Failure| failure.severity == Severity::Error;
+        self.failures.iter().any(|failure| is_error(failure) && !failure.is_explained)
+    }
+
+    /// Is nothing an error that no finding tells of, and was everything judged?
+    #[must_use]
+    pub fn is_good(&self) -> bool {
+        !self.has_errors() && self.not_judged().next().is_none()
+    }
+
+    /// The modules that were imported.
+    pub fn imported(&self) -> impl Iterator<Item = &str> {
+        let modules = self.packages.iter().flat_map(|package| &package.modules);
+        let imported = modules.filter(|import| import.outcome == Outcome::Imported);
+        imported.map(|import| import.module.as_str())
+    }
+
+    /// Those that were not judged, as their time was up or they were not come to.
+    pub fn not_judged(&self) -> impl Iterator<Item = &str> {
+        let modules = self.packages.iter().flat_map(|package| &package.modules);
+        let open = modules
+            .filter(|import| matches!(import.outcome, Outcome::TimedOut | Outcome::NotReached));
+        open.map(|import| import.module.as_str())
+    }
+
+    /// Does everything work that these imported?
+    fn keeps(&self, before: &Self) -> bool {
+        let imported: HashSet<&str> = self.imported().collect();
+        before.imported().all(|module| imported.contains(module))
+    }
+}
+
+/// A target that was repaired and probed.
+pub struct ProbedFix {
+    /// What was read of it.
+    pub world: World,
+    /// The repair.
+    pub repaired: Repaired,
+    /// What is the matter with the target as it is left.
+    pub remaining: Vec<Finding>,
+    /// What was done to take the repair back.
+    pub put_back: Option<PutBack>,
+    /// The imports before, after, and once it was taken back.
+    pub probes: Vec<Probed>,
+    /// What came of it.
+    pub verdict: Verdict,
+}
+
+impl App {
+    /// Imports every module of an environment, and diagnoses it with what that shows.
+    ///
+    /// # Errors
+    /// Where it has no interpreter, or cannot be read.
+    pub fn probe_doctor(
+        &self,
+        chosen: &Chosen,
+        how: &Doctor,
+        importer: &dyn Importer,
+    ) -> Result<(Diagnosed, Probed), Error> {
+        require_interpreter(chosen)?;
+        let mut diagnosed = self.diagnose(chosen, how)?;
+        let mut probed = self.import_all(chosen, &diagnosed.world, importer)?;
+        probed.judge(&self.vfs, &diagnosed.world, &self.searched(how)?, &mut diagnosed.diagnosis);
+        Ok((diagnosed, probed))
+    }
+
+    /// Imports every module of an environment, and holds it against what was done to it.
+    ///
+    /// # Errors
+    /// As [`App::probe_doctor`], and where its store cannot be read.
+    pub fn probe_verify(
+        &self,
+        chosen: &Chosen,
+        settings: &Settings,
+        importer: &dyn Importer,
+    ) -> Result<(Verified, Probed), Error> {
+        require_interpreter(chosen)?;
+        let mut verified = self.verify(chosen, settings)?;
+        let mut probed = self.import_all(chosen, &verified.world, importer)?;
+        probed.judge(&self.vfs, &verified.world, &[], &mut verified.diagnosis);
+        let is_error = |finding: &&Finding| finding.severity() == Severity::Error;
+        verified.errors = verified.diagnosis.findings.iter().filter(is_error).cloned().collect();
+        Ok((verified, probed))
+    }
+
+    /// Imports every module of an environment, repairs it with what that shows, and imports them again. A
+    /// repair by which one fails is taken back.
+    ///
+    /// # Errors
+    /// As [`App::probe_doctor`], and where it cannot be written.
+    pub fn probe_fix(
+        &self,
+        chosen: &Chosen,
+        how: &Fix,
+        importer: &dyn Importer,
+    ) -> Result<ProbedFix, Error> {
+        let (diagnosed, mut before) = self.probe_doctor(chosen, &how.doctor(), importer)?;
+        let worked = before.is_good() && !has_errors(&diagnosed.diagnosis.findings);
+        drop(diagnosed);
+        if importer.is_told_to_end() {
+            let Fixed { world, repaired } = self.plan_only(chosen, how, &mut before)?;
+            let remaining = repaired.remaining.clone();
+            let (put_back, probes, verdict) = (None, vec![before], Verdict::Interrupted);
+            return Ok(ProbedFix { world, repaired, remaining, put_back, probes, verdict });
+        }
+        let Fixed { world, repaired } = self.repair_probed(chosen, how, &mut before)?;
+        let Written::InPlace(operation) = repaired.carried.written.clone() else {
+            let remaining = repaired.remaining.clone();
+            let verdict = if worked { Verdict::Works } else { Verdict::Fails };
+            let (put_back, probes) = (None, vec![before]);
+            return Ok(ProbedFix { world, repaired, remaining, put_back, probes, verdict });
+        };
+        let (now, after) = self.probe_doctor(chosen, &how.doctor(), importer)?;
+        let mut remaining = now.diagnosis.findings;
+        let mut put_back = None;
+        let works = after.is_good() && !has_errors(&remaining);
+        let mut verdict = match () {
+            () if importer.is_told_to_end() => Verdict::Interrupted,
+            () if works && worked => Verdict::WorksStill,
+            () if works => Verdict::WorksNow,
+            () => Verdict::Fails,
+        };
+        let is_spoilt = !after.keeps(&before) && verdict != Verdict::Interrupted;
+        let mut probes = vec![before, after];
+        if is_spoilt {
+            let Carrying { write, sync, .. } = how.carrying;
+            let operation = Some(operation);
+            let revert = Revert { operation, dry_run: false, write, sync };
+            put_back = Some(self.revert(chosen, &revert)?);
+            let (now, again) = self.probe_doctor(chosen, &how.doctor(), importer)?;
+            remaining = now.diagnosis.findings;
+            let works_again = probes.first().is_some_and(|before| again.keeps(before));
+            verdict = if works_again { Verdict::TakenBack } else { Verdict::Flaky };
+            probes.push(again);
+        }
+        Ok(ProbedFix { world, repaired, remaining, put_back, probes, verdict })
+    }
+
+    fn import_all(
+        &self,
+        chosen: &Chosen,
+        world: &World,
+        importer: &dyn Importer,
+    ) -> Result<Probed, Error> {
+        let environment = world.environment.as_ref();
+        let interpreter = environment.and_then(|found| found.interpreters.first());
+        let Some(interpreter) = interpreter else { return Err(NotRun::NoInterpreter.into()) };
+        let packages: Vec<NativePackage> = native_modules::of(world);
+        let packages = importer.import(&interpreter.path, chosen.root(), &packages)?;
+        Ok(Probed { interpreter: interpreter.path.clone(), packages, ..Probed::default() })
+    }
+
+    fn repair_probed(
+        &self,
+        chosen: &Chosen,
+        how: &Fix,
+        probed: &mut Probed,
+    ) -> Result<Fixed, Error> {
+        self.fix_beside(chosen, how, &mut |vfs, world, question, diagnosis| {
+            let diagnosed = diagnosis.findings.clone();
+            let missing = probed.judge(vfs, world, &question.search, diagnosis);
+            let is_refuted = |(_, evidence): &&(Finding, Evidence)| *evidence == Evidence::Refuted;
+            let refuted = probed.evidence.iter().filter(is_refuted);
+            let refuted = refuted.map(|(finding, _)| finding.clone()).collect();
+            Some(Scope::beside(&missing, &diagnosed, refuted))
+        })
+    }
+
+    /// The repair as a trial.
+    fn plan_only(&self, chosen: &Chosen, how: &Fix, probed: &mut Probed) -> Result<Fixed, Error> {
+        let carrying = Carrying { dry_run: true, ..how.carrying.clone() };
+        self.repair_probed(chosen, &Fix { carrying, ..how.clone() }, probed)
+    }
+}
+
+fn has_errors(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.severity() == Severity::Error)
+}
+
+/// Refuses what nothing can be imported from.
+fn require_interpreter(chosen: &Chosen) -> Result<(), Error> {
+    match (&chosen.target, &chosen.root) {
+        (_, Some(_)) => Err(NotRun::Elsewhere.into()),
+        (Target::Wheel(wheel), None) => Err(NotRun::InWheel(wheel.clone()).into()),
+        _ => Ok(()),
+    }
+}
+
+impl Probed {
+    /// Holds the imports against a diagnosis: what failed to load is added to it, and what was found after all
+    /// is no more than worth knowing. What failed to load.
+    fn judge(
+        &mut self,
+        vfs: &dyn Vfs,
+        world: &World,
+        search: &[PathBuf],
+        diagnosis: &mut Diagnosis,
+    ) -> Vec<Finding> {
+        let diagnosed = diagnosis.findings.clone();
+        let mut missing: Vec<Finding> = Vec::new();
+        let mut says = vec![Evidence::NotSeen; diagnosed.len()];
+        for package in &self.packages {
+            let proved = Proved::new(vfs, world, &package.answers, &diagnosed);
+            let found = compare::findings(vfs, world, search, &package.answers, &diagnosed);
+            let is_kept = found.iter().any(|it| proved.misses(it) == Missed::Needed);
+            // Where no object was kept from being loaded, what it opened may be why it failed.
+            let may_be_why = !is_kept && package.fails();
+            for mut finding in found {
+                finding.is_optional |= proved.misses(&finding) == Missed::Optional && !may_be_why;
+                if missing.iter().all(|known| known.question() != finding.question()) {
+                    missing.push(finding);
+                }
+            }
+            for (known, finding) in says.iter_mut().zip(&diagnosed) {
+                *known = match (*known, proved.says(finding)) {
+                    (Evidence::Confirmed, _) | (_, Evidence::Confirmed) => Evidence::Confirmed,
+                    (Evidence::Refuted, _) | (_, Evidence::Refuted) => Evidence::Refuted,
+                    _ => Evidence::NotSeen,
+                };
+            }
+        }
+        for (finding, says) in diagnosis.findings.iter_mut().zip(&says) {
+            finding.is_optional |= *says == Evidence::Refuted;
+        }
+        missing.iter_mut().for_each(|finding| {
+            finding.is_optional |= self.is_for_another_case(world, finding);
+        });
+        let about_library = |(finding, _): &(Finding, Evidence)| finding.library.is_some();
+        self.evidence = diagnosed.into_iter().zip(says).filter(about_library).collect();
+        diagnosis.supersede(missing.clone());
+        self.failures = self.packages.iter().flat_map(|it| failures(it, diagnosis)).collect();
+        missing
+    }
+}
+
+impl Probed {
+    /// Does a module only lack what its distribution does not require, and the package around it does well
+    /// without the module? It is for those who have that as well.
+    fn is_for_another_case(&self, world: &World, finding: &Finding) -> bool {
+        let library = finding.library.as_deref().filter(|_| finding.cause == Cause::NotInstalled);
+        let Some(shipper) = library.and_then(packages::distribution_of) else { return false };
+        let object = world.inventory.at(&finding.object);
+        let own = object.and_then(|object| world.inventory.distribution_of(object));
+        let is_required = own.is_none_or(|own| {
+            own.requires.iter().any(|needed| alternatives::meets(shipper, &needed.name))
+        });
+        !is_required && self.packages.iter().any(|package| package.does_without(&finding.object))
+    }
+}
+
+impl Imports {
+    /// Did its own import fail, or did a module end the interpreter?
+    fn fails(&self) -> bool {
+        self.modules.iter().any(|import| {
+            let is_own = import.module == self.package.name;
+            matches!(import.outcome, Outcome::Ended(_))
+                || is_own && matches!(import.outcome, Outcome::Raised { .. })
+        })
+    }
+
+    /// Is the module in a file one of it, and was the package around it imported all the same?
+    fn does_without(&self, file: &Path) -> bool {
+        let mut modules = self.package.modules.iter();
+        let Some((module, _)) = modules.find(|(_, path)| *path == file) else { return false };
+        let around = module.rsplit_once('.').map(|(around, _)| around);
+        let is_around = |import: &&Import| Some(import.module.as_str()) == around;
+        let around = self.modules.iter().find(is_around);
+        around.is_some_and(|import| import.outcome == Outcome::Imported)
+    }
+}
+
+/// What failed of a package: what followed from its own failure is told once.
+fn failures(package: &Imports, diagnosis: &Diagnosis) -> Vec<Failure> {
+    let name = &package.package.name;
+    let mut told: Vec<&Outcome> = Vec::new();
+    let mut failures = Vec::new();
+    for import in &package.modules {
+        let is_open = matches!(import.outcome, Outcome::TimedOut | Outcome::NotReached);
+        if import.outcome == Outcome::Imported || is_open || told.contains(&&import.outcome) {
+            continue;
+        }
+        told.push(&import.outcome);
+        let object = match &import.outcome {
+            Outcome::Raised { object: Some(object), .. } => Some(object),
+            _ => package.package.modules.get(&import.module),
+        };
+        let about = diagnosis.findings.iter().filter(|finding| Some(&finding.object) == object);
+        // The object that failed may be a library that the module's own one needs.
+        let asked = || {
+            let askers = package.answers.iter().filter(|answer| answer.found.is_none());
+            let askers: HashSet<_> = askers.map(|answer| &answer.asker).collect();
+            let findings = diagnosis.findings.iter();
+            findings.filter(move |finding| askers.contains(&finding.object))
+        };
+        let explaining: Vec<&Finding> = match about.clone().next() {
+            Some(_) => about.collect(),
+            None if is_of_loader(&import.outcome) => asked().collect(),
+            None => Vec::new(),
+        };
+        let severity = match explaining.iter().map(|finding| finding.severity()).min() {
+            Some(severity) => severity,
+            None if is_error(&import.outcome, import.module == *name) => Severity::Error,
+            None => Severity::Info,
+        };
+        failures.push(Failure {
+            package: name.clone(),
+            module: import.module.clone(),
+            outcome: import.outcome.clone(),
+            severity,
+            is_explained: !explaining.is_empty(),
+        });
+    }
+    failures
+}
+
+/// Was a shared object not loaded? The words are then those of dlerror(3), which begin with a file, where
+/// those of Python begin otherwise, as for an object that was loaded and is no module.
+fn is_of_loader(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Raised { words, object: Some(object), .. } => {
+            let first = words.split_once(": ").map_or("", |(first, _)| first);
+            let name = first.rsplit('/').next().unwrap_or(first);
+            first.starts_with('/')
+                || object.file_name().and_then(OsStr::to_str) == Some(name)
+                || name.contains(".so") && !name.contains(' ')
+        }
+        _ => false,
+    }
+}
+
+/// Is a failure an error that no finding explains? That of a package's own import is, unless a module is not
+/// installed that it asks for; that of one of its modules is, if it is the loader's or ended the interpreter:
+/// anything else may be a module for another case than this.
+fn is_error(outcome: &Outcome, is_own: bool) -> bool {
+    match outcome {
+        Outcome::Ended(_) => true,
+        Outcome::Raised { class, .. } if is_own => class != "ModuleNotFoundError",
+        outcome => is_of_loader(outcome),
+    }
+}

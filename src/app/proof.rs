@@ -1,0 +1,501 @@
+//! Proof by running: a command is run under the loader's tracing, and decides whether a target works.
+//!
+//! Files alone cannot tell a guarded import, or a library that a program opens by a path of its own
+//! making. A command is *well* where it ends with status 0; it *works* where it is well and nothing is
+//! lost that an object of the target opens by itself. A repair is taken back only by three runs: well
+//! before, not well after, and well again once it is taken back.
+
+use super::carry_out::{Carrying, Written};
+use super::doctor::{Diagnosed, Doctor};
+use super::error::NotRun;
+use super::fix::{Fix, Fixed, Repaired};
+use super::revert::{PutBack, Revert};
+use super::runs::{Child, Purpose, Run, Runner};
+use super::trace::{Heard, Silence};
+use super::verify::Verified;
+use super::view::View;
+use super::{App, Chosen, Error};
+use crate::diagnosis::diagnose::Diagnosis;
+use crate::findings::finding::{Finding, Severity};
+use crate::loader::Settings;
+use crate::operation::other_owner;
+use crate::python::environment::{Environment, same_file};
+use crate::python::target::Target;
+use crate::repair::trace_scope::Scope;
+use crate::trace::LoaderError;
+use crate::trace::evidence::{Evidence, Missed, Proved};
+use crate::trace::replay::Answer;
+use crate::trace::{broken, compare};
+use crate::vfs::Vfs;
+use crate::world::World;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::{BTreeMap, HashSet};
+use std::ffi::OsStr;
+use std::path::PathBuf;
+
+/// What came of it. The names are part of the JSON contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The command works; nothing was repaired that it has seen.
+    Works,
+    /// It did not work before the repair, and works now.
+    WorksNow,
+    /// It worked before the repair, and works now.
+    WorksStill,
+    /// It ends with status 0, and libraries that lie in the target failed to load.
+    Incomplete,
+    /// It does not end with status 0.
+    Fails,
+    /// It ended with status 0 before the repair and not after it, and does so again: the repair was taken
+    /// back.
+    TakenBack,
+    /// It ended with status 0 before the repair, and neither after it nor once it was taken back.
+    Flaky,
+    /// Its time was up, or another interpreter ran than the target's: nothing is known.
+    Unknown,
+    /// A signal told us to end.
+    Interrupted,
+}
+
+impl Verdict {
+    /// Does the command work, as far as it was run?
+    #[must_use]
+    pub fn is_good(self) -> bool {
+        matches!(self, Self::Works | Self::WorksNow | Self::WorksStill)
+    }
+}
+
+/// A run, and what it shows.
+#[derive(Debug)]
+pub struct Seen {
+    /// What it was for.
+    pub purpose: Purpose,
+    /// How it ended.
+    pub child: Child,
+    /// Was it ended because its time was up?
+    pub timed_out: bool,
+    /// Why it was not run, where it could not be.
+    pub failure: Option<Error>,
+    /// The last lines that it wrote to its standard error.
+    pub words: Vec<String>,
+    /// The processes that the loader traced.
+    pub processes: usize,
+    /// Was the trace too long to be kept whole?
+    pub is_cut: bool,
+    /// Why nothing was traced, where nothing was.
+    pub silence: Option<Silence>,
+    /// An interpreter that ran, where none of the target's did.
+    pub stranger: Option<PathBuf>,
+    /// Symbols and versions that were not found.
+    pub errors: BTreeMap<LoaderError, usize>,
+    /// The errors of the loader by which programs ended.
+    ended_by: Vec<LoaderError>,
+    /// What was asked for in vain.
+    pub missing: Vec<Finding>,
+    /// What of that an object of the target opens by itself: a command that ends well has lost it.
+    pub lost: Vec<Finding>,
+    /// What it says to each finding of the diagnosis that is about a library.
+    pub evidence: Vec<(Finding, Evidence)>,
+}
+
+impl Seen {
+    /// Did it end with status 0 by itself?
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        self.child.is_well() && !self.timed_out
+    }
+
+    /// Is it well, and was nothing lost?
+    #[must_use]
+    pub fn works(&self) -> bool {
+        self.is_well() && self.lost.is_empty()
+    }
+
+    fn verdict(&self) -> Verdict {
+        match () {
+            () if self.timed_out => Verdict::Unknown,
+            // Another environment may have what the target lacks.
+            () if self.is_well() && self.stranger.is_some() => Verdict::Unknown,
+            () if self.works() => Verdict::Works,
+            () if self.is_well() => Verdict::Incomplete,
+            () => Verdict::Fails,
+        }
+    }
+}
+
+/// All runs of a command, and what came of them.
+#[derive(Debug)]
+pub struct Proof {
+    /// The runs, in order.
+    pub runs: Vec<Seen>,
+    /// What came of it.
+    pub verdict: Verdict,
+}
+
+/// A target that was repaired and run.
+pub struct ProvedFix {
+    /// The target.
+    pub chosen: Chosen,
+    /// What was read of it.
+    pub world: World,
+    /// The repairs, in order; the last of several may have found nothing to do.
+    pub repairs: Vec<Repaired>,
+    /// What is the matter with the target as it is left.
+    pub remaining: Vec<Finding>,
+    /// What was done to take the last repair back.
+    pub put_back: Option<PutBack>,
+    /// The runs.
+    pub proof: Proof,
+}
+
+/// A run with what it asked for, before it is held against a target.
+struct Heeded {
+    seen: Seen,
+    answers: Vec<Answer>,
+}
+
+impl App {
+    /// Runs a command, and diagnoses the target with what that shows.
+    ///
+    /// # Errors
+    /// Where the command cannot be started, or the target cannot be read.
+    pub fn prove_doctor<'a>(
+        &'a self,
+        asked: Asked<'_>,
+        how: &Doctor,
+        runner: &mut dyn Runner<'a>,
+    ) -> Result<(Chosen, Diagnosed, Proof), Error> {
+        let (chosen, mut run) = self.first(asked, Purpose::Once, runner)?;
+        let mut diagnosed = self.diagnose(&chosen, how)?;
+        run.judge(&self.vfs, &diagnosed.world, &self.searched(how)?, &mut diagnosed.diagnosis);
+        Ok((chosen, diagnosed, run.seen.alone(runner)))
+    }
+
+    /// Runs a command, and holds a target against what was done to it.
+    ///
+    /// # Errors
+    /// Where the command cannot be started, or the target or its store cannot be read.
+    pub fn prove_verify<'a>(
+        &'a self,
+        asked: Asked<'_>,
+        settings: &Settings,
+        runner: &mut dyn Runner<'a>,
+    ) -> Result<(Chosen, Verified, Proof), Error> {
+        let (chosen, mut run) = self.first(asked, Purpose::Once, runner)?;
+        let mut verified = self.verify(&chosen, settings)?;
+        run.judge(&self.vfs, &verified.world, &[], &mut verified.diagnosis);
+        let is_error = |finding: &&Finding| finding.severity() == Severity::Error;
+        verified.errors = verified.diagnosis.findings.iter().filter(is_error).cloned().collect();
+        Ok((chosen, verified, run.seen.alone(runner)))
+    }
+
+    /// Runs a command, repairs the target with what that shows, and runs it again: while new libraries fail
+    /// to load, and at most `max_runs` times. A repair by which it fails is taken back.
+    ///
+    /// # Errors
+    /// Where the command cannot be started, or the target cannot be read or written.
+    pub fn prove_fix<'a>(
+        &'a self,
+        asked: Asked<'_>,
+        how: &Fix,
+        max_runs: usize,
+        runner: &mut dyn Runner<'a>,
+    ) -> Result<ProvedFix, Error> {
+        let purpose = if how.carrying.dry_run { Purpose::Once } else { Purpose::Before };
+        let (chosen, mut last) = self.first(asked, purpose, runner)?;
+        let diagnose = || self.diagnose(&chosen, &how.doctor());
+        if runner.is_told_to_end() {
+            let Diagnosed { world, diagnosis, .. } = diagnose()?;
+            let proof = last.seen.alone(runner);
+            let (repairs, remaining, put_back) = (Vec::new(), diagnosis.findings, None);
+            return Ok(ProvedFix { chosen, world, repairs, remaining, put_back, proof });
+        }
+        let (mut runs, mut repairs, mut put_back) = (Vec::new(), Vec::new(), None);
+        let (world, verdict) = loop {
+            let Fixed { world, repaired } = self.repair_seen(&chosen, how, &mut last)?;
+            let written = repaired.carried.written.clone();
+            repairs.push(repaired);
+            let before = last.seen;
+            let (was_well, own, timed_out) = (before.is_well(), before.verdict(), before.timed_out);
+            runs.push(before);
+            let Written::InPlace(operation) = written else { break (world, own) };
+            if timed_out {
+                break (world, Verdict::Unknown);
+            }
+            let mut run = self.run_again(&chosen, Purpose::After, runner);
+            if runner.is_told_to_end() {
+                runs.push(run.seen);
+                break (world, Verdict::Interrupted);
+            }
+            if was_well && !run.seen.is_well() {
+                runs.push(run.seen);
+                put_back = Some(self.take_back(&chosen, how, operation)?);
+                let again = self.run_again(&chosen, Purpose::Reverted, runner);
+                let verdict = again.seen.once_taken_back(runner);
+                runs.push(again.seen);
+                break (world, verdict);
+            }
+            self.judge_now(&chosen, how, &mut run)?;
+            let is_last = run.seen.works() || run.seen.timed_out || runs.len() + 1 >= max_runs;
+            if is_last || !run.seen.shows_more_than(&runs) {
+                let verdict = run.seen.after(&runs);
+                runs.push(run.seen);
+                break (world, verdict);
+            }
+            last = run;
+        };
+        let remaining = match (&put_back, repairs.last()) {
+            (None, Some(repaired)) => repaired.remaining.clone(),
+            _ => diagnose()?.diagnosis.findings,
+        };
+        let proof = Proof { runs, verdict };
+        Ok(ProvedFix { chosen, world, repairs, remaining, put_back, proof })
+    }
+
+    /// Holds a run against the target as it is.
+    fn judge_now(&self, chosen: &Chosen, how: &Fix, run: &mut Heeded) -> Result<(), Error> {
+        let how = how.doctor();
+        let Diagnosed { world, mut diagnosis, .. } = self.diagnose(chosen, &how)?;
+        run.judge(&self.vfs, &world, &self.searched(&how)?, &mut diagnosis);
+        Ok(())
+    }
+
+    /// The directories of `--search`, absolute.
+    pub(super) fn searched(&self, how: &Doctor) -> Result<Vec<PathBuf>, Error> {
+        Ok(self.question(&View::Files(&self.vfs), &how.question)?.search)
+    }
+
+    /// Finds the target, and runs the command as things are.
+    fn first<'a>(
+        &'a self,
+        asked: Asked<'_>,
+        purpose: Purpose,
+        runner: &mut dyn Runner<'a>,
+    ) -> Result<(Chosen, Heeded), Error> {
+        let here = &self.ambient()?.working_directory;
+        let program = self.program(here, asked.program)?;
+        let (known, is_sure) = match asked.target {
+            [_, ..] => (self.targets(asked.target)?.into_iter().next(), true),
+            [] => match self.environment_of_command(&Heard::default(), program.as_deref())? {
+                Some(own) => (Some(own), true),
+                None => (self.targets(&[]).ok().and_then(|all| all.into_iter().next()), false),
+            },
+        };
+        if let Some(chosen) = &known {
+            require_runnable(chosen)?;
+            self.require_interpreter(chosen)?;
+        }
+        let run = runner.run(purpose, known.as_ref().map(Chosen::root))?;
+        let Run { child, timed_out, words, requests } = run;
+        let (answers, heard) = requests.into_answers();
+        let of_run = || self.environment_of_command(&heard, program.as_deref());
+        let chosen = match if is_sure { None } else { of_run()? } {
+            Some(found) => {
+                let ran_for = known.as_ref().and_then(|chosen| other_owner(chosen.root()));
+                if other_owner(found.root()) != ran_for {
+                    return Err(NotRun::OtherOwner(self.relative(found.root())).into());
+                }
+                found
+            }
+            None => match known {
+                Some(chosen) => chosen,
+                // This says why nothing is found.
+                None => self.targets(&[])?.into_iter().next().ok_or(Error::RootWithoutTarget)?,
+            },
+        };
+        let silence = (heard.processes == 0).then(|| self.silence(program));
+        let stranger = self.stranger(&chosen, &heard);
+        let seen = Seen::new(purpose, child, timed_out, words, heard, silence);
+        Ok((chosen, Heeded { seen: Seen { stranger, ..seen }, answers }))
+    }
+
+    /// An interpreter that ran where none of the target's did: what it imported says nothing of the target.
+    fn stranger(&self, chosen: &Chosen, heard: &Heard) -> Option<PathBuf> {
+        let own = match &chosen.target {
+            Target::Environment(found) => found,
+            _ => chosen.environment.as_ref()?,
+        };
+        let home = self.ambient.as_ref().ok().and_then(|ambient| ambient.home.as_deref());
+        let is_own = |path: &PathBuf| {
+            Environment::of_interpreter(&self.vfs, path, home)
+                .is_some_and(|found| same_file(&self.vfs, &found.prefix, &own.prefix))
+        };
+        let first = heard.interpreters().first()?;
+        (!heard.interpreters().iter().any(is_own)).then(|| first.clone())
+    }
+
+    /// Runs the command once more. Where it cannot be started any more, that is how it ends.
+    fn run_again<'a>(
+        &'a self,
+        chosen: &Chosen,
+        purpose: Purpose,
+        runner: &mut dyn Runner<'a>,
+    ) -> Heeded {
+        match runner.run(purpose, Some(chosen.root())) {
+            Ok(Run { child, timed_out, words, requests }) => {
+                let (answers, heard) = requests.into_answers();
+                let stranger = self.stranger(chosen, &heard);
+                let seen = Seen::new(purpose, child, timed_out, words, heard, None);
+                Heeded { seen: Seen { stranger, ..seen }, answers }
+            }
+            Err(error) => {
+                let child = Child { status: None, signal: None };
+                let heard = Heard::default();
+                let seen = Seen::new(purpose, child, false, Vec::new(), heard, None);
+                let seen = Seen { failure: Some(error), ..seen };
+                Heeded { seen, answers: Vec::new() }
+            }
+        }
+    }
+
+    /// Repairs a target with what a run shows.
+    fn repair_seen(&self, chosen: &Chosen, how: &Fix, run: &mut Heeded) -> Result<Fixed, Error> {
+        self.fix_beside(chosen, how, &mut |vfs, world, question, diagnosis| {
+            let diagnosed = diagnosis.findings.clone();
+            run.judge(vfs, world, &question.search, diagnosis);
+            let refuted = run.seen.refuted().cloned().collect();
+            Some(Scope::beside(&run.seen.missing, &diagnosed, refuted))
+        })
+    }
+
+    fn take_back(&self, chosen: &Chosen, how: &Fix, operation: String) -> Result<PutBack, Error> {
+        let Carrying { write, sync, .. } = how.carrying;
+        self.revert(chosen, &Revert { operation: Some(operation), dry_run: false, write, sync })
+    }
+}
+
+/// What is to be run, and for what target.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'o> {
+    /// The target that was named, if one was.
+    pub target: &'o [PathBuf],
+    /// The command's first word.
+    pub program: &'o OsStr,
+}
+
+/// Refuses what no command can be run in.
+fn require_runnable(chosen: &Chosen) -> Result<(), Error> {
+    match &chosen.target {
+        Target::Wheel(wheel) => Err(NotRun::InWheel(wheel.clone()).into()),
+        _ => Ok(()),
+    }
+}
+
+impl Fix {
+    /// The diagnosis of what it repairs.
+    pub(super) fn doctor(&self) -> Doctor {
+        Doctor { settings: self.settings.clone(), question: self.question.clone() }
+    }
+}
+
+impl Heeded {
+    /// Holds a run against a diagnosis: what failed to load is added to it, and what was found after all
+    /// is no more than worth knowing.
+    fn judge(
+        &mut self,
+        vfs: &dyn Vfs,
+        world: &World,
+        search: &[PathBuf],
+        diagnosis: &mut Diagnosis,
+    ) {
+        let Self { seen, answers } = self;
+        let diagnosed = diagnosis.findings.clone();
+        let proved = Proved::new(vfs, world, answers, &diagnosed);
+        let mut missing = compare::findings(vfs, world, search, answers, &diagnosed);
+        let is_well = seen.is_well();
+        let misses = |finding: &Finding| proved.misses(finding);
+        seen.lost = missing.iter().filter(|it| misses(it) == Missed::Lost).cloned().collect();
+        // What keeps an object from being loaded comes first: the rest may be no matter then.
+        let is_kept = missing.iter().any(|it| misses(it) == Missed::Needed);
+        for finding in &mut missing {
+            finding.is_optional = match misses(finding) {
+                // A command that ends well has caught the failure; one that fails may do so for it.
+                Missed::Needed => is_well && !finding.fixable,
+                Missed::Lost => false,
+                Missed::Optional => is_well || is_kept,
+            };
+        }
+        let with_library = diagnosed.iter().filter(|finding| finding.library.is_some());
+        seen.evidence =
+            with_library.map(|finding| (finding.clone(), proved.says(finding))).collect();
+        for finding in &mut diagnosis.findings {
+            finding.is_optional |= proved.says(finding) == Evidence::Refuted;
+        }
+        diagnosis.supersede(missing.clone());
+        diagnosis.supersede(broken::findings(vfs, world, &seen.ended_by, &diagnosed));
+        seen.missing = missing;
+    }
+}
+
+impl Seen {
+    fn new(
+        purpose: Purpose,
+        child: Child,
+        timed_out: bool,
+        words: Vec<String>,
+        heard: Heard,
+        silence: Option<Silence>,
+    ) -> Self {
+        let ended_by = heard.ended_by(child);
+        let Heard { processes, errors, is_cut, .. } = heard;
+        Self {
+            purpose,
+            child,
+            timed_out,
+            failure: None,
+            words,
+            processes,
+            is_cut,
+            silence,
+            stranger: None,
+            errors,
+            ended_by,
+            missing: Vec::new(),
+            lost: Vec::new(),
+            evidence: Vec::new(),
+        }
+    }
+
+    /// The proof that consists of this run.
+    fn alone<'a>(self, runner: &dyn Runner<'a>) -> Proof {
+        let verdict = if runner.is_told_to_end() { Verdict::Interrupted } else { self.verdict() };
+        Proof { runs: vec![self], verdict }
+    }
+
+    /// Did more fail to load than in those before?
+    fn shows_more_than(&self, before: &[Self]) -> bool {
+        let errors = |run: &Self| -> Vec<Finding> {
+            let is_error = |finding: &&Finding| finding.severity() == Severity::Error;
+            run.missing.iter().filter(is_error).cloned().collect()
+        };
+        let known: Vec<Finding> = before.iter().flat_map(errors).collect();
+        let known: HashSet<_> = known.iter().map(Finding::question).collect();
+        errors(self).iter().any(|finding| !known.contains(&finding.question()))
+    }
+
+    /// What comes of it after these.
+    fn after(&self, before: &[Self]) -> Verdict {
+        match self.verdict() {
+            Verdict::Works if before.first().is_some_and(Self::works) => Verdict::WorksStill,
+            Verdict::Works => Verdict::WorksNow,
+            other => other,
+        }
+    }
+
+    /// What comes of it where the repair was taken back before.
+    fn once_taken_back<'a>(&self, runner: &dyn Runner<'a>) -> Verdict {
+        match self.is_well() {
+            _ if runner.is_told_to_end() => Verdict::Interrupted,
+            true => Verdict::TakenBack,
+            false => Verdict::Flaky,
+        }
+    }
+
+    /// What the diagnosis feared, and was found after all.
+    pub fn refuted(&self) -> impl Iterator<Item = &Finding> {
+        let refuted = |(_, evidence): &&(Finding, Evidence)| *evidence == Evidence::Refuted;
+        self.evidence.iter().filter(refuted).map(|(finding, _)| finding)
+    }
+}

@@ -1,0 +1,182 @@
+//! What the imports of an environment show, for people.
+
+use super::doctor;
+use super::findings::{self, Detail};
+use super::heading;
+use super::outcome::{self, Telling};
+use super::revert;
+use super::style::{DIM, ERROR, GOOD, INFO, WARNING, counted, paint};
+use super::verify;
+use crate::app::doctor::Diagnosed;
+use crate::app::imports::Outcome;
+use crate::app::probe::{Failure, Probed, ProbedFix};
+use crate::app::proof::Verdict;
+use crate::app::verify::Verified;
+use crate::app::{App, Chosen};
+use crate::bytes::printable;
+use crate::findings::finding::{Finding, Severity};
+use crate::trace::evidence::Evidence;
+use crate::world::World;
+use std::io::{self, Write};
+
+/// Modules that people are told of, unless they ask for all.
+const MAX_LISTED: usize = 10;
+
+/// Writes the findings of a target, and what the imports show.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write_doctor(
+    out: &mut dyn Write,
+    app: &App,
+    chosen: &Chosen,
+    diagnosed: &Diagnosed,
+    probed: &Probed,
+    detail: Detail,
+) -> io::Result<()> {
+    doctor::write_findings(out, app, chosen, diagnosed, detail)?;
+    write(out, &diagnosed.world, probed, detail)?;
+    write_conclusion(out, &diagnosed.diagnosis.findings, probed, detail)
+}
+
+/// Writes what became of patched files, and what the imports show.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write_verify(
+    out: &mut dyn Write,
+    chosen: &Chosen,
+    verified: &Verified,
+    probed: &Probed,
+    detail: Detail,
+) -> io::Result<()> {
+    verify::write(out, chosen, verified, detail)?;
+    write(out, &verified.world, probed, detail)?;
+    write_conclusion(out, &verified.errors, probed, detail)
+}
+
+/// Writes what was repaired, what remains, and what the imports show before and after.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write_fix(
+    out: &mut dyn Write,
+    app: &App,
+    chosen: &Chosen,
+    fixed: &ProbedFix,
+    telling: Telling<'_>,
+) -> io::Result<()> {
+    let ProbedFix { world, repaired, remaining, put_back, probes, verdict } = fixed;
+    let detail = telling.detail;
+    heading::write(out, app, chosen, world, detail)?;
+    findings::write(out, world, remaining, detail)?;
+    heading::write_not_followed(out, chosen, world, detail)?;
+    match put_back {
+        None => outcome::write_done(out, chosen, world, repaired, telling)?,
+        Some(put_back) => revert::write(out, put_back, false)?,
+    }
+    let when = ["before", "after the repair", "with the repair taken back"];
+    for (probed, when) in probes.iter().zip(when) {
+        if probes.len() > 1 && detail > Detail::Quiet {
+            writeln!(out, "{}", paint(DIM, format!("imports {when}:")))?;
+        }
+        write(out, world, probed, detail)?;
+    }
+    let words = match verdict {
+        Verdict::TakenBack => {
+            "modules that were imported before failed after the repair; it was taken back, and they are \
+             imported again"
+        }
+        Verdict::Flaky => {
+            "modules that were imported before failed after the repair, and fail with it taken back"
+        }
+        Verdict::Interrupted => "a signal came, and nothing more was imported",
+        _ => {
+            let Some(last) = probes.last() else { return Ok(()) };
+            return write_conclusion(out, remaining, last, detail);
+        }
+    };
+    writeln!(out, "{}  {words}", paint(ERROR, "taken back"))
+}
+
+/// Writes what failed, and how many modules were imported.
+fn write(out: &mut dyn Write, world: &World, probed: &Probed, detail: Detail) -> io::Result<()> {
+    let is_verbose = detail == Detail::Verbose;
+    let most = if is_verbose { usize::MAX } else { MAX_LISTED };
+    let is_told = |failure: &&Failure| failure.severity != Severity::Info || is_verbose;
+    let failures: Vec<&Failure> = probed.failures.iter().filter(is_told).collect();
+    for failure in failures.iter().take(most) {
+        let style = if failure.severity == Severity::Info { INFO } else { ERROR };
+        let (module, outcome) = (printable(failure.module.as_bytes()), in_words(&failure.outcome));
+        writeln!(out, "{}  import {module}: {outcome}", paint(style, "failed"))?;
+    }
+    if failures.len() > most {
+        let rest = counted(failures.len() - most, "more failure");
+        writeln!(out, "and {rest}; -v lists them")?;
+    }
+    let open: Vec<&str> = probed.not_judged().collect();
+    for module in open.iter().take(most) {
+        let module = printable(module.as_bytes());
+        writeln!(out, "{}  import {module}: not judged, its time was up", paint(WARNING, "note"))?;
+    }
+    let feared = |(finding, evidence): &&(Finding, Evidence)| {
+        *evidence == Evidence::Refuted && (is_verbose || finding.severity() != Severity::Info)
+    };
+    for (finding, _) in probed.evidence.iter().filter(feared).take(most) {
+        let library = finding.library.as_deref().map(printable).unwrap_or_default();
+        let object = world.shown(&finding.object);
+        writeln!(out, "{}", paint(DIM, format!("{object} was loaded, and has {library}")))?;
+    }
+    Ok(())
+}
+
+/// Writes how many modules were imported, and what that means.
+fn write_conclusion(
+    out: &mut dyn Write,
+    findings: &[Finding],
+    probed: &Probed,
+    detail: Detail,
+) -> io::Result<()> {
+    let is_error = |finding: &Finding| finding.severity() == Severity::Error;
+    let is_good = probed.is_good() && !findings.iter().any(is_error);
+    if is_good && detail == Detail::Quiet {
+        return Ok(());
+    }
+    let (imported, packages) = (probed.imported().count(), probed.packages.len());
+    let all: usize = probed.packages.iter().map(|package| package.modules.len()).sum();
+    let (all, packages) = (counted(all, "module"), counted(packages, "package"));
+    let style = if is_good { GOOD } else { ERROR };
+    let word = if is_good { "works" } else { "fails" };
+    let optional = match probed.failures.len() {
+        0 => "",
+        _ if detail == Detail::Verbose || !is_good => "",
+        _ => {
+            "; those that were not ask for what is not installed, or are for another case (-v lists them)"
+        }
+    };
+    writeln!(
+        out,
+        "{}  {imported} of {all} of {packages} were imported{optional}",
+        paint(style, word)
+    )
+}
+
+/// What came of an import.
+#[must_use]
+pub fn in_words(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Imported => "imported".to_owned(),
+        Outcome::Raised { class, words, .. } => {
+            let first = words.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
+            format!("{}: {}", printable(class.as_bytes()), printable(first.trim().as_bytes()))
+        }
+        Outcome::Ended(child) => match (child.signal, child.status) {
+            (Some(signal), _) => format!("the interpreter was ended by signal {signal}"),
+            (None, status) => {
+                format!("the interpreter ended with status {}", status.unwrap_or_default())
+            }
+        },
+        Outcome::TimedOut => "its time was up".to_owned(),
+        Outcome::NotReached => "not come to".to_owned(),
+    }
+}

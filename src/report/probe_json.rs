@@ -1,0 +1,173 @@
+//! What the imports of an environment show, for programs.
+
+use super::json::{FindingReport, PlanReport, TargetReport, text};
+use super::linked::LinkReport;
+use super::operations::VerifiedFile;
+use super::path_text::PathText;
+use super::probe::in_words;
+use crate::app::Chosen;
+use crate::app::doctor::Diagnosed;
+use crate::app::imports::{Import, Imports, Outcome, OutcomeName};
+use crate::app::probe::{Probed, ProbedFix};
+use crate::app::proof::Verdict;
+use crate::app::verify::{FileSeen, Verified};
+use crate::findings::finding::{Finding, Severity};
+use crate::operation::Reverted;
+use crate::trace::evidence::Evidence;
+use crate::world::World;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// `tfpatch/probe/v1`
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ProbeReport<'a> {
+    schema: &'static str,
+    target: TargetReport,
+    /// Of `fix`: what came of the repair.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<Verdict>,
+    /// Is nothing an error as it is left, and was every module judged?
+    works: bool,
+    /// Did anything change on the disk?
+    changed: bool,
+    /// The imports: once, or before a repair, after it, and once it was taken back.
+    probes: Vec<ProbedReport>,
+    /// What is the matter with the target as it is left, the evidence of the imports taken in.
+    findings: Vec<FindingReport>,
+    /// Linked directories with objects that lie outside of the target, and were not looked into.
+    not_followed: Vec<LinkReport>,
+    /// Of `fix`: the repair, or what would be done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<PlanReport<'a>>,
+    /// Of `fix`: what was done to take the repair back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    put_back: Option<&'a Reverted>,
+    /// Of `verify`: the patched files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<Vec<VerifiedFile>>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct ProbedReport {
+    interpreter: PathText,
+    packages: Vec<PackageReport>,
+    /// What they say to each finding about a library that files alone give.
+    evidence: Vec<EvidenceReport>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct PackageReport {
+    name: String,
+    modules: Vec<ModuleReport>,
+    /// The processes that the loader traced.
+    processes: usize,
+    /// The last lines that were written to standard error.
+    words: Vec<String>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct ModuleReport {
+    name: String,
+    outcome: OutcomeName,
+    /// What came of it, in words; the interpreter's own for an exception.
+    words: String,
+    /// Of what failed: is it an error, or worth knowing?
+    #[serde(skip_serializing_if = "Option::is_none")]
+    severity: Option<Severity>,
+}
+
+#[derive(Debug, Serialize, JsonSchema)]
+struct EvidenceReport {
+    object: PathText,
+    library: String,
+    evidence: Evidence,
+}
+
+impl ProbedReport {
+    fn of(probed: &Probed) -> Self {
+        let evidence = probed.evidence.iter().map(|(finding, evidence)| EvidenceReport {
+            object: PathText::of(&finding.object),
+            library: finding.library.as_deref().map(text).unwrap_or_default(),
+            evidence: *evidence,
+        });
+        let packages = probed.packages.iter().map(|package| PackageReport::of(probed, package));
+        Self {
+            interpreter: PathText::of(&probed.interpreter),
+            packages: packages.collect(),
+            evidence: evidence.collect(),
+        }
+    }
+}
+
+impl PackageReport {
+    fn of(probed: &Probed, imports: &Imports) -> Self {
+        let module = |Import { module, outcome }: &Import| {
+            let failure = probed.failures.iter().find(|failure| failure.module == *module);
+            ModuleReport {
+                name: module.clone(),
+                outcome: outcome.name(),
+                words: match outcome {
+                    Outcome::Raised { class, words, .. } => format!("{class}: {words}"),
+                    other => in_words(other),
+                },
+                severity: failure.map(|failure| failure.severity),
+            }
+        };
+        Self {
+            name: imports.package.name.clone(),
+            modules: imports.modules.iter().map(module).collect(),
+            processes: imports.heard.processes,
+            words: imports.words.clone(),
+        }
+    }
+}
+
+impl<'a> ProbeReport<'a> {
+    fn new(chosen: &Chosen, world: &World, probes: &[&Probed], findings: &[Finding]) -> Self {
+        let is_error = |finding: &Finding| finding.severity() == Severity::Error;
+        let fails = probes.last().is_some_and(|probed| !probed.is_good());
+        Self {
+            schema: "tfpatch/probe/v1",
+            target: TargetReport::of(&world.root, &chosen.reason),
+            verdict: None,
+            works: !fails && !findings.iter().any(is_error),
+            changed: false,
+            probes: probes.iter().map(|probed| ProbedReport::of(probed)).collect(),
+            findings: findings.iter().map(FindingReport::of).collect(),
+            not_followed: LinkReport::all(world),
+            plan: None,
+            put_back: None,
+            files: None,
+        }
+    }
+
+    /// Of a diagnosis.
+    #[must_use]
+    pub fn of_doctor(chosen: &Chosen, diagnosed: &Diagnosed, probed: &Probed) -> Self {
+        Self::new(chosen, &diagnosed.world, &[probed], &diagnosed.diagnosis.findings)
+    }
+
+    /// Of a verification.
+    #[must_use]
+    pub fn of_verify(chosen: &Chosen, verified: Verified, probed: &Probed) -> Self {
+        let findings = &verified.diagnosis.findings;
+        let report = Self::new(chosen, &verified.world, &[probed], findings);
+        let file = |FileSeen { file, installed_by, .. }| VerifiedFile { file, installed_by };
+        Self { files: Some(verified.files.all.into_iter().map(file).collect()), ..report }
+    }
+
+    /// Of a repair.
+    #[must_use]
+    pub fn of_fix(chosen: &Chosen, fixed: &'a ProbedFix) -> Self {
+        let ProbedFix { world, repaired, remaining, put_back, probes, verdict } = fixed;
+        let probes: Vec<&Probed> = probes.iter().collect();
+        let plan = &repaired.carried.plan;
+        Self {
+            verdict: Some(*verdict),
+            changed: plan.operation.is_some() && put_back.is_none(),
+            plan: Some(PlanReport::of(plan, &world.root, &repaired.remaining)),
+            put_back: put_back.as_ref().map(|put_back| &put_back.reverted),
+            ..Self::new(chosen, world, &probes, remaining)
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! What runs of a command prove, for people.
+
+use super::doctor;
+use super::findings::{self, Detail};
+use super::heading;
+use super::outcome::{self, Telling};
+use super::revert;
+use super::style::{COMMAND, DIM, ERROR, GOOD, WARNING, counted, paint};
+use super::trace::why_nothing;
+use super::verify;
+use super::words::Words;
+use crate::app::doctor::Diagnosed;
+use crate::app::proof::{Proof, ProvedFix, Seen, Verdict};
+use crate::app::runs::Purpose;
+use crate::app::verify::Verified;
+use crate::app::{App, Chosen};
+use crate::bytes::{printable, shell_word, shown};
+use crate::command_line::CommandLine;
+use crate::findings::finding::{Cause, Finding, Severity};
+use crate::world::World;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+/// Lines of a command that people are shown, unless they ask for all that were kept.
+const MAX_WORDS: usize = 8;
+
+/// Libraries of a run that people are shown, unless they ask for all.
+const MAX_LISTED: usize = 8;
+
+/// What is told of runs.
+#[derive(Clone, Copy)]
+pub struct Ran<'a> {
+    /// How much is said.
+    pub detail: Detail,
+    /// The command that was run.
+    pub command: &'a [OsString],
+    /// How long a run may take, in seconds.
+    pub timeout: u64,
+}
+
+/// Writes the findings of a target, and what a run proves.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write_doctor(
+    out: &mut dyn Write,
+    app: &App,
+    chosen: &Chosen,
+    diagnosed: &Diagnosed,
+    proof: &Proof,
+    ran: Ran<'_>,
+) -> io::Result<()> {
+    doctor::write_findings(out, app, chosen, diagnosed, ran.detail)?;
+    write(out, &diagnosed.world, proof, ran)?;
+    if proof.verdict.is_good() || diagnosed.fixable().next().is_none() {
+        return Ok(());
+    }
+    let fix = ran
+        .command
+        .iter()
+        .fold(chosen.command(CommandLine::new(["fix"])).argument("--"), |fix, word| {
+            fix.argument(word)
+        });
+    writeln!(out, "{}", paint(COMMAND, format!("→ {fix}")))
+}
+
+/// Writes what became of patched files, and what a run proves.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write_verify(
+    out: &mut dyn Write,
+    chosen: &Chosen,
+    verified: &Verified,
+    proof: &Proof,
+    ran: Ran<'_>,
+) -> io::Result<()> {
+    verify::write(out, chosen, verified, ran.detail)?;
+    write(out, &verified.world, proof, ran)
+}
+
+/// Writes what was repaired, what remains, and what the runs prove.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write_fix(
+    out: &mut dyn Write,
+    app: &App,
+    proved: &ProvedFix,
+    telling: Telling<'_>,
+    ran: Ran<'_>,
+) -> io::Result<()> {
+    let ProvedFix { chosen, world, repairs, remaining, put_back, proof } = proved;
+    heading::write(out, app, chosen, world, telling.detail)?;
+    findings::write(out, world, remaining, telling.detail)?;
+    heading::write_not_followed(out, chosen, world, telling.detail)?;
+    let left = repairs.len().saturating_sub(usize::from(put_back.is_some()));
+    for (index, repaired) in repairs.iter().take(left).enumerate() {
+        // A second look that finds nothing more to do is no news.
+        if index == 0 || !repaired.carried.plan.steps.is_empty() {
+            outcome::write_done(out, chosen, world, repaired, telling)?;
+        }
+    }
+    if let Some(put_back) = put_back {
+        revert::write(out, put_back, false)?;
+    }
+    write(out, world, proof, ran)
+}
+
+/// Writes the runs, and what came of them.
+fn write(out: &mut dyn Write, world: &World, proof: &Proof, ran: Ran<'_>) -> io::Result<()> {
+    let is_good = proof.verdict.is_good();
+    if is_good && ran.detail == Detail::Quiet {
+        return Ok(());
+    }
+    for (index, run) in proof.runs.iter().enumerate() {
+        let is_last = index + 1 == proof.runs.len();
+        write_run(out, world, index + 1, run, is_last && !is_good, ran)?;
+    }
+    let words: Vec<String> = ran.command.iter().map(|word| shell_word(word.as_bytes())).collect();
+    let verdict = sentence(proof, ran.timeout);
+    let style = if is_good { GOOD } else { ERROR };
+    let word = if is_good { "works" } else { word_of(proof.verdict) };
+    writeln!(out, "{}  {verdict}: {}", paint(style, word), words.join(" "))?;
+    let last = proof.runs.last();
+    if let Some(silence) = last.and_then(|run| run.silence.as_ref()) {
+        let why = printable(why_nothing(silence).as_bytes());
+        let note = paint(WARNING, "note");
+        writeln!(out, "{note}  {why}; what it loaded was not seen, and its status alone decides")?;
+    }
+    let is_driver = |finding: &Finding| finding.cause == Cause::DriverMissing;
+    if is_good && last.is_some_and(|run| run.missing.iter().any(is_driver)) {
+        writeln!(
+            out,
+            "{}  the GPU stays hidden until NVIDIA's driver is there",
+            paint(DIM, "note")
+        )?;
+    }
+    Ok(())
+}
+
+fn write_run(
+    out: &mut dyn Write,
+    world: &World,
+    number: usize,
+    run: &Seen,
+    has_failed: bool,
+    ran: Ran<'_>,
+) -> io::Result<()> {
+    let is_verbose = ran.detail == Detail::Verbose;
+    let most = |normal| if is_verbose { usize::MAX } else { normal };
+    let when = purpose_in_words(run.purpose);
+    writeln!(out, "run {number}, {when}: {}", how_it_ended(run, ran.timeout))?;
+    let is_told = |finding: &&Finding| finding.severity() != Severity::Info || is_verbose;
+    let missing: Vec<&Finding> = run.missing.iter().filter(is_told).collect();
+    for finding in missing.iter().take(most(MAX_LISTED)) {
+        let library = finding.library.as_deref().map(printable).unwrap_or_default();
+        let object = world.shown(&finding.object);
+        let survived = run.is_well() && !run.lost.contains(finding);
+        let survived = if survived { "; the command went on without it" } else { "" };
+        writeln!(out, "  {library} failed to load for {object}{survived}")?;
+    }
+    if let Some(rest @ 1..) = missing.len().checked_sub(most(MAX_LISTED)) {
+        writeln!(out, "  and {}; -v lists them", counted(rest, "more library"))?;
+    }
+    let refuted: Vec<&Finding> = run.refuted().filter(is_told).collect();
+    for finding in refuted.iter().take(most(MAX_LISTED)) {
+        let library = finding.library.as_deref().map(printable).unwrap_or_default();
+        let object = world.shown(&finding.object);
+        writeln!(out, "  {}", paint(DIM, format!("{object} was loaded, and has {library}")))?;
+    }
+    for (error, _) in run.errors.iter().take(if is_verbose { usize::MAX } else { 0 }) {
+        let (object, message) = (printable(&error.object), printable(&error.message));
+        writeln!(out, "  {object}: {message}")?;
+    }
+    if let (Some(python), false) = (&run.stranger, run.is_well()) {
+        let python = shown(python);
+        writeln!(out, "  {python} ran, which is not the target's interpreter")?;
+    }
+    if run.is_cut {
+        writeln!(out, "  the trace was too long to be kept whole; what came last is missing")?;
+    }
+    // What a command says that works is no news.
+    let is_news = has_failed || run.purpose == Purpose::After;
+    let is_heard = is_verbose || is_news && !run.is_well();
+    let skipped = run.words.len().saturating_sub(most(MAX_WORDS));
+    for line in run.words.iter().skip(skipped).filter(|_| is_heard) {
+        writeln!(out, "  {} {}", paint(DIM, "|"), printable(line.as_bytes()))?;
+    }
+    Ok(())
+}
+
+/// When a run took place.
+#[must_use]
+pub fn purpose_in_words(purpose: Purpose) -> &'static str {
+    match purpose {
+        Purpose::Once => "as it is",
+        Purpose::Before => "before the repair",
+        Purpose::After => "after the repair",
+        Purpose::Reverted => "with the repair taken back",
+    }
+}
+
+/// How a run ended.
+fn how_it_ended(run: &Seen, timeout: u64) -> String {
+    match (&run.failure, run.child.status, run.child.signal) {
+        (Some(failure), ..) => Words::of(failure).message(),
+        _ if run.timed_out => format!("ended after {}", counted_seconds(timeout)),
+        (None, _, Some(signal)) => format!("ended by signal {signal}"),
+        (None, status, None) => format!("status {}", status.unwrap_or_default()),
+    }
+}
+
+fn counted_seconds(seconds: u64) -> String {
+    if seconds == 1 { "1 second".to_owned() } else { format!("{seconds} seconds") }
+}
+
+fn word_of(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Works | Verdict::WorksNow | Verdict::WorksStill => "works",
+        Verdict::Incomplete => "incomplete",
+        Verdict::Fails => "fails",
+        Verdict::TakenBack => "taken back",
+        Verdict::Flaky => "flaky",
+        Verdict::Unknown => "no verdict",
+        Verdict::Interrupted => "interrupted",
+    }
+}
+
+/// The interpreter that ran instead of the target's in the last run that ended well.
+fn stranger(proof: &Proof) -> Option<&Path> {
+    let last = proof.runs.last().filter(|run| run.is_well())?;
+    last.stranger.as_deref()
+}
+
+/// What came of the runs, in a sentence that the command follows.
+fn sentence(proof: &Proof, timeout: u64) -> String {
+    let first_was_well = proof.runs.first().is_some_and(Seen::is_well);
+    let lost = proof.runs.last().map_or(0, |run| run.lost.len());
+    match proof.verdict {
+        Verdict::Works => "it works, and it was run".to_owned(),
+        Verdict::WorksNow if first_was_well => {
+            "libraries failed to load before, they load now, and it was run".to_owned()
+        }
+        Verdict::WorksNow => "it failed before, it works now, and it was run".to_owned(),
+        Verdict::WorksStill => {
+            "it worked before, it works after the repair, and it was run".to_owned()
+        }
+        Verdict::Incomplete => {
+            let libraries = if lost == 1 { "1 library" } else { "libraries" };
+            format!("it ends with status 0, and {libraries} of the target failed to load")
+        }
+        Verdict::Fails if proof.runs.len() > 1 => "it failed before, and still fails".to_owned(),
+        Verdict::Fails => "it fails".to_owned(),
+        Verdict::TakenBack => {
+            "it worked before the repair and failed after it; the repair was taken back, and it works \
+             again"
+                .to_owned()
+        }
+        Verdict::Flaky => {
+            "it worked before the repair, failed after it, and fails with the repair taken back: its \
+             result does not depend on the repair alone"
+                .to_owned()
+        }
+        Verdict::Unknown if stranger(proof).is_some() => {
+            let python = stranger(proof).map(shown).unwrap_or_default();
+            format!("it ends with status 0, and {python} ran, which is not the target's interpreter")
+        }
+        Verdict::Unknown if proof.runs.len() == 1 => {
+            format!("it did not end within {}, and was not run again", counted_seconds(timeout))
+        }
+        Verdict::Unknown => format!("it did not end within {}", counted_seconds(timeout)),
+        Verdict::Interrupted => "a signal came, and it was not run again".to_owned(),
+    }
+}

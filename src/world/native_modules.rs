@@ -1,0 +1,63 @@
+//! The modules with native code that an interpreter of a target can import, by the names by which it does.
+
+use super::inventory::Role;
+use super::world::World;
+use crate::python::interpreter::Interpreter;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A package, or a module that stands by itself, with its modules that have native code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NativePackage {
+    /// The name before the first dot.
+    pub name: String,
+    /// Each module's whole name and file, by name.
+    pub modules: BTreeMap<String, PathBuf>,
+}
+
+/// Those that the first interpreter of a target imports, by name. It knows a module by the ending of its file's
+/// name, and the directories between are packages, of which each has to be an identifier (PEP 3149;
+/// `importlib.machinery.ExtensionFileLoader`).
+#[must_use]
+pub fn of(world: &World) -> Vec<NativePackage> {
+    let Some(environment) = &world.environment else { return Vec::new() };
+    let Some(interpreter) = environment.interpreters.first() else { return Vec::new() };
+    let sites = environment.site_packages.iter().map(|site| site.path.clone());
+    let mut roots: Vec<PathBuf> = sites.chain(environment.python_paths.iter().cloned()).collect();
+    // The standard library's own stand beside it.
+    let library = roots.iter().filter_map(|site| site.parent());
+    let own: Vec<PathBuf> = library.map(|library| library.join("lib-dynload")).collect();
+    roots.extend(own);
+    let mut packages: BTreeMap<String, BTreeMap<String, PathBuf>> = BTreeMap::new();
+    let objects = world.inventory.objects.iter();
+    for object in objects.filter(|object| object.role == Role::ExtensionModule) {
+        let Some(name) = module_name(&roots, interpreter, &object.path) else { continue };
+        let package = name.split('.').next().unwrap_or(&name).to_owned();
+        packages.entry(package).or_default().entry(name).or_insert_with(|| object.path.clone());
+    }
+    packages.into_iter().map(|(name, modules)| NativePackage { name, modules }).collect()
+}
+
+/// The name by which the module in a file is imported from the nearest of the directories above it.
+fn module_name(roots: &[PathBuf], interpreter: &Interpreter, file: &Path) -> Option<String> {
+    let below = roots.iter().filter_map(|root| file.strip_prefix(root).ok());
+    let below = below.min_by_key(|below| below.components().count())?;
+    let name = below.file_name()?.to_str()?;
+    let mut endings = interpreter.extension_suffixes.iter();
+    let stem = endings.find_map(|ending| name.strip_suffix(ending.as_str()))?;
+    let mut parts: Vec<&str> = Vec::new();
+    for part in below.parent()?.components() {
+        parts.push(part.as_os_str().to_str()?);
+    }
+    // A package may itself be native.
+    if stem != "__init__" || parts.is_empty() {
+        parts.push(stem);
+    }
+    parts.iter().all(|part| is_identifier(part)).then(|| parts.join("."))
+}
+
+fn is_identifier(word: &str) -> bool {
+    let mut characters = word.chars();
+    characters.next().is_some_and(|first| first.is_alphabetic() || first == '_')
+        && characters.all(|character| character.is_alphanumeric() || character == '_')
+}
