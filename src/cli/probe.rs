@@ -196,6 +196,8 @@ fn unescaped(field: &str) -> String {
         let number = after.get(1..=digits).filter(|_| digits > 0);
         let character = match (number, after.chars().next()) {
             (Some(number), _) => u32::from_str_radix(number, 16).ok().and_then(char::from_u32),
+            // It is cut off.
+            (None, Some('x' | 'u' | 'U')) => None,
             (None, Some('n')) => Some('\n'),
             (None, Some('t')) => Some('\t'),
             (None, Some('r')) => Some('\r'),

@@ -1,5 +1,6 @@
 //! What can go wrong with an operation: each error names the file, and the cure.
 
+use super::refusal::Refusal;
 use schemars::JsonSchema;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -184,13 +185,13 @@ pub enum Error {
         /// The contradiction.
         why: &'static str,
     },
-    /// The file cannot be edited without losing something.
+    /// The file is not written.
     #[error("{path:?} {why}")]
     Refused {
         /// The file.
         path: PathBuf,
-        /// What it is, and the cure.
-        why: String,
+        /// Why, and the cure.
+        why: Refusal,
     },
     /// There is no room for the new files.
     #[error(
@@ -229,6 +230,10 @@ pub enum Error {
 }
 
 impl Error {
+    pub(super) fn refused(path: &Path, why: Refusal) -> Self {
+        Self::Refused { path: path.to_path_buf(), why }
+    }
+
     /// Did somebody else change a file meanwhile, so that planning again may help?
     #[must_use]
     pub fn is_overtaken(&self) -> bool {

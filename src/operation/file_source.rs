@@ -1,6 +1,7 @@
 //! The bytes of an open file, read piecewise.
 
 use super::error::{Error, PathError};
+use super::refusal::Refusal;
 use super::tree::{FileId, Name, Place, Stat, is_gone};
 use crate::bytes::{self, Source};
 use crate::edit::{EditSet, Patched};
@@ -135,8 +136,7 @@ pub(super) fn open_place(place: &Place) -> Result<(FileSource, Stat), Error> {
     let own = place.name.stat().map_err(failed)?;
     let source = match &place.link {
         None if !own.is_file() => {
-            let (path, why) = (place.name.path().to_path_buf(), "is not a regular file".to_owned());
-            return Err(Error::Refused { path, why });
+            return Err(Error::refused(place.name.path(), Refusal::NotRegular));
         }
         None => FileSource::open(&place.name)?,
         Some(target) => FileSource::open(&place.follow(target).map_err(failed)?)?,

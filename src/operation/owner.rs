@@ -2,6 +2,7 @@
 //! that nothing in the tree, records included, can do what its owner could not.
 
 use super::error::Error;
+use super::refusal::Refusal;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
@@ -64,12 +65,7 @@ impl Other {
     ) -> Result<T, Error> {
         let uid = self.uid;
         self.try_run(work).unwrap_or_else(|(error, _)| {
-            let why = format!(
-                "belongs to user {uid}, with whose rights root works on it, and the system does not let \
-                 tfpatch become that user: {error}. Run tfpatch as user {uid}, or in a container with the \
-                 capabilities SETUID and SETGID"
-            );
-            Err(Error::Refused { path: directory.to_path_buf(), why })
+            Err(Error::refused(directory, Refusal::NoRights { uid, error }))
         })
     }
 

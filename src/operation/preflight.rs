@@ -10,6 +10,7 @@ use super::journal::{Change, Kept, Link, State, Step};
 use super::lease::Lease;
 use super::metadata::{CAPABILITY, Metadata};
 use super::permitted::{self, Listed, Names};
+use super::refusal::{Obstacle, Refusal};
 use super::rights;
 use super::times::Times;
 use super::tree::{self, FileId, Name, Place, Stat, Tree};
@@ -74,8 +75,8 @@ pub(super) fn prepare(
     let is_link = file.link.is_some() || intent.link.is_some();
     let must_be_unopened = intent.unopened || intent.new.size < intent.old.size;
     let obstacle = match (intent.replace, is_link) {
-        (true, _) => Some("its edits are not safe in place"),
-        (false, true) => Some("it is a link that leaves the target"),
+        (true, _) => Some(Obstacle::Unsafe),
+        (false, true) => Some(Obstacle::LeavingLink),
         (false, false) => file.obstacle(&changes, must_be_unopened),
     };
     let in_place = is_in_place(bench.mode, obstacle, &file.path)?;
@@ -122,11 +123,10 @@ pub(super) fn prepare(
 }
 
 /// Is the file edited in place? Where that is asked for, what is in the way is a refusal.
-fn is_in_place(mode: Write, obstacle: Option<&str>, path: &Path) -> Result<bool, Error> {
+fn is_in_place(mode: Write, obstacle: Option<Obstacle>, path: &Path) -> Result<bool, Error> {
     match (mode, obstacle) {
-        (Write::InPlace, Some(why)) => {
-            let why = format!("cannot be edited in place: {why}; let it be replaced");
-            Err(refused(path, &why))
+        (Write::InPlace, Some(obstacle)) => {
+            Err(Error::refused(path, Refusal::NotInPlace { obstacle }))
         }
         (Write::Replace, _) => Ok(false),
         (Write::Auto | Write::InPlace, obstacle) => Ok(obstacle.is_none()),
@@ -227,29 +227,24 @@ impl Found {
         }
         let names = Names::new(&intent.path, &intent.aliases);
         let checked = permitted::check(&intent.about, &names, &self.source, &[edits], listed);
-        checked.map_err(|why| {
-            let why =
-                format!("is not edited, for that could not be taken back: it would change {why}");
-            refused(&self.path, &why)
-        })
+        checked.map_err(|change| Error::refused(&self.path, Refusal::NoWayBack { change }))
     }
 
     /// Why the changes cannot be written into the file itself; none where they can.
-    fn obstacle(&self, changes: &[Change], must_be_unopened: bool) -> Option<&'static str> {
+    fn obstacle(&self, changes: &[Change], must_be_unopened: bool) -> Option<Obstacle> {
         let has_capabilities =
             self.metadata.attributes.iter().any(|found| found.name == CAPABILITY);
         let is_writable = |place: &Place| rights::is_writable(&place.name);
         if self.stat.links > self.places.len() as u64 {
-            Some("it has hard links outside the target")
+            Some(Obstacle::HardLinks)
         } else if has_capabilities {
-            // Writing to it takes them away, and an interruption would leave it without.
-            Some("it has capabilities")
+            Some(Obstacle::Capabilities)
         } else if !write::fits_in_place(changes) {
-            Some("its bytes move")
+            Some(Obstacle::Moves)
         } else if !self.places.first().is_some_and(is_writable) {
-            Some("it is not writable")
+            Some(Obstacle::NotWritable)
         } else if must_be_unopened && Lease::take(&self.source.file).is_none() {
-            Some(write::OPEN_ELSEWHERE)
+            Some(Obstacle::OpenElsewhere)
         } else {
             None
         }
@@ -349,8 +344,4 @@ fn changes(
         return Err(inconsistent("its edits do not lead to the file that it says it leaves"));
     }
     Ok(changes)
-}
-
-fn refused(path: &Path, why: &str) -> Error {
-    Error::Refused { path: path.to_path_buf(), why: why.to_owned() }
 }

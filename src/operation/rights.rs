@@ -4,6 +4,7 @@ use super::error::{Error, PathError};
 use super::file_source::FileSource;
 use super::metadata::{Attribute, CAPABILITY, LABEL, Metadata};
 use super::owner;
+use super::refusal::Refusal;
 use super::tree::{Directory, Name};
 use rustix::fs::{Access, AtFlags};
 use std::ffi::OsStr;
@@ -17,9 +18,7 @@ pub(super) fn refuse_privileged(
     metadata: &Metadata,
 ) -> Result<(), Error> {
     if metadata.mode & 0o6000 != 0 {
-        let why = "is setuid or setgid: the loader drops search paths of such programs, and \
-                   tfpatch does not change them";
-        return Err(refused(path, why));
+        return Err(Error::refused(path, Refusal::SetUserId));
     }
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
@@ -30,13 +29,10 @@ pub(super) fn refuse_privileged(
         {
             let attributes = stat.stx_attributes & stat.stx_attributes_mask;
             if attributes.contains(StatxAttributes::VERITY) {
-                return Err(refused(
-                    path,
-                    "is protected by fs-verity; patch it before it is sealed",
-                ));
+                return Err(Error::refused(path, Refusal::Verity));
             }
             if attributes.intersects(StatxAttributes::IMMUTABLE | StatxAttributes::APPEND) {
-                return Err(refused(path, "is immutable or append-only; see chattr(1)"));
+                return Err(Error::refused(path, Refusal::Immutable));
             }
         }
     }
@@ -60,12 +56,8 @@ fn check_owner(
 ) -> Result<(), Error> {
     let me = owner::myself();
     if me != 0 && me != metadata.uid {
-        let why = format!(
-            "belongs to user {}, and user {me}, with whose rights tfpatch works on this tree, could \
-             not keep its owner and times; give it the owner of the tree, or run tfpatch as its own",
-            metadata.uid
-        );
-        return Err(refused(path, &why));
+        let owner = metadata.uid;
+        return Err(Error::refused(path, Refusal::OtherOwner { owner, user: me }));
     }
     if in_place {
         return Ok(());
@@ -74,12 +66,7 @@ fn check_owner(
         let groups = rustix::process::getgroups()
             .map_err(|source| PathError::new("find the groups for", path, source))?;
         if !groups.iter().any(|group| group.as_raw() == metadata.gid) {
-            let why = format!(
-                "belongs to group {}, which could not be kept; run tfpatch as a member of it or \
-                 as root",
-                metadata.gid
-            );
-            return Err(refused(path, &why));
+            return Err(Error::refused(path, Refusal::OtherGroup { group: metadata.gid }));
         }
     }
     names.iter().try_for_each(|name| require_writable(name.directory()))
@@ -94,8 +81,7 @@ fn check_attributes(path: &Path, metadata: &Metadata, in_place: bool) -> Result<
     let lost = metadata.attributes.iter().find(|attribute| is_lost(&attribute.name));
     match lost {
         Some(Attribute { name, .. }) if owner::myself() != 0 => {
-            let why = format!("has the attribute {name}, which an edit drops; run tfpatch as root");
-            Err(refused(path, &why))
+            Err(Error::refused(path, Refusal::Attribute { attribute: name.clone() }))
         }
         _ => Ok(()),
     }
@@ -116,8 +102,4 @@ pub(super) fn require_writable(directory: &Directory) -> Result<(), Error> {
 /// access control lists and of file systems that are mounted read-only.
 fn access(directory: &Directory, name: &OsStr, access: Access) -> rustix::io::Result<()> {
     rustix::fs::accessat(directory, name, access, AtFlags::EACCESS)
-}
-
-fn refused(path: &Path, why: &str) -> Error {
-    Error::Refused { path: path.to_path_buf(), why: why.to_owned() }
 }

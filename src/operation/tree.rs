@@ -7,6 +7,7 @@
 //! Everything that is written afterwards is written relative to the directory that is held.
 
 use super::error::{Error, PathError};
+use super::refusal::Refusal;
 use crate::plan::RelativePath;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use std::collections::VecDeque;
@@ -478,8 +479,7 @@ impl Tree {
             let next = next.ok_or_else(|| Error::Overtaken { path: path.clone() })?;
             leaving = Some(Place { name, link: Some(next.clone()), walk: walk.clone() });
             if walk.follow(&next).is_err() {
-                let why = "is a link that leads to no file; repair the link".to_owned();
-                return Err(Error::Refused { path, why });
+                return Err(Error::refused(&path, Refusal::DanglingLink));
             }
             target = next;
         }

@@ -6,6 +6,7 @@ use super::file_source::{FileSource, open_place, through};
 use super::journal::{Change, Link};
 use super::lease::Lease;
 use super::metadata::Metadata;
+use super::refusal::Obstacle;
 use super::times::Times;
 use super::tree::{Directory, FileId, Name, Place};
 use crate::bytes::Source;
@@ -110,7 +111,7 @@ pub(super) fn write(
             return require_judged(name, *judged);
         }
         if strict {
-            let open = io::Error::new(io::ErrorKind::ResourceBusy, OPEN_ELSEWHERE);
+            let open = io::Error::new(io::ErrorKind::ResourceBusy, Obstacle::OpenElsewhere);
             return Err(PathError::new("edit", name.path(), open).into());
         }
     }
@@ -145,9 +146,6 @@ fn require_judged(name: &Name, judged: FileId) -> Result<(), Error> {
 fn overtaken(name: &Name) -> Error {
     Error::Overtaken { path: name.path().to_path_buf() }
 }
-
-/// Why a file is not edited in place that must not be while it is open.
-pub(super) const OPEN_ELSEWHERE: &str = "another process may have it open";
 
 /// False where the file is to be cut off, or must not be open elsewhere, and somebody else has it
 /// open. It is as before then, or differs in bytes alone that the edits write.

@@ -3,6 +3,7 @@
 use super::error::{Error, PathError};
 use super::file_source::FileSource;
 use super::owner;
+use super::refusal::Refusal;
 use crate::bytes::{self, Source};
 use crate::edit::{EditSet, Patched};
 use rustix::fs::{Access, AtFlags, CWD};
@@ -97,8 +98,7 @@ fn write_new(
         if other.len() == len && bytes::is_same(&patched, 0, &other, 0, len) {
             return Ok(false);
         }
-        let why = "is there already, with other bytes; name another file, or remove it first";
-        return Err(Error::Refused { path: new.to_path_buf(), why: why.to_owned() });
+        return Err(Error::refused(new, Refusal::NameTaken));
     }
     let failed = |source: io::Error| PathError::new("write", new, source);
     let mut file = tempfile::NamedTempFile::new_in(directory)
