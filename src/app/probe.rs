@@ -355,9 +355,13 @@ fn failures(package: &Imports, diagnosis: &Diagnosis) -> Vec<Failure> {
             None if is_of_loader(&import.outcome) => asked().collect(),
             None => Vec::new(),
         };
+        let is_own = import.module == *name;
+        let is_error = is_error(&import.outcome, is_own);
         let severity = match explaining.iter().map(|finding| finding.severity()).min() {
+            // What files alone call no error is one where the package itself failed.
+            Some(Severity::Warning | Severity::Info) if is_own && is_error => Severity::Error,
             Some(severity) => severity,
-            None if is_error(&import.outcome, import.module == *name) => Severity::Error,
+            None if is_error => Severity::Error,
             None => Severity::Info,
         };
         failures.push(Failure {
@@ -365,7 +369,7 @@ fn failures(package: &Imports, diagnosis: &Diagnosis) -> Vec<Failure> {
             module: import.module.clone(),
             outcome: import.outcome.clone(),
             severity,
-            is_explained: !explaining.is_empty(),
+            is_explained: explaining.iter().any(|finding| finding.severity() <= severity),
         });
     }
     failures

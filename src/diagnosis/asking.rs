@@ -5,6 +5,7 @@
 //! metadata, modules and the layout prove it.
 
 use super::load_report::{Missing, Seen};
+use crate::elf::{Image, strings};
 use crate::knowledge::{packages, tensorflow};
 use crate::python::environment::Kind;
 use crate::python::venv;
@@ -17,6 +18,9 @@ use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsString;
 use std::path::Path;
+
+/// Of a module's constants so many bytes are looked through.
+const MAX_CONSTANTS: u64 = 4 << 20;
 
 /// How it is known that a library is loaded before the object that asks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +71,9 @@ impl<'a> Asking<'a> {
         if self.is_handed_over(missing) {
             return Some(Before::Only);
         }
-        let mut others = loading.into_iter().filter(|maker| **maker != own);
+        // What requires it is imported after it.
+        let mut others =
+            loading.into_iter().filter(|maker| **maker != own && !self.requires(maker, &own));
         let is_only = others.next().is_some() && others.next().is_none();
         (is_only && self.world.is_imported() && self.says_nothing(&own)).then_some(Before::Only)
     }
@@ -103,7 +109,11 @@ impl<'a> Asking<'a> {
         }
         let mut reaction = None;
         for root in &missing.roots {
-            match (self.code.reaction(self.world.inventory.at(root)?)?, &reaction) {
+            let root = self.world.inventory.at(root)?;
+            if self.is_named_by_a_module(root) {
+                return None;
+            }
+            match (self.code.reaction(root)?, &reaction) {
                 (Reaction::Fails(_), _) => return None,
                 (later @ Reaction::Later(_), _) => reaction = Some(later),
                 (goes_on, None) => reaction = Some(goes_on),
@@ -111,6 +121,24 @@ impl<'a> Asking<'a> {
             }
         }
         reaction
+    }
+
+    /// Does another module of its distribution hold a module's name among its constants? It may import it, as
+    /// what Cython made of Python code does, and no source tells what it does then.
+    fn is_named_by_a_module(&self, module: &Object) -> bool {
+        let stem = module.name().split(|&byte| byte == b'.').next().unwrap_or_default();
+        let mut others = self.world.inventory.objects.iter().filter(|other| {
+            other.role == Role::ExtensionModule
+                && other.distribution == module.distribution
+                && other.id != module.id
+        });
+        !stem.is_empty()
+            && others.any(|other| {
+                let Ok(source) = self.vfs.open(&other.path) else { return false };
+                let image = Image::parse(source.as_ref());
+                let named = image.and_then(|image| strings::whole(&image, &[stem], MAX_CONSTANTS));
+                named.is_ok_and(|named| !named.is_empty())
+            })
     }
 
     /// The same where a copy of the library lies out of reach. If it is one of the asker's own distribution, that
@@ -136,15 +164,21 @@ impl<'a> Asking<'a> {
         if own == other {
             return is_plugin;
         }
+        // One that requires it comes first only where it is known here, if only as an extra.
         let Maker::Distribution(index) = own else { return false };
+        self.world.required_by(*index).has(other)
+    }
+
+    /// Does one distribution require another?
+    fn requires(&self, one: &Maker, other: &Maker) -> bool {
         let all = &self.world.inventory.distributions;
-        let requires_own = || match (all.get(*index), other) {
-            (Some(own), Maker::Distribution(other)) => {
-                all.get(*other).is_some_and(|other| World::requires(other, own))
+        match (one, other) {
+            (Maker::Distribution(one), Maker::Distribution(other)) => {
+                let both = all.get(*one).zip(all.get(*other));
+                both.is_some_and(|(one, other)| World::requires(one, other))
             }
             _ => false,
-        };
-        self.world.required_by(*index).has(other) || requires_own()
+        }
     }
 
     /// Do the metadata tell nothing of what it requires?
@@ -194,7 +228,9 @@ impl<'a> Asking<'a> {
             return false;
         }
         // Neither has a module to import: the program that opens one knows where the other is.
-        let is_for_others = !is_module && !self.has_modules(&own) && !self.has_modules(&other);
+        let is_opened = || self.world.is_only_code(self.vfs, asking) || self.is_opened(missing);
+        let is_for_others =
+            !is_module && !self.has_modules(&own) && !self.has_modules(&other) && !is_opened();
         let is_unrequired =
             own != other && !self.says_nothing(&own) && !self.world.required_by(*index).has(&other);
         is_for_others || is_unrequired

@@ -28,7 +28,7 @@ use crate::world::python_code::Reaction;
 use crate::world::system_libraries::Libraries;
 use crate::world::unreadable::{Unreadable, Why};
 use crate::world::{Place, Question, World};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
@@ -173,7 +173,7 @@ fn loads(
     findings.retain(|finding| {
         world.is_meant(&finding.object)
             || keeps_from_starting(world, &seen.started, finding)
-            || keeps_from_loading(&seen.missing, finding)
+            || keeps_from_loading(world, &seen.missing, finding)
     });
     findings.iter_mut().for_each(|finding| leave_to_others(vfs, world, finding));
     sort(&mut findings);
@@ -225,11 +225,17 @@ fn keeps_from_starting(world: &World, started: &HashSet<PathBuf>, finding: &Find
         && (started.contains(&finding.object) || interpreters::is_one(world, &finding.object))
 }
 
-/// Does an object that was named fail to load for what another one lacks, which it brings along?
-fn keeps_from_loading(missing: &BTreeMap<(PathBuf, Vec<u8>), Missing>, finding: &Finding) -> bool {
+/// Does an object that the target means fail to load for what another one lacks, which it brings along?
+fn keeps_from_loading(
+    world: &World,
+    missing: &BTreeMap<(PathBuf, Vec<u8>), Missing>,
+    finding: &Finding,
+) -> bool {
     let library = finding.library.as_ref().filter(|_| finding.severity() == Severity::Error);
     let question = library.map(|library| (finding.object.clone(), library.clone()));
-    question.and_then(|it| missing.get(&it)).is_some_and(|missing| missing.is_named)
+    question.and_then(|it| missing.get(&it)).is_some_and(|missing| {
+        missing.is_named || missing.roots.iter().any(|root| world.is_meant(root))
+    })
 }
 
 /// Says what is the case where the loader finds nothing.
@@ -468,10 +474,18 @@ impl Judge<'_> {
     fn shadowed_by_variables(&self, bare: &Seen, variables: &Variables<'_>) -> Vec<Finding> {
         let world = self.world;
         let moved = bare.bindings.moved(&self.seen.bindings).into_iter();
-        let shadowed = moved.filter(|moved| world.reaches(self.vfs, &moved.before));
-        shadowed
+        let mut known: HashMap<(PathBuf, PathBuf, Option<PathBuf>), Vec<Vec<u8>>> = HashMap::new();
+        moved
             .filter_map(|moved| {
-                let lost = lost(self.vfs, &moved, &self.seen.bindings);
+                let asking = moved.question.asking.clone();
+                let lost = known
+                    .entry((asking, moved.before.clone(), moved.after.clone()))
+                    .or_insert_with(|| lost(self.vfs, &moved, &self.seen.bindings))
+                    .clone();
+                // Another copy of what is not the target's is nothing to tell, unless it lacks something.
+                if lost.is_empty() && !world.reaches(self.vfs, &moved.before) {
+                    return None;
+                }
                 let Moved { question, before, after } = moved;
                 let after = after?;
                 let variables = variables.to_blame(false, |seen, _| {

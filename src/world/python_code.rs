@@ -30,9 +30,6 @@ const MAX_FILES: usize = 20_000;
 /// How far from a module those are that import it, and those that import these.
 const MAX_STEPS: usize = 8;
 
-/// Directories of tests, as pytest and unittest are used: what tests import nobody else needs.
-const TESTS: &[&str] = &["tests", "test"];
-
 /// A line of a source file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceLine {
@@ -66,6 +63,8 @@ pub struct PythonCode<'a> {
 /// The code of a distribution.
 struct Package {
     files: Vec<File>,
+    /// Is there code that was not read, since it is too long?
+    is_partly_unread: bool,
 }
 
 struct File {
@@ -105,6 +104,8 @@ struct Leading {
     force: Option<SourceLine>,
     /// Does anybody lead there at all?
     is_led_to: bool,
+    /// Could a file not be read that holds the name?
+    is_partly_unread: bool,
 }
 
 impl<'a> PythonCode<'a> {
@@ -128,11 +129,20 @@ impl<'a> PythonCode<'a> {
         let leading = match object.role {
             Role::ExtensionModule => {
                 let module = module_of(self.site_of(object)?, &object.path)?;
-                self.leading_to(&package, &module, Error::Import)
+                let leading = self.leading_to(&package, &module, Error::Import);
+                // What is there for others to import fails when they do.
+                let is_told = leading.guard.is_some() || leading.force.is_some();
+                if !is_told && is_public(&module) {
+                    return None;
+                }
+                leading
             }
             Role::Library => self.opening(&package, object)?,
             Role::Executable => return None,
         };
+        if leading.is_partly_unread || package.is_partly_unread {
+            return None;
+        }
         let force = leading.force.map(Reaction::Fails);
         let call = leading.call.map(Reaction::Later);
         force.or(call).or(leading.guard.map(Reaction::GoesOn))
@@ -152,8 +162,13 @@ impl<'a> PythonCode<'a> {
         };
         let files: Vec<&File> = package.files.iter().filter(around).collect();
         self.parse(&files);
-        for import in files.iter().filter_map(|file| file.source()).flat_map(|it| &it.imports) {
-            if import.level == 0 && import.standing.when == When::Always {
+        for file in files {
+            let Some(source) = file.source() else { continue };
+            // What is imported behind the module comes too late.
+            let own = source.imports.iter().filter(|import| file.imports(import, &name));
+            let first = own.map(|import| import.standing.line).min().unwrap_or(u32::MAX);
+            let before = source.imports.iter().filter(|import| import.standing.line < first);
+            for import in before.filter(|it| it.level == 0 && it.standing.when == When::Always) {
                 found.extend(import.module.split('.').next().map(str::to_owned));
             }
         }
@@ -239,6 +254,7 @@ impl<'a> PythonCode<'a> {
         let word = module.rsplit('.').next().unwrap_or(module);
         let word = word.trim_end_matches(|digit: char| digit.is_ascii_digit());
         for file in self.holding(package, word) {
+            leading.is_partly_unread |= file.source().is_none();
             let imports = file.source().into_iter().flat_map(|source| &source.imports);
             for import in imports.filter(|import| file.imports(import, module)) {
                 let standing = import.standing;
@@ -267,7 +283,10 @@ impl<'a> PythonCode<'a> {
                 }
                 let above = self.leading(package, &file.module, error, seen, steps);
                 // What nobody leads to is there to be imported by others.
-                if above.force.is_some() || !above.is_led_to {
+                leading.is_partly_unread |= above.is_partly_unread;
+                let is_only_called = above.guard.is_none() && above.call.is_some();
+                let is_only_called = is_only_called && is_public(&file.module);
+                if above.force.is_some() || !above.is_led_to || is_only_called {
                     leading.force = Some(file.at(standing));
                     return leading;
                 }
@@ -377,16 +396,19 @@ impl<'a> PythonCode<'a> {
     }
 
     fn files(&self, site: &Path, paths: &[PathBuf]) -> Package {
-        let mut files = Vec::new();
+        let (mut files, mut is_partly_unread) = (Vec::new(), false);
         for path in paths {
             let Some(module) = module_of(site, path) else { continue };
-            if module.split('.').any(|part| TESTS.contains(&part)) {
+            if module.split('.').any(is_of_tests) {
                 continue;
             }
             let Ok(source) = self.vfs.open(path) else { continue };
             let len = source.len();
             let left = self.unread.get().checked_sub(len);
-            let Some(left) = left.filter(|_| len <= sources::MAX_FILE_BYTES) else { continue };
+            let Some(left) = left.filter(|_| len <= sources::MAX_FILE_BYTES) else {
+                is_partly_unread = true;
+                continue;
+            };
             self.unread.set(left);
             let Some(bytes) = source.get(0..len) else { continue };
             files.push(File {
@@ -397,7 +419,7 @@ impl<'a> PythonCode<'a> {
                 source: OnceCell::new(),
             });
         }
-        Package { files }
+        Package { files, is_partly_unread }
     }
 
     /// The directory of packages that an object lies in.
@@ -423,8 +445,9 @@ impl File {
     /// Does an import of this file lead to a module, or to what lies in it?
     fn imports(&self, import: &Import, module: &str) -> bool {
         let Some(base) = self.base(import) else { return false };
+        // A start that ends with a dot says nothing of which.
         if import.is_start {
-            return base.contains('.') && module.starts_with(&base);
+            return base.contains('.') && !base.ends_with('.') && module.starts_with(&base);
         }
         let leads = |name: &str| {
             name.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
@@ -445,6 +468,17 @@ impl File {
         }
         Some(parts.join("."))
     }
+}
+
+/// Is a package or a module one of tests, by the names that pytest and unittest go by? What tests import nobody
+/// else needs.
+fn is_of_tests(part: &str) -> bool {
+    matches!(part, "tests" | "test") || part.starts_with("test_") || part.ends_with("_test")
+}
+
+/// Is a module there for others to import: does none of its names begin with an underscore?
+fn is_public(module: &str) -> bool {
+    !module.split('.').any(|part| part.starts_with('_'))
 }
 
 /// The name by which Python imports a file: its path below a directory of packages, with dots, without

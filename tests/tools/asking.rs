@@ -575,3 +575,44 @@ fn a_variable_that_takes_symbols_away_is_an_error() {
         }
     }
 }
+
+/// A distribution without requirements, and one that requires it and has a copy of its library: the latter is
+/// imported later.
+#[test]
+fn what_requires_a_distribution_is_not_loaded_before_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let soname = "libquad-96973f99.so.0";
+    env.library(&format!("{site}/big.libs/{soname}"), soname, &[], &[]);
+    env.module("big/_big", &[soname], &["-Wl,-rpath,$ORIGIN/../big.libs"]);
+    env.distribution("big", &["base"], &["big/_big.abi3.so", &format!("big.libs/{soname}")]);
+    env.library(&format!("lib/other/{soname}"), soname, &[], &[]);
+    env.module("base/_base", &[soname], &["-Wl,-rpath,$ORIGIN/../base.libs"]);
+    env.distribution("base", &[], &["base/_base.abi3.so", &format!("../../other/{soname}")]);
+    assert!(!env.runs("import base._base") && env.runs("import big._big"));
+    assert_eq!(run(dir.path(), &["doctor", "env"]).status, 1);
+    run(dir.path(), &["fix", "env"]).text(0);
+    assert!(env.runs("import base._base"));
+}
+
+/// What a distribution needs of another one is told where it is asked for by its name.
+#[test]
+fn a_distribution_is_judged_with_what_it_brings_along() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let gone = env.library("lib/libgone.so.1", "libgone.so.1", &[], &[]);
+    fs::remove_file(gone).unwrap();
+    env.library(&format!("{site}/store/libdeep.so.1"), "libdeep.so.1", &["libgone.so.1"], &[]);
+    env.distribution("store", &[], &["store/libdeep.so.1"]);
+    env.module("pkg/_module", &["libdeep.so.1"], &["-Wl,-rpath,$ORIGIN/../store"]);
+    env.distribution("pkg", &["store"], &["pkg/__init__.py", "pkg/_module.abi3.so"]);
+    assert!(!env.runs("import pkg._module"));
+    for words in [["doctor", "pkg"], ["verify", "pkg"]] {
+        let mut tfpatch = command(dir.path());
+        tfpatch.args(words).env("VIRTUAL_ENV", &env.prefix);
+        let ran = Ran::of(&tfpatch.output().unwrap());
+        assert!(ran.text(1).contains("libgone.so.1"), "{ran:#?}");
+    }
+}

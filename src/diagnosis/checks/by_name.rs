@@ -105,7 +105,12 @@ impl Search<'_> {
             let known = found.entry(name).or_insert(why);
             *known = why.min(*known);
         };
-        for note in &elf.opens_by_note {
+        let process = Process::of(self.programs, object);
+        let is_found = |name: &String| {
+            let answer = process.as_ref().and_then(|process| process.open(name.as_bytes()));
+            answer.is_some_and(|answer| answer.root.found.is_some())
+        };
+        for note in elf.opens_by_note.iter().filter(|note| !note.sonames.iter().any(is_found)) {
             let why = match note.priority {
                 Priority::Required => Why::Required,
                 Priority::Recommended | Priority::Suggested => Why::Useful,

@@ -7,17 +7,21 @@ use ruff_python_ast::{
     Alias, ExceptHandler, Expr, ExprCall, Parameters, Stmt, StmtIf, StmtImportFrom, StmtTry,
     StmtWith,
 };
+use std::collections::{HashMap, HashSet};
 
 /// Reads what a file imports and opens.
 pub(super) fn read(text: &str, body: &[Stmt]) -> Source {
     let mut reader = Reader {
+        around_names: Vec::new(),
+        calls: Vec::new(),
+        called: Vec::new(),
         lines: memchr::memchr_iter(b'\n', text.as_bytes()).collect(),
         names: Names { scopes: vec![assigned(None, body)] },
         around: Around { when: When::Always, caught: Caught::default() },
         found: Source::default(),
     };
     reader.visit_body(body);
-    reader.found
+    reader.correct_what_is_called()
 }
 
 /// The names that a scope assigns to: one that is assigned once has that value wherever it is asked for.
@@ -83,28 +87,50 @@ struct Reader<'a> {
     names: Names<'a>,
     around: Around,
     found: Source,
+    /// The names of the classes and functions around.
+    around_names: Vec<&'a str>,
+    /// Which name is called or used as a decorator, and by which outermost function or class; by none where the
+    /// file itself does.
+    calls: Vec<(Option<&'a str>, &'a str)>,
+    /// The outermost function or class of each import and opening that stands in a function.
+    called: Vec<(Found, &'a str)>,
+}
+
+/// An import or an opening, by its place in the list.
+#[derive(Debug, Clone, Copy)]
+enum Found {
+    Import(usize),
+    Opening(usize),
 }
 
 impl<'a> Visitor<'a> for Reader<'a> {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
+        let (imports, openings) = (self.found.imports.len(), self.found.openings.len());
         match statement {
-            Stmt::Import(import) => {
-                let standing = self.standing(import.range.start().to_usize());
-                for Alias { name, .. } in &import.names {
-                    self.import(0, name.as_str(), Vec::new(), standing);
-                }
+            Stmt::Import(_) | Stmt::ImportFrom(_) => {
+                self.visit_import(statement);
+                self.note_found(imports, openings);
             }
-            Stmt::ImportFrom(import) => self.import_from(import),
             Stmt::Try(attempt) => self.attempt(attempt),
             Stmt::If(branch) => self.branch(branch),
             Stmt::With(block) => self.block(block),
+            Stmt::ClassDef(class) => {
+                self.around_names.push(class.name.as_str());
+                visitor::walk_stmt(self, statement);
+                self.around_names.pop();
+            }
             Stmt::FunctionDef(function) => {
-                function.decorator_list.iter().for_each(|it| self.visit_decorator(it));
+                for decorator in &function.decorator_list {
+                    self.note_call(&decorator.expression);
+                    self.visit_decorator(decorator);
+                }
                 self.visit_parameters(&function.parameters);
                 // Whoever calls it may catch what it raises, and may not.
                 let called = Around { when: self.later(When::Called), caught: Caught::default() };
                 self.names.scopes.push(assigned(Some(&function.parameters), &function.body));
+                self.around_names.push(function.name.as_str());
                 self.inside(called, &function.body);
+                self.around_names.pop();
                 self.names.scopes.pop();
             }
             Stmt::For(each) => {
@@ -127,7 +153,10 @@ impl<'a> Visitor<'a> for Reader<'a> {
 
     fn visit_expr(&mut self, expression: &'a Expr) {
         if let Expr::Call(call) = expression {
+            self.note_call(&call.func);
+            let (imports, openings) = (self.found.imports.len(), self.found.openings.len());
             self.call(call);
+            self.note_found(imports, openings);
         }
         if let Expr::Lambda(_) = expression {
             let outside = self.around;
@@ -141,6 +170,68 @@ impl<'a> Visitor<'a> for Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    fn visit_import(&mut self, statement: &'a Stmt) {
+        match statement {
+            Stmt::Import(import) => {
+                let standing = self.standing(import.range.start().to_usize());
+                for Alias { name, .. } in &import.names {
+                    self.import(0, name.as_str(), Vec::new(), standing);
+                }
+            }
+            Stmt::ImportFrom(import) => self.import_from(import),
+            _ => {}
+        }
+    }
+
+    /// The outermost function or class that the statements around stand in, where a function is among them.
+    fn outermost(&self) -> Option<&'a str> {
+        let is_called = self.around.when == When::Called;
+        self.around_names.first().copied().filter(|_| is_called)
+    }
+
+    fn note_call(&mut self, function: &'a Expr) {
+        if self.around.when != When::Never
+            && let Expr::Name(name) = function
+        {
+            self.calls.push((self.outermost(), name.id.as_str()));
+        }
+    }
+
+    /// Notes who has to be called for what was found since there were so many.
+    fn note_found(&mut self, imports: usize, openings: usize) {
+        let Some(outermost) = self.outermost() else { return };
+        let imports = (imports..self.found.imports.len()).map(Found::Import);
+        let openings = (openings..self.found.openings.len()).map(Found::Opening);
+        self.called.extend(imports.chain(openings).map(|found| (found, outermost)));
+    }
+
+    /// What the file itself calls, by others that it calls or not, is reached when it is imported.
+    fn correct_what_is_called(mut self) -> Source {
+        let mut by_caller: HashMap<Option<&str>, Vec<&str>> = HashMap::new();
+        for (caller, name) in &self.calls {
+            by_caller.entry(*caller).or_default().push(name);
+        }
+        let mut reached: HashSet<&str> = HashSet::new();
+        let mut next: Vec<Option<&str>> = vec![None];
+        while let Some(caller) = next.pop() {
+            for name in by_caller.remove(&caller).unwrap_or_default() {
+                if reached.insert(name) {
+                    next.push(Some(name));
+                }
+            }
+        }
+        for (found, outermost) in &self.called {
+            let standing = match *found {
+                Found::Import(at) => self.found.imports.get_mut(at).map(|it| &mut it.standing),
+                Found::Opening(at) => self.found.openings.get_mut(at).map(|it| &mut it.standing),
+            };
+            if let Some(standing) = standing.filter(|_| reached.contains(outermost)) {
+                standing.when = When::Conditionally;
+            }
+        }
+        self.found
+    }
+
     fn standing(&self, offset: usize) -> Standing {
         let before = self.lines.partition_point(|&end| end < offset);
         let Around { when, caught } = self.around;
@@ -204,6 +295,9 @@ impl<'a> Reader<'a> {
         self.visit_expr(&branch.test);
         if last_name(&branch.test) == Some("TYPE_CHECKING") {
             self.inside(Around { when: When::Never, ..self.around }, &branch.body);
+        } else if is_for_the_program(&branch.test) {
+            // Started, and not imported: what stands there is nobody's way to a module.
+            self.inside(Around { when: When::Never, ..self.around }, &branch.body);
         } else {
             self.sometimes(&branch.body);
         }
@@ -229,14 +323,15 @@ impl<'a> Reader<'a> {
     }
 
     fn call(&mut self, call: &'a ExprCall) {
+        let Some(function) = last_name(&call.func) else { return };
         for argument in &call.arguments.args {
             if let Expr::StringLiteral(literal) = argument
                 && is_like_a_library(literal.value.to_str())
+                && is_like_a_loader(function)
             {
                 self.found.handed.push(literal.value.to_str().to_owned());
             }
         }
-        let Some(function) = last_name(&call.func) else { return };
         let first = call.arguments.args.first();
         let named = |name: &str| call.arguments.find_keyword(name).map(|it| &it.value);
         let standing = self.standing(call.range.start().to_usize());
@@ -274,9 +369,59 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Functions that come back, by the last parts of their names: of `logging`, `warnings`, and what makes a value.
+const GOES_ON: &[&str] = &[
+    "debug",
+    "info",
+    "warning",
+    "warn",
+    "error",
+    "exception",
+    "log",
+    "critical",
+    "print",
+    "write",
+    "getLogger",
+    "str",
+    "repr",
+    "format",
+    "join",
+    "bool",
+    "int",
+    "dict",
+    "list",
+    "set",
+    "tuple",
+    "frozenset",
+    "object",
+    "type",
+    "append",
+    "add",
+    "update",
+    "getattr",
+    "setattr",
+    "len",
+    "isinstance",
+    "format_exc",
+    "import_module",
+    "simplefilter",
+    "filterwarnings",
+];
+
 /// May a text be the name of a library, or that without its ending?
 fn is_like_a_library(text: &str) -> bool {
     text.starts_with("lib") || text.contains(".so") || text.contains(".dylib")
+}
+
+/// Is it the question whether the file is started as a program: `__name__ == "__main__"`?
+fn is_for_the_program(test: &Expr) -> bool {
+    matches!(test, Expr::Compare(compare) if last_name(&compare.left) == Some("__name__"))
+}
+
+/// May a function load something, by its name?
+fn is_like_a_loader(function: &str) -> bool {
+    let function = function.to_ascii_lowercase();
+    ["load", "open", "dll", "lib"].iter().any(|part| function.contains(part))
 }
 
 impl Caught {
@@ -309,22 +454,23 @@ fn caught_by(handlers: &[ExceptHandler]) -> Caught {
     kept
 }
 
-/// May a handler raise an error, or end the program?
+/// May a handler raise an error, or end the program? What a function does that is not known may be that.
 fn ends_in_an_error(body: &[Stmt]) -> bool {
     struct Ends(bool);
-    impl Visitor<'_> for Ends {
-        fn visit_stmt(&mut self, statement: &Stmt) {
+    impl<'a> Visitor<'a> for Ends {
+        fn visit_stmt(&mut self, statement: &'a Stmt) {
             match statement {
-                Stmt::Raise(_) => self.0 = true,
+                Stmt::Raise(_) | Stmt::Assert(_) => self.0 = true,
                 Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
                 _ => visitor::walk_stmt(self, statement),
             }
         }
 
-        fn visit_expr(&mut self, expression: &Expr) {
+        fn visit_expr(&mut self, expression: &'a Expr) {
             if let Expr::Call(call) = expression {
-                self.0 |= matches!(last_name(&call.func), Some("exit" | "_exit" | "abort"));
+                self.0 |= !last_name(&call.func).is_some_and(|name| GOES_ON.contains(&name));
             }
+            visitor::walk_expr(self, expression);
         }
     }
     let mut ends = Ends(false);

@@ -143,3 +143,31 @@ fn deep_nesting_is_refused_and_overflows_no_stack() {
     let table = format!("x = [{}]\n", "f(-1, 'a' + 'b'),".repeat(50_000));
     assert!(read(&[table.as_bytes()]).remove(0).is_ok());
 }
+
+#[test]
+fn what_the_file_itself_calls_is_reached_when_it_is_imported() {
+    let when = |text: &str| one(text).imports.first().unwrap().standing.when;
+    assert_eq!(when("def f():\n    import a\nx = f()\n"), When::Conditionally);
+    assert_eq!(when("def f():\n    import a\ndef g():\n    f()\ng()\n"), When::Conditionally);
+    assert_eq!(when("def f(x):\n    import a\n@f\ndef g(): pass\n"), When::Conditionally);
+    assert_eq!(
+        when("class C:\n    def __init__(self):\n        import a\nC()\n"),
+        When::Conditionally
+    );
+    assert_eq!(when("def f():\n    import a\ndef g():\n    f()\n"), When::Called);
+    assert_eq!(when("def f():\n    import a\nif __name__ == '__main__':\n    f()\n"), When::Called);
+}
+
+#[test]
+fn a_handler_that_calls_what_is_not_known_guards_nothing() {
+    let caught = |handler: &str| {
+        let text = format!("try:\n    import a\nexcept ImportError as e:\n    {handler}\n");
+        one(&text).imports.first().unwrap().standing.catches_import_error
+    };
+    assert!(caught("a = None"));
+    assert!(caught("logging.getLogger(__name__).warning('no %s', e)"));
+    assert!(caught("warnings.warn(str(e))"));
+    assert!(!caught("raise_build_error(e)"));
+    assert!(!caught("assert False"));
+    assert!(!caught("quit(1)"));
+}
