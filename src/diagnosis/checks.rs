@@ -3,6 +3,7 @@
 pub mod by_name;
 pub mod cuda;
 pub mod dlopen;
+pub mod files;
 pub mod installed;
 pub mod interpreters;
 pub mod macos;

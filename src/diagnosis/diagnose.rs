@@ -6,30 +6,26 @@ use super::bindings::{Bindings, Moved};
 use super::checks::installed::Installed;
 use super::checks::variables::{self, Variables};
 use super::checks::{
-    by_name, cuda, dlopen, interpreters, macos, process_limits, rpath_entries, symbol_version,
-    wheel,
+    by_name, cuda, dlopen, files, interpreters, macos, process_limits, rpath_entries,
+    symbol_version, wheel,
 };
 use super::load_report::{Missing, Seen};
 use super::lost_symbols::lost;
 use super::provider::{self, Choice, Provider, known_cause};
 use crate::command_line::CommandLine;
-use crate::findings::cure::{Cure, Install, Reinstall, Search, Tidying};
+use crate::findings::cure::{Cure, Install, Search, Tidying};
 use crate::findings::evidence::Evidence;
-use crate::findings::evidence::file::File;
 use crate::findings::evidence::need::{Guard, Need, Supply};
 use crate::findings::evidence::variable::Blame;
 use crate::findings::finding::{Cause, Finding, Severity, fault, sort};
 use crate::knowledge::tensorflow;
 use crate::loader::EXECUTABLE_STACK;
 use crate::vfs::Vfs;
-use crate::world::inventory::Role;
 use crate::world::program::Program;
 use crate::world::python_code::Reaction;
 use crate::world::system_libraries::Libraries;
-use crate::world::unreadable::{Unreadable, Why};
 use crate::world::{Place, Question, World};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::io::ErrorKind;
 use std::path::PathBuf;
 
 /// What a diagnosis says.
@@ -285,9 +281,9 @@ impl Judge<'_> {
         findings.extend(opened);
         findings.extend(variables::findings(vfs, world, question, programs));
         findings.extend(process_limits::findings(world, programs, seen));
-        findings.extend(unreadable(world));
+        findings.extend(files::unreadable(world));
         findings.extend(rpath_entries::findings(vfs, world, question));
-        findings.extend(wrong_arch(world, programs));
+        findings.extend(files::wrong_arch(world, programs));
         findings.extend(interpreters::findings(vfs, world, question, &seen.started));
         findings.extend(wheel::findings(world));
         findings
@@ -540,64 +536,4 @@ fn keeping_from_starting(evidence: Evidence, interpreter: &Place) -> Evidence {
 /// Who asks for what.
 fn question_of(finding: &Finding) -> (PathBuf, Option<Vec<u8>>) {
     (finding.object.clone(), finding.library.clone())
-}
-
-/// Places that could not be read and have a finding of their own. Where there are more, something has
-/// happened to a whole tree, and one more finding counts the rest.
-const MAX_UNREADABLE: usize = 1000;
-
-fn unreadable(world: &World) -> Vec<Finding> {
-    let all = &world.inventory.unreadable;
-    // What a text holds in the place of a link is told where somebody asks for it.
-    let is_told = |it: &&Unreadable| !matches!(it.why, Why::Flattened(_));
-    let meant = all.iter().filter(|it| world.is_meant(&it.path)).filter(is_told);
-    let meant: Vec<&Unreadable> = meant.collect();
-    let (own, rest) = meant.split_at(meant.len().min(MAX_UNREADABLE));
-    let finding = |unreadable: &Unreadable, more: usize| {
-        let Unreadable { path, why } = unreadable;
-        let (file, why) = (world.place(path), why.clone());
-        let cure = cure_of(&why);
-        let evidence = match more {
-            0 | 1 => File::Unreadable { file, why },
-            files => File::MoreUnreadable { files, file, why },
-        };
-        fault(Cause::Unreadable, path, Evidence::File(evidence), cure)
-    };
-    let mut findings: Vec<Finding> = own.iter().map(|it| finding(it, 0)).collect();
-    findings.extend(rest.first().map(|first| finding(first, rest.len())));
-    findings
-}
-
-/// What cures that a place cannot be read.
-fn cure_of(why: &Why) -> Cure {
-    match why {
-        Why::Io(error) if error.kind == ErrorKind::PermissionDenied => Cure::RunAsReader,
-        Why::LfsPointer => Cure::Reinstall(Reinstall::FromGitLfs),
-        Why::Dangling(_) | Why::Loop => Cure::Reinstall(Reinstall::OrUnlink),
-        Why::Io(_) | Why::TooLong(_) | Why::Malformed(_) | Why::NoObject(_) | Why::Flattened(_) => {
-            Cure::Reinstall(Reinstall::Distribution)
-        }
-    }
-}
-
-/// Extension modules that no interpreter of the target can load. Libraries and programs of other
-/// processors lie in many wheels as data, and nobody loads them.
-fn wrong_arch<'a>(
-    world: &'a World,
-    programs: &'a [Program<'_>],
-) -> impl Iterator<Item = Finding> + 'a {
-    let modules =
-        world.inventory.objects.iter().filter(|object| object.role == Role::ExtensionModule);
-    let others = modules.filter(|module| !programs.iter().any(|program| program.fits(module)));
-    others.filter_map(|module| {
-        let architecture = module.elf()?.architecture();
-        let object = world.place(&module.path);
-        let evidence = Evidence::File(File::OtherProcessor { object, architecture });
-        Some(fault(
-            Cause::WrongArch,
-            &module.path,
-            evidence,
-            Cure::Install(Install::WheelFor(None)),
-        ))
-    })
 }

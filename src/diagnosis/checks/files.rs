@@ -1,0 +1,72 @@
+//! Files that cannot be read, and modules that no interpreter of the target can load.
+
+use crate::findings::cure::{Cure, Install, Reinstall};
+use crate::findings::evidence::Evidence;
+use crate::findings::evidence::file::File;
+use crate::findings::finding::{Cause, Finding, fault};
+use crate::world::World;
+use crate::world::inventory::Role;
+use crate::world::program::Program;
+use crate::world::unreadable::{Unreadable, Why};
+use std::io::ErrorKind;
+
+/// Places that could not be read and have a finding of their own. Where there are more, something has
+/// happened to a whole tree, and one more finding counts the rest.
+const MAX_UNREADABLE: usize = 1000;
+
+/// The findings about what could not be read.
+pub(crate) fn unreadable(world: &World) -> Vec<Finding> {
+    let all = &world.inventory.unreadable;
+    // What a text holds in the place of a link is told where somebody asks for it.
+    let is_told = |it: &&Unreadable| !matches!(it.why, Why::Flattened(_));
+    let meant = all.iter().filter(|it| world.is_meant(&it.path)).filter(is_told);
+    let meant: Vec<&Unreadable> = meant.collect();
+    let (own, rest) = meant.split_at(meant.len().min(MAX_UNREADABLE));
+    let finding = |unreadable: &Unreadable, more: usize| {
+        let Unreadable { path, why } = unreadable;
+        let (file, why) = (world.place(path), why.clone());
+        let cure = cure_of(&why);
+        let evidence = match more {
+            0 | 1 => File::Unreadable { file, why },
+            files => File::MoreUnreadable { files, file, why },
+        };
+        fault(Cause::Unreadable, path, Evidence::File(evidence), cure)
+    };
+    let mut findings: Vec<Finding> = own.iter().map(|it| finding(it, 0)).collect();
+    findings.extend(rest.first().map(|first| finding(first, rest.len())));
+    findings
+}
+
+/// What cures that a place cannot be read.
+fn cure_of(why: &Why) -> Cure {
+    match why {
+        Why::Io(error) if error.kind == ErrorKind::PermissionDenied => Cure::RunAsReader,
+        Why::LfsPointer => Cure::Reinstall(Reinstall::FromGitLfs),
+        Why::Dangling(_) | Why::Loop => Cure::Reinstall(Reinstall::OrUnlink),
+        Why::Io(_) | Why::TooLong(_) | Why::Malformed(_) | Why::NoObject(_) | Why::Flattened(_) => {
+            Cure::Reinstall(Reinstall::Distribution)
+        }
+    }
+}
+
+/// Extension modules that no interpreter of the target can load. Libraries and programs of other
+/// processors lie in many wheels as data, and nobody loads them.
+pub(crate) fn wrong_arch<'a>(
+    world: &'a World,
+    programs: &'a [Program<'_>],
+) -> impl Iterator<Item = Finding> + 'a {
+    let modules =
+        world.inventory.objects.iter().filter(|object| object.role == Role::ExtensionModule);
+    let others = modules.filter(|module| !programs.iter().any(|program| program.fits(module)));
+    others.filter_map(|module| {
+        let architecture = module.elf()?.architecture();
+        let object = world.place(&module.path);
+        let evidence = Evidence::File(File::OtherProcessor { object, architecture });
+        Some(fault(
+            Cause::WrongArch,
+            &module.path,
+            evidence,
+            Cure::Install(Install::WheelFor(None)),
+        ))
+    })
+}
