@@ -112,7 +112,7 @@ pub enum Error {
     },
 }
 
-/// Why a command was not run, or in vain.
+/// Why a command was not run, or why its run shows nothing.
 #[derive(Debug, Clone)]
 pub enum NotRun {
     /// It cannot be started.

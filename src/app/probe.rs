@@ -245,8 +245,8 @@ fn require_interpreter(chosen: &Chosen) -> Result<(), Error> {
 }
 
 impl Probed {
-    /// Holds the imports against a diagnosis: what failed to load is added to it, and what was found after all
-    /// is no more than worth knowing. What failed to load.
+    /// Compares the imports with a diagnosis: what failed to load is added, and what was found after all becomes
+    /// information. Returns the findings that were added.
     fn judge(
         &mut self,
         vfs: &dyn Vfs,

@@ -92,7 +92,7 @@ pub struct Seen {
     pub errors: BTreeMap<LoaderError, usize>,
     /// The errors of the loader by which programs ended.
     ended_by: Vec<LoaderError>,
-    /// What was asked for in vain.
+    /// What the loader was asked for and did not find.
     pub missing: Vec<Finding>,
     /// What of that an object of the target opens by itself: a command that ends well has lost it.
     pub lost: Vec<Finding>,
@@ -391,8 +391,8 @@ impl Fix {
 }
 
 impl Heeded {
-    /// Holds a run against a diagnosis: what failed to load is added to it, and what was found after all
-    /// is no more than worth knowing.
+    /// Compares a run with a diagnosis: what failed to load is added, and what was found after all becomes
+    /// information.
     fn judge(
         &mut self,
         vfs: &dyn Vfs,

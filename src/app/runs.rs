@@ -1,4 +1,4 @@
-//! Runs of a command: how a use-case asks for one, and what it is told of it.
+//! Runs of a command: what a use-case asks for, and what it learns from them.
 
 pub use super::child::Child;
 

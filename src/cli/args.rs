@@ -171,7 +171,7 @@ and what was loaded after all is no error.
 
 With `--probe` every module with native code is imported by the environment's own interpreter, each package in \
 a process of its own, under the loader's tracing, without a terminal and with empty standard input. This executes \
-the code of all packages. Findings are confirmed, added, or no more than worth knowing.")]
+the code of all packages. Findings are confirmed, added, or lowered to information.")]
 pub struct Doctor {
     /// What to look at.
     #[command(flatten)]
@@ -346,8 +346,8 @@ pub struct Revert {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
-  tfpatch verify .venv                               as it was left, and everything resolves
-  tfpatch verify -- python -c 'import tensorflow'    as it was left, and this works
+  tfpatch verify .venv                               Check repaired files, and that all resolves
+  tfpatch verify -- python -c 'import tensorflow'    The same, and that this command works
 
 With `-- COMMAND` the command is run once under the loader's tracing, and decides in the stead of what files \
 tell. Exit status: 0 if it works and patched files are as they were left, 1 otherwise, 2 for an error of \

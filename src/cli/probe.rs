@@ -27,7 +27,7 @@ const DRIVER: &str = include_str!("probe.py");
 /// The file in which it says what came of each module.
 const OUTCOMES: &str = "outcomes";
 
-/// No more is read of that: a module may write there too.
+/// Only this much of it is read, because a module can write there too.
 const MAX_OUTCOMES_BYTES: u64 = 16 << 20;
 
 /// How often one package is begun again after a module that ended the process.

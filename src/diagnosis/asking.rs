@@ -14,8 +14,8 @@ use crate::world::World;
 use crate::world::inventory::{Object, Role};
 use crate::world::makers::Maker;
 use crate::world::python_code::{PythonCode, Reaction};
-use std::cell::OnceCell;
-use std::collections::{BTreeSet, HashSet};
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -25,9 +25,10 @@ const MAX_CONSTANTS: u64 = 4 << 20;
 /// How it is known that a library is loaded before the object that asks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Before {
-    /// Somebody whom the object's own distribution requires, or who requires that, loads it.
+    /// A distribution that the object's own one requires loads it, or a package that its code imports first.
     Required,
-    /// Nothing says what the object's distribution requires, and one package alone loads it.
+    /// Nothing says what the object's distribution requires, and one package alone loads it; or its own code
+    /// hands the library's name to a function that opens libraries.
     Only,
 }
 
@@ -38,17 +39,20 @@ pub(super) struct Asking<'a> {
     scripts: OnceCell<HashSet<OsString>>,
     with_modules: OnceCell<BTreeSet<Maker>>,
     code: PythonCode<'a>,
+    /// What code does without an object, by device and inode.
+    reactions: RefCell<HashMap<(u64, u64), Option<Reaction>>>,
 }
 
 impl<'a> Asking<'a> {
     pub(super) fn new(vfs: &'a dyn Vfs, world: &'a World) -> Self {
         let code = PythonCode::new(vfs, world);
-        Self { vfs, world, scripts: OnceCell::new(), with_modules: OnceCell::new(), code }
+        let (scripts, with_modules) = (OnceCell::new(), OnceCell::new());
+        Self { vfs, world, scripts, with_modules, code, reactions: RefCell::default() }
     }
 
     /// Is a library that is missing loaded already when the object is that asks for it? So it is where
     /// extension modules of a distribution that the object's own one requires lead to it, since that is
-    /// imported first, or those of one that requires it and knows it. For a plugin its own distribution
+    /// imported first, or those of a package that its code imports before. For a plugin its own distribution
     /// is enough: nothing imports it and nothing depends on it, so it is opened by a program that knows
     /// it, and asks for what that program consists of. Before a program starts nothing is loaded.
     pub(super) fn is_loaded_before(&self, seen: &Seen, missing: &Missing) -> Option<Before> {
@@ -110,16 +114,26 @@ impl<'a> Asking<'a> {
         let mut reaction = None;
         for root in &missing.roots {
             let root = self.world.inventory.at(root)?;
-            if self.is_named_by_a_module(root) {
-                return None;
-            }
-            match (self.code.reaction(root)?, &reaction) {
+            match (self.reaction_without(root)?, &reaction) {
                 (Reaction::Fails(_), _) => return None,
                 (later @ Reaction::Later(_), _) => reaction = Some(later),
                 (goes_on, None) => reaction = Some(goes_on),
                 (Reaction::GoesOn(_), Some(_)) => {}
             }
         }
+        reaction
+    }
+
+    /// What Python code does without an object; `None` where nothing tells.
+    fn reaction_without(&self, object: &Object) -> Option<Reaction> {
+        if let Some(known) = self.reactions.borrow().get(&object.id) {
+            return known.clone();
+        }
+        let told = self.code.reaction(object);
+        let is_sure =
+            |it: &Reaction| matches!(it, Reaction::Fails(_)) || !self.is_named_by_a_module(object);
+        let reaction = told.filter(is_sure);
+        self.reactions.borrow_mut().insert(object.id, reaction.clone());
         reaction
     }
 
@@ -141,9 +155,9 @@ impl<'a> Asking<'a> {
             })
     }
 
-    /// The same where a copy of the library lies out of reach. If it is one of the asker's own distribution, that
-    /// is a fault of the installation, whatever the code makes of it; and what a function asks for once it is
-    /// called, it is meant to have.
+    /// The same for a library of which a copy lies out of reach. Where that copy belongs to the asker's own
+    /// distribution, the installation is at fault, whatever the code makes of it. A library that is only needed
+    /// once a function is called is meant to be found too.
     pub(super) fn reaction_to(&self, missing: &Missing, copy: &Path) -> Option<Reaction> {
         let copy = self.world.inventory.at(copy)?;
         if self.world.maker(copy) == self.world.maker(&missing.asking) {
@@ -156,7 +170,7 @@ impl<'a> Asking<'a> {
     fn is_opened(&self, missing: &Missing) -> bool {
         let roots = missing.roots.iter().filter_map(|root| self.world.inventory.at(root));
         let mut libraries = roots.filter(|root| root.role == Role::Library);
-        libraries.any(|root| matches!(self.code.reaction(root), Some(Reaction::Fails(_))))
+        libraries.any(|root| matches!(self.reaction_without(root), Some(Reaction::Fails(_))))
     }
 
     /// Is what `other` loads there when something of `own` is loaded?

@@ -8,3 +8,4 @@ pub mod diagnose;
 pub mod load_report;
 mod lost_symbols;
 pub mod provider;
+mod symbol_names;

@@ -125,6 +125,14 @@ impl Distribution {
         read_whole(vfs, &self.record(), record::MAX_BYTES).ok()
     }
 
+    /// The files that its RECORD lists, absolute; `None` where it has none, or none that can be read.
+    #[must_use]
+    pub fn listed_files(&self, vfs: &dyn Vfs) -> Option<Vec<PathBuf>> {
+        let record = self.read_record(vfs)?;
+        let rows = record::rows(&record).map_while(Result::ok);
+        Some(rows.map(|row| self.path_of(&row)).collect())
+    }
+
     /// A path as a row of its RECORD has it, made absolute.
     #[must_use]
     pub fn path_of(&self, row: &record::Row<'_>) -> PathBuf {

@@ -4,7 +4,6 @@ use super::discovery::Ambient;
 use super::distribution::{distributions, normalized};
 use super::environment::Environment;
 use super::interpreter::is_interpreter_name;
-use super::record;
 use crate::vfs::{FileKind, Vfs};
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -111,9 +110,7 @@ pub fn distribution(vfs: &dyn Vfs, environment: &Environment, name: &Path) -> Op
         let (all, _) = distributions(vfs, &site.path);
         all.into_iter().find(|found| found.normalized == normalized)
     })?;
-    let record = found.read_record(vfs).unwrap_or_default();
-    let rows = record::rows(&record).map_while(Result::ok);
-    let files = rows.map(|row| found.path_of(&row)).collect();
+    let files = found.listed_files(vfs).unwrap_or_default();
     Some(Target::Distribution { environment: environment.clone(), normalized, files })
 }
 

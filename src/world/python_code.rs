@@ -7,13 +7,12 @@
 use super::World;
 use super::inventory::{Object, Role};
 use super::makers::Maker;
-use crate::python::record;
 use crate::python::sources::{self, Import, Opened, Source, Standing, When};
 use crate::vfs::{FileKind, Vfs};
 use memchr::memmem;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
@@ -55,6 +54,8 @@ pub struct PythonCode<'a> {
     vfs: &'a dyn Vfs,
     world: &'a World,
     packages: RefCell<HashMap<Maker, Rc<Package>>>,
+    /// Whose modules the packages at the top level hold.
+    makers: OnceCell<HashMap<OsString, BTreeSet<Maker>>>,
     /// How many bytes may still be read, and parsed.
     unread: Cell<u64>,
     unparsed: Cell<u64>,
@@ -116,6 +117,7 @@ impl<'a> PythonCode<'a> {
             vfs,
             world,
             packages: RefCell::default(),
+            makers: OnceCell::new(),
             unread: Cell::new(MAX_BYTES),
             unparsed: Cell::new(MAX_PARSED_BYTES),
         }
@@ -193,16 +195,24 @@ impl<'a> PythonCode<'a> {
         }
     }
 
-    /// Is a package at the top level one of somebody's?
+    /// Does a package at the top level hold modules of somebody?
     #[must_use]
     pub fn is_of(&self, package: &str, maker: &Maker) -> bool {
-        let mut objects = self.world.inventory.objects.iter();
-        objects.any(|object| {
-            let lies_in = || object.path.strip_prefix(self.site_of(object)?).ok()?.iter().next();
-            object.role == Role::ExtensionModule
-                && lies_in() == Some(OsStr::new(package))
-                && self.world.maker(object).as_ref() == Some(maker)
-        })
+        let makers = self.makers.get_or_init(|| self.makers_of_packages());
+        makers.get(OsStr::new(package)).is_some_and(|makers| makers.contains(maker))
+    }
+
+    fn makers_of_packages(&self) -> HashMap<OsString, BTreeSet<Maker>> {
+        let mut found: HashMap<OsString, BTreeSet<Maker>> = HashMap::new();
+        let objects = self.world.inventory.objects.iter();
+        for module in objects.filter(|object| object.role == Role::ExtensionModule) {
+            let below = self.site_of(module).and_then(|site| module.path.strip_prefix(site).ok());
+            let package = below.and_then(|below| below.iter().next());
+            if let Some((package, maker)) = package.zip(self.world.maker(module)) {
+                found.entry(package.to_owned()).or_default().insert(maker);
+            }
+        }
+        found
     }
 
     /// Who opens a library by a path or a name that constants tell.
@@ -362,15 +372,12 @@ impl<'a> PythonCode<'a> {
             return Some(self.files(site, &self.walked(&site.join(first))));
         };
         let distribution = self.world.inventory.distributions.get(*index)?;
-        let record = distribution.read_record(self.vfs);
-        let rows = record.as_deref().map(record::rows).into_iter().flatten();
-        let rows = rows.map_while(Result::ok).filter(|row| row.path.ends_with(b".py"));
-        let mut paths: Vec<PathBuf> = rows.map(|row| distribution.path_of(&row)).collect();
-        if record.is_none() {
-            for name in distribution.top_level(self.vfs) {
-                paths.extend(self.walked(&distribution.site.join(OsStr::from_bytes(&name))));
-            }
-        }
+        let paths = distribution.listed_files(self.vfs).unwrap_or_else(|| {
+            let names = distribution.top_level(self.vfs).into_iter();
+            let walked =
+                |name: Vec<u8>| self.walked(&distribution.site.join(OsStr::from_bytes(&name)));
+            names.flat_map(walked).collect()
+        });
         Some(self.files(&distribution.site, &paths))
     }
 
@@ -382,9 +389,7 @@ impl<'a> PythonCode<'a> {
                 let path = directory.join(&entry.name);
                 match entry.kind {
                     FileKind::Directory => next.push(path),
-                    FileKind::File if path.extension() == Some(OsStr::new("py")) => {
-                        found.push(path);
-                    }
+                    FileKind::File if is_source(&path) => found.push(path),
                     _ => {}
                 }
             }
@@ -397,7 +402,7 @@ impl<'a> PythonCode<'a> {
 
     fn files(&self, site: &Path, paths: &[PathBuf]) -> Package {
         let (mut files, mut is_partly_unread) = (Vec::new(), false);
-        for path in paths {
+        for path in paths.iter().filter(|path| is_source(path)) {
             let Some(module) = module_of(site, path) else { continue };
             if module.split('.').any(is_of_tests) {
                 continue;
@@ -468,6 +473,11 @@ impl File {
         }
         Some(parts.join("."))
     }
+}
+
+/// Has a file the name of Python source?
+fn is_source(path: &Path) -> bool {
+    path.as_os_str().as_bytes().ends_with(b".py")
 }
 
 /// Is a package or a module one of tests, by the names that pytest and unittest go by? What tests import nobody

@@ -14,7 +14,6 @@ use crate::python::distribution::packages_around;
 use crate::python::environment::{Environment, Kind};
 use crate::python::interpreter::Version;
 use crate::python::owners::Owners;
-use crate::python::record;
 use crate::python::wheel::Wheel;
 use crate::vfs::{FileKind, Vfs, names_along};
 use std::collections::HashSet;
@@ -136,9 +135,7 @@ impl World {
         let all = world.inventory.distributions.iter();
         let mut files = HashSet::new();
         for found in all.filter(|found| found.normalized == normalized) {
-            let record = found.read_record(vfs).unwrap_or_default();
-            let rows = record::rows(&record).map_while(Result::ok);
-            files.extend(rows.map(|row| found.path_of(&row)));
+            files.extend(found.listed_files(vfs).unwrap_or_default());
             files.extend([found.location.clone(), found.record()]);
         }
         Self { part: Some(Part::Files(files)), ..world }

@@ -42,6 +42,6 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, Error> {
     if let Some(repaired) = traced.repaired {
         repaired?;
     }
-    // Whoever asked us to end is told that we did; anybody else, how the command ended.
+    // After a signal the status tells of the signal; otherwise it is the command's.
     Ok(forwarder.status().unwrap_or(status_of(child)))
 }

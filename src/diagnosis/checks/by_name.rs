@@ -24,6 +24,7 @@ use crate::world::inventory::{Object, Role};
 use crate::world::makers::Maker;
 use crate::world::program::Program;
 use crate::world::{Question, World};
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -59,12 +60,13 @@ pub fn findings(
     let mut found = Vec::new();
     let mut left = MAX_BYTES_OF_ALL;
     for object in world.inventory.objects.iter().filter(|it| seen.by_modules.contains_key(&it.id)) {
-        for (library, why) in search.opened_by(object, &mut left) {
+        let opener = Opener { object, process: OnceCell::new() };
+        for (library, why) in search.opened_by(&opener, &mut left) {
             let is_known = known.iter().any(|it| {
                 it.object == object.path && it.library.as_deref() == Some(library.as_bytes())
             });
             if !is_known {
-                found.extend(search.finding(object, &library, why));
+                found.extend(search.finding(&opener, &library, why));
             }
         }
     }
@@ -96,18 +98,27 @@ struct Search<'a> {
     wanted: BTreeSet<Vec<u8>>,
 }
 
-impl Search<'_> {
+/// An object, and the process that it opens something in, which is looked at once and only if it is asked for.
+struct Opener<'a> {
+    object: &'a Object,
+    process: OnceCell<Option<Process<'a>>>,
+}
+
+impl<'a> Search<'a> {
+    fn process<'o>(&self, opener: &'o Opener<'a>) -> Option<&'o Process<'a>> {
+        opener.process.get_or_init(|| Process::of(self.programs, opener.object)).as_ref()
+    }
+
     /// What an object opens, as far as it tells; of the `left` bytes its constants take some.
-    fn opened_by(&self, object: &Object, left: &mut u64) -> BTreeMap<String, Why> {
-        let mut found = BTreeMap::new();
+    fn opened_by(&self, opener: &Opener<'a>, left: &mut u64) -> BTreeMap<String, Why> {
+        let (mut found, object) = (BTreeMap::new(), opener.object);
         let Some(elf) = object.elf() else { return found };
         let mut add = |name: String, why: Why| {
             let known = found.entry(name).or_insert(why);
             *known = why.min(*known);
         };
-        let process = Process::of(self.programs, object);
         let is_found = |name: &String| {
-            let answer = process.as_ref().and_then(|process| process.open(name.as_bytes()));
+            let answer = self.process(opener).and_then(|process| process.open(name.as_bytes()));
             answer.is_some_and(|answer| answer.root.found.is_some())
         };
         for note in elf.opens_by_note.iter().filter(|note| !note.sonames.iter().any(is_found)) {
@@ -159,9 +170,9 @@ impl Search<'_> {
         self.world.inventory.distribution_of(object).is_some_and(|it| it.is_for_cuda)
     }
 
-    fn finding(&self, object: &Object, library: &str, why: Why) -> Option<Finding> {
-        let world = self.world;
-        let process = Process::of(self.programs, object)?;
+    fn finding(&self, opener: &Opener<'a>, library: &str, why: Why) -> Option<Finding> {
+        let (world, object) = (self.world, opener.object);
+        let process = self.process(opener)?;
         let answer = process.open(library.as_bytes())?;
         if answer.root.found.is_some() || process.libc() == Libc::Musl {
             return None;
@@ -174,8 +185,8 @@ impl Search<'_> {
         }
         let directory = provider.directory().to_owned();
         let library = printable(library.as_bytes()).into_bytes();
-        let (opener, lies) = (world.place(&object.path), world.place(&directory));
-        let found = OutOfReach { opener, library: library.clone(), directory: lies };
+        let (opens, lies) = (world.place(&object.path), world.place(&directory));
+        let found = OutOfReach { opener: opens, library: library.clone(), directory: lies };
         let (opening, cure) = match why {
             Why::Required => (Opening::Required(found), Cure::fix()),
             Why::ForGpu => {

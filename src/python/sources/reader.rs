@@ -105,12 +105,14 @@ enum Found {
 
 impl<'a> Visitor<'a> for Reader<'a> {
     fn visit_stmt(&mut self, statement: &'a Stmt) {
-        let (imports, openings) = (self.found.imports.len(), self.found.openings.len());
         match statement {
-            Stmt::Import(_) | Stmt::ImportFrom(_) => {
-                self.visit_import(statement);
-                self.note_found(imports, openings);
+            Stmt::Import(import) => {
+                let standing = self.standing(import.range.start().to_usize());
+                for Alias { name, .. } in &import.names {
+                    self.import(0, name.as_str(), Vec::new(), standing);
+                }
             }
+            Stmt::ImportFrom(import) => self.import_from(import),
             Stmt::Try(attempt) => self.attempt(attempt),
             Stmt::If(branch) => self.branch(branch),
             Stmt::With(block) => self.block(block),
@@ -154,9 +156,7 @@ impl<'a> Visitor<'a> for Reader<'a> {
     fn visit_expr(&mut self, expression: &'a Expr) {
         if let Expr::Call(call) = expression {
             self.note_call(&call.func);
-            let (imports, openings) = (self.found.imports.len(), self.found.openings.len());
             self.call(call);
-            self.note_found(imports, openings);
         }
         if let Expr::Lambda(_) = expression {
             let outside = self.around;
@@ -170,19 +170,6 @@ impl<'a> Visitor<'a> for Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    fn visit_import(&mut self, statement: &'a Stmt) {
-        match statement {
-            Stmt::Import(import) => {
-                let standing = self.standing(import.range.start().to_usize());
-                for Alias { name, .. } in &import.names {
-                    self.import(0, name.as_str(), Vec::new(), standing);
-                }
-            }
-            Stmt::ImportFrom(import) => self.import_from(import),
-            _ => {}
-        }
-    }
-
     /// The outermost function or class that the statements around stand in, where a function is among them.
     fn outermost(&self) -> Option<&'a str> {
         let is_called = self.around.when == When::Called;
@@ -197,12 +184,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Notes who has to be called for what was found since there were so many.
-    fn note_found(&mut self, imports: usize, openings: usize) {
-        let Some(outermost) = self.outermost() else { return };
-        let imports = (imports..self.found.imports.len()).map(Found::Import);
-        let openings = (openings..self.found.openings.len()).map(Found::Opening);
-        self.called.extend(imports.chain(openings).map(|found| (found, outermost)));
+    fn add_import(&mut self, import: Import) {
+        let place = Found::Import(self.found.imports.len());
+        self.called.extend(self.outermost().map(|outermost| (place, outermost)));
+        self.found.imports.push(import);
+    }
+
+    fn add_opening(&mut self, opening: Opening) {
+        let place = Found::Opening(self.found.openings.len());
+        self.called.extend(self.outermost().map(|outermost| (place, outermost)));
+        self.found.openings.push(opening);
     }
 
     /// What the file itself calls, by others that it calls or not, is reached when it is imported.
@@ -266,7 +257,7 @@ impl<'a> Reader<'a> {
 
     fn import(&mut self, level: u32, module: &str, names: Vec<String>, standing: Standing) {
         let module = module.to_owned();
-        self.found.imports.push(Import { level, module, is_start: false, names, standing });
+        self.add_import(Import { level, module, is_start: false, names, standing });
     }
 
     fn import_from(&mut self, import: &StmtImportFrom) {
@@ -339,7 +330,7 @@ impl<'a> Reader<'a> {
             "CDLL" | "PyDLL" | "LoadLibrary" | "load_op_library" | "dlopen" => {
                 let Some(argument) = first.or_else(|| named("name")) else { return };
                 let what = constants::opened(argument, &self.names);
-                self.found.openings.push(Opening { what, standing });
+                self.add_opening(Opening { what, standing });
             }
             "load_library" => {
                 let Some(argument) = first.or_else(|| named("libname")) else { return };
@@ -354,7 +345,7 @@ impl<'a> Reader<'a> {
                         other => other,
                     };
                 }
-                self.found.openings.push(Opening { what, standing });
+                self.add_opening(Opening { what, standing });
             }
             "import_module" | "__import__" => {
                 let module = first.and_then(|name| constants::start(name, &self.names));
@@ -362,7 +353,7 @@ impl<'a> Reader<'a> {
                 let module = text.trim_start_matches('.').to_owned();
                 let level = u32::try_from(text.len() - module.len()).unwrap_or(u32::MAX);
                 let names = Vec::new();
-                self.found.imports.push(Import { level, module, is_start, names, standing });
+                self.add_import(Import { level, module, is_start, names, standing });
             }
             _ => {}
         }

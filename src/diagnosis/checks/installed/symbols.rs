@@ -6,7 +6,7 @@
 //! libraries define.
 
 use crate::diagnosis::provider;
-use crate::elf::{Image, hash};
+use crate::diagnosis::symbol_names::{keep, undefined};
 use crate::findings::cure::{Cure, Install, Wanted};
 use crate::findings::evidence::symbols::{Between, Symbols};
 use crate::findings::evidence::{Evidence, Release};
@@ -20,7 +20,7 @@ use crate::world::inventory::{Inventory, Object, Role};
 use crate::world::program::Program;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Libraries that are taken into the scope of one object at most; a closure of TensorFlow has fifty.
 const MAX_LIBRARIES: usize = 1024;
@@ -136,7 +136,7 @@ impl Scope {
             lacking.retain(|name| !is_pythons(name));
         }
         for file in &self.files {
-            lacking = without_exports_of(vfs, file, lacking);
+            keep(vfs, file, &mut lacking, false);
         }
         let own = inventory.distribution_of(object);
         let is_near = |other: &Distribution| {
@@ -148,31 +148,11 @@ impl Scope {
             }
             let is_near = inventory.distribution_of(other).is_some_and(is_near);
             if is_near && other.elf().is_some() && other.id != object.id {
-                lacking = without_exports_of(vfs, &other.path, lacking);
+                keep(vfs, &other.path, &mut lacking, false);
             }
         }
         lacking
     }
-}
-
-/// The symbols that an object leaves to others. One that cannot be read is reported as such elsewhere.
-fn undefined(vfs: &dyn Vfs, path: &Path) -> Vec<Vec<u8>> {
-    let Ok(source) = vfs.open(path) else { return Vec::new() };
-    Image::parse(source.as_ref()).and_then(|image| hash::undefined(&image)).unwrap_or_default()
-}
-
-/// Those of `names` that a file does not export. Of a file that cannot be read nothing is known, and
-/// it may have them all.
-fn without_exports_of(vfs: &dyn Vfs, file: &Path, mut names: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
-    if names.is_empty() {
-        return names;
-    }
-    let Ok(source) = vfs.open(file) else { return Vec::new() };
-    let found = Image::parse(source.as_ref()).and_then(|image| hash::exports_each(&image, &names));
-    let Ok(found) = found else { return Vec::new() };
-    let mut found = found.into_iter();
-    names.retain(|_| found.next() == Some(false));
-    names
 }
 
 /// Is it a symbol that the interpreter has? In a tree without one nobody knows where it comes from.

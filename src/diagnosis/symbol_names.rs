@@ -1,0 +1,31 @@
+//! The symbols that an object leaves to others, and which of them a file has.
+
+use crate::bytes::Error;
+use crate::elf::{Image, hash};
+use crate::vfs::Vfs;
+use std::path::Path;
+
+/// The symbols that an object leaves to others. One that cannot be read is reported as such elsewhere.
+pub(super) fn undefined(vfs: &dyn Vfs, object: &Path) -> Vec<Vec<u8>> {
+    read(vfs, object, hash::undefined).unwrap_or_default()
+}
+
+/// Keeps the names that a file exports, or those that it does not. Of a file that cannot be read nothing is
+/// known, and none is kept.
+pub(super) fn keep(vfs: &dyn Vfs, file: &Path, names: &mut Vec<Vec<u8>>, exported: bool) {
+    if names.is_empty() {
+        return;
+    }
+    let found = read(vfs, file, |image| hash::exports_each(image, names)).unwrap_or_default();
+    let mut found = found.into_iter();
+    names.retain(|_| found.next() == Some(exported));
+}
+
+fn read<T>(
+    vfs: &dyn Vfs,
+    file: &Path,
+    of: impl FnOnce(&Image<'_>) -> Result<T, Error>,
+) -> Option<T> {
+    let source = vfs.open(file).ok()?;
+    Image::parse(source.as_ref()).and_then(|image| of(&image)).ok()
+}
