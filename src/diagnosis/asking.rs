@@ -119,7 +119,11 @@ impl<'a> Asking<'a> {
     /// fault, whatever the code makes of it: a guard is there for what others may not have installed.
     pub(super) fn reaction(&self, missing: &Missing) -> Option<Reaction> {
         let is_by_itself = missing.is_named || missing.interpreter.is_some();
-        if is_by_itself || self.is_shipped(missing) || missing.program.is_some() || !self.world.is_imported() {
+        if is_by_itself
+            || self.is_shipped(missing)
+            || missing.program.is_some()
+            || !self.world.is_imported()
+        {
             return None;
         }
         let mut reaction = None;

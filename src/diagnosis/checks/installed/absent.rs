@@ -38,7 +38,10 @@ pub(super) fn findings(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
         return Vec::new();
     }
     let code = PythonCode::new(vfs, world);
-    absent.iter().flat_map(|(index, own, absent)| imported(vfs, world, &code, *index, own, absent)).collect()
+    absent
+        .iter()
+        .flat_map(|(index, own, absent)| imported(vfs, world, &code, *index, own, absent))
+        .collect()
 }
 
 /// The findings about what a distribution imports of that which is absent.
