@@ -25,7 +25,7 @@ use crate::world::program::Program;
 use crate::world::python_code::Reaction;
 use crate::world::system_libraries::Libraries;
 use crate::world::{Place, Question, World};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
 /// What a diagnosis says.
@@ -179,8 +179,32 @@ fn loads(
             || keeps_from_loading(world, &seen.missing, finding)
     });
     findings.iter_mut().for_each(|finding| leave_to_others(vfs, world, finding));
+    if empty != world.settings && world.named.is_empty() && world.part.is_none() {
+        findings.extend(spoilt_for_python(vfs, world));
+    }
     sort(&mut findings);
     Diagnosis { findings, bindings, unresolved, unasked, installed }
+}
+
+/// What variables spoil for the modules of Python itself, which every package imports, where these lie outside
+/// of the target: those of the installation that a virtual environment was made from.
+fn spoilt_for_python(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
+    let Some(environment) = &world.environment else { return Vec::new() };
+    let modules = environment.interpreters.iter().filter_map(|interpreter| {
+        let prefix = interpreter.main_program()?.parent()?.parent()?;
+        Some(prefix.join(format!("lib/python{}/lib-dynload", interpreter.version)))
+    });
+    let is_walked = |path: &PathBuf| world.inventory.roots.iter().any(|it| path.starts_with(it));
+    let outside: BTreeSet<PathBuf> = modules.filter(|path| !is_walked(path)).collect();
+    let mut found = Vec::new();
+    for directory in outside.into_iter().filter(|path| vfs.metadata(path).is_ok()) {
+        let environment = Some(environment.clone());
+        let modules = World::of_directory(vfs, &directory, environment, world.settings.clone());
+        let modules = World { root: world.root.clone(), ..modules };
+        let all = diagnose(vfs, &modules).findings.into_iter();
+        found.extend(all.filter(|it| it.severity() == Severity::Error && it.blames_variables()));
+    }
+    found
 }
 
 /// An object that nobody asks for and that lacks a library for good does not load with another one within

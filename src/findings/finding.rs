@@ -2,6 +2,7 @@
 
 use super::cure::Cure;
 use super::evidence::Evidence;
+use super::evidence::symbols::{Newer, Symbols};
 use super::refusal::Refusal;
 use crate::loader::SearchStep;
 use schemars::JsonSchema;
@@ -223,6 +224,16 @@ impl Finding {
     pub fn question(&self) -> (&Path, Option<&[u8]>, Option<Cause>) {
         let cause = self.library.is_none().then_some(self.cause);
         (&self.object, self.library.as_deref(), cause)
+    }
+
+    /// Would it not be so without variables that are set?
+    #[must_use]
+    pub fn blames_variables(&self) -> bool {
+        self.cause == Cause::EnvOverride
+            || matches!(
+                &self.evidence,
+                Evidence::Symbols(Symbols::NoVersion { newer: Newer::WithoutVariables(_), .. })
+            )
     }
 
     /// The severity of its cause, unless the loader refuses the object for it, or nothing asks for it.

@@ -4,7 +4,8 @@
 use crate::diagnosis::bindings::{Bindings, Moved};
 use crate::diagnosis::diagnose::Diagnosis;
 use crate::findings::finding::{Cause, Finding};
-use std::collections::HashSet;
+use crate::vfs::Vfs;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// What speaks against a plan.
@@ -44,10 +45,35 @@ fn is_meant(planned: &[Finding], moved: &Moved) -> bool {
     directories.any(|directory| after == Some(directory))
 }
 
+/// Libraries that are longer than this, in bytes, are not compared.
+const MAX_COMPARED: u64 = 64 << 20;
+/// Bytes that are compared at a time.
+const PIECE: u64 = 1 << 20;
+
+/// Is what a name leads to a copy of what it led to, byte for byte? Installers that graft libraries into
+/// packages give copies of one file one name, and either serves.
+fn is_copied(vfs: &dyn Vfs, moved: &Moved) -> bool {
+    let Some(after) = &moved.after else { return false };
+    let (Ok(one), Ok(other)) = (vfs.open(&moved.before), vfs.open(after)) else { return false };
+    let len = one.len();
+    let starts = (0..len).step_by(usize::try_from(PIECE).unwrap_or(usize::MAX));
+    len == other.len()
+        && len <= MAX_COMPARED
+        && starts.map(|start| start..len.min(start + PIECE)).all(|range| {
+            let both = one.get(range.clone()).zip(other.get(range));
+            both.is_some_and(|(one, other)| one == other)
+        })
+}
+
 /// Compares what was with what would be, under each environment: everything that `planned` names
-/// must resolve, and nothing that resolved may resolve elsewhere.
+/// must resolve, and nothing that resolved may resolve to another file. `vfs` has the files as they are.
 #[must_use]
-pub fn object(planned: &[Finding], before: &[Bindings], after: &Diagnosis) -> Objections {
+pub fn object(
+    vfs: &dyn Vfs,
+    planned: &[Finding],
+    before: &[Bindings],
+    after: &Diagnosis,
+) -> Objections {
     let left = planned
         .iter()
         .filter(|cured| after.findings.iter().any(|found| found.question() == cured.question()))
@@ -55,6 +81,11 @@ pub fn object(planned: &[Finding], before: &[Bindings], after: &Diagnosis) -> Ob
         .collect();
     let environments = before.iter().zip(&after.bindings);
     let moved = environments.flat_map(|(before, after)| before.moved(after));
-    let moved = moved.filter(|moved| !is_meant(planned, moved)).collect();
-    Objections { moved, left }
+    // Many objects ask for one library.
+    let mut copied: HashMap<(PathBuf, Option<PathBuf>), bool> = HashMap::new();
+    let moved = moved.filter(|moved| {
+        let known = copied.entry((moved.before.clone(), moved.after.clone()));
+        !is_meant(planned, moved) && !*known.or_insert_with(|| is_copied(vfs, moved))
+    });
+    Objections { moved: moved.collect(), left }
 }

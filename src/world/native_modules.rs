@@ -15,7 +15,7 @@ pub struct NativePackage {
     pub modules: BTreeMap<String, PathBuf>,
 }
 
-/// Those that the first interpreter of a target imports, by name. It knows a module by the ending of its file's
+/// Those that the first interpreter of a target imports, by name; where a part was named, those of the part. It knows a module by the ending of its file's
 /// name, and the directories between are packages, of which each has to be an identifier (PEP 3149;
 /// `importlib.machinery.ExtensionFileLoader`).
 #[must_use]
@@ -30,7 +30,8 @@ pub fn of(world: &World) -> Vec<NativePackage> {
     roots.extend(own);
     let mut packages: BTreeMap<String, BTreeMap<String, PathBuf>> = BTreeMap::new();
     let objects = world.inventory.objects.iter();
-    for object in objects.filter(|object| object.role == Role::ExtensionModule) {
+    let modules = objects.filter(|object| object.role == Role::ExtensionModule);
+    for object in modules.filter(|object| world.is_meant(&object.path)) {
         let Some(name) = module_name(&roots, interpreter, &object.path) else { continue };
         let package = name.split('.').next().unwrap_or(&name).to_owned();
         packages.entry(package).or_default().entry(name).or_insert_with(|| object.path.clone());

@@ -4,7 +4,7 @@
 use crate::support::command::{run, snapshot};
 use crate::support::environments::{Environment, empty};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 const CUDA: &str = "Classifier: Environment :: GPU :: NVIDIA CUDA :: 12\n";
 
@@ -78,17 +78,14 @@ fn a_name_that_nobody_asks_for_is_not_looked_for() {
     assert_told(&env);
 }
 
-/// The note of systemd's specification, as its own macro writes it.
-#[test]
-fn a_note_tells_how_much_a_library_is_needed() {
-    for (priority, is_needed) in [("required", true), ("recommended", false)] {
-        let dir = tempfile::tempdir().unwrap();
-        let note = dir.path().join("note.h");
-        let text = format!(
-            "[{{\\\\\\\"feature\\\\\\\":\\\\\\\"solve\\\\\\\",\\\\\\\"priority\\\\\\\":\\\\\\\"{priority}\\\\\\\",\
+/// A file to be included, with the note of systemd's specification as its own macro writes it.
+fn note(dir: &Path, priority: &str) -> PathBuf {
+    let note = dir.join("note.h");
+    let text = format!(
+        "[{{\\\\\\\"feature\\\\\\\":\\\\\\\"solve\\\\\\\",\\\\\\\"priority\\\\\\\":\\\\\\\"{priority}\\\\\\\",\
              \\\\\\\"soname\\\\\\\":[\\\\\\\"libgone.so.9\\\\\\\",\\\\\\\"libsolver.so.3\\\\\\\"]}}]"
-        );
-        fs::write(
+    );
+    fs::write(
             &note,
             format!(
                 "__asm__(\".pushsection .note.dlopen,\\\"a\\\",@note\\n.balign 4\\n.long 4\\n.long 2f-1f\\n\
@@ -96,10 +93,39 @@ fn a_note_tells_how_much_a_library_is_needed() {
             ),
         )
         .unwrap();
+    note
+}
+
+#[test]
+fn a_note_tells_how_much_a_library_is_needed() {
+    for (priority, is_needed) in [("required", true), ("recommended", false)] {
+        let dir = tempfile::tempdir().unwrap();
+        let note = note(dir.path(), priority);
         let flags = ["-include", note.to_str().unwrap()];
         let env = opener(dir.path(), "libsolver.so.3", "", &flags);
         if is_needed { assert_cured(&env) } else { assert_told(&env) }
     }
+}
+
+/// What is required counts wherever it is: nowhere, or in several places of which none is meant.
+#[test]
+fn what_a_note_requires_is_told_where_nothing_can_be_repaired() {
+    let dir = tempfile::tempdir().unwrap();
+    let note = note(dir.path(), "required");
+    let env = opener(dir.path(), "libsolver.so.3", "", &["-include", note.to_str().unwrap()]);
+    let lies = env.site.join("vendor/math/lib/libsolver.so.3");
+    fs::copy(&lies, env.site.join("vendor/math/libsolver.so.3")).unwrap();
+    let says = |what: &str| {
+        assert!(!env.runs("import engine._engine"));
+        let before = snapshot(&env.prefix);
+        let told = run(dir.path(), &["doctor", "env"]);
+        assert!(told.text(1).contains(what), "{told:#?}");
+        run(dir.path(), &["fix", "env"]).text(1);
+        assert_eq!(snapshot(&env.prefix), before);
+    };
+    says("name the right directory");
+    fs::remove_dir_all(env.site.join("vendor")).unwrap();
+    says("opens libgone.so.9 and does not work without it; it is nowhere");
 }
 
 /// A library that is known not to work without another one, whatever auditwheel called it.

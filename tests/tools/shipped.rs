@@ -1,9 +1,11 @@
 //! What a distribution ships and what it requires, where a part of that is somewhere else, is another, or is
 //! gone. In each case the interpreter says first what is so.
 
-use crate::support::command::{Ran, run};
+use crate::support::command::{Ran, command, run};
 use crate::support::environments::{Environment, empty};
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 const MODULE: &str = "pkg/_fast.abi3.so";
 const GUARDED: &str = "try:\n    from . import _fast\nexcept ImportError:\n    _fast = None\n";
@@ -13,7 +15,7 @@ fn doctor(env: &Environment) -> Ran {
 }
 
 /// An environment whose package has a module that finds its library in `pkg/libs`.
-fn package(dir: &std::path::Path) -> Environment {
+fn package(dir: &Path) -> Environment {
     let env = empty(dir);
     library(&env, "libs/libown.so.1", &[]);
     env.module("pkg/_fast", &["libown.so.1"], &["-Wl,-rpath,$ORIGIN/libs"]);
@@ -144,4 +146,57 @@ fn a_named_directory_inside_is_one_of_packages() {
     assert!(env.runs("import pkg._fast"));
     let told = doctor(&env);
     assert_eq!(told.status, 0, "{told:#?}");
+}
+
+/// Installers give copies of one file one name in several packages: it matters to nobody which is loaded.
+#[test]
+fn another_copy_of_the_same_file_serves() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let (common, moved) = ("libcommon-1a.so.1", "libmoved.so.1");
+    env.library(&format!("{site}/one/libs/{common}"), common, &[], &[]);
+    env.library(&format!("{site}/two/libs/{moved}"), moved, &[common], &["-Wl,-rpath,$ORIGIN"]);
+    // It finds the common library by an absolute path of its own, and the moved one does not find it twice.
+    let rpath = format!("-Wl,-rpath,{}", env.site.join("one/libs").display());
+    env.library(&format!("{site}/one/libs/libouter.so.1"), "libouter.so.1", &[moved], &[]);
+    env.module("one/_one", &["libouter.so.1", common], &[&rpath]);
+    let files = ["one/__init__.py", "one/_one.abi3.so", "one/libs/libouter.so.1"];
+    env.distribution("one", &[], &files);
+    fs::create_dir_all(env.site.join("two/libs")).unwrap();
+    let copy = env.site.join("two/libs").join(common);
+    fs::copy(env.site.join("one/libs").join(common), &copy).unwrap();
+    assert!(!env.runs("import one._one"));
+    run(dir.path(), &["fix", "env"]).text(0);
+    assert!(env.runs("import one._one"));
+}
+
+/// A variable can spoil what Python itself is made of, wherever the environment was made from.
+#[test]
+fn a_variable_spoils_modules_of_the_base_installation() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = package(dir.path());
+    let other = dir.path().join("other");
+    fs::create_dir(&other).unwrap();
+    let map = dir.path().join("versions.map");
+    fs::write(&map, "OLD_0.1 { global: *; };").unwrap();
+    let versions = format!("-Wl,--version-script={}", map.display());
+    env.library("made/libcrypto.so.3", "libcrypto.so.3", &[], &[&versions]);
+    fs::rename(env.prefix.join("made/libcrypto.so.3"), other.join("libcrypto.so.3")).unwrap();
+    let hashes = |with: bool| {
+        let mut python = Command::new(env.prefix.join("bin/python"));
+        if with {
+            python.env("LD_LIBRARY_PATH", &other);
+        }
+        python.args(["-c", "import _hashlib"]).output().unwrap().status.success()
+    };
+    assert!(hashes(false) && !hashes(true));
+    let doctor = |value: &Path| {
+        let mut doctor = command(dir.path());
+        Ran::of(&doctor.args(["doctor", "env"]).env("LD_LIBRARY_PATH", value).output().unwrap())
+    };
+    let told = doctor(&other);
+    assert!(told.text(1).contains("out of LD_LIBRARY_PATH"), "{told:#?}");
+    assert!(told.out.contains("lib-dynload/_hashlib"), "{told:#?}");
+    doctor(dir.path()).text(0);
 }

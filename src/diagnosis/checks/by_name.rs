@@ -13,12 +13,12 @@ use crate::diagnosis::load_report::Seen;
 use crate::diagnosis::provider::{self, Choice};
 use crate::elf::opens_by_note::Priority;
 use crate::elf::{Image, hash, strings};
-use crate::findings::cure::{self, Cure};
+use crate::findings::cure::{self, Cure, Install};
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::opening::{Opening, OutOfReach, Unfound};
 use crate::findings::finding::{Cause, Finding, fault};
 use crate::knowledge::{opened, tensorflow};
-use crate::loader::Libc;
+use crate::loader::{Libc, SearchStep};
 use crate::vfs::Vfs;
 use crate::world::inventory::{Object, Role};
 use crate::world::makers::Maker;
@@ -126,7 +126,8 @@ impl<'a> Search<'a> {
                 Priority::Required => Why::Required,
                 Priority::Recommended | Priority::Suggested => Why::Useful,
             };
-            if let Some(name) = self.first_here(&note.sonames) {
+            let named = || note.sonames.first().filter(|_| why == Why::Required).cloned();
+            if let Some(name) = self.first_here(&note.sonames).or_else(named) {
                 add(name, why);
             }
         }
@@ -179,7 +180,14 @@ impl<'a> Search<'a> {
         }
         let search = &self.question.search;
         let choice = provider::choose(self.vfs, world, search, object, library.as_bytes());
-        let Choice::One(provider) = choice else { return None };
+        let (provider, is_one) = match (choice, why) {
+            (Choice::One(provider), _) => (provider, true),
+            (Choice::Several(all), Why::Required) => (all.into_iter().next()?, false),
+            (Choice::None, Why::Required) => {
+                return Some(self.nowhere(object, library, answer.root.tried.steps().collect()));
+            }
+            (Choice::Several(_) | Choice::None, _) => return None,
+        };
         if self.is_loaded_with(object, &provider.path) {
             return None;
         }
@@ -188,7 +196,8 @@ impl<'a> Search<'a> {
         let (opens, lies) = (world.place(&object.path), world.place(&directory));
         let found = OutOfReach { opener: opens, library: library.clone(), directory: lies };
         let (opening, cure) = match why {
-            Why::Required => (Opening::Required(found), Cure::fix()),
+            Why::Required if is_one => (Opening::Required(found), Cure::fix()),
+            Why::Required => (Opening::Required(found), Cure::Search(cure::Search::NameDirectory)),
             Why::ForGpu => {
                 let why = Unfound::NoSearchPath { leaves_no_gpu: true };
                 (Opening::OutOfReach(found, why), Cure::fix())
@@ -198,12 +207,29 @@ impl<'a> Search<'a> {
         let is_optional = matches!(why, Why::Useful | Why::Named);
         Some(Finding {
             library: Some(library),
-            fixable: !is_optional,
+            fixable: !is_optional && is_one,
             is_optional,
             lies_in: vec![directory],
             tried: answer.root.tried.steps().collect(),
             ..fault(Cause::DlopenPathMissing, &object.path, Evidence::Opening(opening), cure)
         })
+    }
+
+    /// What an object does not work without, and what is neither in the target nor found by the loader. A library
+    /// that comes with the graphics driver is the machine's business.
+    fn nowhere(&self, object: &Object, library: &str, tried: Vec<SearchStep>) -> Finding {
+        let name = printable(library.as_bytes()).into_bytes();
+        let opener = self.world.place(&object.path);
+        let evidence = Opening::RequiredNowhere { opener, library: name.clone() };
+        let (cause, cure) = match provider::known_cause(&name) {
+            Some(cause) => (cause, Cure::Install(Install::Driver { is_nvidias: false })),
+            None => (Cause::NotInstalled, Cure::Install(Install::WhatShips(name.clone()))),
+        };
+        Finding {
+            library: Some(name),
+            tried,
+            ..fault(cause, &object.path, Evidence::Opening(evidence), cure)
+        }
     }
 
     /// Is a copy of the library loaded by the modules that load the object?

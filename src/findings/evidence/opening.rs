@@ -13,6 +13,13 @@ pub enum Opening {
     OutOfReach(OutOfReach, Unfound),
     /// The same, and the object does not work without it.
     Required(OutOfReach),
+    /// The object does not work without it, and it is nowhere.
+    RequiredNowhere {
+        /// The object that opens it.
+        opener: Place,
+        /// The name by which it is opened, or the first of several that would do.
+        library: Vec<u8>,
+    },
     /// The object names it, and it is there and would not be found; files do not tell whether the object
     /// opens it.
     Named(OutOfReach),
@@ -106,7 +113,7 @@ impl Opening {
                 libraries.iter().for_each(|library| to(library));
                 absent.each_name(to);
             }
-            Self::NoDriver { opener, library } => {
+            Self::NoDriver { opener, library } | Self::RequiredNowhere { opener, library } => {
                 to(opener);
                 to(&printable(library));
             }

@@ -16,6 +16,10 @@ pub(super) fn of(opening: &Opening) -> String {
             "{opener} opens {} and does not work without it; it lies in {directory}, and no search path leads there",
             printable(library)
         ),
+        Opening::RequiredNowhere { opener, library } => format!(
+            "{opener} opens {} and does not work without it; it is nowhere",
+            printable(library)
+        ),
         Opening::Named(OutOfReach { opener, library, directory }) => format!(
             "{opener} names {}; it lies in {directory}, and no search path leads there. Files do not tell whether it \
              is opened",
