@@ -154,13 +154,17 @@ fn another_copy_of_the_same_file_serves() {
     let dir = tempfile::tempdir().unwrap();
     let env = empty(dir.path());
     let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
-    let (common, moved) = ("libcommon-1a.so.1", "libmoved.so.1");
-    env.library(&format!("{site}/one/libs/{common}"), common, &[], &[]);
-    env.library(&format!("{site}/two/libs/{moved}"), moved, &[common], &["-Wl,-rpath,$ORIGIN"]);
-    // It finds the common library by an absolute path of its own, and the moved one does not find it twice.
-    let rpath = format!("-Wl,-rpath,{}", env.site.join("one/libs").display());
-    env.library(&format!("{site}/one/libs/libouter.so.1"), "libouter.so.1", &[moved], &[]);
-    env.module("one/_one", &["libouter.so.1", common], &[&rpath]);
+    let (common, moved, third) = ("libcommon-1a.so.1", "libmoved.so.1", "libthird.so.1");
+    let beside = ["-Wl,-rpath,$ORIGIN"];
+    let library = |path: &str, soname: &str, needs: &[&str]| {
+        env.library(&format!("{site}/{path}/{soname}"), soname, needs, &beside)
+    };
+    library("one/libs", common, &[]);
+    library("one/libs", third, &[common]);
+    library("two/libs", moved, &[common]);
+    // What was moved is loaded before the third one, and brings the copy beside it along.
+    library("one/libs", "libouter.so.1", &[moved, third]);
+    env.module("one/_one", &["libouter.so.1"], &["-Wl,-rpath,$ORIGIN/libs"]);
     let files = ["one/__init__.py", "one/_one.abi3.so", "one/libs/libouter.so.1"];
     env.distribution("one", &[], &files);
     fs::create_dir_all(env.site.join("two/libs")).unwrap();
