@@ -10,6 +10,7 @@
 //! what is nested deeply is not parsed (the `nesting` module), and the rest on a thread with a large stack.
 
 mod constants;
+mod guards;
 mod nesting;
 mod reader;
 mod text;

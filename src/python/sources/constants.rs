@@ -22,7 +22,8 @@ pub(super) struct Names<'a> {
 }
 
 impl<'a> Names<'a> {
-    fn get(&self, name: &Name) -> Option<&'a Expr> {
+    /// The value of a name that is assigned once.
+    pub(super) fn get(&self, name: &Name) -> Option<&'a Expr> {
         *self.scopes.iter().rev().find_map(|scope| scope.get(name))?
     }
 }

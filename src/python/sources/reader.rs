@@ -1,13 +1,16 @@
 //! The walk over a parsed file, with what stands around each statement.
 
 use super::constants::{self, Names, Scope, last_name};
+use super::guards::{Caught, caught_by, demanded};
 use super::{Import, Opened, Opening, Source, Standing, When};
+use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
     Alias, ExceptHandler, Expr, ExprCall, Parameters, Stmt, StmtIf, StmtImportFrom, StmtTry,
     StmtWith,
 };
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 /// Reads what a file imports and opens.
 pub(super) fn read(text: &str, body: &[Stmt]) -> Source {
@@ -15,12 +18,15 @@ pub(super) fn read(text: &str, body: &[Stmt]) -> Source {
         around_names: Vec::new(),
         calls: Vec::new(),
         called: Vec::new(),
+        attempts: Vec::new(),
+        demanded: HashSet::new(),
         lines: memchr::memchr_iter(b'\n', text.as_bytes()).collect(),
         names: Names { scopes: vec![assigned(None, body)] },
         around: Around { when: When::Always, caught: Caught::default() },
         found: Source::default(),
     };
     reader.visit_body(body);
+    reader.correct_what_is_demanded();
     reader.correct_what_is_called()
 }
 
@@ -67,13 +73,6 @@ impl<'a> Visitor<'a> for Assigned<'a> {
     fn visit_expr(&mut self, _: &'a Expr) {}
 }
 
-/// Which errors do not leave the statements around.
-#[derive(Debug, Clone, Copy, Default)]
-struct Caught {
-    import_error: bool,
-    os_error: bool,
-}
-
 /// What stands around a statement.
 #[derive(Debug, Clone, Copy)]
 struct Around {
@@ -94,6 +93,17 @@ struct Reader<'a> {
     calls: Vec<(Option<&'a str>, &'a str)>,
     /// The outermost function or class of each import and opening that stands in a function.
     called: Vec<(Found, &'a str)>,
+    attempts: Vec<Attempt<'a>>,
+    /// The names without a value of which the file raises an error.
+    demanded: HashSet<&'a str>,
+}
+
+/// A `try`: the names that it gives values to, its handlers included, and what it imports and opens, by the
+/// places in the lists.
+struct Attempt<'a> {
+    names: HashSet<&'a Name>,
+    imports: Range<usize>,
+    openings: Range<usize>,
 }
 
 /// An import or an opening, by its place in the list.
@@ -196,6 +206,19 @@ impl<'a> Reader<'a> {
         self.found.openings.push(opening);
     }
 
+    /// What is demanded after a `try` is not guarded by it.
+    fn correct_what_is_demanded(&mut self) {
+        let Self { attempts, demanded, found, .. } = self;
+        let is_demanded =
+            |it: &&Attempt<'_>| it.names.iter().any(|name| demanded.contains(name.as_str()));
+        for attempt in attempts.iter().filter(is_demanded) {
+            let imports = found.imports.get_mut(attempt.imports.clone()).unwrap_or_default();
+            imports.iter_mut().for_each(|it| it.standing.catches_import_error = false);
+            let openings = found.openings.get_mut(attempt.openings.clone()).unwrap_or_default();
+            openings.iter_mut().for_each(|it| it.standing.catches_os_error = false);
+        }
+    }
+
     /// What the file itself calls, by others that it calls or not, is reached when it is imported.
     fn correct_what_is_called(mut self) -> Source {
         let mut by_caller: HashMap<Option<&str>, Vec<&str>> = HashMap::new();
@@ -268,22 +291,31 @@ impl<'a> Reader<'a> {
     }
 
     fn attempt(&mut self, attempt: &'a StmtTry) {
-        let caught = caught_by(&attempt.handlers);
+        let caught = caught_by(&attempt.handlers, &self.names);
         let own = self.around.caught;
         let caught = Caught {
             import_error: own.import_error || caught.import_error,
             os_error: own.os_error || caught.os_error,
         };
+        let (imports, openings) = (self.found.imports.len(), self.found.openings.len());
         self.inside(Around { caught, ..self.around }, &attempt.body);
+        let (imports, openings) =
+            (imports..self.found.imports.len(), openings..self.found.openings.len());
+        let mut names: HashSet<&'a Name> = assigned(None, &attempt.body).into_keys().collect();
         for ExceptHandler::ExceptHandler(handler) in &attempt.handlers {
+            names.extend(assigned(None, &handler.body).into_keys());
             self.sometimes(&handler.body);
         }
+        self.attempts.push(Attempt { names, imports, openings });
         self.visit_body(&attempt.orelse);
         self.visit_body(&attempt.finalbody);
     }
 
     fn branch(&mut self, branch: &'a StmtIf) {
         self.visit_expr(&branch.test);
+        if !matches!(self.around.when, When::Called | When::Never) {
+            self.demanded.extend(demanded(&branch.test, &branch.body));
+        }
         if last_name(&branch.test) == Some("TYPE_CHECKING") {
             self.inside(Around { when: When::Never, ..self.around }, &branch.body);
         } else if is_for_the_program(&branch.test) {
@@ -307,7 +339,7 @@ impl<'a> Reader<'a> {
                 && last_name(&call.func) == Some("suppress")
             {
                 let names = call.arguments.args.iter();
-                names.for_each(|error| caught = caught.and(error));
+                names.for_each(|error| caught = caught.and(error, &self.names));
             }
         }
         self.inside(Around { caught, ..self.around }, &block.body);
@@ -360,45 +392,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Functions that come back, by the last parts of their names: of `logging`, `warnings`, and what makes a value.
-const GOES_ON: &[&str] = &[
-    "debug",
-    "info",
-    "warning",
-    "warn",
-    "error",
-    "exception",
-    "log",
-    "critical",
-    "print",
-    "write",
-    "getLogger",
-    "str",
-    "repr",
-    "format",
-    "join",
-    "bool",
-    "int",
-    "dict",
-    "list",
-    "set",
-    "tuple",
-    "frozenset",
-    "object",
-    "type",
-    "append",
-    "add",
-    "update",
-    "getattr",
-    "setattr",
-    "len",
-    "isinstance",
-    "format_exc",
-    "import_module",
-    "simplefilter",
-    "filterwarnings",
-];
-
 /// May a text be the name of a library, or that without its ending?
 fn is_like_a_library(text: &str) -> bool {
     text.starts_with("lib") || text.contains(".so") || text.contains(".dylib")
@@ -413,58 +406,4 @@ fn is_for_the_program(test: &Expr) -> bool {
 fn is_like_a_loader(function: &str) -> bool {
     let function = function.to_ascii_lowercase();
     ["load", "open", "dll", "lib"].iter().any(|part| function.contains(part))
-}
-
-impl Caught {
-    /// With what a handler for that expression catches.
-    fn and(self, error: &Expr) -> Self {
-        if let Expr::Tuple(errors) = error {
-            return errors.elts.iter().fold(self, Self::and);
-        }
-        match last_name(error) {
-            Some("Exception" | "BaseException") => Self { import_error: true, os_error: true },
-            Some("ImportError") => Self { import_error: true, ..self },
-            Some("OSError" | "IOError" | "EnvironmentError") => Self { os_error: true, ..self },
-            _ => self,
-        }
-    }
-}
-
-/// Which errors the handlers of a `try` keep: the first that fits has them, and may raise another.
-fn caught_by(handlers: &[ExceptHandler]) -> Caught {
-    let (mut seen, mut kept) = (Caught::default(), Caught::default());
-    for ExceptHandler::ExceptHandler(handler) in handlers {
-        let all = Caught { import_error: true, os_error: true };
-        let fits = handler.type_.as_ref().map_or(all, |error| Caught::default().and(error));
-        let goes_on = !ends_in_an_error(&handler.body);
-        kept.import_error |= fits.import_error && !seen.import_error && goes_on;
-        kept.os_error |= fits.os_error && !seen.os_error && goes_on;
-        seen.import_error |= fits.import_error;
-        seen.os_error |= fits.os_error;
-    }
-    kept
-}
-
-/// May a handler raise an error, or end the program? What a function does that is not known may be that.
-fn ends_in_an_error(body: &[Stmt]) -> bool {
-    struct Ends(bool);
-    impl<'a> Visitor<'a> for Ends {
-        fn visit_stmt(&mut self, statement: &'a Stmt) {
-            match statement {
-                Stmt::Raise(_) | Stmt::Assert(_) => self.0 = true,
-                Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
-                _ => visitor::walk_stmt(self, statement),
-            }
-        }
-
-        fn visit_expr(&mut self, expression: &'a Expr) {
-            if let Expr::Call(call) = expression {
-                self.0 |= !last_name(&call.func).is_some_and(|name| GOES_ON.contains(&name));
-            }
-            visitor::walk_expr(self, expression);
-        }
-    }
-    let mut ends = Ends(false);
-    ends.visit_body(body);
-    ends.0
 }

@@ -34,6 +34,33 @@ fn a_try_around_an_import_guards_it() {
 }
 
 #[test]
+fn a_guard_holds_as_far_as_the_file_goes_on() {
+    let caught = |text: &str| one(text).imports.first().unwrap().standing.catches_import_error;
+    assert!(caught("E = (ImportError, OSError)\ntry:\n    import a\nexcept E:\n    a = None\n"));
+    assert!(!caught("E = (ValueError, OSError)\ntry:\n    import a\nexcept E:\n    a = None\n"));
+    // Raised where somebody sets a variable to be told.
+    assert!(caught(
+        "try:\n    import a\nexcept ImportError:\n    if os.environ.get('X'):\n        raise\n    a = None\n"
+    ));
+    assert!(!caught(
+        "try:\n    import a\nexcept ImportError:\n    if x:\n        raise\n    a = None\n"
+    ));
+    // What has no value then is demanded later.
+    let later = "try:\n    import a\nexcept ImportError:\n    a = None\n";
+    assert!(!caught(&format!("{later}if a is None:\n    raise ImportError('a')\n")));
+    assert!(!caught(&format!("{later}if x:\n    if not a:\n        raise ImportError('a')\n")));
+    assert!(caught(&format!("{later}if b is None:\n    raise ImportError('b')\n")));
+    assert!(caught(&format!("{later}if a is None:\n    b = 1\n")));
+    assert!(caught(&format!(
+        "{later}def f():\n    if a is None:\n        raise ImportError('a')\n"
+    )));
+    let opened = "lib = None\ntry:\n    lib = CDLL('a.so')\nexcept OSError:\n    pass\n";
+    let caught = |text: &str| one(text).openings.first().unwrap().standing.catches_os_error;
+    assert!(caught(opened));
+    assert!(!caught(&format!("{opened}if lib is None:\n    raise ImportError('a')\n")));
+}
+
+#[test]
 fn it_is_known_when_an_import_is_reached() {
     let when = |text: &str| one(text).imports.first().unwrap().standing.when;
     assert_eq!(when("import a\n"), When::Always);
