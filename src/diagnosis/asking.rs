@@ -8,6 +8,7 @@ use super::load_report::{Missing, Seen};
 use crate::elf::{Image, strings};
 use crate::knowledge::{packages, tensorflow};
 use crate::python::environment::Kind;
+use crate::python::sources::{Opened, Opening, When};
 use crate::python::venv;
 use crate::vfs::Vfs;
 use crate::world::World;
@@ -18,7 +19,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Of a module's constants so many bytes are looked through.
 const MAX_CONSTANTS: u64 = 4 << 20;
@@ -85,11 +86,16 @@ impl<'a> Asking<'a> {
         if self.is_handed_over(missing) {
             return Some(Before::Only);
         }
+        if let Some(before) = self.opened_before(missing) {
+            return Some(before);
+        }
         // What requires it is imported after it.
         let mut others =
             loading.into_iter().filter(|maker| **maker != own && !self.requires(maker, &own));
         let is_only = others.next().is_some() && others.next().is_none();
-        (is_only && self.world.is_imported() && self.says_nothing(&own)).then_some(Before::Only)
+        let is_meant = is_only && self.world.is_imported() && self.says_nothing(&own);
+        // What brought the library itself does not wait for another one to load it.
+        (is_meant && !self.is_shipped(missing)).then_some(Before::Only)
     }
 
     /// Does the code of every module that leads to the asker import one of `loading` before it?
@@ -101,6 +107,49 @@ impl<'a> Asking<'a> {
             module.role == Role::ExtensionModule && packages.iter().any(is_one)
         };
         !loading.is_empty() && modules().next().is_some() && modules().all(is_before)
+    }
+
+    /// Does the code of the packages around every module that leads to the asker open the library before it? Where
+    /// it opens the files of a directory, the library may be among them, if it lies where their own distribution
+    /// put it.
+    fn opened_before(&self, missing: &Missing) -> Option<Before> {
+        let name = OsStr::from_bytes(&missing.dependency.name);
+        let own = self.world.maker(&missing.asking);
+        let is_listed = |object: &Object| !self.world.owners.of(&object.path).is_empty();
+        let is_shipped = || {
+            let mut copies = self.world.inventory.named(&missing.dependency.name);
+            is_listed(&missing.asking)
+                && copies.any(|copy| self.world.maker(copy) == own && is_listed(copy))
+        };
+        let before = |module: &Object| {
+            let opened = self.code.opened_before(module);
+            let is_proved = |(opening, file): &(Opening, PathBuf)| match &opening.what {
+                Opened::Beside(path) if opening.standing.when == When::Always => {
+                    let path = file.parent().unwrap_or(file).join(path);
+                    let copy = self.world.object_at(self.vfs, &path);
+                    copy.is_some_and(|copy| OsStr::from_bytes(copy.soname()) == name)
+                }
+                _ => false,
+            };
+            let may_be = |(opening, _): &(Opening, PathBuf)| match &opening.what {
+                Opened::Listed => true,
+                known => known.file_name().is_some_and(|known| OsStr::new(known) == name),
+            };
+            if opened.iter().any(is_proved) {
+                Some(Before::Required)
+            } else {
+                (opened.iter().any(may_be) && is_shipped()).then_some(Before::Only)
+            }
+        };
+        let mut modules = missing.roots.iter().filter_map(|root| self.world.inventory.at(root));
+        let mut found = Some(before(modules.next()?)?);
+        for module in modules {
+            found = match (found?, before(module)?) {
+                (Before::Required, Before::Required) => Some(Before::Required),
+                _ => Some(Before::Only),
+            };
+        }
+        found.filter(|_| missing.root_role == Role::ExtensionModule)
     }
 
     /// Does the code of a module's own distribution open a library that lies there, by a path that is put

@@ -75,6 +75,8 @@ pub enum Opened {
     Somewhere(String),
     /// What `ctypes.util.find_library` finds for a name.
     Found(String),
+    /// Files of a directory, as they are listed.
+    Listed,
     /// Something else.
     Unknown,
 }
@@ -86,7 +88,7 @@ impl Opened {
         match self {
             Self::Name(name) | Self::Somewhere(name) => Some(name),
             Self::Path(path) | Self::Beside(path) => path.file_name()?.to_str(),
-            Self::Found(_) | Self::Unknown => None,
+            Self::Found(_) | Self::Listed | Self::Unknown => None,
         }
     }
 }
@@ -100,6 +102,9 @@ pub struct Standing {
     pub when: When,
     /// Is an `ImportError` caught, and not raised again?
     pub catches_import_error: bool,
+    /// May an `ImportError` be caught that tells that the module is not installed? So it may by whatever has a
+    /// handler for it that does not end by raising an error.
+    pub may_be_caught: bool,
     /// Is an `OSError` caught, and not raised again?
     pub catches_os_error: bool,
 }

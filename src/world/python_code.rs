@@ -4,6 +4,8 @@
 //! Code is read of those alone whose objects lack something, and of these only the files that hold the
 //! name in question.
 
+mod order;
+
 use super::World;
 use super::inventory::{Object, Role};
 use super::makers::Maker;
@@ -11,7 +13,7 @@ use crate::python::sources::{self, Import, Opened, Source, Standing, When};
 use crate::vfs::{FileKind, Vfs};
 use memchr::memmem;
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
@@ -130,7 +132,7 @@ impl<'a> PythonCode<'a> {
         let package = self.package(&self.world.maker(object)?)?;
         let leading = match object.role {
             Role::ExtensionModule => {
-                let module = module_of(self.site_of(object)?, &object.path)?;
+                let module = self.module_name(object)?;
                 let leading = self.leading_to(&package, &module, Error::Import);
                 // What is there for others to import fails when they do.
                 let is_told = leading.guard.is_some() || leading.force.is_some();
@@ -148,76 +150,6 @@ impl<'a> PythonCode<'a> {
         let force = leading.force.map(Reaction::Fails);
         let call = leading.call.map(Reaction::Later);
         force.or(call).or(leading.guard.map(Reaction::GoesOn))
-    }
-
-    /// The packages at the top level that are imported before a module is, whatever happens: by the
-    /// packages that it lies in.
-    #[must_use]
-    pub fn imported_before(&self, module: &Object) -> BTreeSet<String> {
-        let mut found = BTreeSet::new();
-        let package = self.world.maker(module).and_then(|maker| self.package(&maker));
-        let name = self.site_of(module).and_then(|site| module_of(site, &module.path));
-        let (Some(package), Some(name)) = (package, name) else { return found };
-        let around = |file: &&File| {
-            let rest = name.strip_prefix(file.module.as_str());
-            file.is_package && rest.is_some_and(|rest| rest.starts_with('.'))
-        };
-        let files: Vec<&File> = package.files.iter().filter(around).collect();
-        self.parse(&files);
-        for file in files {
-            let Some(source) = file.source() else { continue };
-            // What is imported behind the module comes too late.
-            let own = source.imports.iter().filter(|import| file.imports(import, &name));
-            let first = own.map(|import| import.standing.line).min().unwrap_or(u32::MAX);
-            let before = source.imports.iter().filter(|import| import.standing.line < first);
-            for import in before.filter(|it| it.level == 0 && it.standing.when == When::Always) {
-                found.extend(import.module.split('.').next().map(str::to_owned));
-            }
-        }
-        found
-    }
-
-    /// Which of these modules at the top level a distribution's packages import, whatever happens, and where it
-    /// does first: by what is imported without a guard, in the order in which Python comes to it.
-    #[must_use]
-    pub fn first_imports(
-        &self,
-        maker: &Maker,
-        wanted: &BTreeSet<&str>,
-    ) -> BTreeMap<String, SourceLine> {
-        let mut found = BTreeMap::new();
-        let Some(package) = self.package(maker) else { return found };
-        let by_name: HashMap<&str, &File> =
-            package.files.iter().map(|file| (file.module.as_str(), file)).collect();
-        let is_public = |file: &&File| !file.module.contains(['.', '_']) && file.is_package;
-        // The last is taken first.
-        let mut next: Vec<&File> = package.files.iter().filter(is_public).collect();
-        let mut seen: HashSet<&str> = HashSet::new();
-        while let Some(file) = next.pop().filter(|_| found.len() < wanted.len()) {
-            if !seen.insert(&file.module) {
-                continue;
-            }
-            self.parse(&[file]);
-            let imports = file.source().into_iter().flat_map(|source| &source.imports);
-            let is_sure = |import: &&Import| {
-                let Standing { when, catches_import_error, .. } = import.standing;
-                when == When::Always && !catches_import_error && !import.is_start
-            };
-            let mut behind: Vec<&File> = Vec::new();
-            for import in imports.filter(is_sure) {
-                let Some(base) = file.base(import) else { continue };
-                let top = base.split('.').next().unwrap_or_default();
-                if import.level == 0 && wanted.contains(top) {
-                    found.entry(top.to_owned()).or_insert_with(|| file.at(import.standing));
-                }
-                let ends = base.match_indices('.').map(|(end, _)| end).chain([base.len()]);
-                let own = ends.filter_map(|end| base.get(..end)).map(str::to_owned);
-                let names = import.names.iter().map(|name| format!("{base}.{name}"));
-                behind.extend(own.chain(names).filter_map(|name| by_name.get(name.as_str())));
-            }
-            next.extend(behind.into_iter().rev());
-        }
-        found
     }
 
     /// Is the name of a library, with its ending or without, handed to some function by the code of an object's
@@ -468,6 +400,11 @@ impl<'a> PythonCode<'a> {
             });
         }
         Package { files, is_partly_unread }
+    }
+
+    /// The name by which a module is imported.
+    fn module_name(&self, module: &Object) -> Option<String> {
+        module_of(self.site_of(module)?, &module.path)
     }
 
     /// The directory of packages that an object lies in.

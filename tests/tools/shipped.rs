@@ -77,6 +77,11 @@ fn a_flattened_link_is_told_where_others_ship_the_library() {
     fs::write(libs.join("libown.so.1"), "libown.so.1.2").unwrap();
     assert!(!env.runs("import pkg._fast"));
     assert!(doctor(&env).text(1).contains("dropped_link"));
+    // Gone altogether, it is not what another package may have loaded before.
+    fs::remove_file(libs.join("libown.so.1")).unwrap();
+    fs::remove_file(libs.join("libown.so.1.2")).unwrap();
+    assert!(!env.runs("import pkg._fast"));
+    assert_eq!(doctor(&env).status, 1);
 }
 
 /// That something of a distribution is gone hides nothing of what a module needs besides.
@@ -107,6 +112,15 @@ fn what_is_imported_and_not_installed_is_an_error() {
         ("from absent_one.part import x\n", false),
         ("try:\n    import absent_one\nexcept ImportError:\n    pass\n", true),
         ("def f():\n    import absent_one\n", true),
+        (
+            "try:\n    import absent_one\nexcept ModuleNotFoundError:\n    x = print\n    x()\n",
+            true,
+        ),
+        (
+            "import contextlib\nwith contextlib.suppress(ImportError):\n    import absent_one\n",
+            true,
+        ),
+        ("try:\n    import absent_one\nexcept ImportError:\n    raise RuntimeError('no')\n", false),
         ("x = 1\n", true),
     ] {
         let dir = tempfile::tempdir().unwrap();

@@ -133,6 +133,43 @@ fn a_library_whose_name_is_handed_to_a_function_is_taken_for_loaded() {
     assert_eq!(run(dir.path(), &["doctor", "env"]).status, 1);
 }
 
+/// What a package opens before it imports a module is loaded then: by a path that constants tell, alone or in
+/// a loop, or with all files of a directory.
+#[test]
+fn what_code_opens_before_is_loaded_then() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = package(dir.path(), &[]);
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    env.library(&format!("{site}/pkg/deep/libgone.so.3"), "libgone.so.3", &[], &[]);
+    env.library(&format!("{site}/pkg/deep/libmore.so.3"), "libmore.so.3", &[], &[]);
+    let listed = ["deep/libgone.so.3", "deep/libmore.so.3", "__init__.py", "_fast.abi3.so"];
+    let listed: Vec<String> = listed.iter().map(|file| format!("pkg/{file}")).collect();
+    env.distribution("pkg", &[], &listed.iter().map(String::as_str).collect::<Vec<_>>());
+    let here = "import ctypes, glob, os\nhere = os.path.dirname(__file__)\n";
+    let each = "    ctypes.CDLL(os.path.join(here, 'deep', name))\n";
+    for (code, works) in [
+        ("ctypes.CDLL(os.path.join(here, 'deep', 'libgone.so.3'))\n".to_owned(), true),
+        (format!("for name in ['libmore.so.3', 'libgone.so.3']:\n{each}"), true),
+        (
+            format!("def load():\n  for name in ('libmore.so.3', 'libgone.so.3'):\n{each}load()\n"),
+            true,
+        ),
+        ("for path in glob.glob(here + '/deep/*.so*'):\n    ctypes.CDLL(path)\n".to_owned(), true),
+        (format!("for name in ['libmore.so.3']:\n{each}"), false),
+    ] {
+        fs::write(env.site.join("pkg/__init__.py"), format!("{here}{code}from . import _fast\n"))
+            .unwrap();
+        assert_eq!(env.runs("import pkg"), works, "{code}");
+        let told = run(dir.path(), &["doctor", "env"]);
+        assert_eq!(told.status == 0, works, "{code} {told:#?}");
+    }
+    // Behind the import it comes too late.
+    let late = "from . import _fast\nctypes.CDLL(os.path.join(here, 'deep', 'libgone.so.3'))\n";
+    fs::write(env.site.join("pkg/__init__.py"), format!("{here}{late}")).unwrap();
+    assert!(!env.runs("import pkg"));
+    assert_eq!(run(dir.path(), &["doctor", "env"]).status, 1);
+}
+
 #[test]
 fn what_code_cannot_do_without_is_an_error() {
     let raises = "try:\n    from . import _fast\nexcept ImportError as e:\n    raise ImportError('no') from e\n";

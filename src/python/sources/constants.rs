@@ -2,6 +2,7 @@
 
 use super::Opened;
 use ruff_python_ast::name::Name;
+use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
     Expr, ExprBinOp, ExprCall, ExprFString, FStringPart, InterpolatedStringElement, Operator,
 };
@@ -25,6 +26,23 @@ impl<'a> Names<'a> {
     /// The value of a name that is assigned once.
     pub(super) fn get(&self, name: &Name) -> Option<&'a Expr> {
         *self.scopes.iter().rev().find_map(|scope| scope.get(name))?
+    }
+}
+
+impl<'a> Names<'a> {
+    /// The elements of a list or a tuple of constants, which is not empty.
+    pub(super) fn elements(&self, expression: &'a Expr) -> Option<&'a [Expr]> {
+        let value = match expression {
+            Expr::Name(name) => self.get(&name.id)?,
+            other => other,
+        };
+        let elements = match value {
+            Expr::List(list) => &list.elts,
+            Expr::Tuple(tuple) => &tuple.elts,
+            _ => return None,
+        };
+        let are_texts = elements.iter().all(|element| matches!(element, Expr::StringLiteral(_)));
+        (are_texts && !elements.is_empty()).then_some(elements.as_slice())
     }
 }
 
@@ -72,6 +90,23 @@ pub(super) fn start(expression: &Expr, names: &Names<'_>) -> Option<(String, boo
         _ => return None,
     };
     if let Value::Text(text) = first { Some((text, true)) } else { None }
+}
+
+/// Does a call in an expression list the files of a directory, by its name?
+pub(super) fn lists_files(expression: &Expr) -> bool {
+    struct Lists(bool);
+    impl<'a> Visitor<'a> for Lists {
+        fn visit_expr(&mut self, expression: &'a Expr) {
+            if let Expr::Call(call) = expression {
+                let listing = ["glob", "iglob", "rglob", "listdir", "iterdir", "scandir", "walk"];
+                self.0 |= last_name(&call.func).is_some_and(|name| listing.contains(&name));
+            }
+            visitor::walk_expr(self, expression);
+        }
+    }
+    let mut lists = Lists(false);
+    lists.visit_expr(expression);
+    lists.0
 }
 
 /// The last part of a name with dots: `CDLL` of `ctypes.CDLL`.

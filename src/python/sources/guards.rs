@@ -9,6 +9,8 @@ use ruff_python_ast::{ExceptHandler, Expr, Stmt};
 pub(super) struct Caught {
     pub(super) import_error: bool,
     pub(super) os_error: bool,
+    /// May an `ImportError` be among them, as far as can be seen?
+    pub(super) perhaps: bool,
 }
 
 /// Functions that come back, by the last parts of their names: of `logging`, `warnings`, and what makes a value.
@@ -66,8 +68,11 @@ impl Caught {
 
     fn and_class(self, class: &Expr) -> Self {
         match last_name(class) {
-            Some("Exception" | "BaseException") => Self { import_error: true, os_error: true },
-            Some("ImportError") => Self { import_error: true, ..self },
+            Some("Exception" | "BaseException") => {
+                Self { import_error: true, os_error: true, perhaps: true }
+            }
+            Some("ImportError") => Self { import_error: true, perhaps: true, ..self },
+            Some("ModuleNotFoundError") => Self { perhaps: true, ..self },
             Some("OSError" | "IOError" | "EnvironmentError") => Self { os_error: true, ..self },
             _ => self,
         }
@@ -77,12 +82,13 @@ impl Caught {
 /// Which errors the handlers of a `try` keep: the first that fits has them, and may raise another.
 pub(super) fn caught_by(handlers: &[ExceptHandler], names: &Names<'_>) -> Caught {
     let (mut seen, mut kept) = (Caught::default(), Caught::default());
+    let all = Caught { import_error: true, os_error: true, perhaps: true };
     for ExceptHandler::ExceptHandler(handler) in handlers {
-        let all = Caught { import_error: true, os_error: true };
         let fits = handler.type_.as_ref().map_or(all, |error| Caught::default().and(error, names));
         let goes_on = !ends_in_an_error(&handler.body);
         kept.import_error |= fits.import_error && !seen.import_error && goes_on;
         kept.os_error |= fits.os_error && !seen.os_error && goes_on;
+        kept.perhaps |= fits.perhaps && !matches!(handler.body.last(), Some(Stmt::Raise(_)));
         seen.import_error |= fits.import_error;
         seen.os_error |= fits.os_error;
     }
@@ -108,7 +114,11 @@ fn ends_in_an_error(body: &[Stmt]) -> bool {
 
         fn visit_expr(&mut self, expression: &'a Expr) {
             if let Expr::Call(call) = expression {
-                self.0 |= !last_name(&call.func).is_some_and(|name| GOES_ON.contains(&name));
+                // What begins with a capital is a class, of which an object is made.
+                let goes_on = |name: &str| {
+                    GOES_ON.contains(&name) || name.starts_with(|first: char| first.is_uppercase())
+                };
+                self.0 |= !last_name(&call.func).is_some_and(goes_on);
             }
             visitor::walk_expr(self, expression);
         }

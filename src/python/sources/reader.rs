@@ -12,12 +12,17 @@ use ruff_python_ast::{
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
+/// Of the loops over constants in a file so many rounds are looked at: each may stand in others.
+const MAX_ROUNDS: usize = 256;
+
 /// Reads what a file imports and opens.
 pub(super) fn read(text: &str, body: &[Stmt]) -> Source {
     let mut reader = Reader {
         around_names: Vec::new(),
         calls: Vec::new(),
         called: Vec::new(),
+        rounds_left: MAX_ROUNDS,
+        is_listing: false,
         attempts: Vec::new(),
         demanded: HashSet::new(),
         lines: memchr::memchr_iter(b'\n', text.as_bytes()).collect(),
@@ -93,6 +98,9 @@ struct Reader<'a> {
     calls: Vec<(Option<&'a str>, &'a str)>,
     /// The outermost function or class of each import and opening that stands in a function.
     called: Vec<(Found, &'a str)>,
+    rounds_left: usize,
+    /// Does a loop around go through the files of a directory?
+    is_listing: bool,
     attempts: Vec<Attempt<'a>>,
     /// The names without a value of which the file raises an error.
     demanded: HashSet<&'a str>,
@@ -147,7 +155,22 @@ impl<'a> Visitor<'a> for Reader<'a> {
             }
             Stmt::For(each) => {
                 self.visit_expr(&each.iter);
-                self.sometimes(&each.body);
+                match (each.target.as_ref(), self.names.elements(&each.iter)) {
+                    (Expr::Name(name), Some(elements)) if elements.len() <= self.rounds_left => {
+                        self.rounds_left -= elements.len();
+                        for element in elements {
+                            self.names.scopes.push(HashMap::from([(&name.id, Some(element))]));
+                            self.visit_body(&each.body);
+                            self.names.scopes.pop();
+                        }
+                    }
+                    _ => {
+                        let outside = self.is_listing;
+                        self.is_listing |= constants::lists_files(&each.iter);
+                        self.sometimes(&each.body);
+                        self.is_listing = outside;
+                    }
+                }
                 self.sometimes(&each.orelse);
             }
             Stmt::While(each) => {
@@ -213,7 +236,10 @@ impl<'a> Reader<'a> {
             |it: &&Attempt<'_>| it.names.iter().any(|name| demanded.contains(name.as_str()));
         for attempt in attempts.iter().filter(is_demanded) {
             let imports = found.imports.get_mut(attempt.imports.clone()).unwrap_or_default();
-            imports.iter_mut().for_each(|it| it.standing.catches_import_error = false);
+            for import in imports {
+                import.standing.catches_import_error = false;
+                import.standing.may_be_caught = false;
+            }
             let openings = found.openings.get_mut(attempt.openings.clone()).unwrap_or_default();
             openings.iter_mut().for_each(|it| it.standing.catches_os_error = false);
         }
@@ -253,6 +279,7 @@ impl<'a> Reader<'a> {
             line: u32::try_from(before + 1).unwrap_or(u32::MAX),
             when,
             catches_import_error: caught.import_error,
+            may_be_caught: caught.perhaps,
             catches_os_error: caught.os_error,
         }
     }
@@ -296,6 +323,7 @@ impl<'a> Reader<'a> {
         let caught = Caught {
             import_error: own.import_error || caught.import_error,
             os_error: own.os_error || caught.os_error,
+            perhaps: own.perhaps || caught.perhaps,
         };
         let (imports, openings) = (self.found.imports.len(), self.found.openings.len());
         self.inside(Around { caught, ..self.around }, &attempt.body);
@@ -331,7 +359,8 @@ impl<'a> Reader<'a> {
     }
 
     fn block(&mut self, block: &'a StmtWith) {
-        let mut caught = self.around.caught;
+        // What a context manager makes of errors is not known.
+        let mut caught = Caught { perhaps: true, ..self.around.caught };
         for item in &block.items {
             self.visit_expr(&item.context_expr);
             // contextlib.suppress(ImportError)
@@ -361,7 +390,10 @@ impl<'a> Reader<'a> {
         match function {
             "CDLL" | "PyDLL" | "LoadLibrary" | "load_op_library" | "dlopen" => {
                 let Some(argument) = first.or_else(|| named("name")) else { return };
-                let what = constants::opened(argument, &self.names);
+                let what = match constants::opened(argument, &self.names) {
+                    Opened::Unknown if self.is_listing => Opened::Listed,
+                    known => known,
+                };
                 self.add_opening(Opening { what, standing });
             }
             "load_library" => {

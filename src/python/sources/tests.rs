@@ -103,6 +103,17 @@ fn what_is_opened_follows_from_constants() {
         opened("np.ctypeslib.load_library('liba', os.path.dirname(__file__))"),
         Opened::Somewhere("liba.so".to_owned())
     );
+    let each =
+        one("for name in ('a', 'b'):\n    CDLL(os.path.join(here, name + '.so'))\n").openings;
+    let each: Vec<_> = each.iter().filter_map(|opening| opening.what.file_name()).collect();
+    assert_eq!(each, ["a.so", "b.so"]);
+    // Loops in loops are not followed for ever.
+    let mut nested = String::new();
+    for depth in 0..40 {
+        nested += &format!("{}for x in ['a', 'b', 'c']:\n", " ".repeat(depth));
+    }
+    nested += &format!("{}CDLL('a.so')\n", " ".repeat(40));
+    assert!(one(&nested).openings.len() < 300);
     assert_eq!(opened("ffi.dlopen(find_library('a'))"), Opened::Found("a".to_owned()));
     assert_eq!(opened("CDLL(name)"), Opened::Unknown);
     assert_eq!(opened("x = 'a.so'\nx = 'b.so'\nCDLL(x)"), Opened::Unknown);

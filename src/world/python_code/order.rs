@@ -1,0 +1,126 @@
+//! In which order Python comes to what a distribution's code imports and opens.
+
+use super::{File, PythonCode, SourceLine};
+use crate::python::sources::{Import, Opening, Standing, When};
+use crate::world::inventory::Object;
+use crate::world::makers::Maker;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
+
+impl PythonCode<'_> {
+    /// The packages at the top level that are imported before a module is, whatever happens: by the
+    /// packages that it lies in.
+    #[must_use]
+    pub fn imported_before(&self, module: &Object) -> BTreeSet<String> {
+        let mut found = BTreeSet::new();
+        self.each_before(module, |file, first| {
+            let imports = file.source().into_iter().flat_map(|source| &source.imports);
+            let before = imports.filter(|import| import.standing.line < first);
+            for import in before.filter(|it| it.level == 0 && it.standing.when == When::Always) {
+                found.extend(import.module.split('.').next().map(str::to_owned));
+            }
+        });
+        found
+    }
+
+    /// What the packages that a module lies in open before it is imported, or may open, with the file: by
+    /// their own code, and by the modules beside them that they import first.
+    #[must_use]
+    pub fn opened_before(&self, module: &Object) -> Vec<(Opening, PathBuf)> {
+        let mut found = Vec::new();
+        let mut add = |file: &File, first: u32| {
+            let openings = file.source().into_iter().flat_map(|source| &source.openings);
+            let is_before = |opening: &&Opening| match opening.standing.when {
+                When::Always => opening.standing.line < first,
+                // In a function, which stands anywhere.
+                When::Conditionally => true,
+                When::Called | When::Never => false,
+            };
+            found.extend(openings.filter(is_before).map(|it| (it.clone(), file.path.clone())));
+        };
+        let Some(package) = self.world.maker(module).and_then(|maker| self.package(&maker)) else {
+            return found;
+        };
+        self.each_before(module, |file, first| {
+            add(file, first);
+            let imports = file.source().into_iter().flat_map(|source| &source.imports);
+            let is_first = |import: &&Import| {
+                import.standing.line < first && import.standing.when == When::Always
+            };
+            for import in imports.filter(is_first) {
+                let others = package
+                    .files
+                    .iter()
+                    .filter(|other| !other.is_package && file.imports(import, &other.module));
+                let others: Vec<&File> = others.collect();
+                self.parse(&others);
+                others.into_iter().for_each(|other| add(other, u32::MAX));
+            }
+        });
+        found
+    }
+
+    /// Goes through the `__init__.py` of each package that a module lies in, with the first line that leads to
+    /// the module.
+    fn each_before(&self, module: &Object, mut with: impl FnMut(&File, u32)) {
+        let package = self.world.maker(module).and_then(|maker| self.package(&maker));
+        let name = self.module_name(module);
+        let (Some(package), Some(name)) = (package, name) else { return };
+        let around = |file: &&File| {
+            let rest = name.strip_prefix(file.module.as_str());
+            file.is_package && rest.is_some_and(|rest| rest.starts_with('.'))
+        };
+        let files: Vec<&File> = package.files.iter().filter(around).collect();
+        self.parse(&files);
+        for file in files {
+            let imports = file.source().into_iter().flat_map(|source| &source.imports);
+            // What is imported behind the module comes too late.
+            let own = imports.filter(|import| file.imports(import, &name));
+            let first = own.map(|import| import.standing.line).min().unwrap_or(u32::MAX);
+            with(file, first);
+        }
+    }
+
+    /// Which of these modules at the top level a distribution's packages import, whatever happens, and where it
+    /// does first: by what is imported without a guard, in the order in which Python comes to it.
+    #[must_use]
+    pub fn first_imports(
+        &self,
+        maker: &Maker,
+        wanted: &BTreeSet<&str>,
+    ) -> BTreeMap<String, SourceLine> {
+        let mut found = BTreeMap::new();
+        let Some(package) = self.package(maker) else { return found };
+        let by_name: HashMap<&str, &File> =
+            package.files.iter().map(|file| (file.module.as_str(), file)).collect();
+        let is_public = |file: &&File| !file.module.contains(['.', '_']) && file.is_package;
+        // The last is taken first.
+        let mut next: Vec<&File> = package.files.iter().filter(is_public).collect();
+        let mut seen: HashSet<&str> = HashSet::new();
+        while let Some(file) = next.pop().filter(|_| found.len() < wanted.len()) {
+            if !seen.insert(&file.module) {
+                continue;
+            }
+            self.parse(&[file]);
+            let imports = file.source().into_iter().flat_map(|source| &source.imports);
+            let is_sure = |import: &&Import| {
+                let Standing { when, may_be_caught, .. } = import.standing;
+                when == When::Always && !may_be_caught && !import.is_start
+            };
+            let mut behind: Vec<&File> = Vec::new();
+            for import in imports.filter(is_sure) {
+                let Some(base) = file.base(import) else { continue };
+                let top = base.split('.').next().unwrap_or_default();
+                if import.level == 0 && wanted.contains(top) {
+                    found.entry(top.to_owned()).or_insert_with(|| file.at(import.standing));
+                }
+                let ends = base.match_indices('.').map(|(end, _)| end).chain([base.len()]);
+                let own = ends.filter_map(|end| base.get(..end)).map(str::to_owned);
+                let names = import.names.iter().map(|name| format!("{base}.{name}"));
+                behind.extend(own.chain(names).filter_map(|name| by_name.get(name.as_str())));
+            }
+            next.extend(behind.into_iter().rev());
+        }
+        found
+    }
+}
