@@ -40,18 +40,16 @@ def arguments():
 
 
 def chosen(asked):
-    """The environments of the table that are asked for."""
+    """The environments of the table that are asked for, and the numbers of their mutations. Those are the same
+    whatever is left out by name, so that one can be made again."""
     table = [it for it in environments.table() if asked.gpu or not it.get("gpu")]
-    return [it for it in table if asked.within in it["name"] and (not asked.sample or it.get("small"))]
-
-
-def numbers_by_environment(asked, table):
-    """The numbers of the mutations of each environment, so that one after another is made."""
-    found = {it["name"]: [] for it in table}
+    table = [it for it in table if it.get("small") or not asked.sample]
     shares = [it["name"] for turn in range(MOST) for it in table if turn < it["share"]]
-    for number in range(1, (asked.sample or asked.count) + 1):
-        found[shares[(number + asked.seed) % len(shares)]].append(number)
-    return {name: [it for it in numbers if not asked.redo or it in asked.redo] for name, numbers in found.items()}
+    numbers = [it for it in range(1, (asked.sample or asked.count) + 1) if not asked.redo or it in asked.redo]
+    for entry in table:
+        own = [number for number in numbers if shares[(number + asked.seed) % len(shares)] == entry["name"]]
+        if own and asked.within in entry["name"]:
+            yield entry, own
 
 
 def spoil(environment, asked, number):
@@ -106,7 +104,7 @@ def of_environment(entry, numbers, asked, figures):
     print(f"# {environment.name}: {', '.join(native)}; {len(environment.modules)} imports", flush=True)
     environment.restore()
     base = Verdict(mutations.Spoilt(environment, None), os.environ["TFPATCH"])
-    for error in base.errors():
+    for error in base.findings()[0]:
         figures.kinds["base"] += 1
         print(f"        base: {error['cause']}: {error['message']}", flush=True)
     for number in numbers:
@@ -137,12 +135,10 @@ def main():
         for name, kind in mutations.KINDS.items():
             print(f"{name:18} {kind.__doc__}")
         return 0
-    table = chosen(asked)
     figures = Figures()
     print(f"seed {asked.seed}, {os.environ['TFPATCH']}", flush=True)
-    for entry, numbers in zip(table, numbers_by_environment(asked, table).values(), strict=True):
-        if numbers:
-            of_environment(entry, numbers, asked, figures)
+    for entry, numbers in chosen(asked):
+        of_environment(entry, numbers, asked, figures)
     figures.tell()
     return int(figures.mutations == 0 or figures.differing > 0 or figures.kinds.total() > 0)
 

@@ -70,6 +70,7 @@ class Environment:
         code = "import importlib.machinery as m, json; print(json.dumps(m.EXTENSION_SUFFIXES))"
         self.packages = modules_of(self.site, json.loads(run(self.python, "-c", code)))
         self.packages |= {f"code {number}": [code] for number, code in enumerate(self.code)}
+        self.find_importers()
         first = self.imports({})
         self.mapped, self.modules = first.mapped, first.worked
         broken = [code for code in self.code if code not in first.worked]
@@ -82,6 +83,18 @@ class Environment:
 
     def contents(self):
         return tree.contents(self.sound) | (tree.contents(self.second) if self.second.is_dir() else {})
+
+    def find_importers(self):
+        """A module that cannot be imported by itself, but is loaded by another package, is imported after
+        that one."""
+        first = self.imports({})
+        for names in list(self.packages.values()):
+            for name in (name for name in names[:] if name in first.failed):
+                importer = next((other for other in self.packages.values() if other[0] != names[0] and name in first.loaded.get(other[0], ())), None)
+                if importer:
+                    names.remove(name)
+                    importer.append(name)
+        self.packages = {package: names for package, names in self.packages.items() if names}
 
     def imports(self, variables):
         return imports(self.python, self.packages, self.variables | variables, self.jobs)

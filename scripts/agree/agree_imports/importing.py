@@ -53,6 +53,8 @@ class Truth:
 
     def __init__(self):
         self.failed, self.worked, self.mapped = {}, set(), set()
+        # The modules with native code that the process of a package has loaded, by what it imported first.
+        self.loaded = {}
 
     def take(self, log, names, ended):
         """Reads what a process wrote; the names that it did not come to."""
@@ -63,6 +65,8 @@ class Truth:
                 begun = name
             elif what == "mapped":
                 self.mapped.update(name)
+            elif what == "modules":
+                self.loaded.setdefault(names[0], set()).update(name)
             else:
                 begun = None
                 left.remove(name)

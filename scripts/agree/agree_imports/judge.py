@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import tree
+from guards import is_guarded
 from importing import clean
 
 # What the loader's words name: a file that it did not find, or could not use.
@@ -21,7 +22,7 @@ class Verdict:
 
     def __init__(self, spoilt, tfpatch):
         self.spoilt, self.tfpatch, self.environment = spoilt, tfpatch, spoilt.environment
-        self.differences, self.outcome = [], ""
+        self.differences, self.outcome, self.guarded = [], "", False
 
     def differs(self, kind, words):
         self.differences.append((kind, words))
@@ -37,9 +38,10 @@ class Verdict:
         except ValueError:
             return ran.returncode, {}
 
-    def errors(self):
-        _, report = self.say("doctor")
-        return [finding for finding in report.get("findings", []) if finding["severity"] == "error"]
+    def findings(self):
+        """The errors, and everything that is said, as one text."""
+        found = self.say("doctor")[1].get("findings", [])
+        return [finding for finding in found if finding["severity"] == "error"], json.dumps(found)
 
     def imports(self):
         """What failed of what worked while nothing was wrong, and is meant to be there."""
@@ -51,8 +53,8 @@ class Verdict:
         return tree.snapshot([self.environment.prefix, self.environment.outside], self.environment.known)
 
     def judge(self):
-        before, errors, failed = self.snapshot(), self.errors(), self.imports()
-        self.compare(errors, failed)
+        before, (errors, told), failed = self.snapshot(), self.findings(), self.imports()
+        self.compare(errors, told, failed)
         status, _ = self.say("fix")
         after = self.snapshot()
         still = failed
@@ -63,24 +65,29 @@ class Verdict:
                 self.differs("inexact", f"after revert {len(changed)} files differ: {', '.join(changed[:4])}")
         elif failed and errors and all(finding["fixable"] for finding in errors):
             self.differs("not cured", "doctor calls every error one that fix repairs, and fix changes nothing")
-        self.outcome = "sound" if not failed else "cured" if not still else "broken"
+        self.outcome = "guarded" if self.guarded else "sound" if not failed else "cured" if not still else "broken"
         return self
 
-    def compare(self, errors, failed):
+    def compare(self, errors, told, failed):
         """The doctor's verdict, and the words of both."""
-        if failed and not errors:
+        if failed and not errors and not self.does_without(told, failed):
             name, words = next(iter(failed.items()))
             self.differs("missed", f"{len(failed)} imports fail, and no error is reported: {name}: {last(words)}")
         elif errors and not failed:
             self.differs("false error", errors[0]["cause"] + ": " + errors[0]["message"])
         elif errors:
-            told = " ".join(json.dumps(finding) for finding in errors)
-            wanted = {name: module for module, words in failed.items() for name in named(words)}
-            missing = {name: module for name, module in wanted.items() if name not in told}
+            missing = unnamed(told, failed)
             if missing:
                 name, module = next(iter(missing.items()))
                 more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
                 self.differs("unnamed", f"{name}{more}: {module}: {last(failed[module])}; told: {errors[0]['message'][:200]}")
+
+    def does_without(self, told, failed):
+        """Are all modules that fail such as their packages do without, and is what they lack told, though not
+        as an error?"""
+        site = self.environment.sound / self.environment.site.relative_to(self.environment.prefix)
+        self.guarded = not unnamed(told, failed) and all(is_guarded(site, name) for name in failed)
+        return self.guarded
 
     def repaired(self, failed, status):
         """After a fix that has changed something; what still fails."""
@@ -92,7 +99,7 @@ class Verdict:
             name, words = next(iter(still.items()))
             self.differs("not cured", f"fix ends with 0, and {len(still)} imports fail: {name}: {last(words)}")
         elif not still and status == 1:
-            errors = self.errors()
+            errors, _ = self.findings()
             if errors:
                 self.differs("false error", f"after fix all is imported; {errors[0]['cause']}: {errors[0]['message']}")
             else:
@@ -103,6 +110,12 @@ class Verdict:
 def named(words):
     """The files that the loader's words name."""
     return {os.path.basename(Path(found)) for line in words for pattern in NAMED for found in pattern.findall(line)}
+
+
+def unnamed(told, failed):
+    """The files that the loader's words name and that nothing tells of, each with a module that fails."""
+    wanted = {name: module for module, words in failed.items() for name in named(words)}
+    return {name: module for name, module in wanted.items() if name not in told}
 
 
 def last(words):
