@@ -26,11 +26,11 @@ TRIES = 40
 
 def arguments():
     parser = argparse.ArgumentParser(prog="scripts/agree/imports")
-    parser.add_argument("--seed", type=int, default=1, metavar="S")
+    parser.add_argument("--seed", type=int, nargs="+", default=[1], metavar="S")
     parser.add_argument("--count", type=int, default=100, metavar="N")
     parser.add_argument("--sample", type=int, metavar="N")
     parser.add_argument("--only", choices=[*mutations.KINDS, mutations.PAIR], metavar="KIND")
-    parser.add_argument("--in", dest="within", default="", metavar="TEXT")
+    parser.add_argument("--in", dest="within", nargs="+", default=[""], metavar="TEXT")
     parser.add_argument("--redo", type=int, action="append", metavar="N")
     parser.add_argument("--gpu", action="store_true")
     parser.add_argument("--keep", action="store_true")
@@ -46,16 +46,17 @@ def chosen(asked):
     table = [it for it in table if it.get("small") or not asked.sample]
     shares = [it["name"] for turn in range(MOST) for it in table if turn < it["share"]]
     numbers = [it for it in range(1, (asked.sample or asked.count) + 1) if not asked.redo or it in asked.redo]
+    every = [(seed, number) for seed in asked.seed for number in numbers]
     for entry in table:
-        own = [number for number in numbers if shares[(number + asked.seed) % len(shares)] == entry["name"]]
-        if own and asked.within in entry["name"]:
+        own = [(seed, number) for seed, number in every if shares[(number + seed) % len(shares)] == entry["name"]]
+        if own and any(text in entry["name"] for text in asked.within):
             yield entry, own
 
 
-def spoil(environment, asked, number):
+def spoil(environment, asked, seed, number):
     """The mutation of a number: the first kind by chance that the environment has something for."""
     for attempt in range(TRIES):
-        chance = random.Random(f"{asked.seed} {number} {attempt}")
+        chance = random.Random(f"{seed} {number} {attempt}")
         single = chance.choices(list(mutations.SINGLE), list(mutations.SINGLE.values()))[0].__name__
         kind = asked.only or (mutations.PAIR if chance.random() < PAIRS else single)
         if spoilt := mutations.spoil(environment, kind, chance):
@@ -87,9 +88,9 @@ class Figures:
             print(f"{kind}: {self.kinds[kind]}")
 
 
-def keep(environment, number):
+def keep(environment, name):
     """Leaves what differs where it can be looked at, with links to its new place in its stead."""
-    place = WORK / "kept" / f"{environment.name}-{number}"
+    place = WORK / "kept" / f"{environment.name}-{name}"
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
     for directory in (environment.prefix, environment.outside):
@@ -107,22 +108,22 @@ def of_environment(entry, numbers, asked, figures):
     for error in base.findings()[0]:
         figures.kinds["base"] += 1
         print(f"        base: {error['cause']}: {error['message']}", flush=True)
-    for number in numbers:
+    for seed, number in numbers:
         began = time.monotonic()
-        spoilt = spoil(environment, asked, number)
+        spoilt = spoil(environment, asked, seed, number)
         if spoilt is None:
-            print(f"{asked.seed}.{number:<4} nothing in {environment.name} to spoil", flush=True)
+            print(f"{seed}.{number:<4} nothing in {environment.name} to spoil", flush=True)
             continue
         verdict = Verdict(spoilt, os.environ["TFPATCH"]).judge()
         figures.add(verdict)
         seconds = time.monotonic() - began
-        word = "DIFFERS" if verdict.differences else "agrees"
-        done = "; ".join(spoilt.done)
-        print(f"{asked.seed}.{number:<4} {word:8}{verdict.outcome:7} {spoilt.kind}  {done}  ({environment.name}, {seconds:.0f} s)", flush=True)
+        word = f"{'DIFFERS' if verdict.differences else 'agrees':8}{verdict.outcome:7}"
+        where = f"({environment.name}, {seconds:.0f} s)"
+        print(f"{seed}.{number:<4} {word} {spoilt.kind}  {'; '.join(spoilt.done)}  {where}", flush=True)
         for kind, words in verdict.differences:
             print(f"        {kind}: {words}", flush=True)
         if verdict.differences and asked.keep:
-            keep(environment, number)
+            keep(environment, f"{seed}.{number}")
     if not environment.is_unharmed():
         figures.kinds["inexact"] += 1
         print(f"        inexact: a file of {environment.name} was changed through a link to it", flush=True)
@@ -136,7 +137,7 @@ def main():
             print(f"{name:18} {kind.__doc__}")
         return 0
     figures = Figures()
-    print(f"seed {asked.seed}, {os.environ['TFPATCH']}", flush=True)
+    print(f"seed {' '.join(map(str, asked.seed))}, {os.environ['TFPATCH']}", flush=True)
     for entry, numbers in chosen(asked):
         of_environment(entry, numbers, asked, figures)
     figures.tell()

@@ -17,11 +17,12 @@ TABLE = Path(__file__).parent / "environments.toml"
 STUBS = {"libcuda": "libcuda.so.1", "libnvidia_ml": "libnvidia-ml.so.1"}
 
 
-def run(*command, **more):
+def run(*command):
     """Runs a command that has to succeed; its output."""
-    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, errors="replace", env=clean({}), **more)
+    words = [str(word) for word in command]
+    done = subprocess.run(words, capture_output=True, text=True, errors="replace", env=clean({}), check=False)
     if done.returncode:
-        raise RuntimeError(f"{' '.join(map(str, command))[:300]}: {(done.stdout + done.stderr).strip()[-900:]}")
+        raise RuntimeError(f"{' '.join(words)[:300]}: {(done.stdout + done.stderr).strip()[-900:]}")
     return done.stdout
 
 
@@ -70,8 +71,9 @@ class Environment:
         code = "import importlib.machinery as m, json; print(json.dumps(m.EXTENSION_SUFFIXES))"
         self.packages = modules_of(self.site, json.loads(run(self.python, "-c", code)))
         self.packages |= {f"code {number}": [code] for number, code in enumerate(self.code)}
-        self.find_importers()
         first = self.imports({})
+        if self.find_importers(first):
+            first = self.imports({})
         self.mapped, self.modules = first.mapped, first.worked
         broken = [code for code in self.code if code not in first.worked]
         if broken or not first.worked:
@@ -84,17 +86,19 @@ class Environment:
     def contents(self):
         return tree.contents(self.sound) | (tree.contents(self.second) if self.second.is_dir() else {})
 
-    def find_importers(self):
+    def find_importers(self, first):
         """A module that cannot be imported by itself, but is loaded by another package, is imported after
-        that one."""
-        first = self.imports({})
-        for names in list(self.packages.values()):
-            for name in (name for name in names[:] if name in first.failed):
-                importer = next((other for other in self.packages.values() if other[0] != names[0] and name in first.loaded.get(other[0], ())), None)
-                if importer:
+        that one. Is there any?"""
+        packages, found = list(self.packages.values()), False
+        for names in packages:
+            for name in [name for name in names if name in first.failed]:
+                loads = (other for other in packages if other is not names and name in first.loaded.get(other[0], ()))
+                if importer := next(loads, None):
                     names.remove(name)
                     importer.append(name)
+                    found = True
         self.packages = {package: names for package, names in self.packages.items() if names}
+        return found
 
     def imports(self, variables):
         return imports(self.python, self.packages, self.variables | variables, self.jobs)

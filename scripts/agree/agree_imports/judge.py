@@ -63,8 +63,8 @@ class Verdict:
             self.say("revert")
             if changed := tree.difference(before, self.snapshot()):
                 self.differs("inexact", f"after revert {len(changed)} files differ: {', '.join(changed[:4])}")
-        elif failed and errors and all(finding["fixable"] for finding in errors):
-            self.differs("not cured", "doctor calls every error one that fix repairs, and fix changes nothing")
+        elif failed and errors and (status == 0 or all(finding["fixable"] for finding in errors)):
+            self.differs("not cured", f"fix ends with {status} and changes nothing; {errors[0]['message']}")
         self.outcome = "guarded" if self.guarded else "sound" if not failed else "cured" if not still else "broken"
         return self
 

@@ -110,7 +110,8 @@ def move_directory(spoilt):
     directory = spoilt.library().parent
     if any(is_module(file) for file in directory.iterdir() if file.is_file() and ".so" in file.name):
         raise NotPossibleError
-    place = spoilt.choose([spoilt.prefix / "lib" / directory.name, directory.with_name(directory.name.replace(".", "_") + "_moved")])
+    beside = directory.with_name(directory.name.replace(".", "_") + "_moved")
+    place = spoilt.choose([spoilt.prefix / "lib" / directory.name, beside])
     relocate(spoilt, directory, place)
 
 
@@ -231,7 +232,8 @@ def companion(spoilt):
     """A distribution with native code that another one requires is not installed."""
     every = spoilt.environment.distributions
     wanted = {name for it in every.values() for name in it.requires}
-    name = spoilt.choose(name for name, it in every.items() if name in wanted and it.is_native and (spoilt.site / it.info).is_dir())
+    native = (name for name, it in every.items() if it.is_native and (spoilt.site / it.info).is_dir())
+    name = spoilt.choose(name for name in native if name in wanted)
     for file in every[name].files:
         (spoilt.site / file).unlink(missing_ok=True)
     # What Python wrote goes too, and directories that are empty then.
