@@ -16,7 +16,8 @@ use crate::world::makers::Maker;
 use crate::world::python_code::{PythonCode, Reaction};
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// Of a module's constants so many bytes are looked through.
@@ -41,13 +42,22 @@ pub(super) struct Asking<'a> {
     code: PythonCode<'a>,
     /// What code does without an object, by device and inode.
     reactions: RefCell<HashMap<(u64, u64), Option<Reaction>>>,
+    /// The names of files that RECORDs list, each with the distribution.
+    shipped: OnceCell<HashSet<(usize, OsString)>>,
 }
 
 impl<'a> Asking<'a> {
     pub(super) fn new(vfs: &'a dyn Vfs, world: &'a World) -> Self {
         let code = PythonCode::new(vfs, world);
-        let (scripts, with_modules) = (OnceCell::new(), OnceCell::new());
-        Self { vfs, world, scripts, with_modules, code, reactions: RefCell::default() }
+        Self {
+            vfs,
+            world,
+            scripts: OnceCell::new(),
+            with_modules: OnceCell::new(),
+            code,
+            reactions: RefCell::default(),
+            shipped: OnceCell::new(),
+        }
     }
 
     /// Is a library that is missing loaded already when the object is that asks for it? So it is where
@@ -105,10 +115,15 @@ impl<'a> Asking<'a> {
     }
 
     /// What Python code does without what a library is missing for, where none of it fails; `None` where some
-    /// does, or nothing tells.
+    /// does, or nothing tells. Where the asker's own distribution brought the library, the installation is at
+    /// fault, whatever the code makes of it: a guard is there for what others may not have installed.
     pub(super) fn reaction(&self, missing: &Missing) -> Option<Reaction> {
         let is_by_itself = missing.is_named || missing.interpreter.is_some();
-        if is_by_itself || missing.program.is_some() || !self.world.is_imported() {
+        if is_by_itself
+            || self.is_shipped(missing)
+            || missing.program.is_some()
+            || !self.world.is_imported()
+        {
             return None;
         }
         let mut reaction = None;
@@ -122,6 +137,20 @@ impl<'a> Asking<'a> {
             }
         }
         reaction
+    }
+
+    /// Does the RECORD of the asker's own distribution list a file of the library's name, be it there or not?
+    fn is_shipped(&self, missing: &Missing) -> bool {
+        let Some(own) = missing.asking.distribution else { return false };
+        let shipped = self.shipped.get_or_init(|| {
+            let names = self.world.owners.files().into_iter().flat_map(|(path, owners)| {
+                let name = path.file_name().unwrap_or_default();
+                owners.iter().map(move |owner| (owner.distribution, name.to_owned()))
+            });
+            names.collect()
+        });
+        let name = OsStr::from_bytes(&missing.dependency.name).to_owned();
+        shipped.contains(&(own, name))
     }
 
     /// What Python code does without an object; `None` where nothing tells.

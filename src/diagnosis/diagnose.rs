@@ -46,8 +46,15 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
-    /// Takes in findings that say more than those about the same questions.
-    pub fn supersede(&mut self, findings: Vec<Finding>) {
+    /// Takes in findings that say more than those about the same questions. What nobody asks for and nothing
+    /// cures is no more than worth knowing, however it is looked at.
+    pub fn supersede(&mut self, mut findings: Vec<Finding>) {
+        findings.retain(|finding| {
+            let is_known = |known: &Finding| {
+                known.is_optional && !known.fixable && known.question() == finding.question()
+            };
+            finding.fixable || !self.findings.iter().any(is_known)
+        });
         let is_told =
             |finding: &Finding| findings.iter().any(|other| other.question() == finding.question());
         self.findings.retain(|finding| !is_told(finding));
@@ -326,6 +333,10 @@ impl Judge<'_> {
         if self.world.wheel.is_some() && wheel::comes_with_the_system(name) {
             return Vec::new();
         }
+        // The loader ends its search at a file that is none, wherever another lies.
+        if missing.dependency.fatal.is_some() && self.before(missing) != Some(Before::Required) {
+            return vec![self.lacking(missing)];
+        }
         match provider::choose(self.vfs, self.world, &self.question.search, asking, name) {
             Choice::One(provider) => vec![self.out_of_reach(missing, &provider)],
             Choice::Several(_) if self.before(missing).is_some() => {
@@ -435,14 +446,19 @@ impl Judge<'_> {
         if self.before(missing).is_some() {
             return Some(self.loaded_before(missing));
         }
+        Some(self.lacking(missing))
+    }
+
+    /// What there is in the place of a library that nothing can lead to.
+    fn lacking(&self, missing: &Missing) -> Finding {
         let Self { vfs, world, question, libraries, .. } = *self;
         let found = Absent { vfs, world, question, libraries, missing }.finding();
         if !self.asking.is_judged(missing) {
-            return Some(Finding { is_optional: true, ..found });
+            return Finding { is_optional: true, ..found };
         }
         let asked = (!self.is_alone).then_some(missing);
         let reaction = asked.and_then(|it| self.asking.reaction(it));
-        Some(self.with_reaction(found, reaction.as_ref()))
+        self.with_reaction(found, reaction.as_ref())
     }
 
     /// What is found only because of a variable. Libraries of the driver are left out: where they

@@ -1,6 +1,8 @@
 //! The distributions of PyPI whose modules have other names than they (their `top_level.txt`s and
 //! `RECORD`s).
 
+use crate::python::distribution::normalized;
+
 /// Names of modules, each with its distribution.
 const DISTRIBUTIONS: &[(&str, &str)] = &[
     ("_cffi_backend", "cffi"),
@@ -11,9 +13,11 @@ const DISTRIBUTIONS: &[(&str, &str)] = &[
     ("MySQLdb", "mysqlclient"),
     ("OpenSSL", "pyOpenSSL"),
     ("PIL", "Pillow"),
+    ("absl", "absl-py"),
     ("attr", "attrs"),
     ("bs4", "beautifulsoup4"),
     ("cv2", "opencv-python"),
+    ("dateutil", "python-dateutil"),
     ("faiss", "faiss-cpu"),
     ("flash_attn_2_cuda", "flash-attn"),
     ("flash_attn_cuda", "flash-attn"),
@@ -22,6 +26,7 @@ const DISTRIBUTIONS: &[(&str, &str)] = &[
     ("grpc", "grpcio"),
     ("kp", "kp"),
     ("osgeo", "GDAL"),
+    ("pasta", "google-pasta"),
     ("psycopg2", "psycopg2-binary"),
     ("pywt", "PyWavelets"),
     ("skimage", "scikit-image"),
@@ -35,6 +40,19 @@ const DISTRIBUTIONS: &[(&str, &str)] = &[
 
 /// Directories among the packages that belong to several distributions.
 const SHARED: &[&str] = &["nvidia", "tensorflow-plugins", "jax_plugins", "google"];
+
+/// The names at the top level under which modules of a distribution are imported, which is called by its
+/// normalised name. Packages that several distributions share tell nothing, and are left out.
+#[must_use]
+pub fn modules_of(distribution: &str) -> Vec<String> {
+    let known = DISTRIBUTIONS.iter().filter(|(_, name)| normalized(name) == distribution);
+    let mut modules: Vec<String> = known.map(|(module, _)| (*module).to_owned()).collect();
+    if modules.is_empty() {
+        modules.push(distribution.replace('-', "_"));
+    }
+    modules.retain(|module| !SHARED.contains(&module.as_str()));
+    modules
+}
 
 /// The distribution that a file among installed packages belongs to, by its path alone: `grpcio` of
 /// `…/site-packages/grpc/_cython/cygrpc.so`. The name of the module stands for a distribution that is

@@ -184,6 +184,7 @@ pub(super) fn title(world: &World, finding: &Finding) -> String {
         (Cause::DroppedLink, Some(library)) => format!("{library} has lost its link"),
         (Cause::StaleCache, Some(library)) => format!("{library} is not in ld.so.cache"),
         (Cause::NotInstalled, Some(library)) => format!("{library} is not installed"),
+        (Cause::NotInstalled, None) => "what is imported is not installed".to_owned(),
         (Cause::SonameMismatch, Some(library)) => format!("{library} is there in another version"),
         (Cause::SymbolVersion, Some(library)) => format!("{library} lacks a version"),
         (Cause::DriverMissing, Some(library)) => format!("{library} comes with the driver"),

@@ -27,6 +27,14 @@ impl Imported {
         let mut found = Self { sites, ..Self::default() };
         for directory in named {
             let Some(path) = real(directory) else { continue };
+            let is_inside = roots.iter().any(|root| directory.starts_with(root));
+            if is_inside && holds_distributions(vfs, directory) {
+                let is_new = |site: &PathBuf| real(site).is_none_or(|site| site != path);
+                if found.sites.iter().all(is_new) {
+                    found.sites.push(directory.clone());
+                }
+                continue;
+            }
             // What is around the target is no directory of packages, and would be walked whole.
             if known.iter().any(|root| path.starts_with(root) || root.starts_with(&path)) {
                 continue;

@@ -11,7 +11,7 @@ use crate::python::sources::{self, Import, Opened, Source, Standing, When};
 use crate::vfs::{FileKind, Vfs};
 use memchr::memmem;
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
@@ -173,6 +173,49 @@ impl<'a> PythonCode<'a> {
             for import in before.filter(|it| it.level == 0 && it.standing.when == When::Always) {
                 found.extend(import.module.split('.').next().map(str::to_owned));
             }
+        }
+        found
+    }
+
+    /// Which of these modules at the top level a distribution's packages import, whatever happens, and where it
+    /// does first: by what is imported without a guard, in the order in which Python comes to it.
+    #[must_use]
+    pub fn first_imports(
+        &self,
+        maker: &Maker,
+        wanted: &BTreeSet<&str>,
+    ) -> BTreeMap<String, SourceLine> {
+        let mut found = BTreeMap::new();
+        let Some(package) = self.package(maker) else { return found };
+        let by_name: HashMap<&str, &File> =
+            package.files.iter().map(|file| (file.module.as_str(), file)).collect();
+        let is_public = |file: &&File| !file.module.contains(['.', '_']) && file.is_package;
+        // The last is taken first.
+        let mut next: Vec<&File> = package.files.iter().filter(is_public).collect();
+        let mut seen: HashSet<&str> = HashSet::new();
+        while let Some(file) = next.pop().filter(|_| found.len() < wanted.len()) {
+            if !seen.insert(&file.module) {
+                continue;
+            }
+            self.parse(&[file]);
+            let imports = file.source().into_iter().flat_map(|source| &source.imports);
+            let is_sure = |import: &&Import| {
+                let Standing { when, catches_import_error, .. } = import.standing;
+                when == When::Always && !catches_import_error && !import.is_start
+            };
+            let mut behind: Vec<&File> = Vec::new();
+            for import in imports.filter(is_sure) {
+                let Some(base) = file.base(import) else { continue };
+                let top = base.split('.').next().unwrap_or_default();
+                if import.level == 0 && wanted.contains(top) {
+                    found.entry(top.to_owned()).or_insert_with(|| file.at(import.standing));
+                }
+                let ends = base.match_indices('.').map(|(end, _)| end).chain([base.len()]);
+                let own = ends.filter_map(|end| base.get(..end)).map(str::to_owned);
+                let names = import.names.iter().map(|name| format!("{base}.{name}"));
+                behind.extend(own.chain(names).filter_map(|name| by_name.get(name.as_str())));
+            }
+            next.extend(behind.into_iter().rev());
         }
         found
     }

@@ -74,6 +74,8 @@ mod rootfs;
 #[cfg(test)]
 mod schemas;
 #[cfg(test)]
+mod shipped;
+#[cfg(test)]
 mod shipping;
 #[cfg(test)]
 mod signals;

@@ -1,6 +1,7 @@
 //! What installers left: distributions that do not fit one another or this interpreter, that are there
 //! twice or only in part. Edits of search paths change none of it.
 
+mod absent;
 mod data;
 mod deep;
 mod duplicates;
@@ -50,18 +51,20 @@ impl Installed {
         findings.extend(damages.iter().filter_map(|damage| damage.finding(world)));
         findings.extend(duplicates::findings(vfs, world));
         findings.extend(requirements::findings(world));
+        findings.extend(absent::findings(vfs, world));
         findings.extend(runtimes::findings(vfs, world, seen));
-        findings.extend(symbols::findings(vfs, world, programs));
+        findings.extend(symbols::findings(vfs, world, programs, seen));
         findings.extend(data::findings(vfs, world));
         if question.deep {
             findings.extend(deep::findings(vfs, world));
         }
         let gone = damages.iter().flat_map(partial::Damage::names_gone).collect();
-        let deserted = damages.iter().flat_map(|damage| damage.libraries(world)).collect();
+        let deserted = damages.iter().flat_map(|damage| damage.libraries(world, seen)).collect();
         Self { findings, foreign, gone, deserted }
     }
 
-    /// Does a finding follow from an object's being for another platform, or from files' being gone?
+    /// Does a finding follow from an object's being for another platform, from files' being gone, or from a
+    /// library's being another one?
     #[must_use]
     pub fn explains(&self, finding: &Finding) -> bool {
         let is_gone = || finding.library.as_ref().is_some_and(|name| self.gone.contains(name));
@@ -70,8 +73,18 @@ impl Installed {
                 Cause::NotInstalled | Cause::SonameMismatch => {
                     is_gone() || self.deserted.contains(&finding.object)
                 }
-                Cause::PathMissing => self.deserted.contains(&finding.object),
+                Cause::PathMissing => {
+                    self.deserted.contains(&finding.object) || self.has_no_symbols(finding)
+                }
                 _ => false,
             }
+    }
+
+    /// Does the copy of a library that lies out of an object's reach lack symbols that the object binds, so
+    /// that nothing is gained by leading there?
+    fn has_no_symbols(&self, finding: &Finding) -> bool {
+        self.findings.iter().any(|other| {
+            other.cause == Cause::MissingSymbol && other.question() == finding.question()
+        })
     }
 }

@@ -72,6 +72,19 @@ pub enum Installed {
         /// The NumPy that is there.
         numpy: Release,
     },
+    /// What a distribution requires is not installed, and its code imports it.
+    NotThere {
+        /// The distribution that requires it.
+        release: Release,
+        /// The name of what is required.
+        name: String,
+        /// The module that is imported.
+        module: String,
+        /// The file that imports it.
+        file: Place,
+        /// The line, from 1.
+        line: u32,
+    },
     /// XLA does not find libdevice.
     NoLibdevice {
         /// The TensorFlow.
@@ -189,6 +202,10 @@ impl Installed {
             | Self::NewerNumpy { release, numpy: there } => {
                 to(release);
                 to(there);
+            }
+            Self::NotThere { release, file, .. } => {
+                to(release);
+                to(file);
             }
             Self::NoLibdevice { release, elsewhere } => {
                 to(release);

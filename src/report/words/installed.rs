@@ -28,6 +28,9 @@ pub(super) fn of(installed: &Installed) -> String {
             "{release} cannot work with {numpy}: it was built for NumPy 1, and modules compiled for one \
              major version of NumPy do not load with another"
         ),
+        Installed::NotThere { release, name, module, file, line } => format!(
+            "{release} requires {name}, which is not installed; {file}:{line} imports {module}"
+        ),
         Installed::BuiltForElsewhere { release, built_for } => {
             format!("{release} was built for {}", for_what(built_for))
         }

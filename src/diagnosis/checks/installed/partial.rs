@@ -120,12 +120,18 @@ impl Damage {
         self.gone.iter().filter_map(|path| Some(path.file_name()?.as_bytes().to_vec()))
     }
 
-    /// The libraries of the distribution that are there, where others are gone.
-    pub(super) fn libraries<'a>(&'a self, world: &'a World) -> impl Iterator<Item = PathBuf> + 'a {
+    /// The libraries of the distribution that are there, where others are gone, and to which no module leads:
+    /// what did is gone, as it seems.
+    pub(super) fn libraries<'a>(
+        &'a self,
+        world: &'a World,
+        seen: &'a Seen,
+    ) -> impl Iterator<Item = PathBuf> + 'a {
         let objects = world.inventory.objects.iter().filter(|object| {
             !self.gone.is_empty()
                 && object.distribution == Some(self.distribution)
                 && object.role == Role::Library
+                && !seen.by_modules.contains_key(&object.id)
         });
         objects.map(|object| object.path.clone())
     }

@@ -1,10 +1,13 @@
-//! Symbols that an object binds to libraries of another distribution, and that they do not have.
+//! Symbols that an object binds to libraries that are not known to be meant for it, and that they do not
+//! have.
 //!
 //! A plugin is built against one release of its host; the next may have other symbols, and nothing
-//! but the loader tells. Only objects that themselves need a library of another distribution are
-//! looked at, and only the symbols that these leave undefined, which are few beside those that the
-//! libraries define.
+//! but the loader tells. Looked at are objects that themselves need a library of another distribution, and
+//! those whose own distribution has the library where it did not put it: out of reach, or in a file that
+//! its RECORD does not list. Only the symbols count that an object leaves undefined, which are few beside
+//! those that the libraries define.
 
+use crate::diagnosis::load_report::Seen;
 use crate::diagnosis::provider;
 use crate::diagnosis::symbol_names::{keep, undefined};
 use crate::findings::cure::{Cure, Install, Wanted};
@@ -16,7 +19,7 @@ use crate::loader::Resolution;
 use crate::python::distribution::Distribution;
 use crate::vfs::Vfs;
 use crate::world::World;
-use crate::world::inventory::{Inventory, Object, Role};
+use crate::world::inventory::{Object, Role};
 use crate::world::program::Program;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -26,14 +29,19 @@ use std::path::PathBuf;
 const MAX_LIBRARIES: usize = 1024;
 
 /// The findings: one for each pair of distributions.
-pub(super) fn findings(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Vec<Finding> {
-    let inventory = &world.inventory;
-    let unbound: Vec<Unbound<'_>> = inventory
+pub(super) fn findings(
+    vfs: &dyn Vfs,
+    world: &World,
+    programs: &[Program<'_>],
+    seen: &Seen,
+) -> Vec<Finding> {
+    let unbound: Vec<Unbound<'_>> = world
+        .inventory
         .objects
         .par_iter()
         .filter(|object| object.role != Role::Executable)
         .filter_map(|object| {
-            let host = host_of(inventory, object)?;
+            let host = host_of(world, seen, object)?;
             let program = programs.iter().find(|program| program.runs(object))?;
             let loaded = program.load(object);
             // A library that lacks a version lacks its symbols: that is told as such.
@@ -61,16 +69,20 @@ struct Unbound<'a> {
     symbols: Vec<Vec<u8>>,
 }
 
-/// The first library of another distribution in the target that an object needs.
-fn host_of<'a>(inventory: &'a Inventory, object: &Object) -> Option<&'a Object> {
+/// The first library in the target that an object needs, and that may have been made for something else: one
+/// of another distribution, one to which no search path leads, or one that its distribution did not bring.
+fn host_of<'a>(world: &'a World, seen: &Seen, object: &Object) -> Option<&'a Object> {
+    let is_listed = |object: &Object| !world.owners.of(&object.path).is_empty();
     object.needed().iter().find_map(|name| {
-        let mut copies = inventory.named(name);
-        let first = copies.next()?;
-        let own = object.distribution;
-        // A copy of its own distribution would be meant.
-        let is_own = |copy: &Object| copy.distribution == own && copy.id != object.id;
-        let is_other = first.distribution != own;
-        (is_other && !is_own(first) && !copies.any(is_own)).then_some(first)
+        let copies = || world.inventory.named(name);
+        let is_own =
+            |copy: &&Object| copy.distribution == object.distribution && copy.id != object.id;
+        let Some(own) = copies().find(is_own) else {
+            return copies().next().filter(|copy| copy.distribution != object.distribution);
+        };
+        let is_missing = || seen.missing.contains_key(&(object.path.clone(), name.clone()));
+        let added = || copies().find(|copy| is_listed(object) && !is_listed(copy));
+        if is_missing() { Some(own) } else { added() }
     })
 }
 
@@ -167,9 +179,13 @@ fn finding(world: &World, unbound: &[Unbound<'_>]) -> Option<Finding> {
     let first = unbound.iter().min_by_key(|one| (one.object.role, &one.object.path))?;
     let own = inventory.distribution_of(first.object);
     let pair = own.zip(inventory.distribution_of(first.host));
-    let (cause, cure) = match pair {
-        Some((own, host)) => (Cause::VersionMismatch, cure_of_mismatch(own, host)),
-        None => (Cause::MissingSymbol, Cure::Install(Install::BuiltAgainst)),
+    let pair = pair.filter(|_| first.object.distribution != first.host.distribution);
+    let (cause, cure) = match (pair, own) {
+        (Some((own, host)), _) => (Cause::VersionMismatch, cure_of_mismatch(own, host)),
+        (None, Some(own)) if first.host.distribution == first.object.distribution => {
+            (Cause::MissingSymbol, Cure::reinstall(own))
+        }
+        (None, _) => (Cause::MissingSymbol, Cure::Install(Install::BuiltAgainst)),
     };
     let evidence = Evidence::Symbols(Symbols::Unbound {
         object: world.place(&first.object.path),

@@ -1,0 +1,114 @@
+//! Distributions that are required and not installed, where the code that requires them imports them whatever
+//! happens: after `pip install --no-deps`, or once one was uninstalled.
+//!
+//! Most environments break some requirement of some distribution, and work. Reported is what the sources
+//! prove to fail, of distributions with native code, in an environment all of whose directories of
+//! packages are known.
+
+use crate::findings::cure::{Cure, Install, Wanted};
+use crate::findings::evidence::installed::Installed;
+use crate::findings::evidence::{Evidence, Release};
+use crate::findings::finding::{Cause, Finding, fault};
+use crate::knowledge::{alternatives, import_names};
+use crate::python::distribution::{Distribution, Requirement};
+use crate::vfs::Vfs;
+use crate::world::World;
+use crate::world::inventory::Role;
+use crate::world::makers::Maker;
+use crate::world::python_code::PythonCode;
+use memchr::memmem;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// More bytes of a `.pth` file are not read.
+const MAX_PTH: u64 = 1 << 20;
+
+pub(super) fn findings(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
+    let inventory = &world.inventory;
+    let modules = inventory.objects.iter().filter(|it| it.role == Role::ExtensionModule);
+    let native: BTreeSet<usize> = modules.filter_map(|module| module.distribution).collect();
+    let absent = native.into_iter().filter_map(|index| {
+        let own = inventory.distributions.get(index)?;
+        let absent: Vec<&Requirement> =
+            own.requires.iter().filter(|needed| !is_installed(world, needed)).collect();
+        (!absent.is_empty()).then_some((index, own, absent))
+    });
+    let absent: Vec<_> = absent.collect();
+    if absent.is_empty() || !is_known_whole(vfs, world) {
+        return Vec::new();
+    }
+    let code = PythonCode::new(vfs, world);
+    absent
+        .iter()
+        .flat_map(|(index, own, absent)| imported(vfs, world, &code, *index, own, absent))
+        .collect()
+}
+
+/// The findings about what a distribution imports of that which is absent.
+fn imported(
+    vfs: &dyn Vfs,
+    world: &World,
+    code: &PythonCode<'_>,
+    index: usize,
+    own: &Distribution,
+    absent: &[&Requirement],
+) -> Vec<Finding> {
+    let mut by_module: BTreeMap<String, &Requirement> = BTreeMap::new();
+    for needed in absent {
+        let modules = import_names::modules_of(&needed.name).into_iter();
+        for module in modules.filter(|module| !is_there(vfs, world, module)) {
+            by_module.entry(module).or_insert(needed);
+        }
+    }
+    let wanted: BTreeSet<&str> = by_module.keys().map(String::as_str).collect();
+    let first = code.first_imports(&Maker::Distribution(index), &wanted);
+    let found = first.into_iter().filter_map(|(module, line)| {
+        let needed = by_module.get(&module)?;
+        let evidence = Evidence::Installed(Installed::NotThere {
+            release: Release::of(own),
+            name: needed.name.clone(),
+            module,
+            file: world.place(&line.file),
+            line: line.line,
+        });
+        let cure = Cure::Install(Install::Wanted(Wanted::of(needed)));
+        Some(fault(Cause::NotInstalled, &line.file, evidence, cure))
+    });
+    found.collect()
+}
+
+/// Is there a module of that name at the top level, whoever has installed it?
+fn is_there(vfs: &dyn Vfs, world: &World, module: &str) -> bool {
+    let paths = world.environment.iter().flat_map(|environment| &environment.python_paths);
+    let mut sites = world.inventory.sites.iter().chain(paths);
+    let source = format!("{module}.py");
+    sites.any(|site| [module, &source].iter().any(|name| vfs.metadata(&site.join(name)).is_ok()))
+        || world.inventory.objects.iter().any(|object| {
+            let rest = object.name().strip_prefix(module.as_bytes());
+            rest.is_some_and(|rest| rest.starts_with(b"."))
+        })
+}
+
+/// Is something installed that meets a requirement?
+fn is_installed(world: &World, needed: &Requirement) -> bool {
+    let all = &world.inventory.distributions;
+    all.iter().any(|other| alternatives::meets(&other.normalized, &needed.name))
+}
+
+/// Are all directories known that the interpreters of the environment import from? A `.pth` file may run code
+/// that adds others.
+fn is_known_whole(vfs: &dyn Vfs, world: &World) -> bool {
+    world.environment.as_ref().is_some_and(|environment| {
+        environment.archives.is_empty()
+            && environment.pth_too_long.is_empty()
+            && !environment.pth_with_code.iter().any(|pth| adds_paths(vfs, pth))
+    })
+}
+
+/// May the code of a `.pth` file add to where modules are looked for? That of setuptools and of virtualenv
+/// names neither paths nor finders.
+fn adds_paths(vfs: &dyn Vfs, pth: &Path) -> bool {
+    let Ok(source) = vfs.open(pth) else { return true };
+    let Some(text) = source.get(0..source.len().min(MAX_PTH)) else { return true };
+    [&b"path"[..], b"find", b"edit"].iter().any(|word| memmem::find(&text, word).is_some())
+}
