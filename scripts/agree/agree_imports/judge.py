@@ -27,20 +27,22 @@ class Verdict:
     def differs(self, kind, words):
         self.differences.append((kind, words))
 
-    def say(self, *words):
-        variables = clean(self.environment.variables | self.spoilt.variables)
-        command = [self.tfpatch, *words, self.environment.prefix, "--format", "json"]
-        ran = subprocess.run(command, env=variables, cwd="/", capture_output=True, text=True, errors="replace", check=False)
-        if ran.returncode not in (0, 1):
-            self.differs("refused", f"{words[0]} ends with {ran.returncode}: {(ran.stdout + ran.stderr)[:600]}")
-        try:
-            return ran.returncode, json.loads(ran.stdout)
-        except ValueError:
-            return ran.returncode, {}
+    def say(self, command, *options):
+        """Runs it; its status and its report."""
+        words = [self.tfpatch, command, self.environment.prefix, "--format", "json", *options]
+        ran = subprocess.run(words, env=clean({}), cwd="/", capture_output=True, text=True, errors="replace", check=False)
+        if ran.returncode not in (0, 1) or not ran.stdout:
+            self.differs("refused", f"{command} ends with {ran.returncode}: {(ran.stdout + ran.stderr)[:600]}")
+        return ran.returncode, json.loads(ran.stdout or "{}")
+
+    def simulated(self):
+        """The variables, which are not to spoil tfpatch itself."""
+        variables = self.environment.variables | self.spoilt.variables
+        return [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
 
     def findings(self):
         """The errors, and everything that is said, as one text."""
-        found = self.say("doctor")[1].get("findings", [])
+        found = self.say("doctor", *self.simulated())[1].get("findings", [])
         return [finding for finding in found if finding["severity"] == "error"], json.dumps(found)
 
     def imports(self):
@@ -55,7 +57,7 @@ class Verdict:
     def judge(self):
         before, (errors, told), failed = self.snapshot(), self.findings(), self.imports()
         self.compare(errors, told, failed)
-        status, _ = self.say("fix")
+        status, _ = self.say("fix", *self.simulated())
         after = self.snapshot()
         still = failed
         if after != before:
