@@ -89,7 +89,7 @@ class Figures:
 
 
 def keep(environment, name):
-    """Leaves what differs where it can be looked at, with links to its new place in its stead."""
+    """Leaves what differs where it can be looked at, spoilt as it is."""
     place = WORK / "kept" / f"{environment.name}-{name}"
     shutil.rmtree(place, ignore_errors=True)
     place.mkdir(parents=True)
