@@ -2,7 +2,7 @@
 
 use super::json::{FindingReport, PlanReport, TargetReport, text};
 use super::linked::LinkReport;
-use super::operations::VerifiedFile;
+use super::operations::{PutBackReport, VerifiedFile};
 use super::path_text::PathText;
 use super::trace::why_nothing;
 use super::words::Words;
@@ -11,9 +11,8 @@ use crate::app::doctor::Diagnosed;
 use crate::app::fix::Repaired;
 use crate::app::proof::{Proof, ProvedFix, Seen, Verdict};
 use crate::app::runs::{Child, Purpose};
-use crate::app::verify::{FileSeen, Verified};
+use crate::app::verify::Verified;
 use crate::findings::finding::Finding;
-use crate::operation::Reverted;
 use crate::trace::evidence::Evidence;
 use crate::world::World;
 use schemars::JsonSchema;
@@ -43,7 +42,7 @@ pub struct ProofReport<'a> {
     plans: Vec<PlanReport<'a>>,
     /// Of `fix`: what was done to take the last repair back.
     #[serde(skip_serializing_if = "Option::is_none")]
-    put_back: Option<&'a Reverted>,
+    put_back: Option<PutBackReport>,
     /// Of `verify`: the patched files.
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Vec<VerifiedFile>>,
@@ -168,14 +167,13 @@ impl<'a> ProofReport<'a> {
     #[must_use]
     pub fn of_verify(
         chosen: &Chosen,
-        verified: Verified,
+        verified: &Verified,
         command: &[OsString],
         proof: &Proof,
     ) -> Self {
         let findings = &verified.diagnosis.findings;
         let report = Self::new(chosen, &verified.world, command, proof, findings);
-        let file = |FileSeen { file, installed_by, .. }| VerifiedFile { file, installed_by };
-        Self { files: Some(verified.files.all.into_iter().map(file).collect()), ..report }
+        Self { files: Some(verified.files.all.iter().map(VerifiedFile::of).collect()), ..report }
     }
 
     /// Of a repair.
@@ -191,7 +189,7 @@ impl<'a> ProofReport<'a> {
             // The last one may have been taken back whole.
             changed: written > usize::from(put_back.is_some()),
             plans: repairs.iter().map(plan).collect(),
-            put_back: put_back.as_ref().map(|put_back| &put_back.reverted),
+            put_back: put_back.as_ref().map(|put_back| PutBackReport::of(&put_back.reverted)),
             ..Self::new(chosen, world, command, proof, remaining)
         }
     }

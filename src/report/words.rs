@@ -11,6 +11,7 @@ mod memory;
 mod misfits;
 mod needs;
 mod opening;
+pub mod operations;
 mod refusals;
 mod symbols;
 mod text;
@@ -65,6 +66,7 @@ impl Words {
     pub fn of(error: &Error) -> Self {
         match error {
             Error::Below(source) => Self::new(chain(source.as_ref())),
+            Error::Operation(error) => Self::new(operations::error(error)),
             Error::In { file, source } => Self::new(format!("{}: {source}", shown(file))),
             Error::NoWorkingDirectory(source) => {
                 Self::new(source.to_string()).hint("the working directory is gone")
