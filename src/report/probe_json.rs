@@ -1,10 +1,11 @@
 //! What the imports of an environment show, for programs.
 
-use super::json::{FindingReport, PlanReport, TargetReport, text};
+use super::json::{FindingReport, PlanReport, TargetReport};
 use super::linked::LinkReport;
 use super::operations::{PutBackReport, VerifiedFile};
 use super::path_text::PathText;
 use super::probe::in_words;
+use super::testimony::EvidenceReport;
 use crate::app::Chosen;
 use crate::app::doctor::Diagnosed;
 use crate::app::imports::{Import, Imports, Outcome, OutcomeName};
@@ -12,7 +13,6 @@ use crate::app::probe::{Probed, ProbedFix};
 use crate::app::proof::Verdict;
 use crate::app::verify::Verified;
 use crate::findings::finding::{Finding, Severity};
-use crate::trace::evidence::Evidence;
 use crate::world::World;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -75,25 +75,13 @@ struct ModuleReport {
     severity: Option<Severity>,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
-struct EvidenceReport {
-    object: PathText,
-    library: String,
-    evidence: Evidence,
-}
-
 impl ProbedReport {
     fn of(probed: &Probed) -> Self {
-        let evidence = probed.evidence.iter().map(|(finding, evidence)| EvidenceReport {
-            object: PathText::of(&finding.object),
-            library: finding.library.as_deref().map(text).unwrap_or_default(),
-            evidence: *evidence,
-        });
         let packages = probed.packages.iter().map(|package| PackageReport::of(probed, package));
         Self {
             interpreter: PathText::of(&probed.interpreter),
             packages: packages.collect(),
-            evidence: evidence.collect(),
+            evidence: EvidenceReport::all(&probed.evidence),
         }
     }
 }

@@ -4,6 +4,7 @@ use super::json::{FindingReport, PlanReport, TargetReport, text};
 use super::linked::LinkReport;
 use super::operations::{PutBackReport, VerifiedFile};
 use super::path_text::PathText;
+use super::testimony::EvidenceReport;
 use super::trace::why_nothing;
 use super::words::Words;
 use crate::app::Chosen;
@@ -13,7 +14,6 @@ use crate::app::proof::{Proof, ProvedFix, Seen, Verdict};
 use crate::app::runs::{Child, Purpose};
 use crate::app::verify::Verified;
 use crate::findings::finding::Finding;
-use crate::trace::evidence::Evidence;
 use crate::world::World;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -82,13 +82,6 @@ struct MissingReport {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct EvidenceReport {
-    object: PathText,
-    library: String,
-    evidence: Evidence,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
 struct LoaderErrorReport {
     object: String,
     message: String,
@@ -100,11 +93,6 @@ impl RunReport {
         let missing = run.missing.iter().map(|finding| MissingReport {
             finding: FindingReport::of(finding),
             lost: run.lost.contains(finding),
-        });
-        let evidence = run.evidence.iter().map(|(finding, evidence)| EvidenceReport {
-            object: PathText::of(&finding.object),
-            library: finding.library.as_deref().map(text).unwrap_or_default(),
-            evidence: *evidence,
         });
         let errors = run.errors.iter().map(|(error, &times)| LoaderErrorReport {
             object: text(&error.object),
@@ -121,7 +109,7 @@ impl RunReport {
             stranger: run.stranger.as_deref().map(PathText::of),
             words: run.words.clone(),
             missing: missing.collect(),
-            evidence: evidence.collect(),
+            evidence: EvidenceReport::all(&run.evidence),
             errors: errors.collect(),
             notes: cut.into_iter().chain(run.silence.as_ref().map(why_nothing)).collect(),
         }
