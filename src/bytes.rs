@@ -40,13 +40,30 @@ pub enum Problem {
     },
     /// There is more of it than is read: how much that is.
     #[error("{0}")]
-    TooMuch(String),
+    TooMuch(Excess),
     /// A string has no terminating NUL inside its table.
     #[error("the string does not end within its table")]
     Unterminated,
     /// A field holds a value that the format does not allow, or that is not supported.
     #[error("{0}")]
     Invalid(&'static str),
+}
+
+/// What there is more of than is read, with the limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Excess {
+    /// Entries of a table.
+    #[error("more than {0} entries")]
+    Entries(u64),
+    /// Strings of a table, in bytes.
+    #[error("strings of more than {} MiB", .0 >> 20)]
+    Strings(u64),
+    /// Load commands, in bytes.
+    #[error("more than {} MiB of load commands", .0 >> 20)]
+    LoadCommands(u64),
+    /// A table, in bytes.
+    #[error("more than {} MiB", .0 >> 20)]
+    Table(u64),
 }
 
 impl Error {

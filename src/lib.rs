@@ -138,9 +138,10 @@
 //! # Invariants
 //!
 //! - Reading is pure: files come through a [`vfs::Vfs`], variables and the working directory as
-//!   data. The disk is read in [`vfs::OsVfs`] and `operation` alone, the environment in
+//!   data. The disk is read in [`vfs::OsVfs`], `operation` and `cli` alone, the environment in
 //!   `cli::settings` alone.
-//! - Nothing is executed but the command that `tfpatch trace` is given.
+//! - Nothing is executed but the command that `tfpatch` is given after `--`, and with `--probe` the
+//!   environment's interpreter.
 //! - `operation` is the only code that writes, and nothing else knows how.
 //! - The formats return edits and never mutate.
 

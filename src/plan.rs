@@ -137,7 +137,12 @@ pub enum Kind {
     Wheel,
 }
 
-/// How room was found for what a step writes. Plans and undo records have its name.
+/// How room was found for what a step writes, as plans and undo records name it.
+///
+/// What an edit of a format tells, [`crate::elf::edit::Method`] for instance, is a type of its own: that one
+/// is exactly what this version can do to that format, and this one is what a document may say, whichever
+/// format or version it is about. `plan_builder` alone leads from the one to the other, and the compiler
+/// asks it for each.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum Method {

@@ -32,6 +32,8 @@ pub enum ErrorKind {
 pub enum Error {
     /// Something below went wrong, which has words of its own.
     Below(Arc<dyn std::error::Error + Send + Sync>),
+    /// An operation did not take place.
+    Operation(Arc<operation::Error>),
     /// Something is wrong with a file, or with what is in it.
     In {
         /// The file, as it was named.
@@ -170,7 +172,7 @@ impl Error {
             | Self::NothingToJudge { .. } => ErrorKind::Target,
             Self::NotRun(NotRun::NotStarted { .. }) => ErrorKind::Other,
             Self::NotRun(_) => ErrorKind::Target,
-            Self::PlanDoesNotFit { .. } => ErrorKind::Operation,
+            Self::Operation(_) | Self::PlanDoesNotFit { .. } => ErrorKind::Operation,
         }
     }
 
@@ -189,9 +191,15 @@ impl Error {
 
     fn of_operation(&self) -> Option<&operation::Error> {
         match self {
-            Self::Below(error) => error.downcast_ref(),
+            Self::Operation(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+impl From<operation::Error> for Error {
+    fn from(error: operation::Error) -> Self {
+        Self::Operation(Arc::new(error))
     }
 }
 
@@ -204,8 +212,6 @@ impl From<NotRun> for Error {
 fn kind_of(source: &(dyn std::error::Error + Send + Sync + 'static)) -> ErrorKind {
     if source.is::<target::Error>() || source.is::<discovery::Error>() {
         ErrorKind::Target
-    } else if source.is::<operation::Error>() {
-        ErrorKind::Operation
     } else if source.is::<io::Error>() {
         ErrorKind::Io
     } else {

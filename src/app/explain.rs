@@ -1,5 +1,6 @@
 //! Explain: what a loader's words mean, what is the case here, and what cures it.
 
+use super::targets::Reason;
 use super::targets::facts;
 use super::view::View;
 use super::{App, Chosen, Work};
@@ -49,7 +50,7 @@ pub struct LookedInto {
     /// Its root.
     pub root: PathBuf,
     /// Why it was looked at.
-    pub reason: String,
+    pub reason: Reason,
     /// What is known of it: the versions of Python and of TensorFlow.
     pub facts: Vec<String>,
 }
@@ -143,7 +144,7 @@ impl Places<'_> {
             if let Some(found) = self.app.environment_around(&there) {
                 let prefix = found.prefix.clone();
                 let target = Target::Environment(found);
-                let chosen = Chosen::found(target, "named in the message".to_owned());
+                let chosen = Chosen::found(target, Reason::InMessage);
                 return Ok(self.add(Chosen { named: Some(prefix), ..chosen }));
             }
             if self.app.vfs.metadata(path).is_ok() && Some(path) == object.as_ref() {
@@ -153,7 +154,7 @@ impl Places<'_> {
                     .ok()
                     .and_then(|mut found| found.pop());
                 if let Some(chosen) = chosen {
-                    let reason = "named in the message".to_owned();
+                    let reason = Reason::InMessage;
                     return Ok(self.add(Chosen { reason, ..chosen }));
                 }
             }
@@ -185,7 +186,8 @@ impl Places<'_> {
         let ambient = self.app.ambient.as_ref().ok().filter(|_| !self.app.is_elsewhere());
         let found = ambient.and_then(|ambient| discovery::discover(&self.app.vfs, ambient).ok());
         let index = found.and_then(|found| {
-            self.add(Chosen::found(Target::Environment(found.environment), found.reason))
+            let reason = Reason::Found(found.reason);
+            self.add(Chosen::found(Target::Environment(found.environment), reason))
         });
         self.from_here = Some(index);
         index

@@ -7,8 +7,8 @@ use super::error::NotRun;
 use super::fix::{Fix, Fixed, Repaired};
 use super::imports::{Import, Importer, Imports, Outcome};
 use super::proof::Verdict;
-use super::revert::{PutBack, Revert};
-use super::verify::Verified;
+use super::revert::PutBack;
+use super::verify::{Verified, errors};
 use super::{App, Chosen, Error};
 use crate::diagnosis::diagnose::Diagnosis;
 use crate::findings::finding::{Cause, Finding, Severity};
@@ -17,7 +17,7 @@ use crate::loader::Settings;
 use crate::python::target::Target;
 use crate::repair::trace_scope::Scope;
 use crate::trace::compare;
-use crate::trace::evidence::{Evidence, Missed, Proved};
+use crate::trace::proved::{Missed, Proved, Testimony, refuted};
 use crate::vfs::Vfs;
 use crate::world::World;
 use crate::world::native_modules::{self, NativePackage};
@@ -33,7 +33,7 @@ pub struct Probed {
     /// The packages, by name.
     pub packages: Vec<Imports>,
     /// What they say to each finding about a library that files alone give.
-    pub evidence: Vec<(Finding, Evidence)>,
+    pub evidence: Vec<(Finding, Testimony)>,
     /// What failed.
     pub failures: Vec<Failure>,
 }
@@ -136,8 +136,7 @@ impl App {
         let mut verified = self.verify(chosen, settings)?;
         let mut probed = self.import_all(chosen, &verified.world, importer)?;
         probed.judge(&self.vfs, &verified.world, &[], &mut verified.diagnosis);
-        let is_error = |finding: &&Finding| finding.severity() == Severity::Error;
-        verified.errors = verified.diagnosis.findings.iter().filter(is_error).cloned().collect();
+        verified.errors = errors(&verified.diagnosis);
         Ok((verified, probed))
     }
 
@@ -181,10 +180,7 @@ impl App {
         let is_spoilt = !after.keeps(&before) && verdict != Verdict::Interrupted;
         let mut probes = vec![before, after];
         if is_spoilt {
-            let Carrying { write, sync, .. } = how.carrying;
-            let operation = Some(operation);
-            let revert = Revert { operation, dry_run: false, write, sync };
-            put_back = Some(self.revert(chosen, &revert)?);
+            put_back = Some(self.take_back(chosen, how, operation)?);
             let (now, again) = self.probe_doctor(chosen, &how.doctor(), importer)?;
             remaining = now.diagnosis.findings;
             let works_again = probes.first().is_some_and(|before| again.keeps(before));
@@ -217,9 +213,7 @@ impl App {
         self.fix_beside(chosen, how, &mut |vfs, world, question, diagnosis| {
             let diagnosed = diagnosis.findings.clone();
             let missing = probed.judge(vfs, world, &question.search, diagnosis);
-            let is_refuted = |(_, evidence): &&(Finding, Evidence)| *evidence == Evidence::Refuted;
-            let refuted = probed.evidence.iter().filter(is_refuted);
-            let refuted = refuted.map(|(finding, _)| finding.clone()).collect();
+            let refuted = refuted(&probed.evidence).cloned().collect();
             Some(Scope::beside(&missing, &diagnosed, refuted))
         })
     }
@@ -256,7 +250,7 @@ impl Probed {
     ) -> Vec<Finding> {
         let diagnosed = diagnosis.findings.clone();
         let mut missing: Vec<Finding> = Vec::new();
-        let mut says = vec![Evidence::NotSeen; diagnosed.len()];
+        let mut says = vec![Testimony::NotSeen; diagnosed.len()];
         for package in &self.packages {
             let proved = Proved::new(vfs, world, &package.answers, &diagnosed);
             let found = compare::findings(vfs, world, search, &package.answers, &diagnosed);
@@ -271,19 +265,19 @@ impl Probed {
             }
             for (known, finding) in says.iter_mut().zip(&diagnosed) {
                 *known = match (*known, proved.says(finding)) {
-                    (Evidence::Confirmed, _) | (_, Evidence::Confirmed) => Evidence::Confirmed,
-                    (Evidence::Refuted, _) | (_, Evidence::Refuted) => Evidence::Refuted,
-                    _ => Evidence::NotSeen,
+                    (Testimony::Confirmed, _) | (_, Testimony::Confirmed) => Testimony::Confirmed,
+                    (Testimony::Refuted, _) | (_, Testimony::Refuted) => Testimony::Refuted,
+                    _ => Testimony::NotSeen,
                 };
             }
         }
         for (finding, says) in diagnosis.findings.iter_mut().zip(&says) {
-            finding.is_optional |= *says == Evidence::Refuted;
+            finding.is_optional |= *says == Testimony::Refuted;
         }
         missing.iter_mut().for_each(|finding| {
             finding.is_optional |= self.is_for_another_case(world, finding);
         });
-        let about_library = |(finding, _): &(Finding, Evidence)| finding.library.is_some();
+        let about_library = |(finding, _): &(Finding, Testimony)| finding.library.is_some();
         self.evidence = diagnosed.into_iter().zip(says).filter(about_library).collect();
         diagnosis.supersede(missing.clone());
         self.failures = self.packages.iter().flat_map(|it| failures(it, diagnosis)).collect();

@@ -12,7 +12,7 @@ use super::fix::{Fix, Fixed, Repaired};
 use super::revert::{PutBack, Revert};
 use super::runs::{Child, Purpose, Run, Runner};
 use super::trace::{Heard, Silence};
-use super::verify::Verified;
+use super::verify::{Verified, errors};
 use super::view::View;
 use super::{App, Chosen, Error};
 use crate::diagnosis::diagnose::Diagnosis;
@@ -23,7 +23,7 @@ use crate::python::environment::{Environment, same_file};
 use crate::python::target::Target;
 use crate::repair::trace_scope::Scope;
 use crate::trace::LoaderError;
-use crate::trace::evidence::{Evidence, Missed, Proved};
+use crate::trace::proved::{Missed, Proved, Testimony, refuted};
 use crate::trace::replay::Answer;
 use crate::trace::{broken, compare};
 use crate::vfs::Vfs;
@@ -97,7 +97,7 @@ pub struct Seen {
     /// What of that an object of the target opens by itself: a command that ends well has lost it.
     pub lost: Vec<Finding>,
     /// What it says to each finding of the diagnosis that is about a library.
-    pub evidence: Vec<(Finding, Evidence)>,
+    pub evidence: Vec<(Finding, Testimony)>,
 }
 
 impl Seen {
@@ -186,8 +186,7 @@ impl App {
         let (chosen, mut run) = self.first(asked, Purpose::Once, runner)?;
         let mut verified = self.verify(&chosen, settings)?;
         run.judge(&self.vfs, &verified.world, &[], &mut verified.diagnosis);
-        let is_error = |finding: &&Finding| finding.severity() == Severity::Error;
-        verified.errors = verified.diagnosis.findings.iter().filter(is_error).cloned().collect();
+        verified.errors = errors(&verified.diagnosis);
         Ok((chosen, verified, run.seen.alone(runner)))
     }
 
@@ -360,7 +359,13 @@ impl App {
         })
     }
 
-    fn take_back(&self, chosen: &Chosen, how: &Fix, operation: String) -> Result<PutBack, Error> {
+    /// Takes back what a repair did.
+    pub(super) fn take_back(
+        &self,
+        chosen: &Chosen,
+        how: &Fix,
+        operation: String,
+    ) -> Result<PutBack, Error> {
         let Carrying { write, sync, .. } = how.carrying;
         self.revert(chosen, &Revert { operation: Some(operation), dry_run: false, write, sync })
     }
@@ -421,7 +426,7 @@ impl Heeded {
         seen.evidence =
             with_library.map(|finding| (finding.clone(), proved.says(finding))).collect();
         for finding in &mut diagnosis.findings {
-            finding.is_optional |= proved.says(finding) == Evidence::Refuted;
+            finding.is_optional |= proved.says(finding) == Testimony::Refuted;
         }
         diagnosis.supersede(missing.clone());
         diagnosis.supersede(broken::findings(vfs, world, &seen.ended_by, &diagnosed));
@@ -495,7 +500,6 @@ impl Seen {
 
     /// What the diagnosis feared, and was found after all.
     pub fn refuted(&self) -> impl Iterator<Item = &Finding> {
-        let refuted = |(_, evidence): &&(Finding, Evidence)| *evidence == Evidence::Refuted;
-        self.evidence.iter().filter(refuted).map(|(finding, _)| finding)
+        refuted(&self.evidence)
     }
 }

@@ -27,8 +27,23 @@ pub struct Chosen {
     pub named: Option<PathBuf>,
     /// The root of another system that it lies in.
     pub root: Option<PathBuf>,
-    /// Why it was chosen, as a clause.
-    pub reason: String,
+    /// Why it was chosen.
+    pub reason: Reason,
+}
+
+/// Why a target was chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// The user named it.
+    Named,
+    /// It was found from here.
+    Found(discovery::Reason),
+    /// A message names it, or a file of it.
+    InMessage,
+    /// It is the environment of the interpreter that a command names.
+    OfCommand,
+    /// It is the environment of this interpreter, which a command ran.
+    Ran(PathBuf),
 }
 
 impl Chosen {
@@ -87,7 +102,7 @@ impl Chosen {
 
     /// A target that nobody named.
     #[must_use]
-    pub fn found(target: Target, reason: String) -> Self {
+    pub fn found(target: Target, reason: Reason) -> Self {
         Self { target, environment: None, named: None, root: None, reason }
     }
 }
@@ -104,7 +119,7 @@ impl App {
             }
             let found = discovery::discover(&self.vfs, self.ambient()?)?;
             let target = Target::Environment(found.environment);
-            return Ok(vec![Chosen::found(target, found.reason)]);
+            return Ok(vec![Chosen::found(target, Reason::Found(found.reason))]);
         }
         let ambient = self.ambient()?;
         named
@@ -114,7 +129,7 @@ impl App {
                     Err(error @ target::Error::Absent { .. }) => {
                         self.distribution(path).ok_or(error)?
                     }
-                    found => (found?, "named".to_owned()),
+                    found => (found?, Reason::Named),
                 };
                 let (target, environment) = self.inside(target);
                 let root = self.vfs.root().map(Path::to_owned);
@@ -125,11 +140,11 @@ impl App {
     }
 
     /// The distribution of that name, in the environment that is found from here, and why that one.
-    fn distribution(&self, name: &Path) -> Option<(Target, String)> {
+    fn distribution(&self, name: &Path) -> Option<(Target, Reason)> {
         let ambient = self.ambient().ok().filter(|_| self.vfs.root().is_none())?;
         let found = discovery::discover(&self.vfs, ambient).ok()?;
         let target = target::distribution(&self.vfs, &found.environment, name)?;
-        Some((target, found.reason))
+        Some((target, Reason::Found(found.reason)))
     }
 
     /// The files that were named: an interpreter is a program here, and stands for no environment.

@@ -4,6 +4,7 @@
 use super::carry_out::{Carrying, Subject};
 use super::child::Child;
 use super::fix::{Planning, Repaired};
+use super::targets::Reason;
 use super::view::View;
 use super::{App, Chosen, Error};
 use crate::diagnosis::diagnose::{Diagnosis, diagnose_asked};
@@ -234,10 +235,10 @@ impl App {
             Chosen { named, ..Chosen::found(Target::Environment(found), reason) }
         };
         if let Some(found) = program.filter(|path| is_python(path)).and_then(of) {
-            return Ok(Some(chosen(found, "of the command's interpreter".to_owned())));
+            return Ok(Some(chosen(found, Reason::OfCommand)));
         }
         Ok(heard.interpreters.iter().find_map(|path| {
-            let reason = format!("of {}, which the command ran", path.display());
+            let reason = Reason::Ran(path.clone());
             Some(chosen(of(path)?, reason))
         }))
     }

@@ -74,8 +74,7 @@ impl App {
         if is_first {
             self.require_something(chosen, &world, &diagnosis.findings)?;
         }
-        let is_error = |finding: &&Finding| finding.severity() == Severity::Error;
-        let errors: Vec<Finding> = diagnosis.findings.iter().filter(is_error).cloned().collect();
+        let errors = errors(&diagnosis);
         let is_to_do = |finding: &Finding| finding.fixable && finding.severity() != Severity::Info;
         let needs_repair = !errors.is_empty() || diagnosis.findings.iter().any(is_to_do);
         let files = Files { all: seen(&place, files)?, needs_repair };
@@ -108,6 +107,12 @@ impl App {
             left.filter(|file| repaired.contains(&file.path)).map(inside).collect();
         Ok(lacked_alone(view.vfs(), world, &Question::default(), &objects))
     }
+}
+
+/// The errors of a diagnosis.
+pub(super) fn errors(diagnosis: &Diagnosis) -> Vec<Finding> {
+    let is_error = |finding: &&Finding| finding.severity() == Severity::Error;
+    diagnosis.findings.iter().filter(is_error).cloned().collect()
 }
 
 /// What became of files, and who did it.

@@ -3,6 +3,7 @@
 use crate::app::error::NotRun;
 use crate::app::{self, ErrorKind};
 use crate::bytes::{is_inert, printable};
+use crate::operation;
 use crate::report::error::ErrorReport;
 use crate::report::inert::{self, Form, Inert};
 use crate::report::json;
@@ -65,6 +66,12 @@ impl Error {
 impl From<app::Error> for Error {
     fn from(error: app::Error) -> Self {
         Self::App(error)
+    }
+}
+
+impl From<operation::Error> for Error {
+    fn from(error: operation::Error) -> Self {
+        Self::App(error.into())
     }
 }
 

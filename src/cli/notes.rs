@@ -6,6 +6,7 @@ use crate::app::{Watch, Work};
 use crate::bytes::printable;
 use crate::operation::Recovered;
 use crate::report::inert;
+use crate::report::words::operations;
 use std::any::Any;
 use std::io::{self, Write as _};
 
@@ -41,7 +42,12 @@ fn recovered(recovered: &Recovered) {
     // A note that cannot be written is no reason to stop.
     let _ = writeln!(notes, "tfpatch: operation {operation} was interrupted, and {outcome}");
     for left in left_alone {
-        let _ = writeln!(notes, "tfpatch: {} was left alone: {}", left.path, left.change);
+        let _ = writeln!(
+            notes,
+            "tfpatch: {} was left alone: {}",
+            left.path,
+            operations::change(&left.change)
+        );
     }
 }
 

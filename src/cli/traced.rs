@@ -11,6 +11,7 @@ use crate::app::trace::Requests;
 use crate::app::{self, App};
 use crate::loader;
 use crate::operation;
+use crate::report::words::operations;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
@@ -109,7 +110,7 @@ impl<'a> Tracer<'a> {
             Some(directory) => {
                 // It inherits what the thread may do that starts it.
                 operation::as_owner_of(directory, true, || Ok(command.spawn()))
-                    .map_err(io::Error::other)?
+                    .map_err(|error| io::Error::other(operations::error(&error)))?
             }
             None => command.spawn(),
         };

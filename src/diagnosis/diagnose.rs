@@ -19,7 +19,6 @@ use crate::findings::evidence::need::{Guard, Need, Supply};
 use crate::findings::evidence::variable::Blame;
 use crate::findings::finding::{Cause, Finding, Severity, fault, sort};
 use crate::knowledge::tensorflow;
-use crate::loader::EXECUTABLE_STACK;
 use crate::vfs::Vfs;
 use crate::world::program::Program;
 use crate::world::python_code::Reaction;
@@ -351,7 +350,7 @@ impl Judge<'_> {
     fn missing(&self, missing: &Missing) -> Vec<Finding> {
         let (asking, name) = (&missing.asking, &missing.dependency.name);
         // It was found and refused for its stack: there is a finding about the library itself.
-        if missing.dependency.fatal.as_ref().is_some_and(|it| it.message == EXECUTABLE_STACK) {
+        if missing.dependency.fatal.as_ref().is_some_and(|it| it.for_stack) {
             return Vec::new();
         }
         if self.world.wheel.is_some() && wheel::comes_with_the_system(name) {

@@ -7,7 +7,7 @@ use crate::findings::cure::Cure;
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::need::{Need, Supply};
 use crate::findings::finding::{Cause, Finding, fault};
-use crate::loader::{Dependency, EXECUTABLE_STACK, LoadedObject, Resolution, VersionProblem};
+use crate::loader::{Dependency, LoadedObject, Resolution, VersionProblem};
 use crate::vfs::Vfs;
 use crate::world::World;
 use crate::world::inventory::{Facts, Inventory, Object, Role, summary_of};
@@ -221,7 +221,7 @@ fn refused_for_stack(
     resolution: &Resolution,
 ) -> Vec<(PathBuf, Arc<Summary>)> {
     let asked = resolution.missing().filter_map(|(_, dependency)| dependency.fatal.as_ref());
-    let refused = asked.filter(|fatal| fatal.message == EXECUTABLE_STACK);
+    let refused = asked.filter(|fatal| fatal.for_stack);
     refused
         .filter_map(|fatal| {
             let summary = match inventory.at(&fatal.path).map(|object| &object.facts) {

@@ -4,7 +4,7 @@
 //! Section headers are not looked at: the loader does not use them, and stripped files have none.
 
 use super::opens_by_note::OpensByNote;
-use crate::bytes::{Error, Problem, Source};
+use crate::bytes::{Error, Excess, Problem, Source};
 use goblin::container::{Container, Ctx};
 use goblin::elf::dynamic::{self, Dyn};
 use goblin::elf::header::{self, Header};
@@ -489,7 +489,7 @@ impl<'a> Image<'a> {
         let size = Dyn::size(self.ctx.container) as u64;
         let count = segment.p_filesz / size;
         if count > MAX_ENTRIES {
-            let problem = Problem::TooMuch(format!("more than {MAX_ENTRIES} entries"));
+            let problem = Problem::TooMuch(Excess::Entries(MAX_ENTRIES));
             return Err(Error { what: WHAT, offset: segment.p_offset, problem });
         }
         let bytes = self.source.read(segment.p_offset, count * size, WHAT)?;
@@ -540,8 +540,7 @@ impl<'i, 'a> Names<'i, 'a> {
 }
 
 fn too_long(what: &'static str, at: u64) -> Error {
-    let most = MAX_STRING_BYTES >> 20;
-    let problem = Problem::TooMuch(format!("strings of more than {most} MiB"));
+    let problem = Problem::TooMuch(Excess::Strings(MAX_STRING_BYTES));
     Error { what, offset: at, problem }
 }
 

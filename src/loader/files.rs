@@ -20,6 +20,14 @@ pub struct Fatal {
     pub path: PathBuf,
     /// Why, in glibc's words: `file too short`, `invalid ELF header`.
     pub message: String,
+    /// Is it refused for the executable stack that it wants, in a process that has none?
+    pub for_stack: bool,
+}
+
+impl Fatal {
+    pub(super) fn new(path: &Path, message: impl Into<String>) -> Self {
+        Self { path: path.to_owned(), message: message.into(), for_stack: false }
+    }
 }
 
 /// An object that the loader takes, under one of its paths.
@@ -161,7 +169,7 @@ impl<'a> Files<'a> {
                 self.candidate(path, &metadata, summary)
             }
             (_, Verdict::Passed(outcome)) => Probe::Passed { outcome, next_directory: false },
-            (_, Verdict::Fatal(message)) => Probe::Fatal(Fatal { path: path.to_owned(), message }),
+            (_, Verdict::Fatal(message)) => Probe::Fatal(Fatal::new(path, message)),
             (_, Verdict::Library) => not_dynamic(path),
         }
     }
@@ -175,7 +183,7 @@ impl<'a> Files<'a> {
             (Verdict::Library, Some(summary)) => self.candidate(path, &metadata, summary),
             (Verdict::Library, None) => not_dynamic(path),
             (Verdict::Passed(outcome), _) => Probe::Passed { outcome, next_directory: true },
-            (Verdict::Fatal(message), _) => Probe::Fatal(Fatal { path: path.to_owned(), message }),
+            (Verdict::Fatal(message), _) => Probe::Fatal(Fatal::new(path, message)),
         }
     }
 
@@ -257,8 +265,8 @@ impl<'a> Files<'a> {
 }
 
 fn not_dynamic(path: &Path) -> Probe {
-    let message = "object file has no dynamic section".into();
-    Probe::Fatal(Fatal { path: path.to_owned(), message })
+    let message = "object file has no dynamic section";
+    Probe::Fatal(Fatal::new(path, message))
 }
 
 /// The fields of an ELF header that `open_verify` reads.

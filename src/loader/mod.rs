@@ -25,7 +25,7 @@ pub use self::search_trace::Trail;
 pub use closure::{Closure, Complaint};
 pub use files::Fatal;
 pub use machine::{GlibcVersion, Libc, Target};
-pub use resolve::{EXECUTABLE_STACK, Loader};
+pub use resolve::Loader;
 pub use system::{STATIC_TLS_ROUNDING, System};
 
 use crate::elf::Summary;

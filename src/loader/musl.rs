@@ -105,8 +105,8 @@ impl Musl {
         let mut dependency = Dependency::unresolved(name);
         if name.is_empty() {
             let path = asker.and_then(|asker| map.get(asker)).map(|object| object.path.clone());
-            let message = "Invalid argument".into();
-            dependency.fatal = Some(Fatal { path: path.unwrap_or_default(), message });
+            let message = "Invalid argument";
+            dependency.fatal = Some(Fatal::new(&path.unwrap_or_default(), message));
             return dependency;
         }
         if self.is_itself(name) {
@@ -160,8 +160,8 @@ impl Musl {
     fn served_by(&self, object: &LoadedObject, dependency: Dependency) -> Dependency {
         let path = object.path.clone();
         if self.is_foreign(&object.summary) {
-            let message = "unsupported relocation type".into();
-            let fatal = Some(Fatal { path, message });
+            let message = "unsupported relocation type";
+            let fatal = Some(Fatal::new(&path, message));
             return Dependency { rule: Rule::NotFound, via: None, fatal, ..dependency };
         }
         Dependency { found: Some(path), ..dependency }

@@ -27,7 +27,7 @@ pub struct Loader<'a> {
 }
 
 /// What ld.so says where it refuses an executable stack.
-pub const EXECUTABLE_STACK: &str = "cannot enable executable stack as shared object requires";
+const EXECUTABLE_STACK: &str = "cannot enable executable stack as shared object requires";
 
 /// Whose rules hold.
 enum Order {
@@ -201,10 +201,8 @@ impl<'a> Loader<'a> {
         };
         let mut refused = versions::check(&mut map, &glibc.system);
         let weak = map.own.iter().filter(|object| !glibc.can_run(object));
-        refused.extend(weak.map(|object| Fatal {
-            path: object.path.clone(),
-            message: "CPU ISA level is lower than required".into(),
-        }));
+        let too_low = "CPU ISA level is lower than required";
+        refused.extend(weak.map(|object| Fatal::new(&object.path, too_low)));
         refused.extend(static_tls(glibc, &map));
         map.into_resolution(root, preload, refused)
     }
@@ -282,9 +280,9 @@ impl<'a> Loader<'a> {
             None => {
                 let loader = asker.and_then(|asker| asker.checked_sub(map.base_len()));
                 let object = LoadedObject::new(&hit.candidate, loader);
-                if let Some(message) = forbids(glibc, map, &object) {
+                if let Some(fatal) = forbids(glibc, map, &object) {
                     dependency.rule = Rule::NotFound;
-                    dependency.fatal = Some(Fatal { path: object.path, message: message.into() });
+                    dependency.fatal = Some(fatal);
                     return dependency;
                 }
                 map.push(object, [hit.name, name], true)
@@ -371,21 +369,21 @@ fn name_asked_for(
     let asking = asker.and_then(|asker| map.get(asker)).filter(|_| has_token);
     let Some(object) = asking else { return Ok(name.to_vec()) };
     if glibc.is_secure() {
-        let message = "DST not allowed in SUID/SGID programs".into();
-        return Err(Refused::Token(Fatal { path: object.path.clone(), message }));
+        let message = "DST not allowed in SUID/SGID programs";
+        return Err(Refused::Token(Fatal::new(&object.path, message)));
     }
     let is_main = asker == Some(LinkMap::MAIN);
     glibc.expand(object, is_main, name).ok_or(Refused::Nothing)
 }
 
 /// Why an object cannot come into a process that runs already.
-fn forbids(glibc: &Glibc, map: &LinkMap<'_>, object: &LoadedObject) -> Option<&'static str> {
+fn forbids(glibc: &Glibc, map: &LinkMap<'_>, object: &LoadedObject) -> Option<Fatal> {
     const DF_1_NOOPEN: u64 = 0x40;
     if !map.is_running() {
         return None;
     }
     if object.summary.flags_1 & DF_1_NOOPEN != 0 {
-        return Some("shared object cannot be dlopen()ed");
+        return Some(Fatal::new(&object.path, "shared object cannot be dlopen()ed"));
     }
     // What is loaded at the start makes the stack executable, what is opened later no more.
     let mut started = map.base.first().into_iter().flat_map(|program| &program.objects);
@@ -396,7 +394,7 @@ fn forbids(glibc: &Glibc, map: &LinkMap<'_>, object: &LoadedObject) -> Option<&'
         && object.summary.wants_executable_stack()
         && !started
             .any(|one| Some(&*one.path) != interpreter && one.summary.wants_executable_stack());
-    needs_stack.then_some(EXECUTABLE_STACK)
+    needs_stack.then(|| Fatal { for_stack: true, ..Fatal::new(&object.path, EXECUTABLE_STACK) })
 }
 
 /// Is there no room for the thread-local storage that opened objects need at a fixed place?
@@ -417,6 +415,6 @@ fn static_tls(glibc: &Glibc, map: &LinkMap<'_>) -> Option<Fatal> {
         left = left.saturating_sub(needed(object));
         !fits
     })?;
-    let message = "cannot allocate memory in static TLS block".into();
-    Some(Fatal { path: object.path.clone(), message })
+    let message = "cannot allocate memory in static TLS block";
+    Some(Fatal::new(&object.path, message))
 }

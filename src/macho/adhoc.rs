@@ -84,9 +84,10 @@ impl Unsigned {
 }
 
 /// Why a signer's signature cannot be replaced.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Obstacle {
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Obstacle {
     /// The new signature is larger than the old one's place.
+    #[error("it takes {needed} bytes, and there are {available}")]
     NoRoom {
         /// Bytes of the new one.
         needed: u64,
@@ -94,6 +95,7 @@ pub(super) enum Obstacle {
         available: u64,
     },
     /// Only an SHA-1 hash of a file outside of the slice is there.
+    #[error("only SHA-1 hashes of files beside it are there")]
     Sha1Only,
 }
 

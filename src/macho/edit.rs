@@ -6,7 +6,7 @@ mod headerpad;
 mod postconditions;
 mod refusal;
 
-use super::adhoc::{self, Obstacle, Unsigned};
+use super::adhoc::{self, Unsigned};
 use super::codesign::Signature;
 use super::commands::{Commands, signature_command, without_duplicates};
 use super::fat::{Container, Listing, Slice};
@@ -17,6 +17,7 @@ use std::ops::Range;
 
 pub use self::headerpad::HeaderPad;
 pub use self::refusal::Refusal;
+pub use super::adhoc::Obstacle;
 
 /// The search path that one slice is to have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -225,7 +226,7 @@ fn drop_signer(
     let mut edits = new.edits(image);
     let seen = EditedSlice::new(slice, &edits)?;
     let blob = adhoc::replace(signature, &seen.slice())?
-        .map_err(|obstacle| not_replaceable(arch, &obstacle))?;
+        .map_err(|why| Refusal::NotReplaceable { arch, why })?;
     edits.push(Edit { range: signature.range.clone(), new: Content::Bytes(blob) });
     let relies_on = vec![0..touched, 0..signature.range.end];
     Ok(Done::of(slice, Method::SignerDropped, edits, relies_on))
@@ -351,16 +352,6 @@ fn resize_slice(listing: Listing, slice: &Slice<'_>, len: u64) -> Result<Option<
         (_, Err(_)) => return Err(slice.invalid("fat_arch", 0, "the slice is too large").into()),
     };
     Ok(Some(Edit { range: at..at + bytes.len() as u64, new: Content::Bytes(bytes) }))
-}
-
-fn not_replaceable(arch: &'static str, obstacle: &Obstacle) -> Refusal {
-    let why = match obstacle {
-        Obstacle::NoRoom { needed, available } => {
-            format!("it takes {needed} bytes, and there are {available}")
-        }
-        Obstacle::Sha1Only => "only SHA-1 hashes of files beside it are there".to_owned(),
-    };
-    Refusal::NotReplaceable { arch, why }
 }
 
 /// The first byte of a range that is not zero.

@@ -3,7 +3,7 @@
 
 use super::arch::Arch;
 use super::fat::Slice;
-use crate::bytes::{Error, Problem, Source};
+use crate::bytes::{Error, Excess, Problem, Source};
 use goblin::container::{Container as Width, Ctx};
 use goblin::mach::header::{self, Header};
 use goblin::mach::load_command as lc;
@@ -363,8 +363,7 @@ impl<'a> Image<'a> {
         const WHAT: &str = "load command";
         let start = self.header_size();
         if self.header.sizeofcmds > MAX_COMMAND_BYTES {
-            let most = MAX_COMMAND_BYTES >> 20;
-            let problem = Problem::TooMuch(format!("more than {most} MiB of load commands"));
+            let problem = Problem::TooMuch(Excess::LoadCommands(MAX_COMMAND_BYTES.into()));
             return Err(Error { what: "sizeofcmds", offset: self.slice.in_file(20), problem });
         }
         let bytes = self.slice.read(start, self.header.sizeofcmds.into(), "load commands")?;

@@ -6,7 +6,7 @@
 //! `mach_o/BindOpcodes.cpp`, `mach_o/ChainedFixups.cpp`, `mach_o/ExportsTrie.cpp`).
 
 use super::image::Image;
-use crate::bytes::{Error, Problem, Source};
+use crate::bytes::{Error, Excess, Problem, Source};
 use goblin::mach::bind_opcodes as op;
 use goblin::mach::exports as export;
 use goblin::mach::load_command as lc;
@@ -203,7 +203,7 @@ impl Bytes {
         let (offset, size) = (u64::from(offset), u64::from(size));
         let slice = image.slice();
         if size > MAX_BYTES {
-            let problem = Problem::TooMuch(format!("more than {} MiB", MAX_BYTES >> 20));
+            let problem = Problem::TooMuch(Excess::Table(MAX_BYTES));
             return Err(Error { what, offset: slice.in_file(offset), problem });
         }
         let bytes = slice.read(offset, size, what)?.into_owned();

@@ -2,7 +2,7 @@
 
 use super::changes::change;
 use super::disk::Disk;
-use super::error::Error;
+use super::error::{Contradiction, Error};
 use super::file_source::Identity;
 use super::free_space::FreeSpace;
 use super::home::Home;
@@ -36,7 +36,7 @@ pub fn apply(
 ) -> Result<Option<Operation>, Error> {
     let root = canonical(root)?;
     if plan.schema != plan::SCHEMA {
-        let why = "the plan is of another version of tfpatch";
+        let why = Contradiction::OtherVersion;
         return Err(Error::Inconsistent { path: root, why });
     }
     store.as_owner(|| {

@@ -15,21 +15,18 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// A file that operations have changed, as it is now.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileState {
     /// Relative to the store's directory.
-    #[serde(flatten)]
     pub path: RelativePath,
     /// What kind of file it is.
     pub kind: Kind,
     /// What it is now.
-    #[serde(flatten)]
     pub state: State,
 }
 
 /// What a file is, compared with what was recorded of it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case", tag = "state")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
     /// As the last operation left it.
     AsLeft,

@@ -1,7 +1,8 @@
-//! What can go wrong with an operation: each error names the file, and the cure.
+//! What can go wrong with an operation, as data. The words are the report's.
 
+use super::distrust::{Distrust, Unusable};
 use super::refusal::Refusal;
-use schemars::JsonSchema;
+use super::unpermitted::Unpermitted;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -24,17 +25,13 @@ impl PathError {
 }
 
 /// How a file differs from what was recorded of it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, thiserror::Error, JsonSchema)]
-#[serde(rename_all = "snake_case", tag = "change")]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// It is not there.
-    #[error("it is gone")]
     Gone,
     /// It is no regular file, or another link than was recorded.
-    #[error("it is another kind of file")]
     OtherKind,
     /// It has another length.
-    #[error("it has {found} bytes, expected {expected}")]
     Size {
         /// The recorded length in bytes.
         expected: u64,
@@ -42,11 +39,9 @@ pub enum Change {
         found: u64,
     },
     /// Its bytes differ in the recorded ranges.
-    #[error("{}its digest is {found}, expected {expected}", from(*.at))]
     Digest {
         /// Offset of the first byte that is not the one that was written there; none where all that
         /// was written is there, and something around it differs.
-        #[serde(skip_serializing_if = "Option::is_none")]
         at: Option<u64>,
         /// The recorded digest.
         expected: String,
@@ -54,7 +49,6 @@ pub enum Change {
         found: String,
     },
     /// Its bytes differ outside of the edits, so that the old ones cannot be given back whole.
-    #[error("its bytes differ outside of the edits; its digest is {found}, expected {expected}")]
     Outside {
         /// The recorded digest of the whole file.
         expected: String,
@@ -62,39 +56,25 @@ pub enum Change {
         found: String,
     },
     /// An undo record would change more of it than an edit of search paths does.
-    #[error("the undo record would change more than a search path: {why}")]
     Forbidden {
         /// What would change.
-        why: String,
+        what: Unpermitted,
     },
     /// It is as these operations left it, which came after the one that was to be put back.
-    #[error(
-        "{} changed it afterwards; revert {} first",
-        operations.join(", "),
-        if operations.len() == 1 { "that" } else { "them, in this order," }
-    )]
     Later {
         /// Their IDs, the newest first.
         operations: Vec<String>,
     },
 }
 
-fn from(at: Option<u64>) -> String {
-    at.map(|at| format!("its bytes are others from offset {at:#x} on; ")).unwrap_or_default()
-}
-
 /// Why an operation did not take place.
 ///
 /// Except for [`Error::Stopped`], nothing of the target was written.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug)]
 pub enum Error {
     /// A system call failed.
-    #[error(transparent)]
-    Path(#[from] PathError),
+    Path(PathError),
     /// A store lies above or beneath the one that was asked for.
-    #[error(
-        "the store {store:?} would be nested with {other:?}; name that one's directory instead"
-    )]
     NestedStore {
         /// The directory that was asked for.
         store: PathBuf,
@@ -102,7 +82,6 @@ pub enum Error {
         other: PathBuf,
     },
     /// Another tfpatch holds the store.
-    #[error("another tfpatch{} works on {store:?}; wait until it has ended", with_pid(*.pid))]
     Locked {
         /// The store's directory.
         store: PathBuf,
@@ -110,10 +89,6 @@ pub enum Error {
         pid: Option<u32>,
     },
     /// An operation was interrupted, and is neither finished nor rolled back.
-    #[error(
-        "operation {id} in {store:?} was interrupted; `tfpatch fix` or `tfpatch revert`, without \
-         --dry-run, finishes it or takes it back"
-    )]
     Pending {
         /// The store's directory.
         store: PathBuf,
@@ -121,10 +96,6 @@ pub enum Error {
         id: String,
     },
     /// An operation on another target was interrupted, whose record lies in the same store.
-    #[error(
-        "operation {id} on {target:?} was interrupted, and its backups are in {store:?} too; run \
-         tfpatch revert on that target first"
-    )]
     PendingElsewhere {
         /// The store's directory.
         store: PathBuf,
@@ -134,15 +105,13 @@ pub enum Error {
         target: PathBuf,
     },
     /// A record of the store cannot be understood.
-    #[error("the undo record {path:?} cannot be used: {why}; restore it, or move it away")]
     Record {
         /// The record's file.
         path: PathBuf,
         /// What is wrong with it.
-        why: String,
+        why: Unusable,
     },
     /// A path leads out of the target.
-    #[error("{path:?} leads out of {root:?}; run tfpatch on the tree that it lies in")]
     Outside {
         /// The path.
         path: PathBuf,
@@ -150,7 +119,6 @@ pub enum Error {
         root: PathBuf,
     },
     /// The file is not the one that the plan was made for.
-    #[error("{path:?} is not as the plan expects: {change}; plan again")]
     Changed {
         /// The file.
         path: PathBuf,
@@ -158,45 +126,42 @@ pub enum Error {
         change: Change,
     },
     /// Somebody else changed the file, or the way to it, while tfpatch was running.
-    #[error("{path:?} changed while tfpatch was running; run it again")]
     Overtaken {
         /// The file.
         path: PathBuf,
     },
+    /// The file was to be edited in place, and another process may have it open.
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
     /// The store is not one that this user may rely on.
-    #[error("the backups in {store:?} are not used: {why}")]
     ForeignStore {
         /// The directory `.tfpatch`, or what stands in its place.
         store: PathBuf,
         /// Whose it is, or what it is.
-        why: String,
+        why: Distrust,
     },
     /// A store is used for reading alone.
-    #[error("the backups in {store:?} belong to root; run tfpatch as root to change them")]
     ReadOnlyStore {
         /// The directory `.tfpatch`.
         store: PathBuf,
     },
     /// The plan contradicts itself.
-    #[error("the plan's step for {path:?} is wrong: {why}; plan again")]
     Inconsistent {
         /// The file.
         path: PathBuf,
         /// The contradiction.
-        why: &'static str,
+        why: Contradiction,
     },
     /// The file is not written.
-    #[error("{path:?} {why}")]
     Refused {
         /// The file.
         path: PathBuf,
-        /// Why, and the cure.
+        /// Why.
         why: Refusal,
     },
     /// There is no room for the new files.
-    #[error(
-        "the file system of {path:?} has {available} bytes left, {needed} are needed; make room"
-    )]
     NoSpace {
         /// A file on the file system.
         path: PathBuf,
@@ -206,7 +171,6 @@ pub enum Error {
         available: u64,
     },
     /// No such operation.
-    #[error("the store {store:?} has no operation {id:?}; `tfpatch log` lists them")]
     NoOperation {
         /// The store's directory.
         store: PathBuf,
@@ -214,11 +178,6 @@ pub enum Error {
         id: String,
     },
     /// A step failed.
-    #[error(
-        "operation {id} stopped: {cause}; {}",
-        if rest.is_none() { "every file is as it was before" }
-        else { "run tfpatch again to put every file back" }
-    )]
     Stopped {
         /// The operation's ID.
         id: String,
@@ -227,6 +186,29 @@ pub enum Error {
         /// Why rolling back failed too, if it did: the operation is pending then.
         rest: Option<Box<Error>>,
     },
+}
+
+/// In what a plan contradicts itself, or the file that it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contradiction {
+    /// It is of another version of tfpatch.
+    OtherVersion,
+    /// Two steps edit the same file.
+    EditedTwice,
+    /// What is said to be another name of the file is none.
+    Alias,
+    /// A link that leaves the target has other names.
+    LinkWithAliases,
+    /// The edits are for a file of another length.
+    OtherLength,
+    /// The edits do not lead to the file that the step says it leaves.
+    OtherOutcome,
+}
+
+impl From<PathError> for Error {
+    fn from(error: PathError) -> Self {
+        Self::Path(error)
+    }
 }
 
 impl Error {
@@ -244,8 +226,4 @@ impl Error {
             _ => false,
         }
     }
-}
-
-fn with_pid(pid: Option<u32>) -> String {
-    pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default()
 }

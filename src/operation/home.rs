@@ -1,6 +1,7 @@
 //! A store that is there, held open: its records and its lock.
 
 use super::disk::{Disk, is_full};
+use super::distrust::Unusable;
 use super::error::{Error, PathError};
 use super::journal::{Kind, Record};
 use super::lock;
@@ -114,7 +115,7 @@ impl Home {
         let last = self.entries()?.last().map_or(0, |entry| entry.number);
         let number = last.checked_add(1).ok_or_else(|| Error::Record {
             path: operations.path().to_path_buf(),
-            why: "no number is left for another record".to_owned(),
+            why: Unusable::NoNumber,
         })?;
         let mode = if is_private { 0o600 } else { 0o644 };
         let name = operations.name(format!("{number:04}-{}{PENDING}", record.id));
@@ -127,11 +128,10 @@ impl Home {
         // What could not be read again must not be written.
         record.check().map_err(|why| Error::Record {
             path: name.path().to_path_buf(),
-            why: why.to_owned(),
+            why: Unusable::Impossible(why),
         })?;
         if text.len() as u64 > MAX_RECORD_BYTES {
-            let limit = MAX_RECORD_BYTES >> 20;
-            let why = format!("it would be longer than {limit} MiB; edit a part at a time");
+            let why = Unusable::WouldBeTooLong { limit: MAX_RECORD_BYTES };
             return Err(Error::Record { path: name.path().to_path_buf(), why });
         }
         disk.remove(&temporary)?;
@@ -261,15 +261,14 @@ impl Home {
 
     /// Reads a record.
     fn read(&self, name: &Name) -> Result<Record, Error> {
-        let unusable = |why: String| Error::Record { path: name.path().to_path_buf(), why };
+        let unusable = |why: Unusable| Error::Record { path: name.path().to_path_buf(), why };
         let mut text = Vec::new();
         let file = self.open(name).map_err(unusable)?;
         file.take(MAX_RECORD_BYTES + 1)
             .read_to_end(&mut text)
             .map_err(|source| PathError::new("read", name.path(), source))?;
         if text.len() as u64 > MAX_RECORD_BYTES {
-            let limit = MAX_RECORD_BYTES >> 20;
-            return Err(unusable(format!("it is longer than {limit} MiB")));
+            return Err(unusable(Unusable::TooLong { limit: MAX_RECORD_BYTES }));
         }
         let mut record = Record::unseal(&text).map_err(unusable)?;
         old_bytes::find(&mut record, name)?;
@@ -277,15 +276,16 @@ impl Home {
     }
 
     /// Opens a file of the store: a regular one of the store's owner, with no name elsewhere.
-    fn open(&self, name: &Name) -> Result<File, String> {
-        let file = name.open().map_err(|error| error.to_string())?;
-        let stat = rustix::fs::fstat(&file).map_err(|error| error.to_string())?;
+    fn open(&self, name: &Name) -> Result<File, Unusable> {
+        let unread = |error: io::Error| Unusable::Unread { said: error.to_string() };
+        let file = name.open().map_err(unread)?;
+        let stat = rustix::fs::fstat(&file).map_err(|error| unread(error.into()))?;
         let stat = Stat::from(stat);
         if stat.links != 1 {
-            return Err(format!("it has {} names", stat.links));
+            return Err(Unusable::Linked { names: stat.links });
         }
         if stat.uid != self.owner && !self.is_trusted {
-            return Err(format!("it belongs to user {}", stat.uid));
+            return Err(Unusable::OfUser { uid: stat.uid });
         }
         Ok(file)
     }

@@ -2,6 +2,7 @@
 //! kilobytes a file, written and synced before the first byte of a file changes.
 
 use super::digest::Digest;
+use super::distrust::{Impossible, Unusable};
 use super::times::Times;
 use super::tree::Name;
 use crate::edit::EditSet;
@@ -176,38 +177,38 @@ impl Record {
     ///
     /// # Errors
     /// With what is wrong with it, where it is damaged, or of a version that is not known.
-    pub(super) fn unseal(text: &[u8]) -> Result<Self, String> {
-        let said = |error: serde_json::Error| error.to_string();
+    pub(super) fn unseal(text: &[u8]) -> Result<Self, Unusable> {
+        let said = |error: serde_json::Error| Unusable::Json { said: error.to_string() };
         let Named { schema } = serde_json::from_slice(text).map_err(said)?;
         match schema {
             SCHEMA if !is_sealed(text) => {
-                return Err("it is damaged: its digest does not match".to_owned());
+                return Err(Unusable::Damaged);
             }
             SCHEMA | SCHEMA_WITHOUT_DIGEST => {}
-            other => return Err(format!("its schema is {other:?}, not {SCHEMA:?}")),
+            other => return Err(Unusable::Schema { found: other.to_owned(), known: SCHEMA }),
         }
         // Each value takes many times the room of its text.
         if memchr::memchr_iter(b',', text).count() > MAX_VALUES {
-            return Err(format!("it has more than {MAX_VALUES} values"));
+            return Err(Unusable::TooManyValues { limit: MAX_VALUES });
         }
         let mut record: Self = serde_json::from_slice(text).map_err(said)?;
-        record.check().map_err(str::to_owned)?;
+        record.check().map_err(Unusable::Impossible)?;
         record.take_digests_from_rows();
         Ok(record)
     }
 
     /// Is the record one that an operation can have left, whatever files there are? Its ID is a part of
     /// the names of temporary files.
-    pub(super) fn check(&self) -> Result<(), &'static str> {
+    pub(super) fn check(&self) -> Result<(), Impossible> {
         let ids = self.steps.iter().flat_map(|step| &step.reverts).chain([&self.id]);
         if !ids.into_iter().all(|id| is_id(id)) {
-            return Err("an ID in it is none of an operation");
+            return Err(Impossible::Id);
         }
         let mut names: Vec<&Path> =
             self.steps.iter().flat_map(Step::names).map(RelativePath::as_path).collect();
         names.sort_unstable();
         if names.windows(2).any(|pair| pair.first() == pair.last()) {
-            return Err("it names a file twice");
+            return Err(Impossible::NamedTwice);
         }
         self.steps.iter().try_for_each(Step::check)
     }
@@ -257,20 +258,20 @@ pub(super) fn digests_in_rows(
 
 impl Step {
     /// Is it one that an operation can have left?
-    fn check(&self) -> Result<(), &'static str> {
+    fn check(&self) -> Result<(), Impossible> {
         let is_link = self.old.link.is_some() || self.new.link.is_some();
         if self.changes.is_empty() {
-            return Err("it changes a file by nothing");
+            return Err(Impossible::NoChange);
         }
         if self.changes.len() > MAX_CHANGES {
-            return Err("it changes a file more often than any operation does");
+            return Err(Impossible::TooManyChanges);
         }
         if is_link && !matches!(self.about.kind, FileKind::Elf | FileKind::Macho) {
-            return Err("a file in it that is no object is a link");
+            return Err(Impossible::Link);
         }
         let is_empty = |state: &State| state.lock.size > 0 && state.lock.ranges.is_empty();
         if is_empty(&self.old) || is_empty(&self.new) {
-            return Err("it does not tell what a file held");
+            return Err(Impossible::NoContents);
         }
         let is_named = |name: &RelativePath| match self.about.kind {
             FileKind::Record => name.as_path().file_name() == Some(OsStr::new("RECORD")),
@@ -278,20 +279,20 @@ impl Step {
             FileKind::Elf | FileKind::Macho => true,
         };
         if !self.names().all(is_named) {
-            return Err("a file in it is not of the kind that it is said to be");
+            return Err(Impossible::OtherKind);
         }
         let all = self.changes.iter().flat_map(|change| [&change.edits, &change.undo]);
         let longest = all.flat_map(|edits| [edits.old_len(), edits.new_len()]).max();
         let limit = self.old.lock.size.min(self.new.lock.size);
         if longest > Some(limit.saturating_mul(MAX_GROWTH).saturating_add(MAX_MORE)) {
-            return Err("a file in it grows more than by any operation");
+            return Err(Impossible::TooMuchGrowth);
         }
         let links = [&self.old, &self.new].into_iter().filter_map(|state| state.link.as_ref());
         let times = [self.old.metadata.times, self.new.metadata.times].into_iter();
         let mut times =
             times.chain(links.map(|link| link.times)).chain(self.directories.iter().copied());
         if times.any(|times| !times.are_valid()) {
-            return Err("a time in it is none");
+            return Err(Impossible::Time);
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! One operation at a time: the store is locked while one runs.
 
 use super::disk::{Disk, is_full};
+use super::distrust::Distrust;
 use super::error::{Error, PathError};
 use super::tree::{Name, Stat};
 use rustix::fs::FlockOperation;
@@ -59,7 +60,7 @@ pub(super) fn take(
         // What is written into it must not be written into another file.
         let links = Stat::from(rustix::fs::fstat(&handle.file).map_err(failed)?).links;
         if links > 1 {
-            let why = format!("its file `lock` has {links} names; remove it");
+            let why = Distrust::LinkedLock { names: links };
             return Err(Error::ForeignStore { store: name.path().to_path_buf(), why });
         }
         match rustix::fs::flock(&handle.file, FlockOperation::NonBlockingLockExclusive) {

@@ -3,7 +3,8 @@
 
 use super::journal::About;
 use super::tree::Tree;
-use crate::bytes::{Source, printable};
+use super::unpermitted::Unpermitted;
+use crate::bytes::Source;
 use crate::edit::{EditSet, Pair, Patched};
 use crate::object;
 use crate::plan::{Kind, RelativePath};
@@ -16,9 +17,6 @@ use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-
-/// What is said of an edit that tfpatch would not make.
-const NOT_OWN: &str = "bytes that no edit of a search path by this version of tfpatch changes";
 
 /// The names of a file in the target.
 pub(super) struct Names<'a> {
@@ -75,15 +73,14 @@ pub(super) fn check(
     source: &dyn Source,
     edits: &[&EditSet],
     listed: &Listed<'_>,
-) -> Result<(), String> {
+) -> Result<(), Unpermitted> {
     let Some((first, rest)) = edits.split_first() else { return Ok(()) };
     let then = Patched::new(source, first);
     match about.kind {
         Kind::Elf | Kind::Macho => {
-            let pair = Pair::of_edits(source, &then, first)
-                .ok_or("bytes that would move within the file")?;
+            let pair = Pair::of_edits(source, &then, first).ok_or(Unpermitted::Moves)?;
             if !object::is_own_edit(pair, &names.of_files()) {
-                return Err(NOT_OWN.to_owned());
+                return Err(Unpermitted::NotOwn);
             }
         }
         Kind::Record => check_record(names.path, source, &then, listed)?,
@@ -98,9 +95,9 @@ fn check_record(
     now: &dyn Source,
     then: &dyn Source,
     listed: &Listed<'_>,
-) -> Result<(), String> {
+) -> Result<(), Unpermitted> {
     if path.file_name() != Some(OsStr::new("RECORD")) {
-        return Err("a file that is not a RECORD".to_owned());
+        return Err(Unpermitted::NoRecord);
     }
     let site = path.parent().and_then(Path::parent).unwrap_or(Path::new(""));
     check_rows(site, now, then, listed)
@@ -112,14 +109,12 @@ fn check_rows(
     now: &dyn Source,
     then: &dyn Source,
     listed: &Listed<'_>,
-) -> Result<(), String> {
-    let said = |what: &str| what.to_owned();
+) -> Result<(), Unpermitted> {
     let text = |source: &dyn Source| {
         let len = source.len();
         let is_short = len <= record::MAX_BYTES;
         let text = is_short.then(|| source.read(0, len, "RECORD").map(Cow::into_owned));
-        text.ok_or_else(|| said("a RECORD that is longer than any"))?
-            .map_err(|_| said("a RECORD that cannot be read"))
+        text.ok_or(Unpermitted::LongRecord)?.map_err(|_| Unpermitted::UnreadRecord)
     };
     let (before, after) = (text(now)?, text(then)?);
     let mut rows = record::rows(&before);
@@ -132,13 +127,13 @@ fn check_rows(
                 return Ok(());
             }
             (Some(Ok(one)), Some(Ok(other))) => (one, other),
-            _ => return Err(said("other rows of a RECORD, or their number")),
+            _ => return Err(Unpermitted::OtherRows),
         };
         let between = |text: &'_ [u8], end: usize, row: &record::Row<'_>| {
             text.get(end..usize::try_from(row.range.start).ok()?).map(<[u8]>::to_vec)
         };
         if between(&before, ends.0, &one) != between(&after, ends.1, &other) {
-            return Err(said("what stands between the rows of a RECORD"));
+            return Err(Unpermitted::BetweenRows);
         }
         let end = |row: &record::Row<'_>| usize::try_from(row.range.end).unwrap_or(usize::MAX);
         ends = (end(&one), end(&other));
@@ -149,33 +144,35 @@ fn check_rows(
         if !one.differs_in_hash_and_size_alone(&other)
             || !file.is_some_and(|file| listed.holds(&file))
         {
-            let name = printable(&one.path);
-            return Err(format!("the row of {name} in a RECORD"));
+            return Err(Unpermitted::Row { file: one.path.to_vec() });
         }
     }
 }
 
 /// Of a wheel the search paths of its members, and their rows in its RECORD.
-fn check_archive(path: &Path, now: &dyn Source, then: &dyn Source) -> Result<(), String> {
+fn check_archive(path: &Path, now: &dyn Source, then: &dyn Source) -> Result<(), Unpermitted> {
     if path.extension() != Some(OsStr::new("whl")) {
-        return Err("a file that is not a wheel".to_owned());
+        return Err(Unpermitted::NoWheel);
     }
-    let said = |error: wheel::Error| error.to_string();
+    let unread = |error: wheel::Error| Unpermitted::UnreadWheel { error };
     let top = Path::new("/");
-    let one = Wheel::of(Box::new(now), top).map_err(said)?;
-    let other = Wheel::of(Box::new(then), top).map_err(said)?;
-    let changed = one.changed(&other).map_err(said)?;
-    let changed = changed.ok_or("the members of a wheel, or their number")?;
+    let one = Wheel::of(Box::new(now), top).map_err(unread)?;
+    let other = Wheel::of(Box::new(then), top).map_err(unread)?;
+    let changed = one.changed(&other).map_err(unread)?;
+    let changed = changed.ok_or(Unpermitted::Members)?;
     // Rows tell of members by the names that the archive has for them.
     let listed = changed.iter().map(|member| PathBuf::from(OsStr::from_bytes(&member.name)));
     let listed = Listed { names: listed.collect(), tree: None };
     for member in &changed {
-        let name = || printable(&member.name);
-        let failed = |error: io::Error| format!("{} in a wheel: {error}", name());
+        let name = || member.name.to_vec();
+        let failed = |error: io::Error| Unpermitted::UnreadMember {
+            member: name(),
+            said: error.to_string(),
+        };
         let before = one.open(&member.path).map_err(failed)?;
         let after = other.open(&member.path).map_err(failed)?;
         if !other.has_right_checksum(&member.path).map_err(failed)? {
-            return Err(format!("the checksum of {} in a wheel", name()));
+            return Err(Unpermitted::Checksum { member: name() });
         }
         if member.is_record {
             check_rows(Path::new(""), &before, &after, &listed)?;
@@ -183,7 +180,7 @@ fn check_archive(path: &Path, now: &dyn Source, then: &dyn Source) -> Result<(),
         }
         let names: Vec<&OsStr> = member.path.file_name().into_iter().collect();
         if !object::is_own_edit(Pair::new(&before, &after), &names) {
-            return Err(format!("in {} in a wheel {NOT_OWN}", name()));
+            return Err(Unpermitted::NotOwnIn { member: name() });
         }
     }
     Ok(())

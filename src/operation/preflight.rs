@@ -2,7 +2,7 @@
 
 use super::changes::change;
 use super::digest::{self, Digest};
-use super::error::{Error, PathError};
+use super::error::{Contradiction, Error, PathError};
 use super::file_source::{FileSource, Identity, open_place, through};
 use super::free_space::FreeSpace;
 use super::intent::{Intent, Way};
@@ -177,7 +177,7 @@ impl Found {
             let same = other.name.stat().is_ok_and(|found| found.id() == own.id());
             if !same || other.link.is_some() != link.is_some() {
                 let path = other.name.path().to_path_buf();
-                let why = "an alias is not a name of the same file";
+                let why = Contradiction::Alias;
                 return Err(Error::Inconsistent { path, why });
             }
             if places.iter().all(|known| known.name.path() != other.name.path()) {
@@ -208,7 +208,7 @@ impl Found {
             return Err(Error::Overtaken { path: path.clone() });
         }
         if link.is_some() && places.len() > 1 {
-            let why = "a link that leaves the target cannot have aliases";
+            let why = Contradiction::LinkWithAliases;
             return Err(Error::Inconsistent { path: path.clone(), why });
         }
         rights::refuse_privileged(path, &self.source, &self.metadata)?;
@@ -295,7 +295,7 @@ pub(super) fn check_together(
             if !seen.insert(name) {
                 return Err(Error::Inconsistent {
                     path: name.as_path().to_path_buf(),
-                    why: "two steps edit the same file",
+                    why: Contradiction::EditedTwice,
                 });
             }
         }
@@ -327,21 +327,20 @@ fn changes(
             } else {
                 edits.invert(source)
             };
-            let undo =
-                undo.map_err(|_| inconsistent("its edits are for a file of another length"))?;
+            let undo = undo.map_err(|_| inconsistent(Contradiction::OtherLength))?;
             vec![Change { edits, undo }]
         }
     };
     let mut len = source.len();
     for change in &changes {
         if change.edits.old_len() != len {
-            return Err(inconsistent("its edits are for a file of another length"));
+            return Err(inconsistent(Contradiction::OtherLength));
         }
         len = change.edits.new_len();
     }
     let edits: Vec<_> = changes.iter().map(|change| &change.edits).collect();
     if !through(source, &edits, &mut |patched| new.matches(patched)) {
-        return Err(inconsistent("its edits do not lead to the file that it says it leaves"));
+        return Err(inconsistent(Contradiction::OtherOutcome));
     }
     Ok(changes)
 }

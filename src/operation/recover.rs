@@ -11,6 +11,7 @@ use super::metadata::Metadata;
 use super::permitted::{self, Listed, Names};
 use super::store::{Store, canonical};
 use super::tree::{FileId, Name, Place, Stat, Tree};
+use super::unpermitted::Unpermitted;
 use super::write::{self, Directories, Target, fits_in_place};
 use crate::bytes::Source;
 use crate::edit::EditSet;
@@ -19,7 +20,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// What became of an interrupted operation.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recovered {
     /// The operation's ID.
     pub operation: String,
@@ -31,13 +32,11 @@ pub struct Recovered {
 }
 
 /// A file that is not the one that was recorded.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftAlone {
     /// The file.
-    #[serde(flatten)]
     pub path: RelativePath,
     /// How it differs.
-    #[serde(flatten)]
     pub change: Change,
 }
 
@@ -354,8 +353,8 @@ fn put_old_file_back(
     match old.first() {
         Some(original) if step.old.link.is_none() => {
             if let Some(stranger) = no_name_of(original, other, &target.edits)? {
-                let why = "another file, which is not the one whose name it is said to be";
-                return Ok(Some((Some(stranger), Change::Forbidden { why: why.to_owned() })));
+                let change = Change::Forbidden { what: Unpermitted::OtherFile };
+                return Ok(Some((Some(stranger), change)));
             }
             write::relink(disk, &target, &original.name)?;
         }
@@ -400,8 +399,7 @@ fn forbids(
     listed: &Listed<'_>,
 ) -> Result<Option<Change>, Error> {
     if source.stat()?.mode & 0o6000 != 0 {
-        let why = "a file that is setuid or setgid, which no operation edits".to_owned();
-        return Ok(Some(Change::Forbidden { why }));
+        return Ok(Some(Change::Forbidden { what: Unpermitted::SetUserId }));
     }
     let names = Names::new(&step.path, &step.aliases);
     let check = |from: &dyn Source, edits: &[&EditSet]| {
@@ -415,7 +413,7 @@ fn forbids(
         check(source, edits)
     };
     let found = match checked {
-        Err(why) => Some(Change::Forbidden { why }),
+        Err(what) => Some(Change::Forbidden { what }),
         Ok(()) => through(source, edits, &mut |old| change(&step.old.lock, old)),
     };
     if let (Some(link), None) = (&step.old.link, &found) {

@@ -14,10 +14,10 @@ use super::record_rows::Rows;
 use super::recover::LeftAlone;
 use super::store::{Store, canonical};
 use super::tree::{FileId, Place, Tree, is_gone};
+use super::unpermitted::Unpermitted;
 use super::{Operation, Options};
 use crate::edit::EditSet;
 use crate::plan::{self, Method, RelativePath};
-use schemars::JsonSchema;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -37,7 +37,7 @@ pub enum Selection {
 }
 
 /// What a revert did, or would do.
-#[derive(Debug, Clone, PartialEq, serde::Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Reverted {
     /// The operation; none where no file is to be put back.
     pub operation: Option<Operation>,
@@ -311,8 +311,8 @@ impl Unit<'_> {
         }
         let (mut changes, oldest) = self.way_back(newest, &source);
         if changes.len() > MAX_CHANGES {
-            let why = format!("a file more than {MAX_CHANGES} times; revert some operations first");
-            return Ok(Verdict::Refused(Change::Forbidden { why }));
+            let what = Unpermitted::TooOften { limit: MAX_CHANGES };
+            return Ok(Verdict::Refused(Change::Forbidden { what }));
         }
         old_bytes::resolve(&mut changes, &place.name)?;
         let old = &oldest.step.old;
@@ -324,8 +324,8 @@ impl Unit<'_> {
         let names = Names::new(first, aliases);
         let checked = permitted::check(&newest.step.about, &names, &source, &edits, listed);
         source.require_read()?;
-        if let Err(why) = checked {
-            return Ok(Verdict::Refused(Change::Forbidden { why }));
+        if let Err(what) = checked {
+            return Ok(Verdict::Refused(Change::Forbidden { what }));
         }
         let reverts: Vec<_> = self.entries.iter().rev().map(|entry| entry.id.to_owned()).collect();
         Ok(Verdict::PutBack(Box::new(Intent {

@@ -1,6 +1,7 @@
 //! The directory `.tfpatch/`, which holds the records of operations.
 
 use super::disk::Disk;
+use super::distrust::Distrust;
 use super::error::{Error, PathError};
 use super::home::{Home, NAME, OPERATIONS};
 use super::journal::{Base, Record};
@@ -184,37 +185,34 @@ impl Store {
         let tree = Tree::open(Path::new("/"), &self.directory)?;
         let name = tree.root().name(NAME);
         let path = name.path().to_path_buf();
-        let foreign = |why: String| Error::ForeignStore { store: path.clone(), why };
+        let foreign = |why: Distrust| Error::ForeignStore { store: path.clone(), why };
         let failed = |source| PathError::new("open", &path, source);
         let stat = match name.stat() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             result => result.map_err(failed)?,
         };
-        let other = "remove it, or keep backups elsewhere with --store DIR";
         if !stat.is_directory() {
-            let what = if stat.is_link() { "a symbolic link" } else { "not a directory" };
-            return Err(foreign(format!("it is {what}; {other}")));
+            let is_link = stat.is_link();
+            return Err(foreign(if is_link { Distrust::Link } else { Distrust::NoDirectory }));
         }
         let around = tree.root().stat().map_err(failed)?;
         let home = Arc::new(tree.root().enter(name.name()).map_err(failed)?);
         let stat = home.stat().map_err(failed)?;
         if !self.is_trusted {
-            check_owner(&stat, &around).map_err(|why| foreign(format!("{why}; {other}")))?;
+            check_owner(&stat, &around).map_err(foreign)?;
         }
         let operations = match home.enter(OsStr::new(OPERATIONS)) {
             Ok(operations) => Some(Arc::new(operations)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) if is_no_directory(&error) => {
-                let what = "its directory `operations` is a link or no directory";
-                return Err(foreign(format!("{what}; {other}")));
+                return Err(foreign(Distrust::NoRecords));
             }
             Err(error) => return Err(failed(error).into()),
         };
         if let Some(operations) = &operations {
             let inside = operations.stat().map_err(failed)?;
             if !self.is_trusted && inside.uid != stat.uid {
-                let what = format!("its directory `operations` belongs to user {}", inside.uid);
-                return Err(foreign(format!("{what}; {other}")));
+                return Err(foreign(Distrust::RecordsOfUser { uid: inside.uid }));
             }
         }
         let found = Home { home, operations, owner: stat.uid, is_trusted: self.is_trusted };
@@ -222,8 +220,7 @@ impl Store {
             && found.holds_records()?
             && let Some(record) = self.shipped.get_or_init(|| shipped::lists(&self.directory))
         {
-            let what = format!("{} lists it: a package brought it along", record.display());
-            return Err(foreign(format!("{what}; remove it, and report the package")));
+            return Err(foreign(Distrust::Shipped { list: record.clone() }));
         }
         Ok(Some(found))
     }
@@ -350,10 +347,10 @@ impl Store {
 }
 
 /// Why a store that belongs to `stat.uid`, in a directory of `around.uid`, is not relied on.
-fn check_owner(stat: &Stat, around: &Stat) -> Result<(), String> {
+fn check_owner(stat: &Stat, around: &Stat) -> Result<(), Distrust> {
     let me = owner::myself();
     if owner::is_nobody(stat.uid) {
-        return Err(format!("they belong to user {}, who is nobody here", stat.uid));
+        return Err(Distrust::OfNobody { uid: stat.uid });
     }
     let is_ours = match me {
         0 => stat.uid == 0 || stat.uid == around.uid,
@@ -362,7 +359,7 @@ fn check_owner(stat: &Stat, around: &Stat) -> Result<(), String> {
     if is_ours {
         return Ok(());
     }
-    Err(format!("they belong to user {}", stat.uid))
+    Err(Distrust::OfUser { uid: stat.uid })
 }
 
 pub(super) fn canonical(path: &Path) -> Result<PathBuf, PathError> {

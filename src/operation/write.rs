@@ -6,7 +6,6 @@ use super::file_source::{FileSource, open_place, through};
 use super::journal::{Change, Link};
 use super::lease::Lease;
 use super::metadata::Metadata;
-use super::refusal::Obstacle;
 use super::times::Times;
 use super::tree::{Directory, FileId, Name, Place};
 use crate::bytes::Source;
@@ -111,8 +110,7 @@ pub(super) fn write(
             return require_judged(name, *judged);
         }
         if strict {
-            let open = io::Error::new(io::ErrorKind::ResourceBusy, Obstacle::OpenElsewhere);
-            return Err(PathError::new("edit", name.path(), open).into());
+            return Err(Error::InUse { path: name.path().to_path_buf() });
         }
     }
     replace(disk, target, directories)

@@ -1,6 +1,6 @@
 //! A file that is written elsewhere than where its old bytes are, so that there is nothing to undo.
 
-use super::error::{Error, PathError};
+use super::error::{Contradiction, Error, PathError};
 use super::file_source::FileSource;
 use super::owner;
 use super::refusal::Refusal;
@@ -74,7 +74,7 @@ pub fn require_writable(directory: &Path) -> Result<(), Error> {
 pub fn write_elsewhere(old: &Path, edits: &EditSet, new: &Path, sync: bool) -> Result<bool, Error> {
     let source = FileSource::open_named(old)?;
     if edits.old_len() != source.len() {
-        let why = "its edits are for a file of another length";
+        let why = Contradiction::OtherLength;
         return Err(Error::Inconsistent { path: old.to_path_buf(), why });
     }
     let directory = match new.parent() {

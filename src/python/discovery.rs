@@ -37,19 +37,37 @@ pub struct Ambient {
     pub called_as: Option<PathBuf>,
 }
 
-const OWN: &str = "is tfpatch's own environment";
-const IN_CACHE: &str = "lies in a cache";
-const OF_A_TOOL: &str = "belongs to a tool";
-
 /// The environment that is meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// It.
     pub environment: Environment,
-    /// Why it: a few words such as "VIRTUAL_ENV names it", to stand in parentheses.
-    pub reason: String,
+    /// Why it.
+    pub reason: Reason,
     /// What came before it on `PATH`, and was not taken.
     pub passed_over: Vec<PassedOver>,
+}
+
+/// Why an environment is the one that is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// It is the one whose `bin/tfpatch` was called.
+    OwnCall,
+    /// This variable names it.
+    Variable(&'static str),
+    /// It is the `.venv` of the working directory.
+    Here,
+    /// It is the `.venv` of a directory above.
+    Above,
+    /// Its interpreter is the first on `PATH` that can be meant.
+    OnPath {
+        /// The interpreter, or the shim that stands for it.
+        python: PathBuf,
+        /// Did pyenv's choice of a version lead to it?
+        by_pyenv: bool,
+        /// Were others before it passed over?
+        is_after_others: bool,
+    },
 }
 
 /// A `python3` on `PATH` that was not taken.
@@ -57,15 +75,44 @@ pub struct Found {
 pub struct PassedOver {
     /// Its path.
     pub path: PathBuf,
-    /// Why not, to follow its path in a sentence.
-    pub why: &'static str,
+    /// Why not.
+    pub why: Unfit,
+}
+
+/// Why a `python3` on `PATH` is not taken: what follows upon its path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// It is a link, and nothing is where that leads.
+    #[error("is a link that leads nowhere")]
+    Dangling,
+    /// The user may not read it.
+    #[error("may not be read")]
+    Closed,
+    /// It is a shim, and no file names the version that it stands for.
+    #[error("is a shim, and what it stands for is not plain")]
+    Shim,
+    /// It is another script.
+    #[error("is no program but a script")]
+    Script,
+    /// It has no standard library.
+    #[error("has no library beside it")]
+    NoLibrary,
+    /// It is of the venv in which tfpatch is installed.
+    #[error("is tfpatch's own environment")]
+    Own,
+    /// It is of an environment in a cache.
+    #[error("lies in a cache")]
+    InCache,
+    /// It is of an environment that an installer of tools made.
+    #[error("belongs to a tool that {0} installed")]
+    OfTool(&'static str),
 }
 
 impl PassedOver {
     /// Was it passed over because a tool, and nobody's work, runs with it?
     #[must_use]
     pub fn is_of_a_tool(&self) -> bool {
-        self.why == OWN || self.why == IN_CACHE || self.why.starts_with(OF_A_TOOL)
+        matches!(self.why, Unfit::Own | Unfit::InCache | Unfit::OfTool(_))
     }
 }
 
@@ -127,15 +174,14 @@ fn listed(passed_over: &[PassedOver]) -> String {
 pub fn discover(vfs: &dyn Vfs, ambient: &Ambient) -> Result<Found, Error> {
     let home = ambient.home.as_deref();
     let here = &ambient.working_directory;
-    let found =
-        |environment, reason: String| Ok(Found { environment, reason, passed_over: Vec::new() });
+    let found = |environment, reason| Ok(Found { environment, reason, passed_over: Vec::new() });
     if let Some(environment) = of_call(vfs, ambient) {
-        return found(environment, "its own tfpatch was called".to_owned());
+        return found(environment, Reason::OwnCall);
     }
     let named = |variable, path: &Path| {
         let path = join_lexically(here, path);
         match Environment::at_prefix(vfs, &path, home) {
-            Some(environment) => found(environment, format!("{variable} names it")),
+            Some(environment) => found(environment, Reason::Variable(variable)),
             None => Err(Error::NotAnEnvironment { variable, path }),
         }
     };
@@ -147,7 +193,7 @@ pub fn discover(vfs: &dyn Vfs, ambient: &Ambient) -> Result<Found, Error> {
         return named("CONDA_PREFIX", path);
     }
     if let Some((environment, reason)) = dot_venv(vfs, here, home)? {
-        return found(environment, reason.to_owned());
+        return found(environment, reason);
     }
     match conda {
         Some(path) => named("CONDA_PREFIX", path),
@@ -177,12 +223,12 @@ fn dot_venv(
     vfs: &dyn Vfs,
     here: &Path,
     home: Option<&Path>,
-) -> Result<Option<(Environment, &'static str)>, Error> {
+) -> Result<Option<(Environment, Reason)>, Error> {
     for directory in here.ancestors() {
         let prefix = directory.join(".venv");
         if let Some(environment) = Environment::at_prefix(vfs, &prefix, home) {
             let is_here = directory == here;
-            let reason = if is_here { "found from here" } else { "found from a directory above" };
+            let reason = if is_here { Reason::Here } else { Reason::Above };
             return Ok(Some((environment, reason)));
         }
         if is_directory(vfs, &prefix) {
@@ -205,12 +251,8 @@ pub fn on_path(vfs: &dyn Vfs, ambient: &Ambient) -> Result<Found, Error> {
             Candidate::Absent => {}
             Candidate::PassedOver(why) => passed_over.push(PassedOver { path, why }),
             Candidate::Taken(environment, by_pyenv) => {
-                let mut reason = format!("{} is the first on PATH", path.display());
-                if by_pyenv {
-                    reason.push_str(", for pyenv's version");
-                } else if !passed_over.is_empty() {
-                    reason.push_str(" that can be meant");
-                }
+                let is_after_others = !passed_over.is_empty();
+                let reason = Reason::OnPath { python: path, by_pyenv, is_after_others };
                 return Ok(Found { environment: *environment, reason, passed_over });
             }
         }
@@ -220,7 +262,7 @@ pub fn on_path(vfs: &dyn Vfs, ambient: &Ambient) -> Result<Found, Error> {
 
 enum Candidate {
     Absent,
-    PassedOver(&'static str),
+    PassedOver(Unfit),
     /// The environment, and whether pyenv's choice of a version led there.
     Taken(Box<Environment>, bool),
 }
@@ -229,24 +271,24 @@ fn candidate(vfs: &dyn Vfs, ambient: &Ambient, path: &Path) -> Candidate {
     let (path, by_pyenv) = match program(vfs, path) {
         Program::Found(_) => (path.to_owned(), false),
         Program::Missing { wanted } if wanted == path => return Candidate::Absent,
-        Program::Missing { .. } => return Candidate::PassedOver("is a link that leads nowhere"),
-        Program::Closed { .. } => return Candidate::PassedOver("may not be read"),
+        Program::Missing { .. } => return Candidate::PassedOver(Unfit::Dangling),
+        Program::Closed { .. } => return Candidate::PassedOver(Unfit::Closed),
         Program::Other(_) => match behind_shim(vfs, ambient, path) {
             Some(path) => (path, true),
             None if is_shim(path) => {
-                return Candidate::PassedOver("is a shim, and what it stands for is not plain");
+                return Candidate::PassedOver(Unfit::Shim);
             }
-            None => return Candidate::PassedOver("is no program but a script"),
+            None => return Candidate::PassedOver(Unfit::Script),
         },
     };
     let Some(environment) = Environment::of_interpreter(vfs, &path, ambient.home.as_deref()) else {
-        return Candidate::PassedOver("has no library beside it");
+        return Candidate::PassedOver(Unfit::NoLibrary);
     };
     if let Some(why) = tool(vfs, &environment) {
         return Candidate::PassedOver(why);
     }
     if is_own(vfs, &environment, ambient.own_executable.as_deref()) {
-        return Candidate::PassedOver(OWN);
+        return Candidate::PassedOver(Unfit::Own);
     }
     Candidate::Taken(Box::new(environment), by_pyenv)
 }
@@ -263,25 +305,25 @@ fn is_own(vfs: &dyn Vfs, environment: &Environment, own: Option<&Path>) -> bool 
 }
 
 /// Why the environment is a tool's and not the user's, where it is.
-fn tool(vfs: &dyn Vfs, environment: &Environment) -> Option<&'static str> {
+fn tool(vfs: &dyn Vfs, environment: &Environment) -> Option<Unfit> {
     if environment.kind != Kind::Venv {
         return None;
     }
     let prefix = vfs.canonicalize(&environment.prefix).ok()?;
     // uv and pipx leave a note in the environments of their tools, wherever these are.
     if is_file(vfs, &prefix.join("uv-receipt.toml")) {
-        return Some("belongs to a tool that uv installed");
+        return Some(Unfit::OfTool("uv"));
     }
     if is_file(vfs, &prefix.join("pipx_metadata.json")) {
-        return Some("belongs to a tool that pipx installed");
+        return Some(Unfit::OfTool("pipx"));
     }
     // `uv venv` puts a CACHEDIR.TAG into every environment: only one above tells of a cache.
     let above = || prefix.ancestors().skip(1);
     if above().any(|directory| directory.ends_with("uv/tools")) {
-        return Some("belongs to a tool that uv installed");
+        return Some(Unfit::OfTool("uv"));
     }
     if above().any(|directory| directory.ends_with("pipx/venvs")) {
-        return Some("belongs to a tool that pipx installed");
+        return Some(Unfit::OfTool("pipx"));
     }
     let is_bucket = |directory: &Path| {
         let name = directory.file_name().unwrap_or_default().to_string_lossy();
@@ -295,7 +337,7 @@ fn tool(vfs: &dyn Vfs, environment: &Environment) -> Option<&'static str> {
         read_start(vfs, &directory.join("CACHEDIR.TAG"), 43)
             .is_ok_and(|tag| tag == b"Signature: 8a477f597d28d172789f06886806bc55")
     };
-    above().any(|directory| is_bucket(directory) || is_tagged(directory)).then_some(IN_CACHE)
+    above().any(|directory| is_bucket(directory) || is_tagged(directory)).then_some(Unfit::InCache)
 }
 
 /// Is it one of pyenv's or asdf's shims, scripts that choose an interpreter when they run?

@@ -10,6 +10,7 @@ use crate::app::{App, Chosen};
 use crate::bytes::printable;
 use crate::command_line::CommandLine;
 use crate::findings::finding::{Finding, Severity};
+use crate::world::World;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -27,7 +28,7 @@ pub fn write(
     detail: Detail,
 ) -> io::Result<()> {
     let diagnosis = &diagnosed.diagnosis;
-    write_findings(out, app, chosen, diagnosed, detail)?;
+    write_findings(out, app, chosen, (&diagnosed.world, &diagnosis.findings), detail)?;
     let fixable: Vec<&Finding> = diagnosed.fixable().collect();
     if !fixable.is_empty() {
         let files: BTreeSet<_> = fixable.iter().map(|finding| &finding.object).collect();
@@ -58,12 +59,11 @@ pub(super) fn write_findings(
     out: &mut dyn Write,
     app: &App,
     chosen: &Chosen,
-    diagnosed: &Diagnosed,
+    (world, findings): (&World, &[Finding]),
     detail: Detail,
 ) -> io::Result<()> {
-    let Diagnosed { world, diagnosis, .. } = diagnosed;
     heading::write(out, app, chosen, world, detail)?;
-    findings::write(out, world, &diagnosis.findings, detail)?;
+    findings::write(out, world, findings, detail)?;
     heading::write_not_followed(out, chosen, world, detail)
 }
 

@@ -5,6 +5,7 @@ use super::json::{FindingReport, text};
 use super::markdown::{cell, code, write_fenced};
 use super::path_text::PathText;
 use super::style::{COMMAND, DIM, ERROR, GOOD, INFO, WARNING, paint};
+use super::words::targets;
 use super::words::{Words, meanings, verdicts};
 use crate::app::explain::{Explained, LookedInto};
 use crate::bytes::{printable, shown};
@@ -23,8 +24,9 @@ const MAX_QUOTED: usize = 600;
 
 /// The line that names an environment, and what is known of it.
 fn line(place: &LookedInto) -> String {
+    let reason = targets::reason(&place.reason);
     let facts: Vec<&str> =
-        std::iter::once(&place.reason).chain(&place.facts).map(String::as_str).collect();
+        std::iter::once(&reason).chain(&place.facts).map(String::as_str).collect();
     format!("{} ({})", shown(&place.root), facts.join("; "))
 }
 
@@ -359,7 +361,7 @@ impl MessageReport {
             fixable: verdict.fixable,
             environment: place.as_ref().map(|place| PlaceReport {
                 path: PathText::of(&place.root),
-                reason: place.reason.clone(),
+                reason: targets::reason(&place.reason),
             }),
             findings: verdict.findings.iter().map(FindingReport::of).collect(),
         }

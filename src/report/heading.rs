@@ -3,6 +3,7 @@
 use super::findings::Detail;
 use super::linked;
 use super::style::{DIM, paint};
+use super::words::targets as words;
 use crate::app::targets::facts;
 use crate::app::{App, Chosen};
 use crate::bytes::{printable, shown};
@@ -54,7 +55,7 @@ pub fn heading(app: &App, chosen: &Chosen, world: &World) -> (String, String) {
         Target::Environment(environment) => ("Environment", &environment.prefix),
         Target::Distribution { environment, normalized, .. } => {
             let place = format!("in {}", shown(&app.relative(&environment.prefix)));
-            let known = [place, chosen.reason.clone()].into_iter();
+            let known = [place, words::reason(&chosen.reason)].into_iter();
             let facts: Vec<String> = known.chain(facts(world)).collect();
             let what = format!("Distribution  {normalized}");
             return (what, in_parentheses(&facts));
@@ -64,7 +65,8 @@ pub fn heading(app: &App, chosen: &Chosen, world: &World) -> (String, String) {
         Target::File(path) => ("Object", path),
         Target::Wheel(path) => ("Wheel", path),
     };
-    let facts: Vec<String> = std::iter::once(chosen.reason.clone()).chain(facts(world)).collect();
+    let facts: Vec<String> =
+        std::iter::once(words::reason(&chosen.reason)).chain(facts(world)).collect();
     let what = format!("{kind}  {}", shown(&app.relative(path)));
     (what, in_parentheses(&facts))
 }

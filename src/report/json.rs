@@ -3,6 +3,8 @@
 use super::linked::LinkReport;
 use super::path_text::PathText;
 use super::words::findings as words;
+use super::words::targets;
+use crate::app::targets::Reason;
 use crate::findings::finding::{Cause, Finding, Severity};
 use crate::loader::{Closure, Dependency, Rule, SearchStep, StepOutcome};
 use crate::object::{Format, RpathKind};
@@ -110,8 +112,8 @@ pub struct StepReport {
 impl TargetReport {
     /// A target, and why it was chosen.
     #[must_use]
-    pub fn of(path: &Path, reason: &str) -> Self {
-        Self { path: PathText::of(path), reason: reason.to_owned() }
+    pub fn of(path: &Path, reason: &Reason) -> Self {
+        Self { path: PathText::of(path), reason: targets::reason(reason) }
     }
 }
 

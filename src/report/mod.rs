@@ -25,6 +25,7 @@ pub mod schema;
 pub mod search_paths;
 pub mod show;
 pub mod style;
+mod testimony;
 pub mod trace;
 pub mod tree;
 pub mod verify;

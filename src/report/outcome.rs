@@ -1,8 +1,8 @@
 //! What became of a plan, for people: what it changes, and what to do next.
 
 use super::changes;
-use super::findings::{self, Detail};
-use super::heading;
+use super::doctor;
+use super::findings::Detail;
 use super::linked;
 use super::style::{COMMAND, DIM, GOOD, WARNING, counted, paint};
 use crate::app::carry_out::{Carried, Written};
@@ -43,9 +43,7 @@ pub fn write(
     telling: Telling<'_>,
 ) -> io::Result<()> {
     let Fixed { world, repaired } = fixed;
-    heading::write(out, app, chosen, world, telling.detail)?;
-    findings::write(out, world, &repaired.remaining, telling.detail)?;
-    heading::write_not_followed(out, chosen, world, telling.detail)?;
+    doctor::write_findings(out, app, chosen, (world, &repaired.remaining), telling.detail)?;
     write_done(out, chosen, world, repaired, telling)
 }
 

@@ -1,11 +1,11 @@
 //! What the imports of an environment show, for people.
 
 use super::doctor;
-use super::findings::{self, Detail};
-use super::heading;
+use super::findings::Detail;
 use super::outcome::{self, Telling};
 use super::revert;
 use super::style::{DIM, ERROR, GOOD, INFO, WARNING, counted, paint};
+use super::testimony;
 use super::verify;
 use crate::app::doctor::Diagnosed;
 use crate::app::imports::Outcome;
@@ -15,7 +15,7 @@ use crate::app::verify::Verified;
 use crate::app::{App, Chosen};
 use crate::bytes::printable;
 use crate::findings::finding::{Finding, Severity};
-use crate::trace::evidence::Evidence;
+use crate::trace::proved::refuted;
 use crate::world::World;
 use std::io::{self, Write};
 
@@ -34,9 +34,10 @@ pub fn write_doctor(
     probed: &Probed,
     detail: Detail,
 ) -> io::Result<()> {
-    doctor::write_findings(out, app, chosen, diagnosed, detail)?;
-    write(out, &diagnosed.world, probed, detail)?;
-    write_conclusion(out, &diagnosed.diagnosis.findings, probed, detail)
+    let Diagnosed { world, diagnosis, .. } = diagnosed;
+    doctor::write_findings(out, app, chosen, (world, &diagnosis.findings), detail)?;
+    write(out, world, probed, detail)?;
+    write_conclusion(out, &diagnosis.findings, probed, detail)
 }
 
 /// Writes what became of patched files, and what the imports show.
@@ -68,9 +69,7 @@ pub fn write_fix(
 ) -> io::Result<()> {
     let ProbedFix { world, repaired, remaining, put_back, probes, verdict } = fixed;
     let detail = telling.detail;
-    heading::write(out, app, chosen, world, detail)?;
-    findings::write(out, world, remaining, detail)?;
-    heading::write_not_followed(out, chosen, world, detail)?;
+    doctor::write_findings(out, app, chosen, (world, remaining), detail)?;
     match put_back {
         None => outcome::write_done(out, chosen, world, repaired, telling)?,
         Some(put_back) => revert::write(out, put_back, false)?,
@@ -119,13 +118,9 @@ fn write(out: &mut dyn Write, world: &World, probed: &Probed, detail: Detail) ->
         let module = printable(module.as_bytes());
         writeln!(out, "{}  import {module}: not judged, its time was up", paint(WARNING, "note"))?;
     }
-    let feared = |(finding, evidence): &&(Finding, Evidence)| {
-        *evidence == Evidence::Refuted && (is_verbose || finding.severity() != Severity::Info)
-    };
-    for (finding, _) in probed.evidence.iter().filter(feared).take(most) {
-        let library = finding.library.as_deref().map(printable).unwrap_or_default();
-        let object = world.shown(&finding.object);
-        writeln!(out, "{}", paint(DIM, format!("{object} was loaded, and has {library}")))?;
+    let feared = |finding: &&Finding| is_verbose || finding.severity() != Severity::Info;
+    for finding in refuted(&probed.evidence).filter(feared).take(most) {
+        writeln!(out, "{}", testimony::refuted(world, finding))?;
     }
     Ok(())
 }

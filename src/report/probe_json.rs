@@ -1,19 +1,18 @@
 //! What the imports of an environment show, for programs.
 
-use super::json::{FindingReport, PlanReport, TargetReport, text};
+use super::json::{FindingReport, PlanReport, TargetReport};
 use super::linked::LinkReport;
-use super::operations::VerifiedFile;
+use super::operations::{PutBackReport, VerifiedFile};
 use super::path_text::PathText;
 use super::probe::in_words;
+use super::testimony::EvidenceReport;
 use crate::app::Chosen;
 use crate::app::doctor::Diagnosed;
 use crate::app::imports::{Import, Imports, Outcome, OutcomeName};
 use crate::app::probe::{Probed, ProbedFix};
 use crate::app::proof::Verdict;
-use crate::app::verify::{FileSeen, Verified};
+use crate::app::verify::Verified;
 use crate::findings::finding::{Finding, Severity};
-use crate::operation::Reverted;
-use crate::trace::evidence::Evidence;
 use crate::world::World;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -41,7 +40,7 @@ pub struct ProbeReport<'a> {
     plan: Option<PlanReport<'a>>,
     /// Of `fix`: what was done to take the repair back.
     #[serde(skip_serializing_if = "Option::is_none")]
-    put_back: Option<&'a Reverted>,
+    put_back: Option<PutBackReport>,
     /// Of `verify`: the patched files.
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Vec<VerifiedFile>>,
@@ -76,25 +75,13 @@ struct ModuleReport {
     severity: Option<Severity>,
 }
 
-#[derive(Debug, Serialize, JsonSchema)]
-struct EvidenceReport {
-    object: PathText,
-    library: String,
-    evidence: Evidence,
-}
-
 impl ProbedReport {
     fn of(probed: &Probed) -> Self {
-        let evidence = probed.evidence.iter().map(|(finding, evidence)| EvidenceReport {
-            object: PathText::of(&finding.object),
-            library: finding.library.as_deref().map(text).unwrap_or_default(),
-            evidence: *evidence,
-        });
         let packages = probed.packages.iter().map(|package| PackageReport::of(probed, package));
         Self {
             interpreter: PathText::of(&probed.interpreter),
             packages: packages.collect(),
-            evidence: evidence.collect(),
+            evidence: EvidenceReport::all(&probed.evidence),
         }
     }
 }
@@ -149,11 +136,10 @@ impl<'a> ProbeReport<'a> {
 
     /// Of a verification.
     #[must_use]
-    pub fn of_verify(chosen: &Chosen, verified: Verified, probed: &Probed) -> Self {
+    pub fn of_verify(chosen: &Chosen, verified: &Verified, probed: &Probed) -> Self {
         let findings = &verified.diagnosis.findings;
         let report = Self::new(chosen, &verified.world, &[probed], findings);
-        let file = |FileSeen { file, installed_by, .. }| VerifiedFile { file, installed_by };
-        Self { files: Some(verified.files.all.into_iter().map(file).collect()), ..report }
+        Self { files: Some(verified.files.all.iter().map(VerifiedFile::of).collect()), ..report }
     }
 
     /// Of a repair.
@@ -166,7 +152,7 @@ impl<'a> ProbeReport<'a> {
             verdict: Some(*verdict),
             changed: plan.operation.is_some() && put_back.is_none(),
             plan: Some(PlanReport::of(plan, &world.root, &repaired.remaining)),
-            put_back: put_back.as_ref().map(|put_back| &put_back.reverted),
+            put_back: put_back.as_ref().map(|put_back| PutBackReport::of(&put_back.reverted)),
             ..Self::new(chosen, world, &probes, remaining)
         }
     }

@@ -1,11 +1,11 @@
 //! What runs of a command prove, for people.
 
 use super::doctor;
-use super::findings::{self, Detail};
-use super::heading;
+use super::findings::Detail;
 use super::outcome::{self, Telling};
 use super::revert;
 use super::style::{COMMAND, DIM, ERROR, GOOD, WARNING, counted, paint};
+use super::testimony;
 use super::trace::why_nothing;
 use super::verify;
 use super::words::Words;
@@ -52,8 +52,9 @@ pub fn write_doctor(
     proof: &Proof,
     ran: Ran<'_>,
 ) -> io::Result<()> {
-    doctor::write_findings(out, app, chosen, diagnosed, ran.detail)?;
-    write(out, &diagnosed.world, proof, ran)?;
+    let Diagnosed { world, diagnosis, .. } = diagnosed;
+    doctor::write_findings(out, app, chosen, (world, &diagnosis.findings), ran.detail)?;
+    write(out, world, proof, ran)?;
     if proof.verdict.is_good() || diagnosed.fixable().next().is_none() {
         return Ok(());
     }
@@ -93,9 +94,7 @@ pub fn write_fix(
     ran: Ran<'_>,
 ) -> io::Result<()> {
     let ProvedFix { chosen, world, repairs, remaining, put_back, proof } = proved;
-    heading::write(out, app, chosen, world, telling.detail)?;
-    findings::write(out, world, remaining, telling.detail)?;
-    heading::write_not_followed(out, chosen, world, telling.detail)?;
+    doctor::write_findings(out, app, chosen, (world, remaining), telling.detail)?;
     let left = repairs.len().saturating_sub(usize::from(put_back.is_some()));
     for (index, repaired) in repairs.iter().take(left).enumerate() {
         // A second look that finds nothing more to do is no news.
@@ -165,11 +164,8 @@ fn write_run(
     if let Some(rest @ 1..) = missing.len().checked_sub(most(MAX_LISTED)) {
         writeln!(out, "  and {}; -v lists them", counted(rest, "more library"))?;
     }
-    let refuted: Vec<&Finding> = run.refuted().filter(is_told).collect();
-    for finding in refuted.iter().take(most(MAX_LISTED)) {
-        let library = finding.library.as_deref().map(printable).unwrap_or_default();
-        let object = world.shown(&finding.object);
-        writeln!(out, "  {}", paint(DIM, format!("{object} was loaded, and has {library}")))?;
+    for finding in run.refuted().filter(is_told).take(most(MAX_LISTED)) {
+        writeln!(out, "  {}", testimony::refuted(world, finding))?;
     }
     for (error, _) in run.errors.iter().take(if is_verbose { usize::MAX } else { 0 }) {
         let (object, message) = (printable(&error.object), printable(&error.message));

@@ -2,8 +2,9 @@
 
 use super::json::{FindingReport, PlanReport, TargetReport, text};
 use super::linked::LinkReport;
-use super::operations::VerifiedFile;
+use super::operations::{PutBackReport, VerifiedFile};
 use super::path_text::PathText;
+use super::testimony::EvidenceReport;
 use super::trace::why_nothing;
 use super::words::Words;
 use crate::app::Chosen;
@@ -11,10 +12,8 @@ use crate::app::doctor::Diagnosed;
 use crate::app::fix::Repaired;
 use crate::app::proof::{Proof, ProvedFix, Seen, Verdict};
 use crate::app::runs::{Child, Purpose};
-use crate::app::verify::{FileSeen, Verified};
+use crate::app::verify::Verified;
 use crate::findings::finding::Finding;
-use crate::operation::Reverted;
-use crate::trace::evidence::Evidence;
 use crate::world::World;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -43,7 +42,7 @@ pub struct ProofReport<'a> {
     plans: Vec<PlanReport<'a>>,
     /// Of `fix`: what was done to take the last repair back.
     #[serde(skip_serializing_if = "Option::is_none")]
-    put_back: Option<&'a Reverted>,
+    put_back: Option<PutBackReport>,
     /// Of `verify`: the patched files.
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Vec<VerifiedFile>>,
@@ -83,13 +82,6 @@ struct MissingReport {
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
-struct EvidenceReport {
-    object: PathText,
-    library: String,
-    evidence: Evidence,
-}
-
-#[derive(Debug, Serialize, JsonSchema)]
 struct LoaderErrorReport {
     object: String,
     message: String,
@@ -101,11 +93,6 @@ impl RunReport {
         let missing = run.missing.iter().map(|finding| MissingReport {
             finding: FindingReport::of(finding),
             lost: run.lost.contains(finding),
-        });
-        let evidence = run.evidence.iter().map(|(finding, evidence)| EvidenceReport {
-            object: PathText::of(&finding.object),
-            library: finding.library.as_deref().map(text).unwrap_or_default(),
-            evidence: *evidence,
         });
         let errors = run.errors.iter().map(|(error, &times)| LoaderErrorReport {
             object: text(&error.object),
@@ -122,7 +109,7 @@ impl RunReport {
             stranger: run.stranger.as_deref().map(PathText::of),
             words: run.words.clone(),
             missing: missing.collect(),
-            evidence: evidence.collect(),
+            evidence: EvidenceReport::all(&run.evidence),
             errors: errors.collect(),
             notes: cut.into_iter().chain(run.silence.as_ref().map(why_nothing)).collect(),
         }
@@ -168,14 +155,13 @@ impl<'a> ProofReport<'a> {
     #[must_use]
     pub fn of_verify(
         chosen: &Chosen,
-        verified: Verified,
+        verified: &Verified,
         command: &[OsString],
         proof: &Proof,
     ) -> Self {
         let findings = &verified.diagnosis.findings;
         let report = Self::new(chosen, &verified.world, command, proof, findings);
-        let file = |FileSeen { file, installed_by, .. }| VerifiedFile { file, installed_by };
-        Self { files: Some(verified.files.all.into_iter().map(file).collect()), ..report }
+        Self { files: Some(verified.files.all.iter().map(VerifiedFile::of).collect()), ..report }
     }
 
     /// Of a repair.
@@ -191,7 +177,7 @@ impl<'a> ProofReport<'a> {
             // The last one may have been taken back whole.
             changed: written > usize::from(put_back.is_some()),
             plans: repairs.iter().map(plan).collect(),
-            put_back: put_back.as_ref().map(|put_back| &put_back.reverted),
+            put_back: put_back.as_ref().map(|put_back| PutBackReport::of(&put_back.reverted)),
             ..Self::new(chosen, world, command, proof, remaining)
         }
     }

@@ -1,6 +1,7 @@
 //! What was put back, for people.
 
 use super::style::{DIM, ERROR, GOOD, counted, paint};
+use super::words::operations as words;
 use crate::app::revert::PutBack;
 use crate::operation::{Change, LeftAlone};
 use crate::plan::Method;
@@ -47,7 +48,8 @@ pub fn write(out: &mut dyn Write, put_back: &PutBack, dry_run: bool) -> io::Resu
             Change::Later { .. } => "",
             _ => "something else changed it since, ",
         };
-        writeln!(out, "{refused}  {}: {who}{}{note}", left.path, left.change)?;
+        let change = words::change(&left.change);
+        writeln!(out, "{refused}  {}: {who}{change}{note}", left.path)?;
     }
     Ok(())
 }

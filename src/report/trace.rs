@@ -7,6 +7,7 @@ use super::outcome::{self, Telling};
 use super::path_text::PathText;
 use super::style::{COMMAND, DIM, ERROR, GOOD, WARNING, paint};
 use super::words::findings as words;
+use super::words::replays;
 use crate::app::App;
 use crate::app::runs::Child;
 use crate::app::trace::{Examined, Silence, Traced};
@@ -180,7 +181,8 @@ fn write_summary(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> {
     writeln!(out)?;
     let mut unknown: BTreeMap<&str, usize> = BTreeMap::new();
     for answer in report.traced.answers.iter().filter(|answer| answer.verdict == Verdict::Unknown) {
-        *unknown.entry(answer.why.unwrap_or_default()).or_default() += answer.times;
+        *unknown.entry(answer.why.map(replays::why).unwrap_or_default()).or_default() +=
+            answer.times;
     }
     unknown
         .iter()
@@ -224,7 +226,7 @@ impl View<'_> {
             let (asker, found) = (self.world.shown(asker), self.world.shown(found));
             writeln!(out, "  found later, when {asker} asked for it: {found}")?;
         }
-        if let Some(why) = answer.why {
+        if let Some(why) = answer.why.map(replays::why) {
             let predicted = match &answer.predicted {
                 Some(predicted) => format!(": {}", self.world.shown(predicted)),
                 None => String::new(),
@@ -344,7 +346,7 @@ impl RequestReport {
             predicted,
             predicted_bytes,
             verdict: answer.verdict,
-            why: answer.why,
+            why: answer.why.map(replays::why),
             found_later: answer.found_later.as_ref().map(|(asker, found)| LaterReport {
                 asker: PathText::of(asker),
                 found: PathText::of(found),

@@ -4,6 +4,7 @@ use super::findings::{self, Detail};
 use super::heading;
 use super::linked;
 use super::style::{COMMAND, DIM, ERROR, GOOD, counted, paint};
+use super::words::operations as words;
 use crate::app::Chosen;
 use crate::app::verify::{Files, Verified};
 use crate::command_line::CommandLine;
@@ -58,7 +59,9 @@ fn write_files(out: &mut dyn Write, files: &Files, detail: Detail) -> io::Result
                 format!("has its old bytes again: it was installed anew{by}")
             }
             (State::Changed(_), Some(by)) => format!("was installed anew{by}"),
-            (State::Changed(change), None) => format!("was changed since: {change}"),
+            (State::Changed(change), None) => {
+                format!("was changed since: {}", words::change(change))
+            }
             _ => "is gone".to_owned(),
         };
         if by.is_none() || files.needs_repair {

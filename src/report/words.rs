@@ -11,8 +11,11 @@ mod memory;
 mod misfits;
 mod needs;
 mod opening;
+pub mod operations;
 mod refusals;
+pub mod replays;
 mod symbols;
+pub mod targets;
 mod text;
 mod variables;
 pub mod verdicts;
@@ -64,7 +67,8 @@ impl Words {
     #[must_use]
     pub fn of(error: &Error) -> Self {
         match error {
-            Error::Below(source) => Self::new(chain(source.as_ref())),
+            Error::Below(source) => Self::new(source.to_string()),
+            Error::Operation(error) => Self::new(operations::error(error)),
             Error::In { file, source } => Self::new(format!("{}: {source}", shown(file))),
             Error::NoWorkingDirectory(source) => {
                 Self::new(source.to_string()).hint("the working directory is gone")
@@ -178,22 +182,6 @@ fn plan_does_not_fit(plan: &Path, target: &Path, misfits: &[Misfit]) -> Words {
         misfits.iter().map(|misfit| format!("{}: {}", misfit.file, misfits::of(&misfit.why)));
     Words { details: details.collect(), ..Words::new(what) }
         .hint("`tfpatch fix` plans for this target as it is")
-}
-
-/// An error with what caused it. Those that already quote their cause are not made to say it twice.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut said = words.clone();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !words.contains(&next) {
-            said += &format!(": {next}");
-        }
-        words = next;
-        cause = error.source();
-    }
-    said
 }
 
 impl fmt::Display for Words {

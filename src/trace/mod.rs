@@ -9,8 +9,8 @@
 pub mod broken;
 pub mod compare;
 mod event;
-pub mod evidence;
 mod line;
+pub mod proved;
 pub mod replay;
 
 pub use self::event::*;

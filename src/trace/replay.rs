@@ -45,13 +45,30 @@ pub struct Answer {
     pub predicted: Option<PathBuf>,
     /// Do both say the same?
     pub verdict: Verdict,
-    /// Why not, or why that cannot be known: a clause.
-    pub why: Option<&'static str>,
+    /// Why not, or why that cannot be known.
+    pub why: Option<Why>,
     /// Where it was not found: an object of the same process that asked for it later, and what it
     /// found.
     pub found_later: Option<(PathBuf, PathBuf)>,
     /// How often the same was asked with the same outcome, in all processes.
     pub times: usize,
+}
+
+/// Why the emulation does not say what happened, or why that cannot be known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// The program is not known by the name that it was called.
+    UnknownProgram,
+    /// The object that asked is not among those that the emulation loads.
+    UnknownAsker,
+    /// The file that was found is not there any more.
+    Gone,
+    /// The emulation finds nothing.
+    FindsNothing,
+    /// Nothing but the emulation finds it.
+    FindsAlone,
+    /// The emulation finds another file.
+    FindsOther,
 }
 
 /// The emulation, with what it has answered.
@@ -339,10 +356,9 @@ impl<'a> Replay<'a> {
             })
         };
         let (verdict, why) = if process.is_none() {
-            (Verdict::Unknown, Some("the program is not known by the name it was called"))
+            (Verdict::Unknown, Some(Why::UnknownProgram))
         } else if dependency.is_none() {
-            let why = "the object that asked is not among those that the emulation loads";
-            (Verdict::Unknown, Some(why))
+            (Verdict::Unknown, Some(Why::UnknownAsker))
         } else {
             self.compare(found.as_deref(), predicted.as_deref())
         };
@@ -368,11 +384,7 @@ impl<'a> Replay<'a> {
     }
 
     /// Does the emulation say what happened, and why not?
-    fn compare(
-        &self,
-        found: Option<&Path>,
-        predicted: Option<&Path>,
-    ) -> (Verdict, Option<&'static str>) {
+    fn compare(&self, found: Option<&Path>, predicted: Option<&Path>) -> (Verdict, Option<Why>) {
         let differs = |why| (Verdict::Differs, Some(why));
         match (found, predicted) {
             (None, None) => (Verdict::Agrees, None),
@@ -380,11 +392,11 @@ impl<'a> Replay<'a> {
                 (Verdict::Agrees, None)
             }
             (Some(found), _) if self.vfs.metadata(found).is_err() => {
-                (Verdict::Unknown, Some("the file is gone by now"))
+                (Verdict::Unknown, Some(Why::Gone))
             }
-            (Some(_), None) => differs("the emulation finds nothing"),
-            (None, Some(_)) => differs("only the emulation finds it"),
-            (Some(_), Some(_)) => differs("the emulation finds another file"),
+            (Some(_), None) => differs(Why::FindsNothing),
+            (None, Some(_)) => differs(Why::FindsAlone),
+            (Some(_), Some(_)) => differs(Why::FindsOther),
         }
     }
 

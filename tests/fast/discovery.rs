@@ -1,8 +1,10 @@
 //! Which environment is meant where none is named.
 
 use std::path::{Path, PathBuf};
-use tfpatch::python::discovery::{Ambient, Error, Found, discover};
+use tfpatch::app::targets::Reason;
+use tfpatch::python::discovery::{self, Ambient, Error, Found, discover};
 use tfpatch::python::environment::Kind;
+use tfpatch::report::words::targets as words;
 use tfpatch::vfs::MemVfs;
 
 const ELF: &[u8] = b"\x7fELF\x02\x01\x01";
@@ -62,7 +64,12 @@ fn ambient(here: &str, path: &[&str]) -> Ambient {
 
 fn prefix_and_reason(found: Result<Found, Error>) -> (String, String) {
     let found = found.unwrap();
-    (found.environment.prefix.to_str().unwrap().to_owned(), found.reason)
+    (found.environment.prefix.to_str().unwrap().to_owned(), said(found.reason))
+}
+
+/// Why an environment was chosen, as a report says it.
+fn said(reason: discovery::Reason) -> String {
+    words::reason(&Reason::Found(reason))
 }
 
 #[test]
@@ -157,7 +164,7 @@ fn on_path_tools_and_scripts_are_passed_over() {
     ];
     let found = discover(&vfs, &ambient("/", &path)).unwrap();
     assert_eq!(found.environment.prefix, Path::new("/last"));
-    assert_eq!(found.reason, "/last/bin/python3 is the first on PATH that can be meant");
+    assert_eq!(said(found.reason), "/last/bin/python3 is the first on PATH that can be meant");
     let told: Vec<String> = found.passed_over.iter().map(ToString::to_string).collect();
     assert_eq!(
         told,
@@ -188,7 +195,7 @@ fn an_installation_with_tfpatch_in_it_is_the_users() {
     let found = discover(&tree(), &ambient).unwrap();
     assert_eq!(found.environment.prefix, Path::new("/usr"));
     assert_eq!(found.environment.kind, Kind::System);
-    assert_eq!(found.reason, "/usr/bin/python3 is the first on PATH");
+    assert_eq!(said(found.reason), "/usr/bin/python3 is the first on PATH");
 }
 
 #[test]

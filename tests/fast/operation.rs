@@ -14,6 +14,7 @@ use tfpatch::operation::{
     self, Change, Error, Kind, Options, Selection, State, Store, apply, drift, recover, revert,
 };
 use tfpatch::plan::{self, Lock, Method, Plan, Step};
+use tfpatch::report::words::operations as words;
 
 #[test]
 fn a_hard_link_outside_is_untouched() {
@@ -163,7 +164,7 @@ fn two_operations_on_a_file_are_reverted_together_or_one_by_one() {
     let later = Change::Later { operations: vec![second.id.clone()] };
     assert_eq!(one.refused[0].change, later);
     assert_eq!(
-        later.to_string(),
+        words::change(&later),
         format!("{} changed it afterwards; revert that first", second.id)
     );
     assert_eq!(snapshot(&file), last);
@@ -303,7 +304,7 @@ fn a_second_tfpatch_waits_and_then_gives_up() {
     let plan = Plan::new(vec![edit]);
     let locked = apply(root, &store, &plan, Kind::Fix, &options).unwrap_err();
     assert!(matches!(locked, Error::Locked { pid: Some(4711), .. }));
-    assert!(locked.to_string().contains("4711"), "{locked}");
+    assert!(words::error(&locked).contains("4711"), "{locked:?}");
     assert_eq!(*told.lock().unwrap(), [Some(4711)]);
     drop(held);
     apply(root, &store, &plan, Kind::Fix, &options).unwrap().unwrap();
@@ -358,7 +359,10 @@ fn one_store_serves_several_targets() {
     std::fs::rename(&first, first.with_extension("pending.json")).unwrap();
     // A record never says where to write: the target that it is about has to be named.
     let error = recover(&two, &store, &options()).unwrap_err();
-    assert!(matches!(&error, Error::PendingElsewhere { target, .. } if *target == one), "{error}");
+    assert!(
+        matches!(&error, Error::PendingElsewhere { target, .. } if *target == one),
+        "{error:?}"
+    );
     let recovered = recover(&one, &store, &options()).unwrap().unwrap();
     assert!(recovered.finished && recovered.left_alone.is_empty(), "{recovered:?}");
 

@@ -177,7 +177,7 @@ fn what_an_installer_puts_there_meanwhile_stays_as_it_is() {
             tree.recover();
             assert_eq!(std::fs::read(tree.file()).unwrap(), other, "{said}");
             if let Err(error) = done.outcome {
-                assert!(error.is_overtaken(), "{error}");
+                assert!(error.is_overtaken(), "{error:?}");
                 refused += 1;
             }
         }
@@ -192,7 +192,7 @@ fn another_name_of_a_file_is_no_change_of_it() {
             let tree = Tree::new();
             let (file, name) = (tree.file(), tree.outside.join("a.so"));
             let done = tree.disturbed(what, call, move || std::fs::hard_link(file, name).unwrap());
-            done.outcome.unwrap_or_else(|error| panic!("{what:?} at call {call}: {error}"));
+            done.outcome.unwrap_or_else(|error| panic!("{what:?} at call {call}: {error:?}"));
             let expected = if matches!(what, What::Apply(_)) { &tree.new } else { &tree.old };
             assert_eq!(&std::fs::read(tree.file()).unwrap(), expected, "{what:?} at call {call}");
             if !done.was_reached {
@@ -234,7 +234,7 @@ fn a_plan_that_was_made_by_another_way_is_not_carried_out() {
     seen.directory = Some(tree.outside.clone());
     let store = Store::open(&tree.root).unwrap();
     let error = apply(&tree.root, &store, &tree.plan, Kind::Fix, &options()).unwrap_err();
-    assert!(matches!(error, Error::Overtaken { .. }), "{error}");
+    assert!(matches!(error, Error::Overtaken { .. }), "{error:?}");
     assert_eq!(std::fs::read(tree.file()).unwrap(), tree.old);
 }
 

@@ -12,6 +12,7 @@ use tfpatch::elf::edit::Request;
 use tfpatch::elf::{self, Image};
 use tfpatch::operation::{self, Selection, State, Store, drift, recover, revert};
 use tfpatch::plan;
+use tfpatch::report::words::operations::error as said;
 
 #[test]
 fn a_link_or_a_file_is_no_store_at_any_level() {
@@ -60,7 +61,7 @@ fn no_number_of_a_record_is_too_large() {
         let edit = step(&tree.root, "a.so", append(&file));
         match fix(&tree.root, vec![edit]) {
             Ok(done) => assert!(done.is_some()),
-            Err(error) => assert!(error.to_string().contains("number"), "{error}"),
+            Err(error) => assert!(said(&error).contains("number"), "{error:?}"),
         }
         assert!(size(&file) > 0);
     }
@@ -273,8 +274,11 @@ fn a_damaged_record_is_refused_and_kept() {
             let store = Store::open(&tree.root).unwrap();
             let recovered = recover(&tree.root, &store, &options());
             let reverted = revert(&tree.root, &store, &Selection::All, &options());
-            let error = recovered.map(drop).and(reverted.map(drop)).unwrap_err().to_string();
-            assert!(error.contains(path.file_name().unwrap().to_str().unwrap()), "{error}");
+            let error = recovered.map(drop).and(reverted.map(drop)).unwrap_err();
+            assert!(
+                said(&error).contains(path.file_name().unwrap().to_str().unwrap()),
+                "{error:?}"
+            );
             assert_eq!(&std::fs::read(&path).unwrap(), text);
             assert_eq!(std::fs::read(&file).unwrap(), new.content);
         }
@@ -350,8 +354,8 @@ fn a_record_changes_no_other_row_of_a_list_of_files() {
     let before = std::fs::read(&list).unwrap();
     let edit = step(&tree.root, "a.so", append(&file));
     // Nor is done what could not be taken back.
-    let error = fix(&tree.root, vec![edit, rows]).unwrap_err().to_string();
-    assert!(error.contains("the row of b.py in a RECORD"), "{error}");
+    let error = fix(&tree.root, vec![edit, rows]).unwrap_err();
+    assert!(said(&error).contains("the row of b.py in a RECORD"), "{error:?}");
     assert_eq!(std::fs::read(&list).unwrap(), before);
 }
 
@@ -435,8 +439,8 @@ fn a_record_that_no_operation_can_have_left_is_refused() {
             let store = Store::open(&tree.root).unwrap();
             let recovered = recover(&tree.root, &store, &options()).map(drop);
             let reverted = revert(&tree.root, &store, &Selection::All, &options()).map(drop);
-            let error = recovered.and(reverted).unwrap_err().to_string();
-            assert!(error.contains(words), "{what}: {error}");
+            let error = recovered.and(reverted).unwrap_err();
+            assert!(said(&error).contains(words), "{what}: {error:?}");
             assert_eq!(std::fs::read(&path).unwrap(), text, "{what}");
             assert_eq!(snapshot(&tree.root.join("a.so")), before, "{what}");
             for name in ["victim-0-0.tmp", "victim-0-0-back.tmp"] {

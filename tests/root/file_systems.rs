@@ -14,6 +14,7 @@ use tfpatch::operation::{
     self, Call, Disk, Error, Gate, Kind, Options, Selection, Store, Write, apply, revert,
 };
 use tfpatch::plan::{self, Plan, Step};
+use tfpatch::report::words::operations::error as said;
 
 const BIG: u64 = 48 << 20;
 
@@ -160,8 +161,8 @@ fn a_disk_without_room_is_found_before_the_first_write() {
     std::fs::write(root.join("ballast"), vec![1; 8 << 20]).unwrap();
     let was = inode(&file);
     let error = fix(root, vec![step]).unwrap_err();
-    assert!(matches!(error, Error::NoSpace { .. }), "{error}");
-    assert!(error.to_string().contains("make room"), "{error}");
+    assert!(matches!(error, Error::NoSpace { .. }), "{error:?}");
+    assert!(said(&error).contains("make room"), "{error:?}");
     assert_eq!((inode(&file), names(root).len()), (was, 3));
 }
 
@@ -246,7 +247,7 @@ fn a_read_only_file_system_is_found_before_the_first_write() {
     let before = (snapshot(&file), names(root));
     mounted.remount("ro");
     let error = fix(root, vec![step(root, "a.so", append(&file))]).unwrap_err();
-    assert!(error.to_string().contains("Read-only file system"), "{error}");
+    assert!(said(&error).contains("Read-only file system"), "{error:?}");
     let store = Store::open(root).unwrap();
     assert!(revert(root, &store, &Selection::All, &options()).is_err());
     assert_eq!(operation::drift(root, &store).unwrap()[0].state, operation::State::AsLeft);
@@ -286,7 +287,7 @@ fn a_revert_works_on_a_full_disk() {
         fill(&mounted.path().join("ballast"));
         let store = Store::open(root).unwrap();
         let undone = revert(root, &store, &Selection::All, &options());
-        undone.unwrap_or_else(|error| panic!("{kind}: {error}"));
+        undone.unwrap_or_else(|error| panic!("{kind}: {error:?}"));
         assert_eq!([snapshot(&file), snapshot(&list)], before, "{kind}");
     }
 }

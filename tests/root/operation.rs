@@ -76,7 +76,7 @@ fn a_plan_that_fails_anywhere_writes_nothing() {
     let bad = step(root, "two.so", append(&two));
     let refused = |bad: Step| {
         let error = fix(root, vec![good.clone(), bad]).unwrap_err();
-        assert_eq!([snapshot(&one), snapshot(&two)], before, "{error}");
+        assert_eq!([snapshot(&one), snapshot(&two)], before, "{error:?}");
         assert!(std::fs::symlink_metadata(root.join(".tfpatch")).is_err());
         error
     };

@@ -13,6 +13,7 @@ use tfpatch::elf::{self, Image};
 use tfpatch::object;
 use tfpatch::operation::{self, Error, Kind, Options, Selection, Store, Write, apply, revert};
 use tfpatch::plan::{self, Lock, Plan, RelativePath, Step};
+use tfpatch::report::words::operations::error as said;
 
 /// A real library to copy and edit, which every system with glibc has: its resolver. A search path can be added
 /// to it in place, because one of its program headers can be spared.
@@ -212,7 +213,7 @@ pub(crate) fn carry_out() {
     let store = Store::open_on(root, disk).unwrap();
     match apply(root, &store, &plan, Kind::Fix, &options()) {
         Ok(_) => println!("RESULT done"),
-        Err(error) => println!("RESULT {error}"),
+        Err(error) => println!("RESULT {}", said(&error)),
     }
 }
 

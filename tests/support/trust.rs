@@ -6,6 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tfpatch::operation::{self, Error, Kind, Selection, Store, apply, drift, log, recover, revert};
 use tfpatch::plan::Plan;
+use tfpatch::report::words::operations::error as said;
 
 pub(crate) const MALLORY: u32 = 23_456;
 
@@ -75,8 +76,8 @@ pub(crate) fn is_refused(root: &Path, words: &str) {
     // A recovery reads no record but one that is pending.
     let outcomes = all_of(root).into_iter().enumerate();
     for (_, outcome) in outcomes.filter(|(index, outcome)| *index > 0 || outcome.is_err()) {
-        let error = outcome.expect_err("refused").to_string();
-        assert!(error.contains(words), "{error}");
+        let error = outcome.expect_err("refused");
+        assert!(said(&error).contains(words), "{error:?}");
     }
     assert_eq!(snapshot(&file), before);
 }

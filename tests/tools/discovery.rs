@@ -4,7 +4,7 @@ use crate::support::wheels;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tfpatch::python::discovery::{Ambient, discover};
+use tfpatch::python::discovery::{Ambient, Reason, Unfit, discover};
 use tfpatch::python::environment::Kind;
 use tfpatch::vfs::OsVfs;
 
@@ -30,7 +30,7 @@ fn under_uvx_the_environment_of_the_tool_is_not_taken() {
     let found = discover(&OsVfs::new(), &ambient).unwrap();
     assert_eq!(found.environment.prefix, mine);
     assert_eq!(found.passed_over[0].path, tool.join("python3"));
-    assert_eq!(found.passed_over[0].why, "lies in a cache");
+    assert_eq!(found.passed_over[0].why, Unfit::InCache);
 }
 
 /// The shims of this machine's pyenv, where it has one on PATH, against pyenv itself.
@@ -44,7 +44,7 @@ fn python3_on_path_is_the_one_that_runs() {
         .collect();
     let ambient = Ambient { working_directory: "/".into(), path, ..Ambient::default() };
     let found = discover(&OsVfs::new(), &ambient).unwrap();
-    if found.reason.contains("pyenv") {
+    if matches!(found.reason, Reason::OnPath { by_pyenv: true, .. }) {
         assert_eq!(found.environment.prefix, Path::new(prefix));
     } else {
         assert_eq!(found.environment.kind, Kind::System);

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tfpatch::operation::{Call, Disk, Gate, Kind, Options, Selection, Store, Write, apply, revert};
 use tfpatch::plan::{Plan, Step};
+use tfpatch::report::words::operations::error as said;
 
 #[test]
 fn a_file_that_nobody_has_open_is_cut_off_in_place() {
@@ -58,7 +59,7 @@ fn a_mapped_file_is_never_cut_off() {
     let store = Store::open(root).unwrap();
     let strict = Options { write: Write::InPlace, ..options() };
     let error = revert(root, &store, &Selection::All, &strict).unwrap_err();
-    assert!(error.to_string().contains("another process may have it open"), "{error}");
+    assert!(said(&error).contains("another process may have it open"), "{error:?}");
     assert_eq!(snapshot(&file), grown);
     revert_all(root);
     assert_eq!(snapshot(&file), before);
@@ -85,7 +86,7 @@ fn a_mapped_file_is_not_edited_in_place_where_processes_would_see_it() {
     let strict = Options { write: Write::InPlace, ..options() };
     let plan = Plan::new(vec![unopened(append(&file))]);
     let error = apply(root, &store, &plan, Kind::Fix, &strict).unwrap_err();
-    assert!(error.to_string().contains("another process may have it open"), "{error}");
+    assert!(said(&error).contains("another process may have it open"), "{error:?}");
     assert_eq!(snapshot(&file), grown);
     fix(root, vec![unopened(append(&file))]).unwrap();
     assert_ne!(inode(&file), was, "somebody has it open");

@@ -20,7 +20,7 @@ fn a_running_program_is_replaced() {
     let (was, old) = (inode(&program), std::fs::read(&program).unwrap());
     let strict = Options { write: Write::InPlace, ..options() };
     let error = apply(root.path(), &store, &plan, Kind::Fix, &strict).unwrap_err();
-    assert!(matches!(error, Error::Stopped { rest: None, .. }), "{error}");
+    assert!(matches!(error, Error::Stopped { rest: None, .. }), "{error:?}");
     assert_eq!((inode(&program), std::fs::read(&program).unwrap()), (was, old.clone()));
     fix(root.path(), vec![edit.clone()]).unwrap();
     assert_ne!(inode(&program), was);

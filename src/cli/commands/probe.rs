@@ -48,7 +48,7 @@ pub fn verify(session: &mut Session, options: &args::Verify) -> Result<u8, Error
     let told = close(probe.tracer);
     let is_well = verified.is_well() && !verified.is_interrupted && probed.is_good();
     if session.format == Format::Json {
-        json::write(&mut *session.out, &ProbeReport::of_verify(&chosen, verified, &probed))?;
+        json::write(&mut *session.out, &ProbeReport::of_verify(&chosen, &verified, &probed))?;
     } else {
         write_verify(&mut *session.out, &chosen, &verified, &probed, session.detail)?;
     }

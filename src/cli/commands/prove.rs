@@ -54,7 +54,7 @@ pub fn verify(session: &mut Session, options: &args::Verify) -> Result<u8, Error
     let ran = ran(session, &options.proof);
     let is_as_left = !verified.is_interrupted && !verified.files.is_drift();
     if session.format == Format::Json {
-        let report = ProofReport::of_verify(&chosen, verified, ran.command, &proof);
+        let report = ProofReport::of_verify(&chosen, &verified, ran.command, &proof);
         json::write(&mut *session.out, &report)?;
     } else {
         write_verify(&mut *session.out, &chosen, &verified, &proof, ran)?;

@@ -24,7 +24,7 @@ pub fn run(session: &mut Session, options: &Revert) -> Result<u8, Error> {
     let all = all.collect::<Result<Vec<_>, _>>()?;
     let status = u8::from(all.iter().any(|put_back| !put_back.reverted.refused.is_empty()));
     if session.format == Format::Json {
-        let targets = all.into_iter().map(|put_back| put_back.reverted).collect();
+        let targets = all.iter().map(|put_back| &put_back.reverted);
         json::write(&mut *session.out, &RevertReport::new(options.dry_run, targets))?;
         return Ok(status);
     }

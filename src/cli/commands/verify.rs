@@ -1,6 +1,5 @@
 //! `tfpatch verify`: are patched files as they were left, and does everything still resolve?
 
-use crate::app::verify::FileSeen;
 use crate::cli::args::{Format, Verify};
 use crate::cli::error::Error;
 use crate::cli::session::Session;
@@ -24,8 +23,7 @@ pub fn run(session: &mut Session, options: &Verify) -> Result<u8, Error> {
             write(&mut *session.out, &chosen, &verified, session.detail)?;
         }
         let findings = verified.diagnosis.findings.iter().map(FindingReport::of);
-        let file = |FileSeen { file, installed_by, .. }| VerifiedFile { file, installed_by };
-        let files = verified.files.all.into_iter().map(file);
+        let files = verified.files.all.iter().map(VerifiedFile::of);
         report.add(files.collect(), findings.collect());
         report.not_followed.extend(LinkReport::all(&verified.world));
     }

@@ -4,7 +4,6 @@ use super::refusal::Refusal;
 use crate::bytes;
 use crate::edit::EditSet;
 use crate::elf::search_path::RpathKind;
-use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// The search path that an object is to have.
@@ -17,8 +16,9 @@ pub struct Request {
 }
 
 /// The way in which room was made for the new string.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+///
+/// Plans and undo records write a name of it, which is a name of [`crate::plan::Method`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Method {
     /// Nothing was to be done.
     Unchanged,

@@ -47,9 +47,7 @@ pub(in crate::loader) fn check(map: &mut LinkMap<'_>, system: &System) -> Vec<Fa
     for object in &map.own {
         let (problems, reason) = of_object(map, &missing, object);
         let reason = reason.or_else(|| lacks_relr_need(object, system));
-        refused.extend(
-            reason.map(|message| Fatal { path: object.path.clone(), message: message.into() }),
-        );
+        refused.extend(reason.map(|message| Fatal::new(&object.path, message)));
         all.push(problems);
     }
     for (object, problems) in map.own.iter_mut().zip(all) {

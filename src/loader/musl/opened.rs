@@ -65,9 +65,7 @@ impl Memo {
                 mode: metadata.mode,
                 summary,
             })),
-            Content::Refused(outcome, message) => {
-                Opened::Fatal(outcome, Fatal { path: path.to_owned(), message: message.into() })
-            }
+            Content::Refused(outcome, message) => Opened::Fatal(outcome, Fatal::new(path, message)),
         })
     }
 
@@ -107,9 +105,7 @@ fn judge(source: &dyn Source, target: Target) -> Content {
 
 /// `path_open` goes on after four errors, and gives up after any other.
 fn of_error(path: &Path, error: &io::Error) -> Opened {
-    let fatal = |message: String| {
-        Opened::Fatal(StepOutcome::Unreadable, Fatal { path: path.to_owned(), message })
-    };
+    let fatal = |message: String| Opened::Fatal(StepOutcome::Unreadable, Fatal::new(path, message));
     match Errno::from_io_error(error) {
         Some(Errno::NOENT | Errno::NOTDIR | Errno::NAMETOOLONG) => {
             Opened::Passed(StepOutcome::Absent)

@@ -1,5 +1,7 @@
 //! Why a file that can be read is not edited.
 
+use crate::macho::adhoc::Obstacle;
+
 /// Why a file that is sound, or sound enough to be read, is not edited: the cause, and what would
 /// help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,7 +62,7 @@ pub enum Refusal {
         /// The slice's architecture.
         arch: &'static str,
         /// Why not.
-        why: String,
+        why: Obstacle,
     },
     /// An unsigned arm64 slice that other slices follow: its signature would move them.
     #[error(

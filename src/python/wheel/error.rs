@@ -4,7 +4,7 @@ use crate::bytes;
 use std::io;
 
 /// What is wrong with a wheel.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{why}", member.as_deref().map(|name| format!("{name}: ")).unwrap_or_default())]
 pub struct Error {
     /// The member, as a line for people has it; `None` where it is the archive itself.
@@ -14,7 +14,7 @@ pub struct Error {
 }
 
 /// What can be wrong with a wheel, and the cure where there is one.
-#[derive(Debug, Clone, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Why {
     /// The file cannot be read.
     #[error("cannot read it: {0}")]

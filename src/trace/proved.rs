@@ -16,7 +16,8 @@ use std::path::Path;
 /// What runs say to a finding. The names are part of the JSON contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Evidence {
+#[schemars(rename = "Evidence")]
+pub enum Testimony {
     /// The object asked for the library, and did not get it.
     Confirmed,
     /// The object was loaded, with the library or where something else had loaded it before.
@@ -25,7 +26,13 @@ pub enum Evidence {
     NotSeen,
 }
 
-/// The answers of runs, as evidence.
+/// What was feared, and was found after all.
+pub fn refuted(evidence: &[(Finding, Testimony)]) -> impl Iterator<Item = &Finding> {
+    let is_refuted = |(_, says): &&(Finding, Testimony)| *says == Testimony::Refuted;
+    evidence.iter().filter(is_refuted).map(|(finding, _)| finding)
+}
+
+/// The answers of runs, and what they prove.
 pub struct Proved<'a> {
     vfs: &'a dyn Vfs,
     world: &'a World,
@@ -56,20 +63,20 @@ impl<'a> Proved<'a> {
 
     /// What they say to a finding that a library would not be found.
     #[must_use]
-    pub fn says(&self, finding: &Finding) -> Evidence {
-        let Some(library) = finding.library.as_deref() else { return Evidence::NotSeen };
+    pub fn says(&self, finding: &Finding) -> Testimony {
+        let Some(library) = finding.library.as_deref() else { return Testimony::NotSeen };
         if !is_about_search(finding.cause) {
-            return Evidence::NotSeen;
+            return Testimony::NotSeen;
         }
         let mut own = self.asked(&finding.object, library).peekable();
         if own.peek().is_some() {
             let in_vain = own.any(is_vain);
-            return if in_vain { Evidence::Confirmed } else { Evidence::Refuted };
+            return if in_vain { Testimony::Confirmed } else { Testimony::Refuted };
         }
         // What is loaded already under the same name is taken without a word.
         match self.world.inventory.at(&finding.object) {
-            Some(object) if self.is_loaded(object) && needs(object, library) => Evidence::Refuted,
-            _ => Evidence::NotSeen,
+            Some(object) if self.is_loaded(object) && needs(object, library) => Testimony::Refuted,
+            _ => Testimony::NotSeen,
         }
     }
 
