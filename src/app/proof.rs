@@ -32,7 +32,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What came of it. The names are part of the JSON contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -53,7 +53,8 @@ pub enum Verdict {
     TakenBack,
     /// It ended with status 0 before the repair, and neither after it nor once it was taken back.
     Flaky,
-    /// Its time was up, or another interpreter ran than the target's: nothing is known.
+    /// Its time was up, another interpreter ran than the target's, or nothing of the target was loaded: nothing
+    /// is known.
     Unknown,
     /// A signal told us to end.
     Interrupted,
@@ -88,6 +89,10 @@ pub struct Seen {
     pub silence: Option<Silence>,
     /// An interpreter that ran, where none of the target's did.
     pub stranger: Option<PathBuf>,
+    /// Was anything of the target run or loaded? What was not traced may have been.
+    pub touches: bool,
+    /// The programs that ran.
+    programs: Vec<PathBuf>,
     /// Symbols and versions that were not found.
     pub errors: BTreeMap<LoaderError, usize>,
     /// The errors of the loader by which programs ended.
@@ -117,7 +122,7 @@ impl Seen {
         match () {
             () if self.timed_out => Verdict::Unknown,
             // Another environment may have what the target lacks.
-            () if self.is_well() && self.stranger.is_some() => Verdict::Unknown,
+            () if self.is_well() && (self.stranger.is_some() || !self.touches) => Verdict::Unknown,
             () if self.works() => Verdict::Works,
             () if self.is_well() => Verdict::Incomplete,
             () => Verdict::Fails,
@@ -321,8 +326,8 @@ impl App {
             Environment::of_interpreter(&self.vfs, path, home)
                 .is_some_and(|found| same_file(&self.vfs, &found.prefix, &own.prefix))
         };
-        let first = heard.interpreters().first()?;
-        (!heard.interpreters().iter().any(is_own)).then(|| first.clone())
+        let first = heard.interpreters().next()?;
+        (!heard.interpreters().any(is_own)).then(|| first.clone())
     }
 
     /// Runs the command once more. Where it cannot be started any more, that is how it ends.
@@ -423,6 +428,13 @@ impl Heeded {
             };
         }
         let with_library = diagnosed.iter().filter(|finding| finding.library.is_some());
+        let is_own = |path: &Path| world.object_at(vfs, path).is_some();
+        let has_python = Heard::interpreters_of(&seen.programs).next().is_some();
+        seen.touches = seen.silence.is_some()
+            || seen.programs.is_empty()
+            || has_python && seen.stranger.is_none()
+            || seen.programs.iter().any(|program| is_own(program))
+            || answers.iter().filter_map(|answer| answer.found.as_deref()).any(is_own);
         seen.evidence =
             with_library.map(|finding| (finding.clone(), proved.says(finding))).collect();
         for finding in &mut diagnosis.findings {
@@ -444,7 +456,7 @@ impl Seen {
         silence: Option<Silence>,
     ) -> Self {
         let ended_by = heard.ended_by(child);
-        let Heard { processes, errors, is_cut, .. } = heard;
+        let Heard { processes, errors, is_cut, programs, .. } = heard;
         Self {
             purpose,
             child,
@@ -455,6 +467,8 @@ impl Seen {
             is_cut,
             silence,
             stranger: None,
+            touches: true,
+            programs,
             errors,
             ended_by,
             missing: Vec::new(),

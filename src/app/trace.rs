@@ -47,8 +47,8 @@ pub struct Heard {
     pub broken: Vec<Broken>,
     /// The command's own process.
     own: Option<u32>,
-    /// The interpreters of Python that ran, in order.
-    interpreters: Vec<PathBuf>,
+    /// The programs that ran, in order.
+    pub(super) programs: Vec<PathBuf>,
 }
 
 /// The exit status of a program that the loader ends (`fatal_error` in glibc's elf/dl-catch.c).
@@ -67,15 +67,20 @@ impl Heard {
     }
 
     /// The interpreters of Python that ran, in order.
-    pub(super) fn interpreters(&self) -> &[PathBuf] {
-        &self.interpreters
+    pub(super) fn interpreters(&self) -> impl Iterator<Item = &PathBuf> {
+        Self::interpreters_of(&self.programs)
+    }
+
+    /// Those among programs.
+    pub(super) fn interpreters_of(programs: &[PathBuf]) -> impl Iterator<Item = &PathBuf> {
+        programs.iter().filter(|path| is_python(path))
     }
 
     /// Adds what was heard of further processes.
     pub fn add(&mut self, other: Self) {
         self.processes += other.processes;
         self.is_cut |= other.is_cut;
-        self.interpreters.extend(other.interpreters);
+        self.programs.extend(other.programs);
         self.broken.extend(other.broken);
         for (error, times) in other.errors {
             *self.errors.entry(error).or_default() += times;
@@ -171,7 +176,7 @@ impl<'a> Requests<'a> {
             *heard.errors.entry(error.clone()).or_default() += times;
         }
         let programs = trace.images.iter().filter_map(|image| replay.program(image));
-        heard.interpreters.extend(programs.filter(|path| is_python(path)));
+        heard.programs.extend(programs);
         replay.add(&trace);
         Ok(())
     }
@@ -237,7 +242,7 @@ impl App {
         if let Some(found) = program.filter(|path| is_python(path)).and_then(of) {
             return Ok(Some(chosen(found, Reason::OfCommand)));
         }
-        Ok(heard.interpreters.iter().find_map(|path| {
+        Ok(heard.interpreters().find_map(|path| {
             let reason = Reason::Ran(path.clone());
             Some(chosen(of(path)?, reason))
         }))

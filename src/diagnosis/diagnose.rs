@@ -45,15 +45,8 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
-    /// Takes in findings that say more than those about the same questions. What nobody asks for and nothing
-    /// cures is no more than worth knowing, however it is looked at.
-    pub fn supersede(&mut self, mut findings: Vec<Finding>) {
-        findings.retain(|finding| {
-            let is_known = |known: &Finding| {
-                known.is_optional && !known.fixable && known.question() == finding.question()
-            };
-            finding.fixable || !self.findings.iter().any(is_known)
-        });
+    /// Takes in findings that say more than those about the same questions.
+    pub fn supersede(&mut self, findings: Vec<Finding>) {
         let is_told =
             |finding: &Finding| findings.iter().any(|other| other.question() == finding.question());
         self.findings.retain(|finding| !is_told(finding));

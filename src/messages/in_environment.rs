@@ -10,6 +10,7 @@ use crate::diagnosis::diagnose::Diagnosis;
 use crate::findings::finding::{Cause, Finding};
 use crate::knowledge::tensorflow::is_for_gpu;
 use crate::vfs::Vfs;
+use crate::world::python_code::PythonCode;
 use crate::world::{Place, World};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -91,6 +92,15 @@ pub enum Case {
         /// The file.
         file: Place,
     },
+    /// The library is opened by its name alone, so that no search path of the environment counts.
+    OpenedByName {
+        /// The library.
+        library: Vec<u8>,
+        /// The Python file that opens it and the line, where one is known.
+        code: Option<(Place, u32)>,
+        /// The file, where the environment has it.
+        file: Option<Place>,
+    },
     /// The object is there, and nothing is wrong with it.
     NothingIsWrong {
         /// The object.
@@ -107,6 +117,8 @@ pub enum Remedy {
     OfFinding,
     /// A command of tfpatch.
     Command(CommandLine),
+    /// To open a library by its path.
+    OpenByPath(PathBuf),
     /// To install the distribution again.
     Reinstall,
     /// To start a program anew that still says it.
@@ -219,6 +231,7 @@ pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Messa
     Verdict::found(message, findings)
         .or_else(|| module(vfs, world, message))
         .or_else(|| resolves(vfs, world, diagnosis, message))
+        .or_else(|| opened_by_name(vfs, world, message))
         .unwrap_or_else(|| nothing(message))
 }
 
@@ -352,6 +365,35 @@ fn module(vfs: &dyn Vfs, world: &World, message: &Message) -> Option<Verdict> {
         Found::Absent => {
             Verdict { cause: Some(Cause::NotInstalled), case: Case::NoModule { module }, ..words }
         }
+    })
+}
+
+/// Who opens a library that a message names without an asker, and that nothing in the environment needs: Python
+/// code, by a name for which the loader searches from `_ctypes`, or another program.
+fn opened_by_name(vfs: &dyn Vfs, world: &World, message: &Message) -> Option<Verdict> {
+    let library = message.library.as_deref().filter(|library| !library.contains(&b'/'))?;
+    if message.kind != Kind::LibraryNotFound || message.object.is_some() {
+        return None;
+    }
+    let copy = world.inventory.named(library).next().map(|copy| copy.path.clone());
+    let opener = PythonCode::new(vfs, world).opener_by_name(str::from_utf8(library).ok()?);
+    if copy.is_none() && opener.is_none() {
+        return None;
+    }
+    let case = Case::OpenedByName {
+        library: library.to_vec(),
+        code: opener.map(|line| (world.place(&line.file), line.line)),
+        file: copy.as_deref().map(|copy| world.place(copy)),
+    };
+    let words = Verdict::by_words(message, Outcome::Found);
+    Some(match copy {
+        Some(copy) => Verdict {
+            cause: Some(Cause::PathMissing),
+            case,
+            remedy: Remedy::OpenByPath(copy),
+            ..words
+        },
+        None => Verdict { cause: Some(Cause::NotInstalled), case, ..words },
     })
 }
 

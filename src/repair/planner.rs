@@ -220,7 +220,14 @@ impl Planner<'_> {
         // An object that is edited is made to load by itself: half of its libraries within reach may
         // switch off what its package does where none is.
         let edited: Vec<PathBuf> = self.rewrites.keys().cloned().collect();
-        let lacked = lacked_alone(&overlay, self.world, &self.options.question, &edited);
+        let mut lacked = lacked_alone(&overlay, self.world, &self.options.question, &edited);
+        // What nobody asks for and nothing cures is no more than worth knowing, opened alone or not.
+        lacked.retain(|lacked| {
+            let is_known = |known: &Finding| {
+                known.is_optional && !known.fixable && known.question() == lacked.question()
+            };
+            lacked.fixable || !after.findings.iter().any(is_known)
+        });
         after.supersede(lacked);
         after
     }

@@ -264,6 +264,9 @@ fn sentence(proof: &Proof, timeout: u64) -> String {
             let python = stranger(proof).map(shown).unwrap_or_default();
             format!("it ends with status 0, and {python} ran, which is not the target's interpreter")
         }
+        Verdict::Unknown if proof.runs.last().is_some_and(|run| !run.touches && run.is_well()) => {
+            "it ends with status 0, and loaded nothing of the target".to_owned()
+        }
         Verdict::Unknown if proof.runs.len() == 1 => {
             format!("it did not end within {}, and was not run again", counted_seconds(timeout))
         }

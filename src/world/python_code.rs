@@ -9,7 +9,7 @@ mod order;
 use super::World;
 use super::inventory::{Object, Role};
 use super::makers::Maker;
-use crate::python::sources::{self, Import, Opened, Source, Standing, When};
+use crate::python::sources::{self, Import, Opened, Opening, Source, Standing, When};
 use crate::vfs::{FileKind, Vfs};
 use memchr::memmem;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -168,6 +168,22 @@ impl<'a> PythonCode<'a> {
             let files = calls.iter().flat_map(|call| self.holding(&package, call));
             files.filter_map(|file| file.source()).any(opens)
         }
+    }
+
+    /// Where the code of an installed distribution opens a library by that name alone, for which the loader
+    /// searches.
+    #[must_use]
+    pub fn opener_by_name(&self, library: &str) -> Option<SourceLine> {
+        let all = (0..self.world.inventory.distributions.len()).map(Maker::Distribution);
+        all.filter_map(|maker| self.package(&maker)).find_map(|package| {
+            self.holding(&package, library).into_iter().find_map(|file| {
+                let openings = file.source().into_iter().flat_map(|source| &source.openings);
+                let is_it = |opening: &&Opening| {
+                    matches!(&opening.what, Opened::Name(name) if name == library)
+                };
+                openings.filter(is_it).map(|opening| file.at(opening.standing)).next()
+            })
+        })
     }
 
     /// Does a package at the top level hold modules of somebody?

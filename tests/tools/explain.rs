@@ -1,10 +1,12 @@
 //! The loaders' own words, as people posted them: taken apart, and explained.
 
 use crate::support::command::{Ran, command, open_directory, run};
+use crate::support::environments;
 use crate::support::explain::explain;
 use crate::support::wheels::{self, LinkMode};
 use serde_json::json;
 use std::fs;
+use std::process::Command;
 
 /// The interpreter's own words, before and after the repair.
 #[test]
@@ -67,4 +69,39 @@ fn a_report_for_an_issue_has_no_home_directory() {
     assert!(full.text(1).contains(home.to_str().unwrap()), "{full:#?}");
     let show = run(dir.path(), &["show", "--format", "markdown", ".venv/bin/python"]);
     assert!(show.text(0).starts_with("```text\n") && show.out.ends_with("```\n"), "{show:#?}");
+}
+
+/// A library that Python code opens by its name alone: no search path of the environment counts, wherever it lies.
+#[test]
+fn what_is_opened_by_its_name_is_told_with_who_opens_it() {
+    let dir = open_directory();
+    let env = environments::empty(dir.path());
+    let library = env.library("share/lib/libopened.so.1", "libopened.so.1", &[], &[]);
+    let package = env.site.join("pkg");
+    fs::create_dir(&package).unwrap();
+    fs::write(
+        package.join("__init__.py"),
+        "import ctypes\n\nctypes.CDLL('libopened.so.1')\nctypes.CDLL('libabsent.so.1')\n",
+    )
+    .unwrap();
+    env.distribution("pkg", &[], &["pkg/__init__.py"]);
+    let mut python = Command::new(env.prefix.join("bin/python"));
+    let ran = python.args(["-c", "import pkg"]).output().unwrap();
+    assert!(!ran.status.success());
+    let report = explain(dir.path(), &["--format", "json", "-"], &ran.stderr).json(0);
+    let message = &report["messages"][0];
+    assert_eq!((&message["outcome"], &message["cause"]), (&json!("found"), &json!("path_missing")));
+    let text = message["message"].as_str().unwrap();
+    assert!(text.contains("pkg/__init__.py:3 opens libopened.so.1 by its name alone"), "{text}");
+    // What is said to help does.
+    let cure = message["cure"].as_str().unwrap();
+    let call = cure.split(" as ").nth(1).unwrap().split(" does").next().unwrap();
+    assert!(call.contains(library.to_str().unwrap()), "{cure}");
+    assert!(env.runs(&format!("import ctypes; {call}")));
+    let absent = "libabsent.so.1: cannot open shared object file: No such file or directory";
+    let near =
+        format!("  File \"{}\", line 4, in <module>\n", package.join("__init__.py").display());
+    let ran = explain(dir.path(), &["-"], format!("{near}OSError: {absent}\n").as_bytes());
+    assert!(ran.text(0).contains("pkg/__init__.py:4 opens libabsent.so.1"), "{ran:#?}");
+    assert!(ran.out.contains("It is not in this environment"), "{ran:#?}");
 }

@@ -291,12 +291,8 @@ fn standard_input_is_read_by_a_single_run_alone() {
         [(vec!["doctor"], true), (vec!["fix"], false), (vec!["fix", "--dry-run"], true)]
     {
         let mut command = crate::support::command::command(dir.path());
-        command.args(&words).arg(&env.prefix).args([
-            "--",
-            "sh",
-            "-c",
-            "read line; test \"$line\" = word",
-        ]);
+        let script = "read line; test \"$line\" = word && \"$0\" -c pass";
+        command.args(&words).arg(&env.prefix).args(["--", "sh", "-c", script]).arg(&env.python);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         child.stdin.take().unwrap().write_all(b"word\n").unwrap();
@@ -312,7 +308,7 @@ fn standard_input_is_read_by_a_single_run_alone() {
 fn a_gate_closes_for_a_file_that_is_not_as_it_was_left() {
     let (dir, env) = broken();
     wheels::run(tfpatch().arg("fix").arg(&env.prefix));
-    let gate: &[&dyn AsRef<OsStr>] = &[&"verify", &env.prefix, &"--", &"true"];
+    let gate: &[&dyn AsRef<OsStr>] = &[&"verify", &env.prefix, &"--", &env.python, &"-c", &"pass"];
     let (report, _) = prove(dir.path(), gate, 0);
     assert_eq!(
         (&report["verdict"], &report["files"][0]["state"]),
@@ -444,6 +440,24 @@ fn what_another_interpreter_imports_proves_nothing() {
     // Without a target it is that of the interpreter.
     let (report, _) = prove(dir.path(), &[&"doctor", &"--", &python, &"-c", &"pass"], 0);
     assert!(report["target"]["path"].as_str().unwrap().ends_with("/other"), "{report:#}");
+}
+
+/// What loads nothing of the target proves nothing of it, however it ends.
+#[test]
+fn a_command_that_loads_nothing_of_the_target_proves_nothing() {
+    let (dir, env) = broken();
+    for verb in ["doctor", "fix", "verify"] {
+        let (report, _) = prove(dir.path(), &[&verb, &env.prefix, &"--", &"true"], 1);
+        assert_eq!(report["verdict"], "unknown", "{report:#}");
+    }
+    let text = run(dir.path(), &words(&[&"doctor", &env.prefix, &"--", &"true"]));
+    let verdict = "\nno verdict  it ends with status 0, and loaded nothing of the target";
+    assert!(text.status == 1 && text.out.contains(verdict), "{text:#?}");
+    // A module that a program of another kind loads is enough.
+    let module = env.site_packages.join(env.extension());
+    let script = format!("LD_PRELOAD={} /bin/true", module.display());
+    let (report, _) = prove(dir.path(), &[&"doctor", &env.prefix, &"--", &"sh", &"-c", &script], 0);
+    assert_eq!(report["verdict"], "works", "{report:#}");
 }
 
 /// What a command prints commands no terminal by way of the report, nor breaks its lines.

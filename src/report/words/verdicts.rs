@@ -1,9 +1,12 @@
 //! What is said of a message that was looked up in an environment.
 
 use super::{findings, helps};
-use crate::bytes::{printable, shown};
+use crate::bytes::{printable, shell_word, shown};
 use crate::messages::Message;
 use crate::messages::in_environment::{Case, Remedy, Verdict};
+use crate::world::Place;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 /// What is the case, a sentence or two; empty where nothing is known beside the words.
 #[must_use]
@@ -44,10 +47,29 @@ pub fn sentence(verdict: &Verdict) -> String {
             "{} lies here, at {file}, and tfpatch doctor finds nothing that keeps it from being opened.",
             printable(library)
         ),
+        Case::OpenedByName { library, code, file } => {
+            opened_by_name(library, code.as_ref(), file.as_ref())
+        }
         Case::NothingIsWrong { object } => {
             format!("{object} is here, and tfpatch doctor finds nothing wrong with it.")
         }
     }
+}
+
+/// Who opens a library by its name, and where it lies.
+fn opened_by_name(library: &[u8], code: Option<&(Place, u32)>, file: Option<&Place>) -> String {
+    let library = printable(library);
+    let opens = match code {
+        Some((code, line)) => format!("{code}:{line} opens {library} by its name alone"),
+        None => format!(
+            "No file of this environment needs {library}: a program opens it by its name alone"
+        ),
+    };
+    let lies = match file {
+        Some(file) => format!("It lies here, at {file}"),
+        None => "It is not in this environment".to_owned(),
+    };
+    format!("{opens}, so that no search path of the environment counts. {lies}.")
 }
 
 /// What the first of the findings says, and how many more fit.
@@ -77,6 +99,12 @@ pub fn cure(message: &Message, verdict: &Verdict) -> String {
         Remedy::OfWords => helps::of(message),
         Remedy::OfFinding => verdict.findings.first().map(findings::cure).unwrap_or_default(),
         Remedy::Command(command) => command.to_string(),
+        Remedy::OpenByPath(path) => format!(
+            "open it by its path, as ctypes.CDLL({}) does; where that cannot be changed, start the program with \
+             LD_LIBRARY_PATH={}",
+            python_text(path),
+            shell_word(path.parent().unwrap_or(path).as_os_str().as_bytes())
+        ),
         Remedy::Reinstall => {
             "install the distribution again: pip install --force-reinstall --no-deps NAME"
                 .to_owned()
@@ -91,4 +119,9 @@ pub fn cure(message: &Message, verdict: &Verdict) -> String {
             helps::of(message)
         ),
     }
+}
+
+/// A path as a text of Python's.
+fn python_text(path: &Path) -> String {
+    format!("'{}'", shown(path).replace('\\', "\\\\").replace('\'', "\\'"))
 }
