@@ -4,7 +4,7 @@ use super::doctor;
 use super::findings::Detail;
 use super::outcome::{self, Telling};
 use super::revert;
-use super::style::{COMMAND, DIM, ERROR, GOOD, WARNING, counted, paint};
+use super::style::{COMMAND, DIM, ERROR, GOOD, WARNING, paint};
 use super::testimony;
 use super::trace::why_nothing;
 use super::verify;
@@ -162,7 +162,8 @@ fn write_run(
         writeln!(out, "  {library} failed to load for {object}{survived}")?;
     }
     if let Some(rest @ 1..) = missing.len().checked_sub(most(MAX_LISTED)) {
-        writeln!(out, "  and {}; -v lists them", counted(rest, "more library"))?;
+        let libraries = if rest == 1 { "library" } else { "libraries" };
+        writeln!(out, "  and {rest} more {libraries}; -v lists them")?;
     }
     for finding in run.refuted().filter(is_told).take(most(MAX_LISTED)) {
         writeln!(out, "  {}", testimony::refuted(world, finding))?;

@@ -134,7 +134,7 @@ impl<'m, 'a> Judge<'m, 'a> {
                 Some(Finding { fixable: true, ..finding })
             }
             // Told with the other entries.
-            StepOutcome::NotALibrary if said.starts_with("duplicate LC_RPATH") => None,
+            StepOutcome::NotALibrary if has_entry_twice(root, arch) => None,
             _ => {
                 let evidence = Evidence::File(File::NotTaken { object, said });
                 Some(fault(
@@ -371,4 +371,12 @@ fn cure_of_mismatch(plugin: &Distribution, host: &Distribution) -> Cure {
         }
         None => Cure::Install(Install::Fitting(plugin.normalized.clone(), host.normalized.clone())),
     }
+}
+
+/// Does the slice for a processor name a directory twice? dyld takes none that does, whatever else it holds.
+fn has_entry_twice(object: &Object, arch: &str) -> bool {
+    object.slices().iter().filter(|slice| slice.arch.name() == arch).any(|slice| {
+        let mut seen = HashSet::new();
+        !slice.rpaths.iter().all(|entry| seen.insert(entry.as_slice()))
+    })
 }
