@@ -200,7 +200,22 @@ impl App {
         let interpreter = environment.and_then(|found| found.interpreters.first());
         let Some(interpreter) = interpreter else { return Err(NotRun::NoInterpreter.into()) };
         let packages: Vec<NativePackage> = native_modules::of(world);
-        let packages = importer.import(&interpreter.path, chosen.root(), &packages)?;
+        let mut packages = importer.import(&interpreter.path, chosen.root(), &packages)?;
+        // What refuses to be imported by itself may be there for others to import.
+        let again = packages.iter().filter(|package| package.refuses()).filter_map(|package| {
+            let first = native_modules::requiring(&self.vfs, world, &package.package);
+            (!first.is_empty()).then(|| NativePackage { first, ..package.package.clone() })
+        });
+        let again: Vec<NativePackage> = again.collect();
+        if !again.is_empty() {
+            for imports in importer.import(&interpreter.path, chosen.root(), &again)? {
+                let name = &imports.package.name;
+                let same = packages.iter_mut().find(|package| package.package.name == *name);
+                if let Some(same) = same.filter(|_| !imports.fails()) {
+                    *same = imports;
+                }
+            }
+        }
         Ok(Probed { interpreter: interpreter.path.clone(), packages, ..Probed::default() })
     }
 
@@ -301,6 +316,15 @@ impl Probed {
 }
 
 impl Imports {
+    /// Does the package itself raise an error that is none of the loader?
+    fn refuses(&self) -> bool {
+        self.modules.iter().any(|import| {
+            import.module == self.package.name
+                && matches!(&import.outcome, Outcome::Raised { class, .. } if class == "ImportError")
+                && !is_of_loader(&import.outcome)
+        })
+    }
+
     /// Did its own import fail, or did a module end the interpreter?
     fn fails(&self) -> bool {
         self.modules.iter().any(|import| {

@@ -130,12 +130,13 @@ impl Importer for Probe<'_> {
 
 /// The names in the order in which they are imported: the packages around a module before it, as any import of
 /// it begins with them.
-fn names(package: &NativePackage) -> BTreeSet<String> {
+fn names(package: &NativePackage) -> Vec<String> {
     let modules = package.modules.keys();
     let around = modules.clone().flat_map(|module| {
         module.match_indices('.').filter_map(|(dot, _)| module.get(..dot)).map(str::to_owned)
     });
-    around.chain(modules.cloned()).collect()
+    let own: BTreeSet<String> = around.chain(modules.cloned()).collect();
+    package.first.iter().cloned().chain(own).collect()
 }
 
 /// The interpreter with what it is to run. It writes no compiled files: who looks changes nothing.

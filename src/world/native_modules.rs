@@ -3,7 +3,8 @@
 use super::inventory::Role;
 use super::world::World;
 use crate::python::interpreter::Interpreter;
-use std::collections::BTreeMap;
+use crate::vfs::Vfs;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// A package, or a module that stands by itself, with its modules that have native code.
@@ -13,6 +14,23 @@ pub struct NativePackage {
     pub name: String,
     /// Each module's whole name and file, by name.
     pub modules: BTreeMap<String, PathBuf>,
+    /// What is to be imported before it.
+    pub first: Vec<String>,
+}
+
+/// The packages at the top level of those distributions that require the one of a package: who imports them
+/// comes to the package in the way that is meant.
+#[must_use]
+pub fn requiring(vfs: &dyn Vfs, world: &World, package: &NativePackage) -> Vec<String> {
+    let all = &world.inventory.distributions;
+    let objects = package.modules.values().filter_map(|file| world.inventory.at(file));
+    let own: BTreeSet<usize> = objects.filter_map(|object| object.distribution).collect();
+    let own = || own.iter().filter_map(|index| all.get(*index));
+    let others = all.iter().filter(|other| own().any(|own| World::requires(other, own)));
+    let names = others.flat_map(|other| other.top_level(vfs));
+    let names = names.filter_map(|name| String::from_utf8(name).ok());
+    let modules = names.map(|name| name.trim_end_matches(".py").to_owned());
+    modules.filter(|module| is_identifier(module) && *module != package.name).collect()
 }
 
 /// Those that the first interpreter of a target imports, by name; where a part was named, those of the part. It knows a module by the ending of its file's
@@ -36,7 +54,10 @@ pub fn of(world: &World) -> Vec<NativePackage> {
         let package = name.split('.').next().unwrap_or(&name).to_owned();
         packages.entry(package).or_default().entry(name).or_insert_with(|| object.path.clone());
     }
-    packages.into_iter().map(|(name, modules)| NativePackage { name, modules }).collect()
+    packages
+        .into_iter()
+        .map(|(name, modules)| NativePackage { name, modules, first: Vec::new() })
+        .collect()
 }
 
 /// The name by which the module in a file is imported from the nearest of the directories above it.

@@ -166,6 +166,33 @@ fn a_module_that_ends_the_interpreter_is_an_error_and_the_others_are_imported() 
     }
 }
 
+/// A package that refuses to be imported by itself is there for another one, and is imported by way of that.
+#[test]
+fn what_is_there_for_another_package_is_imported_behind_it() {
+    let (dir, env) = environment();
+    let refuses =
+        "import sys\nif 'outer' not in sys.modules:\n    raise ImportError('import outer first')\n";
+    package(&env, "inner_binary", refuses, "");
+    let file = fs::read_dir(env.site_packages.join("inner_binary")).unwrap();
+    let file = file.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let file = file.into_iter().find(|name| name.ends_with(".so")).unwrap();
+    fs::create_dir(env.site_packages.join("outer")).unwrap();
+    fs::write(env.site_packages.join("outer/__init__.py"), "").unwrap();
+    let install = |name: &str, requires: &str, files: &str| {
+        let info = env.site_packages.join(format!("{name}-1.0.dist-info"));
+        fs::create_dir(&info).unwrap();
+        fs::write(info.join("METADATA"), format!("Name: {name}\nVersion: 1.0\n{requires}"))
+            .unwrap();
+        fs::write(info.join("RECORD"), files).unwrap();
+    };
+    let files = format!("inner_binary/__init__.py,,\ninner_binary/{file},,\n");
+    install("inner_binary", "", &files);
+    let report = probe(dir.path(), &[&"doctor", &env.prefix], 1);
+    assert!(report.to_string().contains("import outer first"), "{report:#}");
+    install("outer", "Requires-Dist: inner-binary ; extra == 'binary'\n", "outer/__init__.py,,\n");
+    probe(dir.path(), &[&"doctor", &env.prefix], 0);
+}
+
 #[test]
 fn what_is_for_another_case_is_no_error_unless_the_package_itself_fails() {
     let (dir, env) = environment();
