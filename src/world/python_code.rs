@@ -186,6 +186,16 @@ impl<'a> PythonCode<'a> {
         })
     }
 
+    /// Does a word stand anywhere in somebody's code? What is not read may hold it.
+    #[must_use]
+    pub fn mentions(&self, maker: &Maker, word: &str) -> bool {
+        let finder = memmem::Finder::new(word);
+        self.package(maker).is_none_or(|package| {
+            package.is_partly_unread
+                || package.files.iter().any(|file| finder.find(&file.bytes).is_some())
+        })
+    }
+
     /// Does a package at the top level hold modules of somebody?
     #[must_use]
     pub fn is_of(&self, package: &str, maker: &Maker) -> bool {

@@ -140,6 +140,34 @@ fn what_is_imported_and_not_installed_is_an_error() {
     }
 }
 
+/// Nothing fails without a plugin that no code mentions and nothing needs.
+#[test]
+fn a_plugin_that_is_gone_is_only_worth_knowing() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = package(dir.path());
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let mut files: Vec<String> =
+        ["pkg/__init__.py", MODULE, "pkg/libs/libown.so.1"].map(str::to_owned).into();
+    for name in ["libone.so", "libother.so"] {
+        env.library(&format!("{site}/pkg/plugins/{name}"), name, &[], &[]);
+        files.push(format!("pkg/plugins/{name}"));
+    }
+    env.distribution("pkg", &[], &files.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(doctor(&env).status, 0);
+    fs::remove_file(env.site.join("pkg/plugins/libother.so")).unwrap();
+    assert!(env.runs("import pkg._fast"));
+    let told = doctor(&env);
+    assert_eq!(told.status, 0, "{told:#?}");
+    assert!(told.out.contains("partial_install"), "{told:#?}");
+    // The package's own code may open it.
+    fs::write(env.site.join("pkg/__init__.py"), "KNOWN = ['other']\n").unwrap();
+    assert_eq!(doctor(&env).status, 1);
+    // A library that is needed is no plugin.
+    fs::write(env.site.join("pkg/__init__.py"), "").unwrap();
+    fs::remove_file(env.site.join("pkg/libs/libown.so.1")).unwrap();
+    assert_eq!(doctor(&env).status, 1);
+}
+
 /// A directory inside of the environment that a `.pth` file names is one of packages as any other.
 #[test]
 fn a_named_directory_inside_is_one_of_packages() {

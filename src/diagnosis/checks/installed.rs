@@ -48,7 +48,7 @@ impl Installed {
         }
         let (mut findings, foreign) = platform::findings(vfs, world, seen);
         let damages = partial::damages(vfs, world, question, seen);
-        findings.extend(damages.iter().filter_map(|damage| damage.finding(world)));
+        findings.extend(damages.iter().filter_map(|damage| damage.finding(vfs, world, seen)));
         findings.extend(duplicates::findings(vfs, world));
         findings.extend(requirements::findings(world));
         findings.extend(absent::findings(vfs, world));

@@ -11,8 +11,10 @@ use crate::findings::finding::{Cause, Finding, fault};
 use crate::python::distribution::Distribution;
 use crate::python::record;
 use crate::vfs::{FileKind, Vfs};
-use crate::world::inventory::Role;
+use crate::world::inventory::{Object, Role};
+use crate::world::makers::Maker;
 use crate::world::object_names::may_be_object;
+use crate::world::python_code::PythonCode;
 use crate::world::{Question, World};
 use rayon::prelude::*;
 use std::collections::HashSet;
@@ -136,8 +138,8 @@ impl Damage {
         objects.map(|object| object.path.clone())
     }
 
-    /// One finding for all of it.
-    pub(super) fn finding(&self, world: &World) -> Option<Finding> {
+    /// One finding for all of it. Where nothing but plugins is damaged, it is only worth knowing.
+    pub(super) fn finding(&self, vfs: &dyn Vfs, world: &World, seen: &Seen) -> Option<Finding> {
         let distribution = world.inventory.distributions.get(self.distribution)?;
         let files: Vec<&PathBuf> = self.gone.iter().chain(&self.of_another_size).collect();
         let object = files.iter().find(|path| is_object(path)).or(files.first());
@@ -149,7 +151,37 @@ impl Damage {
             of_another_size: self.of_another_size.len(),
             first: world.place(object),
         });
-        Some(fault(Cause::PartialInstall, object, evidence, Cure::reinstall(distribution)))
+        let code = PythonCode::new(vfs, world);
+        let is_optional = files.iter().all(|file| self.is_plugin(world, seen, &code, file));
+        let found = fault(Cause::PartialInstall, object, evidence, Cure::reinstall(distribution));
+        Some(Finding { is_optional, ..found })
+    }
+
+    /// Is an object one of those that a program opens if it comes to that: does nothing need its name, no code
+    /// of its distribution mention it, and does no module lead to any object beside it?
+    fn is_plugin(&self, world: &World, seen: &Seen, code: &PythonCode<'_>, file: &Path) -> bool {
+        let name = file.file_name().unwrap_or_default();
+        let is_module =
+            name.to_str().is_none_or(|it| it.contains(".cpython-") || it.contains(".abi3"));
+        if is_module || !is_object(file) {
+            return false;
+        }
+        let objects = &world.inventory.objects;
+        let name = name.as_bytes();
+        if objects.iter().any(|object| object.needed().iter().any(|needed| needed == name)) {
+            return false;
+        }
+        let mut beside = objects.iter().filter(|object| Some(object.directory()) == file.parent());
+        let is_open = |object: &Object| {
+            object.role == Role::Library && !seen.by_modules.contains_key(&object.id)
+        };
+        let stem = name.split(|&byte| byte == b'.').next().unwrap_or_default();
+        let stem = stem.strip_prefix(b"lib").unwrap_or(stem);
+        let stem = str::from_utf8(stem).unwrap_or_default();
+        beside.next().is_some_and(is_open)
+            && beside.all(is_open)
+            && !stem.is_empty()
+            && !code.mentions(&Maker::Distribution(self.distribution), stem)
     }
 }
 
