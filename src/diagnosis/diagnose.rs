@@ -171,9 +171,7 @@ fn loads(
             || keeps_from_loading(world, &seen.missing, finding)
     });
     findings.iter_mut().for_each(|finding| leave_to_others(vfs, world, finding));
-    if empty != world.settings && world.named.is_empty() && world.part.is_none() {
-        findings.extend(spoilt_for_python(vfs, world));
-    }
+    findings.extend(spoilt_for_python(vfs, world));
     sort(&mut findings);
     Diagnosis { findings, bindings, unresolved, unasked, installed }
 }
@@ -181,7 +179,10 @@ fn loads(
 /// What variables spoil for the modules of Python itself, which every package imports, where these lie outside
 /// of the target: those of the installation that a virtual environment was made from.
 fn spoilt_for_python(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
-    let Some(environment) = &world.environment else { return Vec::new() };
+    let has_variables = world.settings != world.settings.without_variables();
+    let is_whole = world.named.is_empty() && world.part.is_none();
+    let environment = world.environment.as_ref().filter(|_| has_variables && is_whole);
+    let Some(environment) = environment else { return Vec::new() };
     let modules = environment.interpreters.iter().filter_map(|interpreter| {
         let prefix = interpreter.main_program()?.parent()?.parent()?;
         Some(prefix.join(format!("lib/python{}/lib-dynload", interpreter.version)))

@@ -6,8 +6,8 @@ use super::{Import, Opened, Opening, Source, Standing, When};
 use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
-    Alias, ExceptHandler, Expr, ExprCall, Parameters, Stmt, StmtIf, StmtImportFrom, StmtTry,
-    StmtWith,
+    Alias, ExceptHandler, Expr, ExprCall, Parameters, Stmt, StmtFor, StmtIf, StmtImportFrom,
+    StmtTry, StmtWith,
 };
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -153,26 +153,7 @@ impl<'a> Visitor<'a> for Reader<'a> {
                 self.around_names.pop();
                 self.names.scopes.pop();
             }
-            Stmt::For(each) => {
-                self.visit_expr(&each.iter);
-                match (each.target.as_ref(), self.names.elements(&each.iter)) {
-                    (Expr::Name(name), Some(elements)) if elements.len() <= self.rounds_left => {
-                        self.rounds_left -= elements.len();
-                        for element in elements {
-                            self.names.scopes.push(HashMap::from([(&name.id, Some(element))]));
-                            self.visit_body(&each.body);
-                            self.names.scopes.pop();
-                        }
-                    }
-                    _ => {
-                        let outside = self.is_listing;
-                        self.is_listing |= constants::lists_files(&each.iter);
-                        self.sometimes(&each.body);
-                        self.is_listing = outside;
-                    }
-                }
-                self.sometimes(&each.orelse);
-            }
+            Stmt::For(each) => self.each(each),
             Stmt::While(each) => {
                 self.visit_expr(&each.test);
                 self.sometimes(&each.body);
@@ -315,6 +296,28 @@ impl<'a> Reader<'a> {
         let module = import.module.as_ref().map_or("", |module| module.as_str());
         let names = import.names.iter().map(|alias| alias.name.as_str().to_owned()).collect();
         self.import(import.level, module, names, standing);
+    }
+
+    /// A loop over constants is looked at in rounds; of any other nothing says that it has one.
+    fn each(&mut self, each: &'a StmtFor) {
+        self.visit_expr(&each.iter);
+        match (each.target.as_ref(), self.names.elements(&each.iter)) {
+            (Expr::Name(name), Some(elements)) if elements.len() <= self.rounds_left => {
+                self.rounds_left -= elements.len();
+                for element in elements {
+                    self.names.scopes.push(HashMap::from([(&name.id, Some(element))]));
+                    self.visit_body(&each.body);
+                    self.names.scopes.pop();
+                }
+            }
+            _ => {
+                let outside = self.is_listing;
+                self.is_listing |= constants::lists_files(&each.iter);
+                self.sometimes(&each.body);
+                self.is_listing = outside;
+            }
+        }
+        self.sometimes(&each.orelse);
     }
 
     fn attempt(&mut self, attempt: &'a StmtTry) {
