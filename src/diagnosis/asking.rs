@@ -123,17 +123,28 @@ impl<'a> Asking<'a> {
         };
         let before = |module: &Object| {
             let opened = self.code.opened_before(module);
+            let is_copy = |path: &Path| {
+                let copy = self.world.object_at(self.vfs, path);
+                copy.is_some_and(|copy| {
+                    OsStr::from_bytes(copy.soname()) == name || path.file_name() == Some(name)
+                })
+            };
             let is_proved = |(opening, file): &(Opening, PathBuf)| match &opening.what {
                 Opened::Beside(path) if opening.standing.when == When::Always => {
-                    let path = file.parent().unwrap_or(file).join(path);
-                    let copy = self.world.object_at(self.vfs, &path);
-                    copy.is_some_and(|copy| OsStr::from_bytes(copy.soname()) == name)
+                    is_copy(&file.parent().unwrap_or(file).join(path))
                 }
                 _ => false,
             };
-            let may_be = |(opening, _): &(Opening, PathBuf)| match &opening.what {
-                Opened::Listed => true,
-                known => known.file_name().is_some_and(|known| OsStr::new(known) == name),
+            let may_be = |(opening, file): &(Opening, PathBuf)| match &opening.what {
+                Opened::Listed(None) => true,
+                Opened::Listed(Some((pattern, is_beside))) => {
+                    let here = file.parent().filter(|_| *is_beside);
+                    self.is_among(missing, pattern, here)
+                }
+                Opened::Beside(path) => is_copy(&file.parent().unwrap_or(file).join(path)),
+                Opened::Path(path) => is_copy(path),
+                Opened::Somewhere(known) => OsStr::new(known) == name,
+                Opened::Name(_) | Opened::Found(_) | Opened::Unknown => false,
             };
             if opened.iter().any(is_proved) {
                 Some(Before::Required)
@@ -150,6 +161,19 @@ impl<'a> Asking<'a> {
             };
         }
         found.filter(|_| missing.root_role == Role::ExtensionModule)
+    }
+
+    /// Is a copy of the library among the files that a pattern lists, from a directory where that is known?
+    fn is_among(&self, missing: &Missing, pattern: &Path, from: Option<&Path>) -> bool {
+        let Some(names) = pattern.file_name().map(OsStr::as_bytes) else { return false };
+        self.world.inventory.named(&missing.dependency.name).any(|copy| {
+            let directory = from.and_then(|from| Some(from.join(pattern.parent()?)));
+            let is_there = directory.is_none_or(|directory| {
+                let same = |path: &Path| self.vfs.canonicalize(path).ok();
+                same(&directory).is_some_and(|it| Some(it) == same(copy.directory()))
+            });
+            is_there && matches_pattern(names, copy.name())
+        })
     }
 
     /// Does the code of a module's own distribution open a library that lies there, by a path that is put
@@ -366,4 +390,46 @@ impl<'a> Asking<'a> {
 /// Is it a module of the standard library that is there for a display alone?
 fn is_for_a_display(module: &Object) -> bool {
     module.directory().ends_with("lib-dynload") && packages::is_for_a_display(module.name())
+}
+
+/// Does a name match a pattern of a shell's with `*` and `?`? Other patterns are taken for matching.
+fn matches_pattern(pattern: &[u8], name: &[u8]) -> bool {
+    if pattern.contains(&b'[') {
+        return true;
+    }
+    // Where the last star stands, and what of the name it has taken so far.
+    let (mut at, mut of, mut star) = (0, 0, None);
+    while let Some(&byte) = name.get(of) {
+        match pattern.get(at) {
+            Some(b'*') => {
+                star = Some((at, of));
+                at += 1;
+            }
+            Some(&wanted) if wanted == b'?' || wanted == byte => {
+                at += 1;
+                of += 1;
+            }
+            _ => {
+                let Some((before, taken)) = star else { return false };
+                star = Some((before, taken + 1));
+                (at, of) = (before + 1, taken + 1);
+            }
+        }
+    }
+    pattern.get(at..).is_some_and(|rest| rest.iter().all(|&byte| byte == b'*'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches_pattern;
+
+    #[test]
+    fn patterns_are_those_of_a_shell() {
+        for pattern in ["*", "*.so*", "lib*.so.1", "libgone.so.1", "lib????.so.*", "*e.so*1"] {
+            assert!(matches_pattern(pattern.as_bytes(), b"libgone.so.1"), "{pattern}");
+        }
+        for pattern in ["", "*.dll", "lib*.so", "libgone.so", "?libgone.so.1", "libnope*.so*"] {
+            assert!(!matches_pattern(pattern.as_bytes(), b"libgone.so.1"), "{pattern}");
+        }
+    }
 }

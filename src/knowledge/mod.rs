@@ -3,6 +3,7 @@
 pub mod alternatives;
 pub mod homebrew;
 pub mod import_names;
+pub mod installers;
 pub mod opened;
 pub mod packages;
 pub mod sayings;

@@ -18,6 +18,50 @@ const MODULES: &[(&str, &str)] = &[
     ("zlib", "zlib1g-dev"),
 ];
 
+/// Modules that are built into the interpreter in some installations, so that no file has them
+/// (`sys.builtin_module_names` of CPython 3.8 to 3.14 on Linux and macOS, those with an underscore left out).
+const BUILT_IN: &[&str] = &[
+    "array",
+    "atexit",
+    "audioop",
+    "binascii",
+    "builtins",
+    "cmath",
+    "errno",
+    "faulthandler",
+    "fcntl",
+    "gc",
+    "grp",
+    "itertools",
+    "marshal",
+    "math",
+    "mmap",
+    "nis",
+    "ossaudiodev",
+    "parser",
+    "posix",
+    "pwd",
+    "pyexpat",
+    "readline",
+    "resource",
+    "select",
+    "spwd",
+    "symtable",
+    "sys",
+    "syslog",
+    "termios",
+    "time",
+    "unicodedata",
+    "xxsubtype",
+    "zlib",
+];
+
+/// May a module be built into the interpreter?
+#[must_use]
+pub fn may_be_built_in(module: &str) -> bool {
+    module.starts_with('_') || BUILT_IN.contains(&module)
+}
+
 /// The package of headers without which Python has no module of that name.
 #[must_use]
 pub fn headers_of(module: &str) -> Option<&'static str> {

@@ -75,8 +75,9 @@ pub enum Opened {
     Somewhere(String),
     /// What `ctypes.util.find_library` finds for a name.
     Found(String),
-    /// Files of a directory, as they are listed.
-    Listed,
+    /// Files of a directory, as they are listed: the pattern of their names with the path before it as far as
+    /// that is known, and whether the path begins at the directory of the file that stands in.
+    Listed(Option<(PathBuf, bool)>),
     /// Something else.
     Unknown,
 }
@@ -88,7 +89,7 @@ impl Opened {
         match self {
             Self::Name(name) | Self::Somewhere(name) => Some(name),
             Self::Path(path) | Self::Beside(path) => path.file_name()?.to_str(),
-            Self::Found(_) | Self::Listed | Self::Unknown => None,
+            Self::Found(_) | Self::Listed(_) | Self::Unknown => None,
         }
     }
 }
@@ -100,6 +101,11 @@ pub struct Standing {
     pub line: u32,
     /// When it is reached.
     pub when: When,
+    /// The line from which it is reached when the file is imported: its own, or the one that calls the function
+    /// that it stands in.
+    pub reached: u32,
+    /// Does it stand behind a condition that may not hold on this system?
+    pub is_conditional: bool,
     /// Is an `ImportError` caught, and not raised again?
     pub catches_import_error: bool,
     /// May an `ImportError` be caught that tells that the module is not installed? So it may by whatever has a

@@ -134,6 +134,15 @@ fn what_is_imported_and_not_installed_is_an_error() {
         assert_eq!(told.status == 0, works, "{first} {told:#?}");
         let says = "pkg 1.0 requires absent-one, which is not installed";
         assert_eq!(told.out.contains(says), !works, "{first} {told:#?}");
+        // What looks elsewhere for modules may find it there.
+        let elsewhere = format!("import sys\nsys.path.append('/nowhere')\n{first}");
+        fs::write(env.site.join("pkg/first.py"), elsewhere).unwrap();
+        assert_eq!(doctor(&env).status, 0, "{first}");
+        fs::write(env.site.join("pkg/first.py"), first).unwrap();
+        // So may the code of a .pth file.
+        fs::write(env.site.join("more.pth"), "import site; site.addsitedir('/nowhere')\n").unwrap();
+        assert_eq!(doctor(&env).status, 0, "{first}");
+        fs::remove_file(env.site.join("more.pth")).unwrap();
         // A module of that name does, whoever has put it there.
         fs::write(env.site.join("absent_one.py"), "").unwrap();
         assert_eq!(doctor(&env).status, 0, "{first}");
@@ -166,6 +175,18 @@ fn a_plugin_that_is_gone_is_only_worth_knowing() {
     fs::write(env.site.join("pkg/__init__.py"), "").unwrap();
     fs::remove_file(env.site.join("pkg/libs/libown.so.1")).unwrap();
     assert_eq!(doctor(&env).status, 1);
+}
+
+/// What was a distribution of its own once is a module of Python's today.
+#[test]
+fn a_module_of_the_standard_library_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = package(dir.path());
+    fs::write(env.site.join("pkg/__init__.py"), "import argparse, dataclasses, math\n").unwrap();
+    let files = ["pkg/__init__.py", MODULE, "pkg/libs/libown.so.1"];
+    env.distribution("pkg", &["argparse", "dataclasses", "math"], &files);
+    assert!(env.runs("import pkg"));
+    assert_eq!(doctor(&env).status, 0);
 }
 
 /// A directory inside of the environment that a `.pth` file names is one of packages as any other.

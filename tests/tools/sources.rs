@@ -156,6 +156,28 @@ fn what_code_opens_before_is_loaded_then() {
         ),
         ("for path in glob.glob(here + '/deep/*.so*'):\n    ctypes.CDLL(path)\n".to_owned(), true),
         (format!("for name in ['libmore.so.3']:\n{each}"), false),
+        ("[ctypes.CDLL(path) for path in glob.glob(here + '/deep/*.so*')]\n".to_owned(), true),
+        (
+            "for name in os.listdir(here + '/deep'):\n    \
+             if name.endswith('.so.3'):\n        ctypes.CDLL(here + '/deep/' + name)\n"
+                .to_owned(),
+            true,
+        ),
+        // Elsewhere, under another name, for another system, or for nothing.
+        ("for path in glob.glob(here + '/deep/*.dll'):\n    ctypes.CDLL(path)\n".to_owned(), false),
+        ("for path in glob.glob(here + '/else/*.so*'):\n    ctypes.CDLL(path)\n".to_owned(), false),
+        (
+            "import sys\nif sys.platform == 'win32':\n    \
+             ctypes.CDLL(os.path.join(here, 'deep', 'libgone.so.3'))\n"
+                .to_owned(),
+            false,
+        ),
+        (
+            "try:\n    ctypes.CDLL(os.path.join(here, 'else', 'libgone.so.3'))\nexcept OSError:\n    pass\n"
+                .to_owned(),
+            false,
+        ),
+        ("try:\n    ctypes.CDLL('libgone.so.3')\nexcept OSError:\n    pass\n".to_owned(), false),
     ] {
         fs::write(env.site.join("pkg/__init__.py"), format!("{here}{code}from . import _fast\n"))
             .unwrap();
@@ -164,10 +186,15 @@ fn what_code_opens_before_is_loaded_then() {
         assert_eq!(told.status == 0, works, "{code} {told:#?}");
     }
     // Behind the import it comes too late.
-    let late = "from . import _fast\nctypes.CDLL(os.path.join(here, 'deep', 'libgone.so.3'))\n";
-    fs::write(env.site.join("pkg/__init__.py"), format!("{here}{late}")).unwrap();
-    assert!(!env.runs("import pkg"));
-    assert_eq!(run(dir.path(), &["doctor", "env"]).status, 1);
+    let call = "ctypes.CDLL(os.path.join(here, 'deep', 'libgone.so.3'))\n";
+    for late in [
+        format!("from . import _fast\n{call}"),
+        format!("def f():\n    {call}from . import _fast\nf()\n"),
+    ] {
+        fs::write(env.site.join("pkg/__init__.py"), format!("{here}{late}")).unwrap();
+        assert!(!env.runs("import pkg"));
+        assert_eq!(run(dir.path(), &["doctor", "env"]).status, 1, "{late}");
+    }
 }
 
 #[test]

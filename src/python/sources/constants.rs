@@ -92,21 +92,52 @@ pub(super) fn start(expression: &Expr, names: &Names<'_>) -> Option<(String, boo
     if let Value::Text(text) = first { Some((text, true)) } else { None }
 }
 
-/// Does a call in an expression list the files of a directory, by its name?
-pub(super) fn lists_files(expression: &Expr) -> bool {
-    struct Lists(bool);
-    impl<'a> Visitor<'a> for Lists {
-        fn visit_expr(&mut self, expression: &'a Expr) {
-            if let Expr::Call(call) = expression {
-                let listing = ["glob", "iglob", "rglob", "listdir", "iterdir", "scandir", "walk"];
-                self.0 |= last_name(&call.func).is_some_and(|name| listing.contains(&name));
+/// What a call lists the files of a directory by, as far as constants tell; `None` where an expression has no
+/// such call.
+pub(super) fn listed(expression: &Expr, names: &Names<'_>) -> Option<Opened> {
+    struct Lists<'n, 'a> {
+        names: &'n Names<'a>,
+        found: Option<Opened>,
+    }
+    impl<'v> Visitor<'v> for Lists<'_, '_> {
+        fn visit_expr(&mut self, expression: &'v Expr) {
+            if let Expr::Call(call) = expression
+                && let Some(name) = last_name(&call.func)
+                && self.found.is_none()
+            {
+                let steps = Cell::new(MAX_STEPS);
+                let first = call.arguments.args.first();
+                let first = first.and_then(|first| value(first, self.names, &steps));
+                let of = match call.func.as_ref() {
+                    Expr::Attribute(attribute) => value(&attribute.value, self.names, &steps),
+                    _ => None,
+                };
+                let pattern = match (name, of, first) {
+                    // A method of a path.
+                    ("glob" | "rglob", Some(directory), Some(pattern)) => {
+                        joined(Some(directory), &pattern)
+                    }
+                    ("glob" | "iglob", _, pattern) => pattern,
+                    ("listdir" | "scandir", _, directory) => {
+                        joined(directory, &Value::Text("*".to_owned()))
+                    }
+                    ("iterdir", directory, _) => joined(directory, &Value::Text("*".to_owned())),
+                    ("rglob" | "walk", ..) => None,
+                    _ => return visitor::walk_expr(self, expression),
+                };
+                self.found = Some(Opened::Listed(match pattern {
+                    Some(Value::Beside(path)) => Some((path, true)),
+                    Some(Value::Ending(path)) => Some((path, false)),
+                    Some(Value::Text(text)) => Some((text.into(), false)),
+                    _ => None,
+                }));
             }
             visitor::walk_expr(self, expression);
         }
     }
-    let mut lists = Lists(false);
+    let mut lists = Lists { names, found: None };
     lists.visit_expr(expression);
-    lists.0
+    lists.found
 }
 
 /// The last part of a name with dots: `CDLL` of `ctypes.CDLL`.

@@ -2,7 +2,7 @@
 
 use super::constants::{Names, last_name};
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{ExceptHandler, Expr, Stmt};
+use ruff_python_ast::{CmpOp, ExceptHandler, Expr, Stmt, UnaryOp};
 
 /// Which errors do not leave the statements around.
 #[derive(Debug, Clone, Copy, Default)]
@@ -11,6 +11,8 @@ pub(super) struct Caught {
     pub(super) os_error: bool,
     /// May an `ImportError` be among them, as far as can be seen?
     pub(super) perhaps: bool,
+    /// Is every error among them?
+    pub(super) everything: bool,
 }
 
 /// Functions that come back, by the last parts of their names: of `logging`, `warnings`, and what makes a value.
@@ -53,6 +55,13 @@ const GOES_ON: &[&str] = &[
 ];
 
 impl Caught {
+    const ALL: Self = Self { import_error: true, os_error: true, perhaps: true, everything: true };
+
+    /// Is any error among them?
+    pub(super) fn is_any(self) -> bool {
+        self.import_error || self.os_error || self.perhaps
+    }
+
     /// With what a handler for that expression catches.
     pub(super) fn and(self, error: &Expr, names: &Names<'_>) -> Self {
         let value = match error {
@@ -68,9 +77,7 @@ impl Caught {
 
     fn and_class(self, class: &Expr) -> Self {
         match last_name(class) {
-            Some("Exception" | "BaseException") => {
-                Self { import_error: true, os_error: true, perhaps: true }
-            }
+            Some("Exception" | "BaseException") => Self::ALL,
             Some("ImportError") => Self { import_error: true, perhaps: true, ..self },
             Some("ModuleNotFoundError") => Self { perhaps: true, ..self },
             Some("OSError" | "IOError" | "EnvironmentError") => Self { os_error: true, ..self },
@@ -79,20 +86,28 @@ impl Caught {
     }
 }
 
-/// Which errors the handlers of a `try` keep: the first that fits has them, and may raise another.
-pub(super) fn caught_by(handlers: &[ExceptHandler], names: &Names<'_>) -> Caught {
+/// Which errors the handlers of a `try` keep, in what is kept by those around it: the first that fits has them,
+/// and may raise another, of whatever kind.
+pub(super) fn caught_by(handlers: &[ExceptHandler], names: &Names<'_>, around: Caught) -> Caught {
     let (mut seen, mut kept) = (Caught::default(), Caught::default());
-    let all = Caught { import_error: true, os_error: true, perhaps: true };
     for ExceptHandler::ExceptHandler(handler) in handlers {
-        let fits = handler.type_.as_ref().map_or(all, |error| Caught::default().and(error, names));
+        let fits = handler.type_.as_ref();
+        let fits = fits.map_or(Caught::ALL, |error| Caught::default().and(error, names));
         let goes_on = !ends_in_an_error(&handler.body);
         kept.import_error |= fits.import_error && !seen.import_error && goes_on;
         kept.os_error |= fits.os_error && !seen.os_error && goes_on;
+        kept.everything |= fits.everything && goes_on;
         kept.perhaps |= fits.perhaps && !matches!(handler.body.last(), Some(Stmt::Raise(_)));
         seen.import_error |= fits.import_error;
         seen.os_error |= fits.os_error;
     }
-    kept
+    let behind = |seen: bool, around_too: bool| if seen { around.everything } else { around_too };
+    Caught {
+        import_error: kept.import_error || behind(seen.import_error, around.import_error),
+        os_error: kept.os_error || behind(seen.os_error, around.os_error),
+        perhaps: kept.perhaps || around.perhaps,
+        everything: kept.everything || around.everything,
+    }
 }
 
 /// May a handler raise an error, or end the program? What a function does that is not known may be that.
@@ -128,23 +143,43 @@ fn ends_in_an_error(body: &[Stmt]) -> bool {
     ends.0
 }
 
-/// Is it a question about a variable of the environment?
+/// Is it the question whether a variable of the environment is set, or has a value that nobody sets by
+/// accident? One that holds where it is not set asks for something else.
 fn asks_the_environment(test: &Expr) -> bool {
-    struct Asks(bool);
-    impl<'a> Visitor<'a> for Asks {
-        fn visit_expr(&mut self, expression: &'a Expr) {
-            self.0 |= matches!(last_name(expression), Some("environ" | "getenv"));
-            visitor::walk_expr(self, expression);
+    let is_variable = |expression: &Expr| match expression {
+        Expr::Call(call) => {
+            let arguments = call.arguments.args.len() + call.arguments.keywords.len();
+            let of = match call.func.as_ref() {
+                Expr::Attribute(attribute) => last_name(&attribute.value),
+                _ => None,
+            };
+            let function = last_name(&call.func);
+            arguments == 1
+                && (function == Some("getenv") || function == Some("get") && of == Some("environ"))
         }
+        _ => false,
+    };
+    match test {
+        Expr::Compare(compare) => match (&*compare.ops, &*compare.comparators) {
+            ([CmpOp::In], [of]) => last_name(of) == Some("environ"),
+            ([CmpOp::Eq], [Expr::StringLiteral(_)]) => is_variable(&compare.left),
+            _ => false,
+        },
+        other => is_variable(other),
     }
-    let mut asks = Asks(false);
-    asks.visit_expr(test);
-    asks.0
 }
 
-/// The names that a condition is about, where an error is raised if it holds: what a `try` has left without
-/// a value is demanded there.
-pub(super) fn demanded<'a>(test: &'a Expr, body: &[Stmt]) -> Vec<&'a str> {
+/// The names that a condition or a loop is about, where an error is raised behind it: what a `try` has left
+/// without a value is demanded there.
+pub(super) fn demanded<'a>(about: &'a Expr, body: &[Stmt]) -> Vec<&'a str> {
+    match body.last() {
+        Some(Stmt::Raise(_)) if !asks_the_environment(about) => names(about),
+        _ => Vec::new(),
+    }
+}
+
+/// The names in an expression.
+pub(super) fn names(expression: &Expr) -> Vec<&str> {
     struct Names<'a>(Vec<&'a str>);
     impl<'a> Visitor<'a> for Names<'a> {
         fn visit_expr(&mut self, expression: &'a Expr) {
@@ -155,8 +190,120 @@ pub(super) fn demanded<'a>(test: &'a Expr, body: &[Stmt]) -> Vec<&'a str> {
         }
     }
     let mut names = Names(Vec::new());
-    if matches!(body.last(), Some(Stmt::Raise(_))) && !asks_the_environment(test) {
-        names.visit_expr(test);
-    }
+    names.visit_expr(expression);
     names.0
+}
+
+/// The names of the lists and sets that statements add something to.
+pub(super) fn added_to(body: &[Stmt]) -> Vec<&str> {
+    struct Added<'a>(Vec<&'a str>);
+    impl<'a> Visitor<'a> for Added<'a> {
+        fn visit_expr(&mut self, expression: &'a Expr) {
+            if let Expr::Call(call) = expression
+                && let Expr::Attribute(attribute) = call.func.as_ref()
+                && matches!(attribute.attr.as_str(), "append" | "add" | "extend" | "update")
+                && let Expr::Name(name) = attribute.value.as_ref()
+            {
+                self.0.push(name.id.as_str());
+            }
+            visitor::walk_expr(self, expression);
+        }
+    }
+    let mut added = Added(Vec::new());
+    added.visit_body(body);
+    added.0
+}
+
+/// The names that the imports among statements give something to, those in functions left out.
+pub(super) fn imported(body: &[Stmt]) -> Vec<&str> {
+    struct Imported<'a>(Vec<&'a str>);
+    impl<'a> Visitor<'a> for Imported<'a> {
+        fn visit_stmt(&mut self, statement: &'a Stmt) {
+            let aliases = match statement {
+                Stmt::Import(import) => &import.names,
+                Stmt::ImportFrom(import) => &import.names,
+                Stmt::FunctionDef(_) | Stmt::ClassDef(_) => return,
+                _ => return visitor::walk_stmt(self, statement),
+            };
+            for alias in aliases {
+                let name = alias.asname.as_ref().unwrap_or(&alias.name).as_str();
+                self.0.push(name.split('.').next().unwrap_or(name));
+            }
+        }
+    }
+    let mut imported = Imported(Vec::new());
+    imported.visit_body(body);
+    imported.0
+}
+
+/// How a name is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Use {
+    /// It is named.
+    OfName,
+    /// Something is taken from what it stands for, or that is called: `None` will not do.
+    OfValue,
+}
+
+/// Does a condition hold?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Holds {
+    /// It holds on Linux and macOS, or is about the ending of a shared object's name there.
+    Here,
+    /// It holds on Windows, for those that check types, or where the file is started as a program.
+    Never,
+    /// That is not known.
+    Perhaps,
+}
+
+/// Does a condition hold where a file is imported on Linux or macOS?
+pub(super) fn holds(test: &Expr) -> Holds {
+    const WINDOWS: &[&str] = &["win32", "nt", "windows", "cygwin", "win", "msys"];
+    match test {
+        Expr::UnaryOp(not) if not.op == UnaryOp::Not => match holds(&not.operand) {
+            Holds::Here => Holds::Never,
+            Holds::Never => Holds::Here,
+            Holds::Perhaps => Holds::Perhaps,
+        },
+        _ if last_name(test) == Some("TYPE_CHECKING") => Holds::Never,
+        Expr::Compare(compare) if last_name(&compare.left) == Some("__name__") => Holds::Never,
+        Expr::Compare(compare) => {
+            let about_system = match compare.left.as_ref() {
+                Expr::Call(call) => last_name(&call.func) == Some("system"),
+                left => matches!(last_name(left), Some("platform" | "name")),
+            };
+            let texts = compare.comparators.iter().filter_map(text).collect::<Vec<_>>();
+            let (Some(system), true) = (texts.first(), about_system) else { return Holds::Perhaps };
+            let system = system.to_lowercase();
+            let is_windows = WINDOWS.contains(&system.as_str());
+            let is_here = system == "linux" || system == "posix";
+            match (&*compare.ops, is_windows, is_here) {
+                ([CmpOp::Eq], true, _) | ([CmpOp::NotEq], _, true) => Holds::Never,
+                ([CmpOp::NotEq], true, _) | ([CmpOp::Eq], _, true) => Holds::Here,
+                _ => Holds::Perhaps,
+            }
+        }
+        Expr::Call(call) => {
+            let first = call.arguments.args.first().and_then(text).unwrap_or_default();
+            let of = match call.func.as_ref() {
+                Expr::Attribute(attribute) => last_name(&attribute.value),
+                _ => None,
+            };
+            match (last_name(&call.func), of) {
+                (Some("startswith"), Some("platform")) if WINDOWS.contains(&first) => Holds::Never,
+                (Some("startswith"), Some("platform")) if first == "linux" => Holds::Here,
+                (Some("endswith"), _) if first.starts_with(".so") => Holds::Here,
+                (Some("endswith"), _) if matches!(first, ".dll" | ".pyd") => Holds::Never,
+                _ => Holds::Perhaps,
+            }
+        }
+        _ => Holds::Perhaps,
+    }
+}
+
+fn text(expression: &Expr) -> Option<&str> {
+    match expression {
+        Expr::StringLiteral(literal) => Some(literal.value.to_str()),
+        _ => None,
+    }
 }

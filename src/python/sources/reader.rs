@@ -1,9 +1,8 @@
 //! The walk over a parsed file, with what stands around each statement.
 
 use super::constants::{self, Names, Scope, last_name};
-use super::guards::{Caught, caught_by, demanded};
+use super::guards::{self, Caught, Holds, Use};
 use super::{Import, Opened, Opening, Source, Standing, When};
-use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
     Alias, ExceptHandler, Expr, ExprCall, Parameters, Stmt, StmtFor, StmtIf, StmtImportFrom,
@@ -22,17 +21,20 @@ pub(super) fn read(text: &str, body: &[Stmt]) -> Source {
         calls: Vec::new(),
         called: Vec::new(),
         rounds_left: MAX_ROUNDS,
-        is_listing: false,
+        listed: None,
         attempts: Vec::new(),
-        demanded: HashSet::new(),
+        demanded: Vec::new(),
+        uses: Vec::new(),
         lines: memchr::memchr_iter(b'\n', text.as_bytes()).collect(),
         names: Names { scopes: vec![assigned(None, body)] },
-        around: Around { when: When::Always, caught: Caught::default() },
+        around: Around { when: When::Always, conditional: false, caught: Caught::default() },
         found: Source::default(),
     };
     reader.visit_body(body);
-    reader.correct_what_is_demanded();
-    reader.correct_what_is_called()
+    let reached = reader.reached();
+    reader.correct_what_is_demanded(&reached);
+    reader.correct_what_is_called(&reached);
+    reader.found
 }
 
 /// The names that a scope assigns to: one that is assigned once has that value wherever it is asked for.
@@ -82,6 +84,8 @@ impl<'a> Visitor<'a> for Assigned<'a> {
 #[derive(Debug, Clone, Copy)]
 struct Around {
     when: When,
+    /// Is there a condition around that may not hold?
+    conditional: bool,
     caught: Caught,
 }
 
@@ -93,23 +97,40 @@ struct Reader<'a> {
     found: Source,
     /// The names of the classes and functions around.
     around_names: Vec<&'a str>,
-    /// Which name is called or used as a decorator, and by which outermost function or class; by none where the
-    /// file itself does.
-    calls: Vec<(Option<&'a str>, &'a str)>,
+    /// Which name is called or used as a decorator.
+    calls: Vec<Call<'a>>,
     /// The outermost function or class of each import and opening that stands in a function.
     called: Vec<(Found, &'a str)>,
     rounds_left: usize,
-    /// Does a loop around go through the files of a directory?
-    is_listing: bool,
+    /// The files of a directory that a loop around goes through.
+    listed: Option<Opened>,
     attempts: Vec<Attempt<'a>>,
-    /// The names without a value of which the file raises an error.
-    demanded: HashSet<&'a str>,
+    /// The names without a value of which an error is raised, by which outermost function or class.
+    demanded: Vec<(Option<&'a str>, &'a str)>,
+    /// The names that the file itself uses, whatever holds, and on which line.
+    uses: Vec<(&'a str, Use, u32)>,
 }
+
+/// A call of a name.
+struct Call<'a> {
+    /// The outermost function or class that it stands in; none where the file itself calls.
+    caller: Option<&'a str>,
+    name: &'a str,
+    line: u32,
+    is_conditional: bool,
+}
+
+/// From which line a function is reached when the file is imported, and whether under a condition.
+type Reached<'a> = HashMap<&'a str, (u32, bool)>;
 
 /// A `try`: the names that it gives values to, its handlers included, and what it imports and opens, by the
 /// places in the lists.
 struct Attempt<'a> {
-    names: HashSet<&'a Name>,
+    names: HashSet<&'a str>,
+    /// The names that stand for nothing once a handler was come to, and how they may not be used then.
+    without_value: Vec<(&'a str, Use)>,
+    /// The line where it begins.
+    line: u32,
     imports: Range<usize>,
     openings: Range<usize>,
 }
@@ -146,7 +167,11 @@ impl<'a> Visitor<'a> for Reader<'a> {
                 }
                 self.visit_parameters(&function.parameters);
                 // Whoever calls it may catch what it raises, and may not.
-                let called = Around { when: self.later(When::Called), caught: Caught::default() };
+                let called = Around {
+                    when: self.later(When::Called),
+                    caught: Caught::default(),
+                    ..self.around
+                };
                 self.names.scopes.push(assigned(Some(&function.parameters), &function.body));
                 self.around_names.push(function.name.as_str());
                 self.inside(called, &function.body);
@@ -154,6 +179,12 @@ impl<'a> Visitor<'a> for Reader<'a> {
                 self.names.scopes.pop();
             }
             Stmt::For(each) => self.each(each),
+            Stmt::Assert(assert) if self.around.when != When::Never => {
+                let by = self.outermost();
+                let names = guards::names(&assert.test).into_iter();
+                self.demanded.extend(names.map(|name| (by, name)));
+                visitor::walk_stmt(self, statement);
+            }
             Stmt::While(each) => {
                 self.visit_expr(&each.test);
                 self.sometimes(&each.body);
@@ -168,13 +199,27 @@ impl<'a> Visitor<'a> for Reader<'a> {
     }
 
     fn visit_expr(&mut self, expression: &'a Expr) {
+        self.note_use(expression);
         if let Expr::Call(call) = expression {
             self.note_call(&call.func);
             self.call(call);
         }
-        if let Expr::Lambda(_) = expression {
+        if let Expr::If(_) | Expr::BoolOp(_) | Expr::Generator(_) = expression {
             let outside = self.around;
-            self.around = Around { when: self.later(When::Called), caught: Caught::default() };
+            self.around.conditional = true;
+            visitor::walk_expr(self, expression);
+            self.around = outside;
+        } else if let Expr::ListComp(each) = expression {
+            let outside = self.listed.clone();
+            let lists = each.generators.first();
+            let listed = lists.and_then(|it| constants::listed(&it.iter, &self.names));
+            self.listed = listed.or(outside.clone());
+            visitor::walk_expr(self, expression);
+            self.listed = outside;
+        } else if let Expr::Lambda(_) = expression {
+            let outside = self.around;
+            self.around =
+                Around { when: self.later(When::Called), caught: Caught::default(), ..self.around };
             visitor::walk_expr(self, expression);
             self.around = outside;
         } else {
@@ -194,7 +239,10 @@ impl<'a> Reader<'a> {
         if self.around.when != When::Never
             && let Expr::Name(name) = function
         {
-            self.calls.push((self.outermost(), name.id.as_str()));
+            let line = self.line(name.range.start().to_usize());
+            let (caller, name) = (self.outermost(), name.id.as_str());
+            let is_conditional = self.around.conditional;
+            self.calls.push(Call { caller, name, line, is_conditional });
         }
     }
 
@@ -210,12 +258,47 @@ impl<'a> Reader<'a> {
         self.found.openings.push(opening);
     }
 
-    /// What is demanded after a `try` is not guarded by it.
-    fn correct_what_is_demanded(&mut self) {
-        let Self { attempts, demanded, found, .. } = self;
-        let is_demanded =
-            |it: &&Attempt<'_>| it.names.iter().any(|name| demanded.contains(name.as_str()));
-        for attempt in attempts.iter().filter(is_demanded) {
+    /// The functions and classes that the file itself calls, by others that it calls or not.
+    fn reached(&self) -> Reached<'a> {
+        let mut by_caller: HashMap<Option<&str>, Vec<&Call<'a>>> = HashMap::new();
+        for call in &self.calls {
+            by_caller.entry(call.caller).or_default().push(call);
+        }
+        let mut reached = Reached::new();
+        let mut next: Vec<Option<&str>> = vec![None];
+        while let Some(caller) = next.pop() {
+            let from = caller.and_then(|caller| reached.get(caller)).copied();
+            for call in by_caller.remove(&caller).unwrap_or_default() {
+                let (line, is_conditional) = from.unwrap_or((call.line, false));
+                let how = (line, is_conditional || call.is_conditional);
+                let known = reached.entry(call.name).or_insert_with(|| {
+                    next.push(Some(call.name));
+                    how
+                });
+                // The first call that is sure counts.
+                if known.1 && !how.1 {
+                    *known = how;
+                }
+            }
+        }
+        reached
+    }
+
+    /// What is demanded or used after a `try` is not guarded by it.
+    fn correct_what_is_demanded(&mut self, reached: &Reached<'a>) {
+        let is_come_to = |by: &Option<&str>| by.is_none_or(|by| reached.contains_key(by));
+        let demanded: HashSet<&str> =
+            self.demanded.iter().filter(|(by, _)| is_come_to(by)).map(|(_, name)| *name).collect();
+        let uses = &self.uses;
+        let is_demanded = |it: &&Attempt<'_>| {
+            it.names.iter().any(|name| demanded.contains(name))
+                || it.without_value.iter().any(|(name, least)| {
+                    uses.iter()
+                        .any(|(used, how, line)| used == name && how >= least && *line > it.line)
+                })
+        };
+        let found = &mut self.found;
+        for attempt in self.attempts.iter().filter(is_demanded) {
             let imports = found.imports.get_mut(attempt.imports.clone()).unwrap_or_default();
             for import in imports {
                 import.standing.catches_import_error = false;
@@ -226,39 +309,36 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What the file itself calls, by others that it calls or not, is reached when it is imported.
-    fn correct_what_is_called(mut self) -> Source {
-        let mut by_caller: HashMap<Option<&str>, Vec<&str>> = HashMap::new();
-        for (caller, name) in &self.calls {
-            by_caller.entry(*caller).or_default().push(name);
-        }
-        let mut reached: HashSet<&str> = HashSet::new();
-        let mut next: Vec<Option<&str>> = vec![None];
-        while let Some(caller) = next.pop() {
-            for name in by_caller.remove(&caller).unwrap_or_default() {
-                if reached.insert(name) {
-                    next.push(Some(name));
-                }
-            }
-        }
+    /// What the file itself calls is reached when it is imported.
+    fn correct_what_is_called(&mut self, reached: &Reached<'a>) {
         for (found, outermost) in &self.called {
             let standing = match *found {
                 Found::Import(at) => self.found.imports.get_mut(at).map(|it| &mut it.standing),
                 Found::Opening(at) => self.found.openings.get_mut(at).map(|it| &mut it.standing),
             };
-            if let Some(standing) = standing.filter(|_| reached.contains(outermost)) {
+            if let (Some(standing), Some((line, is_conditional))) =
+                (standing, reached.get(outermost))
+            {
                 standing.when = When::Conditionally;
+                standing.reached = *line;
+                standing.is_conditional |= is_conditional;
             }
         }
-        self.found
+    }
+
+    fn line(&self, offset: usize) -> u32 {
+        let before = self.lines.partition_point(|&end| end < offset);
+        u32::try_from(before + 1).unwrap_or(u32::MAX)
     }
 
     fn standing(&self, offset: usize) -> Standing {
-        let before = self.lines.partition_point(|&end| end < offset);
-        let Around { when, caught } = self.around;
+        let Around { when, conditional, caught } = self.around;
+        let line = self.line(offset);
         Standing {
-            line: u32::try_from(before + 1).unwrap_or(u32::MAX),
+            line,
             when,
+            reached: line,
+            is_conditional: conditional,
             catches_import_error: caught.import_error,
             may_be_caught: caught.perhaps,
             catches_os_error: caught.os_error,
@@ -283,7 +363,7 @@ impl<'a> Reader<'a> {
 
     fn sometimes(&mut self, body: &'a [Stmt]) {
         let when = self.later(When::Conditionally);
-        self.inside(Around { when, ..self.around }, body);
+        self.inside(Around { when, conditional: true, ..self.around }, body);
     }
 
     fn import(&mut self, level: u32, module: &str, names: Vec<String>, standing: Standing) {
@@ -301,6 +381,7 @@ impl<'a> Reader<'a> {
     /// A loop over constants is looked at in rounds; of any other nothing says that it has one.
     fn each(&mut self, each: &'a StmtFor) {
         self.visit_expr(&each.iter);
+        self.demand(&each.iter, &each.body);
         match (each.target.as_ref(), self.names.elements(&each.iter)) {
             (Expr::Name(name), Some(elements)) if elements.len() <= self.rounds_left => {
                 self.rounds_left -= elements.len();
@@ -311,53 +392,94 @@ impl<'a> Reader<'a> {
                 }
             }
             _ => {
-                let outside = self.is_listing;
-                self.is_listing |= constants::lists_files(&each.iter);
-                self.sometimes(&each.body);
-                self.is_listing = outside;
+                let listed = constants::listed(&each.iter, &self.names);
+                let conditional = self.around.conditional || listed.is_none();
+                let outside = self.listed.clone();
+                self.listed = listed.or(outside.clone());
+                let when = self.later(When::Conditionally);
+                self.inside(Around { when, conditional, ..self.around }, &each.body);
+                self.listed = outside;
             }
         }
         self.sometimes(&each.orelse);
     }
 
     fn attempt(&mut self, attempt: &'a StmtTry) {
-        let caught = caught_by(&attempt.handlers, &self.names);
-        let own = self.around.caught;
-        let caught = Caught {
-            import_error: own.import_error || caught.import_error,
-            os_error: own.os_error || caught.os_error,
-            perhaps: own.perhaps || caught.perhaps,
-        };
+        let caught = guards::caught_by(&attempt.handlers, &self.names, self.around.caught);
         let (imports, openings) = (self.found.imports.len(), self.found.openings.len());
         self.inside(Around { caught, ..self.around }, &attempt.body);
         let (imports, openings) =
             (imports..self.found.imports.len(), openings..self.found.openings.len());
-        let mut names: HashSet<&'a Name> = assigned(None, &attempt.body).into_keys().collect();
+        let of_body = assigned(None, &attempt.body);
+        let mut names: HashSet<&'a str> = of_body.keys().map(|name| name.as_str()).collect();
+        let mut without_value = Vec::new();
+        let mut of_handlers: HashSet<&'a str> = HashSet::new();
         for ExceptHandler::ExceptHandler(handler) in &attempt.handlers {
-            names.extend(assigned(None, &handler.body).into_keys());
+            for (name, value) in assigned(None, &handler.body) {
+                of_handlers.insert(name.as_str());
+                if matches!(value, Some(Expr::NoneLiteral(_))) {
+                    without_value.push((name.as_str(), Use::OfValue));
+                }
+            }
+            names.extend(guards::added_to(&handler.body));
             self.sometimes(&handler.body);
         }
-        self.attempts.push(Attempt { names, imports, openings });
+        names.extend(&of_handlers);
+        let file = self.names.scopes.first();
+        let is_set = |name: &str| {
+            of_handlers.contains(name)
+                || file.is_some_and(|scope| scope.keys().any(|known| known.as_str() == name))
+        };
+        let imported = guards::imported(&attempt.body).into_iter();
+        without_value.extend(imported.filter(|it| !is_set(it)).map(|it| (it, Use::OfName)));
+        let line = self.line(attempt.range.start().to_usize());
+        self.attempts.push(Attempt { names, without_value, line, imports, openings });
         self.visit_body(&attempt.orelse);
         self.visit_body(&attempt.finalbody);
     }
 
     fn branch(&mut self, branch: &'a StmtIf) {
         self.visit_expr(&branch.test);
-        if !matches!(self.around.when, When::Called | When::Never) {
-            self.demanded.extend(demanded(&branch.test, &branch.body));
-        }
-        if last_name(&branch.test) == Some("TYPE_CHECKING") {
-            self.inside(Around { when: When::Never, ..self.around }, &branch.body);
-        } else if is_for_the_program(&branch.test) {
-            // Started, and not imported: what stands there is nobody's way to a module.
-            self.inside(Around { when: When::Never, ..self.around }, &branch.body);
-        } else {
-            self.sometimes(&branch.body);
+        self.demand(&branch.test, &branch.body);
+        let holds = guards::holds(&branch.test);
+        match holds {
+            Holds::Never => self.inside(Around { when: When::Never, ..self.around }, &branch.body),
+            Holds::Here => self.inside(self.around, &branch.body),
+            Holds::Perhaps => self.sometimes(&branch.body),
         }
         for clause in &branch.elif_else_clauses {
             clause.test.iter().for_each(|test| self.visit_expr(test));
-            self.sometimes(&clause.body);
+            match (holds, &clause.test) {
+                (Holds::Never, None) => self.inside(self.around, &clause.body),
+                _ => self.sometimes(&clause.body),
+            }
+        }
+    }
+
+    /// Notes the names that a condition or a loop is about, where an error is raised behind it.
+    fn demand(&mut self, about: &'a Expr, body: &'a [Stmt]) {
+        if self.around.when != When::Never {
+            let by = self.outermost();
+            self.demanded.extend(guards::demanded(about, body).into_iter().map(|name| (by, name)));
+        }
+    }
+
+    /// Notes which name the file itself uses, and how, where nothing is caught and no condition stands around.
+    fn note_use(&mut self, expression: &'a Expr) {
+        let Around { when, conditional, caught } = self.around;
+        if when != When::Always || conditional || caught.is_any() {
+            return;
+        }
+        let (of, how) = match expression {
+            Expr::Attribute(attribute) => (attribute.value.as_ref(), Use::OfValue),
+            Expr::Call(call) => (call.func.as_ref(), Use::OfValue),
+            other => (other, Use::OfName),
+        };
+        if let Expr::Name(name) = of
+            && name.ctx.is_load()
+        {
+            let line = self.line(name.range.start().to_usize());
+            self.uses.push((name.id.as_str(), how, line));
         }
     }
 
@@ -394,7 +516,7 @@ impl<'a> Reader<'a> {
             "CDLL" | "PyDLL" | "LoadLibrary" | "load_op_library" | "dlopen" => {
                 let Some(argument) = first.or_else(|| named("name")) else { return };
                 let what = match constants::opened(argument, &self.names) {
-                    Opened::Unknown if self.is_listing => Opened::Listed,
+                    Opened::Unknown => self.listed.clone().unwrap_or(Opened::Unknown),
                     known => known,
                 };
                 self.add_opening(Opening { what, standing });
@@ -430,11 +552,6 @@ impl<'a> Reader<'a> {
 /// May a text be the name of a library, or that without its ending?
 fn is_like_a_library(text: &str) -> bool {
     text.starts_with("lib") || text.contains(".so") || text.contains(".dylib")
-}
-
-/// Is it the question whether the file is started as a program: `__name__ == "__main__"`?
-fn is_for_the_program(test: &Expr) -> bool {
-    matches!(test, Expr::Compare(compare) if last_name(&compare.left) == Some("__name__"))
 }
 
 /// May a function load something, by its name?

@@ -54,6 +54,37 @@ fn a_guard_holds_as_far_as_the_file_goes_on() {
     assert!(caught(&format!(
         "{later}def f():\n    if a is None:\n        raise ImportError('a')\n"
     )));
+    // By whatever raises an error.
+    let flag = "try:\n    import a\n    has = True\nexcept ImportError:\n    has = False\n";
+    assert!(caught(flag));
+    assert!(!caught(&format!("{flag}assert has\n")));
+    assert!(!caught(&format!("{flag}def f():\n    if not has:\n        raise ImportError\nf()\n")));
+    let listed = "e = []\ntry:\n    import a\nexcept ImportError as x:\n    e.append(x)\n";
+    assert!(caught(listed));
+    assert!(!caught(&format!("{listed}if e:\n    raise e[0]\n")));
+    assert!(!caught(&format!("{listed}for x in e:\n    raise x\n")));
+    // What stands for nothing is used all the same.
+    assert!(!caught(&format!("{later}b = a.c\n")));
+    assert!(!caught(&format!("{later}class C(a.B):\n    pass\n")));
+    assert!(!caught(&format!("{later}a()\n")));
+    assert!(caught(&format!("{later}b = a\n")));
+    assert!(caught(&format!("{later}b = a.c if a else None\n")));
+    assert!(caught(&format!("{later}b = a and a.c\n")));
+    assert!(caught(&format!("{later}if a:\n    b = a.c\n")));
+    let passed = "try:\n    from . import a\nexcept ImportError:\n    pass\n";
+    assert!(caught(passed));
+    assert!(!caught(&format!("{passed}b = a\n")));
+    assert!(caught(&format!("a = None\n{passed}b = a\n")));
+    // A variable that is not set counts as what it is taken for.
+    for test in ["not os.environ.get('X')", "os.environ.get('X', '1') == '1'"] {
+        assert!(!caught(&format!(
+            "try:\n    import a\nexcept ImportError:\n    if {test}:\n        raise\n    a = None\n"
+        )));
+    }
+    // Another error is raised instead, which nobody catches.
+    assert!(!caught(
+        "try:\n    try:\n        import a\n    except ImportError:\n        raise RuntimeError\nexcept ImportError:\n    pass\n"
+    ));
     let opened = "lib = None\ntry:\n    lib = CDLL('a.so')\nexcept OSError:\n    pass\n";
     let caught = |text: &str| one(text).openings.first().unwrap().standing.catches_os_error;
     assert!(caught(opened));
@@ -69,6 +100,13 @@ fn it_is_known_when_an_import_is_reached() {
     assert_eq!(when("if x:\n    pass\nelse:\n    import a\n"), When::Conditionally);
     assert_eq!(when("def f():\n    if x:\n        import a\n"), When::Called);
     assert_eq!(when("if typing.TYPE_CHECKING:\n    import a\n"), When::Never);
+    assert_eq!(when("if not TYPE_CHECKING:\n    import a\n"), When::Always);
+    for test in ["sys.platform == 'win32'", "os.name == 'nt'", "platform.system() == 'Windows'"] {
+        assert_eq!(when(&format!("if {test}:\n    import a\n")), When::Never);
+        assert_eq!(when(&format!("if {test}:\n    pass\nelse:\n    import a\n")), When::Always);
+    }
+    assert_eq!(when("if sys.platform.startswith('linux'):\n    import a\n"), When::Always);
+    assert_eq!(when("if os.name != 'nt':\n    import a\n"), When::Always);
     let imports =
         one("\n\nfrom ..b import c, d\nimportlib.import_module('.e', __name__)\n").imports;
     let [from, called] = imports.as_slice() else { panic!("{imports:?}") };

@@ -4,6 +4,7 @@ use super::{File, PythonCode, SourceLine};
 use crate::python::sources::{Import, Opening, Standing, When};
 use crate::world::inventory::Object;
 use crate::world::makers::Maker;
+use memchr::memmem;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
@@ -30,11 +31,10 @@ impl PythonCode<'_> {
         let mut found = Vec::new();
         let mut add = |file: &File, first: u32| {
             let openings = file.source().into_iter().flat_map(|source| &source.openings);
-            let is_before = |opening: &&Opening| match opening.standing.when {
-                When::Always => opening.standing.line < first,
-                // In a function, which stands anywhere.
-                When::Conditionally => true,
-                When::Called | When::Never => false,
+            let is_before = |opening: &&Opening| {
+                let Standing { when, reached, is_conditional, .. } = opening.standing;
+                let is_reached = matches!(when, When::Always | When::Conditionally);
+                is_reached && !is_conditional && reached < first
             };
             found.extend(openings.filter(is_before).map(|it| (it.clone(), file.path.clone())));
         };
@@ -100,6 +100,12 @@ impl PythonCode<'_> {
         while let Some(file) = next.pop().filter(|_| found.len() < wanted.len()) {
             if !seen.insert(&file.module) {
                 continue;
+            }
+            // From here on modules may come from anywhere.
+            let words =
+                [&b"sys.path"[..], b"sys.modules", b"meta_path", b"path_hooks", b"__import__ ="];
+            if words.iter().any(|word| memmem::find(&file.bytes, word).is_some()) {
+                break;
             }
             self.parse(&[file]);
             let imports = file.source().into_iter().flat_map(|source| &source.imports);

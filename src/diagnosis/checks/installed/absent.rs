@@ -9,19 +9,15 @@ use crate::findings::cure::{Cure, Install, Wanted};
 use crate::findings::evidence::installed::Installed;
 use crate::findings::evidence::{Evidence, Release};
 use crate::findings::finding::{Cause, Finding, fault};
-use crate::knowledge::{alternatives, import_names};
+use crate::knowledge::{alternatives, import_names, installers, standard_modules};
 use crate::python::distribution::{Distribution, Requirement};
 use crate::vfs::Vfs;
 use crate::world::World;
 use crate::world::inventory::Role;
 use crate::world::makers::Maker;
 use crate::world::python_code::PythonCode;
-use memchr::memmem;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-
-/// More bytes of a `.pth` file are not read.
-const MAX_PTH: u64 = 1 << 20;
+use std::path::PathBuf;
 
 pub(super) fn findings(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
     let inventory = &world.inventory;
@@ -77,12 +73,18 @@ fn imported(
     found.collect()
 }
 
-/// Is there a module of that name at the top level, whoever has installed it?
+/// Is there a module of that name at the top level, whoever has installed it, or one of Python's own?
 fn is_there(vfs: &dyn Vfs, world: &World, module: &str) -> bool {
     let paths = world.environment.iter().flat_map(|environment| &environment.python_paths);
-    let mut sites = world.inventory.sites.iter().chain(paths);
-    let source = format!("{module}.py");
-    sites.any(|site| [module, &source].iter().any(|name| vfs.metadata(&site.join(name)).is_ok()))
+    let interpreters = world.environment.iter().flat_map(|environment| &environment.interpreters);
+    let standard = interpreters.filter_map(|interpreter| {
+        let prefix = interpreter.main_program()?.parent()?.parent()?;
+        Some(prefix.join(format!("lib/python{}", interpreter.version)))
+    });
+    let mut all = world.inventory.sites.iter().chain(paths).cloned().chain(standard);
+    let names = [module.to_owned(), format!("{module}.py"), format!("{module}.pyc")];
+    standard_modules::may_be_built_in(module)
+        || all.any(|site| names.iter().any(|name| vfs.metadata(&site.join(name)).is_ok()))
         || world.inventory.objects.iter().any(|object| {
             let rest = object.name().strip_prefix(module.as_bytes());
             rest.is_some_and(|rest| rest.starts_with(b"."))
@@ -96,19 +98,17 @@ fn is_installed(world: &World, needed: &Requirement) -> bool {
 }
 
 /// Are all directories known that the interpreters of the environment import from? A `.pth` file may run code
-/// that adds others.
+/// that adds others, as a `sitecustomize` may.
 fn is_known_whole(vfs: &dyn Vfs, world: &World) -> bool {
+    let customized = |site: &PathBuf| {
+        let modules = ["sitecustomize.py", "usercustomize.py"];
+        modules.iter().any(|name| vfs.metadata(&site.join(name)).is_ok())
+    };
+    let adds = |pth: &PathBuf| !pth.file_name().is_some_and(installers::adds_no_directory);
     world.environment.as_ref().is_some_and(|environment| {
         environment.archives.is_empty()
             && environment.pth_too_long.is_empty()
-            && !environment.pth_with_code.iter().any(|pth| adds_paths(vfs, pth))
+            && !environment.pth_with_code.iter().any(adds)
+            && !world.inventory.sites.iter().any(customized)
     })
-}
-
-/// May the code of a `.pth` file add to where modules are looked for? That of setuptools and of virtualenv
-/// names neither paths nor finders.
-fn adds_paths(vfs: &dyn Vfs, pth: &Path) -> bool {
-    let Ok(source) = vfs.open(pth) else { return true };
-    let Some(text) = source.get(0..source.len().min(MAX_PTH)) else { return true };
-    [&b"path"[..], b"find", b"edit"].iter().any(|word| memmem::find(&text, word).is_some())
 }
