@@ -20,6 +20,7 @@ use crate::findings::evidence::variable::Blame;
 use crate::findings::finding::{Cause, Finding, Severity, fault, sort};
 use crate::knowledge::tensorflow;
 use crate::vfs::Vfs;
+use crate::world::inventory::Role;
 use crate::world::program::Program;
 use crate::world::python_code::Reaction;
 use crate::world::system_libraries::Libraries;
@@ -529,8 +530,10 @@ impl Judge<'_> {
                 let cure = Cure::Search(Search::TakeOut { entry, variables: variables.clone() });
                 let (loaded, own) = (world.place(&after), world.place(&before));
                 // What no interpreter loads may bind its symbols later, or never.
-                let asking = world.inventory.at(&question.asking).map(|asking| asking.id);
-                let is_loaded = asking.is_some_and(|id| self.seen.by_modules.contains_key(&id));
+                let is_loaded = world.inventory.at(&question.asking).is_some_and(|asking| {
+                    asking.role == Role::ExtensionModule
+                        || self.seen.by_modules.contains_key(&asking.id)
+                });
                 let is_fatal = is_loaded && !lost.is_empty();
                 let symbols = lost.clone();
                 let supply = Supply::Shadowed { loaded, own, variables, lost };

@@ -47,9 +47,7 @@ const SHARED: &[&str] = &["nvidia", "tensorflow-plugins", "jax_plugins", "google
 pub fn modules_of(distribution: &str) -> Vec<String> {
     let known = DISTRIBUTIONS.iter().filter(|(_, name)| normalized(name) == distribution);
     let mut modules: Vec<String> = known.map(|(module, _)| (*module).to_owned()).collect();
-    if modules.is_empty() {
-        modules.push(distribution.replace('-', "_"));
-    }
+    modules.push(distribution.replace('-', "_"));
     modules.retain(|module| !SHARED.contains(&module.as_str()));
     modules
 }

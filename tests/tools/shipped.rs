@@ -3,8 +3,9 @@
 
 use crate::support::command::{Ran, command, run};
 use crate::support::environments::{Environment, empty};
+use crate::support::wheels;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 const MODULE: &str = "pkg/_fast.abi3.so";
@@ -134,6 +135,10 @@ fn what_is_imported_and_not_installed_is_an_error() {
         assert_eq!(told.status == 0, works, "{first} {told:#?}");
         let says = "pkg 1.0 requires absent-one, which is not installed";
         assert_eq!(told.out.contains(says), !works, "{first} {told:#?}");
+        // What an extra asks for is nothing that the distribution requires.
+        env.distribution("pkg", &["absent-one (>=2) ; extra == 'more'"], &files);
+        assert_eq!(doctor(&env).status, 0, "{first}");
+        env.distribution("pkg", &["absent-one (>=2)", "another ; extra == 'more'"], &files);
         // What looks elsewhere for modules may find it there.
         let elsewhere = format!("import sys\nsys.path.append('/nowhere')\n{first}");
         fs::write(env.site.join("pkg/first.py"), elsewhere).unwrap();
@@ -147,6 +152,35 @@ fn what_is_imported_and_not_installed_is_an_error() {
         fs::write(env.site.join("absent_one.py"), "").unwrap();
         assert_eq!(doctor(&env).status, 0, "{first}");
     }
+}
+
+/// Images are made smaller with strip(1), after RECORDs were written; what was exchanged for another build is told
+/// by its symbols.
+#[test]
+fn stripped_objects_are_sound_and_others_are_told_by_their_symbols() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = package(dir.path());
+    let files = ["pkg/__init__.py", MODULE, "pkg/libs/libown.so.1"];
+    let listed = files.map(|file| env.site.join(file));
+    let info = env.distribution("pkg", &[], &files);
+    let rows = |changed: u64| {
+        let row = |(name, path): (&str, &PathBuf)| {
+            format!("{name},,{}\n", fs::metadata(path).unwrap().len() + changed)
+        };
+        files.into_iter().zip(&listed).map(row).collect::<String>()
+    };
+    fs::write(info.join("RECORD"), rows(0)).unwrap();
+    assert_eq!(doctor(&env).status, 0);
+    wheels::run(Command::new("strip").args(&listed[1..]));
+    assert!(env.runs("import pkg._fast"));
+    let told = doctor(&env);
+    assert_eq!(told.status, 0, "{told:#?}");
+    assert!(told.out.contains("partial_install"), "{told:#?}");
+    run(dir.path(), &["verify", "env"]).text(0);
+    library(&env, "libs/libown.so.1", &["-fvisibility=hidden"]);
+    fs::write(info.join("RECORD"), rows(8)).unwrap();
+    assert!(!env.runs("import pkg._fast"));
+    assert!(doctor(&env).text(1).contains("missing_symbol"));
 }
 
 /// Nothing fails without a plugin that no code mentions and nothing needs.

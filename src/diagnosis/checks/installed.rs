@@ -53,7 +53,9 @@ impl Installed {
         findings.extend(requirements::findings(world));
         findings.extend(absent::findings(vfs, world));
         findings.extend(runtimes::findings(vfs, world, seen));
-        findings.extend(symbols::findings(vfs, world, programs, seen));
+        let resized = damages.iter().flat_map(|damage| &damage.of_another_size);
+        let resized = resized.map(PathBuf::as_path).collect();
+        findings.extend(symbols::findings(vfs, world, programs, seen, &resized));
         findings.extend(data::findings(vfs, world));
         if question.deep {
             findings.extend(deep::findings(vfs, world));

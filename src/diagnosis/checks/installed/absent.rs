@@ -25,8 +25,9 @@ pub(super) fn findings(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
     let native: BTreeSet<usize> = modules.filter_map(|module| module.distribution).collect();
     let absent = native.into_iter().filter_map(|index| {
         let own = inventory.distributions.get(index)?;
+        let needed = own.requires.iter().filter(|needed| !is_of_extra(needed));
         let absent: Vec<&Requirement> =
-            own.requires.iter().filter(|needed| !is_installed(world, needed)).collect();
+            needed.filter(|needed| !is_installed(world, needed)).collect();
         (!absent.is_empty()).then_some((index, own, absent))
     });
     let absent: Vec<_> = absent.collect();
@@ -67,7 +68,10 @@ fn imported(
             file: world.place(&line.file),
             line: line.line,
         });
-        let cure = Cure::Install(Install::Wanted(Wanted::of(needed)));
+        // Of several lines each is for another Python or another system.
+        let is_one = absent.iter().filter(|other| other.name == needed.name).count() == 1;
+        let specifier = if is_one { needed.specifier.as_str() } else { "" };
+        let cure = Cure::Install(Install::Wanted(Wanted::new(&needed.name, specifier)));
         Some(fault(Cause::NotInstalled, &line.file, evidence, cure))
     });
     found.collect()
@@ -89,6 +93,11 @@ fn is_there(vfs: &dyn Vfs, world: &World, module: &str) -> bool {
             let rest = object.name().strip_prefix(module.as_bytes());
             rest.is_some_and(|rest| rest.starts_with(b"."))
         })
+}
+
+/// Is a requirement that of an extra, which nobody may have asked for?
+fn is_of_extra(needed: &Requirement) -> bool {
+    needed.marker.as_ref().is_some_and(|marker| marker.contains("extra"))
 }
 
 /// Is something installed that meets a requirement?

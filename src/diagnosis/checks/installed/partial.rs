@@ -69,7 +69,7 @@ pub(super) struct Damage {
     distribution: usize,
     listed: usize,
     gone: Vec<PathBuf>,
-    of_another_size: Vec<PathBuf>,
+    pub(super) of_another_size: Vec<PathBuf>,
 }
 
 impl Damage {
@@ -138,7 +138,8 @@ impl Damage {
         objects.map(|object| object.path.clone())
     }
 
-    /// One finding for all of it. Where nothing but plugins is damaged, it is only worth knowing.
+    /// One finding for all of it. Where nothing but plugins is damaged, it is only worth knowing; so is another
+    /// size of objects that are sound as far as the loader reads them: somebody may have stripped them.
     pub(super) fn finding(&self, vfs: &dyn Vfs, world: &World, seen: &Seen) -> Option<Finding> {
         let distribution = world.inventory.distributions.get(self.distribution)?;
         let files: Vec<&PathBuf> = self.gone.iter().chain(&self.of_another_size).collect();
@@ -152,7 +153,13 @@ impl Damage {
             first: world.place(object),
         });
         let code = PythonCode::new(vfs, world);
-        let is_optional = files.iter().all(|file| self.is_plugin(world, seen, &code, file));
+        let is_sound = |file: &Path| {
+            self.of_another_size.iter().any(|other| other == file)
+                && world.inventory.at(file).is_some_and(|object| object.elf().is_some())
+        };
+        let mut files = files.iter();
+        let is_optional =
+            files.all(|file| is_sound(file) || self.is_plugin(world, seen, &code, file));
         let found = fault(Cause::PartialInstall, object, evidence, Cure::reinstall(distribution));
         Some(Finding { is_optional, ..found })
     }

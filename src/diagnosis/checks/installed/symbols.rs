@@ -22,18 +22,20 @@ use crate::world::World;
 use crate::world::inventory::{Object, Role};
 use crate::world::program::Program;
 use rayon::prelude::*;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 /// Libraries that are taken into the scope of one object at most; a closure of TensorFlow has fifty.
 const MAX_LIBRARIES: usize = 1024;
 
-/// The findings: one for each pair of distributions.
+/// The findings: one for each pair of distributions. `resized` are objects of another size than their
+/// distribution's RECORD says.
 pub(super) fn findings(
     vfs: &dyn Vfs,
     world: &World,
     programs: &[Program<'_>],
     seen: &Seen,
+    resized: &BTreeSet<&Path>,
 ) -> Vec<Finding> {
     let unbound: Vec<Unbound<'_>> = world
         .inventory
@@ -41,7 +43,7 @@ pub(super) fn findings(
         .par_iter()
         .filter(|object| object.role != Role::Executable)
         .filter_map(|object| {
-            let host = host_of(world, seen, object)?;
+            let host = host_of(world, seen, resized, object)?;
             let program = programs.iter().find(|program| program.runs(object))?;
             let loaded = program.load(object);
             // A library that lacks a version lacks its symbols: that is told as such.
@@ -71,8 +73,15 @@ struct Unbound<'a> {
 
 /// The first library in the target that an object needs, and that may have been made for something else: one
 /// of another distribution, one to which no search path leads, or one that its distribution did not bring.
-fn host_of<'a>(world: &'a World, seen: &Seen, object: &Object) -> Option<&'a Object> {
-    let is_listed = |object: &Object| !world.owners.of(&object.path).is_empty();
+fn host_of<'a>(
+    world: &'a World,
+    seen: &Seen,
+    resized: &BTreeSet<&Path>,
+    object: &Object,
+) -> Option<&'a Object> {
+    let is_listed = |object: &Object| {
+        !world.owners.of(&object.path).is_empty() && !resized.contains(object.path.as_path())
+    };
     object.needed().iter().find_map(|name| {
         let copies = || world.inventory.named(name);
         let is_own =
@@ -82,7 +91,8 @@ fn host_of<'a>(world: &'a World, seen: &Seen, object: &Object) -> Option<&'a Obj
         };
         let is_missing = || seen.missing.contains_key(&(object.path.clone(), name.clone()));
         let added = || copies().find(|copy| is_listed(object) && !is_listed(copy));
-        if is_missing() { Some(own) } else { added() }
+        let is_changed = resized.contains(object.path.as_path());
+        if is_changed || is_missing() { Some(own) } else { added() }
     })
 }
 
