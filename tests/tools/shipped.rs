@@ -154,6 +154,26 @@ fn what_is_imported_and_not_installed_is_an_error() {
     }
 }
 
+/// A library that code opens by its path is gone from there, wherever it lies now.
+#[test]
+fn a_library_that_is_opened_by_its_path_is_where_it_was_put_or_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = package(dir.path());
+    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    env.library(&format!("{site}/pkg/data/libdata.so"), "libdata.so", &[], &[]);
+    let opens = "import ctypes, os\n\
+        ctypes.CDLL(os.path.join(os.path.dirname(__file__), 'data', 'libdata.so'))\n";
+    fs::write(env.site.join("pkg/__init__.py"), opens).unwrap();
+    let files = ["pkg/__init__.py", MODULE, "pkg/libs/libown.so.1", "pkg/data/libdata.so"];
+    env.distribution("pkg", &[], &files);
+    assert!(env.runs("import pkg") && doctor(&env).status == 0);
+    fs::create_dir(env.site.join("pkg/data/moved")).unwrap();
+    let moved = env.site.join("pkg/data/moved/libdata.so");
+    fs::rename(env.site.join("pkg/data/libdata.so"), moved).unwrap();
+    assert!(!env.runs("import pkg"));
+    assert!(doctor(&env).text(1).contains("partial_install"));
+}
+
 /// Images are made smaller with strip(1), after RECORDs were written; what was exchanged for another build is told
 /// by its symbols.
 #[test]

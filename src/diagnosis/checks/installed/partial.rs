@@ -37,7 +37,10 @@ pub(super) fn damages(
 ) -> Vec<Damage> {
     let reported: HashSet<&Path> =
         world.inventory.unreadable.iter().map(|unreadable| unreadable.path.as_path()).collect();
-    let moved = Moved { vfs, world, search: &question.search, found: seen.bindings.always_found() };
+    let objects = world.inventory.objects.iter();
+    let needed = objects.flat_map(|object| object.needed().iter().map(Vec::as_slice)).collect();
+    let search = question.search.as_slice();
+    let moved = Moved { vfs, world, search, found: seen.bindings.always_found(), needed };
     let distributions = (0..world.inventory.distributions.len()).into_par_iter();
     distributions.filter_map(|index| Damage::of(&moved, index, &reported)).collect()
 }
@@ -49,15 +52,20 @@ struct Moved<'a> {
     search: &'a [PathBuf],
     /// The libraries that whoever asks for them finds.
     found: HashSet<&'a [u8]>,
+    /// The libraries that objects ask for by their headers.
+    needed: HashSet<&'a [u8]>,
 }
 
 impl Moved<'_> {
     /// Is an object there under another directory: in the target, where it was said to be, or where
-    /// everybody finds it? Then what matters is whether it is found.
+    /// everybody finds it? Then what matters is whether it is found. A library that nothing needs is opened by
+    /// its path, and is gone from there.
     fn is_elsewhere(&self, path: &Path) -> bool {
         let Some(name) = path.file_name().filter(|_| is_object(path)) else { return false };
         let is_searched = || self.search.iter().any(|it| self.vfs.metadata(&it.join(name)).is_ok());
-        self.world.inventory.named(name.as_bytes()).next().is_some()
+        let mut copies = self.world.inventory.named(name.as_bytes());
+        let is_needed = self.needed.contains(name.as_bytes());
+        copies.any(|copy| is_needed || copy.role == Role::ExtensionModule)
             || self.found.contains(name.as_bytes())
             || is_searched()
     }
