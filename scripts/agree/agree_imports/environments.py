@@ -14,7 +14,8 @@ from importing import clean, imports, modules_of
 
 PYTHON = "3.11"
 TABLE = Path(__file__).parent / "environments.toml"
-STUBS = {"libcuda": "libcuda.so.1", "libnvidia_ml": "libnvidia-ml.so.1"}
+# Stand-ins for the libraries of NVIDIA's driver: their sources, their names, and how their functions begin.
+STUBS = [("libcuda", "libcuda.so.1", "cu[A-Z]"), ("libnvidia_ml", "libnvidia-ml.so.1", "nvml[A-Z]")]
 
 
 def run(*command):
@@ -48,9 +49,9 @@ class Environment:
         self.python = self.prefix / "bin/python"
         shutil.rmtree(self.place, ignore_errors=True)
         self.place.mkdir(parents=True)
-        self.variables = self.driver(project) if entry.get("gpu") else {}
         run("uv", "venv", "-q", "-p", PYTHON, self.prefix)
         self.install("-p", self.python, *entry["requires"])
+        self.variables = self.driver(project) if entry.get("gpu") else {}
         if "second" in entry:
             self.install("--no-deps", "-p", self.python, "--target", self.second, entry["second"])
         self.look()
@@ -59,12 +60,26 @@ class Environment:
         run("uv", "pip", "install", "-q", "--link-mode", "hardlink", *words)
 
     def driver(self, project):
-        """Stand-ins for the libraries of NVIDIA's driver, and the variable by which they are found."""
+        """Stand-ins for the libraries of NVIDIA's driver, and the variable by which they are found. They have every
+        function that the environment binds: a driver that lacks some is another matter."""
         place = self.place / "driver"
         place.mkdir()
-        for source, name in STUBS.items():
-            run("gcc", "-shared", "-fPIC", f"-Wl,-soname,{name}", "-o", place / name, project / f"fixtures/gpu/{source}_stub.c")
+        for source, name, beginning in STUBS:
+            known = project / f"fixtures/gpu/{source}_stub.c"
+            more = sorted(self.bound(name, beginning) - set(re.findall(r"(\w+)\(", known.read_text())))
+            (place / "more.c").write_text("".join(f"int {function}(void) {{ return 1; }}\n" for function in more))
+            run("gcc", "-shared", "-fPIC", f"-Wl,-soname,{name}", "-o", place / name, known, place / "more.c")
         return {"LD_LIBRARY_PATH": str(place)}
+
+    def bound(self, library, beginning):
+        """The functions that begin so and are asked for by what needs a library."""
+        found = set()
+        for file in self.site.rglob("*.so*"):
+            read = subprocess.run(["readelf", "-dW", file], capture_output=True, text=True, check=False).stdout
+            if f"[{library}]" in read:
+                lines = run("nm", "-D", "--undefined-only", file).splitlines()
+                found |= {line.split()[-1] for line in lines if re.fullmatch(rf".* U {beginning}\w+", line)}
+        return found
 
     def look(self):
         """What is imported while nothing is wrong. This leaves compiled sources, which saves time later."""

@@ -145,7 +145,9 @@ def flatten_link(spoilt):
 def link_package(spoilt, place):
     """A package is a link to a directory elsewhere; its directory of libraries may have gone along."""
     distribution = spoilt.distribution()
-    roots = [root for root in distribution.roots if (spoilt.site / root).is_dir() and not root.endswith(".dist-info")]
+    # One that has become a link is not moved again.
+    there = [root for root in distribution.roots if (spoilt.site / root).is_dir() and not (spoilt.site / root).is_symlink()]
+    roots = [root for root in there if not root.endswith(".dist-info")]
     package = spoilt.choose(root for root in roots if not root.endswith(".libs"))
     libraries = [root for root in roots if root.endswith(".libs")]
     along = spoilt.choose([[], libraries]) if libraries else []
