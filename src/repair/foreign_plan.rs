@@ -307,7 +307,7 @@ impl Receiver<'_> {
         }
         let after = diagnose(&overlay, self.world);
         let world = self.world;
-        let objections = proof::object(self.vfs, &[], &before.bindings, &after);
+        let objections = proof::object(&[], &before.bindings, &after);
         // In the order of what is shown, each once: programs and variables may say the same.
         let mut moved = BTreeMap::new();
         for Moved { question, before, after } in objections.moved {

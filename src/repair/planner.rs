@@ -56,7 +56,8 @@ pub fn propose(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, options: &Op
     let mut now = planner.extend(&diagnosis.findings).then(|| planner.foresee());
     let mut rounds = 0;
     while let Some(after) = &now {
-        let objections = proof::object(vfs, &planner.cured, &diagnosis.bindings, after);
+        let objections = proof::object(&planner.cured, &diagnosis.bindings, after);
+        let objections = objections.but_for_copies(vfs, world);
         // What moved speaks against a rewrite as it stands; what is only left may need another one.
         if objections.moved.is_empty() && planner.extend(&after.findings) {
             now = Some(planner.foresee());

@@ -5,6 +5,7 @@ use crate::diagnosis::bindings::{Bindings, Moved};
 use crate::diagnosis::diagnose::Diagnosis;
 use crate::findings::finding::{Cause, Finding};
 use crate::vfs::Vfs;
+use crate::world::World;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -66,14 +67,9 @@ fn is_copied(vfs: &dyn Vfs, moved: &Moved) -> bool {
 }
 
 /// Compares what was with what would be, under each environment: everything that `planned` names
-/// must resolve, and nothing that resolved may resolve to another file. `vfs` has the files as they are.
+/// must resolve, and nothing that resolved may resolve elsewhere.
 #[must_use]
-pub fn object(
-    vfs: &dyn Vfs,
-    planned: &[Finding],
-    before: &[Bindings],
-    after: &Diagnosis,
-) -> Objections {
+pub fn object(planned: &[Finding], before: &[Bindings], after: &Diagnosis) -> Objections {
     let left = planned
         .iter()
         .filter(|cured| after.findings.iter().any(|found| found.question() == cured.question()))
@@ -81,11 +77,22 @@ pub fn object(
         .collect();
     let environments = before.iter().zip(&after.bindings);
     let moved = environments.flat_map(|(before, after)| before.moved(after));
-    // Many objects ask for one library.
-    let mut copied: HashMap<(PathBuf, Option<PathBuf>), bool> = HashMap::new();
-    let moved = moved.filter(|moved| {
-        let known = copied.entry((moved.before.clone(), moved.after.clone()));
-        !is_meant(planned, moved) && !*known.or_insert_with(|| is_copied(vfs, moved))
-    });
-    Objections { moved: moved.collect(), left }
+    let moved = moved.filter(|moved| !is_meant(planned, moved)).collect();
+    Objections { moved, left }
+}
+
+impl Objections {
+    /// Leaves out what comes from one file of the target and would come from a copy of it. The system's files
+    /// change by themselves. That is for a plan that was made here: one that somebody else made could lead to a
+    /// file that he exchanges later. `vfs` has the files as they are.
+    #[must_use]
+    pub fn but_for_copies(mut self, vfs: &dyn Vfs, world: &World) -> Self {
+        // Many objects ask for one library.
+        let mut copied: HashMap<(PathBuf, Option<PathBuf>), bool> = HashMap::new();
+        self.moved.retain(|moved| {
+            let known = copied.entry((moved.before.clone(), moved.after.clone()));
+            !*known.or_insert_with(|| world.contains(vfs, &moved.before) && is_copied(vfs, moved))
+        });
+        self
+    }
 }

@@ -101,12 +101,7 @@ impl PythonCode<'_> {
             if !seen.insert(&file.module) {
                 continue;
             }
-            // From here on modules may come from anywhere.
-            let words =
-                [&b"sys.path"[..], b"sys.modules", b"meta_path", b"path_hooks", b"__import__ ="];
-            if words.iter().any(|word| memmem::find(&file.bytes, word).is_some()) {
-                break;
-            }
+            let end = rerouted(&file.bytes);
             self.parse(&[file]);
             let imports = file.source().into_iter().flat_map(|source| &source.imports);
             let is_sure = |import: &&Import| {
@@ -114,7 +109,7 @@ impl PythonCode<'_> {
                 when == When::Always && !may_be_caught && !import.is_start
             };
             let mut behind: Vec<&File> = Vec::new();
-            for import in imports.filter(is_sure) {
+            for import in imports.filter(is_sure).filter(|it| it.standing.line < end) {
                 let Some(base) = file.base(import) else { continue };
                 let top = base.split('.').next().unwrap_or_default();
                 if import.level == 0 && wanted.contains(top) {
@@ -126,7 +121,33 @@ impl PythonCode<'_> {
                 behind.extend(own.chain(names).filter_map(|name| by_name.get(name.as_str())));
             }
             next.extend(behind.into_iter().rev());
+            if end < u32::MAX {
+                // Behind it modules may come from anywhere.
+                break;
+            }
         }
         found
     }
+}
+
+/// The first line of a file from which on modules may come from elsewhere than the directories of packages, by
+/// the words by which code changes that.
+fn rerouted(text: &[u8]) -> u32 {
+    let words = [
+        &b"sys.path.insert"[..],
+        b"sys.path.append",
+        b"sys.path.extend",
+        b"sys.path =",
+        b"sys.path +=",
+        b"sys.path[",
+        b"sys.modules[",
+        b"sys.modules.setdefault",
+        b"sys.modules.update",
+        b"meta_path",
+        b"path_hooks",
+        b"__import__ =",
+    ];
+    let first = words.iter().filter_map(|word| memmem::find(text, word)).min();
+    let lines = |at: usize| text.iter().take(at).filter(|&&byte| byte == b'\n').count();
+    first.map_or(u32::MAX, |at| u32::try_from(lines(at) + 1).unwrap_or(u32::MAX))
 }
