@@ -123,7 +123,11 @@ fn another_users_backups_are_named_with_their_owner() {
 #[test]
 fn a_command_for_a_users_tree_has_the_users_rights() {
     let world = World::new();
-    let probe = "test \"$(id -u):$(id -g):$(id -G)\" = 12345:12345:12345";
+    // A program that loads something of the tree, for another proves nothing.
+    let inner = world.tree().join("inner/libinner.so.1");
+    let loads = format!("LD_PRELOAD={} /bin/true", inner.display());
+    let probe = format!("test \"$(id -u):$(id -g):$(id -G)\" = 12345:12345:12345 && {loads}");
+    let probe = probe.as_str();
     let proved = world.root(&["fix", "--format", "json", "tree", "--", "sh", "-c", probe]);
     assert_eq!(proved.status, 0, "{proved:#?}");
     assert!(proved.err.contains("run 2, after the repair, as user 12345: sh -c"), "{proved:#?}");
@@ -139,7 +143,8 @@ fn a_command_for_a_users_tree_has_the_users_rights() {
     for entry in walkdir::WalkDir::new(world.tree()) {
         lchown(entry.unwrap().path(), Some(0), Some(0)).unwrap();
     }
-    let own = world.root(&["verify", "tree", "--", "sh", "-c", "test $(id -u) = 0"]);
+    let own = format!("test $(id -u) = 0 && {loads}");
+    let own = world.root(&["verify", "tree", "--", "sh", "-c", &own]);
     assert_eq!(own.status, 0, "{own:#?}");
 }
 
