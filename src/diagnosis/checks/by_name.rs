@@ -131,7 +131,9 @@ impl<'a> Search<'a> {
                 add(name, why);
             }
         }
-        for name in opened::by(object.soname()) {
+        // That it is nowhere says little: who is known to open it may have it linked in.
+        let known = opened::by(object.soname()).into_iter();
+        for name in known.filter(|name| self.first_here(std::slice::from_ref(name)).is_some()) {
             add(name, Why::Required);
         }
         for name in self.named_by(object, left) {
