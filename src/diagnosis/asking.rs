@@ -113,54 +113,56 @@ impl<'a> Asking<'a> {
     /// it opens the files of a directory, the library may be among them, if it lies where their own distribution
     /// put it.
     fn opened_before(&self, missing: &Missing) -> Option<Before> {
+        if missing.root_role != Role::ExtensionModule {
+            return None;
+        }
+        let modules = missing.roots.iter().filter_map(|root| self.world.inventory.at(root));
+        let each: Option<Vec<Before>> =
+            modules.map(|module| self.opened_before_module(missing, module)).collect();
+        let each = each.filter(|each| !each.is_empty())?;
+        Some(if each.contains(&Before::Only) { Before::Only } else { Before::Required })
+    }
+
+    /// The same for one module.
+    fn opened_before_module(&self, missing: &Missing, module: &Object) -> Option<Before> {
         let name = OsStr::from_bytes(&missing.dependency.name);
+        let is_copy = |path: &Path| {
+            let copy = self.world.object_at(self.vfs, path);
+            copy.is_some_and(|copy| {
+                OsStr::from_bytes(copy.soname()) == name || path.file_name() == Some(name)
+            })
+        };
+        let beside = |file: &Path, path: &Path| file.parent().unwrap_or(file).join(path);
+        let is_it = |(opening, file): &(Opening, PathBuf)| match &opening.what {
+            Opened::Listed(None) => true,
+            Opened::Listed(Some((pattern, is_beside))) => {
+                let here = file.parent().filter(|_| *is_beside);
+                self.is_among(missing, pattern, here)
+            }
+            Opened::Beside(path) => is_copy(&beside(file, path)),
+            Opened::Path(path) => is_copy(path),
+            Opened::Somewhere(known) => OsStr::new(known) == name,
+            Opened::Name(_) | Opened::Found(_) | Opened::Unknown => false,
+        };
+        let opened = self.code.opened_before(module);
+        let fitting: Vec<&Opening> =
+            opened.iter().filter(|it| is_it(it)).map(|(opening, _)| opening).collect();
+        let is_sure = |opening: &&Opening| {
+            matches!(opening.what, Opened::Beside(_)) && opening.standing.when == When::Always
+        };
+        if fitting.iter().any(is_sure) {
+            return Some(Before::Required);
+        }
+        (!fitting.is_empty() && self.are_where_they_were_put(missing)).then_some(Before::Only)
+    }
+
+    /// Did one distribution put both the asker and a copy of the library where they are?
+    fn are_where_they_were_put(&self, missing: &Missing) -> bool {
         let own = self.world.maker(&missing.asking);
         let is_listed = |object: &Object| !self.world.owners.of(&object.path).is_empty();
-        let is_shipped = || {
-            let mut copies = self.world.inventory.named(&missing.dependency.name);
-            is_listed(&missing.asking)
-                && copies.any(|copy| self.world.maker(copy) == own && is_listed(copy))
-        };
-        let before = |module: &Object| {
-            let opened = self.code.opened_before(module);
-            let is_copy = |path: &Path| {
-                let copy = self.world.object_at(self.vfs, path);
-                copy.is_some_and(|copy| {
-                    OsStr::from_bytes(copy.soname()) == name || path.file_name() == Some(name)
-                })
-            };
-            let is_proved = |(opening, file): &(Opening, PathBuf)| match &opening.what {
-                Opened::Beside(path) if opening.standing.when == When::Always => {
-                    is_copy(&file.parent().unwrap_or(file).join(path))
-                }
-                _ => false,
-            };
-            let may_be = |(opening, file): &(Opening, PathBuf)| match &opening.what {
-                Opened::Listed(None) => true,
-                Opened::Listed(Some((pattern, is_beside))) => {
-                    let here = file.parent().filter(|_| *is_beside);
-                    self.is_among(missing, pattern, here)
-                }
-                Opened::Beside(path) => is_copy(&file.parent().unwrap_or(file).join(path)),
-                Opened::Path(path) => is_copy(path),
-                Opened::Somewhere(known) => OsStr::new(known) == name,
-                Opened::Name(_) | Opened::Found(_) | Opened::Unknown => false,
-            };
-            if opened.iter().any(is_proved) {
-                Some(Before::Required)
-            } else {
-                (opened.iter().any(may_be) && is_shipped()).then_some(Before::Only)
-            }
-        };
-        let mut modules = missing.roots.iter().filter_map(|root| self.world.inventory.at(root));
-        let mut found = Some(before(modules.next()?)?);
-        for module in modules {
-            found = match (found?, before(module)?) {
-                (Before::Required, Before::Required) => Some(Before::Required),
-                _ => Some(Before::Only),
-            };
-        }
-        found.filter(|_| missing.root_role == Role::ExtensionModule)
+        let mut copies = self.world.inventory.named(&missing.dependency.name);
+        is_listed(&missing.asking)
+            && copies.any(|copy| self.world.maker(copy) == own && is_listed(copy))
     }
 
     /// Is a copy of the library among the files that a pattern lists, from a directory where that is known?

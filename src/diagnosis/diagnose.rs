@@ -19,6 +19,7 @@ use crate::findings::evidence::need::{Guard, Need, Supply};
 use crate::findings::evidence::variable::Blame;
 use crate::findings::finding::{Cause, Finding, Severity, fault, sort};
 use crate::knowledge::tensorflow;
+use crate::python::interpreter::Interpreter;
 use crate::vfs::Vfs;
 use crate::world::inventory::Role;
 use crate::world::program::Program;
@@ -68,7 +69,8 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
 pub fn diagnose_asked(vfs: &dyn Vfs, world: &World, question: &Question) -> Diagnosis {
     let programs = Program::all(vfs, world, &world.settings);
     let seen = Seen::of(vfs, world, &programs);
-    let installed = Installed::of(vfs, world, question, &programs, &seen);
+    let mut installed = Installed::of(vfs, world, question, &programs, &seen);
+    installed.findings.extend(spoilt_for_python(vfs, world));
     loads(vfs, world, question, &programs, seen, installed)
 }
 
@@ -172,22 +174,19 @@ fn loads(
             || keeps_from_loading(world, &seen.missing, finding)
     });
     findings.iter_mut().for_each(|finding| leave_to_others(vfs, world, finding));
-    findings.extend(spoilt_for_python(vfs, world));
     sort(&mut findings);
     Diagnosis { findings, bindings, unresolved, unasked, installed }
 }
 
 /// What variables spoil for the modules of Python itself, which every package imports, where these lie outside
-/// of the target: those of the installation that a virtual environment was made from.
+/// of the target: those of the installation that a virtual environment was made from. No edit changes that.
 fn spoilt_for_python(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
     let has_variables = world.settings != world.settings.without_variables();
     let is_whole = world.named.is_empty() && world.part.is_none();
     let environment = world.environment.as_ref().filter(|_| has_variables && is_whole);
     let Some(environment) = environment else { return Vec::new() };
-    let modules = environment.interpreters.iter().filter_map(|interpreter| {
-        let prefix = interpreter.main_program()?.parent()?.parent()?;
-        Some(prefix.join(format!("lib/python{}/lib-dynload", interpreter.version)))
-    });
+    let libraries = environment.interpreters.iter().filter_map(Interpreter::standard_library);
+    let modules = libraries.map(|library| library.join("lib-dynload"));
     let is_walked = |path: &PathBuf| world.inventory.roots.iter().any(|it| path.starts_with(it));
     let outside: BTreeSet<PathBuf> = modules.filter(|path| !is_walked(path)).collect();
     let mut found = Vec::new();

@@ -238,11 +238,7 @@ fn refused_for_stack(
 /// it inherits: alone it looks broken, and is not. What was named is judged by itself all the same.
 fn roots<'a>(world: &'a World, programs: &[Program<'_>]) -> Vec<&'a Object> {
     let inventory = &world.inventory;
-    let needed: HashSet<&[u8]> = inventory
-        .objects
-        .iter()
-        .flat_map(|object| object.needed().iter().map(Vec::as_slice))
-        .collect();
+    let needed = inventory.needed();
     inventory
         .objects
         .iter()

@@ -1,7 +1,7 @@
 //! What is the case in an environment, of which a message speaks: the doctor's finding about the same
 //! thing, or that nothing is wrong with it now.
 
-use super::modules::{self, Distributions, Found};
+use super::modules::Distributions;
 use super::scanner::leaf;
 use super::{Kind, Message};
 use crate::bytes::printable;
@@ -9,6 +9,7 @@ use crate::command_line::CommandLine;
 use crate::diagnosis::diagnose::Diagnosis;
 use crate::findings::finding::{Cause, Finding};
 use crate::knowledge::tensorflow::is_for_gpu;
+use crate::python::modules::{self, Found};
 use crate::vfs::Vfs;
 use crate::world::python_code::PythonCode;
 use crate::world::{Place, World};

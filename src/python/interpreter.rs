@@ -106,6 +106,14 @@ impl Interpreter {
         }
     }
 
+    /// The directory of the standard library that its program was installed with (`STDLIB_SUBDIR` in CPython's
+    /// `Modules/getpath.py`), be it there or not.
+    #[must_use]
+    pub fn standard_library(&self) -> Option<PathBuf> {
+        let prefix = self.main_program()?.parent()?.parent()?;
+        Some(prefix.join(format!("lib/python{}", self.version)))
+    }
+
     pub(super) fn new(vfs: &dyn Vfs, path: PathBuf, version: Version) -> Self {
         let program = program(vfs, &path);
         let tag = match &program {

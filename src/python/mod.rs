@@ -10,6 +10,7 @@ pub mod distribution;
 pub mod environment;
 pub mod installer;
 pub mod interpreter;
+pub mod modules;
 pub mod owners;
 pub mod pth;
 pub mod record;

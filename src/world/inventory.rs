@@ -14,7 +14,7 @@ use crate::python::distribution::{Distribution, Problem};
 use crate::vfs::{FileKind, Vfs};
 use rayon::prelude::*;
 use rustix::io::Errno;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
@@ -197,6 +197,12 @@ impl Inventory {
     pub fn named(&self, name: &[u8]) -> impl Iterator<Item = &Object> {
         let indices = self.by_name.get(name).map(Vec::as_slice).unwrap_or_default();
         indices.iter().filter_map(|&index| self.objects.get(index))
+    }
+
+    /// The names of libraries that objects ask for by their headers.
+    #[must_use]
+    pub fn needed(&self) -> HashSet<&[u8]> {
+        self.objects.iter().flat_map(|object| object.needed().iter().map(Vec::as_slice)).collect()
     }
 
     /// The object at that path.

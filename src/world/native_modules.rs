@@ -33,9 +33,9 @@ pub fn requiring(vfs: &dyn Vfs, world: &World, package: &NativePackage) -> Vec<S
     modules.filter(|module| is_identifier(module) && *module != package.name).collect()
 }
 
-/// Those that the first interpreter of a target imports, by name; where a part was named, those of the part. It knows a module by the ending of its file's
-/// name, and the directories between are packages, of which each has to be an identifier (PEP 3149;
-/// `importlib.machinery.ExtensionFileLoader`).
+/// Those that the first interpreter of a target imports, by name; where a part was named, those of the part. The
+/// interpreter knows a module by the ending of its file's name, and the directories between are packages, of
+/// which each has to be an identifier (PEP 3149; `importlib.machinery.ExtensionFileLoader`).
 #[must_use]
 pub fn of(world: &World) -> Vec<NativePackage> {
     let Some(environment) = &world.environment else { return Vec::new() };

@@ -31,6 +31,11 @@ pub(crate) fn empty(dir: &Path) -> Environment {
 }
 
 impl Environment {
+    /// The directory of packages, from the prefix.
+    pub(crate) fn below(&self) -> String {
+        self.site.strip_prefix(&self.prefix).unwrap().display().to_string()
+    }
+
     /// Compiles a library to a path below the prefix. It has a function by its soname, calls those of the
     /// libraries that it needs, and is kept to be linked with.
     pub(crate) fn library(
@@ -63,7 +68,7 @@ impl Environment {
 
     fn module_that(&self, module: &str, does: &str, needs: &[&str], flags: &[&str]) -> PathBuf {
         let (package, name) = module.rsplit_once('/').unwrap();
-        let site = self.site.strip_prefix(&self.prefix).unwrap().to_str().unwrap();
+        let site = self.below();
         // A PyModuleDef and what creates a module of it, as the stable ABI has them.
         let code = format!(
             "{} void *PyModule_Create2(void *, int);

@@ -13,7 +13,7 @@ const HOST: &str = "libhost_framework.so.2";
 /// asks for the same library with no search path.
 fn host_and_plugin(dir: &Path, host: &str, requires: &[&str]) -> Environment {
     let env = empty(dir);
-    let lib = env.site.strip_prefix(&env.prefix).unwrap().to_str().unwrap().to_owned();
+    let lib = env.below();
     env.library(&format!("{lib}/tensorflow/{HOST}"), HOST, &[], &[]);
     env.module("tensorflow/_host", &[HOST], &["-Wl,-rpath,$ORIGIN"]);
     env.library(&format!("{lib}/plug/ops.so"), "ops.so", &[HOST], &[]);
@@ -91,7 +91,7 @@ fn a_package_is_known_without_a_list_of_its_files() {
 fn a_program_that_does_not_start_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let env = host_and_plugin(dir.path(), "tensorflow", &["tensorflow"]);
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     let program = env.program(&format!("{site}/plug/worker"), &[HOST], &[]);
     let starts = || Command::new(&program).output().unwrap().status.success();
     assert_cured(&env, starts);
@@ -103,7 +103,7 @@ fn a_program_that_does_not_start_is_an_error() {
 fn a_program_behind_a_script_is_left_to_the_script() {
     let dir = tempfile::tempdir().unwrap();
     let env = empty(dir.path());
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     env.library(&format!("{site}/tool/lib/libtool_core.so.1"), "libtool_core.so.1", &[], &[]);
     env.program(&format!("{site}/tool/bin/worker"), &["libtool_core.so.1"], &[]);
     env.distribution("tool", &[], &["tool/bin/worker", "tool/lib/libtool_core.so.1"]);
@@ -122,7 +122,7 @@ fn a_program_behind_a_script_is_left_to_the_script() {
 fn libraries_that_nobody_loads_are_not_loaded_before() {
     let dir = tempfile::tempdir().unwrap();
     let env = empty(dir.path());
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     let (lib, soname) = ("vendor/fft/lib", "libfft.so.11");
     env.library(&format!("{site}/{lib}/{soname}"), soname, &[], &[]);
     env.distribution("vendor-fft", &[], &[&format!("{lib}/{soname}")]);
@@ -166,7 +166,7 @@ fn a_library_that_nobody_requires_is_only_worth_knowing() {
 fn a_plugin_that_cannot_load_is_not_half_repaired() {
     let dir = tempfile::tempdir().unwrap();
     let env = empty(dir.path());
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     env.library(&format!("{site}/vendor/fft/lib/libcufft.so.11"), "libcufft.so.11", &[], &[]);
     env.distribution("vendor-fft", &[], &["vendor/fft/lib/libcufft.so.11"]);
     env.module("runtime/_runtime", &[], &[]);
@@ -234,7 +234,7 @@ fn a_lost_link_is_made_again_by_what_the_report_says() {
     for is_flattened in [false, true] {
         let dir = tempfile::tempdir().unwrap();
         let env = empty(dir.path());
-        let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+        let site = env.below();
         let there = format!("{site}/pq.libs/libpqlike.so.5.15");
         env.library(&there, "libpqlike.so.5", &[], &[]);
         env.module("pq/_pq", &["libpqlike.so.5"], &["-Wl,-rpath,$ORIGIN/../pq.libs"]);
@@ -286,7 +286,7 @@ fn a_program_with_python_in_it_finds_pythons_library_in_the_base() {
 fn tensorflow_opens_what_it_was_built_with_whatever_its_metadata_say() {
     let dir = tempfile::tempdir().unwrap();
     let env = empty(dir.path());
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     let opened = [
         ("cuda_runtime", "libcudart.so.11.0"),
         ("cublas", "libcublas.so.11"),
@@ -341,7 +341,7 @@ fn tensorflow_opens_what_it_was_built_with_whatever_its_metadata_say() {
 fn libraries_that_were_moved_away_and_are_found_are_not_missing() {
     let dir = tempfile::tempdir().unwrap();
     let env = empty(dir.path());
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     let library =
         env.library(&format!("{site}/core/libcore_away.so.2"), "libcore_away.so.2", &[], &[]);
     env.module("core/_core", &["libcore_away.so.2"], &["-Wl,-rpath,$ORIGIN"]);
@@ -400,7 +400,7 @@ fn modules_of_the_standard_library_are_judged() {
 fn what_a_plugin_lacks_is_said_and_known_to_explain() {
     let dir = tempfile::tempdir().unwrap();
     let env = empty(dir.path());
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     let gone = env.library("gone/libxcb_away.so.0", "libxcb_away.so.0", &[], &[]);
     env.module("qt/_core", &[], &[]);
     env.library(
@@ -442,7 +442,7 @@ fn what_a_plugin_lacks_is_said_and_known_to_explain() {
 fn a_path_that_does_not_exist_is_not_answered_by_another_file() {
     let dir = tempfile::tempdir().unwrap();
     let env = empty(dir.path());
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     let there = env.library(&format!("{site}/pkg/libthere.so"), "libthere.so", &[], &[]);
     let below = there.join("libthere.so");
     let away = env.site.join("away/libthere.so");
@@ -479,7 +479,7 @@ fn a_relative_entry_is_told_of() {
 fn a_requirement_that_no_entry_reaches_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let env = empty(dir.path());
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     let (file, soname) = ("vendor/blas/lib/libblaslike.so.12", "libblaslike.so.12");
     let entries = "-Wl,-rpath,$ORIGIN/../vendor/blas/lib:$ORIGIN/../../vendor/blas/lib";
     let library = env.library(&format!("{site}/{file}"), soname, &[], &[]);
@@ -513,7 +513,7 @@ fn a_requirement_that_no_entry_reaches_is_an_error() {
 fn a_distribution_is_a_target_by_its_name() {
     let dir = tempfile::tempdir().unwrap();
     let env = empty(dir.path());
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     env.library(&format!("{site}/store/libdeep.so.1"), "libdeep.so.1", &[], &[]);
     env.distribution("store", &[], &["store/libdeep.so.1"]);
     for name in ["first_one", "second"] {
@@ -547,7 +547,7 @@ fn a_distribution_is_a_target_by_its_name() {
 fn a_variable_that_takes_symbols_away_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let env = empty(dir.path());
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     env.library(&format!("{site}/store/libdeep.so.1"), "libdeep.so.1", &[], &[]);
     env.module("pkg/_module", &["libdeep.so.1"], &["-Wl,-rpath,$ORIGIN/../store"]);
     env.distribution("store", &[], &["store/libdeep.so.1"]);
@@ -582,7 +582,7 @@ fn a_variable_that_takes_symbols_away_is_an_error() {
 fn what_requires_a_distribution_is_not_loaded_before_it() {
     let dir = tempfile::tempdir().unwrap();
     let env = empty(dir.path());
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     let soname = "libquad-96973f99.so.0";
     env.library(&format!("{site}/big.libs/{soname}"), soname, &[], &[]);
     env.module("big/_big", &[soname], &["-Wl,-rpath,$ORIGIN/../big.libs"]);
@@ -601,7 +601,7 @@ fn what_requires_a_distribution_is_not_loaded_before_it() {
 fn a_distribution_is_judged_with_what_it_brings_along() {
     let dir = tempfile::tempdir().unwrap();
     let env = empty(dir.path());
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     let gone = env.library("lib/libgone.so.1", "libgone.so.1", &[], &[]);
     fs::remove_file(gone).unwrap();
     env.library(&format!("{site}/store/libdeep.so.1"), "libdeep.so.1", &["libgone.so.1"], &[]);

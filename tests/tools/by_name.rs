@@ -12,7 +12,7 @@ const CUDA: &str = "Classifier: Environment :: GPU :: NVIDIA CUDA :: 12\n";
 /// path leads.
 fn opener(dir: &Path, library: &str, classifiers: &str, flags: &[&str]) -> Environment {
     let env = empty(dir);
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     env.library(&format!("{site}/vendor/math/lib/{library}"), library, &[], &[]);
     env.distribution("vendor-math", &[], &[&format!("vendor/math/lib/{library}")]);
     env.module_that_opens("engine/_engine", library, flags);
@@ -70,7 +70,7 @@ fn a_name_that_nobody_asks_for_is_not_looked_for() {
     let told = run(dir.path(), &["doctor", "env", "-v"]);
     assert!(!told.text(0).contains("libsolver"), "{told:#?}");
     // Another library asks for it in vain: so much is known that it lies out of reach.
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     let idle = format!("{site}/vendor/math/lib/libidle.so.1");
     env.library(&idle, "libidle.so.1", &["libsolver.so.3"], &[]);
     let files = ["vendor/math/lib/libidle.so.1", "vendor/math/lib/libsolver.so.3"];
@@ -133,7 +133,7 @@ fn what_a_note_requires_is_told_where_nothing_can_be_repaired() {
 fn what_a_known_library_opens_is_needed() {
     let dir = tempfile::tempdir().unwrap();
     let env = empty(dir.path());
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     let (grafted, core) = ("libmkl_rt-2a8836d8.so.2", "libmkl_core.so.2");
     env.library(&format!("lib/{core}"), core, &[], &[]);
     env.distribution("mkl", &[], &[&format!("../../{core}")]);

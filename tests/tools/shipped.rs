@@ -26,7 +26,7 @@ fn package(dir: &Path) -> Environment {
 
 /// A build of the package's library, at a path in the package.
 fn library(env: &Environment, path: &str, flags: &[&str]) {
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display();
+    let site = env.below();
     env.library(&format!("{site}/pkg/{path}"), "libown.so.1", &[], flags);
 }
 
@@ -69,7 +69,7 @@ fn a_guard_does_not_excuse_what_the_distribution_ships() {
 fn a_flattened_link_is_told_where_others_ship_the_library() {
     let dir = tempfile::tempdir().unwrap();
     let env = package(dir.path());
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     env.library(&format!("{site}/more/libown.so.1"), "libown.so.1", &[], &[]);
     env.module("more/_more", &["libown.so.1"], &["-Wl,-rpath,$ORIGIN"]);
     env.distribution("more", &[], &["more/__init__.py", "more/_more.abi3.so", "more/libown.so.1"]);
@@ -91,7 +91,7 @@ fn what_is_gone_does_not_hide_what_is_out_of_reach() {
     let dir = tempfile::tempdir().unwrap();
     let env = package(dir.path());
     let inner = "libinner.so.1";
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     env.library(&format!("{site}/pkg/moved/{inner}"), inner, &[], &[]);
     env.library(&format!("{site}/pkg/libs/libown.so.1"), "libown.so.1", &[inner], &[]);
     let gone = ["pkg/__init__.py", MODULE, "pkg/libs/libown.so.1", "pkg/libs/libgone.so.1"];
@@ -159,7 +159,7 @@ fn what_is_imported_and_not_installed_is_an_error() {
 fn a_library_that_is_opened_by_its_path_is_where_it_was_put_or_gone() {
     let dir = tempfile::tempdir().unwrap();
     let env = package(dir.path());
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     env.library(&format!("{site}/pkg/data/libdata.so"), "libdata.so", &[], &[]);
     let opens = "import ctypes, os\n\
         ctypes.CDLL(os.path.join(os.path.dirname(__file__), 'data', 'libdata.so'))\n";
@@ -208,7 +208,7 @@ fn stripped_objects_are_sound_and_others_are_told_by_their_symbols() {
 fn a_plugin_that_is_gone_is_only_worth_knowing() {
     let dir = tempfile::tempdir().unwrap();
     let env = package(dir.path());
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     let mut files: Vec<String> =
         ["pkg/__init__.py", MODULE, "pkg/libs/libown.so.1"].map(str::to_owned).into();
     for name in ["libone.so", "libother.so"] {
@@ -248,7 +248,7 @@ fn a_module_of_the_standard_library_is_there() {
 fn a_named_directory_inside_is_one_of_packages() {
     let dir = tempfile::tempdir().unwrap();
     let env = package(dir.path());
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     // A plugin that a program of the package opens once the library is loaded.
     env.library(&format!("{site}/pkg/plugins/plugin.so"), "plugin.so", &["libown.so.1"], &[]);
     let files = ["pkg/__init__.py", MODULE, "pkg/libs/libown.so.1", "pkg/plugins/plugin.so"];
@@ -270,7 +270,7 @@ fn a_named_directory_inside_is_one_of_packages() {
 fn another_copy_of_the_same_file_serves() {
     let dir = tempfile::tempdir().unwrap();
     let env = empty(dir.path());
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     let (common, moved, third) = ("libcommon-1a.so.1", "libmoved.so.1", "libthird.so.1");
     let beside = ["-Wl,-rpath,$ORIGIN"];
     let library = |path: &str, soname: &str, needs: &[&str]| {

@@ -92,7 +92,7 @@ fn what_is_imported_when_a_function_is_called_is_no_error_yet() {
         assert!(told.contains("pkg/__init__.py:"), "{told}");
         assert!(told.contains(" asks for it once a function is called"), "{told}");
         // The library is there after all, where nobody looks.
-        let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+        let site = env.below();
         env.library(&format!("{site}/pkg/deep/libgone.so.3"), "libgone.so.3", &[], &[]);
         assert!(!env.runs("import pkg._fast"));
         run(dir.path(), &["fix", "env"]).text(0);
@@ -105,7 +105,7 @@ fn what_is_imported_when_a_function_is_called_is_no_error_yet() {
 fn a_library_whose_name_is_handed_to_a_function_is_taken_for_loaded() {
     let dir = tempfile::tempdir().unwrap();
     let env = package(dir.path(), &[]);
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     env.library(&format!("{site}/pkg/deep/libgone.so.3"), "libgone.so.3", &[], &[]);
     let code = |name: &str| {
         let text = format!(
@@ -139,7 +139,7 @@ fn a_library_whose_name_is_handed_to_a_function_is_taken_for_loaded() {
 fn what_code_opens_before_is_loaded_then() {
     let dir = tempfile::tempdir().unwrap();
     let env = package(dir.path(), &[]);
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     env.library(&format!("{site}/pkg/deep/libgone.so.3"), "libgone.so.3", &[], &[]);
     env.library(&format!("{site}/pkg/deep/libmore.so.3"), "libmore.so.3", &[], &[]);
     let listed = ["deep/libgone.so.3", "deep/libmore.so.3", "__init__.py", "_fast.abi3.so"];
@@ -253,7 +253,7 @@ fn what_code_opens_counts_as_what_it_imports() {
         let dir = tempfile::tempdir().unwrap();
         let env = package(dir.path(), &[("__init__.py", ""), ("_fast.py", "")]);
         fs::remove_file(env.site.join("pkg/_fast.abi3.so")).unwrap();
-        let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+        let site = env.below();
         let engine = format!("{site}/engine/libengine.so");
         env.library(&engine, "libengine.so", &["libgone.so.3"], &[]);
         // Another library beside it, so that it is not the only native code.
@@ -275,7 +275,7 @@ fn what_code_opens_counts_as_what_it_imports() {
 fn what_code_imports_before_is_loaded_then() {
     let dir = tempfile::tempdir().unwrap();
     let env = empty(dir.path());
-    let site = env.site.strip_prefix(&env.prefix).unwrap().display().to_string();
+    let site = env.below();
     let soname = "libhost_core.so.1";
     for host in ["host", "other"] {
         env.library(&format!("{site}/{host}/lib/{soname}"), soname, &[], &[]);

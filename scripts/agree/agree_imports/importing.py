@@ -10,13 +10,13 @@ from pathlib import Path
 CHILD = Path(__file__).parent / "child.py"
 # Seconds that a package may take.
 LIMIT = 240
-# Variables of whoever starts the run that would change what Python and the loader do.
+# Variables of the caller that would change what Python and the loader do.
 FOREIGN = ["LD_LIBRARY_PATH", "LD_PRELOAD", "VIRTUAL_ENV", "CONDA_PREFIX", "PYTHONPATH", "PYTHONHOME", "CUDA_HOME"]
 FOREIGN += ["GLIBC_TUNABLES", "PYTHONNOUSERSITE", "PYTHONUSERBASE"]
 
 
 def clean(variables):
-    """The variables of whoever starts the run, without what would change the answer."""
+    """The variables of the caller, without those that would change the answer."""
     kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
     return kept | {"PYTHONNOUSERSITE": "1"} | variables
 

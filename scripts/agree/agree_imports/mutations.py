@@ -76,7 +76,7 @@ def soname(file):
 
 
 def move(spoilt):
-    """One library lies in another directory of the environment."""
+    """One library is moved to another directory of the environment."""
     library = spoilt.library()
     places = [spoilt.prefix / "lib/elsewhere", spoilt.prefix / "lib", spoilt.site / "shared_libs"]
     beside = [directory for directory in spoilt.site.glob("*.libs") if directory != library.parent]
@@ -89,7 +89,7 @@ def relocate(spoilt, file, target):
     if os.path.lexists(target):
         raise NotPossibleError
     shutil.move(file, target)
-    spoilt.say(f"{file} lies in {target.parent}")
+    spoilt.say(f"{file} is in {target.parent}")
 
 
 def move_out(spoilt):
@@ -190,7 +190,7 @@ def site_link_out(spoilt):
 
 
 def move_distribution(spoilt, place):
-    """A distribution lies in another directory; its libraries may have stayed."""
+    """A distribution is moved to another directory; its libraries may have stayed."""
     distribution = spoilt.distribution()
     libraries = [root for root in distribution.roots if root.endswith(".libs")]
     stay = spoilt.choose([[], libraries]) if libraries else []
@@ -198,25 +198,25 @@ def move_distribution(spoilt, place):
     for root in distribution.roots:
         if root not in stay and (spoilt.site / root).exists():
             shutil.move(spoilt.site / root, place / root)
-    spoilt.say(f"{distribution.info} lies in {place}" + (f" without {stay[0]}" if stay else ""))
+    spoilt.say(f"{distribution.info} is in {place}" + (f" without {stay[0]}" if stay else ""))
 
 
 def pth(spoilt):
-    """A distribution lies in a directory that a .pth names."""
+    """A distribution is in a directory that a .pth names."""
     place = spoilt.choose([spoilt.prefix / "share/site", spoilt.outside / "site"])
     move_distribution(spoilt, place)
     (spoilt.site / "more.pth").write_text(f"{place}\n")
 
 
 def target_directory(spoilt):
-    """A distribution lies in a directory on PYTHONPATH, as `pip install --target` leaves it."""
+    """A distribution is in a directory on PYTHONPATH, as `pip install --target` leaves it."""
     place = spoilt.outside / "target"
     move_distribution(spoilt, place)
     spoilt.prepend("PYTHONPATH", place)
 
 
 def second(spoilt):
-    """Another release of a package lies in another directory, before the first one or after it."""
+    """Another release of a package is in another directory, before the first one or after it."""
     source = spoilt.environment.second
     if not source.is_dir():
         raise NotPossibleError

@@ -1,4 +1,4 @@
-"""What lies in directories, to the byte."""
+"""The content of directories, to the byte."""
 
 import hashlib
 import os

@@ -15,6 +15,7 @@ use crate::diagnosis::load_report::Seen;
 use crate::findings::finding::{Cause, Finding};
 use crate::vfs::Vfs;
 use crate::world::program::Program;
+use crate::world::python_code::PythonCode;
 use crate::world::{Question, World};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -48,10 +49,13 @@ impl Installed {
         }
         let (mut findings, foreign) = platform::findings(vfs, world, seen);
         let damages = partial::damages(vfs, world, question, seen);
-        findings.extend(damages.iter().filter_map(|damage| damage.finding(vfs, world, seen)));
+        let code = PythonCode::new(vfs, world);
+        let needed = world.inventory.needed();
+        let told = |damage: &partial::Damage| damage.finding(world, seen, &code, &needed);
+        findings.extend(damages.iter().filter_map(told));
         findings.extend(duplicates::findings(vfs, world));
         findings.extend(requirements::findings(world));
-        findings.extend(absent::findings(vfs, world));
+        findings.extend(absent::findings(vfs, world, &code));
         findings.extend(runtimes::findings(vfs, world, seen));
         let resized = damages.iter().flat_map(|damage| &damage.of_another_size);
         let resized = resized.map(PathBuf::as_path).collect();

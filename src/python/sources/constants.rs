@@ -108,10 +108,7 @@ pub(super) fn listed(expression: &Expr, names: &Names<'_>) -> Option<Opened> {
                 let steps = Cell::new(MAX_STEPS);
                 let first = call.arguments.args.first();
                 let first = first.and_then(|first| value(first, self.names, &steps));
-                let of = match call.func.as_ref() {
-                    Expr::Attribute(attribute) => value(&attribute.value, self.names, &steps),
-                    _ => None,
-                };
+                let of = receiver(call).and_then(|of| value(of, self.names, &steps));
                 let pattern = match (name, of, first) {
                     // A method of a path.
                     ("glob" | "rglob", Some(directory), Some(pattern)) => {
@@ -138,6 +135,14 @@ pub(super) fn listed(expression: &Expr, names: &Names<'_>) -> Option<Opened> {
     let mut lists = Lists { names, found: None };
     lists.visit_expr(expression);
     lists.found
+}
+
+/// What a method is called of: `glob` of `glob.glob(…)`.
+pub(super) fn receiver(call: &ExprCall) -> Option<&Expr> {
+    match call.func.as_ref() {
+        Expr::Attribute(attribute) => Some(&attribute.value),
+        _ => None,
+    }
 }
 
 /// The last part of a name with dots: `CDLL` of `ctypes.CDLL`.

@@ -1,6 +1,6 @@
 //! Which errors a `try` keeps to itself, and what a file demands later all the same.
 
-use super::constants::{Names, last_name};
+use super::constants::{Names, last_name, receiver};
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{CmpOp, ExceptHandler, Expr, Stmt, UnaryOp};
 
@@ -149,10 +149,7 @@ fn asks_the_environment(test: &Expr) -> bool {
     let is_variable = |expression: &Expr| match expression {
         Expr::Call(call) => {
             let arguments = call.arguments.args.len() + call.arguments.keywords.len();
-            let of = match call.func.as_ref() {
-                Expr::Attribute(attribute) => last_name(&attribute.value),
-                _ => None,
-            };
+            let of = receiver(call).and_then(last_name);
             let function = last_name(&call.func);
             arguments == 1
                 && (function == Some("getenv") || function == Some("get") && of == Some("environ"))
@@ -180,38 +177,47 @@ pub(super) fn demanded<'a>(about: &'a Expr, body: &[Stmt]) -> Vec<&'a str> {
 
 /// The names in an expression.
 pub(super) fn names(expression: &Expr) -> Vec<&str> {
-    struct Names<'a>(Vec<&'a str>);
-    impl<'a> Visitor<'a> for Names<'a> {
-        fn visit_expr(&mut self, expression: &'a Expr) {
-            if let Expr::Name(name) = expression {
-                self.0.push(name.id.as_str());
-            }
-            visitor::walk_expr(self, expression);
-        }
-    }
-    let mut names = Names(Vec::new());
-    names.visit_expr(expression);
-    names.0
+    let mut picked = Picked { pick: name, found: Vec::new() };
+    picked.visit_expr(expression);
+    picked.found
 }
 
 /// The names of the lists and sets that statements add something to.
 pub(super) fn added_to(body: &[Stmt]) -> Vec<&str> {
-    struct Added<'a>(Vec<&'a str>);
-    impl<'a> Visitor<'a> for Added<'a> {
-        fn visit_expr(&mut self, expression: &'a Expr) {
-            if let Expr::Call(call) = expression
-                && let Expr::Attribute(attribute) = call.func.as_ref()
-                && matches!(attribute.attr.as_str(), "append" | "add" | "extend" | "update")
-                && let Expr::Name(name) = attribute.value.as_ref()
-            {
-                self.0.push(name.id.as_str());
-            }
-            visitor::walk_expr(self, expression);
+    let mut picked = Picked { pick: receiver_of_added, found: Vec::new() };
+    picked.visit_body(body);
+    picked.found
+}
+
+fn receiver_of_added(expression: &Expr) -> Option<&str> {
+    match expression {
+        Expr::Call(call)
+            if matches!(last_name(&call.func), Some("append" | "add" | "extend" | "update")) =>
+        {
+            receiver(call).and_then(name)
         }
+        _ => None,
     }
-    let mut added = Added(Vec::new());
-    added.visit_body(body);
-    added.0
+}
+
+fn name(expression: &Expr) -> Option<&str> {
+    match expression {
+        Expr::Name(name) => Some(name.id.as_str()),
+        _ => None,
+    }
+}
+
+/// What is picked of each expression.
+struct Picked<'a> {
+    pick: fn(&'a Expr) -> Option<&'a str>,
+    found: Vec<&'a str>,
+}
+
+impl<'a> Visitor<'a> for Picked<'a> {
+    fn visit_expr(&mut self, expression: &'a Expr) {
+        self.found.extend((self.pick)(expression));
+        visitor::walk_expr(self, expression);
+    }
 }
 
 /// The names that the imports among statements give something to, those in functions left out.
@@ -285,10 +291,7 @@ pub(super) fn holds(test: &Expr) -> Holds {
         }
         Expr::Call(call) => {
             let first = call.arguments.args.first().and_then(text).unwrap_or_default();
-            let of = match call.func.as_ref() {
-                Expr::Attribute(attribute) => last_name(&attribute.value),
-                _ => None,
-            };
+            let of = receiver(call).and_then(last_name);
             match (last_name(&call.func), of) {
                 (Some("startswith"), Some("platform")) if WINDOWS.contains(&first) => Holds::Never,
                 (Some("startswith"), Some("platform")) if first == "linux" => Holds::Here,

@@ -11,6 +11,8 @@ use crate::findings::evidence::{Evidence, Release};
 use crate::findings::finding::{Cause, Finding, fault};
 use crate::knowledge::{alternatives, import_names, installers, standard_modules};
 use crate::python::distribution::{Distribution, Requirement};
+use crate::python::interpreter::Interpreter;
+use crate::python::modules;
 use crate::vfs::Vfs;
 use crate::world::World;
 use crate::world::inventory::Role;
@@ -19,7 +21,7 @@ use crate::world::python_code::PythonCode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-pub(super) fn findings(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
+pub(super) fn findings(vfs: &dyn Vfs, world: &World, code: &PythonCode<'_>) -> Vec<Finding> {
     let inventory = &world.inventory;
     let modules = inventory.objects.iter().filter(|it| it.role == Role::ExtensionModule);
     let native: BTreeSet<usize> = modules.filter_map(|module| module.distribution).collect();
@@ -34,10 +36,9 @@ pub(super) fn findings(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
     if absent.is_empty() || !is_known_whole(vfs, world) {
         return Vec::new();
     }
-    let code = PythonCode::new(vfs, world);
     absent
         .iter()
-        .flat_map(|(index, own, absent)| imported(vfs, world, &code, *index, own, absent))
+        .flat_map(|(index, own, absent)| imported(vfs, world, code, *index, own, absent))
         .collect()
 }
 
@@ -77,18 +78,15 @@ fn imported(
     found.collect()
 }
 
-/// Is there a module of that name at the top level, whoever has installed it, or one of Python's own?
+/// Is a top-level module of that name installed, or part of Python itself?
 fn is_there(vfs: &dyn Vfs, world: &World, module: &str) -> bool {
-    let paths = world.environment.iter().flat_map(|environment| &environment.python_paths);
-    let interpreters = world.environment.iter().flat_map(|environment| &environment.interpreters);
-    let standard = interpreters.filter_map(|interpreter| {
-        let prefix = interpreter.main_program()?.parent()?.parent()?;
-        Some(prefix.join(format!("lib/python{}", interpreter.version)))
-    });
-    let mut all = world.inventory.sites.iter().chain(paths).cloned().chain(standard);
+    let Some(environment) = &world.environment else { return false };
+    let interpreters = environment.interpreters.iter();
+    let mut standard = interpreters.filter_map(Interpreter::standard_library);
     let names = [module.to_owned(), format!("{module}.py"), format!("{module}.pyc")];
     standard_modules::may_be_built_in(module)
-        || all.any(|site| names.iter().any(|name| vfs.metadata(&site.join(name)).is_ok()))
+        || modules::find(vfs, environment, module.as_bytes()) != modules::Found::Absent
+        || standard.any(|from| names.iter().any(|name| vfs.metadata(&from.join(name)).is_ok()))
         || world.inventory.objects.iter().any(|object| {
             let rest = object.name().strip_prefix(module.as_bytes());
             rest.is_some_and(|rest| rest.starts_with(b"."))

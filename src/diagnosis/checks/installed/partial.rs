@@ -37,10 +37,9 @@ pub(super) fn damages(
 ) -> Vec<Damage> {
     let reported: HashSet<&Path> =
         world.inventory.unreadable.iter().map(|unreadable| unreadable.path.as_path()).collect();
-    let objects = world.inventory.objects.iter();
-    let needed = objects.flat_map(|object| object.needed().iter().map(Vec::as_slice)).collect();
     let search = question.search.as_slice();
-    let moved = Moved { vfs, world, search, found: seen.bindings.always_found(), needed };
+    let (found, needed) = (seen.bindings.always_found(), world.inventory.needed());
+    let moved = Moved { vfs, world, search, found, needed };
     let distributions = (0..world.inventory.distributions.len()).into_par_iter();
     distributions.filter_map(|index| Damage::of(&moved, index, &reported)).collect()
 }
@@ -148,7 +147,14 @@ impl Damage {
 
     /// One finding for all of it. Where nothing but plugins is damaged, it is only worth knowing; so is another
     /// size of objects that are sound as far as the loader reads them: somebody may have stripped them.
-    pub(super) fn finding(&self, vfs: &dyn Vfs, world: &World, seen: &Seen) -> Option<Finding> {
+    /// `needed` are the libraries that objects ask for by their headers.
+    pub(super) fn finding(
+        &self,
+        world: &World,
+        seen: &Seen,
+        code: &PythonCode<'_>,
+        needed: &HashSet<&[u8]>,
+    ) -> Option<Finding> {
         let distribution = world.inventory.distributions.get(self.distribution)?;
         let files: Vec<&PathBuf> = self.gone.iter().chain(&self.of_another_size).collect();
         let object = files.iter().find(|path| is_object(path)).or(files.first());
@@ -160,33 +166,34 @@ impl Damage {
             of_another_size: self.of_another_size.len(),
             first: world.place(object),
         });
-        let code = PythonCode::new(vfs, world);
-        let is_sound = |file: &Path| {
-            self.of_another_size.iter().any(|other| other == file)
-                && world.inventory.at(file).is_some_and(|object| object.elf().is_some())
-        };
-        let mut files = files.iter();
-        let is_optional =
-            files.all(|file| is_sound(file) || self.is_plugin(world, seen, &code, file));
+        let is_plugin = |file: &PathBuf| self.is_plugin(world, seen, code, needed, file);
+        let is_sound =
+            |file: &Path| world.inventory.at(file).is_some_and(|object| object.elf().is_some());
+        let is_optional = self.gone.iter().all(is_plugin)
+            && self.of_another_size.iter().all(|file| is_sound(file) || is_plugin(file));
         let found = fault(Cause::PartialInstall, object, evidence, Cure::reinstall(distribution));
         Some(Finding { is_optional, ..found })
     }
 
     /// Is an object one of those that a program opens if it comes to that: does nothing need its name, no code
     /// of its distribution mention it, and does no module lead to any object beside it?
-    fn is_plugin(&self, world: &World, seen: &Seen, code: &PythonCode<'_>, file: &Path) -> bool {
+    fn is_plugin(
+        &self,
+        world: &World,
+        seen: &Seen,
+        code: &PythonCode<'_>,
+        needed: &HashSet<&[u8]>,
+        file: &Path,
+    ) -> bool {
         let name = file.file_name().unwrap_or_default();
         let is_module =
             name.to_str().is_none_or(|it| it.contains(".cpython-") || it.contains(".abi3"));
-        if is_module || !is_object(file) {
-            return false;
-        }
-        let objects = &world.inventory.objects;
         let name = name.as_bytes();
-        if objects.iter().any(|object| object.needed().iter().any(|needed| needed == name)) {
+        if is_module || !is_object(file) || needed.contains(name) {
             return false;
         }
-        let mut beside = objects.iter().filter(|object| Some(object.directory()) == file.parent());
+        let objects = world.inventory.objects.iter();
+        let mut beside = objects.filter(|object| Some(object.directory()) == file.parent());
         let is_open = |object: &Object| {
             object.role == Role::Library && !seen.by_modules.contains_key(&object.id)
         };

@@ -22,7 +22,7 @@ use crate::world::World;
 use crate::world::inventory::{Object, Role};
 use crate::world::program::Program;
 use rayon::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 
 /// Libraries that are taken into the scope of one object at most; a closure of TensorFlow has fifty.
@@ -37,13 +37,14 @@ pub(super) fn findings(
     seen: &Seen,
     resized: &BTreeSet<&Path>,
 ) -> Vec<Finding> {
+    let doubts = Doubts::new(world, seen, resized);
     let unbound: Vec<Unbound<'_>> = world
         .inventory
         .objects
         .par_iter()
         .filter(|object| object.role != Role::Executable)
         .filter_map(|object| {
-            let host = host_of(world, seen, resized, object)?;
+            let host = doubts.host_of(object)?;
             let program = programs.iter().find(|program| program.runs(object))?;
             let loaded = program.load(object);
             // A library that lacks a version lacks its symbols: that is told as such.
@@ -71,29 +72,45 @@ struct Unbound<'a> {
     symbols: Vec<Vec<u8>>,
 }
 
-/// The first library in the target that an object needs, and that may have been made for something else: one
-/// of another distribution, one to which no search path leads, or one that its distribution did not bring.
-fn host_of<'a>(
+/// What makes it doubtful whether a library is meant for an object of its own distribution.
+struct Doubts<'a> {
     world: &'a World,
-    seen: &Seen,
-    resized: &BTreeSet<&Path>,
-    object: &Object,
-) -> Option<&'a Object> {
-    let is_listed = |object: &Object| {
-        !world.owners.of(&object.path).is_empty() && !resized.contains(object.path.as_path())
-    };
-    object.needed().iter().find_map(|name| {
-        let copies = || world.inventory.named(name);
+    /// What objects do not find.
+    missing: HashSet<(&'a Path, &'a [u8])>,
+    /// The objects of another size than their RECORD says.
+    resized: &'a BTreeSet<&'a Path>,
+    /// The objects that no RECORD lists as they are.
+    unlisted: HashSet<&'a Path>,
+}
+
+impl<'a> Doubts<'a> {
+    fn new(world: &'a World, seen: &'a Seen, resized: &'a BTreeSet<&'a Path>) -> Self {
+        let missing = seen.missing.keys().map(|(path, name)| (path.as_path(), name.as_slice()));
+        let all = world.inventory.objects.iter().map(|object| object.path.as_path());
+        let unlisted =
+            all.filter(|path| resized.contains(path) || world.owners.of(path).is_empty());
+        Self { world, missing: missing.collect(), resized, unlisted: unlisted.collect() }
+    }
+
+    /// The first library in the target that an object needs, and that may have been made for something else:
+    /// one of another distribution, one to which no search path leads, or one that its distribution did not
+    /// bring.
+    fn host_of(&self, object: &Object) -> Option<&'a Object> {
+        let path = object.path.as_path();
         let is_own =
             |copy: &&Object| copy.distribution == object.distribution && copy.id != object.id;
-        let Some(own) = copies().find(is_own) else {
-            return copies().next().filter(|copy| copy.distribution != object.distribution);
-        };
-        let is_missing = || seen.missing.contains_key(&(object.path.clone(), name.clone()));
-        let added = || copies().find(|copy| is_listed(object) && !is_listed(copy));
-        let is_changed = resized.contains(object.path.as_path());
-        if is_changed || is_missing() { Some(own) } else { added() }
-    })
+        object.needed().iter().find_map(|name| {
+            let copies = || self.world.inventory.named(name);
+            let Some(own) = copies().find(is_own) else {
+                return copies().next().filter(|copy| copy.distribution != object.distribution);
+            };
+            if self.resized.contains(path) || self.missing.contains(&(path, name.as_slice())) {
+                return Some(own);
+            }
+            let is_added = |copy: &&Object| self.unlisted.contains(copy.path.as_path());
+            copies().find(is_added).filter(|_| !self.unlisted.contains(path))
+        })
+    }
 }
 
 /// Where the symbols of an object are looked up: the program with its libraries, and what the object
