@@ -9,22 +9,49 @@ struct Row {
     version: Option<&'static str>,
     /// How the sonames begin of what it opens, each of which it needs.
     opened: &'static [&'static str],
+    /// Does it look beside itself, by a whole path, before it asks the loader for the name?
+    is_sought_beside: bool,
+}
+
+/// A library that another one opens and needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// Its soname.
+    pub soname: String,
+    /// Is it opened by its path in the opener's directory first?
+    pub is_sought_beside: bool,
 }
 
 const ROWS: &[Row] = &[
     // The "single dynamic library" opens the others, and ends the process where the first is not found:
     // "Intel oneMKL FATAL ERROR: Cannot load libmkl_core.so.2" (oneMKL's developer guide, "Using the
-    // Single Dynamic Library", and messages of mkl 2023 to 2025).
-    Row { opener: "libmkl_rt.so", version: None, opened: &["libmkl_core.so"] },
+    // Single Dynamic Library", and messages of mkl 2023 to 2025). It finds its own directory by `dladdr`
+    // and looks there, then beside the program, then by the name alone (`LD_DEBUG=files`, mkl 2025 and 2026).
+    Row {
+        opener: "libmkl_rt.so",
+        version: None,
+        opened: &["libmkl_core.so"],
+        is_sought_beside: true,
+    },
     // The library of cuDNN is a shim over those of its parts (NVIDIA's release notes of 8.0 and 9.0,
     // and "Could not load library libcudnn_ops_infer.so.8" of public reports).
-    Row { opener: "libcudnn.so", version: Some("8"), opened: &["libcudnn_ops_infer.so"] },
-    Row { opener: "libcudnn.so", version: Some("9"), opened: &["libcudnn_graph.so"] },
+    Row {
+        opener: "libcudnn.so",
+        version: Some("8"),
+        opened: &["libcudnn_ops_infer.so"],
+        is_sought_beside: false,
+    },
+    Row {
+        opener: "libcudnn.so",
+        version: Some("9"),
+        opened: &["libcudnn_graph.so"],
+        is_sought_beside: false,
+    },
 ];
 
-/// The sonames of what a library opens and needs, by its own soname.
+/// What a library opens and needs, by its soname.
 #[must_use]
-pub fn by(soname: &[u8]) -> Vec<String> {
+pub fn by(soname: &[u8]) -> Vec<Opened> {
     let Ok(soname) = str::from_utf8(soname) else { return Vec::new() };
     let soname = &as_it_was(soname);
     let mut found = Vec::new();
@@ -33,7 +60,10 @@ pub fn by(soname: &[u8]) -> Vec<String> {
         let Some(version) = rest else { continue };
         let major = version.split('.').next();
         if row.version.is_none_or(|known| major == Some(known)) {
-            found.extend(row.opened.iter().map(|opened| format!("{opened}.{version}")));
+            found.extend(row.opened.iter().map(|opened| Opened {
+                soname: format!("{opened}.{version}"),
+                is_sought_beside: row.is_sought_beside,
+            }));
         }
     }
     found
@@ -56,9 +86,10 @@ mod tests {
 
     #[test]
     fn what_is_opened_has_the_version_of_the_opener() {
-        assert_eq!(by(b"libmkl_rt.so.2"), ["libmkl_core.so.2"]);
-        assert_eq!(by(b"libmkl_rt-2a8836d8.so.2"), ["libmkl_core.so.2"]);
-        assert_eq!(by(b"libcudnn.so.9"), ["libcudnn_graph.so.9"]);
+        let opened = |soname: &[u8]| by(soname).into_iter().map(|it| it.soname).collect::<Vec<_>>();
+        assert_eq!(opened(b"libmkl_rt.so.2"), ["libmkl_core.so.2"]);
+        assert_eq!(opened(b"libmkl_rt-2a8836d8.so.2"), ["libmkl_core.so.2"]);
+        assert_eq!(opened(b"libcudnn.so.9"), ["libcudnn_graph.so.9"]);
         assert!(by(b"libcudnn.so.7").is_empty() && by(b"libmkl_rt.so").is_empty());
     }
 }

@@ -132,9 +132,12 @@ impl<'a> Search<'a> {
             }
         }
         // That it is nowhere says little: who is known to open it may have it linked in.
-        let known = opened::by(object.soname()).into_iter();
-        for name in known.filter(|name| self.first_here(std::slice::from_ref(name)).is_some()) {
-            add(name, Why::Required);
+        for opened in opened::by(object.soname()) {
+            let beside = object.directory().join(&opened.soname);
+            let is_beside = opened.is_sought_beside && self.vfs.metadata(&beside).is_ok();
+            if !is_beside && self.first_here(std::slice::from_ref(&opened.soname)).is_some() {
+                add(opened.soname, Why::Required);
+            }
         }
         for name in self.named_by(object, left) {
             let is_for_gpu = tensorflow::is_for_gpu(name.as_bytes()) && self.is_for_cuda(object);
