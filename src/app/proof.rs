@@ -11,7 +11,7 @@ use super::error::NotRun;
 use super::fix::{Fix, Fixed, Repaired};
 use super::revert::{PutBack, Revert};
 use super::runs::{Child, Purpose, Run, Runner};
-use super::trace::{Heard, Silence};
+use super::trace::{Heard, Silence, is_python};
 use super::verify::{Verified, errors};
 use super::view::View;
 use super::{App, Chosen, Error};
@@ -415,7 +415,12 @@ impl Heeded {
         let proved = Proved::new(vfs, world, answers, &diagnosed);
         let mut missing = compare::findings(vfs, world, search, answers, &diagnosed);
         let is_well = seen.is_well();
-        let misses = |finding: &Finding| proved.misses(finding);
+        // The status of a shell that started the interpreter need not be that of the interpreter.
+        let is_its_own = seen.programs.first().is_none_or(|program| is_python(program));
+        let misses = |finding: &Finding| match proved.misses(finding) {
+            Missed::Needed if is_well && !is_its_own && proved.is_feared(finding) => Missed::Lost,
+            other => other,
+        };
         seen.lost = missing.iter().filter(|it| misses(it) == Missed::Lost).cloned().collect();
         // What keeps an object from being loaded comes first: the rest may be no matter then.
         let is_kept = missing.iter().any(|it| misses(it) == Missed::Needed);

@@ -332,7 +332,7 @@ impl Examined {
     }
 }
 
-fn is_python(path: &Path) -> bool {
+pub(super) fn is_python(path: &Path) -> bool {
     path.file_name().and_then(OsStr::to_str).is_some_and(is_interpreter_name)
 }
 

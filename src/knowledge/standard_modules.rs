@@ -19,7 +19,8 @@ const MODULES: &[(&str, &str)] = &[
 ];
 
 /// Modules that are built into the interpreter in some installations, so that no file has them
-/// (`sys.builtin_module_names` of CPython 3.8 to 3.14 on Linux and macOS, those with an underscore left out).
+/// (`sys.builtin_module_names` of CPython 3.8 to 3.14 on Linux and macOS). Those that begin with an underscore are
+/// left out: no distribution has such a name.
 const BUILT_IN: &[&str] = &[
     "array",
     "atexit",
@@ -56,10 +57,10 @@ const BUILT_IN: &[&str] = &[
     "zlib",
 ];
 
-/// May a module be built into the interpreter?
+/// May a module be built into the interpreter that is called as a distribution is?
 #[must_use]
 pub fn may_be_built_in(module: &str) -> bool {
-    module.starts_with('_') || BUILT_IN.contains(&module)
+    BUILT_IN.contains(&module)
 }
 
 /// The package of headers without which Python has no module of that name.

@@ -9,6 +9,7 @@
 //! Sources are hostile input. A parser by recursive descent overflows its stack on deep nesting, so that
 //! what is nested deeply is not parsed (the `nesting` module), and the rest on a thread with a large stack.
 
+mod conditions;
 mod constants;
 mod guards;
 mod nesting;

@@ -95,12 +95,20 @@ impl<'a> Proved<'a> {
             return Missed::Needed;
         }
         let is_lost = finding.cause == Cause::DlopenPathMissing
-            && (self.is_feared(finding, library) || self.is_required(finding, library));
+            && (self.is_opened(finding, library) || self.is_required(finding, library));
         if is_lost { Missed::Lost } else { Missed::Optional }
     }
 
+    /// Do files alone tell that nothing catches it where the object lacks the library?
+    #[must_use]
+    pub fn is_feared(&self, finding: &Finding) -> bool {
+        self.diagnosed.iter().any(|feared| {
+            feared.severity() == Severity::Error && feared.question() == finding.question()
+        })
+    }
+
     /// Do files alone tell that the object opens it, or another library of that directory?
-    fn is_feared(&self, finding: &Finding, library: &[u8]) -> bool {
+    fn is_opened(&self, finding: &Finding, library: &[u8]) -> bool {
         self.diagnosed.iter().any(|feared| {
             let lies_there = || finding.lies_in.iter().any(|it| feared.lies_in.contains(it));
             feared.cause == Cause::DlopenPathMissing

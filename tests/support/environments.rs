@@ -26,7 +26,11 @@ pub(crate) fn empty(dir: &Path) -> Environment {
     fs::create_dir_all(&site).unwrap();
     fs::create_dir(prefix.join("bin")).unwrap();
     symlink(python, prefix.join("bin/python")).unwrap();
-    fs::write(prefix.join("pyvenv.cfg"), format!("home = {home}\nversion = {version}\n")).unwrap();
+    fs::write(
+        prefix.join("pyvenv.cfg"),
+        format!("home = {home}\ninclude-system-site-packages = false\nversion = {version}\n"),
+    )
+    .unwrap();
     Environment { prefix, site, linked: tempfile::tempdir().unwrap() }
 }
 
@@ -64,6 +68,14 @@ impl Environment {
         let open =
             format!("void *dlopen(const char *, int); if (!dlopen(\"{library}\", 2)) return 0;");
         self.module_that(module, &open, &[], flags)
+    }
+
+    /// The same for a module whose native code imports another one by its name.
+    pub(crate) fn module_that_imports(&self, module: &str, imported: &str) -> PathBuf {
+        let import = format!(
+            "void *PyImport_ImportModule(const char *); if (!PyImport_ImportModule(\"{imported}\")) return 0;"
+        );
+        self.module_that(module, &import, &[], &[])
     }
 
     fn module_that(&self, module: &str, does: &str, needs: &[&str], flags: &[&str]) -> PathBuf {

@@ -460,6 +460,34 @@ fn a_command_that_loads_nothing_of_the_target_proves_nothing() {
     assert_eq!(report["verdict"], "works", "{report:#}");
 }
 
+/// The status of a shell is not that of what it starts: an import that fails in a pipe has failed, and one that
+/// the command's own interpreter survives has been caught.
+#[test]
+fn an_import_that_fails_behind_a_shell_has_failed() {
+    let (dir, env) = broken();
+    let python = env.python.display();
+    for script in [
+        format!("{python} -Bc 'import broken' 2>/dev/null | cat"),
+        format!("{python} -Bc 'import broken' || true"),
+    ] {
+        let command: [&dyn AsRef<OsStr>; 3] = [&"sh", &"-c", &script];
+        let gate: Vec<&dyn AsRef<OsStr>> = [&"verify" as &dyn AsRef<OsStr>, &env.prefix, &"--"]
+            .into_iter()
+            .chain(command)
+            .collect();
+        let (report, _) = prove(dir.path(), &gate, 1);
+        assert_eq!(report["verdict"], "incomplete", "{report:#}");
+    }
+    let caught = "try:\n    import broken\nexcept ImportError:\n    pass";
+    let gate: &[&dyn AsRef<OsStr>] = &[&"verify", &env.prefix, &"--", &env.python, &"-Bc", &caught];
+    let (report, _) = prove(dir.path(), gate, 0);
+    assert_eq!(report["verdict"], "works", "{report:#}");
+    let script = format!("{python} -Bc 'import broken' | cat");
+    let fix: &[&dyn AsRef<OsStr>] = &[&"fix", &env.prefix, &"--", &"sh", &"-c", &script];
+    let (report, _) = prove(dir.path(), fix, 0);
+    assert_eq!(report["verdict"], "works_now", "{report:#}");
+}
+
 /// What a command prints commands no terminal by way of the report, nor breaks its lines.
 #[test]
 fn the_words_of_a_command_are_inert() {

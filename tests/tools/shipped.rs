@@ -154,6 +154,27 @@ fn what_is_imported_and_not_installed_is_an_error() {
     }
 }
 
+/// So it does where native code imports it, of a module without which the package fails.
+#[test]
+fn what_native_code_imports_and_is_not_installed_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    env.module_that_imports("pkg/_fast", "_cffi_backend");
+    env.distribution("pkg", &["cffi (>=1.12)"], &["pkg/__init__.py", MODULE]);
+    for (init, works) in [("from . import _fast\n", false), (GUARDED, true)] {
+        fs::write(env.site.join("pkg/__init__.py"), init).unwrap();
+        assert_eq!(env.runs("import pkg"), works, "{init}");
+        let told = doctor(&env);
+        assert_eq!(told.status == 0, works, "{init} {told:#?}");
+        let says = "pkg 1.0 requires cffi, which is not installed";
+        assert_eq!(told.out.contains(says), !works, "{init} {told:#?}");
+    }
+    fs::write(env.site.join("pkg/__init__.py"), "from . import _fast\n").unwrap();
+    fs::write(env.site.join("_cffi_backend.py"), "").unwrap();
+    assert!(env.runs("import pkg"));
+    assert_eq!(doctor(&env).status, 0);
+}
+
 /// A library that code opens by its path is gone from there, wherever it lies now.
 #[test]
 fn a_library_that_is_opened_by_its_path_is_where_it_was_put_or_gone() {

@@ -132,14 +132,17 @@ impl<'a> Search<'a> {
             }
         }
         // That it is nowhere says little: who is known to open it may have it linked in.
-        for opened in opened::by(object.soname()) {
-            let beside = object.directory().join(&opened.soname);
-            let is_beside = opened.is_sought_beside && self.vfs.metadata(&beside).is_ok();
-            if !is_beside && self.first_here(std::slice::from_ref(&opened.soname)).is_some() {
-                add(opened.soname, Why::Required);
+        let known = opened::by(object.soname());
+        let is_beside = |name: &str| {
+            known.iter().any(|it| it.is_sought_beside && it.soname == name)
+                && self.vfs.metadata(&object.directory().join(name)).is_ok()
+        };
+        for opened in known.iter().filter(|it| !is_beside(&it.soname)) {
+            if let Some(name) = self.first_here(std::slice::from_ref(&opened.soname)) {
+                add(name, Why::Required);
             }
         }
-        for name in self.named_by(object, left) {
+        for name in self.named_by(object, left).into_iter().filter(|name| !is_beside(name)) {
             let is_for_gpu = tensorflow::is_for_gpu(name.as_bytes()) && self.is_for_cuda(object);
             add(name, if is_for_gpu { Why::ForGpu } else { Why::Named });
         }

@@ -82,8 +82,8 @@ pub enum Installed {
         module: String,
         /// The file that imports it.
         file: Place,
-        /// The line, from 1.
-        line: u32,
+        /// The line of Python code, from 1; `None` where native code names the module.
+        line: Option<u32>,
     },
     /// XLA does not find libdevice.
     NoLibdevice {

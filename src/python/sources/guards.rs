@@ -2,7 +2,7 @@
 
 use super::constants::{Names, last_name, receiver};
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{CmpOp, ExceptHandler, Expr, Stmt, UnaryOp};
+use ruff_python_ast::{CmpOp, ExceptHandler, Expr, Stmt};
 
 /// Which errors do not leave the statements around.
 #[derive(Debug, Clone, Copy, Default)]
@@ -249,64 +249,4 @@ pub(super) enum Use {
     OfName,
     /// Something is taken from what it stands for, or that is called: `None` will not do.
     OfValue,
-}
-
-/// Does a condition hold?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Holds {
-    /// It holds on Linux and macOS, or is about the ending of a shared object's name there.
-    Here,
-    /// It holds on Windows, for those that check types, or where the file is started as a program.
-    Never,
-    /// That is not known.
-    Perhaps,
-}
-
-/// Does a condition hold where a file is imported on Linux or macOS?
-pub(super) fn holds(test: &Expr) -> Holds {
-    const WINDOWS: &[&str] = &["win32", "nt", "windows", "cygwin", "win", "msys"];
-    match test {
-        Expr::UnaryOp(not) if not.op == UnaryOp::Not => match holds(&not.operand) {
-            Holds::Here => Holds::Never,
-            Holds::Never => Holds::Here,
-            Holds::Perhaps => Holds::Perhaps,
-        },
-        _ if last_name(test) == Some("TYPE_CHECKING") => Holds::Never,
-        Expr::Compare(compare) if last_name(&compare.left) == Some("__name__") => Holds::Never,
-        Expr::Compare(compare) => {
-            let about_system = match compare.left.as_ref() {
-                Expr::Call(call) => last_name(&call.func) == Some("system"),
-                left => matches!(last_name(left), Some("platform" | "name")),
-            };
-            let texts = compare.comparators.iter().filter_map(text).collect::<Vec<_>>();
-            let (Some(system), true) = (texts.first(), about_system) else { return Holds::Perhaps };
-            let system = system.to_lowercase();
-            let is_windows = WINDOWS.contains(&system.as_str());
-            let is_here = system == "linux" || system == "posix";
-            match (&*compare.ops, is_windows, is_here) {
-                ([CmpOp::Eq], true, _) | ([CmpOp::NotEq], _, true) => Holds::Never,
-                ([CmpOp::NotEq], true, _) | ([CmpOp::Eq], _, true) => Holds::Here,
-                _ => Holds::Perhaps,
-            }
-        }
-        Expr::Call(call) => {
-            let first = call.arguments.args.first().and_then(text).unwrap_or_default();
-            let of = receiver(call).and_then(last_name);
-            match (last_name(&call.func), of) {
-                (Some("startswith"), Some("platform")) if WINDOWS.contains(&first) => Holds::Never,
-                (Some("startswith"), Some("platform")) if first == "linux" => Holds::Here,
-                (Some("endswith"), _) if first.starts_with(".so") => Holds::Here,
-                (Some("endswith"), _) if matches!(first, ".dll" | ".pyd") => Holds::Never,
-                _ => Holds::Perhaps,
-            }
-        }
-        _ => Holds::Perhaps,
-    }
-}
-
-fn text(expression: &Expr) -> Option<&str> {
-    match expression {
-        Expr::StringLiteral(literal) => Some(literal.value.to_str()),
-        _ => None,
-    }
 }

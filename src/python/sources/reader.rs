@@ -1,7 +1,8 @@
 //! The walk over a parsed file, with what stands around each statement.
 
+use super::conditions::{self, Holds};
 use super::constants::{self, Names, Scope, last_name};
-use super::guards::{self, Caught, Holds, Use};
+use super::guards::{self, Caught, Use};
 use super::{Import, Opened, Opening, Source, Standing, When};
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
@@ -441,7 +442,7 @@ impl<'a> Reader<'a> {
     fn branch(&mut self, branch: &'a StmtIf) {
         self.visit_expr(&branch.test);
         self.demand(&branch.test, &branch.body);
-        let holds = guards::holds(&branch.test);
+        let holds = conditions::holds(&branch.test);
         match holds {
             Holds::Never => self.inside(Around { when: When::Never, ..self.around }, &branch.body),
             Holds::Here => self.inside(self.around, &branch.body),

@@ -235,6 +235,29 @@ fn what_the_file_itself_calls_is_reached_when_it_is_imported() {
 }
 
 #[test]
+fn a_condition_that_always_holds_where_a_file_is_imported_is_none() {
+    let when = |test: &str| {
+        let text = format!("if {test}:\n    import a\n");
+        one(&text).imports.first().unwrap().standing.when
+    };
+    for holds in ["__name__ == 'a.b'", "__name__ != '__main__'", "sys.version_info >= (3, 6)"] {
+        assert_eq!(when(holds), When::Always, "{holds}");
+        assert_eq!(when(&format!("{holds} and sys.platform == 'linux'")), When::Always);
+        assert_eq!(when(&format!("{holds} and sys.platform == 'win32'")), When::Never);
+        assert_eq!(when(&format!("{holds} or x")), When::Always);
+        assert_eq!(when(&format!("{holds} and x")), When::Conditionally);
+    }
+    for never in ["__name__ == '__main__'", "sys.version_info < (3, 8)", "os.name == 'nt'"] {
+        assert_eq!(when(never), When::Never, "{never}");
+        assert_eq!(when(&format!("{never} and x")), When::Never);
+        assert_eq!(when(&format!("{never} or x")), When::Conditionally);
+    }
+    for perhaps in ["sys.version_info >= (3, 12)", "sys.version_info < (3, 9)", "__name__"] {
+        assert_eq!(when(perhaps), When::Conditionally, "{perhaps}");
+    }
+}
+
+#[test]
 fn a_handler_that_calls_what_is_not_known_guards_nothing() {
     let caught = |handler: &str| {
         let text = format!("try:\n    import a\nexcept ImportError as e:\n    {handler}\n");

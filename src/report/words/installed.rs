@@ -28,9 +28,13 @@ pub(super) fn of(installed: &Installed) -> String {
             "{release} cannot work with {numpy}: it was built for NumPy 1, and modules compiled for one \
              major version of NumPy do not load with another"
         ),
-        Installed::NotThere { release, name, module, file, line } => format!(
-            "{release} requires {name}, which is not installed; {file}:{line} imports {module}"
-        ),
+        Installed::NotThere { release, name, module, file, line } => {
+            let imports = match line {
+                Some(line) => format!("{file}:{line} imports"),
+                None => format!("the native code of {file} names"),
+            };
+            format!("{release} requires {name}, which is not installed; {imports} {module}")
+        }
         Installed::BuiltForElsewhere { release, built_for } => {
             format!("{release} was built for {}", for_what(built_for))
         }

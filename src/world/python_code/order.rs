@@ -93,7 +93,10 @@ impl PythonCode<'_> {
         let Some(package) = self.package(maker) else { return found };
         let by_name: HashMap<&str, &File> =
             package.files.iter().map(|file| (file.module.as_str(), file)).collect();
-        let is_public = |file: &&File| !file.module.contains(['.', '_']) && file.is_package;
+        let is_public = |file: &&File| !file.module.contains('.') && !file.module.starts_with('_');
+        // Modules that stand beside packages are there for these, or are scripts.
+        let has_packages = package.files.iter().filter(is_public).any(|file| file.is_package);
+        let is_public = |file: &&File| is_public(file) && file.is_package == has_packages;
         // The last is taken first.
         let mut next: Vec<&File> = package.files.iter().filter(is_public).collect();
         let mut seen: HashSet<&str> = HashSet::new();
@@ -101,7 +104,7 @@ impl PythonCode<'_> {
             if !seen.insert(&file.module) {
                 continue;
             }
-            let end = rerouted(&file.bytes);
+            let end = rerouted(&file.bytes, file.module.split('.').next().unwrap_or_default());
             self.parse(&[file]);
             let imports = file.source().into_iter().flat_map(|source| &source.imports);
             let is_sure = |import: &&Import| {
@@ -131,8 +134,8 @@ impl PythonCode<'_> {
 }
 
 /// The first line of a file from which on modules may come from elsewhere than the directories of packages, by
-/// the words by which code changes that.
-fn rerouted(text: &[u8]) -> u32 {
+/// the words by which code changes that. A package may give other names to what is its own.
+fn rerouted(text: &[u8], package: &str) -> u32 {
     let words = [
         &b"sys.path.insert"[..],
         b"sys.path.append",
@@ -147,7 +150,15 @@ fn rerouted(text: &[u8]) -> u32 {
         b"path_hooks",
         b"__import__ =",
     ];
-    let first = words.iter().filter_map(|word| memmem::find(text, word)).min();
+    let own = [format!("\"{package}."), format!("'{package}.")];
+    let is_own = |at: usize| {
+        let rest = text.get(at..).unwrap_or_default();
+        let line = rest.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        line.starts_with(b"sys.modules")
+            && own.iter().any(|name| memmem::find(line, name.as_bytes()).is_some())
+    };
+    let all = words.iter().flat_map(|word| memmem::find_iter(text, word));
+    let first = all.filter(|&at| !is_own(at)).min();
     let lines = |at: usize| text.iter().take(at).filter(|&&byte| byte == b'\n').count();
     first.map_or(u32::MAX, |at| u32::try_from(lines(at) + 1).unwrap_or(u32::MAX))
 }

@@ -5,6 +5,7 @@
 //! prove to fail, of distributions with native code, in an environment all of whose directories of
 //! packages are known.
 
+use crate::elf::{Image, strings};
 use crate::findings::cure::{Cure, Install, Wanted};
 use crate::findings::evidence::installed::Installed;
 use crate::findings::evidence::{Evidence, Release};
@@ -17,14 +18,17 @@ use crate::vfs::Vfs;
 use crate::world::World;
 use crate::world::inventory::Role;
 use crate::world::makers::Maker;
-use crate::world::python_code::PythonCode;
+use crate::world::python_code::{PythonCode, Reaction, SourceLine};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+/// Of the constants of a distribution's modules so many bytes are looked through.
+const MAX_CONSTANTS: u64 = 128 << 20;
+
 pub(super) fn findings(vfs: &dyn Vfs, world: &World, code: &PythonCode<'_>) -> Vec<Finding> {
     let inventory = &world.inventory;
-    let modules = inventory.objects.iter().filter(|it| it.role == Role::ExtensionModule);
-    let native: BTreeSet<usize> = modules.filter_map(|module| module.distribution).collect();
+    let native: BTreeSet<usize> =
+        inventory.objects.iter().filter_map(|object| object.distribution).collect();
     let absent = native.into_iter().filter_map(|index| {
         let own = inventory.distributions.get(index)?;
         let needed = own.requires.iter().filter(|needed| !is_of_extra(needed));
@@ -59,23 +63,59 @@ fn imported(
         }
     }
     let wanted: BTreeSet<&str> = by_module.keys().map(String::as_str).collect();
-    let first = code.first_imports(&Maker::Distribution(index), &wanted);
-    let found = first.into_iter().filter_map(|(module, line)| {
+    let first = code.first_imports(&Maker::Distribution(index), &wanted).into_iter();
+    let mut first: BTreeMap<String, (PathBuf, Option<u32>)> =
+        first.map(|(module, SourceLine { file, line })| (module, (file, Some(line)))).collect();
+    let rest = wanted.iter().copied().filter(|module| !first.contains_key(*module)).collect();
+    let named = named_by_native_code(vfs, world, code, index, &rest).into_iter();
+    first.extend(named.map(|(module, file)| (module, (file, None))));
+    let found = first.into_iter().filter_map(|(module, (file, line))| {
         let needed = by_module.get(&module)?;
         let evidence = Evidence::Installed(Installed::NotThere {
             release: Release::of(own),
             name: needed.name.clone(),
             module,
-            file: world.place(&line.file),
-            line: line.line,
+            file: world.place(&file),
+            line,
         });
         // Of several lines each is for another Python or another system.
         let is_one = absent.iter().filter(|other| other.name == needed.name).count() == 1;
         let specifier = if is_one { needed.specifier.as_str() } else { "" };
         let cure = Cure::Install(Install::Wanted(Wanted::new(&needed.name, specifier)));
-        Some(fault(Cause::NotInstalled, &line.file, evidence, cure))
+        Some(fault(Cause::NotInstalled, &file, evidence, cure))
     });
     found.collect()
+}
+
+/// The modules among `wanted` whose names stand whole among the constants of an extension module of a
+/// distribution, each with that module, without which the distribution's code fails. Native code that is made of
+/// Python's, or for it, imports by such a constant; with what the metadata require that is as much as `pip check`
+/// goes by, and more.
+fn named_by_native_code(
+    vfs: &dyn Vfs,
+    world: &World,
+    code: &PythonCode<'_>,
+    index: usize,
+    wanted: &BTreeSet<&str>,
+) -> BTreeMap<String, PathBuf> {
+    let (mut found, mut left) = (BTreeMap::new(), MAX_CONSTANTS);
+    let names: Vec<&str> = wanted.iter().copied().collect();
+    let constants: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
+    let objects = world.inventory.objects.iter();
+    let modules = objects
+        .filter(|it| it.role == Role::ExtensionModule && it.distribution == Some(index))
+        .filter(|it| matches!(code.reaction(it), Some(Reaction::Fails(_))));
+    for module in modules.take_while(|_| !names.is_empty()) {
+        let Ok(source) = vfs.open(&module.path) else { continue };
+        let Ok(image) = Image::parse(source.as_ref()) else { continue };
+        let most = left;
+        left = left.saturating_sub(source.len());
+        let named = strings::whole(&image, &constants, most).unwrap_or_default();
+        for name in named.into_iter().filter_map(|at| names.get(at)) {
+            found.entry((*name).to_owned()).or_insert_with(|| module.path.clone());
+        }
+    }
+    found
 }
 
 /// Is a top-level module of that name installed, or part of Python itself?
