@@ -102,6 +102,13 @@ pub enum Case {
         /// The file, where the environment has it.
         file: Option<Place>,
     },
+    /// The path begins at the working directory of the program, and was not there.
+    OpenedByRelativePath {
+        /// The path, as the message has it.
+        path: Vec<u8>,
+        /// The file that may be meant.
+        file: Place,
+    },
     /// The object is there, and nothing is wrong with it.
     NothingIsWrong {
         /// The object.
@@ -120,6 +127,13 @@ pub enum Remedy {
     Command(CommandLine),
     /// To open a library by its path.
     OpenByPath(PathBuf),
+    /// To open a file by its path from the root, or to start the program where the path that it uses begins.
+    OpenFromRoot {
+        /// The file.
+        file: PathBuf,
+        /// Where the path begins.
+        from: PathBuf,
+    },
     /// To install the distribution again.
     Reinstall,
     /// To start a program anew that still says it.
@@ -231,6 +245,7 @@ pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Messa
     let findings = matching.into_iter().map(|(_, finding)| finding.clone()).collect();
     Verdict::found(message, findings)
         .or_else(|| module(vfs, world, message))
+        .or_else(|| opened_by_relative_path(world, message))
         .or_else(|| resolves(vfs, world, diagnosis, message))
         .or_else(|| opened_by_name(vfs, world, message))
         .unwrap_or_else(|| nothing(message))
@@ -395,6 +410,28 @@ fn opened_by_name(vfs: &dyn Vfs, world: &World, message: &Message) -> Option<Ver
             ..words
         },
         None => Verdict { cause: Some(Cause::NotInstalled), case, ..words },
+    })
+}
+
+/// Whether a path that begins at the working directory leads to a file depends on that directory, wherever the
+/// file lies. What does not begin with a name was cut, or is written for people.
+fn opened_by_relative_path(world: &World, message: &Message) -> Option<Verdict> {
+    let named = message.object.as_deref().filter(|_| message.kind == Kind::ObjectNotFound)?;
+    let path = Path::new(OsStr::from_bytes(named));
+    let path = path.strip_prefix(".").unwrap_or(path);
+    let first = named.first()?;
+    let is_relative = named.contains(&b'/') && !named.starts_with(b"...");
+    if !is_relative || !(first.is_ascii_alphanumeric() || matches!(first, b'.' | b'_')) {
+        return None;
+    }
+    let object = world.inventory.objects.iter().find(|object| object.path.ends_with(path))?;
+    let file = world.place(&object.path);
+    let from = object.path.ancestors().nth(path.components().count())?.to_owned();
+    Some(Verdict {
+        cause: Some(Cause::PathMissing),
+        case: Case::OpenedByRelativePath { path: named.to_vec(), file },
+        remedy: Remedy::OpenFromRoot { file: object.path.clone(), from },
+        ..Verdict::by_words(message, Outcome::Found)
     })
 }
 

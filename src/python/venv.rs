@@ -34,8 +34,7 @@ impl PyvenvCfg {
     pub fn of(vfs: &dyn Vfs, prefix: &Path) -> Option<Self> {
         let text = read_start(vfs, &prefix.join("pyvenv.cfg"), MAX_CFG_BYTES).ok()?;
         // Where nothing is said of the base interpreter's directories, they count (`venv` in `Lib/site.py`).
-        let mut cfg =
-            Self { home: None, version: None, system_site_packages: true, made_by: None };
+        let mut cfg = Self { home: None, version: None, system_site_packages: true, made_by: None };
         for line in String::from_utf8_lossy(&text).lines() {
             let Some((key, value)) = line.split_once('=') else { continue };
             let value = value.trim();

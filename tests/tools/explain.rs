@@ -105,3 +105,30 @@ fn what_is_opened_by_its_name_is_told_with_who_opens_it() {
     assert!(ran.text(0).contains("pkg/__init__.py:4 opens libabsent.so.1"), "{ran:#?}");
     assert!(ran.out.contains("It is not in this environment"), "{ran:#?}");
 }
+
+/// A path that begins at the working directory leads nowhere from another one, wherever the file lies.
+#[test]
+fn a_relative_path_is_told_to_begin_at_the_working_directory() {
+    let dir = open_directory();
+    let env = environments::empty(dir.path());
+    let library = env.library("lib/libopened.so.1", "libopened.so.1", &[], &[]);
+    for path in ["lib/libopened.so.1", "./lib/libopened.so.1"] {
+        let mut python = Command::new(env.prefix.join("bin/python"));
+        let code = format!("import ctypes; ctypes.CDLL('{path}')");
+        let ran = python.args(["-c", &code]).current_dir(dir.path()).output().unwrap();
+        assert!(!ran.status.success());
+        let said = String::from_utf8(ran.stderr).unwrap();
+        let mut explain = command(dir.path());
+        explain.args(["explain", "--format", "json", &said]).env("VIRTUAL_ENV", &env.prefix);
+        let report = Ran::of(&explain.output().unwrap()).json(0);
+        let message = &report["messages"][0];
+        let outcome = (&message["outcome"], &message["cause"]);
+        assert_eq!(outcome, (&json!("found"), &json!("path_missing")), "{message:#}");
+        let cure = message["cure"].as_str().unwrap();
+        let call = cure.split(" as ").nth(1).unwrap().split(" does").next().unwrap();
+        assert!(call.contains(library.to_str().unwrap()), "{cure}");
+        assert!(env.runs(&format!("import ctypes; {call}")));
+        let from = cure.split(" start the program in ").nth(1).unwrap();
+        assert!(env.runs(&format!("import ctypes, os; os.chdir('{from}'); {}", &code[15..])));
+    }
+}

@@ -50,6 +50,10 @@ pub fn sentence(verdict: &Verdict) -> String {
         Case::OpenedByName { library, code, file } => {
             opened_by_name(library, code.as_ref(), file.as_ref())
         }
+        Case::OpenedByRelativePath { path, file } => format!(
+            "{} is a path from the working directory of the program, which was another one. The file is here, at {file}.",
+            printable(path)
+        ),
         Case::NothingIsWrong { object } => {
             format!("{object} is here, and tfpatch doctor finds nothing wrong with it.")
         }
@@ -104,6 +108,11 @@ pub fn cure(message: &Message, verdict: &Verdict) -> String {
              LD_LIBRARY_PATH={}",
             python_text(path),
             shell_word(path.parent().unwrap_or(path).as_os_str().as_bytes())
+        ),
+        Remedy::OpenFromRoot { file, from } => format!(
+            "open it by its path from the root, as ctypes.CDLL({}) does, or start the program in {}",
+            python_text(file),
+            shell_word(from.as_os_str().as_bytes())
         ),
         Remedy::Reinstall => {
             "install the distribution again: pip install --force-reinstall --no-deps NAME"

@@ -58,11 +58,19 @@ struct Moved<'a> {
 impl Moved<'_> {
     /// Is an object there under another directory: in the target, where it was said to be, or where
     /// everybody finds it? Then what matters is whether it is found. A library that nothing needs is opened by
-    /// its path, and is gone from there.
-    fn is_elsewhere(&self, path: &Path) -> bool {
+    /// its path, and is gone from there. What another distribution installed as its own, of another size than
+    /// the distribution's, was not moved.
+    fn is_elsewhere(&self, path: &Path, size: Option<u64>) -> bool {
         let Some(name) = path.file_name().filter(|_| is_object(path)) else { return false };
         let is_searched = || self.search.iter().any(|it| self.vfs.metadata(&it.join(name)).is_ok());
-        let mut copies = self.world.inventory.named(name.as_bytes());
+        let is_another = |copy: &Object| {
+            let owners = self.world.owners.of(&copy.path);
+            !owners.is_empty()
+                && size.is_some()
+                && owners.iter().all(|owner| owner.size.is_some() && owner.size != size)
+        };
+        let mut copies =
+            self.world.inventory.named(name.as_bytes()).filter(|copy| !is_another(copy));
         let is_needed = self.needed.contains(name.as_bytes());
         copies.any(|copy| is_needed || copy.role == Role::ExtensionModule)
             || self.found.contains(name.as_bytes())
@@ -113,7 +121,7 @@ impl Damage {
                     let is_module = path.extension().is_some_and(|ending| ending == "py");
                     let is_compiled =
                         is_module && vfs.metadata(&path.with_extension("pyc")).is_ok();
-                    if !is_compiled && !moved.is_elsewhere(&path) {
+                    if !is_compiled && !moved.is_elsewhere(&path, row.size) {
                         damage.gone.push(path);
                     }
                 }
