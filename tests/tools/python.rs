@@ -124,6 +124,12 @@ fn virtual_environments_are_as_their_interpreters_say() {
         assert_eq!(named, expected, "{name}");
         let of_base = environment.site_packages.iter().any(|site| site.scope == Scope::Base);
         assert_eq!(of_base, matches!(name, "system" | "base"));
+        // Where the file says nothing of the base's directories, they count.
+        let cfg = prefix.join("pyvenv.cfg");
+        let text = std::fs::read_to_string(&cfg).unwrap();
+        let rest = text.lines().filter(|line| !line.starts_with("include-system-site-packages"));
+        std::fs::write(cfg, rest.map(|line| format!("{line}\n")).collect::<String>()).unwrap();
+        check(&at(&prefix, &home), &python, &home);
     }
 }
 

@@ -104,6 +104,35 @@ fn what_is_gone_does_not_hide_what_is_out_of_reach() {
     assert!(env.runs("import pkg._fast"));
 }
 
+/// A library of the same name that another distribution installed is another one: what is gone was not moved there.
+#[test]
+fn what_another_distribution_installed_is_not_what_is_gone() {
+    for is_same in [true, false] {
+        let dir = tempfile::tempdir().unwrap();
+        let env = package(dir.path());
+        let (own, other) = (env.site.join("pkg/libs/libown.so.1"), env.site.join("other/lib"));
+        let size = fs::metadata(&own).unwrap().len();
+        let site = env.below();
+        let copy = format!("{site}/other/lib/libown.so.1");
+        let flags: &[&str] = if is_same { &[] } else { &["-Wl,-z,max-page-size=0x10000"] };
+        env.library(&copy, "libown.so.1", &[], flags);
+        let size_there = fs::metadata(other.join("libown.so.1")).unwrap().len();
+        assert_eq!(size == size_there, is_same);
+        let info = env.distribution("pkg", &[], &[]);
+        let rows = format!("pkg/__init__.py,,\n{MODULE},,\npkg/libs/libown.so.1,,{size}\n");
+        fs::write(info.join("RECORD"), rows).unwrap();
+        let info = env.distribution("other", &[], &[]);
+        let rows = format!("other/lib/libown.so.1,,{size_there}\n");
+        fs::write(info.join("RECORD"), rows).unwrap();
+        assert!(env.runs("import pkg._fast") && doctor(&env).status == 0);
+        fs::remove_file(own).unwrap();
+        assert!(!env.runs("import pkg._fast"));
+        let told = doctor(&env);
+        assert_eq!(told.text(1).contains("partial_install"), !is_same, "{told:#?}");
+        assert_eq!(told.out.contains("error  libown.so.1"), is_same, "{told:#?}");
+    }
+}
+
 /// What is required and not installed counts where the code imports it whatever happens.
 #[test]
 fn what_is_imported_and_not_installed_is_an_error() {

@@ -29,6 +29,9 @@ pub struct Installed {
     pub foreign: Vec<PathBuf>,
     /// The names of files that are gone, as far as libraries may have them.
     pub gone: BTreeSet<Vec<u8>>,
+    /// Objects, each with a library that it needs, which its own distribution installed and which is gone: a library
+    /// of that name elsewhere is another one.
+    pub bereft: BTreeSet<(PathBuf, Vec<u8>)>,
     /// Libraries of distributions of which a part is gone: what led to them may be that part.
     pub deserted: BTreeSet<PathBuf>,
 }
@@ -65,8 +68,9 @@ impl Installed {
             findings.extend(deep::findings(vfs, world));
         }
         let gone = damages.iter().flat_map(partial::Damage::names_gone).collect();
+        let bereft = damages.iter().flat_map(|damage| damage.bereft(world)).collect();
         let deserted = damages.iter().flat_map(|damage| damage.libraries(world, seen)).collect();
-        Self { findings, foreign, gone, deserted }
+        Self { findings, foreign, gone, bereft, deserted }
     }
 
     /// Does a finding follow from an object's being for another platform, from files' being gone, or from a
@@ -80,10 +84,18 @@ impl Installed {
                     is_gone() || self.deserted.contains(&finding.object)
                 }
                 Cause::PathMissing => {
-                    self.deserted.contains(&finding.object) || self.has_no_symbols(finding)
+                    self.deserted.contains(&finding.object)
+                        || self.is_bereft(finding)
+                        || self.has_no_symbols(finding)
                 }
                 _ => false,
             }
+    }
+
+    /// Is a library gone that the object's own distribution installed?
+    fn is_bereft(&self, finding: &Finding) -> bool {
+        let library = finding.library.clone().unwrap_or_default();
+        self.bereft.contains(&(finding.object.clone(), library))
     }
 
     /// Does the copy of a library that lies out of an object's reach lack symbols that the object binds, so

@@ -137,6 +137,19 @@ impl Damage {
         self.gone.iter().filter_map(|path| Some(path.file_name()?.as_bytes().to_vec()))
     }
 
+    /// The objects of the distribution that need what is gone, each with its name.
+    pub(super) fn bereft(&self, world: &World) -> Vec<(PathBuf, Vec<u8>)> {
+        let gone: HashSet<Vec<u8>> = self.names_gone().collect();
+        let objects = world.inventory.objects.iter();
+        let own = objects.filter(|it| it.distribution == Some(self.distribution));
+        let needing = own.flat_map(|object| {
+            let needed = object.elf().into_iter().flat_map(|summary| &summary.needed);
+            let needed = needed.filter(|needed| gone.contains(*needed));
+            needed.map(|needed| (object.path.clone(), needed.clone()))
+        });
+        needing.collect()
+    }
+
     /// The libraries of the distribution that are there, where others are gone, and to which no module leads:
     /// what did is gone, as it seems.
     pub(super) fn libraries<'a>(
