@@ -59,6 +59,25 @@ impl<W: Write> Write for Layout<W> {
     }
 }
 
+/// A page whose paragraphs are lines, to be broken at any width. Headings, lists and examples stay as they are.
+#[must_use]
+pub fn paragraphs(page: &str) -> String {
+    let is_prose = |line: &str| !line.is_empty() && !line.starts_with([' ', '#', '-', '|']);
+    let mut text = String::new();
+    let mut is_open = false;
+    for line in page.lines() {
+        let goes_on = is_open && is_prose(line);
+        text += match (text.is_empty(), goes_on) {
+            (true, _) => "",
+            (false, true) => " ",
+            (false, false) => "\n",
+        };
+        text += line;
+        is_open = is_prose(line);
+    }
+    text + "\n"
+}
+
 /// A line with the word behind its tab at the right, or in brackets where it does not fit.
 fn aligned(line: &str, width: usize) -> String {
     let Some((left, right)) = line.split_once('\t') else { return line.to_owned() };
@@ -84,7 +103,9 @@ fn fitted(line: &str, width: usize) -> String {
     let text = body.get(lead.len()..).unwrap_or_default();
     // What is below a fork hangs below its vertical line.
     let hang: String = lead.chars().map(|it| if it == '│' { it } else { ' ' }).collect();
-    let hang = if lead.contains('─') { hang } else { hang + "  " };
+    // Prose has no indent; what begins with a style is a title, or a line of a list.
+    let is_prose = lead.is_empty() && !body.starts_with('\x1b');
+    let hang = if is_prose || lead.contains('─') { hang } else { hang + "  " };
     let room = width.saturating_sub(columns(&hang)).max(MIN_PATH);
     let mut lines: Vec<String> = Vec::new();
     let mut current = lead;
@@ -161,8 +182,10 @@ mod tests {
         let wide = laid_out(&line, Some(40));
         assert_eq!(columns(wide.trim_end()), 40);
         assert!(plain(&wide).ends_with(" cause\n"), "{wide}");
-        let narrow = laid_out("error  a title that takes much room\tpath_missing\n", Some(40));
-        assert_eq!(narrow, "error  a title that takes much room\n  [path_missing]\n");
+        let long =
+            format!("{}  a title that takes much room\tcause_of_it\n", paint(ERROR, "error"));
+        let narrow = plain(&laid_out(&long, Some(40)));
+        assert_eq!(narrow, "error  a title that takes much room\n  [cause_of_it]\n");
         let pipe = laid_out(&line, None);
         assert_eq!(columns(pipe.trim_end()), DEFAULT_WIDTH);
     }
@@ -182,6 +205,17 @@ mod tests {
         assert!(lines.lines().all(|line| columns(line) <= 40), "{lines}");
         assert!(lines.contains('…') && lines.contains("libx.so.1"), "{lines}");
         assert_eq!(laid_out(&path, None), path);
+    }
+
+    #[test]
+    fn a_paragraph_is_broken_at_any_width() {
+        let page = "# title\n\none two\nthree\n\n    code\n    more\n";
+        assert_eq!(paragraphs(page), "# title\n\none two three\n\n    code\n    more\n");
+        let prose = "one two three four five six seven eight nine ten\n";
+        assert_eq!(
+            laid_out(prose, Some(32)),
+            "one two three four five six\nseven eight nine ten\n"
+        );
     }
 
     #[test]

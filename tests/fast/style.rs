@@ -30,11 +30,11 @@ fn literals(source: &str, help: bool) -> Vec<String> {
                 found.push(here[3..end].to_owned());
             }
             rest = &here[end..];
-        } else if here.starts_with("'\"'") {
-            rest = &here[3..];
-        } else if here.starts_with('"') {
+        } else if let Some(after) = here.strip_prefix("'\"'") {
+            rest = after;
+        } else if let Some(inside) = here.strip_prefix('"') {
             let (mut text, mut is_escaped, mut len) = (String::new(), false, 1);
-            for character in here[1..].chars() {
+            for character in inside.chars() {
                 len += character.len_utf8();
                 match (is_escaped, character) {
                     (false, '"') => break,
