@@ -93,7 +93,11 @@ fn what_users_read_has_none_of_the_phrases() {
     let mut check = |path: &Path, text: &str| {
         seen += 1;
         for phrase in wrong_in(text, &phrases) {
-            wrong.push(format!("{}: {phrase:?} in {:?}", path.display(), in_one_line(text).trim()));
+            let line = in_one_line(text);
+            let at = line.find(phrase).unwrap_or_default();
+            let start = line.floor_char_boundary(at.saturating_sub(60));
+            let end = line.floor_char_boundary(at + phrase.len() + 60);
+            wrong.push(format!("{}: {phrase:?} in {:?}", path.display(), &line[start..end]));
         }
     };
     for path in files("src", ".rs") {
