@@ -33,6 +33,8 @@ mod overtaken;
 #[cfg(test)]
 mod python;
 #[cfg(test)]
+mod reads;
+#[cfg(test)]
 mod record;
 #[cfg(test)]
 mod schemas;
