@@ -23,10 +23,11 @@ use crate::python::interpreter::Interpreter;
 use crate::vfs::Vfs;
 use crate::world::inventory::Role;
 use crate::world::program::Program;
-use crate::world::python_code::Reaction;
+use crate::world::python_code::{Reaction, standard};
 use crate::world::system_libraries::Libraries;
 use crate::world::{Place, Question, World};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 /// What a diagnosis says.
@@ -179,7 +180,8 @@ fn loads(
 }
 
 /// What variables spoil for the modules of Python itself, which every package imports, where these lie outside
-/// of the target: those of the installation that a virtual environment was made from. No edit changes that.
+/// of the target: those of the installation that a virtual environment was made from. No edit changes that. Without
+/// some of these Python's library goes on.
 fn spoilt_for_python(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
     let has_variables = world.settings != world.settings.without_variables();
     let is_whole = world.named.is_empty() && world.part.is_none();
@@ -195,7 +197,15 @@ fn spoilt_for_python(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
         let modules = World::of_directory(vfs, &directory, environment, world.settings.clone());
         let modules = World { root: world.root.clone(), ..modules };
         let all = diagnose(vfs, &modules).findings.into_iter();
-        found.extend(all.filter(|it| it.severity() == Severity::Error && it.blames_variables()));
+        let spoilt = all.filter(|it| it.severity() == Severity::Error && it.blames_variables());
+        found.extend(spoilt.map(|spoilt| {
+            let name = spoilt.object.file_name().and_then(OsStr::to_str).unwrap_or_default();
+            let module = name.split('.').next().unwrap_or_default();
+            let is_optional = directory
+                .parent()
+                .is_some_and(|library| standard::goes_on_without(vfs, library, module));
+            Finding { is_optional, ..spoilt }
+        }));
     }
     found
 }

@@ -272,7 +272,7 @@ fn roots<'a>(world: &'a World, programs: &[Program<'_>]) -> Vec<&'a Object> {
         .filter(|object| match object.role {
             Role::ExtensionModule | Role::Executable => true,
             Role::Library => {
-                !needed.contains(object.name()) && !needed.contains(object.soname())
+                !needed.contains_key(object.name()) && !needed.contains_key(object.soname())
                     || world.is_named(&object.path)
             }
         })

@@ -31,7 +31,7 @@ use std::path::{Component, Path, PathBuf};
 ///
 /// # Errors
 /// As the [`Vfs`]'s.
-fn read_start(vfs: &dyn Vfs, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read_start(vfs: &dyn Vfs, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     let file = vfs.open(path)?;
     let start = file.get(0..file.len().min(limit));
     Ok(start.map(std::borrow::Cow::into_owned).unwrap_or_default())

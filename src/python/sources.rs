@@ -14,6 +14,7 @@ mod constants;
 mod guards;
 mod nesting;
 mod reader;
+mod reroutes;
 mod text;
 
 use std::fmt;
@@ -37,6 +38,17 @@ pub struct Source {
     pub openings: Vec<Opening>,
     /// Constants that look like names of libraries and are handed to a function, whatever that does.
     pub handed: Vec<String>,
+    /// From where on modules may come from elsewhere than the directories of packages.
+    pub reroutes: Vec<Reroute>,
+}
+
+/// A statement that changes from where modules come, and is reached when the file is imported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reroute {
+    /// The line from which on it counts, from 1.
+    pub line: u32,
+    /// The one module that it is about; `None` where it may be any.
+    pub module: Option<String>,
 }
 
 /// An import of a module.

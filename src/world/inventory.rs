@@ -14,7 +14,7 @@ use crate::python::distribution::{Distribution, Problem};
 use crate::vfs::{FileKind, Vfs};
 use rayon::prelude::*;
 use rustix::io::Errno;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
@@ -199,10 +199,16 @@ impl Inventory {
         indices.iter().filter_map(|&index| self.objects.get(index))
     }
 
-    /// The names of libraries that objects ask for by their headers.
+    /// The names of libraries that objects ask for by their headers, each with those that do.
     #[must_use]
-    pub fn needed(&self) -> HashSet<&[u8]> {
-        self.objects.iter().flat_map(|object| object.needed().iter().map(Vec::as_slice)).collect()
+    pub fn needed(&self) -> HashMap<&[u8], Vec<&Object>> {
+        let mut needed: HashMap<&[u8], Vec<&Object>> = HashMap::new();
+        for object in &self.objects {
+            for name in object.needed() {
+                needed.entry(name).or_default().push(object);
+            }
+        }
+        needed
     }
 
     /// The object at that path.

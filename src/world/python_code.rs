@@ -5,6 +5,7 @@
 //! name in question.
 
 mod order;
+pub mod standard;
 
 use super::World;
 use super::inventory::{Object, Role};

@@ -152,6 +152,11 @@ fn what_is_imported_and_not_installed_is_an_error() {
         ),
         ("try:\n    import absent_one\nexcept ImportError:\n    raise RuntimeError('no')\n", false),
         ("x = 1\n", true),
+        // What nobody calls changes nothing, nor do names for what is the package's own.
+        ("def f():\n    import sys\n    sys.path.append('x')\nimport absent_one\n", false),
+        ("import sys\nsys.modules[__name__ + '.x'] = sys\nimport absent_one\n", false),
+        ("import sys\nsys.modules.update({'pkg.x': sys})\nimport absent_one\n", false),
+        ("import sys, types\nsys.modules['absent_one'] = types\nimport absent_one\n", true),
     ] {
         let dir = tempfile::tempdir().unwrap();
         let env = package(dir.path());
@@ -281,6 +286,38 @@ fn a_plugin_that_is_gone_is_only_worth_knowing() {
     assert_eq!(doctor(&env).status, 1);
 }
 
+/// Nor does anything without a library that such plugins alone need.
+#[test]
+fn what_plugins_alone_need_is_worth_knowing_where_it_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = package(dir.path());
+    let site = env.below();
+    let init = env.site.join("pkg/__init__.py");
+    env.library(&format!("{site}/pkg/libs/libpart.so.1"), "libpart.so.1", &[], &[]);
+    let flags = ["-Wl,-rpath,$ORIGIN/../libs"];
+    let plugin = env.library(
+        &format!("{site}/pkg/plugins/libthird.so"),
+        "libthird.so",
+        &["libpart.so.1"],
+        &flags,
+    );
+    let files = ["libs/libown.so.1", "libs/libpart.so.1", "plugins/libthird.so"]
+        .map(|it| format!("pkg/{it}"));
+    let files: Vec<&str> =
+        ["pkg/__init__.py", MODULE].into_iter().chain(files.iter().map(String::as_str)).collect();
+    env.distribution("pkg", &[], &files);
+    assert_eq!(doctor(&env).status, 0);
+    fs::remove_file(env.site.join("pkg/libs/libpart.so.1")).unwrap();
+    assert!(env.runs("import pkg._fast"));
+    let told = doctor(&env);
+    assert!(told.text(0).contains("partial_install"), "{told:#?}");
+    // The package's own code opens the plugin.
+    let opens = format!("import ctypes\nctypes.CDLL({:?})\n", plugin);
+    fs::write(init, opens).unwrap();
+    assert!(!env.runs("import pkg"));
+    assert!(doctor(&env).text(1).contains("partial_install"));
+}
+
 /// What was a distribution of its own once is a module of Python's today.
 #[test]
 fn a_module_of_the_standard_library_is_there() {
@@ -354,14 +391,16 @@ fn a_variable_spoils_modules_of_the_base_installation() {
     let versions = format!("-Wl,--version-script={}", map.display());
     env.library("made/libcrypto.so.3", "libcrypto.so.3", &[], &[&versions]);
     fs::rename(env.prefix.join("made/libcrypto.so.3"), other.join("libcrypto.so.3")).unwrap();
-    let hashes = |with: bool| {
+    let imports = |module: &str, with: bool| {
         let mut python = Command::new(env.prefix.join("bin/python"));
         if with {
             python.env("LD_LIBRARY_PATH", &other);
         }
-        python.args(["-c", "import _hashlib"]).output().unwrap().status.success()
+        python.args(["-c", &format!("import {module}")]).output().unwrap().status.success()
     };
-    assert!(hashes(false) && !hashes(true));
+    assert!(imports("ssl", false) && !imports("ssl", true));
+    // What is imported in a `try` alone is not needed.
+    assert!(!imports("_hashlib", true) && imports("hashlib", true));
     let doctor = |value: &Path| {
         let mut doctor = command(dir.path());
         Ran::of(&doctor.args(["doctor", "env"]).env("LD_LIBRARY_PATH", value).output().unwrap())
@@ -370,4 +409,9 @@ fn a_variable_spoils_modules_of_the_base_installation() {
     assert!(told.text(1).contains("out of LD_LIBRARY_PATH"), "{told:#?}");
     assert!(told.out.contains("lib-dynload/_hashlib"), "{told:#?}");
     doctor(dir.path()).text(0);
+    let uuid = dir.path().join("uuid");
+    fs::create_dir(&uuid).unwrap();
+    env.library("made/libuuid.so.1", "libuuid.so.1", &[], &[&versions]);
+    fs::rename(env.prefix.join("made/libuuid.so.1"), uuid.join("libuuid.so.1")).unwrap();
+    doctor(&uuid).text(0);
 }

@@ -3,7 +3,8 @@
 use super::conditions::{self, Holds};
 use super::constants::{self, Names, Scope, last_name};
 use super::guards::{self, Caught, Use};
-use super::{Import, Opened, Opening, Source, Standing, When};
+use super::reroutes;
+use super::{Import, Opened, Opening, Reroute, Source, Standing, When};
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
     Alias, ExceptHandler, Expr, ExprCall, Parameters, Stmt, StmtFor, StmtIf, StmtImportFrom,
@@ -35,6 +36,7 @@ pub(super) fn read(text: &str, body: &[Stmt]) -> Source {
     let reached = reader.reached();
     reader.correct_what_is_demanded(&reached);
     reader.correct_what_is_called(&reached);
+    reader.found.reroutes = reader.reroutes(body, &reached);
     reader.found
 }
 
@@ -325,6 +327,19 @@ impl<'a> Reader<'a> {
                 standing.is_conditional |= is_conditional;
             }
         }
+    }
+
+    /// What changes from where modules come, as far as it is reached when the file is imported.
+    fn reroutes(&self, body: &[Stmt], reached: &Reached<'_>) -> Vec<Reroute> {
+        let all = reroutes::of(body).into_iter();
+        let reached = all.filter_map(|found| {
+            let line = match found.by {
+                None => self.line(found.offset),
+                Some(function) => reached.get(function)?.0,
+            };
+            Some(Reroute { line, module: found.module.map(str::to_owned) })
+        });
+        reached.collect()
     }
 
     fn line(&self, offset: usize) -> u32 {

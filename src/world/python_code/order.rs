@@ -4,7 +4,6 @@ use super::{File, PythonCode, SourceLine};
 use crate::python::sources::{Import, Opening, Standing, When};
 use crate::world::inventory::Object;
 use crate::world::makers::Maker;
-use memchr::memmem;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 
@@ -104,8 +103,8 @@ impl PythonCode<'_> {
             if !seen.insert(&file.module) {
                 continue;
             }
-            let end = rerouted(&file.bytes, file.module.split('.').next().unwrap_or_default());
             self.parse(&[file]);
+            let end = file.rerouted();
             let imports = file.source().into_iter().flat_map(|source| &source.imports);
             let is_sure = |import: &&Import| {
                 let Standing { when, may_be_caught, .. } = import.standing;
@@ -123,42 +122,27 @@ impl PythonCode<'_> {
                 let names = import.names.iter().map(|name| format!("{base}.{name}"));
                 behind.extend(own.chain(names).filter_map(|name| by_name.get(name.as_str())));
             }
-            next.extend(behind.into_iter().rev());
             if end < u32::MAX {
-                // Behind it modules may come from anywhere.
-                break;
+                // Behind that line modules may come from anywhere; what it has imported before it is sure.
+                next.clear();
             }
+            next.extend(behind.into_iter().rev());
         }
         found
     }
 }
 
-/// The first line of a file from which on modules may come from elsewhere than the directories of packages, by
-/// the words by which code changes that. A package may give other names to what is its own.
-fn rerouted(text: &[u8], package: &str) -> u32 {
-    let words = [
-        &b"sys.path.insert"[..],
-        b"sys.path.append",
-        b"sys.path.extend",
-        b"sys.path =",
-        b"sys.path +=",
-        b"sys.path[",
-        b"sys.modules[",
-        b"sys.modules.setdefault",
-        b"sys.modules.update",
-        b"meta_path",
-        b"path_hooks",
-        b"__import__ =",
-    ];
-    let own = [format!("\"{package}."), format!("'{package}.")];
-    let is_own = |at: usize| {
-        let rest = text.get(at..).unwrap_or_default();
-        let line = rest.split(|&byte| byte == b'\n').next().unwrap_or_default();
-        line.starts_with(b"sys.modules")
-            && own.iter().any(|name| memmem::find(line, name.as_bytes()).is_some())
-    };
-    let all = words.iter().flat_map(|word| memmem::find_iter(text, word));
-    let first = all.filter(|&at| !is_own(at)).min();
-    let lines = |at: usize| text.iter().take(at).filter(|&&byte| byte == b'\n').count();
-    first.map_or(u32::MAX, |at| u32::try_from(lines(at) + 1).unwrap_or(u32::MAX))
+impl File {
+    /// The first line from which on modules may come from elsewhere than the directories of packages. A package may
+    /// give other names to what is its own.
+    fn rerouted(&self) -> u32 {
+        let package = self.module.split('.').next().unwrap_or_default();
+        let is_own = |module: &str| {
+            let rest = module.strip_prefix(package);
+            rest.is_some_and(|rest| rest.starts_with('.'))
+        };
+        let reroutes = self.source().into_iter().flat_map(|source| &source.reroutes);
+        let others = reroutes.filter(|it| !it.module.as_deref().is_some_and(is_own));
+        others.map(|it| it.line).min().unwrap_or(u32::MAX)
+    }
 }

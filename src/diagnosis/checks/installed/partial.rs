@@ -17,7 +17,7 @@ use crate::world::object_names::may_be_object;
 use crate::world::python_code::PythonCode;
 use crate::world::{Question, World};
 use rayon::prelude::*;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -52,7 +52,7 @@ struct Moved<'a> {
     /// The libraries that whoever asks for them finds.
     found: HashSet<&'a [u8]>,
     /// The libraries that objects ask for by their headers.
-    needed: HashSet<&'a [u8]>,
+    needed: HashMap<&'a [u8], Vec<&'a Object>>,
 }
 
 impl Moved<'_> {
@@ -71,7 +71,7 @@ impl Moved<'_> {
         };
         let mut copies =
             self.world.inventory.named(name.as_bytes()).filter(|copy| !is_another(copy));
-        let is_needed = self.needed.contains(name.as_bytes());
+        let is_needed = self.needed.contains_key(name.as_bytes());
         copies.any(|copy| is_needed || copy.role == Role::ExtensionModule)
             || self.found.contains(name.as_bytes())
             || is_searched()
@@ -168,13 +168,13 @@ impl Damage {
 
     /// One finding for all of it. Where nothing but plugins is damaged, it is only worth knowing; so is another
     /// size of objects that are sound as far as the loader reads them: somebody may have stripped them.
-    /// `needed` are the libraries that objects ask for by their headers.
+    /// `needed` are the libraries that objects ask for by their headers, each with those that do.
     pub(super) fn finding(
         &self,
         world: &World,
         seen: &Seen,
         code: &PythonCode<'_>,
-        needed: &HashSet<&[u8]>,
+        needed: &HashMap<&[u8], Vec<&Object>>,
     ) -> Option<Finding> {
         let distribution = world.inventory.distributions.get(self.distribution)?;
         let files: Vec<&PathBuf> = self.gone.iter().chain(&self.of_another_size).collect();
@@ -196,35 +196,45 @@ impl Damage {
         Some(Finding { is_optional, ..found })
     }
 
-    /// Is an object one of those that a program opens if it comes to that: does nothing need its name, no code
-    /// of its distribution mention it, and does no module lead to any object beside it?
+    /// Is an object one of those that a program opens if it comes to that, or is it there for such alone: does
+    /// nothing need its name, no code of its distribution mention it, and does no module lead to any object beside
+    /// it?
     fn is_plugin(
         &self,
         world: &World,
         seen: &Seen,
         code: &PythonCode<'_>,
-        needed: &HashSet<&[u8]>,
+        needed: &HashMap<&[u8], Vec<&Object>>,
         file: &Path,
     ) -> bool {
         let name = file.file_name().unwrap_or_default();
         let is_module =
             name.to_str().is_none_or(|it| it.contains(".cpython-") || it.contains(".abi3"));
         let name = name.as_bytes();
-        if is_module || !is_object(file) || needed.contains(name) {
+        if is_module || !is_object(file) {
             return false;
+        }
+        let is_mentioned = |maker: &Maker, name: &[u8]| {
+            let stem = name.split(|&byte| byte == b'.').next().unwrap_or_default();
+            let stem = stem.strip_prefix(b"lib").unwrap_or(stem);
+            let stem = str::from_utf8(stem).unwrap_or_default();
+            stem.is_empty() || code.mentions(maker, stem)
+        };
+        if let Some(needing) = needed.get(name) {
+            return needing.iter().all(|object| {
+                object.role == Role::Library
+                    && !seen.by_modules.contains_key(&object.id)
+                    && world.maker(object).is_some_and(|it| !is_mentioned(&it, object.name()))
+            });
         }
         let objects = world.inventory.objects.iter();
         let mut beside = objects.filter(|object| Some(object.directory()) == file.parent());
         let is_open = |object: &Object| {
             object.role == Role::Library && !seen.by_modules.contains_key(&object.id)
         };
-        let stem = name.split(|&byte| byte == b'.').next().unwrap_or_default();
-        let stem = stem.strip_prefix(b"lib").unwrap_or(stem);
-        let stem = str::from_utf8(stem).unwrap_or_default();
         beside.next().is_some_and(is_open)
             && beside.all(is_open)
-            && !stem.is_empty()
-            && !code.mentions(&Maker::Distribution(self.distribution), stem)
+            && !is_mentioned(&Maker::Distribution(self.distribution), name)
     }
 }
 
