@@ -39,7 +39,7 @@ pub enum Problem {
         available: u64,
     },
     /// The file is longer than any of its kind, and is not read.
-    #[error("it has more than {limit} bytes, and no longer one is read")]
+    #[error("it exceeds the limit of {limit} bytes")]
     TooLong {
         /// The most bytes that are read.
         limit: u64,

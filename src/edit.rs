@@ -9,7 +9,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// One range of the old file, and what stands there in the new one.
+/// One range of the old file, and its content in the new one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Edit {
     /// The range in the old file, as file offsets in bytes. Empty and at the old file's end for
@@ -32,8 +32,8 @@ pub enum Content {
     /// The bytes of a range of the old file, so that a string table of 70 MB can be copied by the
     /// kernel and never has to be held in memory.
     CopyOf(Range<u64>),
-    /// Bytes that lie in another file, because there are too many of them to be held in memory: a
-    /// member of an archive, compressed anew.
+    /// Bytes in another file, because there are too many of them to be held in memory: a
+    /// member of an archive, compressed again.
     Kept(Kept),
 }
 
@@ -126,7 +126,7 @@ impl Content {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
     /// A range lies outside the old file, or is turned around.
-    #[error("the edit of {start:#x}..{end:#x} lies outside a file of {len} bytes")]
+    #[error("the edit of {start:#x}..{end:#x} is outside a file of {len} bytes")]
     OutOfRange {
         /// Start of the range, in bytes.
         start: u64,
@@ -142,7 +142,7 @@ pub enum Invalid {
         at: u64,
     },
     /// The new file would have more bytes than a file can have.
-    #[error("the edits make a file that is too long")]
+    #[error("the edited file would be too long")]
     TooLong,
 }
 

@@ -80,8 +80,8 @@ pub enum Malformed {
     Json(#[from] serde_json::Error),
     /// It is another document.
     #[error(
-        "{}; a plan's is \"{SCHEMA}\", as `tfpatch fix --dry-run -o FILE` writes it",
-        schema.as_ref().map_or("it names no schema".to_owned(), |found| format!("its schema is {found:?}"))
+        "{}; expected \"{SCHEMA}\", as written by `tfpatch fix --dry-run -o FILE`",
+        schema.as_ref().map_or("it has no schema".to_owned(), |found| format!("its schema is {found:?}"))
     )]
     Schema {
         /// The schema that it names.
@@ -132,7 +132,7 @@ pub enum Kind {
     Macho,
     /// A distribution's RECORD (PEP 376).
     Record,
-    /// A wheel (PEP 427) as a whole, which an operation writes anew. A plan names its members
+    /// A wheel (PEP 427) as a whole, which an operation rewrites. A plan names its members
     /// instead.
     Wheel,
 }
@@ -451,7 +451,7 @@ pub struct RelativePath(PathBuf);
 
 /// Why a path cannot stand in a plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{path:?} is not a path inside the target: it must be relative and without `..`")]
+#[error("{path:?} is not a path inside the target: it must be relative and must not contain `..`")]
 pub struct NotRelative {
     /// The path.
     pub path: PathBuf,
@@ -524,7 +524,7 @@ impl TryFrom<WirePath> for RelativePath {
         };
         // Whoever reads the plan reads `path`: the bytes may not name another file.
         if String::from_utf8_lossy(&bytes) != wire.path {
-            return Err(format!("path_bytes are not the bytes of the path {:?}", wire.path));
+            return Err(format!("path_bytes do not match the path {:?}", wire.path));
         }
         let path = PathBuf::from(std::ffi::OsString::from_vec(bytes));
         Self::new(&path).map_err(|error| error.to_string())

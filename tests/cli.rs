@@ -8,4 +8,5 @@ fn help_and_errors_read_as_they_are_written_down() {
         cases.env(variable, "");
     }
     cases.case("tests/cli/*.trycmd");
+    cases.case("README.md");
 }

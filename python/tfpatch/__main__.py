@@ -15,7 +15,7 @@ def binary():
         # Not the package's own directory, which bears the same name.
         if file.name == "tfpatch" and file.parent.name == "bin":
             return os.path.normpath(file.locate())
-    sys.exit("tfpatch: error: this package was installed without its binary; install it anew")
+    sys.exit("error: the tfpatch binary is missing from this package; reinstall tfpatch")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ pub struct Slice {
     pub soname: Option<Vec<u8>>,
     /// `PT_INTERP`.
     pub interpreter: Option<Vec<u8>>,
-    /// `DT_NEEDED`, or the install names of the libraries that are asked for, in order.
+    /// `DT_NEEDED`, or the install names of the needed libraries, in order.
     pub needed: Vec<Vec<u8>>,
     /// The tag that counts, or `LC_RPATH`.
     pub kind: Option<RpathKind>,

@@ -16,25 +16,24 @@ const STYLES: Styles = Styles::styled()
     .placeholder(AnsiColor::Cyan.on_default());
 
 const EXIT_CODES: &str = "\
-Exit status: 0 done, no error; 1 an error remains, drift, or a refusal; 2 bad usage, a target \
-that cannot be read or holds nothing to judge, an I/O error.";
+Exit status: 0 no error; 1 an error remains, a patched file changed, or an edit was refused; 2 invalid usage, a \
+target that cannot be read or has nothing to check, an I/O error.";
 
 /// The version, and what it was built from: commit, day of the commit, target.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("TFPATCH_BUILT_FROM"), ")");
 
-/// Find out why Python's shared objects do not load, and repair their search paths in place.
+/// Find out why shared libraries of Python packages do not load, and repair their search paths in place.
 ///
-/// A TARGET is a virtual environment, a site-packages directory, any other directory, a wheel, shared
-/// objects, or the name of an installed distribution. Without one it is VIRTUAL_ENV, else CONDA_PREFIX, else .venv here or in a directory
-/// above, else the first python3 on PATH.
+/// A TARGET is a virtual environment, a site-packages or other directory, a wheel, a shared library, or the name of
+/// an installed package. The default is VIRTUAL_ENV, then CONDA_PREFIX, then .venv here or in a parent directory, then
+/// the first python3 on PATH.
 #[derive(Debug, Parser)]
 #[command(
     name = "tfpatch",
     version = VERSION,
     styles = STYLES,
     after_help = EXIT_CODES,
-    disable_help_subcommand = true,
-    max_term_width = 100
+    disable_help_subcommand = true
 )]
 pub struct Arguments {
     /// What to do.
@@ -49,33 +48,35 @@ pub struct Arguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Common options")]
 pub struct Common {
-    /// How the report is written.
+    /// Set the format of the report; `--json` is short for `--format json`.
     #[arg(long, global = true, value_enum, default_value_t = Format::Human, value_name = "FORMAT")]
     pub format: Format,
-    /// Show home directories in Markdown too, which are ~ there otherwise.
-    #[arg(long, global = true)]
+    /// The same as `--format json`.
+    #[arg(long, global = true, hide = true, conflicts_with = "format")]
+    pub json: bool,
+    /// In Markdown, show home directories instead of ~.
+    #[arg(long, global = true, hide_short_help = true)]
     pub full_paths: bool,
-    /// Whether the report has colours; `auto` has them on a terminal.
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    /// Use colours; `auto` uses them on a terminal.
+    #[arg(long, global = true, hide_short_help = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub color: Color,
-    /// Say only what is wrong.
+    /// Report problems only.
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
-    /// Say more: every object of a group, every place that was tried, the bytes of a diff.
+    /// Report more: all files of a group, all searched locations, the bytes of a diff.
     #[arg(short, long, global = true)]
     pub verbose: bool,
     /// Use at most N threads.
-    #[arg(long, global = true, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    #[arg(long, global = true, hide_short_help = true, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     pub jobs: Option<usize>,
-    /// The target lies inside ROOTFS, the root of another system: TARGET, links and the loader are
-    /// looked up there, and nothing of this system is looked at.
-    #[arg(long, global = true, value_name = "ROOTFS", value_hint = ValueHint::DirPath)]
+    /// Treat ROOTFS as the root of another system: TARGET, symlinks and the loader's files are inside it.
+    #[arg(long, global = true, hide_short_help = true, value_name = "ROOTFS", value_hint = ValueHint::DirPath)]
     pub root: Option<PathBuf>,
     /// Keep backups in DIR instead of the target's .tfpatch directory.
-    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    #[arg(long, global = true, hide_short_help = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub store: Option<PathBuf>,
-    /// Rely on the backups in DIR although they belong to another user.
-    #[arg(long, global = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    /// Use the backups in DIR although they belong to another user.
+    #[arg(long, global = true, hide_short_help = true, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub trust_store: Option<PathBuf>,
 }
 
@@ -84,11 +85,11 @@ pub struct Common {
 pub enum Format {
     /// For people.
     Human,
-    /// For programs: the schemas are part of the contract.
+    /// For programs; the schemas are stable.
     Json,
     /// For pasting into an issue.
     Markdown,
-    /// For Graphviz, which draws it. Only `tree` knows it.
+    /// For Graphviz; `tree` only.
     Dot,
 }
 
@@ -106,43 +107,44 @@ pub enum Color {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Find out what would not load, and why. Changes nothing.
+    /// Find libraries that do not load, and explain why. Changes nothing.
     Doctor(Doctor),
-    /// Repair search paths, with a backup that `tfpatch revert` puts back.
+    /// Repair search paths, with a backup for `tfpatch revert`.
     Fix(Fix),
-    /// Carry out a plan that `fix --dry-run -o PLAN` wrote, here or in any identical environment.
+    /// Apply a plan from `fix --dry-run -o PLAN`, here or in an identical environment.
     Apply(Apply),
-    /// Put the exact old bytes back.
+    /// Undo changes, byte for byte.
+    #[command(alias = "undo")]
     Revert(Revert),
-    /// List the operations so far.
+    /// List the operations on a target.
     Log(OneTarget),
-    /// Show what the operations changed.
+    /// Show the changes made by operations.
     Diff(Targets),
-    /// Check that patched files are as they were left, and that everything resolves.
+    /// Check that patched files are unchanged and that all dependencies resolve.
     Verify(Verify),
-    /// Show what an object needs and where it is searched.
+    /// Show the dependencies and the search path of a file.
     Show(Show),
-    /// Show the dependencies of an object as the loader would resolve them.
+    /// Show the dependencies of a file as the loader resolves them.
     Tree(Tree),
-    /// Run a command under the loader's own tracing, and compare what it asks for, dlopened
-    /// libraries included, with the prediction.
+    /// Run a command, and report the libraries that it requests and does not get.
     Trace(Trace),
-    /// Say what a loader's error means, what is the case here, and what cures it; or print the page
-    /// of a cause.
+    /// Explain a loader error and check it against this environment, or describe a cause.
     Explain(Explain),
-    /// Print or edit the search path of objects.
+    /// Print or edit the search path of files.
     #[command(subcommand)]
     Rpath(Rpath),
-    /// Print a completion script for a shell.
+    /// Print a shell completion script.
     Completions(Completions),
     /// Print a manual page.
     Man(Man),
+    /// Print the help of a command.
+    Help(Help),
 }
 
 /// One target.
 #[derive(Debug, Args)]
 pub struct OneTarget {
-    /// The environment, directory or object; found from here if not given.
+    /// The environment, directory or file [default: the environment found from here].
     #[arg(value_name = "TARGET", value_hint = ValueHint::AnyPath)]
     pub target: Option<PathBuf>,
 }
@@ -150,7 +152,7 @@ pub struct OneTarget {
 /// Any number of targets.
 #[derive(Debug, Default, Args)]
 pub struct Targets {
-    /// Environments, directories or objects; found from here if none is given.
+    /// Environments, directories or files [default: the environment found from here].
     #[arg(value_name = "TARGET", value_hint = ValueHint::AnyPath)]
     pub targets: Vec<PathBuf>,
 }
@@ -159,33 +161,33 @@ pub struct Targets {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
-  tfpatch doctor .venv                               what would not load
-  tfpatch doctor -- python -c 'import tensorflow'    the same, proved by a run
-  tfpatch doctor --probe .venv                       the same, proved by importing everything
+  tfpatch doctor .venv                               find libraries that do not load
+  tfpatch doctor -- python -c 'import tensorflow'    run this command as well
+  tfpatch doctor --probe .venv                       import all native modules as well
 
-With `-- COMMAND` the command is run once under the loader's tracing, with standard input as it is unless \
-that is a terminal, and its output goes to standard error. Exit status: 0 if it works, 1 if it fails or does \
-not end in time, 2 for an error of tfpatch. It works if it ends with status 0 and no object of the target \
-asks by itself for a library that is there and does not get it. What failed to load is added to the findings, \
-and what was loaded after all is no error.
+With `-- COMMAND`, tfpatch runs the command once and traces the loader. The command works if it exits with status \
+0 and no file of the target fails to load a library that is available. Libraries that failed to load are added to the \
+findings; libraries that were loaded are not errors. The output of the command goes to standard error; it can read \
+standard input unless that is a terminal. Exit status: 0 if the command works, 1 if it fails or times out, 2 for an \
+error of tfpatch.
 
-With `--probe` every module with native code is imported by the environment's own interpreter, each package in \
-a process of its own, under the loader's tracing, without a terminal and with empty standard input. This executes \
-the code of all packages. Findings are confirmed, added, or lowered to information.")]
+With `--probe`, the interpreter of the environment imports every module with native code, each package in its own \
+process, with the loader traced, without a terminal and with empty standard input. This executes the code of all \
+packages. It confirms findings, adds some, or lowers them to info.")]
 pub struct Doctor {
-    /// What to look at.
+    /// What to check.
     #[command(flatten)]
     pub targets: Targets,
-    /// End with status 1 also for warnings.
+    /// Exit with status 1 for warnings too.
     #[arg(long)]
     pub strict: bool,
-    /// Read whole files: compare each with its RECORD, and each page of a Mach-O signature.
+    /// Read whole files: compare each one with RECORD, and check all pages of Mach-O signatures.
     #[arg(long)]
     pub deep: bool,
-    /// Look for libraries in DIR too; may lie outside the target.
+    /// Search DIR for libraries too, which may be outside the target.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub search: Vec<PathBuf>,
-    /// Propose a repair with absolute paths, for libraries that lie outside the target.
+    /// Suggest a repair with absolute paths, for libraries outside the target.
     #[arg(long)]
     pub allow_absolute: bool,
     /// The command that proves it.
@@ -200,38 +202,36 @@ pub struct Doctor {
 #[derive(Debug, Default, Args)]
 #[command(after_long_help = "\
 Examples:
-  tfpatch fix --dry-run --diff      what would be changed in the environment found from here
-  tfpatch fix .venv                 repair an environment
-  tfpatch fix --dry-run -o plan.json .venv
-                                    write down what would be done, for `tfpatch apply`
-  tfpatch fix dist/x.whl            repair a wheel, before anybody installs it
-  tfpatch fix -- python -c 'import tensorflow'
-                                    repair until this works, and prove it
-  tfpatch revert .venv              put everything back
+  tfpatch fix --dry-run --diff                    show the changes to the environment found from here
+  tfpatch fix .venv                               repair an environment
+  tfpatch fix --dry-run -o plan.json .venv        write a plan for `tfpatch apply`
+  tfpatch fix dist/x.whl                          repair a wheel before it is installed
+  tfpatch fix -- python -c 'import tensorflow'    repair until this command works
+  tfpatch revert .venv                            undo everything
 
-A second `fix` changes nothing. What no search path can cure is reported and left alone.
+A second `fix` changes nothing. Problems that a search path cannot solve are reported, and their files skipped.
 
-With `-- COMMAND` the command is run under the loader's tracing before and after the repair, which takes in \
-what failed to load; and again while new libraries fail to load, at most --max-runs times. If it ended with \
-status 0 before and does not after, the repair is taken back, and the command is run once more to see whether \
-it works again. It must be safe to repeat; each run is announced. Its standard input is empty, and its output \
-goes to standard error. With --dry-run it is run once, and nothing is edited. Exit status: 0 if it works, 1 if \
-it fails, was not run after the repair, or the repair was taken back, 2 for an error of tfpatch. Root runs it \
-as the owner of the environment.
+With `-- COMMAND`, tfpatch runs the command before and after the repair and traces the loader. The repair includes \
+the libraries that failed to load. The command runs again while new libraries fail to load, at most --max-runs times. \
+If it exited with status 0 before the repair and does not after it, tfpatch undoes the repair and runs the command \
+once more. The command must be safe to repeat; each run is announced. Its standard input is empty, and its output goes \
+to standard error. With --dry-run it runs once, and nothing is edited. If tfpatch runs as root, the command runs as the \
+owner of the environment. Exit status: 0 if the command works, 1 if it fails, was not run after the repair, or the \
+repair was undone, 2 for an error of tfpatch.
 
-With `--probe` every module with native code is imported before and after the repair, as `tfpatch doctor --help` \
-describes it. A repair by which a module fails that was imported before is taken back.")]
+With `--probe`, every module with native code is imported before and after the repair; see `tfpatch doctor --help`. \
+If a module that imported before fails after the repair, tfpatch undoes the repair.")]
 pub struct Fix {
     /// What to repair.
     #[command(flatten)]
     pub targets: Targets,
-    /// Say what would be done, and do nothing.
+    /// Show what would be done, without changing anything.
     #[arg(long)]
     pub dry_run: bool,
-    /// Show the search paths before and after; with -v also the bytes.
+    /// Show the search paths before and after, with -v the bytes too.
     #[arg(long)]
     pub diff: bool,
-    /// Write the plan to the file PLAN, for `tfpatch apply`; `-` is standard output.
+    /// Write the plan to PLAN, for `tfpatch apply`; `-` is standard output.
     #[arg(
         short = 'o',
         value_name = "PLAN",
@@ -240,14 +240,13 @@ pub struct Fix {
         conflicts_with = "runs"
     )]
     pub plan: Option<PathBuf>,
-    /// Also drop entries that are there twice or lead nowhere.
+    /// Remove duplicate entries and entries for missing directories too.
     #[arg(long)]
     pub tidy: bool,
-    /// Write the repaired wheel to FILE, or into a directory, and leave the one that was named as it
-    /// is.
+    /// Write the repaired wheel to FILE or into a directory, and leave the original unchanged.
     #[arg(long = "output", value_name = "FILE", value_hint = ValueHint::AnyPath)]
     pub repaired: Option<PathBuf>,
-    /// End with status 1 also for warnings that remain.
+    /// Exit with status 1 for remaining warnings too.
     #[arg(long)]
     pub strict: bool,
     /// What a repair may do.
@@ -259,14 +258,15 @@ pub struct Fix {
     /// The command that proves it.
     #[command(flatten)]
     pub proof: Proof,
-    /// Run COMMAND at most N times, while new libraries fail to load.
+    /// Run COMMAND at most N times while new libraries fail to load.
     #[arg(
         long,
+        hide_short_help = true,
         value_name = "N",
         default_value_t = 3,
         value_parser = RangedU64ValueParser::<usize>::new().range(2..),
         requires = "command",
-        help_heading = "Proof by running"
+        help_heading = "Run options"
     )]
     pub max_runs: usize,
     /// The loader's environment.
@@ -278,30 +278,29 @@ pub struct Fix {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
-  tfpatch fix --dry-run -o plan.json .venv      plan here, review the file, and commit it
-  tfpatch apply plan.json /srv/app/.venv        carry it out there
+  tfpatch fix --dry-run -o plan.json .venv      write a plan, review it, commit it
+  tfpatch apply plan.json /srv/app/.venv        apply it in another place
 
-A plan fits where every file that it edits is the one it was made for, wherever the environment lies. \
-Where one differs, all that differ are named, and nothing is written; files that are already as the \
-plan leaves them are left alone. The edits are made anew and proved as by `fix`: a plan can ask for \
-no more than search paths.")]
+A plan fits if all files that it edits are identical to those it was made for; the environment may be in another \
+place. If some differ, all of them are reported and nothing is written. Files that are already patched are skipped. \
+tfpatch computes and checks the edits again, as `fix` does: a plan can only change search paths.")]
 pub struct Apply {
     /// The plan; `-` is standard input.
     #[arg(value_name = "PLAN", value_hint = ValueHint::FilePath)]
     pub plan: PathBuf,
-    /// The environment, directory or object; found from here if not given.
+    /// The environment, directory or file [default: the environment found from here].
     #[arg(value_name = "TARGET", value_hint = ValueHint::AnyPath)]
     pub target: Option<PathBuf>,
-    /// Say what would be done, and do nothing.
+    /// Show what would be done, without changing anything.
     #[arg(long)]
     pub dry_run: bool,
-    /// Show the search paths before and after; with -v also the bytes.
+    /// Show the search paths before and after, with -v the bytes too.
     #[arg(long)]
     pub diff: bool,
-    /// End with status 1 also for warnings that remain.
+    /// Exit with status 1 for remaining warnings too.
     #[arg(long)]
     pub strict: bool,
-    /// Allow new entries that lead out of the target.
+    /// Allow new entries for directories outside the target.
     #[arg(long)]
     pub allow_absolute: bool,
     /// How files are written.
@@ -316,25 +315,23 @@ pub struct Apply {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
-  tfpatch revert                    every file of the environment found from here
-  tfpatch revert FILE               that file alone, through all operations on it
-  tfpatch revert --operation ID     what that operation changed; `tfpatch log` lists them
+  tfpatch revert                    undo all changes of the environment
+  tfpatch revert FILE               undo all changes of a file
+  tfpatch revert --operation ID     undo one operation; `tfpatch log` lists them
 
-A file is put back only if it is as tfpatch left it. What something else has changed since is left \
-alone, and said. An operation is put back on those files alone that no later operation has changed; \
-for the others the operations to revert first are named. RECORD follows. A revert is an operation \
-too: `tfpatch revert --operation ID` with its ID does it all again.
+tfpatch restores a file only if it is unchanged since the repair. Files changed by other programs are skipped and \
+reported. If a later operation changed a file too, revert that operation first; the report names it. RECORD is \
+updated. A revert is an operation too: `tfpatch revert --operation ID` with its ID redoes the repair.
 
-A file that a process has mapped is replaced, so that the process goes on; one that nobody has open \
-is shortened in place.")]
+A file that a process has mapped is replaced, so that the process can continue; other files are restored in place.")]
 pub struct Revert {
-    /// The environments, or single files of them, to put back.
+    /// The environments or files to restore.
     #[command(flatten)]
     pub targets: Targets,
-    /// Put back this operation alone, as `tfpatch log` names it.
+    /// Undo this operation only; `tfpatch log` lists the IDs.
     #[arg(long, value_name = "ID")]
     pub operation: Option<String>,
-    /// Say what would be done, and do nothing.
+    /// Show what would be done, without changing anything.
     #[arg(long)]
     pub dry_run: bool,
     /// How files are written.
@@ -346,14 +343,14 @@ pub struct Revert {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
-  tfpatch verify .venv                               Check repaired files, and that all resolves
-  tfpatch verify -- python -c 'import tensorflow'    The same, and that this command works
+  tfpatch verify .venv                               check patched files and dependencies
+  tfpatch verify -- python -c 'import tensorflow'    check patched files, and that this command works
 
-With `-- COMMAND` the command is run once under the loader's tracing, and decides in the stead of what files \
-tell. Exit status: 0 if it works and patched files are as they were left, 1 otherwise, 2 for an error of \
-tfpatch. `tfpatch doctor --help` says when a command works, and what --probe does.")]
+With `-- COMMAND`, tfpatch runs the command once and traces the loader; the result replaces the check of \
+dependencies. Exit status: 0 if the command works and patched files are unchanged, 1 otherwise, 2 for an error of \
+tfpatch. `tfpatch doctor --help` explains when a command works, and what --probe does.")]
 pub struct Verify {
-    /// What to look at.
+    /// What to check.
     #[command(flatten)]
     pub targets: Targets,
     /// The command that proves it.
@@ -367,7 +364,7 @@ pub struct Verify {
 /// `tfpatch show`
 #[derive(Debug, Args)]
 pub struct Show {
-    /// The objects.
+    /// Shared libraries or programs.
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
 }
@@ -375,14 +372,13 @@ pub struct Show {
 /// `tfpatch tree`
 #[derive(Debug, Args)]
 pub struct Tree {
-    /// The objects.
+    /// Shared libraries or programs.
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
-    /// Resolve as for an object that PROGRAM opens, such as the interpreter of an environment;
-    /// otherwise FILE is the main program.
+    /// Resolve FILE as loaded by PROGRAM, such as the interpreter of an environment, instead of as the main program.
     #[arg(long, value_name = "PROGRAM", value_hint = ValueHint::FilePath)]
     pub main: Option<PathBuf>,
-    /// A list instead of a tree.
+    /// Print a list instead of a tree.
     #[arg(long)]
     pub flat: bool,
     /// The loader's environment.
@@ -393,36 +389,36 @@ pub struct Tree {
 /// `tfpatch trace`
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-The command's own output goes where it always goes; the report follows on standard output when the
-command has ended. The environment is that of the Python that runs, else the one found from here.
-Set-user-ID and static programs, and those of other C libraries than glibc, cannot be traced.
+The output of the command is not changed; the report follows on standard output. The environment is that of the Python \
+that runs, or the one found from here. tfpatch cannot trace set-user-ID programs, static programs, and programs that do \
+not use glibc.
 
-With --fix what was asked for in vain, and lies in the environment, is brought within reach, and \
-nothing else: planned, proved and written as `tfpatch fix` does it, and put back by `tfpatch revert`.
+With --fix, tfpatch repairs the search paths for libraries that failed to load and are in the environment, and nothing \
+else, like `tfpatch fix`. `tfpatch revert` undoes it.
 
 Examples:
   tfpatch trace -- python -c 'import tensorflow as tf; tf.config.list_physical_devices(\"GPU\")'
   tfpatch trace --fix --dry-run -- python train.py
 
-A signal (INT, TERM, HUP, QUIT) goes on to the command, which is waited for. Exit status: that of the \
-command; 128 + N if signal N ended it or came to tfpatch; 126 if it cannot be run, 127 if it is not found; \
-2 for an error of tfpatch. Whether something failed to load is in the report; `tfpatch verify -- COMMAND` \
-ends with 1 then.")]
+tfpatch forwards INT, TERM, HUP and QUIT to the command, and waits for it. Exit status: that of the command; 128 + N \
+if signal N terminated it or was sent to tfpatch; 126 if the command cannot be run, 127 if it is not found; 2 for an \
+error of tfpatch. The status does not show whether a library failed to load; that of `tfpatch verify -- COMMAND` \
+does.")]
 pub struct Trace {
-    /// Repair what was asked for in vain.
+    /// Repair the search paths for libraries that failed to load.
     #[arg(long)]
     pub fix: bool,
-    /// Say what would be done, and do nothing.
+    /// Show what would be done, without changing anything.
     #[arg(long, requires = "fix")]
     pub dry_run: bool,
-    /// Look for libraries in DIR too; may lie outside the environment.
+    /// Search DIR for libraries too, which may be outside the environment.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub search: Vec<PathBuf>,
-    /// Allow entries with absolute paths, for libraries that lie outside the environment.
+    /// Allow entries with absolute paths, for libraries outside the environment.
     #[arg(long, requires = "fix")]
     pub allow_absolute: bool,
-    /// The command, with its arguments.
-    #[arg(value_name = "COMMAND", required = true, last = true)]
+    /// The command and its arguments.
+    #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
     pub command: Vec<OsString>,
 }
 
@@ -434,14 +430,12 @@ Examples:
   tfpatch explain \"ImportError: libGL.so.1: cannot open shared object file: No such file or directory\"
   tfpatch explain path_missing
 
-Known are the messages of dyld (macOS 10.15 to 26), of the loaders of glibc and musl, of Python where \
-an import fails, TensorFlow's log lines about libraries, and lines of other programs that could not find \
-or load one. Texts of Windows are declined. The environment is the one that the message names, else \
-the one found from here; a message of another machine is explained by its words. \
-Exit status: 0 if a message was recognised, else 2.")]
+tfpatch knows messages of dyld (macOS 10.15 to 26), of the loaders of glibc and musl, import errors of Python, log lines \
+of TensorFlow about libraries, and messages of other programs that could not find or load one. Messages from Windows are \
+not supported. The message is checked against the environment that it names, or the one found from here; a message \
+from another machine is explained without one. Exit status: 0 if a message was recognised, 2 otherwise.")]
 pub struct Explain {
-    /// The message, the name of a cause, or - for standard input, which may be the log of a whole
-    /// run.
+    /// The message, the name of a cause, or - for standard input, such as the log of a run.
     #[arg(value_name = "TEXT|-|CAUSE")]
     pub text: Vec<OsString>,
     /// The loader's environment.
@@ -452,11 +446,10 @@ pub struct Explain {
 /// `tfpatch rpath print`
 #[derive(Debug, Args)]
 pub struct RpathPrint {
-    /// The objects.
+    /// Shared libraries or programs.
     #[command(flatten)]
     pub show: Show,
-    /// End each entry with a NUL byte instead of a line's end, and escape nothing: an entry may hold
-    /// any other byte.
+    /// End each entry with a NUL byte instead of a newline, and escape nothing.
     #[arg(short = '0', long)]
     pub null: bool,
 }
@@ -464,27 +457,27 @@ pub struct RpathPrint {
 /// `tfpatch rpath`
 #[derive(Debug, Subcommand)]
 pub enum Rpath {
-    /// Print the entries, one a line: as they are in a pipe, escaped on a terminal.
+    /// Print the entries, one per line: exact in a pipe, escaped on a terminal.
     Print(RpathPrint),
     /// Replace all entries.
     Set(RpathEdit),
-    /// Append entries that are not there yet.
+    /// Append entries, except existing ones.
     Add(RpathAdd),
-    /// Take entries away.
+    /// Remove entries.
     Remove(RpathEdit),
-    /// Drop entries that are there twice.
+    /// Remove duplicate entries.
     Dedupe(RpathTidy),
-    /// Drop entries that lead nowhere.
+    /// Remove entries for missing directories.
     Prune(RpathTidy),
 }
 
 /// Files and entries of a direct edit.
 #[derive(Debug, Args)]
 pub struct RpathEdit {
-    /// The objects.
+    /// Shared libraries or programs.
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
-    /// An entry, such as '$ORIGIN/../lib'; may be given several times.
+    /// An entry, such as '$ORIGIN/../lib'; can be repeated.
     #[arg(long = "entry", value_name = "ENTRY", required = true)]
     pub entries: Vec<OsString>,
     /// What every direct edit takes.
@@ -506,7 +499,7 @@ pub struct RpathAdd {
 /// Files of a direct edit that names no entries.
 #[derive(Debug, Args)]
 pub struct RpathTidy {
-    /// The objects.
+    /// Shared libraries or programs.
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
     /// What every direct edit takes.
@@ -517,20 +510,19 @@ pub struct RpathTidy {
 /// What every direct edit takes.
 #[derive(Debug, Args)]
 pub struct RpathOptions {
-    /// Say what would be done, and do nothing.
+    /// Show what would be done, without changing anything.
     #[arg(long)]
     pub dry_run: bool,
-    /// Which tag the search path is to stand in.
+    /// Set the tag of the search path.
     #[arg(long, value_enum, default_value_t = RpathKind::Keep, value_name = "KIND")]
     pub rpath_kind: RpathKind,
-    /// Of a universal Mach-O file, edit only the slice for ARCH, such as arm64 or x86_64.
+    /// Edit only the slice for ARCH of a universal Mach-O file, such as arm64 or x86_64.
     #[arg(long, value_name = "ARCH")]
     pub arch: Option<String>,
-    /// Where somebody signed a Mach-O file with a certificate, put an ad-hoc signature in its
-    /// stead; otherwise such a file is not edited.
+    /// Replace the signature of a Mach-O file that is signed with a certificate by an ad-hoc signature.
     #[arg(long)]
     pub drop_signer: bool,
-    /// Whether RECORD files are kept up to date.
+    /// Update RECORD files, or keep them.
     #[arg(long, value_enum, default_value_t = Record::Update, value_name = "WHAT")]
     pub record: Record,
     /// How files are written.
@@ -544,11 +536,19 @@ pub struct RpathOptions {
 Examples:
   tfpatch completions bash > ~/.local/share/bash-completion/completions/tfpatch
   tfpatch completions fish > ~/.config/fish/completions/tfpatch.fish
-  tfpatch completions zsh > DIR/_tfpatch      where DIR is in $fpath")]
+  tfpatch completions zsh > DIR/_tfpatch      (DIR must be in $fpath)")]
 pub struct Completions {
     /// The shell.
     #[arg(value_name = "SHELL", value_enum)]
     pub shell: clap_complete::Shell,
+}
+
+/// `tfpatch help`
+#[derive(Debug, Args)]
+pub struct Help {
+    /// The command, such as `fix` or `rpath add`.
+    #[arg(value_name = "COMMAND")]
+    pub command: Vec<String>,
 }
 
 /// `tfpatch man`
@@ -558,7 +558,7 @@ Examples:
   tfpatch man | man -l -
   tfpatch man rpath add | man -l -")]
 pub struct Man {
-    /// The command whose page is wanted, such as `fix` or `rpath add`; without one, tfpatch's own.
+    /// The command, such as `fix` or `rpath add`; without one, the page of tfpatch.
     #[arg(value_name = "COMMAND")]
     pub command: Vec<String>,
 }

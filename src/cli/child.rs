@@ -267,7 +267,7 @@ fn note_origin(signal: c_int) -> io::Result<()> {
             place.store(info.si_code, Ordering::SeqCst);
         }
     };
-    #[allow(unsafe_code, reason = "only a handler of sigaction(2) is told who sent a signal")]
+    #[allow(unsafe_code, reason = "only a handler of sigaction(2) receives the sender of a signal")]
     // SAFETY: the handler stores into an atomic and does nothing else.
     unsafe { signal_hook_registry::register_sigaction(signal, note) }.map(drop)
 }

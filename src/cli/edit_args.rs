@@ -7,40 +7,38 @@ use std::path::PathBuf;
 
 /// What a repair may do.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "How it is repaired")]
+#[command(next_help_heading = "Repair options")]
 pub struct Repair {
-    /// Look for libraries in DIR too; may lie outside the target.
+    /// Search DIR for libraries too, which may be outside the target.
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub search: Vec<PathBuf>,
-    /// Allow entries with absolute paths, for libraries that lie outside the target.
+    /// Allow entries with absolute paths, for libraries outside the target.
     #[arg(long)]
     pub allow_absolute: bool,
-    /// Which tag the search path is to stand in.
-    #[arg(long, value_enum, default_value_t = RpathKind::Keep, value_name = "KIND")]
+    /// Set the tag of the search path.
+    #[arg(long, hide_short_help = true, value_enum, default_value_t = RpathKind::Keep, value_name = "KIND")]
     pub rpath_kind: RpathKind,
-    /// Whether RECORD files are kept up to date.
-    #[arg(long, value_enum, default_value_t = Record::Update, value_name = "WHAT")]
+    /// Update RECORD files, or keep them.
+    #[arg(long, hide_short_help = true, value_enum, default_value_t = Record::Update, value_name = "WHAT")]
     pub record: Record,
 }
 
 /// How files are written.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "How files are written")]
+#[command(next_help_heading = "File options")]
 pub struct Writing {
-    /// Edit files in place, or put edited copies in their stead; `auto` edits in place where that
-    /// is safe.
-    #[arg(long, value_enum, default_value_t = Write::Auto, value_name = "HOW")]
+    /// Edit files in place, or replace them by edited copies; `auto` edits in place if that is safe.
+    #[arg(long, hide_short_help = true, value_enum, default_value_t = Write::Auto, value_name = "HOW")]
     pub write: Write,
-    /// Do not wait until everything is on the disk. For image builds, where a crash throws the
-    /// layer away.
-    #[arg(long)]
+    /// Do not wait until all data is on the disk. For image builds, where a crash discards the layer.
+    #[arg(long, hide_short_help = true)]
     pub no_sync: bool,
 }
 
 /// Which tag a search path is to stand in.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum RpathKind {
-    /// The tag that is there; DT_RUNPATH where there is none.
+    /// Keep the existing tag; DT_RUNPATH if there is none.
     #[default]
     Keep,
     /// DT_RUNPATH.
@@ -52,22 +50,22 @@ pub enum RpathKind {
 /// Whether RECORD files are kept up to date.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Record {
-    /// Hashes and sizes of edited files are brought up to date.
+    /// Update hashes and sizes of edited files.
     #[default]
     Update,
-    /// RECORD stays as it is.
+    /// Leave RECORD unchanged.
     Keep,
 }
 
 /// How files are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Write {
-    /// In place where that is safe, else a copy in the file's stead.
+    /// In place if that is safe, otherwise replace the file.
     #[default]
     Auto,
-    /// In place, or not at all.
+    /// In place only.
     InPlace,
-    /// Always a copy in the file's stead.
+    /// Always replace the file.
     Replace,
 }
 

@@ -1,15 +1,18 @@
 //! What ends a command early, as it is said.
 
+use super::usage;
 use crate::app::error::NotRun;
-use crate::app::{self, ErrorKind};
+use crate::app::{self, ErrorKind as Kind};
 use crate::bytes::{is_inert, printable};
 use crate::operation;
 use crate::report::error::ErrorReport;
 use crate::report::inert::{self, Form, Inert};
 use crate::report::json;
+use crate::report::style::{COMMAND, ERROR, paint};
 use crate::report::words::Words;
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::io::{self, Write as _};
+use std::process::ExitCode;
 
 /// Exit status 2: bad usage, a target that cannot be read or holds nothing to judge, an I/O error.
 pub const TROUBLE: u8 = 2;
@@ -57,7 +60,7 @@ impl Error {
     pub fn report(&self) -> ErrorReport {
         let kind = match self {
             Self::App(error) | Self::Untraced(error) => error.kind(),
-            Self::Said(_) => ErrorKind::Other,
+            Self::Said(_) => Kind::Other,
         };
         ErrorReport::new(kind, &self.words())
     }
@@ -90,7 +93,30 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for Error {
 /// Says an error on standard error. Where even that cannot be written, the exit status has to do.
 pub fn complain(error: &Error) {
     let mut out = inert::stderr();
-    let _ = writeln!(out, "tfpatch: error: {}", error.words()).and_then(|()| out.flush());
+    let _ = writeln!(out, "{}", in_style(&format!("error: {}", error.words())))
+        .and_then(|()| out.flush());
+}
+
+/// An error with its hints, in the style that both those of the command line and all others have.
+fn in_style(text: &str) -> String {
+    let text = match text.strip_prefix("error: ") {
+        Some(rest) => format!("{} {rest}", paint(ERROR, "error:")),
+        None => text.to_owned(),
+    };
+    text.replace("\n  hint: ", &format!("\n  {} ", paint(COMMAND, "hint:")))
+}
+
+/// What is said of an error about the arguments: as clap has it, in our form.
+#[must_use]
+pub fn usage_text(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let text =
+        text.trim_end().replace("\n\n  tip: ", "\n  hint: ").replace("\n  tip: ", "\n  hint: ");
+    let Some(hint) = usage::suggestion(error) else { return text };
+    let (what, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+    // What we know is better than what is spelled alike.
+    let what = what.lines().next().unwrap_or_default();
+    format!("{what}\n  hint: {hint}\n\n{rest}")
 }
 
 /// Writes a report about an error to standard output, where a report in JSON was asked for. Where it cannot
@@ -100,8 +126,9 @@ pub fn report(error: &ErrorReport) {
     let _ = json::write(&mut out, error).and_then(|()| out.flush());
 }
 
-/// Ends the program with an error about its arguments, or with the help that they ask for.
-pub fn refuse(error: clap::Error, asks_for_json: bool) -> ! {
+/// Reports an error about the arguments, or the help that they ask for; the exit status.
+#[must_use]
+pub fn refuse(error: clap::Error, asks_for_json: bool) -> ExitCode {
     let mut error = inert(error);
     // What is misspelt here is no command to be run, which is all that `--` would make of it.
     let is_option = matches!(error.get(ContextKind::InvalidArg),
@@ -109,10 +136,20 @@ pub fn refuse(error: clap::Error, asks_for_json: bool) -> ! {
     if is_option {
         error.remove(ContextKind::Suggested);
     }
-    if error.use_stderr() && asks_for_json {
-        report(&ErrorReport::of_usage(error.to_string().trim_end().to_owned()));
+    let status = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(TROUBLE));
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand || !error.use_stderr() {
+        // Where it cannot be written, the exit status has to do.
+        let _ = error.print();
+        return status;
     }
-    error.exit()
+    let text = usage_text(&error);
+    if asks_for_json {
+        report(&ErrorReport::of_usage(text.clone()));
+    }
+    let mut out = inert::stderr();
+    // Where even that cannot be written, the exit status has to do.
+    let _ = writeln!(out, "{}", in_style(&text)).and_then(|()| out.flush());
+    status
 }
 
 /// An error about the words of the command line, which it repeats: each in one line, and as inert text.

@@ -20,6 +20,7 @@ pub mod session;
 pub mod settings;
 pub mod simulation;
 pub mod traced;
+pub mod usage;
 pub mod words_of_run;
 
 use self::args::{Arguments, Command, Format};
@@ -27,19 +28,24 @@ use self::error::Error;
 use self::session::Session;
 use crate::report::markdown::Fenced;
 use crate::report::words::Words;
-use clap::Parser as _;
+use clap::FromArgMatches as _;
 use std::io;
 use std::process::ExitCode;
 
 /// Parses the arguments of this process, runs a command, and says what came of it.
 #[must_use]
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let matches = usage::command(settings::width()).try_get_matches();
+    let parsed = matches.and_then(|matches| Arguments::from_arg_matches(&matches));
+    let mut arguments = match parsed {
         Ok(arguments) => arguments,
-        Err(error) => error::refuse(error, settings::asks_for_json()),
+        Err(error) => return error::refuse(error, settings::asks_for_json()),
     };
+    if arguments.common.json {
+        arguments.common.format = Format::Json;
+    }
     let is_json = arguments.common.format == Format::Json;
-    match run(arguments) {
+    match run(&arguments) {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
             if is_json {
@@ -51,13 +57,15 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments) -> Result<u8, Error> {
+fn run(arguments: &Arguments) -> Result<u8, Error> {
     if arguments.common.format == Format::Dot && !matches!(arguments.command, Command::Tree(_)) {
-        let why = "--format dot: there is nothing to draw but what `tree` shows";
+        let why = "--format dot works with `tree` only";
         let example = "tfpatch tree --format dot FILE… | dot -Tsvg";
         return Err(Words::new(why).hint(example).into());
     }
-    let mut session = Session::new(&arguments.common)?;
+    // What is there to be copied stays as it is.
+    let is_fitted = !matches!(arguments.command, Command::Show(_) | Command::Rpath(_));
+    let mut session = Session::new(&arguments.common, is_fitted)?;
     // A report that has no form of its own for an issue is quoted as people read it.
     let has_form = match &arguments.command {
         Command::Doctor(options) => !options.proof.is_given() && !options.proof.probe,
@@ -69,43 +77,45 @@ fn run(arguments: Arguments) -> Result<u8, Error> {
         let out = std::mem::replace(&mut session.out, Box::new(io::sink()));
         session.out = Box::new(Fenced::new(out));
     }
-    let status = match arguments.command {
-        Command::Doctor(options) if options.proof.probe => {
-            commands::probe::doctor(&mut session, &options)
-        }
-        Command::Fix(options) if options.proof.probe => {
-            commands::probe::fix(&mut session, &options)
-        }
-        Command::Verify(options) if options.proof.probe => {
-            commands::probe::verify(&mut session, &options)
-        }
-        Command::Doctor(options) if options.proof.is_given() => {
-            commands::prove::doctor(&mut session, &options)
-        }
-        Command::Fix(options) if options.proof.is_given() => {
-            commands::prove::fix(&mut session, &options)
-        }
-        Command::Verify(options) if options.proof.is_given() => {
-            commands::prove::verify(&mut session, &options)
-        }
-        Command::Doctor(options) => commands::doctor::run(&mut session, &options),
-        Command::Fix(options) => commands::fix::run(&mut session, &options),
-        Command::Apply(options) => commands::apply::run(&mut session, &options),
-        Command::Revert(options) => commands::revert::run(&mut session, &options),
-        Command::Log(options) => commands::log::run(&mut session, &options),
-        Command::Diff(options) => commands::diff::run(&mut session, &options),
-        Command::Verify(options) => commands::verify::run(&mut session, &options),
-        Command::Show(options) => commands::show::run(&mut session, &options),
-        Command::Tree(options) => commands::tree::run(&mut session, &options),
-        Command::Trace(options) => commands::trace::run(&mut session, &options),
-        Command::Explain(options) => commands::explain::run(&mut session, &options),
-        Command::Rpath(options) => commands::rpath::run(&mut session, &options),
-        Command::Completions(options) => commands::completions::run(&mut session, &options),
-        Command::Man(options) => commands::man::run(&mut session, &options),
-    };
+    let status = carry_out(&mut session, &arguments.command);
     // What was found out before something failed is not lost with it.
     let written = session.out.flush();
     let status = status?;
     written?;
     Ok(status)
+}
+
+/// Does what a command asks for; the exit status.
+fn carry_out(session: &mut Session, command: &Command) -> Result<u8, Error> {
+    match command {
+        Command::Doctor(options) if options.proof.probe => {
+            commands::probe::doctor(session, options)
+        }
+        Command::Fix(options) if options.proof.probe => commands::probe::fix(session, options),
+        Command::Verify(options) if options.proof.probe => {
+            commands::probe::verify(session, options)
+        }
+        Command::Doctor(options) if options.proof.is_given() => {
+            commands::prove::doctor(session, options)
+        }
+        Command::Fix(options) if options.proof.is_given() => commands::prove::fix(session, options),
+        Command::Verify(options) if options.proof.is_given() => {
+            commands::prove::verify(session, options)
+        }
+        Command::Doctor(options) => commands::doctor::run(session, options),
+        Command::Fix(options) => commands::fix::run(session, options),
+        Command::Apply(options) => commands::apply::run(session, options),
+        Command::Revert(options) => commands::revert::run(session, options),
+        Command::Log(options) => commands::log::run(session, options),
+        Command::Diff(options) => commands::diff::run(session, options),
+        Command::Verify(options) => commands::verify::run(session, options),
+        Command::Show(options) => commands::show::run(session, options),
+        Command::Tree(options) => commands::tree::run(session, options),
+        Command::Trace(options) => commands::trace::run(session, options),
+        Command::Explain(options) => commands::explain::run(session, options),
+        Command::Rpath(options) => commands::rpath::run(session, options),
+        Command::Completions(options) => commands::completions::run(session, options),
+        Command::Man(options) => commands::man::run(session, options),
+        Command::Help(options) => commands::help::run(options),
+    }
 }

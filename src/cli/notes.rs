@@ -25,29 +25,25 @@ fn working(on: Work) -> Box<dyn Any> {
 fn waiting(pid: Option<u32>) {
     let who = pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
     // A note that cannot be written is no reason to stop waiting.
-    let _ = writeln!(inert::stderr(), "tfpatch: waiting for another tfpatch{who} to end");
+    let _ = writeln!(inert::stderr(), "tfpatch: waiting for another tfpatch{who} to finish");
 }
 
 fn interrupted(id: &str) -> io::Result<()> {
-    let cure = "the next `tfpatch fix` or `tfpatch revert` finishes it or takes it back";
+    let cure = "the next `tfpatch fix` or `tfpatch revert` completes or undoes it";
     let id = printable(id.as_bytes());
     writeln!(inert::stderr(), "tfpatch: operation {id} was interrupted; {cure}")
 }
 
 fn recovered(recovered: &Recovered) {
     let Recovered { operation, finished, left_alone } = recovered;
-    let outcome = if *finished { "was complete" } else { "was taken back" };
+    let outcome = if *finished { "was already complete" } else { "was undone" };
     let mut notes = inert::stderr();
     let operation = printable(operation.as_bytes());
     // A note that cannot be written is no reason to stop.
     let _ = writeln!(notes, "tfpatch: operation {operation} was interrupted, and {outcome}");
     for left in left_alone {
-        let _ = writeln!(
-            notes,
-            "tfpatch: {} was left alone: {}",
-            left.path,
-            operations::change(&left.change)
-        );
+        let _ =
+            writeln!(notes, "tfpatch: skipped {}: {}", left.path, operations::change(&left.change));
     }
 }
 

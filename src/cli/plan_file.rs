@@ -37,7 +37,7 @@ pub fn read(file: &Path) -> Result<Plan, Error> {
         let opened = File::open(settings::working_directory()?.join(file)).map_err(failed)?;
         opened.take(MAX_BYTES + 1).read_to_end(&mut text).map_err(failed)?;
     }
-    let no_plan = |why: String| Words::new(format!("{} is no plan: {why}", shown(file)));
+    let no_plan = |why: String| Words::new(format!("{} is not a plan: {why}", shown(file)));
     if text.len() as u64 > MAX_BYTES {
         return Err(no_plan(format!("it has more than {MAX_BYTES} bytes")).into());
     }

@@ -23,11 +23,11 @@ pub fn report(
     in_earnest: &CommandLine,
     strict: bool,
 ) -> Result<u8, Error> {
-    let Session { app, out, detail, .. } = session;
+    let Session { app, out, detail, is_terminal, .. } = session;
     if session.format == Format::Json {
         json::write(&mut *out, &plan_of(fixed))?;
     } else {
-        let telling = Telling { detail: *detail, diff, in_earnest };
+        let telling = Telling { detail: *detail, is_terminal: *is_terminal, diff, in_earnest };
         outcome::write(&mut *out, app, chosen, fixed, telling)?;
     }
     let remaining = fixed.repaired.remaining.iter();

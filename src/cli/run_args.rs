@@ -6,27 +6,27 @@ use std::ffi::OsString;
 /// What is run to prove whether a target works.
 #[derive(Debug, Clone, Default, Args)]
 #[command(
-    next_help_heading = "Proof by running",
+    next_help_heading = "Run options",
     group(ArgGroup::new("runs").args(["probe", "command"]))
 )]
 pub struct Proof {
-    /// Import every module with native code by the environment's own interpreter, each package in a process
-    /// of its own. This executes the environment's code.
+    /// Import every module with native code with the interpreter of the environment. This executes code of all packages.
     #[arg(long, conflicts_with_all = ["env", "no_env", "loader", "cpu"])]
     pub probe: bool,
-    /// End a run that takes longer than SECONDS, with --probe that of a package: it proves nothing then.
+    /// Stop a run after SECONDS, with --probe the imports of one package; it then has no result.
     #[arg(
         long,
+        hide_short_help = true,
         value_name = "SECONDS",
         default_value_t = 300,
         value_parser = clap::value_parser!(u64).range(1..),
         requires = "runs"
     )]
     pub timeout: u64,
-    /// Run COMMAND under the loader's tracing, and let its exit status decide. It may be run several
-    /// times, and must be safe to repeat.
+    /// Run COMMAND to check that it works. It may run several times, and must be safe to repeat.
     #[arg(
         value_name = "COMMAND",
+        help_heading = None::<&str>,
         last = true,
         conflicts_with_all = ["env", "no_env", "loader", "cpu"]
     )]

@@ -12,6 +12,7 @@ use crate::loader;
 use crate::python::discovery::Ambient;
 use crate::report::findings::Detail;
 use crate::report::inert::{Form, Inert};
+use crate::report::layout::Layout;
 use crate::report::markdown::WithoutHomes;
 use crate::report::words::Words;
 use crate::vfs::{OsVfs, Vfs as _};
@@ -27,6 +28,8 @@ pub struct Session {
     /// May what other programs read be written as it is? Not to a terminal, nor where the report is
     /// quoted.
     pub is_raw: bool,
+    /// Is the report read on a terminal?
+    pub is_terminal: bool,
     /// How it is written.
     pub format: Format,
     /// How much is said.
@@ -36,11 +39,11 @@ pub struct Session {
 }
 
 impl Session {
-    /// Begins a command.
+    /// Begins a command, whose report may be fitted to the terminal.
     ///
     /// # Errors
     /// Where `--jobs` asks for no thread at all.
-    pub fn new(common: &Common) -> Result<Self, Error> {
+    pub fn new(common: &Common, is_fitted: bool) -> Result<Self, Error> {
         if let Some(jobs) = common.jobs {
             rayon::ThreadPoolBuilder::new().num_threads(jobs).build_global()?;
         }
@@ -62,8 +65,15 @@ impl Session {
         };
         let form = if format == Format::Json { Form::Json } else { Form::Text };
         let out = io::BufWriter::new(anstream::AutoStream::new(out, choice));
+        let out = Inert::new(out, form);
+        let terminal = settings::width().filter(|_| is_fitted && format == Format::Human);
+        let out: Box<dyn Write> = match format {
+            Format::Human | Format::Markdown => Box::new(Layout::new(out, terminal)),
+            Format::Json | Format::Dot => Box::new(out),
+        };
         Ok(Self {
-            out: Box::new(Inert::new(out, form)),
+            out,
+            is_terminal: format == Format::Human && io::stdout().is_terminal(),
             is_raw: format == Format::Human && !io::stdout().is_terminal(),
             format,
             detail: match (common.quiet, common.verbose) {

@@ -9,6 +9,7 @@ use crate::app;
 use crate::command_line::CommandLine;
 use crate::loader;
 use crate::python::discovery::Ambient;
+use crate::report::layout::DEFAULT_WIDTH;
 use crate::report::words::Words;
 use signal_hook::consts::SIGHUP;
 use std::ffi::{OsStr, OsString, c_int};
@@ -96,9 +97,10 @@ type Variable<'a> = (&'a [u8], Vec<u8>);
 fn variables(simulation: &Simulation) -> Result<Vec<Variable<'_>>, Error> {
     let pairs = simulation.env.iter().map(|pair| {
         let bytes = pair.as_bytes();
-        let at = bytes.iter().position(|&byte| byte == b'=').ok_or_else(|| {
-            Words::new(format!("--env {}: a variable is KEY=VALUE", pair.display()))
-        })?;
+        let at = bytes
+            .iter()
+            .position(|&byte| byte == b'=')
+            .ok_or_else(|| Words::new(format!("--env {}: expected KEY=VALUE", pair.display())))?;
         let (key, value) = bytes.split_at(at);
         Ok((key, value.get(1..).unwrap_or_default().to_vec()))
     });
@@ -110,7 +112,7 @@ fn variables(simulation: &Simulation) -> Result<Vec<Variable<'_>>, Error> {
 pub fn asks_for_json() -> bool {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
     let mut pairs = words.iter().zip(words.iter().skip(1));
-    words.iter().any(|word| word == "--format=json")
+    words.iter().any(|word| word == "--format=json" || word == "--json")
         || pairs.any(|(option, value)| option == "--format" && value == "json")
 }
 
@@ -128,16 +130,17 @@ pub fn home() -> Option<OsString> {
     std::env::var_os("HOME").filter(|home| !home.is_empty())
 }
 
-/// The command as it was typed, but for the options that make it a trial.
+/// The command as it was typed, but for the options that make it a trial. Its last words may be `of_another`
+/// command.
 #[must_use]
-pub fn in_earnest() -> CommandLine {
+pub fn in_earnest(of_another: usize) -> CommandLine {
     let is_trial = |word: &OsStr| word == "--dry-run" || word == "--diff";
-    // What comes after that is a command of its own.
-    let mut is_ours = true;
-    CommandLine::new(std::env::args_os().skip(1).filter(move |word| {
-        is_ours &= word != "--";
-        !is_ours || !is_trial(word)
-    }))
+    let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+    // What comes after `--` is a command of its own.
+    let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
+    let own = end.min(words.len().saturating_sub(of_another));
+    let of_ours = |(index, word): &(usize, OsString)| *index >= own || !is_trial(word);
+    CommandLine::new(words.into_iter().enumerate().filter(of_ours).map(|(_, word)| word))
 }
 
 /// The time that an operation's record bears: SOURCE_DATE_EPOCH where it is set, so that an image
@@ -164,6 +167,20 @@ pub fn wants_color() -> bool {
     unset("NO_COLOR")
         && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
         && io::stdout().is_terminal()
+}
+
+/// The width of the terminal that standard output is, in columns; `None` where it is none.
+#[must_use]
+pub fn width() -> Option<usize> {
+    let stdout = io::stdout();
+    if !stdout.is_terminal() {
+        return None;
+    }
+    let columns = rustix::termios::tcgetwinsize(&stdout).map_or(0, |size| usize::from(size.ws_col));
+    // A terminal that does not know its width may have told a shell.
+    let told = || std::env::var("COLUMNS").ok()?.trim().parse().ok();
+    let known = Some(columns).filter(|&columns| columns > 0).or_else(told);
+    Some(known.unwrap_or(DEFAULT_WIDTH))
 }
 
 /// What the simulated loader is given: the process's own variables, or none with `--no-env` and for
@@ -246,14 +263,12 @@ impl Debugging {
         let set = self.categories.as_ref().filter(|categories| !categories.is_empty());
         match (set, &self.output) {
             (Some(set), Some(output)) => vec![format!(
-                "LD_DEBUG={} was set: what the loader printed, and what it was asked for here, was \
-                 appended to {}.PID",
+                "LD_DEBUG={} is set: the output of the loader, including that of this trace, was appended to {}.PID",
                 set.display(),
                 output.display()
             )],
             (Some(set), None) => vec![format!(
-                "LD_DEBUG={} was set: what the loader printed went into this trace; set \
-                 LD_DEBUG_OUTPUT to keep it",
+                "LD_DEBUG={} is set: this trace consumed the output of the loader; set LD_DEBUG_OUTPUT to keep it",
                 set.display()
             )],
             (None, _) => Vec::new(),

@@ -1,4 +1,4 @@
-//! What is simulated, as it is typed: the loader, its environment, the processor.
+//! Simulation options, as it is typed: the loader, its environment, the processor.
 
 use crate::loader::GlibcVersion;
 use crate::loader::dyld::{UnknownVersion, Version};
@@ -9,22 +9,20 @@ use std::str::FromStr;
 
 /// What the simulated loader is given.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "What is simulated")]
+#[command(next_help_heading = "Simulation options")]
 pub struct Simulation {
-    /// Set a variable of the simulated environment, such as LD_LIBRARY_PATH=/opt/cuda/lib64.
-    #[arg(long = "env", value_name = "KEY=VALUE")]
+    /// Set an environment variable of the simulated process, such as LD_LIBRARY_PATH=/opt/cuda/lib64.
+    #[arg(long = "env", hide_short_help = true, value_name = "KEY=VALUE")]
     pub env: Vec<OsString>,
-    /// Start from an empty environment instead of the current one.
-    #[arg(long)]
+    /// Ignore the current environment variables.
+    #[arg(long, hide_short_help = true)]
     pub no_env: bool,
-    /// Simulate another loader: musl, glibc@2.31, or dyld@13.0 for that of macOS 13.0. Without the
-    /// option it is that which the files ask for; without a version the target's own glibc, or the
-    /// newest dyld that is known.
-    #[arg(long, value_name = "LOADER")]
+    /// Simulate another loader: musl, glibc@2.31, or dyld@13.0 for macOS 13.0. The default is the loader that the
+    /// files need, with the version of the target's glibc or the newest known dyld.
+    #[arg(long, hide_short_help = true, value_name = "LOADER")]
     pub loader: Option<LoaderName>,
-    /// Simulate a processor, by the best glibc-hwcaps subdirectory that it can use, such as
-    /// x86-64-v3; otherwise it is this machine's, where the target is of its architecture.
-    #[arg(long, value_name = "LEVEL", value_parser = levels)]
+    /// Simulate another processor, given by its best glibc-hwcaps subdirectory, such as x86-64-v3.
+    #[arg(long, hide_short_help = true, value_name = "LEVEL", value_parser = levels)]
     pub cpu: Option<Levels>,
 }
 
@@ -33,7 +31,7 @@ pub struct Simulation {
 pub struct Levels(pub Vec<String>);
 
 fn levels(name: &str) -> Result<Levels, String> {
-    let why = "a processor is x86-64, x86-64-v2 to x86-64-v4, power9, power10, or z13 to z16";
+    let why = "expected x86-64, x86-64-v2 to x86-64-v4, power9, power10, or z13 to z16";
     hwcaps::levels_up_to(name).map(Levels).ok_or_else(|| why.to_owned())
 }
 
@@ -58,7 +56,7 @@ impl FromStr for LoaderName {
             Some(("glibc", version)) => {
                 let numbers = version.split_once('.');
                 let version = numbers.and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
-                let why = || format!("{text}: a version of glibc is like 2.36");
+                let why = || format!("{text}: expected a glibc version such as 2.36");
                 version.map(|version| Self::Glibc(Some(version))).ok_or_else(why)
             }
             None if text == "dyld" => Ok(Self::Dyld(Version::NEWEST)),
@@ -66,7 +64,7 @@ impl FromStr for LoaderName {
                 version.parse().map(Self::Dyld).map_err(|error: UnknownVersion| error.to_string())
             }
             _ => {
-                let why = "a loader is musl, glibc or dyld, the last two also with @ and a version";
+                let why = "expected musl, glibc or dyld; glibc and dyld also with a version, such as glibc@2.36";
                 Err(why.to_owned())
             }
         }

@@ -151,7 +151,7 @@ impl<'a> Tracer<'a> {
         if let Err(error) = directory.close()
             && error.kind() != io::ErrorKind::NotFound
         {
-            notes.push(format!("{} could not be removed: {error}", left.display()));
+            notes.push(format!("cannot remove {}: {error}", left.display()));
         }
         (forwarder, notes)
     }

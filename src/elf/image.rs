@@ -324,7 +324,7 @@ impl<'a> Image<'a> {
     /// Where it lies outside the table, does not end in it, or is longer than 1 MiB.
     pub fn string(&self, offset: u64, what: &'static str) -> Result<Vec<u8>, Error> {
         let table = self.string_table()?;
-        let outside = || Error::invalid(what, table.start, "it lies outside the string table");
+        let outside = || Error::invalid(what, table.start, "it is outside the string table");
         let start = table.start.checked_add(offset).filter(|&start| start < table.end);
         let start = start.ok_or_else(outside)?;
         let limit = table.end.min(start.saturating_add(MAX_STRING_BYTES));

@@ -55,7 +55,7 @@ fn walk(
     let read = |at: u64, size: u64| {
         let end = at.saturating_add(size);
         if at < segment.start || end > segment.end {
-            return Err(Error::invalid(WHAT, at, "it lies outside its segment"));
+            return Err(Error::invalid(WHAT, at, "it is outside its segment"));
         }
         image.source().read(at, size, WHAT)
     };

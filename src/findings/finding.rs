@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// An import fails, or an accelerator library that a distribution asks for is out of reach.
+    /// An import fails, or an accelerator library that a distribution needs is not found.
     Error,
     /// It works only by luck or by the environment.
     Warning,
@@ -51,15 +51,15 @@ pub enum Cause {
     WrongArch,
     /// Files that an installation wrote are gone, or are not as it wrote them.
     PartialInstall,
-    /// The library is in the tree, and no search path reaches it.
+    /// The library is in the tree, in a directory that is not searched.
     PathMissing,
     /// The same for a library that is only `dlopen`ed.
     DlopenPathMissing,
-    /// The library is there, and the link by whose name it is asked for is gone.
+    /// The library exists, but the symlink with the needed name is missing.
     DroppedLink,
-    /// The library lies where `ldconfig` looks, and the cache that it makes is older.
+    /// The library is where `ldconfig` searches, but the cache is older.
     StaleCache,
-    /// The library is nowhere.
+    /// The library is not found on this system.
     NotInstalled,
     /// Another major version of the library is there.
     SonameMismatch,
@@ -73,13 +73,13 @@ pub enum Cause {
     MissingSymbol,
     /// The object wants thread-local storage that is laid out at the start of the program.
     StaticTls,
-    /// The object asks for a stack that can be executed.
+    /// The object requests an executable stack.
     ExecStack,
-    /// Several copies fit, and nothing says which is meant.
+    /// Several copies fit, and none is preferred.
     DuplicateInstall,
     /// A variable is the only thing that leads to the library, or shadows the right one.
     EnvOverride,
-    /// A file that is no library, such as libdevice, is not where it is looked for.
+    /// A data file, such as libdevice, is not in the searched directories.
     DataMissing,
     /// It resolves only once another library is loaded.
     LoadOrder,
@@ -87,7 +87,7 @@ pub enum Cause {
     DriverMissing,
     /// A search path names a directory twice.
     DuplicateRpath,
-    /// A search path names directories that are not there.
+    /// A search path names missing directories.
     DeadRpath,
 }
 
@@ -205,7 +205,7 @@ pub struct Finding {
     pub cure: Cure,
     /// Why it is not repaired although a search path would cure it.
     pub refusal: Option<Refusal>,
-    /// The directories where the library lies, best first; empty where it is nowhere.
+    /// The directories that contain the library, the best first; empty if it is not found.
     pub lies_in: Vec<PathBuf>,
     /// Every place that the loader tried, in order.
     pub tried: Vec<SearchStep>,

@@ -46,7 +46,7 @@ pub enum Refusal {
 
 /// A link that leaves the target in the root of another system.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{} is a link out of the target; run tfpatch inside of the root, where it can be followed", shown(.link))]
+#[error("{} is a link to a file outside the target; run tfpatch inside the root, where it can follow the link", shown(.link))]
 pub struct LeavesRoot {
     /// The link.
     pub link: PathBuf,

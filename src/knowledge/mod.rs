@@ -1,6 +1,7 @@
 //! What is known of packages and of what they ship, as tables. Nothing else in the house names a package.
 
 pub mod alternatives;
+mod conda_forge;
 pub mod homebrew;
 pub mod import_names;
 pub mod installers;

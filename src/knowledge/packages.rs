@@ -1,5 +1,6 @@
 //! Who ships a library, as tables: by the name that is asked for, what is to be installed.
 
+use super::conda_forge;
 use super::shipped_libraries::{ROWS, Shipper};
 use crate::bytes::printable;
 use Shipper::{Pypi, System};
@@ -47,7 +48,7 @@ const SHIPPERS: &[(&str, Shipper)] = &[
     ("libtbb.so.12", Pypi("tbb")),
     ("libarrow.so", Pypi("pyarrow")),
     ("libtorch", Pypi("torch")),
-    ("libc10.so", Pypi("torch")),
+    ("libc10", Pypi("torch")),
     ("libstdc++.so.6", System("libstdc++6", "libstdc++")),
     ("libgcc_s.so.1", System("libgcc-s1", "libgcc")),
     ("libgomp.so.1", System("libgomp1", "libgomp")),
@@ -69,7 +70,6 @@ const SHIPPERS: &[(&str, Shipper)] = &[
     ("libsndfile.so.1", System("libsndfile1", "libsndfile")),
     ("libasound.so.2", System("libasound2", "alsa-lib")),
     ("libportaudio.so.2", System("libportaudio2", "portaudio")),
-    ("libhdf5.so.103", System("libhdf5-103-1", "hdf5")),
     ("libpq.so.5", System("libpq5", "libpq")),
     ("libmpi.so.40", System("libopenmpi3", "openmpi")),
     ("libcrypt.so.1", System("libcrypt1", "libxcrypt-compat")),
@@ -102,6 +102,15 @@ pub enum Shipped {
         debian: &'static str,
         /// Of Fedora.
         fedora: &'static str,
+        /// Of conda-forge, if it is known.
+        conda: Option<&'static str>,
+    },
+    /// A package of conda-forge, where systems do not have the library under this name.
+    Conda {
+        /// What `conda install` takes.
+        package: &'static str,
+        /// The name of the library in it.
+        library: String,
     },
 }
 
@@ -109,13 +118,17 @@ pub enum Shipped {
 #[must_use]
 pub fn shipper(library: &[u8]) -> Option<Shipped> {
     let name = printable(library);
-    row_of(&name).map(|(row, shipper)| match shipper {
+    let conda = conda_forge::package_of(&name);
+    let Some((row, shipper)) = row_of(&name) else {
+        return conda.map(|package| Shipped::Conda { package, library: name });
+    };
+    Some(match shipper {
         Pypi(distribution) => {
             let row = row.replace('*', "");
             let library = if row.starts_with(&format!("{name}.")) { row } else { name };
             Shipped::Distribution { distribution, library }
         }
-        System(debian, fedora) => Shipped::Packages { debian, fedora },
+        System(debian, fedora) => Shipped::Packages { debian, fedora, conda },
     })
 }
 
@@ -220,8 +233,11 @@ mod tests {
         let library = "libmkl_rt.so.2".to_owned();
         let mkl = Shipped::Distribution { distribution: "mkl", library };
         assert_eq!(shipper(b"libmkl_rt.so.2"), Some(mkl));
-        let gl = Shipped::Packages { debian: "libgl1", fedora: "mesa-libGL" };
+        let gl = Shipped::Packages { debian: "libgl1", fedora: "mesa-libGL", conda: Some("libgl") };
         assert_eq!(shipper(b"libGL.so.1"), Some(gl));
+        let library = "libhdf5.so.103".to_owned();
+        let hdf5 = Shipped::Conda { package: "hdf5=1.10", library };
+        assert_eq!(shipper(b"libhdf5.so.103"), Some(hdf5));
         assert_eq!(shipper(b"libGL.so.12"), None);
         assert_eq!(shipper(b"libgone.so"), None);
     }

@@ -34,7 +34,7 @@ pub struct Saying {
     pub cure: &'static str,
 }
 
-const NOTHING: &str = "nothing has to be done";
+const NOTHING: &str = "no action needed";
 
 /// The rows; the first that fits counts.
 const SAYINGS: &[Saying] = &[
@@ -46,15 +46,14 @@ const SAYINGS: &[Saying] = &[
         ],
         subject: Subject::Harmless,
         about: "TensorFlow",
-        meaning: "TensorFlow registers the same GPU library twice, and says so each time it is imported. Nothing is \
-                  wrong.",
+        meaning: "TensorFlow registers the same GPU library twice, and reports it on each import. Nothing is wrong.",
         cure: NOTHING,
     },
     Saying {
         words: &[&["NUMA node read from SysFS had negative value"]],
         subject: Subject::Harmless,
         about: "TensorFlow",
-        meaning: "the kernel does not say to which NUMA node the GPU belongs, and node 0 is taken. Nothing is wrong.",
+        meaning: "the kernel does not report the NUMA node of the GPU, so node 0 is used. Nothing is wrong.",
         cure: NOTHING,
     },
     Saying {
@@ -74,11 +73,11 @@ const SAYINGS: &[Saying] = &[
         ],
         subject: Subject::Driver,
         about: "libcuda.so.1",
-        meaning: "the libraries of NVIDIA's driver and its kernel module are of different versions: the driver was \
-                  updated and the old kernel module is still loaded, or a container brings other driver libraries \
-                  than the host has.",
-        cure: "reboot the machine, so that the kernel module of the installed driver is loaded; in a container, take \
-               out the driver libraries and cuda-compat that it brings itself",
+        meaning: "the libraries of the NVIDIA driver and its kernel module have different versions: the driver was \
+                  updated and the old kernel module is still loaded, or a container has other driver libraries than \
+                  the host.",
+        cure: "reboot the machine to load the kernel module of the installed driver; in a container, remove its own \
+               driver libraries and cuda-compat",
     },
     Saying {
         words: &[
@@ -89,8 +88,8 @@ const SAYINGS: &[Saying] = &[
         ],
         subject: Subject::Driver,
         about: "libcuda.so.1",
-        meaning: "NVIDIA's driver is older than the CUDA that the program was built with.",
-        cure: "update NVIDIA's driver, or install a build for the CUDA that nvidia-smi shows",
+        meaning: "the NVIDIA driver is older than the CUDA that the program was built with.",
+        cure: "update the NVIDIA driver, or install a build for the CUDA version that nvidia-smi shows",
     },
     Saying {
         words: &[
@@ -101,21 +100,21 @@ const SAYINGS: &[Saying] = &[
         ],
         subject: Subject::Driver,
         about: "libcuda.so.1",
-        meaning: "no NVIDIA driver answers: it is not installed, its kernel module is not loaded, or the container \
+        meaning: "no NVIDIA driver responds: it is not installed, its kernel module is not loaded, or the container \
                   was started without access to the GPU.",
-        cure: "install NVIDIA's driver and restart the machine, or start the container with --gpus all",
+        cure: "install the NVIDIA driver and reboot the machine, or start the container with --gpus all",
     },
     Saying {
         words: &[&["Qt platform plugin", "xcb"]],
         subject: Subject::NotInstalled,
         about: "Qt",
-        meaning: "Qt found its platform plugin for X11, xcb, and could not start it: usually a library that the \
-                  plugin needs is missing, or there is no display. A second copy of Qt that was loaded first, such as \
-                  that of opencv-python, leads to the same message.",
+        meaning: "Qt found its platform plugin for X11, xcb, but could not start it: usually a library that the \
+                  plugin needs is missing, or there is no display. A second copy of Qt that was loaded first, such \
+                  as that of opencv-python, causes the same message.",
         cure: "apt install libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 \
-               libxcb-xinerama0 libxkbcommon-x11-0 (Debian, Ubuntu); QT_DEBUG_PLUGINS=1 makes Qt name the missing \
-               library; without a display, set QT_QPA_PLATFORM=offscreen; beside PyQt or PySide, install \
-               opencv-python-headless",
+               libxcb-xinerama0 libxkbcommon-x11-0 (Debian, Ubuntu); with QT_DEBUG_PLUGINS=1, Qt names the missing \
+               library; without a display, set QT_QPA_PLATFORM=offscreen; with PyQt or PySide, install \
+               opencv-python-headless instead of opencv-python",
     },
     Saying {
         words: &[
@@ -125,17 +124,17 @@ const SAYINGS: &[Saying] = &[
         ],
         subject: Subject::NotInstalled,
         about: "Qt",
-        meaning: "Qt could not find or start a platform plugin: it is not where Qt looks (QT_PLUGIN_PATH, or a second \
-                  copy of Qt that was loaded first), or a library that it needs is missing.",
-        cure: "unset QT_PLUGIN_PATH and QT_QPA_PLATFORM_PLUGIN_PATH; QT_DEBUG_PLUGINS=1 makes Qt say why; keep one copy \
-               of Qt in the environment (opencv-python-headless beside PyQt or PySide)",
+        meaning: "Qt could not find or start a platform plugin: it is not where Qt searches (QT_PLUGIN_PATH, or a \
+                  second copy of Qt that was loaded first), or a library that it needs is missing.",
+        cure: "unset QT_PLUGIN_PATH and QT_QPA_PLATFORM_PLUGIN_PATH; with QT_DEBUG_PLUGINS=1, Qt shows the reason; \
+               keep one copy of Qt in the environment (opencv-python-headless with PyQt or PySide)",
     },
     Saying {
         words: &[&["OpenSSL version mismatch. Built against"]],
         subject: Subject::Releases,
         about: "OpenSSL",
         meaning: "the program was built with another release of OpenSSL than the libssl and libcrypto that were \
-                  loaded: another copy comes first in LD_LIBRARY_PATH or in a bundle's directory.",
+                  loaded: another copy comes first in LD_LIBRARY_PATH or in the directory of a bundle.",
         cure: "unset LD_LIBRARY_PATH for this program (PyInstaller keeps the old value in LD_LIBRARY_PATH_ORIG), or \
                install a build for the installed OpenSSL",
     },
@@ -151,16 +150,16 @@ const SAYINGS: &[Saying] = &[
         about: "numpy",
         meaning: "the compiled modules of numpy cannot be imported: the copy of numpy was installed for another Python or \
                   another system, or the program runs in numpy's source directory.",
-        cure: "leave numpy's source directory; else install numpy with the python that runs, on the system that runs \
-               it: python -m pip install --force-reinstall numpy (for AWS Lambda: --platform manylinux2014_x86_64 \
-               --only-binary=:all: --target DIR)",
+        cure: "leave numpy's source directory; otherwise install numpy with the python that runs, on the system that \
+               runs it: python -m pip install --force-reinstall numpy (for AWS Lambda: --platform \
+               manylinux2014_x86_64 --only-binary=:all: --target DIR)",
     },
     Saying {
         words: &[&["_ARRAY_API not found"]],
         subject: Subject::Releases,
         about: "numpy",
         meaning: "a module was built for NumPy 1, and NumPy 2 is installed.",
-        cure: "pip install 'numpy<2', or newer releases of what was built for NumPy 1",
+        cure: "pip install 'numpy<2', or newer releases of the packages that were built for NumPy 1",
     },
     Saying {
         words: &[
@@ -169,10 +168,10 @@ const SAYINGS: &[Saying] = &[
         ],
         subject: Subject::Releases,
         about: "numpy",
-        meaning: "a module was built for another release of NumPy than the one that is installed; lines before it say \
+        meaning: "a module was built for a different release of NumPy than the installed one; earlier lines show \
                   which of the two is older.",
-        cure: "install releases that fit: pip install -U numpy and the module that was imported; a module that was \
-               built for NumPy 1 needs 'numpy<2'",
+        cure: "install compatible releases: pip install -U numpy and the imported package; a module that was built \
+               for NumPy 1 needs 'numpy<2'",
     },
     Saying {
         words: &[
@@ -182,9 +181,9 @@ const SAYINGS: &[Saying] = &[
         ],
         subject: Subject::NotInstalled,
         about: "libtbb.so.12",
-        meaning: "no library for the parallel code of numba was found: libtbb.so.12 (tbb) or libgomp.so.1. Installed by pip, tbb \
-                  lies in the environment's lib directory, which is not searched.",
-        cure: "pip install tbb, then tfpatch fix; or NUMBA_THREADING_LAYER=workqueue",
+        meaning: "numba found no library for its parallel code: libtbb.so.12 (tbb) or libgomp.so.1. pip installs tbb \
+                  in the lib directory of the environment, which is not searched.",
+        cure: "pip install tbb, then run tfpatch fix; or set NUMBA_THREADING_LAYER=workqueue",
     },
     Saying {
         words: &[
@@ -194,20 +193,20 @@ const SAYINGS: &[Saying] = &[
         ],
         subject: Subject::NotInstalled,
         about: "the ODBC driver",
-        meaning: "the driver manager unixODBC found no driver of that name in odbcinst.ini, or the file that it names there cannot be \
-                  opened.",
-        cure: "install the database's ODBC driver (odbcinst -q -d lists those known; Microsoft's: apt install \
-               msodbcsql18 from packages.microsoft.com; FreeTDS: apt install tdsodbc; PostgreSQL: apt install \
-               odbc-postgresql), and name it as odbcinst.ini does",
+        meaning: "the driver manager unixODBC found no driver with that name in odbcinst.ini, or cannot open the \
+                  file that is listed there.",
+        cure: "install the ODBC driver of the database (odbcinst -q -d lists the installed ones; Microsoft: apt \
+               install msodbcsql18 from packages.microsoft.com; FreeTDS: apt install tdsodbc; PostgreSQL: apt \
+               install odbc-postgresql), and use the name from odbcinst.ini",
     },
     Saying {
         words: &[&[".node: invalid ELF header"], &[".node: wrong ELF class"], &[".node' (mach-o"]],
         subject: Subject::AsTheLoaderSays,
         about: "Node.js",
-        meaning: "the native addon of Node.js was built for another system or processor: node_modules was copied \
-                  from another machine, mostly into a container.",
-        cure: "npm rebuild, or remove node_modules and run npm ci on the system that runs it (keep node_modules in \
-               .dockerignore)",
+        meaning: "the native addon of Node.js was built for another system or architecture: node_modules was copied \
+                  from another machine, usually into a container.",
+        cure: "run npm rebuild, or remove node_modules and run npm ci on the system that runs it (list node_modules \
+               in .dockerignore)",
     },
     Saying {
         words: &[
@@ -217,8 +216,8 @@ const SAYINGS: &[Saying] = &[
         ],
         subject: Subject::Releases,
         about: "Node.js",
-        meaning: "the native addon was built for another release of Node.js than the one that runs.",
-        cure: "npm rebuild, with the node that runs the program",
+        meaning: "the native addon was built for a different release of Node.js than the one that runs.",
+        cure: "run npm rebuild with the node that runs the program",
     },
     Saying {
         words: &[
@@ -228,16 +227,16 @@ const SAYINGS: &[Saying] = &[
         ],
         subject: Subject::NotInstalled,
         about: "uWSGI's Python plugin",
-        meaning: "the uWSGI of the distribution loads Python from a plugin, which is a package of its own.",
-        cure: "apt install uwsgi-plugin-python3 (Debian, Ubuntu), with plugin = python3 in the configuration; or pip \
-               install uwsgi, which needs no plugin",
+        meaning: "the uWSGI of the Linux distribution loads Python from a plugin, which is a separate package.",
+        cure: "apt install uwsgi-plugin-python3 (Debian, Ubuntu), and set plugin = python3 in the configuration; or \
+               pip install uwsgi, which needs no plugin",
     },
     Saying {
         words: &[&["UNABLE to load uWSGI plugin"]],
         subject: Subject::NotInstalled,
         about: "a plugin of uWSGI",
-        meaning: "uWSGI found no file for a plugin that its configuration names.",
-        cure: "apt install uwsgi-plugins-all (Debian, Ubuntu), or take the plugin out of the configuration",
+        meaning: "uWSGI did not find the file of a plugin that its configuration names.",
+        cure: "apt install uwsgi-plugins-all (Debian, Ubuntu), or remove the plugin from the configuration",
     },
     Saying {
         words: &[
@@ -246,10 +245,9 @@ const SAYINGS: &[Saying] = &[
         ],
         subject: Subject::Releases,
         about: "the module",
-        meaning: "a shared library was imported as a Python module, and it has no function PyInit_NAME for the name \
-                  under which it was imported: it is no Python module, was built for Python 2, or its file was \
-                  renamed.",
-        cure: "import it under the name that it was built with (nm -D FILE shows PyInit_NAME), or build it for the \
+        meaning: "a shared library was imported as a Python module, but has no function PyInit_NAME for the imported \
+                  name: it is not a Python module, was built for Python 2, or its file was renamed.",
+        cure: "import it with the name that it was built with (nm -D FILE shows PyInit_NAME), or build it for the \
                Python that runs",
     },
     Saying {
@@ -260,11 +258,10 @@ const SAYINGS: &[Saying] = &[
         ],
         subject: Subject::Releases,
         about: "HDF5",
-        meaning: "a module was compiled with other HDF5 headers than the libhdf5 that was loaded: two packages bring \
-                  different copies, or LD_LIBRARY_PATH leads to another.",
-        cure: "install h5py, netCDF4 and tables from one source (all by pip, or all from one conda channel), newest \
-               first: pip install -U --force-reinstall h5py netCDF4; and take other copies of HDF5 out of \
-               LD_LIBRARY_PATH",
+        meaning: "a module was compiled with the headers of another HDF5 than the loaded libhdf5: two packages \
+                  contain different copies, or LD_LIBRARY_PATH selects another one.",
+        cure: "install h5py, netCDF4 and tables from one source (all from pip, or all from one conda channel): pip \
+               install -U --force-reinstall h5py netCDF4; and remove other copies of HDF5 from LD_LIBRARY_PATH",
     },
     Saying {
         words: &[&[
@@ -272,15 +269,16 @@ const SAYINGS: &[Saying] = &[
         ]],
         subject: Subject::LeftOut,
         about: "jaxlib",
-        meaning: "the GPU is not used: the CUDA plugin of jax is not installed, or could not load its libraries.",
-        cure: "pip install -U 'jax[cuda12]', and unset LD_LIBRARY_PATH, which hides the libraries that it brings",
+        meaning: "jax does not use the GPU: its CUDA plugin is not installed, or could not load its libraries.",
+        cure: "pip install -U 'jax[cuda12]', and unset LD_LIBRARY_PATH, which can shadow the libraries that it \
+               installs",
     },
     Saying {
         words: &[&["from LD_PRELOAD cannot be preloaded"]],
         subject: Subject::LeftOut,
         about: "a library that LD_PRELOAD names",
-        meaning: "LD_PRELOAD names a library that the loader could not take, and goes on without.",
-        cure: "unset LD_PRELOAD, or name the library by its whole path",
+        meaning: "LD_PRELOAD names a library that the loader could not load. The program continues without it.",
+        cure: "unset LD_PRELOAD, or set it to the absolute path of the library",
     },
 ];
 

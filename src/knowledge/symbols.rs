@@ -16,6 +16,7 @@ const CUDNN: Owner = Owner { name: "cuDNN", distribution: "nvidia-cudnn-cu12" };
 const CUBLAS: Owner = Owner { name: "cuBLAS", distribution: "nvidia-cublas-cu12" };
 const CUSPARSE: Owner = Owner { name: "cuSPARSE", distribution: "nvidia-cusparse-cu12" };
 const NVJITLINK: Owner = Owner { name: "nvJitLink", distribution: "nvidia-nvjitlink-cu12" };
+const NVRTC: Owner = Owner { name: "NVRTC (CUDA)", distribution: "nvidia-cuda-nvrtc-cu12" };
 const NCCL: Owner = Owner { name: "NCCL", distribution: "nvidia-nccl-cu12" };
 const PROTOBUF: Owner = Owner { name: "Protocol Buffers", distribution: "protobuf" };
 const ARROW: Owner = Owner { name: "Apache Arrow", distribution: "pyarrow" };
@@ -49,6 +50,7 @@ const OWNERS: &[(&str, Owner)] = &[
     ("cublas", CUBLAS),
     ("cusparse", CUSPARSE),
     ("__nvJitLink", NVJITLINK),
+    ("nvrtc", NVRTC),
     ("nccl", NCCL),
     ("_ZN6google8protobuf", PROTOBUF),
     ("_ZNK6google8protobuf", PROTOBUF),

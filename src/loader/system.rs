@@ -154,11 +154,12 @@ fn read_loader(
     assumptions: &mut Vec<String>,
 ) -> Vec<u8> {
     let Some(path) = interpreter else {
-        assumptions.push("the program names no loader, and its machine has no usual one".into());
+        assumptions
+            .push("the program names no loader, and its architecture has no default one".into());
         return Vec::new();
     };
     read_whole(vfs, path).unwrap_or_else(|error| {
-        assumptions.push(format!("the loader {} cannot be read: {error}", path.display()));
+        assumptions.push(format!("cannot read the loader {}: {error}", path.display()));
         Vec::new()
     })
 }
@@ -172,7 +173,7 @@ fn read_cache(vfs: &dyn Vfs, target: Target, assumptions: &mut Vec<String>) -> L
         Err(error) => Err(error.to_string()),
     };
     read.unwrap_or_else(|error| {
-        assumptions.push(format!("/etc/ld.so.cache counts as absent: {error}"));
+        assumptions.push(format!("/etc/ld.so.cache is ignored: {error}"));
         LdSoCache::default()
     })
 }

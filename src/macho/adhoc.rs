@@ -87,7 +87,7 @@ impl Unsigned {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Obstacle {
     /// The new signature is larger than the old one's place.
-    #[error("it takes {needed} bytes, and there are {available}")]
+    #[error("it needs {needed} bytes, and {available} are available")]
     NoRoom {
         /// Bytes of the new one.
         needed: u64,

@@ -150,10 +150,10 @@ impl CodeDirectory {
         let bytes = slice.read(blob.start, header, WHAT)?;
         let invalid = |at: u64, why| slice.invalid(WHAT, blob.start + at, why);
         let word = |at: usize| {
-            bytes.pread_with::<u32>(at, BE).map_err(|_| invalid(at as u64, "it is cut off"))
+            bytes.pread_with::<u32>(at, BE).map_err(|_| invalid(at as u64, "it is truncated"))
         };
         let long = |at: usize| {
-            bytes.pread_with::<u64>(at, BE).map_err(|_| invalid(at as u64, "it is cut off"))
+            bytes.pread_with::<u64>(at, BE).map_err(|_| invalid(at as u64, "it is truncated"))
         };
         let version = word(8)?;
         let from = |first: u32, at: usize| if version >= first { word(at) } else { Ok(0) };
@@ -167,15 +167,15 @@ impl CodeDirectory {
         let [hash_size, hash_type, _, page_log2] = word(36)?.to_be_bytes();
         let hash_type = HashType::of(hash_type)
             .filter(|hash_type| hash_type.size() == hash_size)
-            .ok_or_else(|| invalid(36, "its hash type is not known"))?;
+            .ok_or_else(|| invalid(36, "its hash type is unknown"))?;
         let text = |at: u32| slice.string(blob.start + u64::from(at), blob.end, WHAT);
         let (hash_offset, special_slots, code_slots) = (word(16)?, word(24)?, word(28)?);
         let offset = u64::from(hash_offset);
         if !has_hashes(blob, offset, (special_slots, code_slots), hash_type.size()) {
-            return Err(invalid(16, "its hashes lie outside of it"));
+            return Err(invalid(16, "its hashes are outside it"));
         }
         if page_log2 > 32 {
-            return Err(invalid(39, "its page size is not possible"));
+            return Err(invalid(39, "its page size is invalid"));
         }
         let team = from(0x20200, 48)?;
         let directory = Self {
@@ -197,7 +197,7 @@ impl CodeDirectory {
             },
         };
         if directory.pages_below(code_limit) != u64::from(code_slots) {
-            return Err(invalid(28, "its number of pages is not that of the signed bytes"));
+            return Err(invalid(28, "its number of pages does not match the signed bytes"));
         }
         Ok(directory)
     }
@@ -303,21 +303,21 @@ impl Signature {
         let invalid = |at: u64, why| slice.invalid(WHAT, start + at, why);
         let range = start..start + u64::from(command.datasize);
         if range.end > slice.len() {
-            return Err(invalid(0, "it reaches past the end"));
+            return Err(invalid(0, "it extends past the end"));
         }
         let word = |at: u64| {
             if at + 4 > range.end - start {
-                return Err(invalid(0, "it is cut off"));
+                return Err(invalid(0, "it is truncated"));
             }
             let bytes = slice.read(start + at, 4, WHAT)?;
-            bytes.pread_with::<u32>(0, BE).map_err(|_| invalid(0, "it is cut off"))
+            bytes.pread_with::<u32>(0, BE).map_err(|_| invalid(0, "it is truncated"))
         };
         if word(0)? != SUPER_BLOB {
-            return Err(invalid(0, "it does not begin as a SuperBlob does"));
+            return Err(invalid(0, "it does not begin like a SuperBlob"));
         }
         let (length, count) = (u64::from(word(4)?), word(8)?);
         if length > range.end - range.start || count > MAX_BLOBS {
-            return Err(invalid(4, "the SuperBlob reaches out of its place"));
+            return Err(invalid(4, "the SuperBlob extends beyond its space"));
         }
         let mut blobs = Vec::new();
         let mut directories = Vec::new();
@@ -325,12 +325,12 @@ impl Signature {
             let (slot, at) = (word(12 + 8 * index)?, u64::from(word(16 + 8 * index)?));
             let (magic, len) = (word(at)?, u64::from(word(at + 4)?));
             if at + len > length || len < 8 {
-                return Err(invalid(at, "a blob reaches out of the SuperBlob"));
+                return Err(invalid(at, "a blob extends beyond the SuperBlob"));
             }
             let blob = start + at..start + at + len;
             if slot == SLOT_DIRECTORY || SLOT_ALTERNATES.contains(&slot) {
                 if magic != CODE_DIRECTORY {
-                    return Err(invalid(at, "it does not begin as a CodeDirectory does"));
+                    return Err(invalid(at, "it does not begin like a CodeDirectory"));
                 }
                 directories.push(CodeDirectory::parse(image, &blob)?);
             }

@@ -70,7 +70,7 @@ impl<'a> Container<'a> {
     pub fn parse(file: &'a dyn Source) -> Result<Self, Error> {
         const WHAT: &str = "Mach-O header";
         if !is_macho(file) {
-            return Err(Error::invalid(WHAT, 0, "it does not begin as a Mach-O file does"));
+            return Err(Error::invalid(WHAT, 0, "it does not begin like a Mach-O file"));
         }
         let magic = big(file, 0, WHAT)?;
         let listing = match magic {
@@ -126,9 +126,9 @@ impl<'a> Slice<'a> {
         let end = start
             .checked_add(len)
             .filter(|end| *end <= file.len())
-            .ok_or_else(|| Error::invalid(WHAT, entry, "the slice lies outside the file"))?;
+            .ok_or_else(|| Error::invalid(WHAT, entry, "the slice is outside the file"))?;
         if start < entry + size {
-            return Err(Error::invalid(WHAT, entry, "the slice lies on the header"));
+            return Err(Error::invalid(WHAT, entry, "the slice overlaps the header"));
         }
         Ok(Self {
             file,

@@ -189,7 +189,7 @@ impl<'a> Image<'a> {
             header::MH_CIGAM => (Width::Little, Endian::Big),
             header::MH_MAGIC_64 => (Width::Big, Endian::Little),
             header::MH_CIGAM_64 => (Width::Big, Endian::Big),
-            _ => return Err(slice.invalid(WHAT, 0, "the slice does not begin as Mach-O does")),
+            _ => return Err(slice.invalid(WHAT, 0, "the slice does not begin like Mach-O")),
         };
         let ctx = Ctx::new(width, endian);
         let mut bytes = slice.read(0, Header::size_with(&ctx) as u64, WHAT)?.into_owned();
@@ -372,7 +372,7 @@ impl<'a> Image<'a> {
         for _ in 0..self.header.ncmds {
             let offset = start + (bytes.len() - rest.len()) as u64;
             let outside =
-                || self.slice.invalid(WHAT, offset, "it reaches out of the load commands");
+                || self.slice.invalid(WHAT, offset, "it extends beyond the load commands");
             let endian = self.ctx.le;
             let cmd: u32 = rest.pread_with(0, endian).map_err(|_| outside())?;
             let size: u32 = rest.pread_with(4, endian).map_err(|_| outside())?;
@@ -400,12 +400,10 @@ impl<'a> Image<'a> {
     /// The string of a command, by its offset from the command's start. dyld wants its NUL inside
     /// of the command too.
     fn text(&self, command: &Command, at: u32, what: &'static str) -> Result<Vec<u8>, Error> {
-        let text = command
-            .bytes
-            .as_slice()
-            .get(at as usize..)
-            .filter(|_| at >= 8)
-            .ok_or_else(|| self.slice.invalid(what, command.offset, "its name lies outside"))?;
+        let text =
+            command.bytes.as_slice().get(at as usize..).filter(|_| at >= 8).ok_or_else(|| {
+                self.slice.invalid(what, command.offset, "its name is outside it")
+            })?;
         let end = text.iter().position(|&byte| byte == 0).ok_or_else(|| Error {
             what,
             offset: self.slice.in_file(command.offset),
@@ -436,7 +434,7 @@ impl<'a> Image<'a> {
 
     fn segment(&self, command: &Command) -> Result<Segment, Error> {
         const WHAT: &str = "LC_SEGMENT";
-        let short = || self.slice.invalid(WHAT, command.offset, "its sections reach out of it");
+        let short = || self.slice.invalid(WHAT, command.offset, "its sections extend beyond it");
         let endian = self.ctx.le;
         let mut sections = Vec::new();
         if command.cmd == lc::LC_SEGMENT_64 {

@@ -95,7 +95,7 @@ pub fn export(image: &Image<'_>, name: &[u8]) -> Result<Option<Export>, Error> {
     let read = |at: u64| -> Result<u8, Error> {
         let offset = trie.start.saturating_add(at);
         if offset >= trie.end {
-            return Err(Error::invalid(TRIE, offset, "a node reaches out of the trie"));
+            return Err(Error::invalid(TRIE, offset, "a node extends beyond the trie"));
         }
         Ok(slice.read(offset, 1, TRIE)?.first().copied().unwrap_or_default())
     };

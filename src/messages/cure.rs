@@ -326,6 +326,7 @@ impl Message {
         };
         let formula = homebrew::formula_of_path(&path)
             .or_else(|| homebrew::formula_of_library(name))
+            .or_else(|| homebrew::formula_of_library(&packages::library_called(name)?))
             .map(str::to_owned)
             .or_else(tried);
         let Some(formula) = formula else {
@@ -432,7 +433,9 @@ impl Bring {
     /// Does it come with the system, or from a package manager beside Python's?
     fn is_of_system(&self) -> bool {
         match self {
-            Self::Shipped(Shipped::Packages { .. }) | Self::Alpine | Self::Formula(..) => true,
+            Self::Shipped(Shipped::Packages { .. } | Shipped::Conda { .. })
+            | Self::Alpine
+            | Self::Formula(..) => true,
             Self::InsteadOf(_, newer) => matches!(newer, Newer::Formula(_)),
             Self::Shipped(Shipped::Distribution { .. })
             | Self::Distribution(_)

@@ -31,7 +31,7 @@ pub enum Kind {
     LibraryNotFound,
     /// The file that was named with its path is not there.
     ObjectNotFound,
-    /// The file is there, and is no library that the loader could map.
+    /// The file exists, but is not a library that the loader can map.
     ObjectUnreadable,
     /// The file is for another processor, or another number of bits.
     WrongArchitecture,
@@ -39,7 +39,7 @@ pub enum Kind {
     VersionNotFound,
     /// The library is there, without a symbol.
     SymbolNotFound,
-    /// There is no room left for thread-local storage at a fixed place.
+    /// There is no space left for static thread-local storage.
     StaticTls,
     /// The stack may not be made executable.
     ExecStack,
@@ -56,7 +56,7 @@ pub enum Kind {
     /// TensorRT was not found, which nothing needs.
     #[serde(rename = "tensorrt_not_found")]
     TensorRtNotFound,
-    /// A file that is no library was not found: libdevice, ptxas.
+    /// A data file or program was not found: libdevice, ptxas.
     DataNotFound,
     /// The interpreter knows no module of that name.
     ModuleNotFound,

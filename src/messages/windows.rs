@@ -2,9 +2,14 @@
 
 use memchr::memmem;
 
-/// Words that only programs on Windows say.
-const WORDS: &[&[u8]] =
-    &[b"DLL load failed", b"WindowsPath(", b"[WinError ", b"platform plugin \"windows\""];
+/// Words that only programs on Windows say; an error code in hexadecimal digits is cffi's there.
+const WORDS: &[&[u8]] = &[
+    b"DLL load failed",
+    b"WindowsPath(",
+    b"[WinError ",
+    b"platform plugin \"windows\"",
+    b": error 0x",
+];
 
 /// Words by which a line says that a DLL is missing.
 const MISSING: &[&[u8]] =
@@ -42,6 +47,7 @@ mod tests {
         assert!(!is_of_windows(br"Error message(s):\n  dlopen(/a/b.dylib, 6):\n  x"));
         assert!(is_of_windows(b"Could not locate cudnn_ops_infer64_8.dll. Please make sure"));
         assert!(!is_of_windows(b"OpenMP runtime is not installed (vcomp140.dll for Windows)"));
+        assert!(is_of_windows(b"OSError: cannot load library 'gobject-2.0': error 0x7e."));
         assert!(!is_of_windows(br"['a:\n', 'b:\n']"));
     }
 }

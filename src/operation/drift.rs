@@ -30,7 +30,7 @@ pub struct FileState {
 pub enum State {
     /// As the last operation left it.
     AsLeft,
-    /// As it was before the first operation: reverted, or installed anew.
+    /// As it was before the first operation: reverted, or reinstalled.
     Reverted,
     /// Something else.
     Changed(Change),

@@ -29,7 +29,7 @@ impl PathError {
 pub enum Change {
     /// It is not there.
     Gone,
-    /// It is no regular file, or another link than was recorded.
+    /// It is not a regular file, or is a different link than was recorded.
     OtherKind,
     /// It has another length.
     Size {
@@ -60,7 +60,7 @@ pub enum Change {
         /// What would change.
         what: Unpermitted,
     },
-    /// It is as these operations left it, which came after the one that was to be put back.
+    /// These operations changed it after the one that is to be reverted.
     Later {
         /// Their IDs, the newest first.
         operations: Vec<String>,

@@ -28,7 +28,7 @@ pub enum Kind {
     Fix,
     /// Carries out a plan that was made before, perhaps elsewhere.
     Apply,
-    /// Carries out edits that somebody asked for by hand.
+    /// Carries out edits that were requested directly.
     Rpath,
     /// Puts old bytes back.
     Revert,

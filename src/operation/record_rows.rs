@@ -106,7 +106,7 @@ impl Rows {
                 before,
                 after,
                 method: Method::Rows,
-                reason: "hashes and sizes of the files that were put back".to_owned(),
+                reason: "hashes and sizes of the restored files".to_owned(),
             },
             old,
             new,

@@ -39,12 +39,12 @@ pub enum Selection {
 /// What a revert did, or would do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reverted {
-    /// The operation; none where no file is to be put back.
+    /// The operation; none if no file is to be restored.
     pub operation: Option<Operation>,
-    /// Files that something else, or a later operation, has changed since, which are left as they
+    /// Files that another program, or a later operation, has changed since, which are left as they
     /// are.
     pub refused: Vec<LeftAlone>,
-    /// Files that have their old bytes already, because they were installed anew for instance.
+    /// Files that already have their original content, for instance because they were reinstalled.
     pub already: Vec<RelativePath>,
     /// Files that were uninstalled since, with the RECORD that listed them.
     pub uninstalled: Vec<RelativePath>,

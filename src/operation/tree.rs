@@ -407,7 +407,7 @@ impl Tree {
     pub(super) fn open(top: &Path, root: &Path) -> Result<Self, PathError> {
         let failed = |source| PathError::new("find", root, source);
         let inside = root.strip_prefix(top).map_err(|_| {
-            failed(io::Error::new(io::ErrorKind::InvalidInput, "lies outside of the root"))
+            failed(io::Error::new(io::ErrorKind::InvalidInput, "is outside the root"))
         })?;
         let mut walk = Walk::at(top).map_err(failed)?;
         walk.enter(inside).map_err(failed)?;

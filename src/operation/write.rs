@@ -235,7 +235,7 @@ pub(super) fn copy_kept(
     let mut done = 0;
     while done < kept.len() {
         let piece = kept.get(done..kept.len().min(done + PIECE)).ok_or_else(|| {
-            let why = io::Error::other("the bytes for it are gone from the undo record");
+            let why = io::Error::other("its bytes are missing from the undo record");
             PathError::new("write to", &file.path, why)
         })?;
         disk.write(file, &piece, offset + done)?;

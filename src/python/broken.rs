@@ -39,7 +39,7 @@ enum Fault {
         wanted: PathBuf,
     },
     /// A link leads back to itself.
-    #[error("{} is a symlink that leads back to itself", .0.display())]
+    #[error("{} is a symlink that points back to itself", .0.display())]
     Loop(PathBuf),
     /// There is none.
     #[error("{} is missing", .0.display())]
@@ -75,7 +75,7 @@ impl Broken {
             Kind::System => "Python installation",
         };
         let what =
-            if is_of_windows { format!("{what} of Windows") } else { format!("broken {what}") };
+            if is_of_windows { format!("{what} for Windows") } else { format!("broken {what}") };
         Some(Self { what, fault, cure: cure(vfs, environment, prefix, is_of_windows) })
     }
 }
@@ -167,7 +167,7 @@ fn is_for_python(vfs: &dyn Vfs, environment: &Environment) -> bool {
 fn cure(vfs: &dyn Vfs, environment: &Environment, prefix: &Path, is_of_windows: bool) -> String {
     let path = prefix.display();
     let tool = match environment.kind {
-        Kind::System => return "install that version of Python again".to_owned(),
+        Kind::System => return "reinstall that version of Python".to_owned(),
         Kind::Conda if is_of_windows => format!("conda create --prefix {path} python"),
         Kind::Conda => format!("conda install --prefix {path} --force-reinstall python"),
         Kind::Venv => match PyvenvCfg::of(vfs, &environment.prefix).and_then(|cfg| cfg.made_by) {
@@ -177,7 +177,7 @@ fn cure(vfs: &dyn Vfs, environment: &Environment, prefix: &Path, is_of_windows: 
     };
     let system = if is_of_windows { " on this system" } else { "" };
     match environment.kind {
-        Kind::Conda if !is_of_windows => format!("put it back with `{tool}`"),
-        _ => format!("recreate it{system} with `{tool}`, then install its packages again"),
+        Kind::Conda if !is_of_windows => format!("restore it with `{tool}`"),
+        _ => format!("recreate it{system} with `{tool}`, then reinstall its packages"),
     }
 }

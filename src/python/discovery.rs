@@ -83,28 +83,28 @@ pub struct PassedOver {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     /// It is a link, and nothing is where that leads.
-    #[error("is a link that leads nowhere")]
+    #[error("is a dangling link")]
     Dangling,
     /// The user may not read it.
-    #[error("may not be read")]
+    #[error("is not readable")]
     Closed,
     /// It is a shim, and no file names the version that it stands for.
-    #[error("is a shim, and what it stands for is not plain")]
+    #[error("is a shim, and the interpreter behind it is unknown")]
     Shim,
     /// It is another script.
-    #[error("is no program but a script")]
+    #[error("is a script")]
     Script,
     /// It has no standard library.
-    #[error("has no library beside it")]
+    #[error("has no standard library")]
     NoLibrary,
     /// It is of the venv in which tfpatch is installed.
-    #[error("is tfpatch's own environment")]
+    #[error("belongs to the environment of tfpatch")]
     Own,
     /// It is of an environment in a cache.
-    #[error("lies in a cache")]
+    #[error("is in a cache")]
     InCache,
     /// It is of an environment that an installer of tools made.
-    #[error("belongs to a tool that {0} installed")]
+    #[error("belongs to a tool installed by {0}")]
     OfTool(&'static str),
 }
 
@@ -127,8 +127,7 @@ impl fmt::Display for PassedOver {
 pub enum Error {
     /// A variable names something else.
     #[error(
-        "{variable} names {path}, which is no Python environment; unset it, or name the \
-         environment as TARGET",
+        "{variable} is {path}, which is not a Python environment; unset it, or name the environment as TARGET",
         path = path.display()
     )]
     NotAnEnvironment {
@@ -149,8 +148,8 @@ pub enum Error {
     },
     /// Nothing was found.
     #[error(
-        "no Python environment: neither VIRTUAL_ENV nor CONDA_PREFIX is set, no .venv is here or \
-         above, and no python3 on PATH will do{}; name the environment as TARGET",
+        "no Python environment found: VIRTUAL_ENV and CONDA_PREFIX are not set, there is no .venv here or in a \
+         parent directory, and no usable python3 on PATH{}; name the environment as TARGET",
         listed(.passed_over)
     )]
     NoEnvironment {

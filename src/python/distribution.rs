@@ -71,13 +71,13 @@ pub enum Problem {
         source: io::Error,
     },
     /// The metadata do not say whose they are.
-    #[error("{path} has no Name: the distribution is only half installed", path = path.display())]
+    #[error("{path} has no Name: the package is only partially installed", path = path.display())]
     Nameless {
         /// The METADATA or PKG-INFO file.
         path: PathBuf,
     },
     /// A directory that pip renamed for an upgrade that did not end, such as `~umpy-1.0.dist-info`.
-    #[error("{path} is left over from an upgrade that pip did not end; remove it", path = path.display())]
+    #[error("{path} is left over from an upgrade that pip did not finish; remove it", path = path.display())]
     LeftOver {
         /// The directory.
         path: PathBuf,

@@ -39,7 +39,7 @@ pub(crate) fn read_start(vfs: &dyn Vfs, path: &Path, limit: u64) -> io::Result<V
 
 /// A file that is longer than any of its kind, which is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it has more than {}, and no longer one is read", in_words(*.limit))]
+#[error("it exceeds the limit of {}", in_words(*.limit))]
 pub struct TooLong {
     /// The most bytes that are read.
     pub limit: u64,

@@ -91,7 +91,7 @@ pub enum Error {
     #[error(transparent)]
     Malformed(#[from] bytes::Error),
     /// The row's hash is by another algorithm than SHA-256.
-    #[error("RECORD has a {algorithm} hash for {path}; only sha256 can be renewed")]
+    #[error("RECORD has a {algorithm} hash for {path}; tfpatch can update only sha256")]
     UnsupportedHash {
         /// The path as the row gives it.
         path: String,
@@ -99,7 +99,7 @@ pub enum Error {
         algorithm: String,
     },
     /// The file names one file again and again, as no installer does.
-    #[error("RECORD has {rows} rows for {path}; at most {MAX_ROWS} are renewed")]
+    #[error("RECORD has {rows} rows for {path}; tfpatch updates at most {MAX_ROWS}")]
     Repeated {
         /// The path.
         path: String,
@@ -107,7 +107,7 @@ pub enum Error {
         rows: usize,
     },
     /// The file has fewer rows.
-    #[error("RECORD has no row {index}: it was changed in between")]
+    #[error("RECORD has no row {index}: it changed while tfpatch was running")]
     NoSuchRow {
         /// The row that was asked for, from 0.
         index: usize,

@@ -158,9 +158,9 @@ impl fmt::Display for Unread {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong => write!(to, "it has more than {} MiB", MAX_FILE_BYTES >> 20),
-            Self::Encoding => to.write_str("its encoding is not known, or it does not keep to it"),
+            Self::Encoding => to.write_str("its encoding is unknown, or it contains other bytes"),
             Self::TooDeep => to.write_str("it is nested too deeply"),
-            Self::Syntax => to.write_str("it is no Python 3"),
+            Self::Syntax => to.write_str("it is not Python 3"),
         }
     }
 }

@@ -41,7 +41,7 @@ pub enum Target {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nothing is there.
-    #[error("{path} does not exist; name an environment, a directory, a .whl, a shared object or an installed distribution", path = path.display())]
+    #[error("{path} not found; name an environment, a directory, a wheel, a shared library or an installed package", path = path.display())]
     Absent {
         /// The path, absolute.
         path: PathBuf,
@@ -55,7 +55,7 @@ pub enum Error {
         source: io::Error,
     },
     /// It is a pipe, a device or a socket.
-    #[error("{path} is neither a file nor a directory; name one of these", path = path.display())]
+    #[error("{path} is not a file or a directory", path = path.display())]
     Unsuitable {
         /// The path, absolute.
         path: PathBuf,
@@ -64,7 +64,7 @@ pub enum Error {
 
 fn cure_of(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => "; run as a user who may",
+        io::ErrorKind::PermissionDenied => "; run tfpatch as a user who can read it",
         _ => "",
     }
 }

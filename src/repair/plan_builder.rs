@@ -45,7 +45,7 @@ pub enum Error {
     #[error(transparent)]
     LeavesRoot(#[from] LeavesRoot),
     /// A RECORD cannot be brought up to date.
-    #[error("{}: {source}; --record keep leaves it as it is", path.display())]
+    #[error("{}: {source}; --record keep leaves it unchanged", path.display())]
     Record {
         /// The RECORD.
         path: PathBuf,
@@ -242,7 +242,7 @@ fn reason(world: &World, proposal: &Proposal, rewrite: &Rewrite) -> String {
         let library = finding.library.as_deref().map(printable);
         let directory = finding.lies_in.first().map(|path| world.shown(path));
         if let (Some(library), Some(directory)) = (library, directory) {
-            reasons.push(format!("{library} lies in {directory}"));
+            reasons.push(format!("{library} is in {directory}"));
         }
     }
     reasons.join("; ")

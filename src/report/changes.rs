@@ -1,7 +1,8 @@
-//! What a plan changes, for people: a line for each file, or a diff of search paths and bytes.
+//! What a plan changes, for people: a summary, or a diff of search paths and bytes.
 
 use super::findings::Detail;
-use super::style::{DIM, GONE, GOOD, WARNING, paint};
+use super::path_text::without_dots;
+use super::style::{DIM, GONE, GOOD, WARNING, counted, paint};
 use crate::bytes::{Source, printable};
 use crate::edit::{Content, EditSet};
 use crate::plan::{Kind, Method, Plan, RelativePath, Step};
@@ -11,10 +12,14 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::ops::Range;
 
-/// How many files are listed before the rest is counted.
-const LISTED: usize = 8;
+/// Files to which a plan adds the same directories.
+struct Group<'a> {
+    directories: Vec<String>,
+    steps: Vec<&'a Step>,
+}
 
-/// Writes a line for each file that a plan edits: what is new in its search path, and how it fits.
+/// Writes what a plan changes: which directories are searched that were not, by how many files. With all
+/// details, each file is listed, with its entries and its bytes.
 ///
 /// # Errors
 /// Where the output cannot be written.
@@ -24,35 +29,93 @@ pub fn write_summary(
     plan: &Plan,
     detail: Detail,
 ) -> io::Result<()> {
-    let objects: Vec<&Step> = plan.steps.iter().filter(|step| step.kind != Kind::Record).collect();
-    let listed = if detail == Detail::Verbose { objects.len() } else { LISTED };
-    for step in objects.iter().take(listed) {
-        let new = step.after.iter().filter(|entry| !step.before.contains(entry));
-        let gone = step.before.iter().filter(|entry| !step.after.contains(entry)).count();
-        let mut words: Vec<String> =
-            new.map(|entry| paint(GOOD, format!("+ {}", printable(entry.as_bytes())))).collect();
-        if gone > 0 {
-            words.push(paint(GONE, format!("- {gone} entries")));
+    let steps = || plan.steps.iter().filter(|step| step.kind != Kind::Record);
+    let object = |step: &Step| world.shown(&world.root.join(&step.path));
+    for Group { directories, steps } in groups(world, steps()) {
+        let (what, is_one) = match steps.as_slice() {
+            [step] => (object(step), true),
+            steps => (counted(steps.len(), "file"), false),
+        };
+        let verb = match (plan.dry_run, is_one) {
+            (true, _) => "would also search",
+            (false, true) => "now also searches",
+            (false, false) => "now also search",
+        };
+        if !directories.is_empty() {
+            writeln!(out, "  {what} {verb} {}", paint(GOOD, directories.join(", ")))?;
         }
-        let how = paint(DIM, format!("({})", in_words(step)));
-        let object = world.shown(&world.root.join(&step.path));
-        writeln!(out, "  {object}  {} {how}", words.join("  "))?;
-        if let Some(warning) = warning(step) {
-            writeln!(out, "    {}: {warning}", paint(WARNING, "warning"))?;
+        for step in steps.iter().filter(|_| detail == Detail::Verbose) {
+            let new = step.after.iter().filter(|entry| !step.before.contains(entry));
+            let new = new.map(|entry| paint(GOOD, format!("+ {}  ", printable(entry.as_bytes()))));
+            let how = paint(DIM, format!("({})", in_words(step)));
+            writeln!(out, "    {}  {}{how}", object(step), new.collect::<String>())?;
         }
     }
-    if objects.len() > listed {
-        let rest = objects.len() - listed;
-        writeln!(out, "  {}", paint(DIM, format!("and {rest} more; -v lists them")))?;
+    for (kind, what) in [(Kind::Macho, "a new ad-hoc signature"), (Kind::Elf, "another tag")] {
+        let same = steps().filter(|step| step.kind == kind && step.before == step.after).count();
+        if same > 0 {
+            let verb = if plan.dry_run { "would get" } else { "got" };
+            writeln!(out, "  {} {verb} {what}", counted(same, "file"))?;
+        }
+    }
+    let removed: usize = steps().map(removed).sum();
+    if removed > 0 {
+        let were = match (plan.dry_run, removed) {
+            (true, _) => "would be",
+            (false, 1) => "was",
+            (false, _) => "were",
+        };
+        let entries = counted(removed, "unused or duplicate search path entry");
+        writeln!(out, "  {}", paint(DIM, format!("{entries} {were} removed")))?;
+    }
+    for (step, warning) in steps().filter_map(|step| Some((step, warning(step)?))) {
+        writeln!(out, "  {}: {}: {warning}", paint(WARNING, "warning"), object(step))?;
     }
     Ok(())
+}
+
+/// The steps by the directories that they add.
+fn groups<'a>(world: &World, steps: impl Iterator<Item = &'a Step>) -> Vec<Group<'a>> {
+    let mut groups: Vec<Group<'a>> = Vec::new();
+    for step in steps {
+        let new = step.after.iter().filter(|entry| !step.before.contains(entry));
+        let directories: Vec<String> =
+            new.map(|entry| directory(world, &step.path, entry)).collect();
+        match groups.iter_mut().find(|group| group.directories == directories) {
+            Some(group) => group.steps.push(step),
+            None => groups.push(Group { directories, steps: vec![step] }),
+        }
+    }
+    groups
+}
+
+/// The directory that an entry of an object names, as people are told of it.
+fn directory(world: &World, object: &RelativePath, entry: &str) -> String {
+    let object = world.root.join(object);
+    let below = ["$ORIGIN", "${ORIGIN}", "@loader_path"]
+        .iter()
+        .find_map(|start| entry.strip_prefix(start))
+        .filter(|rest| rest.is_empty() || rest.starts_with('/'));
+    match (below, object.parent()) {
+        (Some(below), Some(parent)) => {
+            let path = parent.join(below.trim_start_matches('/'));
+            world.shown(&without_dots(&path))
+        }
+        _ => printable(entry.as_bytes()),
+    }
+}
+
+/// How many entries a step takes out of a search path.
+fn removed(step: &Step) -> usize {
+    let new = step.after.iter().filter(|entry| !step.before.contains(entry)).count();
+    (step.before.len() + new).saturating_sub(step.after.len())
 }
 
 /// What the reader of a step has to know besides.
 #[must_use]
 pub fn warning(step: &Step) -> Option<&'static str> {
     (step.method == Method::NewSegmentWithHeaders).then_some(
-        "its program headers had to move: GNU strip and objcopy would break it, and report success",
+        "its program headers were moved; GNU strip and objcopy would corrupt the file without an error message",
     )
 }
 
@@ -103,7 +166,7 @@ pub fn write_entries(
         }
     }
     if repeated > 0 {
-        let line = format!("- {repeated} repetitions of entries that stand there already");
+        let line = format!("- {repeated} duplicate entries");
         writeln!(out, "{}", paint(GONE, line))?;
     }
     Ok(())

@@ -42,7 +42,7 @@ pub fn write(
         }
         let command = paint(COMMAND, format!("→ {}", chosen.command(fix)));
         let undo = chosen.command(CommandLine::new(["revert"]));
-        return writeln!(out, "{command}      ({files}, undo: {undo})");
+        return writeln!(out, "{command}      ({files}; undo: {undo})");
     }
     let is_told = |finding: &Finding| finding.severity() != Severity::Info;
     if detail == Detail::Quiet || diagnosis.findings.iter().any(is_told) {
@@ -62,7 +62,10 @@ pub(super) fn write_findings(
     (world, findings): (&World, &[Finding]),
     detail: Detail,
 ) -> io::Result<()> {
-    heading::write(out, app, chosen, world, detail)?;
+    let is_told = |finding: &Finding| finding.severity() != Severity::Info;
+    // Whatever is wrong is wrong with something.
+    let named = if findings.iter().any(is_told) { Detail::Normal } else { detail };
+    heading::write(out, app, chosen, world, named)?;
     findings::write(out, world, findings, detail)?;
     heading::write_not_followed(out, chosen, world, detail)
 }
@@ -80,26 +83,31 @@ fn write_well(
     let reservation = linked::reservation(world);
     if objects == 0 {
         let links = reservation.map(|links| format!("; {links}")).unwrap_or_default();
-        let rest = "no shared libraries or programs found beside it";
-        return writeln!(out, "{ok}  the interpreter starts, {rest}{links}");
+        let rest = "no shared libraries or programs were found";
+        return writeln!(out, "{ok}  the interpreter starts; {rest}{links}");
     }
     let objects = counted(objects, "object");
     let unasked = &diagnosed.diagnosis.unasked;
     if let (true, Some(links)) = (unasked.is_empty(), &reservation) {
-        return writeln!(out, "{ok}  {objects}, what was looked at resolves; {links}");
+        return writeln!(
+            out,
+            "{ok}  {objects} checked; all dependencies of these resolve; {links}"
+        );
     }
     if unasked.is_empty() {
-        return writeln!(out, "{ok}  {objects}, everything resolves");
+        return writeln!(out, "{ok}  {objects} checked; all dependencies resolve");
     }
-    let unmet = counted(unasked.len(), "unmet need");
-    let hint = if detail == Detail::Verbose { "" } else { "; -v lists them" };
+    let unmet = counted(unasked.len(), "library");
+    let hint = if detail == Detail::Verbose { "" } else { " (-v lists them)" };
     let what = if chosen.is_wheel() {
-        format!("what the wheel has resolves; {unmet}, for others to bring{hint}")
+        format!(
+            "all libraries inside the wheel resolve; {unmet} must come from other packages{hint}"
+        )
     } else {
-        format!("what is imported resolves, plugins or programs have {unmet}")
+        format!("imports resolve; plugins or programs lack {unmet}")
     };
     let links = reservation.map(|links| format!("; {links}")).unwrap_or_default();
-    writeln!(out, "{ok}  {objects}, {what}{links}")?;
+    writeln!(out, "{ok}  {objects} checked; {what}{links}")?;
     if chosen.is_wheel() && detail == Detail::Verbose {
         for (object, library) in unasked {
             writeln!(out, "  {} needs {}", world.shown(object), printable(library))?;

@@ -41,29 +41,29 @@ pub fn needs_a_message() -> Words {
 #[must_use]
 pub fn neither_message_nor_cause(word: &[u8]) -> Words {
     let word = printable(word);
-    Words::new(format!("{word}: neither a message of a loader nor the name of a cause"))
-        .hint(causes())
+    Words::new(format!("{word} is neither a known message nor the name of a cause")).hint(causes())
 }
 
 /// What is said of a text of so many lines without any message.
 #[must_use]
 pub fn no_message(lines: usize) -> Words {
-    let of = "of a dynamic loader, of Python or of TensorFlow that is known here";
+    let of = "of a dynamic loader, Python or TensorFlow";
     let example = "ImportError: libx.so.1: cannot open shared object file";
     Words::new(match lines {
-        0 => "there is no text to explain".to_owned(),
-        1 => format!("the text is no message {of}"),
-        lines => format!("none of {lines} lines is a message {of}"),
+        0 => "the text is empty".to_owned(),
+        1 => format!("the text is not a known message {of}"),
+        lines => format!("none of {lines} lines is a known message {of}"),
     })
     .hint(format!("pass the lines with the error itself, such as: {example}"))
-    .hint("tfpatch doctor looks for whatever would not load, without a message")
+    .hint("without a message, `tfpatch doctor` finds libraries that do not load")
 }
 
 /// What is said of a text of a program on Windows.
 #[must_use]
 pub fn of_windows() -> Words {
-    Words::new("the text is of a program on Windows, and tfpatch knows the loaders of Linux and macOS")
-        .hint("Dependencies, at https://github.com/lucasg/Dependencies, shows what a DLL lacks on Windows")
+    Words::new("the message is from Windows, which is not supported; tfpatch explains loader errors of Linux and \
+                macOS")
+        .hint("on Windows, https://github.com/lucasg/Dependencies shows which DLLs are missing")
 }
 
 fn causes() -> String {
@@ -118,7 +118,7 @@ impl Group<'_> {
     /// The libraries beside the first, of which the same is said.
     fn others(&self) -> Option<String> {
         let others = self.libraries.get(1..).filter(|others| !others.is_empty())?;
-        Some(format!("The same is said of {}.", others.join(", ")))
+        Some(format!("The same applies to {}.", others.join(", ")))
     }
 
     /// What is the case, or what the words mean where nothing is known beside them.
@@ -127,7 +127,7 @@ impl Group<'_> {
         let meaning = sentence(&meanings::of(message));
         let mut lines = match verdict.outcome {
             Outcome::Found | Outcome::Resolves => {
-                vec![verdicts::sentence(verdict), format!("In plain words: {meaning}")]
+                vec![verdicts::sentence(verdict), format!("What the message means: {meaning}")]
             }
             _ => vec![meaning, verdicts::sentence(verdict)],
         };
@@ -180,10 +180,10 @@ pub fn write(
     }
     let left = groups.len().saturating_sub(most);
     if left > 0 {
-        writeln!(out, "\n{}", paint(DIM, format!("and {left} more; -v lists them")))?;
+        writeln!(out, "\n{}", paint(DIM, format!("and {left} more (-v lists them)")))?;
     }
     if is_cut {
-        writeln!(out, "{}", paint(DIM, "there were more messages in the text than are explained"))?;
+        writeln!(out, "{}", paint(DIM, "the text contains more messages than are explained"))?;
     }
     Ok(())
 }
@@ -242,12 +242,12 @@ pub fn write_markdown(
         if let Some(place) = place {
             writeln!(out, "- environment: {}", cell(&line(place)))?;
         }
-        writeln!(out, "- cure: {}\n", cell(&verdicts::cure(message, verdict)))?;
+        writeln!(out, "- fix: {}\n", cell(&verdicts::cure(message, verdict)))?;
         write_fenced(out, (quoted(message).join("\n") + "\n").as_bytes())?;
         writeln!(out)?;
     }
     if is_cut {
-        writeln!(out, "There were more messages in the text than are explained.")?;
+        writeln!(out, "The text contains more messages than are explained.")?;
     }
     Ok(())
 }

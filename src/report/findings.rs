@@ -64,7 +64,7 @@ pub fn write(
     .into_iter()
     .filter(|count| !count.starts_with("0 "))
     .collect();
-    writeln!(out, "{}", paint(DIM, format!("and {} more; -v lists them", counts.join(", "))))
+    writeln!(out, "{}", paint(DIM, format!("and {} more (-v lists them)", counts.join(", "))))
 }
 
 pub(super) fn groups(findings: &[Finding]) -> Vec<Group<'_>> {
@@ -112,8 +112,7 @@ fn write_group(
         Severity::Info => paint(INFO, "info"),
     };
     let title = title(world, first);
-    let width = 66_usize.saturating_sub(title.chars().count());
-    writeln!(out, "{severity}  {title}{:width$}  {}", "", paint(DIM, first.cause))?;
+    writeln!(out, "{severity}  {title}\t{}", paint(DIM, first.cause))?;
     if let [finding] = group.all.as_slice() {
         writeln!(out, "  {}", printable(words::message(finding).as_bytes()))?;
     } else {
@@ -121,17 +120,13 @@ fn write_group(
         let mut objects = objects.into_iter().map(|object| world.shown(object));
         let others = objects.len().saturating_sub(1);
         let example = objects.next().unwrap_or_default();
-        let what = if first.library.is_some() { "objects need it" } else { "objects" };
+        let what = if first.library.is_some() { "files need it" } else { "files" };
         writeln!(out, "  {} {what}: {example} and {others} more", others + 1)?;
         if detail == Detail::Verbose {
             objects.try_for_each(|object| writeln!(out, "    {object}"))?;
         }
         if let Some(directory) = first.lies_in.first() {
-            writeln!(
-                out,
-                "  it lies in {}, and no search path leads there",
-                world.shown(directory)
-            )?;
+            writeln!(out, "  it is in {}, which is not searched", world.shown(directory))?;
         }
     }
     // What nothing asks for takes as few lines as it can: a host may have dozens of such plugins.
@@ -164,10 +159,10 @@ fn write_places(
         }
     } else if !first.tried.is_empty() {
         let tried = match first.tried.len() {
-            1 => "1 place was".to_owned(),
-            places => format!("{places} places were"),
+            1 => "1 location".to_owned(),
+            places => format!("{places} locations"),
         };
-        let places = paint(DIM, format!("{tried} tried; -v lists them"));
+        let places = paint(DIM, format!("searched {tried} (-v lists them)"));
         writeln!(out, "  {places}")?;
     }
     Ok(())
@@ -177,34 +172,40 @@ pub(super) fn title(world: &World, finding: &Finding) -> String {
     let library = finding.library.as_deref().map(printable);
     let object = || world.shown(&finding.object);
     match (finding.cause, library) {
-        (Cause::PathMissing, Some(library)) => format!("{library} is out of reach"),
+        (Cause::PathMissing, Some(library)) => format!("{library} is not found by the loader"),
         (Cause::DlopenPathMissing, Some(library)) => {
-            format!("{library}, opened at run time, is out of reach")
+            format!("{library}, opened at run time, is not found")
         }
-        (Cause::DroppedLink, Some(library)) => format!("{library} has lost its link"),
+        (Cause::DroppedLink, Some(library)) => format!("the symlink {library} is missing"),
         (Cause::StaleCache, Some(library)) => format!("{library} is not in ld.so.cache"),
         (Cause::NotInstalled, Some(library)) => format!("{library} is not installed"),
-        (Cause::NotInstalled, None) => "what is imported is not installed".to_owned(),
-        (Cause::SonameMismatch, Some(library)) => format!("{library} is there in another version"),
-        (Cause::SymbolVersion, Some(library)) => format!("{library} lacks a version"),
-        (Cause::DriverMissing, Some(library)) => format!("{library} comes with the driver"),
-        (Cause::DuplicateInstall, Some(library)) => format!("{library} is there several times"),
-        (Cause::EnvOverride, Some(library)) => format!("{library} depends on the environment"),
-        (Cause::LoadOrder, Some(library)) => format!("{library} has to be loaded before"),
-        (Cause::VersionMismatch, Some(library)) => format!("{library} is of another release"),
+        (Cause::NotInstalled, None) => "an imported package is not installed".to_owned(),
+        (Cause::SonameMismatch, Some(library)) => {
+            format!("only another version of {library} was found")
+        }
+        (Cause::SymbolVersion, Some(library)) => format!("{library} lacks a symbol version"),
+        (Cause::DriverMissing, Some(library)) => format!("the driver library {library} is missing"),
+        (Cause::DuplicateInstall, Some(library)) => {
+            format!("several copies of {library} were found")
+        }
+        (Cause::EnvOverride, Some(library)) => {
+            format!("{library} depends on environment variables")
+        }
+        (Cause::LoadOrder, Some(library)) => format!("{library} must be loaded first"),
+        (Cause::VersionMismatch, Some(library)) => format!("{library} is from another release"),
         (Cause::MissingSymbol, Some(library)) => format!("{library} lacks symbols"),
-        (Cause::BadSignature, _) => format!("the signature of {} does not hold", object()),
-        (Cause::DuplicateRpath, _) => "search paths name a directory twice".to_owned(),
-        (Cause::DeadRpath, _) => "search paths name directories that are not there".to_owned(),
-        (Cause::VersionMismatch, None) => "distributions do not fit".to_owned(),
-        (Cause::DuplicateInstall, None) => "installations lie over one another".to_owned(),
-        (Cause::WrongInterpreter, _) => "the environment is not as it runs".to_owned(),
-        (Cause::WrongArch, _) => format!("{} is for another processor", object()),
-        (Cause::WrongPlatform, _) => format!("{} is for another system", object()),
-        (Cause::PartialInstall, _) => format!("{} is not as it was installed", object()),
-        (Cause::StaticTls, _) => format!("{} wants room for thread-local storage", object()),
-        (Cause::ExecStack, _) => format!("{} asks for an executable stack", object()),
-        (Cause::DataMissing, Some(file)) => format!("{file} is not where it is looked for"),
+        (Cause::BadSignature, _) => format!("{} has no valid signature", object()),
+        (Cause::DuplicateRpath, _) => "search paths contain duplicate entries".to_owned(),
+        (Cause::DeadRpath, _) => "search paths name missing directories".to_owned(),
+        (Cause::VersionMismatch, None) => "installed packages are incompatible".to_owned(),
+        (Cause::DuplicateInstall, None) => "duplicate installations were found".to_owned(),
+        (Cause::WrongInterpreter, _) => words::environment(finding).to_owned(),
+        (Cause::WrongArch, _) => format!("{} is built for another architecture", object()),
+        (Cause::WrongPlatform, _) => format!("{} is built for another platform", object()),
+        (Cause::PartialInstall, _) => format!("{} is incomplete or modified", object()),
+        (Cause::StaticTls, _) => format!("{} needs static thread-local storage", object()),
+        (Cause::ExecStack, _) => format!("{} requests an executable stack", object()),
+        (Cause::DataMissing, Some(file)) => format!("{file} was not found"),
         (Cause::Unreadable, Some(library)) => format!("{library} cannot be read"),
         (Cause::Unreadable, None) => format!("{} cannot be read", object()),
         (_, None) => object(),
@@ -235,12 +236,12 @@ pub fn write_tried(out: &mut dyn Write, lead: &str, tried: &[SearchStep]) -> io:
 pub fn outcome_in_words(outcome: StepOutcome) -> &'static str {
     match outcome {
         StepOutcome::Found => "found",
-        StepOutcome::Absent => "absent",
-        StepOutcome::WrongClass => "32 bits where 64 are wanted, or the reverse",
-        StepOutcome::WrongMachine => "for another processor",
-        StepOutcome::NotALibrary => "no library",
-        StepOutcome::Unreadable => "may not be read",
-        StepOutcome::BadSignature => "is not signed soundly",
+        StepOutcome::Absent => "not found",
+        StepOutcome::WrongClass => "32-bit instead of 64-bit, or the reverse",
+        StepOutcome::WrongMachine => "built for another architecture",
+        StepOutcome::NotALibrary => "not a library",
+        StepOutcome::Unreadable => "not readable",
+        StepOutcome::BadSignature => "invalid signature",
     }
 }
 
@@ -255,15 +256,15 @@ pub fn rule_in_words(rule: Rule) -> &'static str {
         Rule::DefaultDirs => "default directory",
         Rule::MuslPath => "musl's path file",
         Rule::LibcItself => "musl itself",
-        Rule::Loaded => "loaded already",
-        Rule::Direct => "named with its path",
+        Rule::Loaded => "already loaded",
+        Rule::Direct => "given by path",
         Rule::DyldLibraryPath => "DYLD_LIBRARY_PATH",
         Rule::DyldFrameworkPath => "DYLD_FRAMEWORK_PATH",
         Rule::DyldFallback => "fallback directory",
-        Rule::InstallName => "loaded already under that install name",
+        Rule::InstallName => "already loaded under this install name",
         Rule::Cryptex => "cryptex",
         Rule::SharedCache => "shared cache",
-        Rule::WeakAbsent => "absent, and may be",
+        Rule::WeakAbsent => "not found (optional)",
         Rule::NotFound => "not found",
     }
 }

@@ -238,15 +238,15 @@ pub struct SliceReport {
     pub soname: Option<String>,
     /// `PT_INTERP`.
     pub interpreter: Option<String>,
-    /// `DT_NEEDED`, or the install names of the libraries that are asked for, in order.
+    /// `DT_NEEDED`, or the install names of the needed libraries, in order.
     pub needed: Vec<String>,
     /// The tag that counts, or `lc_rpath`.
     pub rpath_kind: Option<RpathKind>,
     /// Its entries.
     pub rpath: Vec<String>,
-    /// Entries that lead nowhere, as indices into `rpath`.
+    /// Entries for missing directories, as indices into `rpath`.
     pub dead: Vec<usize>,
-    /// Entries that stand there before, as indices into `rpath`.
+    /// Duplicate entries, as indices into `rpath`.
     pub duplicate: Vec<usize>,
     /// ELF: bytes that the search path takes now, which is what an edit in the old string can use.
     /// Mach-O: free bytes behind the load commands.

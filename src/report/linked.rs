@@ -55,11 +55,11 @@ pub fn write(
     let note = paint(DIM, "note");
     for linked in all.iter().take(most) {
         let (path, target) = (world.shown(&linked.path), shown(&linked.target));
-        writeln!(out, "{note}  {path} is a link out of the target, to {target}; not followed")?;
+        writeln!(out, "{note}  {path} is a link to {target}, outside the target; not followed")?;
     }
     if all.len() > most {
-        let rest = counted(all.len() - most, "link");
-        writeln!(out, "{note}  {rest} more; -v lists them")?;
+        let rest = counted(all.len() - most, "more link");
+        writeln!(out, "{note}  {rest} (-v lists them)")?;
     }
     for directory in places(world.not_followed()).iter().take(most) {
         writeln!(out, "{} {}", paint(COMMAND, "→"), command(directory))?;

@@ -1,6 +1,6 @@
 //! The operations so far, for people.
 
-use super::style::{COMMAND, DIM, paint};
+use super::style::{COMMAND, DIM, edited, paint};
 use crate::bytes::printable;
 use crate::operation::{Kind, Operation};
 use std::io::{self, Write};
@@ -22,11 +22,10 @@ pub fn write(out: &mut dyn Write, operations: &[Operation]) -> io::Result<()> {
                 format!("revert of {}", printable(operation.reverts.join(", ").as_bytes()))
             }
         };
-        let files = operation.steps.len();
-        let noun = if files == 1 { "file" } else { "files" };
+        let files = edited(operation.steps.iter().map(|step| step.kind), "file");
         let id = paint(COMMAND, printable(operation.id.as_bytes()));
         let time = paint(DIM, in_words(operation.time));
-        writeln!(out, "{id}  {time}  {what}, {files} {noun}")?;
+        writeln!(out, "{id}  {time}  {what}, {files}")?;
     }
     Ok(())
 }

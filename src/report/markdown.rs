@@ -49,7 +49,7 @@ pub fn write(
     let links: Vec<_> = world.not_followed().collect();
     for Linked { path, target } in links.iter().take(MAX_LISTED) {
         let (path, target) = (cell(&world.shown(path)), cell(&shown(target)));
-        writeln!(out, "- not followed: {path}, a link out of the target, to {target}")?;
+        writeln!(out, "- not followed: {path}, a link to {target}, outside the target")?;
     }
     if links.len() > MAX_LISTED {
         writeln!(out, "- not followed: {} more links", links.len() - MAX_LISTED)?;
@@ -60,7 +60,7 @@ pub fn write(
     if groups.is_empty() {
         return Ok(());
     }
-    writeln!(out, "| | cause | what is the case | cure |\n|---|---|---|---|")?;
+    writeln!(out, "| | cause | finding | fix |\n|---|---|---|---|")?;
     for group in &groups {
         let first = group.first;
         let what = match group.all.len() {

@@ -9,6 +9,7 @@ pub mod findings;
 pub mod heading;
 pub mod inert;
 pub mod json;
+pub mod layout;
 pub mod linked;
 pub mod log;
 pub mod markdown;

@@ -60,12 +60,12 @@ impl RevertReport {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Reverted")]
 pub struct PutBackReport {
-    /// The operation; none where no file is to be put back.
+    /// The operation; none if no file is to be restored.
     operation: Option<Operation>,
-    /// Files that something else, or a later operation, has changed since, which are left as they
+    /// Files that another program, or a later operation, has changed since, which are left as they
     /// are.
     refused: Vec<LeftAloneReport>,
-    /// Files that have their old bytes already, because they were installed anew for instance.
+    /// Files that already have their original content, for instance because they were reinstalled.
     already: Vec<RelativePath>,
     /// Files that were uninstalled since, with the RECORD that listed them.
     uninstalled: Vec<RelativePath>,
@@ -110,7 +110,7 @@ impl LeftAloneReport {
 enum ChangeReport {
     /// It is not there.
     Gone,
-    /// It is no regular file, or another link than was recorded.
+    /// It is not a regular file, or is a different link than was recorded.
     OtherKind,
     /// It has another length.
     Size {
@@ -142,7 +142,7 @@ enum ChangeReport {
         /// What would change.
         why: String,
     },
-    /// It is as these operations left it, which came after the one that was to be put back.
+    /// These operations changed it after the one that is to be reverted.
     Later {
         /// Their IDs, the newest first.
         operations: Vec<String>,
@@ -211,7 +211,7 @@ impl VerifiedFile {
 enum StateReport {
     /// As the last operation left it.
     AsLeft,
-    /// As it was before the first operation: reverted, or installed anew.
+    /// As it was before the first operation: reverted, or reinstalled.
     Reverted,
     /// Something else.
     Changed(ChangeReport),

@@ -4,7 +4,7 @@ use super::changes;
 use super::doctor;
 use super::findings::Detail;
 use super::linked;
-use super::style::{COMMAND, DIM, GOOD, WARNING, counted, paint};
+use super::style::{COMMAND, DIM, GOOD, WARNING, counted, edited, paint};
 use crate::app::carry_out::{Carried, Written};
 use crate::app::fix::{Fixed, Repaired};
 use crate::app::rpath::Edited;
@@ -13,7 +13,6 @@ use crate::bytes::{shell_word, shown};
 use crate::command_line::CommandLine;
 use crate::edit::EditSet;
 use crate::findings::finding::{Cause, Finding, Severity};
-use crate::plan::Kind;
 use crate::python::interpreter::is_interpreter_name;
 use crate::world::World;
 use std::ffi::OsStr;
@@ -27,6 +26,8 @@ pub struct Telling<'a> {
     pub detail: Detail,
     /// Are search paths shown before and after, instead of a line for each file?
     pub diff: bool,
+    /// Is the report read on a terminal?
+    pub is_terminal: bool,
     /// The command that does in earnest what was a trial.
     pub in_earnest: &'a CommandLine,
 }
@@ -115,8 +116,8 @@ pub fn write_edited(out: &mut dyn Write, chosen: &Chosen, edited: &Edited) -> io
         }
     }
     if *drops_signer {
-        let note = "its signer's signature is an ad-hoc one now: programs that only load \
-                    libraries of their own team (library validation) refuse it";
+        let note = "an ad-hoc signature replaces that of its signer: programs that load only libraries of their own \
+                    team (library validation) reject it";
         writeln!(out, "{note}")?;
     }
     Ok(())
@@ -135,64 +136,79 @@ struct Outcome<'a> {
 impl Outcome<'_> {
     /// Says what came of it, and what to do next.
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let (detail, chosen) = (self.telling.detail, self.chosen);
-        let Repaired { carried: Carried { plan, written, .. }, remaining, unneeded } =
-            self.repaired;
-        let objects = plan.steps.iter().filter(|step| step.kind != Kind::Record).count();
-        let errors = count(remaining, Severity::Error);
-        let warnings = count(remaining, Severity::Warning);
-        let rest = format!("{}, {} remain", counted(errors, "error"), counted(warnings, "warning"));
-        if let (true, Written::To(output)) = (plan.steps.is_empty(), written) {
-            let output = shell_word(output.as_os_str().as_bytes());
-            return writeln!(out, "nothing is repaired, {rest}; {output} is the same wheel");
-        }
+        let Repaired { carried: Carried { plan, written, .. }, remaining, .. } = self.repaired;
+        let (errors, warnings) =
+            (count(remaining, Severity::Error), count(remaining, Severity::Warning));
+        let rest = remaining_in_words(errors, warnings);
         if plan.steps.is_empty() {
-            if errors + warnings > 0 {
-                return writeln!(out, "nothing is repaired; {rest}");
-            }
-            if detail > Detail::Quiet {
-                let links = self.links.as_ref().map(|links| format!("; {links}"));
-                let links = links.unwrap_or_default();
-                writeln!(out, "{}  nothing to do{links}", paint(GOOD, "ok"))?;
-            }
-            return Ok(());
+            return self.write_nothing(out, errors + warnings == 0, &rest);
         }
-        let changed: u64 = plan.steps.iter().map(|step| step.edits.bytes_changed()).sum();
-        let appended: u64 =
-            plan.steps.iter().map(|step| EditSet::bytes_appended(&step.edits)).sum();
         let verb = if plan.dry_run { "would be repaired" } else { "repaired" };
-        let files = counted(objects, if chosen.is_wheel() { "member" } else { "file" });
-        let rest = match &self.links {
-            Some(links) => format!("{rest}; {links}"),
-            None => rest,
-        };
-        let bytes = paint(DIM, format!("({changed} bytes replaced, {appended} appended)"));
-        writeln!(out, "{}", paint(GOOD, format!("{files} {verb}, {rest}")) + " " + &bytes)?;
+        let noun = if self.chosen.is_wheel() { "member" } else { "file" };
+        let files = edited(plan.steps.iter().map(|step| step.kind), noun);
+        let links = self.links.as_ref().map(|links| format!("; {links}")).unwrap_or_default();
+        write!(out, "{}", paint(GOOD, format!("{files} {verb}; {rest}{links}")))?;
+        if self.telling.detail == Detail::Verbose {
+            let changed: u64 = plan.steps.iter().map(|step| step.edits.bytes_changed()).sum();
+            let appended: u64 =
+                plan.steps.iter().map(|step| EditSet::bytes_appended(&step.edits)).sum();
+            let bytes = format!("({changed} bytes replaced, {appended} appended)");
+            write!(out, " {}", paint(DIM, bytes))?;
+        }
+        writeln!(out)?;
         if plan.dry_run {
             return writeln!(out, "{}", paint(COMMAND, format!("→ {}", self.telling.in_earnest)));
         }
-        if detail == Detail::Quiet {
+        if self.telling.detail == Detail::Quiet {
             return Ok(());
         }
         if let Written::To(output) = written {
             return writeln!(out, "written to {}", shell_word(output.as_os_str().as_bytes()));
         }
-        if chosen.is_wheel() {
+        if self.chosen.is_wheel() {
             return self.write_next(out, "doctor");
         }
-        writeln!(out, "Restart Python processes and notebook kernels that run already.")?;
+        self.write_hints(out)?;
+        self.write_next(out, "verify")
+    }
+
+    /// Says that there is nothing to repair.
+    fn write_nothing(&self, out: &mut dyn Write, is_well: bool, rest: &str) -> io::Result<()> {
+        if let Written::To(output) = &self.repaired.carried.written {
+            let output = shell_word(output.as_os_str().as_bytes());
+            return writeln!(out, "nothing to repair; {rest}; {output} is identical to the wheel");
+        }
+        if !is_well {
+            return writeln!(out, "nothing to repair; {rest}");
+        }
+        if self.telling.detail == Detail::Quiet {
+            return Ok(());
+        }
+        let links = self.links.as_ref().map(|links| format!("; {links}")).unwrap_or_default();
+        writeln!(out, "{}  nothing to do{links}", paint(GOOD, "ok"))
+    }
+
+    /// Says what to know after a repair. What a person has to do by hand is for terminals: a log of an image
+    /// build has nobody to do it.
+    fn write_hints(&self, out: &mut dyn Write) -> io::Result<()> {
+        let Repaired { remaining, unneeded, .. } = self.repaired;
+        if self.telling.is_terminal {
+            writeln!(out, "Restart running Python processes and notebook kernels.")?;
+        }
         if remaining.iter().any(|finding| finding.cause == Cause::DriverMissing) {
-            writeln!(out, "The GPU stays hidden until NVIDIA's driver is there.")?;
+            writeln!(out, "The GPU cannot be used until the NVIDIA driver is available.")?;
         }
         if !unneeded.is_empty() {
             let variables = unneeded.join(" and ");
-            writeln!(out, "What was repaired needs {variables} no more.")?;
+            let verb = if unneeded.len() == 1 { "is" } else { "are" };
+            writeln!(out, "{variables} {verb} no longer needed for these libraries.")?;
         }
-        writeln!(
-            out,
-            "An upgrade by pip or uv replaces edited files: run tfpatch fix again then."
-        )?;
-        self.write_next(out, "verify")
+        if self.telling.is_terminal {
+            let again =
+                "pip and uv replace edited files on an upgrade; run `tfpatch fix` again after one.";
+            writeln!(out, "{again}")?;
+        }
+        Ok(())
     }
 
     /// Writes how the repair is checked, and how it is taken back.
@@ -202,6 +218,18 @@ impl Outcome<'_> {
             [check, "revert"].map(|word| self.chosen.command(CommandLine::new([word])));
         let (check, undo) = (paint(COMMAND, check), paint(COMMAND, undo));
         writeln!(out, "check: {check}   undo: {undo}   operation {operation}")
+    }
+}
+
+/// How many errors and warnings are left after a repair.
+fn remaining_in_words(errors: usize, warnings: usize) -> String {
+    let (error, warning) = (counted(errors, "error"), counted(warnings, "warning"));
+    let verb = if errors + warnings == 1 { "remains" } else { "remain" };
+    match (errors, warnings) {
+        (0, 0) => "no errors or warnings remain".to_owned(),
+        (_, 0) => format!("{error} {verb}"),
+        (0, _) => format!("{warning} {verb}"),
+        _ => format!("{error} and {warning} remain"),
     }
 }
 

@@ -1,11 +1,11 @@
-//! Paths of any bytes in JSON.
+//! Paths as text, for people and for programs.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 /// A path of any bytes: a string, with `path_bytes` (base64) where it is not UTF-8.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -33,4 +33,18 @@ impl PathText {
     pub fn optional(path: Option<&Path>) -> (Option<String>, Option<String>) {
         path.map(Self::of).map_or((None, None), |text| (Some(text.path), text.path_bytes))
     }
+}
+
+/// A path without `.` and `..`, as far as its text tells.
+#[must_use]
+pub fn without_dots(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir if plain.file_name().is_some() => _ = plain.pop(),
+            other => plain.push(other),
+        }
+    }
+    plain
 }

@@ -74,7 +74,7 @@ pub fn write_fix(
         None => outcome::write_done(out, chosen, world, repaired, telling)?,
         Some(put_back) => revert::write(out, put_back, false)?,
     }
-    let when = ["before", "after the repair", "with the repair taken back"];
+    let when = ["before", "after the repair", "after the repair was undone"];
     for (probed, when) in probes.iter().zip(when) {
         if probes.len() > 1 && detail > Detail::Quiet {
             writeln!(out, "{}", paint(DIM, format!("imports {when}:")))?;
@@ -83,19 +83,18 @@ pub fn write_fix(
     }
     let words = match verdict {
         Verdict::TakenBack => {
-            "modules that were imported before failed after the repair; it was taken back, and they are \
-             imported again"
+            "modules that imported before the repair failed after it; the repair was undone, and they import again"
         }
         Verdict::Flaky => {
-            "modules that were imported before failed after the repair, and fail with it taken back"
+            "modules that imported before the repair failed after it, and still fail after it was undone"
         }
-        Verdict::Interrupted => "a signal came, and nothing more was imported",
+        Verdict::Interrupted => "interrupted by a signal; the remaining modules were not imported",
         _ => {
             let Some(last) = probes.last() else { return Ok(()) };
             return write_conclusion(out, remaining, last, detail);
         }
     };
-    writeln!(out, "{}  {words}", paint(ERROR, "taken back"))
+    writeln!(out, "{}  {words}", paint(ERROR, "undone"))
 }
 
 /// Writes what failed, and how many modules were imported.
@@ -111,12 +110,12 @@ fn write(out: &mut dyn Write, world: &World, probed: &Probed, detail: Detail) ->
     }
     if failures.len() > most {
         let rest = counted(failures.len() - most, "more failure");
-        writeln!(out, "and {rest}; -v lists them")?;
+        writeln!(out, "and {rest} (-v lists them)")?;
     }
     let open: Vec<&str> = probed.not_judged().collect();
     for module in open.iter().take(most) {
         let module = printable(module.as_bytes());
-        writeln!(out, "{}  import {module}: not judged, its time was up", paint(WARNING, "note"))?;
+        writeln!(out, "{}  import {module}: no result, timed out", paint(WARNING, "note"))?;
     }
     let feared = |finding: &&Finding| is_verbose || finding.severity() != Severity::Info;
     for finding in refuted(&probed.evidence).filter(feared).take(most) {
@@ -146,14 +145,10 @@ fn write_conclusion(
         0 => "",
         _ if detail == Detail::Verbose || !is_good => "",
         _ => {
-            "; those that were not ask for what is not installed, or are for another case (-v lists them)"
+            "; the others need packages that are not installed, or are for other platforms (-v lists them)"
         }
     };
-    writeln!(
-        out,
-        "{}  {imported} of {all} of {packages} were imported{optional}",
-        paint(style, word)
-    )
+    writeln!(out, "{}  imported {imported} of {all} from {packages}{optional}", paint(style, word))
 }
 
 /// What came of an import.
@@ -166,12 +161,12 @@ pub fn in_words(outcome: &Outcome) -> String {
             format!("{}: {}", printable(class.as_bytes()), printable(first.trim().as_bytes()))
         }
         Outcome::Ended(child) => match (child.signal, child.status) {
-            (Some(signal), _) => format!("the interpreter was ended by signal {signal}"),
+            (Some(signal), _) => format!("the interpreter was terminated by signal {signal}"),
             (None, status) => {
-                format!("the interpreter ended with status {}", status.unwrap_or_default())
+                format!("the interpreter exited with status {}", status.unwrap_or_default())
             }
         },
-        Outcome::TimedOut => "its time was up".to_owned(),
-        Outcome::NotReached => "not come to".to_owned(),
+        Outcome::TimedOut => "timed out".to_owned(),
+        Outcome::NotReached => "not reached".to_owned(),
     }
 }

@@ -127,13 +127,16 @@ fn write(out: &mut dyn Write, world: &World, proof: &Proof, ran: Ran<'_>) -> io:
     if let Some(silence) = last.and_then(|run| run.silence.as_ref()) {
         let why = printable(why_nothing(silence).as_bytes());
         let note = paint(WARNING, "note");
-        writeln!(out, "{note}  {why}; what it loaded was not seen, and its status alone decides")?;
+        writeln!(
+            out,
+            "{note}  {why}; the libraries that it loaded are unknown, and only its exit status counts"
+        )?;
     }
     let is_driver = |finding: &Finding| finding.cause == Cause::DriverMissing;
     if is_good && last.is_some_and(|run| run.missing.iter().any(is_driver)) {
         writeln!(
             out,
-            "{}  the GPU stays hidden until NVIDIA's driver is there",
+            "{}  the GPU cannot be used until the NVIDIA driver is available",
             paint(DIM, "note")
         )?;
     }
@@ -158,12 +161,12 @@ fn write_run(
         let library = finding.library.as_deref().map(printable).unwrap_or_default();
         let object = world.shown(&finding.object);
         let survived = run.is_well() && !run.lost.contains(finding);
-        let survived = if survived { "; the command went on without it" } else { "" };
+        let survived = if survived { "; the command continued without it" } else { "" };
         writeln!(out, "  {library} failed to load for {object}{survived}")?;
     }
     if let Some(rest @ 1..) = missing.len().checked_sub(most(MAX_LISTED)) {
         let libraries = if rest == 1 { "library" } else { "libraries" };
-        writeln!(out, "  and {rest} more {libraries}; -v lists them")?;
+        writeln!(out, "  and {rest} more {libraries} (-v lists them)")?;
     }
     for finding in run.refuted().filter(is_told).take(most(MAX_LISTED)) {
         writeln!(out, "  {}", testimony::refuted(world, finding))?;
@@ -174,10 +177,10 @@ fn write_run(
     }
     if let (Some(python), false) = (&run.stranger, run.is_well()) {
         let python = shown(python);
-        writeln!(out, "  {python} ran, which is not the target's interpreter")?;
+        writeln!(out, "  {python} ran, which is not the interpreter of the target")?;
     }
     if run.is_cut {
-        writeln!(out, "  the trace was too long to be kept whole; what came last is missing")?;
+        writeln!(out, "  the trace was too long and was truncated")?;
     }
     // What a command says that works is no news.
     let is_news = has_failed || run.purpose == Purpose::After;
@@ -193,10 +196,10 @@ fn write_run(
 #[must_use]
 pub fn purpose_in_words(purpose: Purpose) -> &'static str {
     match purpose {
-        Purpose::Once => "as it is",
+        Purpose::Once => "in the current state",
         Purpose::Before => "before the repair",
         Purpose::After => "after the repair",
-        Purpose::Reverted => "with the repair taken back",
+        Purpose::Reverted => "after the repair was undone",
     }
 }
 
@@ -204,8 +207,8 @@ pub fn purpose_in_words(purpose: Purpose) -> &'static str {
 fn how_it_ended(run: &Seen, timeout: u64) -> String {
     match (&run.failure, run.child.status, run.child.signal) {
         (Some(failure), ..) => Words::of(failure).message(),
-        _ if run.timed_out => format!("ended after {}", counted_seconds(timeout)),
-        (None, _, Some(signal)) => format!("ended by signal {signal}"),
+        _ if run.timed_out => format!("timed out after {}", counted_seconds(timeout)),
+        (None, _, Some(signal)) => format!("terminated by signal {signal}"),
         (None, status, None) => format!("status {}", status.unwrap_or_default()),
     }
 }
@@ -219,7 +222,7 @@ fn word_of(verdict: Verdict) -> &'static str {
         Verdict::Works | Verdict::WorksNow | Verdict::WorksStill => "works",
         Verdict::Incomplete => "incomplete",
         Verdict::Fails => "fails",
-        Verdict::TakenBack => "taken back",
+        Verdict::TakenBack => "undone",
         Verdict::Flaky => "flaky",
         Verdict::Unknown => "no verdict",
         Verdict::Interrupted => "interrupted",
@@ -237,41 +240,41 @@ fn sentence(proof: &Proof, timeout: u64) -> String {
     let first_was_well = proof.runs.first().is_some_and(Seen::is_well);
     let lost = proof.runs.last().map_or(0, |run| run.lost.len());
     match proof.verdict {
-        Verdict::Works => "it works, and it was run".to_owned(),
+        Verdict::Works => "the command works".to_owned(),
         Verdict::WorksNow if first_was_well => {
-            "libraries failed to load before, they load now, and it was run".to_owned()
+            "libraries failed to load before the repair and load now".to_owned()
         }
-        Verdict::WorksNow => "it failed before, it works now, and it was run".to_owned(),
+        Verdict::WorksNow => "the command failed before the repair and works now".to_owned(),
         Verdict::WorksStill => {
-            "it worked before, it works after the repair, and it was run".to_owned()
+            "the command worked before the repair and still works".to_owned()
         }
         Verdict::Incomplete => {
             let libraries = if lost == 1 { "1 library" } else { "libraries" };
-            format!("it ends with status 0, and {libraries} of the target failed to load")
+            format!("the command exits with status 0, but {libraries} of the target failed to load")
         }
-        Verdict::Fails if proof.runs.len() > 1 => "it failed before, and still fails".to_owned(),
-        Verdict::Fails => "it fails".to_owned(),
+        Verdict::Fails if proof.runs.len() > 1 => "the command failed before the repair and still fails".to_owned(),
+        Verdict::Fails => "the command fails".to_owned(),
         Verdict::TakenBack => {
-            "it worked before the repair and failed after it; the repair was taken back, and it works \
+            "the command worked before the repair and failed after it; the repair was undone, and the command works \
              again"
                 .to_owned()
         }
         Verdict::Flaky => {
-            "it worked before the repair, failed after it, and fails with the repair taken back: its \
+            "the command worked before the repair, failed after it, and still fails after the repair was undone: its \
              result does not depend on the repair alone"
                 .to_owned()
         }
         Verdict::Unknown if stranger(proof).is_some() => {
             let python = stranger(proof).map(shown).unwrap_or_default();
-            format!("it ends with status 0, and {python} ran, which is not the target's interpreter")
+            format!("the command exits with status 0, but {python} ran, which is not the interpreter of the target")
         }
         Verdict::Unknown if proof.runs.last().is_some_and(|run| !run.touches && run.is_well()) => {
-            "it ends with status 0, and loaded nothing of the target".to_owned()
+            "the command exits with status 0, but loaded nothing from the target".to_owned()
         }
         Verdict::Unknown if proof.runs.len() == 1 => {
-            format!("it did not end within {}, and was not run again", counted_seconds(timeout))
+            format!("the command did not finish within {}, and was not run again", counted_seconds(timeout))
         }
-        Verdict::Unknown => format!("it did not end within {}", counted_seconds(timeout)),
-        Verdict::Interrupted => "a signal came, and it was not run again".to_owned(),
+        Verdict::Unknown => format!("the command did not finish within {}", counted_seconds(timeout)),
+        Verdict::Interrupted => "interrupted by a signal; the command was not run again".to_owned(),
     }
 }

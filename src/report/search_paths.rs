@@ -25,7 +25,7 @@ pub fn write_relative(out: &mut dyn Write, entries: &[Vec<u8>]) -> io::Result<()
     let is_relative = |entry: &&Vec<u8>| entry.first().is_some_and(|first| !b"/$@".contains(first));
     for entry in entries.iter().filter(is_relative).map(|entry| printable(entry)) {
         let note = "is relative to the working directory of the process";
-        writeln!(out, "note  {entry} {note}; $ORIGIN/{entry} is to the object")?;
+        writeln!(out, "note  {entry} {note}; use $ORIGIN/{entry} for a path relative to the file")?;
     }
     Ok(())
 }

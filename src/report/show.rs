@@ -107,18 +107,20 @@ fn write_search_path(out: &mut dyn Write, slice: &SliceReport) -> io::Result<()>
     for (index, entry) in slice.rpath.iter().enumerate() {
         let mut line = printable(entry.as_bytes());
         if slice.dead.contains(&index) {
-            line = format!("{line}  {}", paint(ERROR, "leads nowhere"));
+            line = format!("{line}  {}", paint(ERROR, "not found"));
         }
         if slice.duplicate.contains(&index) {
-            line = format!("{line}  {}", paint(WARNING, "again"));
+            line = format!("{line}  {}", paint(WARNING, "duplicate"));
         }
         field(out, if index == 0 { kind } else { "" }, &line)?;
     }
     match (&slice.macho, slice.rpath_kind) {
         (Some(_), _) => {
-            field(out, "room", &format!("{} bytes behind the load commands", slice.room))
+            field(out, "room", &format!("{} bytes after the load commands", slice.room))
         }
-        (None, Some(_)) => field(out, "room", &format!("{} bytes in the old string", slice.room)),
+        (None, Some(_)) => {
+            field(out, "room", &format!("{} bytes in the current string", slice.room))
+        }
         (None, None) => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! The few styles of the reports, and the terminal that may not want them.
 
+use crate::plan::Kind;
 use anstyle::{AnsiColor, Style};
 
 /// An error, or a line that goes away.
@@ -24,8 +25,23 @@ pub(super) const SEQUENCES: &[&str] =
 /// A number of things: `1 file`, `2 files`.
 #[must_use]
 pub fn counted(number: usize, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
+    match (number, noun.strip_suffix('y')) {
+        (1, _) => format!("1 {noun}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        (_, None) => format!("{number} {noun}s"),
+    }
+}
+
+/// What was edited, counted the same in every report: `62 files and 1 RECORD`.
+#[must_use]
+pub fn edited(kinds: impl Iterator<Item = Kind>, noun: &str) -> String {
+    let (records, others): (Vec<Kind>, Vec<Kind>) = kinds.partition(|kind| *kind == Kind::Record);
+    let files = counted(others.len(), noun);
+    match (others.len(), records.len()) {
+        (_, 0) => files,
+        (0, records) => counted(records, "RECORD"),
+        (_, records) => format!("{files} and {}", counted(records, "RECORD")),
+    }
 }
 
 /// A text in a style.

@@ -34,5 +34,5 @@ impl EvidenceReport {
 pub(super) fn refuted(world: &World, finding: &Finding) -> String {
     let library = finding.library.as_deref().map(printable).unwrap_or_default();
     let object = world.shown(&finding.object);
-    paint(DIM, format!("{object} was loaded, and has {library}"))
+    paint(DIM, format!("{object} was loaded with {library}"))
 }

@@ -42,7 +42,7 @@ pub struct Report<'a> {
 /// What the reader has to know of a trace: sentences.
 #[must_use]
 pub fn notes(traced: &Traced) -> Vec<String> {
-    let cut = "the trace was too long to be kept whole; what came last is missing";
+    let cut = "the trace was too long and was truncated";
     let cut = traced.is_cut.then(|| cut.to_owned());
     cut.into_iter().chain(traced.silence.as_ref().map(why_nothing)).collect()
 }
@@ -54,17 +54,24 @@ pub(super) fn why_nothing(silence: &Silence) -> String {
         Silence::Unknown => NOTHING.to_owned(),
         Silence::SetId(program) => {
             let program = program.display();
-            format!("{NOTHING}: {program} is set-user-ID, and there the loader ignores LD_DEBUG")
+            format!(
+                "{NOTHING}: {program} is set-user-ID, and the loader ignores LD_DEBUG for such programs"
+            )
         }
-        Silence::NotElf(program) => format!("{NOTHING}: {} is no ELF program", program.display()),
+        Silence::NotElf(program) => {
+            format!("{NOTHING}: {} is not an ELF program", program.display())
+        }
         Silence::Static(program) => {
-            format!("{NOTHING}: {} is linked statically, and no loader runs", program.display())
+            format!("{NOTHING}: {} is statically linked and uses no loader", program.display())
         }
         Silence::OtherLoader(program, loader) => {
-            format!("{NOTHING}: the loader of {}, {loader}, is not glibc's", program.display())
+            format!(
+                "{NOTHING}: {} uses the loader {loader}, which is not from glibc",
+                program.display()
+            )
         }
         Silence::NoAnswer(program) => {
-            format!("{NOTHING}: the loader of {} did not answer to LD_DEBUG", program.display())
+            format!("{NOTHING}: the loader of {} ignored LD_DEBUG", program.display())
         }
     }
 }
@@ -155,8 +162,8 @@ fn write(out: &mut dyn Write, report: &Report<'_>, detail: Detail) -> io::Result
 
 fn write_summary(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> {
     let ended = match (report.child.status, report.child.signal) {
-        (_, Some(signal)) => format!("the command was ended by signal {signal}"),
-        (status, None) => format!("the command ended with status {}", status.unwrap_or(0)),
+        (_, Some(signal)) => format!("the command was terminated by signal {signal}"),
+        (status, None) => format!("the command exited with status {}", status.unwrap_or(0)),
     };
     let count = |verdict| {
         let such = report.traced.answers.iter().filter(|answer| answer.verdict == verdict);
@@ -170,8 +177,7 @@ fn write_summary(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> {
         report.traced.processes,
         count(Verdict::Agrees)
     )?;
-    for (verdict, words) in
-        [(Verdict::Differs, "otherwise"), (Verdict::Unknown, "that could not be predicted")]
+    for (verdict, words) in [(Verdict::Differs, "different"), (Verdict::Unknown, "not predictable")]
     {
         match count(verdict) {
             0 => {}
@@ -224,7 +230,7 @@ impl View<'_> {
         writeln!(out, "{asker} {verb} {} {outcome}{times}", printable(&answer.name))?;
         if let Some((asker, found)) = &answer.found_later {
             let (asker, found) = (self.world.shown(asker), self.world.shown(found));
-            writeln!(out, "  found later, when {asker} asked for it: {found}")?;
+            writeln!(out, "  found later, for {asker}: {found}")?;
         }
         if let Some(why) = answer.why.map(replays::why) {
             let predicted = match &answer.predicted {
@@ -245,10 +251,10 @@ impl View<'_> {
         let object = self.world.shown(&compared.finding.object);
         match &compared.confirmation {
             Confirmation::Confirmed => {
-                format!("{library} was asked for by {object} and not found, as doctor says")
+                format!("{library} was requested by {object} and not found, as doctor reports")
             }
             Confirmation::Contradicted { found } => format!(
-                "{library} was asked for by {object} and found in {}, against what doctor says",
+                "{library} was requested by {object} and found in {}, although doctor reports it as not found",
                 self.directory(found)
             ),
             Confirmation::AskedByAnother { asker, found } => {
@@ -257,11 +263,10 @@ impl View<'_> {
                     None => "not found".to_owned(),
                 };
                 let asker = self.world.shown(asker);
-                format!("{library} was asked for by {asker} and {outcome}; doctor names {object}")
+                format!("{library} was requested by {asker} and {outcome}; doctor names {object}")
             }
             Confirmation::NotAsked => format!(
-                "{library} was not asked for by {object} in this run; doctor says it would not be \
-                 found"
+                "{library} was not requested by {object} in this run; doctor reports that it would not be found"
             ),
         }
     }

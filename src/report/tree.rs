@@ -1,27 +1,42 @@
 //! A resolution as a tree, for people.
 
 use super::findings::{Detail, rule_in_words, write_tried};
-use super::style::{DIM, ERROR, GOOD, paint};
+use super::path_text::without_dots;
+use super::style::{DIM, ERROR, GOOD, counted, paint};
 use crate::bytes::{printable, shown};
-use crate::loader::{Closure, Dependency, Rule};
+use crate::loader::{Closure, Dependency, Rule, SearchStep};
 use std::collections::{HashMap, HashSet};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-/// Writes what is loaded; `flat` as a list, each library once.
+/// How a tree is shown.
+#[derive(Clone, Copy)]
+pub struct Manner<'a> {
+    /// As a list, each library once.
+    pub flat: bool,
+    /// How much is said.
+    pub detail: Detail,
+    /// A path as people are told of it.
+    pub place: &'a dyn Fn(&Path) -> PathBuf,
+}
+
+/// Writes what is loaded.
 ///
 /// # Errors
 /// Where the output cannot be written.
-pub fn write(out: &mut dyn Write, closure: &Closure, flat: bool, detail: Detail) -> io::Result<()> {
+pub fn write(out: &mut dyn Write, closure: &Closure, manner: Manner<'_>) -> io::Result<()> {
     let Some((root, needed)) = closure.objects.first() else { return Ok(()) };
-    writeln!(out, "{}", shown(root))?;
+    let Manner { flat, detail, .. } = manner;
     let objects =
         closure.objects.iter().map(|(path, needed)| (path.as_path(), &**needed)).collect();
-    let mut view = View { out, objects, detail, seen: HashSet::from([root.as_path()]) };
+    let seen = HashSet::from([root.as_path()]);
+    let mut view = View { out, objects, manner, seen, has_repeats: false, hidden: 0 };
+    writeln!(view.out, "{}", view.shown(root))?;
     if flat {
         view.flat(closure)?;
     } else {
         view.branch(root, needed, "")?;
+        view.legend()?;
     }
     if detail == Detail::Quiet {
         return Ok(());
@@ -34,8 +49,12 @@ pub fn write(out: &mut dyn Write, closure: &Closure, flat: bool, detail: Detail)
 struct View<'a> {
     out: &'a mut dyn Write,
     objects: HashMap<&'a Path, &'a [Dependency]>,
-    detail: Detail,
+    manner: Manner<'a>,
     seen: HashSet<&'a Path>,
+    /// Was a library marked whose own dependencies stand further up?
+    has_repeats: bool,
+    /// Libraries of the system whose own dependencies are left out.
+    hidden: usize,
 }
 
 impl<'a> View<'a> {
@@ -54,13 +73,13 @@ impl<'a> View<'a> {
             if !is_new {
                 continue;
             }
-            self.line("  ", asker, dependency)?;
+            self.line("  ", asker, dependency, "")?;
             if dependency.found.is_some() || dependency.rule == Rule::WeakAbsent {
                 continue;
             }
             for (asker, same) in needs().filter(|(_, other)| other.name == dependency.name) {
-                if self.detail > Detail::Quiet {
-                    writeln!(self.out, "    needed by {}", shown(asker))?;
+                if self.manner.detail > Detail::Quiet {
+                    writeln!(self.out, "    needed by {}", self.shown(asker))?;
                 }
                 self.places("      ", same)?;
             }
@@ -75,15 +94,21 @@ impl<'a> View<'a> {
             let (fork, deeper) =
                 if is_last { ("└── ", "    ") } else { ("├── ", "│   ") };
             let below = format!("{indent}{deeper}");
-            self.line(&format!("{indent}{fork}"), asker, dependency)?;
-            let Some(path) = dependency.found.as_deref() else {
-                if dependency.rule != Rule::WeakAbsent {
-                    self.places(&below, dependency)?;
-                }
-                continue;
-            };
-            let next = self.objects.get(path).copied();
-            if let Some(next) = next
+            let next = dependency.found.as_deref().and_then(|path| {
+                let next = self.objects.get(path).copied()?;
+                (!next.is_empty()).then_some((path, next))
+            });
+            let is_seen = next.is_some_and(|(path, _)| self.seen.contains(path));
+            let is_hidden = !is_seen && next.is_some_and(|_| self.hides(dependency));
+            let mark = if is_seen { " (*)" } else { "" };
+            self.line(&format!("{indent}{fork}"), asker, dependency, mark)?;
+            self.has_repeats |= is_seen;
+            self.hidden += usize::from(is_hidden);
+            if dependency.is_missing() {
+                self.places(&below, dependency)?;
+            }
+            if let Some((path, next)) = next
+                && !is_hidden
                 && self.seen.insert(path)
             {
                 self.branch(path, next, &below)?;
@@ -92,18 +117,67 @@ impl<'a> View<'a> {
         Ok(())
     }
 
+    /// Is what a library of the system needs left out? Not where something of it is missing.
+    fn hides(&self, dependency: &Dependency) -> bool {
+        let is_of_system =
+            matches!(dependency.rule, Rule::LdSoCache | Rule::DefaultDirs | Rule::SharedCache);
+        if !is_of_system || self.manner.detail == Detail::Verbose {
+            return false;
+        }
+        let mut known = HashSet::new();
+        let mut open: Vec<&Path> = dependency.found.as_deref().into_iter().collect();
+        while let Some(path) = open.pop() {
+            if !known.insert(path) {
+                continue;
+            }
+            let needed = self.objects.get(path).copied().unwrap_or_default();
+            if needed.iter().any(Dependency::is_missing) {
+                return false;
+            }
+            open.extend(needed.iter().filter_map(|needed| needed.found.as_deref()));
+        }
+        true
+    }
+
+    /// What the marks of a tree mean, where it has some.
+    fn legend(&mut self) -> io::Result<()> {
+        if self.manner.detail == Detail::Quiet {
+            return Ok(());
+        }
+        if self.has_repeats {
+            writeln!(self.out, "{}", paint(DIM, "(*) dependencies are shown above"))?;
+        }
+        if self.hidden > 0 {
+            let libraries = counted(self.hidden, "system library");
+            let hidden = format!("dependencies of {libraries} are hidden (-v shows them)");
+            writeln!(self.out, "{}", paint(DIM, hidden))?;
+        }
+        Ok(())
+    }
+
+    /// A path as people are told of it.
+    fn shown(&self, path: &Path) -> String {
+        shown(&without_dots(&(self.manner.place)(path)))
+    }
+
     /// One dependency behind `lead`, with the rule that found it: whose search path it was, where
     /// it was not that of the object that asks.
-    fn line(&mut self, lead: &str, asker: &Path, dependency: &Dependency) -> io::Result<()> {
+    fn line(
+        &mut self,
+        lead: &str,
+        asker: &Path,
+        dependency: &Dependency,
+        mark: &str,
+    ) -> io::Result<()> {
         let name = printable(&dependency.name);
         match &dependency.found {
             Some(path) => {
                 let mut rule = rule_in_words(dependency.rule).to_owned();
                 if let Some(via) = dependency.via.as_deref().filter(|via| *via != asker) {
-                    rule += &format!(" of {}", shown(via));
+                    rule += &format!(" of {}", self.shown(via));
                 }
-                let (arrow, rule) = (paint(GOOD, "→"), paint(DIM, rule));
-                writeln!(self.out, "{lead}{name} {arrow} {}  {rule}", shown(path))
+                let (arrow, rule) = (paint(GOOD, "→"), paint(DIM, rule + mark));
+                writeln!(self.out, "{lead}{name} {arrow} {}  {rule}", self.shown(path))
             }
             None if dependency.rule == Rule::WeakAbsent => {
                 writeln!(self.out, "{lead}{name} {}", paint(DIM, rule_in_words(dependency.rule)))
@@ -120,8 +194,11 @@ impl<'a> View<'a> {
             let why = printable(fatal.message.as_bytes());
             writeln!(self.out, "{lead}{}: {why}", shown(&fatal.path))?;
         }
-        let steps: Vec<_> = dependency.tried.steps().collect();
-        if self.detail == Detail::Quiet {
+        let place = |path: &Path| without_dots(&(self.manner.place)(path));
+        let steps = dependency.tried.steps();
+        let steps: Vec<_> =
+            steps.map(|step| SearchStep { path: place(&step.path), ..step }).collect();
+        if self.manner.detail == Detail::Quiet {
             return Ok(());
         }
         write_tried(self.out, lead, &steps)

@@ -25,17 +25,20 @@ pub fn write(
     write_files(out, files, detail)?;
     let reservation = linked::reservation(world);
     let resolves = match (errors.is_empty(), diagnosis.unasked.is_empty(), &reservation) {
-        (true, true, None) => "everything resolves",
-        (true, true, Some(_)) => "what was looked at resolves",
-        (true, false, _) => "what is imported resolves",
+        (true, true, None) => "all dependencies resolve",
+        (true, true, Some(_)) => "all checked dependencies resolve",
+        (true, false, _) => "imports resolve",
         (false, ..) => "errors remain",
     };
     let links = reservation.map(|links| format!("; {links}")).unwrap_or_default();
     findings::write(out, world, errors, detail)?;
     heading::write_not_followed(out, chosen, world, detail)?;
     let left = files.left();
-    let they = if left == 1 { "it was" } else { "they were" };
-    let line = format!("{} as {they} left, {resolves}{links}", counted(left, "file"));
+    let patched = match left {
+        0 if files.others().next().is_none() => "no patched files".to_owned(),
+        left => format!("{} unchanged", counted(left, "patched file")),
+    };
+    let line = format!("{patched}; {resolves}{links}");
     let is_well = verified.is_well();
     if !is_well || detail > Detail::Quiet {
         writeln!(out, "{}", paint(if is_well { GOOD } else { ERROR }, line))?;
@@ -52,23 +55,23 @@ pub fn write(
 
 fn write_files(out: &mut dyn Write, files: &Files, detail: Detail) -> io::Result<()> {
     for seen in files.others() {
-        let (file, by) = (&seen.file, seen.installed_by.as_ref().map(|by| format!(" by {by}")));
+        let (file, by) = (&seen.file, seen.installed_by.as_ref().map(|by| format!(" with {by}")));
         let what = match (&file.state, &by) {
             (State::Reverted, by) => {
                 let by = by.as_deref().unwrap_or_default();
-                format!("has its old bytes again: it was installed anew{by}")
+                format!("was reinstalled{by} and has its original content again")
             }
-            (State::Changed(_), Some(by)) => format!("was installed anew{by}"),
+            (State::Changed(_), Some(by)) => format!("was reinstalled{by}"),
             (State::Changed(change), None) => {
-                format!("was changed since: {}", words::change(change))
+                format!("was changed after the repair: {}", words::change(change))
             }
-            _ => "is gone".to_owned(),
+            _ => "is missing".to_owned(),
         };
         if by.is_none() || files.needs_repair {
             writeln!(out, "{}  {} {what}", paint(ERROR, "drift"), file.path)?;
         } else if detail > Detail::Quiet {
             let note = paint(DIM, "note");
-            writeln!(out, "{note}  {} {what}, and needs no repair", file.path)?;
+            writeln!(out, "{note}  {} {what}; it needs no repair", file.path)?;
         }
     }
     if detail > Detail::Quiet {

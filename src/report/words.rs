@@ -70,10 +70,9 @@ impl Words {
             Error::Below(source) => Self::new(source.to_string()),
             Error::Operation(error) => Self::new(operations::error(error)),
             Error::In { file, source } => Self::new(format!("{}: {source}", shown(file))),
-            Error::NoWorkingDirectory(source) => {
-                Self::new(source.to_string()).hint("the working directory is gone")
-            }
-            Error::RootWithoutTarget => Self::new("--root needs a TARGET, as a path inside of it")
+            Error::NoWorkingDirectory(source) => Self::new(source.to_string())
+                .hint("the working directory was deleted; change to another one"),
+            Error::RootWithoutTarget => Self::new("--root needs a TARGET: a path inside ROOTFS")
                 .hint("tfpatch doctor --root ROOTFS /app/.venv"),
             Error::DiskFailed { path, source } => {
                 Self::new(format!("cannot read {path:?}: {source}; run it again"))
@@ -82,48 +81,53 @@ impl Words {
             Error::PlanDoesNotFit { plan, target, misfits } => {
                 plan_does_not_fit(plan, target, misfits)
             }
-            Error::NoFile(file) => {
-                Self::new(format!("{} is no file; name a shared object or a program", shown(file)))
-            }
+            Error::NoFile(file) => Self::new(format!(
+                "{} is not a file; name a shared library or a program",
+                shown(file)
+            )),
             Error::Unreadable { file, source } => {
                 Self::new(format!("cannot read {}: {source}", shown(file)))
             }
             Error::NoObject { file, is_empty } => {
-                let why = match is_empty {
-                    true => "it is empty",
-                    false => "it begins neither as an ELF nor as a Mach-O file does",
-                };
-                Self::new(format!("{} is no shared object: {why}", shown(file)))
+                let why = if *is_empty { "the file is empty" } else { "neither ELF nor Mach-O" };
+                Self::new(format!("{} is not a shared library ({why})", shown(file)))
             }
-            Error::Changes(file) => Self::new(format!("{} changes; try again", shown(file))),
+            Error::Changes(file) => Self::new(format!(
+                "{} changed while tfpatch was running; run it again",
+                shown(file)
+            )),
             Error::NotOneObject(path) => {
-                let instead = "name an object; for a whole environment there is `tfpatch fix`";
+                let instead =
+                    "not a shared library or a program; `tfpatch fix` repairs a whole environment";
                 Self::new(format!("{}: {instead}", shown(path)))
             }
             Error::WholeWheel(wheel) => whole_wheel(wheel),
             Error::NotTaken { file, words } => Self::new(words.clone().unwrap_or_else(|| {
-                let why = "the loader does not take it as a shared object or a program";
+                let why = "the loader does not accept it as a shared library or a program";
                 format!("{}: {why}", shown(file))
             })),
             Error::NoSearchDirectory { directory, in_wheel } => {
                 let place = if *in_wheel { " in the wheel" } else { "" };
-                Self::new(format!("--search {}: no such directory{place}", shown(directory)))
+                Self::new(format!("--search {}: directory not found{place}", shown(directory)))
             }
             Error::NotRun(why) => not_run(why),
-            Error::OutputIsTheWheel(output) => {
-                let why = "that is the wheel itself; without --output it is repaired in its place";
-                Self::new(format!("--output {}: {why}", shown(output)))
-            }
+            Error::OutputIsTheWheel(output) => output_error(
+                output,
+                "this is the wheel itself; leave out --output to repair it in place",
+            ),
             Error::OutputOfSeveral(output) => {
-                let why = "several wheels need a directory that is there";
-                Self::new(format!("--output {}: {why}", shown(output)))
+                output_error(output, "not an existing directory; several wheels need one")
             }
-            Error::OutputOfNoWheel(target) => {
-                let why = "is no wheel, and --output is for wheels";
-                Self::new(format!("{} {why}", shown(target)))
-            }
+            Error::OutputOfNoWheel(target) => Self::new(format!(
+                "{} is not a wheel; --output works with wheels only",
+                shown(target)
+            )),
         }
     }
+}
+
+fn output_error(output: &Path, why: &str) -> Words {
+    Words::new(format!("--output {}: {why}", shown(output)))
 }
 
 /// Why a command was not run.
@@ -133,20 +137,20 @@ fn not_run(why: &NotRun) -> Words {
             Words::new(format!("cannot run {}: {source}", program.display()))
         }
         NotRun::InWheel(wheel) => {
-            let why = "a command runs in an environment, not in a wheel";
+            let why = "a command cannot run in a wheel";
             Words::new(format!("{}: {why}", shown(wheel)))
-                .hint("install the wheel, and name the environment")
+                .hint("install the wheel, and name the environment as TARGET")
         }
         NotRun::Elsewhere => {
-            let why = "--root: a command of another root cannot be run from here";
+            let why = "--root: cannot run a command of another root from here";
             Words::new(why).hint("chroot ROOTFS tfpatch trace -- COMMAND")
         }
         NotRun::NoInterpreter => {
-            let why = "the target has no interpreter that could import its modules";
-            Words::new(why).hint("name an environment")
+            let why = "the target has no interpreter to import its modules";
+            Words::new(why).hint("name an environment as TARGET")
         }
         NotRun::OtherOwner(prefix) => {
-            let why = "the command ran it, and it belongs to another user: name it as TARGET";
+            let why = "the command ran this environment, which belongs to another user; name it as TARGET";
             Words::new(format!("{}: {why}", shown(prefix)))
         }
     }
@@ -154,7 +158,7 @@ fn not_run(why: &NotRun) -> Words {
 
 fn whole_wheel(wheel: &Path) -> Words {
     let wheel = shown(wheel);
-    Words::new(format!("{wheel} is a wheel: name an object in it"))
+    Words::new(format!("{wheel} is a wheel; name a file in it"))
         .hint(format!("tfpatch tree {wheel}/PACKAGE/MODULE.so"))
 }
 
@@ -162,10 +166,13 @@ fn nothing(target: &Path, instead: &Instead) -> Words {
     let cure = match instead {
         Instead::Environment(prefix) => format!("name the environment: {}", shown(prefix)),
         Instead::Linked(directory) => {
-            format!("its links out were not followed, name what is there: {}", shown(directory))
+            format!(
+                "its links to other places were not followed; name their target: {}",
+                shown(directory)
+            )
         }
         Instead::Unknown => {
-            "name an environment, a directory, a wheel or a file that has some".to_owned()
+            "name an environment, a directory, a wheel or a file that contains some".to_owned()
         }
     };
     Words::new(format!("no shared libraries or programs found in {}; {cure}", shown(target)))
@@ -173,15 +180,15 @@ fn nothing(target: &Path, instead: &Instead) -> Words {
 
 fn plan_does_not_fit(plan: &Path, target: &Path, misfits: &[Misfit]) -> Words {
     let obstacles = match misfits.len() {
-        1 => "1 obstacle".to_owned(),
-        many => format!("{many} obstacles"),
+        1 => "1 difference".to_owned(),
+        many => format!("{many} differences"),
     };
     let (plan, target) = (shown(plan), shown(target));
-    let what = format!("the plan {plan} does not fit {target}: {obstacles}, nothing was written");
+    let what = format!("the plan {plan} does not fit {target}: {obstacles}; nothing was written");
     let details =
         misfits.iter().map(|misfit| format!("{}: {}", misfit.file, misfits::of(&misfit.why)));
     Words { details: details.collect(), ..Words::new(what) }
-        .hint("`tfpatch fix` plans for this target as it is")
+        .hint("`tfpatch fix` makes a plan for this target")
 }
 
 impl fmt::Display for Words {

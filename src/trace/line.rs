@@ -4,7 +4,7 @@ use crate::loader::Rule;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// How a library comes to be asked for.
+/// How a library is requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {

@@ -18,7 +18,7 @@ use std::path::Path;
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "Evidence")]
 pub enum Testimony {
-    /// The object asked for the library, and did not get it.
+    /// The object requested the library, and did not get it.
     Confirmed,
     /// The object was loaded, with the library or where something else had loaded it before.
     Refuted,

@@ -80,13 +80,13 @@ fn variables_come_before_dot_venv_and_path() {
         let found = prefix_and_reason(discover(&vfs, ambient));
         assert_eq!(found, (prefix.to_owned(), reason.to_owned()));
     };
-    expect(&ambient, "/project/.venv", "found from a directory above");
+    expect(&ambient, "/project/.venv", "found in a parent directory");
     ambient.working_directory = "/project".into();
-    expect(&ambient, "/project/.venv", "found from here");
+    expect(&ambient, "/project/.venv", "found here");
     ambient.conda_prefix = Some("/conda".into());
-    expect(&ambient, "/conda", "CONDA_PREFIX names it");
+    expect(&ambient, "/conda", "from CONDA_PREFIX");
     ambient.virtual_env = Some("../active".into());
-    expect(&ambient, "/active", "VIRTUAL_ENV names it");
+    expect(&ambient, "/active", "from VIRTUAL_ENV");
     ambient.virtual_env = Some("/usr/share".into());
     let error = discover(&vfs, &ambient).unwrap_err();
     let path = PathBuf::from("/usr/share");
@@ -122,7 +122,7 @@ fn the_base_of_conda_comes_after_dot_venv() {
     found.conda_prefix = Some("/base".into());
     assert_eq!(prefix_and_reason(discover(&vfs, &found)).0, "/project/.venv");
     found.working_directory = "/empty".into();
-    let expected = ("/base".to_owned(), "CONDA_PREFIX names it".to_owned());
+    let expected = ("/base".to_owned(), "from CONDA_PREFIX".to_owned());
     assert_eq!(prefix_and_reason(discover(&vfs, &found)), expected);
     found.conda_prefix = Some("/conda".into());
     found.working_directory = "/project".into();
@@ -164,28 +164,32 @@ fn on_path_tools_and_scripts_are_passed_over() {
     ];
     let found = discover(&vfs, &ambient("/", &path)).unwrap();
     assert_eq!(found.environment.prefix, Path::new("/last"));
-    assert_eq!(said(found.reason), "/last/bin/python3 is the first on PATH that can be meant");
+    assert_eq!(said(found.reason), "/last/bin/python3 is the first on PATH that is usable");
     let told: Vec<String> = found.passed_over.iter().map(ToString::to_string).collect();
     assert_eq!(
         told,
         [
-            "/scripts/python3 is no program but a script",
-            "/links/python3 is a link that leads nowhere",
-            "/own/bin/python3 is tfpatch's own environment",
-            "/u/archive-v0/Hh1/bin/python3 lies in a cache",
-            "/u/builds-v0/.tmp/bin/python3 lies in a cache",
-            "/u/uv/tools/black/bin/python3 belongs to a tool that uv installed",
-            "/u/pipx/venvs/black/bin/python3 belongs to a tool that pipx installed",
-            "/cache/x/env/bin/python3 lies in a cache",
-            "/receipt/bin/python3 belongs to a tool that uv installed",
+            "/scripts/python3 is a script",
+            "/links/python3 is a dangling link",
+            "/own/bin/python3 belongs to the environment of tfpatch",
+            "/u/archive-v0/Hh1/bin/python3 is in a cache",
+            "/u/builds-v0/.tmp/bin/python3 is in a cache",
+            "/u/uv/tools/black/bin/python3 belongs to a tool installed by uv",
+            "/u/pipx/venvs/black/bin/python3 belongs to a tool installed by pipx",
+            "/cache/x/env/bin/python3 is in a cache",
+            "/receipt/bin/python3 belongs to a tool installed by uv",
         ]
     );
     // A tool's environment is nobody's choice, even where it is the only one.
     let error = discover(&vfs, &ambient("/", &["/own/bin"])).unwrap_err();
     assert!(matches!(&error, Error::NoEnvironment { passed_over } if passed_over.len() == 1));
-    assert!(error.to_string().contains("(/own/bin/python3 is tfpatch's own environment); name"));
+    assert!(
+        error
+            .to_string()
+            .contains("(/own/bin/python3 belongs to the environment of tfpatch); name")
+    );
     let error = discover(&vfs, &ambient("/", &[])).unwrap_err();
-    assert!(error.to_string().ends_with("will do; name the environment as TARGET"), "{error}");
+    assert!(error.to_string().ends_with("on PATH; name the environment as TARGET"), "{error}");
 }
 
 #[test]
@@ -201,7 +205,7 @@ fn an_installation_with_tfpatch_in_it_is_the_users() {
 #[test]
 fn a_shim_of_pyenv_stands_for_the_version_that_its_files_name() {
     let vfs = tree();
-    let reason = "/pyenv/shims/python3 is the first on PATH, for pyenv's version".to_owned();
+    let reason = "/pyenv/shims/python3 is the first on PATH, selected by pyenv".to_owned();
     let found = |here: &str, version: Option<&str>| {
         let mut ambient = ambient(here, &["/pyenv/shims", "/usr/bin"]);
         ambient.pyenv_version = version.map(Into::into);

@@ -206,7 +206,7 @@ fn every_message_is_explained_and_everything_else_declined() {
     }
     for entry in fs::read_dir(fixtures().join("other")).unwrap().map(Result::unwrap) {
         let ran = explain(dir.path(), &[], &fs::read(entry.path()).unwrap());
-        assert!(ran.error().starts_with("tfpatch: error: "), "{}", entry.path().display());
+        assert!(ran.error().starts_with("error: "), "{}", entry.path().display());
     }
     assert_eq!(explain(dir.path(), &["no_such_cause"], b"").status, 2);
 }
@@ -256,7 +256,7 @@ fn a_plugin_that_cannot_work_is_named_by_dyld_s_words() {
     assert_eq!((verdict.outcome, verdict.cause), (Outcome::Found, Some(Cause::VersionMismatch)));
     let (sentence, cure) = (verdicts::sentence(&verdict), verdicts::cure(message, &verdict));
     assert!(
-        sentence.starts_with("tensorflow-metal 1.2.0 cannot work with tensorflow 2.20.0"),
+        sentence.starts_with("tensorflow-metal 1.2.0 does not work with tensorflow 2.20.0"),
         "{sentence}"
     );
     assert!(cure.contains("pip install 'tensorflow==2.19.*'"), "{cure}");

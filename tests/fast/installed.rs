@@ -33,8 +33,8 @@ fn files_that_are_gone_or_empty() {
         .file("/s/a/__init__.py", "x=1")
         .file("/s/a/empty.py", "");
     let said = messages(&vfs, Cause::PartialInstall);
-    let expected = "a 1 is there only in part: of 3 files that its RECORD lists 1 is gone, 1 is of \
-                    another size (a/gone.py, …)";
+    let expected = "a 1 is incomplete: of 3 files in its RECORD, 1 is missing, 1 is of \
+                    a different size (a/gone.py, …)";
     assert_eq!(said, [expected]);
 }
 
@@ -113,8 +113,8 @@ fn two_distributions_that_write_the_same_object() {
     let both = |size| with(one, "two", "2", &row(size)).file("/s/p/m.so", bytes.clone());
     let vfs = both(bytes.len() + 1);
     let said = messages(&vfs, Cause::DuplicateInstall);
-    let expected = "one 1 and two 2 install 1 object over one another, such as p/m.so; those of one 1 \
-                    are there";
+    let expected = "one 1 and two 2 both install 1 shared library, such as p/m.so; the \
+                    installed files are from one 1";
     assert_eq!(said, [expected]);
     // The other one's file is no missing part of this one.
     assert_eq!(messages(&vfs, Cause::PartialInstall), Vec::<String>::new());
@@ -125,11 +125,11 @@ fn what_an_upgrade_left() {
     let vfs = with(MemVfs::new(), "a", "1", "");
     assert_eq!(look(&vfs, false), []);
     let vfs = vfs.file("/s/~a/x.so", "").file("/s/~a-0.dist-info/METADATA", "");
-    let expected = "an upgrade that pip did not end has left ~a, ~a-0.dist-info in .";
+    let expected = "an upgrade that pip did not finish left ~a, ~a-0.dist-info in .";
     assert_eq!(messages(&vfs, Cause::DuplicateInstall), [expected]);
     let vfs = with(with(MemVfs::new(), "a", "1", ""), "a", "2", "");
     let expected =
-        "a is installed 2 times in one directory: 1 and 2; files of an older one may be left";
+        "a is installed 2 times in one directory: 1 and 2; files of an older version may be left";
     assert_eq!(messages(&vfs, Cause::DuplicateInstall), [expected]);
 }
 

@@ -114,7 +114,7 @@ fn a_plugin_for_another_release_is_no_matter_of_search_paths() {
         assert_eq!(finding.symbols, [b"_TF_Dim".to_vec()]);
         assert!(
             words::message(finding)
-                .contains("tensorflow-metal 1.2.0 cannot work with tensorflow 2.18.0")
+                .contains("tensorflow-metal 1.2.0 does not work with tensorflow 2.18.0")
         );
         assert!(words::cure(finding).contains("2.12 to 2.19"), "{finding:?}");
         for named in [None, Some(PLUGIN)] {

@@ -7,6 +7,8 @@ mod crash;
 #[cfg(test)]
 mod discovery;
 #[cfg(test)]
+mod documented;
+#[cfg(test)]
 mod dyld;
 #[cfg(test)]
 mod elf_writer;
@@ -40,6 +42,8 @@ mod record;
 mod schemas;
 #[cfg(test)]
 mod shipping;
+#[cfg(test)]
+mod style;
 #[cfg(test)]
 #[path = "../support/mod.rs"]
 mod support;

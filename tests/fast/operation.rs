@@ -163,10 +163,7 @@ fn two_operations_on_a_file_are_reverted_together_or_one_by_one() {
     assert!(one.operation.is_none());
     let later = Change::Later { operations: vec![second.id.clone()] };
     assert_eq!(one.refused[0].change, later);
-    assert_eq!(
-        words::change(&later),
-        format!("{} changed it afterwards; revert that first", second.id)
-    );
+    assert_eq!(words::change(&later), format!("{} changed it later; revert that first", second.id));
     assert_eq!(snapshot(&file), last);
 
     let dry = Options { dry_run: true, ..options() };

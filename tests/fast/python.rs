@@ -93,9 +93,9 @@ fn targets_are_told_apart_and_faults_named() {
     assert_eq!(found("site-packages/"), site);
     let fault = |path| at(path).unwrap_err().to_string();
     for (path, words) in [
-        ("none", "/w/none does not exist; name an environment, a directory"),
-        ("dangling", "/w/dangling does not exist"),
-        ("pipe", "/w/pipe is neither a file nor a directory"),
+        ("none", "/w/none not found; name an environment, a directory"),
+        ("dangling", "/w/dangling not found"),
+        ("pipe", "/w/pipe is not a file or a directory"),
         ("locked", "cannot read /w/locked: "),
         ("locked.so", "cannot read /w/locked.so: "),
     ] {

@@ -31,7 +31,10 @@ fn what_cannot_be_edited_is_refused() {
     let record = b"a.so,md5=abc,1\nb.so,sha256=abc,1\n\"c";
     let change = |row| Change { row, sha256: [1; 32], size: 2 };
     let refused = record::edits(&record[..33], &[change(0)]).unwrap_err();
-    assert_eq!(refused.to_string(), "RECORD has a md5 hash for a.so; only sha256 can be renewed");
+    assert_eq!(
+        refused.to_string(),
+        "RECORD has a md5 hash for a.so; tfpatch can update only sha256"
+    );
     assert_eq!(record::edits(&record[..33], &[change(2)]), Err(Error::NoSuchRow { index: 2 }));
     let twice = record::edits(&record[..33], &[change(1), change(1)]);
     assert!(matches!(twice, Err(Error::Edit(Invalid::Overlap { .. }))), "{twice:?}");

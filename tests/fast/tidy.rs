@@ -393,9 +393,12 @@ fn every_cause_has_a_page_and_every_page_a_cause() {
         .collect();
     causes.sort();
     assert_eq!(pages, causes);
-    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let page = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     for cause in causes {
-        assert!(readme.contains(&format!("src/findings/causes/{cause}.md")), "README.md: {cause}");
+        assert!(
+            page.contains(&format!("src/findings/causes/{cause}.md")),
+            "ARCHITECTURE.md: {cause}"
+        );
     }
 }
 

@@ -35,7 +35,7 @@ fn a_link_or_a_file_is_no_store_at_any_level() {
                     (path, stat.len(), stat.mtime_nsec())
                 })
                 .collect();
-            is_refused(&tree.root, "are not used");
+            is_refused(&tree.root, "cannot use the backups");
             for (path, len, time) in before {
                 let stat = std::fs::metadata(&path).unwrap();
                 assert_eq!((stat.len(), stat.mtime_nsec()), (len, time), "{}", path.display());
@@ -48,7 +48,7 @@ fn a_link_or_a_file_is_no_store_at_any_level() {
 fn a_dangling_link_is_no_store_that_could_be_created() {
     let tree = Tree::new();
     symlink(tree.outside.join("new"), tree.store()).unwrap();
-    is_refused(&tree.root, "symbolic link");
+    is_refused(&tree.root, "is a symlink");
     assert!(std::fs::symlink_metadata(tree.outside.join("new")).is_err());
 }
 
@@ -78,13 +78,13 @@ fn a_store_that_a_package_brought_along_is_refused() {
         let metadata = tree.root.join(site).join("evil-1.0.dist-info");
         std::fs::create_dir_all(&metadata).unwrap();
         std::fs::write(metadata.join("RECORD"), row).unwrap();
-        is_refused(&tree.root, "a package brought it along");
+        is_refused(&tree.root, "a package installed it");
     }
     let tree = Tree::edited();
     std::fs::create_dir(tree.root.join("conda-meta")).unwrap();
     let listed = json!({"files": ["lib/x", ".tfpatch/operations/0001-aa.json"]});
     std::fs::write(tree.root.join("conda-meta/evil-1.0-0.json"), listed.to_string()).unwrap();
-    is_refused(&tree.root, "a package brought it along");
+    is_refused(&tree.root, "a package installed it");
 }
 
 #[test]
@@ -373,9 +373,17 @@ fn a_record_that_no_operation_can_have_left_is_refused() {
             "twice",
             Box::new(|all, _| all["steps"][0]["aliases"] = json!([{"path": "a.so"}])),
         ),
-        ("changes", "nothing", Box::new(|all, _| all["steps"][0]["changes"] = json!([]))),
-        ("ranges", "held", Box::new(|all, _| all["steps"][0]["new"]["lock"]["ranges"] = json!([]))),
-        ("ranges", "held", Box::new(|all, _| all["steps"][0]["old"]["lock"]["ranges"] = json!([]))),
+        ("changes", "without a change", Box::new(|all, _| all["steps"][0]["changes"] = json!([]))),
+        (
+            "ranges",
+            "content",
+            Box::new(|all, _| all["steps"][0]["new"]["lock"]["ranges"] = json!([])),
+        ),
+        (
+            "ranges",
+            "content",
+            Box::new(|all, _| all["steps"][0]["old"]["lock"]["ranges"] = json!([])),
+        ),
         ("kind", "kind", Box::new(|all, _| all["steps"][0]["kind"] = "record".into())),
         ("kind", "kind", Box::new(|all, _| all["steps"][0]["kind"] = "wheel".into())),
         (

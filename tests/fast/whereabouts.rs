@@ -103,7 +103,7 @@ fn a_library_that_ldconfig_has_not_seen_is_cured_by_it() {
             .file("/etc/ld.so.conf.d/libc.conf", "/usr/local/lib\n")
             .file("/etc/ld.so.cache", cache(&[], &[]))
     };
-    let ldconfig = || (Cause::StaleCache, "ldconfig, as root".to_owned());
+    let ldconfig = || (Cause::StaleCache, "run ldconfig as root".to_owned());
     let there = vfs().file("/usr/local/lib/libpq.so.5", library("libpq.so.5"));
     assert_eq!(told(there, "libpq.so.5"), ldconfig());
     // It makes the links as well.

@@ -42,7 +42,7 @@ fn what_may_not_be_read_is_said() {
         let [finding] = found.as_slice() else { panic!("{name}: {found:#?}") };
         assert_eq!(finding["cause"], "unreadable");
         assert!(finding["message"].as_str().unwrap().contains("Permission denied"), "{finding:#}");
-        assert_eq!(finding["cure"], "run tfpatch as a user who may read it");
+        assert_eq!(finding["cure"], "run tfpatch as a user who can read it");
     }
     assert_eq!(about(&report, &dir.join(OUTER)).len(), 1, "and the rest is looked at");
 
@@ -79,8 +79,8 @@ fn an_interpreter_out_of_reach_is_not_called_gone() {
         let found = about(&report, &dir.join(".venv/bin/python"));
         let [finding] = found.as_slice() else { panic!("{report:#}") };
         assert_eq!(finding["cause"], "unreadable");
-        assert!(finding["message"].as_str().unwrap().ends_with("which may not be read"));
-        assert_eq!(finding["cure"], "run tfpatch as a user who may read it");
+        assert!(finding["message"].as_str().unwrap().ends_with("which is not readable"));
+        assert_eq!(finding["cure"], "run tfpatch as a user who can read it");
     }
 
     std::fs::remove_dir_all(dir.join("closed")).unwrap();

@@ -59,7 +59,7 @@ impl Ran {
     #[track_caller]
     pub(crate) fn error(&self) -> &str {
         assert_eq!(self.status, 2, "{self:#?}");
-        assert!(self.err.starts_with("tfpatch: error: "), "{self:#?}");
+        assert!(self.err.starts_with("error: "), "{self:#?}");
         &self.err
     }
 }

@@ -87,13 +87,16 @@ fn a_plan_fits_an_environment_at_another_path() {
     assert_eq!((snapshot(&two.prefix), has_store(&two.prefix)), (before.clone(), false));
 
     let ran = run(dir, &["apply", "plan.json", target]);
-    assert!(ran.text(0).contains("1 file repaired, 0 errors, 0 warnings remain"), "{ran:#?}");
+    assert!(
+        ran.text(0).contains("1 file and 1 RECORD repaired; no errors or warnings remain"),
+        "{ran:#?}"
+    );
     assert_eq!(wheels::imports(&two), Ok("42".to_owned()));
     assert!(checked_rows(&two) > 5, "each of them is right");
     let applied = snapshot(&two.prefix);
     assert_eq!(
         run(dir, &["verify", target]).text(0),
-        "1 file as it was left, everything resolves\n"
+        "1 patched file unchanged; all dependencies resolve\n"
     );
     let log = run(dir, &["log", target, "--format", "json"]).json(0);
     assert_eq!((&log["operations"][0]["kind"]), &json!("apply"));
@@ -128,7 +131,7 @@ fn all_files_that_differ_are_named_and_nothing_is_written() {
     let said = refused(dir, &planned, "other");
     assert!(said.contains("does not fit"), "{said}");
     assert!(
-        said.contains("2 obstacles, nothing was written\n  a/pkg/outer.so: is not there\n"),
+        said.contains("2 differences; nothing was written\n  a/pkg/outer.so: not found\n"),
         "{said}"
     );
     assert!(said.contains("\n  c/pkg/outer.so: is another build: its build ID is "), "{said}");
@@ -140,7 +143,7 @@ fn all_files_that_differ_are_named_and_nothing_is_written() {
     bytes[at] = b'G';
     std::fs::write(&changed, bytes).unwrap();
     let said = refused(dir, &planned, "other");
-    let line = "c/pkg/outer.so: has other bytes where the plan relies on them\n";
+    let line = "c/pkg/outer.so: has different bytes where the plan depends on them\n";
     assert!(said.contains(line), "{said}");
 }
 
@@ -193,46 +196,50 @@ fn a_doctored_plan_is_refused() {
     let unlocked = json!({"size": size, "digest": nothing, "ranges": []});
     let huge = json!({"start": 0, "end": u64::MAX});
     let alterations: Vec<Alteration> = vec![
-        ("/steps/0/edits/-", code, "\"edits\" of its step is not what this tfpatch would plan"),
-        ("/steps/0/before/0", json!("$ORIGIN/nice"), "\"before\" of its step is not what"),
-        ("/steps/0/after/0", json!("$ORIGIN/nice"), "\"after\" of its step is not what"),
-        ("/steps/0/method", json!("slot!"), "\"method\" of its step is not what"),
-        ("/steps/0/lock", unlocked.clone(), "\"lock\" of its step is not what"),
-        ("/steps/0/left", unlocked, "\"left\" of its step is not what"),
-        ("/steps/0/kind", json!("macho"), "\"kind\" of its step is not what"),
+        ("/steps/0/edits/-", code, "\"edits\" of its step differs from the plan"),
+        ("/steps/0/before/0", json!("$ORIGIN/nice"), "\"before\" of its step differs from"),
+        ("/steps/0/after/0", json!("$ORIGIN/nice"), "\"after\" of its step differs from"),
+        ("/steps/0/method", json!("slot!"), "\"method\" of its step differs from"),
+        ("/steps/0/lock", unlocked.clone(), "\"lock\" of its step differs from"),
+        ("/steps/0/left", unlocked, "\"left\" of its step differs from"),
+        ("/steps/0/kind", json!("macho"), "\"kind\" of its step differs from"),
         ("/steps/0/kind", json!("record"), "outer.so: has no row for the edited files"),
         (
             "/steps/0/path",
             json!("link/pkg/outer.so"),
-            "link/pkg/outer.so: is no object of the target",
+            "link/pkg/outer.so: is not a shared library of the target",
         ),
         (
             "/steps/0/aliases",
             json!([{"path": "link/pkg/outer.so"}]),
-            "has other names in the target than",
+            "has different names in this target",
         ),
-        ("/steps/-", planned["steps"][0].clone(), "pkg/outer.so: two steps edit it"),
+        ("/steps/-", planned["steps"][0].clone(), "pkg/outer.so: two steps of the plan edit it"),
         (
             "/steps/0/path",
             json!("../outside/pkg/outer.so"),
-            "it must be relative and without `..` at line ",
+            "it must be relative and must not contain `..` at line ",
         ),
-        ("/steps/0/path", json!("/etc/passwd"), "it must be relative and without `..` at line "),
-        ("/steps/0/path_bytes", json!("L2V0Yw=="), "path_bytes are not the bytes of the path"),
-        ("/steps/0/edits/0/range/end", json!(size + 1), "lies outside a file of"),
-        ("/steps/0/edits/0/range", json!({"start": end, "end": start}), "lies outside a file of"),
+        (
+            "/steps/0/path",
+            json!("/etc/passwd"),
+            "it must be relative and must not contain `..` at line ",
+        ),
+        ("/steps/0/path_bytes", json!("L2V0Yw=="), "path_bytes do not match the path"),
+        ("/steps/0/edits/0/range/end", json!(size + 1), "is outside a file of"),
+        ("/steps/0/edits/0/range", json!({"start": end, "end": start}), "is outside a file of"),
         (
             "/steps/0/edits/0/new",
             json!({"copy_of": {"start": 0, "end": size + 1}}),
-            "lies outside a file of",
+            "is outside a file of",
         ),
         (
             "/steps/0/edits/-",
             planned["steps"][0]["edits"].as_array().unwrap().last().unwrap().clone(),
             "two edits overlap at offset 0x",
         ),
-        ("/steps/0/lock/size", json!(u64::MAX), "the edits make a file that is too long"),
-        ("/steps/0/lock/ranges/0", huge, "outer.so: has other bytes"),
+        ("/steps/0/lock/size", json!(u64::MAX), "the edited file would be too long"),
+        ("/steps/0/lock/ranges/0", huge, "outer.so: has different bytes"),
         ("/steps/0/lock/size", json!(-1), "invalid value"),
         ("/schema", json!("tfpatch/plan/v2"), "its schema is \"tfpatch/plan/v2\""),
         ("/steps", json!({}), "at line "),
@@ -266,13 +273,13 @@ fn what_is_no_plan_is_an_error_with_its_place() {
         std::fs::write(&file, &whole[..len]).unwrap();
         let said = run(dir, &["apply", "bad.json", "tree"]).error().to_owned();
         assert!(
-            said.contains("bad.json is no plan: ") && said.contains(" at line "),
+            said.contains("bad.json is not a plan: ") && said.contains(" at line "),
             "{len}: {said}"
         );
     }
     let deep = "[".repeat(100_000);
     for (text, said) in [
-        ("{}", "it names no schema; a plan's is \"tfpatch/plan/v1\""),
+        ("{}", "it has no schema; expected \"tfpatch/plan/v1\""),
         (
             "{\"schema\": \"tfpatch/plan/v1\",\n \"steps\": [{}]}",
             "missing field `kind` at line 2 column 13",
@@ -290,7 +297,7 @@ fn what_is_no_plan_is_an_error_with_its_place() {
             .contains("cannot read the plan none.json")
     );
     let two = run(dir, &["fix", "--dry-run", "-o", "p.json", "tree", "."]);
-    assert!(two.error().contains("name one target"), "{two:#?}");
+    assert!(two.error().contains("name one TARGET"), "{two:#?}");
     assert!(run(dir, &["fix", "-o", "p.json", "tree"]).err.contains("--dry-run"));
     let closed = run(dir, &["fix", "--dry-run", "-o", "no/such/p.json", "tree"]);
     assert!(closed.error().contains("cannot write the plan no/such/p.json"), "{closed:#?}");
@@ -318,20 +325,19 @@ fn a_plan_that_does_not_pass_the_proof_is_refused() {
 
     let hijack = direct(dir, &["add", "--first", "--entry", "$ORIGIN/../evil"]);
     let said = refused(dir, &hijack, "tree");
-    let line = "pkg/outer.so: would get libinner.so.1 from evil/libinner.so.1 and no longer from \
+    let line = "pkg/outer.so: would load libinner.so.1 from evil/libinner.so.1 instead of \
                 inner/libinner.so.1\n";
     assert!(said.contains(line), "{said}");
     let taken = direct(dir, &["remove", "--entry", "$ORIGIN/../inner"]);
     let said = refused(dir, &taken, "tree");
-    assert!(said.contains("pkg/outer.so: would get libinner.so.1 from nowhere"), "{said}");
+    assert!(said.contains("pkg/outer.so: would load libinner.so.1 from nowhere"), "{said}");
 
     let evil = dir.join("evil");
     for entry in ["$ORIGIN/../../evil", evil.to_str().unwrap(), "$LIB", "relative", "$ORIGIN/none"]
     {
         let leaving = direct(dir, &["add", "--entry", entry]);
         let said = refused(dir, &leaving, "tree");
-        let line =
-            format!("pkg/outer.so: would be given the entry {entry}, which leads to no directory");
+        let line = format!("pkg/outer.so: would get the entry {entry}, which is not a directory");
         assert!(said.contains(&line), "{said}");
     }
     let leaving = direct(dir, &["add", "--entry", evil.to_str().unwrap()]);

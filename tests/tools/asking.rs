@@ -83,7 +83,7 @@ fn a_package_is_known_without_a_list_of_its_files() {
     // What says nothing of what it requires is believed where one package alone loads the library.
     fs::remove_dir_all(env.site.join("plug-1.0.dist-info")).unwrap();
     let told = assert_sound(&env, "import plug");
-    assert!(told.out.contains("as it seems; no metadata prove it"), "{told:#?}");
+    assert!(told.out.contains("as far as metadata show"), "{told:#?}");
 }
 
 /// Nothing is loaded before a program's own libraries.
@@ -114,7 +114,7 @@ fn a_program_behind_a_script_is_left_to_the_script() {
     assert!(told.out.contains("libtool_core.so.1"), "{told:#?}");
     fs::remove_file(script).unwrap();
     let ran = run(dir.path(), &["doctor", "env"]);
-    assert!(ran.text(1).contains("libtool_core.so.1 is out of reach"), "{ran:#?}");
+    assert!(ran.text(1).contains("libtool_core.so.1 is not found by the loader"), "{ran:#?}");
 }
 
 /// A distribution without modules loads nothing: its libraries are there for others, and not before them.
@@ -152,9 +152,9 @@ fn a_library_that_nobody_requires_is_only_worth_knowing() {
     let module = env.module("jit/_pool", &["libpool.so.12"], &[]);
     env.distribution("jit", &["llvm"], &["jit/__init__.py", "jit/_pool.abi3.so"]);
     let told = assert_sound(&env, "import jit");
-    assert!(told.out.contains("info  libpool.so.12 is out of reach"), "{told:#?}");
+    assert!(told.out.contains("info  libpool.so.12 is not found by the loader"), "{told:#?}");
     let named = run(dir.path(), &words(&[&"doctor", &module]));
-    assert!(named.text(1).contains("libpool.so.12 is out of reach"), "{named:#?}");
+    assert!(named.text(1).contains("libpool.so.12 is not found by the loader"), "{named:#?}");
     // One that it requires is another matter, and so is one for a GPU.
     env.distribution("jit", &["llvm", "pool"], &["jit/__init__.py", "jit/_pool.abi3.so"]);
     assert_cured(&env, || env.runs("import jit._pool"));
@@ -192,7 +192,7 @@ fn a_plugin_that_cannot_load_is_not_half_repaired() {
     assert!(!opens(&one) && !opens(&two));
     run(dir.path(), &["doctor", "env"]).text(1);
     let fixed = run(dir.path(), &["fix", "env"]);
-    assert!(fixed.text(0).contains("1 file repaired, 0 errors"), "{fixed:#?}");
+    assert!(fixed.text(0).contains("repaired; no errors"), "{fixed:#?}");
     assert!(opens(&one));
     assert!(fs::read(&two).unwrap() == before);
     let named = run(dir.path(), &words(&[&"doctor", &two]));
@@ -271,7 +271,7 @@ fn a_program_with_python_in_it_finds_pythons_library_in_the_base() {
     let starts = || Command::new(&program).output().unwrap().status.success();
     assert!(!starts());
     let ran = run(dir.path(), &["doctor", "env"]);
-    let lies = format!("it lies in {}", base.join("lib").display());
+    let lies = format!("it is in {}", base.join("lib").display());
     assert!(ran.text(1).contains(&lies), "{ran:#?}");
     run(dir.path(), &["fix", "env"]).text(1);
     assert!(!starts());
@@ -323,7 +323,7 @@ fn tensorflow_opens_what_it_was_built_with_whatever_its_metadata_say() {
     let ran = run(dir.path(), &["doctor", "env"]);
     assert!(ran.text(1).contains("dlopen_path_missing"), "{ran:#?}");
     let fixed = run(dir.path(), &["fix", "env"]);
-    assert!(fixed.text(0).contains("1 file repaired, 0 errors"), "{fixed:#?}");
+    assert!(fixed.text(0).contains("repaired; no errors"), "{fixed:#?}");
     run(dir.path(), &["verify", "env"]).text(0);
     let printed = run(
         dir.path(),
@@ -390,7 +390,7 @@ fn modules_of_the_standard_library_are_judged() {
     assert!(ran.text(1).contains("error  libssl_away.so.1 is not installed"), "{ran:#?}");
     fs::rename(elsewhere, there).unwrap();
     let ran = run(dir.path(), &["fix", "env"]);
-    assert!(ran.text(0).contains("0 errors"), "{ran:#?}");
+    assert!(ran.text(0).contains("no errors"), "{ran:#?}");
     run(dir.path(), &["verify", "env"]).text(0);
 }
 
@@ -419,7 +419,7 @@ fn what_a_plugin_lacks_is_said_and_known_to_explain() {
     assert!(env.runs("import qt._core"));
     let told = run(dir.path(), &["doctor", "env"]);
     assert!(told.text(0).contains("info  libxcb_away.so.0 is not installed"), "{told:#?}");
-    assert!(told.out.contains("plugins or programs have 1 unmet need\n"), "{told:#?}");
+    assert!(told.out.contains("plugins or programs lack 1 library\n"), "{told:#?}");
     let json = run(dir.path(), &["doctor", "env", "--format", "json"]).json(0);
     assert_eq!(json["findings"][0]["severity"], "info");
     let named = run(dir.path(), &words(&[&"doctor", &plugin]));
@@ -432,7 +432,8 @@ fn what_a_plugin_lacks_is_said_and_known_to_explain() {
     let explain = explain.args(["explain", &words]).env("VIRTUAL_ENV", &env.prefix);
     let said = Ran::of(&explain.output().unwrap());
     assert!(
-        said.text(0).contains("libxcbqpa.so.6 needs libxcb_away.so.0, which is nowhere"),
+        said.text(0)
+            .contains("libxcbqpa.so.6 needs libxcb_away.so.0, which is not found on this system"),
         "{said:#?}"
     );
 }
@@ -452,7 +453,7 @@ fn a_path_that_does_not_exist_is_not_answered_by_another_file() {
         let explain = explain.args(["explain", &words]).env("VIRTUAL_ENV", &env.prefix);
         let said = Ran::of(&explain.output().unwrap());
         assert!(!said.text(0).contains("is here"), "{said:#?}");
-        assert!(!said.out.contains("nothing has to be done"), "{said:#?}");
+        assert!(!said.out.contains("no action needed"), "{said:#?}");
     }
 }
 

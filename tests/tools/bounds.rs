@@ -73,9 +73,9 @@ fn a_file_with_thousands_of_rows_is_refused() {
     crate::support::command::outer(&site.join("foo/a.so"), "$ORIGIN/gone/with/the/wind");
     crate::support::command::inner(&site.join("foo.libs/libinner.so.1"));
     let ran = run(dir.path(), &words(&[&"fix", &dir.path()]));
-    let why = "RECORD has 1001 rows for foo/a.so; at most 1000 are renewed";
+    let why = "RECORD has 1001 rows for foo/a.so; tfpatch updates at most 1000";
     assert!(ran.error().contains(why), "{ran:#?}");
-    assert!(ran.err.contains("--record keep leaves it as it is"), "{ran:#?}");
+    assert!(ran.err.contains("--record keep leaves it unchanged"), "{ran:#?}");
     assert_eq!(run(dir.path(), &words(&[&"fix", &"--record", &"keep", &dir.path()])).err, "");
 }
 
@@ -91,9 +91,9 @@ fn what_is_too_long_is_named_and_not_read() {
     const GIGABYTE: u64 = 1 << 30;
     let info = "lib/python3.11/site-packages/foo-1.0.dist-info";
     for (file, start, limit) in [
-        (format!("{info}/RECORD"), "foo/a.so,,\n", "more than 64 MiB"),
-        (format!("{info}/METADATA"), "Name: foo\n", "more than 1 MiB"),
-        ("lib/python3.11/site-packages/x.pth".to_owned(), "/usr\n", "more than 1 MiB"),
+        (format!("{info}/RECORD"), "foo/a.so,,\n", "64 MiB"),
+        (format!("{info}/METADATA"), "Name: foo\n", "1 MiB"),
+        ("lib/python3.11/site-packages/x.pth".to_owned(), "/usr\n", "1 MiB"),
     ] {
         let dir = tempfile::tempdir().unwrap();
         environment(dir.path(), "");
@@ -102,7 +102,7 @@ fn what_is_too_long_is_named_and_not_read() {
         for name in ["doctor", "verify", "fix"] {
             let (said, memory) = peak(dir.path(), &[name, "."]);
             let shown = Path::new(&file).strip_prefix("lib/python3.11/site-packages").unwrap();
-            let wanted = format!("{}: it has {limit}", shown.display());
+            let wanted = format!("{}: it exceeds the limit of {limit}", shown.display());
             assert!(said.contains(&wanted), "{name}: {said}");
             assert!(memory < 100 << 10, "{name} {file}: {memory} kB");
         }
@@ -111,7 +111,7 @@ fn what_is_too_long_is_named_and_not_read() {
     environment(dir.path(), "");
     sparse(&dir.path().join("PLAN.json"), "{", GIGABYTE);
     let ran = run(dir.path(), &["apply", "PLAN.json", "."]);
-    let why = "PLAN.json is no plan: it has more than 268435456 bytes";
+    let why = "PLAN.json is not a plan: it has more than 268435456 bytes";
     assert!(ran.error().contains(why), "{ran:#?}");
 }
 
@@ -145,10 +145,10 @@ fn a_hundred_thousand_objects_take_little_memory() {
     for arguments in [&["doctor", "."][..], &["doctor", ".", "--format", "json"], &["fix", "."]] {
         let (said, memory) = peak(dir.path(), arguments);
         assert!(memory < 90 << 10, "{arguments:?}: {memory} kB");
-        assert!(said.contains("many/f000000.so: it is named as a shared object, and is empty"));
+        assert!(said.contains("many/f000000.so: it is named like a shared library, but is empty"));
     }
     let (said, _) = peak(dir.path(), &["doctor", ".", "-v"]);
-    let rest = "99000 more files cannot be read, such as many/f001000.so";
+    let rest = "cannot read 99000 more files, such as many/f001000.so";
     assert!(said.contains(rest), "{}", &said[said.len().saturating_sub(600)..]);
 }
 

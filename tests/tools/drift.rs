@@ -27,9 +27,9 @@ fn an_upgrade_is_explained_and_repaired_again() {
 
         // The new version finds its library by itself.
         let module = env.extension();
-        let what = "was installed anew by broken 1.1";
+        let what = "was reinstalled with broken 1.1";
         let ran = run(dir, &["verify", ".venv"]);
-        let line = format!("{} {what}, and needs no repair\n", module.display());
+        let line = format!("{} {what}; it needs no repair\n", module.display());
         assert!(ran.text(0).contains(&line), "{mode:?}: {ran:#?}");
         assert!(!ran.out.contains("RECORD"), "{mode:?}: {ran:#?}");
         let report = run(dir, &["verify", ".venv", "--format", "json"]).json(0);
@@ -48,15 +48,15 @@ fn an_upgrade_is_explained_and_repaired_again() {
         assert!(ran.out.starts_with("drift  lib/"), "{mode:?}: {ran:#?}");
         assert!(ran.out.ends_with("→ tfpatch fix .venv\n"), "{mode:?}: {ran:#?}");
 
-        assert!(run(dir, &["fix", ".venv"]).text(0).contains("1 file repaired"));
+        assert!(run(dir, &["fix", ".venv"]).text(0).contains("1 file and 1 RECORD repaired"));
         assert_eq!(wheels::imports(&env), Ok("42".to_owned()));
-        let said = "1 file as it was left, everything resolves\n";
+        let said = "1 patched file unchanged; all dependencies resolve\n";
         assert_eq!(run(dir, &["verify", ".venv"]).text(0), said);
         assert_eq!(run(dir, &["log", ".venv"]).text(0).lines().count(), 2);
         assert!(!run(dir, &["diff", ".venv"]).text(0).contains("broken-1.0"));
         // What is put back is what the second fix has changed.
         let said = run(dir, &["revert", ".venv"]);
-        assert!(said.text(0).contains("files put back"), "{mode:?}: {said:#?}");
+        assert!(said.text(0).contains(" restored (operation "), "{mode:?}: {said:#?}");
         assert!(wheels::imports(&env).is_err());
         assert!(!run(dir, &["verify", ".venv"]).text(1).contains("drift"));
     }
@@ -81,7 +81,7 @@ fn what_was_uninstalled_is_expected_no_more() {
         let patched = std::fs::read(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
         let ran = run(dir, &["verify", ".venv"]);
-        assert!(ran.text(1).contains(&format!("{} is gone\n", module.display())), "{ran:#?}");
+        assert!(ran.text(1).contains(&format!("{} is missing\n", module.display())), "{ran:#?}");
         std::fs::write(&path, patched).unwrap();
 
         wheels::uninstall(&env, mode, "broken");
@@ -90,7 +90,10 @@ fn what_was_uninstalled_is_expected_no_more() {
         let ran = run(dir, &["verify", ".venv"]);
         let line = format!("{} was uninstalled\n", module.display());
         assert!(ran.text(0).contains(&line), "{mode:?}: {ran:#?}");
-        assert!(ran.out.ends_with("1 file as it was left, everything resolves\n"), "{ran:#?}");
+        assert!(
+            ran.out.ends_with("1 patched file unchanged; all dependencies resolve\n"),
+            "{ran:#?}"
+        );
         assert_eq!(run(dir, &["verify", ".venv", "-q"]).text(0), "");
         assert_eq!(run(dir, &["log", ".venv"]).text(0).lines().count(), 2);
         let diff = run(dir, &["diff", ".venv", "--format", "json"]).json(0);
@@ -98,8 +101,8 @@ fn what_was_uninstalled_is_expected_no_more() {
 
         // It is said, and the rest is put back.
         let ran = run(dir, &["revert", ".venv"]);
-        assert!(ran.text(0).starts_with("1 file put back"), "{mode:?}: {ran:#?}");
-        let line = format!("{} was uninstalled; there is nothing to put back\n", module.display());
+        assert!(ran.text(0).starts_with("1 file restored"), "{mode:?}: {ran:#?}");
+        let line = format!("{} was uninstalled; nothing to restore\n", module.display());
         assert!(ran.out.contains(&line), "{mode:?}: {ran:#?}");
         assert_eq!(std::fs::read(&other).unwrap(), bytes);
         let report = run(dir, &["revert", ".venv", "--format", "json"]).json(0);

@@ -31,7 +31,7 @@ fn a_traceback_leads_to_the_finding_and_later_to_what_resolves() {
     run(elsewhere.path(), &words).text(0);
     wheels::imports(&env).unwrap();
     let ran = explain(elsewhere.path(), &["-"], traceback.as_bytes());
-    assert!(ran.text(0).contains("libinner.so.1 is found here now"), "{ran:#?}");
+    assert!(ran.text(0).contains("The loader now finds libinner.so.1 here"), "{ran:#?}");
 
     let markdown = explain(
         elsewhere.path(),
@@ -92,10 +92,13 @@ fn what_is_opened_by_its_name_is_told_with_who_opens_it() {
     let message = &report["messages"][0];
     assert_eq!((&message["outcome"], &message["cause"]), (&json!("found"), &json!("path_missing")));
     let text = message["message"].as_str().unwrap();
-    assert!(text.contains("pkg/__init__.py:3 opens libopened.so.1 by its name alone"), "{text}");
+    assert!(
+        text.contains("pkg/__init__.py:3 opens libopened.so.1 by name, without a path"),
+        "{text}"
+    );
     // What is said to help does.
     let cure = message["cure"].as_str().unwrap();
-    let call = cure.split(" as ").nth(1).unwrap().split(" does").next().unwrap();
+    let call = cure.split(" as in ").nth(1).unwrap().split("; if").next().unwrap();
     assert!(call.contains(library.to_str().unwrap()), "{cure}");
     assert!(env.runs(&format!("import ctypes; {call}")));
     let absent = "libabsent.so.1: cannot open shared object file: No such file or directory";
@@ -125,7 +128,7 @@ fn a_relative_path_is_told_to_begin_at_the_working_directory() {
         let outcome = (&message["outcome"], &message["cause"]);
         assert_eq!(outcome, (&json!("found"), &json!("path_missing")), "{message:#}");
         let cure = message["cure"].as_str().unwrap();
-        let call = cure.split(" as ").nth(1).unwrap().split(" does").next().unwrap();
+        let call = cure.split(" as in ").nth(1).unwrap().split(", or").next().unwrap();
         assert!(call.contains(library.to_str().unwrap()), "{cure}");
         assert!(env.runs(&format!("import ctypes; {call}")));
         let from = cure.split(" start the program in ").nth(1).unwrap();

@@ -46,7 +46,7 @@ fn what_an_interpreter_comes_to_by_links_is_judged_and_not_edited() {
         for name in ["doctor", "fix", "verify"] {
             let ran = run(dir, &[name, "env"]);
             assert!(ran.text(1).contains("libinner.so.1"), "{linked}: {ran:#?}");
-            assert!(!ran.out.contains("everything resolves"), "{linked}: {ran:#?}");
+            assert!(!ran.out.contains("all dependencies resolve"), "{linked}: {ran:#?}");
             assert!(!ran.out.contains("not followed"), "{linked}: {ran:#?}");
         }
         assert_eq!(snapshot(&disk), before, "{linked}");
@@ -57,7 +57,7 @@ fn what_an_interpreter_comes_to_by_links_is_judged_and_not_edited() {
         run(dir, &named).text(0);
         for name in ["doctor", "verify"] {
             let ran = run(dir, &[name, "env"]);
-            assert!(ran.text(0).contains("everything resolves"), "{linked}: {ran:#?}");
+            assert!(ran.text(0).contains("all dependencies resolve"), "{linked}: {ran:#?}");
         }
     }
 }
@@ -124,8 +124,9 @@ fn what_was_not_followed_is_named_by_doctor_fix_and_verify() {
         let ran = run(dir, &[name, "tree"]);
         let last = ran.text(0).lines().last().unwrap();
         assert!(last.ends_with("; 1 linked directory was not followed"), "{ran:#?}");
-        assert!(!ran.out.contains("everything resolves"), "{ran:#?}");
-        let note = format!("more is a link out of the target, to {}; not followed", disk.display());
+        assert!(!ran.out.contains("all dependencies resolve"), "{ran:#?}");
+        let note =
+            format!("more is a link to {}, outside the target; not followed", disk.display());
         assert!(ran.out.contains(&note), "{ran:#?}");
         assert!(ran.out.contains(&format!("→ tfpatch doctor {}\n", disk.display())), "{ran:#?}");
     }
@@ -156,9 +157,11 @@ fn what_lies_together_is_looked_at_together() {
     }
     let ran = run(dir, &["doctor", "tree"]);
     // Nothing was looked at: that is not a success.
-    let there = format!("not followed, name what is there: {}\n", dir.join("disk").display());
+    let there = format!("not followed; name their target: {}\n", dir.join("disk").display());
     assert!(ran.error().ends_with(&there), "{ran:#?}");
-    assert!(run(dir, &["doctor", "disk"]).text(1).contains("libinner.so.1 is out of reach"));
+    assert!(
+        run(dir, &["doctor", "disk"]).text(1).contains("libinner.so.1 is not found by the loader")
+    );
 }
 
 /// Hash and size of a file as a RECORD has them.
@@ -215,7 +218,7 @@ fn other_links_are_no_news() {
     symlink("../headers", tree.join("include")).unwrap();
     for arguments in [words(&[&"doctor", &tree]), words(&[&"verify", &tree])] {
         let ran = run(dir, &arguments);
-        assert!(ran.text(0).ends_with("everything resolves\n"), "{ran:#?}");
+        assert!(ran.text(0).ends_with("all dependencies resolve\n"), "{ran:#?}");
     }
 }
 
@@ -228,6 +231,6 @@ fn a_named_file_has_no_links_beside_it() {
     inner(&dir.join("disk/libinner.so.1"));
     symlink(dir.join("disk"), dir.join("tree/more")).unwrap();
     let ran = run(dir, &["doctor", "tree/libinner.so.1"]);
-    assert!(ran.text(0).ends_with("everything resolves\n"), "{ran:#?}");
+    assert!(ran.text(0).ends_with("all dependencies resolve\n"), "{ran:#?}");
     assert!(run(dir, &["doctor", "tree"]).text(0).contains("not followed"));
 }

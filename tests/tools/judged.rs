@@ -124,11 +124,11 @@ fn what_nobody_asks_for_is_no_error() {
     assert_eq!(package.findings(), BTreeSet::from([plugin, unmet]));
     // And still it is not said that everything resolves.
     let doctor = package.said(&["doctor"]);
-    assert!(doctor.contains(", plugins or programs have 1 unmet need\n"), "{doctor}");
+    assert!(doctor.contains("; plugins or programs lack 1 library\n"), "{doctor}");
     let unmet = "info  libgone.so.9 is not installed";
     assert!(doctor.contains(unmet), "{doctor}");
     assert!(doctor.contains("  broken/plugins/provider.so needs libgone.so.9, which"), "{doctor}");
-    assert!(package.said(&["verify"]).ends_with("what is imported resolves\n"));
+    assert!(package.said(&["verify"]).ends_with("imports resolve\n"));
 }
 
 /// The loader calls the library `broken/../broken/libs/libinner.so.1`; what it lacks is the error.

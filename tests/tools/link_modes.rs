@@ -73,12 +73,18 @@ fn there_and_back(mode: LinkMode) {
     let dry = run(dir, &["fix", ".venv", "--dry-run", "--diff"]);
     let dry = dry.text(0);
     assert!(dry.contains("\n+$ORIGIN/../broken_libs\n"), "{dry}");
-    assert!(dry.contains("1 file would be repaired, 0 errors, 0 warnings remain"), "{dry}");
+    assert!(
+        dry.contains("1 file and 1 RECORD would be repaired; no errors or warnings remain"),
+        "{dry}"
+    );
     is_as_before();
     assert!(!has_store(&env.prefix));
 
     let fixed = run(dir, &["fix", ".venv"]);
-    assert!(fixed.text(0).contains("1 file repaired, 0 errors, 0 warnings remain"), "{fixed:?}");
+    assert!(
+        fixed.text(0).contains("1 file and 1 RECORD repaired; no errors or warnings remain"),
+        "{fixed:?}"
+    );
     assert_eq!(wheels::imports(&env), Ok("42".to_owned()));
     assert!(!is_link(&extension), "a link into a cache becomes a private copy");
     assert_eq!(checked_rows(&env), rows);
@@ -102,16 +108,19 @@ fn there_and_back(mode: LinkMode) {
     );
     assert_eq!(wheels::digests(&env.prefix), repaired);
     let verified = run(dir, &["verify", ".venv"]);
-    assert_eq!(verified.text(0), "1 file as it was left, everything resolves\n");
+    assert_eq!(verified.text(0), "1 patched file unchanged; all dependencies resolve\n");
     let log = run(dir, &["log", ".venv", "--format", "json"]).json(0);
     assert_eq!(log["operations"].as_array().unwrap().len(), 1);
     assert_eq!(log["operations"][0]["kind"], "fix");
 
     let reverted = run(dir, &["revert", ".venv"]);
-    assert!(reverted.text(0).starts_with("2 files put back (operation "), "{reverted:?}");
+    assert!(
+        reverted.text(0).starts_with("1 file and 1 RECORD restored (operation "),
+        "{reverted:?}"
+    );
     is_as_before();
     let error = wheels::imports(&env).unwrap_err();
     assert!(error.contains("ImportError: libinner.so.1: cannot open"), "{error}");
     assert_eq!(checked_rows(&env), rows);
-    assert_eq!(run(dir, &["revert", ".venv"]).text(0), "nothing to put back\n");
+    assert_eq!(run(dir, &["revert", ".venv"]).text(0), "nothing to revert\n");
 }

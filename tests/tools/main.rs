@@ -42,6 +42,8 @@ mod ladder;
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
+mod layout;
+#[cfg(test)]
 mod link_modes;
 #[cfg(test)]
 mod macho;

@@ -86,7 +86,7 @@ fn a_venv_whose_python_is_gone_is_refused() {
 
     fs::remove_file(prefix.join("bin/python3.99")).unwrap();
     symlink("python", prefix.join("bin/python3.99")).unwrap();
-    refused(dir, Path::new("env"), &["env/bin/python is a symlink that leads back to itself"]);
+    refused(dir, Path::new("env"), &["env/bin/python is a symlink that points back to itself"]);
 
     fs::remove_dir_all(prefix.join("bin")).unwrap();
     refused(dir, Path::new("env"), &["env/bin/python is missing", cure]);
@@ -110,7 +110,7 @@ fn a_venv_of_windows_is_refused() {
     fs::write(site.join("pkg/inner.dll"), "MZ").unwrap();
     fs::write(dir.join("env/pyvenv.cfg"), "home = C:\\Python311\nversion = 3.11.4\n").unwrap();
     let why =
-        ["virtual environment of Windows: env/Scripts/python.exe", "recreate it on this system"];
+        ["virtual environment for Windows: env/Scripts/python.exe", "recreate it on this system"];
     refused(dir, Path::new("env"), &why);
     refused(dir, &site, &why);
     fs::remove_dir_all(dir.join("env/Scripts")).unwrap();
@@ -305,7 +305,7 @@ fn a_home_that_is_gone_is_an_error_where_the_standard_library_went_with_it() {
     fs::write(&source, code).unwrap();
     let mut gcc = Command::new("gcc");
     wheels::run(gcc.arg("-o").arg(prefix.join("bin/python")).arg(&source));
-    let why = "the base interpreter lies in /gone/bin, and none does; no standard library is found";
+    let why = "/gone/bin as the directory of the base interpreter, but it contains none; its standard library is not found";
     for command in ["doctor", "verify"] {
         let ran = run(dir, &[command, "env"]);
         assert!(ran.text(1).contains(why), "{ran:#?}");

@@ -153,7 +153,7 @@ fn what_would_take_another_library_from_elsewhere_is_refused() {
     assert!(!tree.loads("module.so"));
     let plan = tree.plan(&[]);
     assert_eq!(steps(&plan), Vec::<&str>::new());
-    assert!(messages(&plan).contains("libm.so.6 would then come from"), "{}", messages(&plan));
+    assert!(messages(&plan).contains("libm.so.6 would then be loaded from"), "{}", messages(&plan));
     assert_eq!(tree.bytes("module.so"), before);
     assert_eq!(tree.tfpatch(&["fix"]).status.code(), Some(1));
 }
@@ -268,7 +268,7 @@ fn what_a_variable_puts_in_the_place_of_the_right_library_is_said() {
     assert_eq!(found[0]["cause"], "env_override");
     assert_eq!(found[0]["object"], tree.path("module.so").to_str().unwrap());
     assert_eq!(found[0]["fixable"], false);
-    let cure = format!("take {} out of LD_LIBRARY_PATH", shadow.display());
+    let cure = format!("remove {} from LD_LIBRARY_PATH", shadow.display());
     assert_eq!(found[0]["cure"], cure);
 }
 
@@ -287,7 +287,7 @@ fn a_file_at_which_the_loader_gives_up_is_not_called_absent() {
     let unfixable = plan["unfixable"].as_array().unwrap();
     assert_eq!(unfixable.len(), 1, "{unfixable:#?}");
     assert_eq!(unfixable[0]["cause"], "unreadable");
-    let message = "the loader gives up at deps/libdep.so: cannot read file data\n";
+    let message = "the loader stops at deps/libdep.so: cannot read file data\n";
     assert!(messages(&plan).ends_with(message), "{}", messages(&plan));
 }
 
@@ -331,7 +331,7 @@ fn fix_says_which_variable_is_needed_no_more() {
     let mut tfpatch = Command::new(env!("CARGO_BIN_EXE_tfpatch"));
     tfpatch.arg("fix").arg(tree.dir.path()).env("LD_LIBRARY_PATH", tree.path("deps"));
     let said = String::from_utf8(tfpatch.output().unwrap().stdout).unwrap();
-    assert!(said.contains("What was repaired needs LD_LIBRARY_PATH no more.\n"), "{said}");
+    assert!(said.contains("LD_LIBRARY_PATH is no longer needed for these libraries.\n"), "{said}");
     assert!(tree.loads("module.so"), "without the variable");
 }
 
@@ -350,7 +350,7 @@ fn the_variable_that_matters_is_named_and_no_other() {
     };
     let (deps, other) = (tree.path("deps"), tree.path("elsewhere/libother.so"));
     let only = |variable: &str| {
-        format!("module.so finds libdep.so only through {variable}; it lies in deps")
+        format!("module.so finds libdep.so only through {variable}; it is in deps")
     };
     assert_eq!(said(&deps, &other), only("LD_LIBRARY_PATH"));
     assert_eq!(said(&tree.path("elsewhere"), &deps.join("libdep.so")), only("LD_PRELOAD"));

@@ -79,10 +79,7 @@ fn what_is_sound_is_imported_and_nothing_is_changed() {
     assert_eq!(snapshot(&env.prefix), before, "not even compiled files");
     let text = run(dir.path(), &words(&[&"verify", &"--probe", &env.prefix]));
     assert_eq!(text.status, 0, "{text:#?}");
-    assert!(
-        text.out.ends_with("\nworks  2 of 2 modules of 1 package were imported\n"),
-        "{text:#?}"
-    );
+    assert!(text.out.ends_with("\nworks  imported 2 of 2 modules from 1 package\n"), "{text:#?}");
 }
 
 #[test]
@@ -100,7 +97,7 @@ fn what_fails_is_an_error_with_the_interpreters_words_and_is_repaired() {
         text.out.contains("\nfailed  import broken: ImportError: libinner.so.1: "),
         "{text:#?}"
     );
-    assert!(text.out.contains("\nfails  0 of 2 modules of 1 package were imported\n"), "{text:#?}");
+    assert!(text.out.contains("\nfails  imported 0 of 2 modules from 1 package\n"), "{text:#?}");
 
     let fixed = probe(dir.path(), &[&"fix", &env.prefix], 0);
     assert_eq!((&fixed["verdict"], &fixed["changed"]), (&"works_now".into(), &true.into()));
@@ -159,8 +156,8 @@ fn a_module_that_ends_the_interpreter_is_an_error_and_the_others_are_imported() 
     assert_eq!(outcomes(&report, 0), pairs(&all));
     let text = run(dir.path(), &words(&[&"doctor", &"--probe", &env.prefix]));
     for line in [
-        "\nfailed  import ender._native: the interpreter ended with status 3\n",
-        "\nfailed  import killer._native: the interpreter was ended by signal 11\n",
+        "\nfailed  import ender._native: the interpreter exited with status 3\n",
+        "\nfailed  import killer._native: the interpreter was terminated by signal 11\n",
     ] {
         assert!(text.out.contains(line), "{text:#?}");
     }
@@ -264,7 +261,7 @@ fn what_has_no_interpreter_is_refused() {
     fs::create_dir(&bare).unwrap();
     fs::copy(env.site_packages.join(env.extension()), bare.join("x.so")).unwrap();
     for (arguments, why) in [
-        (words(&[&"doctor", &"--probe", &wheel]), "not in a wheel"),
+        (words(&[&"doctor", &"--probe", &wheel]), "cannot run in a wheel"),
         (words(&[&"verify", &"--probe", &bare]), "no interpreter"),
         (words(&[&"fix", &"--probe", &"--root", &"/", &env.prefix]), "another root"),
         (words(&[&"fix", &"--probe", &env.prefix, &env.prefix]), "name one"),

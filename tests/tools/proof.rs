@@ -64,7 +64,7 @@ fn what_failed_before_works_after_one_command_and_was_run() {
     let again =
         run(dir.path(), &words(&[&"verify", &env.prefix, &"--", &env.python, &"-Bc", &import]));
     assert_eq!(again.status, 0, "{again:#?}");
-    assert!(again.out.contains("works  it works, and it was run: "), "{again:#?}");
+    assert!(again.out.contains("works  the command works: "), "{again:#?}");
     let (twice, _) = prove(dir.path(), arguments, 0);
     assert_eq!((&twice["verdict"], &twice["changed"]), (&"works".into(), &false.into()));
     assert_eq!(purposes(&twice), ["before"]);
@@ -73,10 +73,10 @@ fn what_failed_before_works_after_one_command_and_was_run() {
     let text = run(dir.path(), &words(&[&"fix", &env.prefix, &"--", &env.python, &"-Bc", &import]));
     assert_eq!(text.status, 0, "{text:#?}");
     for part in [
-        "\n1 file repaired, 0 errors, 0 warnings remain",
+        "\n1 file and 1 RECORD repaired; no errors or warnings remain",
         "\nrun 1, before the repair: status 1\n  libinner.so.1 failed to load for ",
         "\nrun 2, after the repair: status 0\n",
-        "\nworks  it failed before, it works now, and it was run: ",
+        "\nworks  the command failed before the repair and works now: ",
     ] {
         assert!(text.out.contains(part), "{part}: {text:#?}");
     }
@@ -98,7 +98,7 @@ fn a_command_that_never_works_ends_with_what_is_missing() {
     let text = run(dir.path(), &crate::support::command::words(arguments));
     assert_eq!(text.status, 1, "{text:#?}");
     assert!(text.out.contains("\n  | ModuleNotFoundError: No module named "), "{text:#?}");
-    assert!(text.out.contains("\nfails  it fails: "), "{text:#?}");
+    assert!(text.out.contains("\nfails  the command fails: "), "{text:#?}");
 
     // A library that is nowhere stays missing, and is named.
     let site = &env.site_packages;
@@ -140,13 +140,13 @@ fn what_worked_before_and_not_after_is_taken_back() {
     );
     // What is the case is told of the target as it is left.
     assert_eq!(report["findings"][0]["library"], "libinner.so.1");
-    assert!(said.contains("\ntfpatch: run 3, with the repair taken back: "), "{said}");
+    assert!(said.contains("\ntfpatch: run 3, after the repair was undone: "), "{said}");
     assert_eq!(snapshot(&env.prefix), before);
 
     let text = run(dir.path(), &words(arguments));
     assert_eq!(text.status, 1, "{text:#?}");
-    assert!(text.out.contains(" put back (operation "), "{text:#?}");
-    let verdict = "\ntaken back  it worked before the repair and failed after it; ";
+    assert!(text.out.contains(" restored (operation "), "{text:#?}");
+    let verdict = "\nundone  the command worked before the repair and failed after it; ";
     assert!(text.out.contains(verdict), "{text:#?}");
     assert!(!text.out.contains(" repaired, "), "nothing is left of it: {text:#?}");
     assert_eq!(snapshot(&env.prefix), before);
@@ -243,7 +243,7 @@ fn what_a_distribution_requires_and_opens_in_vain_is_lost_and_what_may_be_there_
         }
         arguments[0] = &"fix";
         let text = run(scene.directory.path(), &words(&arguments));
-        let verdict = "\nworks  libraries failed to load before, they load now, and it was run: ";
+        let verdict = "\nworks  libraries failed to load before the repair and load now: ";
         assert!(text.status == 0 && text.out.contains(verdict), "{text:#?}");
     }
 }
@@ -348,16 +348,18 @@ fn where_nothing_is_traced_the_status_decides_and_that_is_said() {
     let (dir, _env) = broken();
     let source = dir.path().join("main.c");
     fs::write(&source, "int main(void) { return 0; }").unwrap();
-    for (compiler, flags, word) in
-        [("gcc", vec!["-static"], "is linked statically"), ("musl-gcc", vec![], "is not glibc's")]
-    {
+    for (compiler, flags, word) in [
+        ("gcc", vec!["-static"], "is statically linked"),
+        ("musl-gcc", vec![], "is not from glibc"),
+    ] {
         let program = dir.path().join("main");
         wheels::run(Command::new(compiler).args(flags).arg("-o").arg(&program).arg(&source));
         let doctor = words(&[&"doctor", &dir.path().join(".venv"), &"--", &program]);
         let ran = run(dir.path(), &doctor);
         assert_eq!(ran.status, 0, "{ran:#?}");
         assert!(ran.out.contains(word), "{ran:#?}");
-        let unseen = "; what it loaded was not seen, and its status alone decides\n";
+        let unseen =
+            "; the libraries that it loaded are unknown, and only its exit status counts\n";
         assert!(ran.out.contains(unseen), "{ran:#?}");
     }
 }
@@ -372,9 +374,12 @@ fn what_cannot_be_run_or_for_what_is_refused() {
             words(&[&"fix", &env.prefix, &"--", &"no-such-command"]),
             "cannot run no-such-command: No such",
         ),
-        (words(&[&"fix", &wheel, &"--", &"true"]), "runs in an environment, not in a wheel"),
+        (words(&[&"fix", &wheel, &"--", &"true"]), "cannot run in a wheel"),
         (words(&[&"fix", &env.prefix, &env.prefix, &"--", &"true"]), "name one"),
-        (words(&[&"doctor", &"--root", &"/", &"/app", &"--", &"true"]), "cannot be run from here"),
+        (
+            words(&[&"doctor", &"--root", &"/", &"/app", &"--", &"true"]),
+            "cannot run a command of another root",
+        ),
     ] {
         let ran = run(dir.path(), &arguments);
         assert_eq!(ran.status, 2, "{ran:#?}");
@@ -431,7 +436,7 @@ fn what_another_interpreter_imports_proves_nothing() {
     let ran = report["runs"][0]["stranger"]["path"].as_str().unwrap();
     assert!(ran.ends_with("/other/bin/python"), "{ran}");
     let text = run(dir.path(), &words(gate));
-    let verdict = "\nno verdict  it ends with status 0, and ";
+    let verdict = "\nno verdict  the command exits with status 0, but ";
     assert!(text.status == 1 && text.out.contains(verdict), "{text:#?}");
     // By way of a shell, or beside another one, the target's own is enough.
     let script = format!("{} -c pass && {} -c pass", python.display(), env.python.display());
@@ -451,7 +456,8 @@ fn a_command_that_loads_nothing_of_the_target_proves_nothing() {
         assert_eq!(report["verdict"], "unknown", "{report:#}");
     }
     let text = run(dir.path(), &words(&[&"doctor", &env.prefix, &"--", &"true"]));
-    let verdict = "\nno verdict  it ends with status 0, and loaded nothing of the target";
+    let verdict =
+        "\nno verdict  the command exits with status 0, but loaded nothing from the target";
     assert!(text.status == 1 && text.out.contains(verdict), "{text:#?}");
     // A module that a program of another kind loads is enough.
     let module = env.site_packages.join(env.extension());
@@ -505,5 +511,8 @@ fn the_words_of_a_command_are_inert() {
     let mut quoted = words(arguments);
     quoted.splice(1..1, ["--format".into(), "markdown".into()]);
     let quoted = run(dir.path(), &quoted);
-    assert!(quoted.out.starts_with("```") && quoted.out.contains("fails  it fails"), "{quoted:#?}");
+    assert!(
+        quoted.out.starts_with("```") && quoted.out.contains("fails  the command fails"),
+        "{quoted:#?}"
+    );
 }

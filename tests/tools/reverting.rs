@@ -23,15 +23,10 @@ fn one_file_is_put_back_alone() {
     assert_eq!(checked_rows(&env), rows);
 
     let planned = run(dir, &words(&[&"revert", &module, &"--dry-run"]));
-    assert!(planned.text(0).starts_with("1 file would be put back\n  lib/python"), "{planned:?}");
-    assert!(planned.out.ends_with("RECORD: the rows of these files would be brought up to date\n"));
-    assert_eq!(planned.out.lines().count(), 2);
+    assert_eq!(planned.text(0), "1 file and 1 RECORD would be restored\n");
     assert_eq!(wheels::imports(&env), Ok("42".to_owned()));
     let ran = run(dir, &words(&[&"revert", &module]));
-    assert!(
-        ran.text(0).contains("RECORD: the rows of these files are brought up to date"),
-        "{ran:#?}"
-    );
+    assert!(ran.text(0).starts_with("1 file and 1 RECORD restored (operation "), "{ran:#?}");
     assert!(wheels::imports(&env).is_err());
     assert_eq!(entries(dir, &library), ["$ORIGIN"], "the other stays as it is");
     assert_eq!(checked_rows(&env), rows);
@@ -49,7 +44,7 @@ fn one_file_is_put_back_alone() {
 
     let ran = run(dir, &words(&[&"revert", &library]));
     assert!(
-        ran.text(0).starts_with("2 files put back"),
+        ran.text(0).starts_with("1 file and 1 RECORD restored"),
         "the last one takes RECORD along: {ran:#?}"
     );
     assert_eq!(snapshot(&env.prefix), before);
@@ -77,7 +72,7 @@ fn what_is_left_alone_keeps_its_row() {
     bytes[middle] ^= 1;
     std::fs::write(&path, bytes).unwrap();
     let ran = run(dir, &["revert", ".venv"]);
-    assert!(ran.text(1).contains("left alone"), "{ran:?}");
+    assert!(ran.text(1).contains("skipped"), "{ran:?}");
     let now = [&module, &library].map(row_of);
     assert_ne!(now[0], rows[0], "the row of what was put back");
     assert_eq!(now[1], rows[1], "the row of what was left alone");
@@ -139,7 +134,7 @@ fn what_others_changed_is_drift() {
 
     for arguments in [words(&[&"revert", &module]), words(&[&"revert", &".venv"])] {
         let ran = run(dir, &arguments);
-        assert!(ran.text(1).contains("left alone  lib/python"), "{ran:?}");
+        assert!(ran.text(1).contains("skipped  lib/python"), "{ran:?}");
         assert_eq!(std::fs::read(&module).unwrap(), foreign);
     }
     // RECORD tells where an installer was at work.
@@ -153,10 +148,10 @@ fn what_others_changed_is_drift() {
     });
     std::fs::write(&record, rows.collect::<String>()).unwrap();
     let ran = run(dir, &["verify", ".venv"]);
-    let line = format!("{name} was installed anew by broken 1.0, and needs no repair\n");
+    let line = format!("{name} was reinstalled with broken 1.0; it needs no repair\n");
     assert!(ran.text(0).contains(&line), "{ran:?}");
     let ran = run(dir, &["revert", ".venv"]);
-    let note = "  broken 1.0 installed it anew; there is nothing to put back\n";
+    let note = "  broken 1.0 reinstalled it; nothing to restore\n";
     assert!(ran.text(1).contains(note), "{ran:?}");
     assert_eq!(std::fs::read(&module).unwrap(), foreign);
 
@@ -166,11 +161,11 @@ fn what_others_changed_is_drift() {
     other[changed] ^= 0xff;
     std::fs::write(&module, &other).unwrap();
     let ran = run(dir, &words(&[&"revert", &module]));
-    assert!(ran.text(1).contains(&format!("its bytes are others from offset {changed:#x} on; ")));
-    assert!(ran.out.contains("  `tfpatch diff` shows what would have been put back\n"));
+    assert!(ran.text(1).contains(&format!("its bytes differ from offset {changed:#x} on; ")));
+    assert!(ran.out.contains("  `tfpatch diff` shows what a revert would have restored\n"));
 
     std::fs::remove_file(&module).unwrap();
-    assert!(run(dir, &["verify", ".venv"]).text(1).contains("is gone"));
+    assert!(run(dir, &["verify", ".venv"]).text(1).contains("is missing"));
 }
 
 /// An upgrade by pip puts the old bytes back: verify says so, and fix repairs them again.
@@ -191,18 +186,19 @@ fn what_pip_installs_anew_is_seen_and_repaired_again() {
 
     let module = env.extension();
     let ran = run(dir, &["verify", ".venv"]);
-    let what = "has its old bytes again: it was installed anew by broken 1.0, and needs no repair";
+    let what =
+        "was reinstalled with broken 1.0 and has its original content again; it needs no repair";
     let line = format!("{} {what}\n", module.display());
     assert!(ran.text(0).contains(&line), "{ran:?}");
     // pip brought the library back to where it is found; it is moved away again.
     std::fs::create_dir_all(env.site_packages.join("broken_libs")).unwrap();
     wheels::break_it(&env);
     assert!(wheels::imports(&env).is_err());
-    assert!(run(dir, &["fix", ".venv"]).text(0).contains("1 file repaired"));
+    assert!(run(dir, &["fix", ".venv"]).text(0).contains("1 file and 1 RECORD repaired"));
     assert_eq!(wheels::imports(&env), Ok("42".to_owned()));
     assert_eq!(
         run(dir, &["verify", ".venv"]).text(0),
-        "1 file as it was left, everything resolves\n"
+        "1 patched file unchanged; all dependencies resolve\n"
     );
     run(dir, &["revert", ".venv"]).text(0);
     assert!(wheels::imports(&env).is_err());

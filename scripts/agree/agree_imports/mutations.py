@@ -205,7 +205,9 @@ def pth(spoilt):
     """A distribution is in a directory that a .pth names."""
     place = spoilt.choose([spoilt.prefix / "share/site", spoilt.outside / "site"])
     move_distribution(spoilt, place)
-    (spoilt.site / "more.pth").write_text(f"{place}\n")
+    # A pair may have one already.
+    with (spoilt.site / "more.pth").open("a") as lines:
+        lines.write(f"{place}\n")
 
 
 def target_directory(spoilt):

@@ -16,7 +16,7 @@ pub fn run(session: &mut Session, options: &Apply) -> Result<u8, Error> {
     let mut status = 0;
     for chosen in session.app.targets(options.target.as_slice())? {
         let fixed = session.app.apply(&chosen, &how)?;
-        let in_earnest = settings::in_earnest();
+        let in_earnest = settings::in_earnest(0);
         status = status.max(report(session, &chosen, &fixed, diff, &in_earnest, strict)?);
     }
     Ok(status)

@@ -21,7 +21,7 @@ pub fn run(session: &mut Session, options: &Targets) -> Result<u8, Error> {
         return Ok(0);
     }
     if files.is_empty() {
-        writeln!(session.out, "nothing is changed")?;
+        writeln!(session.out, "no changes")?;
     }
     for file in &files {
         changes::write_entries(&mut *session.out, &file.path, &file.before, &file.after)?;

@@ -7,6 +7,7 @@ use crate::cli::message_text::{self, Given};
 use crate::cli::session::Session;
 use crate::report::explain::{ExplainReport, PageReport, write, write_markdown};
 use crate::report::json;
+use crate::report::layout::paragraphs;
 
 /// Explains a text, or prints the page of a cause.
 ///
@@ -18,6 +19,7 @@ pub fn run(session: &mut Session, options: &Explain) -> Result<u8, Error> {
         Given::Cause(cause) => {
             match session.format {
                 Format::Json => json::write(&mut *session.out, &PageReport::of(cause))?,
+                _ if session.is_terminal => write!(session.out, "{}", paragraphs(cause.page()))?,
                 _ => session.out.write_all(cause.page().as_bytes())?,
             }
             return Ok(0);

@@ -19,7 +19,7 @@ pub fn run(session: &mut Session, options: &Fix) -> Result<u8, Error> {
     let how = asked::fix(session, options)?;
     let is_one_plan = session.format == Format::Json || options.plan.is_some();
     if is_one_plan && options.targets.targets.len() > 1 {
-        return Err(Words::new("--format json and -o write one plan: name one target").into());
+        return Err(Words::new("--format json and -o write a single plan; name one TARGET").into());
     }
     let targets = session.app.targets(&options.targets.targets)?;
     session.app.check_output(options.repaired.as_deref(), &targets)?;
@@ -33,7 +33,7 @@ pub fn run(session: &mut Session, options: &Fix) -> Result<u8, Error> {
                 plan_file::write(file, &plan_of(&fixed))?;
                 chosen.command(CommandLine::new(["apply"]).argument(file))
             }
-            None => settings::in_earnest(),
+            None => settings::in_earnest(0),
         };
         let Fix { diff, strict, .. } = *options;
         status = status.max(report(session, &chosen, &fixed, diff, &in_earnest, strict)?);

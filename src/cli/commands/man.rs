@@ -3,8 +3,8 @@
 use crate::cli::args::{Arguments, Man};
 use crate::cli::error::Error;
 use crate::cli::session::Session;
-use crate::report::words::Words;
-use clap::{Command, CommandFactory as _};
+use crate::cli::usage::unknown;
+use clap::CommandFactory as _;
 use std::io::Write as _;
 
 /// Writes the manual page of tfpatch, or of one of its commands.
@@ -26,10 +26,4 @@ pub fn run(session: &mut Session, options: &Man) -> Result<u8, Error> {
     out.write_all(&page)?;
     out.flush()?;
     Ok(0)
-}
-
-fn unknown(asked: &[String], above: &Command) -> Words {
-    let names: Vec<_> = above.get_subcommands().map(Command::get_name).collect();
-    let what = Words::new(format!("no such command: {}", asked.join(" ")));
-    if names.is_empty() { what } else { what.hint(format!("one of {}", names.join(", "))) }
 }

@@ -6,6 +6,7 @@ pub mod diff;
 pub mod doctor;
 pub mod explain;
 pub mod fix;
+pub mod help;
 pub mod log;
 pub mod man;
 pub mod probe;

@@ -68,8 +68,13 @@ pub fn fix(session: &mut Session, options: &args::Fix) -> Result<u8, Error> {
     if session.format == Format::Json {
         json::write(&mut *session.out, &ProbeReport::of_fix(&chosen, &fixed))?;
     } else {
-        let in_earnest = &settings::in_earnest();
-        let telling = Telling { detail: session.detail, diff: options.diff, in_earnest };
+        let in_earnest = &settings::in_earnest(0);
+        let telling = Telling {
+            detail: session.detail,
+            is_terminal: session.is_terminal,
+            diff: options.diff,
+            in_earnest,
+        };
         let Session { out, app, .. } = session;
         write_fix(&mut *out, app, &chosen, &fixed, telling)?;
     }
@@ -79,7 +84,7 @@ pub fn fix(session: &mut Session, options: &args::Fix) -> Result<u8, Error> {
 
 fn chosen(session: &Session, targets: &Targets) -> Result<Chosen, Error> {
     let found = session.app.targets(one(targets)?)?.into_iter().next();
-    Ok(found.ok_or_else(|| Words::new("nothing was found to be imported"))?)
+    Ok(found.ok_or_else(|| Words::new("no modules with native code were found to import"))?)
 }
 
 fn status(findings: &[Finding], strict: bool) -> u8 {

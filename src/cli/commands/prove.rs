@@ -77,8 +77,13 @@ pub fn fix(session: &mut Session, options: &args::Fix) -> Result<u8, Error> {
     if session.format == Format::Json {
         json::write(&mut *session.out, &ProofReport::of_fix(&proved, ran.command))?;
     } else {
-        let in_earnest = &settings::in_earnest();
-        let telling = Telling { detail: session.detail, diff: options.diff, in_earnest };
+        let in_earnest = &settings::in_earnest(0);
+        let telling = Telling {
+            detail: session.detail,
+            is_terminal: session.is_terminal,
+            diff: options.diff,
+            in_earnest,
+        };
         let Session { out, app, .. } = session;
         write_fix(&mut *out, app, &proved, telling, ran)?;
     }
@@ -92,7 +97,7 @@ pub fn fix(session: &mut Session, options: &args::Fix) -> Result<u8, Error> {
 pub fn one(targets: &Targets) -> Result<&[PathBuf], Error> {
     match targets.targets.as_slice() {
         named @ ([] | [_]) => Ok(named),
-        _ => Err(Words::new("only one TARGET can be run: name one").into()),
+        _ => Err(Words::new("a command needs a single TARGET; name one").into()),
     }
 }
 

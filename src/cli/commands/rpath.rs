@@ -21,7 +21,7 @@ pub fn run(session: &mut Session, command: &Rpath) -> Result<u8, Error> {
     }
     let Some((files, how)) = asked::edit(session, command) else { return Ok(0) };
     if session.format == Format::Json && files.len() > 1 {
-        return Err(Words::new("--format json prints one plan: name one file").into());
+        return Err(Words::new("--format json writes a single plan; name one FILE").into());
     }
     for chosen in session.app.files(files)? {
         let edited = session.app.edit(&chosen, &how)?;

@@ -35,8 +35,13 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, Error> {
     if session.format == Format::Json {
         json::write(&mut session.out, &TraceReport::of(&report))?;
     } else {
-        let in_earnest = &settings::in_earnest();
-        let telling = Telling { detail: session.detail, diff: false, in_earnest };
+        let in_earnest = &settings::in_earnest(options.command.len());
+        let telling = Telling {
+            detail: session.detail,
+            is_terminal: session.is_terminal,
+            diff: false,
+            in_earnest,
+        };
         write_all(&mut session.out, &session.app, &report, telling)?;
     }
     if let Some(repaired) = traced.repaired {

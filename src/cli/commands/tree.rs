@@ -5,7 +5,9 @@ use crate::cli::args::{Format, Tree};
 use crate::cli::error::Error;
 use crate::cli::session::Session;
 use crate::report::json::{self, TreeReport};
+use crate::report::tree::Manner;
 use crate::report::{dot, tree};
+use std::path::Path;
 
 /// Resolves each file.
 ///
@@ -25,9 +27,10 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, Error> {
             dot::write(&mut *session.out, &closures, &homes, session.detail)?;
         }
         Format::Human | Format::Markdown => {
-            for closure in &closures {
-                tree::write(&mut *session.out, closure, options.flat, session.detail)?;
-            }
+            let Session { app, out, detail, .. } = session;
+            let place = |path: &Path| app.relative(path);
+            let manner = Manner { flat: options.flat, detail: *detail, place: &place };
+            closures.iter().try_for_each(|closure| tree::write(out, closure, manner))?;
         }
     }
     Ok(u8::from(!closures.iter().all(|closure| closure.loads)))

@@ -32,7 +32,7 @@ pub(in crate::elf) fn verify(
     let new = Image::parse(&patched).map_err(|_| broken("it can be read again"))?;
     preconditions::check(&new).map_err(|_| broken("it is still sound"))?;
     let found = current(&new).map_err(|_| broken("its search path can be read"))?;
-    require(found.as_ref() == wanted, "its search path is the wanted one")?;
+    require(found.as_ref() == wanted, "its search path is the requested one")?;
     strings(image, &new, edits, slot)?;
     tables(image, &new, edits)?;
     let same_needs = same(image.version_needs(), new.version_needs())

@@ -144,7 +144,7 @@ fn check_strings(image: &Image<'_>) -> Result<(), Failure> {
     image.strings_of(is_string, "dynamic string")?;
     // and so would records that form a loop. What lies behind the table is another thing after an edit.
     if version_names(image)?.iter().any(|&name| name >= table.end - table.start) {
-        let why = "a version's name lies outside the table";
+        let why = "the name of a version is outside the table";
         return Err(Error::invalid("dynamic string table", table.start, why).into());
     }
     Ok(())

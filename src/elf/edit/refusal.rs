@@ -10,7 +10,7 @@ pub(in crate::elf) const MAX_PADDING: u64 = 1 << 21;
 #[non_exhaustive]
 pub enum Refusal {
     /// No dynamic table: nothing is searched for it.
-    #[error("it is not dynamically linked, so that no search path would be read")]
+    #[error("it is not dynamically linked, so a search path has no effect")]
     NotDynamic,
     /// A static program with a dynamic table, which relocates itself and loads nothing.
     #[error("it is a static program (static-pie), which loads no libraries")]
@@ -23,21 +23,20 @@ pub enum Refusal {
     },
     /// MIPS keeps the global offset table, symbols and a debugger's pointer in step with the
     /// dynamic table.
-    #[error("MIPS (e_machine {machine}) is not supported; link it again with the search path")]
+    #[error("MIPS (e_machine {machine}) is not supported; relink it with the search path")]
     Mips {
         /// `e_machine`.
         machine: u16,
     },
     /// More than one `PT_DYNAMIC`.
-    #[error("{count} segments are PT_DYNAMIC, and loaders differ in which of them counts")]
+    #[error("it has {count} PT_DYNAMIC segments, and loaders differ in which one they use")]
     SeveralDynamicTables {
         /// How many there are.
         count: usize,
     },
     /// The loader goes by addresses, every other tool by file offsets.
     #[error(
-        "PT_DYNAMIC stands at offset {p_offset:#x} in the file, but no PT_LOAD maps its address \
-         {p_vaddr:#x} from there"
+        "PT_DYNAMIC is at offset {p_offset:#x} in the file, but no PT_LOAD maps its address {p_vaddr:#x} from there"
     )]
     DynamicTableElsewhere {
         /// `p_offset` of `PT_DYNAMIC`.
@@ -46,7 +45,7 @@ pub enum Refusal {
         p_vaddr: u64,
     },
     /// `PT_LOAD` segments do not ascend, as the gABI asks.
-    #[error("program header {index}: PT_LOAD at {p_vaddr:#x} stands below the one before it")]
+    #[error("program header {index}: PT_LOAD at {p_vaddr:#x} is below the previous one")]
     UnsortedSegments {
         /// Index of the program header.
         index: usize,
@@ -54,7 +53,7 @@ pub enum Refusal {
         p_vaddr: u64,
     },
     /// Two `PT_LOAD` segments claim the same addresses.
-    #[error("program header {index}: PT_LOAD at {p_vaddr:#x} overlaps the one before it")]
+    #[error("program header {index}: PT_LOAD at {p_vaddr:#x} overlaps the previous one")]
     OverlappingSegments {
         /// Index of the program header.
         index: usize,
@@ -63,7 +62,7 @@ pub enum Refusal {
     },
     /// An alignment that the loader does not take (glibc: "ELF load command alignment not
     /// page-aligned").
-    #[error("program header {index}: p_align {p_align:#x} is no power of two of 4096 or more")]
+    #[error("program header {index}: p_align {p_align:#x} is not a power of two of at least 4096")]
     BadAlignment {
         /// Index of the program header.
         index: usize,
@@ -87,7 +86,7 @@ pub enum Refusal {
         p_align: u64,
     },
     /// A segment or the section headers reach past the end of the file.
-    #[error("it is cut off: {end} bytes are described, {len} are there; install it again")]
+    #[error("it is truncated: its headers describe {end} bytes, but it has {len}; reinstall it")]
     Truncated {
         /// Where the last thing that is described ends, in bytes.
         end: u64,
@@ -97,8 +96,8 @@ pub enum Refusal {
     /// Data after everything that sections and segments describe, found by its distance from the
     /// end of the file: single-file programs.
     #[error(
-        "{len} bytes that no section or segment describes follow at offset {start:#x}, as in a \
-         single-file program; edit the libraries inside it before it is packed"
+        "no section or segment describes the {len} bytes from offset {start:#x} on, as in a single-file program; \
+         edit its libraries before packing it"
     )]
     AppendedPayload {
         /// File offset of the data.
@@ -107,15 +106,15 @@ pub enum Refusal {
         len: u64,
     },
     /// The dynamic string table holds something else too, or is not wholly loaded.
-    #[error("the dynamic string table overlaps what dynamic tag {tag:#x} points at")]
+    #[error("the dynamic string table overlaps the data of dynamic tag {tag:#x}")]
     StringTableOverlap {
         /// The other entry's tag; `DT_STRTAB` itself where its segment ends within it.
         tag: u64,
     },
     /// A table that the loader reads, or code that it calls, lies outside every segment.
     #[error(
-        "dynamic tag {tag:#x} points to {size} bytes at address {address:#x}, which no PT_LOAD maps \
-         whole; install it again"
+        "dynamic tag {tag:#x} points to {size} bytes at address {address:#x}, which no PT_LOAD maps completely; \
+         reinstall it"
     )]
     TableElsewhere {
         /// The tag that leads there.
@@ -127,8 +126,8 @@ pub enum Refusal {
     },
     /// Another segment describes memory that no `PT_LOAD` maps.
     #[error(
-        "program header {index} (type {p_type:#x}) describes {size} bytes at address {p_vaddr:#x}, \
-         which no PT_LOAD maps whole; install it again"
+        "program header {index} (type {p_type:#x}) describes {size} bytes at address {p_vaddr:#x}, which no PT_LOAD \
+         maps completely; reinstall it"
     )]
     SegmentElsewhere {
         /// Index of the program header.
@@ -141,13 +140,13 @@ pub enum Refusal {
         size: u64,
     },
     /// Growing a big-endian object is not tested.
-    #[error("a longer search path does not fit, and big-endian objects are not grown")]
+    #[error("a longer search path does not fit, and tfpatch does not enlarge big-endian files")]
     BigEndian,
     /// No program header can be added to a program, and its program headers cannot move.
     #[error(
-        "a new segment needs {needed} bytes after the program headers, {available} are free, what \
-         stands there cannot be moved, and moving the program headers would make the file more \
-         than {most} MiB larger; shorten the search path, or link with room for it",
+        "a new segment needs {needed} bytes after the program headers, but {available} are free; the data there \
+         cannot be moved, and moving the program headers would enlarge the file by more than {most} MiB; shorten the \
+         search path, or relink with space for it",
         most = MAX_PADDING >> 20
     )]
     NoHeaderRoom {
@@ -157,25 +156,29 @@ pub enum Refusal {
         available: u64,
     },
     /// The new segment would lie beyond the address space.
-    #[error("a new segment would end at {end:#x}, beyond the address space; shorten the path")]
+    #[error(
+        "a new segment would end at {end:#x}, beyond the address space; shorten the search path"
+    )]
     NoAddressRoom {
         /// Its end, cut off at 2^64 - 1.
         end: u64,
     },
     /// The number of section headers would have to be written in another way.
-    #[error("{count} section headers leave no room for more; strip it first")]
+    #[error("{count} section headers leave no space for more; strip it first")]
     TooManySections {
         /// How many there are.
         count: usize,
     },
     /// Sections and segments tell of different tables.
-    #[error("section headers and dynamic table disagree about {what}; another tool broke it")]
+    #[error(
+        "section headers and dynamic table disagree about {what}; another tool damaged the file"
+    )]
     SectionsDisagree {
         /// The table.
         what: &'static str,
     },
     /// An entry that cannot stand in a search path.
-    #[error("entry {index} of the search path holds {byte:?}, which would end it")]
+    #[error("entry {index} of the search path contains {byte:?}, which would end it")]
     EntryHolds {
         /// Index of the entry, from 0.
         index: usize,
@@ -184,7 +187,7 @@ pub enum Refusal {
     },
     /// The edits were made and do not hold what they promise: a fault of this program. Nothing is
     /// written.
-    #[error("the edited file would not be right: {what}; please report this object")]
+    #[error("the edited file would be invalid: {what}; please report this file")]
     Inconsistent {
         /// The postcondition.
         what: &'static str,

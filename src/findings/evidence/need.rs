@@ -60,7 +60,7 @@ pub enum Supply {
         /// How many.
         copies: usize,
     },
-    /// Several copies fit, and nothing says which is meant.
+    /// Several copies fit, and none is preferred.
     Ambiguous {
         /// How many.
         copies: usize,

@@ -105,7 +105,7 @@ impl fmt::Display for Version {
 
 /// The text names no version of macOS whose rules are known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a version of macOS is a number from {} to {}, such as 13.0", Version::OLDEST.major, Version::NEWEST.major)]
+#[error("expected a macOS version from {} to {}, such as 13.0", Version::OLDEST.major, Version::NEWEST.major)]
 pub struct UnknownVersion;
 
 impl FromStr for Version {

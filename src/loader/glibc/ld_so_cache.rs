@@ -78,14 +78,14 @@ impl LdSoCache {
         let bytes = source.read(0, source.len(), WHAT)?;
         let big = target.endian == Endian::Big;
         let start = new_format(&bytes, target, big)
-            .ok_or_else(|| Error::invalid(WHAT, 0, "it holds no glibc-ld.so.cache1.1"))?;
+            .ok_or_else(|| Error::invalid(WHAT, 0, "it contains no glibc-ld.so.cache1.1"))?;
         let file = Reader { bytes: bytes.get(start..).unwrap_or_default(), big };
-        let cut_off = |at: usize| Error::invalid(WHAT, (start + at) as u64, "it is cut off");
+        let cut_off = |at: usize| Error::invalid(WHAT, (start + at) as u64, "it is truncated");
 
         let count = file.u32(20).ok_or_else(|| cut_off(20))?;
         let order = file.bytes.get(28).copied().unwrap_or(0) & 3;
         if order != 0 && order != if big { 3 } else { 2 } {
-            return Err(Error::invalid(WHAT, (start + 28) as u64, "of the other byte order"));
+            return Err(Error::invalid(WHAT, (start + 28) as u64, "in the other byte order"));
         }
         let end = 48 + u64::from(count) * 24;
         if end > file.bytes.len() as u64 {

@@ -67,7 +67,7 @@ pub(in super::super) fn directories(
     match file.map(|file| (read(vfs, &file), file)) {
         Some((Ok(list), file)) => (entries(&list), Some(file)),
         Some((Err(error), file)) if error.kind() != io::ErrorKind::NotFound => {
-            assumptions.push(format!("{} counts as empty: {error}", file.display()));
+            assumptions.push(format!("{} is ignored: {error}", file.display()));
             (Vec::new(), Some(file))
         }
         _ => (built_in, None),

@@ -35,7 +35,7 @@ impl HeaderPad {
         }
         let start = image.commands_end();
         if limit < start {
-            let why = "they reach into the first section; another tool broke the file";
+            let why = "they overlap the first section; another tool damaged the file";
             return Err(image.slice().invalid("load commands", limit, why));
         }
         Ok(Self { start, limit })

@@ -9,9 +9,8 @@ use crate::macho::adhoc::Obstacle;
 pub enum Refusal {
     /// The load commands would reach into the first section.
     #[error(
-        "{arch}: the load commands would end at {needed:#x}, and the first section begins at \
-         {available:#x}; take entries away (`tfpatch rpath prune`), or edit nothing and put a \
-         symbolic link to the library where an entry that is there already leads"
+        "{arch}: the load commands would end at {needed:#x}, but the first section begins at {available:#x}; remove \
+         entries (`tfpatch rpath prune`), or create a symlink to the library in a directory that is already searched"
     )]
     NoHeaderRoom {
         /// The slice's architecture.
@@ -23,8 +22,7 @@ pub enum Refusal {
     },
     /// What follows the load commands is not zero, so that it may be used.
     #[error(
-        "{arch}: what follows the load commands at {offset:#x} is not empty; link it again with \
-         -headerpad"
+        "{arch}: the space after the load commands at {offset:#x} is not empty; relink it with -headerpad"
     )]
     PaddingInUse {
         /// The slice's architecture.
@@ -34,8 +32,8 @@ pub enum Refusal {
     },
     /// A key signed it, which tfpatch does not have.
     #[error(
-        "{arch}: it is signed{by}, and an edit would break that signature; sign it again \
-         afterwards with --drop-signer, which leaves an ad-hoc signature"
+        "{arch}: it is signed{by}, and an edit would invalidate the signature; --drop-signer replaces it by an \
+         ad-hoc signature"
     )]
     Signed {
         /// The slice's architecture.
@@ -45,8 +43,8 @@ pub enum Refusal {
     },
     /// The signature does not fit the file as it is.
     #[error(
-        "{arch}: page {page} does not match its {hash} hash: the file was changed after it was \
-         signed, and macOS would not load it; install it again"
+        "{arch}: page {page} does not match its {hash} hash: the file was changed after it was signed, and macOS \
+         does not load it; reinstall it"
     )]
     BadSignature {
         /// The slice's architecture.
@@ -57,7 +55,7 @@ pub enum Refusal {
         hash: &'static str,
     },
     /// A signer's signature that cannot be replaced where it stands.
-    #[error("{arch}: an ad-hoc signature cannot take the signer's place: {why}")]
+    #[error("{arch}: an ad-hoc signature cannot replace that of the signer: {why}")]
     NotReplaceable {
         /// The slice's architecture.
         arch: &'static str,
@@ -66,33 +64,33 @@ pub enum Refusal {
     },
     /// An unsigned arm64 slice that other slices follow: its signature would move them.
     #[error(
-        "{arch}: it is not signed, and there is no place for a signature before the next slice; \
-         sign it with codesign, or put it last with lipo"
+        "{arch}: it is not signed, and there is no space for a signature before the next slice; sign it with \
+         codesign, or make it the last slice with lipo"
     )]
     NotLast {
         /// The slice's architecture.
         arch: &'static str,
     },
     /// An unsigned slice whose last bytes are not those of `__LINKEDIT`.
-    #[error("{arch}: it is not signed, and __LINKEDIT does not end it; sign it with codesign")]
+    #[error("{arch}: it is not signed, and __LINKEDIT is not at its end; sign it with codesign")]
     NotAtEnd {
         /// The slice's architecture.
         arch: &'static str,
     },
     /// 32 bits or big-endian: no such macOS is supported any more.
-    #[error("{arch}: slices of 32 bits or in big-endian order are not edited")]
+    #[error("{arch}: tfpatch does not edit 32-bit or big-endian slices")]
     Unsupported {
         /// The slice's architecture.
         arch: &'static str,
     },
     /// Neither dylib, bundle nor program.
-    #[error("{arch}: it is neither a dylib, a bundle nor a program, and dyld never loads it")]
+    #[error("{arch}: it is not a dylib, a bundle or a program, so dyld never loads it")]
     NotLoadable {
         /// The slice's architecture.
         arch: &'static str,
     },
     /// `ncmds` and `sizeofcmds` tell of different lists.
-    #[error("{arch}: the load commands end at {end:#x}, sizeofcmds says {said:#x}")]
+    #[error("{arch}: the load commands end at {end:#x}, but sizeofcmds gives {said:#x}")]
     CommandsDisagree {
         /// The slice's architecture.
         arch: &'static str,
@@ -110,14 +108,14 @@ pub enum Refusal {
         present: String,
     },
     /// An entry that cannot stand in a load command.
-    #[error("entry {index} of the search path is empty or holds a NUL byte")]
+    #[error("entry {index} of the search path is empty or contains a NUL byte")]
     BadEntry {
         /// Index of the entry, from 0.
         index: usize,
     },
     /// The edits were made and do not hold what they promise: a fault of this program. Nothing is
     /// written.
-    #[error("the edited file would not be right: {what}; please report this object")]
+    #[error("the edited file would be invalid: {what}; please report this file")]
     Inconsistent {
         /// The postcondition.
         what: &'static str,

@@ -150,7 +150,9 @@ impl Archive {
             members.push(member);
         }
         if at != len {
-            return Err(Why::Directory("its directory has another length than its end says").into());
+            return Err(
+                Why::Directory("its central directory has a different size than recorded").into()
+            );
         }
         for member in &mut members {
             member.read_local(source, end.directory.start)?;
@@ -328,9 +330,10 @@ fn descriptor(
 fn central(directory: &[u8], at: u64, base: u64) -> Result<(Member, u64), Error> {
     let header = directory.read(at, CENTRAL_LEN, "central directory")?;
     if !header.starts_with(CENTRAL) {
-        return Err(
-            Why::Directory("its directory has another entry count than its end says").into()
-        );
+        return Err(Why::Directory(
+            "its central directory has a different number of entries than recorded",
+        )
+        .into());
     }
     let half = |at| u64::from(u16_at(&header, at));
     let (name_len, extra_len, comment_len) = (half(28), half(30), half(32));
@@ -374,7 +377,7 @@ fn central(directory: &[u8], at: u64, base: u64) -> Result<(Member, u64), Error>
         return Err(member.refused(Why::Link));
     }
     if ![0, 0xffff].contains(&u16_at(&header, 34)) {
-        return Err(member.refused(Why::Directory("it lies on another disk")));
+        return Err(member.refused(Why::Directory("it is on another disk")));
     }
     let is_stored = member.method == Method::Stored;
     let (size, packed) = (size.value, compressed.value);
@@ -445,7 +448,7 @@ impl End {
         }
         if offset.checked_add(size) != Some(directory_end) {
             return Err(Why::Directory(
-                "its directory is not where its end says: bytes are missing, or stand before it",
+                "its central directory is not where it should be: bytes are missing, or there is data before it",
             )
             .into());
         }

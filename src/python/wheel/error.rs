@@ -20,44 +20,46 @@ pub enum Why {
     #[error("cannot read it: {0}")]
     Unreadable(String),
     /// Its new bytes cannot be written.
-    #[error("cannot write its new bytes: {0}")]
+    #[error("cannot write it: {0}")]
     Unwritable(String),
     /// A structure of the archive reaches past its end.
-    #[error("it is cut off: {0}; download or build it again")]
+    #[error("it is truncated: {0}; download or build it again")]
     Malformed(#[from] bytes::Error),
     /// It does not end as a zip archive does.
-    #[error("it does not end as a zip archive does: it is cut off, or no wheel; download it again")]
+    #[error(
+        "it does not end like a zip archive: it is truncated, or not a wheel; download it again"
+    )]
     NoEnd,
     /// The central directory is not as it should be.
     #[error("{0}; download or build it again")]
     Directory(&'static str),
     /// The local header or what follows on the data tells something else than the directory.
-    #[error("its local header and the directory differ in {0}; build the wheel again")]
+    #[error("its local header and the central directory differ in {0}; rebuild the wheel")]
     Differs(&'static str),
     /// It is encrypted.
-    #[error("it is encrypted, which no installer reads; build the wheel without")]
+    #[error(
+        "it is encrypted, which installers do not support; rebuild the wheel without encryption"
+    )]
     Encrypted,
     /// It is a symbolic link.
     #[error(
-        "it is a symbolic link, and installers would write a text file; build the wheel without"
+        "it is a symlink, which installers turn into a text file; rebuild the wheel without it"
     )]
     Link,
     /// It is there twice.
-    #[error(
-        "it is there twice, and which one is installed is left to chance; build the wheel again"
-    )]
+    #[error("it is contained twice, and installers may use either; rebuild the wheel")]
     Twice,
     /// It lies on bytes of another member.
-    #[error("it shares bytes with {0}; build the wheel again")]
+    #[error("it overlaps {0}; rebuild the wheel")]
     Overlap(String),
     /// Its path does not stay in the wheel.
-    #[error("its path leads out of the wheel; do not install it")]
+    #[error("its path points outside the wheel; do not install this wheel")]
     Outside,
     /// Its path is a directory of another member's.
-    #[error("another member has it as a directory; build the wheel again")]
+    #[error("another member uses it as a directory; rebuild the wheel")]
     FileAndDirectory,
     /// It claims to inflate to more than anybody would make.
-    #[error("{packed} bytes are to become {size}: it is no honest member; do not install it")]
+    #[error("{packed} bytes expand to {size}, which is not plausible; do not install this wheel")]
     Bomb {
         /// Length in the archive, in bytes.
         packed: u64,
@@ -65,21 +67,22 @@ pub enum Why {
         size: u64,
     },
     /// It is compressed in another way than tfpatch knows.
-    #[error("it is compressed by method {0}; tfpatch reads stored and deflated members")]
+    #[error("it is compressed with method {0}; tfpatch supports stored and deflated members only")]
     Method(u16),
     /// Its bytes do not inflate to what the directory says.
     #[error("its bytes are damaged: {0}; download or build it again")]
     Damaged(&'static str),
     /// There is no `.dist-info` directory with a RECORD, or there are several.
-    #[error("it has {0} directories NAME.dist-info with a RECORD, where a wheel has one")]
+    #[error("it has {0} NAME.dist-info directories with a RECORD; a wheel has exactly one")]
     DistInfo(usize),
     /// The RECORD is signed, and no other can be put in its place.
     #[error(
-        "the signature of RECORD would not hold any more; sign after tfpatch, or remove it first"
+        "an edit would invalidate the signature of RECORD; sign the wheel after the repair, or remove the signature \
+         first"
     )]
     Signed,
     /// It becomes too large for a field of the archive.
-    #[error("it becomes too large for a field of 32 bits; build the wheel with zip64")]
+    #[error("it would become too large for a 32-bit field; rebuild the wheel with zip64")]
     TooLarge,
 }
 

@@ -118,7 +118,7 @@ impl Decoder {
                     return Err(Why::Damaged("they are more than the directory says"));
                 }
                 TINFLStatus::NeedsMoreInput if rest && (taken > 0 || given > 0) => {}
-                _ => return Err(Why::Damaged("they are no deflate stream")),
+                _ => return Err(Why::Damaged("they are not a deflate stream")),
             }
         }
         self.made += 1;

@@ -14,24 +14,24 @@ use std::path::Path;
 pub(super) fn of(cure: &Cure) -> String {
     match cure {
         Cure::Command(command) => command.to_string(),
-        Cure::Nothing => "nothing has to be done".to_owned(),
+        Cure::Nothing => "no action needed".to_owned(),
         Cure::NothingOr(tidying) => {
             let or = match tidying {
-                Tidying::Entries => "tfpatch fix --tidy makes it independent",
-                Tidying::EntriesOfFile => "tfpatch fix FILE makes it independent",
-                Tidying::DeadEntries => "tfpatch fix --tidy drops them",
+                Tidying::Entries => "`tfpatch fix --tidy` adds its own search path entry",
+                Tidying::EntriesOfFile => "`tfpatch fix FILE` adds its own search path entry",
+                Tidying::DeadEntries => "`tfpatch fix --tidy` removes them",
             };
-            format!("nothing has to be done; {or}")
+            format!("no action needed; {or}")
         }
         Cure::OrPythonAgain(cure) => {
-            format!("{}, or install that version of Python again", of(cure))
+            format!("{}, or reinstall that version of Python", of(cure))
         }
-        Cure::RunAsReader => "run tfpatch as a user who may read it".to_owned(),
-        Cure::SignAdHoc => "an ad-hoc signature, as codesign --force --sign - makes it".to_owned(),
+        Cure::RunAsReader => "run tfpatch as a user who can read it".to_owned(),
+        Cure::SignAdHoc => "codesign --force --sign - FILE".to_owned(),
         Cure::ClearExecutableStack { owner, object } => {
             let owner = owner.as_deref().unwrap_or("it");
             format!(
-                "install a release of {owner} that asks for none; or patchelf --clear-execstack {object}"
+                "install a release of {owner} without it; or run patchelf --clear-execstack {object}"
             )
         }
         Cure::LoadAtStart { object, wanted } => {
@@ -54,31 +54,35 @@ pub(super) fn of(cure: &Cure) -> String {
 
 fn search_in_words(search: &Search) -> String {
     match search {
-        Search::NameDirectory => "name the right directory: tfpatch fix --search DIR".to_owned(),
-        Search::NameEntry => "tell it which: tfpatch rpath add OBJECT --entry DIRECTORY".to_owned(),
+        Search::NameDirectory => "choose one: tfpatch fix --search DIR".to_owned(),
+        Search::NameEntry => "choose one: tfpatch rpath add FILE --entry DIR".to_owned(),
         Search::Dedupe => "tfpatch fix --tidy, or tfpatch rpath dedupe FILE".to_owned(),
         Search::LibraryPath(directory) => {
-            format!("set LD_LIBRARY_PATH={} before the program starts", shown(directory))
+            format!("set LD_LIBRARY_PATH={} before starting the program", shown(directory))
         }
-        Search::Trace => "tfpatch trace -- COMMAND shows what a program opens".to_owned(),
+        Search::Trace => {
+            "`tfpatch trace -- COMMAND` shows which libraries a program opens".to_owned()
+        }
         Search::OpenByPath(path) => format!("open it by its path, {}", shown(path)),
         Search::Link { named, link, replaces, then_fix } => {
             let how = if *replaces { "-sf" } else { "-s" };
             let then = if *then_fix { " && tfpatch fix" } else { "" };
             format!("ln {how} {} {}{then}", word(named), word(link))
         }
-        Search::Ldconfig => "ldconfig, as root".to_owned(),
+        Search::Ldconfig => "run ldconfig as root".to_owned(),
         Search::TakeOut { entry, variables } => {
-            format!("take {} out of {}", shown(entry), blamed(variables))
+            format!("remove {} from {}", shown(entry), blamed(variables))
         }
         Search::TakeOutOfPreload(library) => {
             let library = printable(library);
-            format!("take {library} out of LD_PRELOAD, or install what ships it")
+            format!("remove {library} from LD_PRELOAD, or install the package that contains it")
         }
         Search::UnsetPythonHome => "unset PYTHONHOME".to_owned(),
-        Search::LeaveOutUserSite => "set PYTHONNOUSERSITE=1, or uninstall it there".to_owned(),
+        Search::LeaveOutUserSite => {
+            "set PYTHONNOUSERSITE=1, or uninstall it from the user site".to_owned()
+        }
         Search::MakeWay(copy) => {
-            format!("take {copy} out of the way, so that the newer copy is found")
+            format!("remove or rename {copy}, so that the newer copy is found")
         }
     }
 }
@@ -91,19 +95,19 @@ fn install_in_words(install: &Install) -> String {
         },
         Install::Unknown(library) => what_ships(library),
         Install::Driver { is_nvidias } => {
-            let driver = if *is_nvidias { "NVIDIA's driver" } else { "the driver" };
+            let driver = if *is_nvidias { "the NVIDIA driver" } else { "the graphics driver" };
             format!("install {driver}, or start the container with --gpus all")
         }
         Install::WheelFor(arch) => {
             format!("install the wheel for {}", arch.unwrap_or("this machine"))
         }
         Install::OneOpenMp => {
-            "install builds of both that share one OpenMP runtime (all from conda, or all from one maker); \
-             KMP_DUPLICATE_LIB_OK=TRUE lets the process go on, at its own risk"
+            "install builds of both that share one OpenMP runtime, such as all packages from conda-forge; \
+             KMP_DUPLICATE_LIB_OK=TRUE disables the check, and results may then be wrong"
                 .to_owned()
         }
-        Install::OneBlas => "install builds that were linked with the same BLAS".to_owned(),
-        Install::Toolkit => "install CUDA's toolkit".to_owned(),
+        Install::OneBlas => "install builds that are linked to the same BLAS".to_owned(),
+        Install::Toolkit => "install the CUDA toolkit".to_owned(),
         Install::Wanted(wanted) => pip_install(wanted),
         Install::Host { plugin: Release { name, version }, host, follows } => {
             let for_host = format!("{} {}", host.name, host.specifier);
@@ -114,20 +118,20 @@ fn install_in_words(install: &Install) -> String {
             }
         }
         Install::Tensorflow { plugin, oldest: (a, b), newest: (c, d) } => format!(
-            "{plugin} fits TensorFlow {a}.{b} to {c}.{d}: pip install 'tensorflow=={c}.{d}.*', or pip \
+            "{plugin} works with TensorFlow {a}.{b} to {c}.{d}: pip install 'tensorflow=={c}.{d}.*', or pip \
              uninstall {}",
             plugin.name
         ),
-        Install::Fitting(plugin, host) => format!("install releases of {plugin} and {host} that fit"),
-        Install::FittingReleases => "install releases that fit".to_owned(),
+        Install::Fitting(plugin, host) => format!("install compatible releases of {plugin} and {host}"),
+        Install::FittingReleases => "install compatible releases".to_owned(),
         Install::BuiltAgainst => {
-            "install the release of the library that the object was built against".to_owned()
+            "install the release of the library that the file was built against".to_owned()
         }
         Install::WithCuda(Release { name, version }) => {
             format!("pip install '{name}[and-cuda]=={version}'")
         }
         Install::Cuda(cuda) => {
-            format!("install {}, as NVIDIA or conda-forge have them", releases(cuda))
+            format!("install {} from NVIDIA or conda-forge", releases(cuda))
         }
         Install::ForOlderGlibc(owner) => for_older_glibc(owner.as_deref()),
         Install::NewerLibstdcxx(release) => newer_libstdcxx(*release),
@@ -139,24 +143,31 @@ fn install_in_words(install: &Install) -> String {
 pub(super) fn shipped(shipped: &Shipped) -> String {
     match shipped {
         Shipped::Distribution { distribution, library } => {
-            format!("pip install {distribution} (it ships {library})")
+            format!("pip install {distribution} (it contains {library})")
         }
-        Shipped::Packages { debian, fedora } => {
+        Shipped::Packages { debian, fedora, conda: None } => {
             format!("apt install {debian} (Debian, Ubuntu), or dnf install {fedora} (Fedora)")
+        }
+        Shipped::Packages { debian, fedora, conda: Some(package) } => format!(
+            "apt install {debian} (Debian, Ubuntu), dnf install {fedora} (Fedora), or conda install -c \
+             conda-forge {package}"
+        ),
+        Shipped::Conda { package, library } => {
+            format!("conda install -c conda-forge {package} (it contains {library})")
         }
     }
 }
 
 fn what_ships(library: &[u8]) -> String {
-    format!("install what ships {}", printable(library))
+    format!("install the package that contains {}", printable(library))
 }
 
 fn for_older_glibc(owner: Option<&str>) -> String {
     match owner {
-        None => "take a build for an older glibc, or a newer system".to_owned(),
+        None => "install a build for an older glibc, or use a newer system".to_owned(),
         Some(name) => format!(
-            "install an older release of {name}, or build it here (pip install --no-binary {name} {name}), or \
-             take a system with a newer glibc"
+            "install an older release of {name}, build it here (pip install --no-binary {name} {name}), or use a \
+             system with a newer glibc"
         ),
     }
 }
@@ -165,45 +176,45 @@ fn newer_libstdcxx(release: Option<&str>) -> String {
     let release = release
         .map_or_else(|| "a newer GCC".to_owned(), |release| format!("GCC {release} or later"));
     format!(
-        "install the libstdc++.so.6 of {release} (conda install -c conda-forge libstdcxx-ng, or a newer \
-         system), or an older release of what needs it"
+        "install the libstdc++.so.6 of {release} (conda install -c conda-forge libstdcxx-ng, or use a newer system), \
+         or an older release of the package that needs it"
     )
 }
 
 fn reinstall_in_words(reinstall: &Reinstall) -> String {
     match reinstall {
-        Reinstall::Distribution => "install the distribution again".to_owned(),
-        Reinstall::Owner => "install the distribution that the file belongs to again".to_owned(),
-        Reinstall::OrUnlink => "install the distribution again, or remove the link".to_owned(),
+        Reinstall::Distribution => "reinstall the package".to_owned(),
+        Reinstall::Owner => "reinstall the package that owns the file".to_owned(),
+        Reinstall::OrUnlink => "reinstall the package, or remove the link".to_owned(),
         Reinstall::Release(Release { name, version }) => {
             format!("pip install --force-reinstall --no-deps '{name}=={version}'")
         }
         Reinstall::Here => {
-            "install it anew with this environment's own pip, on the machine that runs it".to_owned()
+            "reinstall it with the pip of this environment, on the machine that runs it".to_owned()
         }
         Reinstall::Wheel { for_its_tag } => {
             let tag = if *for_its_tag { " for its tag" } else { "" };
-            format!("build the wheel again{tag}")
+            format!("rebuild the wheel{tag}")
         }
         Reinstall::FromGitLfs => {
-            "git lfs pull in the repository that it comes from, or install from a package index".to_owned()
+            "run git lfs pull in its repository, or install from a package index".to_owned()
         }
         Reinstall::OrSign => {
-            "install the distribution again; to keep the change, sign it: codesign --force --sign - FILE"
+            "reinstall the package; to keep the change, sign the file: codesign --force --sign - FILE"
                 .to_owned()
         }
         Reinstall::OneOfBoth { names, kept: Release { name, version } } => format!(
-            "pip uninstall {}, then install the one that is meant: pip install '{name}=={version}'",
+            "pip uninstall {}, then reinstall the one you want: pip install '{name}=={version}'",
             names.join(" ")
         ),
         Reinstall::AfterUninstalling(name) => {
-            format!("pip uninstall {name} until nothing is left, then install it again")
+            format!("repeat pip uninstall {name} until no copy is left, then reinstall it")
         }
         Reinstall::AfterCleaning => {
-            "remove what begins with ~, and install the distribution again".to_owned()
+            "remove the directories that begin with ~, and reinstall the package".to_owned()
         }
         Reinstall::ForOneCuda { distributions, beside } => format!(
-            "pip uninstall {}, then install those for CUDA {beside} again: they share directories",
+            "pip uninstall {}, then reinstall the packages for CUDA {beside}, which share directories with them",
             joined(distributions, " ")
         ),
     }
@@ -211,16 +222,16 @@ fn reinstall_in_words(reinstall: &Reinstall) -> String {
 
 fn setup_in_words(setup: &Setup) -> String {
     let fixed = match setup {
-        Setup::Remake => "make the environment anew, and install into it again",
-        Setup::RemakeInPlace => "make it anew in its place; until then call bin/python -m PROGRAM",
-        Setup::RecreateOrUnlink => "recreate the environment, or remove the link",
-        Setup::ReinstallPython => {
-            "install that version of Python again, and recreate the environment"
+        Setup::Remake => "recreate the environment, and reinstall its packages",
+        Setup::RemakeInPlace => {
+            "recreate it in its current location; until then use bin/python -m PROGRAM"
         }
-        Setup::MakeExecutable => "set its mode with chmod +x",
-        Setup::PythonForThisSystem => "use a Python that was built for this system",
+        Setup::RecreateOrUnlink => "recreate the environment, or remove the link",
+        Setup::ReinstallPython => "reinstall that version of Python, and recreate the environment",
+        Setup::MakeExecutable => "make it executable with chmod +x",
+        Setup::PythonForThisSystem => "use a Python built for this system",
         Setup::Activate(prefix) => {
-            return format!("source {}/bin/activate, or call its bin/python", shown(prefix));
+            return format!("source {}/bin/activate, or use its bin/python", shown(prefix));
         }
     };
     fixed.to_owned()
@@ -242,9 +253,9 @@ mod tests {
     #[test]
     fn a_library_is_brought_by_what_the_tables_know() {
         let brings = |library: &[u8]| of(&Cure::Install(Install::WhatShips(library.to_vec())));
-        assert_eq!(brings(b"libmkl_rt.so.2"), "pip install mkl (it ships libmkl_rt.so.2)");
+        assert_eq!(brings(b"libmkl_rt.so.2"), "pip install mkl (it contains libmkl_rt.so.2)");
         assert!(brings(b"libGL.so.1").starts_with("apt install libgl1 "));
-        assert_eq!(brings(b"libGL.so.12"), "install what ships libGL.so.12");
+        assert_eq!(brings(b"libGL.so.12"), "install the package that contains libGL.so.12");
     }
 
     #[test]

@@ -11,40 +11,40 @@ pub(super) fn of(file: &File) -> String {
     match file {
         File::Unreadable { file, why } => format!("{file}: {}", unreadable(why)),
         File::MoreUnreadable { files, file, why } => {
-            format!("{files} more files cannot be read, such as {file}: {}", unreadable(why))
+            format!("cannot read {files} more files, such as {file}: {}", unreadable(why))
         }
         File::OtherProcessor { object, architecture } => {
-            format!("{object} is for {architecture}, and no interpreter here is")
+            format!("{object} is built for {architecture}, and no interpreter here is")
         }
-        File::NoSlice { object, arch, said } => format!("{object} is no {arch} code: {said}"),
+        File::NoSlice { object, arch, said } => format!("{object} has no {arch} code: {said}"),
         File::NoSignature { object, said } => {
-            format!("{object} has no signature that holds: {said}")
+            format!("{object} has no valid signature: {said}")
         }
-        File::NotTaken { object, said } => format!("{object} is not taken by dyld: {said}"),
+        File::NotTaken { object, said } => format!("dyld rejects {object}: {said}"),
         File::BadPage { object, arch, offset } => format!(
-            "{object} has code at offset {offset} of its {arch} slice that does not match its signature"
+            "the code of {object} does not match its signature at offset {offset} of its {arch} slice"
         ),
         File::NotInWheel { record, member } => {
             let member = printable(member);
-            format!("{record}: it lists {member}, which the wheel does not have")
+            format!("{record} lists {member}, which is not in the wheel")
         }
         File::OtherLength { member, recorded, length } => {
-            format!("{member}: RECORD gives it {recorded} bytes, and it has {length}")
+            format!("{member} has {length} bytes, and RECORD lists {recorded}")
         }
         File::NotForTag { object, format, architectures, tag } => {
             let what = match format {
-                Format::Elf => "an ELF object",
-                Format::Macho => "a Mach-O object",
+                Format::Elf => "an ELF file",
+                Format::Macho => "a Mach-O file",
             };
             let architectures = joined(architectures, AND);
-            format!("{object} is {what} for {architectures}, and the wheel's tag is {tag}")
+            format!("{object} is {what} for {architectures}, but the tag of the wheel is {tag}")
         }
         File::DuplicateEntries { object, count, is_refused } => {
-            let refuses = if *is_refused { "; dyld refuses it" } else { "" };
-            format!("{object} has entries that stand there before ({count}){refuses}")
+            let refuses = if *is_refused { "; dyld rejects the file" } else { "" };
+            format!("duplicate search path entries in {object}: {count}{refuses}")
         }
         File::DeadEntries { object, count } => {
-            format!("{object} has entries that lead nowhere ({count})")
+            format!("search path entries for missing directories in {object}: {count}")
         }
     }
 }
@@ -57,18 +57,18 @@ fn unreadable(why: &Why) -> String {
         Why::NoObject(instead) => {
             let what = match instead {
                 Instead::Empty => "is empty",
-                Instead::Zeros => "begins with zeros where an ELF header should be",
-                Instead::Other => "begins neither as an ELF nor as a Mach-O file does",
+                Instead::Zeros => "begins with zeros instead of an ELF header",
+                Instead::Other => "is neither ELF nor Mach-O",
             };
-            format!("it is named as a shared object, and {what}")
+            format!("it is named like a shared library, but {what}")
         }
         Why::Flattened(named) => {
-            format!("it is a text with the name of {}, in the place of a link", shown(named))
+            format!("it is a text file that names {}; a symlink was replaced", shown(named))
         }
-        Why::LfsPointer => "it is a pointer of Git LFS, and not the object itself".to_owned(),
+        Why::LfsPointer => "it is a Git LFS pointer, not the file itself".to_owned(),
         Why::Dangling(target) => {
-            format!("it is a link to {}, which is not there", shown(target))
+            format!("it is a dangling link to {}", shown(target))
         }
-        Why::Loop => "it is a link that leads back to itself".to_owned(),
+        Why::Loop => "it is a link that points back to itself".to_owned(),
     }
 }

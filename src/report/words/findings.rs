@@ -34,6 +34,15 @@ pub(super) fn halves(finding: &Finding) -> (String, String) {
     (head.to_owned(), rest.to_owned())
 }
 
+/// What is wrong with an environment or its interpreter, as the title of a finding.
+#[must_use]
+pub fn environment(finding: &Finding) -> &'static str {
+    match &finding.evidence {
+        Evidence::Interpreter(interpreter) => interpreters::title(interpreter),
+        _ => "packages are installed for another interpreter",
+    }
+}
+
 fn evidence(finding: &Finding) -> String {
     match &finding.evidence {
         Evidence::Need(need) => needs::of(need),

@@ -10,23 +10,23 @@ pub(super) fn of(installed: &Installed) -> String {
         Installed::Changed { release, changed, listed, first } => {
             let more = if *changed > 1 { MORE } else { "" };
             format!(
-                "{changed} of {listed} files of {release} are not as they were installed ({first}{more})"
+                "{changed} of {listed} files of {release} changed after the installation ({first}{more})"
             )
         }
         Installed::InPart { release, listed, gone, of_another_size, first } => {
             let more = if gone + of_another_size > 1 { MORE } else { "" };
-            let counts = [(*gone, "gone"), (*of_another_size, "of another size")];
+            let counts = [(*gone, "missing"), (*of_another_size, "of a different size")];
             let counts = joined(counts.iter().filter_map(|(files, what)| are(*files, what)), ", ");
             format!(
-                "{release} is there only in part: of {listed} files that its RECORD lists {counts} ({first}{more})"
+                "{release} is incomplete: of {listed} files in its RECORD, {counts} ({first}{more})"
             )
         }
         Installed::Requirement { release, there, name, specifier, fails } => format!(
-            "{release} cannot work with {there}: it requires {name} {specifier}, and {fails}"
+            "{release} does not work with {there}: it requires {name} {specifier}, and {fails}"
         ),
         Installed::NewerNumpy { release, numpy } => format!(
-            "{release} cannot work with {numpy}: it was built for NumPy 1, and modules compiled for one \
-             major version of NumPy do not load with another"
+            "{release} does not work with {numpy}: it was built for NumPy 1, and modules compiled for one major \
+             version of NumPy do not load with another"
         ),
         Installed::NotThere { release, name, module, file, line } => {
             let imports = match line {
@@ -43,10 +43,12 @@ pub(super) fn of(installed: &Installed) -> String {
         }
         Installed::NoLibdevice { release, elsewhere } => {
             let lies = match elsewhere {
-                Some(root) => format!("it lies in {root}, where this release does not look"),
-                None => "nothing that is installed ships it".to_owned(),
+                Some(root) => format!("they are in {root}, where this release does not search"),
+                None => "no installed package contains libdevice".to_owned(),
             };
-            format!("XLA of {release} compiles for a GPU with libdevice.10.bc and ptxas: {lies}")
+            format!(
+                "to compile for a GPU, XLA of {release} needs libdevice.10.bc and ptxas: {lies}"
+            )
         }
         Installed::Twice(what) => twice(what),
     }
@@ -63,43 +65,41 @@ fn are(files: usize, what: &str) -> Option<String> {
 fn twice(twice: &Twice) -> String {
     match twice {
         Twice::OverOneAnother { first, second, objects, object, there } => {
-            let count = counted(*objects, "object");
-            let there = there
-                .as_ref()
-                .map_or_else(String::new, |owner| format!("; those of {owner} are there"));
-            format!(
-                "{first} and {second} install {count} over one another, such as {object}{there}"
-            )
+            let count = counted(*objects, "shared library");
+            let there = there.as_ref().map_or_else(String::new, |owner| {
+                format!("; the installed files are from {owner}")
+            });
+            format!("{first} and {second} both install {count}, such as {object}{there}")
         }
         Twice::SeveralTimes { name, times, versions } => {
             let versions = joined(versions, AND);
             format!(
-                "{name} is installed {times} times in one directory: {versions}; files of an older one may \
-                 be left"
+                "{name} is installed {times} times in one directory: {versions}; files of an older version may be \
+                 left"
             )
         }
         Twice::Leftovers { names, all, site } => {
             let more = if *all > names.len() { MORE } else { "" };
             let names = joined(names.iter().map(|name| printable(name)), ", ");
-            format!("an upgrade that pip did not end has left {names}{more} in {site}")
+            format!("an upgrade that pip did not finish left {names}{more} in {site}")
         }
         Twice::OtherCuda { cuda, beside, distributions } => format!(
-            "libraries of CUDA {cuda} lie beside those of CUDA {beside}, and nothing that is installed asks \
-             for them: {}",
+            "libraries of CUDA {cuda} are installed next to those of CUDA {beside}, and no installed package \
+             requires them: {}",
             joined(distributions, ", ")
         ),
         Twice::TwoOpenMp { first: (first, by_first), second: (second, by_second) } => format!(
-            "{by_first} loads {first}, and {by_second} loads {second}: where a process has both OpenMP \
-             runtimes, the second ends it (OMP: Error #15)"
+            "{by_first} loads {first}, and {by_second} loads {second}: a process that loads both OpenMP runtimes is \
+             terminated by the second (OMP: Error #15)"
         ),
         Twice::TwoBlas { object, first, second, others } => {
             let others = match others {
                 0 => String::new(),
-                others => format!("; so do {others} more objects"),
+                others => format!("; {others} more files do the same"),
             };
             format!(
-                "{object} loads two libraries of linear algebra, {first} and {second}: functions of one \
-                 serve calls that are meant for the other{others}"
+                "{object} loads two BLAS libraries, {first} and {second}: calls meant for one are bound to the \
+                 other{others}"
             )
         }
     }
@@ -108,19 +108,19 @@ fn twice(twice: &Twice) -> String {
 fn for_what(built_for: &BuiltFor) -> String {
     match built_for {
         BuiltFor::System { system, tag, here } => {
-            format!("{system} ({tag}), and this is {}", joined(here, AND))
+            format!("{system} ({tag}), but this is {}", joined(here, AND))
         }
         BuiltFor::MacOs { here } => {
-            format!("macOS, and this is {}", here.map_or_else(String::new, |here| here.to_string()))
+            format!("macOS, but this is {}", here.map_or_else(String::new, |here| here.to_string()))
         }
         BuiltFor::Python { versions, tag, here } => {
             let built = match versions.as_slice() {
-                [] => "another Python".to_owned(),
+                [] => "another version of Python".to_owned(),
                 all => joined(all.iter().map(|(a, b)| format!("Python {a}.{b}")), AND),
             };
             let tag = tag.as_ref().map_or_else(String::new, |tag| format!(" ({tag})"));
             let here = joined(here.iter().map(|version| format!("Python {version}")), AND);
-            format!("{built}{tag}, and the interpreter here is {here}")
+            format!("{built}{tag}, but the interpreter here is {here}")
         }
     }
 }

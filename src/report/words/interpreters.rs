@@ -10,25 +10,25 @@ use std::path::{Path, PathBuf};
 pub(super) fn of(interpreter: &Interpreter) -> String {
     match interpreter {
         Interpreter::Missing { interpreter, version } => format!(
-            "{interpreter} is missing: nothing imports what is installed for Python {version}"
+            "{interpreter} is missing: packages installed for Python {version} cannot be imported"
         ),
         Interpreter::Closed { interpreter, program } => {
-            format!("{interpreter} leads to {}, which may not be read", shown(program))
+            format!("{interpreter} points to {}, which is not readable", shown(program))
         }
         Interpreter::NeverStarts { interpreter, why } => {
             format!("{interpreter} cannot start: {}", no_start(why))
         }
         Interpreter::OtherVersion { runs, made_for } => format!(
-            "bin/python has become Python {runs}, and the environment was made for {made_for}: nothing in \
-             lib/python{made_for} is imported"
+            "bin/python is now Python {runs}, but the environment was created for {made_for}: packages in \
+             lib/python{made_for} are not imported"
         ),
         Interpreter::HomeGone { home, has_library } => {
             let library = match has_library {
                 true => "",
-                false => "; no standard library is found for it",
+                false => "; its standard library is not found",
             };
             format!(
-                "pyvenv.cfg says that the base interpreter lies in {}, and none does{library}",
+                "pyvenv.cfg names {} as the directory of the base interpreter, but it contains none{library}",
                 shown(home)
             )
         }
@@ -38,12 +38,12 @@ pub(super) fn of(interpreter: &Interpreter) -> String {
             format!("the environment {what} {}: {so}", shown(from))
         }
         Interpreter::Inactive { active, python } => format!(
-            "VIRTUAL_ENV names {}, and the python3 on PATH is {}",
+            "VIRTUAL_ENV is {}, but the python3 on PATH is {}",
             shown(active),
             shown(python)
         ),
         Interpreter::BehindUserSite { first, packages, site } => format!(
-            "{} of this environment, since the user site {} comes first{}",
+            "{} of this environment, because the user site {} comes first{}",
             shadowing(first),
             shown(site),
             others(*packages)
@@ -51,14 +51,28 @@ pub(super) fn of(interpreter: &Interpreter) -> String {
     }
 }
 
+/// What is wrong with the environment, in a few words.
+pub(super) fn title(interpreter: &Interpreter) -> &'static str {
+    match interpreter {
+        Interpreter::Missing { .. }
+        | Interpreter::Closed { .. }
+        | Interpreter::NeverStarts { .. }
+        | Interpreter::HomeGone { .. } => "the Python of the environment is missing or broken",
+        Interpreter::OtherVersion { .. } => "the environment was created for another Python",
+        Interpreter::Moved { .. } => "the environment was moved or copied",
+        Interpreter::Inactive { .. } => "the environment is not the one that runs",
+        Interpreter::BehindUserSite { .. } => "the user site shadows packages",
+    }
+}
+
 fn consequences(from: &Path, programs: Option<&(usize, PathBuf)>, is_activated: bool) -> String {
     let mut consequences = Vec::new();
     if let Some((count, first)) = programs {
         let (programs, interpreter) = (counted(*count, "program"), shown(first));
-        consequences.push(format!("{programs} in bin would be run by {interpreter}"));
+        consequences.push(format!("{programs} in bin would run with {interpreter}"));
     }
     if is_activated {
-        consequences.push(format!("bin/activate makes {} the active one", shown(from)));
+        consequences.push(format!("bin/activate activates {}", shown(from)));
     }
     consequences.join(", and ")
 }

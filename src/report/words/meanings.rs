@@ -14,8 +14,8 @@ pub fn of(message: &Message) -> String {
         Meaning::Saying(saying) => saying.meaning.to_owned(),
         Meaning::NothingIsWrong => "nothing is wrong.".to_owned(),
         Meaning::OfTheDriver => format!(
-            "{} is NVIDIA's driver: it comes with the machine, and never with a wheel. Without it a program runs on \
-             the CPU.",
+            "{} is part of the NVIDIA driver, which is installed on the machine and never by a wheel. Without it, a \
+             program runs on the CPU.",
             library_of(message)
         ),
         Meaning::Library(fault) => of_library(message, &fault),
@@ -33,7 +33,7 @@ fn named(name: &Option<Vec<u8>>, otherwise: &str) -> String {
 
 /// The object's name, without its directory.
 fn name_of(message: &Message) -> String {
-    message.object.as_deref().map_or_else(|| "the object".to_owned(), |path| printable(leaf(path)))
+    message.object.as_deref().map_or_else(|| "the file".to_owned(), |path| printable(leaf(path)))
 }
 
 fn library_of(message: &Message) -> String {
@@ -43,30 +43,30 @@ fn library_of(message: &Message) -> String {
 /// Who needs a library, to follow its name.
 fn needed_by(message: &Message) -> String {
     let name = name_of(message);
-    message.object.as_ref().map_or_else(String::new, |_| format!(", which {name} needs"))
+    message.object.as_ref().map_or_else(String::new, |_| format!(" (needed by {name})"))
 }
 
 fn of_library(message: &Message, fault: &LibraryFault) -> String {
     let (name, library) = (name_of(message), library_of(message));
     match fault {
         LibraryFault::OfGlibc => format!(
-            "{library} belongs to the GNU C library, and this system has musl: {name} was built for another kind of \
+            "{library} is part of the GNU C library, but this system uses musl: {name} was built for another kind of \
              Linux."
         ),
         LibraryFault::NotFoundByDyld(install_name) => not_found_by_dyld(message, *install_name),
         LibraryFault::NotFoundByProgram => format!(
-            "a program could not find or load {library}. Its words do not say whether the library is not installed, \
-             is in a directory that is not searched, or lacks a library itself."
+            "a program could not find or load {library}. The message does not show whether the library is not \
+             installed, is in a directory that is not searched, or lacks a library itself."
         ),
         LibraryFault::NotFound => format!(
-            "the loader found no file of the name {library}{}, in any directory that it looks into. It says the same \
-             whether the library is absent or merely out of reach.",
+            "the loader did not find {library}{} in any directory that it searches. The message is the same whether \
+             the library is not installed or is in a directory that is not searched.",
             needed_by(message)
         ),
         LibraryFault::EntryPassedOver => format!(
-            "dyld passes over the search path entry {} of {name}: it is a relative path, and the program is \
-             restricted (signed with the hardened runtime, or run with other rights).",
-            named(&message.entry, "that it names")
+            "dyld ignores the search path entry {} of {name}: it is a relative path, and the program is restricted \
+             (signed with the hardened runtime, or running with other privileges).",
+            named(&message.entry, "in the message")
         ),
     }
 }
@@ -74,23 +74,21 @@ fn of_library(message: &Message, fault: &LibraryFault) -> String {
 fn not_found_by_dyld(message: &Message, install_name: InstallName) -> String {
     let places = match message.tried.len() {
         0 => String::new(),
-        1 => ", in the one place where it looked".to_owned(),
-        places => format!(", in any of {places} places"),
+        1 => " in the only location that it searched".to_owned(),
+        places => format!(" in any of {places} locations"),
     };
     let why = match install_name {
         InstallName::Rpath => {
-            "The name begins with @rpath: it is looked for in the entries of LC_RPATH of those that ask."
+            "The name begins with @rpath, so dyld searches the LC_RPATH entries of the files that lead to it."
         }
         InstallName::BesideAsker => {
-            "The name says where the file has to lie, beside the one that asks."
+            "The name gives the location of the file, relative to the one that needs it."
         }
-        InstallName::Absolute => "The name is a whole path, which search paths do not change.",
-        InstallName::NoPath => {
-            "The name is no path, and search paths do not change where it is looked for."
-        }
+        InstallName::Absolute => "The name is an absolute path, so search paths are not used.",
+        InstallName::NoPath => "The name is not a path, and search paths do not apply to it.",
     };
     let library = library_of(message);
-    format!("dyld found no file for {library}{}{places}. {why}", needed_by(message))
+    format!("dyld did not find {library}{}{places}. {why}", needed_by(message))
 }
 
 fn of_opening(message: &Message, fault: &OpeningFault) -> String {
@@ -102,74 +100,74 @@ fn of_opening(message: &Message, fault: &OpeningFault) -> String {
                 Some(_) => format!("the program opens {name} at run time, which needs {library}"),
             };
             format!(
-                "{opened}, and the loader found no file of that name. Its words are the same whether the library is \
-                 not installed or is in a directory that is not searched."
+                "{opened}, but the loader did not find it. The message is the same whether the library is not \
+                 installed or is in a directory that is not searched."
             )
         }
         OpeningFault::WithoutNeed => format!(
-            "{name} was found, and needs {library}, for which the loader found no file. The program goes on without \
+            "{name} was found, but it needs {library}, which the loader did not find. The program continues without \
              {name}."
         ),
         OpeningFault::NotFoundByTensorflow => format!(
-            "the program opens {library} at run time, and the loader found no file of that name. It goes on without \
-             it, and so without a GPU."
+            "the program opens {library} at run time, but the loader did not find it. It continues without it, and \
+             therefore without a GPU."
         ),
         OpeningFault::GpuLibraries => {
-            "TensorFlow opens NVIDIA's libraries at run time, could not load one of them, and goes on without a GPU. \
-             These words do not say which one; TF_CPP_MAX_VLOG_LEVEL=3 makes it say so."
+            "TensorFlow opens NVIDIA's libraries at run time, could not load one of them, and continues without a \
+             GPU. This message does not name the library; TF_CPP_MAX_VLOG_LEVEL=3 does."
                 .to_owned()
         }
         OpeningFault::NoDriver => {
-            "TensorFlow found no NVIDIA driver that answers (libcuda.so.1), and runs on the CPU. In a build for CUDA \
-             it says so on every machine without one."
+            "TensorFlow found no working NVIDIA driver (libcuda.so.1), and runs on the CPU. A build for CUDA reports \
+             this on every machine without a driver."
                 .to_owned()
         }
         OpeningFault::NoTensorRt => {
-            "TensorFlow looks for TensorRT whenever it is imported, and it is not installed. Nothing is wrong: only \
-             models that are converted with TF-TRT need it. The GPU does not."
+            "TensorFlow searches for TensorRT on each import, and it is not installed. Nothing is wrong: only models \
+             converted with TF-TRT need it. The GPU works without it."
                 .to_owned()
         }
         OpeningFault::NoData => format!(
-            "XLA needs {library} to compile for the GPU, and it is not where XLA looks. It is no library, and no \
-             search path leads to it."
+            "XLA needs {library} to compile for the GPU, and did not find it. It is not a shared library, so search \
+             paths are not used."
         ),
     }
 }
 
 fn of_object(message: &Message, fault: &ObjectFault) -> String {
-    let (name, object) = (name_of(message), named(&message.object, "the object"));
+    let (name, object) = (name_of(message), named(&message.object, "the file"));
     match fault {
         ObjectFault::NotADirectory => format!(
-            "a part of the path {object} is a file, where a directory has to be (Not a directory): the path was put \
-             together from a variable that names a program instead of its home, such as JAVA_HOME."
+            "a part of the path {object} is a file instead of a directory (Not a directory): the path comes from a \
+             variable that names a program instead of its directory, such as JAVA_HOME."
         ),
         ObjectFault::NoObject => format!(
-            "{object} was to be opened by its path, and no file is there: it was never installed, was removed, or \
-             the path is another machine's."
+            "a program opens {object} by path, but the file does not exist: it was never installed, was removed, or \
+             the path is from another machine."
         ),
         ObjectFault::Unreadable(why) => format!("{object} {}.", unreadable(*why)),
         ObjectFault::OtherProcessor(processors) => {
-            format!("{name} is for another processor{}.", processors_in_words(processors))
+            format!("{name} is built for another architecture{}.", processors_in_words(processors))
         }
         ObjectFault::StaticTls => format!(
-            "{name} has thread-local variables at a fixed place, room for which is laid out when a program starts. \
-             Opened later, it found none left."
+            "{name} needs static thread-local storage, which is reserved when a program starts. It was opened later, \
+             and no space was left."
         ),
         ObjectFault::ExecStack => format!(
-            "{name} says that it needs a stack on which code can run, mostly by mistake, and the system does not \
-             grant one to a program that has started without."
+            "{name} requests an executable stack, usually by mistake, and the system does not give one to a program \
+             that started without it."
         ),
         ObjectFault::OtherTeam => format!(
-            "{name} is not signed by the team that signed the program, and the program has library validation: it \
-             accepts only libraries with its own Team ID, and those of macOS."
+            "{name} is not signed by the team that signed the program, and the program uses library validation: it \
+             loads only libraries with its own Team ID, and those of macOS."
         ),
         ObjectFault::NoSignature => format!(
-            "macOS found no code signature of {name} that holds, and maps no code without one: the file was never \
-             signed, or its bytes were changed since."
+            "macOS found no valid code signature in {name}, and loads no code without one: the file was never \
+             signed, or was changed after it was signed."
         ),
         ObjectFault::EntryTwice => format!(
-            "{name} has the search path entry {} twice. macOS 15.4 and later refuse such a file where it was built \
-             with a recent SDK.",
+            "{name} has the search path entry {} twice. macOS 15.4 and later reject such a file if it was built with \
+             a recent SDK.",
             named(&message.entry, "an entry")
         ),
     }
@@ -177,20 +175,21 @@ fn of_object(message: &Message, fault: &ObjectFault) -> String {
 
 fn unreadable(why: Unreadable) -> &'static str {
     match why {
-        Unreadable::TooShort => "is cut off: it is shorter than the header of a library",
+        Unreadable::TooShort => "is truncated: it is shorter than the header of a library",
         Unreadable::NoElf => {
-            "is no ELF file: a file of another system, a text (a linker script, a Git LFS pointer), or cut off"
+            "is not an ELF file: it is for another system, is a text file (a linker script, a Git LFS pointer), or \
+             is truncated"
         }
-        Unreadable::Forbidden => "may not be read by the user who ran the program",
+        Unreadable::Forbidden => "is not readable for the user who ran the program",
         Unreadable::NotMapped => {
-            "could not be mapped: its file system is mounted noexec, memory is limited, or the file is cut off"
+            "could not be mapped: its file system is mounted noexec, memory is limited, or the file is truncated"
         }
         Unreadable::LaidOutBadly => {
-            "is laid out in a way that this loader does not take: it was cut off, or edited by a tool that broke it"
+            "has a layout that this loader rejects: it is truncated, or was damaged by a tool that edited it"
         }
-        Unreadable::NoMacho => "is no Mach-O file: a file of another system, or cut off",
-        Unreadable::NotForThisMachine => "is no library for this machine, or cut off",
-        Unreadable::NotTaken => "is there, and the loader could not take it",
+        Unreadable::NoMacho => "is not a Mach-O file: it is for another system, or is truncated",
+        Unreadable::NotForThisMachine => "is not a library for this machine, or is truncated",
+        Unreadable::NotTaken => "exists, but the loader could not load it",
     }
 }
 
@@ -198,10 +197,10 @@ fn processors_in_words(processors: &Processors) -> String {
     let bare = |text: &[u8]| printable(text).replace(['\'', '(', ')'], "");
     match processors {
         Processors::Told { have, need } => {
-            format!(": it has code for {}, and {} is needed", bare(have), bare(need))
+            format!(": it has code for {}, but {} is needed", bare(have), bare(need))
         }
-        Processors::Has32Bits => ": it has 32 bits, and the program has 64".to_owned(),
-        Processors::Has64Bits => ": it has 64 bits, and the program has 32".to_owned(),
+        Processors::Has32Bits => ": it is a 32-bit file, and the program is 64-bit".to_owned(),
+        Processors::Has64Bits => ": it is a 64-bit file, and the program is 32-bit".to_owned(),
         Processors::OfMacs => {
             " than the program that opens it: one is for arm64, the other for x86_64".to_owned()
         }
@@ -214,36 +213,36 @@ fn of_symbols(message: &Message, fault: &SymbolFault) -> String {
     let symbol = named(&message.symbol, "a symbol");
     match fault {
         SymbolFault::TwoLibcs => format!(
-            "{name} is of one release of the GNU C library and {} of another: the parts of it in a process have to \
-             be of one release. Usually a libc.so.6 in LD_LIBRARY_PATH, or of a snap or a bundle, comes before that \
-             of the system.",
-            named(&message.library, "what was loaded before")
+            "{name} is from one release of the GNU C library and {} from another, but all its parts in a process \
+             must be from the same release. Usually a libc.so.6 in LD_LIBRARY_PATH, in a snap or in a bundle shadows \
+             that of the system.",
+            named(&message.library, "a library loaded before")
         ),
         SymbolFault::OlderLibrary => {
             let version = named(&message.version, "a version");
             format!(
-                "{library} was found, and it is older than {name} was built for: it has no {version}."
+                "{library} was found, but it is older than the one that {name} was built for: it lacks {version}."
             )
         }
         SymbolFault::OfGlibc => format!(
-            "{symbol} is a function of the GNU C library, and this system has musl: {name} was built for another \
+            "{symbol} is a function of the GNU C library, but this system uses musl: {name} was built for another \
              kind of Linux."
         ),
         SymbolFault::OfMacos => format!(
-            "{name} needs {symbol} of {library}, which is a part of macOS: this macOS is older than {name} was built \
-             for."
+            "{name} needs {symbol} from {library}, which is part of macOS: this macOS is older than the one that \
+             {name} was built for."
         ),
         SymbolFault::NotInLibrary { of_library, owner } => {
             let whose = match (&message.library, &message.version) {
-                (Some(library), _) if *of_library => format!(" of {}", printable(leaf(library))),
-                (_, Some(version)) => format!(" of the version {}", printable(version)),
+                (Some(library), _) if *of_library => format!(" from {}", printable(leaf(library))),
+                (_, Some(version)) => format!(" with version {}", printable(version)),
                 _ => String::new(),
             };
             let owner = owner
                 .map_or_else(String::new, |owner| format!(" {symbol} is a symbol of {owner}."));
             format!(
-                "{name} was built against a library that has {symbol}{whose}; the one that was loaded does not have \
-                 it. The two are of releases that do not fit, or another copy was loaded first.{owner}"
+                "{name} was built against a library that has {symbol}{whose}; the one that was loaded lacks it. \
+                 Their releases are incompatible, or another copy was loaded first.{owner}"
             )
         }
     }
@@ -255,38 +254,38 @@ fn of_python(message: &Message, fault: &PythonFault) -> String {
     let module = |otherwise| named(&message.module, otherwise);
     match fault {
         PythonFault::NoCompiledModule => format!(
-            "the package {} is there, and has no module {symbol} that the Python which runs could import: mostly \
-             that is a compiled module, and it was installed for another version of Python.",
-            module("that is named")
+            "the package {} is installed, but has no module {symbol} that this Python can import: usually it is a \
+             compiled module, installed for another version of Python.",
+            module("in the message")
         ),
         PythonFault::NoName => format!(
-            "the module {} is there, and has no {symbol}: it is of another release than the code that imports from \
-             it was written for.",
+            "the module {} is installed, but has no {symbol}: it is from a different release than the importing code \
+             expects.",
             module("the module")
         ),
         PythonFault::OlderRelease => format!(
-            "a module was built with a newer {} than the one that is installed.",
+            "a module was built with a newer {} than the installed one.",
             module("distribution")
         ),
         PythonFault::OtherRelease => format!(
-            "a module was built for another release of {} than the one that is installed.",
+            "a module was built for a different release of {} than the installed one.",
             module("a distribution")
         ),
         PythonFault::NoInterpreter => format!(
-            "{} begins with the path of its interpreter, {}, and no file is there: the environment was moved, copied \
-             from another machine, or its path has a blank.",
+            "the first line of {} names its interpreter, {}, which does not exist: the environment was moved, copied \
+             from another machine, or its path contains a space.",
             name_of(message),
             named(&message.entry, "a program")
         ),
         PythonFault::NoStandardModule => format!(
-            "{} is a part of Python's standard library, and the Python that runs was built without it: the headers \
-             of a library were missing when it was compiled, or the distribution has it in another package.",
+            "{} is part of Python's standard library, but this Python was built without it: the headers of a library \
+             were missing when it was compiled, or the Linux distribution ships it in a separate package.",
             module("the module")
         ),
         PythonFault::NoModule => format!(
-            "no directory on sys.path of the interpreter that ran has a module {} that it could import. An \
-             extension module for another Python or another system does not count.",
-            module("that name")
+            "no directory in sys.path of the interpreter contains a module {} that it can import. Extension modules \
+             for another Python or another system are ignored.",
+            module("with that name")
         ),
     }
 }

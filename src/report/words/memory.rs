@@ -7,25 +7,30 @@ pub(super) fn of(memory: &Memory) -> String {
     match memory {
         Memory::ExecutableStack { object, is_asked, refused_by } => {
             let asks = match is_asked {
-                true => format!("{object} asks for an executable stack"),
-                false => format!("{object} does not say what stack it needs, so an executable one"),
+                true => format!("{object} requests an executable stack"),
+                false => format!(
+                    "{object} does not state which stack it needs, which means an executable one"
+                ),
             };
             match refused_by {
                 Some((major, minor)) => {
-                    format!("{asks}; glibc {major}.{minor} is here, which refuses that since 2.41")
+                    format!(
+                        "{asks}; glibc 2.41 and later refuse to open it, and {major}.{minor} is installed"
+                    )
                 }
                 None => format!("{asks}; glibc 2.41 and later refuse to open it"),
             }
         }
         Memory::StaticTls { object, is_alone, wanted, available } => {
-            let with = if *is_alone { "" } else { " and what it loads" };
+            let with = if *is_alone { "" } else { " with the libraries that it loads" };
             format!(
-                "{object}{with} want {wanted} bytes of static thread-local storage; a running program has {available}"
+                "{object}{with} needs {wanted} bytes of static thread-local storage; a running program has \
+                 {available}"
             )
         }
         Memory::StaticTlsTogether { objects, wanted, available } => format!(
-            "{objects} objects want {wanted} bytes of static thread-local storage together; a running program \
-             has {available}, so what is imported last fails"
+            "{objects} files together need {wanted} bytes of static thread-local storage; a running program has \
+             {available}, so the last import fails"
         ),
     }
 }

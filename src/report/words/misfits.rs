@@ -8,20 +8,20 @@ use crate::world::Place;
 /// In what a plan that was made elsewhere does not fit a file, as a clause.
 pub(super) fn of(mismatch: &Mismatch) -> String {
     match mismatch {
-        Mismatch::EditedTwice => "two steps edit it".to_owned(),
-        Mismatch::Gone => "is not there".to_owned(),
-        Mismatch::NoObject => "is no object of the target".to_owned(),
+        Mismatch::EditedTwice => "two steps of the plan edit it".to_owned(),
+        Mismatch::Gone => "not found".to_owned(),
+        Mismatch::NoObject => "is not a shared library of the target".to_owned(),
         Mismatch::OfPackage { package } => {
-            format!("belongs to the package {package}; name the file to edit it")
+            format!("belongs to the package {package}; name the file as TARGET to edit it")
         }
         Mismatch::Io(error) => error.said.clone(),
         Mismatch::Edit(failure) => failure.to_string(),
         Mismatch::Unplanned(error) => error.to_string(),
         Mismatch::OtherName => {
-            "is another name of a file that has to be edited by its own name".to_owned()
+            "is another name of a file; the plan must use its own name".to_owned()
         }
         Mismatch::LeadsOut { entry } => format!(
-            "would be given the entry {}, which leads to no directory of the target; --allow-absolute lets it",
+            "would get the entry {}, which is not a directory of the target; --allow-absolute permits it",
             printable(entry)
         ),
         Mismatch::OtherBuild { identity, found, expected } => {
@@ -34,25 +34,23 @@ pub(super) fn of(mismatch: &Mismatch) -> String {
         Mismatch::OtherLength { found, expected } => {
             format!("has {found} bytes, expected {expected}")
         }
-        Mismatch::OtherBytes => "has other bytes where the plan relies on them".to_owned(),
-        Mismatch::OtherNames => {
-            "has other names in the target than where the plan was made".to_owned()
-        }
+        Mismatch::OtherBytes => "has different bytes where the plan depends on them".to_owned(),
+        Mismatch::OtherNames => "has different names in this target".to_owned(),
         Mismatch::OtherStep { field } => format!(
-            "{field:?} of its step is not what this tfpatch would plan for that search path: the plan was \
-             altered, or another version made it"
+            "{field:?} of its step differs from the plan that this tfpatch makes for the same search path: the plan \
+             was modified, or another version wrote it"
         ),
         Mismatch::NoRow => "has no row for the edited files".to_owned(),
         Mismatch::OtherRow { row } => {
-            format!("has another row, or files of other bytes, than {row}")
+            format!("has a different row, or files with different bytes, than {row}")
         }
-        Mismatch::UnknownRow { row } => format!("has a row that the plan does not know: {row}"),
+        Mismatch::UnknownRow { row } => format!("has a row that is not in the plan: {row}"),
         Mismatch::Moves { library, after, before } => {
             let now = after.as_ref().map_or_else(|| "nowhere".to_owned(), Place::to_string);
-            format!("would get {} from {now} and no longer from {before}", printable(library))
+            format!("would load {} from {now} instead of {before}", printable(library))
         }
         Mismatch::NewFault(found) => {
-            format!("would have a new fault: {}", findings::message(found))
+            format!("would have a new error: {}", findings::message(found))
         }
     }
 }

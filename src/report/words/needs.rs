@@ -9,8 +9,8 @@ pub(super) fn of(need: &Need) -> String {
     let guard = need.guard.as_ref().map_or_else(String::new, |guard| {
         let Guard { file, line, is_called } = guard;
         match is_called {
-            false => format!("; {file}:{line} goes on without it"),
-            true => format!("; {file}:{line} asks for it once a function is called"),
+            false => format!("; {file}:{line} continues without it"),
+            true => format!("; {file}:{line} opens it when a function is called"),
         }
     });
     match &need.interpreter {
@@ -29,30 +29,30 @@ fn said(need: &Need, object: &str) -> String {
     let needs = format!("{object} needs {library}");
     match &need.supply {
         Supply::OutOfReach { directory, is_required } => {
-            let why = if *is_required { "" } else { "; nothing that is installed requires it" };
-            format!("{needs}; it lies in {directory}, and no search path leads there{why}")
+            let why = if *is_required { "" } else { "; no installed package requires it" };
+            format!("{needs}; it is in {directory}, which is not searched{why}")
         }
         Supply::NotWhereItIsNamed { directory } => format!(
-            "{needs}; it lies in {directory}, and the name says where to look, and search paths do not count"
+            "{needs}; it is in {directory}, but the name itself is a path, and search paths are not used"
         ),
         Supply::SeveralOutOfReach { copies } => {
-            format!("{needs}; {copies} copies fit, and no search path leads to any")
+            format!("{needs}; {copies} copies fit, and none is in a searched directory")
         }
         Supply::Ambiguous { copies } => {
-            format!("nothing says which of {copies} copies of {library} is meant")
+            format!("{copies} copies of {library} fit, and none is preferred")
         }
         Supply::LoadedBefore { is_proved } => {
-            let doubt = if *is_proved { "" } else { ", as it seems; no metadata prove it" };
-            format!("{object} finds {library} only once something else has loaded it{doubt}")
+            let doubt = if *is_proved { "" } else { ", as far as metadata show" };
+            format!("{object} finds {library} only after something else loaded it{doubt}")
         }
-        Supply::OfTheDriver => format!("{needs}, which comes with the graphics driver"),
+        Supply::OfTheDriver => format!("{needs}, which is part of the graphics driver"),
         Supply::ThroughVariables { variables, directory } => {
             let lies = match directory {
                 Some(directory) => format!("in {directory}"),
                 None => "outside the target".to_owned(),
             };
             let through = blamed(variables);
-            format!("{object} finds {library} only through {through}; it lies {lies}")
+            format!("{object} finds {library} only through {through}; it is {lies}")
         }
         Supply::Shadowed { loaded, own, variables, lost } => {
             let through = blamed(variables);
@@ -64,11 +64,13 @@ fn said(need: &Need, object: &str) -> String {
                     format!(", and that copy lacks {symbol} and {} more symbols", others.len())
                 }
             };
-            format!("{object} gets {library} from {loaded} through {through}, and not {own}{lacks}")
+            format!(
+                "{object} loads {library} from {loaded} because of {through}, instead of {own}{lacks}"
+            )
         }
-        Supply::NotInEnvironment => format!("{needs}, and it is not in the environment"),
+        Supply::NotInEnvironment => format!("{needs}, which is not in the environment"),
         Supply::AskedInVain(copies) => {
-            format!("{object} asked for {library} in vain{}", in_vain(copies))
+            format!("{library} failed to load for {object}{}", in_vain(copies))
         }
         Supply::Lacking(lacking) => format!("{needs}{}", there(lacking)),
     }
@@ -79,19 +81,21 @@ fn there(lacking: &Lacking) -> String {
     match lacking {
         Lacking::FlattenedLink { file, named } => {
             let named = shown(named);
-            format!("; {file} was a link to {named}, and is now a text with that name")
+            format!("; the symlink {file} to {named} was replaced by a text file")
         }
-        Lacking::Refused { file, said } => format!("; the loader gives up at {file}: {said}"),
+        Lacking::Refused { file, said } => format!("; the loader stops at {file}: {said}"),
         Lacking::LinkGone { file } => {
-            format!("; {file} is that library, and the link of that name is gone")
+            format!("; {file} is that library, and the symlink with that name is missing")
         }
         Lacking::NotInCache { file } => {
-            format!("; {file} is there, and ld.so.cache is older and does not have it")
+            format!("; {file} exists, but ld.so.cache is older and does not list it")
         }
         Lacking::OnlyVersioned { file } => format!(
-            ", a name without a version; {file} has one, and nothing links the one to the other"
+            ", a name without a version; only {file} exists, and no symlink connects the two"
         ),
-        Lacking::Nowhere { absent } => format!(", which is nowhere{}", not_there(absent)),
+        Lacking::Nowhere { absent } => {
+            format!(", which is not found on this system{}", not_there(absent))
+        }
         Lacking::OtherVersion { is_own, name, directory, absent } => {
             let (whose, name) = (if *is_own { "environment" } else { "system" }, printable(name));
             format!("; the {whose} has {name} in {directory}{}", not_there(absent))
@@ -102,9 +106,9 @@ fn there(lacking: &Lacking) -> String {
 /// What there is of a library, to follow that somebody asked for it in vain.
 fn in_vain(copies: &Copies) -> String {
     match copies {
-        Copies::One { directory } => format!("; it lies in {directory}"),
+        Copies::One { directory } => format!("; it is in {directory}"),
         Copies::Several { copies } => format!("; {copies} copies in the environment fit"),
-        Copies::OfTheDriver => ", which comes with the driver".to_owned(),
+        Copies::OfTheDriver => ", which is part of the driver".to_owned(),
     }
 }
 
@@ -124,11 +128,11 @@ mod tests {
         let lies = || Supply::OutOfReach { directory: place("/e/lib"), is_required: true };
         assert_eq!(
             of(&need("/e/bin/python", lies())),
-            "/e/bin/python cannot start: it needs libx.so.1; it lies in /e/lib, and no search path leads there"
+            "/e/bin/python cannot start: it needs libx.so.1; it is in /e/lib, which is not searched"
         );
         assert_eq!(
             of(&need("/e/lib/libp.so", Supply::OfTheDriver)),
-            "/e/bin/python cannot start: /e/lib/libp.so needs libx.so.1, which comes with the graphics driver"
+            "/e/bin/python cannot start: /e/lib/libp.so needs libx.so.1, which is part of the graphics driver"
         );
     }
 }

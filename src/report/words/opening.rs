@@ -10,49 +10,52 @@ pub(super) fn of(opening: &Opening) -> String {
     match opening {
         Opening::OutOfReach(OutOfReach { opener, library, directory }, why) => {
             let library = printable(library);
-            format!("{opener} opens {library}; it lies in {directory}, and {}", unfound(why))
+            format!("{opener} opens {library}; it is in {directory}, {}", unfound(why))
         }
         Opening::Required(OutOfReach { opener, library, directory }) => format!(
-            "{opener} opens {} and does not work without it; it lies in {directory}, and no search path leads there",
+            "{opener} opens {} and does not work without it; it is in {directory}, which is not searched",
             printable(library)
         ),
         Opening::RequiredNowhere { opener, library } => format!(
-            "{opener} opens {} and does not work without it; it is nowhere",
+            "{opener} opens {} and does not work without it; it is not found on this system",
             printable(library)
         ),
         Opening::Named(OutOfReach { opener, library, directory }) => format!(
-            "{opener} names {}; it lies in {directory}, and no search path leads there. Files do not tell whether it \
-             is opened",
+            "{opener} names {}; it is in {directory}, which is not searched. Whether it is opened is not visible in \
+             the files",
             printable(library)
         ),
         Opening::OtherRelease { tensorflow, cuda, library, there, directory } => format!(
-            "{tensorflow} opens {} of {}; the system has {} in {directory}, so it uses no GPU",
+            "{tensorflow} opens {} of {}; the system has {} in {directory}, so the GPU is not used",
             printable(library),
             releases(cuda),
             printable(there)
         ),
         Opening::Nowhere { tensorflow, cuda, libraries, absent } => format!(
-            "{tensorflow} opens libraries of {} that are nowhere: {}; without them it uses no GPU{}",
+            "{tensorflow} opens libraries of {} that are not found on this system: {}; without them the GPU is not \
+             used{}",
             releases(cuda),
             joined(libraries, ", "),
             not_there(absent)
         ),
         Opening::NoDriver { opener, library } => {
             let library = printable(library);
-            format!("the GPU stays hidden until a driver is there: {opener} opens {library}")
+            format!("the GPU cannot be used until a driver is available: {opener} opens {library}")
         }
     }
 }
 
 fn unfound(why: &Unfound) -> String {
     match why {
-        Unfound::NoneLeads { entries } => format!("none of {entries} search paths leads there"),
+        Unfound::NoneLeads { entries } => {
+            format!("which is none of the {entries} searched directories")
+        }
         Unfound::NoSearchPath { leaves_no_gpu } => {
-            let so = if *leaves_no_gpu { ", so it uses no GPU" } else { "" };
-            format!("no search path leads there{so}")
+            let so = if *leaves_no_gpu { ", so the GPU is not used" } else { "" };
+            format!("which is not searched{so}")
         }
         Unfound::MainProgramOnly => {
-            "musl looks along the search path of the main program alone".to_owned()
+            "but musl uses only the search path of the main program".to_owned()
         }
     }
 }

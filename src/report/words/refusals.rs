@@ -6,27 +6,29 @@ use crate::findings::refusal::Refusal;
 /// Why an object is left alone, as a clause.
 pub(super) fn reason(refusal: &Refusal) -> String {
     match refusal {
-        Refusal::OutsideTarget => "it lies outside the target, where nothing is written".to_owned(),
+        Refusal::OutsideTarget => {
+            "it is outside the target, where tfpatch does not write".to_owned()
+        }
         Refusal::OfPackage { package } => {
-            format!("it belongs to the package {package}; name the file to edit it")
+            format!("it belongs to the package {package}; name the file as TARGET to edit it")
         }
         Refusal::LeavesRoot(leaves) => leaves.to_string(),
         Refusal::Unspellable { directory } => {
             let directory = shown(directory);
-            format!("{directory} cannot be written in a search path: it has a ':' or a '$'")
+            format!("a search path cannot contain {directory}: it has a ':' or a '$'")
         }
         Refusal::NeedsAbsolute { directory } => format!(
-            "{} lies outside the target; --allow-absolute lets the object point there",
+            "{} is outside the target; --allow-absolute permits an entry for it",
             shown(directory)
         ),
         Refusal::Io(error) => error.said.clone(),
         Refusal::Edit(failure) => failure.to_string(),
         Refusal::Moves { library, after, before } => format!(
-            "left alone, since {} would then come from {} and no longer from {}",
+            "skipped, because {} would then be loaded from {} instead of {}",
             printable(library),
             after.as_deref().map_or_else(|| "nowhere".to_owned(), shown),
             shown(before)
         ),
-        Refusal::NotCured => "left alone, since an entry would not cure it".to_owned(),
+        Refusal::NotCured => "skipped, because an entry would not fix it".to_owned(),
     }
 }

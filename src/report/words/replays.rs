@@ -6,11 +6,11 @@ use crate::trace::replay::Why;
 #[must_use]
 pub fn why(why: Why) -> &'static str {
     match why {
-        Why::UnknownProgram => "the program is not known by the name it was called",
-        Why::UnknownAsker => "the object that asked is not among those that the emulation loads",
-        Why::Gone => "the file is gone by now",
-        Why::FindsNothing => "the emulation finds nothing",
-        Why::FindsAlone => "only the emulation finds it",
-        Why::FindsOther => "the emulation finds another file",
+        Why::UnknownProgram => "the program is not known by the name that it was run as",
+        Why::UnknownAsker => "the simulation does not load the file that requested it",
+        Why::Gone => "the file no longer exists",
+        Why::FindsNothing => "the simulation does not find it",
+        Why::FindsAlone => "only the simulation finds it",
+        Why::FindsOther => "the simulation finds another file",
     }
 }

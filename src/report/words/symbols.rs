@@ -12,7 +12,7 @@ pub(super) fn of(symbols: &Symbols, names: &[Vec<u8>]) -> String {
         Symbols::NoVersion { object, newest, older, library, newer } => {
             let more = match older {
                 0 => String::new(),
-                older => format!(" and {older} older ones"),
+                older => format!(" and {older} older versions"),
             };
             let newest = printable(newest);
             format!("{object} needs {newest}{more}, which {library} lacks{}", elsewhere(newer))
@@ -20,11 +20,11 @@ pub(super) fn of(symbols: &Symbols, names: &[Vec<u8>]) -> String {
         Symbols::Unbound { object, host, between, others } => {
             let names = first_names(names, 2);
             let binds = format!(
-                "{object} binds {count} that neither {host} nor anything else that it loads has ({names})"
+                "{object} needs {count} that neither {host} nor any other loaded library has ({names})"
             );
             let others = match others {
                 0 => String::new(),
-                others => format!("; so do {others} more of its objects"),
+                others => format!("; so do {others} more of its files"),
             };
             match between {
                 Some(between) => format!("{}: {binds}{others}", cannot_work(between)),
@@ -32,12 +32,11 @@ pub(super) fn of(symbols: &Symbols, names: &[Vec<u8>]) -> String {
             }
         }
         Symbols::EndedProgram { object, said } => {
-            format!("{object} ended a program: {}", printable(said))
+            format!("{object} terminated a program: {}", printable(said))
         }
         Symbols::NotInLibrary { object, library, between } => {
             let names = first_names(names, 3);
-            let binds =
-                format!("{object} binds {count} to {library} that it does not have ({names})");
+            let binds = format!("{object} needs {count} that {library} does not have ({names})");
             match between {
                 Some(between) => format!("{}: {binds}", cannot_work(between)),
                 None => binds,
@@ -47,7 +46,7 @@ pub(super) fn of(symbols: &Symbols, names: &[Vec<u8>]) -> String {
 }
 
 fn cannot_work(between: &Between) -> String {
-    format!("{} cannot work with {}", between.plugin, between.host)
+    format!("{} does not work with {}", between.plugin, between.host)
 }
 
 /// What is known of a newer copy, to follow what lacks a version.
@@ -55,9 +54,11 @@ fn elsewhere(newer: &Newer) -> String {
     match newer {
         Newer::WithoutVariables(variables) => {
             let variables = blamed(variables);
-            format!("; {variables} leads there, and without it a newer copy serves")
+            format!("; it is found through {variables}, and without that a newer copy is loaded")
         }
-        Newer::OnlyWithGlibc(Some((major, minor))) => format!("; glibc {major}.{minor} is here"),
+        Newer::OnlyWithGlibc(Some((major, minor))) => {
+            format!("; glibc {major}.{minor} is installed")
+        }
         Newer::In(directory) => format!("; the copy in {directory} has it"),
         Newer::OnlyWithGlibc(None) | Newer::Unknown => String::new(),
     }

@@ -7,24 +7,26 @@ use crate::python::discovery;
 #[must_use]
 pub fn reason(reason: &Reason) -> String {
     match reason {
-        Reason::Named => "named".to_owned(),
+        Reason::Named => "given".to_owned(),
         Reason::Found(how) => found(how),
         Reason::InMessage => "named in the message".to_owned(),
-        Reason::OfCommand => "of the command's interpreter".to_owned(),
-        Reason::Ran(python) => format!("of {}, which the command ran", python.display()),
+        Reason::OfCommand => "environment of the command".to_owned(),
+        Reason::Ran(python) => {
+            format!("environment of {}, which the command ran", python.display())
+        }
     }
 }
 
 fn found(how: &discovery::Reason) -> String {
     match how {
-        discovery::Reason::OwnCall => "its own tfpatch was called".to_owned(),
-        discovery::Reason::Variable(variable) => format!("{variable} names it"),
-        discovery::Reason::Here => "found from here".to_owned(),
-        discovery::Reason::Above => "found from a directory above".to_owned(),
+        discovery::Reason::OwnCall => "its own tfpatch was run".to_owned(),
+        discovery::Reason::Variable(variable) => format!("from {variable}"),
+        discovery::Reason::Here => "found here".to_owned(),
+        discovery::Reason::Above => "found in a parent directory".to_owned(),
         discovery::Reason::OnPath { python, by_pyenv, is_after_others } => {
             let which = match (by_pyenv, is_after_others) {
-                (true, _) => ", for pyenv's version",
-                (false, true) => " that can be meant",
+                (true, _) => ", selected by pyenv",
+                (false, true) => " that is usable",
                 (false, false) => "",
             };
             format!("{} is the first on PATH{which}", python.display())

@@ -22,8 +22,9 @@ pub(super) fn first_names(names: &[Vec<u8>], shown: usize) -> String {
 
 /// A number and what is counted: `1 symbol`, `2 symbols`.
 pub(super) fn counted(count: usize, what: &str) -> String {
-    match count {
-        1 => format!("1 {what}"),
-        _ => format!("{count} {what}s"),
+    match (count, what.strip_suffix('y')) {
+        (1, _) => format!("1 {what}"),
+        (_, Some(stem)) => format!("{count} {stem}ies"),
+        (_, None) => format!("{count} {what}s"),
     }
 }

@@ -8,16 +8,18 @@ use crate::findings::evidence::variable::{Absent, Before, Blame, Shadowing, Vari
 pub(super) fn of(variable: &Variable) -> String {
     match variable {
         Variable::NotPreloaded { library, said } => {
-            let why = said.as_deref().unwrap_or("the loader finds none that fits");
+            let why = said.as_deref().unwrap_or("the loader finds no usable file");
             let name = printable(library);
-            format!("LD_PRELOAD names {name}: {why}, and it says so at each start")
+            format!(
+                "LD_PRELOAD names {name}: {why}; the loader reports it each time a program starts"
+            )
         }
         Variable::HomeWithoutLibrary { home, version } => format!(
-            "PYTHONHOME is {}, which has no lib/python{version}: the interpreter does not start",
+            "PYTHONHOME is {}, which has no lib/python{version}: the interpreter cannot start",
             shown(home)
         ),
         Variable::HomeElsewhere { home } => format!(
-            "PYTHONHOME is {}: packages come from there, and not from this environment",
+            "PYTHONHOME is {}: packages are imported from there, not from this environment",
             shown(home)
         ),
         Variable::PackagesBefore { directory, packages } => {
@@ -29,14 +31,14 @@ pub(super) fn of(variable: &Variable) -> String {
 fn before(packages: &Before) -> String {
     match packages {
         Before::OfAnotherPython { first, python: (major, minor), packages } => format!(
-            "{first} is imported from there, and is for Python {major}.{minor}{}",
+            "{first} is imported from there, but is built for Python {major}.{minor}{}",
             others(*packages)
         ),
         Before::OfAnotherRelease { first, packages } => {
             format!("{} of this environment{}", shadowing(first), others(*packages))
         }
         Before::NotCompiled { package, modules } => format!(
-            "{} is imported from there, where none of its {modules} extension modules is compiled",
+            "{} is imported from there, but none of its {modules} extension modules is compiled",
             package.to_string_lossy()
         ),
     }
@@ -45,7 +47,7 @@ fn before(packages: &Before) -> String {
 /// Which release is imported, and which is not.
 pub(super) fn shadowing(shadowing: &Shadowing) -> String {
     let Shadowing { name, version, other } = shadowing;
-    format!("{name} {version} is imported, and not the {other}")
+    format!("{name} {version} is imported instead of {other}")
 }
 
 /// How many more there are than the one that was named.
@@ -66,12 +68,12 @@ pub(super) fn blamed(blame: &Blame) -> String {
 pub(super) fn not_there(absent: &Absent) -> String {
     let mut clauses = String::new();
     if !absent.library_path.is_empty() {
-        let verb = if absent.library_path.len() == 1 { "is" } else { "are" };
+        let verb = if absent.library_path.len() == 1 { "does" } else { "do" };
         let names = joined(absent.library_path.iter().map(|name| printable(name)), AND);
-        clauses += &format!("; LD_LIBRARY_PATH names {names}, which {verb} not there");
+        clauses += &format!("; LD_LIBRARY_PATH names {names}, which {verb} not exist");
     }
     if let Some(home) = &absent.cuda_home {
-        clauses += &format!("; CUDA_HOME names {}, which is not there", shown(home));
+        clauses += &format!("; CUDA_HOME names {}, which does not exist", shown(home));
     }
     clauses
 }

@@ -14,44 +14,44 @@ pub fn sentence(verdict: &Verdict) -> String {
     match &verdict.case {
         Case::WordsAlone => String::new(),
         Case::PathsElsewhere => {
-            "The paths in the message are not on this machine: that is what its words alone say."
+            "The paths in the message do not exist on this machine; this answer uses the message alone."
                 .to_owned()
         }
         Case::NoEnvironment => {
-            "There is no environment here to look at: that is what its words alone say.".to_owned()
+            "No environment was found here; this answer uses the message alone.".to_owned()
         }
         Case::NothingFits => {
-            "tfpatch doctor finds nothing here that these words could be about.".to_owned()
+            "tfpatch doctor finds no problem here that matches this message.".to_owned()
         }
         Case::Finding { lacks_symbols, others } => found(verdict, *lacks_symbols, *others),
         Case::ModuleIsHere { module, path } => format!(
-            "{} is in this environment, at {}. Another interpreter ran, one that does not import from here.",
+            "{} is installed in this environment, at {}. A different interpreter ran, which does not import from \
+             here.",
             printable(module),
             shown(path)
         ),
         Case::ModuleForAnother { path } => format!(
-            "{} is for another Python or another system, and the interpreter of this environment passes over \
-             it.",
+            "{} is built for another Python or another system, so the interpreter of this environment ignores it.",
             shown(path)
         ),
         Case::ModuleNotInPackage { module, package } => {
-            format!("{} is there, and {} is not in it.", shown(package), printable(module))
+            format!("{} exists, but {} is not in it.", shown(package), printable(module))
         }
         Case::NoModule { module } => {
-            format!("Nothing in this environment provides {}.", printable(module))
+            format!("No package in this environment provides {}.", printable(module))
         }
         Case::LibraryIsFound { library, file } => {
-            format!("{} is found here now: {file}.", printable(library))
+            format!("The loader now finds {} here: {file}.", printable(library))
         }
         Case::LibraryIsHere { library, file } => format!(
-            "{} lies here, at {file}, and tfpatch doctor finds nothing that keeps it from being opened.",
+            "{} is here, at {file}, and tfpatch doctor finds nothing that prevents it from loading.",
             printable(library)
         ),
         Case::OpenedByName { library, code, file } => {
             opened_by_name(library, code.as_ref(), file.as_ref())
         }
         Case::OpenedByRelativePath { path, file } => format!(
-            "{} is a path from the working directory of the program, which was another one. The file is here, at {file}.",
+            "{} is relative to the working directory of the program, which was a different one. The file is here, at {file}.",
             printable(path)
         ),
         Case::NothingIsWrong { object } => {
@@ -64,16 +64,16 @@ pub fn sentence(verdict: &Verdict) -> String {
 fn opened_by_name(library: &[u8], code: Option<&(Place, u32)>, file: Option<&Place>) -> String {
     let library = printable(library);
     let opens = match code {
-        Some((code, line)) => format!("{code}:{line} opens {library} by its name alone"),
+        Some((code, line)) => format!("{code}:{line} opens {library} by name, without a path"),
         None => format!(
-            "No file of this environment needs {library}: a program opens it by its name alone"
+            "No file of this environment needs {library}: a program opens it by name, without a path"
         ),
     };
     let lies = match file {
-        Some(file) => format!("It lies here, at {file}"),
+        Some(file) => format!("It is here, at {file}"),
         None => "It is not in this environment".to_owned(),
     };
-    format!("{opens}, so that no search path of the environment counts. {lies}.")
+    format!("{opens}, so the search paths of the environment are not used. {lies}.")
 }
 
 /// What the first of the findings says, and how many more fit.
@@ -84,12 +84,15 @@ fn found(verdict: &Verdict, lacks_symbols: bool, others: usize) -> String {
         // What was not found is the smaller part of it.
         true => {
             let (head, rest) = findings::halves(first);
-            format!("{head}. An rpath would find the file, and no symbols: {rest}.")
+            format!(
+                "{head}. A search path entry would make the file found, but not the symbols: {rest}."
+            )
         }
     };
     if others > 0 {
-        let plural = if others == 1 { "finding" } else { "findings" };
-        sentence += &format!(" {others} more {plural} of tfpatch doctor fit the words.");
+        let (plural, verb) =
+            if others == 1 { ("finding", "matches") } else { ("findings", "match") };
+        sentence += &format!(" {others} more {plural} of tfpatch doctor {verb} the message.");
     }
     sentence
 }
@@ -97,34 +100,33 @@ fn found(verdict: &Verdict, lacks_symbols: bool, others: usize) -> String {
 /// What cures it.
 #[must_use]
 pub fn cure(message: &Message, verdict: &Verdict) -> String {
-    const RESTART: &str = "nothing has to be done; where a program still says so, start it anew, and look \
-                           at its own environment variables";
+    const RESTART: &str = "no action needed; if a program still reports this, restart it, and check its environment \
+                           variables";
     match &verdict.remedy {
         Remedy::OfWords => helps::of(message),
         Remedy::OfFinding => verdict.findings.first().map(findings::cure).unwrap_or_default(),
         Remedy::Command(command) => command.to_string(),
         Remedy::OpenByPath(path) => format!(
-            "open it by its path, as ctypes.CDLL({}) does; where that cannot be changed, start the program with \
+            "open it by path, as in ctypes.CDLL({}); if you cannot change the code, start the program with \
              LD_LIBRARY_PATH={}",
             python_text(path),
             shell_word(path.parent().unwrap_or(path).as_os_str().as_bytes())
         ),
         Remedy::OpenFromRoot { file, from } => format!(
-            "open it by its path from the root, as ctypes.CDLL({}) does, or start the program in {}",
+            "open it by absolute path, as in ctypes.CDLL({}), or start the program in {}",
             python_text(file),
             shell_word(from.as_os_str().as_bytes())
         ),
         Remedy::Reinstall => {
-            "install the distribution again: pip install --force-reinstall --no-deps NAME"
-                .to_owned()
+            "reinstall the package: pip install --force-reinstall --no-deps NAME".to_owned()
         }
         Remedy::Restart => RESTART.to_owned(),
         Remedy::RestartOrOfWords => {
-            format!("{RESTART}; if another machine said it, {}", helps::of(message))
+            format!("{RESTART}; if the message is from another machine, {}", helps::of(message))
         }
         Remedy::OtherCopy => format!(
-            "where a program still says so, it loads another copy: take what LD_LIBRARY_PATH and LD_PRELOAD name \
-             out of its environment; else {}",
+            "if a program still reports this, it loads another copy: unset LD_LIBRARY_PATH and LD_PRELOAD for it; \
+             otherwise {}",
             helps::of(message)
         ),
     }
