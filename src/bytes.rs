@@ -4,6 +4,12 @@
 //! through edits that are not written yet. A read names what it wants, so that malformed input becomes
 //! an [`Error`] with a file offset and never a panic.
 
+mod pieces;
+mod together;
+
+pub(crate) use pieces::{Pieces, Piecewise};
+pub(crate) use together::read_together;
+
 use std::borrow::Cow;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt as _;

@@ -41,7 +41,8 @@ impl App {
     pub fn diagnose(&self, chosen: &Chosen, how: &Doctor) -> Result<Diagnosed, Error> {
         self.require_interpreter(chosen)?;
         let work = self.begin(Work::Reading);
-        let view = self.view(&self.vfs, chosen)?;
+        let files = self.vfs.remembering();
+        let view = self.view(&files, chosen)?;
         let python_path = &how.question.surroundings.python_path;
         let world = self.world_importing(&view, chosen, how.settings.clone(), python_path);
         self.require_object(chosen, &world)?;

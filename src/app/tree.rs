@@ -38,21 +38,17 @@ impl App {
         let here = &self.ambient()?.working_directory;
         let main = how.main.as_ref().map(|main| (here.join(main), main.as_path()));
         let settings = &how.settings;
-        let mut loaders = Loaders { vfs: &self.vfs, settings, known: Vec::new() };
+        let files = self.vfs.remembering();
+        let mut loaders = Loaders { vfs: &files, settings, known: Vec::new() };
         let closures = how.files.iter().map(|file| {
             let path = here.join(file);
-            let view = View::at(&self.vfs, &path)?;
+            let view = View::at(&files, &path)?;
             if view.wheel().is_some_and(|wheel| wheel.path() == path) {
                 return Err(Error::WholeWheel(file.clone()));
             }
             let main = main.as_ref().map(|(path, named)| (path.as_path(), *named));
-            let closure = closure(
-                &mut loaders,
-                &Mounted { view: &view, files: &self.vfs },
-                &path,
-                file,
-                main,
-            )?;
+            let closure =
+                closure(&mut loaders, &Mounted { view: &view, files: &files }, &path, file, main)?;
             view.require_sound()?;
             Ok(closure)
         });

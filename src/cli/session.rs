@@ -55,7 +55,8 @@ impl Session {
             Color::Auto if settings::wants_color() => anstream::ColorChoice::Always,
             Color::Auto => anstream::ColorChoice::Never,
         };
-        let stdout = Output(io::stdout());
+        // Whoever takes colours out hands on each line by itself, and standard output writes each line at once.
+        let stdout = io::BufWriter::new(Output(io::stdout()));
         let out: Box<dyn Write> = if is_for_people || common.full_paths {
             Box::new(stdout)
         } else {

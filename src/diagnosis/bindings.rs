@@ -1,5 +1,8 @@
 //! Which name led to which file: what a repair must not change by accident.
 
+mod numbered;
+
+use self::numbered::Numbered;
 use crate::loader::Dependency;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
@@ -16,10 +19,36 @@ pub struct Question {
     pub library: Vec<u8>,
 }
 
+/// A question that was answered with a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Found<'b> {
+    /// The object that a program loads.
+    pub root: &'b Path,
+    /// The object that asks.
+    pub asking: &'b Path,
+    /// The name in its `DT_NEEDED`.
+    pub library: &'b [u8],
+    /// The file.
+    pub file: &'b Path,
+}
+
 /// The answers of the loader to every question of a diagnosis.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+///
+/// Everything that a program loads asks for the same libraries again, so that there are hundreds of
+/// questions for each object: paths and names are kept once, and a question is three numbers.
+#[derive(Debug, Clone, Default)]
 pub struct Bindings {
-    answers: BTreeMap<Question, Option<PathBuf>>,
+    paths: Numbered<PathBuf>,
+    libraries: Numbered<Vec<u8>>,
+    answers: BTreeMap<Key, Option<u32>>,
+}
+
+/// The numbers of the root, of the asking object, and of the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Key {
+    root: u32,
+    asking: u32,
+    library: u32,
 }
 
 /// A name that leads elsewhere than before.
@@ -34,74 +63,146 @@ pub struct Moved {
 }
 
 impl Bindings {
-    /// Notes the answer to one question: the file, links resolved.
-    pub fn add(
+    /// Notes the answers to what one object asks for: the files, links resolved.
+    pub fn add<'d>(
         &mut self,
         root: &Path,
         asking: &Path,
-        dependency: &Dependency,
-        found: Option<&Path>,
+        answers: impl Iterator<Item = (&'d Dependency, Option<&'d Path>)>,
     ) {
-        let question = Question {
-            root: root.to_owned(),
-            asking: asking.to_owned(),
-            library: dependency.name.clone(),
-        };
-        self.answers.insert(question, found.map(Path::to_owned));
+        let (root, asking) = (self.paths.number(root), self.paths.number(asking));
+        for (dependency, found) in answers {
+            let library = self.libraries.number(&dependency.name);
+            let found = found.map(|found| self.paths.number(found));
+            self.answers.insert(Key { root, asking, library }, found);
+        }
     }
 
     /// The answer to a question; `None` where nothing was found, or it was not asked.
     #[must_use]
-    pub fn answer(&self, question: &Question) -> Option<&PathBuf> {
-        self.answers.get(question)?.as_ref()
+    pub fn answer(&self, question: &Question) -> Option<&Path> {
+        let key = Key {
+            root: self.paths.known(question.root.as_path())?,
+            asking: self.paths.known(question.asking.as_path())?,
+            library: self.libraries.known(question.library.as_slice())?,
+        };
+        self.path((*self.answers.get(&key)?)?)
     }
 
-    /// Every question that was answered with a file, and the file.
-    pub fn found(&self) -> impl Iterator<Item = (&Question, &Path)> {
-        self.answers.iter().filter_map(|(question, found)| Some((question, found.as_deref()?)))
+    /// The questions that were answered with one of the files that are `wanted`, in order.
+    #[must_use]
+    pub fn found(&self, wanted: impl Fn(&Path) -> bool) -> Vec<Found<'_>> {
+        let is_wanted: Vec<bool> = self.paths.all().iter().map(|path| wanted(path)).collect();
+        let is_wanted = |file: u32| is_wanted.get(file as usize) == Some(&true);
+        let answered = self.answers.iter().filter_map(|(key, found)| Some((key, (*found)?)));
+        let found = answered.filter(|(_, file)| is_wanted(*file)).filter_map(|(key, file)| {
+            Some(Found {
+                root: self.path(key.root)?,
+                asking: self.path(key.asking)?,
+                library: self.library(key.library)?,
+                file: self.path(file)?,
+            })
+        });
+        let mut found: Vec<_> = found.collect();
+        found.sort_unstable();
+        found
+    }
+
+    /// The files that an object gets for what it needs, whatever it is loaded with.
+    #[must_use]
+    pub fn files_of(&self, asking: &Path) -> BTreeSet<&Path> {
+        let Some(asking) = self.paths.known(asking) else { return BTreeSet::new() };
+        let answers = self.answers.iter().filter(|(key, _)| key.asking == asking);
+        answers.filter_map(|(_, found)| self.path((*found)?)).collect()
     }
 
     /// Takes in the answers to other questions.
-    pub fn extend(&mut self, other: Self) {
-        self.answers.extend(other.answers);
+    pub fn extend(&mut self, other: &Self) {
+        for (key, found) in &other.answers {
+            let (Some(root), Some(asking)) = (other.path(key.root), other.path(key.asking)) else {
+                continue;
+            };
+            let Some(library) = other.library(key.library) else { continue };
+            let key = Key {
+                root: self.paths.number(root),
+                asking: self.paths.number(asking),
+                library: self.libraries.number(library),
+            };
+            let found = found.and_then(|found| other.path(found));
+            let found = found.map(|found| self.paths.number(found));
+            self.answers.insert(key, found);
+        }
     }
 
     /// Where a library leads, whoever asks for it, by the last part of its name: each answer once,
     /// `None` where nothing is found.
     #[must_use]
     pub fn of_library(&self, leaf: &[u8]) -> BTreeSet<Option<&Path>> {
-        let asked = self.answers.iter().filter(|(question, _)| {
-            question.library.rsplit(|&byte| byte == b'/').next() == Some(leaf)
+        let asked = self.answers.iter().filter(|(key, _)| {
+            self.library(key.library).is_some_and(|library| leaf_of(library) == leaf)
         });
-        asked.map(|(_, found)| found.as_deref()).collect()
+        let answers: BTreeSet<Option<u32>> = asked.map(|(_, found)| *found).collect();
+        answers.into_iter().map(|found| found.and_then(|found| self.path(found))).collect()
     }
 
     /// The libraries that are found by whatever asks for them, by the last parts of their names.
     #[must_use]
     pub fn always_found(&self) -> HashSet<&[u8]> {
-        let (mut found, mut lacking) = (HashSet::new(), HashSet::new());
-        for (question, answer) in &self.answers {
-            let leaf = question.library.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+        let (mut found, mut lacking) = (BTreeSet::new(), BTreeSet::new());
+        for (key, answer) in &self.answers {
             let list = if answer.is_some() { &mut found } else { &mut lacking };
-            list.insert(leaf);
+            list.insert(key.library);
         }
-        found.difference(&lacking).copied().collect()
+        let leaves = |numbers: &BTreeSet<u32>| -> HashSet<&[u8]> {
+            numbers.iter().filter_map(|&number| self.library(number)).map(leaf_of).collect()
+        };
+        leaves(&found).difference(&leaves(&lacking)).copied().collect()
     }
 
-    /// What led somewhere and now leads elsewhere. A question that is not asked any more, because
-    /// the object that asked is not loaded, counts only where the object itself moved.
+    /// What led somewhere and now leads elsewhere, in the order of the questions. A question that is not asked
+    /// any more, because the object that asked is not loaded, counts only where the object itself moved.
     #[must_use]
     pub fn moved(&self, after: &Self) -> Vec<Moved> {
-        self.answers
-            .iter()
-            .filter_map(|(question, before)| {
-                let (before, now) = (before.as_ref()?, after.answers.get(question)?);
-                (now.as_ref() != Some(before)).then(|| Moved {
-                    question: question.clone(),
-                    before: before.clone(),
-                    after: now.clone(),
-                })
+        let paths = self.paths.numbers_in(&after.paths);
+        let libraries = self.libraries.numbers_in(&after.libraries);
+        let number = |numbers: &[Option<u32>], of: u32| numbers.get(of as usize).copied().flatten();
+        let moved = self.answers.iter().filter_map(|(key, before)| {
+            let before = (*before)?;
+            let asked = Key {
+                root: number(&paths, key.root)?,
+                asking: number(&paths, key.asking)?,
+                library: number(&libraries, key.library)?,
+            };
+            let now = *after.answers.get(&asked)?;
+            if now.is_some() && now == number(&paths, before) {
+                return None;
+            }
+            let path = |number: u32| self.path(number).map(Path::to_owned);
+            Some(Moved {
+                question: Question {
+                    root: path(key.root)?,
+                    asking: path(key.asking)?,
+                    library: self.library(key.library)?.to_vec(),
+                },
+                before: path(before)?,
+                after: now.and_then(|now| after.path(now)).map(Path::to_owned),
             })
-            .collect()
+        });
+        let mut moved: Vec<Moved> = moved.collect();
+        moved.sort_by(|a, b| a.question.cmp(&b.question));
+        moved
     }
+
+    fn path(&self, number: u32) -> Option<&Path> {
+        self.paths.get(number).map(PathBuf::as_path)
+    }
+
+    fn library(&self, number: u32) -> Option<&[u8]> {
+        self.libraries.get(number).map(Vec::as_slice)
+    }
+}
+
+/// The last part of a name, which may be a path.
+fn leaf_of(library: &[u8]) -> &[u8] {
+    library.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
 }

@@ -160,12 +160,12 @@ fn loads(
         let owed = of_libraries.filter(|found| !known.contains(&question_of(found)));
         findings.extend(owed.map(|found| judge.owed_on_macos(found, &variables)));
         let mut both = bare.bindings;
-        both.extend(bare_macos.bindings);
+        both.extend(&bare_macos.bindings);
         bindings.push(both);
     }
     findings.extend(macos.findings.iter().cloned());
     let mut both = seen.bindings;
-    both.extend(macos.bindings);
+    both.extend(&macos.bindings);
     bindings.insert(0, both);
     findings.retain(|finding| !installed.explains(finding));
     findings.extend(installed.findings.iter().cloned());
@@ -528,7 +528,7 @@ impl Judge<'_> {
                 let Moved { question, before, after } = moved;
                 let after = after?;
                 let variables = variables.to_blame(false, |seen, _| {
-                    seen.bindings.answer(&question).is_some_and(|answer| *answer != after)
+                    seen.bindings.answer(&question).is_some_and(|answer| answer != after)
                 });
                 // LD_PRELOAD names files, the others directories.
                 let named = match variables.variables.as_slice() {

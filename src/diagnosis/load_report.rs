@@ -18,6 +18,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// Objects that are resolved at the same time, at most.
+const AT_ONCE: usize = 64;
+
 /// A dependency for which the loader finds nothing.
 #[derive(Debug)]
 pub struct Missing {
@@ -88,7 +91,7 @@ impl Seen {
         let outside = outside(vfs, world, &starting);
         let mut roots = roots(world, programs);
         roots.extend(&outside);
-        Self::of_roots(vfs, world, programs, roots, &starting)
+        Self::of_roots(vfs, world, programs, &roots, &starting)
     }
 
     /// Opens each of these objects in a fresh process of the first of `programs` that loads it, as a
@@ -100,7 +103,7 @@ impl Seen {
         programs: &[Program<'_>],
         objects: &[&Object],
     ) -> Self {
-        let mut seen = Self::of_roots(vfs, world, programs, objects.to_vec(), &[]);
+        let mut seen = Self::of_roots(vfs, world, programs, objects, &[]);
         for missing in seen.missing.values_mut() {
             missing.root_role = Role::ExtensionModule;
         }
@@ -111,59 +114,65 @@ impl Seen {
         vfs: &dyn Vfs,
         world: &World,
         programs: &[Program<'_>],
-        roots: Vec<&Object>,
+        roots: &[&Object],
         starting: &[PathBuf],
     ) -> Self {
-        let resolved: Vec<(&Object, usize, &Program<'_>, Resolution)> = roots
-            .into_par_iter()
-            .filter_map(|root| {
-                let mut numbered = programs.iter().enumerate();
-                let (number, program) = numbered.find(|(_, program)| program.runs(root))?;
-                Some((root, number, program, program.load(root)))
-            })
-            .collect();
         let mut seen = Self::default();
         let mut names = Names { vfs, world, known: HashMap::new() };
-        for (root, number, program, resolution) in &resolved {
-            let files = program.files(resolution);
-            let interpreter = starting.contains(&root.path).then_some(root.path.as_path());
-            let mut wanting = refused_for_stack(vfs, &world.inventory, resolution);
-            let maker = world.maker(root).filter(|_| root.role == Role::ExtensionModule);
-            let root_path: Arc<Path> = root.path.as_path().into();
-            for loaded in &resolution.objects {
-                let path = names.of(loaded);
-                if let Some(maker) = &maker {
-                    seen.by_modules.entry(loaded.id).or_default().insert(maker.clone());
-                }
-                if interpreter.is_some() {
-                    seen.started.insert(path.clone());
-                }
-                let summary = &loaded.summary;
-                if summary.static_tls.is_some() || summary.wants_executable_stack() {
-                    wanting.push((path.clone(), Arc::clone(summary)));
-                }
-                for dependency in &loaded.needed {
-                    let found = dependency.found.as_deref();
-                    let file = found.map(|path| files.get(path).copied().unwrap_or(path));
-                    seen.bindings.add(&root.path, &path, dependency, file);
-                    if found.is_none() {
-                        let asking = || object_at(&world.inventory, &path, loaded);
-                        let missing =
-                            seen.add_missing(asking, &path, root, interpreter, dependency);
-                        missing.is_named |= world.is_named(&root.path);
-                        missing.roots.push(Arc::clone(&root_path));
-                    }
-                }
-                for problem in &loaded.version_problems {
-                    let key = (path.clone(), problem.version.clone());
-                    seen.versions.entry(key).or_insert_with(|| problem.clone());
-                }
-            }
-            if !wanting.is_empty() && root.role != Role::Executable {
-                seen.opened.push(Opened { root: root.path.clone(), program: *number, wanting });
-            }
+        // What is loaded with an object takes kilobytes for each of its libraries: it is looked through, and
+        // let go, before the next objects are resolved.
+        for some in roots.chunks(AT_ONCE) {
+            let resolved: Vec<Resolved<'_>> =
+                some.par_iter().filter_map(|root| Resolved::of(programs, root)).collect();
+            resolved.iter().for_each(|one| seen.add(&mut names, one, starting));
         }
         seen
+    }
+
+    /// Takes in what is loaded with one object.
+    fn add(&mut self, names: &mut Names<'_>, one: &Resolved<'_>, starting: &[PathBuf]) {
+        let Resolved { root, program, resolution, .. } = one;
+        let (vfs, world) = (names.vfs, names.world);
+        let files = program.files(resolution);
+        let interpreter = starting.contains(&root.path).then_some(root.path.as_path());
+        let mut wanting = refused_for_stack(vfs, &world.inventory, resolution);
+        let maker = world.maker(root).filter(|_| root.role == Role::ExtensionModule);
+        let root_path: Arc<Path> = root.path.as_path().into();
+        for loaded in &resolution.objects {
+            let path = names.of(loaded);
+            if let Some(maker) = &maker {
+                let makers = self.by_modules.entry(loaded.id).or_default();
+                if !makers.contains(maker) {
+                    makers.insert(maker.clone());
+                }
+            }
+            if interpreter.is_some() {
+                self.started.insert(path.clone());
+            }
+            let summary = &loaded.summary;
+            if summary.static_tls.is_some() || summary.wants_executable_stack() {
+                wanting.push((path.clone(), Arc::clone(summary)));
+            }
+            let file = |path: &'_ Path| files.get(path).copied();
+            let answers = loaded.needed.iter().map(|dependency| {
+                let found = dependency.found.as_deref();
+                (dependency, found.map(|path| file(path).unwrap_or(path)))
+            });
+            self.bindings.add(&root.path, &path, answers);
+            for dependency in loaded.needed.iter().filter(|it| it.found.is_none()) {
+                let asking = || object_at(&world.inventory, &path, loaded);
+                let missing = self.add_missing(asking, &path, root, interpreter, dependency);
+                missing.is_named |= world.is_named(&root.path);
+                missing.roots.push(Arc::clone(&root_path));
+            }
+            for problem in &loaded.version_problems {
+                let key = (path.clone(), problem.version.clone());
+                self.versions.entry(key).or_insert_with(|| problem.clone());
+            }
+        }
+        if !wanting.is_empty() && root.role != Role::Executable {
+            self.opened.push(Opened { root: root.path.clone(), program: one.number, wanting });
+        }
     }
 
     fn add_missing(
@@ -192,6 +201,23 @@ impl Seen {
             missing.program = Some(root.path.clone());
         }
         missing
+    }
+}
+
+/// What is loaded with an object, as the first of the programs would do it that loads the object.
+struct Resolved<'a> {
+    root: &'a Object,
+    /// Which of the programs it is.
+    number: usize,
+    program: &'a Program<'a>,
+    resolution: Resolution,
+}
+
+impl<'a> Resolved<'a> {
+    fn of(programs: &'a [Program<'a>], root: &'a Object) -> Option<Self> {
+        let mut numbered = programs.iter().enumerate();
+        let (number, program) = numbered.find(|(_, program)| program.runs(root))?;
+        Some(Self { root, number, program, resolution: program.load(root) })
     }
 }
 

@@ -14,7 +14,6 @@ pub(super) fn lost(vfs: &dyn Vfs, moved: &Moved, now: &Bindings) -> Vec<Vec<u8>>
     let mut names = undefined(vfs, asking);
     keep(vfs, &moved.before, &mut names, true);
     keep(vfs, after, &mut names, false);
-    let others = now.found().filter(|(question, _)| question.asking == *asking);
-    others.for_each(|(_, other)| keep(vfs, other, &mut names, false));
+    now.files_of(asking).into_iter().for_each(|other| keep(vfs, other, &mut names, false));
     names
 }

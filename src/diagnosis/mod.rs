@@ -7,5 +7,6 @@ pub mod checks;
 pub mod diagnose;
 pub mod load_report;
 mod lost_symbols;
+mod open_symbols;
 pub mod provider;
 mod symbol_names;

@@ -1,7 +1,8 @@
 //! The symbols that an object leaves to others, and which of them a file has.
 
 use crate::bytes::Error;
-use crate::elf::{Image, hash};
+use crate::elf::Image;
+use crate::elf::hash::{self, Name};
 use crate::vfs::Vfs;
 use std::path::Path;
 
@@ -16,9 +17,14 @@ pub(super) fn keep(vfs: &dyn Vfs, file: &Path, names: &mut Vec<Vec<u8>>, exporte
     if names.is_empty() {
         return;
     }
-    let found = read(vfs, file, |image| hash::exports_each(image, names)).unwrap_or_default();
-    let mut found = found.into_iter();
+    let hashed: Vec<Name<'_>> = names.iter().map(|name| Name::new(name)).collect();
+    let mut found = exports(vfs, file, &hashed).unwrap_or_default().into_iter();
     names.retain(|_| found.next() == Some(exported));
+}
+
+/// Which of the names a file exports; `None` where it cannot be read.
+pub(super) fn exports(vfs: &dyn Vfs, file: &Path, names: &[Name<'_>]) -> Option<Vec<bool>> {
+    read(vfs, file, |image| hash::exports_each(image, names))
 }
 
 fn read<T>(

@@ -5,10 +5,12 @@
 //! serves. Sources of the rules: the gABI ("Hash Table Section"), binutils' `bfd/elflink.c`
 //! (`elf_renumber_gnu_hash_syms`), glibc's `elf/dl-lookup.c` (`do_lookup_x`).
 
+mod each;
 mod gnu;
 mod sysv;
 mod undefined;
 
+pub use each::{Name, exports_each};
 pub use undefined::undefined;
 
 use self::gnu::{GnuHash, gnu_hash};
@@ -16,7 +18,7 @@ use self::sysv::{SysvHash, sysv_hash};
 use super::image::{Class, Image};
 use super::relocations;
 use super::sections::Sections;
-use crate::bytes::Error;
+use crate::bytes::{Error, read_together};
 use goblin::elf::{dynamic, section_header};
 use scroll::Pread as _;
 use std::ops::Range;
@@ -36,30 +38,6 @@ pub fn exports(image: &Image<'_>, name: &[u8]) -> Result<bool, Error> {
     find(image, name, |symbol| symbol.section != 0)
 }
 
-/// For each of `names`, what [`exports`] says of it. Many names are looked up in the order in which the
-/// tables have them, so that each part of a table is read once.
-///
-/// # Errors
-/// Where a hash table, the symbol table or a name is malformed.
-pub fn exports_each(image: &Image<'_>, names: &[Vec<u8>]) -> Result<Vec<bool>, Error> {
-    let mut found = vec![false; names.len()];
-    let Some(table) = GnuHash::open(image)? else {
-        for (found, name) in found.iter_mut().zip(names) {
-            *found = exports(image, name)?;
-        }
-        return Ok(found);
-    };
-    let Some(symbols) = Symbols::open(image)? else { return Ok(found) };
-    let strings = image.string_table()?;
-    let asked = found.iter_mut().zip(names).map(|(found, name)| (gnu_hash(name), (name, found)));
-    for (hash, (name, found)) in table.possible(asked.collect())? {
-        *found = table.any_chained(&symbols, hash, &mut 0, |symbol| {
-            Ok(symbol.section != 0 && is_named(image, &strings, symbol.name, name))
-        })?;
-    }
-    Ok(found)
-}
-
 /// Does the object import a symbol: does it name it without defining it?
 ///
 /// # Errors
@@ -67,11 +45,26 @@ pub fn exports_each(image: &Image<'_>, names: &[Vec<u8>]) -> Result<Vec<bool>, E
 pub fn imports(image: &Image<'_>, name: &[u8]) -> Result<bool, Error> {
     let Some(symbols) = Symbols::open(image)? else { return Ok(false) };
     let strings = image.string_table()?;
-    let is_import = |symbol: Symbol| -> Result<bool, Error> {
-        Ok(symbol.section == 0 && is_named(image, &strings, symbol.name, name))
-    };
     let Some(unhashed) = unhashed(image)? else { return Ok(false) };
-    if symbols.any(unhashed, is_import)? {
+    let mut starts = Vec::new();
+    symbols.any(unhashed, |symbol| {
+        if symbol.section == 0 {
+            starts.extend(strings.start.checked_add(symbol.name.into()));
+        }
+        Ok(false)
+    })?;
+    // In the order of the string table each part of it is read once.
+    starts.sort_unstable();
+    starts.dedup();
+    let end = |start: u64| start.saturating_add(name.len() as u64 + 1);
+    let ranges = starts.into_iter().map(|start| start..end(start));
+    let ranges: Vec<Range<u64>> = ranges.filter(|range| range.end <= strings.end).collect();
+    let mut is_there = false;
+    read_together(image.source(), &ranges, "symbol name", |_, bytes| {
+        is_there |= bytes.split_last() == Some((&0, name));
+        Ok(())
+    })?;
+    if is_there {
         return Ok(true);
     }
     // An undefined function whose address a program compares is hashed all the same (psABI,
@@ -311,7 +304,7 @@ impl<'i, 'a> Symbols<'i, 'a> {
     fn any(
         &self,
         indices: Range<u64>,
-        fits: impl Fn(Symbol) -> Result<bool, Error>,
+        mut fits: impl FnMut(Symbol) -> Result<bool, Error>,
     ) -> Result<bool, Error> {
         if indices.end.saturating_sub(indices.start) > MAX_STEPS {
             return Err(Error::invalid(Self::WHAT, self.offset, "more symbols than are looked at"));

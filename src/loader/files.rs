@@ -208,7 +208,13 @@ impl<'a> Files<'a> {
             let verdict = Verdict::Fatal(message.into());
             return Ok((metadata, Content { verdict, summary: None }));
         }
-        // Opening comes before the memo: permissions may differ by path, though not by content.
+        // Who may read a file is written in its inode: what was read by one path need not be opened by another,
+        // since the directories on the way were passed just now.
+        let known =
+            self.contents.read().unwrap_or_else(PoisonError::into_inner).get(&metadata.id).cloned();
+        if let Some(content) = known {
+            return Ok((metadata, content));
+        }
         let source = self.vfs.open(path)?;
         let content = memoised(&self.contents, metadata.id, |_| {
             let verdict = judge(&source, self.target);

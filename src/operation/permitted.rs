@@ -4,7 +4,7 @@
 use super::journal::About;
 use super::tree::Tree;
 use super::unpermitted::Unpermitted;
-use crate::bytes::Source;
+use crate::bytes::{Piecewise, Source};
 use crate::edit::{EditSet, Pair, Patched};
 use crate::object;
 use crate::plan::{Kind, RelativePath};
@@ -75,6 +75,9 @@ pub(super) fn check(
     listed: &Listed<'_>,
 ) -> Result<(), Unpermitted> {
     let Some((first, rest)) = edits.split_first() else { return Ok(()) };
+    // The edit is made again, which reads the same tables several times.
+    let pieces = Piecewise::new(source);
+    let source: &dyn Source = &pieces;
     let then = Patched::new(source, first);
     match about.kind {
         Kind::Elf | Kind::Macho => {

@@ -1,12 +1,14 @@
 //! The file system of the operating system, as it is or seen from a root.
 
+mod remembered;
+
+use self::remembered::{Look, Remembered};
 use super::walk::{self, Entry};
 use super::{DirEntry, FileKind, Metadata, Vfs};
-use crate::bytes::Source;
+use crate::bytes::{Pieces, Source};
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 use std::borrow::Cow;
-use std::collections::{HashMap, VecDeque};
 use std::fs::{self, File};
 use std::io;
 use std::ops::Range;
@@ -22,12 +24,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct OsVfs {
     root: Option<PathBuf>,
     failures: Failures,
-    /// Paths whose links were resolved, where they are to lead to the same place from then on.
-    ways: Option<Ways>,
+    /// What was seen of paths, where they are to lead to the same place from then on. Below a root nothing
+    /// but ways is remembered.
+    remembered: Option<Arc<Remembered>>,
 }
-
-/// Paths, and what they are with their links resolved.
-type Ways = Arc<Mutex<HashMap<PathBuf, PathBuf>>>;
 
 /// What could not be read because the disk failed, and the number of the error. To whoever looks for
 /// libraries, what cannot be read is not there; whoever writes must not go by that.
@@ -81,11 +81,12 @@ impl OsVfs {
         Self { root: Some(root), ..Self::default() }
     }
 
-    /// The same files, of which each path is resolved once: a plan that is made of them goes by one way to
-    /// each file, and whoever carries it out can tell whether that is still the way.
+    /// The same files, of which each path is resolved and looked at once: a plan that is made of them goes by
+    /// one way to each file, and whoever carries it out can tell whether that is still the way, and the file
+    /// still the one that was seen.
     #[must_use]
     pub fn remembering(&self) -> Self {
-        Self { ways: Some(Ways::default()), ..self.clone() }
+        Self { remembered: Some(Arc::default()), ..self.clone() }
     }
 
     /// The root, where it is not the system's own.
@@ -131,11 +132,19 @@ fn below(root: &Path, inside: &Path) -> PathBuf {
 
 impl Vfs for OsVfs {
     fn symlink_metadata(&self, path: &Path) -> io::Result<Metadata> {
-        self.failures.note(path, self.entry(path))
+        let found = match self.remembered() {
+            Some(known) => known.symlink_metadata(self, path),
+            None => self.entry(path),
+        };
+        self.failures.note(path, found)
     }
 
     fn metadata(&self, path: &Path) -> io::Result<Metadata> {
-        self.failures.note(path, self.file(path))
+        let found = match self.remembered() {
+            Some(known) => known.metadata(self, path),
+            None => self.file(path),
+        };
+        self.failures.note(path, found)
     }
 
     fn read_link(&self, path: &Path) -> io::Result<PathBuf> {
@@ -147,16 +156,12 @@ impl Vfs for OsVfs {
     }
 
     fn canonicalize(&self, path: &Path) -> io::Result<PathBuf> {
-        let Some(ways) = &self.ways else {
-            return self.failures.note(path, self.resolved(path));
+        let found = match &self.remembered {
+            None => self.resolved(path),
+            Some(known) if self.root.is_some() => known.way(path, || self.resolved(path)),
+            Some(known) => known.canonicalize(self, path),
         };
-        let known = || ways.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = known().get(path) {
-            return Ok(found.clone());
-        }
-        let found = self.failures.note(path, self.resolved(path))?;
-        // Of two that look at the same time, the first one's answer is both's.
-        Ok(known().entry(path.to_owned()).or_insert(found).clone())
+        self.failures.note(path, found)
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Source + '_>> {
@@ -165,12 +170,9 @@ impl Vfs for OsVfs {
 }
 
 impl OsVfs {
-    fn entry(&self, path: &Path) -> io::Result<Metadata> {
-        Ok(metadata_of(&fs::symlink_metadata(self.system_path(path, false)?)?))
-    }
-
-    fn file(&self, path: &Path) -> io::Result<Metadata> {
-        Ok(metadata_of(&fs::metadata(self.system_path(path, true)?)?))
+    /// What is remembered of all but ways: nothing below a root, where every look starts at the root.
+    fn remembered(&self) -> Option<&Remembered> {
+        self.remembered.as_deref().filter(|_| self.root.is_none())
     }
 
     fn target(&self, path: &Path) -> io::Result<PathBuf> {
@@ -185,15 +187,6 @@ impl OsVfs {
         }
         entries.sort_by(|a, b| a.name.as_encoded_bytes().cmp(b.name.as_encoded_bytes()));
         Ok(entries)
-    }
-
-    fn resolved(&self, path: &Path) -> io::Result<PathBuf> {
-        let resolved = fs::canonicalize(self.system_path(path, true)?)?;
-        let Some(root) = &self.root else { return Ok(resolved) };
-        // The root itself may be reached through links.
-        let outside = fs::canonicalize(root)?;
-        let inside = resolved.strip_prefix(outside).map_err(|_| Errno::NOENT)?;
-        Ok(Path::new("/").join(inside))
     }
 
     fn opened(&self, name: &Path) -> io::Result<Box<dyn Source + '_>> {
@@ -215,8 +208,27 @@ impl OsVfs {
             failures: self.failures.clone(),
             file: File::from(file),
             len,
-            pieces: Mutex::default(),
+            pieces: Pieces::default(),
         }))
+    }
+}
+
+impl Look for OsVfs {
+    fn entry(&self, path: &Path) -> io::Result<Metadata> {
+        Ok(metadata_of(&fs::symlink_metadata(self.system_path(path, false)?)?))
+    }
+
+    fn file(&self, path: &Path) -> io::Result<Metadata> {
+        Ok(metadata_of(&fs::metadata(self.system_path(path, true)?)?))
+    }
+
+    fn resolved(&self, path: &Path) -> io::Result<PathBuf> {
+        let resolved = fs::canonicalize(self.system_path(path, true)?)?;
+        let Some(root) = &self.root else { return Ok(resolved) };
+        // The root itself may be reached through links.
+        let outside = fs::canonicalize(root)?;
+        let inside = resolved.strip_prefix(outside).map_err(|_| Errno::NOENT)?;
+        Ok(Path::new("/").join(inside))
     }
 }
 
@@ -227,43 +239,12 @@ struct Opened {
     failures: Failures,
     file: File,
     len: u64,
-    /// What was read last around small reads: where it begins, and its bytes.
-    pieces: Mutex<VecDeque<(u64, Vec<u8>)>>,
+    pieces: Pieces,
 }
-
-/// A piece that is read around small reads. Headers, the rows of a table and the strings that they
-/// name lie close together: where each is a read of its own, a scan makes 40,000.
-const PIECE: u64 = 8 << 10;
-
-/// What begins in this many bytes of a piece lies in it whole.
-const STEP: u64 = PIECE / 2;
-
-/// The pieces that are kept of a file: its header, a table, the strings of the table, and one more.
-const MAX_PIECES: usize = 4;
 
 impl Opened {
     fn read(&self, bytes: &mut [u8], at: u64) -> Option<()> {
         self.failures.note(&self.path, self.file.read_exact_at(bytes, at)).ok()
-    }
-
-    /// The bytes of a small range, from a piece that has it.
-    fn small(&self, range: &Range<u64>) -> Option<Vec<u8>> {
-        let within = |(start, bytes): &(u64, Vec<u8>)| {
-            let from = usize::try_from(range.start.checked_sub(*start)?).ok()?;
-            let to = usize::try_from(range.end - *start).ok()?;
-            bytes.as_slice().get(from..to).map(<[u8]>::to_vec)
-        };
-        // Pieces are put in whole.
-        let mut pieces = self.pieces.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = pieces.iter().find_map(within) {
-            return Some(found);
-        }
-        let start = range.start - range.start % STEP;
-        let mut piece = vec![0; usize::try_from(PIECE.min(self.len - start)).ok()?];
-        self.read(&mut piece, start)?;
-        pieces.truncate(MAX_PIECES - 1);
-        pieces.push_front((start, piece));
-        pieces.front().and_then(within)
     }
 }
 
@@ -276,9 +257,8 @@ impl Source for Opened {
         if range.start > range.end || range.end > self.len {
             return None;
         }
-        if range.end - range.start <= STEP
-            && let Some(bytes) = self.small(&range)
-        {
+        let read = |piece: &mut [u8], at: u64| self.read(piece, at);
+        if let Some(bytes) = self.pieces.small(self.len, &range, read) {
             return Some(Cow::Owned(bytes));
         }
         let mut bytes = vec![0; usize::try_from(range.end - range.start).ok()?];

@@ -4,7 +4,7 @@
 use super::imported::Imported;
 use super::linked_directories::{Linked, Links};
 use super::object_names::is_named_as_object;
-use super::unreadable::{Instead, Unreadable, Why, flattened_link};
+use super::unreadable::{Instead, Unreadable, Why, flattened};
 use super::walk::Tree;
 use crate::bytes::Source;
 use crate::elf::{Image, Kind, Summary, hash};
@@ -218,6 +218,15 @@ impl Inventory {
         self.objects.get(index)
     }
 
+    /// The objects in a directory itself.
+    pub fn in_directory(&self, directory: &Path) -> impl Iterator<Item = &Object> {
+        // By path, all that lies below a directory stands together.
+        let first = self.objects.partition_point(|object| object.path.as_path() < directory);
+        let rest = self.objects.get(first..).unwrap_or_default().iter();
+        let below = rest.take_while(move |object| object.path.starts_with(directory));
+        below.filter(move |object| object.directory() == directory)
+    }
+
     /// The distribution that an object belongs to.
     #[must_use]
     pub fn distribution_of(&self, object: &Object) -> Option<&Distribution> {
@@ -311,7 +320,7 @@ fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
             bytes if bytes.iter().all(|&byte| byte == 0) => Err(Why::NoObject(Instead::Zeros)),
             bytes if is_linker_script(bytes) => Ok(None),
             bytes if bytes.starts_with(LFS_POINTER) => Err(Why::LfsPointer),
-            _ => Err(match flattened_link(vfs, path) {
+            _ => Err(match flattened(vfs, path, source.as_ref()) {
                 Some(named) => Why::Flattened(named),
                 None => Why::NoObject(Instead::Other),
             }),

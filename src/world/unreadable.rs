@@ -1,6 +1,6 @@
 //! Places in a target that could not be read as what they seem to be.
 
-use crate::bytes::{self, Source as _};
+use crate::bytes::{self, Source};
 use crate::python::TooLong;
 use crate::vfs::{FileKind, Vfs};
 use std::ffi::OsStr;
@@ -91,6 +91,11 @@ const MAX_LINK_BYTES: u64 = 1024;
 #[must_use]
 pub fn flattened_link(vfs: &dyn Vfs, path: &Path) -> Option<PathBuf> {
     let source = vfs.open(path).ok()?;
+    flattened(vfs, path, source.as_ref())
+}
+
+/// The same of a file that is open already.
+pub(super) fn flattened(vfs: &dyn Vfs, path: &Path, source: &dyn Source) -> Option<PathBuf> {
     if source.is_empty() || source.len() > MAX_LINK_BYTES {
         return None;
     }

@@ -35,6 +35,8 @@ mod overtaken;
 #[cfg(test)]
 mod python;
 #[cfg(test)]
+mod reads;
+#[cfg(test)]
 mod record;
 #[cfg(test)]
 mod schemas;

@@ -73,6 +73,26 @@ fn in_memory() -> MemVfs {
     LINKS.iter().fold(tree, |tree, (name, target)| tree.symlink(name, target))
 }
 
+#[test]
+fn what_is_remembered_is_what_the_system_says() {
+    let tree = on_disk();
+    let files = OsVfs::new();
+    let remembering = files.remembering();
+    // Asked twice, in both orders, the answers are the same.
+    for path in PATHS.iter().chain(PATHS.iter().rev()) {
+        let path = PathBuf::from(format!("{}{path}", tree.path().display()));
+        let both = |vfs: &dyn Vfs| {
+            let number = |error: std::io::Error| error.raw_os_error();
+            (
+                vfs.metadata(&path).map_err(number),
+                vfs.symlink_metadata(&path).map_err(number),
+                vfs.canonicalize(&path).map_err(number),
+            )
+        };
+        assert_eq!(both(&remembering), both(&files), "{}", path.display());
+    }
+}
+
 /// What a path leads to, as far as two file systems can agree on it.
 fn seen(vfs: &dyn Vfs, path: &Path) -> Result<(PathBuf, FileKind), Option<i32>> {
     let metadata = vfs.metadata(path).map_err(|error| error.raw_os_error())?;

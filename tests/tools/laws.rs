@@ -6,7 +6,7 @@ use crate::support::elf_builder::{
 use tfpatch::edit::EditSet;
 use tfpatch::elf::Image;
 use tfpatch::elf::edit::{Failure, Method, Refusal, edit};
-use tfpatch::elf::hash::{exports, exports_each, imports};
+use tfpatch::elf::hash::{Name, exports, exports_each, imports};
 use tfpatch::elf::search_path::{RpathKind, current};
 use tfpatch::elf::structs::Structs as _;
 
@@ -282,7 +282,7 @@ fn symbols_are_found_by_every_kind_of_table() {
         assert_eq!(ask("answe"), (false, false), "{}", flavour.name);
         assert_eq!(ask(""), (false, false), "{}", flavour.name);
         // Asked for all at once, in any order, the answers are the same.
-        let names = ["", "dep", "answer", "answe"].map(|name| name.as_bytes().to_vec());
+        let names = ["", "dep", "answer", "answe"].map(|name| Name::new(name.as_bytes()));
         let all = exports_each(&image, &names).unwrap();
         assert_eq!(all, [false, false, true, false], "{}", flavour.name);
     }

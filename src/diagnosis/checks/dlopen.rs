@@ -34,7 +34,12 @@ use std::rc::Rc;
 #[must_use]
 pub fn findings(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Vec<Finding> {
     let inventory = &world.inventory;
-    let files = Files { vfs, read: RefCell::default(), real: RefCell::default() };
+    let files = Files {
+        vfs,
+        entries: RefCell::default(),
+        imports: RefCell::default(),
+        real: RefCell::default(),
+    };
     let mut found = Vec::new();
     for index in 0..inventory.distributions.len() {
         let providers = provider_directories(inventory, index);
@@ -89,18 +94,19 @@ fn out_of_all_reach(
     let mut found = Vec::new();
     for directory in providers.difference(&reached) {
         let naming = own.iter().filter(|object| {
-            let read = files.read(object);
-            read.imports_dlopen && read.entries.iter().any(|entry| would_lead(entry, directory))
+            files.entries(object).iter().any(|entry| would_lead(entry, directory))
+                && files.imports_dlopen(object)
         });
-        let libraries = inventory.objects.iter().filter(|it| it.directory() == directory);
+        let libraries: Vec<&Object> = inventory.in_directory(directory).collect();
         let needed = |library: &&Object| {
             own.iter().any(|object| object.needed().iter().any(|name| name == name_of(library)))
         };
         // What is needed by name is told as such.
-        if libraries.clone().any(|library| needed(&library)) {
+        if libraries.iter().any(needed) {
             continue;
         }
-        let Some(library) = libraries.min_by_key(|library| library.name().len()) else { continue };
+        let shortest = libraries.into_iter().min_by_key(|library| library.name().len());
+        let Some(library) = shortest else { continue };
         if tensorflow::is_for_profiling(library.name()) {
             continue;
         }
@@ -111,7 +117,7 @@ fn out_of_all_reach(
             if answer.root.found.is_some() {
                 continue;
             }
-            let entries = files.read(object).entries.len();
+            let entries = files.entries(object).len();
             let opener = Opener { object, names: BTreeSet::new(), entries };
             let tried = answer.root.tried.steps().collect();
             let finding = path_missing(world, &opener, directory, library, tried);
@@ -187,10 +193,10 @@ impl<'a> Opener<'a> {
             .map(|object| Self {
                 object,
                 names: files.named(object, providers),
-                entries: files.read(object).entries.len(),
+                entries: files.entries(object).len(),
             })
             .filter(|candidate| !candidate.names.is_empty())
-            .filter(|candidate| files.read(candidate.object).imports_dlopen)
+            .filter(|candidate| files.imports_dlopen(candidate.object))
             .collect();
         let mut deepest = candidates.into_iter();
         let mut opener = deepest.next()?;
@@ -228,7 +234,7 @@ impl<'a> Opener<'a> {
         for object in objects(inventory, distribution) {
             let named = files.named(object, providers);
             if !named.is_subset(&others)
-                && (object.role == Role::Library || files.read(object).imports_dlopen)
+                && (object.role == Role::Library || files.imports_dlopen(object))
             {
                 others.extend(named);
             }
@@ -237,11 +243,7 @@ impl<'a> Opener<'a> {
         others
             .difference(&self.names)
             .filter_map(|directory| {
-                let libraries: Vec<&Object> = inventory
-                    .objects
-                    .iter()
-                    .filter(|object| object.directory() == directory)
-                    .collect();
+                let libraries: Vec<&Object> = inventory.in_directory(directory).collect();
                 let explained = libraries.iter().any(|library| needed.contains(name_of(library)));
                 // Of several the one with the shortest name stands for the directory: variants
                 // have longer ones.
@@ -336,33 +338,52 @@ fn name_of(object: &Object) -> &[u8] {
 /// each file and each directory is looked at once.
 struct Files<'a> {
     vfs: &'a dyn Vfs,
-    read: RefCell<HashMap<PathBuf, Rc<Opening>>>,
+    /// The different entries of search paths.
+    entries: RefCell<HashMap<PathBuf, Rc<Entries>>>,
+    imports: RefCell<HashMap<PathBuf, bool>>,
     /// Directories with every link resolved; `None` where there is none.
     real: RefCell<HashMap<PathBuf, Option<PathBuf>>>,
 }
 
-/// What an object has to do with opening others.
-#[derive(Default)]
-struct Opening {
-    /// The different entries of its search path.
-    entries: BTreeSet<Vec<u8>>,
-    imports_dlopen: bool,
-}
+/// The different entries of a search path.
+type Entries = BTreeSet<Vec<u8>>;
 
 impl Files<'_> {
-    fn read(&self, object: &Object) -> Rc<Opening> {
-        if let Some(known) = self.read.borrow().get(&object.path) {
+    /// The entries of an object's search path; none where it cannot be read.
+    fn entries(&self, object: &Object) -> Rc<Entries> {
+        if let Some(known) = self.entries.borrow().get(&object.path) {
             return Rc::clone(known);
         }
-        let opening = Rc::new(Opening::of(self.vfs, object));
-        self.read.borrow_mut().insert(object.path.clone(), Rc::clone(&opening));
-        opening
+        let entries = self.read(object, |image| {
+            let path = image.summary().ok().and_then(|it| it.runpath.or(it.rpath));
+            let path = path.unwrap_or_default();
+            path.split(|&byte| byte == b':').map(<[u8]>::to_vec).collect()
+        });
+        let entries: Rc<Entries> = Rc::new(entries);
+        self.entries.borrow_mut().insert(object.path.clone(), Rc::clone(&entries));
+        entries
+    }
+
+    /// May an object open others? Few are asked, for whom it takes a look at all symbols that the object
+    /// leaves to others.
+    fn imports_dlopen(&self, object: &Object) -> bool {
+        if let Some(known) = self.imports.borrow().get(&object.path) {
+            return *known;
+        }
+        let imports = self.read(object, |image| hash::imports(image, b"dlopen").unwrap_or(false));
+        self.imports.borrow_mut().insert(object.path.clone(), imports);
+        imports
+    }
+
+    fn read<T: Default>(&self, object: &Object, of: impl FnOnce(&Image<'_>) -> T) -> T {
+        let Ok(source) = self.vfs.open(&object.path) else { return T::default() };
+        Image::parse(source.as_ref()).map(|image| of(&image)).unwrap_or_default()
     }
 
     /// Those of `directories` that an object's search path names.
     fn named(&self, object: &Object, directories: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
-        let opening = self.read(object);
-        let entries = opening.entries.iter();
+        let entries = self.entries(object);
+        let entries = entries.iter();
         entries
             .filter_map(|entry| directory_of(entry, object.directory()))
             .filter_map(|directory| self.real(&directory))
@@ -382,20 +403,6 @@ impl Files<'_> {
         let real = self.vfs.canonicalize(directory).ok();
         self.real.borrow_mut().insert(directory.to_owned(), real.clone());
         real
-    }
-}
-
-impl Opening {
-    fn of(vfs: &dyn Vfs, object: &Object) -> Self {
-        let Ok(source) = vfs.open(&object.path) else { return Self::default() };
-        let Ok(image) = Image::parse(source.as_ref()) else { return Self::default() };
-        let summary = image.summary().ok();
-        let path = summary.and_then(|summary| summary.runpath.or(summary.rpath));
-        let path = path.unwrap_or_default();
-        Self {
-            entries: path.split(|&byte| byte == b':').map(<[u8]>::to_vec).collect(),
-            imports_dlopen: hash::imports(&image, b"dlopen").unwrap_or(false),
-        }
     }
 }
 

@@ -2,11 +2,11 @@
 //! `elf/dl-lookup.c`).
 
 use super::{MAX_STEPS, PIECE, Symbol, Symbols, u32_at};
-use crate::bytes::Error;
+use crate::bytes::{Error, read_together};
 use crate::elf::image::{Class, Image};
 use goblin::elf::dynamic;
 use scroll::Pread as _;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 
 /// The hash of a name in `DT_GNU_HASH` (`dl_new_hash`).
 pub(in crate::elf) fn gnu_hash(name: &[u8]) -> u32 {
@@ -69,21 +69,98 @@ impl<'i, 'a> GnuHash<'i, 'a> {
         &self,
         mut asked: Vec<(u32, T)>,
     ) -> Result<Vec<(u32, T)>, Error> {
-        asked.sort_unstable_by_key(|(hash, _)| self.bloom_word(*hash));
-        let mut possible = Vec::new();
-        for one in asked {
-            if self.may_hold(one.0)? {
-                possible.push(one);
+        asked.sort_by_cached_key(|(hash, _)| self.bloom_word(*hash));
+        let words: Vec<Range<u64>> = asked.iter().map(|(hash, _)| self.bloom_at(*hash)).collect();
+        let mut passes = Vec::with_capacity(asked.len());
+        read_together(self.image.source(), &words, Self::WHAT, |index, bytes| {
+            passes.push(asked.get(index).is_some_and(|(hash, _)| self.lets_pass(*hash, bytes)));
+            Ok(())
+        })?;
+        let asked = asked.into_iter().zip(passes);
+        let mut possible: Vec<(u32, T)> =
+            asked.filter_map(|(one, passes)| passes.then_some(one)).collect();
+        possible.sort_by_cached_key(|(hash, _)| self.bucket(*hash));
+        Ok(possible)
+    }
+
+    /// The first symbol in the chain of each hash, where the hash has a chain. What is asked is in the order
+    /// of the buckets, and so is what is returned in that of the symbols.
+    pub(in crate::elf) fn chains_of<T>(
+        &self,
+        asked: Vec<(u32, T)>,
+    ) -> Result<Vec<(u64, u32, T)>, Error> {
+        let at = |hash: u32| self.buckets_at() + self.bucket(hash) * 4;
+        let buckets: Vec<Range<u64>> =
+            asked.iter().map(|(hash, _)| at(*hash)..at(*hash) + 4).collect();
+        let mut starts = Vec::with_capacity(asked.len());
+        read_together(self.image.source(), &buckets, Self::WHAT, |_, bytes| {
+            starts.push(u64::from(self.word_at(bytes, 0).unwrap_or(0)));
+            Ok(())
+        })?;
+        let asked = asked.into_iter().zip(starts);
+        let chained = asked.filter(|(_, start)| *start >= self.first);
+        let mut chains: Vec<(u64, u32, T)> =
+            chained.map(|((hash, what), start)| (start, hash, what)).collect();
+        chains.sort_unstable_by_key(|(start, ..)| *start);
+        Ok(chains)
+    }
+
+    /// The first symbol of each chain that has the hash, among the first `links` of the chain; `None` where
+    /// the chain is longer. Chains without such a symbol are left out. In the order of the symbols.
+    pub(in crate::elf) fn first_hits<T>(
+        &self,
+        chains: Vec<(u64, u32, T)>,
+        links: u64,
+    ) -> Result<Vec<(Option<u64>, T)>, Error> {
+        let file = self.image.source().len();
+        let range = |start: u64| {
+            let at = self.chains_at() + (start - self.first) * 4;
+            at..at.saturating_add(links * 4).min(file).max(at.saturating_add(4))
+        };
+        let ranges: Vec<Range<u64>> = chains.iter().map(|(start, ..)| range(*start)).collect();
+        let mut answers = Vec::with_capacity(chains.len());
+        read_together(self.image.source(), &ranges, Self::WHAT, |index, bytes| {
+            let answer =
+                chains.get(index).and_then(|(start, hash, _)| self.hit(bytes, *start, *hash));
+            answers.push(answer);
+            Ok(())
+        })?;
+        let answers = chains.into_iter().zip(answers);
+        let hits = answers.filter_map(|((.., what), hit)| Some((hit?, what)));
+        let mut hits: Vec<(Option<u64>, T)> = hits.collect();
+        hits.sort_unstable_by_key(|(hit, _)| *hit);
+        Ok(hits)
+    }
+
+    /// The first symbol that has the hash among the links of a chain that begins with symbol `start`: `None`
+    /// where there is none, `Some(None)` where the links do not tell.
+    fn hit(&self, links: &[u8], start: u64, hash: u32) -> Option<Option<u64>> {
+        for (index, link) in (start..).zip(links.chunks_exact(4)) {
+            let chained = self.word_at(link, 0)?;
+            if (chained ^ hash) | 1 == 1 {
+                return Some(Some(index));
+            }
+            if chained & 1 == 1 {
+                return None;
             }
         }
-        possible.sort_unstable_by_key(|(hash, _)| self.bucket(*hash));
-        Ok(possible)
+        Some(None)
+    }
+
+    fn word_at(&self, bytes: &[u8], at: usize) -> Option<u32> {
+        bytes.pread_with(at, self.image.ctx().le).ok()
     }
 
     /// The word of the Bloom filter that tells of a hash.
     fn bloom_word(&self, hash: u32) -> u64 {
         let bits = (self.word * 8) as u32;
         u64::from(hash / bits) % self.bloom_words
+    }
+
+    /// Where that word stands in the file.
+    fn bloom_at(&self, hash: u32) -> Range<u64> {
+        let at = self.offset + 16 + self.bloom_word(hash) * self.word;
+        at..at + self.word
     }
 
     /// The bucket of a hash.
@@ -93,17 +170,21 @@ impl<'i, 'a> GnuHash<'i, 'a> {
 
     /// May a symbol of this hash be there, by the Bloom filter?
     fn may_hold(&self, hash: u32) -> Result<bool, Error> {
+        let Range { start, end } = self.bloom_at(hash);
+        let bytes = self.image.source().read(start, end - start, Self::WHAT)?;
+        Ok(self.lets_pass(hash, &bytes))
+    }
+
+    /// The same, by the word of the filter that tells of it.
+    fn lets_pass(&self, hash: u32, bytes: &[u8]) -> bool {
         let bits = (self.word * 8) as u32;
-        let at = self.offset + 16 + self.bloom_word(hash) * self.word;
-        let bytes = self.image.source().read(at, self.word, Self::WHAT)?;
-        let endian = self.image.ctx().le;
-        let word: Option<u64> = match self.word {
-            8 => bytes.pread_with(0, endian).ok(),
-            _ => bytes.pread_with::<u32>(0, endian).ok().map(u64::from),
+        let word = match self.word {
+            8 => bytes.pread_with::<u64>(0, self.image.ctx().le).ok(),
+            _ => self.word_at(bytes, 0).map(u64::from),
         };
         let shifted = hash.checked_shr(self.bloom_shift).unwrap_or(0);
         let mask = 1_u64 << (hash % bits) | 1_u64 << (shifted % bits);
-        Ok(word.is_some_and(|word| word & mask == mask))
+        word.is_some_and(|word| word & mask == mask)
     }
 
     /// Does one of the symbols that have this hash fit?

@@ -1,10 +1,9 @@
 //! The symbols that an object leaves to others.
 
 use super::{Symbols, unhashed};
-use crate::bytes::Error;
+use crate::bytes::{Error, read_together};
 use crate::elf::image::Image;
 use goblin::elf::sym::STB_GLOBAL;
-use std::cell::RefCell;
 use std::ops::Range;
 
 /// A longer name than this is none: the longest in TensorFlow's libraries, of templates, take some ten
@@ -29,12 +28,11 @@ pub fn undefined(image: &Image<'_>) -> Result<Vec<Vec<u8>>, Error> {
         return Ok(Vec::new());
     };
     let strings = image.string_table()?;
-    let offsets = RefCell::new(Vec::new());
+    let mut offsets = Vec::new();
     let too_much = || {
         Error::invalid(Symbols::WHAT, strings.start, "more undefined symbols than are looked at")
     };
     let are_too_many = symbols.any(unhashed, |symbol| {
-        let mut offsets = offsets.borrow_mut();
         if symbol.section == 0 && symbol.binding == STB_GLOBAL {
             offsets.push(symbol.name);
         }
@@ -43,30 +41,39 @@ pub fn undefined(image: &Image<'_>) -> Result<Vec<Vec<u8>>, Error> {
     if are_too_many {
         return Err(too_much());
     }
-    let mut offsets: Vec<(usize, u32)> = offsets.into_inner().into_iter().enumerate().collect();
+    let mut offsets: Vec<(usize, u64)> = offsets
+        .into_iter()
+        .enumerate()
+        .filter_map(|(number, offset)| Some((number, strings.start.checked_add(offset.into())?)))
+        .filter(|(_, start)| *start < strings.end)
+        .collect();
     // In the order of the string table each part of it is read once.
-    offsets.sort_unstable_by_key(|(_, offset)| *offset);
+    offsets.sort_unstable_by_key(|(_, start)| *start);
+    let begins = |start: u64| start..strings.end.min(start.saturating_add(USUAL_NAME));
+    let ranges: Vec<Range<u64>> = offsets.iter().map(|(_, start)| begins(*start)).collect();
     let (mut names, mut bytes) = (Vec::new(), 0);
-    for (number, offset) in offsets {
-        if let Some(name) = name_at(image, &strings, offset) {
+    read_together(image.source(), &ranges, Symbols::WHAT, |index, piece| {
+        let Some((number, start)) = offsets.get(index) else { return Ok(()) };
+        let name = ended(piece).or_else(|| long_name_at(image, &strings, *start));
+        if let Some(name) = name.filter(|name| !name.is_empty()) {
             bytes += name.len();
-            names.push((number, name));
+            names.push((*number, name));
         }
-        if bytes > MAX_BYTES {
-            return Err(too_much());
-        }
-    }
+        if bytes > MAX_BYTES { Err(too_much()) } else { Ok(()) }
+    })?;
     names.sort_unstable_by_key(|(number, _)| *number);
     Ok(names.into_iter().map(|(_, name)| name).collect())
 }
 
-/// The name at `offset` of the table `strings`; `None` where it is empty, or does not end there.
-fn name_at(image: &Image<'_>, strings: &Range<u64>, offset: u32) -> Option<Vec<u8>> {
-    let start = strings.start.checked_add(offset.into())?;
-    [USUAL_NAME, MAX_NAME].into_iter().find_map(|most| {
-        let end = strings.end.min(start.checked_add(most)?);
-        let bytes = image.source().get(start..end.max(start))?;
-        let len = bytes.iter().position(|&byte| byte == 0).filter(|&len| len > 0)?;
-        bytes.get(..len).map(<[u8]>::to_vec)
-    })
+/// What stands before the first NUL; `None` where there is none.
+fn ended(bytes: &[u8]) -> Option<Vec<u8>> {
+    let len = memchr::memchr(0, bytes)?;
+    bytes.get(..len).map(<[u8]>::to_vec)
+}
+
+/// A name that begins at `start` in the table `strings` and is longer than others; `None` where it does not end
+/// there.
+fn long_name_at(image: &Image<'_>, strings: &Range<u64>, start: u64) -> Option<Vec<u8>> {
+    let end = strings.end.min(start.checked_add(MAX_NAME)?);
+    ended(&image.source().get(start..end)?)
 }

@@ -4,6 +4,7 @@
 //! another, and the BLAS of numpy's and scipy's wheels have symbols of their own names. What is told
 //! here is what does harm.
 
+use crate::diagnosis::bindings::Found;
 use crate::diagnosis::load_report::Seen;
 use crate::elf::{Image, hash};
 use crate::findings::cure::{Cure, Install};
@@ -40,11 +41,10 @@ fn openmp(vfs: &dyn Vfs, world: &World, seen: &Seen) -> Option<Finding> {
     // By soname, by which the loader tells whether a library is there already: the file, and an
     // object that leads to it.
     let mut runtimes: BTreeMap<Vec<u8>, (&Path, &Path)> = BTreeMap::new();
-    for (question, file) in seen.bindings.found() {
-        let is_started =
-            world.inventory.at(&question.root).is_some_and(|it| it.role == Role::Executable);
-        if !is_started && contains(name(file), b"omp") {
-            runtimes.entry(question.library.clone()).or_insert((file, &question.root));
+    for Found { root, library, file, .. } in seen.bindings.found(|it| contains(name(it), b"omp")) {
+        let is_started = world.inventory.at(root).is_some_and(|it| it.role == Role::Executable);
+        if !is_started {
+            runtimes.entry(library.to_vec()).or_insert((file, root));
         }
     }
     runtimes.retain(|_, (file, _)| exports(vfs, file, KMP));
@@ -68,9 +68,9 @@ fn openmp(vfs: &dyn Vfs, world: &World, seen: &Seen) -> Option<Finding> {
 /// that are meant for the other.
 fn blas(vfs: &dyn Vfs, world: &World, seen: &Seen) -> Vec<Finding> {
     let mut by_root: BTreeMap<&Path, BTreeMap<&str, &Path>> = BTreeMap::new();
-    for (question, file) in seen.bindings.found() {
+    for Found { root, file, .. } in seen.bindings.found(|file| family(file).is_some()) {
         if let Some(family) = family(file) {
-            by_root.entry(&question.root).or_default().entry(family).or_insert(file);
+            by_root.entry(root).or_default().entry(family).or_insert(file);
         }
     }
     by_root.retain(|_, libraries| {

@@ -8,8 +8,8 @@
 //! those that the libraries define.
 
 use crate::diagnosis::load_report::Seen;
+use crate::diagnosis::open_symbols::OpenSymbols;
 use crate::diagnosis::provider;
-use crate::diagnosis::symbol_names::{keep, undefined};
 use crate::findings::cure::{Cure, Install, Wanted};
 use crate::findings::evidence::symbols::{Between, Symbols};
 use crate::findings::evidence::{Evidence, Release};
@@ -38,7 +38,7 @@ pub(super) fn findings(
     resized: &BTreeSet<&Path>,
 ) -> Vec<Finding> {
     let doubts = Doubts::new(world, seen, resized);
-    let unbound: Vec<Unbound<'_>> = world
+    let scopes: Vec<Scope<'_>> = world
         .inventory
         .objects
         .par_iter()
@@ -51,10 +51,10 @@ pub(super) fn findings(
             if loaded.objects.iter().any(|loaded| !loaded.version_problems.is_empty()) {
                 return None;
             }
-            let symbols = Scope::of(world, program, object, loaded).lacks(vfs, world, object);
-            (!symbols.is_empty()).then_some(Unbound { object, host, symbols })
+            Scope::of(world, program, object, host, loaded)
         })
         .collect();
+    let unbound = unbound(vfs, world, &scopes);
     let mut pairs: BTreeMap<(Option<usize>, Option<usize>), Vec<Unbound<'_>>> = BTreeMap::new();
     for one in unbound {
         // Objects without a distribution have nothing in common.
@@ -113,45 +113,88 @@ impl<'a> Doubts<'a> {
     }
 }
 
-/// Where the symbols of an object are looked up: the program with its libraries, and what the object
-/// needs.
-struct Scope {
-    files: Vec<PathBuf>,
-    has_program: bool,
-    /// Is everything there? What a library that is nowhere would have cannot be known.
-    is_complete: bool,
+/// The objects of which symbols are found nowhere: what nothing in the scope of one has. What another
+/// object of its distribution or of one that this requires has may be there all the same, when that was loaded
+/// for all to see.
+fn unbound<'a>(vfs: &dyn Vfs, world: &World, scopes: &[Scope<'a>]) -> Vec<Unbound<'a>> {
+    let objects: Vec<&Path> = scopes.iter().map(|scope| scope.object.path.as_path()).collect();
+    let mut open = OpenSymbols::of(vfs, &objects, |index, name| {
+        scopes.get(index).is_none_or(|scope| scope.has_program) || !is_pythons(name)
+    });
+    let loaded = scopes.iter().map(|scope| scope.files.iter().map(PathBuf::as_path).collect());
+    open.look_in(vfs, &loaded.collect::<Vec<_>>());
+    let near = scopes.iter().enumerate().map(|(index, scope)| {
+        if open.is_settled(index) { Vec::new() } else { near(world, scope.object) }
+    });
+    let near: Vec<_> = near.collect();
+    open.look_in(vfs, &near);
+    let all = scopes.iter().enumerate().map(|(index, scope)| Unbound {
+        object: scope.object,
+        host: scope.host,
+        symbols: open.names(index),
+    });
+    all.filter(|one| !one.symbols.is_empty()).collect()
 }
 
-impl Scope {
-    fn of(world: &World, program: &Program<'_>, object: &Object, loaded: Resolution) -> Self {
+/// The other objects of an object's distribution, and those of the distributions that this requires.
+fn near<'a>(world: &'a World, object: &Object) -> Vec<&'a Path> {
+    let inventory = &world.inventory;
+    let own = inventory.distribution_of(object);
+    let is_near = |other: &Distribution| {
+        own.is_some_and(|own| own.normalized == other.normalized || World::requires(own, other))
+    };
+    let is_near: Vec<bool> = inventory.distributions.iter().map(is_near).collect();
+    let others = inventory.objects.iter().filter(|other| {
+        let distribution = other.distribution.and_then(|index| is_near.get(index));
+        distribution == Some(&true) && other.elf().is_some() && other.id != object.id
+    });
+    others.map(|other| other.path.as_path()).collect()
+}
+
+/// Where the symbols of an object are looked up: the program with its libraries, and what the object
+/// needs.
+struct Scope<'a> {
+    object: &'a Object,
+    /// The library that may have been made for something else.
+    host: &'a Object,
+    files: Vec<PathBuf>,
+    has_program: bool,
+}
+
+impl<'a> Scope<'a> {
+    /// `None` where something is missing: what a library that is nowhere would have cannot be known.
+    fn of(
+        world: &World,
+        program: &Program<'_>,
+        object: &'a Object,
+        host: &'a Object,
+        loaded: Resolution,
+    ) -> Option<Self> {
         let main = program.main.iter().flat_map(|main| &main.objects);
         let mut scope = Self {
+            object,
+            host,
             files: main.map(|loaded| loaded.real.clone()).collect(),
             has_program: program.main.is_some(),
-            is_complete: true,
         };
         let mut todo = vec![loaded];
         while let Some(resolution) = todo.pop() {
             scope.add(&resolution);
             if scope.files.len() > MAX_LIBRARIES {
-                scope.is_complete = false;
-                break;
+                return None;
             }
             // What is not found by itself is loaded already when the object is: see `load_order`.
             for (_, dependency) in resolution.missing() {
                 let copies = world.inventory.named(&dependency.name).collect();
                 let copy = provider::in_order(&world.inventory, object, copies).into_iter().next();
-                let Some(copy) = copy.and_then(|path| world.inventory.at(&path)) else {
-                    scope.is_complete = false;
-                    continue;
-                };
+                let copy = world.inventory.at(&copy?)?;
                 if !scope.files.contains(&copy.path) {
                     scope.files.push(copy.path.clone());
                     todo.push(program.load(copy));
                 }
             }
         }
-        scope
+        Some(scope)
     }
 
     fn add(&mut self, resolution: &Resolution) {
@@ -160,37 +203,6 @@ impl Scope {
                 self.files.push(loaded.real.clone());
             }
         }
-    }
-
-    /// The symbols that an object needs, and that nothing in its scope has. What another object of
-    /// its distribution or of one that this requires has may be there all the same, when that was
-    /// loaded for all to see.
-    fn lacks(&self, vfs: &dyn Vfs, world: &World, object: &Object) -> Vec<Vec<u8>> {
-        if !self.is_complete {
-            return Vec::new();
-        }
-        let inventory = &world.inventory;
-        let mut lacking = undefined(vfs, &object.path);
-        if !self.has_program {
-            lacking.retain(|name| !is_pythons(name));
-        }
-        for file in &self.files {
-            keep(vfs, file, &mut lacking, false);
-        }
-        let own = inventory.distribution_of(object);
-        let is_near = |other: &Distribution| {
-            own.is_some_and(|own| own.normalized == other.normalized || World::requires(own, other))
-        };
-        for other in &inventory.objects {
-            if lacking.is_empty() {
-                break;
-            }
-            let is_near = inventory.distribution_of(other).is_some_and(is_near);
-            if is_near && other.elf().is_some() && other.id != object.id {
-                keep(vfs, &other.path, &mut lacking, false);
-            }
-        }
-        lacking
     }
 }
 

@@ -62,10 +62,9 @@ impl<'m, 'a> Judge<'m, 'a> {
             outcome.findings.extend(self.refused(one));
             for (_, image) in one.opened.new_images() {
                 let object = self.macos.name_of(image);
-                for need in &image.needed {
-                    let found = need.dependency.found.as_deref();
-                    outcome.bindings.add(&one.root.path, &object, &need.dependency, found);
-                }
+                let needed = image.needed.iter().map(|need| &need.dependency);
+                let answers = needed.map(|it| (it, it.found.as_deref()));
+                outcome.bindings.add(&one.root.path, &object, answers);
             }
         }
         let missing = self.missing();

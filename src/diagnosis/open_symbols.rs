@@ -1,0 +1,147 @@
+//! The symbols that many objects leave to others, and which of them the files have that are loaded with
+//! the objects. Each name is kept once, and each file is asked once for all that is open then.
+
+use super::symbol_names::{exports, undefined};
+use crate::elf::hash::Name;
+use crate::vfs::Vfs;
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Objects whose names are read before they are put among those of the others: some megabytes of names.
+const AT_ONCE: usize = 128;
+
+/// Symbols that objects leave to others and that were not found yet.
+#[derive(Debug, Default)]
+pub(super) struct OpenSymbols {
+    /// Each name once; the objects have their numbers.
+    names: Vec<Arc<[u8]>>,
+    /// What is open of each object.
+    open: Vec<Vec<u32>>,
+}
+
+impl OpenSymbols {
+    /// All symbols that `objects` leave to others, of each those that `counts`.
+    pub(super) fn of(
+        vfs: &dyn Vfs,
+        objects: &[&Path],
+        counts: impl Fn(usize, &[u8]) -> bool + Sync,
+    ) -> Self {
+        let mut all = Self::default();
+        let mut numbers: HashMap<Arc<[u8]>, u32> = HashMap::new();
+        for (chunk, first) in objects.chunks(AT_ONCE).zip((0..).step_by(AT_ONCE)) {
+            let read = |(index, object): (usize, &&Path)| {
+                let mut names = undefined(vfs, object);
+                names.retain(|name| counts(first + index, name));
+                names
+            };
+            let read: Vec<Vec<Vec<u8>>> = chunk.par_iter().enumerate().map(read).collect();
+            for names in read {
+                let numbered = names.into_iter().map(|name| {
+                    if let Some(number) = numbers.get(name.as_slice()) {
+                        return *number;
+                    }
+                    let (name, number): (Arc<[u8]>, u32) = (name.into(), all.names.len() as u32);
+                    all.names.push(Arc::clone(&name));
+                    numbers.insert(name, number);
+                    number
+                });
+                let numbered = numbered.collect();
+                all.open.push(numbered);
+            }
+        }
+        all
+    }
+
+    /// Takes out what files have: of each object, by its place, the files that are loaded with it. Of a file
+    /// that cannot be read nothing is known, and nothing is open of an object with such a one.
+    pub(super) fn look_in(&mut self, vfs: &dyn Vfs, files: &[Vec<&Path>]) {
+        let mut askers: HashMap<&Path, Vec<usize>> = HashMap::new();
+        for (object, files) in files.iter().enumerate() {
+            for file in files {
+                askers.entry(file).or_default().push(object);
+            }
+        }
+        // What is loaded with most objects has most of what they look for.
+        let mut askers: Vec<(&Path, Vec<usize>)> = askers.into_iter().collect();
+        askers.sort_unstable_by(|(a, of_a), (b, of_b)| (of_b.len(), a).cmp(&(of_a.len(), b)));
+        let names = std::mem::take(&mut self.names);
+        let hashed: Vec<Name<'_>> = names.iter().map(|name| Name::new(name)).collect();
+        let mut marks = Marks(vec![false; hashed.len()]);
+        // As many files as there are threads are asked at the same time.
+        for some in askers.chunks(rayon::current_num_threads().max(1)) {
+            let asked = some.iter().map(|(file, askers)| (*file, self.asked(askers, &mut marks)));
+            let asked: Vec<(&Path, Vec<u32>)> = asked.collect();
+            let look = |(file, asked): &(&Path, Vec<u32>)| {
+                let names = asked.iter().filter_map(|&number| hashed.get(number as usize).copied());
+                let names: Vec<Name<'_>> = names.collect();
+                if names.is_empty() { Some(Vec::new()) } else { exports(vfs, file, &names) }
+            };
+            let found: Vec<Option<Vec<bool>>> = asked.par_iter().map(look).collect();
+            for (((_, askers), (_, asked)), found) in some.iter().zip(&asked).zip(found) {
+                self.take_out(askers, asked, found.as_deref(), &mut marks);
+            }
+        }
+        drop(hashed);
+        self.names = names;
+    }
+
+    /// What is open of any of the objects, each name once.
+    fn asked(&self, askers: &[usize], marks: &mut Marks) -> Vec<u32> {
+        let open = askers.iter().filter_map(|&asker| self.open.get(asker)).flatten();
+        let asked: Vec<u32> = open.copied().filter(|&number| !marks.set(number, true)).collect();
+        asked.iter().for_each(|&number| _ = marks.set(number, false));
+        asked
+    }
+
+    /// Takes out of what is open of the objects those names that a file has, or all of it where the file cannot
+    /// be read. `found` says it of each name that was `asked`.
+    fn take_out(
+        &mut self,
+        askers: &[usize],
+        asked: &[u32],
+        found: Option<&[bool]>,
+        marks: &mut Marks,
+    ) {
+        let Some(found) = found else {
+            for &asker in askers {
+                self.open.get_mut(asker).into_iter().for_each(Vec::clear);
+            }
+            return;
+        };
+        let taken = || asked.iter().zip(found).filter(|(_, found)| **found);
+        taken().for_each(|(&number, _)| _ = marks.set(number, true));
+        for &asker in askers {
+            if let Some(open) = self.open.get_mut(asker) {
+                open.retain(|&number| !marks.has(number));
+            }
+        }
+        taken().for_each(|(&number, _)| _ = marks.set(number, false));
+    }
+
+    /// The names that are open of an object, in the order of its symbols.
+    pub(super) fn names(&self, object: usize) -> Vec<Vec<u8>> {
+        let open = self.open.get(object).into_iter().flatten();
+        open.filter_map(|&number| Some(self.names.get(number as usize)?.to_vec())).collect()
+    }
+
+    /// Is nothing open of an object?
+    pub(super) fn is_settled(&self, object: usize) -> bool {
+        self.open.get(object).is_none_or(Vec::is_empty)
+    }
+}
+
+/// A mark for each name, which none has but within one step.
+struct Marks(Vec<bool>);
+
+impl Marks {
+    fn has(&self, number: u32) -> bool {
+        self.0.get(number as usize) == Some(&true)
+    }
+
+    /// Marks a name or takes its mark away; was it marked before?
+    fn set(&mut self, number: u32, marked: bool) -> bool {
+        self.0.get_mut(number as usize).is_some_and(|mark| std::mem::replace(mark, marked))
+    }
+}

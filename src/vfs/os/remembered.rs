@@ -1,0 +1,196 @@
+//! What was seen of paths, so that each directory on the way to many files is looked at once.
+
+use crate::vfs::{FileKind, Metadata};
+use rustix::io::Errno;
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// Paths, byte for byte, and what they were when they were first looked at: to [`Path`] one with a slash at its
+/// end is the same, and the system sees a directory in it. What is not there is not remembered: it may appear,
+/// and few ask twice.
+#[derive(Debug, Default)]
+pub(super) struct Remembered {
+    /// Links and directories with every link resolved.
+    ways: Mutex<HashMap<OsString, PathBuf>>,
+    /// What stands at paths whose directories hold no link.
+    entries: Mutex<HashMap<OsString, Metadata>>,
+}
+
+/// Files that are looked at where nothing is remembered.
+pub(super) trait Look {
+    /// Of the entry itself; a link is not followed.
+    fn entry(&self, path: &Path) -> io::Result<Metadata>;
+
+    /// Of what a path leads to.
+    fn file(&self, path: &Path) -> io::Result<Metadata>;
+
+    /// The path with every link resolved.
+    fn resolved(&self, path: &Path) -> io::Result<PathBuf>;
+}
+
+/// Components of a path, at most, that are taken one by one; the kernel takes no path of twice as many.
+const MAX_DEPTH: usize = 1024;
+
+impl Remembered {
+    /// The path with every link resolved.
+    pub(super) fn canonicalize(&self, files: &dyn Look, path: &Path) -> io::Result<PathBuf> {
+        match Last::of(path) {
+            Last::Name(parent, name) => {
+                let real = self.directory(files, parent)?.join(name);
+                match self.known(files, &real)?.kind {
+                    FileKind::Symlink => self.way(&real, || files.resolved(&real)),
+                    _ => Ok(real),
+                }
+            }
+            Last::Parent(child) => {
+                let mut real = self.directory(files, child)?;
+                if self.known(files, &real)?.kind != FileKind::Directory {
+                    return Err(Errno::NOTDIR.into());
+                }
+                real.pop();
+                Ok(real)
+            }
+            Last::Other => self.way(path, || files.resolved(path)),
+        }
+    }
+
+    /// The same of a path that others begin with.
+    fn directory(&self, files: &dyn Look, path: &Path) -> io::Result<PathBuf> {
+        self.way(path, || self.canonicalize(files, path))
+    }
+
+    /// The path with every link resolved, as `resolve` finds it out the first time.
+    pub(super) fn way(
+        &self,
+        path: &Path,
+        resolve: impl FnOnce() -> io::Result<PathBuf>,
+    ) -> io::Result<PathBuf> {
+        if let Some(known) = locked(&self.ways).get(path.as_os_str()) {
+            return Ok(known.clone());
+        }
+        let found = resolve()?;
+        // Of two that look at the same time, the first one's answer is both's.
+        Ok(locked(&self.ways).entry(path.into()).or_insert(found).clone())
+    }
+
+    /// Of the entry itself; a link is not followed.
+    pub(super) fn symlink_metadata(&self, files: &dyn Look, path: &Path) -> io::Result<Metadata> {
+        match Last::of(path) {
+            Last::Name(parent, name) => {
+                self.known(files, &self.directory(files, parent)?.join(name))
+            }
+            _ => files.entry(path),
+        }
+    }
+
+    /// Of what a path leads to.
+    pub(super) fn metadata(&self, files: &dyn Look, path: &Path) -> io::Result<Metadata> {
+        match Last::of(path) {
+            Last::Other => files.file(path),
+            _ => self.known(files, &self.canonicalize(files, path)?),
+        }
+    }
+
+    /// What stands at a path whose directories hold no link.
+    fn known(&self, files: &dyn Look, real: &Path) -> io::Result<Metadata> {
+        if let Some(known) = locked(&self.entries).get(real.as_os_str()) {
+            return Ok(known.clone());
+        }
+        let found = files.entry(real)?;
+        Ok(locked(&self.entries).entry(real.into()).or_insert(found).clone())
+    }
+}
+
+/// What is remembered is whole, whatever a thread that panicked was doing.
+fn locked<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How a path ends.
+enum Last<'p> {
+    /// In a directory, with a name.
+    Name(&'p Path, &'p OsStr),
+    /// With `..` of this path.
+    Parent(&'p Path),
+    /// The root; or what asks for a directory by a slash at its end, is relative or longer than any path,
+    /// and is left to the system.
+    Other,
+}
+
+impl<'p> Last<'p> {
+    fn of(path: &'p Path) -> Self {
+        let bytes = path.as_os_str().as_encoded_bytes();
+        let asks_for_directory = bytes.ends_with(b"/") || bytes.ends_with(b"/.");
+        if !path.has_root() || asks_for_directory || bytes.len() > 2 * MAX_DEPTH {
+            return Self::Other;
+        }
+        match (path.components().next_back(), path.parent()) {
+            (Some(Component::Normal(name)), Some(parent)) => Self::Name(parent, name),
+            (Some(Component::ParentDir), _) => {
+                // `Path::parent` takes `..` for no name.
+                let mut components = path.components();
+                components.next_back();
+                Self::Parent(components.as_path())
+            }
+            _ => Self::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Look, Metadata, Remembered};
+    use crate::vfs::{MemVfs, Vfs as _};
+    use std::io;
+    use std::path::{Path, PathBuf};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Files that count how often they are looked at.
+    struct Counted {
+        files: MemVfs,
+        looks: AtomicUsize,
+    }
+
+    impl Look for Counted {
+        fn entry(&self, path: &Path) -> io::Result<Metadata> {
+            self.looks.fetch_add(1, Ordering::Relaxed);
+            self.files.symlink_metadata(path)
+        }
+
+        fn file(&self, path: &Path) -> io::Result<Metadata> {
+            self.looks.fetch_add(1, Ordering::Relaxed);
+            self.files.metadata(path)
+        }
+
+        fn resolved(&self, path: &Path) -> io::Result<PathBuf> {
+            self.looks.fetch_add(1, Ordering::Relaxed);
+            self.files.canonicalize(path)
+        }
+    }
+
+    #[test]
+    fn each_directory_and_each_file_is_looked_at_once_by_whatever_path() {
+        let files = MemVfs::new().file("/env/lib/a.so", "").file("/env/lib/b.so", "");
+        let files = files.file("/env/app/c.so", "").symlink("/env/lib/d.so", "a.so");
+        let files = Counted { files, looks: AtomicUsize::new(0) };
+        let known = Remembered::default();
+        for _ in 0..3 {
+            for name in ["a.so", "b.so", "d.so"] {
+                for directory in ["/env/lib", "/env/app/../lib", "/env/app/../app/../lib"] {
+                    let path = Path::new(directory).join(name);
+                    let real = known.canonicalize(&files, &path).unwrap();
+                    assert_eq!(real, files.files.canonicalize(&path).unwrap());
+                    let found = known.metadata(&files, &path).unwrap();
+                    assert_eq!(found, files.files.metadata(&path).unwrap());
+                    let found = known.symlink_metadata(&files, &path).unwrap();
+                    assert_eq!(found, files.files.symlink_metadata(&path).unwrap());
+                }
+            }
+        }
+        // The root, three directories, two files, and a link that is looked at and then resolved.
+        assert!(files.looks.into_inner() <= 8);
+    }
+}
