@@ -84,7 +84,7 @@ fn what_is_missing_stands_out_and_the_system_recedes() {
     let places = missing["tooltip"].as_str().unwrap();
     let count = places.split(r"\n").count();
     assert_eq!(missing["label"], format!(r"libinner.so.1\nnot found in {count} places"));
-    assert!(places.contains("/libinner.so.1  absent  default directory"), "{places}");
+    assert!(places.contains("/libinner.so.1  not found  default directory"), "{places}");
     let edge = drawn.edge(&asked, "libinner.so.1");
     assert_eq!((&edge["color"], &edge["style"]), (&RED.into(), &"bold".into()));
 
@@ -171,9 +171,9 @@ fn a_list_has_each_name_once_and_all_who_miss_it() {
     let text = ran.text(1);
     assert_eq!(text.matches("libinner.so.1 not found\n").count(), 1, "{text}");
     for asker in ["second.so", "libfirst.so"] {
-        assert!(text.contains(&format!("    needed by {}\n", dir.join(asker).display())), "{text}");
+        assert!(text.contains(&format!("    needed by {asker}\n")), "{text}");
     }
-    assert!(text.contains("/gone/libinner.so.1  absent  RUNPATH\n"), "{text}");
+    assert!(text.contains("gone/libinner.so.1  not found  RUNPATH\n"), "{text}");
 }
 
 /// The search path may be that of an object further up.
@@ -189,12 +189,8 @@ fn the_owner_of_an_inherited_search_path_is_named() {
     gcc.arg(dir.join("top.so")).args(["-Wl,--no-as-needed,--allow-shlib-undefined", "-x", "c"]);
     wheels::run(gcc.args(["/dev/null", "-x", "none", "-L"]).arg(dir.join("deep")).arg("-lfirst"));
     let ran = run(dir, &["tree", "top.so"]);
-    let line = |name: &str, rule: &str| {
-        let path = dir.join("deep").join(name);
-        format!("└── {name} → {}  {rule}\n", path.display())
-    };
-    let inherited = format!("RPATH of {}", dir.join("top.so").display());
+    let line = |name: &str, rule: &str| format!("└── {name} → deep/{name}  {rule}\n");
     let text = ran.text(0);
     assert!(text.contains(&line("libfirst.so", "RPATH")), "{text}");
-    assert!(text.contains(&line("libinner.so.1", &inherited)), "{text}");
+    assert!(text.contains(&line("libinner.so.1", "RPATH of top.so")), "{text}");
 }
