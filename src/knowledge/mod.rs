@@ -12,3 +12,4 @@ mod shipped_libraries;
 pub mod standard_modules;
 pub mod symbols;
 pub mod tensorflow;
+pub mod translations;

@@ -7,9 +7,10 @@ use super::programs;
 use super::python;
 use super::scanner::behind;
 use super::tensorflow;
+use super::translated::Translations;
 use super::windows::is_of_windows;
 use super::{Kind, Message, Speaker};
-use crate::knowledge::sayings;
+use crate::knowledge::{sayings, translations};
 use aho_corasick::AhoCorasick;
 use memchr::memmem;
 use std::io::{self, BufRead, Read as _};
@@ -101,9 +102,13 @@ pub struct Log {
 pub fn read(source: &mut impl BufRead) -> io::Result<Log> {
     let words = || sayings::beginnings().map(str::as_bytes);
     let sayings = AhoCorasick::new(words()).map_err(io::Error::other)?;
+    let translated = translations::all().map(|(said, _)| said.as_bytes());
     let interesting =
-        AhoCorasick::new(INTERESTING.iter().copied().chain(words())).map_err(io::Error::other)?;
-    let mut scanner = Scanner { interesting, sayings, log: Log::default(), open: None, near: None };
+        AhoCorasick::new(INTERESTING.iter().copied().chain(words()).chain(translated))
+            .map_err(io::Error::other)?;
+    let translations = Translations::new().map_err(io::Error::other)?;
+    let log = Log::default();
+    let mut scanner = Scanner { interesting, sayings, translations, log, open: None, near: None };
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -125,6 +130,7 @@ struct Scanner {
     interesting: AhoCorasick,
     /// Finds a line that may have a saying of the table, which is long.
     sayings: AhoCorasick,
+    translations: Translations,
     log: Log,
     open: Option<Open>,
     /// The file of the traceback's line that was read last, and of the last one among packages.
@@ -152,17 +158,18 @@ impl Scanner {
         self.line(rest);
     }
 
-    fn line(&mut self, line: &[u8]) {
+    fn line(&mut self, said: &[u8]) {
         if let Some(open) = &mut self.open {
-            if open.goes_on(line) {
+            if open.goes_on(said) {
                 return;
             }
             self.close();
         }
-        if !self.interesting.is_match(line) {
+        if !self.interesting.is_match(said) {
             return;
         }
-        self.note_frame(line);
+        self.note_frame(said);
+        let line = &*self.translations.in_english(said);
         let saying = self.sayings.is_match(line).then(|| programs::saying(line)).flatten();
         let found = saying
             .or_else(|| tensorflow::read(line))
@@ -172,13 +179,13 @@ impl Scanner {
             .or_else(|| dyld::ignored(line));
         match found {
             Some(message) => {
-                let words = line.trim_ascii().to_vec();
+                let words = said.trim_ascii().to_vec();
                 self.add(Message { words, line: self.log.lines, ..message });
             }
             None => {
                 self.open = Open::begin(line, self.log.lines);
                 if let Some(message) = programs::library(line).filter(|_| self.open.is_none()) {
-                    let words = line.trim_ascii().to_vec();
+                    let words = said.trim_ascii().to_vec();
                     self.add(Message { words, line: self.log.lines, ..message });
                 }
             }

@@ -18,6 +18,7 @@ mod programs;
 mod python;
 mod scanner;
 mod tensorflow;
+mod translated;
 mod windows;
 
 pub use self::log::{Log, read};

@@ -135,3 +135,24 @@ fn a_relative_path_is_told_to_begin_at_the_working_directory() {
         assert!(env.runs(&format!("import ctypes, os; os.chdir('{from}'); {}", &code[15..])));
     }
 }
+
+/// A program that sets its locale says it in its user's language (with Debian's libc-l10n).
+#[test]
+fn what_the_loader_says_in_other_languages_is_understood() {
+    let dir = open_directory();
+    let say =
+        "import locale, ctypes; locale.setlocale(locale.LC_ALL, ''); ctypes.CDLL('libgone.so.1')";
+    for language in ["de", "fr", "es", "ru", "zh_CN", "ja"] {
+        let mut python = Command::new("python3");
+        let python = python.args(["-c", say]).env("LC_ALL", "C.UTF-8").env("LANGUAGE", language);
+        let said = python.output().unwrap().stderr;
+        let text = String::from_utf8(said.clone()).unwrap();
+        assert!(text.contains("libgone.so.1: ") && !text.contains("cannot open"), "{text}");
+        let report = explain(dir.path(), &["--format", "json", "-"], &said).json(0);
+        let message = &report["messages"][0];
+        let found = (&message["kind"], &message["library"], &message["speaker"]);
+        let wanted = (&json!("library_not_found"), &json!("libgone.so.1"), &json!("glibc"));
+        assert_eq!(found, wanted, "{text}");
+        assert!(text.contains(message["words"].as_str().unwrap()), "{message:#}");
+    }
+}
