@@ -87,6 +87,12 @@ impl Chosen {
         }
     }
 
+    /// Is it on the machine that tfpatch runs on, and no wheel, so that its programs can be run?
+    #[must_use]
+    pub fn is_here(&self) -> bool {
+        self.root.is_none() && !self.is_wheel()
+    }
+
     /// A command for another target beside this one.
     #[must_use]
     pub fn command_for(&self, words: CommandLine, target: &Path) -> CommandLine {

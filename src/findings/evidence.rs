@@ -15,7 +15,7 @@ use file::File;
 use installed::Installed;
 use interpreter::Interpreter;
 use memory::Memory;
-use need::Need;
+use need::{Need, Supply};
 use opening::Opening;
 use std::fmt;
 use symbols::Symbols;
@@ -82,6 +82,17 @@ impl Evidence {
         let wanted = name.to_lowercase();
         self.each_name(&mut |one| is_named |= one.to_string().to_lowercase().contains(&wanted));
         is_named
+    }
+
+    /// Is it less than proved, so that only a run would tell?
+    #[must_use]
+    pub fn is_guessed(&self) -> bool {
+        matches!(
+            self,
+            Self::Opening(Opening::Named(_))
+                | Self::Need(Need { supply: Supply::LoadedBefore { is_proved: false }, .. })
+                | Self::Installed(Installed::NotThere { line: None, .. })
+        )
     }
 
     fn each_name(&self, to: &mut dyn FnMut(&dyn fmt::Display)) {

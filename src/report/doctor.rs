@@ -10,6 +10,7 @@ use crate::app::{App, Chosen};
 use crate::bytes::printable;
 use crate::command_line::CommandLine;
 use crate::findings::finding::{Finding, Severity};
+use crate::python::interpreter::Program;
 use crate::world::World;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -42,13 +43,36 @@ pub fn write(
         }
         let command = paint(COMMAND, format!("→ {}", chosen.command(fix)));
         let undo = chosen.command(CommandLine::new(["revert"]));
-        return writeln!(out, "{command}      ({files}; undo: {undo})");
+        writeln!(out, "{command}      ({files}; undo: {undo})")?;
+        return write_probe(out, chosen, diagnosed, detail);
     }
     let is_told = |finding: &Finding| finding.severity() != Severity::Info;
-    if detail == Detail::Quiet || diagnosis.findings.iter().any(is_told) {
+    if detail != Detail::Quiet && !diagnosis.findings.iter().any(is_told) {
+        write_well(out, chosen, diagnosed, detail)?;
+    }
+    write_probe(out, chosen, diagnosed, detail)
+}
+
+/// Writes which command shows what is only guessed, where one can.
+fn write_probe(
+    out: &mut dyn Write,
+    chosen: &Chosen,
+    diagnosed: &Diagnosed,
+    detail: Detail,
+) -> io::Result<()> {
+    let Diagnosed { world, diagnosis, .. } = diagnosed;
+    let is_guessed = |finding: &Finding| {
+        let object = world.inventory.at(&finding.object);
+        finding.evidence.is_guessed() && object.is_some_and(|object| object.elf().is_some())
+    };
+    let environment = world.environment.as_ref().filter(|_| chosen.is_here());
+    let mut interpreters = environment.iter().flat_map(|found| &found.interpreters);
+    let runs = interpreters.any(|it| matches!(it.program, Program::Found(_)));
+    if detail == Detail::Quiet || !runs || !diagnosis.findings.iter().any(is_guessed) {
         return Ok(());
     }
-    write_well(out, chosen, diagnosed, detail)
+    let probe = chosen.command(CommandLine::new(["doctor", "--probe"]));
+    writeln!(out, "to test which of these fail, by imports: {probe}")
 }
 
 /// Writes what was looked at and what was found.

@@ -144,9 +144,7 @@ fn write_conclusion(
     let optional = match probed.failures.len() {
         0 => "",
         _ if detail == Detail::Verbose || !is_good => "",
-        _ => {
-            "; the others need packages that are not installed, or are for other platforms (-v lists them)"
-        }
+        _ => "; the others raised errors that do not come from the loader (-v lists them)",
     };
     writeln!(out, "{}  imported {imported} of {all} from {packages}{optional}", paint(style, word))
 }

@@ -43,6 +43,12 @@ fn assert_told(env: &Environment) {
     let before = snapshot(&env.prefix);
     let told = run(dir, &["doctor", "env"]);
     assert!(told.text(0).contains("Whether it is opened is not visible in the files"), "{told:#?}");
+    // The last line is the command that would show it.
+    let last = told.out.lines().last().unwrap();
+    let (_, command) = last.split_once("by imports: tfpatch ").unwrap();
+    let words: Vec<&str> = command.split(' ').collect();
+    let ran = run(dir, &[&words[..], &["-v"]].concat());
+    assert!(ran.status < 2 && ran.out.contains("import engine._engine: "), "{ran:#?}");
     run(dir, &["fix", "env"]).text(0);
     assert_eq!(snapshot(&env.prefix), before);
 }
