@@ -1,7 +1,7 @@
 //! Which libraries would not be found, and why: the inventory, seen through the loader.
 
 use super::absent::Absent;
-use super::asking::{Asking, Before};
+use super::asking::{Asking, Before, is_for_a_display};
 use super::bindings::{Bindings, Moved};
 use super::checks::installed::Installed;
 use super::checks::variables::{self, Variables};
@@ -538,8 +538,14 @@ impl Judge<'_> {
                 let entry = named.to_owned();
                 let cure = Cure::Search(Search::TakeOut { entry, variables: variables.clone() });
                 let (loaded, own) = (world.place(&after), world.place(&before));
-                // What no interpreter loads may bind its symbols later, or never.
-                let is_loaded = world.inventory.at(&question.asking).is_some_and(|asking| {
+                // What no interpreter loads may bind its symbols later, or never. A library of the system is
+                // loaded with the module that leads to it.
+                let root = || {
+                    let root = world.inventory.at(&question.root);
+                    root.filter(|root| !is_for_a_display(root))
+                };
+                let asking = world.inventory.at(&question.asking).or_else(root);
+                let is_loaded = asking.is_some_and(|asking| {
                     asking.role == Role::ExtensionModule
                         || self.seen.by_modules.contains_key(&asking.id)
                 });
