@@ -91,6 +91,8 @@ pub enum Advice {
     Libdevice,
     /// The environment made anew.
     RemakeEnvironment,
+    /// To find out what a script or a program names as its interpreter.
+    FindInterpreter,
 }
 
 /// What an object is of.
@@ -238,6 +240,9 @@ impl Message {
                 Help::Advice(Advice::Ptxas)
             }
             (_, Cause::DataMissing) => Help::Advice(Advice::Libdevice),
+            (_, Cause::WrongInterpreter) if self.entry.is_none() => {
+                Help::Advice(Advice::FindInterpreter)
+            }
             (_, Cause::WrongInterpreter) => Help::Advice(Advice::RemakeEnvironment),
             (_, other) => Help::Page(other),
         }

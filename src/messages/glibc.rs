@@ -26,6 +26,25 @@ const VERDICTS: &[(&[u8], Kind)] = &[
     (b": cannot dynamically load ", Kind::ObjectUnreadable),
 ];
 
+/// The reasons for which a file that is there is not opened, as strerror(3) has them. The tools of NVIDIA's
+/// containers begin with small letters.
+const UNREADABLE: &[&[u8]] = &[
+    b"Permission denied",
+    b"permission denied",
+    b"Operation not permitted",
+    b"operation not permitted",
+    b"Input/output error",
+    b"Too many open files",
+    b"Too many levels of symbolic links",
+    b"File name too long",
+    b"Is a directory",
+    b"Cannot allocate memory",
+    b"No such device",
+    b"Stale file handle",
+    b"Transport endpoint is not connected",
+    b"Error ",
+];
+
 /// What a program says that cannot be started.
 const STARTING: &[u8] = b": error while loading shared libraries: ";
 
@@ -43,11 +62,8 @@ fn not_opened(line: &[u8]) -> Option<Message> {
     if reason.starts_with(b"Not a directory") {
         return Some(Message::new(Speaker::Glibc, Kind::ObjectNotFound).object(name));
     }
-    // The tools of NVIDIA's containers say it in their own spelling.
-    let is_absent = ["No such file or directory", "no such file or directory"]
-        .iter()
-        .any(|words| reason.starts_with(words.as_bytes()));
-    if !reason.is_empty() && !is_absent {
+    // A reason that is cut or wrapped is not known, and most files that are not opened are not there.
+    if UNREADABLE.iter().any(|words| reason.starts_with(words)) {
         return Some(Message::new(Speaker::Glibc, Kind::ObjectUnreadable).object(name));
     }
     if name.contains(&b'/') {

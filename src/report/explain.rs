@@ -11,7 +11,7 @@ use crate::app::explain::{Explained, LookedInto};
 use crate::bytes::{printable, shown};
 use crate::findings::finding::{Cause, Finding, Severity};
 use crate::messages::in_environment::{Outcome, Verdict};
-use crate::messages::{Kind, Message, Speaker, Weight};
+use crate::messages::{Kind, Message, Speaker, Weight, leaf};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -124,7 +124,7 @@ impl Group<'_> {
     /// What is the case, or what the words mean where nothing is known beside them.
     fn answer(&self) -> Vec<String> {
         let Explained { message, verdict, .. } = self.first;
-        let meaning = sentence(&meanings::of(message));
+        let meaning = sentence(&meanings::of(message), message);
         let mut lines = match verdict.outcome {
             Outcome::Found | Outcome::Resolves => {
                 vec![verdicts::sentence(verdict), format!("What the message means: {meaning}")]
@@ -138,9 +138,12 @@ impl Group<'_> {
 }
 
 /// A text with a capital letter, where it begins with a word and not with a name.
-fn sentence(text: &str) -> String {
-    let begins_with_name =
-        text.split(' ').next().is_some_and(|word| word.contains(['.', '/', '_', '@']));
+fn sentence(text: &str, message: &Message) -> String {
+    let Message { object, library, symbol, module, .. } = message;
+    let mut names = [object, library, symbol, module].into_iter().flatten();
+    let begins_with_name = text.split(' ').next().is_some_and(|word| {
+        word.contains(['.', '/', '_', '@']) || names.any(|name| printable(leaf(name)) == word)
+    });
     let mut characters = text.chars();
     match characters.next() {
         Some(first) if !begins_with_name && !text.starts_with("dyld") => {

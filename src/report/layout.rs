@@ -11,6 +11,10 @@ pub const DEFAULT_WIDTH: usize = 80;
 /// The widest column at which a word is aligned.
 const MAX_COLUMN: usize = 100;
 
+/// The first words of commands that are suggested.
+const COMMANDS: &[&str] =
+    &["tfpatch", "pip", "uv", "python", "python3", "apt", "dnf", "apk", "brew", "conda"];
+
 /// The shortest form of a path that is still of use.
 const MIN_PATH: usize = 16;
 
@@ -130,7 +134,11 @@ fn fitted(line: &str, width: usize) -> String {
 fn is_verbatim(line: &str) -> bool {
     let plain = plain(line);
     let is_context = plain.starts_with(' ') && !plain.starts_with("  ");
-    is_context || ["→ tfpatch ", "+", "-", "@@"].iter().any(|start| plain.starts_with(start))
+    let is_command = plain.trim_start().strip_prefix("→ ").is_some_and(|cure| {
+        let first = cure.split(' ').next().unwrap_or_default();
+        COMMANDS.contains(&first) && !cure.contains([';', ','])
+    });
+    is_context || is_command || ["+", "-", "@@"].iter().any(|start| plain.starts_with(start))
 }
 
 /// A word with `…` in its middle, where it is a path; else as it is.

@@ -5,7 +5,7 @@ use super::heading;
 use super::json::{FindingReport, PlanReport, StepReport, TargetReport, text};
 use super::outcome::{self, Telling};
 use super::path_text::PathText;
-use super::style::{COMMAND, DIM, ERROR, GOOD, WARNING, paint};
+use super::style::{COMMAND, DIM, ERROR, GOOD, WARNING, counted, paint};
 use super::words::findings as words;
 use super::words::replays;
 use crate::app::App;
@@ -173,8 +173,9 @@ fn write_summary(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> {
     let noun = if report.traced.processes == 1 { "process" } else { "processes" };
     write!(
         out,
-        "{ended}; {} {noun}, {all} requests, {} as predicted",
+        "{ended}; {} {noun}, {}, {} as predicted",
         report.traced.processes,
+        counted(all, "request"),
         count(Verdict::Agrees)
     )?;
     for (verdict, words) in [(Verdict::Differs, "different"), (Verdict::Unknown, "not predictable")]

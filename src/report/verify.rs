@@ -25,10 +25,11 @@ pub fn write(
     write_files(out, files, detail)?;
     let reservation = linked::reservation(world);
     let resolves = match (errors.is_empty(), diagnosis.unasked.is_empty(), &reservation) {
-        (true, true, None) => "all dependencies resolve",
-        (true, true, Some(_)) => "all checked dependencies resolve",
-        (true, false, _) => "imports resolve",
-        (false, ..) => "errors remain",
+        (true, true, None) => "all dependencies resolve".to_owned(),
+        (true, true, Some(_)) => "all checked dependencies resolve".to_owned(),
+        (true, false, _) => "imports resolve".to_owned(),
+        (false, ..) if errors.len() == 1 => "1 error remains".to_owned(),
+        (false, ..) => format!("{} errors remain", errors.len()),
     };
     let links = reservation.map(|links| format!("; {links}")).unwrap_or_default();
     findings::write(out, world, errors, detail)?;

@@ -12,7 +12,7 @@ use tfpatch::diagnosis::diagnose::diagnose;
 use tfpatch::findings::finding::Cause;
 use tfpatch::loader::Settings;
 use tfpatch::messages::in_environment::{Outcome, look};
-use tfpatch::messages::{Log, Message, read};
+use tfpatch::messages::{Kind, Log, Message, read};
 use tfpatch::report::words::verdicts;
 use tfpatch::vfs::MemVfs;
 use tfpatch::world::World;
@@ -141,6 +141,30 @@ fn a_message_is_found_wherever_it_stands_in_a_log() {
         let [found] = &found.messages[..] else { panic!("{:#?}", found.messages) };
         assert_eq!(found.library.as_deref(), Some(&b"libx.so.1"[..]));
     }
+}
+
+/// Of a reason that is wrapped or cut nothing is known, least of all that the file is there.
+#[test]
+fn a_reason_that_is_cut_says_nothing_of_the_file() {
+    let kind = |line: &str| read_text(line.as_bytes()).messages.first().unwrap().kind;
+    let start = "ImportError: libGL.so.1: cannot open shared object file";
+    for rest in ["", ": No such file or directory", ": No such", ": No su\nch file", "\" was fixed"]
+    {
+        assert_eq!(kind(&format!("{start}{rest}\n")), Kind::LibraryNotFound, "{rest:?}");
+    }
+    for rest in [": Permission denied", ": Too many open files", ": Error 24"] {
+        assert_eq!(kind(&format!("{start}{rest}\n")), Kind::ObjectUnreadable, "{rest:?}");
+    }
+}
+
+/// What a shell cannot start may be a script or a program: an environment is not what has to be made again.
+#[test]
+fn a_program_without_its_loader_is_no_environment() {
+    let dir = open_directory();
+    let said = b"bash: ./a.out: cannot execute: required file not found\n";
+    let ran = explain(dir.path(), &["-"], said);
+    assert!(ran.text(0).contains("its dynamic loader"), "{ran:#?}");
+    assert!(!ran.out.contains("--clear"), "{ran:#?}");
 }
 
 #[test]

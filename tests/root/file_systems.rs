@@ -162,7 +162,7 @@ fn a_disk_without_room_is_found_before_the_first_write() {
     let was = inode(&file);
     let error = fix(root, vec![step]).unwrap_err();
     assert!(matches!(error, Error::NoSpace { .. }), "{error:?}");
-    assert!(said(&error).contains("make room"), "{error:?}");
+    assert!(said(&error).contains("free some space"), "{error:?}");
     assert_eq!((inode(&file), names(root).len()), (was, 3));
 }
 

@@ -92,6 +92,10 @@ fn fixed(advice: Advice) -> &'static str {
             "pip install 'tensorflow[and-cuda]', or set XLA_FLAGS=--xla_gpu_cuda_data_dir=DIR, where DIR contains \
              nvvm/libdevice"
         }
+        Advice::FindInterpreter => {
+            "for a script, see its first line, and recreate its environment; for a program, install the loader that \
+             readelf -l FILE shows as the requested interpreter"
+        }
         Advice::RemakeEnvironment => {
             "recreate the environment with python3 -m venv --clear .venv, then reinstall its packages"
         }

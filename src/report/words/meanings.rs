@@ -271,6 +271,11 @@ fn of_python(message: &Message, fault: &PythonFault) -> String {
             "a module was built for a different release of {} than the installed one.",
             module("a distribution")
         ),
+        PythonFault::NoInterpreter if message.entry.is_none() => format!(
+            "{} is there, but the interpreter that it names does not exist: for a script, the program in its first line; \
+             for a compiled program, its dynamic loader, as with a program for Alpine or for another architecture.",
+            name_of(message)
+        ),
         PythonFault::NoInterpreter => format!(
             "the first line of {} names its interpreter, {}, which does not exist: the environment was moved, copied \
              from another machine, or its path contains a space.",

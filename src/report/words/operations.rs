@@ -51,7 +51,7 @@ pub fn error(error: &Error) -> String {
         }
         Error::Refused { path, why } => format!("{path:?} {}", refusal(why)),
         Error::NoSpace { path, needed, available } => format!(
-            "not enough space on the file system of {path:?}: {needed} bytes needed, {available} available"
+            "not enough space on the file system of {path:?}: {needed} bytes needed, {available} available; free some space and run it again"
         ),
         Error::NoOperation { store, id } => {
             format!("no operation {id:?} in {store:?}; `tfpatch log` lists the operations")
