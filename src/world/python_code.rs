@@ -67,6 +67,8 @@ pub struct PythonCode<'a> {
 /// The code of a distribution.
 struct Package {
     files: Vec<File>,
+    /// The places of the files by the modules that they are.
+    by_module: HashMap<String, usize>,
     /// Is there code that was not read, since it is too long?
     is_partly_unread: bool,
 }
@@ -426,7 +428,8 @@ impl<'a> PythonCode<'a> {
                 source: OnceCell::new(),
             });
         }
-        Package { files, is_partly_unread }
+        let by_module = files.iter().enumerate().map(|(at, file)| (file.module.clone(), at));
+        Package { by_module: by_module.collect(), files, is_partly_unread }
     }
 
     /// The name by which a module is imported.
@@ -442,6 +445,30 @@ impl<'a> PythonCode<'a> {
         }
         let mut sites = world.inventory.sites.iter();
         sites.find(|site| object.path.starts_with(site)).map(PathBuf::as_path)
+    }
+}
+
+impl Package {
+    /// The file that is a module.
+    fn module(&self, name: &str) -> Option<&File> {
+        self.files.get(*self.by_module.get(name)?)
+    }
+
+    /// The files that an import of one of them leads to, in order.
+    fn led_to(&self, file: &File, import: &Import) -> Vec<&File> {
+        let Some(base) = file.base(import) else { return Vec::new() };
+        if import.is_start {
+            return self.files.iter().filter(|it| file.imports(import, &it.module)).collect();
+        }
+        let own = import.names.iter().map(|name| format!("{base}.{name}"));
+        let names: Vec<String> = own.chain([base.clone()]).collect();
+        let each = names.iter().flat_map(|name| {
+            let ends = name.match_indices('.').map(|(end, _)| end).chain([name.len()]);
+            ends.filter_map(|end| name.get(..end))
+        });
+        let places: BTreeSet<usize> =
+            each.filter_map(|name| self.by_module.get(name)).copied().collect();
+        places.into_iter().filter_map(|at| self.files.get(at)).collect()
     }
 }
 

@@ -4,7 +4,7 @@ use super::{File, PythonCode, SourceLine};
 use crate::python::sources::{Import, Opening, Standing, When};
 use crate::world::inventory::Object;
 use crate::world::makers::Maker;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 
 impl PythonCode<'_> {
@@ -47,11 +47,8 @@ impl PythonCode<'_> {
                 import.standing.line < first && import.standing.when == When::Always
             };
             for import in imports.filter(is_first) {
-                let others = package
-                    .files
-                    .iter()
-                    .filter(|other| !other.is_package && file.imports(import, &other.module));
-                let others: Vec<&File> = others.collect();
+                let others = package.led_to(file, import).into_iter();
+                let others: Vec<&File> = others.filter(|other| !other.is_package).collect();
                 self.parse(&others);
                 others.into_iter().for_each(|other| add(other, u32::MAX));
             }
@@ -90,8 +87,6 @@ impl PythonCode<'_> {
     ) -> BTreeMap<String, SourceLine> {
         let mut found = BTreeMap::new();
         let Some(package) = self.package(maker) else { return found };
-        let by_name: HashMap<&str, &File> =
-            package.files.iter().map(|file| (file.module.as_str(), file)).collect();
         let is_public = |file: &&File| !file.module.contains('.') && !file.module.starts_with('_');
         // Modules that stand beside packages are there for these, or are scripts.
         let has_packages = package.files.iter().filter(is_public).any(|file| file.is_package);
@@ -120,7 +115,7 @@ impl PythonCode<'_> {
                 let ends = base.match_indices('.').map(|(end, _)| end).chain([base.len()]);
                 let own = ends.filter_map(|end| base.get(..end)).map(str::to_owned);
                 let names = import.names.iter().map(|name| format!("{base}.{name}"));
-                behind.extend(own.chain(names).filter_map(|name| by_name.get(name.as_str())));
+                behind.extend(own.chain(names).filter_map(|name| package.module(&name)));
             }
             if end < u32::MAX {
                 // Behind that line modules may come from anywhere; what it has imported before it is sure.
