@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 /// name lie close together: where each is a read of its own, a scan makes 40,000, and one edit 1,000.
 const PIECE: u64 = 8 << 10;
 
-/// What begins in this many bytes of a piece lies in it whole.
+/// A read of at most this many bytes that begins in the first half of a piece ends within the piece.
 const STEP: u64 = PIECE / 2;
 
 /// The pieces that are kept of a file: its header, a table, the strings of the table, and one more.

@@ -3,8 +3,8 @@
 use super::{Error, Source};
 use std::ops::Range;
 
-/// Two ranges with no more bytes than this between them are read at once: a page that is not wanted costs
-/// less than a call of the system.
+/// Two ranges with no more bytes than this between them are read at once: reading a page too many costs less
+/// than another system call.
 const GAP: u64 = 4 << 10;
 /// Bytes that are read at once, at most, where no single range is longer.
 const MOST: u64 = 256 << 10;

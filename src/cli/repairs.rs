@@ -8,7 +8,7 @@ use crate::app::fix::Fixed;
 use crate::command_line::CommandLine;
 use crate::findings::finding::Finding;
 use crate::report::json::{self, PlanReport};
-use crate::report::outcome::{self, Telling};
+use crate::report::outcome;
 
 /// Reports a repair; `in_earnest` is the command that does what was a trial. The exit status, with
 /// `strict` that of a warning too.
@@ -23,11 +23,11 @@ pub fn report(
     in_earnest: &CommandLine,
     strict: bool,
 ) -> Result<u8, Error> {
-    let Session { app, out, detail, is_terminal, .. } = session;
+    let telling = session.telling(diff, in_earnest);
+    let Session { app, out, .. } = session;
     if session.format == Format::Json {
         json::write(&mut *out, &plan_of(fixed))?;
     } else {
-        let telling = Telling { detail: *detail, is_terminal: *is_terminal, diff, in_earnest };
         outcome::write(&mut *out, app, chosen, fixed, telling)?;
     }
     let remaining = fixed.repaired.remaining.iter();

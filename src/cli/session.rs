@@ -7,6 +7,7 @@ use super::settings;
 use super::simulation::Simulation;
 use crate::app::App;
 use crate::bytes::shown;
+use crate::command_line::CommandLine;
 use crate::findings::finding::Severity;
 use crate::loader;
 use crate::python::discovery::Ambient;
@@ -14,6 +15,7 @@ use crate::report::findings::Detail;
 use crate::report::inert::{Form, Inert};
 use crate::report::layout::Layout;
 use crate::report::markdown::WithoutHomes;
+use crate::report::outcome::Telling;
 use crate::report::words::Words;
 use crate::vfs::{OsVfs, Vfs as _};
 use std::ffi::OsStr;
@@ -55,7 +57,7 @@ impl Session {
             Color::Auto if settings::wants_color() => anstream::ColorChoice::Always,
             Color::Auto => anstream::ColorChoice::Never,
         };
-        // Whoever takes colours out hands on each line by itself, and standard output writes each line at once.
+        // `AutoStream` passes each line on separately, and standard output would write each line at once.
         let stdout = io::BufWriter::new(Output(io::stdout()));
         let out: Box<dyn Write> = if is_for_people || common.full_paths {
             Box::new(stdout)
@@ -83,6 +85,12 @@ impl Session {
             },
             app: app(common)?,
         })
+    }
+
+    /// How the outcome of a repair is told.
+    #[must_use]
+    pub fn telling<'a>(&self, diff: bool, in_earnest: &'a CommandLine) -> Telling<'a> {
+        Telling { detail: self.detail, is_terminal: self.is_terminal, diff, in_earnest }
     }
 
     /// Standard output itself, for what other programs read byte for byte.

@@ -10,8 +10,8 @@ use std::fmt;
 /// headers. Where a RECORD lists it, its SHA-256 is known anyhow.
 pub(super) const MAX_BYTES: u64 = 16 << 20;
 
-/// Files are hashed in pieces of this many bytes: buffers of this size stay with the process and in the
-/// processor's cache, where the kernel clears each page of larger ones anew.
+/// Files are hashed in pieces of this many bytes: the allocator reuses a buffer of this size, and it fits the
+/// processor's cache. The kernel clears every page of a larger one for each allocation.
 const PIECE: u64 = 64 << 10;
 
 /// The digest of all bytes of a file.

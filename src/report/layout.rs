@@ -3,6 +3,7 @@
 //!
 //! A tab in a line separates its text from a word that is aligned at the right.
 
+use super::lines::Lines;
 use std::io::{self, Write};
 
 /// The width of a report that is not written to a terminal.
@@ -23,42 +24,40 @@ pub struct Layout<W: Write> {
     inner: W,
     /// The width of the terminal, where there is one.
     terminal: Option<usize>,
-    line: Vec<u8>,
+    lines: Lines,
 }
 
 impl<W: Write> Layout<W> {
     /// An output; `terminal` is the width of the terminal, if it is one.
     pub fn new(inner: W, terminal: Option<usize>) -> Self {
-        Self { inner, terminal: terminal.map(|width| width.max(MIN_PATH * 2)), line: Vec::new() }
-    }
-
-    fn write_line(&mut self) -> io::Result<()> {
-        let line = std::mem::take(&mut self.line);
-        let text = String::from_utf8_lossy(&line);
-        let aligned = aligned(&text, self.terminal.unwrap_or(DEFAULT_WIDTH));
-        match self.terminal {
-            Some(width) => self.inner.write_all(fitted(&aligned, width).as_bytes()),
-            None if aligned == text => self.inner.write_all(&line),
-            None => self.inner.write_all(aligned.as_bytes()),
+        Self {
+            inner,
+            terminal: terminal.map(|width| width.max(MIN_PATH * 2)),
+            lines: Lines::default(),
         }
+    }
+}
+
+fn write_line(out: &mut impl Write, terminal: Option<usize>, line: &[u8]) -> io::Result<()> {
+    let text = String::from_utf8_lossy(line);
+    let aligned = aligned(&text, terminal.unwrap_or(DEFAULT_WIDTH));
+    match terminal {
+        Some(width) => out.write_all(fitted(&aligned, width).as_bytes()),
+        None if aligned == text => out.write_all(line),
+        None => out.write_all(aligned.as_bytes()),
     }
 }
 
 impl<W: Write> Write for Layout<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        for part in bytes.split_inclusive(|&byte| byte == b'\n') {
-            self.line.extend_from_slice(part);
-            if part.ends_with(b"\n") {
-                self.write_line()?;
-            }
-        }
+        let Self { inner, terminal, lines } = self;
+        lines.take(bytes, |line| write_line(inner, *terminal, line))?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if !self.line.is_empty() {
-            self.write_line()?;
-        }
+        let Self { inner, terminal, lines } = self;
+        lines.end(|line| write_line(inner, *terminal, line))?;
         self.inner.flush()
     }
 }

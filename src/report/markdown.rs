@@ -2,6 +2,7 @@
 //! between fences; without the names of home directories.
 
 use super::findings::{Group, groups, outcome_in_words, rule_in_words, title};
+use super::lines::Lines;
 use super::style::counted;
 use super::words::findings as words;
 use crate::bytes::{printable, shown};
@@ -181,7 +182,7 @@ fn html(text: &str) -> String {
 pub struct WithoutHomes<W: Write> {
     inner: W,
     home: Option<Vec<u8>>,
-    line: Vec<u8>,
+    lines: Lines,
 }
 
 impl<W: Write> WithoutHomes<W> {
@@ -190,29 +191,20 @@ impl<W: Write> WithoutHomes<W> {
         let home =
             home.map(|home| home.trim_ascii()).map(|home| home.strip_suffix(b"/").unwrap_or(home));
         let home = home.filter(|home| home.starts_with(b"/")).map(<[u8]>::to_vec);
-        Self { inner, home, line: Vec::new() }
-    }
-
-    fn write_line(&mut self) -> io::Result<()> {
-        let line = without_homes(&self.line, self.home.as_deref());
-        self.line.clear();
-        self.inner.write_all(&line)
+        Self { inner, home, lines: Lines::default() }
     }
 }
 
 impl<W: Write> Write for WithoutHomes<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        for part in bytes.split_inclusive(|&byte| byte == b'\n') {
-            self.line.extend_from_slice(part);
-            if part.ends_with(b"\n") {
-                self.write_line()?;
-            }
-        }
+        let Self { inner, home, lines } = self;
+        lines.take(bytes, |line| inner.write_all(&without_homes(line, home.as_deref())))?;
         Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.write_line()?;
+        let Self { inner, home, lines } = self;
+        lines.end(|line| inner.write_all(&without_homes(line, home.as_deref())))?;
         self.inner.flush()
     }
 }

@@ -10,6 +10,7 @@ pub mod heading;
 pub mod inert;
 pub mod json;
 pub mod layout;
+mod lines;
 pub mod linked;
 pub mod log;
 pub mod markdown;

@@ -81,9 +81,8 @@ impl OsVfs {
         Self { root: Some(root), ..Self::default() }
     }
 
-    /// The same files, of which each path is resolved and looked at once: a plan that is made of them goes by
-    /// one way to each file, and whoever carries it out can tell whether that is still the way, and the file
-    /// still the one that was seen.
+    /// The same files, of which each path is resolved and looked at once: a plan that is made of them reaches
+    /// each file by one path, and an operation can check that the path and the file are still the same.
     #[must_use]
     pub fn remembering(&self) -> Self {
         Self { remembered: Some(Arc::default()), ..self.clone() }

@@ -10,7 +10,6 @@ use crate::cli::session::{Session, status_of};
 use crate::cli::settings;
 use crate::findings::finding::Finding;
 use crate::report::json;
-use crate::report::outcome::Telling;
 use crate::report::probe::{write_doctor, write_fix, write_verify};
 use crate::report::probe_json::ProbeReport;
 use crate::report::words::Words;
@@ -69,12 +68,7 @@ pub fn fix(session: &mut Session, options: &args::Fix) -> Result<u8, Error> {
         json::write(&mut *session.out, &ProbeReport::of_fix(&chosen, &fixed))?;
     } else {
         let in_earnest = &settings::in_earnest(0);
-        let telling = Telling {
-            detail: session.detail,
-            is_terminal: session.is_terminal,
-            diff: options.diff,
-            in_earnest,
-        };
+        let telling = session.telling(options.diff, in_earnest);
         let Session { out, app, .. } = session;
         write_fix(&mut *out, app, &chosen, &fixed, telling)?;
     }

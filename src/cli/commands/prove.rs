@@ -11,7 +11,6 @@ use crate::cli::settings;
 use crate::cli::traced::{Tracer, program};
 use crate::findings::finding::Finding;
 use crate::report::json;
-use crate::report::outcome::Telling;
 use crate::report::proof::{Ran, write_doctor, write_fix, write_verify};
 use crate::report::proof_json::ProofReport;
 use crate::report::words::Words;
@@ -78,12 +77,7 @@ pub fn fix(session: &mut Session, options: &args::Fix) -> Result<u8, Error> {
         json::write(&mut *session.out, &ProofReport::of_fix(&proved, ran.command))?;
     } else {
         let in_earnest = &settings::in_earnest(0);
-        let telling = Telling {
-            detail: session.detail,
-            is_terminal: session.is_terminal,
-            diff: options.diff,
-            in_earnest,
-        };
+        let telling = session.telling(options.diff, in_earnest);
         let Session { out, app, .. } = session;
         write_fix(&mut *out, app, &proved, telling, ran)?;
     }

@@ -8,7 +8,6 @@ use crate::cli::session::Session;
 use crate::cli::traced::{Ran, Tracer, program};
 use crate::cli::{asked, settings};
 use crate::command_line::CommandLine;
-use crate::report::outcome::Telling;
 use crate::report::trace::{Report, TraceReport, write_all};
 use crate::report::{self, json};
 
@@ -36,12 +35,7 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, Error> {
         json::write(&mut session.out, &TraceReport::of(&report))?;
     } else {
         let in_earnest = &settings::in_earnest(options.command.len());
-        let telling = Telling {
-            detail: session.detail,
-            is_terminal: session.is_terminal,
-            diff: false,
-            in_earnest,
-        };
+        let telling = session.telling(false, in_earnest);
         write_all(&mut session.out, &session.app, &report, telling)?;
     }
     if let Some(repaired) = traced.repaired {

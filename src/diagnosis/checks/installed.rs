@@ -51,9 +51,9 @@ impl Installed {
             return Self::default();
         }
         let (mut findings, foreign) = platform::findings(vfs, world, seen);
-        let damages = partial::damages(vfs, world, question, seen);
-        let code = PythonCode::new(vfs, world);
         let needed = world.inventory.needed();
+        let damages = partial::damages(vfs, world, question, seen, &needed);
+        let code = PythonCode::new(vfs, world);
         let told = |damage: &partial::Damage| damage.finding(world, seen, &code, &needed);
         findings.extend(damages.iter().filter_map(told));
         findings.extend(duplicates::findings(vfs, world));

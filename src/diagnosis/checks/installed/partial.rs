@@ -28,17 +28,19 @@ const THINNED_OUT: &[&str] = &["tests", "test", "include", "docs", "doc", "examp
 const DISPENSABLE: &[&str] =
     &["pyc", "pyi", "h", "hpp", "a", "md", "rst", "txt", "pxd", "pyx", "c"];
 
-/// What is missing of each distribution of which something is.
+/// What is missing of each distribution of which something is. `needed` are the libraries that objects ask for by
+/// their headers, each with those that do.
 pub(super) fn damages(
     vfs: &dyn Vfs,
     world: &World,
     question: &Question,
     seen: &Seen,
+    needed: &HashMap<&[u8], Vec<&Object>>,
 ) -> Vec<Damage> {
     let reported: HashSet<&Path> =
         world.inventory.unreadable.iter().map(|unreadable| unreadable.path.as_path()).collect();
     let search = question.search.as_slice();
-    let (found, needed) = (seen.bindings.always_found(), world.inventory.needed());
+    let found = seen.bindings.always_found();
     let moved = Moved { vfs, world, search, found, needed };
     let distributions = (0..world.inventory.distributions.len()).into_par_iter();
     distributions.filter_map(|index| Damage::of(&moved, index, &reported)).collect()
@@ -52,7 +54,7 @@ struct Moved<'a> {
     /// The libraries that whoever asks for them finds.
     found: HashSet<&'a [u8]>,
     /// The libraries that objects ask for by their headers.
-    needed: HashMap<&'a [u8], Vec<&'a Object>>,
+    needed: &'a HashMap<&'a [u8], Vec<&'a Object>>,
 }
 
 impl Moved<'_> {
