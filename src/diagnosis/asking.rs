@@ -390,7 +390,7 @@ impl<'a> Asking<'a> {
 }
 
 /// Is it a module of the standard library that is there for a display alone?
-pub(super) fn is_for_a_display(module: &Object) -> bool {
+fn is_for_a_display(module: &Object) -> bool {
     module.directory().ends_with("lib-dynload") && packages::is_for_a_display(module.name())
 }
 

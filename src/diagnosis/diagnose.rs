@@ -1,7 +1,7 @@
 //! Which libraries would not be found, and why: the inventory, seen through the loader.
 
 use super::absent::Absent;
-use super::asking::{Asking, Before, is_for_a_display};
+use super::asking::{Asking, Before};
 use super::bindings::{Bindings, Moved};
 use super::checks::installed::Installed;
 use super::checks::variables::{self, Variables};
@@ -540,10 +540,7 @@ impl Judge<'_> {
                 let (loaded, own) = (world.place(&after), world.place(&before));
                 // What no interpreter loads may bind its symbols later, or never. A library of the system is
                 // loaded with the module that leads to it.
-                let root = || {
-                    let root = world.inventory.at(&question.root);
-                    root.filter(|root| !is_for_a_display(root))
-                };
+                let root = || world.inventory.at(&question.root);
                 let asking = world.inventory.at(&question.asking).or_else(root);
                 let is_loaded = asking.is_some_and(|asking| {
                     asking.role == Role::ExtensionModule

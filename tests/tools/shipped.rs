@@ -286,6 +286,32 @@ fn a_plugin_that_is_gone_is_only_worth_knowing() {
     assert_eq!(doctor(&env).status, 1);
 }
 
+/// Of several plugins beside a module, which nothing names, each may be gone; what a constant names is no plugin.
+#[test]
+fn one_of_a_family_of_plugins_is_only_worth_knowing() {
+    for (constant, status) in [("libown_solver_", 0), ("libown_solver_one.so", 1)] {
+        let dir = tempfile::tempdir().unwrap();
+        let env = package(dir.path());
+        let site = env.below();
+        env.module_that_opens("pkg/_opens", constant, &[]);
+        let names = ["libown_solver_one.so", "libown_solver_other.so"];
+        for name in names {
+            env.library(&format!("{site}/pkg/{name}"), name, &[], &[]);
+        }
+        let plugins = names.map(|name| format!("pkg/{name}"));
+        let files =
+            ["pkg/_opens.abi3.so", MODULE, "pkg/libs/libown.so.1", &plugins[0], &plugins[1]];
+        env.distribution("pkg", &[], &files);
+        assert_eq!(doctor(&env).status, 0);
+        fs::remove_file(env.site.join(&plugins[0])).unwrap();
+        let told = doctor(&env);
+        assert!(told.text(status).contains("partial_install"), "{told:#?}");
+        // Without another one beside it, it is not one of several.
+        fs::remove_file(env.site.join(&plugins[1])).unwrap();
+        assert_eq!(doctor(&env).status, 1);
+    }
+}
+
 /// Nor does anything without a library that such plugins alone need.
 #[test]
 fn what_plugins_alone_need_is_worth_knowing_where_it_is_gone() {

@@ -17,6 +17,17 @@ TABLE = Path(__file__).parent / "environments.toml"
 # Stand-ins for the libraries of NVIDIA's driver: their sources, their names, and how their functions begin.
 STUBS = [("libcuda", "libcuda.so.1", "cu[A-Z]"), ("libnvidia_ml", "libnvidia-ml.so.1", "nvml[A-Z]")]
 
+# Prints the modules of Python's own library that have native code and are there for everybody, or for which
+# a module stands that is.
+OF_PYTHON_ITSELF = """
+import importlib.machinery, os, sysconfig
+library, native = sysconfig.get_path("stdlib"), sysconfig.get_config_var("DESTSHARED")
+for name in sorted({file.split(".")[0] for file in os.listdir(native) if ".so" in file}):
+    public = name.lstrip("_")
+    if public == name or importlib.machinery.PathFinder.find_spec(public, [library]):
+        print(public)
+"""
+
 
 def run(*command):
     """Runs a command that has to succeed; its output."""
@@ -86,10 +97,13 @@ class Environment:
         code = "import importlib.machinery as m, json; print(json.dumps(m.EXTENSION_SUFFIXES))"
         self.packages = modules_of(self.site, json.loads(run(self.python, "-c", code)))
         self.packages |= {f"code {number}": [code] for number, code in enumerate(self.code)}
+        own = {name: [name] for name in run(self.python, "-c", OF_PYTHON_ITSELF).split()}
+        own = imports(self.python, own, self.variables, self.jobs).worked
+        self.of_python_itself = {name: [name] for name in own}
         first = self.imports({})
         if self.find_importers(first):
             first = self.imports({})
-        self.mapped, self.modules = first.mapped, first.worked
+        self.mapped, self.modules = first.mapped, first.worked | own
         broken = [code for code in self.code if code not in first.worked]
         if broken or not first.worked:
             raise RuntimeError(f"{self.name} does not work by itself: {[first.failed[code] for code in broken]}")
@@ -116,7 +130,9 @@ class Environment:
         return found
 
     def imports(self, variables):
-        return imports(self.python, self.packages, self.variables | variables, self.jobs)
+        # What is moved and removed is never Python's own.
+        packages = self.packages | (self.of_python_itself if variables else {})
+        return imports(self.python, packages, self.variables | variables, self.jobs)
 
     def restore(self):
         """The environment as it was made, and nothing beside it."""

@@ -7,6 +7,7 @@ mod deep;
 mod duplicates;
 mod partial;
 mod platform;
+mod plugins;
 mod requirements;
 mod runtimes;
 mod symbols;
@@ -54,8 +55,8 @@ impl Installed {
         let needed = world.inventory.needed();
         let damages = partial::damages(vfs, world, question, seen, &needed);
         let code = PythonCode::new(vfs, world);
-        let told = |damage: &partial::Damage| damage.finding(world, seen, &code, &needed);
-        findings.extend(damages.iter().filter_map(told));
+        let plugins = plugins::Plugins { vfs, world, seen, code: &code, needed: &needed };
+        findings.extend(damages.iter().filter_map(|damage| damage.finding(&plugins)));
         findings.extend(duplicates::findings(vfs, world));
         findings.extend(requirements::findings(world));
         findings.extend(absent::findings(vfs, world, &code));

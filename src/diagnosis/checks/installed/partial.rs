@@ -3,6 +3,7 @@
 //! A file is looked at with one `stat`, and never read. What people take out of an image to make it
 //! smaller, and what they edit by hand, is no fault: with all of it every import works.
 
+use super::plugins::Plugins;
 use crate::diagnosis::load_report::Seen;
 use crate::findings::cure::Cure;
 use crate::findings::evidence::installed::Installed;
@@ -12,9 +13,7 @@ use crate::python::distribution::Distribution;
 use crate::python::record;
 use crate::vfs::{FileKind, Vfs};
 use crate::world::inventory::{Object, Role};
-use crate::world::makers::Maker;
 use crate::world::object_names::may_be_object;
-use crate::world::python_code::PythonCode;
 use crate::world::{Question, World};
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
@@ -170,14 +169,8 @@ impl Damage {
 
     /// One finding for all of it. Where nothing but plugins is damaged, it is only worth knowing; so is another
     /// size of objects that are sound as far as the loader reads them: somebody may have stripped them.
-    /// `needed` are the libraries that objects ask for by their headers, each with those that do.
-    pub(super) fn finding(
-        &self,
-        world: &World,
-        seen: &Seen,
-        code: &PythonCode<'_>,
-        needed: &HashMap<&[u8], Vec<&Object>>,
-    ) -> Option<Finding> {
+    pub(super) fn finding(&self, plugins: &Plugins<'_>) -> Option<Finding> {
+        let world = plugins.world;
         let distribution = world.inventory.distributions.get(self.distribution)?;
         let files: Vec<&PathBuf> = self.gone.iter().chain(&self.of_another_size).collect();
         let object = files.iter().find(|path| is_object(path)).or(files.first());
@@ -189,54 +182,13 @@ impl Damage {
             of_another_size: self.of_another_size.len(),
             first: world.place(object),
         });
-        let is_plugin = |file: &PathBuf| self.is_plugin(world, seen, code, needed, file);
+        let is_plugin = |file: &PathBuf| plugins.has(self.distribution, file);
         let is_sound =
             |file: &Path| world.inventory.at(file).is_some_and(|object| object.elf().is_some());
         let is_optional = self.gone.iter().all(is_plugin)
             && self.of_another_size.iter().all(|file| is_sound(file) || is_plugin(file));
         let found = fault(Cause::PartialInstall, object, evidence, Cure::reinstall(distribution));
         Some(Finding { is_optional, ..found })
-    }
-
-    /// Is an object one of those that a program opens if it comes to that, or is it there for such alone: does
-    /// nothing need its name, no code of its distribution mention it, and does no module lead to any object beside
-    /// it?
-    fn is_plugin(
-        &self,
-        world: &World,
-        seen: &Seen,
-        code: &PythonCode<'_>,
-        needed: &HashMap<&[u8], Vec<&Object>>,
-        file: &Path,
-    ) -> bool {
-        let name = file.file_name().unwrap_or_default();
-        let is_module =
-            name.to_str().is_none_or(|it| it.contains(".cpython-") || it.contains(".abi3"));
-        let name = name.as_bytes();
-        if is_module || !is_object(file) {
-            return false;
-        }
-        let is_mentioned = |maker: &Maker, name: &[u8]| {
-            let stem = name.split(|&byte| byte == b'.').next().unwrap_or_default();
-            let stem = stem.strip_prefix(b"lib").unwrap_or(stem);
-            let stem = str::from_utf8(stem).unwrap_or_default();
-            stem.is_empty() || code.mentions(maker, stem)
-        };
-        if let Some(needing) = needed.get(name) {
-            return needing.iter().all(|object| {
-                object.role == Role::Library
-                    && !seen.by_modules.contains_key(&object.id)
-                    && world.maker(object).is_some_and(|it| !is_mentioned(&it, object.name()))
-            });
-        }
-        let objects = world.inventory.objects.iter();
-        let mut beside = objects.filter(|object| Some(object.directory()) == file.parent());
-        let is_open = |object: &Object| {
-            object.role == Role::Library && !seen.by_modules.contains_key(&object.id)
-        };
-        beside.next().is_some_and(is_open)
-            && beside.all(is_open)
-            && !is_mentioned(&Maker::Distribution(self.distribution), name)
     }
 }
 
@@ -257,7 +209,7 @@ fn is_damaged(path: &Path, len: u64, recorded: u64) -> bool {
     len != recorded && (len == 0 || is_object(path))
 }
 
-fn is_object(path: &Path) -> bool {
+pub(super) fn is_object(path: &Path) -> bool {
     path.extension().is_some() && path.file_name().is_some_and(may_be_object)
 }
 
