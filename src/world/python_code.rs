@@ -199,6 +199,12 @@ impl<'a> PythonCode<'a> {
         })
     }
 
+    /// Has somebody no Python code of its own, so that whoever imports its modules is another one?
+    #[must_use]
+    pub fn is_without_sources(&self, maker: &Maker) -> bool {
+        self.package(maker).is_some_and(|it| it.files.is_empty() && !it.is_partly_unread)
+    }
+
     /// Does a package at the top level hold modules of somebody?
     #[must_use]
     pub fn is_of(&self, package: &str, maker: &Maker) -> bool {

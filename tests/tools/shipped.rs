@@ -207,6 +207,11 @@ fn what_native_code_imports_and_is_not_installed_is_an_error() {
     fs::write(env.site.join("_cffi_backend.py"), "").unwrap();
     assert!(env.runs("import pkg"));
     assert_eq!(doctor(&env).status, 0);
+    // A distribution that is native code alone is there for others, whatever these do without it.
+    fs::remove_file(env.site.join("_cffi_backend.py")).unwrap();
+    env.distribution("pkg", &["cffi (>=1.12)"], &[MODULE]);
+    assert!(!env.runs("import pkg._fast"));
+    assert_eq!(doctor(&env).status, 1);
 }
 
 /// A library that code opens by its path is gone from there, wherever it lies now.

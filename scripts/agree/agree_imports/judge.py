@@ -115,9 +115,11 @@ def named(words):
 
 
 def unnamed(told, failed):
-    """The files that the loader's words name and that nothing tells of, each with a module that fails."""
+    """The files that the loader's words name and that nothing tells of, each with a module that fails. Some packages
+    put words of their own before the loader's, without a space."""
     wanted = {name: module for module, words in failed.items() for name in named(words)}
-    return {name: module for name, module in wanted.items() if name not in told}
+    is_told = lambda name: any(part in told for part in (name, name[name.rfind(".lib") + 1 :]))
+    return {name: module for name, module in wanted.items() if not is_told(name)}
 
 
 def last(words):

@@ -88,9 +88,9 @@ fn imported(
 }
 
 /// The modules among `wanted` whose names stand whole among the constants of an extension module of a
-/// distribution, each with that module, without which the distribution's code fails. Native code that is made of
-/// Python's, or for it, imports by such a constant; with what the metadata require that is as much as `pip check`
-/// goes by, and more.
+/// distribution, each with that module, without which the distribution's code fails, or which is there for the code
+/// of others. Native code that is made of Python's, or for it, imports by such a constant; with what the metadata
+/// require that is as much as `pip check` goes by, and more.
 fn named_by_native_code(
     vfs: &dyn Vfs,
     world: &World,
@@ -102,9 +102,10 @@ fn named_by_native_code(
     let names: Vec<&str> = wanted.iter().copied().collect();
     let constants: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
     let objects = world.inventory.objects.iter();
+    let is_for_others = code.is_without_sources(&Maker::Distribution(index));
     let modules = objects
         .filter(|it| it.role == Role::ExtensionModule && it.distribution == Some(index))
-        .filter(|it| matches!(code.reaction(it), Some(Reaction::Fails(_))));
+        .filter(|it| is_for_others || matches!(code.reaction(it), Some(Reaction::Fails(_))));
     for module in modules.take_while(|_| !names.is_empty()) {
         let Ok(source) = vfs.open(&module.path) else { continue };
         let Ok(image) = Image::parse(source.as_ref()) else { continue };
