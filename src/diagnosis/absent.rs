@@ -9,8 +9,9 @@ use super::load_report::Missing;
 use super::provider;
 use crate::findings::cure::{Cure, Install, Reinstall, Search};
 use crate::findings::evidence::need::{Lacking, Supply};
+use crate::findings::evidence::variable::Blame;
 use crate::findings::finding::{Cause, Finding};
-use crate::loader::Target;
+use crate::loader::{Rule, SearchStep, Target};
 use crate::vfs::Vfs;
 use crate::world::inventory::Object;
 use crate::world::system_libraries::Libraries;
@@ -62,6 +63,14 @@ impl Absent<'_> {
             return Some(self.lacking(Cause::DroppedLink, lacking, cure));
         }
         let lacking = Lacking::Refused { file, said: fatal.message.clone() };
+        let is_it = |step: &SearchStep| step.path == fatal.path && step.rule == Rule::LdLibraryPath;
+        if self.missing.dependency.tried.steps().any(|step| is_it(&step)) {
+            let entry = fatal.path.parent().unwrap_or(&fatal.path).to_owned();
+            let variables = Blame { variables: vec!["LD_LIBRARY_PATH"], is_any: false };
+            let cure = Cure::Search(Search::TakeOut { entry, variables });
+            let found = self.lacking(Cause::EnvOverride, lacking, cure);
+            return Some(Finding { is_fatal: true, ..found });
+        }
         Some(self.lacking(Cause::Unreadable, lacking, Cure::Reinstall(Reinstall::Owner)))
     }
 

@@ -128,6 +128,9 @@ fn write_group(
         if let Some(directory) = first.lies_in.first() {
             writeln!(out, "  it is in {}, which is not searched", world.shown(directory))?;
         }
+        if let Some(stop) = super::words::needs::stop(&first.evidence) {
+            writeln!(out, "  {}", printable(stop.as_bytes()))?;
+        }
     }
     // What nothing asks for takes as few lines as it can: a host may have dozens of such plugins.
     if first.is_optional && detail != Detail::Verbose {

@@ -9,7 +9,7 @@ mod interpreters;
 pub mod meanings;
 mod memory;
 mod misfits;
-mod needs;
+pub mod needs;
 mod opening;
 pub mod operations;
 mod refusals;

@@ -270,6 +270,12 @@ fn what_a_variable_puts_in_the_place_of_the_right_library_is_said() {
     assert_eq!(found[0]["fixable"], false);
     let cure = format!("remove {} from LD_LIBRARY_PATH", shadow.display());
     assert_eq!(found[0]["cure"], cure);
+    // Nor is a text a library, though a link editor would read it as its script.
+    std::fs::write(shadow.join("libdep.so"), "INPUT(libdep.so.1)").unwrap();
+    let found = findings(&shadow);
+    assert_eq!(found[0]["cause"], "env_override");
+    assert_eq!(found[0]["severity"], "error");
+    assert_eq!(found[0]["cure"], cure);
 }
 
 #[test]

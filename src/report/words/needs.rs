@@ -2,7 +2,9 @@
 
 use super::variables::{blamed, not_there};
 use crate::bytes::{printable, shown};
+use crate::findings::evidence::Evidence;
 use crate::findings::evidence::need::{Copies, Guard, Lacking, Need, Supply};
+use crate::world::Place;
 
 /// What is the case, in a sentence.
 pub(super) fn of(need: &Need) -> String {
@@ -83,7 +85,7 @@ fn there(lacking: &Lacking) -> String {
             let named = shown(named);
             format!("; the symlink {file} to {named} was replaced by a text file")
         }
-        Lacking::Refused { file, said } => format!("; the loader stops at {file}: {said}"),
+        Lacking::Refused { file, said } => format!("; {}", stops(file, said)),
         Lacking::LinkGone { file } => {
             format!("; {file} is that library, and the symlink with that name is missing")
         }
@@ -101,6 +103,20 @@ fn there(lacking: &Lacking) -> String {
             format!("; the {whose} has {name} in {directory}{}", not_there(absent))
         }
     }
+}
+
+/// Where the loader ends its search for a library, if it does at a file that is none.
+pub(crate) fn stop(evidence: &Evidence) -> Option<String> {
+    match evidence {
+        Evidence::Need(Need {
+            supply: Supply::Lacking(Lacking::Refused { file, said }), ..
+        }) => Some(stops(file, said)),
+        _ => None,
+    }
+}
+
+fn stops(file: &Place, said: &str) -> String {
+    format!("the loader stops at {file}: {said}")
 }
 
 /// What there is of a library, to follow that somebody asked for it in vain.
