@@ -71,7 +71,8 @@ pub fn by(soname: &[u8]) -> Vec<Opened> {
 
 /// The soname before auditwheel copied the library into a wheel: it puts a hyphen and eight digits of a
 /// digest before `.so` (`copylib` in `auditwheel/repair.py`).
-fn as_it_was(soname: &str) -> String {
+#[must_use]
+pub fn as_it_was(soname: &str) -> String {
     let parts = soname.split_once(".so").and_then(|(stem, end)| {
         let (stem, digest) = stem.rsplit_once('-')?;
         let is_digest = digest.len() == 8 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());

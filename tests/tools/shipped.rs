@@ -285,6 +285,10 @@ fn a_plugin_that_is_gone_is_only_worth_knowing() {
     // The package's own code may open it.
     fs::write(env.site.join("pkg/__init__.py"), "KNOWN = ['other']\n").unwrap();
     assert_eq!(doctor(&env).status, 1);
+    // It may be called as it was before a tool for wheels gave it a digest.
+    let digested = "pkg/plugins/libother-0a1b2c3d.so";
+    env.distribution("pkg", &[], &["pkg/__init__.py", MODULE, "pkg/libs/libown.so.1", digested]);
+    assert_eq!(doctor(&env).status, 1);
     // A library that is needed is no plugin.
     fs::write(env.site.join("pkg/__init__.py"), "").unwrap();
     fs::remove_file(env.site.join("pkg/libs/libown.so.1")).unwrap();

@@ -59,10 +59,12 @@ impl Plugins<'_> {
         object.role == Role::Library && !self.seen.by_modules.contains_key(&object.id)
     }
 
-    /// Does somebody's code mention a library, by its name without `lib` and the ending?
+    /// Does somebody's code mention a library, by its name without `lib` and the ending? A digest that a tool for
+    /// wheels has put there is not looked for.
     fn mentions(&self, maker: &Maker, name: &[u8]) -> bool {
-        let stem = stem(name);
-        let stem = str::from_utf8(stem.strip_prefix(b"lib").unwrap_or(stem)).unwrap_or_default();
+        let name = opened::as_it_was(str::from_utf8(name).unwrap_or_default());
+        let stem = str::from_utf8(stem(name.as_bytes())).unwrap_or_default();
+        let stem = stem.strip_prefix("lib").unwrap_or(stem);
         stem.is_empty() || self.code.mentions(maker, stem)
     }
 
