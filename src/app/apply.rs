@@ -6,6 +6,7 @@ use super::{App, Chosen, Error, Work};
 use crate::loader::Settings;
 use crate::plan::Plan;
 use crate::repair::foreign_plan::{Received, receive};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// A plan that is to be carried out, and how.
@@ -45,7 +46,12 @@ impl App {
                 })?;
             let subject = Subject { chosen, view: &view, world: &world };
             let carried = self.carry_out(subject, plan, &how.carrying)?;
-            let repaired = Repaired { carried, remaining, unneeded: Vec::new() };
+            let repaired = Repaired {
+                carried,
+                remaining,
+                unneeded: Vec::new(),
+                records_left: BTreeSet::new(),
+            };
             Ok(Fixed { world, repaired })
         })
     }

@@ -11,6 +11,8 @@ use crate::repair::planner;
 use crate::repair::trace_scope::Scope;
 use crate::vfs::Vfs;
 use crate::world::{Question, World};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 /// What is to be repaired, and how.
 #[derive(Debug, Clone)]
@@ -58,6 +60,8 @@ pub struct Repaired {
     pub remaining: Vec<Finding>,
     /// Variables of the loader that what is repaired needs no more.
     pub unneeded: Vec<&'static str>,
+    /// RECORDs outside of the target, which keep the hashes of edited files as they were.
+    pub records_left: BTreeSet<PathBuf>,
 }
 
 impl App {
@@ -123,6 +127,10 @@ impl App {
         view.require_sound()?;
         self.require_read(subject.chosen)?;
         let plan = planned?;
+        let records_left = match update_records {
+            true => plan_builder::records_outside(view.vfs(), world, &plan),
+            false => BTreeSet::new(),
+        };
         drop(work);
         let unneeded = if proposal.cured.iter().any(|finding| finding.cause == Cause::EnvOverride) {
             world.settings.variables_beside(&world.settings.without_variables())
@@ -130,6 +138,6 @@ impl App {
             Vec::new()
         };
         let carried = self.carry_out(subject, plan, carrying)?;
-        Ok(Repaired { carried, remaining: proposal.remaining, unneeded })
+        Ok(Repaired { carried, remaining: proposal.remaining, unneeded, records_left })
     }
 }

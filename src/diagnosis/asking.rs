@@ -5,13 +5,13 @@
 //! metadata, modules and the layout prove it.
 
 use super::load_report::{Missing, Seen};
-use crate::elf::{Image, strings};
 use crate::knowledge::{packages, tensorflow};
 use crate::python::environment::Kind;
 use crate::python::sources::{Opened, Opening, When};
 use crate::python::venv;
 use crate::vfs::Vfs;
 use crate::world::World;
+use crate::world::constants::Constants;
 use crate::world::inventory::{Object, Role};
 use crate::world::makers::Maker;
 use crate::world::python_code::{PythonCode, Reaction};
@@ -21,8 +21,9 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// Of a module's constants so many bytes are looked through.
+/// Of a module's constants so many bytes are looked through, and so many of all modules.
 const MAX_CONSTANTS: u64 = 4 << 20;
+const MAX_CONSTANTS_OF_ALL: u64 = 256 << 20;
 
 /// How it is known that a library is loaded before the object that asks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,7 @@ pub(super) struct Asking<'a> {
     scripts: OnceCell<HashSet<OsString>>,
     with_modules: OnceCell<BTreeSet<Maker>>,
     code: PythonCode<'a>,
+    constants: Constants<'a>,
     /// What code does without an object, by device and inode.
     reactions: RefCell<HashMap<(u64, u64), Option<Reaction>>>,
     /// The names of files that RECORDs list, each with the distribution.
@@ -56,6 +58,7 @@ impl<'a> Asking<'a> {
             scripts: OnceCell::new(),
             with_modules: OnceCell::new(),
             code,
+            constants: Constants::new(vfs, MAX_CONSTANTS, MAX_CONSTANTS_OF_ALL),
             reactions: RefCell::default(),
             shipped: OnceCell::new(),
         }
@@ -252,10 +255,8 @@ impl<'a> Asking<'a> {
         });
         !stem.is_empty()
             && others.any(|other| {
-                let Ok(source) = self.vfs.open(&other.path) else { return false };
-                let image = Image::parse(source.as_ref());
-                let named = image.and_then(|image| strings::whole(&image, &[stem], MAX_CONSTANTS));
-                named.is_ok_and(|named| !named.is_empty())
+                let named = self.constants.named(other, &[stem]);
+                named.is_some_and(|named| !named.is_empty())
             })
     }
 

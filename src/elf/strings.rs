@@ -10,6 +10,16 @@ use std::collections::BTreeSet;
 /// The section of constants that a program does not write to.
 const NAME: &[u8] = b".rodata";
 
+/// How many bytes `.rodata` has; none where there are no section headers.
+///
+/// # Errors
+/// Where the section headers are malformed.
+pub fn size(image: &Image<'_>) -> Result<u64, Error> {
+    let sections = Sections::read(image)?;
+    let section = sections.as_ref().and_then(|sections| sections.named(image, NAME));
+    Ok(section.map_or(0, |section| section.sh_size))
+}
+
 /// Which of `names` stand in `.rodata` as whole C strings, by their places in the list. Of a longer
 /// section the first `most` bytes are read; of a file without section headers nothing is.
 ///

@@ -195,7 +195,22 @@ pub(super) fn record_steps(
     let records = by_distribution.into_iter().filter_map(|(index, changes)| {
         Some((world.inventory.distributions.get(index)?.record(), changes))
     });
-    records.map(|(path, changes)| record_step(vfs, &world.root, &path, &changes)).collect()
+    // What lies outside of the target is not written.
+    let inside = records.filter(|(path, _)| world.contains(vfs, path));
+    inside.map(|(path, changes)| record_step(vfs, &world.root, &path, &changes)).collect()
+}
+
+/// The RECORDs that list files of a plan with a hash and lie outside of the target, where nothing is written: as
+/// where the directory of packages is a link.
+#[must_use]
+pub fn records_outside(vfs: &dyn Vfs, world: &World, plan: &Plan) -> BTreeSet<PathBuf> {
+    let names = plan.steps.iter().flat_map(|step| std::iter::once(&step.path).chain(&step.aliases));
+    let owners = names.flat_map(|name| world.owners.of(&world.root.join(name)));
+    let listing = owners.filter(|owner| owner.hashed).map(|owner| owner.distribution);
+    let listing: BTreeSet<usize> = listing.collect();
+    let all = &world.inventory.distributions;
+    let records = listing.into_iter().filter_map(|index| Some(all.get(index)?.record()));
+    records.filter(|record| !world.contains(vfs, record)).collect()
 }
 
 /// The SHA-256 digest and the length of a file as it would be with `edits`.

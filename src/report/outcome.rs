@@ -60,6 +60,13 @@ pub fn write_done(
     telling: Telling<'_>,
 ) -> io::Result<()> {
     write_changes(out, world, &repaired.carried, telling)?;
+    if telling.detail != Detail::Quiet {
+        let verb = if repaired.carried.plan.dry_run { "would keep" } else { "keeps" };
+        for record in &repaired.records_left {
+            let record = world.shown(record);
+            writeln!(out, "  {record} {verb} the old hashes, because it is outside the target")?;
+        }
+    }
     Outcome { chosen, repaired, telling, links: linked::reservation(world) }.write(out)
 }
 

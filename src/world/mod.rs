@@ -1,6 +1,7 @@
 //! What is looked at: the tree, its objects and distributions, the programs that load them, and the
 //! system around.
 
+pub mod constants;
 pub mod distro_packages;
 pub mod imported;
 pub mod inventory;

@@ -200,6 +200,36 @@ fn a_record_is_followed_through_links() {
     }
 }
 
+/// A RECORD outside of the target is not written, though it lists a file inside: that is said, and a size that it does
+/// not have is no fault.
+#[test]
+fn a_record_outside_of_the_target_is_left_and_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let (site, disk) = environment(dir, "site");
+    let info = disk.join("pkg-1.0.dist-info");
+    fs::create_dir(&info).unwrap();
+    fs::write(info.join("METADATA"), "Name: pkg\nVersion: 1.0\n").unwrap();
+    let row = format!("pkg/outer.so,{}\n", recorded(&disk.join("pkg/outer.so")));
+    fs::write(info.join("RECORD"), &row).unwrap();
+    let inside = dir.join("env/inside");
+    fs::rename(disk.join("pkg"), &inside).unwrap();
+    symlink(&inside, disk.join("pkg")).unwrap();
+    let before = snapshot(&disk);
+    let ran = run(dir, &["fix", "--allow-absolute", "env"]);
+    assert!(
+        ran.text(0).contains("keeps the old hashes, because it is outside the target"),
+        "{ran:#?}"
+    );
+    assert_eq!(snapshot(&disk), before);
+    let told = run(dir, &["doctor", "env"]);
+    assert!(told.text(0).contains("all dependencies resolve"), "{told:#?}");
+    let edited = recorded(&site.join("pkg/outer.so"));
+    assert_ne!(edited, row.trim().split_once(',').unwrap().1);
+    run(dir, &["revert", "env"]).text(0);
+    assert_eq!(recorded(&site.join("pkg/outer.so")), row.trim().split_once(',').unwrap().1);
+}
+
 /// Links inside of the target, and to what has no objects, take nothing away.
 #[test]
 fn other_links_are_no_news() {

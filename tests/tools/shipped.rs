@@ -315,6 +315,11 @@ fn one_of_a_family_of_plugins_is_only_worth_knowing() {
         fs::remove_file(env.site.join(&plugins[0])).unwrap();
         let told = doctor(&env);
         assert!(told.text(status).contains("partial_install"), "{told:#?}");
+        // A directory of which nothing is left is one that a program lists, unless a name of it is known.
+        let listed = format!("pkg/listed/{}", names[0]);
+        env.distribution("pkg", &[], &[&files[..3], &[&listed]].concat());
+        assert_eq!(doctor(&env).status, status);
+        env.distribution("pkg", &[], &files);
         // Without another one beside it, it is not one of several.
         fs::remove_file(env.site.join(&plugins[1])).unwrap();
         assert_eq!(doctor(&env).status, 1);

@@ -12,7 +12,6 @@ use crate::bytes::printable;
 use crate::diagnosis::load_report::Seen;
 use crate::diagnosis::provider::{self, Choice};
 use crate::elf::opens_by_note::Priority;
-use crate::elf::{Image, hash, strings};
 use crate::findings::cure::{self, Cure, Install};
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::opening::{Opening, OutOfReach, Unfound};
@@ -20,6 +19,7 @@ use crate::findings::finding::{Cause, Finding, fault};
 use crate::knowledge::{opened, tensorflow};
 use crate::loader::{Libc, SearchStep};
 use crate::vfs::Vfs;
+use crate::world::constants::Constants;
 use crate::world::inventory::{Object, Role};
 use crate::world::makers::Maker;
 use crate::world::program::Program;
@@ -56,12 +56,13 @@ pub fn findings(
     seen: &Seen,
     known: &[Finding],
 ) -> Vec<Finding> {
-    let search = Search { vfs, world, question, programs, seen, wanted: wanted(world, seen) };
+    let constants = Constants::new(vfs, MAX_BYTES, MAX_BYTES_OF_ALL);
+    let wanted = wanted(world, seen);
+    let search = Search { vfs, world, question, programs, seen, wanted, constants };
     let mut found = Vec::new();
-    let mut left = MAX_BYTES_OF_ALL;
     for object in world.inventory.objects.iter().filter(|it| seen.by_modules.contains_key(&it.id)) {
         let opener = Opener { object, process: OnceCell::new() };
-        for (library, why) in search.opened_by(&opener, &mut left) {
+        for (library, why) in search.opened_by(&opener) {
             let is_known = known.iter().any(|it| {
                 it.object == object.path && it.library.as_deref() == Some(library.as_bytes())
             });
@@ -96,6 +97,7 @@ struct Search<'a> {
     programs: &'a [Program<'a>],
     seen: &'a Seen,
     wanted: BTreeSet<Vec<u8>>,
+    constants: Constants<'a>,
 }
 
 /// An object, and the process that it opens something in, which is looked at once and only if it is asked for.
@@ -109,8 +111,8 @@ impl<'a> Search<'a> {
         opener.process.get_or_init(|| Process::of(self.programs, opener.object)).as_ref()
     }
 
-    /// What an object opens, as far as it tells; of the `left` bytes its constants take some.
-    fn opened_by(&self, opener: &Opener<'a>, left: &mut u64) -> BTreeMap<String, Why> {
+    /// What an object opens, as far as it tells.
+    fn opened_by(&self, opener: &Opener<'a>) -> BTreeMap<String, Why> {
         let (mut found, object) = (BTreeMap::new(), opener.object);
         let Some(elf) = object.elf() else { return found };
         let mut add = |name: String, why: Why| {
@@ -142,7 +144,7 @@ impl<'a> Search<'a> {
                 add(name, Why::Required);
             }
         }
-        for name in self.named_by(object, left).into_iter().filter(|name| !is_beside(name)) {
+        for name in self.named_by(object).into_iter().filter(|name| !is_beside(name)) {
             let is_for_gpu = tensorflow::is_for_gpu(name.as_bytes()) && self.is_for_cuda(object);
             add(name, if is_for_gpu { Why::ForGpu } else { Why::Named });
         }
@@ -157,20 +159,10 @@ impl<'a> Search<'a> {
     }
 
     /// The wanted names that stand among the constants of an object that can open something.
-    fn named_by(&self, object: &Object, left: &mut u64) -> Vec<String> {
+    fn named_by(&self, object: &Object) -> Vec<String> {
         let names: Vec<&[u8]> = self.wanted.iter().map(Vec::as_slice).collect();
-        if names.is_empty() || *left == 0 {
-            return Vec::new();
-        }
-        let Ok(source) = self.vfs.open(&object.path) else { return Vec::new() };
-        let Ok(image) = Image::parse(source.as_ref()) else { return Vec::new() };
-        if !hash::imports(&image, b"dlopen").unwrap_or(false) {
-            return Vec::new();
-        }
-        let most = MAX_BYTES.min(*left);
-        *left = left.saturating_sub(source.len().min(most));
-        let found = strings::whole(&image, &names, most).unwrap_or_default();
-        let found = found.into_iter().filter_map(|at| names.get(at));
+        let found = self.constants.opened(object, &names).into_iter();
+        let found = found.filter_map(|at| names.get(at));
         found.filter_map(|name| String::from_utf8(name.to_vec()).ok()).collect()
     }
 

@@ -5,7 +5,6 @@
 //! prove to fail, of distributions with native code, in an environment all of whose directories of
 //! packages are known.
 
-use crate::elf::{Image, strings};
 use crate::findings::cure::{Cure, Install, Wanted};
 use crate::findings::evidence::installed::Installed;
 use crate::findings::evidence::{Evidence, Release};
@@ -16,6 +15,7 @@ use crate::python::interpreter::Interpreter;
 use crate::python::modules;
 use crate::vfs::Vfs;
 use crate::world::World;
+use crate::world::constants::Constants;
 use crate::world::inventory::Role;
 use crate::world::makers::Maker;
 use crate::world::python_code::{PythonCode, Reaction, SourceLine};
@@ -98,21 +98,17 @@ fn named_by_native_code(
     index: usize,
     wanted: &BTreeSet<&str>,
 ) -> BTreeMap<String, PathBuf> {
-    let (mut found, mut left) = (BTreeMap::new(), MAX_CONSTANTS);
-    let names: Vec<&str> = wanted.iter().copied().collect();
-    let constants: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
+    let mut found = BTreeMap::new();
+    let names: Vec<&[u8]> = wanted.iter().map(|name| name.as_bytes()).collect();
+    let constants = Constants::new(vfs, MAX_CONSTANTS, MAX_CONSTANTS);
     let objects = world.inventory.objects.iter();
     let is_for_others = code.is_without_sources(&Maker::Distribution(index));
     let modules = objects
         .filter(|it| it.role == Role::ExtensionModule && it.distribution == Some(index))
         .filter(|it| is_for_others || matches!(code.reaction(it), Some(Reaction::Fails(_))));
     for module in modules.take_while(|_| !names.is_empty()) {
-        let Ok(source) = vfs.open(&module.path) else { continue };
-        let Ok(image) = Image::parse(source.as_ref()) else { continue };
-        let most = left;
-        left = left.saturating_sub(source.len());
-        let named = strings::whole(&image, &constants, most).unwrap_or_default();
-        for name in named.into_iter().filter_map(|at| names.get(at)) {
+        let named = constants.named(module, &names).unwrap_or_default().into_iter();
+        for name in named.filter_map(|at| wanted.iter().nth(at)) {
             found.entry((*name).to_owned()).or_insert_with(|| module.path.clone());
         }
     }

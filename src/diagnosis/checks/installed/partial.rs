@@ -183,8 +183,10 @@ impl Damage {
             first: world.place(object),
         });
         let is_plugin = |file: &PathBuf| plugins.has(self.distribution, file);
-        let is_sound =
-            |file: &Path| world.inventory.at(file).is_some_and(|object| object.elf().is_some());
+        let is_sound = |file: &Path| {
+            let object = world.object_at(plugins.vfs, file);
+            object.is_some_and(|object| object.elf().is_some())
+        };
         let is_optional = self.gone.iter().all(is_plugin)
             && self.of_another_size.iter().all(|file| is_sound(file) || is_plugin(file));
         let found = fault(Cause::PartialInstall, object, evidence, Cure::reinstall(distribution));

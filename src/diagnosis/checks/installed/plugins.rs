@@ -2,10 +2,10 @@
 
 use super::partial::is_object;
 use crate::diagnosis::load_report::Seen;
-use crate::elf::{Image, strings};
 use crate::knowledge::opened;
 use crate::vfs::Vfs;
 use crate::world::World;
+use crate::world::constants::Constants;
 use crate::world::inventory::{Object, Role};
 use crate::world::makers::Maker;
 use crate::world::python_code::PythonCode;
@@ -29,7 +29,7 @@ pub(super) struct Plugins<'a> {
 impl Plugins<'_> {
     /// Is an object that a distribution has lost a plugin, or there for plugins alone? So it is where nothing
     /// needs its name, no code of its distribution mentions it, and no module leads to any object beside it, or
-    /// it is one of several that nothing names.
+    /// no constant names it and it is one of several, or its whole directory is gone, which a program lists then.
     pub(super) fn has(&self, distribution: usize, file: &Path) -> bool {
         let name = file.file_name().unwrap_or_default();
         let is_module =
@@ -50,8 +50,20 @@ impl Plugins<'_> {
         let objects = self.world.inventory.objects.iter();
         let mut beside = objects.filter(|object| Some(object.directory()) == file.parent());
         let is_open = |object: &Object| self.is_open(object);
-        beside.next().is_some_and(is_open) && beside.all(is_open)
-            || self.is_of_a_family(distribution, file) && !self.is_named(distribution, name)
+        let first = beside.next();
+        let is_for_plugins = first.is_some_and(is_open) && beside.all(is_open);
+        let is_unnamed = || !self.is_named(distribution, name);
+        is_for_plugins
+            || self.is_of_a_family(distribution, file) && is_unnamed()
+            || first.is_none() && self.has_modules(distribution) && is_unnamed()
+    }
+
+    /// Does a distribution have modules that native code is loaded by?
+    fn has_modules(&self, distribution: usize) -> bool {
+        let mut objects = self.world.inventory.objects.iter();
+        objects.any(|object| {
+            object.role == Role::ExtensionModule && object.distribution == Some(distribution)
+        })
     }
 
     /// Is an object a library to which no module leads?
@@ -93,18 +105,11 @@ impl Plugins<'_> {
     fn is_named(&self, distribution: usize, name: &[u8]) -> bool {
         let objects = self.world.inventory.objects.iter();
         let mut own = objects.filter(|object| object.distribution == Some(distribution));
-        let mut left = MAX_CONSTANTS;
+        let constants = Constants::new(self.vfs, MAX_CONSTANTS, MAX_CONSTANTS);
         own.any(|object| {
-            let is_known = || {
-                let opened = opened::by(object.soname());
-                opened.iter().any(|opened| opened.soname.as_bytes() == name)
-            };
-            let Ok(source) = self.vfs.open(&object.path) else { return true };
-            let most = left;
-            left = left.saturating_sub(source.len());
-            let named = Image::parse(source.as_ref())
-                .and_then(|image| strings::whole(&image, &[name], most));
-            most == 0 || is_known() || named.map_or(true, |named| !named.is_empty())
+            let opened = opened::by(object.soname());
+            opened.iter().any(|opened| opened.soname.as_bytes() == name)
+                || constants.named(object, &[name]).is_none_or(|named| !named.is_empty())
         })
     }
 }

@@ -1,0 +1,52 @@
+//! The constants of objects, looked through for names: a library or a module that native code opens or imports
+//! by its name stands there.
+
+use super::inventory::Object;
+use crate::elf::{Image, hash, strings};
+use crate::vfs::Vfs;
+use std::cell::Cell;
+use std::collections::BTreeSet;
+
+/// Looks for names among the constants of objects.
+pub struct Constants<'a> {
+    vfs: &'a dyn Vfs,
+    most: u64,
+    left: Cell<u64>,
+}
+
+impl<'a> Constants<'a> {
+    /// Of one object at most so many bytes are read, and so many of all together.
+    #[must_use]
+    pub fn new(vfs: &'a dyn Vfs, of_one: u64, of_all: u64) -> Self {
+        Self { vfs, most: of_one, left: Cell::new(of_all) }
+    }
+
+    /// Which of `names` stand among the constants of an object, by their places in the list; `None` where the
+    /// object cannot be read, or not all of its constants.
+    #[must_use]
+    pub fn named(&self, object: &Object, names: &[&[u8]]) -> Option<BTreeSet<usize>> {
+        let source = self.vfs.open(&object.path).ok()?;
+        let (found, is_whole) = self.among(&Image::parse(source.as_ref()).ok()?, names)?;
+        is_whole.then_some(found)
+    }
+
+    /// The same for an object that can open a library by itself, as far as it is read; nothing for others.
+    #[must_use]
+    pub fn opened(&self, object: &Object, names: &[&[u8]]) -> BTreeSet<usize> {
+        let opened = || {
+            let source = self.vfs.open(&object.path).ok()?;
+            let image = Image::parse(source.as_ref()).ok()?;
+            let can_open = hash::imports(&image, b"dlopen").unwrap_or(false);
+            Some(self.among(&image, names).filter(|_| can_open)?.0)
+        };
+        if names.is_empty() || self.left.get() == 0 { None } else { opened() }.unwrap_or_default()
+    }
+
+    /// What stands there, and whether all was looked through.
+    fn among(&self, image: &Image<'_>, names: &[&[u8]]) -> Option<(BTreeSet<usize>, bool)> {
+        let size = strings::size(image).ok()?;
+        let most = size.min(self.most).min(self.left.get());
+        self.left.set(self.left.get() - most);
+        Some((strings::whole(image, names, most).ok()?, most == size))
+    }
+}
