@@ -42,12 +42,15 @@ const DISTRIBUTIONS: &[(&str, &str)] = &[
 const SHARED: &[&str] = &["nvidia", "tensorflow-plugins", "jax_plugins", "google"];
 
 /// The names at the top level under which modules of a distribution are imported, which is called by its
-/// normalised name. Packages that several distributions share tell nothing, and are left out.
+/// normalised name: that, unless it is known to be another one, beside which some have a private module. Packages
+/// that several distributions share tell nothing, and are left out.
 #[must_use]
 pub fn modules_of(distribution: &str) -> Vec<String> {
     let known = DISTRIBUTIONS.iter().filter(|(_, name)| normalized(name) == distribution);
     let mut modules: Vec<String> = known.map(|(module, _)| (*module).to_owned()).collect();
-    modules.push(distribution.replace('-', "_"));
+    if modules.iter().all(|module| module.starts_with('_')) {
+        modules.push(distribution.replace('-', "_"));
+    }
     modules.retain(|module| !SHARED.contains(&module.as_str()));
     modules
 }
@@ -80,4 +83,17 @@ pub fn distribution_of_path(path: &str) -> Option<String> {
             |(_, distribution)| (*distribution).to_owned(),
         ),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::modules_of;
+
+    #[test]
+    fn a_module_of_another_name_takes_the_place_of_the_distributions() {
+        assert_eq!(modules_of("numpy"), ["numpy"]);
+        assert_eq!(modules_of("cffi"), ["_cffi_backend", "cffi"]);
+        assert_eq!(modules_of("pyyaml"), ["yaml"]);
+        assert!(modules_of("protobuf").is_empty());
+    }
 }

@@ -38,6 +38,8 @@ pub struct Source {
     pub openings: Vec<Opening>,
     /// Constants that look like names of libraries and are handed to a function, whatever that does.
     pub handed: Vec<String>,
+    /// The names of libraries that `ctypes.util.find_library` is asked for, which looks where the system has them.
+    pub searched: Vec<String>,
     /// From where on modules may come from elsewhere than the directories of packages.
     pub reroutes: Vec<Reroute>,
 }

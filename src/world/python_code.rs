@@ -189,6 +189,17 @@ impl<'a> PythonCode<'a> {
         })
     }
 
+    /// Does somebody's code ask `ctypes.util.find_library` for a library, by its name without `lib` and the
+    /// ending?
+    #[must_use]
+    pub fn searches_for(&self, maker: &Maker, name: &str) -> bool {
+        self.package(maker).is_some_and(|package| {
+            let files = self.holding(&package, "find_library").into_iter();
+            let mut searched = files.filter_map(File::source).flat_map(|it| &it.searched);
+            searched.any(|searched| searched == name)
+        })
+    }
+
     /// Does a word stand anywhere in somebody's code? What is not read may hold it.
     #[must_use]
     pub fn mentions(&self, maker: &Maker, word: &str) -> bool {

@@ -234,6 +234,28 @@ fn a_library_that_is_opened_by_its_path_is_where_it_was_put_or_gone() {
     assert!(doctor(&env).text(1).contains("partial_install"));
 }
 
+/// Where the system has a library that code looks for there too, the distribution's own is not needed.
+#[test]
+fn what_code_finds_on_the_system_instead_is_only_worth_knowing() {
+    for (name, works) in [("libz.so", true), ("libown.so", false)] {
+        let dir = tempfile::tempdir().unwrap();
+        let env = package(dir.path());
+        let stem = name.trim_start_matches("lib").trim_end_matches(".so");
+        let opens = format!(
+            "import ctypes.util, os\nname = os.path.join(os.path.dirname(__file__), '{name}')\n\
+             if not os.path.exists(name):\n    name = ctypes.util.find_library('{stem}') or name\n\
+             ctypes.CDLL(name)\n"
+        );
+        fs::write(env.site.join("pkg/__init__.py"), opens).unwrap();
+        let own = format!("pkg/{name}");
+        env.distribution("pkg", &[], &["pkg/__init__.py", MODULE, "pkg/libs/libown.so.1", &own]);
+        assert_eq!(env.runs("import pkg"), works, "{name}");
+        let told = doctor(&env);
+        assert_eq!(told.status == 0, works, "{name}: {told:#?}");
+        assert!(told.out.contains("partial_install"), "{name}: {told:#?}");
+    }
+}
+
 /// Images are made smaller with strip(1), after RECORDs were written; what was exchanged for another build is told
 /// by its symbols.
 #[test]

@@ -57,7 +57,10 @@ class Verdict:
     def judge(self):
         before, (errors, told), failed = self.snapshot(), self.findings(), self.imports()
         self.compare(errors, told, failed)
-        status, _ = self.say("fix", *self.simulated())
+        # As the report says how to repair it.
+        asked = "--allow-absolute"
+        options = [asked] if any(asked in finding["cure"] for finding in errors) else []
+        status, _ = self.say("fix", *self.simulated(), *options)
         after = self.snapshot()
         still = failed
         if after != before:

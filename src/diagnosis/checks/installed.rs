@@ -17,6 +17,7 @@ use crate::findings::finding::{Cause, Finding};
 use crate::vfs::Vfs;
 use crate::world::program::Program;
 use crate::world::python_code::PythonCode;
+use crate::world::system_libraries::Libraries;
 use crate::world::{Question, World};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -55,7 +56,9 @@ impl Installed {
         let needed = world.inventory.needed();
         let damages = partial::damages(vfs, world, question, seen, &needed);
         let code = PythonCode::new(vfs, world);
-        let plugins = plugins::Plugins { vfs, world, seen, code: &code, needed: &needed };
+        let libraries = &Libraries::new(vfs, world, question, programs);
+        let plugins =
+            plugins::Plugins { vfs, world, seen, code: &code, libraries, needed: &needed };
         findings.extend(damages.iter().filter_map(|damage| damage.finding(&plugins)));
         findings.extend(duplicates::findings(vfs, world));
         findings.extend(requirements::findings(world));

@@ -537,6 +537,11 @@ impl<'a> Reader<'a> {
                 };
                 self.add_opening(Opening { what, standing });
             }
+            "find_library" => {
+                if let Some(Expr::StringLiteral(name)) = first {
+                    self.found.searched.push(name.value.to_str().to_owned());
+                }
+            }
             "load_library" => {
                 let Some(argument) = first.or_else(|| named("libname")) else { return };
                 let mut what = constants::opened(argument, &self.names);

@@ -3,7 +3,7 @@
 //! A file is looked at with one `stat`, and never read. What people take out of an image to make it
 //! smaller, and what they edit by hand, is no fault: with all of it every import works.
 
-use super::plugins::Plugins;
+use super::plugins::{Plugins, is_object};
 use crate::diagnosis::load_report::Seen;
 use crate::findings::cure::Cure;
 use crate::findings::evidence::installed::Installed;
@@ -13,7 +13,6 @@ use crate::python::distribution::Distribution;
 use crate::python::record;
 use crate::vfs::{FileKind, Vfs};
 use crate::world::inventory::{Object, Role};
-use crate::world::object_names::may_be_object;
 use crate::world::{Question, World};
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
@@ -209,10 +208,6 @@ fn is_needed(distribution: &Distribution, path: &Path) -> bool {
 /// is not empty may have been edited by hand; nobody edits an object so.
 fn is_damaged(path: &Path, len: u64, recorded: u64) -> bool {
     len != recorded && (len == 0 || is_object(path))
-}
-
-pub(super) fn is_object(path: &Path) -> bool {
-    path.extension().is_some() && path.file_name().is_some_and(may_be_object)
 }
 
 /// Is the file that of another distribution, which lists it too? Then it is a matter of two

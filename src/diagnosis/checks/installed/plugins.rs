@@ -1,14 +1,16 @@
 //! Which of the objects that are gone a program does without: those that it opens if it comes to that.
 
-use super::partial::is_object;
 use crate::diagnosis::load_report::Seen;
 use crate::knowledge::opened;
+use crate::loader::Target;
 use crate::vfs::Vfs;
 use crate::world::World;
 use crate::world::constants::Constants;
 use crate::world::inventory::{Object, Role};
 use crate::world::makers::Maker;
+use crate::world::object_names::may_be_object;
 use crate::world::python_code::PythonCode;
+use crate::world::system_libraries::Libraries;
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -22,6 +24,8 @@ pub(super) struct Plugins<'a> {
     pub(super) world: &'a World,
     pub(super) seen: &'a Seen,
     pub(super) code: &'a PythonCode<'a>,
+    /// What the system has.
+    pub(super) libraries: &'a Libraries<'a>,
     /// The libraries that objects ask for by their headers, each with those that do.
     pub(super) needed: &'a HashMap<&'a [u8], Vec<&'a Object>>,
 }
@@ -45,7 +49,7 @@ impl Plugins<'_> {
             });
         }
         if self.mentions(&Maker::Distribution(distribution), name) {
-            return false;
+            return self.is_on_the_system(distribution, name);
         }
         let objects = self.world.inventory.objects.iter();
         let mut beside = objects.filter(|object| Some(object.directory()) == file.parent());
@@ -56,6 +60,19 @@ impl Plugins<'_> {
         is_for_plugins
             || self.is_of_a_family(distribution, file) && is_unnamed()
             || first.is_none() && self.has_modules(distribution) && is_unnamed()
+    }
+
+    /// Does the distribution's code look for a library on the system too, which has one?
+    fn is_on_the_system(&self, distribution: usize, name: &[u8]) -> bool {
+        let stem = str::from_utf8(stem(name)).unwrap_or_default();
+        let Some(searched) = stem.strip_prefix("lib") else { return false };
+        let objects = &self.world.inventory.objects;
+        let machine = objects.iter().find_map(|object| object.elf().map(Target::of));
+        self.code.searches_for(&Maker::Distribution(distribution), searched)
+            && machine.is_some_and(|machine| {
+                let start = format!("{stem}.so");
+                self.libraries.versioned(start.as_bytes(), machine).is_some()
+            })
     }
 
     /// Does a distribution have modules that native code is loaded by?
@@ -112,6 +129,11 @@ impl Plugins<'_> {
                 || constants.named(object, &[name]).is_none_or(|named| !named.is_empty())
         })
     }
+}
+
+/// Has a file the name of an object?
+pub(super) fn is_object(path: &Path) -> bool {
+    path.extension().is_some() && path.file_name().is_some_and(may_be_object)
 }
 
 /// A file's name up to its first dot.
