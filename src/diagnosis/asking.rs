@@ -355,6 +355,24 @@ impl<'a> Asking<'a> {
         is_for_others || is_unrequired
     }
 
+    /// Is the GPU lost to a distribution for want of a library of which there is another version? So it is where a
+    /// library that nothing needs asks for it, as a program opens one for the GPU, and where no other build of that
+    /// lies beside it, of which one fits what there is.
+    pub(super) fn loses_the_gpu(&self, missing: &Missing) -> bool {
+        let asking = &missing.asking;
+        let without_digits = |name: &[u8]| {
+            let kept = name.iter().filter(|byte| !byte.is_ascii_digit());
+            kept.copied().collect::<Vec<u8>>()
+        };
+        let is_build = |other: &Object| {
+            other.id != asking.id && without_digits(other.name()) == without_digits(asking.name())
+        };
+        tensorflow::is_for_gpu(&missing.dependency.name)
+            && missing.root_role == Role::Library
+            && self.world.maker(asking).is_some_and(|own| self.has_modules(&own))
+            && !self.world.inventory.in_directory(asking.directory()).any(is_build)
+    }
+
     /// Is there a program that somebody starts as it is? One of the same name in `bin` that Python runs
     /// starts the other with the variables that it needs.
     fn must_start(&self, missing: &Missing) -> bool {

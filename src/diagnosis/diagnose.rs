@@ -215,10 +215,11 @@ fn spoilt_for_python(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
 fn leave_useless(findings: &mut [Finding]) {
     let for_good = findings.iter().filter(|found| found.is_optional && !found.fixable);
     let useless: HashSet<PathBuf> = for_good.map(|found| found.object.clone()).collect();
-    let reachable = findings.iter_mut().filter(|found| found.cause == Cause::PathMissing);
-    for found in reachable.filter(|found| useless.contains(&found.object)) {
-        found.is_optional = true;
-        found.cure = Cure::Nothing;
+    for found in findings.iter_mut().filter(|found| useless.contains(&found.object)) {
+        found.is_optional |= found.cause == Cause::PathMissing || found.is_about_own_version();
+        if found.cause == Cause::PathMissing {
+            found.cure = Cure::Nothing;
+        }
     }
 }
 
@@ -283,18 +284,21 @@ struct Judge<'a> {
 impl Judge<'_> {
     /// What is missing, and which of it nobody asks for: the object and the name.
     fn all(&self) -> (Vec<Finding>, Vec<(PathBuf, Vec<u8>)>) {
-        let (mut findings, mut unasked) = (Vec::new(), Vec::new());
+        let (mut findings, mut parts) = (Vec::new(), Vec::new());
         for (question, missing) in &self.seen.missing {
-            let found = self.found(missing);
-            let is_unasked = found.iter().all(|found| {
-                found.is_optional && !matches!(found.cause, Cause::PathMissing | Cause::LoadOrder)
-            });
-            if is_unasked && self.world.is_meant(&question.0) {
-                unasked.push(question.clone());
-            }
-            findings.extend(found);
+            let start = findings.len();
+            findings.extend(self.found(missing));
+            parts.push((question, start..findings.len()));
         }
         leave_useless(&mut findings);
+        let is_unasked = |found: &Finding| {
+            found.is_optional && !matches!(found.cause, Cause::PathMissing | Cause::LoadOrder)
+        };
+        parts.retain(|(question, part)| {
+            let found = findings.get(part.clone()).unwrap_or_default();
+            found.iter().all(is_unasked) && self.world.is_meant(&question.0)
+        });
+        let unasked = parts.into_iter().map(|(question, _)| question.clone()).collect();
         (findings, unasked)
     }
 
@@ -480,7 +484,8 @@ impl Judge<'_> {
     fn lacking(&self, missing: &Missing) -> Finding {
         let Self { vfs, world, question, libraries, .. } = *self;
         let found = Absent { vfs, world, question, libraries, missing }.finding();
-        if !self.asking.is_judged(missing) {
+        let is_lost = || found.is_about_own_version() && self.asking.loses_the_gpu(missing);
+        if !self.asking.is_judged(missing) && !is_lost() {
             return Finding { is_optional: true, ..found };
         }
         let asked = (!self.is_alone).then_some(missing);

@@ -2,6 +2,7 @@
 
 use super::cure::Cure;
 use super::evidence::Evidence;
+use super::evidence::need::{Lacking, Need, Supply};
 use super::evidence::symbols::{Newer, Symbols};
 use super::refusal::Refusal;
 use crate::loader::SearchStep;
@@ -244,6 +245,15 @@ impl Finding {
             Self { is_fatal: true, .. } => Severity::Error,
             Self { cause, .. } => cause.severity(),
         }
+    }
+
+    /// Is it that the target has another version of a library than the one that is needed?
+    #[must_use]
+    pub(crate) fn is_about_own_version(&self) -> bool {
+        let Evidence::Need(Need { supply: Supply::Lacking(lacking), .. }) = &self.evidence else {
+            return false;
+        };
+        matches!(lacking, Lacking::OtherVersion { is_own: true, .. })
     }
 }
 

@@ -342,8 +342,40 @@ pub fn is_tensorrt(name: &[u8]) -> bool {
 /// Is it a library by which a program computes on a GPU of NVIDIA? Who asks for it asks for the GPU.
 #[must_use]
 pub fn is_for_gpu(library: &[u8]) -> bool {
-    [&b"libcu"[..], b"libnv", b"libnccl"].iter().any(|start| library.starts_with(start))
+    let stem = library.strip_prefix(b"lib").unwrap_or_default();
+    FOR_GPU.iter().any(|start| stem.starts_with(start.as_bytes()))
 }
+
+/// How the names of NVIDIA's libraries begin, behind `lib` (the wheels `nvidia-*` of PyPI, and the driver's). `libcu`
+/// alone would be that of libcurl and libcups too.
+const FOR_GPU: &[&str] = &[
+    "cublas",
+    "cuda",
+    "cudnn",
+    "cudss",
+    "cufft",
+    "cufile",
+    "cupti",
+    "curand",
+    "cusolver",
+    "cusparse",
+    "cutensor",
+    "nccl",
+    "npp",
+    "nvJitLink",
+    "nvToolsExt",
+    "nvblas",
+    "nvcomp",
+    "nvcuvid",
+    "nvfatbin",
+    "nvidia-",
+    "nvinfer",
+    "nvjpeg",
+    "nvonnxparser",
+    "nvrtc",
+    "nvshmem",
+    "nvvm",
+];
 
 /// Does a library come with the graphics driver, at run time?
 #[must_use]
@@ -353,7 +385,17 @@ pub fn is_driver_library(name: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{BuildInfo, CURAND};
+    use super::{BuildInfo, CURAND, is_for_gpu};
+
+    #[test]
+    fn a_library_for_a_gpu_is_known_by_its_name() {
+        for name in ["libcublasLt.so.12", "libcudnn.so.9", "libnccl.so.2", "libnvrtc.so.12"] {
+            assert!(is_for_gpu(name.as_bytes()), "{name}");
+        }
+        for name in ["libcurl.so.4", "libcups.so.2", "libnvme.so.1", "libc.so.6"] {
+            assert!(!is_for_gpu(name.as_bytes()), "{name}");
+        }
+    }
 
     #[test]
     fn a_wheel_says_what_it_was_built_with() {

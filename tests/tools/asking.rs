@@ -199,6 +199,39 @@ fn a_plugin_that_cannot_load_is_not_half_repaired() {
     assert!(named.text(1).contains("libgone.so.10"), "{named:#?}");
 }
 
+/// A provider for the GPU that was built for another release of CUDA than the one that is installed is lost; of
+/// several builds of one provider those for other releases are not missed.
+#[test]
+fn a_gpu_that_is_lost_to_another_release_is_an_error() {
+    for (names, status) in [
+        (["libprovider_cuda.so", "libprovider_fft.so"], 1),
+        (["libprovider_cuda13.so", "libprovider_cuda12.so"], 0),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let env = empty(dir.path());
+        let site = env.below();
+        for release in ["12", "13"] {
+            let blas = format!("libcublas.so.{release}");
+            env.library(&format!("{site}/vendor/blas/lib/{blas}"), &blas, &[], &[]);
+        }
+        env.module("runtime/_runtime", &[], &[]);
+        let needed = ["libcublas.so.13", "libcublas.so.12"];
+        let path = ["-Wl,-rpath,$ORIGIN/../vendor/blas/lib"];
+        let providers = [0, 1].map(|at| {
+            env.library(&format!("{site}/runtime/{}", names[at]), names[at], &[needed[at]], &path)
+        });
+        fs::remove_file(env.site.join("vendor/blas/lib/libcublas.so.13")).unwrap();
+        env.distribution("vendor-blas", &[], &["vendor/blas/lib/libcublas.so.12"]);
+        let files = ["__init__.py", "_runtime.abi3.so", names[0], names[1]];
+        let files = files.map(|file| format!("runtime/{file}"));
+        env.distribution("runtime", &[], &files.each_ref().map(String::as_str));
+        let opens = |path: &Path| env.runs(&format!("import ctypes; ctypes.CDLL({path:?})"));
+        assert!(!opens(&providers[0]) && opens(&providers[1]));
+        let told = run(dir.path(), &["doctor", "env"]);
+        assert!(told.text(status).contains("soname_mismatch"), "{told:#?}");
+    }
+}
+
 /// Libraries that lie together and are opened by one another, of which no module is imported.
 #[test]
 fn libraries_of_distributions_without_modules_are_left_to_who_opens_them() {
