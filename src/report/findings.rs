@@ -3,6 +3,7 @@
 
 use super::style::{COMMAND, DIM, ERROR, GOOD, INFO, WARNING, counted, paint};
 use super::words::findings as words;
+use super::words::needs::found_instead;
 use crate::bytes::{printable, shown};
 use crate::findings::cure::Cure;
 use crate::findings::finding::{Cause, Finding, Severity};
@@ -125,11 +126,10 @@ fn write_group(
         if detail == Detail::Verbose {
             objects.try_for_each(|object| writeln!(out, "    {object}"))?;
         }
-        if let Some(directory) = first.lies_in.first() {
+        if let Some(found) = found_instead(&first.evidence) {
+            writeln!(out, "  {}", printable(found.as_bytes()))?;
+        } else if let Some(directory) = first.lies_in.first() {
             writeln!(out, "  it is in {}, which is not searched", world.shown(directory))?;
-        }
-        if let Some(stop) = super::words::needs::stop(&first.evidence) {
-            writeln!(out, "  {}", printable(stop.as_bytes()))?;
         }
     }
     // What nothing asks for takes as few lines as it can: a host may have dozens of such plugins.

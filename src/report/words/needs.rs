@@ -4,7 +4,6 @@ use super::variables::{blamed, not_there};
 use crate::bytes::{printable, shown};
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::need::{Copies, Guard, Lacking, Need, Supply};
-use crate::world::Place;
 
 /// What is the case, in a sentence.
 pub(super) fn of(need: &Need) -> String {
@@ -85,7 +84,7 @@ fn there(lacking: &Lacking) -> String {
             let named = shown(named);
             format!("; the symlink {file} to {named} was replaced by a text file")
         }
-        Lacking::Refused { file, said } => format!("; {}", stops(file, said)),
+        Lacking::Refused { file, said } => format!("; the loader stops at {file}: {said}"),
         Lacking::LinkGone { file } => {
             format!("; {file} is that library, and the symlink with that name is missing")
         }
@@ -105,18 +104,16 @@ fn there(lacking: &Lacking) -> String {
     }
 }
 
-/// Where the loader ends its search for a library, if it does at a file that is none.
-pub(crate) fn stop(evidence: &Evidence) -> Option<String> {
-    match evidence {
-        Evidence::Need(Need {
-            supply: Supply::Lacking(Lacking::Refused { file, said }), ..
-        }) => Some(stops(file, said)),
-        _ => None,
+/// What there is of a library that several objects need, as a line of its own; nothing where that is not known, or
+/// it is nowhere.
+pub(crate) fn found_instead(evidence: &Evidence) -> Option<String> {
+    let Evidence::Need(Need { supply: Supply::Lacking(lacking), .. }) = evidence else {
+        return None;
+    };
+    match lacking {
+        Lacking::Nowhere { .. } => None,
+        other => Some(there(other).trim_start_matches([';', ',', ' ']).to_owned()),
     }
-}
-
-fn stops(file: &Place, said: &str) -> String {
-    format!("the loader stops at {file}: {said}")
 }
 
 /// What there is of a library, to follow that somebody asked for it in vain.
@@ -131,7 +128,6 @@ fn in_vain(copies: &Copies) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::Place;
     use std::path::Path;
 
     #[test]
