@@ -214,6 +214,39 @@ fn what_native_code_imports_and_is_not_installed_is_an_error() {
     assert_eq!(doctor(&env).status, 1);
 }
 
+/// A library that another one opens beside itself was moved with it; Python code looks where it was.
+#[test]
+fn what_was_moved_with_a_library_that_is_needed_is_not_gone() {
+    for (code, works) in [
+        ("", true),
+        (
+            "import ctypes, os\nctypes.CDLL(os.path.dirname(__file__) + '/lib/libpart.so.9')\n",
+            false,
+        ),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let env = empty(dir.path());
+        let site = env.below();
+        let path = "-Wl,-rpath,$ORIGIN/../vendor/lib:$ORIGIN/../vendor/moved";
+        env.library(&format!("{site}/vendor/lib/libpart.so.9"), "libpart.so.9", &[], &[]);
+        env.library(&format!("{site}/vendor/lib/libvendor.so.9"), "libvendor.so.9", &[], &[]);
+        env.module("pkg/_fast", &["libvendor.so.9"], &[path]);
+        env.distribution("pkg", &[], &["pkg/__init__.py", MODULE]);
+        fs::write(env.site.join("vendor/__init__.py"), code).unwrap();
+        let info = env.distribution("vendor", &[], &[]);
+        let rows = format!(
+            "vendor/__init__.py,,{}\nvendor/lib/libpart.so.9,,\nvendor/lib/libvendor.so.9,,\n",
+            code.len()
+        );
+        fs::write(info.join("RECORD"), rows).unwrap();
+        assert!(env.runs("import pkg._fast, vendor"));
+        fs::rename(env.site.join("vendor/lib"), env.site.join("vendor/moved")).unwrap();
+        assert_eq!(env.runs("import pkg._fast, vendor"), works);
+        let told = doctor(&env);
+        assert_eq!(told.status == 0, works, "{told:#?}");
+    }
+}
+
 /// A library that code opens by its path is gone from there, wherever it lies now.
 #[test]
 fn a_library_that_is_opened_by_its_path_is_where_it_was_put_or_gone() {

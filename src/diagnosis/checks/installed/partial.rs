@@ -56,11 +56,23 @@ struct Moved<'a> {
 }
 
 impl Moved<'_> {
+    /// From where to where those of the files were moved that objects ask for by their headers.
+    fn together<'f>(&self, files: impl Iterator<Item = &'f PathBuf>) -> Together {
+        let names = files.filter_map(|path| Some((path.parent()?, path.file_name()?.as_bytes())));
+        let needed = names.filter(|(_, name)| self.needed.contains_key(*name));
+        let moved = needed.flat_map(|(from, name)| {
+            let copies = self.world.inventory.named(name);
+            copies.map(move |copy| (from.to_owned(), copy.directory().to_owned()))
+        });
+        moved.collect()
+    }
+
     /// Is an object there under another directory: in the target, where it was said to be, or where
     /// everybody finds it? Then what matters is whether it is found. A library that nothing needs is opened by
-    /// its path, and is gone from there. What another distribution installed as its own, of another size than
-    /// the distribution's, was not moved.
-    fn is_elsewhere(&self, path: &Path, size: Option<u64>) -> bool {
+    /// its path, and is gone from there, unless it was moved together with one that is needed, which opens it
+    /// beside itself. What another distribution installed as its own, of another size than the distribution's, was
+    /// not moved.
+    fn is_elsewhere(&self, path: &Path, size: Option<u64>, together: &Together) -> bool {
         let Some(name) = path.file_name().filter(|_| is_object(path)) else { return false };
         let is_searched = || self.search.iter().any(|it| self.vfs.metadata(&it.join(name)).is_ok());
         let is_another = |copy: &Object| {
@@ -72,11 +84,19 @@ impl Moved<'_> {
         let mut copies =
             self.world.inventory.named(name.as_bytes()).filter(|copy| !is_another(copy));
         let is_needed = self.needed.contains_key(name.as_bytes());
-        copies.any(|copy| is_needed || copy.role == Role::ExtensionModule)
-            || self.found.contains(name.as_bytes())
-            || is_searched()
+        let is_moved_with_another = |copy: &Object| {
+            let from = path.parent().unwrap_or(path).to_owned();
+            together.contains(&(from, copy.directory().to_owned()))
+        };
+        let is_it = |copy: &Object| {
+            is_needed || copy.role == Role::ExtensionModule || is_moved_with_another(copy)
+        };
+        copies.any(is_it) || self.found.contains(name.as_bytes()) || is_searched()
     }
 }
+
+/// From which directories to which others libraries were moved that are needed.
+type Together = HashSet<(PathBuf, PathBuf)>;
 
 /// What is wrong with the files of a distribution.
 pub(super) struct Damage {
@@ -99,8 +119,11 @@ impl Damage {
         let mut judged: HashSet<PathBuf> = HashSet::new();
         let mut damage =
             Self { distribution: index, listed: 0, gone: Vec::new(), of_another_size: Vec::new() };
+        let (mut has_code, mut not_there) = (false, Vec::new());
         for row in record::rows(&record).map_while(Result::ok) {
             let path = distribution.path_of(&row);
+            // An empty one makes a directory a package.
+            has_code |= row.path.ends_with(b".py") && row.size.is_some_and(|size| size > 0);
             if !is_needed(distribution, &path) || reported.contains(path.as_path()) {
                 continue;
             }
@@ -121,14 +144,23 @@ impl Damage {
                     let is_module = path.extension().is_some_and(|ending| ending == "py");
                     let is_compiled =
                         is_module && vfs.metadata(&path.with_extension("pyc")).is_ok();
-                    if !is_compiled && !moved.is_elsewhere(&path, row.size) {
-                        damage.gone.push(path);
+                    if !is_compiled {
+                        not_there.push((path, row.size));
                     }
                 }
                 // Whether a file is there that may not be seen is not known.
                 Err(_) => {}
             }
         }
+        // Python code opens a library by its path, wherever others of its directory went.
+        let together = if has_code {
+            Together::new()
+        } else {
+            moved.together(not_there.iter().map(|it| &it.0))
+        };
+        let gone = not_there.into_iter();
+        let gone = gone.filter(|(path, size)| !moved.is_elsewhere(path, *size, &together));
+        damage.gone.extend(gone.map(|(path, _)| path));
         (!damage.gone.is_empty() || !damage.of_another_size.is_empty()).then_some(damage)
     }
 
