@@ -372,7 +372,8 @@ fn one_of_a_family_of_plugins_is_only_worth_knowing() {
         assert!(told.text(status).contains("partial_install"), "{told:#?}");
         // A directory of which nothing is left is one that a program lists, unless a name of it is known.
         let listed = format!("pkg/listed/{}", names[0]);
-        env.distribution("pkg", &[], &[&files[..3], &[&listed]].concat());
+        let gone = [&listed, "pkg/listed/data/icon.png"];
+        env.distribution("pkg", &[], &[&files[..3], &gone].concat());
         assert_eq!(doctor(&env).status, status);
         env.distribution("pkg", &[], &files);
         // Without another one beside it, it is not one of several.

@@ -213,13 +213,13 @@ impl Damage {
             of_another_size: self.of_another_size.len(),
             first: world.place(object),
         });
-        let is_plugin = |file: &PathBuf| plugins.has(self.distribution, file);
+        let lost = plugins.among(self.distribution, &self.gone);
         let is_sound = |file: &Path| {
             let object = world.object_at(plugins.vfs, file);
             object.is_some_and(|object| object.elf().is_some())
         };
-        let is_optional = self.gone.iter().all(is_plugin)
-            && self.of_another_size.iter().all(|file| is_sound(file) || is_plugin(file));
+        let is_optional = self.gone.iter().all(|file| lost.is_of_a_plugin(file))
+            && self.of_another_size.iter().all(|file| is_sound(file) || lost.is_plugin(file));
         let found = fault(Cause::PartialInstall, object, evidence, Cure::reinstall(distribution));
         Some(Finding { is_optional, ..found })
     }

@@ -11,9 +11,10 @@ use crate::world::makers::Maker;
 use crate::world::object_names::may_be_object;
 use crate::world::python_code::PythonCode;
 use crate::world::system_libraries::Libraries;
-use std::collections::HashMap;
+use std::cell::OnceCell;
+use std::collections::{HashMap, HashSet};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Of the constants of a distribution's objects so many bytes are looked through for the name of a file.
 const MAX_CONSTANTS: u64 = 128 << 20;
@@ -30,57 +31,23 @@ pub(super) struct Plugins<'a> {
     pub(super) needed: &'a HashMap<&'a [u8], Vec<&'a Object>>,
 }
 
-impl Plugins<'_> {
-    /// Is an object that a distribution has lost a plugin, or there for plugins alone? So it is where nothing
-    /// needs its name, no code of its distribution mentions it, and no module leads to any object beside it, or
-    /// no constant names it and it is one of several, or its whole directory is gone, which a program lists then.
-    pub(super) fn has(&self, distribution: usize, file: &Path) -> bool {
-        let name = file.file_name().unwrap_or_default();
-        let is_module =
-            name.to_str().is_none_or(|it| it.contains(".cpython-") || it.contains(".abi3"));
-        let name = name.as_bytes();
-        if is_module || !is_object(file) {
-            return false;
-        }
-        if let Some(needing) = self.needed.get(name) {
-            return needing.iter().all(|object| {
-                self.is_open(object)
-                    && self.world.maker(object).is_some_and(|it| !self.mentions(&it, object.name()))
-            });
-        }
-        if self.mentions(&Maker::Distribution(distribution), name) {
-            return self.is_on_the_system(distribution, name);
-        }
-        let objects = self.world.inventory.objects.iter();
-        let mut beside = objects.filter(|object| Some(object.directory()) == file.parent());
-        let is_open = |object: &Object| self.is_open(object);
-        let first = beside.next();
-        let is_for_plugins = first.is_some_and(is_open) && beside.all(is_open);
-        let is_unnamed = || !self.is_named(distribution, name);
-        is_for_plugins
-            || self.is_of_a_family(distribution, file) && is_unnamed()
-            || first.is_none() && self.has_modules(distribution) && is_unnamed()
-    }
+/// The plugins among what a distribution has lost.
+pub(super) struct Lost<'p, 'a> {
+    plugins: &'p Plugins<'a>,
+    distribution: usize,
+    gone: &'p [PathBuf],
+    /// The directories in which objects are gone.
+    directories: HashSet<&'p Path>,
+    /// The names of objects that are gone and that constants name; `None` where not all constants can be read.
+    named: OnceCell<Option<HashSet<Vec<u8>>>>,
+}
 
-    /// Does the distribution's code look for a library on the system too, which has one?
-    fn is_on_the_system(&self, distribution: usize, name: &[u8]) -> bool {
-        let stem = str::from_utf8(stem(name)).unwrap_or_default();
-        let Some(searched) = stem.strip_prefix("lib") else { return false };
-        let objects = &self.world.inventory.objects;
-        let machine = objects.iter().find_map(|object| object.elf().map(Target::of));
-        self.code.searches_for(&Maker::Distribution(distribution), searched)
-            && machine.is_some_and(|machine| {
-                let start = format!("{stem}.so");
-                self.libraries.versioned(start.as_bytes(), machine).is_some()
-            })
-    }
-
-    /// Does a distribution have modules that native code is loaded by?
-    fn has_modules(&self, distribution: usize) -> bool {
-        let mut objects = self.world.inventory.objects.iter();
-        objects.any(|object| {
-            object.role == Role::ExtensionModule && object.distribution == Some(distribution)
-        })
+impl<'a> Plugins<'a> {
+    /// What tells of the files that a distribution has lost.
+    pub(super) fn among<'p>(&'p self, distribution: usize, gone: &'p [PathBuf]) -> Lost<'p, 'a> {
+        let objects = gone.iter().filter(|path| is_object(path));
+        let directories = objects.filter_map(|path| path.parent()).collect();
+        Lost { plugins: self, distribution, gone, directories, named: OnceCell::new() }
     }
 
     /// Is an object a library to which no module leads?
@@ -96,10 +63,52 @@ impl Plugins<'_> {
         let stem = stem.strip_prefix("lib").unwrap_or(stem);
         stem.is_empty() || self.code.mentions(maker, stem)
     }
+}
+
+impl Lost<'_, '_> {
+    /// Is a file a plugin, or data beneath the directory of an object that is gone too, of which is asked by itself?
+    pub(super) fn is_of_a_plugin(&self, file: &Path) -> bool {
+        let is_code = file.extension().is_some_and(|ending| ending == "py");
+        match is_object(file) {
+            true => self.is_plugin(file),
+            false => !is_code && file.ancestors().any(|above| self.directories.contains(above)),
+        }
+    }
+
+    /// Is an object a plugin, or there for plugins alone? So it is where nothing needs its name, no code of its
+    /// distribution mentions it, and no module leads to any object beside it, or no constant names it and it is one
+    /// of several, or its whole directory is gone, which a program lists then.
+    pub(super) fn is_plugin(&self, file: &Path) -> bool {
+        let Plugins { world, needed, .. } = *self.plugins;
+        let name = file.file_name().unwrap_or_default();
+        let is_module =
+            name.to_str().is_none_or(|it| it.contains(".cpython-") || it.contains(".abi3"));
+        let name = name.as_bytes();
+        if is_module || !is_object(file) {
+            return false;
+        }
+        if let Some(needing) = needed.get(name) {
+            return needing.iter().all(|object| {
+                let is_unmentioned = |maker: &Maker| !self.plugins.mentions(maker, object.name());
+                self.plugins.is_open(object)
+                    && world.maker(object).as_ref().is_some_and(is_unmentioned)
+            });
+        }
+        if self.plugins.mentions(&Maker::Distribution(self.distribution), name) {
+            return self.is_on_the_system(name);
+        }
+        let mut beside = world.inventory.in_directory(file.parent().unwrap_or(file));
+        let is_open = |object: &Object| self.plugins.is_open(object);
+        let first = beside.next();
+        let is_for_plugins = first.is_some_and(is_open) && beside.all(is_open);
+        let is_listed = || first.is_none() && self.have_modules() || self.is_of_a_family(file);
+        is_for_plugins || is_listed() && !self.is_named(name)
+    }
 
     /// Does another library lie beside a file that is called like it but for the last word, and that nothing
     /// needs, mentions or leads to either? Whoever opens these puts their names together.
-    fn is_of_a_family(&self, distribution: usize, file: &Path) -> bool {
+    fn is_of_a_family(&self, file: &Path) -> bool {
+        let Plugins { world, needed, .. } = *self.plugins;
         let family = |name: &[u8]| {
             let stem = stem(name);
             let end = stem.iter().rposition(|&byte| byte == b'_' || byte == b'-')?;
@@ -107,27 +116,67 @@ impl Plugins<'_> {
         };
         let name = file.file_name().unwrap_or_default().as_bytes();
         let Some(own) = family(name).filter(|_| name.starts_with(b"lib")) else { return false };
-        let mut beside = self.world.inventory.in_directory(file.parent().unwrap_or(Path::new("")));
+        let mut beside = world.inventory.in_directory(file.parent().unwrap_or(file));
         beside.any(|other| {
-            other.distribution == Some(distribution)
-                && self.is_open(other)
+            other.distribution == Some(self.distribution)
+                && self.plugins.is_open(other)
                 && family(other.name()).as_ref() == Some(&own)
-                && !self.needed.contains_key(other.soname())
-                && !self.mentions(&Maker::Distribution(distribution), other.name())
+                && !needed.contains_key(other.soname())
+                && !self.plugins.mentions(&Maker::Distribution(self.distribution), other.name())
         })
     }
 
-    /// Do the constants of an object of the distribution name a file, or is it known that one opens it? What
-    /// cannot be read may name it.
-    fn is_named(&self, distribution: usize, name: &[u8]) -> bool {
-        let objects = self.world.inventory.objects.iter();
-        let mut own = objects.filter(|object| object.distribution == Some(distribution));
-        let constants = Constants::new(self.vfs, MAX_CONSTANTS, MAX_CONSTANTS);
-        own.any(|object| {
-            let opened = opened::by(object.soname());
-            opened.iter().any(|opened| opened.soname.as_bytes() == name)
-                || constants.named(object, &[name]).is_none_or(|named| !named.is_empty())
-        })
+    /// Does one of the users have modules, by which native code is loaded?
+    fn have_modules(&self) -> bool {
+        self.objects_of_users().any(|object| object.role == Role::ExtensionModule)
+    }
+
+    /// The objects of the distribution and of those that require it, whose code may open its libraries.
+    fn objects_of_users(&self) -> impl Iterator<Item = &Object> {
+        let inventory = &self.plugins.world.inventory;
+        let all = &inventory.distributions;
+        let own = all.get(self.distribution);
+        let is_user = |index: usize| {
+            index == self.distribution
+                || all.get(index).zip(own).is_some_and(|(user, own)| World::requires(user, own))
+        };
+        let users: HashSet<usize> = (0..all.len()).filter(|&index| is_user(index)).collect();
+        let objects = inventory.objects.iter();
+        objects.filter(move |it| it.distribution.is_some_and(|index| users.contains(&index)))
+    }
+
+    /// Do constants name a file, or is it known that a library opens it? What cannot be read may name it.
+    fn is_named(&self, name: &[u8]) -> bool {
+        let named = self.named.get_or_init(|| {
+            let objects = self.gone.iter().filter(|path| is_object(path));
+            let names = objects.filter_map(|path| Some(path.file_name()?.as_bytes()));
+            let names: Vec<&[u8]> = names.collect();
+            let constants = Constants::new(self.plugins.vfs, MAX_CONSTANTS, MAX_CONSTANTS);
+            let mut found = HashSet::new();
+            for object in self.objects_of_users() {
+                found.extend(
+                    opened::by(object.soname()).into_iter().map(|it| it.soname.into_bytes()),
+                );
+                let named = constants.named(object, &names)?.into_iter();
+                found.extend(named.filter_map(|at| names.get(at)).map(|name| name.to_vec()));
+            }
+            Some(found)
+        });
+        named.as_ref().is_none_or(|named| named.contains(name))
+    }
+
+    /// Does the distribution's code look for a library on the system too, which has one?
+    fn is_on_the_system(&self, name: &[u8]) -> bool {
+        let stem = str::from_utf8(stem(name)).unwrap_or_default();
+        let Some(searched) = stem.strip_prefix("lib") else { return false };
+        let Plugins { world, code, libraries, .. } = *self.plugins;
+        let objects = &world.inventory.objects;
+        let machine = objects.iter().find_map(|object| object.elf().map(Target::of));
+        code.searches_for(&Maker::Distribution(self.distribution), searched)
+            && machine.is_some_and(|machine| {
+                let start = format!("{stem}.so");
+                libraries.versioned(start.as_bytes(), machine).is_some()
+            })
     }
 }
 
