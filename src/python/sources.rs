@@ -12,6 +12,7 @@
 mod conditions;
 mod constants;
 mod guards;
+pub mod markers;
 mod nesting;
 mod reader;
 mod reroutes;
@@ -171,12 +172,16 @@ impl fmt::Display for Unread {
 #[must_use]
 pub fn read(files: &[&[u8]]) -> Vec<Result<Source, Unread>> {
     let all = || files.iter().map(|file| read_one(file)).collect();
+    // Without a thread nothing is read, and nothing is known.
+    let nothing = || files.iter().map(|_| Err(Unread::Syntax)).collect();
+    on_parser_thread(all).unwrap_or_else(nothing)
+}
+
+/// What a function gives that parses, on a thread with a large stack; `None` where there is no such thread.
+fn on_parser_thread<T: Send>(parses: impl FnOnce() -> T + Send) -> Option<T> {
     thread::scope(|scope| {
         let parser = thread::Builder::new().name("sources".to_owned()).stack_size(STACK_BYTES);
-        let parsing = parser.spawn_scoped(scope, all);
-        // Without a thread nothing is read, and nothing is known.
-        let nothing = || files.iter().map(|_| Err(Unread::Syntax)).collect();
-        parsing.map_or_else(|_| nothing(), |thread| thread.join().unwrap_or_else(|_| nothing()))
+        parser.spawn_scoped(scope, parses).ok()?.join().ok()
     })
 }
 

@@ -204,6 +204,12 @@ fn what_native_code_imports_and_is_not_installed_is_an_error() {
         assert_eq!(told.out.contains(says), !works, "{init} {told:#?}");
     }
     fs::write(env.site.join("pkg/__init__.py"), "from . import _fast\n").unwrap();
+    // What is required on another system is not missed on this one.
+    let elsewhere =
+        "cffi>=2; platform_python_implementation == 'CPython' and sys_platform == 'win32'";
+    env.distribution("pkg", &[elsewhere], &["pkg/__init__.py", MODULE]);
+    assert_eq!(doctor(&env).status, 0);
+    env.distribution("pkg", &["cffi (>=1.12)"], &["pkg/__init__.py", MODULE]);
     fs::write(env.site.join("_cffi_backend.py"), "").unwrap();
     assert!(env.runs("import pkg"));
     assert_eq!(doctor(&env).status, 0);

@@ -128,6 +128,7 @@ fn in_vain(copies: &Copies) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::Place;
     use std::path::Path;
 
     #[test]

@@ -13,6 +13,7 @@ use crate::knowledge::{alternatives, import_names, installers, standard_modules}
 use crate::python::distribution::{Distribution, Requirement};
 use crate::python::interpreter::Interpreter;
 use crate::python::modules;
+use crate::python::sources::markers::{self, MarkerEnvironment};
 use crate::vfs::Vfs;
 use crate::world::World;
 use crate::world::constants::Constants;
@@ -27,11 +28,16 @@ const MAX_CONSTANTS: u64 = 128 << 20;
 
 pub(super) fn findings(vfs: &dyn Vfs, world: &World, code: &PythonCode<'_>) -> Vec<Finding> {
     let inventory = &world.inventory;
+    let interpreters = world.environment.iter().flat_map(|it| &it.interpreters);
+    let here = MarkerEnvironment {
+        is_macos: !inventory.objects.iter().any(|object| object.elf().is_some()),
+        python: interpreters.map(|it| it.version).next(),
+    };
     let native: BTreeSet<usize> =
         inventory.objects.iter().filter_map(|object| object.distribution).collect();
     let absent = native.into_iter().filter_map(|index| {
         let own = inventory.distributions.get(index)?;
-        let needed = own.requires.iter().filter(|needed| !is_of_extra(needed));
+        let needed = own.requires.iter().filter(|needed| is_for(here, needed));
         let absent: Vec<&Requirement> =
             needed.filter(|needed| !is_installed(world, needed)).collect();
         (!absent.is_empty()).then_some((index, own, absent))
@@ -130,9 +136,10 @@ fn is_there(vfs: &dyn Vfs, world: &World, module: &str) -> bool {
         })
 }
 
-/// Is a requirement that of an extra, which nobody may have asked for?
-fn is_of_extra(needed: &Requirement) -> bool {
-    needed.marker.as_ref().is_some_and(|marker| marker.contains("extra"))
+/// Is a requirement one of this system and this Python, and not of an extra, which nobody may have asked for?
+fn is_for(here: MarkerEnvironment, needed: &Requirement) -> bool {
+    let Some(marker) = needed.marker.as_ref() else { return true };
+    !marker.contains("extra") && markers::holds(marker, here) != Some(false)
 }
 
 /// Is something installed that meets a requirement?

@@ -1,0 +1,139 @@
+//! Environment markers of requirements, which are written as comparisons that Python would read ([PEP 508]).
+//!
+//! [PEP 508]: https://peps.python.org/pep-0508/#environment-markers
+
+use super::{nesting, on_parser_thread};
+use crate::python::interpreter::Version;
+use ruff_python_ast::{BoolOp, CmpOp, Expr};
+
+/// No marker that people write is longer, in bytes.
+const MAX_BYTES: usize = 4096;
+
+/// Where a requirement is asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MarkerEnvironment {
+    /// Is it macOS, and not Linux?
+    pub is_macos: bool,
+    /// The version of Python, where it is known.
+    pub python: Option<Version>,
+}
+
+/// Does a marker hold? `None` where that is not known: it is about an extra, or about something that no file
+/// tells.
+#[must_use]
+pub fn holds(marker: &str, environment: MarkerEnvironment) -> Option<bool> {
+    if marker.len() > MAX_BYTES || !nesting::is_bounded(marker) {
+        return None;
+    }
+    let parsed =
+        || Some(value(ruff_python_parser::parse_expression(marker).ok()?.expr(), environment));
+    on_parser_thread(parsed)??
+}
+
+fn value(marker: &Expr, environment: MarkerEnvironment) -> Option<bool> {
+    match marker {
+        Expr::BoolOp(both) => {
+            let decides = both.op == BoolOp::Or;
+            let each: Vec<Option<bool>> =
+                both.values.iter().map(|part| value(part, environment)).collect();
+            match () {
+                () if each.contains(&Some(decides)) => Some(decides),
+                () if each.contains(&None) => None,
+                () => Some(!decides),
+            }
+        }
+        Expr::Compare(compare) => match (&*compare.ops, &*compare.comparators) {
+            ([op], [right]) => compared(&compare.left, *op, right, environment),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The value of one comparison, of which either side may be the variable.
+fn compared(left: &Expr, op: CmpOp, right: &Expr, environment: MarkerEnvironment) -> Option<bool> {
+    match (left, right) {
+        (Expr::Name(name), Expr::StringLiteral(text)) if name.id == "python_version" => {
+            is_version(environment.python?, op, text.value.to_str())
+        }
+        (Expr::Name(name), Expr::StringLiteral(text)) => {
+            is_text(variable(&name.id, environment)?, op, text.value.to_str())
+        }
+        (Expr::StringLiteral(text), Expr::Name(name)) => {
+            is_text(text.value.to_str(), op, variable(&name.id, environment)?)
+        }
+        _ => None,
+    }
+}
+
+fn variable(name: &str, environment: MarkerEnvironment) -> Option<&'static str> {
+    Some(match (name, environment.is_macos) {
+        ("os_name", _) => "posix",
+        ("sys_platform", false) => "linux",
+        ("sys_platform", true) => "darwin",
+        ("platform_system", false) => "Linux",
+        ("platform_system", true) => "Darwin",
+        _ => return None,
+    })
+}
+
+fn is_text(left: &str, op: CmpOp, right: &str) -> Option<bool> {
+    Some(match op {
+        CmpOp::Eq => left == right,
+        CmpOp::NotEq => left != right,
+        CmpOp::In => right.contains(left),
+        CmpOp::NotIn => !right.contains(left),
+        _ => return None,
+    })
+}
+
+fn is_version(python: Version, op: CmpOp, text: &str) -> Option<bool> {
+    let (major, minor) = text.split_once('.')?;
+    let wanted: (u8, u8) = (major.parse().ok()?, minor.parse().ok()?);
+    let own = (python.major, python.minor);
+    Some(match op {
+        CmpOp::Eq => own == wanted,
+        CmpOp::NotEq => own != wanted,
+        CmpOp::Lt => own < wanted,
+        CmpOp::LtE => own <= wanted,
+        CmpOp::Gt => own > wanted,
+        CmpOp::GtE => own >= wanted,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MarkerEnvironment, holds};
+    use crate::python::interpreter::Version;
+
+    #[test]
+    fn markers_are_read_as_far_as_files_tell() {
+        let environment = MarkerEnvironment { is_macos: false, python: Version::parse("3.11") };
+        for (marker, value) in [
+            ("sys_platform == 'win32'", Some(false)),
+            (
+                "platform_python_implementation == \"CPython\" and sys_platform == \"win32\"",
+                Some(false),
+            ),
+            ("platform_python_implementation == \"CPython\"", None),
+            (
+                "(platform_system == 'Linux' or extra == 'gpu') and python_version >= \"3.9\"",
+                Some(true),
+            ),
+            ("python_version < '3.11'", Some(false)),
+            ("'linux' in sys_platform", Some(true)),
+            ("os_name != 'nt' and extra == 'test'", None),
+            ("python_version == '3.*'", None),
+            ("((((", None),
+        ] {
+            assert_eq!(holds(marker, environment), value, "{marker}");
+        }
+        let deep = format!("{}os_name == 'nt'{}", "(".repeat(1500), ")".repeat(1500));
+        assert_eq!(holds(&deep, environment), None);
+        assert_eq!(
+            holds("sys_platform == 'darwin'", MarkerEnvironment { is_macos: true, ..environment }),
+            Some(true)
+        );
+    }
+}
