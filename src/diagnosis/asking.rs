@@ -350,8 +350,11 @@ impl<'a> Asking<'a> {
         let is_opened = || self.world.is_only_code(self.vfs, asking) || self.is_opened(missing);
         let is_for_others =
             !is_module && !self.has_modules(&own) && !self.has_modules(&other) && !is_opened();
-        let is_unrequired =
-            own != other && !self.says_nothing(&own) && !self.world.required_by(*index).has(&other);
+        // What its own distribution brought is needed, wherever a copy of it lies.
+        let is_unrequired = own != other
+            && !self.says_nothing(&own)
+            && !self.world.required_by(*index).has(&other)
+            && !self.is_shipped(missing);
         is_for_others || is_unrequired
     }
 

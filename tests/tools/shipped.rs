@@ -130,6 +130,11 @@ fn what_another_distribution_installed_is_not_what_is_gone() {
         let told = doctor(&env);
         assert_eq!(told.text(1).contains("partial_install"), !is_same, "{told:#?}");
         assert_eq!(told.out.contains("error  libown.so.1"), is_same, "{told:#?}");
+        // Nor does it help that metadata tell of other requirements.
+        let record = fs::read(env.site.join("pkg-1.0.dist-info/RECORD")).unwrap();
+        let info = env.distribution("pkg", &["third; extra == 'more'"], &[]);
+        fs::write(info.join("RECORD"), record).unwrap();
+        assert_eq!(doctor(&env).status, 1, "{is_same}");
     }
 }
 
