@@ -174,7 +174,11 @@ fn loads(
             || keeps_from_starting(world, &seen.started, finding)
             || keeps_from_loading(world, &seen.missing, finding)
     });
-    findings.iter_mut().for_each(|finding| leave_to_others(vfs, world, finding));
+    let installs = world.installs(vfs);
+    for finding in &mut findings {
+        leave_to_others(vfs, world, finding);
+        finding.installs = installs.clone();
+    }
     sort(&mut findings);
     Diagnosis { findings, bindings, unresolved, unasked, installed }
 }

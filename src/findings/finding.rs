@@ -5,6 +5,7 @@ use super::evidence::Evidence;
 use super::evidence::symbols::{Newer, Symbols};
 use super::refusal::Refusal;
 use crate::loader::SearchStep;
+use crate::python::installs::Installs;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -216,6 +217,8 @@ pub struct Finding {
     /// Does everything that is imported work without it, as far as files tell? Then it is only worth
     /// knowing, whatever its cause.
     pub is_optional: bool,
+    /// The tool that installs into the environment, for what has to be installed.
+    pub installs: Installs,
 }
 
 impl Finding {
@@ -262,6 +265,7 @@ pub(crate) fn fault(cause: Cause, object: &Path, evidence: Evidence, cure: Cure)
         symbols: Vec::new(),
         is_fatal: false,
         is_optional: false,
+        installs: Installs::default(),
     }
 }
 

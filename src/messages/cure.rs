@@ -4,6 +4,7 @@ use super::scanner::leaf;
 use super::{Kind, Message, Speaker, Weight};
 use crate::bytes::printable;
 use crate::findings::finding::Cause;
+use crate::knowledge::managers::{self, Manager};
 use crate::knowledge::packages::Shipped;
 use crate::knowledge::sayings::Saying;
 use crate::knowledge::tensorflow::is_of_cuda;
@@ -35,6 +36,10 @@ pub enum Help {
         /// What it is of, where a distribution owns its path.
         owner: Option<Owned>,
     },
+    /// What a package manager beside Python's and the system's has for it.
+    Managed(Manager, Lack),
+    /// A library of the right version in the place of an older one.
+    OlderCopy(Shipped),
     /// The distribution or the package again that an object is of.
     Reinstall(Owned),
     /// A build for this processor.
@@ -65,6 +70,10 @@ pub enum Advice {
     RelativeEntry,
     /// An environment that was made on this kind of Linux.
     AnotherLinux,
+    /// A build for glibc, in the place of one for musl.
+    BuiltForMusl,
+    /// A directory whose file system lets files be executed.
+    NoExec,
     /// Modules of Node.js that were built for this system.
     NodeModules,
     /// NVIDIA's libraries, for TensorFlow.
@@ -102,8 +111,21 @@ pub enum Owned {
     Node,
     /// Of a package of the system, which this file belongs to.
     System(Vec<u8>),
-    /// Of a distribution, if it is known.
-    Distribution(Option<String>),
+    /// Of a distribution.
+    Distribution(String),
+    /// Not known.
+    Unknown,
+}
+
+/// What an object that a package manager brought lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// A library.
+    Library,
+    /// A library of the right release.
+    Fit,
+    /// The file itself, or a part of it.
+    File,
 }
 
 /// How to get a library.
@@ -115,6 +137,8 @@ pub struct LibraryHelp {
     pub may_be_here: bool,
     /// An object of which another build, for the CUDA that is there, would do without it.
     pub or_build_of: Option<Vec<u8>>,
+    /// What could build the object again, for the libraries that are there.
+    pub or_again: Option<Manager>,
 }
 
 /// What brings a library.
@@ -178,6 +202,13 @@ pub enum ReleasesHelp {
         /// The project whose symbols are lacking.
         owner: symbols::Owner,
     },
+    /// The distribution again, which requires the very release of what it lacks symbols of.
+    Requires {
+        /// The distribution.
+        distribution: String,
+        /// The project whose symbols are lacking.
+        owner: symbols::Owner,
+    },
     /// A release of what brings the object, for what is there.
     OfObject {
         /// The project whose symbols are lacking.
@@ -199,7 +230,14 @@ impl Message {
             return Help::Saying(saying);
         }
         let Some(cause) = self.cause() else { return Help::Advice(Advice::Nothing) };
+        if let Some(help) = self.cure_of_managed(cause) {
+            return help;
+        }
         match (self.kind, cause) {
+            (Kind::LibraryNotFound, Cause::WrongPlatform) if self.speaker != Speaker::Musl => {
+                Help::Advice(Advice::BuiltForMusl)
+            }
+            _ if self.may_not_be_executed() => Help::Advice(Advice::NoExec),
             (_, Cause::DriverMissing) => Help::Driver { is_needed: self.weight() == Weight::Fails },
             (Kind::RpathIgnored, _) => Help::Advice(Advice::RelativeEntry),
             (Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded, Cause::WrongPlatform) => {
@@ -277,8 +315,48 @@ impl Message {
             .any(|start| object.starts_with(start));
         match self.distribution() {
             None if is_of_system => Owned::System(object.to_vec()),
-            distribution => Owned::Distribution(distribution),
+            None => Owned::Unknown,
+            Some(distribution) => Owned::Distribution(distribution),
         }
+    }
+
+    /// What manages the object or the library that is named, beside Python's installers and the system.
+    fn manager(&self) -> Option<Manager> {
+        let named = [&self.object, &self.library].into_iter().flatten();
+        let by_path = named.map(|path| printable(path)).find_map(|path| managers::of_path(&path));
+        let library = self.library.as_deref().map(leaf).map(printable).unwrap_or_default();
+        match by_path {
+            None if managers::is_of_ros(&library) => Some(Manager::Ros(None)),
+            None if self.in_nix => Some(Manager::Nix),
+            known => known,
+        }
+    }
+
+    /// What cures it where another package manager decides about the object.
+    fn cure_of_managed(&self, cause: Cause) -> Option<Help> {
+        let manager = self.manager()?;
+        let lack = match (self.kind, cause) {
+            (_, Cause::DriverMissing | Cause::EnvOverride) => return None,
+            _ if self.may_not_be_executed() => return None,
+            (Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded, _) => Lack::Library,
+            (Kind::VersionNotFound | Kind::SymbolNotFound, _) => Lack::Fit,
+            (Kind::ObjectNotFound | Kind::ObjectUnreadable | Kind::WrongArchitecture, _) => {
+                Lack::File
+            }
+            _ => return None,
+        };
+        let is_for_it = match &manager {
+            Manager::Nix | Manager::Snap(_) | Manager::Termux | Manager::Haiku => true,
+            Manager::Ros(_) => {
+                let library = self.library.as_deref().map(leaf).map(printable).unwrap_or_default();
+                lack != Lack::Library || managers::is_of_ros(&library)
+            }
+            // The library that they lack is the system's.
+            Manager::Php(..) | Manager::Gem(_) | Manager::R(_) => {
+                lack != Lack::Library || cause == Cause::WrongPlatform
+            }
+        };
+        is_for_it.then_some(Help::Managed(manager, lack))
     }
 
     fn cure_of_older_library(&self) -> Help {
@@ -288,7 +366,8 @@ impl Message {
         } else if version.starts_with(b"GLIBC_") {
             Help::NewerGlibc(self.distribution())
         } else {
-            Help::Advice(Advice::NewerCopy)
+            let library = self.library.as_deref().map(leaf).unwrap_or_default();
+            packages::shipper(library).map_or(Help::Advice(Advice::NewerCopy), Help::OlderCopy)
         }
     }
 
@@ -316,6 +395,7 @@ impl Message {
             bring,
             may_be_here,
             or_build_of: self.object.clone().filter(|_| is_built_for_cuda),
+            or_again: self.manager(),
         }
     }
 
@@ -391,6 +471,9 @@ impl Message {
             {
                 ReleasesHelp::Again { distribution, owner: owner.name, is_mac }
             }
+            (Some(owner), Some(distribution)) if owner.distribution.starts_with("nvidia-") => {
+                ReleasesHelp::Requires { distribution, owner }
+            }
             (Some(owner), Some(distribution)) => ReleasesHelp::BuiltFor { distribution, owner },
             (Some(owner), None) if !owner.distribution.is_empty() => {
                 ReleasesHelp::OfObject { owner, is_mac }
@@ -438,7 +521,13 @@ impl Bring {
     /// Does it come with the system, or from a package manager beside Python's?
     fn is_of_system(&self) -> bool {
         match self {
-            Self::Shipped(Shipped::Packages { .. } | Shipped::Conda { .. })
+            Self::Shipped(
+                Shipped::Packages { .. }
+                | Shipped::Conda { .. }
+                | Shipped::Development { .. }
+                | Shipped::Releases { .. }
+                | Shipped::Advice(_),
+            )
             | Self::Alpine
             | Self::Formula(..) => true,
             Self::InsteadOf(_, newer) => matches!(newer, Newer::Formula(_)),

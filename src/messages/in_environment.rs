@@ -2,13 +2,14 @@
 //! thing, or that nothing is wrong with it now.
 
 use super::modules::Distributions;
-use super::scanner::leaf;
+use super::scanner::{self, leaf};
 use super::{Kind, Message};
 use crate::bytes::printable;
 use crate::command_line::CommandLine;
 use crate::diagnosis::diagnose::Diagnosis;
 use crate::findings::finding::{Cause, Finding};
 use crate::knowledge::tensorflow::is_for_gpu;
+use crate::python::installs::Installs;
 use crate::python::modules::{self, Found};
 use crate::vfs::Vfs;
 use crate::world::python_code::PythonCode;
@@ -159,6 +160,8 @@ pub struct Verdict {
     pub fixable: bool,
     /// The findings about it, the one that fits best at the front.
     pub findings: Vec<Finding>,
+    /// The tool that installs into the environment that was looked at, where the message is about that.
+    pub installs: Installs,
 }
 
 impl Verdict {
@@ -177,6 +180,7 @@ impl Verdict {
             remedy: Remedy::OfWords,
             fixable: false,
             findings: Vec::new(),
+            installs: Installs::default(),
         }
     }
 
@@ -197,6 +201,7 @@ impl Verdict {
                 _ => Remedy::OfFinding,
             },
             fixable: first.fixable,
+            installs: first.installs.clone(),
             findings,
         })
     }
@@ -222,6 +227,7 @@ impl Verdict {
             remedy: Remedy::Restart,
             fixable: false,
             findings: Vec::new(),
+            installs: Installs::default(),
         }
     }
 }
@@ -243,12 +249,33 @@ pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Messa
         .collect();
     matching.sort_by_key(|(fit, _)| std::cmp::Reverse(*fit));
     let findings = matching.into_iter().map(|(_, finding)| finding.clone()).collect();
-    Verdict::found(message, findings)
+    let found = Verdict::found(message, findings)
         .or_else(|| module(vfs, world, message))
         .or_else(|| opened_by_relative_path(world, message))
-        .or_else(|| resolves(vfs, world, diagnosis, message))
-        .or_else(|| opened_by_name(vfs, world, message))
-        .unwrap_or_else(|| nothing(message))
+        .or_else(|| resolves(vfs, world, diagnosis, message).filter(|_| is_of_here(vfs, message)))
+        .or_else(|| opened_by_name(vfs, world, message));
+    match found {
+        Some(found) => Verdict { installs: world.installs(vfs), ..found },
+        None if is_of_here(vfs, message) => nothing(message),
+        None => Verdict::by_words(message, Outcome::NotHere),
+    }
+}
+
+/// Do all files that a message names with a path exist here? What is found here says nothing about another machine.
+fn is_of_here(vfs: &dyn Vfs, message: &Message) -> bool {
+    // TensorFlow appends the variable, whose directories need not exist.
+    let words = message.words.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let words = scanner::around(words, b"LD_LIBRARY_PATH").map_or(words, |(words, _)| words);
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-+/@~".contains(byte);
+    let named = words.split(|byte| !is_part(byte)).chain(message.near.as_deref());
+    // Programs name the files that they were compiled from too, which need not exist anywhere.
+    let is_loaded = |word: &[u8]| {
+        let marks: [&[u8]; 4] = [b".so", b".dylib", b"/bin/", b"-packages/"];
+        marks.iter().any(|mark| memchr::memmem::find(word, mark).is_some())
+    };
+    let mut paths = named.filter(|word| word.starts_with(b"/") && is_loaded(word));
+    let is_missing = message.kind == Kind::ObjectNotFound;
+    is_missing || paths.all(|path| vfs.symlink_metadata(Path::new(OsStr::from_bytes(path))).is_ok())
 }
 
 fn nothing(message: &Message) -> Verdict {

@@ -119,6 +119,8 @@ pub struct Message {
     pub near: Option<Vec<u8>>,
     /// The words themselves, cut where they are very long.
     pub words: Vec<u8>,
+    /// Does the text name files of Nix, whose programs search no directory of the system?
+    pub in_nix: bool,
     /// The number of its first line, from 1 on.
     pub line: usize,
     /// How often it was said.
@@ -140,6 +142,7 @@ impl Message {
             tried: Vec::new(),
             near: None,
             words: Vec::new(),
+            in_nix: false,
             line: 0,
             times: 1,
         }

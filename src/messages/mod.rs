@@ -14,6 +14,7 @@ pub mod meaning;
 mod message;
 mod modules;
 mod musl;
+mod php;
 mod programs;
 mod python;
 mod scanner;

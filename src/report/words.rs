@@ -1,11 +1,14 @@
 //! What is said of an error that ends a command.
 
+mod commands;
 mod cures;
 mod files;
 pub mod findings;
 pub mod helps;
 mod installed;
 mod interpreters;
+
+mod managed;
 pub mod meanings;
 mod memory;
 mod misfits;

@@ -1,7 +1,8 @@
 //! What is said of a message that was looked up in an environment.
 
-use super::{findings, helps};
+use super::{commands, findings, helps};
 use crate::bytes::{printable, shell_word, shown};
+use crate::knowledge::import_names;
 use crate::messages::Message;
 use crate::messages::in_environment::{Case, Remedy, Verdict};
 use crate::world::Place;
@@ -102,7 +103,7 @@ fn found(verdict: &Verdict, lacks_symbols: bool, others: usize) -> String {
 pub fn cure(message: &Message, verdict: &Verdict) -> String {
     const RESTART: &str = "no action needed; if a program still reports this, restart it, and check its environment \
                            variables";
-    match &verdict.remedy {
+    let said = match &verdict.remedy {
         Remedy::OfWords => helps::of(message),
         Remedy::OfFinding => verdict.findings.first().map(findings::cure).unwrap_or_default(),
         Remedy::Command(command) => command.to_string(),
@@ -118,7 +119,10 @@ pub fn cure(message: &Message, verdict: &Verdict) -> String {
             shell_word(from.as_os_str().as_bytes())
         ),
         Remedy::Reinstall => {
-            "reinstall the package: pip install --force-reinstall --no-deps NAME".to_owned()
+            let top = message.module.as_deref().map(printable).unwrap_or_default();
+            let top = top.split('.').next().filter(|top| !top.is_empty()).unwrap_or("NAME");
+            let name = import_names::distribution_of_module(top);
+            format!("reinstall the package: pip install --force-reinstall --no-deps {name}")
         }
         Remedy::Restart => RESTART.to_owned(),
         Remedy::RestartOrOfWords => {
@@ -129,7 +133,8 @@ pub fn cure(message: &Message, verdict: &Verdict) -> String {
              otherwise {}",
             helps::of(message)
         ),
-    }
+    };
+    commands::in_words_of(&verdict.installs, &said)
 }
 
 /// A path as a text of Python's.
