@@ -45,6 +45,15 @@ pub enum Error {
     NoWorkingDirectory(Arc<io::Error>),
     /// Nothing is found by itself in the root of another system.
     RootWithoutTarget,
+    /// Nothing is where a target was named, and no package is called so.
+    NoTarget {
+        /// The target, as it was named.
+        named: PathBuf,
+        /// Installed packages that are spelled almost so.
+        near: Vec<String>,
+        /// Does it look like the ID of an operation?
+        is_operation: bool,
+    },
     /// What was named is not a file, and an object is asked for.
     NoFile(PathBuf),
     /// What was named cannot be read.
@@ -161,6 +170,7 @@ impl Error {
                 ErrorKind::Usage
             }
             Self::RootWithoutTarget
+            | Self::NoTarget { .. }
             | Self::NoFile(_)
             | Self::Unreadable { .. }
             | Self::NoObject { .. }

@@ -132,8 +132,8 @@ impl App {
             .iter()
             .map(|path| {
                 let (target, reason) = match target::at(&self.vfs, ambient, path) {
-                    Err(error @ target::Error::Absent { .. }) => {
-                        self.distribution(path).ok_or(error)?
+                    Err(target::Error::Absent { .. }) => {
+                        self.distribution(path).ok_or_else(|| self.absent(path))?
                     }
                     found => (found?, Reason::Named),
                 };
@@ -151,6 +151,22 @@ impl App {
         let found = discovery::discover(&self.vfs, ambient).ok()?;
         let target = target::distribution(&self.vfs, &found.environment, name)?;
         Some((target, Reason::Found(found.reason)))
+    }
+
+    /// An error about a target that is not there, with what may have been meant.
+    fn absent(&self, named: &Path) -> Error {
+        let name = named.to_str().filter(|name| !name.contains('/'));
+        let ambient = self.ambient().ok().filter(|_| self.vfs.root().is_none());
+        let found = ambient.and_then(|ambient| discovery::discover(&self.vfs, ambient).ok());
+        let near = name
+            .zip(found)
+            .map(|(name, found)| target::near_names(&self.vfs, &found.environment, name));
+        let is_digit = |c: char| c.is_ascii_hexdigit() && !c.is_ascii_uppercase();
+        Error::NoTarget {
+            named: named.to_owned(),
+            near: near.unwrap_or_default(),
+            is_operation: name.is_some_and(|name| name.len() == 12 && name.chars().all(is_digit)),
+        }
     }
 
     /// The files that were named: an interpreter is a program here, and stands for no environment.

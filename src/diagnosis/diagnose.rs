@@ -19,6 +19,7 @@ use crate::findings::evidence::need::{Guard, Need, Supply};
 use crate::findings::evidence::variable::Blame;
 use crate::findings::finding::{Cause, Finding, Severity, fault, sort};
 use crate::knowledge::tensorflow;
+use crate::python::installs::Installs;
 use crate::python::interpreter::Interpreter;
 use crate::vfs::Vfs;
 use crate::world::inventory::Role;
@@ -45,6 +46,8 @@ pub struct Diagnosis {
     pub unasked: Vec<(PathBuf, Vec<u8>)>,
     /// What installers left; its findings are among the others.
     pub installed: Installed,
+    /// The tool that installs into the environment.
+    pub installs: Installs,
 }
 
 impl Diagnosis {
@@ -53,7 +56,10 @@ impl Diagnosis {
         let is_told =
             |finding: &Finding| findings.iter().any(|other| other.question() == finding.question());
         self.findings.retain(|finding| !is_told(finding));
-        self.findings.extend(findings);
+        // What a missing part of a distribution explains is not told a second time.
+        let new = findings.into_iter().filter(|finding| !self.installed.explains(finding));
+        let new = new.map(|finding| Finding { installs: self.installs.clone(), ..finding });
+        self.findings.extend(new);
         sort(&mut self.findings);
     }
 }
@@ -180,7 +186,7 @@ fn loads(
         finding.installs = installs.clone();
     }
     sort(&mut findings);
-    Diagnosis { findings, bindings, unresolved, unasked, installed }
+    Diagnosis { findings, bindings, unresolved, unasked, installed, installs }
 }
 
 /// What variables spoil for the modules of Python itself, which every package imports, where these lie outside

@@ -148,6 +148,10 @@ pub fn shipper(library: &[u8]) -> Option<Shipped> {
         return Some(Shipped::Advice(advice));
     }
     let conda = conda_forge::package_of(&name);
+    // What only some releases have comes first, and a name without a version is of none.
+    if let Some(releases) = row_of_releases(&name).filter(|_| !name.ends_with(".so")) {
+        return Some(of_releases(name, releases));
+    }
     let Some((row, shipper)) = row_of(&name) else {
         return match (row_of_releases(&name), conda) {
             (Some(releases), _) => Some(of_releases(name, releases)),

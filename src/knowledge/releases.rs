@@ -198,6 +198,42 @@ pub(super) const ROWS: &[(&str, Releases)] = &[
             "readline=7.0",
         ),
     ),
+    (
+        "libbz2.so.1.0",
+        Releases {
+            debian: &[("libbz2-1.0", "Debian, Ubuntu")],
+            fedora: &[],
+            conda: "bzip2",
+            besides: "Fedora and RHEL call it libbz2.so.1 (dnf install bzip2-libs): link libbz2.so.1.0 to it",
+        },
+    ),
+    (
+        "libpcre.so.1",
+        Releases {
+            debian: &[],
+            fedora: &[("pcre", "Fedora, RHEL 7 to 9")],
+            conda: "pcre",
+            besides: "Debian and Ubuntu call it libpcre.so.3 (apt install libpcre3): install a build of the program for them",
+        },
+    ),
+    ("libpng15.so.15", both(&[], &[("libpng", "RHEL 7"), ("libpng15", "RHEL 8 and 9")], "")),
+    ("libcrypt.so.2", both(&[], &[("libxcrypt", "Fedora, RHEL 8 and 9")], "libxcrypt")),
+    (
+        "libnsl.so.2",
+        both(
+            &[("libnsl2", "Debian 11 to 13, Ubuntu 22.04 and 24.04")],
+            &[("libnsl2", "Fedora, RHEL 8 and 9")],
+            "",
+        ),
+    ),
+    (
+        "libpcre2-8.so.0",
+        both(&[("libpcre2-8-0", "Debian, Ubuntu")], &[("pcre2", "Fedora, RHEL")], "pcre2"),
+    ),
+    (
+        "libdb-5.3.so",
+        both(&[("libdb5.3", "Debian, Ubuntu")], &[("libdb", "Fedora, RHEL 7 to 9")], ""),
+    ),
     ("libicu*.so.50", both(&[], &[("libicu", "RHEL 7")], "")),
     ("libicu*.so.52", debian(&[("libicu52", "Debian 8, Ubuntu 14.04")], "")),
     ("libicu*.so.55", debian(&[("libicu55", "Ubuntu 16.04")], "")),

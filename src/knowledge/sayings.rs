@@ -114,16 +114,31 @@ const SAYINGS: &[Saying] = &[
                or AppArmor in dmesg",
     },
     Saying {
-        words: &[&["Qt platform plugin", "xcb"]],
+        words: &[
+            &["Could not load the Qt platform plugin", "xcb"],
+            &["find or load the Qt platform plugin", "xcb"],
+            &["Qt platform plugin could be initialized", "xcb"],
+        ],
         subject: Subject::NotInstalled,
         about: "Qt",
-        meaning: "Qt found its platform plugin for X11, xcb, but could not start it: usually a library that the \
-                  plugin needs is missing, or there is no display. A second copy of Qt that was loaded first, such \
+        meaning: "Qt could not start its platform plugin for X11, xcb: usually a library that the plugin needs is missing, or there is no display. A second copy of Qt that was loaded first, such \
                   as that of opencv-python, causes the same message.",
         cure: "apt install libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 \
                libxcb-xinerama0 libxkbcommon-x11-0 (Debian, Ubuntu); with QT_DEBUG_PLUGINS=1, Qt names the missing \
                library; without a display, set QT_QPA_PLATFORM=offscreen; with PyQt or PySide, install \
                opencv-python-headless instead of opencv-python",
+    },
+    Saying {
+        words: &[
+            &["Could not find the Qt platform plugin \"wayland"],
+            &["Could not load the Qt platform plugin \"wayland"],
+        ],
+        subject: Subject::LeftOut,
+        about: "Qt",
+        meaning: "Qt did not find its platform plugin for Wayland, which is a separate package, and continues with another \
+                  plugin where there is one.",
+        cure: "no action needed if the program starts; otherwise apt install qtwayland5 (Qt 5) or qt6-wayland (Qt 6), or set \
+               QT_QPA_PLATFORM=xcb",
     },
     Saying {
         words: &[

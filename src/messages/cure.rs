@@ -7,6 +7,7 @@ use crate::findings::finding::Cause;
 use crate::knowledge::managers::{self, Manager};
 use crate::knowledge::packages::Shipped;
 use crate::knowledge::sayings::Saying;
+use crate::knowledge::standard_modules::Headers;
 use crate::knowledge::tensorflow::is_of_cuda;
 use crate::knowledge::{homebrew, import_names, packages, symbols};
 
@@ -27,7 +28,7 @@ pub enum Help {
     /// A part of Python's standard library.
     StandardModule {
         /// The package of headers that it is compiled with.
-        headers: &'static str,
+        headers: Headers,
     },
     /// An object that is not there.
     Object {

@@ -4,7 +4,7 @@ use super::scanner::is_object;
 use super::{Kind, Message, Speaker, Weight};
 use crate::findings::finding::Cause;
 use crate::knowledge::sayings::{Saying, Subject};
-use crate::knowledge::standard_modules;
+use crate::knowledge::standard_modules::{self, Headers};
 use crate::knowledge::tensorflow::is_driver_library;
 
 /// Libraries that the GNU C library brings and musl has no file for (glibc's `shlib-versions`).
@@ -231,7 +231,7 @@ impl Message {
     }
 
     /// The package of headers that a part of the standard library is compiled with.
-    pub(super) fn headers(&self) -> Option<&'static str> {
+    pub(super) fn headers(&self) -> Option<Headers> {
         standard_modules::headers_of(std::str::from_utf8(self.module.as_deref()?).ok()?)
     }
 

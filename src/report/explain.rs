@@ -8,10 +8,11 @@ use super::style::{COMMAND, DIM, ERROR, GOOD, INFO, WARNING, paint};
 use super::words::targets;
 use super::words::{Words, meanings, verdicts};
 use crate::app::explain::{Explained, LookedInto};
-use crate::bytes::{printable, shown};
+use crate::bytes::{printable, shell_word, shown};
 use crate::findings::finding::{Cause, Finding, Severity};
 use crate::messages::in_environment::{Outcome, Verdict};
 use crate::messages::{Kind, Message, Speaker, Weight, leaf};
+use crate::python::target;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -41,7 +42,19 @@ pub fn needs_a_message() -> Words {
 #[must_use]
 pub fn neither_message_nor_cause(word: &[u8]) -> Words {
     let word = printable(word);
-    Words::new(format!("{word} is neither a known message nor the name of a cause")).hint(causes())
+    let names = Cause::ALL.iter().map(|cause| cause.name().to_owned()).collect();
+    let what = Words::new(format!("{word} is neither a known message nor the name of a cause"));
+    match target::nearest(&word, names).first() {
+        Some(near) => what.hint(format!("did you mean {near}?")),
+        None => what.hint(causes()),
+    }
+}
+
+/// What is said of a word that is called as a file is.
+#[must_use]
+pub fn is_called_like_a_file(word: &[u8]) -> Words {
+    Words::new(format!("{} is not a known message", printable(word)))
+        .hint(format!("to explain the messages in a file: tfpatch explain < {}", shell_word(word)))
 }
 
 /// What is said of a text of so many lines without any message.

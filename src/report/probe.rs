@@ -51,7 +51,7 @@ pub fn write_verify(
     probed: &Probed,
     detail: Detail,
 ) -> io::Result<()> {
-    verify::write(out, chosen, verified, detail)?;
+    verify::write(out, chosen, verified, detail, true)?;
     write(out, &verified.world, probed, detail)?;
     write_conclusion(out, &verified.errors, probed, detail)
 }

@@ -55,6 +55,7 @@ pub fn write_doctor(
     let Diagnosed { world, diagnosis, .. } = diagnosed;
     doctor::write_findings(out, app, chosen, (world, &diagnosis.findings), ran.detail)?;
     write(out, world, proof, ran)?;
+    write_in_spite(out, proof, &diagnosis.findings, ran.detail)?;
     if proof.verdict.is_good() || diagnosed.fixable().next().is_none() {
         return Ok(());
     }
@@ -78,8 +79,24 @@ pub fn write_verify(
     proof: &Proof,
     ran: Ran<'_>,
 ) -> io::Result<()> {
-    verify::write(out, chosen, verified, ran.detail)?;
-    write(out, &verified.world, proof, ran)
+    verify::write(out, chosen, verified, ran.detail, true)?;
+    write(out, &verified.world, proof, ran)?;
+    write_in_spite(out, proof, &verified.errors, ran.detail)
+}
+
+/// Says that a command works in spite of errors, which are about what it does not use.
+fn write_in_spite(
+    out: &mut dyn Write,
+    proof: &Proof,
+    findings: &[Finding],
+    detail: Detail,
+) -> io::Result<()> {
+    let errors = findings.iter().filter(|finding| finding.severity() == Severity::Error).count();
+    if !proof.verdict.is_good() || errors == 0 || detail == Detail::Quiet {
+        return Ok(());
+    }
+    let errors = if errors == 1 { "error".to_owned() } else { format!("{errors} errors") };
+    writeln!(out, "{}  the command works despite the {errors} above", paint(DIM, "note"))
 }
 
 /// Writes what was repaired, what remains, and what the runs prove.

@@ -221,7 +221,7 @@ pub(super) fn shipped_on(shipped: &Shipped, family: Family) -> String {
             let elsewhere = match (releases.besides, known.is_empty()) {
                 ("", false) if releases.has_newest() => String::new(),
                 ("", _) => format!(
-                    "; other releases do not have {library}, and need a newer build of the program that needs it"
+                    "; on other releases, which do not have {library}, install a newer build of the program"
                 ),
                 (besides, _) => format!("; {besides}"),
             };

@@ -5,6 +5,7 @@ use super::managed;
 use crate::bytes::{in_shell_quotes, printable};
 use crate::knowledge::import_names;
 use crate::knowledge::packages::{self, Shipped};
+use crate::knowledge::standard_modules::Headers;
 use crate::messages::cure::{Advice, Bring, Help, LibraryHelp, Newer, Owned, ReleasesHelp};
 use crate::messages::{Message, leaf};
 
@@ -16,7 +17,7 @@ pub fn of(message: &Message) -> String {
         Help::Advice(advice) => fixed(advice).to_owned(),
         Help::Driver { is_needed } => driver(is_needed),
         Help::Library(help) => library(message, &help),
-        Help::StandardModule { headers } => standard_module(message, headers),
+        Help::StandardModule { headers } => standard_module(message, &headers),
         Help::Managed(manager, lack) => managed::of(&manager, lack, &library_name(message)),
         Help::OlderCopy(shipped) => format!(
             "remove the older copy, or the link with its name to another version, from what is searched, and install the \
@@ -85,7 +86,8 @@ fn fixed(advice: Advice) -> &'static str {
             "use entries that begin with @loader_path: tfpatch rpath set FILE --entry @loader_path/…"
         }
         Advice::AnotherLinux => {
-            "recreate the environment on the machine that runs it; instead of Alpine, use an image with glibc"
+            "use a build for musl, which environments get when they are recreated on the machine that runs them; or instead \
+             of Alpine use an image with glibc, such as Debian"
         }
         Advice::BuiltForMusl => {
             "install the build for glibc (often called gnu or linux-x64, without musl) on the system that runs it: for \
@@ -148,10 +150,16 @@ fn driver(is_needed: bool) -> String {
 
 fn library(message: &Message, help: &LibraryHelp) -> String {
     let name = library_name(message);
-    let mut bring = bring(message, &help.bring, &name);
+    let bring = bring(message, &help.bring, &name);
     if let Some(again) = help.or_again.as_ref().and_then(managed::again) {
-        bring = format!("{bring}; or build what needs it again: {again}");
-        return bring;
+        let is_of_releases =
+            matches!(help.bring, Bring::Shipped(Shipped::Releases { .. }) | Bring::LookUp);
+        return match is_of_releases {
+            true => format!(
+                "reinstall what needs {name}, for the release of it that is installed: {again}"
+            ),
+            false => format!("{bring}; or build what needs it again: {again}"),
+        };
     }
     if !help.may_be_here {
         return bring;
@@ -173,7 +181,9 @@ fn bring(message: &Message, bring: &Bring, name: &str) -> String {
         Bring::Distribution(distribution) => {
             format!("pip install --force-reinstall --no-deps {distribution}")
         }
-        Bring::Alpine => format!("apk add so:{name} (Alpine)"),
+        Bring::Alpine => format!(
+            "apk add so:{name} (Alpine); if no package has it, install a build for this release of Alpine"
+        ),
         Bring::Cuda => format!(
             "install the release of CUDA or cuDNN that contains {name}, or a newer release of the package that needs \
              it"
@@ -210,7 +220,7 @@ fn newer_in_words(newer: &Newer) -> String {
     }
 }
 
-fn standard_module(message: &Message, headers: &str) -> String {
+fn standard_module(message: &Message, headers: &Headers) -> String {
     match message.module.as_deref() {
         Some(b"_tkinter") => {
             "apt install python3-tk (Debian, Ubuntu), or brew install python-tk (macOS); for a Python that you \
@@ -218,8 +228,9 @@ fn standard_module(message: &Message, headers: &str) -> String {
                 .to_owned()
         }
         _ => format!(
-            "apt install {headers} (Debian, Ubuntu), and compile Python again (pyenv install --force VERSION); or \
-             use a Python that has it, from the system or from uv"
+            "apt install {} (Debian, Ubuntu) or dnf install {} (Fedora), and compile Python again (pyenv install --force \
+             VERSION); or use a Python that has it, from the system or from uv",
+            headers.debian, headers.fedora
         ),
     }
 }

@@ -227,8 +227,13 @@ fn of_symbols(message: &Message, fault: &SymbolFault) -> String {
         ),
         SymbolFault::OlderLibrary => {
             let version = named(&message.version, "a version");
+            // The versions of these grow with each release; those of others tell two lines of releases apart.
+            let grows =
+                ["GLIBC_", "GLIBCXX_", "CXXABI_", "GCC_"].iter().any(|it| version.starts_with(it));
+            let is = if grows { "is older than" } else { "is not the release" };
+            let that = if grows { "the one that" } else { "that" };
             format!(
-                "{library} was found, but it is older than the one that {name} was built for: it lacks {version}."
+                "{library} was found, but it {is} {that} {name} was built for: it lacks {version}."
             )
         }
         SymbolFault::OfGlibc => format!(
