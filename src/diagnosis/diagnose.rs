@@ -180,13 +180,19 @@ fn loads(
             || keeps_from_starting(world, &seen.started, finding)
             || keeps_from_loading(world, &seen.missing, finding)
     });
+    let installs = finish(vfs, world, &mut findings);
+    Diagnosis { findings, bindings, unresolved, unasked, installed, installs }
+}
+
+/// Settles who cures findings and by which tool, and sorts them; the tool that installs.
+fn finish(vfs: &dyn Vfs, world: &World, findings: &mut Vec<Finding>) -> Installs {
     let installs = world.installs(vfs);
-    for finding in &mut findings {
+    for finding in findings.iter_mut() {
         leave_to_others(vfs, world, finding);
         finding.installs = installs.clone();
     }
-    sort(&mut findings);
-    Diagnosis { findings, bindings, unresolved, unasked, installed, installs }
+    sort(findings);
+    installs
 }
 
 /// What variables spoil for the modules of Python itself, which every package imports, where these lie outside

@@ -2,6 +2,7 @@
 
 use super::findings::Detail;
 use super::json::{FindingReport, text};
+use super::layout::COMMANDS;
 use super::markdown::{cell, code, write_fenced};
 use super::path_text::PathText;
 use super::style::{COMMAND, DIM, ERROR, GOOD, INFO, WARNING, paint};
@@ -19,6 +20,9 @@ use std::io::{self, Write};
 
 /// Messages that a report for people has, before it is cut.
 const ONE_SCREEN: usize = 4;
+
+/// A cure of at most this length is one line.
+const ONE_LINE: usize = 76;
 
 /// What a report quotes of a message.
 const MAX_QUOTED: usize = 600;
@@ -224,13 +228,50 @@ fn write_group(out: &mut dyn Write, group: &Group<'_>, detail: Detail) -> io::Re
             writeln!(out, "    {path}  {}", paint(DIM, note))?;
         }
     }
-    let mut notes: Vec<String> = place.iter().map(line).collect();
-    notes.extend(verdict.cause.map(|cause| format!("more: tfpatch explain {cause}")));
-    if detail > Detail::Quiet && !notes.is_empty() {
-        writeln!(out, "  {}", paint(DIM, printable(notes.join("; ").as_bytes())))?;
+    let place = place.iter().map(|place| format!("checked in {}", line(place)));
+    let more = verdict.cause.map(|cause| format!("more: tfpatch explain {cause}"));
+    if detail > Detail::Quiet {
+        for note in place.chain(more) {
+            writeln!(out, "  {}", paint(DIM, printable(note.as_bytes())))?;
+        }
     }
     let cure = verdicts::cure(message, verdict);
-    writeln!(out, "{} {}", paint(COMMAND, "→"), printable(cure.as_bytes()))
+    let mut clauses = clauses(&cure).into_iter();
+    let first = clauses.next().unwrap_or_default();
+    writeln!(out, "{} {}", paint(COMMAND, "→"), printable(first.as_bytes()))?;
+    clauses.try_for_each(|clause| writeln!(out, "  {}", printable(clause.as_bytes())))
+}
+
+/// Does what follows a comma begin with a command, or with `or` and a command?
+fn begins_a_command(rest: Option<&str>) -> bool {
+    let rest = rest.unwrap_or_default().trim_start();
+    let first = rest.strip_prefix("or ").unwrap_or(rest).split(' ').next();
+    first.is_some_and(|first| COMMANDS.contains(&first))
+}
+
+/// The clauses of a long cure, each of which has a line: what stands between semicolons, and each of several commands.
+/// What is quoted, as a part of a command may be, or in parentheses is not broken.
+fn clauses(cure: &str) -> Vec<&str> {
+    let (mut clauses, mut start) = (Vec::new(), 0);
+    let (mut quoted, mut depth) = (false, 0_i32);
+    for (at, character) in cure.char_indices().filter(|_| cure.len() > ONE_LINE) {
+        match character {
+            '\'' => quoted = !quoted,
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            ';' if !quoted && depth == 0 => {
+                clauses.extend(cure.get(start..at));
+                start = at + 1;
+            }
+            ',' if !quoted && depth == 0 && begins_a_command(cure.get(at + 1..)) => {
+                clauses.extend(cure.get(start..=at));
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    clauses.extend(cure.get(start..));
+    clauses.into_iter().map(str::trim_start).collect()
 }
 
 /// The words of a message, as lines that cannot command a terminal.

@@ -20,7 +20,10 @@ fn threads() -> Vec<Value> {
     let read = |name| -> Vec<Value> {
         serde_json::from_slice(&fs::read(messages.join(name)).unwrap()).unwrap()
     };
-    ["threads.json", "more_threads.json", "programs_threads.json"].into_iter().flat_map(read).collect()
+    ["threads.json", "more_threads.json", "programs_threads.json"]
+        .into_iter()
+        .flat_map(read)
+        .collect()
 }
 
 fn strings(value: &Value) -> Vec<&str> {
@@ -95,8 +98,10 @@ fn what_is_found_here_may_be_missing_elsewhere() {
     let site = Path::new("/e/lib/python3.11/site-packages");
     let outer = Elf::needing(&["libGL.so.1"]).runpath("$ORIGIN").bytes();
     let inner = Elf::needing(&[]).soname("libGL.so.1").bytes();
-    let vfs =
-        MemVfs::new().file(site.join("a/outer.so"), outer).file(site.join("a/libGL.so.1"), inner);
+    let vfs = MemVfs::new()
+        .file(site.join("a/outer.so"), outer)
+        .file(site.join("a/libGL.so.1"), inner)
+        .file("/e/bin/x", *b"#!/bin/sh\n");
     let settings = Settings { working_directory: "/".into(), ..Settings::default() };
     let world = World::of_directory(&vfs, site, None, settings);
     let diagnosis = diagnose(&vfs, &world);
@@ -117,6 +122,15 @@ fn what_is_found_here_may_be_missing_elsewhere() {
     assert!(cure(&symbol).contains("LD_LIBRARY_PATH"), "{}", cure(&symbol));
     let named = format!("/e/bin/x: error while loading shared libraries: {missing}");
     assert!(!cure(&named).contains("another machine"), "{}", cure(&named));
+    // What is found here says nothing about the machine whose files the message names.
+    for text in [
+        format!("/elsewhere/bin/x: error while loading shared libraries: {missing}"),
+        "/elsewhere/site-packages/a/outer.so: undefined symbol: f".to_owned(),
+    ] {
+        let log = read_text(&text);
+        let verdict = look(&vfs, &world, &diagnosis, &log.messages[0]);
+        assert_eq!(verdict.outcome, Outcome::NotHere, "{text}: {verdict:?}");
+    }
 }
 
 /// The cure of a single message.
