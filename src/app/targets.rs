@@ -18,14 +18,14 @@ use std::sync::Arc;
 
 /// A target that a use-case works on.
 pub struct Chosen {
-    /// What it is. Where it lies in an environment, its path begins with the environment's prefix,
+    /// What it is. Where it is in an environment, its path begins with the environment's prefix,
     /// whatever links lead there.
     pub target: Target,
     /// The environment around it, where it is a directory or a file of one.
     pub environment: Option<Environment>,
     /// How it was named; nothing where it was found.
     pub named: Option<PathBuf>,
-    /// The root of another system that it lies in.
+    /// The root of another system that it is in.
     pub root: Option<PathBuf>,
     /// Why it was chosen.
     pub reason: Reason,
@@ -242,7 +242,7 @@ impl App {
         (target, Some(found))
     }
 
-    /// The environment that a path lies in.
+    /// The environment that a path is in.
     #[must_use]
     pub fn environment_around(&self, path: &Path) -> Option<Environment> {
         let home = self.ambient.as_ref().ok().and_then(|ambient| ambient.home.as_deref());

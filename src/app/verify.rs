@@ -162,7 +162,7 @@ impl Files {
             && objects.all(|seen| seen.installed_by.is_some())
     }
 
-    /// Files that are told of. The rows of what an installer put there are the installer's too.
+    /// Files that are reported. The rows of what an installer put there are the installer's too.
     pub fn others(&self) -> impl Iterator<Item = &FileSeen> {
         let are_anew = self.are_installed_anew();
         self.all.iter().filter(move |seen| seen.is_other && !(are_anew && seen.is_record()))

@@ -28,7 +28,7 @@ pub enum Error {
     App(app::Error),
     /// A command that was to be traced could not be run.
     Untraced(app::Error),
-    /// What the command line asks for is not possible, or something of it cannot be read or written.
+    /// What the command line requests is not possible, or something of it cannot be read or written.
     Said(Words),
 }
 
@@ -106,7 +106,7 @@ fn in_style(text: &str) -> String {
     text.replace("\n  hint: ", &format!("\n  {} ", paint(COMMAND, "hint:")))
 }
 
-/// What is said of an error about the arguments: as clap has it, in our form.
+/// The words for an error about the arguments: as clap has it, in our form.
 #[must_use]
 pub fn usage_text(error: &clap::Error) -> String {
     let text = error.render().to_string();
@@ -119,7 +119,7 @@ pub fn usage_text(error: &clap::Error) -> String {
     format!("{what}\n  hint: {hint}\n\n{rest}")
 }
 
-/// Writes a report about an error to standard output, where a report in JSON was asked for. Where it cannot
+/// Writes a report about an error to standard output, where a report in JSON was requested. Where it cannot
 /// be written, the exit status has to do.
 pub fn report(error: &ErrorReport) {
     let mut out = Inert::new(io::stdout(), Form::Json);
@@ -130,7 +130,7 @@ pub fn report(error: &ErrorReport) {
 #[must_use]
 pub fn refuse(error: clap::Error, asks_for_json: bool) -> ExitCode {
     let mut error = inert(error);
-    // What is misspelt here is no command to be run, which is all that `--` would make of it.
+    // What is misspelt here is not a command to be run, which is all that `--` would make of it.
     let is_option = matches!(error.get(ContextKind::InvalidArg),
         Some(ContextValue::String(word)) if word.starts_with('-'));
     if is_option {

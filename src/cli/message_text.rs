@@ -28,7 +28,7 @@ pub fn read(text: &[OsString]) -> Result<Given, Error> {
         [] => messages::read(&mut BufReader::new(io::stdin().lock()))?,
         [dash] if dash == "-" => {
             if io::stdin().is_terminal() {
-                // A note that cannot be written is no reason to stop.
+                // A note that cannot be written is not a reason to stop.
                 let _ = writeln!(
                     inert::stderr(),
                     "tfpatch: reading a message from the terminal; Ctrl-D ends it"

@@ -85,7 +85,7 @@ fn run(arguments: &Arguments) -> Result<u8, Error> {
     Ok(status)
 }
 
-/// Does what a command asks for; the exit status.
+/// Does what a command requests; the exit status.
 fn carry_out(session: &mut Session, command: &Command) -> Result<u8, Error> {
     match command {
         Command::Doctor(options) if options.proof.probe => {

@@ -17,7 +17,7 @@ use crate::findings::cure::{Cure, Install, Search, Tidying};
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::need::{Guard, Need, Supply};
 use crate::findings::evidence::variable::Blame;
-use crate::findings::finding::{Cause, Finding, Severity, fault, sort};
+use crate::findings::finding::{Cause, Finding, Severity, fault, sort, with_tool};
 use crate::knowledge::tensorflow;
 use crate::python::installs::Installs;
 use crate::python::interpreter::Interpreter;
@@ -180,19 +180,9 @@ fn loads(
             || keeps_from_starting(world, &seen.started, finding)
             || keeps_from_loading(world, &seen.missing, finding)
     });
-    let installs = finish(vfs, world, &mut findings);
+    findings.iter_mut().for_each(|finding| leave_to_others(vfs, world, finding));
+    let installs = with_tool(world.installs(vfs), &mut findings);
     Diagnosis { findings, bindings, unresolved, unasked, installed, installs }
-}
-
-/// Settles who cures findings and by which tool, and sorts them; the tool that installs.
-fn finish(vfs: &dyn Vfs, world: &World, findings: &mut Vec<Finding>) -> Installs {
-    let installs = world.installs(vfs);
-    for finding in findings.iter_mut() {
-        leave_to_others(vfs, world, finding);
-        finding.installs = installs.clone();
-    }
-    sort(findings);
-    installs
 }
 
 /// What variables spoil for the modules of Python itself, which every package imports, where these lie outside

@@ -269,6 +269,15 @@ pub(crate) fn fault(cause: Cause, object: &Path, evidence: Evidence, cure: Cure)
     }
 }
 
+/// Notes the tool that installs in each finding, sorts them, and returns the tool.
+pub fn with_tool(installs: Installs, findings: &mut Vec<Finding>) -> Installs {
+    for finding in findings.iter_mut() {
+        finding.installs = installs.clone();
+    }
+    sort(findings);
+    installs
+}
+
 /// Errors first, then by what blocks first, then by object and library.
 pub fn sort(findings: &mut Vec<Finding>) {
     findings.sort_by(|a, b| {

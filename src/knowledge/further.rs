@@ -23,7 +23,19 @@ const ADVICE: &[(&str, &str)] = &[
         "install Oracle Instant Client from Oracle, and run ldconfig with its directory in /etc/ld.so.conf.d; or use \
          python-oracledb in its thin mode, which does not need it",
     ),
+    ("libamdhip64.so", ROCM),
+    ("libhsa-runtime64.so", ROCM),
+    ("librocm", ROCM),
+    ("librocblas.so", ROCM),
+    ("librocsolver.so", ROCM),
+    ("libroctx64.so", ROCM),
+    ("libhip", ROCM),
+    ("libMIOpen.so", ROCM),
+    ("librccl.so", ROCM),
 ];
+
+const ROCM: &str = "install the release of ROCm that the package was built for from AMD's repository (its number is that of the \
+                    library: .so.6 is of ROCm 6); its libraries are in /opt/rocm/lib, which LD_LIBRARY_PATH can name";
 
 /// What helps besides to install a package, by the beginning of a library's name.
 const BESIDES: &[(&str, &str)] = &[

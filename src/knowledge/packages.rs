@@ -1,4 +1,4 @@
-//! Who ships a library, as tables: by the name that is asked for, what is to be installed.
+//! Who ships a library, as tables: by the name that is requested, what is to be installed.
 
 use super::releases::{self, Releases};
 use super::shipped_libraries::{ROWS, Shipper};
@@ -98,10 +98,10 @@ pub enum Shipped {
     /// A distribution on PyPI.
     Distribution {
         /// What `pip install` takes.
-        distribution: &'static str,
+        distribution: String,
         /// The name of the library in it.
         library: String,
-        /// The name that is asked for, which the package has no file of, so that it takes a link.
+        /// The name that is requested, which the package has no file of, so that it takes a link.
         link: Option<String>,
     },
     /// Packages of systems for compiling, which have the name of a library without its version.
@@ -110,7 +110,7 @@ pub enum Shipped {
         debian: &'static str,
         /// Of Fedora.
         fedora: String,
-        /// The name that is asked for.
+        /// The name that is requested.
         library: String,
     },
     /// Packages that some releases of systems have.
@@ -162,15 +162,41 @@ pub fn shipper(library: &[u8]) -> Option<Shipped> {
     let row = row.replace('*', "");
     let is_without_version = row.starts_with(&format!("{name}."));
     Some(match shipper {
-        Pypi(distribution) if is_without_version => {
-            Shipped::Distribution { distribution, library: row, link: Some(name) }
+        Pypi(distribution) if is_without_version => Shipped::Distribution {
+            distribution: (*distribution).to_owned(),
+            library: row,
+            link: Some(name),
+        },
+        Pypi(distribution) => {
+            let release = release_of(&name).unwrap_or_default();
+            let distribution = match release.as_str() {
+                "" => (*distribution).to_owned(),
+                release => format!("'{distribution}=={release}.*'"),
+            };
+            Shipped::Distribution { distribution, library: name, link: None }
         }
-        Pypi(distribution) => Shipped::Distribution { distribution, library: name, link: None },
         System(debian, fedora) => match development_packages::of(debian) {
             Some(development) if is_without_version => for_compiling(name, development, fedora),
             _ => Shipped::Packages { debian, fedora, conda },
         },
     })
+}
+
+/// The release of a distribution that a library is of, where its version tells: that of Arrow is a hundred times the
+/// major one, and that of OpenVINO the year and the minor one.
+fn release_of(library: &str) -> Option<String> {
+    let (stem, version) = library.split_once(".so.")?;
+    let version = version.split('.').next()?;
+    match (stem, version.len()) {
+        ("libarrow" | "libparquet" | "libarrow_dataset" | "libarrow_python", 3..) => {
+            Some(version.strip_suffix("00")?.to_owned())
+        }
+        ("libopenvino", 4) => {
+            let (year, minor) = (version.get(..2)?, version.get(2..3)?);
+            Some(format!("20{year}.{minor}"))
+        }
+        _ => None,
+    }
 }
 
 fn of_releases(name: String, releases: &'static Releases) -> Shipped {
@@ -328,14 +354,14 @@ pub fn gcc_of(version: &[u8]) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Shipped, distribution_of, shipper, usual_package};
+    use super::{Shipped, distribution_of, release_of, shipper, usual_package};
 
     #[test]
     fn a_library_is_known_by_its_whole_version() {
         assert_eq!(distribution_of(b"libcudnn.so.8"), Some("nvidia-cudnn-cu12"));
         assert_eq!((distribution_of(b"libGL.so.1"), distribution_of(b"libx.so.1")), (None, None));
         let library = "libmkl_rt.so.2".to_owned();
-        let mkl = Shipped::Distribution { distribution: "mkl", library, link: None };
+        let mkl = Shipped::Distribution { distribution: "mkl".to_owned(), library, link: None };
         assert_eq!(shipper(b"libmkl_rt.so.2"), Some(mkl));
         let gl = Shipped::Packages { debian: "libgl1", fedora: "mesa-libGL", conda: Some("libgl") };
         assert_eq!(shipper(b"libGL.so.1"), Some(gl));
@@ -368,5 +394,10 @@ mod tests {
         assert_eq!(usual_package("libpcl_surface.so.1.9").as_deref(), Some("libpcl-surface1.9"));
         assert_eq!(usual_package("libnetcdf-c++4.so.1").as_deref(), Some("libnetcdf-c++4-1"));
         assert_eq!(usual_package("libx.so"), None);
+        let Some(Shipped::Distribution { distribution, .. }) = shipper(b"libarrow.so.1400") else {
+            panic!()
+        };
+        assert_eq!(distribution, "'pyarrow==14.*'");
+        assert_eq!(release_of("libopenvino.so.2310").as_deref(), Some("2023.1"));
     }
 }

@@ -11,7 +11,7 @@ pub enum Subject {
     NotInstalled,
     /// Two things are of releases or builds that do not fit.
     Releases,
-    /// Something was not found, and the program goes on without it.
+    /// Something was not found, and the program continues without it.
     LeftOut,
     /// The graphics driver is missing or does not answer.
     Driver,
@@ -296,6 +296,22 @@ const SAYINGS: &[Saying] = &[
         meaning: "jax does not use the GPU: its CUDA plugin is not installed, or could not load its libraries.",
         cure: "pip install -U 'jax[cuda12]', and unset LD_LIBRARY_PATH, which can shadow the libraries that it \
                installs",
+    },
+    Saying {
+        words: &[&["undefined symbol: iJIT_"]],
+        subject: Subject::AsTheLoaderSays,
+        about: "MKL",
+        meaning: "the library was built against an older MKL than the one that is installed: MKL 2024.1 removed this symbol.",
+        cure: "conda install -c conda-forge 'mkl<2024.1', or pip install 'mkl<2024.1'; or install a newer release of the \
+               package that needs it",
+    },
+    Saying {
+        words: &[&["OMP: Error #15"]],
+        subject: Subject::Releases,
+        about: "OpenMP",
+        meaning: "the process loaded two copies of an OpenMP runtime, each from another package, and the second one ended it.",
+        cure: "install builds that share one OpenMP runtime, such as all packages from conda-forge, and remove the second copy \
+               (tfpatch doctor lists both); KMP_DUPLICATE_LIB_OK=TRUE disables the check, and results may then be wrong",
     },
     Saying {
         words: &[&["no version information available", "required by"]],

@@ -87,7 +87,7 @@ pub enum Advice {
     OneLibc,
     /// A newer copy of a library.
     NewerCopy,
-    /// A release that asks for no executable stack.
+    /// A release that needs no executable stack.
     NoExecutableStack,
     /// One Team ID.
     OneTeam,
@@ -99,7 +99,7 @@ pub enum Advice {
     Ptxas,
     /// libdevice.
     Libdevice,
-    /// The environment made anew.
+    /// The environment recreated.
     RemakeEnvironment,
     /// To find out what a script or a program names as its interpreter.
     FindInterpreter,
@@ -134,7 +134,7 @@ pub enum Lack {
 pub struct LibraryHelp {
     /// What brings it.
     pub bring: Bring,
-    /// May it be in the environment, out of reach?
+    /// May it be in the environment, in a directory that is not searched?
     pub may_be_here: bool,
     /// An object of which another build, for the CUDA that is there, would do without it.
     pub or_build_of: Option<Vec<u8>>,
@@ -149,6 +149,8 @@ pub enum Bring {
     Shipped(Shipped),
     /// Its distribution again.
     Distribution(String),
+    /// The distribution again whose wheel brought a copy with a name of its own.
+    OfWheel,
     /// Alpine's package.
     Alpine,
     /// The release of CUDA or cuDNN that has it.
@@ -379,11 +381,13 @@ impl Message {
             Speaker::Dyld => self.cure_on_macos(&name),
             _ if name.ends_with(".dylib") => self.cure_on_macos(&name),
             Speaker::Musl => Bring::Alpine,
+            _ if is_renamed_by_a_wheel(&name) => {
+                let near = self.near.as_deref().map(printable);
+                let near = || import_names::distribution_of_path(&near?);
+                self.distribution().or_else(near).map_or(Bring::OfWheel, Bring::Distribution)
+            }
             _ => match (packages::shipper(library), self.distribution()) {
                 (Some(shipped), _) => Bring::Shipped(shipped),
-                (None, Some(distribution)) if is_renamed_by_a_wheel(&name) => {
-                    Bring::Distribution(distribution)
-                }
                 _ if is_of_cuda(library) => Bring::Cuda,
                 _ => Bring::LookUp,
             },
@@ -479,7 +483,7 @@ impl Message {
             (Some(owner), None) if !owner.distribution.is_empty() => {
                 ReleasesHelp::OfObject { owner, is_mac }
             }
-            (None, Some(own)) if is_mac => ReleasesHelp::BuildHere(own),
+            (_, Some(own)) => ReleasesHelp::BuildHere(own),
             _ => ReleasesHelp::ForEachOther,
         }
     }
@@ -534,6 +538,7 @@ impl Bring {
             Self::InsteadOf(_, newer) => matches!(newer, Newer::Formula(_)),
             Self::Shipped(Shipped::Distribution { .. })
             | Self::Distribution(_)
+            | Self::OfWheel
             | Self::Cuda
             | Self::LookUp
             | Self::LookUpFormula => false,

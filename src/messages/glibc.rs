@@ -42,6 +42,7 @@ const UNREADABLE: &[&[u8]] = &[
     b"No such device",
     b"Stale file handle",
     b"Transport endpoint is not connected",
+    b"Exec format error",
     b"Error ",
 ];
 

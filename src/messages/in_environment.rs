@@ -1,4 +1,4 @@
-//! What is the case in an environment, of which a message speaks: the doctor's finding about the same
+//! What was found in an environment, of which a message speaks: the doctor's finding about the same
 //! thing, or that nothing is wrong with it now.
 
 use super::modules::Distributions;
@@ -38,7 +38,7 @@ pub enum Outcome {
     Harmless,
 }
 
-/// What is the case where a message was looked up.
+/// What was found where a message was looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Case {
     /// Nothing is known beside the words.
@@ -60,19 +60,19 @@ pub enum Case {
     ModuleIsHere {
         /// The module.
         module: Vec<u8>,
-        /// Where it lies.
+        /// Where it is.
         path: PathBuf,
     },
     /// The module is for another Python or another system.
     ModuleForAnother {
-        /// Where it lies.
+        /// Where it is.
         path: PathBuf,
     },
     /// A package is there, and the module is not in it.
     ModuleNotInPackage {
         /// The module.
         module: Vec<u8>,
-        /// Where the package lies.
+        /// Where the package is.
         package: PathBuf,
     },
     /// Nothing in the environment provides the module.
@@ -137,7 +137,7 @@ pub enum Remedy {
     },
     /// To install the distribution again.
     Reinstall,
-    /// To start a program anew that still says it.
+    /// To restart a program that still says it.
     Restart,
     /// The same; on another machine, what the words of the message say.
     RestartOrOfWords,
@@ -152,7 +152,7 @@ pub struct Verdict {
     pub outcome: Outcome,
     /// The cause here, or the likeliest by the words alone; `None` where nothing is wrong.
     pub cause: Option<Cause>,
-    /// What is the case.
+    /// What was found.
     pub case: Case,
     /// What cures it.
     pub remedy: Remedy,
@@ -355,7 +355,7 @@ fn tells_of_object(message: &Message, finding: &Finding) -> bool {
     !named.is_empty() && finding.evidence.names(&named)
 }
 
-/// Is a finding of that cause about a file itself, and not about what it asks for?
+/// Is a finding of that cause about a file itself, and not about what it needs?
 fn is_about_a_file(cause: Cause) -> bool {
     matches!(
         cause,
@@ -441,7 +441,7 @@ fn opened_by_name(vfs: &dyn Vfs, world: &World, message: &Message) -> Option<Ver
 }
 
 /// Whether a path that begins at the working directory leads to a file depends on that directory, wherever the
-/// file lies. What does not begin with a name was cut, or is written for people.
+/// file is. What does not begin with a name was cut, or is written for people.
 fn opened_by_relative_path(world: &World, message: &Message) -> Option<Verdict> {
     let named = message.object.as_deref().filter(|_| message.kind == Kind::ObjectNotFound)?;
     let path = Path::new(OsStr::from_bytes(named));

@@ -471,9 +471,9 @@ pub enum Unreadable {
     LaidOutBadly,
     /// It does not begin as a Mach-O file does.
     NoMacho,
-    /// It is no library for this machine.
+    /// It is not a library for this machine.
     NotForThisMachine,
-    /// Another reason, or none that is told.
+    /// Another reason, or none that is known.
     NotTaken,
 }
 

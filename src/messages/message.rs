@@ -49,7 +49,7 @@ pub enum Kind {
     DuplicateRpath,
     /// A library that is opened at run time could not be loaded.
     GpuLibraryNotLoaded,
-    /// TensorFlow goes on without a GPU, since libraries could not be loaded.
+    /// TensorFlow continues without a GPU, since libraries could not be loaded.
     GpuLibrariesNotLoaded,
     /// There is no graphics driver, or it does not answer.
     DriverNotFound,
@@ -99,13 +99,13 @@ pub struct Message {
     pub kind: Kind,
     /// Who says it.
     pub speaker: Speaker,
-    /// The object that asks for something, or that is itself at fault: a path or a name.
+    /// The object that needs something, or that is itself at fault: a path or a name.
     pub object: Option<Vec<u8>>,
-    /// The library or file that is asked for, or the one that lacks something.
+    /// The library or file that is needed, or the one that lacks something.
     pub library: Option<Vec<u8>>,
     /// The symbol, or the name that is imported.
     pub symbol: Option<Vec<u8>>,
-    /// The version that is asked for.
+    /// The version that is needed.
     pub version: Option<Vec<u8>>,
     /// The Python module.
     pub module: Option<Vec<u8>>,

@@ -35,14 +35,14 @@ fn line(place: &LookedInto) -> String {
     format!("{} ({})", shown(&place.root), facts.join("; "))
 }
 
-/// What is said where a text is asked for and none was given.
+/// The words for a missing text.
 #[must_use]
 pub fn needs_a_message() -> Words {
     let why = "explain needs a message: its text, - for standard input, or the name of a cause";
     Words::new(why).hint("python train.py 2>&1 | tfpatch explain -").hint(causes())
 }
 
-/// What is said of a word that looks like a cause, and is none.
+/// The words for an argument that looks like a cause, and is none.
 #[must_use]
 pub fn neither_message_nor_cause(word: &[u8]) -> Words {
     let word = printable(word);
@@ -54,14 +54,14 @@ pub fn neither_message_nor_cause(word: &[u8]) -> Words {
     }
 }
 
-/// What is said of a word that is called as a file is.
+/// The words for an argument that is called as a file is.
 #[must_use]
 pub fn is_called_like_a_file(word: &[u8]) -> Words {
     Words::new(format!("{} is not a known message", printable(word)))
         .hint(format!("to explain the messages in a file: tfpatch explain < {}", shell_word(word)))
 }
 
-/// What is said of a text of so many lines without any message.
+/// The words for a text of so many lines without any message.
 #[must_use]
 pub fn no_message(lines: usize) -> Words {
     let of = "of a dynamic loader, Python or TensorFlow";
@@ -75,7 +75,7 @@ pub fn no_message(lines: usize) -> Words {
     .hint("without a message, `tfpatch doctor` finds libraries that do not load")
 }
 
-/// What is said of a text of a program on Windows.
+/// The words for a text of a program on Windows.
 #[must_use]
 pub fn of_windows() -> Words {
     Words::new("the message is from Windows, which is not supported; tfpatch explains loader errors of Linux and \
@@ -88,7 +88,7 @@ fn causes() -> String {
     format!("causes: {}", names.join(", "))
 }
 
-/// Messages that are one thing to a reader: the same is the case with each.
+/// Messages that are one thing to a reader: the same is true of each.
 struct Group<'a> {
     first: &'a Explained,
     libraries: Vec<String>,
@@ -138,7 +138,7 @@ impl Group<'_> {
         Some(format!("The same applies to {}.", others.join(", ")))
     }
 
-    /// What is the case, or what the words mean where nothing is known beside them.
+    /// What was found, or what the words mean where nothing is known beside them.
     fn answer(&self) -> Vec<String> {
         let Explained { message, verdict, .. } = self.first;
         let meaning = sentence(&meanings::of(message), message);
@@ -245,8 +245,10 @@ fn write_group(out: &mut dyn Write, group: &Group<'_>, detail: Detail) -> io::Re
 /// Does what follows a comma begin with a command, or with `or` and a command?
 fn begins_a_command(rest: Option<&str>) -> bool {
     let rest = rest.unwrap_or_default().trim_start();
-    let first = rest.strip_prefix("or ").unwrap_or(rest).split(' ').next();
-    first.is_some_and(|first| COMMANDS.contains(&first))
+    let mut words = rest.strip_prefix("or ").unwrap_or(rest).split(' ');
+    let verbs = ["install", "uninstall", "reinstall", "add", "fix", "pip", "-m"];
+    words.next().is_some_and(|first| COMMANDS.contains(&first))
+        && words.next().is_some_and(|second| verbs.contains(&second))
 }
 
 /// The clauses of a long cure, each of which has a line: what stands between semicolons, and each of several commands.
@@ -329,7 +331,7 @@ pub struct PageReport {
     page: &'static str,
 }
 
-/// One message, and what is the case.
+/// One message, and what was found.
 #[derive(Debug, Serialize, JsonSchema)]
 struct MessageReport {
     kind: Kind,

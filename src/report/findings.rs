@@ -131,7 +131,7 @@ fn write_group(
             writeln!(out, "  it is in {}, which is not searched", world.shown(directory))?;
         }
     }
-    // What nothing asks for takes as few lines as it can: a host may have dozens of such plugins.
+    // What nothing needs takes as few lines as it can: a host may have dozens of such plugins.
     if first.is_optional && detail != Detail::Verbose {
         return Ok(());
     }

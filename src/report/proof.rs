@@ -29,7 +29,7 @@ const MAX_WORDS: usize = 8;
 /// Libraries of a run that people are shown, unless they ask for all.
 const MAX_LISTED: usize = 8;
 
-/// What is told of runs.
+/// What is reported of runs.
 #[derive(Clone, Copy)]
 pub struct Ran<'a> {
     /// How much is said.
@@ -114,7 +114,7 @@ pub fn write_fix(
     doctor::write_findings(out, app, chosen, (world, remaining), telling.detail)?;
     let left = repairs.len().saturating_sub(usize::from(put_back.is_some()));
     for (index, repaired) in repairs.iter().take(left).enumerate() {
-        // A second look that finds nothing more to do is no news.
+        // A second look that finds nothing more to do is not news.
         if index == 0 || !repaired.carried.plan.steps.is_empty() {
             outcome::write_done(out, chosen, world, repaired, telling)?;
         }
@@ -199,7 +199,7 @@ fn write_run(
     if run.is_cut {
         writeln!(out, "  the trace was too long and was truncated")?;
     }
-    // What a command says that works is no news.
+    // What a command says that works is not news.
     let is_news = has_failed || run.purpose == Purpose::After;
     let is_heard = is_verbose || is_news && !run.is_well();
     let skipped = run.words.len().saturating_sub(most(MAX_WORDS));

@@ -16,7 +16,7 @@ pub struct Manner<'a> {
     pub flat: bool,
     /// How much is said.
     pub detail: Detail,
-    /// A path as people are told of it.
+    /// A path as it is shown to people.
     pub place: &'a dyn Fn(&Path) -> PathBuf,
 }
 
@@ -53,7 +53,7 @@ struct View<'a> {
     objects: HashMap<&'a Path, &'a [Dependency]>,
     manner: Manner<'a>,
     seen: HashSet<&'a Path>,
-    /// Libraries that the rules of the system find, whoever asks first.
+    /// Libraries that the rules of the system find, whichever object asks first.
     of_system: HashSet<&'a Path>,
     /// Was a library marked whose own dependencies stand further up?
     has_repeats: bool,
@@ -168,7 +168,7 @@ impl<'a> View<'a> {
         Ok(())
     }
 
-    /// A path as people are told of it.
+    /// A path as it is shown to people.
     fn shown(&self, path: &Path) -> String {
         shown(&without_dots(&(self.manner.place)(path)))
     }
@@ -189,7 +189,7 @@ impl<'a> View<'a> {
                 if let Some(via) = dependency.via.as_deref().filter(|via| *via != asker) {
                     rule += &format!(" of {}", self.shown(via));
                 }
-                // That a library of the system is loaded already is no news.
+                // That a library of the system is loaded already is not news.
                 if dependency.rule == Rule::Loaded && self.of_system.contains(path.as_path()) {
                     rule.clear();
                 }

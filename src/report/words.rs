@@ -1,4 +1,4 @@
-//! What is said of an error that ends a command.
+//! The words for an error that ends a command.
 
 mod commands;
 mod cures;
@@ -68,7 +68,7 @@ impl Words {
         &self.hints
     }
 
-    /// What is said of an error.
+    /// The words for an error.
     #[must_use]
     pub fn of(error: &Error) -> Self {
         match error {

@@ -1,4 +1,4 @@
-//! What is said of what cures a finding.
+//! The words for the fix of a finding.
 
 use super::commands;
 use super::opening::releases;

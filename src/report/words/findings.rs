@@ -1,11 +1,11 @@
-//! What is said of a finding: what is the case, what cures it, and why it is not repaired.
+//! The words for a finding: what was found, what cures it, and why it is not repaired.
 
 use super::cures;
 use super::{files, installed, interpreters, memory, needs, opening, refusals, symbols, variables};
 use crate::findings::evidence::Evidence;
 use crate::findings::finding::Finding;
 
-/// What is the case, in a sentence.
+/// The finding, in a sentence.
 #[must_use]
 pub fn message(finding: &Finding) -> String {
     let seen = evidence(finding);

@@ -1,4 +1,4 @@
-//! What is said of what cures a message, where nothing is known of the machine.
+//! The words for the fix of a message, where nothing is known of the machine.
 
 use super::cures::{Family, shipped_on};
 use super::managed;
@@ -6,6 +6,7 @@ use crate::bytes::{in_shell_quotes, printable};
 use crate::knowledge::import_names;
 use crate::knowledge::packages::{self, Shipped};
 use crate::knowledge::standard_modules::Headers;
+use crate::knowledge::symbols::Owner;
 use crate::messages::cure::{Advice, Bring, Help, LibraryHelp, Newer, Owned, ReleasesHelp};
 use crate::messages::{Message, leaf};
 
@@ -34,6 +35,11 @@ pub fn of(message: &Message) -> String {
             }
         }
         Help::Reinstall(owner) => reinstall(&owner),
+        Help::Processor { is_mac: false, distribution: None } => {
+            "install the build of the package or the program for this machine (file FILE shows what a file is built for; on \
+             Debian and Ubuntu, apt install PACKAGE:amd64 or PACKAGE:arm64)"
+                .to_owned()
+        }
         Help::Processor { is_mac, distribution } => {
             processor(is_mac, distribution.as_deref().unwrap_or(UNKNOWN))
         }
@@ -181,6 +187,10 @@ fn bring(message: &Message, bring: &Bring, name: &str) -> String {
         Bring::Distribution(distribution) => {
             format!("pip install --force-reinstall --no-deps {distribution}")
         }
+        Bring::OfWheel => format!(
+            "reinstall the package whose import fails: pip install --force-reinstall --no-deps NAME; {name} is a copy that its \
+             wheel brings, in a directory NAME.libs"
+        ),
         Bring::Alpine => format!(
             "apk add so:{name} (Alpine); if no package has it, install a build for this release of Alpine"
         ),
@@ -316,20 +326,31 @@ fn releases(message: &Message, help: &ReleasesHelp) -> String {
              which installs the release of {0} that it requires ({1}, or the same for another CUDA; keep only one)",
             owner.name, owner.distribution
         ),
-        ReleasesHelp::OfObject { owner, is_mac } => format!(
-            "install a release of the package with {} that is built for the installed {} ({} on PyPI); and remove \
-             other copies from {}",
-            message.object.as_deref().map(leaf).map_or_else(|| "the file".to_owned(), printable),
-            owner.name,
-            owner.distribution,
-            variable(*is_mac)
-        ),
+        ReleasesHelp::OfObject { owner, is_mac } => of_object(message, *owner, *is_mac),
         ReleasesHelp::BuildHere(own) => format!(
             "pip install --force-reinstall --no-cache-dir {own}; if that does not help, add --no-binary {own} to \
-             build it for this macOS"
+             build it for this system"
         ),
         ReleasesHelp::ForEachOther => for_each_other(message),
     }
+}
+
+/// What helps where an object lacks symbols of a project that brings its libraries by itself.
+fn of_object(message: &Message, owner: Owner, is_mac: bool) -> String {
+    let object =
+        message.object.as_deref().map(leaf).map_or_else(|| "the file".to_owned(), printable);
+    let Owner { name, distribution } = owner;
+    if distribution.starts_with("nvidia-") {
+        return format!(
+            "unset LD_LIBRARY_PATH, which can select an older {name}; otherwise pip install -U {distribution} (or the same \
+             for another CUDA), of the release of CUDA that {object} is of"
+        );
+    }
+    format!(
+        "install a release of the package with {object} that is built for the installed {name} ({distribution} on PyPI); and \
+         remove other copies from {}",
+        variable(is_mac)
+    )
 }
 
 /// What helps where nothing but the names is known of two things that were not built for each other.

@@ -1,4 +1,4 @@
-//! What is said of environments that are not as they run.
+//! The words for environments that are not as they run.
 
 use super::text::counted;
 use super::variables::{others, shadowing};
@@ -6,7 +6,7 @@ use crate::bytes::shown;
 use crate::findings::evidence::interpreter::{Interpreter, NoStart};
 use std::path::PathBuf;
 
-/// What is the case, in a sentence.
+/// The finding, in a sentence.
 pub(super) fn of(interpreter: &Interpreter) -> String {
     match interpreter {
         Interpreter::Missing { interpreter, version } => format!(

@@ -1,4 +1,4 @@
-//! What is said of what cures a file that a package manager beside Python's and the system's has brought.
+//! The words for the fix of a file that a package manager beside Python's and the system's has brought.
 
 use crate::knowledge::managers::Manager;
 use crate::messages::cure::Lack;

@@ -1,4 +1,4 @@
-//! What is said of an operation that did not take place, and of files that it leaves alone.
+//! The words for an operation that did not take place, and for files that it skips.
 
 use crate::bytes::printable;
 use crate::operation::{

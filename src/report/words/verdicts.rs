@@ -1,4 +1,4 @@
-//! What is said of a message that was looked up in an environment.
+//! The words for a message that was looked up in an environment.
 
 use super::{commands, findings, helps};
 use crate::bytes::{printable, shell_word, shown};
@@ -9,7 +9,7 @@ use crate::world::Place;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// What is the case, a sentence or two; empty where nothing is known beside the words.
+/// The finding, a sentence or two; empty where nothing is known beside the words.
 #[must_use]
 pub fn sentence(verdict: &Verdict) -> String {
     match &verdict.case {
@@ -61,7 +61,7 @@ pub fn sentence(verdict: &Verdict) -> String {
     }
 }
 
-/// Who opens a library by its name, and where it lies.
+/// Who opens a library by its name, and where it is.
 fn opened_by_name(library: &[u8], code: Option<&(Place, u32)>, file: Option<&Place>) -> String {
     let library = printable(library);
     let opens = match code {
@@ -128,11 +128,14 @@ pub fn cure(message: &Message, verdict: &Verdict) -> String {
         Remedy::RestartOrOfWords => {
             format!("{RESTART}; if the message is from another machine, {}", helps::of(message))
         }
-        Remedy::OtherCopy => format!(
-            "if a program still reports this, it loads another copy: unset LD_LIBRARY_PATH and LD_PRELOAD for it; \
-             otherwise {}",
-            helps::of(message)
-        ),
+        Remedy::OtherCopy => {
+            let help = helps::of(message);
+            let unset = match help.starts_with("unset ") {
+                true => "",
+                false => "unset LD_LIBRARY_PATH and LD_PRELOAD for it; otherwise ",
+            };
+            format!("if a program still reports this, it loads another copy: {unset}{help}")
+        }
     };
     commands::in_words_of(&verdict.installs, &said)
 }
