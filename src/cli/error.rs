@@ -1,6 +1,6 @@
 //! What ends a command early, as it is said.
 
-use super::usage;
+use super::{terminal, usage};
 use crate::app::error::NotRun;
 use crate::app::{self, ErrorKind as Kind};
 use crate::bytes::{is_inert, printable};
@@ -8,6 +8,7 @@ use crate::operation;
 use crate::report::error::ErrorReport;
 use crate::report::inert::{self, Form, Inert};
 use crate::report::json;
+use crate::report::layout::Layout;
 use crate::report::style::{COMMAND, ERROR, paint};
 use crate::report::words::Words;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -92,7 +93,7 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for Error {
 
 /// Says an error on standard error. Where even that cannot be written, the exit status has to do.
 pub fn complain(error: &Error) {
-    let mut out = inert::stderr();
+    let mut out = Layout::new(inert::stderr(), terminal::error_width());
     let _ = writeln!(out, "{}", in_style(&format!("error: {}", error.words())))
         .and_then(|()| out.flush());
 }
@@ -146,7 +147,7 @@ pub fn refuse(error: clap::Error, asks_for_json: bool) -> ExitCode {
     if asks_for_json {
         report(&ErrorReport::of_usage(text.clone()));
     }
-    let mut out = inert::stderr();
+    let mut out = Layout::new(inert::stderr(), terminal::error_width());
     // Where even that cannot be written, the exit status has to do.
     let _ = writeln!(out, "{}", in_style(&text)).and_then(|()| out.flush());
     status

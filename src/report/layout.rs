@@ -137,7 +137,9 @@ fn fitted(line: &str, width: usize) -> String {
 fn is_verbatim(line: &str) -> bool {
     let plain = plain(line);
     let is_context = plain.starts_with(' ') && !plain.starts_with("  ");
-    let is_command = plain.trim_start().strip_prefix("→ ").is_some_and(|cure| {
+    let said = plain.trim_start();
+    let suggested = said.strip_prefix("→ ").or_else(|| said.strip_prefix("hint: "));
+    let is_command = suggested.is_some_and(|cure| {
         let first = cure.split(' ').next().unwrap_or_default();
         COMMANDS.contains(&first) && !cure.contains([';', ','])
     });
