@@ -36,7 +36,7 @@ use std::process::ExitCode;
 /// Parses the arguments of this process, runs a command, and says what came of it.
 #[must_use]
 pub fn main() -> ExitCode {
-    let matches = usage::command(terminal::width()).try_get_matches();
+    let matches = usage::command(settings::width()).try_get_matches();
     let parsed = matches.and_then(|matches| Arguments::from_arg_matches(&matches));
     let mut arguments = match parsed {
         Ok(arguments) => arguments,

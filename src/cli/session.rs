@@ -4,7 +4,6 @@ use super::args::{Color, Common, Format};
 use super::error::Error;
 use super::notes;
 use super::settings;
-use super::terminal;
 use super::simulation::Simulation;
 use crate::app::App;
 use crate::bytes::shown;
@@ -69,7 +68,7 @@ impl Session {
         let form = if format == Format::Json { Form::Json } else { Form::Text };
         let out = io::BufWriter::new(anstream::AutoStream::new(out, choice));
         let out = Inert::new(out, form);
-        let terminal = terminal::width().filter(|_| is_fitted && format == Format::Human);
+        let terminal = settings::width().filter(|_| is_fitted && format == Format::Human);
         let out: Box<dyn Write> = match format {
             Format::Human | Format::Markdown => Box::new(Layout::new(out, terminal)),
             Format::Json | Format::Dot => Box::new(out),

@@ -5,6 +5,7 @@
 use super::error::Error;
 use super::host;
 use super::simulation::{LoaderName, Simulation};
+use super::terminal;
 use crate::app;
 use crate::command_line::CommandLine;
 use crate::loader;
@@ -166,6 +167,13 @@ pub fn wants_color() -> bool {
     unset("NO_COLOR")
         && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
         && io::stdout().is_terminal()
+}
+
+/// The width of the terminal that standard output is, in columns; `None` where it is not one.
+#[must_use]
+pub fn width() -> Option<usize> {
+    let told = || std::env::var("COLUMNS").ok()?.trim().parse().ok();
+    terminal::width_of(io::stdout(), told)
 }
 
 /// What the simulated loader is given: the process's own variables, or none with `--no-env` and for

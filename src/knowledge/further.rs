@@ -20,8 +20,8 @@ const ADVICE: &[(&str, &str)] = &[
     ),
     (
         "libclntsh.so",
-        "install Oracle Instant Client from Oracle, and run ldconfig with its directory in /etc/ld.so.conf.d; or use \
-         python-oracledb in its thin mode, which does not need it",
+        "install Oracle Instant Client from Oracle, and run ldconfig with its directory in /etc/ld.so.conf.d; in \
+         Python, python-oracledb in its thin mode does not need it",
     ),
     ("libamdhip64.so", ROCM),
     ("libhsa-runtime64.so", ROCM),

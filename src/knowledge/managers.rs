@@ -8,6 +8,8 @@ pub enum Manager {
     Nix,
     /// A snap of that name.
     Snap(String),
+    /// A snap of that name whose libraries are for other snaps.
+    Base(String),
     /// ROS: the distribution's name, such as `humble`.
     Ros(Option<String>),
     /// PHP: the name of an extension, and the version of PHP where the path tells.
@@ -21,6 +23,9 @@ pub enum Manager {
     /// Haiku.
     Haiku,
 }
+
+/// The beginnings of names of snaps that others are run with.
+const BASES: &[&str] = &["core", "bare", "gnome-", "kde-frameworks-"];
 
 /// The versions of PHP's interface for extensions, which is in their paths (`ZEND_MODULE_API_NO`).
 const PHP: &[(&str, &str)] = &[
@@ -68,7 +73,9 @@ pub fn of_path(path: &str) -> Option<Manager> {
         return Some(Manager::Nix);
     }
     if path.starts_with("/snap/") {
-        return below("/snap/").map(Manager::Snap);
+        let is_base = |snap: &String| BASES.iter().any(|base| snap.starts_with(base));
+        let snap = below("/snap/")?;
+        return Some(if is_base(&snap) { Manager::Base(snap) } else { Manager::Snap(snap) });
     }
     if path.starts_with("/opt/ros/") {
         return Some(Manager::Ros(below("/opt/ros/")));
@@ -120,6 +127,7 @@ mod tests {
         for (path, expected) in [
             ("/nix/store/40n9-python3-3.10.4/lib/libx.so", Some(Manager::Nix)),
             ("/snap/keepassxc/49/usr/lib/libGL.so.1", Some(Manager::Snap("keepassxc".to_owned()))),
+            ("/snap/core20/current/lib/libpthread.so.0", Some(Manager::Base("core20".to_owned()))),
             ("/opt/ros/humble/lib/librcl.so", Some(Manager::Ros(Some("humble".to_owned())))),
             ("/usr/lib/php/20180731/intl.so", php("intl", Some("7.3"))),
             ("/opt/remi/php56/root/usr/lib64/php/modules/intl.so", php("intl", None)),

@@ -124,7 +124,7 @@ pub(super) const ROWS: &[(&str, Releases)] = &[
         },
     ),
     ("libjpeg.so.8", debian(&[("libjpeg-turbo8", "Ubuntu")], "libjpeg-turbo")),
-    ("libjpeg.so.9", debian(&[("libjpeg9", "Debian")], "jpeg")),
+    ("libjpeg.so.9", debian(&[], "jpeg")),
     (
         "libjpeg.so.62",
         both(

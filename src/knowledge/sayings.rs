@@ -362,6 +362,15 @@ const SAYINGS: &[Saying] = &[
                -Djava.library.path=DIR, where DIR has libNAME.so; see the first UnsatisfiedLinkError of the log",
     },
     Saying {
+        words: &[&["(Possible cause: can't load", "platform)"]],
+        subject: Subject::Releases,
+        about: "a library of Java code",
+        meaning: "Java could not load a library that code brought, and guesses that it is for another processor. On Alpine, it \
+                  says the same of a library that needs the GNU C library.",
+        cure: "use a newer release of the jar, which has a library for this processor, or a java for the processor of the \
+               library; instead of Alpine, use an image with glibc",
+    },
+    Saying {
         words: &[&["conda entry point: conda-libmamba-solver"]],
         subject: Subject::AsTheLoaderSays,
         about: "conda-libmamba-solver",

@@ -237,6 +237,7 @@ impl Message {
             return help;
         }
         match (self.kind, cause) {
+            (_, Cause::WrongPlatform) if self.is_node() => Help::Advice(Advice::NodeModules),
             (Kind::LibraryNotFound, Cause::WrongPlatform) if self.speaker != Speaker::Musl => {
                 Help::Advice(Advice::BuiltForMusl)
             }
@@ -258,7 +259,6 @@ impl Message {
                 Some(headers) => Help::StandardModule { headers },
                 None => Help::Advice(Advice::Module),
             },
-            (_, Cause::WrongPlatform) if self.is_node() => Help::Advice(Advice::NodeModules),
             (_, Cause::WrongPlatform) => Help::Advice(Advice::AnotherLinux),
             (Kind::ObjectNotFound, _) => self.cure_of_missing_object(),
             (_, Cause::PartialInstall | Cause::Unreadable) => Help::Reinstall(self.owned()),
@@ -339,6 +339,7 @@ impl Message {
     fn cure_of_managed(&self, cause: Cause) -> Option<Help> {
         let manager = self.manager()?;
         let lack = match (self.kind, cause) {
+            (_, Cause::EnvOverride) if matches!(manager, Manager::Base(_)) => Lack::Fit,
             (_, Cause::DriverMissing | Cause::EnvOverride) => return None,
             _ if self.may_not_be_executed() => return None,
             (Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded, _) => Lack::Library,
@@ -349,10 +350,16 @@ impl Message {
             _ => return None,
         };
         let is_for_it = match &manager {
-            Manager::Nix | Manager::Snap(_) | Manager::Termux | Manager::Haiku => true,
-            Manager::Ros(_) => {
+            Manager::Nix
+            | Manager::Snap(_)
+            | Manager::Base(_)
+            | Manager::Termux
+            | Manager::Haiku => true,
+            Manager::Ros(distribution) => {
                 let library = self.library.as_deref().map(leaf).map(printable).unwrap_or_default();
-                lack != Lack::Library || managers::is_of_ros(&library)
+                // The libraries of ROS have no versions.
+                let may_be_own = distribution.is_some() && library.ends_with(".so");
+                lack != Lack::Library || may_be_own || managers::is_of_ros(&library)
             }
             // The library that they lack is the system's.
             Manager::Php(..) | Manager::Gem(_) | Manager::R(_) => {

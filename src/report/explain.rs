@@ -242,7 +242,7 @@ fn write_group(out: &mut dyn Write, group: &Group<'_>, detail: Detail) -> io::Re
     clauses.try_for_each(|clause| writeln!(out, "  {}", printable(clause.as_bytes())))
 }
 
-/// Does what follows a comma begin with a command, or with `or` and a command?
+/// Does a clause begin with a command, or with `or` and a command?
 fn begins_a_command(rest: Option<&str>) -> bool {
     let rest = rest.unwrap_or_default().trim_start();
     let mut words = rest.strip_prefix("or ").unwrap_or(rest).split(' ');
@@ -265,7 +265,11 @@ fn clauses(cure: &str) -> Vec<&str> {
                 clauses.extend(cure.get(start..at));
                 start = at + 1;
             }
-            ',' if !quoted && depth == 0 && begins_a_command(cure.get(at + 1..)) => {
+            ',' if !quoted
+                && depth == 0
+                && begins_a_command(cure.get(start..at))
+                && begins_a_command(cure.get(at + 1..)) =>
+            {
                 clauses.extend(cure.get(start..=at));
                 start = at + 1;
             }

@@ -2,7 +2,7 @@
 
 use crate::cli::args::Help;
 use crate::cli::error::Error;
-use crate::cli::terminal;
+use crate::cli::settings;
 use crate::cli::usage::{self, unknown};
 use std::io;
 
@@ -11,7 +11,7 @@ use std::io;
 /// # Errors
 /// Where there is no such command, or the output cannot be written.
 pub fn run(options: &Help) -> Result<u8, Error> {
-    let root = usage::command(terminal::width());
+    let root = usage::command(settings::width());
     let mut found = &root;
     for name in &options.command {
         found = found.find_subcommand(name).ok_or_else(|| unknown(&options.command, found))?;

@@ -153,7 +153,11 @@ fn install_in_words(install: &Install) -> String {
             plugin.name
         ),
         Install::Fitting(plugin, host) => format!("install compatible releases of {plugin} and {host}"),
-        Install::FittingReleases => "install compatible releases".to_owned(),
+        Install::FittingReleases => {
+            "reinstall the package that contains the file, so that it is of one release with the libraries that it loads \
+             (otool -L FILE lists them)"
+                .to_owned()
+        }
         Install::BuiltAgainst => {
             "install the release of the library that the file was built against".to_owned()
         }

@@ -8,6 +8,11 @@ pub(super) fn of(manager: &Manager, lack: Lack, name: &str) -> String {
     match manager {
         Manager::Nix => nix(lack, name),
         Manager::Snap(snap) => of_snap(lack, snap),
+        Manager::Base(snap) => format!(
+            "start the program from a terminal that is not in a snap: that of VS Code, for one, has variables for its own \
+             libraries; or unset GTK_PATH GTK_EXE_PREFIX GIO_MODULE_DIR LD_LIBRARY_PATH LD_PRELOAD; the libraries in \
+             /snap/{snap} are for snaps only"
+        ),
         Manager::Ros(distribution) => ros(lack, distribution.as_deref().unwrap_or("DISTRO")),
         Manager::Php(extension, version) => php(lack, extension, version.unwrap_or_default()),
         Manager::Gem(gem) => match lack {
