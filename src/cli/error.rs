@@ -93,7 +93,7 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for Error {
 
 /// Says an error on standard error. Where even that cannot be written, the exit status has to do.
 pub fn complain(error: &Error) {
-    let mut out = Layout::new(inert::stderr(), terminal::width_of(io::stderr(), || None));
+    let mut out = Layout::new(inert::stderr(), terminal::width_of(&io::stderr(), || None));
     let _ = writeln!(out, "{}", in_style(&format!("error: {}", error.words())))
         .and_then(|()| out.flush());
 }
@@ -147,7 +147,7 @@ pub fn refuse(error: clap::Error, asks_for_json: bool) -> ExitCode {
     if asks_for_json {
         report(&ErrorReport::of_usage(text.clone()));
     }
-    let mut out = Layout::new(inert::stderr(), terminal::width_of(io::stderr(), || None));
+    let mut out = Layout::new(inert::stderr(), terminal::width_of(&io::stderr(), || None));
     // Where even that cannot be written, the exit status has to do.
     let _ = writeln!(out, "{}", in_style(&text)).and_then(|()| out.flush());
     status

@@ -173,7 +173,7 @@ pub fn wants_color() -> bool {
 #[must_use]
 pub fn width() -> Option<usize> {
     let told = || std::env::var("COLUMNS").ok()?.trim().parse().ok();
-    terminal::width_of(io::stdout(), told)
+    terminal::width_of(&io::stdout(), told)
 }
 
 /// What the simulated loader is given: the process's own variables, or none with `--no-env` and for

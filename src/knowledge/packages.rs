@@ -274,12 +274,13 @@ fn row_of_releases(name: &str) -> Option<&'static Releases> {
 
 /// The row for a name; of a name without a version, such as that of cffi and ctypes, that of whatever version is known.
 fn row_in<T: 'static>(
-    rows: impl Iterator<Item = &'static (&'static str, T)> + Clone,
+    mut rows: impl Iterator<Item = &'static (&'static str, T)> + Clone,
     name: &str,
 ) -> Option<&'static (&'static str, T)> {
     let is_open = name.ends_with(".so");
-    rows.clone().find(|(beginning, _)| is_begun_by(name, beginning)).or_else(|| {
-        rows.clone().find(|(beginning, _)| {
+    let whole = rows.clone().find(|(beginning, _)| is_begun_by(name, beginning));
+    whole.or_else(|| {
+        rows.find(|(beginning, _)| {
             let beginning = beginning.replace('*', "");
             is_open && beginning.strip_prefix(name).is_some_and(|r| r.starts_with('.'))
         })
