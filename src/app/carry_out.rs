@@ -20,7 +20,7 @@ pub struct Carrying {
     pub write: operation::Write,
     /// Wait until everything is on the disk?
     pub sync: bool,
-    /// The file or directory that a repaired wheel goes to, in the stead of its own place.
+    /// The file or directory that a repaired wheel goes to, instead of its own place.
     pub repaired: Option<PathBuf>,
     /// How many of the bytes that each edit replaces are wanted, to be shown.
     pub old_bytes: Option<u64>,

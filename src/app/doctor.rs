@@ -47,7 +47,7 @@ impl App {
         let world = self.world_importing(&view, chosen, how.settings.clone(), python_path);
         self.require_object(chosen, &world)?;
         let question = self.question(&view, &how.question)?;
-        // Whether a store can be read is no question of a diagnosis.
+        // Whether a store can be read is not a question of a diagnosis.
         if let Ok(place) = self.place(chosen) {
             let _ = self.note_interruption(&place.store);
         }

@@ -18,7 +18,7 @@ pub enum ErrorKind {
     Usage,
     /// What was named is not there, is something else, or nothing was found to look at.
     Target,
-    /// An operation cannot be carried out, taken back or recovered.
+    /// An operation cannot be carried out, undone or recovered.
     Operation,
     /// The operating system refused.
     Io,
@@ -26,7 +26,7 @@ pub enum ErrorKind {
     Other,
 }
 
-/// What was asked for could not be done.
+/// The request could not be carried out.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Error {
@@ -45,7 +45,16 @@ pub enum Error {
     NoWorkingDirectory(Arc<io::Error>),
     /// Nothing is found by itself in the root of another system.
     RootWithoutTarget,
-    /// What was named is not a file, and an object is asked for.
+    /// Nothing is where a target was named, and no package is called so.
+    NoTarget {
+        /// The target, as it was named.
+        named: PathBuf,
+        /// Installed packages that are spelled almost so.
+        near: Vec<String>,
+        /// Does it look like the ID of an operation?
+        is_operation: bool,
+    },
+    /// What was named is not a file, and an object is needed.
     NoFile(PathBuf),
     /// What was named cannot be read.
     Unreadable {
@@ -63,9 +72,9 @@ pub enum Error {
     },
     /// A file was written while it was looked at.
     Changes(PathBuf),
-    /// An edit of single objects was asked for of something else.
+    /// An edit of single objects was requested of something else.
     NotOneObject(PathBuf),
-    /// A wheel was named, where an object in it is asked for.
+    /// A wheel was named, where an object in it is needed.
     WholeWheel(PathBuf),
     /// The loader would not take the file.
     NotTaken {
@@ -134,7 +143,7 @@ pub enum NotRun {
     OtherOwner(PathBuf),
 }
 
-/// What may have been meant in the stead of a target that holds nothing.
+/// What may have been meant instead of a target that holds nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Instead {
     /// An environment in it.
@@ -161,6 +170,7 @@ impl Error {
                 ErrorKind::Usage
             }
             Self::RootWithoutTarget
+            | Self::NoTarget { .. }
             | Self::NoFile(_)
             | Self::Unreadable { .. }
             | Self::NoObject { .. }
@@ -177,7 +187,7 @@ impl Error {
     }
 
     /// Can it be that another tfpatch, at work meanwhile, is all that was in the way? Not where we
-    /// waited for it in vain.
+    /// waited for it, and it did not finish.
     #[must_use]
     pub fn may_be_outdated(&self) -> bool {
         !matches!(self.of_operation(), Some(operation::Error::Locked { .. }))

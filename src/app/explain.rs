@@ -1,4 +1,4 @@
-//! Explain: what a loader's words mean, what is the case here, and what cures it.
+//! Explain: what a loader's words mean, what is found here, and what cures it.
 
 use super::targets::Reason;
 use super::targets::facts;
@@ -24,7 +24,7 @@ const MAX_MESSAGES: usize = 40;
 /// Environments that are diagnosed for one text.
 const MAX_PLACES: usize = 4;
 
-/// A text with what is the case.
+/// A text with what was found.
 #[derive(Debug)]
 pub struct Explanation {
     /// Its messages: what is still wrong comes first.
@@ -33,14 +33,14 @@ pub struct Explanation {
     pub is_cut: bool,
 }
 
-/// A message with what is the case.
+/// A message with what was found.
 #[derive(Debug)]
 pub struct Explained {
     /// What was said.
     pub message: Message,
     /// Where it was looked for; `None` where the words alone had to do.
     pub place: Option<LookedInto>,
-    /// What is the case.
+    /// What was found.
     pub verdict: Verdict,
 }
 
@@ -111,7 +111,7 @@ impl Places<'_> {
         };
         let mut verdict = in_environment::look(&self.app.vfs, world, diagnosis, message);
         if verdict.fixable {
-            // What is only worth knowing is repaired where that is asked for.
+            // What is only worth knowing is repaired where that is requested.
             let first = verdict.findings.first();
             let is_tidying = first.is_some_and(|found| found.severity() == Severity::Info);
             let lies_in = first.and_then(|found| found.lies_in.first());
@@ -166,7 +166,7 @@ impl Places<'_> {
         Ok(self.without_a_name())
     }
 
-    /// The path itself where it is there, else the directory of packages that it would lie in.
+    /// The path itself where it is there, else the directory of packages that it would be in.
     fn nearest(&self, path: &Path) -> Option<PathBuf> {
         let is_there = |path: &Path| self.app.vfs.symlink_metadata(path).is_ok();
         if is_there(path) {
@@ -182,7 +182,7 @@ impl Places<'_> {
         if let Some(known) = self.from_here {
             return known;
         }
-        // What is found from here lies in this system.
+        // What is found from here is in this system.
         let ambient = self.app.ambient.as_ref().ok().filter(|_| !self.app.is_elsewhere());
         let found = ambient.and_then(|ambient| discovery::discover(&self.app.vfs, ambient).ok());
         let index = found.and_then(|found| {

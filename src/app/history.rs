@@ -2,6 +2,7 @@
 
 use super::{App, Chosen, Error};
 use crate::operation::{self, FileDiff, Operation};
+use crate::python::target::Target;
 
 impl App {
     /// The operations of a target's store, the oldest first.
@@ -11,7 +12,12 @@ impl App {
     pub fn log(&self, chosen: &Chosen) -> Result<Vec<Operation>, Error> {
         let place = self.place(chosen)?;
         self.note_interruption(&place.store)?;
-        Ok(operation::log(&place.store)?)
+        let mut all = operation::log(&place.store)?;
+        // The store is that of the whole environment.
+        if matches!(chosen.target, Target::Distribution { .. }) {
+            all.retain(|made| made.steps.iter().any(|step| self.means(chosen, &place, &step.path)));
+        }
+        Ok(all)
     }
 
     /// What the operations that are in effect changed of each file that a target means.

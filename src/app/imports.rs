@@ -1,5 +1,5 @@
 //! Imports of the modules with native code of an environment, each package in a process of its own: how a
-//! use-case asks for them, and what it is told.
+//! use-case requests them, and what it is told.
 
 use super::Error;
 use super::runs::Child;

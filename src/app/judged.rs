@@ -58,7 +58,7 @@ impl App {
         Err(Error::NothingToJudge { target: self.shown(path), instead })
     }
 
-    /// A path as people read it: what lies in the root of another system is not near to here.
+    /// A path as people read it: what is in the root of another system is not near to here.
     fn shown(&self, path: &Path) -> PathBuf {
         match self.vfs.root() {
             None => self.relative(path),

@@ -42,8 +42,8 @@ use std::path::{Path, PathBuf};
 pub struct App {
     /// The files of this machine, or of the root of another system.
     pub vfs: OsVfs,
-    /// What the process was given, as far as it concerns the target; nothing where the target lies in
-    /// the root of another system. An error where the working directory is gone: whoever asks for
+    /// What the process was given, as far as it concerns the target; nothing where the target is in
+    /// the root of another system. An error where the working directory is gone: whoever requests
     /// nothing that depends on it goes on.
     pub ambient: Result<Ambient, Error>,
     /// The working directory that paths are shown from, where there is one.
@@ -56,7 +56,7 @@ pub struct App {
     pub watch: Watch,
 }
 
-/// What a use-case tells while it works, and the time that it asks for.
+/// What a use-case tells while it works, and the time that it requests.
 #[derive(Debug, Clone, Copy)]
 pub struct Watch {
     /// Work begins that may take long; it ends where what is returned is dropped.
@@ -65,7 +65,7 @@ pub struct Watch {
     pub waiting: fn(Option<u32>),
     /// The operation with this ID was interrupted, and is left so by what only reads.
     pub interrupted: fn(&str) -> io::Result<()>,
-    /// An operation was interrupted, and is now finished or taken back.
+    /// An operation was interrupted, and is now finished or undone.
     pub recovered: fn(&Recovered),
     /// The time that an operation's record bears: seconds since 1970.
     pub now: fn() -> i64,
@@ -93,7 +93,7 @@ impl App {
         self.ambient.as_ref().map_err(Error::clone)
     }
 
-    /// Does the target lie in the root of another system?
+    /// Is the target in the root of another system?
     #[must_use]
     pub fn is_elsewhere(&self) -> bool {
         self.vfs.root().is_some()
@@ -107,7 +107,7 @@ impl App {
         root.join(inside.strip_prefix("/").unwrap_or(&inside))
     }
 
-    /// A path relative to the working directory, where it lies below it.
+    /// A path relative to the working directory, where it is below it.
     #[must_use]
     pub fn relative(&self, path: &Path) -> PathBuf {
         let Some(here) = &self.here else { return path.to_owned() };

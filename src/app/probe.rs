@@ -98,7 +98,7 @@ pub struct ProbedFix {
     pub remaining: Vec<Finding>,
     /// What was done to take the repair back.
     pub put_back: Option<PutBack>,
-    /// The imports before, after, and once it was taken back.
+    /// The imports before, after, and once it was undone.
     pub probes: Vec<Probed>,
     /// What came of it.
     pub verdict: Verdict,
@@ -141,7 +141,7 @@ impl App {
     }
 
     /// Imports every module of an environment, repairs it with what that shows, and imports them again. A
-    /// repair by which one fails is taken back.
+    /// repair by which one fails is undone.
     ///
     /// # Errors
     /// As [`App::probe_doctor`], and where it cannot be written.
@@ -345,7 +345,7 @@ impl Imports {
     }
 }
 
-/// What failed of a package: what followed from its own failure is told once.
+/// What failed of a package: what followed from its own failure is reported once.
 fn failures(package: &Imports, diagnosis: &Diagnosis) -> Vec<Failure> {
     let name = &package.package.name;
     let mut told: Vec<&Outcome> = Vec::new();
@@ -394,7 +394,7 @@ fn failures(package: &Imports, diagnosis: &Diagnosis) -> Vec<Failure> {
 }
 
 /// Was a shared object not loaded? The words are then those of dlerror(3), which begin with a file, where
-/// those of Python begin otherwise, as for an object that was loaded and is no module.
+/// those of Python begin otherwise, as for an object that was loaded and is not a module.
 fn is_of_loader(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Raised { words, object: Some(object), .. } => {
@@ -409,7 +409,7 @@ fn is_of_loader(outcome: &Outcome) -> bool {
 }
 
 /// Is a failure an error that no finding explains? That of a package's own import is, unless a module is not
-/// installed that it asks for; that of one of its modules is, if it is the loader's or ended the interpreter:
+/// installed that it requests; that of one of its modules is, if it is the loader's or ended the interpreter:
 /// anything else may be a module for another case than this.
 fn is_error(outcome: &Outcome, is_own: bool) -> bool {
     match outcome {

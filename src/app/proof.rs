@@ -2,8 +2,8 @@
 //!
 //! Files alone cannot tell a guarded import, or a library that a program opens by a path of its own
 //! making. A command is *well* where it ends with status 0; it *works* where it is well and nothing is
-//! lost that an object of the target opens by itself. A repair is taken back only by three runs: well
-//! before, not well after, and well again once it is taken back.
+//! lost that an object of the target opens by itself. A repair is undone only by three runs: well
+//! before, not well after, and well again once it is undone.
 
 use super::carry_out::{Carrying, Written};
 use super::doctor::{Diagnosed, Doctor};
@@ -44,14 +44,14 @@ pub enum Verdict {
     WorksNow,
     /// It worked before the repair, and works now.
     WorksStill,
-    /// It ends with status 0, and libraries that lie in the target failed to load.
+    /// It ends with status 0, and libraries that are in the target failed to load.
     Incomplete,
     /// It does not end with status 0.
     Fails,
     /// It ended with status 0 before the repair and not after it, and does so again: the repair was taken
     /// back.
     TakenBack,
-    /// It ended with status 0 before the repair, and neither after it nor once it was taken back.
+    /// It ended with status 0 before the repair, and neither after it nor once it was undone.
     Flaky,
     /// Its time was up, another interpreter ran than the target's, or nothing of the target was loaded: nothing
     /// is known.
@@ -97,7 +97,7 @@ pub struct Seen {
     pub errors: BTreeMap<LoaderError, usize>,
     /// The errors of the loader by which programs ended.
     ended_by: Vec<LoaderError>,
-    /// What the loader was asked for and did not find.
+    /// What was requested from the loader, and not found.
     pub missing: Vec<Finding>,
     /// What of that an object of the target opens by itself: a command that ends well has lost it.
     pub lost: Vec<Finding>,
@@ -155,7 +155,7 @@ pub struct ProvedFix {
     pub proof: Proof,
 }
 
-/// A run with what it asked for, before it is held against a target.
+/// A run with what it requested, before it is held against a target.
 struct Heeded {
     seen: Seen,
     answers: Vec<Answer>,
@@ -196,7 +196,7 @@ impl App {
     }
 
     /// Runs a command, repairs the target with what that shows, and runs it again: while new libraries fail
-    /// to load, and at most `max_runs` times. A repair by which it fails is taken back.
+    /// to load, and at most `max_runs` times. A repair by which it fails is undone.
     ///
     /// # Errors
     /// Where the command cannot be started, or the target cannot be read or written.
@@ -508,7 +508,7 @@ impl Seen {
         }
     }
 
-    /// What comes of it where the repair was taken back before.
+    /// What comes of it where the repair was undone before.
     fn once_taken_back<'a>(&self, runner: &dyn Runner<'a>) -> Verdict {
         match self.is_well() {
             _ if runner.is_told_to_end() => Verdict::Interrupted,

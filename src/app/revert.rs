@@ -6,10 +6,10 @@ use crate::operation::{self, Change, LeftAlone, Reverted, Selection};
 use crate::python::installer;
 use crate::vfs::OsVfs;
 
-/// What is to be put back, and how.
+/// What is to be restored, and how.
 #[derive(Debug, Clone)]
 pub struct Revert {
-    /// The operation that is taken back; without one all that were done to the target.
+    /// The operation that is undone; without one all that were done to the target.
     pub operation: Option<String>,
     /// Is nothing to be written?
     pub dry_run: bool,
@@ -19,12 +19,12 @@ pub struct Revert {
     pub sync: bool,
 }
 
-/// What was put back.
+/// What was restored.
 #[derive(Debug)]
 pub struct PutBack {
-    /// The files, and those that were left alone.
+    /// The files, and those that were skipped.
     pub reverted: Reverted,
-    /// For each file that was left alone, the distribution that has installed it anew.
+    /// For each file that was skipped, the distribution that has reinstalled it.
     pub installed_by: Vec<Option<String>>,
 }
 

@@ -46,7 +46,7 @@ impl App {
     /// Edits the search path of an object.
     ///
     /// # Errors
-    /// Where the target is no object, cannot be read or written, or is not safely edited.
+    /// Where the target is not an object, cannot be read or written, or is not safely edited.
     pub fn edit(&self, chosen: &Chosen, how: &Edit) -> Result<Edited, Error> {
         self.until_settled(chosen.root(), how.carrying.dry_run, || self.edit_once(chosen, how))
     }

@@ -1,4 +1,4 @@
-//! Runs of a command: what a use-case asks for, and what it learns from them.
+//! Runs of a command: what a use-case requests, and what it learns from them.
 
 pub use super::child::Child;
 
@@ -18,7 +18,7 @@ pub enum Purpose {
     Before,
     /// How does it end after a repair?
     After,
-    /// How does it end once the repair is taken back?
+    /// How does it end once the repair is undone?
     Reverted,
 }
 
@@ -34,7 +34,7 @@ pub struct Run<'a> {
     pub requests: Requests<'a>,
 }
 
-/// Who runs a command, as often as a use-case asks for it.
+/// Who runs a command, as often as a use-case requests it.
 pub trait Runner<'a> {
     /// Runs it, with the rights of whom `owned` belongs to, where we are root and that is another.
     ///

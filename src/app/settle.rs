@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 impl App {
     /// Runs `edit`, and again where it fails because the target was changed meanwhile: by another
     /// tfpatch, or a few times by anybody else.
-    /// `root` is the target's. What was interrupted is finished or taken back before anything is
+    /// `root` is the target's. What was interrupted is finished or undone before anything is
     /// read, unless it is a dry run: in between a file is not a name of what it is going to be.
     ///
     /// # Errors
@@ -44,11 +44,11 @@ impl App {
         again(work, is_outdated)
     }
 
-    /// Finishes or takes back an operation that was interrupted, and tells of it. `root` is the path on
+    /// Finishes or undoes an operation that was interrupted, and tells of it. `root` is the path on
     /// the disk.
     ///
     /// # Errors
-    /// Where a file cannot be put back.
+    /// Where a file cannot be restored.
     pub fn recover(&self, root: &Path, store: &Store) -> Result<(), Error> {
         let options = self.writing(true, operation::Write::Auto, false);
         if let Some(recovered) = operation::recover(root, store, &options)? {

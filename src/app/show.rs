@@ -44,7 +44,7 @@ pub struct Slice {
     pub entries: Vec<Vec<u8>>,
     /// Entries that lead nowhere, by their indices.
     pub dead: Vec<usize>,
-    /// Entries that stand there before, by their indices.
+    /// Entries that are there before, by their indices.
     pub duplicate: Vec<usize>,
     /// ELF: bytes that the search path takes now, which is what an edit in the old string can use.
     /// Mach-O: free bytes behind the load commands.
@@ -72,7 +72,7 @@ impl App {
     /// Reads a file, or every object of a wheel.
     ///
     /// # Errors
-    /// Where it is no object, or cannot be read.
+    /// Where it is not an object, or cannot be read.
     pub fn show(&self, file: &Path) -> Result<Vec<Shown>, Error> {
         let path = self.ambient()?.working_directory.join(file);
         let view = View::at(&self.vfs, &path)?;
@@ -86,7 +86,7 @@ impl App {
     /// The search path of each slice of an object.
     ///
     /// # Errors
-    /// Where it is no object, or cannot be read.
+    /// Where it is not an object, or cannot be read.
     pub fn search_paths(&self, file: &Path) -> Result<Vec<SearchPath>, Error> {
         let path = self.ambient()?.working_directory.join(file);
         let source = open_object(&self.vfs, &path, file)?;

@@ -18,14 +18,14 @@ use std::sync::Arc;
 
 /// A target that a use-case works on.
 pub struct Chosen {
-    /// What it is. Where it lies in an environment, its path begins with the environment's prefix,
+    /// What it is. Where it is in an environment, its path begins with the environment's prefix,
     /// whatever links lead there.
     pub target: Target,
     /// The environment around it, where it is a directory or a file of one.
     pub environment: Option<Environment>,
     /// How it was named; nothing where it was found.
     pub named: Option<PathBuf>,
-    /// The root of another system that it lies in.
+    /// The root of another system that it is in.
     pub root: Option<PathBuf>,
     /// Why it was chosen.
     pub reason: Reason,
@@ -132,8 +132,8 @@ impl App {
             .iter()
             .map(|path| {
                 let (target, reason) = match target::at(&self.vfs, ambient, path) {
-                    Err(error @ target::Error::Absent { .. }) => {
-                        self.distribution(path).ok_or(error)?
+                    Err(target::Error::Absent { .. }) => {
+                        self.distribution(path).ok_or_else(|| self.absent(path))?
                     }
                     found => (found?, Reason::Named),
                 };
@@ -151,6 +151,22 @@ impl App {
         let found = discovery::discover(&self.vfs, ambient).ok()?;
         let target = target::distribution(&self.vfs, &found.environment, name)?;
         Some((target, Reason::Found(found.reason)))
+    }
+
+    /// An error about a target that is not there, with what may have been meant.
+    fn absent(&self, named: &Path) -> Error {
+        let name = named.to_str().filter(|name| !name.contains('/'));
+        let ambient = self.ambient().ok().filter(|_| self.vfs.root().is_none());
+        let found = ambient.and_then(|ambient| discovery::discover(&self.vfs, ambient).ok());
+        let near = name
+            .zip(found)
+            .map(|(name, found)| target::near_names(&self.vfs, &found.environment, name));
+        let is_digit = |c: char| c.is_ascii_hexdigit() && !c.is_ascii_uppercase();
+        Error::NoTarget {
+            named: named.to_owned(),
+            near: near.unwrap_or_default(),
+            is_operation: name.is_some_and(|name| name.len() == 12 && name.chars().all(is_digit)),
+        }
     }
 
     /// The files that were named: an interpreter is a program here, and stands for no environment.
@@ -226,7 +242,7 @@ impl App {
         (target, Some(found))
     }
 
-    /// The environment that a path lies in.
+    /// The environment that a path is in.
     #[must_use]
     pub fn environment_around(&self, path: &Path) -> Option<Environment> {
         let home = self.ambient.as_ref().ok().and_then(|ambient| ambient.home.as_deref());

@@ -1,5 +1,5 @@
 //! Trace: what a command really asked of the loader, beside what is predicted; and the repair of what
-//! it asked for in vain.
+//! it requested and did not get.
 
 use super::carry_out::{Carrying, Subject};
 use super::child::Child;
@@ -99,11 +99,11 @@ pub struct Trace<'a> {
     pub settings: Settings,
     /// Directories in which libraries are looked for as well, as they were named.
     pub search: Vec<PathBuf>,
-    /// How what was asked for in vain is brought within reach; `None` where it is not.
+    /// How what failed to load is brought within reach; `None` where it is not.
     pub fix: Option<(Planning, Carrying)>,
 }
 
-/// What a command asked for, and what that means.
+/// What a command requested, and what that means.
 pub struct Traced {
     /// The environment that it ran in, where there is one.
     pub chosen: Option<Chosen>,
@@ -119,7 +119,7 @@ pub struct Traced {
     pub silence: Option<Silence>,
     /// What was read of the environment, and what the requests mean for it.
     pub examined: Examined,
-    /// The repair, where one was asked for; what was seen is not lost where it fails.
+    /// The repair, where one was requested; what was seen is not lost where it fails.
     pub repaired: Option<Result<Repaired, Error>>,
 }
 
@@ -147,7 +147,7 @@ pub struct Examined {
     /// What was read of it.
     pub world: World,
     diagnosed: Diagnosis,
-    /// What was asked for in vain.
+    /// What failed to load.
     pub findings: Vec<Finding>,
 }
 
@@ -190,7 +190,7 @@ impl<'a> Requests<'a> {
 
 impl App {
     /// Finds the environment that a command ran in, says what its requests mean for it, and repairs it
-    /// where that is asked for.
+    /// where that is requested.
     ///
     /// # Errors
     /// Where the working directory is gone.
@@ -314,7 +314,7 @@ impl Examined {
         compare::compare(&self.files, &self.world, answers, &self.diagnosed.findings)
     }
 
-    /// Repairs what was asked for in vain, as a fix would.
+    /// Repairs what failed to load, as a fix would.
     fn repair(
         &self,
         app: &App,

@@ -95,7 +95,7 @@ fn closure(
     Ok(closure)
 }
 
-/// The loaders that the files so far asked for: each reads a file once, however many need it.
+/// The loaders that the files so far need: each reads a file once, however many need it.
 struct Loaders<'a> {
     vfs: &'a dyn Vfs,
     settings: &'a Settings,

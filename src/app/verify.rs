@@ -117,12 +117,14 @@ pub(super) fn errors(diagnosis: &Diagnosis) -> Vec<Finding> {
 
 /// What became of files, and who did it.
 fn seen(place: &StoreOfTarget, files: Vec<FileState>) -> Result<Vec<FileSeen>, Error> {
-    // A file that has its old bytes again though nobody reverted it was installed anew.
+    // Nothing is expected of a file all of whose edits were undone. One that has its old bytes again though nobody
+    // reverted it was reinstalled.
     let edited = operation::diff(&place.root, &place.store)?;
     let seen = files.into_iter().map(|file| {
         let is_other = match file.state {
-            State::Changed(_) | State::Gone => true,
-            State::Reverted => edited.iter().any(|edit| edit.path == file.path),
+            State::Changed(_) | State::Gone | State::Reverted => {
+                edited.iter().any(|edit| edit.path == file.path)
+            }
             State::AsLeft | State::Uninstalled => false,
         };
         let installed_by = (is_other && file.kind != Kind::Record)
@@ -160,7 +162,7 @@ impl Files {
             && objects.all(|seen| seen.installed_by.is_some())
     }
 
-    /// Files that are told of. The rows of what an installer put there are the installer's too.
+    /// Files that are reported. The rows of what an installer put there are the installer's too.
     pub fn others(&self) -> impl Iterator<Item = &FileSeen> {
         let are_anew = self.are_installed_anew();
         self.all.iter().filter(move |seen| seen.is_other && !(are_anew && seen.is_record()))
@@ -177,6 +179,13 @@ impl Files {
     #[must_use]
     pub fn left(&self) -> usize {
         self.objects(&State::AsLeft).count()
+    }
+
+    /// Objects that are not as they were left; where that is none, the RECORDs that are not.
+    #[must_use]
+    pub fn changed(&self) -> usize {
+        let objects = self.others().filter(|seen| !seen.is_record()).count();
+        if objects > 0 { objects } else { self.others().count() }
     }
 
     /// Objects that were uninstalled.

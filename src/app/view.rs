@@ -52,7 +52,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Has everything been read that was asked for? The bytes of a damaged member are simply not
+    /// Has everything been read that was requested? The bytes of a damaged member are simply not
     /// there.
     ///
     /// # Errors
@@ -132,7 +132,7 @@ impl App {
     /// of the wheel that is the target.
     ///
     /// # Errors
-    /// Where one is no directory, or the working directory is gone.
+    /// Where one is not a directory, or the working directory is gone.
     pub fn question(&self, view: &View<'_>, asked: &Question) -> Result<Question, Error> {
         let here = &self.ambient()?.working_directory;
         let absolute = |directory: &PathBuf| {

@@ -1,4 +1,4 @@
-//! A wheel written anew: in its place, with a backup, or to another file.
+//! A wheel rewritten: in its place, with a backup, or to another file.
 
 use super::carry_out::{Carrying, Written};
 use super::{App, Chosen, Error};
@@ -30,7 +30,7 @@ impl App {
         Ok(Some(file))
     }
 
-    /// Fails where one file of `--output` would be several wheels, or a target is no wheel.
+    /// Fails where one file of `--output` would be several wheels, or a target is not a wheel.
     ///
     /// # Errors
     /// Then.
@@ -99,7 +99,7 @@ impl App {
         Ok(applied.map_or(Written::Not, |operation| Written::InPlace(operation.id)))
     }
 
-    /// The step that writes the wheel anew. It relies on all of it: no other wheel is taken for it.
+    /// The step that rewrites the wheel. It relies on all of it: no other wheel is taken for it.
     fn repacked(&self, wheel: &Wheel<'_>, plan: &Plan, edits: EditSet) -> Result<Step, Error> {
         let source = self.vfs.open(wheel.path())?;
         let whole = 0..source.len();

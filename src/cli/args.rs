@@ -397,7 +397,7 @@ With --fix, tfpatch repairs the search paths for libraries that failed to load a
 else, like `tfpatch fix`. `tfpatch revert` undoes it.
 
 Examples:
-  tfpatch trace -- python -c 'import tensorflow as tf; tf.config.list_physical_devices(\"GPU\")'
+  tfpatch trace -- python -c 'import tensorflow'
   tfpatch trace --fix --dry-run -- python train.py
 
 tfpatch forwards INT, TERM, HUP and QUIT to the command, and waits for it. Exit status: that of the command; 128 + N \
@@ -427,7 +427,7 @@ pub struct Trace {
 #[command(after_long_help = "\
 Examples:
   python train.py 2>&1 | tfpatch explain -
-  tfpatch explain \"ImportError: libGL.so.1: cannot open shared object file: No such file or directory\"
+  tfpatch explain < error.log
   tfpatch explain path_missing
 
 tfpatch knows messages of dyld (macOS 10.15 to 26), of the loaders of glibc and musl, import errors of Python, log lines \

@@ -18,7 +18,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
-/// How a plan is carried out, by the options; `diff` asks for what changes.
+/// How a plan is carried out, by the options; `diff` requests what changes.
 fn carrying(
     session: &Session,
     kind: Kind,
@@ -37,7 +37,7 @@ fn carrying(
     }
 }
 
-/// What `doctor` asks for.
+/// What `doctor` requests.
 ///
 /// # Errors
 /// Where an option says what cannot be.
@@ -53,7 +53,7 @@ pub fn doctor(session: &Session, options: &Doctor) -> Result<doctor::Doctor, Err
     })
 }
 
-/// What `fix` asks for.
+/// What `fix` requests.
 ///
 /// # Errors
 /// Where an option says what cannot be.
@@ -78,7 +78,7 @@ fn planning(repair: &Repair) -> Planning {
     Planning { allow_absolute, kind: rpath_kind.into(), update_records: record == Record::Update }
 }
 
-/// The repair that `trace` asks for: that of a `fix` without options. `None` where it asks for none.
+/// The repair that `trace` makes: that of a `fix` without options. `None` where it makes none.
 #[must_use]
 pub fn fix_of_trace(session: &Session, options: &Trace) -> Option<(Planning, Carrying)> {
     let plain = Fix::default();
@@ -88,7 +88,7 @@ pub fn fix_of_trace(session: &Session, options: &Trace) -> Option<(Planning, Car
     options.fix.then_some((planning, carrying))
 }
 
-/// What `apply` asks for.
+/// What `apply` requests.
 ///
 /// # Errors
 /// Where the plan cannot be read, or an option says what cannot be.
@@ -103,7 +103,7 @@ pub fn apply(session: &Session, options: &Apply) -> Result<apply::Apply, Error> 
     })
 }
 
-/// The files that `rpath` edits, and what it asks for. `None` where it only prints.
+/// The files that `rpath` edits, and what it requests. `None` where it only prints.
 #[must_use]
 pub fn edit<'o>(session: &Session, command: &'o Rpath) -> Option<(&'o [PathBuf], rpath::Edit)> {
     let bytes = |entries: &[OsString]| -> Vec<Vec<u8>> {

@@ -98,7 +98,7 @@ impl Forwarder {
         let pass_on = move || {
             for signal in signals.forever() {
                 if is_second(&mut locked(&shared), signal) {
-                    // What cannot be removed is no reason to stay.
+                    // What cannot be removed is not a reason to stay.
                     let _ = std::fs::remove_dir_all(&scratch);
                     let _ = low_level::emulate_default_handler(signal);
                 }

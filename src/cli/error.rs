@@ -1,6 +1,6 @@
 //! What ends a command early, as it is said.
 
-use super::usage;
+use super::{terminal, usage};
 use crate::app::error::NotRun;
 use crate::app::{self, ErrorKind as Kind};
 use crate::bytes::{is_inert, printable};
@@ -8,6 +8,7 @@ use crate::operation;
 use crate::report::error::ErrorReport;
 use crate::report::inert::{self, Form, Inert};
 use crate::report::json;
+use crate::report::layout::Layout;
 use crate::report::style::{COMMAND, ERROR, paint};
 use crate::report::words::Words;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
@@ -28,7 +29,7 @@ pub enum Error {
     App(app::Error),
     /// A command that was to be traced could not be run.
     Untraced(app::Error),
-    /// What the command line asks for is not possible, or something of it cannot be read or written.
+    /// What the command line requests is not possible, or something of it cannot be read or written.
     Said(Words),
 }
 
@@ -92,7 +93,7 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for Error {
 
 /// Says an error on standard error. Where even that cannot be written, the exit status has to do.
 pub fn complain(error: &Error) {
-    let mut out = inert::stderr();
+    let mut out = Layout::new(inert::stderr(), terminal::width_of(&io::stderr(), || None));
     let _ = writeln!(out, "{}", in_style(&format!("error: {}", error.words())))
         .and_then(|()| out.flush());
 }
@@ -106,7 +107,7 @@ fn in_style(text: &str) -> String {
     text.replace("\n  hint: ", &format!("\n  {} ", paint(COMMAND, "hint:")))
 }
 
-/// What is said of an error about the arguments: as clap has it, in our form.
+/// The words for an error about the arguments: as clap has it, in our form.
 #[must_use]
 pub fn usage_text(error: &clap::Error) -> String {
     let text = error.render().to_string();
@@ -119,7 +120,7 @@ pub fn usage_text(error: &clap::Error) -> String {
     format!("{what}\n  hint: {hint}\n\n{rest}")
 }
 
-/// Writes a report about an error to standard output, where a report in JSON was asked for. Where it cannot
+/// Writes a report about an error to standard output, where a report in JSON was requested. Where it cannot
 /// be written, the exit status has to do.
 pub fn report(error: &ErrorReport) {
     let mut out = Inert::new(io::stdout(), Form::Json);
@@ -130,7 +131,7 @@ pub fn report(error: &ErrorReport) {
 #[must_use]
 pub fn refuse(error: clap::Error, asks_for_json: bool) -> ExitCode {
     let mut error = inert(error);
-    // What is misspelt here is no command to be run, which is all that `--` would make of it.
+    // What is misspelt here is not a command to be run, which is all that `--` would make of it.
     let is_option = matches!(error.get(ContextKind::InvalidArg),
         Some(ContextValue::String(word)) if word.starts_with('-'));
     if is_option {
@@ -146,7 +147,7 @@ pub fn refuse(error: clap::Error, asks_for_json: bool) -> ExitCode {
     if asks_for_json {
         report(&ErrorReport::of_usage(text.clone()));
     }
-    let mut out = inert::stderr();
+    let mut out = Layout::new(inert::stderr(), terminal::width_of(&io::stderr(), || None));
     // Where even that cannot be written, the exit status has to do.
     let _ = writeln!(out, "{}", in_style(&text)).and_then(|()| out.flush());
     status

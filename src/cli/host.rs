@@ -12,7 +12,7 @@ pub fn levels() -> Vec<String> {
 #[cfg(target_arch = "x86_64")]
 fn best() -> Option<&'static str> {
     use std::arch::is_x86_feature_detected as has;
-    // LAHF is not asked for: every processor with these has it.
+    // LAHF is not requested: every processor with these has it.
     let v2 = has!("cmpxchg16b")
         && has!("popcnt")
         && has!("sse3")

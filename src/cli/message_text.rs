@@ -28,7 +28,7 @@ pub fn read(text: &[OsString]) -> Result<Given, Error> {
         [] => messages::read(&mut BufReader::new(io::stdin().lock()))?,
         [dash] if dash == "-" => {
             if io::stdin().is_terminal() {
-                // A note that cannot be written is no reason to stop.
+                // A note that cannot be written is not a reason to stop.
                 let _ = writeln!(
                     inert::stderr(),
                     "tfpatch: reading a message from the terminal; Ctrl-D ends it"
@@ -63,9 +63,18 @@ fn declined(log: &Log, text: &[OsString]) -> Words {
         [word] if word.to_str().is_some_and(is_like_a_cause) => {
             explain::neither_message_nor_cause(word.as_bytes())
         }
+        [word] if is_like_a_file(word.as_bytes()) => {
+            explain::is_called_like_a_file(word.as_bytes())
+        }
         _ if log.is_of_windows => explain::of_windows(),
         _ => explain::no_message(log.lines),
     }
+}
+
+/// Is it the name of a file: one word with an ending, or with a slash?
+fn is_like_a_file(word: &[u8]) -> bool {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-/~+".contains(byte);
+    word.iter().all(is_part) && (word.contains(&b'/') || word.contains(&b'.'))
 }
 
 fn is_like_a_cause(word: &str) -> bool {

@@ -18,7 +18,8 @@ pub mod repairs;
 pub mod run_args;
 pub mod session;
 pub mod settings;
-pub mod simulation;
+mod simulation;
+mod terminal;
 pub mod traced;
 pub mod usage;
 pub mod words_of_run;
@@ -85,7 +86,7 @@ fn run(arguments: &Arguments) -> Result<u8, Error> {
     Ok(status)
 }
 
-/// Does what a command asks for; the exit status.
+/// Does what a command requests; the exit status.
 fn carry_out(session: &mut Session, command: &Command) -> Result<u8, Error> {
     match command {
         Command::Doctor(options) if options.proof.probe => {

@@ -24,7 +24,7 @@ fn working(on: Work) -> Box<dyn Any> {
 
 fn waiting(pid: Option<u32>) {
     let who = pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
-    // A note that cannot be written is no reason to stop waiting.
+    // A note that cannot be written is not a reason to stop waiting.
     let _ = writeln!(inert::stderr(), "tfpatch: waiting for another tfpatch{who} to finish");
 }
 
@@ -39,7 +39,7 @@ fn recovered(recovered: &Recovered) {
     let outcome = if *finished { "was already complete" } else { "was undone" };
     let mut notes = inert::stderr();
     let operation = printable(operation.as_bytes());
-    // A note that cannot be written is no reason to stop.
+    // A note that cannot be written is not a reason to stop.
     let _ = writeln!(notes, "tfpatch: operation {operation} was interrupted, and {outcome}");
     for left in left_alone {
         let _ =
@@ -50,7 +50,7 @@ fn recovered(recovered: &Recovered) {
 /// Says what the reader has to know: sentences.
 pub fn say(notes: &[String]) {
     let mut out = inert::stderr();
-    // A note that cannot be written is no reason to stop.
+    // A note that cannot be written is not a reason to stop.
     let _ =
         notes.iter().try_for_each(|note| writeln!(out, "tfpatch: {}", printable(note.as_bytes())));
 }

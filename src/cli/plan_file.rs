@@ -17,6 +17,9 @@ const STANDARD: &str = "-";
 /// The longest plan that is read: one that signs a library of a gigabyte again takes about 12 MB.
 const MAX_BYTES: u64 = 256 << 20;
 
+/// What writes a plan.
+const MAKE: &str = "`tfpatch fix --dry-run -o plan.json` writes a plan";
+
 /// Is standard input or output meant?
 #[must_use]
 pub fn is_standard(file: &Path) -> bool {
@@ -28,8 +31,9 @@ pub fn is_standard(file: &Path) -> bool {
 /// # Errors
 /// Where the file cannot be read, or holds no plan.
 pub fn read(file: &Path) -> Result<Plan, Error> {
-    let failed =
-        |error: io::Error| Words::new(format!("cannot read the plan {}: {error}", shown(file)));
+    let failed = |error: io::Error| {
+        Words::new(format!("cannot read the plan {}: {error}", shown(file))).hint(MAKE)
+    };
     let mut text = Vec::new();
     if is_standard(file) {
         io::stdin().lock().take(MAX_BYTES + 1).read_to_end(&mut text).map_err(failed)?;
@@ -37,7 +41,8 @@ pub fn read(file: &Path) -> Result<Plan, Error> {
         let opened = File::open(settings::working_directory()?.join(file)).map_err(failed)?;
         opened.take(MAX_BYTES + 1).read_to_end(&mut text).map_err(failed)?;
     }
-    let no_plan = |why: String| Words::new(format!("{} is not a plan: {why}", shown(file)));
+    let no_plan =
+        |why: String| Words::new(format!("{} is not a plan: {why}", shown(file))).hint(MAKE);
     if text.len() as u64 > MAX_BYTES {
         return Err(no_plan(format!("it has more than {MAX_BYTES} bytes")).into());
     }

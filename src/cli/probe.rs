@@ -111,7 +111,7 @@ impl Importer for Probe<'_> {
     ) -> Result<Vec<Imports>, app::Error> {
         let modules: usize = packages.iter().map(|package| package.modules.len()).sum();
         let user = other_owner(owned).map(|(uid, _)| format!(", as user {uid}"));
-        // A note that cannot be written is no reason not to do it.
+        // A note that cannot be written is not a reason not to do it.
         let _ = writeln!(
             inert::stderr(),
             "tfpatch: importing {} of {} with {}{}",
@@ -197,7 +197,7 @@ fn unescaped(field: &str) -> String {
         let number = after.get(1..=digits).filter(|_| digits > 0);
         let character = match (number, after.chars().next()) {
             (Some(number), _) => u32::from_str_radix(number, 16).ok().and_then(char::from_u32),
-            // It is cut off.
+            // It is truncated.
             (None, Some('x' | 'u' | 'U')) => None,
             (None, Some('n')) => Some('\n'),
             (None, Some('t')) => Some('\t'),

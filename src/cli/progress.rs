@@ -19,7 +19,10 @@ impl Progress {
     /// Begins work.
     #[must_use]
     pub fn new(what: &'static str) -> Self {
-        if !io::stderr().is_terminal() {
+        // Each drawing fills the line, which wraps where the width of the terminal is not known.
+        let stderr = io::stderr();
+        let has_width = rustix::termios::tcgetwinsize(&stderr).is_ok_and(|size| size.ws_col > 0);
+        if !stderr.is_terminal() || !has_width {
             return Self { showing: None };
         }
         let (done, wait) = mpsc::channel();

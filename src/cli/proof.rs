@@ -48,7 +48,7 @@ impl<'a> Runs<'a> {
         let user = owned.and_then(other_owner).map(|(uid, _)| format!(", as user {uid}"));
         let (count, user, shown) = (self.count, user.unwrap_or_default(), &self.shown);
         let when = purpose_in_words(purpose);
-        // A note that cannot be written is no reason not to run it.
+        // A note that cannot be written is not a reason not to run it.
         let _ = writeln!(inert::stderr(), "tfpatch: run {count}, {when}{user}: {shown}");
     }
 }

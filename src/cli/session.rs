@@ -44,7 +44,7 @@ impl Session {
     /// Begins a command, whose report may be fitted to the terminal.
     ///
     /// # Errors
-    /// Where `--jobs` asks for no thread at all.
+    /// Where `--jobs` requests no thread at all.
     pub fn new(common: &Common, is_fitted: bool) -> Result<Self, Error> {
         if let Some(jobs) = common.jobs {
             rayon::ThreadPoolBuilder::new().num_threads(jobs).build_global()?;

@@ -5,11 +5,11 @@
 use super::error::Error;
 use super::host;
 use super::simulation::{LoaderName, Simulation};
+use super::terminal;
 use crate::app;
 use crate::command_line::CommandLine;
 use crate::loader;
 use crate::python::discovery::Ambient;
-use crate::report::layout::DEFAULT_WIDTH;
 use crate::report::words::Words;
 use signal_hook::consts::SIGHUP;
 use std::ffi::{OsStr, OsString, c_int};
@@ -169,18 +169,11 @@ pub fn wants_color() -> bool {
         && io::stdout().is_terminal()
 }
 
-/// The width of the terminal that standard output is, in columns; `None` where it is none.
+/// The width of the terminal that standard output is, in columns; `None` where it is not one.
 #[must_use]
 pub fn width() -> Option<usize> {
-    let stdout = io::stdout();
-    if !stdout.is_terminal() {
-        return None;
-    }
-    let columns = rustix::termios::tcgetwinsize(&stdout).map_or(0, |size| usize::from(size.ws_col));
-    // A terminal that does not know its width may have told a shell.
     let told = || std::env::var("COLUMNS").ok()?.trim().parse().ok();
-    let known = Some(columns).filter(|&columns| columns > 0).or_else(told);
-    Some(known.unwrap_or(DEFAULT_WIDTH))
+    terminal::width_of(&io::stdout(), told)
 }
 
 /// What the simulated loader is given: the process's own variables, or none with `--no-env` and for

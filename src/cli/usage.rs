@@ -88,7 +88,7 @@ fn has_meaning(option: &str, command: &str) -> bool {
     }
 }
 
-/// What is suggested for a word that is no command or no option.
+/// What is suggested for a word that is neither a command nor an option.
 #[must_use]
 pub fn suggestion(error: &clap::Error) -> Option<String> {
     let word = |kind| match error.get(kind) {
@@ -112,7 +112,7 @@ pub fn suggestion(error: &clap::Error) -> Option<String> {
     }
 }
 
-/// What is said of a command that is none.
+/// The words for a command that is none.
 #[must_use]
 pub fn unknown(asked: &[String], above: &Command) -> Words {
     let names: Vec<_> = above.get_subcommands().map(Command::get_name).collect();

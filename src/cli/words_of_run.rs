@@ -10,7 +10,7 @@ use std::time::Duration;
 /// What is kept, in bytes.
 const MAX_BYTES: usize = 16 << 10;
 
-/// Lines that are told of, and characters of each.
+/// Lines that are reported, and characters of each.
 const MAX_LINES: usize = 20;
 const MAX_CHARACTERS: usize = 500;
 

@@ -17,8 +17,9 @@ use crate::findings::cure::{Cure, Install, Search, Tidying};
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::need::{Guard, Need, Supply};
 use crate::findings::evidence::variable::Blame;
-use crate::findings::finding::{Cause, Finding, Severity, fault, sort};
+use crate::findings::finding::{Cause, Finding, Severity, fault, sort, with_tool};
 use crate::knowledge::tensorflow;
+use crate::python::installs::Installs;
 use crate::python::interpreter::Interpreter;
 use crate::vfs::Vfs;
 use crate::world::inventory::Role;
@@ -45,6 +46,8 @@ pub struct Diagnosis {
     pub unasked: Vec<(PathBuf, Vec<u8>)>,
     /// What installers left; its findings are among the others.
     pub installed: Installed,
+    /// The tool that installs into the environment.
+    pub installs: Installs,
 }
 
 impl Diagnosis {
@@ -53,7 +56,10 @@ impl Diagnosis {
         let is_told =
             |finding: &Finding| findings.iter().any(|other| other.question() == finding.question());
         self.findings.retain(|finding| !is_told(finding));
-        self.findings.extend(findings);
+        // What a missing part of a distribution explains is not told a second time.
+        let new = findings.into_iter().filter(|finding| !self.installed.explains(finding));
+        let new = new.map(|finding| Finding { installs: self.installs.clone(), ..finding });
+        self.findings.extend(new);
         sort(&mut self.findings);
     }
 }
@@ -175,8 +181,8 @@ fn loads(
             || keeps_from_loading(world, &seen.missing, finding)
     });
     findings.iter_mut().for_each(|finding| leave_to_others(vfs, world, finding));
-    sort(&mut findings);
-    Diagnosis { findings, bindings, unresolved, unasked, installed }
+    let installs = with_tool(world.installs(vfs), &mut findings);
+    Diagnosis { findings, bindings, unresolved, unasked, installed, installs }
 }
 
 /// What variables spoil for the modules of Python itself, which every package imports, where these lie outside

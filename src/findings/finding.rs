@@ -6,6 +6,7 @@ use super::evidence::need::{Lacking, Need, Supply};
 use super::evidence::symbols::{Newer, Symbols};
 use super::refusal::Refusal;
 use crate::loader::SearchStep;
+use crate::python::installs::Installs;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -217,6 +218,8 @@ pub struct Finding {
     /// Does everything that is imported work without it, as far as files tell? Then it is only worth
     /// knowing, whatever its cause.
     pub is_optional: bool,
+    /// The tool that installs into the environment, for what has to be installed.
+    pub installs: Installs,
 }
 
 impl Finding {
@@ -272,7 +275,17 @@ pub(crate) fn fault(cause: Cause, object: &Path, evidence: Evidence, cure: Cure)
         symbols: Vec::new(),
         is_fatal: false,
         is_optional: false,
+        installs: Installs::default(),
     }
+}
+
+/// Notes the tool that installs in each finding, sorts them, and returns the tool.
+pub fn with_tool(installs: Installs, findings: &mut Vec<Finding>) -> Installs {
+    for finding in findings.iter_mut() {
+        finding.installs = installs.clone();
+    }
+    sort(findings);
+    installs
 }
 
 /// Errors first, then by what blocks first, then by object and library.

@@ -11,6 +11,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("libXext.so.6", "xorg-libxext"),
     ("libXrender.so.1", "xorg-libxrender"),
     ("libasound.so.2", "alsa-lib"),
+    ("libarchive.so.13", "libarchive"),
     ("libbz2.so.1.0", "bzip2"),
     ("libcairo.so.2", "cairo"),
     ("libcrypto.so.1.1", "openssl=1.1"),

@@ -24,6 +24,10 @@ const DISTRIBUTIONS: &[(&str, &str)] = &[
     ("gi", "PyGObject"),
     ("google", "protobuf"),
     ("grpc", "grpcio"),
+    ("icu", "PyICU"),
+    ("_icu_", "PyICU"),
+    ("jnius", "pyjnius"),
+    ("jwt", "PyJWT"),
     ("kp", "kp"),
     ("osgeo", "GDAL"),
     ("pasta", "google-pasta"),
@@ -33,6 +37,25 @@ const DISTRIBUTIONS: &[(&str, &str)] = &[
     ("sklearn", "scikit-learn"),
     ("talib", "TA-Lib"),
     ("tensorflow_core", "tensorflow"),
+    ("serial", "pyserial"),
+    ("wx", "wxPython"),
+    ("Xlib", "python-xlib"),
+    ("OpenGL", "PyOpenGL"),
+    ("cairo", "pycairo"),
+    ("cups", "pycups"),
+    ("dbus", "dbus-python"),
+    ("fitz", "PyMuPDF"),
+    ("git", "GitPython"),
+    ("ldap", "python-ldap"),
+    ("magic", "python-magic"),
+    ("mpl_toolkits", "matplotlib"),
+    ("nacl", "PyNaCl"),
+    ("_portaudio", "PyAudio"),
+    ("_dlib_pybind11", "dlib"),
+    ("Bio", "biopython"),
+    ("cx_Oracle", "cx-Oracle"),
+    ("MeCab", "mecab-python3"),
+    ("pkg_resources", "setuptools"),
     ("usb", "pyusb"),
     ("yaml", "PyYAML"),
     ("zmq", "pyzmq"),
@@ -53,6 +76,13 @@ pub fn modules_of(distribution: &str) -> Vec<String> {
     }
     modules.retain(|module| !SHARED.contains(&module.as_str()));
     modules
+}
+
+/// The distribution of a module at the top level; where it is not in the table, one of the module's name.
+#[must_use]
+pub fn distribution_of_module(module: &str) -> String {
+    let known = DISTRIBUTIONS.iter().find(|(name, _)| *name == module);
+    known.map_or_else(|| module.replace('_', "-"), |(_, distribution)| (*distribution).to_owned())
 }
 
 /// The distribution that a file among installed packages belongs to, by its path alone: `grpcio` of
@@ -76,13 +106,7 @@ pub fn distribution_of_path(path: &str) -> Option<String> {
     if module.is_empty() || SHARED.contains(&module) {
         return None;
     }
-    let known = DISTRIBUTIONS.iter().find(|(name, _)| *name == module);
-    Some(
-        known.map_or_else(
-            || module.replace('_', "-"),
-            |(_, distribution)| (*distribution).to_owned(),
-        ),
-    )
+    Some(distribution_of_module(module))
 }
 
 #[cfg(test)]

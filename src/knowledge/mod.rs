@@ -2,11 +2,15 @@
 
 pub mod alternatives;
 mod conda_forge;
+mod development_packages;
+mod further;
 pub mod homebrew;
 pub mod import_names;
 pub mod installers;
+pub mod managers;
 pub mod opened;
 pub mod packages;
+pub mod releases;
 pub mod sayings;
 mod shipped_libraries;
 pub mod standard_modules;

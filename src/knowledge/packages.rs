@@ -1,7 +1,8 @@
-//! Who ships a library, as tables: by the name that is asked for, what is to be installed.
+//! Who ships a library, as tables: by the name that is requested, what is to be installed.
 
-use super::conda_forge;
+use super::releases::{self, Releases};
 use super::shipped_libraries::{ROWS, Shipper};
+use super::{conda_forge, development_packages, further};
 use crate::bytes::printable;
 use Shipper::{Pypi, System};
 
@@ -45,6 +46,14 @@ const SHIPPERS: &[(&str, Shipper)] = &[
     ("libnvinfer.so.8", Pypi("'tensorrt<10'")),
     ("libmkl_rt.so", Pypi("mkl")),
     ("libiomp5.so", Pypi("intel-openmp")),
+    ("libimf.so", Pypi("intel-cmplr-lib-rt")),
+    ("libsvml.so", Pypi("intel-cmplr-lib-rt")),
+    ("libintlc.so.5", Pypi("intel-cmplr-lib-rt")),
+    ("libirng.so", Pypi("intel-cmplr-lib-rt")),
+    ("libirc.so", Pypi("intel-cmplr-lib-rt")),
+    ("libifcore.so.5", Pypi("intel-fortran-rt")),
+    ("libifcoremt.so.5", Pypi("intel-fortran-rt")),
+    ("libifport.so.5", Pypi("intel-fortran-rt")),
     ("libtbb.so.12", Pypi("tbb")),
     ("libarrow.so", Pypi("pyarrow")),
     ("libtorch", Pypi("torch")),
@@ -68,19 +77,16 @@ const SHIPPERS: &[(&str, Shipper)] = &[
     ("libXrender.so.1", System("libxrender1", "libXrender")),
     ("libxcb.so.1", System("libxcb1", "libxcb")),
     ("libsndfile.so.1", System("libsndfile1", "libsndfile")),
-    ("libasound.so.2", System("libasound2", "alsa-lib")),
     ("libportaudio.so.2", System("libportaudio2", "portaudio")),
     ("libpq.so.5", System("libpq5", "libpq")),
+    ("libarchive.so.13", System("libarchive13", "libarchive")),
     ("libmpi.so.40", System("libopenmpi3", "openmpi")),
     ("libcrypt.so.1", System("libcrypt1", "libxcrypt-compat")),
-    ("libffi.so.8", System("libffi8", "libffi")),
     ("libz.so.1", System("zlib1g", "zlib")),
     ("libbz2.so.1", System("libbz2-1.0", "bzip2-libs")),
     ("liblzma.so.5", System("liblzma5", "xz-libs")),
     ("libssl.so.3", System("libssl3", "openssl-libs")),
     ("libcrypto.so.3", System("libssl3", "openssl-libs")),
-    ("libssl.so.1.1", System("libssl1.1", "openssl1.1")),
-    ("libcrypto.so.1.1", System("libssl1.1", "openssl1.1")),
     ("libnuma.so.1", System("libnuma1", "numactl-libs")),
     ("librdmacm.so.1", System("librdmacm1", "librdmacm")),
     ("libibverbs.so.1", System("libibverbs1", "libibverbs")),
@@ -92,10 +98,30 @@ pub enum Shipped {
     /// A distribution on PyPI.
     Distribution {
         /// What `pip install` takes.
-        distribution: &'static str,
+        distribution: String,
         /// The name of the library in it.
         library: String,
+        /// The name that is requested, which the package has no file of, so that it takes a link.
+        link: Option<String>,
     },
+    /// Packages of systems for compiling, which have the name of a library without its version.
+    Development {
+        /// Of Debian and Ubuntu.
+        debian: &'static str,
+        /// Of Fedora.
+        fedora: String,
+        /// The name that is requested.
+        library: String,
+    },
+    /// Packages that some releases of systems have.
+    Releases {
+        /// The name of the library.
+        library: String,
+        /// Which they are.
+        releases: &'static Releases,
+    },
+    /// What has to be done, where it takes more than a package.
+    Advice(&'static str),
     /// Packages of systems.
     Packages {
         /// Of Debian and Ubuntu.
@@ -118,18 +144,79 @@ pub enum Shipped {
 #[must_use]
 pub fn shipper(library: &[u8]) -> Option<Shipped> {
     let name = printable(library);
+    if let Some(advice) = further::of(&name) {
+        return Some(Shipped::Advice(advice));
+    }
     let conda = conda_forge::package_of(&name);
+    // What only some releases have comes first, and a name without a version is of none.
+    if let Some(releases) = row_of_releases(&name).filter(|_| !name.ends_with(".so")) {
+        return Some(of_releases(name, releases));
+    }
     let Some((row, shipper)) = row_of(&name) else {
-        return conda.map(|package| Shipped::Conda { package, library: name });
+        return match (row_of_releases(&name), conda) {
+            (Some(releases), _) => Some(of_releases(name, releases)),
+            (None, Some(package)) => Some(Shipped::Conda { package, library: name }),
+            (None, None) => None,
+        };
     };
+    let row = row.replace('*', "");
+    let is_without_version = row.starts_with(&format!("{name}."));
     Some(match shipper {
+        Pypi(distribution) if is_without_version => Shipped::Distribution {
+            distribution: (*distribution).to_owned(),
+            library: row,
+            link: Some(name),
+        },
         Pypi(distribution) => {
-            let row = row.replace('*', "");
-            let library = if row.starts_with(&format!("{name}.")) { row } else { name };
-            Shipped::Distribution { distribution, library }
+            let release = release_of(&name).unwrap_or_default();
+            let distribution = match release.as_str() {
+                "" => (*distribution).to_owned(),
+                release => format!("'{distribution}=={release}.*'"),
+            };
+            Shipped::Distribution { distribution, library: name, link: None }
         }
-        System(debian, fedora) => Shipped::Packages { debian, fedora, conda },
+        System(debian, fedora) => match development_packages::of(debian) {
+            Some(development) if is_without_version => for_compiling(name, development, fedora),
+            _ => Shipped::Packages { debian, fedora, conda },
+        },
     })
+}
+
+/// The release of a distribution that a library is of, where its version tells: that of Arrow is a hundred times the
+/// major one, and that of OpenVINO the year and the minor one.
+fn release_of(library: &str) -> Option<String> {
+    let (stem, version) = library.split_once(".so.")?;
+    let version = version.split('.').next()?;
+    match (stem, version.len()) {
+        ("libarrow" | "libparquet" | "libarrow_dataset" | "libarrow_python", 3..) => {
+            Some(version.strip_suffix("00")?.to_owned())
+        }
+        ("libopenvino", 4) => {
+            let (year, minor) = (version.get(..2)?, version.get(2..3)?);
+            Some(format!("20{year}.{minor}"))
+        }
+        _ => None,
+    }
+}
+
+fn of_releases(name: String, releases: &'static Releases) -> Shipped {
+    let newest = releases.debian.first().filter(|_| name.ends_with(".so"));
+    match newest.and_then(|(package, _)| development_packages::of(package)) {
+        Some(development) => {
+            let fedora = releases.fedora.last().map_or("", |(package, _)| package);
+            for_compiling(name, development, fedora)
+        }
+        None => Shipped::Releases { library: name, releases },
+    }
+}
+
+/// Fedora has what is for compiling in a package `-devel` beside that of the libraries.
+fn for_compiling(library: String, debian: &'static str, fedora: &str) -> Shipped {
+    let fedora = match fedora {
+        "" => String::new(),
+        libraries => format!("{}-devel", libraries.strip_suffix("-libs").unwrap_or(libraries)),
+    };
+    Shipped::Development { debian, fedora, library }
 }
 
 /// The distribution of PyPI that ships a library, where the tables know one.
@@ -144,13 +231,56 @@ pub fn distribution_of(library: &[u8]) -> Option<&'static str> {
     }
 }
 
+/// What `conda install` takes for a library, of conda-forge.
+#[must_use]
+pub fn of_conda(library: &[u8]) -> Option<&'static str> {
+    let name = printable(library);
+    conda_forge::package_of(&name).or_else(|| {
+        let releases = row_of_releases(&name).filter(|_| !name.ends_with(".so"))?;
+        Some(releases.conda).filter(|package| !package.is_empty())
+    })
+}
+
+/// What helps besides to install the package of a library.
+#[must_use]
+pub fn besides(library: &str) -> Option<&'static str> {
+    further::besides(library)
+}
+
+/// The name that Debian's package of a library usually has, by the rule for naming them (Debian Policy, 8.1); `None`
+/// for a name without a version.
+#[must_use]
+pub fn usual_package(library: &str) -> Option<String> {
+    let (stem, version) = library.split_once(".so.")?;
+    // The libraries of ICU are in one package.
+    let stem = if stem.starts_with("libicu") { "libicu" } else { stem };
+    let is_number = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_digit());
+    if !version.split('.').all(is_number) {
+        return None;
+    }
+    let dash = if stem.ends_with(|last: char| last.is_ascii_digit()) { "-" } else { "" };
+    Some(format!("{stem}{dash}{version}").to_ascii_lowercase().replace('_', "-"))
+}
+
 /// The row of the tables for a library.
 fn row_of(name: &str) -> Option<&'static (&'static str, Shipper)> {
-    let rows = || SHIPPERS.iter().chain(ROWS);
-    // A name without a version, such as that of cffi and ctypes, is of whatever version is known.
+    row_in(SHIPPERS.iter().chain(ROWS), name)
+}
+
+fn row_of_releases(name: &str) -> Option<&'static Releases> {
+    // The newest is the last one.
+    row_in(releases::ROWS.iter().rev(), name).map(|(_, releases)| releases)
+}
+
+/// The row for a name; of a name without a version, such as that of cffi and ctypes, that of whatever version is known.
+fn row_in<T: 'static>(
+    mut rows: impl Iterator<Item = &'static (&'static str, T)> + Clone,
+    name: &str,
+) -> Option<&'static (&'static str, T)> {
     let is_open = name.ends_with(".so");
-    rows().find(|(beginning, _)| is_begun_by(name, beginning)).or_else(|| {
-        rows().find(|(beginning, _)| {
+    let whole = rows.clone().find(|(beginning, _)| is_begun_by(name, beginning));
+    whole.or_else(|| {
+        rows.find(|(beginning, _)| {
             let beginning = beginning.replace('*', "");
             is_open && beginning.strip_prefix(name).is_some_and(|r| r.starts_with('.'))
         })
@@ -174,7 +304,8 @@ pub fn library_called(word: &str) -> Option<String> {
         word.strip_prefix(stem)
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('-') && version_of(rest))
     };
-    let mut rows = SHIPPERS.iter().chain(ROWS).map(|(row, _)| *row);
+    let newest = releases::ROWS.iter().rev().map(|(row, _)| *row);
+    let mut rows = SHIPPERS.iter().chain(ROWS).map(|(row, _)| *row).chain(newest);
     rows.find(|row| is_called(row)).map(|row| row.replace('*', ""))
 }
 
@@ -224,14 +355,14 @@ pub fn gcc_of(version: &[u8]) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Shipped, distribution_of, shipper};
+    use super::{Shipped, distribution_of, release_of, shipper, usual_package};
 
     #[test]
     fn a_library_is_known_by_its_whole_version() {
         assert_eq!(distribution_of(b"libcudnn.so.8"), Some("nvidia-cudnn-cu12"));
         assert_eq!((distribution_of(b"libGL.so.1"), distribution_of(b"libx.so.1")), (None, None));
         let library = "libmkl_rt.so.2".to_owned();
-        let mkl = Shipped::Distribution { distribution: "mkl", library };
+        let mkl = Shipped::Distribution { distribution: "mkl".to_owned(), library, link: None };
         assert_eq!(shipper(b"libmkl_rt.so.2"), Some(mkl));
         let gl = Shipped::Packages { debian: "libgl1", fedora: "mesa-libGL", conda: Some("libgl") };
         assert_eq!(shipper(b"libGL.so.1"), Some(gl));
@@ -240,5 +371,34 @@ mod tests {
         assert_eq!(shipper(b"libhdf5.so.103"), Some(hdf5));
         assert_eq!(shipper(b"libGL.so.12"), None);
         assert_eq!(shipper(b"libgone.so"), None);
+    }
+
+    #[test]
+    fn a_name_without_a_version_is_in_what_is_for_compiling() {
+        let Some(Shipped::Development { debian, fedora, .. }) = shipper(b"libbz2.so") else {
+            panic!()
+        };
+        assert_eq!((debian, fedora.as_str()), ("libbz2-dev", "bzip2-devel"));
+        let Some(Shipped::Distribution { link, .. }) = shipper(b"libcudnn.so") else { panic!() };
+        assert_eq!(link.as_deref(), Some("libcudnn.so"));
+        let Some(Shipped::Development { debian, .. }) = shipper(b"libasound.so") else { panic!() };
+        assert_eq!(debian, "libasound2-dev");
+    }
+
+    #[test]
+    fn a_package_is_of_the_releases_that_have_the_version() {
+        let Some(Shipped::Releases { releases, .. }) = shipper(b"libicui18n.so.67") else {
+            panic!()
+        };
+        assert_eq!(releases.debian, [("libicu67", "Debian 11")]);
+        assert_eq!(usual_package("libicuuc.so.62").as_deref(), Some("libicu62"));
+        assert_eq!(usual_package("libpcl_surface.so.1.9").as_deref(), Some("libpcl-surface1.9"));
+        assert_eq!(usual_package("libnetcdf-c++4.so.1").as_deref(), Some("libnetcdf-c++4-1"));
+        assert_eq!(usual_package("libx.so"), None);
+        let Some(Shipped::Distribution { distribution, .. }) = shipper(b"libarrow.so.1400") else {
+            panic!()
+        };
+        assert_eq!(distribution, "'pyarrow==14.*'");
+        assert_eq!(release_of("libopenvino.so.2310").as_deref(), Some("2023.1"));
     }
 }

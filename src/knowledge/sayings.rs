@@ -11,7 +11,7 @@ pub enum Subject {
     NotInstalled,
     /// Two things are of releases or builds that do not fit.
     Releases,
-    /// Something was not found, and the program goes on without it.
+    /// Something was not found, and the program continues without it.
     LeftOut,
     /// The graphics driver is missing or does not answer.
     Driver,
@@ -105,16 +105,40 @@ const SAYINGS: &[Saying] = &[
         cure: "install the NVIDIA driver and reboot the machine, or start the container with --gpus all",
     },
     Saying {
-        words: &[&["Qt platform plugin", "xcb"]],
+        words: &[&["nvidia-container-cli", "ermission denied"]],
+        subject: Subject::Driver,
+        about: "libnvidia-ml.so.1",
+        meaning: "NVIDIA's container tools found the library of the driver, and were not permitted to open it.",
+        cure: "start the container as root or with a daemon that runs as root; otherwise let users read the file \
+               (chmod a+rX on the directories that ldconfig -p shows for libnvidia-ml.so.1), and look for denials of SELinux \
+               or AppArmor in dmesg",
+    },
+    Saying {
+        words: &[
+            &["Could not load the Qt platform plugin", "xcb"],
+            &["find or load the Qt platform plugin", "xcb"],
+            &["Qt platform plugin could be initialized", "xcb"],
+        ],
         subject: Subject::NotInstalled,
         about: "Qt",
-        meaning: "Qt found its platform plugin for X11, xcb, but could not start it: usually a library that the \
-                  plugin needs is missing, or there is no display. A second copy of Qt that was loaded first, such \
+        meaning: "Qt could not start its platform plugin for X11, xcb: usually a library that the plugin needs is missing, or there is no display. A second copy of Qt that was loaded first, such \
                   as that of opencv-python, causes the same message.",
         cure: "apt install libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 \
                libxcb-xinerama0 libxkbcommon-x11-0 (Debian, Ubuntu); with QT_DEBUG_PLUGINS=1, Qt names the missing \
                library; without a display, set QT_QPA_PLATFORM=offscreen; with PyQt or PySide, install \
                opencv-python-headless instead of opencv-python",
+    },
+    Saying {
+        words: &[
+            &["Could not find the Qt platform plugin \"wayland"],
+            &["Could not load the Qt platform plugin \"wayland"],
+        ],
+        subject: Subject::LeftOut,
+        about: "Qt",
+        meaning: "Qt did not find its platform plugin for Wayland, which is a separate package, and continues with another \
+                  plugin where there is one.",
+        cure: "no action needed if the program starts; otherwise apt install qtwayland5 (Qt 5) or qt6-wayland (Qt 6), or set \
+               QT_QPA_PLATFORM=xcb",
     },
     Saying {
         words: &[
@@ -272,6 +296,125 @@ const SAYINGS: &[Saying] = &[
         meaning: "jax does not use the GPU: its CUDA plugin is not installed, or could not load its libraries.",
         cure: "pip install -U 'jax[cuda12]', and unset LD_LIBRARY_PATH, which can shadow the libraries that it \
                installs",
+    },
+    Saying {
+        words: &[&["undefined symbol: iJIT_"]],
+        subject: Subject::AsTheLoaderSays,
+        about: "MKL",
+        meaning: "the library was built against an older MKL than the one that is installed: MKL 2024.1 removed this symbol.",
+        cure: "conda install -c conda-forge 'mkl<2024.1', or pip install 'mkl<2024.1'; or install a newer release of the \
+               package that needs it",
+    },
+    Saying {
+        words: &[&["OMP: Error #15"]],
+        subject: Subject::Releases,
+        about: "OpenMP",
+        meaning: "the process loaded two copies of an OpenMP runtime, each from another package, and the second one ended it.",
+        cure: "install builds that share one OpenMP runtime, such as all packages from conda-forge, and remove the second copy \
+               (tfpatch doctor lists both); KMP_DUPLICATE_LIB_OK=TRUE disables the check, and results may then be wrong",
+    },
+    Saying {
+        words: &[&["no version information available", "required by"]],
+        subject: Subject::Harmless,
+        about: "a library",
+        meaning: "the library has no versions of its symbols, and the program was built with one that has. The loader \
+                  continues, and nothing is wrong unless the program then reports an undefined symbol.",
+        cure: "no action needed; it is not reported with the library that the program was built with (a conda environment \
+               in LD_LIBRARY_PATH often has another one)",
+    },
+    Saying {
+        words: &[&["Inconsistency detected by ld.so", "_dl_check_map_versions"]],
+        subject: Subject::Releases,
+        about: "the program or a library",
+        meaning: "a file needs versions of symbols from a library that it does not list as needed: it was edited, as by \
+                  patchelf --remove-needed or --replace-needed, or is damaged, and the loader stops with an assertion.",
+        cure: "reinstall the program or the library, without the edit (readelf -dV FILE shows both lists: each file under \
+               Version needs has to be NEEDED)",
+    },
+    Saying {
+        words: &[
+            &["Inconsistency detected by ld.so", "dl-tls.c"],
+            &["Inconsistency detected by ld.so", "dl_allocate_tls"],
+        ],
+        subject: Subject::Releases,
+        about: "the GNU C library",
+        meaning: "the loader failed an assertion about thread-local storage: a defect of the GNU C library up to its \
+                  release 2.33, which shows where threads start while libraries are loaded.",
+        cure: "use a system or an image with glibc 2.34 or later (Debian 12, Ubuntu 22.04); until then, import the libraries \
+               before the program starts threads",
+    },
+    Saying {
+        words: &[&["Inconsistency detected by ld.so"]],
+        subject: Subject::Releases,
+        about: "the GNU C library",
+        meaning: "the loader failed an assertion of its own: a file is damaged or was edited, or libraries of two releases \
+                  of the GNU C library are mixed.",
+        cure: "unset LD_LIBRARY_PATH and LD_PRELOAD, and reinstall the program; if it happens only at the exit of the \
+               program, its work is done",
+    },
+    Saying {
+        words: &[&["UnsatisfiedLinkError: no ", "in java.library.path"]],
+        subject: Subject::NotInstalled,
+        about: "a library of Java code",
+        meaning: "Java found no library of that name in java.library.path, and the code brought none that it could unpack: \
+                  the part for this system is not among the jars, or an earlier exception says why it failed to load.",
+        cure: "add the jars for this system (JavaCPP: the artifact whose name ends in -platform), or start java with \
+               -Djava.library.path=DIR, where DIR has libNAME.so; see the first UnsatisfiedLinkError of the log",
+    },
+    Saying {
+        words: &[&["(Possible cause: can't load", "platform)"]],
+        subject: Subject::Releases,
+        about: "a library of Java code",
+        meaning: "Java could not load a library that code brought, and guesses that it is for another processor. On Alpine, it \
+                  says the same of a library that needs the GNU C library.",
+        cure: "use a newer release of the jar, which has a library for this processor, or a java for the processor of the \
+               library; instead of Alpine, use an image with glibc",
+    },
+    Saying {
+        words: &[&["conda entry point: conda-libmamba-solver"]],
+        subject: Subject::AsTheLoaderSays,
+        about: "conda-libmamba-solver",
+        meaning: "the solver of conda was built for another libarchive than the one in conda's base environment, which has \
+                  packages from two channels.",
+        cure: "conda install -n base --solver=classic conda-forge::conda-libmamba-solver conda-forge::libmamba \
+               conda-forge::libmambapy conda-forge::libarchive",
+    },
+    Saying {
+        words: &[
+            &["NixOS cannot run dynamically linked executables"],
+            &["Could not start dynamically linked executable"],
+            &["nix.dev/permalink/stub-ld"],
+        ],
+        subject: Subject::NotInstalled,
+        about: "a dynamic loader",
+        meaning: "the program was built for other Linux systems, whose dynamic loader NixOS does not have in its place.",
+        cure: "install the program from nixpkgs; or set programs.nix-ld.enable = true, with the libraries that it needs in \
+               programs.nix-ld.libraries; or run it with steam-run",
+    },
+    Saying {
+        words: &[
+            &["CANNOT LINK EXECUTABLE"],
+            &["dlopen failed: library \""],
+            &["dlopen failed: cannot locate symbol \""],
+        ],
+        subject: Subject::NotInstalled,
+        about: "a library on Android",
+        meaning: "the loader of Android did not find a library or a symbol. Android has other libraries than Linux systems, \
+                  and tfpatch does not know them.",
+        cure: "in Termux, unset LD_LIBRARY_PATH and LD_PRELOAD, and run pkg upgrade; what is built for other Linux systems \
+               runs in a system of its own, as proot-distro installs it",
+    },
+    Saying {
+        words: &[
+            &["runtime_loader: ", "annot open file"],
+            &["runtime_loader: ", "ot found"],
+            &["runtime_loader: ", "ould not resolve symbol"],
+        ],
+        subject: Subject::NotInstalled,
+        about: "a library on Haiku",
+        meaning: "the loader of Haiku did not find a library, a version or a symbol. tfpatch does not know the files of Haiku.",
+        cure: "pkgman full-sync, and restart (Haiku); if a library is missing, pkgman search --provides lib:NAME finds its \
+               package",
     },
     Saying {
         words: &[&["from LD_PRELOAD cannot be preloaded"]],

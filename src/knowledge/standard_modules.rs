@@ -1,21 +1,35 @@
 //! Modules of Python's standard library that are compiled only where a library's headers are there
 //! (`Modules/Setup` and `setup.py` of CPython), as a table.
 
-/// Modules, each with Debian's package of the headers that CPython is built with.
-const MODULES: &[(&str, &str)] = &[
-    ("_ctypes", "libffi-dev"),
-    ("_sqlite3", "libsqlite3-dev"),
-    ("_ssl", "libssl-dev"),
-    ("_hashlib", "libssl-dev"),
-    ("_bz2", "libbz2-dev"),
-    ("_lzma", "liblzma-dev"),
-    ("_curses", "libncurses-dev"),
-    ("_dbm", "libgdbm-compat-dev"),
-    ("_gdbm", "libgdbm-dev"),
-    ("_tkinter", "tk-dev"),
-    ("_uuid", "uuid-dev"),
-    ("readline", "libreadline-dev"),
-    ("zlib", "zlib1g-dev"),
+/// The packages of the headers that a module is compiled with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Headers {
+    /// Of Debian and Ubuntu.
+    pub debian: &'static str,
+    /// Of Fedora.
+    pub fedora: &'static str,
+}
+
+const fn headers(debian: &'static str, fedora: &'static str) -> Headers {
+    Headers { debian, fedora }
+}
+
+/// Modules, each with the packages of headers that CPython is built with.
+const MODULES: &[(&str, Headers)] = &[
+    ("_ctypes", headers("libffi-dev", "libffi-devel")),
+    ("_sqlite3", headers("libsqlite3-dev", "sqlite-devel")),
+    ("_ssl", headers("libssl-dev", "openssl-devel")),
+    ("_hashlib", headers("libssl-dev", "openssl-devel")),
+    ("_bz2", headers("libbz2-dev", "bzip2-devel")),
+    ("_lzma", headers("liblzma-dev", "xz-devel")),
+    ("_curses", headers("libncurses-dev", "ncurses-devel")),
+    ("_dbm", headers("libgdbm-compat-dev", "gdbm-devel")),
+    ("_gdbm", headers("libgdbm-dev", "gdbm-devel")),
+    ("_tkinter", headers("tk-dev", "tk-devel")),
+    ("_uuid", headers("uuid-dev", "libuuid-devel")),
+    ("_zstd", headers("libzstd-dev", "libzstd-devel")),
+    ("readline", headers("libreadline-dev", "readline-devel")),
+    ("zlib", headers("zlib1g-dev", "zlib-devel")),
 ];
 
 /// Modules that are built into the interpreter in some installations, so that no file has them
@@ -63,8 +77,8 @@ pub fn may_be_built_in(module: &str) -> bool {
     BUILT_IN.contains(&module)
 }
 
-/// The package of headers without which Python has no module of that name.
+/// The packages of headers without which Python has no module of that name.
 #[must_use]
-pub fn headers_of(module: &str) -> Option<&'static str> {
+pub fn headers_of(module: &str) -> Option<Headers> {
     MODULES.iter().find(|(name, _)| *name == module).map(|(_, headers)| *headers)
 }

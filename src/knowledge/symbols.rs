@@ -23,6 +23,8 @@ const ARROW: Owner = Owner { name: "Apache Arrow", distribution: "pyarrow" };
 const PYTHON: Owner = Owner { name: "Python", distribution: "" };
 const OPENSSL: Owner = Owner { name: "OpenSSL", distribution: "" };
 const LIBSTDCXX: Owner = Owner { name: "the C++ library of GCC (libstdc++)", distribution: "" };
+const CUDART: Owner = Owner { name: "the CUDA runtime", distribution: "nvidia-cuda-runtime-cu12" };
+const ICU: Owner = Owner { name: "ICU", distribution: "" };
 const HDF5: Owner = Owner { name: "HDF5", distribution: "" };
 
 /// The longer before the shorter.
@@ -51,6 +53,22 @@ const OWNERS: &[(&str, Owner)] = &[
     ("cusparse", CUSPARSE),
     ("__nvJitLink", NVJITLINK),
     ("nvrtc", NVRTC),
+    ("cudaGet", CUDART),
+    ("cudaGraph", CUDART),
+    ("cudaFunc", CUDART),
+    ("cudaLaunch", CUDART),
+    ("cudaLibrary", CUDART),
+    ("cudaMalloc", CUDART),
+    ("cudaMem", CUDART),
+    ("cudaStream", CUDART),
+    ("__cudaRegister", CUDART),
+    ("cusolver", Owner { name: "cuSOLVER", distribution: "nvidia-cusolver-cu12" }),
+    ("cufft", Owner { name: "cuFFT", distribution: "nvidia-cufft-cu12" }),
+    ("curand", Owner { name: "cuRAND", distribution: "nvidia-curand-cu12" }),
+    ("_ZN6icu_", ICU),
+    ("_ZNK6icu_", ICU),
+    ("_ZTIN6icu_", ICU),
+    ("_ZTVN6icu_", ICU),
     ("nccl", NCCL),
     ("_ZN6google8protobuf", PROTOBUF),
     ("_ZNK6google8protobuf", PROTOBUF),

@@ -339,7 +339,7 @@ pub fn is_tensorrt(name: &[u8]) -> bool {
     name.starts_with(b"libnvinfer")
 }
 
-/// Is it a library by which a program computes on a GPU of NVIDIA? Who asks for it asks for the GPU.
+/// Is it a library by which a program computes on a GPU of NVIDIA? What needs it needs the GPU.
 #[must_use]
 pub fn is_for_gpu(library: &[u8]) -> bool {
     let stem = library.strip_prefix(b"lib").unwrap_or_default();

@@ -4,8 +4,10 @@ use super::scanner::leaf;
 use super::{Kind, Message, Speaker, Weight};
 use crate::bytes::printable;
 use crate::findings::finding::Cause;
+use crate::knowledge::managers::{self, Manager};
 use crate::knowledge::packages::Shipped;
 use crate::knowledge::sayings::Saying;
+use crate::knowledge::standard_modules::Headers;
 use crate::knowledge::tensorflow::is_of_cuda;
 use crate::knowledge::{homebrew, import_names, packages, symbols};
 
@@ -26,7 +28,7 @@ pub enum Help {
     /// A part of Python's standard library.
     StandardModule {
         /// The package of headers that it is compiled with.
-        headers: &'static str,
+        headers: Headers,
     },
     /// An object that is not there.
     Object {
@@ -35,6 +37,10 @@ pub enum Help {
         /// What it is of, where a distribution owns its path.
         owner: Option<Owned>,
     },
+    /// What a package manager beside Python's and the system's has for it.
+    Managed(Manager, Lack),
+    /// A library of the right version in the place of an older one.
+    OlderCopy(Shipped),
     /// The distribution or the package again that an object is of.
     Reinstall(Owned),
     /// A build for this processor.
@@ -65,6 +71,10 @@ pub enum Advice {
     RelativeEntry,
     /// An environment that was made on this kind of Linux.
     AnotherLinux,
+    /// A build for glibc, in the place of one for musl.
+    BuiltForMusl,
+    /// A directory whose file system lets files be executed.
+    NoExec,
     /// Modules of Node.js that were built for this system.
     NodeModules,
     /// NVIDIA's libraries, for TensorFlow.
@@ -77,7 +87,7 @@ pub enum Advice {
     OneLibc,
     /// A newer copy of a library.
     NewerCopy,
-    /// A release that asks for no executable stack.
+    /// A release that needs no executable stack.
     NoExecutableStack,
     /// One Team ID.
     OneTeam,
@@ -89,7 +99,7 @@ pub enum Advice {
     Ptxas,
     /// libdevice.
     Libdevice,
-    /// The environment made anew.
+    /// The environment recreated.
     RemakeEnvironment,
     /// To find out what a script or a program names as its interpreter.
     FindInterpreter,
@@ -102,8 +112,21 @@ pub enum Owned {
     Node,
     /// Of a package of the system, which this file belongs to.
     System(Vec<u8>),
-    /// Of a distribution, if it is known.
-    Distribution(Option<String>),
+    /// Of a distribution.
+    Distribution(String),
+    /// Not known.
+    Unknown,
+}
+
+/// What an object that a package manager brought lacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// A library.
+    Library,
+    /// A library of the right release.
+    Fit,
+    /// The file itself, or a part of it.
+    File,
 }
 
 /// How to get a library.
@@ -111,10 +134,12 @@ pub enum Owned {
 pub struct LibraryHelp {
     /// What brings it.
     pub bring: Bring,
-    /// May it be in the environment, out of reach?
+    /// May it be in the environment, in a directory that is not searched?
     pub may_be_here: bool,
     /// An object of which another build, for the CUDA that is there, would do without it.
     pub or_build_of: Option<Vec<u8>>,
+    /// What could build the object again, for the libraries that are there.
+    pub or_again: Option<Manager>,
 }
 
 /// What brings a library.
@@ -124,6 +149,8 @@ pub enum Bring {
     Shipped(Shipped),
     /// Its distribution again.
     Distribution(String),
+    /// The distribution again whose wheel brought a copy with a name of its own.
+    OfWheel,
     /// Alpine's package.
     Alpine,
     /// The release of CUDA or cuDNN that has it.
@@ -178,6 +205,13 @@ pub enum ReleasesHelp {
         /// The project whose symbols are lacking.
         owner: symbols::Owner,
     },
+    /// The distribution again, which requires the very release of what it lacks symbols of.
+    Requires {
+        /// The distribution.
+        distribution: String,
+        /// The project whose symbols are lacking.
+        owner: symbols::Owner,
+    },
     /// A release of what brings the object, for what is there.
     OfObject {
         /// The project whose symbols are lacking.
@@ -199,7 +233,15 @@ impl Message {
             return Help::Saying(saying);
         }
         let Some(cause) = self.cause() else { return Help::Advice(Advice::Nothing) };
+        if let Some(help) = self.cure_of_managed(cause) {
+            return help;
+        }
         match (self.kind, cause) {
+            (_, Cause::WrongPlatform) if self.is_node() => Help::Advice(Advice::NodeModules),
+            (Kind::LibraryNotFound, Cause::WrongPlatform) if self.speaker != Speaker::Musl => {
+                Help::Advice(Advice::BuiltForMusl)
+            }
+            _ if self.may_not_be_executed() => Help::Advice(Advice::NoExec),
             (_, Cause::DriverMissing) => Help::Driver { is_needed: self.weight() == Weight::Fails },
             (Kind::RpathIgnored, _) => Help::Advice(Advice::RelativeEntry),
             (Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded, Cause::WrongPlatform) => {
@@ -217,7 +259,6 @@ impl Message {
                 Some(headers) => Help::StandardModule { headers },
                 None => Help::Advice(Advice::Module),
             },
-            (_, Cause::WrongPlatform) if self.is_node() => Help::Advice(Advice::NodeModules),
             (_, Cause::WrongPlatform) => Help::Advice(Advice::AnotherLinux),
             (Kind::ObjectNotFound, _) => self.cure_of_missing_object(),
             (_, Cause::PartialInstall | Cause::Unreadable) => Help::Reinstall(self.owned()),
@@ -277,8 +318,55 @@ impl Message {
             .any(|start| object.starts_with(start));
         match self.distribution() {
             None if is_of_system => Owned::System(object.to_vec()),
-            distribution => Owned::Distribution(distribution),
+            None => Owned::Unknown,
+            Some(distribution) => Owned::Distribution(distribution),
         }
+    }
+
+    /// What manages the object or the library that is named, beside Python's installers and the system.
+    fn manager(&self) -> Option<Manager> {
+        let named = [&self.object, &self.library].into_iter().flatten();
+        let by_path = named.map(|path| printable(path)).find_map(|path| managers::of_path(&path));
+        let library = self.library.as_deref().map(leaf).map(printable).unwrap_or_default();
+        match by_path {
+            None if managers::is_of_ros(&library) => Some(Manager::Ros(None)),
+            None if self.in_nix => Some(Manager::Nix),
+            known => known,
+        }
+    }
+
+    /// What cures it where another package manager decides about the object.
+    fn cure_of_managed(&self, cause: Cause) -> Option<Help> {
+        let manager = self.manager()?;
+        let lack = match (self.kind, cause) {
+            (_, Cause::EnvOverride) if matches!(manager, Manager::Base(_)) => Lack::Fit,
+            (_, Cause::DriverMissing | Cause::EnvOverride) => return None,
+            _ if self.may_not_be_executed() => return None,
+            (Kind::LibraryNotFound | Kind::GpuLibraryNotLoaded, _) => Lack::Library,
+            (Kind::VersionNotFound | Kind::SymbolNotFound, _) => Lack::Fit,
+            (Kind::ObjectNotFound | Kind::ObjectUnreadable | Kind::WrongArchitecture, _) => {
+                Lack::File
+            }
+            _ => return None,
+        };
+        let is_for_it = match &manager {
+            Manager::Nix
+            | Manager::Snap(_)
+            | Manager::Base(_)
+            | Manager::Termux
+            | Manager::Haiku => true,
+            Manager::Ros(distribution) => {
+                let library = self.library.as_deref().map(leaf).map(printable).unwrap_or_default();
+                // The libraries of ROS have no versions.
+                let may_be_own = distribution.is_some() && library.ends_with(".so");
+                lack != Lack::Library || may_be_own || managers::is_of_ros(&library)
+            }
+            // The library that they lack is the system's.
+            Manager::Php(..) | Manager::Gem(_) | Manager::R(_) => {
+                lack != Lack::Library || cause == Cause::WrongPlatform
+            }
+        };
+        is_for_it.then_some(Help::Managed(manager, lack))
     }
 
     fn cure_of_older_library(&self) -> Help {
@@ -288,7 +376,8 @@ impl Message {
         } else if version.starts_with(b"GLIBC_") {
             Help::NewerGlibc(self.distribution())
         } else {
-            Help::Advice(Advice::NewerCopy)
+            let library = self.library.as_deref().map(leaf).unwrap_or_default();
+            packages::shipper(library).map_or(Help::Advice(Advice::NewerCopy), Help::OlderCopy)
         }
     }
 
@@ -299,11 +388,13 @@ impl Message {
             Speaker::Dyld => self.cure_on_macos(&name),
             _ if name.ends_with(".dylib") => self.cure_on_macos(&name),
             Speaker::Musl => Bring::Alpine,
+            _ if is_renamed_by_a_wheel(&name) => {
+                let near = self.near.as_deref().map(printable);
+                let near = || import_names::distribution_of_path(&near?);
+                self.distribution().or_else(near).map_or(Bring::OfWheel, Bring::Distribution)
+            }
             _ => match (packages::shipper(library), self.distribution()) {
                 (Some(shipped), _) => Bring::Shipped(shipped),
-                (None, Some(distribution)) if is_renamed_by_a_wheel(&name) => {
-                    Bring::Distribution(distribution)
-                }
                 _ if is_of_cuda(library) => Bring::Cuda,
                 _ => Bring::LookUp,
             },
@@ -316,6 +407,7 @@ impl Message {
             bring,
             may_be_here,
             or_build_of: self.object.clone().filter(|_| is_built_for_cuda),
+            or_again: self.manager(),
         }
     }
 
@@ -391,11 +483,14 @@ impl Message {
             {
                 ReleasesHelp::Again { distribution, owner: owner.name, is_mac }
             }
+            (Some(owner), Some(distribution)) if owner.distribution.starts_with("nvidia-") => {
+                ReleasesHelp::Requires { distribution, owner }
+            }
             (Some(owner), Some(distribution)) => ReleasesHelp::BuiltFor { distribution, owner },
             (Some(owner), None) if !owner.distribution.is_empty() => {
                 ReleasesHelp::OfObject { owner, is_mac }
             }
-            (None, Some(own)) if is_mac => ReleasesHelp::BuildHere(own),
+            (_, Some(own)) => ReleasesHelp::BuildHere(own),
             _ => ReleasesHelp::ForEachOther,
         }
     }
@@ -438,12 +533,19 @@ impl Bring {
     /// Does it come with the system, or from a package manager beside Python's?
     fn is_of_system(&self) -> bool {
         match self {
-            Self::Shipped(Shipped::Packages { .. } | Shipped::Conda { .. })
+            Self::Shipped(
+                Shipped::Packages { .. }
+                | Shipped::Conda { .. }
+                | Shipped::Development { .. }
+                | Shipped::Releases { .. }
+                | Shipped::Advice(_),
+            )
             | Self::Alpine
             | Self::Formula(..) => true,
             Self::InsteadOf(_, newer) => matches!(newer, Newer::Formula(_)),
             Self::Shipped(Shipped::Distribution { .. })
             | Self::Distribution(_)
+            | Self::OfWheel
             | Self::Cuda
             | Self::LookUp
             | Self::LookUpFormula => false,

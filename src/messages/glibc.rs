@@ -42,6 +42,7 @@ const UNREADABLE: &[&[u8]] = &[
     b"No such device",
     b"Stale file handle",
     b"Transport endpoint is not connected",
+    b"Exec format error",
     b"Error ",
 ];
 
@@ -121,7 +122,9 @@ fn symbol(line: &[u8]) -> Option<Message> {
     if let Some((before, rest)) = around(line, b": undefined symbol: ") {
         let object = subject(before)?;
         let (symbol, version) = with_version(rest);
-        if !is_object(object) && !before.ends_with(b"symbol lookup error") || !is_name(symbol) {
+        // A program may be called by a name without a slash.
+        let is_program = behind(line, b"symbol lookup error: ").is_some();
+        if !is_object(object) && !is_program || !is_name(symbol) {
             return None;
         }
         return Some(message.object(object).symbol(symbol).version(version));

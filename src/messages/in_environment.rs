@@ -1,14 +1,15 @@
-//! What is the case in an environment, of which a message speaks: the doctor's finding about the same
+//! What was found in an environment, of which a message speaks: the doctor's finding about the same
 //! thing, or that nothing is wrong with it now.
 
 use super::modules::Distributions;
-use super::scanner::leaf;
+use super::scanner::{self, leaf};
 use super::{Kind, Message};
 use crate::bytes::printable;
 use crate::command_line::CommandLine;
 use crate::diagnosis::diagnose::Diagnosis;
 use crate::findings::finding::{Cause, Finding};
 use crate::knowledge::tensorflow::is_for_gpu;
+use crate::python::installs::Installs;
 use crate::python::modules::{self, Found};
 use crate::vfs::Vfs;
 use crate::world::python_code::PythonCode;
@@ -37,7 +38,7 @@ pub enum Outcome {
     Harmless,
 }
 
-/// What is the case where a message was looked up.
+/// What was found where a message was looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Case {
     /// Nothing is known beside the words.
@@ -59,19 +60,19 @@ pub enum Case {
     ModuleIsHere {
         /// The module.
         module: Vec<u8>,
-        /// Where it lies.
+        /// Where it is.
         path: PathBuf,
     },
     /// The module is for another Python or another system.
     ModuleForAnother {
-        /// Where it lies.
+        /// Where it is.
         path: PathBuf,
     },
     /// A package is there, and the module is not in it.
     ModuleNotInPackage {
         /// The module.
         module: Vec<u8>,
-        /// Where the package lies.
+        /// Where the package is.
         package: PathBuf,
     },
     /// Nothing in the environment provides the module.
@@ -136,7 +137,7 @@ pub enum Remedy {
     },
     /// To install the distribution again.
     Reinstall,
-    /// To start a program anew that still says it.
+    /// To restart a program that still says it.
     Restart,
     /// The same; on another machine, what the words of the message say.
     RestartOrOfWords,
@@ -151,7 +152,7 @@ pub struct Verdict {
     pub outcome: Outcome,
     /// The cause here, or the likeliest by the words alone; `None` where nothing is wrong.
     pub cause: Option<Cause>,
-    /// What is the case.
+    /// What was found.
     pub case: Case,
     /// What cures it.
     pub remedy: Remedy,
@@ -159,6 +160,8 @@ pub struct Verdict {
     pub fixable: bool,
     /// The findings about it, the one that fits best at the front.
     pub findings: Vec<Finding>,
+    /// The tool that installs into the environment that was looked at, where the message is about that.
+    pub installs: Installs,
 }
 
 impl Verdict {
@@ -177,6 +180,7 @@ impl Verdict {
             remedy: Remedy::OfWords,
             fixable: false,
             findings: Vec::new(),
+            installs: Installs::default(),
         }
     }
 
@@ -197,6 +201,7 @@ impl Verdict {
                 _ => Remedy::OfFinding,
             },
             fixable: first.fixable,
+            installs: first.installs.clone(),
             findings,
         })
     }
@@ -222,6 +227,7 @@ impl Verdict {
             remedy: Remedy::Restart,
             fixable: false,
             findings: Vec::new(),
+            installs: Installs::default(),
         }
     }
 }
@@ -243,12 +249,33 @@ pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Messa
         .collect();
     matching.sort_by_key(|(fit, _)| std::cmp::Reverse(*fit));
     let findings = matching.into_iter().map(|(_, finding)| finding.clone()).collect();
-    Verdict::found(message, findings)
+    let found = Verdict::found(message, findings)
         .or_else(|| module(vfs, world, message))
         .or_else(|| opened_by_relative_path(world, message))
-        .or_else(|| resolves(vfs, world, diagnosis, message))
-        .or_else(|| opened_by_name(vfs, world, message))
-        .unwrap_or_else(|| nothing(message))
+        .or_else(|| resolves(vfs, world, diagnosis, message).filter(|_| is_of_here(vfs, message)))
+        .or_else(|| opened_by_name(vfs, world, message));
+    match found {
+        Some(found) => Verdict { installs: world.installs(vfs), ..found },
+        None if is_of_here(vfs, message) => nothing(message),
+        None => Verdict::by_words(message, Outcome::NotHere),
+    }
+}
+
+/// Do all files that a message names with a path exist here? What is found here says nothing about another machine.
+fn is_of_here(vfs: &dyn Vfs, message: &Message) -> bool {
+    // TensorFlow appends the variable, whose directories need not exist.
+    let words = message.words.split(|&byte| byte == b'\n').next().unwrap_or_default();
+    let words = scanner::around(words, b"LD_LIBRARY_PATH").map_or(words, |(words, _)| words);
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-+/@~".contains(byte);
+    let named = words.split(|byte| !is_part(byte)).chain(message.near.as_deref());
+    // Programs name the files that they were compiled from too, which need not exist anywhere.
+    let is_loaded = |word: &[u8]| {
+        let marks: [&[u8]; 4] = [b".so", b".dylib", b"/bin/", b"-packages/"];
+        marks.iter().any(|mark| memchr::memmem::find(word, mark).is_some())
+    };
+    let mut paths = named.filter(|word| word.starts_with(b"/") && is_loaded(word));
+    let is_missing = message.kind == Kind::ObjectNotFound;
+    is_missing || paths.all(|path| vfs.symlink_metadata(Path::new(OsStr::from_bytes(path))).is_ok())
 }
 
 fn nothing(message: &Message) -> Verdict {
@@ -328,7 +355,7 @@ fn tells_of_object(message: &Message, finding: &Finding) -> bool {
     !named.is_empty() && finding.evidence.names(&named)
 }
 
-/// Is a finding of that cause about a file itself, and not about what it asks for?
+/// Is a finding of that cause about a file itself, and not about what it needs?
 fn is_about_a_file(cause: Cause) -> bool {
     matches!(
         cause,
@@ -414,7 +441,7 @@ fn opened_by_name(vfs: &dyn Vfs, world: &World, message: &Message) -> Option<Ver
 }
 
 /// Whether a path that begins at the working directory leads to a file depends on that directory, wherever the
-/// file lies. What does not begin with a name was cut, or is written for people.
+/// file is. What does not begin with a name was cut, or is written for people.
 fn opened_by_relative_path(world: &World, message: &Message) -> Option<Verdict> {
     let named = message.object.as_deref().filter(|_| message.kind == Kind::ObjectNotFound)?;
     let path = Path::new(OsStr::from_bytes(named));

@@ -3,6 +3,7 @@
 use super::dyld::{self, Open};
 use super::glibc;
 use super::musl;
+use super::php;
 use super::programs;
 use super::python;
 use super::scanner::behind;
@@ -80,7 +81,11 @@ const INTERESTING: &[&[u8]] = &[
     b"annot ",
     b"o library called",
     b"not configured",
+    NIX,
 ];
+
+/// Where Nix keeps what it installs.
+const NIX: &[u8] = b"/nix/store/";
 
 /// What was found in a text.
 #[derive(Debug, Default)]
@@ -108,7 +113,15 @@ pub fn read(source: &mut impl BufRead) -> io::Result<Log> {
             .map_err(io::Error::other)?;
     let translations = Translations::new().map_err(io::Error::other)?;
     let log = Log::default();
-    let mut scanner = Scanner { interesting, sayings, translations, log, open: None, near: None };
+    let mut scanner = Scanner {
+        interesting,
+        sayings,
+        translations,
+        log,
+        open: None,
+        near: None,
+        names_nix: false,
+    };
     let mut line = Vec::new();
     loop {
         line.clear();
@@ -133,6 +146,8 @@ struct Scanner {
     translations: Translations,
     log: Log,
     open: Option<Open>,
+    /// Does a line name a file of Nix?
+    names_nix: bool,
     /// The file of the traceback's line that was read last, and of the last one among packages.
     near: Option<Vec<u8>>,
 }
@@ -168,10 +183,12 @@ impl Scanner {
         if !self.interesting.is_match(said) {
             return;
         }
+        self.names_nix |= memmem::find(said, NIX).is_some();
         self.note_frame(said);
         let line = &*self.translations.in_english(said);
         let saying = self.sayings.is_match(line).then(|| programs::saying(line)).flatten();
-        let found = saying
+        let found = php::read(line)
+            .or(saying)
             .or_else(|| tensorflow::read(line))
             .or_else(|| musl::read(line))
             .or_else(|| glibc::read(line))
@@ -265,6 +282,9 @@ impl Scanner {
     fn finish(mut self) -> Log {
         self.close();
         self.drop_what_says_less();
+        for message in &mut self.log.messages {
+            message.in_nix = self.names_nix;
+        }
         // What says which library it is comes before what does not.
         let is_vague = |message: &Message| message.kind == Kind::GpuLibrariesNotLoaded;
         let rank = |message: &Message| {

@@ -4,7 +4,7 @@ use super::scanner::is_object;
 use super::{Kind, Message, Speaker, Weight};
 use crate::findings::finding::Cause;
 use crate::knowledge::sayings::{Saying, Subject};
-use crate::knowledge::standard_modules;
+use crate::knowledge::standard_modules::{self, Headers};
 use crate::knowledge::tensorflow::is_driver_library;
 
 /// Libraries that the GNU C library brings and musl has no file for (glibc's `shlib-versions`).
@@ -52,6 +52,7 @@ impl Message {
             Kind::LibraryNotFound if self.speaker == Speaker::Musl && is_of_glibc(library) => {
                 &[Cause::WrongPlatform]
             }
+            Kind::LibraryNotFound if is_of_musl(library) => &[Cause::WrongPlatform],
             Kind::LibraryNotFound if self.speaker == Speaker::Dyld => {
                 if library.starts_with(b"@rpath/") {
                     &[Cause::PathMissing, Cause::NotInstalled, Cause::VersionMismatch]
@@ -202,6 +203,8 @@ impl Message {
         let causes = self.causes();
         if causes.contains(&Cause::DriverMissing) {
             Meaning::OfTheDriver
+        } else if self.library.as_deref().is_some_and(is_of_musl) {
+            Meaning::Library(LibraryFault::OfMusl)
         } else if causes == [Cause::WrongPlatform] {
             Meaning::Library(LibraryFault::OfGlibc)
         } else {
@@ -228,7 +231,7 @@ impl Message {
     }
 
     /// The package of headers that a part of the standard library is compiled with.
-    pub(super) fn headers(&self) -> Option<&'static str> {
+    pub(super) fn headers(&self) -> Option<Headers> {
         standard_modules::headers_of(std::str::from_utf8(self.module.as_deref()?).ok()?)
     }
 
@@ -254,6 +257,8 @@ impl Message {
             Unreadable::NoElf
         } else if says(b"Permission denied") {
             Unreadable::Forbidden
+        } else if self.may_not_be_executed() {
+            Unreadable::NoExec
         } else if says(b"failed to map segment") {
             Unreadable::NotMapped
         } else if says(b"ELF load command") {
@@ -265,6 +270,19 @@ impl Message {
         } else {
             Unreadable::NotTaken
         }
+    }
+
+    /// Is a file not mapped since its file system is mounted `noexec`? Programs that unpack libraries do it into
+    /// directories that often are.
+    pub(super) fn may_not_be_executed(&self) -> bool {
+        let says = |words: &[u8]| memchr::memmem::find(&self.words, words).is_some();
+        let object = self.object.as_deref().unwrap_or_default();
+        let is_temporary = [&b"/tmp/"[..], b"/var/tmp/", b"/dev/shm/", b"/run/"]
+            .iter()
+            .any(|start| object.starts_with(start));
+        says(b"failed to map segment")
+            && !says(b"Cannot allocate memory")
+            && (is_temporary || says(b"Operation not permitted"))
     }
 
     /// What a file has code for, and what is needed, as far as the words tell.
@@ -330,6 +348,8 @@ pub enum Meaning {
 pub enum LibraryFault {
     /// The library belongs to the GNU C library, and musl speaks.
     OfGlibc,
+    /// The library is musl itself, and another loader speaks.
+    OfMusl,
     /// dyld found no file for a library.
     NotFoundByDyld(InstallName),
     /// A program could not find or load a library, in words of its own.
@@ -445,13 +465,15 @@ pub enum Unreadable {
     Forbidden,
     /// It could not be mapped.
     NotMapped,
+    /// It could not be mapped, since its file system lets nothing be executed.
+    NoExec,
     /// Its segments are not laid out as the loader takes them.
     LaidOutBadly,
     /// It does not begin as a Mach-O file does.
     NoMacho,
-    /// It is no library for this machine.
+    /// It is not a library for this machine.
     NotForThisMachine,
-    /// Another reason, or none that is told.
+    /// Another reason, or none that is known.
     NotTaken,
 }
 
@@ -492,6 +514,11 @@ const GPU: &[Cause] = &[Cause::DlopenPathMissing, Cause::NotInstalled, Cause::So
 
 fn is_of_glibc(library: &[u8]) -> bool {
     library.starts_with(b"ld-linux") || GLIBC_LIBRARIES.contains(&library)
+}
+
+/// Is a library musl itself, whose name is that of Alpine's package?
+fn is_of_musl(library: &[u8]) -> bool {
+    library.starts_with(b"libc.musl-") || library.starts_with(b"ld-musl-")
 }
 
 /// Does a library come with macOS?

@@ -49,7 +49,7 @@ pub enum Kind {
     DuplicateRpath,
     /// A library that is opened at run time could not be loaded.
     GpuLibraryNotLoaded,
-    /// TensorFlow goes on without a GPU, since libraries could not be loaded.
+    /// TensorFlow continues without a GPU, since libraries could not be loaded.
     GpuLibrariesNotLoaded,
     /// There is no graphics driver, or it does not answer.
     DriverNotFound,
@@ -99,13 +99,13 @@ pub struct Message {
     pub kind: Kind,
     /// Who says it.
     pub speaker: Speaker,
-    /// The object that asks for something, or that is itself at fault: a path or a name.
+    /// The object that needs something, or that is itself at fault: a path or a name.
     pub object: Option<Vec<u8>>,
-    /// The library or file that is asked for, or the one that lacks something.
+    /// The library or file that is needed, or the one that lacks something.
     pub library: Option<Vec<u8>>,
     /// The symbol, or the name that is imported.
     pub symbol: Option<Vec<u8>>,
-    /// The version that is asked for.
+    /// The version that is needed.
     pub version: Option<Vec<u8>>,
     /// The Python module.
     pub module: Option<Vec<u8>>,
@@ -119,6 +119,8 @@ pub struct Message {
     pub near: Option<Vec<u8>>,
     /// The words themselves, cut where they are very long.
     pub words: Vec<u8>,
+    /// Does the text name files of Nix, whose programs search no directory of the system?
+    pub in_nix: bool,
     /// The number of its first line, from 1 on.
     pub line: usize,
     /// How often it was said.
@@ -140,6 +142,7 @@ impl Message {
             tried: Vec::new(),
             near: None,
             words: Vec::new(),
+            in_nix: false,
             line: 0,
             times: 1,
         }

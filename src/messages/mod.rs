@@ -1,5 +1,5 @@
 //! The words of loaders, of Python, of TensorFlow and of other programs for what they could not load: from text to a
-//! [`Message`], from a message to what is the case in an environment, and to a cure.
+//! [`Message`], from a message to what was found in an environment, and to a cure.
 //!
 //! The text may be a single line or the log of a whole run, of any bytes. It is read line by line, in
 //! time proportional to its length and in bounded memory; a message may be anywhere in a line, behind
@@ -14,6 +14,7 @@ pub mod meaning;
 mod message;
 mod modules;
 mod musl;
+mod php;
 mod programs;
 mod python;
 mod scanner;

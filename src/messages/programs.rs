@@ -53,7 +53,7 @@ pub(super) fn saying(line: &[u8]) -> Option<Message> {
     Some(Message { saying: Some(saying), ..Message::new(Speaker::Program, kind) })
 }
 
-/// A library that a line says was not found, whoever says it.
+/// A library that a line says was not found, whatever says it.
 pub(super) fn library(line: &[u8]) -> Option<Message> {
     let lower = line.to_ascii_lowercase();
     let says = |words: &&str| memmem::find(&lower, words.as_bytes()).is_some();

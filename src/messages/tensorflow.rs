@@ -20,7 +20,7 @@ const LINES: &[(&[u8], Kind)] = &[
     (b"Cannot dlopen some TensorRT libraries", Kind::TensorRtNotFound),
 ];
 
-/// Words about files that are no libraries, with the file.
+/// Words about files that are not libraries, with the file.
 const DATA: &[(&[u8], &[u8])] = &[
     (b"libdevice not found at ", LIBDEVICE),
     (b"libdevice is required by this HLO module but was not found", LIBDEVICE),

@@ -1,4 +1,4 @@
-//! Messages of the GNU C library in other languages, put back into English.
+//! Messages of the GNU C library in other languages, translated back into English.
 
 use crate::knowledge::translations;
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};

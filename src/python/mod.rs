@@ -9,6 +9,7 @@ pub mod discovery;
 pub mod distribution;
 pub mod environment;
 pub mod installer;
+pub mod installs;
 pub mod interpreter;
 pub mod modules;
 pub mod owners;

@@ -1,7 +1,7 @@
 //! What a TARGET of the command line is.
 
 use super::discovery::Ambient;
-use super::distribution::{distributions, normalized};
+use super::distribution::{Distribution, distributions, normalized};
 use super::environment::Environment;
 use super::interpreter::is_interpreter_name;
 use crate::vfs::{FileKind, Vfs};
@@ -104,14 +104,53 @@ pub fn at(vfs: &dyn Vfs, ambient: &Ambient, path: &Path) -> Result<Target, Error
 /// The distribution of that name which is installed in an environment.
 #[must_use]
 pub fn distribution(vfs: &dyn Vfs, environment: &Environment, name: &Path) -> Option<Target> {
-    let normalized = normalized(name.to_str().filter(|name| !name.contains('/'))?);
-    let mut sites = environment.site_packages.iter();
-    let found = sites.find_map(|site| {
-        let (all, _) = distributions(vfs, &site.path);
-        all.into_iter().find(|found| found.normalized == normalized)
-    })?;
+    let name = name.to_str().filter(|name| !name.contains('/'))?;
+    let wanted = normalized(name);
+    let all: Vec<Distribution> = environment
+        .site_packages
+        .iter()
+        .flat_map(|site| distributions(vfs, &site.path).0)
+        .collect();
+    let by_name = all.iter().find(|found| found.normalized == wanted);
+    // People know many distributions by what they import: `cv2` of opencv-python.
+    let found = by_name.or_else(|| all.iter().find(|found| installs_module(vfs, found, name)))?;
     let files = found.listed_files(vfs).unwrap_or_default();
+    let normalized = found.normalized.clone();
     Some(Target::Distribution { environment: environment.clone(), normalized, files })
+}
+
+/// Does a distribution install a module of that name at the top level?
+fn installs_module(vfs: &dyn Vfs, distribution: &Distribution, name: &str) -> bool {
+    let files = distribution.listed_files(vfs).unwrap_or_default();
+    files.iter().any(|file| {
+        let first = file.strip_prefix(&distribution.site).ok().and_then(|file| file.iter().next());
+        let first = first.and_then(|first| first.to_str()).unwrap_or_default();
+        first == name || first.split_once('.').is_some_and(|(stem, _)| stem == name)
+    })
+}
+
+/// The names of distributions in an environment that are spelled almost like `name`, the nearest first.
+#[must_use]
+pub fn near_names(vfs: &dyn Vfs, environment: &Environment, name: &str) -> Vec<String> {
+    let wanted = normalized(name);
+    let installed = environment.site_packages.iter().flat_map(|site| {
+        distributions(vfs, &site.path).0.into_iter().map(|found| found.normalized)
+    });
+    nearest(&wanted, installed.collect())
+}
+
+/// Those of some names that are spelled almost like `wanted`, the nearest first, each once.
+#[must_use]
+pub fn nearest(wanted: &str, names: Vec<String>) -> Vec<String> {
+    const MAX_NAMES: usize = 3;
+    let mut near: Vec<(f64, String)> = names
+        .into_iter()
+        .map(|name| (strsim::normalized_damerau_levenshtein(wanted, &name), name))
+        .filter(|(likeness, _)| *likeness >= 0.6)
+        .collect();
+    near.sort_by(|(a, one), (b, other)| b.total_cmp(a).then_with(|| one.cmp(other)));
+    near.dedup_by(|(_, one), (_, other)| one == other);
+    near.into_iter().take(MAX_NAMES).map(|(_, name)| name).collect()
 }
 
 /// Has a file the name of a wheel?

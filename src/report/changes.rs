@@ -89,7 +89,7 @@ fn groups<'a>(world: &World, steps: impl Iterator<Item = &'a Step>) -> Vec<Group
     groups
 }
 
-/// The directory that an entry of an object names, as people are told of it.
+/// The directory that an entry of an object names, as it is shown to people.
 fn directory(world: &World, object: &RelativePath, entry: &str) -> String {
     let object = world.root.join(object);
     let below = ["$ORIGIN", "${ORIGIN}", "@loader_path"]

@@ -16,6 +16,9 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+/// Names of libraries that a line has, before it is cut.
+const MAX_NAMES: usize = 4;
+
 /// Writes the findings of a target, and what to do next. `search` are the directories of `--search`.
 ///
 /// # Errors
@@ -122,10 +125,16 @@ fn write_well(
         return writeln!(out, "{ok}  {objects} checked; all dependencies resolve");
     }
     let unmet = counted(unasked.len(), "library");
-    let hint = if detail == Detail::Verbose { "" } else { " (-v lists them)" };
     let what = if chosen.is_wheel() {
+        let names: BTreeSet<&[u8]> = unasked.iter().map(|(_, name)| name.as_slice()).collect();
+        let first = names.iter().take(MAX_NAMES).map(|name| printable(name));
+        let first: Vec<String> = first.collect();
+        let more = names.len().saturating_sub(MAX_NAMES);
+        let more =
+            if more > 0 { format!(" and {more} more (-v lists them)") } else { String::new() };
         format!(
-            "all libraries inside the wheel resolve; {unmet} must come from other packages{hint}"
+            "all libraries in the wheel resolve; {}{more} must come from other packages or the system",
+            first.join(", ")
         )
     } else {
         format!("imports resolve; plugins or programs lack {unmet}")

@@ -26,7 +26,7 @@ const DRAWING: &str = r##"  graph [rankdir=LR, newrank=true, ranksep=0.6, nodese
 const CLUSTER: &str =
     r##"labeljust=l, margin=10, style="rounded,filled", color="#d0d7de", fillcolor="#f6f8fa""##;
 
-/// An object that was asked for.
+/// An object that was requested.
 const ASKED: &str = r##", penwidth=1.6, color="#0969da", fillcolor="#ddf4ff""##;
 
 /// A library of the system, and the way to it.
@@ -48,12 +48,12 @@ const BY_VARIABLE: &str = r##", penwidth=1.4, color="#bc4c00", fontcolor="#bc4c0
 /// So many names stand in the box of the system; its tooltip has all.
 const MAX_NAMES: usize = 10;
 
-/// So many objects that were asked for, lie together, and lead the same ways, have boxes of their
+/// So many objects that were requested, lie together, and lead the same ways, have boxes of their
 /// own; more share one.
 const MAX_ALIKE: usize = 2;
 
 /// Writes the closures as one graph. `homes` are those of all files in them. The libraries of the
-/// system stand each for itself if `detail` asks for more.
+/// system stand each for itself if `detail` is higher.
 ///
 /// # Errors
 /// Where the output cannot be written.
@@ -117,7 +117,7 @@ struct Need<'a> {
 
 /// The files of the closures, told apart by whose they are.
 struct Parties<'a> {
-    /// All of them, those that were asked for first.
+    /// All of them, those that were requested first.
     files: Vec<&'a Path>,
     asked: HashSet<&'a Path>,
     /// Files of the system, or of the program that runs before: nothing that is drawn leads there.
@@ -467,7 +467,7 @@ fn last_component(path: &[u8]) -> &[u8] {
     path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
 }
 
-/// A string of the DOT language whose backslashes are no escapes of it, and whose ampersands begin no
+/// A string of the DOT language whose backslashes are not escapes, and whose ampersands begin no
 /// entities of HTML, which Graphviz reads in every string.
 fn quoted(text: &str) -> String {
     let escaped =

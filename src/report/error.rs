@@ -5,7 +5,7 @@ use crate::app::ErrorKind;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// `tfpatch/error/v1`: what standard output holds in the stead of a report.
+/// `tfpatch/error/v1`: what standard output holds instead of a report.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ErrorReport {
     schema: &'static str,

@@ -2,22 +2,27 @@
 
 use super::findings::Detail;
 use super::json::{FindingReport, text};
+use super::layout::COMMANDS;
 use super::markdown::{cell, code, write_fenced};
 use super::path_text::PathText;
 use super::style::{COMMAND, DIM, ERROR, GOOD, INFO, WARNING, paint};
 use super::words::targets;
 use super::words::{Words, meanings, verdicts};
 use crate::app::explain::{Explained, LookedInto};
-use crate::bytes::{printable, shown};
+use crate::bytes::{printable, shell_word, shown};
 use crate::findings::finding::{Cause, Finding, Severity};
 use crate::messages::in_environment::{Outcome, Verdict};
 use crate::messages::{Kind, Message, Speaker, Weight, leaf};
+use crate::python::target;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::{self, Write};
 
 /// Messages that a report for people has, before it is cut.
 const ONE_SCREEN: usize = 4;
+
+/// A cure of at most this length is one line.
+const ONE_LINE: usize = 76;
 
 /// What a report quotes of a message.
 const MAX_QUOTED: usize = 600;
@@ -30,21 +35,33 @@ fn line(place: &LookedInto) -> String {
     format!("{} ({})", shown(&place.root), facts.join("; "))
 }
 
-/// What is said where a text is asked for and none was given.
+/// The words for a missing text.
 #[must_use]
 pub fn needs_a_message() -> Words {
     let why = "explain needs a message: its text, - for standard input, or the name of a cause";
     Words::new(why).hint("python train.py 2>&1 | tfpatch explain -").hint(causes())
 }
 
-/// What is said of a word that looks like a cause, and is none.
+/// The words for an argument that looks like a cause, and is none.
 #[must_use]
 pub fn neither_message_nor_cause(word: &[u8]) -> Words {
     let word = printable(word);
-    Words::new(format!("{word} is neither a known message nor the name of a cause")).hint(causes())
+    let names = Cause::ALL.iter().map(|cause| cause.name().to_owned()).collect();
+    let what = Words::new(format!("{word} is neither a known message nor the name of a cause"));
+    match target::nearest(&word, names).first() {
+        Some(near) => what.hint(format!("did you mean {near}?")),
+        None => what.hint(causes()),
+    }
 }
 
-/// What is said of a text of so many lines without any message.
+/// The words for an argument that is called as a file is.
+#[must_use]
+pub fn is_called_like_a_file(word: &[u8]) -> Words {
+    Words::new(format!("{} is not a known message", printable(word)))
+        .hint(format!("to explain the messages in a file: tfpatch explain < {}", shell_word(word)))
+}
+
+/// The words for a text of so many lines without any message.
 #[must_use]
 pub fn no_message(lines: usize) -> Words {
     let of = "of a dynamic loader, Python or TensorFlow";
@@ -58,7 +75,7 @@ pub fn no_message(lines: usize) -> Words {
     .hint("without a message, `tfpatch doctor` finds libraries that do not load")
 }
 
-/// What is said of a text of a program on Windows.
+/// The words for a text of a program on Windows.
 #[must_use]
 pub fn of_windows() -> Words {
     Words::new("the message is from Windows, which is not supported; tfpatch explains loader errors of Linux and \
@@ -71,7 +88,7 @@ fn causes() -> String {
     format!("causes: {}", names.join(", "))
 }
 
-/// Messages that are one thing to a reader: the same is the case with each.
+/// Messages that are one thing to a reader: the same is true of each.
 struct Group<'a> {
     first: &'a Explained,
     libraries: Vec<String>,
@@ -121,7 +138,7 @@ impl Group<'_> {
         Some(format!("The same applies to {}.", others.join(", ")))
     }
 
-    /// What is the case, or what the words mean where nothing is known beside them.
+    /// What was found, or what the words mean where nothing is known beside them.
     fn answer(&self) -> Vec<String> {
         let Explained { message, verdict, .. } = self.first;
         let meaning = sentence(&meanings::of(message), message);
@@ -211,13 +228,56 @@ fn write_group(out: &mut dyn Write, group: &Group<'_>, detail: Detail) -> io::Re
             writeln!(out, "    {path}  {}", paint(DIM, note))?;
         }
     }
-    let mut notes: Vec<String> = place.iter().map(line).collect();
-    notes.extend(verdict.cause.map(|cause| format!("more: tfpatch explain {cause}")));
-    if detail > Detail::Quiet && !notes.is_empty() {
-        writeln!(out, "  {}", paint(DIM, printable(notes.join("; ").as_bytes())))?;
+    let place = place.iter().map(|place| format!("checked in {}", line(place)));
+    let more = verdict.cause.map(|cause| format!("more: tfpatch explain {cause}"));
+    if detail > Detail::Quiet {
+        for note in place.chain(more) {
+            writeln!(out, "  {}", paint(DIM, printable(note.as_bytes())))?;
+        }
     }
     let cure = verdicts::cure(message, verdict);
-    writeln!(out, "{} {}", paint(COMMAND, "→"), printable(cure.as_bytes()))
+    let mut clauses = clauses(&cure).into_iter();
+    let first = clauses.next().unwrap_or_default();
+    writeln!(out, "{} {}", paint(COMMAND, "→"), printable(first.as_bytes()))?;
+    clauses.try_for_each(|clause| writeln!(out, "  {}", printable(clause.as_bytes())))
+}
+
+/// Does a clause begin with a command, or with `or` and a command?
+fn begins_a_command(rest: Option<&str>) -> bool {
+    let rest = rest.unwrap_or_default().trim_start();
+    let mut words = rest.strip_prefix("or ").unwrap_or(rest).split(' ');
+    let verbs = ["install", "uninstall", "reinstall", "add", "fix", "pip", "-m"];
+    words.next().is_some_and(|first| COMMANDS.contains(&first))
+        && words.next().is_some_and(|second| verbs.contains(&second))
+}
+
+/// The clauses of a long cure, each of which has a line: what stands between semicolons, and each of several commands.
+/// What is quoted, as a part of a command may be, or in parentheses is not broken.
+fn clauses(cure: &str) -> Vec<&str> {
+    let (mut clauses, mut start) = (Vec::new(), 0);
+    let (mut quoted, mut depth) = (false, 0_i32);
+    for (at, character) in cure.char_indices().filter(|_| cure.len() > ONE_LINE) {
+        match character {
+            '\'' => quoted = !quoted,
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            ';' if !quoted && depth == 0 => {
+                clauses.extend(cure.get(start..at));
+                start = at + 1;
+            }
+            ',' if !quoted
+                && depth == 0
+                && begins_a_command(cure.get(start..at))
+                && begins_a_command(cure.get(at + 1..)) =>
+            {
+                clauses.extend(cure.get(start..=at));
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    clauses.extend(cure.get(start..));
+    clauses.into_iter().map(str::trim_start).collect()
 }
 
 /// The words of a message, as lines that cannot command a terminal.
@@ -275,7 +335,7 @@ pub struct PageReport {
     page: &'static str,
 }
 
-/// One message, and what is the case.
+/// One message, and what was found.
 #[derive(Debug, Serialize, JsonSchema)]
 struct MessageReport {
     kind: Kind,

@@ -6,6 +6,8 @@ use super::words::findings as words;
 use super::words::needs::found_instead;
 use crate::bytes::{printable, shown};
 use crate::findings::cure::Cure;
+use crate::findings::evidence::Evidence;
+use crate::findings::evidence::installed::Installed;
 use crate::findings::finding::{Cause, Finding, Severity};
 use crate::findings::refusal::Refusal;
 use crate::loader::{Rule, SearchStep, StepOutcome};
@@ -132,7 +134,7 @@ fn write_group(
             writeln!(out, "  it is in {}, which is not searched", world.shown(directory))?;
         }
     }
-    // What nothing asks for takes as few lines as it can: a host may have dozens of such plugins.
+    // What nothing needs takes as few lines as it can: a host may have dozens of such plugins.
     if first.is_optional && detail != Detail::Verbose {
         return Ok(());
     }
@@ -205,7 +207,15 @@ pub(super) fn title(world: &World, finding: &Finding) -> String {
         (Cause::WrongInterpreter, _) => words::environment(finding).to_owned(),
         (Cause::WrongArch, _) => format!("{} is built for another architecture", object()),
         (Cause::WrongPlatform, _) => format!("{} is built for another platform", object()),
-        (Cause::PartialInstall, _) => format!("{} is incomplete or modified", object()),
+        (Cause::PartialInstall, _) => {
+            let what = match &finding.evidence {
+                Evidence::Installed(Installed::InPart { gone, .. }) if *gone > 0 => "is missing",
+                Evidence::Installed(Installed::InPart { .. }) => "is incomplete",
+                Evidence::Installed(Installed::Changed { .. }) => "was modified",
+                _ => "is incomplete or modified",
+            };
+            format!("{} {what}", object())
+        }
         (Cause::StaticTls, _) => format!("{} needs static thread-local storage", object()),
         (Cause::ExecStack, _) => format!("{} requests an executable stack", object()),
         (Cause::DataMissing, Some(file)) => format!("{file} was not found"),

@@ -154,7 +154,7 @@ impl Default for DoctorReport {
 
 impl FindingReport {
     /// A finding with paths relative to `root`, where they lie below it: as a plan has them, which is
-    /// the same wherever the target lies.
+    /// the same wherever the target is.
     #[must_use]
     pub fn below(root: &Path, finding: &Finding) -> Self {
         let relative = |path: &Path| match path.strip_prefix(root) {
@@ -318,7 +318,7 @@ struct FatalReport {
 }
 
 impl TreeReport {
-    /// All closures; the objects that were asked for come first.
+    /// All closures; the objects that were requested come first.
     #[must_use]
     pub fn of(closures: &[Closure]) -> Self {
         let mut seen: BTreeMap<&Path, ()> = BTreeMap::new();

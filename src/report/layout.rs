@@ -13,7 +13,7 @@ pub const DEFAULT_WIDTH: usize = 80;
 const MAX_COLUMN: usize = 100;
 
 /// The first words of commands that are suggested.
-const COMMANDS: &[&str] =
+pub(super) const COMMANDS: &[&str] =
     &["tfpatch", "pip", "uv", "python", "python3", "apt", "dnf", "apk", "brew", "conda"];
 
 /// The shortest form of a path that is still of use.
@@ -114,6 +114,10 @@ fn fitted(line: &str, width: usize) -> String {
     let mut current = lead;
     let mut is_empty = true;
     for word in text.split(' ') {
+        // A second blank at the end of a line would only move the next one.
+        if word.is_empty() && columns(&current) + 1 >= width {
+            continue;
+        }
         let word = if columns(word) > room { shortened(word, room) } else { word.to_owned() };
         let blank = usize::from(!is_empty);
         if !is_empty && columns(&current) + blank + columns(&word) > width {
@@ -133,7 +137,9 @@ fn fitted(line: &str, width: usize) -> String {
 fn is_verbatim(line: &str) -> bool {
     let plain = plain(line);
     let is_context = plain.starts_with(' ') && !plain.starts_with("  ");
-    let is_command = plain.trim_start().strip_prefix("→ ").is_some_and(|cure| {
+    let said = plain.trim_start();
+    let suggested = said.strip_prefix("→ ").or_else(|| said.strip_prefix("hint: "));
+    let is_command = suggested.is_some_and(|cure| {
         let first = cure.split(' ').next().unwrap_or_default();
         COMMANDS.contains(&first) && !cure.contains([';', ','])
     });
@@ -231,6 +237,13 @@ mod tests {
         assert_eq!(laid_out(&command, Some(40)), command);
         let diff = format!("+$ORIGIN/{}\n", "../".repeat(30));
         assert_eq!(laid_out(&diff, Some(40)), diff);
+    }
+
+    #[test]
+    fn what_goes_on_in_the_next_line_begins_at_its_indent() {
+        let text = "├── libx.so.1 → /some/where/libx.so.1  RPATH\n";
+        let lines = laid_out(text, Some(39));
+        assert_eq!(lines, "├── libx.so.1 → /some/where/libx.so.1\n    RPATH\n");
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub struct RevertReport {
 }
 
 impl RevertReport {
-    /// What was put back in each target, or would be.
+    /// What was restored in each target, or would be.
     #[must_use]
     pub fn new<'a>(dry_run: bool, targets: impl Iterator<Item = &'a Reverted>) -> Self {
         let targets = targets.map(PutBackReport::of).collect();

@@ -32,7 +32,7 @@ pub struct Telling<'a> {
     pub in_earnest: &'a CommandLine,
 }
 
-/// Writes all that people are told of a repair.
+/// Writes all that is reported of a repair.
 ///
 /// # Errors
 /// Where the output cannot be written.
@@ -218,7 +218,7 @@ impl Outcome<'_> {
         Ok(())
     }
 
-    /// Writes how the repair is checked, and how it is taken back.
+    /// Writes how the repair is checked, and how it is undone.
     fn write_next(&self, out: &mut dyn Write, check: &str) -> io::Result<()> {
         let operation = self.repaired.carried.plan.operation.as_deref().unwrap_or_default();
         let [check, undo] =

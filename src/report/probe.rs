@@ -19,7 +19,7 @@ use crate::trace::proved::refuted;
 use crate::world::World;
 use std::io::{self, Write};
 
-/// Modules that people are told of, unless they ask for all.
+/// Modules that people are shown, unless they ask for all.
 const MAX_LISTED: usize = 10;
 
 /// Writes the findings of a target, and what the imports show.
@@ -51,7 +51,7 @@ pub fn write_verify(
     probed: &Probed,
     detail: Detail,
 ) -> io::Result<()> {
-    verify::write(out, chosen, verified, detail)?;
+    verify::write(out, chosen, verified, detail, true)?;
     write(out, &verified.world, probed, detail)?;
     write_conclusion(out, &verified.errors, probed, detail)
 }

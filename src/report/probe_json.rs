@@ -29,7 +29,7 @@ pub struct ProbeReport<'a> {
     works: bool,
     /// Did anything change on the disk?
     changed: bool,
-    /// The imports: once, or before a repair, after it, and once it was taken back.
+    /// The imports: once, or before a repair, after it, and once it was undone.
     probes: Vec<ProbedReport>,
     /// What is the matter with the target as it is left, the evidence of the imports taken in.
     findings: Vec<FindingReport>,

@@ -29,7 +29,7 @@ const MAX_WORDS: usize = 8;
 /// Libraries of a run that people are shown, unless they ask for all.
 const MAX_LISTED: usize = 8;
 
-/// What is told of runs.
+/// What is reported of runs.
 #[derive(Clone, Copy)]
 pub struct Ran<'a> {
     /// How much is said.
@@ -55,6 +55,7 @@ pub fn write_doctor(
     let Diagnosed { world, diagnosis, .. } = diagnosed;
     doctor::write_findings(out, app, chosen, (world, &diagnosis.findings), ran.detail)?;
     write(out, world, proof, ran)?;
+    write_in_spite(out, proof, &diagnosis.findings, ran.detail)?;
     if proof.verdict.is_good() || diagnosed.fixable().next().is_none() {
         return Ok(());
     }
@@ -78,8 +79,24 @@ pub fn write_verify(
     proof: &Proof,
     ran: Ran<'_>,
 ) -> io::Result<()> {
-    verify::write(out, chosen, verified, ran.detail)?;
-    write(out, &verified.world, proof, ran)
+    verify::write(out, chosen, verified, ran.detail, true)?;
+    write(out, &verified.world, proof, ran)?;
+    write_in_spite(out, proof, &verified.errors, ran.detail)
+}
+
+/// Says that a command works in spite of errors, which are about what it does not use.
+fn write_in_spite(
+    out: &mut dyn Write,
+    proof: &Proof,
+    findings: &[Finding],
+    detail: Detail,
+) -> io::Result<()> {
+    let errors = findings.iter().filter(|finding| finding.severity() == Severity::Error).count();
+    if !proof.verdict.is_good() || errors == 0 || detail == Detail::Quiet {
+        return Ok(());
+    }
+    let errors = if errors == 1 { "error".to_owned() } else { format!("{errors} errors") };
+    writeln!(out, "{}  the command works despite the {errors} above", paint(DIM, "note"))
 }
 
 /// Writes what was repaired, what remains, and what the runs prove.
@@ -97,7 +114,7 @@ pub fn write_fix(
     doctor::write_findings(out, app, chosen, (world, remaining), telling.detail)?;
     let left = repairs.len().saturating_sub(usize::from(put_back.is_some()));
     for (index, repaired) in repairs.iter().take(left).enumerate() {
-        // A second look that finds nothing more to do is no news.
+        // A second look that finds nothing more to do is not news.
         if index == 0 || !repaired.carried.plan.steps.is_empty() {
             outcome::write_done(out, chosen, world, repaired, telling)?;
         }
@@ -182,7 +199,7 @@ fn write_run(
     if run.is_cut {
         writeln!(out, "  the trace was too long and was truncated")?;
     }
-    // What a command says that works is no news.
+    // What a command says that works is not news.
     let is_news = has_failed || run.purpose == Purpose::After;
     let is_heard = is_verbose || is_news && !run.is_well();
     let skipped = run.words.len().saturating_sub(most(MAX_WORDS));

@@ -174,7 +174,7 @@ impl<'a> ProofReport<'a> {
             PlanReport::of(&repaired.carried.plan, &world.root, &repaired.remaining)
         };
         Self {
-            // The last one may have been taken back whole.
+            // The last one may have been undone whole.
             changed: written > usize::from(put_back.is_some()),
             plans: repairs.iter().map(plan).collect(),
             put_back: put_back.as_ref().map(|put_back| PutBackReport::of(&put_back.reverted)),

@@ -18,7 +18,7 @@ pub const COMMAND: Style = AnsiColor::Cyan.on_default().bold();
 /// What recedes.
 pub const DIM: Style = Style::new().dimmed();
 
-/// All that the styles write to a terminal. Whatever else would command one is no doing of ours.
+/// All that the styles write to a terminal. Other commands for one are not ours.
 pub(super) const SEQUENCES: &[&str] =
     &["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[34m", "\x1b[36m"];
 

@@ -25,17 +25,17 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// All that is told of a traced command.
+/// All that is reported of a traced command.
 pub struct Report<'a> {
     /// How it ended.
     pub child: Child,
-    /// What it asked for, and what that means.
+    /// What it requested, and what that means.
     pub traced: &'a Traced,
     /// What that says to the diagnosis.
     pub compared: &'a [Compared<'a>],
     /// What the reader has to know of the trace itself: sentences.
     pub notes: &'a [String],
-    /// The command that repairs the environment; `None` where there is none, or a repair was asked for.
+    /// The command that repairs the environment; `None` where there is none, or a repair was requested.
     pub fix: Option<CommandLine>,
 }
 
@@ -76,7 +76,7 @@ pub(super) fn why_nothing(silence: &Silence) -> String {
     }
 }
 
-/// Writes all that people are told, the repair included.
+/// Writes all that is reported, the repair included.
 ///
 /// # Errors
 /// Where the output cannot be written.

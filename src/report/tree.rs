@@ -16,7 +16,7 @@ pub struct Manner<'a> {
     pub flat: bool,
     /// How much is said.
     pub detail: Detail,
-    /// A path as people are told of it.
+    /// A path as it is shown to people.
     pub place: &'a dyn Fn(&Path) -> PathBuf,
 }
 
@@ -30,7 +30,9 @@ pub fn write(out: &mut dyn Write, closure: &Closure, manner: Manner<'_>) -> io::
     let objects =
         closure.objects.iter().map(|(path, needed)| (path.as_path(), &**needed)).collect();
     let seen = HashSet::from([root.as_path()]);
-    let mut view = View { out, objects, manner, seen, has_repeats: false, hidden: 0 };
+    let of_system = of_system(closure);
+    let mut view =
+        View { out, objects, manner, seen, of_system, has_repeats: false, hidden: HashSet::new() };
     writeln!(view.out, "{}", view.shown(root))?;
     if flat {
         view.flat(closure)?;
@@ -51,10 +53,21 @@ struct View<'a> {
     objects: HashMap<&'a Path, &'a [Dependency]>,
     manner: Manner<'a>,
     seen: HashSet<&'a Path>,
+    /// Libraries that the rules of the system find, whichever object asks first.
+    of_system: HashSet<&'a Path>,
     /// Was a library marked whose own dependencies stand further up?
     has_repeats: bool,
     /// Libraries of the system whose own dependencies are left out.
-    hidden: usize,
+    hidden: HashSet<&'a Path>,
+}
+
+/// The libraries of a closure that the rules of the system find for some object.
+fn of_system(closure: &Closure) -> HashSet<&Path> {
+    let needed = closure.objects.iter().flat_map(|(_, needed)| needed.iter());
+    let by_system = needed.filter(|dependency| {
+        matches!(dependency.rule, Rule::LdSoCache | Rule::DefaultDirs | Rule::SharedCache)
+    });
+    by_system.filter_map(|dependency| dependency.found.as_deref()).collect()
 }
 
 impl<'a> View<'a> {
@@ -103,7 +116,7 @@ impl<'a> View<'a> {
             let mark = if is_seen { " (*)" } else { "" };
             self.line(&format!("{indent}{fork}"), asker, dependency, mark)?;
             self.has_repeats |= is_seen;
-            self.hidden += usize::from(is_hidden);
+            self.hidden.extend(next.filter(|_| is_hidden).map(|(path, _)| path));
             if dependency.is_missing() {
                 self.places(&below, dependency)?;
             }
@@ -119,13 +132,13 @@ impl<'a> View<'a> {
 
     /// Is what a library of the system needs left out? Not where something of it is missing.
     fn hides(&self, dependency: &Dependency) -> bool {
-        let is_of_system =
-            matches!(dependency.rule, Rule::LdSoCache | Rule::DefaultDirs | Rule::SharedCache);
+        let found = dependency.found.as_deref();
+        let is_of_system = found.is_some_and(|path| self.of_system.contains(path));
         if !is_of_system || self.manner.detail == Detail::Verbose {
             return false;
         }
         let mut known = HashSet::new();
-        let mut open: Vec<&Path> = dependency.found.as_deref().into_iter().collect();
+        let mut open: Vec<&Path> = found.into_iter().collect();
         while let Some(path) = open.pop() {
             if !known.insert(path) {
                 continue;
@@ -147,15 +160,15 @@ impl<'a> View<'a> {
         if self.has_repeats {
             writeln!(self.out, "{}", paint(DIM, "(*) dependencies are shown above"))?;
         }
-        if self.hidden > 0 {
-            let libraries = counted(self.hidden, "system library");
+        if !self.hidden.is_empty() {
+            let libraries = counted(self.hidden.len(), "system library");
             let hidden = format!("dependencies of {libraries} are hidden (-v shows them)");
             writeln!(self.out, "{}", paint(DIM, hidden))?;
         }
         Ok(())
     }
 
-    /// A path as people are told of it.
+    /// A path as it is shown to people.
     fn shown(&self, path: &Path) -> String {
         shown(&without_dots(&(self.manner.place)(path)))
     }
@@ -176,8 +189,17 @@ impl<'a> View<'a> {
                 if let Some(via) = dependency.via.as_deref().filter(|via| *via != asker) {
                     rule += &format!(" of {}", self.shown(via));
                 }
-                let (arrow, rule) = (paint(GOOD, "→"), paint(DIM, rule + mark));
-                writeln!(self.out, "{lead}{name} {arrow} {}  {rule}", self.shown(path))
+                // That a library of the system is loaded already is not news.
+                if dependency.rule == Rule::Loaded && self.of_system.contains(path.as_path()) {
+                    rule.clear();
+                }
+                let said = rule + mark;
+                let arrow = paint(GOOD, "→");
+                let rule = match said.trim_start() {
+                    "" => String::new(),
+                    said => format!("  {}", paint(DIM, said)),
+                };
+                writeln!(self.out, "{lead}{name} {arrow} {}{rule}", self.shown(path))
             }
             None if dependency.rule == Rule::WeakAbsent => {
                 writeln!(self.out, "{lead}{name} {}", paint(DIM, rule_in_words(dependency.rule)))

@@ -11,7 +11,8 @@ use crate::command_line::CommandLine;
 use crate::operation::State;
 use std::io::{self, Write};
 
-/// Writes what is not as it was left, the errors that remain, and what to do next.
+/// Writes what is not as it was left, the errors that remain, and what to do next. Where a command is run, what comes
+/// of that is said instead of what the files tell.
 ///
 /// # Errors
 /// Where the output cannot be written.
@@ -20,6 +21,7 @@ pub fn write(
     chosen: &Chosen,
     verified: &Verified,
     detail: Detail,
+    is_run: bool,
 ) -> io::Result<()> {
     let Verified { world, diagnosis, errors, files, .. } = verified;
     write_files(out, files, detail)?;
@@ -35,12 +37,15 @@ pub fn write(
     findings::write(out, world, errors, detail)?;
     heading::write_not_followed(out, chosen, world, detail)?;
     let left = files.left();
-    let patched = match left {
-        0 if files.others().next().is_none() => "no patched files".to_owned(),
-        left => format!("{} unchanged", counted(left, "patched file")),
+    let patched = match (left, files.changed()) {
+        (0, 0) => "no patched files".to_owned(),
+        (left, 0) => format!("{} unchanged", counted(left, "patched file")),
+        (left, changed) => format!("{} unchanged, {changed} not", counted(left, "patched file")),
     };
-    let line = format!("{patched}; {resolves}{links}");
-    let is_well = verified.is_well();
+    let (line, is_well) = match is_run {
+        true => (patched, !files.is_drift()),
+        false => (format!("{patched}; {resolves}{links}"), verified.is_well()),
+    };
     if !is_well || detail > Detail::Quiet {
         writeln!(out, "{}", paint(if is_well { GOOD } else { ERROR }, line))?;
     }

@@ -1,11 +1,13 @@
-//! What is said of an error that ends a command.
+//! The words for an error that ends a command.
 
+mod commands;
 mod cures;
 mod files;
 pub mod findings;
 pub mod helps;
 mod installed;
 mod interpreters;
+mod managed;
 pub mod meanings;
 mod memory;
 mod misfits;
@@ -22,9 +24,12 @@ pub mod verdicts;
 
 use crate::app::Error;
 use crate::app::error::{Instead, NotRun};
-use crate::bytes::{printable, shown};
+use crate::bytes::{printable, shell_word, shown};
+use crate::operation;
 use crate::repair::foreign_plan::Misfit;
 use std::fmt;
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// An error in words, each part of which is written in a line.
@@ -63,12 +68,12 @@ impl Words {
         &self.hints
     }
 
-    /// What is said of an error.
+    /// The words for an error.
     #[must_use]
     pub fn of(error: &Error) -> Self {
         match error {
             Error::Below(source) => Self::new(source.to_string()),
-            Error::Operation(error) => Self::new(operations::error(error)),
+            Error::Operation(error) => operation_error(error),
             Error::In { file, source } => Self::new(format!("{}: {source}", shown(file))),
             Error::NoWorkingDirectory(source) => Self::new(source.to_string())
                 .hint("the working directory was deleted; change to another one"),
@@ -77,6 +82,7 @@ impl Words {
             Error::DiskFailed { path, source } => {
                 Self::new(format!("cannot read {path:?}: {source}; run it again"))
             }
+            Error::NoTarget { named, near, is_operation } => no_target(named, near, *is_operation),
             Error::NothingToJudge { target, instead } => nothing(target, instead),
             Error::PlanDoesNotFit { plan, target, misfits } => {
                 plan_does_not_fit(plan, target, misfits)
@@ -85,9 +91,7 @@ impl Words {
                 "{} is not a file; name a shared library or a program",
                 shown(file)
             )),
-            Error::Unreadable { file, source } => {
-                Self::new(format!("cannot read {}: {source}", shown(file)))
-            }
+            Error::Unreadable { file, source } => unreadable(file, source),
             Error::NoObject { file, is_empty } => {
                 let why = if *is_empty { "the file is empty" } else { "neither ELF nor Mach-O" };
                 Self::new(format!("{} is not a shared library ({why})", shown(file)))
@@ -123,6 +127,48 @@ impl Words {
                 shown(target)
             )),
         }
+    }
+}
+
+/// A target that is not there, and what may have been meant.
+fn no_target(named: &Path, near: &[String], is_operation: bool) -> Words {
+    let named = shown(named);
+    let what = Words::new(format!(
+        "{named} not found; name an environment, a directory, a wheel, a shared library or an installed package"
+    ));
+    match near {
+        _ if is_operation => what.hint(format!(
+            "for an operation of `tfpatch log`, use `tfpatch revert --operation {named}`"
+        )),
+        [] => what,
+        near => what.hint(format!("installed packages with similar names: {}", near.join(", "))),
+    }
+}
+
+fn unreadable(file: &Path, source: &io::Error) -> Words {
+    let what = Words::new(format!("cannot read {}: {source}", shown(file)));
+    match source.kind() {
+        io::ErrorKind::NotFound if file.components().count() == 1 => what.hint(
+            "name the file of a shared library or a program; `tfpatch doctor NAME` checks an installed package",
+        ),
+        io::ErrorKind::NotFound => what.hint("name the file of a shared library or a program"),
+        io::ErrorKind::PermissionDenied => what.hint("run tfpatch as a user who can read it"),
+        _ => what,
+    }
+}
+
+fn operation_error(error: &operation::Error) -> Words {
+    let what = Words::new(operations::error(error));
+    match error {
+        operation::Error::Path(at)
+            if at.operation == "find" && at.source.kind() == io::ErrorKind::NotFound =>
+        {
+            what.hint(format!(
+                "create it first: mkdir -p {}",
+                shell_word(at.path.as_os_str().as_bytes())
+            ))
+        }
+        _ => what,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::plan::{NotRelative, RelativePath};
 use crate::python::distribution;
 use crate::python::distribution::packages_around;
 use crate::python::environment::{Environment, Kind};
+use crate::python::installs::Installs;
 use crate::python::interpreter::Version;
 use crate::python::owners::Owners;
 use crate::python::wheel::Wheel;
@@ -63,6 +64,13 @@ impl Part {
 }
 
 impl World {
+    /// The tool that installs into its environment, where that is on this machine.
+    #[must_use]
+    pub fn installs(&self, vfs: &dyn Vfs) -> Installs {
+        let environment = self.environment.as_ref().filter(|_| !self.elsewhere);
+        environment.map_or_else(Installs::default, |environment| Installs::of(vfs, environment))
+    }
+
     /// Reads an environment: everything below its prefix, or, for an interpreter that shares its prefix
     /// with a whole system, the directories that it imports from.
     #[must_use]

@@ -1,5 +1,5 @@
 //! Messages that people posted in public threads, held against what an answer has to say and what it must
-//! not say (`fixtures/messages/threads.json` and `more_threads.json`).
+//! not say (`fixtures/messages/threads.json`, `more_threads.json` and `programs_threads.json`).
 
 use crate::support::command::open_directory;
 use crate::support::elf_writer::Elf;
@@ -20,7 +20,10 @@ fn threads() -> Vec<Value> {
     let read = |name| -> Vec<Value> {
         serde_json::from_slice(&fs::read(messages.join(name)).unwrap()).unwrap()
     };
-    ["threads.json", "more_threads.json"].into_iter().flat_map(read).collect()
+    ["threads.json", "more_threads.json", "programs_threads.json"]
+        .into_iter()
+        .flat_map(read)
+        .collect()
 }
 
 fn strings(value: &Value) -> Vec<&str> {
@@ -41,7 +44,7 @@ fn answer(log: &Log) -> String {
 #[test]
 fn every_thread_is_answered_as_it_should_be() {
     let threads = threads();
-    assert!(threads.len() >= 100, "{} threads", threads.len());
+    assert!(threads.len() >= 140, "{} threads", threads.len());
     let mut wrong = Vec::new();
     for thread in &threads {
         let log = read_text(&strings(&thread["text"]).join("\n"));
@@ -95,8 +98,10 @@ fn what_is_found_here_may_be_missing_elsewhere() {
     let site = Path::new("/e/lib/python3.11/site-packages");
     let outer = Elf::needing(&["libGL.so.1"]).runpath("$ORIGIN").bytes();
     let inner = Elf::needing(&[]).soname("libGL.so.1").bytes();
-    let vfs =
-        MemVfs::new().file(site.join("a/outer.so"), outer).file(site.join("a/libGL.so.1"), inner);
+    let vfs = MemVfs::new()
+        .file(site.join("a/outer.so"), outer)
+        .file(site.join("a/libGL.so.1"), inner)
+        .file("/e/bin/x", *b"#!/bin/sh\n");
     let settings = Settings { working_directory: "/".into(), ..Settings::default() };
     let world = World::of_directory(&vfs, site, None, settings);
     let diagnosis = diagnose(&vfs, &world);
@@ -117,6 +122,15 @@ fn what_is_found_here_may_be_missing_elsewhere() {
     assert!(cure(&symbol).contains("LD_LIBRARY_PATH"), "{}", cure(&symbol));
     let named = format!("/e/bin/x: error while loading shared libraries: {missing}");
     assert!(!cure(&named).contains("another machine"), "{}", cure(&named));
+    // What is found here says nothing about the machine whose files the message names.
+    for text in [
+        format!("/elsewhere/bin/x: error while loading shared libraries: {missing}"),
+        "/elsewhere/site-packages/a/outer.so: undefined symbol: f".to_owned(),
+    ] {
+        let log = read_text(&text);
+        let verdict = look(&vfs, &world, &diagnosis, &log.messages[0]);
+        assert_eq!(verdict.outcome, Outcome::NotHere, "{text}: {verdict:?}");
+    }
 }
 
 /// The cure of a single message.
@@ -135,6 +149,14 @@ fn a_cure_names_the_package_that_ships_the_library() {
         (format!("OSError: pango-1.0-0{missing}"), "apt install libpango-1.0-0 "),
         (format!("ImportError: libcublasLt.so.11{missing}"), "pip install nvidia-cublas-cu11 "),
         (format!("x: libunknown.so.3{missing}"), "apt-file search libunknown.so.3 "),
+        (format!("x: libunknown.so.3{missing}"), "usually called libunknown3"),
+        (format!("x: libffi.so.7{missing}"), "apt install libffi7 (Debian 11, Ubuntu 20.04)"),
+        (format!("x: libicuuc.so.67{missing}"), "apt install libicu67 (Debian 11)"),
+        (format!("x: libsndfile.so{missing}"), "apt install libsndfile1-dev "),
+        (format!("x: libimf.so{missing}"), "pip install intel-cmplr-lib-rt "),
+        (format!("x: libjvm.so{missing}"), "JAVA_HOME"),
+        (format!("x: libarrow.so.1400{missing}"), "pip install 'pyarrow==14.*' "),
+        (format!("x: libc.musl-x86_64.so.1{missing}"), "without musl"),
         ("Error loading shared library libgomp.so.1: No such file or directory".to_owned(), "apk add so:libgomp.so.1"),
         ("dyld: Library not loaded: /opt/homebrew/opt/made-up/lib/libq.dylib".to_owned(), "brew install made-up"),
         ("dyld: Library not loaded: @rpath/libhdf5.310.dylib".to_owned(), "brew install hdf5"),
@@ -217,6 +239,58 @@ fn a_cure_fits_what_failed() {
             "nothing",
         ),
         ("Failed to initialize NVML: Driver/library version mismatch", "reboot", "pip"),
+        // What another package manager brought is mended by that one.
+        (
+            "x: symbol lookup error: /snap/x/1/usr/lib/libGL.so.1: undefined symbol: f",
+            "snap refresh x",
+            "pip",
+        ),
+        ("/nix/store/a-x/lib/b.so: undefined symbol: f", "nix develop", "pip"),
+        (
+            "/usr/lib/R/library/rJava/libs/rJava.so: undefined symbol: f",
+            "install.packages(\"rJava\")",
+            "pip",
+        ),
+        (
+            "x: /opt/ros/humble/lib/x: error while loading shared libraries: librcl.so: cannot open shared object file",
+            "source /opt/ros/humble/setup.bash",
+            "apt-file",
+        ),
+        (
+            "Error loading shared library ld-linux-x86-64.so.2: No such file or directory (needed by /a/node_modules/x.node)",
+            "npm rebuild",
+            "musl",
+        ),
+        // A directory in which nothing may be executed is not mended by another copy.
+        (
+            "/tmp/x1/libx.so: failed to map segment from shared object: Operation not permitted",
+            "noexec",
+            "reinstall",
+        ),
+        // A wheel's own copy of a library is in no package of the system.
+        (
+            "ImportError: libgfortran-040039e1.so.5.0.0: cannot open shared object file: No such file or directory",
+            "--force-reinstall",
+            "apt-file",
+        ),
+        // The distribution is called otherwise than its module.
+        (
+            "ImportError: /v/site-packages/icu/_icu_.so: undefined symbol: _ZN6icu_72f",
+            "PyICU",
+            "install icu",
+        ),
+        // What a distribution requires in one release comes with it.
+        (
+            "ImportError: /v/site-packages/torch/lib/libtorch_cuda.so: undefined symbol: ncclCommRegister",
+            "--force-reinstall torch",
+            "--no-binary",
+        ),
+        // Two releases are named where nothing else is known of them.
+        (
+            "x: relocation error: /a/liba.so: symbol f, version libb.so.1 not defined in file libb.so.1 with link time reference",
+            "use liba.so and libb.so.1 of one release",
+            "pip",
+        ),
     ] {
         let cure = cure(text);
         assert!(cure.contains(expected) && !cure.contains(wrong), "{text}: {cure}");

@@ -50,6 +50,8 @@ mod macho;
 #[cfg(test)]
 mod malformed;
 #[cfg(test)]
+mod naming;
+#[cfg(test)]
 mod nothing;
 #[cfg(test)]
 mod operation;

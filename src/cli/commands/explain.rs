@@ -1,4 +1,4 @@
-//! `tfpatch explain`: what a loader's words mean, what is the case here, and what cures it.
+//! `tfpatch explain`: what a loader's words mean, what is found here, and what cures it.
 
 use crate::app::explain::Explanation;
 use crate::cli::args::{Explain, Format};

@@ -20,7 +20,7 @@ pub fn run(session: &mut Session, options: &Verify) -> Result<u8, Error> {
         let verified = session.app.verify(&chosen, &settings)?;
         status = status.max(u8::from(verified.is_interrupted || !verified.is_well()));
         if session.format == Format::Human {
-            write(&mut *session.out, &chosen, &verified, session.detail)?;
+            write(&mut *session.out, &chosen, &verified, session.detail, false)?;
         }
         let findings = verified.diagnosis.findings.iter().map(FindingReport::of);
         let files = verified.files.all.iter().map(VerifiedFile::of);

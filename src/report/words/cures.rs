@@ -1,5 +1,6 @@
-//! What is said of what cures a finding.
+//! The words for the fix of a finding.
 
+use super::commands;
 use super::opening::releases;
 use super::text::joined;
 use super::variables::blamed;
@@ -7,11 +8,40 @@ use crate::bytes::{in_shell_quotes, printable, shell_word, shown};
 use crate::findings::cure::{Cure, Install, Reinstall, Search, Setup, Tidying, Wanted};
 use crate::findings::evidence::Release;
 use crate::knowledge::packages::{self, Shipped};
+use crate::python::installs::Installs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// A command, or what a person has to do.
-pub(super) fn of(cure: &Cure) -> String {
+/// A command, or what a person has to do, in the words of the tool that installs into the environment.
+pub(super) fn of(cure: &Cure, installs: &Installs) -> String {
+    commands::in_words_of(installs, &for_tool(cure, installs))
+}
+
+/// What conda does where it keeps the records; else what pip does.
+fn for_tool(cure: &Cure, installs: &Installs) -> String {
+    let Installs::Conda { prefix, .. } = installs else { return in_words(cure) };
+    let conda = |words: &str| format!("conda install -p {} {words}", word(prefix));
+    match cure {
+        Cure::Reinstall(Reinstall::Release(Release { name, version }))
+            if installs.is_by_conda(name) =>
+        {
+            conda(&format!("--force-reinstall {name}={version}"))
+        }
+        Cure::Install(Install::Wanted(Wanted { name, specifier }))
+            if installs.is_by_conda(name) =>
+        {
+            conda(&in_shell_quotes(format!("{name}{specifier}").as_bytes()))
+        }
+        Cure::Install(Install::WhatShips(library)) => match packages::of_conda(library) {
+            Some(package) => conda(&format!("-c conda-forge {package}")),
+            None => in_words(cure),
+        },
+        Cure::Install(Install::NewerLibstdcxx(_)) => conda("-c conda-forge libstdcxx-ng"),
+        _ => in_words(cure),
+    }
+}
+
+fn in_words(cure: &Cure) -> String {
     match cure {
         Cure::Command(command) => command.to_string(),
         Cure::Nothing => "no action needed".to_owned(),
@@ -24,7 +54,7 @@ pub(super) fn of(cure: &Cure) -> String {
             format!("no action needed; {or}")
         }
         Cure::OrPythonAgain(cure) => {
-            format!("{}, or reinstall that version of Python", of(cure))
+            format!("{}, or reinstall that version of Python", in_words(cure))
         }
         Cure::RunAsReader => "run tfpatch as a user who can read it".to_owned(),
         Cure::SignAdHoc => "codesign --force --sign - FILE".to_owned(),
@@ -123,7 +153,11 @@ fn install_in_words(install: &Install) -> String {
             plugin.name
         ),
         Install::Fitting(plugin, host) => format!("install compatible releases of {plugin} and {host}"),
-        Install::FittingReleases => "install compatible releases".to_owned(),
+        Install::FittingReleases => {
+            "reinstall the package that contains the file, so that it is of one release with the libraries that it loads \
+             (otool -L FILE lists them)"
+                .to_owned()
+        }
         Install::BuiltAgainst => {
             "install the release of the library that the file was built against".to_owned()
         }
@@ -139,22 +173,79 @@ fn install_in_words(install: &Install) -> String {
     }
 }
 
+/// The kind of system whose packages are named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    /// Any.
+    Any,
+    /// Debian, Ubuntu and their kin.
+    Debian,
+    /// Fedora, Red Hat's and their kin.
+    RedHat,
+}
+
+/// What installs a library that the tables know, on any system.
+fn shipped(shipped: &Shipped) -> String {
+    shipped_on(shipped, Family::Any)
+}
+
 /// What installs a library that the tables know.
-pub(super) fn shipped(shipped: &Shipped) -> String {
+pub(super) fn shipped_on(shipped: &Shipped, family: Family) -> String {
+    let apt = |package: &str| {
+        (family != Family::RedHat).then(|| format!("apt install {package} (Debian, Ubuntu)"))
+    };
+    let dnf = |package: &str| {
+        let is_known = family != Family::Debian && !package.is_empty();
+        is_known.then(|| format!("dnf install {package} (Fedora)"))
+    };
+    let from_conda = |package: &str| format!("conda install -c conda-forge {package}");
     match shipped {
-        Shipped::Distribution { distribution, library } => {
-            format!("pip install {distribution} (it contains {library})")
+        Shipped::Distribution { distribution, library, link } => {
+            let link = link.as_ref().map_or_else(String::new, |name| {
+                format!("; link {name} to it, since it is opened without a version")
+            });
+            format!("pip install {distribution} (it contains {library}{link})")
         }
-        Shipped::Packages { debian, fedora, conda: None } => {
-            format!("apt install {debian} (Debian, Ubuntu), or dnf install {fedora} (Fedora)")
+        Shipped::Packages { debian, fedora, conda } => {
+            alternatives([apt(debian), dnf(fedora), conda.map(from_conda)].into_iter().flatten())
         }
-        Shipped::Packages { debian, fedora, conda: Some(package) } => format!(
-            "apt install {debian} (Debian, Ubuntu), dnf install {fedora} (Fedora), or conda install -c \
-             conda-forge {package}"
-        ),
+        Shipped::Development { debian, fedora, library } => {
+            let packages = alternatives([apt(debian), dnf(fedora)].into_iter().flatten());
+            format!(
+                "{packages}: the name {library}, without a version, is in the package for compiling"
+            )
+        }
+        Shipped::Releases { library, releases } => {
+            let apt = releases.debian.iter().filter(|_| family != Family::RedHat);
+            let apt = apt.map(|(package, where_)| format!("apt install {package} ({where_})"));
+            let dnf = releases.fedora.iter().filter(|_| family != Family::Debian);
+            let dnf = dnf.map(|(package, where_)| format!("dnf install {package} ({where_})"));
+            let conda = Some(releases.conda).filter(|package| !package.is_empty()).map(from_conda);
+            let known: Vec<String> = apt.chain(dnf).chain(conda).collect();
+            let elsewhere = match (releases.besides, known.is_empty()) {
+                ("", false) if releases.has_newest() => String::new(),
+                ("", _) => format!(
+                    "; on other releases, which do not have {library}, install a newer build of the program"
+                ),
+                (besides, _) => format!("; {besides}"),
+            };
+            alternatives(known.into_iter()) + &elsewhere
+        }
+        Shipped::Advice(advice) => (*advice).to_owned(),
         Shipped::Conda { package, library } => {
             format!("conda install -c conda-forge {package} (it contains {library})")
         }
+    }
+}
+
+/// Commands of which one is enough.
+fn alternatives(commands: impl Iterator<Item = String>) -> String {
+    let commands: Vec<String> = commands.collect();
+    match &commands[..] {
+        [] => "use a system or an image that has it".to_owned(),
+        [only] => only.clone(),
+        [first, last] => format!("{first}, or {last}"),
+        [first @ .., last] => format!("{}, or {last}", first.join(", ")),
     }
 }
 
@@ -252,10 +343,36 @@ mod tests {
 
     #[test]
     fn a_library_is_brought_by_what_the_tables_know() {
-        let brings = |library: &[u8]| of(&Cure::Install(Install::WhatShips(library.to_vec())));
+        let brings =
+            |library: &[u8]| in_words(&Cure::Install(Install::WhatShips(library.to_vec())));
         assert_eq!(brings(b"libmkl_rt.so.2"), "pip install mkl (it contains libmkl_rt.so.2)");
         assert!(brings(b"libGL.so.1").starts_with("apt install libgl1 "));
         assert_eq!(brings(b"libGL.so.12"), "install the package that contains libGL.so.12");
+    }
+
+    #[test]
+    fn a_cure_is_in_the_words_of_the_tool_that_installs() {
+        let release = Release { name: "numpy".to_owned(), version: "2.0".to_owned() };
+        let again = Cure::Reinstall(Reinstall::Release(release));
+        let uv = Installs::Uv("/a b/.venv".into());
+        assert_eq!(
+            of(&again, &uv),
+            "uv pip install --python '/a b/.venv' --force-reinstall --no-deps 'numpy==2.0'"
+        );
+        let of_conda = |packages: &[&str]| {
+            let packages = packages.iter().map(|name| (*name).to_owned()).collect();
+            Installs::Conda { prefix: "/c".into(), packages: std::sync::Arc::new(packages) }
+        };
+        assert_eq!(
+            of(&again, &of_conda(&["numpy"])),
+            "conda install -p /c --force-reinstall numpy=2.0"
+        );
+        assert_eq!(
+            of(&again, &of_conda(&[])),
+            "/c/bin/python -m pip install --force-reinstall --no-deps 'numpy==2.0'"
+        );
+        let hdf5 = Cure::Install(Install::WhatShips(b"libhdf5.so.200".to_vec()));
+        assert_eq!(of(&hdf5, &of_conda(&[])), "conda install -p /c -c conda-forge hdf5=1.12");
     }
 
     #[test]
@@ -266,7 +383,7 @@ mod tests {
             replaces: false,
             then_fix: true,
         };
-        let said = of(&Cure::Search(link));
+        let said = in_words(&Cure::Search(link));
         assert_eq!(said, "ln -s 'libx y.so.1' /a/libx.so && tfpatch fix");
     }
 }

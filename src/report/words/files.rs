@@ -1,4 +1,4 @@
-//! What is said of files that are not as they have to be.
+//! The words for files that are not as they have to be.
 
 use super::text::{AND, joined};
 use crate::bytes::{printable, shown};
@@ -6,7 +6,7 @@ use crate::findings::evidence::file::File;
 use crate::object::Format;
 use crate::world::unreadable::{Instead, Why};
 
-/// What is the case, in a sentence.
+/// The finding, in a sentence.
 pub(super) fn of(file: &File) -> String {
     match file {
         File::Unreadable { file, why } => format!("{file}: {}", unreadable(why)),

@@ -1,11 +1,11 @@
-//! What is said of a finding: what is the case, what cures it, and why it is not repaired.
+//! The words for a finding: what was found, what cures it, and why it is not repaired.
 
 use super::cures;
 use super::{files, installed, interpreters, memory, needs, opening, refusals, symbols, variables};
 use crate::findings::evidence::Evidence;
 use crate::findings::finding::Finding;
 
-/// What is the case, in a sentence.
+/// The finding, in a sentence.
 #[must_use]
 pub fn message(finding: &Finding) -> String {
     let seen = evidence(finding);
@@ -20,7 +20,7 @@ pub fn message(finding: &Finding) -> String {
 pub fn cure(finding: &Finding) -> String {
     match &finding.refusal {
         Some(refusal) => refusals::reason(refusal),
-        None => cures::of(&finding.cure),
+        None => cures::of(&finding.cure, &finding.installs),
     }
 }
 

@@ -1,7 +1,12 @@
-//! What is said of what cures a message, where nothing is known of the machine.
+//! The words for the fix of a message, where nothing is known of the machine.
 
-use super::cures::shipped as installs;
+use super::cures::{Family, shipped_on};
+use super::managed;
 use crate::bytes::{in_shell_quotes, printable};
+use crate::knowledge::import_names;
+use crate::knowledge::packages::{self, Shipped};
+use crate::knowledge::standard_modules::Headers;
+use crate::knowledge::symbols::Owner;
 use crate::messages::cure::{Advice, Bring, Help, LibraryHelp, Newer, Owned, ReleasesHelp};
 use crate::messages::{Message, leaf};
 
@@ -13,9 +18,15 @@ pub fn of(message: &Message) -> String {
         Help::Advice(advice) => fixed(advice).to_owned(),
         Help::Driver { is_needed } => driver(is_needed),
         Help::Library(help) => library(message, &help),
-        Help::StandardModule { headers } => standard_module(message, headers),
+        Help::StandardModule { headers } => standard_module(message, &headers),
+        Help::Managed(manager, lack) => managed::of(&manager, lack, &library_name(message)),
+        Help::OlderCopy(shipped) => format!(
+            "remove the older copy, or the link with its name to another version, from what is searched, and install the \
+             library itself: {}",
+            installs(message, &shipped)
+        ),
         Help::Object { shipped, owner } => {
-            let known = installs(&shipped);
+            let known = installs(message, &shipped);
             match owner {
                 Some(owner) => {
                     format!("{known}; if it is already installed, {}", reinstall(&owner))
@@ -24,6 +35,11 @@ pub fn of(message: &Message) -> String {
             }
         }
         Help::Reinstall(owner) => reinstall(&owner),
+        Help::Processor { is_mac: false, distribution: None } => {
+            "install the build of the package or the program for this machine (file FILE shows what a file is built for; on \
+             Debian and Ubuntu, apt install PACKAGE:amd64 or PACKAGE:arm64)"
+                .to_owned()
+        }
         Help::Processor { is_mac, distribution } => {
             processor(is_mac, distribution.as_deref().unwrap_or(UNKNOWN))
         }
@@ -44,6 +60,25 @@ pub fn of(message: &Message) -> String {
     }
 }
 
+/// The name of the library that a message is about.
+fn library_name(message: &Message) -> String {
+    let library = message.library.as_deref().map(leaf).filter(|library| !library.is_empty());
+    library.map_or_else(|| "it".to_owned(), printable)
+}
+
+/// What installs a library, for the kind of system that the paths of a message are of.
+fn installs(message: &Message, shipped: &Shipped) -> String {
+    let names = |mark: &str| memchr::memmem::find(&message.words, mark.as_bytes()).is_some();
+    let family = if names("-linux-gnu/") {
+        Family::Debian
+    } else if names("/lib64/lib") {
+        Family::RedHat
+    } else {
+        Family::Any
+    };
+    shipped_on(shipped, family)
+}
+
 /// What stands for the name of a distribution that is not known.
 const UNKNOWN: &str = "NAME";
 
@@ -57,7 +92,16 @@ fn fixed(advice: Advice) -> &'static str {
             "use entries that begin with @loader_path: tfpatch rpath set FILE --entry @loader_path/…"
         }
         Advice::AnotherLinux => {
-            "recreate the environment on the machine that runs it; instead of Alpine, use an image with glibc"
+            "use a build for musl, which environments get when they are recreated on the machine that runs them; or instead \
+             of Alpine use an image with glibc, such as Debian"
+        }
+        Advice::BuiltForMusl => {
+            "install the build for glibc (often called gnu or linux-x64, without musl) on the system that runs it: for \
+             Node.js, remove node_modules and run npm ci; or run the program in an image of Alpine, which has musl"
+        }
+        Advice::NoExec => {
+            "have libraries unpacked to a directory that is not mounted noexec (findmnt -T DIR shows it): TMPDIR=DIR, or \
+             for Java -Djava.io.tmpdir=DIR; or mount -o remount,exec as root"
         }
         Advice::NodeModules => NODE,
         Advice::GpuLibraries => {
@@ -111,9 +155,18 @@ fn driver(is_needed: bool) -> String {
 }
 
 fn library(message: &Message, help: &LibraryHelp) -> String {
-    let library = message.library.as_deref().map(leaf).unwrap_or_default();
-    let name = if library.is_empty() { "it".to_owned() } else { printable(library) };
-    let bring = bring(&help.bring, &name);
+    let name = library_name(message);
+    let bring = bring(message, &help.bring, &name);
+    if let Some(again) = help.or_again.as_ref().and_then(managed::again) {
+        let is_of_releases =
+            matches!(help.bring, Bring::Shipped(Shipped::Releases { .. }) | Bring::LookUp);
+        return match is_of_releases {
+            true => format!(
+                "reinstall what needs {name}, for the release of it that is installed: {again}"
+            ),
+            false => format!("{bring}; or build what needs it again: {again}"),
+        };
+    }
     if !help.may_be_here {
         return bring;
     }
@@ -124,21 +177,35 @@ fn library(message: &Message, help: &LibraryHelp) -> String {
     format!("if {name} is in the environment, run tfpatch fix; otherwise {bring}{other}")
 }
 
-fn bring(bring: &Bring, name: &str) -> String {
+fn bring(message: &Message, bring: &Bring, name: &str) -> String {
     match bring {
-        Bring::Shipped(shipped) => installs(shipped),
+        Bring::Shipped(shipped) => {
+            let known = installs(message, shipped);
+            packages::besides(name)
+                .map_or_else(|| known.clone(), |besides| format!("{known}; {besides}"))
+        }
         Bring::Distribution(distribution) => {
             format!("pip install --force-reinstall --no-deps {distribution}")
         }
-        Bring::Alpine => format!("apk add so:{name} (Alpine)"),
+        Bring::OfWheel => format!(
+            "reinstall the package whose import fails: pip install --force-reinstall --no-deps NAME; {name} is a copy that its \
+             wheel brings, in a directory NAME.libs"
+        ),
+        Bring::Alpine => format!(
+            "apk add so:{name} (Alpine); if no package has it, install a build for this release of Alpine"
+        ),
         Bring::Cuda => format!(
             "install the release of CUDA or cuDNN that contains {name}, or a newer release of the package that needs \
              it"
         ),
-        Bring::LookUp => format!(
-            "find its package with apt-file search {name} (Debian, Ubuntu) or dnf provides '*/{name}' (Fedora), and \
-             install it"
-        ),
+        Bring::LookUp => {
+            let usual = packages::usual_package(name)
+                .map_or_else(String::new, |usual| format!("; usually called {usual}"));
+            format!(
+                "find its package with apt-file search {name} (Debian, Ubuntu{usual}) or dnf provides '*/{name}' \
+                 (Fedora), and install it"
+            )
+        }
         Bring::Formula(formula, newer) => {
             let newer = newer_in_words(newer);
             format!("brew install {formula}; if it is installed without {name}, {newer}")
@@ -163,7 +230,7 @@ fn newer_in_words(newer: &Newer) -> String {
     }
 }
 
-fn standard_module(message: &Message, headers: &str) -> String {
+fn standard_module(message: &Message, headers: &Headers) -> String {
     match message.module.as_deref() {
         Some(b"_tkinter") => {
             "apt install python3-tk (Debian, Ubuntu), or brew install python-tk (macOS); for a Python that you \
@@ -171,8 +238,9 @@ fn standard_module(message: &Message, headers: &str) -> String {
                 .to_owned()
         }
         _ => format!(
-            "apt install {headers} (Debian, Ubuntu), and compile Python again (pyenv install --force VERSION); or \
-             use a Python that has it, from the system or from uv"
+            "apt install {} (Debian, Ubuntu) or dnf install {} (Fedora), and compile Python again (pyenv install --force \
+             VERSION); or use a Python that has it, from the system or from uv",
+            headers.debian, headers.fedora
         ),
     }
 }
@@ -188,8 +256,10 @@ fn reinstall(owner: &Owned) -> String {
             )
         }
         Owned::Distribution(name) => {
-            let name = name.as_deref().unwrap_or(UNKNOWN);
             format!("reinstall the package: pip install --force-reinstall --no-deps {name}")
+        }
+        Owned::Unknown => {
+            "reinstall the package or the program that the file belongs to, on the system that runs it".to_owned()
         }
     }
 }
@@ -251,19 +321,65 @@ fn releases(message: &Message, help: &ReleasesHelp) -> String {
              PyPI)",
             owner.name, owner.distribution
         ),
-        ReleasesHelp::OfObject { owner, is_mac } => format!(
-            "install a release of the package with {} that is built for the installed {} ({} on PyPI); and remove \
-             other copies from {}",
-            message.object.as_deref().map(leaf).map_or_else(|| "the file".to_owned(), printable),
-            owner.name,
-            owner.distribution,
-            variable(*is_mac)
+        ReleasesHelp::Requires { distribution, owner } => format!(
+            "unset LD_LIBRARY_PATH, which can select an older {0}; otherwise pip install --force-reinstall {distribution}, \
+             which installs the release of {0} that it requires ({1}, or the same for another CUDA; keep only one)",
+            owner.name, owner.distribution
         ),
+        ReleasesHelp::OfObject { owner, is_mac } => of_object(message, *owner, *is_mac),
         ReleasesHelp::BuildHere(own) => format!(
             "pip install --force-reinstall --no-cache-dir {own}; if that does not help, add --no-binary {own} to \
-             build it for this macOS"
+             build it for this system"
         ),
-        ReleasesHelp::ForEachOther => "install compatible releases".to_owned(),
+        ReleasesHelp::ForEachOther => for_each_other(message),
+    }
+}
+
+/// What helps where an object lacks symbols of a project that brings its libraries by itself.
+fn of_object(message: &Message, owner: Owner, is_mac: bool) -> String {
+    let object =
+        message.object.as_deref().map(leaf).map_or_else(|| "the file".to_owned(), printable);
+    let Owner { name, distribution } = owner;
+    if distribution.starts_with("nvidia-") {
+        return format!(
+            "unset LD_LIBRARY_PATH, which can select an older {name}; otherwise pip install -U {distribution} (or the same \
+             for another CUDA), of the release of CUDA that {object} is of"
+        );
+    }
+    format!(
+        "install a release of the package with {object} that is built for the installed {name} ({distribution} on PyPI); and \
+         remove other copies from {}",
+        variable(is_mac)
+    )
+}
+
+/// What helps where nothing but the names is known of two things that were not built for each other.
+fn for_each_other(message: &Message) -> String {
+    let object = message.object.as_deref().map(leaf).map(printable);
+    // The version of a symbol is often the name of the library that defines it.
+    let named = [&message.library, &message.version].into_iter().flatten().map(|name| leaf(name));
+    let library = named.map(printable).find(|name| name.contains(".so") || name.contains(".dylib"));
+    let module = message.module.as_deref().map(printable);
+    let search = variable(library.as_deref().is_some_and(|name| name.contains(".dylib")));
+    match (object, library, module) {
+        (Some(object), Some(library), _) => format!(
+            "use {object} and {library} of one release: unset {search}, which can select another {library}, or reinstall \
+             the packages of both"
+        ),
+        (Some(object), None, _) => format!(
+            "unset {search} and LD_PRELOAD, which can select other libraries for {object}; otherwise reinstall the package \
+             with {object}, so that it is built for the libraries that ldd {object} lists"
+        ),
+        (None, _, Some(module)) => {
+            let top = module.split('.').next().unwrap_or(&module);
+            let own = import_names::distribution_of_module(top);
+            format!(
+                "install compatible releases: pip install -U {own} and the packages that import from it"
+            )
+        }
+        _ => format!(
+            "unset {search}, and reinstall the program, for the libraries that are installed"
+        ),
     }
 }
 

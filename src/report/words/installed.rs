@@ -1,10 +1,10 @@
-//! What is said of what installers left.
+//! The words for what installers left.
 
 use super::text::{AND, MORE, counted, joined};
 use crate::bytes::printable;
 use crate::findings::evidence::installed::{BuiltFor, Installed, Twice};
 
-/// What is the case, in a sentence.
+/// The finding, in a sentence.
 pub(super) fn of(installed: &Installed) -> String {
     match installed {
         Installed::Changed { release, changed, listed, first } => {

@@ -1,12 +1,12 @@
-//! What is said of environments that are not as they run.
+//! The words for environments that are not as they run.
 
 use super::text::counted;
 use super::variables::{others, shadowing};
 use crate::bytes::shown;
 use crate::findings::evidence::interpreter::{Interpreter, NoStart};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-/// What is the case, in a sentence.
+/// The finding, in a sentence.
 pub(super) fn of(interpreter: &Interpreter) -> String {
     match interpreter {
         Interpreter::Missing { interpreter, version } => format!(
@@ -34,7 +34,7 @@ pub(super) fn of(interpreter: &Interpreter) -> String {
         }
         Interpreter::Moved { from, is_copy, programs, is_activated } => {
             let what = if *is_copy { "is a copy of" } else { "was moved from" };
-            let so = consequences(from, programs.as_ref(), *is_activated);
+            let so = consequences(programs.as_ref(), *is_activated);
             format!("the environment {what} {}: {so}", shown(from))
         }
         Interpreter::Inactive { active, python } => format!(
@@ -65,14 +65,14 @@ pub(super) fn title(interpreter: &Interpreter) -> &'static str {
     }
 }
 
-fn consequences(from: &Path, programs: Option<&(usize, PathBuf)>, is_activated: bool) -> String {
+fn consequences(programs: Option<&(usize, PathBuf)>, is_activated: bool) -> String {
     let mut consequences = Vec::new();
     if let Some((count, first)) = programs {
         let (programs, interpreter) = (counted(*count, "program"), shown(first));
         consequences.push(format!("{programs} in bin would run with {interpreter}"));
     }
     if is_activated {
-        consequences.push(format!("bin/activate activates {}", shown(from)));
+        consequences.push("bin/activate activates that one".to_owned());
     }
     consequences.join(", and ")
 }

@@ -53,6 +53,10 @@ fn of_library(message: &Message, fault: &LibraryFault) -> String {
             "{library} is part of the GNU C library, but this system uses musl: {name} was built for another kind of \
              Linux."
         ),
+        LibraryFault::OfMusl => format!(
+            "{library} is musl, the C library of Alpine, and the program that reports it runs with the GNU C library: \
+             what needs {library} was built for another kind of Linux."
+        ),
         LibraryFault::NotFoundByDyld(install_name) => not_found_by_dyld(message, *install_name),
         LibraryFault::NotFoundByProgram => format!(
             "a program could not find or load {library}. The message does not show whether the library is not \
@@ -184,6 +188,9 @@ fn unreadable(why: Unreadable) -> &'static str {
         Unreadable::NotMapped => {
             "could not be mapped: its file system is mounted noexec, memory is limited, or the file is truncated"
         }
+        Unreadable::NoExec => {
+            "could not be mapped to run its code: its file system is mounted noexec, as /tmp often is on servers"
+        }
         Unreadable::LaidOutBadly => {
             "has a layout that this loader rejects: it is truncated, or was damaged by a tool that edited it"
         }
@@ -220,8 +227,13 @@ fn of_symbols(message: &Message, fault: &SymbolFault) -> String {
         ),
         SymbolFault::OlderLibrary => {
             let version = named(&message.version, "a version");
+            // The versions of these grow with each release; those of others tell two lines of releases apart.
+            let grows =
+                ["GLIBC_", "GLIBCXX_", "CXXABI_", "GCC_"].iter().any(|it| version.starts_with(it));
+            let is = if grows { "is older than" } else { "is not the release" };
+            let that = if grows { "the one that" } else { "that" };
             format!(
-                "{library} was found, but it is older than the one that {name} was built for: it lacks {version}."
+                "{library} was found, but it {is} {that} {name} was built for: it lacks {version}."
             )
         }
         SymbolFault::OfGlibc => format!(

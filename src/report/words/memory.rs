@@ -1,8 +1,8 @@
-//! What is said of the memory that objects want of a program that runs.
+//! The words for the memory that objects want of a program that runs.
 
 use crate::findings::evidence::memory::Memory;
 
-/// What is the case, in a sentence.
+/// The finding, in a sentence.
 pub(super) fn of(memory: &Memory) -> String {
     match memory {
         Memory::ExecutableStack { object, is_asked, refused_by } => {

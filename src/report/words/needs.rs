@@ -1,11 +1,11 @@
-//! What is said of an object that needs a library.
+//! The words for an object that needs a library.
 
 use super::variables::{blamed, not_there};
 use crate::bytes::{printable, shown};
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::need::{Copies, Guard, Lacking, Need, Supply};
 
-/// What is the case, in a sentence.
+/// The finding, in a sentence.
 pub(super) fn of(need: &Need) -> String {
     let guard = need.guard.as_ref().map_or_else(String::new, |guard| {
         let Guard { file, line, is_called } = guard;
@@ -116,7 +116,7 @@ pub(crate) fn found_instead(evidence: &Evidence) -> Option<String> {
     }
 }
 
-/// What there is of a library, to follow that somebody asked for it in vain.
+/// What there is of a library, to follow that it failed to load.
 fn in_vain(copies: &Copies) -> String {
     match copies {
         Copies::One { directory } => format!("; it is in {directory}"),

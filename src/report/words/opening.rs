@@ -1,11 +1,11 @@
-//! What is said of libraries that an object opens at run time.
+//! The words for libraries that an object opens at run time.
 
 use super::text::joined;
 use super::variables::not_there;
 use crate::bytes::printable;
 use crate::findings::evidence::opening::{Cuda, Opening, OutOfReach, Unfound};
 
-/// What is the case, in a sentence.
+/// The finding, in a sentence.
 pub(super) fn of(opening: &Opening) -> String {
     match opening {
         Opening::OutOfReach(OutOfReach { opener, library, directory }, why) => {

@@ -1,4 +1,4 @@
-//! What is said of an operation that did not take place, and of files that it leaves alone.
+//! The words for an operation that did not take place, and for files that it skips.
 
 use crate::bytes::printable;
 use crate::operation::{
@@ -137,8 +137,10 @@ fn refusal(refusal: &Refusal) -> String {
         Refusal::Immutable => "is immutable or append-only; see chattr(1)",
         Refusal::OtherOwner { owner, user } => {
             return format!(
-                "belongs to user {owner}, but tfpatch edits this tree as user {user}, who cannot preserve its owner \
-                 and times; change its owner to that of the tree, or run tfpatch as user {owner}"
+                "belongs to {}, but the rest belongs to {}, as whom tfpatch edits it; change the owner of the file first, \
+                 as root: chown --no-dereference {user} FILE",
+                user_called(*owner),
+                user_called(*user)
             );
         }
         Refusal::OtherGroup { group } => {
@@ -175,6 +177,11 @@ fn refusal(refusal: &Refusal) -> String {
         }
     };
     said.to_owned()
+}
+
+/// A user, as people call it.
+fn user_called(uid: u32) -> String {
+    if uid == 0 { "root".to_owned() } else { format!("user {uid}") }
 }
 
 /// What is in the way of editing a file in place.

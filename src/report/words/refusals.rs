@@ -3,7 +3,7 @@
 use crate::bytes::{printable, shown};
 use crate::findings::refusal::Refusal;
 
-/// Why an object is left alone, as a clause.
+/// Why an object is skipped, as a clause.
 pub(super) fn reason(refusal: &Refusal) -> String {
     match refusal {
         Refusal::OutsideTarget => {

@@ -1,11 +1,11 @@
-//! What is said of symbols and versions that a library does not have.
+//! The words for symbols and versions that a library does not have.
 
 use super::text::{counted, first_names};
 use super::variables::blamed;
 use crate::bytes::printable;
 use crate::findings::evidence::symbols::{Between, Newer, Symbols};
 
-/// What is the case, in a sentence; `names` are the symbols.
+/// The finding, in a sentence; `names` are the symbols.
 pub(super) fn of(symbols: &Symbols, names: &[Vec<u8>]) -> String {
     let count = counted(names.len(), "symbol");
     match symbols {

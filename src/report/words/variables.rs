@@ -1,10 +1,10 @@
-//! What is said of the variables of a process.
+//! The words for the variables of a process.
 
 use super::text::{AND, joined};
 use crate::bytes::{printable, shown};
 use crate::findings::evidence::variable::{Absent, Before, Blame, Shadowing, Variable};
 
-/// What is the case, in a sentence.
+/// The finding, in a sentence.
 pub(super) fn of(variable: &Variable) -> String {
     match variable {
         Variable::NotPreloaded { library, said } => {

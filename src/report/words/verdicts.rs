@@ -1,14 +1,15 @@
-//! What is said of a message that was looked up in an environment.
+//! The words for a message that was looked up in an environment.
 
-use super::{findings, helps};
+use super::{commands, findings, helps};
 use crate::bytes::{printable, shell_word, shown};
+use crate::knowledge::import_names;
 use crate::messages::Message;
 use crate::messages::in_environment::{Case, Remedy, Verdict};
 use crate::world::Place;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// What is the case, a sentence or two; empty where nothing is known beside the words.
+/// The finding, a sentence or two; empty where nothing is known beside the words.
 #[must_use]
 pub fn sentence(verdict: &Verdict) -> String {
     match &verdict.case {
@@ -60,7 +61,7 @@ pub fn sentence(verdict: &Verdict) -> String {
     }
 }
 
-/// Who opens a library by its name, and where it lies.
+/// Who opens a library by its name, and where it is.
 fn opened_by_name(library: &[u8], code: Option<&(Place, u32)>, file: Option<&Place>) -> String {
     let library = printable(library);
     let opens = match code {
@@ -102,7 +103,7 @@ fn found(verdict: &Verdict, lacks_symbols: bool, others: usize) -> String {
 pub fn cure(message: &Message, verdict: &Verdict) -> String {
     const RESTART: &str = "no action needed; if a program still reports this, restart it, and check its environment \
                            variables";
-    match &verdict.remedy {
+    let said = match &verdict.remedy {
         Remedy::OfWords => helps::of(message),
         Remedy::OfFinding => verdict.findings.first().map(findings::cure).unwrap_or_default(),
         Remedy::Command(command) => command.to_string(),
@@ -118,18 +119,25 @@ pub fn cure(message: &Message, verdict: &Verdict) -> String {
             shell_word(from.as_os_str().as_bytes())
         ),
         Remedy::Reinstall => {
-            "reinstall the package: pip install --force-reinstall --no-deps NAME".to_owned()
+            let top = message.module.as_deref().map(printable).unwrap_or_default();
+            let top = top.split('.').next().filter(|top| !top.is_empty()).unwrap_or("NAME");
+            let name = import_names::distribution_of_module(top);
+            format!("reinstall the package: pip install --force-reinstall --no-deps {name}")
         }
         Remedy::Restart => RESTART.to_owned(),
         Remedy::RestartOrOfWords => {
             format!("{RESTART}; if the message is from another machine, {}", helps::of(message))
         }
-        Remedy::OtherCopy => format!(
-            "if a program still reports this, it loads another copy: unset LD_LIBRARY_PATH and LD_PRELOAD for it; \
-             otherwise {}",
-            helps::of(message)
-        ),
-    }
+        Remedy::OtherCopy => {
+            let help = helps::of(message);
+            let unset = match help.starts_with("unset ") {
+                true => "",
+                false => "unset LD_LIBRARY_PATH and LD_PRELOAD for it; otherwise ",
+            };
+            format!("if a program still reports this, it loads another copy: {unset}{help}")
+        }
+    };
+    commands::in_words_of(&verdict.installs, &said)
 }
 
 /// A path as a text of Python's.

@@ -1,0 +1,19 @@
+//! How wide a terminal is that a command writes to.
+
+use crate::report::layout::DEFAULT_WIDTH;
+use std::io::IsTerminal;
+use std::os::fd::AsFd;
+
+/// The width of a stream in columns; `None` where it is not a terminal. One that does not know its width may have `told`
+/// a shell.
+pub(super) fn width_of(
+    stream: &(impl IsTerminal + AsFd),
+    told: impl FnOnce() -> Option<usize>,
+) -> Option<usize> {
+    if !stream.is_terminal() {
+        return None;
+    }
+    let columns = rustix::termios::tcgetwinsize(stream).map_or(0, |size| usize::from(size.ws_col));
+    let known = Some(columns).filter(|&columns| columns > 0).or_else(told);
+    Some(known.unwrap_or(DEFAULT_WIDTH))
+}

@@ -1,0 +1,149 @@
+//! What manages the files below a path, where that is neither Python's installers nor the system's packages: it decides
+//! what cures a file that is damaged, or that lacks something.
+
+/// What manages a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Manager {
+    /// Nix.
+    Nix,
+    /// A snap of that name.
+    Snap(String),
+    /// A snap of that name whose libraries are for other snaps.
+    Base(String),
+    /// ROS: the distribution's name, such as `humble`.
+    Ros(Option<String>),
+    /// PHP: the name of an extension, and the version of PHP where the path tells.
+    Php(String, Option<&'static str>),
+    /// RubyGems: the name of a gem.
+    Gem(String),
+    /// R: the name of a package.
+    R(String),
+    /// Termux, on Android.
+    Termux,
+    /// Haiku.
+    Haiku,
+}
+
+/// The beginnings of names of snaps that others are run with.
+const BASES: &[&str] = &["core", "bare", "gnome-", "kde-frameworks-"];
+
+/// The versions of PHP's interface for extensions, which is in their paths (`ZEND_MODULE_API_NO`).
+const PHP: &[(&str, &str)] = &[
+    ("20151012", "7.0"),
+    ("20160303", "7.1"),
+    ("20170718", "7.2"),
+    ("20180731", "7.3"),
+    ("20190902", "7.4"),
+    ("20200930", "8.0"),
+    ("20210902", "8.1"),
+    ("20220829", "8.2"),
+    ("20230831", "8.3"),
+    ("20240924", "8.4"),
+];
+
+/// The beginnings of names of ROS's own libraries.
+const OF_ROS: &[&str] = &[
+    "librcl",
+    "librcutils",
+    "librmw",
+    "librosidl_",
+    "libroscpp",
+    "librosconsole",
+    "librostime",
+    "librosbag",
+    "libament_",
+    "libcatkin",
+];
+
+/// Is a library one of ROS, or a generated one of its messages?
+#[must_use]
+pub fn is_of_ros(library: &str) -> bool {
+    OF_ROS.iter().any(|start| library.starts_with(start)) || library.contains("__rosidl_")
+}
+
+/// What manages the file at a path, as far as the path tells.
+#[must_use]
+pub fn of_path(path: &str) -> Option<Manager> {
+    let below = |mark: &str| {
+        let (_, rest) = path.split_once(mark)?;
+        let name = rest.split('/').next().filter(|name| !name.is_empty())?;
+        Some(name.to_owned())
+    };
+    if path.contains("/nix/store/") {
+        return Some(Manager::Nix);
+    }
+    if path.starts_with("/snap/") {
+        let is_base = |snap: &String| BASES.iter().any(|base| snap.starts_with(base));
+        let snap = below("/snap/")?;
+        return Some(if is_base(&snap) { Manager::Base(snap) } else { Manager::Snap(snap) });
+    }
+    if path.starts_with("/opt/ros/") {
+        return Some(Manager::Ros(below("/opt/ros/")));
+    }
+    if path.starts_with("/data/data/com.termux/") {
+        return Some(Manager::Termux);
+    }
+    if path.starts_with("/boot/system/") || path.starts_with("/boot/home/") {
+        return Some(Manager::Haiku);
+    }
+    if let Some(extension) = php_extension(path) {
+        let known = PHP.iter().find(|(interface, _)| path.contains(interface));
+        return Some(Manager::Php(extension, known.map(|(_, version)| *version)));
+    }
+    if let Some(gem) = below("/gems/").filter(|_| !path.ends_with(".py")) {
+        return Some(Manager::Gem(name_of_gem(&gem)));
+    }
+    let is_of_r = path.contains("/R/") || path.contains("/site-library/");
+    let package = below("/site-library/").or_else(|| below("/R/library/"));
+    let package = package.or_else(|| {
+        let (_, rest) = path.split_once("-library/")?;
+        rest.split('/').nth(1).map(str::to_owned)
+    });
+    package.filter(|_| is_of_r).map(Manager::R)
+}
+
+/// `intl` of `/usr/lib/php/20180731/intl.so`.
+fn php_extension(path: &str) -> Option<String> {
+    let is_of_php = ["/php/", "/php5/", "/php7/", "/php8/"].iter().any(|mark| path.contains(mark));
+    let name = path.rsplit('/').next()?.split('.').next().filter(|name| !name.is_empty())?;
+    let is_extension = path.contains(".so") || path.contains("/extensions/");
+    (is_of_php && is_extension && !name.starts_with("lib")).then(|| name.to_owned())
+}
+
+/// `grpc` of `grpc-1.36.0-x86_64-linux`.
+fn name_of_gem(directory: &str) -> String {
+    let is_version = |part: &&str| part.starts_with(|c: char| c.is_ascii_digit());
+    let parts: Vec<&str> = directory.split('-').take_while(|part| !is_version(part)).collect();
+    parts.join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Manager, of_path};
+
+    #[test]
+    fn a_path_tells_what_manages_its_file() {
+        let php = |name: &str, version| Some(Manager::Php(name.to_owned(), version));
+        for (path, expected) in [
+            ("/nix/store/40n9-python3-3.10.4/lib/libx.so", Some(Manager::Nix)),
+            ("/snap/keepassxc/49/usr/lib/libGL.so.1", Some(Manager::Snap("keepassxc".to_owned()))),
+            ("/snap/core20/current/lib/libpthread.so.0", Some(Manager::Base("core20".to_owned()))),
+            ("/opt/ros/humble/lib/librcl.so", Some(Manager::Ros(Some("humble".to_owned())))),
+            ("/usr/lib/php/20180731/intl.so", php("intl", Some("7.3"))),
+            ("/opt/remi/php56/root/usr/lib64/php/modules/intl.so", php("intl", None)),
+            (
+                "/usr/local/bundle/gems/google-protobuf-3.6.1-x86_64-linux/lib/a.so",
+                Some(Manager::Gem("google-protobuf".to_owned())),
+            ),
+            ("/usr/lib/R/library/rJava/libs/rJava.so", Some(Manager::R("rJava".to_owned()))),
+            (
+                "/home/me/R/x86_64-pc-linux-gnu-library/4.2/rJava/libs/rJava.so",
+                Some(Manager::R("rJava".to_owned())),
+            ),
+            ("/v/lib/python3.11/site-packages/numpy/core/x.so", None),
+            ("/usr/lib/x86_64-linux-gnu/libphp.so", None),
+        ] {
+            assert_eq!(of_path(path), expected, "{path}");
+        }
+    }
+}
