@@ -43,7 +43,8 @@ pub enum Choice {
 pub fn in_order(inventory: &Inventory, asking: &Object, copies: Vec<&Object>) -> Vec<PathBuf> {
     let own = inventory.distribution_of(asking);
     let mut providers = distinct(copies);
-    providers.sort_by_key(|provider| {
+    // Of many copies each is looked up once.
+    providers.sort_by_cached_key(|provider| {
         let other = inventory.at(&provider.path).and_then(|o| inventory.distribution_of(o));
         match own.zip(other) {
             Some((own, other)) if own.normalized == other.normalized => 0,

@@ -12,7 +12,7 @@ use super::search_trace::{Leg, LegEnd, Trail};
 use super::searches::Searches;
 use super::{Dependency, LoadedObject, Rule, SearchStep, Settings, StepOutcome, System, Target};
 use crate::elf::Summary;
-use std::collections::HashMap;
+use crate::hashing::QuickMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ pub(super) struct Musl {
     pub(super) system: System,
     pub(super) settings: Settings,
     /// `None` where a path is out of force.
-    lists: RwLock<HashMap<ListKey, Option<Arc<Searches>>>>,
+    lists: RwLock<QuickMap<ListKey, Option<Arc<Searches>>>>,
     opened: opened::Memo,
 }
 
@@ -290,7 +290,7 @@ impl Musl {
         path: impl FnOnce() -> Option<(Vec<u8>, Option<PathBuf>)>,
     ) -> Option<Arc<Searches>> {
         let rule = key.2;
-        memoised(&self.lists, key, |_| {
+        memoised(&self.lists, &key, |_| {
             let (path, via) = path()?;
             let entries = path.split(|byte| b":\n".contains(byte));
             let entries = entries.filter(|entry| !entry.is_empty());

@@ -8,6 +8,7 @@ use super::unreadable::{Instead, Unreadable, Why, flattened};
 use super::walk::Tree;
 use crate::bytes::Source;
 use crate::elf::{Image, Kind, Summary, hash};
+use crate::hashing::QuickMap;
 use crate::knowledge::tensorflow;
 use crate::macho::{self, Container, fat, symbols};
 use crate::python::distribution::{Distribution, Problem};
@@ -127,7 +128,7 @@ pub struct Inventory {
     pub not_followed: Vec<Linked>,
     /// The metadata of distributions that an upgrade has moved out of the way and not removed.
     pub leftovers: Vec<PathBuf>,
-    by_name: HashMap<Vec<u8>, Vec<usize>>,
+    by_name: QuickMap<Vec<u8>, Vec<usize>>,
 }
 
 impl Inventory {
