@@ -58,3 +58,36 @@ fn named_as_usual(data: &[u8], names: &[&[u8]], usual: &[usize], found: &mut BTr
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names that stand between NULs, or at the beginning, one by one.
+    fn by_hand(data: &[u8], names: &[&[u8]]) -> BTreeSet<usize> {
+        let ends = data.iter().rposition(|&byte| byte == 0).unwrap_or(0);
+        let strings = data.get(..ends).unwrap_or_default().split(|&byte| byte == 0);
+        strings.filter_map(|string| names.iter().position(|name| *name == string)).collect()
+    }
+
+    #[test]
+    fn names_are_found_as_whole_strings_and_as_nothing_else() {
+        let names: [&[u8]; 4] = [b"liba.so", b"libb.so.1", b"x.so.so", b".so"];
+        let all: Vec<usize> = (0..names.len()).collect();
+        for data in [
+            b"liba.so\0".as_slice(),
+            b"\0liba.so\0libb.so.1\0",
+            b"/usr/lib/liba.so\0xliba.so\0liba.so.1\0",
+            b"libb.so.1 and more\0a libb.so.1\0",
+            b"x.so.so\0.so\0",
+            b"x.so.sox\0x.so\0",
+            b".so\0liba.so",
+            b"libb.so.1\0liba.so",
+            b"",
+        ] {
+            let mut found = BTreeSet::new();
+            named_as_usual(data, &names, &all, &mut found);
+            assert_eq!(found, by_hand(data, &names), "{}", data.escape_ascii());
+        }
+    }
+}

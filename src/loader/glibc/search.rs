@@ -2,7 +2,7 @@
 
 use super::hwcaps::Hwcaps;
 use crate::hashing::QuickMap;
-use crate::loader::files::{Candidate, Fatal, Files, Probe};
+use crate::loader::files::{Candidate, Fatal, Files, Probe, memoised};
 use crate::loader::link_map::LinkMap;
 use crate::loader::search_list::{SearchList, Surroundings};
 use crate::loader::search_trace::{LegEnd, Trail};
@@ -24,6 +24,7 @@ pub(in crate::loader) struct Glibc {
     hwcaps: Hwcaps,
     /// By the paths of objects, byte for byte; by the empty path those that are no object's.
     lists: RwLock<QuickMap<OsString, Lists>>,
+    cached: RwLock<QuickMap<Vec<u8>, Option<Arc<[u8]>>>>,
 }
 
 /// Who wants a name.
@@ -118,7 +119,7 @@ impl Glibc {
             &settings.hwcaps,
             settings.platform.as_deref(),
         );
-        Self { system, settings, hwcaps, lists: RwLock::default() }
+        Self { system, settings, hwcaps, lists: RwLock::default(), cached: RwLock::default() }
     }
 
     /// The names in `LD_PRELOAD`, which blanks separate as well as colons, and those in
@@ -196,15 +197,22 @@ impl Glibc {
         }
         if !search.is_over()
             && !trusted
-            && let Some(cached) = self.system.cache.lookup(name, &self.hwcaps)
+            && let Some(cached) = self.cached(name)
             && !(nodeflib && self.system.default_dirs.iter().any(|dir| cached.starts_with(dir)))
         {
-            search.try_path(self, files, cached, Rule::LdSoCache);
+            search.try_path(self, files, &cached, Rule::LdSoCache);
         }
         if !nodeflib {
             search.look_into(files, &self.default_dirs(files), name, trusted);
         }
         search
+    }
+
+    /// The path that `ld.so.cache` has for a name, which every object asks for again.
+    fn cached(&self, name: &[u8]) -> Option<Arc<[u8]>> {
+        memoised(&self.cached, name, |name| {
+            self.system.cache.lookup(name, &self.hwcaps).map(Arc::from)
+        })
     }
 
     fn surroundings<'a>(&'a self, files: &'a Files<'a>) -> Surroundings<'a> {
