@@ -122,9 +122,9 @@ impl<'a> Loaders<'a> {
     }
 
     /// The loader for a key, which the object with this summary asks for.
-    fn loader(&self, key: Key, summary: &Summary) -> Arc<Loader<'a>> {
+    fn loader(&self, key: &Key, summary: &Summary) -> Arc<Loader<'a>> {
         let among = |known: &[(Key, Arc<Loader<'a>>)]| {
-            let same = known.iter().find(|(known, _)| *known == key);
+            let same = known.iter().find(|(known, _)| known == key);
             same.map(|(_, loader)| Arc::clone(loader))
         };
         let known = among(&self.known.read().unwrap_or_else(PoisonError::into_inner));
@@ -134,7 +134,7 @@ impl<'a> Loaders<'a> {
         // Each is made once: it reads the system's settings, and then every library.
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         among(&known).unwrap_or_else(|| {
-            let (_, _, secure) = key;
+            let (.., secure) = *key;
             let system = System::read_as(self.vfs, summary, self.settings.libc);
             let settings = Settings { secure, ..self.settings.clone() };
             let loader = Arc::new(Loader::new(self.vfs, system, settings));
@@ -155,7 +155,7 @@ impl<'a> Loaders<'a> {
         let mode = self.vfs.metadata(started).map_or(0, |metadata| metadata.mode);
         let secure = summary.interpreter.is_some() && mode & SET_ID != 0;
         let key = (summary.interpreter.clone(), loader::Target::of(&summary), secure);
-        let loader = self.loader(key, &summary);
+        let loader = self.loader(&key, &summary);
         let program = loader.program(started);
         Ok(match opened {
             Some(path) => {

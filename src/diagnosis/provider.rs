@@ -41,15 +41,27 @@ pub enum Choice {
 /// a distribution that it requires, then any other.
 #[must_use]
 pub fn in_order(inventory: &Inventory, asking: &Object, copies: Vec<&Object>) -> Vec<PathBuf> {
-    let own = inventory.distribution_of(asking);
     let mut copies = distinct(copies);
-    // Of many copies each is looked up once.
-    copies.sort_by_cached_key(|copy| match own.zip(inventory.distribution_of(copy)) {
+    copies.sort_by_cached_key(|copy| distance(inventory, asking, copy));
+    copies.into_iter().map(|copy| copy.path.clone()).collect()
+}
+
+/// The first of them.
+pub(super) fn nearest<'i>(
+    inventory: &Inventory,
+    asking: &Object,
+    copies: Vec<&'i Object>,
+) -> Option<&'i Object> {
+    distinct(copies).into_iter().min_by_key(|copy| distance(inventory, asking, copy))
+}
+
+/// How near a copy stands to `asking`.
+fn distance(inventory: &Inventory, asking: &Object, copy: &Object) -> u8 {
+    match inventory.distribution_of(asking).zip(inventory.distribution_of(copy)) {
         Some((own, other)) if own.normalized == other.normalized => 0,
         Some((own, other)) if World::requires(own, other) => 1,
         _ => 2,
-    });
-    copies.into_iter().map(|copy| copy.path.clone()).collect()
+    }
 }
 
 /// Chooses the copy of `name` for `asking`: of the same distribution, else of a distribution that

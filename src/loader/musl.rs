@@ -240,7 +240,7 @@ impl Musl {
             return search;
         }
         if let Some(path) = self.settings.library_path.as_deref() {
-            let list = self.list((PathBuf::new(), PathBuf::new(), Rule::LdLibraryPath), || {
+            let list = self.list(&(PathBuf::new(), PathBuf::new(), Rule::LdLibraryPath), || {
                 Some((path.to_vec(), None))
             });
             search.look_into(self, files, list.as_deref(), name);
@@ -259,7 +259,7 @@ impl Musl {
             Some(_) => Rule::MuslPath,
             None => Rule::DefaultDirs,
         };
-        let list = self.list((PathBuf::new(), PathBuf::new(), rule), || {
+        let list = self.list(&(PathBuf::new(), PathBuf::new(), rule), || {
             Some((self.system.default_dirs.join(&b':'), None))
         });
         search.look_into(self, files, list.as_deref(), name);
@@ -274,7 +274,7 @@ impl Musl {
             (None, Some(rpath)) => (rpath, Rule::Rpath),
             (None, None) => return None,
         };
-        self.list((object.path.clone(), object.origin.clone(), rule), || {
+        self.list(&(object.path.clone(), object.origin.clone(), rule), || {
             // A set-user-ID program's own path is its caller's to choose.
             let trusted = !(self.settings.secure && index == LinkMap::MAIN);
             let origin = trusted.then(|| object.origin.as_os_str().as_bytes());
@@ -286,11 +286,11 @@ impl Musl {
     /// do not count.
     fn list(
         &self,
-        key: ListKey,
+        key: &ListKey,
         path: impl FnOnce() -> Option<(Vec<u8>, Option<PathBuf>)>,
     ) -> Option<Arc<Searches>> {
         let rule = key.2;
-        memoised(&self.lists, &key, |_| {
+        memoised(&self.lists, key, |_| {
             let (path, via) = path()?;
             let entries = path.split(|byte| b":\n".contains(byte));
             let entries = entries.filter(|entry| !entry.is_empty());

@@ -93,16 +93,15 @@ pub(super) fn execute(
     // A store is not created for an operation that will be refused.
     let mut first = None;
     if options.dry_run || !store.is_created() {
-        let Some(would) = look(None)? else { return Ok(None) };
-        if options.dry_run {
-            return Ok(Some(Operation::of(&would.record)));
+        first = look(None)?;
+        if options.dry_run || first.is_none() {
+            return Ok(first.map(|looked| Operation::of(&looked.record)));
         }
-        first = Some(would);
     }
     let disk = store.disk.syncing(options.sync);
     let is_private = first.as_ref().is_some_and(|would| would.is_private);
-    let claimed = store.claim(&disk, is_private, options.wait, options.waiting)?;
-    let Claimed { home, guard, is_new } = claimed;
+    let Claimed { home, guard, is_new } =
+        store.claim(&disk, is_private, options.wait, options.waiting)?;
     // No other tfpatch has been at work where there was no store until now. Each file is compared again
     // before its first byte changes.
     let looked = match first.filter(|_| is_new) {
@@ -126,14 +125,16 @@ pub(super) fn execute(
             home.date(&disk, record.time);
             Ok(Some(Operation::of(&record)))
         }
-        Err(cause) => Err(Error::Stopped {
-            rest: put_back(&disk, store, store.base(root), &home, &record, &cause)
-                .err()
-                .map(Box::new),
-            id: record.id,
-            cause: Box::new(cause),
-        }),
+        Err(cause) => {
+            let rest = put_back(&disk, store, store.base(root), &home, &record, &cause).err();
+            Err(stopped(record.id, cause, rest))
+        }
     }
+}
+
+/// An operation that was rolled back for `cause`, as far as `rest` lets it.
+fn stopped(id: String, cause: Error, rest: Option<Error>) -> Error {
+    Error::Stopped { rest: rest.map(Box::new), id, cause: Box::new(cause) }
 }
 
 /// What an operation would do, and the files that it was judged by.

@@ -17,6 +17,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// The lists of an object: what `$ORIGIN` is, which list it is, and the list.
 type Lists = Vec<(PathBuf, Rule, Arc<Searches>)>;
 
+/// What `ld.so.cache` has for a name.
+type Cached = Option<Arc<[u8]>>;
+
 /// glibc's ld.so on one system and in one environment.
 pub(in crate::loader) struct Glibc {
     pub(in crate::loader) system: System,
@@ -24,7 +27,7 @@ pub(in crate::loader) struct Glibc {
     hwcaps: Hwcaps,
     /// By the paths of objects, byte for byte; by the empty path those that are no object's.
     lists: RwLock<QuickMap<OsString, Lists>>,
-    cached: RwLock<QuickMap<Vec<u8>, Option<Arc<[u8]>>>>,
+    cached: RwLock<QuickMap<Vec<u8>, Cached>>,
 }
 
 /// Who wants a name.
@@ -209,7 +212,7 @@ impl Glibc {
     }
 
     /// The path that `ld.so.cache` has for a name, which every object asks for again.
-    fn cached(&self, name: &[u8]) -> Option<Arc<[u8]>> {
+    fn cached(&self, name: &[u8]) -> Cached {
         memoised(&self.cached, name, |name| {
             self.system.cache.lookup(name, &self.hwcaps).map(Arc::from)
         })

@@ -195,8 +195,7 @@ impl<'a> Scope<'a> {
             // What is not found by itself is loaded already when the object is: see `load_order`.
             for (_, dependency) in resolution.missing() {
                 let copies = world.inventory.named(&dependency.name).collect();
-                let copy = provider::in_order(&world.inventory, object, copies).into_iter().next();
-                let copy = world.inventory.at(&copy?)?;
+                let copy = provider::nearest(&world.inventory, object, copies)?;
                 if !scope.files.contains(&copy.path) {
                     scope.files.push(copy.path.clone());
                     todo.push(program.load(copy));
