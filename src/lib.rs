@@ -132,7 +132,8 @@
 //! macho      -> edit
 //! edit       -> bytes
 //! command_line -> bytes
-//! bytes      ->
+//! bytes      -> hashing
+//! hashing    ->
 //! ```
 //!
 //! # Invariants
@@ -155,6 +156,7 @@ pub mod diagnosis;
 pub mod edit;
 pub mod elf;
 pub mod findings;
+mod hashing;
 pub mod loader;
 pub mod macho;
 pub mod object;

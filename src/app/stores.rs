@@ -46,6 +46,9 @@ impl App {
             return Ok(self.placed(Store::open(directory)?));
         }
         let root = self.on_disk(root);
+        if self.vfs.root().is_none() {
+            return Ok(self.placed(Store::find_or_open(&root)?));
+        }
         match self.find_store(&root)? {
             Some(store) => Ok(store),
             None => Ok(self.placed(Store::open(&root)?)),

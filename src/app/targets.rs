@@ -10,7 +10,7 @@ use crate::python::discovery;
 use crate::python::distribution::Distribution;
 use crate::python::environment::{Environment, Kind};
 use crate::python::target::{self, Target};
-use crate::vfs::{FileKind, Vfs};
+use crate::vfs::{FileKind, OsVfs, Vfs};
 use crate::world::World;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -128,16 +128,18 @@ impl App {
             return Ok(vec![Chosen::found(target, Reason::Found(found.reason))]);
         }
         let ambient = self.ambient()?;
+        // Every directory above a file is asked whether it is an environment.
+        let files = self.vfs.remembering();
         named
             .iter()
             .map(|path| {
-                let (target, reason) = match target::at(&self.vfs, ambient, path) {
+                let (target, reason) = match target::at(&files, ambient, path) {
                     Err(target::Error::Absent { .. }) => {
                         self.distribution(path).ok_or_else(|| self.absent(path))?
                     }
                     found => (found?, Reason::Named),
                 };
-                let (target, environment) = self.inside(target);
+                let (target, environment) = self.inside(&files, target);
                 let root = self.vfs.root().map(Path::to_owned);
                 let named = Some(path.clone());
                 Ok(Chosen { target, environment, named, root, reason })
@@ -212,7 +214,7 @@ impl App {
 
     /// A directory or a file inside an environment, by its path below the prefix, and that
     /// environment; any other target as it is.
-    fn inside(&self, target: Target) -> (Target, Option<Environment>) {
+    fn inside(&self, files: &OsVfs, target: Target) -> (Target, Option<Environment>) {
         let (path, is_file) = match &target {
             Target::SitePackages { path, .. } | Target::Directory(path) => (path, false),
             Target::File(path) => (path, true),
@@ -223,14 +225,14 @@ impl App {
         // The last link of a file is what is edited; those on the way are not.
         let real = match (is_file, path.parent(), path.file_name()) {
             (true, Some(parent), Some(name)) => {
-                self.vfs.canonicalize(parent).map(|parent| parent.join(name))
+                files.canonicalize(parent).map(|parent| parent.join(name))
             }
-            _ => self.vfs.canonicalize(path),
+            _ => files.canonicalize(path),
         };
         let Ok(real) = real else { return (target, None) };
-        let through_links = || (real != *path).then(|| self.environment_around(&real)).flatten();
-        let found = self.environment_around(path).or_else(through_links);
-        let prefix = found.as_ref().and_then(|found| self.vfs.canonicalize(&found.prefix).ok());
+        let through_links = || (real != *path).then(|| self.environment_in(files, &real)).flatten();
+        let found = self.environment_in(files, path).or_else(through_links);
+        let prefix = found.as_ref().and_then(|found| files.canonicalize(&found.prefix).ok());
         let (Some(found), Some(prefix)) = (found, prefix) else { return (target, None) };
         let Ok(below) = real.strip_prefix(prefix) else { return (target, None) };
         let path = found.prefix.join(below);
@@ -245,10 +247,14 @@ impl App {
     /// The environment that a path is in.
     #[must_use]
     pub fn environment_around(&self, path: &Path) -> Option<Environment> {
+        self.environment_in(&self.vfs, path)
+    }
+
+    fn environment_in(&self, files: &OsVfs, path: &Path) -> Option<Environment> {
         let home = self.ambient.as_ref().ok().and_then(|ambient| ambient.home.as_deref());
         let mut above = path.ancestors().skip(1);
         above
-            .find_map(|prefix| Environment::at_prefix(&self.vfs, prefix, home))
+            .find_map(|prefix| Environment::at_prefix(files, prefix, home))
             // An installation of Python shares its prefix with a whole system.
             .filter(|found| {
                 found.kind != Kind::System

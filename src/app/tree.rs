@@ -4,16 +4,18 @@ use super::targets::open_object;
 use super::view::{Mounted, View};
 use super::{App, Error};
 use crate::bytes::{self, Source};
-use crate::elf::Image;
+use crate::elf::{Image, Summary};
 use crate::loader::dyld::{self, Dyld};
 use crate::loader::{self, Closure, Loader, Settings, System};
 use crate::macho::{Arch, Container};
 use crate::object::Format;
 use crate::vfs::Vfs;
 use crate::world::origins::{Home, homes};
+use rayon::prelude::*;
 use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// `S_ISUID` and `S_ISGID`.
 const SET_ID: u32 = 0o6000;
@@ -39,8 +41,8 @@ impl App {
         let main = how.main.as_ref().map(|main| (here.join(main), main.as_path()));
         let settings = &how.settings;
         let files = self.vfs.remembering();
-        let mut loaders = Loaders { vfs: &files, settings, known: Vec::new() };
-        let closures = how.files.iter().map(|file| {
+        let loaders = Loaders::new(&files, settings);
+        let resolve = |file: &PathBuf| {
             let path = here.join(file);
             let view = View::at(&files, &path)?;
             if view.wheel().is_some_and(|wheel| wheel.path() == path) {
@@ -48,11 +50,17 @@ impl App {
             }
             let main = main.as_ref().map(|(path, named)| (path.as_path(), *named));
             let closure =
-                closure(&mut loaders, &Mounted { view: &view, files: &files }, &path, file, main)?;
+                closure(&loaders, &Mounted { view: &view, files: &files }, &path, file, main)?;
             view.require_sound()?;
             Ok(closure)
-        });
-        closures.collect()
+        };
+        // Starting threads takes longer than one file.
+        if let [file] = how.files.as_slice() {
+            return Ok(vec![resolve(file)?]);
+        }
+        let closures: Vec<_> = how.files.par_iter().map(resolve).collect();
+        // What is told is the first error, whichever came first.
+        closures.into_iter().collect()
     }
 
     /// Where the files of closures come from.
@@ -67,23 +75,25 @@ impl App {
 
 /// What is loaded for the file at `path`, which the user called `file`, by itself or by `main`.
 fn closure(
-    loaders: &mut Loaders<'_>,
+    loaders: &Loaders<'_>,
     mounted: &Mounted<'_>,
     path: &Path,
     file: &Path,
     main: Option<(&Path, &Path)>,
 ) -> Result<Closure, Error> {
     let (started, called) = main.unwrap_or((path, file));
-    let opened = Format::of(&*open_object(mounted, path, file)?);
-    let source = open_object(mounted, started, called)?;
+    let opened = open_object(mounted, path, file)?;
+    let (source, opened) = match main {
+        None => (opened, None),
+        Some(_) => (open_object(mounted, started, called)?, Some(Format::of(&*opened))),
+    };
     let format = Format::of(&*source);
-    let opened = main.is_some().then_some(path).filter(|_| opened == format);
+    let opened = opened.filter(|opened| *opened == format).map(|_| path);
     let settings = loaders.settings;
     let closure = match format {
         Some(Format::Macho) => macho(mounted, &*source, started, opened, settings),
         _ if mounted.view.wheel().is_some() => {
-            let mut loaders = Loaders { vfs: mounted, settings, known: Vec::new() };
-            loaders.closure(&*source, started, opened)
+            Loaders::new(mounted, settings).closure(&*source, started, opened)
         }
         _ => loaders.closure(&*source, started, opened),
     };
@@ -99,18 +109,44 @@ fn closure(
 struct Loaders<'a> {
     vfs: &'a dyn Vfs,
     settings: &'a Settings,
-    known: Vec<(Key, Loader<'a>)>,
+    known: RwLock<Vec<(Key, Arc<Loader<'a>>)>>,
 }
 
 /// What makes a loader another one: `PT_INTERP`, what it can load, and whether the process has more
 /// rights than its caller.
 type Key = (Option<Vec<u8>>, loader::Target, bool);
 
-impl Loaders<'_> {
+impl<'a> Loaders<'a> {
+    fn new(vfs: &'a dyn Vfs, settings: &'a Settings) -> Self {
+        Self { vfs, settings, known: RwLock::default() }
+    }
+
+    /// The loader for a key, which the object with this summary asks for.
+    fn loader(&self, key: &Key, summary: &Summary) -> Arc<Loader<'a>> {
+        let among = |known: &[(Key, Arc<Loader<'a>>)]| {
+            let same = known.iter().find(|(known, _)| known == key);
+            same.map(|(_, loader)| Arc::clone(loader))
+        };
+        let known = among(&self.known.read().unwrap_or_else(PoisonError::into_inner));
+        if let Some(loader) = known {
+            return loader;
+        }
+        // Each is made once: it reads the system's settings, and then every library.
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        among(&known).unwrap_or_else(|| {
+            let (.., secure) = *key;
+            let system = System::read_as(self.vfs, summary, self.settings.libc);
+            let settings = Settings { secure, ..self.settings.clone() };
+            let loader = Arc::new(Loader::new(self.vfs, system, settings));
+            known.push((key.clone(), Arc::clone(&loader)));
+            loader
+        })
+    }
+
     /// What ld.so loads for the program at `started`, or for `opened` in it. A program with the
     /// set-user-ID or set-group-ID bit is taken to be started by somebody else than its owner.
     fn closure(
-        &mut self,
+        &self,
         source: &dyn Source,
         started: &Path,
         opened: Option<&Path>,
@@ -119,13 +155,7 @@ impl Loaders<'_> {
         let mode = self.vfs.metadata(started).map_or(0, |metadata| metadata.mode);
         let secure = summary.interpreter.is_some() && mode & SET_ID != 0;
         let key = (summary.interpreter.clone(), loader::Target::of(&summary), secure);
-        let index = self.known.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
-            let system = System::read_as(self.vfs, &summary, self.settings.libc);
-            let settings = Settings { secure, ..self.settings.clone() };
-            self.known.push((key, Loader::new(self.vfs, system, settings)));
-            self.known.len() - 1
-        });
-        let Some((_, loader)) = self.known.get(index) else { return Ok(Closure::nothing()) };
+        let loader = self.loader(&key, &summary);
         let program = loader.program(started);
         Ok(match opened {
             Some(path) => {

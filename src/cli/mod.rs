@@ -29,15 +29,18 @@ use self::error::Error;
 use self::session::Session;
 use crate::report::markdown::Fenced;
 use crate::report::words::Words;
-use clap::FromArgMatches as _;
+use clap::{FromArgMatches as _, Parser as _};
 use std::io;
 use std::process::ExitCode;
 
 /// Parses the arguments of this process, runs a command, and says what came of it.
 #[must_use]
 pub fn main() -> ExitCode {
-    let matches = usage::command(settings::width()).try_get_matches();
-    let parsed = matches.and_then(|matches| Arguments::from_arg_matches(&matches));
+    // Help and errors are the only readers of what is said of all commands: most runs do without.
+    let parsed = Arguments::try_parse().or_else(|_| {
+        let matches = usage::command(settings::width()).try_get_matches();
+        matches.and_then(|matches| Arguments::from_arg_matches(&matches))
+    });
     let mut arguments = match parsed {
         Ok(arguments) => arguments,
         Err(error) => return error::refuse(error, settings::asks_for_json()),

@@ -5,6 +5,7 @@ mod numbered;
 use self::numbered::Numbered;
 use crate::loader::Dependency;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 /// Who asked for what: the object that a program loads, the object of its closure that asks, and
@@ -38,7 +39,8 @@ pub struct Found<'b> {
 /// questions for each object: paths and names are kept once, and a question is three numbers.
 #[derive(Debug, Clone, Default)]
 pub struct Bindings {
-    paths: Numbered<PathBuf>,
+    /// Byte for byte: each comes from one walk or one look-up, always in the same words.
+    paths: Numbered<OsString>,
     libraries: Numbered<Vec<u8>>,
     answers: BTreeMap<Key, Option<u32>>,
 }
@@ -70,10 +72,11 @@ impl Bindings {
         asking: &Path,
         answers: impl Iterator<Item = (&'d Dependency, Option<&'d Path>)>,
     ) {
-        let (root, asking) = (self.paths.number(root), self.paths.number(asking));
+        let (root, asking) =
+            (self.paths.number(root.as_os_str()), self.paths.number(asking.as_os_str()));
         for (dependency, found) in answers {
             let library = self.libraries.number(&dependency.name);
-            let found = found.map(|found| self.paths.number(found));
+            let found = found.map(|found| self.paths.number(found.as_os_str()));
             self.answers.insert(Key { root, asking, library }, found);
         }
     }
@@ -82,8 +85,8 @@ impl Bindings {
     #[must_use]
     pub fn answer(&self, question: &Question) -> Option<&Path> {
         let key = Key {
-            root: self.paths.known(question.root.as_path())?,
-            asking: self.paths.known(question.asking.as_path())?,
+            root: self.paths.known(question.root.as_os_str())?,
+            asking: self.paths.known(question.asking.as_os_str())?,
             library: self.libraries.known(question.library.as_slice())?,
         };
         self.path((*self.answers.get(&key)?)?)
@@ -92,7 +95,8 @@ impl Bindings {
     /// The questions that were answered with one of the files that are `wanted`, in order.
     #[must_use]
     pub fn found(&self, wanted: impl Fn(&Path) -> bool) -> Vec<Found<'_>> {
-        let is_wanted: Vec<bool> = self.paths.all().iter().map(|path| wanted(path)).collect();
+        let is_wanted: Vec<bool> =
+            self.paths.all().iter().map(|path| wanted(Path::new(path))).collect();
         let is_wanted = |file: u32| is_wanted.get(file as usize) == Some(&true);
         let answered = self.answers.iter().filter_map(|(key, found)| Some((key, (*found)?)));
         let found = answered.filter(|(_, file)| is_wanted(*file)).filter_map(|(key, file)| {
@@ -111,7 +115,7 @@ impl Bindings {
     /// The files that an object gets for what it needs, whatever it is loaded with.
     #[must_use]
     pub fn files_of(&self, asking: &Path) -> BTreeSet<&Path> {
-        let Some(asking) = self.paths.known(asking) else { return BTreeSet::new() };
+        let Some(asking) = self.paths.known(asking.as_os_str()) else { return BTreeSet::new() };
         let answers = self.answers.iter().filter(|(key, _)| key.asking == asking);
         answers.filter_map(|(_, found)| self.path((*found)?)).collect()
     }
@@ -124,12 +128,12 @@ impl Bindings {
             };
             let Some(library) = other.library(key.library) else { continue };
             let key = Key {
-                root: self.paths.number(root),
-                asking: self.paths.number(asking),
+                root: self.paths.number(root.as_os_str()),
+                asking: self.paths.number(asking.as_os_str()),
                 library: self.libraries.number(library),
             };
             let found = found.and_then(|found| other.path(found));
-            let found = found.map(|found| self.paths.number(found));
+            let found = found.map(|found| self.paths.number(found.as_os_str()));
             self.answers.insert(key, found);
         }
     }
@@ -194,7 +198,7 @@ impl Bindings {
     }
 
     fn path(&self, number: u32) -> Option<&Path> {
-        self.paths.get(number).map(PathBuf::as_path)
+        self.paths.get(number).map(Path::new)
     }
 
     fn library(&self, number: u32) -> Option<&[u8]> {

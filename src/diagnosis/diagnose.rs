@@ -9,10 +9,10 @@ use super::checks::{
     by_name, cuda, dlopen, files, interpreters, macos, process_limits, rpath_entries,
     symbol_version, wheel,
 };
+use super::left_to_others::leave_to_others;
 use super::load_report::{Missing, Seen};
 use super::lost_symbols::lost;
 use super::provider::{self, Choice, Provider, known_cause};
-use crate::command_line::CommandLine;
 use crate::findings::cure::{Cure, Install, Search, Tidying};
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::need::{Guard, Need, Supply};
@@ -76,8 +76,11 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
 pub fn diagnose_asked(vfs: &dyn Vfs, world: &World, question: &Question) -> Diagnosis {
     let programs = Program::all(vfs, world, &world.settings);
     let seen = Seen::of(vfs, world, &programs);
-    let mut installed = Installed::of(vfs, world, question, &programs, &seen);
-    installed.findings.extend(spoilt_for_python(vfs, world));
+    let installed = |seen: &Seen| {
+        let mut installed = Installed::of(vfs, world, question, &programs, seen);
+        installed.findings.extend(spoilt_for_python(vfs, world));
+        installed
+    };
     loads(vfs, world, question, &programs, seen, installed)
 }
 
@@ -91,7 +94,7 @@ pub fn diagnose_edited(
 ) -> Diagnosis {
     let programs = Program::all(vfs, world, &world.settings);
     let seen = Seen::of(vfs, world, &programs);
-    loads(vfs, world, question, &programs, seen, installed)
+    loads(vfs, world, question, &programs, seen, |_| installed)
 }
 
 /// What each of these objects would lack in a fresh process that opens it and nothing else, the graphics
@@ -126,14 +129,52 @@ pub fn lacked_alone(
     found.filter(|finding| finding.cause != Cause::DriverMissing).collect()
 }
 
+/// What objects that are loaded lack.
+struct Lacking {
+    findings: Vec<Finding>,
+    unasked: Vec<(PathBuf, Vec<u8>)>,
+    unresolved: usize,
+    /// What dyld answers, and what the loaders answer in an empty environment where that is another.
+    of_macos: Bindings,
+    bare: Option<Bindings>,
+}
+
+/// `installed` says what installers left.
 fn loads(
     vfs: &dyn Vfs,
     world: &World,
     question: &Question,
     programs: &[Program<'_>],
     seen: Seen,
-    installed: Installed,
+    installed: impl FnOnce(&Seen) -> Installed + Send,
 ) -> Diagnosis {
+    // Neither asks what the other finds.
+    let loaded = || lacking(vfs, world, question, programs, &seen);
+    let (installed, lacking) = rayon::join(|| installed(&seen), loaded);
+    let Lacking { mut findings, unasked, unresolved, of_macos, bare } = lacking;
+    findings.retain(|finding| !installed.explains(finding));
+    findings.extend(installed.findings.iter().cloned());
+    findings.retain(|finding| {
+        world.is_meant(&finding.object)
+            || keeps_from_starting(world, &seen.started, finding)
+            || keeps_from_loading(world, &seen.missing, finding)
+    });
+    findings.iter_mut().for_each(|finding| leave_to_others(vfs, world, finding));
+    let installs = with_tool(world.installs(vfs), &mut findings);
+    sort(&mut findings);
+    let mut both = seen.bindings;
+    both.extend(&of_macos);
+    let bindings = std::iter::once(both).chain(bare).collect();
+    Diagnosis { findings, bindings, unresolved, unasked, installed, installs }
+}
+
+fn lacking(
+    vfs: &dyn Vfs,
+    world: &World,
+    question: &Question,
+    programs: &[Program<'_>],
+    seen: &Seen,
+) -> Lacking {
     let libraries = Libraries::new(vfs, world, question, programs);
     let asking = Asking::new(vfs, world);
     let judge = Judge {
@@ -141,7 +182,7 @@ fn loads(
         world,
         question,
         libraries: &libraries,
-        seen: &seen,
+        seen,
         asking: &asking,
         is_alone: false,
     };
@@ -153,12 +194,9 @@ fn loads(
     findings.extend(judge.checked(programs, &variables, bare.as_ref()));
     let macos = macos::diagnose(vfs, world, &world.settings);
     let known: HashSet<_> = macos.findings.iter().map(question_of).collect();
-
-    let meant = seen.missing.keys().filter(|(object, _)| world.is_meant(object));
-    let unresolved = meant.count()
-        + macos.unresolved.iter().filter(|(object, _)| world.is_meant(object)).count();
-    let mut bindings = Vec::new();
-    if let Some(bare) = bare {
+    let meant = seen.missing.keys().chain(&macos.unresolved);
+    let unresolved = meant.filter(|(object, _)| world.is_meant(object)).count();
+    let bare = bare.map(|bare| {
         findings.extend(judge.owed_to_variables(&bare, &variables));
         findings.extend(judge.shadowed_by_variables(&bare, &variables));
         let bare_macos = macos::diagnose(vfs, world, &empty);
@@ -167,22 +205,10 @@ fn loads(
         findings.extend(owed.map(|found| judge.owed_on_macos(found, &variables)));
         let mut both = bare.bindings;
         both.extend(&bare_macos.bindings);
-        bindings.push(both);
-    }
-    findings.extend(macos.findings.iter().cloned());
-    let mut both = seen.bindings;
-    both.extend(&macos.bindings);
-    bindings.insert(0, both);
-    findings.retain(|finding| !installed.explains(finding));
-    findings.extend(installed.findings.iter().cloned());
-    findings.retain(|finding| {
-        world.is_meant(&finding.object)
-            || keeps_from_starting(world, &seen.started, finding)
-            || keeps_from_loading(world, &seen.missing, finding)
+        both
     });
-    findings.iter_mut().for_each(|finding| leave_to_others(vfs, world, finding));
-    let installs = with_tool(world.installs(vfs), &mut findings);
-    Diagnosis { findings, bindings, unresolved, unasked, installed, installs }
+    findings.extend(macos.findings);
+    Lacking { findings, unasked, unresolved, of_macos: macos.bindings, bare }
 }
 
 /// What variables spoil for the modules of Python itself, which every package imports, where these lie outside
@@ -227,31 +253,6 @@ fn leave_useless(findings: &mut [Finding]) {
             found.cure = Cure::Nothing;
         }
     }
-}
-
-/// Says of an object that is judged with the target and not edited, since it lies outside or others were
-/// named, how it is repaired.
-fn leave_to_others(vfs: &dyn Vfs, world: &World, finding: &mut Finding) {
-    if !finding.fixable || world.may_edit(&finding.object) {
-        return;
-    }
-    let Some(outside) = world.outside_of(&finding.object) else {
-        if !world.named.is_empty() && world.inventory.at(&finding.object).is_some() {
-            finding.fixable = false;
-            finding.cure = Cure::Command(CommandLine::new(["fix"]).argument(&finding.object));
-        }
-        return;
-    };
-    let mut fix = CommandLine::new(["fix"]).argument(outside);
-    if let Some(directory) = finding.lies_in.first()
-        && let (Ok(directory), Ok(outside)) =
-            (vfs.canonicalize(directory), vfs.canonicalize(outside))
-        && !directory.starts_with(outside)
-    {
-        fix = fix.option("--search", directory).argument("--allow-absolute");
-    }
-    finding.fixable = false;
-    finding.cure = Cure::Command(fix);
 }
 
 /// Does a finding tell why no interpreter of the target starts? It counts whatever part of an

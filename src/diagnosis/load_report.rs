@@ -7,6 +7,7 @@ use crate::findings::cure::Cure;
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::need::{Need, Supply};
 use crate::findings::finding::{Cause, Finding, fault};
+use crate::hashing::QuickMap;
 use crate::loader::{Dependency, LoadedObject, Resolution, VersionProblem};
 use crate::vfs::Vfs;
 use crate::world::World;
@@ -15,11 +16,12 @@ use crate::world::makers::Maker;
 use crate::world::program::Program;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Objects that are resolved at the same time, at most.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 32;
 
 /// A dependency for which the loader finds nothing.
 #[derive(Debug)]
@@ -118,14 +120,18 @@ impl Seen {
         starting: &[PathBuf],
     ) -> Self {
         let mut seen = Self::default();
-        let mut names = Names { vfs, world, known: HashMap::new() };
+        let mut names = Names { vfs, world, known: QuickMap::default() };
         // What is loaded with an object takes kilobytes for each of its libraries: it is looked through, and
-        // let go, before the next objects are resolved.
+        // let go, while the next objects are resolved.
+        let mut resolved: Vec<Resolved<'_>> = Vec::new();
         for some in roots.chunks(AT_ONCE) {
-            let resolved: Vec<Resolved<'_>> =
-                some.par_iter().filter_map(|root| Resolved::of(programs, root)).collect();
-            resolved.iter().for_each(|one| seen.add(&mut names, one, starting));
+            let resolve =
+                || some.par_iter().filter_map(|root| Resolved::of(programs, root)).collect();
+            let take_in = || resolved.iter().for_each(|one| seen.add(&mut names, one, starting));
+            let (next, ()) = rayon::join(resolve, take_in);
+            resolved = next;
         }
+        resolved.iter().for_each(|one| seen.add(&mut names, one, starting));
         seen
     }
 
@@ -153,7 +159,7 @@ impl Seen {
             if summary.static_tls.is_some() || summary.wants_executable_stack() {
                 wanting.push((path.clone(), Arc::clone(summary)));
             }
-            let file = |path: &'_ Path| files.get(path).copied();
+            let file = |path: &'_ Path| files.get(path.as_os_str()).copied();
             let answers = loaded.needed.iter().map(|dependency| {
                 let found = dependency.found.as_deref();
                 (dependency, found.map(|path| file(path).unwrap_or(path)))
@@ -284,18 +290,19 @@ fn roots<'a>(world: &'a World, programs: &[Program<'_>]) -> Vec<&'a Object> {
 struct Names<'a> {
     vfs: &'a dyn Vfs,
     world: &'a World,
-    known: HashMap<PathBuf, PathBuf>,
+    /// By the loader's paths, byte for byte.
+    known: QuickMap<OsString, PathBuf>,
 }
 
 impl Names<'_> {
     /// The loader puts `..` and links of search paths into the paths of what it loads. In the target
     /// the object is called as the walk found it, elsewhere by its real path.
     fn of(&mut self, loaded: &LoadedObject) -> PathBuf {
-        if let Some(known) = self.known.get(&loaded.path) {
+        if let Some(known) = self.known.get(loaded.path.as_os_str()) {
             return known.clone();
         }
         let name = self.find(loaded).unwrap_or_else(|| loaded.real.clone());
-        self.known.insert(loaded.path.clone(), name.clone());
+        self.known.insert(loaded.path.clone().into(), name.clone());
         name
     }
 

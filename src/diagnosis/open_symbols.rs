@@ -3,9 +3,10 @@
 
 use super::symbol_names::{exports, undefined};
 use crate::elf::hash::Name;
+use crate::hashing::QuickMap;
 use crate::vfs::Vfs;
 use rayon::prelude::*;
-use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,7 +30,7 @@ impl OpenSymbols {
         counts: impl Fn(usize, &[u8]) -> bool + Sync,
     ) -> Self {
         let mut all = Self::default();
-        let mut numbers: HashMap<Arc<[u8]>, u32> = HashMap::new();
+        let mut numbers: QuickMap<Arc<[u8]>, u32> = QuickMap::default();
         for (chunk, first) in objects.chunks(AT_ONCE).zip((0..).step_by(AT_ONCE)) {
             let read = |(index, object): (usize, &&Path)| {
                 let mut names = undefined(vfs, object);
@@ -57,14 +58,15 @@ impl OpenSymbols {
     /// Takes out what files have: of each object, by its place, the files that are loaded with it. Of a file
     /// that cannot be read nothing is known, and nothing is open of an object with such a one.
     pub(super) fn look_in(&mut self, vfs: &dyn Vfs, files: &[Vec<&Path>]) {
-        let mut askers: HashMap<&Path, Vec<usize>> = HashMap::new();
+        let mut askers: QuickMap<&OsStr, Vec<usize>> = QuickMap::default();
         for (object, files) in files.iter().enumerate() {
             for file in files {
-                askers.entry(file).or_default().push(object);
+                askers.entry(file.as_os_str()).or_default().push(object);
             }
         }
         // What is loaded with most objects has most of what they look for.
-        let mut askers: Vec<(&Path, Vec<usize>)> = askers.into_iter().collect();
+        let askers = askers.into_iter().map(|(file, askers)| (Path::new(file), askers));
+        let mut askers: Vec<(&Path, Vec<usize>)> = askers.collect();
         askers.sort_unstable_by(|(a, of_a), (b, of_b)| (of_b.len(), a).cmp(&(of_a.len(), b)));
         let names = std::mem::take(&mut self.names);
         let hashed: Vec<Name<'_>> = names.iter().map(|name| Name::new(name)).collect();

@@ -1,12 +1,12 @@
 //! Which copy of a library an object should get.
 
 use crate::findings::finding::Cause;
+use crate::hashing::QuickSet;
 use crate::knowledge::tensorflow;
 use crate::loader::Target;
 use crate::vfs::{FileKind, Vfs};
 use crate::world::World;
-use crate::world::inventory::{Inventory, Object};
-use std::collections::BTreeMap;
+use crate::world::inventory::{Inventory, Object, stem_of};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -41,17 +41,27 @@ pub enum Choice {
 /// a distribution that it requires, then any other.
 #[must_use]
 pub fn in_order(inventory: &Inventory, asking: &Object, copies: Vec<&Object>) -> Vec<PathBuf> {
-    let own = inventory.distribution_of(asking);
-    let mut providers = distinct(copies);
-    providers.sort_by_key(|provider| {
-        let other = inventory.at(&provider.path).and_then(|o| inventory.distribution_of(o));
-        match own.zip(other) {
-            Some((own, other)) if own.normalized == other.normalized => 0,
-            Some((own, other)) if World::requires(own, other) => 1,
-            _ => 2,
-        }
-    });
-    providers.into_iter().map(|provider| provider.path).collect()
+    let mut copies = distinct(copies);
+    copies.sort_by_cached_key(|copy| distance(inventory, asking, copy));
+    copies.into_iter().map(|copy| copy.path.clone()).collect()
+}
+
+/// The first of them.
+pub(super) fn nearest<'i>(
+    inventory: &Inventory,
+    asking: &Object,
+    copies: Vec<&'i Object>,
+) -> Option<&'i Object> {
+    distinct(copies).into_iter().min_by_key(|copy| distance(inventory, asking, copy))
+}
+
+/// How near a copy stands to `asking`.
+fn distance(inventory: &Inventory, asking: &Object, copy: &Object) -> u8 {
+    match inventory.distribution_of(asking).zip(inventory.distribution_of(copy)) {
+        Some((own, other)) if own.normalized == other.normalized => 0,
+        Some((own, other)) if World::requires(own, other) => 1,
+        _ => 2,
+    }
 }
 
 /// Chooses the copy of `name` for `asking`: of the same distribution, else of a distribution that
@@ -80,7 +90,8 @@ pub fn choose(
         [same_distribution.copied().collect(), required.copied().collect(), fitting.clone()];
     let mut several = Vec::new();
     for level in levels {
-        several = distinct(level);
+        let copies = distinct(level).into_iter();
+        several = copies.map(|copy| Provider { path: copy.path.clone() }).collect();
         match several.as_slice() {
             [] => {}
             [one] => return Choice::One(one.clone()),
@@ -98,16 +109,12 @@ pub fn choose(
     }
 }
 
-/// One provider for each file: the names of one file are one copy, and the first of them serves.
-fn distinct(objects: Vec<&Object>) -> Vec<Provider> {
-    let mut files: BTreeMap<(u64, u64), &Object> = BTreeMap::new();
-    for object in objects {
-        files.entry(object.id).or_insert(object);
-    }
-    let mut providers: Vec<Provider> =
-        files.into_values().map(|object| Provider { path: object.path.clone() }).collect();
-    providers.sort_by(|a, b| a.path.cmp(&b.path));
-    providers
+/// One copy for each file: the names of one file are one copy, and the first of them serves. The objects are
+/// in the order of their paths, as an inventory has them.
+fn distinct(objects: Vec<&Object>) -> Vec<&Object> {
+    debug_assert!(objects.is_sorted_by(|a, b| a.path <= b.path), "an inventory is sorted");
+    let mut files = QuickSet::default();
+    objects.into_iter().filter(|object| files.insert(object.id)).collect()
 }
 
 /// Would the loader take `provider` for `name` on behalf of `asking`?
@@ -133,17 +140,11 @@ pub fn other_version<'a>(
     asking: &Object,
     name: &[u8],
 ) -> Option<&'a Object> {
-    let stem = stem(name)?;
+    let stem = stem_of(name)?;
     let machine = asking.elf().map(Target::of);
     let mut objects =
-        inventory.objects.iter().filter(|object| object.elf().map(Target::of) == machine);
-    objects.find(|object| object.name() != name && self::stem(object.name()) == Some(stem))
-}
-
-/// The name up to `.so.`: `libcudart` of `libcudart.so.12`.
-fn stem(name: &[u8]) -> Option<&[u8]> {
-    let end = name.windows(4).position(|part| part == b".so.")?;
-    name.get(..end)
+        inventory.of_stem(stem).filter(|object| object.elf().map(Target::of) == machine);
+    objects.find(|object| object.name() != name)
 }
 
 /// The cause that is known of a library by its name alone.

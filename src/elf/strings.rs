@@ -5,10 +5,19 @@ use super::image::Image;
 use super::sections::Sections;
 use crate::bytes::Error;
 use aho_corasick::AhoCorasick;
-use std::collections::BTreeSet;
+use memchr::{memchr, memmem, memrchr};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 /// The section of constants that a program does not write to.
 const NAME: &[u8] = b".rodata";
+
+/// What stands in the names of nearly all libraries.
+const ENDING: &[u8] = b".so";
+
+/// Constants are searched in pieces of so many bytes.
+const STEP: u64 = 1 << 20;
 
 /// How many bytes `.rodata` has; none where there are no section headers.
 ///
@@ -29,14 +38,132 @@ pub fn whole(image: &Image<'_>, names: &[&[u8]], most: u64) -> Result<BTreeSet<u
     let mut found = BTreeSet::new();
     let Some(sections) = Sections::read(image)? else { return Ok(found) };
     let Some(section) = sections.named(image, NAME) else { return Ok(found) };
-    let data = image.source().read(section.sh_offset, section.sh_size.min(most), ".rodata")?;
-    let patterns = names.iter().map(|name| [name, &b"\0"[..]].concat());
-    let Ok(finder) = AhoCorasick::new(patterns) else { return Ok(found) };
-    for at in finder.find_overlapping_iter(data.as_ref()) {
-        let before = at.start().checked_sub(1).and_then(|before| data.get(before));
-        if before.is_none_or(|&byte| byte == 0) {
-            found.insert(at.pattern().as_usize());
+    let len = section.sh_size.min(most);
+    // It is there as a whole, or nothing of it is.
+    image.source().read(section.sh_offset.saturating_add(len), 0, ".rodata")?;
+    let piece = |range: Range<u64>| {
+        let at = section.sh_offset.saturating_add(range.start);
+        image.source().read(at, range.end - range.start, ".rodata")
+    };
+    Finder::new(names).search(len, STEP, piece, &mut found)?;
+    Ok(found)
+}
+
+/// Looks for names as whole C strings.
+struct Finder<'n> {
+    names: &'n [&'n [u8]],
+    /// Names of libraries have a part in common, which is found at the speed of memory: these, with their
+    /// places.
+    usual: BTreeMap<&'n [u8], usize>,
+    /// The places of the others, and what finds them with the NUL behind.
+    others: Vec<usize>,
+    finder: Option<AhoCorasick>,
+    longest: usize,
+}
+
+impl<'n> Finder<'n> {
+    fn new(names: &'n [&'n [u8]]) -> Self {
+        let numbered = names.iter().copied().zip(0..);
+        let (usual, others): (Vec<_>, Vec<_>) =
+            numbered.partition(|(name, _)| memmem::find(name, ENDING).is_some());
+        let patterns = others.iter().map(|(name, _)| [name, &b"\0"[..]].concat());
+        let finder = if others.is_empty() { None } else { AhoCorasick::new(patterns).ok() };
+        Self {
+            names,
+            usual: usual.into_iter().collect(),
+            others: others.into_iter().map(|(_, place)| place).collect(),
+            finder,
+            longest: names.iter().map(|name| name.len()).max().unwrap_or(0),
         }
     }
-    Ok(found)
+
+    /// Searches `len` bytes, which `piece` reads, `step` by `step`: a whole section would be most of what a
+    /// diagnosis keeps in memory.
+    fn search<'d>(
+        &self,
+        len: u64,
+        step: u64,
+        piece: impl Fn(Range<u64>) -> Result<Cow<'d, [u8]>, Error>,
+        found: &mut BTreeSet<usize>,
+    ) -> Result<(), Error> {
+        // A name, with the byte before it and the NUL behind it, is whole in one of the pieces.
+        let overlap = self.longest as u64 + 2;
+        let mut at = 0;
+        while at < len && found.len() < self.names.len() {
+            let end = len.min(at.saturating_add(step).saturating_add(overlap));
+            let data = piece(at..end)?;
+            self.search_usual(&data, at == 0, found);
+            self.search_others(&data, at == 0, found);
+            at = at.saturating_add(step);
+        }
+        Ok(())
+    }
+
+    fn search_usual(&self, data: &[u8], is_first: bool, found: &mut BTreeSet<usize>) {
+        if self.usual.is_empty() {
+            return;
+        }
+        for at in memmem::find_iter(data, ENDING) {
+            // No string is looked at farther than a name reaches.
+            let first = at.saturating_sub(self.longest + 1);
+            let before = data.get(first..at).unwrap_or_default();
+            let start = match memrchr(0, before) {
+                Some(nul) => first + nul + 1,
+                None if first == 0 && is_first => 0,
+                None => continue,
+            };
+            let rest = data.get(at..data.len().min(at + self.longest + 1)).unwrap_or_default();
+            let Some(len) = memchr(0, rest) else { continue };
+            found.extend(data.get(start..at + len).and_then(|string| self.usual.get(string)));
+        }
+    }
+
+    fn search_others(&self, data: &[u8], is_first: bool, found: &mut BTreeSet<usize>) {
+        let Some(finder) = &self.finder else { return };
+        for at in finder.find_overlapping_iter(data) {
+            let before = at.start().checked_sub(1).and_then(|before| data.get(before));
+            if before.map_or(is_first, |&byte| byte == 0) {
+                found.extend(self.others.get(at.pattern().as_usize()));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names that stand between NULs, or at the beginning, one by one.
+    fn by_hand(data: &[u8], names: &[&[u8]]) -> BTreeSet<usize> {
+        let ends = data.iter().rposition(|&byte| byte == 0).unwrap_or(0);
+        let strings = data.get(..ends).unwrap_or_default().split(|&byte| byte == 0);
+        strings.filter_map(|string| names.iter().position(|name| *name == string)).collect()
+    }
+
+    #[test]
+    fn names_are_found_as_whole_strings_and_as_nothing_else_however_they_are_cut() {
+        let names: [&[u8]; 6] = [b"liba.so", b"libb.so.1", b"x.so.so", b".so", b"libc", b"c"];
+        for data in [
+            b"liba.so\0".as_slice(),
+            b"\0liba.so\0libb.so.1\0",
+            b"/usr/lib/liba.so\0xliba.so\0liba.so.1\0",
+            b"libb.so.1 and more\0a libb.so.1\0",
+            b"x.so.so\0.so\0",
+            b"x.so.sox\0x.so\0libc\0xc\0lib",
+            b"c\0.so\0liba.so",
+            b"libb.so.1\0libc.so\0libc",
+            b"libcc\0\0c\0\0libc\0",
+            b"",
+        ] {
+            let piece = |range: Range<u64>| {
+                let range = usize::try_from(range.start).unwrap()..range.end.try_into().unwrap();
+                Ok(Cow::Borrowed(&data[range]))
+            };
+            for step in 1..=data.len() as u64 + 1 {
+                let mut found = BTreeSet::new();
+                Finder::new(&names).search(data.len() as u64, step, piece, &mut found).unwrap();
+                assert_eq!(found, by_hand(data, &names), "{} by {step}", data.escape_ascii());
+            }
+        }
+    }
 }

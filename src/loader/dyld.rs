@@ -21,11 +21,12 @@ pub use process::{Attempt, LoadedImage, Need, Opened, Process};
 pub use version::{UnknownVersion, Version};
 
 use super::{Dependency, FileId, Rule, Trail};
+use crate::hashing::QuickMap;
 use crate::macho::Arch;
 use crate::vfs::Vfs;
 use files::{Files, Probe};
 use search::{Hit, Loaded, Query, Search};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
@@ -121,7 +122,7 @@ pub struct Dyld<'a> {
     system: System,
     settings: Settings,
     /// The symbols that images bind, by the file.
-    imports: RwLock<HashMap<FileId, bind::Imports>>,
+    imports: RwLock<QuickMap<FileId, bind::Imports>>,
 }
 
 /// The images while they are loaded.

@@ -4,11 +4,13 @@
 use super::{FileId, GlibcVersion, StepOutcome, Target};
 use crate::bytes::Source;
 use crate::elf::{Class, Endian, Image, Kind, Summary};
+use crate::hashing::{QuickMap, QuickSet};
 use crate::vfs::{FileKind, Metadata, Vfs};
 use goblin::elf::{header, program_header};
 use rustix::io::Errno;
-use std::collections::{HashMap, HashSet};
+use std::borrow::Borrow;
 use std::ffi::OsString;
+use std::hash::Hash;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -75,7 +77,7 @@ struct Content {
 enum Directory {
     /// Absent, or something else.
     Missing,
-    Names(HashSet<OsString>),
+    Names(QuickSet<OsString>),
     /// It cannot be listed; its files may open all the same.
     Closed,
 }
@@ -85,28 +87,31 @@ pub(super) struct Files<'a> {
     pub(super) vfs: &'a dyn Vfs,
     target: Target,
     version: GlibcVersion,
-    contents: RwLock<HashMap<FileId, Content>>,
-    probes: RwLock<HashMap<PathBuf, Probe>>,
-    directories: RwLock<HashMap<PathBuf, Arc<Directory>>>,
+    contents: RwLock<QuickMap<FileId, Content>>,
+    /// By paths, byte for byte.
+    probes: RwLock<QuickMap<OsString, Probe>>,
+    directories: RwLock<QuickMap<OsString, Arc<Directory>>>,
 }
 
 /// The value for a key, computed at most once for each thread that misses it at the same time; the
 /// first one stays.
-pub(super) fn memoised<K, V>(
-    memo: &RwLock<HashMap<K, V>>,
-    key: K,
-    compute: impl FnOnce(&K) -> V,
+pub(super) fn memoised<K, Q, V>(
+    memo: &RwLock<QuickMap<K, V>>,
+    key: &Q,
+    compute: impl FnOnce(&Q) -> V,
 ) -> V
 where
-    K: std::hash::Hash + Eq,
+    K: Borrow<Q> + Hash + Eq,
+    Q: ToOwned<Owned = K> + Hash + Eq + ?Sized,
     V: Clone,
 {
     // A memo is sound whatever a thread that panicked was doing: values are inserted whole.
-    if let Some(known) = memo.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+    if let Some(known) = memo.read().unwrap_or_else(PoisonError::into_inner).get(key) {
         return known.clone();
     }
-    let value = compute(&key);
-    memo.write().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(value).clone()
+    let value = compute(key);
+    let mut memo = memo.write().unwrap_or_else(PoisonError::into_inner);
+    memo.entry(key.to_owned()).or_insert(value).clone()
 }
 
 impl<'a> Files<'a> {
@@ -141,7 +146,7 @@ impl<'a> Files<'a> {
     }
 
     fn directory(&self, path: &Path) -> Arc<Directory> {
-        memoised(&self.directories, path.to_owned(), |path| {
+        memoised(&self.directories, path.as_os_str(), |_| {
             Arc::new(match self.vfs.metadata(path) {
                 Ok(metadata) if metadata.kind == FileKind::Directory => {
                     self.vfs.read_dir(path).map_or(Directory::Closed, |entries| {
@@ -155,7 +160,7 @@ impl<'a> Files<'a> {
 
     /// Tries an absolute path as a library.
     pub(super) fn probe(&self, path: &Path) -> Probe {
-        memoised(&self.probes, path.to_owned(), |path| self.look_at(path))
+        memoised(&self.probes, path.as_os_str(), |_| self.look_at(path))
     }
 
     /// Reads a path as the main program, which may be an executable or a library.
@@ -216,7 +221,7 @@ impl<'a> Files<'a> {
             return Ok((metadata, content));
         }
         let source = self.vfs.open(path)?;
-        let content = memoised(&self.contents, metadata.id, |_| {
+        let content = memoised(&self.contents, &metadata.id, |_| {
             let verdict = judge(&source, self.target);
             let read =
                 Image::parse(&source).and_then(|image| Ok((self.judge(&image), image.summary()?)));

@@ -2,7 +2,7 @@
 
 use super::files::Fatal;
 use super::{Dependency, FileId, LoadedObject, Resolution};
-use std::collections::HashMap;
+use crate::hashing::QuickMap;
 use std::path::Path;
 
 /// What is loaded: what was there before, and what comes anew.
@@ -10,10 +10,10 @@ pub(super) struct LinkMap<'m> {
     pub(super) base: &'m [&'m Resolution],
     pub(super) own: Vec<LoadedObject>,
     /// Indices over base and own together.
-    pub(super) names: HashMap<Vec<u8>, usize>,
+    pub(super) names: QuickMap<Vec<u8>, usize>,
     /// `DT_SONAME`, which with glibc becomes a name of an object when it is asked for.
-    pub(super) sonames: HashMap<Vec<u8>, usize>,
-    pub(super) ids: HashMap<FileId, usize>,
+    pub(super) sonames: QuickMap<Vec<u8>, usize>,
+    pub(super) ids: QuickMap<FileId, usize>,
 }
 
 impl<'m> LinkMap<'m> {
@@ -30,9 +30,9 @@ impl<'m> LinkMap<'m> {
         let mut map = Self {
             base,
             own: Vec::new(),
-            names: HashMap::new(),
-            sonames: HashMap::new(),
-            ids: HashMap::new(),
+            names: QuickMap::default(),
+            sonames: QuickMap::default(),
+            ids: QuickMap::default(),
         };
         let mut offset = 0;
         for (number, resolution) in base.iter().enumerate() {
@@ -163,9 +163,9 @@ impl<'m> LinkMap<'m> {
         refused: Vec<Fatal>,
     ) -> Resolution {
         let base_len = self.base_len();
-        let own = |names: HashMap<Vec<u8>, usize>| {
-            let own = |(name, at): (_, usize)| Some((name, at.checked_sub(base_len)?));
-            names.into_iter().filter_map(own).collect()
+        let own = |mut names: QuickMap<Vec<u8>, usize>| {
+            names.retain(|_, at| at.checked_sub(base_len).map(|own| *at = own).is_some());
+            names
         };
         Resolution {
             root,

@@ -29,9 +29,9 @@ pub use resolve::Loader;
 pub use system::{STATIC_TLS_ROUNDING, System};
 
 use crate::elf::Summary;
+use crate::hashing::QuickMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -252,9 +252,9 @@ pub struct Resolution {
     /// Why the loader ends with an error although everything was found.
     pub refused: Vec<Fatal>,
     /// The names by which loaded objects are known, as indices into [`Self::objects`].
-    names: HashMap<Vec<u8>, usize>,
+    names: QuickMap<Vec<u8>, usize>,
     /// The same for their `DT_SONAME`.
-    sonames: HashMap<Vec<u8>, usize>,
+    sonames: QuickMap<Vec<u8>, usize>,
 }
 
 impl Resolution {

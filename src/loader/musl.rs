@@ -12,7 +12,7 @@ use super::search_trace::{Leg, LegEnd, Trail};
 use super::searches::Searches;
 use super::{Dependency, LoadedObject, Rule, SearchStep, Settings, StepOutcome, System, Target};
 use crate::elf::Summary;
-use std::collections::HashMap;
+use crate::hashing::QuickMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ pub(super) struct Musl {
     pub(super) system: System,
     pub(super) settings: Settings,
     /// `None` where a path is out of force.
-    lists: RwLock<HashMap<ListKey, Option<Arc<Searches>>>>,
+    lists: RwLock<QuickMap<ListKey, Option<Arc<Searches>>>>,
     opened: opened::Memo,
 }
 
@@ -240,7 +240,7 @@ impl Musl {
             return search;
         }
         if let Some(path) = self.settings.library_path.as_deref() {
-            let list = self.list((PathBuf::new(), PathBuf::new(), Rule::LdLibraryPath), || {
+            let list = self.list(&(PathBuf::new(), PathBuf::new(), Rule::LdLibraryPath), || {
                 Some((path.to_vec(), None))
             });
             search.look_into(self, files, list.as_deref(), name);
@@ -259,7 +259,7 @@ impl Musl {
             Some(_) => Rule::MuslPath,
             None => Rule::DefaultDirs,
         };
-        let list = self.list((PathBuf::new(), PathBuf::new(), rule), || {
+        let list = self.list(&(PathBuf::new(), PathBuf::new(), rule), || {
             Some((self.system.default_dirs.join(&b':'), None))
         });
         search.look_into(self, files, list.as_deref(), name);
@@ -274,7 +274,7 @@ impl Musl {
             (None, Some(rpath)) => (rpath, Rule::Rpath),
             (None, None) => return None,
         };
-        self.list((object.path.clone(), object.origin.clone(), rule), || {
+        self.list(&(object.path.clone(), object.origin.clone(), rule), || {
             // A set-user-ID program's own path is its caller's to choose.
             let trusted = !(self.settings.secure && index == LinkMap::MAIN);
             let origin = trusted.then(|| object.origin.as_os_str().as_bytes());
@@ -286,7 +286,7 @@ impl Musl {
     /// do not count.
     fn list(
         &self,
-        key: ListKey,
+        key: &ListKey,
         path: impl FnOnce() -> Option<(Vec<u8>, Option<PathBuf>)>,
     ) -> Option<Arc<Searches>> {
         let rule = key.2;

@@ -12,6 +12,7 @@ use super::{
 use crate::loader::glibc::search::{Glibc, Wanted};
 use crate::loader::glibc::versions;
 use crate::vfs::Vfs;
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -274,7 +275,7 @@ impl<'a> Loader<'a> {
         dependency.via = hit.via;
         let index = match map.ids.get(&hit.candidate.id) {
             Some(&index) => {
-                map.names.insert(name, index);
+                map.names.insert(name.into_owned(), index);
                 index
             }
             None => {
@@ -285,7 +286,7 @@ impl<'a> Loader<'a> {
                     dependency.fatal = Some(fatal);
                     return dependency;
                 }
-                map.push(object, [hit.name, name], true)
+                map.push(object, [hit.name, name.into_owned()], true)
             }
         };
         dependency.found = map.get(index).map(|object| object.path.clone());
@@ -358,22 +359,22 @@ enum Refused {
 
 /// The name that the loader compares and looks for. Of a `DT_NEEDED` the tokens are expanded before;
 /// others keep theirs.
-fn name_asked_for(
+fn name_asked_for<'n>(
     glibc: &Glibc,
     map: &LinkMap<'_>,
     asker: Option<usize>,
-    name: &[u8],
+    name: &'n [u8],
     wanted: Wanted,
-) -> Result<Vec<u8>, Refused> {
+) -> Result<Cow<'n, [u8]>, Refused> {
     let has_token = wanted == Wanted::Needed && tokens::has_token(name);
     let asking = asker.and_then(|asker| map.get(asker)).filter(|_| has_token);
-    let Some(object) = asking else { return Ok(name.to_vec()) };
+    let Some(object) = asking else { return Ok(Cow::Borrowed(name)) };
     if glibc.is_secure() {
         let message = "DST not allowed in SUID/SGID programs";
         return Err(Refused::Token(Fatal::new(&object.path, message)));
     }
     let is_main = asker == Some(LinkMap::MAIN);
-    glibc.expand(object, is_main, name).ok_or(Refused::Nothing)
+    glibc.expand(object, is_main, name).map(Cow::Owned).ok_or(Refused::Nothing)
 }
 
 /// Why an object cannot come into a process that runs already.

@@ -4,7 +4,7 @@ use super::StepOutcome;
 use super::files::{Candidate, Files, Probe};
 use super::search_list::SearchList;
 use super::search_trace::{Leg, LegEnd};
-use std::collections::HashMap;
+use crate::hashing::QuickMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -15,7 +15,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 #[derive(Debug)]
 pub(super) struct Searches {
     pub(super) list: Arc<SearchList>,
-    legs: RwLock<HashMap<Vec<u8>, Arc<Leg>>>,
+    legs: RwLock<QuickMap<Vec<u8>, Arc<Leg>>>,
 }
 
 impl Searches {

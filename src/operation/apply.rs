@@ -12,7 +12,7 @@ use super::lock::Guard;
 use super::permitted::Listed;
 use super::preflight::{Bench, Judged, Prepared, check_together, prepare};
 use super::recover::{self, LeftAlone, Running};
-use super::store::{Store, canonical};
+use super::store::{Claimed, Store, canonical};
 use super::tree::{Place, Tree};
 use super::write::{self, Target};
 use super::{Operation, Options, Write};
@@ -91,19 +91,24 @@ pub(super) fn execute(
         look_at(root, store, kind, options, intents, id).map(Some)
     };
     // A store is not created for an operation that will be refused.
-    let mut is_private = false;
+    let mut first = None;
     if options.dry_run || !store.is_created() {
-        let would = look(None)?;
-        if options.dry_run || would.is_none() {
-            return Ok(would.map(|looked| Operation::of(&looked.record)));
+        first = look(None)?;
+        if options.dry_run || first.is_none() {
+            return Ok(first.map(|looked| Operation::of(&looked.record)));
         }
-        is_private = would.is_some_and(|looked| looked.is_private);
     }
     let disk = store.disk.syncing(options.sync);
-    let (home, guard) = store.claim(&disk, is_private, options.wait, options.waiting)?;
-    let Some(Looked { record, judged, is_private }) = look(Some(&guard))? else {
-        return Ok(None);
+    let is_private = first.as_ref().is_some_and(|would| would.is_private);
+    let Claimed { home, guard, is_new } =
+        store.claim(&disk, is_private, options.wait, options.waiting)?;
+    // No other tfpatch has been at work where there was no store until now. Each file is compared again
+    // before its first byte changes.
+    let looked = match first.filter(|_| is_new) {
+        None => look(Some(&guard))?,
+        first => first,
     };
+    let Some(Looked { record, judged, is_private }) = looked else { return Ok(None) };
     if let Err(error) = home.begin(&disk, &record, is_private) {
         // No file of the target was touched; a record that got its name tells of nothing.
         let _ = home.discard(&disk);
@@ -120,14 +125,16 @@ pub(super) fn execute(
             home.date(&disk, record.time);
             Ok(Some(Operation::of(&record)))
         }
-        Err(cause) => Err(Error::Stopped {
-            rest: put_back(&disk, store, store.base(root), &home, &record, &cause)
-                .err()
-                .map(Box::new),
-            id: record.id,
-            cause: Box::new(cause),
-        }),
+        Err(cause) => {
+            let rest = put_back(&disk, store, store.base(root), &home, &record, &cause).err();
+            Err(stopped(record.id, cause, rest))
+        }
     }
+}
+
+/// An operation that was rolled back for `cause`, as far as `rest` lets it.
+fn stopped(id: String, cause: Error, rest: Option<Error>) -> Error {
+    Error::Stopped { rest: rest.map(Box::new), id, cause: Box::new(cause) }
 }
 
 /// What an operation would do, and the files that it was judged by.

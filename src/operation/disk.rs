@@ -378,7 +378,9 @@ fn copy_in_kernel(_: &File, _: Range<u64>, _: &File, _: u64) -> io::Result<u64> 
 }
 
 fn copy_by_hand(from: &File, range: Range<u64>, to: &File, offset: u64) -> io::Result<()> {
-    let mut buffer = vec![0; 1 << 20];
+    // Nothing is allocated where the kernel has copied all of it.
+    let left = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
+    let mut buffer = vec![0; left.min(1 << 20)];
     let (mut read_at, mut write_at) = (range.start, offset);
     while read_at < range.end {
         let want = usize::try_from(range.end - read_at).unwrap_or(usize::MAX).min(buffer.len());

@@ -46,12 +46,10 @@ impl Store {
     /// As [`Store::open`].
     pub fn open_on(directory: &Path, disk: Disk) -> Result<Self, Error> {
         let directory = canonical(directory)?;
-        let top = PathBuf::from("/");
         if let Some(above) = found_above(&directory, 1)? {
             return Err(Error::NestedStore { store: directory, other: above });
         }
-        let shipped = Arc::default();
-        Ok(Self { directory, top, is_trusted: false, shipped, disk })
+        Ok(Self::in_directory(directory, disk))
     }
 
     /// The store that is responsible for `path`: the one in it, or in a directory above. One in a
@@ -62,6 +60,24 @@ impl Store {
     /// Where `path` is not there, or the store found is nested in another.
     pub fn find(path: &Path) -> Result<Option<Self>, Error> {
         found_above(&canonical(path)?, 0)?.map(|above| Self::open(&above)).transpose()
+    }
+
+    /// The store that is responsible for `path`, as [`Store::find`] has it, else the one that would be made
+    /// in it.
+    ///
+    /// # Errors
+    /// Where `path` is not there, or the store found is nested in another.
+    pub fn find_or_open(path: &Path) -> Result<Self, Error> {
+        let directory = canonical(path)?;
+        match found_above(&directory, 0)? {
+            Some(above) => Self::open(&above),
+            None => Ok(Self::in_directory(directory, Disk::real())),
+        }
+    }
+
+    fn in_directory(directory: PathBuf, disk: Disk) -> Self {
+        let top = PathBuf::from("/");
+        Self { directory, top, is_trusted: false, shipped: Arc::default(), disk }
     }
 
     /// The same store, for targets inside the root of another system, where absolute links begin.
@@ -182,7 +198,15 @@ impl Store {
     /// [`Error::ForeignStore`] where it is no directory, or belongs to somebody who is not to be
     /// relied on.
     pub(super) fn home(&self) -> Result<Option<Home>, Error> {
-        let tree = Tree::open(Path::new("/"), &self.directory)?;
+        // Most looks at a store are for one that nobody has made yet: no directory is opened for that.
+        match std::fs::symlink_metadata(self.directory.join(NAME)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            _ => self.home_in(&Tree::open(Path::new("/"), &self.directory)?),
+        }
+    }
+
+    /// The same in the directory of the store, which is held open.
+    fn home_in(&self, tree: &Tree) -> Result<Option<Home>, Error> {
         let name = tree.root().name(NAME);
         let path = name.path().to_path_buf();
         let foreign = |why: Distrust| Error::ForeignStore { store: path.clone(), why };
@@ -303,26 +327,29 @@ impl Store {
         is_private: bool,
         wait: Duration,
         waiting: &dyn Fn(Option<u32>),
-    ) -> Result<(Home, lock::Guard), Error> {
-        if let Some(found) = self.home()?.filter(|found| found.operations.is_some()) {
-            found.require_writable()?;
-            found.tighten(disk)?;
-            let guard = found.lock(disk, &self.directory, wait, waiting)?;
-            return Ok((found, guard));
+    ) -> Result<Claimed, Error> {
+        if let Some(home) = self.home()?.filter(|found| found.operations.is_some()) {
+            home.require_writable()?;
+            home.tighten(disk)?;
+            let guard = home.lock(disk, &self.directory, wait, waiting)?;
+            return Ok(Claimed { home, guard, is_new: false });
         }
         if let Some(other) = beneath(&self.directory) {
             return Err(Error::NestedStore { store: self.directory.clone(), other });
         }
         let failed = |source| PathError::new("read", &self.directory, source);
-        let around = Tree::open(Path::new("/"), &self.directory)?;
-        let around = around.root();
+        let tree = Tree::open(Path::new("/"), &self.directory)?;
+        let around = tree.root();
         let times = Times::from(&around.stat().map_err(failed)?);
         let mode = if is_private { 0o700 } else { 0o755 };
-        let is_new = disk.create_directory(&around.name(NAME), mode)?;
-        let mut found = self.home()?.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+        let is_made = disk.create_directory(&around.name(NAME), mode)?;
+        let found = self.home_in(&tree)?;
+        let mut found = found.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
         found.require_writable()?;
         let guard = found.lock(disk, &self.directory, wait, waiting)?;
-        if let Some(complete) = self.home()?.filter(|found| found.operations.is_some()) {
+        let complete = self.home_in(&tree)?.filter(|found| found.operations.is_some());
+        let is_new = is_made && complete.is_none();
+        if let Some(complete) = complete {
             found = complete;
         } else {
             let ignore = found.home.name(".gitignore");
@@ -338,12 +365,20 @@ impl Store {
             disk.sync_directory(&found.home)?;
         }
         // Only who made the name knows the times that the directory had before.
-        if is_new {
+        if is_made {
             super::write::restore_directory(disk, around, times)?;
         }
         disk.sync_directory(around)?;
-        Ok((found, guard))
+        Ok(Claimed { home: found, guard, is_new })
     }
+}
+
+/// A store that is locked.
+pub(super) struct Claimed {
+    pub(super) home: Home,
+    pub(super) guard: lock::Guard,
+    /// Was there none before, in which anybody could have recorded an operation?
+    pub(super) is_new: bool,
 }
 
 /// Why a store that belongs to `stat.uid`, in a directory of `around.uid`, is not relied on.

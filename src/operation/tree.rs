@@ -82,7 +82,7 @@ impl Directory {
     /// The names in it, but `.` and `..`, in no order.
     pub(super) fn names(&self) -> io::Result<Vec<OsString>> {
         let mut names = Vec::new();
-        for entry in rustix::fs::Dir::read_from(self.open()?)? {
+        for entry in rustix::fs::Dir::new(OwnedFd::from(self.open()?))? {
             let name = entry?.file_name().to_bytes().to_vec();
             if name != b"." && name != b".." {
                 names.push(OsString::from_vec(name));

@@ -100,8 +100,15 @@ fn as_installed(dist_info: &OsStr, path: &Path) -> PathBuf {
 /// `path` as seen from `base`, with `.` and `..` taken out by the letter, as Python's
 /// `os.path.abspath` does it: links are not looked at.
 pub(crate) fn join_lexically(base: &Path, path: &Path) -> PathBuf {
+    let whole = base.join(path);
+    // Nearly every path is plain, and is taken as it is.
+    let bytes = whole.as_os_str().as_encoded_bytes();
+    let has = |part: &[u8]| memchr::memmem::find(bytes, part).is_some();
+    if bytes.starts_with(b"/") && !bytes.ends_with(b"/") && !has(b"//") && !has(b"/.") {
+        return whole;
+    }
     let mut joined = PathBuf::new();
-    for component in base.join(path).components() {
+    for component in whole.components() {
         match component {
             Component::CurDir => {}
             // `pop` leaves the root as it is.

@@ -2,10 +2,11 @@
 
 use super::distribution::{Distribution, Problem};
 use super::{as_installed, join_lexically, read_whole, record};
+use crate::hashing::QuickMap;
 use crate::vfs::Vfs;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -26,7 +27,8 @@ pub struct Owner {
 /// The owners of those files that were asked for.
 #[derive(Debug, Clone, Default)]
 pub struct Owners {
-    files: HashMap<PathBuf, Vec<Owner>>,
+    /// By paths in one spelling, byte for byte.
+    files: QuickMap<OsString, Vec<Owner>>,
     /// Directories that are links, and where they lead.
     links: HashMap<PathBuf, PathBuf>,
 }
@@ -84,7 +86,7 @@ impl Owners {
                 let path = as_installed(info, Path::new(OsStr::from_bytes(&found.path)));
                 let path = join_lexically(&distribution.site, &path);
                 // Nearly every file has one owner: room for four would be most of what all take.
-                match self.files.entry(path) {
+                match self.files.entry(path.into_os_string()) {
                     Entry::Vacant(file) => _ = file.insert(vec![owner]),
                     Entry::Occupied(mut file) => file.get_mut().push(owner),
                 }
@@ -99,7 +101,7 @@ impl Owners {
     #[must_use]
     pub fn of(&self, path: &Path) -> &[Owner] {
         let path = self.behind_links(join_lexically(Path::new("/"), path));
-        self.files.get(&path).map_or(&[], Vec::as_slice)
+        self.files.get(path.as_os_str()).map_or(&[], Vec::as_slice)
     }
 
     /// Knows files by what linked directories lead to as well: each link, and the directory behind it.
@@ -110,7 +112,7 @@ impl Owners {
             return self;
         }
         for (path, mut owners) in std::mem::take(&mut self.files) {
-            let path = self.behind_links(path);
+            let path = self.behind_links(PathBuf::from(path)).into_os_string();
             self.files.entry(path).or_default().append(&mut owners);
         }
         for owners in self.files.values_mut() {
@@ -146,7 +148,7 @@ impl Owners {
     fn with_rows(&self, least: usize) -> Vec<(&Path, &[Owner])> {
         let files = self.files.iter().filter(|(_, owners)| owners.len() >= least);
         let mut files: Vec<_> =
-            files.map(|(path, owners)| (path.as_path(), owners.as_slice())).collect();
+            files.map(|(path, owners)| (Path::new(path), owners.as_slice())).collect();
         files.sort_unstable_by_key(|(path, _)| *path);
         files
     }

@@ -35,8 +35,7 @@ impl<W: Write> Inert<W> {
     fn pass(&mut self, bytes: &[u8], is_all: bool) -> io::Result<()> {
         let mut rest = bytes;
         while !rest.is_empty() {
-            let plain = rest.iter().position(|&byte| !is_plain(byte)).unwrap_or(rest.len());
-            let (before, special) = rest.split_at(plain);
+            let (before, special) = rest.split_at(passing(rest));
             self.inner.write_all(before)?;
             rest = match Special::of(special) {
                 _ if special.is_empty() => special,
@@ -109,6 +108,27 @@ fn is_plain(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\n')
 }
 
+/// How many bytes at the beginning pass as they are.
+fn passing(bytes: &[u8]) -> usize {
+    let mut passing = 0;
+    loop {
+        let rest = bytes.get(passing..).unwrap_or_default();
+        let Some(plain) = rest.iter().position(|&byte| !is_plain(byte)) else {
+            return bytes.len();
+        };
+        passing += plain;
+        match Special::of(rest.get(plain..).unwrap_or_default()) {
+            // That one may stand for bytes that are no text.
+            Special::Character(character, length)
+                if character != char::REPLACEMENT_CHARACTER && is_inert(character) =>
+            {
+                passing += length;
+            }
+            _ => return passing,
+        }
+    }
+}
+
 /// What begins with a byte that is not plain.
 enum Special {
     /// One of our own styles, of that length.
@@ -121,11 +141,13 @@ enum Special {
 
 impl Special {
     fn of(bytes: &[u8]) -> Self {
-        if let Some(own) = SEQUENCES.iter().find(|own| bytes.starts_with(own.as_bytes())) {
-            return Self::Sequence(own.len());
-        }
-        if SEQUENCES.iter().any(|own| own.as_bytes().starts_with(bytes)) {
-            return Self::Beginning;
+        if bytes.is_empty() || bytes.starts_with(b"\x1b") {
+            if let Some(own) = SEQUENCES.iter().find(|own| bytes.starts_with(own.as_bytes())) {
+                return Self::Sequence(own.len());
+            }
+            if SEQUENCES.iter().any(|own| own.as_bytes().starts_with(bytes)) {
+                return Self::Beginning;
+            }
         }
         // A character has four bytes at most.
         let start = bytes.get(..bytes.len().min(4)).unwrap_or_default();

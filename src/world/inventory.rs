@@ -8,18 +8,20 @@ use super::unreadable::{Instead, Unreadable, Why, flattened};
 use super::walk::Tree;
 use crate::bytes::Source;
 use crate::elf::{Image, Kind, Summary, hash};
+use crate::hashing::QuickMap;
 use crate::knowledge::tensorflow;
 use crate::macho::{self, Container, fat, symbols};
 use crate::python::distribution::{Distribution, Problem};
 use crate::vfs::{FileKind, Vfs};
+use memchr::memmem;
 use rayon::prelude::*;
 use rustix::io::Errno;
 use std::collections::HashMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// How a pointer of Git LFS begins (its specification, `docs/spec.md`).
 const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
@@ -127,7 +129,10 @@ pub struct Inventory {
     pub not_followed: Vec<Linked>,
     /// The metadata of distributions that an upgrade has moved out of the way and not removed.
     pub leftovers: Vec<PathBuf>,
-    by_name: HashMap<Vec<u8>, Vec<usize>>,
+    by_name: QuickMap<Vec<u8>, Vec<usize>>,
+    /// Objects by their paths, byte for byte, once they are all there; and by the stems of their names.
+    by_path: OnceLock<QuickMap<OsString, usize>>,
+    by_stem: OnceLock<QuickMap<Vec<u8>, Vec<usize>>>,
 }
 
 impl Inventory {
@@ -184,6 +189,7 @@ impl Inventory {
             Ok(Some((id, facts, role))) => {
                 let path = path.to_owned();
                 self.objects.insert(index, Object { path, id, facts, role, distribution: None });
+                (self.by_path, self.by_stem) = Default::default();
                 self.by_name.clear();
                 for (index, object) in self.objects.iter().enumerate() {
                     self.by_name.entry(object.name().to_vec()).or_default().push(index);
@@ -214,8 +220,36 @@ impl Inventory {
     /// The object at that path.
     #[must_use]
     pub fn at(&self, path: &Path) -> Option<&Object> {
+        let by_path = self.by_path.get_or_init(|| {
+            let paths = self.objects.iter().map(|object| object.path.clone().into_os_string());
+            paths.zip(0..).collect()
+        });
+        if let Some(&index) = by_path.get(path.as_os_str()) {
+            return self.objects.get(index);
+        }
+        // Another spelling of a path, with a doubled slash or a dot, is the same path.
+        let bytes = path.as_os_str().as_bytes();
+        let is_plain = |part: &[u8]| memmem::find(bytes, part).is_none();
+        if is_plain(b"//") && is_plain(b"/.") && !bytes.ends_with(b"/") {
+            return None;
+        }
         let index = self.objects.binary_search_by(|object| object.path.as_path().cmp(path)).ok()?;
         self.objects.get(index)
+    }
+
+    /// The objects whose names begin with `stem` and `.so.`.
+    pub(crate) fn of_stem(&self, stem: &[u8]) -> impl Iterator<Item = &Object> {
+        let by_stem = self.by_stem.get_or_init(|| {
+            let mut by_stem: QuickMap<Vec<u8>, Vec<usize>> = QuickMap::default();
+            for (index, object) in self.objects.iter().enumerate() {
+                if let Some(stem) = stem_of(object.name()) {
+                    by_stem.entry(stem.to_vec()).or_default().push(index);
+                }
+            }
+            by_stem
+        });
+        let indices = by_stem.get(stem).map(Vec::as_slice).unwrap_or_default();
+        indices.iter().filter_map(|&index| self.objects.get(index))
     }
 
     /// The objects in a directory itself.
@@ -269,9 +303,15 @@ impl Inventory {
     }
 
     fn add(&mut self, object: Object) {
+        (self.by_path, self.by_stem) = Default::default();
         self.by_name.entry(object.name().to_vec()).or_default().push(self.objects.len());
         self.objects.push(object);
     }
+}
+
+/// The name up to `.so.`: `libcudart` of `libcudart.so.12`.
+pub(crate) fn stem_of(name: &[u8]) -> Option<&[u8]> {
+    name.get(..memmem::find(name, b".so.")?)
 }
 
 /// The summary of one object; `None` where it is none or cannot be read.

@@ -106,11 +106,8 @@ impl World {
     #[must_use]
     pub fn requires(own: &Distribution, other: &Distribution) -> bool {
         // One that names what does for it in other places, as on another system, does not require itself.
-        own.location != other.location
-            && own
-                .requires
-                .iter()
-                .any(|needed| alternatives::meets(&other.normalized, &needed.name))
+        own.requires.iter().any(|needed| alternatives::meets(&other.normalized, &needed.name))
+            && own.location != other.location
     }
 
     /// Finds the owners of packages whose distributions have no RECORD: by what is said to be theirs at

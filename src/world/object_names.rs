@@ -1,8 +1,11 @@
 //! Which names are looked into: of directories, and of files that may be objects.
 
+use crate::hashing::QuickSet;
+use memchr::memmem;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::sync::LazyLock;
 
 /// Directories that hold no objects of the target. Those with a tilde pip has moved out of the way
 /// during an upgrade; no import leads there.
@@ -25,13 +28,16 @@ const OF_OTHERS: &str = "\
     a o la lib dll exe pdb def pc log lock license template jinja j2 ui qml qm asc pem crt \
     sig sample orig rej bak gitignore npmignore";
 
+/// The same endings, to be looked up.
+static ENDINGS: LazyLock<QuickSet<&str>> = LazyLock::new(|| OF_OTHERS.split(' ').collect());
+
 /// May a file of that name hold an object, whose first bytes tell? Other languages have endings of their
 /// own for modules that are libraries, such as `.node`.
 #[must_use]
 pub fn may_hold_object(name: &OsStr) -> bool {
     may_be_object(name)
         || Path::new(name).extension().and_then(OsStr::to_str).is_some_and(|ending| {
-            !OF_OTHERS.split(' ').any(|other| ending.eq_ignore_ascii_case(other))
+            !ENDINGS.contains(ending) && !ENDINGS.contains(ending.to_ascii_lowercase().as_str())
         })
 }
 
@@ -41,7 +47,7 @@ pub fn may_hold_object(name: &OsStr) -> bool {
 #[must_use]
 pub fn may_be_object(name: &OsStr) -> bool {
     let name = name.as_bytes();
-    if is_named_as_object(name) || name.windows(4).any(|part| part == b".so.") {
+    if is_named_as_object(name) || memmem::find(name, b".so.").is_some() {
         return true;
     }
     match name.iter().rposition(|&byte| byte == b'.') {
@@ -55,8 +61,7 @@ pub fn may_be_object(name: &OsStr) -> bool {
 /// Is the file named as a shared object: `*.so`, `*.dylib`, or `*.so.` and a version? A `libx.so.LICENSE` is
 /// not.
 pub(crate) fn is_named_as_object(name: &[u8]) -> bool {
-    let version =
-        name.windows(4).rposition(|part| part == b".so.").and_then(|at| name.get(at + 4..));
+    let version = memmem::rfind(name, b".so.").and_then(|at| name.get(at + 4..));
     name.ends_with(b".so")
         || name.ends_with(b".dylib")
         || version.is_some_and(|version| {

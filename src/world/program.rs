@@ -3,11 +3,12 @@
 use super::World;
 use super::inventory::{self, Object, Role};
 use crate::elf::Summary;
+use crate::hashing::QuickMap;
 use crate::loader::{Libc, Loader, Resolution, Settings, System, Target as Machine};
 use crate::python::interpreter::{Version, version_in};
 use crate::python::tags;
 use crate::vfs::Vfs;
-use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::path::Path;
 
 /// A program that loads objects of the target: an interpreter with its loader, or, in a tree
@@ -98,10 +99,10 @@ impl<'a> Program<'a> {
 
     /// The files behind the paths by which objects were found.
     #[must_use]
-    pub fn files<'b>(&'b self, resolution: &'b Resolution) -> HashMap<&'b Path, &'b Path> {
+    pub(crate) fn files<'b>(&'b self, resolution: &'b Resolution) -> QuickMap<&'b OsStr, &'b Path> {
         let main = self.main.iter().flat_map(|main| &main.objects);
         let objects = main.chain(&resolution.objects);
-        objects.map(|object| (object.path.as_path(), object.real.as_path())).collect()
+        objects.map(|object| (object.path.as_os_str(), object.real.as_path())).collect()
     }
 
     /// Can the program load an object at all: is it for its machine? A program of the target is

@@ -117,16 +117,17 @@ fn look_into(vfs: &dyn Vfs, directory: &Path, is_root: bool) -> Walked {
         return walked;
     }
     for entry in entries {
-        let path = directory.join(&entry.name);
+        let path = || directory.join(&entry.name);
         match entry.kind {
-            FileKind::Directory if !is_passed_over(&entry.name) => walked.directories.push(path),
+            FileKind::Directory if !is_passed_over(&entry.name) => walked.directories.push(path()),
             FileKind::Symlink
-                if !is_passed_over(&entry.name) && linked_directories::is_directory(vfs, &path) =>
+                if !is_passed_over(&entry.name)
+                    && linked_directories::is_directory(vfs, &path()) =>
             {
-                walked.links.push(path);
+                walked.links.push(path());
             }
             FileKind::File | FileKind::Symlink if may_hold_object(&entry.name) => {
-                walked.files.push(path);
+                walked.files.push(path());
             }
             _ => {}
         }

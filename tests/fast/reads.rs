@@ -10,6 +10,7 @@ use tfpatch::diagnosis::diagnose::diagnose;
 use tfpatch::loader::Settings;
 use tfpatch::vfs::{DirEntry, MemVfs, Metadata, Vfs};
 use tfpatch::world::World;
+use tfpatch::world::inventory::Inventory;
 
 /// Files that count how often each is opened.
 struct Counted {
@@ -69,4 +70,28 @@ fn a_library_is_opened_as_often_for_a_hundred_objects_as_for_one() {
         library.unwrap()
     };
     assert_eq!(opened(1), opened(100));
+}
+
+#[test]
+fn an_object_is_found_by_every_spelling_of_its_path_and_also_when_others_come_later() {
+    let files = MemVfs::new()
+        .file("/app/a-b/libx.so.1", tiny("libdep.so"))
+        .file("/app/a/libx.so.2", tiny("libdep.so"))
+        .file("/app/libx.so", tiny("libdep.so"))
+        .file("/app/a/file.txt", tiny("libdep.so"))
+        .file("/b/libx.so.3", tiny("libdep.so"));
+    let mut inventory = Inventory::of(&files, &["/app".into()]);
+    let at = |inventory: &Inventory, path: &str| {
+        inventory.at(Path::new(path)).map(|object| object.path.display().to_string())
+    };
+    for spelling in ["/app/a/libx.so.2", "/app//a/libx.so.2", "/app/./a/libx.so.2/"] {
+        assert_eq!(at(&inventory, spelling).as_deref(), Some("/app/a/libx.so.2"));
+    }
+    assert_eq!(at(&inventory, "/app/a/libx.so.1"), None);
+    for named in ["/app/a/file.txt", "/b/libx.so.3"] {
+        assert_eq!(at(&inventory, named), None);
+        inventory.add_named(&files, Path::new(named));
+        assert_eq!(at(&inventory, named).as_deref(), Some(named));
+        assert_eq!(at(&inventory, "/app/libx.so").as_deref(), Some("/app/libx.so"));
+    }
 }

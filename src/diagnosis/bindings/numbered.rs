@@ -1,19 +1,19 @@
 //! Things that are named many times, and kept once.
 
+use crate::hashing::QuickMap;
 use std::borrow::Borrow;
-use std::collections::HashMap;
 use std::hash::Hash;
 
 /// Each of many things once, by a number.
 #[derive(Debug, Clone)]
 pub(super) struct Numbered<T> {
     all: Vec<T>,
-    numbers: HashMap<T, u32>,
+    numbers: QuickMap<T, u32>,
 }
 
 impl<T> Default for Numbered<T> {
     fn default() -> Self {
-        Self { all: Vec::new(), numbers: HashMap::new() }
+        Self { all: Vec::new(), numbers: QuickMap::default() }
     }
 }
 

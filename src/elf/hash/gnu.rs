@@ -8,6 +8,9 @@ use goblin::elf::dynamic;
 use scroll::Pread as _;
 use std::ops::{ControlFlow, Range};
 
+/// Bytes of a Bloom filter, at most, that are read for each hash that is looked up in it.
+const BLOOM_PER_HASH: u64 = 32;
+
 /// The hash of a name in `DT_GNU_HASH` (`dl_new_hash`).
 pub(in crate::elf) fn gnu_hash(name: &[u8]) -> u32 {
     name.iter().fold(5381, |hash: u32, &byte| hash.wrapping_mul(33).wrapping_add(byte.into()))
@@ -64,11 +67,23 @@ impl<'i, 'a> GnuHash<'i, 'a> {
     }
 
     /// Those of the hashes that the Bloom filter lets pass, in the order of their buckets. The filter is
-    /// looked at in its own order: each part of a table is read once, however many hashes there are.
+    /// looked at in its own order: each part of a table is read once, however many hashes there are. Where they
+    /// are many, it is read as a whole, which takes less than sorting them.
     pub(in crate::elf) fn possible<T>(
         &self,
         mut asked: Vec<(u32, T)>,
     ) -> Result<Vec<(u32, T)>, Error> {
+        let len = self.bloom_words * self.word;
+        if len <= (asked.len() as u64).saturating_mul(BLOOM_PER_HASH) {
+            let bloom = self.image.source().read(self.offset + 16, len, Self::WHAT)?;
+            asked.retain(|(hash, _)| {
+                let at = self.bloom_word(*hash) * self.word;
+                let word = usize::try_from(at).ok().and_then(|at| bloom.get(at..));
+                word.is_some_and(|word| self.lets_pass(*hash, word))
+            });
+            asked.sort_by_cached_key(|(hash, _)| self.bucket(*hash));
+            return Ok(asked);
+        }
         asked.sort_by_cached_key(|(hash, _)| self.bloom_word(*hash));
         let words: Vec<Range<u64>> = asked.iter().map(|(hash, _)| self.bloom_at(*hash)).collect();
         let mut passes = Vec::with_capacity(asked.len());

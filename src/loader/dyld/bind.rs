@@ -148,7 +148,7 @@ impl Dyld<'_> {
     }
 
     fn imports(&self, image: &LoadedImage) -> Result<Arc<BTreeSet<Import>>, Unreadable> {
-        let known = memoised(&self.imports, image.id, |_| {
+        let known = memoised(&self.imports, &image.id, |_| {
             self.read(&image.path, symbols::imports).map(Arc::new).map_err(Arc::new)
         });
         known.map_err(|error| match &*error {

@@ -3,13 +3,14 @@
 
 use super::version::Version;
 use crate::bytes::Source;
+use crate::hashing::QuickMap;
 use crate::loader::files::memoised;
 use crate::loader::{FileId, StepOutcome};
 use crate::macho::codesign::Signature;
 use crate::macho::{Arch, Container, Image, Kind, Summary};
 use crate::vfs::{FileKind, Vfs};
 use goblin::mach::load_command::LC_CODE_SIGNATURE;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
@@ -46,9 +47,9 @@ pub(super) struct Files<'a> {
     pub(super) vfs: &'a dyn Vfs,
     arch: Arch,
     version: Version,
-    probes: RwLock<HashMap<PathBuf, Probe>>,
+    probes: RwLock<QuickMap<PathBuf, Probe>>,
     /// What dyld thinks of a file's content.
-    contents: RwLock<HashMap<FileId, Verdict>>,
+    contents: RwLock<QuickMap<FileId, Verdict>>,
 }
 
 impl<'a> Files<'a> {
@@ -59,7 +60,7 @@ impl<'a> Files<'a> {
 
     /// Tries an absolute path.
     pub(super) fn probe(&self, path: &Path) -> Probe {
-        memoised(&self.probes, path.to_owned(), |path| self.look_at(path))
+        memoised(&self.probes, path, |path| self.look_at(path))
     }
 
     fn look_at(&self, path: &Path) -> Probe {
@@ -81,7 +82,7 @@ impl<'a> Files<'a> {
                 return Probe::Refused(StepOutcome::Unreadable, words);
             }
         };
-        let content = memoised(&self.contents, metadata.id, |_| self.judge(source.as_ref()));
+        let content = memoised(&self.contents, &metadata.id, |_| self.judge(source.as_ref()));
         match content {
             Err((outcome, words)) => Probe::Refused(outcome, words),
             Ok(summary) => {

@@ -1,27 +1,33 @@
 //! The search order of glibc's ld.so (`_dl_map_object` in elf/dl-load.c).
 
 use super::hwcaps::Hwcaps;
-use crate::loader::files::{Candidate, Fatal, Files, Probe};
+use crate::hashing::QuickMap;
+use crate::loader::files::{Candidate, Fatal, Files, Probe, memoised};
 use crate::loader::link_map::LinkMap;
 use crate::loader::search_list::{SearchList, Surroundings};
 use crate::loader::search_trace::{LegEnd, Trail};
 use crate::loader::searches::Searches;
 use crate::loader::tokens::{self, Tokens};
 use crate::loader::{LoadedObject, Rule, SearchStep, Settings, StepOutcome, System};
-use std::collections::HashMap;
+use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// What identifies a list: the object's path, what `$ORIGIN` is, and which list of it.
-type ListKey = (PathBuf, PathBuf, Rule);
+/// The lists of an object: what `$ORIGIN` is, which list it is, and the list.
+type Lists = Vec<(PathBuf, Rule, Arc<Searches>)>;
+
+/// What `ld.so.cache` has for a name.
+type Cached = Option<Arc<[u8]>>;
 
 /// glibc's ld.so on one system and in one environment.
 pub(in crate::loader) struct Glibc {
     pub(in crate::loader) system: System,
     pub(in crate::loader) settings: Settings,
     hwcaps: Hwcaps,
-    lists: RwLock<HashMap<ListKey, Arc<Searches>>>,
+    /// By the paths of objects, byte for byte; by the empty path those that are no object's.
+    lists: RwLock<QuickMap<OsString, Lists>>,
+    cached: RwLock<QuickMap<Vec<u8>, Cached>>,
 }
 
 /// Who wants a name.
@@ -116,7 +122,7 @@ impl Glibc {
             &settings.hwcaps,
             settings.platform.as_deref(),
         );
-        Self { system, settings, hwcaps, lists: RwLock::default() }
+        Self { system, settings, hwcaps, lists: RwLock::default(), cached: RwLock::default() }
     }
 
     /// The names in `LD_PRELOAD`, which blanks separate as well as colons, and those in
@@ -194,15 +200,22 @@ impl Glibc {
         }
         if !search.is_over()
             && !trusted
-            && let Some(cached) = self.system.cache.lookup(name, &self.hwcaps)
+            && let Some(cached) = self.cached(name)
             && !(nodeflib && self.system.default_dirs.iter().any(|dir| cached.starts_with(dir)))
         {
-            search.try_path(self, files, cached, Rule::LdSoCache);
+            search.try_path(self, files, &cached, Rule::LdSoCache);
         }
         if !nodeflib {
             search.look_into(files, &self.default_dirs(files), name, trusted);
         }
         search
+    }
+
+    /// The path that `ld.so.cache` has for a name, which every object asks for again.
+    fn cached(&self, name: &[u8]) -> Cached {
+        memoised(&self.cached, name, |name| {
+            self.system.cache.lookup(name, &self.hwcaps).map(Arc::from)
+        })
     }
 
     fn surroundings<'a>(&'a self, files: &'a Files<'a>) -> Surroundings<'a> {
@@ -239,7 +252,7 @@ impl Glibc {
             _ => summary.rpath.as_deref().filter(|_| summary.runpath.is_none()),
         };
         let path = path.filter(|path| !path.is_empty())?;
-        Some(self.list((object.path.clone(), object.origin.clone(), rule), || {
+        Some(self.list(&object.path, &object.origin, rule, || {
             let tokens = self.tokens(object, index == LinkMap::MAIN);
             let via = Some(object.path.clone());
             SearchList::of_path(path, b":", &tokens, rule, via, &self.surroundings(files))
@@ -250,25 +263,42 @@ impl Glibc {
         const RULE: Rule = Rule::LdLibraryPath;
         let path = self.settings.library_path.as_deref().filter(|path| !path.is_empty())?;
         let main = map.get(LinkMap::MAIN)?;
-        Some(self.list((PathBuf::new(), main.origin.clone(), RULE), || {
+        Some(self.list(Path::new(""), &main.origin, RULE, || {
             let tokens = self.tokens(main, true);
             SearchList::of_path(path, b":;", &tokens, RULE, None, &self.surroundings(files))
         }))
     }
 
     fn default_dirs(&self, files: &Files<'_>) -> Arc<Searches> {
-        self.list((PathBuf::new(), PathBuf::new(), Rule::DefaultDirs), || {
+        self.list(Path::new(""), Path::new(""), Rule::DefaultDirs, || {
             let dirs = self.system.default_dirs.iter().cloned();
             SearchList::new(dirs, Rule::DefaultDirs, None, &self.surroundings(files))
         })
     }
 
-    fn list(&self, key: ListKey, make: impl FnOnce() -> SearchList) -> Arc<Searches> {
-        let known = self.lists.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        known.unwrap_or_else(|| {
-            let list = Arc::new(Searches::new(make()));
-            let mut lists = self.lists.write().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(lists.entry(key).or_insert(list))
+    fn list(
+        &self,
+        object: &Path,
+        origin: &Path,
+        rule: Rule,
+        make: impl FnOnce() -> SearchList,
+    ) -> Arc<Searches> {
+        let among = |lists: &Lists| {
+            let same = lists.iter().find(|(of, which, _)| *which == rule && of == origin);
+            same.map(|(.., list)| Arc::clone(list))
+        };
+        let known = self.lists.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(list) = known.get(object.as_os_str()).and_then(among) {
+            return list;
+        }
+        drop(known);
+        let list = Arc::new(Searches::new(make()));
+        let mut lists = self.lists.write().unwrap_or_else(PoisonError::into_inner);
+        let lists = lists.entry(object.into()).or_default();
+        // Of two that make it at the same time, the first one's serves both.
+        among(lists).unwrap_or_else(|| {
+            lists.push((origin.to_owned(), rule, Arc::clone(&list)));
+            list
         })
     }
 }

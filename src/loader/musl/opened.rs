@@ -5,10 +5,10 @@ use super::super::files::{Candidate, Fatal, Files, memoised};
 use super::super::{FileId, StepOutcome, Target};
 use crate::bytes::Source;
 use crate::elf::{Image, Kind, Summary, hash};
+use crate::hashing::QuickMap;
 use crate::vfs::FileKind;
 use goblin::elf::header;
 use rustix::io::Errno;
-use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
@@ -34,14 +34,14 @@ enum Content {
 /// What was opened so far.
 #[derive(Default)]
 pub(super) struct Memo {
-    paths: RwLock<HashMap<PathBuf, Opened>>,
-    contents: RwLock<HashMap<FileId, Content>>,
-    libc: RwLock<HashMap<FileId, bool>>,
+    paths: RwLock<QuickMap<PathBuf, Opened>>,
+    contents: RwLock<QuickMap<FileId, Content>>,
+    libc: RwLock<QuickMap<FileId, bool>>,
 }
 
 impl Memo {
     pub(super) fn look_at(&self, files: &Files<'_>, target: Target, path: &Path) -> Opened {
-        memoised(&self.paths, path.to_owned(), |path| {
+        memoised(&self.paths, path, |path| {
             self.open(files, target, path).unwrap_or_else(|error| of_error(path, &error))
         })
     }
@@ -53,7 +53,7 @@ impl Memo {
             FileKind::File => {
                 // Permissions may differ by path, though not by content.
                 let source = files.vfs.open(path)?;
-                memoised(&self.contents, metadata.id, |_| judge(source.as_ref(), target))
+                memoised(&self.contents, &metadata.id, |_| judge(source.as_ref(), target))
             }
             _ => NOT_EXECUTABLE,
         };
@@ -72,7 +72,7 @@ impl Memo {
     /// Is an object a C library, musl or another? By these two symbols musl keeps a second one out
     /// of the process, and takes itself for it.
     pub(super) fn is_libc(&self, files: &Files<'_>, candidate: &Candidate) -> bool {
-        memoised(&self.libc, candidate.id, |_| {
+        memoised(&self.libc, &candidate.id, |_| {
             let Ok(source) = files.vfs.open(&candidate.path) else { return false };
             let Ok(image) = Image::parse(source.as_ref()) else { return false };
             let exports = |name: &[u8]| hash::exports(&image, name).unwrap_or(false);

@@ -1,8 +1,8 @@
 //! What was seen of paths, so that each directory on the way to many files is looked at once.
 
+use crate::hashing::QuickMap;
 use crate::vfs::{FileKind, Metadata};
 use rustix::io::Errno;
-use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -14,9 +14,9 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Debug, Default)]
 pub(super) struct Remembered {
     /// Links and directories with every link resolved.
-    ways: Mutex<HashMap<OsString, PathBuf>>,
+    ways: Mutex<QuickMap<OsString, PathBuf>>,
     /// What stands at paths whose directories hold no link.
-    entries: Mutex<HashMap<OsString, Metadata>>,
+    entries: Mutex<QuickMap<OsString, Metadata>>,
 }
 
 /// Files that are looked at where nothing is remembered.

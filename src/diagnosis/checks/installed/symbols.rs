@@ -14,6 +14,7 @@ use crate::findings::cure::{Cure, Install, Wanted};
 use crate::findings::evidence::symbols::{Between, Symbols};
 use crate::findings::evidence::{Evidence, Release};
 use crate::findings::finding::{Cause, Finding, fault};
+use crate::hashing::QuickSet;
 use crate::knowledge::tensorflow;
 use crate::loader::Resolution;
 use crate::python::distribution::Distribution;
@@ -23,6 +24,7 @@ use crate::world::inventory::{Object, Role};
 use crate::world::program::Program;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// Libraries that are taken into the scope of one object at most; a closure of TensorFlow has fifty.
@@ -80,16 +82,20 @@ struct Doubts<'a> {
     /// The objects of another size than their RECORD says.
     resized: &'a BTreeSet<&'a Path>,
     /// The objects that no RECORD lists as they are.
-    unlisted: HashSet<&'a Path>,
+    unlisted: QuickSet<&'a OsStr>,
+    /// The names that one of these has.
+    unlisted_names: QuickSet<&'a [u8]>,
 }
 
 impl<'a> Doubts<'a> {
     fn new(world: &'a World, seen: &'a Seen, resized: &'a BTreeSet<&'a Path>) -> Self {
         let missing = seen.missing.keys().map(|(path, name)| (path.as_path(), name.as_slice()));
-        let all = world.inventory.objects.iter().map(|object| object.path.as_path());
-        let unlisted =
-            all.filter(|path| resized.contains(path) || world.owners.of(path).is_empty());
-        Self { world, missing: missing.collect(), resized, unlisted: unlisted.collect() }
+        let unlisted = world.inventory.objects.iter().filter(|object| {
+            resized.contains(object.path.as_path()) || world.owners.of(&object.path).is_empty()
+        });
+        let names = unlisted.clone().map(Object::name).collect();
+        let unlisted = unlisted.map(|object| object.path.as_os_str()).collect();
+        Self { world, missing: missing.collect(), resized, unlisted, unlisted_names: names }
     }
 
     /// The first library in the target that an object needs, and that may have been made for something else:
@@ -107,8 +113,11 @@ impl<'a> Doubts<'a> {
             if self.resized.contains(path) || self.missing.contains(&(path, name.as_slice())) {
                 return Some(own);
             }
-            let is_added = |copy: &&Object| self.unlisted.contains(copy.path.as_path());
-            copies().find(is_added).filter(|_| !self.unlisted.contains(path))
+            if !self.unlisted_names.contains(name.as_slice()) {
+                return None;
+            }
+            let is_added = |copy: &&Object| self.unlisted.contains(copy.path.as_os_str());
+            copies().find(is_added).filter(|_| !self.unlisted.contains(path.as_os_str()))
         })
     }
 }
@@ -186,8 +195,7 @@ impl<'a> Scope<'a> {
             // What is not found by itself is loaded already when the object is: see `load_order`.
             for (_, dependency) in resolution.missing() {
                 let copies = world.inventory.named(&dependency.name).collect();
-                let copy = provider::in_order(&world.inventory, object, copies).into_iter().next();
-                let copy = world.inventory.at(&copy?)?;
+                let copy = provider::nearest(&world.inventory, object, copies)?;
                 if !scope.files.contains(&copy.path) {
                     scope.files.push(copy.path.clone());
                     todo.push(program.load(copy));
