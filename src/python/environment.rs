@@ -60,6 +60,8 @@ pub struct Environment {
     /// Directories that `.pth` files name, of editable installs for instance, and those of `PYTHONPATH`:
     /// what is imported from them is judged, and never edited.
     pub python_paths: Vec<PathBuf>,
+    /// How many of these are of `PYTHONPATH`: they stand first.
+    pub of_python_path: usize,
     /// Zip archives that `.pth` files name, which are not looked into.
     pub archives: Vec<PathBuf>,
     /// `.pth` files that run code: what it adds to `sys.path` is not known.
@@ -98,6 +100,7 @@ impl Environment {
             interpreters: Vec::new(),
             site_packages: Vec::new(),
             python_paths: Vec::new(),
+            of_python_path: 0,
             archives: Vec::new(),
             pth_with_code: Vec::new(),
             pth_too_long: Vec::new(),
@@ -153,7 +156,16 @@ impl Environment {
                 version_in(directory).is_none_or(is_this)
             })
             .collect();
+        self.of_python_path += new.len();
         self.python_paths.splice(0..0, new);
+    }
+
+    /// The place of a directory of packages on `sys.path`, by which modules of one name are chosen.
+    #[must_use]
+    pub fn place_on_path(&self, site: &Path) -> Option<usize> {
+        let (first, last) = self.python_paths.split_at_checked(self.of_python_path)?;
+        let own = self.site_packages.iter().map(|site| &site.path);
+        first.iter().chain(own).chain(last).position(|directory| directory == site)
     }
 
     fn add_sites(

@@ -34,7 +34,7 @@ fn files_that_are_gone_or_empty() {
         .file("/s/a/empty.py", "");
     let said = messages(&vfs, Cause::PartialInstall);
     let expected = "a 1 is incomplete: of 3 files in its RECORD, 1 is missing, 1 is of \
-                    a different size (a/gone.py, …)";
+                    a different size (a/gone.py, a/empty.py)";
     assert_eq!(said, [expected]);
 }
 

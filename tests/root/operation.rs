@@ -115,7 +115,7 @@ fn another_user_is_refused_before_the_first_write_and_may_replace_what_is_his() 
     };
     let own = |path: &Path| std::os::unix::fs::chown(path, Some(65534), Some(65534)).unwrap();
     let before = std::fs::read(&file).unwrap();
-    assert!(run().contains("belongs to user 0"));
+    assert!(run().contains("belongs to root"));
     own(&file);
     assert!(run().contains("write in the directory"), "no room for the store");
     own(&root);

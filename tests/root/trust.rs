@@ -83,7 +83,7 @@ fn root_may_do_no_more_in_a_users_tree_than_the_user() {
     chown(tree.root.join("a.so"), Some(0), Some(0)).unwrap();
     let file = tree.root.join("a.so");
     let error = fix(&tree.root, vec![step(&tree.root, "a.so", append(&file))]).unwrap_err();
-    assert!(said(&error).contains("belongs to user 0"), "{error:?}");
+    assert!(said(&error).contains("belongs to root"), "{error:?}");
 }
 
 #[test]

@@ -278,6 +278,31 @@ fn a_library_that_is_opened_by_its_path_is_where_it_was_put_or_gone() {
     assert!(doctor(&env).text(1).contains("partial_install"));
 }
 
+/// Of two TensorFlows the first on `sys.path` is imported, and what the other one requires is no matter.
+#[test]
+fn a_tensorflow_behind_another_one_requires_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = package(dir.path());
+    let release = |site: &Path, name: &str, version: &str, requires: &str| {
+        let info = site.join(format!("{name}-{version}.dist-info"));
+        fs::create_dir_all(&info).unwrap();
+        let text = format!("Name: {name}\nVersion: {version}\n{requires}");
+        fs::write(info.join("METADATA"), text).unwrap();
+    };
+    release(&env.site, "numpy", "2.4.6", "");
+    release(&env.site, "tensorflow", "2.20.0", "Requires-Dist: numpy>=1.26.0\n");
+    assert_eq!(doctor(&env).status, 0);
+    let second = dir.path().join("second");
+    release(&second, "tensorflow_cpu", "2.16.2", "Requires-Dist: numpy<2.0.0,>=1.23.5\n");
+    fs::write(env.site.join("second.pth"), format!("{}\n", second.display())).unwrap();
+    assert_eq!(doctor(&env).status, 0);
+    // By PYTHONPATH it comes first.
+    fs::remove_file(env.site.join("second.pth")).unwrap();
+    let variable = format!("PYTHONPATH={}", second.display());
+    let told = run(dir.path(), &["doctor", "env", "--env", &variable]);
+    assert!(told.text(1).contains("version_mismatch"), "{told:#?}");
+}
+
 /// Where the system has a library that code looks for there too, the distribution's own is not needed.
 #[test]
 fn what_code_finds_on_the_system_instead_is_only_worth_knowing() {

@@ -31,8 +31,8 @@ pub enum Installed {
         gone: usize,
         /// How many have another length.
         of_another_size: usize,
-        /// The file that matters most.
-        first: Place,
+        /// The files that matter most, of which not all are named.
+        first: Vec<Place>,
     },
     /// Something is there twice.
     Twice(Twice),
@@ -188,9 +188,13 @@ pub enum BuiltFor {
 impl Installed {
     pub(super) fn each_name(&self, to: &mut dyn FnMut(&dyn Display)) {
         match self {
-            Self::Changed { release, first, .. } | Self::InPart { release, first, .. } => {
+            Self::Changed { release, first, .. } => {
                 to(release);
                 to(first);
+            }
+            Self::InPart { release, first, .. } => {
+                to(release);
+                first.iter().for_each(|file| to(file));
             }
             Self::Twice(twice) => twice.each_name(to),
             Self::BuiltForElsewhere { release, .. } => to(release),

@@ -14,7 +14,9 @@ pub(super) fn of(installed: &Installed) -> String {
             )
         }
         Installed::InPart { release, listed, gone, of_another_size, first } => {
-            let more = if gone + of_another_size > 1 { MORE } else { "" };
+            let more = if gone + of_another_size > first.len() { MORE } else { "" };
+            let first: Vec<String> = first.iter().map(ToString::to_string).collect();
+            let first = first.join(", ");
             let counts = [(*gone, "missing"), (*of_another_size, "of a different size")];
             let counts = joined(counts.iter().filter_map(|(files, what)| are(*files, what)), ", ");
             format!(

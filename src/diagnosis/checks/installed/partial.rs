@@ -26,6 +26,9 @@ const THINNED_OUT: &[&str] = &["tests", "test", "include", "docs", "doc", "examp
 const DISPENSABLE: &[&str] =
     &["pyc", "pyi", "h", "hpp", "a", "md", "rst", "txt", "pxd", "pyx", "c"];
 
+/// So many of the files that are gone are named.
+const MAX_NAMED: usize = 4;
+
 /// What is missing of each distribution of which something is. `needed` are the libraries that objects ask for by
 /// their headers, each with those that do.
 pub(super) fn damages(
@@ -203,15 +206,16 @@ impl Damage {
     pub(super) fn finding(&self, plugins: &Plugins<'_>) -> Option<Finding> {
         let world = plugins.world;
         let distribution = world.inventory.distributions.get(self.distribution)?;
-        let files: Vec<&PathBuf> = self.gone.iter().chain(&self.of_another_size).collect();
-        let object = files.iter().find(|path| is_object(path)).or(files.first());
-        let object = object.map_or(distribution.location.as_path(), |path| path.as_path());
+        let files = self.gone.iter().chain(&self.of_another_size);
+        let (objects, others): (Vec<_>, Vec<_>) = files.partition(|path| is_object(path));
+        let first: Vec<&PathBuf> = objects.into_iter().chain(others).take(MAX_NAMED).collect();
+        let object = first.first().map_or(distribution.location.as_path(), |path| path.as_path());
         let evidence = Evidence::Installed(Installed::InPart {
             release: Release::of(distribution),
             listed: self.listed,
             gone: self.gone.len(),
             of_another_size: self.of_another_size.len(),
-            first: world.place(object),
+            first: first.iter().map(|file| world.place(file)).collect(),
         });
         let lost = plugins.among(self.distribution, &self.gone);
         let is_sound = |file: &Path| {

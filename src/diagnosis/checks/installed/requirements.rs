@@ -18,7 +18,7 @@ pub(super) fn findings(world: &World) -> Vec<Finding> {
     let inventory = &world.inventory;
     let mut findings = Vec::new();
     for (index, own) in inventory.distributions.iter().enumerate() {
-        if !tensorflow::is_tensorflow(&own.normalized) {
+        if !tensorflow::is_tensorflow(&own.normalized) || is_shadowed(world, own) {
             continue;
         }
         findings.extend(newer_numpy(inventory, own));
@@ -37,6 +37,18 @@ pub(super) fn findings(world: &World) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Is another TensorFlow imported in the stead of one, which lies farther down on `sys.path`?
+fn is_shadowed(world: &World, own: &Distribution) -> bool {
+    let place = |found: &Distribution| world.environment.as_ref()?.place_on_path(&found.site);
+    let mut others = world.inventory.distributions.iter();
+    place(own).is_some_and(|own| {
+        others.any(|other| {
+            tensorflow::is_tensorflow(&other.normalized)
+                && place(other).is_some_and(|other| other < own)
+        })
+    })
 }
 
 /// NumPy 2 beside a TensorFlow that was built for NumPy 1, whose metadata allow it: where they do not, it
