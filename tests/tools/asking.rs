@@ -650,3 +650,30 @@ fn a_distribution_is_judged_with_what_it_brings_along() {
         assert!(ran.text(1).contains("libgone.so.1"), "{ran:#?}");
     }
 }
+
+/// What a variable spoils of a plugin is only worth knowing; what it spoils of a module is an error.
+#[test]
+fn a_variable_that_spoils_a_plugin_alone_is_no_error() {
+    for (is_module, status) in [(false, 0), (true, 1)] {
+        let dir = tempfile::tempdir().unwrap();
+        let env = empty(dir.path());
+        let site = env.below();
+        let script = dir.path().join("versions");
+        fs::write(&script, "V_1 { global: *; };").unwrap();
+        let (name, script) = ("libver.so.1", format!("-Wl,--version-script={}", script.display()));
+        let path = ["-Wl,-rpath,$ORIGIN/../libs"];
+        env.library(&format!("{site}/libs/{name}"), name, &[], &[&script]);
+        let needs = if is_module { vec![name] } else { Vec::new() };
+        env.module("pkg/_fast", &needs, &path);
+        env.library(&format!("{site}/pkg/libplugin.so"), "libplugin.so", &[name], &path);
+        let files =
+            ["pkg/__init__.py", "pkg/_fast.abi3.so", "pkg/libplugin.so", "libs/libver.so.1"];
+        env.distribution("pkg", &[], &files);
+        fs::write(dir.path().join("versions"), "V_0 { global: *; };").unwrap();
+        env.library(&format!("older/{name}"), name, &[], &[&script]);
+        let variable = format!("LD_LIBRARY_PATH={}", env.prefix.join("older").display());
+        assert_eq!(run(dir.path(), &["doctor", "env"]).status, 0);
+        let told = run(dir.path(), &["doctor", "env", "--env", &variable]);
+        assert!(told.text(status).contains("symbol_version"), "{is_module}: {told:#?}");
+    }
+}

@@ -9,10 +9,10 @@ use crate::findings::evidence::Evidence;
 use crate::findings::evidence::symbols::{Newer, Symbols};
 use crate::findings::evidence::variable::Blame;
 use crate::findings::finding::{Cause, Finding, fault};
-use crate::knowledge::packages;
+use crate::knowledge::{packages, tensorflow};
 use crate::loader::{GlibcVersion, Target, VersionProblem};
 use crate::vfs::Vfs;
-use crate::world::inventory::summary_of;
+use crate::world::inventory::{Role, summary_of};
 use crate::world::program::Program;
 use crate::world::system_libraries::Libraries;
 use crate::world::{Place, World};
@@ -59,9 +59,21 @@ impl Judge<'_> {
             let mut versions: Vec<&[u8]> =
                 problems.iter().map(|problem| problem.version.as_slice()).collect();
             versions.sort_by_key(|version| numbers(version));
-            Some(self.judge(object, library, provider, &versions))
+            let found = self.judge(object, library, provider, &versions);
+            let is_optional = found.blames_variables() && self.is_unused(seen, object, library);
+            Some(Finding { is_optional, ..found })
         });
         found.collect()
+    }
+
+    /// Is an object a library to which no module leads, as plugins are, and which is not for a GPU? What a variable
+    /// spoils of it nobody may notice.
+    fn is_unused(&self, seen: &Seen, object: &Path, library: &[u8]) -> bool {
+        let found = self.world.inventory.at(object).filter(|found| found.role == Role::Library);
+        self.world.is_imported()
+            && !self.world.is_named(object)
+            && !tensorflow::is_for_gpu(library)
+            && found.is_some_and(|found| !seen.by_modules.contains_key(&found.id))
     }
 
     fn judge(&self, object: &Path, library: &[u8], provider: &Path, versions: &[&[u8]]) -> Finding {

@@ -1,8 +1,9 @@
-//! Any bytes as a file of Python source.
+//! Any bytes as a file of Python source, and as the marker of a requirement.
 
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use tfpatch::python::sources::markers::{self, MarkerEnvironment};
 use tfpatch::python::sources::read;
 use tfpatch_fuzz::within;
 
@@ -11,6 +12,10 @@ const FACTOR: usize = 2000;
 const CONSTANT: usize = 1 << 20;
 
 fuzz_target!(|input: &[u8]| {
+    if let Ok(marker) = str::from_utf8(input) {
+        let here = MarkerEnvironment { is_macos: false, python: None };
+        within(CONSTANT + FACTOR * marker.len(), "the marker", || markers::holds(marker, here));
+    }
     let lines = input.iter().filter(|&&byte| byte == b'\n').count() + 1;
     let found = within(CONSTANT + FACTOR * input.len(), "the source", || read(&[input]));
     let Some(Ok(source)) = found.into_iter().next() else { return };
