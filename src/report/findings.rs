@@ -70,6 +70,11 @@ pub fn write(
     writeln!(out, "{}", paint(DIM, format!("and {} more (-v lists them)", counts.join(", "))))
 }
 
+/// How many things of a severity a report shows, each of which may concern many objects.
+pub(super) fn count(findings: &[Finding], severity: Severity) -> usize {
+    groups(findings).iter().filter(|group| group.first.severity() == severity).count()
+}
+
 pub(super) fn groups(findings: &[Finding]) -> Vec<Group<'_>> {
     let mut groups: Vec<Group<'_>> = Vec::new();
     let mut known: HashMap<_, Vec<usize>> = HashMap::new();

@@ -2,7 +2,7 @@
 
 use super::changes;
 use super::doctor;
-use super::findings::Detail;
+use super::findings::{self, Detail};
 use super::linked;
 use super::style::{COMMAND, DIM, GOOD, WARNING, counted, edited, paint};
 use crate::app::carry_out::{Carried, Written};
@@ -12,7 +12,7 @@ use crate::app::{App, Chosen};
 use crate::bytes::{shell_word, shown};
 use crate::command_line::CommandLine;
 use crate::edit::EditSet;
-use crate::findings::finding::{Cause, Finding, Severity};
+use crate::findings::finding::{Cause, Severity};
 use crate::python::interpreter::is_interpreter_name;
 use crate::world::World;
 use std::ffi::OsStr;
@@ -144,8 +144,10 @@ impl Outcome<'_> {
     /// Says what came of it, and what to do next.
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let Repaired { carried: Carried { plan, written, .. }, remaining, .. } = self.repaired;
-        let (errors, warnings) =
-            (count(remaining, Severity::Error), count(remaining, Severity::Warning));
+        let (errors, warnings) = (
+            findings::count(remaining, Severity::Error),
+            findings::count(remaining, Severity::Warning),
+        );
         let rest = remaining_in_words(errors, warnings);
         if plan.steps.is_empty() {
             return self.write_nothing(out, errors + warnings == 0, &rest);
@@ -238,8 +240,4 @@ fn remaining_in_words(errors: usize, warnings: usize) -> String {
         (0, _) => format!("{warning} {verb}"),
         _ => format!("{error} and {warning} remain"),
     }
-}
-
-fn count(findings: &[Finding], severity: Severity) -> usize {
-    findings.iter().filter(|finding| finding.severity() == severity).count()
 }

@@ -91,7 +91,7 @@ fn write_in_spite(
     findings: &[Finding],
     detail: Detail,
 ) -> io::Result<()> {
-    let errors = findings.iter().filter(|finding| finding.severity() == Severity::Error).count();
+    let errors = super::findings::count(findings, Severity::Error);
     if !proof.verdict.is_good() || errors == 0 || detail == Detail::Quiet {
         return Ok(());
     }

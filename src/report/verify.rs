@@ -8,6 +8,7 @@ use super::words::operations as words;
 use crate::app::Chosen;
 use crate::app::verify::{Files, Verified};
 use crate::command_line::CommandLine;
+use crate::findings::finding::Severity;
 use crate::operation::State;
 use std::io::{self, Write};
 
@@ -30,8 +31,10 @@ pub fn write(
         (true, true, None) => "all dependencies resolve".to_owned(),
         (true, true, Some(_)) => "all checked dependencies resolve".to_owned(),
         (true, false, _) => "imports resolve".to_owned(),
-        (false, ..) if errors.len() == 1 => "1 error remains".to_owned(),
-        (false, ..) => format!("{} errors remain", errors.len()),
+        (false, ..) => match findings::count(errors, Severity::Error) {
+            1 => "1 error remains".to_owned(),
+            errors => format!("{errors} errors remain"),
+        },
     };
     let links = reservation.map(|links| format!("; {links}")).unwrap_or_default();
     findings::write(out, world, errors, detail)?;

@@ -354,6 +354,22 @@ fn stripped_objects_are_sound_and_others_are_told_by_their_symbols() {
     assert!(doctor(&env).text(1).contains("missing_symbol"));
 }
 
+/// Of all that is gone, what a module needs itself is named first.
+#[test]
+fn what_a_module_needs_is_named_first_of_what_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = package(dir.path());
+    let files = ["pkg/__init__.py", MODULE, "pkg/libs/libinner.so.1", "pkg/libs/libown.so.1"];
+    env.distribution("pkg", &[], &files);
+    fs::remove_dir_all(env.site.join("pkg/libs")).unwrap();
+    let told = doctor(&env);
+    assert!(
+        told.text(1).contains("2 are missing (pkg/libs/libown.so.1, pkg/libs/libinner.so.1)"),
+        "{told:#?}"
+    );
+    assert!(told.out.contains("error  pkg/libs/libown.so.1 is missing"), "{told:#?}");
+}
+
 /// Nothing fails without a plugin that no code mentions and nothing needs.
 #[test]
 fn a_plugin_that_is_gone_is_only_worth_knowing() {

@@ -207,7 +207,9 @@ impl Damage {
         let world = plugins.world;
         let distribution = world.inventory.distributions.get(self.distribution)?;
         let files = self.gone.iter().chain(&self.of_another_size);
-        let (objects, others): (Vec<_>, Vec<_>) = files.partition(|path| is_object(path));
+        let (mut objects, others): (Vec<_>, Vec<_>) = files.partition(|path| is_object(path));
+        // What modules ask for themselves keeps them from being imported.
+        objects.sort_by_key(|path| !plugins.is_needed_by_a_module(path));
         let first: Vec<&PathBuf> = objects.into_iter().chain(others).take(MAX_NAMED).collect();
         let object = first.first().map_or(distribution.location.as_path(), |path| path.as_path());
         let evidence = Evidence::Installed(Installed::InPart {

@@ -50,6 +50,13 @@ impl<'a> Plugins<'a> {
         Lost { plugins: self, distribution, gone, directories, named: OnceCell::new() }
     }
 
+    /// Do the headers of a module name a library?
+    pub(super) fn is_needed_by_a_module(&self, file: &Path) -> bool {
+        let name = file.file_name().unwrap_or_default().as_bytes();
+        let needing = self.needed.get(name).into_iter().flatten();
+        needing.into_iter().any(|object| object.role == Role::ExtensionModule)
+    }
+
     /// Is an object a library to which no module leads?
     fn is_open(&self, object: &Object) -> bool {
         object.role == Role::Library && !self.seen.by_modules.contains_key(&object.id)
