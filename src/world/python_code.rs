@@ -114,6 +114,18 @@ struct Leading {
     is_partly_unread: bool,
 }
 
+impl Leading {
+    /// What that means for whoever imports the package.
+    fn reaction(self, package: &Package) -> Option<Reaction> {
+        if self.is_partly_unread || package.is_partly_unread {
+            return None;
+        }
+        let force = self.force.map(Reaction::Fails);
+        let call = self.call.map(Reaction::Later);
+        force.or(call).or(self.guard.map(Reaction::GoesOn))
+    }
+}
+
 impl<'a> PythonCode<'a> {
     /// The code of a target, of which nothing is read yet.
     #[must_use]
@@ -134,25 +146,27 @@ impl<'a> PythonCode<'a> {
     pub fn reaction(&self, object: &Object) -> Option<Reaction> {
         let package = self.package(&self.world.maker(object)?)?;
         let leading = match object.role {
-            Role::ExtensionModule => {
-                let module = self.module_name(object)?;
-                let leading = self.leading_to(&package, &module, Error::Import);
-                // What is there for others to import fails when they do.
-                let is_told = leading.guard.is_some() || leading.force.is_some();
-                if !is_told && is_public(&module) {
-                    return None;
-                }
-                leading
-            }
+            Role::ExtensionModule => self.importing(&package, &self.module_name(object)?)?,
             Role::Library => self.opening(&package, object)?,
             Role::Executable => return None,
         };
-        if leading.is_partly_unread || package.is_partly_unread {
-            return None;
-        }
-        let force = leading.force.map(Reaction::Fails);
-        let call = leading.call.map(Reaction::Later);
-        force.or(call).or(leading.guard.map(Reaction::GoesOn))
+        leading.reaction(&package)
+    }
+
+    /// The same for a module of a distribution that is not there.
+    #[must_use]
+    pub fn reaction_without(&self, distribution: usize, file: &Path) -> Option<Reaction> {
+        let site = &self.world.inventory.distributions.get(distribution)?.site;
+        let package = self.package(&Maker::Distribution(distribution))?;
+        self.importing(&package, &module_of(site, file)?)?.reaction(&package)
+    }
+
+    /// Who imports a module; `None` where nothing tells.
+    fn importing(&self, package: &Package, module: &str) -> Option<Leading> {
+        let leading = self.leading_to(package, module, Error::Import);
+        // What is there for others to import fails when they do.
+        let is_told = leading.guard.is_some() || leading.force.is_some();
+        (is_told || !is_public(module)).then_some(leading)
     }
 
     /// Is the name of a library, with its ending or without, handed to some function by the code of an object's

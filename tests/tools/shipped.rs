@@ -354,6 +354,69 @@ fn stripped_objects_are_sound_and_others_are_told_by_their_symbols() {
     assert!(doctor(&env).text(1).contains("missing_symbol"));
 }
 
+/// A module is imported by its place: one that lies elsewhere is gone, unless its package was moved with it to
+/// another directory of packages, or it is there under another ending.
+#[test]
+fn a_module_that_lies_elsewhere_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = package(dir.path());
+    fs::write(env.site.join("pkg/__init__.py"), "from . import _fast\n").unwrap();
+    assert!(env.runs("import pkg") && doctor(&env).status == 0);
+    let (module, away) = (env.site.join(MODULE), env.site.join("pkg/old"));
+    fs::create_dir(&away).unwrap();
+    fs::rename(&module, away.join("_fast.abi3.so")).unwrap();
+    assert!(!env.runs("import pkg"));
+    assert!(doctor(&env).text(1).contains("pkg/_fast.abi3.so is missing"));
+    fs::rename(away.join("_fast.abi3.so"), env.site.join("pkg/_fast.so")).unwrap();
+    assert!(env.runs("import pkg"));
+    assert_eq!(doctor(&env).status, 0);
+    fs::rename(env.site.join("pkg/_fast.so"), &module).unwrap();
+    let second = dir.path().join("second");
+    fs::create_dir(&second).unwrap();
+    fs::rename(env.site.join("pkg"), second.join("pkg")).unwrap();
+    fs::write(env.site.join("second.pth"), format!("{}\n", second.display())).unwrap();
+    assert!(env.runs("import pkg"));
+    let told = doctor(&env);
+    assert_eq!(told.status, 0, "{told:#?}");
+}
+
+/// Nothing fails without a module that the code goes on without.
+#[test]
+fn a_module_that_is_gone_and_guarded_is_only_worth_knowing() {
+    for (init, status) in [(GUARDED, 0), ("from . import _fast\n", 1)] {
+        let dir = tempfile::tempdir().unwrap();
+        let env = package(dir.path());
+        fs::write(env.site.join("pkg/__init__.py"), init).unwrap();
+        fs::remove_file(env.site.join(MODULE)).unwrap();
+        assert_eq!(env.runs("import pkg"), status == 0);
+        assert!(doctor(&env).text(status).contains("partial_install"), "{init}");
+    }
+}
+
+/// A library that code opens by a name that it puts together is no plugin of what lies beside it under another name;
+/// nor is one in a directory of data.
+#[test]
+fn a_library_of_python_code_is_no_plugin() {
+    for directory in ["data", "share"] {
+        let dir = tempfile::tempdir().unwrap();
+        let env = empty(dir.path());
+        let site = env.below();
+        let name = format!("pkg/{directory}/libsound_x86_64.so");
+        env.library(&format!("{site}/{name}"), "libsound.so.1", &[], &[]);
+        let opens = format!(
+            "import ctypes, os, platform\nname = 'libsound_%s.so' % platform.machine()\n\
+             ctypes.CDLL(os.path.join(os.path.dirname(__file__), '{directory}', name))\n"
+        );
+        fs::write(env.site.join("pkg/__init__.py"), opens).unwrap();
+        env.distribution("pkg", &[], &["pkg/__init__.py", &name]);
+        assert!(env.runs("import pkg") && doctor(&env).status == 0);
+        let file = env.site.join(&name);
+        fs::rename(&file, file.with_file_name("libsound.so.1")).unwrap();
+        assert!(!env.runs("import pkg"));
+        assert!(doctor(&env).text(1).contains("partial_install"), "{directory}");
+    }
+}
+
 /// Of all that is gone, what a module needs itself is named first.
 #[test]
 fn what_a_module_needs_is_named_first_of_what_is_gone() {

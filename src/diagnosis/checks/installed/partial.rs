@@ -3,7 +3,7 @@
 //! A file is looked at with one `stat`, and never read. What people take out of an image to make it
 //! smaller, and what they edit by hand, is no fault: with all of it every import works.
 
-use super::plugins::{Plugins, is_object};
+use super::plugins::{Plugins, is_object, stem};
 use crate::diagnosis::load_report::Seen;
 use crate::findings::cure::Cure;
 use crate::findings::evidence::installed::Installed;
@@ -21,7 +21,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// Directories that are taken out of images, and without which everything is imported.
-const THINNED_OUT: &[&str] = &["tests", "test", "include", "docs", "doc", "examples", "share"];
+const THINNED_OUT: &[&str] = &["tests", "test"];
+/// The same, as long as it is no object that is missing there.
+const OF_DATA: &[&str] = &["include", "docs", "doc", "examples", "share"];
 /// Endings of files without which everything is imported.
 const DISPENSABLE: &[&str] =
     &["pyc", "pyi", "h", "hpp", "a", "md", "rst", "txt", "pxd", "pyx", "c"];
@@ -70,6 +72,25 @@ impl Moved<'_> {
         moved.collect()
     }
 
+    /// Is a file imported all the same: from another directory of packages, to which all of its package was moved, or
+    /// as a module beside it whose name ends in another way?
+    fn is_imported(&self, site: &Path, path: &Path) -> bool {
+        let (Ok(inside), Some(name)) = (path.strip_prefix(site), path.file_name()) else {
+            return false;
+        };
+        let environment = self.world.environment.iter();
+        let others = environment
+            .flat_map(|it| it.site_packages.iter().map(|site| &site.path).chain(&it.python_paths));
+        let top = inside.components().next().map(|top| site.join(top));
+        let is_moved = top.is_some_and(|top| self.vfs.metadata(&top).is_err());
+        let is_there = |other: &PathBuf| self.vfs.metadata(&other.join(inside)).is_ok();
+        let is_it = |object: &Object| {
+            object.role == Role::ExtensionModule && stem(object.name()) == stem(name.as_bytes())
+        };
+        let mut beside = self.world.inventory.in_directory(path.parent().unwrap_or(path));
+        is_moved && others.filter(|other| *other != site).any(is_there) || beside.any(is_it)
+    }
+
     /// Is an object there under another directory: in the target, where it was said to be, or where
     /// everybody finds it? Then what matters is whether it is found. A library that nothing needs is opened by
     /// its path, and is gone from there, unless it was moved together with one that is needed, which opens it
@@ -91,10 +112,9 @@ impl Moved<'_> {
             let from = path.parent().unwrap_or(path).to_owned();
             together.contains(&(from, copy.directory().to_owned()))
         };
-        let is_it = |copy: &Object| {
-            is_needed || copy.role == Role::ExtensionModule || is_moved_with_another(copy)
-        };
-        copies.any(is_it) || self.found.contains(name.as_bytes()) || is_searched()
+        copies.any(|copy| is_needed || is_moved_with_another(copy))
+            || self.found.contains(name.as_bytes())
+            || is_searched()
     }
 }
 
@@ -147,7 +167,7 @@ impl Damage {
                     let is_module = path.extension().is_some_and(|ending| ending == "py");
                     let is_compiled =
                         is_module && vfs.metadata(&path.with_extension("pyc")).is_ok();
-                    if !is_compiled {
+                    if !is_compiled && !moved.is_imported(&distribution.site, &path) {
                         not_there.push((path, row.size));
                     }
                 }
@@ -237,7 +257,8 @@ fn is_needed(distribution: &Distribution, path: &Path) -> bool {
     let is_metadata = path.starts_with(&distribution.location);
     let thinned_out = inside
         .components()
-        .any(|part| part.as_os_str().to_str().is_some_and(|name| THINNED_OUT.contains(&name)));
+        .filter_map(|part| part.as_os_str().to_str())
+        .any(|name| THINNED_OUT.contains(&name) || OF_DATA.contains(&name) && !is_object(path));
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
     !is_metadata && !thinned_out && !DISPENSABLE.contains(&ending)
 }

@@ -9,7 +9,7 @@ use crate::world::constants::Constants;
 use crate::world::inventory::{Object, Role};
 use crate::world::makers::Maker;
 use crate::world::object_names::may_be_object;
-use crate::world::python_code::PythonCode;
+use crate::world::python_code::{PythonCode, Reaction};
 use crate::world::system_libraries::Libraries;
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
@@ -82,7 +82,7 @@ impl Lost<'_, '_> {
         }
     }
 
-    /// Is an object a plugin, or there for plugins alone? So it is where nothing needs its name, no code of its
+    /// Is an object a module that the code goes on without, a plugin, or there for plugins alone? A plugin it is where nothing needs its name, no code of its
     /// distribution mentions it, and no module leads to any object beside it, or no constant names it and it is one
     /// of several, or its whole directory is gone, which a program lists then.
     pub(super) fn is_plugin(&self, file: &Path) -> bool {
@@ -91,8 +91,14 @@ impl Lost<'_, '_> {
         let is_module =
             name.to_str().is_none_or(|it| it.contains(".cpython-") || it.contains(".abi3"));
         let name = name.as_bytes();
-        if is_module || !is_object(file) {
+        if !is_object(file) {
             return false;
+        }
+        match self.plugins.code.reaction_without(self.distribution, file) {
+            Some(Reaction::GoesOn(_)) => return !self.is_named(stem(name)),
+            Some(Reaction::Fails(_)) => return false,
+            Some(Reaction::Later(_)) | None if is_module => return false,
+            Some(Reaction::Later(_)) | None => {}
         }
         if let Some(needing) = needed.get(name) {
             return needing.iter().all(|object| {
@@ -104,7 +110,9 @@ impl Lost<'_, '_> {
         if self.plugins.mentions(&Maker::Distribution(self.distribution), name) {
             return self.is_on_the_system(name);
         }
-        let mut beside = world.inventory.in_directory(file.parent().unwrap_or(file));
+        let beside = world.inventory.in_directory(file.parent().unwrap_or(file));
+        // What else lies there may be this very file, under another name.
+        let mut beside = beside.filter(|object| !world.owners.of(&object.path).is_empty());
         let is_open = |object: &Object| self.plugins.is_open(object);
         let first = beside.next();
         let is_for_plugins = first.is_some_and(is_open) && beside.all(is_open);
@@ -157,7 +165,8 @@ impl Lost<'_, '_> {
         let named = self.named.get_or_init(|| {
             let objects = self.gone.iter().filter(|path| is_object(path));
             let names = objects.filter_map(|path| Some(path.file_name()?.as_bytes()));
-            let names: Vec<&[u8]> = names.collect();
+            // Modules are imported by their names without the ending.
+            let names: Vec<&[u8]> = names.flat_map(|name| [name, stem(name)]).collect();
             let constants = Constants::new(self.plugins.vfs, MAX_CONSTANTS, MAX_CONSTANTS);
             let mut found = HashSet::new();
             for object in self.objects_of_users() {
@@ -193,6 +202,6 @@ pub(super) fn is_object(path: &Path) -> bool {
 }
 
 /// A file's name up to its first dot.
-fn stem(name: &[u8]) -> &[u8] {
+pub(super) fn stem(name: &[u8]) -> &[u8] {
     name.split(|&byte| byte == b'.').next().unwrap_or_default()
 }
