@@ -11,7 +11,7 @@ use crate::findings::cure::{Cure, Install, Reinstall, Search};
 use crate::findings::evidence::need::{Lacking, Supply};
 use crate::findings::evidence::variable::Blame;
 use crate::findings::finding::{Cause, Finding};
-use crate::loader::{Rule, SearchStep, Target};
+use crate::loader::{Rule, SearchStep, StepOutcome, Target};
 use crate::vfs::Vfs;
 use crate::world::inventory::Object;
 use crate::world::system_libraries::Libraries;
@@ -34,6 +34,7 @@ impl Absent<'_> {
     /// Where it is, in the order of what is the likeliest to be meant.
     pub(super) fn finding(&self) -> Finding {
         self.refused()
+            .or_else(|| self.for_elsewhere())
             .or_else(|| self.without_link())
             .or_else(|| self.outside())
             .or_else(|| self.without_version())
@@ -72,6 +73,17 @@ impl Absent<'_> {
             return Some(Finding { is_fatal: true, ..found });
         }
         Some(self.lacking(Cause::Unreadable, lacking, Cure::Reinstall(Reinstall::Owner)))
+    }
+
+    /// A file of the target has the name and lies where the loader looks, and was built for another architecture.
+    fn for_elsewhere(&self) -> Option<Finding> {
+        let is_passed_over = |step: &SearchStep| {
+            matches!(step.outcome, StepOutcome::WrongMachine | StepOutcome::WrongClass)
+                && self.world.reaches(self.vfs, &step.path)
+        };
+        let step = self.missing.dependency.tried.steps().find(is_passed_over)?;
+        let lacking = Lacking::ForElsewhere { file: self.world.place(&step.path) };
+        Some(self.lacking(Cause::WrongArch, lacking, Cure::Reinstall(Reinstall::Owner)))
     }
 
     /// A library of the target with that soname, whose file has another name: the link is gone that had

@@ -210,7 +210,10 @@ pub(super) fn title(world: &World, finding: &Finding) -> String {
         (Cause::VersionMismatch, None) => "installed packages are incompatible".to_owned(),
         (Cause::DuplicateInstall, None) => "duplicate installations were found".to_owned(),
         (Cause::WrongInterpreter, _) => words::environment(finding).to_owned(),
-        (Cause::WrongArch, _) => format!("{} is built for another architecture", object()),
+        (Cause::WrongArch, Some(library)) => {
+            format!("{library} is built for another architecture")
+        }
+        (Cause::WrongArch, None) => format!("{} is built for another architecture", object()),
         (Cause::WrongPlatform, _) => format!("{} is built for another platform", object()),
         (Cause::PartialInstall, _) => {
             let what = match &finding.evidence {

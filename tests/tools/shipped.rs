@@ -417,6 +417,28 @@ fn a_library_of_python_code_is_no_plugin() {
     }
 }
 
+/// A library where the loader looks that is for another processor is there, and is not one to install.
+#[test]
+fn a_library_for_another_processor_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = package(dir.path());
+    let file = env.site.join("pkg/libs/libown.so.1");
+    let mut bytes = fs::read(&file).unwrap();
+    bytes[18..20].copy_from_slice(&183_u16.to_le_bytes());
+    fs::write(&file, bytes).unwrap();
+    assert!(!env.runs("import pkg._fast"));
+    let told = doctor(&env);
+    assert!(
+        told.text(1).contains("error  libown.so.1 is built for another architecture"),
+        "{told:#?}"
+    );
+    assert!(
+        told.out.contains("pkg/libs/libown.so.1 is built for another architecture"),
+        "{told:#?}"
+    );
+    assert!(told.out.contains("reinstall"), "{told:#?}");
+}
+
 /// Of all that is gone, what a module needs itself is named first.
 #[test]
 fn what_a_module_needs_is_named_first_of_what_is_gone() {

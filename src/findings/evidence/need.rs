@@ -115,6 +115,11 @@ pub enum Lacking {
         /// What the loader says.
         said: String,
     },
+    /// A file has its name, and was built for another architecture than what asks for it.
+    ForElsewhere {
+        /// The file.
+        file: Place,
+    },
     /// A file has its soname, and the link with the name is gone.
     LinkGone {
         /// The file.
@@ -201,6 +206,7 @@ impl Lacking {
                 to(&shown(named));
             }
             Self::Refused { file, .. }
+            | Self::ForElsewhere { file }
             | Self::LinkGone { file }
             | Self::NotInCache { file }
             | Self::OnlyVersioned { file } => to(file),

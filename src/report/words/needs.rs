@@ -85,6 +85,7 @@ fn there(lacking: &Lacking) -> String {
             format!("; the symlink {file} to {named} was replaced by a text file")
         }
         Lacking::Refused { file, said } => format!("; the loader stops at {file}: {said}"),
+        Lacking::ForElsewhere { file } => format!("; {file} is built for another architecture"),
         Lacking::LinkGone { file } => {
             format!("; {file} is that library, and the symlink with that name is missing")
         }
