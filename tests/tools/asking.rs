@@ -677,3 +677,31 @@ fn a_variable_that_spoils_a_plugin_alone_is_no_error() {
         assert!(told.text(status).contains("symbol_version"), "{is_module}: {told:#?}");
     }
 }
+
+/// A package that is imported first may open the library that a module of another one needs.
+#[test]
+fn a_package_that_is_imported_first_opens_what_it_brings() {
+    let opens = "ctypes.CDLL(os.path.join(os.path.dirname(__file__), 'lib', 'libdeep.so.1'))\n";
+    for (first, preload, works) in [
+        ("import store\nfrom . import _module\n", format!("import ctypes, os\n{opens}"), true),
+        (
+            "import store\nfrom . import _module\n",
+            format!("import ctypes, os\ndef load():\n    {opens}"),
+            false,
+        ),
+        ("from . import _module\nimport store\n", format!("import ctypes, os\n{opens}"), false),
+    ] {
+        let dir = tempfile::tempdir().unwrap();
+        let env = empty(dir.path());
+        let site = env.below();
+        env.library(&format!("{site}/store/lib/libdeep.so.1"), "libdeep.so.1", &[], &[]);
+        fs::write(env.site.join("store/__init__.py"), &preload).unwrap();
+        env.distribution("store", &[], &["store/__init__.py", "store/lib/libdeep.so.1"]);
+        env.module("pkg/_module", &["libdeep.so.1"], &[]);
+        fs::write(env.site.join("pkg/__init__.py"), first).unwrap();
+        env.distribution("pkg", &["store"], &["pkg/__init__.py", "pkg/_module.abi3.so"]);
+        assert_eq!(env.runs("import pkg"), works, "{first}{preload}");
+        let told = run(dir.path(), &["doctor", "env"]);
+        assert_eq!(told.status == 0, works, "{first}{preload}: {told:#?}");
+    }
+}

@@ -1,11 +1,14 @@
 //! In which order Python comes to what a distribution's code imports and opens.
 
-use super::{File, PythonCode, SourceLine};
+use super::{File, Package, PythonCode, SourceLine};
+use crate::knowledge::import_names;
+use crate::python::distribution::Distribution;
 use crate::python::sources::{Import, Opening, Standing, When};
 use crate::world::inventory::Object;
 use crate::world::makers::Maker;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
+use std::rc::Rc;
 
 impl PythonCode<'_> {
     /// The packages at the top level that are imported before a module is, whatever happens: by the
@@ -24,7 +27,7 @@ impl PythonCode<'_> {
     }
 
     /// What the packages that a module lies in open before it is imported, or may open, with the file: by
-    /// their own code, and by the modules beside them that they import first.
+    /// their own code, by the modules beside them that they import first, and by the packages of others.
     #[must_use]
     pub fn opened_before(&self, module: &Object) -> Vec<(Opening, PathBuf)> {
         let mut found = Vec::new();
@@ -51,9 +54,32 @@ impl PythonCode<'_> {
                 let others: Vec<&File> = others.filter(|other| !other.is_package).collect();
                 self.parse(&others);
                 others.into_iter().for_each(|other| add(other, u32::MAX));
+                self.each_of_others(&package, import, &mut |other| add(other, u32::MAX));
             }
         });
         found
+    }
+
+    /// Goes through the package at the top level that an import begins with, where it is called like another
+    /// distribution than the `own` one, and through the modules beside it that it imports.
+    fn each_of_others(&self, own: &Rc<Package>, import: &Import, with: &mut dyn FnMut(&File)) {
+        let top = import.module.split('.').next().unwrap_or_default();
+        let is_called = |other: &Distribution| {
+            let modules = import_names::modules_of(&other.normalized);
+            import.level == 0 && modules.iter().any(|module| module == top)
+        };
+        let index = self.world.inventory.distributions.iter().position(is_called);
+        let package = index.and_then(|index| self.package(&Maker::Distribution(index)));
+        let Some(package) = package.filter(|it| !Rc::ptr_eq(it, own)) else { return };
+        let Some(file) = package.module(top) else { return };
+        self.parse(&[file]);
+        let imports = file.source().into_iter().flat_map(|source| &source.imports);
+        let sure = imports.filter(|it| it.standing.when == When::Always);
+        let beside: Vec<&File> = sure.flat_map(|it| package.led_to(file, it)).collect();
+        self.parse(&beside);
+        std::iter::once(file)
+            .chain(beside.into_iter().filter(|it| it.module != top))
+            .for_each(with);
     }
 
     /// Goes through the `__init__.py` of each package that a module lies in, with the first line that leads to
