@@ -439,6 +439,22 @@ fn a_library_for_another_processor_is_named() {
     assert!(told.out.contains("reinstall"), "{told:#?}");
 }
 
+/// A library that a wheel puts beside the packages is one of its files.
+#[test]
+fn a_library_beside_the_packages_is_told_where_it_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = package(dir.path());
+    let opens = "import ctypes, sys\nctypes.CDLL(sys.prefix + '/lib/libbeside.so.1')\n";
+    fs::write(env.site.join("pkg/__init__.py"), opens).unwrap();
+    let file = env.library("lib/libbeside.so.1", "libbeside.so.1", &[], &[]);
+    let files = ["pkg/__init__.py", MODULE, "pkg/libs/libown.so.1", "../../libbeside.so.1"];
+    env.distribution("pkg", &[], &files);
+    assert!(env.runs("import pkg") && doctor(&env).status == 0);
+    fs::remove_file(file).unwrap();
+    assert!(!env.runs("import pkg"));
+    assert!(doctor(&env).text(1).contains("lib/libbeside.so.1 is missing"));
+}
+
 /// Of all that is gone, what a module needs itself is named first.
 #[test]
 fn what_a_module_needs_is_named_first_of_what_is_gone() {

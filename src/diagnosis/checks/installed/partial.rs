@@ -253,7 +253,8 @@ impl Damage {
 
 /// Does something depend on a file?
 fn is_needed(distribution: &Distribution, path: &Path) -> bool {
-    let Ok(inside) = path.strip_prefix(&distribution.site) else { return false };
+    // Beside the packages, wheels have libraries in the environment's `lib`.
+    let Ok(inside) = path.strip_prefix(&distribution.site) else { return is_object(path) };
     let is_metadata = path.starts_with(&distribution.location);
     let thinned_out = inside
         .components()
