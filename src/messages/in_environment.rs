@@ -235,8 +235,11 @@ impl Verdict {
 /// Finds out what is the case.
 #[must_use]
 pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Message) -> Verdict {
-    if message.is_about_a_team() || message.kind == Kind::RpathIgnored {
-        // That depends on the program, not on the files.
+    let is_of_program = message.is_about_a_team()
+        || message.is_about_a_policy()
+        || message.kind == Kind::RpathIgnored;
+    if is_of_program || message.is_of_a_limit() {
+        // That depends on the program or on the system, not on the files.
         return Verdict::by_words(message, Outcome::NothingFound);
     }
     let about = Distributions::of(vfs, world, message);
@@ -256,6 +259,10 @@ pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Messa
         .or_else(|| opened_by_name(vfs, world, message));
     match found {
         Some(found) => Verdict { installs: world.installs(vfs), ..found },
+        // What no environment has a part in was not looked for in one.
+        None if !message.is_of_an_environment() => {
+            Verdict::by_words(message, Outcome::NothingFound)
+        }
         None if is_of_here(vfs, message) => nothing(message),
         None => Verdict::by_words(message, Outcome::NotHere),
     }
