@@ -16,7 +16,7 @@ impl Message {
         }
         if version.starts_with(b"GLIBC_") {
             return match is_private {
-                true => Help::Advice(Advice::OneLibc),
+                true => Help::Older(Older::PrivateCopy(path.to_vec())),
                 false => Help::NewerGlibc(self.distribution()),
             };
         }

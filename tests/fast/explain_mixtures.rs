@@ -5,14 +5,19 @@ use std::path::Path;
 use tfpatch::diagnosis::diagnose::diagnose;
 use tfpatch::loader::Settings;
 use tfpatch::messages::in_environment::{Case, look};
-use tfpatch::messages::{Weight, read};
+use tfpatch::messages::{Log, Weight, read};
 use tfpatch::report::words::{helps, meanings};
 use tfpatch::vfs::MemVfs;
 use tfpatch::world::World;
 
+/// What is read in a text.
+fn read_text(text: &str) -> Log {
+    read(&mut text.as_bytes()).unwrap()
+}
+
 /// What is said of a text by its words alone.
 fn answer(text: &str) -> String {
-    let log = read(&mut text.as_bytes()).unwrap();
+    let log = read_text(text);
     assert!(!log.messages.is_empty(), "not recognised: {text}");
     let lines =
         log.messages.iter().map(|one| format!("{}\n→ {}\n", meanings::of(one), helps::of(one)));
@@ -186,7 +191,7 @@ fn what_was_built_for_another_system_is_named() {
 
 #[test]
 fn a_name_that_a_compiled_module_lacks_is_of_loading_and_one_of_python_code_is_not() {
-    let count = |text: &str| read(&mut text.as_bytes()).unwrap().messages.len();
+    let count = |text: &str| read_text(text).messages.len();
     for text in [
         "ImportError: cannot import name 'Mapping' from 'collections' (/usr/lib/python3.10/collections/__init__.py)",
         "ImportError: cannot import name 'Random' from partially initialized module 'random' (most likely due to a circular import) (/home/me/random.py)",
@@ -247,7 +252,7 @@ fn what_is_not_wrong_with_a_file_is_said_so() {
         ),
         (
             "x: error while loading shared libraries: /opt/x/liby.so.1: cannot open shared object file: Permission denied",
-            &["chmod a+r '/opt/x/liby.so.1'"],
+            &["chmod a+r /opt/x/liby.so.1"],
             &["reinstall", "FILE"],
         ),
         (
@@ -257,7 +262,7 @@ fn what_is_not_wrong_with_a_file_is_said_so() {
         ),
         (
             "ImportError: dlopen(/v/y.so, 0x0002): tried: '/v/y.so' (code signature in <A> '/v/y.so' not valid for use in process: library load disallowed by system policy)",
-            &["Gatekeeper", "xattr -d com.apple.quarantine '/v/y.so'"],
+            &["Gatekeeper", "xattr -d com.apple.quarantine /v/y.so"],
             &["codesign", "tfpatch fix"],
         ),
         (
@@ -272,7 +277,7 @@ fn what_is_not_wrong_with_a_file_is_said_so() {
         ),
     ]);
     let preload = "ERROR: ld.so: object '/usr/lib/libx.so' from LD_PRELOAD cannot be preloaded (wrong ELF class: ELFCLASS64): ignored.";
-    let log = read(&mut preload.as_bytes()).unwrap();
+    let log = read_text(preload);
     assert_eq!(log.messages[0].weight(), Weight::Harmless);
 }
 
@@ -301,7 +306,7 @@ fn an_environment_is_not_named_where_it_has_no_part() {
     let world = World::of_directory(&vfs, site, None, settings);
     let diagnosis = diagnose(&vfs, &world);
     let case = |text: &str| {
-        let log = read(&mut text.as_bytes()).unwrap();
+        let log = read_text(text);
         look(&vfs, &world, &diagnosis, &log.messages[0]).case
     };
     for text in [

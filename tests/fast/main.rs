@@ -14,6 +14,7 @@ mod dyld;
 mod elf_writer;
 #[cfg(test)]
 mod explain;
+#[cfg(test)]
 mod explain_mixtures;
 #[cfg(test)]
 mod explain_threads;

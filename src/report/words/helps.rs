@@ -2,7 +2,7 @@
 
 use super::cures::{Family, shipped_on};
 use super::managed;
-use crate::bytes::{in_shell_quotes, printable};
+use crate::bytes::{in_shell_quotes, printable, shell_word};
 use crate::knowledge::import_names;
 use crate::knowledge::managers;
 use crate::knowledge::packages::{self, Shipped};
@@ -112,7 +112,7 @@ fn newer_system(message: &Message, library: &str, conda: Option<&str>) -> String
 /// A text in which the object that a message names with its path stands for FILE.
 fn with_file(message: &Message, text: &str) -> String {
     match message.object.as_deref().filter(|object| object.starts_with(b"/")) {
-        Some(object) => text.replace(" FILE", &format!(" {}", in_shell_quotes(object))),
+        Some(object) => text.replace(" FILE", &format!(" {}", shell_word(object))),
         None => text.to_owned(),
     }
 }
