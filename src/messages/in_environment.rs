@@ -3,7 +3,7 @@
 
 use super::modules::Distributions;
 use super::scanner::{self, leaf};
-use super::{Kind, Message};
+use super::{Kind, Message, Speaker};
 use crate::bytes::printable;
 use crate::command_line::CommandLine;
 use crate::diagnosis::diagnose::Diagnosis;
@@ -12,6 +12,7 @@ use crate::knowledge::tensorflow::is_for_gpu;
 use crate::python::installs::Installs;
 use crate::python::modules::{self, Found};
 use crate::vfs::Vfs;
+use crate::world::inventory::Object;
 use crate::world::python_code::PythonCode;
 use crate::world::{Place, World};
 use schemars::JsonSchema;
@@ -259,13 +260,19 @@ pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Messa
         .or_else(|| opened_by_name(vfs, world, message));
     match found {
         Some(found) => Verdict { installs: world.installs(vfs), ..found },
-        // What no environment has a part in was not looked for in one.
-        None if !message.is_of_an_environment() => {
+        None if !is_of_here(vfs, message) => Verdict::by_words(message, Outcome::NotHere),
+        // What no environment like this one has a part in was not looked for in it.
+        None if !message.is_of_an_environment() || is_of_another_loader(world, message) => {
             Verdict::by_words(message, Outcome::NothingFound)
         }
-        None if is_of_here(vfs, message) => nothing(message),
-        None => Verdict::by_words(message, Outcome::NotHere),
+        None => nothing(message),
     }
+}
+
+/// Does dyld speak, where no file is of its format?
+fn is_of_another_loader(world: &World, message: &Message) -> bool {
+    let is_of_dyld = |object: &Object| object.elf().is_none();
+    message.speaker == Speaker::Dyld && !world.inventory.objects.iter().any(is_of_dyld)
 }
 
 /// Do all files that a message names with a path exist here? What is found here says nothing about another machine.

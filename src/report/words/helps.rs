@@ -8,10 +8,11 @@ use crate::knowledge::managers;
 use crate::knowledge::packages::{self, Shipped};
 use crate::knowledge::standard_modules::Headers;
 use crate::knowledge::symbols::Owner;
+use crate::knowledge::tensorflow::is_of_cuda;
 use crate::messages::cure::{
     Advice, Bring, Help, LibraryHelp, Newer, Older, OpenFile, Owned, ReleasesHelp,
 };
-use crate::messages::{Message, leaf};
+use crate::messages::{Message, Speaker, leaf};
 
 /// A command, or what a person has to do.
 #[must_use]
@@ -276,7 +277,13 @@ fn library(message: &Message, help: &LibraryHelp) -> String {
         let needs = printable(leaf(object));
         format!("; or install a build of {needs} for the installed CUDA")
     });
-    format!("if {name} is in the environment, run tfpatch fix; otherwise {bring}{other}")
+    // A program that says so itself may have found another copy, which did not load.
+    let is_own_words = message.speaker == Speaker::Program && message.object.is_none();
+    let shadowed = match is_own_words && is_of_cuda(name.as_bytes()) {
+        true => "; and unset LD_LIBRARY_PATH, which can select another copy",
+        false => "",
+    };
+    format!("if {name} is in the environment, run tfpatch fix; otherwise {bring}{other}{shadowed}")
 }
 
 fn bring(message: &Message, bring: &Bring, name: &str) -> String {
