@@ -78,11 +78,15 @@ pub fn modules_of(distribution: &str) -> Vec<String> {
     modules
 }
 
-/// The distribution of a module at the top level; where it is not in the table, one of the module's name.
+/// The distribution of a module at the top level: that of the table, or one of the module's name. A private module,
+/// whose name begins with an underscore, is called otherwise than its distribution, so that only the table knows it.
 #[must_use]
-pub fn distribution_of_module(module: &str) -> String {
+pub fn distribution_of_module(module: &str) -> Option<String> {
     let known = DISTRIBUTIONS.iter().find(|(name, _)| *name == module);
-    known.map_or_else(|| module.replace('_', "-"), |(_, distribution)| (*distribution).to_owned())
+    match known {
+        Some((_, distribution)) => Some((*distribution).to_owned()),
+        None => (!module.starts_with('_')).then(|| module.replace('_', "-")),
+    }
 }
 
 /// The distribution that a file among installed packages belongs to, by its path alone: `grpcio` of
@@ -90,28 +94,60 @@ pub fn distribution_of_module(module: &str) -> String {
 /// not in the table; `None` where the path is of no package or several share its directory.
 #[must_use]
 pub fn distribution_of_path(path: &str) -> Option<String> {
-    let marks = ["/site-packages/", "/dist-packages/"];
-    let rest = marks.iter().find_map(|mark| path.rsplit_once(mark)).map(|(_, rest)| rest)?;
     let mut parts: Vec<&str> = Vec::new();
-    for part in rest.split('/') {
+    for part in path.split('/') {
         match part {
+            // A path may lead out of the directory of packages again.
             ".." => drop(parts.pop()),
+            "." => {}
             _ => parts.push(part),
         }
     }
-    let first = parts.first()?;
+    let at = parts.iter().rposition(|part| matches!(*part, "site-packages" | "dist-packages"))?;
+    let below = parts.get(at + 1..).filter(|_| at > 0)?;
+    let first = below.first()?;
     let is_egg = first.ends_with(".egg");
     let end = if is_egg { first.find('-') } else { first.find('.') }.unwrap_or(first.len());
-    let module = first.get(..end).unwrap_or(first);
-    if module.is_empty() || SHARED.contains(&module) {
+    let (module, ending) = first.split_at(end);
+    // A library among the packages is not a module, and its name is not that of what brought it.
+    let is_library = below.len() == 1
+        && module.starts_with("lib")
+        && (ending == ".so" || ending.starts_with(".so."));
+    if module.is_empty() || SHARED.contains(&module) || is_library {
         return None;
     }
-    Some(distribution_of_module(module))
+    distribution_of_module(module)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::modules_of;
+    use super::{distribution_of_path, modules_of};
+
+    #[test]
+    fn a_path_tells_the_distribution_only_where_it_stays_among_the_packages() {
+        let of =
+            |path: &str| distribution_of_path(&format!("/c/lib/python3.9/site-packages/{path}"));
+        for path in [
+            "faiss/../../../libmkl_avx2.so",
+            "usb/../libx.so.1",
+            "usb/../../x.so",
+            "_cffi.so",
+            "_private/x.so",
+            "libfaiss.so",
+            "nvidia/cudnn/lib/libcudnn.so.9",
+        ] {
+            assert_eq!(of(path), None, "{path}");
+        }
+        for (path, distribution) in [
+            ("mkl_random/../mkl_random.libs/libmkl_core.so.2", "mkl-random"),
+            ("_cffi_backend.cpython-39-x86_64-linux-gnu.so", "cffi"),
+            ("faiss/./_swigfaiss.so", "faiss-cpu"),
+            ("a_b.cpython-311.so", "a-b"),
+            ("libarchive.cpython-311-x86_64-linux-gnu.so", "libarchive"),
+        ] {
+            assert_eq!(of(path).as_deref(), Some(distribution), "{path}");
+        }
+    }
 
     #[test]
     fn a_module_of_another_name_takes_the_place_of_the_distributions() {

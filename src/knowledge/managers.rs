@@ -22,10 +22,15 @@ pub enum Manager {
     Termux,
     /// Haiku.
     Haiku,
+    /// A bundle that unpacks itself: what made it.
+    Bundle(&'static str),
 }
 
 /// The beginnings of names of snaps that others are run with.
 const BASES: &[&str] = &["core", "bare", "gnome-", "kde-frameworks-"];
+
+/// The directories in which bundles mount or unpack themselves, each with what made them.
+const BUNDLES: &[(&str, &str)] = &[("/.mount_", "AppImage"), ("/_MEI", "PyInstaller")];
 
 /// The versions of PHP's interface for extensions, which is in their paths (`ZEND_MODULE_API_NO`).
 const PHP: &[(&str, &str)] = &[
@@ -76,6 +81,9 @@ pub fn of_path(path: &str) -> Option<Manager> {
         let is_base = |snap: &String| BASES.iter().any(|base| snap.starts_with(base));
         let snap = below("/snap/")?;
         return Some(if is_base(&snap) { Manager::Base(snap) } else { Manager::Snap(snap) });
+    }
+    if let Some((_, maker)) = BUNDLES.iter().find(|(mark, _)| path.contains(mark)) {
+        return Some(Manager::Bundle(maker));
     }
     if path.starts_with("/opt/ros/") {
         return Some(Manager::Ros(below("/opt/ros/")));
@@ -140,6 +148,8 @@ mod tests {
                 "/home/me/R/x86_64-pc-linux-gnu-library/4.2/rJava/libs/rJava.so",
                 Some(Manager::R("rJava".to_owned())),
             ),
+            ("/tmp/_MEIx1/libpython3.7m.so.1.0", Some(Manager::Bundle("PyInstaller"))),
+            ("/tmp/.mount_Appx1/usr/lib/libx.so.1", Some(Manager::Bundle("AppImage"))),
             ("/v/lib/python3.11/site-packages/numpy/core/x.so", None),
             ("/usr/lib/x86_64-linux-gnu/libphp.so", None),
         ] {

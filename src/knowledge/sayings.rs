@@ -2,41 +2,12 @@
 //! the words, what they are about, what they mean, and what helps. The sources are the programs' own
 //! messages; a row holds for whatever prints them.
 
-/// What a saying is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Subject {
-    /// Nothing is wrong.
-    Harmless,
-    /// A library or a plugin was not found.
-    NotInstalled,
-    /// Two things are of releases or builds that do not fit.
-    Releases,
-    /// Something was not found, and the program continues without it.
-    LeftOut,
-    /// The graphics driver is missing or does not answer.
-    Driver,
-    /// What a loader's own words in the same line say, with another meaning and another cure.
-    AsTheLoaderSays,
-}
-
-/// A saying.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Saying {
-    /// Any of these has to be in the line, with all of its words.
-    words: &'static [&'static [&'static str]],
-    /// What it is about.
-    pub subject: Subject,
-    /// The library, the module or the program that it is about.
-    pub about: &'static str,
-    /// What it means: a sentence or two.
-    pub meaning: &'static str,
-    /// What helps.
-    pub cure: &'static str,
-}
+use super::saying::{Saying, Subject};
+use super::sayings_of_mixtures;
 
 const NOTHING: &str = "no action needed";
 
-/// The rows; the first that fits counts.
+/// The rows; the first that fits counts, behind those of what was mixed.
 const SAYINGS: &[Saying] = &[
     Saying {
         words: &[
@@ -103,6 +74,14 @@ const SAYINGS: &[Saying] = &[
         meaning: "no NVIDIA driver responds: it is not installed, its kernel module is not loaded, or the container \
                   was started without access to the GPU.",
         cure: "install the NVIDIA driver and reboot the machine, or start the container with --gpus all",
+    },
+    Saying {
+        words: &[&["nvidia-container-cli", "libnvidia-ml.so.1", "no such file"]],
+        subject: Subject::Driver,
+        about: "libnvidia-ml.so.1",
+        meaning: "NVIDIA's container tools did not find the library of the driver on the host, outside of the container.",
+        cure: "install the NVIDIA driver on the host, where nvidia-smi then works; in WSL, install it on Windows; a driver \
+               inside of the container does not help",
     },
     Saying {
         words: &[&["nvidia-container-cli", "ermission denied"]],
@@ -425,14 +404,19 @@ const SAYINGS: &[Saying] = &[
     },
 ];
 
+/// All rows.
+fn rows() -> impl Iterator<Item = &'static Saying> {
+    sayings_of_mixtures::SAYINGS.iter().chain(SAYINGS)
+}
+
 /// The saying in a line, if one of the table is in it.
 #[must_use]
 pub fn find(line: &[u8]) -> Option<&'static Saying> {
     let has = |word: &&str| memchr::memmem::find(line, word.as_bytes()).is_some();
-    SAYINGS.iter().find(|saying| saying.words.iter().any(|words| words.iter().all(has)))
+    rows().find(|saying| saying.words.iter().any(|words| words.iter().all(has)))
 }
 
 /// The first word of each alternative, one of which is in any line with a saying.
 pub fn beginnings() -> impl Iterator<Item = &'static str> {
-    SAYINGS.iter().flat_map(|saying| saying.words).filter_map(|words| words.first().copied())
+    rows().flat_map(|saying| saying.words).filter_map(|words| words.first().copied())
 }

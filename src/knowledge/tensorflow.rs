@@ -380,7 +380,12 @@ const FOR_GPU: &[&str] = &[
 /// Does a library come with the graphics driver, at run time?
 #[must_use]
 pub fn is_driver_library(name: &[u8]) -> bool {
-    name.starts_with(b"libnvidia-") || DRIVER_LIBRARIES.iter().any(|known| known.as_bytes() == name)
+    // Some programs open a library by its name without a version.
+    let is_called = |known: &&str| {
+        let rest = known.as_bytes().strip_prefix(name);
+        rest.is_some_and(|rest| rest.is_empty() || name.ends_with(b".so") && rest.starts_with(b"."))
+    };
+    name.starts_with(b"libnvidia-") || DRIVER_LIBRARIES.iter().any(is_called)
 }
 
 #[cfg(test)]

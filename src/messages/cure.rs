@@ -1,12 +1,13 @@
 //! What cures what a message says, where nothing is known of the machine beside its words.
 
-use super::scanner::leaf;
+use super::meaning::Unreadable;
+use super::scanner::{is_of_system, leaf};
 use super::{Kind, Message, Speaker, Weight};
 use crate::bytes::printable;
 use crate::findings::finding::Cause;
 use crate::knowledge::managers::{self, Manager};
 use crate::knowledge::packages::Shipped;
-use crate::knowledge::sayings::Saying;
+use crate::knowledge::saying::Saying;
 use crate::knowledge::standard_modules::Headers;
 use crate::knowledge::tensorflow::is_of_cuda;
 use crate::knowledge::{homebrew, import_names, packages, symbols};
@@ -16,6 +17,8 @@ use crate::knowledge::{homebrew, import_names, packages, symbols};
 pub enum Help {
     /// What is the same for all such messages.
     Advice(Advice),
+    /// To have a file opened that is there.
+    OpenFile(OpenFile),
     /// What stands in the table of sayings.
     Saying(&'static Saying),
     /// The graphics driver.
@@ -39,8 +42,8 @@ pub enum Help {
     },
     /// What a package manager beside Python's and the system's has for it.
     Managed(Manager, Lack),
-    /// A library of the right version in the place of an older one.
-    OlderCopy(Shipped),
+    /// A newer library in the place of an older one.
+    Older(Older),
     /// The distribution or the package again that an object is of.
     Reinstall(Owned),
     /// A build for this processor.
@@ -105,6 +108,42 @@ pub enum Advice {
     FindInterpreter,
 }
 
+/// What helps where a library is older than what needs it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Older {
+    /// A library of the right version, and no older copy before it.
+    Copy(Shipped),
+    /// The same where the name is in a directory of the system, in which nothing but a link may be removed.
+    LinkToAnother {
+        /// The file that was found.
+        library: String,
+        /// What ships the library.
+        shipped: Shipped,
+    },
+    /// A newer system, or a build for this one, where the system's own library is too old.
+    OfSystem {
+        /// The system's library.
+        library: String,
+        /// The package of conda-forge that has a newer one.
+        conda: Option<&'static str>,
+    },
+    /// No private copy of a library before that of the system.
+    PrivateCopy(Vec<u8>),
+}
+
+/// What helps where a file is not opened, whatever is in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenFile {
+    /// Permissions with which the user may read it.
+    Permissions,
+    /// Links that lead to a file, in place of a loop.
+    LinkLoop,
+    /// A higher limit of open files.
+    Limit,
+    /// What Gatekeeper lets through.
+    Quarantine,
+}
+
 /// What an object is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owned {
@@ -151,6 +190,8 @@ pub enum Bring {
     Distribution(String),
     /// The distribution again whose wheel brought a copy with a name of its own.
     OfWheel,
+    /// The directory of libraries beside that of the program whose own library it is.
+    OfTree(String),
     /// Alpine's package.
     Alpine,
     /// The release of CUDA or cuDNN that has it.
@@ -174,6 +215,8 @@ pub enum Newer {
     Formula(String),
     /// Some build of what asks.
     Build,
+    /// The variable by which dyld finds a bare name among Homebrew's libraries.
+    Fallback,
 }
 
 /// Releases that fit.
@@ -233,7 +276,7 @@ impl Message {
             return Help::Saying(saying);
         }
         let Some(cause) = self.cause() else { return Help::Advice(Advice::Nothing) };
-        if let Some(help) = self.cure_of_managed(cause) {
+        if let Some(help) = self.cure_of_managed(cause).or_else(|| self.cure_of_opening()) {
             return help;
         }
         match (self.kind, cause) {
@@ -274,7 +317,6 @@ impl Message {
             }
             (_, Cause::StaticTls) => Help::LoadFirst,
             (_, Cause::ExecStack) => Help::Advice(Advice::NoExecutableStack),
-            (_, Cause::BadSignature) if self.is_about_a_team() => Help::Advice(Advice::OneTeam),
             (_, Cause::BadSignature) => Help::Advice(Advice::Sign),
             (_, Cause::DuplicateRpath) => Help::Advice(Advice::Dedupe),
             (_, Cause::DataMissing) if self.library.as_deref() == Some(b"ptxas") => {
@@ -289,21 +331,26 @@ impl Message {
         }
     }
 
-    /// Is it about who signed a library, and not about whether its signature holds?
-    pub(super) fn is_about_a_team(&self) -> bool {
-        let says = |words: &[u8]| memchr::memmem::find(&self.words, words).is_some();
-        self.kind == Kind::BadSignature && (says(b"Team ID") || says(b"not a platform binary"))
-    }
-
-    /// Does it speak of an addon of Node.js?
-    fn is_node(&self) -> bool {
-        self.object.as_deref().is_some_and(|object| {
-            object.ends_with(b".node") || memchr::memmem::find(object, b"/node_modules/").is_some()
-        })
+    /// What helps where a file is not opened, although nothing has to be wrong with what is in it.
+    fn cure_of_opening(&self) -> Option<Help> {
+        if self.kind == Kind::BadSignature {
+            let quarantine =
+                self.is_about_a_policy().then_some(Help::OpenFile(OpenFile::Quarantine));
+            let team = || self.is_about_a_team().then_some(Help::Advice(Advice::OneTeam));
+            return quarantine.or_else(team);
+        }
+        let why = (self.kind == Kind::ObjectUnreadable).then(|| self.why_unreadable())?;
+        Some(Help::OpenFile(match why {
+            Unreadable::Forbidden => OpenFile::Permissions,
+            Unreadable::LinkLoop => OpenFile::LinkLoop,
+            Unreadable::TooManyFiles => OpenFile::Limit,
+            _ => return None,
+        }))
     }
 
     /// The distribution of the object that is named, by its path.
-    fn distribution(&self) -> Option<String> {
+    #[must_use]
+    pub fn distribution(&self) -> Option<String> {
         import_names::distribution_of_path(&printable(self.object.as_deref()?))
     }
 
@@ -313,19 +360,18 @@ impl Message {
             return Owned::Node;
         }
         let object = self.object.as_deref().unwrap_or_default();
-        let is_of_system = [&b"/usr/lib"[..], b"/lib", b"/usr/bin/", b"/bin/"]
-            .iter()
-            .any(|start| object.starts_with(start));
         match self.distribution() {
-            None if is_of_system => Owned::System(object.to_vec()),
+            None if is_of_system(object) => Owned::System(object.to_vec()),
             None => Owned::Unknown,
             Some(distribution) => Owned::Distribution(distribution),
         }
     }
 
     /// What manages the object or the library that is named, beside Python's installers and the system.
-    fn manager(&self) -> Option<Manager> {
-        let named = [&self.object, &self.library].into_iter().flatten();
+    pub(super) fn manager(&self) -> Option<Manager> {
+        // R names the library that it opens in the line before.
+        let near = self.near.as_ref().filter(|near| near.ends_with(b".so"));
+        let named = [&self.object, &self.library].into_iter().flatten().chain(near);
         let by_path = named.map(|path| printable(path)).find_map(|path| managers::of_path(&path));
         let library = self.library.as_deref().map(leaf).map(printable).unwrap_or_default();
         match by_path {
@@ -361,24 +407,17 @@ impl Message {
                 let may_be_own = distribution.is_some() && library.ends_with(".so");
                 lack != Lack::Library || may_be_own || managers::is_of_ros(&library)
             }
+            // What a bundle brings is in it, and it leaves what is the system's to the system.
+            Manager::Bundle(_) => {
+                let is_in_it = self.library.as_deref().is_none_or(|name| name.starts_with(b"/"));
+                lack == Lack::File || lack == Lack::Library && is_in_it
+            }
             // The library that they lack is the system's.
             Manager::Php(..) | Manager::Gem(_) | Manager::R(_) => {
                 lack != Lack::Library || cause == Cause::WrongPlatform
             }
         };
         is_for_it.then_some(Help::Managed(manager, lack))
-    }
-
-    fn cure_of_older_library(&self) -> Help {
-        let version = self.version.as_deref().unwrap_or_default();
-        if version.starts_with(b"GLIBCXX_") || version.starts_with(b"CXXABI_") {
-            Help::NewerLibstdcxx(packages::gcc_of(version))
-        } else if version.starts_with(b"GLIBC_") {
-            Help::NewerGlibc(self.distribution())
-        } else {
-            let library = self.library.as_deref().map(leaf).unwrap_or_default();
-            packages::shipper(library).map_or(Help::Advice(Advice::NewerCopy), Help::OlderCopy)
-        }
     }
 
     fn cure_of_missing_library(&self) -> LibraryHelp {
@@ -393,7 +432,8 @@ impl Message {
                 let near = || import_names::distribution_of_path(&near?);
                 self.distribution().or_else(near).map_or(Bring::OfWheel, Bring::Distribution)
             }
-            _ => match (packages::shipper(library), self.distribution()) {
+            _ => match (packages::shipper(library), self.own_libraries()) {
+                (_, Some(directory)) => Bring::OfTree(directory),
                 (Some(shipped), _) => Bring::Shipped(shipped),
                 _ if is_of_cuda(library) => Bring::Cuda,
                 _ => Bring::LookUp,
@@ -401,7 +441,8 @@ impl Message {
         };
         // Nobody's environment holds what belongs to the system, or to another package manager.
         let is_path = self.library.as_deref().is_some_and(|name| name.starts_with(b"/"));
-        let may_be_here = !bring.is_of_system() && !is_path && !library.is_empty();
+        let may_be_here =
+            !bring.is_of_system() && !is_path && !library.is_empty() && self.is_of_an_environment();
         let is_built_for_cuda = may_be_here && is_of_cuda(library) && self.speaker != Speaker::Dyld;
         LibraryHelp {
             bring,
@@ -434,6 +475,7 @@ impl Message {
             };
         };
         let newer = match (homebrew::formula_of_path(&asker), self.distribution()) {
+            _ if self.is_bare_name() => Newer::Fallback,
             (_, Some(distribution)) => Newer::Distribution(distribution),
             (Some(own), None) => Newer::Formula(own.to_owned()),
             (None, None) => Newer::Build,
@@ -510,23 +552,6 @@ impl Message {
             .as_deref()
             .is_some_and(|name| name.starts_with(b"_") && !name.starts_with(b"__"))
     }
-
-    /// Do the numbers of the words say that a module was built with a newer NumPy than is here? It is so
-    /// where what was built with comes first and is the greater: `0x10 … 0xf`, `Expected 96 … got 88`.
-    pub(super) fn is_for_a_newer_numpy(&self) -> bool {
-        let text = printable(&self.words);
-        let words =
-            text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
-        let mut words = words.peekable();
-        let mut numbers = Vec::new();
-        while let Some(word) = words.next() {
-            let hexadecimal = word.strip_prefix("0x").and_then(|n| u64::from_str_radix(n, 16).ok());
-            let is_size = matches!(word, "Expected" | "got");
-            let size = words.peek().filter(|_| is_size).and_then(|next| next.parse().ok());
-            numbers.extend(hexadecimal.or(size));
-        }
-        matches!(numbers.as_slice(), [built, here, ..] if built > here)
-    }
 }
 
 impl Bring {
@@ -541,6 +566,7 @@ impl Bring {
                 | Shipped::Advice(_),
             )
             | Self::Alpine
+            | Self::OfTree(_)
             | Self::Formula(..) => true,
             Self::InsteadOf(_, newer) => matches!(newer, Newer::Formula(_)),
             Self::Shipped(Shipped::Distribution { .. })

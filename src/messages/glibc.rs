@@ -59,7 +59,11 @@ fn not_opened(line: &[u8]) -> Option<Message> {
     let name = subject(before)?;
     let reason = reason.strip_prefix(b": ").unwrap_or(reason);
     let asker = around(line, STARTING).and_then(|(program, _)| subject(program));
-    let asker = asker.or_else(|| opener(before)).filter(|asker| *asker != name);
+    // Ruby names the file that it requires behind the reason.
+    let required = behind(reason, b" - /").and_then(|_| behind(reason, b" - "));
+    let required =
+        required.map(|path| path.split(|byte| b" )".contains(byte)).next().unwrap_or(path));
+    let asker = asker.or_else(|| opener(before)).or(required).filter(|asker| *asker != name);
     if reason.starts_with(b"Not a directory") {
         return Some(Message::new(Speaker::Glibc, Kind::ObjectNotFound).object(name));
     }

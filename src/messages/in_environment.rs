@@ -3,7 +3,7 @@
 
 use super::modules::Distributions;
 use super::scanner::{self, leaf};
-use super::{Kind, Message};
+use super::{Kind, Message, Speaker};
 use crate::bytes::printable;
 use crate::command_line::CommandLine;
 use crate::diagnosis::diagnose::Diagnosis;
@@ -12,6 +12,7 @@ use crate::knowledge::tensorflow::is_for_gpu;
 use crate::python::installs::Installs;
 use crate::python::modules::{self, Found};
 use crate::vfs::Vfs;
+use crate::world::inventory::Object;
 use crate::world::python_code::PythonCode;
 use crate::world::{Place, World};
 use schemars::JsonSchema;
@@ -235,8 +236,11 @@ impl Verdict {
 /// Finds out what is the case.
 #[must_use]
 pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Message) -> Verdict {
-    if message.is_about_a_team() || message.kind == Kind::RpathIgnored {
-        // That depends on the program, not on the files.
+    let is_of_program = message.is_about_a_team()
+        || message.is_about_a_policy()
+        || message.kind == Kind::RpathIgnored;
+    if is_of_program || message.is_of_a_limit() {
+        // That depends on the program or on the system, not on the files.
         return Verdict::by_words(message, Outcome::NothingFound);
     }
     let about = Distributions::of(vfs, world, message);
@@ -256,9 +260,19 @@ pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Messa
         .or_else(|| opened_by_name(vfs, world, message));
     match found {
         Some(found) => Verdict { installs: world.installs(vfs), ..found },
-        None if is_of_here(vfs, message) => nothing(message),
-        None => Verdict::by_words(message, Outcome::NotHere),
+        None if !is_of_here(vfs, message) => Verdict::by_words(message, Outcome::NotHere),
+        // What no environment like this one has a part in was not looked for in it.
+        None if !message.is_of_an_environment() || is_of_another_loader(world, message) => {
+            Verdict::by_words(message, Outcome::NothingFound)
+        }
+        None => nothing(message),
     }
+}
+
+/// Does dyld speak, where no file is of its format?
+fn is_of_another_loader(world: &World, message: &Message) -> bool {
+    let is_of_dyld = |object: &Object| object.elf().is_none();
+    message.speaker == Speaker::Dyld && !world.inventory.objects.iter().any(is_of_dyld)
 }
 
 /// Do all files that a message names with a path exist here? What is found here says nothing about another machine.

@@ -6,7 +6,7 @@ use super::musl;
 use super::php;
 use super::programs;
 use super::python;
-use super::scanner::behind;
+use super::scanner::{behind, between};
 use super::tensorflow;
 use super::translated::Translations;
 use super::windows::is_of_windows;
@@ -46,7 +46,7 @@ const INTERESTING: &[&[u8]] = &[
     b"not appear to be running",
     b"undefined symbol",
     b"error while loading",
-    b"Error loading shared",
+    b"Error loading ",
     b"Error relocating",
     b"No module named",
     b"bad interpreter",
@@ -80,6 +80,7 @@ const INTERESTING: &[&[u8]] = &[
     b"an't ",
     b"annot ",
     b"o library called",
+    b"exec /",
     b"not configured",
     NIX,
 ];
@@ -215,7 +216,9 @@ impl Scanner {
         if memmem::find(start, b"Traceback (most recent call last)").is_some() {
             self.near = None;
         }
+        let opened = between(start, b"unable to load shared object '", b'\'');
         let path = match start.strip_prefix(b"File \"") {
+            _ if opened.is_some() => opened,
             Some(rest) => rest.split(|&byte| byte == b'"').next(),
             None if start.starts_with(b"/")
                 || start.starts_with(b"~/")

@@ -3,7 +3,8 @@
 use super::scanner::is_object;
 use super::{Kind, Message, Speaker, Weight};
 use crate::findings::finding::Cause;
-use crate::knowledge::sayings::{Saying, Subject};
+use crate::knowledge::glibc_symbols::is_only_in_glibc;
+use crate::knowledge::saying::{Saying, Subject};
 use crate::knowledge::standard_modules::{self, Headers};
 use crate::knowledge::tensorflow::is_driver_library;
 
@@ -20,21 +21,6 @@ const GLIBC_LIBRARIES: &[&[u8]] = &[
     b"libnsl.so.1",
     b"libcrypt.so.1",
     b"libmvec.so.1",
-];
-
-/// Symbols of the GNU C library that musl does not have, beside those that end in `_chk`.
-const GLIBC_SYMBOLS: &[&[u8]] = &[
-    b"__register_atfork",
-    b"__strtod_internal",
-    b"__cxa_thread_atexit_impl",
-    b"backtrace",
-    b"backtrace_symbols",
-    b"gnu_get_libc_version",
-    b"__libc_malloc",
-    b"secure_getenv",
-    b"__rawmemchr",
-    b"__isnan",
-    b"__finite",
 ];
 
 impl Message {
@@ -108,7 +94,7 @@ impl Message {
     fn missing_symbol(&self) -> &'static [Cause] {
         let symbol = self.symbol.as_deref().unwrap_or_default();
         match (self.speaker, self.library.as_deref()) {
-            (Speaker::Musl, _) if symbol.ends_with(b"_chk") || GLIBC_SYMBOLS.contains(&symbol) => {
+            (Speaker::Musl, _) if is_only_in_glibc(symbol) => {
                 &[Cause::WrongPlatform, Cause::VersionMismatch, Cause::MissingSymbol]
             }
             (Speaker::Dyld, Some(library)) if is_of_macos(library) => &[Cause::MissingSymbol],
@@ -169,6 +155,9 @@ impl Message {
             Kind::SymbolNotFound => self.no_symbol(),
             Kind::StaticTls => Meaning::Object(ObjectFault::StaticTls),
             Kind::ExecStack => Meaning::Object(ObjectFault::ExecStack),
+            Kind::BadSignature if self.is_about_a_policy() => {
+                Meaning::Object(ObjectFault::Quarantined)
+            }
             Kind::BadSignature if self.is_about_a_team() => Meaning::Object(ObjectFault::OtherTeam),
             Kind::BadSignature => Meaning::Object(ObjectFault::NoSignature),
             Kind::DuplicateRpath => Meaning::Object(ObjectFault::EntryTwice),
@@ -249,12 +238,16 @@ impl Message {
         }
     }
 
-    fn why_unreadable(&self) -> Unreadable {
+    pub(super) fn why_unreadable(&self) -> Unreadable {
         let says = |words: &[u8]| memchr::memmem::find(&self.words, words).is_some();
         if says(b"file too short") {
             Unreadable::TooShort
         } else if says(b"invalid ELF header") {
             Unreadable::NoElf
+        } else if says(b"Too many open files") || says(b"Error 24") || says(b"Error 23") {
+            Unreadable::TooManyFiles
+        } else if says(b"Too many levels of symbolic links") {
+            Unreadable::LinkLoop
         } else if says(b"Permission denied") {
             Unreadable::Forbidden
         } else if self.may_not_be_executed() {
@@ -396,6 +389,8 @@ pub enum ObjectFault {
     ExecStack,
     /// Another team than the program's signed a library.
     OtherTeam,
+    /// Gatekeeper blocks a file.
+    Quarantined,
     /// A file has no signature that holds.
     NoSignature,
     /// A search path has an entry twice.
@@ -463,6 +458,10 @@ pub enum Unreadable {
     NoElf,
     /// The user may not read it.
     Forbidden,
+    /// The process or the system has as many files open as it may.
+    TooManyFiles,
+    /// The links of its path lead in a circle.
+    LinkLoop,
     /// It could not be mapped.
     NotMapped,
     /// It could not be mapped, since its file system lets nothing be executed.

@@ -1,7 +1,7 @@
 //! What a message of a loader, of Python or of TensorFlow says, as data.
 
 use crate::findings::finding::Cause;
-use crate::knowledge::sayings::Saying;
+use crate::knowledge::saying::Saying;
 use schemars::JsonSchema;
 use serde::Serialize;
 

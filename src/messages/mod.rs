@@ -5,6 +5,7 @@
 //! time proportional to its length and in bounded memory; a message may be anywhere in a line, behind
 //! the name of a container or the prompt of a quotation.
 
+mod about;
 pub mod cure;
 mod dyld;
 mod glibc;
@@ -14,6 +15,7 @@ pub mod meaning;
 mod message;
 mod modules;
 mod musl;
+mod older;
 mod php;
 mod programs;
 mod python;

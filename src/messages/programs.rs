@@ -5,7 +5,8 @@ use super::scanner::leaf;
 use super::{Kind, Message, Speaker, glibc};
 use crate::bytes::printable;
 use crate::knowledge::packages;
-use crate::knowledge::sayings::{self, Subject};
+use crate::knowledge::saying::Subject;
+use crate::knowledge::sayings;
 use memchr::memmem;
 
 /// Words by which a line says that something was not found, in lower case.
@@ -22,6 +23,7 @@ const NOT_FOUND: &[&str] = &[
     "could not load",
     "couldn't find",
     "couldn't load",
+    "error loading",
     "failed to find",
     "failed to load",
     "failed to open",
@@ -46,6 +48,7 @@ pub(super) fn saying(line: &[u8]) -> Option<Message> {
         Subject::NotInstalled | Subject::LeftOut => Kind::LibraryNotFound,
         Subject::Releases => Kind::DistributionsDoNotFit,
         Subject::Driver => Kind::DriverNotFound,
+        Subject::Processor => Kind::WrongArchitecture,
         Subject::AsTheLoaderSays => {
             return glibc::read(line).map(|read| Message { saying: Some(saying), ..read });
         }

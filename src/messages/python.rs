@@ -38,17 +38,25 @@ fn no_module(line: &[u8]) -> Option<Message> {
         .then(|| Message::new(Speaker::Python, Kind::ModuleNotFound).module(name))
 }
 
-/// `cannot import name 'NAME' from 'MODULE' (FILE)`
+/// `cannot import name 'NAME' from 'MODULE' (FILE)`, or `… from partially initialized module 'MODULE' …`. A module
+/// that is not among the packages has another reason than releases that do not fit: what the standard library had
+/// has moved, or a script hides a module.
 fn no_name(line: &[u8]) -> Option<Message> {
     let name = between(line, b"cannot import name '", b'\'')?;
     let rest = behind(line, b"cannot import name '")?;
-    let module = between(rest, b"' from '", b'\'')?;
+    let module = between(rest, b"' from '", b'\'')
+        .or_else(|| between(rest, b"' from partially initialized module '", b'\''))?;
     let message = Message::new(Speaker::Python, Kind::NameNotFound).symbol(name).module(module);
-    let file = behind(rest, b"' (").map(|file| {
+    let parenthesis = memchr::memmem::rfind(rest, b" (").and_then(|at| rest.get(at + 2..));
+    let file = parenthesis.map(|file| {
         let end = memchr::memrchr(b')', file).unwrap_or(file.len());
         file.get(..end).unwrap_or(file)
     });
-    if !is_name(name) || !is_name(module) {
+    let is_of_a_package = |file: &[u8]| {
+        [&b"/site-packages/"[..], b"/dist-packages/"].iter().any(|it| behind(file, it).is_some())
+    };
+    let is_outside = file.is_some_and(|file| file.ends_with(b".py") && !is_of_a_package(file));
+    if !is_name(name) || !is_name(module) || is_outside && !name.starts_with(b"_") {
         return None;
     }
     Some(match file.filter(|file| file.starts_with(b"/") || file.starts_with(b"~")) {
@@ -76,6 +84,12 @@ fn interpreter(line: &[u8]) -> Option<Message> {
         return Some(
             Message::new(Speaker::Python, Kind::InterpreterNotFound).object(subject(before)?),
         );
+    }
+    // A container's runtime says it so, of a program that is there.
+    let program = line.trim_ascii().strip_prefix(b"exec /").map(|_| line.trim_ascii());
+    if let Some(program) = program.and_then(|it| it.strip_suffix(b": no such file or directory")) {
+        let program = program.strip_prefix(b"exec ").unwrap_or(program);
+        return Some(Message::new(Speaker::Python, Kind::InterpreterNotFound).object(program));
     }
     let (before, rest) = around(line, b": bad interpreter: ")?;
     let message = Message::new(Speaker::Python, Kind::InterpreterNotFound);

@@ -90,6 +90,13 @@ pub fn leaf(name: &[u8]) -> &[u8] {
     name.rsplit(|&byte| byte == b'/').next().unwrap_or(name)
 }
 
+/// Is a path of the system itself, whose files its package manager decides about?
+pub(super) fn is_of_system(path: &[u8]) -> bool {
+    let starts: [&[u8]; 6] =
+        [b"/usr/lib", b"/lib", b"/usr/bin/", b"/bin/", b"/usr/sbin/", b"/sbin/"];
+    starts.iter().any(|start| path.starts_with(start))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -64,7 +64,7 @@ pub fn is_called_like_a_file(word: &[u8]) -> Words {
 /// The words for a text of so many lines without any message.
 #[must_use]
 pub fn no_message(lines: usize) -> Words {
-    let of = "of a dynamic loader, Python or TensorFlow";
+    let of = "of a program or a dynamic loader about a library that it did not load";
     let example = "ImportError: libx.so.1: cannot open shared object file";
     Words::new(match lines {
         0 => "the text is empty".to_owned(),
@@ -163,7 +163,9 @@ fn sentence(text: &str, message: &Message) -> String {
     });
     let mut characters = text.chars();
     match characters.next() {
-        Some(first) if !begins_with_name && !text.starts_with("dyld") => {
+        Some(first)
+            if !begins_with_name && !text.starts_with("dyld") && !text.starts_with("macOS") =>
+        {
             first.to_uppercase().chain(characters).collect()
         }
         _ => text.to_owned(),

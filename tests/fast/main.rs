@@ -15,6 +15,8 @@ mod elf_writer;
 #[cfg(test)]
 mod explain;
 #[cfg(test)]
+mod explain_mixtures;
+#[cfg(test)]
 mod explain_threads;
 #[cfg(test)]
 mod installed;

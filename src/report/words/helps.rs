@@ -2,29 +2,34 @@
 
 use super::cures::{Family, shipped_on};
 use super::managed;
-use crate::bytes::{in_shell_quotes, printable};
+use crate::bytes::{in_shell_quotes, printable, shell_word};
 use crate::knowledge::import_names;
+use crate::knowledge::managers;
 use crate::knowledge::packages::{self, Shipped};
 use crate::knowledge::standard_modules::Headers;
 use crate::knowledge::symbols::Owner;
-use crate::messages::cure::{Advice, Bring, Help, LibraryHelp, Newer, Owned, ReleasesHelp};
-use crate::messages::{Message, leaf};
+use crate::knowledge::tensorflow::is_of_cuda;
+use crate::messages::cure::{
+    Advice, Bring, Help, LibraryHelp, Newer, Older, OpenFile, Owned, ReleasesHelp,
+};
+use crate::messages::{Message, Speaker, leaf};
 
 /// A command, or what a person has to do.
 #[must_use]
 pub fn of(message: &Message) -> String {
     match message.cure() {
-        Help::Saying(saying) => saying.cure.to_owned(),
-        Help::Advice(advice) => fixed(advice).to_owned(),
-        Help::Driver { is_needed } => driver(is_needed),
+        Help::Saying(saying) => {
+            let own = message.distribution().unwrap_or_else(|| UNKNOWN.to_owned());
+            with_file(message, saying.cure).replace("--no-cache-dir NAME", &format!("--no-cache-dir {own}"))
+        }
+        Help::OpenFile(advice) => with_file(message, opening(advice)),
+        Help::Advice(Advice::GpuLibraries) => gpu_libraries(message),
+        Help::Advice(advice) => with_file(message, fixed(advice)),
+        Help::Driver { is_needed } => driver(message, is_needed),
         Help::Library(help) => library(message, &help),
         Help::StandardModule { headers } => standard_module(message, &headers),
         Help::Managed(manager, lack) => managed::of(&manager, lack, &library_name(message)),
-        Help::OlderCopy(shipped) => format!(
-            "remove the older copy, or the link with its name to another version, from what is searched, and install the \
-             library itself: {}",
-            installs(message, &shipped)
-        ),
+        Help::Older(help) => older(message, &help),
         Help::Object { shipped, owner } => {
             let known = installs(message, &shipped);
             match owner {
@@ -60,6 +65,59 @@ pub fn of(message: &Message) -> String {
     }
 }
 
+fn older(message: &Message, help: &Older) -> String {
+    match help {
+        Older::Copy(shipped) => format!(
+            "remove the older copy, or the link with its name to another version, from what is searched, and install the \
+             library itself: {}",
+            installs(message, shipped)
+        ),
+        Older::LinkToAnother { library, shipped } => format!(
+            "install the library itself: {}; before that, if ls -l {library} shows a link that was made by hand to another \
+             release, remove the link; do not remove a file of a package",
+            installs(message, shipped)
+        ),
+        Older::OfSystem { library, conda } => newer_system(message, library, *conda),
+        Older::PrivateCopy(library) => format!(
+            "unset LD_LIBRARY_PATH for this program, since {} is a private copy that is found before that of the system; the \
+             program that brought it can set the variable for itself alone",
+            printable(library)
+        ),
+    }
+}
+
+/// What helps where the system's own library is older than what needs it.
+fn newer_system(message: &Message, library: &str, conda: Option<&str>) -> String {
+    let path = message.object.as_deref().map(printable).unwrap_or_default();
+    let stays = format!("do not remove or replace {library}, which programs of the system need");
+    let is_in_conda = ["conda", "mamba", "forge", "/envs/"].iter().any(|mark| path.contains(mark));
+    let package = conda.unwrap_or("PACKAGE");
+    if is_in_conda {
+        return format!(
+            "unset LD_LIBRARY_PATH, which puts the copy of the system before that of the conda environment; then conda install \
+             -c conda-forge {package}; {stays}"
+        );
+    }
+    // What is in a bundle is not installed alone.
+    let is_alone = !path.is_empty() && managers::of_path(&path).is_none();
+    let object = if is_alone { printable(leaf(path.as_bytes())) } else { "the program".to_owned() };
+    let conda = conda.map_or_else(String::new, |package| {
+        format!("; in a conda environment, conda install -c conda-forge {package}")
+    });
+    format!(
+        "use a newer release of the system or a newer image, or install a build of {object} that is made for this \
+         one{conda}; {stays}"
+    )
+}
+
+/// A text in which the object that a message names with its path stands for FILE.
+fn with_file(message: &Message, text: &str) -> String {
+    match message.object.as_deref().filter(|object| object.starts_with(b"/")) {
+        Some(object) => text.replace(" FILE", &format!(" {}", shell_word(object))),
+        None => text.to_owned(),
+    }
+}
+
 /// The name of the library that a message is about.
 fn library_name(message: &Message) -> String {
     let library = message.library.as_deref().map(leaf).filter(|library| !library.is_empty());
@@ -82,8 +140,31 @@ fn installs(message: &Message, shipped: &Shipped) -> String {
 /// What stands for the name of a distribution that is not known.
 const UNKNOWN: &str = "NAME";
 
+const NO_EXEC: &str = "have libraries unpacked to a directory that is not mounted noexec (findmnt -T DIR shows it): TMPDIR=DIR, or \
+             for Java -Djava.io.tmpdir=DIR; or mount -o remount,exec as root";
+
 const NODE: &str =
     "run npm rebuild, or remove node_modules and run npm ci, on the system that runs it";
+
+fn opening(advice: OpenFile) -> &'static str {
+    match advice {
+        OpenFile::Permissions => {
+            "let the user who runs the program read it: chmod a+r FILE, and chmod a+x on each directory above it (namei -l FILE \
+             shows them); where the permissions are right, SELinux or AppArmor denies it (dmesg shows it)"
+        }
+        OpenFile::LinkLoop => {
+            "find the loop with namei -l FILE, remove the link that closes it, and reinstall the package that has the library"
+        }
+        OpenFile::Limit => {
+            "raise the limit in the shell that starts the program: ulimit -n 65536 (in a container, docker run --ulimit \
+             nofile=65536:65536); if it fails again after a while, the program does not close its files"
+        }
+        OpenFile::Quarantine => {
+            "if you trust the file, xattr -d com.apple.quarantine FILE (for all files of a directory, xattr -dr \
+             com.apple.quarantine DIR), or allow it in System Settings, Privacy & Security"
+        }
+    }
+}
 
 fn fixed(advice: Advice) -> &'static str {
     match advice {
@@ -99,10 +180,7 @@ fn fixed(advice: Advice) -> &'static str {
             "install the build for glibc (often called gnu or linux-x64, without musl) on the system that runs it: for \
              Node.js, remove node_modules and run npm ci; or run the program in an image of Alpine, which has musl"
         }
-        Advice::NoExec => {
-            "have libraries unpacked to a directory that is not mounted noexec (findmnt -T DIR shows it): TMPDIR=DIR, or \
-             for Java -Djava.io.tmpdir=DIR; or mount -o remount,exec as root"
-        }
+        Advice::NoExec => NO_EXEC,
         Advice::NodeModules => NODE,
         Advice::GpuLibraries => {
             "if the libraries are installed, run tfpatch fix; otherwise pip install 'tensorflow[and-cuda]'"
@@ -137,7 +215,8 @@ fn fixed(advice: Advice) -> &'static str {
              nvvm/libdevice"
         }
         Advice::FindInterpreter => {
-            "for a script, see its first line, and recreate its environment; for a program, install the loader that \
+            "for a script, see its first line, which may not end with the line end of Windows (sed -i 's/\\r$//' FILE), and \
+             recreate its environment; for a program, install the loader that \
              readelf -l FILE shows as the requested interpreter"
         }
         Advice::RemakeEnvironment => {
@@ -146,12 +225,36 @@ fn fixed(advice: Advice) -> &'static str {
     }
 }
 
-fn driver(is_needed: bool) -> String {
+/// TensorFlow's libraries, where TensorFlow does not load them.
+fn gpu_libraries(message: &Message) -> String {
+    let named = message.library.as_deref().map(leaf).and_then(packages::shipper);
+    match named {
+        // TensorFlow's extra is for the current release of CUDA.
+        Some(Shipped::Distribution { distribution, .. }) if distribution.ends_with("-cu11") => {
+            format!(
+                "if the libraries are installed, run tfpatch fix; otherwise pip install {distribution}, and the same for the other \
+             libraries that are missing, since this release of TensorFlow is built for CUDA 11; or pip install -U \
+             'tensorflow[and-cuda]'"
+            )
+        }
+        _ => fixed(Advice::GpuLibraries).to_owned(),
+    }
+}
+
+fn driver(message: &Message, is_needed: bool) -> String {
     let or = match is_needed {
         true => "on a machine without a GPU, install a CPU build",
         false => "without a GPU, no action is needed",
     };
-    format!("install the NVIDIA driver, or start the container with --gpus all; {or}")
+    let library = library_name(message);
+    let unversioned = match library.ends_with(".so") {
+        true => format!(
+            "; the driver has {library}.1, and in WSL also {library}, in /usr/lib/wsl/lib: LD_LIBRARY_PATH=/usr/lib/wsl/lib \
+             lets it be found"
+        ),
+        false => String::new(),
+    };
+    format!("install the NVIDIA driver, or start the container with --gpus all{unversioned}; {or}")
 }
 
 fn library(message: &Message, help: &LibraryHelp) -> String {
@@ -174,7 +277,13 @@ fn library(message: &Message, help: &LibraryHelp) -> String {
         let needs = printable(leaf(object));
         format!("; or install a build of {needs} for the installed CUDA")
     });
-    format!("if {name} is in the environment, run tfpatch fix; otherwise {bring}{other}")
+    // A program that says so itself may have found another copy, which did not load.
+    let is_own_words = message.speaker == Speaker::Program && message.object.is_none();
+    let shadowed = match is_own_words && is_of_cuda(name.as_bytes()) {
+        true => "; and unset LD_LIBRARY_PATH, which can select another copy",
+        false => "",
+    };
+    format!("if {name} is in the environment, run tfpatch fix; otherwise {bring}{other}{shadowed}")
 }
 
 fn bring(message: &Message, bring: &Bring, name: &str) -> String {
@@ -191,6 +300,11 @@ fn bring(message: &Message, bring: &Bring, name: &str) -> String {
             "reinstall the package whose import fails: pip install --force-reinstall --no-deps NAME; {name} is a copy that its \
              wheel brings, in a directory NAME.libs"
         ),
+        Bring::OfTree(directory) => format!(
+            "its library is usually in {directory}: run ldconfig as root after the directory was added to a file in \
+             /etc/ld.so.conf.d, or set LD_LIBRARY_PATH={directory}; if {name} is not there, build the program again with \
+             --enable-shared, or without it"
+        ),
         Bring::Alpine => format!(
             "apk add so:{name} (Alpine); if no package has it, install a build for this release of Alpine"
         ),
@@ -204,6 +318,12 @@ fn bring(message: &Message, bring: &Bring, name: &str) -> String {
             format!(
                 "find its package with apt-file search {name} (Debian, Ubuntu{usual}) or dnf provides '*/{name}' \
                  (Fedora), and install it"
+            )
+        }
+        Bring::Formula(formula, Newer::Fallback) | Bring::InsteadOf(formula, Newer::Fallback) => {
+            format!(
+                "brew install {formula}; if it is installed, {}",
+                newer_in_words(&Newer::Fallback)
             )
         }
         Bring::Formula(formula, newer) => {
@@ -226,6 +346,9 @@ fn newer_in_words(newer: &Newer) -> String {
     match newer {
         Newer::Distribution(distribution) => format!("pip install -U {distribution}"),
         Newer::Formula(formula) => format!("brew reinstall {formula}"),
+        Newer::Fallback => "start the program with DYLD_FALLBACK_LIBRARY_PATH=/opt/homebrew/lib (/usr/local/lib for Homebrew on \
+                            Intel), and with another python than /usr/bin/python3, for which macOS removes the variable"
+            .to_owned(),
         Newer::Build => "install a newer build of the program that needs it".to_owned(),
     }
 }
@@ -373,6 +496,7 @@ fn for_each_other(message: &Message) -> String {
         (None, _, Some(module)) => {
             let top = module.split('.').next().unwrap_or(&module);
             let own = import_names::distribution_of_module(top);
+            let own = own.as_deref().unwrap_or(UNKNOWN);
             format!(
                 "install compatible releases: pip install -U {own} and the packages that import from it"
             )

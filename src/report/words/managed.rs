@@ -28,6 +28,11 @@ pub(super) fn of(manager: &Manager, lack: Lack, name: &str) -> String {
                 .to_owned()
         }
         Manager::Haiku => "pkgman full-sync, and restart (Haiku)".to_owned(),
+        Manager::Bundle(maker) => format!(
+            "start the program again, since its files in /tmp may have been removed while it ran; otherwise the bundle \
+             (made with {maker}) is incomplete or does not fit this system, and packages of the system do not complete it: \
+             download it again, or use another release of it or a package of the program for this system"
+        ),
     }
 }
 

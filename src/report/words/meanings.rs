@@ -89,7 +89,10 @@ fn not_found_by_dyld(message: &Message, install_name: InstallName) -> String {
             "The name gives the location of the file, relative to the one that needs it."
         }
         InstallName::Absolute => "The name is an absolute path, so search paths are not used.",
-        InstallName::NoPath => "The name is not a path, and search paths do not apply to it.",
+        InstallName::NoPath => {
+            "The name is not a path: dyld searches DYLD_LIBRARY_PATH, DYLD_FALLBACK_LIBRARY_PATH and /usr/local/lib for \
+             it, and not the directory of Homebrew on Apple silicon."
+        }
     };
     let library = library_of(message);
     format!("dyld did not find {library}{}{places}. {why}", needed_by(message))
@@ -165,6 +168,10 @@ fn of_object(message: &Message, fault: &ObjectFault) -> String {
             "{name} is not signed by the team that signed the program, and the program uses library validation: it \
              loads only libraries with its own Team ID, and those of macOS."
         ),
+        ObjectFault::Quarantined => format!(
+            "Gatekeeper of macOS blocked {name}: the file was downloaded, has the attribute com.apple.quarantine, and is not \
+             notarized. Its signature may be valid."
+        ),
         ObjectFault::NoSignature => format!(
             "macOS found no valid code signature in {name}, and loads no code without one: the file was never \
              signed, or was changed after it was signed."
@@ -184,6 +191,11 @@ fn unreadable(why: Unreadable) -> &'static str {
             "is not an ELF file: it is for another system, is a text file (a linker script, a Git LFS pointer), or \
              is truncated"
         }
+        Unreadable::TooManyFiles => {
+            "was not opened, since the process has as many files open as its limit allows; nothing has to be wrong with the \
+             file"
+        }
+        Unreadable::LinkLoop => "is a link that leads back to itself, over one or more other links",
         Unreadable::Forbidden => "is not readable for the user who ran the program",
         Unreadable::NotMapped => {
             "could not be mapped: its file system is mounted noexec, memory is limited, or the file is truncated"
@@ -228,8 +240,7 @@ fn of_symbols(message: &Message, fault: &SymbolFault) -> String {
         SymbolFault::OlderLibrary => {
             let version = named(&message.version, "a version");
             // The versions of these grow with each release; those of others tell two lines of releases apart.
-            let grows =
-                ["GLIBC_", "GLIBCXX_", "CXXABI_", "GCC_"].iter().any(|it| version.starts_with(it));
+            let grows = message.needs_a_newer_one();
             let is = if grows { "is older than" } else { "is not the release" };
             let that = if grows { "the one that" } else { "that" };
             format!(

@@ -122,6 +122,7 @@ pub fn cure(message: &Message, verdict: &Verdict) -> String {
             let top = message.module.as_deref().map(printable).unwrap_or_default();
             let top = top.split('.').next().filter(|top| !top.is_empty()).unwrap_or("NAME");
             let name = import_names::distribution_of_module(top);
+            let name = name.as_deref().unwrap_or("NAME");
             format!("reinstall the package: pip install --force-reinstall --no-deps {name}")
         }
         Remedy::Restart => RESTART.to_owned(),

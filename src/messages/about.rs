@@ -1,0 +1,63 @@
+//! What a message is about, beside its kind.
+
+use super::meaning::Unreadable;
+use super::{Kind, Message, Speaker};
+use crate::bytes::printable;
+use crate::knowledge::managers::Manager;
+use crate::knowledge::saying::Saying;
+
+impl Message {
+    /// Is it about who signed a library, and not about whether its signature holds?
+    pub(super) fn is_about_a_team(&self) -> bool {
+        let says = |words: &[u8]| memchr::memmem::find(&self.words, words).is_some();
+        self.kind == Kind::BadSignature && (says(b"Team ID") || says(b"not a platform binary"))
+    }
+
+    /// Is it Gatekeeper that blocks a library, whoever signed it?
+    pub(super) fn is_about_a_policy(&self) -> bool {
+        let words = b"disallowed by system policy";
+        self.kind == Kind::BadSignature && memchr::memmem::find(&self.words, words).is_some()
+    }
+
+    /// Were too many files open, whichever this one is?
+    pub(super) fn is_of_a_limit(&self) -> bool {
+        self.kind == Kind::ObjectUnreadable && self.why_unreadable() == Unreadable::TooManyFiles
+    }
+
+    /// Can an environment of Python have a part in it?
+    pub(super) fn is_of_an_environment(&self) -> bool {
+        let is_elsewhere = self.saying.is_some_and(Saying::is_of_another_world);
+        let is_managed = self.manager().is_some_and(|manager| manager != Manager::Nix);
+        !is_elsewhere && !is_managed && !self.is_node()
+    }
+
+    /// Does it speak of an addon of Node.js?
+    pub(super) fn is_node(&self) -> bool {
+        self.object.as_deref().is_some_and(|object| {
+            object.ends_with(b".node") || memchr::memmem::find(object, b"/node_modules/").is_some()
+        })
+    }
+
+    /// Does a program open a library of macOS by a name without a directory?
+    pub(super) fn is_bare_name(&self) -> bool {
+        let is_bare = |name: &[u8]| !name.contains(&b'/') && !name.starts_with(b"@");
+        self.speaker == Speaker::Dyld && self.library.as_deref().is_some_and(is_bare)
+    }
+
+    /// Do the numbers of the words say that a module was built with a newer NumPy than is here? It is so
+    /// where what was built with comes first and is the greater: `0x10 … 0xf`, `Expected 96 … got 88`.
+    pub(super) fn is_for_a_newer_numpy(&self) -> bool {
+        let text = printable(&self.words);
+        let words =
+            text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+        let mut words = words.peekable();
+        let mut numbers = Vec::new();
+        while let Some(word) = words.next() {
+            let hexadecimal = word.strip_prefix("0x").and_then(|n| u64::from_str_radix(n, 16).ok());
+            let is_size = matches!(word, "Expected" | "got");
+            let size = words.peek().filter(|_| is_size).and_then(|next| next.parse().ok());
+            numbers.extend(hexadecimal.or(size));
+        }
+        matches!(numbers.as_slice(), [built, here, ..] if built > here)
+    }
+}

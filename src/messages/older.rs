@@ -1,0 +1,80 @@
+//! What cures it where a library is older than what needs it, by where the library is.
+
+use super::cure::{Advice, Help, Older};
+use super::scanner::{is_of_system, leaf};
+use super::{Kind, Message};
+use crate::bytes::printable;
+use crate::knowledge::packages::{self, Shipped};
+
+impl Message {
+    pub(super) fn cure_of_older_library(&self) -> Help {
+        let version = self.version.as_deref().unwrap_or_default();
+        let path = self.library.as_deref().unwrap_or_default();
+        let is_private = path.starts_with(b"/") && !is_of_system(path);
+        if version.starts_with(b"GLIBCXX_") || version.starts_with(b"CXXABI_") {
+            return Help::NewerLibstdcxx(packages::gcc_of(version));
+        }
+        if version.starts_with(b"GLIBC_") {
+            return match is_private {
+                true => Help::Older(Older::PrivateCopy(path.to_vec())),
+                false => Help::NewerGlibc(self.distribution()),
+            };
+        }
+        let shipped = packages::shipper(leaf(path));
+        // A library that only some releases of a system have is elsewhere a link to another one, made by hand.
+        let is_of_some = matches!(shipped, Some(Shipped::Releases { .. }));
+        if is_of_system(path) && self.needs_a_newer_one() && !is_of_some {
+            let conda = shipped.as_ref().and_then(in_conda);
+            return Help::Older(Older::OfSystem { library: printable(path), conda });
+        }
+        if is_private && self.is_asked_by_the_system() {
+            return Help::Older(Older::PrivateCopy(path.to_vec()));
+        }
+        match shipped {
+            Some(shipped) if is_of_system(path) => {
+                Help::Older(Older::LinkToAnother { library: printable(path), shipped })
+            }
+            Some(shipped) => Help::Older(Older::Copy(shipped)),
+            None => Help::Advice(Advice::NewerCopy),
+        }
+    }
+
+    /// Do the versions grow with each release, so that the one that is needed is newer? A version that ends in a
+    /// number with a dot is one of several, and others tell two lines of releases apart.
+    #[must_use]
+    pub fn needs_a_newer_one(&self) -> bool {
+        let version = self.version.as_deref().map(printable).unwrap_or_default();
+        let number = version.rsplit('_').next().unwrap_or_default();
+        self.kind == Kind::VersionNotFound
+            && number.contains('.')
+            && number
+                .split('.')
+                .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
+    }
+
+    /// Does a program or a library of the system need it, or a program that is called by its name alone?
+    fn is_asked_by_the_system(&self) -> bool {
+        self.object.as_deref().is_some_and(|it| is_of_system(it) || !it.contains(&b'/'))
+    }
+
+    /// The directory of libraries of the tree in which a program is that has a library of its own: `/usr/local/lib` for
+    /// `/usr/local/bin/python3.11` and `libpython3.11.so.1.0`.
+    pub(super) fn own_libraries(&self) -> Option<String> {
+        let program = self.object.as_deref().map(printable)?;
+        let (tree, name) =
+            program.rsplit_once("/bin/").filter(|(tree, _)| tree.starts_with('/'))?;
+        let library = self.library.as_deref().map(printable)?;
+        let is_own = library.strip_prefix("lib").is_some_and(|rest| rest.starts_with(name));
+        (is_own && tree != "/usr").then(|| format!("{tree}/lib"))
+    }
+}
+
+/// The package of conda-forge that has a library.
+fn in_conda(shipped: &Shipped) -> Option<&'static str> {
+    match shipped {
+        Shipped::Packages { conda, .. } => *conda,
+        Shipped::Conda { package, .. } => Some(*package),
+        Shipped::Releases { releases, .. } => Some(releases.conda).filter(|it| !it.is_empty()),
+        _ => None,
+    }
+}
