@@ -156,3 +156,20 @@ fn what_the_loader_says_in_other_languages_is_understood() {
         assert!(text.contains(message["words"].as_str().unwrap()), "{message:#}");
     }
 }
+
+/// A file that is sound is refused all the same where the system does not permit to map or to run it.
+#[test]
+fn a_sound_file_is_not_called_well_where_the_system_refuses_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = environments::empty(dir.path());
+    let file = env.module("pkg/_fast", &[], &[]);
+    for why in [
+        "failed to map segment from shared object",
+        "cannot open shared object file: Permission denied",
+    ] {
+        let words = format!("ImportError: {}: {why}", file.display());
+        let told = run(dir.path(), &["explain", &words]);
+        assert!(!told.out.starts_with("ok"), "{why}: {told:#?}");
+        assert!(!told.out.contains("no action needed"), "{why}: {told:#?}");
+    }
+}
