@@ -19,33 +19,34 @@ const ENDING: &[u8] = b".so";
 /// Constants are searched in pieces of so many bytes.
 const STEP: u64 = 1 << 20;
 
-/// How many bytes `.rodata` has; none where there are no section headers.
-///
-/// # Errors
-/// Where the section headers are malformed.
-pub fn size(image: &Image<'_>) -> Result<u64, Error> {
-    let sections = Sections::read(image)?;
-    let section = sections.as_ref().and_then(|sections| sections.named(image, NAME));
-    Ok(section.map_or(0, |section| section.sh_size))
+/// What was found among strings.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The names, by their places in the list.
+    pub names: BTreeSet<usize>,
+    /// How many bytes were looked through.
+    pub read: u64,
+    /// Is there more that was not?
+    pub is_cut: bool,
 }
 
-/// Which of `names` stand in `.rodata` as whole C strings, by their places in the list. Of a longer
-/// section the first `most` bytes are read; of a file without section headers nothing is.
+/// Which of `names` stand in `.rodata` as whole C strings. Of a longer section the first `most` bytes are read; of a file without section headers nothing is.
 ///
 /// # Errors
 /// Where the section headers are malformed, or the section lies outside of the file.
-pub fn whole(image: &Image<'_>, names: &[&[u8]], most: u64) -> Result<BTreeSet<usize>, Error> {
-    let mut found = BTreeSet::new();
+pub fn whole(image: &Image<'_>, names: &[&[u8]], most: u64) -> Result<Found, Error> {
+    let mut found = Found::default();
     let Some(sections) = Sections::read(image)? else { return Ok(found) };
     let Some(section) = sections.named(image, NAME) else { return Ok(found) };
     let len = section.sh_size.min(most);
+    (found.read, found.is_cut) = (len, len < section.sh_size);
     // It is there as a whole, or nothing of it is.
     image.source().read(section.sh_offset.saturating_add(len), 0, ".rodata")?;
     let piece = |range: Range<u64>| {
         let at = section.sh_offset.saturating_add(range.start);
         image.source().read(at, range.end - range.start, ".rodata")
     };
-    Finder::new(names).search(len, STEP, piece, &mut found)?;
+    Finder::new(names).search(len, STEP, piece, &mut found.names)?;
     Ok(found)
 }
 

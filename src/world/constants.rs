@@ -2,7 +2,8 @@
 //! by its name stands there.
 
 use super::inventory::Object;
-use crate::elf::{Image, hash, strings};
+use crate::elf::strings::{self, Found};
+use crate::elf::{Image, hash};
 use crate::vfs::Vfs;
 use std::cell::Cell;
 use std::collections::BTreeSet;
@@ -26,8 +27,8 @@ impl<'a> Constants<'a> {
     #[must_use]
     pub fn named(&self, object: &Object, names: &[&[u8]]) -> Option<BTreeSet<usize>> {
         let source = self.vfs.open(&object.path).ok()?;
-        let (found, is_whole) = self.among(&Image::parse(source.as_ref()).ok()?, names)?;
-        is_whole.then_some(found)
+        let found = self.among(&Image::parse(source.as_ref()).ok()?, names)?;
+        (!found.is_cut).then_some(found.names)
     }
 
     /// The same for an object that can open a library by itself, as far as it is read; nothing for others.
@@ -36,17 +37,16 @@ impl<'a> Constants<'a> {
         let opened = || {
             let source = self.vfs.open(&object.path).ok()?;
             let image = Image::parse(source.as_ref()).ok()?;
+            // Most objects cannot, and their constants are not read.
             let can_open = hash::imports(&image, b"dlopen").unwrap_or(false);
-            Some(self.among(&image, names).filter(|_| can_open)?.0)
+            Some(if can_open { self.among(&image, names)?.names } else { BTreeSet::new() })
         };
         if names.is_empty() || self.left.get() == 0 { None } else { opened() }.unwrap_or_default()
     }
 
-    /// What stands there, and whether all was looked through.
-    fn among(&self, image: &Image<'_>, names: &[&[u8]]) -> Option<(BTreeSet<usize>, bool)> {
-        let size = strings::size(image).ok()?;
-        let most = size.min(self.most).min(self.left.get());
-        self.left.set(self.left.get() - most);
-        Some((strings::whole(image, names, most).ok()?, most == size))
+    fn among(&self, image: &Image<'_>, names: &[&[u8]]) -> Option<Found> {
+        let found = strings::whole(image, names, self.most.min(self.left.get())).ok()?;
+        self.left.set(self.left.get() - found.read);
+        Some(found)
     }
 }
