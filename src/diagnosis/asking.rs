@@ -14,6 +14,7 @@ use crate::world::World;
 use crate::world::constants::Constants;
 use crate::world::inventory::{Object, Role};
 use crate::world::makers::Maker;
+use crate::world::object_names::stem;
 use crate::world::python_code::{PythonCode, Reaction};
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -247,7 +248,7 @@ impl<'a> Asking<'a> {
     /// Does another module of its distribution hold a module's name among its constants? It may import it, as
     /// what Cython made of Python code does, and no source tells what it does then.
     fn is_named_by_a_module(&self, module: &Object) -> bool {
-        let stem = module.name().split(|&byte| byte == b'.').next().unwrap_or_default();
+        let stem = stem(module.name());
         let mut others = self.world.inventory.objects.iter().filter(|other| {
             other.role == Role::ExtensionModule
                 && other.distribution == module.distribution
@@ -367,9 +368,9 @@ impl<'a> Asking<'a> {
             let kept = name.iter().filter(|byte| !byte.is_ascii_digit());
             kept.copied().collect::<Vec<u8>>()
         };
-        let is_build = |other: &Object| {
-            other.id != asking.id && without_digits(other.name()) == without_digits(asking.name())
-        };
+        let own = without_digits(asking.name());
+        let is_build =
+            |other: &Object| other.id != asking.id && without_digits(other.name()) == own;
         tensorflow::is_for_gpu(&missing.dependency.name)
             && missing.root_role == Role::Library
             && self.world.maker(asking).is_some_and(|own| self.has_modules(&own))

@@ -555,8 +555,7 @@ impl Judge<'_> {
                 let root = || world.inventory.at(&question.root);
                 let asking = world.inventory.at(&question.asking).or_else(root);
                 let is_loaded = asking.is_some_and(|asking| {
-                    asking.role == Role::ExtensionModule
-                        || self.seen.by_modules.contains_key(&asking.id)
+                    asking.role == Role::ExtensionModule || self.seen.leads_to(asking)
                 });
                 let is_fatal = is_loaded && !lost.is_empty();
                 let symbols = lost.clone();

@@ -86,6 +86,18 @@ pub struct Opened {
 }
 
 impl Seen {
+    /// Do extension modules lead to an object?
+    #[must_use]
+    pub fn leads_to(&self, object: &Object) -> bool {
+        self.by_modules.contains_key(&object.id)
+    }
+
+    /// Is an object a library to which no module leads, as to a plugin?
+    #[must_use]
+    pub fn may_be_plugin(&self, object: &Object) -> bool {
+        object.role == Role::Library && !self.leads_to(object)
+    }
+
     /// Resolves each object as the first of `programs` would that loads it.
     #[must_use]
     pub fn of(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Self {

@@ -160,12 +160,12 @@ impl Environment {
         self.python_paths.splice(0..0, new);
     }
 
-    /// The place of a directory of packages on `sys.path`, by which modules of one name are chosen.
-    #[must_use]
-    pub fn place_on_path(&self, site: &Path) -> Option<usize> {
-        let (first, last) = self.python_paths.split_at_checked(self.of_python_path)?;
+    /// The directories that modules are imported from, as far as files tell, in the order of `sys.path`.
+    pub fn import_path(&self) -> impl Iterator<Item = &Path> {
+        let (first, last) =
+            self.python_paths.split_at_checked(self.of_python_path).unwrap_or_default();
         let own = self.site_packages.iter().map(|site| &site.path);
-        first.iter().chain(own).chain(last).position(|directory| directory == site)
+        first.iter().chain(own).chain(last).map(PathBuf::as_path)
     }
 
     fn add_sites(

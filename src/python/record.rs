@@ -33,6 +33,15 @@ pub struct Row<'a> {
 }
 
 impl Row<'_> {
+    /// Is the file Python code that does something? An empty `__init__.py` makes a directory a package, and does
+    /// nothing.
+    #[must_use]
+    pub fn is_code(&self) -> bool {
+        self.path.ends_with(b".py") && self.size.is_some_and(|size| size > 0)
+    }
+}
+
+impl Row<'_> {
     /// Does another row differ in nothing but a hash and a size, as installers write them?
     #[must_use]
     pub fn differs_in_hash_and_size_alone(&self, other: &Self) -> bool {

@@ -96,10 +96,7 @@ impl World {
             return false;
         }
         let record = self.inventory.distributions.get(index).and_then(|it| it.read_record(vfs));
-        // An empty __init__.py makes a directory a package, and does nothing.
-        record::rows(&record.unwrap_or_default())
-            .map_while(Result::ok)
-            .any(|row| row.path.ends_with(b".py") && row.size.is_some_and(|size| size > 0))
+        record::rows(&record.unwrap_or_default()).map_while(Result::ok).any(|row| row.is_code())
     }
 
     /// Does a distribution require another one itself, by that name or as what does for it?

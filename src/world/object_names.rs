@@ -31,6 +31,12 @@ const OF_OTHERS: &str = "\
 /// The same endings, to be looked up.
 static ENDINGS: LazyLock<QuickSet<&str>> = LazyLock::new(|| OF_OTHERS.split(' ').collect());
 
+/// A file's name up to its first dot: a module is imported by it, whatever its ending (PEP 3149).
+#[must_use]
+pub fn stem(name: &[u8]) -> &[u8] {
+    name.split(|&byte| byte == b'.').next().unwrap_or_default()
+}
+
 /// May a file of that name hold an object, whose first bytes tell? Other languages have endings of their
 /// own for modules that are libraries, such as `.node`.
 #[must_use]

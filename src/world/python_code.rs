@@ -59,6 +59,8 @@ pub struct PythonCode<'a> {
     packages: RefCell<HashMap<Maker, Rc<Package>>>,
     /// Whose modules the packages at the top level hold.
     makers: OnceCell<HashMap<OsString, BTreeSet<Maker>>>,
+    /// The distributions by the names at the top level that they are called by.
+    called: OnceCell<HashMap<String, usize>>,
     /// How many bytes may still be read, and parsed.
     unread: Cell<u64>,
     unparsed: Cell<u64>,
@@ -115,7 +117,7 @@ struct Leading {
 }
 
 impl Leading {
-    /// What that means for whoever imports the package.
+    /// What follows for an import of the package.
     fn reaction(self, package: &Package) -> Option<Reaction> {
         if self.is_partly_unread || package.is_partly_unread {
             return None;
@@ -135,6 +137,7 @@ impl<'a> PythonCode<'a> {
             world,
             packages: RefCell::default(),
             makers: OnceCell::new(),
+            called: OnceCell::new(),
             unread: Cell::new(MAX_BYTES),
             unparsed: Cell::new(MAX_PARSED_BYTES),
         }
@@ -224,7 +227,7 @@ impl<'a> PythonCode<'a> {
         })
     }
 
-    /// Has somebody no Python code of its own, so that whoever imports its modules is another one?
+    /// Does somebody have no Python code, so that its modules are imported by the code of others?
     #[must_use]
     pub fn is_without_sources(&self, maker: &Maker) -> bool {
         self.package(maker).is_some_and(|it| it.files.is_empty() && !it.is_partly_unread)

@@ -60,7 +60,7 @@ pub fn findings(
     let wanted = wanted(world, seen);
     let search = Search { vfs, world, question, programs, seen, wanted, constants };
     let mut found = Vec::new();
-    for object in world.inventory.objects.iter().filter(|it| seen.by_modules.contains_key(&it.id)) {
+    for object in world.inventory.objects.iter().filter(|it| seen.leads_to(it)) {
         let opener = Opener { object, process: OnceCell::new() };
         for (library, why) in search.opened_by(&opener) {
             let is_known = known.iter().any(|it| {
@@ -78,7 +78,7 @@ pub fn findings(
 /// nothing is loaded, and those that are asked for in vain although the target has them.
 fn wanted(world: &World, seen: &Seen) -> BTreeSet<Vec<u8>> {
     let objects = &world.inventory.objects;
-    let loaded = objects.iter().filter(|object| seen.by_modules.contains_key(&object.id));
+    let loaded = objects.iter().filter(|object| seen.leads_to(object));
     let reached: BTreeSet<&Path> = loaded.map(Object::directory).collect();
     let in_vain: BTreeSet<&[u8]> = seen.missing.keys().map(|(_, name)| name.as_slice()).collect();
     let libraries = objects.iter().filter(|object| object.role == Role::Library);

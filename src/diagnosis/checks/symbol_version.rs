@@ -12,7 +12,7 @@ use crate::findings::finding::{Cause, Finding, fault};
 use crate::knowledge::{packages, tensorflow};
 use crate::loader::{GlibcVersion, Target, VersionProblem};
 use crate::vfs::Vfs;
-use crate::world::inventory::{Role, summary_of};
+use crate::world::inventory::summary_of;
 use crate::world::program::Program;
 use crate::world::system_libraries::Libraries;
 use crate::world::{Place, World};
@@ -66,14 +66,14 @@ impl Judge<'_> {
         found.collect()
     }
 
-    /// Is an object a library to which no module leads, as plugins are, and which is not for a GPU? What a variable
-    /// spoils of it nobody may notice.
+    /// Is an object one that no module loads, as plugins are, and is what it needs not for a GPU? Nobody may notice
+    /// what a variable spoils of it.
     fn is_unused(&self, seen: &Seen, object: &Path, library: &[u8]) -> bool {
-        let found = self.world.inventory.at(object).filter(|found| found.role == Role::Library);
+        let found = self.world.inventory.at(object);
         self.world.is_imported()
             && !self.world.is_named(object)
             && !tensorflow::is_for_gpu(library)
-            && found.is_some_and(|found| !seen.by_modules.contains_key(&found.id))
+            && found.is_some_and(|found| seen.may_be_plugin(found))
     }
 
     fn judge(&self, object: &Path, library: &[u8], provider: &Path, versions: &[&[u8]]) -> Finding {

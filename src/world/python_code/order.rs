@@ -2,11 +2,10 @@
 
 use super::{File, Package, PythonCode, SourceLine};
 use crate::knowledge::import_names;
-use crate::python::distribution::Distribution;
 use crate::python::sources::{Import, Opening, Standing, When};
 use crate::world::inventory::Object;
 use crate::world::makers::Maker;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -64,12 +63,17 @@ impl PythonCode<'_> {
     /// distribution than the `own` one, and through the modules beside it that it imports.
     fn each_of_others(&self, own: &Rc<Package>, import: &Import, with: &mut dyn FnMut(&File)) {
         let top = import.module.split('.').next().unwrap_or_default();
-        let is_called = |other: &Distribution| {
-            let modules = import_names::modules_of(&other.normalized);
-            import.level == 0 && modules.iter().any(|module| module == top)
-        };
-        let index = self.world.inventory.distributions.iter().position(is_called);
-        let package = index.and_then(|index| self.package(&Maker::Distribution(index)));
+        let called = self.called.get_or_init(|| {
+            let mut called = HashMap::new();
+            for (index, it) in self.world.inventory.distributions.iter().enumerate() {
+                for module in import_names::modules_of(&it.normalized) {
+                    called.entry(module).or_insert(index);
+                }
+            }
+            called
+        });
+        let index = called.get(top).filter(|_| import.level == 0);
+        let package = index.and_then(|&index| self.package(&Maker::Distribution(index)));
         let Some(package) = package.filter(|it| !Rc::ptr_eq(it, own)) else { return };
         let Some(file) = package.module(top) else { return };
         self.parse(&[file]);

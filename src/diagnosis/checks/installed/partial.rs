@@ -3,16 +3,18 @@
 //! A file is looked at with one `stat`, and never read. What people take out of an image to make it
 //! smaller, and what they edit by hand, is no fault: with all of it every import works.
 
-use super::plugins::{Plugins, is_object, stem};
+use super::plugins::{Plugins, is_object};
 use crate::diagnosis::load_report::Seen;
 use crate::findings::cure::Cure;
 use crate::findings::evidence::installed::Installed;
 use crate::findings::evidence::{Evidence, Release};
 use crate::findings::finding::{Cause, Finding, fault};
 use crate::python::distribution::Distribution;
+use crate::python::environment::Environment;
 use crate::python::record;
 use crate::vfs::{FileKind, Vfs};
 use crate::world::inventory::{Object, Role};
+use crate::world::object_names::stem;
 use crate::world::{Question, World};
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
@@ -78,12 +80,10 @@ impl Moved<'_> {
         let (Ok(inside), Some(name)) = (path.strip_prefix(site), path.file_name()) else {
             return false;
         };
-        let environment = self.world.environment.iter();
-        let others = environment
-            .flat_map(|it| it.site_packages.iter().map(|site| &site.path).chain(&it.python_paths));
+        let others = self.world.environment.iter().flat_map(Environment::import_path);
         let top = inside.components().next().map(|top| site.join(top));
         let is_moved = top.is_some_and(|top| self.vfs.metadata(&top).is_err());
-        let is_there = |other: &PathBuf| self.vfs.metadata(&other.join(inside)).is_ok();
+        let is_there = |other: &Path| self.vfs.metadata(&other.join(inside)).is_ok();
         let is_it = |object: &Object| {
             object.role == Role::ExtensionModule && stem(object.name()) == stem(name.as_bytes())
         };
@@ -145,8 +145,7 @@ impl Damage {
         let (mut has_code, mut not_there) = (false, Vec::new());
         for row in record::rows(&record).map_while(Result::ok) {
             let path = distribution.path_of(&row);
-            // An empty one makes a directory a package.
-            has_code |= row.path.ends_with(b".py") && row.size.is_some_and(|size| size > 0);
+            has_code |= row.is_code();
             if !is_needed(distribution, &path) || reported.contains(path.as_path()) {
                 continue;
             }
@@ -215,8 +214,7 @@ impl Damage {
         let objects = world.inventory.objects.iter().filter(|object| {
             !self.gone.is_empty()
                 && object.distribution == Some(self.distribution)
-                && object.role == Role::Library
-                && !seen.by_modules.contains_key(&object.id)
+                && seen.may_be_plugin(object)
         });
         objects.map(|object| object.path.clone())
     }
@@ -229,7 +227,7 @@ impl Damage {
         let files = self.gone.iter().chain(&self.of_another_size);
         let (mut objects, others): (Vec<_>, Vec<_>) = files.partition(|path| is_object(path));
         // What modules ask for themselves keeps them from being imported.
-        objects.sort_by_key(|path| !plugins.is_needed_by_a_module(path));
+        objects.sort_by_cached_key(|path| !plugins.is_needed_by_a_module(path));
         let first: Vec<&PathBuf> = objects.into_iter().chain(others).take(MAX_NAMED).collect();
         let object = first.first().map_or(distribution.location.as_path(), |path| path.as_path());
         let evidence = Evidence::Installed(Installed::InPart {

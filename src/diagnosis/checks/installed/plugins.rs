@@ -8,7 +8,7 @@ use crate::world::World;
 use crate::world::constants::Constants;
 use crate::world::inventory::{Object, Role};
 use crate::world::makers::Maker;
-use crate::world::object_names::may_be_object;
+use crate::world::object_names::{may_be_object, stem};
 use crate::world::python_code::{PythonCode, Reaction};
 use crate::world::system_libraries::Libraries;
 use std::cell::OnceCell;
@@ -38,6 +38,8 @@ pub(super) struct Lost<'p, 'a> {
     gone: &'p [PathBuf],
     /// The directories in which objects are gone.
     directories: HashSet<&'p Path>,
+    /// The distribution, and those that require it, whose code may open its libraries.
+    users: OnceCell<HashSet<usize>>,
     /// The names of objects that are gone and that constants name; `None` where not all constants can be read.
     named: OnceCell<Option<HashSet<Vec<u8>>>>,
 }
@@ -47,7 +49,8 @@ impl<'a> Plugins<'a> {
     pub(super) fn among<'p>(&'p self, distribution: usize, gone: &'p [PathBuf]) -> Lost<'p, 'a> {
         let objects = gone.iter().filter(|path| is_object(path));
         let directories = objects.filter_map(|path| path.parent()).collect();
-        Lost { plugins: self, distribution, gone, directories, named: OnceCell::new() }
+        let (users, named) = (OnceCell::new(), OnceCell::new());
+        Lost { plugins: self, distribution, gone, directories, users, named }
     }
 
     /// Do the headers of a module name a library?
@@ -55,11 +58,6 @@ impl<'a> Plugins<'a> {
         let name = file.file_name().unwrap_or_default().as_bytes();
         let needing = self.needed.get(name).into_iter().flatten();
         needing.into_iter().any(|object| object.role == Role::ExtensionModule)
-    }
-
-    /// Is an object a library to which no module leads?
-    fn is_open(&self, object: &Object) -> bool {
-        object.role == Role::Library && !self.seen.by_modules.contains_key(&object.id)
     }
 
     /// Does somebody's code mention a library, by its name without `lib` and the ending? A digest that a tool for
@@ -73,7 +71,7 @@ impl<'a> Plugins<'a> {
 }
 
 impl Lost<'_, '_> {
-    /// Is a file a plugin, or data beneath the directory of an object that is gone too, of which is asked by itself?
+    /// Is a file a plugin, or data in the directory of an object that is also gone? That object is judged separately.
     pub(super) fn is_of_a_plugin(&self, file: &Path) -> bool {
         let is_code = file.extension().is_some_and(|ending| ending == "py");
         match is_object(file) {
@@ -82,9 +80,10 @@ impl Lost<'_, '_> {
         }
     }
 
-    /// Is an object a module that the code goes on without, a plugin, or there for plugins alone? A plugin it is where nothing needs its name, no code of its
-    /// distribution mentions it, and no module leads to any object beside it, or no constant names it and it is one
-    /// of several, or its whole directory is gone, which a program lists then.
+    /// Does everything work without an object? So it does without a module if the code continues without it, and
+    /// without a plugin: nothing needs its name and no code of its distribution mentions it. Besides, either no module
+    /// leads to any object beside it; or no constant names it, and it is one of several or its whole directory is
+    /// gone, which a program then finds empty.
     pub(super) fn is_plugin(&self, file: &Path) -> bool {
         let Plugins { world, needed, .. } = *self.plugins;
         let name = file.file_name().unwrap_or_default();
@@ -103,7 +102,7 @@ impl Lost<'_, '_> {
         if let Some(needing) = needed.get(name) {
             return needing.iter().all(|object| {
                 let is_unmentioned = |maker: &Maker| !self.plugins.mentions(maker, object.name());
-                self.plugins.is_open(object)
+                self.plugins.seen.may_be_plugin(object)
                     && world.maker(object).as_ref().is_some_and(is_unmentioned)
             });
         }
@@ -113,7 +112,7 @@ impl Lost<'_, '_> {
         let beside = world.inventory.in_directory(file.parent().unwrap_or(file));
         // What else lies there may be this very file, under another name.
         let mut beside = beside.filter(|object| !world.owners.of(&object.path).is_empty());
-        let is_open = |object: &Object| self.plugins.is_open(object);
+        let is_open = |object: &Object| self.plugins.seen.may_be_plugin(object);
         let first = beside.next();
         let is_for_plugins = first.is_some_and(is_open) && beside.all(is_open);
         let is_listed = || first.is_none() && self.have_modules() || self.is_of_a_family(file);
@@ -121,7 +120,7 @@ impl Lost<'_, '_> {
     }
 
     /// Does another library lie beside a file that is called like it but for the last word, and that nothing
-    /// needs, mentions or leads to either? Whoever opens these puts their names together.
+    /// needs, mentions or leads to either? The names of such libraries are put together by the code that opens them.
     fn is_of_a_family(&self, file: &Path) -> bool {
         let Plugins { world, needed, .. } = *self.plugins;
         let family = |name: &[u8]| {
@@ -134,7 +133,7 @@ impl Lost<'_, '_> {
         let mut beside = world.inventory.in_directory(file.parent().unwrap_or(file));
         beside.any(|other| {
             other.distribution == Some(self.distribution)
-                && self.plugins.is_open(other)
+                && self.plugins.seen.may_be_plugin(other)
                 && family(other.name()).as_ref() == Some(&own)
                 && !needed.contains_key(other.soname())
                 && !self.plugins.mentions(&Maker::Distribution(self.distribution), other.name())
@@ -146,18 +145,19 @@ impl Lost<'_, '_> {
         self.objects_of_users().any(|object| object.role == Role::ExtensionModule)
     }
 
-    /// The objects of the distribution and of those that require it, whose code may open its libraries.
     fn objects_of_users(&self) -> impl Iterator<Item = &Object> {
         let inventory = &self.plugins.world.inventory;
-        let all = &inventory.distributions;
-        let own = all.get(self.distribution);
-        let is_user = |index: usize| {
-            index == self.distribution
-                || all.get(index).zip(own).is_some_and(|(user, own)| World::requires(user, own))
-        };
-        let users: HashSet<usize> = (0..all.len()).filter(|&index| is_user(index)).collect();
+        let users = self.users.get_or_init(|| {
+            let all = &inventory.distributions;
+            let own = all.get(self.distribution);
+            let is_user = |&index: &usize| {
+                index == self.distribution
+                    || all.get(index).zip(own).is_some_and(|(user, own)| World::requires(user, own))
+            };
+            (0..all.len()).filter(is_user).collect()
+        });
         let objects = inventory.objects.iter();
-        objects.filter(move |it| it.distribution.is_some_and(|index| users.contains(&index)))
+        objects.filter(|it| it.distribution.is_some_and(|index| users.contains(&index)))
     }
 
     /// Do constants name a file, or is it known that a library opens it? What cannot be read may name it.
@@ -199,9 +199,4 @@ impl Lost<'_, '_> {
 /// Has a file the name of an object?
 pub(super) fn is_object(path: &Path) -> bool {
     path.extension().is_some() && path.file_name().is_some_and(may_be_object)
-}
-
-/// A file's name up to its first dot.
-pub(super) fn stem(name: &[u8]) -> &[u8] {
-    name.split(|&byte| byte == b'.').next().unwrap_or_default()
 }

@@ -39,9 +39,11 @@ pub(super) fn findings(world: &World) -> Vec<Finding> {
     findings
 }
 
-/// Is another TensorFlow imported in the stead of one, which lies farther down on `sys.path`?
+/// Is another TensorFlow imported instead of one, because it comes first on `sys.path`?
 fn is_shadowed(world: &World, own: &Distribution) -> bool {
-    let place = |found: &Distribution| world.environment.as_ref()?.place_on_path(&found.site);
+    let place = |found: &Distribution| {
+        world.environment.as_ref()?.import_path().position(|directory| directory == found.site)
+    };
     let mut others = world.inventory.distributions.iter();
     place(own).is_some_and(|own| {
         others.any(|other| {
