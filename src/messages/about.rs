@@ -9,19 +9,31 @@ use crate::knowledge::saying::Saying;
 impl Message {
     /// Is it about who signed a library, and not about whether its signature holds?
     pub(super) fn is_about_a_team(&self) -> bool {
-        let says = |words: &[u8]| memchr::memmem::find(&self.words, words).is_some();
-        self.kind == Kind::BadSignature && (says(b"Team ID") || says(b"not a platform binary"))
+        self.kind == Kind::BadSignature
+            && (self.says(b"Team ID") || self.says(b"not a platform binary"))
     }
 
-    /// Is it Gatekeeper that blocks a library, whoever signed it?
+    /// Does Gatekeeper block a library, although its signature may be valid?
     pub(super) fn is_about_a_policy(&self) -> bool {
-        let words = b"disallowed by system policy";
-        self.kind == Kind::BadSignature && memchr::memmem::find(&self.words, words).is_some()
+        self.kind == Kind::BadSignature && self.says(b"disallowed by system policy")
     }
 
     /// Were too many files open, whichever this one is?
     pub(super) fn is_of_a_limit(&self) -> bool {
         self.kind == Kind::ObjectUnreadable && self.why_unreadable() == Unreadable::TooManyFiles
+    }
+
+    /// Is a file refused for what the system permits, or has, and not for what is in it?
+    pub(super) fn is_of_the_system(&self) -> bool {
+        let words: [&[u8]; 6] = [
+            b"failed to map segment",
+            b"annot allocate memory",
+            b"ermission denied",
+            b"peration not permitted",
+            b"required file not found",
+            b"xec format error",
+        ];
+        words.iter().any(|words| self.says(words))
     }
 
     /// Can an environment of Python have a part in it?

@@ -269,19 +269,6 @@ pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Messa
     }
 }
 
-/// Is a file refused for what the system permits, or has, and not for what is in it?
-fn is_of_the_system(message: &Message) -> bool {
-    let words: [&[u8]; 6] = [
-        b"failed to map segment",
-        b"annot allocate memory",
-        b"ermission denied",
-        b"peration not permitted",
-        b"required file not found",
-        b"xec format error",
-    ];
-    words.iter().any(|words| memchr::memmem::find(&message.words, words).is_some())
-}
-
 /// Does dyld speak, where no file is of its format?
 fn is_of_another_loader(world: &World, message: &Message) -> bool {
     let is_of_dyld = |object: &Object| object.elf().is_none();
@@ -520,7 +507,7 @@ fn resolves(
         | Kind::GpuLibrariesNotLoaded
         | Kind::ModuleNotFound => None,
         // A sound file is refused as well where the system does not let it be mapped or run.
-        _ if is_of_the_system(message) => None,
+        _ if message.is_of_the_system() => None,
         _ => {
             let named = message.object.as_deref()?;
             let path = Path::new(OsStr::from_bytes(named));

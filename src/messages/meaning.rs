@@ -79,12 +79,14 @@ impl Message {
     }
 
     fn unreadable(&self) -> &'static [Cause] {
-        let says = |words: &[u8]| memchr::memmem::find(&self.words, words).is_some();
-        if says(b"invalid ELF header") || says(b"Exec format error") {
+        if self.says(b"invalid ELF header") || self.says(b"Exec format error") {
             &[Cause::Unreadable, Cause::WrongPlatform, Cause::PartialInstall]
-        } else if says(b"not a mach-o file") || says(b"not valid mach-o") {
+        } else if self.says(b"not a mach-o file") || self.says(b"not valid mach-o") {
             &[Cause::WrongPlatform, Cause::Unreadable, Cause::PartialInstall]
-        } else if says(b"file too short") || says(b"ELF load command") || says(b"truncated") {
+        } else if self.says(b"file too short")
+            || self.says(b"ELF load command")
+            || self.says(b"truncated")
+        {
             &[Cause::Unreadable, Cause::PartialInstall]
         } else {
             &[Cause::Unreadable]
@@ -180,7 +182,7 @@ impl Message {
 
     /// Is a part of the path a file, where a directory has to be?
     pub(super) fn is_not_a_directory(&self) -> bool {
-        memchr::memmem::find(&self.words, b"Not a directory").is_some()
+        self.says(b"Not a directory")
     }
 
     /// Is it about what the parts of one GNU C library have for each other alone?
@@ -239,26 +241,28 @@ impl Message {
     }
 
     pub(super) fn why_unreadable(&self) -> Unreadable {
-        let says = |words: &[u8]| memchr::memmem::find(&self.words, words).is_some();
-        if says(b"file too short") {
+        if self.says(b"file too short") {
             Unreadable::TooShort
-        } else if says(b"invalid ELF header") {
+        } else if self.says(b"invalid ELF header") {
             Unreadable::NoElf
-        } else if says(b"Too many open files") || says(b"Error 24") || says(b"Error 23") {
+        } else if self.says(b"Too many open files")
+            || self.says(b"Error 24")
+            || self.says(b"Error 23")
+        {
             Unreadable::TooManyFiles
-        } else if says(b"Too many levels of symbolic links") {
+        } else if self.says(b"Too many levels of symbolic links") {
             Unreadable::LinkLoop
-        } else if says(b"Permission denied") {
+        } else if self.says(b"Permission denied") {
             Unreadable::Forbidden
         } else if self.may_not_be_executed() {
             Unreadable::NoExec
-        } else if says(b"failed to map segment") {
+        } else if self.says(b"failed to map segment") {
             Unreadable::NotMapped
-        } else if says(b"ELF load command") {
+        } else if self.says(b"ELF load command") {
             Unreadable::LaidOutBadly
-        } else if says(b"not a mach-o file") || says(b"not valid mach-o") {
+        } else if self.says(b"not a mach-o file") || self.says(b"not valid mach-o") {
             Unreadable::NoMacho
-        } else if says(b"Exec format error") {
+        } else if self.says(b"Exec format error") {
             Unreadable::NotForThisMachine
         } else {
             Unreadable::NotTaken
@@ -268,14 +272,13 @@ impl Message {
     /// Is a file not mapped since its file system is mounted `noexec`? Programs that unpack libraries do it into
     /// directories that often are.
     pub(super) fn may_not_be_executed(&self) -> bool {
-        let says = |words: &[u8]| memchr::memmem::find(&self.words, words).is_some();
         let object = self.object.as_deref().unwrap_or_default();
         let is_temporary = [&b"/tmp/"[..], b"/var/tmp/", b"/dev/shm/", b"/run/"]
             .iter()
             .any(|start| object.starts_with(start));
-        says(b"failed to map segment")
-            && !says(b"Cannot allocate memory")
-            && (is_temporary || says(b"Operation not permitted"))
+        self.says(b"failed to map segment")
+            && !self.says(b"Cannot allocate memory")
+            && (is_temporary || self.says(b"Operation not permitted"))
     }
 
     /// What a file has code for, and what is needed, as far as the words tell.
@@ -286,11 +289,10 @@ impl Message {
             let need = need.split(|&byte| byte == b')').next()?;
             Some(Processors::Told { have: have.to_vec(), need: need.to_vec() })
         });
-        let says = |words: &[u8]| memchr::memmem::find(&self.words, words).is_some();
         told.unwrap_or_else(|| {
-            if says(b"ELFCLASS32") {
+            if self.says(b"ELFCLASS32") {
                 Processors::Has32Bits
-            } else if says(b"ELFCLASS64") {
+            } else if self.says(b"ELFCLASS64") {
                 Processors::Has64Bits
             } else if self.speaker == Speaker::Dyld {
                 Processors::OfMacs

@@ -128,6 +128,11 @@ pub struct Message {
 }
 
 impl Message {
+    /// Do its words contain these?
+    pub(crate) fn says(&self, words: &[u8]) -> bool {
+        memchr::memmem::find(&self.words, words).is_some()
+    }
+
     pub(super) fn new(speaker: Speaker, kind: Kind) -> Self {
         Self {
             kind,

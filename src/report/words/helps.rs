@@ -126,7 +126,7 @@ fn library_name(message: &Message) -> String {
 
 /// What installs a library, for the kind of system that the paths of a message are of.
 fn installs(message: &Message, shipped: &Shipped) -> String {
-    let names = |mark: &str| memchr::memmem::find(&message.words, mark.as_bytes()).is_some();
+    let names = |mark: &str| message.says(mark.as_bytes());
     let family = if names("-linux-gnu/") {
         Family::Debian
     } else if names("/lib64/lib") {
