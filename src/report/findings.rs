@@ -58,11 +58,10 @@ pub fn write(
     if left.is_empty() {
         return Ok(());
     }
-    let count = |severity| left.iter().filter(|group| group.first.severity() == severity).count();
     let counts: Vec<String> = [
-        counted(count(Severity::Error), "error"),
-        counted(count(Severity::Warning), "warning"),
-        format!("{} info", count(Severity::Info)),
+        counted(count(left, Severity::Error), "error"),
+        counted(count(left, Severity::Warning), "warning"),
+        format!("{} info", count(left, Severity::Info)),
     ]
     .into_iter()
     .filter(|count| !count.starts_with("0 "))
@@ -70,9 +69,9 @@ pub fn write(
     writeln!(out, "{}", paint(DIM, format!("and {} more (-v lists them)", counts.join(", "))))
 }
 
-/// How many things of a severity a report shows, each of which may concern many objects.
-pub(super) fn count(findings: &[Finding], severity: Severity) -> usize {
-    groups(findings).iter().filter(|group| group.first.severity() == severity).count()
+/// How many of these things have a severity, each of which may concern many objects.
+pub(super) fn count(groups: &[Group<'_>], severity: Severity) -> usize {
+    groups.iter().filter(|group| group.first.severity() == severity).count()
 }
 
 pub(super) fn groups(findings: &[Finding]) -> Vec<Group<'_>> {

@@ -1,7 +1,7 @@
 //! Reports for pasting into an issue: what was found in a target as a table, and any other report
 //! between fences; without the names of home directories.
 
-use super::findings::{Group, groups, outcome_in_words, rule_in_words, title};
+use super::findings::{Group, count, groups, outcome_in_words, rule_in_words, title};
 use super::lines::Lines;
 use super::style::counted;
 use super::words::findings as words;
@@ -38,7 +38,7 @@ pub fn write(
     summary: &Summary<'_>,
 ) -> io::Result<()> {
     let groups = groups(findings);
-    let count = |severity| groups.iter().filter(|group| group.first.severity() == severity).count();
+    let count = |severity| count(&groups, severity);
     let (errors, warnings, infos) =
         (count(Severity::Error), count(Severity::Warning), count(Severity::Info));
     let counts =

@@ -144,10 +144,9 @@ impl Outcome<'_> {
     /// Says what came of it, and what to do next.
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let Repaired { carried: Carried { plan, written, .. }, remaining, .. } = self.repaired;
-        let (errors, warnings) = (
-            findings::count(remaining, Severity::Error),
-            findings::count(remaining, Severity::Warning),
-        );
+        let groups = findings::groups(remaining);
+        let count = |severity| findings::count(&groups, severity);
+        let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
         let rest = remaining_in_words(errors, warnings);
         if plan.steps.is_empty() {
             return self.write_nothing(out, errors + warnings == 0, &rest);

@@ -1,7 +1,7 @@
 //! What runs of a command prove, for people.
 
 use super::doctor;
-use super::findings::Detail;
+use super::findings::{Detail, count, groups};
 use super::outcome::{self, Telling};
 use super::revert;
 use super::style::{COMMAND, DIM, ERROR, GOOD, WARNING, paint};
@@ -91,7 +91,7 @@ fn write_in_spite(
     findings: &[Finding],
     detail: Detail,
 ) -> io::Result<()> {
-    let errors = super::findings::count(findings, Severity::Error);
+    let errors = count(&groups(findings), Severity::Error);
     if !proof.verdict.is_good() || errors == 0 || detail == Detail::Quiet {
         return Ok(());
     }

@@ -12,8 +12,8 @@ use crate::findings::finding::Severity;
 use crate::operation::State;
 use std::io::{self, Write};
 
-/// Writes what is not as it was left, the errors that remain, and what to do next. Where a command is run, what comes
-/// of that is said instead of what the files tell.
+/// Writes the files that have changed, the errors that remain, and what to do next. If a command is run, its result is
+/// written elsewhere, and takes the place of the conclusion from the files.
 ///
 /// # Errors
 /// Where the output cannot be written.
@@ -31,7 +31,7 @@ pub fn write(
         (true, true, None) => "all dependencies resolve".to_owned(),
         (true, true, Some(_)) => "all checked dependencies resolve".to_owned(),
         (true, false, _) => "imports resolve".to_owned(),
-        (false, ..) => match findings::count(errors, Severity::Error) {
+        (false, ..) => match findings::count(&findings::groups(errors), Severity::Error) {
             1 => "1 error remains".to_owned(),
             errors => format!("{errors} errors remain"),
         },
