@@ -18,6 +18,8 @@ mod reader;
 mod reroutes;
 mod text;
 
+pub use self::conditions::Holds;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::thread;

@@ -3,18 +3,29 @@
 use super::constants::{last_name, receiver};
 use ruff_python_ast::{BoolOp, CmpOp, Expr, ExprCompare, Number, UnaryOp};
 
-/// Does a condition hold?
+/// Does a condition hold where it is asked about?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Holds {
-    /// It holds on Linux and macOS, or is about the ending of a shared object's name there.
+pub enum Holds {
+    /// It holds, as on Linux and macOS; or is about the ending of a shared object's name there.
     Here,
-    /// It holds on Windows, for those that check types, or where the file is started as a program.
+    /// It does not, as what holds on Windows, for those that check types, or where the file is started as a program.
     Never,
     /// That is not known.
     Perhaps,
 }
 
 impl Holds {
+    /// Do conditions hold that are joined by `and` or by `or`?
+    pub(super) fn joined(op: BoolOp, each: impl Iterator<Item = Self>) -> Self {
+        let decides = if op == BoolOp::And { Self::Never } else { Self::Here };
+        let each: Vec<Self> = each.collect();
+        match () {
+            () if each.contains(&decides) => decides,
+            () if each.iter().all(|one| *one == decides.not()) => decides.not(),
+            () => Self::Perhaps,
+        }
+    }
+
     fn not(self) -> Self {
         match self {
             Self::Here => Self::Never,
@@ -29,15 +40,7 @@ pub(super) fn holds(test: &Expr) -> Holds {
     const WINDOWS: &[&str] = &["win32", "nt", "windows", "cygwin", "win", "msys"];
     match test {
         Expr::UnaryOp(not) if not.op == UnaryOp::Not => holds(&not.operand).not(),
-        Expr::BoolOp(both) => {
-            let decides = if both.op == BoolOp::And { Holds::Never } else { Holds::Here };
-            let each: Vec<Holds> = both.values.iter().map(holds).collect();
-            match () {
-                () if each.contains(&decides) => decides,
-                () if each.iter().all(|one| *one == decides.not()) => decides.not(),
-                () => Holds::Perhaps,
-            }
-        }
+        Expr::BoolOp(both) => Holds::joined(both.op, both.values.iter().map(holds)),
         _ if last_name(test) == Some("TYPE_CHECKING") => Holds::Never,
         Expr::Compare(compare) if last_name(&compare.left) == Some("__name__") => {
             // What is imported has its own name.

@@ -2,9 +2,10 @@
 //!
 //! [PEP 508]: https://peps.python.org/pep-0508/#environment-markers
 
+use super::conditions::Holds;
 use super::{nesting, on_parser_thread};
 use crate::python::interpreter::Version;
-use ruff_python_ast::{BoolOp, CmpOp, Expr};
+use ruff_python_ast::{CmpOp, Expr};
 
 /// No marker that people write is longer, in bytes.
 const MAX_BYTES: usize = 4096;
@@ -18,35 +19,33 @@ pub struct MarkerEnvironment {
     pub python: Option<Version>,
 }
 
-/// Does a marker hold? `None` where that is not known: it is about an extra, or about something that no file
-/// tells.
+/// Does a marker hold? That is not known where it is about an extra, or about something that no file tells.
 #[must_use]
-pub fn holds(marker: &str, environment: MarkerEnvironment) -> Option<bool> {
+pub fn holds(marker: &str, environment: MarkerEnvironment) -> Holds {
     if marker.len() > MAX_BYTES || !nesting::is_bounded(marker) {
-        return None;
+        return Holds::Perhaps;
     }
-    let parsed =
-        || Some(value(ruff_python_parser::parse_expression(marker).ok()?.expr(), environment));
-    on_parser_thread(parsed)??
+    let parsed = || {
+        let parsed = ruff_python_parser::parse_expression(marker);
+        parsed.map_or(Holds::Perhaps, |marker| value(marker.expr(), environment))
+    };
+    on_parser_thread(parsed).unwrap_or(Holds::Perhaps)
 }
 
-fn value(marker: &Expr, environment: MarkerEnvironment) -> Option<bool> {
+fn value(marker: &Expr, environment: MarkerEnvironment) -> Holds {
     match marker {
         Expr::BoolOp(both) => {
-            let decides = both.op == BoolOp::Or;
-            let each: Vec<Option<bool>> =
-                both.values.iter().map(|part| value(part, environment)).collect();
-            match () {
-                () if each.contains(&Some(decides)) => Some(decides),
-                () if each.contains(&None) => None,
-                () => Some(!decides),
-            }
+            Holds::joined(both.op, both.values.iter().map(|part| value(part, environment)))
         }
         Expr::Compare(compare) => match (&*compare.ops, &*compare.comparators) {
-            ([op], [right]) => compared(&compare.left, *op, right, environment),
-            _ => None,
+            ([op], [right]) => match compared(&compare.left, *op, right, environment) {
+                Some(true) => Holds::Here,
+                Some(false) => Holds::Never,
+                None => Holds::Perhaps,
+            },
+            _ => Holds::Perhaps,
         },
-        _ => None,
+        _ => Holds::Perhaps,
     }
 }
 
@@ -104,36 +103,36 @@ fn is_version(python: Version, op: CmpOp, text: &str) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MarkerEnvironment, holds};
+    use super::{Holds, MarkerEnvironment, holds};
     use crate::python::interpreter::Version;
 
     #[test]
     fn markers_are_read_as_far_as_files_tell() {
         let environment = MarkerEnvironment { is_macos: false, python: Version::parse("3.11") };
         for (marker, value) in [
-            ("sys_platform == 'win32'", Some(false)),
+            ("sys_platform == 'win32'", Holds::Never),
             (
                 "platform_python_implementation == \"CPython\" and sys_platform == \"win32\"",
-                Some(false),
+                Holds::Never,
             ),
-            ("platform_python_implementation == \"CPython\"", None),
+            ("platform_python_implementation == \"CPython\"", Holds::Perhaps),
             (
                 "(platform_system == 'Linux' or extra == 'gpu') and python_version >= \"3.9\"",
-                Some(true),
+                Holds::Here,
             ),
-            ("python_version < '3.11'", Some(false)),
-            ("'linux' in sys_platform", Some(true)),
-            ("os_name != 'nt' and extra == 'test'", None),
-            ("python_version == '3.*'", None),
-            ("((((", None),
+            ("python_version < '3.11'", Holds::Never),
+            ("'linux' in sys_platform", Holds::Here),
+            ("os_name != 'nt' and extra == 'test'", Holds::Perhaps),
+            ("python_version == '3.*'", Holds::Perhaps),
+            ("((((", Holds::Perhaps),
         ] {
             assert_eq!(holds(marker, environment), value, "{marker}");
         }
         let deep = format!("{}os_name == 'nt'{}", "(".repeat(1500), ")".repeat(1500));
-        assert_eq!(holds(&deep, environment), None);
+        assert_eq!(holds(&deep, environment), Holds::Perhaps);
         assert_eq!(
             holds("sys_platform == 'darwin'", MarkerEnvironment { is_macos: true, ..environment }),
-            Some(true)
+            Holds::Here
         );
     }
 }

@@ -13,6 +13,7 @@ use crate::knowledge::{alternatives, import_names, installers, standard_modules}
 use crate::python::distribution::{Distribution, Requirement};
 use crate::python::interpreter::Interpreter;
 use crate::python::modules;
+use crate::python::sources::Holds;
 use crate::python::sources::markers::{self, MarkerEnvironment};
 use crate::vfs::Vfs;
 use crate::world::World;
@@ -139,7 +140,7 @@ fn is_there(vfs: &dyn Vfs, world: &World, module: &str) -> bool {
 /// Is a requirement one of this system and this Python, and not of an extra, which nobody may have asked for?
 fn is_for(here: MarkerEnvironment, needed: &Requirement) -> bool {
     let Some(marker) = needed.marker.as_ref() else { return true };
-    !marker.contains("extra") && markers::holds(marker, here) != Some(false)
+    !marker.contains("extra") && markers::holds(marker, here) != Holds::Never
 }
 
 /// Is something installed that meets a requirement?
