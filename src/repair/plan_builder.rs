@@ -156,6 +156,9 @@ pub(super) fn record_steps(
     world: &World,
     steps: &[Step],
 ) -> Result<Vec<Step>, Error> {
+    // What lies outside of the target is not written, and needs no hash.
+    let left = distributions_outside(vfs, world, steps);
+    let is_written = |owner: &&Owner| owner.hashed && !left.contains(&owner.distribution);
     let mut files: Vec<(PathBuf, &[Owner], &Step)> = Vec::new();
     for step in steps {
         for name in std::iter::once(&step.path).chain(&step.aliases) {
@@ -169,7 +172,7 @@ pub(super) fn record_steps(
                 let source = record::Error::Repeated { path: world.shown(&path), rows };
                 return Err(Error::Record { path: first.record(), source });
             }
-            if rows > 0 {
+            if owners.iter().any(|owner| is_written(&owner)) {
                 files.push((path, owners, step));
             }
         }
@@ -187,7 +190,7 @@ pub(super) fn record_steps(
         .collect::<Result<_, Error>>()?;
     let mut by_distribution: BTreeMap<usize, Vec<Change>> = BTreeMap::new();
     for (owners, sha256, size) in hashed {
-        for owner in owners.iter().filter(|owner| owner.hashed) {
+        for owner in owners.iter().filter(is_written) {
             let change = Change { row: owner.row, sha256, size };
             by_distribution.entry(owner.distribution).or_default().push(change);
         }
@@ -195,22 +198,29 @@ pub(super) fn record_steps(
     let records = by_distribution.into_iter().filter_map(|(index, changes)| {
         Some((world.inventory.distributions.get(index)?.record(), changes))
     });
-    // What lies outside of the target is not written.
-    let inside = records.filter(|(path, _)| world.contains(vfs, path));
-    inside.map(|(path, changes)| record_step(vfs, &world.root, &path, &changes)).collect()
+    records.map(|(path, changes)| record_step(vfs, &world.root, &path, &changes)).collect()
 }
 
-/// The RECORDs that list files of a plan with a hash and lie outside of the target, where nothing is written: as
+/// The RECORDs that list files of a plan with a hash and are outside of the target, where nothing is written: as
 /// where the directory of packages is a link.
 #[must_use]
 pub fn records_outside(vfs: &dyn Vfs, world: &World, plan: &Plan) -> BTreeSet<PathBuf> {
-    let names = plan.steps.iter().flat_map(|step| std::iter::once(&step.path).chain(&step.aliases));
+    let outside = distributions_outside(vfs, world, &plan.steps).into_iter();
+    let found = outside.filter_map(|index| world.inventory.distributions.get(index));
+    found.map(|distribution| distribution.record()).collect()
+}
+
+/// The distributions whose RECORDs these are.
+fn distributions_outside(vfs: &dyn Vfs, world: &World, steps: &[Step]) -> BTreeSet<usize> {
+    let names = steps.iter().flat_map(|step| std::iter::once(&step.path).chain(&step.aliases));
     let owners = names.flat_map(|name| world.owners.of(&world.root.join(name)));
     let listing = owners.filter(|owner| owner.hashed).map(|owner| owner.distribution);
-    let listing: BTreeSet<usize> = listing.collect();
-    let all = &world.inventory.distributions;
-    let records = listing.into_iter().filter_map(|index| Some(all.get(index)?.record()));
-    records.filter(|record| !world.contains(vfs, record)).collect()
+    let mut listing: BTreeSet<usize> = listing.collect();
+    listing.retain(|&index| {
+        let distribution = world.inventory.distributions.get(index);
+        distribution.is_some_and(|it| !world.contains(vfs, &it.record()))
+    });
+    listing
 }
 
 /// The SHA-256 digest and the length of a file as it would be with `edits`.
