@@ -1,7 +1,7 @@
 //! Maps and sets for what is looked up millions of times in one run.
 //!
-//! The hash of the standard library withstands whoever can measure and try again for hours. Names in a target may
-//! be anything, but are chosen before the run draws its seed.
+//! The hash of the standard library is safe even if an attacker can measure it and try again for hours. Names in a
+//! target may be anything, but they are chosen before the run draws its seed.
 
 use foldhash::fast::RandomState;
 

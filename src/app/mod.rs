@@ -43,8 +43,8 @@ pub struct App {
     /// The files of this machine, or of the root of another system.
     pub vfs: OsVfs,
     /// What the process was given, as far as it concerns the target; nothing where the target is in
-    /// the root of another system. An error where the working directory is gone: whoever requests
-    /// nothing that depends on it goes on.
+    /// the root of another system. An error where the working directory is gone, which only matters to
+    /// commands that depend on it.
     pub ambient: Result<Ambient, Error>,
     /// The working directory that paths are shown from, where there is one.
     pub here: Option<PathBuf>,
