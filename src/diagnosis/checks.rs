@@ -1,5 +1,6 @@
 //! Checks of one kind of fault each.
 
+pub mod by_code;
 pub mod by_name;
 pub mod cuda;
 pub mod dlopen;

@@ -6,7 +6,7 @@ use super::bindings::{Bindings, Moved};
 use super::checks::installed::Installed;
 use super::checks::variables::{self, Variables};
 use super::checks::{
-    by_name, cuda, dlopen, files, interpreters, macos, process_limits, rpath_entries,
+    by_code, by_name, cuda, dlopen, files, interpreters, macos, process_limits, rpath_entries,
     symbol_version, wheel,
 };
 use super::left_to_others::leave_to_others;
@@ -324,6 +324,7 @@ impl Judge<'_> {
         let opened = [opened, of_cuda].concat();
         findings.extend(by_name::findings(vfs, world, question, programs, seen, &opened));
         findings.extend(opened);
+        findings.extend(by_code::findings(vfs, world, programs, seen));
         findings.extend(variables::findings(vfs, world, question, programs));
         findings.extend(process_limits::findings(world, programs, seen));
         findings.extend(files::unreadable(world));

@@ -1,14 +1,30 @@
-//! What is judged with a target and repaired elsewhere.
+//! What is judged with a target and repaired elsewhere, or by other means than an entry.
 
 use crate::command_line::CommandLine;
-use crate::findings::cure::Cure;
+use crate::findings::cure::{Cure, Search};
 use crate::findings::finding::Finding;
+use crate::object::Format;
 use crate::vfs::Vfs;
 use crate::world::World;
+use crate::world::rpath_entry::relative_entry;
+
+/// Says of a library that no entry can lead to, because of the name of its directory, what helps instead.
+fn leave_unspellable(vfs: &dyn Vfs, world: &World, finding: &mut Finding) {
+    let is_elf = world.inventory.at(&finding.object).is_some_and(|it| it.slices().is_empty());
+    let Some(directory) = finding.lies_in.first().filter(|_| finding.fixable && is_elf) else {
+        return;
+    };
+    let mut all = finding.lies_in.iter();
+    if all.all(|to| relative_entry(vfs, Format::Elf, &finding.object, to).is_none()) {
+        finding.cure = Cure::Search(Search::RenameDirectory(directory.clone()));
+        finding.fixable = false;
+    }
+}
 
 /// Says of an object that is judged with the target and not edited, since it lies outside or others were
 /// named, how it is repaired.
 pub(super) fn leave_to_others(vfs: &dyn Vfs, world: &World, finding: &mut Finding) {
+    leave_unspellable(vfs, world, finding);
     if !finding.fixable || world.may_edit(&finding.object) {
         return;
     }

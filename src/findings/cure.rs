@@ -59,6 +59,8 @@ pub enum Search {
     NameEntry,
     /// To drop duplicate entries.
     Dedupe,
+    /// To rename a directory whose name no search path can contain.
+    RenameDirectory(PathBuf),
     /// To have the loader find a library in a directory by `LD_LIBRARY_PATH`.
     LibraryPath(PathBuf),
     /// To open a library by its path.

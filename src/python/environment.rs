@@ -4,8 +4,9 @@
 //! Debian's patch of `site.py` for `dist-packages`.
 
 use super::interpreter::{Interpreter, Version, in_bin, version_in, version_of_path};
+use super::pth::{self, Mapped};
 use super::venv::{self, PyvenvCfg};
-use super::{TooLong, is_directory, is_file, pth};
+use super::{TooLong, is_directory, is_file};
 use crate::vfs::Vfs;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -62,6 +63,9 @@ pub struct Environment {
     pub python_paths: Vec<PathBuf>,
     /// How many of these are of `PYTHONPATH`: they stand first.
     pub of_python_path: usize,
+    /// Packages of editable installations that are imported from directories on no search path: they are
+    /// judged, and never edited.
+    pub mapped: Vec<Mapped>,
     /// Zip archives that `.pth` files name, which are not looked into.
     pub archives: Vec<PathBuf>,
     /// `.pth` files that run code: what it adds to `sys.path` is not known.
@@ -101,6 +105,7 @@ impl Environment {
             site_packages: Vec::new(),
             python_paths: Vec::new(),
             of_python_path: 0,
+            mapped: Vec::new(),
             archives: Vec::new(),
             pth_with_code: Vec::new(),
             pth_too_long: Vec::new(),
@@ -160,12 +165,14 @@ impl Environment {
         self.python_paths.splice(0..0, new);
     }
 
-    /// The directories that modules are imported from, as far as files tell, in the order of `sys.path`.
+    /// The directories that modules are imported from, as far as files tell, in the order of `sys.path`; then
+    /// those of mapped packages, for the finders of these come after all others.
     pub fn import_path(&self) -> impl Iterator<Item = &Path> {
         let (first, last) =
             self.python_paths.split_at_checked(self.of_python_path).unwrap_or_default();
         let own = self.site_packages.iter().map(|site| &site.path);
-        first.iter().chain(own).chain(last).map(PathBuf::as_path)
+        let mapped = self.mapped.iter().map(|package| &package.root);
+        first.iter().chain(own).chain(last).chain(mapped).map(PathBuf::as_path)
     }
 
     fn add_sites(
@@ -207,6 +214,7 @@ impl Environment {
             let found = pth::read(vfs, &site.path);
             let new = found.directories.into_iter();
             self.python_paths.extend(new.filter(|directory| known.insert(directory.clone())));
+            self.mapped.extend(found.mapped);
             self.archives.extend(found.archives);
             self.pth_with_code.extend(found.with_code);
             self.pth_too_long.extend(found.too_long);

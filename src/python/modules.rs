@@ -25,8 +25,7 @@ pub enum Found {
 pub fn find(vfs: &dyn Vfs, environment: &Environment, module: &[u8]) -> Found {
     let names: Vec<&[u8]> = module.split(|&byte| byte == b'.').collect();
     let mut best = Found::Absent;
-    let directories = environment.site_packages.iter().map(|site| &site.path);
-    for directory in directories.chain(&environment.python_paths) {
+    for directory in environment.import_path() {
         match in_directory(vfs, environment, directory, &names) {
             Found::Absent => {}
             found @ Found::Importable(_) => return found,

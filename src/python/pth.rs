@@ -1,5 +1,7 @@
-//! `.pth` files: directories that join `sys.path` (CPython's `Lib/site.py`, `addpackage`).
+//! `.pth` files: directories that join `sys.path` (CPython's `Lib/site.py`, `addpackage`), and the packages of
+//! editable installations, for which their code installs a finder.
 
+use super::sources::{self, mappings};
 use super::{TooLong, is_directory, is_file, join_lexically, read_whole};
 use crate::vfs::Vfs;
 use std::collections::HashSet;
@@ -11,6 +13,15 @@ use std::path::{Path, PathBuf};
 /// A `.pth` file holds a few lines; more than this is none.
 const MAX_BYTES: u64 = 1 << 20;
 
+/// A package that is imported from a directory that is on no search path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mapped {
+    /// The directory of the package, which exists.
+    pub directory: PathBuf,
+    /// The directory above, from which the whole name of the package is the path to it.
+    pub root: PathBuf,
+}
+
 /// What the `.pth` files of a site-packages directory say.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pth {
@@ -20,6 +31,8 @@ pub struct Pth {
     pub archives: Vec<PathBuf>,
     /// The `.pth` files with an `import` line: what that code adds to `sys.path` is not known.
     pub with_code: Vec<PathBuf>,
+    /// Packages that the modules which these import say are in directories elsewhere, by their names.
+    pub mapped: Vec<Mapped>,
     /// Those that are too long to be read.
     pub too_long: Vec<(PathBuf, TooLong)>,
 }
@@ -63,6 +76,7 @@ fn read_lines(
             if found.with_code.last().is_none_or(|last| last != file) {
                 found.with_code.push(file.to_owned());
             }
+            found.mapped.extend(mapped_by(vfs, site, line));
             continue;
         }
         let named = line.trim_ascii_end();
@@ -79,4 +93,19 @@ fn read_lines(
             found.archives.push(path);
         }
     }
+}
+
+/// The packages that a finder knows, which a line of code imports from the same directory.
+fn mapped_by(vfs: &dyn Vfs, site: &Path, line: &[u8]) -> Vec<Mapped> {
+    let code = line.get(b"import ".len()..).unwrap_or_default();
+    let named = code.split(|byte| b";, \t".contains(byte)).find(|word| !word.is_empty());
+    let Some(module) = named.filter(|name| !name.contains(&b'/')) else { return Vec::new() };
+    let file = site.join(OsStr::from_bytes(&[module, b".py"].concat()));
+    let text = read_whole(vfs, &file, sources::MAX_FILE_BYTES).unwrap_or_default();
+    let named = mappings::mapped(&text).into_iter().filter_map(|(module, directory)| {
+        let root = directory.ancestors().nth(module.split('.').count())?.to_owned();
+        let is_its = root.is_absolute() && root.join(module.replace('.', "/")) == directory;
+        (is_its && is_directory(vfs, &directory)).then_some(Mapped { directory, root })
+    });
+    named.collect()
 }

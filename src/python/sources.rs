@@ -12,6 +12,7 @@
 mod conditions;
 mod constants;
 mod guards;
+pub mod mappings;
 pub mod markers;
 mod nesting;
 mod reader;

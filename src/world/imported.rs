@@ -1,6 +1,7 @@
 //! The directories from which an interpreter imports, as the walk of a target has to know them: those of
 //! packages, and those of sources that a `.pth` file or `PYTHONPATH` names.
 
+use crate::python::environment::Environment;
 use crate::vfs::{FileKind, Vfs};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -15,17 +16,24 @@ pub struct Imported {
     /// Other directories outside: the packages in them are imported, and whatever lies beside these is
     /// not.
     pub sources: Vec<PathBuf>,
+    /// Packages outside that are imported by their own directories, which are walked whole.
+    pub mapped: Vec<PathBuf>,
 }
 
 impl Imported {
-    /// What a target whose `roots` are walked is imported from: its `sites`, and what `named` adds to
-    /// `sys.path` and lies outside.
+    /// What a target whose `roots` are walked is imported from: its `sites`, and what its environment imports
+    /// from outside.
     #[must_use]
-    pub fn of(vfs: &dyn Vfs, roots: &[PathBuf], sites: Vec<PathBuf>, named: &[PathBuf]) -> Self {
+    pub fn of(
+        vfs: &dyn Vfs,
+        roots: &[PathBuf],
+        sites: Vec<PathBuf>,
+        environment: &Environment,
+    ) -> Self {
         let real = |path: &Path| vfs.canonicalize(path).ok();
         let mut known: Vec<PathBuf> = roots.iter().filter_map(|root| real(root)).collect();
         let mut found = Self { sites, ..Self::default() };
-        for directory in named {
+        for directory in &environment.python_paths {
             let Some(path) = real(directory) else { continue };
             let is_inside = roots.iter().any(|root| directory.starts_with(root));
             if is_inside && holds_distributions(vfs, directory) {
@@ -46,6 +54,13 @@ impl Imported {
             };
             list.push(directory.clone());
         }
+        for package in &environment.mapped {
+            let Some(path) = real(&package.directory) else { continue };
+            if known.iter().all(|root| !path.starts_with(root) && !root.starts_with(&path)) {
+                known.push(path);
+                found.mapped.push(package.directory.clone());
+            }
+        }
         found
     }
 
@@ -60,7 +75,7 @@ impl Imported {
 
     /// The directories outside of the target.
     pub fn beyond(&self) -> impl Iterator<Item = &PathBuf> {
-        self.packages.iter().chain(&self.sources)
+        self.packages.iter().chain(&self.sources).chain(&self.mapped)
     }
 }
 

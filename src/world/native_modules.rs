@@ -40,8 +40,7 @@ pub fn requiring(vfs: &dyn Vfs, world: &World, package: &NativePackage) -> Vec<S
 pub fn of(world: &World) -> Vec<NativePackage> {
     let Some(environment) = &world.environment else { return Vec::new() };
     let Some(interpreter) = environment.interpreters.first() else { return Vec::new() };
-    let sites = environment.site_packages.iter().map(|site| site.path.clone());
-    let mut roots: Vec<PathBuf> = sites.chain(environment.python_paths.iter().cloned()).collect();
+    let mut roots: Vec<PathBuf> = environment.import_path().map(Path::to_owned).collect();
     // The standard library's own stand beside it.
     let library = roots.iter().filter_map(|site| site.parent());
     let own: Vec<PathBuf> = library.map(|library| library.join("lib-dynload")).collect();

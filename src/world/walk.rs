@@ -27,7 +27,7 @@ impl Tree {
     /// Walks `roots`, the packages of sources that are imported, and the directories outside to which
     /// an interpreter comes by links.
     pub(super) fn walk(vfs: &dyn Vfs, roots: &[PathBuf], imported: &Imported) -> Self {
-        let whole = roots.par_iter().chain(&imported.packages);
+        let whole = roots.par_iter().chain(&imported.packages).chain(&imported.mapped);
         let all: Vec<Walked> = whole.map(|root| walk(vfs, root)).collect();
         let mut walked = Walked::default();
         all.into_iter().for_each(|found| walked.add(found));

@@ -100,7 +100,7 @@ impl World {
             }
         };
         let root = environment.prefix.clone();
-        let imported = Imported::of(vfs, &roots, sites, &environment.python_paths);
+        let imported = Imported::of(vfs, &roots, sites, &environment);
         Self::read(vfs, root, &roots, &imported, Some(environment), settings)
     }
 

@@ -164,3 +164,43 @@ fn what_a_known_library_opens_is_needed() {
     let output = tfpatch.args(["doctor", "env"]).env("LD_LIBRARY_PATH", &lib).output().unwrap();
     assert!(!String::from_utf8_lossy(&output.stdout).contains("error"), "{output:?}");
 }
+
+/// Python code that opens a library by its name alone asks for it with the search path of Python's own module, so
+/// that where the package has it does not help. A guard, a function, a copy that is opened by its path before, and
+/// a variable do.
+#[test]
+fn a_library_that_code_opens_by_its_name_is_not_found_beside_the_code() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.below();
+    env.library(&format!("{site}/named/libnamed.so.1"), "libnamed.so.1", &[], &[]);
+    let files = ["named/__init__.py", "named/_load.py", "named/libnamed.so.1"];
+    env.distribution("named", &[], &files);
+    let init = env.site.join("named/__init__.py");
+    let opens = "import ctypes\nlibrary = ctypes.CDLL('libnamed.so.1')\n";
+    let by_path = "import ctypes, os\n\
+                   ctypes.CDLL(os.path.join(os.path.dirname(__file__), 'libnamed.so.1'))\n";
+    for (code, load, works) in [
+        (opens, "", false),
+        ("from . import _load\n", opens, false),
+        ("try:\n    from . import _load\nexcept OSError:\n    _load = None\n", opens, true),
+        ("def load():\n    from . import _load\n", opens, true),
+        (&format!("{by_path}from . import _load\n"), opens, true),
+    ] {
+        fs::write(&init, code).unwrap();
+        fs::write(env.site.join("named/_load.py"), load).unwrap();
+        assert_eq!(env.runs("import named"), works, "{code}");
+        let told = run(dir.path(), &["doctor", "env"]);
+        assert_eq!(told.status, i32::from(!works), "{code}: {told:#?}");
+        if works {
+            continue;
+        }
+        assert!(told.out.contains("opens libnamed.so.1 by its name"), "{told:#?}");
+        let lies = env.site.join("named");
+        let set = format!("→ set LD_LIBRARY_PATH={} before", lies.display());
+        assert!(told.out.contains(&set), "{told:#?}");
+        let mut tfpatch = crate::support::command::command(dir.path());
+        let told = tfpatch.args(["doctor", "env"]).env("LD_LIBRARY_PATH", &lies).output().unwrap();
+        assert_eq!(told.status.code(), Some(0), "{told:?}");
+    }
+}

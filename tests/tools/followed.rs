@@ -264,3 +264,50 @@ fn a_named_file_has_no_links_beside_it() {
     assert!(ran.text(0).ends_with("all dependencies resolve\n"), "{ran:#?}");
     assert!(run(dir, &["doctor", "tree"]).text(0).contains("not followed"));
 }
+
+/// An editable installation by setuptools has a finder that knows where its packages are, and no directory on the
+/// search path: the packages are judged where they are, and what is beside them is not.
+#[test]
+fn packages_of_editable_installations_are_judged_where_they_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let env = empty(dir);
+    let source = dir.join("source");
+    env.library("lib/libdep.so.1", "libdep.so.1", &[], &[]);
+    env.module("own/_own", &["libdep.so.1"], &[]);
+    fs::create_dir(&source).unwrap();
+    fs::rename(env.site.join("own"), source.join("own")).unwrap();
+    fs::write(source.join("own/__init__.py"), "from . import _own\n").unwrap();
+    fs::create_dir(source.join("build")).unwrap();
+    fs::write(source.join("build/__init__.py"), "").unwrap();
+    fs::copy(source.join("own/_own.abi3.so"), source.join("build/_own.abi3.so")).unwrap();
+    let finder = format!(
+        "import sys\n\
+         from importlib.util import spec_from_file_location\n\
+         MAPPING: dict[str, str] = {{'own': {:?}}}\n\
+         class Finder:\n    \
+             @classmethod\n    \
+             def find_spec(cls, name, path=None, target=None):\n        \
+                 if name in MAPPING:\n            \
+                     return spec_from_file_location(name, MAPPING[name] + '/__init__.py')\n\
+         def install():\n    \
+             sys.meta_path.append(Finder)\n",
+        source.join("own")
+    );
+    fs::write(env.site.join("__editable___own_1_0_finder.py"), finder).unwrap();
+    let line = "import __editable___own_1_0_finder; __editable___own_1_0_finder.install()";
+    fs::write(env.site.join("__editable__.own-1.0.pth"), line).unwrap();
+    assert!(!env.runs("import own"), "its library is not on its search path");
+    let before = snapshot(&source);
+    for name in ["doctor", "fix", "verify"] {
+        let ran = run(dir, &[name, "env"]);
+        assert!(ran.text(1).contains("source/own/_own.abi3.so"), "{ran:#?}");
+        assert!(!ran.out.contains("source/build"), "{ran:#?}");
+    }
+    assert_eq!(snapshot(&source), before);
+    run(dir, &cure(&run(dir, &["doctor", "env"]))).text(0);
+    assert!(env.runs("import own"));
+    for name in ["doctor", "verify"] {
+        assert!(run(dir, &[name, "env"]).text(0).contains("all dependencies resolve"));
+    }
+}

@@ -185,7 +185,9 @@ fn a_directory_that_cannot_be_written_as_an_entry_is_refused() {
     tree.library("a:b/libodd.so", &[], &[]).library("module.so", &["a:b/libodd.so"], &[]);
     let plan = tree.plan(&[]);
     assert_eq!(steps(&plan), Vec::<&str>::new());
-    assert!(messages(&plan).contains("has a ':' or a '$'"), "{}", messages(&plan));
+    let cure = plan["unfixable"][0]["cure"].as_str().unwrap();
+    assert!(cure.starts_with("rename "), "{cure}");
+    assert!(cure.contains("a search path cannot contain ':' or '$'"), "{cure}");
 }
 
 #[test]

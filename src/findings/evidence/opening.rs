@@ -23,6 +23,17 @@ pub enum Opening {
     /// The object names it, and it is there and would not be found; files do not tell whether the object
     /// opens it.
     Named(OutOfReach),
+    /// Python code opens it by its name alone, whenever the package is imported; it is there, and is not found.
+    ByCode {
+        /// The file with the call.
+        file: Place,
+        /// Its line, from 1.
+        line: u32,
+        /// The name by which it is opened.
+        library: Vec<u8>,
+        /// Where it is.
+        directory: Place,
+    },
     /// The system has another release of it than TensorFlow was built with.
     OtherRelease {
         /// The TensorFlow.
@@ -99,6 +110,11 @@ impl Opening {
             Self::OutOfReach(found, _) | Self::Required(found) | Self::Named(found) => {
                 let OutOfReach { opener, library, directory } = found;
                 to(opener);
+                to(&printable(library));
+                to(directory);
+            }
+            Self::ByCode { file, library, directory, .. } => {
+                to(file);
                 to(&printable(library));
                 to(directory);
             }

@@ -87,6 +87,12 @@ fn search_in_words(search: &Search) -> String {
         Search::NameDirectory => "choose one: tfpatch fix --search DIR".to_owned(),
         Search::NameEntry => "choose one: tfpatch rpath add FILE --entry DIR".to_owned(),
         Search::Dedupe => "tfpatch fix --tidy, or tfpatch rpath dedupe FILE".to_owned(),
+        Search::RenameDirectory(directory) => {
+            format!(
+                "rename {}, as a search path cannot contain ':' or '$'; then run tfpatch fix",
+                shown(directory)
+            )
+        }
         Search::LibraryPath(directory) => {
             format!("set LD_LIBRARY_PATH={} before starting the program", shown(directory))
         }

@@ -20,7 +20,8 @@ pub(super) fn of(installed: &Installed) -> String {
             let counts = [(*gone, "missing"), (*of_another_size, "of a different size")];
             let counts = joined(counts.iter().filter_map(|(files, what)| are(*files, what)), ", ");
             format!(
-                "{release} is incomplete: of {listed} files in its RECORD, {counts} ({first}{more})"
+                "{release} is incomplete: of {} in its RECORD, {counts} ({first}{more})",
+                counted(*listed, "file")
             )
         }
         Installed::Requirement { release, there, name, specifier, fails } => format!(

@@ -25,6 +25,10 @@ pub(super) fn of(opening: &Opening) -> String {
              the files",
             printable(library)
         ),
+        Opening::ByCode { file, line, library, directory } => format!(
+            "{file}:{line} opens {} by its name; it is in {directory}, which is not searched",
+            printable(library)
+        ),
         Opening::OtherRelease { tensorflow, cuda, library, there, directory } => format!(
             "{tensorflow} opens {} of {}; the system has {} in {directory}, so the GPU is not used",
             printable(library),

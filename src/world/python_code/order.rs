@@ -2,7 +2,7 @@
 
 use super::{File, Package, PythonCode, SourceLine};
 use crate::knowledge::import_names;
-use crate::python::sources::{Import, Opening, Standing, When};
+use crate::python::sources::{Import, Opened, Opening, Standing, When};
 use crate::world::inventory::Object;
 use crate::world::makers::Maker;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -117,14 +117,75 @@ impl PythonCode<'_> {
     ) -> BTreeMap<String, SourceLine> {
         let mut found = BTreeMap::new();
         let Some(package) = self.package(maker) else { return found };
-        let is_public = |file: &&File| !file.module.contains('.') && !file.module.starts_with('_');
-        // Modules that stand beside packages are there for these, or are scripts.
-        let has_packages = package.files.iter().filter(is_public).any(|file| file.is_package);
-        let is_public = |file: &&File| is_public(file) && file.is_package == has_packages;
+        let is_caught = |standing: Standing| standing.may_be_caught;
+        self.each_sure(&package, is_caught, |file, import| {
+            let Some(base) = file.base(import) else { return true };
+            let top = base.split('.').next().unwrap_or_default();
+            if import.level == 0 && wanted.contains(top) {
+                found.entry(top.to_owned()).or_insert_with(|| file.at(import.standing));
+            }
+            found.len() < wanted.len()
+        });
+        found
+    }
+
+    /// Which libraries a distribution's packages open by their names alone, whatever happens, and where. None where
+    /// the code opens something that constants do not tell, which may load one of these before.
+    #[must_use]
+    pub fn opened_by_name(&self, maker: &Maker) -> BTreeMap<String, SourceLine> {
+        let mut found = BTreeMap::new();
+        let Some(package) = self.package(maker) else { return found };
+        let (mut files, mut others) = (BTreeMap::new(), Vec::new());
+        let mut openings_of = |file: &File| {
+            let openings = file.source().into_iter().flat_map(|source| &source.openings);
+            let openings = openings.map(|it| (it.clone(), file.at(it.standing)));
+            files.entry(file.path.clone()).or_insert_with(|| openings.collect::<Vec<_>>());
+        };
+        let starts: Vec<&File> = package.starts().collect();
+        self.parse(&starts);
+        starts.into_iter().for_each(&mut openings_of);
+        let is_caught = |standing: Standing| standing.may_be_caught || standing.catches_os_error;
+        self.each_sure(&package, is_caught, |file, import| {
+            openings_of(file);
+            let led_to = package.led_to(file, import);
+            self.parse(&led_to);
+            led_to.into_iter().for_each(&mut openings_of);
+            self.each_of_others(&package, import, &mut |other| {
+                let openings = other.source().into_iter().flat_map(|source| &source.openings);
+                others.extend(openings.map(|it| it.what.clone()));
+            });
+            true
+        });
+        let all = || files.values().flatten();
+        let mut elsewhere = others.iter().chain(all().map(|(opening, _)| &opening.what));
+        if elsewhere.any(|what| matches!(what, Opened::Unknown | Opened::Listed(_))) {
+            return found;
+        }
+        for (opening, line) in all() {
+            let Standing { when, is_conditional, catches_os_error, .. } = opening.standing;
+            let is_sure = when == When::Always && !is_conditional && !catches_os_error;
+            if let (Opened::Name(name), true) = (&opening.what, is_sure) {
+                found.entry(name.clone()).or_insert_with(|| line.clone());
+            }
+        }
+        let by_path = others.iter().chain(all().map(|(opening, _)| &opening.what));
+        let by_path = by_path.filter(|what| !matches!(what, Opened::Name(_)));
+        by_path.filter_map(Opened::file_name).for_each(|name| _ = found.remove(name));
+        found
+    }
+
+    /// Goes through what a package imports whenever it is imported itself, with the file that does, in the order in
+    /// which Python comes to it, until `with` says that it is enough. What `is_caught` may fail.
+    fn each_sure(
+        &self,
+        package: &Package,
+        is_caught: impl Fn(Standing) -> bool,
+        mut with: impl FnMut(&File, &Import) -> bool,
+    ) {
         // The last is taken first.
-        let mut next: Vec<&File> = package.files.iter().filter(is_public).collect();
+        let mut next: Vec<&File> = package.starts().collect();
         let mut seen: HashSet<&str> = HashSet::new();
-        while let Some(file) = next.pop().filter(|_| found.len() < wanted.len()) {
+        while let Some(file) = next.pop() {
             if !seen.insert(&file.module) {
                 continue;
             }
@@ -132,16 +193,15 @@ impl PythonCode<'_> {
             let end = file.rerouted();
             let imports = file.source().into_iter().flat_map(|source| &source.imports);
             let is_sure = |import: &&Import| {
-                let Standing { when, may_be_caught, .. } = import.standing;
-                when == When::Always && !may_be_caught && !import.is_start
+                let standing = import.standing;
+                standing.when == When::Always && !is_caught(standing) && !import.is_start
             };
             let mut behind: Vec<&File> = Vec::new();
             for import in imports.filter(is_sure).filter(|it| it.standing.line < end) {
-                let Some(base) = file.base(import) else { continue };
-                let top = base.split('.').next().unwrap_or_default();
-                if import.level == 0 && wanted.contains(top) {
-                    found.entry(top.to_owned()).or_insert_with(|| file.at(import.standing));
+                if !with(file, import) {
+                    return;
                 }
+                let Some(base) = file.base(import) else { continue };
                 let ends = base.match_indices('.').map(|(end, _)| end).chain([base.len()]);
                 let own = ends.filter_map(|end| base.get(..end)).map(str::to_owned);
                 let names = import.names.iter().map(|name| format!("{base}.{name}"));
@@ -153,7 +213,16 @@ impl PythonCode<'_> {
             }
             next.extend(behind.into_iter().rev());
         }
-        found
+    }
+}
+
+impl Package {
+    /// What people import first: the packages at the top level, or the modules there where there is no package.
+    /// Modules that stand beside packages are there for these, or are scripts.
+    fn starts(&self) -> impl Iterator<Item = &File> {
+        let is_public = |file: &&File| !file.module.contains('.') && !file.module.starts_with('_');
+        let has_packages = self.files.iter().filter(is_public).any(|file| file.is_package);
+        self.files.iter().filter(is_public).filter(move |file| file.is_package == has_packages)
     }
 }
 
