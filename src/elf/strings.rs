@@ -35,6 +35,20 @@ pub struct Found {
 /// # Errors
 /// Where the section headers are malformed, or the section lies outside of the file.
 pub fn whole(image: &Image<'_>, names: &[&[u8]], most: u64) -> Result<Found, Error> {
+    found_by(&Finder::new(names), image, most)
+}
+
+/// Which of `names` stand anywhere in `.rodata`, whatever is around them but underscores, which would make them
+/// part of another name: Cython writes the constants of a module one after the other, without an end. The limits
+/// are those of [`whole`].
+///
+/// # Errors
+/// As [`whole`].
+pub fn within(image: &Image<'_>, names: &[&[u8]], most: u64) -> Result<Found, Error> {
+    found_by(&Finder::of_parts(names), image, most)
+}
+
+fn found_by(finder: &Finder<'_>, image: &Image<'_>, most: u64) -> Result<Found, Error> {
     let mut found = Found::default();
     let Some(sections) = Sections::read(image)? else { return Ok(found) };
     let Some(section) = sections.named(image, NAME) else { return Ok(found) };
@@ -46,11 +60,11 @@ pub fn whole(image: &Image<'_>, names: &[&[u8]], most: u64) -> Result<Found, Err
         let at = section.sh_offset.saturating_add(range.start);
         image.source().read(at, range.end - range.start, ".rodata")
     };
-    Finder::new(names).search(len, STEP, piece, &mut found.names)?;
+    finder.search(len, STEP, piece, &mut found.names)?;
     Ok(found)
 }
 
-/// Looks for names as whole C strings.
+/// Looks for names, as whole C strings or as parts of any.
 struct Finder<'n> {
     names: &'n [&'n [u8]],
     /// Names of libraries have a part in common, which is found at the speed of memory: these, with their
@@ -60,6 +74,7 @@ struct Finder<'n> {
     others: Vec<usize>,
     finder: Option<AhoCorasick>,
     longest: usize,
+    is_of_parts: bool,
 }
 
 impl<'n> Finder<'n> {
@@ -75,6 +90,18 @@ impl<'n> Finder<'n> {
             others: others.into_iter().map(|(_, place)| place).collect(),
             finder,
             longest: names.iter().map(|name| name.len()).max().unwrap_or(0),
+            is_of_parts: false,
+        }
+    }
+
+    fn of_parts(names: &'n [&'n [u8]]) -> Self {
+        Self {
+            names,
+            usual: BTreeMap::new(),
+            others: (0..names.len()).collect(),
+            finder: AhoCorasick::new(names).ok(),
+            longest: names.iter().map(|name| name.len()).max().unwrap_or(0),
+            is_of_parts: true,
         }
     }
 
@@ -123,7 +150,11 @@ impl<'n> Finder<'n> {
         let Some(finder) = &self.finder else { return };
         for at in finder.find_overlapping_iter(data) {
             let before = at.start().checked_sub(1).and_then(|before| data.get(before));
-            if before.map_or(is_first, |&byte| byte == 0) {
+            let stands = match self.is_of_parts {
+                true => before != Some(&b'_') && data.get(at.end()) != Some(&b'_'),
+                false => before.map_or(is_first, |&byte| byte == 0),
+            };
+            if stands {
                 found.extend(self.others.get(at.pattern().as_usize()));
             }
         }

@@ -31,6 +31,20 @@ impl<'a> Constants<'a> {
         (!found.is_cut).then_some(found.names)
     }
 
+    /// Which of `names` stand among the constants of an object, be it as parts of longer ones, as far as they are
+    /// read.
+    #[must_use]
+    pub fn mentioned(&self, object: &Object, names: &[&[u8]]) -> BTreeSet<usize> {
+        let mentioned = || {
+            let source = self.vfs.open(&object.path).ok()?;
+            let image = Image::parse(source.as_ref()).ok()?;
+            let found = strings::within(&image, names, self.most.min(self.left.get())).ok()?;
+            self.left.set(self.left.get() - found.read);
+            Some(found.names)
+        };
+        if names.is_empty() { None } else { mentioned() }.unwrap_or_default()
+    }
+
     /// The same for an object that can open a library by itself, as far as it is read; nothing for others.
     #[must_use]
     pub fn opened(&self, object: &Object, names: &[&[u8]]) -> BTreeSet<usize> {

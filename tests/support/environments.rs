@@ -78,6 +78,19 @@ impl Environment {
         self.module_that(module, &import, &[], &[])
     }
 
+    /// The same of a module that has its constants one after the other, as Cython packs them.
+    pub(crate) fn module_that_imports_packed(&self, module: &str, imported: &str) -> PathBuf {
+        let import = format!(
+            "void *PyImport_ImportModule(const char *);
+             static const char packed[] = \"number{imported}zero\";
+             char name[{len} + 1] = {{ 0 }};
+             for (int i = 0; i < {len}; i++) name[i] = packed[6 + i];
+             if (!PyImport_ImportModule(name)) return 0;",
+            len = imported.len()
+        );
+        self.module_that(module, &import, &[], &[])
+    }
+
     fn module_that(&self, module: &str, does: &str, needs: &[&str], flags: &[&str]) -> PathBuf {
         let (package, name) = module.rsplit_once('/').unwrap();
         let site = self.below();

@@ -228,6 +228,13 @@ fn an_extension_module_for_another_processor_is_named() {
     let ran = run(dir.path(), &["fix", ".venv"]);
     assert!(ran.text(1).contains("1 file and 1 RECORD repaired; 2 errors remain"), "{ran:#?}");
     assert_eq!(wheels::imports(&env), Ok("42".to_owned()));
+
+    // A program for that processor beside the interpreter imports nothing.
+    let mut program = std::fs::read("/bin/true").unwrap();
+    program[18..20].copy_from_slice(&183_u16.to_le_bytes());
+    std::fs::write(env.prefix.join("bin/foreign"), program).unwrap();
+    let report = run(dir.path(), &["doctor", ".venv", "--format", "json"]).json(1);
+    assert_eq!(about(&report, &foreign)[0]["cause"], "wrong_arch");
 }
 
 #[test]

@@ -225,6 +225,31 @@ fn what_native_code_imports_and_is_not_installed_is_an_error() {
     assert_eq!(doctor(&env).status, 1);
 }
 
+/// Its name may stand among others without an end. Where Python code mentions it, that says what is done without.
+#[test]
+fn a_name_that_is_packed_with_others_is_imported_where_nobody_else_mentions_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    env.module_that_imports_packed("pkg/_fast", "absent_one");
+    env.distribution("pkg", &["absent-one"], &["pkg/__init__.py", MODULE]);
+    fs::write(env.site.join("pkg/__init__.py"), "from . import _fast\n").unwrap();
+    assert!(!env.runs("import pkg"));
+    let told = doctor(&env);
+    assert!(told.text(1).contains("the native code of pkg/_fast.abi3.so names absent_one"));
+    env.module("pkg/_fast", &[], &[]);
+    for mention in ["", "def later():\n    import absent_one\n"] {
+        fs::write(env.site.join("pkg/__init__.py"), format!("from . import _fast\n{mention}"))
+            .unwrap();
+        assert!(env.runs("import pkg"));
+        assert_eq!(doctor(&env).status, 0, "{mention}");
+    }
+    env.module_that_imports_packed("pkg/_fast", "absent_one");
+    let guarded = "try:\n    from . import _fast\nexcept ImportError:\n    _fast = None\n";
+    fs::write(env.site.join("pkg/__init__.py"), guarded).unwrap();
+    assert!(env.runs("import pkg"));
+    assert_eq!(doctor(&env).status, 0);
+}
+
 /// A library that another one opens beside itself was moved with it; Python code looks where it was.
 #[test]
 fn what_was_moved_with_a_library_that_is_needed_is_not_gone() {

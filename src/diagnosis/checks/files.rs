@@ -57,7 +57,11 @@ pub(crate) fn wrong_arch<'a>(
 ) -> impl Iterator<Item = Finding> + 'a {
     let modules =
         world.inventory.objects.iter().filter(|object| object.role == Role::ExtensionModule);
-    let others = modules.filter(|module| !programs.iter().any(|program| program.fits(module)));
+    // Other programs of the target may be for other processors, and import nothing.
+    let are_interpreters = programs.iter().any(|program| program.main.is_some());
+    let imports = move |program: &&Program<'_>| program.main.is_some() || !are_interpreters;
+    let others = modules
+        .filter(move |module| !programs.iter().filter(imports).any(|program| program.fits(module)));
     others.filter_map(|module| {
         let architecture = module.elf()?.architecture();
         let object = world.place(&module.path);

@@ -97,7 +97,9 @@ fn imported(
 /// The modules among `wanted` whose names stand whole among the constants of an extension module of a
 /// distribution, each with that module, without which the distribution's code fails, or which is there for the code
 /// of others. Native code that is made of Python's, or for it, imports by such a constant; with what the metadata
-/// require that is as much as `pip check` goes by, and more.
+/// require that is as much as `pip check` goes by, and more. A name that the distribution's Python code does not
+/// mention, so that nobody else can use what is required, may also stand inside of a longer constant, as Cython
+/// writes them.
 fn named_by_native_code(
     vfs: &dyn Vfs,
     world: &World,
@@ -109,13 +111,19 @@ fn named_by_native_code(
     let names: Vec<&[u8]> = wanted.iter().map(|name| name.as_bytes()).collect();
     let constants = Constants::new(vfs, MAX_CONSTANTS, MAX_CONSTANTS);
     let objects = world.inventory.objects.iter();
-    let is_for_others = code.is_without_sources(&Maker::Distribution(index));
+    let own = Maker::Distribution(index);
+    let is_for_others = code.is_without_sources(&own);
+    let unmentioned: Vec<&str> =
+        wanted.iter().copied().filter(|name| !code.mentions(&own, name)).collect();
+    let parts: Vec<&[u8]> = unmentioned.iter().map(|name| name.as_bytes()).collect();
     let modules = objects
         .filter(|it| it.role == Role::ExtensionModule && it.distribution == Some(index))
         .filter(|it| is_for_others || matches!(code.reaction(it), Some(Reaction::Fails(_))));
     for module in modules.take_while(|_| !names.is_empty()) {
         let named = constants.named(module, &names).unwrap_or_default().into_iter();
-        for name in named.filter_map(|at| wanted.iter().nth(at)) {
+        let named = named.filter_map(|at| wanted.iter().nth(at));
+        let mentioned = constants.mentioned(module, &parts).into_iter();
+        for name in named.chain(mentioned.filter_map(|at| unmentioned.get(at))) {
             found.entry((*name).to_owned()).or_insert_with(|| module.path.clone());
         }
     }
