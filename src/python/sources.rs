@@ -125,6 +125,8 @@ pub struct Standing {
     pub reached: u32,
     /// Does it stand behind a condition that may not hold on this system?
     pub is_conditional: bool,
+    /// May a call of the function that it stands in not come to it: behind a `return`, in a method or a generator?
+    pub may_be_skipped: bool,
     /// Is an `ImportError` caught, and not raised again?
     pub catches_import_error: bool,
     /// May an `ImportError` be caught that tells that the module is not installed? So it may by whatever has a
@@ -132,6 +134,15 @@ pub struct Standing {
     pub may_be_caught: bool,
     /// Is an `OSError` caught, and not raised again?
     pub catches_os_error: bool,
+}
+
+impl Standing {
+    /// Is it reached whenever the file is imported, by what stands there or by a function that the file calls?
+    #[must_use]
+    pub fn is_sure(self) -> bool {
+        let is_reached = matches!(self.when, When::Always | When::Conditionally);
+        is_reached && !self.is_conditional && !self.may_be_skipped
+    }
 }
 
 /// When a statement is reached.

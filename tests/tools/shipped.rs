@@ -147,6 +147,17 @@ fn what_is_imported_and_not_installed_is_an_error() {
         ("from absent_one.part import x\n", false),
         ("try:\n    import absent_one\nexcept ImportError:\n    pass\n", true),
         ("def f():\n    import absent_one\n", true),
+        // What the file calls is run, as far as it does not return before.
+        ("def f():\n    import absent_one\nf()\n", false),
+        (
+            "import importlib\ndef f():\n    for name, least in [('os', 1), ('absent_one', 2)]:\n        \
+             importlib.import_module(name)\nf()\n",
+            false,
+        ),
+        ("def f():\n    if print:\n        return\n    import absent_one\nf()\n", true),
+        ("def f():\n    import absent_one\n    yield\nf()\n", true),
+        ("def f():\n    import absent_one\ntry:\n    f()\nexcept ImportError:\n    pass\n", true),
+        ("class C:\n    def f(self):\n        import absent_one\nC()\n", true),
         (
             "try:\n    import absent_one\nexcept ModuleNotFoundError:\n    x = print\n    x()\n",
             true,

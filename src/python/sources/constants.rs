@@ -5,6 +5,7 @@ use ruff_python_ast::name::Name;
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
     Expr, ExprBinOp, ExprCall, ExprFString, FStringPart, InterpolatedStringElement, Operator,
+    Parameters, Stmt,
 };
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -20,6 +21,49 @@ pub(super) type Scope<'a> = HashMap<&'a Name, Option<&'a Expr>>;
 pub(super) struct Names<'a> {
     /// The innermost last.
     pub(super) scopes: Vec<Scope<'a>>,
+}
+
+/// The names that a scope assigns to: one that is assigned once has that value wherever it is asked for.
+pub(super) fn assigned<'a>(parameters: Option<&'a Parameters>, body: &'a [Stmt]) -> Scope<'a> {
+    let mut assigned = Assigned { names: Scope::new() };
+    let parameters = parameters.into_iter().flatten();
+    assigned.names.extend(parameters.map(|parameter| (&parameter.name().id, None)));
+    assigned.visit_body(body);
+    assigned.names
+}
+
+struct Assigned<'a> {
+    names: Scope<'a>,
+}
+
+impl<'a> Visitor<'a> for Assigned<'a> {
+    fn visit_stmt(&mut self, statement: &'a Stmt) {
+        match statement {
+            Stmt::Assign(assign) => {
+                if let [Expr::Name(name)] = assign.targets.as_slice() {
+                    let value = Some(assign.value.as_ref());
+                    self.names.entry(&name.id).and_modify(|known| *known = None).or_insert(value);
+                }
+            }
+            Stmt::AugAssign(assign) => {
+                if let Expr::Name(name) = assign.target.as_ref() {
+                    self.names.insert(&name.id, None);
+                }
+            }
+            Stmt::For(each) => {
+                if let Expr::Name(name) = each.target.as_ref() {
+                    self.names.insert(&name.id, None);
+                }
+            }
+            // A scope of its own.
+            Stmt::FunctionDef(_) => return,
+            _ => {}
+        }
+        visitor::walk_stmt(self, statement);
+    }
+
+    // Nothing inside of an expression is needed.
+    fn visit_expr(&mut self, _: &'a Expr) {}
 }
 
 impl<'a> Names<'a> {
@@ -43,6 +87,38 @@ impl<'a> Names<'a> {
         };
         let are_texts = elements.iter().all(|element| matches!(element, Expr::StringLiteral(_)));
         (are_texts && !elements.is_empty()).then_some(elements.as_slice())
+    }
+
+    /// What a loop over constants gives its target in each round: a text, or several where the elements are tuples.
+    pub(super) fn rounds(&self, target: &'a Expr, over: &'a Expr) -> Option<Vec<Scope<'a>>> {
+        let targets = match target {
+            Expr::Name(name) => {
+                let one = |element| HashMap::from([(&name.id, Some(element))]);
+                return Some(self.elements(over)?.iter().map(one).collect());
+            }
+            Expr::Tuple(tuple) => &tuple.elts,
+            _ => return None,
+        };
+        let rows = match over {
+            Expr::Name(name) => self.get(&name.id)?,
+            other => other,
+        };
+        let rows = match rows {
+            Expr::List(list) => &list.elts,
+            Expr::Tuple(tuple) => &tuple.elts,
+            _ => return None,
+        };
+        let round = |row: &'a Expr| match row {
+            Expr::Tuple(row) if row.elts.len() == targets.len() => {
+                let pairs = targets.iter().zip(&row.elts).filter_map(|(target, value)| {
+                    let Expr::Name(name) = target else { return None };
+                    Some((&name.id, Some(value)))
+                });
+                Some(pairs.collect())
+            }
+            _ => None,
+        };
+        rows.iter().map(round).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::constants::{Names, last_name, receiver};
 use ruff_python_ast::visitor::{self, Visitor};
-use ruff_python_ast::{CmpOp, ExceptHandler, Expr, Stmt};
+use ruff_python_ast::{CmpOp, ExceptHandler, Expr, Stmt, StmtFunctionDef};
 
 /// Which errors do not leave the statements around.
 #[derive(Debug, Clone, Copy, Default)]
@@ -62,6 +62,16 @@ impl Caught {
         self.import_error || self.os_error || self.perhaps
     }
 
+    /// What is caught by either.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self {
+            import_error: self.import_error || other.import_error,
+            os_error: self.os_error || other.os_error,
+            perhaps: self.perhaps || other.perhaps,
+            everything: self.everything || other.everything,
+        }
+    }
+
     /// With what a handler for that expression catches.
     pub(super) fn and(self, error: &Expr, names: &Names<'_>) -> Self {
         let value = match error {
@@ -84,6 +94,42 @@ impl Caught {
             _ => self,
         }
     }
+}
+
+/// With how many of its statements a function begins to which each call comes: those behind one that may return are
+/// not among them. `None` for one that a call does not run, as a generator or a coroutine.
+pub(super) fn sure(function: &StmtFunctionDef) -> Option<usize> {
+    struct Leaves {
+        returns: bool,
+        yields: bool,
+    }
+    impl<'a> Visitor<'a> for Leaves {
+        fn visit_stmt(&mut self, statement: &'a Stmt) {
+            match statement {
+                Stmt::Return(_) => self.returns = true,
+                Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
+                _ => visitor::walk_stmt(self, statement),
+            }
+        }
+
+        fn visit_expr(&mut self, expression: &'a Expr) {
+            match expression {
+                Expr::Yield(_) | Expr::YieldFrom(_) => self.yields = true,
+                Expr::Lambda(_) => {}
+                _ => visitor::walk_expr(self, expression),
+            }
+        }
+    }
+    let mut leaves = Leaves { returns: false, yields: false };
+    let mut sure = function.body.len();
+    for (at, statement) in function.body.iter().enumerate() {
+        leaves.visit_stmt(statement);
+        // What such a statement imports itself may stand behind its `return`.
+        if leaves.returns && sure == function.body.len() {
+            sure = at;
+        }
+    }
+    (!leaves.yields && !function.is_async).then_some(sure)
 }
 
 /// Which errors the handlers of a `try` keep, in what is kept by those around it: the first that fits has them,

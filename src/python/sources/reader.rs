@@ -1,14 +1,13 @@
 //! The walk over a parsed file, with what stands around each statement.
 
 use super::conditions::{self, Holds};
-use super::constants::{self, Names, Scope, last_name};
+use super::constants::{self, Names, assigned, last_name};
 use super::guards::{self, Caught, Use};
 use super::reroutes;
 use super::{Import, Opened, Opening, Reroute, Source, Standing, When};
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{
-    Alias, ExceptHandler, Expr, ExprCall, Parameters, Stmt, StmtFor, StmtIf, StmtImportFrom,
-    StmtTry, StmtWith,
+    Alias, ExceptHandler, Expr, ExprCall, Stmt, StmtFor, StmtIf, StmtImportFrom, StmtTry, StmtWith,
 };
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -29,7 +28,12 @@ pub(super) fn read(text: &str, body: &[Stmt]) -> Source {
         uses: Vec::new(),
         lines: memchr::memchr_iter(b'\n', text.as_bytes()).collect(),
         names: Names { scopes: vec![assigned(None, body)] },
-        around: Around { when: When::Always, conditional: false, caught: Caught::default() },
+        around: Around {
+            when: When::Always,
+            conditional: false,
+            caught: Caught::default(),
+            skipped: false,
+        },
         found: Source::default(),
     };
     reader.visit_body(body);
@@ -40,49 +44,6 @@ pub(super) fn read(text: &str, body: &[Stmt]) -> Source {
     reader.found
 }
 
-/// The names that a scope assigns to: one that is assigned once has that value wherever it is asked for.
-fn assigned<'a>(parameters: Option<&'a Parameters>, body: &'a [Stmt]) -> Scope<'a> {
-    let mut assigned = Assigned { names: Scope::new() };
-    let parameters = parameters.into_iter().flatten();
-    assigned.names.extend(parameters.map(|parameter| (&parameter.name().id, None)));
-    assigned.visit_body(body);
-    assigned.names
-}
-
-struct Assigned<'a> {
-    names: Scope<'a>,
-}
-
-impl<'a> Visitor<'a> for Assigned<'a> {
-    fn visit_stmt(&mut self, statement: &'a Stmt) {
-        match statement {
-            Stmt::Assign(assign) => {
-                if let [Expr::Name(name)] = assign.targets.as_slice() {
-                    let value = Some(assign.value.as_ref());
-                    self.names.entry(&name.id).and_modify(|known| *known = None).or_insert(value);
-                }
-            }
-            Stmt::AugAssign(assign) => {
-                if let Expr::Name(name) = assign.target.as_ref() {
-                    self.names.insert(&name.id, None);
-                }
-            }
-            Stmt::For(each) => {
-                if let Expr::Name(name) = each.target.as_ref() {
-                    self.names.insert(&name.id, None);
-                }
-            }
-            // A scope of its own.
-            Stmt::FunctionDef(_) => return,
-            _ => {}
-        }
-        visitor::walk_stmt(self, statement);
-    }
-
-    // Nothing inside of an expression is needed.
-    fn visit_expr(&mut self, _: &'a Expr) {}
-}
-
 /// What stands around a statement.
 #[derive(Debug, Clone, Copy)]
 struct Around {
@@ -90,6 +51,15 @@ struct Around {
     /// Is there a condition around that may not hold?
     conditional: bool,
     caught: Caught,
+    /// May a call of the function around not come to it?
+    skipped: bool,
+}
+
+impl Around {
+    /// What stands around the body of what is called: whoever calls it may catch what it raises, and may not.
+    fn called(self, when: When) -> Self {
+        Self { when, caught: Caught::default(), ..self }
+    }
 }
 
 struct Reader<'a> {
@@ -121,10 +91,22 @@ struct Call<'a> {
     name: &'a str,
     line: u32,
     is_conditional: bool,
+    caught: Caught,
+    may_be_skipped: bool,
 }
 
-/// From which line a function is reached when the file is imported, and whether under a condition.
-type Reached<'a> = HashMap<&'a str, (u32, bool)>;
+/// How a function is reached when the file is imported.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    /// From which line.
+    line: u32,
+    /// Under a condition?
+    is_conditional: bool,
+    caught: Caught,
+    may_be_skipped: bool,
+}
+
+type Reached<'a> = HashMap<&'a str, Way>;
 
 /// A `try`: the names that it gives values to, its handlers included, and what it imports and opens, by the
 /// places in the lists.
@@ -169,15 +151,15 @@ impl<'a> Visitor<'a> for Reader<'a> {
                     self.visit_decorator(decorator);
                 }
                 self.visit_parameters(&function.parameters);
-                // Whoever calls it may catch what it raises, and may not.
-                let called = Around {
-                    when: self.later(When::Called),
-                    caught: Caught::default(),
-                    ..self.around
-                };
+                let called = self.around.called(self.later(When::Called));
                 self.names.scopes.push(assigned(Some(&function.parameters), &function.body));
                 self.around_names.push(function.name.as_str());
-                self.inside(called, &function.body);
+                // Which methods of a class, and which functions of another one, are called is not known.
+                let is_outermost = self.around_names.len() == 1;
+                let sure = guards::sure(function).filter(|_| is_outermost).unwrap_or_default();
+                let (sure, rest) = function.body.split_at(sure);
+                self.inside(called, sure);
+                self.inside(Around { skipped: true, ..called }, rest);
                 self.around_names.pop();
                 self.names.scopes.pop();
             }
@@ -221,8 +203,7 @@ impl<'a> Visitor<'a> for Reader<'a> {
             self.listed = outside;
         } else if let Expr::Lambda(_) = expression {
             let outside = self.around;
-            self.around =
-                Around { when: self.later(When::Called), caught: Caught::default(), ..self.around };
+            self.around = self.around.called(self.later(When::Called));
             visitor::walk_expr(self, expression);
             self.around = outside;
         } else {
@@ -244,8 +225,9 @@ impl<'a> Reader<'a> {
         {
             let line = self.line(name.range.start().to_usize());
             let (caller, name) = (self.outermost(), name.id.as_str());
-            let is_conditional = self.around.conditional;
-            self.calls.push(Call { caller, name, line, is_conditional });
+            let Around { conditional, caught, skipped, .. } = self.around;
+            let (is_conditional, may_be_skipped) = (conditional, skipped);
+            self.calls.push(Call { caller, name, line, is_conditional, caught, may_be_skipped });
         }
     }
 
@@ -272,14 +254,18 @@ impl<'a> Reader<'a> {
         while let Some(caller) = next.pop() {
             let from = caller.and_then(|caller| reached.get(caller)).copied();
             for call in by_caller.remove(&caller).unwrap_or_default() {
-                let (line, is_conditional) = from.unwrap_or((call.line, false));
-                let how = (line, is_conditional || call.is_conditional);
+                let how = Way {
+                    line: from.map_or(call.line, |from| from.line),
+                    is_conditional: call.is_conditional || from.is_some_and(|it| it.is_conditional),
+                    caught: from.map_or(call.caught, |from| from.caught.or(call.caught)),
+                    may_be_skipped: call.may_be_skipped || from.is_some_and(|it| it.may_be_skipped),
+                };
                 let known = reached.entry(call.name).or_insert_with(|| {
                     next.push(Some(call.name));
                     how
                 });
                 // The first call that is sure counts.
-                if known.1 && !how.1 {
+                if known.is_conditional && !how.is_conditional {
                     *known = how;
                 }
             }
@@ -319,12 +305,14 @@ impl<'a> Reader<'a> {
                 Found::Import(at) => self.found.imports.get_mut(at).map(|it| &mut it.standing),
                 Found::Opening(at) => self.found.openings.get_mut(at).map(|it| &mut it.standing),
             };
-            if let (Some(standing), Some((line, is_conditional))) =
-                (standing, reached.get(outermost))
-            {
+            if let (Some(standing), Some(way)) = (standing, reached.get(outermost)) {
                 standing.when = When::Conditionally;
-                standing.reached = *line;
-                standing.is_conditional |= is_conditional;
+                standing.reached = way.line;
+                standing.is_conditional |= way.is_conditional;
+                standing.may_be_skipped |= way.may_be_skipped;
+                standing.catches_import_error |= way.caught.import_error;
+                standing.may_be_caught |= way.caught.perhaps;
+                standing.catches_os_error |= way.caught.os_error;
             }
         }
     }
@@ -335,7 +323,7 @@ impl<'a> Reader<'a> {
         let reached = all.filter_map(|found| {
             let line = match found.by {
                 None => self.line(found.offset),
-                Some(function) => reached.get(function)?.0,
+                Some(function) => reached.get(function)?.line,
             };
             Some(Reroute { line, module: found.module.map(str::to_owned) })
         });
@@ -348,13 +336,14 @@ impl<'a> Reader<'a> {
     }
 
     fn standing(&self, offset: usize) -> Standing {
-        let Around { when, conditional, caught } = self.around;
+        let Around { when, conditional, caught, skipped } = self.around;
         let line = self.line(offset);
         Standing {
             line,
             when,
             reached: line,
             is_conditional: conditional,
+            may_be_skipped: skipped,
             catches_import_error: caught.import_error,
             may_be_caught: caught.perhaps,
             catches_os_error: caught.os_error,
@@ -398,11 +387,11 @@ impl<'a> Reader<'a> {
     fn each(&mut self, each: &'a StmtFor) {
         self.visit_expr(&each.iter);
         self.demand(&each.iter, &each.body);
-        match (each.target.as_ref(), self.names.elements(&each.iter)) {
-            (Expr::Name(name), Some(elements)) if elements.len() <= self.rounds_left => {
-                self.rounds_left -= elements.len();
-                for element in elements {
-                    self.names.scopes.push(HashMap::from([(&name.id, Some(element))]));
+        match self.names.rounds(&each.target, &each.iter) {
+            Some(rounds) if rounds.len() <= self.rounds_left => {
+                self.rounds_left -= rounds.len();
+                for round in rounds {
+                    self.names.scopes.push(round);
                     self.visit_body(&each.body);
                     self.names.scopes.pop();
                 }
@@ -482,7 +471,7 @@ impl<'a> Reader<'a> {
 
     /// Notes which name the file itself uses, and how, where nothing is caught and no condition stands around.
     fn note_use(&mut self, expression: &'a Expr) {
-        let Around { when, conditional, caught } = self.around;
+        let Around { when, conditional, caught, .. } = self.around;
         if when != When::Always || conditional || caught.is_any() {
             return;
         }

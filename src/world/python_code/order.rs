@@ -162,8 +162,7 @@ impl PythonCode<'_> {
             return found;
         }
         for (opening, line) in all() {
-            let Standing { when, is_conditional, catches_os_error, .. } = opening.standing;
-            let is_sure = when == When::Always && !is_conditional && !catches_os_error;
+            let is_sure = opening.standing.is_sure() && !opening.standing.catches_os_error;
             if let (Opened::Name(name), true) = (&opening.what, is_sure) {
                 found.entry(name.clone()).or_insert_with(|| line.clone());
             }
@@ -194,10 +193,10 @@ impl PythonCode<'_> {
             let imports = file.source().into_iter().flat_map(|source| &source.imports);
             let is_sure = |import: &&Import| {
                 let standing = import.standing;
-                standing.when == When::Always && !is_caught(standing) && !import.is_start
+                standing.is_sure() && !is_caught(standing) && !import.is_start
             };
             let mut behind: Vec<&File> = Vec::new();
-            for import in imports.filter(is_sure).filter(|it| it.standing.line < end) {
+            for import in imports.filter(is_sure).filter(|it| it.standing.reached < end) {
                 if !with(file, import) {
                     return;
                 }
