@@ -63,6 +63,8 @@ pub struct Seen {
     pub missing: BTreeMap<(PathBuf, Vec<u8>), Missing>,
     /// The files that extension modules lead to, with those who brought these modules.
     pub by_modules: HashMap<(u64, u64), BTreeSet<Maker>>,
+    /// Libraries of the target that extension modules would lead to if they were found.
+    sought: HashSet<(u64, u64)>,
     /// Versions that libraries lack, with the object that needs them.
     pub versions: BTreeMap<(PathBuf, Vec<u8>), VersionProblem>,
     /// Which name led where.
@@ -71,6 +73,32 @@ pub struct Seen {
     pub opened: Vec<Opened>,
     /// What is loaded before the interpreters of the target run, they themselves included.
     pub started: HashSet<PathBuf>,
+}
+
+/// The libraries of a target that modules ask for and that are not found, and what these need, by device and inode.
+fn sought(
+    inventory: &Inventory,
+    missing: &BTreeMap<(PathBuf, Vec<u8>), Missing>,
+) -> HashSet<(u64, u64)> {
+    let by_modules = missing.values().filter(|it| it.root_role == Role::ExtensionModule);
+    let mut names: Vec<&[u8]> = by_modules.map(|it| it.dependency.name.as_slice()).collect();
+    let mut sought = HashSet::new();
+    if names.is_empty() {
+        return sought;
+    }
+    let mut copies: HashMap<&[u8], Vec<&Object>> = HashMap::new();
+    for object in inventory.objects.iter().filter(|object| object.role == Role::Library) {
+        for name in BTreeSet::from([object.name(), object.soname()]) {
+            copies.entry(name).or_default().push(object);
+        }
+    }
+    while let Some(name) = names.pop() {
+        for copy in copies.remove(name).unwrap_or_default() {
+            sought.insert(copy.id);
+            names.extend(copy.needed().iter().map(Vec::as_slice));
+        }
+    }
+    sought
 }
 
 /// An object that a running program opens, with those among what is loaded then that want an
@@ -92,10 +120,10 @@ impl Seen {
         self.by_modules.contains_key(&object.id)
     }
 
-    /// Is an object a library to which no module leads, as to a plugin?
+    /// Is an object a library to which no module leads, as to a plugin, nor would if its libraries were found?
     #[must_use]
     pub fn may_be_plugin(&self, object: &Object) -> bool {
-        object.role == Role::Library && !self.leads_to(object)
+        object.role == Role::Library && !self.leads_to(object) && !self.sought.contains(&object.id)
     }
 
     /// Resolves each object as the first of `programs` would that loads it.
@@ -144,6 +172,7 @@ impl Seen {
             resolved = next;
         }
         resolved.iter().for_each(|one| seen.add(&mut names, one, starting));
+        seen.sought = sought(&world.inventory, &seen.missing);
         seen
     }
 

@@ -571,6 +571,33 @@ fn one_of_a_family_of_plugins_is_only_worth_knowing() {
     }
 }
 
+/// A library to which a module will lead once its directory is searched is no plugin, nor is what it needs: without
+/// that nothing is repaired.
+#[test]
+fn what_is_gone_behind_a_library_that_was_moved_is_an_error() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.below();
+    let libs = format!("{site}/pkg.libs");
+    env.library(&format!("{libs}/libthird.so.1"), "libthird.so.1", &[], &[]);
+    let beside = "-Wl,-rpath,$ORIGIN";
+    env.library(&format!("{libs}/libnext.so.1"), "libnext.so.1", &["libthird.so.1"], &[beside]);
+    env.library(&format!("{libs}/libown.so.1"), "libown.so.1", &["libnext.so.1"], &[beside]);
+    env.module("pkg/_fast", &["libown.so.1"], &["-Wl,-rpath,$ORIGIN/../pkg.libs"]);
+    fs::write(env.site.join("pkg/__init__.py"), "from . import _fast\n").unwrap();
+    let names = ["libown.so.1", "libnext.so.1", "libthird.so.1"];
+    let all = names.map(|name| format!("pkg.libs/{name}"));
+    env.distribution("pkg", &[], &["pkg/__init__.py", MODULE, &all[0], &all[1], &all[2]]);
+    assert!(env.runs("import pkg"));
+    fs::rename(env.site.join("pkg.libs"), env.site.join("moved")).unwrap();
+    fs::remove_file(env.site.join("moved/libthird.so.1")).unwrap();
+    let told = doctor(&env);
+    assert!(told.text(1).contains("error  pkg.libs/libthird.so.1 is missing"), "{told:#?}");
+    let fixed = run(dir.path(), &["fix", "env"]);
+    assert_eq!(fixed.status, 1, "{fixed:#?}");
+    assert!(!env.runs("import pkg"));
+}
+
 /// Nor does anything without a library that such plugins alone need.
 #[test]
 fn what_plugins_alone_need_is_worth_knowing_where_it_is_gone() {

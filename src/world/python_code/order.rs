@@ -216,12 +216,10 @@ impl PythonCode<'_> {
 }
 
 impl Package {
-    /// What people import first: the packages at the top level, or the modules there where there is no package.
-    /// Modules that stand beside packages are there for these, or are scripts.
+    /// What people import first: the packages and the modules at the top level.
     fn starts(&self) -> impl Iterator<Item = &File> {
         let is_public = |file: &&File| !file.module.contains('.') && !file.module.starts_with('_');
-        let has_packages = self.files.iter().filter(is_public).any(|file| file.is_package);
-        self.files.iter().filter(is_public).filter(move |file| file.is_package == has_packages)
+        self.files.iter().filter(is_public)
     }
 }
 
