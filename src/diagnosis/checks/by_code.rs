@@ -1,8 +1,8 @@
 //! Libraries that Python code opens by their names alone: `ctypes.CDLL("libx.so.1")` asks from Python's own
 //! module, which has no search path that leads into packages.
 //!
-//! Code is read only of distributions that have libraries to which no module leads, and an error takes that the
-//! call is made whenever the package is imported, without a guard.
+//! Code is read only of distributions that have libraries and no extension module, which would load them: what they
+//! have is opened by code. An error takes that the call is made whenever the package is imported, without a guard.
 
 use crate::diagnosis::load_report::Seen;
 use crate::findings::cure::{Cure, Search};
@@ -12,11 +12,11 @@ use crate::findings::finding::{Cause, Finding, fault};
 use crate::loader::Resolution;
 use crate::vfs::Vfs;
 use crate::world::World;
-use crate::world::inventory::Object;
+use crate::world::inventory::{Object, Role};
 use crate::world::makers::Maker;
 use crate::world::program::Program;
 use crate::world::python_code::PythonCode;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The findings about distributions whose code opens a library of theirs that the loader does not find.
 #[must_use]
@@ -26,9 +26,12 @@ pub fn findings(
     programs: &[Program<'_>],
     seen: &Seen,
 ) -> Vec<Finding> {
+    let objects = &world.inventory.objects;
+    let modules = objects.iter().filter(|object| object.role == Role::ExtensionModule);
+    let with_modules: BTreeSet<usize> = modules.filter_map(|module| module.distribution).collect();
     let mut unled: BTreeMap<usize, Vec<&Object>> = BTreeMap::new();
-    for object in world.inventory.objects.iter().filter(|object| seen.may_be_plugin(object)) {
-        if let Some(distribution) = object.distribution {
+    for object in objects.iter().filter(|object| seen.may_be_plugin(object)) {
+        if let Some(distribution) = object.distribution.filter(|it| !with_modules.contains(it)) {
             unled.entry(distribution).or_default().push(object);
         }
     }
