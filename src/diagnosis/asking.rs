@@ -328,7 +328,7 @@ impl<'a> Asking<'a> {
 
     /// Does everything that is imported or started by a user work without a library, of which the target
     /// has a copy? What was named outright is judged by itself.
-    pub(super) fn is_optional(&self, missing: &Missing, copy: &Path) -> bool {
+    pub(super) fn is_optional(&self, seen: &Seen, missing: &Missing, copy: &Path) -> bool {
         let asking = &missing.asking;
         if !self.world.is_imported() || missing.interpreter.is_some() || missing.is_named {
             return false;
@@ -337,16 +337,25 @@ impl<'a> Asking<'a> {
         if missing.program.is_some() && !is_module {
             return !self.must_start(missing);
         }
+        // An object that needs a library for a GPU needs it to use the GPU.
+        if tensorflow::is_for_gpu(&missing.dependency.name) {
+            return false;
+        }
+        // What is in no package, and no module will lead to, is opened by somebody who knows it, or by nobody.
+        let is_beside_packages = || {
+            let around = self.world.environment.as_ref().filter(|it| it.kind == Kind::Venv);
+            around.is_some_and(|around| asking.path.starts_with(&around.prefix))
+        };
+        if self.world.maker(asking).is_none() && seen.may_be_plugin(asking) && is_beside_packages()
+        {
+            return true;
+        }
         let inventory = &self.world.inventory;
         let makers = |copy: &Object| Some((self.world.maker(asking)?, self.world.maker(copy)?));
         let Some((own, other)) = inventory.at(copy).and_then(makers) else { return false };
         let (Maker::Distribution(index), Maker::Distribution(_)) = (&own, &other) else {
             return false;
         };
-        // An object that needs a library for a GPU needs it to use the GPU.
-        if tensorflow::is_for_gpu(&missing.dependency.name) {
-            return false;
-        }
         // Neither has a module to import: the program that opens one knows where the other is.
         let is_opened = || self.world.is_only_code(self.vfs, asking) || self.is_opened(missing);
         let is_for_others =

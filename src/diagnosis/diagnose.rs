@@ -411,7 +411,8 @@ impl Judge<'_> {
             self.need(missing, Cause::LoadOrder, supply, nothing)
         };
         let before = self.before(missing);
-        let is_optional = || !self.is_alone && self.asking.is_optional(missing, &provider.path);
+        let is_optional =
+            || !self.is_alone && self.asking.is_optional(self.seen, missing, &provider.path);
         let found = match before {
             Some(Before::Required) => later(true),
             Some(Before::Only) => later(false),
