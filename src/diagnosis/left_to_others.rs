@@ -1,4 +1,4 @@
-//! What is judged with a target and repaired elsewhere.
+//! Objects that are judged with a target and repaired elsewhere.
 
 use crate::command_line::CommandLine;
 use crate::findings::cure::Cure;
@@ -6,8 +6,8 @@ use crate::findings::finding::Finding;
 use crate::vfs::Vfs;
 use crate::world::World;
 
-/// Says of an object that is judged with the target and not edited, since it lies outside or others were
-/// named, how it is repaired.
+/// Explains how an object is repaired that is judged with the target and not edited, because it is
+/// outside or was not selected.
 pub(super) fn leave_to_others(vfs: &dyn Vfs, world: &World, finding: &mut Finding) {
     if !finding.fixable || world.may_edit(&finding.object) {
         return;

@@ -12,14 +12,13 @@ pub struct Imported {
     pub sites: Vec<PathBuf>,
     /// Directories outside of the target into which distributions are installed.
     pub packages: Vec<PathBuf>,
-    /// Other directories outside: the packages in them are imported, and whatever lies beside these is
-    /// not.
+    /// Other directories outside: the packages in them are imported, and other files in them are not.
     pub sources: Vec<PathBuf>,
 }
 
 impl Imported {
     /// What a target whose `roots` are walked is imported from: its `sites`, and what `named` adds to
-    /// `sys.path` and lies outside.
+    /// `sys.path` and is outside.
     #[must_use]
     pub fn of(vfs: &dyn Vfs, roots: &[PathBuf], sites: Vec<PathBuf>, named: &[PathBuf]) -> Self {
         let real = |path: &Path| vfs.canonicalize(path).ok();
@@ -35,7 +34,8 @@ impl Imported {
                 }
                 continue;
             }
-            // What is around the target is no directory of packages, and would be walked whole.
+            // A directory around the target is not a directory of packages, and would be walked
+            // completely.
             if known.iter().any(|root| path.starts_with(root) || root.starts_with(&path)) {
                 continue;
             }
@@ -49,8 +49,8 @@ impl Imported {
         found
     }
 
-    /// Does an interpreter come by a link, which leads to a directory, when it imports? Nobody says so of
-    /// a tree that is none of packages.
+    /// Does an interpreter follow a link to a directory when it imports? This is not known of a tree
+    /// without packages.
     #[must_use]
     pub fn leads_by(&self, vfs: &dyn Vfs, link: &Path) -> bool {
         let sites = self.sites.iter().filter(|site| holds_distributions(vfs, site));
@@ -64,7 +64,7 @@ impl Imported {
     }
 }
 
-/// Is a directory one that distributions are installed into, by its name or by what it holds?
+/// Are distributions installed into a directory, by its name or by its content?
 fn holds_distributions(vfs: &dyn Vfs, directory: &Path) -> bool {
     directory.ends_with("site-packages")
         || directory.ends_with("dist-packages")
