@@ -29,7 +29,7 @@ pub enum FileKind {
     Other,
 }
 
-/// What is known of a file without reading it.
+/// What is known about a file without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metadata {
     /// What it is.
@@ -65,7 +65,7 @@ pub trait Vfs: Sync {
     /// As the operating system's.
     fn symlink_metadata(&self, path: &Path) -> io::Result<Metadata>;
 
-    /// Of what a path leads to.
+    /// Of the file at the end of a path.
     ///
     /// # Errors
     /// As the operating system's.
@@ -92,7 +92,7 @@ pub trait Vfs: Sync {
     /// A file's bytes, to be read piecewise. Never waits for a pipe or a device.
     ///
     /// # Errors
-    /// As the operating system's; [`io::ErrorKind::InvalidInput`] for what is no regular file.
+    /// As the operating system's; [`io::ErrorKind::InvalidInput`] for anything but a regular file.
     fn open(&self, path: &Path) -> io::Result<Box<dyn Source + '_>>;
 }
 

@@ -1,8 +1,8 @@
-//! Where a library is that the target has under no name that is asked for: without its link, in the
-//! system where nobody looks, in another version, or nowhere.
+//! Where a library is that the target does not have under the requested name: without its link, in
+//! a directory of the system that is not searched, in another version, or missing.
 //!
-//! A library is known by its `DT_SONAME`, its class and its machine; the name of its file is what a link
-//! or a copy made of that.
+//! A library is identified by its `DT_SONAME`, its class and its machine. Its file may have another name
+//! because of a link or a copy.
 
 use super::checks::variables;
 use super::load_report::Missing;
@@ -21,7 +21,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// A library of which the target has no copy under the name that is asked for.
+/// A library of which the target has no copy under the requested name.
 pub(super) struct Absent<'a> {
     pub(super) vfs: &'a dyn Vfs,
     pub(super) world: &'a World,
@@ -31,7 +31,7 @@ pub(super) struct Absent<'a> {
 }
 
 impl Absent<'_> {
-    /// Where it is, in the order of what is the likeliest to be meant.
+    /// Where it is, the most likely place first.
     pub(super) fn finding(&self) -> Finding {
         self.refused()
             .or_else(|| self.for_elsewhere())
@@ -75,7 +75,7 @@ impl Absent<'_> {
         Some(self.lacking(Cause::Unreadable, lacking, Cure::Reinstall(Reinstall::Owner)))
     }
 
-    /// A file of the target has the name and lies where the loader looks, and was built for another architecture.
+    /// A file of the target has the name and is where the loader looks, but was built for another architecture.
     fn for_elsewhere(&self) -> Option<Finding> {
         let is_passed_over = |step: &SearchStep| {
             matches!(step.outcome, StepOutcome::WrongMachine | StepOutcome::WrongClass)
@@ -86,8 +86,8 @@ impl Absent<'_> {
         Some(self.lacking(Cause::WrongArch, lacking, Cure::Reinstall(Reinstall::Owner)))
     }
 
-    /// A library of the target with that soname, whose file has another name: the link is gone that had
-    /// this one.
+    /// A library of the target with that soname, whose file has another name: the link with this name
+    /// is missing.
     fn without_link(&self) -> Option<Finding> {
         let is_it = |object: &&Object| {
             object.elf().and_then(|elf| elf.soname.as_deref()) == Some(self.name())
@@ -97,7 +97,7 @@ impl Absent<'_> {
         Some(self.to_be_linked(&found.path, lacking))
     }
 
-    /// The finding about a link that is to be made beside a file.
+    /// The finding about a link to be created beside a file.
     fn to_be_linked(&self, file: &Path, lacking: Lacking) -> Finding {
         let directory = file.parent().unwrap_or(file);
         let real = self.vfs.canonicalize(directory).ok();
@@ -114,8 +114,8 @@ impl Absent<'_> {
         Finding { lies_in: vec![directory.to_owned()], ..found }
     }
 
-    /// A library of the system: in a directory of ldconfig, whose cache does not have it, or where no
-    /// loader looks by itself.
+    /// A library of the system: in a directory of ldconfig, whose cache does not have it, or in a
+    /// directory that no loader searches by default.
     fn outside(&self) -> Option<Finding> {
         let machine = self.machine()?;
         let copy = self.libraries.copies(self.name(), machine).into_iter().next();
@@ -137,8 +137,8 @@ impl Absent<'_> {
         Some(Finding { fixable: true, lies_in: vec![directory], ..found })
     }
 
-    /// What is asked for has no version in its name, and what is there has one: the name without is one
-    /// that only packages for developers bring.
+    /// The requested name has no version, and the existing file has one. The name without a version is
+    /// only in packages for developers.
     fn without_version(&self) -> Option<Finding> {
         let stem = self.name().strip_suffix(b".so").map(|_| [self.name(), b"."].concat())?;
         let own = self.of_this_machine().find(|object| object.name().starts_with(&stem));
@@ -176,7 +176,7 @@ impl Absent<'_> {
         self.missing.asking.elf().map(Target::of)
     }
 
-    /// The objects of the target that a process with the one that asks could load.
+    /// The objects of the target that the process of the requesting object could load.
     fn of_this_machine(&self) -> impl Iterator<Item = &Object> {
         let machine = self.machine();
         let objects = self.world.inventory.objects.iter();

@@ -1,8 +1,8 @@
-//! Who asks for a library that the loader does not find: is it loaded before, and does anything fail
+//! What needs a library that the loader does not find: is it loaded before, and does anything fail
 //! without it?
 //!
-//! Files tell what an object needs, and not what a program does. What is said here goes as far as
-//! metadata, modules and the layout prove it.
+//! Files show what an object needs, but not what a program does. The answers here go as far as
+//! metadata, modules and the layout prove them.
 
 use super::load_report::{Missing, Seen};
 use crate::knowledge::{packages, tensorflow};
@@ -22,21 +22,21 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// Of a module's constants so many bytes are looked through, and so many of all modules.
+/// Limits in bytes of the constants that are searched: of one module, and of all modules.
 const MAX_CONSTANTS: u64 = 4 << 20;
 const MAX_CONSTANTS_OF_ALL: u64 = 256 << 20;
 
-/// How it is known that a library is loaded before the object that asks for it.
+/// How it is known that a library is loaded before the object that needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Before {
     /// A distribution that the object's own one requires loads it, or a package that its code imports first.
     Required,
-    /// Nothing says what the object's distribution requires, and one package alone loads it; or its own code
-    /// hands the library's name to a function that opens libraries.
+    /// Nothing states what the object's distribution requires, and only one package loads it; or its own
+    /// code passes the library's name to a function that opens libraries.
     Only,
 }
 
-/// What is known of those who ask.
+/// What is known about the objects that need a library.
 pub(super) struct Asking<'a> {
     vfs: &'a dyn Vfs,
     world: &'a World,
@@ -65,11 +65,11 @@ impl<'a> Asking<'a> {
         }
     }
 
-    /// Is a library that is missing loaded already when the object is that asks for it? So it is where
-    /// extension modules of a distribution that the object's own one requires lead to it, since that is
-    /// imported first, or those of a package that its code imports before. For a plugin its own distribution
-    /// is enough: nothing imports it and nothing depends on it, so it is opened by a program that knows
-    /// it, and asks for what that program consists of. Before a program starts nothing is loaded.
+    /// Is a missing library already loaded when the object that needs it is loaded? It is if it is loaded by
+    /// extension modules of a distribution that the object's own distribution requires, since that one is
+    /// imported first, or by those of a package that its code imports before. For a plugin its own
+    /// distribution is enough: nothing imports it and nothing depends on it, so it is opened by a program
+    /// that knows it, and needs the libraries of that program. Before a program starts, nothing is loaded.
     pub(super) fn is_loaded_before(&self, seen: &Seen, missing: &Missing) -> Option<Before> {
         if missing.interpreter.is_some() || self.must_start(missing) {
             return None;
@@ -98,11 +98,11 @@ impl<'a> Asking<'a> {
             loading.into_iter().filter(|maker| **maker != own && !self.requires(maker, &own));
         let is_only = others.next().is_some() && others.next().is_none();
         let is_meant = is_only && self.world.is_imported() && self.says_nothing(&own);
-        // What brought the library itself does not wait for another one to load it.
+        // The distribution that contains the library does not rely on another one to load it.
         (is_meant && !self.is_shipped(missing)).then_some(Before::Only)
     }
 
-    /// Does the code of every module that leads to the asker import one of `loading` before it?
+    /// Does the code of every module that loads the object import one of `loading` before it?
     fn is_imported_before(&self, missing: &Missing, loading: &BTreeSet<&Maker>) -> bool {
         let modules = || missing.roots.iter().filter_map(|root| self.world.inventory.at(root));
         let is_before = |module: &Object| {
@@ -113,9 +113,9 @@ impl<'a> Asking<'a> {
         !loading.is_empty() && modules().next().is_some() && modules().all(is_before)
     }
 
-    /// Does the code of the packages around every module that leads to the asker open the library before it? Where
-    /// it opens the files of a directory, the library may be among them, if it lies where their own distribution
-    /// put it.
+    /// Does the code of the packages around every module that loads the object open the library before it? If it
+    /// opens the files of a directory, the library may be among them, provided it is where their own distribution
+    /// installed it.
     fn opened_before(&self, missing: &Missing) -> Option<Before> {
         if missing.root_role != Role::ExtensionModule {
             return None;
@@ -160,7 +160,7 @@ impl<'a> Asking<'a> {
         (!fitting.is_empty() && self.are_where_they_were_put(missing)).then_some(Before::Only)
     }
 
-    /// Did one distribution put both the asker and a copy of the library where they are?
+    /// Did one distribution install both the object and a copy of the library?
     fn are_where_they_were_put(&self, missing: &Missing) -> bool {
         let own = self.world.maker(&missing.asking);
         let is_listed = |object: &Object| !self.world.owners.of(&object.path).is_empty();
@@ -169,7 +169,7 @@ impl<'a> Asking<'a> {
             && copies.any(|copy| self.world.maker(copy) == own && is_listed(copy))
     }
 
-    /// Is a copy of the library among the files that a pattern lists, from a directory where that is known?
+    /// Is a copy of the library among the files that a pattern matches, below a directory if that is known?
     fn is_among(&self, missing: &Missing, pattern: &Path, from: Option<&Path>) -> bool {
         let Some(names) = pattern.file_name().map(OsStr::as_bytes) else { return false };
         self.world.inventory.named(&missing.dependency.name).any(|copy| {
@@ -182,8 +182,8 @@ impl<'a> Asking<'a> {
         })
     }
 
-    /// Does the code of a module's own distribution open a library that lies there, by a path that is put
-    /// together from its name?
+    /// Does the code of a module's own distribution open a library in that place, by a path that is built
+    /// from its name?
     fn is_handed_over(&self, missing: &Missing) -> bool {
         let own = self.world.maker(&missing.asking);
         let mut copies = self.world.inventory.named(&missing.dependency.name);
@@ -193,9 +193,10 @@ impl<'a> Asking<'a> {
             && self.code.hands_over(&missing.asking, &missing.dependency.name)
     }
 
-    /// What Python code does without what a library is missing for, where none of it fails; `None` where some
-    /// does, or nothing tells. Where the asker's own distribution brought the library, the installation is at
-    /// fault, whatever the code makes of it: a guard is there for what others may not have installed.
+    /// How Python code reacts if the objects that lack a library do not load, provided none of it fails;
+    /// `None` if some fails, or this is not known. If the object's own distribution contains the library, the
+    /// installation is at fault, however the code handles it: a guard is meant for what others may not have
+    /// installed.
     pub(super) fn reaction(&self, missing: &Missing) -> Option<Reaction> {
         let is_by_itself = missing.is_named || missing.interpreter.is_some();
         if is_by_itself
@@ -218,7 +219,8 @@ impl<'a> Asking<'a> {
         reaction
     }
 
-    /// Does the RECORD of the asker's own distribution list a file of the library's name, be it there or not?
+    /// Does the RECORD of the object's own distribution list a file with the library's name, whether it
+    /// exists or not?
     fn is_shipped(&self, missing: &Missing) -> bool {
         let Some(own) = missing.asking.distribution else { return false };
         let shipped = self.shipped.get_or_init(|| {
@@ -232,7 +234,7 @@ impl<'a> Asking<'a> {
         shipped.contains(&(own, name))
     }
 
-    /// What Python code does without an object; `None` where nothing tells.
+    /// How Python code reacts to the absence of an object; `None` if this is not known.
     fn reaction_without(&self, object: &Object) -> Option<Reaction> {
         if let Some(known) = self.reactions.borrow().get(&object.id) {
             return known.clone();
@@ -245,8 +247,8 @@ impl<'a> Asking<'a> {
         reaction
     }
 
-    /// Does another module of its distribution hold a module's name among its constants? It may import it, as
-    /// what Cython made of Python code does, and no source tells what it does then.
+    /// Does another module of its distribution contain a module's name among its constants? It may import it,
+    /// as code compiled by Cython does, and no source shows what it does then.
     fn is_named_by_a_module(&self, module: &Object) -> bool {
         let stem = stem(module.name());
         let mut others = self.world.inventory.objects.iter().filter(|other| {
@@ -261,9 +263,9 @@ impl<'a> Asking<'a> {
             })
     }
 
-    /// The same for a library of which a copy lies out of reach. Where that copy belongs to the asker's own
-    /// distribution, the installation is at fault, whatever the code makes of it. A library that is only needed
-    /// once a function is called is meant to be found too.
+    /// The same for a library of which a copy is in a directory that is not searched. If that copy belongs to
+    /// the object's own distribution, the installation is at fault, however the code handles it. A library that
+    /// is only needed once a function is called is meant to be found too.
     pub(super) fn reaction_to(&self, missing: &Missing, copy: &Path) -> Option<Reaction> {
         let copy = self.world.inventory.at(copy)?;
         if self.world.maker(copy) == self.world.maker(&missing.asking) {
@@ -272,14 +274,14 @@ impl<'a> Asking<'a> {
         self.reaction(missing).filter(|it| matches!(it, Reaction::GoesOn(_)))
     }
 
-    /// Does Python code open one of the libraries that lead to the asker whenever it is imported?
+    /// Does Python code open one of the libraries that load the object whenever it is imported?
     fn is_opened(&self, missing: &Missing) -> bool {
         let roots = missing.roots.iter().filter_map(|root| self.world.inventory.at(root));
         let mut libraries = roots.filter(|root| root.role == Role::Library);
         libraries.any(|root| matches!(self.reaction_without(root), Some(Reaction::Fails(_))))
     }
 
-    /// Is what `other` loads there when something of `own` is loaded?
+    /// Is what `other` loads present when something of `own` is loaded?
     fn comes_first(&self, own: &Maker, other: &Maker, is_plugin: bool) -> bool {
         if own == other {
             return is_plugin;
@@ -301,7 +303,7 @@ impl<'a> Asking<'a> {
         }
     }
 
-    /// Do the metadata tell nothing of what it requires?
+    /// Do the metadata say nothing about what it requires?
     fn says_nothing(&self, maker: &Maker) -> bool {
         match maker {
             Maker::Distribution(index) => {
@@ -312,10 +314,10 @@ impl<'a> Asking<'a> {
         }
     }
 
-    /// Is the absence of a library that is nowhere more than worth knowing? For what is imported it is, for
-    /// what users start, and for what was named outright. A library that nothing depends on may be a
-    /// plugin for something that is not installed; nobody asks for it then, unless it is all that a
-    /// distribution of Python code has. In a tree from which nothing is imported nobody imports anything, and each object counts.
+    /// Is the absence of a library that is not found on this system more than worth knowing? It is for modules, for
+    /// programs that users start, and for objects that were named on the command line. A library that nothing depends
+    /// on may be a plugin for something that is not installed. Nothing needs it then, unless it is the only native code
+    /// of a distribution of Python code. In a tree from which nothing is imported, each object counts.
     pub(super) fn is_judged(&self, missing: &Missing) -> bool {
         missing.root_role == Role::ExtensionModule && !is_for_a_display(&missing.asking)
             || missing.interpreter.is_some()
@@ -326,8 +328,8 @@ impl<'a> Asking<'a> {
                 && (self.world.is_only_code(self.vfs, &missing.asking) || self.is_opened(missing))
     }
 
-    /// Does everything that is imported or started by a user work without a library, of which the target
-    /// has a copy? What was named outright is judged by itself.
+    /// Does everything that a user imports or starts work without a library of which the target has a
+    /// copy? An object that was named on the command line is judged alone.
     pub(super) fn is_optional(&self, seen: &Seen, missing: &Missing, copy: &Path) -> bool {
         let asking = &missing.asking;
         if !self.world.is_imported() || missing.interpreter.is_some() || missing.is_named {
@@ -341,7 +343,7 @@ impl<'a> Asking<'a> {
         if tensorflow::is_for_gpu(&missing.dependency.name) {
             return false;
         }
-        // What is in no package, and no module will lead to, is opened by somebody who knows it, or by nobody.
+        // A library in no package that no module loads is opened by a program that knows it, or is unused.
         let is_beside_packages = || {
             let around = self.world.environment.as_ref().filter(|it| it.kind == Kind::Venv);
             around.is_some_and(|around| asking.path.starts_with(&around.prefix))
@@ -356,11 +358,11 @@ impl<'a> Asking<'a> {
         let (Maker::Distribution(index), Maker::Distribution(_)) = (&own, &other) else {
             return false;
         };
-        // Neither has a module to import: the program that opens one knows where the other is.
+        // Neither has a module to import. The program that opens one knows where the other is.
         let is_opened = || self.world.is_only_code(self.vfs, asking) || self.is_opened(missing);
         let is_for_others =
             !is_module && !self.has_modules(&own) && !self.has_modules(&other) && !is_opened();
-        // What its own distribution brought is needed, wherever a copy of it lies.
+        // What its own distribution contains is needed, wherever a copy of it is.
         let is_unrequired = own != other
             && !self.says_nothing(&own)
             && !self.world.required_by(*index).has(&other)
@@ -368,9 +370,9 @@ impl<'a> Asking<'a> {
         is_for_others || is_unrequired
     }
 
-    /// Is the GPU lost to a distribution for want of a library of which there is another version? So it is where a
-    /// library that nothing needs asks for it, as a program opens one for the GPU, and where no other build of that
-    /// lies beside it, of which one fits what there is.
+    /// Does a distribution lose the GPU because it lacks a library of which there is another version? It does if a
+    /// library that nothing depends on needs it, such as one that a program opens for the GPU, and if no other
+    /// build of that library is beside it that fits what is installed.
     pub(super) fn loses_the_gpu(&self, missing: &Missing) -> bool {
         let asking = &missing.asking;
         let without_digits = |name: &[u8]| {
@@ -386,8 +388,8 @@ impl<'a> Asking<'a> {
             && !self.world.inventory.in_directory(asking.directory()).any(is_build)
     }
 
-    /// Is there a program that somebody starts as it is? One of the same name in `bin` that Python runs
-    /// starts the other with the variables that it needs.
+    /// Is there a program that users start directly? A Python script of the same name in `bin` starts
+    /// the other with the variables that it needs.
     fn must_start(&self, missing: &Missing) -> bool {
         missing.program.as_deref().is_some_and(|program| {
             let name = program.file_name().unwrap_or_default();
@@ -395,7 +397,7 @@ impl<'a> Asking<'a> {
         })
     }
 
-    /// Does a program lie where a shell looks for commands of the environment?
+    /// Is a program in a directory where a shell looks for commands of the environment?
     fn is_a_command(&self, program: &Path) -> bool {
         self.world.environment.iter().any(|environment| {
             environment.kind != Kind::System
@@ -421,17 +423,17 @@ impl<'a> Asking<'a> {
     }
 }
 
-/// Is it a module of the standard library that is there for a display alone?
+/// Is it a module of the standard library that is only used with a display?
 fn is_for_a_display(module: &Object) -> bool {
     module.directory().ends_with("lib-dynload") && packages::is_for_a_display(module.name())
 }
 
-/// Does a name match a pattern of a shell's with `*` and `?`? Other patterns are taken for matching.
+/// Does a name match a pattern of a shell's with `*` and `?`? Other patterns are assumed to match.
 fn matches_pattern(pattern: &[u8], name: &[u8]) -> bool {
     if pattern.contains(&b'[') {
         return true;
     }
-    // Where the last star stands, and what of the name it has taken so far.
+    // The position of the last star, and how much of the name it has matched so far.
     let (mut at, mut of, mut star) = (0, 0, None);
     while let Some(&byte) = name.get(of) {
         match pattern.get(at) {

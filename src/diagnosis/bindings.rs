@@ -1,4 +1,4 @@
-//! Which name led to which file: what a repair must not change by accident.
+//! The file that each name resolved to: what a repair must not change by accident.
 
 mod numbered;
 
@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-/// Who asked for what: the object that a program loads, the object of its closure that asks, and
+/// A question: the object that a program loads, the object of its closure that needs something, and
 /// the name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Question {
     /// The object that a program loads.
     pub root: PathBuf,
-    /// The object that asks.
+    /// The object that needs it.
     pub asking: PathBuf,
     /// The name in its `DT_NEEDED`.
     pub library: Vec<u8>,
@@ -25,7 +25,7 @@ pub struct Question {
 pub struct Found<'b> {
     /// The object that a program loads.
     pub root: &'b Path,
-    /// The object that asks.
+    /// The object that needs it.
     pub asking: &'b Path,
     /// The name in its `DT_NEEDED`.
     pub library: &'b [u8],
@@ -35,17 +35,18 @@ pub struct Found<'b> {
 
 /// The answers of the loader to every question of a diagnosis.
 ///
-/// Everything that a program loads asks for the same libraries again, so that there are hundreds of
+/// All objects that a program loads need the same libraries again, so there are hundreds of
 /// questions for each object: paths and names are kept once, and a question is three numbers.
 #[derive(Debug, Clone, Default)]
 pub struct Bindings {
-    /// Byte for byte: each comes from one walk or one look-up, always in the same words.
+    /// Compared byte for byte: each comes from one walk or one look-up, and is always spelled the
+    /// same.
     paths: Numbered<OsString>,
     libraries: Numbered<Vec<u8>>,
     answers: BTreeMap<Key, Option<u32>>,
 }
 
-/// The numbers of the root, of the asking object, and of the name.
+/// The numbers of the root, of the object that needs the library, and of the name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Key {
     root: u32,
@@ -53,19 +54,19 @@ struct Key {
     library: u32,
 }
 
-/// A name that leads elsewhere than before.
+/// A name that resolves to another file than before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moved {
-    /// Who asked for what.
+    /// The question.
     pub question: Question,
-    /// Where it led.
+    /// The file before.
     pub before: PathBuf,
-    /// Where it leads now; `None` where nothing is found any more.
+    /// The file now; `None` if nothing is found any more.
     pub after: Option<PathBuf>,
 }
 
 impl Bindings {
-    /// Notes the answers to what one object asks for: the files, links resolved.
+    /// Records the answers for what one object needs: the files, links resolved.
     pub fn add<'d>(
         &mut self,
         root: &Path,
@@ -120,7 +121,7 @@ impl Bindings {
         answers.filter_map(|(_, found)| self.path((*found)?)).collect()
     }
 
-    /// Takes in the answers to other questions.
+    /// Adds the answers to other questions.
     pub fn extend(&mut self, other: &Self) {
         for (key, found) in &other.answers {
             let (Some(root), Some(asking)) = (other.path(key.root), other.path(key.asking)) else {
@@ -138,8 +139,8 @@ impl Bindings {
         }
     }
 
-    /// Where a library leads, whoever asks for it, by the last part of its name: each answer once,
-    /// `None` where nothing is found.
+    /// The files that a library resolves to for all objects that need it, by the last part of its
+    /// name: each answer once, `None` if nothing is found.
     #[must_use]
     pub fn of_library(&self, leaf: &[u8]) -> BTreeSet<Option<&Path>> {
         let asked = self.answers.iter().filter(|(key, _)| {
@@ -149,7 +150,8 @@ impl Bindings {
         answers.into_iter().map(|found| found.and_then(|found| self.path(found))).collect()
     }
 
-    /// The libraries that are found by whatever asks for them, by the last parts of their names.
+    /// The libraries that are found by every object that needs them, by the last parts of their
+    /// names.
     #[must_use]
     pub fn always_found(&self) -> HashSet<&[u8]> {
         let (mut found, mut lacking) = (BTreeSet::new(), BTreeSet::new());
@@ -163,8 +165,8 @@ impl Bindings {
         leaves(&found).difference(&leaves(&lacking)).copied().collect()
     }
 
-    /// What led somewhere and now leads elsewhere, in the order of the questions. A question that is not asked
-    /// any more, because the object that asked is not loaded, counts only where the object itself moved.
+    /// Questions whose answer changed, in order. A question that no longer arises, because the object that
+    /// needs the library is not loaded, counts only if the object itself moved.
     #[must_use]
     pub fn moved(&self, after: &Self) -> Vec<Moved> {
         let paths = self.paths.numbers_in(&after.paths);

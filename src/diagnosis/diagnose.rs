@@ -1,4 +1,4 @@
-//! Which libraries would not be found, and why: the inventory, seen through the loader.
+//! Resolves the objects of the inventory as the loader would: what is not found, and why.
 
 use super::absent::Absent;
 use super::asking::{Asking, Before};
@@ -31,32 +31,31 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
-/// What a diagnosis says.
+/// The result of a diagnosis.
 #[derive(Debug, Default)]
 pub struct Diagnosis {
     /// The findings: errors first, by cause and object.
     pub findings: Vec<Finding>,
-    /// Which name led where, under each environment that was looked at: the simulated one first,
-    /// and an empty one where that is another.
+    /// The file that each name resolved to, for each environment that was examined: the simulated
+    /// one first, then an empty one if it differs.
     pub bindings: Vec<Bindings>,
     /// Dependencies for which the loader finds nothing, each object and name once.
     pub unresolved: usize,
-    /// Those among them that are no more than worth knowing, since only a plugin or a program asks: the
-    /// object and the name.
+    /// Those of them that only a plugin or a program needs: the object and the name.
     pub unasked: Vec<(PathBuf, Vec<u8>)>,
-    /// What installers left; its findings are among the others.
+    /// What installers left behind; its findings are among the others.
     pub installed: Installed,
     /// The tool that installs into the environment.
     pub installs: Installs,
 }
 
 impl Diagnosis {
-    /// Takes in findings that say more than those about the same questions.
+    /// Adds findings that replace less specific ones about the same questions.
     pub fn supersede(&mut self, findings: Vec<Finding>) {
         let is_told =
             |finding: &Finding| findings.iter().any(|other| other.question() == finding.question());
         self.findings.retain(|finding| !is_told(finding));
-        // What a missing part of a distribution explains is not told a second time.
+        // Findings that a missing part of a distribution explains are not reported a second time.
         let new = findings.into_iter().filter(|finding| !self.installed.explains(finding));
         let new = new.map(|finding| Finding { installs: self.installs.clone(), ..finding });
         self.findings.extend(new);
@@ -71,7 +70,7 @@ pub fn diagnose(vfs: &dyn Vfs, world: &World) -> Diagnosis {
     diagnose_asked(vfs, world, &Question::default())
 }
 
-/// Diagnoses a target, and looks at what is asked besides.
+/// Diagnoses a target, with the additional checks that were requested.
 #[must_use]
 pub fn diagnose_asked(vfs: &dyn Vfs, world: &World, question: &Question) -> Diagnosis {
     let programs = Program::all(vfs, world, &world.settings);
@@ -84,7 +83,8 @@ pub fn diagnose_asked(vfs: &dyn Vfs, world: &World, question: &Question) -> Diag
     loads(vfs, world, question, &programs, seen, installed)
 }
 
-/// Diagnoses a target with other search paths than it has: what installers left stays as it is.
+/// Diagnoses a target with search paths other than its own. What installers left behind is not
+/// examined again.
 #[must_use]
 pub fn diagnose_edited(
     vfs: &dyn Vfs,
@@ -97,9 +97,9 @@ pub fn diagnose_edited(
     loads(vfs, world, question, &programs, seen, |_| installed)
 }
 
-/// What each of these objects would lack in a fresh process that opens it and nothing else, the graphics
-/// driver apart: what loads a library for it today may not be there tomorrow. Only objects that may
-/// be edited are told of.
+/// What each of these objects would lack in a new process that opens only this object, apart from the
+/// graphics driver. A module that loads a library for it today may be absent tomorrow. Only objects that
+/// may be edited are reported.
 #[must_use]
 pub fn lacked_alone(
     vfs: &dyn Vfs,
@@ -134,12 +134,12 @@ struct Lacking {
     findings: Vec<Finding>,
     unasked: Vec<(PathBuf, Vec<u8>)>,
     unresolved: usize,
-    /// What dyld answers, and what the loaders answer in an empty environment where that is another.
+    /// The answers of dyld, and those of the loaders in an empty environment if they differ.
     of_macos: Bindings,
     bare: Option<Bindings>,
 }
 
-/// `installed` says what installers left.
+/// `installed` is what installers left behind.
 fn loads(
     vfs: &dyn Vfs,
     world: &World,
@@ -148,7 +148,7 @@ fn loads(
     seen: Seen,
     installed: impl FnOnce(&Seen) -> Installed + Send,
 ) -> Diagnosis {
-    // Neither asks what the other finds.
+    // Neither depends on what the other finds.
     let loaded = || lacking(vfs, world, question, programs, &seen);
     let (installed, lacking) = rayon::join(|| installed(&seen), loaded);
     let Lacking { mut findings, unasked, unresolved, of_macos, bare } = lacking;
@@ -211,9 +211,9 @@ fn lacking(
     Lacking { findings, unasked, unresolved, of_macos: macos.bindings, bare }
 }
 
-/// What variables spoil for the modules of Python itself, which every package imports, where these lie outside
-/// of the target: those of the installation that a virtual environment was made from. No edit changes that. Without
-/// some of these Python's library goes on.
+/// What variables break for the modules of Python itself, which every package imports, if these are outside the
+/// target: the modules of the installation that a virtual environment was created from. No edit changes that.
+/// Python's library continues without some of them.
 fn spoilt_for_python(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
     let has_variables = world.settings != world.settings.without_variables();
     let is_whole = world.named.is_empty() && world.part.is_none();
@@ -242,8 +242,8 @@ fn spoilt_for_python(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
     found
 }
 
-/// An object that nobody asks for and that lacks a library for good does not load with another one within
-/// its reach either: what could be repaired of it is only worth knowing.
+/// An object that nothing needs, and that lacks a library which cannot be repaired, does not load after a
+/// repair of another library either. What could be repaired of it is only worth knowing.
 fn leave_useless(findings: &mut [Finding]) {
     let for_good = findings.iter().filter(|found| found.is_optional && !found.fixable);
     let useless: HashSet<PathBuf> = for_good.map(|found| found.object.clone()).collect();
@@ -255,15 +255,15 @@ fn leave_useless(findings: &mut [Finding]) {
     }
 }
 
-/// Does a finding tell why no interpreter of the target starts? It counts whatever part of an
-/// environment was named, but not where single files were, which others may load.
+/// Does a finding explain why no interpreter of the target starts? It counts for any part of an
+/// environment that was named, but not for single files, which other programs may load.
 fn keeps_from_starting(world: &World, started: &HashSet<PathBuf>, finding: &Finding) -> bool {
     world.named.is_empty()
         && finding.severity() == Severity::Error
         && (started.contains(&finding.object) || interpreters::is_one(world, &finding.object))
 }
 
-/// Does an object that the target means fail to load for what another one lacks, which it brings along?
+/// Does a selected object fail to load because an object that it needs lacks something?
 fn keeps_from_loading(
     world: &World,
     missing: &BTreeMap<(PathBuf, Vec<u8>), Missing>,
@@ -276,7 +276,7 @@ fn keeps_from_loading(
     })
 }
 
-/// Says what is the case where the loader finds nothing.
+/// Explains what the loader does not find.
 struct Judge<'a> {
     vfs: &'a dyn Vfs,
     world: &'a World,
@@ -289,7 +289,7 @@ struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// What is missing, and which of it nobody asks for: the object and the name.
+    /// What is missing, and which of it nothing needs: the object and the name.
     fn all(&self) -> (Vec<Finding>, Vec<(PathBuf, Vec<u8>)>) {
         let (mut findings, mut parts) = (Vec::new(), Vec::new());
         for (question, missing) in &self.seen.missing {
@@ -309,7 +309,7 @@ impl Judge<'_> {
         (findings, unasked)
     }
 
-    /// What the checks say. `bare` is what is seen without any variable, where that is another thing.
+    /// The findings of the checks. `bare` is the result without any variables, if it differs.
     fn checked(
         &self,
         programs: &[Program<'_>],
@@ -344,7 +344,7 @@ impl Judge<'_> {
         self.owed_to(found, variable)
     }
 
-    /// Why a library is missing, and what that means; nothing where nobody asks for it.
+    /// Why a library is missing, and what that means; nothing if no object needs it.
     fn found(&self, missing: &Missing) -> Vec<Finding> {
         let found = self.missing(missing).into_iter();
         let Some(interpreter) = &missing.interpreter else { return found.collect() };
@@ -362,17 +362,17 @@ impl Judge<'_> {
         starting.collect()
     }
 
-    /// Why a library is missing; nothing where nobody asks for it.
+    /// Why a library is missing; nothing if no object needs it.
     fn missing(&self, missing: &Missing) -> Vec<Finding> {
         let (asking, name) = (&missing.asking, &missing.dependency.name);
-        // It was found and refused for its stack: there is a finding about the library itself.
+        // It was found and refused for its stack: the library has a finding of its own.
         if missing.dependency.fatal.as_ref().is_some_and(|it| it.for_stack) {
             return Vec::new();
         }
         if self.world.wheel.is_some() && wheel::comes_with_the_system(name) {
             return Vec::new();
         }
-        // The loader ends its search at a file that is none, wherever another lies.
+        // The loader ends its search at a file that is not a library, wherever another copy is.
         if missing.dependency.fatal.is_some() && self.before(missing) != Some(Before::Required) {
             return vec![self.lacking(missing)];
         }
@@ -398,7 +398,7 @@ impl Judge<'_> {
         }
     }
 
-    /// What it means that only one library of the tree fits, and no search path leads to it.
+    /// What it means that only one library of the tree fits, in a directory that is not searched.
     fn out_of_reach(&self, missing: &Missing, provider: &Provider) -> Finding {
         let directory = provider.directory().to_owned();
         let unreached = |is_required| {
@@ -426,8 +426,8 @@ impl Judge<'_> {
         Finding { fixable: true, lies_in: vec![directory], ..found }
     }
 
-    /// A library that lies out of reach: worth knowing alone where the code that asks goes on without, unless
-    /// that is how it uses no GPU.
+    /// A library in a directory that is not searched. It is only worth knowing if the code that needs it
+    /// continues without it, unless it then uses no GPU.
     fn unreached(&self, missing: &Missing, provider: &Provider, supply: Supply) -> Finding {
         let fix = match self.world.contains(self.vfs, provider.directory()) {
             true => Cure::fix(),
@@ -440,7 +440,7 @@ impl Judge<'_> {
         self.with_reaction(found, reaction.as_ref())
     }
 
-    /// What Python code goes on without is only worth knowing, and so is what it asks for later.
+    /// What Python code continues without is only worth knowing, and so is what it needs later.
     fn with_reaction(&self, found: Finding, reaction: Option<&Reaction>) -> Finding {
         let (line, is_called) = match reaction {
             Some(Reaction::GoesOn(line)) => (line, false),
@@ -460,13 +460,13 @@ impl Judge<'_> {
         missing.finding(self.world, cause, supply, cure)
     }
 
-    /// A library that is loaded before, and that no entry could lead to.
+    /// A library that is loaded before, and that no entry could find.
     fn loaded_before(&self, missing: &Missing) -> Finding {
         let supply = Supply::LoadedBefore { is_proved: true };
         self.need(missing, Cause::LoadOrder, supply, Cure::Nothing)
     }
 
-    /// How it is known that a library is loaded before; nothing is where each object is opened alone.
+    /// How it is known that a library is loaded before. If each object is opened alone, nothing is.
     fn before(&self, missing: &Missing) -> Option<Before> {
         let asked = (!self.is_alone).then_some(missing)?;
         self.asking.is_loaded_before(self.seen, asked)
@@ -474,7 +474,7 @@ impl Judge<'_> {
 
     /// Why a library is missing of which the tree has no copy that fits.
     fn absent(&self, missing: &Missing) -> Option<Finding> {
-        // What a wheel does not bring along comes with what it is installed beside.
+        // What a wheel does not contain comes with the distributions that it is installed beside.
         if self.world.wheel.is_some() {
             return None;
         }
@@ -489,7 +489,7 @@ impl Judge<'_> {
         Some(self.lacking(missing))
     }
 
-    /// What there is in the place of a library that nothing can lead to.
+    /// What exists instead of a library that no search path can find.
     fn lacking(&self, missing: &Missing) -> Finding {
         let Self { vfs, world, question, libraries, .. } = *self;
         let found = Absent { vfs, world, question, libraries, missing }.finding();
@@ -502,8 +502,8 @@ impl Judge<'_> {
         self.with_reaction(found, reaction.as_ref())
     }
 
-    /// What is found only because of a variable. Libraries of the driver are left out: where they
-    /// lie is the machine's business.
+    /// What is found only because of a variable. Libraries of the driver are left out: their
+    /// location depends on the machine.
     fn owed_to_variables(&self, bare: &Seen, variables: &Variables<'_>) -> Vec<Finding> {
         let mut without = bare.missing.iter().filter(|(question, missing)| {
             !self.seen.missing.contains_key(*question)
@@ -523,7 +523,7 @@ impl Judge<'_> {
         owed
     }
 
-    /// Libraries of the target in whose stead a variable leads to others.
+    /// Libraries of the target that a variable replaces by others.
     fn shadowed_by_variables(&self, bare: &Seen, variables: &Variables<'_>) -> Vec<Finding> {
         let world = self.world;
         let moved = bare.bindings.moved(&self.seen.bindings).into_iter();
@@ -535,7 +535,7 @@ impl Judge<'_> {
                     .entry((asking, moved.before.clone(), moved.after.clone()))
                     .or_insert_with(|| lost(self.vfs, &moved, &self.seen.bindings))
                     .clone();
-                // Another copy of what is not the target's is nothing to tell, unless it lacks something.
+                // A copy of a library of others is only reported if it lacks something.
                 if lost.is_empty() && !world.reaches(self.vfs, &moved.before) {
                     return None;
                 }
@@ -553,7 +553,7 @@ impl Judge<'_> {
                 let cure = Cure::Search(Search::TakeOut { entry, variables: variables.clone() });
                 let (loaded, own) = (world.place(&after), world.place(&before));
                 // What no interpreter loads may bind its symbols later, or never. A library of the system is
-                // loaded with the module that leads to it.
+                // loaded with the module that needs it.
                 let root = || world.inventory.at(&question.root);
                 let asking = world.inventory.at(&question.asking).or_else(root);
                 let is_loaded = asking.is_some_and(|asking| {
@@ -594,7 +594,7 @@ fn keeping_from_starting(evidence: Evidence, interpreter: &Place) -> Evidence {
     }
 }
 
-/// Who asks for what.
+/// Which object needs what.
 fn question_of(finding: &Finding) -> (PathBuf, Option<Vec<u8>>) {
     (finding.object.clone(), finding.library.clone())
 }

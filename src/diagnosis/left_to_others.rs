@@ -1,4 +1,4 @@
-//! What is judged with a target and repaired elsewhere, or by other means than an entry.
+//! Objects that are judged with a target and repaired elsewhere, or not by a search path.
 
 use crate::command_line::CommandLine;
 use crate::findings::cure::{Cure, Search};
@@ -8,7 +8,7 @@ use crate::vfs::Vfs;
 use crate::world::World;
 use crate::world::rpath_entry::relative_entry;
 
-/// Says of a library that no entry can lead to, because of the name of its directory, what helps instead.
+/// Explains what helps if no entry can contain the directory of a library.
 fn leave_unspellable(vfs: &dyn Vfs, world: &World, finding: &mut Finding) {
     let is_elf = world.inventory.at(&finding.object).is_some_and(|it| it.slices().is_empty());
     let Some(directory) = finding.lies_in.first().filter(|_| finding.fixable && is_elf) else {
@@ -21,8 +21,8 @@ fn leave_unspellable(vfs: &dyn Vfs, world: &World, finding: &mut Finding) {
     }
 }
 
-/// Says of an object that is judged with the target and not edited, since it lies outside or others were
-/// named, how it is repaired.
+/// Explains how an object is repaired that is judged with the target and not edited, because it is
+/// outside or was not selected.
 pub(super) fn leave_to_others(vfs: &dyn Vfs, world: &World, finding: &mut Finding) {
     leave_unspellable(vfs, world, finding);
     if !finding.fixable || world.may_edit(&finding.object) {

@@ -26,10 +26,10 @@ const AT_ONCE: usize = 32;
 /// A dependency for which the loader finds nothing.
 #[derive(Debug)]
 pub struct Missing {
-    /// The object that asks, as the inventory has it; for one outside the target, what the loader
-    /// knows of it.
+    /// The object that needs it, as the inventory has it; for one outside the target, what the
+    /// loader knows about it.
     pub asking: Object,
-    /// The objects that lead to it.
+    /// The objects that load it.
     pub roots: Vec<Arc<Path>>,
     /// What the most important of these is.
     pub root_role: Role,
@@ -37,7 +37,7 @@ pub struct Missing {
     pub interpreter: Option<PathBuf>,
     /// Another program that cannot start without it: nothing is loaded before its own libraries.
     pub program: Option<PathBuf>,
-    /// Does an object lead to it that was named outright?
+    /// Is it loaded by an object that was named on the command line?
     pub is_named: bool,
     /// The name, and every place that was tried.
     pub dependency: Dependency,
@@ -56,26 +56,26 @@ impl Missing {
     }
 }
 
-/// Everything that the loader finds and does not find.
+/// Everything that the loader finds, and what it does not find.
 #[derive(Debug, Default)]
 pub struct Seen {
-    /// What is missing, by the object that asks and the name.
+    /// What is missing, by the object that needs it and the name.
     pub missing: BTreeMap<(PathBuf, Vec<u8>), Missing>,
-    /// The files that extension modules lead to, with those who brought these modules.
+    /// The files that extension modules load, with the distributions of these modules.
     pub by_modules: HashMap<(u64, u64), BTreeSet<Maker>>,
-    /// Libraries of the target that extension modules would lead to if they were found.
+    /// Libraries of the target that extension modules would load if these were found.
     sought: HashSet<(u64, u64)>,
     /// Versions that libraries lack, with the object that needs them.
     pub versions: BTreeMap<(PathBuf, Vec<u8>), VersionProblem>,
     /// Which name led where.
     pub bindings: Bindings,
-    /// What is opened and wants something of the program's memory.
+    /// What is opened and needs something from the program's memory.
     pub opened: Vec<Opened>,
     /// What is loaded before the interpreters of the target run, they themselves included.
     pub started: HashSet<PathBuf>,
 }
 
-/// The libraries of a target that modules ask for and that are not found, and what these need, by device and inode.
+/// The libraries of a target that modules need and that are not found, and what these need, by device and inode.
 fn sought(
     inventory: &Inventory,
     missing: &BTreeMap<(PathBuf, Vec<u8>), Missing>,
@@ -101,26 +101,26 @@ fn sought(
     sought
 }
 
-/// An object that a running program opens, with those among what is loaded then that want an
-/// executable stack or static thread-local storage.
+/// An object that a running program opens, with those of the loaded objects that need an executable
+/// stack or static thread-local storage.
 #[derive(Debug)]
 pub struct Opened {
     /// The object that is opened.
     pub root: PathBuf,
     /// Which of the programs opens it.
     pub program: usize,
-    /// What wants something, itself or what comes with it.
+    /// What needs something: the object itself or what is loaded with it.
     pub wanting: Vec<(PathBuf, Arc<Summary>)>,
 }
 
 impl Seen {
-    /// Do extension modules lead to an object?
+    /// Do extension modules load an object?
     #[must_use]
     pub fn leads_to(&self, object: &Object) -> bool {
         self.by_modules.contains_key(&object.id)
     }
 
-    /// Is an object a library to which no module leads, as to a plugin, nor would if its libraries were found?
+    /// Is an object a library that no module loads, or would load if its libraries were found, such as a plugin?
     #[must_use]
     pub fn may_be_plugin(&self, object: &Object) -> bool {
         object.role == Role::Library && !self.leads_to(object) && !self.sought.contains(&object.id)
@@ -161,8 +161,8 @@ impl Seen {
     ) -> Self {
         let mut seen = Self::default();
         let mut names = Names { vfs, world, known: QuickMap::default() };
-        // What is loaded with an object takes kilobytes for each of its libraries: it is looked through, and
-        // let go, while the next objects are resolved.
+        // What is loaded with an object takes kilobytes for each of its libraries. It is evaluated and freed
+        // while the next objects are resolved.
         let mut resolved: Vec<Resolved<'_>> = Vec::new();
         for some in roots.chunks(AT_ONCE) {
             let resolve =
@@ -176,7 +176,7 @@ impl Seen {
         seen
     }
 
-    /// Takes in what is loaded with one object.
+    /// Adds what is loaded with one object.
     fn add(&mut self, names: &mut Names<'_>, one: &Resolved<'_>, starting: &[PathBuf]) {
         let Resolved { root, program, resolution, .. } = one;
         let (vfs, world) = (names.vfs, names.world);
@@ -268,7 +268,7 @@ impl<'a> Resolved<'a> {
     }
 }
 
-/// The interpreters among `starting` that the walk of the target did not come by: those of an
+/// The interpreters among `starting` that the walk of the target did not find: those of an
 /// installation of Python, of which only the packages are walked.
 fn outside(vfs: &dyn Vfs, world: &World, starting: &[PathBuf]) -> Vec<Object> {
     let unknown = starting.iter().filter(|path| world.inventory.at(path).is_none());
@@ -287,7 +287,7 @@ fn outside(vfs: &dyn Vfs, world: &World, starting: &[PathBuf]) -> Vec<Object> {
         .collect()
 }
 
-/// What is not loaded because it wants an executable stack, which the program has not.
+/// What is not loaded because it needs an executable stack, which the program does not have.
 fn refused_for_stack(
     vfs: &dyn Vfs,
     inventory: &Inventory,
@@ -306,9 +306,9 @@ fn refused_for_stack(
         .collect()
 }
 
-/// The objects that a program would load by itself: extension modules, programs, and libraries that
-/// nothing in the tree depends on. A private library is reached only through siblings whose RPATH
-/// it inherits: alone it looks broken, and is not. What was named is judged by itself all the same.
+/// The objects that a program would load directly: extension modules, programs, and libraries that
+/// nothing in the tree depends on. A private library is only loaded by siblings whose RPATH it
+/// inherits: alone it looks broken, and is not. An object that was named is still judged alone.
 fn roots<'a>(world: &'a World, programs: &[Program<'_>]) -> Vec<&'a Object> {
     let inventory = &world.inventory;
     let needed = inventory.needed();
@@ -337,7 +337,7 @@ struct Names<'a> {
 
 impl Names<'_> {
     /// The loader puts `..` and links of search paths into the paths of what it loads. In the target
-    /// the object is called as the walk found it, elsewhere by its real path.
+    /// the object has the path by which the walk found it, elsewhere its real path.
     fn of(&mut self, loaded: &LoadedObject) -> PathBuf {
         if let Some(known) = self.known.get(loaded.path.as_os_str()) {
             return known.clone();
@@ -363,7 +363,7 @@ impl Names<'_> {
 }
 
 /// The object of the inventory at that path, or, for one outside the target, what the loader knows
-/// of it.
+/// about it.
 fn object_at(inventory: &Inventory, path: &Path, loaded: &LoadedObject) -> Object {
     inventory.at(path).cloned().unwrap_or_else(|| Object {
         path: path.to_owned(),

@@ -1,5 +1,6 @@
-//! The symbols that many objects leave to others, and which of them the files have that are loaded with
-//! the objects. Each name is kept once, and each file is asked once for all that is open then.
+//! The undefined symbols of many objects, and which of them the files define that are loaded with the
+//! objects. Each name is kept once, and each file is searched once for all names that are still
+//! undefined.
 
 use super::symbol_names::{exports, undefined};
 use crate::elf::hash::Name;
@@ -10,20 +11,20 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Objects whose names are read before they are put among those of the others: some megabytes of names.
+/// Objects whose names are read before they are added to those of the others: some megabytes of names.
 const AT_ONCE: usize = 128;
 
-/// Symbols that objects leave to others and that were not found yet.
+/// Undefined symbols of objects that were not found yet.
 #[derive(Debug, Default)]
 pub(super) struct OpenSymbols {
     /// Each name once; the objects have their numbers.
     names: Vec<Arc<[u8]>>,
-    /// What is open of each object.
+    /// The symbols of each object that are still undefined.
     open: Vec<Vec<u32>>,
 }
 
 impl OpenSymbols {
-    /// All symbols that `objects` leave to others, of each those that `counts`.
+    /// All undefined symbols of `objects`, of each those that `counts`.
     pub(super) fn of(
         vfs: &dyn Vfs,
         objects: &[&Path],
@@ -55,8 +56,9 @@ impl OpenSymbols {
         all
     }
 
-    /// Takes out what files have: of each object, by its place, the files that are loaded with it. Of a file
-    /// that cannot be read nothing is known, and nothing is open of an object with such a one.
+    /// Removes the symbols that files define: for each object, by its index, the files that are loaded with
+    /// it. Nothing is known of a file that cannot be read, so an object that is loaded with one counts as
+    /// having no undefined symbols.
     pub(super) fn look_in(&mut self, vfs: &dyn Vfs, files: &[Vec<&Path>]) {
         let mut askers: QuickMap<&OsStr, Vec<usize>> = QuickMap::default();
         for (object, files) in files.iter().enumerate() {
@@ -64,14 +66,14 @@ impl OpenSymbols {
                 askers.entry(file.as_os_str()).or_default().push(object);
             }
         }
-        // What is loaded with most objects has most of what they look for.
+        // The files that are loaded with most objects define most of their symbols.
         let askers = askers.into_iter().map(|(file, askers)| (Path::new(file), askers));
         let mut askers: Vec<(&Path, Vec<usize>)> = askers.collect();
         askers.sort_unstable_by(|(a, of_a), (b, of_b)| (of_b.len(), a).cmp(&(of_a.len(), b)));
         let names = std::mem::take(&mut self.names);
         let hashed: Vec<Name<'_>> = names.iter().map(|name| Name::new(name)).collect();
         let mut marks = Marks(vec![false; hashed.len()]);
-        // As many files as there are threads are asked at the same time.
+        // As many files as there are threads are searched at the same time.
         for some in askers.chunks(rayon::current_num_threads().max(1)) {
             let asked = some.iter().map(|(file, askers)| (*file, self.asked(askers, &mut marks)));
             let asked: Vec<(&Path, Vec<u32>)> = asked.collect();
@@ -89,7 +91,7 @@ impl OpenSymbols {
         self.names = names;
     }
 
-    /// What is open of any of the objects, each name once.
+    /// The names that are still undefined in any of the objects, each once.
     fn asked(&self, askers: &[usize], marks: &mut Marks) -> Vec<u32> {
         let open = askers.iter().filter_map(|&asker| self.open.get(asker)).flatten();
         let asked: Vec<u32> = open.copied().filter(|&number| !marks.set(number, true)).collect();
@@ -97,8 +99,8 @@ impl OpenSymbols {
         asked
     }
 
-    /// Takes out of what is open of the objects those names that a file has, or all of it where the file cannot
-    /// be read. `found` says it of each name that was `asked`.
+    /// Removes the names that a file defines from those that are still undefined, or all of them if the file
+    /// cannot be read. `found` is the answer for each name that was `asked`.
     fn take_out(
         &mut self,
         askers: &[usize],
@@ -122,19 +124,19 @@ impl OpenSymbols {
         taken().for_each(|(&number, _)| _ = marks.set(number, false));
     }
 
-    /// The names that are open of an object, in the order of its symbols.
+    /// The names of an object that are still undefined, in the order of its symbols.
     pub(super) fn names(&self, object: usize) -> Vec<Vec<u8>> {
         let open = self.open.get(object).into_iter().flatten();
         open.filter_map(|&number| Some(self.names.get(number as usize)?.to_vec())).collect()
     }
 
-    /// Is nothing open of an object?
+    /// Are all symbols of an object found?
     pub(super) fn is_settled(&self, object: usize) -> bool {
         self.open.get(object).is_none_or(Vec::is_empty)
     }
 }
 
-/// A mark for each name, which none has but within one step.
+/// A mark for each name, which is only set within one step.
 struct Marks(Vec<bool>);
 
 impl Marks {
@@ -142,7 +144,7 @@ impl Marks {
         self.0.get(number as usize) == Some(&true)
     }
 
-    /// Marks a name or takes its mark away; was it marked before?
+    /// Marks a name or removes its mark; was it marked before?
     fn set(&mut self, number: u32, marked: bool) -> bool {
         self.0.get_mut(number as usize).is_some_and(|mark| std::mem::replace(mark, marked))
     }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// A library that fits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provider {
-    /// The file under the name that is asked for.
+    /// The file under the requested name.
     pub path: PathBuf,
 }
 
@@ -26,7 +26,7 @@ impl Provider {
     }
 }
 
-/// What the choice among the copies of a library came to.
+/// The result of the choice among the copies of a library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
     /// This one.
@@ -37,8 +37,8 @@ pub enum Choice {
     None,
 }
 
-/// Copies of a library, those first that stand nearer to `asking`: of the same distribution, then of
-/// a distribution that it requires, then any other.
+/// Copies of a library, those nearer to `asking` first: of the same distribution, then of a
+/// distribution that it requires, then any other.
 #[must_use]
 pub fn in_order(inventory: &Inventory, asking: &Object, copies: Vec<&Object>) -> Vec<PathBuf> {
     let mut copies = distinct(copies);
@@ -55,7 +55,7 @@ pub(super) fn nearest<'i>(
     distinct(copies).into_iter().min_by_key(|copy| distance(inventory, asking, copy))
 }
 
-/// How near a copy stands to `asking`.
+/// How near a copy is to `asking`.
 fn distance(inventory: &Inventory, asking: &Object, copy: &Object) -> u8 {
     match inventory.distribution_of(asking).zip(inventory.distribution_of(copy)) {
         Some((own, other)) if own.normalized == other.normalized => 0,
@@ -124,7 +124,7 @@ fn fits(provider: &Object, asking: &Object, name: &[u8]) -> bool {
         has.class == wants.class && has.machine == wants.machine && has.endian == wants.endian;
     let same_soname = has.soname.as_deref().is_none_or(|soname| soname == name);
     let has_versions = wants.version_needs.iter().filter(|need| need.file == name).all(|need| {
-        // A library without any definition passes, as with the loader.
+        // A library without any version definition is accepted, as by the loader.
         has.version_definitions.as_ref().is_none_or(|defined| {
             need.versions.iter().all(|version| version.weak || defined.contains(&version.name))
         })
@@ -147,7 +147,7 @@ pub fn other_version<'a>(
     objects.find(|object| object.name() != name)
 }
 
-/// The cause that is known of a library by its name alone.
+/// The cause that follows from a library's name alone.
 #[must_use]
 pub fn known_cause(library: &[u8]) -> Option<Cause> {
     tensorflow::is_driver_library(library).then_some(Cause::DriverMissing)

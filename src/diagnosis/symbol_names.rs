@@ -1,4 +1,4 @@
-//! The symbols that an object leaves to others, and which of them a file has.
+//! The undefined symbols of an object, and which of them a file defines.
 
 use crate::bytes::Error;
 use crate::elf::Image;
@@ -6,7 +6,7 @@ use crate::elf::hash::{self, Name};
 use crate::vfs::Vfs;
 use std::path::Path;
 
-/// The symbols that an object leaves to others. One that cannot be read is reported as such elsewhere.
+/// The undefined symbols of an object. An object that cannot be read is reported elsewhere.
 pub(super) fn undefined(vfs: &dyn Vfs, object: &Path) -> Vec<Vec<u8>> {
     read(vfs, object, hash::undefined).unwrap_or_default()
 }

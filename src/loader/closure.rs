@@ -1,4 +1,4 @@
-//! What a loader would load for one object, whichever loader it is.
+//! What a loader would load for one object, for any loader.
 
 use super::{Dependency, Resolution, dyld};
 use crate::bytes::printable;
@@ -8,18 +8,18 @@ use std::path::{Path, PathBuf};
 /// Everything that is loaded for a program, or for one more object that is opened in it.
 #[derive(Debug, Clone)]
 pub struct Closure {
-    /// The objects that are loaded anew with what they need, the one asked for first.
+    /// The newly loaded objects with what they need, the requested one first.
     pub objects: Vec<(PathBuf, Vec<Dependency>)>,
-    /// What `LD_PRELOAD` and `/etc/ld.so.preload` ask for, of a program.
+    /// What `LD_PRELOAD` and `/etc/ld.so.preload` request, for a program.
     pub preload: Vec<Dependency>,
-    /// Would the loader load all of it, as far as it was looked at?
+    /// Would the loader load all of it, as far as it was examined?
     pub loads: bool,
-    /// What the loader says where it gives up although everything was found, or of what is missing,
-    /// where its words are known.
+    /// What the loader says when it gives up although everything was found, or about what is
+    /// missing, if its message is known.
     pub words: Vec<Complaint>,
 }
 
-/// What the loader says of an object.
+/// What the loader says about an object.
 #[derive(Debug, Clone)]
 pub struct Complaint {
     /// The object.
@@ -54,7 +54,7 @@ impl From<&Resolution> for Closure {
     }
 }
 
-/// A path as it stands in a line.
+/// A path as it is shown in a line.
 fn named(path: &Path) -> String {
     printable(path.as_os_str().as_bytes())
 }
@@ -78,13 +78,13 @@ impl Closure {
             objects.push((path, needed));
         }
         all.words.retain(|said| objects.iter().any(|(path, _)| *path == said.object));
-        // What the program misses elsewhere is no matter of this object.
+        // What the program lacks elsewhere does not concern this object.
         let complete = objects.iter().all(|(_, needed)| !needed.iter().any(Dependency::is_missing));
         let loads = complete && all.words.is_empty();
         Self { objects, preload: Vec::new(), loads, words: all.words }
     }
 
-    /// Of what no loader takes.
+    /// Of a file that no loader accepts.
     #[must_use]
     pub fn nothing() -> Self {
         Self { objects: Vec::new(), preload: Vec::new(), loads: false, words: Vec::new() }

@@ -1,4 +1,4 @@
-//! dyld of macOS 11 to 26, in which version it searches how.
+//! The search of dyld of macOS 11 to 26, by version.
 //!
 //! Rules and their names are those of Apple's published source (`dyld/Loader.cpp`,
 //! `dyld/DyldProcessConfig.cpp`, `dyld/JustInTimeLoader.cpp`), from dyld-940 on. Left out are
@@ -131,7 +131,7 @@ struct Growing<'p> {
     fresh: Vec<LoadedImage>,
     cached: BTreeSet<Vec<u8>>,
     main: Option<usize>,
-    /// Images whose own needs are looked for.
+    /// Images whose own needs are searched for.
     visited: HashSet<usize>,
 }
 
@@ -212,8 +212,8 @@ impl<'a> Dyld<'a> {
         growing.finish(root)
     }
 
-    /// Loads what an image asks for, then what that asks for (`loadDependents`). `above` is the chain
-    /// below which the image stands. Goes on after what is missing.
+    /// Loads what an image needs, then what that needs (`loadDependents`). `above` is the chain above
+    /// the image. Continues after what is missing.
     fn load_needed(&self, growing: &mut Growing<'_>, image: usize, above: &[usize]) {
         if !growing.visited.insert(image) {
             return;
@@ -243,7 +243,7 @@ impl<'a> Dyld<'a> {
         }
     }
 
-    /// What dyld makes of a name, and what it loads for it.
+    /// How dyld interprets a name, and what it loads for it.
     fn request(
         &self,
         growing: &mut Growing<'_>,
@@ -300,10 +300,10 @@ impl<'a> Dyld<'a> {
         need
     }
 
-    /// Would dyld take the file at an absolute path as an image? In its words why not.
+    /// Would dyld accept the file at an absolute path as an image? If not, why, in its words.
     ///
     /// # Errors
-    /// What the message says of the file: `no such file`.
+    /// What the message says about the file: `no such file`.
     pub fn accepts(&self, path: &Path) -> Result<(), String> {
         match self.files.probe(path) {
             Probe::Found(_) => Ok(()),

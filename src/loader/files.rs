@@ -1,5 +1,5 @@
-//! The files that a search comes upon: is it there, and does the loader take it? Every file and
-//! every directory is looked at once for all searches.
+//! The files that a search finds: does the file exist, and does the loader accept it? Every file
+//! and every directory is examined once for all searches.
 
 use super::{FileId, GlibcVersion, StepOutcome, Target};
 use crate::bytes::Source;
@@ -15,7 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// A file that ends a search: the loader reports it instead of looking further.
+/// A file that ends a search: the loader reports it instead of continuing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fatal {
     /// The file.
@@ -32,7 +32,7 @@ impl Fatal {
     }
 }
 
-/// An object that the loader takes, under one of its paths.
+/// An object that the loader accepts, under one of its paths.
 #[derive(Debug)]
 pub(super) struct Candidate {
     pub(super) path: PathBuf,
@@ -43,11 +43,11 @@ pub(super) struct Candidate {
     pub(super) summary: Arc<Summary>,
 }
 
-/// What came of one path.
+/// The result for one path.
 #[derive(Debug, Clone)]
 pub(super) enum Probe {
     Found(Arc<Candidate>),
-    /// Not this one: the search goes on, and into the next directory of the same list if
+    /// Not this one: the search continues, in the next directory of the same list if
     /// `next_directory`.
     Passed {
         outcome: StepOutcome,
@@ -56,7 +56,7 @@ pub(super) enum Probe {
     Fatal(Fatal),
 }
 
-/// What the loader thinks of a file's bytes.
+/// The loader's judgement of a file's bytes.
 #[derive(Debug, Clone)]
 enum Verdict {
     Library,
@@ -72,17 +72,17 @@ struct Content {
     summary: Option<Arc<Summary>>,
 }
 
-/// A directory, as far as searches have to know it.
+/// A directory, as far as it matters to searches.
 #[derive(Debug)]
 enum Directory {
     /// Absent, or something else.
     Missing,
     Names(QuickSet<OsString>),
-    /// It cannot be listed; its files may open all the same.
+    /// It cannot be listed; its files may still open.
     Closed,
 }
 
-/// Everything that was looked at so far.
+/// Everything that was examined so far.
 pub(super) struct Files<'a> {
     pub(super) vfs: &'a dyn Vfs,
     target: Target,
@@ -94,7 +94,7 @@ pub(super) struct Files<'a> {
 }
 
 /// The value for a key, computed at most once for each thread that misses it at the same time; the
-/// first one stays.
+/// first one is kept.
 pub(super) fn memoised<K, Q, V>(
     memo: &RwLock<QuickMap<K, V>>,
     key: &Q,
@@ -105,7 +105,7 @@ where
     Q: ToOwned<Owned = K> + Hash + Eq + ?Sized,
     V: Clone,
 {
-    // A memo is sound whatever a thread that panicked was doing: values are inserted whole.
+    // A memo is valid even if a thread panicked: values are inserted completely.
     if let Some(known) = memo.read().unwrap_or_else(PoisonError::into_inner).get(key) {
         return known.clone();
     }
@@ -115,7 +115,7 @@ where
 }
 
 impl<'a> Files<'a> {
-    /// The files as the loader of a version of glibc judges them; of the newest without one.
+    /// The files as the loader of a version of glibc judges them; without a version, of the newest.
     pub(super) fn new(vfs: &'a dyn Vfs, target: Target, version: Option<GlibcVersion>) -> Self {
         Self {
             vfs,
@@ -132,7 +132,7 @@ impl<'a> Files<'a> {
         !matches!(&*self.directory(path), Directory::Missing)
     }
 
-    /// May `name` stand in a directory? `false` only where it certainly does not.
+    /// May `name` be in a directory? `false` only if it certainly is not.
     pub(super) fn may_hold(&self, directory: &Path, name: &[u8]) -> bool {
         use std::os::unix::ffi::OsStrExt as _;
         match &*self.directory(directory) {
@@ -213,8 +213,8 @@ impl<'a> Files<'a> {
             let verdict = Verdict::Fatal(message.into());
             return Ok((metadata, Content { verdict, summary: None }));
         }
-        // Who may read a file is written in its inode: what was read by one path need not be opened by another,
-        // since the directories on the way were passed just now.
+        // The permission to read a file is in its inode: a file that was read by one path need not be opened by
+        // another, since the directories in the path were just searched.
         let known =
             self.contents.read().unwrap_or_else(PoisonError::into_inner).get(&metadata.id).cloned();
         if let Some(content) = known {
@@ -235,8 +235,8 @@ impl<'a> Files<'a> {
         Ok((metadata, content))
     }
 
-    /// What `open_path` makes of a path that does not open: ENOENT and EACCES lead to the next
-    /// directory, anything else ends the list.
+    /// How `open_path` handles a path that does not open: after ENOENT and EACCES it tries the next
+    /// directory, any other error ends the list.
     fn of_error(&self, error: &io::Error) -> Probe {
         let errno = Errno::from_io_error(error);
         let (outcome, next_directory) = match errno {
@@ -253,7 +253,7 @@ impl<'a> Files<'a> {
     fn judge(&self, image: &Image<'_>) -> Verdict {
         let fatal = |message: &str| Verdict::Fatal(message.into());
         let loads = || image.segments().iter().filter(|one| one.p_type == program_header::PT_LOAD);
-        // Machines with larger pages are left to their linkers.
+        // For machines with larger pages this is left to their linkers.
         let page = |machine: u16| if matches!(machine, 3 | 62) { 0xfff } else { 0 };
         let page = page(self.target.machine);
         match image.kind() {
@@ -364,7 +364,7 @@ fn refused_identification(header: &Header<'_>) -> Option<Verdict> {
     if osabi != header::ELFOSABI_NONE && osabi != header::ELFOSABI_GNU {
         return fatal("ELF file OS ABI invalid");
     }
-    // glibc knows four ABI versions of ELFOSABI_GNU; where MIPS is meant, some more.
+    // glibc knows four ABI versions of ELFOSABI_GNU; on MIPS, some more.
     let known = if osabi == header::ELFOSABI_GNU { 4 } else { 1 };
     if header.byte(header::EI_ABIVERSION) >= known {
         return fatal("ELF file ABI version invalid");

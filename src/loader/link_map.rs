@@ -5,13 +5,13 @@ use super::{Dependency, FileId, LoadedObject, Resolution};
 use crate::hashing::QuickMap;
 use std::path::Path;
 
-/// What is loaded: what was there before, and what comes anew.
+/// What is loaded: the objects from before, and the new ones.
 pub(super) struct LinkMap<'m> {
     pub(super) base: &'m [&'m Resolution],
     pub(super) own: Vec<LoadedObject>,
     /// Indices over base and own together.
     pub(super) names: QuickMap<Vec<u8>, usize>,
-    /// `DT_SONAME`, which with glibc becomes a name of an object when it is asked for.
+    /// `DT_SONAME`, which with glibc becomes a name of an object when it is requested.
     pub(super) sonames: QuickMap<Vec<u8>, usize>,
     pub(super) ids: QuickMap<FileId, usize>,
 }
@@ -24,8 +24,8 @@ impl<'m> LinkMap<'m> {
         Self::of_namespace(base, &|_| true)
     }
 
-    /// That of one namespace of a process (`dlmopen`): what stands in another one, by the index of its
-    /// resolution, can ask for libraries and lends its search paths, and is not found as loaded.
+    /// That of one namespace of a process (`dlmopen`): an object in another one, by the index of its
+    /// resolution, can request libraries and provides its search paths, but is not found as loaded.
     pub(super) fn of_namespace(base: &'m [&'m Resolution], is_in: &dyn Fn(usize) -> bool) -> Self {
         let mut map = Self {
             base,
@@ -79,8 +79,8 @@ impl<'m> LinkMap<'m> {
         self.names.get(name).and_then(|&index| self.get(index))
     }
 
-    /// The object that serves a name: one that is known by it, or that has it for a soname and is
-    /// known by that too from now on.
+    /// The object for a name: one that is known by it, or that has it as a soname and is also known
+    /// by that from now on.
     pub(super) fn serving(&mut self, name: &[u8]) -> Option<usize> {
         if let Some(&index) = self.names.get(name) {
             return Some(index);
@@ -95,7 +95,7 @@ impl<'m> LinkMap<'m> {
         self.base.iter().flat_map(|resolution| &resolution.objects).chain(&self.own)
     }
 
-    /// Is an object opened in a process that runs already?
+    /// Is an object opened in a running process?
     pub(super) fn is_running(&self) -> bool {
         !self.base.is_empty()
     }
@@ -104,8 +104,8 @@ impl<'m> LinkMap<'m> {
         self.base.iter().map(|resolution| resolution.objects.len()).sum()
     }
 
-    /// The objects whose `DT_RPATH` serves what `asker` needs: itself, those that loaded it up to
-    /// one that was opened, and last the main program.
+    /// The objects whose `DT_RPATH` is used for what `asker` needs: itself, those that loaded it up
+    /// to one that was opened, and last the main program.
     pub(super) fn rpath_chain(&self, asker: Option<usize>) -> Vec<usize> {
         let mut chain = self.loaders(asker);
         if !chain.contains(&Self::MAIN) {
@@ -114,7 +114,7 @@ impl<'m> LinkMap<'m> {
         chain
     }
 
-    /// An object, the one that loaded it, and so on up to one that nobody asked for: the main
+    /// An object, the one that loaded it, and so on up to one that no object needs: the main
     /// program, or what was preloaded or opened.
     pub(super) fn loaders(&self, asker: Option<usize>) -> Vec<usize> {
         std::iter::successors(asker, |&index| {

@@ -23,8 +23,8 @@ impl Target {
         Self { class: summary.class, endian: summary.endian, machine: summary.machine }
     }
 
-    /// The interpreter and the directories that the ABI documents name, for where no program names
-    /// an interpreter or it cannot be read. `None` for machines without such a document here.
+    /// The interpreter and the directories that the ABI documents name, in case no program names an
+    /// interpreter or it cannot be read. `None` for machines without such a document here.
     pub(super) fn usual(self) -> Option<(&'static str, &'static str)> {
         match (self.machine, self.class) {
             (62, Class::Elf64) => Some(("/lib64/ld-linux-x86-64.so.2", "lib64")),

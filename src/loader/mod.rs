@@ -1,8 +1,8 @@
-//! What the dynamic loader would do: which file it takes for every name, by which rule, and where
-//! it looked before.
+//! What the dynamic loader would do: which file it uses for every name, by which rule, and where it
+//! searched before.
 //!
 //! [`Loader`] answers for one system and one environment, and shares what it has read among all
-//! its answers. Nothing is executed, and nothing is read but through the [`Vfs`].
+//! its answers. Nothing is executed, and everything is read through the [`Vfs`].
 //!
 //! [`Vfs`]: crate::vfs::Vfs
 
@@ -38,16 +38,16 @@ use std::sync::Arc;
 /// Device and inode: equal for two names of one file.
 pub type FileId = (u64, u64);
 
-/// The rule by which a library was found, or a place was looked at.
+/// The rule by which a library was found, or a place was searched.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
-    /// `DT_RPATH` or `LC_RPATH` of the object that asks, of one that loaded it, or of the main
+    /// `DT_RPATH` or `LC_RPATH` of the requester, of an object that loaded it, or of the main
     /// program.
     Rpath,
-    /// `DT_RUNPATH` of the object that asks.
+    /// `DT_RUNPATH` of the requester.
     Runpath,
     /// `LD_LIBRARY_PATH`.
     LdLibraryPath,
@@ -55,19 +55,19 @@ pub enum Rule {
     LdSoCache,
     /// The directories that are built into the loader.
     DefaultDirs,
-    /// `/etc/ld-musl-ARCH.path`, which stands for them with musl.
+    /// `/etc/ld-musl-ARCH.path`, which replaces them with musl.
     MuslPath,
     /// The name is one of those that musl keeps for itself: `libc.`, `libm.`, and others.
     LibcItself,
     /// It was loaded already.
     Loaded,
-    /// The name is a path, and is opened as it stands.
+    /// The name is a path, and is opened directly.
     Direct,
     /// `DYLD_LIBRARY_PATH`.
     DyldLibraryPath,
     /// `DYLD_FRAMEWORK_PATH`.
     DyldFrameworkPath,
-    /// `DYLD_FALLBACK_LIBRARY_PATH` and its like, or what dyld has in its place.
+    /// `DYLD_FALLBACK_LIBRARY_PATH` and similar, or dyld's default.
     DyldFallback,
     /// An image with that install name (`LC_ID_DYLIB`) was loaded already.
     InstallName,
@@ -75,14 +75,14 @@ pub enum Rule {
     Cryptex,
     /// In the shared cache of macOS, which has no files.
     SharedCache,
-    /// Nowhere, and it may be: `LC_LOAD_WEAK_DYLIB`, or a `DT_NEEDED` with a token that has no
-    /// value, which ld.so passes over.
+    /// Not found, which is allowed: `LC_LOAD_WEAK_DYLIB`, or a `DT_NEEDED` with a token that has no
+    /// value, which ld.so skips.
     WeakAbsent,
-    /// Nowhere.
+    /// Not found.
     NotFound,
 }
 
-/// What came of one place that was looked at.
+/// The result for one place that was searched.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -96,25 +96,25 @@ pub enum StepOutcome {
     WrongClass,
     /// An object for another processor.
     WrongMachine,
-    /// Something else than a shared object that the loader takes: text, a truncated file, a
-    /// directory, a program.
+    /// Anything but a shared object that the loader accepts: text, a truncated file, a directory, a
+    /// program.
     NotALibrary,
     /// A file that cannot be opened.
     Unreadable,
-    /// Its code is not signed, or its signature does not hold.
+    /// Its code is not signed, or its signature is invalid.
     BadSignature,
 }
 
-/// One place that the loader looks at.
+/// One place that the loader searches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchStep {
-    /// The candidate; absolute, otherwise as the loader puts it together.
+    /// The candidate; absolute, otherwise as the loader builds it.
     pub path: PathBuf,
-    /// Why it is looked at.
+    /// Why it is searched.
     pub rule: Rule,
     /// The object whose `DT_RPATH` or `DT_RUNPATH` names the directory.
     pub via: Option<PathBuf>,
-    /// What came of it.
+    /// The result.
     pub outcome: StepOutcome,
 }
 
@@ -126,22 +126,22 @@ pub struct Settings {
     /// `LD_PRELOAD`.
     pub preload: Option<Vec<u8>>,
     /// Does the program run with more rights than its caller (`AT_SECURE`)? Then `LD_LIBRARY_PATH`
-    /// is ignored, and of `LD_PRELOAD` counts what is a name and leads to a file with the
-    /// set-user-ID bit.
+    /// is ignored, and in `LD_PRELOAD` only names count that resolve to a file with the set-user-ID
+    /// bit.
     pub secure: bool,
-    /// The version of glibc that is simulated; that of the target's files without one.
+    /// The version of glibc that is simulated; without one, that of the target's files.
     pub glibc: Option<GlibcVersion>,
     /// The `glibc-hwcaps` subdirectories that the processor can use, the best first: `x86-64-v3`.
     /// They count where the target is of that architecture.
     pub hwcaps: Vec<String>,
-    /// The process's working directory, absolute; what relative entries start from.
+    /// The process's working directory, absolute; relative entries start from it.
     pub working_directory: PathBuf,
-    /// The C library whose loader is simulated; `None` to tell it from the files.
+    /// The C library whose loader is simulated; `None` to determine it from the files.
     pub libc: Option<Libc>,
-    /// `AT_PLATFORM` as the loader understands it; what `$PLATFORM` stands for. A target of another
+    /// `AT_PLATFORM` as the loader understands it; the value of `$PLATFORM`. A target of another
     /// architecture has the usual one of its own. Without one the token has no value.
     pub platform: Option<String>,
-    /// `GLIBC_TUNABLES`: names and values, as `glibc.rtld.execstack=2`, with colons between.
+    /// `GLIBC_TUNABLES`: names and values, such as `glibc.rtld.execstack=2`, separated by colons.
     pub tunables: Option<Vec<u8>>,
     /// The same for dyld.
     pub dyld: dyld::Settings,
@@ -150,14 +150,14 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The same without the variables that lead to libraries.
+    /// The same without the variables that affect the search for libraries.
     #[must_use]
     pub fn without_variables(&self) -> Self {
         let dyld = self.dyld.without_variables();
         Self { library_path: None, preload: None, dyld, ..self.clone() }
     }
 
-    /// The same without one of the variables that lead to libraries.
+    /// The same without one of the variables that affect the search for libraries.
     #[must_use]
     pub fn without(&self, variable: &str) -> Self {
         let mut settings = self.clone();
@@ -173,7 +173,7 @@ impl Settings {
         settings
     }
 
-    /// The value of a tunable of glibc; `None` where it is not set, or is no number.
+    /// The value of a tunable of glibc; `None` if it is not set, or is not a number.
     #[must_use]
     pub fn tunable(&self, name: &str) -> Option<u64> {
         let pairs = self.tunables.as_deref().unwrap_or_default().split(|&byte| byte == b':');
@@ -193,32 +193,32 @@ impl Settings {
     }
 }
 
-/// A name that an object asks for, and what the loader makes of it.
+/// A name that an object needs, and what the loader finds for it.
 #[derive(Debug, Clone)]
 pub struct Dependency {
-    /// The name as the object has it.
+    /// The name in the object.
     pub name: Vec<u8>,
-    /// The object that serves it, by the path under which it was loaded first; absolute.
+    /// The object that was found, by the path under which it was loaded first; absolute.
     pub found: Option<PathBuf>,
     /// The rule that found it.
     pub rule: Rule,
-    /// The object whose `DT_RPATH` or `DT_RUNPATH` led to it.
+    /// The object whose `DT_RPATH` or `DT_RUNPATH` found it.
     pub via: Option<PathBuf>,
-    /// Every place that was looked at, in order.
+    /// Every place that was searched, in order.
     pub tried: Trail,
-    /// The file that ended the search, although other places were left.
+    /// The file that ended the search before other places were searched.
     pub fatal: Option<Fatal>,
 }
 
 impl Dependency {
-    /// Does what asks for it not load because of it?
+    /// Does the requester fail to load because of it?
     #[must_use]
     pub fn is_missing(&self) -> bool {
         self.found.is_none() && self.rule != Rule::WeakAbsent
     }
 }
 
-/// An object in a process, and what became of its needs.
+/// An object in a process, and the results of its needs.
 #[derive(Debug, Clone)]
 pub struct LoadedObject {
     /// The path under which it was found first; absolute, links not resolved.
@@ -227,10 +227,10 @@ pub struct LoadedObject {
     pub real: PathBuf,
     /// The file's identity.
     pub id: FileId,
-    /// What it says of itself.
+    /// Its own description.
     pub summary: Arc<Summary>,
-    /// The object that asked for it first, as an index into [`Resolution::objects`]; `None` for what
-    /// was opened itself.
+    /// The object that needed it first, as an index into [`Resolution::objects`]; `None` for what
+    /// was opened directly.
     pub requested_by: Option<usize>,
     /// Its `DT_NEEDED`, in order.
     pub needed: Vec<Dependency>,
@@ -243,9 +243,9 @@ pub struct LoadedObject {
 /// What the loader would load for a program, or for one more object that is opened in it.
 #[derive(Debug, Clone)]
 pub struct Resolution {
-    /// What was asked for, and what was found for it.
+    /// The requested name, and what was found for it.
     pub root: Dependency,
-    /// The objects that are loaded anew, in the loader's order, the one asked for first.
+    /// The newly loaded objects, in the loader's order, the requested one first.
     pub objects: Vec<LoadedObject>,
     /// `LD_PRELOAD`, for a program.
     pub preload: Vec<Dependency>,
@@ -258,8 +258,8 @@ pub struct Resolution {
 }
 
 impl Resolution {
-    /// What is missing: each name with the object that asks for it. The object itself comes with
-    /// its own name, where it could not be opened.
+    /// What is missing: each name with the object that needs it. The object itself comes with its
+    /// own name if it could not be opened.
     pub fn missing(&self) -> impl Iterator<Item = (Option<&LoadedObject>, &Dependency)> {
         let needs = self.objects.iter().flat_map(|object| {
             object.needed.iter().map(move |dependency| (Some(object), dependency))

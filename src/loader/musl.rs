@@ -18,15 +18,15 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
-/// What begins with one of these is musl itself (`reserved` in `load_library`).
+/// A name that begins with one of these is musl itself (`reserved` in `load_library`).
 const ITSELF: [&[u8]; 7] =
     [b"libc.", b"libpthread.", b"librt.", b"libm.", b"libdl.", b"libutil.", b"libxnet."];
 
-/// Longer names are not looked for.
+/// Longer names are not searched for.
 const NAME_MAX: usize = 255;
 
-/// The buffer in which directory and name are put together, the NUL included. What does not fit is
-/// passed over without a word.
+/// The size of the buffer in which directory and name are joined, including the NUL. Longer paths
+/// are silently skipped.
 const BUFFER: usize = 2 * NAME_MAX + 2;
 
 /// What identifies a list: the object's path, what `$ORIGIN` is, and which list of it. Those of the
@@ -37,12 +37,12 @@ type ListKey = (PathBuf, PathBuf, Rule);
 pub(super) struct Musl {
     pub(super) system: System,
     pub(super) settings: Settings,
-    /// `None` where a path is out of force.
+    /// `None` if a path is disabled.
     lists: RwLock<QuickMap<ListKey, Option<Arc<Searches>>>>,
     opened: opened::Memo,
 }
 
-/// What a search came to.
+/// The result of a search.
 #[derive(Default)]
 struct Search {
     tried: Trail,
@@ -51,7 +51,7 @@ struct Search {
 }
 
 impl Search {
-    /// Looks into one more list, if there is one and the search is not over.
+    /// Searches one more list, if there is one and the search is not over.
     fn look_into(
         &mut self,
         musl: &Musl,
@@ -87,14 +87,14 @@ impl Musl {
         Self { system, settings, lists: RwLock::default(), opened: opened::Memo::default() }
     }
 
-    /// The names in `LD_PRELOAD`, which white space separates as well as colons.
+    /// The names in `LD_PRELOAD`, which are separated by white space or colons.
     pub(super) fn preload(&self) -> impl Iterator<Item = &[u8]> {
         let names = self.settings.preload.as_deref().unwrap_or_default();
         names.split(|byte| b" :\t\n\x0b\x0c\r".contains(byte)).filter(|name| !name.is_empty())
     }
 
-    /// What the loader makes of a name, and what it loads for it. Nobody asks for what is preloaded,
-    /// or for a path that is opened.
+    /// How the loader interprets a name, and what it loads for it. There is no requester for what is
+    /// preloaded, or for a path that is opened.
     pub(super) fn request(
         &self,
         files: &Files<'_>,
@@ -130,8 +130,8 @@ impl Musl {
         dependency.via = via;
         let index = match known {
             Some(index) => {
-                // One that was loaded by a path is known by a name once a search has come to it: by
-                // that of its file, whatever was searched for.
+                // An object that was loaded by a path gets a name when a search finds it: that of
+                // its file, whatever was searched for.
                 let is_named = map.names.values().any(|&named| named == index);
                 let path = map.get(index).map(|object| object.path.as_os_str().as_bytes());
                 let own = path.and_then(|path| path.rsplit(|&byte| byte == b'/').next());
@@ -155,8 +155,8 @@ impl Musl {
         }
     }
 
-    /// A name that leads to an object. One for another machine is among the loaded ones, and then
-    /// nothing works.
+    /// A name that leads to an object. One for another machine is added to the loaded ones, and
+    /// then nothing works.
     fn served_by(&self, object: &LoadedObject, dependency: Dependency) -> Dependency {
         let path = object.path.clone();
         if self.is_foreign(&object.summary) {
@@ -179,7 +179,7 @@ impl Musl {
         }
     }
 
-    /// The loader itself as an object, where it is not among the loaded ones yet.
+    /// The loader itself as an object, if it is not among the loaded ones yet.
     pub(super) fn interpreter(&self, files: &Files<'_>, map: &mut LinkMap<'_>) {
         let Some(path) = &self.system.interpreter else { return };
         if map.at(path).is_none()
@@ -195,7 +195,7 @@ impl Musl {
             || interpreter.is_some_and(|path| path.as_os_str().as_bytes() == name)
     }
 
-    /// musl itself for a name: it is in every process, whether its file can be read or not.
+    /// musl itself for a name: it is in every process, even if its file cannot be read.
     fn itself(
         &self,
         files: &Files<'_>,
@@ -246,7 +246,7 @@ impl Musl {
             search.look_into(self, files, list.as_deref(), name);
         }
         let mut chain = map.loaders(asker);
-        // The main program loads what is opened, but not what is preloaded.
+        // The main program is the loader of what is opened, but not of what is preloaded.
         let opened = chain.last().is_some_and(|&last| !map.is_of_start(last));
         if opened {
             chain.push(LinkMap::MAIN);
@@ -275,7 +275,7 @@ impl Musl {
             (None, None) => return None,
         };
         self.list(&(object.path.clone(), object.origin.clone(), rule), || {
-            // A set-user-ID program's own path is its caller's to choose.
+            // The path of a set-user-ID program is chosen by its caller.
             let trusted = !(self.settings.secure && index == LinkMap::MAIN);
             let origin = trusted.then(|| object.origin.as_os_str().as_bytes());
             Some((rpath::expand(path, origin)?, Some(object.path.clone())))

@@ -1,4 +1,4 @@
-//! The walk: from a program or an opened object to everything that is loaded with it.
+//! The walk from a program or an opened object to everything that is loaded with it.
 
 use super::files::{Candidate, Fatal, Files, Probe};
 use super::link_map::LinkMap;
@@ -20,17 +20,17 @@ use std::sync::Arc;
 
 /// The loader of one system in one environment.
 ///
-/// What it has read is shared among all questions, so one `Loader` is to serve a whole tree, from
-/// as many threads as one likes. It sees files as they were when it first looked at them.
+/// What it has read is shared among all questions, so one `Loader` should be used for a whole tree,
+/// from any number of threads. It sees files as they were when it first read them.
 pub struct Loader<'a> {
     files: Files<'a>,
     order: Order,
 }
 
-/// What ld.so says where it refuses an executable stack.
+/// What ld.so says when it refuses an executable stack.
 const EXECUTABLE_STACK: &str = "cannot enable executable stack as shared object requires";
 
-/// Whose rules hold.
+/// The loader whose rules apply.
 enum Order {
     Glibc(Glibc),
     Musl(Musl),
@@ -73,7 +73,7 @@ impl<'a> Loader<'a> {
         Self { files, order }
     }
 
-    /// What is known of the system.
+    /// What is known about the system.
     #[must_use]
     pub fn system(&self) -> &System {
         self.order.system()
@@ -81,7 +81,7 @@ impl<'a> Loader<'a> {
 
     /// Starts the program at `path`: an executable as the kernel does, which gives the loader its
     /// real path for `$ORIGIN`; or a shared object in its place, as `ld.so FILE` does, for which it
-    /// is the path as it stands.
+    /// is the unchanged path.
     #[must_use]
     pub fn program(&self, path: &Path) -> Resolution {
         let mut map = LinkMap::new(&[]);
@@ -98,7 +98,7 @@ impl<'a> Loader<'a> {
                         if object.summary.interpreter.is_some() {
                             object.origin = directory_of(&candidate.real);
                         }
-                        // It is called by the empty name, also if ld.so was told its path.
+                        // Its name is empty, even if ld.so was started with its path.
                         vec![Vec::new()]
                     }
                     Order::Musl(_) => {
@@ -156,8 +156,8 @@ impl<'a> Loader<'a> {
     }
 
     /// Opens a name as the object at `asker` would by calling `dlopen`: by the search paths of that
-    /// object, but with a chain of its own for what comes with it. With musl by those of the main
-    /// program, whoever calls. `None` where no object of that path is among `loaded`.
+    /// object, but with a chain of its own for what is loaded with it. musl always uses those of
+    /// the main program. `None` if no object of that path is among `loaded`.
     #[must_use]
     pub fn find(&self, loaded: &[&Resolution], asker: &Path, name: &[u8]) -> Option<Resolution> {
         self.find_in(loaded, &|_| true, asker, name)
@@ -181,7 +181,7 @@ impl<'a> Loader<'a> {
         };
         let mut map = LinkMap::of_namespace(loaded, is_in);
         let root = self.request(&mut map, Some(asker), name, Wanted::Opened);
-        // The object that calls dlopen lends its search paths and is no link of the chain.
+        // The object that calls dlopen provides its search paths and is not part of the chain.
         if let Some(object) = map.own.first_mut() {
             object.requested_by = None;
         }
@@ -208,7 +208,7 @@ impl<'a> Loader<'a> {
         map.into_resolution(root, preload, refused)
     }
 
-    /// Breadth first over `DT_NEEDED` (`_dl_map_object_deps`), going on after what is missing.
+    /// Breadth first over `DT_NEEDED` (`_dl_map_object_deps`), continuing after what is missing.
     fn load_needed(&self, map: &mut LinkMap<'_>) {
         let base_len = map.base_len();
         let mut next = 0;
@@ -225,7 +225,7 @@ impl<'a> Loader<'a> {
         }
     }
 
-    /// What the loader makes of a name, and what it loads for it.
+    /// How the loader interprets a name, and what it loads for it.
     fn request(
         &self,
         map: &mut LinkMap<'_>,
@@ -301,7 +301,7 @@ impl<'a> Loader<'a> {
                 if candidate.summary.soname.as_deref() == Some(name))
     }
 
-    /// The loader itself as an object, where it is not among the loaded ones yet.
+    /// The loader itself as an object, if it is not among the loaded ones yet.
     fn interpreter(&self, glibc: &Glibc, map: &mut LinkMap<'_>) {
         let Some(path) = &glibc.system.interpreter else { return };
         let Probe::Found(candidate) = self.files.probe(path) else { return };
@@ -349,16 +349,16 @@ fn directory_of(path: &Path) -> PathBuf {
     PathBuf::from(OsStr::from_bytes(directory))
 }
 
-/// Why a name is not looked for.
+/// Why a name is not searched for.
 enum Refused {
     /// A program with more rights than its user expands no token.
     Token(Fatal),
-    /// A token of it stands for nothing.
+    /// One of its tokens has no value.
     Nothing,
 }
 
-/// The name that the loader compares and looks for. Of a `DT_NEEDED` the tokens are expanded before;
-/// others keep theirs.
+/// The name that the loader compares and searches for. In a `DT_NEEDED` the tokens are expanded
+/// before; other names keep theirs.
 fn name_asked_for<'n>(
     glibc: &Glibc,
     map: &LinkMap<'_>,
@@ -377,7 +377,7 @@ fn name_asked_for<'n>(
     glibc.expand(object, is_main, name).map(Cow::Owned).ok_or(Refused::Nothing)
 }
 
-/// Why an object cannot come into a process that runs already.
+/// Why an object cannot be loaded into a running process.
 fn forbids(glibc: &Glibc, map: &LinkMap<'_>, object: &LoadedObject) -> Option<Fatal> {
     const DF_1_NOOPEN: u64 = 0x40;
     if !map.is_running() {
@@ -386,7 +386,8 @@ fn forbids(glibc: &Glibc, map: &LinkMap<'_>, object: &LoadedObject) -> Option<Fa
     if object.summary.flags_1 & DF_1_NOOPEN != 0 {
         return Some(Fatal::new(&object.path, "shared object cannot be dlopen()ed"));
     }
-    // What is loaded at the start makes the stack executable, what is opened later no more.
+    // An object that is loaded at the start makes the stack executable; one that is opened later
+    // does not.
     let mut started = map.base.first().into_iter().flat_map(|program| &program.objects);
     let system = &glibc.system;
     let interpreter = system.interpreter.as_deref();

@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// One directory to look into, with a slash at its end.
+/// One directory to search, with a slash at its end.
 #[derive(Debug)]
 pub(super) struct Dir {
     /// As the list has it; empty for the working directory.
@@ -27,17 +27,17 @@ pub(super) struct SearchList {
     pub(super) dirs: Vec<Dir>,
 }
 
-/// What lists are made with.
+/// What lists are created from.
 pub(super) struct Surroundings<'a> {
     pub(super) files: &'a Files<'a>,
     pub(super) working_directory: &'a Path,
-    /// The subdirectories of every directory to look into before it, in order.
+    /// The subdirectories of every directory to search before it, in order.
     pub(super) subdirectories: &'a [String],
 }
 
 impl SearchList {
-    /// The directories of `path`, between `separators`: tokens expanded, slashes at the end made
-    /// one, entries that come twice dropped. An empty entry is the working directory.
+    /// The directories of `path`, between `separators`: tokens expanded, slashes at the end reduced
+    /// to one, duplicate entries dropped. An empty entry is the working directory.
     pub(super) fn of_path(
         path: &[u8],
         separators: &[u8],
@@ -91,7 +91,7 @@ impl SearchList {
         Self { rule, via, dirs }
     }
 
-    /// The entries of a list as they stand there, each a directory of its own.
+    /// The entries of a list unchanged, each a directory of its own.
     pub(super) fn of_entries<'e>(
         entries: impl Iterator<Item = &'e [u8]>,
         rule: Rule,
@@ -107,7 +107,7 @@ impl SearchList {
 }
 
 impl Surroundings<'_> {
-    /// A path as it is from the working directory.
+    /// A path relative to the working directory.
     pub(super) fn absolute(&self, path: &[u8]) -> PathBuf {
         self.working_directory.join(OsStr::from_bytes(path))
     }
@@ -117,7 +117,7 @@ impl Surroundings<'_> {
     }
 }
 
-/// A directory with a slash at its end, or empty, as it is from the working directory.
+/// A directory with a slash at its end, or empty, relative to the working directory.
 fn absolute_bytes(working_directory: &Path, directory: &[u8]) -> Vec<u8> {
     let absolute = working_directory.join(OsStr::from_bytes(directory));
     let mut bytes = absolute.into_os_string().into_encoded_bytes();

@@ -1,5 +1,5 @@
-//! The places that a search looked at, kept small: one search of an rpath of 700 entries is shared
-//! by every object with that rpath that asks for the same name.
+//! The places that a search examined, stored compactly: one search of an rpath of 700 entries is
+//! shared by every object with that rpath that needs the same name.
 
 use super::files::{Candidate, Fatal};
 use super::search_list::SearchList;
@@ -14,9 +14,9 @@ use std::sync::Arc;
 pub(super) struct Leg {
     pub(super) list: Arc<SearchList>,
     pub(super) name: Vec<u8>,
-    /// How many of its directories were looked at.
+    /// How many of its directories were searched.
     pub(super) tried: usize,
-    /// What came of those where something else than nothing was; ascending.
+    /// The results of those where something was found; ascending.
     pub(super) notable: Vec<(usize, StepOutcome)>,
     pub(super) end: LegEnd,
 }
@@ -49,7 +49,7 @@ impl Leg {
     }
 }
 
-/// Every place that was looked at for one name, in order.
+/// Every place that was searched for one name, in order.
 ///
 /// Subdirectories of `glibc-hwcaps` are among them only where they exist.
 #[derive(Debug, Clone, Default)]
@@ -73,7 +73,7 @@ impl Trail {
         })
     }
 
-    /// Was nothing looked at?
+    /// Was nothing searched?
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -10,8 +10,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// A list of directories, with the searches that were made in it. Each of those holds the list,
-/// which therefore does not hold them: neither would ever be freed.
+/// A list of directories, with the searches that were made in it. Each search holds the list, so
+/// the list does not hold them: otherwise neither would be freed.
 #[derive(Debug)]
 pub(super) struct Searches {
     pub(super) list: Arc<SearchList>,
@@ -28,7 +28,7 @@ impl Searches {
         self.remembered(name, || self.walk(files, name, |_| true))
     }
 
-    /// What came of looking for a name, as `walk` finds it out the first time.
+    /// The result of looking for a name, as `walk` finds it the first time.
     pub(super) fn remembered(&self, name: &[u8], walk: impl FnOnce() -> Leg) -> Arc<Leg> {
         let known = self.legs.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
         known.unwrap_or_else(|| {
@@ -38,7 +38,7 @@ impl Searches {
         })
     }
 
-    /// The same where only some files will do; the others count as absent.
+    /// The same if only some files are accepted; the others count as absent.
     pub(super) fn walk(
         &self,
         files: &Files<'_>,
@@ -51,10 +51,10 @@ impl Searches {
         for (index, dir) in self.list.dirs.iter().enumerate() {
             tried = index + 1;
             let directory = Path::new(OsStr::from_bytes(&dir.absolute));
-            // The error of an entry is that of the last place looked at for it.
+            // The error of an entry is that of the last place searched for it.
             let last = self.list.dirs.get(tried).is_none_or(|next| next.entry != dir.entry);
-            // A relative directory is never known to be none: there what opens with another error
-            // than an absent file's counts.
+            // A relative directory is never known to be missing: there an error other than that of
+            // an absent file counts.
             let is_known = dir.given.starts_with(b"/") || files.is_directory(directory);
             if is_known && !files.may_hold(directory, name) {
                 continue;

@@ -28,12 +28,11 @@ pub struct System {
     /// Its built-in directories in order: of glibc each with a slash at its end, of musl as its
     /// list has them.
     pub default_dirs: Vec<Vec<u8>>,
-    /// The file that lists them, where it does instead of the loader: musl's
-    /// `/etc/ld-musl-ARCH.path`.
+    /// The file that lists them instead of the loader: musl's `/etc/ld-musl-ARCH.path`.
     pub path_file: Option<PathBuf>,
-    /// What `$LIB` stands for.
+    /// The value of `$LIB`.
     pub lib: Vec<u8>,
-    /// glibc's version; `None` where neither the loader nor its libc tells.
+    /// glibc's version; `None` if neither the loader nor its libc shows it.
     pub version: Option<GlibcVersion>,
     /// The entries of `/etc/ld.so.cache`.
     pub cache: LdSoCache,
@@ -43,25 +42,25 @@ pub struct System {
     pub assumptions: Vec<String>,
 }
 
-/// More than any loader has; bounds what is read of a file that only claims to be one.
+/// More than any loader has; limits what is read of a file that only claims to be one.
 const MAX_BYTES: u64 = 16 << 20;
 
 impl System {
-    /// Reads the loader that a main program asks for, and the cache of the same root.
+    /// Reads the loader that a main program names, and the cache of the same root.
     #[must_use]
     pub fn read(vfs: &dyn Vfs, program: &Summary) -> Self {
         Self::read_as(vfs, program, None)
     }
 
-    /// The same for the C library that is wished for, whatever the program asks for. Without a wish
-    /// it is that of the program or library, else that of the root.
+    /// The same for the requested C library, whatever the program names. Without a request it is
+    /// that of the program or library, else that of the root.
     #[must_use]
     pub fn read_as(vfs: &dyn Vfs, program: &Summary, wish: Option<Libc>) -> Self {
         let target = Target::of(program);
         let mut assumptions = Vec::new();
         let (libc, interpreter) = loader_of(vfs, program, wish);
         let bytes = read_loader(vfs, interpreter.as_deref(), &mut assumptions);
-        // musl may stand behind the name of glibc's loader.
+        // The file with the name of glibc's loader may be musl.
         if libc == Libc::Musl || (wish.is_none() && musl::is_musl(&bytes)) {
             let (default_dirs, path_file) =
                 musl::directories(vfs, interpreter.as_deref(), &bytes, &mut assumptions);
@@ -102,8 +101,8 @@ impl System {
 
     /// The bytes of static thread-local storage that a running program has left for what it opens.
     /// `optional` is the tunable `glibc.rtld.optional_static_tls` (`_dl_tls_static_surplus_init`;
-    /// before 2.33 `TLS_STATIC_SURPLUS`, which comes to the same). `None` where the loader does not
-    /// tell its version. Measured: by rounding, a few bytes more may be left.
+    /// before 2.33 `TLS_STATIC_SURPLUS`, which comes to the same). `None` if the loader does not
+    /// show its version. Measured: by rounding, a few bytes more may be left.
     #[must_use]
     pub fn static_tls_surplus(&self, optional: Option<u64>) -> Option<u64> {
         const SURPLUS: u64 = 1664;
@@ -113,22 +112,22 @@ impl System {
         Some((SURPLUS - OPTIONAL).saturating_add(optional))
     }
 
-    /// Does the loader open an object that asks for an executable stack in a program that has none?
-    /// `tunable` is `glibc.rtld.execstack`. `None` where the loader does not tell its version.
+    /// Does the loader open an object that needs an executable stack in a program that has none?
+    /// `tunable` is `glibc.rtld.execstack`. `None` if the loader does not show its version.
     #[must_use]
     pub fn grants_executable_stack(&self, tunable: Option<u64>) -> Option<bool> {
         self.version.map(|version| version < (2, 41) || tunable == Some(2))
     }
 
-    /// Is it this version of glibc or a later one? One that does not tell is taken for a new one.
+    /// Is it this version of glibc or a later one? An unknown version counts as new.
     #[must_use]
     pub fn is_at_least(&self, version: GlibcVersion) -> bool {
         self.version.is_none_or(|own| own >= version)
     }
 }
 
-/// Whose loader a program gets, and where that lies: by what the program asks for, unless another C library
-/// is wished for.
+/// Which loader a program gets, and its path: the one that the program names, unless another C library is
+/// requested.
 fn loader_of(vfs: &dyn Vfs, program: &Summary, wish: Option<Libc>) -> (Libc, Option<PathBuf>) {
     let target = Target::of(program);
     let built_for = Libc::of(program);
@@ -147,7 +146,7 @@ fn loader_of(vfs: &dyn Vfs, program: &Summary, wish: Option<Libc>) -> (Libc, Opt
     (libc, interpreter)
 }
 
-/// The bytes of the loader; none where it cannot be read, which is put down then.
+/// The bytes of the loader; empty if it cannot be read, which is then recorded.
 fn read_loader(
     vfs: &dyn Vfs,
     interpreter: Option<&Path>,
@@ -164,11 +163,11 @@ fn read_loader(
     })
 }
 
-/// `/etc/ld.so.cache`; an empty one where it cannot be read, which is put down then.
+/// `/etc/ld.so.cache`; an empty one if it cannot be read, which is then recorded.
 fn read_cache(vfs: &dyn Vfs, target: Target, assumptions: &mut Vec<String>) -> LdSoCache {
     let read = match vfs.open(Path::new("/etc/ld.so.cache")) {
         Ok(source) => LdSoCache::parse(&source, target).map_err(|error| error.to_string()),
-        // Images without ldconfig have none: that is how the loader sees it too.
+        // Images without ldconfig have none, and the loader handles it in the same way.
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(LdSoCache::default()),
         Err(error) => Err(error.to_string()),
     };
@@ -245,8 +244,8 @@ fn usual_dirs(target: Target) -> Vec<Vec<u8>> {
     vec![format!("/{lib}/").into_bytes(), format!("/usr/{lib}/").into_bytes()]
 }
 
-/// `DL_DST_LIB`: the first default directory without its prefix, if the loader holds that very
-/// string (Debian's `lib/x86_64-linux-gnu`), else its last component (`lib64`).
+/// `DL_DST_LIB`: the first default directory without its prefix, if the loader contains exactly
+/// that string (Debian's `lib/x86_64-linux-gnu`), else its last component (`lib64`).
 fn built_in_lib(loader: &[u8], default_dirs: &[Vec<u8>]) -> Vec<u8> {
     let first = default_dirs.first().map_or(&b"/lib/"[..], Vec::as_slice);
     let inner = first.strip_suffix(b"/").unwrap_or(first);

@@ -1,7 +1,7 @@
 //! Dynamic string tokens: `$ORIGIN`, `$LIB`, `$PLATFORM` (glibc's `is_dst` and
 //! `_dl_dst_substitute` in elf/dl-load.c).
 
-/// What the tokens stand for when they are expanded for one object.
+/// The values of the tokens when they are expanded for one object.
 #[derive(Debug, Clone, Copy)]
 pub struct Tokens<'a> {
     /// `$ORIGIN`: the directory of the object. `None` where it is not known.
@@ -12,8 +12,8 @@ pub struct Tokens<'a> {
     pub platform: Option<&'a [u8]>,
     /// Of a set-user-ID program: only an `$ORIGIN` that begins the path is expanded.
     pub secure: bool,
-    /// Directories that the result must lie in where it came from `$ORIGIN`: those of the loader,
-    /// for the main program of a secure process.
+    /// Directories that must contain the result if it came from `$ORIGIN`: those of the loader, for
+    /// the main program of a secure process.
     pub trusted: Option<&'a [Vec<u8>]>,
 }
 
@@ -30,7 +30,7 @@ pub fn has_token(input: &[u8]) -> bool {
 const NAMES: [&[u8]; 3] = [b"ORIGIN", b"PLATFORM", b"LIB"];
 
 /// `input` with every known token replaced; an unknown `$FOO` stays as it is. `None` where a known
-/// token has no value, or the result would not be trusted: then the whole path does not count.
+/// token has no value, or the result would not be trusted: then the whole path is ignored.
 #[must_use]
 pub fn expand(input: &[u8], tokens: &Tokens<'_>) -> Option<Vec<u8>> {
     let mut expanded = Vec::with_capacity(input.len());
@@ -66,8 +66,8 @@ pub fn expand(input: &[u8], tokens: &Tokens<'_>) -> Option<Vec<u8>> {
     (!untrusted).then_some(expanded)
 }
 
-/// The length of token `name` at the beginning of what follows a `$`, braces included; 0 where
-/// another or no token stands there. A name ends where no letter, digit or `_` follows.
+/// The length of token `name` at the beginning of what follows a `$`, braces included; 0 if there
+/// is another token or none. A name ends where no letter, digit or `_` follows.
 fn token(rest: &[u8], name: &[u8]) -> usize {
     let (curly, inner) = match rest.strip_prefix(b"{") {
         Some(inner) => (true, inner),
@@ -82,8 +82,8 @@ fn token(rest: &[u8], name: &[u8]) -> usize {
     }
 }
 
-/// Does a path lie in one of `dirs`, once its `.`, `..` and double slashes are taken away without
-/// looking at the disk? (glibc's `is_trusted_path_normalize`.)
+/// Is a path in one of `dirs`, after its `.`, `..` and double slashes are removed without looking
+/// at the disk? (glibc's `is_trusted_path_normalize`.)
 fn lies_in(path: &[u8], dirs: &[Vec<u8>]) -> bool {
     let mut parts: Vec<&[u8]> = Vec::new();
     for part in path.split(|&byte| byte == b'/') {

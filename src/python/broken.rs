@@ -1,5 +1,5 @@
-//! Environments in which no interpreter can be started, so that nothing in them can be judged: one
-//! of Windows, and one whose interpreter is missing.
+//! Environments in which no interpreter can be started, so that nothing in them can be judged:
+//! those of Windows, and those whose interpreter is missing.
 
 use super::environment::{Environment, Kind};
 use super::interpreter::{Program, Version, in_bin, program};
@@ -19,7 +19,7 @@ pub struct Broken {
     cure: String,
 }
 
-/// What is the matter with its interpreter.
+/// The problem with its interpreter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 enum Fault {
     /// It has the layout of Windows.
@@ -30,7 +30,7 @@ enum Fault {
         /// The one that would run here.
         missing: PathBuf,
     },
-    /// A link leads to a file that is not there.
+    /// A link to a missing file.
     #[error("{} points to a missing file, {}", .link.display(), .wanted.display())]
     Dangling {
         /// The link.
@@ -38,18 +38,17 @@ enum Fault {
         /// The end of the links.
         wanted: PathBuf,
     },
-    /// A link leads back to itself.
+    /// A link that leads back to itself.
     #[error("{} is a symlink that points back to itself", .0.display())]
     Loop(PathBuf),
-    /// There is none.
+    /// There is no interpreter.
     #[error("{} is missing", .0.display())]
     Missing(PathBuf),
 }
 
 impl Broken {
-    /// What keeps every interpreter of an environment from being started; nothing where one is
-    /// there, or where the environment needs none. `prefix` is the environment's, as people are to
-    /// read it.
+    /// Why no interpreter of an environment can be started; nothing if there is one, or if the
+    /// environment needs none. `prefix` is that of the environment, as it is shown.
     #[must_use]
     pub fn of(vfs: &dyn Vfs, environment: &Environment, prefix: &Path) -> Option<Self> {
         let own = &environment.prefix;
@@ -80,14 +79,14 @@ impl Broken {
     }
 }
 
-/// The way in which an interpreter is not there.
+/// The way in which an interpreter is missing.
 enum Gone {
     Dangling { link: PathBuf, wanted: PathBuf },
     Loop(PathBuf),
     Missing(PathBuf),
 }
 
-/// The interpreter for Windows, where there is no other.
+/// The interpreter for Windows, if there is no other.
 fn for_windows(vfs: &dyn Vfs, prefix: &Path) -> Option<PathBuf> {
     if in_bin(vfs, prefix).next().is_some() {
         return None;
@@ -96,7 +95,7 @@ fn for_windows(vfs: &dyn Vfs, prefix: &Path) -> Option<PathBuf> {
     let programs = ["Scripts/python.exe", "Scripts/pythonw.exe", "python.exe"];
     let program = programs.iter().map(|name| prefix.join(name)).find(|path| is_file(vfs, path));
     program.or_else(|| {
-        // A copy may have lost its programs.
+        // A copy may lack its programs.
         let library = prefix.join("Lib/site-packages");
         let is_theirs = is_directory(vfs, &prefix.join("Scripts"))
             && is_directory(vfs, &library)
@@ -105,7 +104,7 @@ fn for_windows(vfs: &dyn Vfs, prefix: &Path) -> Option<PathBuf> {
     })
 }
 
-/// The interpreter that is not there, where no other is.
+/// The missing interpreter, if there is no other.
 fn missing(vfs: &dyn Vfs, environment: &Environment) -> Option<Gone> {
     let prefix = &environment.prefix;
     let listed = environment.interpreters.iter().map(|interpreter| interpreter.path.clone());
@@ -114,7 +113,7 @@ fn missing(vfs: &dyn Vfs, environment: &Environment) -> Option<Gone> {
         return None;
     }
     if environment.kind == Kind::Venv {
-        // The name that every virtual environment has; a link, if one is there, says more.
+        // The name that every virtual environment has; a link, if there is one, says more.
         paths.push(prefix.join("bin/python"));
     }
     if paths.iter().any(|path| !matches!(program(vfs, path), Program::Missing { .. })) {
@@ -135,8 +134,8 @@ fn missing(vfs: &dyn Vfs, environment: &Environment) -> Option<Gone> {
     }
 }
 
-/// Does an environment without any interpreter hold what one would import? A conda environment may
-/// be for programs of another language alone.
+/// Does an environment without an interpreter contain packages to import? A conda environment may
+/// be only for programs of another language.
 fn is_for_python(vfs: &dyn Vfs, environment: &Environment) -> bool {
     if environment.kind != Kind::Conda {
         return true;
@@ -163,7 +162,7 @@ fn is_for_python(vfs: &dyn Vfs, environment: &Environment) -> bool {
     })
 }
 
-/// The command that makes the environment anew, by the tool that made it.
+/// The command that recreates the environment, with the tool that created it.
 fn cure(vfs: &dyn Vfs, environment: &Environment, prefix: &Path, is_of_windows: bool) -> String {
     let path = prefix.display();
     let tool = match environment.kind {

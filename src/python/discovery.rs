@@ -1,4 +1,4 @@
-//! Which environment is meant where none is named.
+//! Chooses the environment if none is named.
 
 use super::environment::{Environment, Kind};
 use super::interpreter::{Program, program};
@@ -9,8 +9,8 @@ use std::fmt;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-/// What the command line knows of its surroundings. A variable that is set and empty counts as not
-/// set, and is `None`.
+/// What the command line knows about its surroundings. A variable that is set and empty counts as
+/// not set, and is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ambient {
     /// The working directory, absolute.
@@ -37,18 +37,18 @@ pub struct Ambient {
     pub called_as: Option<PathBuf>,
 }
 
-/// The environment that is meant.
+/// The chosen environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// It.
+    /// The environment.
     pub environment: Environment,
-    /// Why it.
+    /// Why it was chosen.
     pub reason: Reason,
-    /// What came before it on `PATH`, and was not taken.
+    /// Interpreters before it on `PATH` that were skipped.
     pub passed_over: Vec<PassedOver>,
 }
 
-/// Why an environment is the one that is meant.
+/// Why an environment was chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// It is the one whose `bin/tfpatch` was called.
@@ -59,18 +59,18 @@ pub enum Reason {
     Here,
     /// It is the `.venv` of a directory above.
     Above,
-    /// Its interpreter is the first on `PATH` that can be meant.
+    /// Its interpreter is the first suitable one on `PATH`.
     OnPath {
-        /// The interpreter, or the shim that stands for it.
+        /// The interpreter, or its shim.
         python: PathBuf,
-        /// Did pyenv's choice of a version lead to it?
+        /// Was it chosen by pyenv's version?
         by_pyenv: bool,
-        /// Were others before it passed over?
+        /// Were others before it skipped?
         is_after_others: bool,
     },
 }
 
-/// A `python3` on `PATH` that was not taken.
+/// A `python3` on `PATH` that was skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PassedOver {
     /// Its path.
@@ -79,16 +79,16 @@ pub struct PassedOver {
     pub why: Unfit,
 }
 
-/// Why a `python3` on `PATH` is not taken: what follows upon its path.
+/// Why a `python3` on `PATH` is skipped: the text after its path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
-    /// It is a link, and nothing is where that leads.
+    /// It is a dangling link.
     #[error("is a dangling link")]
     Dangling,
     /// The user may not read it.
     #[error("is not readable")]
     Closed,
-    /// It is a shim, and no file names the version that it stands for.
+    /// It is a shim, and no file names its version.
     #[error("is a shim, and the interpreter behind it is unknown")]
     Shim,
     /// It is another script.
@@ -97,19 +97,19 @@ pub enum Unfit {
     /// It has no standard library.
     #[error("has no standard library")]
     NoLibrary,
-    /// It is of the venv in which tfpatch is installed.
+    /// It belongs to the venv in which tfpatch is installed.
     #[error("belongs to the environment of tfpatch")]
     Own,
-    /// It is of an environment in a cache.
+    /// It belongs to an environment in a cache.
     #[error("is in a cache")]
     InCache,
-    /// It is of an environment that an installer of tools made.
+    /// It belongs to an environment that was created by an installer of tools.
     #[error("belongs to a tool installed by {0}")]
     OfTool(&'static str),
 }
 
 impl PassedOver {
-    /// Was it passed over because a tool, and nobody's work, runs with it?
+    /// Was it skipped because only a tool runs with it?
     #[must_use]
     pub fn is_of_a_tool(&self) -> bool {
         matches!(self.why, Unfit::Own | Unfit::InCache | Unfit::OfTool(_))
@@ -136,7 +136,7 @@ pub enum Error {
         /// Its value.
         path: PathBuf,
     },
-    /// A directory has the name of an environment, and nothing of one.
+    /// A directory has the name of an environment, but is not one.
     #[error(
         "{path} is not a virtual environment: pyvenv.cfg is missing; recreate it, or name another \
          environment as TARGET",
@@ -153,7 +153,7 @@ pub enum Error {
         listed(.passed_over)
     )]
     NoEnvironment {
-        /// What stood on `PATH`, and was not taken.
+        /// Interpreters on `PATH` that were skipped.
         passed_over: Vec<PassedOver>,
     },
 }
@@ -163,13 +163,13 @@ fn listed(passed_over: &[PassedOver]) -> String {
     if list.is_empty() { String::new() } else { format!(" ({})", list.join("; ")) }
 }
 
-/// Finds the environment that is meant where none is named: the one whose `bin/tfpatch` is called, unless
-/// that is a tool's, else `VIRTUAL_ENV`, else `CONDA_PREFIX`, unless that is conda's base and there is a
-/// `.venv`, else `.venv` here or in a directory above, else the first `python3` on `PATH` that is neither
+/// Finds the environment if none is named: the one whose `bin/tfpatch` is called, unless that is a
+/// tool's, else `VIRTUAL_ENV`, else `CONDA_PREFIX`, unless that is conda's base and there is a `.venv`,
+/// else `.venv` here or in a directory above, else the first `python3` on `PATH` that is neither
 /// tfpatch's own environment nor a tool's.
 ///
 /// # Errors
-/// Where a variable or `.venv` is something else, or nothing is found.
+/// If a variable or `.venv` is something else, or nothing is found.
 pub fn discover(vfs: &dyn Vfs, ambient: &Ambient) -> Result<Found, Error> {
     let home = ambient.home.as_deref();
     let here = &ambient.working_directory;
@@ -217,7 +217,7 @@ fn is_base_of_conda(vfs: &dyn Vfs, prefix: &Path) -> bool {
 /// The `.venv` here or in a directory above, and where it is.
 ///
 /// # Errors
-/// Where one is none: what would be found elsewhere is not what was meant.
+/// If one is not an environment: another one would not be the intended one.
 fn dot_venv(
     vfs: &dyn Vfs,
     here: &Path,
@@ -241,7 +241,7 @@ fn dot_venv(
 /// a tool's.
 ///
 /// # Errors
-/// Where there is none.
+/// If there is none.
 pub fn on_path(vfs: &dyn Vfs, ambient: &Ambient) -> Result<Found, Error> {
     let mut passed_over = Vec::new();
     for directory in &ambient.path {
@@ -303,20 +303,20 @@ fn is_own(vfs: &dyn Vfs, environment: &Environment, own: Option<&Path>) -> bool 
         })
 }
 
-/// Why the environment is a tool's and not the user's, where it is.
+/// Why the environment belongs to a tool and not to the user, if it does.
 fn tool(vfs: &dyn Vfs, environment: &Environment) -> Option<Unfit> {
     if environment.kind != Kind::Venv {
         return None;
     }
     let prefix = vfs.canonicalize(&environment.prefix).ok()?;
-    // uv and pipx leave a note in the environments of their tools, wherever these are.
+    // uv and pipx put a file into the environments of their tools, wherever these are.
     if is_file(vfs, &prefix.join("uv-receipt.toml")) {
         return Some(Unfit::OfTool("uv"));
     }
     if is_file(vfs, &prefix.join("pipx_metadata.json")) {
         return Some(Unfit::OfTool("pipx"));
     }
-    // `uv venv` puts a CACHEDIR.TAG into every environment: only one above tells of a cache.
+    // `uv venv` puts a CACHEDIR.TAG into every environment: only one above it means a cache.
     let above = || prefix.ancestors().skip(1);
     if above().any(|directory| directory.ends_with("uv/tools")) {
         return Some(Unfit::OfTool("uv"));
@@ -344,8 +344,8 @@ fn is_shim(path: &Path) -> bool {
     path.parent().is_some_and(|directory| directory.ends_with("shims"))
 }
 
-/// The interpreter for which a shim of pyenv stands, where pyenv's own files name it exactly:
-/// `PYENV_VERSION`, else `.python-version` here or above, else `version` of pyenv's root.
+/// The interpreter of a pyenv shim, if pyenv's own files name it exactly: `PYENV_VERSION`, else
+/// `.python-version` here or above, else `version` of pyenv's root.
 fn behind_shim(vfs: &dyn Vfs, ambient: &Ambient, path: &Path) -> Option<PathBuf> {
     let root = path.parent().filter(|_| is_shim(path))?.parent()?;
     let read = |path: PathBuf| read_start(vfs, &path, 4096).ok();

@@ -10,21 +10,21 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// The headers of METADATA are read up to here; the longest known take some ten kilobytes.
+/// The headers of METADATA are read up to this length; the longest known have some ten kilobytes.
 const MAX_HEADER_BYTES: u64 = 1 << 20;
-/// An INSTALLER holds one word.
+/// An INSTALLER contains one word.
 const MAX_INSTALLER_BYTES: u64 = 256;
-/// A top_level.txt holds a few names.
+/// A top_level.txt contains a few names.
 const MAX_TOP_LEVEL_BYTES: u64 = 1 << 20;
 
 /// A distribution as it is installed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Distribution {
-    /// The name as its metadata give it.
+    /// The name in its metadata.
     pub name: String,
     /// The name by which distributions are compared: see [`normalized`].
     pub normalized: String,
-    /// The version as its metadata give it; empty where they give none.
+    /// The version in its metadata; empty if they have none.
     pub version: String,
     /// Its `.dist-info` or `.egg-info` directory; the file itself where `.egg-info` is a file.
     pub location: PathBuf,
@@ -32,11 +32,11 @@ pub struct Distribution {
     pub site: PathBuf,
     /// The `Requires-Dist` lines, in order, those of extras included.
     pub requires: Vec<Requirement>,
-    /// Does it say that it computes on a GPU of NVIDIA, by a classifier of PyPI?
+    /// Does a PyPI classifier state that it computes on an NVIDIA GPU?
     pub is_for_cuda: bool,
 }
 
-/// As it stands in a sentence: the name by which distributions are compared, and the version.
+/// The form for sentences: the name by which distributions are compared, and the version.
 impl fmt::Display for Distribution {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(to, "{} {}", self.normalized, self.version)
@@ -56,10 +56,11 @@ pub struct Requirement {
     pub marker: Option<String>,
 }
 
-/// How the classifiers begin of what computes on a GPU of NVIDIA (<https://pypi.org/classifiers/>).
+/// The beginning of the classifiers of distributions that compute on an NVIDIA GPU
+/// (<https://pypi.org/classifiers/>).
 const CUDA_CLASSIFIER: &str = "Environment :: GPU :: NVIDIA CUDA";
 
-/// A distribution that could not be read, or is none.
+/// A distribution that could not be read, or is not one.
 #[derive(Debug, thiserror::Error)]
 pub enum Problem {
     /// The file or directory cannot be read.
@@ -70,19 +71,19 @@ pub enum Problem {
         /// The system's reason.
         source: io::Error,
     },
-    /// The metadata do not say whose they are.
+    /// The metadata have no name.
     #[error("{path} has no Name: the package is only partially installed", path = path.display())]
     Nameless {
         /// The METADATA or PKG-INFO file.
         path: PathBuf,
     },
-    /// A directory that pip renamed for an upgrade that did not end, such as `~umpy-1.0.dist-info`.
+    /// A directory that pip renamed for an interrupted upgrade, such as `~umpy-1.0.dist-info`.
     #[error("{path} is left over from an upgrade that pip did not finish; remove it", path = path.display())]
     LeftOver {
         /// The directory.
         path: PathBuf,
     },
-    /// The RECORD is malformed; the rows before are known.
+    /// The RECORD is malformed; the rows before the error are known.
     #[error("{path}: {source}", path = path.display())]
     MalformedRecord {
         /// The RECORD.
@@ -93,8 +94,8 @@ pub enum Problem {
 }
 
 impl Distribution {
-    /// Where its RECORD is or would be. A distribution without one (`.egg-info`, Debian's packages)
-    /// has no list of its files.
+    /// The path of its RECORD, whether it exists or not. A distribution without one (`.egg-info`,
+    /// Debian's packages) has no list of its files.
     #[must_use]
     pub fn record(&self) -> PathBuf {
         self.location.join("RECORD")
@@ -107,10 +108,10 @@ impl Distribution {
         String::from_utf8_lossy(&text.unwrap_or_default()).trim().to_ascii_lowercase()
     }
 
-    /// Does its RECORD tell the sizes and hashes of its files as they are? Packagers of systems strip
-    /// objects and rename scripts afterwards, and conda writes its prefix into files; none of them keeps
+    /// Does its RECORD have the actual sizes and hashes of its files? Packagers of systems strip objects
+    /// and rename scripts afterwards, and conda writes its prefix into files; none of them updates
     /// RECORD. Fedora's packages name `rpm` as the installer, those of Arch and Nix `installer`, the
-    /// library (PyPI); Debian's take the name away, and lie in `dist-packages`.
+    /// library (PyPI); Debian's remove the name, and are in `dist-packages`.
     #[must_use]
     pub fn keeps_record(&self, vfs: &dyn Vfs) -> bool {
         match self.installer(vfs).as_str() {
@@ -119,13 +120,13 @@ impl Distribution {
         }
     }
 
-    /// The bytes of its RECORD; `None` where it has none, or none that can be read.
+    /// The bytes of its RECORD; `None` if it has none, or it cannot be read.
     #[must_use]
     pub fn read_record(&self, vfs: &dyn Vfs) -> Option<Vec<u8>> {
         read_whole(vfs, &self.record(), record::MAX_BYTES).ok()
     }
 
-    /// The files that its RECORD lists, absolute; `None` where it has none, or none that can be read.
+    /// The files that its RECORD lists, absolute; `None` if it has none, or it cannot be read.
     #[must_use]
     pub fn listed_files(&self, vfs: &dyn Vfs) -> Option<Vec<PathBuf>> {
         let record = self.read_record(vfs)?;
@@ -133,14 +134,14 @@ impl Distribution {
         Some(rows.map(|row| self.path_of(&row)).collect())
     }
 
-    /// A path as a row of its RECORD has it, made absolute.
+    /// A path in a row of its RECORD, made absolute.
     #[must_use]
     pub fn path_of(&self, row: &record::Row<'_>) -> PathBuf {
         super::join_lexically(&self.site, Path::new(OsStr::from_bytes(&row.path)))
     }
 
     /// The names in site-packages that are its own: packages and modules, as RECORD lists them, or
-    /// as `top_level.txt` says where there is no RECORD.
+    /// as `top_level.txt` lists them if there is no RECORD.
     #[must_use]
     pub fn top_level(&self, vfs: &dyn Vfs) -> BTreeSet<Vec<u8>> {
         let info = self.location.file_name().map(OsStr::as_bytes);
@@ -176,7 +177,7 @@ pub fn normalized(name: &str) -> String {
 }
 
 /// The distributions that are installed in `site`, by the names of their directories, and what
-/// could not be read. Two that have one name are both there.
+/// could not be read. If two have the same name, both are included.
 #[must_use]
 pub fn distributions(vfs: &dyn Vfs, site: &Path) -> (Vec<Distribution>, Vec<Problem>) {
     let (mut found, mut problems) = (Vec::new(), Vec::new());
@@ -214,13 +215,13 @@ pub fn distributions(vfs: &dyn Vfs, site: &Path) -> (Vec<Distribution>, Vec<Prob
     (found, problems)
 }
 
-/// The headers of a METADATA, behind which a description of any length may stand.
+/// The headers of a METADATA, which a description of any length may follow.
 fn read_headers(vfs: &dyn Vfs, path: &Path) -> io::Result<Vec<(String, String)>> {
     let text = read_start(vfs, path, MAX_HEADER_BYTES)?;
     if (text.len() as u64) < MAX_HEADER_BYTES {
         return Ok(headers(&text).0);
     }
-    // The last line may be the first half of one.
+    // The last line may be incomplete.
     let lines = memchr::memrchr(b'\n', &text).and_then(|end| text.get(..end)).unwrap_or_default();
     match headers(lines) {
         (headers, true) => Ok(headers),
@@ -237,7 +238,7 @@ fn from_headers(
         headers.iter().filter(move |(name, _)| name == wanted).map(|(_, value)| value)
     };
     let name = word(all("name").next()?, "._-");
-    // What begins with a hyphen would be an option of pip.
+    // A name that begins with a hyphen would be an option of pip.
     let name = name.trim_matches(['.', '_', '-']).to_owned();
     if name.is_empty() {
         return None;
@@ -253,8 +254,8 @@ fn from_headers(
     })
 }
 
-/// A name or a version with a hyphen for each run of what neither of them may hold, as setuptools writes
-/// them: they stand in sentences, and in commands to be pasted.
+/// A name or a version with a hyphen for each run of characters that are not allowed, as setuptools
+/// writes them: they are used in sentences, and in commands to paste.
 fn word(text: &str, marks: &str) -> String {
     let mut word = String::with_capacity(text.len());
     for character in text.chars() {
@@ -267,14 +268,14 @@ fn word(text: &str, marks: &str) -> String {
     word
 }
 
-/// The headers before the first blank line, names in lower case, folded lines joined by a space.
-/// As in Python's `email.parser`, a line that is no header ends them. Was there such a line?
+/// The headers before the first blank line, names in lower case, folded lines joined by a space. As
+/// in Python's `email.parser`, a line that is not a header ends them. Was there such a line?
 fn headers(text: &[u8]) -> (Vec<(String, String)>, bool) {
     let mut found: Vec<(String, String)> = Vec::new();
     for line in text.split(|&byte| byte == b'\n') {
         let text = String::from_utf8_lossy(line);
-        // A line of blanks goes on with a header, as in the licences that some put there; only an
-        // empty one ends them, and has no colon.
+        // A line of spaces continues a header, as in licences that some put there; only an empty
+        // line ends them, and has no colon.
         if line.starts_with(b" ") || line.starts_with(b"\t") {
             if let Some((_, folded)) = found.last_mut() {
                 folded.push(' ');
@@ -288,7 +289,7 @@ fn headers(text: &[u8]) -> (Vec<(String, String)>, bool) {
     (found, false)
 }
 
-/// A line of PEP 508; `None` where it does not start with a name.
+/// A line of PEP 508; `None` if it does not start with a name.
 #[must_use]
 pub fn requirement(line: &str) -> Option<Requirement> {
     let is_name = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
@@ -302,7 +303,7 @@ pub fn requirement(line: &str) -> Option<Requirement> {
         Some((extras, rest)) => (extras, rest.trim_start()),
         None => ("", rest),
     };
-    // A URL may hold a semicolon; the one before its marker stands after a space.
+    // A URL may contain a semicolon; the one before its marker follows a space.
     let (specifier, marker) = match rest.strip_prefix('@') {
         Some(url) => url.split_once(" ;").map_or((url, None), |(url, marker)| (url, Some(marker))),
         None => rest.split_once(';').map_or((rest, None), |(spec, marker)| (spec, Some(marker))),

@@ -11,7 +11,7 @@ use crate::vfs::Vfs;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-/// Who made an environment, and so how it is laid out.
+/// The kind of an environment, which determines its layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A virtual environment of PEP 405: it has a `pyvenv.cfg`.
@@ -22,14 +22,14 @@ pub enum Kind {
     System,
 }
 
-/// To whom a directory of packages belongs.
+/// The owner of a directory of packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
-    /// To the environment.
+    /// The environment.
     Own,
-    /// To the user: the user site, which every environment but a closed venv imports from.
+    /// The user: the user site, which every environment except an isolated venv imports from.
     User,
-    /// To the installation that a venv with `include-system-site-packages` imports from.
+    /// The installation that a venv with `include-system-site-packages` imports from.
     Base,
 }
 
@@ -38,7 +38,7 @@ pub enum Scope {
 pub struct Site {
     /// The `site-packages` or `dist-packages` directory, which exists.
     pub path: PathBuf,
-    /// To whom it belongs.
+    /// Its owner.
     pub scope: Scope,
     /// The version of the interpreter that imports from it. A directory that several import from,
     /// as Debian's `/usr/lib/python3/dist-packages`, is listed with the first.
@@ -61,12 +61,12 @@ pub struct Environment {
     /// Directories that `.pth` files name, of editable installs for instance, and those of `PYTHONPATH`:
     /// what is imported from them is judged, and never edited.
     pub python_paths: Vec<PathBuf>,
-    /// How many of these are of `PYTHONPATH`: they stand first.
+    /// How many of these are from `PYTHONPATH`: they come first.
     pub of_python_path: usize,
     /// Packages of editable installations that are imported from directories on no search path: they are
     /// judged, and never edited.
     pub mapped: Vec<Mapped>,
-    /// Zip archives that `.pth` files name, which are not looked into.
+    /// Zip archives that `.pth` files name, which are not read.
     pub archives: Vec<PathBuf>,
     /// `.pth` files that run code: what it adds to `sys.path` is not known.
     pub pth_with_code: Vec<PathBuf>,
@@ -75,9 +75,9 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The environment whose prefix is `prefix`, or `None` where it is none: a directory with a
-    /// `pyvenv.cfg`, with `conda-meta`, or with `bin/python` and Python's library. `home` is the
-    /// user's home directory, for the user site.
+    /// The environment whose prefix is `prefix`, or `None` for other directories. An environment is
+    /// a directory with a `pyvenv.cfg`, with `conda-meta`, or with `bin/python` and Python's
+    /// library. `home` is the user's home directory, for the user site.
     #[must_use]
     pub fn at_prefix(vfs: &dyn Vfs, prefix: &Path, home: Option<&Path>) -> Option<Self> {
         let cfg = PyvenvCfg::of(vfs, prefix);
@@ -111,7 +111,7 @@ impl Environment {
             pth_too_long: Vec::new(),
         };
         for &version in &versions {
-            // A program whose name tells no version is the venv's own, or the only one.
+            // A program whose name has no version is the venv's own, or the only one.
             let is_main = match kind {
                 Kind::Venv => versions.first() == Some(&version),
                 Kind::Conda | Kind::System => versions.len() == 1,
@@ -139,15 +139,15 @@ impl Environment {
         Self::at_prefix(vfs, program.parent()?.parent()?, home)
     }
 
-    /// Does `site`, by whatever name, stand in the list of directories?
+    /// Is `site`, by any name, in the list of directories?
     #[must_use]
     pub fn imports_from(&self, vfs: &dyn Vfs, site: &Path) -> bool {
         self.site_packages.iter().any(|known| same_file(vfs, &known.path, site))
     }
 
-    /// Takes in the directories that `PYTHONPATH` names, from the working directory `here`: they stand
-    /// before all others on `sys.path`. What is for another Python is a fault of the variable, and not of
-    /// what lies there.
+    /// Adds the directories that `PYTHONPATH` names, relative to the working directory `here`: they come
+    /// before all others on `sys.path`. If they are for another Python, the fault is in the variable, and
+    /// not in the files there.
     pub fn add_python_path(&mut self, vfs: &dyn Vfs, here: &Path, path: &[PathBuf]) {
         let new = venv::directories(vfs, here, path).into_iter();
         let new: Vec<PathBuf> = new
@@ -165,8 +165,8 @@ impl Environment {
         self.python_paths.splice(0..0, new);
     }
 
-    /// The directories that modules are imported from, as far as files tell, in the order of `sys.path`; then
-    /// those of mapped packages, for the finders of these come after all others.
+    /// The directories that modules are imported from, as far as files show, in the order of `sys.path`.
+    /// Those of mapped packages come last, as their finders do.
     pub fn import_path(&self) -> impl Iterator<Item = &Path> {
         let (first, last) =
             self.python_paths.split_at_checked(self.of_python_path).unwrap_or_default();
@@ -222,7 +222,7 @@ impl Environment {
     }
 }
 
-/// Two paths of one file or directory?
+/// Are these two paths of one file or directory?
 #[must_use]
 pub fn same_file(vfs: &dyn Vfs, one: &Path, other: &Path) -> bool {
     one == other
@@ -232,7 +232,7 @@ pub fn same_file(vfs: &dyn Vfs, one: &Path, other: &Path) -> bool {
         }
 }
 
-/// Is `bin` the prefix's own? Where `/bin` is a link to `/usr/bin`, the root is no prefix.
+/// Is `bin` the prefix's own? If `/bin` is a link to `/usr/bin`, the root is not a prefix.
 fn has_own_bin(vfs: &dyn Vfs, prefix: &Path) -> bool {
     let bin = vfs.canonicalize(&prefix.join("bin"));
     let prefix = vfs.canonicalize(prefix);
@@ -261,7 +261,7 @@ fn venv_versions(vfs: &dyn Vfs, prefix: &Path, cfg: &PyvenvCfg) -> Vec<Version> 
         })
     });
     let configured = cfg.version.or_else(|| version_of_path(vfs, &prefix.join("bin/python")));
-    // pyvenv.cfg does not tell a free-threaded build; the directory does.
+    // pyvenv.cfg does not show a free-threaded build; the directory does.
     let main = configured.and_then(|main| {
         let same = |version: &&Version| (version.major, version.minor) == (main.major, main.minor);
         let known = versions.iter().find(|&version| *version == main);
@@ -287,8 +287,8 @@ fn installed_versions(vfs: &dyn Vfs, prefix: &Path) -> Vec<Version> {
     versions
 }
 
-/// The interpreters' paths in `bin`, by the order of their names, with the version of each where its
-/// name or its link tells.
+/// The interpreters' paths in `bin`, by the order of their names, with the version of each if its
+/// name or its link shows it.
 fn names_in_bin<'a>(
     vfs: &'a dyn Vfs,
     prefix: &Path,
@@ -299,8 +299,9 @@ fn names_in_bin<'a>(
     })
 }
 
-/// The path of the interpreter of a version: the first of `python`, `python3` and `python3.11`, for
-/// they sort so, that is one. `is_main`: a program whose version cannot be told is it too.
+/// The path of the interpreter of a version: the first of `python`, `python3` and `python3.11`,
+/// which sort in this order, that has the version. `is_main`: a program of unknown version counts
+/// too.
 fn interpreter_path(vfs: &dyn Vfs, prefix: &Path, version: Version, is_main: bool) -> PathBuf {
     names_in_bin(vfs, prefix)
         .find(|(_, of)| of.map_or(is_main, |of| of == version))
@@ -320,7 +321,7 @@ fn site_directories(vfs: &dyn Vfs, prefix: &Path, kind: Kind, version: Version) 
         ];
     }
     let mut directories = Vec::new();
-    // Fedora's Python imports what pip installs below /usr/local too.
+    // Fedora's Python also imports what pip installs below /usr/local.
     if kind == Kind::System && prefix == Path::new("/usr") {
         directories.push(join(format!("local/lib64/python{version}/site-packages")));
         directories.push(join(format!("local/lib/python{version}/site-packages")));

@@ -1,4 +1,4 @@
-//! Which distribution has installed a file as it is now.
+//! Which distribution has installed a file with its current content.
 
 use super::distribution::{Distribution, distributions};
 use super::owners::{Owner, Owners};
@@ -8,9 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::path::Path;
 
-/// The name and version of the distribution whose RECORD lists the file's very bytes; none where
-/// nobody's does. The file is read in full, and the RECORDs of every site-packages directory above it
-/// are.
+/// The name and version of the distribution whose RECORD lists exactly these bytes; none if there is
+/// none. The file and the RECORDs of every site-packages directory above it are read completely.
 #[must_use]
 pub fn of(vfs: &dyn Vfs, file: &Path) -> Option<String> {
     let file = vfs.canonicalize(file).ok()?;

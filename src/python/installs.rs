@@ -1,5 +1,5 @@
-//! The tool that installs packages into an environment: what a person has to call, so that the right one of several
-//! environments is changed, and by the tool that keeps its records.
+//! The tool that installs packages into an environment: the command that changes the right one of several
+//! environments, with the tool that keeps its records.
 
 use super::distribution::normalized;
 use super::environment::{Environment, Kind};
@@ -17,7 +17,7 @@ pub enum Installs {
     Pip,
     /// uv, which makes environments without pip: the prefix.
     Uv(PathBuf),
-    /// conda, for what it has installed, and the environment's pip for the rest.
+    /// conda for what it has installed, and the environment's pip for the rest.
     Conda {
         /// The prefix.
         prefix: PathBuf,

@@ -24,8 +24,8 @@ impl fmt::Display for Version {
 }
 
 impl Version {
-    /// The version that a text starts with: `3.11`, `3.11.7`, `3.13t`; `None` where it gives no
-    /// minor version.
+    /// The version that a text starts with: `3.11`, `3.11.7`, `3.13t`; `None` if it has no minor
+    /// version.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (major, rest) = text.trim().split_once('.')?;
@@ -38,7 +38,7 @@ impl Version {
         })
     }
 
-    /// The version that the name of a program or of a directory gives, as `python3.11`.
+    /// The version in the name of a program or of a directory, such as `python3.11`.
     #[must_use]
     pub fn of_name(name: &str) -> Option<Self> {
         let rest = name.strip_prefix("python")?;
@@ -66,18 +66,17 @@ pub fn in_bin(vfs: &dyn Vfs, prefix: &Path) -> impl Iterator<Item = PathBuf> + u
 pub enum Program {
     /// An ELF file, links resolved: the main program of the loader.
     Found(PathBuf),
-    /// Nothing is there: the base interpreter is gone or was moved, and the environment with it
-    /// does not run.
+    /// Nothing: the base interpreter was removed or moved, so the environment does not run.
     Missing {
-        /// Where the first link that leads nowhere points, or the path itself.
+        /// The target of the first dangling link, or the path itself.
         wanted: PathBuf,
     },
-    /// It may not be read, or not be reached.
+    /// It may not be read or accessed.
     Closed {
-        /// The file, or the first link or path that leads there.
+        /// The file, or the first link or path to it.
         wanted: PathBuf,
     },
-    /// Something that is no ELF program, such as a shell script.
+    /// Something that is not an ELF program, such as a shell script.
     Other(PathBuf),
 }
 
@@ -86,18 +85,18 @@ pub enum Program {
 pub struct Interpreter {
     /// Its path as the environment names it: `PREFIX/bin/python`.
     pub path: PathBuf,
-    /// What that leads to.
+    /// The file of that path.
     pub program: Program,
     /// Its version.
     pub version: Version,
     /// The endings by which it knows an extension module, in the order in which it tries them:
-    /// `.cpython-311-x86_64-linux-gnu.so`, `.abi3.so`, `.so`. Without the first where the program
-    /// is missing or its machine is not known.
+    /// `.cpython-311-x86_64-linux-gnu.so`, `.abi3.so`, `.so`. Without the first if the program is
+    /// missing or its machine is not known.
     pub extension_suffixes: Vec<String>,
 }
 
 impl Interpreter {
-    /// The main program, links resolved, where there is one.
+    /// The main program, links resolved, if there is one.
     #[must_use]
     pub fn main_program(&self) -> Option<&Path> {
         match &self.program {
@@ -107,7 +106,7 @@ impl Interpreter {
     }
 
     /// The directory of the standard library that its program was installed with (`STDLIB_SUBDIR` in CPython's
-    /// `Modules/getpath.py`), be it there or not.
+    /// `Modules/getpath.py`), whether it exists or not.
     #[must_use]
     pub fn standard_library(&self) -> Option<PathBuf> {
         let prefix = self.main_program()?.parent()?.parent()?;
@@ -157,7 +156,7 @@ fn extension_suffixes(version: Version, multiarch: Option<&str>) -> Vec<String> 
     if let Some(multiarch) = multiarch
         && major >= 3
     {
-        // Up to 3.7 the name told of pymalloc too.
+        // Up to 3.7 the name included pymalloc too.
         let flags = if free_threaded {
             "t"
         } else if minor < 8 {
@@ -178,7 +177,7 @@ fn extension_suffixes(version: Version, multiarch: Option<&str>) -> Vec<String> 
 /// The platform's name in the names of extension modules (CPython's `Misc/platform_triplet.c`), by
 /// the program's ELF header.
 fn multiarch(vfs: &dyn Vfs, program: &Path) -> Option<String> {
-    // PT_INTERP stands in the first page of every program that a usual linker wrote.
+    // PT_INTERP is in the first page of every program that was written by a common linker.
     let start = read_start(vfs, program, 4096).ok()?;
     let is_64 = start.get(4) == Some(&2);
     let is_little = start.get(5) == Some(&1);
@@ -227,7 +226,8 @@ pub fn version_in(path: &Path) -> Option<(u8, u8)> {
     })
 }
 
-/// The version of a program by its name, or by the name of what it is a link to, be it gone.
+/// The version of a program by its name, or by the name of its link's target, even if that is
+/// missing.
 pub(super) fn version_of_path(vfs: &dyn Vfs, path: &Path) -> Option<Version> {
     let of = |path: &Path| Version::of_name(path.file_name()?.to_str()?);
     of(path).or_else(|| match program(vfs, path) {

@@ -1,5 +1,5 @@
 //! Python environments, read and never executed: where they are, what is installed in them, and
-//! who owns a file.
+//! which distribution owns a file.
 //!
 //! Sources of the rules: CPython's `Modules/getpath.py` and `Lib/site.py`, PEP 376, 405, 427, 503,
 //! 508 and 627, Debian's `dist-packages`, and how uv, pip, pipx, conda and pyenv lay out files.
@@ -27,8 +27,8 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-/// The first bytes of a file, at most `limit` of them, so that no file that merely has the name of
-/// a small one is read whole.
+/// The first bytes of a file, at most `limit`, so that a large file with the name of a small one is
+/// not read completely.
 ///
 /// # Errors
 /// As the [`Vfs`]'s.
@@ -38,7 +38,7 @@ pub(crate) fn read_start(vfs: &dyn Vfs, path: &Path, limit: u64) -> io::Result<V
     Ok(start.map(std::borrow::Cow::into_owned).unwrap_or_default())
 }
 
-/// A file that is longer than any of its kind, which is not read.
+/// A file that is too long for its kind, and is not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("it exceeds the limit of {}", in_words(*.limit))]
 pub struct TooLong {
@@ -55,7 +55,7 @@ fn in_words(limit: u64) -> String {
     }
 }
 
-/// All bytes of a file, where there are at most `limit`: half of a list would tell something else.
+/// All bytes of a file, if there are at most `limit`: a part of a list would be misleading.
 ///
 /// # Errors
 /// As the [`Vfs`]'s; [`TooLong`] inside of an error of the kind `FileTooLarge`.
@@ -97,11 +97,11 @@ fn as_installed(dist_info: &OsStr, path: &Path) -> PathBuf {
     }
 }
 
-/// `path` as seen from `base`, with `.` and `..` taken out by the letter, as Python's
-/// `os.path.abspath` does it: links are not looked at.
+/// `path` relative to `base`, with `.` and `..` removed textually, as by Python's
+/// `os.path.abspath`: links are not resolved.
 pub(crate) fn join_lexically(base: &Path, path: &Path) -> PathBuf {
     let whole = base.join(path);
-    // Nearly every path is plain, and is taken as it is.
+    // Nearly every path is plain, and is used unchanged.
     let bytes = whole.as_os_str().as_encoded_bytes();
     let has = |part: &[u8]| memchr::memmem::find(bytes, part).is_some();
     if bytes.starts_with(b"/") && !bytes.ends_with(b"/") && !has(b"//") && !has(b"/.") {
@@ -111,7 +111,7 @@ pub(crate) fn join_lexically(base: &Path, path: &Path) -> PathBuf {
     for component in whole.components() {
         match component {
             Component::CurDir => {}
-            // `pop` leaves the root as it is.
+            // `pop` does not change the root.
             Component::ParentDir => _ = joined.pop(),
             other => joined.push(other),
         }
@@ -119,7 +119,7 @@ pub(crate) fn join_lexically(base: &Path, path: &Path) -> PathBuf {
     joined
 }
 
-/// The same for a relative `base`; none where the path leaves the directory that `base` is relative to.
+/// The same for a relative `base`; none if the path leaves the directory that `base` is relative to.
 pub(crate) fn join_within(base: &Path, path: &Path) -> Option<PathBuf> {
     let mut joined = PathBuf::new();
     for component in base.components().chain(path.components()) {

@@ -1,4 +1,4 @@
-//! Where a module is that an interpreter of an environment would import, as far as the files tell.
+//! Where a module is that an interpreter of an environment would import, as far as the files show.
 
 use super::environment::Environment;
 use crate::vfs::{FileKind, Vfs};
@@ -6,14 +6,14 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// What became of the search for a module.
+/// The result of the search for a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     /// An interpreter of the environment would find it here.
     Importable(PathBuf),
-    /// It lies here, as an extension module for another Python or another system.
+    /// It is here, as an extension module for another Python or another system.
     ForAnother(PathBuf),
-    /// The package that it belongs to is here, and it is not in it.
+    /// The package that it belongs to is here, but does not contain it.
     PackageOnly(PathBuf),
     /// Nothing of it is here.
     Absent,

@@ -24,20 +24,20 @@ pub struct Owner {
     pub hashed: bool,
 }
 
-/// The owners of those files that were asked for.
+/// The owners of the requested files.
 #[derive(Debug, Clone, Default)]
 pub struct Owners {
     /// By paths in one spelling, byte for byte.
     files: QuickMap<OsString, Vec<Owner>>,
-    /// Directories that are links, and where they lead.
+    /// Directories that are links, with their targets.
     links: HashMap<PathBuf, PathBuf>,
 }
 
 impl Owners {
-    /// Reads the RECORDs of `distributions`, and keeps the rows whose path, as it is written,
-    /// `wanted` accepts: an environment has some 40,000 rows, and few of them are objects.
-    /// A distribution without a RECORD owns nothing, nor does one whose RECORD is too long to be one; a
-    /// malformed one what stands before the fault.
+    /// Reads the RECORDs of `distributions`, and keeps the rows whose path `wanted` accepts, as it is
+    /// written: an environment has some 40,000 rows, and few of them are objects. A distribution owns
+    /// nothing if it has no RECORD, or one that is too long. With a malformed RECORD it owns the rows
+    /// before the error.
     #[must_use]
     pub fn new(
         vfs: &dyn Vfs,
@@ -85,7 +85,7 @@ impl Owners {
                 };
                 let path = as_installed(info, Path::new(OsStr::from_bytes(&found.path)));
                 let path = join_lexically(&distribution.site, &path);
-                // Nearly every file has one owner: room for four would be most of what all take.
+                // Nearly every file has one owner: space for four would be most of the memory.
                 match self.files.entry(path.into_os_string()) {
                     Entry::Vacant(file) => _ = file.insert(vec![owner]),
                     Entry::Occupied(mut file) => file.get_mut().push(owner),
@@ -104,7 +104,7 @@ impl Owners {
         self.files.get(path.as_os_str()).map_or(&[], Vec::as_slice)
     }
 
-    /// Knows files by what linked directories lead to as well: each link, and the directory behind it.
+    /// Adds the names of files below linked directories: each link, and its target.
     #[must_use]
     pub fn through(mut self, links: impl IntoIterator<Item = (PathBuf, PathBuf)>) -> Self {
         self.links.extend(links);
@@ -121,7 +121,7 @@ impl Owners {
         self
     }
 
-    /// A file by the directory that the last link on its way leads to.
+    /// A file by the directory that the last link in its path leads to.
     fn behind_links(&self, path: PathBuf) -> PathBuf {
         if self.links.is_empty() {
             return path;
@@ -133,7 +133,7 @@ impl Owners {
         behind.unwrap_or(path)
     }
 
-    /// Every file that was asked for, with its rows, by path.
+    /// Every requested file, with its rows, by path.
     #[must_use]
     pub fn files(&self) -> Vec<(&Path, &[Owner])> {
         self.with_rows(1)

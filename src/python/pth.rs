@@ -10,10 +10,10 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// A `.pth` file holds a few lines; more than this is none.
+/// A `.pth` file has a few lines; a longer file is not read.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// A package that is imported from a directory that is on no search path.
+/// A package that is imported from a directory that is not on the search path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mapped {
     /// The directory of the package, which exists.
@@ -22,12 +22,12 @@ pub struct Mapped {
     pub root: PathBuf,
 }
 
-/// What the `.pth` files of a site-packages directory say.
+/// The content of the `.pth` files of a site-packages directory.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Pth {
     /// Directories that they name and that exist, in the order in which they join `sys.path`.
     pub directories: Vec<PathBuf>,
-    /// Zip archives that they name, which are not looked into.
+    /// Zip archives that they name, which are not read.
     pub archives: Vec<PathBuf>,
     /// The `.pth` files with an `import` line: what that code adds to `sys.path` is not known.
     pub with_code: Vec<PathBuf>,
@@ -37,8 +37,8 @@ pub struct Pth {
     pub too_long: Vec<(PathBuf, TooLong)>,
 }
 
-/// Reads the `.pth` files in `site`, which is a directory that `site.py` looks into. Those that
-/// cannot be read are passed over, as `site.py` does.
+/// Reads the `.pth` files in `site`, which is a directory that `site.py` reads. Unreadable ones are
+/// skipped, as by `site.py`.
 #[must_use]
 pub fn read(vfs: &dyn Vfs, site: &Path) -> Pth {
     let mut found = Pth::default();
@@ -61,7 +61,7 @@ pub fn read(vfs: &dyn Vfs, site: &Path) -> Pth {
     found
 }
 
-/// `known` are the paths that were looked at.
+/// `known` are the paths that were already processed.
 fn read_lines(
     vfs: &dyn Vfs,
     site: &Path,

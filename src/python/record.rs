@@ -1,9 +1,9 @@
 //! `RECORD`: the files of an installed distribution (PEP 376, PEP 627), edited as bytes.
 //!
-//! The csv crate says what a field holds and not where it stands in the file; an edit must leave
-//! every other byte as it is, so the rows are split here. The dialect is that of Python's `csv`
-//! module, which writes these files: a quote counts at the start of a field only, doubled quotes
-//! stand for one, and CR, LF and CRLF end a row.
+//! The csv crate returns the value of a field and not its place in the file. An edit must not
+//! change any other byte, so the rows are split here. The dialect is that of Python's `csv` module,
+//! which writes these files: a quote counts only at the start of a field, doubled quotes mean one,
+//! and CR, LF and CRLF end a row.
 
 use crate::bytes;
 use crate::edit::{self, Content, Edit, EditSet};
@@ -21,7 +21,7 @@ pub struct Row<'a> {
     pub path: Cow<'a, [u8]>,
     /// The digest of the file's content; `None` where the field is empty, as RECORD's own is.
     pub hash: Option<Hash<'a>>,
-    /// The file's length in bytes; `None` where the field is empty or is no decimal number.
+    /// The file's length in bytes; `None` if the field is empty or is not a decimal number.
     pub size: Option<u64>,
     /// The row's place in the file without the end of its line, as offsets in bytes.
     pub range: Range<u64>,
@@ -33,8 +33,8 @@ pub struct Row<'a> {
 }
 
 impl Row<'_> {
-    /// Is the file Python code that does something? An empty `__init__.py` makes a directory a package, and does
-    /// nothing.
+    /// Does the file contain Python code that does something? An empty `__init__.py` only makes a directory a
+    /// package.
     #[must_use]
     pub fn is_code(&self) -> bool {
         self.path.ends_with(b".py") && self.size.is_some_and(|size| size > 0)
@@ -42,10 +42,10 @@ impl Row<'_> {
 }
 
 impl Row<'_> {
-    /// Does another row differ in nothing but a hash and a size, as installers write them?
+    /// Does another row differ only in a hash and a size, as installers write them?
     #[must_use]
     pub fn differs_in_hash_and_size_alone(&self, other: &Self) -> bool {
-        /// The longest hash is by SHA-512, and no file has a longer length.
+        /// The longest hash is SHA-512, and no file has a longer length.
         const MAX_FIELD: usize = 128;
         let rest = |row: &Self| -> Option<[Vec<u8>; 3]> {
             let (hash, size) = (row.hash_field.clone(), row.size_field.clone());
@@ -76,7 +76,7 @@ pub struct Hash<'a> {
 }
 
 impl Hash<'_> {
-    /// The digest, where it is by SHA-256 and is one.
+    /// The digest, if it is a valid one by SHA-256.
     #[must_use]
     pub fn sha256(&self) -> Option<[u8; 32]> {
         if *self.algorithm != *b"sha256" {
@@ -86,11 +86,11 @@ impl Hash<'_> {
     }
 }
 
-/// A RECORD of more bytes than this is none: the largest known, of 20,000 files, takes 3 MB.
+/// The longest RECORD that is read, in bytes: the largest known, of 20,000 files, has 3 MB.
 pub const MAX_BYTES: u64 = 64 << 20;
 
-/// Rows of one file that are renewed. Installers write one; an edit keeps the old and the new text of
-/// each.
+/// The most rows of one file that are updated. Installers write one; an edit keeps the old and the
+/// new text of each.
 pub const MAX_ROWS: usize = 1000;
 
 /// Why rows cannot be edited.
@@ -107,7 +107,7 @@ pub enum Error {
         /// The algorithm's name.
         algorithm: String,
     },
-    /// The file names one file again and again, as no installer does.
+    /// The file lists one file too often, as no installer does.
     #[error("RECORD has {rows} rows for {path}; tfpatch updates at most {MAX_ROWS}")]
     Repeated {
         /// The path.
@@ -118,7 +118,7 @@ pub enum Error {
     /// The file has fewer rows.
     #[error("RECORD has no row {index}: it changed while tfpatch was running")]
     NoSuchRow {
-        /// The row that was asked for, from 0.
+        /// The requested row, from 0.
         index: usize,
     },
     /// A row was named twice.
@@ -126,7 +126,7 @@ pub enum Error {
     Edit(#[from] edit::Invalid),
 }
 
-/// The content that a row's file is going to have.
+/// The new content of a row's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// Index of the row, from 0; blank lines do not count.
@@ -148,7 +148,7 @@ impl<'a> Record<'a> {
     /// Reads a whole RECORD.
     ///
     /// # Errors
-    /// Where a quoted field does not end.
+    /// If a quoted field does not end.
     pub fn parse(record: &'a [u8]) -> Result<Self, bytes::Error> {
         Ok(Self { rows: rows(record).collect::<Result<_, _>>()? })
     }
@@ -157,7 +157,7 @@ impl<'a> Record<'a> {
 /// The rows of a RECORD one by one, without blank lines. After an error nothing follows.
 #[must_use]
 pub fn rows(record: &[u8]) -> Rows<'_> {
-    // Text editors of Windows leave a byte order mark, which belongs to no path.
+    // Text editors on Windows add a byte order mark, which is not part of a path.
     let at = if record.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     Rows { record, at }
 }
@@ -206,7 +206,7 @@ fn split(record: &[u8], start: usize) -> Result<([Range<usize>; 3], usize), byte
         while !matches!(record.get(at), None | Some(b',' | b'\r' | b'\n')) {
             at += 1;
         }
-        // Fields after the third are nobody's, and stay as they are.
+        // Fields after the third have no meaning, and are unchanged.
         if let Some(place) = places.next() {
             *place = field..at;
         }
@@ -221,7 +221,7 @@ fn split(record: &[u8], start: usize) -> Result<([Range<usize>; 3], usize), byte
     Ok((fields, at))
 }
 
-/// The offset after the quotes that close the field at `start`.
+/// The offset after the quote that closes the field at `start`.
 fn after_quotes(record: &[u8], start: usize) -> Result<usize, bytes::Error> {
     let mut at = start + 1;
     while let Some(&byte) = record.get(at) {
@@ -251,7 +251,7 @@ fn row<'a>(record: &'a [u8], start: usize, fields: &[Range<usize>; 3], end: usiz
     }
 }
 
-/// What a field says.
+/// The value of a field.
 fn unquoted(field: &[u8]) -> Cow<'_, [u8]> {
     let Some(inner) = field.strip_prefix(b"\"") else { return Cow::Borrowed(field) };
     if let Some(plain) = inner.strip_suffix(b"\"")
@@ -267,7 +267,7 @@ fn unquoted(field: &[u8]) -> Cow<'_, [u8]> {
         } else if bytes.next_if_eq(&b'"').is_some() {
             value.push(b'"');
         } else {
-            // The quotes are closed; what follows up to the comma belongs to the field as it is.
+            // The quotes are closed; the rest up to the comma is part of the field, unchanged.
             value.extend(bytes);
             break;
         }
@@ -293,8 +293,8 @@ fn split_hash(field: Cow<'_, [u8]>) -> Option<Hash<'_>> {
 type Replacement = (Range<usize>, Vec<u8>);
 
 impl Row<'_> {
-    /// The new bytes of those of the two fields that change, by their places in the row. An empty
-    /// field stays empty, and a quoted one quoted.
+    /// The new bytes of the changed fields, by their places in the row. An empty field stays empty,
+    /// and a quoted one quoted.
     fn replacements(&self, sha256: &[u8; 32], size: u64) -> Result<Vec<Replacement>, Error> {
         if let Some(hash) = &self.hash
             && *hash.algorithm != *b"sha256"
@@ -338,9 +338,9 @@ pub fn updated_row(row: &Row<'_>, sha256: &[u8; 32], size: u64) -> Result<Vec<u8
 pub struct Rewritten {
     /// What changes in the file.
     pub edits: EditSet,
-    /// The rows as they were, for a person.
+    /// The old rows, to be shown.
     pub before: Vec<String>,
-    /// The same rows as they are going to be.
+    /// The new rows, to be shown.
     pub after: Vec<String>,
 }
 
@@ -372,7 +372,7 @@ pub fn rewrite(record: &[u8], changes: &[Change]) -> Result<Rewritten, Error> {
 /// The SHA-256 digest of a file, as its row has it.
 ///
 /// # Errors
-/// Where the file is shorter than it was a moment ago.
+/// If the file has become shorter.
 pub fn sha256(source: &dyn bytes::Source) -> Result<[u8; 32], bytes::Error> {
     const PIECE: u64 = 1 << 20;
     let mut hasher = Sha256::new();

@@ -1,10 +1,9 @@
 //! What a file of Python source imports and opens, read by a parser and never executed.
 //!
-//! Files of shared objects do not tell whether a program can do without one of them: the code that
-//! imports it does, by a `try` around the import. What is read: imports, and calls by which Python code
-//! opens a shared object ([`ctypes`](https://docs.python.org/3/library/ctypes.html), cffi, NumPy's
-//! `ctypeslib`, and `load_library` and `load_op_library` of PyTorch and TensorFlow), each with what stands
-//! around it.
+//! Files of shared objects do not show whether a program works without one of them. The code that imports
+//! it does, by a `try` around the import. What is read: imports, and calls by which Python code opens a
+//! shared object ([`ctypes`](https://docs.python.org/3/library/ctypes.html), cffi, NumPy's `ctypeslib`,
+//! and `load_library` and `load_op_library` of PyTorch and TensorFlow), each with its context.
 //!
 //! Sources are hostile input. A parser by recursive descent overflows its stack on deep nesting, so that
 //! what is nested deeply is not parsed (the `nesting` module), and the rest on a thread with a large stack.
@@ -25,35 +24,35 @@ use std::fmt;
 use std::path::PathBuf;
 use std::thread;
 
-/// No larger file is read: the largest that people write by hand have half of that, and tables that a
-/// program wrote tell nothing.
+/// The longest file that is read: the longest that people write by hand have half of that, and
+/// generated tables are of no use.
 pub const MAX_FILE_BYTES: u64 = 2 << 20;
 
-/// The stack of the thread that parses, in bytes. What the `nesting` module lets pass needs a part of it,
-/// without optimisation as well.
+/// The stack of the thread that parses, in bytes. Files that the `nesting` module accepts need a part of
+/// it, even without optimisation.
 const STACK_BYTES: usize = 64 << 20;
 
-/// What stands in a file.
+/// The content of a file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Source {
     /// Its imports, in order.
     pub imports: Vec<Import>,
     /// The shared objects that it opens, in order.
     pub openings: Vec<Opening>,
-    /// Constants that look like names of libraries and are handed to a function, whatever that does.
+    /// Constants that look like names of libraries and are passed to any function.
     pub handed: Vec<String>,
-    /// The names of libraries that `ctypes.util.find_library` is asked for, which looks where the system has them.
+    /// The names of libraries that are passed to `ctypes.util.find_library`, which searches the system.
     pub searched: Vec<String>,
-    /// From where on modules may come from elsewhere than the directories of packages.
+    /// The statements after which modules may come from elsewhere than the directories of packages.
     pub reroutes: Vec<Reroute>,
 }
 
-/// A statement that changes from where modules come, and is reached when the file is imported.
+/// A statement that changes where modules come from, and is reached when the file is imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reroute {
-    /// The line from which on it counts, from 1.
+    /// The line after which it counts, from 1.
     pub line: u32,
-    /// The one module that it is about; `None` where it may be any.
+    /// The one module that it is about; `None` if it may be any.
     pub module: Option<String>,
 }
 
@@ -62,13 +61,13 @@ pub struct Reroute {
 pub struct Import {
     /// How many packages up the name begins: 0 for a name from the top.
     pub level: u32,
-    /// The name of the module, with dots; empty where it is the package itself.
+    /// The name of the module, with dots; empty for the package itself.
     pub module: String,
-    /// Is that only how the name begins, and the rest not known?
+    /// Is this only the beginning of the name, and the rest not known?
     pub is_start: bool,
-    /// What is taken out of it, each of which may be a module as well.
+    /// The names that are imported from it, each of which may be a module as well.
     pub names: Vec<String>,
-    /// What stands around it.
+    /// Its context.
     pub standing: Standing,
 }
 
@@ -77,32 +76,32 @@ pub struct Import {
 pub struct Opening {
     /// What it opens.
     pub what: Opened,
-    /// What stands around it.
+    /// Its context.
     pub standing: Standing,
 }
 
-/// What a call opens, as far as constants tell.
+/// What a call opens, as far as constants show.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opened {
-    /// A name without a slash, for which the loader searches.
+    /// A name without a slash, which the loader searches for.
     Name(String),
     /// A path from the root.
     Path(PathBuf),
-    /// A path from the directory of the file that stands in.
+    /// A path relative to the directory of the source file.
     Beside(PathBuf),
     /// A file of that name, in a directory that is not known.
     Somewhere(String),
     /// What `ctypes.util.find_library` finds for a name.
     Found(String),
-    /// Files of a directory, as they are listed: the pattern of their names with the path before it as far as
-    /// that is known, and whether the path begins at the directory of the file that stands in.
+    /// Files of a listed directory: the pattern of their names with the path before it as far as that is
+    /// known, and whether the path begins at the directory of the source file.
     Listed(Option<(PathBuf, bool)>),
     /// Something else.
     Unknown,
 }
 
 impl Opened {
-    /// The name of the file, where it is known.
+    /// The name of the file, if known.
     #[must_use]
     pub fn file_name(&self) -> Option<&str> {
         match self {
@@ -113,7 +112,7 @@ impl Opened {
     }
 }
 
-/// What stands around an import or a call.
+/// The context of an import or a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
     /// The line, from 1.
@@ -121,15 +120,15 @@ pub struct Standing {
     /// When it is reached.
     pub when: When,
     /// The line from which it is reached when the file is imported: its own, or the one that calls the function
-    /// that it stands in.
+    /// that contains it.
     pub reached: u32,
-    /// Does it stand behind a condition that may not hold on this system?
+    /// Does it depend on a condition that may not hold on this system?
     pub is_conditional: bool,
-    /// May a call of the function that it stands in not come to it: behind a `return`, in a method or a generator?
+    /// Can a call of the enclosing function end before it: after a `return`, in a method or a generator?
     pub may_be_skipped: bool,
     /// Is an `ImportError` caught, and not raised again?
     pub catches_import_error: bool,
-    /// May an `ImportError` be caught that tells that the module is not installed? So it may by whatever has a
+    /// May an `ImportError` be caught which says that the module is not installed? It may if there is a
     /// handler for it that does not end by raising an error.
     pub may_be_caught: bool,
     /// Is an `OSError` caught, and not raised again?
@@ -154,7 +153,7 @@ pub enum When {
     Conditionally,
     /// When a function is called.
     Called,
-    /// Never: it is there for those that check types.
+    /// Never: it is for type checkers.
     Never,
 }
 
@@ -163,11 +162,11 @@ pub enum When {
 pub enum Unread {
     /// It is longer than [`MAX_FILE_BYTES`].
     TooLong,
-    /// Its encoding is not known, or it does not keep to it (PEP 263).
+    /// Its encoding is not known, or the file does not match it (PEP 263).
     Encoding,
-    /// It is nested more deeply than what people write.
+    /// It is nested more deeply than code that people write.
     TooDeep,
-    /// It is no Python of today.
+    /// It is not valid in a current Python.
     Syntax,
 }
 
@@ -186,12 +185,12 @@ impl fmt::Display for Unread {
 #[must_use]
 pub fn read(files: &[&[u8]]) -> Vec<Result<Source, Unread>> {
     let all = || files.iter().map(|file| read_one(file)).collect();
-    // Without a thread nothing is read, and nothing is known.
+    // If no thread can be started, nothing is read, and nothing is known.
     let nothing = || files.iter().map(|_| Err(Unread::Syntax)).collect();
     on_parser_thread(all).unwrap_or_else(nothing)
 }
 
-/// What a function gives that parses, on a thread with a large stack; `None` where there is no such thread.
+/// The result of a function that parses, on a thread with a large stack; `None` if there is no such thread.
 fn on_parser_thread<T: Send>(parses: impl FnOnce() -> T + Send) -> Option<T> {
     thread::scope(|scope| {
         let parser = thread::Builder::new().name("sources".to_owned()).stack_size(STACK_BYTES);

@@ -1,5 +1,5 @@
-//! For which Python and platform a distribution was built: the tags in its `WHEEL` (PEP 425, PEP 427;
-//! PEP 513 and 600 for manylinux, PEP 656 for musllinux).
+//! The Python and platform that a distribution was built for: the tags in its `WHEEL` (PEP 425, PEP
+//! 427; PEP 513 and 600 for manylinux, PEP 656 for musllinux).
 
 use super::distribution::Distribution;
 use super::interpreter::{Interpreter, Version};
@@ -7,9 +7,9 @@ use super::read_start;
 use crate::vfs::Vfs;
 use std::fmt;
 
-/// A WHEEL holds a few lines; more than this is none.
+/// A WHEEL has a few lines; a longer file is not read.
 const MAX_BYTES: u64 = 1 << 16;
-/// Tags that are told apart: a line of three sets stands for the product of their sizes.
+/// The most tags that are expanded: a line of three sets has the product of their sizes.
 const MAX_TAGS: usize = 1000;
 
 /// One tag: `cp311-cp311-manylinux_2_17_x86_64`. In a file each of the parts is one, not several
@@ -55,7 +55,7 @@ impl fmt::Display for System {
 }
 
 impl System {
-    /// The system of an interpreter, where the endings of its extension modules tell it.
+    /// The system of an interpreter, if the endings of its extension modules show it.
     #[must_use]
     pub fn of(interpreter: &Interpreter) -> Option<Self> {
         let suffix = interpreter.extension_suffixes.first()?;
@@ -71,8 +71,8 @@ impl System {
 }
 
 impl Tag {
-    /// The system for which it was built; `None` where that does not matter or cannot be told, as of
-    /// `any` and of `linux_x86_64`.
+    /// The system for which it was built; `None` if that does not matter or is not known, as for
+    /// `any` and `linux_x86_64`.
     #[must_use]
     pub fn system(&self) -> Option<System> {
         [
@@ -86,7 +86,7 @@ impl Tag {
         .find_map(|(start, system)| self.platform.starts_with(start).then_some(system))
     }
 
-    /// Does a CPython of that version take it? Without a version in the tag every one does.
+    /// Does a CPython of that version accept it? Without a version in the tag all do.
     #[must_use]
     pub fn fits_python(&self, version: Version) -> bool {
         let Some(digits) = self.python.strip_prefix("cp") else { return true };
@@ -114,7 +114,7 @@ pub fn tags(vfs: &dyn Vfs, distribution: &Distribution) -> Vec<Tag> {
         .collect()
 }
 
-/// The single tags that a line stands for. Some tools write the compressed set of the file's name.
+/// The single tags of a line. Some tools write the compressed set from the file's name.
 fn expanded(line: &str) -> Vec<Tag> {
     let mut parts = line.trim().split('-');
     let (Some(python), Some(abi), Some(platform), None) =

@@ -1,4 +1,4 @@
-//! What a TARGET of the command line is.
+//! The meaning of a TARGET on the command line.
 
 use super::discovery::Ambient;
 use super::distribution::{Distribution, distributions, normalized};
@@ -8,7 +8,7 @@ use crate::vfs::{FileKind, Vfs};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-/// What is to be looked at, and where edits may be made.
+/// What to examine, and where edits may be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Target {
     /// An environment, named by its prefix or by an interpreter in it.
@@ -17,7 +17,7 @@ pub enum Target {
     SitePackages {
         /// The `site-packages` or `dist-packages` directory.
         path: PathBuf,
-        /// The environment whose interpreter imports from it, where there is one above.
+        /// The environment whose interpreter imports from it, if there is one above.
         environment: Option<Environment>,
     },
     /// An installed distribution, named by its name.
@@ -37,7 +37,7 @@ pub enum Target {
     File(PathBuf),
 }
 
-/// Why a path is no target.
+/// Why a path is not a target.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nothing is there.
@@ -69,14 +69,14 @@ fn cure_of(error: &io::Error) -> &'static str {
     }
 }
 
-/// What stands at `path`, which is relative to the working directory or absolute.
+/// The target at `path`, which is relative to the working directory or absolute.
 ///
 /// # Errors
-/// Where it does not exist, cannot be read, or is neither a file nor a directory.
+/// If it does not exist, cannot be read, or is neither a file nor a directory.
 pub fn at(vfs: &dyn Vfs, ambient: &Ambient, path: &Path) -> Result<Target, Error> {
     let home = ambient.home.as_deref();
     let path = absolute(vfs, &ambient.working_directory, path);
-    // The interpreter of a broken environment is a link that leads nowhere.
+    // The interpreter of a broken environment is a dangling link.
     let named_interpreter = path.file_name().is_some_and(|name| {
         name.to_str().is_some_and(is_interpreter_name)
             && vfs.symlink_metadata(&path).is_ok_and(|found| found.kind != FileKind::Directory)
@@ -153,7 +153,7 @@ pub fn nearest(wanted: &str, names: Vec<String>) -> Vec<String> {
     near.into_iter().take(MAX_NAMES).map(|(_, name)| name).collect()
 }
 
-/// Has a file the name of a wheel?
+/// Does a file have the name of a wheel?
 #[must_use]
 pub fn is_wheel(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("whl"))
@@ -166,7 +166,7 @@ fn directory(vfs: &dyn Vfs, path: PathBuf, home: Option<&Path>) -> Target {
     if path.ends_with("site-packages") || path.ends_with("dist-packages") {
         // PREFIX/lib/pythonX.Y/site-packages, and /usr/local/lib/… for the prefix /usr.
         let above = path.ancestors().skip(2).filter_map(|above| {
-            // A user site lies below no prefix of its own: it is the system's in its home.
+            // A user site is not below a prefix of its own: it belongs to the system's Python.
             Environment::at_prefix(vfs, above, home)
         });
         let environment = above.into_iter().find(|found| found.imports_from(vfs, &path));
@@ -175,7 +175,7 @@ fn directory(vfs: &dyn Vfs, path: PathBuf, home: Option<&Path>) -> Target {
     Target::Directory(path)
 }
 
-/// A path of the command line from the root. `..` is resolved through links as the system does it, where there is any.
+/// A path of the command line from the root. `..` is resolved through links as the system does it.
 #[must_use]
 pub fn absolute(vfs: &dyn Vfs, here: &Path, path: &Path) -> PathBuf {
     let joined = here.join(path);
@@ -188,6 +188,6 @@ pub fn absolute(vfs: &dyn Vfs, here: &Path, path: &Path) -> PathBuf {
     if joined.ends_with("..") {
         return vfs.canonicalize(&joined).unwrap_or(joined);
     }
-    // Takes out `.` and doubled slashes.
+    // Removes `.` and doubled slashes.
     joined.components().collect()
 }

@@ -1,5 +1,5 @@
-//! What a virtual environment says of itself: its `pyvenv.cfg` (PEP 405), `bin/activate`, and the
-//! programs in `bin`, which name the interpreter that they were installed for.
+//! What a virtual environment says about itself: its `pyvenv.cfg` (PEP 405), `bin/activate`, and
+//! the programs in `bin`, which name the interpreter that they were installed for.
 
 use super::interpreter::{Version, is_interpreter_name, version_of_path};
 use super::{is_directory, is_file, join_lexically, read_start};
@@ -8,9 +8,9 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// A pyvenv.cfg holds a few lines; more than this is none.
+/// A pyvenv.cfg has a few lines; a longer file is not read.
 const MAX_CFG_BYTES: u64 = 1 << 16;
-/// The scripts of venv, virtualenv and uv take some four kilobytes.
+/// The scripts of venv, virtualenv and uv have some four kilobytes.
 const MAX_ACTIVATE_BYTES: u64 = 1 << 16;
 /// Two lines, each with a path of at most Linux's `PATH_MAX`.
 const MAX_SHEBANG_BYTES: u64 = 2 * 4096;
@@ -24,16 +24,16 @@ pub struct PyvenvCfg {
     pub version: Option<Version>,
     /// Does it import from the base interpreter's directories too?
     pub system_site_packages: bool,
-    /// The command of the tool that made the environment, where it left its name.
+    /// The command of the tool that created the environment, if it recorded its name.
     pub made_by: Option<&'static str>,
 }
 
 impl PyvenvCfg {
-    /// Reads that of the environment at `prefix`; `None` where there is none.
+    /// Reads that of the environment at `prefix`; `None` if there is none.
     #[must_use]
     pub fn of(vfs: &dyn Vfs, prefix: &Path) -> Option<Self> {
         let text = read_start(vfs, &prefix.join("pyvenv.cfg"), MAX_CFG_BYTES).ok()?;
-        // Where nothing is said of the base interpreter's directories, they count (`venv` in `Lib/site.py`).
+        // If the base interpreter's directories are not mentioned, they count (`venv` in `Lib/site.py`).
         let mut cfg = Self { home: None, version: None, system_site_packages: true, made_by: None };
         for line in String::from_utf8_lossy(&text).lines() {
             let Some((key, value)) = line.split_once('=') else { continue };
@@ -53,7 +53,7 @@ impl PyvenvCfg {
     }
 }
 
-/// The version that `PREFIX/bin/python` is by its name, or by the name of what it is a link to.
+/// The version of `PREFIX/bin/python` by its name, or by the name of its link's target.
 #[must_use]
 pub fn version_that_runs(vfs: &dyn Vfs, prefix: &Path) -> Option<Version> {
     ["bin/python", "bin/python3"].iter().find_map(|name| version_of_path(vfs, &prefix.join(name)))
@@ -66,8 +66,8 @@ pub fn holds_interpreter(vfs: &dyn Vfs, directory: &Path) -> bool {
     entries.iter().any(|entry| entry.name.to_str().is_some_and(is_interpreter_name))
 }
 
-/// The prefix that `bin/activate` makes the active one; `None` where there is no such script, or it
-/// finds out by itself where it lies.
+/// The prefix that `bin/activate` activates; `None` if there is no such script, or it determines
+/// its own location.
 #[must_use]
 pub fn activated_prefix(vfs: &dyn Vfs, prefix: &Path) -> Option<PathBuf> {
     let text = read_start(vfs, &prefix.join("bin/activate"), MAX_ACTIVATE_BYTES).ok()?;
@@ -121,7 +121,7 @@ pub fn scripts(vfs: &dyn Vfs, prefix: &Path) -> Vec<Script> {
     scripts.collect()
 }
 
-/// The program that the system starts for a script, as its first line names it; `None` for what is no
+/// The program that the system starts for a script, as its first line names it; `None` if it is not a
 /// script.
 #[must_use]
 pub fn run_by(vfs: &dyn Vfs, script: &Path) -> Option<PathBuf> {
@@ -131,8 +131,8 @@ pub fn run_by(vfs: &dyn Vfs, script: &Path) -> Option<PathBuf> {
     Some(PathBuf::from(OsStr::from_bytes(named)))
 }
 
-/// The interpreter that the first lines of a script name: behind `#!`, or, where its path is too
-/// long or has a blank, behind `'''exec'` in the second line, as pip and uv write it.
+/// The interpreter that the first lines of a script name: after `#!`, or, if its path is too long
+/// or has a space, after `'''exec'` in the second line, as pip and uv write it.
 fn named_interpreter(start: &[u8]) -> Option<&[u8]> {
     let mut lines = start.split(|&byte| byte == b'\n');
     let first = lines.next()?.strip_prefix(b"#!")?.trim_ascii();
@@ -167,8 +167,8 @@ pub fn holds_library(vfs: &dyn Vfs, prefix: &Path, version: Version) -> bool {
     })
 }
 
-/// The packages and modules in a directory of `sys.path`, by the names of its directories that hold
-/// an `__init__.py`.
+/// The packages and modules in a directory of `sys.path`, by the names of its directories that
+/// contain an `__init__.py`.
 #[must_use]
 pub fn packages(vfs: &dyn Vfs, directory: &Path) -> Vec<PathBuf> {
     let entries = vfs.read_dir(directory).unwrap_or_default();

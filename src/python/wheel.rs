@@ -27,16 +27,16 @@ use std::sync::{Mutex, PoisonError};
 
 /// The device that members seem to be on; their inodes are their positions in the directory.
 const DEVICE: u64 = u64::MAX;
-/// The headers of the file WHEEL are read up to here.
+/// The headers of the file WHEEL are read up to this length.
 const MAX_HEADER_BYTES: u64 = 1 << 20;
-/// Tags that one set stands for: three of many are the product of their sizes.
+/// The most tags of one set: a set of three lists has the product of their sizes.
 const MAX_TAGS: usize = 1000;
 
 /// A wheel, whose members are files below its own path: `/dist/x-1.0-py3-none-any.whl/x/lib.so`.
 ///
-/// Nothing else is to be seen through it. What an installer puts into site-packages stands beside
-/// each other, also what the archive has below `NAME.data/purelib` or `NAME.data/platlib`; what it
-/// puts elsewhere stays below `NAME.data`.
+/// Nothing else is visible through it. Everything that an installer puts into site-packages is in
+/// one tree, including the files below `NAME.data/purelib` and `NAME.data/platlib`. Files for other
+/// directories stay below `NAME.data`.
 pub struct Wheel<'a> {
     path: PathBuf,
     source: Box<dyn Source + 'a>,
@@ -50,7 +50,7 @@ pub struct Wheel<'a> {
     fault: Mutex<Option<Error>>,
 }
 
-/// A member that two wheels have in different forms.
+/// A member that differs between two wheels.
 pub struct Changed {
     /// The path as RECORD has it.
     pub name: Vec<u8>,
@@ -72,13 +72,14 @@ impl<'a> Wheel<'a> {
     /// Opens the wheel at `path`, which is absolute, and reads its directory.
     ///
     /// # Errors
-    /// Where it cannot be read, is malformed, or has members that no wheel has: see [`Why`].
+    /// If it cannot be read, is malformed, or has members that are not allowed in a wheel: see
+    /// [`Why`].
     pub fn open(vfs: &'a dyn Vfs, path: &Path) -> Result<Self, Error> {
         let source = vfs.open(path).map_err(|error| Why::Unreadable(error.to_string()))?;
         Self::of(source, path)
     }
 
-    /// The wheel in `source`, which is to be seen at `path`.
+    /// The wheel in `source`, which is shown at `path`.
     ///
     /// # Errors
     /// As [`Wheel::open`].
@@ -86,7 +87,7 @@ impl<'a> Wheel<'a> {
         let archive = Archive::read(source.as_ref())?;
         let names = archive.members.iter().map(|member| member.name.as_slice());
         let dist_infos = names.filter_map(|name| name.strip_suffix(b".dist-info/RECORD"));
-        // Those of distributions that a package brings along lie deeper.
+        // Those of vendored distributions are deeper.
         let dist_infos: Vec<&[u8]> = dist_infos.filter(|name| !name.contains(&b'/')).collect();
         let [dist_info] = dist_infos.as_slice() else {
             return Err(Why::DistInfo(dist_infos.len()).into());
@@ -115,8 +116,7 @@ impl<'a> Wheel<'a> {
         &self.path
     }
 
-    /// What went wrong first when members were read: the bytes of a member that is damaged are like
-    /// those of a file that is cut off.
+    /// The first error when members were read: a damaged member looks like a truncated file.
     ///
     /// # Errors
     /// That.
@@ -125,8 +125,8 @@ impl<'a> Wheel<'a> {
         fault.clone().map_or(Ok(()), Err)
     }
 
-    /// The tags of the file WHEEL, such as `cp311-cp311-macosx_12_0_arm64`; where it has none, those
-    /// of the wheel's name. Compressed sets are taken apart.
+    /// The tags of the file WHEEL, such as `cp311-cp311-macosx_12_0_arm64`; if it has none, those of
+    /// the wheel's name. Compressed sets are expanded.
     #[must_use]
     pub fn tags(&self) -> Vec<String> {
         let file = self.path.join(&self.dist_info).join("WHEEL");
@@ -155,8 +155,8 @@ impl<'a> Wheel<'a> {
         })
     }
 
-    /// The members whose packed bytes differ in another wheel; none where that has others, or differs in
-    /// what tells of them.
+    /// The members whose compressed bytes differ in another wheel; none if that has other members or
+    /// headers.
     ///
     /// # Errors
     /// Where an archive cannot be read.
@@ -182,7 +182,7 @@ impl<'a> Wheel<'a> {
                 indexes.insert(*index);
             }
         }
-        // Headers, comments, and what lies between members and belongs to none.
+        // Headers, comments, and bytes between members that belong to none.
         let kept =
             |wheel: &Self| wheel.archive.kept(wheel.source.len(), |index| indexes.contains(&index));
         let (kept, others) = (kept(self), kept(other));
@@ -195,10 +195,10 @@ impl<'a> Wheel<'a> {
         Ok(is_kept.then_some(changed))
     }
 
-    /// Has a member the checksum that the archive gives for it?
+    /// Does a member have the checksum in the archive?
     ///
     /// # Errors
-    /// Where there is no such member, or it cannot be read.
+    /// If there is no such member, or it cannot be read.
     pub fn has_right_checksum(&self, path: &Path) -> io::Result<bool> {
         const PIECE: u64 = 1 << 20;
         let (index, member) = self.member_at(path)?;
@@ -251,8 +251,8 @@ impl<'a> Wheel<'a> {
         Ok(())
     }
 
-    /// The node at a path, and its path below the wheel. As the kernel does it, `..` of what is no
-    /// directory is nothing.
+    /// The node at a path, and its path below the wheel. As in the kernel, `..` below a file does
+    /// not exist.
     fn node(&self, path: &Path) -> io::Result<(PathBuf, Node)> {
         let outside = || io::Error::from(Errno::NOENT);
         let below = path.strip_prefix(&self.path).map_err(|_| outside())?;
@@ -317,7 +317,7 @@ impl inflate::Complain for Wheel<'_> {
     }
 }
 
-/// The tags that a compressed set of them stands for (PEP 425).
+/// The tags of a compressed set (PEP 425).
 fn apart(set: &str) -> Vec<String> {
     let [pythons, abis, platforms] = set.split('-').collect::<Vec<_>>()[..] else {
         return Vec::new();

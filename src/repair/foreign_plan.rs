@@ -1,10 +1,9 @@
 //! A plan that was made elsewhere: does it fit this target, and would tfpatch itself have written
-//! what it says?
+//! the same plan?
 //!
-//! Nothing that a plan holds is written as it stands. Its edits tell which search path an object is
-//! to have; the edits for that are made anew, with all postconditions, and have to be the same ones.
-//! So a plan that was doctored, or damaged on its way, can at most ask for another search path, and
-//! that has to pass the proof of a fix.
+//! No edit of a plan is written directly. Its edits show which search path an object is to get. The
+//! edits for that are made again, with all postconditions, and have to be the same. So a manipulated
+//! or damaged plan can at most request another search path, and that has to pass the proof of a fix.
 
 use super::plan_builder;
 use super::proof;
@@ -28,16 +27,16 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What becomes of a plan in a target that it fits.
+/// The result of checking a plan in a target that it fits.
 #[derive(Debug)]
 pub struct Received {
-    /// What is to be done here: the plan without the files that are already as it leaves them.
+    /// What remains to do here: the plan without the files that already have its result.
     pub plan: Plan,
     /// What remains afterwards.
     pub remaining: Vec<Finding>,
 }
 
-/// One thing in which a plan does not fit.
+/// One way in which a plan does not fit.
 #[derive(Debug, Clone)]
 pub struct Misfit {
     /// The file, as it is shown.
@@ -46,14 +45,14 @@ pub struct Misfit {
     pub why: Mismatch,
 }
 
-/// In what a plan does not fit a file.
+/// The way in which a plan does not fit a file.
 #[derive(Debug, Clone)]
 pub enum Mismatch {
     /// Two steps edit it.
     EditedTwice,
     /// It is not there.
     Gone,
-    /// It is no object of the target.
+    /// It is not an object of the target.
     NoObject,
     /// It belongs to a package of the system's distribution, and was not named.
     OfPackage {
@@ -64,18 +63,18 @@ pub enum Mismatch {
     Io(SystemError),
     /// It is malformed, or editing it would be a risk.
     Edit(Failure),
-    /// What the plan asks for does not become a plan here.
+    /// No plan can be made here for what it requests.
     Unplanned(Arc<plan_builder::Error>),
     /// Its file has to be edited by another name.
     OtherName,
-    /// It would be given an entry that leads to no directory of the target.
+    /// It would get an entry for a directory outside the target.
     LeadsOut {
         /// The entry.
         entry: Vec<u8>,
     },
     /// It is another build.
     OtherBuild {
-        /// By what that is known.
+        /// What shows it.
         identity: Stamp,
         /// What it has, in hexadecimal digits.
         found: String,
@@ -84,7 +83,7 @@ pub enum Mismatch {
     },
     /// It has another length, in bytes.
     OtherLength {
-        /// What it has.
+        /// The actual length.
         found: u64,
         /// What the plan expects.
         expected: u64,
@@ -93,7 +92,7 @@ pub enum Mismatch {
     OtherBytes,
     /// It has other names in the target.
     OtherNames,
-    /// Its step is not the one that is made here for the same search path.
+    /// Its step differs from the one that is made here for the same search path.
     OtherStep {
         /// The field of the step that differs.
         field: &'static str,
@@ -105,21 +104,21 @@ pub enum Mismatch {
         /// The row that is expected.
         row: String,
     },
-    /// A `RECORD` has a row that the plan does not know.
+    /// A `RECORD` has a row that is not in the plan.
     UnknownRow {
         /// The row.
         row: String,
     },
-    /// It would get a library from elsewhere.
+    /// It would get a library from another file.
     Moves {
         /// The library.
         library: Vec<u8>,
-        /// Where it would come from; `None` from nowhere.
+        /// The file that it would get; `None` if none.
         after: Option<Place>,
-        /// Where it comes from.
+        /// The file that it gets now.
         before: Place,
     },
-    /// It would have a fault that it has not now.
+    /// It would have a fault that it does not have now.
     NewFault(Box<Finding>),
 }
 
@@ -132,8 +131,8 @@ pub enum Stamp {
     Uuid,
 }
 
-/// The plan as it is carried out in `world`. With `allow_absolute` new entries may lead out of the
-/// target. Reads only.
+/// The plan as it is carried out in `world`. With `allow_absolute` new entries may name directories
+/// outside the target. Reads only.
 ///
 /// # Errors
 /// Everything in which the plan does not fit, file by file.
@@ -178,7 +177,7 @@ struct Receiver<'a> {
     vfs: &'a dyn Vfs,
     world: &'a World,
     allow_absolute: bool,
-    /// Read when the first object is looked at.
+    /// Read when the first object is examined.
     packages: OnceCell<Packages>,
     misfits: Vec<Misfit>,
 }
@@ -197,7 +196,7 @@ impl Receiver<'_> {
         }
     }
 
-    /// The step as it is carried out here; none where the object is as the step leaves it.
+    /// The step as it is carried out here; none if the object already has its result.
     fn object(&self, step: &Step) -> Result<Option<Step>, Mismatch> {
         let path = self.world.root.join(&step.path);
         if self.vfs.symlink_metadata(&path).is_err() {
@@ -235,7 +234,7 @@ impl Receiver<'_> {
         }
     }
 
-    /// Entries that are new lead to directories of the target.
+    /// New entries name directories of the target.
     fn require_inside(&self, rewrite: &Rewrite, names: &[PathBuf]) -> Result<(), Mismatch> {
         let directories: Vec<&Path> = names.iter().filter_map(|name| name.parent()).collect();
         let is_inside = |directory: &Path| self.world.contains(self.vfs, directory);
@@ -276,12 +275,12 @@ impl Receiver<'_> {
                 self.refuse(&step.path, why);
             }
         }
-        // A plan that was made to leave the RECORDs alone has no step for them.
+        // A plan that was made without updates of RECORDs has no step for them.
         let is_wanted = |own: &Step| wanted.iter().any(|step| step.path == own.path);
         own.into_iter().filter(|own| is_wanted(own) && !own.edits.is_empty()).collect()
     }
 
-    /// Are all rows there already that a step on a RECORD leaves?
+    /// Are all rows of a step on a RECORD already present?
     fn has_rows_after(&self, step: &Step) -> bool {
         let path = self.world.root.join(&step.path);
         let mut known = self.world.inventory.distributions.iter();
@@ -308,7 +307,7 @@ impl Receiver<'_> {
         let after = diagnose(&overlay, self.world);
         let world = self.world;
         let objections = proof::object(&[], &before.bindings, &after);
-        // In the order of what is shown, each once: programs and variables may say the same.
+        // In the order of the report, each once: programs and variables may give the same result.
         let mut moved = BTreeMap::new();
         for Moved { question, before, after } in objections.moved {
             let (after, before) = (after.map(|now| world.place(&now)), world.place(&before));
@@ -336,12 +335,12 @@ impl Receiver<'_> {
     }
 }
 
-/// Has the file what the step leaves: by its digest, and by the search path that is shown?
+/// Does the file have the result of the step: by its digest, and by the search path that is shown?
 fn is_as_left(step: &Step, source: &dyn Source) -> bool {
     step.left.matches(source)
         && object::search_paths(source).is_ok_and(|paths| {
             let all: Vec<String> = paths.iter().flat_map(|path| text(&path.entries)).collect();
-            // Slices are alike as a rule, and then one list tells of all of them.
+            // Slices are usually the same, and then one list describes all of them.
             let first = paths.first().map(|path| text(&path.entries)).unwrap_or_default();
             step.after == all || step.after == first
         })
@@ -369,7 +368,7 @@ fn difference(step: &Step, source: &dyn Source) -> Mismatch {
     })
 }
 
-/// In what a step of the plan is not the one that is made here for the same search path.
+/// How a step of the plan differs from the one that is made here for the same search path.
 fn disagreement(step: &Step, own: &Step) -> Option<Mismatch> {
     let names = |step: &Step| -> BTreeSet<RelativePath> {
         step.aliases.iter().chain([&step.path]).cloned().collect()
@@ -390,7 +389,7 @@ fn disagreement(step: &Step, own: &Step) -> Option<Mismatch> {
     Some(Mismatch::OtherStep { field })
 }
 
-/// In what the rows that a plan expects differ from those that are here.
+/// How the rows that a plan expects differ from those that are here.
 fn rows_disagree(step: &Step, own: Option<&Step>) -> Option<Mismatch> {
     let Some(own) = own else { return Some(Mismatch::NoRow) };
     let rows = |step: &Step| -> Vec<(String, String)> {

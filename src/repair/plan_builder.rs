@@ -1,5 +1,5 @@
 //! From rewritten search paths to a plan: the files that are written, with all their names, and the
-//! RECORD rows that have to follow.
+//! RECORD rows to update.
 
 use super::proposal::Proposal;
 use super::rewrite::Rewrite;
@@ -30,7 +30,7 @@ pub enum Error {
         /// What the operating system said.
         source: io::Error,
     },
-    /// A file is shorter than it was a moment ago.
+    /// A file has become shorter.
     #[error("{}: {source}", path.display())]
     Changed {
         /// The file.
@@ -38,7 +38,7 @@ pub enum Error {
         /// Where.
         source: bytes::Error,
     },
-    /// A file lies outside the root.
+    /// A file is outside the root.
     #[error(transparent)]
     Outside(#[from] NotRelative),
     /// A link leaves the target in the root of another system.
@@ -54,11 +54,11 @@ pub enum Error {
     },
 }
 
-/// The plan that carries a proposal out. With `update_records` the hashes and sizes in RECORD follow,
-/// for which the edited files are read in full: the only time that tfpatch does so.
+/// The plan that carries a proposal out. With `update_records` the hashes and sizes in RECORD are
+/// updated. This is the only time that tfpatch reads edited files completely.
 ///
 /// # Errors
-/// Where a file cannot be read, or lies outside the root.
+/// If a file cannot be read, or is outside the root.
 pub fn plan(
     vfs: &dyn Vfs,
     world: &World,
@@ -141,7 +141,7 @@ pub(super) fn object_steps(
     Ok(steps)
 }
 
-/// Which file it is that `path` leads to.
+/// The file that `path` leads to.
 fn seen(vfs: &dyn Vfs, path: &Path) -> Option<Seen> {
     let Metadata { id, len, modified, .. } = vfs.metadata(path).ok()?;
     let is_link = vfs.symlink_metadata(path).ok()?.kind == FileKind::Symlink;
@@ -156,7 +156,7 @@ pub(super) fn record_steps(
     world: &World,
     steps: &[Step],
 ) -> Result<Vec<Step>, Error> {
-    // What lies outside of the target is not written, and needs no hash.
+    // Files outside of the target are not written, and need no hash.
     let left = distributions_outside(vfs, world, steps);
     let is_written = |owner: &&Owner| owner.hashed && !left.contains(&owner.distribution);
     let mut files: Vec<(PathBuf, &[Owner], &Step)> = Vec::new();
@@ -201,8 +201,8 @@ pub(super) fn record_steps(
     records.map(|(path, changes)| record_step(vfs, &world.root, &path, &changes)).collect()
 }
 
-/// The RECORDs that list files of a plan with a hash and are outside of the target, where nothing is written: as
-/// where the directory of packages is a link.
+/// The RECORDs that list files of a plan with a hash and are outside of the target, where nothing is written:
+/// for example if the directory of packages is a link.
 #[must_use]
 pub fn records_outside(vfs: &dyn Vfs, world: &World, plan: &Plan) -> BTreeSet<PathBuf> {
     let outside = distributions_outside(vfs, world, &plan.steps).into_iter();
@@ -285,7 +285,7 @@ fn io_error(path: &Path, source: io::Error) -> Error {
     Error::Io { path: path.to_owned(), source }
 }
 
-/// How room was found in an object, as a plan has it.
+/// How space was found in an object, as a plan has it.
 fn method(how: object::Method) -> Method {
     use elf::edit::Method as Elf;
     use macho::edit::Method as Macho;

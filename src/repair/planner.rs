@@ -1,8 +1,8 @@
 //! From findings to rewritten search paths that are proved to cure them.
 //!
-//! A library that becomes reachable may itself lack one, so planning goes on until a diagnosis of
-//! the target as it would be finds nothing more to do. What speaks against a rewrite takes it out
-//! of the plan again: a refusal with a reason beats a risk.
+//! A library that is now found may itself lack one, so planning continues until a diagnosis of the
+//! target with the plan applied finds nothing more to do. An objection removes a rewrite from the
+//! plan: a refusal with a reason is better than a risk.
 
 use super::proof;
 use super::proposal::Proposal;
@@ -22,20 +22,20 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-/// Libraries need libraries; a chain of more than this is a loop of ours.
+/// The most rounds: libraries need libraries, but a longer chain is a bug in the planner.
 const MAX_ROUNDS: usize = 16;
 
 /// What a repair may do.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// What was asked of the target. Where it is to be tidy, also what is only worth knowing is cured, and
-    /// dead and duplicate entries are dropped.
+    /// What was asked about the target. With `--tidy`, what is only worth knowing is repaired too, and
+    /// unused and duplicate entries are dropped.
     pub question: Question,
     /// Entries with absolute paths may be written.
     pub allow_absolute: bool,
     /// The tag to use; `None` keeps the one that is there.
     pub kind: Option<RpathKind>,
-    /// What is to be repaired; `None` for all that a diagnosis finds.
+    /// What is to be repaired; `None` for everything that a diagnosis finds.
     pub scope: Option<Scope>,
 }
 
@@ -58,14 +58,15 @@ pub fn propose(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, options: &Op
     while let Some(after) = &now {
         let objections = proof::object(&planner.cured, &diagnosis.bindings, after);
         let objections = objections.but_for_copies(vfs, world);
-        // What moved speaks against a rewrite as it stands; what is only left may need another one.
+        // A moved library is an objection to a rewrite; a finding that only remains may need
+        // another rewrite.
         if objections.moved.is_empty() && planner.extend(&after.findings) {
             now = Some(planner.foresee());
         } else if objections.is_empty() {
             break;
         } else if planner.rewrites.is_empty() {
-            // Nothing is left to withdraw: what moved was moved by somebody else, or by a disk that
-            // failed for a moment, and would object for ever.
+            // Nothing is left to withdraw: the library was moved by another program, or by a
+            // temporary failure of the disk, and the objection would never go away.
             planner.cured.clear();
             break;
         } else {
@@ -92,7 +93,7 @@ struct Planner<'a> {
     options: &'a Options,
     /// The tag to use for objects for which the usual one did not pass the proof.
     kinds: HashMap<PathBuf, RpathKind>,
-    /// Objects that are left alone, and why.
+    /// Objects that are skipped, and why.
     refused: HashMap<PathBuf, Refusal>,
     cured: Vec<Finding>,
     rewrites: BTreeMap<PathBuf, Rewrite>,
@@ -103,7 +104,7 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    /// Takes findings that are not planned for yet into the plan; `false` where there are none.
+    /// Adds findings that are not planned for yet to the plan; `false` if there are none.
     fn extend(&mut self, findings: &[Finding]) -> bool {
         let known: HashSet<_> = self.cured.iter().map(Finding::question).collect();
         let new: Vec<Finding> = findings
@@ -126,7 +127,7 @@ impl Planner<'_> {
     }
 
     fn is_wanted(&self, finding: &Finding) -> bool {
-        // Dead entries do no harm, and may lead somewhere on another machine.
+        // Unused entries do no harm, and may name a directory on another machine.
         let is_left_alone = finding.cause == Cause::DeadRpath && !self.options.question.tidy;
         finding.fixable
             && !is_left_alone
@@ -140,7 +141,8 @@ impl Planner<'_> {
         file_of(self.world, object)
     }
 
-    /// Plans the rewrite of one file for all that is to be cured there, whatever its names.
+    /// Plans the rewrite of one file for everything that is to be repaired there, whatever its
+    /// names.
     fn plan(&mut self, object: &Path) {
         match self.rewrite(object) {
             Ok(rewrite) => {
@@ -181,7 +183,7 @@ impl Planner<'_> {
         };
         let kind = self.kinds.get(object).copied().or(self.options.kind);
         let repairs_signature = self.cures(&names, Cause::BadSignature);
-        // In a wheel what an entry leads to may come with other distributions.
+        // What an entry of a wheel names may be part of other distributions.
         let keeps_dead = self.world.wheel.is_some();
         let wish = Wish { kind, repairs_signature, keeps_dead, ..Wish::new(&change) };
         rewrite(self.vfs, object, &names, wish).map_err(|error| match error {
@@ -190,12 +192,12 @@ impl Planner<'_> {
         })
     }
 
-    /// Is something of that cause to be cured in a file with those names?
+    /// Is a finding of that cause to be repaired in a file with those names?
     fn cures(&self, names: &[PathBuf], cause: Cause) -> bool {
         self.cured.iter().any(|found| found.cause == cause && names.contains(&found.object))
     }
 
-    /// The entry that leads from an object to a directory.
+    /// The entry for a directory in an object.
     fn entry(&self, object: &Path, directory: &Path) -> Result<Vec<u8>, Refusal> {
         let is_macho =
             self.world.inventory.at(object).is_some_and(|object| !object.slices().is_empty());
@@ -210,7 +212,7 @@ impl Planner<'_> {
         absolute_entry(format, directory).ok_or_else(unspellable)
     }
 
-    /// The target as it would be.
+    /// The target with the plan applied.
     fn foresee(&self) -> Diagnosis {
         let overlay = self.overlay();
         let mut after =
@@ -218,11 +220,11 @@ impl Planner<'_> {
         if let Some(scope) = &self.options.scope {
             scope.narrow(&overlay, self.world, &mut after);
         }
-        // An object that is edited is made to load by itself: half of its libraries within reach may
-        // switch off what its package does where none is.
+        // An edited object has to load alone: if only half of its libraries are found, this may
+        // disable what its package does if none is found.
         let edited: Vec<PathBuf> = self.rewrites.keys().cloned().collect();
         let mut lacked = lacked_alone(&overlay, self.world, &self.options.question, &edited);
-        // What nobody asks for and nothing cures is no more than worth knowing, opened alone or not.
+        // What nothing needs and nothing repairs is only worth knowing, opened alone or not.
         lacked.retain(|lacked| {
             let is_known = |known: &Finding| {
                 known.is_optional && !known.fixable && known.question() == lacked.question()
@@ -236,22 +238,22 @@ impl Planner<'_> {
     fn overlay(&self) -> Overlay<'_> {
         let mut overlay = Overlay::new(self.vfs);
         for rewrite in self.rewrites.values() {
-            // A file that changed a moment ago shows no edit, and then does not pass the proof.
+            // A file that has just changed shows no edit, and then does not pass the proof.
             let _ = overlay.patch(&rewrite.object, rewrite.patch.edits.clone());
         }
         overlay
     }
 
-    /// Takes rewrites out of the plan that did not pass the proof. An object without a tag gets a
-    /// second chance with `DT_RPATH`: a `DT_RUNPATH` switches off the RPATH that it inherited. At
-    /// the `last` chance everything goes.
+    /// Removes rewrites from the plan that did not pass the proof. An object without a tag gets a
+    /// second chance with `DT_RPATH`: a `DT_RUNPATH` disables the RPATH that it inherited. At the
+    /// `last` chance all are removed.
     fn withdraw(&mut self, objections: &proof::Objections, last: bool) {
         let mut files: BTreeSet<PathBuf> =
             objections.objects().iter().map(|object| self.file_of(object)).collect();
         files.retain(|file| self.rewrites.contains_key(file));
         if files.is_empty() || last {
-            // What moved is not itself edited: it inherits from an edited object, or the library
-            // is loaded by one. Nothing says by which, so none stays.
+            // The moved object is not itself edited: it inherits from an edited object, or the
+            // library is loaded by one. It is not known by which, so all are removed.
             files = self.rewrites.keys().cloned().collect();
         }
         for file in files {
@@ -274,12 +276,12 @@ impl Planner<'_> {
     }
 }
 
-/// The name that stands for all names of one file, which are edited together.
+/// The name that represents all names of one file, which are edited together.
 fn file_of(world: &World, object: &Path) -> PathBuf {
     world.names_of(object).into_iter().next().unwrap_or_else(|| object.to_owned())
 }
 
-/// Why an object is left alone after all.
+/// Why an object is skipped after all.
 fn reason(object: &Path, objections: &proof::Objections) -> Refusal {
     let moved = objections.moved.iter().find(|moved| moved.question.asking == object);
     match moved.or(objections.moved.first()) {

@@ -1,5 +1,5 @@
-//! Does a plan do what it is for, and nothing else? The target is diagnosed again as it would be
-//! with the plan's edits.
+//! Does a plan do what it is for, and nothing else? The target is diagnosed again with the plan's
+//! edits applied.
 
 use crate::diagnosis::bindings::{Bindings, Moved};
 use crate::diagnosis::diagnose::Diagnosis;
@@ -19,7 +19,7 @@ pub struct Objections {
 }
 
 impl Objections {
-    /// Is there none?
+    /// Is there no objection?
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.moved.is_empty() && self.left.is_empty()
@@ -34,8 +34,8 @@ impl Objections {
     }
 }
 
-/// Is a library to come from where it comes from now, since the copy that was found lacks a version?
-/// Who else asks for it in the same process gets the same copy.
+/// Does a library have to come from another file, because the copy that was found lacks a version?
+/// All objects that need it in the same process get the same copy.
 fn is_meant(planned: &[Finding], moved: &Moved) -> bool {
     let wanted = planned.iter().filter(|finding| {
         finding.cause == Cause::SymbolVersion
@@ -51,8 +51,8 @@ const MAX_COMPARED: u64 = 64 << 20;
 /// Bytes that are compared at a time.
 const PIECE: u64 = 1 << 20;
 
-/// Is what a name leads to a copy of what it led to, byte for byte? Installers that graft libraries into
-/// packages give copies of one file one name, and either serves.
+/// Is the file that a name resolves to a copy of the one before, byte for byte? Installers that graft
+/// libraries into packages give copies of one file the same name, and each of them works.
 fn is_copied(vfs: &dyn Vfs, moved: &Moved) -> bool {
     let Some(after) = &moved.after else { return false };
     let (Ok(one), Ok(other)) = (vfs.open(&moved.before), vfs.open(after)) else { return false };
@@ -66,8 +66,8 @@ fn is_copied(vfs: &dyn Vfs, moved: &Moved) -> bool {
         })
 }
 
-/// Compares what was with what would be, under each environment: everything that `planned` names
-/// must resolve, and nothing that resolved may resolve elsewhere.
+/// Compares the target before and after the plan, for each environment: everything that `planned`
+/// names must resolve, and nothing that resolved may resolve to another file.
 #[must_use]
 pub fn object(planned: &[Finding], before: &[Bindings], after: &Diagnosis) -> Objections {
     let left = planned
@@ -82,12 +82,12 @@ pub fn object(planned: &[Finding], before: &[Bindings], after: &Diagnosis) -> Ob
 }
 
 impl Objections {
-    /// Leaves out what comes from one file of the target and would come from a copy of it. The system's files
-    /// change by themselves. That is for a plan that was made here: one that somebody else made could lead to a
-    /// file that he exchanges later. `vfs` has the files as they are.
+    /// Leaves out libraries that come from one file of the target and would come from a copy of it. Files of
+    /// the system change independently. This is only for a plan that was made here: a foreign plan could name a
+    /// file that its author replaces later. `vfs` has the files as they are.
     #[must_use]
     pub fn but_for_copies(mut self, vfs: &dyn Vfs, world: &World) -> Self {
-        // Many objects ask for one library.
+        // Many objects need the same library.
         let mut copied: HashMap<(PathBuf, Option<PathBuf>), bool> = HashMap::new();
         self.moved.retain(|moved| {
             let known = copied.entry((moved.before.clone(), moved.after.clone()));

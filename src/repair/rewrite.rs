@@ -1,4 +1,4 @@
-//! A new search path for one object: the least change that fits.
+//! A new search path for one object: the smallest change that fits.
 
 pub mod macho;
 
@@ -14,16 +14,16 @@ use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The new search path of an object, and the edits that bring it about.
+/// The new search path of an object, and the edits that produce it.
 #[derive(Debug, Clone)]
 pub struct Rewrite {
     /// The object.
     pub object: PathBuf,
     /// Its format.
     pub format: Format,
-    /// Did it have a search path, even an empty one?
+    /// Did it have a search path, even if empty?
     pub had_path: bool,
-    /// The entries before; where the slices of a universal file differ, those of one after those of
+    /// The entries before; if the slices of a universal file differ, those of one after those of
     /// the other.
     pub before: Vec<Vec<u8>>,
     /// The entries after.
@@ -34,7 +34,7 @@ pub struct Rewrite {
     pub identity: Identity,
 }
 
-/// Why an object is not rewritten.
+/// The reason why an object is not rewritten.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The object cannot be read.
@@ -55,29 +55,29 @@ pub enum Error {
     },
 }
 
-/// What is wanted of an object's search path.
+/// The requested change of an object's search path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// Entries to append where they are not there yet.
+    /// Entries to append if they are not present yet.
     Append(Vec<Vec<u8>>),
-    /// The same; old entries that are dead or stand there twice go if that makes the edit fit.
+    /// The same; unused or duplicate old entries are removed if that makes the edit fit.
     Fit(Vec<Vec<u8>>),
     /// Entries to put first.
     Prepend(Vec<Vec<u8>>),
-    /// These entries alone.
+    /// Only these entries.
     Set(Vec<Vec<u8>>),
-    /// Entries to take away.
+    /// Entries to remove.
     Remove(Vec<Vec<u8>>),
-    /// Entries to append, and no entry twice, and none that leads nowhere.
+    /// Entries to append; duplicates and entries for missing directories are removed.
     Tidy(Vec<Vec<u8>>),
-    /// Entries to append, and no entry twice.
+    /// Entries to append; duplicates are removed.
     Dedupe(Vec<Vec<u8>>),
-    /// No entry that leads nowhere.
+    /// Entries for missing directories are removed.
     Prune,
 }
 
 impl Change {
-    /// The entries that an object is to get.
+    /// The entries that an object gets.
     #[must_use]
     pub fn entries(&self) -> &[Vec<u8>] {
         match self {
@@ -88,25 +88,26 @@ impl Change {
     }
 }
 
-/// What is wanted of an object's search path, and how.
+/// The requested change of an object's search path, and how to make it.
 #[derive(Debug, Clone, Copy)]
 pub struct Wish<'a> {
     /// The entries.
     pub change: &'a Change,
     /// ELF: the tag; `None` keeps the one that is there.
     pub kind: Option<RpathKind>,
-    /// Mach-O: the only slice that is meant, by its architecture.
+    /// Mach-O: the only slice to edit, by its architecture.
     pub arch: Option<&'a str>,
     /// Mach-O: may a signer's signature become an ad-hoc one?
     pub may_drop_signer: bool,
-    /// Mach-O: is a signature that does not hold to be made anew, ad hoc?
+    /// Mach-O: is an invalid signature to be replaced by an ad-hoc one?
     pub repairs_signature: bool,
-    /// May others bring what an entry leads to, so that it is not dead because nothing is there?
+    /// May other distributions contain what an entry names, so that it is not unused although
+    /// nothing exists there?
     pub keeps_dead: bool,
 }
 
 impl<'a> Wish<'a> {
-    /// A change, in whatever way the object has its search path now.
+    /// A change that keeps the tag of the object.
     #[must_use]
     pub fn new(change: &'a Change) -> Self {
         Self {
@@ -119,7 +120,7 @@ impl<'a> Wish<'a> {
         }
     }
 
-    /// Does an entry stay alive although it leads nowhere?
+    /// Is an entry kept although it names a missing directory?
     fn keeps(&self, entry: &[u8]) -> bool {
         self.keeps_dead && !is_of_bazel(entry)
     }
@@ -127,8 +128,8 @@ impl<'a> Wish<'a> {
 
 /// The new search path of an object and the edits for it.
 ///
-/// `names` are all names under which the object may be opened; an entry is dead only where it leads
-/// nowhere from each of them.
+/// `names` are all names under which the object may be opened; an entry is unused only if it names
+/// a missing directory from each of them.
 ///
 /// # Errors
 /// Where the object cannot be read, is malformed, or is not safely edited.
@@ -149,7 +150,8 @@ pub fn rewrite(
 }
 
 /// The rewrite that gives an object the search path that `edits` give it: what tfpatch itself writes
-/// for that, whoever made the edits. They are only read through, and may be anything.
+/// for that, whoever made the edits. The edits are only used to read the object, and may be
+/// anything.
 ///
 /// # Errors
 /// As [`rewrite`], and where the object could not be read with the edits.
@@ -172,7 +174,7 @@ pub fn towards(
     }
 }
 
-/// Where an object stands.
+/// The location of an object.
 struct View<'a> {
     vfs: &'a dyn Vfs,
     object: &'a Path,
@@ -246,7 +248,7 @@ fn elf_rewrite(
     }
 }
 
-/// Does the edit leave the file's length as it is?
+/// Does the edit keep the file's length?
 fn fits(patch: &Result<edit::Patch, edit::Failure>) -> bool {
     patch.as_ref().is_ok_and(|patch| {
         matches!(patch.method, Method::Unchanged | Method::Slot | Method::Repoint)

@@ -1,7 +1,7 @@
-//! The repair of what a program was seen asking for in vain, and of nothing else.
+//! The repair of what a program was seen to request without success, and of nothing else.
 //!
-//! A diagnosis finds less than a program asks for: what it opens by a path of its own making stands
-//! in no header. It also finds more: what no run of the program has come to yet.
+//! A diagnosis finds less than a program requests: paths that it builds itself are not in any
+//! header. It also finds more: what no run of the program has needed yet.
 
 use crate::diagnosis::checks::dlopen::Process;
 use crate::diagnosis::diagnose::Diagnosis;
@@ -11,19 +11,19 @@ use crate::world::World;
 use crate::world::program::Program;
 use std::collections::HashSet;
 
-/// What is to be repaired, where that is not what a diagnosis finds.
+/// What is to be repaired, if that is not what a diagnosis finds.
 #[derive(Debug, Clone, Default)]
 pub struct Scope {
-    /// What was asked for in vain.
+    /// What was requested and not found.
     seen: Vec<Finding>,
-    /// What is among it and no diagnosis finds.
+    /// The part of it that no diagnosis finds.
     witnessed: Vec<Finding>,
-    /// What a diagnosis finds, and nobody asked for, or was found after all.
+    /// What a diagnosis finds, and was not requested, or was found in the run.
     left_alone: Vec<Finding>,
 }
 
 impl Scope {
-    /// Of what was `seen`, where the target as it is has these findings.
+    /// From what was `seen`, for a target that now has these findings.
     #[must_use]
     pub fn new(seen: &[Finding], diagnosed: &[Finding]) -> Self {
         let lacks = |findings: &[Finding], finding: &Finding| {
@@ -39,15 +39,16 @@ impl Scope {
         }
     }
 
-    /// Of what was `seen`, beside all that a diagnosis finds but what was `refuted`.
+    /// From what was `seen`, in addition to everything that a diagnosis finds except what was
+    /// `refuted`.
     #[must_use]
     pub fn beside(seen: &[Finding], diagnosed: &[Finding], refuted: Vec<Finding>) -> Self {
         Self { left_alone: refuted, ..Self::new(seen, diagnosed) }
     }
 
-    /// Makes a diagnosis of the target, as it would be, one of what was seen: with what would still
-    /// be asked for in vain, and without what nobody asked for, unless a library that comes within
-    /// reach asks for it in its turn.
+    /// Turns a diagnosis of the target with the plan applied into one of what was seen: with what
+    /// would still be requested and not found, and without what was not requested, unless a library
+    /// that is now found needs it in turn.
     pub(super) fn narrow(&self, vfs: &dyn Vfs, world: &World, diagnosis: &mut Diagnosis) {
         let programs = Program::all(vfs, world, &world.settings);
         let (mut reached, mut missing) = (HashSet::new(), Vec::new());

@@ -11,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 
 /// A tree of files in memory, built by chained calls.
 ///
-/// Missing directories are made on the way, and what stood at a name before is replaced. Paths are
+/// Missing directories are created, and an existing entry of the same name is replaced. Paths are
 /// taken as they are written: no link is followed while building. Permissions are those of an
 /// ordinary user who owns everything.
 #[derive(Debug, Clone)]
@@ -56,7 +56,7 @@ impl MemVfs {
         self.with(path.as_ref(), 0o644, Content::File(bytes.into()))
     }
 
-    /// Puts an empty directory of mode 0755 at `path`; one that is there stays as it is.
+    /// Puts an empty directory of mode 0755 at `path`; an existing one is unchanged.
     #[must_use]
     pub fn dir(mut self, path: impl AsRef<Path>) -> Self {
         self.directory(path.as_ref());
@@ -75,10 +75,10 @@ impl MemVfs {
         self.with(path.as_ref(), 0o644, Content::Other)
     }
 
-    /// Gives what stands at `existing` the further name `path`.
+    /// Gives the node at `existing` the additional name `path`.
     ///
     /// # Panics
-    /// Where nothing stands at `existing`.
+    /// If there is nothing at `existing`.
     #[must_use]
     pub fn link(mut self, existing: impl AsRef<Path>, path: impl AsRef<Path>) -> Self {
         let existing = existing.as_ref();
@@ -88,11 +88,12 @@ impl MemVfs {
         self
     }
 
-    /// Sets the permission bits of what stands at `path`. Without any read bit a file cannot be
-    /// opened nor a directory be listed; without any search bit nothing in a directory is reached.
+    /// Sets the permission bits of the node at `path`. Without a read bit a file cannot be opened
+    /// and a directory cannot be listed; without a search bit nothing in a directory can be
+    /// accessed.
     ///
     /// # Panics
-    /// Where nothing stands there.
+    /// If there is nothing.
     #[must_use]
     pub fn mode(mut self, path: impl AsRef<Path>, mode: u32) -> Self {
         let path = path.as_ref();
@@ -104,10 +105,10 @@ impl MemVfs {
         self
     }
 
-    /// Takes every permission from what stands at `path`.
+    /// Removes every permission from the node at `path`.
     ///
     /// # Panics
-    /// Where nothing stands there.
+    /// If there is nothing.
     #[must_use]
     pub fn unreadable(self, path: impl AsRef<Path>) -> Self {
         self.mode(path, 0)
@@ -119,7 +120,7 @@ impl MemVfs {
         self
     }
 
-    /// Names the node `index` by `path`, whose directories are made where they are missing.
+    /// Gives the node `index` the name `path`, and creates missing directories.
     fn insert(&mut self, path: &Path, index: usize) {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return };
         let directory = self.directory(parent);
@@ -129,7 +130,7 @@ impl MemVfs {
         }
     }
 
-    /// The index of the directory at `path`, made where it is missing.
+    /// The index of the directory at `path`, which is created if it is missing.
     fn directory(&mut self, path: &Path) -> usize {
         let mut at = ROOT;
         for component in path.components() {
@@ -159,7 +160,7 @@ impl MemVfs {
         }
     }
 
-    /// The node at a path that holds no link but perhaps as its last component.
+    /// The node at a path without links, except perhaps its last component.
     fn lookup(&self, path: &Path) -> io::Result<usize> {
         let mut at = ROOT;
         for component in path.components() {

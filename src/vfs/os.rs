@@ -19,22 +19,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// The files of the operating system.
 ///
 /// With a root every path is looked up inside it, as after `chroot`: absolute links start at the
-/// root again, `..` does not leave it, and nothing outside is looked at.
+/// root again, `..` does not leave it, and nothing outside is accessed.
 #[derive(Debug, Clone, Default)]
 pub struct OsVfs {
     root: Option<PathBuf>,
     failures: Failures,
-    /// What was seen of paths, where they are to lead to the same place from then on. Below a root nothing
-    /// but ways is remembered.
+    /// What was seen of paths, if they are to lead to the same place from then on. Below a root only
+    /// resolved directories are remembered.
     remembered: Option<Arc<Remembered>>,
 }
 
-/// What could not be read because the disk failed, and the number of the error. To whoever looks for
-/// libraries, what cannot be read is not there; whoever writes must not go by that.
+/// What could not be read because the disk failed, and the number of the error. For a search of
+/// libraries, an unreadable file is absent; code that writes must not rely on that.
 #[derive(Debug, Clone, Default)]
 struct Failures(Arc<Mutex<Vec<(PathBuf, i32)>>>);
 
-/// Failures that are kept; after that many no other one says more.
+/// The most failures that are kept; further ones add no information.
 const MAX_FAILURES: usize = 64;
 
 impl Failures {
@@ -94,8 +94,8 @@ impl OsVfs {
         self.root.as_deref()
     }
 
-    /// Fails where something in `root`, a directory of the tree, could not be read because the disk
-    /// failed, with the path and the error. What failed before is forgotten then.
+    /// Fails if something in `root`, a directory of the tree, could not be read because the disk
+    /// failed, with the path and the error. Earlier failures are then forgotten.
     ///
     /// # Errors
     /// Then.
@@ -169,7 +169,8 @@ impl Vfs for OsVfs {
 }
 
 impl OsVfs {
-    /// What is remembered of all but ways: nothing below a root, where every look starts at the root.
+    /// What is remembered besides resolved directories: nothing below a root, where every look-up
+    /// starts at the root.
     fn remembered(&self) -> Option<&Remembered> {
         self.remembered.as_deref().filter(|_| self.root.is_none())
     }
@@ -193,7 +194,7 @@ impl OsVfs {
         // O_NONBLOCK: a pipe without a writer must not stop the whole walk.
         let mut flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
         if self.root.is_some() {
-            // Every link is resolved already: one that appears now would lead out of the root.
+            // Every link is already resolved: one that appears now would lead out of the root.
             flags |= OFlags::NOFOLLOW;
         }
         let file = retry_on_intr(|| rustix::fs::open(&path, flags, Mode::empty()))?;
@@ -231,8 +232,8 @@ impl Look for OsVfs {
     }
 }
 
-/// An open file. It is read and not mapped: whoever truncates a mapped file ends the process that
-/// reads it by SIGBUS, and an installer may be at work. What is read is small.
+/// An open file. It is read and not mapped: if a mapped file is truncated, the process that reads
+/// it dies by SIGBUS, and an installer may be running. What is read is small.
 struct Opened {
     path: PathBuf,
     failures: Failures,
@@ -261,7 +262,7 @@ impl Source for Opened {
             return Some(Cow::Owned(bytes));
         }
         let mut bytes = vec![0; usize::try_from(range.end - range.start).ok()?];
-        // A file that has become shorter is like one that was too short from the first.
+        // A file that has become shorter is treated like one that was always too short.
         self.read(&mut bytes, range.start)?;
         Some(Cow::Owned(bytes))
     }

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-/// What stands at a path whose directories hold no link.
+/// The entry at a path whose directories contain no link.
 pub(super) enum Entry {
     /// A directory that may be searched.
     Directory,
@@ -17,7 +17,7 @@ pub(super) enum Entry {
     Other,
 }
 
-/// Does a path ask for a directory by its last bytes?
+/// Do the last bytes of a path show that it names a directory?
 fn asks_for_directory(path: &Path) -> bool {
     let bytes = path.as_os_str().as_encoded_bytes();
     bytes.ends_with(b"/") || bytes.ends_with(b"/.") || bytes.ends_with(b"/..")
@@ -40,7 +40,7 @@ pub(super) fn resolve(
     let mut links = 0;
     let mut at = PathBuf::from("/");
     let mut left = components(path);
-    // A slash at the end of the path, or of a link that ends it, asks for a directory.
+    // A slash at the end of the path, or of a link that ends it, requires a directory.
     let mut directory = asks_for_directory(path);
     while let Some(name) = left.pop_front() {
         if name == ".." {

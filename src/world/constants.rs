@@ -1,5 +1,5 @@
-//! The constants of objects, looked through for names: a library or a module that native code opens or imports
-//! by its name stands there.
+//! Searches the constants of objects for names: they contain the names of libraries that native code opens,
+//! and of modules that it imports.
 
 use super::inventory::Object;
 use crate::elf::strings::{self, Found};
@@ -16,14 +16,14 @@ pub struct Constants<'a> {
 }
 
 impl<'a> Constants<'a> {
-    /// Of one object at most so many bytes are read, and so many of all together.
+    /// The most bytes that are read of one object, and of all together.
     #[must_use]
     pub fn new(vfs: &'a dyn Vfs, of_one: u64, of_all: u64) -> Self {
         Self { vfs, most: of_one, left: Cell::new(of_all) }
     }
 
-    /// Which of `names` stand among the constants of an object, by their places in the list; `None` where the
-    /// object cannot be read, or not all of its constants.
+    /// Which of `names` are among the constants of an object, by their places in the list; `None` if the
+    /// object, or a part of its constants, cannot be read.
     #[must_use]
     pub fn named(&self, object: &Object, names: &[&[u8]]) -> Option<BTreeSet<usize>> {
         let source = self.vfs.open(&object.path).ok()?;
@@ -51,7 +51,7 @@ impl<'a> Constants<'a> {
         let opened = || {
             let source = self.vfs.open(&object.path).ok()?;
             let image = Image::parse(source.as_ref()).ok()?;
-            // Most objects cannot, and their constants are not read.
+            // Most objects cannot do so, and their constants are not read.
             let can_open = hash::imports(&image, b"dlopen").unwrap_or(false);
             Some(if can_open { self.among(&image, names)?.names } else { BTreeSet::new() })
         };

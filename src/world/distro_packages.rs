@@ -1,5 +1,5 @@
-//! Files that belong to a package of the system: they are edited only if they are named outright,
-//! for the package manager replaces them without a word.
+//! Files that belong to a package of the system. They are edited only if they are named on the
+//! command line, because the package manager replaces them silently.
 
 use crate::vfs::Vfs;
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use std::path::Path;
 /// dpkg's lists of the files of each package (dpkg(1), "FILES").
 const LISTS: &str = "/var/lib/dpkg/info";
 
-/// A list of more bytes than this is none: the longest known take 2 MB.
+/// The longest list that is read, in bytes: the longest known take 2 MB.
 const MAX_LIST_BYTES: u64 = 16 << 20;
 
 /// The shared objects that dpkg has installed.
@@ -20,7 +20,7 @@ pub struct Packages {
 }
 
 impl Packages {
-    /// Reads dpkg's lists; without them nothing is owned.
+    /// Reads dpkg's lists; without them no file has an owner.
     #[must_use]
     pub fn read(vfs: &dyn Vfs) -> Self {
         let mut by_path = HashMap::new();

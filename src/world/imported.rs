@@ -13,8 +13,7 @@ pub struct Imported {
     pub sites: Vec<PathBuf>,
     /// Directories outside of the target into which distributions are installed.
     pub packages: Vec<PathBuf>,
-    /// Other directories outside: the packages in them are imported, and whatever lies beside these is
-    /// not.
+    /// Other directories outside: the packages in them are imported, and other files in them are not.
     pub sources: Vec<PathBuf>,
     /// Packages outside that are imported by their own directories, which are walked whole.
     pub mapped: Vec<PathBuf>,
@@ -43,7 +42,8 @@ impl Imported {
                 }
                 continue;
             }
-            // What is around the target is no directory of packages, and would be walked whole.
+            // A directory around the target is not a directory of packages, and would be walked
+            // completely.
             if known.iter().any(|root| path.starts_with(root) || root.starts_with(&path)) {
                 continue;
             }
@@ -64,8 +64,8 @@ impl Imported {
         found
     }
 
-    /// Does an interpreter come by a link, which leads to a directory, when it imports? Nobody says so of
-    /// a tree that is none of packages.
+    /// Does an interpreter follow a link to a directory when it imports? This is not known of a tree
+    /// without packages.
     #[must_use]
     pub fn leads_by(&self, vfs: &dyn Vfs, link: &Path) -> bool {
         let sites = self.sites.iter().filter(|site| holds_distributions(vfs, site));
@@ -79,7 +79,7 @@ impl Imported {
     }
 }
 
-/// Is a directory one that distributions are installed into, by its name or by what it holds?
+/// Are distributions installed into a directory, by its name or by its content?
 fn holds_distributions(vfs: &dyn Vfs, directory: &Path) -> bool {
     directory.ends_with("site-packages")
         || directory.ends_with("dist-packages")

@@ -1,4 +1,4 @@
-//! What a target holds: its shared objects and programs, and the distributions that they belong
+//! The content of a target: its shared objects and programs, and the distributions that they belong
 //! to.
 
 use super::imported::Imported;
@@ -80,7 +80,7 @@ impl Object {
         }
     }
 
-    /// Its `DT_NEEDED`, in order; nothing for an object of another format.
+    /// Its `DT_NEEDED`, in order; empty for an object of another format.
     #[must_use]
     pub fn needed(&self) -> &[Vec<u8>] {
         self.elf().map_or(&[], |summary| &summary.needed)
@@ -105,12 +105,12 @@ impl Object {
     }
 }
 
-/// What a target holds.
+/// The content of a target.
 #[derive(Debug, Default)]
 pub struct Inventory {
     /// The directories that were walked.
     pub roots: Vec<PathBuf>,
-    /// Directories outside of these that were looked into, since an interpreter imports from them.
+    /// Directories outside of these that were examined, because an interpreter imports from them.
     pub beyond: Vec<PathBuf>,
     /// The directories of packages among all of these.
     pub sites: Vec<PathBuf>,
@@ -120,34 +120,33 @@ pub struct Inventory {
     pub distributions: Vec<Distribution>,
     /// What could not be read.
     pub unreadable: Vec<Unreadable>,
-    /// Linked directories that lie outside, and were looked into, since an interpreter imports from
-    /// them.
+    /// Linked directories outside that were examined, because an interpreter imports from them.
     pub followed: Vec<Linked>,
-    /// Linked directories that lie inside, under the names by which they were walked.
+    /// Linked directories inside, under the names by which they were walked.
     pub inside: Vec<Linked>,
-    /// Linked directories with objects that lie outside, and were not looked into.
+    /// Linked directories outside that contain objects and were not examined.
     pub not_followed: Vec<Linked>,
-    /// The metadata of distributions that an upgrade has moved out of the way and not removed.
+    /// The metadata of distributions that an upgrade has renamed and not removed.
     pub leftovers: Vec<PathBuf>,
     by_name: QuickMap<Vec<u8>, Vec<usize>>,
-    /// Objects by their paths, byte for byte, once they are all there; and by the stems of their names.
+    /// Objects by their paths, byte for byte, once all are read; and by the stems of their names.
     by_path: OnceLock<QuickMap<OsString, usize>>,
     by_stem: OnceLock<QuickMap<Vec<u8>, Vec<usize>>>,
 }
 
 impl Inventory {
-    /// Walks `roots` and reads the header of every object below them. Directories that hold
-    /// another environment, and tfpatch's own store, are passed over.
+    /// Walks `roots` and reads the header of every object below them. Directories that contain
+    /// another environment, and tfpatch's own store, are skipped.
     #[must_use]
     pub fn of(vfs: &dyn Vfs, roots: &[PathBuf]) -> Self {
         Self::importing(vfs, roots, &Imported::default())
     }
 
-    /// The same of a target from whose directories an interpreter imports: what these lead to by
-    /// links is looked into as well.
+    /// The same for a target from whose directories an interpreter imports: directories that these
+    /// link to are examined as well.
     #[must_use]
     pub fn importing(vfs: &dyn Vfs, roots: &[PathBuf], imported: &Imported) -> Self {
-        // Starting threads takes longer than all else that an edit of one file does.
+        // Starting threads takes longer than everything else in an edit of one file.
         if roots.is_empty() {
             return Self::default();
         }
@@ -177,7 +176,7 @@ impl Inventory {
         inventory
     }
 
-    /// Adds an object that was named outright: whatever it is called, and wherever it lies.
+    /// Adds an object that was named on the command line, whatever its name and directory.
     pub fn add_named(&mut self, vfs: &dyn Vfs, path: &Path) {
         let Err(index) = self.objects.binary_search_by(|object| object.path.as_path().cmp(path))
         else {
@@ -205,7 +204,7 @@ impl Inventory {
         indices.iter().filter_map(|&index| self.objects.get(index))
     }
 
-    /// The names of libraries that objects ask for by their headers, each with those that do.
+    /// The names of libraries in the headers of objects, each with these objects.
     #[must_use]
     pub fn needed(&self) -> HashMap<&[u8], Vec<&Object>> {
         let mut needed: HashMap<&[u8], Vec<&Object>> = HashMap::new();
@@ -254,7 +253,7 @@ impl Inventory {
 
     /// The objects in a directory itself.
     pub fn in_directory(&self, directory: &Path) -> impl Iterator<Item = &Object> {
-        // By path, all that lies below a directory stands together.
+        // Sorted by path, everything below a directory is consecutive.
         let first = self.objects.partition_point(|object| object.path.as_path() < directory);
         let rest = self.objects.get(first..).unwrap_or_default().iter();
         let below = rest.take_while(move |object| object.path.starts_with(directory));
@@ -267,7 +266,8 @@ impl Inventory {
         self.distributions.get(object.distribution?)
     }
 
-    /// Was the TensorFlow of that index among the distributions built for GPUs, as its objects tell?
+    /// Was the TensorFlow with that index among the distributions built for GPUs, according to its
+    /// objects?
     #[must_use]
     pub fn is_for_gpu(&self, index: usize) -> bool {
         let mut objects = self.objects.iter().filter(|it| it.distribution == Some(index));
@@ -277,8 +277,8 @@ impl Inventory {
         })
     }
 
-    /// Notes what could not be read of the distributions. Leftovers of installers are no places
-    /// that could not be read.
+    /// Records what could not be read of the distributions. Leftovers of installers are not
+    /// unreadable places.
     pub fn add_problems(&mut self, problems: Vec<Problem>) {
         for problem in problems {
             match problem {
@@ -294,8 +294,8 @@ impl Inventory {
         }
     }
 
-    /// Forgets links that lead nowhere where no distribution is to have them: a name without a file
-    /// is no different from no name, and whoever asks for it is told so.
+    /// Drops dangling links that no distribution lists: a name without a file is the same as no
+    /// name, and is reported with the object that needs it.
     pub fn forget_dangling(&mut self, is_owned: impl Fn(&Path) -> bool) {
         self.unreadable.retain(|unreadable| {
             !matches!(unreadable.why, Why::Dangling(_)) || is_owned(&unreadable.path)
@@ -314,20 +314,21 @@ pub(crate) fn stem_of(name: &[u8]) -> Option<&[u8]> {
     name.get(..memmem::find(name, b".so.")?)
 }
 
-/// The summary of one object; `None` where it is none or cannot be read.
+/// The summary of one object; `None` if it is not an object or cannot be read.
 #[must_use]
 pub fn summary_of(vfs: &dyn Vfs, path: &Path) -> Option<Summary> {
     let source = vfs.open(path).ok()?;
     Image::parse(source.as_ref()).ok()?.summary().ok()
 }
 
-/// Reads an object; `None` for what is none and does not claim to be one.
+/// Reads an object; `None` for a file that is not an object and does not claim to be one.
 fn read(vfs: &dyn Vfs, path: PathBuf) -> Result<Option<Object>, Unreadable> {
     match try_read(vfs, &path) {
         Ok(object) => {
             Ok(object.map(|(id, facts, role)| Object { path, id, facts, role, distribution: None }))
         }
-        // A name without `.so` announces nothing: what cannot be read there is no finding.
+        // A name without `.so` does not claim to be an object: it is not a finding if it cannot be
+        // read.
         Err(_) if !is_named_as_object(path.file_name().map_or(b"", OsStr::as_bytes)) => Ok(None),
         Err(why) => Err(Unreadable { path, why }),
     }
@@ -342,7 +343,7 @@ fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
         Err(error) => {
             return match metadata()?.kind {
                 FileKind::File => Err(error.into()),
-                // A directory or a socket may be called what it likes.
+                // A directory or a socket may have any name.
                 _ => Ok(None),
             };
         }
@@ -387,7 +388,7 @@ fn read_macho(source: &dyn Source, path: &Path) -> Result<Option<(Facts, Role)>,
             macho::Kind::Executable => Role::Executable,
             _ if is_extension_by_name(name) => Role::ExtensionModule,
             _ => match &function {
-                // A slice without a sound export trie is no module either.
+                // A slice without a sound export trie is not a module either.
                 Some(function)
                     if symbols::export(&image, function).is_ok_and(|it| it.is_some()) =>
                 {
@@ -401,7 +402,7 @@ fn read_macho(source: &dyn Source, path: &Path) -> Result<Option<(Facts, Role)>,
     Ok(is_loaded.then(|| (Facts::Macho(slices.into()), role)))
 }
 
-/// Has a file the name of an extension module (PEP 3149)?
+/// Does a file have the name of an extension module (PEP 3149)?
 fn is_extension_by_name(name: &[u8]) -> bool {
     name.windows(9).any(|part| part == b".cpython-") || name.ends_with(b".abi3.so")
 }
@@ -424,7 +425,7 @@ fn is_linker_script(start: &[u8]) -> bool {
 
 /// What a program would do with the object. Python's import looks for `X.so`, `X.abi3.so` and
 /// `X.cpython-311-….so` (PEP 3149), and calls `PyInit_X` of what it finds (PEP 489); plugins and
-/// libraries that a program opens by itself are called `X.so` too, and lack that function.
+/// libraries that a program opens are called `X.so` too, and lack that function.
 fn role_of(path: &Path, image: &Image<'_>, summary: &Summary) -> Role {
     let name = path.file_name().map_or(b"".as_slice(), OsStr::as_bytes);
     match summary.kind {
@@ -443,6 +444,6 @@ fn role_of(path: &Path, image: &Image<'_>, summary: &Summary) -> Role {
 /// Does the object export the function by which Python makes the module of that name?
 fn is_module(image: &Image<'_>, module: &[u8]) -> bool {
     let function = [b"PyInit_", module].concat();
-    // An object without a sound symbol table is no module either.
+    // An object without a sound symbol table is not a module either.
     hash::exports(image, &function).unwrap_or(false)
 }

@@ -1,8 +1,8 @@
-//! Directories that a target has by a link alone. Those that lie outside of it are looked into where an
-//! interpreter imports from them, and are named where nobody says that one does.
+//! Directories that a target has only by a link. Those outside of it are examined if an interpreter
+//! imports from them, and are otherwise only named.
 //!
-//! What lies there belongs to somebody else, so it is not edited; but whoever says that everything is
-//! well has to say what was not looked at.
+//! Their content belongs to another target, so it is not edited. But a report that finds no problem
+//! has to name what was not examined.
 
 use super::imported::Imported;
 use super::object_names::{is_named_as_object, is_passed_over};
@@ -11,15 +11,15 @@ use std::collections::{BTreeMap, HashSet};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// Entries that are looked at below a linked directory. Where there are more without an object among
-/// them, there may be one.
+/// The most entries that are examined below a linked directory. If there are more, and no object
+/// among these, there may be one.
 const MAX_ENTRIES: usize = 10_000;
 
-/// Links that are told of: more than these are a tree that is made of links.
+/// The most links that are reported: a tree with more consists of links.
 const MAX_LINKS: usize = 1000;
 
 /// Endings that no directory of packages or libraries has. An environment of links has tens of
-/// thousands of files with them, and what each is a link to is not asked for.
+/// thousands of files with them, and it is not checked what each links to.
 const OF_FILES: &[&str] = &["py", "pyc", "pyi", "h", "hpp", "txt", "json"];
 
 /// A linked directory.
@@ -41,28 +41,27 @@ pub(crate) fn is_directory(vfs: &dyn Vfs, link: &Path) -> bool {
 /// The linked directories of a target, sorted by what becomes of them.
 #[derive(Debug, Default)]
 pub(crate) struct Links {
-    /// They lead out, and an interpreter comes by them.
+    /// They lead outside, and an interpreter follows them.
     pub(crate) followed: Vec<Linked>,
     /// They lead to directories inside.
     pub(crate) inside: Vec<Linked>,
-    /// They lead out, to directories with shared objects.
+    /// They lead outside, to directories with shared objects.
     pub(crate) not_followed: Vec<Linked>,
     /// The directories that are walked anyway, by the names that they have and by their real ones.
     roots: Vec<(PathBuf, PathBuf)>,
-    /// Directories outside that are known by a link already.
+    /// Directories outside that are already known by a link.
     known: HashSet<PathBuf>,
 }
 
 impl Links {
-    /// None yet, of a target whose `roots` are walked.
+    /// Empty, for a target whose `roots` are walked.
     pub(crate) fn new(vfs: &dyn Vfs, roots: &[PathBuf], imported: &Imported) -> Self {
         let named = roots.iter().chain(imported.beyond());
         let roots = named.filter_map(|root| Some((root.clone(), vfs.canonicalize(root).ok()?)));
         Self { roots: roots.collect(), ..Self::default() }
     }
 
-    /// Sorts in more links, of several to one directory outside the first; those are returned that are
-    /// to be followed.
+    /// Adds more links, the first of several to one directory outside, and returns those to follow.
     pub(crate) fn add(
         &mut self,
         vfs: &dyn Vfs,
@@ -95,8 +94,8 @@ impl Links {
         below.next()
     }
 
-    /// Is nothing known yet of a directory outside? A link to what is around the target is a circle, and
-    /// no package; and what was followed has brought along what lies below.
+    /// Is a directory outside still unknown? A link to a directory around the target is a circle, and
+    /// not a package; and a directory that was followed includes everything below it.
     fn is_new(&mut self, target: &Path) -> bool {
         let is_around = self.roots.iter().any(|(_, root)| root.starts_with(target));
         let is_below = self.followed.iter().any(|other| target.starts_with(&other.target));
@@ -105,7 +104,7 @@ impl Links {
     }
 }
 
-/// Is there a file below a directory that is named as a shared object, as far as was looked?
+/// Is there a file below a directory that is named as a shared object, as far as it was searched?
 fn may_hold_objects(vfs: &dyn Vfs, directory: &Path) -> bool {
     let mut left = MAX_ENTRIES;
     let mut directories = vec![directory.to_owned()];
@@ -127,8 +126,8 @@ fn may_hold_objects(vfs: &dyn Vfs, directory: &Path) -> bool {
     false
 }
 
-/// What is to be looked at instead: the directories, or the one that several lie in, for they may need
-/// one another.
+/// What to examine instead: the directories, or the one that contains several of them, since they may
+/// need one another.
 #[must_use]
 pub fn places<'a>(not_followed: impl Iterator<Item = &'a Linked>) -> Vec<PathBuf> {
     let mut by_parent: BTreeMap<&Path, Vec<&Path>> = BTreeMap::new();

@@ -1,4 +1,5 @@
-//! Who brought an object, and what that requires: what is imported before it follows from that.
+//! The maker of an object, and what that requires: what is imported before the object follows from
+//! that.
 
 use super::World;
 use super::inventory::Object;
@@ -10,12 +11,13 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Component, Path};
 
-/// Who brought an object.
+/// The maker of an object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Maker {
     /// A distribution, by its index in the inventory.
     Distribution(usize),
-    /// A package that no distribution owns, as one that was unpacked by hand: its directory's name,
+    /// A package that no distribution owns, such as one that was unpacked by hand: its directory's
+    /// name,
     /// [`normalized`].
     Package(String),
 }
@@ -28,7 +30,7 @@ pub struct Required {
 }
 
 impl Required {
-    /// Is what somebody brought among it?
+    /// Are the objects of a maker among it?
     #[must_use]
     pub fn has(&self, maker: &Maker) -> bool {
         match maker {
@@ -39,7 +41,7 @@ impl Required {
 }
 
 impl World {
-    /// Who brought an object; `None` for one that lies in no package.
+    /// The maker of an object; `None` if it is not in a package.
     #[must_use]
     pub fn maker(&self, object: &Object) -> Option<Maker> {
         if let Some(index) = object.distribution {
@@ -50,8 +52,8 @@ impl World {
         Some(Maker::Package(normalized(&package)))
     }
 
-    /// What a distribution requires; that of an extra counts where it is installed, for somebody wanted
-    /// it then. Its markers are not looked at: what they rule out is not installed.
+    /// What a distribution requires. The requirements of an extra count if they are installed, since
+    /// the extra was then requested. Markers are not evaluated: what they rule out is not installed.
     #[must_use]
     pub fn required_by(&self, distribution: usize) -> Required {
         let all = &self.inventory.distributions;
@@ -74,15 +76,16 @@ impl World {
         required
     }
 
-    /// Does somebody import what lies here: an interpreter of the target, or one that is not in it, where
-    /// distributions are installed?
+    /// Is this directory imported from: by an interpreter of the target, or, if distributions are
+    /// installed in it, by one outside?
     #[must_use]
     pub fn is_imported(&self) -> bool {
         self.has_interpreter() || self.wheel.is_none() && !self.inventory.distributions.is_empty()
     }
 
-    /// Is an object the only native code of a distribution of Python code? Its code opens it then, as
-    /// with ctypes or cffi. Copies of libraries that a tool has put into `NAME.libs` do not count.
+    /// Is an object the only native code of a distribution of Python code? Then its code opens it,
+    /// for example with ctypes or cffi. Copies of libraries that a tool has added in `NAME.libs` do
+    /// not count.
     #[must_use]
     pub fn is_only_code(&self, vfs: &dyn Vfs, object: &Object) -> bool {
         let Some(index) = object.distribution else { return false };
@@ -99,16 +102,17 @@ impl World {
         record::rows(&record.unwrap_or_default()).map_while(Result::ok).any(|row| row.is_code())
     }
 
-    /// Does a distribution require another one itself, by that name or as what does for it?
+    /// Does a distribution directly require another one, by that name or by that of a replacement?
     #[must_use]
     pub fn requires(own: &Distribution, other: &Distribution) -> bool {
-        // One that names what does for it in other places, as on another system, does not require itself.
+        // A distribution that names its own replacement, for example for another system, does not require
+        // itself.
         own.requires.iter().any(|needed| alternatives::meets(&other.normalized, &needed.name))
             && own.location != other.location
     }
 
-    /// Finds the owners of packages whose distributions have no RECORD: by what is said to be theirs at
-    /// the top level, else by their names.
+    /// Finds the owners of packages whose distributions have no RECORD: by their `top_level.txt`, else
+    /// by their names.
     pub(super) fn name_owners_without_records(&mut self, vfs: &dyn Vfs) {
         let all = &self.inventory.distributions;
         let unlisted: Vec<(usize, &Distribution, BTreeSet<Vec<u8>>)> = all
@@ -135,7 +139,7 @@ impl World {
     }
 }
 
-/// The package in a directory of packages that a file lies in.
+/// The package in a directory of packages that a file is in.
 fn package_of(site: &Path, file: &Path) -> Option<String> {
     let mut parts = file.strip_prefix(site).ok()?.components();
     let Component::Normal(package) = parts.next()? else { return None };
@@ -176,7 +180,7 @@ mod tests {
         ];
         let [plug, host, keras] = &world.inventory.distributions[..] else { panic!() };
         assert!(World::requires(plug, host) && World::requires(keras, plug));
-        // Its metadata name what stands for it on another system.
+        // Its metadata name its replacement on another system.
         assert!(!World::requires(host, host) && !World::requires(keras, host));
         let required = world.required_by(2);
         assert!(required.has(&Maker::Distribution(0)) && required.has(&Maker::Distribution(1)));

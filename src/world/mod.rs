@@ -1,4 +1,4 @@
-//! What is looked at: the tree, its objects and distributions, the programs that load them, and the
+//! What is examined: the tree, its objects and distributions, the programs that load them, and the
 //! system around.
 
 pub mod constants;

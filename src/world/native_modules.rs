@@ -7,19 +7,19 @@ use crate::vfs::Vfs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// A package, or a module that stands by itself, with its modules that have native code.
+/// A package, or a single module, with its modules that have native code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NativePackage {
     /// The name before the first dot.
     pub name: String,
     /// Each module's whole name and file, by name.
     pub modules: BTreeMap<String, PathBuf>,
-    /// What is to be imported before it.
+    /// What must be imported before it.
     pub first: Vec<String>,
 }
 
-/// The packages at the top level of those distributions that require the one of a package: who imports them
-/// comes to the package in the way that is meant.
+/// The packages at the top level of those distributions that require the one of a package: importing them
+/// loads the package as intended.
 #[must_use]
 pub fn requiring(vfs: &dyn Vfs, world: &World, package: &NativePackage) -> Vec<String> {
     let all = &world.inventory.distributions;
@@ -33,7 +33,7 @@ pub fn requiring(vfs: &dyn Vfs, world: &World, package: &NativePackage) -> Vec<S
     modules.filter(|module| is_identifier(module) && *module != package.name).collect()
 }
 
-/// Those that the first interpreter of a target imports, by name; where a part was named, those of the part. The
+/// Those that the first interpreter of a target imports, by name; if a part was named, those of the part. The
 /// interpreter knows a module by the ending of its file's name, and the directories between are packages, of
 /// which each has to be an identifier (PEP 3149; `importlib.machinery.ExtensionFileLoader`).
 #[must_use]

@@ -1,4 +1,4 @@
-//! Which names are looked into: of directories, and of files that may be objects.
+//! Which names are examined: those of directories, and of files that may be objects.
 
 use crate::hashing::QuickSet;
 use memchr::memmem;
@@ -7,8 +7,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::sync::LazyLock;
 
-/// Directories that hold no objects of the target. Those with a tilde pip has moved out of the way
-/// during an upgrade; no import leads there.
+/// Directories that contain no objects of the target. Those with a tilde were renamed by pip during
+/// an upgrade, and are not imported from.
 pub(crate) fn is_passed_over(name: &OsStr) -> bool {
     name == "__pycache__"
         || name == ".tfpatch"
@@ -16,7 +16,7 @@ pub(crate) fn is_passed_over(name: &OsStr) -> bool {
         || name.as_bytes().starts_with(b"~")
 }
 
-/// Endings of files that are no objects: texts, what Python and other languages are written in, pictures,
+/// Endings of files that are not objects: texts, sources of Python and other languages, pictures,
 /// archives and data. In an environment nearly all files have one of them.
 const OF_OTHERS: &str = "\
     py pyc pyi pyx pxd pxi pth ipynb typed h hh hpp hxx inc c cc cpp cxx cu cuh f f90 go rs \
@@ -28,17 +28,18 @@ const OF_OTHERS: &str = "\
     a o la lib dll exe pdb def pc log lock license template jinja j2 ui qml qm asc pem crt \
     sig sample orig rej bak gitignore npmignore";
 
-/// The same endings, to be looked up.
+/// The same endings, for look-ups.
 static ENDINGS: LazyLock<QuickSet<&str>> = LazyLock::new(|| OF_OTHERS.split(' ').collect());
 
-/// A file's name up to its first dot: a module is imported by it, whatever its ending (PEP 3149).
+/// A file's name up to its first dot, by which a module is imported, whatever its ending (PEP
+/// 3149).
 #[must_use]
 pub fn stem(name: &[u8]) -> &[u8] {
     name.split(|&byte| byte == b'.').next().unwrap_or_default()
 }
 
-/// May a file of that name hold an object, whose first bytes tell? Other languages have endings of their
-/// own for modules that are libraries, such as `.node`.
+/// May a file of that name be an object, according to its first bytes? Other languages have endings of
+/// their own for modules that are libraries, such as `.node`.
 #[must_use]
 pub fn may_hold_object(name: &OsStr) -> bool {
     may_be_object(name)
@@ -48,8 +49,8 @@ pub fn may_hold_object(name: &OsStr) -> bool {
 }
 
 /// May a file of that name be an object? Tens of thousands of files in an environment are not, and
-/// opening each would take longer than all the rest. Objects have `.so` in their name, or, as
-/// programs mostly do, no suffix or a number as one.
+/// opening each would take longer than all the rest. Objects have `.so` in their name, or, as most
+/// programs, no suffix or a number as one.
 #[must_use]
 pub fn may_be_object(name: &OsStr) -> bool {
     let name = name.as_bytes();

@@ -1,4 +1,4 @@
-//! What files were installed with: the parts that a graph of them is made of.
+//! The distributions of files: the nodes that a graph of them consists of.
 
 use crate::python::distribution;
 use crate::python::distribution::packages_around;
@@ -9,16 +9,16 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// Where a file lies, and what it was installed with.
+/// The location of a file, and its distribution.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
-    /// Its path with every link on the way resolved; one that the file itself is stays.
+    /// Its path with every link resolved, except if the file itself is a link.
     pub path: PathBuf,
     /// Name and version of the distribution whose RECORD lists it.
     pub distribution: Option<String>,
 }
 
-/// The homes of files, by the paths that were asked for.
+/// The locations of files, by the requested paths.
 #[must_use]
 pub fn homes<'p>(
     vfs: &dyn Vfs,

@@ -1,11 +1,11 @@
-//! Where something lies in a target, and how that is told.
+//! The location of something in a target, and how it is shown.
 
 use crate::bytes::shown;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A path that people are told of: below the directory that packages are imported from or the root of the
-/// target, where it lies there, else as it is on the disk.
+/// A path for people: below the directory that packages are imported from or the root of the target, if
+/// it is there, else as it is on the disk.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Place {
     path: PathBuf,
@@ -13,14 +13,14 @@ pub struct Place {
 }
 
 impl Place {
-    /// A path, told from a directory above it if there is one.
+    /// A path, relative to a directory above it if there is one.
     #[must_use]
     pub fn below(base: Option<&Path>, path: &Path) -> Self {
         let base = base.filter(|base| path.starts_with(base)).map(Path::to_owned);
         Self { path: path.to_owned(), base }
     }
 
-    /// A path that is told as it is on the disk.
+    /// A path that is shown as it is on the disk.
     #[must_use]
     pub fn on_disk(path: &Path) -> Self {
         Self::below(None, path)

@@ -20,18 +20,18 @@ pub struct Program<'a> {
     pub main: Option<Resolution>,
     /// What it can load.
     machine: Machine,
-    /// The C library that it was built for, or its objects were, where they tell.
+    /// The C library that it was built for, or that its objects were built for, if known.
     built_for: Option<Libc>,
-    /// Is that the user's wish, whatever objects say?
+    /// Did the user choose it, whatever objects say?
     is_wished: bool,
-    /// The version of Python, as it stands in the names of directories and extension modules.
+    /// The version of Python, as in the names of directories and extension modules.
     version: Option<Version>,
 }
 
 impl<'a> Program<'a> {
     /// The programs of a target: its interpreters, else one loader for each machine and each C
-    /// library that its objects are for. A program that asks for the loader of another C library
-    /// than the interpreters is started by that one.
+    /// library that its objects are for. A program that names the loader of another C library than
+    /// the interpreters is started by that one.
     #[must_use]
     pub fn all(vfs: &'a dyn Vfs, world: &World, settings: &Settings) -> Vec<Self> {
         let mut programs: Vec<Self> = Vec::new();
@@ -50,7 +50,7 @@ impl<'a> Program<'a> {
             .filter(|object| programs.is_empty() || object.role == Role::Executable)
             .filter_map(|object| Some((object, object.elf()?)))
             .partition(|(_, summary)| Libc::of(summary).is_some());
-        // Where some objects say what they are for, they speak for the others.
+        // If some objects show what they are for, the same is assumed of the others.
         for (object, summary) in named.into_iter().chain(unnamed) {
             if !programs.iter().any(|program| program.fits(object)) {
                 let distribution = world.inventory.distribution_of(object);
@@ -64,8 +64,7 @@ impl<'a> Program<'a> {
         programs
     }
 
-    /// The loader that an object asks for; where it does not tell, that of `by_tag`, else that of
-    /// the root.
+    /// The loader that an object names; if it names none, that of `by_tag`, else that of the root.
     fn without_main(
         vfs: &'a dyn Vfs,
         object: &Summary,
@@ -105,9 +104,9 @@ impl<'a> Program<'a> {
         objects.map(|object| (object.path.as_os_str(), object.real.as_path())).collect()
     }
 
-    /// Can the program load an object at all: is it for its machine? A program of the target is
-    /// not loaded, but started by the loader that it names; and where there is no interpreter, nobody
-    /// loads an object of another C library.
+    /// Can the program load an object at all: is it for its machine? A program of the target is not
+    /// loaded, but started by the loader that it names; and if there is no interpreter, nothing loads
+    /// an object of another C library.
     #[must_use]
     pub fn fits(&self, object: &Object) -> bool {
         let Some(summary) = object.elf() else { return false };

@@ -1,8 +1,8 @@
-//! What the Python code of a distribution says of the shared objects that it comes with: whether it can
-//! do without a module, what it imports before one, and which libraries it opens.
+//! What the Python code of a distribution shows about its shared objects: whether it works without a
+//! module, what it imports before one, and which libraries it opens.
 //!
-//! Code is read of those alone whose objects lack something, and of these only the files that hold the
-//! name in question.
+//! Code is read only of distributions whose objects lack something, and of these only the files that
+//! contain the name in question.
 
 mod order;
 pub mod standard;
@@ -20,16 +20,16 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 
-/// Of more code than this the rest is not looked through, in bytes: eight times that of NumPy.
+/// The most code that is searched, in bytes: eight times that of NumPy.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// More than this is not parsed in a run, in bytes; it takes half a second.
+/// The most code that is parsed in a run, in bytes; it takes half a second.
 const MAX_PARSED_BYTES: u64 = 8 << 20;
 
 /// The most files of a package that no RECORD lists.
 const MAX_FILES: usize = 20_000;
 
-/// How far from a module those are that import it, and those that import these.
+/// How many steps the modules that import a module are followed.
 const MAX_STEPS: usize = 8;
 
 /// A line of a source file.
@@ -46,20 +46,21 @@ pub struct SourceLine {
 pub enum Reaction {
     /// It fails as well, whenever it is imported.
     Fails(SourceLine),
-    /// It goes on without the object: whatever leads to it stands in a `try`. The first such place.
+    /// It continues without the object: everything that loads it is in a `try`. The first such
+    /// place.
     GoesOn(SourceLine),
-    /// It comes to the object only once a function is called. The first such place.
+    /// It loads the object only when a function is called. The first such place.
     Later(SourceLine),
 }
 
-/// The code of a target, read as it is asked for.
+/// The code of a target, read when it is needed.
 pub struct PythonCode<'a> {
     vfs: &'a dyn Vfs,
     world: &'a World,
     packages: RefCell<HashMap<Maker, Rc<Package>>>,
-    /// Whose modules the packages at the top level hold.
+    /// The owners of the modules in the packages at the top level.
     makers: OnceCell<HashMap<OsString, BTreeSet<Maker>>>,
-    /// The distributions by the names at the top level that they are called by.
+    /// The distributions by their names at the top level.
     called: OnceCell<HashMap<String, usize>>,
     /// How many bytes may still be read, and parsed.
     unread: Cell<u64>,
@@ -71,7 +72,7 @@ struct Package {
     files: Vec<File>,
     /// The places of the files by the modules that they are.
     by_module: HashMap<String, usize>,
-    /// Is there code that was not read, since it is too long?
+    /// Is there code that was not read because it is too long?
     is_partly_unread: bool,
 }
 
@@ -82,11 +83,11 @@ struct File {
     /// Is it the `__init__.py` of a package?
     is_package: bool,
     bytes: Vec<u8>,
-    /// What stands in it; `None` where it was not parsed.
+    /// Its content; `None` if it was not parsed.
     source: OnceCell<Option<Source>>,
 }
 
-/// What is asked about.
+/// The question.
 #[derive(Clone, Copy)]
 enum Error {
     /// An import fails.
@@ -104,15 +105,15 @@ impl Error {
     }
 }
 
-/// What is known so far of those who lead to a module.
+/// What is known so far about the code that imports a module.
 #[derive(Default)]
 struct Leading {
     guard: Option<SourceLine>,
     call: Option<SourceLine>,
     force: Option<SourceLine>,
-    /// Does anybody lead there at all?
+    /// Does anything import it at all?
     is_led_to: bool,
-    /// Could a file not be read that holds the name?
+    /// Is there a file that contains the name and could not be read?
     is_partly_unread: bool,
 }
 
@@ -129,7 +130,7 @@ impl Leading {
 }
 
 impl<'a> PythonCode<'a> {
-    /// The code of a target, of which nothing is read yet.
+    /// The code of a target; nothing is read yet.
     #[must_use]
     pub fn new(vfs: &'a dyn Vfs, world: &'a World) -> Self {
         Self {
@@ -143,8 +144,8 @@ impl<'a> PythonCode<'a> {
         }
     }
 
-    /// What the code of an object's own distribution does where the object fails to load; `None` where
-    /// nothing in it tells.
+    /// What the code of an object's own distribution does if the object fails to load; `None` if it
+    /// does not show that.
     #[must_use]
     pub fn reaction(&self, object: &Object) -> Option<Reaction> {
         let package = self.package(&self.world.maker(object)?)?;
@@ -156,7 +157,7 @@ impl<'a> PythonCode<'a> {
         leading.reaction(&package)
     }
 
-    /// The same for a module of a distribution that is not there.
+    /// The same for a module of a distribution that is not installed.
     #[must_use]
     pub fn reaction_without(&self, distribution: usize, file: &Path) -> Option<Reaction> {
         let site = &self.world.inventory.distributions.get(distribution)?.site;
@@ -164,16 +165,16 @@ impl<'a> PythonCode<'a> {
         self.importing(&package, &module_of(site, file)?)?.reaction(&package)
     }
 
-    /// Who imports a module; `None` where nothing tells.
+    /// What imports a module; `None` if this is not known.
     fn importing(&self, package: &Package, module: &str) -> Option<Leading> {
         let leading = self.leading_to(package, module, Error::Import);
-        // What is there for others to import fails when they do.
+        // A module for others to import fails when they import it.
         let is_told = leading.guard.is_some() || leading.force.is_some();
         (is_told || !is_public(module)).then_some(leading)
     }
 
-    /// Is the name of a library, with its ending or without, handed to some function by the code of an object's
-    /// own distribution, which opens libraries by paths that constants do not tell?
+    /// Does the code of an object's own distribution pass the name of a library, with or without its ending, to
+    /// some function? Such code opens libraries by paths that constants do not show.
     #[must_use]
     pub fn hands_over(&self, object: &Object, library: &[u8]) -> bool {
         let Ok(library) = str::from_utf8(library) else { return false };
@@ -206,8 +207,8 @@ impl<'a> PythonCode<'a> {
         })
     }
 
-    /// Does somebody's code ask `ctypes.util.find_library` for a library, by its name without `lib` and the
-    /// ending?
+    /// Does the code of a distribution look for a library with `ctypes.util.find_library`, by its name
+    /// without `lib` and the ending?
     #[must_use]
     pub fn searches_for(&self, maker: &Maker, name: &str) -> bool {
         self.package(maker).is_some_and(|package| {
@@ -217,7 +218,7 @@ impl<'a> PythonCode<'a> {
         })
     }
 
-    /// Does a word stand anywhere in somebody's code? What is not read may hold it.
+    /// Is a word anywhere in the code of a distribution? Code that is not read may contain it.
     #[must_use]
     pub fn mentions(&self, maker: &Maker, word: &str) -> bool {
         let finder = memmem::Finder::new(word);
@@ -227,13 +228,14 @@ impl<'a> PythonCode<'a> {
         })
     }
 
-    /// Does somebody have no Python code, so that its modules are imported by the code of others?
+    /// Does a distribution have no Python code, so that its modules are imported by the code of
+    /// others?
     #[must_use]
     pub fn is_without_sources(&self, maker: &Maker) -> bool {
         self.package(maker).is_some_and(|it| it.files.is_empty() && !it.is_partly_unread)
     }
 
-    /// Does a package at the top level hold modules of somebody?
+    /// Does a package at the top level contain modules of a distribution?
     #[must_use]
     pub fn is_of(&self, package: &str, maker: &Maker) -> bool {
         let makers = self.makers.get_or_init(|| self.makers_of_packages());
@@ -253,7 +255,7 @@ impl<'a> PythonCode<'a> {
         found
     }
 
-    /// Who opens a library by a path or a name that constants tell.
+    /// What opens a library by a path or a name that constants show.
     fn opening(&self, package: &Package, library: &Object) -> Option<Leading> {
         let name = str::from_utf8(library.name()).ok()?;
         let stem = name.split('.').next().filter(|stem| !stem.is_empty())?;
@@ -266,7 +268,7 @@ impl<'a> PythonCode<'a> {
                     standing if Error::Open.is_caught(standing) => {
                         leading.guard.get_or_insert(file.at(standing));
                     }
-                    // Who calls a function, and when a condition holds, is not known.
+                    // It is not known what calls a function, and when a condition holds.
                     standing if standing.when != When::Always => return None,
                     standing => {
                         let above = self.leading_to(package, &file.module, Error::Open);
@@ -287,8 +289,8 @@ impl<'a> PythonCode<'a> {
         self.leading(package, module, error, &mut seen, MAX_STEPS)
     }
 
-    /// Who imports a module, and who imports these where nothing is caught: what somebody may import
-    /// himself forces it.
+    /// What imports a module, and what imports these modules if no error is caught: a module that
+    /// users may import loads it in any case.
     fn leading(
         &self,
         package: &Package,
@@ -298,7 +300,7 @@ impl<'a> PythonCode<'a> {
         steps: usize,
     ) -> Leading {
         let mut leading = Leading::default();
-        // A number at its end may be put there by a program.
+        // A number at its end may be added by a program.
         let word = module.rsplit('.').next().unwrap_or(module);
         let word = word.trim_end_matches(|digit: char| digit.is_ascii_digit());
         for file in self.holding(package, word) {
@@ -330,7 +332,7 @@ impl<'a> PythonCode<'a> {
                     continue;
                 }
                 let above = self.leading(package, &file.module, error, seen, steps);
-                // What nobody leads to is there to be imported by others.
+                // A module that nothing imports is meant to be imported by others.
                 leading.is_partly_unread |= above.is_partly_unread;
                 let is_only_called = above.guard.is_none() && above.call.is_some();
                 let is_only_called = is_only_called && is_public(&file.module);
@@ -345,8 +347,8 @@ impl<'a> PythonCode<'a> {
         leading
     }
 
-    /// The line by which the package that a name is taken from has the module, or else something of that name: it
-    /// catches what the import of the module raises, so that the name is there in any case.
+    /// The line by which the package that a name is taken from has the module, or a replacement of that name: it
+    /// catches what the import of the module raises, so that the name always exists.
     fn set_otherwise(
         &self,
         package: &Package,
@@ -366,7 +368,7 @@ impl<'a> PythonCode<'a> {
         Some(init.at(guarded.standing))
     }
 
-    /// The files of a package that hold a word, parsed; those of tests left out.
+    /// The files of a package that contain a word, parsed; tests are left out.
     fn holding<'p>(&self, package: &'p Package, word: &str) -> Vec<&'p File> {
         let finder = memmem::Finder::new(word);
         let files = package.files.iter();
@@ -471,7 +473,7 @@ impl<'a> PythonCode<'a> {
         module_of(self.site_of(module)?, &module.path)
     }
 
-    /// The directory of packages that an object lies in.
+    /// The directory of packages that an object is in.
     fn site_of(&self, object: &Object) -> Option<&'a Path> {
         let world = self.world;
         if let Some(distribution) = world.inventory.distribution_of(object) {
@@ -515,10 +517,10 @@ impl File {
         SourceLine { file: self.path.clone(), line: standing.line }
     }
 
-    /// Does an import of this file lead to a module, or to what lies in it?
+    /// Does an import of this file load a module, or something in it?
     fn imports(&self, import: &Import, module: &str) -> bool {
         let Some(base) = self.base(import) else { return false };
-        // A start that ends with a dot says nothing of which.
+        // A beginning that ends with a dot does not show which.
         if import.is_start {
             return base.contains('.') && !base.ends_with('.') && module.starts_with(&base);
         }
@@ -543,18 +545,19 @@ impl File {
     }
 }
 
-/// Has a file the name of Python source?
+/// Does a file have the name of Python source?
 fn is_source(path: &Path) -> bool {
     path.as_os_str().as_bytes().ends_with(b".py")
 }
 
-/// Is a package or a module one of tests, by the names that pytest and unittest go by? What tests import nobody
-/// else needs.
+/// Is a package or a module one of tests, by the names that pytest and unittest go by? Nothing else needs what
+/// tests import.
 fn is_of_tests(part: &str) -> bool {
     matches!(part, "tests" | "test") || part.starts_with("test_") || part.ends_with("_test")
 }
 
-/// Is a module there for others to import: does none of its names begin with an underscore?
+/// Is a module meant to be imported by others, which means that none of its names begins with an
+/// underscore?
 fn is_public(module: &str) -> bool {
     !module.split('.').any(|part| part.starts_with('_'))
 }

@@ -6,16 +6,16 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
-/// The entry that leads from an object to a directory: `$ORIGIN`, or `@loader_path` of Mach-O, and
-/// the way between them.
+/// The entry for a directory in an object: `$ORIGIN`, or `@loader_path` of Mach-O, and the relative
+/// path.
 ///
 /// Both directories are taken with their links resolved, because the kernel resolves `..` after the
 /// links before it; the object's own name may be a link, whose directory is what `$ORIGIN` means
 /// (glibc, `_dl_get_origin` and `l_origin`).
 ///
-/// dyld calls an image by its real path, links of its own name resolved.
+/// dyld identifies an image by its real path, with links of its own name resolved.
 ///
-/// `None` where the way cannot be written: glibc splits entries at `:` and expands `$`.
+/// `None` if the path cannot be written: glibc splits entries at `:` and expands `$`.
 #[must_use]
 pub fn relative_entry(
     vfs: &dyn Vfs,
@@ -41,14 +41,14 @@ pub fn relative_entry(
     is_plain(format, way.as_os_str().as_bytes()).then_some(entry)
 }
 
-/// A directory as an entry with its absolute path; `None` where it cannot be written.
+/// A directory as an entry with its absolute path; `None` if it cannot be written.
 #[must_use]
 pub fn absolute_entry(format: Format, directory: &Path) -> Option<Vec<u8>> {
     let bytes = directory.as_os_str().as_bytes();
     (directory.is_absolute() && is_plain(format, bytes)).then(|| bytes.to_vec())
 }
 
-/// Is a path taken as it stands? glibc splits entries at `:` and expands `$`; dyld does neither.
+/// Is a path used literally? glibc splits entries at `:` and expands `$`; dyld does neither.
 fn is_plain(format: Format, path: &[u8]) -> bool {
     format == Format::Macho || !path.iter().any(|byte| matches!(byte, b':' | b'$'))
 }
@@ -78,18 +78,18 @@ fn way_between(from: &Path, to: &Path) -> PathBuf {
     up.iter().map(|_| Component::ParentDir).chain(down).collect()
 }
 
-/// What Bazel calls the directories of its sandboxes.
+/// The names of the directories of Bazel's sandboxes.
 const BAZEL: [&str; 3] = ["/_solib_", ".runfiles/", "/bazel-out/"];
 
-/// Does an entry lead into a sandbox of Bazel, where nothing is ever installed?
+/// Does an entry name a directory in a sandbox of Bazel, where nothing is ever installed?
 #[must_use]
 pub fn is_of_bazel(entry: &[u8]) -> bool {
     let text = String::from_utf8_lossy(entry);
     BAZEL.iter().any(|mark| text.contains(mark))
 }
 
-/// Does an entry lead to a directory from any of the object's names? What depends on the machine
-/// (`$LIB`, `$PLATFORM`) or on the working directory is taken to be alive.
+/// Does an entry name a directory, seen from any of the object's names? Entries that depend on the
+/// machine (`$LIB`, `$PLATFORM`) or on the working directory are assumed to do so.
 #[must_use]
 pub fn leads_somewhere(vfs: &dyn Vfs, entry: &[u8], directories: &[&Path]) -> bool {
     directories.iter().any(|directory| {

@@ -1,4 +1,4 @@
-//! Where an `LC_RPATH` leads.
+//! Which directory an `LC_RPATH` names.
 
 use super::rpath_entry::is_of_bazel;
 use crate::vfs::{FileKind, Vfs};
@@ -6,18 +6,17 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// Where builds put what they link, and where nothing is installed.
+/// Where builds put their output, and where nothing is installed.
 const BUILD_DIRECTORIES: [&[u8]; 6] =
     [b"/Users/", b"/private/", b"/var/", b"/tmp/", b"/home/", b"/Volumes/"];
 
-/// What each macOS has: where it is, an absolute path can be looked at.
+/// Directories of every macOS: if they exist, an absolute path can be checked.
 const MACOS: &str = "/System/Library/CoreServices/SystemVersion.plist";
 
-/// Does an entry lead to a directory from any of the object's names?
+/// Does an entry name a directory, seen from any of the object's names?
 ///
-/// What depends on the program (`@executable_path`), on whoever loads the object (`@rpath`) or on
-/// the working directory is taken to be alive, and so is a directory of a Mac that is not this
-/// machine: what is there is not known here.
+/// What depends on the program (`@executable_path`), on what loads the object (`@rpath`) or on the
+/// working directory is assumed to exist, and so is a directory of a Mac that is not this machine.
 #[must_use]
 pub fn leads_somewhere(vfs: &dyn Vfs, entry: &[u8], directories: &[&Path]) -> bool {
     let is_directory =
@@ -37,14 +36,14 @@ pub fn leads_somewhere(vfs: &dyn Vfs, entry: &[u8], directories: &[&Path]) -> bo
     }
 }
 
-/// Is it a path as builds leave them behind? It makes room first where there is none.
+/// Is it a path that a build has left behind? Such entries are removed first if there is no room.
 #[must_use]
 pub fn is_of_a_build(entry: &[u8]) -> bool {
     is_of_bazel(entry) || BUILD_DIRECTORIES.iter().any(|start| entry.starts_with(start))
 }
 
 /// Does an entry lead from each of the object's directories to one that `is_inside` accepts? One
-/// that depends on the program or on whoever loads the object does not.
+/// that depends on the program or on what loads the object does not.
 #[must_use]
 pub fn stays(entry: &[u8], directories: &[&Path], is_inside: impl Fn(&Path) -> bool) -> bool {
     let way = match entry.strip_prefix(b"@loader_path") {

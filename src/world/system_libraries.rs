@@ -1,5 +1,5 @@
-//! The libraries of the system around a target: where the loader would look, and where CUDA and other
-//! things are usually put that it does not know of.
+//! The libraries of the system around a target: where the loader searches, and where CUDA and other
+//! software is usually installed that it does not search.
 
 use super::inventory::summary_of;
 use super::program::Program;
@@ -15,7 +15,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// Where NVIDIA's installers (CUDA Installation Guide for Linux), Arch Linux (`/opt/cuda`) and
-/// vendors (FHS 3.0, `/opt`) put what they bring: each directory in these.
+/// vendors (FHS 3.0, `/opt`) install their files: each directory in these.
 const PARENTS: &[&str] = &["/usr/local", "/opt"];
 /// The directories of libraries below one of those.
 const LIBRARIES: &[&str] = &["lib64", "lib", "targets/x86_64-linux/lib", "targets/sbsa-linux/lib"];
@@ -24,7 +24,7 @@ const LIBRARIES: &[&str] = &["lib64", "lib", "targets/x86_64-linux/lib", "target
 /// "Storage").
 const PYTHONS: &[&str] = &[".pyenv/versions", ".local/share/uv/python"];
 
-/// The libraries outside of a target, listed when they are asked for first.
+/// The libraries outside of a target, listed when they are first needed.
 pub struct Libraries<'a> {
     vfs: &'a dyn Vfs,
     world: &'a World,
@@ -34,7 +34,7 @@ pub struct Libraries<'a> {
 }
 
 impl<'a> Libraries<'a> {
-    /// What the system of the target's programs has.
+    /// The libraries of the system of the target's programs.
     #[must_use]
     pub fn new(
         vfs: &'a dyn Vfs,
@@ -45,8 +45,8 @@ impl<'a> Libraries<'a> {
         Self { vfs, world, question, programs, listed: OnceCell::new() }
     }
 
-    /// The copies of a library for a machine that a program of the target can load, in the order in
-    /// which one would look for them.
+    /// The copies of a library for a machine that a program of the target can load, the most likely
+    /// first.
     #[must_use]
     pub fn copies(&self, name: &[u8], machine: Target) -> Vec<PathBuf> {
         let paths = self.listed().get(name).map(Vec::as_slice).unwrap_or_default();
@@ -55,7 +55,7 @@ impl<'a> Libraries<'a> {
         listed.chain(of_python).collect()
     }
 
-    /// A library for a machine by the soname that it has itself, under another file name.
+    /// A library for a machine by its own soname, under another file name.
     #[must_use]
     pub fn by_soname(&self, soname: &[u8], machine: Target) -> Option<PathBuf> {
         // A link drops a part of the version at the end.
@@ -68,7 +68,7 @@ impl<'a> Libraries<'a> {
         self.beginning_with(&longer).find(is_it).cloned()
     }
 
-    /// A library for a machine whose name begins so.
+    /// A library for a machine whose name has this beginning.
     #[must_use]
     pub fn versioned(&self, start: &[u8], machine: Target) -> Option<PathBuf> {
         self.beginning_with(start).find(|path| self.fits(path, machine)).cloned()
@@ -84,7 +84,7 @@ impl<'a> Libraries<'a> {
         others.find(|path| self.fits(path, machine)).cloned()
     }
 
-    /// Is a directory one of those that ldconfig makes its cache of?
+    /// Does ldconfig include a directory in its cache?
     #[must_use]
     pub fn are_ldconfigs(&self, directory: &Path) -> bool {
         let Ok(real) = self.vfs.canonicalize(directory) else { return false };
@@ -105,7 +105,7 @@ impl<'a> Libraries<'a> {
             && self.programs.iter().any(|program| program.loader.system().target == machine)
     }
 
-    /// Python's own library, which lies with an interpreter of its version: the base of a virtual
+    /// Python's own library, which is beside an interpreter of its version: the base of a virtual
     /// environment, or one that pyenv or uv has installed for the user.
     fn of_python(&self, name: &[u8]) -> Vec<PathBuf> {
         if !name.starts_with(b"libpython") {

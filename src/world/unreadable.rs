@@ -24,16 +24,16 @@ pub enum Why {
     Io(SystemError),
     /// The object is malformed.
     Malformed(bytes::Error),
-    /// A file that is longer than any of its kind.
+    /// A file that is too long for its kind.
     TooLong(TooLong),
     /// It is named as a shared object and is something else.
     NoObject(Instead),
-    /// A text in the place of a link to a file that is there: archives without links, and copies that do
-    /// not know them, leave those.
+    /// A text in place of a link to an existing file, as archives and copies without support for links
+    /// leave it.
     Flattened(PathBuf),
-    /// What Git LFS leaves in the place of a large file.
+    /// What Git LFS leaves in place of a large file.
     LfsPointer,
-    /// A link to a file that is not there.
+    /// A link to a missing file.
     Dangling(PathBuf),
     /// A link that leads back to itself.
     Loop,
@@ -44,7 +44,7 @@ pub enum Why {
 pub enum Instead {
     /// Nothing: it is empty.
     Empty,
-    /// Zeros, as a write that was cut off leaves them.
+    /// Zeros, as an interrupted write leaves them.
     Zeros,
     /// Neither an ELF nor a Mach-O file.
     Other,
@@ -83,18 +83,17 @@ impl From<TooLong> for Why {
     }
 }
 
-/// The longest text that is taken for a link: Linux's `NAME_MAX`, and some directories before it.
+/// The longest text that is regarded as a link: Linux's `NAME_MAX`, and some directories before it.
 const MAX_LINK_BYTES: u64 = 1024;
 
-/// What a file that was a link names, where it holds nothing but the relative path of another file that
-/// is there.
+/// What a file that was a link names, if it contains only the relative path of another existing file.
 #[must_use]
 pub fn flattened_link(vfs: &dyn Vfs, path: &Path) -> Option<PathBuf> {
     let source = vfs.open(path).ok()?;
     flattened(vfs, path, source.as_ref())
 }
 
-/// The same of a file that is open already.
+/// The same for a file that is already open.
 pub(super) fn flattened(vfs: &dyn Vfs, path: &Path, source: &dyn Source) -> Option<PathBuf> {
     if source.is_empty() || source.len() > MAX_LINK_BYTES {
         return None;

@@ -1,5 +1,5 @@
-//! Which files of a target may be objects: its directories, and those that an interpreter comes to from
-//! there by links.
+//! Which files of a target may be objects: in its directories, and in those that an interpreter reaches
+//! from there by links.
 
 use super::imported::Imported;
 use super::linked_directories::{self, Links};
@@ -11,10 +11,11 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// What the kernel shows as files and is none: nothing installs there, and to walk it has no end.
+/// What the kernel shows as files and is not stored: nothing is installed there, and a walk would
+/// not end.
 const NO_FILES: &[&str] = &["/proc", "/sys", "/dev"];
 
-/// What a tree was found to have.
+/// The result of a walk.
 pub(super) struct Tree {
     /// Files that may be objects, by path.
     pub(super) files: Vec<PathBuf>,
@@ -24,8 +25,8 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// Walks `roots`, the packages of sources that are imported, and the directories outside to which
-    /// an interpreter comes by links.
+    /// Walks `roots`, the packages of sources that are imported, and the directories outside that an
+    /// interpreter reaches by links.
     pub(super) fn walk(vfs: &dyn Vfs, roots: &[PathBuf], imported: &Imported) -> Self {
         let whole = roots.par_iter().chain(&imported.packages).chain(&imported.mapped);
         let all: Vec<Walked> = whole.map(|root| walk(vfs, root)).collect();
@@ -48,14 +49,14 @@ impl Tree {
     }
 }
 
-/// What a walk came across.
+/// What a walk found.
 #[derive(Default)]
 struct Walked {
     /// Files that may be objects.
     files: Vec<PathBuf>,
     /// Links to directories, which are not followed.
     links: Vec<PathBuf>,
-    /// Directories that are still to be looked into.
+    /// Directories that are still to be walked.
     directories: Vec<PathBuf>,
     unreadable: Vec<Unreadable>,
 }
@@ -69,7 +70,8 @@ impl Walked {
     }
 }
 
-/// Walks what lies below `root`, which may be a link itself. Level by level, for a tree may be deeper than a stack.
+/// Walks everything below `root`, which may itself be a link. Level by level, since a tree may be deeper than a
+/// stack.
 fn walk(vfs: &dyn Vfs, root: &Path) -> Walked {
     let mut walked = look_into(vfs, root, true);
     while !walked.directories.is_empty() {
@@ -83,7 +85,7 @@ fn walk(vfs: &dyn Vfs, root: &Path) -> Walked {
 }
 
 /// Walks the packages in a directory of sources, and the modules beside them: nothing else there is
-/// imported, and beside the sources may lie whatever was built of them.
+/// imported, and the results of builds may be beside the sources.
 fn walk_packages(vfs: &dyn Vfs, source: &Path) -> Walked {
     let mut walked = look_into(vfs, source, true);
     let is_package = |path: &PathBuf| {
@@ -99,7 +101,7 @@ fn walk_packages(vfs: &dyn Vfs, source: &Path) -> Walked {
     walked
 }
 
-/// What a directory holds itself.
+/// What a directory contains directly.
 fn look_into(vfs: &dyn Vfs, directory: &Path, is_root: bool) -> Walked {
     let mut walked = Walked::default();
     if NO_FILES.iter().any(|other| directory == Path::new(other)) {

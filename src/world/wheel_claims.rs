@@ -1,4 +1,4 @@
-//! What a wheel says of itself, beside its objects.
+//! The statements of a wheel about itself, beside its objects.
 
 use super::inventory::Inventory;
 use crate::python::distribution::Distribution;
@@ -8,16 +8,16 @@ use crate::vfs::Vfs as _;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// What a wheel says of itself, beside its objects.
+/// The statements of a wheel about itself, beside its objects.
 #[derive(Debug, Default)]
 pub struct Claims {
     /// Its tags, such as `cp311-cp311-macosx_12_0_arm64`.
     pub tags: Vec<String>,
-    /// Rows of RECORD that are not true.
+    /// Rows of RECORD that are wrong.
     pub(crate) untrue: Vec<UntrueRow>,
 }
 
-/// A row of a wheel's RECORD that is not true.
+/// A row of a wheel's RECORD that is wrong.
 #[derive(Debug)]
 pub(crate) enum UntrueRow {
     /// It names a member that the wheel does not have.
@@ -27,19 +27,19 @@ pub(crate) enum UntrueRow {
         /// The member.
         member: Vec<u8>,
     },
-    /// It gives a member another length than that has, in bytes.
+    /// It gives a wrong length for a member, in bytes.
     OtherLength {
         /// The member.
         path: PathBuf,
-        /// What the row says.
+        /// The length in the row.
         recorded: u64,
-        /// What it has.
+        /// The actual length.
         length: u64,
     },
 }
 
 impl Claims {
-    /// Reads what a wheel with that inventory says.
+    /// Reads the statements of a wheel with that inventory.
     #[must_use]
     pub fn of(wheel: &Wheel<'_>, inventory: &Inventory) -> Self {
         let records = inventory.distributions.iter().map(Distribution::record);

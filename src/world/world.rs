@@ -1,4 +1,4 @@
-//! What is diagnosed: the tree, its inventory, and the programs that load its objects.
+//! The target of a diagnosis: the tree, its inventory, and the programs that load its objects.
 
 use super::imported::Imported;
 use super::inventory::{Inventory, Object};
@@ -31,24 +31,25 @@ pub struct World {
     pub environment: Option<Environment>,
     /// Its objects and distributions.
     pub inventory: Inventory,
-    /// Objects that were named outright: also what is only worth knowing is repaired there.
+    /// Objects that were named on the command line: also what is only worth knowing is repaired
+    /// there.
     pub named: Vec<PathBuf>,
     /// The part of the tree that was named, where it is one: only that is judged, and only that is edited.
     pub part: Option<Part>,
-    /// Does it lie in the root of another system? Where links lead there, this one does not know.
+    /// Is it in the root of another system? This system does not know where links lead there.
     pub elsewhere: bool,
     /// The loader's environment.
     pub settings: Settings,
     /// Who owns the objects, by the RECORDs.
     pub owners: Owners,
-    /// What it says of itself, where the target is a wheel.
+    /// Its own metadata, if the target is a wheel.
     pub wheel: Option<Claims>,
 }
 
 /// A part of a tree.
 #[derive(Debug, Clone)]
 pub enum Part {
-    /// What lies below a directory.
+    /// Everything below a directory.
     Below(PathBuf),
     /// These files: what a distribution has installed.
     Files(HashSet<PathBuf>),
@@ -64,7 +65,7 @@ impl Part {
 }
 
 impl World {
-    /// The tool that installs into its environment, where that is on this machine.
+    /// The tool that installs into its environment, if that is on this machine.
     #[must_use]
     pub fn installs(&self, vfs: &dyn Vfs) -> Installs {
         let environment = self.environment.as_ref().filter(|_| !self.elsewhere);
@@ -75,7 +76,8 @@ impl World {
     /// with a whole system, the directories that it imports from.
     #[must_use]
     pub fn of_environment(vfs: &dyn Vfs, mut environment: Environment, settings: Settings) -> Self {
-        // Where links lead to a directory of packages and stay inside, the walk has it by its real name.
+        // If links point to a directory of packages inside the target, the walk finds it by its
+        // real name.
         for site in &mut environment.site_packages {
             if let Ok(real) = vfs.canonicalize(&site.path) {
                 let inside = below(vfs, &environment.prefix, &real);
@@ -104,7 +106,8 @@ impl World {
         Self::read(vfs, root, &roots, &imported, Some(environment), settings)
     }
 
-    /// Reads a directory; the environment that it belongs to, if any, tells who imports its modules.
+    /// Reads a directory; the environment that it belongs to, if any, shows which interpreter
+    /// imports its modules.
     #[must_use]
     pub fn of_directory(
         vfs: &dyn Vfs,
@@ -149,7 +152,8 @@ impl World {
         Self { part: Some(Part::Files(files)), ..world }
     }
 
-    /// Reads a wheel. The variables of the loader say nothing about where it will be installed.
+    /// Reads a wheel. The variables of the loader do not apply to the place where it will be
+    /// installed.
     #[must_use]
     pub fn of_wheel(wheel: &Wheel<'_>, settings: &Settings) -> Self {
         let site = wheel.path().to_owned();
@@ -179,8 +183,8 @@ impl World {
         world
     }
 
-    /// Reads what a direct edit of one object has to know: its other names where it has some, and
-    /// who lists it in a RECORD. Nothing is judged.
+    /// Reads what a direct edit of one object needs: its other names, if any, and the RECORDs that
+    /// list it. Nothing is judged.
     #[must_use]
     pub fn of_edit(vfs: &dyn Vfs, object: &Path, environment: Option<Environment>) -> Self {
         let settings = Settings::default();
@@ -239,7 +243,7 @@ impl World {
         world
     }
 
-    /// Takes in an object that was named outright, whatever its name is.
+    /// Adds an object that was named on the command line, whatever its name is.
     fn add_named(&mut self, vfs: &dyn Vfs, object: &Path) {
         self.named.push(object.to_owned());
         self.inventory.add_named(vfs, object);
@@ -250,14 +254,14 @@ impl World {
         }
     }
 
-    /// Does an interpreter import what lies here?
+    /// Does an interpreter import from here?
     #[must_use]
     pub fn has_interpreter(&self) -> bool {
         self.environment.as_ref().is_some_and(|environment| !environment.interpreters.is_empty())
     }
 
-    /// Will two files of the target lie, seen from each other, where they lie now? The installer
-    /// decides where those go that a wheel has below `NAME.data`.
+    /// Will the relative path between two files of the target stay the same? The installer decides
+    /// where the files go that a wheel has below `NAME.data`.
     #[must_use]
     pub fn stay_together(&self, one: &Path, other: &Path) -> bool {
         let scheme = |path: &Path| {
@@ -269,13 +273,13 @@ impl World {
         self.wheel.is_none() || scheme(one) == scheme(other)
     }
 
-    /// A path as it is shown: relative to the root, or to `site-packages` where it lies there.
+    /// A path as it is shown: relative to the root, or to `site-packages` if it is there.
     #[must_use]
     pub fn shown(&self, path: &Path) -> String {
         self.place(path).to_string()
     }
 
-    /// A path as people are told of it.
+    /// A path as it is shown to people.
     #[must_use]
     pub fn place(&self, path: &Path) -> Place {
         let sites = self.environment.iter().flat_map(|environment| &environment.site_packages);
@@ -289,7 +293,7 @@ impl World {
         self.named.iter().any(|named| named == object)
     }
 
-    /// Does a path lie below the directories of the target, links resolved?
+    /// Is a path below the directories of the target, links resolved?
     #[must_use]
     pub fn contains(&self, vfs: &dyn Vfs, path: &Path) -> bool {
         let Ok(real) = vfs.canonicalize(path) else { return false };
@@ -297,7 +301,7 @@ impl World {
         roots.any(|root| vfs.canonicalize(root).is_ok_and(|root| real.starts_with(root)))
     }
 
-    /// Does a path lie in the target, or in a directory outside from which its interpreter imports?
+    /// Is a path in the target, or in a directory outside from which its interpreter imports?
     #[must_use]
     pub fn reaches(&self, vfs: &dyn Vfs, path: &Path) -> bool {
         let Ok(real) = vfs.canonicalize(path) else { return false };
@@ -307,8 +311,8 @@ impl World {
             || outside.any(|root| vfs.canonicalize(root).is_ok_and(|root| real.starts_with(root)))
     }
 
-    /// The directory outside of the target in which an object lies that is judged with it: whoever names
-    /// it has the object repaired.
+    /// The directory outside of the target that contains an object which is judged with it: the object
+    /// is repaired if this directory is named.
     #[must_use]
     pub fn outside_of(&self, object: &Path) -> Option<&Path> {
         let mut followed = self.inventory.followed.iter();
@@ -317,7 +321,7 @@ impl World {
         behind.map(|linked| linked.target.as_path()).or_else(|| named().map(PathBuf::as_path))
     }
 
-    /// The object at a path, whatever links lead to it.
+    /// The object at a path, links resolved.
     #[must_use]
     pub fn object_at(&self, vfs: &dyn Vfs, path: &Path) -> Option<&Object> {
         self.inventory.at(path).or_else(|| {
@@ -336,19 +340,19 @@ impl World {
             && self.is_meant(object)
     }
 
-    /// Is an object what the target means, and not only what surrounds it?
+    /// Is an object selected by the target, and not only around it?
     #[must_use]
     pub fn is_meant(&self, object: &Path) -> bool {
         self.part.as_ref().is_none_or(|part| part.has(object))
             && (self.named.is_empty() || self.is_named(object))
     }
 
-    /// Linked directories that were not followed, where the target means them.
+    /// Linked directories that were not followed, if the target selects them.
     pub fn not_followed(&self) -> impl Iterator<Item = &Linked> {
         self.inventory.not_followed.iter().filter(|linked| self.is_meant(&linked.path))
     }
 
-    /// How many objects the target means.
+    /// How many objects the target selects.
     #[must_use]
     pub fn meant(&self) -> usize {
         self.inventory.objects.iter().filter(|object| self.is_meant(&object.path)).count()
@@ -357,7 +361,7 @@ impl World {
     /// A path as a plan has it: relative to the root.
     ///
     /// # Errors
-    /// Where it lies outside the root.
+    /// If it is outside the root.
     pub fn relative(&self, path: &Path) -> Result<RelativePath, NotRelative> {
         RelativePath::new(path.strip_prefix(&self.root).unwrap_or(path))
     }
@@ -369,8 +373,8 @@ impl World {
         below(vfs, &self.root, real).unwrap_or_else(|| real.to_owned())
     }
 
-    /// A name of an object that is a link out of the target, where a private copy cannot be made in
-    /// its stead: what writes follows links as this system does, and not as that of the target.
+    /// A name of an object that is a link out of the target, if it cannot be replaced by a private
+    /// copy: a write follows links as this system does, and not as that of the target.
     #[must_use]
     pub fn leaving_name(&self, vfs: &dyn Vfs, object: &Path) -> Option<PathBuf> {
         let is_link = |name: &PathBuf| {
@@ -380,7 +384,7 @@ impl World {
         names.filter(is_link).find(|name| !self.contains(vfs, name))
     }
 
-    /// The link that leaves the target, where a name that does may be a link to another such name: the
+    /// The link that leaves the target. A name that does so may be a link to another such name: the
     /// last one below the root.
     #[must_use]
     pub fn leaving_link(&self, vfs: &dyn Vfs, name: &Path) -> PathBuf {
@@ -429,11 +433,10 @@ impl World {
     }
 }
 
-/// A path without links by its name below a directory as that was named; `None` where it does not lie
-/// there.
+/// A path without links by its name below a directory as that was named; `None` if it is not there.
 fn below(vfs: &dyn Vfs, root: &Path, real: &Path) -> Option<PathBuf> {
     let below = real.strip_prefix(vfs.canonicalize(root).ok()?).ok()?;
-    // To join nothing would end the path with a slash.
+    // Joining an empty path would end it with a slash.
     Some(if below.as_os_str().is_empty() { root.to_owned() } else { root.join(below) })
 }
 

@@ -1,11 +1,11 @@
-//! Libraries that native code opens by a name which its own file holds: in a note, or as a whole string of
-//! its constants; or by a name that is known.
+//! Libraries that native code opens by a name: one in its own file, in a note or as a whole constant, or
+//! one from the tables.
 //!
-//! A string is a reason to look and proves nothing: most that name a library are for a feature that nobody
-//! uses, or are put behind a path. An error takes more than that: a note that says so, a table of what is
-//! known, or, for a library of a GPU, the word of the distribution that it computes on one. Strings are
-//! read only of what modules load, and only where a library of a GPU lies out of all reach or a name is
-//! asked for in vain.
+//! A string is a reason to look and proves nothing: most strings that name a library are for a feature
+//! that is not used, or are appended to a path. An error needs more than that: a note that says so, a row
+//! in the tables, or, for a library of a GPU, a statement of the distribution that it computes on one.
+//! Strings are read only from what modules load, and only if a library of a GPU is in a directory that is
+//! not searched, or a name is requested and not found.
 
 use super::dlopen::Process;
 use crate::bytes::printable;
@@ -28,7 +28,7 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Of an object's constants so many bytes are read, and so many of all objects together.
+/// Limits in bytes of the constants that are read: of one object, and of all objects together.
 const MAX_BYTES: u64 = 32 << 20;
 const MAX_BYTES_OF_ALL: u64 = 256 << 20;
 
@@ -37,16 +37,17 @@ const MAX_BYTES_OF_ALL: u64 = 256 << 20;
 enum Why {
     /// The object does not work without it, by a note or by what is known.
     Required,
-    /// A note has it among what is of use.
+    /// A note lists it as useful.
     Useful,
-    /// Its name stands among the constants, and is that of a library for a GPU; its distribution says that
+    /// Its name is among the constants, and is that of a library for a GPU; its distribution states that
     /// it computes on one.
     ForGpu,
-    /// Its name stands among the constants.
+    /// Its name is among the constants.
     Named,
 }
 
-/// The findings about what modules of the target load. `known` are those about what is opened otherwise.
+/// The findings about what modules of the target load. `known` are those about what is opened in other
+/// ways.
 #[must_use]
 pub fn findings(
     vfs: &dyn Vfs,
@@ -74,8 +75,8 @@ pub fn findings(
     found
 }
 
-/// The sonames that are looked for among constants: those of libraries for a GPU in directories of which
-/// nothing is loaded, and those that are asked for in vain although the target has them.
+/// The sonames that are searched for among constants: those of libraries for a GPU in directories from
+/// which nothing is loaded, and those that are needed and not found although the target has them.
 fn wanted(world: &World, seen: &Seen) -> BTreeSet<Vec<u8>> {
     let objects = &world.inventory.objects;
     let loaded = objects.iter().filter(|object| seen.leads_to(object));
@@ -100,7 +101,7 @@ struct Search<'a> {
     constants: Constants<'a>,
 }
 
-/// An object, and the process that it opens something in, which is looked at once and only if it is asked for.
+/// An object, and the process in which it opens something, which is examined at most once.
 struct Opener<'a> {
     object: &'a Object,
     process: OnceCell<Option<Process<'a>>>,
@@ -111,7 +112,7 @@ impl<'a> Search<'a> {
         opener.process.get_or_init(|| Process::of(self.programs, opener.object)).as_ref()
     }
 
-    /// What an object opens, as far as it tells.
+    /// What an object opens, as far as its file shows.
     fn opened_by(&self, opener: &Opener<'a>) -> BTreeMap<String, Why> {
         let (mut found, object) = (BTreeMap::new(), opener.object);
         let Some(elf) = object.elf() else { return found };
@@ -133,7 +134,7 @@ impl<'a> Search<'a> {
                 add(name, why);
             }
         }
-        // That it is nowhere says little: who is known to open it may have it linked in.
+        // Its absence proves little: the object that is known to open it may have it linked in.
         let known = opened::by(object.soname());
         let is_beside = |name: &str| {
             known.iter().any(|it| it.is_sought_beside && it.soname == name)
@@ -158,7 +159,7 @@ impl<'a> Search<'a> {
         sonames.iter().find(is_here).cloned()
     }
 
-    /// The wanted names that stand among the constants of an object that can open something.
+    /// The wanted names among the constants of an object that can open something.
     fn named_by(&self, object: &Object) -> Vec<String> {
         let names: Vec<&[u8]> = self.wanted.iter().map(Vec::as_slice).collect();
         let found = self.constants.opened(object, &names).into_iter();
@@ -166,7 +167,7 @@ impl<'a> Search<'a> {
         found.filter_map(|name| String::from_utf8(name.to_vec()).ok()).collect()
     }
 
-    /// Does the distribution of an object say that it computes on a GPU of NVIDIA?
+    /// Does the distribution of an object state that it computes on an NVIDIA GPU?
     fn is_for_cuda(&self, object: &Object) -> bool {
         self.world.inventory.distribution_of(object).is_some_and(|it| it.is_for_cuda)
     }
@@ -215,8 +216,8 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// What an object does not work without, and what is neither in the target nor found by the loader. A library
-    /// that comes with the graphics driver is the machine's business.
+    /// What an object does not work without, and what is neither in the target nor found by the loader. Libraries
+    /// that come with the graphics driver depend on the machine, and are left out.
     fn nowhere(&self, object: &Object, library: &str, tried: Vec<SearchStep>) -> Finding {
         let name = printable(library.as_bytes()).into_bytes();
         let opener = self.world.place(&object.path);

@@ -1,6 +1,6 @@
-//! The libraries of CUDA that TensorFlow opens by itself, where neither the environment nor the
-//! loader's search paths have them: what it wants stands in the wheel, what the system has is looked
-//! up, and what would bring it is said.
+//! The libraries of CUDA that TensorFlow opens, if neither the environment nor the loader's search
+//! paths have them. What it needs is read from the wheel, what the system has is looked up, and the
+//! package that contains them is named.
 
 use super::dlopen::{Process, driver_missing};
 use super::variables;
@@ -22,7 +22,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// The findings about each TensorFlow in the target that was built for CUDA. `known` are those about
-/// what is only opened: they may tell of the driver already.
+/// what is only opened: they may already report the driver.
 #[must_use]
 pub fn findings(
     vfs: &dyn Vfs,
@@ -45,7 +45,7 @@ pub fn findings(
     found.flatten().collect()
 }
 
-/// A TensorFlow and what it wants.
+/// A TensorFlow and what it needs.
 struct Wants<'a> {
     vfs: &'a dyn Vfs,
     world: &'a World,
@@ -97,8 +97,8 @@ impl Wants<'_> {
         self.process.open(name.as_bytes()).is_some_and(|answer| answer.root.found.is_some())
     }
 
-    /// Libraries that the environment has, whatever metadata require them, and to which no search path of
-    /// the opener leads: one finding for each directory that is not told of already.
+    /// Libraries that the environment has, whatever metadata require them, in directories that the opener
+    /// does not search: one finding for each directory that is not reported already.
     fn out_of_reach(&self, here: &[&String], known: &[Finding]) -> Vec<Finding> {
         let (world, search) = (self.world, &self.question.search);
         let mut by_directory: BTreeMap<PathBuf, &String> = BTreeMap::new();
@@ -121,7 +121,8 @@ impl Wants<'_> {
         found.collect()
     }
 
-    /// Libraries that the system has where no search path leads: one finding for each directory.
+    /// Libraries that the system has in directories that are not searched: one finding for each
+    /// directory.
     fn elsewhere(&self, missing: &[&String]) -> Vec<Finding> {
         let Some(machine) = self.opener.elf().map(Target::of) else { return Vec::new() };
         let mut by_directory: BTreeMap<PathBuf, &String> = BTreeMap::new();
@@ -178,7 +179,8 @@ impl Wants<'_> {
         Cuda { cuda: cuda.clone(), cudnn: cudnn.clone() }
     }
 
-    /// What brings the libraries: the extra of the wheel where it has one, else a release of CUDA.
+    /// The package that contains the libraries: the extra of the wheel if it has one, else a
+    /// release of CUDA.
     fn cure(&self) -> Cure {
         let has_extra = self.distribution.requires.iter().any(|required| {
             required.marker.as_deref().is_some_and(|marker| marker.contains("and-cuda"))

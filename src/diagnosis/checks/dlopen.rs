@@ -1,15 +1,15 @@
 //! Libraries that no `DT_NEEDED` names, because a program opens them at run time with `dlopen`.
 //!
-//! glibc looks for such a library along the search path of the object that contains the call, and of
-//! no other (`_dl_map_object` in `elf/dl-load.c`); musl along that of the main program, so that there
-//! an entry in the object that calls does not help. Which object calls, and what it opens, stands in
-//! no header. What does stand there: a distribution's objects name directories
-//! of the distributions that it requires, and a linker or a build system has written the same
-//! directories into several of them. The one that opens libraries for the others imports `dlopen`
-//! and is needed by them; where it lacks a directory that another of them names for no dependency of
-//! its own, that directory was meant for it. What extension modules name that cannot open anything
-//! themselves does not count: a library's search path is written with those in mind that are linked
-//! with it, theirs only for their own code, and there such a directory is a leftover of the link.
+//! glibc looks for such a library in the search path of the object that contains the call, and of no
+//! other (`_dl_map_object` in `elf/dl-load.c`); musl in that of the main program, so with musl an
+//! entry in the calling object does not help. No header shows which object calls, and what it opens.
+//! What headers show is this: a distribution's objects name directories of the distributions that it
+//! requires, and a linker or a build system has written the same directories into several of them.
+//! The object that opens libraries for the others imports `dlopen` and is needed by them. If it lacks
+//! a directory that another of them names for no dependency of its own, that directory was meant for
+//! it. Directories that are named by extension modules which cannot open anything themselves do not
+//! count. The search path of a library is written for the objects that are linked with it; that of a
+//! module only for its own code, and such a directory in it is a leftover of the link.
 
 use crate::elf::{Image, hash};
 use crate::findings::cure::{Cure, Install, Search};
@@ -50,13 +50,13 @@ pub fn findings(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Vec<F
         let Some(opener) = Opener::of(&files, inventory, index, &providers) else { continue };
         let process = Process::of(programs, opener.object);
         let mut lacks = opener.lacks(&files, inventory, index, &providers);
-        // Without the profiling library alone the accelerator is found, and nothing is wrong that a
-        // program would notice; `tfpatch trace` tells whoever records a profile.
+        // If only the profiling library is missing, the accelerator is found, and a program notices
+        // nothing. `tfpatch trace` reports it to users who record a profile.
         if lacks.iter().all(|(_, library)| tensorflow::is_for_profiling(library.name())) {
             lacks.clear();
         }
         for (directory, library) in lacks {
-            // A variable or the system's cache may lead to it all the same.
+            // It may still be found by a variable or by the system's cache.
             let tried = match process.as_ref().and_then(|process| process.open(name_of(library))) {
                 Some(answer) if answer.root.found.is_some() => continue,
                 Some(answer) => answer.root.tried.steps().collect(),
@@ -76,10 +76,9 @@ pub fn findings(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Vec<F
     found
 }
 
-/// Directories of required distributions that an object names and that do not exist, as they would be in another
-/// layout,
-/// and that no object of its distribution reaches: a plugin in `lib64`, say, whose libraries lie in `lib`.
-/// One dead entry proves nothing, for builds leave many; that a requirement is reached by none does.
+/// Directories of required distributions that an object names for another layout, that do not exist, and that no
+/// object of its distribution finds: for example a plugin in `lib64` whose libraries are in `lib`. One unused
+/// entry proves nothing, since builds leave many. It is proved if no entry finds the requirement.
 fn out_of_all_reach(
     files: &Files<'_>,
     world: &World,
@@ -101,7 +100,7 @@ fn out_of_all_reach(
         let needed = |library: &&Object| {
             own.iter().any(|object| object.needed().iter().any(|name| name == name_of(library)))
         };
-        // What is needed by name is told as such.
+        // A library that is needed by name has a finding of its own.
         if libraries.iter().any(needed) {
             continue;
         }
@@ -130,8 +129,8 @@ fn out_of_all_reach(
     found
 }
 
-/// Does an entry name the end of a directory's path, behind all its steps upwards, by more than its last
-/// part, which many directories share?
+/// Does an entry, after all its steps upwards, name the end of a directory's path, and more of it than
+/// the last part, which many directories share?
 fn would_lead(entry: &[u8], directory: &Path) -> bool {
     let path = Path::new(OsStr::from_bytes(entry));
     let parts = path.components().skip(1);
@@ -147,7 +146,7 @@ pub(crate) struct Process<'a> {
 }
 
 impl<'a> Process<'a> {
-    /// The first program that would load the opener, when it has done so.
+    /// The first program that would load the opener, after it has done so.
     pub(crate) fn of(programs: &'a [Program<'a>], opener: &'a Object) -> Option<Self> {
         let program = programs.iter().find(|program| program.runs(opener))?;
         Some(Self { program, opener, opened: program.load(opener) })
@@ -158,7 +157,7 @@ impl<'a> Process<'a> {
         self.program.loader.system().libc
     }
 
-    /// What comes of the opener's calling `dlopen` with a name.
+    /// The result of calling `dlopen` with a name in the opener.
     pub(crate) fn open(&self, name: &[u8]) -> Option<Resolution> {
         // A program runs in a process of its own.
         let main = self.program.main.iter().filter(|_| self.opener.role != Role::Executable);
@@ -178,7 +177,7 @@ struct Opener<'a> {
 
 impl<'a> Opener<'a> {
     /// The opener of a distribution: among its objects that import `dlopen`, are needed by others of
-    /// it, and name a provider's directory, the one that all others lead down to.
+    /// it, and name a provider's directory, the one that all others depend on.
     fn of(
         files: &Files<'_>,
         inventory: &'a Inventory,
@@ -206,7 +205,7 @@ impl<'a> Opener<'a> {
             } else if !closure(inventory, distribution, other.object)
                 .contains(name_of(opener.object))
             {
-                // Two that do not lead to each other: nothing says which of them opens what.
+                // Two that do not depend on each other: nothing shows which of them opens what.
                 return None;
             }
         }
@@ -245,8 +244,8 @@ impl<'a> Opener<'a> {
             .filter_map(|directory| {
                 let libraries: Vec<&Object> = inventory.in_directory(directory).collect();
                 let explained = libraries.iter().any(|library| needed.contains(name_of(library)));
-                // Of several the one with the shortest name stands for the directory: variants
-                // have longer ones.
+                // The library with the shortest name represents the directory: variants have longer
+                // names.
                 let library = libraries.into_iter().min_by_key(|library| library.name().len())?;
                 (!explained).then(|| (directory.clone(), library))
             })
@@ -278,7 +277,8 @@ fn path_missing(
     }
 }
 
-/// The same where musl is the loader: whoever calls `dlopen`, the main program asks.
+/// The same with musl as the loader, which always searches on behalf of the main program, whichever
+/// object calls `dlopen`.
 fn beyond_search_paths(world: &World, directory: &Path, finding: Finding) -> Finding {
     let evidence = Evidence::Opening(Seen::OutOfReach(
         OutOfReach {
@@ -292,8 +292,8 @@ fn beyond_search_paths(world: &World, directory: &Path, finding: Finding) -> Fin
     Finding { fixable: false, evidence, cure, ..finding }
 }
 
-/// The driver's library, where the loader does not find it on behalf of the opener. In an image that
-/// is being built, or on a machine without a GPU, that is as it should be.
+/// The driver's library, if the loader does not find it on behalf of the opener. That is normal in
+/// an image that is being built, and on a machine without a GPU.
 pub(crate) fn driver_missing(world: &World, process: &Process<'_>) -> Option<Finding> {
     let opener = process.opener;
     let answer = process.open(DRIVER.as_bytes())?;
@@ -335,7 +335,7 @@ fn name_of(object: &Object) -> &[u8] {
 }
 
 /// What the [`Vfs`] has, which may be an overlay with other search paths than the inventory saw:
-/// each file and each directory is looked at once.
+/// each file and each directory is examined once.
 struct Files<'a> {
     vfs: &'a dyn Vfs,
     /// The different entries of search paths.
@@ -364,8 +364,8 @@ impl Files<'_> {
         entries
     }
 
-    /// May an object open others? Few are asked, for whom it takes a look at all symbols that the object
-    /// leaves to others.
+    /// May an object open others? This is only asked of a few objects, because it reads all undefined
+    /// symbols of the object.
     fn imports_dlopen(&self, object: &Object) -> bool {
         if let Some(known) = self.imports.borrow().get(&object.path) {
             return *known;
@@ -406,7 +406,7 @@ impl Files<'_> {
     }
 }
 
-/// The names that an object leads to along `DT_NEEDED`, inside its distribution.
+/// The names that an object depends on by `DT_NEEDED`, inside its distribution.
 fn closure<'a>(
     inventory: &'a Inventory,
     distribution: usize,

@@ -10,14 +10,14 @@ use crate::world::program::Program;
 use crate::world::unreadable::{Unreadable, Why};
 use std::io::ErrorKind;
 
-/// Places that could not be read and have a finding of their own. Where there are more, something has
-/// happened to a whole tree, and one more finding counts the rest.
+/// The most unreadable places with a finding of their own. If there are more, a whole tree is
+/// affected, and one more finding counts the rest.
 const MAX_UNREADABLE: usize = 1000;
 
 /// The findings about what could not be read.
 pub(crate) fn unreadable(world: &World) -> Vec<Finding> {
     let all = &world.inventory.unreadable;
-    // What a text holds in the place of a link is told where somebody asks for it.
+    // A text in place of a link is reported with the object that needs it.
     let is_told = |it: &&Unreadable| !matches!(it.why, Why::Flattened(_));
     let meant = all.iter().filter(|it| world.is_meant(&it.path)).filter(is_told);
     let meant: Vec<&Unreadable> = meant.collect();
@@ -37,7 +37,7 @@ pub(crate) fn unreadable(world: &World) -> Vec<Finding> {
     findings
 }
 
-/// What cures that a place cannot be read.
+/// The fix for a place that cannot be read.
 fn cure_of(why: &Why) -> Cure {
     match why {
         Why::Io(error) if error.kind == ErrorKind::PermissionDenied => Cure::RunAsReader,
@@ -49,8 +49,8 @@ fn cure_of(why: &Why) -> Cure {
     }
 }
 
-/// Extension modules that no interpreter of the target can load. Libraries and programs of other
-/// processors lie in many wheels as data, and nobody loads them.
+/// Extension modules that no interpreter of the target can load. Many wheels contain libraries and
+/// programs of other processors as data, and nothing loads them.
 pub(crate) fn wrong_arch<'a>(
     world: &'a World,
     programs: &'a [Program<'_>],

@@ -1,5 +1,5 @@
-//! What installers left: distributions that do not fit one another or this interpreter, that are there
-//! twice or only in part. Edits of search paths change none of it.
+//! What installers left behind: distributions that do not fit one another or this interpreter,
+//! duplicates, and partial installations. Edits of search paths change none of it.
 
 mod absent;
 mod data;
@@ -27,14 +27,15 @@ use std::path::PathBuf;
 pub struct Installed {
     /// What is wrong.
     pub findings: Vec<Finding>,
-    /// Objects that are for another platform: whatever else is wrong with them follows from that.
+    /// Objects that are for another platform. Everything else that is wrong with them follows from
+    /// that.
     pub foreign: Vec<PathBuf>,
-    /// The names of files that are gone, as far as libraries may have them.
+    /// The names of missing files that may be names of libraries.
     pub gone: BTreeSet<Vec<u8>>,
-    /// Objects, each with a library that it needs, which its own distribution installed and which is gone: a library
-    /// of that name elsewhere is another one.
+    /// Objects, each with a library that it needs, that its own distribution installed and that is missing. A
+    /// library of that name elsewhere is a different one.
     pub bereft: BTreeSet<(PathBuf, Vec<u8>)>,
-    /// Libraries of distributions of which a part is gone: what led to them may be that part.
+    /// Libraries of distributions of which a part is missing. That part may be what loads them.
     pub deserted: BTreeSet<PathBuf>,
 }
 
@@ -48,7 +49,7 @@ impl Installed {
         programs: &[Program<'_>],
         seen: &Seen,
     ) -> Self {
-        // Nobody has installed a wheel yet: it is judged by what it says of itself.
+        // A wheel is not installed yet. It is judged by its own metadata.
         if world.wheel.is_some() {
             return Self::default();
         }
@@ -77,8 +78,8 @@ impl Installed {
         Self { findings, foreign, gone, bereft, deserted }
     }
 
-    /// Does a finding follow from an object's being for another platform, from files' being gone, or from a
-    /// library's being another one?
+    /// Does a finding follow from an object for another platform, from missing files, or from a different
+    /// library of the same name?
     #[must_use]
     pub fn explains(&self, finding: &Finding) -> bool {
         let is_gone = || finding.library.as_ref().is_some_and(|name| self.gone.contains(name));
@@ -96,14 +97,14 @@ impl Installed {
             }
     }
 
-    /// Is a library gone that the object's own distribution installed?
+    /// Is a library missing that the object's own distribution installed?
     fn is_bereft(&self, finding: &Finding) -> bool {
         let library = finding.library.clone().unwrap_or_default();
         self.bereft.contains(&(finding.object.clone(), library))
     }
 
-    /// Does the copy of a library that lies out of an object's reach lack symbols that the object binds, so
-    /// that nothing is gained by leading there?
+    /// Does the copy of a library that an object does not find lack symbols that the object binds, so that
+    /// an entry for it would not help?
     fn has_no_symbols(&self, finding: &Finding) -> bool {
         self.findings.iter().any(|other| {
             other.cause == Cause::MissingSymbol && other.question() == finding.question()

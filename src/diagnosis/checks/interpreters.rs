@@ -1,4 +1,4 @@
-//! Is the environment that was looked at the one that runs, and does it stand where it was made?
+//! Is the examined environment the one that runs, and is it where it was created?
 //!
 //! The rules are those of CPython's `Modules/getpath.py` and `Lib/site.py`, and of the scripts that
 //! venv, virtualenv, uv and pip write.
@@ -49,8 +49,8 @@ pub fn findings(
     found
 }
 
-/// The interpreters that the target promises: each is started by somebody, and what it needs for that
-/// has to be there. One for each file.
+/// The interpreters that the target promises: users start them, so everything that they need must
+/// exist. One for each file.
 #[must_use]
 pub(crate) fn to_start(vfs: &dyn Vfs, world: &World) -> Vec<PathBuf> {
     let Some(environment) = &world.environment else { return Vec::new() };
@@ -99,8 +99,8 @@ struct Own<'a> {
 }
 
 impl Own<'_> {
-    /// Interpreters that the environment names and that are gone, may not be read, or have become
-    /// those of another version.
+    /// Interpreters that the environment names and that are missing, may not be read, or are now of
+    /// another version.
     fn broken(&self) -> Vec<Finding> {
         if let Some(finding) = self.another_version() {
             return vec![finding];
@@ -112,7 +112,7 @@ impl Own<'_> {
     fn gone(&self, interpreter: &Interpreter) -> Option<Finding> {
         let path = self.world.place(&interpreter.path);
         match &interpreter.program {
-            // A name that is there promises more, and is looked at with the others.
+            // A name that exists promises more, and is examined with the others.
             Program::Missing { .. } if self.vfs.symlink_metadata(&interpreter.path).is_err() => {
                 let missing = Seen::Missing { interpreter: path, version: interpreter.version };
                 Some(wrong(&interpreter.path, missing, Cure::Setup(Setup::Remake)))
@@ -127,8 +127,7 @@ impl Own<'_> {
     }
 
     /// Interpreters that are named and that the system cannot start, whatever the loader would find
-    /// for them: links that lead nowhere, files that are no programs, and those whose loader is not
-    /// there.
+    /// for them: dangling links, files that are not programs, and programs whose loader is missing.
     fn never_start(&self) -> Vec<Finding> {
         let (vfs, mut found) = (self.vfs, Vec::new());
         let mut known: Vec<PathBuf> = Vec::new();
@@ -190,15 +189,15 @@ impl Own<'_> {
         if metadata.mode & 0o111 == 0 {
             return Some((NoStart::NotExecutable, Cure::Setup(Setup::MakeExecutable)));
         }
-        // Which loader stands for that one is the user's wish.
+        // The user has chosen which loader is used instead.
         let loader = image.interpreter.filter(|_| self.world.settings.libc.is_none())?;
         let loader = PathBuf::from(OsStr::from_bytes(&loader));
         let is_gone = matches!(interpreter::program(self.vfs, &loader), Program::Missing { .. });
         is_gone.then_some((NoStart::NoLoader(loader), Cure::Setup(Setup::PythonForThisSystem)))
     }
 
-    /// The interpreter behind `bin/python`, where it is none of the version that the packages of a
-    /// virtual environment are for: the base was upgraded in its place.
+    /// The interpreter behind `bin/python`, if it is not of the version that the packages of a
+    /// virtual environment are for: the base was upgraded in place.
     fn another_version(&self) -> Option<Finding> {
         let prefix = &self.environment.prefix;
         let made_for = PyvenvCfg::of(self.vfs, prefix)?.version?;
@@ -210,7 +209,7 @@ impl Own<'_> {
         Some(wrong(&prefix.join("bin/python"), other, Cure::Setup(Setup::Remake)))
     }
 
-    /// The directory of the base interpreter, where it is gone: the interpreter finds its library by
+    /// The directory of the base interpreter, if it is missing: the interpreter finds its library by
     /// luck, if at all.
     fn home_gone(&self) -> Option<Finding> {
         let prefix = &self.environment.prefix;
@@ -230,7 +229,7 @@ impl Own<'_> {
     /// Does an interpreter find its standard library: above `home`, above its own file, or where it was
     /// most likely built for?
     fn finds_library(&self, interpreter: &Interpreter, home: &Path) -> bool {
-        // A script leads to one that does, or is judged by itself.
+        // A script starts one that does, or is judged separately.
         let Some(program) = interpreter.main_program() else { return true };
         let usual = [Path::new("/usr/local"), Path::new("/usr")];
         // Where libpython is, the standard library was when it was built.
@@ -243,8 +242,8 @@ impl Own<'_> {
             || self.started.iter().any(|library| self.was_built_for_library(library, version))
     }
 
-    /// Does a program, or Python's own library, hold the prefix of a standard library that is there?
-    /// `PREFIX` of `getpath.py` is a string in it.
+    /// Does a program, or Python's own library, contain the prefix of a standard library that
+    /// exists? `PREFIX` of `getpath.py` is a string in it.
     fn was_built_for_library(&self, file: &Path, version: Version) -> bool {
         let name = file.file_name().map_or(b"".as_slice(), OsStr::as_bytes);
         if !name.starts_with(b"libpython") && !name.starts_with(b"python") {
@@ -260,8 +259,8 @@ impl Own<'_> {
         })
     }
 
-    /// A virtual environment that was moved or copied to where it is: its programs and `activate`
-    /// name the place where it was made.
+    /// A virtual environment that was moved or copied: its programs and `activate` name the place
+    /// where it was created.
     fn moved(&self) -> Option<Finding> {
         let (vfs, prefix) = (self.vfs, &self.environment.prefix);
         if self.environment.kind != Kind::Venv {
@@ -274,7 +273,8 @@ impl Own<'_> {
                 let directory = script.interpreter.parent().unwrap_or(&script.interpreter);
                 !same_file(vfs, directory, &bin)
             })
-            // A script for the system's interpreter is none that an installer wrote for this one.
+            // A script for the system's interpreter was not written by an installer for this
+            // environment.
             .filter(|script| {
                 vfs.metadata(&script.interpreter).is_err()
                     || script.prefix().is_some_and(|other| venv::is_venv(vfs, other))
@@ -311,8 +311,8 @@ impl Own<'_> {
         Some(wrong(prefix, inactive, Cure::Setup(Setup::Activate(prefix.clone()))))
     }
 
-    /// Distributions of a conda environment in whose stead those of the user site are imported,
-    /// which stands before the environment's own directory.
+    /// Distributions of a conda environment that are shadowed by those of the user site, which
+    /// comes before the environment's own directory.
     fn behind_the_user_site(&self) -> Option<Finding> {
         if self.environment.kind != Kind::Conda {
             return None;
@@ -334,7 +334,7 @@ impl Own<'_> {
     }
 }
 
-/// The finding that an environment is not as it runs.
+/// The finding that an environment is not the one that runs.
 fn wrong(path: &Path, seen: Seen, cure: Cure) -> Finding {
     fault(Cause::WrongInterpreter, path, Evidence::Interpreter(seen), cure)
 }

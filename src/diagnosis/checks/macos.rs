@@ -18,7 +18,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What was found out about the Mach-O objects of a target.
+/// What was found about the Mach-O objects of a target.
 #[derive(Debug, Default)]
 pub struct Outcome {
     /// What is wrong, or worth knowing.
@@ -52,7 +52,7 @@ struct Macos<'a> {
     by_file: HashMap<FileId, &'a Object>,
 }
 
-/// An object that a program loads by itself, and what came of it.
+/// An object that a program loads directly, and the result.
 struct Loaded<'a> {
     root: &'a Object,
     opened: Opened,
@@ -66,7 +66,7 @@ impl<'a> Macos<'a> {
         let started = interpreters
             .filter_map(|interpreter| interpreter.main_program())
             .find_map(|path| Some((path, archs_of(vfs, path)?)));
-        // An interpreter of another system loads none of them.
+        // An interpreter of another system cannot load them.
         let mut interpreters = world.environment.iter().flat_map(|found| &found.interpreters);
         if started.is_none() && interpreters.any(|found| found.main_program().is_some()) {
             return None;
@@ -88,7 +88,7 @@ impl<'a> Macos<'a> {
         Some(Self { vfs, world, dyld, process, by_file })
     }
 
-    /// The objects that a program would load by itself: extension modules, programs, and libraries
+    /// The objects that a program would load directly: extension modules, programs, and libraries
     /// that nothing in the tree depends on.
     fn roots(&self) -> Vec<&'a Object> {
         let objects = || self.world.inventory.objects.iter().filter(|o| !o.slices().is_empty());
@@ -110,7 +110,7 @@ impl<'a> Macos<'a> {
                         && !installed.map(leaf).any(|name| needed.contains(name))
                 }
             })
-            // The names of one file are one image to dyld.
+            // All names of one file are one image to dyld.
             .filter(|object| seen.insert(object.id))
             .collect()
     }
@@ -176,12 +176,12 @@ impl<'a> Macos<'a> {
 
     /// The symbols that do not bind in one image.
     fn unbound(&self, process: &Process, image: &LoadedImage) -> BTreeSet<Unbound> {
-        // What cannot be read there is reported by the walk of the target.
+        // What cannot be read is reported by the walk of the target.
         self.dyld.unbound(process, image).unwrap_or_default()
     }
 }
 
-/// The package whose plugin a library is, by the place where it lies.
+/// The package whose plugin a library is, by its location.
 fn host_of_plugin(path: &Path) -> Option<PathBuf> {
     let directory = path.parent()?;
     let is_plugin = directory.file_name().is_some_and(|name| name == tensorflow::PLUGINS);
@@ -193,7 +193,7 @@ fn leaf(name: &[u8]) -> &[u8] {
     name.rsplit(|&byte| byte == b'/').next().unwrap_or(name)
 }
 
-/// The architectures of a Mach-O file; `None` for what is none.
+/// The architectures of a Mach-O file; `None` for other files.
 fn archs_of(vfs: &dyn Vfs, path: &Path) -> Option<Vec<Arch>> {
     let source = vfs.open(path).ok()?;
     let container = Container::parse(source.as_ref()).ok()?;

@@ -1,5 +1,5 @@
-//! What an object wants of the memory of a program that runs already: static thread-local storage,
-//! of which little is left, and a stack that can be executed.
+//! What an object needs from the memory of a running program: static thread-local storage, of which
+//! little is left, and an executable stack.
 
 use crate::diagnosis::load_report::{Opened, Seen};
 use crate::elf::Summary;
@@ -23,7 +23,7 @@ pub fn findings(world: &World, programs: &[Program<'_>], seen: &Seen) -> Vec<Fin
         let opened: Vec<&Opened> =
             seen.opened.iter().filter(|opened| opened.program == number).collect();
         found.extend(executable_stacks(world, program, &opened));
-        // Without a program nothing tells what is laid out when it starts.
+        // Without a program it is not known what is loaded when it starts.
         if program.main.is_some() {
             found.extend(static_storage(world, program, &opened));
         }
@@ -31,7 +31,7 @@ pub fn findings(world: &World, programs: &[Program<'_>], seen: &Seen) -> Vec<Fin
     found
 }
 
-/// The objects that ask for an executable stack, where the program has none.
+/// The objects that need an executable stack, if the program has none.
 fn executable_stacks(world: &World, program: &Program<'_>, opened: &[&Opened]) -> Vec<Finding> {
     let started = program.main.iter().flat_map(|main| main.objects.first());
     if started.into_iter().any(|main| main.summary.wants_executable_stack()) {
@@ -39,7 +39,7 @@ fn executable_stacks(world: &World, program: &Program<'_>, opened: &[&Opened]) -
     }
     let system = program.loader.system();
     let tunable = world.settings.tunable("glibc.rtld.execstack");
-    // Loaders of other C libraries do not look at it.
+    // Loaders of other C libraries ignore it.
     let Some(is_granted) = system.grants_executable_stack(tunable) else { return Vec::new() };
     let mut asking: BTreeMap<&Path, &Arc<Summary>> = BTreeMap::new();
     for (path, summary) in opened.iter().flat_map(|opened| &opened.wanting) {
@@ -61,8 +61,7 @@ fn executable_stacks(world: &World, program: &Program<'_>, opened: &[&Opened]) -
     found.collect()
 }
 
-/// The objects for whose static thread-local storage there is no room, each by itself or all
-/// together.
+/// The objects for whose static thread-local storage there is no room, each alone or all together.
 fn static_storage(world: &World, program: &Program<'_>, opened: &[&Opened]) -> Vec<Finding> {
     let Some(surplus) = surplus(program, &world.settings) else { return Vec::new() };
     let mut found = Vec::new();
@@ -88,7 +87,7 @@ fn static_storage(world: &World, program: &Program<'_>, opened: &[&Opened]) -> V
         let path = largest.map_or(&opened.root, |(path, _)| path);
         let cure = Cure::LoadAtStart { object: path.clone(), wanted };
         let finding = fault(Cause::StaticTls, &opened.root, evidence, cure);
-        // Nobody imports a library by itself: it may be for LD_PRELOAD alone, which lays it out at start.
+        // A library is not imported alone. It may be for LD_PRELOAD only, which loads it at start.
         let is_optional = world.is_imported()
             && !world.is_named(&opened.root)
             && world.inventory.at(&opened.root).is_some_and(|it| it.role == Role::Library);

@@ -1,8 +1,8 @@
-//! Entries of search paths that are there twice, or that lead nowhere.
+//! Duplicate entries of search paths, and entries that name missing directories.
 //!
-//! ld.so passes over both. TensorFlow's objects have hundreds of them, so of ELF objects they are told
-//! only to who names an object or asks for tidiness; dyld refuses some, and of Mach-O objects they are
-//! always told ([`super::macos`]).
+//! ld.so ignores both. TensorFlow's objects have hundreds of them, so for ELF objects they are only
+//! reported if an object is named or `--tidy` is given. dyld refuses some, and for Mach-O objects they
+//! are always reported ([`super::macos`]).
 
 use crate::elf::Image;
 use crate::elf::search_path;
@@ -17,7 +17,7 @@ use crate::world::{Question, World};
 use std::collections::HashSet;
 use std::path::Path;
 
-/// The findings about the ELF objects that were named, or where the target is to be tidy, about all.
+/// The findings about the ELF objects that were named, or about all with `--tidy`.
 pub(crate) fn findings(vfs: &dyn Vfs, world: &World, question: &Question) -> Vec<Finding> {
     let objects = world.inventory.objects.iter();
     objects
@@ -28,7 +28,7 @@ pub(crate) fn findings(vfs: &dyn Vfs, world: &World, question: &Question) -> Vec
 }
 
 fn of_object(vfs: &dyn Vfs, world: &World, object: &Object) -> Vec<Finding> {
-    // As the file is now, which may be edited since the walk.
+    // The file as it is now. It may have been edited since the walk.
     let Ok(source) = vfs.open(&object.path) else { return Vec::new() };
     let path = Image::parse(source.as_ref()).and_then(|image| search_path::current(&image));
     let Ok(Some(path)) = path else { return Vec::new() };
@@ -42,7 +42,7 @@ fn of_object(vfs: &dyn Vfs, world: &World, object: &Object) -> Vec<Finding> {
     twice.into_iter().chain(dead_ends(world, &object.path, dead)).collect()
 }
 
-/// The finding about entries that stand there before; `is_fatal` where the loader refuses the object.
+/// The finding about duplicates of earlier entries; `is_fatal` if the loader refuses the object.
 pub(crate) fn duplicates(world: &World, object: &Path, count: usize, is_fatal: bool) -> Finding {
     let file = world.place(object);
     let twice = File::DuplicateEntries { object: file, count, is_refused: is_fatal };
@@ -51,8 +51,8 @@ pub(crate) fn duplicates(world: &World, object: &Path, count: usize, is_fatal: b
     Finding { fixable: true, is_fatal, ..found }
 }
 
-/// The finding about `count` entries that lead nowhere. In a wheel there is none: what other
-/// distributions bring is not there yet.
+/// The finding about `count` entries that name missing directories. A wheel has no such finding:
+/// the files of other distributions are not installed yet.
 pub(crate) fn dead_ends(world: &World, object: &Path, count: usize) -> Option<Finding> {
     (count > 0 && world.wheel.is_none()).then(|| {
         let evidence = Evidence::File(File::DeadEntries { object: world.place(object), count });

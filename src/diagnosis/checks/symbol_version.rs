@@ -1,5 +1,5 @@
-//! Versions of symbols that a library lacks: which copy serves, which other one has them, and what
-//! leads there.
+//! Versions of symbols that a library lacks: which copy is loaded, which other copy has them, and
+//! how to get that one.
 
 use super::variables::Variables;
 use crate::diagnosis::load_report::Seen;
@@ -19,8 +19,8 @@ use crate::world::{Place, World};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What glibc consists of, besides libraries that it has no more: they have the versions of one
-/// release together, and come from one place (`shlib-versions` of its source).
+/// The libraries of glibc, including former ones: together they have the versions of one release,
+/// and come from one place (`shlib-versions` of its source).
 const GLIBC: &[&[u8]] = &[
     b"libc.so.6",
     b"libm.so.6",
@@ -30,7 +30,7 @@ const GLIBC: &[&[u8]] = &[
     b"libutil.so.1",
 ];
 
-/// What is to be known for a judgement.
+/// What is needed for a judgement.
 pub struct Judge<'a> {
     /// The files.
     pub vfs: &'a dyn Vfs,
@@ -66,8 +66,8 @@ impl Judge<'_> {
         found.collect()
     }
 
-    /// Is an object one that no module loads, as plugins are, and is what it needs not for a GPU? Nobody may notice
-    /// what a variable spoils of it.
+    /// Is an object not loaded by any module, as plugins are, and is what it needs not for a GPU? What a variable
+    /// breaks for it may go unnoticed.
     fn is_unused(&self, seen: &Seen, object: &Path, library: &[u8]) -> bool {
         let found = self.world.inventory.at(object);
         self.world.is_imported()
@@ -136,8 +136,8 @@ impl Judge<'_> {
         self.programs.iter().filter_map(|program| program.loader.system().version).max()
     }
 
-    /// What was built for a newer glibc: nothing but another build of it helps, since the C library
-    /// is one with the loader.
+    /// What was built for a newer glibc: only another build of it helps, since the C library
+    /// belongs to the loader.
     fn for_an_older_glibc(&self, object: &Path) -> Cure {
         let inventory = &self.world.inventory;
         let owner = inventory.at(object).and_then(|found| inventory.distribution_of(found));
@@ -165,7 +165,7 @@ fn is_newer(copy: &Summary, present: &Summary, versions: &[&[u8]]) -> bool {
         && before.into_iter().all(|version| defined.contains(version))
 }
 
-/// What orders versions: the numbers in the name.
+/// The key that orders versions: the numbers in the name.
 fn numbers(version: &[u8]) -> Vec<u64> {
     let runs = version.split(|byte| !byte.is_ascii_digit());
     runs.filter_map(|run| str::from_utf8(run).ok()?.parse().ok()).collect()

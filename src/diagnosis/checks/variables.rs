@@ -1,5 +1,6 @@
-//! What the variables of a process do to an environment, each by itself: lead to the wrong library,
-//! be all that makes it work, name what is not there, bring packages of another Python.
+//! The effects of single variables of a process on an environment: a variable can load the wrong
+//! library, be the only reason why it works, name what does not exist, or add packages of another
+//! Python.
 
 use super::interpreters::shadowed;
 use super::macos;
@@ -30,7 +31,7 @@ pub struct Without {
     seen: OnceCell<(Seen, macos::Outcome)>,
 }
 
-/// The variables of an environment, taken away one by one.
+/// The variables of an environment, removed one by one.
 pub struct Variables<'a> {
     vfs: &'a dyn Vfs,
     world: &'a World,
@@ -51,8 +52,8 @@ impl<'a> Variables<'a> {
         Self { vfs, world, each: each.collect() }
     }
 
-    /// The variables without which `differs` holds of what is seen; where it holds without none of
-    /// them alone, all that are set, of which each may do if `is_any`.
+    /// The variables without which `differs` holds for the result. If it does not hold without any
+    /// single one of them, all that are set; `is_any` says that each of them may be enough.
     pub fn to_blame(
         &self,
         is_any: bool,
@@ -84,7 +85,7 @@ impl<'a> Variables<'a> {
     }
 }
 
-/// What is wrong with variables whatever the libraries are.
+/// What is wrong with variables, whatever the libraries are.
 #[must_use]
 pub fn findings(
     vfs: &dyn Vfs,
@@ -98,7 +99,7 @@ pub fn findings(
     found
 }
 
-/// What `LD_PRELOAD` names and the loader passes over with a message at each start.
+/// Entries of `LD_PRELOAD` that the loader ignores with a message at each start.
 fn preloads<'a>(program: &'a Program<'_>) -> impl Iterator<Item = Finding> + 'a {
     program.main.iter().flat_map(|main| {
         let object = main.root.found.as_deref().unwrap_or(Path::new("/"));
@@ -119,8 +120,8 @@ fn not_preloaded(object: &Path, named: &Dependency) -> Finding {
     }
 }
 
-/// `PYTHONHOME`, where it names no library of the interpreter's version, or another installation
-/// than the one that is looked at (`Modules/getpath.py`).
+/// `PYTHONHOME`, if it has no library of the interpreter's version, or names another installation
+/// than the one that is examined (`Modules/getpath.py`).
 fn python_home(vfs: &dyn Vfs, world: &World, question: &Question) -> Option<Finding> {
     let environment = world.environment.as_ref()?;
     let interpreter = environment.interpreters.first()?;
@@ -146,8 +147,8 @@ fn python_home(vfs: &dyn Vfs, world: &World, question: &Question) -> Option<Find
     ))
 }
 
-/// Directories of `PYTHONPATH` in which packages of the environment stand in another version, or for
-/// another Python: they come before the environment's own.
+/// Directories of `PYTHONPATH` that contain packages of the environment in another version, or for
+/// another Python. They come before the environment's own.
 fn python_path(vfs: &dyn Vfs, world: &World, question: &Question) -> Vec<Finding> {
     let Some(environment) = &world.environment else { return Vec::new() };
     let surroundings = &question.surroundings;
@@ -223,8 +224,8 @@ fn holds_module(vfs: &dyn Vfs, module: &Path) -> bool {
     })
 }
 
-/// The directories that `LD_LIBRARY_PATH` names and that are not there, and `CUDA_HOME` where it is
-/// one: for a finding about a library that is not found.
+/// The missing directories that `LD_LIBRARY_PATH` names, and `CUDA_HOME` if it is missing: for a
+/// finding about a library that is not found.
 #[must_use]
 pub fn names_of_nothing(
     vfs: &dyn Vfs,

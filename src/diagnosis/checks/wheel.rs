@@ -1,5 +1,5 @@
-//! What is wrong inside a wheel that is not installed. What it needs from elsewhere, of other
-//! distributions, of the interpreter or of the system, is nobody's fault yet.
+//! What is wrong inside a wheel that is not installed. What it needs from other distributions, from
+//! the interpreter or from the system is not a fault yet.
 
 use crate::findings::cure::{Cure, Reinstall};
 use crate::findings::evidence::Evidence;
@@ -10,8 +10,8 @@ use crate::world::World;
 use crate::world::inventory::{Inventory, Object, Role};
 use crate::world::wheel_claims::UntrueRow;
 
-/// Libraries that every system has which takes wheels of Linux (PEP 513, 571, 599 and 600): a wheel
-/// that has one of them, for some of its objects, need not lead all others to it.
+/// Libraries that every system has that accepts Linux wheels (PEP 513, 571, 599 and 600). A wheel
+/// that contains one of them, for some of its objects, need not provide it to all others.
 const SYSTEM_LIBRARIES: [&[u8]; 26] = [
     b"ld-linux-aarch64.so.1",
     b"ld-linux-x86-64.so.2",
@@ -41,12 +41,12 @@ const SYSTEM_LIBRARIES: [&[u8]; 26] = [
     b"linux-vdso.so.1",
 ];
 
-/// Is it no fault of a wheel that none of its search paths leads to that library?
+/// Is it not a fault of a wheel that none of its search paths finds that library?
 pub(crate) fn comes_with_the_system(name: &[u8]) -> bool {
     SYSTEM_LIBRARIES.contains(&name)
 }
 
-/// What a wheel says of itself that is not so.
+/// Statements of a wheel about itself that are not true.
 pub(crate) fn findings(world: &World) -> Vec<Finding> {
     let Some(claims) = &world.wheel else { return Vec::new() };
     let mut findings = wrong_arch(world, &world.inventory, &claims.tags);
@@ -67,8 +67,8 @@ pub(crate) fn findings(world: &World) -> Vec<Finding> {
     findings
 }
 
-/// Extension modules that no interpreter can load which takes the wheel for its own. Libraries and
-/// programs of other processors lie in many wheels as data.
+/// Extension modules that cannot be loaded by an interpreter that accepts the wheel. Many wheels
+/// contain libraries and programs of other processors as data.
 fn wrong_arch(world: &World, inventory: &Inventory, tags: &[String]) -> Vec<Finding> {
     let platforms: Vec<Platform> = tags.iter().filter_map(|tag| Platform::of(tag)).collect();
     if platforms.is_empty() {

@@ -1,7 +1,7 @@
 //! Two-level binding: does the library that a symbol was linked against export it?
 //!
-//! Libraries of the shared cache cannot be looked into, and are taken to export what is asked of
-//! them. Flat lookups, and those in the main program, are left out.
+//! Libraries of the shared cache cannot be read, and are assumed to export what is needed. Flat
+//! lookups, and those in the main program, are left out.
 
 use super::Dyld;
 use super::process::{LoadedImage, Opened, Process};
@@ -40,11 +40,11 @@ pub enum Unreadable {
 }
 
 impl Dyld<'_> {
-    /// The symbols that an image of `process` binds and that its libraries do not export. What is
-    /// asked of a library that was not found is left out.
+    /// The symbols that an image of `process` binds and that its libraries do not export. Symbols
+    /// of a library that was not found are left out.
     ///
     /// # Errors
-    /// Where the symbols of the image or of a library cannot be read.
+    /// If the symbols of the image or of a library cannot be read.
     pub fn unbound(
         &self,
         process: &Process,
@@ -75,7 +75,7 @@ impl Dyld<'_> {
     /// the image which was `opened` would not export in its place.
     ///
     /// # Errors
-    /// Where the symbols of either cannot be read.
+    /// If the symbols of either cannot be read.
     pub fn unbound_in(
         &self,
         image: &LoadedImage,
@@ -99,8 +99,8 @@ impl Dyld<'_> {
             .collect())
     }
 
-    /// Which of `symbols` an image does not export, itself or by a library whose exports are its own
-    /// too.
+    /// Which of `symbols` an image does not export, either itself or by a library that it
+    /// re-exports.
     fn lacking<'s>(
         &self,
         process: &Process,
@@ -115,7 +115,7 @@ impl Dyld<'_> {
             let exports = symbols.iter().map(|symbol| symbols::export(image, symbol));
             exports.collect::<Result<Vec<_>, _>>()
         })?;
-        // What is served by no image is of the shared cache, or is missing and reported as such.
+        // A need without an image is in the shared cache, or is missing and reported.
         let serves = |library: usize| found.needed.get(library).and_then(|need| need.image);
         let mut lacking = BTreeSet::new();
         for (symbol, exported) in symbols.into_iter().zip(exported) {

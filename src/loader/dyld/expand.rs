@@ -27,19 +27,19 @@ pub(super) struct Expansion<'c> {
     pub(super) chain: &'c [Link<'c>],
 }
 
-/// A path to look at.
+/// A path to examine.
 #[derive(Debug, Clone)]
 pub(super) struct Expanded {
-    /// The path; relative only where the name or the entry was.
+    /// The path; relative only if the name or the entry was.
     pub(super) path: Vec<u8>,
     /// By an `LC_RPATH`, by a path of the cryptex, or neither.
     pub(super) rule: Option<Rule>,
-    /// The image whose `LC_RPATH` led there.
+    /// The image whose `LC_RPATH` was used.
     pub(super) via: Option<PathBuf>,
 }
 
 impl Expansion<'_> {
-    /// The paths that a name stands for; none for an `@rpath` without any `LC_RPATH`.
+    /// The paths that a name expands to; none for an `@rpath` without any `LC_RPATH`.
     pub(super) fn expand(&self, name: &[u8]) -> Vec<Expanded> {
         let plain = |path| vec![Expanded { path, rule: None, via: None }];
         let requester = self.chain.first().map(|link| link.path);
@@ -106,7 +106,7 @@ impl Expansion<'_> {
     }
 }
 
-/// `@loader_path` is the directory of the image's path, and `..` is kept as it stands.
+/// `@loader_path` is the directory of the image's path, and `..` is kept.
 fn at_loader_path(name: &[u8], image: &Path) -> Option<Vec<u8>> {
     let rest = after(name, b"@loader_path")?;
     Some([parent(image)?, rest].concat())

@@ -1,5 +1,5 @@
-//! The files that a search comes upon: is one there, and does dyld take it? Every file is looked at
-//! once for all searches.
+//! The files that a search finds: does the file exist, and does dyld accept it? Every file is
+//! examined once for all searches.
 
 use super::version::Version;
 use crate::bytes::Source;
@@ -17,38 +17,38 @@ use std::sync::{Arc, RwLock};
 /// `PLATFORM_MACOS`.
 const MACOS: u32 = 1;
 
-/// A file that dyld takes.
+/// A file that dyld accepts.
 #[derive(Debug)]
 pub(super) struct Candidate {
-    /// The path with every link resolved: what dyld calls the image by.
+    /// The path with every link resolved, by which dyld identifies the image.
     pub(super) path: PathBuf,
     pub(super) id: FileId,
     pub(super) summary: Arc<Summary>,
 }
 
-/// What came of one path.
+/// The result for one path.
 #[derive(Debug, Clone)]
 pub(super) enum Probe {
     /// Nothing is there.
     Absent,
-    /// Something is there that is no regular file.
+    /// Something that is not a regular file.
     NotAFile,
-    /// A file that dyld does not take, and the words for it.
+    /// A file that dyld does not accept, and the message.
     Refused(StepOutcome, String),
     /// The image.
     Found(Arc<Candidate>),
 }
 
-/// What a file's content is to dyld; or why it is not taken, in dyld's words.
+/// What a file's content is to dyld; or why it is not accepted, in dyld's words.
 type Verdict = Result<Arc<Summary>, (StepOutcome, String)>;
 
-/// Everything that was looked at so far.
+/// Everything that was examined so far.
 pub(super) struct Files<'a> {
     pub(super) vfs: &'a dyn Vfs,
     arch: Arch,
     version: Version,
     probes: RwLock<QuickMap<PathBuf, Probe>>,
-    /// What dyld thinks of a file's content.
+    /// dyld's judgement of a file's content.
     contents: RwLock<QuickMap<FileId, Verdict>>,
 }
 
@@ -134,7 +134,7 @@ impl<'a> Files<'a> {
         Ok(Arc::new(summary))
     }
 
-    /// What the message says of a file without a slice for the process.
+    /// What the message says about a file without a slice for the process.
     fn other_architecture(&self, container: &Container<'_>) -> String {
         let have: Vec<&str> = container.slices.iter().map(|slice| slice.arch().name()).collect();
         let (have, need) = (have.join(","), self.arch.name());
@@ -156,8 +156,7 @@ impl<'a> Files<'a> {
         has == wants || (has, wants) == ("x86_64h", "x86_64")
     }
 
-    /// The first entry that stands there twice, where this dyld refuses such an image. It compares
-    /// the first 64.
+    /// The first duplicate entry, if this dyld refuses such an image. It compares the first 64.
     fn duplicate_rpath<'s>(&self, summary: &'s Summary) -> Option<&'s Vec<u8>> {
         let mut seen = HashSet::new();
         let refuses = self.version.refuses_duplicate_rpaths(sdk_of(summary));
@@ -170,7 +169,7 @@ impl<'a> Files<'a> {
     }
 }
 
-/// The SDK that an image was built with; 0.0 where nothing says so.
+/// The SDK that an image was built with; 0.0 if it is not known.
 pub(super) fn sdk_of(summary: &Summary) -> Version {
     summary.build_version().map_or(Version::new(0, 0), |built| Version::of(built.sdk))
 }

@@ -1,11 +1,11 @@
-//! The words of dyld for what it did not find.
+//! dyld's messages for what it did not find.
 
 use super::process::{Attempt, LoadedImage, Need, Opened};
 use super::version::Version;
 use crate::bytes::printable;
 use crate::loader::StepOutcome;
 
-/// What stands behind `Reason:`, or behind the parenthesis of `dlopen(…):`.
+/// The text after `Reason:`, or after the parenthesis of `dlopen(…):`.
 pub(super) fn reason(
     version: Version,
     name: &[u8],
@@ -30,7 +30,7 @@ pub(super) fn reason(
     format!("tried: {}", places.collect::<Vec<_>>().join(", "))
 }
 
-/// What dyld says where it gives up; `None` where it loads everything.
+/// What dyld says when it gives up; `None` if it loads everything.
 #[must_use]
 pub fn words(version: Version, opened: &Opened) -> Option<String> {
     Some(match opened.stops_at()? {
@@ -39,7 +39,7 @@ pub fn words(version: Version, opened: &Opened) -> Option<String> {
     })
 }
 
-/// The message about a library that an image asks for and that was not found.
+/// The message about a library that an image needs and that was not found.
 fn not_loaded(version: Version, image: &LoadedImage, need: &Need) -> String {
     let name = printable(&need.dependency.name);
     let from = printable(image.path.as_os_str().as_encoded_bytes());

@@ -1,4 +1,4 @@
-//! A process as dyld builds it up: the images, and what became of their needs.
+//! A process as dyld builds it: the images, and the results of their needs.
 
 use crate::loader::{Dependency, FileId, Rule, SearchStep};
 use crate::macho::Summary;
@@ -6,28 +6,28 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// One place that was looked at, with what the message says of it.
+/// One place that was searched, with what the message says about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
-    /// The place, and what came of it.
+    /// The place, and the result.
     pub step: SearchStep,
-    /// What stands in parentheses behind the path: `no such file`.
+    /// The text in parentheses after the path: `no such file`.
     pub note: String,
 }
 
-/// A name that an image asks for, or that was opened, and what dyld makes of it.
+/// A name that an image needs, or that was opened, and what dyld finds for it.
 #[derive(Debug, Clone)]
 pub struct Need {
-    /// The name, what was found for it and by which rule, and every place that was looked at.
+    /// The name, what was found for it and by which rule, and every place that was searched.
     pub dependency: Dependency,
     /// May it be absent (`LC_LOAD_WEAK_DYLIB`)?
     pub is_weak: bool,
-    /// The places, with what dyld says of each, and what it would list in its message.
+    /// The places, with what dyld says about each, and what it would list in its message.
     pub attempts: Vec<Attempt>,
     /// The image that serves it, as an index into [`Process::images`]; `None` for a library of the
     /// shared cache, and where nothing was found.
     pub image: Option<usize>,
-    /// What stands behind `Reason:` where nothing was found.
+    /// The text after `Reason:` if nothing was found.
     pub reason: Option<String>,
 }
 
@@ -48,10 +48,10 @@ pub struct LoadedImage {
     pub id: FileId,
     /// What dyld reads of the slice that it takes.
     pub summary: Arc<Summary>,
-    /// The image that asked for it first, as an index into [`Process::images`]; `None` for the main
+    /// The image that needed it first, as an index into [`Process::images`]; `None` for the main
     /// program and for what was opened.
     pub requested_by: Option<usize>,
-    /// What it asks for, in order.
+    /// What it needs, in order.
     pub needed: Vec<Need>,
 }
 
@@ -78,24 +78,24 @@ pub struct Process {
     pub cached: BTreeSet<Vec<u8>>,
 }
 
-/// What came of starting a program or opening a library.
+/// The result of starting a program or opening a library.
 #[derive(Debug, Clone)]
 pub struct Opened {
-    /// What was asked for, and what was found for it.
+    /// The requested name, and what was found for it.
     pub root: Need,
     /// The process with everything that was loaded.
     pub process: Process,
-    /// The first image that was loaded anew.
+    /// The first image that was newly loaded.
     pub first: usize,
 }
 
 impl Opened {
-    /// The images that were loaded anew, with their indices.
+    /// The images that were newly loaded, with their indices.
     pub fn new_images(&self) -> impl Iterator<Item = (usize, &Arc<LoadedImage>)> {
         self.process.images.iter().enumerate().skip(self.first)
     }
 
-    /// The images that were loaded anew; or where all was there already, the one asked for with
+    /// The images that were newly loaded; or, if all were loaded before, the requested one with
     /// what it needs.
     #[must_use]
     pub fn closure(&self) -> Vec<&LoadedImage> {
@@ -117,7 +117,7 @@ impl Opened {
         images
     }
 
-    /// What is missing: each need with the image that has it. What was asked for itself comes
+    /// What is missing: each need with the image that has it. The requested name itself comes
     /// without one.
     pub fn missing(&self) -> impl Iterator<Item = (Option<&LoadedImage>, &Need)> {
         let needs = self
@@ -126,8 +126,8 @@ impl Opened {
         std::iter::once((None, &self.root)).chain(needs).filter(|(_, need)| !need.is_satisfied())
     }
 
-    /// The first of what is missing: where dyld gives up. It looks for all that an image needs, and
-    /// then goes down into each.
+    /// The first missing need, at which dyld gives up. It searches for everything that an image
+    /// needs, and then descends into each.
     #[must_use]
     pub fn stops_at(&self) -> Option<(Option<&LoadedImage>, &Need)> {
         if !self.root.is_satisfied() {
@@ -148,7 +148,7 @@ impl Opened {
         None
     }
 
-    /// Is every library found? Symbols are another question.
+    /// Is every library found? Symbols are checked separately.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.missing().next().is_none()

@@ -37,14 +37,14 @@ impl<'m> Loaded<'m> {
     }
 }
 
-/// What is asked for, and by whom.
+/// A requested name, and the requester.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Query<'q> {
-    /// The name as it is asked for.
+    /// The requested name.
     pub(super) name: &'q [u8],
     /// Is it a load command's, and no `dlopen`?
     pub(super) is_linked: bool,
-    /// Does the requester's SDK ask for the default fallbacks?
+    /// Does the requester's SDK use the default fallbacks?
     pub(super) needs_fallbacks: bool,
     /// The images on the chain, the requester first, the main program last.
     pub(super) chain: &'q [usize],
@@ -63,7 +63,7 @@ pub(super) enum Hit {
     File(Arc<Candidate>),
 }
 
-/// What came of a search.
+/// The result of a search.
 #[derive(Debug, Default)]
 pub(super) struct Search {
     pub(super) hit: Option<Hit>,
@@ -78,7 +78,7 @@ impl Dyld<'_> {
         let mut search = Search::default();
         let name = query.name;
         let is_leaf = !name.contains(&b'/');
-        // What is loaded under the name itself is taken without a search.
+        // An image that is loaded under this name is used without a search.
         let shortcut = match name {
             [b'@', ..] if name.starts_with(b"@rpath/") => Some(name.to_vec()),
             [b'/', ..] if query.is_linked => Some(name.to_vec()),
@@ -135,7 +135,7 @@ impl Dyld<'_> {
                 paths.extend(expanded.into_iter().map(|expanded| (place, expanded)));
             };
             if !query.is_linked && place == Place::Raw && is_relative {
-                // A relative name that is opened is an @rpath name too, and may lie in /usr/lib.
+                // A relative name that is opened is an @rpath name too, and may be in /usr/lib.
                 add(place, expansion.expand(&[b"@rpath/", name].concat()));
                 let standard = [b"/usr/lib/", name].concat();
                 add(Place::Fallback, vec![Expanded { path: standard, rule: None, via: None }]);
@@ -154,7 +154,7 @@ impl Dyld<'_> {
         }
     }
 
-    /// Looks at one place, and notes what came of it.
+    /// Examines one place, and records the result.
     fn look_at(
         &self,
         loaded: Loaded<'_>,
@@ -185,8 +185,8 @@ impl Dyld<'_> {
         search.attempts.push(Attempt { step, note });
     }
 
-    /// What a place holds, with the rule that tells it better than the place; or why nothing, in
-    /// dyld's words.
+    /// What is found in a place, with the rule that describes it better than the place; or why
+    /// nothing is found, in dyld's words.
     fn probe(
         &self,
         loaded: Loaded<'_>,
@@ -231,7 +231,7 @@ impl Dyld<'_> {
         }
     }
 
-    /// The real path of a name that was not found, where it is worth another search: a name whose
+    /// The real path of a name that was not found, if it justifies another search: a name whose
     /// directory is a link, or has `..`. Its last component need not exist.
     fn real_name(&self, name: &[u8], is_linked: bool) -> Option<Vec<u8>> {
         let is_relative = name.first() != Some(&b'/');

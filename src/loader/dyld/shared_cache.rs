@@ -1,7 +1,8 @@
 //! The dyld shared cache: libraries of the system that have no file of their own (from macOS 11).
 //!
-//! It is not read. What an object asks for by a path of the system is taken to be there, since the
-//! object was linked against it; what a search only comes upon there counts if it is well known.
+//! It is not read. What an object needs by a path of the system is assumed to exist, since the
+//! object was linked against it. What a search only happens to find there counts if it is well
+//! known.
 
 /// The libraries directly in `/usr/lib` that programs outside of the system link against (the
 /// `usr/lib/*.tbd` of Apple's macOS SDK).
@@ -51,8 +52,8 @@ pub(super) fn may_hold(path: &[u8]) -> bool {
     PLACES.iter().any(|place| path.starts_with(place))
 }
 
-/// Is the library of that path in the cache? `asked` is the name as an object has it: what a search
-/// comes upon for another name has to be well known.
+/// Is the library of that path in the cache? `asked` is the name in the object: what a search finds
+/// for another name has to be well known.
 pub(super) fn holds(path: &[u8], asked: &[u8]) -> bool {
     let leaf = path.strip_prefix(b"/usr/lib/");
     may_hold(path)

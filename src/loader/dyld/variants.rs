@@ -1,10 +1,10 @@
-//! The places at which dyld looks for one name, before `@` is expanded
+//! The places that dyld searches for one name, before `@` is expanded
 //! (`ProcessConfig::PathOverrides::forEachPathVariant`).
 
 use super::Settings;
 use super::version::Version;
 
-/// The cryptex with the parts of the system that are updated by themselves.
+/// The cryptex with the parts of the system that are updated separately.
 const CRYPTEX: &[u8] = b"/System/Volumes/Preboot/Cryptexes/OS";
 
 /// Why a place is among the variants.
@@ -24,7 +24,7 @@ pub(super) enum Place {
     Fallback,
 }
 
-/// Who asks, as far as the variants hang on it.
+/// The requester, as far as the variants depend on it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asker {
     /// Is the default fallback for it, by the age of its SDK?
@@ -94,14 +94,14 @@ fn beneath(directory: &[u8], tail: &[u8]) -> Vec<u8> {
     [directory, b"/", tail].concat()
 }
 
-/// The part of a path behind its last slash.
+/// The part of a path after its last slash.
 pub(super) fn leaf(path: &[u8]) -> &[u8] {
     path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
 }
 
 /// The part of a framework's path from the framework on (`getFrameworkPartialPath`):
-/// `/path/foo.framework/Versions/A/foo` has `foo.framework/Versions/A/foo`, and what is no
-/// framework's own library has none.
+/// `/path/foo.framework/Versions/A/foo` has `foo.framework/Versions/A/foo`, and a library that is
+/// not part of a framework has none.
 pub(super) fn framework_part(path: &[u8]) -> Option<&[u8]> {
     const MARK: &[u8] = b".framework/";
     let dot = path.windows(MARK.len()).rposition(|part| part == MARK)?;

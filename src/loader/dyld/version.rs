@@ -1,4 +1,4 @@
-//! Versions of macOS, and what dyld does differently in them.
+//! Versions of macOS, and the differences of their dyld.
 
 use crate::macho;
 use std::fmt;
@@ -37,23 +37,24 @@ impl Version {
         self >= Self::new(12, 0)
     }
 
-    /// Are `/usr/local/lib` and `/usr/lib` looked at for everybody? From 13.0 only for objects built
-    /// with an SDK before 14.0 (`pre2022Binary`).
+    /// Are `/usr/local/lib` and `/usr/lib` searched for all objects? From 13.0 only for objects
+    /// built with an SDK before 14.0 (`pre2022Binary`).
     pub(super) fn falls_back_for_all(self) -> bool {
         self < Self::new(13, 0)
     }
 
-    /// Does a `dlopen` of a path with a slash go on to the fallback directories (dyld-940 and 941)?
+    /// Does a `dlopen` of a path with a slash continue with the fallback directories (dyld-940 and
+    /// 941)?
     pub(super) fn falls_back_for_slashes(self) -> bool {
         self < Self::new(12, 3)
     }
 
-    /// Is the system's cryptex looked at?
+    /// Is the system's cryptex searched?
     pub(super) fn has_cryptex(self) -> bool {
         self >= Self::new(13, 0)
     }
 
-    /// Is the cryptex looked at even for names that begin with `@` (dyld-1042)?
+    /// Is the cryptex searched even for names that begin with `@` (dyld-1042)?
     pub(super) fn has_cryptex_for_at_names(self) -> bool {
         self.has_cryptex() && self < Self::new(13, 4)
     }
@@ -63,7 +64,7 @@ impl Version {
         self >= Self::new(13, 0)
     }
 
-    /// Are leading `/..` after `@executable_path` taken off the program's directory?
+    /// Do leading `/..` after `@executable_path` shorten the program's directory?
     pub(super) fn normalises_executable_path(self) -> bool {
         self >= Self::new(13, 0)
     }
@@ -78,7 +79,7 @@ impl Version {
         self >= Self::new(13, 0)
     }
 
-    /// Is there a message of its own where nothing was tried for an `@rpath` name?
+    /// Is there a separate message if nothing was tried for an `@rpath` name?
     pub(super) fn mentions_missing_rpaths(self) -> bool {
         self >= Self::new(14, 0)
     }

@@ -13,16 +13,16 @@ const AARCH64: u16 = 183;
 
 /// Since this version there are `glibc-hwcaps` subdirectories.
 const LEVELS_SINCE: GlibcVersion = (2, 33);
-/// Since this version the subdirectories of the time before are not looked into.
+/// Since this version the older subdirectories are not searched.
 const NO_LEGACY_SINCE: GlibcVersion = (2, 37);
 
-/// The levels of x86-64 (its psABI), each with all that come before it.
+/// The levels of x86-64 (its psABI), each including all before it.
 const X86_LEVELS: [&str; 3] = ["x86-64-v2", "x86-64-v3", "x86-64-v4"];
 const POWER_LEVELS: [&str; 2] = ["power9", "power10"];
 const S390_LEVELS: [&str; 4] = ["z13", "z14", "z15", "z16"];
 
 /// The `glibc-hwcaps` subdirectories that a processor can use, the best first: of `x86-64-v3` that
-/// and `x86-64-v2`. `None` for a name that is no level.
+/// and `x86-64-v2`. `None` for a name that is not a level.
 #[must_use]
 pub fn levels_up_to(name: &str) -> Option<Vec<String>> {
     let up_to = |levels: &[&str]| {
@@ -40,9 +40,9 @@ pub fn levels_up_to(name: &str) -> Option<Vec<String>> {
 pub struct Hwcaps {
     /// The `glibc-hwcaps` levels, the best first.
     pub levels: Vec<String>,
-    /// The subdirectories of every directory, relative, in the order in which they are looked into.
+    /// The subdirectories of every directory, relative, in the order of the search.
     pub subdirectories: Vec<String>,
-    /// `AT_PLATFORM`, or what the loader puts in its place; what `$PLATFORM` stands for.
+    /// `AT_PLATFORM`, or what the loader uses instead; the value of `$PLATFORM`.
     pub platform: Option<String>,
     /// The bits of old cache entries that may be set; 0 since glibc 2.37.
     legacy_bits: u64,
@@ -52,8 +52,7 @@ pub struct Hwcaps {
 
 impl Hwcaps {
     /// What `levels` and `platform` of a processor mean to the loader of a system for `target`, of that
-    /// version of glibc; one that does not tell is taken for a new one. Those of other architectures
-    /// mean nothing.
+    /// version of glibc; an unknown version counts as new. Those of other architectures are ignored.
     #[must_use]
     pub fn new(
         target: Target,
@@ -65,7 +64,7 @@ impl Hwcaps {
         let platform = platform.and_then(|platform| platform_of(target, platform));
         let mut levels: Vec<String> =
             levels.iter().filter(|level| is_level(target, level)).cloned().collect();
-        // Of Intel's processors those of level 4 have it, but for Xeon Phi.
+        // Intel's processors of level 4 have it, except Xeon Phi.
         let has_avx512 = platform.as_deref() == Some("haswell")
             && levels.first().is_some_and(|level| level == "x86-64-v4");
         if !is_at_least(LEVELS_SINCE) {
@@ -93,15 +92,15 @@ impl Hwcaps {
         self.levels.iter().position(|own| own.as_bytes() == level)
     }
 
-    /// May an entry of the cache with these bits be used, which lies in no `glibc-hwcaps`
+    /// May an entry of the cache with these bits be used that is not in a `glibc-hwcaps`
     /// subdirectory?
     pub(in crate::loader) fn allows(&self, bits: u64) -> bool {
         let platform = bits & PLATFORMS;
         bits & !self.legacy_bits == 0 && (platform == 0 || platform == self.platform_bit)
     }
 
-    /// Can the processor run what needs the levels in `GNU_PROPERTY_X86_ISA_1_NEEDED`? It is taken
-    /// to, where nothing is known of it.
+    /// Can the processor run what needs the levels in `GNU_PROPERTY_X86_ISA_1_NEEDED`? If nothing
+    /// is known about the processor, this is assumed.
     pub(in crate::loader) fn can_run(&self, isa_needed: u32) -> bool {
         let mut bits = 1;
         for (index, level) in X86_LEVELS.iter().enumerate() {
@@ -122,7 +121,7 @@ const X86_64_BIT: u64 = 1 << 1;
 /// `HWCAP_X86_AVX512_1`.
 const AVX512_1_BIT: u64 = 1 << 2;
 
-/// The bit of a platform in old cache entries; one that no entry has for the others.
+/// The bit of a platform in old cache entries; for other platforms a bit that no entry has.
 fn platform_bit(platform: Option<&str>) -> u64 {
     match platform {
         Some("haswell") => 1 << 50,
@@ -141,8 +140,8 @@ fn is_level(target: Target, level: &str) -> bool {
     levels.contains(&level)
 }
 
-/// The platform for a system, where the processor's own is one of it; else the usual one of the
-/// architecture.
+/// The platform for a system: the processor's own if it belongs to the architecture, else the usual
+/// one.
 fn platform_of(target: Target, platform: &str) -> Option<String> {
     let (names, usual): (&[&str], _) = match target.machine {
         X86_64 => (&["x86_64", "haswell", "xeon_phi"], Some("x86_64")),
@@ -155,8 +154,8 @@ fn platform_of(target: Target, platform: &str) -> Option<String> {
     names.contains(&platform).then_some(platform).or(usual).map(str::to_owned)
 }
 
-/// The subdirectories of the time before `glibc-hwcaps`: every combination of what the processor is
-/// called, of all that come later in the list the first.
+/// The subdirectories before `glibc-hwcaps`: every combination of the processor's names, those with
+/// names later in the list first.
 fn legacy(target: Target, platform: Option<&str>, has_avx512: bool) -> Vec<String> {
     let capability = match (target.machine, target.class) {
         (X86_64, Class::Elf64) => Some("x86_64"),

@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 
 /// The magic of the format of glibc 2.2 and later.
 const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
-/// The magic of the format before it, behind which the newer one stands in files that serve both.
+/// The magic of the older format, which the newer one follows in files that contain both.
 const OLD_MAGIC: &[u8] = b"ld.so-1.7.0";
 /// `cache_extension_magic`.
 const EXTENSION_MAGIC: u32 = 0xEAA4_2174;
@@ -19,7 +19,7 @@ const TAG_HWCAPS: u32 = 1;
 const HWCAP_EXTENSION: u64 = 1 << 30;
 /// `DL_CACHE_HWCAP_ISA_LEVEL_MASK`: the level of x86-64 that the library itself says it needs.
 const ISA_LEVEL_MASK: u64 = (1 << 10) - 1;
-/// Larger caches are not read: half a million libraries.
+/// The size of the largest cache that is read: half a million libraries.
 const MAX_BYTES: u64 = 64 << 20;
 /// More extension sections than any glibc writes.
 const MAX_SECTIONS: u32 = 64;
@@ -27,8 +27,8 @@ const MAX_SECTIONS: u32 = 64;
 /// The entries of the cache that are for one kind of object, in the file's order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LdSoCache {
-    /// The file from its new header on. Entries refer into it: their strings may overlap, and
-    /// copies of them could take far more memory than the file.
+    /// The file from its new header on. Entries refer to it: their strings may overlap, and copies
+    /// of them could need far more memory than the file.
     bytes: Vec<u8>,
     entries: Vec<Entry>,
 }
@@ -40,22 +40,22 @@ struct Entry {
     needs: Needs,
 }
 
-/// What the processor must be for an entry to count.
+/// What the processor needs for an entry to count.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Needs {
-    /// Bits of the time before `glibc-hwcaps`; mostly none.
+    /// Bits from before `glibc-hwcaps`; usually none.
     Legacy(u64),
-    /// It lies in this `glibc-hwcaps` subdirectory, and needs that level of x86-64.
+    /// It is in this `glibc-hwcaps` subdirectory, and needs that level of x86-64.
     Level(Text, u32),
 }
 
 /// A string's offset in the cache.
 type Text = u32;
 
-/// The string at an offset: up to its NUL or the end of the file, behind which the loader maps
+/// The string at an offset: up to its NUL or the end of the file, after which the loader maps
 /// zeros.
 fn text(bytes: &[u8], at: Text) -> &[u8] {
-    // No path that can be opened is longer; it bounds the work on strings that overlap.
+    // No path that can be opened is longer; it limits the work on strings that overlap.
     const PATH_MAX: usize = 4096;
     let rest = bytes.get(at as usize..).unwrap_or_default();
     let rest = rest.get(..PATH_MAX).unwrap_or(rest);
@@ -65,10 +65,10 @@ fn text(bytes: &[u8], at: Text) -> &[u8] {
 impl LdSoCache {
     /// Reads the entries for objects of `target`.
     ///
-    /// An entry whose name or path lies outside the file is left out, as the loader does.
+    /// An entry whose name or path is outside the file is left out, as by the loader.
     ///
     /// # Errors
-    /// Where the file is no cache, is one of the other byte order, or is cut off.
+    /// If the file is not a cache, has the other byte order, or is truncated.
     pub fn parse(source: &dyn Source, target: Target) -> Result<Self, Error> {
         const WHAT: &str = "ld.so.cache";
         if source.len() > MAX_BYTES {
@@ -109,13 +109,13 @@ impl LdSoCache {
         self.entries.len()
     }
 
-    /// Is there none?
+    /// Is it empty?
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// The path that the cache gives for a name: the one answer that the loader tries.
+    /// The path that the cache has for a name: the only one that the loader tries.
     #[must_use]
     pub fn lookup(&self, name: &[u8], hwcaps: &Hwcaps) -> Option<&[u8]> {
         let order = |entry: &Entry| compare_names(name, text(&self.bytes, entry.key));

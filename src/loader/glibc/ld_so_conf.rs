@@ -8,9 +8,9 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 const FILE: &str = "/etc/ld.so.conf";
-/// A file of more bytes than this is none.
+/// The longest file that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
-/// As deep as files include one another; more is a circle.
+/// The greatest depth of files that include one another; more is a circle.
 const MAX_DEPTH: usize = 10;
 
 /// The directories, in order.
@@ -37,15 +37,15 @@ fn read(vfs: &dyn Vfs, file: &Path, depth: usize, found: &mut Vec<PathBuf>) {
                 }
             }
         } else if line.starts_with(b"/") {
-            // `DIRECTORY=TYPE` tells the C library that it is for.
+            // `DIRECTORY=TYPE` names the C library that it is for.
             let directory = line.split(|&byte| byte == b'=').next().unwrap_or(line);
             found.push(PathBuf::from(OsStr::from_bytes(directory.trim_ascii_end())));
         }
     }
 }
 
-/// The files that a pattern means, with wildcards in the last part of it, from the directory of the file
-/// that has it.
+/// The files that a pattern matches, with wildcards in its last part, relative to the directory of the
+/// file that contains it.
 fn matching(vfs: &dyn Vfs, file: &Path, pattern: &[u8]) -> Vec<PathBuf> {
     let path = file.parent().unwrap_or(file).join(OsStr::from_bytes(pattern));
     let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
@@ -56,8 +56,8 @@ fn matching(vfs: &dyn Vfs, file: &Path, pattern: &[u8]) -> Vec<PathBuf> {
     named.map(|entry| directory.join(entry.name)).collect()
 }
 
-/// Does a name fit a pattern with `*` and `?`, as of glob(7)? What the last `*` stands for grows by one
-/// where the rest does not fit: time proportional to both lengths, whatever the pattern is.
+/// Does a name fit a pattern with `*` and `?`, as of glob(7)? The match of the last `*` grows by one if
+/// the rest does not fit: the time is proportional to both lengths for every pattern.
 fn fits(name: &[u8], pattern: &[u8]) -> bool {
     let (mut at, mut part, mut star) = (0, 0, None);
     while let Some(&byte) = name.get(at) {

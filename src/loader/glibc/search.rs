@@ -25,12 +25,12 @@ pub(in crate::loader) struct Glibc {
     pub(in crate::loader) system: System,
     pub(in crate::loader) settings: Settings,
     hwcaps: Hwcaps,
-    /// By the paths of objects, byte for byte; by the empty path those that are no object's.
+    /// By the paths of objects, byte for byte; by the empty path those without an object.
     lists: RwLock<QuickMap<OsString, Lists>>,
     cached: RwLock<QuickMap<Vec<u8>, Cached>>,
 }
 
-/// Who wants a name.
+/// What requests a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::loader) enum Wanted {
     /// A `DT_NEEDED`.
@@ -44,7 +44,7 @@ pub(in crate::loader) enum Wanted {
 /// A library that a search found.
 pub(in crate::loader) struct Hit {
     pub(in crate::loader) candidate: Arc<Candidate>,
-    /// The path as the loader puts it together: relative where an entry was.
+    /// The path as the loader builds it: relative if an entry was.
     pub(in crate::loader) name: Vec<u8>,
     pub(in crate::loader) rule: Rule,
     pub(in crate::loader) via: Option<PathBuf>,
@@ -63,8 +63,8 @@ impl Search {
         self.hit.is_some() || self.fatal.is_some()
     }
 
-    /// Looks into one more list, if the search is not over; `set_user_id`: for a file with that
-    /// bit alone.
+    /// Searches one more list, if the search is not over; `set_user_id`: only for a file with that
+    /// bit.
     fn look_into(&mut self, files: &Files<'_>, list: &Searches, name: &[u8], set_user_id: bool) {
         const S_ISUID: u32 = 0o4000;
         let searches = list;
@@ -125,8 +125,8 @@ impl Glibc {
         Self { system, settings, hwcaps, lists: RwLock::default(), cached: RwLock::default() }
     }
 
-    /// The names in `LD_PRELOAD`, which blanks separate as well as colons, and those in
-    /// `/etc/ld.so.preload`. In a secure process paths and long names of the former do not count.
+    /// The names in `LD_PRELOAD`, which are separated by blanks or colons, and those in
+    /// `/etc/ld.so.preload`. In a secure process paths and long names of the former are ignored.
     pub(in crate::loader) fn preload(&self) -> impl Iterator<Item = &[u8]> {
         // SECURE_NAME_LIMIT and SECURE_PATH_LIMIT.
         const NAME_MAX: usize = 255;
@@ -150,7 +150,7 @@ impl Glibc {
         !self.system.is_at_least((2, 33)) || self.hwcaps.can_run(object.summary.x86_isa_needed)
     }
 
-    /// A name with the tokens of the object that asks expanded; `None` where nothing is left of it.
+    /// A name with the tokens of the requester expanded; `None` if it has no value.
     pub(in crate::loader) fn expand(
         &self,
         asker: &LoadedObject,
@@ -160,7 +160,7 @@ impl Glibc {
         tokens::expand(name, &self.tokens(asker, main)).filter(|name| !name.is_empty())
     }
 
-    /// Looks for what is not loaded yet. Nobody asks where a path is opened.
+    /// Searches for what is not loaded yet. There is no requester if a path is opened.
     pub(in crate::loader) fn search(
         &self,
         files: &Files<'_>,
@@ -173,13 +173,13 @@ impl Glibc {
         if name.contains(&b'/') {
             let object = asker.and_then(|asker| map.get(asker));
             let path = object.map(|object| self.expand(object, asker == Some(LinkMap::MAIN), name));
-            // A path without a value for its tokens is empty, and leads nowhere.
+            // A path without a value for its tokens is empty, and is not found.
             if let Some(path) = path.unwrap_or_else(|| Some(name.to_vec())) {
                 search.try_path(self, files, &path, Rule::Direct);
             }
             return search;
         }
-        // In a secure process only what has the set-user-ID bit is preloaded, and never by the
+        // In a secure process only files with the set-user-ID bit are preloaded, and never by the
         // cache.
         let trusted = wanted == Wanted::Preloaded && self.settings.secure;
         let object = asker.and_then(|asker| map.get(asker));
@@ -211,7 +211,7 @@ impl Glibc {
         search
     }
 
-    /// The path that `ld.so.cache` has for a name, which every object asks for again.
+    /// The path that `ld.so.cache` has for a name, which is requested again for every object.
     fn cached(&self, name: &[u8]) -> Cached {
         memoised(&self.cached, name, |name| {
             self.system.cache.lookup(name, &self.hwcaps).map(Arc::from)
@@ -248,7 +248,7 @@ impl Glibc {
         let summary = &object.summary;
         let path = match rule {
             Rule::Runpath => summary.runpath.as_deref(),
-            // A DT_RUNPATH puts the DT_RPATH beside it out of force, even an empty one.
+            // A DT_RUNPATH disables the DT_RPATH beside it, even if it is empty.
             _ => summary.rpath.as_deref().filter(|_| summary.runpath.is_none()),
         };
         let path = path.filter(|path| !path.is_empty())?;
@@ -295,7 +295,7 @@ impl Glibc {
         let list = Arc::new(Searches::new(make()));
         let mut lists = self.lists.write().unwrap_or_else(PoisonError::into_inner);
         let lists = lists.entry(object.into()).or_default();
-        // Of two that make it at the same time, the first one's serves both.
+        // If two threads create it at the same time, the first result is used for both.
         among(lists).unwrap_or_else(|| {
             lists.push((origin.to_owned(), rule, Arc::clone(&list)));
             list

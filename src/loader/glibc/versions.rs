@@ -1,4 +1,4 @@
-//! The versions of symbols that objects need, against those that their libraries define
+//! The versions of symbols that objects need, compared with those that their libraries define
 //! (`_dl_check_map_versions` of elf/dl-version.c).
 
 use crate::bytes::printable;
@@ -17,14 +17,14 @@ const ABI_DT_RELR: &[u8] = b"GLIBC_ABI_DT_RELR";
 pub struct VersionProblem {
     /// The library as the object names it (`vn_file`).
     pub library: Vec<u8>,
-    /// The library that serves the name, and lacks the version.
+    /// The library that was found for the name, and lacks the version.
     pub provider: PathBuf,
     /// The version, such as `GLIBCXX_3.4.30`.
     pub version: Vec<u8>,
 }
 
 impl VersionProblem {
-    /// What ld.so says of it, where the object at `path` is the one that needs the version.
+    /// What ld.so says about it, if the object at `path` is the one that needs the version.
     #[must_use]
     pub fn words(&self, path: &Path) -> String {
         let named = |path: &Path| printable(path.as_os_str().as_bytes());
@@ -33,8 +33,8 @@ impl VersionProblem {
     }
 }
 
-/// Checks the new objects, and returns what else ends the loader with an error. A library that
-/// defines no versions serves every need.
+/// Checks the new objects, and returns what else makes the loader fail. A library that defines no
+/// versions satisfies every need.
 pub(in crate::loader) fn check(map: &mut LinkMap<'_>, system: &System) -> Vec<Fatal> {
     let mut refused = Vec::new();
     let missing: HashSet<&[u8]> = map
@@ -64,7 +64,7 @@ fn of_object(
     let mut problems = Vec::new();
     for need in &object.summary.version_needs {
         let Some(provider) = map.named(&need.file) else {
-            // A library that is missing is reported as such.
+            // A missing library is reported elsewhere.
             if missing.contains(need.file.as_slice()) {
                 continue;
             }
@@ -84,7 +84,7 @@ fn of_object(
     (problems, None)
 }
 
-/// Since 2.36 packed relocations are taken only where libc was asked for them.
+/// Since 2.36 packed relocations are accepted only if they are required from libc.
 fn lacks_relr_need(object: &LoadedObject, system: &System) -> Option<&'static str> {
     let summary = &object.summary;
     let needs = &summary.version_needs;

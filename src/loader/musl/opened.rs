@@ -1,4 +1,4 @@
-//! What becomes of a path that musl opens. Whatever opens first ends the search, whether it is a
+//! The result of a path that musl opens. The first file that opens ends the search, whether it is a
 //! library or not (`path_open` and `map_library` in ldso/dynlink.c).
 
 use super::super::files::{Candidate, Fatal, Files, memoised};
@@ -13,7 +13,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
-/// What came of one path.
+/// The result for one path.
 #[derive(Debug, Clone)]
 pub(super) enum Opened {
     /// It is mapped.
@@ -24,14 +24,14 @@ pub(super) enum Opened {
     Fatal(StepOutcome, Fatal),
 }
 
-/// What musl makes of a file's bytes.
+/// musl's judgement of a file's bytes.
 #[derive(Debug, Clone)]
 enum Content {
     Object(Arc<Summary>),
     Refused(StepOutcome, &'static str),
 }
 
-/// What was opened so far.
+/// Everything that was opened so far.
 #[derive(Default)]
 pub(super) struct Memo {
     paths: RwLock<QuickMap<PathBuf, Opened>>,
@@ -69,8 +69,8 @@ impl Memo {
         })
     }
 
-    /// Is an object a C library, musl or another? By these two symbols musl keeps a second one out
-    /// of the process, and takes itself for it.
+    /// Is an object a C library, musl or another? By these two symbols musl recognises a second
+    /// one, does not load it, and uses itself instead.
     pub(super) fn is_libc(&self, files: &Files<'_>, candidate: &Candidate) -> bool {
         memoised(&self.libc, &candidate.id, |_| {
             let Ok(source) = files.vfs.open(&candidate.path) else { return false };
@@ -85,8 +85,8 @@ impl Memo {
 const NOT_EXECUTABLE: Content = Content::Refused(StepOutcome::NotALibrary, "Exec format error");
 
 /// What `map_library` makes of a file. It looks at `e_type` and for `PT_DYNAMIC`, and neither at the
-/// class nor at the machine: an object of the other class is misread, and found to be nothing; one
-/// for another machine is mapped, and cannot be relocated later.
+/// class nor at the machine: an object of the other class is misread, and not accepted; one for
+/// another machine is mapped, and cannot be relocated later.
 fn judge(source: &dyn Source, target: Target) -> Content {
     let Ok(image) = Image::parse(source) else { return NOT_EXECUTABLE };
     let e_type = image.header().e_type;
@@ -103,7 +103,7 @@ fn judge(source: &dyn Source, target: Target) -> Content {
     Content::Object(Arc::new(summary))
 }
 
-/// `path_open` goes on after four errors, and gives up after any other.
+/// `path_open` continues after four errors, and gives up after any other.
 fn of_error(path: &Path, error: &io::Error) -> Opened {
     let fatal = |message: String| Opened::Fatal(StepOutcome::Unreadable, Fatal::new(path, message));
     match Errno::from_io_error(error) {

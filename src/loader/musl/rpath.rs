@@ -3,7 +3,7 @@
 const NAMES: [&[u8]; 2] = [b"$ORIGIN", b"${ORIGIN}"];
 
 /// A search path with `$ORIGIN` replaced, whatever follows it: `$ORIGINx` is the directory and an
-/// `x`. Any other `$` puts the whole path out of force, and so does a directory that is not known.
+/// `x`. Any other `$` disables the whole path, and so does an unknown directory.
 pub(super) fn expand(path: &[u8], origin: Option<&[u8]>) -> Option<Vec<u8>> {
     let mut expanded = Vec::with_capacity(path.len());
     let mut rest = path;
@@ -11,7 +11,7 @@ pub(super) fn expand(path: &[u8], origin: Option<&[u8]>) -> Option<Vec<u8>> {
         let (before, token) = rest.split_at(at);
         expanded.extend_from_slice(before);
         rest = NAMES.iter().find_map(|name| token.strip_prefix(*name))?;
-        // The root is what stands before its slash.
+        // The root is the part before its slash.
         expanded.extend_from_slice(origin.map(|dir| if dir == b"/" { b"" } else { dir })?);
     }
     expanded.extend_from_slice(rest);

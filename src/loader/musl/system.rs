@@ -1,5 +1,5 @@
-//! What a system's musl looks into by itself: `/etc/ld-musl-ARCH.path`, or the directories that are
-//! built in.
+//! What a system's musl searches by default: the directories in `/etc/ld-musl-ARCH.path`, or the
+//! built-in ones.
 
 use super::super::machine::{Target, is_named_as_musl};
 use crate::elf::{Class, Endian, Image};
@@ -10,13 +10,13 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// What stands before the architecture in the path of the file.
+/// The part before the architecture in the path of the file.
 const PATH_FILE: &[u8] = b"/etc/ld-musl-";
 
 /// Longer lists of directories are not read.
 const MAX_BYTES: u64 = 1 << 20;
 
-/// Does a loader's content say that it is musl's?
+/// Does a loader's content show that it is musl's?
 pub(in super::super) fn is_musl(loader: &[u8]) -> bool {
     architecture(loader).is_some()
 }
@@ -34,7 +34,7 @@ pub(in super::super) fn of_root(vfs: &dyn Vfs, target: Target) -> Option<PathBuf
 }
 
 /// The loader by the name that musl's build gives it for a machine. `None` for machines whose name
-/// depends on more than their number.
+/// depends on more than the number of the machine.
 pub(in super::super) fn usual(target: Target) -> Option<PathBuf> {
     let little = target.endian == Endian::Little;
     let name = match (target.machine, target.class) {
@@ -51,8 +51,8 @@ pub(in super::super) fn usual(target: Target) -> Option<PathBuf> {
     Some(PathBuf::from(format!("/lib/ld-musl-{name}.so.1")))
 }
 
-/// What musl at `interpreter`, whose content is `loader`, looks into by itself: its directories, and the
-/// file that lists them, if one does. What is only assumed goes to `assumptions`.
+/// What musl at `interpreter`, whose content is `loader`, searches by default: its directories, and the
+/// file that lists them, if there is one. What is only assumed is added to `assumptions`.
 pub(in super::super) fn directories(
     vfs: &dyn Vfs,
     interpreter: Option<&Path>,
@@ -95,8 +95,8 @@ fn read(vfs: &dyn Vfs, file: &Path) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Where the list of directories is: below the prefix of the loader, which is what stands before
-/// its last directory.
+/// Where the list of directories is: below the prefix of the loader, which is the part before its
+/// last directory.
 fn path_file(interpreter: &Path, loader: &[u8]) -> Option<PathBuf> {
     let path = interpreter.as_os_str().as_bytes();
     let mut above = path.rsplitn(3, |&byte| byte == b'/');
@@ -108,7 +108,7 @@ fn path_file(interpreter: &Path, loader: &[u8]) -> Option<PathBuf> {
     Some(PathBuf::from(OsStr::from_bytes(&file)))
 }
 
-/// The architecture in the name of the list, which stands in the loader.
+/// The architecture in the name of the list, which is in the loader.
 fn architecture(loader: &[u8]) -> Option<&[u8]> {
     let at = loader.windows(PATH_FILE.len()).position(|part| part == PATH_FILE)?;
     let rest = loader.get(at + PATH_FILE.len()..)?;

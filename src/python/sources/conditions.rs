@@ -3,19 +3,19 @@
 use super::constants::{last_name, receiver};
 use ruff_python_ast::{BoolOp, CmpOp, Expr, ExprCompare, Number, UnaryOp};
 
-/// Does a condition hold where it is asked about?
+/// Does a condition hold on the system in question?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holds {
     /// It holds, as on Linux and macOS; or is about the ending of a shared object's name there.
     Here,
-    /// It does not, as what holds on Windows, for those that check types, or where the file is started as a program.
+    /// It does not hold, like conditions for Windows, for type checkers, or for a file that is started as a program.
     Never,
     /// That is not known.
     Perhaps,
 }
 
 impl Holds {
-    /// Do conditions hold that are joined by `and` or by `or`?
+    /// Do conditions hold that are joined with `and` or `or`?
     pub(super) fn joined(op: BoolOp, each: impl Iterator<Item = Self>) -> Self {
         let decides = if op == BoolOp::And { Self::Never } else { Self::Here };
         let each: Vec<Self> = each.collect();
@@ -43,7 +43,7 @@ pub(super) fn holds(test: &Expr) -> Holds {
         Expr::BoolOp(both) => Holds::joined(both.op, both.values.iter().map(holds)),
         _ if last_name(test) == Some("TYPE_CHECKING") => Holds::Never,
         Expr::Compare(compare) if last_name(&compare.left) == Some("__name__") => {
-            // What is imported has its own name.
+            // An imported file has its own name.
             let is_main = compare.comparators.iter().filter_map(text).any(|it| it == "__main__");
             let is_equal = *compare.ops == [CmpOp::Eq];
             if is_main == is_equal { Holds::Never } else { Holds::Here }

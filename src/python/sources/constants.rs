@@ -1,4 +1,4 @@
-//! What an expression is, as far as constants tell: texts, and paths beside the file.
+//! The value of an expression, as far as constants show: texts, and paths beside the file.
 
 use super::Opened;
 use ruff_python_ast::name::Name;
@@ -11,7 +11,8 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// The most expressions that are looked at for one value: names may lead to names that double each time.
+/// The most expressions that are evaluated for one value: names may refer to names, and double each
+/// time.
 const MAX_STEPS: usize = 256;
 
 /// The values of the names of a scope that are assigned once; `None` for the others.
@@ -136,7 +137,7 @@ enum Value {
     Found(String),
 }
 
-/// What an argument of a call that opens something stands for.
+/// The value of an argument of a call that opens something.
 pub(super) fn opened(argument: &Expr, names: &Names<'_>) -> Opened {
     match value(argument, names, &Cell::new(MAX_STEPS)) {
         Some(Value::Text(text)) if !text.contains('/') => Opened::Name(text),
@@ -150,7 +151,7 @@ pub(super) fn opened(argument: &Expr, names: &Names<'_>) -> Opened {
     }
 }
 
-/// The text that an expression is, or that it begins with: then true.
+/// The text of an expression, or its beginning: then true.
 pub(super) fn start(expression: &Expr, names: &Names<'_>) -> Option<(String, bool)> {
     let steps = Cell::new(MAX_STEPS);
     if let Some(value) = value(expression, names, &steps) {
@@ -168,8 +169,8 @@ pub(super) fn start(expression: &Expr, names: &Names<'_>) -> Option<(String, boo
     if let Value::Text(text) = first { Some((text, true)) } else { None }
 }
 
-/// What a call lists the files of a directory by, as far as constants tell; `None` where an expression has no
-/// such call.
+/// The pattern by which a call lists the files of a directory, as far as constants show; `None` if an
+/// expression has no such call.
 pub(super) fn listed(expression: &Expr, names: &Names<'_>) -> Option<Opened> {
     struct Lists<'n, 'a> {
         names: &'n Names<'a>,
@@ -213,7 +214,7 @@ pub(super) fn listed(expression: &Expr, names: &Names<'_>) -> Option<Opened> {
     lists.found
 }
 
-/// What a method is called of: `glob` of `glob.glob(…)`.
+/// The object whose method is called: `glob` of `glob.glob(…)`.
 pub(super) fn receiver(call: &ExprCall) -> Option<&Expr> {
     match call.func.as_ref() {
         Expr::Attribute(attribute) => Some(&attribute.value),
@@ -289,7 +290,7 @@ fn of_call(call: &ExprCall, names: &Names<'_>, steps: &Cell<usize>) -> Option<Va
     }
 }
 
-/// The directory of what is named.
+/// The directory of a path.
 fn directory(value: Value) -> Option<Value> {
     match value {
         Value::File => Some(Value::Beside(PathBuf::new())),
@@ -307,7 +308,7 @@ fn directory(value: Value) -> Option<Value> {
     }
 }
 
-/// A path with another behind it; of one that is not known only the end is.
+/// A path joined with another; of an unknown path only the end is known.
 fn joined(path: Option<Value>, behind: &Value) -> Option<Value> {
     let Value::Text(behind) = behind else { return None };
     if behind.starts_with('/') {
@@ -338,7 +339,7 @@ fn appended(start: Option<Value>, end: &Value) -> Option<Value> {
     }
 }
 
-/// What the parts of an f-string are.
+/// The values of the parts of an f-string.
 fn elements(parts: &ExprFString, names: &Names<'_>, steps: &Cell<usize>) -> Vec<Option<Value>> {
     let mut all: Vec<Option<Value>> = Vec::new();
     for part in &parts.value {

@@ -1,21 +1,22 @@
-//! Which errors a `try` keeps to itself, and what a file demands later all the same.
+//! Which errors a `try` catches, and which names a file still requires later.
 
 use super::constants::{Names, last_name, receiver};
 use ruff_python_ast::visitor::{self, Visitor};
 use ruff_python_ast::{CmpOp, ExceptHandler, Expr, Stmt, StmtFunctionDef};
 
-/// Which errors do not leave the statements around.
+/// Which errors do not leave the enclosing statements.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Caught {
     pub(super) import_error: bool,
     pub(super) os_error: bool,
-    /// May an `ImportError` be among them, as far as can be seen?
+    /// May an `ImportError` be among them, as far as the code shows?
     pub(super) perhaps: bool,
     /// Is every error among them?
     pub(super) everything: bool,
 }
 
-/// Functions that come back, by the last parts of their names: of `logging`, `warnings`, and what makes a value.
+/// Functions that return, by the last parts of their names: those of `logging` and `warnings`, and functions
+/// that create a value.
 const GOES_ON: &[&str] = &[
     "debug",
     "info",
@@ -72,7 +73,7 @@ impl Caught {
         }
     }
 
-    /// With what a handler for that expression catches.
+    /// Adds what a handler for that expression catches.
     pub(super) fn and(self, error: &Expr, names: &Names<'_>) -> Self {
         let value = match error {
             Expr::Name(name) => names.get(&name.id).unwrap_or(error),
@@ -96,8 +97,8 @@ impl Caught {
     }
 }
 
-/// With how many of its statements a function begins to which each call comes: those behind one that may return are
-/// not among them. `None` for one that a call does not run, as a generator or a coroutine.
+/// How many statements at the beginning of a function each call reaches: those before the first that may return.
+/// `None` for a function that a call does not run, such as a generator or a coroutine.
 pub(super) fn sure(function: &StmtFunctionDef) -> Option<usize> {
     struct Leaves {
         returns: bool,
@@ -124,7 +125,7 @@ pub(super) fn sure(function: &StmtFunctionDef) -> Option<usize> {
     let mut sure = function.body.len();
     for (at, statement) in function.body.iter().enumerate() {
         leaves.visit_stmt(statement);
-        // What such a statement imports itself may stand behind its `return`.
+        // An import inside of such a statement may come after its `return`.
         if leaves.returns && sure == function.body.len() {
             sure = at;
         }
@@ -132,8 +133,8 @@ pub(super) fn sure(function: &StmtFunctionDef) -> Option<usize> {
     (!leaves.yields && !function.is_async).then_some(sure)
 }
 
-/// Which errors the handlers of a `try` keep, in what is kept by those around it: the first that fits has them,
-/// and may raise another, of whatever kind.
+/// Which errors the handlers of a `try` catch, inside of what the enclosing ones catch: the first matching
+/// handler catches them, and may raise another error of any kind.
 pub(super) fn caught_by(handlers: &[ExceptHandler], names: &Names<'_>, around: Caught) -> Caught {
     let (mut seen, mut kept) = (Caught::default(), Caught::default());
     for ExceptHandler::ExceptHandler(handler) in handlers {
@@ -156,7 +157,7 @@ pub(super) fn caught_by(handlers: &[ExceptHandler], names: &Names<'_>, around: C
     }
 }
 
-/// May a handler raise an error, or end the program? What a function does that is not known may be that.
+/// May a handler raise an error, or end the program? An unknown function may do so.
 fn ends_in_an_error(body: &[Stmt]) -> bool {
     struct Ends(bool);
     impl<'a> Visitor<'a> for Ends {
@@ -164,7 +165,7 @@ fn ends_in_an_error(body: &[Stmt]) -> bool {
             match statement {
                 Stmt::Raise(_) | Stmt::Assert(_) => self.0 = true,
                 Stmt::FunctionDef(_) | Stmt::ClassDef(_) => {}
-                // Who sets no variable does not want to be told.
+                // Users who set no variable do not request the error.
                 Stmt::If(branch) if asks_the_environment(&branch.test) => {
                     let clauses = branch.elif_else_clauses.iter();
                     clauses.for_each(|clause| self.visit_body(&clause.body));
@@ -175,7 +176,7 @@ fn ends_in_an_error(body: &[Stmt]) -> bool {
 
         fn visit_expr(&mut self, expression: &'a Expr) {
             if let Expr::Call(call) = expression {
-                // What begins with a capital is a class, of which an object is made.
+                // A name that begins with a capital is a class that is instantiated.
                 let goes_on = |name: &str| {
                     GOES_ON.contains(&name) || name.starts_with(|first: char| first.is_uppercase())
                 };
@@ -189,8 +190,8 @@ fn ends_in_an_error(body: &[Stmt]) -> bool {
     ends.0
 }
 
-/// Is it the question whether a variable of the environment is set, or has a value that nobody sets by
-/// accident? One that holds where it is not set asks for something else.
+/// Does the condition ask whether an environment variable is set, or has a value that is not set by
+/// accident? A condition that holds if it is not set means something else.
 fn asks_the_environment(test: &Expr) -> bool {
     let is_variable = |expression: &Expr| match expression {
         Expr::Call(call) => {
@@ -212,8 +213,8 @@ fn asks_the_environment(test: &Expr) -> bool {
     }
 }
 
-/// The names that a condition or a loop is about, where an error is raised behind it: what a `try` has left
-/// without a value is demanded there.
+/// The names in a condition or a loop that raises an error: it requires a name that a `try` has left
+/// without a value.
 pub(super) fn demanded<'a>(about: &'a Expr, body: &[Stmt]) -> Vec<&'a str> {
     match body.last() {
         Some(Stmt::Raise(_)) if !asks_the_environment(about) => names(about),
@@ -253,7 +254,7 @@ fn name(expression: &Expr) -> Option<&str> {
     }
 }
 
-/// What is picked of each expression.
+/// What is selected from each expression.
 struct Picked<'a> {
     pick: fn(&'a Expr) -> Option<&'a str>,
     found: Vec<&'a str>,
@@ -266,7 +267,7 @@ impl<'a> Visitor<'a> for Picked<'a> {
     }
 }
 
-/// The names that the imports among statements give something to, those in functions left out.
+/// The names that the imports among statements bind, except those in functions.
 pub(super) fn imported(body: &[Stmt]) -> Vec<&str> {
     struct Imported<'a>(Vec<&'a str>);
     impl<'a> Visitor<'a> for Imported<'a> {
@@ -291,8 +292,8 @@ pub(super) fn imported(body: &[Stmt]) -> Vec<&str> {
 /// How a name is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Use {
-    /// It is named.
+    /// It is mentioned.
     OfName,
-    /// Something is taken from what it stands for, or that is called: `None` will not do.
+    /// An attribute of its value is used, or it is called: `None` does not work.
     OfValue,
 }

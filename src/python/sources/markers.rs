@@ -7,10 +7,10 @@ use super::{nesting, on_parser_thread};
 use crate::python::interpreter::Version;
 use ruff_python_ast::{CmpOp, Expr};
 
-/// No marker that people write is longer, in bytes.
+/// The longest marker that is parsed, in bytes.
 const MAX_BYTES: usize = 4096;
 
-/// Where a requirement is asked about.
+/// The system that a requirement is evaluated for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MarkerEnvironment {
     /// Is it macOS, and not Linux?
@@ -19,7 +19,7 @@ pub struct MarkerEnvironment {
     pub python: Option<Version>,
 }
 
-/// Does a marker hold? That is not known where it is about an extra, or about something that no file tells.
+/// Does a marker hold? This is not known if it is about an extra, or about something that no file shows.
 #[must_use]
 pub fn holds(marker: &str, environment: MarkerEnvironment) -> Holds {
     if marker.len() > MAX_BYTES || !nesting::is_bounded(marker) {
@@ -49,7 +49,7 @@ fn value(marker: &Expr, environment: MarkerEnvironment) -> Holds {
     }
 }
 
-/// The value of one comparison, of which either side may be the variable.
+/// The value of one comparison, in which either side may be the variable.
 fn compared(left: &Expr, op: CmpOp, right: &Expr, environment: MarkerEnvironment) -> Option<bool> {
     match (left, right) {
         (Expr::Name(name), Expr::StringLiteral(text)) if name.id == "python_version" => {

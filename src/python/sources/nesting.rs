@@ -1,8 +1,8 @@
 //! How deeply a source file is nested, by its tokens and before it is parsed.
 //!
 //! A parser goes one call deeper for each bracket, for each operator of an expression, and for each block;
-//! the tree that it makes is as deep, and is dropped as deep. Each of these begins with a token of its own,
-//! and the lexer keeps no stack of calls, so that counting tokens bounds all three.
+//! the tree that it builds is as deep, and so is the recursion that drops it. Each of these begins with a
+//! token of its own, and the lexer does not recurse, so counting tokens limits all three.
 
 use ruff_python_ast::token::TokenKind;
 use ruff_python_parser::{Mode, lexer};
@@ -17,7 +17,7 @@ const MAX_BLOCKS: usize = 100;
 /// The most operators and keywords in one expression and in those around it.
 const MAX_OPERATORS: usize = 1000;
 
-/// Is every part of a text nested no more deeply than what people write?
+/// Is no part of a text nested more deeply than code that people write?
 pub(super) fn is_bounded(text: &str) -> bool {
     let mut lexer = lexer::lex(text, Mode::Module);
     let mut depth = Depth::default();
@@ -32,17 +32,17 @@ pub(super) fn is_bounded(text: &str) -> bool {
     }
 }
 
-/// How deep a parser is at a token, at the most.
+/// The greatest depth of a parser at a token.
 #[derive(Debug, Default)]
 struct Depth {
     blocks: usize,
-    /// Operators of each expression that has an open bracket.
+    /// The operators of each expression that has an open bracket.
     around: Vec<usize>,
     /// Operators of the innermost expression.
     own: usize,
     /// Operators of all expressions in `around`.
     sum: usize,
-    /// Keywords of the line that go on behind a comma, as `lambda a, b: lambda c, d: …` does.
+    /// Keywords of the line that continue after a comma, as in `lambda a, b: lambda c, d: …`.
     lasting: usize,
 }
 
@@ -62,7 +62,7 @@ impl Depth {
                 self.own = 0;
             }
             T::Rpar | T::Rsqb | T::Rbrace | T::FStringEnd | T::TStringEnd => {
-                // A call and a subscript are one level of what stands around them.
+                // A call and a subscript are one level of the enclosing expression.
                 self.own = self.around.pop().unwrap_or(self.own) + 1;
                 self.sum = self.around.iter().sum();
             }

@@ -1,4 +1,4 @@
-//! The walk over a parsed file, with what stands around each statement.
+//! The walk over a parsed file, with the context of each statement.
 
 use super::conditions::{self, Holds};
 use super::constants::{self, Names, assigned, last_name};
@@ -12,7 +12,7 @@ use ruff_python_ast::{
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-/// Of the loops over constants in a file so many rounds are looked at: each may stand in others.
+/// The most rounds of loops over constants in a file that are evaluated: loops may be nested.
 const MAX_ROUNDS: usize = 256;
 
 /// Reads what a file imports and opens.
@@ -44,19 +44,19 @@ pub(super) fn read(text: &str, body: &[Stmt]) -> Source {
     reader.found
 }
 
-/// What stands around a statement.
+/// The context of a statement.
 #[derive(Debug, Clone, Copy)]
 struct Around {
     when: When,
-    /// Is there a condition around that may not hold?
+    /// Is there an enclosing condition that may not hold?
     conditional: bool,
     caught: Caught,
-    /// May a call of the function around not come to it?
+    /// Can a call of the enclosing function end before it?
     skipped: bool,
 }
 
 impl Around {
-    /// What stands around the body of what is called: whoever calls it may catch what it raises, and may not.
+    /// The context of the body of what is called: the caller may catch what it raises.
     fn called(self, when: When) -> Self {
         Self { when, caught: Caught::default(), ..self }
     }
@@ -68,25 +68,25 @@ struct Reader<'a> {
     names: Names<'a>,
     around: Around,
     found: Source,
-    /// The names of the classes and functions around.
+    /// The names of the enclosing classes and functions.
     around_names: Vec<&'a str>,
     /// Which name is called or used as a decorator.
     calls: Vec<Call<'a>>,
-    /// The outermost function or class of each import and opening that stands in a function.
+    /// The outermost function or class of each import and opening inside a function.
     called: Vec<(Found, &'a str)>,
     rounds_left: usize,
-    /// The files of a directory that a loop around goes through.
+    /// The files of a directory that an enclosing loop iterates over.
     listed: Option<Opened>,
     attempts: Vec<Attempt<'a>>,
-    /// The names without a value of which an error is raised, by which outermost function or class.
+    /// The names whose missing value raises an error, with the outermost function or class.
     demanded: Vec<(Option<&'a str>, &'a str)>,
-    /// The names that the file itself uses, whatever holds, and on which line.
+    /// The names that the file itself uses unconditionally, and on which line.
     uses: Vec<(&'a str, Use, u32)>,
 }
 
 /// A call of a name.
 struct Call<'a> {
-    /// The outermost function or class that it stands in; none where the file itself calls.
+    /// The outermost function or class that contains it; none if the file itself calls.
     caller: Option<&'a str>,
     name: &'a str,
     line: u32,
@@ -108,11 +108,11 @@ struct Way {
 
 type Reached<'a> = HashMap<&'a str, Way>;
 
-/// A `try`: the names that it gives values to, its handlers included, and what it imports and opens, by the
-/// places in the lists.
+/// A `try`: the names that it and its handlers bind, and what it imports and opens, by the places in the
+/// lists.
 struct Attempt<'a> {
     names: HashSet<&'a str>,
-    /// The names that stand for nothing once a handler was come to, and how they may not be used then.
+    /// The names that are None after a handler was executed, and how they must not be used then.
     without_value: Vec<(&'a str, Use)>,
     /// The line where it begins.
     line: u32,
@@ -213,7 +213,7 @@ impl<'a> Visitor<'a> for Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// The outermost function or class that the statements around stand in, where a function is among them.
+    /// The outermost enclosing function or class, if a function is among them.
     fn outermost(&self) -> Option<&'a str> {
         let is_called = self.around.when == When::Called;
         self.around_names.first().copied().filter(|_| is_called)
@@ -243,7 +243,7 @@ impl<'a> Reader<'a> {
         self.found.openings.push(opening);
     }
 
-    /// The functions and classes that the file itself calls, by others that it calls or not.
+    /// The functions and classes that the file itself calls, directly or through others.
     fn reached(&self) -> Reached<'a> {
         let mut by_caller: HashMap<Option<&str>, Vec<&Call<'a>>> = HashMap::new();
         for call in &self.calls {
@@ -273,7 +273,7 @@ impl<'a> Reader<'a> {
         reached
     }
 
-    /// What is demanded or used after a `try` is not guarded by it.
+    /// What is required or used after a `try` is not guarded by it.
     fn correct_what_is_demanded(&mut self, reached: &Reached<'a>) {
         let is_come_to = |by: &Option<&str>| by.is_none_or(|by| reached.contains_key(by));
         let demanded: HashSet<&str> =
@@ -317,7 +317,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What changes from where modules come, as far as it is reached when the file is imported.
+    /// What changes where modules come from, as far as it is reached when the file is imported.
     fn reroutes(&self, body: &[Stmt], reached: &Reached<'_>) -> Vec<Reroute> {
         let all = reroutes::of(body).into_iter();
         let reached = all.filter_map(|found| {
@@ -350,7 +350,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// What is reached when something inside of the statements around is: no sooner than these.
+    /// When something inside the enclosing statements is reached: no sooner than these.
     fn later(&self, when: When) -> When {
         match (self.around.when, when) {
             (When::Never, _) | (_, When::Never) => When::Never,
@@ -383,7 +383,7 @@ impl<'a> Reader<'a> {
         self.import(import.level, module, names, standing);
     }
 
-    /// A loop over constants is looked at in rounds; of any other nothing says that it has one.
+    /// A loop over constants is evaluated in rounds; any other loop may have none.
     fn each(&mut self, each: &'a StmtFor) {
         self.visit_expr(&each.iter);
         self.demand(&each.iter, &each.body);
@@ -461,7 +461,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Notes the names that a condition or a loop is about, where an error is raised behind it.
+    /// Records the names in a condition or a loop that raises an error.
     fn demand(&mut self, about: &'a Expr, body: &'a [Stmt]) {
         if self.around.when != When::Never {
             let by = self.outermost();
@@ -469,7 +469,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Notes which name the file itself uses, and how, where nothing is caught and no condition stands around.
+    /// Records which name the file itself uses, and how, outside of every `try` and condition.
     fn note_use(&mut self, expression: &'a Expr) {
         let Around { when, conditional, caught, .. } = self.around;
         if when != When::Always || conditional || caught.is_any() {
@@ -489,7 +489,7 @@ impl<'a> Reader<'a> {
     }
 
     fn block(&mut self, block: &'a StmtWith) {
-        // What a context manager makes of errors is not known.
+        // It is not known what a context manager does with errors.
         let mut caught = Caught { perhaps: true, ..self.around.caught };
         for item in &block.items {
             self.visit_expr(&item.context_expr);
@@ -534,7 +534,7 @@ impl<'a> Reader<'a> {
             "load_library" => {
                 let Some(argument) = first.or_else(|| named("libname")) else { return };
                 let mut what = constants::opened(argument, &self.names);
-                // NumPy's takes a name, to which it adds an ending, and a directory.
+                // NumPy's function takes a name, to which it adds an ending, and a directory.
                 if call.arguments.args.len() > 1 || named("loader_path").is_some() {
                     what = match what {
                         Opened::Name(name) if !name.contains('.') => {
@@ -559,7 +559,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// May a text be the name of a library, or that without its ending?
+/// May a text be the name of a library, with or without its ending?
 fn is_like_a_library(text: &str) -> bool {
     text.starts_with("lib") || text.contains(".so") || text.contains(".dylib")
 }

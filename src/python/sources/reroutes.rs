@@ -1,5 +1,5 @@
-//! Where code changes from where Python takes modules: the directories, the finders, and the table of those that
-//! are loaded.
+//! Where code changes the sources of Python's modules: the directories, the finders, and the table of loaded
+//! modules.
 
 use super::constants::{last_name, receiver};
 use ruff_python_ast::visitor::{self, Visitor};
@@ -7,11 +7,11 @@ use ruff_python_ast::{Expr, ExprCall, Stmt};
 
 /// A statement that does so.
 pub(super) struct Found<'a> {
-    /// Where it stands: an offset in bytes.
+    /// Its place: an offset in bytes.
     pub(super) offset: usize,
-    /// The outermost function or class that it stands in, where a function is among them.
+    /// The outermost function or class that contains it, if a function is among them.
     pub(super) by: Option<&'a str>,
-    /// The module that it puts in the table, where a constant tells; `None` where any module may come from elsewhere.
+    /// The module that it puts in the table, if a constant shows it; `None` if any module may come from elsewhere.
     pub(super) module: Option<&'a str>,
 }
 
@@ -23,7 +23,7 @@ pub(super) fn of(body: &[Stmt]) -> Vec<Found<'_>> {
 }
 
 struct Search<'a> {
-    /// The names of the classes and functions around.
+    /// The names of the enclosing classes and functions.
     around: Vec<&'a str>,
     /// How many of these are functions.
     functions: usize,
@@ -119,7 +119,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// A module is put in the table by a name. What begins with that of the file itself is its own.
+    /// A module is put in the table by a name. A name that begins with that of the file itself is
+    /// its own.
     fn put(&mut self, offset: usize, name: &'a Expr) {
         match name {
             Expr::StringLiteral(literal) => self.add(offset, Some(literal.value.to_str())),
@@ -130,7 +131,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Is an expression `sys.path` or `sys.modules`, by whatever name `sys` was imported?
+/// Is an expression `sys.path` or `sys.modules`, by any name under which `sys` was imported?
 fn is_of_sys(expression: &Expr, what: &str) -> bool {
     let Expr::Attribute(attribute) = expression else { return false };
     let of = last_name(&attribute.value).unwrap_or_default();

@@ -23,13 +23,13 @@ fn a_try_around_an_import_guards_it() {
     ));
     assert!(!caught("try:\n    import a\nexcept ImportError:\n    sys.exit('x')\n"));
     assert!(!caught("try:\n    import a\nfinally:\n    pass\n"));
-    // The first handler that fits has it.
+    // The first matching handler catches it.
     assert!(!caught(
         "try:\n    import a\nexcept ImportError:\n    raise\nexcept Exception:\n    pass\n"
     ));
-    // What stands in a handler is not guarded by it.
+    // Code in a handler is not guarded by it.
     assert!(!caught("try:\n    pass\nexcept ImportError:\n    import a\n"));
-    // A function is called by somebody else.
+    // A function is called by other code.
     assert!(!caught("try:\n    def f():\n        import a\nexcept ImportError:\n    pass\n"));
 }
 
@@ -38,14 +38,14 @@ fn a_guard_holds_as_far_as_the_file_goes_on() {
     let caught = |text: &str| one(text).imports.first().unwrap().standing.catches_import_error;
     assert!(caught("E = (ImportError, OSError)\ntry:\n    import a\nexcept E:\n    a = None\n"));
     assert!(!caught("E = (ValueError, OSError)\ntry:\n    import a\nexcept E:\n    a = None\n"));
-    // Raised where somebody sets a variable to be told.
+    // Raised if a variable is set that requests it.
     assert!(caught(
         "try:\n    import a\nexcept ImportError:\n    if os.environ.get('X'):\n        raise\n    a = None\n"
     ));
     assert!(!caught(
         "try:\n    import a\nexcept ImportError:\n    if x:\n        raise\n    a = None\n"
     ));
-    // What has no value then is demanded later.
+    // A name without a value is required later.
     let later = "try:\n    import a\nexcept ImportError:\n    a = None\n";
     assert!(!caught(&format!("{later}if a is None:\n    raise ImportError('a')\n")));
     assert!(!caught(&format!("{later}if x:\n    if not a:\n        raise ImportError('a')\n")));
@@ -54,7 +54,7 @@ fn a_guard_holds_as_far_as_the_file_goes_on() {
     assert!(caught(&format!(
         "{later}def f():\n    if a is None:\n        raise ImportError('a')\n"
     )));
-    // By whatever raises an error.
+    // By any statement that raises an error.
     let flag = "try:\n    import a\n    has = True\nexcept ImportError:\n    has = False\n";
     assert!(caught(flag));
     assert!(!caught(&format!("{flag}assert has\n")));
@@ -63,7 +63,7 @@ fn a_guard_holds_as_far_as_the_file_goes_on() {
     assert!(caught(listed));
     assert!(!caught(&format!("{listed}if e:\n    raise e[0]\n")));
     assert!(!caught(&format!("{listed}for x in e:\n    raise x\n")));
-    // What stands for nothing is used all the same.
+    // A name with the value None is still used.
     assert!(!caught(&format!("{later}b = a.c\n")));
     assert!(!caught(&format!("{later}class C(a.B):\n    pass\n")));
     assert!(!caught(&format!("{later}a()\n")));
@@ -75,13 +75,13 @@ fn a_guard_holds_as_far_as_the_file_goes_on() {
     assert!(caught(passed));
     assert!(!caught(&format!("{passed}b = a\n")));
     assert!(caught(&format!("a = None\n{passed}b = a\n")));
-    // A variable that is not set counts as what it is taken for.
+    // A variable that is not set counts as its default.
     for test in ["not os.environ.get('X')", "os.environ.get('X', '1') == '1'"] {
         assert!(!caught(&format!(
             "try:\n    import a\nexcept ImportError:\n    if {test}:\n        raise\n    a = None\n"
         )));
     }
-    // Another error is raised instead, which nobody catches.
+    // Another error is raised instead, which is not caught.
     assert!(!caught(
         "try:\n    try:\n        import a\n    except ImportError:\n        raise RuntimeError\nexcept ImportError:\n    pass\n"
     ));
@@ -145,7 +145,7 @@ fn what_is_opened_follows_from_constants() {
         one("for name in ('a', 'b'):\n    CDLL(os.path.join(here, name + '.so'))\n").openings;
     let each: Vec<_> = each.iter().filter_map(|opening| opening.what.file_name()).collect();
     assert_eq!(each, ["a.so", "b.so"]);
-    // Loops in loops are not followed for ever.
+    // Nested loops are not followed without limit.
     let mut nested = String::new();
     for depth in 0..40 {
         nested += &format!("{}for x in ['a', 'b', 'c']:\n", " ".repeat(depth));
@@ -177,7 +177,7 @@ fn encodings_are_kept_to() {
     assert_eq!(refused(b"print 'a'\n"), Unread::Syntax);
 }
 
-/// Whatever opens a level of its own: brackets, operators, keywords, blocks, calls.
+/// Everything that opens a level: brackets, operators, keywords, blocks, calls.
 #[test]
 fn deep_nesting_is_refused_and_overflows_no_stack() {
     for (opens, closes) in [
@@ -206,7 +206,7 @@ fn deep_nesting_is_refused_and_overflows_no_stack() {
     ] {
         for times in [150, 190, 990, 20_000, 200_000] {
             let text = format!("{}1{}\n", opens.repeat(times), closes.repeat(times));
-            // What comes of it does not matter; that something comes of it does.
+            // The result does not matter, but there must be one.
             let outcome = read(&[text.as_bytes()]).remove(0);
             assert!(times < 20_000 || outcome.is_err(), "{opens}");
         }

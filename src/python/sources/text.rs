@@ -4,8 +4,7 @@ use std::borrow::Cow;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// The text; `None` where the encoding is not one of UTF-8, ASCII and Latin-1, or the bytes do not keep to
-/// it.
+/// The text; `None` if the encoding is not UTF-8, ASCII or Latin-1, or the bytes are not valid in it.
 pub(super) fn decoded(file: &[u8]) -> Option<Cow<'_, str>> {
     if let Some(file) = file.strip_prefix(BYTE_ORDER_MARK) {
         return str::from_utf8(file).ok().map(Cow::Borrowed);

@@ -1,8 +1,8 @@
-//! The zip archive that a wheel is, read as far as its directory: where each member's bytes are, and
-//! where the fields are that have to follow when they change (PKWARE's APPNOTE.TXT, 6.3.10).
+//! The directory of the zip archive of a wheel: where each member's bytes are, and where the fields
+//! are that have to be updated with them (PKWARE's APPNOTE.TXT, 6.3.10).
 //!
-//! The zip crate gives neither: it keeps the last of several members that have one name, and writes
-//! headers of its own. An edit here leaves every byte alone that does not tell of an edited member.
+//! The zip crate provides neither: it keeps the last of several members with the same name, and
+//! writes its own headers. An edit here keeps every byte that does not describe an edited member.
 
 use super::error::{Error, Why};
 use crate::bytes::{self, Source, printable};
@@ -17,7 +17,7 @@ const END_64: &[u8] = b"PK\x06\x06";
 const LOCATOR_64: &[u8] = b"PK\x06\x07";
 const DESCRIPTOR: &[u8] = b"PK\x07\x08";
 
-/// Their lengths in bytes, without what is of variable length.
+/// Their lengths in bytes, without the parts of variable length.
 const LOCAL_LEN: u64 = 30;
 const CENTRAL_LEN: u64 = 46;
 const END_LEN: u64 = 22;
@@ -25,22 +25,22 @@ const END_64_LEN: u64 = 56;
 const LOCATOR_64_LEN: u64 = 20;
 /// A comment at the end of the file is at most that long.
 const MAX_COMMENT: u64 = 0xffff;
-/// A directory of more bytes than this is none: that of the largest known wheel takes 2 MB.
+/// The longest directory that is read, in bytes: that of the largest known wheel takes 2 MB.
 const MAX_DIRECTORY: u64 = 256 << 20;
 
-/// What stands in a field of 32 bits whose value is in a zip64 field.
+/// The content of a field of 32 bits whose value is in a zip64 field.
 const IN_ZIP64: u64 = 0xffff_ffff;
 /// The extra field of zip64.
 const ZIP64: u16 = 1;
 
 /// Bit 0 of the flags, and bit 6: encrypted. Bit 13: the directory is.
 const ENCRYPTED: u16 = 1 | 1 << 6 | 1 << 13;
-/// Bit 3 of the flags: checksum and lengths follow on the data.
+/// Bit 3 of the flags: checksum and lengths follow the data.
 const DESCRIBED: u16 = 1 << 3;
 
-/// Deflate makes of a byte at most that many.
+/// The most bytes that deflate can produce from one.
 const MAX_RATIO: u64 = 1032;
-/// A member of more than this, and smaller by that factor, is none that anybody made to be used.
+/// A member that is longer than this, and compressed by more than that factor, is not a real file.
 const BOMB_LEN: u64 = 64 << 20;
 const BOMB_RATIO: u64 = 250;
 
@@ -59,22 +59,22 @@ pub(super) struct Member {
     pub(super) name: Vec<u8>,
     pub(super) method: Method,
     pub(super) crc32: u32,
-    /// Length of its bytes when they are inflated.
+    /// Its length when inflated.
     pub(super) size: u64,
     /// Its bytes in the archive.
     pub(super) data: Range<u64>,
-    /// Where it ends, with what tells of it behind its data.
+    /// Where it ends, with the descriptor after its data.
     end: u64,
-    /// Its permission bits, where the archive has them.
+    /// Its permission bits, if the archive has them.
     pub(super) mode: Option<u32>,
-    /// Where its checksum and lengths stand.
+    /// The places of its checksum and lengths.
     pub(super) fields: Vec<Fields>,
-    /// Where the offset of its local header stands, relative to the directory, and that offset.
+    /// The place of the offset of its local header, relative to the directory, and that offset.
     pub(super) offset_at: Field,
     pub(super) header: u64,
 }
 
-/// A place in the archive where a member's checksum and lengths stand.
+/// A place in the archive that contains a member's checksum and lengths.
 #[derive(Debug, Clone)]
 pub(super) struct Fields {
     pub(super) crc32: u64,
@@ -108,16 +108,16 @@ impl Field {
 /// An archive's directory.
 #[derive(Debug)]
 pub(super) struct Archive {
-    /// In the order of the directory, with those that are directories: their names end in a slash.
+    /// In the order of the directory, including directories, whose names end in a slash.
     pub(super) members: Vec<Member>,
     /// Where the directory is, up to the end of the file.
     pub(super) tail: Range<u64>,
-    /// Where the offset of the directory stands, and, with zip64, that of its end.
+    /// The place of the offset of the directory, and, with zip64, that of its end.
     pub(super) directory_at: Vec<Field>,
     pub(super) end_64: Option<(Field, u64)>,
 }
 
-/// The end of an archive, which tells where its directory is.
+/// The end of an archive, which names the place of its directory.
 struct End {
     directory: Range<u64>,
     count: u64,
@@ -129,8 +129,8 @@ impl Archive {
     /// Reads the directory and every local header.
     ///
     /// # Errors
-    /// Where the archive is cut off or malformed, a member's headers do not agree, members overlap,
-    /// or one is encrypted, is a link, is there twice, or is too large for what it is made of.
+    /// If the archive is truncated or malformed, a member's headers differ, members overlap, or a
+    /// member is encrypted, a link, a duplicate, or too large for its compressed data.
     pub(super) fn read(source: &dyn Source) -> Result<Self, Error> {
         let end = End::find(source)?;
         let len = end.directory.end - end.directory.start;
@@ -166,8 +166,9 @@ impl Archive {
         })
     }
 
-    /// What stays of an archive of `len` bytes when members are packed anew, but for the data of members: the
-    /// checksums and lengths of those that are `changed` go, and every offset. As ranges of the file, ascending.
+    /// The parts of an archive of `len` bytes that stay when members are compressed again, except the data of
+    /// members: the checksums and lengths of the `changed` ones are removed, and every offset. As ranges of the
+    /// file, ascending.
     pub(super) fn kept(&self, len: u64, changed: impl Fn(usize) -> bool) -> Vec<Range<u64>> {
         let mut others = Vec::new();
         for (index, member) in self.members.iter().enumerate() {
@@ -196,8 +197,8 @@ impl Member {
         Error { member: Some(printable(&self.name)), why }
     }
 
-    /// Reads the local header and what follows on the data, which must tell the same as the
-    /// directory. `limit` is where the directory starts.
+    /// Reads the local header and the descriptor after the data, which must agree with the
+    /// directory. `limit` is the start of the directory.
     fn read_local(&mut self, source: &dyn Source, limit: u64) -> Result<(), Error> {
         let differs = |what| self.refused(Why::Differs(what));
         let cut_off = |error: bytes::Error| self.refused(Why::Malformed(error));
@@ -248,8 +249,8 @@ impl Member {
         Ok(())
     }
 
-    /// What the directory says: checksum, compressed length and length. Until the local header is read,
-    /// `data` holds only the length.
+    /// The values of the directory: checksum, compressed length and length. Until the local header is
+    /// read, `data` holds only the length.
     fn lengths(&self) -> Lengths {
         (self.crc32, self.data.end - self.data.start, self.size)
     }
@@ -258,20 +259,20 @@ impl Member {
 /// A checksum, a compressed length and a length.
 type Lengths = (u32, u64, u64);
 
-/// What a local header tells of its member's bytes.
+/// What a local header says about its member's bytes.
 struct Local {
     crc32: u32,
     compressed: u64,
     size: u64,
-    /// Where that stands.
+    /// The place of these values.
     fields: Fields,
-    /// Does one of the lengths stand in a zip64 field?
+    /// Is one of the lengths in a zip64 field?
     is_wide: bool,
 }
 
 impl Local {
-    /// Reads the header at `base` of the file, whose extra fields stand at `extra_at`; else which part of
-    /// it cannot be.
+    /// Reads the header at `base` of the file, whose extra fields are at `extra_at`; otherwise returns
+    /// the part of it that is wrong.
     fn read(header: &[u8], extra: &[u8], base: u64, extra_at: u64) -> Result<Self, &'static str> {
         let narrow = [field_at(header, 22, false), field_at(header, 18, false)];
         let values = zip64(extra, &narrow, extra_at).ok_or("zip64 field")?;
@@ -297,7 +298,7 @@ impl Local {
     }
 }
 
-/// What follows on a member's data: its checksum and `lengths`, mostly behind a signature.
+/// The descriptor after a member's data: its checksum and `lengths`, usually after a signature.
 fn descriptor(
     source: &dyn Source,
     end: u64,
@@ -325,8 +326,8 @@ fn descriptor(
     })
 }
 
-/// Reads an entry of the directory, at `at` of its bytes, which start at `base` of the file; and says
-/// where the next one is. Until its local header is read, `data` holds only the length.
+/// Reads an entry of the directory, at `at` of its bytes, which start at `base` of the file; and
+/// returns the place of the next one. Until its local header is read, `data` holds only the length.
 fn central(directory: &[u8], at: u64, base: u64) -> Result<(Member, u64), Error> {
     let header = directory.read(at, CENTRAL_LEN, "central directory")?;
     if !header.starts_with(CENTRAL) {
@@ -354,7 +355,7 @@ fn central(directory: &[u8], at: u64, base: u64) -> Result<(Member, u64), Error>
     };
     let fields =
         Fields { crc32: base + at + 16, compressed: place(compressed, 20), size: place(size, 24) };
-    // The upper half is st_mode where the archive was made on Unix.
+    // The upper half is st_mode if the archive was created on Unix.
     let made_on_unix = header.get(5) == Some(&3);
     let attributes = u32_at(&header, 38) >> 16;
     let mode = (made_on_unix && attributes != 0).then_some(attributes);
@@ -406,7 +407,7 @@ impl End {
         let start = len.saturating_sub(END_LEN + MAX_COMMENT);
         let tail = source.read(start, len - start, "end of the central directory")?;
         let end_len = usize::try_from(END_LEN).unwrap_or(usize::MAX);
-        // The last place where the comment reaches exactly to the end of the file.
+        // The last place from which the comment extends exactly to the end of the file.
         let is_end = |at: &usize| {
             let rest = tail.get(*at..).unwrap_or_default();
             rest.starts_with(END)
@@ -457,8 +458,8 @@ impl End {
     }
 }
 
-/// Is it the zip64 end of an end? Every reader has to find the same directory: some go by the locator, some
-/// search for the end before it, and some read what stands in the narrow fields.
+/// Is it the zip64 end of an end? Every reader has to find the same directory: some use the locator, some
+/// search for the end before it, and some read the narrow fields.
 fn tells_the_same(end_64: &[u8], end: &[u8]) -> bool {
     let agrees = |narrow: u64, none: u64, wide: usize| {
         narrow == none || narrow == field_at(end_64, wide, true)
@@ -469,18 +470,18 @@ fn tells_the_same(end_64: &[u8], end: &[u8]) -> bool {
         && agrees(field_at(end, 16, false), IN_ZIP64, 48)
 }
 
-/// A value, and where it stands if that is in a zip64 field.
+/// A value, and its place if that is in a zip64 field.
 struct Found {
     value: u64,
     at: Option<Field>,
 }
 
-/// The values of fields of 32 bits, those that are too large for them from the zip64 field among the
-/// extra fields at `base` of the file. `None` where that is cut off.
+/// The values of fields of 32 bits. Values that are too large are taken from the zip64 field among
+/// the extra fields at `base` of the file. `None` if that is truncated.
 fn zip64(extra: &[u8], narrow: &[u64], base: u64) -> Option<Vec<Found>> {
     let mut field: Option<(usize, &[u8])> = None;
     let mut at = 0;
-    // Some tools pad what is left with zeros.
+    // Some tools pad the rest with zeros.
     while at + 4 <= extra.len() {
         let len = usize::from(u16_at(extra, at + 2));
         let body = extra.get(at + 4..at + 4 + len)?;

@@ -7,13 +7,13 @@ use std::io;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{why}", member.as_deref().map(|name| format!("{name}: ")).unwrap_or_default())]
 pub struct Error {
-    /// The member, as a line for people has it; `None` where it is the archive itself.
+    /// The member, as it is shown to people; `None` for the archive itself.
     pub member: Option<String>,
-    /// What is the case.
+    /// What is wrong.
     pub why: Why,
 }
 
-/// What can be wrong with a wheel, and the cure where there is one.
+/// What can be wrong with a wheel, and the fix if there is one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Why {
     /// The file cannot be read.
@@ -22,7 +22,7 @@ pub enum Why {
     /// Its new bytes cannot be written.
     #[error("cannot write it: {0}")]
     Unwritable(String),
-    /// A structure of the archive reaches past its end.
+    /// A structure of the archive extends beyond its end.
     #[error("it is truncated: {0}; download or build it again")]
     Malformed(#[from] bytes::Error),
     /// It does not end as a zip archive does.
@@ -30,10 +30,10 @@ pub enum Why {
         "it does not end like a zip archive: it is truncated, or not a wheel; download it again"
     )]
     NoEnd,
-    /// The central directory is not as it should be.
+    /// The central directory is malformed.
     #[error("{0}; download or build it again")]
     Directory(&'static str),
-    /// The local header or what follows on the data tells something else than the directory.
+    /// The local header or the descriptor after the data differs from the directory.
     #[error("its local header and the central directory differ in {0}; rebuild the wheel")]
     Differs(&'static str),
     /// It is encrypted.
@@ -46,19 +46,19 @@ pub enum Why {
         "it is a symlink, which installers turn into a text file; rebuild the wheel without it"
     )]
     Link,
-    /// It is there twice.
+    /// It is a duplicate.
     #[error("it is contained twice, and installers may use either; rebuild the wheel")]
     Twice,
-    /// It lies on bytes of another member.
+    /// It overlaps another member.
     #[error("it overlaps {0}; rebuild the wheel")]
     Overlap(String),
-    /// Its path does not stay in the wheel.
+    /// Its path leads out of the wheel.
     #[error("its path points outside the wheel; do not install this wheel")]
     Outside,
     /// Its path is a directory of another member's.
     #[error("another member uses it as a directory; rebuild the wheel")]
     FileAndDirectory,
-    /// It claims to inflate to more than anybody would make.
+    /// It claims to inflate to more than any real file.
     #[error("{packed} bytes expand to {size}, which is not plausible; do not install this wheel")]
     Bomb {
         /// Length in the archive, in bytes.
@@ -66,16 +66,16 @@ pub enum Why {
         /// Length when inflated, in bytes.
         size: u64,
     },
-    /// It is compressed in another way than tfpatch knows.
+    /// Its compression is not supported.
     #[error("it is compressed with method {0}; tfpatch supports stored and deflated members only")]
     Method(u16),
-    /// Its bytes do not inflate to what the directory says.
+    /// Its inflated bytes do not match the directory.
     #[error("its bytes are damaged: {0}; download or build it again")]
     Damaged(&'static str),
     /// There is no `.dist-info` directory with a RECORD, or there are several.
     #[error("it has {0} NAME.dist-info directories with a RECORD; a wheel has exactly one")]
     DistInfo(usize),
-    /// The RECORD is signed, and no other can be put in its place.
+    /// The RECORD is signed, and cannot be replaced.
     #[error(
         "an edit would invalidate the signature of RECORD; sign the wheel after the repair, or remove the signature \
          first"
@@ -99,7 +99,7 @@ impl From<bytes::Error> for Error {
 }
 
 impl From<Error> for io::Error {
-    /// Who opens a member knows its path.
+    /// The code that opens a member knows its path.
     fn from(error: Error) -> Self {
         Self::new(io::ErrorKind::InvalidData, error.why)
     }

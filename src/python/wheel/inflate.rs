@@ -1,9 +1,9 @@
-//! A deflated member as a [`Source`]: read piecewise, and no further than what is asked for.
+//! A deflated member as a [`Source`]: read piecewise, and no further than requested.
 //!
-//! A loader reads the first and a few other kilobytes of an object, be it a gigabyte. So nothing is
-//! inflated into memory or onto the disk: pieces that were asked for are kept, as long as there is
-//! room, and the state of the decoder is noted every few megabytes, so that going back does not start
-//! anew.
+//! A loader reads the first and a few other kilobytes of an object, even of a gigabyte. So no whole
+//! member is inflated into memory or onto the disk: requested pieces are kept as long as there is
+//! space, and the state of the decoder is saved every few megabytes, so that going back does not
+//! start from the beginning.
 
 use super::error::Why;
 use crate::bytes::Source;
@@ -16,16 +16,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Length of a piece in bytes; the decoder looks back half as far.
 const PIECE: usize = 64 << 10;
-/// After so many pieces the decoder's state is noted.
+/// The decoder's state is saved after this number of pieces.
 const PIECES_BETWEEN: u64 = 64;
-/// Pieces that are kept, of all members together: 128 MB.
+/// The most pieces that are kept, of all members together: 128 MB.
 const MAX_PIECES: usize = 2048;
-/// What is read at once of compressed bytes.
+/// Compressed bytes that are read at once.
 const INPUT: u64 = 64 << 10;
-/// What reads more pieces at once than this reads the whole member, and does not come back.
+/// A read of more pieces than this is one of the whole member, and is not repeated.
 const MAX_PIECES_KEPT_OF_ONE: u64 = 4;
 
-/// The pieces that are kept of all members of a wheel.
+/// The kept pieces of all members of a wheel.
 #[derive(Default)]
 pub(super) struct Pieces(Mutex<Kept>);
 
@@ -58,7 +58,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Where the decoder of one member stands, and where it stood before.
+/// The state of the decoder of one member, and saved states.
 #[derive(Default)]
 pub(super) struct Progress(Mutex<States>);
 
@@ -75,7 +75,7 @@ struct Decoder {
     state: Box<DecompressorOxide>,
     /// The last piece, of which the next one may repeat parts.
     window: Vec<u8>,
-    /// Compressed bytes that are used up.
+    /// Compressed bytes that were consumed.
     used: u64,
     /// Pieces that were made.
     made: u64,
@@ -127,7 +127,7 @@ impl Decoder {
 }
 
 impl Decoder {
-    /// Does nothing come any more, behind what was `taken` of the input?
+    /// Is the input at its end after the `taken` bytes?
     fn is_done(&self, input: &[u8], taken: usize) -> bool {
         let mut copy = self.clone();
         let rest = input.get(taken..).unwrap_or_default();
@@ -136,7 +136,8 @@ impl Decoder {
     }
 }
 
-/// Is told why bytes of a member cannot be had: a [`Source`] can only say that they are not there.
+/// Receives the reason why bytes of a member cannot be read: a [`Source`] can only say that they do
+/// not exist.
 pub(super) trait Complain: Send + Sync {
     fn complain(&self, member: usize, why: Why);
 }
@@ -152,7 +153,7 @@ pub(super) struct Deflated<'a> {
     pub(super) index: usize,
     pub(super) pieces: &'a Pieces,
     pub(super) progress: &'a Progress,
-    /// Is told why bytes cannot be had.
+    /// Receives the reason why bytes cannot be read.
     pub(super) complain: &'a dyn Complain,
 }
 

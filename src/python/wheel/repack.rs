@@ -1,5 +1,5 @@
-//! A wheel with edited members, as edits of the archive: those members are compressed anew, what
-//! tells of them follows, and every other byte stays as it is.
+//! A wheel with edited members, as edits of the archive: those members are compressed again, the
+//! fields that describe them are updated, and every other byte is unchanged.
 
 use super::archive::{Field, Member, Method};
 use super::{Error, Wheel, Why};
@@ -14,7 +14,7 @@ use std::path::Path;
 /// Members are read and compressed in pieces of this many bytes.
 const PIECE: u64 = 1 << 20;
 
-/// What is to become of a member.
+/// The change of a member.
 #[derive(Debug, Clone, Copy)]
 pub struct Change<'e> {
     /// Its path, which begins with the wheel's.
@@ -28,7 +28,7 @@ struct Repacked<'w> {
     member: &'w Member,
     /// The edits of its bytes in the archive.
     edits: Vec<Edit>,
-    /// The same bytes, where they are new as a whole.
+    /// The same bytes, if all of them are new.
     compressed: Option<Vec<u8>>,
     packed: u64,
     size: u64,
@@ -36,13 +36,13 @@ struct Repacked<'w> {
 }
 
 impl Wheel<'_> {
-    /// The edits of the archive that carry `changes` out. New compressed bytes are written to `scratch`,
-    /// where the edits have them ([`Content::Kept`]). The same changes of the same wheel always give
-    /// the same bytes: there is one compressor, and it is part of tfpatch.
+    /// The edits of the archive for `changes`. New compressed bytes are written to `scratch`, where the
+    /// edits have them ([`Content::Kept`]). The same changes of the same wheel always give the same
+    /// bytes: there is one compressor, and it is part of tfpatch.
     ///
     /// # Errors
-    /// Where a member is not there, is damaged, or is compressed in a way that is not known; where
-    /// RECORD is signed; or where `scratch` cannot be written.
+    /// If a member is missing or damaged, or its compression is not supported; if RECORD is signed;
+    /// or if `scratch` cannot be written.
     pub fn repack(
         &self,
         changes: &[Change<'_>],
@@ -52,7 +52,7 @@ impl Wheel<'_> {
         let mut edits = Vec::new();
         let mut repacked: Vec<Repacked<'_>> = Vec::new();
         let mut written = 0;
-        // As many at once as there are threads bounds what is held in memory.
+        // As many at once as there are threads, which limits the memory.
         for some in changes.chunks(rayon::current_num_threads().max(1)) {
             let done: Vec<_> = some
                 .par_iter()
@@ -88,7 +88,7 @@ impl Wheel<'_> {
         EditSet::new(self.source.len(), edits).map_err(invalid)
     }
 
-    /// Fails where RECORD is signed (PEP 427), for the key is somebody else's.
+    /// Fails if RECORD is signed (PEP 427), since it cannot be signed again.
     ///
     /// # Errors
     /// Then, with the signature's name.
@@ -135,7 +135,8 @@ impl Wheel<'_> {
         Ok(Repacked { member, edits, compressed: Some(compressed), packed, size, crc32 })
     }
 
-    /// Are the old bytes what the directory says? Who edits others would make a damaged member sound.
+    /// Do the old bytes match the directory? An edit of other bytes would make a damaged member look
+    /// sound.
     fn check(&self, member: &Member, source: &dyn Source) -> Result<(), Error> {
         let mut crc = Crc::new();
         self.read_all(member, source, |piece| {
@@ -159,7 +160,7 @@ impl Wheel<'_> {
             let piece = match source.read(at, PIECE.min(source.len() - at), "member") {
                 Ok(piece) => piece,
                 Err(error) => {
-                    // What is damaged says so itself.
+                    // A damaged member has an error of its own.
                     self.fault()?;
                     return Err(member.refused(error.into()));
                 }
@@ -170,7 +171,7 @@ impl Wheel<'_> {
         Ok(())
     }
 
-    /// The new checksum and lengths of a member, wherever they stand.
+    /// The new checksum and lengths of a member, in all places.
     fn fields(&self, one: &Repacked<'_>) -> Result<Vec<(u64, Vec<u8>)>, Error> {
         let mut patches = Vec::new();
         for fields in &one.member.fields {
@@ -181,7 +182,7 @@ impl Wheel<'_> {
         Ok(patches)
     }
 
-    /// The new offsets of all that stands behind an edited member. `repacked` is in the order of the
+    /// The new offsets of everything after an edited member. `repacked` is in the order of the
     /// archive.
     fn offsets(&self, repacked: &[Repacked<'_>]) -> Result<Vec<(u64, Vec<u8>)>, Error> {
         let moved_to = |at: u64| {

@@ -1,4 +1,4 @@
-//! New search paths for the slices of a Mach-O file, and what goes where there is no room.
+//! New search paths for the slices of a Mach-O file, and what is removed if there is no space.
 
 use super::{Change, Rewrite, View, Wish, changed, without_duplicates};
 use crate::bytes::{self, Source};
@@ -30,7 +30,7 @@ pub(super) fn rewrite(
     }
     let directories = view.directories();
     let is_there = |entry: &[u8]| view.vfs.metadata(Path::new(OsStr::from_bytes(entry))).is_ok();
-    // What a build has left is in nobody's way, until there is no room.
+    // What a build has left does no harm, until there is no space.
     let is_left = |entry: &[u8]| {
         matches!(wish.change, Change::Fit(_)) && is_of_a_build(entry) && !is_there(entry)
     };
@@ -69,7 +69,7 @@ pub(super) fn towards(
     let slices = SliceRequest::towards(&file, &new)?;
     let before = images.iter().map(Image::rpaths).collect::<Result<_, _>>()?;
     let after = slices.iter().map(|request| request.entries.clone()).collect();
-    // The edits do not tell whether a signature was to be repaired, nor under which of the file's
+    // The edits do not show whether a signature was to be repaired, or under which of the file's
     // names it was made.
     let names = std::iter::once(view.object).chain(view.names.iter().map(PathBuf::as_path));
     let mut patch = None;
@@ -98,7 +98,7 @@ fn macho_rewrite(
     mut after: Vec<Vec<Vec<u8>>>,
     patch: edit::Patch,
 ) -> Rewrite {
-    // Slices are alike as a rule, and then one list tells of all of them.
+    // Slices are usually the same, and then one list describes all of them.
     let is_alike = |lists: &[Vec<Vec<u8>>]| lists.iter().all(|list| Some(list) == lists.first());
     if is_alike(&before) && is_alike(&after) {
         before.truncate(1);
@@ -115,9 +115,9 @@ fn macho_rewrite(
     }
 }
 
-/// The entries that come nearest to a change and fit: duplicates never stay; entries that lead
-/// nowhere go where there is no room otherwise, then longer spellings of a directory, then
-/// `LC_SOURCE_VERSION`.
+/// The entries that are closest to a change and fit: duplicates are always removed. If there is no
+/// space otherwise, entries for missing directories are removed, then longer spellings of a
+/// directory, then `LC_SOURCE_VERSION`.
 fn fitting(
     image: &Image<'_>,
     slice: usize,
@@ -132,7 +132,7 @@ fn fitting(
     };
     let wanted = changed(old, change, &is_live);
     if wanted == old {
-        // A list that stays is not touched, not even its duplicates.
+        // A list that is unchanged keeps even its duplicates.
         return Ok(request(&wanted, false));
     }
     let unique = without_duplicates(&wanted);
@@ -147,7 +147,7 @@ fn fitting(
         }
     }
     let last = request(&short, true);
-    // Where nothing helps, the refusal tells of what was asked for.
+    // If nothing helps, the refusal is about the original request.
     Ok(if edit::fits(image, &last)? { last } else { request(&unique, false) })
 }
 

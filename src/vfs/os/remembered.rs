@@ -1,4 +1,4 @@
-//! What was seen of paths, so that each directory on the way to many files is looked at once.
+//! What was seen of paths, so that each directory that contains many files is resolved once.
 
 use crate::hashing::QuickMap;
 use crate::vfs::{FileKind, Metadata};
@@ -8,30 +8,31 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// Paths, byte for byte, and what they were when they were first looked at: to [`Path`] one with a slash at its
-/// end is the same, and the system sees a directory in it. What is not there is not remembered: it may appear,
-/// and few ask twice.
+/// Paths, byte for byte, and what they were when they were first seen. To [`Path`] a path with a slash at its
+/// end is the same path, but to the system it is a directory. Missing files are not remembered: they may
+/// appear, and are rarely looked up twice.
 #[derive(Debug, Default)]
 pub(super) struct Remembered {
     /// Links and directories with every link resolved.
     ways: Mutex<QuickMap<OsString, PathBuf>>,
-    /// What stands at paths whose directories hold no link.
+    /// The entries at paths whose directories contain no link.
     entries: Mutex<QuickMap<OsString, Metadata>>,
 }
 
-/// Files that are looked at where nothing is remembered.
+/// The files that are read if nothing is remembered.
 pub(super) trait Look {
     /// Of the entry itself; a link is not followed.
     fn entry(&self, path: &Path) -> io::Result<Metadata>;
 
-    /// Of what a path leads to.
+    /// Of the file at the end of a path.
     fn file(&self, path: &Path) -> io::Result<Metadata>;
 
     /// The path with every link resolved.
     fn resolved(&self, path: &Path) -> io::Result<PathBuf>;
 }
 
-/// Components of a path, at most, that are taken one by one; the kernel takes no path of twice as many.
+/// The most components of a path that are resolved one by one; the kernel accepts no path of twice as
+/// many.
 const MAX_DEPTH: usize = 1024;
 
 impl Remembered {
@@ -57,12 +58,12 @@ impl Remembered {
         }
     }
 
-    /// The same of a path that others begin with.
+    /// The same for a path that is the beginning of others.
     fn directory(&self, files: &dyn Look, path: &Path) -> io::Result<PathBuf> {
         self.way(path, || self.canonicalize(files, path))
     }
 
-    /// The path with every link resolved, as `resolve` finds it out the first time.
+    /// The path with every link resolved, as `resolve` finds it the first time.
     pub(super) fn way(
         &self,
         path: &Path,
@@ -72,7 +73,7 @@ impl Remembered {
             return Ok(known.clone());
         }
         let found = resolve()?;
-        // Of two that look at the same time, the first one's answer is both's.
+        // If two threads look at the same time, both get the answer of the first.
         Ok(locked(&self.ways).entry(path.into()).or_insert(found).clone())
     }
 
@@ -86,7 +87,7 @@ impl Remembered {
         }
     }
 
-    /// Of what a path leads to.
+    /// Of the file at the end of a path.
     pub(super) fn metadata(&self, files: &dyn Look, path: &Path) -> io::Result<Metadata> {
         match Last::of(path) {
             Last::Other => files.file(path),
@@ -94,7 +95,7 @@ impl Remembered {
         }
     }
 
-    /// What stands at a path whose directories hold no link.
+    /// The entry at a path whose directories contain no link.
     fn known(&self, files: &dyn Look, real: &Path) -> io::Result<Metadata> {
         if let Some(known) = locked(&self.entries).get(real.as_os_str()) {
             return Ok(known.clone());
@@ -104,7 +105,7 @@ impl Remembered {
     }
 }
 
-/// What is remembered is whole, whatever a thread that panicked was doing.
+/// What is remembered is complete, even if a thread panicked.
 fn locked<T>(of: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     of.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -115,8 +116,8 @@ enum Last<'p> {
     Name(&'p Path, &'p OsStr),
     /// With `..` of this path.
     Parent(&'p Path),
-    /// The root; or what asks for a directory by a slash at its end, is relative or longer than any path,
-    /// and is left to the system.
+    /// The root; or a path that names a directory by a slash at its end, is relative or too long, and is
+    /// left to the system.
     Other,
 }
 
@@ -130,7 +131,7 @@ impl<'p> Last<'p> {
         match (path.components().next_back(), path.parent()) {
             (Some(Component::Normal(name)), Some(parent)) => Self::Name(parent, name),
             (Some(Component::ParentDir), _) => {
-                // `Path::parent` takes `..` for no name.
+                // `Path::parent` does not regard `..` as a name.
                 let mut components = path.components();
                 components.next_back();
                 Self::Parent(components.as_path())
@@ -148,7 +149,7 @@ mod tests {
     use std::path::{Path, PathBuf};
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    /// Files that count how often they are looked at.
+    /// Files that count how often they are accessed.
     struct Counted {
         files: MemVfs,
         looks: AtomicUsize,
@@ -190,7 +191,7 @@ mod tests {
                 }
             }
         }
-        // The root, three directories, two files, and a link that is looked at and then resolved.
+        // The root, three directories, two files, and a link that is read and then resolved.
         assert!(files.looks.into_inner() <= 8);
     }
 }

@@ -1,4 +1,4 @@
-//! In which order Python comes to what a distribution's code imports and opens.
+//! In which order Python executes the imports and openings of a distribution's code.
 
 use super::{File, Package, PythonCode, SourceLine};
 use crate::knowledge::import_names;
@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 impl PythonCode<'_> {
-    /// The packages at the top level that are imported before a module is, whatever happens: by the
-    /// packages that it lies in.
+    /// The packages at the top level that are always imported before a module: by the packages that
+    /// it is in.
     #[must_use]
     pub fn imported_before(&self, module: &Object) -> BTreeSet<String> {
         let mut found = BTreeSet::new();
@@ -25,8 +25,8 @@ impl PythonCode<'_> {
         found
     }
 
-    /// What the packages that a module lies in open before it is imported, or may open, with the file: by
-    /// their own code, by the modules beside them that they import first, and by the packages of others.
+    /// What the packages that a module is in open, or may open, before it is imported, with the file: by
+    /// their own code, by the modules beside them that they import first, and by other packages.
     #[must_use]
     pub fn opened_before(&self, module: &Object) -> Vec<(Opening, PathBuf)> {
         let mut found = Vec::new();
@@ -59,8 +59,8 @@ impl PythonCode<'_> {
         found
     }
 
-    /// Goes through the package at the top level that an import begins with, where it is called like another
-    /// distribution than the `own` one, and through the modules beside it that it imports.
+    /// Examines the package at the top level that an import begins with, if it has the name of another
+    /// distribution than the `own` one, and the modules beside it that it imports.
     fn each_of_others(&self, own: &Rc<Package>, import: &Import, with: &mut dyn FnMut(&File)) {
         let top = import.module.split('.').next().unwrap_or_default();
         let called = self.called.get_or_init(|| {
@@ -86,8 +86,8 @@ impl PythonCode<'_> {
             .for_each(with);
     }
 
-    /// Goes through the `__init__.py` of each package that a module lies in, with the first line that leads to
-    /// the module.
+    /// Examines the `__init__.py` of each package that a module is in, with the first line that imports the
+    /// module.
     fn each_before(&self, module: &Object, mut with: impl FnMut(&File, u32)) {
         let package = self.world.maker(module).and_then(|maker| self.package(&maker));
         let name = self.module_name(module);
@@ -100,15 +100,15 @@ impl PythonCode<'_> {
         self.parse(&files);
         for file in files {
             let imports = file.source().into_iter().flat_map(|source| &source.imports);
-            // What is imported behind the module comes too late.
+            // What is imported after the module comes too late.
             let own = imports.filter(|import| file.imports(import, &name));
             let first = own.map(|import| import.standing.line).min().unwrap_or(u32::MAX);
             with(file, first);
         }
     }
 
-    /// Which of these modules at the top level a distribution's packages import, whatever happens, and where it
-    /// does first: by what is imported without a guard, in the order in which Python comes to it.
+    /// Which of these modules at the top level a distribution's packages always import, and where first:
+    /// without a guard, in the order in which Python executes the imports.
     #[must_use]
     pub fn first_imports(
         &self,
@@ -207,7 +207,7 @@ impl PythonCode<'_> {
                 behind.extend(own.chain(names).filter_map(|name| package.module(&name)));
             }
             if end < u32::MAX {
-                // Behind that line modules may come from anywhere; what it has imported before it is sure.
+                // After that line modules may come from anywhere; imports before it are certain.
                 next.clear();
             }
             next.extend(behind.into_iter().rev());
@@ -224,8 +224,8 @@ impl Package {
 }
 
 impl File {
-    /// The first line from which on modules may come from elsewhere than the directories of packages. A package may
-    /// give other names to what is its own.
+    /// The first line after which modules may come from elsewhere than the directories of packages. A package may
+    /// give other names to its own modules.
     fn rerouted(&self) -> u32 {
         let package = self.module.split('.').next().unwrap_or_default();
         let is_own = |module: &str| {

@@ -5,8 +5,8 @@ use crate::python::sources::{self, When};
 use crate::vfs::Vfs;
 use std::path::Path;
 
-/// Does the library in a directory go on without one of its extension modules? The module that people import has its
-/// name without the underscore, and imports it in a `try` alone: so `uuid.py` does with `_uuid`.
+/// Does the library in a directory continue without one of its extension modules? The module that people import has
+/// the same name without the underscore, and imports it only in a `try`, as `uuid.py` does with `_uuid`.
 #[must_use]
 pub fn goes_on_without(vfs: &dyn Vfs, library: &Path, module: &str) -> bool {
     let Some(public) = module.strip_prefix('_') else { return false };

@@ -1,5 +1,5 @@
-//! Distributions that are required and not installed, where the code that requires them imports them whatever
-//! happens: after `pip install --no-deps`, or once one was uninstalled.
+//! Distributions that are required and not installed, if the code that requires them always imports them:
+//! after `pip install --no-deps`, or after one was uninstalled.
 //!
 //! Most environments break some requirement of some distribution, and work. Reported is what the sources
 //! prove to fail, of distributions with native code, in an environment all of whose directories of
@@ -24,7 +24,7 @@ use crate::world::python_code::{PythonCode, Reaction, SourceLine};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-/// Of the constants of a distribution's modules so many bytes are looked through.
+/// Limit in bytes of the constants of a distribution's modules that are searched.
 const MAX_CONSTANTS: u64 = 128 << 20;
 
 pub(super) fn findings(vfs: &dyn Vfs, world: &World, code: &PythonCode<'_>) -> Vec<Finding> {
@@ -53,7 +53,7 @@ pub(super) fn findings(vfs: &dyn Vfs, world: &World, code: &PythonCode<'_>) -> V
         .collect()
 }
 
-/// The findings about what a distribution imports of that which is absent.
+/// The findings about absent modules that a distribution imports.
 fn imported(
     vfs: &dyn Vfs,
     world: &World,
@@ -94,12 +94,12 @@ fn imported(
     found.collect()
 }
 
-/// The modules among `wanted` whose names stand whole among the constants of an extension module of a
-/// distribution, each with that module, without which the distribution's code fails, or which is there for the code
-/// of others. Native code that is made of Python's, or for it, imports by such a constant; with what the metadata
-/// require that is as much as `pip check` goes by, and more. A name that the distribution's Python code does not
-/// mention, so that nobody else can use what is required, may also stand inside of a longer constant, as Cython
-/// writes them.
+/// The modules among `wanted` whose names are whole constants in an extension module of a distribution, each with
+/// that extension module, if the distribution's code fails without it, or if it is meant for the code of others.
+/// Native code that is compiled from Python, or written for it, imports by such a constant. Together with the
+/// requirements in the metadata this is more evidence than `pip check` uses. If the distribution's Python code does
+/// not mention a required module, only its native code can use it, and the name may also be a part of a longer
+/// constant, as Cython writes them.
 fn named_by_native_code(
     vfs: &dyn Vfs,
     world: &World,
@@ -145,13 +145,14 @@ fn is_there(vfs: &dyn Vfs, world: &World, module: &str) -> bool {
         })
 }
 
-/// Is a requirement one of this system and this Python, and not of an extra, which nobody may have asked for?
+/// Does a requirement apply to this system and this Python, and not to an extra, which may not have been
+/// requested?
 fn is_for(here: MarkerEnvironment, needed: &Requirement) -> bool {
     let Some(marker) = needed.marker.as_ref() else { return true };
     !marker.contains("extra") && markers::holds(marker, here) != Holds::Never
 }
 
-/// Is something installed that meets a requirement?
+/// Is a distribution installed that meets a requirement?
 fn is_installed(world: &World, needed: &Requirement) -> bool {
     let all = &world.inventory.distributions;
     all.iter().any(|other| alternatives::meets(&other.normalized, &needed.name))

@@ -1,4 +1,4 @@
-//! Files that TensorFlow reads at run time and that are no libraries.
+//! Files that TensorFlow reads at run time and that are not libraries.
 
 use crate::findings::cure::{Cure, Install, Wanted};
 use crate::findings::evidence::installed::Installed;
@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 /// looks.
 pub(super) fn findings(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
     let inventory = &world.inventory;
-    // Where the system's CUDA serves, or none does, nothing in the target says that a GPU is meant.
+    // If the system's CUDA is used, or none is there, nothing in the target shows that a GPU is
+    // intended.
     let has_cuda = inventory.objects.iter().any(|it| tensorflow::is_cuda_runtime(it.name()));
     if !has_cuda {
         return Vec::new();
@@ -30,7 +31,7 @@ pub(super) fn findings(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
             return None;
         }
         let object = own.site.join("tensorflow");
-        // Distributions of NVIDIA bring it where this release may not look.
+        // Distributions of NVIDIA contain it in a place where this release may not look.
         let elsewhere =
             tensorflow::CUDA_DATA_DIRECTORIES.iter().map(|inside| own.site.join(inside));
         let elsewhere = elsewhere.into_iter().find(is_there);

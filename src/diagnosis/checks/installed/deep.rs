@@ -1,4 +1,4 @@
-//! `--deep`: what only reading whole files tells. It takes as long as reading everything does.
+//! `--deep`: what is only found by reading whole files. It takes as long as reading everything.
 
 use crate::bytes::Error;
 use crate::findings::cure::{Cure, Reinstall};
@@ -19,7 +19,7 @@ use rayon::prelude::*;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-/// Files whose content is not what RECORD says, and signatures with pages that do not match.
+/// Files whose content does not match RECORD, and signatures with pages that do not match.
 pub(super) fn findings(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
     let distributions = world.inventory.distributions.par_iter();
     let mut findings: Vec<Finding> =
@@ -29,7 +29,7 @@ pub(super) fn findings(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
     findings
 }
 
-/// Files of a distribution that are there with another content than was installed.
+/// Files of a distribution whose content is not the installed one.
 fn changed(vfs: &dyn Vfs, world: &World, distribution: &Distribution) -> Option<Finding> {
     if !distribution.keeps_record(vfs) {
         return None;
@@ -56,8 +56,8 @@ fn changed(vfs: &dyn Vfs, world: &World, distribution: &Distribution) -> Option<
     Some(fault(Cause::PartialInstall, first, evidence, Cure::reinstall(distribution)))
 }
 
-/// Is a file's content another than its row says? `None` where nothing can be said: a file that is
-/// gone, a row without a hash, or with one of another algorithm.
+/// Does a file's content differ from its row? `None` if this is not known: the file is missing, or
+/// the row has no hash or one of another algorithm.
 fn is_changed(vfs: &dyn Vfs, path: &Path, row: &record::Row<'_>) -> Option<bool> {
     let hash = row.hash.as_ref().filter(|hash| hash.algorithm.as_ref() == b"sha256")?;
     let source = vfs.open(path).ok()?;
@@ -65,8 +65,7 @@ fn is_changed(vfs: &dyn Vfs, path: &Path, row: &record::Row<'_>) -> Option<bool>
     Some(digest.as_bytes() != hash.value.as_ref())
 }
 
-/// A Mach-O file of which some page does not match its hash: the kernel ends the process that touches
-/// it.
+/// A Mach-O file with a page that does not match its hash. The kernel ends a process that touches it.
 fn bad_pages(vfs: &dyn Vfs, world: &World, object: &Object) -> Option<Finding> {
     let source = vfs.open(&object.path).ok()?;
     let container = Container::parse(source.as_ref()).ok()?;

@@ -20,21 +20,21 @@ pub(super) fn findings(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
     found
 }
 
-/// Distributions that share a file and are compared with one another; more are a broken site-packages
-/// directory, of which the first ones tell enough.
+/// The most distributions that share a file and are compared with one another. If there are more, the
+/// site-packages directory is broken, and the first ones show enough.
 const MAX_OWNERS: usize = 16;
 
-/// A file that two distributions install, and the one whose file is there.
+/// A file that two distributions install, and the one whose file is present.
 type Shared<'a> = (&'a Path, Option<usize>);
 
-/// Distributions that install the same objects with other contents: the one that came last has
-/// overwritten the others, and whichever is removed takes the files of both along.
+/// Distributions that install the same objects with different contents. The one that was installed
+/// last has overwritten the others, and removing either removes the files of both.
 fn over_one_another(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
     let distributions = &world.inventory.distributions;
-    // For two distributions, by their numbers: a file that both install, and whose is there.
+    // For two distributions, by their numbers: a file that both install, and whose file is present.
     let mut shared: BTreeMap<(usize, usize), Vec<Shared<'_>>> = BTreeMap::new();
     for (path, owners) in world.owners.shared() {
-        // One RECORD may list a file many times, and its owners follow one another.
+        // One RECORD may list a file many times; its rows are next to each other.
         let rows = owners.chunk_by(|one, other| one.distribution == other.distribution);
         let owners: Vec<&Owner> = rows.filter_map(<[_]>::first).take(MAX_OWNERS).collect();
         for (number, one) in owners.iter().copied().enumerate() {
@@ -104,7 +104,7 @@ fn of_one_name(world: &World) -> Vec<Finding> {
 /// Leftovers of an upgrade that are named.
 const MAX_NAMES: usize = 3;
 
-/// What pip renames during an upgrade, and leaves where the upgrade does not end.
+/// What pip renames during an upgrade, and leaves behind if the upgrade is interrupted.
 fn leftovers(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
     let sites: BTreeSet<&Path> =
         world.inventory.distributions.iter().map(|found| found.site.as_path()).collect();
@@ -134,8 +134,8 @@ fn leftovers(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
     left.collect()
 }
 
-/// NVIDIA's libraries for two major versions of CUDA, where nothing that is installed asks for the
-/// one: `nvidia-cudnn-cu11` beside `nvidia-cudnn-cu12`. They lie in the same directories.
+/// NVIDIA's libraries for two major versions of CUDA, if nothing that is installed needs one of
+/// them: `nvidia-cudnn-cu11` beside `nvidia-cudnn-cu12`. They are in the same directories.
 fn of_several_cudas(world: &World) -> Vec<Finding> {
     let distributions = &world.inventory.distributions;
     let mut by_library: BTreeMap<&str, BTreeMap<&str, &Distribution>> = BTreeMap::new();

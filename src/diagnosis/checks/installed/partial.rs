@@ -1,7 +1,7 @@
-//! Distributions of which a part is gone: what their RECORDs list, beside what is there.
+//! Distributions of which a part is missing: what their RECORDs list, compared with what exists.
 //!
-//! A file is looked at with one `stat`, and never read. What people take out of an image to make it
-//! smaller, and what they edit by hand, is no fault: with all of it every import works.
+//! A file is checked with one `stat`, and never read. Files that people remove to make an image
+//! smaller, or edit by hand, are not faults: every import still works.
 
 use super::plugins::{Plugins, is_object};
 use crate::diagnosis::load_report::Seen;
@@ -22,19 +22,19 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// Directories that are taken out of images, and without which everything is imported.
+/// Directories that are removed from images, and without which all imports work.
 const THINNED_OUT: &[&str] = &["tests", "test"];
-/// The same, as long as it is no object that is missing there.
+/// The same, as long as no object is missing in them.
 const OF_DATA: &[&str] = &["include", "docs", "doc", "examples", "share"];
-/// Endings of files without which everything is imported.
+/// Endings of files without which all imports work.
 const DISPENSABLE: &[&str] =
     &["pyc", "pyi", "h", "hpp", "a", "md", "rst", "txt", "pxd", "pyx", "c"];
 
-/// So many of the files that are gone are named.
+/// The most missing files that are named.
 const MAX_NAMED: usize = 4;
 
-/// What is missing of each distribution of which something is. `needed` are the libraries that objects ask for by
-/// their headers, each with those that do.
+/// What is missing of each incomplete distribution. `needed` are the libraries that the headers of objects name,
+/// each with these objects.
 pub(super) fn damages(
     vfs: &dyn Vfs,
     world: &World,
@@ -51,19 +51,19 @@ pub(super) fn damages(
     distributions.filter_map(|index| Damage::of(&moved, index, &reported)).collect()
 }
 
-/// What tells whether a file that is not where its RECORD has it was moved.
+/// What shows whether a file that is not where its RECORD lists it was moved.
 struct Moved<'a> {
     vfs: &'a dyn Vfs,
     world: &'a World,
     search: &'a [PathBuf],
-    /// The libraries that whoever asks for them finds.
+    /// The libraries that are found by all objects that need them.
     found: HashSet<&'a [u8]>,
-    /// The libraries that objects ask for by their headers.
+    /// The libraries that the headers of objects name.
     needed: &'a HashMap<&'a [u8], Vec<&'a Object>>,
 }
 
 impl Moved<'_> {
-    /// From where to where those of the files were moved that objects ask for by their headers.
+    /// The old and new directories of the moved files that the headers of objects name.
     fn together<'f>(&self, files: impl Iterator<Item = &'f PathBuf>) -> Together {
         let names = files.filter_map(|path| Some((path.parent()?, path.file_name()?.as_bytes())));
         let needed = names.filter(|(_, name)| self.needed.contains_key(*name));
@@ -74,8 +74,8 @@ impl Moved<'_> {
         moved.collect()
     }
 
-    /// Is a file imported all the same: from another directory of packages, to which all of its package was moved, or
-    /// as a module beside it whose name ends in another way?
+    /// Is a file still imported: from another directory of packages, to which its whole package was moved, or as a
+    /// module beside it whose name has another ending?
     fn is_imported(&self, site: &Path, path: &Path) -> bool {
         let (Ok(inside), Some(name)) = (path.strip_prefix(site), path.file_name()) else {
             return false;
@@ -91,11 +91,10 @@ impl Moved<'_> {
         is_moved && others.filter(|other| *other != site).any(is_there) || beside.any(is_it)
     }
 
-    /// Is an object there under another directory: in the target, where it was said to be, or where
-    /// everybody finds it? Then what matters is whether it is found. A library that nothing needs is opened by
-    /// its path, and is gone from there, unless it was moved together with one that is needed, which opens it
-    /// beside itself. What another distribution installed as its own, of another size than the distribution's, was
-    /// not moved.
+    /// Does an object exist in another directory: in the target, in a directory of `--search`, or where everything
+    /// finds it? Then it only matters whether it is found. A library that nothing needs is opened by its path, and
+    /// is missing there, unless it was moved together with a library that is needed, which opens it beside itself.
+    /// A file that another distribution installed, with another size, was not moved.
     fn is_elsewhere(&self, path: &Path, size: Option<u64>, together: &Together) -> bool {
         let Some(name) = path.file_name().filter(|_| is_object(path)) else { return false };
         let is_searched = || self.search.iter().any(|it| self.vfs.metadata(&it.join(name)).is_ok());
@@ -118,7 +117,7 @@ impl Moved<'_> {
     }
 }
 
-/// From which directories to which others libraries were moved that are needed.
+/// The old and new directories of moved libraries that are needed.
 type Together = HashSet<(PathBuf, PathBuf)>;
 
 /// What is wrong with the files of a distribution.
@@ -170,11 +169,12 @@ impl Damage {
                         not_there.push((path, row.size));
                     }
                 }
-                // Whether a file is there that may not be seen is not known.
+                // It is not known whether a file exists that may not be accessed.
                 Err(_) => {}
             }
         }
-        // Python code opens a library by its path, wherever others of its directory went.
+        // Python code opens a library by its path, wherever other files of its directory were
+        // moved.
         let together = if has_code {
             Together::new()
         } else {
@@ -186,12 +186,12 @@ impl Damage {
         (!damage.gone.is_empty() || !damage.of_another_size.is_empty()).then_some(damage)
     }
 
-    /// The names of the files that are gone.
+    /// The names of the missing files.
     pub(super) fn names_gone(&self) -> impl Iterator<Item = Vec<u8>> {
         self.gone.iter().filter_map(|path| Some(path.file_name()?.as_bytes().to_vec()))
     }
 
-    /// The objects of the distribution that need what is gone, each with its name.
+    /// The objects of the distribution that need a missing file, each with its name.
     pub(super) fn bereft(&self, world: &World) -> Vec<(PathBuf, Vec<u8>)> {
         let gone: HashSet<Vec<u8>> = self.names_gone().collect();
         let objects = world.inventory.objects.iter();
@@ -204,8 +204,8 @@ impl Damage {
         needing.collect()
     }
 
-    /// The libraries of the distribution that are there, where others are gone, and to which no module leads:
-    /// what did is gone, as it seems.
+    /// The libraries of the distribution that exist, if others are missing, and that no module loads: the
+    /// file that loaded them seems to be missing.
     pub(super) fn libraries<'a>(
         &'a self,
         world: &'a World,
@@ -219,14 +219,14 @@ impl Damage {
         objects.map(|object| object.path.clone())
     }
 
-    /// One finding for all of it. Where nothing but plugins is damaged, it is only worth knowing; so is another
-    /// size of objects that are sound as far as the loader reads them: somebody may have stripped them.
+    /// One finding for all of it. If only plugins are damaged, it is only worth knowing; so is another size of
+    /// objects that are sound as far as the loader reads them: they may have been stripped.
     pub(super) fn finding(&self, plugins: &Plugins<'_>) -> Option<Finding> {
         let world = plugins.world;
         let distribution = world.inventory.distributions.get(self.distribution)?;
         let files = self.gone.iter().chain(&self.of_another_size);
         let (mut objects, others): (Vec<_>, Vec<_>) = files.partition(|path| is_object(path));
-        // What modules ask for themselves keeps them from being imported.
+        // Modules cannot be imported without the libraries that they need themselves.
         objects.sort_by_cached_key(|path| !plugins.is_needed_by_a_module(path));
         let first: Vec<&PathBuf> = objects.into_iter().chain(others).take(MAX_NAMED).collect();
         let object = first.first().map_or(distribution.location.as_path(), |path| path.as_path());
@@ -262,14 +262,13 @@ fn is_needed(distribution: &Distribution, path: &Path) -> bool {
     !is_metadata && !thinned_out && !DISPENSABLE.contains(&ending)
 }
 
-/// Is a file of this length what an installation broke off has left? A module or a data file that
-/// is not empty may have been edited by hand; nobody edits an object so.
+/// Is a file of this length the result of an interrupted installation? A module or a data file that
+/// is not empty may have been edited by hand; objects are not edited in this way.
 fn is_damaged(path: &Path, len: u64, recorded: u64) -> bool {
     len != recorded && (len == 0 || is_object(path))
 }
 
-/// Is the file that of another distribution, which lists it too? Then it is a matter of two
-/// installations.
+/// Is it the file of another distribution, which lists it too? Then two installations conflict.
 fn is_of_another(world: &World, index: usize, path: &Path, len: u64) -> bool {
     world.owners.of(path).iter().any(|owner| owner.distribution != index && owner.size == Some(len))
 }

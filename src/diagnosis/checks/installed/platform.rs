@@ -49,7 +49,8 @@ struct Judge<'a> {
 }
 
 impl<'a> Judge<'a> {
-    /// Distributions whose tags fit none of the interpreters, where an import would fail for it.
+    /// Distributions whose tags fit none of the interpreters, if an import would fail because of
+    /// it.
     fn distributions(&self) -> (Vec<Finding>, Vec<PathBuf>) {
         let (mut findings, mut foreign) = (Vec::new(), Vec::new());
         for (index, distribution) in self.world.inventory.distributions.iter().enumerate() {
@@ -82,7 +83,7 @@ impl<'a> Judge<'a> {
         (findings, foreign)
     }
 
-    /// The system that a distribution is for, where it is none of the interpreters'.
+    /// The system that a distribution is for, if no interpreter is for it.
     fn of_system(
         &self,
         distribution: &Distribution,
@@ -97,7 +98,8 @@ impl<'a> Judge<'a> {
         let fails = match system {
             System::MacOs => objects.iter().any(|object| !object.slices().is_empty()),
             System::Windows => self.has_windows_libraries(distribution),
-            // Where the other C library is installed too, as gcompat on Alpine, all is well.
+            // If the other C library is installed too, such as gcompat on Alpine, there is no
+            // problem.
             System::Glibc | System::Musl => objects.iter().any(|object| {
                 self.lacks_c_library(&object.path) || is_named_for(object.name(), system)
             }),
@@ -117,7 +119,7 @@ impl<'a> Judge<'a> {
         missing.filter(|(asking, _)| asking == object).any(|(_, name)| is_c_library(name))
     }
 
-    /// The Python that a distribution is for, where it is none of the interpreters', by its tags, if
+    /// The Python that a distribution is for, if it is not that of any interpreter: by its tags, if
     /// its metadata have any, and by each of its modules.
     fn of_python(&self, tags: &[Tag], objects: &[&Object]) -> Option<BuiltFor> {
         let fits = |tag: &Tag| self.interpreters.iter().any(|found| tag.fits_python(found.version));
@@ -143,8 +145,8 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Modules that no distribution owns, by the package that they lie in: Mach-O files where the
-    /// interpreter is none, and packages in which every module is for another Python.
+    /// Modules that no distribution owns, by the package that they are in: Mach-O files where the
+    /// interpreter is not one, and packages in which every module is for another Python.
     fn without_distribution(&self) -> (Vec<Finding>, Vec<PathBuf>) {
         let mut packages: BTreeMap<PathBuf, Vec<&'a Object>> = BTreeMap::new();
         for object in &self.world.inventory.objects {
@@ -182,7 +184,7 @@ impl<'a> Judge<'a> {
         (findings, foreign)
     }
 
-    /// The package or the directory of packages that an object lies in, below a directory that an
+    /// The package or the directory of packages that an object is in, below a directory that an
     /// interpreter here imports from.
     fn package_of(&self, object: &Path) -> Option<PathBuf> {
         let environment = self.world.environment.as_ref()?;

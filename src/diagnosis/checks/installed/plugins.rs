@@ -1,4 +1,4 @@
-//! Which of the objects that are gone a program does without: those that it opens if it comes to that.
+//! Which of the missing objects a program works without: those that it only opens when it needs them.
 
 use crate::diagnosis::load_report::Seen;
 use crate::knowledge::opened;
@@ -16,10 +16,10 @@ use std::collections::{HashMap, HashSet};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// Of the constants of a distribution's objects so many bytes are looked through for the name of a file.
+/// Limit in bytes of the constants of a distribution's objects that are searched for the name of a file.
 const MAX_CONSTANTS: u64 = 128 << 20;
 
-/// What tells plugins from what is always loaded.
+/// What distinguishes plugins from what is always loaded.
 pub(super) struct Plugins<'a> {
     pub(super) vfs: &'a dyn Vfs,
     pub(super) world: &'a World,
@@ -27,7 +27,7 @@ pub(super) struct Plugins<'a> {
     pub(super) code: &'a PythonCode<'a>,
     /// What the system has.
     pub(super) libraries: &'a Libraries<'a>,
-    /// The libraries that objects ask for by their headers, each with those that do.
+    /// The libraries that the headers of objects name, each with these objects.
     pub(super) needed: &'a HashMap<&'a [u8], Vec<&'a Object>>,
 }
 
@@ -40,12 +40,12 @@ pub(super) struct Lost<'p, 'a> {
     directories: HashSet<&'p Path>,
     /// The distribution, and those that require it, whose code may open its libraries.
     users: OnceCell<HashSet<usize>>,
-    /// The names of objects that are gone and that constants name; `None` where not all constants can be read.
+    /// The names of missing objects that constants name; `None` if not all constants can be read.
     named: OnceCell<Option<HashSet<Vec<u8>>>>,
 }
 
 impl<'a> Plugins<'a> {
-    /// What tells of the files that a distribution has lost.
+    /// What is known about the files that a distribution has lost.
     pub(super) fn among<'p>(&'p self, distribution: usize, gone: &'p [PathBuf]) -> Lost<'p, 'a> {
         let objects = gone.iter().filter(|path| is_object(path));
         let directories = objects.filter_map(|path| path.parent()).collect();
@@ -60,8 +60,8 @@ impl<'a> Plugins<'a> {
         needing.into_iter().any(|object| object.role == Role::ExtensionModule)
     }
 
-    /// Does somebody's code mention a library, by its name without `lib` and the ending? A digest that a tool for
-    /// wheels has put there is not looked for.
+    /// Does the code of a distribution mention a library, by its name without `lib` and the ending? A digest that
+    /// was added by a tool for wheels is ignored.
     fn mentions(&self, maker: &Maker, name: &[u8]) -> bool {
         let name = opened::as_it_was(str::from_utf8(name).unwrap_or_default());
         let stem = str::from_utf8(stem(name.as_bytes())).unwrap_or_default();
@@ -80,10 +80,10 @@ impl Lost<'_, '_> {
         }
     }
 
-    /// Does everything work without an object? So it does without a module if the code continues without it, and
-    /// without a plugin: nothing needs its name and no code of its distribution mentions it. Besides, either no module
-    /// leads to any object beside it; or no constant names it, and it is one of several or its whole directory is
-    /// gone, which a program then finds empty.
+    /// Does everything work without an object? It does if the object is a module and the code continues without it, or
+    /// if it is a plugin. Nothing needs a plugin by name, and no code of its distribution mentions it. In addition,
+    /// either no module loads any object beside it; or no constant names it, and it is one of several or its whole
+    /// directory is missing, which a program then finds empty.
     pub(super) fn is_plugin(&self, file: &Path) -> bool {
         let Plugins { world, needed, .. } = *self.plugins;
         let name = file.file_name().unwrap_or_default();
@@ -110,7 +110,7 @@ impl Lost<'_, '_> {
             return self.is_on_the_system(name);
         }
         let beside = world.inventory.in_directory(file.parent().unwrap_or(file));
-        // What else lies there may be this very file, under another name.
+        // Other files in the directory may be the same file under another name.
         let mut beside = beside.filter(|object| !world.owners.of(&object.path).is_empty());
         let is_open = |object: &Object| self.plugins.seen.may_be_plugin(object);
         let first = beside.next();
@@ -119,8 +119,8 @@ impl Lost<'_, '_> {
         is_for_plugins || is_listed() && !self.is_named(name)
     }
 
-    /// Does another library lie beside a file that is called like it but for the last word, and that nothing
-    /// needs, mentions or leads to either? The names of such libraries are put together by the code that opens them.
+    /// Is there another library beside a file whose name differs only in the last word, and that nothing needs,
+    /// mentions or loads either? The code that opens such libraries builds their names.
     fn is_of_a_family(&self, file: &Path) -> bool {
         let Plugins { world, needed, .. } = *self.plugins;
         let family = |name: &[u8]| {
@@ -140,7 +140,7 @@ impl Lost<'_, '_> {
         })
     }
 
-    /// Does one of the users have modules, by which native code is loaded?
+    /// Does one of the users have modules that load native code?
     fn have_modules(&self) -> bool {
         self.objects_of_users().any(|object| object.role == Role::ExtensionModule)
     }
@@ -160,7 +160,8 @@ impl Lost<'_, '_> {
         objects.filter(|it| it.distribution.is_some_and(|index| users.contains(&index)))
     }
 
-    /// Do constants name a file, or is it known that a library opens it? What cannot be read may name it.
+    /// Do constants name a file, or is it known that a library opens it? An object that cannot be read
+    /// may name it.
     fn is_named(&self, name: &[u8]) -> bool {
         let named = self.named.get_or_init(|| {
             let objects = self.gone.iter().filter(|path| is_object(path));
@@ -181,7 +182,7 @@ impl Lost<'_, '_> {
         named.as_ref().is_none_or(|named| named.contains(name))
     }
 
-    /// Does the distribution's code look for a library on the system too, which has one?
+    /// Does the distribution's code also look for the library on the system, which has one?
     fn is_on_the_system(&self, name: &[u8]) -> bool {
         let stem = str::from_utf8(stem(name)).unwrap_or_default();
         let Some(searched) = stem.strip_prefix("lib") else { return false };
@@ -196,7 +197,7 @@ impl Lost<'_, '_> {
     }
 }
 
-/// Has a file the name of an object?
+/// Does a file have the name of an object?
 pub(super) fn is_object(path: &Path) -> bool {
     path.extension().is_some() && path.file_name().is_some_and(may_be_object)
 }

@@ -39,7 +39,7 @@ pub(super) fn findings(world: &World) -> Vec<Finding> {
     findings
 }
 
-/// Is another TensorFlow imported instead of one, because it comes first on `sys.path`?
+/// Does another TensorFlow shadow this one, because it comes first on `sys.path`?
 fn is_shadowed(world: &World, own: &Distribution) -> bool {
     let place = |found: &Distribution| {
         world.environment.as_ref()?.import_path().position(|directory| directory == found.site)
@@ -53,8 +53,8 @@ fn is_shadowed(world: &World, own: &Distribution) -> bool {
     })
 }
 
-/// NumPy 2 beside a TensorFlow that was built for NumPy 1, whose metadata allow it: where they do not, it
-/// is told as any requirement that is not met.
+/// NumPy 2 beside a TensorFlow that was built for NumPy 1 and whose metadata allow it. If they do not, it
+/// is reported as any requirement that is not met.
 fn newer_numpy(inventory: &Inventory, own: &Distribution) -> Option<Finding> {
     let release = tensorflow::release(&own.version)?;
     let there = installed(inventory, own, "numpy")?;

@@ -1,8 +1,8 @@
-//! Runtimes of which a process can have one, and gets two: OpenMP and BLAS.
+//! Runtimes of which a process can have only one, and gets two: OpenMP and BLAS.
 //!
-//! Wheels bring private copies of both. Most do no harm: GNU's OpenMP runtimes know nothing of one
-//! another, and the BLAS of numpy's and scipy's wheels have symbols of their own names. What is told
-//! here is what does harm.
+//! Wheels contain private copies of both. Most do no harm: GNU's OpenMP runtimes are independent of
+//! one another, and the BLAS of numpy's and scipy's wheels have symbols with names of their own.
+//! Only the harmful ones are reported.
 
 use crate::diagnosis::bindings::Found;
 use crate::diagnosis::load_report::Seen;
@@ -28,8 +28,8 @@ const KMP: &[u8] = b"__kmpc_fork_call";
 /// sets it apart.
 const BLAS: &[u8] = b"dgemm_";
 
-/// How files of BLAS libraries are called. `libblas.so.3` is none of them: distributions of Linux let
-/// it lead to whichever is chosen for the system.
+/// How files of BLAS libraries are called. `libblas.so.3` is not one of them: distributions of Linux
+/// link it to the BLAS that is chosen for the system.
 const BLAS_LIBRARIES: &[&str] = &["openblas", "mkl", "blis", "atlas"];
 
 pub(super) fn findings(vfs: &dyn Vfs, world: &World, seen: &Seen) -> Vec<Finding> {
@@ -38,8 +38,8 @@ pub(super) fn findings(vfs: &dyn Vfs, world: &World, seen: &Seen) -> Vec<Finding
 
 /// Two runtimes of LLVM's family among all that the interpreter may import.
 fn openmp(vfs: &dyn Vfs, world: &World, seen: &Seen) -> Option<Finding> {
-    // By soname, by which the loader tells whether a library is there already: the file, and an
-    // object that leads to it.
+    // By soname, which tells the loader whether a library is already loaded: the file, and an
+    // object that loads it.
     let mut runtimes: BTreeMap<Vec<u8>, (&Path, &Path)> = BTreeMap::new();
     for Found { root, library, file, .. } in seen.bindings.found(|it| contains(name(it), b"omp")) {
         let is_started = world.inventory.at(root).is_some_and(|it| it.role == Role::Executable);
@@ -48,7 +48,7 @@ fn openmp(vfs: &dyn Vfs, world: &World, seen: &Seen) -> Option<Finding> {
         }
     }
     runtimes.retain(|_, (file, _)| exports(vfs, file, KMP));
-    // One file may be asked for by several names.
+    // One file may be needed by several names.
     let mut files: Vec<(&Path, &Path)> = runtimes.into_values().collect();
     files.sort_unstable();
     files.dedup_by_key(|(file, _)| *file);
@@ -64,8 +64,8 @@ fn openmp(vfs: &dyn Vfs, world: &World, seen: &Seen) -> Option<Finding> {
     })
 }
 
-/// Objects of whose libraries two are a BLAS, with symbols of the same names: one serves the calls
-/// that are meant for the other.
+/// Objects that load two BLAS libraries with symbols of the same names: one receives the calls that
+/// are meant for the other.
 fn blas(vfs: &dyn Vfs, world: &World, seen: &Seen) -> Vec<Finding> {
     let mut by_root: BTreeMap<&Path, BTreeMap<&str, &Path>> = BTreeMap::new();
     for Found { root, file, .. } in seen.bindings.found(|file| family(file).is_some()) {
@@ -80,7 +80,7 @@ fn blas(vfs: &dyn Vfs, world: &World, seen: &Seen) -> Vec<Finding> {
         }
         libraries.len() > 1
     });
-    // One finding for each two libraries, whoever loads them.
+    // One finding for each pair of libraries, whatever loads them.
     let mut pairs: BTreeMap<(&Path, &Path), Vec<&Path>> = BTreeMap::new();
     for (root, libraries) in by_root {
         let mut files = libraries.into_values();

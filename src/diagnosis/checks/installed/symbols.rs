@@ -1,11 +1,10 @@
-//! Symbols that an object binds to libraries that are not known to be meant for it, and that they do not
-//! have.
+//! Symbols that an object binds to libraries that may not be meant for it, and that these do not define.
 //!
-//! A plugin is built against one release of its host; the next may have other symbols, and nothing
-//! but the loader tells. Looked at are objects that themselves need a library of another distribution, and
-//! those whose own distribution has the library where it did not put it: out of reach, or in a file that
-//! its RECORD does not list. Only the symbols count that an object leaves undefined, which are few beside
-//! those that the libraries define.
+//! A plugin is built against one release of its host. The next release may have other symbols, and only
+//! the loader reports it. Examined are objects that directly need a library of another distribution, and
+//! those whose own distribution has the library in another place than it was installed to: in a directory
+//! that is not searched, or in a file that its RECORD does not list. Only the undefined symbols of an
+//! object count, which are few beside those that the libraries define.
 
 use crate::diagnosis::load_report::Seen;
 use crate::diagnosis::open_symbols::OpenSymbols;
@@ -27,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// Libraries that are taken into the scope of one object at most; a closure of TensorFlow has fifty.
+/// The most libraries in the scope of one object; a closure of TensorFlow has fifty.
 const MAX_LIBRARIES: usize = 1024;
 
 /// The findings: one for each pair of distributions. `resized` are objects of another size than their
@@ -49,7 +48,7 @@ pub(super) fn findings(
             let host = doubts.host_of(object)?;
             let program = programs.iter().find(|program| program.runs(object))?;
             let loaded = program.load(object);
-            // A library that lacks a version lacks its symbols: that is told as such.
+            // A library that lacks a version lacks its symbols. That has a finding of its own.
             if loaded.objects.iter().any(|loaded| !loaded.version_problems.is_empty()) {
                 return None;
             }
@@ -74,7 +73,7 @@ struct Unbound<'a> {
     symbols: Vec<Vec<u8>>,
 }
 
-/// What makes it doubtful whether a library is meant for an object of its own distribution.
+/// Why a library may not be meant for an object of its own distribution.
 struct Doubts<'a> {
     world: &'a World,
     /// What objects do not find.
@@ -99,8 +98,8 @@ impl<'a> Doubts<'a> {
     }
 
     /// The first library in the target that an object needs, and that may have been made for something else:
-    /// one of another distribution, one to which no search path leads, or one that its distribution did not
-    /// bring.
+    /// one of another distribution, one in a directory that is not searched, or one that its distribution
+    /// does not contain.
     fn host_of(&self, object: &Object) -> Option<&'a Object> {
         let path = object.path.as_path();
         let is_own =
@@ -122,9 +121,8 @@ impl<'a> Doubts<'a> {
     }
 }
 
-/// The objects of which symbols are found nowhere: what nothing in the scope of one has. What another
-/// object of its distribution or of one that this requires has may be there all the same, when that was loaded
-/// for all to see.
+/// The objects with symbols that no library in their scope defines. A symbol that is defined by another object
+/// of the distribution, or of a required one, may still be found if that object was loaded globally.
 fn unbound<'a>(vfs: &dyn Vfs, world: &World, scopes: &[Scope<'a>]) -> Vec<Unbound<'a>> {
     let objects: Vec<&Path> = scopes.iter().map(|scope| scope.object.path.as_path()).collect();
     let mut open = OpenSymbols::of(vfs, &objects, |index, name| {
@@ -171,7 +169,7 @@ struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    /// `None` where something is missing: what a library that is nowhere would have cannot be known.
+    /// `None` if something is missing: it is not known what a missing library would define.
     fn of(
         world: &World,
         program: &Program<'_>,
@@ -192,7 +190,7 @@ impl<'a> Scope<'a> {
             if scope.files.len() > MAX_LIBRARIES {
                 return None;
             }
-            // What is not found by itself is loaded already when the object is: see `load_order`.
+            // What the search does not find is already loaded when the object is: see `load_order`.
             for (_, dependency) in resolution.missing() {
                 let copies = world.inventory.named(&dependency.name).collect();
                 let copy = provider::nearest(&world.inventory, object, copies)?;
@@ -214,7 +212,8 @@ impl<'a> Scope<'a> {
     }
 }
 
-/// Is it a symbol that the interpreter has? In a tree without one nobody knows where it comes from.
+/// Is it a symbol that the interpreter defines? In a tree without an interpreter it is not known
+/// where it comes from.
 fn is_pythons(name: &[u8]) -> bool {
     name.starts_with(b"Py") || name.starts_with(b"_Py")
 }
@@ -222,7 +221,7 @@ fn is_pythons(name: &[u8]) -> bool {
 /// The finding about the objects of one distribution that do not fit those of another.
 fn finding(world: &World, unbound: &[Unbound<'_>]) -> Option<Finding> {
     let inventory = &world.inventory;
-    // What is imported first is what the interpreter complains of.
+    // The interpreter reports the module that is imported first.
     let first = unbound.iter().min_by_key(|one| (one.object.role, &one.object.path))?;
     let own = inventory.distribution_of(first.object);
     let pair = own.zip(inventory.distribution_of(first.host));
@@ -248,8 +247,8 @@ fn finding(world: &World, unbound: &[Unbound<'_>]) -> Option<Finding> {
     })
 }
 
-/// How to get releases of a plugin and of its host that fit: by the plugin's own metadata where they
-/// tell, even those of an extra, else by what is known.
+/// How to get releases of a plugin and its host that fit: by the plugin's own metadata if they state
+/// it, even for an extra, else by the tables.
 fn cure_of_mismatch(plugin: &Distribution, host: &Distribution) -> Cure {
     let (name, there) = (&plugin.normalized, &host.normalized);
     let Some(needed) = tensorflow::requirement_of_host(plugin, host) else {

@@ -1,4 +1,4 @@
-//! From what dyld did to findings.
+//! Turns what dyld did into findings.
 
 use super::archs_of;
 use super::{Loaded, Macos, Outcome, distinct_images, leaf};
@@ -24,7 +24,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// Says what is the case with the objects that were loaded.
+/// The findings about the objects that were loaded.
 pub(super) struct Judge<'m, 'a> {
     macos: &'m Macos<'a>,
     loaded: &'m [Loaded<'a>],
@@ -34,18 +34,18 @@ pub(super) struct Judge<'m, 'a> {
 struct Missing<'m> {
     root: &'m Object,
     image: &'m LoadedImage,
-    /// The object that asks, as the target calls it.
+    /// The object that needs it, as the target names it.
     object: PathBuf,
     need: &'m Need,
-    /// Which one of the image's needs it is.
+    /// The index of the need in the image.
     library: usize,
 }
 
-/// What comes of a library that would be put in the place of a missing one.
+/// The result of using a library in place of a missing one.
 enum Fit {
-    /// It serves, from this directory.
+    /// It works, from this directory.
     Serves(PathBuf),
-    /// It is there, and lacks symbols.
+    /// It exists, and lacks symbols.
     Lacks(BTreeSet<Unbound>),
     /// Nothing fits by name and processor.
     None,
@@ -84,7 +84,7 @@ impl<'m, 'a> Judge<'m, 'a> {
         outcome
     }
 
-    /// Each need that is not satisfied, once, for the most important object that leads to it.
+    /// Each need that is not satisfied, once, for the most important object that loads it.
     fn missing(&self) -> BTreeMap<(PathBuf, Vec<u8>), Missing<'m>> {
         let mut all: BTreeMap<(PathBuf, Vec<u8>), Missing<'m>> = BTreeMap::new();
         for one in self.loaded {
@@ -120,7 +120,7 @@ impl<'m, 'a> Judge<'m, 'a> {
         match attempt.step.outcome {
             // A wheel's tag says which processors it is for.
             StepOutcome::WrongMachine if self.macos.world.wheel.is_some() => None,
-            // Libraries and programs for other processors lie in many trees as data.
+            // Many trees contain libraries and programs for other processors as data.
             StepOutcome::WrongMachine if root.role == Role::ExtensionModule => {
                 let evidence = Evidence::File(File::NoSlice { object, arch, said });
                 let cure = Cure::Install(Install::WheelFor(Some(arch)));
@@ -132,7 +132,7 @@ impl<'m, 'a> Judge<'m, 'a> {
                 let finding = fault(Cause::BadSignature, &root.path, evidence, Cure::SignAdHoc);
                 Some(Finding { fixable: true, ..finding })
             }
-            // Told with the other entries.
+            // Reported with the other entries.
             StepOutcome::NotALibrary if has_entry_twice(root, arch) => None,
             _ => {
                 let evidence = Evidence::File(File::NotTaken { object, said });
@@ -146,7 +146,7 @@ impl<'m, 'a> Judge<'m, 'a> {
         }
     }
 
-    /// What is the case where a library is not found; `warm` is the object that leads there, opened
+    /// The finding about a library that is not found. `warm` is the object that loads it, opened
     /// when everything is loaded that is imported before.
     fn judge(&self, missing: &Missing<'_>, warm: Option<&Opened>) -> Option<Finding> {
         let world = self.macos.world;
@@ -184,7 +184,8 @@ impl<'m, 'a> Judge<'m, 'a> {
             Fit::Serves(directory) => self.unreached(missing, directory),
             Fit::Lacks(unbound) => self.lacks(&missing.object, &unbound, missing.need),
             Fit::None => {
-                // What a wheel does not bring along comes with what it is installed beside.
+                // What a wheel does not contain comes with the distributions that it is installed
+                // beside.
                 if world.wheel.is_some() {
                     return None;
                 }
@@ -201,7 +202,7 @@ impl<'m, 'a> Judge<'m, 'a> {
         })
     }
 
-    /// A library that would serve lies in a directory, and is not reached.
+    /// A library that would work is in a directory that is not searched.
     fn unreached(&self, missing: &Missing<'_>, directory: PathBuf) -> Finding {
         let name = &missing.need.dependency.name;
         let lies = self.macos.world.place(&directory);
@@ -220,7 +221,7 @@ impl<'m, 'a> Judge<'m, 'a> {
         }
     }
 
-    /// The library of the target that would serve a name, if its symbols bind.
+    /// The library of the target that would work for a name, if its symbols bind.
     fn fit(&self, missing: &Missing<'_>) -> Fit {
         let name = &missing.need.dependency.name;
         // Below @rpath a name may have directories of its own.
@@ -305,7 +306,7 @@ impl<'m, 'a> Judge<'m, 'a> {
         findings
     }
 
-    /// Entries of search paths that lead nowhere or stand there twice.
+    /// Entries of search paths that name missing directories, and duplicates.
     fn entries(&self) -> Vec<Finding> {
         let mut seen = HashSet::new();
         let objects = self.macos.world.inventory.objects.iter();
@@ -335,7 +336,7 @@ impl<'m, 'a> Judge<'m, 'a> {
     }
 
     /// The search path of the slice that the program takes, and the SDK that it was built with: as
-    /// the file is now, which may be edited since the walk.
+    /// the file is now. It may have been edited since the walk.
     fn slice_of(&self, path: &Path) -> Option<(Vec<Vec<u8>>, dyld::Version)> {
         let arch = self.macos.dyld.system().arch;
         archs_of(self.macos.vfs, path)?.contains(&arch).then_some(())?;
