@@ -261,6 +261,7 @@ impl<'a> PythonCode<'a> {
         let stem = name.split('.').next().filter(|stem| !stem.is_empty())?;
         let mut leading = Leading::default();
         for file in self.holding(package, stem) {
+            leading.is_partly_unread |= file.source().is_none();
             let openings = file.source().into_iter().flat_map(|source| &source.openings);
             for opening in openings.filter(|it| it.what.file_name() == Some(name)) {
                 match opening.standing {
@@ -449,19 +450,20 @@ impl<'a> PythonCode<'a> {
             }
             let Ok(source) = self.vfs.open(path) else { continue };
             let len = source.len();
-            let left = self.unread.get().checked_sub(len);
-            let Some(left) = left.filter(|_| len <= sources::MAX_FILE_BYTES) else {
+            let Some(left) = self.unread.get().checked_sub(len) else {
                 is_partly_unread = true;
                 continue;
             };
             self.unread.set(left);
             let Some(bytes) = source.get(0..len) else { continue };
+            // A longer file is searched for names, and not parsed.
+            let is_parsed = len <= sources::MAX_FILE_BYTES;
             files.push(File {
                 path: path.clone(),
                 module,
                 is_package: path.file_name() == Some(OsStr::new("__init__.py")),
                 bytes: bytes.into_owned(),
-                source: OnceCell::new(),
+                source: if is_parsed { OnceCell::new() } else { OnceCell::from(None) },
             });
         }
         let by_module = files.iter().enumerate().map(|(at, file)| (file.module.clone(), at));

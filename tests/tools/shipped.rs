@@ -552,8 +552,17 @@ fn one_of_a_family_of_plugins_is_only_worth_knowing() {
             env.library(&format!("{site}/pkg/{name}"), name, &[], &[]);
         }
         let plugins = names.map(|name| format!("pkg/{name}"));
-        let files =
-            ["pkg/_opens.abi3.so", MODULE, "pkg/libs/libown.so.1", &plugins[0], &plugins[1]];
+        // Code that is too long to be parsed mentions none of them.
+        let long = env.site.join("pkg/long.py");
+        fs::write(long, "# A long line of which there are many.\n".repeat(60_000)).unwrap();
+        let files = [
+            "pkg/_opens.abi3.so",
+            MODULE,
+            "pkg/libs/libown.so.1",
+            "pkg/long.py",
+            &plugins[0],
+            &plugins[1],
+        ];
         env.distribution("pkg", &[], &files);
         assert_eq!(doctor(&env).status, 0);
         fs::remove_file(env.site.join(&plugins[0])).unwrap();
@@ -562,7 +571,7 @@ fn one_of_a_family_of_plugins_is_only_worth_knowing() {
         // A directory of which nothing is left is one that a program lists, unless a name of it is known.
         let listed = format!("pkg/listed/{}", names[0]);
         let gone = [&listed, "pkg/listed/data/icon.png"];
-        env.distribution("pkg", &[], &[&files[..3], &gone].concat());
+        env.distribution("pkg", &[], &[&files[..4], &gone].concat());
         assert_eq!(doctor(&env).status, status);
         env.distribution("pkg", &[], &files);
         // Without another one beside it, it is not one of several.
