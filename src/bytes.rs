@@ -224,6 +224,10 @@ pub fn shown(path: &Path) -> String {
 /// terminal, or looks like another one.
 #[must_use]
 pub fn printable(bytes: &[u8]) -> String {
+    // Nearly every name is plain, and is used unchanged.
+    if bytes.iter().all(|byte| matches!(byte, b' '..=b'~')) {
+        return String::from_utf8_lossy(bytes).into_owned();
+    }
     let mut shown = String::with_capacity(bytes.len());
     for character in String::from_utf8_lossy(bytes).chars() {
         if is_inert(character) {

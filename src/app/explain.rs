@@ -3,7 +3,7 @@
 use super::targets::Reason;
 use super::targets::facts;
 use super::view::View;
-use super::{App, Chosen, Work};
+use super::{App, Chosen, Error, Work};
 use crate::command_line::CommandLine;
 use crate::diagnosis::diagnose::{Diagnosis, diagnose};
 use crate::findings::finding::Severity;
@@ -57,11 +57,28 @@ pub struct LookedInto {
 
 impl App {
     /// Looks for what the messages of a text say.
-    #[must_use]
-    pub fn explain(&self, log: &Log, settings: &Settings) -> Explanation {
+    /// With a `target`, all messages are checked against that, whatever they name.
+    ///
+    /// # Errors
+    /// If the target does not exist or cannot be read.
+    pub fn explain(
+        &self,
+        log: &Log,
+        settings: &Settings,
+        target: Option<&Path>,
+    ) -> Result<Explanation, Error> {
         let work = self.begin(Work::Reading);
-        let mut places =
-            Places { app: self, settings: settings.clone(), seen: Vec::new(), from_here: None };
+        let mut places = Places {
+            app: self,
+            settings: settings.clone(),
+            seen: Vec::new(),
+            from_here: None,
+            named: None,
+        };
+        if let Some(target) = target {
+            let chosen = self.targets(&[target.to_owned()])?.pop();
+            places.named = chosen.and_then(|chosen| places.add(chosen));
+        }
         let explained = log.messages.iter().take(MAX_MESSAGES).map(|message| {
             let (place, verdict) = places.explain(message);
             Explained { message: message.clone(), place, verdict }
@@ -76,7 +93,7 @@ impl App {
             Outcome::Resolves | Outcome::Harmless => 2,
         });
         let is_cut = log.is_cut || log.messages.len() > MAX_MESSAGES;
-        Explanation { messages, is_cut }
+        Ok(Explanation { messages, is_cut })
     }
 }
 
@@ -94,6 +111,8 @@ struct Places<'a> {
     seen: Vec<Read>,
     /// The environment that is found from here: its place in `seen`, or that there is none.
     from_here: Option<Option<usize>>,
+    /// The target that the user named: its place in `seen`.
+    named: Option<usize>,
 }
 
 impl Places<'_> {
@@ -131,6 +150,9 @@ impl Places<'_> {
 
     /// The environment that a message is about.
     fn of(&mut self, message: &Message) -> Result<Option<usize>, Outcome> {
+        if self.named.is_some() {
+            return Ok(self.named);
+        }
         let home = self.app.ambient().ok().and_then(|ambient| ambient.home.clone());
         let path = |path: &Option<Vec<u8>>| absolute(path.as_deref()?, home.as_deref());
         let (object, near) = (path(&message.object), path(&message.near));

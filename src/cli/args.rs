@@ -428,16 +428,20 @@ pub struct Trace {
 Examples:
   python train.py 2>&1 | tfpatch explain -
   tfpatch explain < error.log
+  tfpatch explain --target .venv < error.log
   tfpatch explain path_missing
 
 tfpatch knows messages of dyld (macOS 10.15 to 26), of the loaders of glibc and musl, import errors of Python, log lines \
 of TensorFlow about libraries, and messages of other programs that could not find or load one. Messages from Windows are \
-not supported. The message is checked against the environment that it names, or the one found from here; a message \
+not supported. The message is checked against the environment that it names, or the one found from here, or TARGET; a message \
 from another machine is explained without one. Exit status: 0 if a message was recognised, 2 otherwise.")]
 pub struct Explain {
     /// The message, the name of a cause, or - for standard input, such as the log of a run.
     #[arg(value_name = "TEXT|-|CAUSE")]
     pub text: Vec<OsString>,
+    /// Check the message against this environment, directory or file [default: the one that the message names, else the one found from here].
+    #[arg(short, long, value_name = "TARGET", value_hint = ValueHint::AnyPath)]
+    pub target: Option<PathBuf>,
     /// The loader's environment.
     #[command(flatten)]
     pub simulation: Simulation,

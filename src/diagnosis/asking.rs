@@ -76,9 +76,7 @@ impl<'a> Asking<'a> {
         }
         let own = self.world.maker(&missing.asking)?;
         // The loader knows what is loaded by its soname too, whatever the file is called.
-        let name = missing.dependency.name.as_slice();
-        let objects = self.world.inventory.objects.iter();
-        let copies = objects.filter(|object| object.name() == name || object.soname() == name);
+        let copies = self.world.inventory.known_as(&missing.dependency.name);
         let loading: BTreeSet<&Maker> =
             copies.filter_map(|copy| seen.by_modules.get(&copy.id)).flatten().collect();
         let is_plugin = missing.root_role == Role::Library;

@@ -45,6 +45,8 @@ pub struct Diagnosis {
     pub unasked: Vec<(PathBuf, Vec<u8>)>,
     /// What installers left behind; its findings are among the others.
     pub installed: Installed,
+    /// Objects that a program opens or starts, and that lack nothing then.
+    pub complete: HashSet<PathBuf>,
     /// The tool that installs into the environment.
     pub installs: Installs,
 }
@@ -162,10 +164,10 @@ fn loads(
     findings.iter_mut().for_each(|finding| leave_to_others(vfs, world, finding));
     let installs = with_tool(world.installs(vfs), &mut findings);
     sort(&mut findings);
-    let mut both = seen.bindings;
+    let (complete, mut both) = (seen.complete, seen.bindings);
     both.extend(&of_macos);
     let bindings = std::iter::once(both).chain(bare).collect();
-    Diagnosis { findings, bindings, unresolved, unasked, installed, installs }
+    Diagnosis { findings, bindings, unresolved, unasked, installed, complete, installs }
 }
 
 fn lacking(
@@ -212,8 +214,7 @@ fn lacking(
 }
 
 /// What variables break for the modules of Python itself, which every package imports, if these are outside the
-/// target: the modules of the installation that a virtual environment was created from. No edit changes that.
-/// Python's library continues without some of them.
+/// target, in the installation of a virtual environment. No edit changes that. Python works without some of them.
 fn spoilt_for_python(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
     let has_variables = world.settings != world.settings.without_variables();
     let is_whole = world.named.is_empty() && world.part.is_none();

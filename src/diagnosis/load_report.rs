@@ -73,6 +73,8 @@ pub struct Seen {
     pub opened: Vec<Opened>,
     /// What is loaded before the interpreters of the target run, they themselves included.
     pub started: HashSet<PathBuf>,
+    /// The objects that a program loads directly and for which everything is found.
+    pub complete: HashSet<PathBuf>,
 }
 
 /// The libraries of a target that modules need and that are not found, and what these need, by device and inode.
@@ -185,6 +187,9 @@ impl Seen {
         let mut wanting = refused_for_stack(vfs, &world.inventory, resolution);
         let maker = world.maker(root).filter(|_| root.role == Role::ExtensionModule);
         let root_path: Arc<Path> = root.path.as_path().into();
+        if resolution.objects.iter().all(|it| it.needed.iter().all(|it| it.found.is_some())) {
+            self.complete.insert(root.path.clone());
+        }
         for loaded in &resolution.objects {
             let path = names.of(loaded);
             if let Some(maker) = &maker {
@@ -357,7 +362,7 @@ impl Names<'_> {
         if inventory.at(&plain).is_some() {
             return Some(plain);
         }
-        let same = inventory.objects.iter().find(|object| object.id == loaded.id)?;
+        let same = inventory.of_file(loaded.id).next()?;
         Some(same.path.clone())
     }
 }

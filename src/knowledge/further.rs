@@ -23,6 +23,8 @@ const ADVICE: &[(&str, &str)] = &[
         "install Oracle Instant Client from Oracle, and run ldconfig with its directory in /etc/ld.so.conf.d; in \
          Python, python-oracledb in its thin mode does not need it",
     ),
+    ("libtorch_cuda", TORCH),
+    ("libc10_cuda.so", TORCH),
     ("libamdhip64.so", ROCM),
     ("libhsa-runtime64.so", ROCM),
     ("librocm", ROCM),
@@ -33,6 +35,10 @@ const ADVICE: &[(&str, &str)] = &[
     ("libMIOpen.so", ROCM),
     ("librccl.so", ROCM),
 ];
+
+const TORCH: &str = "only builds of torch for CUDA have this library, each release its own: install the package that needs it in a build \
+                     for the torch that is installed (python -c 'import torch; print(torch.__version__)' shows its release and +cpu or \
+                     its CUDA), or that release of torch for CUDA; import torch first";
 
 const ROCM: &str = "install the release of ROCm that the package was built for from AMD's repository (its number is that of the \
                     library: .so.6 is of ROCm 6); its libraries are in /opt/rocm/lib, which LD_LIBRARY_PATH can name";

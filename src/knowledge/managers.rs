@@ -18,6 +18,10 @@ pub enum Manager {
     Gem(String),
     /// R: the name of a package.
     R(String),
+    /// Perl: the name of a module.
+    Perl(String),
+    /// conda: a library of the environment itself, which no distribution on PyPI contains.
+    Conda,
     /// Termux, on Android.
     Termux,
     /// Haiku.
@@ -98,16 +102,64 @@ pub fn of_path(path: &str) -> Option<Manager> {
         let known = PHP.iter().find(|(interface, _)| path.contains(interface));
         return Some(Manager::Php(extension, known.map(|(_, version)| *version)));
     }
-    if let Some(gem) = below("/gems/").filter(|_| !path.ends_with(".py")) {
-        return Some(Manager::Gem(name_of_gem(&gem)));
+    // The directory of a version of Ruby may be called `gems` too.
+    let gem = path.rsplit_once("/gems/").and_then(|(_, rest)| rest.split('/').next());
+    if let Some(gem) = gem.filter(|gem| !gem.is_empty() && !path.ends_with(".py")) {
+        return Some(Manager::Gem(name_of_gem(gem)));
     }
-    let is_of_r = path.contains("/R/") || path.contains("/site-library/");
-    let package = below("/site-library/").or_else(|| below("/R/library/"));
+    if let Some(module) = perl_module(path) {
+        return Some(Manager::Perl(module));
+    }
+    if is_of_conda(path) && is_beside_packages(path) {
+        return Some(Manager::Conda);
+    }
+    // R installs a package below a directory that locks it, and moves it when it can be loaded.
+    let is_of_r = ["/R/", "/site-library/", STAGED].iter().any(|mark| path.contains(mark));
+    let package = below(STAGED).or_else(|| below("/site-library/"));
+    let package = package.or_else(|| below("/R/library/"));
     let package = package.or_else(|| {
         let (_, rest) = path.split_once("-library/")?;
         rest.split('/').nth(1).map(str::to_owned)
     });
     package.filter(|_| is_of_r).map(Manager::R)
+}
+
+/// The directory in which R prepares a package.
+const STAGED: &str = "/00new/";
+
+/// The marks of paths of conda's installations and environments.
+const OF_CONDA: &[&str] = &["conda", "mamba", "forge", "/envs/"];
+
+/// Is a path that of a file in an environment of conda, as far as its name shows?
+#[must_use]
+pub fn is_of_conda(path: &str) -> bool {
+    OF_CONDA.iter().any(|mark| path.contains(mark))
+}
+
+/// Is a file outside of the directory of packages that its path passes through:
+/// `ENV/lib/python3.7/site-packages/osgeo/../../../libkea.so.1`?
+fn is_beside_packages(path: &str) -> bool {
+    let Some((_, below)) = path.split_once("/site-packages/") else { return false };
+    let mut depth = 0;
+    for part in below.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => depth -= 1,
+            _ => depth += 1,
+        }
+        if depth < 0 {
+            return true;
+        }
+    }
+    false
+}
+
+/// `DBD::mysql` of `/usr/lib/perl5/auto/DBD/mysql/mysql.so`.
+fn perl_module(path: &str) -> Option<String> {
+    let (above, module) = path.split_once("/auto/").filter(|(above, _)| above.contains("perl"))?;
+    let (module, file) = module.rsplit_once('/')?;
+    let is_module = !above.is_empty() && file.contains('.') && !module.is_empty();
+    is_module.then(|| module.replace('/', "::"))
 }
 
 /// `intl` of `/usr/lib/php/20180731/intl.so`.
@@ -143,7 +195,25 @@ mod tests {
                 "/usr/local/bundle/gems/google-protobuf-3.6.1-x86_64-linux/lib/a.so",
                 Some(Manager::Gem("google-protobuf".to_owned())),
             ),
+            (
+                "/Users/me/.rvm/gems/ruby-3.2.3/gems/pg-1.5.4/lib/pg_ext.bundle",
+                Some(Manager::Gem("pg".to_owned())),
+            ),
             ("/usr/lib/R/library/rJava/libs/rJava.so", Some(Manager::R("rJava".to_owned()))),
+            (
+                "/home/me/renv/staging/1/00LOCK-stringi/00new/stringi/libs/stringi.so",
+                Some(Manager::R("stringi".to_owned())),
+            ),
+            (
+                "/usr/lib64/perl5/auto/DBD/mysql/mysql.so",
+                Some(Manager::Perl("DBD::mysql".to_owned())),
+            ),
+            (
+                "/home/me/miniconda3/envs/t/lib/python3.7/site-packages/osgeo/../../.././libkea.so.1.4",
+                Some(Manager::Conda),
+            ),
+            ("/home/me/miniconda3/lib/python3.7/site-packages/osgeo/../_gdal.so", None),
+            ("/home/me/miniconda3/lib/python3.7/site-packages/osgeo/_gdal.so", None),
             (
                 "/home/me/R/x86_64-pc-linux-gnu-library/4.2/rJava/libs/rJava.so",
                 Some(Manager::R("rJava".to_owned())),

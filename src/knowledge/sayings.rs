@@ -76,7 +76,10 @@ const SAYINGS: &[Saying] = &[
         cure: "install the NVIDIA driver and reboot the machine, or start the container with --gpus all",
     },
     Saying {
-        words: &[&["nvidia-container-cli", "libnvidia-ml.so.1", "no such file"]],
+        words: &[
+            &["nvidia-container-cli", "libnvidia-ml.so.1", "no such file"],
+            &["nvidia-container-cli", "load library failed: libcuda.so.1"],
+        ],
         subject: Subject::Driver,
         about: "libnvidia-ml.so.1",
         meaning: "NVIDIA's container tools did not find the library of the driver on the host, outside of the container.",
@@ -200,7 +203,8 @@ const SAYINGS: &[Saying] = &[
                   file that is listed there.",
         cure: "install the ODBC driver of the database (odbcinst -q -d lists the installed ones; Microsoft: apt \
                install msodbcsql18 from packages.microsoft.com; FreeTDS: apt install tdsodbc; PostgreSQL: apt \
-               install odbc-postgresql), and use the name from odbcinst.ini",
+               install odbc-postgresql; macOS: brew tap microsoft/mssql-release, then brew install msodbcsql18), and use the \
+               name from odbcinst.ini",
     },
     Saying {
         words: &[&[".node: invalid ELF header"], &[".node: wrong ELF class"], &[".node' (mach-o"]],

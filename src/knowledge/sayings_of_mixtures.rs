@@ -38,6 +38,36 @@ pub(super) const SAYINGS: &[Saying] = &[
                another CUDA), at least of the release that the source was compiled with, and of the same major version",
     },
     Saying {
+        words: &[&["Mismatched PJRT plugin PJRT API version"]],
+        subject: Subject::Releases,
+        about: "JAX",
+        meaning: "jaxlib and the plugin of JAX for the GPU are of different releases, and do not work with each other.",
+        cure: "install them in one step, so that they are of one release: pip install -U 'jax[cuda12]' (or the extra for \
+               another CUDA); remove a jaxlib that was installed separately",
+    },
+    Saying {
+        words: &[&[" (deleted): cannot open shared object file"]],
+        subject: Subject::AsTheLoaderSays,
+        about: "a deleted file",
+        meaning: "the file was removed or replaced while the program was running, as an installation does it: the kernel \
+                  reports such a file as deleted.",
+        cure: "restart the program, and do not install or remove packages while it runs; if it still fails, reinstall the \
+               package that contains the file",
+    },
+    Saying {
+        words: &[
+            &["could not load library \"", "/postgresql/", "undefined symbol: "],
+            &["could not load library \"", "/pgsql", "undefined symbol: "],
+        ],
+        subject: Subject::AsTheLoaderSays,
+        about: "PostgreSQL",
+        meaning: "the extension was built for another release of PostgreSQL than the server that runs: the server has no symbol of \
+                  that name.",
+        cure: "restart the server if PostgreSQL was upgraded; otherwise install the extension for the release that SELECT version() \
+               shows (Debian, Ubuntu: apt install postgresql-VERSION-NAME), or compile it with the pg_config of that release, and drop it \
+               from shared_preload_libraries until then",
+    },
+    Saying {
         words: &[&["rosetta error: failed to open elf at "]],
         subject: Subject::Processor,
         about: "a program for another processor",

@@ -29,6 +29,7 @@ pub(super) const ROWS: &[(&str, Shipper)] = &[
     ("libcufile*.so.0", Pypi("nvidia-cufile-cu12")),
     ("libnvshmem*.so.3", Pypi("nvidia-nvshmem-cu12")),
     ("libnvJitLink.so.13", Pypi("nvidia-nvjitlink")),
+    ("libgdiplus.so.0", System("libgdiplus", "libgdiplus")),
     ("libnvrtc*.so.13", Pypi("nvidia-cuda-nvrtc")),
     ("libnvrtc*.so.12", Pypi("nvidia-cuda-nvrtc-cu12")),
     ("libnvrtc*.so.11", Pypi("nvidia-cuda-nvrtc-cu11")),

@@ -91,6 +91,8 @@ pub(super) struct Files<'a> {
     /// By paths, byte for byte.
     probes: RwLock<QuickMap<OsString, Probe>>,
     directories: RwLock<QuickMap<OsString, Arc<Directory>>>,
+    /// By device and inode: search paths spell one directory in as many ways as there are objects.
+    listings: RwLock<QuickMap<FileId, Arc<Directory>>>,
 }
 
 /// The value for a key, computed at most once for each thread that misses it at the same time; the
@@ -124,6 +126,7 @@ impl<'a> Files<'a> {
             contents: RwLock::default(),
             probes: RwLock::default(),
             directories: RwLock::default(),
+            listings: RwLock::default(),
         }
     }
 
@@ -146,15 +149,17 @@ impl<'a> Files<'a> {
     }
 
     fn directory(&self, path: &Path) -> Arc<Directory> {
-        memoised(&self.directories, path.as_os_str(), |_| {
-            Arc::new(match self.vfs.metadata(path) {
-                Ok(metadata) if metadata.kind == FileKind::Directory => {
-                    self.vfs.read_dir(path).map_or(Directory::Closed, |entries| {
-                        Directory::Names(entries.into_iter().map(|entry| entry.name).collect())
-                    })
-                }
-                _ => Directory::Missing,
-            })
+        memoised(&self.directories, path.as_os_str(), |_| match self.vfs.metadata(path) {
+            Ok(metadata) if metadata.kind == FileKind::Directory => {
+                memoised(&self.listings, &metadata.id, |_| Arc::new(self.listing(path)))
+            }
+            _ => Arc::new(Directory::Missing),
+        })
+    }
+
+    fn listing(&self, path: &Path) -> Directory {
+        self.vfs.read_dir(path).map_or(Directory::Closed, |entries| {
+            Directory::Names(entries.into_iter().map(|entry| entry.name).collect())
         })
     }
 

@@ -3,7 +3,8 @@
 use super::meaning::Unreadable;
 use super::{Kind, Message, Speaker};
 use crate::bytes::printable;
-use crate::knowledge::managers::Manager;
+use crate::findings::finding::Cause;
+use crate::knowledge::managers::{self, Manager};
 use crate::knowledge::saying::Saying;
 
 impl Message {
@@ -39,7 +40,8 @@ impl Message {
     /// Can an environment of Python have a part in it?
     pub(super) fn is_of_an_environment(&self) -> bool {
         let is_elsewhere = self.saying.is_some_and(Saying::is_of_another_world);
-        let is_managed = self.manager().is_some_and(|manager| manager != Manager::Nix);
+        let is_managed =
+            self.manager().is_some_and(|manager| !matches!(manager, Manager::Nix | Manager::Conda));
         !is_elsewhere && !is_managed && !self.is_node()
     }
 
@@ -48,6 +50,30 @@ impl Message {
         self.object.as_deref().is_some_and(|object| {
             object.ends_with(b".node") || memchr::memmem::find(object, b"/node_modules/").is_some()
         })
+    }
+
+    /// Is it repaired by building modules of Node.js again: an addon for another system or processor, or one that needs
+    /// another addon, which was built beside it?
+    pub(super) fn is_built_by_npm(&self, cause: Cause) -> bool {
+        let is_addon = |library: &[u8]| library.ends_with(b".node");
+        match (self.kind, cause) {
+            (_, Cause::WrongPlatform | Cause::WrongArch) => self.is_node(),
+            (Kind::LibraryNotFound, _) => self.library.as_deref().is_some_and(is_addon),
+            _ => false,
+        }
+    }
+
+    /// Does a path of the message, or the traceback before it, lead into an environment of conda?
+    #[must_use]
+    pub fn is_of_conda(&self) -> bool {
+        let named = [&self.object, &self.near].into_iter().flatten();
+        named.map(|path| printable(path)).any(|path| managers::is_of_conda(&path))
+    }
+
+    /// Is the library named with its path from the root?
+    #[must_use]
+    pub fn names_a_path_of_the_library(&self) -> bool {
+        self.library.as_deref().is_some_and(|library| library.starts_with(b"/"))
     }
 
     /// Does a program open a library of macOS by a name without a directory?

@@ -111,6 +111,8 @@ pub enum Advice {
 /// What helps where a library is older than what needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Older {
+    /// A formula of Homebrew that has an older library.
+    Formula(String),
     /// A library of the right version, and no older copy before it.
     Copy(Shipped),
     /// The same where the name is in a directory of the system, in which nothing but a link may be removed.
@@ -280,7 +282,7 @@ impl Message {
             return help;
         }
         match (self.kind, cause) {
-            (_, Cause::WrongPlatform) if self.is_node() => Help::Advice(Advice::NodeModules),
+            _ if self.is_built_by_npm(cause) => Help::Advice(Advice::NodeModules),
             (Kind::LibraryNotFound, Cause::WrongPlatform) if self.speaker != Speaker::Musl => {
                 Help::Advice(Advice::BuiltForMusl)
             }
@@ -305,7 +307,6 @@ impl Message {
             (_, Cause::WrongPlatform) => Help::Advice(Advice::AnotherLinux),
             (Kind::ObjectNotFound, _) => self.cure_of_missing_object(),
             (_, Cause::PartialInstall | Cause::Unreadable) => Help::Reinstall(self.owned()),
-            (_, Cause::WrongArch) if self.is_node() => Help::Advice(Advice::NodeModules),
             (_, Cause::WrongArch) => Help::Processor {
                 is_mac: self.speaker == Speaker::Dyld,
                 distribution: self.distribution(),
@@ -413,9 +414,11 @@ impl Message {
                 lack == Lack::File || lack == Lack::Library && is_in_it
             }
             // The library that they lack is the system's.
-            Manager::Php(..) | Manager::Gem(_) | Manager::R(_) => {
+            Manager::Php(..) | Manager::Gem(_) | Manager::R(_) | Manager::Perl(_) => {
                 lack != Lack::Library || cause == Cause::WrongPlatform
             }
+            // Versions say more about what is too old.
+            Manager::Conda => self.kind == Kind::SymbolNotFound,
         };
         is_for_it.then_some(Help::Managed(manager, lack))
     }

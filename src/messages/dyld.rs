@@ -127,9 +127,11 @@ impl Open {
 
     /// What the whole message says.
     pub(super) fn finish(self) -> Option<Message> {
-        let text = plain_quotes(&self.text);
-        let message =
-            symbol(&text).or_else(|| library(&text)).or_else(|| programs::library(&text))?;
+        let text = in_lines(&plain_quotes(&self.text));
+        let message = symbol(&text)
+            .or_else(|| older(&text))
+            .or_else(|| library(&text))
+            .or_else(|| programs::library(&text))?;
         Some(Message { words: text, line: self.line, ..message })
     }
 }
@@ -149,6 +151,40 @@ fn plain_quotes(text: &[u8]) -> Vec<u8> {
     }
     plain.extend_from_slice(rest);
     plain
+}
+
+/// What programs add to dyld's words in the same line: Ruby the class of the error.
+const ADDED: &[&[u8]] = &[b" (LoadError)"];
+
+/// A message with each label at the beginning of a line, where a program joined the lines, and without what a program
+/// added.
+fn in_lines(text: &[u8]) -> Vec<u8> {
+    let mut lines = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [first, after @ ..] = rest {
+        if let Some(added) = ADDED.iter().find(|added| rest.starts_with(added)) {
+            rest = rest.get(added.len()..).unwrap_or_default();
+            continue;
+        }
+        let is_label = *first == b' ' && LABELS.iter().any(|label| after.starts_with(label));
+        lines.push(if is_label { b'\n' } else { *first });
+        rest = after;
+    }
+    lines
+}
+
+/// `Incompatible library version: OBJECT requires version A or later, but LIBRARY provides version B`
+/// (`src/ImageLoader.cpp`).
+fn older(text: &[u8]) -> Option<Message> {
+    let rest = behind(text, b"Incompatible library version: ")?;
+    let (object, rest) = around(rest, b" requires version ")?;
+    let (version, rest) = around(rest, b" or later, but ")?;
+    let (library, _) = around(rest, b" provides version ")?;
+    let asker = path(text, b"Referenced from: ").unwrap_or(object);
+    let named = between(text, b"Library not loaded: ", b'\n').map(unquoted);
+    let library = named.filter(|name| name.starts_with(b"/")).unwrap_or(library);
+    let message = Message::new(Speaker::Dyld, Kind::VersionNotFound).version(Some(version));
+    (is_name(version) && is_name(library)).then(|| message.object(asker).library(library))
 }
 
 /// `LC_RPATH ENTRY in OBJECT being ignored in restricted program because it is a relative path`

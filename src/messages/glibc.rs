@@ -2,7 +2,7 @@
 //! `elf/dl-reloc.c`, `elf/dl-open.c`, `elf/rtld.c`.
 
 use super::scanner::{around, behind, between, is_name, is_object, subject, unquoted};
-use super::{Kind, Message, Speaker};
+use super::{Kind, Message, Speaker, dotnet};
 use crate::bytes::printable;
 use crate::knowledge::packages;
 
@@ -56,6 +56,8 @@ pub(super) fn read(line: &[u8]) -> Option<Message> {
 /// `NAME: cannot open shared object file: REASON`
 fn not_opened(line: &[u8]) -> Option<Message> {
     let (before, reason) = around(line, b": cannot open shared object file")?;
+    // The kernel adds this to the path of a file that was removed while a process used it.
+    let before = before.strip_suffix(b" (deleted)").unwrap_or(before);
     let name = subject(before)?;
     let reason = reason.strip_prefix(b": ").unwrap_or(reason);
     let asker = around(line, STARTING).and_then(|(program, _)| subject(program));
@@ -76,7 +78,9 @@ fn not_opened(line: &[u8]) -> Option<Message> {
     }
     // cffi and ctypes pass on a name that no file has, such as that of a Windows build.
     let called = printable(name);
-    let called = (!is_object(name)).then(|| packages::library_called(&called)).flatten();
+    let called = (!is_object(name))
+        .then(|| dotnet::library(line).or_else(|| packages::library_called(&called)))
+        .flatten();
     let name = called.as_deref().map_or(name, str::as_bytes);
     let message = Message::new(Speaker::Glibc, Kind::LibraryNotFound).library(name);
     Some(match asker {
@@ -88,7 +92,8 @@ fn not_opened(line: &[u8]) -> Option<Message> {
 /// The library that could not be opened since another was missing, as programs say it that quote the
 /// loader: `Failed to load library OBJECT with error: NAME`, `Cannot load library OBJECT: (NAME`.
 fn opener(before: &[u8]) -> Option<&[u8]> {
-    let quoting: [(&[u8], &[u8]); 3] = [
+    let quoting: [(&[u8], &[u8]); 4] = [
+        (b"an't load ", b" for module "),
         (b"ailed to load library ", b" with error: "),
         (b"annot load library ", b": ("),
         (b"nable to load library ", b": "),
@@ -100,7 +105,11 @@ fn opener(before: &[u8]) -> Option<&[u8]> {
 
 /// ``LIBRARY: version `VERSION' not found (required by OBJECT)``
 fn version(line: &[u8]) -> Option<Message> {
-    let (before, rest) = around(line, b": version ")?;
+    // With LD_DEBUG, ld.so says it in the form of its other errors.
+    let (before, rest) = around(line, b": error: version lookup error: version ")
+        .or_else(|| around(line, b": version "))?;
+    let rest = rest.trim_ascii_end();
+    let rest = rest.strip_suffix(b" (fatal)").unwrap_or(rest);
     let (version, rest) = around(rest, b" not found")?;
     let (library, version) = (subject(before)?, unquoted(version));
     if !is_object(library) || !is_name(version) {

@@ -9,6 +9,7 @@ use crate::command_line::CommandLine;
 use crate::diagnosis::diagnose::Diagnosis;
 use crate::findings::finding::{Cause, Finding};
 use crate::knowledge::tensorflow::is_for_gpu;
+use crate::loader::Libc;
 use crate::python::installs::Installs;
 use crate::python::modules::{self, Found};
 use crate::vfs::Vfs;
@@ -243,6 +244,10 @@ pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Messa
         // That depends on the program or on the system, not on the files.
         return Verdict::by_words(message, Outcome::NothingFound);
     }
+    if is_of_another_libc(world, message) {
+        return Verdict::by_words(message, Outcome::NotHere);
+    }
+    let is_here = is_of_here(vfs, message);
     let about = Distributions::of(vfs, world, message);
     let mut matching: Vec<(u32, &Finding)> = diagnosis
         .findings
@@ -256,11 +261,11 @@ pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Messa
     let found = Verdict::found(message, findings)
         .or_else(|| module(vfs, world, message))
         .or_else(|| opened_by_relative_path(world, message))
-        .or_else(|| resolves(vfs, world, diagnosis, message).filter(|_| is_of_here(vfs, message)))
+        .or_else(|| resolves(vfs, world, diagnosis, message).filter(|_| is_here))
         .or_else(|| opened_by_name(vfs, world, message));
     match found {
         Some(found) => Verdict { installs: world.installs(vfs), ..found },
-        None if !is_of_here(vfs, message) => Verdict::by_words(message, Outcome::NotHere),
+        None if !is_here => Verdict::by_words(message, Outcome::NotHere),
         // What no environment like this one has a part in was not looked for in it.
         None if !message.is_of_an_environment() || is_of_another_loader(world, message) => {
             Verdict::by_words(message, Outcome::NothingFound)
@@ -273,6 +278,16 @@ pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Messa
 fn is_of_another_loader(world: &World, message: &Message) -> bool {
     let is_of_dyld = |object: &Object| object.elf().is_none();
     message.speaker == Speaker::Dyld && !world.inventory.objects.iter().any(is_of_dyld)
+}
+
+/// Does the loader of musl speak, where all that says what it is for is for glibc? It is then of another machine or of
+/// an image, whose paths may exist here too.
+fn is_of_another_libc(world: &World, message: &Message) -> bool {
+    let objects = world.inventory.objects.iter();
+    let mut known = objects.filter_map(|object| Libc::of(object.elf()?)).peekable();
+    message.speaker == Speaker::Musl
+        && known.peek().is_some()
+        && known.all(|libc| libc != Libc::Musl)
 }
 
 /// Do all files that a message names with a path exist here? What is found here says nothing about another machine.

@@ -81,6 +81,7 @@ const INTERESTING: &[&[u8]] = &[
     b"annot ",
     b"o library called",
     b"exec /",
+    b"DllNotFoundException",
     b"not configured",
     NIX,
 ];

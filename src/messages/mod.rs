@@ -7,6 +7,7 @@
 
 mod about;
 pub mod cure;
+mod dotnet;
 mod dyld;
 mod glibc;
 pub mod in_environment;

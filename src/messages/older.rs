@@ -2,8 +2,9 @@
 
 use super::cure::{Advice, Help, Older};
 use super::scanner::{is_of_system, leaf};
-use super::{Kind, Message};
+use super::{Kind, Message, Speaker};
 use crate::bytes::printable;
+use crate::knowledge::homebrew;
 use crate::knowledge::packages::{self, Shipped};
 
 impl Message {
@@ -19,6 +20,14 @@ impl Message {
                 true => Help::Older(Older::PrivateCopy(path.to_vec())),
                 false => Help::NewerGlibc(self.distribution()),
             };
+        }
+        if self.speaker == Speaker::Dyld {
+            let (path, name) = (printable(path), printable(leaf(path)));
+            let formula =
+                homebrew::formula_of_path(&path).or_else(|| homebrew::formula_of_library(&name));
+            return formula.map_or(Help::Advice(Advice::NewerCopy), |formula| {
+                Help::Older(Older::Formula(formula.to_owned()))
+            });
         }
         let shipped = packages::shipper(leaf(path));
         // A library that only some releases of a system have is elsewhere a link to another one, made by hand.

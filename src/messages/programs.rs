@@ -2,7 +2,7 @@
 //! that names a library and says that it was not found or could not be loaded.
 
 use super::scanner::leaf;
-use super::{Kind, Message, Speaker, glibc};
+use super::{Kind, Message, Speaker, dotnet, glibc};
 use crate::bytes::printable;
 use crate::knowledge::packages;
 use crate::knowledge::saying::Subject;
@@ -17,6 +17,7 @@ const NOT_FOUND: &[&str] = &[
     "cannot find",
     "can't find",
     "cannot load",
+    "dllnotfoundexception",
     "can't load",
     "could not be loaded",
     "could not find",
@@ -72,7 +73,8 @@ pub(super) fn library(line: &[u8]) -> Option<Message> {
     if let Some(name) = known.or(names.first()) {
         return Some(message.library(name));
     }
-    called(line, &lower).map(|name| message.library(name.as_bytes()))
+    let called = dotnet::library(line).or_else(|| called(line, &lower));
+    called.map(|name| message.library(name.as_bytes()))
 }
 
 /// A library that is called by a word of its own, such as `cuSPARSE` or `gobject-2.0-0`, in a line that

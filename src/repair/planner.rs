@@ -49,6 +49,7 @@ pub fn propose(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, options: &Op
         kinds: HashMap::new(),
         refused: HashMap::new(),
         cured: Vec::new(),
+        cured_by_object: HashMap::new(),
         rewrites: BTreeMap::new(),
         packages: OnceCell::new(),
         installed: &diagnosis.installed,
@@ -68,6 +69,7 @@ pub fn propose(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, options: &Op
             // Nothing is left to withdraw: the library was moved by another program, or by a
             // temporary failure of the disk, and the objection would never go away.
             planner.cured.clear();
+            planner.index_cured();
             break;
         } else {
             planner.withdraw(&objections, rounds > MAX_ROUNDS);
@@ -96,6 +98,8 @@ struct Planner<'a> {
     /// Objects that are skipped, and why.
     refused: HashMap<PathBuf, Refusal>,
     cured: Vec<Finding>,
+    /// The places of these findings in the list, by their objects.
+    cured_by_object: HashMap<PathBuf, Vec<usize>>,
     rewrites: BTreeMap<PathBuf, Rewrite>,
     /// Read when the first object is to be edited.
     packages: OnceCell<Packages>,
@@ -120,6 +124,7 @@ impl Planner<'_> {
         let touched: BTreeSet<PathBuf> =
             new.iter().map(|finding| self.file_of(&finding.object)).collect();
         self.cured.extend(new);
+        self.index_cured();
         for object in touched {
             self.plan(&object);
         }
@@ -166,8 +171,10 @@ impl Planner<'_> {
             return Err(Refusal::LeavesRoot(LeavesRoot { link }));
         }
         let names = self.world.names_of(object);
+        let cured = self.cured_in(&names);
+        let cures = |cause| cured.iter().any(|found| found.cause == cause);
         let mut entries = Vec::new();
-        for finding in self.cured.iter().filter(|finding| names.contains(&finding.object)) {
+        for finding in &cured {
             let Some(directory) = finding.lies_in.first() else { continue };
             let entry = self.entry(&finding.object, directory)?;
             if !entries.contains(&entry) {
@@ -176,13 +183,13 @@ impl Planner<'_> {
         }
         let change = if self.options.question.tidy {
             Change::Tidy(entries)
-        } else if self.cures(&names, Cause::DuplicateRpath) {
+        } else if cures(Cause::DuplicateRpath) {
             Change::Dedupe(entries)
         } else {
             Change::Fit(entries)
         };
         let kind = self.kinds.get(object).copied().or(self.options.kind);
-        let repairs_signature = self.cures(&names, Cause::BadSignature);
+        let repairs_signature = cures(Cause::BadSignature);
         // What an entry of a wheel names may be part of other distributions.
         let keeps_dead = self.world.wheel.is_some();
         let wish = Wish { kind, repairs_signature, keeps_dead, ..Wish::new(&change) };
@@ -192,9 +199,24 @@ impl Planner<'_> {
         })
     }
 
-    /// Is a finding of that cause to be repaired in a file with those names?
-    fn cures(&self, names: &[PathBuf], cause: Cause) -> bool {
-        self.cured.iter().any(|found| found.cause == cause && names.contains(&found.object))
+    /// The findings that are to be repaired in a file with those names, in order.
+    fn cured_in(&self, names: &[PathBuf]) -> Vec<&Finding> {
+        let mut places: Vec<usize> = names
+            .iter()
+            .filter_map(|name| self.cured_by_object.get(name))
+            .flatten()
+            .copied()
+            .collect();
+        places.sort_unstable();
+        places.into_iter().filter_map(|at| self.cured.get(at)).collect()
+    }
+
+    /// Notes which findings are in which object, after the list has changed.
+    fn index_cured(&mut self) {
+        self.cured_by_object.clear();
+        for (at, finding) in self.cured.iter().enumerate() {
+            self.cured_by_object.entry(finding.object.clone()).or_default().push(at);
+        }
     }
 
     /// The entry for a directory in an object.
@@ -222,7 +244,10 @@ impl Planner<'_> {
         }
         // An edited object has to load alone: if only half of its libraries are found, this may
         // disable what its package does if none is found.
-        let edited: Vec<PathBuf> = self.rewrites.keys().cloned().collect();
+        // What the diagnosis has opened and found complete lacks nothing, unless that is due to variables.
+        let is_bare = self.world.settings == self.world.settings.without_variables();
+        let may_lack = |object: &&PathBuf| !is_bare || !after.complete.contains(*object);
+        let edited: Vec<PathBuf> = self.rewrites.keys().filter(may_lack).cloned().collect();
         let mut lacked = lacked_alone(&overlay, self.world, &self.options.question, &edited);
         // What nothing needs and nothing repairs is only worth knowing, opened alone or not.
         lacked.retain(|lacked| {
@@ -272,6 +297,7 @@ impl Planner<'_> {
         let names = self.world.names_of(file);
         self.rewrites.remove(file);
         self.cured.retain(|finding| !names.contains(&finding.object));
+        self.index_cured();
         self.refused.insert(file.to_owned(), reason);
     }
 }

@@ -70,11 +70,9 @@ fn is_copied(vfs: &dyn Vfs, moved: &Moved) -> bool {
 /// names must resolve, and nothing that resolved may resolve to another file.
 #[must_use]
 pub fn object(planned: &[Finding], before: &[Bindings], after: &Diagnosis) -> Objections {
-    let left = planned
-        .iter()
-        .filter(|cured| after.findings.iter().any(|found| found.question() == cured.question()))
-        .cloned()
-        .collect();
+    let remaining: HashSet<_> = after.findings.iter().map(Finding::question).collect();
+    let left = planned.iter().filter(|cured| remaining.contains(&cured.question()));
+    let left = left.cloned().collect();
     let environments = before.iter().zip(&after.bindings);
     let moved = environments.flat_map(|(before, after)| before.moved(after));
     let moved = moved.filter(|moved| !is_meant(planned, moved)).collect();

@@ -16,7 +16,11 @@ impl Lines {
         for part in bytes.split_inclusive(|&byte| byte == b'\n') {
             self.0.extend_from_slice(part);
             if part.ends_with(b"\n") {
-                each(&std::mem::take(&mut self.0))?;
+                // The next line is written to the same memory.
+                let mut line = std::mem::take(&mut self.0);
+                each(&line)?;
+                line.clear();
+                self.0 = line;
             }
         }
         Ok(())

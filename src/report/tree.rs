@@ -4,8 +4,10 @@ use super::findings::{Detail, rule_in_words, write_tried};
 use super::path_text::without_dots;
 use super::style::{DIM, ERROR, GOOD, counted, paint};
 use crate::bytes::{printable, shown};
+use crate::hashing::{QuickMap, QuickSet};
 use crate::loader::{Closure, Dependency, Rule, SearchStep};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -29,10 +31,17 @@ pub fn write(out: &mut dyn Write, closure: &Closure, manner: Manner<'_>) -> io::
     let Manner { flat, detail, .. } = manner;
     let objects =
         closure.objects.iter().map(|(path, needed)| (path.as_path(), &**needed)).collect();
-    let seen = HashSet::from([root.as_path()]);
-    let of_system = of_system(closure);
-    let mut view =
-        View { out, objects, manner, seen, of_system, has_repeats: false, hidden: HashSet::new() };
+    let mut view = View {
+        out,
+        objects,
+        manner,
+        seen: std::iter::once(root.as_path()).collect(),
+        of_system: of_system(closure),
+        has_repeats: false,
+        hidden: QuickSet::default(),
+        whole: QuickMap::default(),
+        shown: QuickMap::default(),
+    };
     writeln!(view.out, "{}", view.shown(root))?;
     if flat {
         view.flat(closure)?;
@@ -50,19 +59,23 @@ pub fn write(out: &mut dyn Write, closure: &Closure, manner: Manner<'_>) -> io::
 
 struct View<'a> {
     out: &'a mut dyn Write,
-    objects: HashMap<&'a Path, &'a [Dependency]>,
+    objects: QuickMap<&'a Path, &'a [Dependency]>,
     manner: Manner<'a>,
-    seen: HashSet<&'a Path>,
+    seen: QuickSet<&'a Path>,
     /// Libraries that the rules of the system find, whichever object asks first.
-    of_system: HashSet<&'a Path>,
+    of_system: QuickSet<&'a Path>,
     /// Was a library marked whose own dependencies stand further up?
     has_repeats: bool,
     /// Libraries of the system whose own dependencies are left out.
-    hidden: HashSet<&'a Path>,
+    hidden: QuickSet<&'a Path>,
+    /// Is nothing missing of what a library needs, and what that needs?
+    whole: QuickMap<&'a Path, bool>,
+    /// Paths as they are shown, byte for byte: many objects need one library.
+    shown: QuickMap<&'a OsStr, String>,
 }
 
 /// The libraries of a closure that the rules of the system find for some object.
-fn of_system(closure: &Closure) -> HashSet<&Path> {
+fn of_system(closure: &Closure) -> QuickSet<&Path> {
     let needed = closure.objects.iter().flat_map(|(_, needed)| needed.iter());
     let by_system = needed.filter(|dependency| {
         matches!(dependency.rule, Rule::LdSoCache | Rule::DefaultDirs | Rule::SharedCache)
@@ -131,14 +144,22 @@ impl<'a> View<'a> {
     }
 
     /// Is what a library of the system needs left out? Not where something of it is missing.
-    fn hides(&self, dependency: &Dependency) -> bool {
-        let found = dependency.found.as_deref();
-        let is_of_system = found.is_some_and(|path| self.of_system.contains(path));
-        if !is_of_system || self.manner.detail == Detail::Verbose {
+    fn hides(&mut self, dependency: &'a Dependency) -> bool {
+        let Some(path) = dependency.found.as_deref() else { return false };
+        if !self.of_system.contains(path) || self.manner.detail == Detail::Verbose {
             return false;
         }
-        let mut known = HashSet::new();
-        let mut open: Vec<&Path> = found.into_iter().collect();
+        if let Some(&known) = self.whole.get(path) {
+            return known;
+        }
+        let is_whole = self.is_whole(path);
+        self.whole.insert(path, is_whole);
+        is_whole
+    }
+
+    fn is_whole(&self, path: &'a Path) -> bool {
+        let mut known = QuickSet::default();
+        let mut open = vec![path];
         while let Some(path) = open.pop() {
             if !known.insert(path) {
                 continue;
@@ -179,7 +200,7 @@ impl<'a> View<'a> {
         &mut self,
         lead: &str,
         asker: &Path,
-        dependency: &Dependency,
+        dependency: &'a Dependency,
         mark: &str,
     ) -> io::Result<()> {
         let name = printable(&dependency.name);
@@ -199,7 +220,12 @@ impl<'a> View<'a> {
                     "" => String::new(),
                     said => format!("  {}", paint(DIM, said)),
                 };
-                writeln!(self.out, "{lead}{name} {arrow} {}{rule}", self.shown(path))
+                if !self.shown.contains_key(path.as_os_str()) {
+                    self.shown.insert(path.as_os_str(), self.shown(path));
+                }
+                let path = self.shown.get(path.as_os_str()).map_or("", String::as_str);
+                let line = format!("{lead}{name} {arrow} {path}{rule}\n");
+                self.out.write_all(line.as_bytes())
             }
             None if dependency.rule == Rule::WeakAbsent => {
                 writeln!(self.out, "{lead}{name} {}", paint(DIM, rule_in_words(dependency.rule)))

@@ -18,6 +18,7 @@ use rayon::prelude::*;
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
+use std::hash::Hash;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -129,9 +130,35 @@ pub struct Inventory {
     /// The metadata of distributions that an upgrade has renamed and not removed.
     pub leftovers: Vec<PathBuf>,
     by_name: QuickMap<Vec<u8>, Vec<usize>>,
-    /// Objects by their paths, byte for byte, once all are read; and by the stems of their names.
+    /// Computed once all objects are read.
+    looked_up: LookedUp,
+}
+
+/// The places of objects in the list, by what they are looked up by.
+#[derive(Debug, Default)]
+struct LookedUp {
+    /// By their paths, byte for byte.
     by_path: OnceLock<QuickMap<OsString, usize>>,
+    /// By the stems of their names.
     by_stem: OnceLock<QuickMap<Vec<u8>, Vec<usize>>>,
+    /// By their sonames, if these differ from their names.
+    by_soname: OnceLock<QuickMap<Vec<u8>, Vec<usize>>>,
+    /// By device and inode.
+    by_id: OnceLock<QuickMap<(u64, u64), Vec<usize>>>,
+}
+
+/// The places of what has a key, in order.
+fn indexed<'a, T, K: Hash + Eq>(
+    things: &'a [T],
+    key: impl Fn(&'a T) -> Option<K>,
+) -> QuickMap<K, Vec<usize>> {
+    let mut index: QuickMap<K, Vec<usize>> = QuickMap::default();
+    for (at, thing) in things.iter().enumerate() {
+        if let Some(key) = key(thing) {
+            index.entry(key).or_default().push(at);
+        }
+    }
+    index
 }
 
 impl Inventory {
@@ -188,7 +215,7 @@ impl Inventory {
             Ok(Some((id, facts, role))) => {
                 let path = path.to_owned();
                 self.objects.insert(index, Object { path, id, facts, role, distribution: None });
-                (self.by_path, self.by_stem) = Default::default();
+                self.looked_up = LookedUp::default();
                 self.by_name.clear();
                 for (index, object) in self.objects.iter().enumerate() {
                     self.by_name.entry(object.name().to_vec()).or_default().push(index);
@@ -201,6 +228,26 @@ impl Inventory {
     /// The objects of that file name.
     pub fn named(&self, name: &[u8]) -> impl Iterator<Item = &Object> {
         let indices = self.by_name.get(name).map(Vec::as_slice).unwrap_or_default();
+        indices.iter().filter_map(|&index| self.objects.get(index))
+    }
+
+    /// The objects of that file name, and those of that soname.
+    pub(crate) fn known_as(&self, name: &[u8]) -> impl Iterator<Item = &Object> {
+        let by_soname = self.looked_up.by_soname.get_or_init(|| {
+            let differs = |object: &&Object| object.soname() != object.name();
+            indexed(&self.objects, |object| {
+                Some(object).filter(differs).map(|object| object.soname().to_vec())
+            })
+        });
+        let indices = by_soname.get(name).map(Vec::as_slice).unwrap_or_default();
+        self.named(name).chain(indices.iter().filter_map(|&index| self.objects.get(index)))
+    }
+
+    /// The objects that are the file with that device and inode, by path.
+    pub(crate) fn of_file(&self, id: (u64, u64)) -> impl Iterator<Item = &Object> {
+        let by_id =
+            self.looked_up.by_id.get_or_init(|| indexed(&self.objects, |object| Some(object.id)));
+        let indices = by_id.get(&id).map(Vec::as_slice).unwrap_or_default();
         indices.iter().filter_map(|&index| self.objects.get(index))
     }
 
@@ -219,7 +266,7 @@ impl Inventory {
     /// The object at that path.
     #[must_use]
     pub fn at(&self, path: &Path) -> Option<&Object> {
-        let by_path = self.by_path.get_or_init(|| {
+        let by_path = self.looked_up.by_path.get_or_init(|| {
             let paths = self.objects.iter().map(|object| object.path.clone().into_os_string());
             paths.zip(0..).collect()
         });
@@ -238,14 +285,8 @@ impl Inventory {
 
     /// The objects whose names begin with `stem` and `.so.`.
     pub(crate) fn of_stem(&self, stem: &[u8]) -> impl Iterator<Item = &Object> {
-        let by_stem = self.by_stem.get_or_init(|| {
-            let mut by_stem: QuickMap<Vec<u8>, Vec<usize>> = QuickMap::default();
-            for (index, object) in self.objects.iter().enumerate() {
-                if let Some(stem) = stem_of(object.name()) {
-                    by_stem.entry(stem.to_vec()).or_default().push(index);
-                }
-            }
-            by_stem
+        let by_stem = self.looked_up.by_stem.get_or_init(|| {
+            indexed(&self.objects, |object| stem_of(object.name()).map(<[u8]>::to_vec))
         });
         let indices = by_stem.get(stem).map(Vec::as_slice).unwrap_or_default();
         indices.iter().filter_map(|&index| self.objects.get(index))
@@ -303,7 +344,7 @@ impl Inventory {
     }
 
     fn add(&mut self, object: Object) {
-        (self.by_path, self.by_stem) = Default::default();
+        self.looked_up = LookedUp::default();
         self.by_name.entry(object.name().to_vec()).or_default().push(self.objects.len());
         self.objects.push(object);
     }

@@ -326,7 +326,7 @@ impl World {
     pub fn object_at(&self, vfs: &dyn Vfs, path: &Path) -> Option<&Object> {
         self.inventory.at(path).or_else(|| {
             let id = vfs.metadata(path).ok()?.id;
-            self.inventory.objects.iter().find(|object| object.id == id)
+            self.inventory.of_file(id).next()
         })
     }
 
@@ -404,8 +404,7 @@ impl World {
         let Some(id) = self.inventory.at(object).map(|object| object.id) else {
             return vec![object.to_owned()];
         };
-        let same = self.inventory.objects.iter().filter(|other| other.id == id);
-        same.map(|other| other.path.clone()).collect()
+        self.inventory.of_file(id).map(|other| other.path.clone()).collect()
     }
 
     fn find_owners(&mut self, vfs: &dyn Vfs) {

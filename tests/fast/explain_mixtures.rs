@@ -1,10 +1,11 @@
 //! Messages of what was mixed: two releases of a library, files of the system and of an environment, bundles and
 //! programs for another processor. Each is held against what an answer has to say and what it must not say.
 
+use crate::support::elf_writer::Elf;
 use std::path::Path;
 use tfpatch::diagnosis::diagnose::diagnose;
 use tfpatch::loader::Settings;
-use tfpatch::messages::in_environment::{Case, look};
+use tfpatch::messages::in_environment::{Case, Outcome, look};
 use tfpatch::messages::{Log, Weight, read};
 use tfpatch::report::words::{helps, meanings};
 use tfpatch::vfs::MemVfs;
@@ -300,6 +301,148 @@ fn the_file_that_needs_a_library_may_be_named_behind_it_or_before() {
             &["tfpatch fix"],
         ),
     ]);
+}
+
+#[test]
+fn an_object_of_another_manager_is_repaired_by_that() {
+    const ABSENT: &str = "cannot open shared object file: No such file or directory";
+    let libraries = format!(
+        "install_driver(mysql) failed: Can't load '/usr/lib64/perl5/auto/DBD/mysql/mysql.so' for module DBD::mysql: libmysqlclient.so.20: {ABSENT} at /usr/lib64/perl5/DynaLoader.pm line 190."
+    );
+    let staged = format!(
+        "unable to load shared object '/home/me/renv/staging/1/00LOCK-stringi/00new/stringi/libs/stringi.so':\n  libicui18n.so.71: {ABSENT}"
+    );
+    let in_conda = format!(
+        "Traceback (most recent call last):\n  File \"/home/me/anaconda3/envs/gis/lib/python3.6/site-packages/rasterio/__init__.py\", line 15, in <module>\nImportError: libpoppler.so.71: {ABSENT}"
+    );
+    hold(&[
+        (&libraries, &["needed by mysql.so", "cpan -f -i DBD::mysql"], &["tfpatch fix"]),
+        (
+            "Can't load '/usr/lib/perl5/5.28/auto/DBI/DBI.so' for module DBI: Error relocating /usr/lib/perl5/5.28/auto/DBI/DBI.so: Perl_croak_nocontext: symbol not found at /usr/lib/perl5/5.28/DynaLoader.pm line 159.",
+            &["cpan -f -i DBI", "libdbi-perl"],
+            &["LD_PRELOAD"],
+        ),
+        (&staged, &["install.packages(\"stringi\")"], &["apt-file", "00LOCK"]),
+        (
+            "dlopen(/Users/me/.rvm/gems/ruby-3.2.3/gems/pg-1.5.4/lib/pg_ext.bundle, 0x0009): Library not loaded: /opt/homebrew/opt/postgresql@15/lib/libpq.5.dylib (LoadError)\n  Referenced from: <B> /Users/me/.rvm/gems/ruby-3.2.3/gems/pg-1.5.4/lib/pg_ext.bundle\n  Reason: tried: '/opt/homebrew/opt/postgresql@15/lib/libpq.5.dylib' (no such file)",
+            &["brew install postgresql@15", "gem pristine pg "],
+            &["(LoadError)", "pristine ruby"],
+        ),
+        (&in_conda, &["conda-forge", "one channel"], &["apt-file", "dnf"]),
+        (
+            "ImportError: /home/me/miniconda3/envs/t/lib/python3.7/site-packages/osgeo/../../.././libkea.so.1.4: undefined symbol: _ZNK2H510H5Location15getObjnameByIdx",
+            &["one channel", "LD_LIBRARY_PATH"],
+            &["pip install"],
+        ),
+        (
+            "FATAL:  could not load library \"/usr/lib/postgresql/12/lib/pg_x.so\": /usr/lib/postgresql/12/lib/pg_x.so: undefined symbol: make_attrmap",
+            &["another release of PostgreSQL", "SELECT version()"],
+            &["LD_PRELOAD", "pip install"],
+        ),
+        (
+            "Error: Error loading shared library xmljs.node: No such file or directory (needed by /app/node_modules/libxml-xsd/build/Release/node-libxml-xsd.node)",
+            &["xmljs.node", "npm rebuild"],
+            &["apk add"],
+        ),
+    ]);
+}
+
+#[test]
+fn a_library_is_read_however_a_program_calls_it() {
+    hold(&[
+        (
+            "System.DllNotFoundException: Unable to load shared library 'libgdiplus' or one of its dependencies. In order to help diagnose loading problems, consider setting the LD_DEBUG environment variable: liblibgdiplus: cannot open shared object file: No such file or directory",
+            &["libgdiplus.so", "apt install libgdiplus"],
+            &["liblibgdiplus"],
+        ),
+        (
+            "Unable to load shared library 'odd' or one of its dependencies. libodd: cannot open shared object file: No such file or directory",
+            &["did not find libodd.so "],
+            &[],
+        ),
+        (
+            "  Exception of type `System.DllNotFoundException`: libgdiplus.so.0 assembly:<unknown assembly> type:<unknown type> member:(null)",
+            &["apt install libgdiplus"],
+            &[],
+        ),
+        (
+            "System.DllNotFoundException : Unable to load DLL 'libgdiplus': The specified module could not be found.",
+            &["apt install libgdiplus"],
+            &[],
+        ),
+        (
+            "torchvision.libs/libcudart.41118559.so.12 (deleted): cannot open shared object file: No such file or directory",
+            &["removed or replaced while the program was running", "restart"],
+            &["apt-file"],
+        ),
+        (
+            "nvidia-container-cli: initialization error: load library failed: libcuda.so.1",
+            &["driver on the host"],
+            &["pip install"],
+        ),
+        (
+            "INVALID_ARGUMENT: Mismatched PJRT plugin PJRT API version (0.54) and framework PJRT API version 0.51).",
+            &["one release", "jax[cuda12]"],
+            &[],
+        ),
+        (
+            "OSError: libc10_cuda.so: cannot open shared object file: No such file or directory",
+            &["a build for the torch that is installed"],
+            &["pip install torch (", "apt-file"],
+        ),
+        (
+            "/snap/core18/current/lib/x86_64-linux-gnu/libm.so.6: error: version lookup error: version `GLIBC_2.29' not found (required by /lib/libgdiplus.so) (fatal)",
+            &["GLIBC_2.29", "snap"],
+            &["apt install"],
+        ),
+    ]);
+    // On Windows the words are the same, and the name is another.
+    let windows =
+        "Unable to load DLL 'SQLite.Interop.dll': The specified module could not be found.";
+    assert!(read_text(windows).messages.is_empty());
+}
+
+#[test]
+fn a_library_of_macos_may_be_older_than_what_needs_it() {
+    hold(&[
+        (
+            "UnsatisfiedLinkError: fontmanager (dlopen(/w/jre/lib/libfontmanager.dylib, 2): Library not loaded: /usr/local/opt/freetype/lib/libfreetype.6.dylib Referenced from: /w/jre/lib/libfontmanager.dylib Reason: Incompatible library version: libfontmanager.dylib requires version 24.0.0 or later, but libfreetype.6.dylib provides version 23.0.0)",
+            &[
+                "libfreetype.6.dylib was found, but it is older",
+                "below 24.0.0",
+                "brew upgrade freetype",
+            ],
+            &["did not find", "LD_PRELOAD"],
+        ),
+        (
+            "Library not loaded: @loader_path/../lib/libcrypto.dylib (LoadError)\n  Referenced from: /usr/lib/libpq.5.dylib\n  Reason: Incompatible library version: libpq.5.dylib requires version 1.0.0 or later, but libcrypto.0.9.8.dylib provides version 0.9.8 - /g/pg_ext.bundle",
+            &["libcrypto.0.9.8.dylib was found", "below 1.0.0", "DYLD_LIBRARY_PATH"],
+            &["did not find"],
+        ),
+        (
+            "ImportError: dlopen(/v/lib/python3.7/site-packages/MySQLdb/_mysql.cpython-37m-darwin.so, 2): \n  Library not loaded: /usr/local/opt/mysql-client/lib/libssl.1.1.dylib\n      Referenced from: /v/lib/python3.7/site-packages/MySQLdb/_mysql.cpython-37m-darwin.so\n      Reason: image not found",
+            &["--no-cache-dir mysqlclient"],
+            &[],
+        ),
+    ]);
+}
+
+/// What the loader of musl says is of an image, even if the path that it names exists in a system with glibc.
+#[test]
+fn a_message_of_musl_is_not_checked_against_glibc() {
+    let said = "Error loading shared library libx.so.1: No such file or directory (needed by /usr/bin/app)";
+    let answer = |loader: &str| {
+        let interpreter = Some(loader.as_bytes().to_vec());
+        let app = Elf { interpreter, ..Elf::needing(&["libx.so.1"]) }.bytes();
+        let library = Elf::needing(&[]).soname("libx.so.1").bytes();
+        let vfs = MemVfs::new().file("/usr/bin/app", app).file("/lib/libx.so.1", library);
+        let settings = Settings { working_directory: "/".into(), ..Settings::default() };
+        let world = World::of_directory(&vfs, Path::new("/usr/bin"), None, settings);
+        let diagnosis = diagnose(&vfs, &world);
+        look(&vfs, &world, &diagnosis, &read_text(said).messages[0]).outcome
+    };
+    assert_eq!(answer("/lib64/ld-linux-x86-64.so.2"), Outcome::NotHere);
+    assert_eq!(answer("/lib/ld-musl-x86_64.so.1"), Outcome::Resolves);
 }
 
 /// What no environment of Python has a part in is not looked for in one.

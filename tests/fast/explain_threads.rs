@@ -92,6 +92,31 @@ fn a_text_of_windows_is_declined_by_its_name() {
     assert_eq!(read_text(mixed).messages.len(), 1);
 }
 
+/// A message that names nothing of a machine is checked against the target that the user names.
+#[test]
+fn a_target_that_is_named_is_the_one_that_counts() {
+    let dir = open_directory();
+    let (libraries, objects) = (dir.path().join("t/lib"), dir.path().join("t/bin"));
+    fs::create_dir_all(&libraries).unwrap();
+    fs::create_dir_all(&objects).unwrap();
+    let lonely = Elf::needing(&["libodd.so.1"]).bytes();
+    fs::write(objects.join("lonely.so"), lonely).unwrap();
+    fs::write(libraries.join("libodd.so.1"), Elf::needing(&[]).soname("libodd.so.1").bytes())
+        .unwrap();
+    let said =
+        b"ImportError: libodd.so.1: cannot open shared object file: No such file or directory";
+    let here = explain(dir.path(), &["-"], said);
+    assert!(!here.out.contains("lonely.so"), "{}", here.out);
+    for arguments in [["--target", "t", "-"], ["-t", "t/bin/lonely.so", "-"]] {
+        let there = explain(dir.path(), &arguments, said);
+        assert_eq!(there.status, 0, "{}", there.error());
+        assert!(there.out.contains("lonely.so"), "{}", there.out);
+    }
+    let gone = explain(dir.path(), &["-t", "nowhere", "-"], said);
+    assert_eq!((gone.status, gone.out.as_str()), (2, ""));
+    assert!(gone.error().contains("nowhere"), "{}", gone.error());
+}
+
 /// A message without a path may be of another machine than the one on which the library is there.
 #[test]
 fn what_is_found_here_may_be_missing_elsewhere() {

@@ -26,7 +26,8 @@ pub fn run(session: &mut Session, options: &Explain) -> Result<u8, Error> {
         }
     };
     let settings = session.loader_settings(&options.simulation)?;
-    let Explanation { messages, is_cut } = &session.app.explain(&log, &settings);
+    let Explanation { messages, is_cut } =
+        &session.app.explain(&log, &settings, options.target.as_deref())?;
     let Session { out, detail, .. } = session;
     match session.format {
         Format::Json => json::write(out, &ExplainReport::of(messages, log.lines, *is_cut))?,

@@ -59,6 +59,7 @@ pub fn findings(
 ) -> Vec<Finding> {
     let constants = Constants::new(vfs, MAX_BYTES, MAX_BYTES_OF_ALL);
     let wanted = wanted(world, seen);
+    let wanted: &[&[u8]] = &wanted.iter().map(Vec::as_slice).collect::<Vec<_>>();
     let search = Search { vfs, world, question, programs, seen, wanted, constants };
     let mut found = Vec::new();
     for object in world.inventory.objects.iter().filter(|it| seen.leads_to(it)) {
@@ -97,7 +98,8 @@ struct Search<'a> {
     question: &'a Question,
     programs: &'a [Program<'a>],
     seen: &'a Seen,
-    wanted: BTreeSet<Vec<u8>>,
+    /// In order.
+    wanted: &'a [&'a [u8]],
     constants: Constants<'a>,
 }
 
@@ -154,16 +156,17 @@ impl<'a> Search<'a> {
 
     /// The first of the sonames that an object tries which the target has.
     fn first_here(&self, sonames: &[String]) -> Option<String> {
-        let objects = &self.world.inventory.objects;
-        let is_here = |name: &&String| objects.iter().any(|it| it.soname() == name.as_bytes());
+        let is_here = |name: &&String| {
+            let name = name.as_bytes();
+            self.world.inventory.known_as(name).any(|it| it.soname() == name)
+        };
         sonames.iter().find(is_here).cloned()
     }
 
     /// The wanted names among the constants of an object that can open something.
     fn named_by(&self, object: &Object) -> Vec<String> {
-        let names: Vec<&[u8]> = self.wanted.iter().map(Vec::as_slice).collect();
-        let found = self.constants.opened(object, &names).into_iter();
-        let found = found.filter_map(|at| names.get(at));
+        let found = self.constants.opened(object, self.wanted).into_iter();
+        let found = found.filter_map(|at| self.wanted.get(at));
         found.filter_map(|name| String::from_utf8(name.to_vec()).ok()).collect()
     }
 

@@ -67,6 +67,10 @@ pub fn of(message: &Message) -> String {
 
 fn older(message: &Message, help: &Older) -> String {
     match help {
+        Older::Formula(formula) => format!(
+            "brew update && brew upgrade {formula}; if it is the newest already, unset DYLD_LIBRARY_PATH, which can select \
+             an older copy, or build what needs it again"
+        ),
         Older::Copy(shipped) => format!(
             "remove the older copy, or the link with its name to another version, from what is searched, and install the \
              library itself: {}",
@@ -90,9 +94,8 @@ fn older(message: &Message, help: &Older) -> String {
 fn newer_system(message: &Message, library: &str, conda: Option<&str>) -> String {
     let path = message.object.as_deref().map(printable).unwrap_or_default();
     let stays = format!("do not remove or replace {library}, which programs of the system need");
-    let is_in_conda = ["conda", "mamba", "forge", "/envs/"].iter().any(|mark| path.contains(mark));
     let package = conda.unwrap_or("PACKAGE");
-    if is_in_conda {
+    if managers::is_of_conda(&path) {
         return format!(
             "unset LD_LIBRARY_PATH, which puts the copy of the system before that of the conda environment; then conda install \
              -c conda-forge {package}; {stays}"
@@ -196,7 +199,8 @@ fn fixed(advice: Advice) -> &'static str {
              program with the loader of that libc.so.6"
         }
         Advice::NewerCopy => {
-            "remove the older copy from the search (LD_LIBRARY_PATH, an old conda environment), or update it"
+            "remove the older copy from the search (LD_LIBRARY_PATH, on macOS DYLD_LIBRARY_PATH, an old conda environment), or \
+             update it"
         }
         Advice::NoExecutableStack => {
             "install a newer release, or run patchelf --clear-execstack FILE"
@@ -312,6 +316,7 @@ fn bring(message: &Message, bring: &Bring, name: &str) -> String {
             "install the release of CUDA or cuDNN that contains {name}, or a newer release of the package that needs \
              it"
         ),
+        Bring::LookUp if message.is_of_conda() => in_conda(name),
         Bring::LookUp => {
             let usual = packages::usual_package(name)
                 .map_or_else(String::new, |usual| format!("; usually called {usual}"));
@@ -327,7 +332,7 @@ fn bring(message: &Message, bring: &Bring, name: &str) -> String {
             )
         }
         Bring::Formula(formula, newer) => {
-            let newer = newer_in_words(newer);
+            let newer = built_again(message, newer).unwrap_or_else(|| newer_in_words(newer));
             format!("brew install {formula}; if it is installed without {name}, {newer}")
         }
         Bring::InsteadOf(formula, newer) => {
@@ -340,6 +345,22 @@ fn bring(message: &Message, bring: &Bring, name: &str) -> String {
             format!("find the formula that contains {name} with brew search, and install it")
         }
     }
+}
+
+/// The distribution built again, where its wheel names a file of Homebrew: it was built here, and is in pip's cache.
+fn built_again(message: &Message, newer: &Newer) -> Option<String> {
+    let Newer::Distribution(distribution) = newer else { return None };
+    message
+        .names_a_path_of_the_library()
+        .then(|| format!("pip install -U --force-reinstall --no-cache-dir {distribution}"))
+}
+
+fn in_conda(name: &str) -> String {
+    format!(
+        "install what needs it and its libraries from one channel: conda install -c conda-forge --strict-channel-priority \
+         PACKAGE, or a new environment with all packages in one command; packages of the system do not help a conda \
+         environment that lacks {name}"
+    )
 }
 
 fn newer_in_words(newer: &Newer) -> String {

@@ -22,6 +22,17 @@ pub(super) fn of(manager: &Manager, lack: Lack, name: &str) -> String {
             }
         },
         Manager::R(package) => format!("in R, run install.packages(\"{package}\"), which compiles it for this system"),
+        Manager::Perl(module) => format!(
+            "build {module} again for this Perl and the libraries that are installed: cpan -f -i {module}; if it is a package \
+             of the system, reinstall that (Debian, Ubuntu: apt install --reinstall {})",
+            debian_package_of_perl(module)
+        ),
+        Manager::Conda => {
+            "install what needs it and its libraries from one channel: conda install -c conda-forge \
+             --strict-channel-priority PACKAGE, or a new environment with all packages in one command; unset \
+             LD_LIBRARY_PATH, which can select libraries from outside of the environment"
+                .to_owned()
+        }
         Manager::Termux => {
             "pkg upgrade, and unset LD_LIBRARY_PATH and LD_PRELOAD (Termux): programs of Android and of other Linux \
              systems have other libraries, and do not mix with those of Termux"
@@ -47,8 +58,14 @@ pub(super) fn again(manager: &Manager) -> Option<String> {
         }
         Manager::Gem(gem) => Some(format!("gem pristine {gem} --extensions")),
         Manager::R(package) => Some(format!("install.packages(\"{package}\") in R")),
+        Manager::Perl(module) => Some(format!("cpan -f -i {module}")),
         _ => None,
     }
+}
+
+/// Debian's name for the package of a module of Perl.
+fn debian_package_of_perl(module: &str) -> String {
+    format!("lib{}-perl", module.to_lowercase().replace("::", "-").replace('_', "-"))
 }
 
 fn nix(lack: Lack, name: &str) -> String {

@@ -5,7 +5,7 @@ use crate::messages::meaning::{
     InstallName, LibraryFault, Meaning, ObjectFault, OpeningFault, Processors, PythonFault,
     SymbolFault, Unreadable,
 };
-use crate::messages::{Message, leaf};
+use crate::messages::{Message, Speaker, leaf};
 
 /// One or two sentences.
 #[must_use]
@@ -241,6 +241,12 @@ fn of_symbols(message: &Message, fault: &SymbolFault) -> String {
             let version = named(&message.version, "a version");
             // The versions of these grow with each release; those of others tell two lines of releases apart.
             let grows = message.needs_a_newer_one();
+            if message.speaker == Speaker::Dyld {
+                return format!(
+                    "{library} was found, but it is older than the one that {name} was built for: its compatibility version is \
+                     below {version}."
+                );
+            }
             let is = if grows { "is older than" } else { "is not the release" };
             let that = if grows { "the one that" } else { "that" };
             format!(
