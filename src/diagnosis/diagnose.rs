@@ -36,8 +36,7 @@ use std::path::PathBuf;
 pub struct Diagnosis {
     /// The findings: errors first, by cause and object.
     pub findings: Vec<Finding>,
-    /// The file that each name resolved to, for each environment that was examined: the simulated
-    /// one first, then an empty one if it differs.
+    /// The file that each name resolved to, in the simulated environment and in an empty one if that differs.
     pub bindings: Vec<Bindings>,
     /// Dependencies for which the loader finds nothing, each object and name once.
     pub unresolved: usize,
