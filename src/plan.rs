@@ -160,6 +160,8 @@ pub enum Method {
     NewSegmentWithHeaders,
     /// ELF: the tag is taken away.
     Remove,
+    /// ELF: no string is written, only flags and other fields.
+    Fields,
     /// Mach-O: new load commands.
     LoadCommands,
     /// Mach-O: the same, and an ad-hoc signature where there was none.
@@ -180,7 +182,7 @@ pub enum Method {
 
 impl Method {
     /// All that this version writes.
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Unchanged,
         Self::Slot,
         Self::Repoint,
@@ -188,6 +190,7 @@ impl Method {
         Self::NewSegment,
         Self::NewSegmentWithHeaders,
         Self::Remove,
+        Self::Fields,
         Self::LoadCommands,
         Self::SignedAdHoc,
         Self::SignerDropped,
@@ -208,6 +211,7 @@ impl Method {
             Self::NewSegment => "new_segment",
             Self::NewSegmentWithHeaders => "new_segment_with_headers",
             Self::Remove => "remove",
+            Self::Fields => "fields",
             Self::LoadCommands => "load_commands",
             Self::SignedAdHoc => "signed_ad_hoc",
             Self::SignerDropped => "signer_dropped",

@@ -299,6 +299,7 @@ fn method(how: object::Method) -> Method {
         object::Method::Elf(Elf::NewSegment) => Method::NewSegment,
         object::Method::Elf(Elf::NewSegmentWithHeaders) => Method::NewSegmentWithHeaders,
         object::Method::Elf(Elf::Remove) => Method::Remove,
+        object::Method::Elf(Elf::Fields) => Method::Fields,
         object::Method::Macho(Macho::LoadCommands) => Method::LoadCommands,
         object::Method::Macho(Macho::SignedAdHoc) => Method::SignedAdHoc,
         object::Method::Macho(Macho::SignerDropped) => Method::SignerDropped,

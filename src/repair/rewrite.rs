@@ -197,7 +197,7 @@ fn rewrite_elf(view: &View<'_>, source: &dyn Source, wish: Wish<'_>) -> Result<R
 
     let wanted = changed(entries, change, is_live);
     let edit =
-        |entries: &[Vec<u8>]| edit::edit(&image, &Request { entries: entries.to_vec(), kind });
+        |entries: &[Vec<u8>]| edit::edit(&image, &Request::search_path(entries.to_vec(), kind));
     let (mut after, mut patch) = (wanted, None);
     if let Change::Fit(new) = change
         && !fits(&edit(&after))
@@ -223,9 +223,12 @@ fn rewrite_elf(view: &View<'_>, source: &dyn Source, wish: Wish<'_>) -> Result<R
 fn towards_elf(view: &View<'_>, source: &dyn Source, edits: &EditSet) -> Result<Rewrite, Failure> {
     let image = Image::parse(source)?;
     let before = current(&image)?;
-    let request = Request::towards(&Image::parse(&Patched::new(source, edits))?)?;
+    let patched = Patched::new(source, edits);
+    let then = Image::parse(&patched)?;
+    let request = Request::towards(&then)?;
     let patch = edit::edit(&image, &request)?;
-    Ok(elf_rewrite(view, &image, before, request.entries, patch))
+    let after = current(&then)?.map_or_else(Vec::new, |path| path.entries);
+    Ok(elf_rewrite(view, &image, before, after, patch))
 }
 
 fn elf_rewrite(

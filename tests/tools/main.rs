@@ -24,6 +24,8 @@ mod dlopen;
 #[cfg(test)]
 mod drift;
 #[cfg(test)]
+mod edits;
+#[cfg(test)]
 mod entries;
 #[cfg(test)]
 mod explain;
