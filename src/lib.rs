@@ -82,7 +82,7 @@
 //! assert_eq!(finding.lies_in, [Path::new("/app/deps")]);
 //!
 //! let question = Question::default();
-//! let how = planner::Options { question, allow_absolute: false, kind: None, scope: None };
+//! let how = planner::Options { question, ..planner::Options::default() };
 //! let proposal = planner::propose(&vfs, &world, &diagnosis, &how);
 //! assert!(proposal.remaining.is_empty());
 //! let plan = plan_builder::plan(&vfs, &world, &proposal, true)?;

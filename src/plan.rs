@@ -5,6 +5,9 @@
 //! every identical environment. Each step is locked to what it relied on: an apply refuses a file
 //! that is another one.
 
+pub mod field;
+
+use self::field::FieldChange;
 use crate::bytes::{self, Source};
 use crate::edit::{Content, Edit, EditSet, Patched};
 use base64::Engine as _;
@@ -254,6 +257,8 @@ pub struct Step {
     pub before: Vec<String>,
     /// Those that will stand there.
     pub after: Vec<String>,
+    /// What changes besides.
+    pub fields: Vec<FieldChange>,
     /// How room was found.
     pub method: Method,
     /// Why, for a person.
@@ -298,6 +303,9 @@ struct WireStep {
     kind: Kind,
     before: Vec<String>,
     after: Vec<String>,
+    /// What changes of the object besides its search path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    fields: Vec<FieldChange>,
     method: String,
     #[serde(default)]
     bytes_changed: u64,
@@ -324,6 +332,7 @@ impl From<Step> for WireStep {
             kind: step.kind,
             before: step.before,
             after: step.after,
+            fields: step.fields,
             method: step.method.into(),
             reason: step.reason,
             lock: step.lock,
@@ -345,6 +354,7 @@ impl TryFrom<WireStep> for Step {
             kind: wire.kind,
             before: wire.before,
             after: wire.after,
+            fields: wire.fields,
             method: wire.method.into(),
             reason: wire.reason,
             lock: wire.lock,

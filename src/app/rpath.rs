@@ -67,6 +67,7 @@ impl App {
             arch: how.arch.as_deref(),
             may_drop_signer: how.may_drop_signer,
             repairs_signature: false,
+            clears_stack: false,
             keeps_dead: false,
         };
         let rewritten = rewrite(&files, object, &names, wish)?;

@@ -74,8 +74,13 @@ pub fn fix(session: &Session, options: &Fix) -> Result<fix::Fix, Error> {
 }
 
 fn planning(repair: &Repair) -> Planning {
-    let Repair { allow_absolute, rpath_kind, record, .. } = *repair;
-    Planning { allow_absolute, kind: rpath_kind.into(), update_records: record == Record::Update }
+    let Repair { allow_absolute, rpath_kind, record, exec_stack, .. } = *repair;
+    Planning {
+        allow_absolute,
+        kind: rpath_kind.into(),
+        update_records: record == Record::Update,
+        gives_up_stacks: exec_stack,
+    }
 }
 
 /// The repair that `trace` makes: that of a `fix` without options. `None` where it makes none.

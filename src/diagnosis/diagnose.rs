@@ -325,7 +325,7 @@ impl Judge<'_> {
         findings.extend(by_name::findings(vfs, world, question, programs, seen, &opened));
         findings.extend(opened);
         findings.extend(variables::findings(vfs, world, question, programs));
-        findings.extend(process_limits::findings(world, programs, seen));
+        findings.extend(process_limits::findings(vfs, world, programs, seen));
         findings.extend(files::unreadable(world));
         findings.extend(rpath_entries::findings(vfs, world, question));
         findings.extend(files::wrong_arch(world, programs));

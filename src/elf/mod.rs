@@ -17,6 +17,7 @@ mod segments;
 pub mod strings;
 #[cfg(feature = "testing")]
 pub mod structs;
+pub mod trampolines;
 mod versions;
 
 pub use image::{Class, DynamicEntry, Endian, Image, Kind, NeededVersion, Summary, VersionNeed};

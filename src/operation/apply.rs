@@ -55,6 +55,7 @@ fn intents_of(plan: &Plan) -> Vec<Intent> {
             kind: step.kind,
             before: step.before.clone(),
             after: step.after.clone(),
+            fields: step.fields.clone(),
             method: step.method.clone(),
             reason: step.reason.clone(),
         },

@@ -6,6 +6,7 @@ use super::distrust::{Impossible, Unusable};
 use super::times::Times;
 use super::tree::Name;
 use crate::edit::EditSet;
+use crate::plan::field::FieldChange;
 use crate::plan::{self, Kind as FileKind, Lock, RelativePath};
 use crate::python::{join_within, record};
 use serde::{Deserialize, Serialize};
@@ -112,6 +113,9 @@ pub(super) struct About {
     pub(super) kind: plan::Kind,
     pub(super) before: Vec<String>,
     pub(super) after: Vec<String>,
+    /// What changes besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) fields: Vec<FieldChange>,
     pub(super) method: plan::Method,
     pub(super) reason: String,
 }

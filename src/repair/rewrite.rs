@@ -1,13 +1,15 @@
 //! A new search path for one object: the least change that fits.
 
+pub mod fields;
 pub mod macho;
 
 use crate::bytes::Source;
 use crate::edit::{EditSet, Patched};
 use crate::elf::Image;
-use crate::elf::edit::{self, Method, Request};
+use crate::elf::edit::{self, Request};
 use crate::elf::search_path::{RpathKind, SearchPath, current};
 use crate::object::{Failure, Format, Identity, Patch};
+use crate::plan::field::FieldChange;
 use crate::vfs::Vfs;
 use crate::world::rpath_entry::{is_of_bazel, leads_somewhere};
 use std::collections::HashSet;
@@ -28,6 +30,8 @@ pub struct Rewrite {
     pub before: Vec<Vec<u8>>,
     /// The entries after.
     pub after: Vec<Vec<u8>>,
+    /// What changes besides.
+    pub fields: Vec<FieldChange>,
     /// The edits.
     pub patch: Patch,
     /// What the linker stamped into the object.
@@ -101,6 +105,8 @@ pub struct Wish<'a> {
     pub may_drop_signer: bool,
     /// Mach-O: is a signature that does not hold to be made anew, ad hoc?
     pub repairs_signature: bool,
+    /// ELF: is an executable stack no longer to be requested?
+    pub clears_stack: bool,
     /// May others bring what an entry leads to, so that it is not dead because nothing is there?
     pub keeps_dead: bool,
 }
@@ -115,6 +121,7 @@ impl<'a> Wish<'a> {
             arch: None,
             may_drop_signer: false,
             repairs_signature: false,
+            clears_stack: false,
             keeps_dead: false,
         }
     }
@@ -196,8 +203,13 @@ fn rewrite_elf(view: &View<'_>, source: &dyn Source, wish: Wish<'_>) -> Result<R
         |entry: &[u8]| wish.keeps(entry) || leads_somewhere(view.vfs, entry, &directories);
 
     let wanted = changed(entries, change, is_live);
-    let edit =
-        |entries: &[Vec<u8>]| edit::edit(&image, &Request::search_path(entries.to_vec(), kind));
+    let edit = |entries: &[Vec<u8>]| {
+        let mut request = Request::search_path(entries.to_vec(), kind);
+        if wish.clears_stack {
+            request.changes.push(edit::Change::ExecutableStack(false));
+        }
+        edit::edit(&image, &request)
+    };
     let (mut after, mut patch) = (wanted, None);
     if let Change::Fit(new) = change
         && !fits(&edit(&after))
@@ -217,7 +229,7 @@ fn rewrite_elf(view: &View<'_>, source: &dyn Source, wish: Wish<'_>) -> Result<R
         Some(patch) => patch,
         None => edit(&after)?,
     };
-    Ok(elf_rewrite(view, &image, before, after, patch))
+    Ok(elf_rewrite(view, &image, before, after, patch, wish.clears_stack))
 }
 
 fn towards_elf(view: &View<'_>, source: &dyn Source, edits: &EditSet) -> Result<Rewrite, Failure> {
@@ -228,7 +240,8 @@ fn towards_elf(view: &View<'_>, source: &dyn Source, edits: &EditSet) -> Result<
     let request = Request::towards(&then)?;
     let patch = edit::edit(&image, &request)?;
     let after = current(&then)?.map_or_else(Vec::new, |path| path.entries);
-    Ok(elf_rewrite(view, &image, before, after, patch))
+    let has_fields = request.changes.len() > 1;
+    Ok(elf_rewrite(view, &image, before, after, patch, has_fields))
 }
 
 fn elf_rewrite(
@@ -237,10 +250,17 @@ fn elf_rewrite(
     before: Option<SearchPath>,
     after: Vec<Vec<u8>>,
     patch: edit::Patch,
+    has_fields: bool,
 ) -> Rewrite {
+    // A search path alone, which most edits are of, changes no field.
+    let fields = match has_fields {
+        true => fields::of_edits(image, &patch.edits),
+        false => Vec::new(),
+    };
     Rewrite {
         object: view.object.to_owned(),
         format: Format::Elf,
+        fields,
         had_path: before.is_some(),
         before: before.map_or_else(Vec::new, |path| path.entries),
         after,
@@ -251,9 +271,7 @@ fn elf_rewrite(
 
 /// Does the edit leave the file's length as it is?
 fn fits(patch: &Result<edit::Patch, edit::Failure>) -> bool {
-    patch.as_ref().is_ok_and(|patch| {
-        matches!(patch.method, Method::Unchanged | Method::Slot | Method::Repoint)
-    })
+    patch.as_ref().is_ok_and(|patch| patch.edits.bytes_appended() == 0)
 }
 
 fn changed(entries: &[Vec<u8>], change: &Change, is_live: impl Fn(&[u8]) -> bool) -> Vec<Vec<u8>> {

@@ -56,6 +56,7 @@ pub(crate) fn step(root: &Path, path: impl AsRef<OsStr>, edits: Vec<Edit>) -> St
         kind: plan::Kind::Elf,
         before: vec!["$ORIGIN".to_owned()],
         after: vec!["$ORIGIN/../nvidia/cusolver/lib".to_owned()],
+        fields: Vec::new(),
         method: plan::Method::Other("append".to_owned()),
         reason: "test".to_owned(),
         edits,

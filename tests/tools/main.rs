@@ -28,6 +28,8 @@ mod edits;
 #[cfg(test)]
 mod entries;
 #[cfg(test)]
+mod exec_stack;
+#[cfg(test)]
 mod explain;
 #[cfg(test)]
 mod followed;

@@ -199,7 +199,7 @@ fn fixed(advice: Advice) -> &'static str {
             "remove the older copy from the search (LD_LIBRARY_PATH, an old conda environment), or update it"
         }
         Advice::NoExecutableStack => {
-            "install a newer release, or run patchelf --clear-execstack FILE"
+            "install a newer release, or run tfpatch fix, which clears the flag if the code does not need it"
         }
         Advice::OneTeam => {
             "sign the program and its libraries with the same Team ID, or give the program the entitlement \
