@@ -5,6 +5,7 @@ pub mod asked;
 pub mod bare_lines;
 pub mod child;
 pub mod commands;
+pub mod direct_args;
 pub mod edit_args;
 pub mod error;
 pub mod host;
@@ -23,10 +24,12 @@ mod terminal;
 pub mod traced;
 pub mod usage;
 pub mod words_of_run;
+mod writes;
 
 use self::args::{Arguments, Command, Format};
 use self::error::Error;
 use self::session::Session;
+use crate::operation;
 use crate::report::markdown::Fenced;
 use crate::report::words::Words;
 use clap::{FromArgMatches as _, Parser as _};
@@ -68,7 +71,14 @@ fn run(arguments: &Arguments) -> Result<u8, Error> {
         return Err(Words::new(why).hint(example).into());
     }
     // What is there to be copied stays as it is.
-    let is_fitted = !matches!(arguments.command, Command::Show(_) | Command::Rpath(_));
+    let is_fitted = !matches!(
+        arguments.command,
+        Command::Show(_)
+            | Command::Rpath(_)
+            | Command::Needed(_)
+            | Command::Soname(_)
+            | Command::Interpreter(_)
+    );
     let mut session = Session::new(&arguments.common, is_fitted)?;
     // A report that has no form of its own for an issue is quoted as people read it.
     let has_form = match &arguments.command {
@@ -80,6 +90,9 @@ fn run(arguments: &Arguments) -> Result<u8, Error> {
         session.format = Format::Human;
         let out = std::mem::replace(&mut session.out, Box::new(io::sink()));
         session.out = Box::new(Fenced::new(out));
+    }
+    if let Some(store) = arguments.common.store.as_deref().filter(|_| arguments.command.writes()) {
+        operation::make_directory(store).map_err(operation::Error::from)?;
     }
     let status = carry_out(&mut session, &arguments.command);
     // What was found out before something failed is not lost with it.
@@ -118,6 +131,9 @@ fn carry_out(session: &mut Session, command: &Command) -> Result<u8, Error> {
         Command::Trace(options) => commands::trace::run(session, options),
         Command::Explain(options) => commands::explain::run(session, options),
         Command::Rpath(options) => commands::rpath::run(session, options),
+        Command::Needed(options) => commands::fields::needed(session, options),
+        Command::Soname(options) => commands::fields::soname(session, options),
+        Command::Interpreter(options) => commands::fields::interpreter(session, options),
         Command::Completions(options) => commands::completions::run(session, options),
         Command::Man(options) => commands::man::run(session, options),
         Command::Help(options) => commands::help::run(options),

@@ -29,8 +29,10 @@ pub enum Kind {
     Fix,
     /// Carries out a plan that was made before, perhaps elsewhere.
     Apply,
-    /// Carries out edits that were requested directly.
+    /// Carries out edits of search paths that were requested directly.
     Rpath,
+    /// Carries out other edits that were requested directly.
+    Edit,
     /// Puts old bytes back.
     Revert,
 }

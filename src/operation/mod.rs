@@ -97,7 +97,9 @@ mod unpermitted;
 mod write;
 mod write_elsewhere;
 
-pub use self::write_elsewhere::{Scratch, require_writable, write_elsewhere, write_text};
+pub use self::write_elsewhere::{
+    Scratch, make_directory, require_writable, write_elsewhere, write_text,
+};
 pub use apply::apply;
 pub use disk::{Call, Disk, Gate};
 pub use distrust::{Distrust, Impossible, Unusable};

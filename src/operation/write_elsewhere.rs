@@ -52,6 +52,15 @@ impl Write for Scratch {
     }
 }
 
+/// Makes a directory for backups, with those above it, unless it is there.
+///
+/// # Errors
+/// As the operating system's.
+pub fn make_directory(directory: &Path) -> Result<(), PathError> {
+    std::fs::create_dir_all(directory)
+        .map_err(|source| PathError::new("create the directory", directory, source))
+}
+
 /// Fails where no file can be made in `directory`, before anything is made.
 ///
 /// # Errors

@@ -2,7 +2,9 @@
 
 pub mod fields;
 pub mod macho;
+pub mod shrink;
 
+use self::shrink::Shrink;
 use crate::bytes::Source;
 use crate::edit::{EditSet, Patched};
 use crate::elf::Image;
@@ -78,6 +80,17 @@ pub enum Change {
     Dedupe(Vec<Vec<u8>>),
     /// No entry that leads nowhere.
     Prune,
+    /// Another entry in the place of one.
+    Replace {
+        /// The entry that is there.
+        old: Vec<u8>,
+        /// The entries that take its place.
+        new: Vec<Vec<u8>>,
+    },
+    /// Only entries by which a library is found.
+    Shrink(Shrink),
+    /// ELF: what is no search path.
+    Fields(Vec<edit::Change>),
 }
 
 impl Change {
@@ -86,8 +99,26 @@ impl Change {
     pub fn entries(&self) -> &[Vec<u8>] {
         match self {
             Self::Append(new) | Self::Fit(new) | Self::Prepend(new) | Self::Set(new) => new,
-            Self::Tidy(new) | Self::Dedupe(new) => new,
-            Self::Remove(_) | Self::Prune => &[],
+            Self::Tidy(new) | Self::Dedupe(new) | Self::Replace { new, .. } => new,
+            Self::Remove(_) | Self::Prune | Self::Shrink(_) | Self::Fields(_) => &[],
+        }
+    }
+}
+
+impl Change {
+    /// The change as ELF takes it, whose entries a colon ends.
+    fn split(&self) -> Self {
+        let each = |entries: &[Vec<u8>]| -> Vec<Vec<u8>> {
+            let split = entries.iter().flat_map(|entry| entry.split(|&byte| byte == b':'));
+            split.map(<[u8]>::to_vec).collect()
+        };
+        match self {
+            Self::Append(new) => Self::Append(each(new)),
+            Self::Prepend(new) => Self::Prepend(each(new)),
+            Self::Set(new) => Self::Set(each(new)),
+            Self::Remove(old) => Self::Remove(each(old)),
+            Self::Replace { old, new } => Self::Replace { old: old.clone(), new: each(new) },
+            other => other.clone(),
         }
     }
 }
@@ -150,6 +181,9 @@ pub fn rewrite(
         vfs.open(object).map_err(|source| Error::Io { path: object.to_owned(), source })?;
     let view = View { vfs, object, names };
     match Format::of(source.as_ref()) {
+        Some(Format::Macho) if matches!(wish.change, Change::Fields(_) | Change::Shrink(_)) => {
+            Err(failed(Failure::NotElf))
+        }
         Some(Format::Macho) => macho::rewrite(&view, source.as_ref(), wish).map_err(failed),
         _ => rewrite_elf(&view, source.as_ref(), wish).map_err(failed),
     }
@@ -195,14 +229,23 @@ impl View<'_> {
 
 fn rewrite_elf(view: &View<'_>, source: &dyn Source, wish: Wish<'_>) -> Result<Rewrite, Failure> {
     let Wish { change, kind, .. } = wish;
+    let change = &change.split();
     let image = Image::parse(source)?;
     let before = current(&image)?;
+    if let Change::Fields(changes) = change {
+        let patch = edit::edit(&image, &Request { changes: changes.clone() })?;
+        let after = before.as_ref().map_or_else(Vec::new, |path| path.entries.clone());
+        return Ok(elf_rewrite(view, &image, before, after, patch, true));
+    }
     let entries = before.as_ref().map_or(&[][..], |path| &path.entries);
     let directories = view.directories();
     let is_live =
         |entry: &[u8]| wish.keeps(entry) || leads_somewhere(view.vfs, entry, &directories);
 
-    let wanted = changed(entries, change, is_live);
+    let wanted = match change {
+        Change::Shrink(how) => shrink::kept(view.vfs, &image, entries, &directories, how)?,
+        change => changed(entries, change, is_live),
+    };
     let edit = |entries: &[Vec<u8>]| {
         let mut request = Request::search_path(entries.to_vec(), kind);
         if wish.clears_stack {
@@ -295,6 +338,15 @@ fn changed(entries: &[Vec<u8>], change: &Change, is_live: impl Fn(&[u8]) -> bool
             .collect(),
         Change::Dedupe(new) => without_duplicates(&[entries, new].concat()),
         Change::Prune => entries.iter().filter(|entry| is_live(entry)).cloned().collect(),
+        Change::Replace { old, new } => {
+            let replaced = entries.iter().flat_map(|entry| match entry == old {
+                true => new.clone(),
+                false => vec![entry.clone()],
+            });
+            replaced.collect()
+        }
+        // Of an object that is no ELF object, both are refused before.
+        Change::Shrink(_) | Change::Fields(_) => entries.to_vec(),
     }
 }
 

@@ -5,6 +5,7 @@ pub mod completions;
 pub mod diff;
 pub mod doctor;
 pub mod explain;
+pub mod fields;
 pub mod fix;
 pub mod help;
 pub mod log;

@@ -125,7 +125,8 @@ impl Table {
             let known = old.iter().position(|old| old == name).and_then(|at| places.get(at));
             let value = match known.and_then(|&at| image.dynamic().get(at)) {
                 Some(entry) => Value::Known(entry.value),
-                None => self.string(name, place),
+                // Never over the string of another name, which may only have got another place.
+                None => self.string(name, None),
             };
             match place.and_then(|place| self.entries.get_mut(place)) {
                 Some(entry) => entry.1 = value,
