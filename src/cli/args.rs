@@ -145,6 +145,8 @@ pub enum Command {
     /// Print or set the dynamic loader of ELF programs.
     #[command(subcommand)]
     Interpreter(Interpreter),
+    /// Take the options of patchelf: `tfpatch patchelf --set-rpath PATH FILE`.
+    Patchelf(Foreign),
     /// Print a shell completion script.
     Completions(Completions),
     /// Print a manual page.
@@ -445,6 +447,17 @@ pub struct Explain {
     /// The loader's environment.
     #[command(flatten)]
     pub simulation: Simulation,
+}
+
+/// `tfpatch patchelf`
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+The options and the output are those of patchelf 0.19; `tfpatch patchelf` without arguments lists them. A link to tfpatch \
+with the name patchelf takes them too. No backup is kept, unless TFPATCH_STORE names a directory for it.")]
+pub struct Foreign {
+    /// Options and files.
+    #[arg(value_name = "OPTION|FILE", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<OsString>,
 }
 
 /// `tfpatch completions`

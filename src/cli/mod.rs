@@ -11,6 +11,7 @@ pub mod error;
 pub mod host;
 pub mod message_text;
 pub mod notes;
+pub mod patchelf;
 pub mod plan_file;
 pub mod probe;
 pub mod progress;
@@ -39,6 +40,9 @@ use std::process::ExitCode;
 /// Parses the arguments of this process, runs a command, and says what came of it.
 #[must_use]
 pub fn main() -> ExitCode {
+    if let Some((called, words)) = settings::words_of_another("patchelf") {
+        return patchelf::main(&called, &words);
+    }
     // Help and errors are the only readers of what is said of all commands: most runs do without.
     let parsed = Arguments::try_parse().or_else(|_| {
         let matches = usage::command(settings::width()).try_get_matches();
@@ -137,5 +141,7 @@ fn carry_out(session: &mut Session, command: &Command) -> Result<u8, Error> {
         Command::Completions(options) => commands::completions::run(session, options),
         Command::Man(options) => commands::man::run(session, options),
         Command::Help(options) => commands::help::run(options),
+        // Its words are read before those of all commands.
+        Command::Patchelf(_) => Ok(0),
     }
 }

@@ -68,6 +68,8 @@ mod oracle_ld_so;
 #[cfg(test)]
 mod oracle_musl;
 #[cfg(test)]
+mod patchelf;
+#[cfg(test)]
 mod planner;
 #[cfg(test)]
 mod probe;
