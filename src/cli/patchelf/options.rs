@@ -96,53 +96,24 @@ pub fn parse(vfs: &dyn Vfs, words: &[OsString]) -> Result<Asked, String> {
     let mut rpaths = Vec::new();
     let mut words = words.iter();
     while let Some(word) = words.next() {
-        let mut argument = || words.next().ok_or_else(|| "missing argument".to_owned());
         match word.as_bytes() {
             b"--help" | b"-h" => return Ok(Asked::Help),
             b"--version" => return Ok(Asked::Version),
-            b"--set-interpreter" | b"--interpreter" => {
-                options.interpreter = resolved(vfs, argument()?)?;
-            }
-            b"--page-size" => check_page_size(argument()?)?,
-            b"--print-interpreter" => options.prints.interpreter = true,
-            b"--print-os-abi" => options.prints.os_abi = true,
-            b"--set-os-abi" => options.os_abi = Some(resolved(vfs, argument()?)?),
-            b"--print-soname" => options.prints.soname = true,
-            b"--set-soname" => options.soname = Some(resolved(vfs, argument()?)?),
-            b"--remove-rpath" => rpaths.push(Rpath::Remove),
-            b"--shrink-rpath" => rpaths.push(Rpath::Shrink),
-            b"--allowed-rpath-prefixes" => {
-                let prefixes = argument()?.as_bytes().split(|&byte| byte == b':');
-                options.allowed_prefixes = prefixes.map(<[u8]>::to_vec).collect();
-            }
-            b"--set-rpath" => rpaths.push(Rpath::Set(resolved(vfs, argument()?)?)),
-            b"--add-rpath" => rpaths.push(Rpath::Add(resolved(vfs, argument()?)?)),
-            b"--print-rpath" => options.prints.rpath = true,
-            b"--force-rpath" => options.forces_rpath = true,
-            b"--print-needed" => options.prints.needed = true,
-            b"--add-needed" => drop(options.added.insert(resolved(vfs, argument()?)?)),
-            b"--remove-needed" => drop(options.removed.insert(resolved(vfs, argument()?)?)),
+            name if is_flag(name, &mut options, &mut rpaths) => {}
             b"--replace-needed" => {
                 let (Some(old), Some(new)) = (words.next(), words.next()) else {
                     return Err("missing argument(s)".to_owned());
                 };
                 options.replaced.insert(old.clone().into_vec(), new.clone().into_vec());
             }
-            b"--print-execstack" => options.prints.stack = true,
-            b"--clear-execstack" => options.stack = Some(false),
-            b"--set-execstack" => options.stack = options.stack.or(Some(true)),
-            b"--output" => {
-                options.output = Some(OsString::from_vec(resolved(vfs, argument()?)?).into());
-            }
-            b"--debug" => options.is_verbose = true,
-            b"--no-default-lib" => options.no_default_lib = true,
-            b"--add-debug-tag" => options.debug_tag = true,
-            // They work around what does not happen here.
-            b"--no-sort" | b"--no-clobber-old-sections" => {}
             b"--clear-symbol-version"
             | b"--rename-dynamic-symbols"
             | b"--build-resolution-cache" => {
                 return Err(format!("{} is not supported by tfpatch", word.display()));
+            }
+            name if ARGUED.contains(&name) => {
+                let argument = words.next().ok_or_else(|| "missing argument".to_owned())?;
+                take(vfs, name, argument, &mut options, &mut rpaths)?;
             }
             _ => options.files.push(word.into()),
         }
@@ -153,6 +124,77 @@ pub fn parse(vfs: &dyn Vfs, words: &[OsString]) -> Result<Asked, String> {
         (Some(_), 2..) => Err("--output option only allowed with single input file".to_owned()),
         _ => Ok(Asked::Work(Box::new(options))),
     }
+}
+
+/// The options that take one argument.
+const ARGUED: [&[u8]; 11] = [
+    b"--set-interpreter",
+    b"--interpreter",
+    b"--page-size",
+    b"--set-os-abi",
+    b"--set-soname",
+    b"--allowed-rpath-prefixes",
+    b"--set-rpath",
+    b"--add-rpath",
+    b"--add-needed",
+    b"--remove-needed",
+    b"--output",
+];
+
+/// Takes an option without an argument; false where it is none.
+fn is_flag(name: &[u8], options: &mut Options, rpaths: &mut Vec<Rpath>) -> bool {
+    let prints = &mut options.prints;
+    match name {
+        b"--print-interpreter" => prints.interpreter = true,
+        b"--print-os-abi" => prints.os_abi = true,
+        b"--print-soname" => prints.soname = true,
+        b"--print-rpath" => prints.rpath = true,
+        b"--print-needed" => prints.needed = true,
+        b"--print-execstack" => prints.stack = true,
+        b"--remove-rpath" => rpaths.push(Rpath::Remove),
+        b"--shrink-rpath" => rpaths.push(Rpath::Shrink),
+        b"--force-rpath" => options.forces_rpath = true,
+        b"--clear-execstack" => options.stack = Some(false),
+        b"--set-execstack" => options.stack = options.stack.or(Some(true)),
+        b"--debug" => options.is_verbose = true,
+        b"--no-default-lib" => options.no_default_lib = true,
+        b"--add-debug-tag" => options.debug_tag = true,
+        // They work around what does not happen here.
+        b"--no-sort" | b"--no-clobber-old-sections" => {}
+        _ => return false,
+    }
+    true
+}
+
+/// Takes an option with its argument.
+fn take(
+    vfs: &dyn Vfs,
+    name: &[u8],
+    argument: &OsStr,
+    options: &mut Options,
+    rpaths: &mut Vec<Rpath>,
+) -> Result<(), String> {
+    match name {
+        b"--page-size" => return check_page_size(argument),
+        b"--allowed-rpath-prefixes" => {
+            let prefixes = argument.as_bytes().split(|&byte| byte == b':');
+            options.allowed_prefixes = prefixes.map(<[u8]>::to_vec).collect();
+            return Ok(());
+        }
+        _ => {}
+    }
+    let text = resolved(vfs, argument)?;
+    match name {
+        b"--set-os-abi" => options.os_abi = Some(text),
+        b"--set-soname" => options.soname = Some(text),
+        b"--set-rpath" => rpaths.push(Rpath::Set(text)),
+        b"--add-rpath" => rpaths.push(Rpath::Add(text)),
+        b"--add-needed" => drop(options.added.insert(text)),
+        b"--remove-needed" => drop(options.removed.insert(text)),
+        b"--output" => options.output = Some(OsString::from_vec(text).into()),
+        _ => options.interpreter = text,
+    }
+    Ok(())
 }
 
 /// What becomes of the search path where several things are asked for. Of two of a kind the last counts.
