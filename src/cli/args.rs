@@ -147,6 +147,8 @@ pub enum Command {
     Interpreter(Interpreter),
     /// Take the options of patchelf: `tfpatch patchelf --set-rpath PATH FILE`.
     Patchelf(Foreign),
+    /// Make a directory with links to tfpatch named patchelf, and print the line that puts it into PATH.
+    Shims(Shims),
     /// Print a shell completion script.
     Completions(Completions),
     /// Print a manual page.
@@ -458,6 +460,14 @@ pub struct Foreign {
     /// Options and files.
     #[arg(value_name = "OPTION|FILE", trailing_var_arg = true, allow_hyphen_values = true)]
     pub words: Vec<OsString>,
+}
+
+/// `tfpatch shims`
+#[derive(Debug, Args)]
+pub struct Shims {
+    /// The directory, which is created. Nothing in it is replaced.
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub directory: PathBuf,
 }
 
 /// `tfpatch completions`

@@ -82,6 +82,7 @@ fn run(arguments: &Arguments) -> Result<u8, Error> {
             | Command::Needed(_)
             | Command::Soname(_)
             | Command::Interpreter(_)
+            | Command::Shims(_)
     );
     let mut session = Session::new(&arguments.common, is_fitted)?;
     // A report that has no form of its own for an issue is quoted as people read it.
@@ -141,6 +142,7 @@ fn carry_out(session: &mut Session, command: &Command) -> Result<u8, Error> {
         Command::Completions(options) => commands::completions::run(session, options),
         Command::Man(options) => commands::man::run(session, options),
         Command::Help(options) => commands::help::run(options),
+        Command::Shims(options) => commands::shims::run(session, options),
         // Its words are read before those of all commands.
         Command::Patchelf(_) => Ok(0),
     }

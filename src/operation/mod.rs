@@ -98,7 +98,7 @@ mod write;
 mod write_elsewhere;
 
 pub use self::write_elsewhere::{
-    Scratch, make_directory, require_writable, write_elsewhere, write_over, write_text,
+    Scratch, make_directory, make_link, require_writable, write_elsewhere, write_over, write_text,
 };
 pub use apply::apply;
 pub use disk::{Call, Disk, Gate};

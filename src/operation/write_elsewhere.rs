@@ -69,6 +69,18 @@ pub fn make_directory(directory: &Path) -> Result<(), PathError> {
         .map_err(|source| PathError::new("create the directory", directory, source))
 }
 
+/// Makes a symbolic link, unless it is there. Nothing else of that name is replaced.
+///
+/// # Errors
+/// As the operating system's, also where something else has the name.
+pub fn make_link(target: &Path, link: &Path) -> Result<(), PathError> {
+    if std::fs::read_link(link).is_ok_and(|found| found == target) {
+        return Ok(());
+    }
+    std::os::unix::fs::symlink(target, link)
+        .map_err(|source| PathError::new("create the link", link, source))
+}
+
 /// Fails where no file can be made in `directory`, before anything is made.
 ///
 /// # Errors

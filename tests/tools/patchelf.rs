@@ -152,6 +152,29 @@ fn the_name_by_which_it_is_called_decides_and_a_store_is_kept_where_one_is_named
 }
 
 #[test]
+fn a_directory_of_names_is_made_and_nothing_is_replaced() {
+    let shop = Workshop::new();
+    let dir = tempfile::tempdir().unwrap();
+    crate::support::elf_builder::place(&dir.path().join("x"), &shop.build(&TAGGED[0]));
+    for _ in 0..2 {
+        let made = command(dir.path()).args(["shims", "a b"]).output().unwrap();
+        assert!(made.status.success(), "{made:?}");
+        // A shell takes the line as it is, and finds the name.
+        let line = String::from_utf8(made.stdout).unwrap();
+        let script = format!("{line}patchelf --version && patchelf --print-rpath x");
+        let ran =
+            Command::new("sh").args(["-c", &script]).current_dir(dir.path()).output().unwrap();
+        let said = String::from_utf8(ran.stdout).unwrap();
+        assert!(said.contains("(tfpatch ") && said.ends_with("nothing/is/there\n"), "{said}");
+    }
+    std::fs::create_dir(dir.path().join("taken")).unwrap();
+    std::fs::write(dir.path().join("taken/patchelf"), "another's").unwrap();
+    let refused = command(dir.path()).args(["shims", "taken"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    assert_eq!(std::fs::read(dir.path().join("taken/patchelf")).unwrap(), b"another's");
+}
+
+#[test]
 fn what_is_no_object_is_told_as_patchelf_tells_it() {
     let dir = tempfile::tempdir().unwrap();
     for bytes in [&b""[..], b"#!/bin/sh\nexit 0\n", b"!<arch>\n"] {

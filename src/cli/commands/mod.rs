@@ -14,6 +14,7 @@ pub mod probe;
 pub mod prove;
 pub mod revert;
 pub mod rpath;
+pub mod shims;
 pub mod show;
 pub mod trace;
 pub mod tree;
