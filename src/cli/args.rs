@@ -299,7 +299,8 @@ Examples:
 
 A plan fits if all files that it edits are identical to those it was made for; the environment may be in another \
 place. If some differ, all of them are reported and nothing is written. Files that are already patched are skipped. \
-tfpatch computes and checks the edits again, as `fix` does: a plan can only change search paths.")]
+tfpatch computes and checks the edits again, as `fix` does: a plan can only change search paths and clear \
+executable stacks.")]
 pub struct Apply {
     /// The plan; `-` is standard input.
     #[arg(value_name = "PLAN", value_hint = ValueHint::FilePath)]
