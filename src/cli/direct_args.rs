@@ -176,12 +176,12 @@ pub struct NeededAdd {
     /// The name, such as libfoo.so.1.
     #[arg(value_name = "NAME")]
     pub name: OsString,
-    /// Files, and how they are edited.
-    #[command(flatten)]
-    pub direct: Direct,
     /// Put the name first instead of last; symbols are searched in this order.
     #[arg(long)]
     pub first: bool,
+    /// Files, and how they are edited.
+    #[command(flatten)]
+    pub direct: Direct,
 }
 
 /// `tfpatch needed remove`
