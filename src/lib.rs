@@ -32,7 +32,7 @@
 //! let vfs = OsVfs::new();
 //! let source = vfs.open("fixtures/tiny/libapp.so".as_ref())?;
 //! let image = Image::parse(source.as_ref())?;
-//! let wanted = Request { entries: vec![b"$ORIGIN/../deps".to_vec()], kind: None };
+//! let wanted = Request::search_path(vec![b"$ORIGIN/../deps".to_vec()], None);
 //! let patch = edit::edit(&image, &wanted)?;
 //! assert_eq!(patch.method, edit::Method::Slot);
 //! assert!(patch.edits.keeps_offsets() && patch.edits.bytes_appended() == 0);
@@ -82,7 +82,7 @@
 //! assert_eq!(finding.lies_in, [Path::new("/app/deps")]);
 //!
 //! let question = Question::default();
-//! let how = planner::Options { question, allow_absolute: false, kind: None, scope: None };
+//! let how = planner::Options { question, ..planner::Options::default() };
 //! let proposal = planner::propose(&vfs, &world, &diagnosis, &how);
 //! assert!(proposal.remaining.is_empty());
 //! let plan = plan_builder::plan(&vfs, &world, &proposal, true)?;
@@ -98,7 +98,7 @@
 //! use tfpatch::elf::edit::{self, Request};
 //!
 //! let old = std::fs::read("fixtures/tiny/libapp.so")?;
-//! let wanted = Request { entries: vec![b"$ORIGIN".to_vec()], kind: None };
+//! let wanted = Request::search_path(vec![b"$ORIGIN".to_vec()], None);
 //! let patch = edit::edit(&Image::parse(&old)?, &wanted)?;
 //! let new = Patched::new(&old, &patch.edits);
 //! let summary = Image::parse(&new)?.summary()?;

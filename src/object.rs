@@ -115,6 +115,9 @@ pub enum Failure {
     /// The object is malformed.
     #[error(transparent)]
     Malformed(#[from] bytes::Error),
+    /// It is a Mach-O file, and what is asked for is written in ELF objects alone.
+    #[error("it is a Mach-O file, of which tfpatch edits the search path only")]
+    NotElf,
     /// An ELF object is sound, and editing it would be a risk.
     #[error(transparent)]
     Elf(elf::edit::Refusal),

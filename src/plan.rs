@@ -5,6 +5,9 @@
 //! every identical environment. Each step is locked to what it relied on: an apply refuses a file
 //! that is another one.
 
+pub mod field;
+
+use self::field::FieldChange;
 use crate::bytes::{self, Source};
 use crate::edit::{Content, Edit, EditSet, Patched};
 use base64::Engine as _;
@@ -160,6 +163,8 @@ pub enum Method {
     NewSegmentWithHeaders,
     /// ELF: the tag is taken away.
     Remove,
+    /// ELF: no string is written, only flags and other fields.
+    Fields,
     /// Mach-O: new load commands.
     LoadCommands,
     /// Mach-O: the same, and an ad-hoc signature where there was none.
@@ -180,7 +185,7 @@ pub enum Method {
 
 impl Method {
     /// All that this version writes.
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Unchanged,
         Self::Slot,
         Self::Repoint,
@@ -188,6 +193,7 @@ impl Method {
         Self::NewSegment,
         Self::NewSegmentWithHeaders,
         Self::Remove,
+        Self::Fields,
         Self::LoadCommands,
         Self::SignedAdHoc,
         Self::SignerDropped,
@@ -208,6 +214,7 @@ impl Method {
             Self::NewSegment => "new_segment",
             Self::NewSegmentWithHeaders => "new_segment_with_headers",
             Self::Remove => "remove",
+            Self::Fields => "fields",
             Self::LoadCommands => "load_commands",
             Self::SignedAdHoc => "signed_ad_hoc",
             Self::SignerDropped => "signer_dropped",
@@ -250,6 +257,8 @@ pub struct Step {
     pub before: Vec<String>,
     /// Those that will stand there.
     pub after: Vec<String>,
+    /// What changes besides.
+    pub fields: Vec<FieldChange>,
     /// How room was found.
     pub method: Method,
     /// Why, for a person.
@@ -294,6 +303,9 @@ struct WireStep {
     kind: Kind,
     before: Vec<String>,
     after: Vec<String>,
+    /// What changes of the object besides its search path.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    fields: Vec<FieldChange>,
     method: String,
     #[serde(default)]
     bytes_changed: u64,
@@ -320,6 +332,7 @@ impl From<Step> for WireStep {
             kind: step.kind,
             before: step.before,
             after: step.after,
+            fields: step.fields,
             method: step.method.into(),
             reason: step.reason,
             lock: step.lock,
@@ -341,6 +354,7 @@ impl TryFrom<WireStep> for Step {
             kind: wire.kind,
             before: wire.before,
             after: wire.after,
+            fields: wire.fields,
             method: wire.method.into(),
             reason: wire.reason,
             lock: wire.lock,

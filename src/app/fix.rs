@@ -36,6 +36,8 @@ pub struct Planning {
     pub kind: Option<RpathKind>,
     /// Are the rows of RECORD brought up to date?
     pub update_records: bool,
+    /// Is every executable stack given up, whatever its object needs?
+    pub gives_up_stacks: bool,
 }
 
 /// Adds to a diagnosis what was seen besides, and tells the scope of that.
@@ -119,8 +121,8 @@ impl App {
     ) -> Result<Repaired, Error> {
         let Subject { view, world, .. } = subject;
         let work = self.begin(Work::Planning);
-        let Planning { allow_absolute, kind, update_records } = planning;
-        let how = planner::Options { question, allow_absolute, kind, scope };
+        let Planning { allow_absolute, kind, update_records, gives_up_stacks } = planning;
+        let how = planner::Options { question, allow_absolute, kind, gives_up_stacks, scope };
         let proposal = planner::propose(view.vfs(), world, diagnosis, &how);
         let planned = plan_builder::plan(view.vfs(), world, &proposal, update_records);
         // A damaged member is the reason for whatever else went wrong.

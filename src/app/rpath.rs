@@ -1,18 +1,23 @@
-//! Rpath: direct edits of search paths, with the same backup and revert as a fix.
+//! Direct edits of search paths and of what else the loader reads, with the same backup and revert as a fix.
 
-use super::carry_out::{Carried, Carrying, Subject};
+use super::carry_out::{Carried, Carrying, Subject, Written};
 use super::targets::open_object;
 use super::view::View;
 use super::{App, Chosen, Error};
+use crate::bytes::Source as _;
+use crate::edit::EditSet;
 use crate::elf::search_path::RpathKind;
 use crate::macho;
 use crate::object::Method;
+use crate::operation;
+use crate::plan::{Kind, Plan};
 use crate::python::target::Target;
 use crate::repair::plan_builder;
 use crate::repair::proposal::Proposal;
 use crate::repair::rewrite::{Change, Wish, rewrite};
+use crate::vfs::{FileKind, Vfs as _};
 use crate::world::World;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What becomes of a search path, and how.
 #[derive(Debug)]
@@ -67,6 +72,7 @@ impl App {
             arch: how.arch.as_deref(),
             may_drop_signer: how.may_drop_signer,
             repairs_signature: false,
+            clears_stack: false,
             keeps_dead: false,
         };
         let rewritten = rewrite(&files, object, &names, wish)?;
@@ -77,7 +83,48 @@ impl App {
         self.require_read(chosen)?;
         let plan = planned?;
         let subject = Subject { chosen, view: &View::Files(&files), world: &world };
-        let carried = self.carry_out(subject, plan, &how.carrying)?;
+        let carried = match &how.carrying.repaired {
+            Some(output) => self.write_copy(subject, plan, (object, output), &how.carrying)?,
+            None => self.carry_out(subject, plan, &how.carrying)?,
+        };
         Ok(Edited { named: named.to_owned(), carried, drops_signer })
+    }
+
+    /// Is a path, from the working directory, that of a directory?
+    #[must_use]
+    pub fn is_directory(&self, path: &Path) -> bool {
+        let here = self.ambient().map(|ambient| ambient.working_directory.clone());
+        let path = here.map_or_else(|_| path.to_owned(), |here| here.join(path));
+        self.vfs.metadata(&path).is_ok_and(|found| found.kind == FileKind::Directory)
+    }
+
+    /// Writes the object with the edits of a plan to another file, or into a directory: all of it or nothing.
+    fn write_copy(
+        &self,
+        subject: Subject<'_>,
+        plan: Plan,
+        (object, output): (&Path, &Path),
+        how: &Carrying,
+    ) -> Result<Carried, Error> {
+        let output = self.ambient()?.working_directory.join(output);
+        let name = object.file_name().filter(|_| self.is_directory(&output));
+        let output = name.map_or_else(|| output.clone(), |name| output.join(name));
+        let old = subject.view.vfs().open(object)?;
+        let steps =
+            plan.steps.iter().filter(|step| step.kind == Kind::Elf || step.kind == Kind::Macho);
+        let edits = steps.map(|step| step.edits.clone()).next();
+        let edits = edits.unwrap_or_else(|| EditSet::none(old.len()));
+        let written = if how.dry_run {
+            Written::Not
+        } else {
+            operation::write_elsewhere(
+                &self.on_disk(object),
+                &edits,
+                &self.on_disk(&output),
+                how.sync,
+            )?;
+            Written::To(output)
+        };
+        Ok(Carried { plan: Plan { dry_run: how.dry_run, ..plan }, written, old_bytes: Vec::new() })
     }
 }

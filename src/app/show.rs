@@ -92,6 +92,20 @@ impl App {
         let source = open_object(&self.vfs, &path, file)?;
         object::search_paths(source.as_ref()).map_err(|error| Error::about(file, error))
     }
+
+    /// Names that each slice of an object has, in the form of a search path's entries.
+    ///
+    /// # Errors
+    /// Where it is not an object, or cannot be read.
+    pub fn names(
+        &self,
+        file: &Path,
+        of: impl Fn(Slice) -> Vec<Vec<u8>>,
+    ) -> Result<Vec<SearchPath>, Error> {
+        let path = self.ambient()?.working_directory.join(file);
+        let slices = show(&self.vfs, path, file.to_owned())?.slices.into_iter();
+        Ok(slices.map(|it| SearchPath { arch: None, kind: None, entries: of(it) }).collect())
+    }
 }
 
 /// What a file stands for: itself, or, as a wheel, every object in it.

@@ -118,6 +118,7 @@ impl App {
             kind: FileKind::Wheel,
             before: entries(|step| &step.before),
             after: entries(|step| &step.after),
+            fields: Vec::new(),
             method: Method::Repacked,
             reason: format!("search paths of {members} members"),
             edits,

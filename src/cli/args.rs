@@ -1,6 +1,9 @@
 //! The command line as it is typed.
 
-pub use super::edit_args::{Record, Repair, RpathKind, Writing};
+pub use super::direct_args::{
+    Direct, DirectOptions, Interpreter, Needed, Rpath, RpathOptions, RpathPrint, Show, Soname,
+};
+pub use super::edit_args::{Record, Repair, Writing};
 pub use super::run_args::Proof;
 use super::simulation::Simulation;
 use clap::builder::styling::{AnsiColor, Effects};
@@ -133,6 +136,19 @@ pub enum Command {
     /// Print or edit the search path of files.
     #[command(subcommand)]
     Rpath(Rpath),
+    /// Print or edit the names of the libraries that ELF files need.
+    #[command(subcommand)]
+    Needed(Needed),
+    /// Print or set the name that an ELF library has for others.
+    #[command(subcommand)]
+    Soname(Soname),
+    /// Print or set the dynamic loader of ELF programs.
+    #[command(subcommand)]
+    Interpreter(Interpreter),
+    /// Take the options of patchelf: `tfpatch patchelf --set-rpath PATH FILE`.
+    Patchelf(Foreign),
+    /// Make a directory with links to tfpatch named patchelf, and print the line that puts it into PATH.
+    Shims(Shims),
     /// Print a shell completion script.
     Completions(Completions),
     /// Print a manual page.
@@ -283,7 +299,8 @@ Examples:
 
 A plan fits if all files that it edits are identical to those it was made for; the environment may be in another \
 place. If some differ, all of them are reported and nothing is written. Files that are already patched are skipped. \
-tfpatch computes and checks the edits again, as `fix` does: a plan can only change search paths.")]
+tfpatch computes and checks the edits again, as `fix` does: a plan can only change search paths and clear \
+executable stacks.")]
 pub struct Apply {
     /// The plan; `-` is standard input.
     #[arg(value_name = "PLAN", value_hint = ValueHint::FilePath)]
@@ -359,14 +376,6 @@ pub struct Verify {
     /// The loader's environment.
     #[command(flatten)]
     pub simulation: Simulation,
-}
-
-/// `tfpatch show`
-#[derive(Debug, Args)]
-pub struct Show {
-    /// Shared libraries or programs.
-    #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
-    pub files: Vec<PathBuf>,
 }
 
 /// `tfpatch tree`
@@ -447,91 +456,23 @@ pub struct Explain {
     pub simulation: Simulation,
 }
 
-/// `tfpatch rpath print`
+/// `tfpatch patchelf`
 #[derive(Debug, Args)]
-pub struct RpathPrint {
-    /// Shared libraries or programs.
-    #[command(flatten)]
-    pub show: Show,
-    /// End each entry with a NUL byte instead of a newline, and escape nothing.
-    #[arg(short = '0', long)]
-    pub null: bool,
+#[command(after_long_help = "\
+The options and the output are those of patchelf 0.19; `tfpatch patchelf` without arguments lists them. A link to tfpatch \
+with the name patchelf takes them too. No backup is kept, unless TFPATCH_STORE names a directory for it.")]
+pub struct Foreign {
+    /// Options and files.
+    #[arg(value_name = "OPTION|FILE", trailing_var_arg = true, allow_hyphen_values = true)]
+    pub words: Vec<OsString>,
 }
 
-/// `tfpatch rpath`
-#[derive(Debug, Subcommand)]
-pub enum Rpath {
-    /// Print the entries, one per line: exact in a pipe, escaped on a terminal.
-    Print(RpathPrint),
-    /// Replace all entries.
-    Set(RpathEdit),
-    /// Append entries, except existing ones.
-    Add(RpathAdd),
-    /// Remove entries.
-    Remove(RpathEdit),
-    /// Remove duplicate entries.
-    Dedupe(RpathTidy),
-    /// Remove entries for missing directories.
-    Prune(RpathTidy),
-}
-
-/// Files and entries of a direct edit.
+/// `tfpatch shims`
 #[derive(Debug, Args)]
-pub struct RpathEdit {
-    /// Shared libraries or programs.
-    #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
-    pub files: Vec<PathBuf>,
-    /// An entry, such as '$ORIGIN/../lib'; can be repeated.
-    #[arg(long = "entry", value_name = "ENTRY", required = true)]
-    pub entries: Vec<OsString>,
-    /// What every direct edit takes.
-    #[command(flatten)]
-    pub options: RpathOptions,
-}
-
-/// `tfpatch rpath add`
-#[derive(Debug, Args)]
-pub struct RpathAdd {
-    /// Files and entries.
-    #[command(flatten)]
-    pub edit: RpathEdit,
-    /// Put the entries first instead of last.
-    #[arg(long)]
-    pub first: bool,
-}
-
-/// Files of a direct edit that names no entries.
-#[derive(Debug, Args)]
-pub struct RpathTidy {
-    /// Shared libraries or programs.
-    #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
-    pub files: Vec<PathBuf>,
-    /// What every direct edit takes.
-    #[command(flatten)]
-    pub options: RpathOptions,
-}
-
-/// What every direct edit takes.
-#[derive(Debug, Args)]
-pub struct RpathOptions {
-    /// Show what would be done, without changing anything.
-    #[arg(long)]
-    pub dry_run: bool,
-    /// Set the tag of the search path.
-    #[arg(long, value_enum, default_value_t = RpathKind::Keep, value_name = "KIND")]
-    pub rpath_kind: RpathKind,
-    /// Edit only the slice for ARCH of a universal Mach-O file, such as arm64 or x86_64.
-    #[arg(long, value_name = "ARCH")]
-    pub arch: Option<String>,
-    /// Replace the signature of a Mach-O file that is signed with a certificate by an ad-hoc signature.
-    #[arg(long)]
-    pub drop_signer: bool,
-    /// Update RECORD files, or keep them.
-    #[arg(long, value_enum, default_value_t = Record::Update, value_name = "WHAT")]
-    pub record: Record,
-    /// How files are written.
-    #[command(flatten)]
-    pub writing: Writing,
+pub struct Shims {
+    /// The directory, which is created. Nothing in it is replaced.
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub directory: PathBuf,
 }
 
 /// `tfpatch completions`

@@ -1,7 +1,8 @@
 //! What is asked of the use-cases that edit, by the options of their commands.
 
 use super::args::{
-    Apply, Doctor, Fix, Format, Record, Repair, Rpath, RpathOptions, Trace, Writing,
+    Apply, Direct, DirectOptions, Doctor, Fix, Format, Needed, Record, Repair, Rpath, RpathOptions,
+    Trace, Writing,
 };
 use super::error::Error;
 use super::plan_file;
@@ -9,8 +10,10 @@ use super::session::Session;
 use crate::app::carry_out::Carrying;
 use crate::app::fix::Planning;
 use crate::app::{apply, doctor, fix, rpath};
+use crate::elf::edit as elf;
 use crate::operation::Kind;
 use crate::repair::rewrite::Change;
+use crate::repair::rewrite::shrink::Shrink;
 use crate::report::changes;
 use crate::report::findings::Detail;
 use crate::world::Question;
@@ -74,8 +77,13 @@ pub fn fix(session: &Session, options: &Fix) -> Result<fix::Fix, Error> {
 }
 
 fn planning(repair: &Repair) -> Planning {
-    let Repair { allow_absolute, rpath_kind, record, .. } = *repair;
-    Planning { allow_absolute, kind: rpath_kind.into(), update_records: record == Record::Update }
+    let Repair { allow_absolute, rpath_kind, record, exec_stack, .. } = *repair;
+    Planning {
+        allow_absolute,
+        kind: rpath_kind.into(),
+        update_records: record == Record::Update,
+        gives_up_stacks: exec_stack,
+    }
 }
 
 /// The repair that `trace` makes: that of a `fix` without options. `None` where it makes none.
@@ -106,29 +114,87 @@ pub fn apply(session: &Session, options: &Apply) -> Result<apply::Apply, Error> 
 /// The files that `rpath` edits, and what it requests. `None` where it only prints.
 #[must_use]
 pub fn edit<'o>(session: &Session, command: &'o Rpath) -> Option<(&'o [PathBuf], rpath::Edit)> {
-    let bytes = |entries: &[OsString]| -> Vec<Vec<u8>> {
-        entries.iter().cloned().map(OsString::into_vec).collect()
-    };
     let (files, change, options) = match command {
         Rpath::Print(_) => return None,
-        Rpath::Set(edit) => (&edit.files, Change::Set(bytes(&edit.entries)), &edit.options),
+        Rpath::Set(edit) => (&edit.files, Change::Set(all(&edit.entries)), &edit.options),
         Rpath::Add(add) => {
-            let entries = bytes(&add.edit.entries);
+            let entries = all(&add.edit.entries);
             let change = if add.first { Change::Prepend(entries) } else { Change::Append(entries) };
             (&add.edit.files, change, &add.edit.options)
         }
-        Rpath::Remove(edit) => (&edit.files, Change::Remove(bytes(&edit.entries)), &edit.options),
+        Rpath::Remove(edit) => (&edit.files, Change::Remove(all(&edit.entries)), &edit.options),
         Rpath::Dedupe(tidy) => (&tidy.files, Change::Dedupe(Vec::new()), &tidy.options),
         Rpath::Prune(tidy) => (&tidy.files, Change::Prune, &tidy.options),
+        Rpath::Replace(replace) => {
+            let change = Change::Replace { old: one(&replace.old), new: vec![one(&replace.new)] };
+            (&replace.files, change, &replace.options)
+        }
+        Rpath::Shrink(shrink) => {
+            let how = Shrink { prefixes: all(&shrink.prefixes), keeps_opened: true };
+            (&shrink.tidy.files, Change::Shrink(how), &shrink.tidy.options)
+        }
     };
-    let RpathOptions { rpath_kind, arch, drop_signer, record, dry_run, writing, .. } = options;
+    let RpathOptions { rpath_kind, arch, drop_signer, direct } = options;
+    let plain = direct_edit(session, change, direct, Kind::Rpath);
     let asked = rpath::Edit {
-        change,
         kind: (*rpath_kind).into(),
         arch: arch.clone(),
         may_drop_signer: *drop_signer,
-        update_records: *record == Record::Update,
-        carrying: carrying(session, Kind::Rpath, *dry_run, false, writing),
+        ..plain
     };
     Some((files, asked))
+}
+
+/// The files that `needed` edits, and what it requests. `None` where it only prints.
+#[must_use]
+pub fn needed<'o>(session: &Session, command: &'o Needed) -> Option<(&'o [PathBuf], rpath::Edit)> {
+    let (change, direct) = match command {
+        Needed::Print(_) => return None,
+        Needed::Add(add) => {
+            (elf::Change::AddNeeded { name: one(&add.name), first: add.first }, &add.direct)
+        }
+        Needed::Remove(remove) => (elf::Change::RemoveNeeded(one(&remove.name)), &remove.direct),
+        Needed::Replace(replace) => {
+            let (old, new) = (one(&replace.old), one(&replace.new));
+            (elf::Change::ReplaceNeeded { old, new }, &replace.direct)
+        }
+    };
+    Some(field_edit(session, change, direct))
+}
+
+/// The files of which `soname` or `interpreter` sets a field, and what it requests.
+#[must_use]
+pub fn field_edit<'o>(
+    session: &Session,
+    change: elf::Change,
+    direct: &'o Direct,
+) -> (&'o [PathBuf], rpath::Edit) {
+    let change = Change::Fields(vec![change]);
+    (&direct.files, direct_edit(session, change, &direct.options, Kind::Edit))
+}
+
+fn direct_edit(
+    session: &Session,
+    change: Change,
+    options: &DirectOptions,
+    kind: Kind,
+) -> rpath::Edit {
+    let DirectOptions { record, dry_run, output, writing } = options;
+    let carrying = carrying(session, kind, *dry_run, false, writing);
+    rpath::Edit {
+        change,
+        kind: None,
+        arch: None,
+        may_drop_signer: false,
+        update_records: *record == Record::Update && output.is_none(),
+        carrying: Carrying { repaired: output.clone(), ..carrying },
+    }
+}
+
+fn one(word: &OsString) -> Vec<u8> {
+    word.clone().into_vec()
+}
+
+fn all(words: &[OsString]) -> Vec<Vec<u8>> {
+    words.iter().map(one).collect()
 }

@@ -1,4 +1,4 @@
-//! The entries of search paths on standard output, as bare as another program wants them.
+//! Entries of search paths and names on standard output, as bare as another program wants them.
 
 use super::error::Error;
 use super::session::Session;
@@ -7,11 +7,29 @@ use crate::report::search_paths::{self, Naming};
 use std::io::Write as _;
 use std::path::PathBuf;
 
-/// Writes a line for each entry; with `null` each ends with a NUL, whatever is in it.
+/// What is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bare {
+    /// The entries of search paths.
+    SearchPath,
+    /// The names of needed libraries.
+    Needed,
+    /// The names of libraries for others.
+    Soname,
+    /// The loaders of programs.
+    Interpreter,
+}
+
+/// Writes a line for each entry or name; with `null` each ends with a NUL, whatever is in it.
 ///
 /// # Errors
 /// Where a file cannot be read, or the output cannot be written.
-pub fn write(session: &mut Session, files: &[PathBuf], null: bool) -> Result<u8, Error> {
+pub fn write(
+    session: &mut Session,
+    files: &[PathBuf],
+    null: bool,
+    what: Bare,
+) -> Result<u8, Error> {
     let mut raw = if null || session.is_raw { Some(session.raw()?) } else { None };
     let naming = match files {
         [_] => Naming::No,
@@ -19,7 +37,14 @@ pub fn write(session: &mut Session, files: &[PathBuf], null: bool) -> Result<u8,
         _ => Naming::Shown,
     };
     for file in files {
-        let paths = session.app.search_paths(file)?;
+        let paths = match what {
+            Bare::SearchPath => session.app.search_paths(file)?,
+            Bare::Needed => session.app.names(file, |slice| slice.needed)?,
+            Bare::Soname => session.app.names(file, |slice| slice.soname.into_iter().collect())?,
+            Bare::Interpreter => {
+                session.app.names(file, |slice| slice.interpreter.into_iter().collect())?
+            }
+        };
         for mut line in search_paths::lines(file, paths, naming) {
             match &mut raw {
                 Some(out) => {

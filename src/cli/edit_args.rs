@@ -15,6 +15,9 @@ pub struct Repair {
     /// Allow entries with absolute paths, for libraries outside the target.
     #[arg(long)]
     pub allow_absolute: bool,
+    /// Clear the executable stack flag of every reported file, even if its code may need it.
+    #[arg(long, hide_short_help = true)]
+    pub exec_stack: bool,
     /// Set the tag of the search path.
     #[arg(long, hide_short_help = true, value_enum, default_value_t = RpathKind::Keep, value_name = "KIND")]
     pub rpath_kind: RpathKind,

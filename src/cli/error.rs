@@ -56,6 +56,12 @@ impl Error {
         }
     }
 
+    /// What is said of it, in one line and without hints.
+    #[must_use]
+    pub fn line(&self) -> String {
+        self.words().to_string().lines().next().unwrap_or_default().to_owned()
+    }
+
     /// The same for programs.
     #[must_use]
     pub fn report(&self) -> ErrorReport {

@@ -5,11 +5,13 @@ pub mod asked;
 pub mod bare_lines;
 pub mod child;
 pub mod commands;
+pub mod direct_args;
 pub mod edit_args;
 pub mod error;
 pub mod host;
 pub mod message_text;
 pub mod notes;
+pub mod patchelf;
 pub mod plan_file;
 pub mod probe;
 pub mod progress;
@@ -23,10 +25,12 @@ mod terminal;
 pub mod traced;
 pub mod usage;
 pub mod words_of_run;
+mod writes;
 
 use self::args::{Arguments, Command, Format};
 use self::error::Error;
 use self::session::Session;
+use crate::operation;
 use crate::report::markdown::Fenced;
 use crate::report::words::Words;
 use clap::{FromArgMatches as _, Parser as _};
@@ -36,6 +40,9 @@ use std::process::ExitCode;
 /// Parses the arguments of this process, runs a command, and says what came of it.
 #[must_use]
 pub fn main() -> ExitCode {
+    if let Some((called, words)) = settings::words_of_another("patchelf") {
+        return patchelf::main(&called, &words);
+    }
     // Help and errors are the only readers of what is said of all commands: most runs do without.
     let parsed = Arguments::try_parse().or_else(|_| {
         let matches = usage::command(settings::width()).try_get_matches();
@@ -68,7 +75,15 @@ fn run(arguments: &Arguments) -> Result<u8, Error> {
         return Err(Words::new(why).hint(example).into());
     }
     // What is there to be copied stays as it is.
-    let is_fitted = !matches!(arguments.command, Command::Show(_) | Command::Rpath(_));
+    let is_fitted = !matches!(
+        arguments.command,
+        Command::Show(_)
+            | Command::Rpath(_)
+            | Command::Needed(_)
+            | Command::Soname(_)
+            | Command::Interpreter(_)
+            | Command::Shims(_)
+    );
     let mut session = Session::new(&arguments.common, is_fitted)?;
     // A report that has no form of its own for an issue is quoted as people read it.
     let has_form = match &arguments.command {
@@ -80,6 +95,9 @@ fn run(arguments: &Arguments) -> Result<u8, Error> {
         session.format = Format::Human;
         let out = std::mem::replace(&mut session.out, Box::new(io::sink()));
         session.out = Box::new(Fenced::new(out));
+    }
+    if let Some(store) = arguments.common.store.as_deref().filter(|_| arguments.command.writes()) {
+        operation::make_directory(store).map_err(operation::Error::from)?;
     }
     let status = carry_out(&mut session, &arguments.command);
     // What was found out before something failed is not lost with it.
@@ -118,8 +136,14 @@ fn carry_out(session: &mut Session, command: &Command) -> Result<u8, Error> {
         Command::Trace(options) => commands::trace::run(session, options),
         Command::Explain(options) => commands::explain::run(session, options),
         Command::Rpath(options) => commands::rpath::run(session, options),
+        Command::Needed(options) => commands::fields::needed(session, options),
+        Command::Soname(options) => commands::fields::soname(session, options),
+        Command::Interpreter(options) => commands::fields::interpreter(session, options),
         Command::Completions(options) => commands::completions::run(session, options),
         Command::Man(options) => commands::man::run(session, options),
         Command::Help(options) => commands::help::run(options),
+        Command::Shims(options) => commands::shims::run(session, options),
+        // Its words are read before those of all commands.
+        Command::Patchelf(_) => Ok(0),
     }
 }

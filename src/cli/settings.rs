@@ -229,6 +229,31 @@ pub fn loader_settings(
     Ok(settings)
 }
 
+/// The directory for backups of what is edited under the name of another program.
+#[must_use]
+pub fn foreign_store() -> Option<PathBuf> {
+    path("TFPATCH_STORE")
+}
+
+/// Is patchelf to say what it does, on standard error?
+#[must_use]
+pub fn is_patchelf_verbose() -> bool {
+    std::env::var_os("PATCHELF_DEBUG").is_some()
+}
+
+/// The name of another program by which this one is called, with the words after it: by its own name, or by its
+/// first argument.
+#[must_use]
+pub fn words_of_another(program: &str) -> Option<(OsString, Vec<OsString>)> {
+    let mut words = std::env::args_os();
+    let own = words.next()?;
+    if PathBuf::from(&own).file_name() == Some(OsStr::new(program)) {
+        return Some((own, words.collect()));
+    }
+    let first = words.next().filter(|first| first == program)?;
+    Some((first, words.collect()))
+}
+
 /// What the loader was told to print before we asked it to.
 #[derive(Debug, Clone, Default)]
 pub struct Debugging {

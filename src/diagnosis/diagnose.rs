@@ -326,7 +326,7 @@ impl Judge<'_> {
         findings.extend(opened);
         findings.extend(by_code::findings(vfs, world, programs, seen));
         findings.extend(variables::findings(vfs, world, question, programs));
-        findings.extend(process_limits::findings(world, programs, seen));
+        findings.extend(process_limits::findings(vfs, world, programs, seen));
         findings.extend(files::unreadable(world));
         findings.extend(rpath_entries::findings(vfs, world, question));
         findings.extend(files::wrong_arch(world, programs));

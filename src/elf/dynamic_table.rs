@@ -20,6 +20,9 @@ pub enum RpathKind {
     Runpath,
 }
 
+/// More spare entries than any edit needs.
+const MAX_SPARES: usize = 64;
+
 /// The entries of a dynamic table: tag and value, without the `DT_NULL` at the end.
 pub(super) type Entries = Vec<(u64, u64)>;
 
@@ -60,36 +63,8 @@ pub(super) fn counting(image: &Image<'_>) -> Option<(usize, RpathKind)> {
     })
 }
 
-fn old_entries(image: &Image<'_>) -> Entries {
+pub(super) fn old_entries(image: &Image<'_>) -> Entries {
     image.dynamic().iter().map(|entry| (entry.tag, entry.value)).collect()
-}
-
-/// The table with the search path of this kind at `value` in the string table.
-pub(super) fn with_search_path(image: &Image<'_>, kind: RpathKind, value: u64) -> Entries {
-    let mut entries = old_entries(image);
-    let tag = tag_of(kind);
-    match counting(image) {
-        None => entries.push((tag, value)),
-        Some((index, old)) => {
-            if let Some(entry) = entries.get_mut(index) {
-                *entry = (tag, value);
-            }
-            // Any DT_RUNPATH that stays would switch the DT_RPATH off, and of several DT_RPATH the
-            // last one counts.
-            if old == RpathKind::Runpath && kind == RpathKind::Rpath {
-                let mut at = 0..;
-                entries.retain(|&(tag, _)| at.next() == Some(index) || !is_search_path(tag));
-            }
-        }
-    }
-    entries
-}
-
-/// The table without any search path.
-pub(super) fn without_search_path(image: &Image<'_>) -> Entries {
-    let mut entries = old_entries(image);
-    entries.retain(|&(tag, _)| !is_search_path(tag));
-    entries
 }
 
 /// Is this one of the two tags?
@@ -114,9 +89,8 @@ pub(super) fn range(image: &Image<'_>) -> Range<u64> {
     image.segment(PT_DYNAMIC).map_or(0..0, range_of)
 }
 
-/// Is there room for one more entry: does a second `DT_NULL` follow the first, which then ends
-/// the table?
-pub(super) fn has_spare(image: &Image<'_>) -> bool {
+/// For how many more entries there is room: how many `DT_NULL` follow the first, which ends the table.
+pub(super) fn spares(image: &Image<'_>) -> usize {
     let range = range(image);
     let size = entry_size(image);
     let first = range.start + image.dynamic().len() as u64 * size;
@@ -128,7 +102,8 @@ pub(super) fn has_spare(image: &Image<'_>) -> bool {
                 .and_then(|bytes| bytes.pread_with::<Dyn>(0, image.ctx()).ok())
                 .is_some_and(|entry| entry.d_tag == dynamic::DT_NULL)
     };
-    is_null(first) && is_null(first + size)
+    let nulls = (first..range.end).step_by(size as usize).take_while(|&at| is_null(at));
+    nulls.take(MAX_SPARES).count().saturating_sub(1)
 }
 
 /// Entries as they stand in a file, followed by `nulls` empty ones.
@@ -142,9 +117,9 @@ pub(super) fn encode(image: &Image<'_>, entries: &[(u64, u64)], nulls: usize) ->
     bytes
 }
 
-/// The edits that turn the old table into `new`, which needs at most the one spare entry that
-/// [`has_spare`] tells of. The table can be read after each of them: `DT_STRTAB` and `DT_STRSZ`
-/// come first and the search path last, and of an entry the value comes before the tag.
+/// The edits that turn the old table into `new`, which needs at most the spare entries that
+/// [`spares`] tells of. The table can be read after each of them: `DT_STRTAB` and `DT_STRSZ`
+/// come first and what names strings last, and of an entry the value comes before the tag.
 ///
 /// A shorter table is one edit: the entries after those that go away move up. That keeps the
 /// table what linkers write, quiet for readelf and eu-elflint, and makes a spare entry, where an
@@ -170,7 +145,7 @@ pub(super) fn edits(image: &Image<'_>, new: &[(u64, u64)]) -> Vec<Edit> {
         let rank = match tag {
             dynamic::DT_STRTAB => 1,
             dynamic::DT_STRSZ => 2,
-            _ if is_search_path(tag) => 3,
+            _ if is_string(tag) => 3,
             _ => 0,
         };
         // What follows the first DT_NULL may be garbage: a new entry is written whole.

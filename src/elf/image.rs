@@ -25,8 +25,6 @@ const MAX_VERSIONS: u64 = 65_536;
 /// More bytes than any string of an object has, and than all its names of one kind together: the
 /// strings of a malformed one may overlap, or never end.
 const MAX_STRING_BYTES: u64 = 1 << 20;
-/// Linux's `PATH_MAX`; it runs no program with a longer interpreter.
-const PATH_MAX: u64 = 4096;
 
 /// `EI_CLASS`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -369,20 +367,13 @@ impl<'a> Image<'a> {
     /// # Errors
     /// Where a name or a version record is malformed.
     pub fn summary(&self) -> Result<Summary, Error> {
-        let interpreter = match self.segment(program_header::PT_INTERP) {
-            None => None,
-            Some(interp) => {
-                let end = interp.p_offset.saturating_add(interp.p_filesz.min(PATH_MAX));
-                Some(self.source.string(interp.p_offset, end, "PT_INTERP")?)
-            }
-        };
         Ok(Summary {
             class: self.class(),
             endian: self.endian(),
             machine: self.header.e_machine,
             osabi: self.header.e_ident.get(header::EI_OSABI).copied().unwrap_or(0),
             kind: self.kind(),
-            interpreter,
+            interpreter: self.interpreter()?,
             soname: self.string_of(dynamic::DT_SONAME, "DT_SONAME")?,
             needed: self.needed()?,
             rpath: self.string_of(dynamic::DT_RPATH, "DT_RPATH")?,

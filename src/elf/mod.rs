@@ -1,4 +1,5 @@
-//! ELF: reading what the loader reads, and editing `DT_RUNPATH` and `DT_RPATH`.
+//! ELF: reading what the loader reads, and editing it: search paths, names of libraries, the interpreter,
+//! the executable stack.
 //!
 //! Sources of the rules: the System V gABI, glibc's `elf/dl-load.c`, and experiments with binutils.
 
@@ -6,6 +7,7 @@ mod dynamic_table;
 pub mod edit;
 pub mod hash;
 pub mod image;
+mod interpreter;
 mod notes;
 pub mod opens_by_note;
 mod relocations;
@@ -15,6 +17,7 @@ mod segments;
 pub mod strings;
 #[cfg(feature = "testing")]
 pub mod structs;
+pub mod trampolines;
 mod versions;
 
 pub use image::{Class, DynamicEntry, Endian, Image, Kind, NeededVersion, Summary, VersionNeed};

@@ -24,6 +24,13 @@ pub enum Cure {
     RunAsReader,
     /// To sign an object ad hoc.
     SignAdHoc,
+    /// To take the flag of the executable stack away, which does no harm.
+    Fix,
+    /// To have the stack executable from the start, for an object that may need it.
+    GrantExecutableStack {
+        /// The distribution that the object belongs to.
+        owner: Option<String>,
+    },
     /// To install a release that asks for no executable stack, or to take the flag away.
     ClearExecutableStack {
         /// The distribution that the object belongs to.

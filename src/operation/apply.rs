@@ -20,7 +20,7 @@ use crate::plan::{self, Plan};
 use std::path::Path;
 
 /// Carries out `plan` on the tree at `root`, and records how to take it back in `store`. `kind` is
-/// [`Kind::Fix`], [`Kind::Apply`] or [`Kind::Rpath`]. None where the plan has nothing to do: nothing is written
+/// [`Kind::Fix`], [`Kind::Apply`], [`Kind::Rpath`] or [`Kind::Edit`]. None where the plan has nothing to do: nothing is written
 /// then. With [`Options::dry_run`] nothing is written either, and the operation is the one that
 /// would be.
 ///
@@ -55,6 +55,7 @@ fn intents_of(plan: &Plan) -> Vec<Intent> {
             kind: step.kind,
             before: step.before.clone(),
             after: step.after.clone(),
+            fields: step.fields.clone(),
             method: step.method.clone(),
             reason: step.reason.clone(),
         },

@@ -7,6 +7,7 @@ use super::file_source::open_place;
 use super::history::{Entry, History};
 use super::store::{Store, canonical};
 use super::tree::Tree;
+use crate::plan::field::FieldChange;
 use crate::plan::{Kind, RelativePath};
 use crate::python::{join_within, record};
 use schemars::JsonSchema;
@@ -128,6 +129,9 @@ pub struct FileDiff {
     pub before: Vec<String>,
     /// The entries or rows after the last of them.
     pub after: Vec<String>,
+    /// What they changed of the object besides its search path.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<FieldChange>,
 }
 
 /// What the operations of `store` that nobody has reverted have changed, by path, but of files that
@@ -158,6 +162,9 @@ fn diffs(tree: &Tree, history: &History) -> Vec<FileDiff> {
             operations: counting.iter().map(|entry| entry.id.to_owned()).collect(),
             before: first.step.about.before.clone(),
             after: last.step.about.after.clone(),
+            fields: FieldChange::joined(
+                counting.iter().map(|entry| entry.step.about.fields.as_slice()),
+            ),
         })
     });
     diffs.collect()

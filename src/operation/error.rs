@@ -55,7 +55,7 @@ pub enum Change {
         /// The digest it has; "unreadable" where the bytes cannot be read.
         found: String,
     },
-    /// An undo record would change more of it than an edit of search paths does.
+    /// An undo record would change more of it than an edit does.
     Forbidden {
         /// What would change.
         what: Unpermitted,

@@ -6,6 +6,7 @@ use super::distrust::{Impossible, Unusable};
 use super::times::Times;
 use super::tree::Name;
 use crate::edit::EditSet;
+use crate::plan::field::FieldChange;
 use crate::plan::{self, Kind as FileKind, Lock, RelativePath};
 use crate::python::{join_within, record};
 use serde::{Deserialize, Serialize};
@@ -28,8 +29,10 @@ pub enum Kind {
     Fix,
     /// Carries out a plan that was made before, perhaps elsewhere.
     Apply,
-    /// Carries out edits that were requested directly.
+    /// Carries out edits of search paths that were requested directly.
     Rpath,
+    /// Carries out other edits that were requested directly.
+    Edit,
     /// Puts old bytes back.
     Revert,
 }
@@ -112,6 +115,9 @@ pub(super) struct About {
     pub(super) kind: plan::Kind,
     pub(super) before: Vec<String>,
     pub(super) after: Vec<String>,
+    /// What changes besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) fields: Vec<FieldChange>,
     pub(super) method: plan::Method,
     pub(super) reason: String,
 }

@@ -97,7 +97,9 @@ mod unpermitted;
 mod write;
 mod write_elsewhere;
 
-pub use self::write_elsewhere::{Scratch, require_writable, write_elsewhere, write_text};
+pub use self::write_elsewhere::{
+    Scratch, make_directory, make_link, require_writable, write_elsewhere, write_over, write_text,
+};
 pub use apply::apply;
 pub use disk::{Call, Disk, Gate};
 pub use distrust::{Distrust, Impossible, Unusable};
@@ -114,6 +116,7 @@ pub use store::Store;
 pub use times::Times;
 pub use unpermitted::Unpermitted;
 
+use crate::plan::field::FieldChange;
 use crate::plan::{self, RelativePath};
 use schemars::JsonSchema;
 use std::time::Duration;
@@ -179,6 +182,9 @@ pub struct StepDone {
     pub before: Vec<String>,
     /// Those that stand there now.
     pub after: Vec<String>,
+    /// What changed of the object besides its search path.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<FieldChange>,
     /// How room was found; `old_bytes` or `link` for a revert.
     #[schemars(with = "String")]
     pub method: plan::Method,
@@ -204,6 +210,7 @@ impl Operation {
             kind: step.about.kind,
             before: step.about.before.clone(),
             after: step.about.after.clone(),
+            fields: step.about.fields.clone(),
             method: step.about.method.clone(),
             reason: step.about.reason.clone(),
             bytes_changed: step.changes.iter().map(|change| change.edits.bytes_changed()).sum(),

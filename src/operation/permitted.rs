@@ -1,4 +1,4 @@
-//! What an undo record may change of a file: only what an edit of search paths changes. It does not
+//! What an undo record may change of a file: only what an edit changes. It does not
 //! matter who wrote the record.
 
 use super::journal::About;

@@ -105,6 +105,7 @@ impl Rows {
                 kind: Kind::Record,
                 before,
                 after,
+                fields: Vec::new(),
                 method: Method::Rows,
                 reason: "hashes and sizes of the restored files".to_owned(),
             },

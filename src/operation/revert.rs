@@ -17,6 +17,7 @@ use super::tree::{FileId, Place, Tree, is_gone};
 use super::unpermitted::Unpermitted;
 use super::{Operation, Options};
 use crate::edit::EditSet;
+use crate::plan::field::FieldChange;
 use crate::plan::{self, Method, RelativePath};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -335,6 +336,7 @@ impl Unit<'_> {
                 kind: newest.step.about.kind,
                 before: newest.step.about.after.clone(),
                 after: oldest.step.about.before.clone(),
+                fields: self.fields(),
                 method: if link.is_some() { Method::Link } else { Method::OldBytes },
                 reason: format!("reverts {}", reverts.join(", ")),
             },
@@ -397,6 +399,12 @@ impl Unit<'_> {
         };
         let is_already = self.entries.iter().any(is_old);
         Ok(Some(if is_already { Verdict::Already } else { Verdict::Refused(difference) }))
+    }
+
+    /// What changes back besides search paths.
+    fn fields(&self) -> Vec<FieldChange> {
+        let steps = self.entries.iter().map(|entry| entry.step.about.fields.as_slice());
+        FieldChange::turned(&FieldChange::joined(steps))
     }
 
     /// The changes back to what the oldest of the operations found that follow on each other, and that one.

@@ -33,6 +33,14 @@ impl Scratch {
         Ok(Self { file, path: directory.to_path_buf() })
     }
 
+    /// A directory of its own that goes with it, for what nobody has to keep.
+    ///
+    /// # Errors
+    /// Where none can be made.
+    pub fn directory() -> io::Result<tempfile::TempDir> {
+        tempfile::tempdir()
+    }
+
     /// What was written.
     ///
     /// # Errors
@@ -50,6 +58,27 @@ impl Write for Scratch {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
+}
+
+/// Makes a directory for backups, with those above it, unless it is there.
+///
+/// # Errors
+/// As the operating system's.
+pub fn make_directory(directory: &Path) -> Result<(), PathError> {
+    std::fs::create_dir_all(directory)
+        .map_err(|source| PathError::new("create the directory", directory, source))
+}
+
+/// Makes a symbolic link, unless it is there. Nothing else of that name is replaced.
+///
+/// # Errors
+/// As the operating system's, also where something else has the name.
+pub fn make_link(target: &Path, link: &Path) -> Result<(), PathError> {
+    if std::fs::read_link(link).is_ok_and(|found| found == target) {
+        return Ok(());
+    }
+    std::os::unix::fs::symlink(target, link)
+        .map_err(|source| PathError::new("create the link", link, source))
 }
 
 /// Fails where no file can be made in `directory`, before anything is made.
@@ -84,6 +113,29 @@ pub fn write_elsewhere(old: &Path, edits: &EditSet, new: &Path, sync: bool) -> R
     owner::as_owner_of(directory, true, || write_new(&source, edits, new, directory, sync))
 }
 
+/// Writes the file at `old` with `edits` to `new`, whatever is there: as a whole or not at all, with the mode of
+/// the old one. What is no regular file is written into.
+///
+/// # Errors
+/// Where something cannot be read or written.
+pub fn write_over(old: &Path, edits: &EditSet, new: &Path, sync: bool) -> Result<(), Error> {
+    let source = FileSource::open_named(old)?;
+    let patched = Patched::new(&source as &dyn Source, edits);
+    let directory = match new.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let failed = |source: io::Error| PathError::new("write", new, source);
+    if std::fs::metadata(new).is_ok_and(|found| !found.is_file()) {
+        let mut file = File::options().write(true).open(new).map_err(failed)?;
+        return Ok(write_all(&patched, &mut file).map_err(failed)?);
+    }
+    let new = std::fs::canonicalize(new).unwrap_or_else(|_| new.to_owned());
+    let file = temporary(&source, &patched, &new, directory, sync)?;
+    file.persist(&new).map_err(|error| PathError::new("write", &new, error.error))?;
+    Ok(())
+}
+
 fn write_new(
     source: &FileSource,
     edits: &EditSet,
@@ -101,28 +153,46 @@ fn write_new(
         return Err(Error::refused(new, Refusal::NameTaken));
     }
     let failed = |source: io::Error| PathError::new("write", new, source);
-    let mut file = tempfile::NamedTempFile::new_in(directory)
-        .map_err(|source| PathError::new("write in the directory", directory, source))?;
-    let mut at = 0;
-    while at < patched.len() {
-        let piece = patched
-            .read(at, PIECE.min(patched.len() - at), "the edited file")
-            .map_err(|error| failed(io::Error::other(error)))?;
-        file.write_all(&piece).map_err(failed)?;
-        at += piece.len() as u64;
-    }
-    let mode = source.stat()?.mode & 0o777;
-    let permissions = std::fs::Permissions::from_mode(mode);
-    file.as_file().set_permissions(permissions).map_err(failed)?;
-    if sync {
-        file.as_file().sync_all().map_err(failed)?;
-    }
+    let file = temporary(source, &patched, new, directory, sync)?;
     // Fails where somebody else has made the name meanwhile.
     file.persist_noclobber(new).map_err(|error| failed(error.error))?;
     if sync {
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
     }
     Ok(true)
+}
+
+/// A temporary file in `directory` with the bytes that `new` is to have, and the mode of `source`.
+fn temporary(
+    source: &FileSource,
+    patched: &dyn Source,
+    new: &Path,
+    directory: &Path,
+    sync: bool,
+) -> Result<tempfile::NamedTempFile, Error> {
+    let failed = |source: io::Error| PathError::new("write", new, source);
+    let mut file = tempfile::NamedTempFile::new_in(directory)
+        .map_err(|source| PathError::new("write in the directory", directory, source))?;
+    write_all(patched, &mut file).map_err(failed)?;
+    let mode = source.stat()?.mode & 0o777;
+    let permissions = std::fs::Permissions::from_mode(mode);
+    file.as_file().set_permissions(permissions).map_err(failed)?;
+    if sync {
+        file.as_file().sync_all().map_err(failed)?;
+    }
+    Ok(file)
+}
+
+/// Writes all bytes of a source.
+fn write_all(source: &dyn Source, to: &mut dyn Write) -> io::Result<()> {
+    let mut at = 0;
+    while at < source.len() {
+        let piece = source.read(at, PIECE.min(source.len() - at), "the edited file");
+        let piece = piece.map_err(io::Error::other)?;
+        to.write_all(&piece)?;
+        at += piece.len() as u64;
+    }
+    Ok(())
 }
 
 /// Writes a text to a file that a person named: whole or not at all, unless it is a pipe, a terminal or a

@@ -380,6 +380,7 @@ fn disagreement(step: &Step, own: &Step) -> Option<Mismatch> {
         ("kind", step.kind == own.kind),
         ("before", step.before == own.before),
         ("after", step.after == own.after),
+        ("fields", step.fields == own.fields),
         ("edits", step.edits == own.edits),
         ("method", step.method == own.method),
         ("lock", step.lock == own.lock),

@@ -6,6 +6,7 @@ use super::rewrite::Rewrite;
 use crate::bytes::{self, Source as _, printable};
 use crate::edit::{EditSet, Patched};
 use crate::elf;
+use crate::findings::finding::Cause;
 use crate::findings::refusal::LeavesRoot;
 use crate::macho;
 use crate::object::{self, Format};
@@ -121,6 +122,7 @@ pub(super) fn object_steps(
         },
         before: text(&rewrite.before),
         after: text(&rewrite.after),
+        fields: rewrite.fields.clone(),
         method: method(rewrite.patch.method),
         reason: reason.to_owned(),
         edits: rewrite.patch.edits.clone(),
@@ -249,6 +251,7 @@ fn record_step(vfs: &dyn Vfs, root: &Path, path: &Path, changes: &[Change]) -> R
         kind: Kind::Record,
         before,
         after,
+        fields: Vec::new(),
         method: Method::Rows,
         reason: "hashes and sizes of the edited files".to_owned(),
         edits,
@@ -268,6 +271,9 @@ fn reason(world: &World, proposal: &Proposal, rewrite: &Rewrite) -> String {
         let directory = finding.lies_in.first().map(|path| world.shown(path));
         if let (Some(library), Some(directory)) = (library, directory) {
             reasons.push(format!("{library} is in {directory}"));
+        }
+        if finding.cause == Cause::ExecStack {
+            reasons.push("the loader refuses an object with an executable stack".to_owned());
         }
     }
     reasons.join("; ")
@@ -299,6 +305,7 @@ fn method(how: object::Method) -> Method {
         object::Method::Elf(Elf::NewSegment) => Method::NewSegment,
         object::Method::Elf(Elf::NewSegmentWithHeaders) => Method::NewSegmentWithHeaders,
         object::Method::Elf(Elf::Remove) => Method::Remove,
+        object::Method::Elf(Elf::Fields) => Method::Fields,
         object::Method::Macho(Macho::LoadCommands) => Method::LoadCommands,
         object::Method::Macho(Macho::SignedAdHoc) => Method::SignedAdHoc,
         object::Method::Macho(Macho::SignerDropped) => Method::SignerDropped,

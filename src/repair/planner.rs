@@ -35,6 +35,8 @@ pub struct Options {
     pub allow_absolute: bool,
     /// The tag to use; `None` keeps the one that is there.
     pub kind: Option<RpathKind>,
+    /// Is every executable stack to be removed, whatever its object needs?
+    pub gives_up_stacks: bool,
     /// What is to be repaired; `None` for everything that a diagnosis finds.
     pub scope: Option<Scope>,
 }
@@ -134,7 +136,8 @@ impl Planner<'_> {
     fn is_wanted(&self, finding: &Finding) -> bool {
         // Unused entries do no harm, and may name a directory on another machine.
         let is_left_alone = finding.cause == Cause::DeadRpath && !self.options.question.tidy;
-        finding.fixable
+        let is_given_up = finding.cause == Cause::ExecStack && self.options.gives_up_stacks;
+        (finding.fixable || is_given_up)
             && !is_left_alone
             && !self.refused.contains_key(&self.file_of(&finding.object))
             && (finding.severity() != Severity::Info
@@ -192,7 +195,8 @@ impl Planner<'_> {
         let repairs_signature = cures(Cause::BadSignature);
         // What an entry of a wheel names may be part of other distributions.
         let keeps_dead = self.world.wheel.is_some();
-        let wish = Wish { kind, repairs_signature, keeps_dead, ..Wish::new(&change) };
+        let clears_stack = cures(Cause::ExecStack);
+        let wish = Wish { kind, repairs_signature, clears_stack, keeps_dead, ..Wish::new(&change) };
         rewrite(self.vfs, object, &names, wish).map_err(|error| match error {
             Error::Io { source, .. } => Refusal::Io(source.into()),
             Error::Failed { source, .. } => Refusal::Edit(source),

@@ -1,13 +1,17 @@
 //! A new search path for one object: the smallest change that fits.
 
+pub mod fields;
 pub mod macho;
+pub mod shrink;
 
+use self::shrink::Shrink;
 use crate::bytes::Source;
 use crate::edit::{EditSet, Patched};
 use crate::elf::Image;
-use crate::elf::edit::{self, Method, Request};
+use crate::elf::edit::{self, Request};
 use crate::elf::search_path::{RpathKind, SearchPath, current};
 use crate::object::{Failure, Format, Identity, Patch};
+use crate::plan::field::FieldChange;
 use crate::vfs::Vfs;
 use crate::world::rpath_entry::{is_of_bazel, leads_somewhere};
 use std::collections::HashSet;
@@ -28,6 +32,8 @@ pub struct Rewrite {
     pub before: Vec<Vec<u8>>,
     /// The entries after.
     pub after: Vec<Vec<u8>>,
+    /// What changes besides.
+    pub fields: Vec<FieldChange>,
     /// The edits.
     pub patch: Patch,
     /// What the linker stamped into the object.
@@ -74,6 +80,17 @@ pub enum Change {
     Dedupe(Vec<Vec<u8>>),
     /// Entries for missing directories are removed.
     Prune,
+    /// Another entry in the place of one.
+    Replace {
+        /// The entry that is there.
+        old: Vec<u8>,
+        /// The entries that take its place.
+        new: Vec<Vec<u8>>,
+    },
+    /// Only entries by which a library is found.
+    Shrink(Shrink),
+    /// ELF: what is no search path.
+    Fields(Vec<edit::Change>),
 }
 
 impl Change {
@@ -82,8 +99,26 @@ impl Change {
     pub fn entries(&self) -> &[Vec<u8>] {
         match self {
             Self::Append(new) | Self::Fit(new) | Self::Prepend(new) | Self::Set(new) => new,
-            Self::Tidy(new) | Self::Dedupe(new) => new,
-            Self::Remove(_) | Self::Prune => &[],
+            Self::Tidy(new) | Self::Dedupe(new) | Self::Replace { new, .. } => new,
+            Self::Remove(_) | Self::Prune | Self::Shrink(_) | Self::Fields(_) => &[],
+        }
+    }
+}
+
+impl Change {
+    /// The change as ELF takes it, whose entries a colon ends.
+    fn split(&self) -> Self {
+        let each = |entries: &[Vec<u8>]| -> Vec<Vec<u8>> {
+            let split = entries.iter().flat_map(|entry| entry.split(|&byte| byte == b':'));
+            split.map(<[u8]>::to_vec).collect()
+        };
+        match self {
+            Self::Append(new) => Self::Append(each(new)),
+            Self::Prepend(new) => Self::Prepend(each(new)),
+            Self::Set(new) => Self::Set(each(new)),
+            Self::Remove(old) => Self::Remove(each(old)),
+            Self::Replace { old, new } => Self::Replace { old: old.clone(), new: each(new) },
+            other => other.clone(),
         }
     }
 }
@@ -101,6 +136,8 @@ pub struct Wish<'a> {
     pub may_drop_signer: bool,
     /// Mach-O: is an invalid signature to be replaced by an ad-hoc one?
     pub repairs_signature: bool,
+    /// ELF: is an executable stack no longer to be requested?
+    pub clears_stack: bool,
     /// May other distributions contain what an entry names, so that it is not unused although
     /// nothing exists there?
     pub keeps_dead: bool,
@@ -116,6 +153,7 @@ impl<'a> Wish<'a> {
             arch: None,
             may_drop_signer: false,
             repairs_signature: false,
+            clears_stack: false,
             keeps_dead: false,
         }
     }
@@ -144,6 +182,9 @@ pub fn rewrite(
         vfs.open(object).map_err(|source| Error::Io { path: object.to_owned(), source })?;
     let view = View { vfs, object, names };
     match Format::of(source.as_ref()) {
+        Some(Format::Macho) if matches!(wish.change, Change::Fields(_) | Change::Shrink(_)) => {
+            Err(failed(Failure::NotElf))
+        }
         Some(Format::Macho) => macho::rewrite(&view, source.as_ref(), wish).map_err(failed),
         _ => rewrite_elf(&view, source.as_ref(), wish).map_err(failed),
     }
@@ -190,16 +231,30 @@ impl View<'_> {
 
 fn rewrite_elf(view: &View<'_>, source: &dyn Source, wish: Wish<'_>) -> Result<Rewrite, Failure> {
     let Wish { change, kind, .. } = wish;
+    let change = &change.split();
     let image = Image::parse(source)?;
     let before = current(&image)?;
+    if let Change::Fields(changes) = change {
+        let patch = edit::edit(&image, &Request { changes: changes.clone() })?;
+        let after = before.as_ref().map_or_else(Vec::new, |path| path.entries.clone());
+        return Ok(elf_rewrite(view, &image, before, after, patch, true));
+    }
     let entries = before.as_ref().map_or(&[][..], |path| &path.entries);
     let directories = view.directories();
     let is_live =
         |entry: &[u8]| wish.keeps(entry) || leads_somewhere(view.vfs, entry, &directories);
 
-    let wanted = changed(entries, change, is_live);
-    let edit =
-        |entries: &[Vec<u8>]| edit::edit(&image, &Request { entries: entries.to_vec(), kind });
+    let wanted = match change {
+        Change::Shrink(how) => shrink::kept(view.vfs, &image, entries, &directories, how)?,
+        change => changed(entries, change, is_live),
+    };
+    let edit = |entries: &[Vec<u8>]| {
+        let mut request = Request::search_path(entries.to_vec(), kind);
+        if wish.clears_stack {
+            request.changes.push(edit::Change::ExecutableStack(false));
+        }
+        edit::edit(&image, &request)
+    };
     let (mut after, mut patch) = (wanted, None);
     if let Change::Fit(new) = change
         && !fits(&edit(&after))
@@ -219,15 +274,19 @@ fn rewrite_elf(view: &View<'_>, source: &dyn Source, wish: Wish<'_>) -> Result<R
         Some(patch) => patch,
         None => edit(&after)?,
     };
-    Ok(elf_rewrite(view, &image, before, after, patch))
+    Ok(elf_rewrite(view, &image, before, after, patch, wish.clears_stack))
 }
 
 fn towards_elf(view: &View<'_>, source: &dyn Source, edits: &EditSet) -> Result<Rewrite, Failure> {
     let image = Image::parse(source)?;
     let before = current(&image)?;
-    let request = Request::towards(&Image::parse(&Patched::new(source, edits))?)?;
+    let patched = Patched::new(source, edits);
+    let then = Image::parse(&patched)?;
+    let request = Request::towards(&then)?;
     let patch = edit::edit(&image, &request)?;
-    Ok(elf_rewrite(view, &image, before, request.entries, patch))
+    let after = current(&then)?.map_or_else(Vec::new, |path| path.entries);
+    let has_fields = request.changes.len() > 1;
+    Ok(elf_rewrite(view, &image, before, after, patch, has_fields))
 }
 
 fn elf_rewrite(
@@ -236,10 +295,17 @@ fn elf_rewrite(
     before: Option<SearchPath>,
     after: Vec<Vec<u8>>,
     patch: edit::Patch,
+    has_fields: bool,
 ) -> Rewrite {
+    // A search path alone, which most edits are of, changes no field.
+    let fields = match has_fields {
+        true => fields::of_edits(image, &patch.edits),
+        false => Vec::new(),
+    };
     Rewrite {
         object: view.object.to_owned(),
         format: Format::Elf,
+        fields,
         had_path: before.is_some(),
         before: before.map_or_else(Vec::new, |path| path.entries),
         after,
@@ -250,9 +316,7 @@ fn elf_rewrite(
 
 /// Does the edit keep the file's length?
 fn fits(patch: &Result<edit::Patch, edit::Failure>) -> bool {
-    patch.as_ref().is_ok_and(|patch| {
-        matches!(patch.method, Method::Unchanged | Method::Slot | Method::Repoint)
-    })
+    patch.as_ref().is_ok_and(|patch| patch.edits.bytes_appended() == 0)
 }
 
 fn changed(entries: &[Vec<u8>], change: &Change, is_live: impl Fn(&[u8]) -> bool) -> Vec<Vec<u8>> {
@@ -276,6 +340,15 @@ fn changed(entries: &[Vec<u8>], change: &Change, is_live: impl Fn(&[u8]) -> bool
             .collect(),
         Change::Dedupe(new) => without_duplicates(&[entries, new].concat()),
         Change::Prune => entries.iter().filter(|entry| is_live(entry)).cloned().collect(),
+        Change::Replace { old, new } => {
+            let replaced = entries.iter().flat_map(|entry| match entry == old {
+                true => new.clone(),
+                false => vec![entry.clone()],
+            });
+            replaced.collect()
+        }
+        // Of an object that is no ELF object, both are refused before.
+        Change::Shrink(_) | Change::Fields(_) => entries.to_vec(),
     }
 }
 

@@ -5,6 +5,7 @@ use super::path_text::without_dots;
 use super::style::{DIM, GONE, GOOD, WARNING, counted, paint};
 use crate::bytes::{Source, printable};
 use crate::edit::{Content, EditSet};
+use crate::plan::field::{Field, FieldChange};
 use crate::plan::{Kind, Method, Plan, RelativePath, Step};
 use crate::world::World;
 use similar::{ChangeTag, TextDiff};
@@ -52,12 +53,14 @@ pub fn write_summary(
         }
     }
     for (kind, what) in [(Kind::Macho, "a new ad-hoc signature"), (Kind::Elf, "another tag")] {
-        let same = steps().filter(|step| step.kind == kind && step.before == step.after).count();
+        let is_same = |step: &&Step| step.before == step.after && step.fields.is_empty();
+        let same = steps().filter(|step| step.kind == kind).filter(is_same).count();
         if same > 0 {
             let verb = if plan.dry_run { "would get" } else { "got" };
             writeln!(out, "  {} {verb} {what}", counted(same, "file"))?;
         }
     }
+    write_cleared(out, &steps().filter(clears_stack).collect::<Vec<_>>(), plan.dry_run, object)?;
     let removed: usize = steps().map(removed).sum();
     if removed > 0 {
         let were = match (plan.dry_run, removed) {
@@ -72,6 +75,31 @@ pub fn write_summary(
         writeln!(out, "  {}: {}: {warning}", paint(WARNING, "warning"), object(step))?;
     }
     Ok(())
+}
+
+/// Does a step take an executable stack away?
+fn clears_stack(step: &&Step) -> bool {
+    step.fields.iter().any(|change| change.field == Field::ExecutableStack)
+}
+
+/// Writes which files request an executable stack no longer.
+fn write_cleared(
+    out: &mut dyn Write,
+    cleared: &[&Step],
+    dry_run: bool,
+    shown: impl Fn(&Step) -> String,
+) -> io::Result<()> {
+    let (what, is_one) = match cleared {
+        [] => return Ok(()),
+        [step] => (shown(step), true),
+        steps => (counted(steps.len(), "file"), false),
+    };
+    let verb = match (dry_run, is_one) {
+        (true, _) => "would no longer request",
+        (false, true) => "no longer requests",
+        (false, false) => "no longer request",
+    };
+    writeln!(out, "  {what} {verb} an executable stack")
 }
 
 /// The steps by the directories that they add.
@@ -132,7 +160,28 @@ fn in_words(step: &Step) -> String {
 /// # Errors
 /// Where the output cannot be written.
 pub fn write_diff(out: &mut dyn Write, step: &Step) -> io::Result<()> {
-    write_entries(out, &step.path, &step.before, &step.after)
+    write_entries(out, &step.path, &step.before, &step.after)?;
+    write_fields(out, &step.fields)
+}
+
+/// Writes what changes of an object besides its search path, in the lines of a diff.
+///
+/// # Errors
+/// Where the output cannot be written.
+pub fn write_fields(out: &mut dyn Write, fields: &[FieldChange]) -> io::Result<()> {
+    for FieldChange { field, before, after } in fields {
+        let name = field.name();
+        let is_moved = before.iter().all(|it| after.contains(it)) && before.len() == after.len();
+        for value in before.iter().filter(|value| is_moved || !after.contains(value)) {
+            let line = format!("-{name}: {}", printable(value.as_bytes()));
+            writeln!(out, "{}", paint(GONE, line))?;
+        }
+        for value in after.iter().filter(|value| is_moved || !before.contains(value)) {
+            let line = format!("+{name}: {}", printable(value.as_bytes()));
+            writeln!(out, "{}", paint(GOOD, line))?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes a diff of two lists of entries of one file.

@@ -18,6 +18,7 @@ pub fn write(out: &mut dyn Write, operations: &[Operation]) -> io::Result<()> {
             Kind::Fix => "fix".to_owned(),
             Kind::Apply => "apply".to_owned(),
             Kind::Rpath => "rpath".to_owned(),
+            Kind::Edit => "edit".to_owned(),
             Kind::Revert => {
                 format!("revert of {}", printable(operation.reverts.join(", ").as_bytes()))
             }

@@ -137,7 +137,7 @@ enum ChangeReport {
         /// The digest it has; "unreadable" where the bytes cannot be read.
         found: String,
     },
-    /// An undo record would change more of it than an edit of search paths does.
+    /// An undo record would change more of it than an edit does.
     Forbidden {
         /// What would change.
         why: String,

@@ -98,7 +98,11 @@ fn write_changes(
 /// # Errors
 /// Where the output cannot be written.
 pub fn write_edited(out: &mut dyn Write, chosen: &Chosen, edited: &Edited) -> io::Result<()> {
-    let Edited { named, carried: Carried { plan, .. }, drops_signer } = edited;
+    let Edited { named, carried: Carried { plan, written, .. }, drops_signer } = edited;
+    if let (Written::To(output), []) = (written, plan.steps.as_slice()) {
+        let output = shell_word(output.as_os_str().as_bytes());
+        return writeln!(out, "{}: nothing to change; {output} is identical to it", shown(named));
+    }
     if plan.steps.is_empty() {
         return writeln!(out, "{}: nothing to change", shown(named));
     }
@@ -109,6 +113,10 @@ pub fn write_edited(out: &mut dyn Write, chosen: &Chosen, edited: &Edited) -> io
         writeln!(out, "{}: {warning}", paint(WARNING, "warning"))?;
     }
     match &plan.operation {
+        None if let Written::To(output) = written => {
+            let output = shell_word(output.as_os_str().as_bytes());
+            writeln!(out, "{} edited, written to {output}", shown(named))?;
+        }
         None => writeln!(out, "{} would be edited", shown(named))?,
         Some(operation) => {
             // The name of an interpreter means its environment there, and all that was done to it.

@@ -213,7 +213,7 @@ fn repacked(archive: &Path) -> EditSet {
     let path = members.find(|path| path.to_str().unwrap().ends_with(".so")).unwrap();
     let member = wheel.open(&path).unwrap();
     let entries = vec![b"$ORIGIN/a/longer/way".to_vec()];
-    let request = edit::Request { entries, kind: None };
+    let request = edit::Request::search_path(entries, None);
     let patch = edit::edit(&Image::parse(member.as_ref()).unwrap(), &request).unwrap();
     let mut scratch = Vec::new();
     let changes = [Change { path: &path, edits: &patch.edits }];

@@ -481,7 +481,7 @@ fn what_is_half_done_is_a_beginning_and_no_mixture() {
         std::fs::write(&file, &made_up).unwrap();
         let image = Image::parse(&made_up);
         let Ok(image) = image else { continue };
-        let nothing = Request { entries: Vec::new(), kind: None };
+        let nothing = Request::search_path(Vec::new(), None);
         let Ok(patch) = elf::edit::edit(&image, &nothing) else { continue };
         let mut edit = step(&tree.root, "a.so", patch.edits.in_write_order().to_vec());
         edit.replace = false;

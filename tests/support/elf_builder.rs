@@ -240,7 +240,8 @@ fn remove_section_headers(bytes: &mut Vec<u8>) {
 }
 
 pub(crate) fn request(entries: &[&str], kind: Option<RpathKind>) -> Request {
-    Request { entries: entries.iter().map(|entry| entry.as_bytes().to_vec()).collect(), kind }
+    let entries = entries.iter().map(|entry| entry.as_bytes().to_vec()).collect();
+    Request::search_path(entries, kind)
 }
 
 pub(crate) fn patch(bytes: &dyn Source, request: &Request) -> Result<Patch, Failure> {

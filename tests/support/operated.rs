@@ -56,6 +56,7 @@ pub(crate) fn step(root: &Path, path: impl AsRef<OsStr>, edits: Vec<Edit>) -> St
         kind: plan::Kind::Elf,
         before: vec!["$ORIGIN".to_owned()],
         after: vec!["$ORIGIN/../nvidia/cusolver/lib".to_owned()],
+        fields: Vec::new(),
         method: plan::Method::Other("append".to_owned()),
         reason: "test".to_owned(),
         edits,
@@ -77,7 +78,7 @@ pub(crate) fn search_path(file: &Path, path: &str) -> Vec<Edit> {
     let content = std::fs::read(file).unwrap();
     let image = Image::parse(&content).unwrap();
     let entries = path.split(':').map(|entry| entry.as_bytes().to_vec()).collect();
-    let patch = elf::edit::edit(&image, &Request { entries, kind: None }).unwrap();
+    let patch = elf::edit::edit(&image, &Request::search_path(entries, None)).unwrap();
     patch.edits.in_write_order().to_vec()
 }
 

@@ -160,7 +160,7 @@ fn every_prefix_of_the_writes_loads_where_the_file_is_edited_in_place() {
             assert_eq!(complaints, "", "{:?} after {count} writes", patch.method);
         }
         let file = shop.place("whole", &new);
-        assert_eq!(shop.loads(&file, library).is_ok(), !request.entries.is_empty());
+        assert_eq!(shop.loads(&file, library).is_ok(), !request.entries().is_empty());
     }
     assert_eq!(
         seen,

@@ -18,13 +18,19 @@ mod commands;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod direct;
+#[cfg(test)]
 mod discovery;
 #[cfg(test)]
 mod dlopen;
 #[cfg(test)]
 mod drift;
 #[cfg(test)]
+mod edits;
+#[cfg(test)]
 mod entries;
+#[cfg(test)]
+mod exec_stack;
 #[cfg(test)]
 mod explain;
 #[cfg(test)]
@@ -61,6 +67,8 @@ mod oracle_elf;
 mod oracle_ld_so;
 #[cfg(test)]
 mod oracle_musl;
+#[cfg(test)]
+mod patchelf;
 #[cfg(test)]
 mod planner;
 #[cfg(test)]

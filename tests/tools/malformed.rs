@@ -27,7 +27,7 @@ fn ask_everything(bytes: &Vec<u8>) {
                 let new = apply(bytes, &patch.edits);
                 let found = current(&Image::parse(&new).unwrap()).unwrap();
                 let found = found.map(|found| found.entries).unwrap_or_default();
-                assert_eq!(found, request(entries, None).entries);
+                assert_eq!(found, request(entries, None).entries());
                 assert!(apply(&new, &patch.edits.invert(bytes).unwrap()) == *bytes);
             }
         }

@@ -25,6 +25,7 @@ pub fn run(session: &mut Session, options: &Targets) -> Result<u8, Error> {
     }
     for file in &files {
         changes::write_entries(&mut *session.out, &file.path, &file.before, &file.after)?;
+        changes::write_fields(&mut *session.out, &file.fields)?;
     }
     Ok(0)
 }

@@ -2,12 +2,13 @@
 //! little is left, and an executable stack.
 
 use crate::diagnosis::load_report::{Opened, Seen};
-use crate::elf::Summary;
+use crate::elf::{Image, Summary, trampolines};
 use crate::findings::cure::Cure;
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::memory::Memory;
 use crate::findings::finding::{Cause, Finding, fault};
 use crate::loader::{STATIC_TLS_ROUNDING, Settings};
+use crate::vfs::Vfs;
 use crate::world::World;
 use crate::world::inventory::Role;
 use crate::world::program::Program;
@@ -17,12 +18,17 @@ use std::sync::Arc;
 
 /// The findings about what programs open.
 #[must_use]
-pub fn findings(world: &World, programs: &[Program<'_>], seen: &Seen) -> Vec<Finding> {
+pub fn findings(
+    vfs: &dyn Vfs,
+    world: &World,
+    programs: &[Program<'_>],
+    seen: &Seen,
+) -> Vec<Finding> {
     let mut found = Vec::new();
     for (number, program) in programs.iter().enumerate() {
         let opened: Vec<&Opened> =
             seen.opened.iter().filter(|opened| opened.program == number).collect();
-        found.extend(executable_stacks(world, program, &opened));
+        found.extend(executable_stacks(vfs, world, program, &opened));
         // Without a program it is not known what is loaded when it starts.
         if program.main.is_some() {
             found.extend(static_storage(world, program, &opened));
@@ -32,7 +38,12 @@ pub fn findings(world: &World, programs: &[Program<'_>], seen: &Seen) -> Vec<Fin
 }
 
 /// The objects that need an executable stack, if the program has none.
-fn executable_stacks(world: &World, program: &Program<'_>, opened: &[&Opened]) -> Vec<Finding> {
+fn executable_stacks(
+    vfs: &dyn Vfs,
+    world: &World,
+    program: &Program<'_>,
+    opened: &[&Opened],
+) -> Vec<Finding> {
     let started = program.main.iter().flat_map(|main| main.objects.first());
     if started.into_iter().any(|main| main.summary.wants_executable_stack()) {
         return Vec::new();
@@ -50,15 +61,33 @@ fn executable_stacks(world: &World, program: &Program<'_>, opened: &[&Opened]) -
     let is_fatal = !is_granted && program.main.is_some();
     let found = asking.into_iter().map(|(path, summary)| {
         let object = world.place(path);
-        let cure = Cure::ClearExecutableStack { owner: maker(world, path), object: object.clone() };
+        let writes_code = writes_code(vfs, path, summary);
+        let owner = maker(world, path);
+        // Where it is opened today, an object that needs its stack would crash without.
+        let fixable = !is_granted && writes_code == Some(false) && world.may_edit(path);
+        let cure = match (is_granted, fixable) {
+            (true, _) => Cure::ClearExecutableStack { owner, object: object.clone() },
+            (false, true) => Cure::Fix,
+            (false, false) => Cure::GrantExecutableStack { owner },
+        };
         let evidence = Evidence::Memory(Memory::ExecutableStack {
             object,
             is_asked: summary.stack_flags.is_some(),
             refused_by: system.version.filter(|_| !is_granted),
+            writes_code: writes_code == Some(true),
         });
-        Finding { is_fatal, ..fault(Cause::ExecStack, path, evidence, cure) }
+        Finding { is_fatal, fixable, ..fault(Cause::ExecStack, path, evidence, cure) }
     });
     found.collect()
+}
+
+/// Does the code of an object write functions to its stack? `None` if that is not known.
+fn writes_code(vfs: &dyn Vfs, path: &Path, summary: &Summary) -> Option<bool> {
+    if summary.architecture() != "x86_64" {
+        return None;
+    }
+    let source = vfs.open(path).ok()?;
+    trampolines::are_written(&Image::parse(source.as_ref()).ok()?).ok()
 }
 
 /// The objects for whose static thread-local storage there is no room, each alone or all together.

@@ -1,29 +1,38 @@
 //! Two states of one object: the edits that would lead from the one to the other, made anew.
 
-use super::request::Request;
-use super::{Failure, edit};
+use super::request::{Change, Request};
+use super::wanted::Wanted;
+use super::{Failure, make, preconditions};
 use crate::bytes;
 use crate::edit::{EditSet, Pair};
 use crate::elf::image::Image;
 use crate::elf::search_path::current;
+use goblin::elf::program_header::{PF_X, PT_GNU_STACK};
 
 impl Request {
-    /// The search path that another state of the object has, with its tag.
+    /// What a repair may have made of an object whose other state is `then`: its search path, with its tag,
+    /// and no executable stack where that one has none.
     ///
     /// # Errors
     /// Where that search path cannot be read.
     pub fn towards(then: &Image<'_>) -> Result<Self, bytes::Error> {
         let path = current(then)?;
         let kind = path.as_ref().map(|path| path.kind);
-        Ok(Self { entries: path.map_or_else(Vec::new, |path| path.entries), kind })
+        let entries = path.map_or_else(Vec::new, |path| path.entries);
+        let mut request = Self::search_path(entries, kind);
+        if then.segment(PT_GNU_STACK).is_some_and(|stack| stack.p_flags & PF_X == 0) {
+            request.changes.push(Change::ExecutableStack(false));
+        }
+        Ok(request)
     }
 }
 
-/// The edits that give an object the search path that it has in its other state.
+/// The edits that give an object what it has in its other state, of all that an edit can change.
 ///
 /// # Errors
-/// As those of [`edit`], and where the other state cannot be read.
+/// As those of [`super::edit`], and where the other state cannot be read.
 pub fn edits_towards(pair: &Pair<'_>) -> Result<EditSet, Failure> {
-    let request = Request::towards(&Image::parse(pair.other())?)?;
-    Ok(edit(&Image::parse(pair.one())?, &request)?.edits)
+    let (now, then) = (Image::parse(pair.one())?, Image::parse(pair.other())?);
+    preconditions::check_dynamic(&now)?;
+    Ok(make(&now, &Wanted::towards(&now, &then)?)?.edits)
 }

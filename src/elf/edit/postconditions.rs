@@ -2,45 +2,62 @@
 
 use super::preconditions;
 use super::refusal::Refusal;
+use super::wanted::Wanted;
 use crate::bytes;
 use crate::edit::{Content, EditSet, Patched};
 use crate::elf::dynamic_table::{is_search_path, is_string};
 use crate::elf::hash;
-use crate::elf::image::{Image, Summary};
-use crate::elf::search_path::{SearchPath, current};
+use crate::elf::image::{Image, Summary, VersionNeed};
+use crate::elf::search_path::current;
 use crate::elf::sections::Sections;
+use crate::elf::segments::contains;
 use crate::elf::versions::version_names;
 use goblin::elf::dynamic;
+use goblin::elf::program_header::PT_GNU_STACK;
 use std::ops::Range;
 
-/// Does the edited file have the wanted search path, and is everything else what it was?
+/// Does the edited file have what is wanted, and is everything else what it was?
 ///
 /// The string table may have 70 MB, so its bytes are not compared: that they are the old ones
-/// follows from the edits. `slot` is the part of it that may change, in offsets of the file.
+/// follows from the edits. `slots` are the parts of it that may change, in offsets of the file.
 ///
 /// # Errors
 /// [`Refusal::Inconsistent`] with the first postcondition that does not hold.
 pub(in crate::elf) fn verify(
     image: &Image<'_>,
     edits: &EditSet,
-    wanted: Option<&SearchPath>,
-    slot: &Range<u64>,
+    wanted: &Wanted,
+    slots: &[Range<u64>],
 ) -> Result<(), Refusal> {
     let broken = |what| Refusal::Inconsistent { what };
     require(edits.keeps_offsets(), "bytes that stay keep their offsets")?;
     let patched = Patched::new(image.source(), edits);
     let new = Image::parse(&patched).map_err(|_| broken("it can be read again"))?;
     preconditions::check(&new).map_err(|_| broken("it is still sound"))?;
+    if preconditions::check_payload(image).is_ok() {
+        preconditions::check_payload(&new).map_err(|_| broken("nothing is behind its end"))?;
+    }
     let found = current(&new).map_err(|_| broken("its search path can be read"))?;
-    require(found.as_ref() == wanted, "its search path is the requested one")?;
-    strings(image, &new, edits, slot)?;
+    let has_path = match &wanted.path {
+        Some(path) => found == *path,
+        None => same(current(image), Ok(found)),
+    };
+    require(has_path, "its search path is the requested one")?;
+    strings(image, &new, edits, (wanted, slots))?;
     tables(image, &new, edits)?;
-    let same_needs = same(image.version_needs(), new.version_needs())
+    let same_needs = same(version_needs(image, wanted), new.version_needs())
         && same(image.version_definitions(), new.version_definitions());
     require(same_needs, "it needs and defines the same versions")?;
-    require(same(others(image), others(&new)), "it is read as before otherwise")?;
+    require(
+        same(others(image, wanted), others(&new, &Wanted::default())),
+        "it is read as before otherwise",
+    )?;
     let same_records = same(version_names(image), version_names(&new));
-    require(same_records, "its version records are the same")?;
+    require(same_records || wanted.version_files.is_some(), "its version records are the same")?;
+    require(
+        wanted.stack.is_none_or(|flags| has_stack(&new, flags)),
+        "its stack is the requested one",
+    )?;
     sections(image, &new)
 }
 
@@ -58,10 +75,50 @@ fn same<T: PartialEq>(old: Result<T, bytes::Error>, new: Result<T, bytes::Error>
     }
 }
 
-/// All that the loader reads of it, but the search path. In a malformed object it may lie anywhere, such as
-/// the interpreter's name in the number of program headers.
-fn others(image: &Image<'_>) -> Result<Summary, bytes::Error> {
-    Ok(Summary { rpath: None, runpath: None, ..image.summary()? })
+/// All that the loader reads of it, as it is to be, but the search path. In a malformed object it may lie
+/// anywhere, such as the interpreter's name in the number of program headers.
+fn others(image: &Image<'_>, wanted: &Wanted) -> Result<Summary, bytes::Error> {
+    let mut summary = Summary { rpath: None, runpath: None, ..image.summary()? };
+    let (soname, interpreter) = (&wanted.soname, &wanted.interpreter);
+    summary.soname = soname.clone().or(summary.soname);
+    summary.interpreter = interpreter.clone().or(summary.interpreter);
+    summary.stack_flags = wanted.stack.or(summary.stack_flags);
+    summary.flags_1 = wanted.flags_1.unwrap_or(summary.flags_1);
+    summary.osabi = wanted.osabi.unwrap_or(summary.osabi);
+    if let Some(needed) = &wanted.needed {
+        summary.needed.clone_from(needed);
+    }
+    summary.version_needs = version_needs(image, wanted)?;
+    Ok(summary)
+}
+
+/// The versions that it is to need.
+fn version_needs(image: &Image<'_>, wanted: &Wanted) -> Result<Vec<VersionNeed>, bytes::Error> {
+    let needs = image.version_needs()?;
+    let Some(files) = &wanted.version_files else { return Ok(needs) };
+    let named = needs.into_iter().zip(files);
+    Ok(named.filter_map(|(need, file)| Some(VersionNeed { file: file.clone()?, ..need })).collect())
+}
+
+/// Have all headers of the stack these flags?
+fn has_stack(image: &Image<'_>, flags: u32) -> bool {
+    let mut stacks = image.segments().iter().filter(|it| it.p_type == PT_GNU_STACK).peekable();
+    stacks.peek().is_some() && stacks.all(|stack| stack.p_flags == flags)
+}
+
+/// Is an entry of this tag another one than it was?
+fn is_changed(tag: u64, wanted: &Wanted) -> bool {
+    is_search_path(tag)
+        || match tag {
+            dynamic::DT_SONAME => wanted.soname.is_some(),
+            dynamic::DT_NEEDED => wanted.needed.is_some(),
+            dynamic::DT_FLAGS_1 => wanted.flags_1.is_some(),
+            dynamic::DT_DEBUG => wanted.debug,
+            dynamic::DT_VERNEED | dynamic::DT_VERNEEDNUM | dynamic::DT_VERSYM => {
+                wanted.version_files.is_some()
+            }
+            _ => false,
+        }
 }
 
 /// Every string that was there is there, at its old offset in the table.
@@ -69,11 +126,12 @@ fn strings(
     image: &Image<'_>,
     new: &Image<'_>,
     edits: &EditSet,
-    slot: &Range<u64>,
+    (wanted, slots): (&Wanted, &[Range<u64>]),
 ) -> Result<(), Refusal> {
-    require(entries(image) == entries(new), "its dynamic table is the same otherwise")?;
+    let is_same = entries(image, wanted) == entries(new, wanted);
+    require(is_same, "its dynamic table is the same otherwise")?;
     let names = |image: &Image<'_>| {
-        image.strings_of(|tag| is_string(tag) && !is_search_path(tag), "dynamic string")
+        image.strings_of(|tag| is_string(tag) && !is_changed(tag, wanted), "dynamic string")
     };
     require(same(names(image), names(new)), "its dynamic strings are the same")?;
     let (Ok(old_table), Ok(new_table)) = (image.string_table(), new.string_table()) else {
@@ -81,14 +139,14 @@ fn strings(
     };
     let len = old_table.end - old_table.start;
     let is_kept =
-        new_table.end - new_table.start >= len && stands(edits, &old_table, new_table.start, slot);
+        new_table.end - new_table.start >= len && stands(edits, &old_table, new_table.start, slots);
     require(is_kept, "its string table holds the old strings")
 }
 
-/// Tags and values of the dynamic table without the search path; of tables that an edit may move, the
-/// tags alone.
-fn entries(image: &Image<'_>) -> Vec<(u64, u64)> {
-    let others = image.dynamic().iter().filter(|entry| !is_search_path(entry.tag));
+/// Tags and values of the dynamic table without those that are to change; of tables that an edit may move,
+/// the tags alone.
+fn entries(image: &Image<'_>, wanted: &Wanted) -> Vec<(u64, u64)> {
+    let others = image.dynamic().iter().filter(|entry| !is_changed(entry.tag, wanted));
     let moved = |tag| matches!(tag, dynamic::DT_STRTAB | dynamic::DT_STRSZ) || can_move(tag);
     others.map(|entry| (entry.tag, if moved(entry.tag) { 0 } else { entry.value })).collect()
 }
@@ -99,7 +157,7 @@ fn tables(image: &Image<'_>, new: &Image<'_>, edits: &EditSet) -> Result<(), Ref
         let at = |image: &Image<'_>| image.value(tag).and_then(|value| image.offset_of(value));
         let is_kept = match (at(image), at(new)) {
             (None, None) => true,
-            (Some(old), Some(new)) => stands(edits, &extent(image, tag, old), new, &(0..0)),
+            (Some(old), Some(new)) => stands(edits, &extent(image, tag, old), new, &[]),
             _ => false,
         };
         require(is_kept, "its symbols and their hash tables are the same")?;
@@ -119,12 +177,11 @@ fn can_move(tag: u64) -> bool {
 }
 
 /// Do the bytes of the old file's `range` stand at offset `at` of the new one, all but `except`?
-fn stands(edits: &EditSet, range: &Range<u64>, at: u64, except: &Range<u64>) -> bool {
+fn stands(edits: &EditSet, range: &Range<u64>, at: u64, except: &[Range<u64>]) -> bool {
     let overlaps = |edit: &Range<u64>| edit.start < range.end && range.start < edit.end;
     if at == range.start && range.end <= edits.old_len() {
         return edits.in_write_order().iter().all(|edit| {
-            !overlaps(&edit.range)
-                || (except.start <= edit.range.start && edit.range.end <= except.end)
+            !overlaps(&edit.range) || except.iter().any(|slot| contains(slot, &edit.range))
         });
     }
     let new_ranges = edits.new_ranges();

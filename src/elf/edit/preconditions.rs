@@ -27,7 +27,7 @@ pub(in crate::elf) fn check(image: &Image<'_>) -> Result<(), Failure> {
     check_segments(image)?;
     check_strings(image)?;
     mapped_tables::check(image)?;
-    check_extent(image)
+    check_extent(image).map(drop)
 }
 
 /// Refuses what is not dynamically linked.
@@ -150,8 +150,8 @@ fn check_strings(image: &Image<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Is everything that is described there, and is everything described that is there?
-fn check_extent(image: &Image<'_>) -> Result<(), Failure> {
+/// Is everything there that is described? Where that ends, as a file offset.
+fn check_extent(image: &Image<'_>) -> Result<u64, Failure> {
     let len = image.source().len();
     let mut end = header_table(image).end;
     for segment in image.segments() {
@@ -178,9 +178,17 @@ fn check_extent(image: &Image<'_>) -> Result<(), Failure> {
             }
         }
     }
-    if end > len {
-        return Err(Refusal::Truncated { end, len }.into());
-    }
+    if end > len { Err(Refusal::Truncated { end, len }.into()) } else { Ok(end) }
+}
+
+/// Refuses an object with data behind everything that is described: what is appended would come between
+/// the two, and such data are found by their distance from the end of the file.
+///
+/// # Errors
+/// [`Refusal::AppendedPayload`], and as [`check`].
+pub(in crate::elf) fn check_payload(image: &Image<'_>) -> Result<(), Failure> {
+    let end = check_extent(image)?;
+    let len = image.source().len();
     let rest = len - end;
     let is_padding = rest <= MAX_PADDING
         && image.source().get(end..len).is_some_and(|bytes| bytes.iter().all(|&byte| byte == 0));

@@ -185,6 +185,23 @@ pub enum Refusal {
         /// NUL or a colon.
         byte: char,
     },
+    /// A name that cannot stand in the file.
+    #[error("{name:?} is not a name: it is empty or contains a NUL byte")]
+    NotAName {
+        /// The name, as far as it can be shown.
+        name: String,
+    },
+    /// No `PT_INTERP`: no program, or a static one.
+    #[error("it has no interpreter (PT_INTERP): only dynamically linked programs have one")]
+    NoInterpreter,
+    /// No `PT_GNU_STACK`, and no room for one more program header.
+    #[error(
+        "it has no PT_GNU_STACK, and there is no room for another program header; relink it with -z noexecstack"
+    )]
+    NoStackHeader,
+    /// Version records in an order that cannot be kept without one of them.
+    #[error("its version records cannot be changed in place; relink it")]
+    VersionRecords,
     /// The edits were made and do not hold what they promise: a fault of this program. Nothing is
     /// written.
     #[error("the edited file would be invalid: {what}; please report this file")]

@@ -3,4 +3,4 @@
 pub(super) mod append_to_tail;
 pub(super) mod in_place;
 pub(super) mod move_last_segment;
-pub(super) mod new_segment;
+pub(in crate::elf) mod new_segment;

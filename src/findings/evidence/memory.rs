@@ -15,6 +15,8 @@ pub enum Memory {
         is_asked: bool,
         /// The glibc that is here and refuses it.
         refused_by: Option<GlibcVersion>,
+        /// Does its code write functions to the stack, as far as bytes tell?
+        writes_code: bool,
     },
     /// More static thread-local storage than a running program has.
     StaticTls {

@@ -110,6 +110,7 @@ fn macho_rewrite(
         had_path: before.iter().any(|entries| !entries.is_empty()),
         before: before.concat(),
         after: after.concat(),
+        fields: Vec::new(),
         patch: patch.into(),
         identity: Identity::of_macho(images),
     }

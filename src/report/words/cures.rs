@@ -58,10 +58,17 @@ fn in_words(cure: &Cure) -> String {
         }
         Cure::RunAsReader => "run tfpatch as a user who can read it".to_owned(),
         Cure::SignAdHoc => "codesign --force --sign - FILE".to_owned(),
+        Cure::Fix => "tfpatch fix".to_owned(),
+        Cure::GrantExecutableStack { owner } => {
+            let owner = owner.as_deref().unwrap_or("it");
+            format!(
+                "GLIBC_TUNABLES=glibc.rtld.execstack=2 python …; or install a release of {owner} without it"
+            )
+        }
         Cure::ClearExecutableStack { owner, object } => {
             let owner = owner.as_deref().unwrap_or("it");
             format!(
-                "install a release of {owner} without it; or run patchelf --clear-execstack {object}"
+                "install a release of {owner} without it; or run tfpatch fix --exec-stack {object}"
             )
         }
         Cure::LoadAtStart { object, wanted } => {

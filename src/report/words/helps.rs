@@ -203,7 +203,7 @@ fn fixed(advice: Advice) -> &'static str {
              update it"
         }
         Advice::NoExecutableStack => {
-            "install a newer release, or run patchelf --clear-execstack FILE"
+            "install a newer release, or run tfpatch fix, which clears the flag if the code does not need it"
         }
         Advice::OneTeam => {
             "sign the program and its libraries with the same Team ID, or give the program the entitlement \

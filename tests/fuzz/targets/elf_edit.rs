@@ -9,7 +9,7 @@
 use libfuzzer_sys::{Corpus, fuzz_target};
 use tfpatch::bytes::Source;
 use tfpatch::edit::EditSet;
-use tfpatch::elf::edit::{Patch, Request, edit};
+use tfpatch::elf::edit::{Change, Patch, Request, edit};
 use tfpatch::elf::hash::{exports, imports};
 use tfpatch::elf::search_path::{RpathKind, current};
 use tfpatch::elf::{Image, Summary};
@@ -48,13 +48,27 @@ fn request(image: &Image<'_>, head: &[u8], longer: usize) -> Request {
         _ => None,
     };
     let old = current(image).ok().flatten().map(|path| path.entries).unwrap_or_default();
-    Request { entries: wish.entries(old), kind }
+    let mut request = Request::search_path(wish.entries(old), kind);
+    let name = head.iter().copied().filter(|byte| byte.is_ascii_graphic()).collect::<Vec<u8>>();
+    let needed = image.needed().unwrap_or_default().into_iter().next().unwrap_or_default();
+    let more = [
+        Change::Soname(name.clone()),
+        Change::AddNeeded { name: name.clone(), first: wish.flags & 4 != 0 },
+        Change::RemoveNeeded(needed.clone()),
+        Change::ReplaceNeeded { old: needed, new: name.clone() },
+        Change::Interpreter(name),
+        Change::ExecutableStack(wish.flags & 4 != 0),
+        Change::NoDefaultLibraries,
+        Change::DebugTag,
+    ];
+    request.changes.extend(more.get(usize::from(wish.flags >> 3)).cloned());
+    request
 }
 
 /// The file after the request, if it is served, and held against the laws of all edits.
 fn changed(file: &Vec<u8>, request: &Request) -> Option<Vec<u8>> {
     let image = Image::parse(file).ok()?;
-    let asked = request.entries.iter().map(Vec::len).sum::<usize>();
+    let asked = request.entries().iter().map(Vec::len).sum::<usize>();
     let most = CONSTANT + FACTOR * (file.len() + asked);
     let patch = within(most, "editing", || edit(&image, request)).ok()?;
     let new = apply(file, &patch.edits);
@@ -63,9 +77,13 @@ fn changed(file: &Vec<u8>, request: &Request) -> Option<Vec<u8>> {
     let changed = Image::parse(&new).expect("an edited object can be read");
     let found = current(&changed).expect("its search path can be read");
     let kind = found.as_ref().map(|found| found.kind);
-    assert_eq!(found.map(|found| found.entries).unwrap_or_default(), request.entries);
-    assert!(kind.is_none() || request.kind.is_none() || kind == request.kind);
-    check_others(&image, &changed);
+    assert_eq!(found.map(|found| found.entries).unwrap_or_default(), request.entries());
+    if let [Change::SearchPath { kind: asked, .. }, rest @ ..] = request.changes.as_slice() {
+        assert!(kind.is_none() || asked.is_none() || kind == *asked);
+        if rest.is_empty() {
+            check_others(&image, &changed);
+        }
+    }
 
     let back = patch.edits.invert(file).expect("an edit can be turned around");
     assert!(apply(&new, &back) == *file, "the inverse gives something else");

@@ -36,7 +36,7 @@ fn read(file: &Vec<u8>) {
         let _ = (exports(&image, b"answer"), imports(&image, b"dep"));
     });
     for entry in [&b"x"[..], b"$ORIGIN/far/away/far/away/far/away/far/away/far/away/far/away"] {
-        let request = Request { entries: vec![entry.to_vec()], kind: None };
+        let request = Request::search_path(vec![entry.to_vec()], None);
         let patch = within(most, "editing", || edit(&image, &request));
         if let Ok(patch) = patch {
             assert!(patch.edits.old_len() == Source::len(file), "edits of another file");

@@ -11,6 +11,7 @@ use crate::bytes::{Error, align_up};
 use crate::edit::{Content, Edit};
 use crate::elf::dynamic_table::{self, Entries};
 use crate::elf::edit::debug_symbols;
+use crate::elf::edit::headers::Headers;
 use crate::elf::edit::program_header_room::{HeaderRoom, header_room};
 use crate::elf::edit::refusal::{MAX_PADDING, Refusal};
 use crate::elf::edit::request::Failure;
@@ -23,7 +24,7 @@ use goblin::elf::program_header::PT_INTERP;
 use std::ops::Range;
 
 mod payload;
-mod program_headers;
+pub(in crate::elf) mod program_headers;
 mod section_headers;
 
 use self::payload::{Layout, Moved, Payload};
@@ -52,6 +53,15 @@ pub(in crate::elf) struct NewSegment {
     pub(in crate::elf) sources: Vec<Range<u64>>,
 }
 
+/// What changes besides the string table, and moves with its parts.
+#[derive(Clone, Copy)]
+pub(in crate::elf) struct Besides<'a> {
+    /// What the headers are to tell.
+    pub(in crate::elf) headers: &'a Headers,
+    /// The bytes of `PT_INTERP`, where they are to be others.
+    pub(in crate::elf) interpreter: Option<&'a [u8]>,
+}
+
 /// The edits that give the object a copy of its string table with `string` at its end, where
 /// `entries` tells the dynamic table for the offset at which the string will stand.
 ///
@@ -63,6 +73,7 @@ pub(in crate::elf) fn append(
     string: &[u8],
     entries: impl FnOnce(u64) -> Entries,
     copies_dynamic: bool,
+    besides: Besides<'_>,
 ) -> Result<NewSegment, Failure> {
     if image.endian() == Endian::Big {
         return Err(Refusal::BigEndian.into());
@@ -76,35 +87,36 @@ pub(in crate::elf) fn append(
     let mut entries = entries(strings.end - strings.start);
 
     let mut payload = Payload::at_end_of(image);
-    let rows = match &sections {
-        None => None,
-        Some(sections) => Some(place_sections(image, sections, &mut payload, copies_dynamic)?),
-    };
+    let rows = sections
+        .as_ref()
+        .map(|sections| place_sections(image, sections, &mut payload, copies_dynamic))
+        .transpose()?;
     let dynamic_len =
         copies_dynamic.then(|| (entries.len() + NULLS) as u64 * dynamic_table::entry_size(image));
-    let new = place_segment(image, &room, string, dynamic_len, &mut payload)?;
+    let appended = Appended { string, dynamic_len, interpreter: besides.interpreter };
+    let new = place_segment(image, &room, appended, &mut payload)?;
     point_at(image, &mut entries, &new);
     if let Some((index, ..)) = new.dynamic_copy {
         payload.replace(index, dynamic_table::encode(image, &entries, NULLS));
     }
-
     let mut sources = Vec::new();
     let mut symbol_edits = Vec::new();
-    let mut header = *image.header();
+    let mut header = besides.headers.changed(*image.header());
     if let (Some(sections), Some(rows)) = (&sections, rows) {
         sources.push(sections.range());
         sources.extend(rows.names.clone());
         header.e_shoff = rows.offset;
-        let table = section_rows(image, sections, &rows, &new);
+        let table = section_rows(image, sections, &rows, &new, besides.headers);
         symbol_edits = debug_symbols::edits(image, sections, &table);
         header.e_shnum = table.len() as u16;
-        payload
-            .replace(rows.piece, sections::encode(image, &table).ok_or_else(|| unwritable(image))?);
+        let table = sections::encode(image, &table).ok_or_else(|| unwritable(image))?;
+        payload.replace(rows.piece, table);
     }
-    let edits_of_headers = edits_of_headers(image, &room, &new, header, &mut payload)?;
+    let header = (header, besides.headers);
+    let headers = edits_of_headers(image, &room, &new, header, &mut payload)?;
     let mut edits = payload.into_edits(image);
     edits.extend(symbol_edits);
-    edits.extend(edits_of_headers);
+    edits.extend(headers);
     if !copies_dynamic {
         edits.extend(dynamic_table::edits(image, &entries));
     }
@@ -117,13 +129,20 @@ pub(in crate::elf) fn append(
     })
 }
 
-/// Puts the parts of the segment into the payload, those that are not known yet as zeros. `dynamic_len`
-/// is the size of a new dynamic table.
+/// What the segment is for.
+#[derive(Clone, Copy)]
+struct Appended<'a> {
+    string: &'a [u8],
+    /// The size of a new dynamic table.
+    dynamic_len: Option<u64>,
+    interpreter: Option<&'a [u8]>,
+}
+
+/// Puts the parts of the segment into the payload, those that are not known yet as zeros.
 fn place_segment(
     image: &Image<'_>,
     room: &HeaderRoom,
-    string: &[u8],
-    dynamic_len: Option<u64>,
+    appended: Appended<'_>,
     payload: &mut Payload,
 ) -> Result<Layout, Failure> {
     payload.align(ALIGNMENT)?;
@@ -147,8 +166,14 @@ fn place_segment(
             payload.push(Content::CopyOf(piece.clone()))?;
         }
     }
+    let mut interpreter = None;
+    if let Some(path) = appended.interpreter {
+        payload.align(ALIGNMENT)?;
+        interpreter = Some((payload.at, path.len() as u64));
+        payload.push(Content::Bytes(path.to_vec()))?;
+    }
     let mut dynamic_copy = None;
-    if let Some(len) = dynamic_len {
+    if let Some(len) = appended.dynamic_len {
         payload.align(ALIGNMENT)?;
         dynamic_copy = Some((payload.pieces.len(), payload.at, len));
         payload.push(Content::Bytes(vec![0; len as usize]))?;
@@ -156,7 +181,7 @@ fn place_segment(
     payload.align(ALIGNMENT)?;
     let strings_at = payload.at;
     payload.push(Content::CopyOf(image.string_table()?))?;
-    let mut bytes = string.to_vec();
+    let mut bytes = appended.string.to_vec();
     bytes.push(0);
     payload.push(Content::Bytes(bytes))?;
     let grown = payload.at - strings_at;
@@ -170,6 +195,7 @@ fn place_segment(
         grown,
         headers_copy,
         moved,
+        interpreter,
         dynamic_copy,
     })
 }
@@ -216,13 +242,14 @@ fn edits_of_headers(
     image: &Image<'_>,
     room: &HeaderRoom,
     new: &Layout,
-    mut header: Header,
+    (mut header, headers): (Header, &Headers),
     payload: &mut Payload,
 ) -> Result<Vec<Edit>, Failure> {
     if let Some((_, offset)) = new.headers_copy {
         header.e_phoff = offset;
     }
-    let segments = program_headers(image, room, new, header.e_phoff);
+    let mut segments = program_headers(image, room, new, header.e_phoff);
+    segments.iter_mut().for_each(|segment| headers.change_segment(segment));
     header.e_phnum = segments.len() as u16;
     let (header, mut table) = encode_headers(image, header, &segments)?;
     if let (HeaderRoom::Move(_), Some(piece)) = (room, new.moved.last()) {

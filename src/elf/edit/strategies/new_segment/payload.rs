@@ -22,6 +22,8 @@ pub(super) struct Layout {
     pub(super) headers_copy: Option<(usize, u64)>,
     /// What had to make room for the program header.
     pub(super) moved: Vec<Moved>,
+    /// File offset and size of another name of the interpreter.
+    pub(super) interpreter: Option<(u64, u64)>,
     /// The dynamic table's piece of the payload, file offset and size.
     pub(super) dynamic_copy: Option<(usize, u64, u64)>,
 }

@@ -9,7 +9,9 @@ use crate::elf::edit::request::Failure;
 use crate::elf::image::Image;
 use crate::elf::segments::header_table;
 use goblin::elf::header::Header;
-use goblin::elf::program_header::{PF_R, PF_W, PT_DYNAMIC, PT_LOAD, PT_PHDR, ProgramHeader};
+use goblin::elf::program_header::{
+    PF_R, PF_W, PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_PHDR, ProgramHeader,
+};
 use scroll::Pwrite as _;
 
 /// The new program headers.
@@ -55,6 +57,15 @@ fn follow(segment: &mut ProgramHeader, new: &Layout) {
         segment.p_vaddr = piece.address + distance;
         segment.p_paddr = segment.p_vaddr;
     }
+    if segment.p_type == PT_INTERP
+        && let Some((offset, size)) = new.interpreter
+    {
+        segment.p_offset = offset;
+        segment.p_vaddr = new.address(offset);
+        segment.p_paddr = segment.p_vaddr;
+        segment.p_filesz = size;
+        segment.p_memsz = size;
+    }
     if segment.p_type == PT_DYNAMIC
         && let Some((_, offset, size)) = new.dynamic_copy
     {
@@ -84,7 +95,7 @@ fn load_of(image: &Image<'_>, new: &Layout) -> ProgramHeader {
 }
 
 /// ELF header and program headers as they stand in a file.
-pub(super) fn encode_headers(
+pub(in crate::elf) fn encode_headers(
     image: &Image<'_>,
     header: Header,
     segments: &[ProgramHeader],
@@ -104,7 +115,11 @@ pub(super) fn encode_headers(
 
 /// One edit for ELF header and program headers where they stand side by side, else the table
 /// first: with the old count it is what it was.
-pub(super) fn edits_in_place(image: &Image<'_>, mut header: Vec<u8>, table: Vec<u8>) -> Vec<Edit> {
+pub(in crate::elf) fn edits_in_place(
+    image: &Image<'_>,
+    mut header: Vec<u8>,
+    table: Vec<u8>,
+) -> Vec<Edit> {
     let start = header_table(image).start;
     let end = header.len() as u64;
     if start == end {

@@ -3,6 +3,7 @@
 use super::payload::{Layout, Payload};
 use super::{ALIGNMENT, is_fixed};
 use crate::edit::Content;
+use crate::elf::edit::headers::{Headers, interpreter_row};
 use crate::elf::edit::refusal::Refusal;
 use crate::elf::edit::request::Failure;
 use crate::elf::image::Image;
@@ -77,8 +78,10 @@ pub(super) fn section_rows(
     sections: &Sections,
     rows: &Rows,
     new: &Layout,
+    headers: &Headers,
 ) -> Vec<SectionHeader> {
     let mut table = sections.rows().to_vec();
+    table.iter_mut().for_each(|row| headers.change_row(row));
     for row in &mut table {
         let range = file_range(row);
         if let Some(piece) = new.piece_of(&range) {
@@ -96,18 +99,14 @@ pub(super) fn section_rows(
     {
         added.push(move_to(row, rows, new, offset, size));
     }
-    added.push(SectionHeader {
-        sh_name: rows.name as usize,
-        sh_type: SHT_PROGBITS,
-        sh_flags: SHF_ALLOC.into(),
-        sh_addr: new.p_vaddr,
-        sh_offset: new.p_offset,
-        sh_size: new.mark_len,
-        sh_link: 0,
-        sh_info: 0,
-        sh_addralign: ALIGNMENT,
-        sh_entsize: 0,
-    });
+    if let Some((offset, size)) = new.interpreter
+        && let Some(row) = interpreter_row(image, sections).and_then(|index| table.get_mut(index))
+    {
+        row.sh_offset = offset;
+        row.sh_addr = new.address(offset);
+        row.sh_size = size;
+    }
+    added.push(row_of_mark(rows, new));
     if is_fixed(image) {
         // patchelf takes it for granted that in such a program a section follows the string table
         // (`rewriteSectionsExecutable`). This one is empty: the table still ends the file.
@@ -127,6 +126,22 @@ pub(super) fn section_rows(
     }
     table.extend(added);
     table
+}
+
+/// The section that begins the segment.
+fn row_of_mark(rows: &Rows, new: &Layout) -> SectionHeader {
+    SectionHeader {
+        sh_name: rows.name as usize,
+        sh_type: SHT_PROGBITS,
+        sh_flags: SHF_ALLOC.into(),
+        sh_addr: new.p_vaddr,
+        sh_offset: new.p_offset,
+        sh_size: new.mark_len,
+        sh_link: 0,
+        sh_info: 0,
+        sh_addralign: ALIGNMENT,
+        sh_entsize: 0,
+    }
 }
 
 /// Gives a section its place in the new segment. What it abandons keeps a section, which is returned, so

@@ -1,0 +1,103 @@
+//! What a step changes of an object besides its search path.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the loader reads of an object, and an edit can change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Field {
+    /// The object's own name: `DT_SONAME`.
+    Soname,
+    /// The names of the libraries that it needs, in order: `DT_NEEDED`.
+    Needed,
+    /// The dynamic loader of a program: `PT_INTERP`.
+    Interpreter,
+    /// Does it request an executable stack: `PF_X` of `PT_GNU_STACK`? `yes` or `no`.
+    ExecutableStack,
+    /// Are the default directories not searched: `DF_1_NODEFLIB`? `yes` or `no`.
+    NoDefaultLibraries,
+    /// A field that this version does not know.
+    #[serde(other)]
+    Other,
+}
+
+impl Field {
+    /// Its name, as JSON and a diff have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Soname => "soname",
+            Self::Needed => "needed",
+            Self::Interpreter => "interpreter",
+            Self::ExecutableStack => "executable_stack",
+            Self::NoDefaultLibraries => "no_default_libraries",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// One field that changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FieldChange {
+    /// Which one.
+    pub field: Field,
+    /// Its values before; none where it was not there.
+    pub before: Vec<String>,
+    /// Its values after.
+    pub after: Vec<String>,
+}
+
+impl FieldChange {
+    /// The changes turned around, as an undo makes them.
+    #[must_use]
+    pub fn turned(changes: &[Self]) -> Vec<Self> {
+        let turned = changes.iter().map(|change| Self {
+            field: change.field,
+            before: change.after.clone(),
+            after: change.before.clone(),
+        });
+        turned.collect()
+    }
+
+    /// What changes that follow each other come to. A field that is what it was is left out.
+    #[must_use]
+    pub fn joined<'a>(steps: impl Iterator<Item = &'a [Self]>) -> Vec<Self> {
+        let mut joined: Vec<Self> = Vec::new();
+        for change in steps.flatten() {
+            match joined.iter_mut().find(|known| known.field == change.field) {
+                Some(known) => known.after.clone_from(&change.after),
+                None => joined.push(change.clone()),
+            }
+        }
+        joined.retain(|change| change.before != change.after);
+        joined
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Field, FieldChange};
+
+    fn change(field: Field, before: &str, after: &str) -> FieldChange {
+        FieldChange { field, before: vec![before.to_owned()], after: vec![after.to_owned()] }
+    }
+
+    #[test]
+    fn changes_that_follow_each_other_are_one() {
+        let first = [change(Field::Soname, "a", "b"), change(Field::ExecutableStack, "yes", "no")];
+        let second = [change(Field::Soname, "b", "c"), change(Field::ExecutableStack, "no", "yes")];
+        let joined = FieldChange::joined([&first[..], &second].into_iter());
+        assert_eq!(joined, [change(Field::Soname, "a", "c")]);
+        assert_eq!(FieldChange::turned(&joined), [change(Field::Soname, "c", "a")]);
+    }
+
+    #[test]
+    fn a_field_has_one_name() {
+        for field in [Field::Soname, Field::Needed, Field::Interpreter, Field::ExecutableStack] {
+            assert_eq!(serde_json::to_value(field).unwrap(), field.name());
+        }
+        let later: Field = serde_json::from_str("\"of_a_later_version\"").unwrap();
+        assert_eq!(later, Field::Other);
+    }
+}
