@@ -3,6 +3,7 @@
 
 use crate::bytes::{self, Source};
 use crate::edit::{EditSet, Pair};
+use crate::elf::edit::counterpart::Beside;
 use crate::{elf, macho};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -220,16 +221,17 @@ pub fn hex(bytes: &[u8]) -> String {
 }
 
 /// Do two states of an object, under one of these file names, differ as they do because tfpatch gave it
-/// another search path? The edit is made anew, from the one state and from the other, and has to give the
-/// very bytes.
+/// another search path, or changed what is `beside` it? The edit is made again, from the one state and from the
+/// other, and has to give the very bytes.
 ///
 /// So it holds for all that an edit leaves alone, whatever the object says of itself. It does not hold for
 /// an edit that another version of tfpatch would make in another way.
 #[must_use]
-pub fn is_own_edit(pair: Pair<'_>, names: &[&OsStr]) -> bool {
+pub fn is_own_edit(pair: Pair<'_>, names: &[&OsStr], beside: Beside) -> bool {
     match Format::of(pair.one()) {
         Some(Format::Elf) => [pair, pair.turned()].iter().any(|pair| {
-            elf::edit::counterpart::edits_towards(pair).is_ok_and(|edits| pair.is_made_by(&edits))
+            elf::edit::counterpart::edits_towards(pair, beside)
+                .is_ok_and(|edits| pair.is_made_by(&edits))
         }),
         Some(Format::Macho) => [pair, pair.turned()].iter().any(|pair| {
             // Neither state tells whether a signature was to be repaired, nor under which of the file's

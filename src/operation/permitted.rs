@@ -1,12 +1,14 @@
-//! What an undo record may change of a file: only what an edit changes. It does not
-//! matter who wrote the record.
+//! What an undo record may change of a file: the search path, and what the record declares besides of that
+//! which an edit can change. It does not matter who wrote the record.
 
 use super::journal::About;
 use super::tree::Tree;
 use super::unpermitted::Unpermitted;
 use crate::bytes::{Piecewise, Source};
 use crate::edit::{EditSet, Pair, Patched};
+use crate::elf::edit::counterpart::Beside;
 use crate::object;
+use crate::plan::field::{Field, FieldChange};
 use crate::plan::{Kind, RelativePath};
 use crate::python::wheel::{self, Wheel};
 use crate::python::{join_within, record};
@@ -82,7 +84,7 @@ pub(super) fn check(
     match about.kind {
         Kind::Elf | Kind::Macho => {
             let pair = Pair::of_edits(source, &then, first).ok_or(Unpermitted::Moves)?;
-            if !object::is_own_edit(pair, &names.of_files()) {
+            if !object::is_own_edit(pair, &names.of_files(), beside(&about.fields)) {
                 return Err(Unpermitted::NotOwn);
             }
         }
@@ -90,6 +92,13 @@ pub(super) fn check(
         Kind::Wheel => check_archive(names.path, source, &then)?,
     }
     check(about, names, &then, rest, listed)
+}
+
+/// What a record declares to change of an object beside its search path. Nothing else may change, so that what `log`
+/// shows is what a revert does.
+fn beside(fields: &[FieldChange]) -> Beside {
+    let is_stack = |change: &FieldChange| change.field == Field::ExecutableStack;
+    Beside { stack: fields.iter().any(is_stack), names: !fields.iter().all(is_stack) }
 }
 
 /// Of a RECORD the hashes and sizes of the files that the record is about.
@@ -182,7 +191,7 @@ fn check_archive(path: &Path, now: &dyn Source, then: &dyn Source) -> Result<(),
             continue;
         }
         let names: Vec<&OsStr> = member.path.file_name().into_iter().collect();
-        if !object::is_own_edit(Pair::new(&before, &after), &names) {
+        if !object::is_own_edit(Pair::new(&before, &after), &names, Beside::default()) {
             return Err(Unpermitted::NotOwnIn { member: name() });
         }
     }

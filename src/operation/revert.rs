@@ -323,7 +323,9 @@ impl Unit<'_> {
             _ => None,
         };
         let names = Names::new(first, aliases);
-        let checked = permitted::check(&newest.step.about, &names, &source, &edits, listed);
+        let declared = self.entries.iter().flat_map(|entry| &entry.step.about.fields);
+        let about = About { fields: declared.cloned().collect(), ..newest.step.about.clone() };
+        let checked = permitted::check(&about, &names, &source, &edits, listed);
         source.require_read()?;
         if let Err(what) = checked {
             return Ok(Verdict::Refused(Change::Forbidden { what }));

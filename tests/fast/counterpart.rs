@@ -3,13 +3,16 @@
 use crate::support::operated::{append, edited, library, library_with_path, overwrite, step};
 use std::ffi::OsStr;
 use tfpatch::edit::Pair;
+use tfpatch::elf::edit::counterpart::Beside;
 use tfpatch::object::is_own_edit;
 
 /// The bytes in which a state of the file may differ from the old one, and still be what the edits of the
 /// new one take back: each byte is looked at, or each of some distance behind the headers and before the end.
 fn free(old: &[u8], new: &[u8], distance: usize) -> Vec<usize> {
     let (old, new) = (old.to_vec(), new.to_vec());
-    let is_permitted = |then: &Vec<u8>| is_own_edit(Pair::new(&new, then), &[OsStr::new("a.so")]);
+    let is_permitted = |then: &Vec<u8>| {
+        is_own_edit(Pair::new(&new, then), &[OsStr::new("a.so")], Beside::default())
+    };
     assert!(is_permitted(&old));
     let is_tried = |at: &usize| *at < 600 || at.is_multiple_of(distance) || *at + 600 > old.len();
     let tried = (0..old.len()).filter(is_tried);

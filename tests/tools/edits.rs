@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use tfpatch::edit::Pair;
 use tfpatch::elf::Image;
+use tfpatch::elf::edit::counterpart::Beside;
 use tfpatch::elf::edit::{Change, Failure, Method, Refusal, Request};
 use tfpatch::object::is_own_edit;
 
@@ -29,8 +30,16 @@ fn path_of_d() -> Change {
 fn changed(old: &Vec<u8>, changes: &[Change]) -> (Method, Vec<u8>) {
     let (patch, new) = patched(old, &Request { changes: changes.to_vec() });
     let own = [OsStr::new("x")];
-    assert!(is_own_edit(Pair::new(old, &new), &own), "{changes:?} is not known");
-    assert!(is_own_edit(Pair::new(&new, old), &own), "{changes:?} turned around is not known");
+    let all = Beside { stack: true, names: true };
+    assert!(is_own_edit(Pair::new(old, &new), &own, all), "{changes:?} is not known");
+    assert!(is_own_edit(Pair::new(&new, old), &own, all), "{changes:?} turned around is not known");
+    // Without a word of it only a search path changes, and what tells nothing of libraries.
+    let is_plain = |change: &Change| {
+        matches!(change, Change::SearchPath { .. } | Change::DebugTag | Change::OsAbi(_))
+    };
+    if *old != new && !changes.iter().any(is_plain) {
+        assert!(!is_own_edit(Pair::new(old, &new), &own, Beside::default()), "{changes:?}");
+    }
     (patch.method, new)
 }
 

@@ -213,7 +213,8 @@ fn an_undo_puts_back_nothing_beside_the_search_paths_and_the_signature() {
         let old = fixture(name);
         let (patch, new) = edited(&old, &request(&old, &[NEW]));
         let is_permitted = |then: &Vec<u8>| {
-            tfpatch::object::is_own_edit(Pair::new(&new, then), &[OsStr::new("edited.dylib")])
+            let names = [OsStr::new("edited.dylib")];
+            tfpatch::object::is_own_edit(Pair::new(&new, then), &names, Default::default())
         };
         assert!(is_permitted(&old), "{name}");
         let mut free = Vec::new();

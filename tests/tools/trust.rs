@@ -1,5 +1,6 @@
 //! Whose store is relied on, and what nobody's record makes an operation do.
 
+use crate::support::command::run;
 use crate::support::operated::{append, fix, library, options, step};
 use crate::support::trust::{Tree, all_of, open_to_all, record, seal, unsealed};
 use crate::support::wheels;
@@ -145,5 +146,34 @@ fn an_undo_of_a_wheel_changes_no_other_member() {
     ] {
         assert_eq!(refused_of(&root, &name, "wheel", (at, now[at] ^ bit)), 1, "{what}");
         assert_eq!(std::fs::read(&wheel).unwrap(), now, "{what}");
+    }
+}
+
+/// What a record does not declare, and so `log` does not show, is not undone: another soname, another needed library.
+#[test]
+fn an_undo_changes_no_name_that_its_record_does_not_declare() {
+    let commands: [&[&str]; 2] =
+        [&["soname", "set", "libother.so.9"], &["needed", "add", "libm.so.6"]];
+    for words in commands {
+        for is_declared in [true, false] {
+            let top = tempfile::tempdir().unwrap();
+            let root = top.path();
+            library(root, "a.so");
+            let file = root.join("a.so");
+            let old = std::fs::read(&file).unwrap();
+            run(root, &[words, &["a.so"]].concat()).text(0);
+            let new = std::fs::read(&file).unwrap();
+            assert!(old != new, "{words:?}");
+            let path = record(root);
+            let mut operation = unsealed(&path);
+            if !is_declared {
+                let about = operation["steps"][0].as_object_mut().unwrap();
+                assert!(about.remove("fields").is_some(), "{about:?}");
+            }
+            seal(&path, &operation);
+            run(root, &["revert", "."]).text(i32::from(!is_declared));
+            let expected = if is_declared { &old } else { &new };
+            assert!(std::fs::read(&file).unwrap() == *expected, "{words:?} {is_declared}");
+        }
     }
 }

@@ -27,12 +27,30 @@ impl Request {
     }
 }
 
-/// The edits that give an object what it has in its other state, of all that an edit can change.
+/// What an edit may have changed beside the search path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Beside {
+    /// The flag of the stack.
+    pub stack: bool,
+    /// The soname, the needed libraries with their versions, the loader, and what says how these are found.
+    pub names: bool,
+}
+
+/// The edits that give an object what it has in its other state, of the search path and of what is `beside` it.
 ///
 /// # Errors
 /// As those of [`super::edit`], and where the other state cannot be read.
-pub fn edits_towards(pair: &Pair<'_>) -> Result<EditSet, Failure> {
+pub fn edits_towards(pair: &Pair<'_>, beside: Beside) -> Result<EditSet, Failure> {
     let (now, then) = (Image::parse(pair.one())?, Image::parse(pair.other())?);
     preconditions::check_dynamic(&now)?;
-    Ok(make(&now, &Wanted::towards(&now, &then)?)?.edits)
+    let all = Wanted::towards(&now, &then)?;
+    let stack = all.stack.filter(|_| beside.stack);
+    let wanted = match beside.names {
+        true => Wanted { stack, ..all },
+        false => {
+            let Wanted { path, debug, osabi, .. } = all;
+            Wanted { path, debug, osabi, stack, ..Wanted::default() }
+        }
+    };
+    Ok(make(&now, &wanted)?.edits)
 }
