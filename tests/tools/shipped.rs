@@ -204,6 +204,23 @@ fn what_is_imported_and_not_installed_is_an_error() {
     }
 }
 
+/// The name of a distribution has small letters, and its module may have others.
+#[test]
+fn what_is_imported_under_a_name_with_capitals_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = package(dir.path());
+    let init = env.site.join("pkg/__init__.py");
+    fs::write(&init, "import absentOne.part\n").unwrap();
+    let files = ["pkg/__init__.py", MODULE, "pkg/libs/libown.so.1"];
+    env.distribution("pkg", &["absentone"], &files);
+    assert!(!env.runs("import pkg"));
+    assert!(doctor(&env).text(1).contains("pkg/__init__.py:1 imports absentOne"));
+    fs::create_dir(env.site.join("absentOne")).unwrap();
+    fs::write(env.site.join("absentOne/part.py"), "").unwrap();
+    assert!(env.runs("import pkg"));
+    assert_eq!(doctor(&env).status, 0);
+}
+
 /// So it does where native code imports it, of a module without which the package fails.
 #[test]
 fn what_native_code_imports_and_is_not_installed_is_an_error() {

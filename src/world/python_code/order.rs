@@ -121,7 +121,9 @@ impl PythonCode<'_> {
         self.each_sure(&package, is_caught, |file, import| {
             let Some(base) = file.base(import) else { return true };
             let top = base.split('.').next().unwrap_or_default();
-            if import.level == 0 && wanted.contains(top) {
+            // The name of a distribution does not tell how its module is written: `fontTools`.
+            let is_wanted = || wanted.iter().any(|module| module.eq_ignore_ascii_case(top));
+            if import.level == 0 && is_wanted() {
                 found.entry(top.to_owned()).or_insert_with(|| file.at(import.standing));
             }
             found.len() < wanted.len()

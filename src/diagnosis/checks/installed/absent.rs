@@ -71,13 +71,17 @@ fn imported(
     }
     let wanted: BTreeSet<&str> = by_module.keys().map(String::as_str).collect();
     let first = code.first_imports(&Maker::Distribution(index), &wanted).into_iter();
+    // The code may write the name with other letters, and a module of that name may be installed.
+    let first = first.filter(|(module, _)| !is_there(vfs, world, module));
     let mut first: BTreeMap<String, (PathBuf, Option<u32>)> =
         first.map(|(module, SourceLine { file, line })| (module, (file, Some(line)))).collect();
-    let rest = wanted.iter().copied().filter(|module| !first.contains_key(*module)).collect();
+    let is_first = |name: &&str| first.keys().any(|module| module.eq_ignore_ascii_case(name));
+    let rest = wanted.iter().copied().filter(|name| !is_first(name)).collect();
     let named = named_by_native_code(vfs, world, code, index, &rest).into_iter();
     first.extend(named.map(|(module, file)| (module, (file, None))));
     let found = first.into_iter().filter_map(|(module, (file, line))| {
-        let needed = by_module.get(&module)?;
+        let mut wanted = by_module.iter();
+        let (_, needed) = wanted.find(|(name, _)| name.eq_ignore_ascii_case(&module))?;
         let evidence = Evidence::Installed(Installed::NotThere {
             release: Release::of(own),
             name: needed.name.clone(),
