@@ -198,6 +198,12 @@ fn what_is_imported_and_not_installed_is_an_error() {
         fs::write(env.site.join("more.pth"), "import site; site.addsitedir('/nowhere')\n").unwrap();
         assert_eq!(doctor(&env).status, 0, "{first}");
         fs::remove_file(env.site.join("more.pth")).unwrap();
+        // That of setuptools for a namespace package adds none.
+        let namespace = env.site.join("other-1.0-py3.11-nspkg.pth");
+        fs::write(&namespace, "import sys, types; sys.modules.setdefault('other', types)\n")
+            .unwrap();
+        assert_eq!(doctor(&env).status == 0, works, "{first}");
+        fs::remove_file(namespace).unwrap();
         // A module of that name does, whoever has put it there.
         fs::write(env.site.join("absent_one.py"), "").unwrap();
         assert_eq!(doctor(&env).status, 0, "{first}");
