@@ -1,7 +1,8 @@
 //! The command line as it is typed.
 
 pub use super::direct_args::{
-    Direct, DirectOptions, Interpreter, Needed, Rpath, RpathOptions, RpathPrint, Show, Soname,
+    Direct, DirectOptions, Interpreter, NameSet, Needed, Rpath, RpathOptions, RpathPrint, Show,
+    Soname,
 };
 pub use super::edit_args::{Record, Repair, Writing};
 pub use super::run_args::Proof;

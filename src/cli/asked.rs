@@ -130,7 +130,7 @@ pub fn edit<'o>(session: &Session, command: &'o Rpath) -> Option<(&'o [PathBuf],
             (&replace.files, change, &replace.options)
         }
         Rpath::Shrink(shrink) => {
-            let how = Shrink { prefixes: all(&shrink.prefixes), keeps_opened: true };
+            let how = Shrink { prefixes: all(&shrink.prefixes) };
             (&shrink.tidy.files, Change::Shrink(how), &shrink.tidy.options)
         }
     };

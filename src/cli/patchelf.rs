@@ -18,7 +18,7 @@ use crate::elf::Image;
 use crate::elf::edit::{self, Change, Request};
 use crate::elf::search_path::{RpathKind, current};
 use crate::operation::{self, Kind, Write as Writing};
-use crate::repair::rewrite;
+use crate::repair::rewrite::{self, shrink};
 use crate::vfs::{OsVfs, Vfs};
 use goblin::elf::dynamic::DT_SONAME;
 use goblin::elf::header::{EI_OSABI, ET_DYN};
@@ -123,7 +123,7 @@ fn say(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
-/// A line on standard output. Whoever closes it has read enough.
+/// Writes a line to standard output. A closed pipe is not an error.
 fn print(line: &[u8]) -> Result<(), String> {
     let mut out = std::io::stdout().lock();
     let written =
@@ -301,10 +301,8 @@ fn shrunk(
 ) -> Vec<Vec<u8>> {
     let mut missing: BTreeSet<Vec<u8>> = needed.into_iter().collect();
     let is_there = |directory: &[u8], name: &[u8]| {
-        let path = Path::new(OsStr::from_bytes(directory)).join(OsStr::from_bytes(name));
-        let Ok(source) = files.open(&path) else { return false };
-        let found = Image::parse(source.as_ref());
-        found.is_ok_and(|found| found.header().e_machine == image.header().e_machine)
+        let directory = Path::new(OsStr::from_bytes(directory));
+        shrink::fits(files, &directory.join(OsStr::from_bytes(name)), image)
     };
     let stays = |entry: &&Vec<u8>| {
         if entry.first().is_some_and(|&first| first != b'/') {

@@ -85,19 +85,11 @@ fn sought(
     let by_modules = missing.values().filter(|it| it.root_role == Role::ExtensionModule);
     let mut names: Vec<&[u8]> = by_modules.map(|it| it.dependency.name.as_slice()).collect();
     let mut sought = HashSet::new();
-    if names.is_empty() {
-        return sought;
-    }
-    let mut copies: HashMap<&[u8], Vec<&Object>> = HashMap::new();
-    for object in inventory.objects.iter().filter(|object| object.role == Role::Library) {
-        for name in BTreeSet::from([object.name(), object.soname()]) {
-            copies.entry(name).or_default().push(object);
-        }
-    }
     while let Some(name) = names.pop() {
-        for copy in copies.remove(name).unwrap_or_default() {
-            sought.insert(copy.id);
-            names.extend(copy.needed().iter().map(Vec::as_slice));
+        for copy in inventory.known_as(name).filter(|copy| copy.role == Role::Library) {
+            if sought.insert(copy.id) {
+                names.extend(copy.needed().iter().map(Vec::as_slice));
+            }
         }
     }
     sought

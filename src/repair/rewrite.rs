@@ -190,8 +190,8 @@ pub fn rewrite(
     }
 }
 
-/// The rewrite that gives an object the search path that `edits` give it: what tfpatch itself writes
-/// for that, whoever made the edits. The edits are only used to read the object, and may be
+/// The rewrite that gives an object the search path that `edits` give it, as tfpatch itself writes it,
+/// no matter which program made the edits. The edits are only used to read the object, and may be
 /// anything.
 ///
 /// # Errors

@@ -2,11 +2,15 @@
 //! and of modules that it imports.
 
 use super::inventory::Object;
+use crate::bytes;
 use crate::elf::strings::{self, Found};
 use crate::elf::{Image, hash};
 use crate::vfs::Vfs;
 use std::cell::Cell;
 use std::collections::BTreeSet;
+
+/// A search for names in an image, of which at most so many bytes are read.
+type Search = fn(&Image<'_>, &[&[u8]], u64) -> Result<Found, bytes::Error>;
 
 /// Looks for names among the constants of objects.
 pub struct Constants<'a> {
@@ -26,23 +30,15 @@ impl<'a> Constants<'a> {
     /// object, or a part of its constants, cannot be read.
     #[must_use]
     pub fn named(&self, object: &Object, names: &[&[u8]]) -> Option<BTreeSet<usize>> {
-        let source = self.vfs.open(&object.path).ok()?;
-        let found = self.among(&Image::parse(source.as_ref()).ok()?, names)?;
+        let found = self.found(object, names, strings::whole)?;
         (!found.is_cut).then_some(found.names)
     }
 
-    /// Which of `names` stand among the constants of an object, be it as parts of longer ones, as far as they are
+    /// Which of `names` are among the constants of an object, also as parts of longer ones, as far as these are
     /// read.
     #[must_use]
     pub fn mentioned(&self, object: &Object, names: &[&[u8]]) -> BTreeSet<usize> {
-        let mentioned = || {
-            let source = self.vfs.open(&object.path).ok()?;
-            let image = Image::parse(source.as_ref()).ok()?;
-            let found = strings::within(&image, names, self.most.min(self.left.get())).ok()?;
-            self.left.set(self.left.get() - found.read);
-            Some(found.names)
-        };
-        if names.is_empty() { None } else { mentioned() }.unwrap_or_default()
+        self.found(object, names, strings::within).unwrap_or_default().names
     }
 
     /// The same for an object that can open a library by itself, as far as it is read; nothing for others.
@@ -53,13 +49,26 @@ impl<'a> Constants<'a> {
             let image = Image::parse(source.as_ref()).ok()?;
             // Most objects cannot do so, and their constants are not read.
             let can_open = hash::imports(&image, b"dlopen").unwrap_or(false);
-            Some(if can_open { self.among(&image, names)?.names } else { BTreeSet::new() })
+            let found = if can_open {
+                self.among(&image, names, strings::whole)?
+            } else {
+                Found::default()
+            };
+            Some(found.names)
         };
         if names.is_empty() || self.left.get() == 0 { None } else { opened() }.unwrap_or_default()
     }
 
-    fn among(&self, image: &Image<'_>, names: &[&[u8]]) -> Option<Found> {
-        let found = strings::whole(image, names, self.most.min(self.left.get())).ok()?;
+    fn found(&self, object: &Object, names: &[&[u8]], search: Search) -> Option<Found> {
+        if names.is_empty() {
+            return Some(Found::default());
+        }
+        let source = self.vfs.open(&object.path).ok()?;
+        self.among(&Image::parse(source.as_ref()).ok()?, names, search)
+    }
+
+    fn among(&self, image: &Image<'_>, names: &[&[u8]], search: Search) -> Option<Found> {
+        let found = search(image, names, self.most.min(self.left.get())).ok()?;
         self.left.set(self.left.get() - found.read);
         Some(found)
     }

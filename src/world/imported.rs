@@ -44,7 +44,7 @@ impl Imported {
             }
             // A directory around the target is not a directory of packages, and would be walked
             // completely.
-            if known.iter().any(|root| path.starts_with(root) || root.starts_with(&path)) {
+            if overlaps(&known, &path) {
                 continue;
             }
             known.push(path);
@@ -56,7 +56,7 @@ impl Imported {
         }
         for package in &environment.mapped {
             let Some(path) = real(&package.directory) else { continue };
-            if known.iter().all(|root| !path.starts_with(root) && !root.starts_with(&path)) {
+            if !overlaps(&known, &path) {
                 known.push(path);
                 found.mapped.push(package.directory.clone());
             }
@@ -77,6 +77,11 @@ impl Imported {
     pub fn beyond(&self) -> impl Iterator<Item = &PathBuf> {
         self.packages.iter().chain(&self.sources).chain(&self.mapped)
     }
+}
+
+/// Is a directory inside of one that is known, or around it?
+fn overlaps(known: &[PathBuf], directory: &Path) -> bool {
+    known.iter().any(|root| directory.starts_with(root) || root.starts_with(directory))
 }
 
 /// Are distributions installed into a directory, by its name or by its content?

@@ -1,6 +1,6 @@
 //! `tfpatch needed`, `soname` and `interpreter`: direct edits of names, with the same backup and revert as a fix.
 
-use crate::cli::args::{Format, Interpreter, Needed, RpathPrint, Soname};
+use crate::cli::args::{Format, Interpreter, NameSet, Needed, RpathPrint, Soname};
 use crate::cli::asked;
 use crate::cli::bare_lines::{self, Bare};
 use crate::cli::commands::{rpath, show};
@@ -30,9 +30,7 @@ pub fn soname(session: &mut Session, command: &Soname) -> Result<u8, Error> {
         Soname::Print(options) => return print(session, options, Bare::Soname),
         Soname::Set(set) => set,
     };
-    let change = Change::Soname(set.name.as_bytes().to_vec());
-    let (files, how) = asked::field_edit(session, change, &set.direct);
-    rpath::edit(session, files, &how)
+    edit(session, set, Change::Soname)
 }
 
 /// Prints or sets the loaders of programs.
@@ -44,7 +42,11 @@ pub fn interpreter(session: &mut Session, command: &Interpreter) -> Result<u8, E
         Interpreter::Print(options) => return print(session, options, Bare::Interpreter),
         Interpreter::Set(set) => set,
     };
-    let change = Change::Interpreter(set.name.as_bytes().to_vec());
+    edit(session, set, Change::Interpreter)
+}
+
+fn edit(session: &mut Session, set: &NameSet, change: fn(Vec<u8>) -> Change) -> Result<u8, Error> {
+    let change = change(set.name.as_bytes().to_vec());
     let (files, how) = asked::field_edit(session, change, &set.direct);
     rpath::edit(session, files, &how)
 }

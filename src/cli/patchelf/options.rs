@@ -228,7 +228,7 @@ fn resolved(vfs: &dyn Vfs, word: &OsStr) -> Result<Vec<u8>, String> {
     let file = Path::new(OsStr::from_bytes(file));
     let source = vfs.open(file).map_err(|error| unread(file, &error))?;
     let bytes = source.read(0, source.len(), "argument").map_err(|error| error.to_string())?;
-    // Whoever reads the string in the file reads it up to its first NUL.
+    // A string in the file ends at its first NUL.
     Ok(bytes.split(|&byte| byte == 0).next().unwrap_or_default().to_vec())
 }
 

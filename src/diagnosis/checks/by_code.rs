@@ -76,6 +76,7 @@ fn asked(programs: &[Program<'_>], library: &Object, name: &str) -> Option<Resol
 
 /// Do modules lead to a library that is known by that name? Then it may be loaded already.
 fn is_loaded(world: &World, seen: &Seen, name: &str) -> bool {
-    let mut objects = world.inventory.objects.iter();
-    objects.any(|object| object.soname() == name.as_bytes() && seen.leads_to(object))
+    let name = name.as_bytes();
+    let mut copies = world.inventory.known_as(name).filter(|copy| copy.soname() == name);
+    copies.any(|copy| seen.leads_to(copy))
 }

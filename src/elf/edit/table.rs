@@ -184,8 +184,8 @@ impl Table {
         }
     }
 
-    /// Takes entries out: of search paths that would count instead of the new one, of libraries that are
-    /// needed no more, and of version records of which none is left.
+    /// Removes entries: search paths that would count instead of the new one, libraries that are no longer
+    /// needed, and the table of version needs if it is empty.
     fn leave_out(
         &mut self,
         image: &Image<'_>,

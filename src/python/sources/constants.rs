@@ -72,22 +72,24 @@ impl<'a> Names<'a> {
     pub(super) fn get(&self, name: &Name) -> Option<&'a Expr> {
         *self.scopes.iter().rev().find_map(|scope| scope.get(name))?
     }
-}
 
-impl<'a> Names<'a> {
-    /// The elements of a list or a tuple of constants, which is not empty.
-    pub(super) fn elements(&self, expression: &'a Expr) -> Option<&'a [Expr]> {
+    /// The elements of a list or a tuple, which may be the value of a name.
+    fn items(&self, expression: &'a Expr) -> Option<&'a [Expr]> {
         let value = match expression {
             Expr::Name(name) => self.get(&name.id)?,
             other => other,
         };
-        let elements = match value {
-            Expr::List(list) => &list.elts,
-            Expr::Tuple(tuple) => &tuple.elts,
-            _ => return None,
-        };
-        let are_texts = elements.iter().all(|element| matches!(element, Expr::StringLiteral(_)));
-        (are_texts && !elements.is_empty()).then_some(elements.as_slice())
+        match value {
+            Expr::List(list) => Some(&list.elts),
+            Expr::Tuple(tuple) => Some(&tuple.elts),
+            _ => None,
+        }
+    }
+
+    /// The elements of a list or a tuple of texts, which is not empty.
+    fn texts(&self, expression: &'a Expr) -> Option<&'a [Expr]> {
+        let is_text = |element: &Expr| matches!(element, Expr::StringLiteral(_));
+        self.items(expression).filter(|items| !items.is_empty() && items.iter().all(is_text))
     }
 
     /// What a loop over constants gives its target in each round: a text, or several where the elements are tuples.
@@ -95,17 +97,8 @@ impl<'a> Names<'a> {
         let targets = match target {
             Expr::Name(name) => {
                 let one = |element| HashMap::from([(&name.id, Some(element))]);
-                return Some(self.elements(over)?.iter().map(one).collect());
+                return Some(self.texts(over)?.iter().map(one).collect());
             }
-            Expr::Tuple(tuple) => &tuple.elts,
-            _ => return None,
-        };
-        let rows = match over {
-            Expr::Name(name) => self.get(&name.id)?,
-            other => other,
-        };
-        let rows = match rows {
-            Expr::List(list) => &list.elts,
             Expr::Tuple(tuple) => &tuple.elts,
             _ => return None,
         };
@@ -119,7 +112,7 @@ impl<'a> Names<'a> {
             }
             _ => None,
         };
-        rows.iter().map(round).collect()
+        self.items(over)?.iter().map(round).collect()
     }
 }
 

@@ -89,10 +89,7 @@ struct Call<'a> {
     /// The outermost function or class that contains it; none if the file itself calls.
     caller: Option<&'a str>,
     name: &'a str,
-    line: u32,
-    is_conditional: bool,
-    caught: Caught,
-    may_be_skipped: bool,
+    way: Way,
 }
 
 /// How a function is reached when the file is imported.
@@ -104,6 +101,18 @@ struct Way {
     is_conditional: bool,
     caught: Caught,
     may_be_skipped: bool,
+}
+
+impl Way {
+    /// The way of a call in a function that is reached by this one.
+    fn to(self, call: Self) -> Self {
+        Self {
+            line: self.line,
+            is_conditional: self.is_conditional || call.is_conditional,
+            caught: self.caught.or(call.caught),
+            may_be_skipped: self.may_be_skipped || call.may_be_skipped,
+        }
+    }
 }
 
 type Reached<'a> = HashMap<&'a str, Way>;
@@ -225,9 +234,10 @@ impl<'a> Reader<'a> {
         {
             let line = self.line(name.range.start().to_usize());
             let (caller, name) = (self.outermost(), name.id.as_str());
-            let Around { conditional, caught, skipped, .. } = self.around;
-            let (is_conditional, may_be_skipped) = (conditional, skipped);
-            self.calls.push(Call { caller, name, line, is_conditional, caught, may_be_skipped });
+            let Around { conditional: is_conditional, caught, skipped: may_be_skipped, .. } =
+                self.around;
+            let way = Way { line, is_conditional, caught, may_be_skipped };
+            self.calls.push(Call { caller, name, way });
         }
     }
 
@@ -254,12 +264,7 @@ impl<'a> Reader<'a> {
         while let Some(caller) = next.pop() {
             let from = caller.and_then(|caller| reached.get(caller)).copied();
             for call in by_caller.remove(&caller).unwrap_or_default() {
-                let how = Way {
-                    line: from.map_or(call.line, |from| from.line),
-                    is_conditional: call.is_conditional || from.is_some_and(|it| it.is_conditional),
-                    caught: from.map_or(call.caught, |from| from.caught.or(call.caught)),
-                    may_be_skipped: call.may_be_skipped || from.is_some_and(|it| it.may_be_skipped),
-                };
+                let how = from.map_or(call.way, |from| from.to(call.way));
                 let known = reached.entry(call.name).or_insert_with(|| {
                     next.push(Some(call.name));
                     how

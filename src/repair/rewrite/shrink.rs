@@ -18,12 +18,10 @@ const MOST: u64 = 1 << 28;
 pub struct Shrink {
     /// How entries have to begin, where they may not begin with anything.
     pub prefixes: Vec<Vec<u8>>,
-    /// Do entries stay that lead to a library which the object names among its constants, as one that it opens?
-    pub keeps_opened: bool,
 }
 
-/// The entries by which a library is found that no entry before leads to; and those that depend on the
-/// machine, which nobody can judge here.
+/// The entries by which a library is found that no entry before leads to, or that the object names among its
+/// constants, as one that it opens; and those that depend on the machine, which is not known.
 ///
 /// # Errors
 /// Where the names of the needed libraries cannot be read.
@@ -57,7 +55,7 @@ pub fn kept(
             missing.remove(name);
         }
         let is_opened = || directories.iter().any(|directory| opens_of(vfs, directory, image));
-        if !found.is_empty() || how.keeps_opened && is_opened() {
+        if !found.is_empty() || is_opened() {
             kept.push(entry.clone());
         }
     }
@@ -65,7 +63,7 @@ pub fn kept(
 }
 
 /// Is there an object for the same machine?
-fn fits(vfs: &dyn Vfs, path: &Path, image: &Image<'_>) -> bool {
+pub(crate) fn fits(vfs: &dyn Vfs, path: &Path, image: &Image<'_>) -> bool {
     let Ok(source) = vfs.open(path) else { return false };
     let found = Image::parse(source.as_ref());
     found.is_ok_and(|found| found.header().e_machine == image.header().e_machine)

@@ -158,25 +158,24 @@ impl PythonCode<'_> {
             });
             true
         });
-        let all = || files.values().flatten();
-        let mut elsewhere = others.iter().chain(all().map(|(opening, _)| &opening.what));
-        if elsewhere.any(|what| matches!(what, Opened::Unknown | Opened::Listed(_))) {
+        let own: Vec<(Opening, SourceLine)> = files.into_values().flatten().collect();
+        let opened = || others.iter().chain(own.iter().map(|(opening, _)| &opening.what));
+        if opened().any(|what| matches!(what, Opened::Unknown | Opened::Listed(_))) {
             return found;
         }
-        for (opening, line) in all() {
+        for (opening, line) in &own {
             let is_sure = opening.standing.is_sure() && !opening.standing.catches_os_error;
             if let (Opened::Name(name), true) = (&opening.what, is_sure) {
                 found.entry(name.clone()).or_insert_with(|| line.clone());
             }
         }
-        let by_path = others.iter().chain(all().map(|(opening, _)| &opening.what));
-        let by_path = by_path.filter(|what| !matches!(what, Opened::Name(_)));
+        let by_path = opened().filter(|what| !matches!(what, Opened::Name(_)));
         by_path.filter_map(Opened::file_name).for_each(|name| _ = found.remove(name));
         found
     }
 
-    /// Goes through what a package imports whenever it is imported itself, with the file that does, in the order in
-    /// which Python comes to it, until `with` says that it is enough. What `is_caught` may fail.
+    /// Visits the imports that Python executes whenever a package is imported, each with its file, in that order, until
+    /// `with` returns false. Imports whose error `is_caught` are left out.
     fn each_sure(
         &self,
         package: &Package,

@@ -112,22 +112,22 @@ fn named_by_native_code(
     wanted: &BTreeSet<&str>,
 ) -> BTreeMap<String, PathBuf> {
     let mut found = BTreeMap::new();
-    let names: Vec<&[u8]> = wanted.iter().map(|name| name.as_bytes()).collect();
     let constants = Constants::new(vfs, MAX_CONSTANTS, MAX_CONSTANTS);
     let objects = world.inventory.objects.iter();
     let own = Maker::Distribution(index);
     let is_for_others = code.is_without_sources(&own);
-    let unmentioned: Vec<&str> =
-        wanted.iter().copied().filter(|name| !code.mentions(&own, name)).collect();
-    let parts: Vec<&[u8]> = unmentioned.iter().map(|name| name.as_bytes()).collect();
+    let (told, untold): (Vec<&str>, Vec<&str>) =
+        wanted.iter().copied().partition(|name| code.mentions(&own, name));
+    let whole: Vec<&[u8]> = told.iter().map(|name| name.as_bytes()).collect();
+    let parts: Vec<&[u8]> = untold.iter().map(|name| name.as_bytes()).collect();
     let modules = objects
         .filter(|it| it.role == Role::ExtensionModule && it.distribution == Some(index))
         .filter(|it| is_for_others || matches!(code.reaction(it), Some(Reaction::Fails(_))));
-    for module in modules.take_while(|_| !names.is_empty()) {
-        let named = constants.named(module, &names).unwrap_or_default().into_iter();
-        let named = named.filter_map(|at| wanted.iter().nth(at));
+    for module in modules.take_while(|_| !wanted.is_empty()) {
+        let named = constants.named(module, &whole).unwrap_or_default().into_iter();
         let mentioned = constants.mentioned(module, &parts).into_iter();
-        for name in named.chain(mentioned.filter_map(|at| unmentioned.get(at))) {
+        let named = named.filter_map(|at| told.get(at));
+        for name in named.chain(mentioned.filter_map(|at| untold.get(at))) {
             found.entry((*name).to_owned()).or_insert_with(|| module.path.clone());
         }
     }
