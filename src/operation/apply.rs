@@ -259,9 +259,8 @@ fn put_back(
     };
     match left_alone.into_iter().find(|left| !is_overtaken(left)) {
         None => home.discard(disk),
-        Some(first) => {
-            home.abandon(disk)?;
-            Err(Error::Changed { path: path_of(&first), change: first.change })
-        }
+        // The file may be ours, at another place for a moment: its directory was moved, or exchanged for a
+        // link. The record stays pending, and the next command looks for it again.
+        Some(first) => Err(Error::Changed { path: path_of(&first), change: first.change }),
     }
 }

@@ -130,6 +130,11 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// Somebody else moved the file, or its directory, after it had been edited in place.
+    Moved {
+        /// The name under which the file was edited.
+        path: PathBuf,
+    },
     /// The file was to be edited in place, and another process may have it open.
     InUse {
         /// The file.

@@ -90,7 +90,8 @@ pub(super) fn note(
 /// of the names that were changed are added to `directories`, to be settled.
 ///
 /// # Errors
-/// [`Error::Overtaken`] where a name leads to another file than the one that was judged.
+/// [`Error::Overtaken`] where a name leads to another file than the one that was judged, and that one was
+/// not written to; [`Error::Moved`] where it was, and has another name now.
 pub(super) fn write(
     disk: &Disk,
     target: &Target<'_>,
@@ -107,7 +108,7 @@ pub(super) fn write(
             return Err(overtaken(name));
         }
         if !is_shared && write_in_place(disk, &Handle::of(target.source)?, target)? {
-            return require_judged(name, *judged);
+            return require_still_named(name, *judged, target.source);
         }
         if strict {
             return Err(Error::InUse { path: name.path().to_path_buf() });
@@ -138,6 +139,15 @@ fn require_judged(name: &Name, judged: FileId) -> Result<(), Error> {
     match name.stat() {
         Ok(stat) if stat.id() == judged => Ok(()),
         _ => Err(overtaken(name)),
+    }
+}
+
+/// The same for a file that was edited in place. If it has no name left, nothing of the edit is left either.
+/// Otherwise it has been moved, and only the record leads back to its old bytes.
+fn require_still_named(name: &Name, judged: FileId, source: &FileSource) -> Result<(), Error> {
+    match require_judged(name, judged) {
+        Err(_) if source.stat()?.links > 0 => Err(Error::Moved { path: name.path().to_path_buf() }),
+        result => result,
     }
 }
 

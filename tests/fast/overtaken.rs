@@ -155,6 +155,54 @@ fn a_directory_that_becomes_a_link_leads_no_write_outside() {
     }
 }
 
+/// What is elsewhere for a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Away {
+    Directory,
+    /// And a link that leads outside is there instead.
+    DirectoryAndLink,
+    File,
+}
+
+/// What was edited already cannot be found for a moment. Its record is kept.
+#[test]
+fn what_was_moved_for_a_moment_can_be_reverted() {
+    let aways = [Away::Directory, Away::DirectoryAndLink, Away::File];
+    for (what, away) in ALL.into_iter().flat_map(|what| aways.map(|away| (what, away))) {
+        for call in 0.. {
+            let mut tree = Tree::new();
+            let second = library(&tree.root, "pkg/b.so");
+            tree.plan.steps.push(step(&tree.root, "pkg/b.so", append(&second)));
+            let said = format!("{what:?} at call {call}: {away:?}");
+            for file in [tree.file(), second.clone()] {
+                std::fs::copy(&file, tree.outside.join(file.file_name().unwrap())).unwrap();
+            }
+            let moved = tree.root.join(if away == Away::File { "pkg/a.so" } else { "pkg" });
+            let (from, was, outside) = (moved.clone(), tree.root.join("was"), tree.outside.clone());
+            let done = tree.disturbed(what, call, move || {
+                std::fs::rename(&from, was).unwrap();
+                if away == Away::DirectoryAndLink {
+                    symlink(outside, from).unwrap();
+                }
+            });
+            if !done.was_reached {
+                break;
+            }
+            if away == Away::DirectoryAndLink {
+                std::fs::remove_file(&moved).unwrap();
+            }
+            std::fs::rename(tree.root.join("was"), moved).unwrap();
+            tree.recover();
+            let store = Store::open(&tree.root).unwrap();
+            revert(&tree.root, &store, &Selection::All, &options()).unwrap();
+            for file in [tree.file(), second] {
+                assert!(std::fs::read(&file).unwrap() == tree.old, "{said}: {file:?}");
+            }
+            assert_eq!(tree.left(), Vec::<String>::new(), "{said}");
+        }
+    }
+}
+
 #[test]
 fn what_an_installer_puts_there_meanwhile_stays_as_it_is() {
     for what in ALL {

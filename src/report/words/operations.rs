@@ -37,6 +37,9 @@ pub fn error(error: &Error) -> String {
         Error::Overtaken { path } => {
             format!("{path:?} changed while tfpatch was running; run it again")
         }
+        Error::Moved { path } => {
+            format!("{path:?} was moved while tfpatch was editing it; move it back if it is gone")
+        }
         Error::InUse { path } => {
             format!("cannot edit {path:?}: {}", obstacle(Obstacle::OpenElsewhere))
         }
