@@ -10,6 +10,7 @@
 
 mod conditions;
 mod constants;
+mod existence;
 mod guards;
 pub mod mappings;
 pub mod markers;
@@ -43,6 +44,8 @@ pub struct Source {
     pub handed: Vec<String>,
     /// The names of libraries that are passed to `ctypes.util.find_library`, which searches the system.
     pub searched: Vec<String>,
+    /// The strings in conditions that ask whether a file exists, and continue without it.
+    pub optional: Vec<String>,
     /// The statements after which modules may come from elsewhere than the directories of packages.
     pub reroutes: Vec<Reroute>,
 }

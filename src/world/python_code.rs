@@ -218,13 +218,22 @@ impl<'a> PythonCode<'a> {
         })
     }
 
-    /// Is a word anywhere in the code of a distribution? Code that is not read may contain it.
+    /// Is a word anywhere in the code of a distribution, except where the code only asks whether such a file
+    /// exists? Code that is not read may contain it.
     #[must_use]
     pub fn mentions(&self, maker: &Maker, word: &str) -> bool {
         let finder = memmem::Finder::new(word);
+        let all = |text: &[u8]| finder.find_iter(text).count();
         self.package(maker).is_none_or(|package| {
-            package.is_partly_unread
-                || package.files.iter().any(|file| finder.find(&file.bytes).is_some())
+            let is_mentioned = |file: &File| {
+                let optional = || {
+                    self.parse(&[file]);
+                    let texts = file.source().into_iter().flat_map(|source| &source.optional);
+                    texts.map(|text| all(text.as_bytes())).sum()
+                };
+                finder.find(&file.bytes).is_some() && all(&file.bytes) > optional()
+            };
+            package.is_partly_unread || package.files.iter().any(is_mentioned)
         })
     }
 

@@ -550,7 +550,16 @@ fn a_plugin_that_is_gone_is_only_worth_knowing() {
     assert_eq!(told.status, 0, "{told:#?}");
     assert!(told.out.contains("partial_install"), "{told:#?}");
     // The package's own code may open it.
-    fs::write(env.site.join("pkg/__init__.py"), "KNOWN = ['other']\n").unwrap();
+    let init = env.site.join("pkg/__init__.py");
+    fs::write(&init, "KNOWN = ['other']\n").unwrap();
+    assert_eq!(doctor(&env).status, 1);
+    // It does not if it only asks whether the file exists.
+    let asks = "import os\nif os.path.exists(os.path.join(__path__[0], 'libother.so')):\n    KNOWN = 1\n";
+    fs::write(&init, asks).unwrap();
+    assert!(env.runs("import pkg._fast"));
+    assert_eq!(doctor(&env).status, 0);
+    fs::write(&init, format!("{asks}else:\n    raise ImportError\n")).unwrap();
+    assert!(!env.runs("import pkg._fast"));
     assert_eq!(doctor(&env).status, 1);
     // It may be called as it was before a tool for wheels gave it a digest.
     let digested = "pkg/plugins/libother-0a1b2c3d.so";

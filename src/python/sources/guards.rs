@@ -158,7 +158,7 @@ pub(super) fn caught_by(handlers: &[ExceptHandler], names: &Names<'_>, around: C
 }
 
 /// May a handler raise an error, or end the program? An unknown function may do so.
-fn ends_in_an_error(body: &[Stmt]) -> bool {
+pub(super) fn ends_in_an_error(body: &[Stmt]) -> bool {
     struct Ends(bool);
     impl<'a> Visitor<'a> for Ends {
         fn visit_stmt(&mut self, statement: &'a Stmt) {

@@ -2,6 +2,7 @@
 
 use super::conditions::{self, Holds};
 use super::constants::{self, Names, assigned, last_name};
+use super::existence;
 use super::guards::{self, Caught, Use};
 use super::reroutes;
 use super::{Import, Opened, Opening, Reroute, Source, Standing, When};
@@ -451,6 +452,7 @@ impl<'a> Reader<'a> {
     fn branch(&mut self, branch: &'a StmtIf) {
         self.visit_expr(&branch.test);
         self.demand(&branch.test, &branch.body);
+        self.found.optional.extend(existence::optional(branch).into_iter().map(str::to_owned));
         let holds = conditions::holds(&branch.test);
         match holds {
             Holds::Never => self.inside(Around { when: When::Never, ..self.around }, &branch.body),

@@ -270,3 +270,20 @@ fn a_handler_that_calls_what_is_not_known_guards_nothing() {
     assert!(!caught("assert False"));
     assert!(!caught("quit(1)"));
 }
+
+#[test]
+fn a_file_that_a_condition_asks_for_is_optional() {
+    let optional = |text: &str| one(text).optional;
+    let name = "'libx.so'";
+    for test in [
+        format!("os.path.exists(os.path.join(here, {name}))"),
+        format!("a and (os.path.isfile({name}) or b)"),
+        format!("(Path(here) / {name}).exists()"),
+    ] {
+        assert_eq!(optional(&format!("if {test}:\n    a = 1\n")), ["libx.so"], "{test}");
+        let refusing = format!("if {test}:\n    a = 1\nelse:\n    raise ImportError\n");
+        assert_eq!(optional(&refusing), [""; 0], "{test}");
+        assert_eq!(optional(&format!("if not ({test}):\n    raise ImportError\n")), [""; 0]);
+    }
+    assert_eq!(optional(&format!("if a == {name}:\n    a = 1\n")), [""; 0]);
+}
