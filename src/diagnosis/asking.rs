@@ -85,6 +85,9 @@ impl<'a> Asking<'a> {
         {
             return Some(Before::Required);
         }
+        if is_plugin && self.is_beside_a_plugin(seen, missing, &own) {
+            return Some(Before::Required);
+        }
         if self.is_handed_over(missing) {
             return Some(Before::Only);
         }
@@ -98,6 +101,22 @@ impl<'a> Asking<'a> {
         let is_meant = is_only && self.world.is_imported() && self.says_nothing(&own);
         // The distribution that contains the library does not rely on another one to load it.
         (is_meant && !self.is_shipped(missing)).then_some(Before::Only)
+    }
+
+    /// Is the library another plugin in the same directory? A program that opens all files of a directory loads
+    /// them one after the other. What Python code opens is no such plugin.
+    fn is_beside_a_plugin(&self, seen: &Seen, missing: &Missing, own: &Maker) -> bool {
+        let asking = &missing.asking;
+        let is_sibling = |copy: &Object| {
+            copy.directory() == asking.directory()
+                && self.world.maker(copy).as_ref() == Some(own)
+                && seen.may_be_plugin(copy)
+        };
+        self.world.inventory.known_as(&missing.dependency.name).any(is_sibling)
+            && seen.may_be_plugin(asking)
+            && self.has_modules(own)
+            && !self.world.is_only_code(self.vfs, asking)
+            && !self.is_opened(missing)
     }
 
     /// Does the code of every module that loads the object import one of `loading` before it?

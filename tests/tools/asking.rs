@@ -199,6 +199,31 @@ fn a_plugin_that_cannot_load_is_not_half_repaired() {
     assert!(named.text(1).contains("libgone.so.10"), "{named:#?}");
 }
 
+/// A program that opens a whole directory of plugins loads one before the other. Python code that opens one of
+/// them loads no other.
+#[test]
+fn a_plugin_finds_the_plugins_beside_it_loaded() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.below();
+    env.module("host/_host", &[], &[]);
+    let base = env.library(&format!("{site}/host/plugins/libbase.so"), "libbase.so", &[], &[]);
+    let more =
+        env.library(&format!("{site}/host/plugins/libmore.so"), "libmore.so", &["libbase.so"], &[]);
+    let init = env.site.join("host/__init__.py");
+    let files = ["__init__.py", "_host.abi3.so", "plugins/libbase.so", "plugins/libmore.so"];
+    let files = files.map(|file| format!("host/{file}"));
+    env.distribution("host", &[], &files.each_ref().map(String::as_str));
+    assert!(!env.runs(&format!("import ctypes; ctypes.CDLL({more:?})")));
+    let both = format!("import ctypes; ctypes.CDLL({base:?}); ctypes.CDLL({more:?})");
+    let doctor = assert_sound(&env, &both);
+    assert!(doctor.out.contains("libbase.so must be loaded first"), "{doctor:#?}");
+    let opens =
+        "import ctypes, os\nctypes.CDLL(os.path.join(__path__[0], 'plugins', 'libmore.so'))\n";
+    fs::write(init, opens).unwrap();
+    assert_cured(&env, || env.runs("import host"));
+}
+
 /// A provider for the GPU that was built for another release of CUDA than the one that is installed is lost; of
 /// several builds of one provider those for other releases are not missed.
 #[test]

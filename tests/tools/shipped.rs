@@ -554,7 +554,8 @@ fn a_plugin_that_is_gone_is_only_worth_knowing() {
     fs::write(&init, "KNOWN = ['other']\n").unwrap();
     assert_eq!(doctor(&env).status, 1);
     // It does not if it only asks whether the file exists.
-    let asks = "import os\nif os.path.exists(os.path.join(__path__[0], 'libother.so')):\n    KNOWN = 1\n";
+    let asks =
+        "import os\nif os.path.exists(os.path.join(__path__[0], 'libother.so')):\n    KNOWN = 1\n";
     fs::write(&init, asks).unwrap();
     assert!(env.runs("import pkg._fast"));
     assert_eq!(doctor(&env).status, 0);
