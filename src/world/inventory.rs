@@ -336,10 +336,15 @@ impl Inventory {
     }
 
     /// Drops dangling links that no distribution lists: a name without a file is the same as no
-    /// name, and is reported with the object that needs it.
-    pub fn forget_dangling(&mut self, is_owned: impl Fn(&Path) -> bool) {
-        self.unreadable.retain(|unreadable| {
-            !matches!(unreadable.why, Why::Dangling(_)) || is_owned(&unreadable.path)
+    /// name, and is reported with the object that needs it. So is an empty file among programs, unless
+    /// a distribution lists it with a length. `length` is that of the file at a path, if one lists it.
+    pub fn forget_unlisted(&mut self, length: impl Fn(&Path) -> Option<Option<u64>>) {
+        self.unreadable.retain(|Unreadable { path, why }| match why {
+            Why::Dangling(_) => length(path).is_some(),
+            Why::NoObject(Instead::Empty) if !is_named_as_object(file_name(path)) => {
+                length(path).flatten().is_some_and(|length| length > 0)
+            }
+            _ => true,
         });
     }
 
@@ -370,9 +375,25 @@ fn read(vfs: &dyn Vfs, path: PathBuf) -> Result<Option<Object>, Unreadable> {
         }
         // A name without `.so` does not claim to be an object: it is not a finding if it cannot be
         // read.
-        Err(_) if !is_named_as_object(path.file_name().map_or(b"", OsStr::as_bytes)) => Ok(None),
+        Err(why) if !is_named_as_object(file_name(&path)) && !is_damaged_program(&path, &why) => {
+            Ok(None)
+        }
         Err(why) => Err(Unreadable { path, why }),
     }
+}
+
+/// Is a file among programs, and what a truncated or interrupted write leaves of one?
+fn is_damaged_program(path: &Path, why: &Why) -> bool {
+    let is_damage = match why {
+        Why::Malformed(_) => true,
+        Why::NoObject(instead) => *instead != Instead::Other,
+        _ => false,
+    };
+    is_damage && path.parent().is_some_and(|directory| directory.ends_with("bin"))
+}
+
+fn file_name(path: &Path) -> &[u8] {
+    path.file_name().map_or(b"", OsStr::as_bytes)
 }
 
 type Identified = ((u64, u64), Facts, Role);

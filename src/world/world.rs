@@ -418,7 +418,7 @@ impl World {
         let links = self.inventory.inside.iter();
         let owners = owners.through(links.map(|it| (it.path.clone(), it.target.clone())));
         self.inventory.add_problems(problems);
-        self.inventory.forget_dangling(|path| !owners.of(path).is_empty());
+        self.inventory.forget_unlisted(|path| owners.of(path).first().map(|owner| owner.size));
         self.owners = owners;
         self.name_owners();
         self.name_owners_without_records(vfs);

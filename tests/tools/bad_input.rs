@@ -6,12 +6,13 @@ use crate::support::command::{
     Ran, broken_tree, clean, command, inner, outer, run, snapshot, words,
 };
 use crate::support::elf_writer::Elf;
+use crate::support::environments::empty;
 use crate::support::wheels;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -96,6 +97,40 @@ fn a_directory_without_objects_is_not_called_well() {
             assert_eq!(ran.out.contains(why), format == "json", "{ran:#?}");
         }
     }
+}
+
+/// What an interrupted write leaves of a program is known by its start, or by the length that a RECORD lists.
+/// Scripts and empty files that nobody lists are no programs.
+#[test]
+fn a_damaged_program_is_a_finding() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let bin = env.prefix.join("bin");
+    let program = std::fs::read("/bin/true").unwrap();
+    let tool = bin.join("tool");
+    std::fs::write(&tool, &program).unwrap();
+    std::fs::set_permissions(&tool, std::fs::Permissions::from_mode(0o755)).unwrap();
+    env.distribution("tool", &[], &["../../../bin/tool"]);
+    let doctor = || run(dir.path(), &["doctor", "env"]);
+    let runs = || Command::new(&tool).output().is_ok_and(|ran| ran.status.success());
+    std::fs::write(bin.join("nothing"), "").unwrap();
+    std::fs::write(bin.join("script"), "#!/bin/sh\n").unwrap();
+    assert!(runs());
+    doctor().text(0);
+    for left in [&program[..100], &program[..program.len() / 2], &[0; 5000][..]] {
+        std::fs::write(&tool, left).unwrap();
+        assert!(!runs());
+        let doctor = doctor();
+        assert!(doctor.text(1).contains("bin/tool cannot be read"), "{doctor:#?}");
+    }
+    std::fs::write(&tool, "").unwrap();
+    let record = env.site.join("tool-1.0.dist-info/RECORD");
+    let listed = std::fs::read_to_string(&record).unwrap();
+    doctor().text(0);
+    let row = format!("../../../bin/tool,,{}", program.len());
+    std::fs::write(&record, listed.replace("../../../bin/tool,,", &row)).unwrap();
+    let doctor = doctor();
+    assert!(doctor.text(1).contains("bin/tool: it is empty"), "{doctor:#?}");
 }
 
 /// Everything that can be the matter with a file, in one tree with an object that can be repaired.

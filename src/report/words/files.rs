@@ -54,13 +54,10 @@ fn unreadable(why: &Why) -> String {
         Why::Io(error) => error.said.clone(),
         Why::Malformed(error) => error.to_string(),
         Why::TooLong(error) => error.to_string(),
-        Why::NoObject(instead) => {
-            let what = match instead {
-                Instead::Empty => "is empty",
-                Instead::Zeros => "begins with zeros instead of an ELF header",
-                Instead::Other => "is neither ELF nor Mach-O",
-            };
-            format!("it is named like a shared library, but {what}")
+        Why::NoObject(Instead::Empty) => "it is empty".to_owned(),
+        Why::NoObject(Instead::Zeros) => "it begins with zeros instead of an ELF header".to_owned(),
+        Why::NoObject(Instead::Other) => {
+            "it is named like a shared library, but is neither ELF nor Mach-O".to_owned()
         }
         Why::Flattened(named) => {
             format!("it is a text file that names {}; a symlink was replaced", shown(named))
