@@ -94,6 +94,12 @@ pub trait Vfs: Sync {
     /// # Errors
     /// As the operating system's; [`io::ErrorKind::InvalidInput`] for anything but a regular file.
     fn open(&self, path: &Path) -> io::Result<Box<dyn Source + '_>>;
+
+    /// Is a path on a file system of which no code can be mapped, because it is mounted `noexec`? `false` where
+    /// that is not known, as for the files of another system.
+    fn is_noexec(&self, _path: &Path) -> bool {
+        false
+    }
 }
 
 /// A name, and where it is a link the names that it leads to, one after the other. Links on the way to

@@ -191,4 +191,8 @@ impl Vfs for Mounted<'_> {
     fn open(&self, path: &Path) -> io::Result<Box<dyn Source + '_>> {
         self.of(path).open(path)
     }
+
+    fn is_noexec(&self, path: &Path) -> bool {
+        self.of(path).is_noexec(path)
+    }
 }

@@ -22,6 +22,8 @@ pub enum Cure {
     OrPythonAgain(Box<Cure>),
     /// To run tfpatch as a user who may read a file.
     RunAsReader,
+    /// To put the target on a file system that is not mounted `noexec`, or to mount that one otherwise.
+    AllowCode,
     /// To sign an object ad hoc.
     SignAdHoc,
     /// To take the flag of the executable stack away, which does no harm.

@@ -7,11 +7,13 @@ use super::words::needs::found_instead;
 use crate::bytes::{printable, shown};
 use crate::findings::cure::Cure;
 use crate::findings::evidence::Evidence;
+use crate::findings::evidence::file::File;
 use crate::findings::evidence::installed::Installed;
 use crate::findings::finding::{Cause, Finding, Severity};
 use crate::findings::refusal::Refusal;
 use crate::loader::{Rule, SearchStep, StepOutcome};
 use crate::world::World;
+use crate::world::unreadable::Why;
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::io::{self, Write};
@@ -226,8 +228,13 @@ pub(super) fn title(world: &World, finding: &Finding) -> String {
         (Cause::StaticTls, _) => format!("{} needs static thread-local storage", object()),
         (Cause::ExecStack, _) => format!("{} requests an executable stack", object()),
         (Cause::DataMissing, Some(file)) => format!("{file} was not found"),
-        (Cause::Unreadable, Some(library)) => format!("{library} cannot be read"),
-        (Cause::Unreadable, None) => format!("{} cannot be read", object()),
+        (Cause::Unreadable, library) => {
+            let action = match &finding.evidence {
+                Evidence::File(File::Unreadable { why: Why::NoExec, .. }) => "loaded",
+                _ => "read",
+            };
+            format!("{} cannot be {action}", library.unwrap_or_else(object))
+        }
         (_, None) => object(),
     }
 }

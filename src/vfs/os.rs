@@ -6,6 +6,8 @@ use self::remembered::{Look, Remembered};
 use super::walk::{self, Entry};
 use super::{DirEntry, FileKind, Metadata, Vfs};
 use crate::bytes::{Pieces, Source};
+#[cfg(target_os = "linux")]
+use rustix::fs::StatVfsMountFlags;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
 use std::borrow::Cow;
@@ -161,6 +163,16 @@ impl Vfs for OsVfs {
             Some(known) => known.canonicalize(self, path),
         };
         self.failures.note(path, found)
+    }
+
+    fn is_noexec(&self, path: &Path) -> bool {
+        #[cfg(target_os = "linux")]
+        let is_noexec = self.root.is_none()
+            && rustix::fs::statvfs(path)
+                .is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::NOEXEC));
+        #[cfg(not(target_os = "linux"))]
+        let is_noexec = false;
+        is_noexec
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Source + '_>> {

@@ -68,6 +68,10 @@ impl Vfs for Overlay<'_> {
         self.base.canonicalize(path)
     }
 
+    fn is_noexec(&self, path: &Path) -> bool {
+        self.base.is_noexec(path)
+    }
+
     fn open(&self, path: &Path) -> io::Result<Box<dyn Source + '_>> {
         let old = self.base.open(path)?;
         if self.patched.is_empty() {

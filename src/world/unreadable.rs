@@ -37,6 +37,8 @@ pub enum Why {
     Dangling(PathBuf),
     /// A link that leads back to itself.
     Loop,
+    /// Its file system is mounted `noexec`, so that its code cannot be mapped.
+    NoExec,
 }
 
 /// What a file is that is named as a shared object.

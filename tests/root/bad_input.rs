@@ -5,6 +5,7 @@ use crate::support::bad_input::{OUTER, about};
 use crate::support::command::{
     Ran, broken_tree, clean, has_store, open_directory, outer, run, set_mode, snapshot,
 };
+use crate::support::mounts::Mounted;
 use crate::support::wheels;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -22,6 +23,30 @@ fn run_as_nobody(dir: &Path, arguments: &[&str]) -> Ran {
     setpriv.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "--"]).arg(&binary);
     clean(&mut setpriv);
     Ran::of(&setpriv.args(arguments).current_dir(dir).output().unwrap())
+}
+
+/// The kernel maps no code of a file system that is mounted `noexec`, not even for root.
+#[test]
+fn a_file_system_without_code_is_said() {
+    let mounted = Mounted::new("tmpfs", &[], "none");
+    let dir = mounted.path();
+    broken_tree(dir);
+    let inner = dir.join("inner/libinner.so.1");
+    let loads = || {
+        let mut python = Command::new("python3");
+        python.args(["-c", &format!("import ctypes; ctypes.CDLL({inner:?})")]);
+        python.output().unwrap().status.success()
+    };
+    let doctor = || run(dir, &["doctor", "inner"]);
+    assert!(loads());
+    doctor().text(0);
+    mounted.remount("noexec");
+    assert!(!loads());
+    let told = doctor();
+    assert!(told.text(1).contains("cannot be loaded"), "{told:#?}");
+    assert!(told.out.contains("mounted noexec"), "{told:#?}");
+    // What is looked at as another system's files may be mounted otherwise there.
+    run(dir, &["doctor", "--root", ".", "/inner"]).text(0);
 }
 
 #[test]

@@ -4,10 +4,12 @@ use crate::findings::cure::{Cure, Install, Reinstall};
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::file::File;
 use crate::findings::finding::{Cause, Finding, fault};
+use crate::vfs::Vfs;
 use crate::world::World;
 use crate::world::inventory::Role;
 use crate::world::program::Program;
 use crate::world::unreadable::{Unreadable, Why};
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 
 /// The most unreadable places with a finding of their own. If there are more, a whole tree is
@@ -15,7 +17,7 @@ use std::io::ErrorKind;
 const MAX_UNREADABLE: usize = 1000;
 
 /// The findings about what could not be read.
-pub(crate) fn unreadable(world: &World) -> Vec<Finding> {
+pub(crate) fn unreadable(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
     let all = &world.inventory.unreadable;
     // A text in place of a link is reported with the object that needs it.
     let is_told = |it: &&Unreadable| !matches!(it.why, Why::Flattened(_));
@@ -34,13 +36,24 @@ pub(crate) fn unreadable(world: &World) -> Vec<Finding> {
     };
     let mut findings: Vec<Finding> = own.iter().map(|it| finding(it, 0)).collect();
     findings.extend(rest.first().map(|first| finding(first, rest.len())));
+    findings.extend(not_executable(vfs, world).iter().map(|it| finding(it, 0)));
     findings
+}
+
+/// The first object on each file system that is mounted `noexec`.
+fn not_executable(vfs: &dyn Vfs, world: &World) -> Vec<Unreadable> {
+    let mut seen = BTreeSet::new();
+    let objects = world.inventory.objects.iter().filter(|object| world.is_meant(&object.path));
+    let first = objects.filter(|object| seen.insert(object.id.0));
+    let forbidden = first.filter(|object| vfs.is_noexec(&object.path));
+    forbidden.map(|it| Unreadable { path: it.path.clone(), why: Why::NoExec }).collect()
 }
 
 /// The fix for a place that cannot be read.
 fn cure_of(why: &Why) -> Cure {
     match why {
         Why::Io(error) if error.kind == ErrorKind::PermissionDenied => Cure::RunAsReader,
+        Why::NoExec => Cure::AllowCode,
         Why::LfsPointer => Cure::Reinstall(Reinstall::FromGitLfs),
         Why::Dangling(_) | Why::Loop => Cure::Reinstall(Reinstall::OrUnlink),
         Why::Io(_) | Why::TooLong(_) | Why::Malformed(_) | Why::NoObject(_) | Why::Flattened(_) => {

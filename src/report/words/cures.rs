@@ -57,6 +57,10 @@ fn in_words(cure: &Cure) -> String {
             format!("{}, or reinstall that version of Python", in_words(cure))
         }
         Cure::RunAsReader => "run tfpatch as a user who can read it".to_owned(),
+        Cure::AllowCode => {
+            "move it to a file system that is mounted without noexec (`findmnt -T DIR` shows the options)"
+                .to_owned()
+        }
         Cure::SignAdHoc => "codesign --force --sign - FILE".to_owned(),
         Cure::Fix => "tfpatch fix".to_owned(),
         Cure::GrantExecutableStack { owner } => {
