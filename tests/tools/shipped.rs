@@ -210,6 +210,32 @@ fn what_is_imported_and_not_installed_is_an_error() {
     }
 }
 
+/// A package that nothing imports is imported with each extension module in it.
+#[test]
+fn what_is_imported_around_a_module_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = package(dir.path());
+    fs::create_dir(env.site.join("pkg/sub")).unwrap();
+    fs::create_dir(env.site.join("pkg/pure")).unwrap();
+    for around in ["sub", "pure"] {
+        fs::write(env.site.join(format!("pkg/{around}/__init__.py")), "import absent_one\n")
+            .unwrap();
+    }
+    let mut files = vec!["pkg/__init__.py", "pkg/sub/__init__.py", "pkg/pure/__init__.py", MODULE];
+    files.push("pkg/libs/libown.so.1");
+    env.distribution("pkg", &["absent-one"], &files);
+    assert!(env.runs("import pkg"));
+    assert_eq!(doctor(&env).status, 0);
+    env.module("pkg/sub/_more", &[], &[]);
+    fs::write(env.site.join("pkg/sub/__init__.py"), "from . import first\n").unwrap();
+    fs::write(env.site.join("pkg/sub/first.py"), "import absent_one\n").unwrap();
+    files.extend(["pkg/sub/first.py", "pkg/sub/_more.abi3.so"]);
+    env.distribution("pkg", &["absent-one"], &files);
+    assert!(!env.runs("import pkg.sub._more"));
+    let told = doctor(&env);
+    assert!(told.text(1).contains("pkg/sub/first.py:1 imports absent_one"), "{told:#?}");
+}
+
 /// The name of a distribution has small letters, and its module may have others.
 #[test]
 fn what_is_imported_under_a_name_with_capitals_is_found() {

@@ -3,7 +3,7 @@
 use super::{File, Package, PythonCode, SourceLine};
 use crate::knowledge::import_names;
 use crate::python::sources::{Import, Opened, Opening, Standing, When};
-use crate::world::inventory::Object;
+use crate::world::inventory::{Object, Role};
 use crate::world::makers::Maker;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
@@ -108,7 +108,8 @@ impl PythonCode<'_> {
     }
 
     /// Which of these modules at the top level a distribution's packages always import, and where first:
-    /// without a guard, in the order in which Python executes the imports.
+    /// without a guard, in the order in which Python executes the imports. The packages at the top level come
+    /// first, and then those that extension modules are in, without which no such module is imported.
     #[must_use]
     pub fn first_imports(
         &self,
@@ -118,7 +119,8 @@ impl PythonCode<'_> {
         let mut found = BTreeMap::new();
         let Some(package) = self.package(maker) else { return found };
         let is_caught = |standing: Standing| standing.may_be_caught;
-        self.each_sure(&package, is_caught, |file, import| {
+        let starts = package.starts().chain(self.around_modules(maker, &package));
+        self.each_sure(&package, starts.collect(), is_caught, |file, import| {
             let Some(base) = file.base(import) else { return true };
             let top = base.split('.').next().unwrap_or_default();
             // The name of a distribution does not tell how its module is written: `fontTools`.
@@ -145,9 +147,9 @@ impl PythonCode<'_> {
         };
         let starts: Vec<&File> = package.starts().collect();
         self.parse(&starts);
-        starts.into_iter().for_each(&mut openings_of);
+        starts.iter().copied().for_each(&mut openings_of);
         let is_caught = |standing: Standing| standing.may_be_caught || standing.catches_os_error;
-        self.each_sure(&package, is_caught, |file, import| {
+        self.each_sure(&package, starts, is_caught, |file, import| {
             openings_of(file);
             let led_to = package.led_to(file, import);
             self.parse(&led_to);
@@ -174,16 +176,31 @@ impl PythonCode<'_> {
         found
     }
 
-    /// Visits the imports that Python executes whenever a package is imported, each with its file, in that order, until
-    /// `with` returns false. Imports whose error `is_caught` are left out.
-    fn each_sure(
+    /// The packages of a distribution that contain extension modules.
+    fn around_modules<'p>(&self, maker: &Maker, package: &'p Package) -> Vec<&'p File> {
+        let objects = self.world.inventory.objects.iter();
+        let own = objects.filter(|object| {
+            object.role == Role::ExtensionModule && self.world.maker(object).as_ref() == Some(maker)
+        });
+        let around = own.filter_map(|module| {
+            let name = self.module_name(module)?;
+            name.rsplit_once('.').map(|(around, _)| around.to_owned())
+        });
+        let around: BTreeSet<String> = around.collect();
+        around.iter().filter_map(|name| package.module(name)).collect()
+    }
+
+    /// Visits the imports that Python executes whenever one of these files is imported, each with its file, in that
+    /// order, until `with` returns false. Imports whose error `is_caught` are left out.
+    fn each_sure<'p>(
         &self,
-        package: &Package,
+        package: &'p Package,
+        starts: Vec<&'p File>,
         is_caught: impl Fn(Standing) -> bool,
         mut with: impl FnMut(&File, &Import) -> bool,
     ) {
         // The last is taken first.
-        let mut next: Vec<&File> = package.starts().collect();
+        let mut next: Vec<&File> = starts.into_iter().rev().collect();
         let mut seen: HashSet<&str> = HashSet::new();
         while let Some(file) = next.pop() {
             if !seen.insert(&file.module) {
