@@ -2,7 +2,7 @@
 
 use super::absent::Absent;
 use super::asking::{Asking, Before};
-use super::bindings::{Bindings, Moved};
+use super::bindings::Bindings;
 use super::checks::installed::Installed;
 use super::checks::variables::{self, Variables};
 use super::checks::{
@@ -11,23 +11,20 @@ use super::checks::{
 };
 use super::left_to_others::leave_to_others;
 use super::load_report::{Missing, Seen};
-use super::lost_symbols::lost;
 use super::provider::{self, Choice, Provider, known_cause};
 use crate::findings::cure::{Cure, Install, Search, Tidying};
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::need::{Guard, Need, Supply};
-use crate::findings::evidence::variable::Blame;
-use crate::findings::finding::{Cause, Finding, Severity, fault, sort, with_tool};
+use crate::findings::finding::{Cause, Finding, Severity, sort, with_tool};
 use crate::knowledge::tensorflow;
 use crate::python::installs::Installs;
 use crate::python::interpreter::Interpreter;
 use crate::vfs::Vfs;
-use crate::world::inventory::Role;
 use crate::world::program::Program;
 use crate::world::python_code::{Reaction, standard};
 use crate::world::system_libraries::Libraries;
 use crate::world::{Place, Question, World};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
@@ -199,7 +196,7 @@ fn lacking(
     let unresolved = meant.filter(|(object, _)| world.is_meant(object)).count();
     let bare = bare.map(|bare| {
         findings.extend(judge.owed_to_variables(&bare, &variables));
-        findings.extend(judge.shadowed_by_variables(&bare, &variables));
+        judge.shadowed_by_variables(&bare, &variables, &mut findings);
         let bare_macos = macos::diagnose(vfs, world, &empty);
         let of_libraries = bare_macos.findings.into_iter().filter(|found| found.library.is_some());
         let owed = of_libraries.filter(|found| !known.contains(&question_of(found)));
@@ -277,15 +274,15 @@ fn keeps_from_loading(
 }
 
 /// Explains what the loader does not find.
-struct Judge<'a> {
-    vfs: &'a dyn Vfs,
-    world: &'a World,
-    question: &'a Question,
-    libraries: &'a Libraries<'a>,
-    seen: &'a Seen,
-    asking: &'a Asking<'a>,
+pub(super) struct Judge<'a> {
+    pub(super) vfs: &'a dyn Vfs,
+    pub(super) world: &'a World,
+    pub(super) question: &'a Question,
+    pub(super) libraries: &'a Libraries<'a>,
+    pub(super) seen: &'a Seen,
+    pub(super) asking: &'a Asking<'a>,
     /// Is each object opened alone, so that nothing is loaded before it?
-    is_alone: bool,
+    pub(super) is_alone: bool,
 }
 
 impl Judge<'_> {
@@ -335,15 +332,6 @@ impl Judge<'_> {
         findings
     }
 
-    /// What dyld would lack in an empty environment, as a finding about the variables of this one.
-    fn owed_on_macos(&self, found: Finding, variables: &Variables<'_>) -> Finding {
-        let question = question_of(&found);
-        let variable = variables.to_blame(true, |_, macos| {
-            macos.findings.iter().any(|found| question_of(found) == question)
-        });
-        self.owed_to(found, variable)
-    }
-
     /// Why a library is missing, and what that means; nothing if no object needs it.
     fn found(&self, missing: &Missing) -> Vec<Finding> {
         let found = self.missing(missing).into_iter();
@@ -363,7 +351,7 @@ impl Judge<'_> {
     }
 
     /// Why a library is missing; nothing if no object needs it.
-    fn missing(&self, missing: &Missing) -> Vec<Finding> {
+    pub(super) fn missing(&self, missing: &Missing) -> Vec<Finding> {
         let (asking, name) = (&missing.asking, &missing.dependency.name);
         // It was found and refused for its stack: the library has a finding of its own.
         if missing.dependency.fatal.as_ref().is_some_and(|it| it.for_stack) {
@@ -501,87 +489,6 @@ impl Judge<'_> {
         let reaction = asked.and_then(|it| self.asking.reaction(it));
         self.with_reaction(found, reaction.as_ref())
     }
-
-    /// What is found only because of a variable. Libraries of the driver are left out: their
-    /// location depends on the machine.
-    fn owed_to_variables(&self, bare: &Seen, variables: &Variables<'_>) -> Vec<Finding> {
-        let mut without = bare.missing.iter().filter(|(question, missing)| {
-            !self.seen.missing.contains_key(*question)
-                && known_cause(&missing.dependency.name).is_none()
-        });
-        let judge = Judge { seen: bare, ..*self };
-        let owed = without.by_ref().flat_map(|(question, missing)| {
-            let found = judge.missing(missing).into_iter();
-            found.map(|found| {
-                let variable =
-                    variables.to_blame(true, |seen, _| seen.missing.contains_key(question));
-                self.owed_to(found, variable)
-            })
-        });
-        let mut owed: Vec<Finding> = owed.collect();
-        owed.dedup_by(|a, b| (&a.object, &a.library) == (&b.object, &b.library));
-        owed
-    }
-
-    /// Libraries of the target that a variable replaces by others.
-    fn shadowed_by_variables(&self, bare: &Seen, variables: &Variables<'_>) -> Vec<Finding> {
-        let world = self.world;
-        let moved = bare.bindings.moved(&self.seen.bindings).into_iter();
-        let mut known: HashMap<(PathBuf, PathBuf, Option<PathBuf>), Vec<Vec<u8>>> = HashMap::new();
-        moved
-            .filter_map(|moved| {
-                let asking = moved.question.asking.clone();
-                let lost = known
-                    .entry((asking, moved.before.clone(), moved.after.clone()))
-                    .or_insert_with(|| lost(self.vfs, &moved, &self.seen.bindings))
-                    .clone();
-                // A copy of a library of others is only reported if it lacks something.
-                if lost.is_empty() && !world.reaches(self.vfs, &moved.before) {
-                    return None;
-                }
-                let Moved { question, before, after } = moved;
-                let after = after?;
-                let variables = variables.to_blame(false, |seen, _| {
-                    seen.bindings.answer(&question).is_some_and(|answer| answer != after)
-                });
-                // LD_PRELOAD names files, the others directories.
-                let named = match variables.variables.as_slice() {
-                    ["LD_PRELOAD"] => &after,
-                    _ => after.parent().unwrap_or(&after),
-                };
-                let entry = named.to_owned();
-                let cure = Cure::Search(Search::TakeOut { entry, variables: variables.clone() });
-                let (loaded, own) = (world.place(&after), world.place(&before));
-                // What no interpreter loads may bind its symbols later, or never. A library of the system is
-                // loaded with the module that needs it.
-                let root = || world.inventory.at(&question.root);
-                let asking = world.inventory.at(&question.asking).or_else(root);
-                let is_loaded = asking.is_some_and(|asking| {
-                    asking.role == Role::ExtensionModule || self.seen.leads_to(asking)
-                });
-                let is_fatal = is_loaded && !lost.is_empty();
-                let symbols = lost.clone();
-                let supply = Supply::Shadowed { loaded, own, variables, lost };
-                let need = Need::new(world.place(&question.asking), &question.library, supply);
-                let evidence = Evidence::Need(need);
-                Some(Finding {
-                    library: Some(question.library),
-                    symbols,
-                    is_fatal,
-                    ..fault(Cause::EnvOverride, &question.asking, evidence, cure)
-                })
-            })
-            .collect()
-    }
-
-    /// What would be found in an empty environment, as a finding about the variables of this one.
-    fn owed_to(&self, found: Finding, variables: Blame) -> Finding {
-        let directory = found.lies_in.first().map(|directory| self.world.place(directory));
-        let supply = Supply::ThroughVariables { variables, directory };
-        let library = found.library.as_deref().unwrap_or_default();
-        let need = Need::new(self.world.place(&found.object), library, supply);
-        Finding { cause: Cause::EnvOverride, evidence: Evidence::Need(need), ..found }
-    }
 }
 
 /// What is seen of a need, and that an interpreter cannot start for it.
@@ -595,6 +502,6 @@ fn keeping_from_starting(evidence: Evidence, interpreter: &Place) -> Evidence {
 }
 
 /// Which object needs what.
-fn question_of(finding: &Finding) -> (PathBuf, Option<Vec<u8>>) {
+pub(super) fn question_of(finding: &Finding) -> (PathBuf, Option<Vec<u8>>) {
     (finding.object.clone(), finding.library.clone())
 }

@@ -9,5 +9,6 @@ mod left_to_others;
 pub mod load_report;
 mod lost_symbols;
 mod open_symbols;
+mod owed;
 pub mod provider;
 mod symbol_names;

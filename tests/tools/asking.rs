@@ -655,6 +655,40 @@ fn what_requires_a_distribution_is_not_loaded_before_it() {
     assert!(env.runs("import base._base"));
 }
 
+/// A copy to which a variable leads may lack a library itself. The cure is the variable, wherever that library is.
+#[test]
+fn a_copy_that_does_not_load_is_the_fault_of_the_variable_that_leads_to_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let deep = env.library("lib/libdeep.so.1", "libdeep.so.1", &[], &[]);
+    let out = dir.path().join("out");
+    fs::create_dir(&out).unwrap();
+    let copy = env.library("made/libfoo.so.1", "libfoo.so.1", &["libdeep.so.1"], &[]);
+    fs::rename(copy, out.join("libfoo.so.1")).unwrap();
+    let site = env.below();
+    env.library(&format!("{site}/pkg/libfoo.so.1"), "libfoo.so.1", &[], &[]);
+    env.module("pkg/_fast", &["libfoo.so.1"], &["-Wl,-rpath,$ORIGIN"]);
+    let with = |mut command: Command| command.env("LD_LIBRARY_PATH", &out).output().unwrap();
+    let mut python = Command::new(env.prefix.join("bin/python"));
+    python.args(["-c", "import pkg._fast"]);
+    assert!(env.runs("import pkg._fast"));
+    assert!(!with(python).status.success());
+    for is_there in [true, false] {
+        if !is_there {
+            fs::remove_file(&deep).unwrap();
+        }
+        let mut doctor = command(dir.path());
+        doctor.args(["doctor", "env"]);
+        let told = Ran::of(&with(doctor));
+        let lacks = "that copy needs libdeep.so.1, which is not found";
+        assert!(told.text(1).contains(lacks), "{told:#?}");
+        assert!(told.out.contains("from LD_LIBRARY_PATH\n"), "{told:#?}");
+        for other in ["path_missing", "not_installed", "tfpatch fix"] {
+            assert!(!told.out.contains(other), "{told:#?}");
+        }
+    }
+}
+
 /// What a distribution needs of another one is told where it is asked for by its name.
 #[test]
 fn a_distribution_is_judged_with_what_it_brings_along() {

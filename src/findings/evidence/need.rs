@@ -89,6 +89,8 @@ pub enum Supply {
         variables: Blame,
         /// Symbols that the object binds, and that the copy that is loaded lacks.
         lost: Vec<Vec<u8>>,
+        /// Libraries that the copy that is loaded needs and that are not found.
+        lacks: Vec<Vec<u8>>,
     },
     /// It is not there under that name.
     Lacking(Lacking),
@@ -181,10 +183,10 @@ impl Need {
             | Supply::NotWhereItIsNamed { directory }
             | Supply::ThroughVariables { directory: Some(directory), .. }
             | Supply::AskedInVain(Copies::One { directory }) => to(directory),
-            Supply::Shadowed { loaded, own, lost, .. } => {
+            Supply::Shadowed { loaded, own, lost, lacks, .. } => {
                 to(loaded);
                 to(own);
-                lost.iter().for_each(|symbol| to(&printable(symbol)));
+                lost.iter().chain(lacks).for_each(|symbol| to(&printable(symbol)));
             }
             Supply::Lacking(lacking) => lacking.each_name(to),
             Supply::SeveralOutOfReach { .. }

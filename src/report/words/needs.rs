@@ -55,16 +55,9 @@ fn said(need: &Need, object: &str) -> String {
             let through = blamed(variables);
             format!("{object} finds {library} only through {through}; it is {lies}")
         }
-        Supply::Shadowed { loaded, own, variables, lost } => {
+        Supply::Shadowed { loaded, own, variables, lost, lacks } => {
             let through = blamed(variables);
-            let lacks = match lost.as_slice() {
-                [] => String::new(),
-                [symbol] => format!(", and that copy lacks {}", printable(symbol)),
-                [symbol, others @ ..] => {
-                    let symbol = printable(symbol);
-                    format!(", and that copy lacks {symbol} and {} more symbols", others.len())
-                }
-            };
+            let lacks = lacking(lost, lacks);
             format!(
                 "{object} loads {library} from {loaded} because of {through}, instead of {own}{lacks}"
             )
@@ -75,6 +68,27 @@ fn said(need: &Need, object: &str) -> String {
         }
         Supply::Lacking(lacking) => format!("{needs}{}", there(lacking)),
     }
+}
+
+/// What a copy lacks to which a variable leads, to follow which copy that is: symbols, and libraries.
+fn lacking(symbols: &[Vec<u8>], libraries: &[Vec<u8>]) -> String {
+    let symbols = match symbols {
+        [] => String::new(),
+        [symbol] => format!(", and that copy lacks {}", printable(symbol)),
+        [symbol, others @ ..] => {
+            let symbol = printable(symbol);
+            format!(", and that copy lacks {symbol} and {} more symbols", others.len())
+        }
+    };
+    let libraries = match libraries {
+        [] => String::new(),
+        [library] => format!(", and that copy needs {}, which is not found", printable(library)),
+        [library, others @ ..] => {
+            let (library, more) = (printable(library), others.len());
+            format!(", and that copy needs {library} and {more} more, which are not found")
+        }
+    };
+    symbols + &libraries
 }
 
 /// What there is of a library, to follow who needs it.
@@ -105,15 +119,20 @@ fn there(lacking: &Lacking) -> String {
     }
 }
 
-/// What there is of a library that several objects need, as a line of its own; nothing where that is not known, or
-/// it is nowhere.
+/// What there is of a library that several objects need, or what they load instead, as a line of its own; nothing
+/// where that is not known, or there is no such library.
 pub(crate) fn found_instead(evidence: &Evidence) -> Option<String> {
-    let Evidence::Need(Need { supply: Supply::Lacking(lacking), .. }) = evidence else {
-        return None;
-    };
-    match lacking {
-        Lacking::Nowhere { .. } => None,
-        other => Some(there(other).trim_start_matches([';', ',', ' ']).to_owned()),
+    let Evidence::Need(Need { supply, .. }) = evidence else { return None };
+    match supply {
+        Supply::Lacking(Lacking::Nowhere { .. }) => None,
+        Supply::Lacking(other) => Some(there(other).trim_start_matches([';', ',', ' ']).to_owned()),
+        Supply::Shadowed { loaded, own, variables, lost, lacks } => {
+            let (through, lacks) = (blamed(variables), lacking(lost, lacks));
+            Some(format!(
+                "it is loaded from {loaded} because of {through}, instead of {own}{lacks}"
+            ))
+        }
+        _ => None,
     }
 }
 
