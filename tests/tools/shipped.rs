@@ -236,6 +236,27 @@ fn what_is_imported_around_a_module_is_found() {
     assert!(told.text(1).contains("pkg/sub/first.py:1 imports absent_one"), "{told:#?}");
 }
 
+/// What a distribution with native code requires is imported with it, and has requirements too.
+#[test]
+fn what_a_requirement_imports_is_found_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = package(dir.path());
+    for name in ["pure", "other"] {
+        fs::create_dir(env.site.join(name)).unwrap();
+        fs::write(env.site.join(format!("{name}/__init__.py")), "import absent_one\n").unwrap();
+        env.distribution(name, &["absent-one"], &[&format!("{name}/__init__.py")]);
+    }
+    let files = ["pkg/__init__.py", MODULE, "pkg/libs/libown.so.1"];
+    env.distribution("pkg", &["between"], &files);
+    env.distribution("between", &[], &[]);
+    assert_eq!(doctor(&env).status, 0);
+    env.distribution("between", &["pure"], &[]);
+    assert!(!env.runs("import pure"));
+    let told = doctor(&env);
+    assert!(told.text(1).contains("pure/__init__.py:1 imports absent_one"), "{told:#?}");
+    assert!(!told.out.contains("other/__init__.py"), "{told:#?}");
+}
+
 /// The name of a distribution has small letters, and its module may have others.
 #[test]
 fn what_is_imported_under_a_name_with_capitals_is_found() {

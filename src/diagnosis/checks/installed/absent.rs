@@ -2,8 +2,8 @@
 //! after `pip install --no-deps`, or after one was uninstalled.
 //!
 //! Most environments break some requirement of some distribution, and work. Reported is what the sources
-//! prove to fail, of distributions with native code, in an environment all of whose directories of
-//! packages are known.
+//! prove to fail, of distributions with native code and what these require, in an environment all of whose
+//! directories of packages are known.
 
 use crate::findings::cure::{Cure, Install, Wanted};
 use crate::findings::evidence::installed::Installed;
@@ -21,7 +21,7 @@ use crate::world::constants::Constants;
 use crate::world::inventory::Role;
 use crate::world::makers::Maker;
 use crate::world::python_code::{PythonCode, Reaction, SourceLine};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 
 /// Limit in bytes of the constants of a distribution's modules that are searched.
@@ -34,13 +34,21 @@ pub(super) fn findings(vfs: &dyn Vfs, world: &World, code: &PythonCode<'_>) -> V
         is_macos: !inventory.objects.iter().any(|object| object.elf().is_some()),
         python: interpreters.map(|it| it.version).next(),
     };
-    let native: BTreeSet<usize> =
-        inventory.objects.iter().filter_map(|object| object.distribution).collect();
-    let absent = native.into_iter().filter_map(|index| {
+    let mut by_name: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (index, distribution) in inventory.distributions.iter().enumerate() {
+        by_name.entry(&distribution.normalized).or_default().push(index);
+    }
+    // The distributions that do for a requirement.
+    let meeting = |needed: &Requirement| {
+        let names = alternatives::of(&needed.name);
+        names.filter_map(|name| by_name.get(name)).flatten().copied().collect::<Vec<_>>()
+    };
+    let judged = native_and_required(world, here, meeting);
+    let absent = judged.into_iter().filter_map(|index| {
         let own = inventory.distributions.get(index)?;
         let needed = own.requires.iter().filter(|needed| is_for(here, needed));
         let absent: Vec<&Requirement> =
-            needed.filter(|needed| !is_installed(world, needed)).collect();
+            needed.filter(|needed| meeting(needed).is_empty()).collect();
         (!absent.is_empty()).then_some((index, own, absent))
     });
     let absent: Vec<_> = absent.collect();
@@ -51,6 +59,24 @@ pub(super) fn findings(vfs: &dyn Vfs, world: &World, code: &PythonCode<'_>) -> V
         .iter()
         .flat_map(|(index, own, absent)| imported(vfs, world, code, *index, own, absent))
         .collect()
+}
+
+/// The distributions with native code, and those that they require, directly or through others.
+fn native_and_required(
+    world: &World,
+    here: MarkerEnvironment,
+    meeting: impl Fn(&Requirement) -> Vec<usize>,
+) -> BTreeSet<usize> {
+    let all = &world.inventory.distributions;
+    let native = world.inventory.objects.iter().filter_map(|object| object.distribution);
+    let mut found: BTreeSet<usize> = native.collect();
+    let mut next: Vec<usize> = found.iter().copied().collect();
+    while let Some(own) = next.pop().and_then(|index| all.get(index)) {
+        for needed in own.requires.iter().filter(|needed| is_for(here, needed)) {
+            next.extend(meeting(needed).into_iter().filter(|&index| found.insert(index)));
+        }
+    }
+    found
 }
 
 /// The findings about absent modules that a distribution imports.
@@ -154,12 +180,6 @@ fn is_there(vfs: &dyn Vfs, world: &World, module: &str) -> bool {
 fn is_for(here: MarkerEnvironment, needed: &Requirement) -> bool {
     let Some(marker) = needed.marker.as_ref() else { return true };
     !marker.contains("extra") && markers::holds(marker, here) != Holds::Never
-}
-
-/// Is a distribution installed that meets a requirement?
-fn is_installed(world: &World, needed: &Requirement) -> bool {
-    let all = &world.inventory.distributions;
-    all.iter().any(|other| alternatives::meets(&other.normalized, &needed.name))
 }
 
 /// Are all directories known that the interpreters of the environment import from? A `.pth` file may run code
