@@ -4,6 +4,7 @@
 //! Code is read only of distributions whose objects lack something, and of these only the files that
 //! contain the name in question.
 
+mod mentions;
 mod order;
 pub mod standard;
 
@@ -204,36 +205,6 @@ impl<'a> PythonCode<'a> {
                 };
                 openings.filter(is_it).map(|opening| file.at(opening.standing)).next()
             })
-        })
-    }
-
-    /// Does the code of a distribution look for a library with `ctypes.util.find_library`, by its name
-    /// without `lib` and the ending?
-    #[must_use]
-    pub fn searches_for(&self, maker: &Maker, name: &str) -> bool {
-        self.package(maker).is_some_and(|package| {
-            let files = self.holding(&package, "find_library").into_iter();
-            let mut searched = files.filter_map(File::source).flat_map(|it| &it.searched);
-            searched.any(|searched| searched == name)
-        })
-    }
-
-    /// Is a word anywhere in the code of a distribution, except where the code only asks whether such a file
-    /// exists? Code that is not read may contain it.
-    #[must_use]
-    pub fn mentions(&self, maker: &Maker, word: &str) -> bool {
-        let finder = memmem::Finder::new(word);
-        let all = |text: &[u8]| finder.find_iter(text).count();
-        self.package(maker).is_none_or(|package| {
-            let is_mentioned = |file: &File| {
-                let optional = || {
-                    self.parse(&[file]);
-                    let texts = file.source().into_iter().flat_map(|source| &source.optional);
-                    texts.map(|text| all(text.as_bytes())).sum()
-                };
-                finder.find(&file.bytes).is_some() && all(&file.bytes) > optional()
-            };
-            package.is_partly_unread || package.files.iter().any(is_mentioned)
         })
     }
 

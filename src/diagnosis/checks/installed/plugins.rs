@@ -66,7 +66,7 @@ impl<'a> Plugins<'a> {
         let name = opened::as_it_was(str::from_utf8(name).unwrap_or_default());
         let stem = str::from_utf8(stem(name.as_bytes())).unwrap_or_default();
         let stem = stem.strip_prefix("lib").unwrap_or(stem);
-        stem.is_empty() || self.code.mentions(maker, stem)
+        stem.is_empty() || self.code.names_file(maker, stem)
     }
 }
 
