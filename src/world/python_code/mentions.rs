@@ -23,17 +23,17 @@ impl PythonCode<'_> {
         self.any_file(maker, |file| finder.find(&file.bytes).is_some())
     }
 
-    /// Does the code of a distribution contain a word where it may begin the name of a file, except where it only
+    /// Does the code of a distribution contain a word where it may be the name of a library, except where it only
     /// asks whether such a file exists? Code that is not read may contain it.
     #[must_use]
     pub fn names_file(&self, maker: &Maker, word: &str) -> bool {
         let finder = Finder::new(word);
         self.any_file(maker, |file| {
-            let count = beginnings(&finder, &file.bytes);
+            let count = names(&finder, &file.bytes);
             let optional = || {
                 self.parse(&[file]);
                 let texts = file.source().into_iter().flat_map(|source| &source.optional);
-                texts.map(|text| beginnings(&finder, text.as_bytes())).sum()
+                texts.map(|text| names(&finder, text.as_bytes())).sum()
             };
             count > 0 && count > optional()
         })
@@ -45,30 +45,37 @@ impl PythonCode<'_> {
     }
 }
 
-/// How often a word is at the beginning of a string or of a part of a path, or follows `lib`. As in `whisper.load()`,
-/// it names something else at other places.
-fn beginnings(word: &Finder<'_>, text: &[u8]) -> usize {
-    let begins = |&at: &usize| {
+/// How often a word may be the name of a library, or its beginning: after a quote, a slash or `lib`, and before a
+/// quote, a version or the ending. As in `whisper.load()` and `/whisper.html`, it names something else at other
+/// places.
+fn names(word: &Finder<'_>, text: &[u8]) -> usize {
+    let is_name = |&at: &usize| {
         let before = text.get(..at).unwrap_or_default();
-        before.last().is_none_or(|byte| b"'\"/}".contains(byte)) || before.ends_with(b"lib")
+        let after = text.get(at + word.needle().len()..).unwrap_or_default();
+        let begins = before.last().is_none_or(|byte| b"'\"/}".contains(byte));
+        let ends = after.first().is_none_or(|byte| b"'\"{}*%-".contains(byte));
+        let is_followed = [".so", ".dylib", ".{", ".%", ".*"].iter();
+        let mut is_followed = is_followed.map(|ending| after.starts_with(ending.as_bytes()));
+        (begins || before.ends_with(b"lib")) && (ends || is_followed.any(|it| it))
     };
-    word.find_iter(text).filter(begins).count()
+    word.find_iter(text).filter(is_name).count()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Finder, beginnings};
+    use super::{Finder, names};
 
     #[test]
-    fn a_word_begins_a_name_after_a_quote_a_slash_or_lib() {
+    fn a_word_is_a_name_between_quotes_slashes_and_endings() {
         for (text, count) in [
             ("open('whisper.so')", 1),
             ("f'{here}/whisper.so', f'{lib}whisper'", 2),
             ("\"libwhisper.so.1\"", 1),
-            ("whisper.load(whisper)", 1),
+            ("whisper.load(whisper), lib = whisper_new()", 0),
+            ("https://host/whisper.html", 0),
             ("import whisper, _whisper", 0),
         ] {
-            assert_eq!(beginnings(&Finder::new("whisper"), text.as_bytes()), count, "{text}");
+            assert_eq!(names(&Finder::new("whisper"), text.as_bytes()), count, "{text}");
         }
     }
 }
