@@ -619,6 +619,29 @@ fn a_plugin_that_is_gone_is_only_worth_knowing() {
     assert_eq!(doctor(&env).status, 1);
 }
 
+/// auditwheel gives modules a copy of a library under another name, and leaves the library where the build had put it.
+#[test]
+fn a_library_of_which_modules_have_a_copy_is_only_worth_knowing() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let (site, copy) = (env.below(), "libown-0a1b2c3d.so.1");
+    env.library(&format!("{site}/pkg.libs/{copy}"), copy, &[], &[]);
+    env.module("pkg/_fast", &[copy], &["-Wl,-rpath,$ORIGIN/../pkg.libs"]);
+    let copied = format!("pkg.libs/{copy}");
+    let distribution = |gone: &str| {
+        env.distribution("pkg", &[], &["pkg/__init__.py", MODULE, &copied, gone]);
+    };
+    assert!(env.runs("import pkg._fast"));
+    distribution("pkg/libown.so.1");
+    doctor(&env).text(0);
+    // Of another library it is not known what needs it.
+    distribution("pkg/libother.so.1");
+    doctor(&env).text(1);
+    distribution("pkg/libown.so.1");
+    fs::write(env.site.join("pkg/__init__.py"), "NAME = 'libown.so.1'\n").unwrap();
+    doctor(&env).text(1);
+}
+
 /// Of several plugins beside a module, which nothing names, each may be gone; what a constant names is no plugin.
 #[test]
 fn one_of_a_family_of_plugins_is_only_worth_knowing() {

@@ -82,8 +82,8 @@ impl Lost<'_, '_> {
 
     /// Does everything work without an object? It does if the object is a module and the code continues without it, or
     /// if it is a plugin. Nothing needs a plugin by name, and no code of its distribution mentions it. In addition,
-    /// either no module loads any object beside it; or no constant names it, and it is one of several or its whole
-    /// directory is missing, which a program then finds empty.
+    /// either the distribution has a copy of it for its modules; no module loads any object beside it; or no constant
+    /// names it, and it is one of several or its whole directory is missing, which a program then finds empty.
     pub(super) fn is_plugin(&self, file: &Path) -> bool {
         let Plugins { world, needed, .. } = *self.plugins;
         let name = file.file_name().unwrap_or_default();
@@ -109,6 +109,9 @@ impl Lost<'_, '_> {
         if self.plugins.mentions(&Maker::Distribution(self.distribution), name) {
             return self.is_on_the_system(name);
         }
+        if self.is_copied(name) {
+            return true;
+        }
         let beside = world.inventory.in_directory(file.parent().unwrap_or(file));
         // Other files in the directory may be the same file under another name.
         let mut beside = beside.filter(|object| !world.owners.of(&object.path).is_empty());
@@ -117,6 +120,17 @@ impl Lost<'_, '_> {
         let is_for_plugins = first.is_some_and(is_open) && beside.all(is_open);
         let is_listed = || first.is_none() && self.have_modules() || self.is_of_a_family(file);
         is_for_plugins || is_listed() && !self.is_named(name)
+    }
+
+    /// Does the distribution have the library once more, under a name to which a tool for wheels added a digest? The
+    /// headers name that copy.
+    fn is_copied(&self, name: &[u8]) -> bool {
+        let mut objects = self.plugins.world.inventory.objects.iter();
+        objects.any(|object| {
+            let copy = str::from_utf8(object.name()).unwrap_or_default();
+            let was = opened::as_it_was(copy);
+            object.distribution == Some(self.distribution) && was.as_bytes() == name && was != copy
+        })
     }
 
     /// Is there another library beside a file whose name differs only in the last word, and that nothing needs,
