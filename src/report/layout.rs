@@ -1,7 +1,8 @@
 //! Fits a report for people to a terminal: lines break between words, and long paths are shortened in
 //! the middle. In a pipe nothing is broken or shortened.
 //!
-//! A tab in a line separates its text from a word that is aligned at the right.
+//! A tab in a line separates a title from a tag, which is aligned at the right. All tags of a report look alike: a
+//! title that leaves no room for its tag is broken before it on a terminal, and followed by it in a pipe.
 
 use super::lines::Lines;
 use std::io::{self, Write};
@@ -9,8 +10,14 @@ use std::io::{self, Write};
 /// The width of a report that is not written to a terminal.
 pub const DEFAULT_WIDTH: usize = 80;
 
-/// The widest column at which a word is aligned.
+/// The widest column at which a tag is aligned: farther from its title, the eye would lose the line.
 const MAX_COLUMN: usize = 100;
+
+/// Columns between a title and its tag.
+const GAP: usize = 2;
+
+/// Columns that a title needs beside its tag to be readable.
+const MIN_TITLE: usize = 20;
 
 /// The first words of commands that are suggested.
 pub(super) const COMMANDS: &[&str] =
@@ -40,11 +47,10 @@ impl<W: Write> Layout<W> {
 
 fn write_line(out: &mut impl Write, terminal: Option<usize>, line: &[u8]) -> io::Result<()> {
     let text = String::from_utf8_lossy(line);
-    let aligned = aligned(&text, terminal.unwrap_or(DEFAULT_WIDTH));
-    match terminal {
-        Some(width) => out.write_all(fitted(&aligned, width).as_bytes()),
-        None if aligned == text => out.write_all(line),
-        None => out.write_all(aligned.as_bytes()),
+    match (text.split_once('\t'), terminal) {
+        (Some((title, tag)), _) => out.write_all(tagged(title, tag, terminal).as_bytes()),
+        (None, Some(width)) => out.write_all(fitted(&text, width).as_bytes()),
+        (None, None) => out.write_all(line),
     }
 }
 
@@ -81,18 +87,33 @@ pub fn paragraphs(page: &str) -> String {
     text + "\n"
 }
 
-/// A line with the word behind its tab at the right, or in brackets where it does not fit.
-fn aligned(line: &str, width: usize) -> String {
-    let Some((left, right)) = line.split_once('\t') else { return line.to_owned() };
-    let (right, end) = match right.strip_suffix('\n') {
-        Some(right) => (right, "\n"),
-        None => (right, ""),
+/// A title with its tag at the right of its first line. `tag` may end the line.
+fn tagged(title: &str, tag: &str, terminal: Option<usize>) -> String {
+    let (tag, end) = match tag.strip_suffix('\n') {
+        Some(tag) => (tag, "\n"),
+        None => (tag, ""),
     };
-    let used = columns(left) + columns(right);
-    match width.min(MAX_COLUMN).checked_sub(used) {
-        Some(gap @ 2..) => format!("{left}{:gap$}{right}{end}", ""),
-        _ => format!("{left} [{right}]{end}"),
+    let column = terminal.unwrap_or(DEFAULT_WIDTH).min(MAX_COLUMN);
+    let beside = |title: &str| {
+        let gap = column.saturating_sub(columns(title) + columns(tag)).max(GAP);
+        format!("{title}{:gap$}{tag}", "")
+    };
+    let Some(width) = terminal else { return beside(title) + end };
+    // A title goes on below its first word, behind the severity.
+    let severity = plain(title).split("  ").next().map_or(0, columns);
+    let hang = " ".repeat(severity + GAP);
+    let room = column.saturating_sub(columns(tag) + GAP);
+    let longest = title.split(' ').map(columns).max().unwrap_or_default().max(MIN_TITLE);
+    if hang.len() + longest > room {
+        let mut lines = wrapped(String::new(), title, &hang, width);
+        lines.push(beside(""));
+        return lines.join("\n") + end;
     }
+    let mut lines = wrapped(String::new(), title, &hang, room);
+    if let Some(first) = lines.first_mut() {
+        *first = beside(first);
+    }
+    lines.join("\n") + end
 }
 
 /// A line as one or more that fit.
@@ -109,7 +130,12 @@ fn fitted(line: &str, width: usize) -> String {
     // Prose has no indent; what begins with a style is a title, or a line of a list.
     let is_prose = lead.is_empty() && !body.starts_with('\x1b');
     let hang = if is_prose || lead.contains('─') { hang } else { hang + "  " };
-    let room = width.saturating_sub(columns(&hang)).max(MIN_PATH);
+    wrapped(lead, text, &hang, width).join("\n") + end
+}
+
+/// The lines of `text`, the first behind `lead` and the others behind `hang`. Only paths are shortened to fit.
+fn wrapped(lead: String, text: &str, hang: &str, width: usize) -> Vec<String> {
+    let room = width.saturating_sub(columns(hang)).max(MIN_PATH);
     let mut lines: Vec<String> = Vec::new();
     let mut current = lead;
     let mut is_empty = true;
@@ -122,7 +148,7 @@ fn fitted(line: &str, width: usize) -> String {
         let blank = usize::from(!is_empty);
         if !is_empty && columns(&current) + blank + columns(&word) > width {
             lines.push(current.trim_end().to_owned());
-            current = hang.clone();
+            hang.clone_into(&mut current);
         } else if !is_empty {
             current.push(' ');
         }
@@ -130,7 +156,7 @@ fn fitted(line: &str, width: usize) -> String {
         is_empty = false;
     }
     lines.push(current.trim_end().to_owned());
-    lines.join("\n") + end
+    lines
 }
 
 /// Is a line one that has to be copied as it is: a command, or a line of a diff?
@@ -190,17 +216,27 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_is_at_the_right_if_it_fits() {
+    fn a_cause_is_at_the_right_at_every_width() {
         let line = format!("{}  libx is missing\t{}\n", paint(ERROR, "error"), paint(DIM, "cause"));
         let wide = laid_out(&line, Some(40));
         assert_eq!(columns(wide.trim_end()), 40);
         assert!(plain(&wide).ends_with(" cause\n"), "{wide}");
-        let long =
-            format!("{}  a title that takes much room\tcause_of_it\n", paint(ERROR, "error"));
-        let narrow = plain(&laid_out(&long, Some(40)));
-        assert_eq!(narrow, "error  a title that takes much room\n  [cause_of_it]\n");
-        let pipe = laid_out(&line, None);
-        assert_eq!(columns(pipe.trim_end()), DEFAULT_WIDTH);
+        let title = "a title that takes more room than there is beside its cause";
+        let long = format!("{}  {title}\tcause_of_it\n", paint(ERROR, "error"));
+        assert_eq!(
+            plain(&laid_out(&long, Some(48))),
+            "error  a title that takes more       cause_of_it\n       room than there is beside its\n       cause\n"
+        );
+        assert_eq!(plain(&laid_out(&long, None)), format!("error  {title}  cause_of_it\n"));
+    }
+
+    #[test]
+    fn a_cause_has_its_own_line_if_nothing_fits_beside_it() {
+        let line = "error  libscipy_openblas-6cdc3b4a.so is missing\tpath_missing\n";
+        assert_eq!(
+            laid_out(line, Some(40)),
+            "error  libscipy_openblas-6cdc3b4a.so is\n       missing\n                            path_missing\n"
+        );
     }
 
     #[test]
