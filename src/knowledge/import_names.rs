@@ -89,6 +89,13 @@ pub fn distribution_of_module(module: &str) -> Option<String> {
     }
 }
 
+/// The distribution of a module at the top level, if the table lists it and no other distribution has modules there.
+#[must_use]
+pub fn known_distribution_of(module: &str) -> Option<&'static str> {
+    let known = DISTRIBUTIONS.iter().find(|(name, _)| *name == module);
+    known.map(|(_, distribution)| *distribution).filter(|_| !SHARED.contains(&module))
+}
+
 /// The distribution that a file among installed packages belongs to, by its path alone: `grpcio` of
 /// `…/site-packages/grpc/_cython/cygrpc.so`. The name of the module stands for a distribution that is
 /// not in the table; `None` where the path is of no package or several share its directory.

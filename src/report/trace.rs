@@ -171,12 +171,16 @@ fn write_summary(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> {
     };
     let all: usize = report.traced.answers.iter().map(|answer| answer.times).sum();
     let noun = if report.traced.processes == 1 { "process" } else { "processes" };
+    let predicted = match count(Verdict::Agrees) {
+        _ if all == 0 => String::new(),
+        predicted if predicted == all => ", all as predicted".to_owned(),
+        predicted => format!(", {predicted} as predicted"),
+    };
     write!(
         out,
-        "{ended}; {} {noun}, {}, {} as predicted",
-        report.traced.processes,
-        counted(all, "request"),
-        count(Verdict::Agrees)
+        "{ended}; {} in {} {noun}{predicted}",
+        counted(all, "library request"),
+        report.traced.processes
     )?;
     for (verdict, words) in [(Verdict::Differs, "different"), (Verdict::Unknown, "not predictable")]
     {

@@ -160,6 +160,9 @@ fn unreadable(file: &Path, source: &io::Error) -> Words {
 fn operation_error(error: &operation::Error) -> Words {
     let what = Words::new(operations::error(error));
     match error {
+        operation::Error::NestedStore { .. } => {
+            what.hint("keep backups elsewhere with --store DIR")
+        }
         operation::Error::Path(at)
             if at.operation == "find" && at.source.kind() == io::ErrorKind::NotFound =>
         {

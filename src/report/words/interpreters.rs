@@ -28,7 +28,7 @@ pub(super) fn of(interpreter: &Interpreter) -> String {
                 false => "; its standard library is not found",
             };
             format!(
-                "pyvenv.cfg names {} as the directory of the base interpreter, but it contains none{library}",
+                "pyvenv.cfg names {} as the directory of the base interpreter, but that directory has no interpreter{library}",
                 shown(home)
             )
         }

@@ -9,8 +9,8 @@ pub(super) fn of(manager: &Manager, lack: Lack, name: &str) -> String {
         Manager::Nix => nix(lack, name),
         Manager::Snap(snap) => of_snap(lack, snap),
         Manager::Base(snap) => format!(
-            "start the program from a terminal that is not in a snap: that of VS Code, for one, has variables for its own \
-             libraries; or unset GTK_PATH GTK_EXE_PREFIX GIO_MODULE_DIR LD_LIBRARY_PATH LD_PRELOAD; the libraries in \
+            "start the program from a terminal outside of snaps (the one of VS Code sets variables for its own \
+             libraries), or unset GTK_PATH GTK_EXE_PREFIX GIO_MODULE_DIR LD_LIBRARY_PATH LD_PRELOAD; the libraries in \
              /snap/{snap} are for snaps only"
         ),
         Manager::Ros(distribution) => ros(lack, distribution.as_deref().unwrap_or("DISTRO")),
@@ -103,7 +103,7 @@ fn ros(lack: Lack, distribution: &str) -> String {
     match lack {
         Lack::Library => format!(
             "{source} in the shell that starts the program, and install/setup.bash of the workspace for its own libraries; \
-             what is not installed, rosdep install --from-paths src --ignore-src installs"
+             rosdep install --from-paths src --ignore-src installs missing packages"
         ),
         Lack::Fit => format!(
             "rebuild the workspace for the installed ROS: {source}, remove its directories build and install, and run \

@@ -161,7 +161,7 @@ fn of_object(message: &Message, fault: &ObjectFault) -> String {
              and no space was left."
         ),
         ObjectFault::ExecStack => format!(
-            "{name} requests an executable stack, usually by mistake, and the system does not give one to a program \
+            "{name} requests an executable stack, usually by mistake, and the system does not allow one in a program \
              that started without it."
         ),
         ObjectFault::OtherTeam => format!(
@@ -192,10 +192,12 @@ fn unreadable(why: Unreadable) -> &'static str {
              is truncated"
         }
         Unreadable::TooManyFiles => {
-            "was not opened, since the process has as many files open as its limit allows; nothing has to be wrong with the \
-             file"
+            "was not opened, because the process has reached its limit of open files; the file itself may be \
+             fine"
         }
-        Unreadable::LinkLoop => "is a link that leads back to itself, over one or more other links",
+        Unreadable::LinkLoop => {
+            "is a link that leads back to itself, directly or through other links"
+        }
         Unreadable::Forbidden => "is not readable for the user who ran the program",
         Unreadable::NotMapped => {
             "could not be mapped: its file system is mounted noexec, memory is limited, or the file is truncated"
@@ -301,7 +303,7 @@ fn of_python(message: &Message, fault: &PythonFault) -> String {
             module("a distribution")
         ),
         PythonFault::NoInterpreter if message.entry.is_none() => format!(
-            "{} is there, but the interpreter that it names does not exist: for a script, the program in its first line; \
+            "{} exists, but the interpreter that it names does not: for a script, the program in its first line; \
              for a compiled program, its dynamic loader, as with a program for Alpine or for another architecture.",
             name_of(message)
         ),

@@ -11,7 +11,8 @@ pub fn error(error: &Error) -> String {
     match error {
         Error::Path(error) => error.to_string(),
         Error::NestedStore { store, other } => format!(
-            "the backup directory {store:?} would be nested with {other:?}; use the directory of the existing one"
+            "cannot keep backups in {store:?}: there are backups in {other:?} already, and the two directories must not \
+             contain each other"
         ),
         Error::Locked { store, pid } => {
             let who = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
@@ -137,8 +138,8 @@ fn refusal(refusal: &Refusal) -> String {
         Refusal::Immutable => "is immutable or append-only; see chattr(1)",
         Refusal::OtherOwner { owner, user } => {
             return format!(
-                "belongs to {}, but the rest belongs to {}, as whom tfpatch edits it; change the owner of the file first, \
-                 as root: chown --no-dereference {user} FILE",
+                "belongs to {}, but the target belongs to {}, with whose permissions tfpatch edits it; first change the owner of the \
+                 file, as root: chown --no-dereference {user} FILE",
                 user_called(*owner),
                 user_called(*user)
             );
