@@ -16,7 +16,7 @@
 //! from elsewhere has to fit, and is proved again ([`repair::foreign_plan`]). A revert applies the
 //! inverted edits, and is an operation of its own.
 //!
-//! What can be asked for stands in `app`, a use-case each: typed questions and answers, and not a word
+//! What can be asked for is in `app`, a use-case each: typed questions and answers, and not a word
 //! printed. The command line (`cli`) parses, asks, and has the `report` say what came of it. These rooms
 //! are the program's own. What is public reads, and gives back data: nothing in it writes a file.
 //!
@@ -39,7 +39,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Ask what the loader would do for a library, in a file system that is nowhere but in memory:
+//! Ask what the loader would do for a library, in a file system that exists only in memory:
 //!
 //! ```
 //! use std::path::Path;

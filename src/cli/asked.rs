@@ -43,7 +43,7 @@ fn carrying(
 /// What `doctor` requests.
 ///
 /// # Errors
-/// Where an option says what cannot be.
+/// If an option says what cannot be.
 pub fn doctor(session: &Session, options: &Doctor) -> Result<doctor::Doctor, Error> {
     Ok(doctor::Doctor {
         settings: session.loader_settings(&options.simulation)?,
@@ -59,7 +59,7 @@ pub fn doctor(session: &Session, options: &Doctor) -> Result<doctor::Doctor, Err
 /// What `fix` requests.
 ///
 /// # Errors
-/// Where an option says what cannot be.
+/// If an option says what cannot be.
 pub fn fix(session: &Session, options: &Fix) -> Result<fix::Fix, Error> {
     let Fix { dry_run, diff, writing, .. } = options;
     let carrying = carrying(session, Kind::Fix, *dry_run, *diff, writing);
@@ -86,7 +86,7 @@ fn planning(repair: &Repair) -> Planning {
     }
 }
 
-/// The repair that `trace` makes: that of a `fix` without options. `None` where it makes none.
+/// The repair that `trace` makes: that of a `fix` without options. `None` if it makes none.
 #[must_use]
 pub fn fix_of_trace(session: &Session, options: &Trace) -> Option<(Planning, Carrying)> {
     let plain = Fix::default();
@@ -99,7 +99,7 @@ pub fn fix_of_trace(session: &Session, options: &Trace) -> Option<(Planning, Car
 /// What `apply` requests.
 ///
 /// # Errors
-/// Where the plan cannot be read, or an option says what cannot be.
+/// If the plan cannot be read, or an option says what cannot be.
 pub fn apply(session: &Session, options: &Apply) -> Result<apply::Apply, Error> {
     let Apply { dry_run, diff, writing, .. } = options;
     Ok(apply::Apply {
@@ -111,7 +111,7 @@ pub fn apply(session: &Session, options: &Apply) -> Result<apply::Apply, Error> 
     })
 }
 
-/// The files that `rpath` edits, and what it requests. `None` where it only prints.
+/// The files that `rpath` edits, and what it requests. `None` if it only prints.
 #[must_use]
 pub fn edit<'o>(session: &Session, command: &'o Rpath) -> Option<(&'o [PathBuf], rpath::Edit)> {
     let (files, change, options) = match command {
@@ -145,7 +145,7 @@ pub fn edit<'o>(session: &Session, command: &'o Rpath) -> Option<(&'o [PathBuf],
     Some((files, asked))
 }
 
-/// The files that `needed` edits, and what it requests. `None` where it only prints.
+/// The files that `needed` edits, and what it requests. `None` if it only prints.
 #[must_use]
 pub fn needed<'o>(session: &Session, command: &'o Needed) -> Option<(&'o [PathBuf], rpath::Edit)> {
     let (change, direct) = match command {

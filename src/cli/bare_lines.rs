@@ -23,7 +23,7 @@ pub enum Bare {
 /// Writes a line for each entry or name; with `null` each ends with a NUL, whatever is in it.
 ///
 /// # Errors
-/// Where a file cannot be read, or the output cannot be written.
+/// If a file cannot be read, or the output cannot be written.
 pub fn write(
     session: &mut Session,
     files: &[PathBuf],

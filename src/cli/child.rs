@@ -84,7 +84,7 @@ impl Forwarder {
     /// are not taken, as `nohup` wishes it.
     ///
     /// # Errors
-    /// Where the system does not let us have a handler or a thread.
+    /// If the system does not let us have a handler or a thread.
     pub fn new(scratch: PathBuf, is_ignored: impl Fn(c_int) -> bool) -> io::Result<Self> {
         // Handlers do not survive exec, but what is ignored stays so: the command has the signals as we
         // were given them.
@@ -111,7 +111,7 @@ impl Forwarder {
     /// Starts a command by `spawn`, and waits for its end.
     ///
     /// # Errors
-    /// Where it cannot be started.
+    /// If it cannot be started.
     pub fn run(
         &self,
         command: &mut Command,

@@ -48,7 +48,7 @@ fn best() -> Option<&'static str> {
 }
 
 /// What `$PLATFORM` stands for: `AT_PLATFORM`, for which glibc puts `haswell` where it finds such a
-/// processor of Intel. `None` where it differs from one processor of the architecture to another.
+/// processor of Intel. `None` if it differs from one processor of the architecture to another.
 #[must_use]
 pub fn platform() -> Option<String> {
     let is_intel = || {

@@ -134,7 +134,7 @@ fn print(line: &[u8]) -> Result<(), String> {
     }
 }
 
-/// Prints what is asked for of a file, and edits it.
+/// Prints what is requested of a file, and edits it.
 fn work(files: &dyn Vfs, options: &Options, file: &Path) -> Result<(), String> {
     if options.is_verbose || settings::is_patchelf_verbose() {
         say(&format!("patching ELF file '{}'\n", file.display()));
@@ -215,7 +215,7 @@ fn no_section(name: &str) -> String {
     format!("cannot find section '{name}'. The input file is most likely statically linked")
 }
 
-/// The changes that are asked for, in the order in which patchelf makes them.
+/// The changes that are requested, in the order in which patchelf makes them.
 fn changes(files: &dyn Vfs, image: &Image<'_>, options: &Options) -> Result<Vec<Change>, String> {
     let mut changes = Vec::new();
     if let Some(name) = &options.os_abi {
@@ -243,7 +243,7 @@ fn changes(files: &dyn Vfs, image: &Image<'_>, options: &Options) -> Result<Vec<
     changes.extend(
         replaced.map(|(old, new)| Change::ReplaceNeeded { old: old.clone(), new: new.clone() }),
     );
-    // Each goes to the front, and they stand there in their order.
+    // Each goes to the front, and they are there in their order.
     let added = options.added.iter().rev();
     changes.extend(added.map(|name| Change::AddNeeded { name: name.clone(), first: true }));
     if options.no_default_lib {
@@ -262,7 +262,7 @@ fn system_of(name: &[u8]) -> Result<u8, String> {
     found.map(|(number, _)| *number).ok_or_else(|| "unrecognized OS ABI".to_owned())
 }
 
-/// The change of the search path; `None` where there is none to be changed.
+/// The change of the search path; `None` if there is none to be changed.
 fn search_path(
     files: &dyn Vfs,
     image: &Image<'_>,

@@ -29,7 +29,7 @@ pub fn is_standard(file: &Path) -> bool {
 /// Reads a plan.
 ///
 /// # Errors
-/// Where the file cannot be read, or holds no plan.
+/// If the file cannot be read, or holds no plan.
 pub fn read(file: &Path) -> Result<Plan, Error> {
     let failed = |error: io::Error| {
         Words::new(format!("cannot read the plan {}: {error}", shown(file))).hint(MAKE)
@@ -52,7 +52,7 @@ pub fn read(file: &Path) -> Result<Plan, Error> {
 /// Writes a plan down.
 ///
 /// # Errors
-/// Where the file cannot be written.
+/// If the file cannot be written.
 pub fn write(file: &Path, plan: &PlanReport<'_>) -> Result<(), Error> {
     let mut text = Vec::new();
     json::write(&mut text, plan)?;

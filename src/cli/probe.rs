@@ -44,7 +44,7 @@ impl<'a> Probe<'a> {
     /// Prepares the imports; `seconds` is how long a package may take.
     ///
     /// # Errors
-    /// As [`Tracer::new`].
+    /// As for [`Tracer::new`].
     pub fn new(session: &'a Session, seconds: u64) -> Result<Self, Error> {
         Ok(Self { tracer: Tracer::new(session)?, limit: Duration::from_secs(seconds) })
     }

@@ -35,7 +35,7 @@ impl<'a> Runs<'a> {
     /// Prepares the runs.
     ///
     /// # Errors
-    /// As [`Tracer::new`].
+    /// As for [`Tracer::new`].
     pub fn new(session: &'a Session, options: &'a Proof) -> Result<Self, Error> {
         let tracer = Tracer::new(session)?;
         let limit = Duration::from_secs(options.timeout);

@@ -14,7 +14,7 @@ use crate::report::outcome;
 /// `strict` that of a warning too.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn report(
     session: &mut Session,
     chosen: &Chosen,

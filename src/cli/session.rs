@@ -44,7 +44,7 @@ impl Session {
     /// Begins a command, whose report may be fitted to the terminal.
     ///
     /// # Errors
-    /// Where `--jobs` requests no thread at all.
+    /// If `--jobs` requests no thread at all.
     pub fn new(common: &Common, is_fitted: bool) -> Result<Self, Error> {
         if let Some(jobs) = common.jobs {
             rayon::ThreadPoolBuilder::new().num_threads(jobs).build_global()?;
@@ -96,7 +96,7 @@ impl Session {
     /// Standard output itself, for what other programs read byte for byte.
     ///
     /// # Errors
-    /// Where what was written so far cannot be.
+    /// If what was written so far cannot be.
     pub fn raw(&mut self) -> io::Result<impl Write + use<>> {
         self.out.flush()?;
         Ok(io::BufWriter::new(Output(io::stdout())))
@@ -105,7 +105,7 @@ impl Session {
     /// The loader's environment, as simulated.
     ///
     /// # Errors
-    /// As [`settings::loader_settings`].
+    /// As for [`settings::loader_settings`].
     pub fn loader_settings(&self, simulation: &Simulation) -> Result<loader::Settings, Error> {
         settings::loader_settings(simulation, self.app.is_elsewhere())
     }
@@ -113,7 +113,7 @@ impl Session {
     /// What else the simulated process is given.
     ///
     /// # Errors
-    /// As [`settings::surroundings`].
+    /// As for [`settings::surroundings`].
     pub fn surroundings(&self, simulation: &Simulation) -> Result<Ambient, Error> {
         settings::surroundings(simulation, self.app.is_elsewhere())
     }

@@ -31,7 +31,7 @@ const DYLD_VARIABLES: [&str; 4] = [
 /// The variables that matter to finding an environment.
 ///
 /// # Errors
-/// Where the working directory is gone.
+/// If the working directory is gone.
 pub fn ambient() -> Result<Ambient, app::Error> {
     Ok(Ambient {
         working_directory: working_directory()?,
@@ -62,7 +62,7 @@ fn called_as() -> Option<PathBuf> {
 /// [`loader_settings`] has it for those.
 ///
 /// # Errors
-/// As [`loader_settings`].
+/// As for [`loader_settings`].
 pub fn surroundings(simulation: &Simulation, elsewhere: bool) -> Result<Ambient, Error> {
     let mut found = if simulation.no_env || elsewhere {
         Ambient { working_directory: working_directory()?, ..Ambient::default() }
@@ -93,7 +93,7 @@ type Variable<'a> = (&'a [u8], Vec<u8>);
 /// The variables of `--env`.
 ///
 /// # Errors
-/// Where one has no `=`.
+/// If one has no `=`.
 fn variables(simulation: &Simulation) -> Result<Vec<Variable<'_>>, Error> {
     let pairs = simulation.env.iter().map(|pair| {
         let bytes = pair.as_bytes();
@@ -119,7 +119,7 @@ pub fn asks_for_json() -> bool {
 /// The working directory.
 ///
 /// # Errors
-/// Where it is gone.
+/// If it is gone.
 pub fn working_directory() -> Result<PathBuf, app::Error> {
     std::env::current_dir().map_err(|error| app::Error::NoWorkingDirectory(Arc::new(error)))
 }
@@ -169,7 +169,7 @@ pub fn wants_color() -> bool {
         && io::stdout().is_terminal()
 }
 
-/// The width of the terminal that standard output is, in columns; `None` where it is not one.
+/// The width of the terminal that standard output is, in columns; `None` if it is not one.
 #[must_use]
 pub fn width() -> Option<usize> {
     let told = || std::env::var("COLUMNS").ok()?.trim().parse().ok();
@@ -180,7 +180,7 @@ pub fn width() -> Option<usize> {
 /// the root of another system (`elsewhere`), and those of `--env`.
 ///
 /// # Errors
-/// Where `--env` has no `=`.
+/// If `--env` has no `=`.
 pub fn loader_settings(
     simulation: &Simulation,
     elsewhere: bool,

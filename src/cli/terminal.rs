@@ -4,7 +4,7 @@ use crate::report::layout::DEFAULT_WIDTH;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 
-/// The width of a stream in columns; `None` where it is not a terminal. One that does not know its width may have `told`
+/// The width of a stream in columns; `None` if it is not a terminal. One that does not know its width may have `told`
 /// a shell.
 pub(super) fn width_of(
     stream: &(impl IsTerminal + AsFd),

@@ -35,7 +35,7 @@ const PREFIX: &str = "t";
 /// prints to the command's output.
 ///
 /// # Errors
-/// Where it cannot be made.
+/// If it cannot be made.
 fn directory() -> io::Result<TempDir> {
     let only_mine = Permissions::from_mode(0o700);
     tempfile::Builder::new().prefix("tfpatch-trace-").permissions(only_mine).tempdir()
@@ -69,7 +69,7 @@ impl<'a> Tracer<'a> {
     /// Prepares the runs.
     ///
     /// # Errors
-    /// Where they are to be in another root, or their traces have no place.
+    /// If they are to be in another root, or their traces have no place.
     pub fn new(session: &'a Session) -> Result<Self, Error> {
         if session.app.is_elsewhere() {
             return Err(app::Error::from(NotRun::Elsewhere).into());
@@ -88,7 +88,7 @@ impl<'a> Tracer<'a> {
     /// are root: those of whom that directory belongs to.
     ///
     /// # Errors
-    /// Where it cannot be started, or its trace cannot be read.
+    /// If it cannot be started, or its trace cannot be read.
     pub fn run(
         &self,
         command: &[OsString],
@@ -131,7 +131,7 @@ impl<'a> Tracer<'a> {
     /// Makes a directory for what one run writes, which belongs to whom the command runs as.
     ///
     /// # Errors
-    /// As the operating system's.
+    /// The error of the operating system.
     pub fn make_directory(&self, owned: Option<&Path>) -> io::Result<PathBuf> {
         let number = self.runs.fetch_add(1, Ordering::Relaxed);
         let path = self.directory.path().join(number.to_string());

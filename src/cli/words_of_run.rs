@@ -28,7 +28,7 @@ impl Listener {
     /// Begins to listen to what is written into the pipe.
     ///
     /// # Errors
-    /// Where the system has no pipe or no thread for it.
+    /// If the system has no pipe or no thread for it.
     pub fn new() -> io::Result<(Self, PipeWriter)> {
         Self::of(true)
     }
@@ -36,7 +36,7 @@ impl Listener {
     /// The same, and passes nothing on.
     ///
     /// # Errors
-    /// As [`Listener::new`].
+    /// As for [`Listener::new`].
     pub fn silent() -> io::Result<(Self, PipeWriter)> {
         Self::of(false)
     }

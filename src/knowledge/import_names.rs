@@ -98,7 +98,7 @@ pub fn known_distribution_of(module: &str) -> Option<&'static str> {
 
 /// The distribution that a file among installed packages belongs to, by its path alone: `grpcio` of
 /// `…/site-packages/grpc/_cython/cygrpc.so`. The name of the module stands for a distribution that is
-/// not in the table; `None` where the path is of no package or several share its directory.
+/// not in the table; `None` if the path is of no package or several share its directory.
 #[must_use]
 pub fn distribution_of_path(path: &str) -> Option<String> {
     let mut parts: Vec<&str> = Vec::new();

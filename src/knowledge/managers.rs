@@ -136,7 +136,7 @@ pub fn is_of_conda(path: &str) -> bool {
     OF_CONDA.iter().any(|mark| path.contains(mark))
 }
 
-/// Is a file outside of the directory of packages that its path passes through:
+/// Is a file outside the directory of packages that its path passes through:
 /// `ENV/lib/python3.7/site-packages/osgeo/../../../libkea.so.1`?
 fn is_beside_packages(path: &str) -> bool {
     let Some((_, below)) = path.split_once("/site-packages/") else { return false };

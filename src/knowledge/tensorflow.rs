@@ -114,7 +114,7 @@ pub struct BuildInfo {
 }
 
 impl BuildInfo {
-    /// Reads what the TensorFlow in a directory of packages says of itself; `None` where it was built
+    /// Reads what the TensorFlow in a directory of packages says of itself; `None` if it was built
     /// without CUDA, or does not say.
     #[must_use]
     pub fn read(vfs: &dyn Vfs, site: &Path) -> Option<Self> {
@@ -247,7 +247,7 @@ pub const COMPANIONS: &[Companion] = &[
 /// metadata of some older ones allow every NumPy.
 pub const FIRST_FOR_NUMPY_2: Release = (2, 18);
 
-/// Major and minor number of a version; `None` where it is not written so.
+/// Major and minor number of a version; `None` if it is not written so.
 #[must_use]
 pub fn release(version: &str) -> Option<Release> {
     let mut numbers = version.split('.').map(|number| number.parse::<u8>().ok());
@@ -265,7 +265,7 @@ pub fn names_gpu_libraries(search_path: &[u8]) -> bool {
 /// number (their `Requires-Dist`).
 const FOLLOWERS: &[&str] = &["tensorflow-text", "tf-keras"];
 
-/// What a plugin requires of its host, even for an extra; `None` where its metadata do not tell.
+/// What a plugin requires of its host, even for an extra; `None` if its metadata do not tell.
 #[must_use]
 pub fn requirement_of_host<'a>(
     plugin: &'a Distribution,

@@ -66,7 +66,7 @@ impl<'a> Container<'a> {
     /// Reads the fat header, if there is one, or else the architecture of the only slice.
     ///
     /// # Errors
-    /// If the file is not a Mach-O file, or a slice is outside of it or overlaps another one.
+    /// If the file is not a Mach-O file, or a slice is outside it or overlaps another one.
     pub fn parse(file: &'a dyn Source) -> Result<Self, Error> {
         const WHAT: &str = "Mach-O header";
         if !is_macho(file) {

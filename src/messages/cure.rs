@@ -19,7 +19,7 @@ pub enum Help {
     Advice(Advice),
     /// To have a file opened that is there.
     OpenFile(OpenFile),
-    /// What stands in the table of sayings.
+    /// What is in the table of sayings.
     Saying(&'static Saying),
     /// The graphics driver.
     Driver {

@@ -287,7 +287,7 @@ fn entry(text: &[u8]) -> Option<&[u8]> {
     between(text, b"duplicate LC_RPATH '", b'\'').filter(|entry| !entry.is_empty())
 }
 
-/// What a note says of a file; `None` where the file is simply not there.
+/// What a note says of a file; `None` if the file is simply not there.
 fn verdict(note: &[u8]) -> Option<Kind> {
     let says = |words: &[u8]| memmem::find(note, words).is_some();
     if says(b"no such file")

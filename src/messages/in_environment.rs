@@ -152,7 +152,7 @@ pub enum Remedy {
 pub struct Verdict {
     /// What came of looking.
     pub outcome: Outcome,
-    /// The cause here, or the likeliest by the words alone; `None` where nothing is wrong.
+    /// The cause here, or the likeliest by the words alone; `None` if nothing is wrong.
     pub cause: Option<Cause>,
     /// What was found.
     pub case: Case,
@@ -312,7 +312,7 @@ fn nothing(message: &Message) -> Verdict {
     Verdict { case: Case::NothingFits, ..words }
 }
 
-/// How well a finding fits a message; `None` where it is about something else.
+/// How well a finding fits a message; `None` if it is about something else.
 fn fit(
     vfs: &dyn Vfs,
     world: &World,

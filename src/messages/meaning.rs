@@ -320,7 +320,7 @@ impl Message {
 /// What the words of a message mean, whatever the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Meaning {
-    /// What stands in the table of sayings.
+    /// What is in the table of sayings.
     Saying(&'static Saying),
     /// The library comes with the graphics driver.
     OfTheDriver,

@@ -111,7 +111,7 @@ pub struct Message {
     pub module: Option<Vec<u8>>,
     /// The entry of a search path, or the interpreter of a script.
     pub entry: Option<Vec<u8>>,
-    /// The row of the table of sayings, where the words stand there.
+    /// The row of the table of sayings, where the words are there.
     pub saying: Option<&'static Saying>,
     /// The places that dyld looked at, in order.
     pub tried: Vec<Tried>,
@@ -193,7 +193,7 @@ impl Message {
             && self.names().eq(other.names())
     }
 
-    /// The most likely cause, by the words alone; `None` where nothing is wrong.
+    /// The most likely cause, by the words alone; `None` if nothing is wrong.
     #[must_use]
     pub fn cause(&self) -> Option<Cause> {
         self.causes().first().copied()

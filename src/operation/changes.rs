@@ -33,7 +33,7 @@ pub(super) fn change_since(step: &Step, source: &dyn Source) -> Option<Change> {
     Some(change)
 }
 
-/// How `source` differs from the recorded state outside of the ranges that the edits rely on, if it does and
+/// How `source` differs from the recorded state outside the ranges that the edits rely on, if it does and
 /// a digest of the whole file was recorded.
 pub(super) fn outside(state: &State, source: &dyn Source) -> Option<Change> {
     let expected = state.whole.as_ref()?;

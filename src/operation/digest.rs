@@ -1,4 +1,4 @@
-//! Digests of whole files, which prove that no byte outside of the edits has changed.
+//! Digests of whole files, which prove that no byte outside the edits has changed.
 
 use crate::bytes::Source;
 use crate::object::hex;

@@ -48,7 +48,7 @@ pub enum Change {
         /// The current digest; "unreadable" if the bytes cannot be read.
         found: String,
     },
-    /// Its bytes differ outside of the edits, so that the old content cannot be restored completely.
+    /// Its bytes differ outside the edits, so that the old content cannot be restored completely.
     Outside {
         /// The recorded digest of the whole file.
         expected: String,

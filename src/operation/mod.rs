@@ -39,7 +39,7 @@
 //!
 //! # What happens to a file
 //!
-//! A file is edited in place if it belongs to the target, has no names outside of it, and loads after every
+//! A file is edited in place if it belongs to the target, has no names outside it, and loads after every
 //! prefix of its edits. Otherwise a clone is written to `.tfpatch-ID-STEP-NAME.tmp` beside it, and exchanged
 //! with each of its names. If the file that comes out of the exchange is not the expected one, it is
 //! restored. A file is truncated in place only under a write lease, which proves that no other process has it

@@ -33,7 +33,7 @@ fn stem(name: &OsStr) -> &str {
     name.split('.').next().unwrap_or(name)
 }
 
-/// Writes the old bytes of `record` that are kept outside of it to the disk, beside the future file of the
+/// Writes the old bytes of `record` that are kept outside it to the disk, beside the future file of the
 /// record, and returns the record with references to them. Does nothing if there are none.
 pub(super) fn write(disk: &Disk, record: &Record, name: &Name, mode: u32) -> Result<Record, Error> {
     let mut packed = record.clone();
@@ -75,7 +75,7 @@ pub(super) fn remove_leftovers(disk: &Disk, directory: &Arc<Directory>) -> Resul
         .try_for_each(|pack| disk.remove(&directory.name(pack)))
 }
 
-/// Sets the source of the bytes that `record`, which was read from `name`, keeps outside of it.
+/// Sets the source of the bytes that `record`, which was read from `name`, keeps outside it.
 pub(super) fn find(record: &mut Record, name: &Name) -> Result<(), PathError> {
     if !keeps_bytes_elsewhere(record) {
         return Ok(());

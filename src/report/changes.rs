@@ -23,7 +23,7 @@ struct Group<'a> {
 /// details, each file is listed, with its entries and its bytes.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_summary(
     out: &mut dyn Write,
     world: &World,
@@ -158,7 +158,7 @@ fn in_words(step: &Step) -> String {
 /// Writes a diff of the entries of one step: of a search path, or of RECORD rows.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_diff(out: &mut dyn Write, step: &Step) -> io::Result<()> {
     write_entries(out, &step.path, &step.before, &step.after)?;
     write_fields(out, &step.fields)
@@ -167,7 +167,7 @@ pub fn write_diff(out: &mut dyn Write, step: &Step) -> io::Result<()> {
 /// Writes what changes of an object besides its search path, in the lines of a diff.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_fields(out: &mut dyn Write, fields: &[FieldChange]) -> io::Result<()> {
     for FieldChange { field, before, after } in fields {
         let name = field.name();
@@ -187,7 +187,7 @@ pub fn write_fields(out: &mut dyn Write, fields: &[FieldChange]) -> io::Result<(
 /// Writes a diff of two lists of entries of one file.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_entries(
     out: &mut dyn Write,
     path: &RelativePath,
@@ -248,7 +248,7 @@ pub const SHOWN: u64 = 128;
 /// edit replaces, by offset, as far as they are shown.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_bytes(out: &mut dyn Write, old: &[Vec<u8>], edits: &EditSet) -> io::Result<()> {
     for (edit, replaced) in edits.by_offset().into_iter().zip(old) {
         let Range { start, end } = edit.range.clone();

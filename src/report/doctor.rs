@@ -22,7 +22,7 @@ const MAX_NAMES: usize = 4;
 /// Writes the findings of a target, and what to do next. `search` are the directories of `--search`.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(
     out: &mut dyn Write,
     app: &App,
@@ -81,7 +81,7 @@ fn write_probe(
 /// Writes what was looked at and what was found.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub(super) fn write_findings(
     out: &mut dyn Write,
     app: &App,
@@ -152,7 +152,7 @@ fn write_well(
 /// Writes the findings of a target for an issue.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_markdown(
     out: &mut dyn Write,
     app: &App,

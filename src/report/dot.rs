@@ -33,7 +33,7 @@ const ASKED: &str = r##", penwidth=1.6, color="#0969da", fillcolor="#ddf4ff""##;
 const SYSTEM: &str = r##", color="#eaeef2", fillcolor="#fbfcfd", fontcolor="#8c959f", fontsize=9"##;
 const TO_SYSTEM: &str = r##", color="#e1e5ea", penwidth=0.7, arrowsize=0.4"##;
 
-/// What is nowhere, and may be.
+/// What is not found, and may be.
 const OPTIONAL: &str = r##", style="rounded,dashed", color="#d0d7de", fontcolor="#8c959f""##;
 const TO_OPTIONAL: &str = r##", style=dashed, color="#d0d7de""##;
 
@@ -45,7 +45,7 @@ const TO_MISSING: &str = r##", style=bold, penwidth=2, arrowsize=0.8, color="#cf
 /// What only a variable leads to.
 const BY_VARIABLE: &str = r##", penwidth=1.4, color="#bc4c00", fontcolor="#bc4c00""##;
 
-/// So many names stand in the box of the system; its tooltip has all.
+/// So many names are in the box of the system; its tooltip has all.
 const MAX_NAMES: usize = 10;
 
 /// So many objects that were requested, lie together, and lead the same ways, have boxes of their
@@ -56,7 +56,7 @@ const MAX_ALIKE: usize = 2;
 /// system stand each for itself if `detail` is higher.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(
     out: &mut dyn Write,
     closures: &[Closure],

@@ -185,7 +185,7 @@ fn severity(message: &Message, verdict: &Verdict) -> Option<Severity> {
 /// Writes the report for people.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(
     out: &mut dyn Write,
     explained: &[Explained],
@@ -291,7 +291,7 @@ fn quoted(message: &Message) -> Vec<String> {
 /// Writes the report for an issue.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_markdown(
     out: &mut dyn Write,
     explained: &[Explained],

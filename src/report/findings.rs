@@ -39,7 +39,7 @@ pub(super) struct Group<'a> {
 /// Writes the findings.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(
     out: &mut dyn Write,
     world: &World,
@@ -143,7 +143,7 @@ fn write_group(
         return Ok(());
     }
     write_places(out, world, first, detail)?;
-    // Why a repair was refused stands in the message of a single finding already.
+    // Why a repair was refused is in the message of a single finding already.
     let is_said = group.all.len() == 1 && first.refusal.is_some();
     if !first.fixable && !is_said {
         writeln!(out, "  {} {}", paint(COMMAND, "→"), printable(words::cure(first).as_bytes()))?;
@@ -235,7 +235,7 @@ pub(super) fn title(world: &World, finding: &Finding) -> String {
 /// Writes the places that a loader tried, each behind `lead`.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_tried(out: &mut dyn Write, lead: &str, tried: &[SearchStep]) -> io::Result<()> {
     tried.iter().try_for_each(|step| {
         let outcome = match step.outcome {

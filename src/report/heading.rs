@@ -16,7 +16,7 @@ use std::path::Path;
 /// Writes the line that says what was looked at, and why.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(
     out: &mut dyn Write,
     app: &App,
@@ -34,7 +34,7 @@ pub fn write(
 /// Says which directories were not looked into, since links out of the target lead there.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_not_followed(
     out: &mut dyn Write,
     chosen: &Chosen,

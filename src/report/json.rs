@@ -23,7 +23,7 @@ use std::path::Path;
 /// Writes a report as one JSON document.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(out: &mut dyn Write, report: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, report).map_err(io::Error::from)?;
     writeln!(out)
@@ -37,7 +37,7 @@ pub struct DoctorReport {
     findings: Vec<FindingReport>,
     objects: usize,
     unresolved: usize,
-    /// Linked directories with objects that lie outside of the targets, and were not looked into.
+    /// Linked directories with objects that are outside the targets, and were not looked into.
     pub not_followed: Vec<LinkReport>,
 }
 

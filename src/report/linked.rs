@@ -43,7 +43,7 @@ impl LinkReport {
 /// directory.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(
     out: &mut dyn Write,
     world: &World,
@@ -67,7 +67,7 @@ pub fn write(
     Ok(())
 }
 
-/// The end of a conclusion: that not everything was looked at; `None` where it was.
+/// The end of a conclusion: that not everything was looked at; `None` if it was.
 #[must_use]
 pub fn reservation(world: &World) -> Option<String> {
     match world.not_followed().count() {

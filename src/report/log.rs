@@ -8,7 +8,7 @@ use std::io::{self, Write};
 /// Writes a line for each operation.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(out: &mut dyn Write, operations: &[Operation]) -> io::Result<()> {
     if operations.is_empty() {
         writeln!(out, "no operations yet")?;

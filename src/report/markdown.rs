@@ -30,7 +30,7 @@ pub struct Summary<'a> {
 /// Writes the findings of one target.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(
     out: &mut dyn Write,
     world: &World,
@@ -107,7 +107,7 @@ fn write_evidence(out: &mut dyn Write, world: &World, group: &Group<'_>) -> io::
 /// Writes a text between fences, which are longer than any row of backticks in it.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_fenced(out: &mut dyn Write, text: &[u8]) -> io::Result<()> {
     let fence = "`".repeat(longest_row(text).max(2) + 1);
     writeln!(out, "{fence}text")?;

@@ -130,7 +130,7 @@ enum ChangeReport {
         /// The digest it has; "unreadable" where the bytes cannot be read.
         found: String,
     },
-    /// Its bytes differ outside of the edits, so that the old ones cannot be given back whole.
+    /// Its bytes differ outside the edits, so that the old ones cannot be given back whole.
     Outside {
         /// The recorded digest of the whole file.
         expected: String,
@@ -169,7 +169,7 @@ pub struct VerifyReport {
     schema: &'static str,
     files: Vec<VerifiedFile>,
     findings: Vec<FindingReport>,
-    /// Linked directories with objects that lie outside of the targets, and were not looked into.
+    /// Linked directories with objects that are outside the targets, and were not looked into.
     pub not_followed: Vec<LinkReport>,
 }
 

@@ -35,7 +35,7 @@ pub struct Telling<'a> {
 /// Writes all that is reported of a repair.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(
     out: &mut dyn Write,
     app: &App,
@@ -51,7 +51,7 @@ pub fn write(
 /// Says what a plan changes, what came of it, and what to do next.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_done(
     out: &mut dyn Write,
     chosen: &Chosen,
@@ -96,7 +96,7 @@ fn write_changes(
 /// Says what became of a direct edit.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_edited(out: &mut dyn Write, chosen: &Chosen, edited: &Edited) -> io::Result<()> {
     let Edited { named, carried: Carried { plan, written, .. }, drops_signer } = edited;
     if let (Written::To(output), []) = (written, plan.steps.as_slice()) {

@@ -25,7 +25,7 @@ const MAX_LISTED: usize = 10;
 /// Writes the findings of a target, and what the imports show.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_doctor(
     out: &mut dyn Write,
     app: &App,
@@ -43,7 +43,7 @@ pub fn write_doctor(
 /// Writes what became of patched files, and what the imports show.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_verify(
     out: &mut dyn Write,
     chosen: &Chosen,
@@ -59,7 +59,7 @@ pub fn write_verify(
 /// Writes what was repaired, what remains, and what the imports show before and after.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_fix(
     out: &mut dyn Write,
     app: &App,

@@ -33,7 +33,7 @@ pub struct ProbeReport<'a> {
     probes: Vec<ProbedReport>,
     /// What is the matter with the target as it is left, the evidence of the imports taken in.
     findings: Vec<FindingReport>,
-    /// Linked directories with objects that lie outside of the target, and were not looked into.
+    /// Linked directories with objects that are outside the target, and were not looked into.
     not_followed: Vec<LinkReport>,
     /// Of `fix`: the repair, or what would be done.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -43,7 +43,7 @@ pub struct Ran<'a> {
 /// Writes the findings of a target, and what a run proves.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_doctor(
     out: &mut dyn Write,
     app: &App,
@@ -71,7 +71,7 @@ pub fn write_doctor(
 /// Writes what became of patched files, and what a run proves.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_verify(
     out: &mut dyn Write,
     chosen: &Chosen,
@@ -102,7 +102,7 @@ fn write_in_spite(
 /// Writes what was repaired, what remains, and what the runs prove.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_fix(
     out: &mut dyn Write,
     app: &App,

@@ -35,7 +35,7 @@ pub struct ProofReport<'a> {
     runs: Vec<RunReport>,
     /// What is the matter with the target as it is left, the evidence of the runs taken in.
     findings: Vec<FindingReport>,
-    /// Linked directories with objects that lie outside of the target, and were not looked into.
+    /// Linked directories with objects that are outside the target, and were not looked into.
     not_followed: Vec<LinkReport>,
     /// Of `fix`: the repairs, in order, or what would be done.
     #[serde(skip_serializing_if = "Vec::is_empty")]

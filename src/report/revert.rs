@@ -9,7 +9,7 @@ use std::io::{self, Write};
 /// Writes what was restored, or would be, and what was skipped.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(out: &mut dyn Write, put_back: &PutBack, dry_run: bool) -> io::Result<()> {
     let PutBack { reverted, installed_by } = put_back;
     match &reverted.operation {

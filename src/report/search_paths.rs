@@ -20,7 +20,7 @@ pub enum Naming {
 /// Says which new entries a loader takes from wherever the process happens to be.
 ///
 /// # Errors
-/// Where it cannot be written.
+/// If it cannot be written.
 pub fn write_relative(out: &mut dyn Write, entries: &[Vec<u8>]) -> io::Result<()> {
     let is_relative = |entry: &&Vec<u8>| entry.first().is_some_and(|first| !b"/$@".contains(first));
     for entry in entries.iter().filter(is_relative).map(|entry| printable(entry)) {

@@ -51,7 +51,7 @@ impl MachoReport {
 /// Writes an object for people.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(out: &mut dyn Write, file: &Path, report: &FileReport) -> io::Result<()> {
     writeln!(out, "{}", shown(file))?;
     for slice in &report.slices {

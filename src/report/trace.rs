@@ -35,7 +35,7 @@ pub struct Report<'a> {
     pub compared: &'a [Compared<'a>],
     /// What the reader has to know of the trace itself: sentences.
     pub notes: &'a [String],
-    /// The command that repairs the environment; `None` where there is none, or a repair was requested.
+    /// The command that repairs the environment; `None` if there is none, or a repair was requested.
     pub fix: Option<CommandLine>,
 }
 
@@ -79,7 +79,7 @@ pub(super) fn why_nothing(silence: &Silence) -> String {
 /// Writes all that is reported, the repair included.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_all(
     out: &mut dyn Write,
     app: &App,
@@ -109,7 +109,7 @@ pub fn write_all(
 /// Writes the report for people.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 fn write(out: &mut dyn Write, report: &Report<'_>, detail: Detail) -> io::Result<()> {
     let Examined { world, findings, .. } = &report.traced.examined;
     for note in report.notes {

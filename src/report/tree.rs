@@ -25,7 +25,7 @@ pub struct Manner<'a> {
 /// Writes what is loaded.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(out: &mut dyn Write, closure: &Closure, manner: Manner<'_>) -> io::Result<()> {
     let Some((root, needed)) = closure.objects.first() else { return Ok(()) };
     let Manner { flat, detail, .. } = manner;

@@ -16,7 +16,7 @@ use std::io::{self, Write};
 /// written elsewhere, and takes the place of the conclusion from the files.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(
     out: &mut dyn Write,
     chosen: &Chosen,

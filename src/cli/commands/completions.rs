@@ -9,7 +9,7 @@ use std::io::Write as _;
 /// Writes the completion script of a shell.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn run(session: &mut Session, options: &Completions) -> Result<u8, Error> {
     // Into memory first: clap_complete panics where its writer fails, as a closed pipe does.
     let mut script = Vec::new();

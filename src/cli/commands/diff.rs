@@ -10,7 +10,7 @@ use std::io::Write as _;
 /// Shows what the operations that are in effect changed of each file.
 ///
 /// # Errors
-/// Where a target or its store cannot be read, or the output cannot be written.
+/// If a target or its store cannot be read, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Targets) -> Result<u8, Error> {
     let mut files = Vec::new();
     for chosen in session.app.targets(&options.targets)? {

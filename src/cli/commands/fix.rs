@@ -11,7 +11,7 @@ use crate::report::words::Words;
 /// Repairs each target.
 ///
 /// # Errors
-/// Where a target cannot be read or written, or the output cannot be written.
+/// If a target cannot be read or written, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Fix) -> Result<u8, Error> {
     if options.plan.as_deref().is_some_and(plan_file::is_standard) {
         session.format = Format::Json;

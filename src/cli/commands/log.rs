@@ -10,7 +10,7 @@ use crate::report::operations::LogReport;
 /// Lists the operations of a target's store, the newest first.
 ///
 /// # Errors
-/// Where the target or its store cannot be read, or the output cannot be written.
+/// If the target or its store cannot be read, or the output cannot be written.
 pub fn run(session: &mut Session, options: &OneTarget) -> Result<u8, Error> {
     let named: Vec<_> = options.target.iter().cloned().collect();
     let mut operations = Vec::new();

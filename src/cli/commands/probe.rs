@@ -17,7 +17,7 @@ use crate::report::words::Words;
 /// Imports everything, and diagnoses the target with what that shows.
 ///
 /// # Errors
-/// Where the target has no interpreter or cannot be read, or the output cannot be written.
+/// If the target has no interpreter or cannot be read, or the output cannot be written.
 pub fn doctor(session: &mut Session, options: &args::Doctor) -> Result<u8, Error> {
     let chosen = chosen(session, &options.targets)?;
     let how = asked::doctor(session, options)?;
@@ -38,7 +38,7 @@ pub fn doctor(session: &mut Session, options: &args::Doctor) -> Result<u8, Error
 /// Imports everything, and holds the target against what was done to it.
 ///
 /// # Errors
-/// As [`doctor`], and where the target's store cannot be read.
+/// As for [`doctor`], and where the target's store cannot be read.
 pub fn verify(session: &mut Session, options: &args::Verify) -> Result<u8, Error> {
     let chosen = chosen(session, &options.targets)?;
     let settings = session.loader_settings(&options.simulation)?;
@@ -57,7 +57,7 @@ pub fn verify(session: &mut Session, options: &args::Verify) -> Result<u8, Error
 /// Imports everything, repairs the target with what that shows, and imports everything again.
 ///
 /// # Errors
-/// As [`doctor`], and where the target cannot be written.
+/// As for [`doctor`], and where the target cannot be written.
 pub fn fix(session: &mut Session, options: &args::Fix) -> Result<u8, Error> {
     let chosen = chosen(session, &options.targets)?;
     let how = asked::fix(session, options)?;

@@ -19,7 +19,7 @@ use std::path::PathBuf;
 /// Runs the command, and diagnoses the target with what that shows.
 ///
 /// # Errors
-/// Where the command cannot be run, the target cannot be read, or the output cannot be written.
+/// If the command cannot be run, the target cannot be read, or the output cannot be written.
 pub fn doctor(session: &mut Session, options: &args::Doctor) -> Result<u8, Error> {
     let target = one(&options.targets)?;
     let how = asked::doctor(session, options)?;
@@ -42,7 +42,7 @@ pub fn doctor(session: &mut Session, options: &args::Doctor) -> Result<u8, Error
 /// Runs the command, and holds the target against what was done to it.
 ///
 /// # Errors
-/// As [`doctor`], and where the target's store cannot be read.
+/// As for [`doctor`], and where the target's store cannot be read.
 pub fn verify(session: &mut Session, options: &args::Verify) -> Result<u8, Error> {
     let target = one(&options.targets)?;
     let settings = session.loader_settings(&options.simulation)?;
@@ -64,7 +64,7 @@ pub fn verify(session: &mut Session, options: &args::Verify) -> Result<u8, Error
 /// Runs the command, repairs the target with what that shows, and runs it again.
 ///
 /// # Errors
-/// As [`doctor`], and where the target cannot be written.
+/// As for [`doctor`], and where the target cannot be written.
 pub fn fix(session: &mut Session, options: &args::Fix) -> Result<u8, Error> {
     let target = one(&options.targets)?;
     let how = asked::fix(session, options)?;
@@ -87,7 +87,7 @@ pub fn fix(session: &mut Session, options: &args::Fix) -> Result<u8, Error> {
 /// The one target that something is run for.
 ///
 /// # Errors
-/// Where several are named.
+/// If several are named.
 pub fn one(targets: &Targets) -> Result<&[PathBuf], Error> {
     match targets.targets.as_slice() {
         named @ ([] | [_]) => Ok(named),

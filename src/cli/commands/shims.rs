@@ -15,7 +15,7 @@ const NAMES: [&str; 1] = ["patchelf"];
 /// Makes the links, and prints the line for a shell.
 ///
 /// # Errors
-/// Where something else has one of the names, or a link cannot be made.
+/// If something else has one of the names, or a link cannot be made.
 pub fn run(session: &mut Session, options: &Shims) -> Result<u8, Error> {
     let ambient = session.app.ambient()?;
     let directory = ambient.working_directory.join(&options.directory);

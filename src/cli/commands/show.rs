@@ -9,7 +9,7 @@ use crate::report::show::write;
 /// Shows each object; one that cannot be read does not hide the others.
 ///
 /// # Errors
-/// Where the working directory is gone, or the output cannot be written.
+/// If the working directory is gone, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Show) -> Result<u8, Error> {
     session.app.ambient()?;
     let mut report = ShowReport { schema: "tfpatch/show/v1", files: Vec::new() };

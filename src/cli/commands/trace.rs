@@ -14,7 +14,7 @@ use crate::report::{self, json};
 /// Runs the command, waits for it, and reports. The status is the command's, as env(1) has it.
 ///
 /// # Errors
-/// Where the command cannot be started, its trace cannot be read, or the output cannot be written.
+/// If the command cannot be started, its trace cannot be read, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Trace) -> Result<u8, Error> {
     let tracer = Tracer::new(session)?;
     // The command has what we have: its input, its output, our terminal.

@@ -11,7 +11,7 @@ use crate::report::verify::write;
 /// Verifies each target. Drift and errors end with status 1.
 ///
 /// # Errors
-/// Where a target or its store cannot be read, or the output cannot be written.
+/// If a target or its store cannot be read, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Verify) -> Result<u8, Error> {
     let settings = session.loader_settings(&options.simulation)?;
     let mut report = VerifyReport::new();

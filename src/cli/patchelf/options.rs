@@ -22,7 +22,7 @@ pub enum Rpath {
     Add(Vec<u8>),
 }
 
-/// What was asked for.
+/// What was requested.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// The files, in order.
@@ -197,7 +197,7 @@ fn take(
     Ok(())
 }
 
-/// What becomes of the search path where several things are asked for. Of two of a kind the last counts.
+/// What becomes of the search path where several things are requested. Of two of a kind the last counts.
 fn chosen(asked: Vec<Rpath>) -> Result<Option<Rpath>, String> {
     let rank = |rpath: &Rpath| match rpath {
         Rpath::Shrink => 0,

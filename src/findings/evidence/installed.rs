@@ -82,7 +82,7 @@ pub enum Installed {
         module: String,
         /// The file that imports it.
         file: Place,
-        /// The line of Python code, from 1; `None` where native code names the module.
+        /// The line of Python code, from 1; `None` if native code names the module.
         line: Option<u32>,
     },
     /// XLA does not find libdevice.

@@ -106,7 +106,7 @@ fn there(lacking: &Lacking) -> String {
 }
 
 /// What there is of a library that several objects need, as a line of its own; nothing where that is not known, or
-/// it is nowhere.
+/// it is not found.
 pub(crate) fn found_instead(evidence: &Evidence) -> Option<String> {
     let Evidence::Need(Need { supply: Supply::Lacking(lacking), .. }) = evidence else {
         return None;

@@ -3,7 +3,7 @@
 use crate::app::targets::Reason;
 use crate::python::discovery;
 
-/// Why a target was chosen, in a few words that stand in parentheses.
+/// Why a target was chosen, in a few words that are in parentheses.
 #[must_use]
 pub fn reason(reason: &Reason) -> String {
     match reason {

@@ -1,6 +1,6 @@
 //! A copy of the string table in a new segment at the end of the file.
 //!
-//! The payload is appended in this order: first, outside of the segment, the section names and section
+//! The payload is appended in this order: first, outside the segment, the section names and section
 //! headers; then the segment, with a tag that identifies tfpatch, the structures that had to make room for
 //! the program header, the dynamic table if a new entry did not fit into the old one, and the string table.
 //! The string table is last, so that it ends both the segment and the file, and the next edit can simply
