@@ -1,4 +1,4 @@
-//! `tfpatch apply`: carries out a plan that was written down.
+//! `tfpatch apply`: carries out a plan from a file.
 
 use crate::cli::args::Apply;
 use crate::cli::error::Error;

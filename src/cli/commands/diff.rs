@@ -1,4 +1,4 @@
-//! `tfpatch diff`: what the operations changed.
+//! `tfpatch diff`: shows what operations changed.
 
 use crate::cli::args::{Format, Targets};
 use crate::cli::error::Error;
@@ -7,7 +7,7 @@ use crate::report::operations::DiffReport;
 use crate::report::{changes, json};
 use std::io::Write as _;
 
-/// Shows what the operations that are in effect changed of each file.
+/// Shows the changes of each file by operations that are in effect.
 ///
 /// # Errors
 /// If a target or its store cannot be read, or the output cannot be written.

@@ -1,4 +1,4 @@
-//! `tfpatch doctor`: what would not load, and why.
+//! `tfpatch doctor`: finds out what would not load, and why.
 
 use crate::cli::args::{Doctor, Format};
 use crate::cli::asked;

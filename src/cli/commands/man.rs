@@ -13,7 +13,7 @@ use std::io::Write as _;
 /// If there is no such command, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Man) -> Result<u8, Error> {
     let mut root = Arguments::command();
-    // Names every command as it is typed, and hands the common options down.
+    // This sets the full name of every command, and passes the common options down.
     root.build();
     let mut command = &root;
     for name in &options.command {

@@ -1,4 +1,4 @@
-//! `tfpatch doctor|fix|verify --probe`: the same, proved by importing every module with native code.
+//! `tfpatch doctor|fix|verify --probe`: the commands with a proof by importing every native module.
 
 use super::prove::{close, one};
 use crate::app::Chosen;
@@ -14,7 +14,7 @@ use crate::report::probe::{write_doctor, write_fix, write_verify};
 use crate::report::probe_json::ProbeReport;
 use crate::report::words::Words;
 
-/// Imports everything, and diagnoses the target with what that shows.
+/// Imports everything, and includes the results in the diagnosis.
 ///
 /// # Errors
 /// If the target has no interpreter or cannot be read, or the output cannot be written.
@@ -35,7 +35,7 @@ pub fn doctor(session: &mut Session, options: &args::Doctor) -> Result<u8, Error
     Ok(told.unwrap_or_else(|| found.max(u8::from(!probed.is_good()))))
 }
 
-/// Imports everything, and holds the target against what was done to it.
+/// Imports everything, and verifies the target.
 ///
 /// # Errors
 /// As for [`doctor`], and where the target's store cannot be read.
@@ -54,7 +54,7 @@ pub fn verify(session: &mut Session, options: &args::Verify) -> Result<u8, Error
     Ok(told.unwrap_or(u8::from(!is_well)))
 }
 
-/// Imports everything, repairs the target with what that shows, and imports everything again.
+/// Imports everything, repairs the target according to the results, and imports everything again.
 ///
 /// # Errors
 /// As for [`doctor`], and where the target cannot be written.

@@ -1,4 +1,4 @@
-//! `tfpatch revert`: puts the exact old bytes back.
+//! `tfpatch revert`: restores the exact old bytes.
 
 use crate::app;
 use crate::cli::args::{Format, Revert};

@@ -1,4 +1,4 @@
-//! `tfpatch show`: what an object needs, and where it is searched.
+//! `tfpatch show`: shows what an object needs, and where it is searched.
 
 use crate::cli::args::{Format, Show};
 use crate::cli::error::{Error, TROUBLE, complain};
@@ -6,7 +6,7 @@ use crate::cli::session::Session;
 use crate::report::json::{self, FileReport, ShowReport};
 use crate::report::show::write;
 
-/// Shows each object; one that cannot be read does not hide the others.
+/// Shows each object. An unreadable one does not hide the others.
 ///
 /// # Errors
 /// If the working directory is gone, or the output cannot be written.
