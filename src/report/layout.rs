@@ -10,26 +10,26 @@ use std::io::{self, Write};
 /// The width of a report that is not written to a terminal.
 pub const DEFAULT_WIDTH: usize = 80;
 
-/// The widest column at which a tag is aligned: farther from its title, the eye would lose the line.
+/// The widest column at which a tag is aligned. Farther away, a tag would be hard to match with its title.
 const MAX_COLUMN: usize = 100;
 
 /// Columns between a title and its tag.
 const GAP: usize = 2;
 
-/// Columns that a title needs beside its tag to be readable.
+/// The minimum number of columns for a title beside its tag.
 const MIN_TITLE: usize = 20;
 
 /// The first words of commands that are suggested.
 pub(super) const COMMANDS: &[&str] =
     &["tfpatch", "pip", "uv", "python", "python3", "apt", "dnf", "apk", "brew", "conda"];
 
-/// The shortest form of a path that is still of use.
+/// The minimum length of a shortened path.
 const MIN_PATH: usize = 16;
 
 /// An output that fits lines to a width.
 pub struct Layout<W: Write> {
     inner: W,
-    /// The width of the terminal, where there is one.
+    /// The width of the terminal, if there is one.
     terminal: Option<usize>,
     lines: Lines,
 }
@@ -68,7 +68,8 @@ impl<W: Write> Write for Layout<W> {
     }
 }
 
-/// A page whose paragraphs are lines, to be broken at any width. Headings, lists and examples stay as they are.
+/// Joins the lines of each paragraph, so that it can be broken at any width. Headings, lists and examples
+/// stay unchanged.
 #[must_use]
 pub fn paragraphs(page: &str) -> String {
     let is_prose = |line: &str| !line.is_empty() && !line.starts_with([' ', '#', '-', '|']);
@@ -87,7 +88,7 @@ pub fn paragraphs(page: &str) -> String {
     text + "\n"
 }
 
-/// A title with its tag at the right of its first line. `tag` may end the line.
+/// A title with its tag at the right of its first line. `tag` may include the end of the line.
 fn tagged(title: &str, tag: &str, terminal: Option<usize>) -> String {
     let (tag, end) = match tag.strip_suffix('\n') {
         Some(tag) => (tag, "\n"),
@@ -99,7 +100,7 @@ fn tagged(title: &str, tag: &str, terminal: Option<usize>) -> String {
         format!("{title}{:gap$}{tag}", "")
     };
     let Some(width) = terminal else { return beside(title) + end };
-    // A title goes on below its first word, behind the severity.
+    // The title continues below its first word, which follows the severity.
     let severity = plain(title).split("  ").next().map_or(0, columns);
     let hang = " ".repeat(severity + GAP);
     let room = column.saturating_sub(columns(tag) + GAP);
@@ -116,7 +117,7 @@ fn tagged(title: &str, tag: &str, terminal: Option<usize>) -> String {
     lines.join("\n") + end
 }
 
-/// A line as one or more that fit.
+/// A line, broken into several if it does not fit.
 fn fitted(line: &str, width: usize) -> String {
     let body = line.trim_end_matches('\n');
     if columns(body) <= width || is_verbatim(body) {
@@ -125,22 +126,22 @@ fn fitted(line: &str, width: usize) -> String {
     let end = if line.ends_with('\n') { "\n" } else { "" };
     let lead: String = body.chars().take_while(|character| " │├└─".contains(*character)).collect();
     let text = body.get(lead.len()..).unwrap_or_default();
-    // What is below a fork hangs below its vertical line.
+    // Text below a fork continues below its vertical line.
     let hang: String = lead.chars().map(|it| if it == '│' { it } else { ' ' }).collect();
-    // Prose has no indent; what begins with a style is a title, or a line of a list.
+    // Prose has no indent. A line that begins with a style is a title, or an item of a list.
     let is_prose = lead.is_empty() && !body.starts_with('\x1b');
     let hang = if is_prose || lead.contains('─') { hang } else { hang + "  " };
     wrapped(lead, text, &hang, width).join("\n") + end
 }
 
-/// The lines of `text`, the first behind `lead` and the others behind `hang`. Only paths are shortened to fit.
+/// The lines of `text`, the first after `lead` and the others after `hang`. Only paths are shortened to fit.
 fn wrapped(lead: String, text: &str, hang: &str, width: usize) -> Vec<String> {
     let room = width.saturating_sub(columns(hang)).max(MIN_PATH);
     let mut lines: Vec<String> = Vec::new();
     let mut current = lead;
     let mut is_empty = true;
     for word in text.split(' ') {
-        // A second blank at the end of a line would only move the next one.
+        // A second space at the end of a line would only move the next word.
         if word.is_empty() && columns(&current) + 1 >= width {
             continue;
         }
@@ -159,7 +160,7 @@ fn wrapped(lead: String, text: &str, hang: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Is a line one that has to be copied as it is: a command, or a line of a diff?
+/// Is this a line for copying: a command, or a line of a diff?
 fn is_verbatim(line: &str) -> bool {
     let plain = plain(line);
     let is_context = plain.starts_with(' ') && !plain.starts_with("  ");
@@ -172,14 +173,14 @@ fn is_verbatim(line: &str) -> bool {
     is_context || is_command || ["+", "-", "@@"].iter().any(|start| plain.starts_with(start))
 }
 
-/// A word with `…` in its middle, where it is a path; else as it is.
+/// A path with `…` in its middle; other words are unchanged.
 fn shortened(word: &str, room: usize) -> String {
     if !word.contains('/') || word.contains('\x1b') {
         return word.to_owned();
     }
     let characters: Vec<char> = word.chars().collect();
     let kept = room.saturating_sub(1);
-    // The end tells more: it is the name of the file.
+    // The end contains more information: the name of the file.
     let head = kept / 3;
     let tail = characters.len().saturating_sub(kept - head);
     let before: String = characters.iter().take(head).collect();
@@ -187,7 +188,7 @@ fn shortened(word: &str, room: usize) -> String {
     format!("{before}…{after}")
 }
 
-/// The columns that a text takes, without its styles.
+/// The number of columns of a text, without its styles.
 fn columns(text: &str) -> usize {
     plain(text).chars().count()
 }

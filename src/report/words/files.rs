@@ -1,4 +1,4 @@
-//! The words for files that are not as they have to be.
+//! The texts of findings about broken or unsuitable files.
 
 use super::text::{AND, joined};
 use crate::bytes::{printable, shown};

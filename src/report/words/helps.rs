@@ -1,4 +1,4 @@
-//! The words for the fix of a message, where nothing is known of the machine.
+//! The texts of fixes for a message alone, without an environment.
 
 use super::cures::{Family, shipped_on};
 use super::managed;
@@ -14,7 +14,7 @@ use crate::messages::cure::{
 };
 use crate::messages::{Message, Speaker, leaf};
 
-/// A command, or what a person has to do.
+/// A command or an instruction.
 #[must_use]
 pub fn of(message: &Message) -> String {
     match message.cure() {
@@ -91,7 +91,7 @@ fn older(message: &Message, help: &Older) -> String {
     }
 }
 
-/// What helps where the system's own library is older than what needs it.
+/// The fix if a library of the system is too old.
 fn newer_system(message: &Message, library: &str, conda: Option<&str>) -> String {
     let path = message.object.as_deref().map(printable).unwrap_or_default();
     let stays = format!("do not remove or replace {library}, which programs of the system need");
@@ -102,7 +102,7 @@ fn newer_system(message: &Message, library: &str, conda: Option<&str>) -> String
              -c conda-forge {package}; {stays}"
         );
     }
-    // What is in a bundle is not installed alone.
+    // A file in a bundle cannot be installed separately.
     let is_alone = !path.is_empty() && managers::of_path(&path).is_none();
     let object = if is_alone { printable(leaf(path.as_bytes())) } else { "the program".to_owned() };
     let conda = conda.map_or_else(String::new, |package| {
@@ -114,7 +114,7 @@ fn newer_system(message: &Message, library: &str, conda: Option<&str>) -> String
     )
 }
 
-/// A text in which the object that a message names with its path stands for FILE.
+/// Replaces FILE in a text with the path of the object in the message.
 fn with_file(message: &Message, text: &str) -> String {
     match message.object.as_deref().filter(|object| object.starts_with(b"/")) {
         Some(object) => text.replace(" FILE", &format!(" {}", shell_word(object))),
@@ -128,7 +128,7 @@ fn library_name(message: &Message) -> String {
     library.map_or_else(|| "it".to_owned(), printable)
 }
 
-/// What installs a library, for the kind of system that the paths of a message are of.
+/// The command that installs a library, for the Linux family that the paths in the message suggest.
 fn installs(message: &Message, shipped: &Shipped) -> String {
     let names = |mark: &str| message.says(mark.as_bytes());
     let family = if names("-linux-gnu/") {
@@ -141,7 +141,7 @@ fn installs(message: &Message, shipped: &Shipped) -> String {
     shipped_on(shipped, family)
 }
 
-/// What stands for the name of a distribution that is not known.
+/// The placeholder for an unknown distribution.
 const UNKNOWN: &str = "NAME";
 
 const NO_EXEC: &str = "set TMPDIR=DIR (for Java, -Djava.io.tmpdir=DIR) to a directory that is not mounted noexec (findmnt -T DIR shows \
@@ -293,7 +293,7 @@ fn library(message: &Message, help: &LibraryHelp) -> String {
         let needs = printable(leaf(object));
         format!("; or install a build of {needs} for the installed CUDA")
     });
-    // A program that says so itself may have found another copy, which did not load.
+    // A program that reports this itself may have found another copy, which did not load.
     let is_own_words = message.speaker == Speaker::Program && message.object.is_none();
     let shadowed = match is_own_words && is_of_cuda(name.as_bytes()) {
         true => "; and unset LD_LIBRARY_PATH, which can select another copy",
@@ -362,7 +362,8 @@ fn bring(message: &Message, bring: &Bring, name: &str) -> String {
     }
 }
 
-/// The distribution built again, where its wheel names a file of Homebrew: it was built here, and is in pip's cache.
+/// Reinstalls the distribution whose wheel contains a path of Homebrew: that wheel was built on this machine,
+/// and is in the cache of pip.
 fn built_again(message: &Message, newer: &Newer) -> Option<String> {
     let Newer::Distribution(distribution) = newer else { return None };
     message
@@ -446,7 +447,7 @@ fn newer_libstdcxx(release: Option<&str>) -> String {
     )
 }
 
-/// What helps where two things were not built for each other.
+/// The fix if two files were not built for each other.
 fn releases(message: &Message, help: &ReleasesHelp) -> String {
     match help {
         ReleasesHelp::NewerNumpy => {
@@ -494,7 +495,7 @@ fn releases(message: &Message, help: &ReleasesHelp) -> String {
     }
 }
 
-/// What helps where an object lacks symbols of a project that brings its libraries by itself.
+/// The fix if an object lacks symbols of a project that distributes its own libraries.
 fn of_object(message: &Message, owner: Owner, is_mac: bool) -> String {
     let object =
         message.object.as_deref().map(leaf).map_or_else(|| "the file".to_owned(), printable);
@@ -512,7 +513,7 @@ fn of_object(message: &Message, owner: Owner, is_mac: bool) -> String {
     )
 }
 
-/// What helps where nothing but the names is known of two things that were not built for each other.
+/// The fix if only the names of two incompatible files are known.
 fn for_each_other(message: &Message) -> String {
     let object = message.object.as_deref().map(leaf).map(printable);
     // The version of a symbol is often the name of the library that defines it.
@@ -543,7 +544,7 @@ fn for_each_other(message: &Message) -> String {
     }
 }
 
-/// The variable that puts other copies of libraries before those that are searched.
+/// The variable that makes the loader search other copies first.
 fn variable(is_mac: bool) -> &'static str {
     if is_mac { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" }
 }

@@ -1,9 +1,9 @@
-//! The words for the fix of a file that a package manager beside Python's and the system's has brought.
+//! The texts of fixes for files from package managers other than those of Python and the system.
 
 use crate::knowledge::managers::Manager;
 use crate::messages::cure::Lack;
 
-/// A command, or what a person has to do, about an object of which something called `name` is missing.
+/// A command or an instruction for an object that lacks something called `name`.
 pub(super) fn of(manager: &Manager, lack: Lack, name: &str) -> String {
     match manager {
         Manager::Nix => nix(lack, name),
@@ -47,7 +47,8 @@ pub(super) fn of(manager: &Manager, lack: Lack, name: &str) -> String {
     }
 }
 
-/// What can build an object again for the libraries that are there, to follow how to get a library.
+/// The command that rebuilds an object for the installed libraries, to be appended to the way to get a
+/// library.
 pub(super) fn again(manager: &Manager) -> Option<String> {
     match manager {
         Manager::Php(extension, version) => {
@@ -63,7 +64,7 @@ pub(super) fn again(manager: &Manager) -> Option<String> {
     }
 }
 
-/// Debian's name for the package of a module of Perl.
+/// Debian's name for the package of a Perl module.
 fn debian_package_of_perl(module: &str) -> String {
     format!("lib{}-perl", module.to_lowercase().replace("::", "-").replace('_', "-"))
 }

@@ -1,4 +1,4 @@
-//! What the words of a message mean, in plain language.
+//! The meaning of messages in plain language.
 
 use crate::bytes::printable;
 use crate::messages::meaning::{
@@ -26,12 +26,12 @@ pub fn of(message: &Message) -> String {
     }
 }
 
-/// A name of a message as it is shown, or the words that stand for one that it does not tell.
+/// A name in a message as shown to users, or another text if the message does not contain it.
 fn named(name: &Option<Vec<u8>>, otherwise: &str) -> String {
     name.as_deref().map_or_else(|| otherwise.to_owned(), printable)
 }
 
-/// The object's name, without its directory.
+/// The name of the object, without its directory.
 fn name_of(message: &Message) -> String {
     message.object.as_deref().map_or_else(|| "the file".to_owned(), |path| printable(leaf(path)))
 }
@@ -40,7 +40,7 @@ fn library_of(message: &Message) -> String {
     named(&message.library, "a library")
 }
 
-/// Who needs a library, to follow its name.
+/// The object that needs a library, to be appended to the name of the library.
 fn needed_by(message: &Message) -> String {
     let name = name_of(message);
     message.object.as_ref().map_or_else(String::new, |_| format!(" (needed by {name})"))
@@ -241,7 +241,8 @@ fn of_symbols(message: &Message, fault: &SymbolFault) -> String {
         ),
         SymbolFault::OlderLibrary => {
             let version = named(&message.version, "a version");
-            // The versions of these grow with each release; those of others tell two lines of releases apart.
+            // Versions of these libraries grow with each release; those of others distinguish two series of
+            // releases.
             let grows = message.needs_a_newer_one();
             if message.speaker == Speaker::Dyld {
                 return format!(
@@ -279,7 +280,7 @@ fn of_symbols(message: &Message, fault: &SymbolFault) -> String {
     }
 }
 
-/// What Python's own words mean, and those of the shell that was to start it.
+/// The meaning of messages from Python, and from the shell that was to start it.
 fn of_python(message: &Message, fault: &PythonFault) -> String {
     let symbol = named(&message.symbol, "a symbol");
     let module = |otherwise| named(&message.module, otherwise);

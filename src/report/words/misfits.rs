@@ -1,10 +1,10 @@
-//! In what a plan that was made elsewhere does not fit.
+//! The texts for differences between a plan and its target.
 
 use super::findings;
 use crate::bytes::printable;
 use crate::repair::foreign_plan::{Mismatch, Stamp};
 
-/// In what a plan that was made elsewhere does not fit a file, as a clause.
+/// How a plan does not fit a file, as a clause.
 pub(super) fn of(mismatch: &Mismatch) -> String {
     match mismatch {
         Mismatch::EditedTwice => "two steps of the plan edit it".to_owned(),

@@ -1,4 +1,4 @@
-//! The words for an object that needs a library.
+//! The texts of findings about an object that needs a library.
 
 use super::variables::{blamed, not_there};
 use crate::bytes::{printable, shown};
@@ -77,7 +77,7 @@ fn said(need: &Need, object: &str) -> String {
     }
 }
 
-/// What there is of a library, to follow who needs it.
+/// What exists of a library, to be appended to the object that needs it.
 fn there(lacking: &Lacking) -> String {
     match lacking {
         Lacking::FlattenedLink { file, named } => {
@@ -105,8 +105,8 @@ fn there(lacking: &Lacking) -> String {
     }
 }
 
-/// What there is of a library that several objects need, as a line of its own; nothing where that is not known, or
-/// it is not found.
+/// What exists of a library that several objects need, as a separate line; nothing if that is unknown, or it
+/// is not found.
 pub(crate) fn found_instead(evidence: &Evidence) -> Option<String> {
     let Evidence::Need(Need { supply: Supply::Lacking(lacking), .. }) = evidence else {
         return None;
@@ -117,7 +117,7 @@ pub(crate) fn found_instead(evidence: &Evidence) -> Option<String> {
     }
 }
 
-/// What there is of a library, to follow that it failed to load.
+/// What exists of a library, to be appended after its failure to load.
 fn in_vain(copies: &Copies) -> String {
     match copies {
         Copies::One { directory } => format!("; it is in {directory}"),

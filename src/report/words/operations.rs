@@ -1,11 +1,11 @@
-//! The words for an operation that did not take place, and for files that it skips.
+//! The texts for operations that did not take place, and for skipped files.
 
 use crate::bytes::printable;
 use crate::operation::{
     Change, Contradiction, Distrust, Error, Impossible, Obstacle, Refusal, Unpermitted, Unusable,
 };
 
-/// Why an operation did not take place, and the cure.
+/// The reason why an operation did not take place, and the fix.
 #[must_use]
 pub fn error(error: &Error) -> String {
     match error {
@@ -67,7 +67,7 @@ pub fn error(error: &Error) -> String {
     }
 }
 
-/// How a file differs from what was recorded of it, as a sentence without its subject.
+/// How a file differs from its recorded state, as a clause.
 #[must_use]
 pub fn change(change: &Change) -> String {
     match change {
@@ -93,7 +93,7 @@ pub fn change(change: &Change) -> String {
     }
 }
 
-/// What would change besides a search path.
+/// What would change in addition to a search path.
 #[must_use]
 pub fn unpermitted(what: &Unpermitted) -> String {
     const NOT_OWN: &str =
@@ -128,7 +128,7 @@ pub fn unpermitted(what: &Unpermitted) -> String {
     said.to_owned()
 }
 
-/// Why a file is not written, and the cure: what follows upon its path.
+/// The reason why a file is not written, and the fix. The text follows the path.
 fn refusal(refusal: &Refusal) -> String {
     let said = match refusal {
         Refusal::SetUserId => {
@@ -180,12 +180,12 @@ fn refusal(refusal: &Refusal) -> String {
     said.to_owned()
 }
 
-/// A user, as people call it.
+/// A user, as shown in a text.
 fn user_called(uid: u32) -> String {
     if uid == 0 { "root".to_owned() } else { format!("user {uid}") }
 }
 
-/// What is in the way of editing a file in place.
+/// The obstacle to editing a file in place.
 fn obstacle(obstacle: Obstacle) -> &'static str {
     match obstacle {
         Obstacle::Unsafe => "its edits are not safe in place",
@@ -209,7 +209,7 @@ fn contradiction(why: Contradiction) -> &'static str {
     }
 }
 
-/// Why a store is not used, and the cure.
+/// The reason why a store is not used, and the fix.
 fn distrust(why: &Distrust) -> String {
     const ELSEWHERE: &str = "remove it, or keep backups elsewhere with --store DIR";
     let what = match why {

@@ -1,9 +1,9 @@
-//! Why something is not repaired.
+//! The reasons why something is not repaired.
 
 use crate::bytes::{printable, shown};
 use crate::findings::refusal::Refusal;
 
-/// Why an object is skipped, as a clause.
+/// The reason why an object is skipped, as a clause.
 pub(super) fn reason(refusal: &Refusal) -> String {
     match refusal {
         Refusal::OutsideTarget => {
