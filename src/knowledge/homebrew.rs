@@ -1,4 +1,5 @@
-//! Which formula of Homebrew ships a library (the formulae's files at formulae.brew.sh).
+//! The formulae of Homebrew that contain libraries. The names were entered by hand (formulae.brew.sh), and no script
+//! checks them; rows are added only for libraries that messages named.
 
 /// Libraries by the beginning of their file names, the longer before the shorter.
 const FORMULAE: &[(&str, &str)] = &[

@@ -1,4 +1,7 @@
-//! Who ships a library, as tables: by the name that is requested, what is to be installed.
+//! The packages that contain libraries, as tables by the name of the library.
+//!
+//! `scripts/agree/packages` checks Debian's names against the archive. Fedora's names were entered by hand from the file
+//! lists of its packages, and no script checks them; rows are added only for libraries that messages named.
 
 use super::releases::{self, Releases};
 use super::shipped_libraries::{ROWS, Shipper};
@@ -6,12 +9,12 @@ use super::{conda_forge, development_packages, further};
 use crate::bytes::printable;
 use Shipper::{Pypi, System};
 
-/// Modules of the standard library that systems have without their libraries, and that everything but
-/// themselves works without: images of python on Docker Hub keep what tkinter needs out (its Dockerfiles),
-/// and Debian has it in a package of its own.
+/// Modules of the standard library that may be installed without the libraries that they need, and that nothing else
+/// needs. The python images on Docker Hub do not contain what tkinter needs (see their Dockerfiles), and Debian has it in
+/// a separate package.
 const FOR_A_DISPLAY: &[&str] = &["_tkinter"];
 
-/// Is an extension module of the standard library one of those, by its file's name?
+/// Is this the file of one of these modules, by its name?
 #[must_use]
 pub fn is_for_a_display(module: &[u8]) -> bool {
     let name = module.split(|&byte| byte == b'.').next().unwrap_or_default();

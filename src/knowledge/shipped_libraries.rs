@@ -1,9 +1,9 @@
-//! The rows of who ships a library: what wheels for manylinux leave to the system, and what NVIDIA,
-//! Intel and others ship by PyPI.
+//! The rows of the table of packages: libraries that manylinux wheels expect from the system, and those that NVIDIA, Intel
+//! and others distribute on PyPI.
 //!
 //! Sources: the `RECORD`s of the distributions on PyPI; the packages of Debian 12, and of Debian 11, 13
-//! and Ubuntu for versions that Debian 12 does not have; the file lists of Fedora's packages. Names without
-//! `t64` lead to the packages of later releases too, which provide them.
+//! and Ubuntu for versions that Debian 12 does not have; the file lists of Fedora's packages, which no script
+//! checks. Names without `t64` also work on later releases, whose packages provide them.
 
 /// Who has a library.
 pub(super) enum Shipper {
