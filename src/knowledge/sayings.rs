@@ -1,13 +1,13 @@
-//! What programs and libraries say in words of their own about what they could not load, as a table:
-//! the words, what they are about, what they mean, and what helps. The sources are the programs' own
-//! messages; a row holds for whatever prints them.
+//! Messages that programs and libraries write in their own words about what they could not load: their texts,
+//! subjects, meanings and fixes. The sources are the messages of the programs; a row matches any program that
+//! prints the text.
 
 use super::saying::{Saying, Subject};
 use super::sayings_of_mixtures;
 
 const NOTHING: &str = "no action needed";
 
-/// The rows; the first that fits counts, behind those of what was mixed.
+/// The rows. The first match counts, after those of mixtures.
 const SAYINGS: &[Saying] = &[
     Saying {
         words: &[
@@ -413,14 +413,14 @@ fn rows() -> impl Iterator<Item = &'static Saying> {
     sayings_of_mixtures::SAYINGS.iter().chain(SAYINGS)
 }
 
-/// The saying in a line, if one of the table is in it.
+/// The saying that a line contains, if any.
 #[must_use]
 pub fn find(line: &[u8]) -> Option<&'static Saying> {
     let has = |word: &&str| memchr::memmem::find(line, word.as_bytes()).is_some();
     rows().find(|saying| saying.words.iter().any(|words| words.iter().all(has)))
 }
 
-/// The first word of each alternative, one of which is in any line with a saying.
+/// The first text of each alternative, one of which is in any matching line.
 pub fn beginnings() -> impl Iterator<Item = &'static str> {
     rows().flat_map(|saying| saying.words).filter_map(|words| words.first().copied())
 }

@@ -1,5 +1,6 @@
-//! Further rows of the table of sayings, which stand before the others: copies of two releases of a library in one
-//! process, builds for another Python or another processor, and bundles that do not fit the system.
+//! Further rows of the table of sayings, which come before the others: copies of two releases of a library in
+//! one process, builds for another Python or another processor, and bundles that are incompatible with the
+//! system.
 
 use super::saying::{Saying, Subject};
 
