@@ -27,6 +27,8 @@ pub struct Chosen {
     pub named: Option<PathBuf>,
     /// The root of the other system that contains it.
     pub root: Option<PathBuf>,
+    /// The options that name its store, with their values.
+    pub stores: Vec<(&'static str, PathBuf)>,
     /// The reason why it was chosen.
     pub reason: Reason,
 }
@@ -83,7 +85,7 @@ impl Chosen {
     pub fn command(&self, words: CommandLine) -> CommandLine {
         match &self.named {
             Some(named) => self.command_for(words, named),
-            None => self.in_root(words),
+            None => self.with_options(words),
         }
     }
 
@@ -96,20 +98,21 @@ impl Chosen {
     /// A command for another target besides this one.
     #[must_use]
     pub fn command_for(&self, words: CommandLine, target: &Path) -> CommandLine {
-        self.in_root(words).argument(target)
+        self.with_options(words).argument(target)
     }
 
-    fn in_root(&self, words: CommandLine) -> CommandLine {
-        match &self.root {
-            Some(root) => words.option("--root", root),
-            None => words,
-        }
+    /// The command with the options that say where the target and its store are.
+    fn with_options(&self, words: CommandLine) -> CommandLine {
+        let root = self.root.iter().map(|root| ("--root", root));
+        let stores = self.stores.iter().map(|(name, directory)| (*name, directory));
+        root.chain(stores).fold(words, |words, (name, value)| words.option(name, value))
     }
 
     /// The detected target.
     #[must_use]
     pub fn found(target: Target, reason: Reason) -> Self {
-        Self { target, environment: None, named: None, root: None, reason }
+        let (environment, named, root) = (None, None, None);
+        Self { target, environment, named, root, stores: Vec::new(), reason }
     }
 }
 
@@ -117,7 +120,7 @@ impl App {
     /// The targets that the user named, or the detected environment.
     ///
     /// # Errors
-    /// If one does not exist, cannot be read, or nothing is found from here.
+    /// If one does not exist or cannot be read, or if no environment is detected.
     pub fn targets(&self, named: &[PathBuf]) -> Result<Vec<Chosen>, Error> {
         if named.is_empty() {
             if self.vfs.root().is_some() {
@@ -125,7 +128,8 @@ impl App {
             }
             let found = discovery::discover(&self.vfs, self.ambient()?)?;
             let target = Target::Environment(found.environment);
-            return Ok(vec![Chosen::found(target, Reason::Found(found.reason))]);
+            let chosen = Chosen::found(target, Reason::Found(found.reason));
+            return Ok(vec![Chosen { stores: self.store_options(), ..chosen }]);
         }
         let ambient = self.ambient()?;
         // Every directory above a file may be an environment.
@@ -142,9 +146,16 @@ impl App {
                 let (target, environment) = self.inside(&files, target);
                 let root = self.vfs.root().map(Path::to_owned);
                 let named = Some(path.clone());
-                Ok(Chosen { target, environment, named, root, reason })
+                let stores = self.store_options();
+                Ok(Chosen { target, environment, named, root, stores, reason })
             })
             .collect()
+    }
+
+    /// The options that name the store, as the user gave them.
+    pub(super) fn store_options(&self) -> Vec<(&'static str, PathBuf)> {
+        let given = [("--store", &self.store), ("--trust-store", &self.trusted)];
+        given.into_iter().filter_map(|(name, given)| Some((name, given.clone()?))).collect()
     }
 
     /// The distribution with this name in the detected environment, and the reason for choosing it.

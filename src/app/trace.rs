@@ -236,7 +236,8 @@ impl App {
         let chosen = |found: Environment, reason| {
             // The suggested command must work from any directory.
             let named = Some(self.relative(&found.prefix));
-            Chosen { named, ..Chosen::found(Target::Environment(found), reason) }
+            let stores = self.store_options();
+            Chosen { named, stores, ..Chosen::found(Target::Environment(found), reason) }
         };
         if let Some(found) = program.filter(|path| is_python(path)).and_then(of) {
             return Ok(Some(chosen(found, Reason::OfCommand)));
