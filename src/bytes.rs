@@ -213,7 +213,7 @@ pub fn is_same(one: &dyn Source, at: u64, other: &dyn Source, other_at: u64, len
     true
 }
 
-/// A path as it stands in a line for people.
+/// A path as it is in a line for people.
 #[must_use]
 pub fn shown(path: &Path) -> String {
     printable(path.as_os_str().as_bytes())

@@ -1,5 +1,5 @@
-//! Edits of a file as data: made by the formats, shown by a dry run, written by an operation, and
-//! turned around by a revert.
+//! Edits of a file as data: produced by the formats, shown by a dry run, written by an operation, and
+//! inverted by a revert.
 
 use crate::bytes::{self, Source};
 use schemars::JsonSchema;
@@ -9,13 +9,13 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// One range of the old file, and its content in the new one.
+/// One range of the old file, and its content in the new file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Edit {
-    /// The range in the old file, as file offsets in bytes. Empty and at the old file's end for
-    /// what is appended.
+    /// The range in the old file, as file offsets in bytes. For appended bytes it is empty, at the end of the
+    /// old file.
     pub range: Range<u64>,
-    /// What replaces it; of another length than the range where the file's tail moves.
+    /// The new content. If its length differs from that of the range, the rest of the file moves.
     pub new: Content,
 }
 
@@ -29,18 +29,18 @@ pub enum Content {
         #[schemars(with = "String")]
         Vec<u8>,
     ),
-    /// The bytes of a range of the old file, so that a string table of 70 MB can be copied by the
-    /// kernel and never has to be held in memory.
+    /// The bytes of a range of the old file. Thus the kernel can copy a string table of 70 MB, which is never
+    /// held in memory.
     CopyOf(Range<u64>),
-    /// Bytes in another file, because there are too many of them to be held in memory: a
-    /// member of an archive, compressed again.
+    /// Bytes in another file, because they are too large to be held in memory: a member of an archive,
+    /// compressed again.
     Kept(Kept),
 }
 
 /// A range of another file.
 ///
-/// As JSON it is the range alone, and so it is to `==`: whoever keeps the file knows which one it
-/// is, and says so with [`EditSet::keep_in`].
+/// JSON and `==` only consider the range. The code that keeps the file knows which one it is, and sets it
+/// with [`EditSet::keep_in`].
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "Range<u64>", into = "Range<u64>")]
 #[schemars(with = "Range<u64>")]
@@ -50,7 +50,7 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// A range, in bytes, of a file that is named later.
+    /// A range, in bytes, of a file that is set later.
     #[must_use]
     pub fn new(range: Range<u64>) -> Self {
         Self { range, file: None }
@@ -62,13 +62,13 @@ impl Kept {
         self.range.end - self.range.start
     }
 
-    /// Is there nothing in it?
+    /// Is it empty?
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.range.is_empty()
     }
 
-    /// A part of it, by offsets within; `None` where the file is not known, or is shorter.
+    /// A part of it, by offsets inside; `None` if the file is not known, or is too short.
     #[must_use]
     pub fn get(&self, part: Range<u64>) -> Option<Cow<'_, [u8]>> {
         if part.start > part.end || part.end > self.len() {
@@ -115,17 +115,17 @@ impl Content {
         }
     }
 
-    /// Is there nothing in it?
+    /// Is it empty?
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// Why a list of edits is no [`EditSet`].
+/// The reason why a list of edits is not an [`EditSet`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
-    /// A range lies outside the old file, or is turned around.
+    /// A range is outside the old file, or its end is before its start.
     #[error("the edit of {start:#x}..{end:#x} is outside a file of {len} bytes")]
     OutOfRange {
         /// Start of the range, in bytes.
@@ -135,26 +135,26 @@ pub enum Invalid {
         /// Length of the old file in bytes.
         len: u64,
     },
-    /// Two edits claim the same bytes.
+    /// Two edits overlap.
     #[error("two edits overlap at offset {at:#x}")]
     Overlap {
-        /// The first byte that both claim.
+        /// The first byte in both.
         at: u64,
     },
-    /// The new file would have more bytes than a file can have.
+    /// The new file would exceed the maximum length of a file.
     #[error("the edited file would be too long")]
     TooLong,
 }
 
-/// No file is longer than `off_t` can say.
+/// The maximum value of `off_t`.
 const MAX_BYTES: u64 = i64::MAX as u64;
 
 /// The edits that turn one file into another.
 ///
-/// They are kept in the order in which they are to be written, so that a file that is edited in
-/// place loads after every prefix of the sequence. Their ranges are disjoint and inside the old
-/// file, and every `CopyOf` lies inside the old file: the constructor checks it. Edits that share
-/// an empty range (several pieces appended) stand in the new file in the order of the list.
+/// They are kept in the order of writing, so that a file that is edited in place loads after every prefix of
+/// the sequence. The constructor checks that their ranges are disjoint and inside the old file, and that
+/// every `CopyOf` is inside the old file. Edits with the same empty range (several appended pieces) are in
+/// the new file in the order of the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked")]
 pub struct EditSet {
@@ -177,10 +177,10 @@ impl TryFrom<Unchecked> for EditSet {
 }
 
 impl EditSet {
-    /// Edits of a file of `old_len` bytes, in the order in which they are to be written.
+    /// The edits of a file of `old_len` bytes, in the order of writing.
     ///
     /// # Errors
-    /// Where ranges overlap or leave the file, or the new file would be too long.
+    /// If ranges overlap or exceed the file, or the new file would be too long.
     pub fn new(old_len: u64, edits: Vec<Edit>) -> Result<Self, Invalid> {
         for edit in &edits {
             let copied = match &edit.new {
@@ -213,23 +213,23 @@ impl EditSet {
         Ok(set)
     }
 
-    /// No edit at all.
+    /// No edits.
     #[must_use]
     pub fn none(old_len: u64) -> Self {
         Self { old_len, edits: Vec::new() }
     }
 
-    /// The edits in the order in which they are to be written.
+    /// The edits in the order of writing.
     #[must_use]
     pub fn in_write_order(&self) -> &[Edit] {
         &self.edits
     }
 
-    /// The edits by the offset of their ranges.
+    /// The edits in the order of their ranges.
     #[must_use]
     pub fn by_offset(&self) -> Vec<&Edit> {
         let mut sorted: Vec<&Edit> = self.edits.iter().collect();
-        // A stable sort: pieces appended at one offset keep their order.
+        // A stable sort keeps the order of pieces that are appended at the same offset.
         sorted.sort_by_key(|edit| (edit.range.start, edit.range.end));
         sorted
     }
@@ -266,7 +266,7 @@ impl EditSet {
         self.new_len().saturating_sub(self.old_len)
     }
 
-    /// Does every byte that stays keep its offset, so that the file can be edited in place?
+    /// Does every remaining byte keep its offset, so that the file can be edited in place?
     #[must_use]
     pub fn keeps_offsets(&self) -> bool {
         self.edits.iter().all(|edit| {
@@ -274,7 +274,7 @@ impl EditSet {
         })
     }
 
-    /// Where each edit's new bytes stand in the new file, in write order.
+    /// The ranges of the new bytes in the new file, in the order of writing.
     #[must_use]
     pub fn new_ranges(&self) -> Vec<Range<u64>> {
         let mut order: Vec<usize> = (0..self.edits.len()).collect();
@@ -295,10 +295,10 @@ impl EditSet {
         ranges
     }
 
-    /// The edits that turn the new file back into `old`, exactly.
+    /// The edits that restore `old` exactly from the new file.
     ///
     /// # Errors
-    /// [`Invalid::OutOfRange`] where `old` is not the file that the set was made for.
+    /// [`Invalid::OutOfRange`] if `old` is not the file that the edits were made for.
     pub fn invert(&self, old: &dyn Source) -> Result<Self, Invalid> {
         let edits = self.edits.iter().zip(self.new_ranges()).map(|(edit, range)| {
             let bytes = old.get(edit.range.clone()).ok_or(Invalid::OutOfRange {
@@ -311,10 +311,10 @@ impl EditSet {
         self.inverse(edits.collect::<Result<_, _>>()?)
     }
 
-    /// The same, but that the old bytes are not read: they stay where they are, in `old`.
+    /// The same, without reading the old bytes: they stay in `old`.
     ///
     /// # Errors
-    /// As [`EditSet::invert`].
+    /// As for [`EditSet::invert`].
     pub fn invert_in(&self, old: &Arc<dyn Source>) -> Result<Self, Invalid> {
         let edits = self.edits.iter().zip(self.new_ranges()).map(|(edit, range)| {
             let file = Some(Arc::clone(old));
@@ -324,12 +324,12 @@ impl EditSet {
     }
 
     fn inverse(&self, mut edits: Vec<Edit>) -> Result<Self, Invalid> {
-        // What was written last goes first.
+        // Undo the last write first.
         edits.reverse();
         Self::new(self.new_len(), join_deletions(edits))
     }
 
-    /// Says in which file the bytes lie that an edit keeps elsewhere.
+    /// Sets the file that contains the bytes that edits keep outside of them.
     pub fn keep_in(&mut self, file: &Arc<dyn Source>) {
         for edit in &mut self.edits {
             if let Content::Kept(kept) = &mut edit.new {
@@ -338,8 +338,7 @@ impl EditSet {
         }
     }
 
-    /// The same edits without their new bytes, which are to be found in the file that the edits
-    /// lead to.
+    /// The same edits without their new bytes, which are in the file that the edits produce.
     #[must_use]
     pub fn kept_in_new(&self) -> Self {
         let edits = self.edits.iter().zip(self.new_ranges()).map(|(edit, range)| Edit {
@@ -349,10 +348,10 @@ impl EditSet {
         Self { old_len: self.old_len, edits: edits.collect() }
     }
 
-    /// The same edits, each content as `place` says.
+    /// The same edits, with each content replaced by the result of `place`.
     ///
     /// # Errors
-    /// As those of `place`.
+    /// The errors of `place`.
     pub fn with_contents<E>(
         &self,
         mut place: impl FnMut(&Content) -> Result<Content, E>,
@@ -372,8 +371,8 @@ impl EditSet {
     }
 }
 
-/// Deletions of neighbouring ranges become one, at the place of the first in the list: turned
-/// around again they would be insertions at one offset, whose order the offset does not tell.
+/// Merges deletions of adjacent ranges into one, at the position of the first in the list. Their inverses
+/// would be insertions at one offset, whose order the offset does not determine.
 fn join_deletions(edits: Vec<Edit>) -> Vec<Edit> {
     let mut joined: Vec<Edit> = Vec::with_capacity(edits.len());
     for edit in edits {
@@ -393,23 +392,23 @@ fn join_deletions(edits: Vec<Edit>) -> Vec<Edit> {
     joined
 }
 
-/// A file seen through edits that are not written yet. It borrows the old file, or owns it.
+/// A file with edits that are not written yet. It borrows or owns the old file.
 pub struct Patched<'a, S = &'a dyn Source> {
     old: S,
-    /// Pieces of the new file, ascending and without gaps.
+    /// The pieces of the new file, ascending and without gaps.
     pieces: Vec<(Range<u64>, Piece<'a>)>,
 }
 
 enum Piece<'a> {
-    /// The piece stands in the old file, from this offset on.
+    /// The piece is in the old file, at this offset.
     Old(u64),
     New(&'a [u8]),
-    /// The piece lies in another file.
+    /// The piece is in another file.
     Kept(&'a Kept),
 }
 
 impl<'a, S: Source> Patched<'a, S> {
-    /// `old` as it would be with `edits`, which were made for a file of its length.
+    /// `old` with `edits` applied, which were made for a file of its length.
     #[must_use]
     pub fn new(old: S, edits: &'a EditSet) -> Self {
         let mut pieces = Vec::new();
@@ -481,26 +480,26 @@ pub(crate) mod base64_bytes {
     }
 }
 
-/// Two states of one file, in which every byte that both have keeps its offset.
+/// Two states of one file. Every byte that is in both has the same offset in both.
 #[derive(Clone, Copy)]
 pub struct Pair<'a> {
     one: &'a dyn Source,
     other: &'a dyn Source,
-    /// The edits by which the other was made of the one, where it was.
+    /// The edits that produced the second state from the first, if known.
     forth: Option<&'a EditSet>,
-    /// Those by which the one was made of the other.
+    /// The edits that produced the first state from the second, if known.
     back: Option<&'a EditSet>,
 }
 
 impl<'a> Pair<'a> {
-    /// Two files of which nothing is known.
+    /// Two files without known edits.
     #[must_use]
     pub fn new(one: &'a dyn Source, other: &'a dyn Source) -> Self {
         Self { one, other, forth: None, back: None }
     }
 
-    /// A file, and the same with `edits`, so that only what they touch has to be compared. `None` where they
-    /// move bytes that stay.
+    /// A file, and the same file with `edits`, so that only the edited ranges have to be compared. `None` if
+    /// the edits move remaining bytes.
     #[must_use]
     pub fn of_edits(
         one: &'a dyn Source,
@@ -510,7 +509,7 @@ impl<'a> Pair<'a> {
         edits.keeps_offsets().then_some(Self { one, other, forth: Some(edits), back: None })
     }
 
-    /// The same states, the other one first.
+    /// The same states in reverse order.
     #[must_use]
     pub fn turned(self) -> Self {
         Self { one: self.other, other: self.one, forth: self.back, back: self.forth }
@@ -528,7 +527,7 @@ impl<'a> Pair<'a> {
         self.other
     }
 
-    /// Do both hold the same bytes in this range of file offsets?
+    /// Do both contain the same bytes in this range of file offsets?
     #[must_use]
     pub fn is_same_in(&self, range: &Range<u64>) -> bool {
         let inside = |part: &Range<u64>| part.start.max(range.start)..part.end.min(range.end);
@@ -537,7 +536,7 @@ impl<'a> Pair<'a> {
         parts.all(|part| stands_in_both(self.one, self.other, &part))
     }
 
-    /// Is the second state what these edits make of the first?
+    /// Is the second state the result of these edits on the first?
     #[must_use]
     pub fn is_made_by(&self, edits: &EditSet) -> bool {
         if self.forth == Some(edits) {
@@ -566,7 +565,7 @@ impl<'a> Pair<'a> {
     }
 }
 
-/// Do two files hold the same bytes in a range of file offsets?
+/// Do two files contain the same bytes in a range of file offsets?
 fn stands_in_both(one: &dyn Source, other: &dyn Source, range: &Range<u64>) -> bool {
     bytes::is_same(one, range.start, other, range.start, range.end - range.start)
 }

@@ -1,25 +1,24 @@
-//! tfpatch finds out why Python's shared objects do not load, and repairs their search paths in
+//! tfpatch finds out why shared objects of Python packages do not load, and repairs their search paths in
 //! place.
 //!
-//! # The way of the data
+//! # The flow of data
 //!
 //! ```text
 //! target -> World -> Resolution -> findings -> Plan -> proof -> Operation
 //! ```
 //!
-//! A *target* is named or found ([`python`]); its objects and distributions are read once into a
-//! [`world`]. The dynamic loader is emulated for each object that a program would load ([`loader`]), and
-//! what it would not find becomes [`findings`] ([`diagnosis`]). Search paths that cure them are planned
-//! ([`repair`]) as edits of single files ([`elf`], [`macho`], [`edit`]), and proved on a view of the target
-//! as it would be ([`repair::proof`], [`vfs::Overlay`]). The [`plan`] is plain data: a dry run shows it or
-//! writes it down, and an `operation` carries it out after its undo record is on the disk. One that comes
-//! from elsewhere has to fit, and is proved again ([`repair::foreign_plan`]). A revert applies the
+//! A *target* is named by the user or detected ([`python`]); its objects and distributions are read once into
+//! a [`world`]. The dynamic loader is emulated for each object that a program would load ([`loader`]), and
+//! whatever it would not find becomes [`findings`] ([`diagnosis`]). Changes of search paths that fix them are
+//! planned ([`repair`]) as edits of single files ([`elf`], [`macho`], [`edit`]), and proved on a view of the
+//! target with these edits ([`repair::proof`], [`vfs::Overlay`]). The [`plan`] is plain data: a dry run shows
+//! it or writes it to a file, and an `operation` carries it out after its undo record is on the disk. A plan
+//! from elsewhere has to fit the target, and is proved again ([`repair::foreign_plan`]). A revert applies the
 //! inverted edits, and is an operation of its own.
-//!
-//! What can be asked for stands in `app`, a use-case each: typed questions and answers, and not a word
-//! printed. The command line (`cli`) parses, asks, and has the `report` say what came of it. These rooms
-//! are the program's own. What is public reads, and gives back data: nothing in it writes a file.
-//!
+//! What can be asked for is in `app`, a use-case each: typed questions and answers, and not a word
+//! The use-cases are in `app`, with typed input and output; they print nothing. The command line (`cli`)
+//! parses arguments, calls a use-case, and passes the result to `report`. These modules are private to the
+//! program. The public modules read and return data; nothing in them writes a file.
 //! # Four examples
 //!
 //! Edit a search path, as data:
@@ -39,7 +38,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Ask what the loader would do for a library, in a file system that is nowhere but in memory:
+//! Ask what the loader would do for a library, in a file system that exists only in memory:
 //!
 //! ```
 //! use std::path::Path;

@@ -1,5 +1,4 @@
-//! The object formats, and one face for both: what they have for a search path, and the edits that
-//! give them another one.
+//! The object formats behind one interface: their search paths, and the edits that change these.
 
 use crate::bytes::{self, Source};
 use crate::edit::{EditSet, Pair};
@@ -22,7 +21,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format that a file's first bytes announce, if any.
+    /// The format according to the first bytes of a file, if any.
     #[must_use]
     pub fn of(source: &dyn Source) -> Option<Self> {
         let magic = source.get(0..4)?;
@@ -33,7 +32,7 @@ impl Format {
     }
 }
 
-/// What a search path stands in.
+/// How a search path is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RpathKind {
@@ -64,7 +63,7 @@ pub enum Method {
 }
 
 impl Method {
-    /// Was nothing to be done?
+    /// Was no edit needed?
     #[must_use]
     pub fn is_unchanged(self) -> bool {
         matches!(
@@ -77,14 +76,14 @@ impl Method {
 /// Edits of an object, and what they rely on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patch {
-    /// The edits; empty where nothing is to be done.
+    /// The edits; empty if nothing has to be done.
     pub edits: EditSet,
     /// How they were made.
     pub method: Method,
-    /// May the edits be written into the file itself? Never into a Mach-O file: macOS remembers by
-    /// the file, not by its bytes, what was signed.
+    /// May the edits be written into the file itself? Never for a Mach-O file: macOS caches the signature for
+    /// the file, not for its bytes.
     pub in_place: bool,
-    /// May they be, while nobody has the file open? See [`elf::edit::Patch::in_place_unopened`].
+    /// May they be written while no process has the file open? See [`elf::edit::Patch::in_place_unopened`].
     pub in_place_unopened: bool,
     /// Ranges of the old file that the edits rely on, in bytes.
     pub relies_on: Vec<Range<u64>>,
@@ -116,13 +115,13 @@ pub enum Failure {
     /// The object is malformed.
     #[error(transparent)]
     Malformed(#[from] bytes::Error),
-    /// It is a Mach-O file, and what is asked for is written in ELF objects alone.
+    /// It is a Mach-O file, and the request is only possible for ELF objects.
     #[error("it is a Mach-O file, of which tfpatch edits the search path only")]
     NotElf,
-    /// An ELF object is sound, and editing it would be a risk.
+    /// An ELF object is valid, but editing it would be risky.
     #[error(transparent)]
     Elf(elf::edit::Refusal),
-    /// A Mach-O file is sound, and editing it would be a risk.
+    /// A Mach-O file is valid, but editing it would be risky.
     #[error(transparent)]
     Macho(#[from] macho::edit::Refusal),
 }
@@ -145,12 +144,12 @@ impl From<macho::edit::Failure> for Failure {
     }
 }
 
-/// The search path of one slice; an ELF object is a single one.
+/// The search path of one slice. An ELF object is a single slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchPath {
     /// The architecture, where the format has slices.
     pub arch: Option<&'static str>,
-    /// What it stands in; `None` where there is none.
+    /// How it is stored; `None` if there is none.
     pub kind: Option<RpathKind>,
     /// Its entries.
     pub entries: Vec<Vec<u8>>,
@@ -159,7 +158,7 @@ pub struct SearchPath {
 /// The search paths of an object: one for each slice.
 ///
 /// # Errors
-/// Where the object is malformed, or of no format that is known.
+/// If the object is malformed, or its format is unknown.
 pub fn search_paths(source: &dyn Source) -> Result<Vec<SearchPath>, bytes::Error> {
     if Format::of(source) == Some(Format::Macho) {
         let file = macho::Container::parse(source)?;
@@ -177,7 +176,7 @@ pub fn search_paths(source: &dyn Source) -> Result<Vec<SearchPath>, bytes::Error
     Ok(vec![SearchPath { arch: None, kind, entries }])
 }
 
-/// What a linker stamped into an object, for a person to compare.
+/// The identifier that a linker stored in an object, for users to compare.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Identity {
     /// The GNU build ID, in hexadecimal digits.
@@ -187,7 +186,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// That of an object; nothing where it cannot be read.
+    /// The stamps of an object; empty if it cannot be read.
     #[must_use]
     pub fn of(source: &dyn Source) -> Self {
         if Format::of(source) == Some(Format::Macho) {
@@ -200,13 +199,13 @@ impl Identity {
         elf::Image::parse(source).map_or_else(|_| Self::default(), |image| Self::of_elf(&image))
     }
 
-    /// That of an ELF object.
+    /// The stamp of an ELF object.
     #[must_use]
     pub fn of_elf(image: &elf::Image<'_>) -> Self {
         Self { build_id: image.build_id().as_deref().map(hex), uuid: None }
     }
 
-    /// That of the slices of a Mach-O file.
+    /// The stamp of the slices of a Mach-O file.
     #[must_use]
     pub fn of_macho(images: &[macho::Image<'_>]) -> Self {
         let uuid = images.iter().find_map(|image| image.uuid().ok().flatten());
@@ -220,12 +219,12 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Do two states of an object, under one of these file names, differ as they do because tfpatch gave it
-/// another search path, or changed what is `beside` it? The edit is made again, from the one state and from the
-/// other, and has to give the very bytes.
+/// Do two states of an object, under one of these file names, differ exactly because tfpatch changed its
+/// search path, or what is listed in `beside`? The edit is computed again in both directions, and has to
+/// produce exactly these bytes.
 ///
-/// So it holds for all that an edit leaves alone, whatever the object says of itself. It does not hold for
-/// an edit that another version of tfpatch would make in another way.
+/// This is reliable for everything that an edit does not change, whatever the object contains. It does not
+/// recognise an edit that another version of tfpatch would make differently.
 #[must_use]
 pub fn is_own_edit(pair: Pair<'_>, names: &[&OsStr], beside: Beside) -> bool {
     match Format::of(pair.one()) {
@@ -234,8 +233,8 @@ pub fn is_own_edit(pair: Pair<'_>, names: &[&OsStr], beside: Beside) -> bool {
                 .is_ok_and(|edits| pair.is_made_by(&edits))
         }),
         Some(Format::Macho) => [pair, pair.turned()].iter().any(|pair| {
-            // Neither state tells whether a signature was to be repaired, nor under which of the file's
-            // names it was made.
+            // The states do not show whether a signature was to be repaired, or under which name of the file
+            // the edit was made.
             let mut attempts = names.iter().flat_map(|name| [(name, false), (name, true)]);
             attempts.any(|(name, repairs)| {
                 macho::edit::counterpart::edits_towards(pair, name.as_bytes(), repairs)

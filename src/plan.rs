@@ -1,9 +1,9 @@
-//! What is to be done to which file, as data: planned in one place, shown by a dry run, sent to
-//! another machine as JSON, and carried out by an operation.
+//! The changes of files as data: planned in one place, shown by a dry run, sent to another machine as JSON,
+//! and carried out by an operation.
 //!
-//! A plan names files relative to the target's root and holds no absolute path, so that it fits
-//! every identical environment. Each step is locked to what it relied on: an apply refuses a file
-//! that is another one.
+//! A plan names files relative to the root of the target and contains no absolute path, so that it fits every
+//! identical environment. Each step is locked to the bytes that it relies on: `apply` refuses a file in which
+//! they differ.
 
 pub mod field;
 
@@ -21,10 +21,10 @@ use std::path::{Component, Path, PathBuf};
 /// The schema of a plan's JSON.
 pub const SCHEMA: &str = "tfpatch/plan/v1";
 
-/// Digests are taken in pieces of this many bytes.
+/// Digests are computed in pieces of this many bytes.
 const PIECE: u64 = 1 << 20;
 
-/// A list of steps. Where it is written down, a report adds what no step cures.
+/// A list of steps. Reports add the findings that no step fixes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     /// [`SCHEMA`].
@@ -33,23 +33,23 @@ pub struct Plan {
     pub operation: Option<String>,
     /// Was it only planned?
     pub dry_run: bool,
-    /// What is to be done, in this order.
+    /// The steps, in order.
     pub steps: Vec<Step>,
 }
 
 impl Plan {
-    /// A plan of `steps` that nothing has carried out yet.
+    /// A plan of `steps` that has not been carried out yet.
     #[must_use]
     pub fn new(steps: Vec<Step>) -> Self {
         let schema = SCHEMA.to_owned();
         Self { schema, operation: None, dry_run: true, steps }
     }
 
-    /// Reads a plan that was written as JSON.
+    /// Reads a plan from JSON.
     ///
     /// # Errors
-    /// [`Malformed`] with line and column where it is no JSON, is another document, or breaks a
-    /// rule: a path that leaves the target, edits that leave the file or overlap.
+    /// [`Malformed`], with line and column if it is not JSON, is another document, or breaks a rule: a path
+    /// that leaves the target, or edits that exceed the file or overlap.
     pub fn parse(json: &[u8]) -> Result<Self, Malformed> {
         let named: Named = serde_json::from_slice(json)?;
         match named.schema {
@@ -58,9 +58,9 @@ impl Plan {
         }
     }
 
-    /// The ID of the operation that carries the plan out after `previous`, the last operation of
-    /// the store: 12 hexadecimal digits. The same plan in the same history has the same ID on every
-    /// host, and the second of two equal fixes with a revert between them has another one.
+    /// The ID of the operation that carries out the plan after `previous`, the last operation of the store:
+    /// 12 hexadecimal digits. The same plan with the same history has the same ID on every host. If an equal
+    /// fix is repeated after a revert, it gets another ID.
     #[must_use]
     pub fn id(&self, previous: Option<&str>) -> String {
         let steps: Vec<Identified<'_>> = self.steps.iter().map(Identified::of).collect();
@@ -68,32 +68,32 @@ impl Plan {
     }
 }
 
-/// The schema that a JSON document says it is of.
+/// The schema that a JSON document declares.
 #[derive(Deserialize)]
 struct Named {
     #[serde(default)]
     schema: Option<String>,
 }
 
-/// Why a document is no plan.
+/// The reason why a document is not a plan.
 #[derive(Debug, thiserror::Error)]
 pub enum Malformed {
-    /// It is no JSON, or no plan.
+    /// It is not JSON, or not a plan.
     #[error(transparent)]
     Json(#[from] serde_json::Error),
-    /// It is another document.
+    /// It is another kind of document.
     #[error(
-        "{}; expected \"{SCHEMA}\", as written by `tfpatch fix --dry-run -o FILE`",
+        "{}; expected \"{SCHEMA}\"",
         schema.as_ref().map_or("it has no schema".to_owned(), |found| format!("its schema is {found:?}"))
     )]
     Schema {
-        /// The schema that it names.
+        /// The schema that it declares.
         schema: Option<String>,
     },
 }
 
-/// What of a step names its operation: all of it, but of a RECORD only the rows that change, since
-/// the others differ from place to place with the paths in console scripts.
+/// The parts of a step that determine the ID of its operation: everything, but of a RECORD only the changed
+/// rows, because the others differ from place to place with the paths in console scripts.
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Identified<'a> {
@@ -110,14 +110,14 @@ impl<'a> Identified<'a> {
     }
 }
 
-/// Hexadecimal digits of an operation's ID.
+/// The number of hexadecimal digits in the ID of an operation.
 pub(crate) const ID_LEN: usize = 12;
 
-/// The first [`ID_LEN`] hexadecimal digits of the blake3 digest of `data` as JSON, and of `previous`.
+/// The first [`ID_LEN`] hexadecimal digits of the BLAKE3 digest of `data` as JSON, and of `previous`.
 pub(crate) fn digest_of<T: Serialize>(data: &T, previous: Option<&str>) -> String {
     let mut hasher = blake3::Hasher::new();
     if let Err(error) = serde_json::to_writer(&mut hasher, data) {
-        // Neither a hasher nor these types, whose keys are strings, give rise to an error.
+        // Neither a hasher nor these types, whose keys are strings, can fail.
         hasher.update(error.to_string().as_bytes());
     }
     hasher.update(&[0]);
@@ -125,7 +125,7 @@ pub(crate) fn digest_of<T: Serialize>(data: &T, previous: Option<&str>) -> Strin
     hasher.finalize().to_hex().chars().take(ID_LEN).collect()
 }
 
-/// What kind of file a step edits.
+/// The kind of file that a step edits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -135,56 +135,55 @@ pub enum Kind {
     Macho,
     /// A distribution's RECORD (PEP 376).
     Record,
-    /// A wheel (PEP 427) as a whole, which an operation rewrites. A plan names its members
-    /// instead.
+    /// A whole wheel (PEP 427), which an operation rewrites. A plan names the members instead.
     Wheel,
 }
 
-/// How room was found for what a step writes, as plans and undo records name it.
+/// How room was found for what a step writes, as named in plans and undo records.
 ///
-/// What an edit of a format tells, [`crate::elf::edit::Method`] for instance, is a type of its own: that one
-/// is exactly what this version can do to that format, and this one is what a document may say, whichever
-/// format or version it is about. `plan_builder` alone leads from the one to the other, and the compiler
-/// asks it for each.
+/// The edits of a format have types of their own, such as [`crate::elf::edit::Method`]. Those contain exactly
+/// what this version can do to that format, and this type contains everything that a document may say, for
+/// any format or version. Only `plan_builder` converts one into the other, and the compiler checks that it
+/// covers every case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
 pub enum Method {
     /// Nothing is written.
     Unchanged,
-    /// ELF: in the place of the old string.
+    /// ELF: the old string was overwritten.
     Slot,
-    /// ELF: by another string that is there already.
+    /// ELF: another existing string is used.
     Repoint,
     /// ELF: behind the last segment of the file.
     ExtendTail,
-    /// ELF: in a segment of its own.
+    /// ELF: in a new segment.
     NewSegment,
-    /// ELF: in a segment of its own, with the program headers.
+    /// ELF: in a new segment, together with the program headers.
     NewSegmentWithHeaders,
-    /// ELF: the tag is taken away.
+    /// ELF: the tag is removed.
     Remove,
     /// ELF: no string is written, only flags and other fields.
     Fields,
     /// Mach-O: new load commands.
     LoadCommands,
-    /// Mach-O: the same, and an ad-hoc signature where there was none.
+    /// Mach-O: the same, with a new ad-hoc signature.
     SignedAdHoc,
-    /// Mach-O: the same, and an ad-hoc signature in the stead of a signer's.
+    /// Mach-O: the same, with an ad-hoc signature that replaces a signer's.
     SignerDropped,
-    /// `RECORD`: its rows follow.
+    /// `RECORD`: its rows are updated.
     Rows,
-    /// A wheel is written anew.
+    /// A wheel is rewritten.
     Repacked,
-    /// A revert: the old bytes are put back.
+    /// A revert: the old bytes are restored.
     OldBytes,
-    /// A revert: a link is put back.
+    /// A revert: a link is restored.
     Link,
-    /// What another version of tfpatch, or somebody else, has written there.
+    /// Another value, from another version of tfpatch or from somebody else.
     Other(String),
 }
 
 impl Method {
-    /// All that this version writes.
+    /// All values that this version writes.
     const ALL: [Self; 15] = [
         Self::Unchanged,
         Self::Slot,
@@ -203,7 +202,7 @@ impl Method {
         Self::Link,
     ];
 
-    /// Its name in a plan and in an undo record.
+    /// Its name in plans and undo records.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -249,51 +248,51 @@ impl From<Method> for String {
 pub struct Step {
     /// The file, relative to the target's root.
     pub path: RelativePath,
-    /// Its other names inside the target (hard links), which stay names of one file.
+    /// Its other names inside the target (hard links), which stay names of the same file.
     pub aliases: Vec<RelativePath>,
-    /// What kind of file it is.
+    /// The kind of the file.
     pub kind: Kind,
-    /// The search path's entries, or the rows of a RECORD, that stood there.
+    /// The old entries of the search path, or the old rows of a RECORD.
     pub before: Vec<String>,
-    /// Those that will stand there.
+    /// The new entries or rows.
     pub after: Vec<String>,
-    /// What changes besides.
+    /// The changes in addition to entries or rows.
     pub fields: Vec<FieldChange>,
     /// How room was found.
     pub method: Method,
-    /// Why, for a person.
+    /// The reason, for users.
     pub reason: String,
-    /// The edits. Their old length is the lock's size.
+    /// The edits. Their old length is the size in the lock.
     pub edits: EditSet,
     /// The file that the plan was made for.
     pub lock: Lock,
-    /// The file that the step leaves.
+    /// The file that the step produces.
     pub left: Lock,
-    /// Must the file not be edited in place, because not every prefix of the edits loads?
+    /// Is editing in place forbidden, because not every prefix of the edits loads?
     pub replace: bool,
-    /// Must the file not be edited in place while anybody else has it open? Every prefix of the
-    /// edits loads, and a process that runs the file would be harmed.
+    /// Is editing in place forbidden while another process has the file open? Every prefix of the edits
+    /// loads, but a process that runs the file would be harmed.
     pub unopened: bool,
-    /// The very file that was looked at, where the plan is carried out by the process that made it.
-    /// Not part of a plan that is written down, which fits every file of these bytes.
+    /// The identity of the examined file, if the process that made the plan also carries it out. It is not
+    /// part of a written plan, which fits every file with these bytes.
     pub seen: Option<Seen>,
 }
 
-/// Which file it was that a plan was made for.
+/// The identity of the file that a plan was made for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
     /// Device and inode.
     pub id: (u64, u64),
     /// Length in bytes.
     pub len: u64,
-    /// Time of the last change of content: seconds since 1970, and nanoseconds.
+    /// Modification time: seconds since 1970, and nanoseconds.
     pub modified: (i64, u32),
-    /// The directory that relative entries were spelled from, links resolved, as a path of the tree that
-    /// was looked at. None where the file has its name by a link.
+    /// The directory that relative entries were computed for, with links resolved, as a path in the examined
+    /// tree. `None` if the name of the file is a link.
     pub directory: Option<PathBuf>,
 }
 
-/// A step as JSON: the list of edits alone, since their old length is the lock's size.
+/// A step as JSON. It contains only the list of edits, because their old length is the size in the lock.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 struct WireStep {
     #[serde(flatten)]
@@ -303,7 +302,7 @@ struct WireStep {
     kind: Kind,
     before: Vec<String>,
     after: Vec<String>,
-    /// What changes of the object besides its search path.
+    /// The changes of the object in addition to its search path.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     fields: Vec<FieldChange>,
     method: String,
@@ -366,41 +365,41 @@ impl TryFrom<WireStep> for Step {
     }
 }
 
-/// What a file must be: its size, and the digest of the ranges that matter.
+/// The required state of a file: its size, and the digest of the relevant ranges.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Lock {
     /// Length in bytes.
     pub size: u64,
-    /// The GNU build ID in hexadecimal digits, for a person to compare.
+    /// The GNU build ID in hexadecimal digits, for users to compare.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build_id: Option<String>,
-    /// The `LC_UUID` of a Mach-O object, for a person to compare.
+    /// The `LC_UUID` of a Mach-O object, for users to compare.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uuid: Option<String>,
-    /// blake3, in hexadecimal digits, over the size and over each range's bounds and bytes.
+    /// BLAKE3 in hexadecimal digits, over the size and over the bounds and bytes of each range.
     pub digest: String,
     /// The ranges, as file offsets in bytes: ascending, disjoint.
     pub ranges: Vec<Range<u64>>,
 }
 
 impl Lock {
-    /// The lock of `source` over `ranges`, which may overlap and stand in any order.
+    /// The lock of `source` over `ranges`, which may overlap and be in any order.
     ///
     /// # Errors
-    /// Where a range leaves the file or cannot be read.
+    /// If a range exceeds the file or cannot be read.
     pub fn of(source: &dyn Source, ranges: &[Range<u64>]) -> Result<Self, bytes::Error> {
         let ranges = bytes::joined(ranges);
         let digest = digest(source, &ranges)?;
         Ok(Self { size: source.len(), build_id: None, uuid: None, digest, ranges })
     }
 
-    /// The locks of one step: of the file that `edits` are made for, over the ranges that the plan
-    /// relied on and those that it replaces; and of the file that they leave, over the same ranges
-    /// and what is new. Bytes that an edit merely copies ([`Content::CopyOf`]) are left out, for
-    /// they may be a string table of 70 MB: name them in `relies_on` to have them in.
+    /// The locks of one step: of the file that `edits` are made for, over the ranges that the plan relied on
+    /// and those that it replaces; and of the resulting file, over the same ranges and the new bytes. Bytes
+    /// that an edit only copies ([`Content::CopyOf`]) are not included, because they may be a string table of
+    /// 70 MB; add them to `relies_on` to include them.
     ///
     /// # Errors
-    /// Where a range leaves the file or cannot be read.
+    /// If a range exceeds the file or cannot be read.
     pub fn of_step(
         old: &dyn Source,
         edits: &EditSet,
@@ -430,11 +429,11 @@ impl Lock {
             && self.digest_in(source).is_some_and(|found| found == self.digest)
     }
 
-    /// The digest that `source` has over the lock's ranges, if it has them all.
+    /// The digest of `source` over the ranges of the lock, if it has them all.
     #[must_use]
     pub fn digest_in(&self, source: &dyn Source) -> Option<String> {
-        // A lock may come from a plan that somebody else wrote: joining the ranges again bounds
-        // the work by the file's length.
+        // A lock may come from a plan of unknown origin. Joining the ranges again limits the work to the
+        // length of the file.
         digest(source, &bytes::joined(&self.ranges)).ok()
     }
 }
@@ -455,15 +454,15 @@ fn digest(source: &dyn Source, ranges: &[Range<u64>]) -> Result<String, bytes::E
     Ok(hasher.finalize().to_hex().to_string())
 }
 
-/// A path relative to a root, that does not leave it: no `..`, nothing absolute, never empty. Any
-/// bytes; in JSON a string, with `path_bytes` (base64) where they are not UTF-8.
+/// A path relative to a root that it does not leave: without `..`, not absolute, never empty. It may contain
+/// any bytes; in JSON it is a string, with `path_bytes` (base64) if it is not UTF-8.
 #[derive(
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(try_from = "WirePath", into = "WirePath")]
 pub struct RelativePath(PathBuf);
 
-/// Why a path cannot stand in a plan.
+/// The reason why a path is invalid in a plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{path:?} is not a path inside the target: it must be relative and must not contain `..`")]
 pub struct NotRelative {
@@ -475,7 +474,7 @@ impl RelativePath {
     /// `path`, without `.` components.
     ///
     /// # Errors
-    /// Where it is absolute, empty, or holds `..`.
+    /// If it is absolute, empty, or contains `..`.
     pub fn new(path: &Path) -> Result<Self, NotRelative> {
         let mut clean = PathBuf::new();
         for component in path.components() {
@@ -512,7 +511,7 @@ impl std::fmt::Display for RelativePath {
     }
 }
 
-/// A path of any bytes as JSON.
+/// A path of arbitrary bytes as JSON.
 #[derive(Clone, Serialize, Deserialize, JsonSchema)]
 struct WirePath {
     path: String,
@@ -536,7 +535,7 @@ impl TryFrom<WirePath> for RelativePath {
             Some(text) => STANDARD.decode(text).map_err(|error| error.to_string())?,
             None => wire.path.clone().into_bytes(),
         };
-        // Whoever reads the plan reads `path`: the bytes may not name another file.
+        // A reader of the plan sees `path`, so the bytes must not name another file.
         if String::from_utf8_lossy(&bytes) != wire.path {
             return Err(format!("path_bytes do not match the path {:?}", wire.path));
         }

@@ -62,37 +62,37 @@ pub trait Vfs: Sync {
     /// Of the entry itself; a link is not followed.
     ///
     /// # Errors
-    /// As the operating system's.
+    /// The error of the operating system.
     fn symlink_metadata(&self, path: &Path) -> io::Result<Metadata>;
 
     /// Of the file at the end of a path.
     ///
     /// # Errors
-    /// As the operating system's.
+    /// The error of the operating system.
     fn metadata(&self, path: &Path) -> io::Result<Metadata>;
 
     /// Where a symbolic link points, as it is written.
     ///
     /// # Errors
-    /// As the operating system's.
+    /// The error of the operating system.
     fn read_link(&self, path: &Path) -> io::Result<PathBuf>;
 
     /// The names in a directory, sorted by bytes.
     ///
     /// # Errors
-    /// As the operating system's.
+    /// The error of the operating system.
     fn read_dir(&self, path: &Path) -> io::Result<Vec<DirEntry>>;
 
     /// The path with every link resolved.
     ///
     /// # Errors
-    /// As the operating system's.
+    /// The error of the operating system.
     fn canonicalize(&self, path: &Path) -> io::Result<PathBuf>;
 
     /// A file's bytes, to be read piecewise. Never waits for a pipe or a device.
     ///
     /// # Errors
-    /// As the operating system's; [`io::ErrorKind::InvalidInput`] for anything but a regular file.
+    /// The error of the operating system; [`io::ErrorKind::InvalidInput`] for anything but a regular file.
     fn open(&self, path: &Path) -> io::Result<Box<dyn Source + '_>>;
 
     /// Is a path on a file system of which no code can be mapped, because it is mounted `noexec`? `false` where

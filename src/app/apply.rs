@@ -1,4 +1,4 @@
-//! Apply: carries out a plan that was made elsewhere.
+//! Applies a plan that was made elsewhere.
 
 use super::carry_out::{Carrying, Subject};
 use super::fix::{Fixed, Repaired};
@@ -9,16 +9,16 @@ use crate::repair::foreign_plan::{Received, receive};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// A plan that is to be carried out, and how.
+/// A plan and how to carry it out.
 #[derive(Debug)]
 pub struct Apply {
-    /// It.
+    /// The plan.
     pub plan: Plan,
     /// The file that it was read from.
     pub file: PathBuf,
     /// The loader's environment.
     pub settings: Settings,
-    /// May entries lead out of the target?
+    /// May new entries be for directories outside the target?
     pub allow_absolute: bool,
     /// How it is carried out.
     pub carrying: Carrying,
@@ -28,7 +28,7 @@ impl App {
     /// Carries out a plan on a target.
     ///
     /// # Errors
-    /// Where the target cannot be read, the plan does not fit, or a file cannot be written.
+    /// If the target cannot be read, the plan does not fit, or a file cannot be written.
     pub fn apply(&self, chosen: &Chosen, how: &Apply) -> Result<Fixed, Error> {
         self.until_settled(chosen.root(), how.carrying.dry_run, || {
             let view = self.view(&self.vfs, chosen)?;

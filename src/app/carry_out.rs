@@ -1,4 +1,4 @@
-//! Carrying out a plan: on files, or on a wheel; in earnest, or as a trial.
+//! Carries out a plan on files or on a wheel, or only tries it.
 
 use super::view::View;
 use super::{App, Chosen, Error, Work};
@@ -12,17 +12,17 @@ use std::path::PathBuf;
 /// How a plan is carried out.
 #[derive(Debug, Clone)]
 pub struct Carrying {
-    /// What the operation is called in the log.
+    /// The kind of the operation in the log.
     pub kind: operation::Kind,
-    /// Is nothing to be written?
+    /// Is this a dry run?
     pub dry_run: bool,
     /// Edit in place or replace.
     pub write: operation::Write,
     /// Wait until everything is on the disk?
     pub sync: bool,
-    /// The file or directory that a repaired wheel goes to, instead of its own place.
+    /// The file or directory for a repaired wheel, if it is not repaired in place.
     pub repaired: Option<PathBuf>,
-    /// How many of the bytes that each edit replaces are wanted, to be shown.
+    /// The number of replaced bytes of each edit that are kept, to be shown.
     pub old_bytes: Option<u64>,
 }
 
@@ -31,32 +31,32 @@ pub struct Carrying {
 pub struct Subject<'a> {
     /// The target.
     pub chosen: &'a Chosen,
-    /// Its files.
+    /// The files of the target.
     pub view: &'a View<'a>,
-    /// What was read of it.
+    /// The objects of the target.
     pub world: &'a World,
 }
 
-/// What became of a plan.
+/// The result of carrying out a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Written {
-    /// Nothing, or nothing yet.
+    /// Nothing was written.
     Not,
-    /// This operation.
+    /// This operation was carried out.
     InPlace(String),
-    /// A wheel in this file.
+    /// A wheel was written to this file.
     To(PathBuf),
 }
 
 /// A plan that was carried out, or would be.
 #[derive(Debug)]
 pub struct Carried {
-    /// The plan, with the operation that it became.
+    /// The plan, with the ID of its operation.
     pub plan: Plan,
-    /// What became of it.
+    /// The result.
     pub written: Written,
-    /// For each step, and in it for each edit by its offset, the bytes that it replaces; nothing where
-    /// they are not wanted.
+    /// For each step, the bytes that each edit replaces, by the offset of the edit; empty if they are not
+    /// requested.
     pub old_bytes: Vec<Vec<Vec<u8>>>,
 }
 
@@ -64,14 +64,14 @@ impl App {
     /// Carries out a plan on a target.
     ///
     /// # Errors
-    /// Where the target cannot be read or written.
+    /// If the target cannot be read or written.
     pub fn carry_out(
         &self,
         subject: Subject<'_>,
         mut plan: Plan,
         how: &Carrying,
     ) -> Result<Carried, Error> {
-        // The bytes before are shown as they were: they are read before anything is written.
+        // The old bytes are read before anything is written.
         let old_bytes = match how.old_bytes {
             Some(most) => old_bytes(subject, &plan, most)?,
             None => Vec::new(),
@@ -93,8 +93,8 @@ impl App {
     fn edit_files(&self, world: &World, plan: &Plan, how: &Carrying) -> Result<Written, Error> {
         let store = self.store(&world.root)?;
         let writing = self.writing(how.sync, how.write, how.dry_run);
-        // With nothing to do not even the store's lock is touched, so that a read-only file system will
-        // do.
+        // If there is nothing to do, not even the lock of the store is touched, so that this works on a
+        // read-only file system.
         if plan.steps.is_empty() {
             return Ok(Written::Not);
         }
@@ -105,7 +105,7 @@ impl App {
     }
 }
 
-/// The bytes that the edits of each step replace, `most` of each edit.
+/// The first `most` bytes that each edit replaces, for every step.
 fn old_bytes(subject: Subject<'_>, plan: &Plan, most: u64) -> Result<Vec<Vec<Vec<u8>>>, Error> {
     let of_step = |step: &Step| {
         let source = subject.view.vfs().open(&subject.world.root.join(&step.path))?;

@@ -1,4 +1,4 @@
-//! How a process that was started ended.
+//! How a child process ended.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use serde::Serialize;
 pub struct Child {
     /// Its exit status.
     pub status: Option<i32>,
-    /// The signal that ended it.
+    /// The signal that terminated it.
     pub signal: Option<i32>,
 }
 

@@ -1,4 +1,4 @@
-//! Doctor: what would not load in a target, and why.
+//! Finds out what would not load in a target, and why.
 
 use super::{App, Chosen, Error, Work};
 use crate::diagnosis::diagnose::{Diagnosis, diagnose_asked};
@@ -6,28 +6,28 @@ use crate::findings::finding::{Finding, Severity};
 use crate::loader::Settings;
 use crate::world::{Question, World};
 
-/// What is asked of a target.
+/// What to diagnose.
 #[derive(Debug, Clone)]
 pub struct Doctor {
-    /// The loader's environment.
+    /// The environment of the loader.
     pub settings: Settings,
-    /// What is asked of the target; the directories of the search as they were named.
+    /// The question about the target; the directories of `--search` are as typed.
     pub question: Question,
 }
 
-/// A target that was diagnosed.
+/// A diagnosed target.
 #[derive(Debug)]
 pub struct Diagnosed {
-    /// What was read of it.
+    /// The objects of the target.
     pub world: World,
-    /// What is the matter with it.
+    /// The diagnosis.
     pub diagnosis: Diagnosis,
-    /// Does a repair need entries that lead out of it?
+    /// Does a repair need entries for directories outside the target?
     pub leads_out: bool,
 }
 
 impl Diagnosed {
-    /// What a repair would cure that is more than worth knowing.
+    /// The findings that a repair would fix, except those of severity `info`.
     pub fn fixable(&self) -> impl Iterator<Item = &Finding> {
         fixable(&self.diagnosis)
     }
@@ -37,7 +37,7 @@ impl App {
     /// Diagnoses a target.
     ///
     /// # Errors
-    /// Where it cannot be read, or holds nothing that can be judged.
+    /// If it cannot be read, or holds nothing that can be judged.
     pub fn diagnose(&self, chosen: &Chosen, how: &Doctor) -> Result<Diagnosed, Error> {
         self.require_interpreter(chosen)?;
         let work = self.begin(Work::Reading);
@@ -47,7 +47,7 @@ impl App {
         let world = self.world_importing(&view, chosen, how.settings.clone(), python_path);
         self.require_object(chosen, &world)?;
         let question = self.question(&view, &how.question)?;
-        // Whether a store can be read is not a question of a diagnosis.
+        // A diagnosis does not depend on whether the store is readable.
         if let Ok(place) = self.place(chosen) {
             let _ = self.note_interruption(&place.store);
         }

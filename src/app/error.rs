@@ -1,4 +1,4 @@
-//! What ends a use-case early, as data. The words are the report's.
+//! The errors of use-cases, as data. Their texts are in the report.
 
 use crate::operation;
 use crate::python::{discovery, target};
@@ -10,17 +10,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Of what kind an error is. The names are part of the JSON contract.
+/// The kind of an error. The names are part of the JSON contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ErrorKind {
-    /// The words of the command line are not understood.
+    /// The command line is invalid.
     Usage,
-    /// What was named is not there, is something else, or nothing was found to look at.
+    /// The target does not exist, has the wrong kind, or contains nothing to check.
     Target,
     /// An operation cannot be carried out, undone or recovered.
     Operation,
-    /// The operating system refused.
+    /// The operating system reported an error.
     Io,
     /// Anything else.
     Other,
@@ -30,64 +30,64 @@ pub enum ErrorKind {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Error {
-    /// Something below went wrong, which has words of its own.
+    /// An error of the library, which has its own text.
     Below(Arc<dyn std::error::Error + Send + Sync>),
     /// An operation did not take place.
     Operation(Arc<operation::Error>),
-    /// Something is wrong with a file, or with what is in it.
+    /// An error about a file or its content.
     In {
-        /// The file, as it was named.
+        /// The file, as the user named it.
         file: PathBuf,
-        /// What is wrong.
+        /// The error.
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
-    /// The working directory is gone.
+    /// The working directory does not exist.
     NoWorkingDirectory(Arc<io::Error>),
-    /// Nothing is found by itself in the root of another system.
+    /// No target is detected in the root of another system.
     RootWithoutTarget,
-    /// Nothing is where a target was named, and no package is called so.
+    /// The target does not exist, and is not the name of an installed package.
     NoTarget {
-        /// The target, as it was named.
+        /// The target, as the user named it.
         named: PathBuf,
-        /// Installed packages that are spelled almost so.
+        /// Installed packages with similar names.
         near: Vec<String>,
         /// Does it look like the ID of an operation?
         is_operation: bool,
     },
-    /// What was named is not a file, and an object is needed.
+    /// An object is needed, but this is not a file.
     NoFile(PathBuf),
-    /// What was named cannot be read.
+    /// The named file cannot be read.
     Unreadable {
-        /// The file, as it was named.
+        /// The file, as the user named it.
         file: PathBuf,
-        /// The system's reason.
+        /// The error of the operating system.
         source: Arc<io::Error>,
     },
-    /// What was named is a file, and no shared object.
+    /// The named file is not a shared object.
     NoObject {
-        /// The file, as it was named.
+        /// The file, as the user named it.
         file: PathBuf,
         /// Has it no bytes at all?
         is_empty: bool,
     },
-    /// A file was written while it was looked at.
+    /// A file was changed while it was examined.
     Changes(PathBuf),
-    /// An edit of single objects was requested of something else.
+    /// An edit of single objects was requested for something else.
     NotOneObject(PathBuf),
-    /// A wheel was named, where an object in it is needed.
+    /// An object is needed, but this is a wheel.
     WholeWheel(PathBuf),
-    /// The loader would not take the file.
+    /// The loader would not accept the file.
     NotTaken {
-        /// The file, as it was named.
+        /// The file, as the user named it.
         file: PathBuf,
-        /// The loader's words, where it has some.
+        /// The message of the loader, if it has one.
         words: Option<String>,
     },
-    /// A directory of `--search` is none.
+    /// A directory of `--search` is not a directory.
     NoSearchDirectory {
-        /// As it was named.
+        /// The directory, as the user named it.
         directory: PathBuf,
-        /// Was it looked for in a wheel?
+        /// Was it searched for in a wheel?
         in_wheel: bool,
     },
     /// `--output` names the wheel that is repaired.
@@ -98,18 +98,18 @@ pub enum Error {
     OutputOfNoWheel(PathBuf),
     /// A command was not run.
     NotRun(NotRun),
-    /// The disk failed while a target was looked at.
+    /// The disk failed while a target was examined.
     DiskFailed {
         /// What was read.
         path: PathBuf,
-        /// The system's reason.
+        /// The error of the operating system.
         source: Arc<io::Error>,
     },
-    /// A target holds nothing that could be judged.
+    /// A target contains nothing to check.
     NothingToJudge {
-        /// The target, as it is shown.
+        /// The target, as shown to the user.
         target: PathBuf,
-        /// What may have been meant.
+        /// What the user may have meant.
         instead: Instead,
     },
     /// A plan does not fit a target.
@@ -118,39 +118,39 @@ pub enum Error {
         plan: PathBuf,
         /// The target.
         target: PathBuf,
-        /// Everything in which it does not fit.
+        /// All differences.
         misfits: Vec<Misfit>,
     },
 }
 
-/// Why a command was not run, or why its run shows nothing.
+/// The reason why a command was not run, or why its run proves nothing.
 #[derive(Debug, Clone)]
 pub enum NotRun {
     /// It cannot be started.
     NotStarted {
         /// Its first word.
         program: OsString,
-        /// The system's reason.
+        /// The error of the operating system.
         source: Arc<io::Error>,
     },
     /// It was to run in a wheel.
     InWheel(PathBuf),
     /// It was to run in the root of another system.
     Elsewhere,
-    /// No interpreter of the target is known that could import anything.
+    /// The target has no known interpreter.
     NoInterpreter,
-    /// It ran an environment that belongs to another user than the one that it was run as.
+    /// It ran an environment that belongs to another user than the command was run as.
     OtherOwner(PathBuf),
 }
 
-/// What may have been meant instead of a target that holds nothing.
+/// What the user may have meant instead of a target that contains nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Instead {
     /// An environment in it.
     Environment(PathBuf),
-    /// A directory that a link of it leads to.
+    /// The target of one of its links, a directory.
     Linked(PathBuf),
-    /// Nothing is known.
+    /// Unknown.
     Unknown,
 }
 
@@ -160,7 +160,7 @@ impl Error {
         Self::In { file: file.to_owned(), source: Arc::new(source) }
     }
 
-    /// Of what kind it is.
+    /// The kind of the error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
@@ -186,14 +186,14 @@ impl Error {
         }
     }
 
-    /// Can it be that another tfpatch, at work meanwhile, is all that was in the way? Not where we
-    /// waited for it, and it did not finish.
+    /// Can this error be caused by another tfpatch that is running, so that a retry may succeed? Not if
+    /// tfpatch has already waited for it in vain.
     #[must_use]
     pub fn may_be_outdated(&self) -> bool {
         !matches!(self.of_operation(), Some(operation::Error::Locked { .. }))
     }
 
-    /// Did somebody else change a file between the plan and the operation?
+    /// Did another program change a file between the plan and the operation?
     #[must_use]
     pub fn is_overtaken(&self) -> bool {
         self.of_operation().is_some_and(operation::Error::is_overtaken)

@@ -1,4 +1,4 @@
-//! Explain: what a loader's words mean, what is found here, and what cures it.
+//! Explains loader errors: what they mean, what is found in the environment, and how to fix them.
 
 use super::targets::Reason;
 use super::targets::facts;
@@ -18,45 +18,45 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// Messages of one text that are looked into.
+/// The maximum number of messages of one text that are examined.
 const MAX_MESSAGES: usize = 40;
 
-/// Environments that are diagnosed for one text.
+/// The maximum number of environments that are diagnosed for one text.
 const MAX_PLACES: usize = 4;
 
-/// A text with what was found.
+/// An explained text.
 #[derive(Debug)]
 pub struct Explanation {
-    /// Its messages: what is still wrong comes first.
+    /// Its messages. Those about unsolved problems come first.
     pub messages: Vec<Explained>,
-    /// Has it more messages than were looked into?
+    /// Does it contain more messages than were examined?
     pub is_cut: bool,
 }
 
-/// A message with what was found.
+/// An explained message.
 #[derive(Debug)]
 pub struct Explained {
     /// What was said.
     pub message: Message,
-    /// Where it was looked for; `None` where the words alone had to do.
+    /// The environment in which it was checked; `None` if only the message was used.
     pub place: Option<LookedInto>,
-    /// What was found.
+    /// The result.
     pub verdict: Verdict,
 }
 
-/// The environment that a message was held against.
+/// The environment in which a message was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LookedInto {
     /// Its root.
     pub root: PathBuf,
-    /// Why it was looked at.
+    /// The reason why it was chosen.
     pub reason: Reason,
-    /// What is known of it: the versions of Python and of TensorFlow.
+    /// Its versions of Python and TensorFlow.
     pub facts: Vec<String>,
 }
 
 impl App {
-    /// Looks for what the messages of a text say.
+    /// Explains the messages of a text.
     /// With a `target`, all messages are checked against that, whatever they name.
     ///
     /// # Errors
@@ -85,8 +85,8 @@ impl App {
         });
         let mut messages: Vec<Explained> = explained.collect();
         drop(work);
-        // What is still wrong comes before what nothing is known of, and that before what is not wrong;
-        // the order by the words decides between equals.
+        // Unsolved problems come first, then messages that match nothing, then solved ones. Among equals, the
+        // order of severity decides.
         messages.sort_by_key(|one| match one.verdict.outcome {
             Outcome::Found => 0,
             Outcome::NothingFound | Outcome::NotHere | Outcome::NoEnvironment => 1,
@@ -97,21 +97,21 @@ impl App {
     }
 }
 
-/// An environment that was looked at.
+/// An environment that was examined.
 struct Read {
     chosen: Chosen,
     world: World,
     diagnosis: Diagnosis,
 }
 
-/// The environments that messages speak of, each read once.
+/// The environments for messages, each of which is read once.
 struct Places<'a> {
     app: &'a App,
     settings: Settings,
     seen: Vec<Read>,
-    /// The environment that is found from here: its place in `seen`, or that there is none.
+    /// The detected environment: its index in `seen`, or that there is none.
     from_here: Option<Option<usize>>,
-    /// The target that the user named: its place in `seen`.
+    /// The target that the user named: its index in `seen`.
     named: Option<usize>,
 }
 
@@ -130,7 +130,7 @@ impl Places<'_> {
         };
         let mut verdict = in_environment::look(&self.app.vfs, world, diagnosis, message);
         if verdict.fixable {
-            // What is only worth knowing is repaired where that is requested.
+            // Findings of severity `info` are repaired only on request.
             let first = verdict.findings.first();
             let is_tidying = first.is_some_and(|found| found.severity() == Severity::Info);
             let lies_in = first.and_then(|found| found.lies_in.first());
@@ -159,7 +159,7 @@ impl Places<'_> {
         let named: Vec<PathBuf> = object.iter().cloned().chain(near).collect();
         for path in &named {
             let Some(there) = self.nearest(path) else { continue };
-            // The standard library belongs to every environment that is made of it.
+            // The standard library belongs to every environment that is based on it.
             if Some(path) != object.as_ref() && !is_packaged(path) {
                 continue;
             }
@@ -188,7 +188,7 @@ impl Places<'_> {
         Ok(self.without_a_name())
     }
 
-    /// The path itself where it is there, else the directory of packages that it would be in.
+    /// The path itself if it exists, or else the directory of packages that would contain it.
     fn nearest(&self, path: &Path) -> Option<PathBuf> {
         let is_there = |path: &Path| self.app.vfs.symlink_metadata(path).is_ok();
         if is_there(path) {
@@ -199,12 +199,12 @@ impl Places<'_> {
         is_there(site).then(|| site.join("x"))
     }
 
-    /// The environment for a message that names none: the one that is found from here.
+    /// The environment for a message that names none: the detected one.
     fn without_a_name(&mut self) -> Option<usize> {
         if let Some(known) = self.from_here {
             return known;
         }
-        // What is found from here is in this system.
+        // The detected environment is in this system.
         let ambient = self.app.ambient.as_ref().ok().filter(|_| !self.app.is_elsewhere());
         let found = ambient.and_then(|ambient| discovery::discover(&self.app.vfs, ambient).ok());
         let index = found.and_then(|found| {
@@ -227,7 +227,7 @@ impl Places<'_> {
     }
 }
 
-/// Is it a directory into which packages are installed, by its name?
+/// Is this the name of a directory into which packages are installed?
 fn is_site(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name == "site-packages" || name == "dist-packages")
 }
@@ -236,7 +236,7 @@ fn is_packaged(path: &Path) -> bool {
     path.ancestors().any(is_site)
 }
 
-/// A path of a message, where it is absolute or begins with the home directory.
+/// The path in a message, if it is absolute or begins with the home directory.
 fn absolute(path: &[u8], home: Option<&Path>) -> Option<PathBuf> {
     match path.strip_prefix(b"~/") {
         Some(below) => Some(home?.join(OsStr::from_bytes(below))),

@@ -1,4 +1,4 @@
-//! Fix: diagnose, plan, prove, and carry the plan out with a backup.
+//! Repairs a target: diagnoses it, makes a plan, proves it, and carries it out with a backup.
 
 use super::carry_out::{Carried, Carrying, Subject};
 use super::{App, Chosen, Error, Work};
@@ -14,55 +14,55 @@ use crate::world::{Question, World};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// What is to be repaired, and how.
+/// What to repair, and how.
 #[derive(Debug, Clone)]
 pub struct Fix {
-    /// The loader's environment.
+    /// The environment of the loader.
     pub settings: Settings,
-    /// What is asked of the target; the directories of the search as they were named.
+    /// The question about the target; the directories of `--search` are as typed.
     pub question: Question,
-    /// How it is planned.
+    /// How to make the plan.
     pub planning: Planning,
-    /// How the plan is carried out.
+    /// How to carry it out.
     pub carrying: Carrying,
 }
 
-/// How a repair is planned.
+/// How to make a plan.
 #[derive(Debug, Clone, Copy)]
 pub struct Planning {
-    /// May entries lead out of the target?
+    /// May new entries be for directories outside the target?
     pub allow_absolute: bool,
-    /// The tag that search paths are to have, where it is not the one that they have.
+    /// The new tag of search paths, if it is to change.
     pub kind: Option<RpathKind>,
-    /// Are the rows of RECORD brought up to date?
+    /// Are rows of RECORDs updated?
     pub update_records: bool,
-    /// Is every executable stack given up, whatever its object needs?
+    /// Is the executable stack of every reported object cleared, even if its code may need it?
     pub gives_up_stacks: bool,
 }
 
-/// Adds to a diagnosis what was seen besides, and tells the scope of that.
+/// Adds further observations to a diagnosis, and returns their scope.
 pub(super) type Beside<'b> =
     dyn FnMut(&dyn Vfs, &World, &Question, &mut Diagnosis) -> Option<Scope> + 'b;
 
 /// A target that was repaired, or would be.
 #[derive(Debug)]
 pub struct Fixed {
-    /// What was read of it.
+    /// The objects of the target.
     pub world: World,
-    /// What was done.
+    /// The repair.
     pub repaired: Repaired,
 }
 
 /// A repair that was carried out, or would be.
 #[derive(Debug)]
 pub struct Repaired {
-    /// The plan, and what became of it.
+    /// The plan and its result.
     pub carried: Carried,
-    /// What it does not cure.
+    /// The findings that remain.
     pub remaining: Vec<Finding>,
-    /// Variables of the loader that what is repaired needs no more.
+    /// Variables of the loader that the repaired files no longer need.
     pub unneeded: Vec<&'static str>,
-    /// RECORDs outside of the target, which keep the hashes of edited files as they were.
+    /// RECORDs outside the target, which keep the old hashes of edited files.
     pub records_left: BTreeSet<PathBuf>,
 }
 
@@ -70,15 +70,16 @@ impl App {
     /// Repairs a target.
     ///
     /// # Errors
-    /// Where it cannot be read or written, or holds nothing that can be judged.
+    /// If it cannot be read or written, or holds nothing that can be judged.
     pub fn fix(&self, chosen: &Chosen, how: &Fix) -> Result<Fixed, Error> {
         self.fix_beside(chosen, how, &mut |_, _, _, _| None)
     }
 
-    /// Repairs a target, and what `beside` adds to its diagnosis: the scope of that is returned.
+    /// Repairs a target, including what `beside` adds to its diagnosis, and returns the scope of that
+    /// addition.
     ///
     /// # Errors
-    /// As [`App::fix`].
+    /// As for [`App::fix`].
     pub(super) fn fix_beside(
         &self,
         chosen: &Chosen,
@@ -106,10 +107,10 @@ impl App {
         })
     }
 
-    /// Plans the repair of what a diagnosis found, or of `scope` alone, proves it, and carries it out.
+    /// Makes a plan for the findings, or only for those in `scope`, proves it, and carries it out.
     ///
     /// # Errors
-    /// Where the target cannot be read or written.
+    /// If the target cannot be read or written.
     pub fn repair(
         &self,
         subject: Subject<'_>,
@@ -125,7 +126,7 @@ impl App {
         let how = planner::Options { question, allow_absolute, kind, gives_up_stacks, scope };
         let proposal = planner::propose(view.vfs(), world, diagnosis, &how);
         let planned = plan_builder::plan(view.vfs(), world, &proposal, update_records);
-        // A damaged member is the reason for whatever else went wrong.
+        // If a member is damaged, that is the reason for all other errors.
         view.require_sound()?;
         self.require_read(subject.chosen)?;
         let plan = planned?;

@@ -1,5 +1,5 @@
-//! Imports of the modules with native code of an environment, each package in a process of its own: how a
-//! use-case requests them, and what it is told.
+//! Imports of all native modules of an environment, each package in its own process: the interface through
+//! which a use-case requests them, and their results.
 
 use super::Error;
 use super::runs::Child;
@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// What came of the import of a module.
+/// The result of importing a module.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// It was imported.
@@ -19,20 +19,20 @@ pub enum Outcome {
     Raised {
         /// The exception's class.
         class: String,
-        /// The interpreter's words.
+        /// The message of the exception.
         words: String,
-        /// The shared object that could not be loaded, where the exception names one.
+        /// The shared object that could not be loaded, if the exception names one.
         object: Option<PathBuf>,
     },
-    /// It ended the interpreter.
+    /// It terminated the interpreter.
     Ended(Child),
-    /// The time was up.
+    /// It timed out.
     TimedOut,
-    /// It was not come to.
+    /// It was not attempted.
     NotReached,
 }
 
-/// The name of an outcome, as JSON has it.
+/// The name of a result in JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OutcomeName {
@@ -40,11 +40,11 @@ pub enum OutcomeName {
     Imported,
     /// It raised an exception.
     Raised,
-    /// It ended the interpreter.
+    /// It terminated the interpreter.
     Ended,
-    /// The time was up.
+    /// It timed out.
     TimedOut,
-    /// It was not come to.
+    /// It was not attempted.
     NotReached,
 }
 
@@ -62,37 +62,37 @@ impl Outcome {
     }
 }
 
-/// A module that was to be imported.
+/// A module to import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Import {
-    /// Its name; a package's own stands before those of its modules.
+    /// Its name. A package is listed before its modules.
     pub module: String,
-    /// What came of it.
+    /// The result.
     pub outcome: Outcome,
 }
 
-/// What the processes of one package showed.
+/// The results of the processes of one package.
 #[derive(Debug)]
 pub struct Imports {
     /// The package.
     pub package: NativePackage,
     /// Its modules in the order in which they were imported.
     pub modules: Vec<Import>,
-    /// What was asked of the loader.
+    /// The requests to the loader.
     pub answers: Vec<Answer>,
-    /// What was heard besides.
+    /// Other observations in the trace.
     pub heard: Heard,
-    /// The last lines that were written to standard error.
+    /// The last lines on standard error.
     pub words: Vec<String>,
 }
 
-/// Who imports, by an environment's own interpreter.
+/// Imports modules with the interpreter of an environment.
 pub trait Importer {
-    /// Imports the modules of packages. With the rights of whom `owned` belongs to, where we are root and
-    /// that is another.
+    /// Imports the modules of packages. If the process is root's, it uses the permissions of the owner of
+    /// `owned`.
     ///
     /// # Errors
-    /// Where the interpreter cannot be started, or a trace cannot be read.
+    /// If the interpreter cannot be started, or a trace cannot be read.
     fn import(
         &self,
         interpreter: &Path,
@@ -100,6 +100,6 @@ pub trait Importer {
         packages: &[NativePackage],
     ) -> Result<Vec<Imports>, Error>;
 
-    /// Were we asked to end? Then nothing more is run or repaired.
+    /// Was tfpatch interrupted? Then nothing more is run or repaired.
     fn is_told_to_end(&self) -> bool;
 }

@@ -1,4 +1,5 @@
-//! Is there anything to be judged? A command that finds nothing wrong with nothing would pass.
+//! Checks that a target contains something to check. Otherwise a command would report success for an empty
+//! target.
 
 use super::error::Instead;
 use super::{App, Chosen, Error};
@@ -13,11 +14,10 @@ use crate::world::linked_directories;
 use std::path::{Path, PathBuf};
 
 impl App {
-    /// Is there an interpreter that could import what a target holds, where its environment is to have
-    /// one?
+    /// Checks that the environment of a target has an interpreter, if it should have one.
     ///
     /// # Errors
-    /// Where it is an environment of Windows, or its interpreter is missing.
+    /// If it is an environment of Windows, or its interpreter is missing.
     pub fn require_interpreter(&self, chosen: &Chosen) -> Result<(), Error> {
         let Some(environment) = environment_of(chosen) else { return Ok(()) };
         let prefix = self.shown(&environment.prefix);
@@ -27,17 +27,17 @@ impl App {
         }
     }
 
-    /// Was there anything to be judged? An error that was found is something.
+    /// Checks that the target contains something to check. A reported error is enough.
     ///
     /// # Errors
-    /// Where the target holds neither a shared object nor a program.
+    /// If the target holds neither a shared object nor a program.
     pub fn require_something(
         &self,
         chosen: &Chosen,
         world: &World,
         findings: &[Finding],
     ) -> Result<(), Error> {
-        // Of an installation of Python only the packages are walked.
+        // In an installation of Python, only the packages are examined.
         let interpreters = world.environment.iter().flat_map(|found| &found.interpreters);
         let has_interpreter = matches!(chosen.target, Target::Environment(_))
             && interpreters.into_iter().any(|interpreter| interpreter.main_program().is_some());
@@ -58,7 +58,7 @@ impl App {
         Err(Error::NothingToJudge { target: self.shown(path), instead })
     }
 
-    /// A path as people read it: what is in the root of another system is not near to here.
+    /// A path as shown to users. A path in the root of another system is not shortened.
     fn shown(&self, path: &Path) -> PathBuf {
         match self.vfs.root() {
             None => self.relative(path),
@@ -66,7 +66,7 @@ impl App {
         }
     }
 
-    /// A virtual environment in a directory, which the walk of the directory passes over.
+    /// A virtual environment inside a directory, which the walk through the directory skips.
     fn environment_below(&self, directory: &Path) -> Option<PathBuf> {
         let entries = self.vfs.read_dir(directory).ok()?;
         let mut paths = entries.into_iter().map(|entry| directory.join(entry.name));
@@ -74,7 +74,7 @@ impl App {
     }
 }
 
-/// The environment that imports what a target holds. A file that was named may be for any.
+/// The environment that imports the content of a target. A single file may belong to any environment.
 fn environment_of(chosen: &Chosen) -> Option<&Environment> {
     match &chosen.target {
         Target::Environment(environment) | Target::Distribution { environment, .. } => {

@@ -1,5 +1,4 @@
-//! What tfpatch does, as a program would ask for it: typed questions, typed answers, and no word to
-//! anybody but through [`Watch`].
+//! The use-cases of tfpatch, with typed input and output. They report progress only through [`Watch`].
 
 pub mod apply;
 pub mod carry_out;
@@ -38,57 +37,56 @@ use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What every use-case is given.
+/// The context of every use-case.
 pub struct App {
     /// The files of this machine, or of the root of another system.
     pub vfs: OsVfs,
-    /// What the process was given, as far as it concerns the target; nothing where the target is in
-    /// the root of another system. An error where the working directory is gone, which only matters to
-    /// commands that depend on it.
+    /// The surroundings of the process that concern the target; empty if the target is in the root of another
+    /// system. An error if the working directory does not exist, which only affects commands that use it.
     pub ambient: Result<Ambient, Error>,
-    /// The working directory that paths are shown from, where there is one.
+    /// The working directory that paths are shown relative to, if any.
     pub here: Option<PathBuf>,
     /// The directory of `--store`.
     pub store: Option<PathBuf>,
     /// The directory of `--trust-store`.
     pub trusted: Option<PathBuf>,
-    /// Who is told what happens meanwhile.
+    /// The receiver of progress reports.
     pub watch: Watch,
 }
 
-/// What a use-case tells while it works, and the time that it requests.
+/// Receives progress reports, and provides the time.
 #[derive(Debug, Clone, Copy)]
 pub struct Watch {
-    /// Work begins that may take long; it ends where what is returned is dropped.
+    /// Work begins that may take long. It ends when the returned value is dropped.
     pub working: fn(Work) -> Box<dyn Any>,
-    /// Another tfpatch is waited for, with this process ID where it is known.
+    /// Another tfpatch is running, with this process ID if known; tfpatch waits for it.
     pub waiting: fn(Option<u32>),
-    /// The operation with this ID was interrupted, and is left so by what only reads.
+    /// The operation with this ID was interrupted. A command that only reads does not change that.
     pub interrupted: fn(&str) -> io::Result<()>,
-    /// An operation was interrupted, and is now finished or undone.
+    /// An interrupted operation was completed or undone.
     pub recovered: fn(&Recovered),
-    /// The time that an operation's record bears: seconds since 1970.
+    /// The time in the record of an operation: seconds since 1970.
     pub now: fn() -> i64,
 }
 
-/// Work that may take longer than a person expects.
+/// Work that may take longer than a user expects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Work {
     /// The objects of a target are read.
     Reading,
     /// A repair is planned and proved.
     Planning,
-    /// A plan from elsewhere is held against the target.
+    /// A plan from elsewhere is compared with the target.
     Comparing,
     /// Files are written.
     Writing,
 }
 
 impl App {
-    /// What the process was given, as far as it concerns the target.
+    /// The surroundings of the process that concern the target.
     ///
     /// # Errors
-    /// Where the working directory is gone.
+    /// If the working directory is gone.
     pub fn ambient(&self) -> Result<&Ambient, Error> {
         self.ambient.as_ref().map_err(Error::clone)
     }
@@ -99,7 +97,7 @@ impl App {
         self.vfs.root().is_some()
     }
 
-    /// The path on the disk of a directory of the target.
+    /// The path on the disk for a directory of the target.
     #[must_use]
     pub fn on_disk(&self, path: &Path) -> PathBuf {
         let Some(root) = self.vfs.root() else { return path.to_owned() };
@@ -107,7 +105,7 @@ impl App {
         root.join(inside.strip_prefix("/").unwrap_or(&inside))
     }
 
-    /// A path relative to the working directory, where it is below it.
+    /// A path relative to the working directory, if it is below it.
     #[must_use]
     pub fn relative(&self, path: &Path) -> PathBuf {
         let Some(here) = &self.here else { return path.to_owned() };
@@ -118,7 +116,7 @@ impl App {
         }
     }
 
-    /// Says that work begins which ends where what is returned is dropped.
+    /// Reports that work begins. It ends when the returned value is dropped.
     fn begin(&self, work: Work) -> Box<dyn Any> {
         (self.watch.working)(work)
     }

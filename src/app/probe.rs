@@ -1,5 +1,5 @@
-//! Probe: every module with native code of an environment is imported by its own interpreter, and what that
-//! shows is held against what files alone tell.
+//! Imports every native module of an environment with its own interpreter, and compares the results with the
+//! diagnosis from files alone.
 
 use super::carry_out::{Carrying, Written};
 use super::doctor::{Diagnosed, Doctor};
@@ -25,42 +25,42 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// What the imports of an environment showed.
+/// The results of the imports of an environment.
 #[derive(Debug, Default)]
 pub struct Probed {
     /// The interpreter.
     pub interpreter: PathBuf,
-    /// The packages, by name.
+    /// The packages, sorted by name.
     pub packages: Vec<Imports>,
-    /// What they say to each finding about a library that files alone give.
+    /// What the imports show about each finding about a library.
     pub evidence: Vec<(Finding, Testimony)>,
-    /// What failed.
+    /// The failures.
     pub failures: Vec<Failure>,
 }
 
-/// A module that failed, and what that means.
+/// A module that failed, and the consequence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// Its package.
     pub package: String,
     /// Its name.
     pub module: String,
-    /// What came of it: no import.
+    /// The result, which is not a successful import.
     pub outcome: Outcome,
-    /// Is it an error, or only worth knowing?
+    /// Is it an error, or only `info`?
     pub severity: Severity,
-    /// Does a finding say why?
+    /// Does a finding explain it?
     pub is_explained: bool,
 }
 
 impl Probed {
-    /// Are there errors that no finding tells of?
+    /// Are there errors that no finding explains?
     fn has_errors(&self) -> bool {
         let is_error = |failure: &Failure| failure.severity == Severity::Error;
         self.failures.iter().any(|failure| is_error(failure) && !failure.is_explained)
     }
 
-    /// Is nothing an error that no finding tells of, and was everything judged?
+    /// Does a finding explain every error, and was every module tested?
     #[must_use]
     pub fn is_good(&self) -> bool {
         !self.has_errors() && self.not_judged().next().is_none()
@@ -73,7 +73,7 @@ impl Probed {
         imported.map(|import| import.module.as_str())
     }
 
-    /// Those that were not judged, as their time was up or they were not come to.
+    /// The modules that were not tested, because of a timeout or because they were not attempted.
     pub fn not_judged(&self) -> impl Iterator<Item = &str> {
         let modules = self.packages.iter().flat_map(|package| &package.modules);
         let open = modules
@@ -81,7 +81,7 @@ impl Probed {
         open.map(|import| import.module.as_str())
     }
 
-    /// Does everything work that these imported?
+    /// Does everything work, according to these imports?
     fn keeps(&self, before: &Self) -> bool {
         let imported: HashSet<&str> = self.imported().collect();
         before.imported().all(|module| imported.contains(module))
@@ -90,25 +90,25 @@ impl Probed {
 
 /// A target that was repaired and probed.
 pub struct ProbedFix {
-    /// What was read of it.
+    /// The objects of the target.
     pub world: World,
     /// The repair.
     pub repaired: Repaired,
-    /// What is the matter with the target as it is left.
+    /// The diagnosis of the target in its final state.
     pub remaining: Vec<Finding>,
-    /// What was done to take the repair back.
+    /// The revert of the repair, if there was one.
     pub put_back: Option<PutBack>,
-    /// The imports before, after, and once it was undone.
+    /// The imports before the repair, after it, and after the revert.
     pub probes: Vec<Probed>,
-    /// What came of it.
+    /// The outcome.
     pub verdict: Verdict,
 }
 
 impl App {
-    /// Imports every module of an environment, and diagnoses it with what that shows.
+    /// Imports every module of an environment, and includes the results in its diagnosis.
     ///
     /// # Errors
-    /// Where it has no interpreter, or cannot be read.
+    /// If it has no interpreter, or cannot be read.
     pub fn probe_doctor(
         &self,
         chosen: &Chosen,
@@ -122,10 +122,10 @@ impl App {
         Ok((diagnosed, probed))
     }
 
-    /// Imports every module of an environment, and holds it against what was done to it.
+    /// Imports every module of an environment, and verifies the environment.
     ///
     /// # Errors
-    /// As [`App::probe_doctor`], and where its store cannot be read.
+    /// As for [`App::probe_doctor`], and where its store cannot be read.
     pub fn probe_verify(
         &self,
         chosen: &Chosen,
@@ -140,11 +140,11 @@ impl App {
         Ok((verified, probed))
     }
 
-    /// Imports every module of an environment, repairs it with what that shows, and imports them again. A
-    /// repair by which one fails is undone.
+    /// Imports every module of an environment, repairs the environment according to the results, and imports
+    /// every module again. If a module fails because of the repair, the repair is undone.
     ///
     /// # Errors
-    /// As [`App::probe_doctor`], and where it cannot be written.
+    /// As for [`App::probe_doctor`], and where it cannot be written.
     pub fn probe_fix(
         &self,
         chosen: &Chosen,
@@ -201,7 +201,7 @@ impl App {
         let Some(interpreter) = interpreter else { return Err(NotRun::NoInterpreter.into()) };
         let packages: Vec<NativePackage> = native_modules::of(world);
         let mut packages = importer.import(&interpreter.path, chosen.root(), &packages)?;
-        // What refuses to be imported by itself may be there for others to import.
+        // A module that cannot be imported directly may still be used by others.
         let again = packages.iter().filter(|package| package.refuses()).filter_map(|package| {
             let first = native_modules::requiring(&self.vfs, world, &package.package);
             (!first.is_empty()).then(|| NativePackage { first, ..package.package.clone() })
@@ -233,7 +233,7 @@ impl App {
         })
     }
 
-    /// The repair as a trial.
+    /// The repair as a dry run.
     fn plan_only(&self, chosen: &Chosen, how: &Fix, probed: &mut Probed) -> Result<Fixed, Error> {
         let carrying = Carrying { dry_run: true, ..how.carrying.clone() };
         self.repair_probed(chosen, &Fix { carrying, ..how.clone() }, probed)
@@ -244,7 +244,7 @@ fn has_errors(findings: &[Finding]) -> bool {
     findings.iter().any(|finding| finding.severity() == Severity::Error)
 }
 
-/// Refuses what nothing can be imported from.
+/// Refuses a target whose modules cannot be imported.
 fn require_interpreter(chosen: &Chosen) -> Result<(), Error> {
     match (&chosen.target, &chosen.root) {
         (_, Some(_)) => Err(NotRun::Elsewhere.into()),
@@ -254,8 +254,8 @@ fn require_interpreter(chosen: &Chosen) -> Result<(), Error> {
 }
 
 impl Probed {
-    /// Compares the imports with a diagnosis: what failed to load is added, and what was found after all becomes
-    /// information. Returns the findings that were added.
+    /// Compares the imports with a diagnosis: failures to load are added, and refuted findings become `info`.
+    /// Returns the added findings.
     fn judge(
         &mut self,
         vfs: &dyn Vfs,
@@ -270,7 +270,7 @@ impl Probed {
             let proved = Proved::new(vfs, world, &package.answers, &diagnosed);
             let found = compare::findings(vfs, world, search, &package.answers, &diagnosed);
             let is_kept = found.iter().any(|it| proved.misses(it) == Missed::Needed);
-            // Where no object was kept from being loaded, what it opened may be why it failed.
+            // If no object failed to load, something that it opened may be the reason.
             let may_be_why = !is_kept && package.fails();
             for mut finding in found {
                 finding.is_optional |= proved.misses(&finding) == Missed::Optional && !may_be_why;
@@ -301,8 +301,8 @@ impl Probed {
 }
 
 impl Probed {
-    /// Does a module only lack what its distribution does not require, and the package around it does well
-    /// without the module? It is for those who have that as well.
+    /// Does a module only lack something that its distribution does not require, while the package around it
+    /// works without the module? Such a module is for users who have the other package too.
     fn is_for_another_case(&self, world: &World, finding: &Finding) -> bool {
         let library = finding.library.as_deref().filter(|_| finding.cause == Cause::NotInstalled);
         let Some(shipper) = library.and_then(packages::distribution_of) else { return false };
@@ -316,7 +316,7 @@ impl Probed {
 }
 
 impl Imports {
-    /// Does the package itself raise an error that is none of the loader?
+    /// Does the package itself raise an error that does not come from the loader?
     fn refuses(&self) -> bool {
         self.modules.iter().any(|import| {
             import.module == self.package.name
@@ -325,7 +325,7 @@ impl Imports {
         })
     }
 
-    /// Did its own import fail, or did a module end the interpreter?
+    /// Did its own import fail, or did a module terminate the interpreter?
     fn fails(&self) -> bool {
         self.modules.iter().any(|import| {
             let is_own = import.module == self.package.name;
@@ -334,7 +334,7 @@ impl Imports {
         })
     }
 
-    /// Is the module in a file one of it, and was the package around it imported all the same?
+    /// Is the module inside the package, and was the package imported nevertheless?
     fn does_without(&self, file: &Path) -> bool {
         let mut modules = self.package.modules.iter();
         let Some((module, _)) = modules.find(|(_, path)| *path == file) else { return false };
@@ -345,7 +345,7 @@ impl Imports {
     }
 }
 
-/// What failed of a package: what followed from its own failure is reported once.
+/// The failures of a package. Consequences of a failure of the package itself are reported once.
 fn failures(package: &Imports, diagnosis: &Diagnosis) -> Vec<Failure> {
     let name = &package.package.name;
     let mut told: Vec<&Outcome> = Vec::new();
@@ -361,7 +361,7 @@ fn failures(package: &Imports, diagnosis: &Diagnosis) -> Vec<Failure> {
             _ => package.package.modules.get(&import.module),
         };
         let about = diagnosis.findings.iter().filter(|finding| Some(&finding.object) == object);
-        // The object that failed may be a library that the module's own one needs.
+        // The failing object may be a library that the module's own file needs.
         let asked = || {
             let askers = package.answers.iter().filter(|answer| answer.found.is_none());
             let askers: HashSet<_> = askers.map(|answer| &answer.asker).collect();
@@ -376,7 +376,7 @@ fn failures(package: &Imports, diagnosis: &Diagnosis) -> Vec<Failure> {
         let is_own = import.module == *name;
         let is_error = is_error(&import.outcome, is_own);
         let severity = match explaining.iter().map(|finding| finding.severity()).min() {
-            // What files alone call no error is one where the package itself failed.
+            // A finding that is not an error according to files alone is one if the package itself failed.
             Some(Severity::Warning | Severity::Info) if is_own && is_error => Severity::Error,
             Some(severity) => severity,
             None if is_error => Severity::Error,
@@ -393,8 +393,8 @@ fn failures(package: &Imports, diagnosis: &Diagnosis) -> Vec<Failure> {
     failures
 }
 
-/// Was a shared object not loaded? The words are then those of dlerror(3), which begin with a file, where
-/// those of Python begin otherwise, as for an object that was loaded and is not a module.
+/// Did a shared object fail to load? The message is then that of dlerror(3), which begins with a file.
+/// Messages of Python begin differently, for example if a loaded object is not a module.
 fn is_of_loader(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Raised { words, object: Some(object), .. } => {
@@ -408,9 +408,9 @@ fn is_of_loader(outcome: &Outcome) -> bool {
     }
 }
 
-/// Is a failure an error that no finding explains? That of a package's own import is, unless a module is not
-/// installed that it requests; that of one of its modules is, if it is the loader's or ended the interpreter:
-/// anything else may be a module for another case than this.
+/// Is a failure an error that no finding explains? A failed import of a package is one, unless a module that
+/// it imports is not installed. A failed import of one of its modules is one if the loader reported it or if
+/// it terminated the interpreter; other failures may be intended for situations other than this one.
 fn is_error(outcome: &Outcome, is_own: bool) -> bool {
     match outcome {
         Outcome::Ended(_) => true,

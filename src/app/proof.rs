@@ -1,9 +1,9 @@
-//! Proof by running: a command is run under the loader's tracing, and decides whether a target works.
+//! Proof by running: a command is run with the loader traced, and its result decides whether a target works.
 //!
-//! Files alone cannot tell a guarded import, or a library that a program opens by a path of its own
-//! making. A command is *well* where it ends with status 0; it *works* where it is well and nothing is
-//! lost that an object of the target opens by itself. A repair is undone only by three runs: well
-//! before, not well after, and well again once it is undone.
+//! Files alone do not show guarded imports, or libraries that a program opens by a computed path. A command
+//! is *well* if it ends with status 0; it *works* if it is well and no library is lost that an object of the
+//! target opens itself. A repair is undone only if three runs prove it: well before the repair, not well
+//! after it, and well again after the revert.
 
 use super::carry_out::{Carrying, Written};
 use super::doctor::{Diagnosed, Doctor};
@@ -34,34 +34,34 @@ use std::collections::{BTreeMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// What came of it. The names are part of the JSON contract.
+/// The outcome. The names are part of the JSON contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The command works; nothing was repaired that it has seen.
+    /// The command works, and no repair affected it.
     Works,
     /// It did not work before the repair, and works now.
     WorksNow,
     /// It worked before the repair, and works now.
     WorksStill,
-    /// It ends with status 0, and libraries that are in the target failed to load.
+    /// It ends with status 0, but libraries in the target failed to load.
     Incomplete,
     /// It does not end with status 0.
     Fails,
-    /// It ended with status 0 before the repair and not after it, and does so again: the repair was taken
-    /// back.
+    /// It ended with status 0 before the repair, but not after it, and does so again after the revert: the
+    /// repair was undone.
     TakenBack,
-    /// It ended with status 0 before the repair, and neither after it nor once it was undone.
+    /// It ended with status 0 before the repair, but neither after it nor after the revert.
     Flaky,
-    /// Its time was up, another interpreter ran than the target's, or nothing of the target was loaded: nothing
-    /// is known.
+    /// Unknown, because it timed out, another interpreter ran than that of the target, or nothing of the
+    /// target was loaded.
     Unknown,
-    /// A signal told us to end.
+    /// A signal interrupted tfpatch.
     Interrupted,
 }
 
 impl Verdict {
-    /// Does the command work, as far as it was run?
+    /// Does the command work, as far as the runs show?
     #[must_use]
     pub fn is_good(self) -> bool {
         matches!(self, Self::Works | Self::WorksNow | Self::WorksStill)
@@ -71,48 +71,48 @@ impl Verdict {
 /// A run, and what it shows.
 #[derive(Debug)]
 pub struct Seen {
-    /// What it was for.
+    /// Its purpose.
     pub purpose: Purpose,
     /// How it ended.
     pub child: Child,
-    /// Was it ended because its time was up?
+    /// Was it terminated because of a timeout?
     pub timed_out: bool,
-    /// Why it was not run, where it could not be.
+    /// The reason why it was not run, if it could not be.
     pub failure: Option<Error>,
-    /// The last lines that it wrote to its standard error.
+    /// The last lines of its standard error.
     pub words: Vec<String>,
     /// The processes that the loader traced.
     pub processes: usize,
-    /// Was the trace too long to be kept whole?
+    /// Was the trace truncated because it was too long?
     pub is_cut: bool,
-    /// Why nothing was traced, where nothing was.
+    /// The reason why nothing was traced, if nothing was.
     pub silence: Option<Silence>,
-    /// An interpreter that ran, where none of the target's did.
+    /// An interpreter that ran, if none of the target's did.
     pub stranger: Option<PathBuf>,
-    /// Was anything of the target run or loaded? What was not traced may have been.
+    /// Was anything of the target run or loaded? If nothing was traced, this is unknown.
     pub touches: bool,
     /// The programs that ran.
     programs: Vec<PathBuf>,
     /// Symbols and versions that were not found.
     pub errors: BTreeMap<LoaderError, usize>,
-    /// The errors of the loader by which programs ended.
+    /// The errors of the loader that terminated programs.
     ended_by: Vec<LoaderError>,
-    /// What was requested from the loader, and not found.
+    /// The libraries that failed to load.
     pub missing: Vec<Finding>,
-    /// What of that an object of the target opens by itself: a command that ends well has lost it.
+    /// Those of them that an object of the target opens itself: a successful command may silently lack them.
     pub lost: Vec<Finding>,
-    /// What it says to each finding of the diagnosis that is about a library.
+    /// What the run shows about each finding about a library.
     pub evidence: Vec<(Finding, Testimony)>,
 }
 
 impl Seen {
-    /// Did it end with status 0 by itself?
+    /// Did it end with status 0, before any timeout?
     #[must_use]
     pub fn is_well(&self) -> bool {
         self.child.is_well() && !self.timed_out
     }
 
-    /// Is it well, and was nothing lost?
+    /// Is it well, and is no library lost?
     #[must_use]
     pub fn works(&self) -> bool {
         self.is_well() && self.lost.is_empty()
@@ -130,42 +130,42 @@ impl Seen {
     }
 }
 
-/// All runs of a command, and what came of them.
+/// All runs of a command, and the outcome.
 #[derive(Debug)]
 pub struct Proof {
     /// The runs, in order.
     pub runs: Vec<Seen>,
-    /// What came of it.
+    /// The outcome.
     pub verdict: Verdict,
 }
 
-/// A target that was repaired and run.
+/// A target that was repaired, with runs of a command.
 pub struct ProvedFix {
     /// The target.
     pub chosen: Chosen,
-    /// What was read of it.
+    /// The objects of the target.
     pub world: World,
-    /// The repairs, in order; the last of several may have found nothing to do.
+    /// The repairs, in order. The last of several may have found nothing to do.
     pub repairs: Vec<Repaired>,
-    /// What is the matter with the target as it is left.
+    /// The diagnosis of the target in its final state.
     pub remaining: Vec<Finding>,
-    /// What was done to take the last repair back.
+    /// The revert of the last repair, if there was one.
     pub put_back: Option<PutBack>,
     /// The runs.
     pub proof: Proof,
 }
 
-/// A run with what it requested, before it is held against a target.
+/// A run with its requests, before it is compared with a target.
 struct Heeded {
     seen: Seen,
     answers: Vec<Answer>,
 }
 
 impl App {
-    /// Runs a command, and diagnoses the target with what that shows.
+    /// Runs a command, and includes the results in the diagnosis of its target.
     ///
     /// # Errors
-    /// Where the command cannot be started, or the target cannot be read.
+    /// If the command cannot be started, or the target cannot be read.
     pub fn prove_doctor<'a>(
         &'a self,
         asked: Asked<'_>,
@@ -178,10 +178,10 @@ impl App {
         Ok((chosen, diagnosed, run.seen.alone(runner)))
     }
 
-    /// Runs a command, and holds a target against what was done to it.
+    /// Runs a command, and verifies its target.
     ///
     /// # Errors
-    /// Where the command cannot be started, or the target or its store cannot be read.
+    /// If the command cannot be started, or the target or its store cannot be read.
     pub fn prove_verify<'a>(
         &'a self,
         asked: Asked<'_>,
@@ -195,11 +195,11 @@ impl App {
         Ok((chosen, verified, run.seen.alone(runner)))
     }
 
-    /// Runs a command, repairs the target with what that shows, and runs it again: while new libraries fail
-    /// to load, and at most `max_runs` times. A repair by which it fails is undone.
+    /// Runs a command, repairs the target according to the results, and repeats this while new libraries fail
+    /// to load, for at most `max_runs` runs. If the command fails because of a repair, the repair is undone.
     ///
     /// # Errors
-    /// Where the command cannot be started, or the target cannot be read or written.
+    /// If the command cannot be started, or the target cannot be read or written.
     pub fn prove_fix<'a>(
         &'a self,
         asked: Asked<'_>,
@@ -258,7 +258,7 @@ impl App {
         Ok(ProvedFix { chosen, world, repairs, remaining, put_back, proof })
     }
 
-    /// Holds a run against the target as it is.
+    /// Compares a run with the current state of the target.
     fn judge_now(&self, chosen: &Chosen, how: &Fix, run: &mut Heeded) -> Result<(), Error> {
         let how = how.doctor();
         let Diagnosed { world, mut diagnosis, .. } = self.diagnose(chosen, &how)?;
@@ -271,7 +271,7 @@ impl App {
         Ok(self.question(&View::Files(&self.vfs), &how.question)?.search)
     }
 
-    /// Finds the target, and runs the command as things are.
+    /// Finds the target, and runs the command before any repair.
     fn first<'a>(
         &'a self,
         asked: Asked<'_>,
@@ -305,7 +305,7 @@ impl App {
             }
             None => match known {
                 Some(chosen) => chosen,
-                // This says why nothing is found.
+                // This explains why nothing was found.
                 None => self.targets(&[])?.into_iter().next().ok_or(Error::RootWithoutTarget)?,
             },
         };
@@ -315,7 +315,7 @@ impl App {
         Ok((chosen, Heeded { seen: Seen { stranger, ..seen }, answers }))
     }
 
-    /// An interpreter that ran where none of the target's did: what it imported says nothing of the target.
+    /// An interpreter that ran, if none of the target's did. Its imports prove nothing about the target.
     fn stranger(&self, chosen: &Chosen, heard: &Heard) -> Option<PathBuf> {
         let own = match &chosen.target {
             Target::Environment(found) => found,
@@ -330,7 +330,7 @@ impl App {
         (!heard.interpreters().any(is_own)).then(|| first.clone())
     }
 
-    /// Runs the command once more. Where it cannot be started any more, that is how it ends.
+    /// Runs the command again. If it can no longer be started, that is the result.
     fn run_again<'a>(
         &'a self,
         chosen: &Chosen,
@@ -354,7 +354,7 @@ impl App {
         }
     }
 
-    /// Repairs a target with what a run shows.
+    /// Repairs a target according to a run.
     fn repair_seen(&self, chosen: &Chosen, how: &Fix, run: &mut Heeded) -> Result<Fixed, Error> {
         self.fix_beside(chosen, how, &mut |vfs, world, question, diagnosis| {
             let diagnosed = diagnosis.findings.clone();
@@ -364,7 +364,7 @@ impl App {
         })
     }
 
-    /// Takes back what a repair did.
+    /// Undoes a repair.
     pub(super) fn take_back(
         &self,
         chosen: &Chosen,
@@ -376,16 +376,16 @@ impl App {
     }
 }
 
-/// What is to be run, and for what target.
+/// The command to run, and its target.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'o> {
-    /// The target that was named, if one was.
+    /// The target that the user named, if any.
     pub target: &'o [PathBuf],
     /// The command's first word.
     pub program: &'o OsStr,
 }
 
-/// Refuses what no command can be run in.
+/// Refuses a target in which no command can run.
 fn require_runnable(chosen: &Chosen) -> Result<(), Error> {
     match &chosen.target {
         Target::Wheel(wheel) => Err(NotRun::InWheel(wheel.clone()).into()),
@@ -394,15 +394,14 @@ fn require_runnable(chosen: &Chosen) -> Result<(), Error> {
 }
 
 impl Fix {
-    /// The diagnosis of what it repairs.
+    /// The diagnosis that the repair is based on.
     pub(super) fn doctor(&self) -> Doctor {
         Doctor { settings: self.settings.clone(), question: self.question.clone() }
     }
 }
 
 impl Heeded {
-    /// Compares a run with a diagnosis: what failed to load is added, and what was found after all becomes
-    /// information.
+    /// Compares a run with a diagnosis: failures to load are added, and refuted findings become `info`.
     fn judge(
         &mut self,
         vfs: &dyn Vfs,
@@ -415,18 +414,19 @@ impl Heeded {
         let proved = Proved::new(vfs, world, answers, &diagnosed);
         let mut missing = compare::findings(vfs, world, search, answers, &diagnosed);
         let is_well = seen.is_well();
-        // The status of a shell that started the interpreter need not be that of the interpreter.
+        // If a shell started the interpreter, the status of the shell may differ from that of the
+        // interpreter.
         let is_its_own = seen.programs.first().is_none_or(|program| is_python(program));
         let misses = |finding: &Finding| match proved.misses(finding) {
             Missed::Needed if is_well && !is_its_own && proved.is_feared(finding) => Missed::Lost,
             other => other,
         };
         seen.lost = missing.iter().filter(|it| misses(it) == Missed::Lost).cloned().collect();
-        // What keeps an object from being loaded comes first: the rest may be no matter then.
+        // Failures that prevent an object from loading come first, because the others may then be irrelevant.
         let is_kept = missing.iter().any(|it| misses(it) == Missed::Needed);
         for finding in &mut missing {
             finding.is_optional = match misses(finding) {
-                // A command that ends well has caught the failure; one that fails may do so for it.
+                // A successful command has caught the failure; a failed one may have failed because of it.
                 Missed::Needed => is_well && !finding.fixable,
                 Missed::Lost => false,
                 Missed::Optional => is_well || is_kept,
@@ -488,7 +488,7 @@ impl Seen {
         Proof { runs: vec![self], verdict }
     }
 
-    /// Did more fail to load than in those before?
+    /// Did more libraries fail to load than in the previous runs?
     fn shows_more_than(&self, before: &[Self]) -> bool {
         let errors = |run: &Self| -> Vec<Finding> {
             let is_error = |finding: &&Finding| finding.severity() == Severity::Error;
@@ -499,7 +499,7 @@ impl Seen {
         errors(self).iter().any(|finding| !known.contains(&finding.question()))
     }
 
-    /// What comes of it after these.
+    /// The outcome after these runs.
     fn after(&self, before: &[Self]) -> Verdict {
         match self.verdict() {
             Verdict::Works if before.first().is_some_and(Self::works) => Verdict::WorksStill,
@@ -508,7 +508,7 @@ impl Seen {
         }
     }
 
-    /// What comes of it where the repair was undone before.
+    /// The outcome if the repair was undone.
     fn once_taken_back<'a>(&self, runner: &dyn Runner<'a>) -> Verdict {
         match self.is_well() {
             _ if runner.is_told_to_end() => Verdict::Interrupted,
@@ -517,7 +517,7 @@ impl Seen {
         }
     }
 
-    /// What the diagnosis feared, and was found after all.
+    /// The predicted problems that did not occur.
     pub fn refuted(&self) -> impl Iterator<Item = &Finding> {
         refuted(&self.evidence)
     }

@@ -1,4 +1,4 @@
-//! Revert: puts the exact old bytes back.
+//! Restores the exact old bytes.
 
 use super::settle::again;
 use super::{App, Chosen, Error};
@@ -6,12 +6,12 @@ use crate::operation::{self, Change, LeftAlone, Reverted, Selection};
 use crate::python::installer;
 use crate::vfs::OsVfs;
 
-/// What is to be restored, and how.
+/// What to restore, and how.
 #[derive(Debug, Clone)]
 pub struct Revert {
-    /// The operation that is undone; without one all that were done to the target.
+    /// The operation to undo. `None` undoes all operations on the target.
     pub operation: Option<String>,
-    /// Is nothing to be written?
+    /// Is this a dry run?
     pub dry_run: bool,
     /// Edit in place or replace.
     pub write: operation::Write,
@@ -19,20 +19,20 @@ pub struct Revert {
     pub sync: bool,
 }
 
-/// What was restored.
+/// The result of a revert.
 #[derive(Debug)]
 pub struct PutBack {
-    /// The files, and those that were skipped.
+    /// The restored files, and those that were skipped.
     pub reverted: Reverted,
-    /// For each file that was skipped, the distribution that has reinstalled it.
+    /// For each skipped file, the distribution that reinstalled it.
     pub installed_by: Vec<Option<String>>,
 }
 
 impl App {
-    /// Puts back what was done to a target.
+    /// Undoes operations on a target.
     ///
     /// # Errors
-    /// Where its store cannot be read, or a file cannot be written.
+    /// If its store cannot be read, or a file cannot be written.
     pub fn revert(&self, chosen: &Chosen, how: &Revert) -> Result<PutBack, Error> {
         let place = self.place(chosen)?;
         if !how.dry_run {

@@ -1,4 +1,4 @@
-//! Direct edits of search paths and of what else the loader reads, with the same backup and revert as a fix.
+//! Edits search paths and other fields that the loader reads, with the same backup and revert as a fix.
 
 use super::carry_out::{Carried, Carrying, Subject, Written};
 use super::targets::open_object;
@@ -19,18 +19,18 @@ use crate::vfs::{FileKind, Vfs as _};
 use crate::world::World;
 use std::path::{Path, PathBuf};
 
-/// What becomes of a search path, and how.
+/// The requested change, and how to make it.
 #[derive(Debug)]
 pub struct Edit {
-    /// What changes.
+    /// The change.
     pub change: Change,
-    /// The tag that it is to have, where it is not the one that it has.
+    /// The new tag of the search path, if it is to change.
     pub kind: Option<RpathKind>,
-    /// The architecture whose slice is meant; all of them without one.
+    /// The architecture of the slice to edit; all slices if there is none.
     pub arch: Option<String>,
-    /// May a signer's signature be replaced by an ad-hoc one?
+    /// May a signer's signature be replaced with an ad-hoc one?
     pub may_drop_signer: bool,
-    /// Are the rows of RECORD brought up to date?
+    /// Are rows of RECORDs updated?
     pub update_records: bool,
     /// How it is carried out.
     pub carrying: Carrying,
@@ -39,9 +39,9 @@ pub struct Edit {
 /// An object that was edited, or would be.
 #[derive(Debug)]
 pub struct Edited {
-    /// As it was named.
+    /// The object, as the user named it.
     pub named: PathBuf,
-    /// The plan, and what became of it.
+    /// The plan and its result.
     pub carried: Carried,
     /// Does it lose its signer's signature?
     pub drops_signer: bool,
@@ -51,7 +51,7 @@ impl App {
     /// Edits the search path of an object.
     ///
     /// # Errors
-    /// Where the target is not an object, cannot be read or written, or is not safely edited.
+    /// If the target is not an object, cannot be read or written, or is not safely edited.
     pub fn edit(&self, chosen: &Chosen, how: &Edit) -> Result<Edited, Error> {
         self.until_settled(chosen.root(), how.carrying.dry_run, || self.edit_once(chosen, how))
     }
@@ -90,7 +90,7 @@ impl App {
         Ok(Edited { named: named.to_owned(), carried, drops_signer })
     }
 
-    /// Is a path, from the working directory, that of a directory?
+    /// Is this path, relative to the working directory, a directory?
     #[must_use]
     pub fn is_directory(&self, path: &Path) -> bool {
         let here = self.ambient().map(|ambient| ambient.working_directory.clone());
@@ -98,7 +98,7 @@ impl App {
         self.vfs.metadata(&path).is_ok_and(|found| found.kind == FileKind::Directory)
     }
 
-    /// Writes the object with the edits of a plan to another file, or into a directory: all of it or nothing.
+    /// Writes the edited object to another file or into a directory, completely or not at all.
     fn write_copy(
         &self,
         subject: Subject<'_>,

@@ -1,4 +1,4 @@
-//! Runs of a command: what a use-case requests, and what it learns from them.
+//! Runs of a command: the interface through which a use-case requests them, and their results.
 
 pub use super::child::Child;
 
@@ -8,40 +8,40 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::Path;
 
-/// What a run is for. The names are part of the JSON contract.
+/// The purpose of a run. The names are part of the JSON contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
-    /// How does it end as things are? Nothing is repaired.
+    /// To see how the command ends now. Nothing is repaired.
     Once,
-    /// How does it end before a repair?
+    /// To see how it ends before a repair.
     Before,
-    /// How does it end after a repair?
+    /// To see how it ends after a repair.
     After,
-    /// How does it end once the repair is undone?
+    /// To see how it ends after the repair was undone.
     Reverted,
 }
 
-/// A run that has ended.
+/// A finished run.
 pub struct Run<'a> {
     /// How it ended.
     pub child: Child,
-    /// Was it ended because its time was up?
+    /// Was it terminated because of a timeout?
     pub timed_out: bool,
-    /// The last lines that it wrote to its standard error.
+    /// The last lines of its standard error.
     pub words: Vec<String>,
-    /// What its processes asked of the loader.
+    /// The requests of its processes to the loader.
     pub requests: Requests<'a>,
 }
 
-/// Who runs a command, as often as a use-case requests it.
+/// Runs a command, as often as a use-case requests it.
 pub trait Runner<'a> {
-    /// Runs it, with the rights of whom `owned` belongs to, where we are root and that is another.
+    /// Runs it. If the process is root's, it uses the permissions of the owner of `owned`.
     ///
     /// # Errors
-    /// Where it cannot be started, or its trace cannot be read.
+    /// If it cannot be started, or its trace cannot be read.
     fn run(&mut self, purpose: Purpose, owned: Option<&Path>) -> Result<Run<'a>, Error>;
 
-    /// Were we asked to end? Then nothing more is run or repaired.
+    /// Was tfpatch interrupted? Then nothing more is run or repaired.
     fn is_told_to_end(&self) -> bool;
 }

@@ -1,4 +1,4 @@
-//! Which files of a store a target means.
+//! The files of a store that belong to a target.
 
 use super::stores::StoreOfTarget;
 use super::{App, Chosen};
@@ -9,7 +9,7 @@ use crate::vfs::{Vfs as _, names_along};
 use std::path::{Path, PathBuf};
 
 impl App {
-    /// Does a target mean a file of its store?
+    /// Does a file of the store belong to a target?
     #[must_use]
     pub fn means(&self, chosen: &Chosen, place: &StoreOfTarget, file: &RelativePath) -> bool {
         let path = place.root.join(file);
@@ -20,7 +20,7 @@ impl App {
         }
     }
 
-    /// The files of a store that a target means: all of them, or one that was named.
+    /// The files of a store that belong to a target: all of them, or a single one.
     #[must_use]
     pub fn selection(&self, chosen: &Chosen, place: &StoreOfTarget) -> Selection {
         let mut paths = match &chosen.target {
@@ -33,7 +33,7 @@ impl App {
         if paths.contains(&place.root) {
             return Selection::All;
         }
-        // Where a link leads out of the tree, nothing of it is in the store.
+        // If a link leads outside the tree, the store does not contain its target.
         let named = paths.first().cloned();
         paths.retain(|path| path.starts_with(&place.root) || Some(path) == named.as_ref());
         Selection::Paths(paths)
@@ -45,8 +45,8 @@ impl App {
         self.on_disk(&inside.unwrap_or_else(|_| directory.to_owned()))
     }
 
-    /// A file on the disk, links on the way resolved; where it is a link itself, what it leads to as
-    /// well: either may be what was edited.
+    /// A file on the disk, with links to its directory resolved. If it is a link itself, its target is
+    /// included, because either may have been edited.
     fn real_files(&self, file: &Path) -> Vec<PathBuf> {
         let real = |file: PathBuf| match (file.parent(), file.file_name()) {
             (Some(parent), Some(name)) => self.real(parent).join(name),

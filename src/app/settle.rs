@@ -1,4 +1,4 @@
-//! Work on a target that others may change meanwhile: it is begun again until it has settled.
+//! Retries work on a target that other programs change at the same time.
 
 use super::{App, Chosen, Error};
 use crate::operation::{self, Options, Store};
@@ -8,20 +8,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often a target is planned for that somebody else keeps changing.
+/// The maximum number of plans for a target that other programs keep changing.
 const MAX_ATTEMPTS: u32 = 20;
 
-/// How long a second tfpatch waits for the first.
+/// The time to wait for another tfpatch.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl App {
-    /// Runs `edit`, and again where it fails because the target was changed meanwhile: by another
-    /// tfpatch, or a few times by anybody else.
-    /// `root` is the target's. What was interrupted is finished or undone before anything is
-    /// read, unless it is a dry run: in between a file is not a name of what it is going to be.
+    /// Runs `edit`, and repeats it if it fails because the target was changed in the meantime: after changes
+    /// by another tfpatch, or a few times after changes by other programs. `root` is the root of the target.
+    /// Unless this is a dry run, an interrupted operation is completed or undone before anything is read,
+    /// because a file may be in an intermediate state until then.
     ///
     /// # Errors
-    /// As those of `edit`, or where the store cannot be read.
+    /// The errors of `edit`, or where the store cannot be read.
     pub fn until_settled<T>(
         &self,
         root: &Path,
@@ -44,11 +44,10 @@ impl App {
         again(work, is_outdated)
     }
 
-    /// Finishes or undoes an operation that was interrupted, and tells of it. `root` is the path on
-    /// the disk.
+    /// Completes or undoes an interrupted operation, and reports it. `root` is the path on the disk.
     ///
     /// # Errors
-    /// Where a file cannot be restored.
+    /// If a file cannot be restored.
     pub fn recover(&self, root: &Path, store: &Store) -> Result<(), Error> {
         let options = self.writing(true, operation::Write::Auto, false);
         if let Some(recovered) = operation::recover(root, store, &options)? {
@@ -57,11 +56,10 @@ impl App {
         Ok(())
     }
 
-    /// Fails where the disk failed while a target was looked at: what is planned from that may leave out a
-    /// file, and would count as all.
+    /// Fails if the disk failed while a target was examined, because a plan based on that may be incomplete.
     ///
     /// # Errors
-    /// Then.
+    /// If it failed.
     pub fn require_read(&self, chosen: &Chosen) -> Result<(), Error> {
         let failed = |(path, source): (PathBuf, io::Error)| Error::DiskFailed {
             path,
@@ -78,10 +76,10 @@ impl App {
     }
 }
 
-/// Runs `work`, and a few times again where what it fails of is outdated.
+/// Runs `work`, and repeats it a few times if it fails because its input is outdated.
 ///
 /// # Errors
-/// As those of `work` and of `is_outdated`.
+/// The errors of `work` and of `is_outdated`.
 pub fn again<T>(
     mut work: impl FnMut() -> Result<T, Error>,
     is_outdated: impl Fn(&Error) -> Result<bool, Error>,

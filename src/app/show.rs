@@ -1,4 +1,4 @@
-//! Show: what an object needs, and where it is searched.
+//! Shows what an object needs, and where it is searched.
 
 use super::targets::open_object;
 use super::view::View;
@@ -17,20 +17,20 @@ use std::path::{Path, PathBuf};
 /// An object.
 #[derive(Debug)]
 pub struct Shown {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// The name that it goes by.
+    /// Its name in reports.
     pub named: PathBuf,
     /// Its format.
     pub format: Format,
-    /// One for an ELF file, one for each architecture of a universal Mach-O file.
+    /// One slice for an ELF file, one for each architecture of a universal Mach-O file.
     pub slices: Vec<Slice>,
 }
 
-/// What the loader reads of an object.
+/// The fields of an object that the loader reads.
 #[derive(Debug)]
 pub struct Slice {
-    /// The architecture, as `uname -m` has it.
+    /// The architecture, as in `uname -m`.
     pub arch: String,
     /// `DT_SONAME`, or the install name in `LC_ID_DYLIB`.
     pub soname: Option<Vec<u8>>,
@@ -38,33 +38,33 @@ pub struct Slice {
     pub interpreter: Option<Vec<u8>>,
     /// `DT_NEEDED`, or the install names of the needed libraries, in order.
     pub needed: Vec<Vec<u8>>,
-    /// The tag that counts, or `LC_RPATH`.
+    /// The effective tag, or `LC_RPATH`.
     pub kind: Option<RpathKind>,
     /// The entries of the search path.
     pub entries: Vec<Vec<u8>>,
-    /// Entries that lead nowhere, by their indices.
+    /// The indices of entries for missing directories.
     pub dead: Vec<usize>,
-    /// Entries that are there before, by their indices.
+    /// The indices of duplicate entries.
     pub duplicate: Vec<usize>,
-    /// ELF: bytes that the search path takes now, which is what an edit in the old string can use.
-    /// Mach-O: free bytes behind the load commands.
+    /// ELF: the current length of the search path, which is the space for an edit in place. Mach-O: the free
+    /// bytes after the load commands.
     pub room: u64,
     /// The GNU build ID.
     pub build_id: Option<Vec<u8>>,
-    /// What only a Mach-O slice has.
+    /// The properties that only a Mach-O slice has.
     pub macho: Option<MachoSlice>,
 }
 
-/// What only a Mach-O slice has.
+/// The properties that only a Mach-O slice has.
 #[derive(Debug)]
 pub struct MachoSlice {
     /// `LC_UUID`.
     pub uuid: Option<[u8; 16]>,
-    /// The oldest macOS that it runs on.
+    /// The oldest macOS that it supports.
     pub minimum_system: Option<String>,
     /// The SDK that it was built with.
     pub sdk: Option<String>,
-    /// What its code signature is; `None` where it has none.
+    /// Its code signature; `None` if it has none.
     pub signature: Option<String>,
 }
 
@@ -72,13 +72,13 @@ impl App {
     /// Reads a file, or every object of a wheel.
     ///
     /// # Errors
-    /// Where it is not an object, or cannot be read.
+    /// If it is not an object, or cannot be read.
     pub fn show(&self, file: &Path) -> Result<Vec<Shown>, Error> {
         let path = self.ambient()?.working_directory.join(file);
         let view = View::at(&self.vfs, &path)?;
         let members = members(&view, &path, file).into_iter();
         let shown = members.map(|(path, named)| show(view.vfs(), path, named)).collect();
-        // A damaged member is the reason for whatever else went wrong.
+        // If a member is damaged, that is the reason for all other errors.
         view.require_sound()?;
         shown
     }
@@ -86,17 +86,17 @@ impl App {
     /// The search path of each slice of an object.
     ///
     /// # Errors
-    /// Where it is not an object, or cannot be read.
+    /// If it is not an object, or cannot be read.
     pub fn search_paths(&self, file: &Path) -> Result<Vec<SearchPath>, Error> {
         let path = self.ambient()?.working_directory.join(file);
         let source = open_object(&self.vfs, &path, file)?;
         object::search_paths(source.as_ref()).map_err(|error| Error::about(file, error))
     }
 
-    /// Names that each slice of an object has, in the form of a search path's entries.
+    /// Names in each slice of an object, in the form of the entries of a search path.
     ///
     /// # Errors
-    /// Where it is not an object, or cannot be read.
+    /// If it is not an object, or cannot be read.
     pub fn names(
         &self,
         file: &Path,
@@ -108,7 +108,7 @@ impl App {
     }
 }
 
-/// What a file stands for: itself, or, as a wheel, every object in it.
+/// The objects that a file stands for: itself, or every object in a wheel.
 fn members(view: &View<'_>, path: &Path, named: &Path) -> Vec<(PathBuf, PathBuf)> {
     let Some(wheel) = view.wheel().filter(|wheel| wheel.path() == path) else {
         return vec![(path.to_owned(), named.to_owned())];
@@ -193,7 +193,7 @@ fn macho_slices(
     slices.collect()
 }
 
-/// Entries that stand out, by their indices.
+/// The indices of entries that need attention.
 struct Marked {
     dead: Vec<usize>,
     duplicate: Vec<usize>,

@@ -1,4 +1,4 @@
-//! The stores of targets: which one is meant, and was something interrupted there?
+//! Selects the store of a target, and detects interrupted operations.
 
 use super::{App, Chosen, Error};
 use crate::operation::Store;
@@ -10,16 +10,16 @@ use std::path::{Path, PathBuf};
 pub struct StoreOfTarget {
     /// The store.
     pub store: Store,
-    /// Absolute, links resolved.
+    /// An absolute path, with links resolved.
     pub root: PathBuf,
 }
 
 impl App {
-    /// The store for what was done to a target so far, and the directory on the disk that its paths
-    /// are relative to.
+    /// The store with the previous operations on a target, and the directory on the disk that its paths are
+    /// relative to.
     ///
     /// # Errors
-    /// As [`App::store`].
+    /// As for [`App::store`].
     pub fn place(&self, chosen: &Chosen) -> Result<StoreOfTarget, Error> {
         let beside = match &chosen.target {
             Target::File(path) | Target::Wheel(path) => path.parent().unwrap_or(path),
@@ -36,11 +36,11 @@ impl App {
         Ok(StoreOfTarget { root: base.to_owned(), store })
     }
 
-    /// The store that an operation on a target with that root goes into: that of `--store`, else
-    /// the one that is there already, else the one that an operation would create at the root.
+    /// The store for an operation on a target with this root: that of `--store`, or else the existing one, or
+    /// else a new one at the root.
     ///
     /// # Errors
-    /// Where the directory cannot be read, or stores would be nested.
+    /// If the directory cannot be read, or stores would be nested.
     pub fn store(&self, root: &Path) -> Result<Store, Error> {
         if let Some(directory) = &self.store {
             return Ok(self.placed(Store::open(directory)?));
@@ -55,7 +55,7 @@ impl App {
         }
     }
 
-    /// The store with what the options say of it.
+    /// The store with the options applied.
     fn placed(&self, store: Store) -> Store {
         let is_trusted = self
             .trusted
@@ -69,18 +69,18 @@ impl App {
         }
     }
 
-    /// The store that is there for a path on the disk. One above the root of another system belongs
-    /// to this one.
+    /// The existing store for a path on the disk. A store above the root of another system belongs to this
+    /// one.
     fn find_store(&self, path: &Path) -> Result<Option<Store>, Error> {
         let is_inside =
             |store: &Store| self.vfs.root().is_none_or(|root| store.directory().starts_with(root));
         Ok(Store::find(path)?.filter(is_inside).map(|store| self.placed(store)))
     }
 
-    /// Tells of an operation that was interrupted, for what only reads; true if one was.
+    /// Reports an interrupted operation in commands that only read; true if there is one.
     ///
     /// # Errors
-    /// Where the store cannot be read, or nobody can be told.
+    /// If the store cannot be read, or nobody can be told.
     pub fn note_interruption(&self, store: &Store) -> Result<bool, Error> {
         let Some(id) = store.interrupted()? else { return Ok(false) };
         (self.watch.interrupted)(&id)?;

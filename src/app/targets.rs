@@ -1,4 +1,4 @@
-//! The targets of a use-case: named, or found from here.
+//! The targets of a use-case: those that the user named, or the detected environment.
 
 use super::{App, Error};
 use crate::bytes::Source;
@@ -16,29 +16,31 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A target that a use-case works on.
+/// A target of a use-case.
 pub struct Chosen {
-    /// What it is. Where it is in an environment, its path begins with the environment's prefix,
-    /// whatever links lead there.
+    /// The target. If it is in an environment, its path begins with the prefix of the environment, whatever
+    /// links lead there.
     pub target: Target,
-    /// The environment around it, where it is a directory or a file of one.
+    /// The environment that contains it, if it is a directory or file of one.
     pub environment: Option<Environment>,
-    /// How it was named; nothing where it was found.
+    /// The name that the user gave; `None` if it was detected.
     pub named: Option<PathBuf>,
-    /// The root of another system that it is in.
+    /// The root of the other system that contains it.
     pub root: Option<PathBuf>,
-    /// Why it was chosen.
+    /// The options that name its store, with their values.
+    pub stores: Vec<(&'static str, PathBuf)>,
+    /// The reason why it was chosen.
     pub reason: Reason,
 }
 
-/// Why a target was chosen.
+/// The reason why a target was chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reason {
     /// The user named it.
     Named,
-    /// It was found from here.
+    /// It was detected from the surroundings.
     Found(discovery::Reason),
-    /// A message names it, or a file of it.
+    /// A message names it, or a file in it.
     InMessage,
     /// It is the environment of the interpreter that a command names.
     OfCommand,
@@ -47,7 +49,7 @@ pub enum Reason {
 }
 
 impl Chosen {
-    /// Where the target is.
+    /// The path of the target.
     #[must_use]
     pub fn path(&self) -> &Path {
         match &self.target {
@@ -61,8 +63,8 @@ impl Chosen {
         }
     }
 
-    /// The root of the target's world: the prefix of its environment, else the directory, else the
-    /// one that the file is in.
+    /// The root of the target's world: the prefix of its environment, or else the directory, or else the
+    /// directory that contains the file.
     #[must_use]
     pub fn root(&self) -> &Path {
         match (&self.environment, &self.target) {
@@ -78,46 +80,47 @@ impl Chosen {
         matches!(self.target, Target::Wheel(_))
     }
 
-    /// A command for this target: what it is called and its options, and then the target.
+    /// A command for this target: its name and options, followed by the target.
     #[must_use]
     pub fn command(&self, words: CommandLine) -> CommandLine {
         match &self.named {
             Some(named) => self.command_for(words, named),
-            None => self.in_root(words),
+            None => self.with_options(words),
         }
     }
 
-    /// Is it on the machine that tfpatch runs on, and no wheel, so that its programs can be run?
+    /// Is it on this machine, and not a wheel, so that its programs can run?
     #[must_use]
     pub fn is_here(&self) -> bool {
         self.root.is_none() && !self.is_wheel()
     }
 
-    /// A command for another target beside this one.
+    /// A command for another target besides this one.
     #[must_use]
     pub fn command_for(&self, words: CommandLine, target: &Path) -> CommandLine {
-        self.in_root(words).argument(target)
+        self.with_options(words).argument(target)
     }
 
-    fn in_root(&self, words: CommandLine) -> CommandLine {
-        match &self.root {
-            Some(root) => words.option("--root", root),
-            None => words,
-        }
+    /// The command with the options that say where the target and its store are.
+    fn with_options(&self, words: CommandLine) -> CommandLine {
+        let root = self.root.iter().map(|root| ("--root", root));
+        let stores = self.stores.iter().map(|(name, directory)| (*name, directory));
+        root.chain(stores).fold(words, |words, (name, value)| words.option(name, value))
     }
 
-    /// A target that nobody named.
+    /// The detected target.
     #[must_use]
     pub fn found(target: Target, reason: Reason) -> Self {
-        Self { target, environment: None, named: None, root: None, reason }
+        let (environment, named, root) = (None, None, None);
+        Self { target, environment, named, root, stores: Vec::new(), reason }
     }
 }
 
 impl App {
-    /// The targets that were named, or the environment that is found from here.
+    /// The targets that the user named, or the detected environment.
     ///
     /// # Errors
-    /// Where one does not exist, cannot be read, or nothing is found from here.
+    /// If one does not exist or cannot be read, or if no environment is detected.
     pub fn targets(&self, named: &[PathBuf]) -> Result<Vec<Chosen>, Error> {
         if named.is_empty() {
             if self.vfs.root().is_some() {
@@ -125,10 +128,11 @@ impl App {
             }
             let found = discovery::discover(&self.vfs, self.ambient()?)?;
             let target = Target::Environment(found.environment);
-            return Ok(vec![Chosen::found(target, Reason::Found(found.reason))]);
+            let chosen = Chosen::found(target, Reason::Found(found.reason));
+            return Ok(vec![Chosen { stores: self.store_options(), ..chosen }]);
         }
         let ambient = self.ambient()?;
-        // Every directory above a file is asked whether it is an environment.
+        // Every directory above a file may be an environment.
         let files = self.vfs.remembering();
         named
             .iter()
@@ -142,12 +146,19 @@ impl App {
                 let (target, environment) = self.inside(&files, target);
                 let root = self.vfs.root().map(Path::to_owned);
                 let named = Some(path.clone());
-                Ok(Chosen { target, environment, named, root, reason })
+                let stores = self.store_options();
+                Ok(Chosen { target, environment, named, root, stores, reason })
             })
             .collect()
     }
 
-    /// The distribution of that name, in the environment that is found from here, and why that one.
+    /// The options that name the store, as the user gave them.
+    pub(super) fn store_options(&self) -> Vec<(&'static str, PathBuf)> {
+        let given = [("--store", &self.store), ("--trust-store", &self.trusted)];
+        given.into_iter().filter_map(|(name, given)| Some((name, given.clone()?))).collect()
+    }
+
+    /// The distribution with this name in the detected environment, and the reason for choosing it.
     fn distribution(&self, name: &Path) -> Option<(Target, Reason)> {
         let ambient = self.ambient().ok().filter(|_| self.vfs.root().is_none())?;
         let found = discovery::discover(&self.vfs, ambient).ok()?;
@@ -155,7 +166,7 @@ impl App {
         Some((target, Reason::Found(found.reason)))
     }
 
-    /// An error about a target that is not there, with what may have been meant.
+    /// An error about a missing target, with suggestions.
     fn absent(&self, named: &Path) -> Error {
         let name = named.to_str().filter(|name| !name.contains('/'));
         let ambient = self.ambient().ok().filter(|_| self.vfs.root().is_none());
@@ -171,10 +182,11 @@ impl App {
         }
     }
 
-    /// The files that were named: an interpreter is a program here, and stands for no environment.
+    /// The files that the user named. An interpreter is a program here, and does not stand for its
+    /// environment.
     ///
     /// # Errors
-    /// Where one does not exist or cannot be read.
+    /// If one does not exist or cannot be read.
     pub fn files(&self, named: &[PathBuf]) -> Result<Vec<Chosen>, Error> {
         let here = &self.ambient()?.working_directory;
         let mut targets = self.targets(named)?;
@@ -190,10 +202,10 @@ impl App {
         Ok(targets)
     }
 
-    /// Is a file that was named an object, so that something can be said of it?
+    /// Checks that a file that the user named is an object.
     ///
     /// # Errors
-    /// Where it is none, or malformed.
+    /// If it is none, or malformed.
     pub fn require_object(&self, chosen: &Chosen, world: &World) -> Result<(), Error> {
         let Target::File(path) = &chosen.target else { return Ok(()) };
         if world.inventory.at(path).is_some() {
@@ -207,13 +219,13 @@ impl App {
         };
         match read {
             Err(error) => Err(Error::about(named, error)),
-            // It was written between the two looks.
+            // The file was changed between the two reads.
             Ok(_) => Err(Error::Changes(named.to_owned())),
         }
     }
 
-    /// A directory or a file inside an environment, by its path below the prefix, and that
-    /// environment; any other target as it is.
+    /// Converts a directory or file inside an environment to a path below the prefix, and returns that
+    /// environment; other targets are unchanged.
     fn inside(&self, files: &OsVfs, target: Target) -> (Target, Option<Environment>) {
         let (path, is_file) = match &target {
             Target::SitePackages { path, .. } | Target::Directory(path) => (path, false),
@@ -222,7 +234,7 @@ impl App {
                 return (target, None);
             }
         };
-        // The last link of a file is what is edited; those on the way are not.
+        // If a file is a link itself, the link is edited; other links are resolved.
         let real = match (is_file, path.parent(), path.file_name()) {
             (true, Some(parent), Some(name)) => {
                 files.canonicalize(parent).map(|parent| parent.join(name))
@@ -244,7 +256,7 @@ impl App {
         (target, Some(found))
     }
 
-    /// The environment that a path is in.
+    /// The environment that contains a path.
     #[must_use]
     pub fn environment_around(&self, path: &Path) -> Option<Environment> {
         self.environment_in(&self.vfs, path)
@@ -255,7 +267,7 @@ impl App {
         let mut above = path.ancestors().skip(1);
         above
             .find_map(|prefix| Environment::at_prefix(files, prefix, home))
-            // An installation of Python shares its prefix with a whole system.
+            // The prefix of an installation of Python may be that of a whole system.
             .filter(|found| {
                 found.kind != Kind::System
                     || found.site_packages.iter().any(|site| path.starts_with(&site.path))
@@ -266,7 +278,7 @@ impl App {
 /// Opens a shared object or a program, which the user called `named`.
 ///
 /// # Errors
-/// Where it cannot be read, or begins neither as an ELF nor as a Mach-O file.
+/// If it cannot be read, or begins neither as an ELF nor as a Mach-O file.
 pub fn open_object<'a>(
     vfs: &'a dyn Vfs,
     path: &Path,
@@ -282,7 +294,7 @@ pub fn open_object<'a>(
     Err(Error::NoObject { file: named.to_owned(), is_empty: source.is_empty() })
 }
 
-/// What is known of a target: the versions of Python and of TensorFlow.
+/// The facts about a target: its versions of Python and TensorFlow.
 pub fn facts(world: &World) -> impl Iterator<Item = String> {
     let interpreters = world.environment.iter().flat_map(|found| &found.interpreters);
     let pythons = interpreters.map(|interpreter| format!("python {}", interpreter.version));

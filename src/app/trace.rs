@@ -1,5 +1,4 @@
-//! Trace: what a command really asked of the loader, beside what is predicted; and the repair of what
-//! it requested and did not get.
+//! Compares the requests of a command to the loader with the predictions, and repairs what failed to load.
 
 use super::carry_out::{Carrying, Subject};
 use super::child::Child;
@@ -28,35 +27,35 @@ use std::io::{self, BufRead};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// What the processes of a command asked of the loader.
+/// The requests of the processes of a command.
 pub struct Requests<'a> {
     replay: Replay<'a>,
     heard: Heard,
 }
 
-/// What a trace holds beside the requests.
+/// The other observations in a trace.
 #[derive(Debug, Default)]
 pub struct Heard {
     /// The processes that the loader traced.
     pub processes: usize,
-    /// Symbols and versions that were not found, with how often each was printed.
+    /// Symbols and versions that were not found, each with its number of occurrences.
     pub errors: BTreeMap<LoaderError, usize>,
-    /// Was the trace too long to be kept whole?
+    /// Was the trace truncated because it was too long?
     pub is_cut: bool,
-    /// The processes that may have ended by an error of the loader.
+    /// The processes that an error of the loader may have terminated.
     pub broken: Vec<Broken>,
-    /// The command's own process.
+    /// The process of the command itself.
     own: Option<u32>,
     /// The programs that ran, in order.
     pub(super) programs: Vec<PathBuf>,
 }
 
-/// The exit status of a program that the loader ends (`fatal_error` in glibc's elf/dl-catch.c).
+/// The exit status of a program that the loader terminates (`fatal_error` in glibc's elf/dl-catch.c).
 const ENDED_BY_LOADER: i32 = 127;
 
 impl Heard {
-    /// The errors of the loader by which programs ended: those that had not begun, for nobody can have
-    /// caught them, and the command itself, where its status tells so.
+    /// The errors of the loader that terminated programs: those before a program had control, which nothing
+    /// can catch, and those of the command itself if its status shows it.
     #[must_use]
     pub fn ended_by(&self, child: Child) -> Vec<LoaderError> {
         let is_certain = |broken: &&Broken| {
@@ -66,17 +65,17 @@ impl Heard {
         self.broken.iter().filter(is_certain).map(|broken| broken.error.clone()).collect()
     }
 
-    /// The interpreters of Python that ran, in order.
+    /// The Python interpreters that ran, in order.
     pub(super) fn interpreters(&self) -> impl Iterator<Item = &PathBuf> {
         Self::interpreters_of(&self.programs)
     }
 
-    /// Those among programs.
+    /// The Python interpreters among programs.
     pub(super) fn interpreters_of(programs: &[PathBuf]) -> impl Iterator<Item = &PathBuf> {
         programs.iter().filter(|path| is_python(path))
     }
 
-    /// Adds what was heard of further processes.
+    /// Adds the observations about other processes.
     pub fn add(&mut self, other: Self) {
         self.processes += other.processes;
         self.is_cut |= other.is_cut;
@@ -88,24 +87,24 @@ impl Heard {
     }
 }
 
-/// What is to be made of the requests.
+/// How to interpret the requests.
 #[derive(Debug)]
 pub struct Trace<'a> {
     /// The command's first word.
     pub program: &'a OsStr,
     /// How it ended.
     pub child: Child,
-    /// The loader's environment.
+    /// The environment of the loader.
     pub settings: Settings,
-    /// Directories in which libraries are looked for as well, as they were named.
+    /// Additional directories with libraries, as the user named them.
     pub search: Vec<PathBuf>,
-    /// How what failed to load is brought within reach; `None` where it is not.
+    /// How to repair what failed to load; `None` to change nothing.
     pub fix: Option<(Planning, Carrying)>,
 }
 
-/// What a command requested, and what that means.
+/// The requests of a command, and their interpretation.
 pub struct Traced {
-    /// The environment that it ran in, where there is one.
+    /// The environment that it ran in, if any.
     pub chosen: Option<Chosen>,
     /// The processes that the loader traced.
     pub processes: usize,
@@ -113,38 +112,38 @@ pub struct Traced {
     pub answers: Vec<Answer>,
     /// Symbols and versions that were not found.
     pub errors: BTreeMap<LoaderError, usize>,
-    /// Was the trace too long to be kept whole?
+    /// Was the trace truncated because it was too long?
     pub is_cut: bool,
-    /// Why nothing was traced, where nothing was.
+    /// The reason why nothing was traced, if nothing was.
     pub silence: Option<Silence>,
-    /// What was read of the environment, and what the requests mean for it.
+    /// The objects of the environment, and what the requests show about it.
     pub examined: Examined,
-    /// The repair, where one was requested; what was seen is not lost where it fails.
+    /// The repair, if one was requested. If it fails, the observations are still reported.
     pub repaired: Option<Result<Repaired, Error>>,
 }
 
-/// Why a loader printed nothing for a program.
+/// The reason why a loader printed nothing for a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Silence {
     /// The program was not found.
     Unknown,
-    /// It has more rights than its caller, and there the loader ignores LD_DEBUG.
+    /// It has more privileges than its caller, so the loader ignores LD_DEBUG.
     SetId(PathBuf),
-    /// It is none of ELF.
+    /// It is not an ELF file.
     NotElf(PathBuf),
     /// It is linked statically.
     Static(PathBuf),
-    /// Its loader is another one than glibc's.
+    /// Its loader is not glibc's.
     OtherLoader(PathBuf, String),
-    /// Nothing is known that would have kept it.
+    /// Unknown.
     NoAnswer(PathBuf),
 }
 
-/// The environment, and what the requests mean for it.
+/// The environment, and what the requests show about it.
 pub struct Examined {
-    /// The files that were looked at, by one way to each.
+    /// The examined files.
     files: OsVfs,
-    /// What was read of it.
+    /// The objects of the environment.
     pub world: World,
     diagnosed: Diagnosis,
     /// What failed to load.
@@ -152,19 +151,19 @@ pub struct Examined {
 }
 
 impl<'a> Requests<'a> {
-    /// No request yet, of a process with these variables.
+    /// No requests yet, for a process with these variables.
     ///
     /// # Errors
-    /// Where the working directory is gone.
+    /// If the working directory is gone.
     pub fn new(app: &'a App, settings: &Settings) -> Result<Self, Error> {
         let replay = Replay::new(&app.vfs, settings.clone(), &app.ambient()?.path);
         Ok(Self { replay, heard: Heard::default() })
     }
 
-    /// Adds those of a process, from what its loader printed.
+    /// Adds the requests of a process from the output of its loader.
     ///
     /// # Errors
-    /// Where that cannot be read.
+    /// If that cannot be read.
     pub fn add(&mut self, pid: u32, printed: &mut impl BufRead) -> io::Result<()> {
         let Self { replay, heard } = self;
         let trace = trace::read(pid, printed)?;
@@ -181,7 +180,7 @@ impl<'a> Requests<'a> {
         Ok(())
     }
 
-    /// The answers to them, and what was heard besides.
+    /// The requests with predictions, and the other observations.
     #[must_use]
     pub fn into_answers(self) -> (Vec<Answer>, Heard) {
         (self.replay.into_answers(), self.heard)
@@ -189,17 +188,17 @@ impl<'a> Requests<'a> {
 }
 
 impl App {
-    /// Finds the environment that a command ran in, says what its requests mean for it, and repairs it
-    /// where that is requested.
+    /// Finds the environment that a command ran in, interprets its requests, and repairs the environment if
+    /// requested.
     ///
     /// # Errors
-    /// Where the working directory is gone.
+    /// If the working directory is gone.
     pub fn trace(&self, requests: Requests<'_>, how: &Trace<'_>) -> Result<Traced, Error> {
         let (answers, heard) = requests.into_answers();
         let program = self.program(&how.settings.working_directory, how.program)?;
         let chosen = match self.environment_of_command(&heard, program.as_deref())? {
             Some(chosen) => Some(chosen),
-            // Not every command has an environment.
+            // Not every command runs in an environment.
             None => self.targets(&[]).ok().and_then(|found| found.into_iter().next()),
         };
         let question = Question { search: how.search.clone(), ..Question::default() };
@@ -226,7 +225,7 @@ impl App {
         Ok(Traced { chosen, processes, answers, errors, is_cut, silence, examined, repaired })
     }
 
-    /// The environment of the command's own interpreter, else of the first one that ran.
+    /// The environment of the command's own interpreter, or else of the first one that ran.
     pub(super) fn environment_of_command(
         &self,
         heard: &Heard,
@@ -235,9 +234,10 @@ impl App {
         let home = self.ambient()?.home.as_deref();
         let of = |path: &Path| Environment::of_interpreter(&self.vfs, path, home);
         let chosen = |found: Environment, reason| {
-            // A command for it works from anywhere.
+            // The suggested command must work from any directory.
             let named = Some(self.relative(&found.prefix));
-            Chosen { named, ..Chosen::found(Target::Environment(found), reason) }
+            let stores = self.store_options();
+            Chosen { named, stores, ..Chosen::found(Target::Environment(found), reason) }
         };
         if let Some(found) = program.filter(|path| is_python(path)).and_then(of) {
             return Ok(Some(chosen(found, Reason::OfCommand)));
@@ -272,7 +272,7 @@ impl App {
         Examined { files, world, diagnosed, findings }
     }
 
-    /// The file that a command's first word means.
+    /// The file that the first word of a command refers to.
     pub(super) fn program(&self, here: &Path, word: &OsStr) -> Result<Option<PathBuf>, Error> {
         if word.as_bytes().contains(&b'/') {
             return Ok(Some(here.join(word)));
@@ -286,7 +286,7 @@ impl App {
         Ok(path.map(|directory| here.join(directory).join(word)).find(is_program))
     }
 
-    /// Why the loader printed nothing.
+    /// The reason why the loader printed nothing.
     pub(super) fn silence(&self, program: Option<PathBuf>) -> Silence {
         let Some(program) = program else { return Silence::Unknown };
         if self.vfs.metadata(&program).is_ok_and(|metadata| metadata.mode & 0o6000 != 0) {
@@ -308,7 +308,7 @@ impl App {
 }
 
 impl Examined {
-    /// What the requests say to the diagnosis.
+    /// What the requests show about the findings of the diagnosis.
     #[must_use]
     pub fn compare(&self, answers: &[Answer]) -> Vec<Compared<'_>> {
         compare::compare(&self.files, &self.world, answers, &self.diagnosed.findings)
@@ -336,7 +336,7 @@ pub(super) fn is_python(path: &Path) -> bool {
     path.file_name().and_then(OsStr::to_str).is_some_and(is_interpreter_name)
 }
 
-/// A target without anything in it, for a command that has none.
+/// An empty target, for a command without an environment.
 fn no_world(settings: Settings) -> World {
     World { root: PathBuf::from("/"), settings, ..World::default() }
 }

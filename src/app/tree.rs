@@ -1,4 +1,4 @@
-//! Tree: what the loader would load for a program, and from where.
+//! Shows what the loader would load for a program, and from where.
 
 use super::targets::open_object;
 use super::view::{Mounted, View};
@@ -20,14 +20,14 @@ use std::sync::{Arc, PoisonError, RwLock};
 /// `S_ISUID` and `S_ISGID`.
 const SET_ID: u32 = 0o6000;
 
-/// What is to be resolved.
+/// The files to resolve.
 #[derive(Debug, Clone)]
 pub struct Tree {
-    /// Programs and libraries, as they were named.
+    /// Programs and libraries, as the user named them.
     pub files: Vec<PathBuf>,
-    /// The program that opens them; without one each starts by itself.
+    /// The program that opens them. Without it, each is started itself.
     pub main: Option<PathBuf>,
-    /// The loader's environment.
+    /// The environment of the loader.
     pub settings: Settings,
 }
 
@@ -35,7 +35,7 @@ impl App {
     /// Resolves each file.
     ///
     /// # Errors
-    /// Where one cannot be read, or the loader takes it for neither a library nor a program.
+    /// If one cannot be read, or the loader takes it for neither a library nor a program.
     pub fn tree(&self, how: &Tree) -> Result<Vec<Closure>, Error> {
         let here = &self.ambient()?.working_directory;
         let main = how.main.as_ref().map(|main| (here.join(main), main.as_path()));
@@ -54,12 +54,12 @@ impl App {
             view.require_sound()?;
             Ok(closure)
         };
-        // Starting threads takes longer than one file.
+        // Starting threads takes longer than resolving one file.
         if let [file] = how.files.as_slice() {
             return Ok(vec![resolve(file)?]);
         }
         let closures: Vec<_> = how.files.par_iter().map(resolve).collect();
-        // What is told is the first error, whichever came first.
+        // Report the first error, in the order of the files.
         closures.into_iter().collect()
     }
 
@@ -73,7 +73,8 @@ impl App {
     }
 }
 
-/// What is loaded for the file at `path`, which the user called `file`, by itself or by `main`.
+/// The libraries that are loaded for the file at `path`, which the user called `file`. It is started itself,
+/// or opened by `main`.
 fn closure(
     loaders: &Loaders<'_>,
     mounted: &Mounted<'_>,
@@ -105,15 +106,15 @@ fn closure(
     Ok(closure)
 }
 
-/// The loaders that the files so far need: each reads a file once, however many need it.
+/// The loaders for the files so far. Each reads a file once, however many objects need it.
 struct Loaders<'a> {
     vfs: &'a dyn Vfs,
     settings: &'a Settings,
     known: RwLock<Vec<(Key, Arc<Loader<'a>>)>>,
 }
 
-/// What makes a loader another one: `PT_INTERP`, what it can load, and whether the process has more
-/// rights than its caller.
+/// Everything that distinguishes loaders: `PT_INTERP`, the formats that it can load, and whether the process
+/// has more privileges than its caller.
 type Key = (Option<Vec<u8>>, loader::Target, bool);
 
 impl<'a> Loaders<'a> {
@@ -121,7 +122,7 @@ impl<'a> Loaders<'a> {
         Self { vfs, settings, known: RwLock::default() }
     }
 
-    /// The loader for a key, which the object with this summary asks for.
+    /// The loader for a key, which an object with this summary requires.
     fn loader(&self, key: &Key, summary: &Summary) -> Arc<Loader<'a>> {
         let among = |known: &[(Key, Arc<Loader<'a>>)]| {
             let same = known.iter().find(|(known, _)| known == key);
@@ -131,7 +132,7 @@ impl<'a> Loaders<'a> {
         if let Some(loader) = known {
             return loader;
         }
-        // Each is made once: it reads the system's settings, and then every library.
+        // Create each loader only once, because it reads the settings of the system, and then every library.
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         among(&known).unwrap_or_else(|| {
             let (.., secure) = *key;
@@ -143,8 +144,8 @@ impl<'a> Loaders<'a> {
         })
     }
 
-    /// What ld.so loads for the program at `started`, or for `opened` in it. A program with the
-    /// set-user-ID or set-group-ID bit is taken to be started by somebody else than its owner.
+    /// The libraries that ld.so loads for the program at `started`, or for `opened` in it. A program with the
+    /// set-user-ID or set-group-ID bit is assumed to be started by somebody other than its owner.
     fn closure(
         &self,
         source: &dyn Source,
@@ -161,7 +162,7 @@ impl<'a> Loaders<'a> {
             Some(path) => {
                 let opened = loader.dlopen(&[&program], path);
                 match &opened.root.found {
-                    // The program has loaded it already.
+                    // The program has already loaded it.
                     Some(found) if opened.objects.is_empty() => Closure::within(&program, found),
                     _ => (&opened).into(),
                 }
@@ -171,8 +172,8 @@ impl<'a> Loaders<'a> {
     }
 }
 
-/// What dyld loads for the program at `started`, or for `opened` in it. The processor is the
-/// program's; of a universal one Apple's own, where it has a slice for it.
+/// The libraries that dyld loads for the program at `started`, or for `opened` in it. The processor is that
+/// of the program; for a universal one it is Apple silicon, if there is a slice for it.
 fn macho(
     vfs: &dyn Vfs,
     source: &dyn Source,

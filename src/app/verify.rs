@@ -1,4 +1,4 @@
-//! Verify: are patched files as they were left, and does everything still resolve?
+//! Verifies that patched files are unchanged, and that all dependencies still resolve.
 
 use super::stores::StoreOfTarget;
 use super::view::View;
@@ -14,22 +14,22 @@ use crate::world::{Question, World};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-/// A target as it is now.
+/// The current state of a target.
 #[derive(Debug)]
 pub struct Verified {
-    /// What was read of it.
+    /// The objects of the target.
     pub world: World,
-    /// What is the matter with it.
+    /// The diagnosis.
     pub diagnosis: Diagnosis,
-    /// The errors among that.
+    /// The errors in it.
     pub errors: Vec<Finding>,
     /// Its patched files.
     pub files: Files,
-    /// Was an operation interrupted, and is left so?
+    /// Is there an interrupted operation, which is left alone?
     pub is_interrupted: bool,
 }
 
-/// The patched files of a target as they are now.
+/// The current state of the patched files of a target.
 #[derive(Debug)]
 pub struct Files {
     /// They.
@@ -38,22 +38,22 @@ pub struct Files {
     pub needs_repair: bool,
 }
 
-/// A patched file as it is now.
+/// The current state of a patched file.
 #[derive(Debug)]
 pub struct FileSeen {
-    /// What became of it.
+    /// Its state compared with the records.
     pub file: FileState,
-    /// The distribution, with its version, that has installed the file as it is now.
+    /// The distribution, with its version, that installed the current file.
     pub installed_by: Option<String>,
-    /// Is it neither as it was left, nor reverted, nor uninstalled?
+    /// Is it changed, but neither reverted nor uninstalled?
     is_other: bool,
 }
 
 impl App {
-    /// Holds a target against what was done to it, and diagnoses it.
+    /// Compares a target with the records of its operations, and diagnoses it.
     ///
     /// # Errors
-    /// Where it or its store cannot be read, or it holds nothing that can be judged.
+    /// If it or its store cannot be read, or it holds nothing that can be judged.
     pub fn verify(&self, chosen: &Chosen, settings: &Settings) -> Result<Verified, Error> {
         self.require_interpreter(chosen)?;
         let place = self.place(chosen)?;
@@ -62,7 +62,7 @@ impl App {
         files.retain(|file| self.means(chosen, &place, &file.path));
         let view = self.view(&self.vfs, chosen)?;
         let world = self.world(&view, chosen, settings.clone());
-        // Files that were patched and are there no more have been looked for, too.
+        // Patched files that no longer exist were searched for, too.
         let is_first = files.is_empty();
         if is_first {
             self.require_object(chosen, &world)?;
@@ -81,8 +81,8 @@ impl App {
         Ok(Verified { world, diagnosis, errors, files, is_interrupted })
     }
 
-    /// What objects lack that a plan made load by themselves, and that are as they were left: the question
-    /// that was asked before it was said that they are repaired.
+    /// The findings about unchanged objects that an earlier plan made load. They must be checked in the same
+    /// way as when they were reported as repaired.
     fn lacked(
         &self,
         place: &StoreOfTarget,
@@ -115,10 +115,10 @@ pub(super) fn errors(diagnosis: &Diagnosis) -> Vec<Finding> {
     diagnosis.findings.iter().filter(is_error).cloned().collect()
 }
 
-/// What became of files, and who did it.
+/// The state of files, and the installers that changed them.
 fn seen(place: &StoreOfTarget, files: Vec<FileState>) -> Result<Vec<FileSeen>, Error> {
-    // Nothing is expected of a file all of whose edits were undone. One that has its old bytes again though nobody
-    // reverted it was reinstalled.
+    // A file is not checked if all its edits were undone. If a file has its old bytes again without a revert,
+    // it was reinstalled.
     let edited = operation::diff(&place.root, &place.store)?;
     let seen = files.into_iter().map(|file| {
         let is_other = match file.state {
@@ -146,7 +146,7 @@ impl FileSeen {
 }
 
 impl Verified {
-    /// Is everything as it was left, and does everything load?
+    /// Are all patched files unchanged, and does everything load?
     #[must_use]
     pub fn is_well(&self) -> bool {
         !self.files.is_drift() && self.errors.is_empty()
@@ -154,7 +154,7 @@ impl Verified {
 }
 
 impl Files {
-    /// Has an installer put all those objects there that are not as they were left?
+    /// Did an installer replace all changed objects?
     #[must_use]
     pub fn are_installed_anew(&self) -> bool {
         let mut objects = self.all.iter().filter(|seen| seen.is_other && !seen.is_record());
@@ -162,33 +162,33 @@ impl Files {
             && objects.all(|seen| seen.installed_by.is_some())
     }
 
-    /// Files that are reported. The rows of what an installer put there are the installer's too.
+    /// The files that are reported. Rows of RECORDs that an installer wrote are not.
     pub fn others(&self) -> impl Iterator<Item = &FileSeen> {
         let are_anew = self.are_installed_anew();
         self.all.iter().filter(move |seen| seen.is_other && !(are_anew && seen.is_record()))
     }
 
-    /// What an installer put there is drift only as long as it needs the repair that is lost.
+    /// A reinstalled file counts as drift only while it needs the repair that was lost.
     #[must_use]
     pub fn is_drift(&self) -> bool {
         self.others().any(|seen| seen.installed_by.is_none() || self.needs_repair)
     }
 
-    /// Objects that are as they were left. RECORD rows follow the files that they list, and are not
-    /// counted beside them.
+    /// The number of unchanged objects. RECORD rows follow the files that they list, and are not counted
+    /// separately.
     #[must_use]
     pub fn left(&self) -> usize {
         self.objects(&State::AsLeft).count()
     }
 
-    /// Objects that are not as they were left; where that is none, the RECORDs that are not.
+    /// The number of changed objects; if there are none, the number of changed RECORDs.
     #[must_use]
     pub fn changed(&self) -> usize {
         let objects = self.others().filter(|seen| !seen.is_record()).count();
         if objects > 0 { objects } else { self.others().count() }
     }
 
-    /// Objects that were uninstalled.
+    /// The objects that were uninstalled.
     pub fn uninstalled(&self) -> impl Iterator<Item = &FileSeen> {
         self.objects(&State::Uninstalled)
     }

@@ -1,4 +1,4 @@
-//! Through what a target's files are seen: those of this machine, or the members of a wheel.
+//! The view of a target's files: the file system of this machine, or the members of a wheel.
 
 use super::{App, Chosen, Error};
 use crate::bytes::Source;
@@ -12,17 +12,17 @@ use std::path::{Path, PathBuf};
 
 /// The files of a target.
 pub enum View<'a> {
-    /// Of this machine, or below `--root`.
+    /// Files of this machine, or below `--root`.
     Files(&'a OsVfs),
-    /// Of a wheel, and nothing else.
+    /// Only the members of a wheel.
     Wheel(Box<Wheel<'a>>),
 }
 
 impl<'a> View<'a> {
-    /// The files that belong to a path: of the wheel that it leads into, if it does.
+    /// The files that a path belongs to: those of the wheel that contains it, if there is one.
     ///
     /// # Errors
-    /// Where it leads into a wheel that cannot be read.
+    /// If it leads into a wheel that cannot be read.
     pub fn at(files: &'a OsVfs, path: &Path) -> Result<Self, Error> {
         let is_wheel = |path: &&Path| {
             target::is_wheel(path)
@@ -43,7 +43,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The wheel, where it is one.
+    /// The wheel, if it is one.
     #[must_use]
     pub fn wheel(&self) -> Option<&Wheel<'a>> {
         match self {
@@ -52,11 +52,10 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Has everything been read that was requested? The bytes of a damaged member are simply not
-    /// there.
+    /// Checks that everything requested was read. The bytes of a damaged member are otherwise just missing.
     ///
     /// # Errors
-    /// Where a member is damaged.
+    /// If a member is damaged.
     pub fn require_sound(&self) -> Result<(), Error> {
         let Self::Wheel(wheel) = self else { return Ok(()) };
         wheel.fault().map_err(|error| Error::about(wheel.path(), error))
@@ -71,7 +70,7 @@ impl App {
     /// The files of a target.
     ///
     /// # Errors
-    /// Where it is a wheel that cannot be read.
+    /// If it is a wheel that cannot be read.
     pub fn view<'v>(&self, files: &'v OsVfs, chosen: &Chosen) -> Result<View<'v>, Error> {
         match &chosen.target {
             Target::Wheel(path) => Ok(View::Wheel(Box::new(open(files, path)?))),
@@ -79,14 +78,14 @@ impl App {
         }
     }
 
-    /// Reads a target with all its objects, as the process that was given to tfpatch would import it.
+    /// Reads a target with all its objects, as the process that tfpatch was given would import it.
     #[must_use]
     pub fn world(&self, view: &View<'_>, chosen: &Chosen, settings: loader::Settings) -> World {
         let python_path = self.ambient.as_ref().map(|ambient| ambient.python_path.as_slice());
         self.world_importing(view, chosen, settings, python_path.unwrap_or_default())
     }
 
-    /// The same with the directories of another `PYTHONPATH`.
+    /// The same, with another `PYTHONPATH`.
     #[must_use]
     pub fn world_importing(
         &self,
@@ -128,11 +127,11 @@ impl App {
         World { elsewhere: self.vfs.root().is_some(), ..world }
     }
 
-    /// What is asked of a target, with the directories of the search made absolute: of this machine, or
-    /// of the wheel that is the target.
+    /// The question about a target, with absolute directories to search: on this machine, or in the wheel
+    /// that is the target.
     ///
     /// # Errors
-    /// Where one is not a directory, or the working directory is gone.
+    /// If one is not a directory, or the working directory is gone.
     pub fn question(&self, view: &View<'_>, asked: &Question) -> Result<Question, Error> {
         let here = &self.ambient()?.working_directory;
         let absolute = |directory: &PathBuf| {
@@ -150,9 +149,9 @@ impl App {
     }
 }
 
-/// A wheel in the place of its file, among the files of the machine: as a program would see it.
+/// The members of a wheel in place of its file, among the files of the machine: as a program would see them.
 pub struct Mounted<'a> {
-    /// The wheel or, where there is none, nothing more than the files.
+    /// The wheel, or an empty view if there is none.
     pub view: &'a View<'a>,
     /// All other files.
     pub files: &'a OsVfs,

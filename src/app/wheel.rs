@@ -1,4 +1,4 @@
-//! A wheel rewritten: in its place, with a backup, or to another file.
+//! Rewrites a wheel: in place, with a backup, or to another file.
 
 use super::carry_out::{Carrying, Written};
 use super::{App, Chosen, Error};
@@ -10,11 +10,11 @@ use crate::vfs::Vfs as _;
 use std::path::{Path, PathBuf};
 
 impl App {
-    /// Where the repaired wheel goes: the file of `--output`, or one in that directory; `None` for the
-    /// wheel's own place.
+    /// The output file for a repaired wheel: the file of `--output`, or one in that directory; `None` to
+    /// repair in place.
     ///
     /// # Errors
-    /// Where it is the wheel itself.
+    /// If it is the wheel itself.
     fn output(&self, how: &Carrying, chosen: &Chosen) -> Result<Option<PathBuf>, Error> {
         let Some(output) = &how.repaired else { return Ok(None) };
         let path = self.ambient()?.working_directory.join(output);
@@ -30,10 +30,10 @@ impl App {
         Ok(Some(file))
     }
 
-    /// Fails where one file of `--output` would be several wheels, or a target is not a wheel.
+    /// Fails if `--output` names one file for several wheels, or if a target is not a wheel.
     ///
     /// # Errors
-    /// Then.
+    /// If it does.
     pub fn check_output(&self, output: Option<&Path>, targets: &[Chosen]) -> Result<(), Error> {
         let Some(output) = output else { return Ok(()) };
         if let Some(other) = targets.iter().find(|chosen| !chosen.is_wheel()) {
@@ -49,7 +49,7 @@ impl App {
     /// Carries out a plan whose paths are members of the wheel.
     ///
     /// # Errors
-    /// Where a member is damaged, or the wheel cannot be written.
+    /// If a member is damaged, or the wheel cannot be written.
     pub(super) fn repack(
         &self,
         how: &Carrying,
@@ -99,7 +99,7 @@ impl App {
         Ok(applied.map_or(Written::Not, |operation| Written::InPlace(operation.id)))
     }
 
-    /// The step that rewrites the wheel. It relies on all of it: no other wheel is taken for it.
+    /// The step that rewrites the wheel. Its lock covers the whole file, so that it fits no other wheel.
     fn repacked(&self, wheel: &Wheel<'_>, plan: &Plan, edits: EditSet) -> Result<Step, Error> {
         let source = self.vfs.open(wheel.path())?;
         let whole = 0..source.len();

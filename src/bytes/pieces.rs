@@ -21,7 +21,7 @@ const MAX_PIECES: usize = 4;
 pub(crate) struct Pieces(Mutex<VecDeque<(u64, Vec<u8>)>>);
 
 impl Pieces {
-    /// The bytes of a range in a file of `len` bytes; `None` where the range is long, or cannot be read with
+    /// The bytes of a range in a file of `len` bytes; `None` if the range is long, or cannot be read with
     /// what is around it by `read`, which fills a buffer with the bytes from an offset on.
     pub(crate) fn small(
         &self,

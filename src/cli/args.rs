@@ -21,7 +21,7 @@ const STYLES: Styles = Styles::styled()
 
 const EXIT_CODES: &str = "\
 Exit status: 0 no error; 1 an error remains, a patched file changed, or an edit was refused; 2 invalid usage, a \
-target that cannot be read or has nothing to check, an I/O error.";
+target that cannot be read or contains nothing to check, or an I/O error.";
 
 /// The version, and what it was built from: commit, day of the commit, target.
 const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("TFPATCH_BUILT_FROM"), ")");
@@ -130,25 +130,25 @@ pub enum Command {
     Show(Show),
     /// Show the dependencies of a file as the loader resolves them.
     Tree(Tree),
-    /// Run a command, and report the libraries that it requests and does not get.
+    /// Run a command, and report the libraries that fail to load.
     Trace(Trace),
     /// Explain a loader error and check it against this environment, or describe a cause.
     Explain(Explain),
     /// Print or edit the search path of files.
     #[command(subcommand)]
     Rpath(Rpath),
-    /// Print or edit the names of the libraries that ELF files need.
+    /// Print or edit the libraries that ELF files need.
     #[command(subcommand)]
     Needed(Needed),
-    /// Print or set the name that an ELF library has for others.
+    /// Print or set the soname of ELF libraries, the name that other files refer to.
     #[command(subcommand)]
     Soname(Soname),
     /// Print or set the dynamic loader of ELF programs.
     #[command(subcommand)]
     Interpreter(Interpreter),
-    /// Take the options of patchelf: `tfpatch patchelf --set-rpath PATH FILE`.
+    /// Edit files with the options of patchelf: `tfpatch patchelf --set-rpath PATH FILE`.
     Patchelf(Foreign),
-    /// Make a directory with links to tfpatch named patchelf, and print the line that puts it into PATH.
+    /// Create a directory in which `patchelf` is tfpatch, and print the command that adds it to PATH.
     Shims(Shims),
     /// Print a shell completion script.
     Completions(Completions),
@@ -161,7 +161,7 @@ pub enum Command {
 /// One target.
 #[derive(Debug, Args)]
 pub struct OneTarget {
-    /// The environment, directory or file [default: the environment found from here].
+    /// The environment, directory or file [default: the detected environment].
     #[arg(value_name = "TARGET", value_hint = ValueHint::AnyPath)]
     pub target: Option<PathBuf>,
 }
@@ -169,7 +169,7 @@ pub struct OneTarget {
 /// Any number of targets.
 #[derive(Debug, Default, Args)]
 pub struct Targets {
-    /// Environments, directories or files [default: the environment found from here].
+    /// Environments, directories or files [default: the detected environment].
     #[arg(value_name = "TARGET", value_hint = ValueHint::AnyPath)]
     pub targets: Vec<PathBuf>,
 }
@@ -178,9 +178,9 @@ pub struct Targets {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
-  tfpatch doctor .venv                               find libraries that do not load
-  tfpatch doctor -- python -c 'import tensorflow'    run this command as well
-  tfpatch doctor --probe .venv                       import all native modules as well
+  tfpatch doctor .venv                               check an environment
+  tfpatch doctor --probe .venv                       import native modules too
+  tfpatch doctor -- python -c 'import tensorflow'    run this command too
 
 With `-- COMMAND`, tfpatch runs the command once and traces the loader. The command works if it exits with status \
 0 and no file of the target fails to load a library that is available. Libraries that failed to load are added to the \
@@ -190,7 +190,7 @@ error of tfpatch.
 
 With `--probe`, the interpreter of the environment imports every module with native code, each package in its own \
 process, with the loader traced, without a terminal and with empty standard input. This executes the code of all \
-packages. It confirms findings, adds some, or lowers them to info.")]
+packages. The imports confirm findings, add new ones, or lower them to info.")]
 pub struct Doctor {
     /// What to check.
     #[command(flatten)]
@@ -219,14 +219,14 @@ pub struct Doctor {
 #[derive(Debug, Default, Args)]
 #[command(after_long_help = "\
 Examples:
-  tfpatch fix --dry-run --diff                    show the changes to the environment found from here
+  tfpatch fix --dry-run --diff                    show the changes
   tfpatch fix .venv                               repair an environment
-  tfpatch fix --dry-run -o plan.json .venv        write a plan for `tfpatch apply`
-  tfpatch fix dist/x.whl                          repair a wheel before it is installed
-  tfpatch fix -- python -c 'import tensorflow'    repair until this command works
+  tfpatch fix dist/x.whl                          repair a wheel
+  tfpatch fix -- python -c 'import tensorflow'    repair until this works
+  tfpatch fix --dry-run -o plan.json .venv        plan for `tfpatch apply`
   tfpatch revert .venv                            undo everything
 
-A second `fix` changes nothing. Problems that a search path cannot solve are reported, and their files skipped.
+A second `fix` changes nothing. Problems that a search path cannot solve are reported, and their files are skipped.
 
 With `-- COMMAND`, tfpatch runs the command before and after the repair and traces the loader. The repair includes \
 the libraries that failed to load. The command runs again while new libraries fail to load, at most --max-runs times. \
@@ -245,7 +245,7 @@ pub struct Fix {
     /// Show what would be done, without changing anything.
     #[arg(long)]
     pub dry_run: bool,
-    /// Show the search paths before and after, with -v the bytes too.
+    /// Show the search paths before and after; with -v, the bytes too.
     #[arg(long)]
     pub diff: bool,
     /// Write the plan to PLAN, for `tfpatch apply`; `-` is standard output.
@@ -295,8 +295,8 @@ pub struct Fix {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
-  tfpatch fix --dry-run -o plan.json .venv      write a plan, review it, commit it
-  tfpatch apply plan.json /srv/app/.venv        apply it in another place
+  tfpatch fix --dry-run -o plan.json .venv    write a plan to review and commit
+  tfpatch apply plan.json /srv/app/.venv      apply it in another place
 
 A plan fits if all files that it edits are identical to those it was made for; the environment may be in another \
 place. If some differ, all of them are reported and nothing is written. Files that are already patched are skipped. \
@@ -306,13 +306,13 @@ pub struct Apply {
     /// The plan; `-` is standard input.
     #[arg(value_name = "PLAN", value_hint = ValueHint::FilePath)]
     pub plan: PathBuf,
-    /// The environment, directory or file [default: the environment found from here].
+    /// The environment, directory or file [default: the detected environment].
     #[arg(value_name = "TARGET", value_hint = ValueHint::AnyPath)]
     pub target: Option<PathBuf>,
     /// Show what would be done, without changing anything.
     #[arg(long)]
     pub dry_run: bool,
-    /// Show the search paths before and after, with -v the bytes too.
+    /// Show the search paths before and after; with -v, the bytes too.
     #[arg(long)]
     pub diff: bool,
     /// Exit with status 1 for remaining warnings too.
@@ -333,9 +333,9 @@ pub struct Apply {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
-  tfpatch revert                    undo all changes of the environment
-  tfpatch revert FILE               undo all changes of a file
-  tfpatch revert --operation ID     undo one operation; `tfpatch log` lists them
+  tfpatch revert                   undo all changes of the environment
+  tfpatch revert FILE              undo all changes of a file
+  tfpatch revert --operation ID    undo one operation; `tfpatch log` lists them
 
 tfpatch restores a file only if it is unchanged since the repair. Files changed by other programs are skipped and \
 reported. If a later operation changed a file too, revert that operation first; the report names it. RECORD is \
@@ -361,8 +361,8 @@ pub struct Revert {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
-  tfpatch verify .venv                               check patched files and dependencies
-  tfpatch verify -- python -c 'import tensorflow'    check patched files, and that this command works
+  tfpatch verify .venv                               check an environment
+  tfpatch verify -- python -c 'import tensorflow'    run this command too
 
 With `-- COMMAND`, tfpatch runs the command once and traces the loader; the result replaces the check of \
 dependencies. Exit status: 0 if the command works and patched files are unchanged, 1 otherwise, 2 for an error of \
@@ -400,11 +400,11 @@ pub struct Tree {
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 The output of the command is not changed; the report follows on standard output. The environment is that of the Python \
-that runs, or the one found from here. tfpatch cannot trace set-user-ID programs, static programs, and programs that do \
-not use glibc.
+interpreter that runs, or else the detected one. tfpatch cannot trace set-user-ID programs, static programs, or \
+programs that do not use glibc.
 
-With --fix, tfpatch repairs the search paths for libraries that failed to load and are in the environment, and nothing \
-else, like `tfpatch fix`. `tfpatch revert` undoes it.
+With --fix, tfpatch repairs the search paths for the libraries that failed to load and are in the environment, and \
+changes nothing else. `tfpatch revert` undoes the repair.
 
 Examples:
   tfpatch trace -- python -c 'import tensorflow'
@@ -443,13 +443,13 @@ Examples:
 
 tfpatch knows messages of dyld (macOS 10.15 to 26), of the loaders of glibc and musl, import errors of Python, log lines \
 of TensorFlow about libraries, and messages of other programs that could not find or load one. Messages from Windows are \
-not supported. The message is checked against the environment that it names, or the one found from here, or TARGET; a message \
+not supported. The message is checked against TARGET, or the environment that it names, or the detected one; a message \
 from another machine is explained without one. Exit status: 0 if a message was recognised, 2 otherwise.")]
 pub struct Explain {
     /// The message, the name of a cause, or - for standard input, such as the log of a run.
     #[arg(value_name = "TEXT|-|CAUSE")]
     pub text: Vec<OsString>,
-    /// Check the message against this environment, directory or file [default: the one that the message names, else the one found from here].
+    /// Check the message against this environment, directory or file [default: the one that the message names, else the detected one].
     #[arg(short, long, value_name = "TARGET", value_hint = ValueHint::AnyPath)]
     pub target: Option<PathBuf>,
     /// The loader's environment.

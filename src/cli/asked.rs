@@ -1,4 +1,4 @@
-//! What is asked of the use-cases that edit, by the options of their commands.
+//! Converts the options of editing commands to requests for the use-cases.
 
 use super::args::{
     Apply, Direct, DirectOptions, Doctor, Fix, Format, Needed, Record, Repair, Rpath, RpathOptions,
@@ -21,7 +21,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::PathBuf;
 
-/// How a plan is carried out, by the options; `diff` requests what changes.
+/// How to carry out a plan, according to the options; with `diff`, the replaced bytes are kept.
 fn carrying(
     session: &Session,
     kind: Kind,
@@ -40,10 +40,10 @@ fn carrying(
     }
 }
 
-/// What `doctor` requests.
+/// The request of `doctor`.
 ///
 /// # Errors
-/// Where an option says what cannot be.
+/// If the value of an option is invalid.
 pub fn doctor(session: &Session, options: &Doctor) -> Result<doctor::Doctor, Error> {
     Ok(doctor::Doctor {
         settings: session.loader_settings(&options.simulation)?,
@@ -56,10 +56,10 @@ pub fn doctor(session: &Session, options: &Doctor) -> Result<doctor::Doctor, Err
     })
 }
 
-/// What `fix` requests.
+/// The request of `fix`.
 ///
 /// # Errors
-/// Where an option says what cannot be.
+/// If the value of an option is invalid.
 pub fn fix(session: &Session, options: &Fix) -> Result<fix::Fix, Error> {
     let Fix { dry_run, diff, writing, .. } = options;
     let carrying = carrying(session, Kind::Fix, *dry_run, *diff, writing);
@@ -86,7 +86,7 @@ fn planning(repair: &Repair) -> Planning {
     }
 }
 
-/// The repair that `trace` makes: that of a `fix` without options. `None` where it makes none.
+/// The repair of `trace`, which is that of a `fix` without options. `None` if it only traces.
 #[must_use]
 pub fn fix_of_trace(session: &Session, options: &Trace) -> Option<(Planning, Carrying)> {
     let plain = Fix::default();
@@ -96,10 +96,10 @@ pub fn fix_of_trace(session: &Session, options: &Trace) -> Option<(Planning, Car
     options.fix.then_some((planning, carrying))
 }
 
-/// What `apply` requests.
+/// The request of `apply`.
 ///
 /// # Errors
-/// Where the plan cannot be read, or an option says what cannot be.
+/// If the plan cannot be read, or the value of an option is invalid.
 pub fn apply(session: &Session, options: &Apply) -> Result<apply::Apply, Error> {
     let Apply { dry_run, diff, writing, .. } = options;
     Ok(apply::Apply {
@@ -111,7 +111,7 @@ pub fn apply(session: &Session, options: &Apply) -> Result<apply::Apply, Error> 
     })
 }
 
-/// The files that `rpath` edits, and what it requests. `None` where it only prints.
+/// The files that `rpath` edits, and the requested change. `None` if it only prints.
 #[must_use]
 pub fn edit<'o>(session: &Session, command: &'o Rpath) -> Option<(&'o [PathBuf], rpath::Edit)> {
     let (files, change, options) = match command {
@@ -145,7 +145,7 @@ pub fn edit<'o>(session: &Session, command: &'o Rpath) -> Option<(&'o [PathBuf],
     Some((files, asked))
 }
 
-/// The files that `needed` edits, and what it requests. `None` where it only prints.
+/// The files that `needed` edits, and the requested change. `None` if it only prints.
 #[must_use]
 pub fn needed<'o>(session: &Session, command: &'o Needed) -> Option<(&'o [PathBuf], rpath::Edit)> {
     let (change, direct) = match command {
@@ -162,7 +162,7 @@ pub fn needed<'o>(session: &Session, command: &'o Needed) -> Option<(&'o [PathBu
     Some(field_edit(session, change, direct))
 }
 
-/// The files of which `soname` or `interpreter` sets a field, and what it requests.
+/// The files in which `soname` or `interpreter` sets a field, and the requested change.
 #[must_use]
 pub fn field_edit<'o>(
     session: &Session,

@@ -1,4 +1,4 @@
-//! Entries of search paths and names on standard output, as bare as another program wants them.
+//! Entries of search paths and names on standard output, without decoration, for other programs.
 
 use super::error::Error;
 use super::session::Session;
@@ -7,23 +7,23 @@ use crate::report::search_paths::{self, Naming};
 use std::io::Write as _;
 use std::path::PathBuf;
 
-/// What is written.
+/// What to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bare {
     /// The entries of search paths.
     SearchPath,
     /// The names of needed libraries.
     Needed,
-    /// The names of libraries for others.
+    /// The sonames of libraries.
     Soname,
-    /// The loaders of programs.
+    /// The interpreters of programs.
     Interpreter,
 }
 
-/// Writes a line for each entry or name; with `null` each ends with a NUL, whatever is in it.
+/// Writes one line for each entry or name. With `null`, each ends with a NUL instead, and nothing is escaped.
 ///
 /// # Errors
-/// Where a file cannot be read, or the output cannot be written.
+/// If a file cannot be read, or the output cannot be written.
 pub fn write(
     session: &mut Session,
     files: &[PathBuf],

@@ -1,4 +1,4 @@
-//! A command that is run and waited for. A signal that is sent to us goes on to it.
+//! Runs a command and waits for it. Signals that tfpatch receives are forwarded to it.
 
 use super::error::TROUBLE;
 use crate::app::runs::Child;
@@ -17,48 +17,48 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// What a shell adds to a signal to make an exit status of it.
+/// The number that a shell adds to a signal to get an exit status.
 const ENDED_BY_SIGNAL: u8 = 128;
 
-/// How long a command whose time is up has until it is killed.
+/// The time that a command has to end after a timeout, before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Where a command is run, and for how long.
+/// How a command is run, and for how long.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Manner {
-    /// Does it get a session of its own, with a process group of its own and without a terminal?
-    /// Otherwise it shares ours, and gets the signals of its keys by itself.
+    /// Does it get its own session, with its own process group and without a terminal? Otherwise it shares
+    /// those of tfpatch, and receives the signals of its keys directly.
     pub own_session: bool,
-    /// The time after which it is ended, with all processes of its group.
+    /// The time after which it is terminated, with all processes of its group.
     pub limit: Option<Duration>,
 }
 
-/// A command that has ended.
+/// A finished command.
 #[derive(Debug, Clone, Copy)]
 pub struct Ended {
     /// Its process ID.
     pub pid: u32,
     /// How it ended.
     pub child: Child,
-    /// Was it ended because its time was up?
+    /// Was it terminated because of a timeout?
     pub timed_out: bool,
 }
 
-/// How far the commands are.
+/// The state of the commands.
 #[derive(Debug, Default)]
 struct State {
-    /// A signal that came before the first was started: it is for it as well.
+    /// A signal that came before the first command was started. It is forwarded to that command too.
     early: Option<Signal>,
     /// Was one started?
     has_begun: bool,
-    /// Those that run, and whether each has a process group of its own. The process ID of one that has
-    /// ended may be another's.
+    /// The running commands, and whether each has its own process group. The process ID of a finished command
+    /// may be reused.
     running: Vec<(Pid, bool)>,
     /// The first signal that came.
     received: Option<c_int>,
 }
 
-/// The exit status that tells how a command ended, as a shell and env(1) have it.
+/// The exit status for the result of a command, as in a shell and in env(1).
 #[must_use]
 pub fn status_of(child: Child) -> u8 {
     let signal = child.signal.and_then(|signal| u8::try_from(signal).ok());
@@ -69,10 +69,10 @@ pub fn status_of(child: Child) -> u8 {
     }
 }
 
-/// Passes on to commands the signals that ask a program to end, until it is dropped.
+/// Forwards termination signals to commands until it is dropped.
 ///
-/// Once they have ended, the first signal lets us finish what we are about, for that is short; the
-/// second one ends us.
+/// After the commands have ended, the first signal lets tfpatch finish its current work, which is short; the
+/// second one terminates it.
 #[derive(Debug)]
 pub struct Forwarder {
     state: Arc<Mutex<State>>,
@@ -80,14 +80,14 @@ pub struct Forwarder {
 }
 
 impl Forwarder {
-    /// Begins to take signals. `scratch` is removed where a second one ends us; `is_ignored` tells which
-    /// are not taken, as `nohup` wishes it.
+    /// Starts to handle signals. `scratch` is removed if a second signal terminates tfpatch. `is_ignored`
+    /// tells which signals stay ignored, for `nohup`.
     ///
     /// # Errors
-    /// Where the system does not let us have a handler or a thread.
+    /// If the system does not allow a handler or a thread.
     pub fn new(scratch: PathBuf, is_ignored: impl Fn(c_int) -> bool) -> io::Result<Self> {
-        // Handlers do not survive exec, but what is ignored stays so: the command has the signals as we
-        // were given them.
+        // Handlers are not inherited through exec, but ignored signals are, so the command handles signals as
+        // tfpatch was told to.
         let taken = [SIGINT, SIGQUIT, SIGTERM, SIGHUP].into_iter();
         let taken: Vec<c_int> = taken.filter(|&signal| !is_ignored(signal)).collect();
         taken.iter().try_for_each(|&signal| note_origin(signal))?;
@@ -98,7 +98,7 @@ impl Forwarder {
         let pass_on = move || {
             for signal in signals.forever() {
                 if is_second(&mut locked(&shared), signal) {
-                    // What cannot be removed is not a reason to stay.
+                    // A failure to remove it is not a reason to continue.
                     let _ = std::fs::remove_dir_all(&scratch);
                     let _ = low_level::emulate_default_handler(signal);
                 }
@@ -108,10 +108,10 @@ impl Forwarder {
         Ok(Self { state, handle })
     }
 
-    /// Starts a command by `spawn`, and waits for its end.
+    /// Starts a command with `spawn`, and waits for its end.
     ///
     /// # Errors
-    /// Where it cannot be started.
+    /// If it cannot be started.
     pub fn run(
         &self,
         command: &mut Command,
@@ -122,7 +122,7 @@ impl Forwarder {
             begin_session(command);
         }
         let mut child = {
-            // A signal that comes in between waits until there is a process that it can go to.
+            // A signal that arrives here waits until there is a process to forward it to.
             let mut state = locked(&self.state);
             let child = spawn(command)?;
             let pid = pid_of(&child);
@@ -138,7 +138,7 @@ impl Forwarder {
         let clock = manner.limit.zip(pid).map(|(limit, pid)| self.clock(limit, pid)).transpose()?;
         if let Some(pid) = pid {
             let end = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-            // Until it is waited for, its process ID stays its own.
+            // The process ID is not reused before the process is waited for.
             while let Err(rustix::io::Errno::INTR) = rustix::process::waitid(WaitId::Pid(pid), end)
             {
             }
@@ -146,7 +146,7 @@ impl Forwarder {
         locked(&self.state).running.retain(|(running, _)| Some(*running) != pid);
         let timed_out = clock.is_some_and(|clock| clock.stop());
         if let (true, Some(pid)) = (timed_out, pid) {
-            // What it started had the same time as itself.
+            // The processes that it started had the same time limit.
             let _ = rustix::process::kill_process_group(pid, Signal::KILL);
         }
         let status = child.wait()?;
@@ -154,7 +154,7 @@ impl Forwarder {
         Ok(Ended { pid: child.id(), child: ended, timed_out })
     }
 
-    /// Ends a command that runs when its time is up: SIGTERM, and SIGKILL after a while.
+    /// Terminates a running command after its time limit: SIGTERM, and later SIGKILL.
     fn clock(&self, limit: Duration, pid: Pid) -> io::Result<Clock> {
         let (ended, wait) = mpsc::channel();
         let is_up = Arc::new(AtomicBool::new(false));
@@ -175,7 +175,7 @@ impl Forwarder {
         Ok(Clock { ended, is_up, thread })
     }
 
-    /// The exit status that tells of the signal that came, if one did.
+    /// The exit status for the received signal, if there was one.
     #[must_use]
     pub fn status(&self) -> Option<u8> {
         let signal = u8::try_from(locked(&self.state).received?).ok()?;
@@ -183,7 +183,7 @@ impl Forwarder {
     }
 }
 
-/// The time limit of a command that runs.
+/// The time limit of a running command.
 struct Clock {
     ended: mpsc::Sender<()>,
     is_up: Arc<AtomicBool>,
@@ -191,22 +191,22 @@ struct Clock {
 }
 
 impl Clock {
-    /// The command has ended. Was its time up?
+    /// The command has ended. Did it time out?
     fn stop(self) -> bool {
         drop(self.ended);
-        // A thread that failed has rung or it has not.
+        // A thread that failed has either rung or not.
         let _ = self.thread.join();
         self.is_up.load(Ordering::SeqCst)
     }
 }
 
-/// Sends a signal to the process group of a command; `false` where it does not run.
+/// Sends a signal to the process group of a command; `false` if it is not running.
 fn end(state: &State, pid: Pid, signal: Signal) -> bool {
     let mut running = state.running.iter();
     let Some((_, has_group)) = running.find(|(running, _)| *running == pid) else { return false };
     if *has_group {
         let _ = rustix::process::kill_process_group(pid, signal);
-        // One that was stopped, as for reading from a terminal, ends only once it goes on.
+        // A stopped process, for example one that reads from a terminal, ends only after SIGCONT.
         let _ = rustix::process::kill_process_group(pid, Signal::CONT);
     } else {
         send(pid, signal);
@@ -214,11 +214,11 @@ fn end(state: &State, pid: Pid, signal: Signal) -> bool {
     true
 }
 
-/// Lets a command begin a session of its own, which has no terminal.
+/// Starts a command in its own session, which has no terminal.
 fn begin_session(command: &mut Command) {
     let begin = || rustix::process::setsid().map(drop).map_err(io::Error::from);
     #[allow(unsafe_code, reason = "a session can be begun only between fork and exec")]
-    // SAFETY: it is one system call, which allocates nothing and takes no lock.
+    // SAFETY: it is one system call, which does not allocate or lock.
     unsafe {
         command.pre_exec(begin);
     }
@@ -230,8 +230,7 @@ impl Drop for Forwarder {
     }
 }
 
-/// Takes note of a signal and passes it on; true for one that comes after another and after the end of
-/// the command.
+/// Records a signal and forwards it; true for a second one after the end of the command.
 fn is_second(state: &mut State, number: c_int) -> bool {
     let is_first = state.received.is_none();
     state.received.get_or_insert(number);
@@ -248,7 +247,7 @@ fn is_second(state: &mut State, number: c_int) -> bool {
     for (pid, has_group) in &state.running {
         match has_group {
             true => _ = rustix::process::kill_process_group(*pid, signal),
-            // The command shares our terminal and gets the signals of its keys by itself.
+            // The command shares the terminal of tfpatch and receives the signals of its keys directly.
             false if is_of_terminal(number) => {}
             false => send(*pid, signal),
         }
@@ -256,10 +255,10 @@ fn is_second(state: &mut State, number: c_int) -> bool {
     state.running.is_empty() && !is_first
 }
 
-/// What the kernel says of where the last of each signal came from (`si_code` of sigaction(2)).
+/// The origin of the last signal of each kind, as reported by the kernel (`si_code` of sigaction(2)).
 static ORIGINS: [AtomicI32; 32] = [const { AtomicI32::new(0) }; 32];
 
-/// Keeps where a signal comes from, from now on.
+/// Records the origin of a signal from now on.
 fn note_origin(signal: c_int) -> io::Result<()> {
     let note = move |info: &libc::siginfo_t| {
         let place = usize::try_from(info.si_signo).ok().and_then(|number| ORIGINS.get(number));
@@ -268,11 +267,11 @@ fn note_origin(signal: c_int) -> io::Result<()> {
         }
     };
     #[allow(unsafe_code, reason = "only a handler of sigaction(2) receives the sender of a signal")]
-    // SAFETY: the handler stores into an atomic and does nothing else.
+    // SAFETY: the handler only stores into an atomic.
     unsafe { signal_hook_registry::register_sigaction(signal, note) }.map(drop)
 }
 
-/// Did a key of the terminal send the signal, or the end of the terminal?
+/// Was the signal sent by a key of the terminal, or because the terminal was closed?
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn is_of_terminal(signal: c_int) -> bool {
     /// `SI_KERNEL` of asm-generic/siginfo.h, the same number on every processor.
@@ -281,14 +280,14 @@ fn is_of_terminal(signal: c_int) -> bool {
     origin.is_some_and(|origin| origin.load(Ordering::SeqCst) == SI_KERNEL)
 }
 
-/// This system does not tell who sent a signal: those of keys are taken for sent by keys.
+/// This system does not report the origin of a signal. Signals of keys are assumed to come from keys.
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 fn is_of_terminal(signal: c_int) -> bool {
     matches!(signal, SIGINT | SIGQUIT)
 }
 
 fn send(pid: Pid, signal: Signal) {
-    // Not every command may be sent signals to: sudo runs as another user.
+    // Some commands cannot be signalled, for example sudo, which runs as another user.
     let _ = rustix::process::kill_process(pid, signal);
 }
 

@@ -39,9 +39,9 @@ pub enum Rpath {
     Dedupe(RpathTidy),
     /// Remove entries for missing directories.
     Prune(RpathTidy),
-    /// Replace one entry by others.
+    /// Replace one entry with others.
     Replace(RpathReplace),
-    /// Remove the entries of ELF files that lead to no needed library.
+    /// Remove entries without a needed library, from ELF files.
     Shrink(RpathShrink),
 }
 
@@ -51,7 +51,7 @@ pub struct RpathReplace {
     /// The entry to replace.
     #[arg(value_name = "OLD")]
     pub old: OsString,
-    /// The new entry, or several with colons between.
+    /// The new entry, or several separated by colons.
     #[arg(value_name = "NEW")]
     pub new: OsString,
     /// Shared libraries or programs.
@@ -65,8 +65,8 @@ pub struct RpathReplace {
 /// `tfpatch rpath shrink`
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
-An entry stays if a needed library is found by it that no entry before leads to, if the file names a library of the \
-directory among its constants, as a program does that opens it at run time, or if the entry depends on the machine.")]
+An entry is kept if it is the first one with some needed library, if the file contains the name of a library in its \
+directory and may open it at run time, or if the entry depends on the machine.")]
 pub struct RpathShrink {
     /// Files and options.
     #[command(flatten)]
@@ -96,7 +96,7 @@ pub struct RpathAdd {
     /// Files and entries.
     #[command(flatten)]
     pub edit: RpathEdit,
-    /// Put the entries first instead of last.
+    /// Add the entries first instead of last.
     #[arg(long)]
     pub first: bool,
 }
@@ -121,7 +121,7 @@ pub struct RpathOptions {
     /// Edit only the slice for ARCH of a universal Mach-O file, such as arm64 or x86_64.
     #[arg(long, value_name = "ARCH")]
     pub arch: Option<String>,
-    /// Replace the signature of a Mach-O file that is signed with a certificate by an ad-hoc signature.
+    /// If a Mach-O file is signed with a certificate, replace its signature with an ad-hoc one.
     #[arg(long)]
     pub drop_signer: bool,
     /// What every direct edit takes.
@@ -162,9 +162,9 @@ pub struct Direct {
 pub enum Needed {
     /// Print the names, one per line: exact in a pipe, escaped on a terminal.
     Print(RpathPrint),
-    /// Add a name, unless it is there.
+    /// Add a name, unless it exists.
     Add(NeededAdd),
-    /// Remove a name, and what is needed of its symbol versions.
+    /// Remove a name, and the symbol versions needed from it.
     Remove(NeededRemove),
     /// Replace a name, in symbol versions too.
     Replace(NeededReplace),
@@ -176,7 +176,7 @@ pub struct NeededAdd {
     /// The name, such as libfoo.so.1.
     #[arg(value_name = "NAME")]
     pub name: OsString,
-    /// Put the name first instead of last; symbols are searched in this order.
+    /// Add the name first instead of last; symbols are looked up in this order.
     #[arg(long)]
     pub first: bool,
     /// Files, and how they are edited.

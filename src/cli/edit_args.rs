@@ -30,7 +30,7 @@ pub struct Repair {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "File options")]
 pub struct Writing {
-    /// Edit files in place, or replace them by edited copies; `auto` edits in place if that is safe.
+    /// Edit files in place, or replace them with edited copies; `auto` edits in place if that is safe.
     #[arg(long, hide_short_help = true, value_enum, default_value_t = Write::Auto, value_name = "HOW")]
     pub write: Write,
     /// Do not wait until all data is on the disk. For image builds, where a crash discards the layer.

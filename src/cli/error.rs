@@ -1,4 +1,4 @@
-//! What ends a command early, as it is said.
+//! Errors that end a command, and how they are reported.
 
 use super::{terminal, usage};
 use crate::app::error::NotRun;
@@ -15,26 +15,26 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-/// Exit status 2: bad usage, a target that cannot be read or holds nothing to judge, an I/O error.
+/// Exit status 2: invalid usage, a target that cannot be read or contains nothing to check, an I/O error.
 pub const TROUBLE: u8 = 2;
 
-/// A command that is none, and a file that cannot be run, as POSIX has it for shells and for `env`.
+/// The exit statuses for a missing command, and for one that cannot be run, as in POSIX for shells and `env`.
 const NO_COMMAND: u8 = 127;
 const NO_PROGRAM: u8 = 126;
 
-/// What ends a command early.
+/// An error that ends a command.
 #[derive(Debug)]
 pub enum Error {
     /// A use-case could not be carried out.
     App(app::Error),
-    /// A command that was to be traced could not be run.
+    /// A command to be traced could not be run.
     Untraced(app::Error),
-    /// What the command line requests is not possible, or something of it cannot be read or written.
+    /// The command line requests something impossible, or a file in it cannot be read or written.
     Said(Words),
 }
 
 impl Error {
-    /// What is said of it.
+    /// The text of the error.
     fn words(&self) -> Words {
         match self {
             Self::App(error) | Self::Untraced(error) => Words::of(error),
@@ -42,7 +42,7 @@ impl Error {
         }
     }
 
-    /// The exit status that tells of it: as env(1) has it for a command that was to be traced.
+    /// The exit status: for a command to be traced, as in env(1).
     #[must_use]
     pub fn status(&self) -> u8 {
         match self {
@@ -56,13 +56,13 @@ impl Error {
         }
     }
 
-    /// What is said of it, in one line and without hints.
+    /// The text in one line, without hints.
     #[must_use]
     pub fn line(&self) -> String {
         self.words().to_string().lines().next().unwrap_or_default().to_owned()
     }
 
-    /// The same for programs.
+    /// The error for programs.
     #[must_use]
     pub fn report(&self) -> ErrorReport {
         let kind = match self {
@@ -97,14 +97,14 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for Error {
     }
 }
 
-/// Says an error on standard error. Where even that cannot be written, the exit status has to do.
+/// Writes an error to standard error. If that fails, only the exit status reports it.
 pub fn complain(error: &Error) {
     let mut out = Layout::new(inert::stderr(), terminal::width_of(&io::stderr(), || None));
     let _ = writeln!(out, "{}", in_style(&format!("error: {}", error.words())))
         .and_then(|()| out.flush());
 }
 
-/// An error with its hints, in the style that both those of the command line and all others have.
+/// An error with its hints, in the common style of all errors.
 fn in_style(text: &str) -> String {
     let text = match text.strip_prefix("error: ") {
         Some(rest) => format!("{} {rest}", paint(ERROR, "error:")),
@@ -113,7 +113,7 @@ fn in_style(text: &str) -> String {
     text.replace("\n  hint: ", &format!("\n  {} ", paint(COMMAND, "hint:")))
 }
 
-/// The words for an error about the arguments: as clap has it, in our form.
+/// The text of an error about arguments: that of clap, in the style of tfpatch.
 #[must_use]
 pub fn usage_text(error: &clap::Error) -> String {
     let text = error.render().to_string();
@@ -121,23 +121,24 @@ pub fn usage_text(error: &clap::Error) -> String {
         text.trim_end().replace("\n\n  tip: ", "\n  hint: ").replace("\n  tip: ", "\n  hint: ");
     let Some(hint) = usage::suggestion(error) else { return text };
     let (what, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
-    // What we know is better than what is spelled alike.
+    // A known suggestion is better than a word with similar spelling.
     let what = what.lines().next().unwrap_or_default();
     format!("{what}\n  hint: {hint}\n\n{rest}")
 }
 
-/// Writes a report about an error to standard output, where a report in JSON was requested. Where it cannot
-/// be written, the exit status has to do.
+/// Writes an error to standard output as JSON, if JSON was requested. If that fails, only the exit status
+/// reports it.
 pub fn report(error: &ErrorReport) {
     let mut out = Inert::new(io::stdout(), Form::Json);
     let _ = json::write(&mut out, error).and_then(|()| out.flush());
 }
 
-/// Reports an error about the arguments, or the help that they ask for; the exit status.
+/// Reports an error about the arguments, or prints the requested help; returns the exit status.
 #[must_use]
 pub fn refuse(error: clap::Error, asks_for_json: bool) -> ExitCode {
     let mut error = inert(error);
-    // What is misspelt here is not a command to be run, which is all that `--` would make of it.
+    // The only suggestion of clap would be to put a misspelt option after `--`, where it would become a
+    // command.
     let is_option = matches!(error.get(ContextKind::InvalidArg),
         Some(ContextValue::String(word)) if word.starts_with('-'));
     if is_option {
@@ -145,7 +146,7 @@ pub fn refuse(error: clap::Error, asks_for_json: bool) -> ExitCode {
     }
     let status = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(TROUBLE));
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand || !error.use_stderr() {
-        // Where it cannot be written, the exit status has to do.
+        // If this fails, only the exit status reports the error.
         let _ = error.print();
         return status;
     }
@@ -154,12 +155,12 @@ pub fn refuse(error: clap::Error, asks_for_json: bool) -> ExitCode {
         report(&ErrorReport::of_usage(text.clone()));
     }
     let mut out = Layout::new(inert::stderr(), terminal::width_of(&io::stderr(), || None));
-    // Where even that cannot be written, the exit status has to do.
+    // If even this fails, only the exit status reports the error.
     let _ = writeln!(out, "{}", in_style(&text)).and_then(|()| out.flush());
     status
 }
 
-/// An error about the words of the command line, which it repeats: each in one line, and as inert text.
+/// An error about arguments, which it quotes: each in one line, as inert text.
 #[must_use]
 pub fn inert(mut error: clap::Error) -> clap::Error {
     let escaped = |text: &String| printable(text.as_bytes());
@@ -177,7 +178,7 @@ pub fn inert(mut error: clap::Error) -> clap::Error {
         ContextValue::Strings(texts) => {
             Some((kind, ContextValue::Strings(texts.iter().map(escaped).collect())))
         }
-        // Which of the escapes in these is a style of clap's cannot be told.
+        // The escapes in these cannot be distinguished from the styles of clap.
         ContextValue::StyledStrs(texts) => {
             let plain = texts.iter().map(|text| escaped(&text.to_string()).into()).collect();
             Some((kind, ContextValue::StyledStrs(plain)))

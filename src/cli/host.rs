@@ -1,9 +1,9 @@
-//! What this machine's processor is to the loader.
+//! The processor of this machine, as the loader sees it.
 
 use crate::loader::glibc::hwcaps;
 
-/// The `glibc-hwcaps` subdirectories that it can use, the best first (the levels of the x86-64
-/// psABI; glibc's sysdeps/x86/get-isa-level.h).
+/// The `glibc-hwcaps` subdirectories that it supports, the best first (the levels of the x86-64 psABI;
+/// glibc's sysdeps/x86/get-isa-level.h).
 #[must_use]
 pub fn levels() -> Vec<String> {
     best().and_then(hwcaps::levels_up_to).unwrap_or_default()
@@ -12,7 +12,7 @@ pub fn levels() -> Vec<String> {
 #[cfg(target_arch = "x86_64")]
 fn best() -> Option<&'static str> {
     use std::arch::is_x86_feature_detected as has;
-    // LAHF is not requested: every processor with these has it.
+    // LAHF is not checked, because every processor with the other features has it.
     let v2 = has!("cmpxchg16b")
         && has!("popcnt")
         && has!("sse3")
@@ -47,8 +47,8 @@ fn best() -> Option<&'static str> {
     None
 }
 
-/// What `$PLATFORM` stands for: `AT_PLATFORM`, for which glibc puts `haswell` where it finds such a
-/// processor of Intel. `None` where it differs from one processor of the architecture to another.
+/// The value of `$PLATFORM`: `AT_PLATFORM`, or `haswell` if glibc detects such a processor of Intel. `None`
+/// if it depends on the processor within the architecture.
 #[must_use]
 pub fn platform() -> Option<String> {
     let is_intel = || {
@@ -59,7 +59,7 @@ pub fn platform() -> Option<String> {
     let platform = if cfg!(target_arch = "x86_64") {
         if is_haswell() { "haswell" } else { "x86_64" }
     } else if cfg!(target_arch = "x86") {
-        // AT_PLATFORM of a kernel of 32 bits names the generation.
+        // AT_PLATFORM of a 32-bit kernel names the generation of the processor.
         "i686"
     } else if cfg!(target_arch = "aarch64") {
         "aarch64"

@@ -1,4 +1,4 @@
-//! The text that is to be explained: of the arguments, or of standard input.
+//! The text to explain, from the arguments or from standard input.
 
 use super::error::Error;
 use crate::findings::finding::Cause;
@@ -10,25 +10,25 @@ use std::ffi::OsString;
 use std::io::{self, BufReader, IsTerminal as _, Write as _};
 use std::os::unix::ffi::OsStrExt as _;
 
-/// What was given.
+/// The input.
 pub enum Given {
-    /// Nothing but the name of a cause.
+    /// Only the name of a cause.
     Cause(Cause),
     /// A text with messages.
     Log(Log),
 }
 
-/// Reads the text of the arguments, or of standard input where they are `-` or none.
+/// Reads the text from the arguments, or from standard input if they are `-` or empty.
 ///
 /// # Errors
-/// If it holds no message, or cannot be read.
+/// If the text is empty, or cannot be read.
 pub fn read(text: &[OsString]) -> Result<Given, Error> {
     let log = match text {
         [] if io::stdin().is_terminal() => return Err(explain::needs_a_message().into()),
         [] => messages::read(&mut BufReader::new(io::stdin().lock()))?,
         [dash] if dash == "-" => {
             if io::stdin().is_terminal() {
-                // A note that cannot be written is not a reason to stop.
+                // A note that cannot be written is not an error.
                 let _ = writeln!(
                     inert::stderr(),
                     "tfpatch: reading a message from the terminal; Ctrl-D ends it"
@@ -50,7 +50,7 @@ pub fn read(text: &[OsString]) -> Result<Given, Error> {
     Ok(Given::Log(log))
 }
 
-/// The cause that the words name, where they are nothing but its name.
+/// The cause, if the words are only its name.
 fn cause(words: &[OsString]) -> Option<Cause> {
     match words {
         [name] => Cause::named(name.to_str()?),
@@ -71,7 +71,7 @@ fn declined(log: &Log, text: &[OsString]) -> Words {
     }
 }
 
-/// Is it the name of a file: one word with an ending, or with a slash?
+/// Does it look like the name of a file: one word with an extension or a slash?
 fn is_like_a_file(word: &[u8]) -> bool {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"._-/~+".contains(byte);
     word.iter().all(is_part) && (word.contains(&b'/') || word.contains(&b'.'))

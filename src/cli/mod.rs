@@ -1,4 +1,4 @@
-//! The command line: parse, ask for what is to be done, report.
+//! The command line: parses arguments, calls use-cases, and reports results.
 
 pub mod args;
 pub mod asked;
@@ -37,13 +37,13 @@ use clap::{FromArgMatches as _, Parser as _};
 use std::io;
 use std::process::ExitCode;
 
-/// Parses the arguments of this process, runs a command, and says what came of it.
+/// Parses the arguments of this process, runs a command, and reports the result.
 #[must_use]
 pub fn main() -> ExitCode {
     if let Some((called, words)) = settings::words_of_another("patchelf") {
         return patchelf::main(&called, &words);
     }
-    // Help and errors are the only readers of what is said of all commands: most runs do without.
+    // Only help and errors need the texts of all commands, so most runs do not build them.
     let parsed = Arguments::try_parse().or_else(|_| {
         let matches = usage::command(settings::width()).try_get_matches();
         matches.and_then(|matches| Arguments::from_arg_matches(&matches))
@@ -74,7 +74,7 @@ fn run(arguments: &Arguments) -> Result<u8, Error> {
         let example = "tfpatch tree --format dot FILE… | dot -Tsvg";
         return Err(Words::new(why).hint(example).into());
     }
-    // What is there to be copied stays as it is.
+    // Text for copying is not changed.
     let is_fitted = !matches!(
         arguments.command,
         Command::Show(_)
@@ -85,7 +85,7 @@ fn run(arguments: &Arguments) -> Result<u8, Error> {
             | Command::Shims(_)
     );
     let mut session = Session::new(&arguments.common, is_fitted)?;
-    // A report that has no form of its own for an issue is quoted as people read it.
+    // A report without a Markdown form is quoted as it is for people.
     let has_form = match &arguments.command {
         Command::Doctor(options) => !options.proof.is_given() && !options.proof.probe,
         command => matches!(command, Command::Explain(_)),
@@ -100,14 +100,14 @@ fn run(arguments: &Arguments) -> Result<u8, Error> {
         operation::make_directory(store).map_err(operation::Error::from)?;
     }
     let status = carry_out(&mut session, &arguments.command);
-    // What was found out before something failed is not lost with it.
+    // Write what was reported before something failed.
     let written = session.out.flush();
     let status = status?;
     written?;
     Ok(status)
 }
 
-/// Does what a command requests; the exit status.
+/// Runs a command; returns the exit status.
 fn carry_out(session: &mut Session, command: &Command) -> Result<u8, Error> {
     match command {
         Command::Doctor(options) if options.proof.probe => {
@@ -143,7 +143,7 @@ fn carry_out(session: &mut Session, command: &Command) -> Result<u8, Error> {
         Command::Man(options) => commands::man::run(session, options),
         Command::Help(options) => commands::help::run(options),
         Command::Shims(options) => commands::shims::run(session, options),
-        // Its words are read before those of all commands.
+        // patchelf has its own options, which are read before those of all commands.
         Command::Patchelf(_) => Ok(0),
     }
 }

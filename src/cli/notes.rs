@@ -1,4 +1,4 @@
-//! What is said on standard error while a use-case works.
+//! Notes on standard error while a use-case works.
 
 use super::progress::Progress;
 use super::settings;
@@ -10,7 +10,7 @@ use crate::report::words::operations;
 use std::any::Any;
 use std::io::{self, Write as _};
 
-/// Says everything, each in a line.
+/// Writes every note in a line.
 pub const WATCH: Watch = Watch { working, waiting, interrupted, recovered, now: settings::now };
 
 fn working(on: Work) -> Box<dyn Any> {
@@ -47,7 +47,7 @@ fn recovered(recovered: &Recovered) {
     }
 }
 
-/// Says what the reader has to know: sentences.
+/// Writes notes for the user, which are sentences.
 pub fn say(notes: &[String]) {
     let mut out = inert::stderr();
     // A note that cannot be written is not a reason to stop.

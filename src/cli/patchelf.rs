@@ -1,8 +1,8 @@
-//! The command line of patchelf, on this engine: for what calls a program of that name.
+//! The command line of patchelf, for programs that call it.
 //!
-//! It prints what patchelf prints, and ends as it does. A file is written as everywhere: the old one or the new
-//! one, whatever happens. No backup is kept unless `TFPATCH_STORE` names a directory for it, since what is
-//! edited here is packed afterwards.
+//! The output and the exit status are those of patchelf. A file is written as in all other commands: after a
+//! failure it is either the old or the new one. No backup is kept unless `TFPATCH_STORE` names a directory
+//! for it, because files that are edited here are usually packed afterwards.
 
 pub mod options;
 
@@ -30,13 +30,13 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// The version of patchelf whose options and output these are: programs ask for it.
+/// The version of patchelf that is emulated. Programs query it.
 const VERSION: &str = concat!("patchelf 0.19.3 (tfpatch ", env!("CARGO_PKG_VERSION"), ")");
 
-/// The size of the smaller ELF header, in bytes: what has less is called a file without one.
+/// The size of the smaller ELF header, in bytes. Shorter files are reported as files without one.
 const SMALLEST: u64 = 52;
 
-/// The names of `EI_OSABI`, as they are printed.
+/// The names of `EI_OSABI` in the output.
 const SYSTEMS: [(u8, &str); 12] = [
     (0, "System V"),
     (1, "HP-UX"),
@@ -52,11 +52,11 @@ const SYSTEMS: [(u8, &str); 12] = [
     (13, "OpenVMS"),
 ];
 
-/// More names that are understood.
+/// Additional names that are accepted.
 const ALIASES: [(u8, &str); 6] =
     [(0, "system-v"), (0, "sysv"), (3, "gnu"), (4, "gnu-hurd"), (4, "hurd"), (3, "linux")];
 
-/// The options, for people.
+/// The list of options.
 const HELP: &str = "\
   [--set-interpreter FILENAME]
   [--print-interpreter]
@@ -89,7 +89,7 @@ const HELP: &str = "\
   FILENAME...
 ";
 
-/// Does what the words after the name of the program ask for.
+/// Runs the command line after the name of the program.
 #[must_use]
 pub fn main(called: &OsStr, words: &[OsString]) -> ExitCode {
     let help = || say(&format!("syntax: {}\n{HELP}", called.display()));
@@ -118,7 +118,7 @@ pub fn main(called: &OsStr, words: &[OsString]) -> ExitCode {
     }
 }
 
-/// A text on standard error. Where even that cannot be written, the exit status has to do.
+/// Writes a text to standard error. If that fails, only the exit status reports the error.
 fn say(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
@@ -134,7 +134,7 @@ fn print(line: &[u8]) -> Result<(), String> {
     }
 }
 
-/// Prints what is asked for of a file, and edits it.
+/// Prints the requested fields of a file, and edits it.
 fn work(files: &dyn Vfs, options: &Options, file: &Path) -> Result<(), String> {
     if options.is_verbose || settings::is_patchelf_verbose() {
         say(&format!("patching ELF file '{}'\n", file.display()));
@@ -207,7 +207,7 @@ fn interpreter(image: &Image<'_>) -> Result<Vec<u8>, String> {
 }
 
 fn require_dynamic(image: &Image<'_>) -> Result<(), String> {
-    // A file of symbols for a debugger has the header without the table.
+    // A file of debug symbols has the header without the table.
     image.segment(PT_DYNAMIC).map(drop).ok_or_else(|| no_section(".dynamic"))
 }
 
@@ -215,7 +215,7 @@ fn no_section(name: &str) -> String {
     format!("cannot find section '{name}'. The input file is most likely statically linked")
 }
 
-/// The changes that are asked for, in the order in which patchelf makes them.
+/// The requested changes, in the order in which patchelf makes them.
 fn changes(files: &dyn Vfs, image: &Image<'_>, options: &Options) -> Result<Vec<Change>, String> {
     let mut changes = Vec::new();
     if let Some(name) = &options.os_abi {
@@ -243,7 +243,7 @@ fn changes(files: &dyn Vfs, image: &Image<'_>, options: &Options) -> Result<Vec<
     changes.extend(
         replaced.map(|(old, new)| Change::ReplaceNeeded { old: old.clone(), new: new.clone() }),
     );
-    // Each goes to the front, and they stand there in their order.
+    // Each is added at the front, and they keep their order.
     let added = options.added.iter().rev();
     changes.extend(added.map(|name| Change::AddNeeded { name: name.clone(), first: true }));
     if options.no_default_lib {
@@ -262,7 +262,7 @@ fn system_of(name: &[u8]) -> Result<u8, String> {
     found.map(|(number, _)| *number).ok_or_else(|| "unrecognized OS ABI".to_owned())
 }
 
-/// The change of the search path; `None` where there is none to be changed.
+/// The change of the search path; `None` if it does not change.
 fn search_path(
     files: &dyn Vfs,
     image: &Image<'_>,
@@ -291,7 +291,7 @@ fn search_path(
     Ok(Some(Change::SearchPath { entries, kind: Some(kind) }))
 }
 
-/// The entries that do not begin with a slash, and those that lead to a library which no entry before does.
+/// The entries that do not begin with a slash, and those with a needed library that no earlier entry has.
 fn shrunk(
     files: &dyn Vfs,
     image: &Image<'_>,
@@ -318,7 +318,7 @@ fn shrunk(
     entries.iter().filter(stays).cloned().collect()
 }
 
-/// Writes the edited file to another one, also where nothing changes.
+/// Writes the edited file to another one, even if nothing changes.
 fn write_copy(
     image: &Image<'_>,
     file: &Path,
@@ -336,9 +336,9 @@ fn write_copy(
     written.map_err(|error| Error::from(error).line())
 }
 
-/// Edits a file where it is.
+/// Edits a file in place.
 fn edit_file(file: &Path, changes: Vec<Change>) -> Result<(), Error> {
-    // What a backup is kept in while the file is written, and goes with it.
+    // The backup is kept in a temporary directory while the file is written.
     let scratch = operation::Scratch::directory()?;
     let kept = settings::foreign_store();
     if let Some(store) = &kept {
@@ -366,7 +366,7 @@ fn edit_file(file: &Path, changes: Vec<Change>) -> Result<(), Error> {
         carrying: Carrying {
             kind: Kind::Edit,
             dry_run: false,
-            // A renamed copy needs no backup to be either the old file or the new one.
+            // A renamed copy is either the old or the new file, and needs no backup.
             write: Writing::Replace,
             sync: true,
             repaired: None,

@@ -1,4 +1,4 @@
-//! The file that a plan is written to and read from.
+//! Reads and writes plan files.
 
 use super::error::Error;
 use super::settings;
@@ -11,13 +11,13 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-/// The name of a file that means standard input or output.
+/// The name that means standard input or output.
 const STANDARD: &str = "-";
 
-/// The longest plan that is read: one that signs a library of a gigabyte again takes about 12 MB.
+/// The maximum length of a plan. A plan that signs a library of a gigabyte again has about 12 MB.
 const MAX_BYTES: u64 = 256 << 20;
 
-/// What writes a plan.
+/// Writes a plan.
 const MAKE: &str = "`tfpatch fix --dry-run -o plan.json` writes a plan";
 
 /// Is standard input or output meant?
@@ -29,7 +29,7 @@ pub fn is_standard(file: &Path) -> bool {
 /// Reads a plan.
 ///
 /// # Errors
-/// Where the file cannot be read, or holds no plan.
+/// If the file cannot be read, or does not contain a plan.
 pub fn read(file: &Path) -> Result<Plan, Error> {
     let failed = |error: io::Error| {
         Words::new(format!("cannot read the plan {}: {error}", shown(file))).hint(MAKE)
@@ -49,10 +49,10 @@ pub fn read(file: &Path) -> Result<Plan, Error> {
     Ok(Plan::parse(&text).map_err(|error| no_plan(error.to_string()))?)
 }
 
-/// Writes a plan down.
+/// Writes a plan to a file.
 ///
 /// # Errors
-/// Where the file cannot be written.
+/// If the file cannot be written.
 pub fn write(file: &Path, plan: &PlanReport<'_>) -> Result<(), Error> {
     let mut text = Vec::new();
     json::write(&mut text, plan)?;

@@ -1,4 +1,4 @@
-//! Imports by an environment's own interpreter: each package in a process of its own, several at once.
+//! Imports modules with the interpreter of an environment: each package in its own process, several at once.
 
 use super::child::Manner;
 use super::error::Error;
@@ -21,30 +21,30 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// What the interpreter is given to run.
+/// The script for the interpreter.
 const DRIVER: &str = include_str!("probe.py");
 
-/// The file in which it says what came of each module.
+/// The file in which it reports the result of each module.
 const OUTCOMES: &str = "outcomes";
 
-/// Only this much of it is read, because a module can write there too.
+/// The maximum that is read of this file, because a module can write to it too.
 const MAX_OUTCOMES_BYTES: u64 = 16 << 20;
 
-/// How often one package is begun again after a module that ended the process.
+/// The maximum number of restarts of one package after a module terminated the process.
 const MAX_BEGINNINGS: usize = 8;
 
-/// Who imports.
+/// Imports modules.
 pub struct Probe<'a> {
-    /// Who traces it.
+    /// Traces the loader.
     pub tracer: Tracer<'a>,
     limit: Duration,
 }
 
 impl<'a> Probe<'a> {
-    /// Prepares the imports; `seconds` is how long a package may take.
+    /// Prepares the imports; `seconds` is the time limit of each package.
     ///
     /// # Errors
-    /// As [`Tracer::new`].
+    /// As for [`Tracer::new`].
     pub fn new(session: &'a Session, seconds: u64) -> Result<Self, Error> {
         Ok(Self { tracer: Tracer::new(session)?, limit: Duration::from_secs(seconds) })
     }
@@ -111,7 +111,7 @@ impl Importer for Probe<'_> {
     ) -> Result<Vec<Imports>, app::Error> {
         let modules: usize = packages.iter().map(|package| package.modules.len()).sum();
         let user = other_owner(owned).map(|(uid, _)| format!(", as user {uid}"));
-        // A note that cannot be written is not a reason not to do it.
+        // A note that cannot be written is not an error.
         let _ = writeln!(
             inert::stderr(),
             "tfpatch: importing {} of {} with {}{}",
@@ -128,8 +128,7 @@ impl Importer for Probe<'_> {
     }
 }
 
-/// The names in the order in which they are imported: the packages around a module before it, as any import of
-/// it begins with them.
+/// The names in the order of imports: parent packages before their modules, as in any import.
 fn names(package: &NativePackage) -> Vec<String> {
     let modules = package.modules.keys();
     let around = modules.clone().flat_map(|module| {
@@ -139,7 +138,7 @@ fn names(package: &NativePackage) -> Vec<String> {
     package.first.iter().cloned().chain(own).collect()
 }
 
-/// The interpreter with what it is to run. It writes no compiled files: who looks changes nothing.
+/// The command for the interpreter. It writes no compiled files, so that the environment is unchanged.
 fn command(interpreter: &Path, file: &Path, names: &[&String]) -> Vec<OsString> {
     let mut command: Vec<OsString> = vec![interpreter.into()];
     command.extend(["-B", "-c", DRIVER].map(OsString::from));
@@ -148,15 +147,15 @@ fn command(interpreter: &Path, file: &Path, names: &[&String]) -> Vec<OsString> 
     command
 }
 
-/// What an interpreter said of its imports.
+/// The report of an interpreter.
 #[derive(Debug, Default)]
 struct Told {
     outcomes: BTreeMap<String, Outcome>,
-    /// The module that was begun, and did not come to an end.
+    /// The module whose import began and did not end.
     begun: Option<String>,
 }
 
-/// Reads that. It knows the file, and so do the modules: what makes no sense is passed over.
+/// Parses the report. Modules can write to the file, so invalid lines are skipped.
 fn read(path: &Path) -> io::Result<Told> {
     let mut told = Told::default();
     let Some(file) = open_trace(path)? else { return Ok(told) };
@@ -182,7 +181,7 @@ fn read(path: &Path) -> io::Result<Told> {
     Ok(told)
 }
 
-/// Undoes Python's `unicode_escape`.
+/// Reverses Python's `unicode_escape`.
 fn unescaped(field: &str) -> String {
     let mut text = String::new();
     let mut rest = field;

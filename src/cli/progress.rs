@@ -1,4 +1,4 @@
-//! A sign of life for work that takes longer than a person expects.
+//! A progress indicator for work that takes longer than a user expects.
 
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::{self, IsTerminal as _};
@@ -6,11 +6,11 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Work that is done before shows nothing.
+/// Shorter work shows nothing.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Shows what is being done on a terminal's standard error from half a second on, until it is
-/// dropped. In a pipe it shows nothing.
+/// Shows on standard error what is being done, after half a second and until it is dropped. If standard error
+/// is not a terminal, it shows nothing.
 pub struct Progress {
     showing: Option<(Sender<()>, JoinHandle<()>)>,
 }
@@ -19,7 +19,7 @@ impl Progress {
     /// Begins work.
     #[must_use]
     pub fn new(what: &'static str) -> Self {
-        // Each drawing fills the line, which wraps where the width of the terminal is not known.
+        // Each drawing fills the line, which wraps if the width of the terminal is unknown.
         let stderr = io::stderr();
         let has_width = rustix::termios::tcgetwinsize(&stderr).is_ok_and(|size| size.ws_col > 0);
         if !stderr.is_terminal() || !has_width {
@@ -48,7 +48,7 @@ impl Drop for Progress {
     fn drop(&mut self) {
         if let Some((done, thread)) = self.showing.take() {
             drop(done);
-            // A thread that failed to draw has nothing left to say.
+            // A thread that failed to draw has nothing to report.
             let _ = thread.join();
         }
     }

@@ -1,5 +1,5 @@
-//! The runs of a command that proves something: each is announced, has a session of its own and a time
-//! limit, and its last words are kept.
+//! Runs a command that proves something. Each run is announced, has its own session and a time limit, and its
+//! last lines of output are kept.
 
 use super::args::Proof;
 use super::child::Manner;
@@ -20,13 +20,13 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// Who runs the command.
+/// Runs the command.
 pub struct Runs<'a> {
-    /// Who traces it.
+    /// Traces the loader.
     pub tracer: Tracer<'a>,
     limit: Duration,
     command: &'a [OsString],
-    /// The command as it can be pasted.
+    /// The command in a form that can be pasted.
     shown: String,
     count: usize,
 }
@@ -35,7 +35,7 @@ impl<'a> Runs<'a> {
     /// Prepares the runs.
     ///
     /// # Errors
-    /// As [`Tracer::new`].
+    /// As for [`Tracer::new`].
     pub fn new(session: &'a Session, options: &'a Proof) -> Result<Self, Error> {
         let tracer = Tracer::new(session)?;
         let limit = Duration::from_secs(options.timeout);
@@ -48,7 +48,7 @@ impl<'a> Runs<'a> {
         let user = owned.and_then(other_owner).map(|(uid, _)| format!(", as user {uid}"));
         let (count, user, shown) = (self.count, user.unwrap_or_default(), &self.shown);
         let when = purpose_in_words(purpose);
-        // A note that cannot be written is not a reason not to run it.
+        // A note that cannot be written does not prevent the run.
         let _ = writeln!(inert::stderr(), "tfpatch: run {count}, {when}{user}: {shown}");
     }
 }
@@ -60,10 +60,10 @@ impl<'a> Runner<'a> for Runs<'a> {
         let (listener, ears) = Listener::new()?;
         let manner = Manner { own_session: true, limit: Some(self.limit) };
         let prepare = |command: &mut Command| {
-            // What is read is gone for the next run, and a session of its own has no terminal.
+            // Input would only be available to the first run, and a session of its own has no terminal.
             let may_read = purpose == Purpose::Once && !io::stdin().is_terminal();
             command.stdin(if may_read { Stdio::inherit() } else { Stdio::null() });
-            // Standard output holds our report and nothing else.
+            // Standard output contains only the report of tfpatch.
             command.stdout(io::stderr()).stderr(ears);
             Ok(())
         };

@@ -1,4 +1,4 @@
-//! What the commands have in common that report a repair.
+//! The common parts of commands that report a repair.
 
 use super::args::Format;
 use super::error::Error;
@@ -10,11 +10,11 @@ use crate::findings::finding::Finding;
 use crate::report::json::{self, PlanReport};
 use crate::report::outcome;
 
-/// Reports a repair; `in_earnest` is the command that does what was a trial. The exit status, with
-/// `strict` that of a warning too.
+/// Reports a repair; `in_earnest` is the command that carries out a dry run. Returns the exit status, which
+/// with `strict` depends on warnings too.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn report(
     session: &mut Session,
     chosen: &Chosen,
@@ -34,7 +34,7 @@ pub fn report(
     Ok(status_of(remaining.map(Finding::severity), strict))
 }
 
-/// The plan of a repair, as programs read it.
+/// The plan of a repair as JSON.
 #[must_use]
 pub fn plan_of(fixed: &Fixed) -> PlanReport<'_> {
     let repaired = &fixed.repaired;

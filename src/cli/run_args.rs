@@ -13,7 +13,7 @@ pub struct Proof {
     /// Import every module with native code with the interpreter of the environment. This executes code of all packages.
     #[arg(long, conflicts_with_all = ["env", "no_env", "loader", "cpu"])]
     pub probe: bool,
-    /// Stop a run after SECONDS, with --probe the imports of one package; it then has no result.
+    /// Stop a run after SECONDS; with --probe, the imports of one package. A stopped run has no result.
     #[arg(
         long,
         hide_short_help = true,

@@ -1,4 +1,4 @@
-//! What the commands share: the output, and what they were told of the world.
+//! The shared state of commands: the output, and the context of use-cases.
 
 use super::args::{Color, Common, Format};
 use super::error::Error;
@@ -23,28 +23,27 @@ use std::io::{self, IsTerminal as _, Write};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// A running command: where it writes, and what it was told of how.
+/// A running command: its output and its context.
 pub struct Session {
-    /// Where the report goes. What is written to it reaches nobody but as inert text.
+    /// The report. Only inert text gets through.
     pub out: Box<dyn Write>,
-    /// May what other programs read be written as it is? Not to a terminal, nor where the report is
-    /// quoted.
+    /// May exact bytes for other programs be written? Not to a terminal, and not in a quoted report.
     pub is_raw: bool,
-    /// Is the report read on a terminal?
+    /// Is the output a terminal?
     pub is_terminal: bool,
-    /// How it is written.
+    /// The format.
     pub format: Format,
-    /// How much is said.
+    /// The level of detail.
     pub detail: Detail,
     /// The use-cases.
     pub app: App,
 }
 
 impl Session {
-    /// Begins a command, whose report may be fitted to the terminal.
+    /// Starts a command whose report may be fitted to the terminal.
     ///
     /// # Errors
-    /// Where `--jobs` requests no thread at all.
+    /// If `--jobs` requests no thread at all.
     pub fn new(common: &Common, is_fitted: bool) -> Result<Self, Error> {
         if let Some(jobs) = common.jobs {
             rayon::ThreadPoolBuilder::new().num_threads(jobs).build_global()?;
@@ -57,7 +56,7 @@ impl Session {
             Color::Auto if settings::wants_color() => anstream::ColorChoice::Always,
             Color::Auto => anstream::ColorChoice::Never,
         };
-        // `AutoStream` passes each line on separately, and standard output would write each line at once.
+        // `AutoStream` forwards each line separately, and standard output would write each line immediately.
         let stdout = io::BufWriter::new(Output(io::stdout()));
         let out: Box<dyn Write> = if is_for_people || common.full_paths {
             Box::new(stdout)
@@ -87,40 +86,40 @@ impl Session {
         })
     }
 
-    /// How the outcome of a repair is told.
+    /// How to report the result of a repair.
     #[must_use]
     pub fn telling<'a>(&self, diff: bool, in_earnest: &'a CommandLine) -> Telling<'a> {
         Telling { detail: self.detail, is_terminal: self.is_terminal, diff, in_earnest }
     }
 
-    /// Standard output itself, for what other programs read byte for byte.
+    /// Raw standard output, for other programs that need exact bytes.
     ///
     /// # Errors
-    /// Where what was written so far cannot be.
+    /// If the previous output cannot be written.
     pub fn raw(&mut self) -> io::Result<impl Write + use<>> {
         self.out.flush()?;
         Ok(io::BufWriter::new(Output(io::stdout())))
     }
 
-    /// The loader's environment, as simulated.
+    /// The environment of the simulated loader.
     ///
     /// # Errors
-    /// As [`settings::loader_settings`].
+    /// As for [`settings::loader_settings`].
     pub fn loader_settings(&self, simulation: &Simulation) -> Result<loader::Settings, Error> {
         settings::loader_settings(simulation, self.app.is_elsewhere())
     }
 
-    /// What else the simulated process is given.
+    /// The other surroundings of the simulated process.
     ///
     /// # Errors
-    /// As [`settings::surroundings`].
+    /// As for [`settings::surroundings`].
     pub fn surroundings(&self, simulation: &Simulation) -> Result<Ambient, Error> {
         settings::surroundings(simulation, self.app.is_elsewhere())
     }
 }
 
-/// Standard output, which its reader may close: `tfpatch doctor | head -1`. What comes after that is
-/// dropped, and the work and its exit status are the same as if it had been read.
+/// Standard output, which its reader may close: `tfpatch doctor | head -1`. Later output is dropped, and the
+/// work and its exit status are not affected.
 struct Output(io::Stdout);
 
 impl Write for Output {
@@ -140,7 +139,7 @@ fn unless_closed<T>(outcome: io::Result<T>, otherwise: T) -> io::Result<T> {
     }
 }
 
-/// The use-cases with what the process was given.
+/// The use-cases with the surroundings of the process.
 fn app(common: &Common) -> Result<App, Error> {
     let vfs = match &common.root {
         None => OsVfs::new(),
@@ -160,14 +159,14 @@ fn app(common: &Common) -> Result<App, Error> {
     })
 }
 
-/// The root of another system, links resolved.
+/// The root of another system, with links resolved.
 fn canonical_root(root: &Path) -> Result<PathBuf, Error> {
     let path = settings::working_directory()?.join(root);
     let failed = |error| Words::new(format!("--root {}: {error}", shown(root)));
     Ok(OsVfs::new().canonicalize(&path).map_err(failed)?)
 }
 
-/// The exit status for what remains: 1 for an error, with `strict` for a warning too.
+/// The exit status for the remaining findings: 1 for an error, and with `strict` for a warning too.
 #[must_use]
 pub fn status_of(severities: impl Iterator<Item = Severity>, strict: bool) -> u8 {
     let worst = severities.min();

@@ -1,4 +1,4 @@
-//! What the process was given: the only place that reads the environment.
+//! The settings of the process: the only module that reads the environment.
 
 #![allow(clippy::disallowed_methods, reason = "this is where the environment is read")]
 
@@ -20,7 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The variables that lead dyld to libraries.
+/// The variables with search paths of dyld.
 const DYLD_VARIABLES: [&str; 4] = [
     "DYLD_LIBRARY_PATH",
     "DYLD_FRAMEWORK_PATH",
@@ -28,10 +28,10 @@ const DYLD_VARIABLES: [&str; 4] = [
     "DYLD_FALLBACK_FRAMEWORK_PATH",
 ];
 
-/// The variables that matter to finding an environment.
+/// The variables that affect the detection of an environment.
 ///
 /// # Errors
-/// Where the working directory is gone.
+/// If the working directory is gone.
 pub fn ambient() -> Result<Ambient, app::Error> {
     Ok(Ambient {
         working_directory: working_directory()?,
@@ -48,8 +48,8 @@ pub fn ambient() -> Result<Ambient, app::Error> {
     })
 }
 
-/// The path by which this program was called: as it was typed, or by the directory of `PATH` in which a
-/// shell found it.
+/// The path by which this program was called: as typed, or in the directory of `PATH` in which a shell found
+/// it.
 fn called_as() -> Option<PathBuf> {
     let word = std::env::args_os().next().map(PathBuf::from)?;
     if word.components().count() > 1 {
@@ -58,11 +58,11 @@ fn called_as() -> Option<PathBuf> {
     directories("PATH").into_iter().map(|it| it.join(&word)).find(|path| path.is_file())
 }
 
-/// What the simulated process is given besides the loader's variables, as
-/// [`loader_settings`] has it for those.
+/// The surroundings of the simulated process, in addition to the variables of the loader in
+/// [`loader_settings`].
 ///
 /// # Errors
-/// As [`loader_settings`].
+/// As for [`loader_settings`].
 pub fn surroundings(simulation: &Simulation, elsewhere: bool) -> Result<Ambient, Error> {
     let mut found = if simulation.no_env || elsewhere {
         Ambient { working_directory: working_directory()?, ..Ambient::default() }
@@ -80,7 +80,7 @@ pub fn surroundings(simulation: &Simulation, elsewhere: bool) -> Result<Ambient,
             b"PYTHONPATH" => found.python_path = list(),
             b"PYTHONHOME" => found.python_home = one(),
             b"CUDA_HOME" => found.cuda_home = one(),
-            // Others say nothing of where Python and its libraries are.
+            // Other variables do not affect where Python and its libraries are.
             _ => {}
         }
     }
@@ -90,10 +90,10 @@ pub fn surroundings(simulation: &Simulation, elsewhere: bool) -> Result<Ambient,
 /// A variable's name and value.
 type Variable<'a> = (&'a [u8], Vec<u8>);
 
-/// The variables of `--env`.
+/// The variables in `--env`.
 ///
 /// # Errors
-/// Where one has no `=`.
+/// If one does not contain `=`.
 fn variables(simulation: &Simulation) -> Result<Vec<Variable<'_>>, Error> {
     let pairs = simulation.env.iter().map(|pair| {
         let bytes = pair.as_bytes();
@@ -107,7 +107,7 @@ fn variables(simulation: &Simulation) -> Result<Vec<Variable<'_>>, Error> {
     pairs.collect()
 }
 
-/// Do the arguments, which may not be understood, ask for JSON?
+/// Do the arguments, which may be invalid, request JSON?
 #[must_use]
 pub fn asks_for_json() -> bool {
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -119,7 +119,7 @@ pub fn asks_for_json() -> bool {
 /// The working directory.
 ///
 /// # Errors
-/// Where it is gone.
+/// If it does not exist.
 pub fn working_directory() -> Result<PathBuf, app::Error> {
     std::env::current_dir().map_err(|error| app::Error::NoWorkingDirectory(Arc::new(error)))
 }
@@ -130,21 +130,20 @@ pub fn home() -> Option<OsString> {
     std::env::var_os("HOME").filter(|home| !home.is_empty())
 }
 
-/// The command as it was typed, but for the options that make it a trial. Its last words may be `of_another`
-/// command.
+/// The command as typed, without the options for a dry run. Its last words may be those `of_another` command.
 #[must_use]
 pub fn in_earnest(of_another: usize) -> CommandLine {
     let is_trial = |word: &OsStr| word == "--dry-run" || word == "--diff";
     let words: Vec<OsString> = std::env::args_os().skip(1).collect();
-    // What comes after `--` is a command of its own.
+    // Everything after `--` is a separate command.
     let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
     let own = end.min(words.len().saturating_sub(of_another));
     let of_ours = |(index, word): &(usize, OsString)| *index >= own || !is_trial(word);
     CommandLine::new(words.into_iter().enumerate().filter(of_ours).map(|(_, word)| word))
 }
 
-/// The time that an operation's record bears: SOURCE_DATE_EPOCH where it is set, so that an image
-/// built twice is the same, else the clock's. Seconds since 1970.
+/// The time in the record of an operation: SOURCE_DATE_EPOCH if it is set, so that building an image twice
+/// gives the same result, or else the current time. Seconds since 1970.
 #[must_use]
 pub fn now() -> i64 {
     std::env::var("SOURCE_DATE_EPOCH")
@@ -160,7 +159,7 @@ pub fn now() -> i64 {
         })
 }
 
-/// May the report have colours, where `--color auto` asks?
+/// With `--color auto`, does the report have colours?
 #[must_use]
 pub fn wants_color() -> bool {
     let unset = |name| std::env::var_os(name).is_none_or(|value| value.is_empty());
@@ -169,23 +168,23 @@ pub fn wants_color() -> bool {
         && io::stdout().is_terminal()
 }
 
-/// The width of the terminal that standard output is, in columns; `None` where it is not one.
+/// The width of standard output in columns; `None` if it is not a terminal.
 #[must_use]
 pub fn width() -> Option<usize> {
     let told = || std::env::var("COLUMNS").ok()?.trim().parse().ok();
     terminal::width_of(&io::stdout(), told)
 }
 
-/// What the simulated loader is given: the process's own variables, or none with `--no-env` and for
-/// the root of another system (`elsewhere`), and those of `--env`.
+/// The variables of the simulated loader: those of the process, or none with `--no-env` and for the root of
+/// another system (`elsewhere`), and those of `--env`.
 ///
 /// # Errors
-/// Where `--env` has no `=`.
+/// If `--env` does not contain `=`.
 pub fn loader_settings(
     simulation: &Simulation,
     elsewhere: bool,
 ) -> Result<loader::Settings, Error> {
-    // A working directory of this system is none of another one's.
+    // The working directory of this system does not exist in another one.
     let here = if elsewhere { PathBuf::from("/") } else { working_directory()? };
     let mut settings = loader::Settings { working_directory: here, ..Default::default() };
     match simulation.loader {
@@ -218,7 +217,7 @@ pub fn loader_settings(
             b"LD_LIBRARY_PATH" => settings.library_path = Some(value),
             b"LD_PRELOAD" => settings.preload = Some(value),
             b"GLIBC_TUNABLES" => settings.tunables = Some(value),
-            // Other variables do not change where the loader looks.
+            // Other variables do not affect where the loader searches.
             name => {
                 if let Some(variable) = settings.dyld.variable(name) {
                     *variable = Some(value);
@@ -229,19 +228,19 @@ pub fn loader_settings(
     Ok(settings)
 }
 
-/// The directory for backups of what is edited under the name of another program.
+/// The directory for backups of files that are edited under the name of another program.
 #[must_use]
 pub fn foreign_store() -> Option<PathBuf> {
     path("TFPATCH_STORE")
 }
 
-/// Is patchelf to say what it does, on standard error?
+/// Does patchelf describe its work on standard error?
 #[must_use]
 pub fn is_patchelf_verbose() -> bool {
     std::env::var_os("PATCHELF_DEBUG").is_some()
 }
 
-/// The name of another program by which this one is called, with the words after it: by its own name, or by its
+/// The other program whose name tfpatch is called by, with the remaining arguments: its own name, or its
 /// first argument.
 #[must_use]
 pub fn words_of_another(program: &str) -> Option<(OsString, Vec<OsString>)> {
@@ -254,17 +253,17 @@ pub fn words_of_another(program: &str) -> Option<(OsString, Vec<OsString>)> {
     Some((first, words.collect()))
 }
 
-/// What the loader was told to print before we asked it to.
+/// The user's own settings for tracing the loader.
 #[derive(Debug, Clone, Default)]
 pub struct Debugging {
     /// `LD_DEBUG`.
     pub categories: Option<OsString>,
-    /// `LD_DEBUG_OUTPUT`: a path, to which the loader appends a dot and the process's ID.
+    /// `LD_DEBUG_OUTPUT`: a path, to which the loader appends a dot and the process ID.
     pub output: Option<OsString>,
 }
 
 impl Debugging {
-    /// The value of `LD_DEBUG` that has `more` as well. The loader takes commas, colons and blanks.
+    /// The value of `LD_DEBUG` with `more` added. The loader accepts commas, colons and spaces as separators.
     #[must_use]
     pub fn with(&self, more: &str) -> OsString {
         let mut value = self.categories.clone().unwrap_or_default();
@@ -275,7 +274,7 @@ impl Debugging {
         value
     }
 
-    /// What becomes of the user's own tracing: sentences.
+    /// What happens to the user's own tracing, in sentences.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         let set = self.categories.as_ref().filter(|categories| !categories.is_empty());
@@ -294,12 +293,12 @@ impl Debugging {
     }
 }
 
-/// What the loader was told to print.
+/// The user's own settings for tracing the loader.
 #[must_use]
 pub fn debugging() -> Debugging {
     let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let categories = set("LD_DEBUG");
-    // Without categories there is no output.
+    // Without categories, the loader prints nothing.
     let output = categories.as_ref().and_then(|_| set("LD_DEBUG_OUTPUT"));
     Debugging { categories, output }
 }
@@ -313,9 +312,8 @@ fn path(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| value != OsStr::new("")).map(PathBuf::from)
 }
 
-/// Is a signal one that a command goes on ignoring, because whoever started us had it ignored? `nohup`
-/// does that to SIGHUP. A shell does it to SIGINT for what it starts in the background, where it means
-/// no more than that no key sends it.
+/// Does a command keep ignoring a signal, because it was ignored when tfpatch started? `nohup` does that to
+/// SIGHUP. A shell does it to SIGINT for background jobs, which only means that keys do not send it.
 #[must_use]
 pub fn keeps_ignored(signal: c_int) -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -1,11 +1,11 @@
-//! How wide a terminal is that a command writes to.
+//! The width of the terminal that a command writes to.
 
 use crate::report::layout::DEFAULT_WIDTH;
 use std::io::IsTerminal;
 use std::os::fd::AsFd;
 
-/// The width of a stream in columns; `None` where it is not a terminal. One that does not know its width may have `told`
-/// a shell.
+/// The width of a stream in columns; `None` if it is not a terminal. If the terminal does not know its width,
+/// `told` is used, which a shell may have set.
 pub(super) fn width_of(
     stream: &(impl IsTerminal + AsFd),
     told: impl FnOnce() -> Option<usize>,

@@ -1,4 +1,4 @@
-//! A command that is run under the loader's tracing, and the files that the loader writes then.
+//! Runs a command with the loader traced, and reads the trace files.
 
 use super::child::{Ended, Forwarder, Manner};
 use super::error::Error;
@@ -24,44 +24,44 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tempfile::TempDir;
 
-/// What the loader is to print: the search for libraries, and what is loaded for whom.
+/// The categories of the trace: searches for libraries, and loaded files.
 const CATEGORIES: &str = "libs,files";
 
-/// The name of the trace files, before the dot and the process's ID.
+/// The name of trace files, before the dot and the process ID.
 const PREFIX: &str = "t";
 
-/// A directory for the trace, which nobody else may enter: what a loader writes there follows links. A
-/// process that has become another user's and starts a program cannot write its trace, and its loader
-/// prints to the command's output.
+/// A directory for the trace that nobody else can enter, because the loader follows links when it writes
+/// there. A process that switched to another user and starts a program cannot write its trace, and its loader
+/// prints to the output of the command.
 ///
 /// # Errors
-/// Where it cannot be made.
+/// If it cannot be created.
 fn directory() -> io::Result<TempDir> {
     let only_mine = Permissions::from_mode(0o700);
     tempfile::Builder::new().prefix("tfpatch-trace-").permissions(only_mine).tempdir()
 }
 
-/// Runs commands, as often as it is told to, and hears what their processes ask of the loader.
+/// Runs commands repeatedly, and reads the requests of their processes to the loader.
 pub struct Tracer<'a> {
     app: &'a App,
-    /// The loader's environment.
+    /// The environment of the loader.
     pub settings: loader::Settings,
-    /// Who passes on signals to the commands.
+    /// Forwards signals to the commands.
     pub forwarder: Forwarder,
     debugging: Debugging,
-    /// What the reader has to know of the traces: sentences.
+    /// Notes about the traces, in sentences.
     pub notes: Vec<String>,
     directory: TempDir,
     runs: AtomicUsize,
 }
 
-/// A command that has run, and what came of it.
+/// A finished command and its trace.
 pub struct Ran<'a> {
-    /// What its processes asked of the loader.
+    /// The requests of its processes to the loader.
     pub requests: Requests<'a>,
     /// How it ended.
     pub child: Child,
-    /// Was it ended because its time was up?
+    /// Was it terminated because of a timeout?
     pub timed_out: bool,
 }
 
@@ -69,13 +69,13 @@ impl<'a> Tracer<'a> {
     /// Prepares the runs.
     ///
     /// # Errors
-    /// Where they are to be in another root, or their traces have no place.
+    /// If the target is in another root, or there is no place for the traces.
     pub fn new(session: &'a Session) -> Result<Self, Error> {
         if session.app.is_elsewhere() {
             return Err(app::Error::from(NotRun::Elsewhere).into());
         }
         let mut settings = session.loader_settings(&Simulation::default())?;
-        // The trace tells which of them the loader uses, whatever the processor has.
+        // The trace shows which of them the loader uses, regardless of the processor.
         settings.hwcaps.clear();
         let directory = directory()?;
         let forwarder = Forwarder::new(directory.path().to_owned(), settings::keeps_ignored)?;
@@ -84,11 +84,11 @@ impl<'a> Tracer<'a> {
         Ok(Self { app, settings, forwarder, debugging, notes, directory, runs })
     }
 
-    /// Runs a command. `prepare` says where its output goes, and `owned` whose rights it has where we
-    /// are root: those of whom that directory belongs to.
+    /// Runs a command. `prepare` sets up its output. If the process is root's, the command gets the
+    /// permissions of the owner of `owned`.
     ///
     /// # Errors
-    /// Where it cannot be started, or its trace cannot be read.
+    /// If it cannot be started, or its trace cannot be read.
     pub fn run(
         &self,
         command: &[OsString],
@@ -108,7 +108,7 @@ impl<'a> Tracer<'a> {
         prepare(&mut command)?;
         let spawn = |command: &mut Command| match owned {
             Some(directory) => {
-                // It inherits what the thread may do that starts it.
+                // The command inherits the permissions of the thread that starts it.
                 operation::as_owner_of(directory, true, || Ok(command.spawn()))
                     .map_err(|error| io::Error::other(operations::error(&error)))?
             }
@@ -128,10 +128,10 @@ impl<'a> Tracer<'a> {
         Ok(Ran { requests, child, timed_out })
     }
 
-    /// Makes a directory for what one run writes, which belongs to whom the command runs as.
+    /// Creates a directory for the output of one run. It belongs to the user that the command runs as.
     ///
     /// # Errors
-    /// As the operating system's.
+    /// The error of the operating system.
     pub fn make_directory(&self, owned: Option<&Path>) -> io::Result<PathBuf> {
         let number = self.runs.fetch_add(1, Ordering::Relaxed);
         let path = self.directory.path().join(number.to_string());
@@ -143,11 +143,11 @@ impl<'a> Tracer<'a> {
         Ok(path)
     }
 
-    /// Removes what the traces took, and gives back who passes on signals.
+    /// Removes the traces, and returns the forwarder of signals.
     pub fn close(self) -> (Forwarder, Vec<String>) {
         let Self { forwarder, mut notes, directory, .. } = self;
         let left = directory.path().to_owned();
-        // What the command left running may write there at this moment.
+        // Processes that the command left running may still write there.
         if let Err(error) = directory.close()
             && error.kind() != io::ErrorKind::NotFound
         {
@@ -163,7 +163,7 @@ pub fn program(command: &[OsString]) -> &OsStr {
     command.first().map_or(OsStr::new(""), OsString::as_os_str)
 }
 
-/// Opens a file of the trace. The command knows where it is, and may have put something else there.
+/// Opens a trace file. The command knows its path, and may have replaced it.
 pub fn open_trace(path: &Path) -> io::Result<Option<File>> {
     let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match rustix::fs::open(path, flags | OFlags::RDONLY, Mode::empty()) {
@@ -174,11 +174,11 @@ pub fn open_trace(path: &Path) -> io::Result<Option<File>> {
     Ok(file.metadata()?.is_file().then_some(file))
 }
 
-/// The files of the trace, with the process of each: the command's own first.
+/// The trace files with their processes, that of the command first.
 fn trace_files(directory: &Path, own_pid: u32) -> io::Result<Vec<(u32, PathBuf)>> {
     let mut files = Vec::new();
     let entries = match fs::read_dir(directory) {
-        // The command knows where it is, and may have removed it.
+        // The command knows its path, and may have removed it.
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(files),
         entries => entries?,
     };
@@ -194,7 +194,7 @@ fn trace_files(directory: &Path, own_pid: u32) -> io::Result<Vec<(u32, PathBuf)>
     Ok(files)
 }
 
-/// Appends a trace to the file that the user asked the loader for.
+/// Appends a trace to the file that the user requested from the loader.
 fn keep(debugging: &Debugging, pid: u32, trace: &mut File) -> io::Result<()> {
     let Some(output) = &debugging.output else { return Ok(()) };
     let mut name = output.clone();

@@ -1,5 +1,4 @@
-//! The command line as clap has it: which options the help of a command shows, and what is suggested for
-//! words that it does not know.
+//! Adapts clap: which options the help of a command shows, and suggestions for unknown words.
 
 use super::args::Arguments;
 use crate::bytes::printable;
@@ -8,10 +7,10 @@ use crate::report::words::Words;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory as _};
 
-/// The widest help: longer lines are hard to read.
+/// The maximum width of the help; longer lines are hard to read.
 const MAX_WIDTH: usize = 100;
 
-/// The options that every command takes, by their names in clap, and as the help of a command lists them.
+/// The options of every command, by their names in clap and as listed in the help of a command.
 const COMMON: &[(&str, &str)] = &[
     ("format", "--format FORMAT"),
     ("json", ""),
@@ -25,7 +24,7 @@ const COMMON: &[(&str, &str)] = &[
     ("trust_store", "--trust-store DIR"),
 ];
 
-/// Words that people type, and what they mean here.
+/// Words that users type, and their meaning.
 const SUGGESTIONS: &[(&str, &str)] = &[
     ("check", "`tfpatch doctor` finds problems; `tfpatch verify` checks patched files"),
     ("diagnose", "`tfpatch doctor` finds problems"),
@@ -40,18 +39,17 @@ const SUGGESTIONS: &[(&str, &str)] = &[
     ("run", "`tfpatch trace COMMAND` runs a command"),
 ];
 
-/// The command line, with help that fits the terminal, whose width is given.
+/// The command line, with help that fits a terminal of this width.
 #[must_use]
 pub fn command(terminal: Option<usize>) -> Command {
     let width = terminal.unwrap_or(DEFAULT_WIDTH).min(MAX_WIDTH);
     let mut command = Arguments::command().term_width(width);
-    // Names every command as it is typed, and hands the common options down.
+    // This sets the full name of every command, and passes the common options down.
     command.build();
     command.mut_subcommands(with_own_options)
 }
 
-/// A command whose help shows its own options, and lists in one paragraph the common ones that mean something
-/// for it.
+/// A command whose help shows its own options, and lists the relevant common ones in one paragraph.
 fn with_own_options(command: Command) -> Command {
     let name = command.get_name().to_owned();
     let command = command
@@ -76,7 +74,7 @@ fn with_own_options(command: Command) -> Command {
     command.after_help(common).after_long_help(long)
 }
 
-/// Does a common option change what a command does?
+/// Does a common option affect a command?
 fn has_meaning(option: &str, command: &str) -> bool {
     match command {
         "completions" | "man" | "help" => false,
@@ -88,7 +86,7 @@ fn has_meaning(option: &str, command: &str) -> bool {
     }
 }
 
-/// What is suggested for a word that is neither a command nor an option.
+/// The suggestion for a word that is neither a command nor an option.
 #[must_use]
 pub fn suggestion(error: &clap::Error) -> Option<String> {
     let word = |kind| match error.get(kind) {
@@ -112,7 +110,7 @@ pub fn suggestion(error: &clap::Error) -> Option<String> {
     }
 }
 
-/// The words for a command that is none.
+/// The text for an unknown command.
 #[must_use]
 pub fn unknown(asked: &[String], above: &Command) -> Words {
     let names: Vec<_> = above.get_subcommands().map(Command::get_name).collect();

@@ -1,4 +1,4 @@
-//! What a command writes to its standard error: it may be passed on to ours, and the last lines are kept.
+//! Standard error of a command: it may be forwarded, and the last lines are kept.
 
 use std::collections::VecDeque;
 use std::io::{self, PipeReader, PipeWriter, Read as _, Write as _};
@@ -7,36 +7,36 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// What is kept, in bytes.
+/// The number of bytes that are kept.
 const MAX_BYTES: usize = 16 << 10;
 
-/// Lines that are reported, and characters of each.
+/// The number of reported lines, and of characters in each.
 const MAX_LINES: usize = 20;
 const MAX_CHARACTERS: usize = 500;
 
-/// How long the end is waited for once the command has ended: what it left running may keep the pipe
-/// open for ever.
+/// The time to wait for the end of the output after the command has ended. Processes that it left running may
+/// keep the pipe open forever.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Who listens to a command until it has said everything.
+/// Reads the output of a command until its end.
 pub struct Listener {
     heard: Arc<Mutex<VecDeque<u8>>>,
     end: Receiver<()>,
 }
 
 impl Listener {
-    /// Begins to listen to what is written into the pipe.
+    /// Starts to read from the pipe, and forwards the output.
     ///
     /// # Errors
-    /// Where the system has no pipe or no thread for it.
+    /// If the system cannot create a pipe or a thread.
     pub fn new() -> io::Result<(Self, PipeWriter)> {
         Self::of(true)
     }
 
-    /// The same, and passes nothing on.
+    /// The same, without forwarding.
     ///
     /// # Errors
-    /// As [`Listener::new`].
+    /// As for [`Listener::new`].
     pub fn silent() -> io::Result<(Self, PipeWriter)> {
         Self::of(false)
     }
@@ -54,7 +54,7 @@ impl Listener {
         Ok((Self { heard, end }, writer))
     }
 
-    /// The last lines that were written.
+    /// The last lines of the output.
     #[must_use]
     pub fn last_lines(self) -> Vec<String> {
         // Nothing is ever sent: the channel ends where the pipe does.
@@ -62,7 +62,7 @@ impl Listener {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let is_cut = heard.len() == MAX_BYTES;
         let text = String::from_utf8_lossy(heard.make_contiguous());
-        // Of the first line only the end may be there.
+        // The first line may be incomplete.
         let lines = text.lines().skip(usize::from(is_cut)).filter(|line| !line.trim().is_empty());
         let lines: Vec<&str> = lines.collect();
         let last = lines.len().saturating_sub(MAX_LINES);
@@ -71,7 +71,7 @@ impl Listener {
     }
 }
 
-/// Keeps the end of what is read, and passes it on to our standard error where that is wanted.
+/// Keeps the end of the output, and forwards it to standard error if requested.
 fn hear(mut reader: PipeReader, kept: &Mutex<VecDeque<u8>>, passes_on: bool) {
     let mut buffer = [0; 8192];
     loop {
@@ -82,7 +82,7 @@ fn hear(mut reader: PipeReader, kept: &Mutex<VecDeque<u8>>, passes_on: bool) {
             Err(_) => return,
         };
         if passes_on {
-            // Where nobody reads ours, the command goes on all the same.
+            // If nobody reads standard error, the command continues nevertheless.
             let _ = io::stderr().write_all(read);
         }
         let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,9 +1,9 @@
-//! Which commands make backups.
+//! Commands that make backups.
 
 use super::args::{Command, DirectOptions, Interpreter, Needed, Rpath, Soname};
 
 impl Command {
-    /// Does it make backups, so that the directory for them has to be there?
+    /// Does it make backups, so that their directory has to exist?
     #[must_use]
     pub fn writes(&self) -> bool {
         let dry_run = match self {

@@ -82,7 +82,7 @@ impl Bindings {
         }
     }
 
-    /// The answer to a question; `None` where nothing was found, or it was not asked.
+    /// The answer to a question; `None` if nothing was found, or it was not asked.
     #[must_use]
     pub fn answer(&self, question: &Question) -> Option<&Path> {
         let key = Key {

@@ -22,7 +22,7 @@ pub(super) fn keep(vfs: &dyn Vfs, file: &Path, names: &mut Vec<Vec<u8>>, exporte
     names.retain(|_| found.next() == Some(exported));
 }
 
-/// Which of the names a file exports; `None` where it cannot be read.
+/// Which of the names a file exports; `None` if it cannot be read.
 pub(super) fn exports(vfs: &dyn Vfs, file: &Path, names: &[Name<'_>]) -> Option<Vec<bool>> {
     read(vfs, file, |image| hash::exports_each(image, names))
 }

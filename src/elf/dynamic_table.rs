@@ -1,4 +1,4 @@
-//! The dynamic table as a list of entries, and the edits that turn the old list into a new one.
+//! The dynamic table as a list of entries, and the edits that turn an old list into a new one.
 
 use super::image::Image;
 use crate::edit::{Content, Edit};
@@ -10,17 +10,17 @@ use scroll::{Pread as _, Pwrite as _};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
-/// Which of the two tags a search path stands in.
+/// The tag that holds a search path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum RpathKind {
-    /// `DT_RPATH`: inherited by dependencies, searched before `LD_LIBRARY_PATH`.
+    /// `DT_RPATH`: inherited by dependencies, and searched before `LD_LIBRARY_PATH`.
     Rpath,
-    /// `DT_RUNPATH`: for the object's own dependencies alone, searched after it.
+    /// `DT_RUNPATH`: used only for the object's own dependencies, and searched after `LD_LIBRARY_PATH`.
     Runpath,
 }
 
-/// More spare entries than any edit needs.
+/// An upper limit for spare entries: no edit needs more.
 const MAX_SPARES: usize = 64;
 
 /// The entries of a dynamic table: tag and value, without the `DT_NULL` at the end.
@@ -28,7 +28,7 @@ pub(super) type Entries = Vec<(u64, u64)>;
 
 /// Is the value of this tag an offset in the string table?
 pub(super) fn is_string(tag: u64) -> bool {
-    // Solaris's filters, which glibc takes as well.
+    // Filters come from Solaris; glibc supports them too.
     const DT_AUXILIARY: u64 = 0x7fff_fffd;
     const DT_USED: u64 = 0x7fff_fffe;
     const DT_FILTER: u64 = 0x7fff_ffff;
@@ -47,7 +47,7 @@ pub(super) fn is_string(tag: u64) -> bool {
     )
 }
 
-/// The tag of a kind.
+/// The tag of a search path of this kind.
 pub(super) fn tag_of(kind: RpathKind) -> u64 {
     match kind {
         RpathKind::Rpath => dynamic::DT_RPATH,
@@ -55,7 +55,7 @@ pub(super) fn tag_of(kind: RpathKind) -> u64 {
     }
 }
 
-/// Index of the entry that counts: the last `DT_RUNPATH`, else the last `DT_RPATH`.
+/// The index of the effective entry: the last `DT_RUNPATH`, or else the last `DT_RPATH`.
 pub(super) fn counting(image: &Image<'_>) -> Option<(usize, RpathKind)> {
     [RpathKind::Runpath, RpathKind::Rpath].into_iter().find_map(|kind| {
         let index = image.dynamic().iter().rposition(|entry| entry.tag == tag_of(kind))?;
@@ -67,7 +67,7 @@ pub(super) fn old_entries(image: &Image<'_>) -> Entries {
     image.dynamic().iter().map(|entry| (entry.tag, entry.value)).collect()
 }
 
-/// Is this one of the two tags?
+/// Is this `DT_RPATH` or `DT_RUNPATH`?
 pub(super) fn is_search_path(tag: u64) -> bool {
     tag == dynamic::DT_RPATH || tag == dynamic::DT_RUNPATH
 }
@@ -89,7 +89,7 @@ pub(super) fn range(image: &Image<'_>) -> Range<u64> {
     image.segment(PT_DYNAMIC).map_or(0..0, range_of)
 }
 
-/// For how many more entries there is room: how many `DT_NULL` follow the first, which ends the table.
+/// The number of spare entries: the `DT_NULL` entries after the first one, which ends the table.
 pub(super) fn spares(image: &Image<'_>) -> usize {
     let range = range(image);
     let size = entry_size(image);
@@ -106,24 +106,24 @@ pub(super) fn spares(image: &Image<'_>) -> usize {
     nulls.take(MAX_SPARES).count().saturating_sub(1)
 }
 
-/// Entries as they stand in a file, followed by `nulls` empty ones.
+/// The entries as they are encoded in the file, followed by `nulls` empty entries.
 pub(super) fn encode(image: &Image<'_>, entries: &[(u64, u64)], nulls: usize) -> Vec<u8> {
     let size = entry_size(image) as usize;
     let mut bytes = vec![0; size * (entries.len() + nulls)];
     for (index, &(d_tag, d_val)) in entries.iter().enumerate() {
-        // Inside a buffer made for it this cannot fail; the edits are checked as a whole anyway.
+        // This cannot fail inside a buffer of the right size, and the edits are verified as a whole later.
         let _ = bytes.pwrite_with(Dyn { d_tag, d_val }, index * size, image.ctx());
     }
     bytes
 }
 
-/// The edits that turn the old table into `new`, which needs at most the spare entries that
-/// [`spares`] tells of. The table can be read after each of them: `DT_STRTAB` and `DT_STRSZ`
-/// come first and what names strings last, and of an entry the value comes before the tag.
+/// The edits that turn the old table into `new`, which may use at most the [`spares`]. The table is valid
+/// after each edit: `DT_STRTAB` and `DT_STRSZ` are written first, entries that refer to strings last, and the
+/// value of an entry before its tag.
 ///
-/// A shorter table is one edit: the entries after those that go away move up. That keeps the
-/// table what linkers write, quiet for readelf and eu-elflint, and makes a spare entry, where an
-/// unused tag of the operating system's range in its place would do neither.
+/// A shorter table is one edit: entries are removed, and those behind them move up. The result looks like the
+/// output of a linker, so that readelf and eu-elflint do not complain, and it leaves a spare entry. Replacing
+/// a removed entry with an unused tag of the operating system's range would achieve neither.
 pub(super) fn edits(image: &Image<'_>, new: &[(u64, u64)]) -> Vec<Edit> {
     let size = entry_size(image);
     let half = size / 2;
@@ -148,7 +148,7 @@ pub(super) fn edits(image: &Image<'_>, new: &[(u64, u64)]) -> Vec<Edit> {
             _ if is_string(tag) => 3,
             _ => 0,
         };
-        // What follows the first DT_NULL may be garbage: a new entry is written whole.
+        // The bytes after the first DT_NULL may be garbage, so a new entry is written completely.
         if before.is_none_or(|before| before.1 != value) {
             let new = Content::Bytes(value_bytes.to_vec());
             changes.push((rank, Edit { range: at + half..at + size, new }));
@@ -172,13 +172,13 @@ fn is_writable(image: &Image<'_>) -> bool {
         })
 }
 
-/// May these edits be written while a process runs the object, as far as the dynamic table goes:
-/// has the process its own copy of every page of the table that they change?
+/// May these edits be written while a process runs the object, as far as the dynamic table is concerned? That
+/// is the case if the process has a private copy of every page of the table that they change.
 ///
-/// glibc relocates some entries where they stand (`elf_get_dynamic_info`, unless the object is
-/// loaded at its own addresses), which takes their page off the file. Entries on another page are
-/// seen to change, and the search path is read when the object first asks for a library, maybe
-/// long after it was loaded: then it would be looked for in the old string table.
+/// glibc relocates some entries in place (`elf_get_dynamic_info`, unless the object is loaded at its
+/// link-time addresses), which makes a private copy of their page. Changes to entries on other pages are
+/// visible to the process. The loader reads the search path when the object first needs a library, possibly
+/// long after it was loaded, and would then look up the new offset in the old string table.
 pub(super) fn is_private(image: &Image<'_>, edits: &[Edit]) -> bool {
     let range = range(image);
     let start = image.segment(PT_DYNAMIC).map_or(0, |segment| segment.p_vaddr);

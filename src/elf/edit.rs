@@ -1,5 +1,5 @@
-//! From what an object is to have to the edits that bring it about, by the first way that serves: a search
-//! path, the names of libraries, its own name, its loader, the flag of its stack.
+//! Computes the edits that give an object what a request specifies: a search path, names of libraries, a
+//! soname, a loader, or the flags of its stack. The first strategy that works is used.
 
 pub mod counterpart;
 mod debug_symbols;
@@ -28,19 +28,19 @@ use std::ops::Range;
 pub use self::refusal::Refusal;
 pub use self::request::{Change, Failure, Method, Patch, Request};
 
-/// The edits that give an object what `request` asks for: in the first way that serves, from a few bytes
-/// over an old string to a new segment.
+/// The edits that fulfil `request`. The first strategy that works is used; strategies range from overwriting
+/// a few bytes of an old string to adding a segment.
 ///
 /// # Errors
-/// [`Failure::Malformed`] where the object cannot be read; [`Failure::Refused`] where it can, and
-/// editing it would be a risk.
+/// [`Failure::Malformed`] if the object cannot be read; [`Failure::Refused`] if it can be read, but an edit
+/// would be risky.
 pub fn edit(image: &Image<'_>, request: &Request) -> Result<Patch, Failure> {
     check_words(request)?;
     preconditions::check_dynamic(image)?;
     make(image, &Wanted::of(image, request)?)
 }
 
-/// The edits that bring about what is wanted.
+/// The edits that produce the wanted state.
 fn make(image: &Image<'_>, wanted: &Wanted) -> Result<Patch, Failure> {
     if wanted.is_nothing() {
         return Ok(Patch {
@@ -54,8 +54,8 @@ fn make(image: &Image<'_>, wanted: &Wanted) -> Result<Patch, Failure> {
     preconditions::check(image)?;
     let steps = climb(image, wanted)?;
     let relies_on = relied_on(image, &steps.edits, steps.sources)?;
-    // Names of libraries and of the loader are read while the object is loaded, and several of them cannot
-    // change at once. A flag of the stack is a single write.
+    // The loader reads the names of libraries and of the interpreter while it loads the object, and several
+    // of them cannot change atomically. The flags of the stack are a single write.
     let is_path = wanted.is_search_path();
     let in_place_unopened =
         is_path && steps.loads_throughout || wanted.is_stack() && steps.edits.len() == 1;
@@ -66,7 +66,7 @@ fn make(image: &Image<'_>, wanted: &Wanted) -> Result<Patch, Failure> {
     Ok(Patch { edits, method: steps.method, in_place, in_place_unopened, relies_on })
 }
 
-/// Refuses entries that would end an entry or the whole string, and names that are none.
+/// Refuses entries that contain a separator or a NUL, and invalid names.
 fn check_words(request: &Request) -> Result<(), Refusal> {
     for change in &request.changes {
         match change {
@@ -101,8 +101,8 @@ fn check_name(name: &[u8]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The ranges that lock a patch to its file: header, program headers, dynamic table, the old
-/// string, what the edits replace and what they were made from; sorted, disjoint.
+/// The ranges that bind a patch to its file: the ELF header, the program headers, the dynamic table, the old
+/// string, the bytes that the edits replace, and those from which they were computed. Sorted and disjoint.
 fn relied_on(
     image: &Image<'_>,
     edits: &[Edit],

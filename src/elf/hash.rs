@@ -1,9 +1,9 @@
-//! The dynamic symbols that the loader can find: `DT_GNU_HASH`, `DT_HASH` and the part of the
-//! symbol table that they leave out.
+//! The dynamic symbols that the loader can find: `DT_GNU_HASH`, `DT_HASH`, and the part of the symbol table
+//! that they do not cover.
 //!
-//! A library may have a million symbols, so nothing here walks the whole table where a lookup
-//! serves. Sources of the rules: the gABI ("Hash Table Section"), binutils' `bfd/elflink.c`
-//! (`elf_renumber_gnu_hash_syms`), glibc's `elf/dl-lookup.c` (`do_lookup_x`).
+//! A library may have a million symbols, so nothing here walks the whole table if a lookup is enough. Sources
+//! of the rules: the gABI ("Hash Table Section"), binutils' `bfd/elflink.c` (`elf_renumber_gnu_hash_syms`),
+//! glibc's `elf/dl-lookup.c` (`do_lookup_x`).
 
 mod each;
 mod gnu;
@@ -23,25 +23,25 @@ use goblin::elf::{dynamic, section_header};
 use scroll::Pread as _;
 use std::ops::Range;
 
-/// Steps that one question may take through chains and symbols: far more than a sound table asks
-/// for, and little enough to answer at once for a malformed one.
+/// The maximum number of steps through chains and symbols for one lookup: far more than a valid table needs,
+/// and few enough to give up quickly on a malformed one.
 const MAX_STEPS: u64 = 1 << 24;
 /// Bytes of the symbol table that are read at a time.
 const PIECE: u64 = 1 << 16;
 
-/// Does the object export a symbol: is it defined there, and would the loader find it by its name
-/// (versions left aside)?
+/// Does the object export a symbol: does it define it, and would the loader find it by name? Versions are
+/// ignored.
 ///
 /// # Errors
-/// Where a hash table, the symbol table or a name is malformed.
+/// If a hash table, the symbol table or a name is malformed.
 pub fn exports(image: &Image<'_>, name: &[u8]) -> Result<bool, Error> {
     find(image, name, |symbol| symbol.section != 0)
 }
 
-/// Does the object import a symbol: does it name it without defining it?
+/// Does the object import a symbol: does it refer to it without defining it?
 ///
 /// # Errors
-/// Where a hash table, the symbol table or a name is malformed.
+/// If a hash table, the symbol table or a name is malformed.
 pub fn imports(image: &Image<'_>, name: &[u8]) -> Result<bool, Error> {
     let Some(symbols) = Symbols::open(image)? else { return Ok(false) };
     let strings = image.string_table()?;
@@ -53,7 +53,7 @@ pub fn imports(image: &Image<'_>, name: &[u8]) -> Result<bool, Error> {
         }
         Ok(false)
     })?;
-    // In the order of the string table each part of it is read once.
+    // In the order of the string table, so that each part of it is read once.
     starts.sort_unstable();
     starts.dedup();
     let end = |start: u64| start.saturating_add(name.len() as u64 + 1);
@@ -67,33 +67,33 @@ pub fn imports(image: &Image<'_>, name: &[u8]) -> Result<bool, Error> {
     if is_there {
         return Ok(true);
     }
-    // An undefined function whose address a program compares is hashed all the same (psABI,
-    // "Function Addresses").
+    // An undefined function whose address a program compares is hashed nevertheless (psABI, "Function
+    // Addresses").
     match GnuHash::open(image)? {
         None => Ok(false),
         Some(_) => find(image, name, |symbol| symbol.section == 0),
     }
 }
 
-/// What is known of the dynamic symbols' names.
+/// What is known about the names of the dynamic symbols.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reference {
     /// No symbol's name begins in the range.
     None,
-    /// A symbol's name begins there.
+    /// The name of a symbol begins there.
     Symbol,
-    /// How many symbols there are cannot be known.
+    /// The number of symbols is unknown.
     Unknown,
 }
 
-/// Does a dynamic symbol's name begin in `slot`, offsets in the string table? What stands there
-/// from its start on is `text`, and then NULs alone.
+/// Does the name of a dynamic symbol begin in `slot`, a range of offsets in the string table? The slot
+/// contains `text`, followed by NULs only.
 ///
-/// Such a name is a suffix of `text`, the empty one included, so that the hash table answers for
-/// every hashed symbol, however many there are.
+/// Such a name is a suffix of `text`, or empty. Therefore a few hash lookups cover every hashed symbol,
+/// however many there are.
 ///
 /// # Errors
-/// Where a hash table or the symbol table is malformed.
+/// If a hash table or the symbol table is malformed.
 pub(super) fn names_in(
     image: &Image<'_>,
     slot: &Range<u64>,
@@ -116,24 +116,24 @@ pub(super) fn names_in(
     Ok(Reference::None)
 }
 
-/// The number of dynamic symbols, the empty first one included; `None` where nothing tells it. Where two
-/// hash tables tell of different numbers, what either leads to is a symbol.
+/// The number of dynamic symbols, including the empty first one; `None` if it is unknown. If the two hash
+/// tables disagree, the higher number is used.
 ///
 /// # Errors
-/// Where a hash table is malformed.
+/// If a hash table is malformed.
 pub(super) fn symbol_count(image: &Image<'_>) -> Result<Option<u64>, Error> {
     let gnu = GnuHash::open(image)?;
     let sysv = match SysvHash::open(image) {
         Ok(table) => table.map(|table| table.chains),
         Err(error) if gnu.is_none() => return Err(error),
-        // glibc does not look at DT_HASH where there is the other one, and lld writes it for s390x
-        // in words of another size than the psABI says.
+        // glibc ignores DT_HASH if DT_GNU_HASH exists, and for s390x lld writes DT_HASH with another word
+        // size than the psABI specifies.
         Err(_) => None,
     };
     let hashed = match gnu {
         Some(table) => match table.end()? {
-            // Where nothing is hashed, bfd writes 1 for the first hashed symbol whatever their
-            // number is; other linkers write the number.
+            // If no symbol is hashed, bfd writes 1 as the first hashed symbol, whatever their number is.
+            // Other linkers write the number of symbols.
             None => (table.first > 1).then_some(table.first),
             end => end,
         },
@@ -142,29 +142,29 @@ pub(super) fn symbol_count(image: &Image<'_>) -> Result<Option<u64>, Error> {
     Ok(sysv.max(hashed).or_else(|| count_of_section(image)))
 }
 
-/// File offsets of the `DT_GNU_HASH` table.
+/// The file offsets of the `DT_GNU_HASH` table.
 ///
 /// # Errors
-/// Where it is malformed.
+/// If it is malformed.
 pub(super) fn gnu_table(image: &Image<'_>) -> Result<Option<Range<u64>>, Error> {
     let Some(table) = GnuHash::open(image)? else { return Ok(None) };
     let hashed = table.end()?.map_or(0, |end| end - table.first);
     Ok(Some(table.offset..table.chains_at() + hashed * 4))
 }
 
-/// File offsets of the `DT_HASH` table.
+/// The file offsets of the `DT_HASH` table.
 ///
 /// # Errors
-/// Where it is malformed.
+/// If it is malformed.
 pub(super) fn sysv_table(image: &Image<'_>) -> Result<Option<Range<u64>>, Error> {
     let Some(table) = SysvHash::open(image)? else { return Ok(None) };
     Ok(Some(table.offset..table.offset + (2 + table.buckets + table.chains) * table.word))
 }
 
-/// File offsets of the dynamic symbol table, where its length can be known.
+/// The file offsets of the dynamic symbol table, if its length is known.
 ///
 /// # Errors
-/// Where a table is malformed.
+/// If a table is malformed.
 pub(super) fn symbol_table(image: &Image<'_>) -> Result<Option<Range<u64>>, Error> {
     let (Some(symbols), Some(count)) = (Symbols::open(image)?, symbol_count(image)?) else {
         return Ok(None);
@@ -173,10 +173,10 @@ pub(super) fn symbol_table(image: &Image<'_>) -> Result<Option<Range<u64>>, Erro
     Ok(Some(symbols.offset..end))
 }
 
-/// The GNU hashes of all suffixes of `text`, from the empty one to the whole.
+/// The GNU hashes of all suffixes of `text`, from the empty one to the whole text.
 ///
-/// A hash is `5381 * 33^n` plus a polynomial in 33, and a byte put in front of a suffix of `n`
-/// bytes adds just `byte * 33^n` to the polynomial.
+/// A hash is `5381 * 33^n` plus a polynomial in 33. Prepending a byte to a suffix of `n` bytes adds `byte *
+/// 33^n` to the polynomial.
 fn suffix_hashes(text: &[u8]) -> impl Iterator<Item = u32> {
     let mut power = 1_u32;
     let mut sum = 0_u32;
@@ -188,7 +188,7 @@ fn suffix_hashes(text: &[u8]) -> impl Iterator<Item = u32> {
     std::iter::once(5381).chain(longer)
 }
 
-/// Is there a symbol of this name, reached as the loader reaches it, that fits?
+/// Is there a matching symbol with this name that the loader would find?
 fn find(image: &Image<'_>, name: &[u8], fits: impl Fn(Symbol) -> bool) -> Result<bool, Error> {
     let Some(symbols) = Symbols::open(image)? else { return Ok(false) };
     let strings = image.string_table()?;
@@ -199,12 +199,12 @@ fn find(image: &Image<'_>, name: &[u8], fits: impl Fn(Symbol) -> bool) -> Result
     }
     match SysvHash::open(image)? {
         Some(table) => table.any(&symbols, sysv_hash(name), &mut steps, matches),
-        // Without a hash table the loader finds nothing.
+        // Without a hash table, the loader finds no symbol.
         None => Ok(false),
     }
 }
 
-/// Is the string at `offset` of the table `strings` this name? A name outside the table is none.
+/// Is the string at `offset` of the table `strings` this name? A name outside the table is not.
 fn is_named(image: &Image<'_>, strings: &Range<u64>, offset: u32, name: &[u8]) -> bool {
     let Some(start) = strings.start.checked_add(offset.into()) else { return false };
     let end = start.saturating_add(name.len() as u64 + 1);
@@ -215,9 +215,9 @@ fn is_named(image: &Image<'_>, strings: &Range<u64>, offset: u32, name: &[u8]) -
     found.is_some_and(|bytes| bytes.split_last() == Some((&0, name)))
 }
 
-/// The symbols that no GNU hash lookup reaches: those below the first hashed one, or all of them
-/// where there is only `DT_HASH` or no hashed symbol; where nothing tells their number, those that
-/// the loader may look up. `None` where these are unknown too.
+/// The symbols that no GNU hash lookup finds: those below the first hashed one, or all of them if there is
+/// only `DT_HASH` or no symbol is hashed. If their number is unknown, those that the loader may look up;
+/// `None` if these are unknown too.
 fn unhashed(image: &Image<'_>) -> Result<Option<Range<u64>>, Error> {
     if let Some(table) = GnuHash::open(image)?
         && !table.is_empty()?
@@ -231,7 +231,7 @@ fn unhashed(image: &Image<'_>) -> Result<Option<Range<u64>>, Error> {
     Ok(count.map(|count| 1..count.max(1)))
 }
 
-/// The number of symbols by the section headers: the row that stands at `DT_SYMTAB`.
+/// The number of symbols according to the section headers: the section at the address of `DT_SYMTAB`.
 fn count_of_section(image: &Image<'_>) -> Option<u64> {
     let address = image.value(dynamic::DT_SYMTAB)?;
     let sections = Sections::read(image).ok()??;
@@ -246,7 +246,7 @@ fn symbol_size(image: &Image<'_>) -> u64 {
     goblin::elf::sym::Sym::size(image.ctx().container) as u64
 }
 
-/// What matters of an `Elf64_Sym`.
+/// The relevant fields of an `Elf64_Sym`.
 #[derive(Clone, Copy)]
 struct Symbol {
     /// `st_name`.
@@ -257,7 +257,7 @@ struct Symbol {
     binding: u8,
 }
 
-/// The symbol table, whose length it does not tell.
+/// The symbol table. It does not contain its own length.
 struct Symbols<'i, 'a> {
     image: &'i Image<'a>,
     offset: u64,
@@ -272,7 +272,7 @@ impl<'i, 'a> Symbols<'i, 'a> {
         Ok(table.map(|offset| Self { image, offset, size: symbol_size(image) }))
     }
 
-    /// Where symbol `index` begins, in the file.
+    /// The file offset of symbol `index`.
     fn end(&self, index: u64) -> Result<u64, Error> {
         let end = index.checked_mul(self.size).and_then(|size| self.offset.checked_add(size));
         end.filter(|&end| end <= self.image.source().len()).ok_or_else(|| {
@@ -300,7 +300,7 @@ impl<'i, 'a> Symbols<'i, 'a> {
             .ok_or_else(|| Error::invalid(Self::WHAT, start, "a symbol cannot be read"))
     }
 
-    /// Does one of the symbols fit?
+    /// Does one of the symbols match?
     fn any(
         &self,
         indices: Range<u64>,
@@ -346,7 +346,7 @@ mod tests {
 
     #[test]
     fn known_hashes() {
-        // Values that glibc's tests and the gABI's example give.
+        // Values from glibc's tests and from the example in the gABI.
         assert_eq!(gnu_hash(b""), 5381);
         assert_eq!(gnu_hash(b"printf"), 0x156b_2bb8);
         assert_eq!(sysv_hash(b"printf"), 0x077_905a6);

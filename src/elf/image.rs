@@ -1,7 +1,7 @@
-//! The parts of an ELF file that the loader reads: header, segments, the dynamic table, and single
-//! strings of its string table.
+//! The parts of an ELF file that the loader reads: the ELF header, the segments, the dynamic table, and
+//! single strings of its string table.
 //!
-//! Section headers are not looked at: the loader does not use them, and stripped files have none.
+//! Section headers are not read here: the loader does not use them, and stripped files may have none.
 
 use super::opens_by_note::OpensByNote;
 use crate::bytes::{Error, Excess, Problem, Source};
@@ -18,12 +18,12 @@ pub(super) const DT_RELR: u64 = 36;
 
 /// More program headers than any linker writes (gABI: `PN_XNUM` and above need section headers).
 const MAX_SEGMENTS: u16 = 4096;
-/// More entries than any dynamic table has; bounds the work on a malformed one.
+/// The maximum number of entries in a dynamic table; limits the work on a malformed one.
 const MAX_ENTRIES: u64 = 65_536;
-/// More version records than any object has.
+/// The maximum number of version records of an object.
 const MAX_VERSIONS: u64 = 65_536;
-/// More bytes than any string of an object has, and than all its names of one kind together: the
-/// strings of a malformed one may overlap, or never end.
+/// The maximum length of a string, and of all names of one kind together, in bytes. The strings of a
+/// malformed object may overlap, or have no end.
 const MAX_STRING_BYTES: u64 = 1 << 20;
 
 /// `EI_CLASS`.
@@ -55,7 +55,7 @@ pub enum Kind {
     NotDynamic,
 }
 
-/// An entry of the dynamic table, and where it stands.
+/// An entry of the dynamic table and its position.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DynamicEntry {
     /// File offset of the entry in bytes.
@@ -69,9 +69,9 @@ pub struct DynamicEntry {
 /// The versions that an object needs of one library (`Elf64_Verneed`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionNeed {
-    /// `vn_file`: the name as in `DT_NEEDED`.
+    /// `vn_file`: the same name as in `DT_NEEDED`.
     pub file: Vec<u8>,
-    /// The versions; those marked `VER_FLG_WEAK` may be absent.
+    /// The versions. Those marked `VER_FLG_WEAK` may be absent.
     pub versions: Vec<NeededVersion>,
 }
 
@@ -80,11 +80,11 @@ pub struct VersionNeed {
 pub struct NeededVersion {
     /// The version's name, such as `GLIBCXX_3.4.30`.
     pub name: Vec<u8>,
-    /// `VER_FLG_WEAK`: its absence is no error.
+    /// `VER_FLG_WEAK`: its absence is not an error.
     pub weak: bool,
 }
 
-/// What the loader has to know of an object, free of the file it was read from.
+/// Everything about an object that the loader uses, independent of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
     /// 32 or 64 bits.
@@ -103,36 +103,35 @@ pub struct Summary {
     pub soname: Option<Vec<u8>>,
     /// `DT_NEEDED`, in order.
     pub needed: Vec<Vec<u8>>,
-    /// `DT_RPATH`, the last one if there are several. glibc ignores it where [`Self::runpath`] is
-    /// there too.
+    /// `DT_RPATH`, the last one if there are several. glibc ignores it if [`Self::runpath`] exists too.
     pub rpath: Option<Vec<u8>>,
-    /// `DT_RUNPATH`, the last one if there are several; an empty one still counts.
+    /// `DT_RUNPATH`, the last one if there are several. An empty one is effective too.
     pub runpath: Option<Vec<u8>>,
     /// `DT_FLAGS_1`.
     pub flags_1: u64,
     /// What `DT_VERNEED` lists.
     pub version_needs: Vec<VersionNeed>,
-    /// The names that `DT_VERDEF` defines, the base definition (the file's own name) left out.
-    /// `None` where the object defines no versions at all.
+    /// The names that `DT_VERDEF` defines, without the base definition (the name of the file itself). `None`
+    /// if the object defines no versions.
     pub version_definitions: Option<Vec<Vec<u8>>>,
-    /// The GNU build ID, if a `PT_NOTE` holds one.
+    /// The GNU build ID, if a `PT_NOTE` contains one.
     pub build_id: Option<Vec<u8>>,
-    /// The libraries that notes say it opens at run time.
+    /// The libraries that the object opens at run time, according to its notes.
     pub opens_by_note: Vec<OpensByNote>,
-    /// The bytes of thread-local storage that it addresses from the thread's own block: `p_memsz`
-    /// of its `PT_TLS`, where `DF_STATIC_TLS` is set.
+    /// The bytes of static thread-local storage that it needs: `p_memsz` of its `PT_TLS`, if `DF_STATIC_TLS`
+    /// is set.
     pub static_tls: Option<u64>,
-    /// `p_flags` of its `PT_GNU_STACK`, where it has one.
+    /// `p_flags` of its `PT_GNU_STACK`, if it has one.
     pub stack_flags: Option<u32>,
-    /// `GNU_PROPERTY_X86_ISA_1_NEEDED`: a bit for each level of x86-64 that it was built for, the
-    /// baseline first.
+    /// `GNU_PROPERTY_X86_ISA_1_NEEDED`: one bit for each level of x86-64 that it requires, the baseline
+    /// first.
     pub x86_isa_needed: u32,
-    /// Has it `DT_RELR`?
+    /// Does it have `DT_RELR`?
     pub has_relr: bool,
 }
 
 impl Summary {
-    /// The machine's name, as `uname -m` has it where it has one.
+    /// The name of the machine, as in `uname -m` if that has one.
     #[must_use]
     pub fn architecture(&self) -> &'static str {
         match (self.machine, self.class) {
@@ -151,22 +150,22 @@ impl Summary {
         }
     }
 
-    /// Does it ask for a stack that can be executed? On x86 an object without `PT_GNU_STACK` does
-    /// (glibc's `sysdeps/x86/stackinfo.h`, `DEFAULT_STACK_PERMS`).
+    /// Does it request an executable stack? On x86, an object without `PT_GNU_STACK` does (glibc's
+    /// `sysdeps/x86/stackinfo.h`, `DEFAULT_STACK_PERMS`).
     #[must_use]
     pub fn wants_executable_stack(&self) -> bool {
         let is_x86 = matches!(self.machine, header::EM_X86_64 | header::EM_386);
         self.stack_flags.map_or(is_x86, |flags| flags & program_header::PF_X != 0)
     }
 
-    /// `DF_1_NODEFLIB`: the default directories are not searched for what this object needs.
+    /// `DF_1_NODEFLIB`: the default directories are not searched for the dependencies of this object.
     #[must_use]
     pub fn has_nodeflib(&self) -> bool {
         self.flags_1 & dynamic::DF_1_NODEFLIB != 0
     }
 }
 
-/// An ELF file, read as far as the loader reads it.
+/// An ELF file, with the parts that the loader reads.
 pub struct Image<'a> {
     source: &'a dyn Source,
     header: Header,
@@ -176,10 +175,10 @@ pub struct Image<'a> {
 }
 
 impl<'a> Image<'a> {
-    /// Reads header, program headers and dynamic table.
+    /// Reads the ELF header, the program headers and the dynamic table.
     ///
     /// # Errors
-    /// Where the file is no ELF file, or one of the three is malformed or cut off.
+    /// If the file is not an ELF file, or one of the three is malformed or truncated.
     pub fn parse(source: &'a dyn Source) -> Result<Self, Error> {
         let ident = source.read(0, header::SIZEOF_IDENT as u64, "ELF identification")?;
         if ident.get(..4) != Some(header::ELFMAG.as_slice()) {
@@ -218,7 +217,7 @@ impl<'a> Image<'a> {
         &self.header
     }
 
-    /// Class and byte order, as `goblin` and `scroll` take them.
+    /// Class and byte order in the form that `goblin` and `scroll` use.
     #[must_use]
     pub(crate) fn ctx(&self) -> Ctx {
         self.ctx
@@ -230,7 +229,7 @@ impl<'a> Image<'a> {
         &self.segments
     }
 
-    /// The dynamic table up to its first `DT_NULL`, which is left out. Empty where there is none.
+    /// The dynamic table up to its first `DT_NULL`, which is not included. Empty if there is no table.
     #[must_use]
     pub fn dynamic(&self) -> &[DynamicEntry] {
         &self.dynamic
@@ -269,7 +268,7 @@ impl<'a> Image<'a> {
         self.segments.iter().find(|segment| segment.p_type == p_type)
     }
 
-    /// The last entry of a tag, which is the one that glibc keeps (`elf_get_dynamic_info`).
+    /// The last entry of a tag, which glibc uses (`elf_get_dynamic_info`).
     #[must_use]
     pub fn entry(&self, tag: u64) -> Option<&DynamicEntry> {
         self.dynamic.iter().rev().find(|entry| entry.tag == tag)
@@ -281,8 +280,8 @@ impl<'a> Image<'a> {
         self.entry(tag).map(|entry| entry.value)
     }
 
-    /// Where a virtual address stands in the file: `None` outside the bytes that the `PT_LOAD`
-    /// segments map from it.
+    /// The file offset of a virtual address; `None` outside the bytes that `PT_LOAD` segments map from the
+    /// file.
     #[must_use]
     pub fn offset_of(&self, address: u64) -> Option<u64> {
         self.segments.iter().filter(|segment| segment.p_type == program_header::PT_LOAD).find_map(
@@ -293,10 +292,10 @@ impl<'a> Image<'a> {
         )
     }
 
-    /// File offsets of the dynamic string table (`DT_STRTAB`, `DT_STRSZ`).
+    /// The file offsets of the dynamic string table (`DT_STRTAB`, `DT_STRSZ`).
     ///
     /// # Errors
-    /// Where the two tags are absent or lead outside the file.
+    /// If the two tags are absent or point outside the file.
     pub fn string_table(&self) -> Result<Range<u64>, Error> {
         let at = self.segment(program_header::PT_DYNAMIC).map_or(0, |dynamic| dynamic.p_offset);
         let address = self
@@ -316,10 +315,10 @@ impl<'a> Image<'a> {
         Ok(start..start + size)
     }
 
-    /// A string of the dynamic string table, by its offset in that table.
+    /// A string of the dynamic string table, given its offset in the table.
     ///
     /// # Errors
-    /// Where it lies outside the table, does not end in it, or is longer than 1 MiB.
+    /// If it is outside the table, does not end inside it, or is longer than 1 MiB.
     pub fn string(&self, offset: u64, what: &'static str) -> Result<Vec<u8>, Error> {
         let table = self.string_table()?;
         let outside = || Error::invalid(what, table.start, "it is outside the string table");
@@ -332,10 +331,10 @@ impl<'a> Image<'a> {
         })
     }
 
-    /// The strings that all entries of some tags name, in order.
+    /// The strings that all entries of these tags refer to, in order.
     ///
     /// # Errors
-    /// As [`Self::string`], or where they have more than [`MAX_STRING_BYTES`] together.
+    /// As for [`Self::string`], or if they are longer than [`MAX_STRING_BYTES`] together.
     pub(super) fn strings_of(
         &self,
         is_wanted: impl Fn(u64) -> bool,
@@ -346,10 +345,10 @@ impl<'a> Image<'a> {
         entries.map(|entry| names.get(entry.value, what)).collect()
     }
 
-    /// The string that the last entry of a tag names.
+    /// The string that the last entry of a tag refers to.
     ///
     /// # Errors
-    /// As [`Self::string`].
+    /// As for [`Self::string`].
     pub fn string_of(&self, tag: u64, what: &'static str) -> Result<Option<Vec<u8>>, Error> {
         self.value(tag).map(|offset| self.string(offset, what)).transpose()
     }
@@ -357,15 +356,15 @@ impl<'a> Image<'a> {
     /// `DT_NEEDED`, in order.
     ///
     /// # Errors
-    /// As [`Self::string`].
+    /// As for [`Self::string`].
     pub fn needed(&self) -> Result<Vec<Vec<u8>>, Error> {
         self.strings_of(|tag| tag == dynamic::DT_NEEDED, "DT_NEEDED")
     }
 
-    /// Everything that the loader has to know, free of the file.
+    /// Everything that the loader uses, independent of the file.
     ///
     /// # Errors
-    /// Where a name or a version record is malformed.
+    /// If a name or a version record is malformed.
     pub fn summary(&self) -> Result<Summary, Error> {
         Ok(Summary {
             class: self.class(),
@@ -396,15 +395,15 @@ impl<'a> Image<'a> {
         (flags & dynamic::DF_STATIC_TLS != 0).then_some(storage)
     }
 
-    /// What `DT_VERNEED` lists (gABI extension: LSB, "Symbol Versioning").
+    /// The records of `DT_VERNEED` (an extension of the gABI: LSB, "Symbol Versioning").
     ///
     /// # Errors
-    /// Where a record is cut off, or its name lies outside the string table.
+    /// If a record is truncated, or its name is outside the string table.
     pub fn version_needs(&self) -> Result<Vec<VersionNeed>, Error> {
         const WHAT: &str = "DT_VERNEED";
         let mut needs = Vec::new();
         let Some(mut at) = self.table(dynamic::DT_VERNEED, WHAT)? else { return Ok(needs) };
-        // The records of all libraries together are bounded: each may claim 65,535 versions.
+        // The records of all libraries together are limited: each may claim 65,535 versions.
         let mut left = MAX_VERSIONS;
         let mut names = Names::new(self);
         for _ in 0..self.value(dynamic::DT_VERNEEDNUM).unwrap_or(0).min(MAX_VERSIONS) {
@@ -437,10 +436,10 @@ impl<'a> Image<'a> {
         Ok(needs)
     }
 
-    /// The names that `DT_VERDEF` defines, without the base definition; `None` without the tag.
+    /// The names that `DT_VERDEF` defines, without the base definition; `None` if the tag is absent.
     ///
     /// # Errors
-    /// Where a record is cut off, or its name lies outside the string table.
+    /// If a record is truncated, or its name is outside the string table.
     pub fn version_definitions(&self) -> Result<Option<Vec<Vec<u8>>>, Error> {
         const WHAT: &str = "DT_VERDEF";
         let Some(mut at) = self.table(dynamic::DT_VERDEF, WHAT)? else { return Ok(None) };
@@ -460,10 +459,10 @@ impl<'a> Image<'a> {
         Ok(Some(defined))
     }
 
-    /// The file offset of the table that a tag points at; `None` without the tag.
+    /// The file offset of the table that a tag points to; `None` if the tag is absent.
     ///
     /// # Errors
-    /// Where no segment maps the table's address.
+    /// If no segment maps the address of the table.
     pub(super) fn table(&self, tag: u64, what: &'static str) -> Result<Option<u64>, Error> {
         let Some(entry) = self.entry(tag) else { return Ok(None) };
         let offset = self.offset_of(entry.value);
@@ -499,18 +498,18 @@ impl<'a> Image<'a> {
         Ok(entries)
     }
 
-    /// A 16-bit field of a record that was read whole; 0 outside it.
+    /// A 16-bit field of a record that was read completely; 0 outside the record.
     fn u16_at(&self, record: &[u8], at: usize) -> u16 {
         record.pread_with(at, self.ctx.le).unwrap_or(0)
     }
 
-    /// A 32-bit field of a record that was read whole; 0 outside it.
+    /// A 32-bit field of a record that was read completely; 0 outside the record.
     pub(super) fn u32_at(&self, record: &[u8], at: usize) -> u32 {
         record.pread_with(at, self.ctx.le).unwrap_or(0)
     }
 }
 
-/// Reads strings that are [`MAX_STRING_BYTES`] together.
+/// Reads strings whose total length is limited to [`MAX_STRING_BYTES`].
 struct Names<'i, 'a> {
     image: &'i Image<'a>,
     left: u64,
@@ -535,9 +534,9 @@ fn too_long(what: &'static str, at: u64) -> Error {
     Error { what, offset: at, problem }
 }
 
-/// `VER_FLG_BASE`: the definition that names the file itself.
+/// `VER_FLG_BASE`: marks the definition with the name of the file itself.
 const VER_FLG_BASE: u16 = 1;
-/// `VER_FLG_WEAK`: a need that may stay unmet.
+/// `VER_FLG_WEAK`: marks a need that may stay unresolved.
 const VER_FLG_WEAK: u16 = 2;
 
 fn read_segments(

@@ -1,4 +1,4 @@
-//! The dynamic loader that a program names.
+//! The dynamic loader of a program.
 
 use super::image::Image;
 use super::segments::range_of;
@@ -6,21 +6,21 @@ use crate::bytes::Error;
 use goblin::elf::program_header::PT_INTERP;
 use std::ops::Range;
 
-/// Linux's `PATH_MAX`; it runs no program with a longer interpreter.
+/// Linux's `PATH_MAX`. The kernel runs no program with a longer interpreter.
 const PATH_MAX: u64 = 4096;
 
 impl Image<'_> {
-    /// The string of `PT_INTERP`, without its NUL; `None` where there is no such segment.
+    /// The string of `PT_INTERP`, without its NUL; `None` if there is no such segment.
     ///
     /// # Errors
-    /// Where it lies outside the file, or does not end.
+    /// If it is outside the file, or has no end.
     pub fn interpreter(&self) -> Result<Option<Vec<u8>>, Error> {
         let Some(interp) = self.segment(PT_INTERP) else { return Ok(None) };
         let end = interp.p_offset.saturating_add(interp.p_filesz.min(PATH_MAX));
         self.source().string(interp.p_offset, end, "PT_INTERP").map(Some)
     }
 
-    /// File offsets of `PT_INTERP`.
+    /// The file offsets of `PT_INTERP`.
     pub(super) fn interpreter_range(&self) -> Option<Range<u64>> {
         self.segment(PT_INTERP).map(range_of)
     }

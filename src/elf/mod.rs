@@ -1,5 +1,5 @@
-//! ELF: reading what the loader reads, and editing it: search paths, names of libraries, the interpreter,
-//! the executable stack.
+//! ELF: reads what the loader reads, and edits search paths, names of libraries, the interpreter and the
+//! executable stack.
 //!
 //! Sources of the rules: the System V gABI, glibc's `elf/dl-load.c`, and experiments with binutils.
 

@@ -1,15 +1,15 @@
-//! What an object says of itself in notes: its build ID, the libraries that it opens at run time, and the
-//! processor that it needs.
+//! The notes of an object: its build ID, the libraries that it opens at run time, and the processor that it
+//! needs.
 
 use super::image::Image;
 use super::opens_by_note::OpensByNote;
 use goblin::elf::{header, program_header};
 
-/// More notes than this are not read, in bytes; linkers write less than a page.
+/// The maximum size of notes that are read, in bytes. Linkers write less than a page.
 const MAX_NOTES: u64 = 64 << 10;
 
 impl Image<'_> {
-    /// The GNU build ID (`NT_GNU_BUILD_ID` of a note named `GNU`); a malformed note is no note.
+    /// The GNU build ID (`NT_GNU_BUILD_ID` of a note named `GNU`). A malformed note is ignored.
     #[must_use]
     pub fn build_id(&self) -> Option<Vec<u8>> {
         const NT_GNU_BUILD_ID: u32 = 3;
@@ -18,7 +18,7 @@ impl Image<'_> {
         })
     }
 
-    /// The libraries that it says it opens at run time; a malformed note says nothing.
+    /// The libraries that its notes say it opens at run time. A malformed note is ignored.
     #[must_use]
     pub fn opens_by_note(&self) -> Vec<OpensByNote> {
         const NT_FDO_DLOPEN_METADATA: u32 = 0x407c_0c0a;
@@ -33,7 +33,7 @@ impl Image<'_> {
         found
     }
 
-    /// The first note of which something is wanted: its type, its name with its NUL, and what it holds.
+    /// The first note that is wanted: its type, its name with the NUL, and its content.
     fn first_note<T>(&self, mut wanted: impl FnMut(u32, &[u8], &[u8]) -> Option<T>) -> Option<T> {
         let segments = self.segments().iter().filter(|s| s.p_type == program_header::PT_NOTE);
         for segment in segments {
@@ -58,11 +58,11 @@ impl Image<'_> {
         None
     }
 
-    /// `GNU_PROPERTY_X86_ISA_1_NEEDED` of the property note; 0 where it is absent or malformed.
+    /// `GNU_PROPERTY_X86_ISA_1_NEEDED` of the property note; 0 if it is absent or malformed.
     pub(super) fn x86_isa_needed(&self) -> u32 {
         const PT_GNU_PROPERTY: u32 = 0x6474_e553;
         const GNU_PROPERTY_X86_ISA_1_NEEDED: u32 = 0xc000_8002;
-        // A page of properties is more than any linker writes; it bounds the read.
+        // No linker writes a page of properties; this limits the read.
         const MAX: u64 = 4096;
         let machines = [header::EM_386, header::EM_X86_64];
         let Some(segment) = self.segment(PT_GNU_PROPERTY) else { return 0 };

@@ -1,32 +1,31 @@
-//! The libraries that an object says it opens at run time.
+//! The libraries that an object declares to open at run time.
 
 use serde::Deserialize;
 
-/// A library that an object opens at run time, by its own word: an entry of a note of type
-/// `NT_FDO_DLOPEN_METADATA`
+/// A library that an object declares to open at run time: an entry of a note of type `NT_FDO_DLOPEN_METADATA`
 /// (<https://systemd.io/ELF_DLOPEN_METADATA/>).
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct OpensByNote {
-    /// The sonames that it tries, in order: one of them will do.
+    /// The sonames that it tries, in order. One of them is enough.
     #[serde(rename = "soname")]
     pub sonames: Vec<String>,
-    /// What it is for, in one word.
+    /// The purpose, in one word.
     #[serde(default)]
     pub feature: String,
-    /// How much the object needs it.
+    /// How important the library is to the object.
     #[serde(default)]
     pub priority: Priority,
 }
 
-/// How much an object needs what it opens, by its own word.
+/// How important a library is, as the object declares it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Priority {
-    /// It does not work without.
+    /// The object does not work without it.
     Required,
-    /// It lacks an important feature without.
+    /// The object lacks an important feature without it.
     #[default]
     Recommended,
-    /// It lacks a feature that few use without.
+    /// The object lacks a rarely used feature without it.
     Suggested,
 }

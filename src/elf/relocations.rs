@@ -1,4 +1,4 @@
-//! The symbols that relocations name.
+//! The symbols that relocations refer to.
 
 use super::image::Image;
 use crate::bytes::Error;
@@ -9,17 +9,16 @@ use goblin::elf::reloc::Reloc;
 use scroll::Pread as _;
 use scroll::ctx::SizeWith as _;
 
-/// Bytes of a table that are read at a time, in relocations.
+/// The number of relocations that are read at a time.
 const PIECE: u64 = 1 << 12;
-/// More relocations than an object has that hashes no symbol.
+/// An upper limit for the relocations of an object that hashes no symbol.
 const MAX: u64 = 1 << 20;
 
-/// One past the highest symbol that a relocation names. The loader looks no other symbol of the
-/// object up but those that it finds by a hash table. `None` where there are no relocations, or
-/// too many.
+/// One past the highest symbol that a relocation refers to. The loader uses no other symbols of the object,
+/// except those that it finds with a hash table. `None` if there are no relocations, or too many.
 ///
 /// # Errors
-/// Where a table lies outside the file.
+/// If a table is outside the file.
 pub(super) fn symbols_end(image: &Image<'_>) -> Result<Option<u64>, Error> {
     let is_rela = image.value(DT_PLTREL) == Some(DT_RELA);
     let mut end = None;

@@ -1,4 +1,4 @@
-//! The search path that an object has.
+//! The search path of an object.
 
 use super::dynamic_table;
 use super::image::Image;
@@ -6,22 +6,22 @@ use crate::bytes;
 
 pub use super::dynamic_table::RpathKind;
 
-/// The search path that an object has.
+/// The search path of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchPath {
-    /// The tag that counts.
+    /// The effective tag.
     pub kind: RpathKind,
-    /// The entries between the colons, empty ones included.
+    /// The entries between the colons, including empty ones.
     pub entries: Vec<Vec<u8>>,
 }
 
-/// The search path of an object: the tag that counts and its entries, empty ones included.
+/// The search path of an object: the effective tag and its entries, including empty ones.
 ///
-/// `DT_RUNPATH` counts where there is one, `DT_RPATH` otherwise, and of several the last (glibc's
+/// `DT_RUNPATH` is effective if it exists, and otherwise `DT_RPATH`; of several, the last one (glibc's
 /// `_dl_map_object_from_fd`, `elf_get_dynamic_info`).
 ///
 /// # Errors
-/// Where the string lies outside the string table.
+/// If the string is outside the string table.
 pub fn current(image: &Image<'_>) -> Result<Option<SearchPath>, bytes::Error> {
     let Some((index, kind)) = dynamic_table::counting(image) else { return Ok(None) };
     let Some(entry) = image.dynamic().get(index) else { return Ok(None) };

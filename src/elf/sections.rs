@@ -1,5 +1,5 @@
-//! The section headers. The loader does not look at them, and strip, objcopy and readelf do: an
-//! edit has to keep both views of the file in step.
+//! The section headers. The loader does not read them, but strip, objcopy and readelf do, so an edit has to
+//! keep both views of the file consistent.
 
 use super::image::Image;
 use crate::bytes::Error;
@@ -12,16 +12,16 @@ use std::ops::Range;
 pub(super) struct Sections {
     /// File offset of the table.
     offset: u64,
-    /// Size of a row in bytes.
+    /// Size of a section header in bytes.
     row_size: u64,
     rows: Vec<SectionHeader>,
 }
 
 impl Sections {
-    /// Reads the section headers; `None` where the file has none.
+    /// Reads the section headers; `None` if the file has none.
     ///
     /// # Errors
-    /// Where the table is cut off, or its rows have an impossible size or number.
+    /// If the table is truncated, or the size or number of its entries is impossible.
     pub(super) fn read(image: &Image<'_>) -> Result<Option<Self>, Error> {
         const WHAT: &str = "section headers";
         let header = image.header();
@@ -30,7 +30,7 @@ impl Sections {
         }
         let size = SectionHeader::size(image.ctx());
         if header.e_shnum == 0 {
-            // Either none, or more than 65,279, whose number stands in the first row (gABI).
+            // Either there are none, or more than 65,279; then their number is in the first header (gABI).
             return Err(Error::invalid("e_shnum", 0, "a section header table without a number"));
         }
         if usize::from(header.e_shentsize) != size {
@@ -52,18 +52,18 @@ impl Sections {
         &self.rows
     }
 
-    /// File offsets of the table.
+    /// The file offsets of the table.
     pub(super) fn range(&self) -> Range<u64> {
         self.offset..self.offset + self.row_size * self.rows.len() as u64
     }
 
-    /// File offsets of one row.
+    /// The file offsets of one section header.
     pub(super) fn range_of(&self, index: usize) -> Range<u64> {
         let start = self.offset + self.row_size * index as u64;
         start..start + self.row_size
     }
 
-    /// The row of the dynamic string table: the one that stands at `DT_STRTAB`.
+    /// The section of the dynamic string table: the one at the address of `DT_STRTAB`.
     pub(super) fn dynamic_strings(&self, image: &Image<'_>) -> Option<usize> {
         let address = image.value(dynamic::DT_STRTAB)?;
         self.rows.iter().position(|row| {
@@ -71,11 +71,11 @@ impl Sections {
         })
     }
 
-    /// The first row of that name.
+    /// The first section with this name.
     pub(super) fn named(&self, image: &Image<'_>, name: &[u8]) -> Option<&SectionHeader> {
         let names = self.rows.get(usize::from(image.header().e_shstrndx))?;
         for row in &self.rows {
-            // No further than its own end: names of malformed files overlap, or never end.
+            // At most to the end of the table: names in malformed files overlap, or have no end.
             let at = names.sh_offset.saturating_add(u64::from(row.sh_name as u32));
             let len = name.len() as u64 + 1;
             let held = image.source().read(at, len, "a section's name");
@@ -86,12 +86,12 @@ impl Sections {
         None
     }
 
-    /// The row of the dynamic table.
+    /// The section of the dynamic table.
     pub(super) fn dynamic_table(&self) -> Option<usize> {
         self.rows.iter().position(|row| row.sh_type == section_header::SHT_DYNAMIC)
     }
 
-    /// Does a row overlap these file offsets?
+    /// Does a section overlap these file offsets?
     pub(super) fn overlap(&self, range: &Range<u64>) -> bool {
         self.rows.iter().any(|row| {
             let file = file_range(row);
@@ -99,8 +99,8 @@ impl Sections {
         })
     }
 
-    /// Is the string table in row `index` read by others than the symbols and records that the
-    /// loader knows: does it hold names of sections, or of symbols that are not loaded?
+    /// Does anything use the string table in section `index` apart from the symbols and records that the
+    /// loader knows: does it contain the names of sections, or of symbols that are not loaded?
     pub(super) fn has_other_readers(&self, index: usize, names: u16) -> bool {
         index == usize::from(names)
             || self.rows.iter().any(|row| {
@@ -122,14 +122,14 @@ pub(super) fn is_loaded(row: &SectionHeader) -> bool {
     row.sh_flags & u64::from(section_header::SHF_ALLOC) != 0
 }
 
-/// The file offsets that a section's bytes take; empty for those that take none.
+/// The file offsets of a section's bytes; empty if it has no bytes in the file.
 pub(super) fn file_range(row: &SectionHeader) -> Range<u64> {
     let takes_none = matches!(row.sh_type, section_header::SHT_NULL | section_header::SHT_NOBITS);
     let size = if takes_none { 0 } else { row.sh_size };
     row.sh_offset..row.sh_offset.saturating_add(size)
 }
 
-/// Rows as they stand in a file.
+/// Section headers as they are encoded in the file.
 pub(super) fn encode(image: &Image<'_>, rows: &[SectionHeader]) -> Option<Vec<u8>> {
     let size = SectionHeader::size(image.ctx());
     let mut bytes = vec![0; size * rows.len()];

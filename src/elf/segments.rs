@@ -1,21 +1,21 @@
-//! Segments and ranges of the file: where the loader maps what, and what overlaps what.
+//! Segments and ranges of the file: what the loader maps where, and which ranges overlap.
 
 use super::image::{Class, DT_RELR, Image};
 use goblin::elf::dynamic;
 use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
 use std::ops::Range;
 
-/// The smallest page of any machine that is supported.
+/// The smallest page size of the supported machines.
 pub(super) const PAGE: u64 = 4096;
 
-/// The `PT_LOAD` segments, with their indices among the program headers.
+/// The `PT_LOAD` segments with their indices in the program header table.
 pub(super) fn loads<'i>(
     image: &'i Image<'_>,
 ) -> impl DoubleEndedIterator<Item = (usize, &'i ProgramHeader)> {
     image.segments().iter().enumerate().filter(|(_, segment)| segment.p_type == PT_LOAD)
 }
 
-/// File offsets of a segment's bytes.
+/// The file offsets of a segment's bytes.
 pub(super) fn range_of(segment: &ProgramHeader) -> Range<u64> {
     segment.p_offset..segment.p_offset.saturating_add(segment.p_filesz)
 }
@@ -25,30 +25,30 @@ pub(super) fn overlap(a: &Range<u64>, b: &Range<u64>) -> bool {
     a.start.max(b.start) < a.end.min(b.end)
 }
 
-/// Does one range of the file lie within another?
+/// Is one range of the file inside another?
 pub(super) fn contains(outer: &Range<u64>, inner: &Range<u64>) -> bool {
     outer.start <= inner.start && inner.end <= outer.end
 }
 
-/// Do so many bytes from an address or offset on have addresses or offsets that the class can tell?
+/// Are all addresses or offsets of a range of this length representable in the class?
 pub(super) fn has_addresses(image: &Image<'_>, start: u64, size: u64) -> bool {
     let limit = match image.class() {
-        // What a loader can map at all: half of 2^64.
+        // A loader can map at most half of 2^64.
         Class::Elf64 => u64::MAX / 2,
         Class::Elf32 => u32::MAX.into(),
     };
     start.checked_add(size).is_some_and(|end| end <= limit)
 }
 
-/// File offsets of the program headers.
+/// The file offsets of the program headers.
 pub(super) fn header_table(image: &Image<'_>) -> Range<u64> {
     let size = ProgramHeader::size(image.ctx()) as u64;
     let start = image.header().e_phoff;
     start..start.saturating_add(size * image.segments().len() as u64)
 }
 
-/// The entries of the dynamic table that are addresses, and their file offsets. An address that
-/// no segment maps is left out.
+/// The entries of the dynamic table that are addresses, with the file offsets of these. Addresses that no
+/// segment maps are omitted.
 pub(super) fn pointers(image: &Image<'_>) -> impl Iterator<Item = (u64, u64)> {
     image
         .dynamic()

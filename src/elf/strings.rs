@@ -1,5 +1,5 @@
-//! Strings in an object's read-only data. A library that a program opens by its name stands there: as a
-//! whole C string, for `dlopen` takes no other.
+//! Strings in the read-only data of an object. The name of a library that a program opens is a complete C
+//! string there, because `dlopen` accepts nothing else.
 
 use super::image::Image;
 use super::sections::Sections;
@@ -10,40 +10,41 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-/// The section of constants that a program does not write to.
+/// The section of read-only constants.
 const NAME: &[u8] = b".rodata";
 
-/// What stands in the names of nearly all libraries.
+/// A substring of the names of nearly all libraries.
 const ENDING: &[u8] = b".so";
 
-/// Constants are searched in pieces of so many bytes.
+/// Constants are searched in pieces of this many bytes.
 const STEP: u64 = 1 << 20;
 
-/// What was found among strings.
+/// The result of a search in strings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Found {
-    /// The names, by their places in the list.
+    /// The names that were found, as indices in the list.
     pub names: BTreeSet<usize>,
-    /// How many bytes were looked through.
+    /// The number of bytes that were searched.
     pub read: u64,
-    /// Is there more that was not?
+    /// Was the section longer than the limit?
     pub is_cut: bool,
 }
 
-/// Which of `names` stand in `.rodata` as whole C strings. Of a longer section the first `most` bytes are read; of a file without section headers nothing is.
+/// Which of `names` are complete C strings in `.rodata`? At most the first `most` bytes of the section are
+/// read, and nothing of a file without section headers.
 ///
 /// # Errors
-/// Where the section headers are malformed, or the section lies outside of the file.
+/// If the section headers are malformed, or the section is outside the file.
 pub fn whole(image: &Image<'_>, names: &[&[u8]], most: u64) -> Result<Found, Error> {
     found_by(&Finder::new(names), image, most)
 }
 
-/// Which of `names` stand anywhere in `.rodata`, whatever is around them but underscores, which would make them
-/// part of another name: Cython writes the constants of a module one after the other, without an end. The limits
-/// are those of [`whole`].
+/// Which of `names` occur anywhere in `.rodata`? Any bytes may surround them except underscores, which would
+/// make them part of another name: Cython writes the constants of a module one after the other, without
+/// terminators. The limits are those of [`whole`].
 ///
 /// # Errors
-/// As [`whole`].
+/// As for [`whole`].
 pub fn within(image: &Image<'_>, names: &[&[u8]], most: u64) -> Result<Found, Error> {
     found_by(&Finder::of_parts(names), image, most)
 }
@@ -54,7 +55,7 @@ fn found_by(finder: &Finder<'_>, image: &Image<'_>, most: u64) -> Result<Found, 
     let Some(section) = sections.named(image, NAME) else { return Ok(found) };
     let len = section.sh_size.min(most);
     (found.read, found.is_cut) = (len, len < section.sh_size);
-    // It is there as a whole, or nothing of it is.
+    // The section is searched completely or not at all.
     image.source().read(section.sh_offset.saturating_add(len), 0, ".rodata")?;
     let piece = |range: Range<u64>| {
         let at = section.sh_offset.saturating_add(range.start);
@@ -64,13 +65,13 @@ fn found_by(finder: &Finder<'_>, image: &Image<'_>, most: u64) -> Result<Found, 
     Ok(found)
 }
 
-/// Looks for names, as whole C strings or as parts of any.
+/// Searches for names, as complete C strings or inside of others.
 struct Finder<'n> {
     names: &'n [&'n [u8]],
-    /// Names of libraries have a part in common, which is found at the speed of memory: these, with their
-    /// places.
+    /// The names of most libraries have a substring in common, which is found at the speed of memory. These
+    /// are such names, with their indices.
     usual: BTreeMap<&'n [u8], usize>,
-    /// The places of the others, and what finds them with the NUL behind.
+    /// The indices of the other names, and the searcher for these with their NULs.
     others: Vec<usize>,
     finder: Option<AhoCorasick>,
     longest: usize,
@@ -105,8 +106,8 @@ impl<'n> Finder<'n> {
         }
     }
 
-    /// Searches `len` bytes, which `piece` reads, `step` by `step`: a whole section would be most of what a
-    /// diagnosis keeps in memory.
+    /// Searches `len` bytes, which `piece` reads, in steps of `step` bytes. Reading a whole section would use
+    /// most of the memory of a diagnosis.
     fn search<'d>(
         &self,
         len: u64,
@@ -114,7 +115,8 @@ impl<'n> Finder<'n> {
         piece: impl Fn(Range<u64>) -> Result<Cow<'d, [u8]>, Error>,
         found: &mut BTreeSet<usize>,
     ) -> Result<(), Error> {
-        // A name, with the byte before it and the NUL behind it, is whole in one of the pieces.
+        // Pieces overlap, so that each name, with the byte before it and the NUL behind it, is complete in
+        // one of them.
         let overlap = self.longest as u64 + 2;
         let mut at = 0;
         while at < len && found.len() < self.names.len() {
@@ -132,7 +134,7 @@ impl<'n> Finder<'n> {
             return;
         }
         for at in memmem::find_iter(data, ENDING) {
-            // No string is looked at farther than a name reaches.
+            // No more of a string is compared than the length of a name.
             let first = at.saturating_sub(self.longest + 1);
             let before = data.get(first..at).unwrap_or_default();
             let start = match memrchr(0, before) {
@@ -165,7 +167,7 @@ impl<'n> Finder<'n> {
 mod tests {
     use super::*;
 
-    /// The names that stand between NULs, or at the beginning, one by one.
+    /// The names that occur between NULs, or at the beginning, one by one.
     fn by_hand(data: &[u8], names: &[&[u8]]) -> BTreeSet<usize> {
         let ends = data.iter().rposition(|&byte| byte == 0).unwrap_or(0);
         let strings = data.get(..ends).unwrap_or_default().split(|&byte| byte == 0);

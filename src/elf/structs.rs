@@ -1,10 +1,10 @@
-//! The structs of an object as `goblin` has them, for tests that compare bytes with them.
+//! The structs of an object as `goblin` defines them, for tests that compare bytes.
 
 use super::Image;
 use goblin::elf::header::Header;
 use goblin::elf::program_header::ProgramHeader;
 
-/// What an image keeps to itself.
+/// Private parts of an image.
 pub trait Structs {
     /// The ELF header.
     fn header(&self) -> &Header;

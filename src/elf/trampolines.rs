@@ -1,10 +1,10 @@
-//! Code that writes code to its stack: GCC's nested functions, and what LLVM makes of
-//! `llvm.init.trampoline`. Such an object needs the executable stack that it requests.
+//! Detects code that writes code to its stack: nested functions of GCC, and LLVM's `llvm.init.trampoline`.
+//! Such an object needs the executable stack that it requests.
 //!
-//! On x86-64 a compiler has these instructions written, as constants in its own code: `movabs …, %r11`
-//! (`49 bb`, or `41 bb` for a short address), `movabs …, %r10` (`49 ba`), `rex.WB jmp *%r11` (`49 ff e3`;
-//! GCC's `ix86_trampoline_init`, LLVM's `LowerINIT_TRAMPOLINE`). The jump has a prefix that no
-//! compiler gives to a jump that it makes itself.
+//! On x86-64, a compiler stores these instructions as constants in its own code: `movabs …, %r11` (`49 bb`,
+//! or `41 bb` for a short address), `movabs …, %r10` (`49 ba`), `rex.WB jmp *%r11` (`49 ff e3`; GCC's
+//! `ix86_trampoline_init`, LLVM's `LowerINIT_TRAMPOLINE`). The jump has a prefix that compilers do not use
+//! for other jumps.
 
 use super::image::Image;
 use super::segments::{loads, range_of};
@@ -18,22 +18,22 @@ const JUMP: &[u8] = &[0x49, 0xff, 0xe3];
 const LOADS: [&[u8]; 2] = [&[0x49, 0xbb], &[0x41, 0xbb]];
 /// The instruction that loads the address of the frame.
 const CHAIN: &[u8] = &[0x49, 0xba];
-/// So near to each other the constants of one trampoline are.
+/// The maximum distance in bytes between the constants of one trampoline.
 const NEAR: usize = 64;
-/// Code is read in pieces of so many bytes.
+/// Code is read in pieces of this many bytes.
 const PIECE: u64 = 1 << 20;
 
-/// Has the code of an object for x86-64 the constants of a trampoline? Code that has them by chance is
-/// taken for such code.
+/// Does the code of an object for x86-64 contain the constants of a trampoline? Code that contains them by
+/// chance is reported too.
 ///
 /// # Errors
-/// Where a segment with code cannot be read.
+/// If a segment with code cannot be read.
 pub fn are_written(image: &Image<'_>) -> Result<bool, Error> {
     for (_, load) in loads(image).filter(|(_, load)| load.p_flags & PF_X != 0) {
         let code = range_of(load);
         let mut at = code.start;
         while at < code.end {
-            // Pieces overlap: what is found may stand at the end of one.
+            // Pieces overlap, because a match may cross the end of one.
             let end = code.end.min(at.saturating_add(PIECE + 2 * NEAR as u64));
             let bytes = image.source().read(at, end - at, "code")?;
             if has_constants(&bytes) {

@@ -1,4 +1,4 @@
-//! Version needs and definitions, as records in which the loader finds names of the string table.
+//! Version needs and definitions, as records that refer to names in the string table.
 
 use super::image::Image;
 use super::segments::{loads, range_of};
@@ -6,14 +6,14 @@ use crate::bytes::Error;
 use goblin::elf::dynamic;
 use scroll::Pread as _;
 
-/// More version records than any object has; bounds the walk over malformed ones.
+/// An upper limit for version records; limits the work on malformed ones.
 const MAX_RECORDS: usize = 1 << 18;
 
-/// The names of all version needs and definitions, the base definition included, as offsets in
-/// the string table, in order.
+/// The names of all version needs and definitions, including the base definition, as offsets in the string
+/// table, in order.
 ///
 /// # Errors
-/// Where a record is cut off, or lies outside the segment in which the list begins.
+/// If a record is truncated, or is outside the segment in which the list begins.
 pub(super) fn version_names(image: &Image<'_>) -> Result<Vec<u64>, Error> {
     let mut names = Vec::new();
     // Verneed: vn_file at 4, vn_aux at 8, vn_next at 12; Vernaux: vna_name at 8, vna_next at 12.
@@ -27,8 +27,8 @@ pub(super) fn version_names(image: &Image<'_>) -> Result<Vec<u64>, Error> {
     Ok(names)
 }
 
-/// Layout of a version record: its size, and the offsets of its name, of the distance to its
-/// first auxiliary record, and of the distance to the next record.
+/// The layout of a version record: its size, and the offsets of its name, of the distance to its first
+/// auxiliary record, and of the distance to the next record.
 struct Records {
     size: u64,
     own_name: Option<usize>,
@@ -36,7 +36,7 @@ struct Records {
     next: usize,
 }
 
-/// Follows a list of records and their auxiliary records as glibc does: by the distances alone.
+/// Follows a list of records and their auxiliary records as glibc does: only by the distances.
 fn walk(
     image: &Image<'_>,
     tag: u64,
@@ -51,7 +51,7 @@ fn walk(
     })?;
     let segment = loads(image).map(|(_, load)| range_of(load)).find(|range| range.contains(&at));
     let segment = segment.unwrap_or(at..at);
-    // What lies behind the segment the loader would read from whatever is mapped there.
+    // Beyond the end of the segment, the loader would read whatever is mapped there.
     let read = |at: u64, size: u64| {
         let end = at.saturating_add(size);
         if at < segment.start || end > segment.end {

@@ -1,4 +1,4 @@
-//! The page of each cause: what it means, the loader's words, how to see it, and the cure.
+//! The page of each cause: what it means, the error messages, how to check, and how to fix.
 
 use super::finding::Cause;
 

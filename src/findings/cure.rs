@@ -1,5 +1,4 @@
-//! What cures a finding, as data: a command, or what a person has to do. How it is said is the report's
-//! business.
+//! The fix of a finding, as data: a command, or an instruction. The texts are in the report.
 
 use super::evidence::Release;
 use super::evidence::opening::Cuda;
@@ -9,196 +8,196 @@ use crate::python::distribution::{Distribution, Requirement};
 use crate::world::Place;
 use std::path::PathBuf;
 
-/// What cures a finding.
+/// The fix of a finding.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Cure {
     /// A command of tfpatch.
     Command(CommandLine),
-    /// Nothing has to be done.
+    /// No action is needed.
     Nothing,
-    /// Nothing has to be done, and that command does away with it all the same.
+    /// No action is needed, but this command removes the cause.
     NothingOr(Tidying),
-    /// The same, or to install that version of Python again.
+    /// The inner fix, or reinstall that version of Python.
     OrPythonAgain(Box<Cure>),
-    /// To run tfpatch as a user who may read a file.
+    /// Run tfpatch as a user who may read the file.
     RunAsReader,
-    /// To put the target on a file system that is not mounted `noexec`, or to mount that one otherwise.
+    /// Use a file system that is not mounted `noexec`.
     AllowCode,
-    /// To sign an object ad hoc.
+    /// Sign an object ad hoc.
     SignAdHoc,
-    /// To take the flag of the executable stack away, which does no harm.
+    /// Clear the flag of the executable stack, which is harmless.
     Fix,
-    /// To have the stack executable from the start, for an object that may need it.
+    /// Start the program with an executable stack, for an object that may need it.
     GrantExecutableStack {
         /// The distribution that the object belongs to.
         owner: Option<String>,
     },
-    /// To install a release that asks for no executable stack, or to take the flag away.
+    /// Install a release that requests no executable stack, or clear the flag.
     ClearExecutableStack {
         /// The distribution that the object belongs to.
         owner: Option<String>,
         /// The object.
         object: Place,
     },
-    /// To have an object laid out at the start of the program, or to leave room for that many bytes.
+    /// Load an object when the program starts, or reserve that many bytes.
     LoadAtStart {
         /// The object.
         object: PathBuf,
-        /// What is wanted, in bytes.
+        /// The required size, in bytes.
         wanted: u64,
     },
-    /// To tell XLA where CUDA's data are.
+    /// Tell XLA where the data of CUDA are.
     PointXlaAt(PathBuf),
-    /// To lead the loader or the interpreter to something, or away from it.
+    /// Make the loader or the interpreter find something, or stop finding it.
     Search(Search),
-    /// To install something that is not there.
+    /// Install something that is missing.
     Install(Install),
-    /// To install something again.
+    /// Reinstall something.
     Reinstall(Reinstall),
-    /// To set an environment or its interpreter right.
+    /// Repair an environment or its interpreter.
     Setup(Setup),
 }
 
-/// What leads the loader or the interpreter to something, or away from it.
+/// Ways to make the loader or the interpreter find something, or stop finding it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Search {
-    /// To say which of several directories is meant.
+    /// Choose one of several directories.
     NameDirectory,
-    /// To say which of several directories an object is to have an entry for.
+    /// Choose one of several directories for a new entry of an object.
     NameEntry,
-    /// To drop duplicate entries.
+    /// Remove duplicate entries.
     Dedupe,
-    /// To rename a directory whose name no search path can contain.
+    /// Rename a directory whose name is invalid in a search path.
     RenameDirectory(PathBuf),
-    /// To have the loader find a library in a directory by `LD_LIBRARY_PATH`.
+    /// Make the loader find a library in a directory through `LD_LIBRARY_PATH`.
     LibraryPath(PathBuf),
-    /// To open a library by its path.
+    /// Open a library by its path.
     OpenByPath(PathBuf),
-    /// To see what a program opens, by running it under `tfpatch trace`.
+    /// Run a program under `tfpatch trace` to see what it opens.
     Trace,
-    /// To make a link beside a file.
+    /// Create a symlink beside a file.
     Link {
-        /// What the link names.
+        /// The target of the symlink.
         named: PathBuf,
-        /// The link.
+        /// The symlink.
         link: PathBuf,
-        /// Is a file in its place, and has to go?
+        /// Does it replace an existing file?
         replaces: bool,
-        /// Has a search path to lead there besides?
+        /// Does a search path need an entry for its directory too?
         then_fix: bool,
     },
-    /// To make `ld.so.cache` anew.
+    /// Update `ld.so.cache`.
     Ldconfig,
-    /// To take an entry out of variables.
+    /// Remove an entry from variables.
     TakeOut {
         /// The entry.
         entry: PathBuf,
         /// The variables.
         variables: Blame,
     },
-    /// To take a library out of `LD_PRELOAD`, or to install what ships it.
+    /// Remove a library from `LD_PRELOAD`, or install the package that contains it.
     TakeOutOfPreload(Vec<u8>),
-    /// To unset `PYTHONHOME`.
+    /// Unset `PYTHONHOME`.
     UnsetPythonHome,
-    /// To set `PYTHONNOUSERSITE`, or to uninstall from the user site.
+    /// Set `PYTHONNOUSERSITE`, or uninstall a package from the user site.
     LeaveOutUserSite,
-    /// To take a copy of a library out of the way of a newer one.
+    /// Remove a copy of a library that shadows a newer one.
     MakeWay(Place),
 }
 
-/// What is to be installed.
+/// What to install.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Install {
-    /// To install what ships a library, by the tables of what is known.
+    /// Install the package that contains a library, according to the tables.
     WhatShips(Vec<u8>),
-    /// To install what ships a library, of which no table knows.
+    /// Install the package that contains a library that is in no table.
     Unknown(Vec<u8>),
-    /// To install the graphics driver.
+    /// Install the graphics driver.
     Driver {
-        /// Is it known that it is NVIDIA's?
+        /// Is it known to be NVIDIA's?
         is_nvidias: bool,
     },
-    /// To install the wheel for a processor; `None` for this machine's.
+    /// Install the wheel for a processor; `None` for that of this machine.
     WheelFor(Option<&'static str>),
-    /// To install builds that share one OpenMP runtime.
+    /// Install builds that share one OpenMP runtime.
     OneOpenMp,
-    /// To install builds that were linked with the same BLAS.
+    /// Install builds that are linked to the same BLAS.
     OneBlas,
-    /// To install CUDA's toolkit.
+    /// Install the CUDA toolkit.
     Toolkit,
-    /// To install what is required, by `pip`.
+    /// Install a requirement with `pip`.
     Wanted(Wanted),
-    /// To install the host that a plugin is for, by the plugin's own metadata.
+    /// Install the host of a plugin, according to the metadata of the plugin.
     Host {
         /// The plugin.
         plugin: Release,
         /// The host.
         host: Wanted,
-        /// Releases of the plugin that fit the host that is there, where they follow it by number; else the
-        /// plugin may go.
+        /// Releases of the plugin for the installed host, if both have the same numbers; otherwise the plugin
+        /// may be uninstalled.
         follows: Option<(String, String)>,
     },
-    /// To install the newest TensorFlow that a plugin fits, by what is known of it, or to uninstall it.
+    /// Install the newest TensorFlow that a plugin is known to work with, or uninstall the plugin.
     Tensorflow {
         /// The plugin.
         plugin: Release,
-        /// The oldest release that it fits, major and minor number.
+        /// The oldest release that works, major and minor number.
         oldest: (u8, u8),
-        /// The newest.
+        /// The newest one.
         newest: (u8, u8),
     },
-    /// To install releases of these two that fit.
+    /// Install compatible releases of these two.
     Fitting(String, String),
-    /// To install releases that fit.
+    /// Install compatible releases.
     FittingReleases,
-    /// To install the release of a library that an object was built against.
+    /// Install the release of a library that an object was built against.
     BuiltAgainst,
-    /// To install the extra of a TensorFlow that brings NVIDIA's libraries.
+    /// Install the extra of a TensorFlow with NVIDIA's libraries.
     WithCuda(Release),
-    /// To install those releases of NVIDIA's libraries.
+    /// Install these releases of NVIDIA's libraries.
     Cuda(Cuda),
-    /// To take a build for an older glibc, of the distribution if it is known, or a newer system.
+    /// Use a build for an older glibc, of the distribution if it is known, or a newer system.
     ForOlderGlibc(Option<String>),
-    /// To install a newer libstdc++: that of a release of GCC, if it is known.
+    /// Install a newer libstdc++: that of a release of GCC, if known.
     NewerLibstdcxx(Option<&'static str>),
-    /// To install a newer release of a library.
+    /// Install a newer release of a library.
     NewerLibrary(Vec<u8>),
 }
 
-/// What is to be installed again.
+/// What to reinstall.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Reinstall {
-    /// To install a distribution again.
+    /// Reinstall a distribution.
     Distribution,
-    /// To install the distribution again that a file belongs to.
+    /// Reinstall the distribution that a file belongs to.
     Owner,
-    /// To install a distribution again, or to remove a link.
+    /// Reinstall a distribution, or remove a link.
     OrUnlink,
-    /// To install that release again, without what it requires.
+    /// Reinstall this release, without its requirements.
     Release(Release),
-    /// To install again, on the machine that runs it.
+    /// Reinstall, on the machine that runs it.
     Here,
-    /// To build a wheel again.
+    /// Rebuild a wheel.
     Wheel {
-        /// Has it to be for its tag?
+        /// Must it match its tag?
         for_its_tag: bool,
     },
-    /// To have Git LFS fetch what its pointers stand for.
+    /// Let Git LFS fetch the files that its pointers stand for.
     FromGitLfs,
-    /// To install a distribution again, or to sign what was changed.
+    /// Reinstall a distribution, or sign the changed file.
     OrSign,
-    /// To uninstall two distributions, and to install one of them again.
+    /// Uninstall two distributions, and reinstall one of them.
     OneOfBoth {
         /// The names of both.
         names: [String; 2],
-        /// The one that stays.
+        /// The one that is kept.
         kept: Release,
     },
-    /// To uninstall a distribution as often as it is installed, and to install it again.
+    /// Uninstall a distribution as often as it is installed, and reinstall it.
     AfterUninstalling(String),
-    /// To remove what an upgrade left, and to install the distribution again.
+    /// Remove the leftovers of an upgrade, and reinstall the distribution.
     AfterCleaning,
-    /// To uninstall libraries for one CUDA, and to install those for another again.
+    /// Uninstall libraries for one CUDA, and reinstall those for another.
     ForOneCuda {
         /// The distributions to uninstall.
         distributions: Vec<String>,
@@ -207,37 +206,37 @@ pub enum Reinstall {
     },
 }
 
-/// What sets an environment or its interpreter right.
+/// Ways to repair an environment or its interpreter.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Setup {
-    /// To make the environment anew, and to install into it again.
+    /// Recreate the environment, and reinstall its packages.
     Remake,
-    /// To make the environment anew in its place.
+    /// Recreate the environment in its location.
     RemakeInPlace,
-    /// To recreate the environment, or to remove a link.
+    /// Recreate the environment, or to remove a link.
     RecreateOrUnlink,
-    /// To install a version of Python again, and to recreate the environment.
+    /// Reinstall a version of Python, and recreate the environment.
     ReinstallPython,
-    /// To let a program be executed.
+    /// Make a program executable.
     MakeExecutable,
-    /// To use a Python that was built for this system.
+    /// Use a Python that is built for this system.
     PythonForThisSystem,
-    /// To activate the environment with that prefix.
+    /// Activate the environment with this prefix.
     Activate(PathBuf),
 }
 
-/// What does away with something that does no harm.
+/// Ways to remove harmless problems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Tidying {
-    /// Entries that an object lacks are added where everything is tidied.
+    /// `fix --tidy` adds missing entries.
     Entries,
-    /// The same, where a file is named.
+    /// `fix FILE` adds missing entries.
     EntriesOfFile,
-    /// Dead entries are dropped.
+    /// `fix --tidy` removes entries for missing directories.
     DeadEntries,
 }
 
-/// A distribution and its versions, as `pip` takes them.
+/// A distribution and its versions, in the syntax of `pip`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Wanted {
     /// The distribution.
@@ -247,13 +246,13 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// What a distribution requires.
+    /// A requirement of a distribution.
     #[must_use]
     pub fn of(needed: &Requirement) -> Self {
         Self::new(&needed.name, &needed.specifier)
     }
 
-    /// Those versions of a distribution.
+    /// These versions of a distribution.
     #[must_use]
     pub fn new(name: &str, specifier: &str) -> Self {
         Self { name: name.to_owned(), specifier: specifier.replace(' ', "") }
@@ -261,19 +260,19 @@ impl Wanted {
 }
 
 impl Cure {
-    /// `tfpatch fix`, with nothing besides.
+    /// `tfpatch fix`, without options.
     #[must_use]
     pub fn fix() -> Self {
         Self::Command(CommandLine::new(["fix"]))
     }
 
-    /// `tfpatch fix` with leave to write absolute entries.
+    /// `tfpatch fix` with permission for absolute entries.
     #[must_use]
     pub fn fix_with_absolute() -> Self {
         Self::Command(CommandLine::new(["fix", "--allow-absolute"]))
     }
 
-    /// To install that version of a distribution again.
+    /// Reinstall this version of a distribution.
     #[must_use]
     pub fn reinstall(distribution: &Distribution) -> Self {
         Self::Reinstall(Reinstall::Release(Release::of(distribution)))

@@ -1,5 +1,4 @@
-//! What a diagnosis has seen, as data: what stands behind each finding. How it is said is the report's
-//! business.
+//! The evidence behind each finding, as data. The texts are in the report.
 
 pub mod file;
 pub mod installed;
@@ -21,45 +20,45 @@ use std::fmt;
 use symbols::Symbols;
 use variable::Variable;
 
-/// What is the case, by its subject.
+/// The evidence, by its subject.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Evidence {
     /// An object needs a library.
     Need(Need),
-    /// An object binds symbols of a library, or wants a version of them.
+    /// An object binds symbols of a library, or needs a version of them.
     Symbols(Symbols),
     /// An object opens a library at run time.
     Opening(Opening),
-    /// A variable of the process leads elsewhere, or nowhere.
+    /// A variable of the process points elsewhere, or to something that does not exist.
     Variable(Variable),
-    /// An object wants something of the memory of a program that runs already.
+    /// An object needs memory that a running program may not have.
     Memory(Memory),
-    /// A file itself is not as it has to be.
+    /// A file itself is broken or unsuitable.
     File(File),
-    /// What installers left does not fit.
+    /// Installed distributions are inconsistent.
     Installed(Installed),
-    /// The environment or its interpreter is not as it runs.
+    /// The environment or its interpreter is broken.
     Interpreter(Interpreter),
 }
 
-/// One version of a distribution, as people are told of it.
+/// One version of a distribution, as shown to users.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Release {
     /// The distribution.
     pub name: String,
-    /// The version as its metadata give it.
+    /// The version from its metadata.
     pub version: String,
 }
 
 impl Release {
-    /// A distribution by the name by which distributions are compared.
+    /// A distribution, with its normalized name.
     #[must_use]
     pub fn of(distribution: &Distribution) -> Self {
         let Distribution { normalized, version, .. } = distribution;
         Self { name: normalized.clone(), version: version.clone() }
     }
 
-    /// A distribution by the name that its metadata give it.
+    /// A distribution, with the name from its metadata.
     #[must_use]
     pub fn as_written(distribution: &Distribution) -> Self {
         let Distribution { name, version, .. } = distribution;
@@ -74,8 +73,8 @@ impl fmt::Display for Release {
 }
 
 impl Evidence {
-    /// Is `name` part of a name in it: of a file, a library, a distribution or a module? Capital letters
-    /// count as small ones.
+    /// Does the evidence contain `name` as part of the name of a file, a library, a distribution or a module?
+    /// Case is ignored.
     #[must_use]
     pub fn names(&self, name: &str) -> bool {
         let mut is_named = false;
@@ -84,7 +83,7 @@ impl Evidence {
         is_named
     }
 
-    /// Is it less than proved, so that only a run would tell?
+    /// Is it unproved, so that only a run could confirm it?
     #[must_use]
     pub fn is_guessed(&self) -> bool {
         matches!(

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// How much a finding matters.
+/// The severity of a finding.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 pub enum Severity {
     /// An import fails, or an accelerator library that a distribution needs is not found.
     Error,
-    /// It works only by luck or by the environment.
+    /// It works only by chance, or because of the environment.
     Warning,
     /// Worth knowing.
     Info,
@@ -36,65 +36,66 @@ impl fmt::Display for Severity {
     }
 }
 
-/// Why a library is not loaded, what blocks first at the front. The names are part of the JSON
+/// The cause of a finding, in the order in which causes block an import. The names are part of the JSON
 /// contract.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
-    /// The interpreter that the environment names is gone.
+    /// The environment or its interpreter is broken.
     WrongInterpreter,
-    /// The object is truncated or malformed, or may not be read.
+    /// The object is truncated, malformed or not readable.
     Unreadable,
     /// The object is for another operating system or C library.
     WrongPlatform,
     /// The object is for another processor.
     WrongArch,
-    /// Files that an installation wrote are gone, or are not as it wrote them.
+    /// Installed files are missing or modified.
     PartialInstall,
-    /// The library is in the tree, in a directory that is not searched.
+    /// The library is in the target, in a directory that is not searched.
     PathMissing,
-    /// The same for a library that is only `dlopen`ed.
+    /// The same, for a library that is only opened with `dlopen`.
     DlopenPathMissing,
     /// The library exists, but the symlink with the needed name is missing.
     DroppedLink,
-    /// The library is where `ldconfig` searches, but the cache is older.
+    /// The library is in a directory that `ldconfig` searches, but the cache does not list it.
     StaleCache,
     /// The library is not found on this system.
     NotInstalled,
-    /// Another major version of the library is there.
+    /// Another major version of the library exists.
     SonameMismatch,
-    /// The library is there, without a version that is asked of it.
+    /// The library exists, but lacks a needed version.
     SymbolVersion,
-    /// A Mach-O signature is missing or does not hold.
+    /// A Mach-O signature is missing or invalid.
     BadSignature,
-    /// Distributions that do not fit: one binds symbols that the other does not have.
+    /// Distributions are incompatible: one binds symbols that the other lacks.
     VersionMismatch,
-    /// The library is there, without a symbol that is bound to it.
+    /// The library exists, but lacks a symbol.
     MissingSymbol,
-    /// The object wants thread-local storage that is laid out at the start of the program.
+    /// The object needs thread-local storage that is reserved when the program starts.
     StaticTls,
     /// The object requests an executable stack.
     ExecStack,
     /// Several copies fit, and none is preferred.
     DuplicateInstall,
-    /// A variable is the only thing that leads to the library, or shadows the right one.
+    /// The library is found only because of a variable, or a variable makes another copy shadow the right
+    /// one.
     EnvOverride,
     /// A data file, such as libdevice, is not in the searched directories.
     DataMissing,
-    /// It resolves only once another library is loaded.
+    /// The library is found only after another library was loaded.
     LoadOrder,
-    /// A library that comes with the graphics driver, at run time.
+    /// A library of the graphics driver is missing.
     DriverMissing,
-    /// A search path names a directory twice.
+    /// A search path contains duplicate entries.
     DuplicateRpath,
     /// A search path names missing directories.
     DeadRpath,
 }
 
 impl Cause {
-    /// All causes, the one that blocks first at the front.
+    /// All causes, in the order in which they block an import.
     pub const ALL: &[Self] = &[
         Self::WrongInterpreter,
         Self::Unreadable,
@@ -122,7 +123,7 @@ impl Cause {
         Self::DeadRpath,
     ];
 
-    /// The severity goes with the cause.
+    /// The severity depends on the cause.
     #[must_use]
     pub fn severity(self) -> Severity {
         match self {
@@ -152,7 +153,7 @@ impl Cause {
         }
     }
 
-    /// The name, as JSON and the command line have it.
+    /// The name in JSON and on the command line.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -190,22 +191,22 @@ impl fmt::Display for Cause {
     }
 }
 
-/// One thing that is wrong, or worth knowing.
+/// A problem, or something worth knowing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// What is the case.
+    /// The cause.
     pub cause: Cause,
-    /// The object that asks, or that is itself at fault.
+    /// The object that needs the library, or that has the problem itself.
     pub object: PathBuf,
-    /// The library that is asked for, as `DT_NEEDED` names it.
+    /// The needed library, as named in `DT_NEEDED`.
     pub library: Option<Vec<u8>>,
-    /// Can an edited search path cure it?
+    /// Can an edit of a search path fix it?
     pub fixable: bool,
-    /// What is the case here.
+    /// The evidence.
     pub evidence: Evidence,
-    /// What cures it: a command, or what to install.
+    /// The fix: a command, or an instruction.
     pub cure: Cure,
-    /// Why it is not repaired although a search path would cure it.
+    /// The reason why it is not repaired, although a search path would fix it.
     pub refusal: Option<Refusal>,
     /// The directories that contain the library, the best first; empty if it is not found.
     pub lies_in: Vec<PathBuf>,
@@ -213,24 +214,24 @@ pub struct Finding {
     pub tried: Vec<SearchStep>,
     /// Symbols that would not bind, with their underscores.
     pub symbols: Vec<Vec<u8>>,
-    /// Does the loader refuse the object for it? Then it is an error, whatever its cause.
+    /// Does the loader reject the object because of it? Then it is an error, whatever its cause.
     pub is_fatal: bool,
-    /// Does everything that is imported work without it, as far as files tell? Then it is only worth
-    /// knowing, whatever its cause.
+    /// Does everything that is imported work without it, as far as files show? Then it is only `info`,
+    /// whatever its cause.
     pub is_optional: bool,
-    /// The tool that installs into the environment, for what has to be installed.
+    /// The tool that installs packages in the environment, for fixes that install something.
     pub installs: Installs,
 }
 
 impl Finding {
-    /// What it is about: who asks for which library; without a library the cause tells.
+    /// Its subject: the object and the library. Without a library, the cause belongs to it.
     #[must_use]
     pub fn question(&self) -> (&Path, Option<&[u8]>, Option<Cause>) {
         let cause = self.library.is_none().then_some(self.cause);
         (&self.object, self.library.as_deref(), cause)
     }
 
-    /// Would it not be so without variables that are set?
+    /// Is it caused only by variables that are set?
     #[must_use]
     pub fn blames_variables(&self) -> bool {
         self.cause == Cause::EnvOverride
@@ -240,7 +241,7 @@ impl Finding {
             )
     }
 
-    /// The severity of its cause, unless the loader refuses the object for it, or nothing asks for it.
+    /// The severity of its cause, unless the loader rejects the object because of it, or nothing needs it.
     #[must_use]
     pub fn severity(&self) -> Severity {
         match self {
@@ -250,7 +251,7 @@ impl Finding {
         }
     }
 
-    /// Is it that the target has another version of a library than the one that is needed?
+    /// Does the target have another version of a library than the needed one?
     #[must_use]
     pub(crate) fn is_about_own_version(&self) -> bool {
         let Evidence::Need(Need { supply: Supply::Lacking(lacking), .. }) = &self.evidence else {
@@ -279,7 +280,7 @@ pub(crate) fn fault(cause: Cause, object: &Path, evidence: Evidence, cure: Cure)
     }
 }
 
-/// Notes the tool that installs in each finding, sorts them, and returns the tool.
+/// Adds the tool that installs packages to each finding, sorts them, and returns the tool.
 pub fn with_tool(installs: Installs, findings: &mut Vec<Finding>) -> Installs {
     for finding in findings.iter_mut() {
         finding.installs = installs.clone();
@@ -288,7 +289,7 @@ pub fn with_tool(installs: Installs, findings: &mut Vec<Finding>) -> Installs {
     installs
 }
 
-/// Errors first, then by what blocks first, then by object and library.
+/// Sorts errors first, then by the order of causes, then by object and library.
 pub fn sort(findings: &mut Vec<Finding>) {
     findings.sort_by(|a, b| {
         let key = |finding: &Finding| (finding.severity(), finding.cause);

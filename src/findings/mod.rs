@@ -1,4 +1,4 @@
-//! What a diagnosis can find: causes, the pages about them, and findings as data.
+//! The results of a diagnosis: causes, the pages that describe them, and findings as data.
 
 pub mod cause_pages;
 pub mod cure;

@@ -1,46 +1,46 @@
-//! Why something is not repaired although a search path would cure it.
+//! The reasons why something is not repaired, although a search path would fix it.
 
 use crate::bytes::shown;
 use crate::object::Failure;
 use crate::world::unreadable::SystemError;
 use std::path::PathBuf;
 
-/// Why an object is left alone.
+/// The reason why an object is skipped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// It lies outside of the target.
+    /// It is outside the target.
     OutsideTarget,
-    /// It belongs to a package of the system's distribution, and was not named.
+    /// It belongs to a package of the system, and was not named.
     OfPackage {
         /// The package.
         package: String,
     },
-    /// It is reached through a link that leaves the target in the root of another system.
+    /// It is reached through a link that leaves the target, in the root of another system.
     LeavesRoot(LeavesRoot),
-    /// A directory that it needs cannot be written in a search path.
+    /// A directory that it needs is invalid in a search path.
     Unspellable {
         /// The directory.
         directory: PathBuf,
     },
-    /// A directory that it needs lies outside of the target, and absolute entries were not allowed.
+    /// A directory that it needs is outside the target, and absolute entries were not allowed.
     NeedsAbsolute {
         /// The directory.
         directory: PathBuf,
     },
     /// It cannot be read.
     Io(SystemError),
-    /// It is malformed, or editing it would be a risk.
+    /// It is malformed, or editing it would be risky.
     Edit(Failure),
-    /// A library would come from elsewhere than it comes from now.
+    /// A library would be loaded from another file than now.
     Moves {
         /// The library.
         library: Vec<u8>,
-        /// Where it would come from; `None` from nowhere.
+        /// The new location; `None` if it would not be found.
         after: Option<PathBuf>,
-        /// Where it comes from.
+        /// The current location.
         before: PathBuf,
     },
-    /// With an entry it would still lack what it lacks.
+    /// The problem would remain with an entry.
     NotCured,
 }
 

@@ -1,10 +1,9 @@
-//! Distributions that install one import package between them: what requires the one is content with
-//! another.
+//! Distributions that install the same import package, so that a requirement for one is satisfied by another.
 
 use super::tensorflow;
 
-/// Distributions by the package that they install, each under its normalised name (PyPI; conda-forge
-/// where the name is of conda). Each set can be installed in the place of any other of its row.
+/// Distributions by the package that they install, under their normalised names (from PyPI, or conda-forge
+/// for conda packages). Each set can replace any other in the same row.
 const SAME: &[&[&str]] = &[
     tensorflow::DISTRIBUTIONS,
     &["keras", "keras-nightly"],
@@ -21,14 +20,14 @@ const SAME: &[&[&str]] = &[
     &["xgboost", "xgboost-cpu"],
 ];
 
-/// Does an installed distribution do for what a requirement names? Both names are normalised.
+/// Does an installed distribution satisfy a requirement? Both names are normalised.
 #[must_use]
 pub fn meets(installed: &str, required: &str) -> bool {
     installed == required
         || SAME.iter().any(|row| row.contains(&required) && row.contains(&installed))
 }
 
-/// The names under which what a requirement names may be installed.
+/// The names of distributions that satisfy a requirement.
 pub fn of(required: &str) -> impl Iterator<Item = &str> {
     let row = SAME.iter().find(|row| row.contains(&required)).copied().unwrap_or_default();
     std::iter::once(required).chain(row.iter().copied().filter(move |name| *name != required))

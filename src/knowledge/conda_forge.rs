@@ -1,5 +1,5 @@
-//! Which package of conda-forge has a library, for environments of conda and for users without root (the
-//! recipes of conda-forge's feedstocks, and the tests in them that look for these files).
+//! The packages of conda-forge that contain libraries, for conda environments and for users without root
+//! (from the recipes of conda-forge's feedstocks, and their tests for these files).
 
 /// Libraries by the beginning of their file names, the longer before the shorter.
 const PACKAGES: &[(&str, &str)] = &[
@@ -47,7 +47,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("libxslt.so.1", "libxslt"),
 ];
 
-/// The package that has a library of that file name.
+/// The package with a library of this file name.
 pub(super) fn package_of(name: &str) -> Option<&'static str> {
     let is_whole = |rest: &str| rest.is_empty() || rest.starts_with('.');
     let known =

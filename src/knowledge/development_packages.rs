@@ -1,7 +1,8 @@
-//! The packages of Debian that have the name of a library without its version, `libNAME.so`: those that programs are
-//! compiled with (`apt-cache dumpavail` on Debian 12: a package `-dev` of the same source that depends on the library's).
+//! The Debian packages that contain the unversioned name of a library, `libNAME.so`, for compiling programs
+//! (`apt-cache dumpavail` on Debian 12: a package `-dev` of the same source that depends on the library's
+//! package).
 
-/// Packages of libraries, each with the one for compiling.
+/// Packages of libraries, each with its development package.
 const PACKAGES: &[(&str, &str)] = &[
     ("libaio1", "libaio-dev"),
     ("libasound2", "libasound2-dev"),
@@ -174,7 +175,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("zlib1g", "zlib1g-dev"),
 ];
 
-/// The package that has the name without a version of the library in a package.
+/// The package with the unversioned name of the library in a package.
 #[must_use]
 pub(super) fn of(package: &str) -> Option<&'static str> {
     let known = PACKAGES.iter().find(|(library, _)| *library == package);

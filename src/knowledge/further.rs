@@ -1,4 +1,4 @@
-//! Libraries that it takes more to find than to install a package, each with what has to be done.
+//! Libraries that need more than installing a package, each with instructions.
 
 /// Libraries by the beginning of their names.
 const ADVICE: &[(&str, &str)] = &[
@@ -43,7 +43,7 @@ const TORCH: &str = "only builds of torch for CUDA have this library, each relea
 const ROCM: &str = "install the release of ROCm that the package was built for from AMD's repository (its number is that of the \
                     library: .so.6 is of ROCm 6); its libraries are in /opt/rocm/lib, which LD_LIBRARY_PATH can name";
 
-/// What helps besides to install a package, by the beginning of a library's name.
+/// Additional instructions besides installing a package, by the beginning of a library's name.
 const BESIDES: &[(&str, &str)] = &[
     ("libimf.so", ONEAPI),
     ("libsvml.so", ONEAPI),
@@ -58,14 +58,14 @@ const BESIDES: &[(&str, &str)] = &[
 
 const ONEAPI: &str = "where Intel's compilers are installed, source /opt/intel/oneapi/setvars.sh in the shell that starts it";
 
-/// What helps besides to install the package of a library.
+/// Additional instructions besides installing the package of a library.
 #[must_use]
 pub(super) fn besides(library: &str) -> Option<&'static str> {
     let known = BESIDES.iter().find(|(beginning, _)| library.starts_with(beginning));
     known.map(|(_, advice)| *advice)
 }
 
-/// What has to be done for a library, where that is known.
+/// The instructions for a library, if there are any.
 #[must_use]
 pub(super) fn of(library: &str) -> Option<&'static str> {
     let known = ADVICE.iter().find(|(beginning, _)| library.starts_with(beginning));

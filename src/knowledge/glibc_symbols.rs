@@ -1,14 +1,14 @@
-//! Symbols that the GNU C library has and musl does not, as `nm -D` shows both: a program that needs one was built for
-//! the GNU C library.
+//! Symbols that the GNU C library has and musl does not, according to `nm -D` of both. A program that needs
+//! one was built for the GNU C library.
 
-/// How their names begin: the functions of C23, the resolver's own, and the parts of the name service.
+/// Prefixes of their names: functions of C23, of the resolver, and of the name service.
 const BEGINNINGS: &[&str] =
     &["__isoc23_", "__res_", "__ns_", "__nss_", "res_n", "_obstack_", "argp_"];
 
-/// How their names end: functions that check lengths, and those of `-ffast-math`.
+/// Suffixes of their names: functions that check lengths, and those of `-ffast-math`.
 const ENDINGS: &[&str] = &["_chk", "_finite"];
 
-/// Whole names.
+/// Complete names.
 const NAMES: &[&str] = &[
     "__cxa_thread_atexit_impl",
     "__finite",
@@ -55,7 +55,7 @@ const NAMES: &[&str] = &[
     "pthread_yield",
     "random_r",
     "rawmemchr",
-    // Newer releases of musl have it.
+    // Newer releases of musl have it too.
     "secure_getenv",
     "setcontext",
     "srandom_r",

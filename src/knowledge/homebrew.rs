@@ -1,4 +1,5 @@
-//! Which formula of Homebrew ships a library (the formulae's files at formulae.brew.sh).
+//! The formulae of Homebrew that contain libraries. The names were entered by hand (formulae.brew.sh), and no script
+//! checks them; rows are added only for libraries that messages named.
 
 /// Libraries by the beginning of their file names, the longer before the shorter.
 const FORMULAE: &[(&str, &str)] = &[
@@ -87,14 +88,14 @@ const PREFIXES: &[&str] = &[
     "/home/linuxbrew/.linuxbrew/Cellar/",
 ];
 
-/// The formula that a path names: `libomp` of `/usr/local/opt/libomp/lib/libomp.dylib`.
+/// The formula in a path, such as `libomp` in `/usr/local/opt/libomp/lib/libomp.dylib`.
 #[must_use]
 pub fn formula_of_path(path: &str) -> Option<&str> {
     let rest = PREFIXES.iter().find_map(|prefix| path.strip_prefix(prefix))?;
     rest.split('/').next().filter(|formula| !formula.is_empty())
 }
 
-/// The formula that ships a library of that file name.
+/// The formula with a library of this file name.
 #[must_use]
 pub fn formula_of_library(name: &str) -> Option<&'static str> {
     let known = FORMULAE.iter().find(|(beginning, _)| name.starts_with(beginning));

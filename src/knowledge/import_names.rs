@@ -1,5 +1,5 @@
-//! The distributions of PyPI whose modules have other names than they (their `top_level.txt`s and
-//! `RECORD`s).
+//! The distributions on PyPI whose modules have different names (from their `top_level.txt` and `RECORD`
+//! files).
 
 use crate::python::distribution::normalized;
 
@@ -61,12 +61,12 @@ const DISTRIBUTIONS: &[(&str, &str)] = &[
     ("zmq", "pyzmq"),
 ];
 
-/// Directories among the packages that belong to several distributions.
+/// Directories of packages that belong to several distributions.
 const SHARED: &[&str] = &["nvidia", "tensorflow-plugins", "jax_plugins", "google"];
 
-/// The names at the top level under which modules of a distribution are imported, which is called by its
-/// normalised name: that, unless it is known to be another one, beside which some have a private module. Packages
-/// that several distributions share tell nothing, and are left out.
+/// The top-level names of the modules of a distribution, given by its normalised name. They are that name
+/// itself, unless another one is known, and for some a private module. Packages that several distributions
+/// share are omitted, because they prove nothing.
 #[must_use]
 pub fn modules_of(distribution: &str) -> Vec<String> {
     let known = DISTRIBUTIONS.iter().filter(|(_, name)| normalized(name) == distribution);
@@ -78,8 +78,9 @@ pub fn modules_of(distribution: &str) -> Vec<String> {
     modules
 }
 
-/// The distribution of a module at the top level: that of the table, or one of the module's name. A private module,
-/// whose name begins with an underscore, is called otherwise than its distribution, so that only the table knows it.
+/// The distribution of a top-level module: the one in the table, or one with the name of the module. The
+/// distribution of a private module, whose name begins with an underscore, has another name, so only the
+/// table is used.
 #[must_use]
 pub fn distribution_of_module(module: &str) -> Option<String> {
     let known = DISTRIBUTIONS.iter().find(|(name, _)| *name == module);
@@ -89,15 +90,23 @@ pub fn distribution_of_module(module: &str) -> Option<String> {
     }
 }
 
-/// The distribution that a file among installed packages belongs to, by its path alone: `grpcio` of
-/// `…/site-packages/grpc/_cython/cygrpc.so`. The name of the module stands for a distribution that is
-/// not in the table; `None` where the path is of no package or several share its directory.
+/// The distribution of a top-level module, if the table lists it and no other distribution has modules there.
+#[must_use]
+pub fn known_distribution_of(module: &str) -> Option<&'static str> {
+    let known = DISTRIBUTIONS.iter().find(|(name, _)| *name == module);
+    known.map(|(_, distribution)| *distribution).filter(|_| !SHARED.contains(&module))
+}
+
+/// The distribution of an installed file, by its path alone: `grpcio` for
+/// `…/site-packages/grpc/_cython/cygrpc.so`. If the distribution is not in the table, it is assumed to have
+/// the name of the module. `None` if the path is not in a package, or several distributions share its
+/// directory.
 #[must_use]
 pub fn distribution_of_path(path: &str) -> Option<String> {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {
-            // A path may lead out of the directory of packages again.
+            // A path may leave the directory of packages again.
             ".." => drop(parts.pop()),
             "." => {}
             _ => parts.push(part),
@@ -109,7 +118,7 @@ pub fn distribution_of_path(path: &str) -> Option<String> {
     let is_egg = first.ends_with(".egg");
     let end = if is_egg { first.find('-') } else { first.find('.') }.unwrap_or(first.len());
     let (module, ending) = first.split_at(end);
-    // A library among the packages is not a module, and its name is not that of what brought it.
+    // A library among the packages is not a module, and its name is not that of its distribution.
     let is_library = below.len() == 1
         && module.starts_with("lib")
         && (ending == ".so" || ending.starts_with(".so."));

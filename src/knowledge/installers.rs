@@ -1,17 +1,16 @@
-//! Files that installers leave in every environment, as a table.
+//! Files that installers create in every environment.
 
 use std::ffi::OsStr;
 
-/// `.pth` files whose code adds no directory to where modules are looked for: that of setuptools puts its own
-/// distutils in the place of the standard library's (`distutils-precedence.pth`), that of virtualenv and uv mends
-/// distutils (`_virtualenv.py`).
+/// `.pth` files whose code adds no directory to the search path of modules: the one of setuptools replaces
+/// distutils (`distutils-precedence.pth`), and the one of virtualenv and uv patches it (`_virtualenv.py`).
 const PTH: &[&str] = &["distutils-precedence.pth", "_virtualenv.pth"];
 
-/// How the names of those end that setuptools writes for a namespace package (`setuptools/namespaces.py`): their code
-/// gives the package a directory beside them, where modules are looked for anyway.
+/// The suffixes of files that setuptools writes for a namespace package (`setuptools/namespaces.py`). Their
+/// code adds the directory of the package beside them, where modules are searched anyway.
 const NAMESPACE: &str = "-nspkg.pth";
 
-/// Does the code of a `.pth` file of that name add no directory?
+/// Does the code of a `.pth` file with this name add no directory?
 #[must_use]
 pub fn adds_no_directory(name: &OsStr) -> bool {
     PTH.iter().any(|known| name == *known)

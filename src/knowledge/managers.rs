@@ -1,24 +1,24 @@
-//! What manages the files below a path, where that is neither Python's installers nor the system's packages: it decides
-//! what cures a file that is damaged, or that lacks something.
+//! Detects the package manager of the files below a path, other than Python's installers and that of the
+//! system. It determines the fix for a file that is damaged, or that lacks something.
 
-/// What manages a file.
+/// The manager of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Manager {
     /// Nix.
     Nix,
-    /// A snap of that name.
+    /// A snap with this name.
     Snap(String),
-    /// A snap of that name whose libraries are for other snaps.
+    /// A snap with this name whose libraries are for other snaps.
     Base(String),
-    /// ROS: the distribution's name, such as `humble`.
+    /// ROS, with the name of the distribution, such as `humble`.
     Ros(Option<String>),
-    /// PHP: the name of an extension, and the version of PHP where the path tells.
+    /// PHP, with the name of an extension, and the version of PHP if the path contains it.
     Php(String, Option<&'static str>),
-    /// RubyGems: the name of a gem.
+    /// RubyGems, with the name of a gem.
     Gem(String),
-    /// R: the name of a package.
+    /// R, with the name of a package.
     R(String),
-    /// Perl: the name of a module.
+    /// Perl, with the name of a module.
     Perl(String),
     /// conda: a library of the environment itself, which no distribution on PyPI contains.
     Conda,
@@ -26,14 +26,14 @@ pub enum Manager {
     Termux,
     /// Haiku.
     Haiku,
-    /// A bundle that unpacks itself: what made it.
+    /// A self-extracting bundle, with the tool that made it.
     Bundle(&'static str),
 }
 
-/// The beginnings of names of snaps that others are run with.
+/// Prefixes of the names of snaps that provide libraries for others.
 const BASES: &[&str] = &["core", "bare", "gnome-", "kde-frameworks-"];
 
-/// The directories in which bundles mount or unpack themselves, each with what made them.
+/// The directories in which bundles mount or unpack themselves, each with the tool that made them.
 const BUNDLES: &[(&str, &str)] = &[("/.mount_", "AppImage"), ("/_MEI", "PyInstaller")];
 
 /// The versions of PHP's interface for extensions, which is in their paths (`ZEND_MODULE_API_NO`).
@@ -50,7 +50,7 @@ const PHP: &[(&str, &str)] = &[
     ("20240924", "8.4"),
 ];
 
-/// The beginnings of names of ROS's own libraries.
+/// Prefixes of the names of ROS's own libraries.
 const OF_ROS: &[&str] = &[
     "librcl",
     "librcutils",
@@ -64,13 +64,13 @@ const OF_ROS: &[&str] = &[
     "libcatkin",
 ];
 
-/// Is a library one of ROS, or a generated one of its messages?
+/// Is a library part of ROS, or generated for messages of ROS?
 #[must_use]
 pub fn is_of_ros(library: &str) -> bool {
     OF_ROS.iter().any(|start| library.starts_with(start)) || library.contains("__rosidl_")
 }
 
-/// What manages the file at a path, as far as the path tells.
+/// The manager of the file at a path, according to the path.
 #[must_use]
 pub fn of_path(path: &str) -> Option<Manager> {
     let below = |mark: &str| {
@@ -102,7 +102,7 @@ pub fn of_path(path: &str) -> Option<Manager> {
         let known = PHP.iter().find(|(interface, _)| path.contains(interface));
         return Some(Manager::Php(extension, known.map(|(_, version)| *version)));
     }
-    // The directory of a version of Ruby may be called `gems` too.
+    // The directory of a Ruby version may be called `gems` too.
     let gem = path.rsplit_once("/gems/").and_then(|(_, rest)| rest.split('/').next());
     if let Some(gem) = gem.filter(|gem| !gem.is_empty() && !path.ends_with(".py")) {
         return Some(Manager::Gem(name_of_gem(gem)));
@@ -113,7 +113,7 @@ pub fn of_path(path: &str) -> Option<Manager> {
     if is_of_conda(path) && is_beside_packages(path) {
         return Some(Manager::Conda);
     }
-    // R installs a package below a directory that locks it, and moves it when it can be loaded.
+    // R installs a package in a temporary directory, and moves it when it can be loaded.
     let is_of_r = ["/R/", "/site-library/", STAGED].iter().any(|mark| path.contains(mark));
     let package = below(STAGED).or_else(|| below("/site-library/"));
     let package = package.or_else(|| below("/R/library/"));
@@ -127,16 +127,16 @@ pub fn of_path(path: &str) -> Option<Manager> {
 /// The directory in which R prepares a package.
 const STAGED: &str = "/00new/";
 
-/// The marks of paths of conda's installations and environments.
+/// Components of the paths of conda installations and environments.
 const OF_CONDA: &[&str] = &["conda", "mamba", "forge", "/envs/"];
 
-/// Is a path that of a file in an environment of conda, as far as its name shows?
+/// Is a path inside a conda environment, according to its name?
 #[must_use]
 pub fn is_of_conda(path: &str) -> bool {
     OF_CONDA.iter().any(|mark| path.contains(mark))
 }
 
-/// Is a file outside of the directory of packages that its path passes through:
+/// Is a file outside the directory of packages that its path passes through:
 /// `ENV/lib/python3.7/site-packages/osgeo/../../../libkea.so.1`?
 fn is_beside_packages(path: &str) -> bool {
     let Some((_, below)) = path.split_once("/site-packages/") else { return false };

@@ -1,4 +1,4 @@
-//! What is known of packages and of what they ship, as tables. Nothing else in the house names a package.
+//! Tables of packages and their contents. No other module names a package.
 
 pub mod alternatives;
 mod conda_forge;

@@ -1,15 +1,15 @@
-//! Libraries that do not work without others, which they open at run time by their names. No file says so:
-//! each row has its source.
+//! Libraries that do not work without others, which they open at run time by name. Files do not show this, so
+//! each row has a source.
 
-/// A library, and what it opens.
+/// A library, and the libraries that it opens.
 struct Row {
-    /// How its soname begins, up to the version.
+    /// The beginning of its soname, up to the version.
     opener: &'static str,
-    /// The version of it that the row is about; `None` for any, which is that of what it opens too.
+    /// The version that the row is about, which is also that of the opened libraries; `None` for any.
     version: Option<&'static str>,
-    /// How the sonames begin of what it opens, each of which it needs.
+    /// The beginnings of the sonames of the opened libraries, each of which it needs.
     opened: &'static [&'static str],
-    /// Does it look beside itself, by a whole path, before it asks the loader for the name?
+    /// Does it search its own directory by absolute path, before it requests the name from the loader?
     is_sought_beside: bool,
 }
 
@@ -23,18 +23,18 @@ pub struct Opened {
 }
 
 const ROWS: &[Row] = &[
-    // The "single dynamic library" opens the others, and ends the process where the first is not found:
-    // "Intel oneMKL FATAL ERROR: Cannot load libmkl_core.so.2" (oneMKL's developer guide, "Using the
-    // Single Dynamic Library", and messages of mkl 2023 to 2025). It finds its own directory by `dladdr`
-    // and looks there, then beside the program, then by the name alone (`LD_DEBUG=files`, mkl 2025 and 2026).
+    // The "single dynamic library" opens the others, and terminates the process if the first is not found:
+    // "Intel oneMKL FATAL ERROR: Cannot load libmkl_core.so.2" (oneMKL's developer guide, "Using the Single
+    // Dynamic Library", and messages of mkl 2023 to 2025). It finds its own directory with `dladdr` and
+    // searches there, then beside the program, then by the bare name (`LD_DEBUG=files`, mkl 2025 and 2026).
     Row {
         opener: "libmkl_rt.so",
         version: None,
         opened: &["libmkl_core.so"],
         is_sought_beside: true,
     },
-    // The library of cuDNN is a shim over those of its parts (NVIDIA's release notes of 8.0 and 9.0,
-    // and "Could not load library libcudnn_ops_infer.so.8" of public reports).
+    // The library of cuDNN is a shim over its component libraries (NVIDIA's release notes of 8.0 and 9.0, and
+    // "Could not load library libcudnn_ops_infer.so.8" in public reports).
     Row {
         opener: "libcudnn.so",
         version: Some("8"),
@@ -49,7 +49,7 @@ const ROWS: &[Row] = &[
     },
 ];
 
-/// What a library opens and needs, by its soname.
+/// The libraries that a library opens and needs, by its soname.
 #[must_use]
 pub fn by(soname: &[u8]) -> Vec<Opened> {
     let Ok(soname) = str::from_utf8(soname) else { return Vec::new() };
@@ -69,8 +69,8 @@ pub fn by(soname: &[u8]) -> Vec<Opened> {
     found
 }
 
-/// The soname before auditwheel copied the library into a wheel: it puts a hyphen and eight digits of a
-/// digest before `.so` (`copylib` in `auditwheel/repair.py`).
+/// The soname before auditwheel copied the library into a wheel: auditwheel inserts a hyphen and eight digits
+/// of a digest before `.so` (`copylib` in `auditwheel/repair.py`).
 #[must_use]
 pub fn as_it_was(soname: &str) -> String {
     let parts = soname.split_once(".so").and_then(|(stem, end)| {

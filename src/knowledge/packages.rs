@@ -1,4 +1,7 @@
-//! Who ships a library, as tables: by the name that is requested, what is to be installed.
+//! The packages that contain libraries, as tables by the name of the library.
+//!
+//! `scripts/agree/packages` checks Debian's names against the archive. Fedora's names were entered by hand from the file
+//! lists of its packages, and no script checks them; rows are added only for libraries that messages named.
 
 use super::releases::{self, Releases};
 use super::shipped_libraries::{ROWS, Shipper};
@@ -6,12 +9,12 @@ use super::{conda_forge, development_packages, further};
 use crate::bytes::printable;
 use Shipper::{Pypi, System};
 
-/// Modules of the standard library that systems have without their libraries, and that everything but
-/// themselves works without: images of python on Docker Hub keep what tkinter needs out (its Dockerfiles),
-/// and Debian has it in a package of its own.
+/// Modules of the standard library that may be installed without the libraries that they need, and that nothing else
+/// needs. The python images on Docker Hub do not contain what tkinter needs (see their Dockerfiles), and Debian has it in
+/// a separate package.
 const FOR_A_DISPLAY: &[&str] = &["_tkinter"];
 
-/// Is an extension module of the standard library one of those, by its file's name?
+/// Is this the file of one of these modules, by its name?
 #[must_use]
 pub fn is_for_a_display(module: &[u8]) -> bool {
     let name = module.split(|&byte| byte == b'.').next().unwrap_or_default();
@@ -92,35 +95,35 @@ const SHIPPERS: &[(&str, Shipper)] = &[
     ("libibverbs.so.1", System("libibverbs1", "libibverbs")),
 ];
 
-/// What ships a library.
+/// The package that contains a library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Shipped {
     /// A distribution on PyPI.
     Distribution {
-        /// What `pip install` takes.
+        /// The argument of `pip install`.
         distribution: String,
         /// The name of the library in it.
         library: String,
-        /// The name that is requested, which the package has no file of, so that it takes a link.
+        /// The requested name, if the package contains no file with it, so that a link is needed.
         link: Option<String>,
     },
-    /// Packages of systems for compiling, which have the name of a library without its version.
+    /// Development packages of systems, which contain the unversioned name of a library.
     Development {
         /// Of Debian and Ubuntu.
         debian: &'static str,
         /// Of Fedora.
         fedora: String,
-        /// The name that is requested.
+        /// The requested name.
         library: String,
     },
-    /// Packages that some releases of systems have.
+    /// Packages that only some releases of systems have.
     Releases {
         /// The name of the library.
         library: String,
-        /// Which they are.
+        /// The packages with their releases.
         releases: &'static Releases,
     },
-    /// What has to be done, where it takes more than a package.
+    /// Instructions, if installing a package is not enough.
     Advice(&'static str),
     /// Packages of systems.
     Packages {
@@ -131,16 +134,16 @@ pub enum Shipped {
         /// Of conda-forge, if it is known.
         conda: Option<&'static str>,
     },
-    /// A package of conda-forge, where systems do not have the library under this name.
+    /// A package of conda-forge, if systems do not have the library under this name.
     Conda {
-        /// What `conda install` takes.
+        /// The argument of `conda install`.
         package: &'static str,
         /// The name of the library in it.
         library: String,
     },
 }
 
-/// What ships a library, where its name is in the tables.
+/// The package that contains a library, if its name is in the tables.
 #[must_use]
 pub fn shipper(library: &[u8]) -> Option<Shipped> {
     let name = printable(library);
@@ -148,7 +151,7 @@ pub fn shipper(library: &[u8]) -> Option<Shipped> {
         return Some(Shipped::Advice(advice));
     }
     let conda = conda_forge::package_of(&name);
-    // What only some releases have comes first, and a name without a version is of none.
+    // Packages of only some releases come first; a name without a version belongs to no release.
     if let Some(releases) = row_of_releases(&name).filter(|_| !name.ends_with(".so")) {
         return Some(of_releases(name, releases));
     }
@@ -182,8 +185,8 @@ pub fn shipper(library: &[u8]) -> Option<Shipped> {
     })
 }
 
-/// The release of a distribution that a library is of, where its version tells: that of Arrow is a hundred times the
-/// major one, and that of OpenVINO the year and the minor one.
+/// The release of a distribution that contains a library, if the version of the library shows it: for Arrow
+/// it is the major version times a hundred, and for OpenVINO it consists of the year and the minor version.
 fn release_of(library: &str) -> Option<String> {
     let (stem, version) = library.split_once(".so.")?;
     let version = version.split('.').next()?;
@@ -210,7 +213,7 @@ fn of_releases(name: String, releases: &'static Releases) -> Shipped {
     }
 }
 
-/// Fedora has what is for compiling in a package `-devel` beside that of the libraries.
+/// Fedora's development files are in a package `-devel` beside that of the libraries.
 fn for_compiling(library: String, debian: &'static str, fedora: &str) -> Shipped {
     let fedora = match fedora {
         "" => String::new(),
@@ -219,7 +222,7 @@ fn for_compiling(library: String, debian: &'static str, fedora: &str) -> Shipped
     Shipped::Development { debian, fedora, library }
 }
 
-/// The distribution of PyPI that ships a library, where the tables know one.
+/// The distribution on PyPI that contains a library, if it is in the tables.
 #[must_use]
 pub fn distribution_of(library: &[u8]) -> Option<&'static str> {
     match row_of(&printable(library)) {
@@ -231,7 +234,7 @@ pub fn distribution_of(library: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// What `conda install` takes for a library, of conda-forge.
+/// The argument of `conda install` for a library on conda-forge.
 #[must_use]
 pub fn of_conda(library: &[u8]) -> Option<&'static str> {
     let name = printable(library);
@@ -241,14 +244,14 @@ pub fn of_conda(library: &[u8]) -> Option<&'static str> {
     })
 }
 
-/// What helps besides to install the package of a library.
+/// Additional instructions besides installing the package of a library.
 #[must_use]
 pub fn besides(library: &str) -> Option<&'static str> {
     further::besides(library)
 }
 
-/// The name that Debian's package of a library usually has, by the rule for naming them (Debian Policy, 8.1); `None`
-/// for a name without a version.
+/// The usual name of Debian's package for a library, according to the naming rule (Debian Policy, 8.1);
+/// `None` for a name without a version.
 #[must_use]
 pub fn usual_package(library: &str) -> Option<String> {
     let (stem, version) = library.split_once(".so.")?;
@@ -272,7 +275,7 @@ fn row_of_releases(name: &str) -> Option<&'static Releases> {
     row_in(releases::ROWS.iter().rev(), name).map(|(_, releases)| releases)
 }
 
-/// The row for a name; of a name without a version, such as that of cffi and ctypes, that of whatever version is known.
+/// The row for a name. A name without a version, such as those in cffi and ctypes, matches any known version.
 fn row_in<T: 'static>(
     mut rows: impl Iterator<Item = &'static (&'static str, T)> + Clone,
     name: &str,
@@ -287,7 +290,7 @@ fn row_in<T: 'static>(
     })
 }
 
-/// The file name of the library that people and programs call by a word, as the tables have it:
+/// The file name of a library that users and programs call by another name, according to the tables:
 /// `libgobject-2.0.so.0` for `gobject-2.0-0`, `libcusparse.so.12` for `cuSPARSE`.
 #[must_use]
 pub fn library_called(word: &str) -> Option<String> {
@@ -309,8 +312,8 @@ pub fn library_called(word: &str) -> Option<String> {
     rows.find(|row| is_called(row)).map(|row| row.replace('*', ""))
 }
 
-/// Does a name begin so, with a part between dots that is whole where the beginning ends in a
-/// number? A `*` in the beginning stands for any letters of the library's name.
+/// Does a name have this prefix? If the prefix ends in a number, the number must be complete. A `*` in the
+/// prefix stands for any letters of the library's name.
 fn is_begun_by(name: &str, beginning: &str) -> bool {
     let rest = match beginning.split_once('*') {
         None => name.strip_prefix(beginning),
@@ -325,8 +328,8 @@ fn is_begun_by(name: &str, beginning: &str) -> bool {
     })
 }
 
-/// The release of GCC that a version of its library's symbols came with (the table in libstdc++'s
-/// manual, "ABI Policy and Guidelines").
+/// The release of GCC that introduced a version of its library's symbols (the table in libstdc++'s manual,
+/// "ABI Policy and Guidelines").
 #[must_use]
 pub fn gcc_of(version: &[u8]) -> Option<&'static str> {
     const RELEASES: &[(&str, &str)] = &[

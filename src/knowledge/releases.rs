@@ -1,27 +1,27 @@
-//! Libraries whose version differs between the releases of a system, so that their package is in some releases only, or
-//! has another name there.
+//! Libraries whose version differs between releases of a system, so that only some releases have their
+//! package, or it has different names.
 //!
 //! Sources: the contents of Debian's archive for its releases 8 to 13, the packages of Ubuntu 14.04 to 24.04, the file lists
 //! of Fedora's and of Red Hat's packages, and the recipes of conda-forge.
 
-/// A package, with the releases that have it.
+/// A package, with the releases that contain it.
 pub type Package = (&'static str, &'static str);
 
-/// Who has a library.
+/// The packages that contain a library.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Releases {
     /// Packages of Debian and Ubuntu.
     pub debian: &'static [Package],
     /// Packages of Fedora and of Red Hat's systems.
     pub fedora: &'static [Package],
-    /// What `conda install` takes, of conda-forge; empty if that has none.
+    /// The argument of `conda install` for conda-forge; empty if there is none.
     pub conda: &'static str,
-    /// What helps besides; empty if nothing does.
+    /// Additional instructions; empty if there are none.
     pub besides: &'static str,
 }
 
 impl Releases {
-    /// Do the newest releases have it?
+    /// Do the newest releases contain it?
     #[must_use]
     pub fn has_newest(&self) -> bool {
         let is_newest = |releases: &str| {
@@ -55,7 +55,7 @@ const fn python(debian: &'static [Package], conda: &'static str) -> Releases {
     }
 }
 
-/// Libraries by the beginning of their names, in which a `*` stands for any further letters of the name.
+/// Libraries by the beginning of their names; a `*` stands for any further letters of the name.
 pub(super) const ROWS: &[(&str, Releases)] = &[
     (
         "libffi.so.6",

@@ -1,48 +1,48 @@
-//! A row of the table of what programs and libraries say in words of their own.
+//! A row of the table of messages that programs and libraries write in their own words.
 
-/// What a saying is about.
+/// The subject of a saying.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subject {
     /// Nothing is wrong.
     Harmless,
     /// A library or a plugin was not found.
     NotInstalled,
-    /// Two things are of releases or builds that do not fit.
+    /// Two components are from incompatible releases or builds.
     Releases,
     /// Something was not found, and the program continues without it.
     LeftOut,
-    /// The graphics driver is missing or does not answer.
+    /// The graphics driver is missing or does not respond.
     Driver,
     /// A program is for another processor.
     Processor,
-    /// What a loader's own words in the same line say, with another meaning and another cure.
+    /// A message of a loader in the same line, but with another meaning and another fix.
     AsTheLoaderSays,
 }
 
-/// A saying.
+/// A known message.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Saying {
-    /// Any of these has to be in the line, with all of its words.
+    /// The alternatives. A line matches if it contains all texts of one of them.
     pub(super) words: &'static [&'static [&'static str]],
-    /// What it is about.
+    /// The subject.
     pub subject: Subject,
-    /// The library, the module or the program that it is about.
+    /// The library, module or program.
     pub about: &'static str,
-    /// What it means: a sentence or two.
+    /// The meaning, one or two sentences.
     pub meaning: &'static str,
-    /// What helps.
+    /// The fix.
     pub cure: &'static str,
 }
 
 impl Saying {
-    /// Does it speak of what no environment of Python can have a part in?
+    /// Is it about something that cannot be part of a Python environment?
     #[must_use]
     pub fn is_of_another_world(&self) -> bool {
         ELSEWHERE.contains(&self.about)
     }
 }
 
-/// What no environment of Python has a part in.
+/// Subjects that cannot be part of a Python environment.
 const ELSEWHERE: &[&str] = &[
     "Node.js",
     "the ODBC driver",

@@ -1,13 +1,13 @@
-//! What programs and libraries say in words of their own about what they could not load, as a table:
-//! the words, what they are about, what they mean, and what helps. The sources are the programs' own
-//! messages; a row holds for whatever prints them.
+//! Messages that programs and libraries write in their own words about what they could not load: their texts,
+//! subjects, meanings and fixes. The sources are the messages of the programs; a row matches any program that
+//! prints the text.
 
 use super::saying::{Saying, Subject};
 use super::sayings_of_mixtures;
 
 const NOTHING: &str = "no action needed";
 
-/// The rows; the first that fits counts, behind those of what was mixed.
+/// The rows. The first match counts, after those of mixtures.
 const SAYINGS: &[Saying] = &[
     Saying {
         words: &[
@@ -83,7 +83,7 @@ const SAYINGS: &[Saying] = &[
         subject: Subject::Driver,
         about: "libnvidia-ml.so.1",
         meaning: "NVIDIA's container tools did not find the library of the driver on the host, outside of the container.",
-        cure: "install the NVIDIA driver on the host, where nvidia-smi then works; in WSL, install it on Windows; a driver \
+        cure: "install the NVIDIA driver on the host (nvidia-smi must work there); in WSL, install it on Windows; a driver \
                inside of the container does not help",
     },
     Saying {
@@ -309,7 +309,7 @@ const SAYINGS: &[Saying] = &[
         words: &[&["Inconsistency detected by ld.so", "_dl_check_map_versions"]],
         subject: Subject::Releases,
         about: "the program or a library",
-        meaning: "a file needs versions of symbols from a library that it does not list as needed: it was edited, as by \
+        meaning: "a file needs versions of symbols from a library that it does not list as needed: it was edited, such as with \
                   patchelf --remove-needed or --replace-needed, or is damaged, and the loader stops with an assertion.",
         cure: "reinstall the program or the library, without the edit (readelf -dV FILE shows both lists: each file under \
                Version needs has to be NEEDED)",
@@ -322,7 +322,7 @@ const SAYINGS: &[Saying] = &[
         subject: Subject::Releases,
         about: "the GNU C library",
         meaning: "the loader failed an assertion about thread-local storage: a defect of the GNU C library up to its \
-                  release 2.33, which shows where threads start while libraries are loaded.",
+                  release 2.33, which occurs if threads start while libraries are loaded.",
         cure: "use a system or an image with glibc 2.34 or later (Debian 12, Ubuntu 22.04); until then, import the libraries \
                before the program starts threads",
     },
@@ -339,8 +339,8 @@ const SAYINGS: &[Saying] = &[
         words: &[&["UnsatisfiedLinkError: no ", "in java.library.path"]],
         subject: Subject::NotInstalled,
         about: "a library of Java code",
-        meaning: "Java found no library of that name in java.library.path, and the code brought none that it could unpack: \
-                  the part for this system is not among the jars, or an earlier exception says why it failed to load.",
+        meaning: "Java found no library of that name in java.library.path, and the jars contain none that it could unpack: \
+                  the jar for this system is missing, or an earlier exception shows why the library failed to load.",
         cure: "add the jars for this system (JavaCPP: the artifact whose name ends in -platform), or start java with \
                -Djava.library.path=DIR, where DIR has libNAME.so; see the first UnsatisfiedLinkError of the log",
     },
@@ -348,8 +348,8 @@ const SAYINGS: &[Saying] = &[
         words: &[&["(Possible cause: can't load", "platform)"]],
         subject: Subject::Releases,
         about: "a library of Java code",
-        meaning: "Java could not load a library that code brought, and guesses that it is for another processor. On Alpine, it \
-                  says the same of a library that needs the GNU C library.",
+        meaning: "Java could not load a library from a jar, and assumes that it is for another processor. On Alpine, it \
+                  reports the same for a library that needs the GNU C library.",
         cure: "use a newer release of the jar, which has a library for this processor, or a java for the processor of the \
                library; instead of Alpine, use an image with glibc",
     },
@@ -370,7 +370,7 @@ const SAYINGS: &[Saying] = &[
         ],
         subject: Subject::NotInstalled,
         about: "a dynamic loader",
-        meaning: "the program was built for other Linux systems, whose dynamic loader NixOS does not have in its place.",
+        meaning: "the program was built for other Linux systems, and NixOS does not have their dynamic loader at its usual path.",
         cure: "install the program from nixpkgs; or set programs.nix-ld.enable = true, with the libraries that it needs in \
                programs.nix-ld.libraries; or run it with steam-run",
     },
@@ -384,8 +384,8 @@ const SAYINGS: &[Saying] = &[
         about: "a library on Android",
         meaning: "the loader of Android did not find a library or a symbol. Android has other libraries than Linux systems, \
                   and tfpatch does not know them.",
-        cure: "in Termux, unset LD_LIBRARY_PATH and LD_PRELOAD, and run pkg upgrade; what is built for other Linux systems \
-               runs in a system of its own, as proot-distro installs it",
+        cure: "in Termux, unset LD_LIBRARY_PATH and LD_PRELOAD, and run pkg upgrade; programs for other Linux systems \
+               need a separate system, such as proot-distro installs",
     },
     Saying {
         words: &[
@@ -413,14 +413,14 @@ fn rows() -> impl Iterator<Item = &'static Saying> {
     sayings_of_mixtures::SAYINGS.iter().chain(SAYINGS)
 }
 
-/// The saying in a line, if one of the table is in it.
+/// The saying that a line contains, if any.
 #[must_use]
 pub fn find(line: &[u8]) -> Option<&'static Saying> {
     let has = |word: &&str| memchr::memmem::find(line, word.as_bytes()).is_some();
     rows().find(|saying| saying.words.iter().any(|words| words.iter().all(has)))
 }
 
-/// The first word of each alternative, one of which is in any line with a saying.
+/// The first text of each alternative, one of which is in any matching line.
 pub fn beginnings() -> impl Iterator<Item = &'static str> {
     rows().flat_map(|saying| saying.words).filter_map(|words| words.first().copied())
 }

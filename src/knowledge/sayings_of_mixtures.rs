@@ -1,5 +1,6 @@
-//! Further rows of the table of sayings, which stand before the others: copies of two releases of a library in one
-//! process, builds for another Python or another processor, and bundles that do not fit the system.
+//! Further rows of the table of sayings, which come before the others: copies of two releases of a library in
+//! one process, builds for another Python or another processor, and bundles that are incompatible with the
+//! system.
 
 use super::saying::{Saying, Subject};
 
@@ -80,10 +81,10 @@ pub(super) const SAYINGS: &[Saying] = &[
         words: &[&["cannot execute binary file: Exec format error"], &["exec format error"]],
         subject: Subject::Processor,
         about: "a program for another processor",
-        meaning: "the kernel cannot run the program: it is for another processor, as an image for arm64 on x86-64, or is not a \
-                  program, as a script without its first line #!.",
-        cure: "install the build for this processor (uname -m shows it, and file FILE that of the program); in a container, use an \
-               image with --platform linux/amd64 or linux/arm64; begin a script with #!/bin/sh",
+        meaning: "the kernel cannot run the program: it is built for another processor, such as an image for arm64 on x86-64, or \
+                  it is a script without a first line that begins with #!.",
+        cure: "install the build for this processor (uname -m shows the processor, file FILE the one that the program is built \
+               for); in a container, use an image with --platform linux/amd64 or linux/arm64; begin a script with #!/bin/sh",
     },
     Saying {
         words: &[

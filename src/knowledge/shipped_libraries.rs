@@ -1,22 +1,22 @@
-//! The rows of who ships a library: what wheels for manylinux leave to the system, and what NVIDIA,
-//! Intel and others ship by PyPI.
+//! The rows of the table of packages: libraries that manylinux wheels expect from the system, and those that NVIDIA, Intel
+//! and others distribute on PyPI.
 //!
 //! Sources: the `RECORD`s of the distributions on PyPI; the packages of Debian 12, and of Debian 11, 13
-//! and Ubuntu for versions that Debian 12 does not have; the file lists of Fedora's packages. Names without
-//! `t64` lead to the packages of later releases too, which provide them.
+//! and Ubuntu for versions that Debian 12 does not have; the file lists of Fedora's packages, which no script
+//! checks. Names without `t64` also work on later releases, whose packages provide them.
 
-/// Who has a library.
+/// The package that contains a library.
 pub(super) enum Shipper {
-    /// A distribution of PyPI.
+    /// A distribution on PyPI.
     Pypi(&'static str),
-    /// A package of Debian and Ubuntu, and one of Fedora and its kin.
+    /// A package of Debian and Ubuntu, and one of Fedora and derivatives.
     System(&'static str, &'static str),
 }
 
 use Shipper::{Pypi, System};
 
-/// Libraries by the beginning of their names, in which a `*` stands for any further letters of the
-/// name; the longer before the shorter.
+/// Libraries by the beginning of their names, longer ones first; a `*` stands for any further letters of the
+/// name.
 pub(super) const ROWS: &[(&str, Shipper)] = &[
     ("libcudnn*.so.9", Pypi("nvidia-cudnn-cu12")),
     ("libcudnn*.so.8", Pypi("'nvidia-cudnn-cu12<9'")),

@@ -1,7 +1,7 @@
-//! Modules of Python's standard library that are compiled only where a library's headers are there
-//! (`Modules/Setup` and `setup.py` of CPython), as a table.
+//! Modules of Python's standard library that are compiled only if the headers of a library are installed
+//! (`Modules/Setup` and `setup.py` of CPython).
 
-/// The packages of the headers that a module is compiled with.
+/// The packages with the headers for a module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Headers {
     /// Of Debian and Ubuntu.
@@ -32,9 +32,9 @@ const MODULES: &[(&str, Headers)] = &[
     ("zlib", headers("zlib1g-dev", "zlib-devel")),
 ];
 
-/// Modules that are built into the interpreter in some installations, so that no file has them
-/// (`sys.builtin_module_names` of CPython 3.8 to 3.14 on Linux and macOS). Those that begin with an underscore are
-/// left out: no distribution has such a name.
+/// Modules that are built into the interpreter in some installations, so that they have no file
+/// (`sys.builtin_module_names` of CPython 3.8 to 3.14 on Linux and macOS). Those that begin with an
+/// underscore are omitted, because no distribution has such a name.
 const BUILT_IN: &[&str] = &[
     "array",
     "atexit",
@@ -71,13 +71,13 @@ const BUILT_IN: &[&str] = &[
     "zlib",
 ];
 
-/// May a module be built into the interpreter that is called as a distribution is?
+/// May a module with the name of a distribution be built into the interpreter?
 #[must_use]
 pub fn may_be_built_in(module: &str) -> bool {
     BUILT_IN.contains(&module)
 }
 
-/// The packages of headers without which Python has no module of that name.
+/// The packages of headers without which Python lacks the module with this name.
 #[must_use]
 pub fn headers_of(module: &str) -> Option<Headers> {
     MODULES.iter().find(|(name, _)| *name == module).map(|(_, headers)| *headers)

@@ -1,12 +1,12 @@
-//! Whose a symbol is, by the beginning of its name, as tables: namespaces of C++ as the Itanium ABI
-//! mangles them, and prefixes of C libraries (their public headers).
+//! The owners of symbols by the beginnings of their names: C++ namespaces as mangled by the Itanium ABI, and
+//! prefixes of C libraries (from their public headers).
 
 /// A project whose libraries define symbols of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Owner {
-    /// The project, as people call it.
+    /// The name of the project.
     pub name: &'static str,
-    /// The distribution of PyPI that brings its libraries; empty where there is none.
+    /// The distribution on PyPI that contains its libraries; empty if there is none.
     pub distribution: &'static str,
 }
 
@@ -27,7 +27,7 @@ const CUDART: Owner = Owner { name: "the CUDA runtime", distribution: "nvidia-cu
 const ICU: Owner = Owner { name: "ICU", distribution: "" };
 const HDF5: Owner = Owner { name: "HDF5", distribution: "" };
 
-/// The longer before the shorter.
+/// Longer prefixes come first.
 const OWNERS: &[(&str, Owner)] = &[
     ("_ZN10tensorflow", TENSORFLOW),
     ("_ZNK10tensorflow", TENSORFLOW),
@@ -105,7 +105,7 @@ const OWNERS: &[(&str, Owner)] = &[
     ("__gxx_personality", LIBSTDCXX),
 ];
 
-/// Whose a symbol is, if its name tells.
+/// The owner of a symbol, if its name shows it.
 #[must_use]
 pub fn owner(symbol: &str) -> Option<Owner> {
     let known = OWNERS.iter().find(|(beginning, _)| symbol.starts_with(beginning));

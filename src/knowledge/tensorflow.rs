@@ -1,5 +1,5 @@
-//! What is known of TensorFlow and of NVIDIA's libraries, as tables. They name things for people, and
-//! tell what a program can do without; which object lacks which directory does not hang on them.
+//! Facts about TensorFlow and NVIDIA's libraries. They provide names for reports, and show what a program can
+//! work without. Which object lacks which directory does not depend on them.
 
 use crate::python::distribution::{Distribution, Requirement};
 use crate::vfs::Vfs;
@@ -23,17 +23,17 @@ pub(super) const DISTRIBUTIONS: &[&str] = &[
     "tf-nightly-macos",
 ];
 
-/// The library by which a program reaches NVIDIA's driver.
+/// The library with which a program accesses NVIDIA's driver.
 pub const DRIVER: &str = "libcuda.so.1";
 
-/// Libraries that NVIDIA's driver brings (the file list of its Linux installer, and of Debian's
-/// packages nvidia-driver-libs and libcuda1).
+/// Libraries of NVIDIA's driver (the file list of its Linux installer, and of Debian's packages
+/// nvidia-driver-libs and libcuda1).
 const DRIVER_LIBRARIES: &[&str] =
     &[DRIVER, "libcudadebugger.so.1", "libnvcuvid.so.1", "libnvoptix.so.1", "libvdpau_nvidia.so.1"];
 
-/// TensorFlow opens every library in a directory of that name beside its own package, after its own
-/// libraries are loaded (`tensorflow/python/framework/load_library.py`,
-/// `load_pluggable_device_library`; `tensorflow/__init__.py`).
+/// TensorFlow opens every library in a directory with this name beside its own package, after it has loaded
+/// its own libraries (`tensorflow/python/framework/load_library.py`, `load_pluggable_device_library`;
+/// `tensorflow/__init__.py`).
 pub const PLUGINS: &str = "tensorflow-plugins";
 
 /// The module that TensorFlow's package loads before any other, by its path beside the package
@@ -44,15 +44,15 @@ pub const FIRST_MODULE: &str = "tensorflow/python/_pywrap_tensorflow_internal.so
 /// `dso_loader.cc` is linked into it).
 pub const OPENER: &str = "tensorflow/libtensorflow_framework.so.2";
 
-/// The file in which a wheel says what it was built with, by its path beside the package
+/// The file that records what a wheel was built with, by its path beside the package
 /// (`tensorflow/tools/build_info/gen_build_info.py` writes it).
 const BUILD_INFO: &str = "tensorflow/python/platform/build_info.py";
 
-/// It takes some two kilobytes; more than this is something else.
+/// Its maximum length. It usually has about two kilobytes.
 const MAX_BUILD_INFO_BYTES: u64 = 1 << 16;
 
-/// The libraries without each of which TensorFlow uses no GPU (`TryDlopenCUDALibraries` in tsl's
-/// `dlopen_checker.cc`), by the major number of CUDA, as the sonames of NVIDIA's toolkits have them.
+/// The libraries that TensorFlow requires to use a GPU (`TryDlopenCUDALibraries` in tsl's
+/// `dlopen_checker.cc`), by the major version of CUDA, with the sonames of NVIDIA's toolkits.
 const CUDA_LIBRARIES: &[(&str, [&str; 6])] = &[
     (
         "11",
@@ -89,8 +89,8 @@ const CUDA_LIBRARIES: &[(&str, [&str; 6])] = &[
     ),
 ];
 
-/// The last release that uses no GPU without cuRAND either, and its soname, which CUDA 10 to 13 share.
-/// Which libraries a release looks for was seen with TensorFlow 2.13.1, 2.14.1 and 2.15.1 beside a driver
+/// The last release that also requires cuRAND to use a GPU, and its soname, which CUDA 10 to 13 share. The
+/// libraries that a release opens were observed with TensorFlow 2.13.1, 2.14.1 and 2.15.1 beside a driver
 /// (`LD_DEBUG=libs`).
 const LAST_WITH_CURAND: Release = (2, 13);
 const CURAND: &str = "libcurand.so.10";
@@ -104,7 +104,7 @@ pub fn is_of_cuda(library: &[u8]) -> bool {
         || known.into_iter().any(|name| stem(name.as_bytes()) == stem(library))
 }
 
-/// What a wheel of TensorFlow was built with, where that is CUDA.
+/// The CUDA that a wheel of TensorFlow was built with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BuildInfo {
     /// The release of CUDA: `12.5.1`.
@@ -114,8 +114,8 @@ pub struct BuildInfo {
 }
 
 impl BuildInfo {
-    /// Reads what the TensorFlow in a directory of packages says of itself; `None` where it was built
-    /// without CUDA, or does not say.
+    /// Reads the build information of the TensorFlow in a directory of packages; `None` if it was built
+    /// without CUDA, or does not contain it.
     #[must_use]
     pub fn read(vfs: &dyn Vfs, site: &Path) -> Option<Self> {
         let source = vfs.open(&site.join(BUILD_INFO)).ok()?;
@@ -123,7 +123,7 @@ impl BuildInfo {
         Self::of(&String::from_utf8_lossy(&text))
     }
 
-    /// The same of the file's text: pairs of a name and a value in Python's notation.
+    /// The same from the text of the file: pairs of names and values in Python's notation.
     fn of(text: &str) -> Option<Self> {
         let value = |name: &str| {
             let (_, rest) = text.split_once(&format!("('{name}', '"))?;
@@ -133,8 +133,7 @@ impl BuildInfo {
         Some(Self { cuda: value("cuda_version")?, cudnn: value("cudnn_version")? })
     }
 
-    /// The sonames that a version of TensorFlow opens which was built so; none where it was built with a
-    /// CUDA that is not known.
+    /// The sonames that a version of TensorFlow with this CUDA opens; none if that CUDA is unknown.
     #[must_use]
     pub fn libraries(&self, version: &str) -> Vec<String> {
         let major = self.cuda.split('.').next().unwrap_or_default();
@@ -164,7 +163,7 @@ const fn metal(version: &'static str, newest: Release) -> Plugin {
     Plugin { distribution: "tensorflow-metal", version, oldest: (2, 12), newest }
 }
 
-/// Counted over the wheels of PyPI for Apple's processors, from TensorFlow 2.9 to 2.21
+/// Counted over the wheels on PyPI for Apple silicon, from TensorFlow 2.9 to 2.21
 /// (`scripts/doctor/metal-table`).
 const PLUGIN_RELEASES: &[Plugin] = &[
     metal("0.8.", (2, 13)),
@@ -173,8 +172,8 @@ const PLUGIN_RELEASES: &[Plugin] = &[
     metal("1.2.", (2, 19)),
 ];
 
-/// The oldest and the newest release of TensorFlow that a plugin's release works with; `None` where
-/// that is not known.
+/// The oldest and the newest release of TensorFlow that a release of a plugin works with; `None` if that is
+/// unknown.
 #[must_use]
 pub fn fitting(distribution: &str, version: &str) -> Option<(Release, Release)> {
     let plugin = PLUGIN_RELEASES
@@ -183,31 +182,31 @@ pub fn fitting(distribution: &str, version: &str) -> Option<(Release, Release)> 
     plugin.map(|plugin| (plugin.oldest, plugin.newest))
 }
 
-/// In what way another version than TensorFlow requires makes it fail.
+/// Which versions other than the required ones make TensorFlow fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Breaks {
-    /// When it is older than what is required.
+    /// Older versions.
     WhenOlder,
-    /// When its major or its minor number is older.
+    /// Versions with a smaller major or minor number.
     WhenOlderInMinor,
-    /// When no version with its major number would do.
+    /// Versions with a different major number.
     WhenOfAnotherMajor,
 }
 
-/// A distribution that TensorFlow is imported with.
+/// A distribution that is imported together with TensorFlow.
 pub struct Companion {
     /// Its normalised name.
     pub name: &'static str,
     /// Which versions fail.
     pub breaks: Breaks,
-    /// Does it count only for a TensorFlow that was built for GPUs?
+    /// Does it apply only to a TensorFlow that was built for GPUs?
     pub is_for_gpu: bool,
-    /// What fails, to follow "and" in a sentence.
+    /// What fails, as a clause after "and".
     pub fails: &'static str,
 }
 
-/// What fails with other versions than those that TensorFlow's metadata require, as found by importing
-/// releases of TensorFlow from 2.16 to 2.21 beside them (`fixtures/cases/versions.toml`).
+/// Failures with other versions than those in TensorFlow's metadata, found by importing releases of
+/// TensorFlow from 2.16 to 2.21 with them (`fixtures/cases/versions.toml`).
 pub const COMPANIONS: &[Companion] = &[
     Companion {
         name: "numpy",
@@ -233,7 +232,7 @@ pub const COMPANIONS: &[Companion] = &[
         is_for_gpu: false,
         fails: "an older one lacks number types that it imports",
     },
-    // cuDNN's loader in XLA (`CudnnSupport::Init` in `cuda_dnn.cc`) wants the major version that it was
+    // cuDNN's loader in XLA (`CudnnSupport::Init` in `cuda_dnn.cc`) requires the major version that it was
     // compiled with, and a minor version that is not older.
     Companion {
         name: "nvidia-cudnn-cu12",
@@ -243,11 +242,11 @@ pub const COMPANIONS: &[Companion] = &[
     },
 ];
 
-/// The first release that was built so that NumPy 2 can be imported beside it (its release notes). The
-/// metadata of some older ones allow every NumPy.
+/// The first release that supports NumPy 2 (its release notes). The metadata of some older ones allow every
+/// NumPy.
 pub const FIRST_FOR_NUMPY_2: Release = (2, 18);
 
-/// Major and minor number of a version; `None` where it is not written so.
+/// The major and minor number of a version; `None` if it has another form.
 #[must_use]
 pub fn release(version: &str) -> Option<Release> {
     let mut numbers = version.split('.').map(|number| number.parse::<u8>().ok());
@@ -255,17 +254,17 @@ pub fn release(version: &str) -> Option<Release> {
 }
 
 /// Does a search path name directories of NVIDIA's distributions? A TensorFlow that was built for GPUs has
-/// such; `tensorflow-cpu` has not.
+/// such entries; `tensorflow-cpu` does not.
 #[must_use]
 pub fn names_gpu_libraries(search_path: &[u8]) -> bool {
     search_path.windows(7).any(|part| part == b"nvidia/")
 }
 
-/// Distributions each release of which is for one release of TensorFlow, of the same major and minor
-/// number (their `Requires-Dist`).
+/// Distributions whose releases are each for the release of TensorFlow with the same major and minor number
+/// (their `Requires-Dist`).
 const FOLLOWERS: &[&str] = &["tensorflow-text", "tf-keras"];
 
-/// What a plugin requires of its host, even for an extra; `None` where its metadata do not tell.
+/// The requirement of a plugin for its host, even in an extra; `None` if its metadata do not contain one.
 #[must_use]
 pub fn requirement_of_host<'a>(
     plugin: &'a Distribution,
@@ -281,7 +280,7 @@ pub fn requirement_of_host<'a>(
     })
 }
 
-/// Is each release of a distribution of that normalised name for the release of TensorFlow with the same
+/// Is each release of the distribution with this normalised name for the release of TensorFlow with the same
 /// numbers?
 #[must_use]
 pub fn follows(distribution: &str) -> bool {
@@ -291,63 +290,63 @@ pub fn follows(distribution: &str) -> bool {
 /// libdevice, below a directory of CUDA's data.
 pub const LIBDEVICE: &str = "nvvm/libdevice/libdevice.10.bc";
 
-/// Where NVIDIA's distributions put CUDA's data, below `site-packages`: nvidia-cuda-nvcc-cu11 and -cu12,
-/// and nvidia-nvvm of CUDA 13.
+/// The directories of CUDA's data in NVIDIA's distributions, below `site-packages`: nvidia-cuda-nvcc-cu11 and
+/// -cu12, and nvidia-nvvm of CUDA 13.
 pub const CUDA_DATA_DIRECTORIES: &[&str] = &["nvidia/cuda_nvcc", "nvidia/cu13"];
 
-/// The first release whose libraries look into `nvidia/cuda_nvcc` beside TensorFlow (the strings of
+/// The first release whose libraries search `nvidia/cuda_nvcc` beside TensorFlow (strings in
 /// `libtensorflow_cc.so.2` and `libtensorflow_framework.so.2`).
 const FIRST_WITH_NVCC: Release = (2, 14);
 
-/// Where the TensorFlow of that version looks for CUDA's data in the environment; what cannot be told
-/// is taken for a new one.
+/// The directories in which a version of TensorFlow searches the data of CUDA in the environment. An unknown
+/// version is assumed to be new.
 #[must_use]
 pub fn cuda_data_roots(version: &str, site: &Path) -> Vec<PathBuf> {
     let looks = release(version).is_none_or(|release| release >= FIRST_WITH_NVCC);
     if looks { vec![site.join("nvidia/cuda_nvcc")] } else { Vec::new() }
 }
 
-/// NVIDIA's compiler as a TensorFlow requires it, which brings libdevice.
+/// NVIDIA's compiler, which contains libdevice, as required by a TensorFlow.
 #[must_use]
 pub fn libdevice_of(tensorflow: &Distribution) -> Option<&Requirement> {
     tensorflow.requires.iter().find(|needed| needed.name.starts_with("nvidia-cuda-nvcc"))
 }
 
-/// Does a distribution of that normalised name install TensorFlow?
+/// Does the distribution with this normalised name install TensorFlow?
 #[must_use]
 pub fn is_tensorflow(distribution: &str) -> bool {
     DISTRIBUTIONS.contains(&distribution)
 }
 
-/// Is a library of that file name the CUDA runtime, through which a program reaches a GPU?
+/// Is the library with this file name the CUDA runtime, with which a program accesses a GPU?
 #[must_use]
 pub fn is_cuda_runtime(name: &[u8]) -> bool {
     name.starts_with(b"libcudart.so")
 }
 
-/// Is it CUDA's profiling library? TensorFlow opens it when a profile is recorded, and finds and uses
-/// its GPU without it (`TryDlopenCUDALibraries` in tsl's `dlopen_checker.cc` does not ask for it).
+/// Is it CUDA's profiling library? TensorFlow opens it when a profile is recorded, and uses its GPU without
+/// it (`TryDlopenCUDALibraries` in tsl's `dlopen_checker.cc` does not request it).
 #[must_use]
 pub fn is_for_profiling(name: &[u8]) -> bool {
     name.starts_with(b"libcupti.so")
 }
 
-/// Is it a library of TensorRT? TensorFlow looks for it whenever it is imported, says so where it is
-/// not there, and needs it for nothing but what is converted with TF-TRT.
+/// Is it a library of TensorRT? TensorFlow searches for it on every import, reports if it is missing, and
+/// only needs it for models converted with TF-TRT.
 #[must_use]
 pub fn is_tensorrt(name: &[u8]) -> bool {
     name.starts_with(b"libnvinfer")
 }
 
-/// Is it a library by which a program computes on a GPU of NVIDIA? What needs it needs the GPU.
+/// Is it a library for computing on a GPU of NVIDIA? An object that needs it needs the GPU.
 #[must_use]
 pub fn is_for_gpu(library: &[u8]) -> bool {
     let stem = library.strip_prefix(b"lib").unwrap_or_default();
     FOR_GPU.iter().any(|start| stem.starts_with(start.as_bytes()))
 }
 
-/// How the names of NVIDIA's libraries begin, behind `lib` (the wheels `nvidia-*` of PyPI, and the driver's). `libcu`
-/// alone would be that of libcurl and libcups too.
+/// The prefixes of the names of NVIDIA's libraries, after `lib` (from the wheels `nvidia-*` on PyPI, and the
+/// driver). `libcu` alone would also match libcurl and libcups.
 const FOR_GPU: &[&str] = &[
     "cublas",
     "cuda",
@@ -377,7 +376,7 @@ const FOR_GPU: &[&str] = &[
     "nvvm",
 ];
 
-/// Does a library come with the graphics driver, at run time?
+/// Is a library part of the graphics driver at run time?
 #[must_use]
 pub fn is_driver_library(name: &[u8]) -> bool {
     // Some programs open a library by its name without a version.

@@ -1,10 +1,10 @@
-//! What the GNU C library says in other languages.
+//! Messages of the GNU C library in other languages.
 //!
-//! A program that sets its locale has the loader's messages translated. The table has what the catalogues of
-//! Debian 11 to 13 (`libc-l10n`) make of the messages that are read here; `scripts/agree/translations` writes it,
-//! and holds it against them.
+//! If a program sets its locale, the messages of the loader are translated. The table contains the
+//! translations in the catalogues of Debian 11 to 13 (`libc-l10n`) of the messages that are parsed;
+//! `scripts/agree/translations` writes and checks it.
 
-/// Rows of a translation, the English message, and the languages that say so.
+/// A translation, the English message, and the languages that use it.
 const TABLE: &str = include_str!("glibc_messages.tsv");
 
 /// The translations, each with the English message.

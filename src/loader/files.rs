@@ -346,7 +346,7 @@ fn judge(source: &dyn Source, target: Target) -> Verdict {
     Verdict::Library
 }
 
-/// The checks of `e_ident`, in the order of `open_verify`; `None` where it is what it must be.
+/// The checks of `e_ident`, in the order of `open_verify`; `None` if it is what it must be.
 fn refused_identification(header: &Header<'_>) -> Option<Verdict> {
     let fatal = |message: &str| Some(Verdict::Fatal(message.into()));
     let Header { bytes, is_64, is_little } = *header;

@@ -4,7 +4,7 @@
 /// The values of the tokens when they are expanded for one object.
 #[derive(Debug, Clone, Copy)]
 pub struct Tokens<'a> {
-    /// `$ORIGIN`: the directory of the object. `None` where it is not known.
+    /// `$ORIGIN`: the directory of the object. `None` if it is not known.
     pub origin: Option<&'a [u8]>,
     /// `$LIB`, such as `lib64`.
     pub lib: Option<&'a [u8]>,
@@ -29,7 +29,7 @@ pub fn has_token(input: &[u8]) -> bool {
 /// The names, in the order in which the loader compares them.
 const NAMES: [&[u8]; 3] = [b"ORIGIN", b"PLATFORM", b"LIB"];
 
-/// `input` with every known token replaced; an unknown `$FOO` stays as it is. `None` where a known
+/// `input` with every known token replaced; an unknown `$FOO` stays as it is. `None` if a known
 /// token has no value, or the result would not be trusted: then the whole path is ignored.
 #[must_use]
 pub fn expand(input: &[u8], tokens: &Tokens<'_>) -> Option<Vec<u8>> {

@@ -1,7 +1,7 @@
-//! New ad-hoc signatures: for a slice that has none and needs one, and in the stead of a signer's.
+//! New ad-hoc signatures, for a slice that needs one and has none, or as a replacement of a signer's.
 //!
-//! The layout is that of `codesign -s -`: one SHA-256 CodeDirectory, an empty set of requirements,
-//! what the old signature said of entitlements, and an empty CMS wrapper.
+//! The layout is that of `codesign -s -`: one SHA-256 CodeDirectory, an empty set of requirements, the
+//! entitlements of the old signature, and an empty CMS wrapper.
 
 use super::codesign::{
     ADHOC, BLOB_WRAPPER, CODE_DIRECTORY, CodeDirectory, HashType, LINKER_SIGNED, RUNTIME,
@@ -18,12 +18,12 @@ const NO_REQUIREMENTS: [u8; 12] = [0xfa, 0xde, 0x0c, 0x01, 0, 0, 0, 12, 0, 0, 0,
 const WITH_EXEC_SEGMENT: u32 = 0x20400;
 /// `CS_SUPPORTSRUNTIME`: version of the first CodeDirectory with `runtime`.
 const WITH_RUNTIME: u32 = 0x20500;
-/// Pages that linkers hash, as a logarithm.
+/// The page size that linkers hash, as a logarithm.
 const PAGE_LOG2: u8 = 12;
-/// The one digest that every macOS since 10.12 takes.
+/// The digest that every macOS since 10.12 supports.
 const HASH: HashType = HashType::Sha256;
 
-/// What a new CodeDirectory says.
+/// The content of a new CodeDirectory.
 struct Contents {
     flags: u32,
     identifier: Vec<u8>,
@@ -31,18 +31,18 @@ struct Contents {
     page_log2: u8,
     exec_segment: [u64; 3],
     runtime: u32,
-    /// Hashes of the special slots, the last slot first: they stand before those of the pages.
+    /// Hashes of the special slots, the last slot first. They precede those of the pages.
     special: Vec<[u8; 32]>,
 }
 
-/// The signature of a slice that has none, as a linker would have written it.
+/// The signature of a slice that has none, as a linker would write it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Unsigned {
-    /// The identifier: the file's name.
+    /// The identifier: the name of the file.
     pub(super) identifier: Vec<u8>,
-    /// Where the signature is to stand, which is where the signed bytes end.
+    /// The offset of the signature, where the signed bytes end.
     pub(super) code_limit: u64,
-    /// File range of `__TEXT`.
+    /// The file range of `__TEXT`.
     pub(super) text: Range<u64>,
     /// Is it a program?
     pub(super) is_main: bool,
@@ -53,11 +53,11 @@ impl Unsigned {
     pub(super) fn size(&self) -> u64 {
         let contents = self.contents();
         let pages = self.code_limit.div_ceil(1 << PAGE_LOG2);
-        // Header and index of a SuperBlob with one blob.
+        // The header and index of a SuperBlob with one blob.
         (20 + contents.hash_offset() + pages * u64::from(HASH.size())).next_multiple_of(16)
     }
 
-    /// The signature of `slice`, whose bytes are final but for the signature itself.
+    /// The signature of `slice`, whose bytes are final except for the signature itself.
     pub(super) fn build(&self, slice: &dyn Source) -> Result<Vec<u8>, Error> {
         let directory = self.contents().build(slice)?;
         let mut blob = super_blob(&[(SLOT_DIRECTORY, directory)]);
@@ -83,24 +83,24 @@ impl Unsigned {
     }
 }
 
-/// Why a signer's signature cannot be replaced.
+/// The reason why a signer's signature cannot be replaced.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Obstacle {
-    /// The new signature is larger than the old one's place.
+    /// The new signature is larger than the space of the old one.
     #[error("it needs {needed} bytes, and {available} are available")]
     NoRoom {
-        /// Bytes of the new one.
+        /// Size of the new signature in bytes.
         needed: u64,
-        /// Bytes of the old one's place.
+        /// Size of the old space in bytes.
         available: u64,
     },
-    /// Only an SHA-1 hash of a file outside of the slice is there.
+    /// The hash of a file outside the slice exists only as SHA-1.
     #[error("only SHA-1 hashes of files beside it are there")]
     Sha1Only,
 }
 
-/// An ad-hoc signature in the stead of a signer's, of the same length. `slice` has the final bytes
-/// but for the signature.
+/// An ad-hoc signature of the same length that replaces a signer's. `slice` has its final bytes except for
+/// the signature.
 pub(super) fn replace(
     signature: &Signature,
     slice: &dyn Source,
@@ -144,14 +144,14 @@ pub(super) fn replace(
     Ok(Ok(new))
 }
 
-/// The CodeDirectory whose special hashes serve: one by SHA-256, else any.
+/// The CodeDirectory whose special hashes are used: one with SHA-256, or else any.
 fn best_directory(signature: &Signature) -> Option<&CodeDirectory> {
     let mut all = signature.directories.iter();
     all.clone().find(|directory| directory.hash_type == HASH).or_else(|| all.next())
 }
 
-/// The hashes of the special slots, the last first: of the blobs that are there, and what `old` says
-/// of files that lie outside (`Info.plist`, resources). `None` where it says so by another digest.
+/// The hashes of the special slots, the last slot first: computed for existing blobs, and copied from `old`
+/// for external files (`Info.plist`, resources). `None` if `old` has them only with another digest.
 fn special_hashes(
     old: &CodeDirectory,
     slice: &dyn Source,
@@ -187,7 +187,7 @@ impl Contents {
         if self.flags & RUNTIME == 0 { WITH_EXEC_SEGMENT } else { WITH_RUNTIME }
     }
 
-    /// Length of the fields before the identifier.
+    /// The length of the fields before the identifier.
     fn header_len(&self) -> u64 {
         if self.version() == WITH_RUNTIME { 96 } else { 88 }
     }
@@ -202,7 +202,7 @@ impl Contents {
             if self.page_log2 == 0 { self.code_limit.max(1) } else { 1 << self.page_log2 };
         let pages = self.code_limit.div_ceil(page_size);
         let length = self.hash_offset() + pages * u64::from(HASH.size());
-        // A limit beyond 32 bits stands in codeLimit64.
+        // A limit beyond 32 bits is stored in codeLimit64.
         let (limit, limit_64) = match u32::try_from(self.code_limit) {
             Ok(limit) => (limit, 0),
             Err(_) => (u32::MAX, self.code_limit),

@@ -5,7 +5,7 @@ use goblin::mach::constants::cputype as cpu;
 /// `CPU_SUBTYPE_ARM64E`.
 const ARM64E: u32 = 2;
 
-/// What a slice runs on: `cputype`, and `cpusubtype` without its capability bits.
+/// The architecture of a slice: `cputype`, and `cpusubtype` without its capability bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Arch {
     /// `cputype`.
@@ -15,13 +15,13 @@ pub struct Arch {
 }
 
 impl Arch {
-    /// From the fields of a header, which may hold capability bits.
+    /// From the fields of a header, which may contain capability bits.
     #[must_use]
     pub fn new(cputype: u32, cpusubtype: u32) -> Self {
         Self { cputype, cpusubtype: cpusubtype & !cpu::CPU_SUBTYPE_MASK }
     }
 
-    /// Its name, as `arch(1)` and `lipo` have it.
+    /// Its name, as in `arch(1)` and `lipo`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match (self.cputype, self.cpusubtype) {
@@ -38,7 +38,7 @@ impl Arch {
         }
     }
 
-    /// Does the kernel ask for a code signature before it runs this?
+    /// Does the kernel require a code signature to run this?
     #[must_use]
     pub fn must_be_signed(self) -> bool {
         self.cputype == cpu::CPU_TYPE_ARM64

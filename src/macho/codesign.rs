@@ -1,9 +1,10 @@
-//! Code signatures: what they are, whether the pages match their hashes, and new hashes for pages
-//! that an edit changes.
+//! Code signatures: their kinds, whether the pages match their hashes, and new hashes for pages that an edit
+//! changes.
 //!
-//! A signature is a SuperBlob of blobs, one or several of them CodeDirectories: a hash for each page
-//! of the slice, by different digests (xnu, `cs_blobs.h`; all fields are big-endian). An ad-hoc
-//! signature is nothing but the CodeDirectory's own digest, so that new hashes leave a valid one.
+//! A signature is a SuperBlob of blobs. One or several of them are CodeDirectories, each with a hash for
+//! every page of the slice, computed with different digests (xnu, `cs_blobs.h`; all fields are big-endian).
+//! An ad-hoc signature only identifies the CodeDirectory by its digest, so it stays valid when the hashes are
+//! updated.
 
 use super::image::Image;
 use crate::bytes::{Error, Source};
@@ -22,7 +23,7 @@ pub(super) const CODE_DIRECTORY: u32 = 0xfade_0c02;
 pub(super) const BLOB_WRAPPER: u32 = 0xfade_0b01;
 /// `CSSLOT_CODEDIRECTORY`.
 pub(super) const SLOT_DIRECTORY: u32 = 0;
-/// `CSSLOT_ALTERNATE_CODEDIRECTORIES`, of which there are five.
+/// `CSSLOT_ALTERNATE_CODEDIRECTORIES`; there are five of these slots.
 pub(super) const SLOT_ALTERNATES: Range<u32> = 0x1000..0x1006;
 /// `CSSLOT_SIGNATURESLOT`: the CMS signature.
 pub(super) const SLOT_SIGNATURE: u32 = 0x10000;
@@ -32,9 +33,9 @@ pub(super) const ADHOC: u32 = 0x2;
 pub(super) const RUNTIME: u32 = 0x10000;
 /// `CS_LINKER_SIGNED`.
 pub(super) const LINKER_SIGNED: u32 = 0x20000;
-/// More blobs than any signature has.
+/// The maximum number of blobs in a signature.
 const MAX_BLOBS: u32 = 64;
-/// Length in bytes of the fields of a CodeDirectory, of the newest version that is known.
+/// The length in bytes of the fields of a CodeDirectory in the newest known version.
 const DIRECTORY_HEADER: u64 = 96;
 /// Pages are hashed in pieces of this many bytes.
 const PIECE: u64 = 1 << 20;
@@ -73,7 +74,7 @@ impl HashType {
         }
     }
 
-    /// Its name, as `codesign` has it.
+    /// Its name, as in `codesign`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -87,7 +88,7 @@ impl HashType {
     /// The hash of a range of a slice.
     ///
     /// # Errors
-    /// Where the range leaves the slice.
+    /// If the range exceeds the slice.
     pub fn hash(self, slice: &dyn Source, range: Range<u64>) -> Result<Vec<u8>, Error> {
         let mut hash = match self {
             Self::Sha1 => hashed::<Sha1>(slice, range)?,
@@ -110,34 +111,34 @@ fn hashed<D: Digest>(slice: &dyn Source, range: Range<u64>) -> Result<Vec<u8>, E
     Ok(hasher.finalize().to_vec())
 }
 
-/// A CodeDirectory. Offsets count from the slice's start.
+/// A CodeDirectory. Offsets are relative to the start of the slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CodeDirectory {
-    /// Where it stands.
+    /// Its range.
     pub range: Range<u64>,
-    /// `version`, which tells the fields that it has.
+    /// `version`, which determines the fields that it has.
     pub version: u32,
     /// `flags`.
     pub flags: u32,
-    /// Where the hash of page 0 stands.
+    /// The offset of the hash of page 0.
     pub hashes: u64,
-    /// Hashes before that one, of other parts of the signature.
+    /// The number of hashes before that one, for other parts of the signature.
     pub special_slots: u32,
-    /// Number of pages.
+    /// The number of pages.
     pub code_slots: u32,
-    /// Where the signed bytes end: `codeLimit64` where it is not 0.
+    /// The end of the signed bytes: `codeLimit64` if it is not 0.
     pub code_limit: u64,
     /// The digest.
     pub hash_type: HashType,
-    /// `pageSize`: the logarithm of the page size; 0 where all is one page.
+    /// `pageSize`: the logarithm of the page size; 0 if everything is one page.
     pub page_log2: u8,
     /// The identifier.
     pub identifier: Vec<u8>,
     /// The signer's team.
     pub team: Option<Vec<u8>>,
-    /// `runtime`: the version of the hardened runtime; from 0x20500 on.
+    /// `runtime`: the version of the hardened runtime; since version 0x20500.
     pub runtime: u32,
-    /// `execSegBase`, `execSegLimit`, `execSegFlags`; from 0x20400 on.
+    /// `execSegBase`, `execSegLimit`, `execSegFlags`; since version 0x20400.
     pub exec_segment: [u64; 3],
 }
 
@@ -145,7 +146,7 @@ impl CodeDirectory {
     fn parse(image: &Image<'_>, blob: &Range<u64>) -> Result<Self, Error> {
         const WHAT: &str = "CodeDirectory";
         let slice = image.slice();
-        // The hashes behind it are megabytes in a large library.
+        // The hashes behind the fields are megabytes in a large library, so they are not read here.
         let header = (blob.end - blob.start).min(DIRECTORY_HEADER);
         let bytes = slice.read(blob.start, header, WHAT)?;
         let invalid = |at: u64, why| slice.invalid(WHAT, blob.start + at, why);
@@ -202,35 +203,35 @@ impl CodeDirectory {
         Ok(directory)
     }
 
-    /// Bytes of a page; all signed bytes where there is one page only.
+    /// The page size in bytes; all signed bytes if there is only one page.
     #[must_use]
     pub fn page_size(&self) -> u64 {
         if self.page_log2 == 0 { self.code_limit.max(1) } else { 1 << self.page_log2 }
     }
 
-    /// How many pages hold something below an offset of the slice.
+    /// The number of pages that begin below an offset of the slice.
     #[must_use]
     pub fn pages_below(&self, end: u64) -> u64 {
         end.min(self.code_limit).div_ceil(self.page_size())
     }
 
-    /// The bytes of a page, as offsets in the slice.
+    /// The range of a page, as offsets in the slice.
     #[must_use]
     pub fn page(&self, page: u64) -> Range<u64> {
         let start = page.saturating_mul(self.page_size());
         start..start.saturating_add(self.page_size()).min(self.code_limit)
     }
 
-    /// Where the hashes of the first `pages` pages stand, as offsets in the slice.
+    /// The range of the hashes of the first `pages` pages, as offsets in the slice.
     #[must_use]
     pub fn slots(&self, pages: u64) -> Range<u64> {
         self.hashes..self.hashes + pages * u64::from(self.hash_type.size())
     }
 
-    /// The first of `pages` whose bytes do not match its hash.
+    /// The first of `pages` whose content does not match its hash.
     ///
     /// # Errors
-    /// Where a page leaves the slice.
+    /// If a page exceeds the slice.
     pub fn first_bad_page(
         &self,
         slice: &dyn Source,
@@ -246,8 +247,8 @@ impl CodeDirectory {
         Ok(None)
     }
 
-    /// The edit that gives the first `pages` pages of `slice` their hashes, at offsets of the slice;
-    /// `None` where they have them.
+    /// The edit that updates the hashes of the first `pages` pages of `slice`, with offsets in the slice;
+    /// `None` if they are up to date.
     fn rehash(&self, slice: &dyn Source, pages: u64) -> Result<Option<Edit>, Error> {
         let slots = self.slots(pages);
         let mut new = Vec::new();
@@ -259,40 +260,40 @@ impl CodeDirectory {
     }
 }
 
-/// Do the hashes of a CodeDirectory lie inside of it: those of special slots before an offset of it, and
-/// those of pages behind it?
+/// Are the hashes inside the CodeDirectory: those of special slots before the given offset, and those of
+/// pages behind it?
 fn has_hashes(blob: &Range<u64>, offset: u64, (special, code): (u32, u32), hash_size: u8) -> bool {
     let size = |slots: u32| u64::from(slots) * u64::from(hash_size);
     size(special) <= offset && offset + size(code) <= blob.end - blob.start
 }
 
-/// A code signature, read as far as its CodeDirectories. Offsets count from the slice's start.
+/// A code signature with its CodeDirectories. Offsets are relative to the start of the slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
-    /// What `LC_CODE_SIGNATURE` points at, with the space behind the SuperBlob.
+    /// The range in `LC_CODE_SIGNATURE`, including the space behind the SuperBlob.
     pub range: Range<u64>,
-    /// The slots of the SuperBlob and where their blobs stand.
+    /// The slots of the SuperBlob and the ranges of their blobs.
     pub blobs: Vec<(u32, Range<u64>)>,
-    /// The CodeDirectories: the first one, and the alternates. Never empty.
+    /// The CodeDirectories: the first one, and the alternates. There is at least one.
     pub directories: Vec<CodeDirectory>,
 }
 
 /// A page that does not match its hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BadPage {
-    /// The page's number.
+    /// The number of the page.
     pub page: u64,
-    /// Where it begins, as an offset in the slice.
+    /// Its start, as an offset in the slice.
     pub offset: u64,
-    /// The digest that tells.
+    /// The digest of the hash.
     pub hash_type: HashType,
 }
 
 impl Signature {
-    /// The signature of a slice; `None` where it has none.
+    /// The signature of a slice; `None` if it has none.
     ///
     /// # Errors
-    /// Where it is malformed, or uses what is not supported.
+    /// If it is malformed, or uses an unsupported feature.
     pub fn read(image: &Image<'_>) -> Result<Option<Self>, Error> {
         const WHAT: &str = "code signature";
         let command: Option<LinkeditDataCommand> =
@@ -351,18 +352,17 @@ impl Signature {
         self.blobs.iter().find(|(found, _)| *found == slot).map(|(_, range)| range)
     }
 
-    /// Did somebody sign it, with a key and a certificate? Ad-hoc signatures have no CMS blob or an
-    /// empty one.
+    /// Was it signed with a key and a certificate? Ad-hoc signatures have no CMS blob or an empty one.
     #[must_use]
     pub fn has_signer(&self) -> bool {
         self.blob(SLOT_SIGNATURE).is_some_and(|blob| blob.end - blob.start > 8)
     }
 
-    /// The first page that does not match its hash, among those that hold something below `end`, an
-    /// offset in the slice; [`u64::MAX`] for all.
+    /// The first page that does not match its hash, among those that begin below `end`, an offset in the
+    /// slice; [`u64::MAX`] checks all pages.
     ///
     /// # Errors
-    /// Where a page leaves the slice.
+    /// If a page exceeds the slice.
     pub fn first_bad_page(&self, slice: &dyn Source, end: u64) -> Result<Option<BadPage>, Error> {
         for directory in &self.directories {
             let bad = directory.first_bad_page(slice, 0..directory.pages_below(end))?;
@@ -374,11 +374,11 @@ impl Signature {
         Ok(None)
     }
 
-    /// The edits that give each page that holds something below `end` its hash in every
-    /// CodeDirectory. `slice` has the new bytes; the edits' offsets count from its start.
+    /// The edits that update the hashes of all pages that begin below `end`, in every CodeDirectory. `slice`
+    /// has the new bytes; offsets are relative to its start.
     ///
     /// # Errors
-    /// Where a page leaves the slice.
+    /// If a page exceeds the slice.
     pub fn rehash(&self, slice: &dyn Source, end: u64) -> Result<Vec<Edit>, Error> {
         let mut edits = Vec::new();
         for directory in &self.directories {
@@ -387,7 +387,7 @@ impl Signature {
         Ok(edits)
     }
 
-    /// What it is, for a person.
+    /// A description for users.
     #[must_use]
     pub fn describe(&self) -> Description {
         let first = self.directories.first();
@@ -408,21 +408,21 @@ impl Signature {
     }
 }
 
-/// Who signed.
+/// The signer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signer {
-    /// Nobody: the linker put hashes there.
+    /// None: the linker added hashes.
     Linker,
-    /// Nobody: `codesign -s -` put hashes there.
+    /// None: `codesign -s -` added hashes.
     AdHoc,
-    /// Somebody with a key and a certificate.
+    /// The owner of a key with a certificate.
     Certificate,
 }
 
-/// What a signature is.
+/// The description of a signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Description {
-    /// Who signed.
+    /// The signer.
     pub signer: Signer,
     /// The identifier.
     pub identifier: String,
@@ -430,9 +430,9 @@ pub struct Description {
     pub team: Option<String>,
     /// The digests of its CodeDirectories.
     pub hash_types: Vec<HashType>,
-    /// Bytes of a page.
+    /// The page size in bytes.
     pub page_size: u64,
-    /// `CS_RUNTIME`: is the hardened runtime asked for?
+    /// `CS_RUNTIME`: is the hardened runtime requested?
     pub has_runtime: bool,
 }
 

@@ -1,4 +1,4 @@
-//! A new list of load commands, and the edits that put it in the stead of the old one.
+//! A new list of load commands, and the edits that replace the old list with it.
 
 use super::image::{Command, Image};
 use crate::bytes::Source as _;
@@ -6,13 +6,13 @@ use crate::edit::{Content, Edit};
 use goblin::mach::load_command as lc;
 use std::collections::HashSet;
 
-/// Load commands of a little-endian slice of 64 bits, in order.
+/// The load commands of a little-endian 64-bit slice, in order.
 pub(super) struct Commands {
     list: Vec<(u32, Vec<u8>)>,
 }
 
 impl Commands {
-    /// Those that a slice has.
+    /// The load commands of a slice.
     pub(super) fn of(image: &Image<'_>) -> Self {
         let own = |command: &Command| (command.cmd, command.bytes.clone());
         Self { list: image.commands().iter().map(own).collect() }
@@ -23,8 +23,8 @@ impl Commands {
         self.list.iter().map(|(_, bytes)| bytes.len() as u64).sum()
     }
 
-    /// Replaces every `LC_RPATH`: the new ones stand together where the first one stood, else before
-    /// `LC_CODE_SIGNATURE`, else last. Of equal entries the first counts.
+    /// Replaces every `LC_RPATH`. The new ones are placed at the position of the first old one, or else
+    /// before `LC_CODE_SIGNATURE`, or else at the end. Only the first of equal entries is kept.
     pub(super) fn set_rpaths(&mut self, entries: &[Vec<u8>]) {
         let place = |wanted: u32| self.list.iter().position(|(cmd, _)| *cmd == wanted);
         let at =
@@ -41,7 +41,7 @@ impl Commands {
         });
     }
 
-    /// Takes `LC_SOURCE_VERSION` away.
+    /// Removes `LC_SOURCE_VERSION`.
     pub(super) fn drop_source_version(&mut self) {
         self.list.retain(|(cmd, _)| *cmd != lc::LC_SOURCE_VERSION);
     }
@@ -52,7 +52,7 @@ impl Commands {
         self.list.push((cmd, bytes));
     }
 
-    /// Says where the signature stands.
+    /// Sets the position of the signature.
     pub(super) fn set_signature(&mut self, dataoff: u32, datasize: u32) {
         for (cmd, bytes) in &mut self.list {
             if *cmd == lc::LC_CODE_SIGNATURE {
@@ -61,7 +61,7 @@ impl Commands {
         }
     }
 
-    /// Gives `__LINKEDIT` other sizes.
+    /// Sets the sizes of `__LINKEDIT`.
     pub(super) fn resize_linkedit(&mut self, filesize: u64, vmsize: u64) {
         const NAME: std::ops::Range<u64> = 8..24;
         for (cmd, bytes) in &mut self.list {
@@ -78,8 +78,8 @@ impl Commands {
         }
     }
 
-    /// The edits that put the list in the stead of the one that `image` has, at offsets of the
-    /// slice; what is left over of the old one becomes zeros.
+    /// The edits that replace the list of `image` with this one, at offsets of the slice. Remaining bytes of
+    /// the old list become zeros.
     pub(super) fn edits(&self, image: &Image<'_>) -> Vec<Edit> {
         /// `ncmds` and `sizeofcmds`.
         const COUNTS: std::ops::Range<u64> = 16..24;
@@ -99,7 +99,7 @@ impl Commands {
     }
 }
 
-/// The first of each entry.
+/// The entries without repetitions.
 pub(super) fn without_duplicates(entries: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut seen = HashSet::new();
     entries.iter().filter(|entry| seen.insert(entry.as_slice())).cloned().collect()
@@ -122,8 +122,7 @@ pub(super) fn signature_command(dataoff: u32, datasize: u32) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
-/// The edit that turns `old` into `new`, which are equally long, without the bytes that are the same
-/// at both ends.
+/// The edit that turns `old` into `new`, which have the same length, without the equal bytes at both ends.
 fn changed_part(at: u64, old: &[u8], new: &[u8]) -> Option<Edit> {
     let first = old.iter().zip(new).position(|(old, new)| old != new)?;
     let same_at_end =

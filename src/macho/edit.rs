@@ -1,5 +1,4 @@
-//! From wanted search paths to the edits that bring them about: new load commands, and the
-//! signature that covers them.
+//! Computes the edits for wanted search paths: new load commands, and the signature that covers them.
 
 pub mod counterpart;
 mod headerpad;
@@ -19,50 +18,50 @@ pub use self::headerpad::HeaderPad;
 pub use self::refusal::Refusal;
 pub use super::adhoc::Obstacle;
 
-/// The search path that one slice is to have.
+/// The wanted search path of one slice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SliceRequest {
     /// The slice, as an index into [`Container::slices`].
     pub slice: usize,
-    /// All entries, in order. A second one of a kind is left out: dyld may reject it.
+    /// All entries, in order. Repeated entries are dropped, because dyld may reject them.
     pub entries: Vec<Vec<u8>>,
-    /// May `LC_SOURCE_VERSION` go, which nothing reads, where there is no room otherwise?
+    /// May `LC_SOURCE_VERSION`, which nothing reads, be removed if there is not enough room?
     pub may_drop_source_version: bool,
 }
 
-/// The search paths that the slices of a file are to have.
+/// The wanted search paths of the slices of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request<'a> {
-    /// Those slices that are edited.
+    /// The slices to edit.
     pub slices: Vec<SliceRequest>,
-    /// May a signer's signature become an ad-hoc one?
+    /// May a signer's signature be replaced with an ad-hoc one?
     pub may_drop_signer: bool,
-    /// Is the signature to be made right, even where the search path stays: every page hashed, and an
-    /// unsigned arm64 slice signed? Otherwise pages that do not match are a refusal.
+    /// Repair the signature, even if the search path stays the same? Then every page is hashed, and an
+    /// unsigned arm64 slice is signed. Otherwise, pages that do not match are a reason to refuse the file.
     pub repairs_signature: bool,
-    /// The file's name, which becomes the identifier of a new signature.
+    /// The name of the file, which becomes the identifier of a new signature.
     pub file_name: &'a [u8],
 }
 
-/// What was done.
+/// What an edit does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Method {
-    /// Nothing was to be done.
+    /// Nothing has to be done.
     Unchanged,
-    /// New load commands; where there is a signature, new hashes of their pages.
+    /// New load commands; and new hashes of their pages, if there is a signature.
     LoadCommands,
-    /// The same, and an ad-hoc signature where there was none.
+    /// As [`Self::LoadCommands`], with a new ad-hoc signature.
     SignedAdHoc,
-    /// The same, and an ad-hoc signature in the stead of a signer's.
+    /// As [`Self::LoadCommands`], with an ad-hoc signature that replaces a signer's.
     SignerDropped,
 }
 
 /// Edits of a Mach-O file, and what they rely on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patch {
-    /// The edits; empty where nothing is to be done.
+    /// The edits; empty if nothing has to be done.
     pub edits: EditSet,
-    /// What was done to the slice to which most was done.
+    /// The most extensive change of any slice.
     pub method: Method,
     /// Ranges of the old file that the edits rely on, in bytes.
     pub relies_on: Vec<Range<u64>>,
@@ -74,16 +73,16 @@ pub enum Failure {
     /// The file is malformed.
     #[error(transparent)]
     Malformed(#[from] bytes::Error),
-    /// The file is sound, and editing it would be a risk.
+    /// The file is valid, but editing it would be risky.
     #[error(transparent)]
     Refused(#[from] Refusal),
 }
 
-/// Would a search path fit below the first section, with the command of the signature that an
+/// Would a search path fit before the first section, together with the command for the signature that an
 /// unsigned arm64 slice needs?
 ///
 /// # Errors
-/// Where the slice is malformed.
+/// If the slice is malformed.
 pub fn fits(image: &Image<'_>, request: &SliceRequest) -> Result<bool, bytes::Error> {
     let pad = HeaderPad::of(image)?;
     let commands = new_commands(image, request, pad.limit)?;
@@ -93,8 +92,8 @@ pub fn fits(image: &Image<'_>, request: &SliceRequest) -> Result<bool, bytes::Er
 /// The edits that give the slices of a file the search paths of `request`.
 ///
 /// # Errors
-/// [`Failure::Malformed`] where the file cannot be read; [`Failure::Refused`] where it can, and
-/// editing it would be a risk.
+/// [`Failure::Malformed`] if the file cannot be read; [`Failure::Refused`] if it can be read, but an edit
+/// would be risky.
 pub fn edit(file: &Container<'_>, request: &Request<'_>) -> Result<Patch, Failure> {
     let Some(first) = file.slices.first() else {
         return Err(Refusal::Inconsistent { what: "it has a slice" }.into());
@@ -121,7 +120,7 @@ pub fn edit(file: &Container<'_>, request: &Request<'_>) -> Result<Patch, Failur
     Ok(Patch { edits, method, relies_on })
 }
 
-/// The edits of one slice, at offsets of the file.
+/// The edits of one slice, at file offsets.
 struct Done {
     edits: Vec<Edit>,
     relies_on: Vec<Range<u64>>,
@@ -129,14 +128,14 @@ struct Done {
 }
 
 impl Done {
-    /// From edits and ranges at offsets of the slice.
+    /// Converts edits and ranges at offsets of the slice.
     fn of(slice: &Slice<'_>, method: Method, edits: Vec<Edit>, relies_on: Vec<Range<u64>>) -> Self {
         let edits = edits.into_iter().map(|edit| edit_in_file(slice, edit)).collect();
         Self { edits, relies_on: in_file(slice, relies_on), method }
     }
 }
 
-/// `None` where nothing is to be done.
+/// `None` if nothing has to be done.
 fn edit_slice(
     listing: Listing,
     image: &Image<'_>,
@@ -176,8 +175,7 @@ fn edit_slice(
     }))
 }
 
-/// The load commands that a request makes, and where what they change of the slice ends. They have room
-/// there, in bytes that nobody uses.
+/// The load commands for a request, and the end of the bytes that they change. They fit into unused bytes.
 fn commands_with_room(
     image: &Image<'_>,
     wanted: &SliceRequest,
@@ -208,7 +206,7 @@ fn commands_with_room(
     Ok((new, end.max(new_end)))
 }
 
-/// New load commands, and an ad-hoc signature in the stead of a signer's.
+/// New load commands, and an ad-hoc signature that replaces a signer's.
 fn drop_signer(
     image: &Image<'_>,
     signature: &Signature,
@@ -232,7 +230,7 @@ fn drop_signer(
     Ok(Done::of(slice, Method::SignerDropped, edits, relies_on))
 }
 
-/// New load commands, and new hashes of their pages: of all pages, where the signature is to be repaired.
+/// New load commands, and new hashes: of their pages, or of all pages if the signature is to be repaired.
 fn keep_signature(
     image: &Image<'_>,
     signature: &Signature,
@@ -259,7 +257,7 @@ fn keep_signature(
     Ok(Done::of(slice, Method::LoadCommands, edits, relies_on))
 }
 
-/// Would an Apple processor refuse the slice, or a page of it?
+/// Would a Mac with Apple silicon reject the slice, or one of its pages?
 fn is_signature_bad(
     image: &Image<'_>,
     signature: Option<&Signature>,
@@ -270,7 +268,7 @@ fn is_signature_bad(
     }
 }
 
-/// The load commands that a request makes, with an empty one for the signature that is to come.
+/// The load commands for a request, with a placeholder for the future signature.
 fn new_commands(
     image: &Image<'_>,
     request: &SliceRequest,
@@ -287,15 +285,15 @@ fn new_commands(
     Ok(commands)
 }
 
-/// The edits that sign a slice that is not signed, at offsets of the file: its commands with the
-/// signature's, a larger `__LINKEDIT`, and the signature behind it.
+/// The edits that sign an unsigned slice, at file offsets: its load commands with the one of the signature, a
+/// larger `__LINKEDIT`, and the signature behind it.
 fn sign(
     listing: Listing,
     image: &Image<'_>,
     new: &mut Commands,
     file_name: &[u8],
 ) -> Result<Vec<Edit>, Failure> {
-    /// Segments are mapped in pages of this size on arm64.
+    /// arm64 maps segments in pages of this size.
     const PAGE: u64 = 0x4000;
     let slice = image.slice();
     let arch = slice.arch().name();
@@ -332,7 +330,7 @@ fn sign(
     let edits = new.edits(image);
     let mut tail = vec![0; (code_limit - slice.len()) as usize];
     let at_end = slice.len()..slice.len();
-    // The signature covers the zeros before it.
+    // The signature also covers the zeros before it.
     let padded =
         [edits.clone(), vec![Edit { range: at_end.clone(), new: Content::Bytes(tail.clone()) }]];
     let seen = EditedSlice::new(slice, &padded.concat())?;
@@ -343,7 +341,7 @@ fn sign(
     Ok(edits)
 }
 
-/// The edit of a universal file's header that gives a slice another size.
+/// The edit of the fat header that changes the size of a slice.
 fn resize_slice(listing: Listing, slice: &Slice<'_>, len: u64) -> Result<Option<Edit>, Failure> {
     let Some(entry) = slice.entry() else { return Ok(None) };
     let (at, bytes) = match (listing, u32::try_from(len)) {
@@ -354,7 +352,7 @@ fn resize_slice(listing: Listing, slice: &Slice<'_>, len: u64) -> Result<Option<
     Ok(Some(Edit { range: at..at + bytes.len() as u64, new: Content::Bytes(bytes) }))
 }
 
-/// The first byte of a range that is not zero.
+/// The first non-zero byte of a range.
 fn first_used(slice: &Slice<'_>, range: Range<u64>) -> Result<Option<u64>, bytes::Error> {
     if range.is_empty() {
         return Ok(None);
@@ -363,7 +361,7 @@ fn first_used(slice: &Slice<'_>, range: Range<u64>) -> Result<Option<u64>, bytes
     Ok(bytes.iter().position(|&byte| byte != 0).map(|at| range.start + at as u64))
 }
 
-/// A slice as it would be with edits of itself.
+/// A slice with edits applied.
 struct EditedSlice<'a> {
     slice: Slice<'a>,
     edits: EditSet,

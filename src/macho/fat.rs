@@ -1,6 +1,6 @@
-//! Universal files: one slice for each architecture, and a header that says where they are.
+//! Universal files: one slice for each architecture, and a header with their positions.
 //!
-//! The header is big-endian whatever the slices are (`mach-o/fat.h`).
+//! The header is big-endian, whatever the slices are (`mach-o/fat.h`).
 
 use super::arch::Arch;
 use crate::bytes::{Error, Source};
@@ -14,32 +14,32 @@ use std::ops::Range;
 pub const FAT_MAGIC_64: u32 = 0xcafe_babf;
 /// Size of a `fat_arch_64` in bytes.
 const SIZEOF_FAT_ARCH_64: u64 = 32;
-/// A Java class file has the same magic number, followed by its version, which is 45 at least
-/// (`file(1)` tells the two apart in the same way).
+/// A Java class file has the same magic number, followed by its version, which is at least 45 (`file(1)`
+/// distinguishes the two in the same way).
 const MAX_SLICES: u32 = 44;
 
 /// How the slices of a file are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Listing {
-    /// Not at all: the file is one slice.
+    /// The file is a single slice without a header.
     Thin,
-    /// By `fat_arch`: 32-bit offsets.
+    /// In `fat_arch` entries with 32-bit offsets.
     Fat32,
-    /// By `fat_arch_64`.
+    /// In `fat_arch_64` entries.
     Fat64,
 }
 
-/// A file of one or several slices.
+/// A file with one or several slices.
 pub struct Container<'a> {
     /// How the slices are listed.
     pub listing: Listing,
-    /// In the order of the header; disjoint.
+    /// The slices in the order of the header; disjoint.
     pub slices: Vec<Slice<'a>>,
 }
 
-/// One slice of a file, itself a [`Source`] whose offsets count from the slice's start.
+/// One slice of a file. It is a [`Source`] with offsets relative to the start of the slice.
 ///
-/// Errors of its reads hold offsets that count from the start of the file.
+/// The errors of its reads contain file offsets.
 #[derive(Clone)]
 pub struct Slice<'a> {
     file: &'a dyn Source,
@@ -49,7 +49,7 @@ pub struct Slice<'a> {
     entry: Option<u64>,
 }
 
-/// Does a file begin as a Mach-O file does, thin or universal?
+/// Does a file begin like a Mach-O file, thin or universal?
 #[must_use]
 pub fn is_macho(file: &dyn Source) -> bool {
     let Some(start) = file.get(0..8) else { return false };
@@ -63,10 +63,10 @@ pub fn is_macho(file: &dyn Source) -> bool {
 }
 
 impl<'a> Container<'a> {
-    /// Reads the fat header, if there is one, else the architecture of the only slice.
+    /// Reads the fat header, if there is one, or else the architecture of the only slice.
     ///
     /// # Errors
-    /// Where the file is no Mach-O file, or a slice lies outside of it or on another one.
+    /// If the file is not a Mach-O file, or a slice is outside it or overlaps another one.
     pub fn parse(file: &'a dyn Source) -> Result<Self, Error> {
         const WHAT: &str = "Mach-O header";
         if !is_macho(file) {
@@ -91,7 +91,7 @@ impl<'a> Container<'a> {
         Ok(container)
     }
 
-    /// Is it a universal file, even if of one slice?
+    /// Is it a universal file, even with only one slice?
     #[must_use]
     pub fn is_universal(&self) -> bool {
         self.listing != Listing::Thin
@@ -110,7 +110,7 @@ impl<'a> Container<'a> {
 }
 
 impl<'a> Slice<'a> {
-    /// The slice that entry `index` of a fat header lists.
+    /// The slice in entry `index` of a fat header.
     fn listed(file: &'a dyn Source, listing: Listing, index: u64) -> Result<Self, Error> {
         const WHAT: &str = "fat_arch";
         let first = SIZEOF_FAT_HEADER as u64;
@@ -138,19 +138,19 @@ impl<'a> Slice<'a> {
         })
     }
 
-    /// What it runs on.
+    /// Its architecture.
     #[must_use]
     pub fn arch(&self) -> Arch {
         self.arch
     }
 
-    /// Where it stands in the file, in bytes.
+    /// Its file range in bytes.
     #[must_use]
     pub fn range(&self) -> Range<u64> {
         self.range.clone()
     }
 
-    /// The file that it is a part of.
+    /// The file that contains it.
     #[must_use]
     pub fn file(&self) -> &'a dyn Source {
         self.file
@@ -162,13 +162,13 @@ impl<'a> Slice<'a> {
         self.entry
     }
 
-    /// A file offset from one that counts from the slice's start.
+    /// Converts an offset in the slice to a file offset.
     #[must_use]
     pub fn in_file(&self, offset: u64) -> u64 {
         self.range.start.saturating_add(offset)
     }
 
-    /// An error about a field of the slice, at an offset that counts from its start.
+    /// An error about a field at an offset in the slice.
     pub(super) fn invalid(&self, what: &'static str, offset: u64, why: &'static str) -> Error {
         Error::invalid(what, self.in_file(offset), why)
     }
@@ -203,7 +203,7 @@ fn big(file: &dyn Source, at: u64, what: &'static str) -> Result<u32, Error> {
     bytes.pread_with(0, BE).map_err(|_| Error::invalid(what, at, "it cannot be read"))
 }
 
-/// `cputype` and `cpusubtype` of a thin file, in the byte order that its magic number tells.
+/// `cputype` and `cpusubtype` of a thin file, in the byte order of its magic number.
 fn thin_arch(file: &dyn Source) -> Result<Arch, Error> {
     let bytes = file.read(0, 12, "Mach-O header")?;
     let order = match bytes.pread_with::<u32>(0, LE) {

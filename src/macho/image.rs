@@ -1,5 +1,4 @@
-//! The parts of a slice that dyld reads before it loads anything else: the header, and the load
-//! commands with what they say outright.
+//! The parts of a slice that dyld reads before it loads anything else: the header and the load commands.
 
 use super::arch::Arch;
 use super::fat::Slice;
@@ -10,11 +9,12 @@ use goblin::mach::load_command as lc;
 use scroll::ctx::{SizeWith, TryFromCtx};
 use scroll::{Endian, Pread};
 
-/// Bytes of load commands, far more than any linker writes; bounds the work on a malformed slice.
+/// The maximum size of load commands in bytes, far more than any linker writes; limits the work on a
+/// malformed slice.
 const MAX_COMMAND_BYTES: u32 = 1 << 24;
-/// `dylib_use_command.marker`, which stands where a `dylib_command` has its timestamp.
+/// `dylib_use_command.marker`, at the position of the timestamp of a `dylib_command`.
 const DYLIB_USE_MARKER: u32 = 0x1a74_1800;
-/// `dylib_use_command.nameoff`, where it is one.
+/// The `nameoff` of a `dylib_use_command`.
 const DYLIB_USE_NAME: u32 = 28;
 
 /// What a slice is to dyld.
@@ -22,11 +22,11 @@ const DYLIB_USE_NAME: u32 = 28;
 pub enum Kind {
     /// `MH_DYLIB`.
     Dylib,
-    /// `MH_BUNDLE`: a plugin that `dlopen` loads, as Python's extension modules are.
+    /// `MH_BUNDLE`: a plugin that is loaded with `dlopen`, such as an extension module of Python.
     Bundle,
     /// `MH_EXECUTE`.
     Executable,
-    /// An object file, a core, debug information: dyld loads none of them.
+    /// An object file, a core dump or debug information. dyld does not load these.
     Other,
 }
 
@@ -63,28 +63,28 @@ impl std::fmt::Display for Version {
 pub struct BuildVersion {
     /// `PLATFORM_*`: 1 is macOS.
     pub platform: u32,
-    /// The oldest system that it runs on.
+    /// The oldest system version that it supports.
     pub minimum: Version,
-    /// The SDK that it was built with; 0.0 where the linker did not know.
+    /// The SDK that it was built with; 0.0 if the linker did not know it.
     pub sdk: Version,
 }
 
-/// A library that a slice names, in the order that gives it its ordinal.
+/// A library that a slice needs, in the order of ordinals.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Needed {
-    /// The install name, as it was when the slice was linked.
+    /// Its install name at link time.
     pub name: Vec<u8>,
-    /// `LC_LOAD_WEAK_DYLIB`: its absence is no error.
+    /// `LC_LOAD_WEAK_DYLIB`: its absence is not an error.
     pub is_weak: bool,
-    /// `LC_REEXPORT_DYLIB`: its exports are exports of the slice.
+    /// `LC_REEXPORT_DYLIB`: the slice exports its symbols too.
     pub is_reexport: bool,
     /// `LC_LOAD_UPWARD_DYLIB`: initialised later, because it needs the slice itself.
     pub is_upward: bool,
-    /// `LC_LAZY_LOAD_DYLIB`, or delayed initialisation: loaded or initialised at the first use.
+    /// `LC_LAZY_LOAD_DYLIB`, or delayed initialisation: loaded or initialised at its first use.
     pub is_lazy: bool,
-    /// The version that it had.
+    /// Its version at link time.
     pub current_version: Version,
-    /// The version that it must have at least.
+    /// Its minimum version.
     pub compatibility_version: Version,
 }
 
@@ -104,13 +104,13 @@ pub struct Command {
 pub struct Segment {
     /// Its name, padded with zeros.
     pub name: [u8; 16],
-    /// Address.
+    /// The address.
     pub vmaddr: u64,
-    /// Bytes of address space.
+    /// Size in the address space, in bytes.
     pub vmsize: u64,
     /// Offset in the slice.
     pub fileoff: u64,
-    /// Bytes of the slice that are mapped.
+    /// Size in the file, in bytes.
     pub filesize: u64,
     /// Its sections.
     pub sections: Vec<Section>,
@@ -128,37 +128,37 @@ impl Segment {
 /// One section of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Section {
-    /// Offset in the slice; 0 where nothing of it stands in the file.
+    /// Offset in the slice; 0 if it has no bytes in the file.
     pub offset: u64,
-    /// Bytes.
+    /// Size in bytes.
     pub size: u64,
-    /// Type in the lowest byte, and attributes.
+    /// The type in the lowest byte, and attributes.
     pub flags: u32,
 }
 
-/// What dyld has to know of a slice, free of the file it was read from.
+/// Everything about a slice that dyld uses, independent of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
-    /// What it runs on.
+    /// Its architecture.
     pub arch: Arch,
-    /// Dylib, bundle, program, or neither.
+    /// Dylib, bundle, program, or none of these.
     pub kind: Kind,
     /// `LC_ID_DYLIB`.
     pub install_name: Option<Vec<u8>>,
-    /// The libraries that it names; the first has ordinal 1.
+    /// The libraries that it needs. The first has ordinal 1.
     pub needed: Vec<Needed>,
-    /// `LC_RPATH`, in order, duplicates included.
+    /// `LC_RPATH`, in order, including duplicates.
     pub rpaths: Vec<Vec<u8>>,
     /// `LC_UUID`.
     pub uuid: Option<[u8; 16]>,
     /// The platforms that it was built for.
     pub build_versions: Vec<BuildVersion>,
-    /// `MH_TWOLEVEL`: each symbol is bound to the library that it was found in by the linker.
+    /// `MH_TWOLEVEL`: each symbol is bound to the library in which the linker found it.
     pub is_two_level: bool,
 }
 
 impl Summary {
-    /// The platform and versions that count on a Mac.
+    /// The platform and versions that apply on a Mac.
     #[must_use]
     pub fn build_version(&self) -> Option<BuildVersion> {
         const PLATFORM_MACOS: u32 = 1;
@@ -167,7 +167,7 @@ impl Summary {
     }
 }
 
-/// One slice, read as far as its load commands.
+/// One slice with its load commands.
 pub struct Image<'a> {
     slice: Slice<'a>,
     ctx: Ctx,
@@ -176,10 +176,10 @@ pub struct Image<'a> {
 }
 
 impl<'a> Image<'a> {
-    /// Reads header and load commands.
+    /// Reads the header and the load commands.
     ///
     /// # Errors
-    /// Where one of them is malformed or cut off.
+    /// If one of them is malformed or truncated.
     pub fn parse(slice: Slice<'a>) -> Result<Self, Error> {
         const WHAT: &str = "Mach-O header";
         let magic = slice.read(0, 4, WHAT)?;
@@ -193,7 +193,7 @@ impl<'a> Image<'a> {
         };
         let ctx = Ctx::new(width, endian);
         let mut bytes = slice.read(0, Header::size_with(&ctx) as u64, WHAT)?.into_owned();
-        // goblin asks for a header of 64 bits where it reads one of 32.
+        // goblin expects a 64-bit header where it reads a 32-bit one.
         bytes.resize(header::SIZEOF_HEADER_64, 0);
         let header: Header =
             bytes.pread_with(0, ctx).map_err(|_| slice.invalid(WHAT, 0, "it cannot be read"))?;
@@ -208,7 +208,7 @@ impl<'a> Image<'a> {
         &self.slice
     }
 
-    /// Class and byte order, as `goblin` and `scroll` take them.
+    /// Class and byte order in the form that `goblin` and `scroll` use.
     #[must_use]
     pub(crate) fn ctx(&self) -> Ctx {
         self.ctx
@@ -220,19 +220,19 @@ impl<'a> Image<'a> {
         &self.commands
     }
 
-    /// Size of the header in bytes, which is where the load commands begin.
+    /// The size of the header in bytes, which is the offset of the load commands.
     #[must_use]
     pub fn header_size(&self) -> u64 {
         Header::size_with(&self.ctx) as u64
     }
 
-    /// Where the load commands end, as an offset in the slice.
+    /// The end of the load commands, as an offset in the slice.
     #[must_use]
     pub fn commands_end(&self) -> u64 {
         self.header_size() + u64::from(self.header.sizeofcmds)
     }
 
-    /// Dylib, bundle, program, or neither.
+    /// Dylib, bundle, program, or none of these.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self.header.filetype {
@@ -248,10 +248,10 @@ impl<'a> Image<'a> {
         self.commands.iter().filter(move |command| command.cmd == cmd)
     }
 
-    /// The command of a type that stands once at most, as one of goblin's structs.
+    /// The command of a type that occurs at most once, as a struct of goblin.
     ///
     /// # Errors
-    /// Where it is too short for its type.
+    /// If it is too short for its type.
     pub(crate) fn command_as<T>(&self, cmd: u32, what: &'static str) -> Result<Option<T>, Error>
     where
         T: for<'b> TryFromCtx<'b, Endian, Error = scroll::Error>,
@@ -259,10 +259,10 @@ impl<'a> Image<'a> {
         self.commands_of(cmd).next().map(|command| self.fields(command, what)).transpose()
     }
 
-    /// `LC_RPATH`, in order, duplicates included.
+    /// `LC_RPATH`, in order, including duplicates.
     ///
     /// # Errors
-    /// Where a path lies outside of its command or does not end in it.
+    /// If a path is outside its command or does not end inside it.
     pub fn rpaths(&self) -> Result<Vec<Vec<u8>>, Error> {
         self.commands_of(lc::LC_RPATH).map(|command| self.rpath_of(command)).collect()
     }
@@ -273,19 +273,19 @@ impl<'a> Image<'a> {
         self.text(command, fields.path, "LC_RPATH")
     }
 
-    /// The libraries that the slice names; the first has ordinal 1.
+    /// The libraries that the slice needs. The first has ordinal 1.
     ///
     /// # Errors
-    /// Where a name lies outside of its command or does not end in it.
+    /// If a name is outside its command or does not end inside it.
     pub fn needed(&self) -> Result<Vec<Needed>, Error> {
         let dylibs = self.commands.iter().filter(|command| is_needed(command.cmd));
         dylibs.map(|command| self.needed_of(command)).collect()
     }
 
-    /// `LC_ID_DYLIB`: the name under which others were linked with it.
+    /// `LC_ID_DYLIB`: the name under which others are linked with it.
     ///
     /// # Errors
-    /// Where it lies outside of its command or does not end in it.
+    /// If it is outside its command or does not end inside it.
     pub fn install_name(&self) -> Result<Option<Vec<u8>>, Error> {
         const WHAT: &str = "LC_ID_DYLIB";
         let Some(command) = self.commands_of(lc::LC_ID_DYLIB).next() else { return Ok(None) };
@@ -296,16 +296,16 @@ impl<'a> Image<'a> {
     /// `LC_UUID`.
     ///
     /// # Errors
-    /// Where the command is too short.
+    /// If the command is too short.
     pub fn uuid(&self) -> Result<Option<[u8; 16]>, Error> {
         let command: Option<lc::UuidCommand> = self.command_as(lc::LC_UUID, "LC_UUID")?;
         Ok(command.map(|command| command.uuid))
     }
 
-    /// The platforms that it was built for, with their versions.
+    /// The platforms that it was built for, with versions.
     ///
     /// # Errors
-    /// Where a command is too short.
+    /// If a command is too short.
     pub fn build_versions(&self) -> Result<Vec<BuildVersion>, Error> {
         const VERSION_MIN: [(u32, u32); 4] = [
             (lc::LC_VERSION_MIN_MACOSX, 1),
@@ -333,7 +333,7 @@ impl<'a> Image<'a> {
     /// Its segments, in order.
     ///
     /// # Errors
-    /// Where a command is too short for its sections.
+    /// If a command is too short for its sections.
     pub fn segments(&self) -> Result<Vec<Segment>, Error> {
         let segments = self
             .commands
@@ -342,10 +342,10 @@ impl<'a> Image<'a> {
         segments.map(|command| self.segment(command)).collect()
     }
 
-    /// Everything that dyld has to know, free of the file.
+    /// Everything that dyld uses, independent of the file.
     ///
     /// # Errors
-    /// Where a command is malformed.
+    /// If a command is malformed.
     pub fn summary(&self) -> Result<Summary, Error> {
         Ok(Summary {
             arch: Arch::new(self.header.cputype, self.header.cpusubtype),
@@ -386,7 +386,7 @@ impl<'a> Image<'a> {
         Ok(commands)
     }
 
-    /// A command as one of goblin's structs.
+    /// A command as a struct of goblin.
     pub(super) fn fields<T>(&self, command: &Command, what: &'static str) -> Result<T, Error>
     where
         T: for<'b> TryFromCtx<'b, Endian, Error = scroll::Error>,
@@ -397,8 +397,8 @@ impl<'a> Image<'a> {
             .map_err(|_| self.slice.invalid(what, command.offset, "it is too short"))
     }
 
-    /// The string of a command, by its offset from the command's start. dyld wants its NUL inside
-    /// of the command too.
+    /// The string of a command, by its offset from the start of the command. dyld requires that it ends
+    /// inside the command.
     fn text(&self, command: &Command, at: u32, what: &'static str) -> Result<Vec<u8>, Error> {
         let text =
             command.bytes.as_slice().get(at as usize..).filter(|_| at >= 8).ok_or_else(|| {
@@ -474,7 +474,7 @@ impl<'a> Image<'a> {
     }
 }
 
-/// Does a command name a library, and take an ordinal (dyld, `Header::forEachLinkedDylib`)?
+/// Does a command name a library, and get an ordinal (dyld, `Header::forEachLinkedDylib`)?
 fn is_needed(cmd: u32) -> bool {
     matches!(
         cmd,

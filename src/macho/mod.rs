@@ -1,4 +1,4 @@
-//! Mach-O: reading what dyld reads, and editing `LC_RPATH` with the code signature that covers it.
+//! Mach-O: reads what dyld reads, and edits `LC_RPATH` along with the code signature that covers it.
 //!
 //! Sources of the rules: `mach-o/loader.h` and `mach-o/fat.h` of Apple's cctools, dyld's
 //! `Header.cpp` and `Validation.cpp`, `cs_blobs.h` of xnu, and experiments with the wheels on PyPI.

@@ -1,9 +1,9 @@
-//! Symbols as dyld binds them: each import names the library that it was linked against, and is
-//! looked up in that library's exports alone.
+//! Symbols as dyld binds them: each import names the library that it was linked against, and is looked up
+//! only in the exports of that library.
 //!
-//! Imports stand in the bind opcodes of `LC_DYLD_INFO` or in the import table of
-//! `LC_DYLD_CHAINED_FIXUPS`, exports in a trie (`mach-o/loader.h`, `mach-o/fixup-chains.h`; dyld's
-//! `mach_o/BindOpcodes.cpp`, `mach_o/ChainedFixups.cpp`, `mach_o/ExportsTrie.cpp`).
+//! Imports are in the bind opcodes of `LC_DYLD_INFO` or in the import table of `LC_DYLD_CHAINED_FIXUPS`, and
+//! exports in a trie (`mach-o/loader.h`, `mach-o/fixup-chains.h`; dyld's `mach_o/BindOpcodes.cpp`,
+//! `mach_o/ChainedFixups.cpp`, `mach_o/ExportsTrie.cpp`).
 
 use super::image::Image;
 use crate::bytes::{Error, Excess, Problem, Source};
@@ -14,23 +14,23 @@ use scroll::Pread;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// More bytes of imports than any linker writes; bounds the work on a malformed slice.
+/// The maximum size of imports in bytes; limits the work on a malformed slice.
 const MAX_BYTES: u64 = 1 << 28;
-/// Empty edges on the way to one name; dyld itself visits no more than 128 nodes.
+/// The maximum number of empty edges on the path to a name. dyld itself visits at most 128 nodes.
 const MAX_EMPTY_EDGES: usize = 128;
-/// Names that are longer end no trie walk well.
+/// The maximum length of a name in a trie.
 const MAX_NAME_BYTES: usize = 1 << 16;
-/// Two-level imports of the main program itself, of no library in particular, and weak ones
-/// (`BIND_SPECIAL_DYLIB_*`) have ordinals that are not positive.
+/// Imports from the main program, from any library, and weak ones (`BIND_SPECIAL_DYLIB_*`) have ordinals that
+/// are not positive.
 const FIRST_LIBRARY: i32 = 1;
 
 /// A symbol that a slice binds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Import {
-    /// The library, counting from 1 in the order of the load commands; 0 for the slice itself and
-    /// less for the special ones.
+    /// The library, counted from 1 in the order of the load commands; 0 for the slice itself, and negative
+    /// for special ones.
     pub ordinal: i32,
-    /// The name, with its underscore.
+    /// The name, with its leading underscore.
     pub name: Vec<u8>,
     /// May it be absent?
     pub is_weak: bool,
@@ -47,9 +47,9 @@ impl Import {
 /// A symbol that a slice exports.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Export {
-    /// It stands in the slice.
+    /// It is defined in the slice.
     Own,
-    /// It stands in a library of the slice, by another name perhaps.
+    /// It is re-exported from a library of the slice, possibly under another name.
     Reexport {
         /// The library, as an index into [`super::Summary::needed`].
         library: usize,
@@ -58,10 +58,10 @@ pub enum Export {
     },
 }
 
-/// The symbols that a slice binds, each once.
+/// The symbols that a slice binds, without repetitions.
 ///
 /// # Errors
-/// Where they are malformed.
+/// If they are malformed.
 pub fn imports(image: &Image<'_>) -> Result<BTreeSet<Import>, Error> {
     let mut found = BTreeSet::new();
     for (cmd, what) in
@@ -85,10 +85,10 @@ pub fn imports(image: &Image<'_>) -> Result<BTreeSet<Import>, Error> {
     Ok(found)
 }
 
-/// The export of that name; `None` where the slice has none. Only the way to it is read.
+/// The export with this name; `None` if the slice has none. Only the path to it is read.
 ///
 /// # Errors
-/// Where the trie is malformed on the way.
+/// If the trie is malformed on that path.
 pub fn export(image: &Image<'_>, name: &[u8]) -> Result<Option<Export>, Error> {
     let Some(trie) = trie(image)? else { return Ok(None) };
     let slice = image.slice();
@@ -108,8 +108,8 @@ pub fn export(image: &Image<'_>, name: &[u8]) -> Result<Option<Export>, Error> {
     };
     let mut rest = name;
     let mut node = 0_u64;
-    // Edges take bytes of the name, but for the empty ones that old linkers wrote beside longer
-    // edges: the first edge that does not contradict the name is taken, as dyld does it.
+    // Edges consume bytes of the name, except for empty ones that old linkers wrote beside longer edges. Like
+    // dyld, this takes the first edge that does not contradict the name.
     for _ in 0..=name.len() + MAX_EMPTY_EDGES {
         let mut at = node;
         let size = leb(&mut at)?;
@@ -150,7 +150,7 @@ pub fn export(image: &Image<'_>, name: &[u8]) -> Result<Option<Export>, Error> {
 
 const TRIE: &str = "export trie";
 
-/// Where the trie stands, as offsets in the slice.
+/// The range of the trie, as offsets in the slice.
 fn trie(image: &Image<'_>) -> Result<Option<Range<u64>>, Error> {
     let command: Option<lc::LinkeditDataCommand> =
         image.command_as(lc::LC_DYLD_EXPORTS_TRIE, "LC_DYLD_EXPORTS_TRIE")?;
@@ -166,7 +166,7 @@ fn trie(image: &Image<'_>) -> Result<Option<Range<u64>>, Error> {
         .map(|(offset, size)| u64::from(offset)..u64::from(offset) + u64::from(size)))
 }
 
-/// What a node says of the name that ends there.
+/// The export at the node where the name ends.
 fn terminal(read: &impl Fn(u64) -> Result<u8, Error>, mut at: u64) -> Result<Export, Error> {
     let mut next = || {
         let byte = read(at);
@@ -191,7 +191,7 @@ fn terminal(read: &impl Fn(u64) -> Result<u8, Error>, mut at: u64) -> Result<Exp
         .ok_or_else(|| Error::invalid(TRIE, at, "a re-export names no library"))
 }
 
-/// Bytes of `__LINKEDIT`, with where they stand.
+/// Bytes of `__LINKEDIT`, with their position.
 struct Bytes {
     what: &'static str,
     offset: u64,
@@ -236,7 +236,7 @@ impl Bytes {
     }
 }
 
-/// A ULEB128 number; what does not fit into 64 bits is cut off.
+/// A ULEB128 number, truncated to 64 bits.
 fn uleb(mut next: impl FnMut() -> Result<u8, Error>) -> Result<u64, Error> {
     let mut value = 0;
     for shift in (0..70).step_by(7) {
@@ -249,7 +249,7 @@ fn uleb(mut next: impl FnMut() -> Result<u8, Error>) -> Result<u64, Error> {
     Ok(value)
 }
 
-/// Runs bind opcodes as far as the symbols go; where they are written does not matter.
+/// Runs bind opcodes to collect symbols; the addresses that they bind are ignored.
 fn bound(bytes: &Bytes, found: &mut BTreeSet<Import>) -> Result<(), Error> {
     let mut now = Import { ordinal: 0, name: Vec::new(), is_weak: false };
     let mut at = 0;
@@ -289,11 +289,11 @@ fn bound(bytes: &Bytes, found: &mut BTreeSet<Import>) -> Result<(), Error> {
                 skip(&mut at)?;
                 note(found, &now);
             }
-            // BIND_OPCODE_THREADED: a table's size follows the first kind.
+            // BIND_OPCODE_THREADED: the size of a table follows the first kind.
             0xd0 if immediate == 0 => {
                 skip(&mut at)?;
             }
-            // In the lazy part each symbol ends with it, so the end is that of the bytes.
+            // In the lazy part, each symbol ends with this opcode, so only the end of the bytes is the end.
             op::BIND_OPCODE_DONE | op::BIND_OPCODE_SET_TYPE_IMM | 0xd0 => {}
             _ => return Err(bytes.invalid(at - 1, "there is no such opcode")),
         }
@@ -301,7 +301,7 @@ fn bound(bytes: &Bytes, found: &mut BTreeSet<Import>) -> Result<(), Error> {
     Ok(())
 }
 
-/// Takes an import in, without a copy where it is known.
+/// Adds an import; a known one is not copied.
 fn note(found: &mut BTreeSet<Import>, import: &Import) {
     if !found.contains(import) {
         found.insert(import.clone());
@@ -329,7 +329,7 @@ fn chained_imports(bytes: &Bytes, found: &mut BTreeSet<Import>) -> Result<(), Er
             let field = bytes.u64(at)?;
             let [low, high, ..] = field.to_le_bytes();
             let ordinal = i32::from(i16::from_le_bytes([low, high]));
-            // Only the highest sixteen values are special.
+            // Only the sixteen highest values are special.
             let ordinal = if ordinal < -15 { ordinal + 0x1_0000 } else { ordinal };
             (ordinal, field >> 16 & 1 != 0, (field >> 32) as usize)
         } else {

@@ -1,4 +1,4 @@
-//! What a message is about, beside its kind.
+//! The subject of a message, in addition to its kind.
 
 use super::meaning::Unreadable;
 use super::{Kind, Message, Speaker};
@@ -8,7 +8,7 @@ use crate::knowledge::managers::{self, Manager};
 use crate::knowledge::saying::Saying;
 
 impl Message {
-    /// Is it about who signed a library, and not about whether its signature holds?
+    /// Is it about who signed a library, rather than whether its signature is valid?
     pub(super) fn is_about_a_team(&self) -> bool {
         self.kind == Kind::BadSignature
             && (self.says(b"Team ID") || self.says(b"not a platform binary"))
@@ -19,12 +19,12 @@ impl Message {
         self.kind == Kind::BadSignature && self.says(b"disallowed by system policy")
     }
 
-    /// Were too many files open, whichever this one is?
+    /// Were too many files open, so that the file itself does not matter?
     pub(super) fn is_of_a_limit(&self) -> bool {
         self.kind == Kind::ObjectUnreadable && self.why_unreadable() == Unreadable::TooManyFiles
     }
 
-    /// Is a file refused for what the system permits, or has, and not for what is in it?
+    /// Is a file rejected because of permissions or limits of the system, rather than its content?
     pub(super) fn is_of_the_system(&self) -> bool {
         let words: [&[u8]; 6] = [
             b"failed to map segment",
@@ -37,7 +37,7 @@ impl Message {
         words.iter().any(|words| self.says(words))
     }
 
-    /// Can an environment of Python have a part in it?
+    /// Can it concern a Python environment?
     pub(super) fn is_of_an_environment(&self) -> bool {
         let is_elsewhere = self.saying.is_some_and(Saying::is_of_another_world);
         let is_managed =
@@ -45,15 +45,15 @@ impl Message {
         !is_elsewhere && !is_managed && !self.is_node()
     }
 
-    /// Does it speak of an addon of Node.js?
+    /// Is it about an addon of Node.js?
     pub(super) fn is_node(&self) -> bool {
         self.object.as_deref().is_some_and(|object| {
             object.ends_with(b".node") || memchr::memmem::find(object, b"/node_modules/").is_some()
         })
     }
 
-    /// Is it repaired by building modules of Node.js again: an addon for another system or processor, or one that needs
-    /// another addon, which was built beside it?
+    /// Can it be fixed by rebuilding modules of Node.js: an addon for another system or processor, or one
+    /// that needs another addon that was built with it?
     pub(super) fn is_built_by_npm(&self, cause: Cause) -> bool {
         let is_addon = |library: &[u8]| library.ends_with(b".node");
         match (self.kind, cause) {
@@ -63,27 +63,27 @@ impl Message {
         }
     }
 
-    /// Does a path of the message, or the traceback before it, lead into an environment of conda?
+    /// Is a path in the message, or the traceback before it, inside a conda environment?
     #[must_use]
     pub fn is_of_conda(&self) -> bool {
         let named = [&self.object, &self.near].into_iter().flatten();
         named.map(|path| printable(path)).any(|path| managers::is_of_conda(&path))
     }
 
-    /// Is the library named with its path from the root?
+    /// Is the library named with its absolute path?
     #[must_use]
     pub fn names_a_path_of_the_library(&self) -> bool {
         self.library.as_deref().is_some_and(|library| library.starts_with(b"/"))
     }
 
-    /// Does a program open a library of macOS by a name without a directory?
+    /// Does a program open a library of macOS by its bare name?
     pub(super) fn is_bare_name(&self) -> bool {
         let is_bare = |name: &[u8]| !name.contains(&b'/') && !name.starts_with(b"@");
         self.speaker == Speaker::Dyld && self.library.as_deref().is_some_and(is_bare)
     }
 
-    /// Do the numbers of the words say that a module was built with a newer NumPy than is here? It is so
-    /// where what was built with comes first and is the greater: `0x10 … 0xf`, `Expected 96 … got 88`.
+    /// Do the numbers in the message show that a module was built with a newer NumPy than the installed one?
+    /// That is the case if the first number, for the build, is greater: `0x10 … 0xf`, `Expected 96 … got 88`.
     pub(super) fn is_for_a_newer_numpy(&self) -> bool {
         let text = printable(&self.words);
         let words =

@@ -1,4 +1,4 @@
-//! What cures what a message says, where nothing is known of the machine beside its words.
+//! The fix for a message, if only the message is known.
 
 use super::meaning::Unreadable;
 use super::scanner::{is_of_system, leaf};
@@ -12,266 +12,266 @@ use crate::knowledge::standard_modules::Headers;
 use crate::knowledge::tensorflow::is_of_cuda;
 use crate::knowledge::{homebrew, import_names, packages, symbols};
 
-/// What cures what a message says.
+/// The fix for a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Help {
-    /// What is the same for all such messages.
+    /// Advice that is the same for all such messages.
     Advice(Advice),
-    /// To have a file opened that is there.
+    /// Make an existing file accessible.
     OpenFile(OpenFile),
-    /// What stands in the table of sayings.
+    /// The fix in the table of sayings.
     Saying(&'static Saying),
-    /// The graphics driver.
+    /// Install the graphics driver.
     Driver {
-        /// Does a program fail without it, and not only go on without a GPU?
+        /// Does the program fail without it, rather than continue without a GPU?
         is_needed: bool,
     },
-    /// A library.
+    /// Install or find a library.
     Library(LibraryHelp),
-    /// A part of Python's standard library.
+    /// Install a module of Python's standard library.
     StandardModule {
         /// The package of headers that it is compiled with.
         headers: Headers,
     },
-    /// An object that is not there.
+    /// Install a missing object.
     Object {
-        /// What ships it, by the tables.
+        /// The package that contains it, according to the tables.
         shipped: Shipped,
-        /// What it is of, where a distribution owns its path.
+        /// The owner of its path, if it is a distribution.
         owner: Option<Owned>,
     },
-    /// What a package manager beside Python's and the system's has for it.
+    /// Use a package manager other than those of Python and the system.
     Managed(Manager, Lack),
-    /// A newer library in the place of an older one.
+    /// Replace an older library with a newer one.
     Older(Older),
-    /// The distribution or the package again that an object is of.
+    /// Reinstall the distribution or package that contains an object.
     Reinstall(Owned),
-    /// A build for this processor.
+    /// Install a build for this processor.
     Processor {
-        /// Does dyld speak, so that Python may be of another processor than the Mac?
+        /// Is the message from dyld, so that Python may be for another architecture than the Mac?
         is_mac: bool,
         /// The distribution.
         distribution: Option<String>,
     },
-    /// A newer libstdc++: that of a release of GCC, if it is known.
+    /// Install a newer libstdc++: that of a release of GCC, if known.
     NewerLibstdcxx(Option<&'static str>),
-    /// A newer GNU C library, or a release of the distribution that was built for an older one.
+    /// Use a newer GNU C library, or a release of the distribution that was built for an older one.
     NewerGlibc(Option<String>),
-    /// Releases that fit.
+    /// Install compatible releases.
     Releases(ReleasesHelp),
-    /// To load an object before others.
+    /// Load an object before others.
     LoadFirst,
-    /// What the page of a cause says.
+    /// Read the page of a cause.
     Page(Cause),
 }
 
-/// What is the same for all messages of a kind.
+/// Advice that is the same for all messages of a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advice {
-    /// Nothing has to be done.
+    /// No action is needed.
     Nothing,
-    /// An entry that does not depend on where the program was started.
+    /// Use an entry that does not depend on the working directory.
     RelativeEntry,
-    /// An environment that was made on this kind of Linux.
+    /// Use an environment that was created on this kind of Linux.
     AnotherLinux,
-    /// A build for glibc, in the place of one for musl.
+    /// Use a build for glibc instead of one for musl.
     BuiltForMusl,
-    /// A directory whose file system lets files be executed.
+    /// Use a directory whose file system is not mounted noexec.
     NoExec,
-    /// Modules of Node.js that were built for this system.
+    /// Rebuild modules of Node.js for this system.
     NodeModules,
-    /// NVIDIA's libraries, for TensorFlow.
+    /// Install NVIDIA's libraries for TensorFlow.
     GpuLibraries,
-    /// What ships a module.
+    /// Install the package that contains a module.
     Module,
-    /// The right path, where a part of it is a file.
+    /// Correct a path that contains a file in place of a directory.
     Path,
-    /// One GNU C library in place of two.
+    /// Use one GNU C library instead of two.
     OneLibc,
-    /// A newer copy of a library.
+    /// Use a newer copy of a library.
     NewerCopy,
-    /// A release that needs no executable stack.
+    /// Install a release that needs no executable stack.
     NoExecutableStack,
-    /// One Team ID.
+    /// Use one Team ID.
     OneTeam,
-    /// A signature.
+    /// Sign the file.
     Sign,
-    /// To drop a duplicate entry.
+    /// Remove a duplicate entry.
     Dedupe,
-    /// The program `ptxas`.
+    /// Install the program `ptxas`.
     Ptxas,
-    /// libdevice.
+    /// Install libdevice.
     Libdevice,
-    /// The environment recreated.
+    /// Recreate the environment.
     RemakeEnvironment,
-    /// To find out what a script or a program names as its interpreter.
+    /// Find out which interpreter a script or a program names.
     FindInterpreter,
 }
 
-/// What helps where a library is older than what needs it.
+/// The fix if a library is too old for what needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Older {
-    /// A formula of Homebrew that has an older library.
+    /// Upgrade a formula of Homebrew.
     Formula(String),
-    /// A library of the right version, and no older copy before it.
+    /// Install the right version of a library, and remove older copies.
     Copy(Shipped),
-    /// The same where the name is in a directory of the system, in which nothing but a link may be removed.
+    /// The same, if the library is in a directory of the system, where only a link may be removed.
     LinkToAnother {
         /// The file that was found.
         library: String,
-        /// What ships the library.
+        /// The package that contains the library.
         shipped: Shipped,
     },
-    /// A newer system, or a build for this one, where the system's own library is too old.
+    /// Use a newer system, or a build for this one, because the system's own library is too old.
     OfSystem {
-        /// The system's library.
+        /// The library of the system.
         library: String,
-        /// The package of conda-forge that has a newer one.
+        /// The package of conda-forge that contains a newer one.
         conda: Option<&'static str>,
     },
-    /// No private copy of a library before that of the system.
+    /// Stop a private copy of a library from shadowing that of the system.
     PrivateCopy(Vec<u8>),
 }
 
-/// What helps where a file is not opened, whatever is in it.
+/// The fix if a file cannot be opened, regardless of its content.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OpenFile {
-    /// Permissions with which the user may read it.
+    /// Give the user permission to read it.
     Permissions,
-    /// Links that lead to a file, in place of a loop.
+    /// Remove the loop of links.
     LinkLoop,
-    /// A higher limit of open files.
+    /// Raise the limit of open files.
     Limit,
-    /// What Gatekeeper lets through.
+    /// Make Gatekeeper accept the file.
     Quarantine,
 }
 
-/// What an object is of.
+/// The owner of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owned {
-    /// Of modules of Node.js.
+    /// Modules of Node.js.
     Node,
-    /// Of a package of the system, which this file belongs to.
+    /// The package of the system that contains this file.
     System(Vec<u8>),
-    /// Of a distribution.
+    /// A distribution.
     Distribution(String),
-    /// Not known.
+    /// Unknown.
     Unknown,
 }
 
-/// What an object that a package manager brought lacks.
+/// The problem of an object that a package manager installed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lack {
-    /// A library.
+    /// A library is missing.
     Library,
-    /// A library of the right release.
+    /// The release of a library is wrong.
     Fit,
-    /// The file itself, or a part of it.
+    /// The file or a part of it is missing.
     File,
 }
 
 /// How to get a library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LibraryHelp {
-    /// What brings it.
+    /// The source of the library.
     pub bring: Bring,
     /// May it be in the environment, in a directory that is not searched?
     pub may_be_here: bool,
-    /// An object of which another build, for the CUDA that is there, would do without it.
+    /// An object, another build of which, for the installed CUDA, does not need the library.
     pub or_build_of: Option<Vec<u8>>,
-    /// What could build the object again, for the libraries that are there.
+    /// The manager that can rebuild the object for the installed libraries.
     pub or_again: Option<Manager>,
 }
 
-/// What brings a library.
+/// The source of a library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Bring {
-    /// The tables know it.
+    /// A package in the tables.
     Shipped(Shipped),
-    /// Its distribution again.
+    /// Reinstalling its distribution.
     Distribution(String),
-    /// The distribution again whose wheel brought a copy with a name of its own.
+    /// Reinstalling the distribution whose wheel contains a renamed copy.
     OfWheel,
-    /// The directory of libraries beside that of the program whose own library it is.
+    /// The library directory beside the program that the library belongs to.
     OfTree(String),
-    /// Alpine's package.
+    /// A package of Alpine.
     Alpine,
-    /// The release of CUDA or cuDNN that has it.
+    /// A release of CUDA or cuDNN that contains it.
     Cuda,
-    /// A package of the system whose name is to be looked up.
+    /// A package of the system that the user has to look up.
     LookUp,
-    /// A formula of Homebrew; where it is installed without the library, something newer.
+    /// A formula of Homebrew; something newer if the formula is installed without the library.
     Formula(String, Newer),
-    /// Something newer, since Homebrew no longer installs a formula.
+    /// Something newer, because Homebrew no longer installs a formula.
     InsteadOf(String, Newer),
-    /// A formula of Homebrew whose name is to be looked up.
+    /// A formula of Homebrew that the user has to look up.
     LookUpFormula,
 }
 
-/// Something newer that does without a library, or finds it.
+/// Something newer that does not need a library, or finds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Newer {
     /// A release of a distribution.
     Distribution(String),
     /// A formula of Homebrew.
     Formula(String),
-    /// Some build of what asks.
+    /// A newer build of the program that needs it.
     Build,
-    /// The variable by which dyld finds a bare name among Homebrew's libraries.
+    /// The variable that makes dyld find a bare name among the libraries of Homebrew.
     Fallback,
 }
 
-/// Releases that fit.
+/// How to get compatible releases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReleasesHelp {
     /// A newer NumPy.
     NewerNumpy,
-    /// NumPy 1, or what was built for NumPy 2.
+    /// NumPy 1, or packages that were built for NumPy 2.
     Numpy1,
-    /// Another Python, or the distribution for this one.
+    /// Another Python, or the distribution for this Python.
     OtherPython(Option<String>),
-    /// Newer releases of a distribution and of what imports from it.
+    /// Newer releases of a distribution and of the packages that import from it.
     Newer(String),
     /// A newer macOS, or an older release.
     NewerMacos(Option<String>),
-    /// The distribution again, for the one that is there of whose symbols something lacks.
+    /// Reinstall a distribution for the installed project whose symbols were not found.
     Again {
         /// The distribution.
         distribution: String,
-        /// The project whose symbols are lacking.
+        /// The project whose symbols were not found.
         owner: &'static str,
-        /// Does dyld speak?
+        /// Is the message from dyld?
         is_mac: bool,
     },
-    /// A release, or a build, for what is there.
+    /// A release or a build for the installed project.
     BuiltFor {
         /// The distribution.
         distribution: String,
-        /// The project whose symbols are lacking.
+        /// The project whose symbols were not found.
         owner: symbols::Owner,
     },
-    /// The distribution again, which requires the very release of what it lacks symbols of.
+    /// Reinstall a distribution that requires the exact release of the project.
     Requires {
         /// The distribution.
         distribution: String,
-        /// The project whose symbols are lacking.
+        /// The project whose symbols were not found.
         owner: symbols::Owner,
     },
-    /// A release of what brings the object, for what is there.
+    /// A release of the package with the object, for the installed project.
     OfObject {
-        /// The project whose symbols are lacking.
+        /// The project whose symbols were not found.
         owner: symbols::Owner,
-        /// Does dyld speak?
+        /// Is the message from dyld?
         is_mac: bool,
     },
-    /// The distribution again, or built here.
+    /// Reinstall the distribution, or build it here.
     BuildHere(String),
     /// Releases that were built for each other.
     ForEachOther,
 }
 
 impl Message {
-    /// What cures it where nothing is known of the machine.
+    /// The fix if only the message is known.
     #[must_use]
     pub fn cure(&self) -> Help {
         if let Some(saying) = self.saying {
@@ -332,7 +332,7 @@ impl Message {
         }
     }
 
-    /// What helps where a file is not opened, although nothing has to be wrong with what is in it.
+    /// The fix if a file cannot be opened, although its content may be fine.
     fn cure_of_opening(&self) -> Option<Help> {
         if self.kind == Kind::BadSignature {
             let quarantine =
@@ -349,13 +349,13 @@ impl Message {
         }))
     }
 
-    /// The distribution of the object that is named, by its path.
+    /// The distribution of the named object, according to its path.
     #[must_use]
     pub fn distribution(&self) -> Option<String> {
         import_names::distribution_of_path(&printable(self.object.as_deref()?))
     }
 
-    /// What the object is of that is named.
+    /// The owner of the named object.
     fn owned(&self) -> Owned {
         if self.is_node() {
             return Owned::Node;
@@ -368,9 +368,9 @@ impl Message {
         }
     }
 
-    /// What manages the object or the library that is named, beside Python's installers and the system.
+    /// The manager of the named object or library, other than Python's installers and the system.
     pub(super) fn manager(&self) -> Option<Manager> {
-        // R names the library that it opens in the line before.
+        // R names the library that it opens in the previous line.
         let near = self.near.as_ref().filter(|near| near.ends_with(b".so"));
         let named = [&self.object, &self.library].into_iter().flatten().chain(near);
         let by_path = named.map(|path| printable(path)).find_map(|path| managers::of_path(&path));
@@ -382,7 +382,7 @@ impl Message {
         }
     }
 
-    /// What cures it where another package manager decides about the object.
+    /// The fix if another package manager is responsible for the object.
     fn cure_of_managed(&self, cause: Cause) -> Option<Help> {
         let manager = self.manager()?;
         let lack = match (self.kind, cause) {
@@ -408,16 +408,16 @@ impl Message {
                 let may_be_own = distribution.is_some() && library.ends_with(".so");
                 lack != Lack::Library || may_be_own || managers::is_of_ros(&library)
             }
-            // What a bundle brings is in it, and it leaves what is the system's to the system.
+            // A bundle contains its own libraries, and uses those of the system for the rest.
             Manager::Bundle(_) => {
                 let is_in_it = self.library.as_deref().is_none_or(|name| name.starts_with(b"/"));
                 lack == Lack::File || lack == Lack::Library && is_in_it
             }
-            // The library that they lack is the system's.
+            // The missing library belongs to the system.
             Manager::Php(..) | Manager::Gem(_) | Manager::R(_) | Manager::Perl(_) => {
                 lack != Lack::Library || cause == Cause::WrongPlatform
             }
-            // Versions say more about what is too old.
+            // Versions are a better indication of what is too old.
             Manager::Conda => self.kind == Kind::SymbolNotFound,
         };
         is_for_it.then_some(Help::Managed(manager, lack))
@@ -442,7 +442,7 @@ impl Message {
                 _ => Bring::LookUp,
             },
         };
-        // Nobody's environment holds what belongs to the system, or to another package manager.
+        // No environment contains files of the system, or of another package manager.
         let is_path = self.library.as_deref().is_some_and(|name| name.starts_with(b"/"));
         let may_be_here =
             !bring.is_of_system() && !is_path && !library.is_empty() && self.is_of_an_environment();
@@ -455,7 +455,7 @@ impl Message {
         }
     }
 
-    /// What brings a library on macOS: the formula that its path names, or that ships it, or its own
+    /// The source of a library on macOS: the formula in its path, or the one that contains it, or its own
     /// distribution.
     fn cure_on_macos(&self, name: &str) -> Bring {
         let path = self.library.as_deref().map(printable).unwrap_or_default();
@@ -503,7 +503,7 @@ impl Message {
         }
     }
 
-    /// What helps where two things were not built for each other.
+    /// The fix if two files were not built for each other.
     fn cure_of_releases(&self) -> ReleasesHelp {
         if self.module.as_deref() == Some(b"numpy") {
             return match self.is_for_a_newer_numpy() {
@@ -540,7 +540,7 @@ impl Message {
         }
     }
 
-    /// Whose the missing symbol is. The names of C in Mach-O files begin with an underscore.
+    /// The project of the missing symbol. In Mach-O files, the names of C symbols begin with an underscore.
     pub(super) fn owner(&self) -> Option<symbols::Owner> {
         let symbol =
             printable(self.symbol.as_deref().filter(|_| self.kind == Kind::SymbolNotFound)?);
@@ -548,8 +548,7 @@ impl Message {
         symbols::owner(plain.unwrap_or(&symbol))
     }
 
-    /// Is a name that was not found that of a compiled module, which by custom begins with an
-    /// underscore?
+    /// Is the missing name that of a compiled module, which usually begins with an underscore?
     pub(super) fn asks_for_a_compiled_module(&self) -> bool {
         self.symbol
             .as_deref()
@@ -558,7 +557,7 @@ impl Message {
 }
 
 impl Bring {
-    /// Does it come with the system, or from a package manager beside Python's?
+    /// Does it belong to the system, or to a package manager other than Python's?
     fn is_of_system(&self) -> bool {
         match self {
             Self::Shipped(
@@ -582,7 +581,7 @@ impl Bring {
     }
 }
 
-/// Is it a name that auditwheel gave a copy of a library: `libgomp-d22c30c5.so.1.0.0`?
+/// Is it the name of a copy made by auditwheel: `libgomp-d22c30c5.so.1.0.0`?
 fn is_renamed_by_a_wheel(name: &str) -> bool {
     let stem = name.split(".so").next().unwrap_or(name);
     let tag = stem.rsplit_once('-').map(|(_, tag)| tag).unwrap_or_default();

@@ -1,13 +1,13 @@
-//! What .NET says of a library that it could not load.
+//! Messages of .NET about a library that it could not load.
 
 use super::scanner::between;
 use crate::bytes::printable;
 
-/// The library that .NET looks for: it appends the ending to a name, and `lib` before one that has none.
+/// The library that .NET searches for: it appends the extension to a name, and adds `lib` to one without it.
 pub(super) fn library(line: &[u8]) -> Option<String> {
     let quoted = |words| between(line, words, b'\'').map(printable);
     let name = quoted(b"nable to load shared library '");
-    // On Windows the words are the same, and the name is that of a DLL.
+    // On Windows the message is the same, but the name is that of a DLL.
     let name =
         name.or_else(|| quoted(b"nable to load DLL '").filter(|it| it.starts_with("lib")))?;
     let name = name.strip_suffix(".dll").unwrap_or(&name).to_owned();

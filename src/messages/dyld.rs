@@ -1,14 +1,13 @@
-//! What dyld says, in one line or in several: `Library not loaded` with its `Referenced from:` and
-//! `Reason:`, the list of places that were tried, `Symbol not found` with its `Expected in:`
-//! (`dyld/Loader.cpp`, `dyld/JustInTimeLoader.cpp`, `mach_o/Error.cpp`; before macOS 12
-//! `src/ImageLoader.cpp`).
+//! Messages of dyld, in one line or several: `Library not loaded` with its `Referenced from:` and `Reason:`,
+//! the list of searched locations, `Symbol not found` with its `Expected in:` (`dyld/Loader.cpp`,
+//! `dyld/JustInTimeLoader.cpp`, `mach_o/Error.cpp`; before macOS 12 `src/ImageLoader.cpp`).
 
 use super::programs;
 use super::scanner::{around, behind, between, is_name, unquoted};
 use super::{Kind, Message, Speaker, Tried};
 use memchr::memmem;
 
-/// Words with which a message begins.
+/// The texts with which a message begins.
 const BEGINNINGS: &[&[u8]] = &[
     b"Library not loaded: ",
     b"Symbol not found: ",
@@ -20,33 +19,33 @@ const BEGINNINGS: &[&[u8]] = &[
     b"dlopen(",
 ];
 
-/// Words with which a further line begins.
+/// The texts with which a further line begins.
 const LABELS: &[&[u8]] = &[b"Referenced from: ", b"Expected in: ", b"Reason: "];
 
-/// A message has at most so many lines, and so many bytes.
+/// The maximum length of a message, in lines and bytes.
 const MAX_LINES: usize = 64;
 const MAX_BYTES: usize = 256 << 10;
 
-/// Places that are kept of one list.
+/// The maximum number of locations that are kept of one list.
 const MAX_TRIED: usize = 200;
 
-/// How much of the end of a text is looked at to find out whether a list goes on.
+/// The length of the end of a text that is examined to find out whether a list continues.
 const TAIL: usize = 4 << 10;
 
-/// A message of which more lines may come.
+/// A message that may have more lines.
 #[derive(Debug)]
 pub(super) struct Open {
-    /// The lines, joined where the reporter's terminal broke them.
+    /// The lines, joined if the user's terminal broke them.
     text: Vec<u8>,
     lines: usize,
-    /// Parentheses that are open at the end.
+    /// The number of parentheses that are open at the end.
     depth: usize,
     /// The number of its first line.
     pub(super) line: usize,
 }
 
 impl Open {
-    /// A message that begins in a line.
+    /// A message that begins in this line.
     pub(super) fn begin(line: &[u8], number: usize) -> Option<Self> {
         BEGINNINGS.iter().any(|words| memmem::find(line, words).is_some()).then(|| {
             let mut open = Self { text: Vec::new(), lines: 0, depth: 0, line: number };
@@ -55,14 +54,14 @@ impl Open {
         })
     }
 
-    /// Takes in a line, where it belongs to the message.
+    /// Adds a line if it belongs to the message.
     pub(super) fn goes_on(&mut self, line: &[u8]) -> bool {
         if self.lines >= MAX_LINES || self.text.len() + line.len() > MAX_BYTES {
             return false;
         }
         let trimmed = line.trim_ascii();
         if trimmed.is_empty() {
-            // One reporter's editor put blank lines between the others.
+            // Some editors insert blank lines.
             self.lines += 1;
             return self.is_unfinished();
         }
@@ -97,7 +96,7 @@ impl Open {
         self.lines += 1;
     }
 
-    /// A line of `Did find:`, which a log may have indented with blanks.
+    /// A line of `Did find:`, which may be indented with spaces in a log.
     fn lists(&self, line: &[u8]) -> bool {
         behind(&self.text, b"Did find:").is_some()
             && line.first().is_some_and(u8::is_ascii_whitespace)
@@ -106,14 +105,14 @@ impl Open {
                 && line.trim_ascii_start().starts_with(b"...")
     }
 
-    /// Are there labels that have not come yet?
+    /// Are there labels that are still missing?
     fn is_unfinished(&self) -> bool {
         let has = |words: &[u8]| memmem::find(&self.text, words).is_some();
         has(b"Library not loaded: ") && !has(b"Reason: ")
             || has(b"Symbol not found: ") && !has(b"Expected in: ")
     }
 
-    /// Was a line broken in the midst of a list or a path?
+    /// Was a line broken inside a list or a path?
     fn breaks_off(&self) -> bool {
         if self.depth > 0 || self.text.trim_ascii_end().ends_with(b",") {
             return true;
@@ -125,7 +124,7 @@ impl Open {
         path.is_some_and(|path| memmem::find(path, b"' (").is_none())
     }
 
-    /// What the whole message says.
+    /// The content of the whole message.
     pub(super) fn finish(self) -> Option<Message> {
         let text = in_lines(&plain_quotes(&self.text));
         let message = symbol(&text)
@@ -136,7 +135,7 @@ impl Open {
     }
 }
 
-/// Single quotes as dyld writes them, where an editor made others of them.
+/// Restores single quotes as dyld writes them, if an editor replaced them.
 fn plain_quotes(text: &[u8]) -> Vec<u8> {
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -153,11 +152,12 @@ fn plain_quotes(text: &[u8]) -> Vec<u8> {
     plain
 }
 
-/// What programs add to dyld's words in the same line: Ruby the class of the error.
+/// The text that programs append to a message of dyld in the same line, such as the class of the error in
+/// Ruby.
 const ADDED: &[&[u8]] = &[b" (LoadError)"];
 
-/// A message with each label at the beginning of a line, where a program joined the lines, and without what a program
-/// added.
+/// A message with each label at the start of a line, if a program joined the lines, and without what a
+/// program appended.
 fn in_lines(text: &[u8]) -> Vec<u8> {
     let mut lines = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -205,7 +205,7 @@ fn opened(text: &[u8]) -> Option<&[u8]> {
     (!path.is_empty()).then_some(path)
 }
 
-/// The path behind a label, without its UUID, its quotes, and what it was built for.
+/// The path after a label, without its UUID, its quotes and its platform.
 fn path<'a>(text: &'a [u8], label: &[u8]) -> Option<&'a [u8]> {
     let value = between(text, label, b'\n')?.trim_ascii();
     let value = match value.strip_prefix(b"<") {
@@ -287,7 +287,7 @@ fn entry(text: &[u8]) -> Option<&[u8]> {
     between(text, b"duplicate LC_RPATH '", b'\'').filter(|entry| !entry.is_empty())
 }
 
-/// What a note says of a file; `None` where the file is simply not there.
+/// The state of a file according to a note; `None` if the file just does not exist.
 fn verdict(note: &[u8]) -> Option<Kind> {
     let says = |words: &[u8]| memmem::find(note, words).is_some();
     if says(b"no such file")
@@ -312,7 +312,7 @@ fn verdict(note: &[u8]) -> Option<Kind> {
     }
 }
 
-/// The places of `tried: 'PATH' (NOTE), …`, or those of the lines behind `Did find:`.
+/// The locations in `tried: 'PATH' (NOTE), …`, or in the lines after `Did find:`.
 fn tried(text: &[u8]) -> Vec<Tried> {
     if let Some(lines) = behind(text, b"Did find:") {
         let lines = lines.split(|&byte| byte == b'\n').filter_map(|line| around(line, b": "));
@@ -335,7 +335,8 @@ fn tried(text: &[u8]) -> Vec<Tried> {
     places
 }
 
-/// Where the parenthesis closes that is open at the start of a text; its end where it does not.
+/// The position at which the parenthesis that is open at the start of a text is closed, or else the end of
+/// the text.
 fn closing(text: &[u8]) -> usize {
     let mut depth = 1_usize;
     for (at, byte) in text.iter().enumerate() {

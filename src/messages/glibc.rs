@@ -1,4 +1,4 @@
-//! What `ld.so` of the GNU C library says: `elf/dl-load.c`, `elf/dl-version.c`, `elf/dl-lookup.c`,
+//! Messages of `ld.so` of the GNU C library: `elf/dl-load.c`, `elf/dl-version.c`, `elf/dl-lookup.c`,
 //! `elf/dl-reloc.c`, `elf/dl-open.c`, `elf/rtld.c`.
 
 use super::scanner::{around, behind, between, is_name, is_object, subject, unquoted};
@@ -6,7 +6,7 @@ use super::{Kind, Message, Speaker, dotnet};
 use crate::bytes::printable;
 use crate::knowledge::packages;
 
-/// Words behind the name of a file, each with what they say.
+/// Texts after the name of a file, with their meanings.
 const VERDICTS: &[(&[u8], Kind)] = &[
     (b": cannot allocate memory in static TLS block", Kind::StaticTls),
     (b": cannot enable executable stack as shared object requires", Kind::ExecStack),
@@ -26,8 +26,8 @@ const VERDICTS: &[(&[u8], Kind)] = &[
     (b": cannot dynamically load ", Kind::ObjectUnreadable),
 ];
 
-/// The reasons for which a file that is there is not opened, as strerror(3) has them. The tools of NVIDIA's
-/// containers begin with small letters.
+/// The reasons why an existing file is not opened, as in strerror(3). NVIDIA's container tools write them in
+/// lower case.
 const UNREADABLE: &[&[u8]] = &[
     b"Permission denied",
     b"permission denied",
@@ -46,7 +46,7 @@ const UNREADABLE: &[&[u8]] = &[
     b"Error ",
 ];
 
-/// What a program says that cannot be started.
+/// The message of a program that cannot be started.
 const STARTING: &[u8] = b": error while loading shared libraries: ";
 
 pub(super) fn read(line: &[u8]) -> Option<Message> {
@@ -56,12 +56,12 @@ pub(super) fn read(line: &[u8]) -> Option<Message> {
 /// `NAME: cannot open shared object file: REASON`
 fn not_opened(line: &[u8]) -> Option<Message> {
     let (before, reason) = around(line, b": cannot open shared object file")?;
-    // The kernel adds this to the path of a file that was removed while a process used it.
+    // The kernel appends this to the path of a file that was removed while a process used it.
     let before = before.strip_suffix(b" (deleted)").unwrap_or(before);
     let name = subject(before)?;
     let reason = reason.strip_prefix(b": ").unwrap_or(reason);
     let asker = around(line, STARTING).and_then(|(program, _)| subject(program));
-    // Ruby names the file that it requires behind the reason.
+    // Ruby appends the name of the required file to the reason.
     let required = behind(reason, b" - /").and_then(|_| behind(reason, b" - "));
     let required =
         required.map(|path| path.split(|byte| b" )".contains(byte)).next().unwrap_or(path));
@@ -69,14 +69,14 @@ fn not_opened(line: &[u8]) -> Option<Message> {
     if reason.starts_with(b"Not a directory") {
         return Some(Message::new(Speaker::Glibc, Kind::ObjectNotFound).object(name));
     }
-    // A reason that is cut or wrapped is not known, and most files that are not opened are not there.
+    // A truncated or wrapped reason is unknown; most files that cannot be opened do not exist.
     if UNREADABLE.iter().any(|words| reason.starts_with(words)) {
         return Some(Message::new(Speaker::Glibc, Kind::ObjectUnreadable).object(name));
     }
     if name.contains(&b'/') {
         return Some(Message::new(Speaker::Glibc, Kind::ObjectNotFound).object(name));
     }
-    // cffi and ctypes pass on a name that no file has, such as that of a Windows build.
+    // cffi and ctypes pass names that no file has, such as those of a Windows build.
     let called = printable(name);
     let called = (!is_object(name))
         .then(|| dotnet::library(line).or_else(|| packages::library_called(&called)))
@@ -89,7 +89,7 @@ fn not_opened(line: &[u8]) -> Option<Message> {
     })
 }
 
-/// The library that could not be opened since another was missing, as programs say it that quote the
+/// A library that could not be opened because another one is missing, in messages of programs that quote the
 /// loader: `Failed to load library OBJECT with error: NAME`, `Cannot load library OBJECT: (NAME`.
 fn opener(before: &[u8]) -> Option<&[u8]> {
     let quoting: [(&[u8], &[u8]); 4] = [
@@ -105,7 +105,7 @@ fn opener(before: &[u8]) -> Option<&[u8]> {
 
 /// ``LIBRARY: version `VERSION' not found (required by OBJECT)``
 fn version(line: &[u8]) -> Option<Message> {
-    // With LD_DEBUG, ld.so says it in the form of its other errors.
+    // With LD_DEBUG, ld.so prints it in the form of its other errors.
     let (before, rest) = around(line, b": error: version lookup error: version ")
         .or_else(|| around(line, b": version "))?;
     let rest = rest.trim_ascii_end();
@@ -117,7 +117,7 @@ fn version(line: &[u8]) -> Option<Message> {
     }
     let message = Message::new(Speaker::Glibc, Kind::VersionNotFound);
     let message = message.library(library).version(Some(version));
-    // The path may have parentheses of its own; the last one closes.
+    // The path may contain parentheses; the last one closes.
     let asker = rest.trim_ascii_start().strip_prefix(b"(required by ").map(|asker| {
         let end = memchr::memrchr(b')', asker).unwrap_or(asker.len());
         asker.get(..end).unwrap_or(asker)
@@ -135,7 +135,7 @@ fn symbol(line: &[u8]) -> Option<Message> {
     if let Some((before, rest)) = around(line, b": undefined symbol: ") {
         let object = subject(before)?;
         let (symbol, version) = with_version(rest);
-        // A program may be called by a name without a slash.
+        // The name of a program may have no slash.
         let is_program = behind(line, b"symbol lookup error: ").is_some();
         if !is_object(object) && !is_program || !is_name(symbol) {
             return None;
@@ -151,7 +151,7 @@ fn symbol(line: &[u8]) -> Option<Message> {
     is_name(symbol).then(|| message.symbol(symbol).version(version))
 }
 
-/// `SYMBOL, version VERSION`, of which older releases leave out the comma.
+/// `SYMBOL, version VERSION`; older releases omit the comma.
 fn with_version(text: &[u8]) -> (&[u8], Option<&[u8]>) {
     let symbol = text.split(u8::is_ascii_whitespace).next().unwrap_or(text);
     let symbol = symbol.strip_suffix(b",").unwrap_or(symbol);
@@ -159,7 +159,7 @@ fn with_version(text: &[u8]) -> (&[u8], Option<&[u8]>) {
     (trimmed(symbol), version.map(trimmed))
 }
 
-/// Without the quotes, brackets and stops that a list or a sentence puts behind a name.
+/// Removes the quotes, brackets and full stops after a name in a list or a sentence.
 fn trimmed(name: &[u8]) -> &[u8] {
     let end = name.iter().rposition(|byte| !b"'\")],;.".contains(byte)).map_or(0, |at| at + 1);
     name.get(..end).unwrap_or(name)

@@ -1,5 +1,5 @@
-//! What was found in an environment, of which a message speaks: the doctor's finding about the same
-//! thing, or that nothing is wrong with it now.
+//! Checks a message in an environment: the matching finding of the diagnosis, or that nothing is wrong with
+//! it now.
 
 use super::modules::Distributions;
 use super::scanner::{self, leaf};
@@ -22,59 +22,59 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// What came of looking. The names are part of the JSON contract.
+/// The result of the check. The names are part of the JSON contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It is still so, and this is why.
+    /// The problem still exists, with this reason.
     Found,
-    /// Nothing is known here that the words could be about.
+    /// Nothing matches the message.
     NothingFound,
-    /// The paths in the message are not on this machine.
+    /// The paths in the message do not exist on this machine.
     NotHere,
-    /// There is no environment to look at.
+    /// There is no environment to check.
     NoEnvironment,
-    /// It is not so any more.
+    /// The problem no longer exists.
     Resolves,
-    /// The words say nothing that is wrong.
+    /// The message is harmless.
     Harmless,
 }
 
-/// What was found where a message was looked up.
+/// What was found for a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Case {
-    /// Nothing is known beside the words.
+    /// Only the message is known.
     WordsAlone,
-    /// The same, since the paths in the message are not on this machine.
+    /// Only the message is known, because the paths in it do not exist on this machine.
     PathsElsewhere,
-    /// The same, since there is no environment to look at.
+    /// Only the message is known, because there is no environment to check.
     NoEnvironment,
-    /// The doctor finds nothing that the words could be about.
+    /// The diagnosis finds nothing that matches the message.
     NothingFits,
-    /// What the first of the findings says.
+    /// The first finding explains it.
     Finding {
-        /// Is a library not found that would lack symbols if it were?
+        /// Is a missing library reported that would lack symbols if it were found?
         lacks_symbols: bool,
-        /// How many more findings fit the words.
+        /// The number of further findings that match the message.
         others: usize,
     },
-    /// The module is in the environment, so that another interpreter ran.
+    /// The module is in the environment, so another interpreter ran.
     ModuleIsHere {
         /// The module.
         module: Vec<u8>,
-        /// Where it is.
+        /// Its path.
         path: PathBuf,
     },
     /// The module is for another Python or another system.
     ModuleForAnother {
-        /// Where it is.
+        /// Its path.
         path: PathBuf,
     },
-    /// A package is there, and the module is not in it.
+    /// The package exists, but does not contain the module.
     ModuleNotInPackage {
         /// The module.
         module: Vec<u8>,
-        /// Where the package is.
+        /// The path of the package.
         package: PathBuf,
     },
     /// Nothing in the environment provides the module.
@@ -89,85 +89,87 @@ pub enum Case {
         /// The file.
         file: Place,
     },
-    /// The library is there, and nothing is known that keeps it from being opened.
+    /// The library exists, and nothing is known that prevents it from being opened.
     LibraryIsHere {
         /// The library.
         library: Vec<u8>,
         /// The file.
         file: Place,
     },
-    /// The library is opened by its name alone, so that no search path of the environment counts.
+    /// The library is opened by its bare name, so search paths of the environment are not used.
     OpenedByName {
         /// The library.
         library: Vec<u8>,
-        /// The Python file that opens it and the line, where one is known.
+        /// The Python file that opens it and the line, if known.
         code: Option<(Place, u32)>,
-        /// The file, where the environment has it.
+        /// The file, if it is in the environment.
         file: Option<Place>,
     },
-    /// The path begins at the working directory of the program, and was not there.
+    /// The path is relative to the working directory of the program, and did not exist.
     OpenedByRelativePath {
-        /// The path, as the message has it.
+        /// The path in the message.
         path: Vec<u8>,
         /// The file that may be meant.
         file: Place,
     },
-    /// The object is there, and nothing is wrong with it.
+    /// The object exists, and nothing is wrong with it.
     NothingIsWrong {
         /// The object.
         object: Place,
     },
 }
 
-/// What cures it where a message was looked up.
+/// The fix for a message that was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Remedy {
-    /// What the words of the message say.
+    /// The fix for the message alone.
     OfWords,
-    /// What cures the first of the findings.
+    /// The fix for the first finding.
     OfFinding,
     /// A command of tfpatch.
     Command(CommandLine),
-    /// To open a library by its path.
+    /// Open a library by its path.
     OpenByPath(PathBuf),
-    /// To open a file by its path from the root, or to start the program where the path that it uses begins.
+    /// Open a file by its absolute path, or start the program in the directory that the path is relative to.
     OpenFromRoot {
         /// The file.
         file: PathBuf,
-        /// Where the path begins.
+        /// That directory.
         from: PathBuf,
     },
-    /// To install the distribution again.
+    /// Reinstall the distribution.
     Reinstall,
-    /// To restart a program that still says it.
+    /// Restart a program that still reports the message.
     Restart,
-    /// The same; on another machine, what the words of the message say.
+    /// The same; on another machine, the fix for the message alone.
     RestartOrOfWords,
-    /// To keep a program that still says it from loading another copy; else what the words say.
+    /// Prevent a program that still reports it from loading another copy; otherwise the fix for the message
+    /// alone.
     OtherCopy,
 }
 
-/// What came of looking a message up.
+/// The result of checking a message.
 #[derive(Debug, Clone)]
 pub struct Verdict {
-    /// What came of looking.
+    /// The outcome.
     pub outcome: Outcome,
-    /// The cause here, or the likeliest by the words alone; `None` where nothing is wrong.
+    /// The cause in the environment, or the most likely one according to the message; `None` if nothing is
+    /// wrong.
     pub cause: Option<Cause>,
     /// What was found.
     pub case: Case,
-    /// What cures it.
+    /// The fix.
     pub remedy: Remedy,
-    /// Can `tfpatch fix` cure it?
+    /// Can `tfpatch fix` fix it?
     pub fixable: bool,
-    /// The findings about it, the one that fits best at the front.
+    /// The matching findings, the best match first.
     pub findings: Vec<Finding>,
-    /// The tool that installs into the environment that was looked at, where the message is about that.
+    /// The tool that installs packages into the checked environment, if the message is about it.
     pub installs: Installs,
 }
 
 impl Verdict {
-    /// What the words alone tell.
+    /// The verdict from the message alone.
     #[must_use]
     pub fn by_words(message: &Message, outcome: Outcome) -> Self {
         let case = match outcome {
@@ -198,7 +200,7 @@ impl Verdict {
             cause: Some(first.cause),
             case,
             remedy: match message.saying {
-                // The row knows the words better than a finding that is near to them.
+                // The row knows the message better than a finding that is only similar.
                 Some(_) if !first.fixable => Remedy::OfWords,
                 _ => Remedy::OfFinding,
             },
@@ -208,7 +210,7 @@ impl Verdict {
         })
     }
 
-    /// Adds what cures it on another machine, where the message names no path that would tell whose it is.
+    /// Adds the fix for another machine, if no path in the message shows which machine it is from.
     fn or_elsewhere(self, message: &Message) -> Self {
         match message.object.is_none() && message.near.is_none() {
             true => Self { remedy: Remedy::RestartOrOfWords, ..self },
@@ -216,7 +218,7 @@ impl Verdict {
         }
     }
 
-    /// Says where another copy comes from, by which a program fails although the files fit.
+    /// Explains that another copy is loaded, because the program fails although the files are fine.
     fn of_another_copy(self) -> Self {
         Self { remedy: Remedy::OtherCopy, ..self }
     }
@@ -234,14 +236,14 @@ impl Verdict {
     }
 }
 
-/// Finds out what is the case.
+/// Checks a message.
 #[must_use]
 pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Message) -> Verdict {
     let is_of_program = message.is_about_a_team()
         || message.is_about_a_policy()
         || message.kind == Kind::RpathIgnored;
     if is_of_program || message.is_of_a_limit() {
-        // That depends on the program or on the system, not on the files.
+        // This depends on the program or on the system, not on the files.
         return Verdict::by_words(message, Outcome::NothingFound);
     }
     if is_of_another_libc(world, message) {
@@ -266,7 +268,7 @@ pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Messa
     match found {
         Some(found) => Verdict { installs: world.installs(vfs), ..found },
         None if !is_here => Verdict::by_words(message, Outcome::NotHere),
-        // What no environment like this one has a part in was not looked for in it.
+        // Something that cannot be part of such an environment was not searched there.
         None if !message.is_of_an_environment() || is_of_another_loader(world, message) => {
             Verdict::by_words(message, Outcome::NothingFound)
         }
@@ -274,14 +276,14 @@ pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Messa
     }
 }
 
-/// Does dyld speak, where no file is of its format?
+/// Is the message from dyld, although no file here is a Mach-O file?
 fn is_of_another_loader(world: &World, message: &Message) -> bool {
     let is_of_dyld = |object: &Object| object.elf().is_none();
     message.speaker == Speaker::Dyld && !world.inventory.objects.iter().any(is_of_dyld)
 }
 
-/// Does the loader of musl speak, where all that says what it is for is for glibc? It is then of another machine or of
-/// an image, whose paths may exist here too.
+/// Is the message from musl's loader, although everything here is for glibc? Then it is from another machine
+/// or from an image, whose paths may exist here too.
 fn is_of_another_libc(world: &World, message: &Message) -> bool {
     let objects = world.inventory.objects.iter();
     let mut known = objects.filter_map(|object| Libc::of(object.elf()?)).peekable();
@@ -290,14 +292,15 @@ fn is_of_another_libc(world: &World, message: &Message) -> bool {
         && known.all(|libc| libc != Libc::Musl)
 }
 
-/// Do all files that a message names with a path exist here? What is found here says nothing about another machine.
+/// Do all files that the message names with a path exist here? If not, files found here say nothing about
+/// that machine.
 fn is_of_here(vfs: &dyn Vfs, message: &Message) -> bool {
-    // TensorFlow appends the variable, whose directories need not exist.
+    // TensorFlow appends the value of the variable, whose directories may not exist.
     let words = message.words.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let words = scanner::around(words, b"LD_LIBRARY_PATH").map_or(words, |(words, _)| words);
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-+/@~".contains(byte);
     let named = words.split(|byte| !is_part(byte)).chain(message.near.as_deref());
-    // Programs name the files that they were compiled from too, which need not exist anywhere.
+    // Programs also name their source files, which may not exist anywhere.
     let is_loaded = |word: &[u8]| {
         let marks: [&[u8]; 4] = [b".so", b".dylib", b"/bin/", b"-packages/"];
         marks.iter().any(|mark| memchr::memmem::find(word, mark).is_some())
@@ -312,7 +315,7 @@ fn nothing(message: &Message) -> Verdict {
     Verdict { case: Case::NothingFits, ..words }
 }
 
-/// How well a finding fits a message; `None` where it is about something else.
+/// The quality of the match between a finding and a message; `None` if it is about something else.
 fn fit(
     vfs: &dyn Vfs,
     world: &World,
@@ -349,7 +352,7 @@ fn fit(
                     && finding.symbols.is_empty()
         }
         Kind::ModuleNotFound => {
-            // An interpreter passes over modules of other platforms as if they were not there.
+            // An interpreter ignores modules for other platforms.
             let is_foreign = matches!(finding.cause, Cause::WrongPlatform | Cause::WrongArch);
             (is_meant || is_foreign) && about.are_named_by(finding)
                 || finding.cause == Cause::WrongInterpreter
@@ -367,12 +370,12 @@ fn fit(
                 || is_meant && message.object.is_none()
         }
     };
-    // Of several findings about one library, an error of the object that is named comes first.
+    // Of several findings about one library, an error of the named object comes first.
     let weight = u32::from(world.is_meant(&finding.object)) + u32::from(is_meant);
     is_about.then(|| object + 4 * u32::from(by_symbol) + 2 * u32::from(by_library) + weight)
 }
 
-/// A distribution of which a part is gone explains whatever else its libraries lack.
+/// A distribution with missing files explains everything else that its libraries lack.
 fn tells_that_it_is_gone(diagnosis: &Diagnosis, message: &Message, finding: &Finding) -> bool {
     let is_gone = |name: &Vec<u8>| diagnosis.installed.gone.contains(leaf(name));
     finding.cause == Cause::PartialInstall && message.library.as_ref().is_some_and(is_gone)
@@ -384,7 +387,7 @@ fn tells_of_object(message: &Message, finding: &Finding) -> bool {
     !named.is_empty() && finding.evidence.names(&named)
 }
 
-/// Is a finding of that cause about a file itself, and not about what it needs?
+/// Is a finding with this cause about a file itself, rather than about what it needs?
 fn is_about_a_file(cause: Cause) -> bool {
     matches!(
         cause,
@@ -400,7 +403,7 @@ fn is_about_a_file(cause: Cause) -> bool {
     )
 }
 
-/// 3 where a message names the very file, 1 where it names one of the same name, else 0.
+/// 3 if a message names this file, 1 if it names one with the same file name, otherwise 0.
 fn object_fit(vfs: &dyn Vfs, message: &Message, object: &Path) -> u32 {
     let Some(named) = message.object.as_deref() else { return 0 };
     let path = Path::new(OsStr::from_bytes(named));
@@ -414,7 +417,7 @@ fn object_fit(vfs: &dyn Vfs, message: &Message, object: &Path) -> u32 {
     u32::from(!name.is_empty() && leaf(named) == name)
 }
 
-/// What became of a module that was not found.
+/// The state of a missing module.
 fn module(vfs: &dyn Vfs, world: &World, message: &Message) -> Option<Verdict> {
     let named = message.module.as_deref().filter(|_| message.kind == Kind::ModuleNotFound)?;
     let environment = world.environment.as_ref()?;
@@ -440,8 +443,8 @@ fn module(vfs: &dyn Vfs, world: &World, message: &Message) -> Option<Verdict> {
     })
 }
 
-/// Who opens a library that a message names without an asker, and that nothing in the environment needs: Python
-/// code, by a name for which the loader searches from `_ctypes`, or another program.
+/// The code that opens a library, if the message names no requesting object and nothing in the environment
+/// needs the library: Python code, with a name that the loader searches for `_ctypes`, or another program.
 fn opened_by_name(vfs: &dyn Vfs, world: &World, message: &Message) -> Option<Verdict> {
     let library = message.library.as_deref().filter(|library| !library.contains(&b'/'))?;
     if message.kind != Kind::LibraryNotFound || message.object.is_some() {
@@ -469,8 +472,8 @@ fn opened_by_name(vfs: &dyn Vfs, world: &World, message: &Message) -> Option<Ver
     })
 }
 
-/// Whether a path that begins at the working directory leads to a file depends on that directory, wherever the
-/// file is. What does not begin with a name was cut, or is written for people.
+/// A relative path depends on the working directory, wherever the file is. A path that does not begin with a
+/// name was truncated, or is written for people.
 fn opened_by_relative_path(world: &World, message: &Message) -> Option<Verdict> {
     let named = message.object.as_deref().filter(|_| message.kind == Kind::ObjectNotFound)?;
     let path = Path::new(OsStr::from_bytes(named));
@@ -491,7 +494,7 @@ fn opened_by_relative_path(world: &World, message: &Message) -> Option<Verdict> 
     })
 }
 
-/// Says that what a message misses is found now.
+/// Reports that the missing library is found now.
 fn resolves(
     vfs: &dyn Vfs,
     world: &World,
@@ -521,12 +524,12 @@ fn resolves(
         | Kind::DriverNotFound
         | Kind::GpuLibrariesNotLoaded
         | Kind::ModuleNotFound => None,
-        // A sound file is refused as well where the system does not let it be mapped or run.
+        // A valid file is also rejected if the system does not allow it to be mapped or executed.
         _ if message.is_of_the_system() => None,
         _ => {
             let named = message.object.as_deref()?;
             let path = Path::new(OsStr::from_bytes(named));
-            // A path from the root names one file, and what has the same name elsewhere is another.
+            // An absolute path names one file; files with the same name elsewhere are different.
             let object = match path.is_absolute() {
                 true => world.object_at(vfs, path)?,
                 false => {

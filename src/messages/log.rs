@@ -1,4 +1,4 @@
-//! From the lines of a log to the distinct messages in it.
+//! Extracts the distinct messages from the lines of a log.
 
 use super::dyld::{self, Open};
 use super::glibc;
@@ -16,20 +16,20 @@ use aho_corasick::AhoCorasick;
 use memchr::memmem;
 use std::io::{self, BufRead, Read as _};
 
-/// A line beyond this length is cut.
+/// The maximum length of a line; the rest is ignored.
 const MAX_LINE_BYTES: u64 = 1 << 20;
 
-/// Distinct messages that are kept.
+/// The maximum number of distinct messages.
 const MAX_MESSAGES: usize = 200;
 
-/// Lines that stand so near to one another are about one failure.
+/// The distance in lines within which messages are about the same failure.
 const NEAR: usize = 12;
 
-/// What is kept of the words of a message.
+/// The maximum length of the kept text of a message.
 const MAX_WORDS: usize = 4 << 10;
 
-/// A line with none of these says nothing, unless it goes on with a message: so the lines of a long
-/// log are passed over in one look. What the readers look for has one of them in it.
+/// A line without any of these texts is skipped, unless it continues a message. Thus a long log is searched
+/// in one pass. Each text that a parser recognises contains one of these.
 const INTERESTING: &[&[u8]] = &[
     b"cannot ",
     b"Cannot ",
@@ -86,26 +86,26 @@ const INTERESTING: &[&[u8]] = &[
     NIX,
 ];
 
-/// Where Nix keeps what it installs.
+/// The directory of Nix packages.
 const NIX: &[u8] = b"/nix/store/";
 
-/// What was found in a text.
+/// The messages in a text.
 #[derive(Debug, Default)]
 pub struct Log {
-    /// The distinct messages: what blocks first at the front.
+    /// The distinct messages, the most severe first.
     pub messages: Vec<Message>,
-    /// Lines that were read.
+    /// The number of lines.
     pub lines: usize,
-    /// Is it of a program on Windows, whose own words are not read?
+    /// Is it from a program on Windows, whose own messages are not parsed?
     pub is_of_windows: bool,
-    /// Were there more distinct messages than are kept?
+    /// Were there more distinct messages than the maximum?
     pub is_cut: bool,
 }
 
 /// Reads a text to its end.
 ///
 /// # Errors
-/// As the source's.
+/// The errors of the source.
 pub fn read(source: &mut impl BufRead) -> io::Result<Log> {
     let words = || sayings::beginnings().map(str::as_bytes);
     let sayings = AhoCorasick::new(words()).map_err(io::Error::other)?;
@@ -143,19 +143,19 @@ pub fn read(source: &mut impl BufRead) -> io::Result<Log> {
 
 struct Scanner {
     interesting: AhoCorasick,
-    /// Finds a line that may have a saying of the table, which is long.
+    /// Finds lines that may contain a saying of the table, which is long.
     sayings: AhoCorasick,
     translations: Translations,
     log: Log,
     open: Option<Open>,
     /// Does a line name a file of Nix?
     names_nix: bool,
-    /// The file of the traceback's line that was read last, and of the last one among packages.
+    /// The file in the last line of a traceback, and the last one that is in a package.
     near: Option<Vec<u8>>,
 }
 
 impl Scanner {
-    /// A line as it was read: colours are taken out, and line feeds that a log has as `\n` break it.
+    /// A line without colours; a log may contain line feeds as `\n`, which split it.
     fn raw_line(&mut self, raw: &[u8]) {
         let plain;
         let line = match memchr::memchr(0x1b, raw) {
@@ -211,7 +211,7 @@ impl Scanner {
         }
     }
 
-    /// Remembers where a traceback is: `File "PATH", line N`, or IPython's `PATH in NAME`.
+    /// Records the position of a traceback: `File "PATH", line N`, or IPython's `PATH in NAME`.
     fn note_frame(&mut self, line: &[u8]) {
         let start = line.trim_ascii_start();
         if memmem::find(start, b"Traceback (most recent call last)").is_some() {
@@ -262,8 +262,8 @@ impl Scanner {
         }
     }
 
-    /// Drops what a program says of a library in words of its own, where a loader says why in a line near
-    /// by; and of a text of Windows all that is not said by a loader.
+    /// Removes a program's own message about a library if a loader gives the reason in a nearby line. Of a
+    /// text from Windows, everything that is not from a loader is removed.
     fn drop_what_says_less(&mut self) {
         let is_of_loader = |message: &Message| {
             matches!(message.speaker, Speaker::Glibc | Speaker::Musl | Speaker::Dyld)
@@ -289,7 +289,7 @@ impl Scanner {
         for message in &mut self.log.messages {
             message.in_nix = self.names_nix;
         }
-        // What says which library it is comes before what does not.
+        // A message that names the library comes before one that does not.
         let is_vague = |message: &Message| message.kind == Kind::GpuLibrariesNotLoaded;
         let rank = |message: &Message| {
             (message.weight(), is_vague(message), message.cause(), message.line)

@@ -1,4 +1,4 @@
-//! What the words of a message mean, whatever the machine, and the causes that they allow.
+//! The meaning of a message, independent of the machine, and its possible causes.
 
 use super::scanner::is_object;
 use super::{Kind, Message, Speaker, Weight};
@@ -8,7 +8,7 @@ use crate::knowledge::saying::{Saying, Subject};
 use crate::knowledge::standard_modules::{self, Headers};
 use crate::knowledge::tensorflow::is_driver_library;
 
-/// Libraries that the GNU C library brings and musl has no file for (glibc's `shlib-versions`).
+/// Libraries of the GNU C library that do not exist in musl (glibc's `shlib-versions`).
 const GLIBC_LIBRARIES: &[&[u8]] = &[
     b"libm.so.6",
     b"libc.so.6",
@@ -24,7 +24,7 @@ const GLIBC_LIBRARIES: &[&[u8]] = &[
 ];
 
 impl Message {
-    /// The causes that the words allow, the likeliest first; none where nothing is wrong.
+    /// The possible causes according to the message, the most likely one first; none if nothing is wrong.
     #[must_use]
     pub fn causes(&self) -> &'static [Cause] {
         let library = self.library.as_deref().unwrap_or_default();
@@ -106,7 +106,7 @@ impl Message {
         }
     }
 
-    /// How much it matters, by the words alone.
+    /// The severity, according to the message.
     #[must_use]
     pub fn weight(&self) -> Weight {
         match self.kind {
@@ -114,7 +114,7 @@ impl Message {
             _ if self.saying.is_some_and(|saying| saying.subject == Subject::LeftOut) => {
                 Weight::GoesOn
             }
-            // What is not TensorFlow does not go on without it, or does not say so.
+            // A program other than TensorFlow does not continue without it, or does not report it.
             Kind::DriverNotFound if self.saying.is_some() => Weight::Fails,
             Kind::GpuLibraryNotLoaded if self.speaker != Speaker::Tensorflow => Weight::Fails,
             Kind::GpuLibraryNotLoaded
@@ -126,7 +126,7 @@ impl Message {
         }
     }
 
-    /// What the words mean.
+    /// The meaning of the message.
     #[must_use]
     pub fn meaning(&self) -> Meaning {
         if let Some(saying) = self.saying {
@@ -180,12 +180,12 @@ impl Message {
         }
     }
 
-    /// Is a part of the path a file, where a directory has to be?
+    /// Is a component of the path a file, but should be a directory?
     pub(super) fn is_not_a_directory(&self) -> bool {
         self.says(b"Not a directory")
     }
 
-    /// Is it about what the parts of one GNU C library have for each other alone?
+    /// Is it about interfaces that only parts of the same GNU C library use?
     fn is_of_two_libcs(&self) -> bool {
         self.version.as_deref() == Some(b"GLIBC_PRIVATE")
     }
@@ -221,12 +221,12 @@ impl Message {
         }
     }
 
-    /// The package of headers that a part of the standard library is compiled with.
+    /// The package of headers for a module of the standard library.
     pub(super) fn headers(&self) -> Option<Headers> {
         standard_modules::headers_of(std::str::from_utf8(self.module.as_deref()?).ok()?)
     }
 
-    /// What a name says to dyld of where a library has to lie.
+    /// How dyld interprets a name.
     fn install_name(&self) -> InstallName {
         let name = self.library.as_deref().unwrap_or_default();
         if name.starts_with(b"@rpath/") {
@@ -269,8 +269,8 @@ impl Message {
         }
     }
 
-    /// Is a file not mapped since its file system is mounted `noexec`? Programs that unpack libraries do it into
-    /// directories that often are.
+    /// Could a file not be mapped because its file system is mounted `noexec`? Programs often unpack
+    /// libraries into such directories.
     pub(super) fn may_not_be_executed(&self) -> bool {
         let object = self.object.as_deref().unwrap_or_default();
         let is_temporary = [&b"/tmp/"[..], b"/var/tmp/", b"/dev/shm/", b"/run/"]
@@ -281,7 +281,7 @@ impl Message {
             && (is_temporary || self.says(b"Operation not permitted"))
     }
 
-    /// What a file has code for, and what is needed, as far as the words tell.
+    /// The architectures of a file and the required one, if the message contains them.
     fn processors(&self) -> Processors {
         let told = self.tried.iter().find_map(|tried| {
             let (_, rest) = super::scanner::around(&tried.note, b"(have ")?;
@@ -317,56 +317,56 @@ impl Message {
     }
 }
 
-/// What the words of a message mean, whatever the machine.
+/// The meaning of a message, independent of the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Meaning {
-    /// What stands in the table of sayings.
+    /// A row in the table of sayings.
     Saying(&'static Saying),
-    /// The library comes with the graphics driver.
+    /// The library belongs to the graphics driver.
     OfTheDriver,
     /// Nothing is wrong.
     NothingIsWrong,
-    /// A library is not found.
+    /// A library was not found.
     Library(LibraryFault),
-    /// Something that is opened at run time is not there.
+    /// Something that is opened at run time was not found.
     Opening(OpeningFault),
-    /// Something is wrong with an object.
+    /// An object has a problem.
     Object(ObjectFault),
-    /// A library lacks symbols or versions, or has those of another release.
+    /// A library lacks symbols or versions, or is from another release.
     Symbols(SymbolFault),
-    /// Python does not find what is imported, or not as it has to be.
+    /// Python does not find an import, or finds an incompatible one.
     Python(PythonFault),
 }
 
-/// A library is not found.
+/// A library was not found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LibraryFault {
-    /// The library belongs to the GNU C library, and musl speaks.
+    /// The library belongs to the GNU C library, but the message is from musl.
     OfGlibc,
-    /// The library is musl itself, and another loader speaks.
+    /// The library is musl itself, but the message is from another loader.
     OfMusl,
     /// dyld found no file for a library.
     NotFoundByDyld(InstallName),
-    /// A program could not find or load a library, in words of its own.
+    /// A program could not find or load a library, according to its own message.
     NotFoundByProgram,
     /// A loader found no file for a library.
     NotFound,
-    /// dyld passes over an entry of a search path.
+    /// dyld ignores an entry of a search path.
     EntryPassedOver,
 }
 
-/// Something that is opened at run time is not there.
+/// Something that is opened at run time was not found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OpeningFault {
-    /// A program opens a library at run time, for which the loader found no file.
+    /// A program opens a library at run time, and the loader did not find it.
     NotFound,
-    /// TensorFlow opens an object that was found, and the loader found no file for what that needs.
+    /// TensorFlow opens an object that was found, but the loader did not find a library that it needs.
     WithoutNeed,
-    /// TensorFlow opens a library, for which the loader found no file.
+    /// TensorFlow opens a library, and the loader did not find it.
     NotFoundByTensorflow,
     /// TensorFlow could not load one of NVIDIA's libraries.
     GpuLibraries,
-    /// TensorFlow found no driver that answers.
+    /// TensorFlow found no working driver.
     NoDriver,
     /// TensorFlow found no TensorRT.
     NoTensorRt,
@@ -374,131 +374,131 @@ pub enum OpeningFault {
     NoData,
 }
 
-/// Something is wrong with an object.
+/// An object has a problem.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ObjectFault {
-    /// A part of the path of an object is a file.
+    /// A component of the path of an object is a file.
     NotADirectory,
-    /// No file is at the path of an object.
+    /// There is no file at the path of an object.
     NoObject,
-    /// The file is there, and the loader does not take it.
+    /// The file exists, but the loader rejects it.
     Unreadable(Unreadable),
     /// The file is for another processor.
     OtherProcessor(Processors),
     /// No static thread-local storage is left.
     StaticTls,
-    /// An executable stack is not granted.
+    /// An executable stack is not allowed.
     ExecStack,
-    /// Another team than the program's signed a library.
+    /// A library is signed by another team than the program.
     OtherTeam,
     /// Gatekeeper blocks a file.
     Quarantined,
-    /// A file has no signature that holds.
+    /// A file has no valid signature.
     NoSignature,
-    /// A search path has an entry twice.
+    /// A search path has a duplicate entry.
     EntryTwice,
 }
 
-/// A library lacks symbols or versions, or has those of another release.
+/// A library lacks symbols or versions, or is from another release.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SymbolFault {
-    /// Parts of two releases of the GNU C library meet.
+    /// Parts of two releases of the GNU C library are mixed.
     TwoLibcs,
-    /// A library is older than an object was built for.
+    /// A library is older than the one that an object was built for.
     OlderLibrary,
-    /// The symbol belongs to the GNU C library, and musl speaks.
+    /// The symbol belongs to the GNU C library, but the message is from musl.
     OfGlibc,
-    /// The symbol is of a part of macOS, which is older.
+    /// The symbol belongs to a part of macOS, which is too old.
     OfMacos,
-    /// A library does not have a symbol.
+    /// A library lacks a symbol.
     NotInLibrary {
         /// Is the library named?
         of_library: bool,
-        /// Whose the symbol is, by the table of symbols.
+        /// The owner of the symbol, according to the table of symbols.
         owner: Option<&'static str>,
     },
 }
 
-/// Python does not find what is imported, or not as it has to be.
+/// Python does not find an import, or finds an incompatible one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PythonFault {
-    /// A package has no compiled module that could be imported.
+    /// A package has no compiled module that this Python can import.
     NoCompiledModule,
-    /// A module does not have a name.
+    /// A module lacks a name.
     NoName,
-    /// A distribution is older than a module was built with.
+    /// A distribution is older than the one that a module was built with.
     OlderRelease,
-    /// A distribution is of another release than a module was built for.
+    /// A distribution is from another release than the one that a module was built for.
     OtherRelease,
-    /// The interpreter of a script is not there.
+    /// The interpreter of a script does not exist.
     NoInterpreter,
     /// Python was built without a part of its standard library.
     NoStandardModule,
-    /// No directory has a module that could be imported.
+    /// No directory contains a module that can be imported.
     NoModule,
 }
 
-/// What the name of a library says to dyld of where it has to lie.
+/// How dyld interprets the name of a library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InstallName {
-    /// `@rpath/…`: in an entry of `LC_RPATH`.
+    /// `@rpath/…`: searched in the entries of `LC_RPATH`.
     Rpath,
-    /// `@loader_path/…`, `@executable_path/…`: beside who asks.
+    /// `@loader_path/…`, `@executable_path/…`: relative to the file that needs it.
     BesideAsker,
-    /// A whole path.
+    /// An absolute path.
     Absolute,
-    /// No path.
+    /// Not a path.
     NoPath,
 }
 
-/// Why a loader does not take a file.
+/// The reason why a loader rejects a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unreadable {
     /// It is shorter than a header.
     TooShort,
-    /// It does not begin as an ELF file does.
+    /// It does not begin like an ELF file.
     NoElf,
     /// The user may not read it.
     Forbidden,
-    /// The process or the system has as many files open as it may.
+    /// The process or the system has reached its limit of open files.
     TooManyFiles,
-    /// The links of its path lead in a circle.
+    /// The links in its path form a loop.
     LinkLoop,
     /// It could not be mapped.
     NotMapped,
-    /// It could not be mapped, since its file system lets nothing be executed.
+    /// It could not be mapped, because its file system is mounted noexec.
     NoExec,
-    /// Its segments are not laid out as the loader takes them.
+    /// The loader rejects the layout of its segments.
     LaidOutBadly,
-    /// It does not begin as a Mach-O file does.
+    /// It does not begin like a Mach-O file.
     NoMacho,
     /// It is not a library for this machine.
     NotForThisMachine,
-    /// Another reason, or none that is known.
+    /// Another or unknown reason.
     NotTaken,
 }
 
-/// What a file has code for, and what is needed.
+/// The architectures of a file and the required one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Processors {
-    /// As the loader says it.
+    /// In the words of the loader.
     Told {
-        /// What the file has.
+        /// The architectures of the file.
         have: Vec<u8>,
-        /// What is needed.
+        /// The required architecture.
         need: Vec<u8>,
     },
-    /// It has 32 bits, and the program has 64.
+    /// The file is 32-bit, and the program is 64-bit.
     Has32Bits,
-    /// It has 64 bits, and the program has 32.
+    /// The file is 64-bit, and the program is 32-bit.
     Has64Bits,
-    /// One of both processors of Macs.
+    /// One of the two architectures of Macs.
     OfMacs,
-    /// The words do not tell.
+    /// The message does not contain them.
     Untold,
 }
 
-/// Why a library is not found.
+/// The possible reasons why a library is not found.
 const NOT_FOUND: &[Cause] = &[
     Cause::NotInstalled,
     Cause::PathMissing,
@@ -507,7 +507,7 @@ const NOT_FOUND: &[Cause] = &[
     Cause::StaleCache,
 ];
 
-/// The same of musl, which has no cache that could be older.
+/// The same for musl, which has no cache that could be outdated.
 const NOT_FOUND_BY_MUSL: &[Cause] =
     &[Cause::NotInstalled, Cause::PathMissing, Cause::SonameMismatch, Cause::DroppedLink];
 
@@ -517,12 +517,12 @@ fn is_of_glibc(library: &[u8]) -> bool {
     library.starts_with(b"ld-linux") || GLIBC_LIBRARIES.contains(&library)
 }
 
-/// Is a library musl itself, whose name is that of Alpine's package?
+/// Is a library musl itself, under the name in Alpine's package?
 fn is_of_musl(library: &[u8]) -> bool {
     library.starts_with(b"libc.musl-") || library.starts_with(b"ld-musl-")
 }
 
-/// Does a library come with macOS?
+/// Is a library part of macOS?
 pub(super) fn is_of_macos(library: &[u8]) -> bool {
     library.starts_with(b"/usr/lib/") || library.starts_with(b"/System/Library/")
 }

@@ -1,11 +1,11 @@
-//! What a message of a loader, of Python or of TensorFlow says, as data.
+//! The content of a message from a loader, Python or TensorFlow, as data.
 
 use crate::findings::finding::Cause;
 use crate::knowledge::saying::Saying;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Who speaks.
+/// The source of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Speaker {
@@ -19,116 +19,116 @@ pub enum Speaker {
     Python,
     /// TensorFlow.
     Tensorflow,
-    /// Another program or library, in words of its own.
+    /// Another program or library, with its own texts.
     Program,
 }
 
-/// What a message says. The names are part of the JSON contract.
+/// The kind of a message. The names are part of the JSON contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// No file was found for the name of a library.
     LibraryNotFound,
-    /// The file that was named with its path is not there.
+    /// The file that was named with its path does not exist.
     ObjectNotFound,
     /// The file exists, but is not a library that the loader can map.
     ObjectUnreadable,
-    /// The file is for another processor, or another number of bits.
+    /// The file is for another processor, or for another word size.
     WrongArchitecture,
-    /// The library is there, without a version of its symbols.
+    /// The library exists, but lacks a symbol version.
     VersionNotFound,
-    /// The library is there, without a symbol.
+    /// The library exists, but lacks a symbol.
     SymbolNotFound,
     /// There is no space left for static thread-local storage.
     StaticTls,
-    /// The stack may not be made executable.
+    /// The stack must not become executable.
     ExecStack,
-    /// A Mach-O file has no signature that holds.
+    /// A Mach-O file has no valid signature.
     BadSignature,
-    /// A Mach-O file has a search path entry twice.
+    /// A Mach-O file has a duplicate search path entry.
     DuplicateRpath,
     /// A library that is opened at run time could not be loaded.
     GpuLibraryNotLoaded,
-    /// TensorFlow continues without a GPU, since libraries could not be loaded.
+    /// TensorFlow continues without a GPU, because libraries could not be loaded.
     GpuLibrariesNotLoaded,
-    /// There is no graphics driver, or it does not answer.
+    /// There is no graphics driver, or it does not respond.
     DriverNotFound,
-    /// TensorRT was not found, which nothing needs.
+    /// TensorRT was not found, which is harmless.
     #[serde(rename = "tensorrt_not_found")]
     TensorRtNotFound,
     /// A data file or program was not found: libdevice, ptxas.
     DataNotFound,
-    /// The interpreter knows no module of that name.
+    /// The interpreter found no module with this name.
     ModuleNotFound,
-    /// A module is there, without a name that is imported from it.
+    /// A module exists, but lacks a name that is imported from it.
     NameNotFound,
-    /// A module was built for another release of a distribution than the one that is there.
+    /// A module was built for another release of a distribution than the installed one.
     DistributionsDoNotFit,
-    /// dyld passes over an entry of a search path.
+    /// dyld ignores an entry of a search path.
     RpathIgnored,
-    /// A line that looks like a failure and is none.
+    /// A line that looks like a failure, but is not one.
     Harmless,
-    /// The program that a script names as its interpreter is not there.
+    /// The interpreter of a script does not exist.
     InterpreterNotFound,
 }
 
-/// How much a message matters, by its words alone.
+/// The severity according to the message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Weight {
     /// An import or a program fails.
     Fails,
-    /// It goes on with less than it could have.
+    /// The program continues with reduced functionality.
     GoesOn,
     /// Nothing is wrong.
     Harmless,
 }
 
-/// A place that dyld looked at.
+/// A location that dyld searched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tried {
-    /// The candidate.
+    /// The candidate path.
     pub path: Vec<u8>,
-    /// Why it would not do, in dyld's words.
+    /// The reason for rejecting it, in the words of dyld.
     pub note: Vec<u8>,
 }
 
-/// One message, taken apart.
+/// A parsed message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// What it says.
+    /// Its kind.
     pub kind: Kind,
-    /// Who says it.
+    /// Its source.
     pub speaker: Speaker,
-    /// The object that needs something, or that is itself at fault: a path or a name.
+    /// The object that needs something, or that has the problem itself: a path or a name.
     pub object: Option<Vec<u8>>,
-    /// The library or file that is needed, or the one that lacks something.
+    /// The library or file that is needed, or that lacks something.
     pub library: Option<Vec<u8>>,
-    /// The symbol, or the name that is imported.
+    /// The symbol, or the imported name.
     pub symbol: Option<Vec<u8>>,
-    /// The version that is needed.
+    /// The required version.
     pub version: Option<Vec<u8>>,
     /// The Python module.
     pub module: Option<Vec<u8>>,
     /// The entry of a search path, or the interpreter of a script.
     pub entry: Option<Vec<u8>>,
-    /// The row of the table of sayings, where the words stand there.
+    /// The row of the table of sayings, if it matches.
     pub saying: Option<&'static Saying>,
-    /// The places that dyld looked at, in order.
+    /// The locations that dyld searched, in order.
     pub tried: Vec<Tried>,
-    /// The Python file of the nearest line of a traceback before it.
+    /// The Python file in the nearest traceback line before it.
     pub near: Option<Vec<u8>>,
-    /// The words themselves, cut where they are very long.
+    /// The text of the message, truncated if it is very long.
     pub words: Vec<u8>,
-    /// Does the text name files of Nix, whose programs search no directory of the system?
+    /// Does the text name files of Nix, whose programs do not search directories of the system?
     pub in_nix: bool,
-    /// The number of its first line, from 1 on.
+    /// The number of its first line, counted from 1.
     pub line: usize,
-    /// How often it was said.
+    /// The number of occurrences.
     pub times: usize,
 }
 
 impl Message {
-    /// Do its words contain these?
+    /// Does its text contain this?
     pub(crate) fn says(&self, words: &[u8]) -> bool {
         memchr::memmem::find(&self.words, words).is_some()
     }
@@ -177,7 +177,7 @@ impl Message {
         Self { entry: Some(entry.to_vec()), ..self }
     }
 
-    /// What is named beside the object and the library: symbol, version, module, entry.
+    /// The details besides the object and the library: symbol, version, module, entry.
     pub fn names(&self) -> impl Iterator<Item = &[u8]> {
         [&self.symbol, &self.version, &self.module, &self.entry]
             .into_iter()
@@ -185,7 +185,7 @@ impl Message {
             .map(Vec::as_slice)
     }
 
-    /// Do two messages say the same?
+    /// Do two messages have the same content?
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.kind == other.kind
             && (&self.object, &self.library) == (&other.object, &other.library)
@@ -193,7 +193,7 @@ impl Message {
             && self.names().eq(other.names())
     }
 
-    /// The most likely cause, by the words alone; `None` where nothing is wrong.
+    /// The most likely cause according to the message; `None` if nothing is wrong.
     #[must_use]
     pub fn cause(&self) -> Option<Cause> {
         self.causes().first().copied()

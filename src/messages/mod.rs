@@ -1,9 +1,9 @@
-//! The words of loaders, of Python, of TensorFlow and of other programs for what they could not load: from text to a
-//! [`Message`], from a message to what was found in an environment, and to a cure.
+//! Messages of loaders, Python, TensorFlow and other programs about what they could not load: parses a text
+//! into [`Message`]s, checks them in an environment, and determines a fix.
 //!
-//! The text may be a single line or the log of a whole run, of any bytes. It is read line by line, in
-//! time proportional to its length and in bounded memory; a message may be anywhere in a line, behind
-//! the name of a container or the prompt of a quotation.
+//! The text may be a single line or the log of a whole run, with any bytes. It is read line by line, in time
+//! proportional to its length and with bounded memory. A message may begin anywhere in a line, for example
+//! after the name of a container or a quotation mark.
 
 mod about;
 pub mod cure;

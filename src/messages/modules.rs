@@ -1,4 +1,4 @@
-//! Whose a Python module is, as far as the files tell.
+//! Determines which distribution a Python module belongs to.
 
 use super::Message;
 use crate::findings::finding::Finding;
@@ -7,13 +7,13 @@ use crate::vfs::Vfs;
 use crate::world::World;
 use std::collections::BTreeSet;
 
-/// The names of the distributions that a message's module may belong to.
+/// The names of the distributions that the module in a message may belong to.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Distributions(BTreeSet<String>);
 
 impl Distributions {
-    /// Those whose RECORD has the module, `google.protobuf` in protobuf's; and the name that it begins
-    /// with, for what is not installed.
+    /// Those whose RECORD contains the module, such as protobuf for `google.protobuf`; and the top-level
+    /// name, for distributions that are not installed.
     pub(super) fn of(vfs: &dyn Vfs, world: &World, message: &Message) -> Self {
         let Some(module) = message.module.as_deref() else { return Self::default() };
         let top = module.split(|&byte| byte == b'.').next().unwrap_or(module);
@@ -31,7 +31,7 @@ impl Distributions {
         Self(names.into_iter().filter(|name| !name.is_empty()).collect())
     }
 
-    /// Does the finding speak of one of them?
+    /// Is the finding about one of them?
     pub(super) fn are_named_by(&self, finding: &Finding) -> bool {
         self.0.iter().any(|name| finding.evidence.names(name))
     }

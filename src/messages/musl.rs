@@ -1,4 +1,4 @@
-//! What musl's `ld.so` says (`ldso/dynlink.c`).
+//! Messages of musl's `ld.so` (`ldso/dynlink.c`).
 
 use super::scanner::{around, between, is_name, is_object};
 use super::{Kind, Message, Speaker};

@@ -1,4 +1,4 @@
-//! What cures it where a library is older than what needs it, by where the library is.
+//! The fix for a library that is too old, depending on its location.
 
 use super::cure::{Advice, Help, Older};
 use super::scanner::{is_of_system, leaf};
@@ -30,7 +30,8 @@ impl Message {
             });
         }
         let shipped = packages::shipper(leaf(path));
-        // A library that only some releases of a system have is elsewhere a link to another one, made by hand.
+        // If only some releases of a system have the library, its name elsewhere is a manual link to another
+        // one.
         let is_of_some = matches!(shipped, Some(Shipped::Releases { .. }));
         if is_of_system(path) && self.needs_a_newer_one() && !is_of_some {
             let conda = shipped.as_ref().and_then(in_conda);
@@ -48,8 +49,8 @@ impl Message {
         }
     }
 
-    /// Do the versions grow with each release, so that the one that is needed is newer? A version that ends in a
-    /// number with a dot is one of several, and others tell two lines of releases apart.
+    /// Do the versions grow with each release, so that a newer library is needed? A version that ends in a
+    /// number with a dot is one of several; others distinguish two series of releases.
     #[must_use]
     pub fn needs_a_newer_one(&self) -> bool {
         let version = self.version.as_deref().map(printable).unwrap_or_default();
@@ -61,12 +62,12 @@ impl Message {
                 .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
     }
 
-    /// Does a program or a library of the system need it, or a program that is called by its name alone?
+    /// Is it needed by a program or library of the system, or by a program with a bare name?
     fn is_asked_by_the_system(&self) -> bool {
         self.object.as_deref().is_some_and(|it| is_of_system(it) || !it.contains(&b'/'))
     }
 
-    /// The directory of libraries of the tree in which a program is that has a library of its own: `/usr/local/lib` for
+    /// The library directory beside a program that has its own library: `/usr/local/lib` for
     /// `/usr/local/bin/python3.11` and `libpython3.11.so.1.0`.
     pub(super) fn own_libraries(&self) -> Option<String> {
         let program = self.object.as_deref().map(printable)?;
@@ -78,7 +79,7 @@ impl Message {
     }
 }
 
-/// The package of conda-forge that has a library.
+/// The package of conda-forge that contains a library.
 fn in_conda(shipped: &Shipped) -> Option<&'static str> {
     match shipped {
         Shipped::Packages { conda, .. } => *conda,

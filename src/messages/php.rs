@@ -1,5 +1,5 @@
-//! What PHP says of an extension that it could not load (`ext/standard/dl.c`): each place that it tried, with the
-//! loader's words.
+//! Messages of PHP about an extension that it could not load (`ext/standard/dl.c`): each searched path, with
+//! the message of the loader.
 
 use super::scanner::{around, behind, between};
 use super::{Kind, Message, Speaker, glibc};
@@ -12,7 +12,7 @@ pub(super) fn read(line: &[u8]) -> Option<Message> {
     let Some(tried) = behind(rest, b"(tried: ") else {
         let path = between(line, b"Unable to load dynamic library '", b'\'')?;
         let words = behind(rest, b"' - ")?;
-        // The words of dyld go on in the next lines, and are read by its own reader.
+        // A message of dyld continues in the following lines, and has its own parser.
         return (!words.starts_with(b"dlopen("))
             .then(|| glibc::read(words))
             .flatten()
@@ -21,7 +21,7 @@ pub(super) fn read(line: &[u8]) -> Option<Message> {
     let attempts = attempts(tried);
     let told = attempts.iter().find_map(|(path, words)| {
         let read = glibc::read(words)?;
-        // PHP tries two names, one of which is usually not there.
+        // PHP tries two names, one of which usually does not exist.
         (read.kind != Kind::ObjectNotFound).then(|| at(path, read))
     });
     told.or_else(|| {
@@ -38,7 +38,7 @@ fn at(path: &[u8], read: Message) -> Message {
     }
 }
 
-/// The paths that were tried, each with the words of the loader.
+/// The searched paths, each with the message of the loader.
 fn attempts(mut tried: &[u8]) -> Vec<(&[u8], &[u8])> {
     let mut attempts = Vec::new();
     while let Some((path, rest)) = around(tried, b" (") {

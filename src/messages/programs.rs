@@ -1,5 +1,5 @@
-//! What programs and libraries say in words of their own: those of the table of sayings, and any line
-//! that names a library and says that it was not found or could not be loaded.
+//! Messages of programs and libraries in their own words: those in the table of sayings, and any line that
+//! names a library and states that it was not found or could not be loaded.
 
 use super::scanner::leaf;
 use super::{Kind, Message, Speaker, dotnet, glibc};
@@ -9,7 +9,7 @@ use crate::knowledge::saying::Subject;
 use crate::knowledge::sayings;
 use memchr::memmem;
 
-/// Words by which a line says that something was not found, in lower case.
+/// Texts that state that something was not found, in lower case.
 const NOT_FOUND: &[&str] = &[
     "not found",
     "can't open lib",
@@ -35,13 +35,13 @@ const NOT_FOUND: &[&str] = &[
     "unable to locate",
 ];
 
-/// Lines by which other tools look for libraries, and tell the outcome of each look.
+/// Lines in which other tools search for libraries, and report each result.
 const LOOKS: &[&[u8]] = &[b"checking for ", b"Looking for ", b"-- "];
 
-/// A name of a library is at most so long.
+/// The maximum length of the name of a library.
 const MAX_NAME: usize = 200;
 
-/// What the table of sayings has of a line.
+/// The message in the table of sayings that a line contains.
 pub(super) fn saying(line: &[u8]) -> Option<Message> {
     let saying = sayings::find(line)?;
     let kind = match saying.subject {
@@ -57,7 +57,7 @@ pub(super) fn saying(line: &[u8]) -> Option<Message> {
     Some(Message { saying: Some(saying), ..Message::new(Speaker::Program, kind) })
 }
 
-/// A library that a line says was not found, whatever says it.
+/// A library that was not found according to a line of any program.
 pub(super) fn library(line: &[u8]) -> Option<Message> {
     let lower = line.to_ascii_lowercase();
     let says = |words: &&str| memmem::find(&lower, words.as_bytes()).is_some();
@@ -66,7 +66,7 @@ pub(super) fn library(line: &[u8]) -> Option<Message> {
     }
     let message = Message::new(Speaker::Program, Kind::LibraryNotFound);
     let names: Vec<&[u8]> = words(line).filter(|word| is_library(leaf(word))).collect();
-    // Of several names of one library, that with the shortest version is its soname.
+    // Of several names of one library, the one with the shortest version is the soname.
     let is_versioned = |name: &&&[u8]| !name.ends_with(b".so");
     let known = names.iter().filter(|name| packages::shipper(leaf(name)).is_some());
     let known = known.min_by_key(|name| (!is_versioned(name), name.len()));
@@ -77,8 +77,7 @@ pub(super) fn library(line: &[u8]) -> Option<Message> {
     called.map(|name| message.library(name.as_bytes()))
 }
 
-/// A library that is called by a word of its own, such as `cuSPARSE` or `gobject-2.0-0`, in a line that
-/// speaks of libraries.
+/// A library with a special name, such as `cuSPARSE` or `gobject-2.0-0`, in a line about libraries.
 fn called(line: &[u8], lower: &[u8]) -> Option<String> {
     let speaks_of_it = ["library", "libraries", "unable to load cu", "failed to find lib"];
     if !speaks_of_it.iter().any(|words| memmem::find(lower, words.as_bytes()).is_some()) {
@@ -91,7 +90,7 @@ fn begins(line: &[u8], look: &[u8]) -> bool {
     line.trim_ascii_start().starts_with(look)
 }
 
-/// The words of a line that may be names or paths, without the marks around them.
+/// The words of a line that may be names or paths, without punctuation.
 fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.-+/@~".contains(byte);
     line.split(move |byte| !is_part(byte)).map(|word| {

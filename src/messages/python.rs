@@ -1,9 +1,9 @@
-//! What the interpreter and extension modules say, and the shell that cannot start an interpreter.
+//! Messages of the interpreter and of extension modules, and of the shell that cannot start an interpreter.
 
 use super::scanner::{around, behind, between, is_name, subject, unquoted};
 use super::{Kind, Message, Speaker};
 
-/// Words about a distribution of another release than a module was built for.
+/// Texts about a distribution from another release than the one that a module was built for.
 const BUILT_FOR: &[(&[u8], &[u8])] = &[
     (b"A module that was compiled using NumPy ", b"numpy"),
     (b"module compiled against API version ", b"numpy"),
@@ -21,7 +21,7 @@ pub(super) fn read(line: &[u8]) -> Option<Message> {
         .or_else(|| interpreter(line))
 }
 
-/// `ModuleNotFoundError: No module named 'NAME'`, which Python 2 says without quotes.
+/// `ModuleNotFoundError: No module named 'NAME'`; Python 2 omits the quotes.
 fn no_module(line: &[u8]) -> Option<Message> {
     let (before, rest) = around(line, b"No module named ")?;
     let before = before.trim_ascii_end();
@@ -38,9 +38,9 @@ fn no_module(line: &[u8]) -> Option<Message> {
         .then(|| Message::new(Speaker::Python, Kind::ModuleNotFound).module(name))
 }
 
-/// `cannot import name 'NAME' from 'MODULE' (FILE)`, or `… from partially initialized module 'MODULE' …`. A module
-/// that is not among the packages has another reason than releases that do not fit: what the standard library had
-/// has moved, or a script hides a module.
+/// `cannot import name 'NAME' from 'MODULE' (FILE)`, or `… from partially initialized module 'MODULE' …`. If
+/// the module is not in a package, incompatible releases are not the reason: something moved within the
+/// standard library, or a script shadows a module.
 fn no_name(line: &[u8]) -> Option<Message> {
     let name = between(line, b"cannot import name '", b'\'')?;
     let rest = behind(line, b"cannot import name '")?;
@@ -66,7 +66,7 @@ fn no_name(line: &[u8]) -> Option<Message> {
 }
 
 fn built_for(line: &[u8]) -> Option<Message> {
-    // Cython's words for a type of another module, `numpy.dtype size changed, …`.
+    // The message of Cython for a type of another module, `numpy.dtype size changed, …`.
     if let Some((before, _)) = around(line, b" size changed, may indicate binary incompatibility") {
         let name = before.rsplit(u8::is_ascii_whitespace).next()?;
         let module = name.split(|&byte| byte == b'.').next().filter(|module| is_name(module))?;
@@ -76,16 +76,16 @@ fn built_for(line: &[u8]) -> Option<Message> {
     Some(Message::new(Speaker::Python, Kind::DistributionsDoNotFit).module(module))
 }
 
-/// `SHELL: SCRIPT: INTERPRETER: bad interpreter: No such file or directory`, of which zsh has
-/// `SHELL: SCRIPT: bad interpreter: INTERPRETER: no such file or directory`.
+/// `SHELL: SCRIPT: INTERPRETER: bad interpreter: No such file or directory`; in zsh `SHELL: SCRIPT: bad
+/// interpreter: INTERPRETER: no such file or directory`.
 fn interpreter(line: &[u8]) -> Option<Message> {
-    // bash 5.2 does not say which one it is.
+    // bash 5.2 does not name the interpreter.
     if let Some((before, _)) = around(line, b": cannot execute: required file not found") {
         return Some(
             Message::new(Speaker::Python, Kind::InterpreterNotFound).object(subject(before)?),
         );
     }
-    // A container's runtime says it so, of a program that is there.
+    // A container runtime reports this for a program that exists.
     let program = line.trim_ascii().strip_prefix(b"exec /").map(|_| line.trim_ascii());
     if let Some(program) = program.and_then(|it| it.strip_suffix(b": no such file or directory")) {
         let program = program.strip_prefix(b"exec ").unwrap_or(program);

@@ -1,26 +1,25 @@
-//! Words in a line, and the name or path before or behind them.
+//! Finds texts in a line, and the name or path before or after them.
 
 use memchr::memmem;
 
-/// What stands before and behind the first occurrence of `words`.
+/// The parts before and after the first occurrence of `words`.
 pub(super) fn around<'a>(line: &'a [u8], words: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let at = memmem::find(line, words)?;
     Some((line.get(..at)?, line.get(at + words.len()..)?))
 }
 
-/// What stands behind the first occurrence of `words`.
+/// The part after the first occurrence of `words`.
 pub(super) fn behind<'a>(line: &'a [u8], words: &[u8]) -> Option<&'a [u8]> {
     around(line, words).map(|(_, behind)| behind)
 }
 
-/// What stands behind `words`, up to the next `end`; to the end of the line without one.
+/// The part after `words`, up to the next `end`, or to the end of the line without one.
 pub(super) fn between<'a>(line: &'a [u8], words: &[u8], end: u8) -> Option<&'a [u8]> {
     let rest = behind(line, words)?;
     Some(rest.split(|&byte| byte == end).next().unwrap_or(rest))
 }
 
-/// The name or the path at the end of a line: what the words before the loader's verdict name. A
-/// path may have blanks in it.
+/// The name or path at the end of a text, which the following message is about. A path may contain spaces.
 pub(super) fn subject(before: &[u8]) -> Option<&[u8]> {
     let before = before.trim_ascii_end();
     let tail = match memmem::rfind(before, b": ") {
@@ -29,7 +28,7 @@ pub(super) fn subject(before: &[u8]) -> Option<&[u8]> {
     };
     let tail = tail.trim_ascii();
     let tail = match memchr::memrchr3(b'\'', b'"', b'`', tail) {
-        // A quote that opens; one at the end closes.
+        // An opening quote; one at the end is a closing quote.
         Some(at) if at + 1 < tail.len() => tail.get(at + 1..)?,
         _ => unquoted(tail),
     };
@@ -48,8 +47,8 @@ fn begins_a_path(text: &[u8]) -> bool {
     [&b"/"[..], b"./", b"../", b"~/", b"@"].iter().any(|start| text.starts_with(start))
 }
 
-/// A text without the quotes around it: straight ones, back quotes, and those that word processors
-/// make of them.
+/// A text without the quotes around it: straight quotes, backquotes, and typographic quotes of word
+/// processors.
 pub(super) fn unquoted(text: &[u8]) -> &[u8] {
     const QUOTES: [&[u8]; 7] = [
         b"'",
@@ -70,13 +69,13 @@ pub(super) fn unquoted(text: &[u8]) -> &[u8] {
     text
 }
 
-/// Is it a name of one word: no blank, no control character, not empty?
+/// Is it a single word: without spaces and control characters, and not empty?
 pub(super) fn is_name(text: &[u8]) -> bool {
     !text.is_empty()
         && !text.iter().any(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control())
 }
 
-/// Can a loader have meant it as an object: a path, or the name of a library?
+/// Can it be an object in a message of a loader: a path, or the name of a library?
 pub(super) fn is_object(text: &[u8]) -> bool {
     !text.is_empty()
         && (text.contains(&b'/')
@@ -84,13 +83,13 @@ pub(super) fn is_object(text: &[u8]) -> bool {
             || memmem::find(text, b".dylib").is_some())
 }
 
-/// The part of a name behind its last slash.
+/// The part of a name after its last slash.
 #[must_use]
 pub fn leaf(name: &[u8]) -> &[u8] {
     name.rsplit(|&byte| byte == b'/').next().unwrap_or(name)
 }
 
-/// Is a path of the system itself, whose files its package manager decides about?
+/// Is it a path of the system itself, whose package manager is responsible for the file?
 pub(super) fn is_of_system(path: &[u8]) -> bool {
     let starts: [&[u8]; 6] =
         [b"/usr/lib", b"/lib", b"/usr/bin/", b"/bin/", b"/usr/sbin/", b"/sbin/"];

@@ -1,4 +1,4 @@
-//! What TensorFlow and the libraries of NVIDIA log: `tsl/platform/default/dso_loader.cc`,
+//! Log messages of TensorFlow and the libraries of NVIDIA: `tsl/platform/default/dso_loader.cc`,
 //! `tsl/cuda/cudart_stub.cc`, `tensorflow/core/common_runtime/gpu/gpu_device.cc`,
 //! `tensorflow/compiler/tf2tensorrt/utils/py_utils.cc`, `xla/service/gpu/`.
 
@@ -7,10 +7,10 @@ use super::scanner::{around, behind, between, is_name};
 use super::{Kind, Message, Speaker};
 use crate::knowledge::tensorflow::is_tensorrt;
 
-/// What XLA needs to compile for a GPU.
+/// Files that XLA needs to compile for a GPU.
 const LIBDEVICE: &[u8] = b"libdevice.10.bc";
 
-/// Words that stand for themselves, with what they say.
+/// Texts without details, with their meanings.
 const LINES: &[(&[u8], Kind)] = &[
     (b"Cannot dlopen some GPU libraries", Kind::GpuLibrariesNotLoaded),
     (b"Could not find cuda drivers on your machine", Kind::DriverNotFound),
@@ -20,7 +20,7 @@ const LINES: &[(&[u8], Kind)] = &[
     (b"Cannot dlopen some TensorRT libraries", Kind::TensorRtNotFound),
 ];
 
-/// Words about files that are not libraries, with the file.
+/// Texts about files that are not libraries, with the file.
 const DATA: &[(&[u8], &[u8])] = &[
     (b"libdevice not found at ", LIBDEVICE),
     (b"libdevice is required by this HLO module but was not found", LIBDEVICE),
@@ -44,8 +44,8 @@ pub(super) fn read(line: &[u8]) -> Option<Message> {
     })
 }
 
-/// `Could not load dynamic library 'NAME'; dlerror: WORDS`, and cuDNN's
-/// `Could not load library NAME. Error: WORDS`, behind which it ends the process.
+/// `Could not load dynamic library 'NAME'; dlerror: WORDS`, and cuDNN's `Could not load library NAME. Error:
+/// WORDS`, after which it terminates the process.
 fn not_opened(line: &[u8]) -> Option<Message> {
     let (speaker, name, error) = match between(line, b"Could not load dynamic library '", b'\'') {
         Some(name) => (Speaker::Tensorflow, name, behind(line, b"dlerror: ")),
@@ -62,7 +62,7 @@ fn not_opened(line: &[u8]) -> Option<Message> {
     if is_tensorrt(name) {
         return Some(Message { kind: Kind::TensorRtNotFound, ..opened.library(name) });
     }
-    // TensorFlow appends the variable to the loader's words.
+    // TensorFlow appends the variable to the message of the loader.
     let words =
         error.map(|error| around(error, b"; LD_LIBRARY_PATH: ").map_or(error, |(words, _)| words));
     match words.and_then(glibc::read) {

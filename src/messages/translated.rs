@@ -1,10 +1,10 @@
-//! Messages of the GNU C library in other languages, translated back into English.
+//! Translates messages of the GNU C library from other languages back into English.
 
 use crate::knowledge::translations;
 use aho_corasick::{AhoCorasick, BuildError, MatchKind};
 use std::borrow::Cow;
 
-/// Finds what is translated.
+/// Finds translated messages.
 pub(super) struct Translations {
     finder: AhoCorasick,
     /// The English message of each.
@@ -12,10 +12,10 @@ pub(super) struct Translations {
 }
 
 impl Translations {
-    /// All that are known.
+    /// All known translations.
     pub(super) fn new() -> Result<Self, BuildError> {
         let (said, english): (Vec<_>, Vec<_>) = translations::all().unzip();
-        // One may begin as another does.
+        // A message may be a prefix of another one.
         let finder = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(said)?;
         Ok(Self { finder, english })
     }

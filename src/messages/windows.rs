@@ -1,8 +1,8 @@
-//! Signs that a text is of Windows, whose loader is another.
+//! Detects texts from Windows, which has a different loader.
 
 use memchr::memmem;
 
-/// Words that only programs on Windows say; an error code in hexadecimal digits is cffi's there.
+/// Texts that only programs on Windows write, including the hexadecimal error codes of cffi.
 const WORDS: &[&[u8]] = &[
     b"DLL load failed",
     b"WindowsPath(",
@@ -11,11 +11,11 @@ const WORDS: &[&[u8]] = &[
     b": error 0x",
 ];
 
-/// Words by which a line says that a DLL is missing.
+/// Texts that state that a DLL is missing.
 const MISSING: &[&[u8]] =
     &[b"not found", b"not be found", b"ould not locate", b"ould not load", b"ould not find"];
 
-/// Is a line of a program on Windows: does it say so, or name a path with a drive?
+/// Is a line from Windows: does it say so, or contain a path with a drive letter?
 pub(super) fn is_of_windows(line: &[u8]) -> bool {
     let says = |words: &&[u8]| memmem::find(line, words).is_some();
     WORDS.iter().any(&says)
@@ -23,8 +23,8 @@ pub(super) fn is_of_windows(line: &[u8]) -> bool {
         || names_a_drive(line)
 }
 
-/// Is there a path such as `C:\Users\…`, with more than one directory, so that a letter before a line
-/// feed that is written as `\n` is none?
+/// Is there a path such as `C:\Users\…`? It must have more than one directory, so that a letter before a line
+/// feed written as `\n` is not mistaken for one.
 fn names_a_drive(line: &[u8]) -> bool {
     memmem::find_iter(line, b":\\").any(|at| {
         let before = line.get(..at).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Carries out a plan: all of it, or nothing.
+//! Carries out a plan completely, or not at all.
 
 use super::changes::change;
 use super::disk::Disk;
@@ -19,14 +19,14 @@ use super::{Operation, Options, Write};
 use crate::plan::{self, Plan};
 use std::path::Path;
 
-/// Carries out `plan` on the tree at `root`, and records how to take it back in `store`. `kind` is
-/// [`Kind::Fix`], [`Kind::Apply`], [`Kind::Rpath`] or [`Kind::Edit`]. None where the plan has nothing to do: nothing is written
-/// then. With [`Options::dry_run`] nothing is written either, and the operation is the one that
-/// would be.
+/// Carries out `plan` on the tree at `root`, and records in `store` how to undo it. `kind` is [`Kind::Fix`],
+/// [`Kind::Apply`], [`Kind::Rpath`] or [`Kind::Edit`]. Returns `None`, and writes nothing, if the plan has
+/// nothing to do. With [`Options::dry_run`] nothing is written either, and the returned operation is the one
+/// that would be carried out.
 ///
 /// # Errors
-/// Where any file is not the one that the plan was made for, or could not be written: nothing was
-/// written then. [`Error::Stopped`] where a write failed; what was done is rolled back.
+/// If a file differs from the one that the plan was made for, or cannot be written; nothing was written then.
+/// [`Error::Stopped`] if a write failed; what had been done was rolled back.
 pub fn apply(
     root: &Path,
     store: &Store,
@@ -72,9 +72,9 @@ fn intents_of(plan: &Plan) -> Vec<Intent> {
     intents.collect()
 }
 
-/// Carries out what `intents` says. It is asked again once the store is locked, for another
-/// tfpatch may have been at work before. `id` names the operation by its steps and the operation
-/// before.
+/// Carries out the steps that `intents` returns. It is called again once the store is locked, because another
+/// tfpatch may have changed files in the meantime. `id` computes the operation's ID from its steps and the
+/// previous operation.
 pub(super) fn execute(
     root: &Path,
     store: &Store,
@@ -91,7 +91,7 @@ pub(super) fn execute(
         }
         look_at(root, store, kind, options, intents, id).map(Some)
     };
-    // A store is not created for an operation that will be refused.
+    // Do not create a store for an operation that will be refused.
     let mut first = None;
     if options.dry_run || !store.is_created() {
         first = look(None)?;
@@ -103,7 +103,7 @@ pub(super) fn execute(
     let is_private = first.as_ref().is_some_and(|would| would.is_private);
     let Claimed { home, guard, is_new } =
         store.claim(&disk, is_private, options.wait, options.waiting)?;
-    // No other tfpatch has been at work where there was no store until now. Each file is compared again
+    // If there was no store until now, no other tfpatch has changed anything. Each file is compared again
     // before its first byte changes.
     let looked = match first.filter(|_| is_new) {
         None => look(Some(&guard))?,
@@ -111,7 +111,7 @@ pub(super) fn execute(
     };
     let Some(Looked { record, judged, is_private }) = looked else { return Ok(None) };
     if let Err(error) = home.begin(&disk, &record, is_private) {
-        // No file of the target was touched; a record that got its name tells of nothing.
+        // No file of the target was touched, so a record that was already renamed describes nothing.
         let _ = home.discard(&disk);
         return Err(error);
     }
@@ -121,7 +121,7 @@ pub(super) fn execute(
         .and_then(|()| home.finish(&disk));
     match done {
         Ok(()) => {
-            // Giving the lock back writes to its file.
+            // Releasing the lock writes to its file.
             drop(guard);
             home.date(&disk, record.time);
             Ok(Some(Operation::of(&record)))
@@ -133,20 +133,21 @@ pub(super) fn execute(
     }
 }
 
-/// An operation that was rolled back for `cause`, as far as `rest` lets it.
+/// The error for an operation that failed because of `cause`; `rest` is the error of the rollback, if that
+/// failed too.
 fn stopped(id: String, cause: Error, rest: Option<Error>) -> Error {
     Error::Stopped { rest: rest.map(Box::new), id, cause: Box::new(cause) }
 }
 
-/// What an operation would do, and the files that it was judged by.
+/// What an operation would do, and the state of the files that the decision is based on.
 struct Looked {
     record: Record,
     judged: Vec<Judged>,
-    /// Is there a file among them that not everybody can read?
+    /// Is any of the files not readable by everybody?
     is_private: bool,
 }
 
-/// Judges the files that intents are about, all together.
+/// Examines all files that the intents change.
 fn look_at(
     root: &Path,
     store: &Store,
@@ -156,7 +157,7 @@ fn look_at(
     id: &dyn Fn(&[Step], Option<&str>) -> String,
 ) -> Result<Looked, Error> {
     let (tree, base) = (store.tree(root)?, store.base(root));
-    // Rows that an operation computes are those of the files as it leaves them.
+    // The rows that an operation computes describe the files after the operation.
     let computed = intents.iter().filter(|intent| {
         intent.about.kind == plan::Kind::Record && matches!(intent.way, Way::Edits(_))
     });
@@ -195,7 +196,7 @@ fn carry_out(
         let places = find_again(tree, judged)?;
         let Some(first) = places.first() else { continue };
         let overtaken = || Error::Overtaken { path: first.name.path().to_path_buf() };
-        // What was judged is opened again, held, and compared before its first byte changes.
+        // The examined files are opened again, held open, and compared before their first byte changes.
         let strict = mode == Write::InPlace;
         let (source, in_place) = write::open(disk, first, judged.in_place, strict)?;
         let is_same = Identity::of(&source.stat()?) == judged.identity;
@@ -224,7 +225,7 @@ fn carry_out(
     Ok(write::settle(disk, &directories)?)
 }
 
-/// Walks the way to each name of a file again. Another directory or link on it is another way.
+/// Walks the path to each name of a file again. The walk must meet the same directories and links.
 fn find_again(tree: &Tree, judged: &Judged) -> Result<Vec<Place>, Error> {
     let names = judged.asked.iter().zip(&judged.ways).zip(&judged.names);
     names
@@ -252,7 +253,7 @@ fn put_back(
     let left_alone =
         store.on_files_of(base, || recover::roll_back(disk, &tree, record, Running::Yes))?;
     let path_of = |left: &LeftAlone| tree.root().path().join(&left.path);
-    // Where somebody put another file there just now, nothing of ours is in it.
+    // If another program has just replaced the file, it contains nothing that has to be rolled back.
     let is_overtaken = |left: &LeftAlone| match cause {
         Error::Overtaken { path } => *path == path_of(left),
         _ => false,

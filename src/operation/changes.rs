@@ -1,4 +1,4 @@
-//! How a file differs from what was recorded of it.
+//! How a file differs from its recorded state.
 
 use super::error::Change;
 use super::journal::{State, Step};
@@ -7,7 +7,7 @@ use crate::edit::{Content, Edit};
 use crate::plan::Lock;
 use std::ops::Range;
 
-/// How `source` differs from what is locked, if it does.
+/// How `source` differs from the locked state, if it does.
 pub(super) fn change(lock: &Lock, source: &dyn Source) -> Option<Change> {
     if lock.size != source.len() {
         return Some(Change::Size { expected: lock.size, found: source.len() });
@@ -20,8 +20,8 @@ pub(super) fn change(lock: &Lock, source: &dyn Source) -> Option<Change> {
     })
 }
 
-/// How `source` differs from what `step` left, if it does: anywhere in the file, where a digest of
-/// the whole was kept.
+/// How `source` differs from the state after `step`, if it does. The whole file is compared if a digest of it
+/// was recorded.
 pub(super) fn change_since(step: &Step, source: &dyn Source) -> Option<Change> {
     let Some(mut change) = change(&step.new.lock, source) else {
         return outside(&step.new, source);
@@ -33,8 +33,8 @@ pub(super) fn change_since(step: &Step, source: &dyn Source) -> Option<Change> {
     Some(change)
 }
 
-/// How `source` differs from what was recorded outside of the ranges that the edits rely on, if it
-/// does and a digest of the whole was kept.
+/// How `source` differs from the recorded state outside the ranges that the edits rely on, if it does and
+/// a digest of the whole file was recorded.
 pub(super) fn outside(state: &State, source: &dyn Source) -> Option<Change> {
     let expected = state.whole.as_ref()?;
     let found = expected.of_same_kind(source);

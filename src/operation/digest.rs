@@ -1,4 +1,4 @@
-//! Digests of whole files, which tell that no byte outside of the edits has changed.
+//! Digests of whole files, which prove that no byte outside the edits has changed.
 
 use crate::bytes::Source;
 use crate::object::hex;
@@ -6,26 +6,27 @@ use crate::python::record;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// A file of more bytes is not read whole for its digest alone: an edit takes the time of its
-/// headers. Where a RECORD lists it, its SHA-256 is known anyhow.
+/// Larger files are not read completely just for a digest, so that the time of an edit depends only on the
+/// headers. The SHA-256 of a file that is listed in a RECORD is known anyway.
 pub(super) const MAX_BYTES: u64 = 16 << 20;
 
-/// Files are hashed in pieces of this many bytes: the allocator reuses a buffer of this size, and it fits the
-/// processor's cache. The kernel clears every page of a larger one for each allocation.
+/// Files are hashed in pieces of this many bytes. The allocator reuses a buffer of this size, and it fits
+/// into the processor's cache. For each allocation of a larger buffer, the kernel would have to clear all its
+/// pages.
 const PIECE: u64 = 64 << 10;
 
 /// The digest of all bytes of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub(super) enum Digest {
-    /// As a RECORD has it.
+    /// In the format of a RECORD.
     Sha256([u8; 32]),
-    /// Where no RECORD lists the file.
+    /// For files that no RECORD lists.
     Blake3([u8; 32]),
 }
 
 impl Digest {
-    /// That of `source`, by BLAKE3; none where it cannot be read.
+    /// The BLAKE3 digest of `source`; `None` if it cannot be read.
     pub(super) fn of(source: &dyn Source) -> Option<Self> {
         let mut hasher = blake3::Hasher::new();
         let mut at = 0;
@@ -37,7 +38,7 @@ impl Digest {
         Some(Self::Blake3(*hasher.finalize().as_bytes()))
     }
 
-    /// That of `source`, by the same function as this one.
+    /// The digest of `source`, computed with the same function as this one.
     pub(super) fn of_same_kind(&self, source: &dyn Source) -> Option<Self> {
         match self {
             Self::Sha256(_) => record::sha256(source).ok().map(Self::Sha256),

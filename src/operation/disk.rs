@@ -1,7 +1,7 @@
 //! Every system call that writes or syncs.
 //!
-//! They go through one [`Disk`], and each asks a [`Gate`] first, so that a test can stop an
-//! operation between any two of them, or let any one fail.
+//! They all go through [`Disk`], and each passes a [`Gate`] first, so that a test can stop an operation
+//! between any two calls, or make any of them fail.
 
 use super::error::PathError;
 use super::file_source::FileSource;
@@ -19,20 +19,20 @@ use std::sync::Arc;
 /// A system call that is about to be made.
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
-    /// What it does, as a verb.
+    /// The action, as a verb.
     pub operation: &'static str,
     /// The file that it changes.
     pub path: &'a Path,
-    /// What is written, and at which offset, where it writes bytes.
+    /// The bytes that are written and their offset, if it writes bytes.
     pub write: Option<(&'a File, &'a [u8], u64)>,
 }
 
-/// Says whether a system call may be made.
+/// Decides whether a system call may be made.
 pub trait Gate: Send + Sync {
-    /// Is asked before each call that writes or syncs.
+    /// Called before each call that writes or syncs.
     ///
     /// # Errors
-    /// An error is what the call is to fail with; it is not made then.
+    /// The error with which the call is to fail. The call is not made then.
     fn admit(&self, call: &Call<'_>) -> io::Result<()>;
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Handle {
 }
 
 impl Handle {
-    /// The file that is being read, to be written to.
+    /// The file that is read, opened for writing.
     pub(super) fn of(source: &FileSource) -> Result<Self, PathError> {
         let path = source.path().to_path_buf();
         Ok(Self { file: source.again()?.file, path })
@@ -59,19 +59,19 @@ impl Handle {
 }
 
 impl Disk {
-    /// The real thing.
+    /// Makes real system calls.
     #[must_use]
     pub fn real() -> Self {
         Self { gate: None, sync: true }
     }
 
-    /// The real thing behind a gate.
+    /// Makes real system calls, each after passing a gate.
     #[must_use]
     pub fn gated(gate: Arc<dyn Gate>) -> Self {
         Self { gate: Some(gate), sync: true }
     }
 
-    /// The same, that waits for the disk only if `sync`.
+    /// The same; waits for the disk only if `sync` is set.
     #[must_use]
     pub(super) fn syncing(&self, sync: bool) -> Self {
         Self { gate: self.gate.clone(), sync }
@@ -90,7 +90,7 @@ impl Disk {
         admitted.and_then(|()| run()).map_err(|source| PathError::new(operation, path, source))
     }
 
-    /// A new file, which must not be there yet. Its mode is `mode`, whatever the process masks.
+    /// Creates a file, which must not exist yet, with mode `mode` regardless of the umask.
     pub(super) fn create(&self, name: &Name, mode: u32) -> Result<Handle, PathError> {
         let flags =
             OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC | OFlags::NOFOLLOW;
@@ -105,7 +105,7 @@ impl Disk {
         Ok(Handle { file, path: name.path().to_path_buf() })
     }
 
-    /// A regular file that is there; a link is not followed.
+    /// Opens an existing regular file. Symlinks are not followed.
     pub(super) fn open(&self, name: &Name) -> Result<Handle, PathError> {
         let file = self.call("open for writing", name.path(), || name.open_with(OFlags::RDWR))?;
         Ok(Handle { file, path: name.path().to_path_buf() })
@@ -120,8 +120,8 @@ impl Disk {
         to.file.write_all_at(bytes, offset).map_err(failed)
     }
 
-    /// `from` as a whole into the empty `to`, which is to become `room` bytes long: as a clone where
-    /// the file system has clones.
+    /// Copies the whole of `from` into the empty file `to`, which will become `room` bytes long. Makes a
+    /// clone if the file system supports clones.
     pub(super) fn clone_into(
         &self,
         from: &File,
@@ -132,7 +132,7 @@ impl Disk {
         #[cfg(any(target_os = "linux", target_os = "android"))]
         {
             let cloned = self.call("clone into", &to.path, || {
-                // No file system without clones answers with an error that says just that.
+                // File systems without clones report this with several different errors.
                 Ok(rustix::fs::ioctl_ficlone(&to.file, from).is_ok())
             })?;
             if cloned {
@@ -143,14 +143,14 @@ impl Disk {
         self.copy(from, 0..len, to, 0)
     }
 
-    /// Room for `len` bytes of an empty file, where the file system can reserve it: a disk that is too
-    /// small is found before anything is copied. And ext4 begins to write out a file that gets the
-    /// name of another one, unless its blocks are allocated already (`ext4_alloc_da_blocks`).
+    /// Reserves `len` bytes for an empty file, if the file system supports that, so that a full disk is
+    /// detected before anything is copied. Moreover, when a file is renamed over another one, ext4 starts to
+    /// write it out unless its blocks are already allocated (`ext4_alloc_da_blocks`).
     pub(super) fn reserve(&self, to: &Handle, len: u64) -> Result<(), PathError> {
         self.call("reserve room for", &to.path, || reserve_blocks(&to.file, len))
     }
 
-    /// Makes a file `len` bytes long, all of them with room on the disk.
+    /// Makes a file `len` bytes long, and allocates all of them.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     pub(super) fn extend(&self, file: &Handle, len: u64) -> Result<(), PathError> {
         let flags = rustix::fs::FallocateFlags::empty();
@@ -159,14 +159,14 @@ impl Disk {
         })
     }
 
-    /// No room is reserved here.
+    /// This system has no call that reserves space.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     pub(super) fn extend(&self, _: &Handle, _: u64) -> Result<(), PathError> {
         Ok(())
     }
 
-    /// A range of `from` to an offset of `to`, inside the kernel where that can be. The files may
-    /// be the same; the ranges must not overlap then.
+    /// Copies a range of `from` to an offset of `to`, inside the kernel if possible. Both may be the same
+    /// file; the ranges must not overlap then.
     pub(super) fn copy(
         &self,
         from: &File,
@@ -199,7 +199,7 @@ impl Disk {
         self.call("sync", directory.path(), || directory.open()?.sync_all())
     }
 
-    /// Creates a directory; false where something stands under the name already.
+    /// Creates a directory. Returns false if the name already exists.
     pub(super) fn create_directory(&self, name: &Name, mode: u32) -> Result<bool, PathError> {
         self.call("create", name.path(), || {
             let raw = Mode::from_raw_mode(mode as _);
@@ -207,7 +207,7 @@ impl Disk {
                 Err(Errno::EXIST) => return Ok(false),
                 result => result?,
             }
-            // What the process masks, and what the directory above hands down, is undone.
+            // Undoes the effects of the umask, and of what the parent directory passes on.
             let made = name.directory().enter(name.name())?;
             rustix::fs::fchmod(made.open()?, raw)?;
             Ok(true)
@@ -220,7 +220,7 @@ impl Disk {
         })
     }
 
-    /// Exchanges what stands under two names; false where this kernel or file system cannot.
+    /// Exchanges two names. Returns false if this kernel or file system does not support that.
     pub(super) fn exchange(&self, one: &Name, other: &Name) -> Result<bool, PathError> {
         #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
         return self.call("replace", other.path(), || {
@@ -251,7 +251,7 @@ impl Disk {
         })
     }
 
-    /// Removes a file if it is there.
+    /// Removes a file if it exists.
     pub(super) fn remove(&self, name: &Name) -> Result<(), PathError> {
         let failed = |source| PathError::new("remove", name.path(), source);
         if !name.is_there().map_err(failed)? {
@@ -272,7 +272,7 @@ impl Disk {
         self.call("set the owner of", &of.path, || Ok(rustix::fs::fchown(&of.file, uid, gid)?))
     }
 
-    /// The owner of a link itself.
+    /// Sets the owner of a link, not of its target.
     pub(super) fn set_link_owner(&self, name: &Name, uid: u32, gid: u32) -> Result<(), PathError> {
         let (uid, gid) = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
         let flags = AtFlags::SYMLINK_NOFOLLOW;
@@ -286,7 +286,7 @@ impl Disk {
         self.call("set the times of", &of.path, || Ok(rustix::fs::futimens(&of.file, &times)?))
     }
 
-    /// The times of a file by its name; of a link itself.
+    /// Sets the times of a file by its name; for a link, those of the link.
     pub(super) fn set_times_at(&self, name: &Name, times: Times) -> Result<(), PathError> {
         let (times, flags) = (Timestamps::from(times), AtFlags::SYMLINK_NOFOLLOW);
         self.call("set the times of", name.path(), || {
@@ -294,7 +294,7 @@ impl Disk {
         })
     }
 
-    /// The times of a directory.
+    /// Sets the times of a directory.
     pub(super) fn set_times_of(
         &self,
         directory: &Directory,
@@ -306,7 +306,7 @@ impl Disk {
         })
     }
 
-    /// The mode of a directory.
+    /// Sets the mode of a directory.
     pub(super) fn set_mode_of(&self, directory: &Directory, mode: u32) -> Result<(), PathError> {
         let mode = Mode::from_raw_mode(mode as _);
         self.call("set the mode of", directory.path(), || {
@@ -332,7 +332,7 @@ impl Disk {
     }
 }
 
-/// Is it an error of the disk, not of the call?
+/// Is the error caused by the disk, rather than by the call?
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn is_of_the_disk(error: Errno) -> bool {
     [Errno::NOSPC, Errno::DQUOT, Errno::IO, Errno::FBIG].contains(&error)
@@ -342,7 +342,7 @@ fn is_of_the_disk(error: Errno) -> bool {
 fn reserve_blocks(of: &File, len: u64) -> io::Result<()> {
     match rustix::fs::fallocate(of, rustix::fs::FallocateFlags::KEEP_SIZE, 0, len) {
         Err(error) if is_of_the_disk(error) => Err(error.into()),
-        // The rest says that this kernel or file system reserves nothing.
+        // Other errors mean that this kernel or file system cannot reserve space.
         _ => Ok(()),
     }
 }
@@ -352,7 +352,7 @@ fn reserve_blocks(_: &File, _: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Copies as much as the kernel can copy by itself, and says how much that was.
+/// Copies as much as the kernel can copy alone, and returns the number of bytes.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn copy_in_kernel(from: &File, range: Range<u64>, to: &File, offset: u64) -> io::Result<u64> {
     let mut done = 0;
@@ -365,7 +365,7 @@ fn copy_in_kernel(from: &File, range: Range<u64>, to: &File, offset: u64) -> io:
             Ok(copied) => done += copied as u64,
             Err(Errno::INTR) => {}
             Err(error) if is_of_the_disk(error) => return Err(error.into()),
-            // The rest says that this kernel or file system does not copy here.
+            // Other errors mean that this kernel or file system cannot copy here.
             Err(_) => break,
         }
     }
@@ -378,7 +378,7 @@ fn copy_in_kernel(_: &File, _: Range<u64>, _: &File, _: u64) -> io::Result<u64> 
 }
 
 fn copy_by_hand(from: &File, range: Range<u64>, to: &File, offset: u64) -> io::Result<()> {
-    // Nothing is allocated where the kernel has copied all of it.
+    // Allocates nothing if the kernel has copied everything.
     let left = usize::try_from(range.end - range.start).unwrap_or(usize::MAX);
     let mut buffer = vec![0; left.min(1 << 20)];
     let (mut read_at, mut write_at) = (range.start, offset);
@@ -393,18 +393,18 @@ fn copy_by_hand(from: &File, range: Range<u64>, to: &File, offset: u64) -> io::R
     Ok(())
 }
 
-/// Is it the error of a disk that is full, or of a quota that is used up?
+/// Does the error mean that the disk is full or a quota is used up?
 pub(super) fn is_full(error: &PathError) -> bool {
     let found = error.source.raw_os_error();
     [Errno::NOSPC, Errno::DQUOT].iter().any(|errno| found == Some(errno.raw_os_error()))
 }
 
-/// Is it the error of a program that is being executed?
+/// Does the error mean that the program is being executed?
 pub(super) fn is_text_busy(error: &PathError) -> bool {
     error.source.raw_os_error() == Some(Errno::TXTBSY.raw_os_error())
 }
 
-/// Is it the error of a call that only the owner may make?
+/// Does the error mean that only the owner may make this call?
 pub(super) fn is_not_permitted(error: &PathError) -> bool {
     [Errno::PERM, Errno::ACCESS, Errno::OPNOTSUPP]
         .iter()

@@ -1,115 +1,115 @@
-//! Why backups are not used, and why the record of an operation is not.
+//! The reasons why a store, or the record of an operation, is not used.
 
 use std::path::PathBuf;
 
-/// Why a store is not one that this user may rely on.
+/// The reason why this user must not rely on a store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Distrust {
-    /// A symbolic link stands in its place.
+    /// Its name is a symbolic link.
     Link,
-    /// Something else that is no directory does.
+    /// Its name is neither a directory nor a link.
     NoDirectory,
-    /// It belongs to a user that is neither this one, nor root, nor the owner of the tree.
+    /// It belongs to a user who is neither the current one, nor root, nor the owner of the tree.
     OfUser {
         /// The user.
         uid: u32,
     },
-    /// It belongs to a user that this user namespace has no number for.
+    /// It belongs to a user that has no number in this user namespace.
     OfNobody {
-        /// The number that the kernel shows.
+        /// The number that the kernel reports.
         uid: u32,
     },
-    /// The directory of its records is a link, or none.
+    /// The directory of its records is a symbolic link, or not a directory.
     NoRecords,
-    /// The directory of its records belongs to another user than it does.
+    /// The directory of its records belongs to a different user than the store.
     RecordsOfUser {
         /// The user.
         uid: u32,
     },
-    /// A package brought it along.
+    /// It was installed by a package.
     Shipped {
-        /// The list of the package's files that names it.
+        /// The list of files, of that package, that contains it.
         list: PathBuf,
     },
-    /// Its lock has names elsewhere: what is written into it would be written into another file.
+    /// Its lock file has hard links elsewhere, so that writing to it would change another file.
     LinkedLock {
-        /// How many names it has.
+        /// The number of its links.
         names: u64,
     },
 }
 
-/// Why a record cannot be used, or cannot be written so that it could be used again.
+/// The reason why a record cannot be used, or could not be used once it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unusable {
-    /// There are as many records as there are numbers.
+    /// All numbers for records are used up.
     NoNumber,
-    /// It would be longer than any that is read.
+    /// It would exceed the maximum length.
     WouldBeTooLong {
-        /// What is read, in bytes.
+        /// The maximum length in bytes.
         limit: u64,
     },
-    /// It is longer than any that is read.
+    /// It exceeds the maximum length.
     TooLong {
-        /// What is read, in bytes.
+        /// The maximum length in bytes.
         limit: u64,
     },
     /// It cannot be opened.
     Unread {
-        /// What the system says.
+        /// The error of the operating system.
         said: String,
     },
-    /// Its file has names elsewhere.
+    /// Its file has hard links elsewhere.
     Linked {
-        /// How many names it has.
+        /// The number of its links.
         names: u64,
     },
-    /// Its file belongs to another user than the store.
+    /// Its file belongs to a different user than the store.
     OfUser {
         /// The user.
         uid: u32,
     },
-    /// It is no JSON, or another document.
+    /// It is not valid JSON, or another kind of document.
     Json {
-        /// What the parser says.
+        /// The error of the parser.
         said: String,
     },
-    /// The digest in it is not that of the rest.
+    /// Its digest does not match its content.
     Damaged,
-    /// It is of a version that is not known.
+    /// Its version is unknown.
     Schema {
-        /// What it says that it is.
+        /// The version that it declares.
         found: String,
-        /// What this version writes.
+        /// The version that this tfpatch writes.
         known: &'static str,
     },
-    /// It has more values than a record of the largest environment.
+    /// It has more values than the record of the largest environment would have.
     TooManyValues {
-        /// How many are read.
+        /// The maximum number of values.
         limit: usize,
     },
-    /// No operation can have left it.
+    /// No operation can have produced it.
     Impossible(Impossible),
 }
 
-/// Why no operation can have left a record, whatever files there are.
+/// The reason why no operation can have produced a record, regardless of the files in the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Impossible {
-    /// An ID in it is none of an operation.
+    /// It contains an invalid ID of an operation.
     Id,
     /// It names a file twice.
     NamedTwice,
-    /// It changes a file by nothing.
+    /// It lists a file without a change.
     NoChange,
-    /// It changes a file more often than any operation does.
+    /// It changes a file more often than an operation can.
     TooManyChanges,
-    /// A file in it that is no object is a link.
+    /// It contains a link in place of a file that is not an object.
     Link,
-    /// It does not tell what a file held.
+    /// It does not describe the content of a file.
     NoContents,
-    /// The name of a file in it is not one that its kind has.
+    /// The name of a file in it does not match its kind.
     OtherKind,
-    /// A file in it grows more than by any operation.
+    /// A file in it grows more than an operation can cause.
     TooMuchGrowth,
-    /// A time in it is none.
+    /// It contains an invalid time.
     Time,
 }

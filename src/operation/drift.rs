@@ -1,5 +1,5 @@
-//! Are the files still as the operations left them? By content alone: owner, times and inode may
-//! differ after a copy.
+//! Checks whether files are still in the state that operations left. Only the content is compared, because
+//! owner, times and inode may differ after a copy.
 
 use super::changes::change_since;
 use super::error::{Change, Error, PathError};
@@ -15,37 +15,37 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// A file that operations have changed, as it is now.
+/// The current state of a file that operations have changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileState {
     /// Relative to the store's directory.
     pub path: RelativePath,
     /// What kind of file it is.
     pub kind: Kind,
-    /// What it is now.
+    /// Its current state.
     pub state: State,
 }
 
-/// What a file is, compared with what was recorded of it.
+/// The state of a file compared with the recorded ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum State {
-    /// As the last operation left it.
+    /// Its content is that of the last operation.
     AsLeft,
-    /// As it was before the first operation: reverted, or reinstalled.
+    /// Its content is that before the first operation: the file was reverted or reinstalled.
     Reverted,
-    /// Something else.
+    /// It has another content.
     Changed(Change),
-    /// Not there.
+    /// It does not exist.
     Gone,
-    /// Not there, and neither is the RECORD that listed it: its distribution was uninstalled, or
-    /// another version of it was installed. Nothing is expected of the file any more.
+    /// It does not exist, and neither does the RECORD that listed it: its distribution was uninstalled, or
+    /// another version of it was installed. The file is not expected to exist.
     Uninstalled,
 }
 
-/// The state of every file that an operation of `store` has changed, by path. Reads only.
+/// The state of every file that an operation of `store` has changed, by path. Does not write anything.
 ///
 /// # Errors
-/// Where the store or a file cannot be read.
+/// If the store or a file cannot be read.
 pub fn drift(root: &Path, store: &Store) -> Result<Vec<FileState>, Error> {
     let root = canonical(root)?;
     let base = store.base(&root);
@@ -65,8 +65,8 @@ pub fn drift(root: &Path, store: &Store) -> Result<Vec<FileState>, Error> {
     })
 }
 
-/// Was a file uninstalled, so that nothing is expected of it any more: is it gone, and gone with it
-/// every RECORD that listed it when it was edited? A RECORD itself was uninstalled where it is gone.
+/// Was a file uninstalled, so that it is not expected to exist? That is the case if the file is gone, and so
+/// is every RECORD that listed it when it was edited. A RECORD is uninstalled if it is gone itself.
 pub(super) fn is_uninstalled(tree: &Tree, history: &History, name: &RelativePath) -> bool {
     let is_gone = |name: &RelativePath| match tree.name(name) {
         Ok(place) => {
@@ -85,7 +85,7 @@ pub(super) fn is_uninstalled(tree: &Tree, history: &History, name: &RelativePath
     is_gone(name) && is_gone(first) && listing.all(|(record, _)| is_gone(record))
 }
 
-/// Is a row of a RECORD that of the file?
+/// Does a row of a RECORD match the file?
 fn lists(record: &RelativePath, row: &str, name: &RelativePath) -> bool {
     let site = record.as_path().parent().and_then(Path::parent);
     let Some(Ok(row)) = record::rows(row.as_bytes()).next() else { return false };
@@ -115,7 +115,7 @@ fn state_of(tree: &Tree, name: &RelativePath, entries: &[Entry<'_>]) -> Result<S
     })
 }
 
-/// What the operations that are in effect have changed of a file.
+/// What the operations that are in effect have changed in a file.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, JsonSchema)]
 pub struct FileDiff {
     /// Relative to the store's directory.
@@ -123,22 +123,22 @@ pub struct FileDiff {
     pub path: RelativePath,
     /// What kind of file it is.
     pub kind: Kind,
-    /// The operations, the oldest first.
+    /// The operations, oldest first.
     pub operations: Vec<String>,
-    /// The entries or rows before the first of them.
+    /// The entries or rows before the first operation.
     pub before: Vec<String>,
-    /// The entries or rows after the last of them.
+    /// The entries or rows after the last operation.
     pub after: Vec<String>,
-    /// What they changed of the object besides its search path.
+    /// The changes of the object in addition to its search path.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<FieldChange>,
 }
 
-/// What the operations of `store` that nobody has reverted have changed, by path, but of files that
-/// were uninstalled. [`drift`] tells whether the files still are so.
+/// The changes by operations of `store` that have not been reverted, by path, except for files that were
+/// uninstalled. [`drift`] reports whether the files still have these changes.
 ///
 /// # Errors
-/// Where the store cannot be read.
+/// If the store cannot be read.
 pub fn diff(root: &Path, store: &Store) -> Result<Vec<FileDiff>, Error> {
     let root = canonical(root)?;
     let base = store.base(&root);

@@ -1,4 +1,4 @@
-//! What can go wrong with an operation, as data. The words are the report's.
+//! The errors of operations, as data. Their texts are in the report.
 
 use super::distrust::{Distrust, Unusable};
 use super::refusal::Refusal;
@@ -6,15 +6,15 @@ use super::unpermitted::Unpermitted;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A system call that failed, and on which file.
+/// A failed system call and its file.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {operation} {path:?}: {source}")]
 pub struct PathError {
-    /// What was to be done, as a verb.
+    /// The attempted action, as a verb.
     pub operation: &'static str,
     /// The file.
     pub path: PathBuf,
-    /// What the operating system says.
+    /// The error of the operating system.
     pub source: io::Error,
 }
 
@@ -24,59 +24,59 @@ impl PathError {
     }
 }
 
-/// How a file differs from what was recorded of it.
+/// How a file differs from its recorded state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
-    /// It is not there.
+    /// It does not exist.
     Gone,
-    /// It is not a regular file, or is a different link than was recorded.
+    /// It is not a regular file, or a different link than recorded.
     OtherKind,
-    /// It has another length.
+    /// Its length differs.
     Size {
         /// The recorded length in bytes.
         expected: u64,
-        /// The length it has.
+        /// The current length in bytes.
         found: u64,
     },
     /// Its bytes differ in the recorded ranges.
     Digest {
-        /// Offset of the first byte that is not the one that was written there; none where all that
-        /// was written is there, and something around it differs.
+        /// The offset of the first byte that differs from what was written; `None` if everything that was
+        /// written is still there, and something around it differs.
         at: Option<u64>,
         /// The recorded digest.
         expected: String,
-        /// The digest it has; "unreadable" where the bytes cannot be read.
+        /// The current digest; "unreadable" if the bytes cannot be read.
         found: String,
     },
-    /// Its bytes differ outside of the edits, so that the old ones cannot be given back whole.
+    /// Its bytes differ outside the edits, so that the old content cannot be restored completely.
     Outside {
         /// The recorded digest of the whole file.
         expected: String,
-        /// The digest it has; "unreadable" where the bytes cannot be read.
+        /// The current digest; "unreadable" if the bytes cannot be read.
         found: String,
     },
-    /// An undo record would change more of it than an edit does.
+    /// An undo record would change more of it than an edit can.
     Forbidden {
-        /// What would change.
+        /// What the record would change.
         what: Unpermitted,
     },
     /// These operations changed it after the one that is to be reverted.
     Later {
-        /// Their IDs, the newest first.
+        /// Their IDs, newest first.
         operations: Vec<String>,
     },
 }
 
-/// Why an operation did not take place.
+/// The reason why an operation did not take place.
 ///
-/// Except for [`Error::Stopped`], nothing of the target was written.
+/// Nothing of the target was written, except in the case of [`Error::Stopped`].
 #[derive(Debug)]
 pub enum Error {
     /// A system call failed.
     Path(PathError),
-    /// A store lies above or beneath the one that was asked for.
+    /// There is a store above or below the requested directory.
     NestedStore {
-        /// The directory that was asked for.
+        /// The requested directory.
         store: PathBuf,
         /// The directory of the other store.
         other: PathBuf,
@@ -85,69 +85,69 @@ pub enum Error {
     Locked {
         /// The store's directory.
         store: PathBuf,
-        /// The other's process ID, if it is known.
+        /// The process ID of the other tfpatch, if known.
         pid: Option<u32>,
     },
-    /// An operation was interrupted, and is neither finished nor rolled back.
+    /// An operation was interrupted, and is neither completed nor rolled back.
     Pending {
         /// The store's directory.
         store: PathBuf,
         /// The operation's ID.
         id: String,
     },
-    /// An operation on another target was interrupted, whose record lies in the same store.
+    /// An operation on another target was interrupted, and its record is in the same store.
     PendingElsewhere {
         /// The store's directory.
         store: PathBuf,
         /// The operation's ID.
         id: String,
-        /// The target that it was about.
+        /// The target of that operation.
         target: PathBuf,
     },
-    /// A record of the store cannot be understood.
+    /// A record of the store is invalid.
     Record {
         /// The record's file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason.
         why: Unusable,
     },
-    /// A path leads out of the target.
+    /// A path leads outside the target.
     Outside {
         /// The path.
         path: PathBuf,
         /// The target's root.
         root: PathBuf,
     },
-    /// The file is not the one that the plan was made for.
+    /// The file differs from the one that the plan was made for.
     Changed {
         /// The file.
         path: PathBuf,
-        /// What differs.
+        /// The difference.
         change: Change,
     },
-    /// Somebody else changed the file, or the way to it, while tfpatch was running.
+    /// Another program changed the file, or a directory or link in its path, while tfpatch was running.
     Overtaken {
         /// The file.
         path: PathBuf,
     },
-    /// Somebody else moved the file, or its directory, after it had been edited in place.
+    /// Another program moved the file, or its directory, after it was edited in place.
     Moved {
         /// The name under which the file was edited.
         path: PathBuf,
     },
-    /// The file was to be edited in place, and another process may have it open.
+    /// The file must be edited in place, but another process may have it open.
     InUse {
         /// The file.
         path: PathBuf,
     },
-    /// The store is not one that this user may rely on.
+    /// This user must not rely on the store.
     ForeignStore {
-        /// The directory `.tfpatch`, or what stands in its place.
+        /// The path `.tfpatch`, whatever it is.
         store: PathBuf,
-        /// Whose it is, or what it is.
+        /// The reason.
         why: Distrust,
     },
-    /// A store is used for reading alone.
+    /// The store was opened for reading only.
     ReadOnlyStore {
         /// The directory `.tfpatch`.
         store: PathBuf,
@@ -159,54 +159,54 @@ pub enum Error {
         /// The contradiction.
         why: Contradiction,
     },
-    /// The file is not written.
+    /// The file cannot be edited.
     Refused {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         why: Refusal,
     },
-    /// There is no room for the new files.
+    /// There is not enough space for the new files.
     NoSpace {
         /// A file on the file system.
         path: PathBuf,
-        /// Bytes that the operation needs there.
+        /// The bytes that the operation needs there.
         needed: u64,
-        /// Bytes that are free.
+        /// The free bytes.
         available: u64,
     },
-    /// No such operation.
+    /// There is no such operation.
     NoOperation {
         /// The store's directory.
         store: PathBuf,
-        /// The ID that was asked for.
+        /// The requested ID.
         id: String,
     },
     /// A step failed.
     Stopped {
         /// The operation's ID.
         id: String,
-        /// What failed.
+        /// The error.
         cause: Box<Error>,
-        /// Why rolling back failed too, if it did: the operation is pending then.
+        /// The error of the rollback, if that failed too. The operation is pending then.
         rest: Option<Box<Error>>,
     },
 }
 
-/// In what a plan contradicts itself, or the file that it is about.
+/// The contradiction in a plan, or between the plan and a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contradiction {
-    /// It is of another version of tfpatch.
+    /// It was made by another version of tfpatch.
     OtherVersion,
     /// Two steps edit the same file.
     EditedTwice,
-    /// What is said to be another name of the file is none.
+    /// A name that the plan declares as another name of the file is not one.
     Alias,
-    /// A link that leaves the target has other names.
+    /// A link that leads outside the target has other names.
     LinkWithAliases,
     /// The edits are for a file of another length.
     OtherLength,
-    /// The edits do not lead to the file that the step says it leaves.
+    /// The edits do not produce the file that the step declares.
     OtherOutcome,
 }
 
@@ -221,7 +221,7 @@ impl Error {
         Self::Refused { path: path.to_path_buf(), why }
     }
 
-    /// Did somebody else change a file meanwhile, so that planning again may help?
+    /// Did another program change a file in the meantime, so that a new plan may succeed?
     #[must_use]
     pub fn is_overtaken(&self) -> bool {
         match self {

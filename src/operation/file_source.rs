@@ -1,4 +1,4 @@
-//! The bytes of an open file, read piecewise.
+//! The bytes of an open file, read in pieces.
 
 use super::error::{Error, PathError};
 use super::refusal::Refusal;
@@ -13,9 +13,9 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI32, Ordering};
 
-/// Which file it was when it was looked at: a later look tells whether somebody wrote since. The time
-/// of the last change of the inode is not part of it, for that moves whenever another name of the file
-/// comes or goes, and content counts.
+/// The identity and state of a file when it was examined. A later comparison shows whether the file was
+/// written since. The time of the last status change (ctime) is not included, because it also changes when
+/// another name of the file is added or removed, and only the content matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Identity {
     file: FileId,
@@ -29,45 +29,45 @@ impl Identity {
     }
 }
 
-/// An open file as a [`Source`]. It is read, never mapped, so that a file that shrinks meanwhile
-/// is an error and no signal.
+/// An open file as a [`Source`]. It is read, never mapped, so that a file that is truncated while it is read
+/// causes an error instead of a signal.
 pub(super) struct FileSource {
     pub(super) file: File,
     len: u64,
     path: PathBuf,
-    /// The number of the error with which a read failed; 0 where none did.
+    /// The error number of a failed read; 0 if no read failed.
     failed: AtomicI32,
 }
 
 impl FileSource {
-    /// Opens the regular file under a name; a link is not followed.
+    /// Opens a regular file by its name. A symlink is not followed.
     pub(super) fn open(name: &Name) -> Result<Self, PathError> {
         let failed = |source| PathError::new("read", name.path(), source);
         Self::of(name.open().map_err(failed)?, name.path())
     }
 
-    /// Opens what `path` leads to, links followed: a file that a person named.
+    /// Opens a file that a user named. Symlinks are followed.
     pub(super) fn open_named(path: &Path) -> Result<Self, PathError> {
         let failed = |source| PathError::new("read", path, source);
         Self::of(File::open(path).map_err(failed)?, path)
     }
 
-    /// A file that is open already, and is called `path` in errors.
+    /// A file that is already open; errors call it `path`.
     pub(super) fn of(file: File, path: &Path) -> Result<Self, PathError> {
         let failed = |source| PathError::new("read", path, source);
         let len = file.metadata().map_err(failed)?.len();
         Ok(Self { file, len, path: path.to_path_buf(), failed: AtomicI32::new(0) })
     }
 
-    /// The same file once more.
+    /// Another handle for the same file.
     pub(super) fn again(&self) -> Result<Self, PathError> {
         let file = self.file.try_clone();
         let file = file.map_err(|source| PathError::new("read", &self.path, source))?;
         Ok(Self { file, len: self.len, path: self.path.clone(), failed: AtomicI32::new(0) })
     }
 
-    /// Fails where a read has failed. Whoever concludes from bytes that are not there that they are others
-    /// asks for this first; a file that became shorter is another one indeed, and no failure.
+    /// Fails if a read has failed. Call this before concluding from missing bytes that a file has changed: a
+    /// truncated file has changed, but a failed read proves nothing.
     pub(super) fn require_read(&self) -> Result<(), PathError> {
         match self.failed.load(Ordering::Relaxed) {
             0 => Ok(()),
@@ -78,7 +78,7 @@ impl FileSource {
         }
     }
 
-    /// What it is called in errors.
+    /// Its name in errors.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -111,14 +111,14 @@ impl Source for FileSource {
     }
 }
 
-/// Has `source` after `edits` the very bytes of another file?
+/// Does `source`, after `edits`, have exactly the bytes of another file?
 pub(super) fn is_same_after(source: &dyn Source, edits: &[&EditSet], other: &dyn Source) -> bool {
     through(source, edits, &mut |then| {
         then.len() == other.len() && bytes::is_same(then, 0, other, 0, other.len())
     })
 }
 
-/// Runs `look` on `source` as it would be after all of `edits`, one after the other.
+/// Calls `look` with `source` as it would be after all of `edits`, applied in order.
 pub(super) fn through<T>(
     source: &dyn Source,
     edits: &[&EditSet],
@@ -130,7 +130,7 @@ pub(super) fn through<T>(
     }
 }
 
-/// The file that a place leads to, open, and what stands under the name itself.
+/// Opens the file that a place refers to. Also returns the status of the name itself.
 pub(super) fn open_place(place: &Place) -> Result<(FileSource, Stat), Error> {
     let failed = |source| PathError::new("read", place.name.path(), source);
     let own = place.name.stat().map_err(failed)?;
@@ -144,7 +144,7 @@ pub(super) fn open_place(place: &Place) -> Result<(FileSource, Stat), Error> {
     Ok((source, own))
 }
 
-/// The file that a link with this target leads to, open; none where it leads to none.
+/// Opens the file that a link with this target refers to; `None` if there is none.
 pub(super) fn open_linked(place: &Place, target: &Path) -> Result<Option<FileSource>, Error> {
     let failed = |source| PathError::new("follow", place.name.path(), source);
     let leads_nowhere = |error: &io::Error| {

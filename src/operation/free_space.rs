@@ -1,4 +1,4 @@
-//! The free space of file systems, and what an operation takes of it.
+//! The free space of file systems, and how much of it an operation uses.
 
 use super::error::{Error, PathError};
 use super::owner;
@@ -6,10 +6,10 @@ use super::tree::Directory;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Free bytes that an operation leaves, its record included.
+/// Bytes that an operation leaves free, including those for its record.
 const SPARE: u64 = 1 << 20;
 
-/// The free space of file systems, each asked once.
+/// The free space of file systems. Each is queried once.
 #[derive(Default)]
 pub(super) struct FreeSpace {
     devices: BTreeMap<u64, Needed>,
@@ -17,13 +17,13 @@ pub(super) struct FreeSpace {
 
 struct Needed {
     path: PathBuf,
-    /// Bytes that files grow by, less those that they shrink by.
+    /// The bytes by which files grow, minus those by which they shrink.
     needed: i64,
     available: u64,
 }
 
 impl FreeSpace {
-    /// Counts `bytes` that are going to be taken on a device, or given back, in a directory of it.
+    /// Counts `bytes` that will be used on a device, or freed if negative; `directory` is on that device.
     pub(super) fn take(
         &mut self,
         directory: &Directory,
@@ -43,8 +43,8 @@ impl FreeSpace {
         Ok(())
     }
 
-    /// Fails where the steps need more than there is. Where they take nothing, nothing is asked for: a
-    /// revert gives room back.
+    /// Fails if the steps need more space than is free. Steps that need no space are not checked, because a
+    /// revert frees space.
     pub(super) fn check(&self) -> Result<(), Error> {
         for Needed { path, needed, available } in self.devices.values() {
             let needed = u64::try_from(*needed).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A file that an interruption left in the middle of an edit in place.
+//! A file whose edit in place was interrupted.
 
 use super::file_source::{FileSource, through};
 use super::journal::{Change, Step};
@@ -8,8 +8,8 @@ use crate::edit::{Content, Edit, EditSet, Patched};
 use std::borrow::Cow;
 use std::ops::Range;
 
-/// The edits that put the old bytes back whatever part of an edit in place was done. None where the
-/// step was not done in place.
+/// The edits that restore the old bytes, whichever part of an edit in place was written. `None` if the step
+/// was not done in place.
 pub(super) fn way_back(step: &Step, source: &FileSource) -> Option<EditSet> {
     if !fits_in_place(&step.changes) {
         return None;
@@ -22,12 +22,12 @@ pub(super) fn way_back(step: &Step, source: &FileSource) -> Option<EditSet> {
     }
 }
 
-/// Is the file what is left when the writing of the changes is stopped: all edits up to one, of that one the
-/// beginning, and nothing behind? `back` makes the old file of it. What is appended is not looked at, for it is cut
-/// off.
+/// Could the file be the result of interrupting the writes of a step: all edits up to one are complete, a
+/// prefix of that one is written, and none after it? `back` restores the old file. Appended bytes are not
+/// examined, because they are truncated.
 ///
-/// A write that a power cut tears otherwise, in the middle of two pages, is not taken for one: any mixture of old and
-/// new bytes could be.
+/// A write that a power cut tears in another way, in the middle of two pages, is not recognised, because then
+/// any mixture of old and new bytes would be acceptable.
 pub(super) fn is_on_the_way(step: &Step, source: &FileSource, back: &EditSet) -> bool {
     let mut states = vec![back];
     let mut is_stopped = false;
@@ -61,7 +61,7 @@ pub(super) fn is_on_the_way(step: &Step, source: &FileSource, back: &EditSet) ->
     true
 }
 
-/// The tail may be there in part, of a file that has `len` bytes now.
+/// The appended bytes may be incomplete; the file has `len` bytes now.
 fn way_back_from_growth(change: &Change, len: u64) -> Option<EditSet> {
     let old_len = change.edits.old_len();
     if len < old_len || len > change.edits.new_len() {
@@ -75,8 +75,8 @@ fn way_back_from_growth(change: &Change, len: u64) -> Option<EditSet> {
     EditSet::new(len, undo.collect()).ok().filter(|edits| edits.new_len() == old_len)
 }
 
-/// Cutting off comes last: the file has its old length, and differs in bytes alone that the edits
-/// write. Writing all of them gives the new file, and from there the old one is known.
+/// Truncation comes last, so the file has its old length, and differs only in bytes that the edits write.
+/// Writing all of them produces the new file, from which the old one can be computed.
 fn way_back_from_overwriting(changes: &[Change], source: &FileSource) -> Option<EditSet> {
     let len = source.len();
     if changes.first()?.edits.old_len() != len {
@@ -96,7 +96,7 @@ fn way_back_from_overwriting(changes: &[Change], source: &FileSource) -> Option<
     EditSet::new(len, edits?).ok()
 }
 
-/// Are the bytes there that an edit in place copies within the file? The lock leaves them out.
+/// Are the bytes complete that an edit in place copies within the file? The lock does not cover them.
 pub(super) fn copies_are_complete(step: &Step, source: &FileSource) -> bool {
     let [change] = step.changes.as_slice() else { return true };
     if !fits_in_place(&step.changes) {

@@ -1,5 +1,5 @@
-//! Which operations are in effect on which file: a revert takes others out of effect, and a revert
-//! of that revert brings them back.
+//! Determines which operations are in effect for which file. A revert cancels other operations, and a revert
+//! of that revert reinstates them.
 
 use super::journal::{Record, Step};
 use crate::plan::RelativePath;
@@ -21,21 +21,21 @@ struct Position {
 pub(super) struct Entry<'a> {
     pub(super) id: &'a str,
     pub(super) step: &'a Step,
-    /// Positions of the operation in the store, and of the step in the operation.
+    /// The index of the operation in the store, and of the step in the operation.
     pub(super) position: (usize, usize),
-    /// Has nobody reverted it?
+    /// Is it not reverted?
     pub(super) in_effect: bool,
 }
 
 impl Entry<'_> {
-    /// Is it a change that stands: one in effect, that reverts nothing itself?
+    /// Is it a change that is in effect, and not itself a revert?
     pub(super) fn counts(&self) -> bool {
         self.in_effect && self.step.reverts.is_empty()
     }
 }
 
 impl History {
-    /// Of all operations, the oldest first.
+    /// The history of all operations, oldest first.
     pub(super) fn of(records: Vec<Record>) -> Self {
         let mut names: BTreeMap<RelativePath, Vec<Position>> = BTreeMap::new();
         for (record, operation) in records.iter().enumerate() {
@@ -59,12 +59,12 @@ impl History {
         Self { records, names }
     }
 
-    /// Was there an operation with this ID?
+    /// Is there an operation with this ID?
     pub(super) fn has(&self, id: &str) -> bool {
         self.records.iter().any(|record| record.id == id)
     }
 
-    /// Every name that was ever changed, with what was done to it, the oldest first.
+    /// Every name that was ever changed, with its changes, oldest first.
     pub(super) fn names(&self) -> impl Iterator<Item = (&RelativePath, Vec<Entry<'_>>)> {
         self.names.iter().map(|(name, positions)| {
             let entries = positions.iter().filter_map(|position| {

@@ -1,4 +1,4 @@
-//! A store that is there, held open: its records and its lock.
+//! An existing store, held open: its records and its lock.
 
 use super::disk::{Disk, is_full};
 use super::distrust::Unusable;
@@ -26,29 +26,29 @@ pub(super) const LOOSE: u32 = 0o022;
 /// The directory of a store that holds the records.
 pub(super) const OPERATIONS: &str = "operations";
 
-/// A record that waits to be finished or rolled back.
+/// The suffix of a record that is to be completed or rolled back.
 const PENDING: &str = ".pending.json";
-/// A record that could not be rolled back for some file, and is kept for a person to look at.
+/// The suffix of a record that could not be rolled back for some file, and is kept for inspection.
 const ABANDONED: &str = ".abandoned.json";
-/// A record of an operation that took place.
+/// The suffix of a record of a completed operation.
 const DONE: &str = ".json";
-/// The name under which a record is written.
+/// The temporary name for writing a record.
 const TEMPORARY: &str = "record.tmp";
 
-/// No record is longer: that of a signature made anew for a library of a gigabyte has some 12 MB.
+/// The maximum length of a record. The record for a new signature of a library of a gigabyte has about 12 MB.
 const MAX_RECORD_BYTES: u64 = 64 << 20;
 
-/// A store that is there, and held open.
+/// An existing store, held open.
 pub(super) struct Home {
     pub(super) home: Arc<Directory>,
-    /// None where the store is not complete.
+    /// `None` if the store is incomplete.
     pub(super) operations: Option<Arc<Directory>>,
     pub(super) owner: u32,
-    /// Was it named as one to be trusted, whoever it belongs to?
+    /// Did the user name it as trusted, regardless of its owner?
     pub(super) is_trusted: bool,
 }
 
-/// A record's file.
+/// The file of a record.
 #[derive(Debug, Clone)]
 struct Entry {
     number: u64,
@@ -64,7 +64,7 @@ enum State {
 }
 
 impl Home {
-    /// Fails where the store is root's, and we are not.
+    /// Fails if the store belongs to root, and the current user is not root.
     pub(super) fn require_writable(&self) -> Result<(), Error> {
         if self.is_trusted || self.owner == owner::myself() {
             return Ok(());
@@ -72,7 +72,7 @@ impl Home {
         Err(Error::ReadOnlyStore { store: self.home.path().to_path_buf() })
     }
 
-    /// Takes from group and others the right to write in the store, once all records are read.
+    /// Removes the write permission of group and others from the store, once all records are read.
     pub(super) fn tighten(&self, disk: &Disk) -> Result<(), Error> {
         for directory in std::iter::once(&self.home).chain(&self.operations) {
             let stat = directory
@@ -104,7 +104,7 @@ impl Home {
         self.home.name("lock")
     }
 
-    /// Puts a record on the disk, as pending; for its owner alone where `is_private`.
+    /// Writes a record to the disk as pending. Only its owner may read it if `is_private`.
     pub(super) fn begin(
         &self,
         disk: &Disk,
@@ -120,12 +120,12 @@ impl Home {
         let mode = if is_private { 0o600 } else { 0o644 };
         let name = operations.name(format!("{number:04}-{}{PENDING}", record.id));
         let record = &old_bytes::write(disk, record, &name, mode)?;
-        // One name for all: what a crash left is written over.
+        // The temporary name is always the same, so that leftovers of a crash are overwritten.
         let temporary = operations.name(TEMPORARY);
         let text = record
             .seal()
             .map_err(|error| PathError::new("write", name.path(), io::Error::other(error)))?;
-        // What could not be read again must not be written.
+        // Do not write a record that could not be read again.
         record.check().map_err(|why| Error::Record {
             path: name.path().to_path_buf(),
             why: Unusable::Impossible(why),
@@ -152,8 +152,8 @@ impl Home {
         Ok(disk.sync_directory(operations)?)
     }
 
-    /// The pending operation took place. Under either name the record says the same of files that
-    /// are all new: that the new name may not outlast a power cut is no failure.
+    /// Marks the pending operation as completed. The record is valid under either name once all files are
+    /// new, so it does not matter if a power cut undoes the renaming.
     pub(super) fn finish(&self, disk: &Disk) -> Result<(), Error> {
         self.rename_pending(disk, DONE)?;
         if let Some(operations) = &self.operations {
@@ -162,8 +162,8 @@ impl Home {
         Ok(())
     }
 
-    /// Gives the store's files the time of the operation that was finished, so that an image that is
-    /// built twice with the same SOURCE_DATE_EPOCH is the same. No failure here loses anything.
+    /// Sets the times of the store's files to the time of the completed operation, so that building an image
+    /// twice with the same SOURCE_DATE_EPOCH gives the same result. A failure here is harmless.
     pub(super) fn date(&self, disk: &Disk, time: i64) {
         let times = Times { accessed: (time, 0), modified: (time, 0) };
         let entries = self.entries().unwrap_or_default();
@@ -182,14 +182,14 @@ impl Home {
         }
     }
 
-    /// The pending operation was rolled back, except for files that are no longer those it knew.
+    /// Marks the pending operation as rolled back, except for files that something else has changed.
     pub(super) fn abandon(&self, disk: &Disk) -> Result<(), Error> {
         self.rename_pending(disk, ABANDONED)?;
         let Some(operations) = &self.operations else { return Ok(()) };
         Ok(disk.sync_directory(operations)?)
     }
 
-    /// The pending operation was rolled back.
+    /// Removes the record of the pending operation, which was rolled back.
     pub(super) fn discard(&self, disk: &Disk) -> Result<(), Error> {
         for entry in self.entries()?.iter().filter(|entry| entry.state == State::Pending) {
             disk.remove(&entry.name)?;
@@ -208,32 +208,32 @@ impl Home {
         Ok(())
     }
 
-    /// The record of the operation that is pending, and its file.
+    /// The record of the pending operation, and its file.
     pub(super) fn pending(&self) -> Result<Option<(Name, Record)>, Error> {
         let entries = self.entries()?;
         let pending = entries.into_iter().find(|entry| entry.state == State::Pending);
         pending.map(|entry| Ok((entry.name.clone(), self.read(&entry.name)?))).transpose()
     }
 
-    /// Does the store hold a record, in whatever state?
+    /// Does the store contain a record, in any state?
     pub(super) fn holds_records(&self) -> Result<bool, Error> {
         Ok(!self.entries()?.is_empty())
     }
 
-    /// Every operation that took place, the oldest first.
+    /// All completed operations, oldest first.
     pub(super) fn done(&self) -> Result<Vec<Record>, Error> {
         let done = |entry: &&Entry| entry.state == State::Done;
         self.entries()?.iter().filter(done).map(|entry| self.read(&entry.name)).collect()
     }
 
-    /// The last operation that took place.
+    /// The last completed operation.
     pub(super) fn last_done(&self) -> Result<Option<Record>, Error> {
         let entries = self.entries()?;
         let last = entries.iter().rev().find(|entry| entry.state == State::Done);
         last.map(|entry| self.read(&entry.name)).transpose()
     }
 
-    /// The records, in the order of their numbers.
+    /// The records in the order of their numbers.
     fn entries(&self) -> Result<Vec<Entry>, Error> {
         let Some(operations) = &self.operations else { return Ok(Vec::new()) };
         let failed = |source| PathError::new("read", operations.path(), source);
@@ -275,7 +275,8 @@ impl Home {
         Ok(record)
     }
 
-    /// Opens a file of the store: a regular one of the store's owner, with no name elsewhere.
+    /// Opens a file of the store. It must be a regular file of the store's owner, with no hard links
+    /// elsewhere.
     fn open(&self, name: &Name) -> Result<File, Unusable> {
         let unread = |error: io::Error| Unusable::Unread { said: error.to_string() };
         let file = name.open().map_err(unread)?;

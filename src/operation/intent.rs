@@ -1,13 +1,13 @@
-//! What an operation wants to do, file by file.
+//! The intended changes of an operation, for each file.
 
 use super::journal::{About, Change, Link};
 use super::times::Times;
 use crate::edit::EditSet;
 use crate::plan::{Lock, RelativePath, Seen};
 
-/// What an operation wants to do to a file.
+/// The intended change of a file.
 pub(super) struct Intent {
-    /// Relative to the directory that must not be left.
+    /// The path, relative to the directory that must not be left.
     pub(super) path: RelativePath,
     pub(super) aliases: Vec<RelativePath>,
     pub(super) about: About,
@@ -16,19 +16,19 @@ pub(super) struct Intent {
     pub(super) way: Way,
     pub(super) replace: bool,
     pub(super) unopened: bool,
-    /// The file that the plan was made for, where it is known.
+    /// The state of the file that the plan was made for, if known.
     pub(super) seen: Option<Seen>,
-    /// The link to put in the file's place, instead of a file.
+    /// The link that replaces the file, if any.
     pub(super) link: Option<Link>,
-    /// The times that the file is to have afterwards, where they are not those it has.
+    /// The times that the file gets, if they are to change.
     pub(super) times: Option<Times>,
     pub(super) reverts: Vec<String>,
 }
 
-/// How a file's old bytes become its new ones.
+/// How the new bytes of a file are computed from the old ones.
 pub(super) enum Way {
-    /// By edits that are not turned around yet.
+    /// With edits that have no inverse yet.
     Edits(EditSet),
-    /// By changes that were recorded.
+    /// With recorded changes.
     Changes(Vec<Change>),
 }

@@ -1,5 +1,5 @@
-//! The record of an operation: everything that is needed to put every file back, a few
-//! kilobytes a file, written and synced before the first byte of a file changes.
+//! The record of an operation: everything that is needed to restore every file, in a few kilobytes per file.
+//! It is written and synced before the first byte of a file changes.
 
 use super::digest::Digest;
 use super::distrust::{Impossible, Unusable};
@@ -17,44 +17,45 @@ use std::path::{Path, PathBuf};
 
 /// The schema of a record's JSON.
 const SCHEMA: &str = "tfpatch/operation/v2";
-/// That of tfpatch 0.1, which had no digest of itself: its fields are the same otherwise, and what it
-/// says of modes, owners and attributes is not read.
+/// The schema of tfpatch 0.1, which had no digest of the record. The other fields are the same, and its
+/// modes, owners and attributes are not read.
 const SCHEMA_WITHOUT_DIGEST: &str = "tfpatch/operation/v1";
 
-/// What an operation does.
+/// The kind of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// Carries out a plan that cures findings.
+    /// Carries out a plan that fixes findings.
     Fix,
-    /// Carries out a plan that was made before, perhaps elsewhere.
+    /// Carries out a plan that was made before, possibly on another machine.
     Apply,
     /// Carries out edits of search paths that were requested directly.
     Rpath,
     /// Carries out other edits that were requested directly.
     Edit,
-    /// Puts old bytes back.
+    /// Restores old bytes.
     Revert,
 }
 
-/// How the text of a record begins, before the digest of all that follows it: blake3, in hexadecimal
-/// digits. So a damaged record is known.
+/// The start of a record, before the digest of everything that follows the digest: BLAKE3 in hexadecimal
+/// digits. It detects damaged records.
 const START: &str = r#"{"schema":"tfpatch/operation/v2","digest":""#;
-/// What stands between the digest and the text that it is of.
+/// The text between the digest and the content that it covers.
 const AFTER_DIGEST: &str = "\",";
-/// Values in a record, as far as commas tell: an operation on a large environment has some hundred
-/// thousand.
+/// The maximum number of values in a record, estimated by counting commas. An operation on a large
+/// environment has several hundred thousand.
 const MAX_VALUES: usize = 2_000_000;
-/// Changes of one file in a record: as many as operations that a revert takes back at once.
+/// The maximum number of changes of one file in a record, and therefore of operations that one revert undoes.
 pub(super) const MAX_CHANGES: usize = 200;
-/// A file is at most so many times as long, and longer by so many bytes, as the shorter of its states: an edit
-/// copies a part of it to its end, and a member of a wheel may become worse to pack.
+/// The maximum growth of a file as a factor, and in additional bytes, compared with the shorter of its
+/// states. An edit copies a part of the file to its end, and a member of a wheel may compress less well than
+/// before.
 const MAX_GROWTH: u64 = 4;
 const MAX_MORE: u64 = 64 << 20;
-/// Hexadecimal digits of a digest.
+/// The number of hexadecimal digits of a digest.
 const DIGEST_LEN: usize = 64;
 
-/// What a record's text begins with, whatever its version.
+/// The start of a record of any version.
 #[derive(Deserialize)]
 struct Named<'a> {
     schema: &'a str,
@@ -63,15 +64,15 @@ struct Named<'a> {
 /// An operation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Record {
-    /// The digest of the steps and of the operation before.
+    /// The digest of the steps and of the previous operation.
     pub(super) id: String,
     pub(super) kind: Kind,
     /// The version of tfpatch that wrote it.
     pub(super) tool: String,
     /// Seconds since 1970.
     pub(super) time: i64,
-    /// The target that the record is about, where it does not hold the store itself: one store may be
-    /// named for several targets. It says which records concern a target, and never where to write.
+    /// The target of the record, if it does not contain the store itself, because one store may be used for
+    /// several targets. It determines which records concern a target, and never which files are written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) base: Option<Base>,
     pub(super) steps: Vec<Step>,
@@ -82,10 +83,11 @@ pub(super) struct Record {
 #[serde(transparent)]
 pub(super) struct Base(#[serde(with = "path_text")] pub(super) PathBuf);
 
-/// One file's way from one state to another, and back.
+/// The old and new state of one file, and the changes in both directions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Step {
-    /// Relative to the directory that holds the store, or to the target where that lies elsewhere.
+    /// The path, relative to the directory that contains the store, or to the target if the store is
+    /// elsewhere.
     #[serde(flatten)]
     pub(super) path: RelativePath,
     /// Other names of the same file.
@@ -95,49 +97,49 @@ pub(super) struct Step {
     pub(super) about: About,
     pub(super) old: State,
     pub(super) new: State,
-    /// One after the other they lead from the old state to the new one.
+    /// The changes from the old state to the new one, in order.
     pub(super) changes: Vec<Change>,
-    /// Must the file not be edited in place?
+    /// Is editing in place forbidden?
     pub(super) replace: bool,
-    /// Must it not be while anybody else has it open?
+    /// Is editing in place forbidden while another process has the file open?
     #[serde(default)]
     pub(super) unopened: bool,
-    /// Of the directory of each name, the path's first.
+    /// The times of the directory of each name, beginning with that of the path.
     pub(super) directories: Vec<Times>,
-    /// The operations whose changes of this file are put back.
+    /// The operations whose changes of this file are undone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) reverts: Vec<String>,
 }
 
-/// What a step is, for a person.
+/// The description of a step for reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct About {
     pub(super) kind: plan::Kind,
     pub(super) before: Vec<String>,
     pub(super) after: Vec<String>,
-    /// What changes besides.
+    /// The changes in addition to entries or rows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) fields: Vec<FieldChange>,
     pub(super) method: plan::Method,
     pub(super) reason: String,
 }
 
-/// What a name was, or is to be.
+/// The old or new state of a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct State {
-    /// Of the file that the name leads to.
+    /// The state of the file that the name refers to.
     pub(super) lock: Lock,
-    /// The digest of the whole file, where it was known without reading the file for it.
+    /// The digest of the whole file, if it was known without reading the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) whole: Option<Digest>,
-    /// What is put back beside the bytes: nothing that says who may do what with the file.
+    /// The metadata that are restored along with the bytes. They do not include permissions.
     pub(super) metadata: Kept,
-    /// The symbolic link out of the target that the name is.
+    /// The symbolic link at this name, which leads outside the target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) link: Option<Link>,
 }
 
-/// What a record keeps of a file's metadata.
+/// The metadata of a file in a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Kept {
     pub(super) times: Times,
@@ -151,7 +153,7 @@ pub(super) struct Link {
     pub(super) times: Times,
 }
 
-/// Edits and what takes them back.
+/// Edits and their inverse.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Change {
     pub(super) edits: EditSet,
@@ -159,7 +161,7 @@ pub(super) struct Change {
 }
 
 impl Record {
-    /// A record of `steps` that follows on the operation `previous`.
+    /// A record of `steps` that follows the operation `previous`.
     pub(super) fn new(
         kind: Kind,
         time: i64,
@@ -171,7 +173,7 @@ impl Record {
         Self { id, kind, tool, time, base, steps }
     }
 
-    /// The record as it is written.
+    /// The record in its written form.
     pub(super) fn seal(&self) -> serde_json::Result<Vec<u8>> {
         let text = serde_json::to_string(self)?;
         let rest = text.strip_prefix('{').unwrap_or(&text);
@@ -182,7 +184,7 @@ impl Record {
     /// Reads a record.
     ///
     /// # Errors
-    /// With what is wrong with it, where it is damaged, or of a version that is not known.
+    /// The reason, if the record is damaged or its version is unknown.
     pub(super) fn unseal(text: &[u8]) -> Result<Self, Unusable> {
         let said = |error: serde_json::Error| Unusable::Json { said: error.to_string() };
         let Named { schema } = serde_json::from_slice(text).map_err(said)?;
@@ -193,7 +195,7 @@ impl Record {
             SCHEMA | SCHEMA_WITHOUT_DIGEST => {}
             other => return Err(Unusable::Schema { found: other.to_owned(), known: SCHEMA }),
         }
-        // Each value takes many times the room of its text.
+        // A parsed value takes many times the space of its text.
         if memchr::memchr_iter(b',', text).count() > MAX_VALUES {
             return Err(Unusable::TooManyValues { limit: MAX_VALUES });
         }
@@ -203,7 +205,7 @@ impl Record {
         Ok(record)
     }
 
-    /// Is the record one that an operation can have left, whatever files there are? Its ID is a part of
+    /// Can an operation have produced this record, regardless of the files in the target? Its ID is a part of
     /// the names of temporary files.
     pub(super) fn check(&self) -> Result<(), Impossible> {
         let ids = self.steps.iter().flat_map(|step| &step.reverts).chain([&self.id]);
@@ -219,7 +221,7 @@ impl Record {
         self.steps.iter().try_for_each(Step::check)
     }
 
-    /// What a RECORD says of a file after the operation is the digest of the whole file.
+    /// The hash of a file in a RECORD after the operation is the digest of the whole file.
     fn take_digests_from_rows(&mut self) {
         let records = self.steps.iter().filter(|step| step.reverts.is_empty());
         let digests: BTreeMap<PathBuf, Digest> = records
@@ -232,12 +234,12 @@ impl Record {
     }
 }
 
-/// Is it an ID of an operation, as [`plan::digest_of`] makes one?
+/// Is it a valid ID of an operation, as [`plan::digest_of`] computes it?
 fn is_id(id: &str) -> bool {
     id.len() == plan::ID_LEN && id.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Does a record's text begin with the digest of the rest?
+/// Does a record begin with the digest of the rest?
 fn is_sealed(text: &[u8]) -> bool {
     let sealed = text.strip_prefix(START.as_bytes());
     let Some((digest, rest)) = sealed.and_then(|text| text.split_at_checked(DIGEST_LEN)) else {
@@ -247,7 +249,7 @@ fn is_sealed(text: &[u8]) -> bool {
         .is_some_and(|rest| blake3::hash(rest).to_hex().as_bytes() == digest)
 }
 
-/// The SHA-256 of files by their paths, as rows of the RECORD at `record` have them; all paths are
+/// The SHA-256 of files by their paths, according to the rows of the RECORD at `record`. All paths are
 /// relative to the same directory.
 pub(super) fn digests_in_rows(
     record: &Path,
@@ -263,7 +265,7 @@ pub(super) fn digests_in_rows(
 }
 
 impl Step {
-    /// Is it one that an operation can have left?
+    /// Can an operation have produced this step?
     fn check(&self) -> Result<(), Impossible> {
         let is_link = self.old.link.is_some() || self.new.link.is_some();
         if self.changes.is_empty() {
@@ -303,12 +305,12 @@ impl Step {
         Ok(())
     }
 
-    /// Every name of the file, the path first.
+    /// All names of the file, the path first.
     pub(super) fn names(&self) -> impl Iterator<Item = &RelativePath> {
         std::iter::once(&self.path).chain(&self.aliases)
     }
 
-    /// The changes that lead from the new state back to the old one.
+    /// The changes from the new state back to the old one.
     pub(super) fn back(&self) -> Vec<Change> {
         let turned = self.changes.iter().rev();
         turned
@@ -317,8 +319,8 @@ impl Step {
     }
 }
 
-/// The name of a temporary file, which tells whose it is: a recovery finds it by the record alone.
-/// `step` and `name` are positions within the record and within a step's names.
+/// The name of a temporary file, which identifies its operation, so that a recovery finds the file with only
+/// the record. `step` and `name` are the indices of the step in the record and of the name in the step.
 pub(super) fn temporary(
     id: &str,
     (step, name): (usize, usize),
@@ -332,15 +334,15 @@ pub(super) fn temporary(
     beside.beside(format!(".tfpatch-{id}-{step}-{name}{way}.tmp"))
 }
 
-/// Whether an operation is carried out or taken back. A file that is not complete under the one
-/// temporary name is never there once the name has got what was written under it.
+/// Is an operation carried out, or rolled back? Each direction has its own temporary names. Once a name has
+/// received its new file, the temporary name of that direction never contains an incomplete one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Direction {
     Forth,
     Back,
 }
 
-/// A path of any bytes as base64: a link may point anywhere.
+/// A path of arbitrary bytes as base64, because a link may contain any bytes.
 mod path_text {
     use crate::edit::base64_bytes;
     use serde::{Deserializer, Serializer};

@@ -1,28 +1,28 @@
-//! Whether anybody else has a file open, and a moment in which nobody can open it.
+//! Detects whether another process has a file open, and prevents others from opening it for a moment.
 //!
-//! Whoever maps the part of a file that is cut off gets SIGBUS. A write lease is granted only where
-//! nobody else has the file open or mapped; while it is held, whoever opens the file waits
+//! A process that has mapped the truncated part of a file gets SIGBUS. The kernel grants a write lease only
+//! if no other process has the file open or mapped, and while the lease is held, every open of the file waits
 //! (fcntl(2), "Leases").
 
 use std::fs::File;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use std::os::fd::AsRawFd as _;
 
-/// Nobody else has the file open as long as this lives.
+/// No other process has the file open while this exists.
 pub(super) struct Lease<'a> {
     #[cfg_attr(not(any(target_os = "linux", target_os = "android")), expect(dead_code))]
     file: &'a File,
 }
 
-/// File systems on which a mapping holds the file open, and which no other machine has mounted: by
-/// `f_type` of statfs(2), ext4 (ext2 and ext3 are the same number), XFS, btrfs, tmpfs, F2FS,
-/// bcachefs. overlayfs, which containers run on, is the counterexample: it maps the file beneath,
-/// and grants a lease on a library that is in use.
+/// File systems that no other machine has mounted, and on which a mapping counts as an open file. The numbers
+/// are `f_type` of statfs(2) for ext4 (ext2 and ext3 have the same number), XFS, btrfs, tmpfs, F2FS and
+/// bcachefs. overlayfs, which containers use, does not qualify: it maps the underlying file, and grants a
+/// lease on a library that is in use.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const TRUSTED: [u64; 6] = [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0xf2f5_2010, 0xca45_1a4e];
 
-/// Somebody may just be looking at the file: an indexer, or a process that is being started and
-/// still has what its parent had open.
+/// A file may be open only briefly: in an indexer, or in a process that has just been started and still has
+/// the open files of its parent.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const ATTEMPTS: u32 = 5;
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -30,15 +30,15 @@ const PAUSE: std::time::Duration = std::time::Duration::from_millis(2);
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 impl<'a> Lease<'a> {
-    /// A lease on `file`; none where somebody else has it open, or where that cannot be known.
+    /// Takes a lease on `file`; `None` if another process has it open, or if that cannot be determined.
     pub(super) fn take(file: &'a File) -> Option<Self> {
         let kind = rustix::fs::fstatfs(file).ok()?.f_type;
-        // The field has another type on every architecture; all values fit into 32 bits.
+        // The type of the field depends on the architecture; all values fit into 32 bits.
         if !TRUSTED.contains(&(u64::try_from(kind).ok()? & 0xffff_ffff)) {
             return None;
         }
-        // Whoever waits for the file has the kernel send us a signal, SIGIO by default, which would
-        // end the process. SIGURG is ignored unless somebody asks for it.
+        // If another process waits for the file, the kernel sends a signal to this one. The default, SIGIO,
+        // would end the process; SIGURG is ignored by default.
         if !set(file, F_SETSIG, libc::SIGURG) {
             return None;
         }
@@ -61,7 +61,7 @@ impl Drop for Lease<'_> {
     }
 }
 
-/// The command of fcntl(2) that chooses the signal; the same number on every architecture.
+/// The command of fcntl(2) that sets the signal. Its number is the same on every architecture.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const F_SETSIG: libc::c_int = 10;
 
@@ -75,7 +75,7 @@ fn set(file: &File, command: libc::c_int, value: libc::c_int) -> bool {
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 impl<'a> Lease<'a> {
-    /// There are no leases here.
+    /// This system has no leases.
     pub(super) fn take(_: &'a File) -> Option<Self> {
         None
     }

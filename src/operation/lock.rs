@@ -1,4 +1,4 @@
-//! One operation at a time: the store is locked while one runs.
+//! Locks the store, so that only one operation runs at a time.
 
 use super::disk::{Disk, is_full};
 use super::distrust::Distrust;
@@ -10,11 +10,11 @@ use std::io::Read as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How long to sleep between two attempts.
+/// The time between two attempts.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The store is locked as long as this lives. The kernel gives the lock back when the process
-/// ends, in whatever way.
+/// The store is locked while this exists. The kernel releases the lock when the process ends, in whatever
+/// way.
 #[derive(Debug)]
 pub(super) struct Guard {
     file: File,
@@ -22,19 +22,19 @@ pub(super) struct Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        // The number of a process that has ended says nothing, and would make two images of one
-        // environment differ. Where it stays, nobody is misled: the lock itself counts.
+        // The ID of a process that has ended is useless, and would make two images of one environment differ.
+        // If it remains in the file, it does no harm, because only the lock itself counts.
         let _ = self.file.set_len(0);
-        // Said outright, for a process that is being started at this moment has the file open too.
+        // Unlock explicitly, because a process that is being started at this moment has the file open too.
         let _ = rustix::fs::flock(&self.file, FlockOperation::Unlock);
     }
 }
 
-/// No process ID is longer.
+/// The maximum length of a process ID, in bytes.
 const MAX_PID_BYTES: u64 = 20;
 
-/// Takes the lock `name`, a file of the store in `directory`; waits for at most `wait` while
-/// somebody else holds it, and tells `waiting` once who does.
+/// Takes the lock `name`, a file of the store in `directory`. Waits for at most `wait` while another process
+/// holds it, and calls `waiting` once with that process.
 pub(super) fn take(
     disk: &Disk,
     directory: &Path,
@@ -57,19 +57,19 @@ pub(super) fn take(
             }
             result => result?,
         };
-        // What is written into it must not be written into another file.
+        // Writing to the lock file must not change another file.
         let links = Stat::from(rustix::fs::fstat(&handle.file).map_err(failed)?).links;
         if links > 1 {
             let why = Distrust::LinkedLock { names: links };
             return Err(Error::ForeignStore { store: name.path().to_path_buf(), why });
         }
         match rustix::fs::flock(&handle.file, FlockOperation::NonBlockingLockExclusive) {
-            // Somebody may have removed the store between the open and the lock.
+            // The store may have been removed between open and lock.
             Ok(()) if !is_still(&handle.file, name)? => continue,
             Ok(()) => {
                 disk.set_len(&handle, 0)?;
                 match disk.write(&handle, format!("{}\n", std::process::id()).as_bytes(), 0) {
-                    // Who holds it cannot be said then; it is held all the same.
+                    // The holder is unknown then, but the lock is held nevertheless.
                     Err(error) if is_full(&error) => {}
                     result => result?,
                 }
@@ -90,8 +90,8 @@ pub(super) fn take(
     }
 }
 
-/// Who holds the lock `name` just now: none where nobody does, and where nobody ever did. Creates
-/// nothing.
+/// The process that holds the lock `name`; `None` if there is none or there was never a lock. Does not create
+/// anything.
 pub(super) fn held_by(name: &Name) -> Option<Option<u32>> {
     let file = name.open().ok()?;
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {

@@ -1,4 +1,4 @@
-//! What stays of a file when its bytes change: mode, owner, times and extended attributes.
+//! The metadata of a file that are kept when its bytes change: mode, owner, times and extended attributes.
 
 use super::disk::{Disk, Handle, is_not_permitted};
 use super::error::PathError;
@@ -20,9 +20,9 @@ pub struct Metadata {
     pub uid: u32,
     /// The owner's group ID.
     pub gid: u32,
-    /// Of last access and change.
+    /// The times of last access and last modification.
     pub times: Times,
-    /// Extended attributes: access control lists and capabilities are some of them.
+    /// Extended attributes, which include access control lists and capabilities.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<Attribute>,
 }
@@ -37,18 +37,18 @@ pub struct Attribute {
     pub value: Vec<u8>,
 }
 
-/// The attribute that holds a file's capabilities; the kernel drops it whenever the file is
-/// written to.
+/// The attribute that contains the capabilities of a file. The kernel removes it whenever the file is
+/// written.
 pub(super) const CAPABILITY: &str = "security.capability";
 
-/// The attribute that holds SELinux's label, which its policy decides, not who writes.
+/// The attribute with SELinux's label, which the policy sets.
 pub(super) const LABEL: &str = "security.selinux";
 
 impl Metadata {
-    /// Of an open file.
+    /// The metadata of an open file.
     ///
     /// # Errors
-    /// As the operating system's.
+    /// The error of the operating system.
     pub(super) fn of(file: &File, path: &Path) -> Result<Self, PathError> {
         let failed = |source| PathError::new("read the metadata of", path, source);
         let stat = Stat::from(rustix::fs::fstat(file).map_err(|error| failed(error.into()))?);
@@ -61,21 +61,21 @@ impl Metadata {
         })
     }
 
-    /// Of a file that is being read.
+    /// The metadata of a file that is being read.
     ///
     /// # Errors
-    /// As the operating system's.
+    /// The error of the operating system.
     pub(super) fn of_source(source: &FileSource) -> Result<Self, PathError> {
         Self::of(&source.file, source.path())
     }
 
-    /// Gives the file this metadata, and changes only what differs.
+    /// Sets the metadata of a file. Only differing values are changed.
     pub(super) fn restore(&self, disk: &Disk, to: &Handle) -> Result<(), PathError> {
         let now = Self::of(&to.file, &to.path)?;
         if (now.uid, now.gid) != (self.uid, self.gid) {
             disk.set_owner(to, self.uid, self.gid)?;
         }
-        // Setting the owner may have cleared bits of the mode: always look again.
+        // Setting the owner may have cleared bits of the mode, so compare the mode again.
         let now = Self::of(&to.file, &to.path)?;
         if now.mode != self.mode {
             disk.set_mode(to, self.mode)?;

@@ -1,5 +1,5 @@
-//! The only code that writes: carries out plans, keeps what is needed to take them back, and puts
-//! the old bytes back.
+//! The only code that writes to a target: it carries out plans, keeps undo records, and restores the old
+//! bytes.
 //!
 //! # The store
 //!
@@ -16,50 +16,52 @@
 //!                                         something else had changed meanwhile
 //! ```
 //!
-//! A record holds for every file its size and digests, its times, and the edits in both directions:
-//! some kilobytes; and a digest of itself. It is written under a temporary name, synced, renamed to
-//! `….pending.json`, and the directory is synced, before the first byte of a file changes; when all is
-//! done it is renamed once more. Paths in it are relative to the directory that holds the store, so that
-//! an environment can be copied with it (to the target's root, where the store was put elsewhere).
+//! For every file, a record contains its size and digests, its times, and the edits in both directions, which
+//! takes some kilobytes. It also contains a digest of itself. Before the first byte of a file changes, the
+//! record is written under a temporary name, synced, and renamed to `….pending.json`, and the directory is
+//! synced. At the end it is renamed again. Its paths are relative to the directory that contains the store,
+//! so that an environment can be copied together with its store; if the store is elsewhere, they are relative
+//! to the root of the target.
 //!
 //! # What is trusted
 //!
-//! A record is data about this target alone: where it lies and whose it is ([`Store`]) is checked, and what
-//! it puts back has to be what an edit, made anew, leads to, whoever wrote it. Root acts with the rights of a tree's owner. Modes, owners and
-//! attributes come from the file as it is found. `SECURITY.md` says it in a page.
+//! A record is treated as untrusted data about this target only. The location and the owner of a store are
+//! checked ([`Store`]), and the bytes that a record restores must differ from the current ones by an edit
+//! that tfpatch can reproduce, whoever wrote the record. Root acts with the permissions of the tree's owner.
+//! Modes, owners and attributes are taken from the existing file. `SECURITY.md` explains this on one page.
 //!
 //! # How names are looked up
 //!
-//! Once, directory by directory, and every directory is held open from then on. The way to a file is
-//! part of what was judged; it is walked again before the first byte is written, and the file at its
-//! end must be the one that was judged: the same inode, length and time of change, and the same bytes
-//! where the plan relied on them.
+//! Names are looked up once, directory by directory, and every directory stays open from then on. The path to
+//! a file is part of the checked state: it is walked again before the first byte is written, and must end at
+//! the checked file, with the same inode, length and modification time, and with the same bytes in the ranges
+//! that the plan relies on.
 //!
 //! # What happens to a file
 //!
-//! It is edited in place if it is a file of the target's own, with no name outside, and if every
-//! prefix of its edits loads. Otherwise a clone is written beside it as `.tfpatch-ID-STEP-NAME.tmp`
-//! and exchanged with each of its names: what comes out must be what was judged, and is put back if it
-//! is not. Cut off in place it is only under a write lease, which tells that nobody has it open. An
-//! interrupted operation is found by its pending record: [`recover()`] looks at the bytes of every file,
-//! and finishes or rolls back.
+//! A file is edited in place if it belongs to the target, has no names outside it, and loads after every
+//! prefix of its edits. Otherwise a clone is written to `.tfpatch-ID-STEP-NAME.tmp` beside it, and exchanged
+//! with each of its names. If the file that comes out of the exchange is not the expected one, it is
+//! restored. A file is truncated in place only under a write lease, which proves that no other process has it
+//! open. An interrupted operation is detected by its pending record: [`recover()`] examines the bytes of
+//! every file, and completes the operation or rolls it back.
 //!
-//! # What is waited for
+//! # What is synced
 //!
-//! Each sync is there for a power cut at the next moment:
+//! Each sync protects against a power cut immediately afterwards:
 //!
 //! | sync | without it |
 //! |---|---|
-//! | the store's directories, when they are created | the record below them is gone |
-//! | the record, then its directory, before the first file | files are half edited, and nobody knows |
-//! | in place, what was written so far, before bytes that are there already change | a header leads to a tail that is not there |
-//! | in place, before the end is cut off | a header leads to a tail that is gone |
-//! | the file, at the end, metadata included | the operation counts as done, and the file is old |
-//! | a new file, before it is renamed | the name leads to no bytes |
-//! | each directory of renamed files, once, at the end | the operation counts as done, and the name is old |
-//! | the store's directory, when the operation is done | it is taken for interrupted, much later |
+//! | the store's directories, when they are created | the record in them is lost |
+//! | the record, then its directory, before the first file | files are half edited, and no record shows it |
+//! | in place, everything written so far, before existing bytes change | a header points to a tail that does not exist |
+//! | in place, before the file is truncated | a header points to a tail that is gone |
+//! | the file, at the end, including metadata | the operation counts as complete, and the file is old |
+//! | a new file, before it is renamed | the file is empty |
+//! | each directory of renamed files, once, at the end | the operation counts as complete, and the name refers to the old file |
+//! | the store's directory, when the operation is complete | it looks interrupted, possibly much later |
 //!
-//! With [`Options::sync`] off there is none of them.
+//! With [`Options::sync`] off, nothing is synced.
 
 mod apply;
 mod changes;
@@ -121,30 +123,30 @@ use crate::plan::{self, RelativePath};
 use schemars::JsonSchema;
 use std::time::Duration;
 
-/// How an operation is carried out.
+/// The options of an operation.
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
-    /// Wait until everything is on the disk? Without, a power cut may lose what a crash does not:
-    /// for the build of an image, which is thrown away then.
+    /// Wait until everything is on the disk? If not, a power cut may lose changes, but a crash of the process
+    /// does not. This is meant for building images, which are thrown away after a power cut.
     pub sync: bool,
-    /// Edit in place or replace.
+    /// Edit in place, or replace files.
     pub write: Write,
-    /// Only find out what would be done, and whether anything is in the way.
+    /// Only determine what would be done, and whether anything prevents it.
     pub dry_run: bool,
-    /// What the record gives as its time: seconds since 1970.
+    /// The time in the record: seconds since 1970.
     pub time: i64,
-    /// How long to wait for another tfpatch that works on the same store.
+    /// How long to wait for another tfpatch that uses the same store.
     pub wait: Duration,
-    /// Is told once, with the other's process ID, when there is one to wait for.
+    /// Called once with the process ID of the other tfpatch, if it has to wait.
     pub waiting: &'a (dyn Fn(Option<u32>) + Sync),
 }
 
-/// Edit in place or replace.
+/// Edit in place, or replace files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Write {
-    /// In place where that is safe.
+    /// In place if that is safe.
     Auto,
-    /// In place, or not at all.
+    /// In place, or fail.
     InPlace,
     /// Never in place.
     Replace,
@@ -155,13 +157,13 @@ pub enum Write {
 pub struct Operation {
     /// 12 hexadecimal digits: the digest of the plan and of the operation before.
     pub id: String,
-    /// What it does.
+    /// The kind of the operation.
     pub kind: Kind,
     /// The version of tfpatch.
     pub tool: String,
     /// Seconds since 1970.
     pub time: i64,
-    /// The operations that it reverts, for any of its files.
+    /// The operations that it reverts, at least for one of its files.
     pub reverts: Vec<String>,
     /// What it did to each file.
     pub steps: Vec<StepDone>,
@@ -170,25 +172,25 @@ pub struct Operation {
 /// What an operation did to a file.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, JsonSchema)]
 pub struct StepDone {
-    /// Relative to the directory that holds the store (to the target's root, where the store lies
-    /// outside of it); with links inside the target followed.
+    /// The path, relative to the directory that contains the store, or to the root of the target if the store
+    /// is elsewhere. Links inside the target are resolved.
     #[serde(flatten)]
     pub path: RelativePath,
     /// The file's other names.
     pub aliases: Vec<RelativePath>,
     /// What kind of file it is.
     pub kind: plan::Kind,
-    /// The entries or rows that stood there.
+    /// The old entries or rows.
     pub before: Vec<String>,
-    /// Those that stand there now.
+    /// The new entries or rows.
     pub after: Vec<String>,
-    /// What changed of the object besides its search path.
+    /// The changes of the object in addition to its search path.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fields: Vec<FieldChange>,
     /// How room was found; `old_bytes` or `link` for a revert.
     #[schemars(with = "String")]
     pub method: plan::Method,
-    /// Why.
+    /// The reason for the change.
     pub reason: String,
     /// Bytes of the old file that were replaced.
     pub bytes_changed: u64,
@@ -230,7 +232,7 @@ impl Operation {
 /// The operations of a store, the oldest first. Reads only.
 ///
 /// # Errors
-/// Where the store cannot be read.
+/// If the store cannot be read.
 pub fn log(store: &Store) -> Result<Vec<Operation>, Error> {
     store.as_reader(|| Ok(store.records()?.iter().map(Operation::of).collect()))
 }

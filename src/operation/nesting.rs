@@ -1,4 +1,4 @@
-//! Where other stores lie: above a directory, and beneath it.
+//! Finds other stores above and below a directory.
 
 use super::error::{Error, PathError};
 use super::home::{LOOSE, NAME};
@@ -8,8 +8,8 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-/// The directory whose store is responsible for `path`: itself, or one above; the first `passed` of
-/// these are not asked.
+/// The directory of the store that is responsible for `path`: `path` itself or one of its ancestors. The
+/// first `passed` of these are skipped.
 pub(super) fn found_above(path: &Path, passed: usize) -> Result<Option<PathBuf>, Error> {
     let failed = |source| PathError::new("find", path, source);
     let target = std::fs::metadata(path).map_err(failed)?;
@@ -20,7 +20,7 @@ pub(super) fn found_above(path: &Path, passed: usize) -> Result<Option<PathBuf>,
             Err(error) if is_gone(&error) || error.kind() == ErrorKind::PermissionDenied => {
                 continue;
             }
-            // A disk that fails for a moment: what was done here must not be forgotten for it.
+            // If the disk fails temporarily, an existing store must not be ignored.
             Err(error) => return Err(failed(error).into()),
         };
         if above == path {
@@ -38,7 +38,7 @@ pub(super) fn found_above(path: &Path, passed: usize) -> Result<Option<PathBuf>,
     Ok(None)
 }
 
-/// The directory of a store somewhere beneath `directory`. What cannot be read cannot hold one.
+/// The directory of a store below `directory`. Directories that cannot be read are skipped.
 pub(super) fn beneath(directory: &Path) -> Option<PathBuf> {
     let walk = walkdir::WalkDir::new(directory).min_depth(2).sort_by_file_name();
     let store = walk

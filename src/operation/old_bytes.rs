@@ -1,8 +1,9 @@
-//! Old bytes that are too many for a record: those of an archive's members, which an edit compresses
-//! anew. They lie in a file beside the record, and are written and synced before it.
+//! Old bytes that are too large for a record, namely those of the members of an archive, which an edit
+//! compresses again. They are kept in a file beside the record, which is written and synced before the
+//! record.
 //!
-//! New bytes are not kept at all: they are in the file that the operation left, and a revert, which
-//! takes no other file, finds them there.
+//! New bytes are not kept: they are in the file that the operation produced. A revert only accepts that file,
+//! and finds them there.
 
 use super::disk::Disk;
 use super::error::{Error, PathError};
@@ -19,10 +20,10 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What the file's name ends with.
+/// The suffix of the file.
 const ENDING: &str = "old";
 
-/// The file beside a record, by the record's name, whatever state that tells of.
+/// The file beside a record, given the name of the record in any of its states.
 pub(super) fn beside(record: &Name) -> Name {
     record.beside(format!("{}.{ENDING}", stem(record.name())))
 }
@@ -32,8 +33,8 @@ fn stem(name: &OsStr) -> &str {
     name.split('.').next().unwrap_or(name)
 }
 
-/// Puts the old bytes that `record` keeps elsewhere on the disk, beside where it is going to be, and
-/// returns the record that tells of them. Does nothing where it keeps none.
+/// Writes the old bytes of `record` that are kept outside it to the disk, beside the future file of the
+/// record, and returns the record with references to them. Does nothing if there are none.
 pub(super) fn write(disk: &Disk, record: &Record, name: &Name, mode: u32) -> Result<Record, Error> {
     let mut packed = record.clone();
     remove_leftovers(disk, name.directory())?;
@@ -59,8 +60,8 @@ pub(super) fn write(disk: &Disk, record: &Record, name: &Name, mode: u32) -> Res
     Ok(packed)
 }
 
-/// Removes what belongs to no record of a store's `directory`: an operation left it that was stopped
-/// before it had a record, or was taken back.
+/// Removes files in a store's `directory` that belong to no record. They remain from an operation that was
+/// interrupted before it had a record, or was rolled back.
 pub(super) fn remove_leftovers(disk: &Disk, directory: &Arc<Directory>) -> Result<(), PathError> {
     let failed = |source: io::Error| PathError::new("read", directory.path(), source);
     let names = directory.names().map_err(failed)?;
@@ -74,13 +75,13 @@ pub(super) fn remove_leftovers(disk: &Disk, directory: &Arc<Directory>) -> Resul
         .try_for_each(|pack| disk.remove(&directory.name(pack)))
 }
 
-/// Says where the bytes lie that `record`, which was read from `name`, keeps elsewhere.
+/// Sets the source of the bytes that `record`, which was read from `name`, keeps outside it.
 pub(super) fn find(record: &mut Record, name: &Name) -> Result<(), PathError> {
     if !keeps_bytes_elsewhere(record) {
         return Ok(());
     }
     let file: Arc<dyn Source> = match FileSource::open(&beside(name)) {
-        // Who wants to put the bytes back is told; a log needs none.
+        // A missing file is an error only when the bytes are restored; a log does not need them.
         Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(()),
         result => Arc::new(result?),
     };
@@ -90,8 +91,8 @@ pub(super) fn find(record: &mut Record, name: &Name) -> Result<(), PathError> {
     Ok(())
 }
 
-/// Says where the bytes lie that changes back from the file under `name` would take away: they are in
-/// that file, and in what it is after each change but the last.
+/// Sets the source of the bytes that the changes `back` remove from the file `name`: the file itself, and its
+/// state after each change but the last.
 pub(super) fn resolve(back: &mut [Change], name: &Name) -> Result<(), PathError> {
     if !back.iter().any(is_kept) {
         return Ok(());
@@ -112,7 +113,7 @@ fn is_kept(change: &Change) -> bool {
     change.edits.keeps_bytes_elsewhere() || change.undo.keeps_bytes_elsewhere()
 }
 
-/// A file after edits, all of it owned.
+/// A file after edits, with everything owned.
 struct After {
     old: Arc<dyn Source>,
     edits: EditSet,

@@ -1,5 +1,5 @@
-//! Whose rights an operation has. Root works on a tree of somebody else's with that user's rights, so
-//! that nothing in the tree, records included, can do what its owner could not.
+//! The permissions of an operation. On a tree that belongs to another user, root works with the permissions
+//! of that user, so that nothing in the tree, including records, can do what its owner could not.
 
 use super::error::Error;
 use super::refusal::Refusal;
@@ -7,32 +7,33 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-/// No more is read of a list of users or groups.
+/// The maximum number of bytes that are read from a list of users or groups.
 const MAX_LIST_BYTES: u64 = 16 << 20;
 
-/// The user that the running thread acts as.
+/// The effective user of the current thread.
 pub(super) fn myself() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// Another user, with whose rights work is done.
+/// Another user whose permissions are used.
 #[cfg_attr(
     not(any(target_os = "linux", target_os = "android")),
     expect(dead_code, reason = "there is no user of a single thread elsewhere")
 )]
 pub(super) struct Other {
     pub(super) uid: u32,
-    /// Its group, where the system knows no other.
+    /// Its group, if the system does not know more of them.
     pub(super) gid: u32,
     /// Is it a user of this system, whose groups are listed here?
     pub(super) is_here: bool,
 }
 
-/// Runs `work` with the rights of whom `directory` belongs to, where that is not root and we are.
-/// `is_here` says whether it is a directory of this system, whose users are listed here.
+/// Runs `work` with the permissions of the owner of `directory`, if the process is root's and the directory
+/// is not. `is_here` states whether the directory belongs to this system, whose users are listed here.
 ///
 /// # Errors
-/// As those of `work`, or where the system does not let us become that user; `work` is not run then.
+/// The errors of `work`; also if the system does not allow switching to that user, and then `work` is not
+/// run.
 pub fn as_owner_of<T: Send>(
     directory: &Path,
     is_here: bool,
@@ -44,8 +45,7 @@ pub fn as_owner_of<T: Send>(
     }
 }
 
-/// The user and the group that `directory` belongs to, where we are root and work on it with their
-/// rights.
+/// The owner and group of `directory`, if the process is root's and works with the permissions of these.
 #[must_use]
 pub fn other_owner(directory: &Path) -> Option<(u32, u32)> {
     let found = std::fs::metadata(directory).ok().filter(|found| found.uid() != 0)?;
@@ -54,10 +54,11 @@ pub fn other_owner(directory: &Path) -> Option<(u32, u32)> {
 }
 
 impl Other {
-    /// Runs `work` with the rights of that user, in a thread of its own that never has others again.
+    /// Runs `work` with the permissions of that user, in a separate thread that never gets other permissions
+    /// again.
     ///
     /// # Errors
-    /// Where the system does not let the thread become that user; `work` is not run then.
+    /// If the system does not allow the thread to switch to that user; `work` is not run then.
     pub(super) fn run<T: Send>(
         self,
         work: impl FnOnce() -> Result<T, Error> + Send,
@@ -69,8 +70,8 @@ impl Other {
         })
     }
 
-    /// The same for work that only reads: where the system does not let the thread become that user, it
-    /// reads with the rights that it has.
+    /// The same for work that only reads. If the system does not allow the thread to switch, it reads with
+    /// its current permissions.
     pub(super) fn read<T: Send>(
         self,
         work: impl FnOnce() -> Result<T, Error> + Send,
@@ -93,7 +94,7 @@ impl Other {
         outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 
-    /// There is no user of a single thread here: `work` runs with the rights that the process has.
+    /// This system has no users of single threads: `work` runs with the permissions of the process.
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
     fn try_run<T: Send, W: FnOnce() -> Result<T, Error> + Send>(
         self,
@@ -117,8 +118,8 @@ impl Other {
     }
 }
 
-/// The groups of a user of this system, the first one first, by `/etc/passwd` and `/etc/group`; none
-/// where they do not list the user.
+/// The groups of a user of this system according to `/etc/passwd` and `/etc/group`, the primary group first;
+/// none if they do not list the user.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn groups_of(uid: u32) -> Option<Vec<u32>> {
     let users = list("/etc/passwd")?;
@@ -146,8 +147,8 @@ fn list(path: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Is it the user that the kernel shows for owners that this user namespace has no number for? Where
-/// every number is mapped, that number is a user like any other.
+/// Is it the user that the kernel shows for owners that have no number in this user namespace? If every
+/// number is mapped, it is an ordinary user.
 pub(super) fn is_nobody(uid: u32) -> bool {
     let overflow = list("/proc/sys/kernel/overflowuid");
     let Some(overflow) = overflow.and_then(|text| text.trim().parse::<u32>().ok()) else {

@@ -1,5 +1,5 @@
-//! What an undo record may change of a file: the search path, and what the record declares besides of that
-//! which an edit can change. It does not matter who wrote the record.
+//! What an undo record may change in a file: the search path, and what the record declares in addition, among
+//! the things that an edit can change. It does not matter who wrote the record.
 
 use super::journal::About;
 use super::tree::Tree;
@@ -31,17 +31,17 @@ impl<'a> Names<'a> {
         Self { path: path.as_path(), aliases }
     }
 
-    /// The names without their directories.
+    /// The file names without directories.
     fn of_files(&self) -> Vec<&'a OsStr> {
         let aliases = self.aliases.iter().map(RelativePath::as_path);
         std::iter::once(self.path).chain(aliases).filter_map(Path::file_name).collect()
     }
 }
 
-/// The files that a record is about, whose rows in a RECORD may change.
+/// The files of a record. Their rows in a RECORD may change.
 pub(super) struct Listed<'t> {
     names: BTreeSet<PathBuf>,
-    /// Where links on the way to a file that a row names are followed.
+    /// The tree in which links on the path of a row are followed.
     tree: Option<&'t Tree>,
 }
 
@@ -51,7 +51,8 @@ impl<'t> Listed<'t> {
         Self { names, tree: Some(tree) }
     }
 
-    /// Is a file, as a row of a RECORD names it, one of them? The row may name it by a linked directory.
+    /// Is the file that a row of a RECORD names one of them? The path in the row may contain links to
+    /// directories.
     fn holds(&self, file: &Path) -> bool {
         self.names.contains(file) || self.real(file).is_some_and(|real| self.names.contains(&real))
     }
@@ -64,11 +65,11 @@ impl<'t> Listed<'t> {
     }
 }
 
-/// Do these edits, one after the other, change no more of a file with these names than is allowed for what
-/// it is said to be?
+/// Do these edits, applied in order, change only what is allowed for a file with these names and of the
+/// declared kind?
 ///
 /// # Errors
-/// With what would change besides.
+/// The change that is not allowed.
 pub(super) fn check(
     about: &About,
     names: &Names<'_>,
@@ -77,7 +78,7 @@ pub(super) fn check(
     listed: &Listed<'_>,
 ) -> Result<(), Unpermitted> {
     let Some((first, rest)) = edits.split_first() else { return Ok(()) };
-    // The edit is made again, which reads the same tables several times.
+    // The edit is computed again, which reads the same tables several times.
     let pieces = Piecewise::new(source);
     let source: &dyn Source = &pieces;
     let then = Patched::new(source, first);
@@ -94,14 +95,14 @@ pub(super) fn check(
     check(about, names, &then, rest, listed)
 }
 
-/// What a record declares to change of an object beside its search path. Nothing else may change, so that what `log`
-/// shows is what a revert does.
+/// The changes of an object that a record declares in addition to the search path. Nothing else may change,
+/// so that `log` shows everything that a revert does.
 fn beside(fields: &[FieldChange]) -> Beside {
     let is_stack = |change: &FieldChange| change.field == Field::ExecutableStack;
     Beside { stack: fields.iter().any(is_stack), names: !fields.iter().all(is_stack) }
 }
 
-/// Of a RECORD the hashes and sizes of the files that the record is about.
+/// In a RECORD, the hashes and sizes of the files of the record.
 fn check_record(
     path: &Path,
     now: &dyn Source,
@@ -115,7 +116,7 @@ fn check_record(
     check_rows(site, now, then, listed)
 }
 
-/// The same, whose rows are relative to `site`.
+/// The same, for rows that are relative to `site`.
 fn check_rows(
     site: &Path,
     now: &dyn Source,
@@ -131,7 +132,7 @@ fn check_rows(
     let (before, after) = (text(now)?, text(then)?);
     let mut rows = record::rows(&before);
     let mut others = record::rows(&after);
-    // Where the rows before end, in the one and in the other.
+    // The ends of the previous rows in both texts.
     let mut ends = (0, 0);
     loop {
         let (one, other) = match (rows.next(), others.next()) {
@@ -161,7 +162,7 @@ fn check_rows(
     }
 }
 
-/// Of a wheel the search paths of its members, and their rows in its RECORD.
+/// In a wheel, the search paths of its members, and their rows in its RECORD.
 fn check_archive(path: &Path, now: &dyn Source, then: &dyn Source) -> Result<(), Unpermitted> {
     if path.extension() != Some(OsStr::new("whl")) {
         return Err(Unpermitted::NoWheel);
@@ -172,7 +173,7 @@ fn check_archive(path: &Path, now: &dyn Source, then: &dyn Source) -> Result<(),
     let other = Wheel::of(Box::new(then), top).map_err(unread)?;
     let changed = one.changed(&other).map_err(unread)?;
     let changed = changed.ok_or(Unpermitted::Members)?;
-    // Rows tell of members by the names that the archive has for them.
+    // Rows use the names of members in the archive.
     let listed = changed.iter().map(|member| PathBuf::from(OsStr::from_bytes(&member.name)));
     let listed = Listed { names: listed.collect(), tree: None };
     for member in &changed {

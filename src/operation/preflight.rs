@@ -1,4 +1,4 @@
-//! Everything that can be known to be in the way is found before the first write.
+//! Detects everything that would prevent an operation before the first write.
 
 use super::changes::change;
 use super::digest::{self, Digest};
@@ -22,45 +22,45 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// A step that nothing is known to be in the way of.
+/// A step without known obstacles.
 pub(super) struct Prepared {
     pub(super) step: Step,
-    /// What was judged.
+    /// The state of the file.
     pub(super) judged: Judged,
-    /// Can everybody read the file?
+    /// Is the file readable by everybody?
     pub(super) is_public: bool,
 }
 
-/// A file as it was when nothing was known to be in the way: what is written later is this file, reached
-/// by the same way, or none.
+/// The state of a file when no obstacle was found. Only this file, reached by the same path, is written
+/// later.
 pub(super) struct Judged {
-    /// The names as they were asked for, relative to the tree.
+    /// The requested names, relative to the tree.
     pub(super) asked: Vec<RelativePath>,
-    /// What was seen on the way to each.
+    /// The directories and links on the path of each name.
     pub(super) ways: Vec<Vec<tree::Seen>>,
-    /// What stands under each name.
+    /// The file at each name; a link is not followed.
     pub(super) names: Vec<FileId>,
-    /// The file that the names lead to.
+    /// The file that the names refer to.
     pub(super) identity: Identity,
-    /// The metadata that it is to have.
+    /// The metadata that it gets.
     pub(super) metadata: Metadata,
     pub(super) in_place: bool,
 }
 
-/// What steps are prepared in.
+/// The context in which steps are prepared.
 pub(super) struct Bench<'a> {
-    /// The tree that names must not leave.
+    /// The tree that paths must not leave.
     pub(super) tree: &'a Tree,
-    /// The directory that the names of a record are relative to.
+    /// The directory that the names in a record are relative to.
     pub(super) base: &'a Path,
     pub(super) mode: Write,
-    /// Digests of whole files after the operation, by their paths relative to the tree.
+    /// The digests of whole files after the operation, by their paths relative to the tree.
     pub(super) digests: &'a BTreeMap<PathBuf, Digest>,
     /// The files of the operation.
     pub(super) listed: &'a Listed<'a>,
 }
 
-/// Looks at one file. Names must stay within the tree; those of the step are relative to the base.
+/// Examines one file. Its names must stay within the tree; those in the step are relative to the base.
 pub(super) fn prepare(
     bench: &Bench<'_>,
     intent: Intent,
@@ -122,7 +122,7 @@ pub(super) fn prepare(
     })
 }
 
-/// Is the file edited in place? Where that is asked for, what is in the way is a refusal.
+/// Is the file edited in place? If that was requested and is impossible, the file is refused.
 fn is_in_place(mode: Write, obstacle: Option<Obstacle>, path: &Path) -> Result<bool, Error> {
     match (mode, obstacle) {
         (Write::InPlace, Some(obstacle)) => {
@@ -133,42 +133,42 @@ fn is_in_place(mode: Write, obstacle: Option<Obstacle>, path: &Path) -> Result<b
     }
 }
 
-/// Bytes that a file takes, or gives back: a new file stands beside the old one for a while.
+/// The bytes that a file uses or frees. A new file exists beside the old one for a while.
 fn needed(old: &Lock, new: &Lock, in_place: bool) -> i64 {
-    // No file is longer than i64 can say.
+    // No file is too long for an i64.
     let (old, new) = (old.size.cast_signed(), new.size.cast_signed());
     if in_place { new - old } else { old.max(new) }
 }
 
-/// A file as it was found, under all its names.
+/// An existing file under all its names.
 struct Found {
     /// The first name, for messages.
     path: PathBuf,
-    /// The names as they were asked for.
+    /// The requested names.
     asked: Vec<RelativePath>,
     places: Vec<Place>,
-    /// What stands under the names: the file, or a link that leads to it.
+    /// What each name is: the file, or a link that leads to it.
     own: Stat,
     source: FileSource,
     stat: Stat,
-    /// What the file is to have.
+    /// The metadata that the file gets.
     metadata: Metadata,
-    /// The link out of the target that the name is.
+    /// The link at this name, which leads outside the target.
     link: Option<Link>,
 }
 
 impl Found {
-    /// Opens the file that an intent is about, and finds its other names.
+    /// Opens the file of an intent, and finds its other names.
     fn open(tree: &Tree, intent: &Intent) -> Result<Self, Error> {
         let place = tree.locate(&intent.path)?;
         let path = place.name.path().to_path_buf();
         let (source, own) = open_place(&place)?;
         let stat = source.stat()?;
-        // Taken before the file is read, for that may change the time of the last access.
+        // Read the metadata first, because reading the file may change its access time.
         let mut metadata = Metadata::of_source(&source)?;
         let link = place.link.clone().map(|target| Link { target, times: Times::from(&own) });
         if link.is_some() {
-            // The private copy belongs to whom the link belongs to: the file is somebody's cache.
+            // The private copy belongs to the owner of the link: the linked file is part of somebody's cache.
             (metadata.uid, metadata.gid) = (own.uid, own.gid);
         }
         let (mut asked, mut places) = (vec![intent.path.clone()], vec![place]);
@@ -192,13 +192,13 @@ impl Found {
         self.places.iter().map(|place| &place.name).collect()
     }
 
-    /// Is it the file that the intent was made for, and one that may be edited?
+    /// Is it the file that the intent was made for, and may it be edited?
     fn check(&self, tree: &Tree, intent: &Intent) -> Result<(), Error> {
         let Self { path, stat, places, link, .. } = self;
         let is_another = |seen: &Seen| {
             (seen.id, seen.len, seen.modified) != (stat.id(), stat.len, stat.modified)
         };
-        // Relative entries lead where they were meant to from the directory that they were spelled from.
+        // Relative entries are only correct from the directory that they were computed for.
         let spelled_from = intent.seen.as_ref().and_then(|seen| seen.directory.as_deref());
         let is_there = |from: &Path| {
             places.iter().any(|place| place.name.directory().path() == tree.on_disk(from))
@@ -218,8 +218,8 @@ impl Found {
         }
     }
 
-    /// Refuses edits that an undo would not be permitted to take back. What is permitted is so both ways. A
-    /// wheel is packed anew, and compared before it is put back.
+    /// Refuses edits that an undo would not be permitted to revert; the rules are the same in both
+    /// directions. A wheel is packed again, and compared before it is restored.
     fn require_undo(&self, intent: &Intent, listed: &Listed<'_>) -> Result<(), Error> {
         let Way::Edits(edits) = &intent.way else { return Ok(()) };
         if intent.about.kind == Kind::Wheel {
@@ -230,7 +230,7 @@ impl Found {
         checked.map_err(|change| Error::refused(&self.path, Refusal::NoWayBack { change }))
     }
 
-    /// Why the changes cannot be written into the file itself; none where they can.
+    /// The obstacle to writing the changes into the file itself, if there is one.
     fn obstacle(&self, changes: &[Change], must_be_unopened: bool) -> Option<Obstacle> {
         let has_capabilities =
             self.metadata.attributes.iter().any(|found| found.name == CAPABILITY);
@@ -250,7 +250,7 @@ impl Found {
         }
     }
 
-    /// Its names relative to the directory that those of a record are relative to.
+    /// Its names, relative to the directory that the names in a record are relative to.
     fn relative_to(&self, base: &Path) -> Result<Vec<RelativePath>, Error> {
         let relative = self.places.iter().map(|place| {
             let path = place.name.path();
@@ -272,8 +272,8 @@ fn times_of_directories(names: &[&Name]) -> Result<Vec<Times>, Error> {
     times.collect()
 }
 
-/// The digest of the whole file as it will be, where that is soon had and the lock does not cover the
-/// file anyhow.
+/// The digest of the whole file after the operation, if it is cheap to compute and the lock does not cover
+/// the whole file anyway.
 fn digest_of(source: &FileSource, changes: &[Change], new: &Lock) -> Option<Digest> {
     let is_covered = new.ranges.len() == 1 && new.ranges.first() == Some(&(0..new.size));
     if is_covered || source.len().max(new.size) > digest::MAX_BYTES {
@@ -283,7 +283,7 @@ fn digest_of(source: &FileSource, changes: &[Change], new: &Lock) -> Option<Dige
     through(source, &edits, &mut |patched| Digest::of(patched))
 }
 
-/// Looks at all steps together: no file twice, room for all, a store that can be written.
+/// Checks all steps together: no file occurs twice, there is enough space, and the store is writable.
 pub(super) fn check_together(
     steps: &[Prepared],
     space: &FreeSpace,
@@ -308,8 +308,8 @@ pub(super) fn check_together(
     }
 }
 
-/// The changes of a file, turned around where they are not yet. The old bytes of an archive are many:
-/// they are not read for that.
+/// The changes of a file with their inverses. The old bytes of an archive may be large, so they are not read
+/// for this.
 fn changes(
     path: &Path,
     way: Way,

@@ -1,4 +1,4 @@
-//! RECORD rows of files that are put back, while others of the same distribution stay edited.
+//! The RECORD rows of restored files, while other files of the same distribution stay edited.
 
 use super::error::Error;
 use super::file_source::{FileSource, through};
@@ -16,7 +16,7 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// The files that a RECORD lists with a hash, as far as they were asked for, by the row's index.
+/// The requested files that a RECORD lists with a hash, by the index of the row.
 pub(super) type Listed = BTreeMap<usize, RelativePath>;
 
 /// A RECORD, read into memory.
@@ -28,7 +28,7 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// The RECORD with that name in the tree; none where there is none, or a file that is longer than any.
+    /// Reads the RECORD with this name in the tree; `None` if it does not exist or is too long.
     pub(super) fn read(tree: &Tree, name: &RelativePath) -> Result<Option<Self>, Error> {
         let source = open(tree, name)?.filter(|source| source.len() <= record::MAX_BYTES);
         let Some(source) = source else { return Ok(None) };
@@ -38,7 +38,7 @@ impl Rows {
         Ok(text.zip(site).map(|(text, site)| Self { name: name.clone(), source, text, site }))
     }
 
-    /// Those of `files`, names beneath `base`, that have a row with a hash.
+    /// Those of `files`, which are names below `base`, that have a row with a hash.
     pub(super) fn of<'a>(
         &self,
         tree: &Tree,
@@ -54,7 +54,7 @@ impl Rows {
         let mut listed = Listed::new();
         for (index, row) in record::rows(&self.text).map_while(Result::ok).enumerate() {
             let file = Path::new(OsStr::from_bytes(&row.path));
-            // Most rows are of other files: the disk is not asked about them.
+            // Most rows are for other files, so compare the file name before accessing the disk.
             if row.hash.is_none() || !file.file_name().is_some_and(|name| names.contains(name)) {
                 continue;
             }
@@ -68,8 +68,8 @@ impl Rows {
         Ok(listed)
     }
 
-    /// What brings the rows of `listed` up to date with the files as `intents` leave them; none where
-    /// a row cannot be renewed, or none has to be.
+    /// The change that updates the rows of `listed` for the files that `intents` produce; `None` if a row
+    /// cannot be updated, or none has to be.
     pub(super) fn refreshed(
         &self,
         tree: &Tree,
@@ -122,7 +122,7 @@ impl Rows {
     }
 }
 
-/// The file under a name, open; none where there is none.
+/// Opens a file by its name; `None` if it does not exist.
 fn open(tree: &Tree, name: &RelativePath) -> Result<Option<FileSource>, Error> {
     let Some(place) = tree.find(name)? else { return Ok(None) };
     match FileSource::open(&place.name) {
@@ -136,12 +136,12 @@ fn open(tree: &Tree, name: &RelativePath) -> Result<Option<FileSource>, Error> {
 }
 
 impl Intent {
-    /// Every name of the file, the path first.
+    /// All names of the file, the path first.
     pub(super) fn names(&self) -> impl Iterator<Item = &RelativePath> {
         std::iter::once(&self.path).chain(&self.aliases)
     }
 
-    /// The edits, one after the other.
+    /// The edits, in order.
     fn edits(&self) -> Vec<&EditSet> {
         match &self.way {
             Way::Edits(edits) => vec![edits],

@@ -1,4 +1,4 @@
-//! Finishes or rolls back an operation that was interrupted, by what the files hold.
+//! Completes or rolls back an interrupted operation, according to the content of the files.
 
 use super::Options;
 use super::changes::{change, outside};
@@ -24,14 +24,14 @@ use std::sync::Arc;
 pub struct Recovered {
     /// The operation's ID.
     pub operation: String,
-    /// Was every step done already, so that it counts as carried out? Otherwise every file is as
-    /// it was before the operation.
+    /// Were all steps done already, so that the operation counts as completed? Otherwise every file is as it
+    /// was before the operation.
     pub finished: bool,
-    /// Files that something else has changed since, which are left as they are.
+    /// Files that something else has changed since. They are not restored.
     pub left_alone: Vec<LeftAlone>,
 }
 
-/// A file that is not the one that was recorded.
+/// A file that differs from its recorded state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftAlone {
     /// The file.
@@ -49,12 +49,11 @@ enum Found {
     Foreign(Change),
 }
 
-/// Brings the target back into a known state where an operation was interrupted: every file is the
-/// old one or, if all were done, the new one. Does nothing where none was.
+/// Brings the target into a known state after an interruption: every file is the old one or, if all were
+/// done, the new one. Does nothing if there was no interruption.
 ///
 /// # Errors
-/// Where the store cannot be locked or read, or a file cannot be written; recovery can be tried
-/// again then.
+/// If the store cannot be locked or read, or a file cannot be written. Recovery can then be repeated.
 pub fn recover(
     root: &Path,
     store: &Store,
@@ -106,8 +105,8 @@ fn settle(disk: &Disk, tree: &Tree, record: &Record) -> Result<(bool, Vec<LeftAl
 
 /// Puts every file of the record back, the last one first. Can be called again where it failed.
 ///
-/// Only an operation that is `running` takes its own edits back in place: what an interruption leaves of a
-/// roll-back in place cannot be told from what somebody made up.
+/// Only an operation that is `running` undoes its own edits in place: the traces of an interrupted rollback
+/// in place cannot be distinguished from a forgery.
 pub(super) fn roll_back(
     disk: &Disk,
     tree: &Tree,
@@ -172,9 +171,9 @@ fn complete(
     Ok(())
 }
 
-/// Removes what an interruption left under the temporary names: a file of ours, whole or not, or the one
-/// that it was exchanged with. Where that is no file of the operation's, somebody had put it under the
-/// name at that moment, and it gets its name back.
+/// Removes what an interruption left under the temporary names: a new file, complete or not, or the file that
+/// it was exchanged with. If that file does not belong to the operation, somebody created it at that moment,
+/// and it gets its name back.
 fn clear(
     disk: &Disk,
     step: &Step,
@@ -306,8 +305,8 @@ fn roll_back_step(
     Ok(all.left_alone)
 }
 
-/// Gives the names that do not hold the old file the old file. What is left alone, and why, is returned: the
-/// position of a name, or none for all of them.
+/// Restores the old file at the names that do not contain it. Returns what was skipped, and why: the index of
+/// a name, or `None` for all of them.
 fn put_old_file_back(
     disk: &Disk,
     (id, index, running): (&str, usize, Running),

@@ -1,74 +1,75 @@
-//! Why a file is not written, although it could be read.
+//! The reasons why a readable file is not written.
 
 use super::unpermitted::Unpermitted;
 use rustix::io::Errno;
 
-/// Why a file is not written.
+/// The reason why a file is not written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
-    /// The loader drops the search paths of such a program, and an edit could make more of it than it is.
+    /// The loader ignores search paths of setuid and setgid programs, and editing such a program could extend
+    /// its privileges.
     SetUserId,
-    /// Its bytes are sealed.
+    /// Its bytes are sealed (fs-verity).
     Verity,
-    /// The file system lets nobody change it.
+    /// The file system does not allow anybody to change it.
     Immutable,
-    /// It belongs to somebody else than the tree does.
+    /// It belongs to a different user than the tree.
     OtherOwner {
-        /// The user that it belongs to.
+        /// The owner of the file.
         owner: u32,
-        /// The user whose rights tfpatch has.
+        /// The user whose permissions tfpatch uses.
         user: u32,
     },
-    /// It belongs to a group of which the user is no member.
+    /// It belongs to a group that the user is not a member of.
     OtherGroup {
         /// The group.
         group: u32,
     },
-    /// An edit drops an attribute that only root can set again.
+    /// An edit removes an attribute that only root can set again.
     Attribute {
         /// The name of the attribute.
         attribute: String,
     },
-    /// Root cannot become the user whom the directory belongs to.
+    /// Root cannot switch to the user who owns the directory.
     NoRights {
         /// The user.
         uid: u32,
-        /// What the system says.
+        /// The error of the operating system.
         error: Errno,
     },
-    /// It was to be edited in place, and cannot be.
+    /// It must be edited in place, which is impossible.
     NotInPlace {
-        /// What is in the way.
+        /// The obstacle.
         obstacle: Obstacle,
     },
-    /// What the edit changes is more than an undo record may put back.
+    /// The edit changes more than an undo record may restore.
     NoWayBack {
-        /// What it would change.
+        /// The change that is not allowed.
         change: Unpermitted,
     },
     /// It is a directory, a pipe or a device.
     NotRegular,
-    /// It is a link, and nothing is where that leads.
+    /// It is a symlink with a missing target.
     DanglingLink,
-    /// Another file has the name that an edited copy was to have.
+    /// Another file already has the name for the edited copy.
     NameTaken,
 }
 
-/// What is in the way of editing a file in place.
+/// The obstacle to editing a file in place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Obstacle {
-    /// A process that reads it in between would see neither the old nor the new file.
+    /// A process that reads the file during the edit would see neither the old nor the new file.
     Unsafe,
-    /// What it leads to is not the target's.
+    /// The file that it refers to is not part of the target.
     LeavingLink,
-    /// Other names of it would change too.
+    /// The file has other names, which would change too.
     HardLinks,
-    /// Writing to it takes them away, and an interruption would leave it without.
+    /// Writing removes its capabilities, and an interruption would leave the file without them.
     Capabilities,
-    /// It grows, or what stands in it moves.
+    /// It grows, or its content moves.
     Moves,
-    /// The user may not write to it.
+    /// The user has no write permission.
     NotWritable,
-    /// A process may see half of an edit.
+    /// A running process may see half of an edit.
     OpenElsewhere,
 }

@@ -1,4 +1,4 @@
-//! Puts the old bytes back. A revert is an operation like any other, and can be reverted.
+//! Restores old bytes. A revert is an operation like any other, and can itself be reverted.
 
 use super::apply::execute;
 use super::changes::change_since;
@@ -24,45 +24,43 @@ use std::path::{Path, PathBuf};
 
 /// What to revert.
 ///
-/// A distribution's RECORD follows by itself: it is put back where no other edited file of it stays
-/// edited, and else the rows of the files that are put back are brought up to date.
+/// The RECORD of a distribution follows automatically. It is restored if none of its files stays edited;
+/// otherwise the rows of the restored files are updated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Selection {
-    /// Every operation that is in effect: the files become what they were before the first.
+    /// Every operation that is in effect. Each file becomes what it was before the first one.
     All,
-    /// One operation; a revert too, which brings back what it reverted.
+    /// One operation. If it is a revert, the operations that it reverted are reinstated.
     Operation(String),
-    /// Every operation in effect on these files, or on files beneath these directories. Absolute,
-    /// or relative to the target's root.
+    /// Every operation in effect for these files, or for files below these directories. The paths are
+    /// absolute, or relative to the root of the target.
     Paths(Vec<PathBuf>),
 }
 
 /// What a revert did, or would do.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reverted {
-    /// The operation; none if no file is to be restored.
+    /// The operation; `None` if no file has to be restored.
     pub operation: Option<Operation>,
-    /// Files that another program, or a later operation, has changed since, which are left as they
-    /// are.
+    /// Files that another program or a later operation has changed since. They are not restored.
     pub refused: Vec<LeftAlone>,
-    /// Files that already have their original content, for instance because they were reinstalled.
+    /// Files that already have their original content, for example because they were reinstalled.
     pub already: Vec<RelativePath>,
-    /// Files that were uninstalled since, with the RECORD that listed them.
+    /// Files that were uninstalled since, together with the RECORD that listed them.
     pub uninstalled: Vec<RelativePath>,
 }
 
-/// Puts back what `selection` names, through any number of operations: the exact bytes, and the
-/// times that they had. Mode and owner stay as they are, for no operation changes them. A link that
-/// was replaced by a private copy becomes the same link again, if it still leads to the same bytes;
-/// otherwise the copy gets its old bytes back. A file that has been shared by hard links with a
-/// cache stays private.
+/// Reverts `selection`, across any number of operations: the exact old bytes and their times are restored.
+/// Mode and owner stay as they are, because no operation changes them. A link that was replaced by a private
+/// copy becomes the same link again, if its target still has the same bytes; otherwise the copy gets its old
+/// bytes. A file that was shared with a cache by hard links stays private.
 ///
-/// A file becomes shorter in place only where nobody else has it open; otherwise a clone is written
-/// and renamed, so that nobody who maps it loses a page.
+/// A file is truncated in place only if no other process has it open. Otherwise a clone is written and
+/// renamed, so that a process that has mapped the file loses no page.
 ///
 /// # Errors
-/// [`Error::NoOperation`] for an unknown ID; otherwise as [`super::apply()`]. A file that was
-/// changed by something else is no error, but listed as refused; nothing is written to it.
+/// [`Error::NoOperation`] for an unknown ID; otherwise as for [`super::apply()`]. A file that something else
+/// has changed is not an error, but listed as refused, and not written.
 pub fn revert(
     root: &Path,
     store: &Store,
@@ -100,7 +98,7 @@ pub fn revert(
     Ok(Reverted { operation, refused, already, uninstalled })
 }
 
-/// The paths, relative to `base`; a link itself, not what it leads to.
+/// The paths, relative to `base`. The last component is not resolved if it is a link.
 fn inside(root: &Path, base: &Path, paths: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     let relative = paths.iter().map(|path| {
         let path = root.join(path);
@@ -122,18 +120,18 @@ struct Findings {
     uninstalled: Vec<RelativePath>,
 }
 
-/// Names of one file that the same operations have changed.
+/// The names of one file, which the same operations have changed.
 struct Unit<'a> {
     names: Vec<RelativePath>,
     place: Place,
     entries: Vec<Entry<'a>>,
-    /// The operations in effect that came after the last of these, the newest first.
+    /// The operations in effect after the last selected one, newest first.
     later: Vec<String>,
     /// The last operation on the file.
     last: Option<&'a Step>,
 }
 
-/// The file that a name leads to, if it leads to one, and the changes of it.
+/// The file that a name refers to, if any, and its changes.
 type UnitKey = (Option<FileId>, Vec<(usize, usize)>);
 
 impl Findings {
@@ -155,14 +153,14 @@ impl Findings {
                     let is_named = |name: &RelativePath| {
                         paths.iter().any(|path| name.as_path().starts_with(path))
                     };
-                    // Names of one file stay names of one file.
+                    // Names that refer to the same file still do so afterwards.
                     let mut others = entry.step.names().filter(|other| is_named(other));
                     entry.counts()
                         && (is_named(name) || others.any(|other| are_one_file(&tree, name, other)))
                 }
             };
             if is_uninstalled(&tree, &history, name) {
-                // Of the RECORD nobody asked.
+                // The RECORD was not selected explicitly.
                 let is_object = |entry: &Entry<'_>| entry.step.about.kind != plan::Kind::Record;
                 if entries.iter().any(|entry| was_selected(entry) && is_object(entry)) {
                     self.uninstalled.push(name.clone());
@@ -175,7 +173,7 @@ impl Findings {
             units.into_values().partition(|unit: &Unit<'_>| unit.is_record());
         let none = Listed::of(&tree, std::iter::empty());
         objects.into_iter().try_for_each(|unit| self.look_at(unit, &none))?;
-        // Only the rows of files that have their old bytes afterwards may change.
+        // Only the rows of files that are restored may change.
         let put_back: BTreeSet<_> = self.intents.iter().flat_map(Intent::names).collect();
         let is_old = |(name, entries): &(&RelativePath, Vec<Entry<'_>>)| {
             put_back.contains(name) || !entries.iter().any(Entry::counts)
@@ -183,7 +181,7 @@ impl Findings {
         let listed = Listed::of(&tree, history.names().filter(is_old).map(|(name, _)| name));
         records.into_iter().try_for_each(|unit| self.look_at(unit, &listed))?;
         self.follow_with_records(&tree, &history, &listed)?;
-        // A RECORD is written anew and takes room, which files that become shorter give back before.
+        // A RECORD is written again and needs space, which truncated files free first.
         let key = |intent: &Intent| (intent.about.kind == plan::Kind::Record, intent.path.clone());
         self.intents.sort_by_cached_key(key);
         Ok(())
@@ -206,7 +204,7 @@ impl Findings {
         let later = after.map(|entry| entry.id.to_owned()).collect();
         let last = entries.last().map(|entry| entry.step);
         let entries: Vec<_> = entries.into_iter().filter(is_selected).collect();
-        // A copy of the tree may have made several files of one.
+        // Copying the tree may have turned one file with several names into several files.
         let file = match place.name.stat() {
             Err(error) if is_gone(&error) => None,
             result => {
@@ -221,7 +219,7 @@ impl Findings {
         Ok(())
     }
 
-    /// Puts each RECORD back that has served its turn, and brings the rows of others up to date.
+    /// Restores each RECORD that is no longer needed, and updates the rows of the others.
     fn follow_with_records(
         &mut self,
         tree: &Tree,
@@ -266,7 +264,7 @@ impl Findings {
         Ok(())
     }
 
-    /// Looks at a file that is to be put back: what is to be done to it, or why it stays.
+    /// Examines a file that is to be restored: how to restore it, or why not.
     fn look_at(&mut self, unit: Unit<'_>, listed: &Listed<'_>) -> Result<(), Error> {
         match unit.verdict(listed)? {
             Verdict::Nothing => {}
@@ -281,18 +279,18 @@ impl Findings {
     }
 }
 
-/// What becomes of a file that is to be put back.
+/// The decision about a selected file.
 enum Verdict {
-    /// No operation on it was selected.
+    /// None of its operations were selected.
     Nothing,
-    /// It has its old bytes.
+    /// It already has its old bytes.
     Already,
     PutBack(Box<Intent>),
     Refused(Change),
 }
 
 impl Unit<'_> {
-    /// Is it a distribution's RECORD?
+    /// Is it the RECORD of a distribution?
     fn is_record(&self) -> bool {
         self.last.is_some_and(|last| last.about.kind == plan::Kind::Record)
     }
@@ -354,7 +352,7 @@ impl Unit<'_> {
         })))
     }
 
-    /// The file, and where it stands; or why there is none.
+    /// The file and its place, or the reason why there is none.
     fn open(&self) -> Result<Result<(Place, FileSource), Change>, Error> {
         let place = match self.place.with_link() {
             Err(error) if is_gone(&error) => self.place.clone(),
@@ -372,7 +370,8 @@ impl Unit<'_> {
         }
     }
 
-    /// What follows from how the file differs from what the newest operation left; none where it does not.
+    /// The decision based on how the file differs from the result of the newest operation; `None` if it does
+    /// not differ.
     fn difference(
         &self,
         newest: &Entry<'_>,
@@ -386,7 +385,7 @@ impl Unit<'_> {
         } else {
             Some(Change::OtherKind)
         };
-        // Nothing is refused for a disk that fails for a moment.
+        // A temporary failure of the disk is an error, not a refusal.
         source.require_read()?;
         let Some(difference) = difference else { return Ok(None) };
         let is_as_left = self
@@ -403,13 +402,13 @@ impl Unit<'_> {
         Ok(Some(if is_already { Verdict::Already } else { Verdict::Refused(difference) }))
     }
 
-    /// What changes back besides search paths.
+    /// The changes that are reverted in addition to search paths.
     fn fields(&self) -> Vec<FieldChange> {
         let steps = self.entries.iter().map(|entry| entry.step.about.fields.as_slice());
         FieldChange::turned(&FieldChange::joined(steps))
     }
 
-    /// The changes back to what the oldest of the operations found that follow on each other, and that one.
+    /// The changes back to the state before the oldest operation of an unbroken chain, and that operation.
     fn way_back<'s>(
         &'s self,
         newest: &'s Entry<'_>,
@@ -421,7 +420,7 @@ impl Unit<'_> {
             if changes.len() > MAX_CHANGES {
                 break;
             }
-            // Where a file was installed anew between two operations, the older one is past.
+            // If a file was reinstalled between two operations, the older one no longer matters.
             let edits: Vec<_> = changes.iter().map(|change| &change.edits).collect();
             let follows = entry.step.new.link == oldest.step.old.link
                 && through(source, &edits, &mut |old| entry.step.new.lock.matches(old));
@@ -440,7 +439,8 @@ fn are_one_file(tree: &Tree, one: &RelativePath, other: &RelativePath) -> bool {
     file(one).is_some_and(|id| file(other) == Some(id))
 }
 
-/// Does the link, if it stood at `place`, lead to the very bytes that `source` has after `edits`?
+/// Would the link, if it were at `place`, refer to a file with exactly the bytes that `source` has after
+/// `edits`?
 fn leads_to(
     place: &Place,
     link: &Link,

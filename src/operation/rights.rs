@@ -10,8 +10,7 @@ use rustix::fs::{Access, AtFlags};
 use std::ffi::OsStr;
 use std::path::Path;
 
-/// Refuses what an edit would take away: signatures of the file system, and what only root can put
-/// back.
+/// Refuses files with properties that an edit would lose: fs-verity, and what only root can restore.
 pub(super) fn refuse_privileged(
     path: &Path,
     source: &FileSource,
@@ -23,7 +22,7 @@ pub(super) fn refuse_privileged(
     #[cfg(any(target_os = "linux", target_os = "android"))]
     {
         use rustix::fs::{StatxAttributes, StatxFlags};
-        // A kernel without statx (before 4.11) has no fs-verity either.
+        // A kernel without statx (before 4.11) has no fs-verity.
         if let Ok(stat) =
             rustix::fs::statx(&source.file, "", AtFlags::EMPTY_PATH, StatxFlags::BASIC_STATS)
         {
@@ -41,7 +40,7 @@ pub(super) fn refuse_privileged(
     Ok(())
 }
 
-/// May the user on whose behalf the thread runs edit the file with these names, and keep what it has?
+/// May the effective user of the thread edit the file with these names, and preserve its metadata?
 pub(super) fn check(names: &[&Name], metadata: &Metadata, in_place: bool) -> Result<(), Error> {
     let Some(path) = names.first().map(|name| name.path()) else { return Ok(()) };
     check_owner(path, names, metadata, in_place)?;
@@ -72,8 +71,8 @@ fn check_owner(
     names.iter().try_for_each(|name| require_writable(name.directory()))
 }
 
-/// An edit in place drops the capabilities of a file, and a new file has no attributes at all; only
-/// root can set those that concern security, but for SELinux's label, which its policy sets.
+/// An edit in place removes the capabilities of a file, and a new file has no attributes at all. Only root
+/// can set security attributes, except for SELinux's label, which the policy sets.
 fn check_attributes(path: &Path, metadata: &Metadata, in_place: bool) -> Result<(), Error> {
     let is_lost = |name: &str| {
         name == CAPABILITY || (!in_place && name.starts_with("security.") && name != LABEL)
@@ -87,19 +86,19 @@ fn check_attributes(path: &Path, metadata: &Metadata, in_place: bool) -> Result<
     }
 }
 
-/// May the file under a name be written to?
+/// Is the file writable?
 pub(super) fn is_writable(name: &Name) -> bool {
     access(name.directory(), name.name(), Access::WRITE_OK).is_ok()
 }
 
-/// Refuses a directory in which no name may be made.
+/// Refuses a directory in which no file can be created.
 pub(super) fn require_writable(directory: &Directory) -> Result<(), Error> {
     access(directory, OsStr::new("."), Access::WRITE_OK | Access::EXEC_OK)
         .map_err(|source| PathError::new("write in the directory", directory.path(), source).into())
 }
 
-/// May the user on whose behalf the thread runs do that? Asks the kernel, which also knows of
-/// access control lists and of file systems that are mounted read-only.
+/// Does the effective user of the thread have this permission? This asks the kernel, which also considers
+/// access control lists and file systems that are mounted read-only.
 fn access(directory: &Directory, name: &OsStr, access: Access) -> rustix::io::Result<()> {
     rustix::fs::accessat(directory, name, access, AtFlags::EACCESS)
 }

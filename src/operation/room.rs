@@ -1,5 +1,5 @@
-//! Room that a store keeps, so that an operation can be taken back on a full disk: the record of the
-//! revert is written over it.
+//! Reserved space in a store, so that an operation can be reverted on a full disk: the record of the revert
+//! overwrites it.
 
 use super::disk::{Disk, Handle};
 use super::error::PathError;
@@ -8,22 +8,22 @@ use super::tree::{Directory, Name};
 use crate::plan::Kind;
 use std::sync::Arc;
 
-/// The file that holds the room.
+/// The file with the reserved space.
 const NAME: &str = "room";
 
-/// Where more would be needed, none is kept: an image would carry it along.
+/// The maximum space. If more would be needed, none is reserved, because it would be part of every image.
 const MAX_BYTES: u64 = 128 << 10;
 
-/// Room is kept in whole blocks of this many bytes.
+/// Space is reserved in blocks of this many bytes.
 const BLOCK: u64 = 4096;
 
-/// Keeps as much room as a revert of `record`, which was written as `len` bytes, takes before it gives
-/// any back: for its own record, and for each RECORD, which is always written anew. A disk that has no
-/// room for it, and a file system that reserves none, are no failure.
+/// Reserves the space that a revert of `record` needs before it frees any: for its own record, and for each
+/// RECORD, which is always written again. `record` was written as `len` bytes. It is not an error if the disk
+/// is too full, or if the file system cannot reserve space.
 pub(super) fn keep(disk: &Disk, operations: &Arc<Directory>, record: &Record, len: u64, mode: u32) {
     let rows = record.steps.iter().filter(|step| step.about.kind == Kind::Record);
     let rows: u64 = rows.map(|step| blocks(step.old.lock.size)).sum();
-    // Its record tells of the same edits in the other direction.
+    // The record of the revert contains the same edits in the other direction.
     let wanted = blocks(len.saturating_mul(2)).saturating_add(rows);
     let name = name_in(operations);
     if wanted > MAX_BYTES || name.stat().is_ok_and(|stat| stat.len >= wanted) {
@@ -40,13 +40,13 @@ fn blocks(len: u64) -> u64 {
     len.div_ceil(BLOCK).saturating_mul(BLOCK)
 }
 
-/// The file that holds the room of a store.
+/// The file with the reserved space of a store.
 pub(super) fn name_in(operations: &Arc<Directory>) -> Name {
     operations.name(NAME)
 }
 
-/// The room as a file that `len` bytes can be written over; none where there is not as much. What is
-/// left of it is given back.
+/// The reserved space as a file that `len` bytes can be written over; `None` if there is less. The rest of it
+/// is freed.
 pub(super) fn take(
     disk: &Disk,
     operations: &Arc<Directory>,

@@ -1,5 +1,5 @@
-//! Whether a package brought a store along: what an installer unpacked was made elsewhere, and tells
-//! nothing of the files here.
+//! Detects whether a package installed a store. Such a store was made elsewhere, and says nothing about the
+//! files here.
 
 use crate::python::{join_lexically, record};
 use rustix::fs::{Mode, OFlags};
@@ -9,11 +9,11 @@ use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// No more is read of a list of installed files.
+/// The maximum length of a list of installed files that is read, in bytes.
 const MAX_LIST_BYTES: u64 = 256 << 20;
 
-/// The list of a package's files that names one of the store in `directory`: a RECORD of the
-/// environment there, of the site-packages that it is or lies in, or one of conda's.
+/// The list of a package's files that contains the store in `directory`: a RECORD of the environment in
+/// `directory`, of the site-packages that is `directory` or contains it, or a list of conda.
 pub(super) fn lists(directory: &Path) -> Option<PathBuf> {
     let store = directory.join(super::home::NAME);
     sites(directory)
@@ -28,7 +28,7 @@ pub(super) fn lists(directory: &Path) -> Option<PathBuf> {
         .or_else(|| conda(directory))
 }
 
-/// Directories in which distributions may be installed whose files lie in `directory` or around it.
+/// Directories in which distributions with files in or around `directory` may be installed.
 fn sites(directory: &Path) -> Vec<PathBuf> {
     let mut sites: Vec<PathBuf> = directory.ancestors().map(Path::to_path_buf).collect();
     for lib in ["lib", "lib64"] {
@@ -50,7 +50,7 @@ fn is_metadata(path: &Path) -> bool {
 
 fn read(path: &Path) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
-    // A pipe of that name is not waited for.
+    // Do not block on a named pipe.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = fs::File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
     if !file.metadata().ok()?.is_file() {
@@ -68,7 +68,7 @@ fn lists_store(record: &Path, site: &Path, store: &Path) -> bool {
         .any(|row| join_lexically(site, Path::new(OsStr::from_bytes(&row.path))).starts_with(store))
 }
 
-/// conda lists the files of a package relative to the environment's prefix.
+/// conda lists the files of a package relative to the prefix of the environment.
 fn conda(directory: &Path) -> Option<PathBuf> {
     let entry = format!("\"{}/", super::home::NAME);
     let lists = below(&directory.join("conda-meta")).into_iter();

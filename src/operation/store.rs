@@ -1,4 +1,4 @@
-//! The directory `.tfpatch/`, which holds the records of operations.
+//! The directory `.tfpatch/`, which contains the records of operations.
 
 use super::disk::Disk;
 use super::distrust::Distrust;
@@ -20,30 +20,30 @@ use std::time::Duration;
 #[derive(Clone)]
 pub struct Store {
     directory: PathBuf,
-    /// Where absolute links begin.
+    /// The directory to which absolute links are relative.
     top: PathBuf,
-    /// Was it named as one to be trusted, whoever it belongs to?
+    /// Did the user name it as trusted, regardless of its owner?
     is_trusted: bool,
-    /// The list of a package's files that names the store, if one does; looked for once, for that takes
-    /// reading the lists of an environment.
+    /// The list of a package's files that contains the store, if any. It is looked up only once, because this
+    /// reads the file lists of an environment.
     shipped: Arc<OnceLock<Option<PathBuf>>>,
     pub(super) disk: Disk,
 }
 
 impl Store {
-    /// The store in `directory`, whether it is there already or not.
+    /// The store in `directory`, which may not exist yet.
     ///
     /// # Errors
-    /// Where `directory` is none, or a store lies above it. Whether one lies beneath it is looked
-    /// at when the store is created, for it takes a walk of the tree.
+    /// If `directory` is not a directory, or there is a store above it. Stores below it are detected only
+    /// when the store is created, because that takes a walk through the tree.
     pub fn open(directory: &Path) -> Result<Self, Error> {
         Self::open_on(directory, Disk::real())
     }
 
-    /// The same, writing through `disk`.
+    /// The same, with writes through `disk`.
     ///
     /// # Errors
-    /// As [`Store::open`].
+    /// As for [`Store::open`].
     pub fn open_on(directory: &Path, disk: Disk) -> Result<Self, Error> {
         let directory = canonical(directory)?;
         if let Some(above) = found_above(&directory, 1)? {
@@ -52,21 +52,21 @@ impl Store {
         Ok(Self::in_directory(directory, disk))
     }
 
-    /// The store that is responsible for `path`: the one in it, or in a directory above. One in a
-    /// directory that is neither root's, nor ours, nor of the owner of `path`, is passed over, and so is
-    /// a foreign one in a directory that anybody may write in.
+    /// The store that is responsible for `path`: the one in it, or in one of its ancestors. A store is
+    /// skipped if its directory belongs neither to root, nor to the current user, nor to the owner of `path`;
+    /// so is the store of another user in a directory that everybody may write to.
     ///
     /// # Errors
-    /// Where `path` is not there, or the store found is nested in another.
+    /// If `path` does not exist, or the store is nested in another one.
     pub fn find(path: &Path) -> Result<Option<Self>, Error> {
         found_above(&canonical(path)?, 0)?.map(|above| Self::open(&above)).transpose()
     }
 
-    /// The store that is responsible for `path`, as [`Store::find`] has it, else the one that would be made
+    /// The store that is responsible for `path`, as in [`Store::find`], or else the one that would be created
     /// in it.
     ///
     /// # Errors
-    /// Where `path` is not there, or the store found is nested in another.
+    /// If `path` does not exist, or the store is nested in another one.
     pub fn find_or_open(path: &Path) -> Result<Self, Error> {
         let directory = canonical(path)?;
         match found_above(&directory, 0)? {
@@ -80,44 +80,42 @@ impl Store {
         Self { directory, top, is_trusted: false, shipped: Arc::default(), disk }
     }
 
-    /// The same store, for targets inside the root of another system, where absolute links begin.
+    /// The same store, for targets inside the root of another system, to which absolute links are relative.
     #[must_use]
     pub fn inside(self, top: &Path) -> Self {
         Self { top: top.to_path_buf(), ..self }
     }
 
-    /// The same store, relied on whoever it belongs to: for a person who names it and knows.
+    /// The same store, trusted regardless of its owner, for users who name it explicitly.
     #[must_use]
     pub fn trusted(self) -> Self {
         Self { is_trusted: true, ..self }
     }
 
-    /// The directory that holds `.tfpatch`.
+    /// The directory that contains `.tfpatch`.
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// Is there a store already?
+    /// Does the store exist?
     #[must_use]
     pub fn is_created(&self) -> bool {
         is_directory(&self.directory.join(NAME))
     }
 
-    /// The ID of the operation that was interrupted, if one was; or that another process is
-    /// carrying out just now.
+    /// The ID of the pending operation, if any. It was interrupted, or another process is carrying it out.
     ///
     /// # Errors
-    /// Where the store cannot be read.
+    /// If the store cannot be read.
     pub fn pending(&self) -> Result<Option<String>, Error> {
         self.as_reader(|| Ok(self.pending_record()?.map(|record| record.id)))
     }
 
-    /// The ID of an operation that was interrupted: one that is pending, and that no process is
-    /// carrying out just now.
+    /// The ID of an interrupted operation: one that is pending, while no process is carrying it out.
     ///
     /// # Errors
-    /// Where the store cannot be read.
+    /// If the store cannot be read.
     pub fn interrupted(&self) -> Result<Option<String>, Error> {
         self.as_reader(|| match self.look_for_pending(None) {
             Err(Error::Pending { id, .. }) => Ok(Some(id)),
@@ -126,16 +124,16 @@ impl Store {
         })
     }
 
-    /// The ID of the last operation, which goes into the next one's.
+    /// The ID of the last operation, which is part of the ID of the next one.
     ///
     /// # Errors
-    /// Where the store cannot be read.
+    /// If the store cannot be read.
     pub fn last(&self) -> Result<Option<String>, Error> {
         self.as_reader(|| self.last_id())
     }
 
-    /// Runs `work` with the rights of whom the store belongs to, or will belong to: that is the owner
-    /// of its directory where there is none yet. For anybody but root those are the rights that he has.
+    /// Runs `work` with the permissions of the owner of the store, or of its parent directory if the store
+    /// does not exist yet. For users other than root, these are their own permissions.
     pub(super) fn as_owner<T: Send>(
         &self,
         work: impl FnOnce() -> Result<T, Error> + Send,
@@ -157,8 +155,8 @@ impl Store {
         }
     }
 
-    /// Runs `work` on the files of the tree at `root`, with the rights of whom that belongs to: the store
-    /// may be root's own, and lie elsewhere.
+    /// Runs `work` on the files of the tree at `root`, with the permissions of its owner. The store may
+    /// belong to root, and be elsewhere.
     pub(super) fn on_files_of<T: Send>(
         &self,
         root: &Path,
@@ -167,12 +165,12 @@ impl Store {
         if self.is_trusted { work() } else { owner::as_owner_of(root, self.is_here(), work) }
     }
 
-    /// Are users those of this system, and not of one whose root lies elsewhere?
+    /// Does the target use the users of this system, rather than those of another root?
     fn is_here(&self) -> bool {
         self.top == Path::new("/")
     }
 
-    /// The user with whose rights root works; none where those that we have are the right ones.
+    /// The user with whose permissions root works; `None` if the current permissions are right.
     fn other_owner(&self) -> Result<Option<owner::Other>, Error> {
         if owner::myself() != 0 || self.is_trusted {
             return Ok(None);
@@ -187,7 +185,7 @@ impl Store {
         Ok(Some(owner::Other { uid, gid: around.gid(), is_here: self.is_here() }))
     }
 
-    /// The tree of a target, whose names are looked up.
+    /// The tree of a target, for looking up names.
     pub(super) fn tree(&self, root: &Path) -> Result<Tree, Error> {
         Ok(Tree::open(&self.top, root)?)
     }
@@ -195,17 +193,16 @@ impl Store {
     /// Opens the store.
     ///
     /// # Errors
-    /// [`Error::ForeignStore`] where it is no directory, or belongs to somebody who is not to be
-    /// relied on.
+    /// [`Error::ForeignStore`] if it is not a directory, or belongs to a user who is not trusted.
     pub(super) fn home(&self) -> Result<Option<Home>, Error> {
-        // Most looks at a store are for one that nobody has made yet: no directory is opened for that.
+        // Usually no store exists yet; then no directory is opened.
         match std::fs::symlink_metadata(self.directory.join(NAME)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             _ => self.home_in(&Tree::open(Path::new("/"), &self.directory)?),
         }
     }
 
-    /// The same in the directory of the store, which is held open.
+    /// The same in the open directory of the store.
     fn home_in(&self, tree: &Tree) -> Result<Option<Home>, Error> {
         let name = tree.root().name(NAME);
         let path = name.path().to_path_buf();
@@ -249,8 +246,8 @@ impl Store {
         Ok(Some(found))
     }
 
-    /// Fails where an operation is pending: because it was interrupted, or, if it is not we who hold
-    /// the lock, because somebody is carrying it out.
+    /// Fails if an operation is pending. It was interrupted or, unless this process holds the lock, another
+    /// process is carrying it out.
     pub(super) fn look_for_pending(&self, guard: Option<&lock::Guard>) -> Result<(), Error> {
         let Some(home) = self.home()? else { return Ok(()) };
         let Some((_, record)) = home.pending()? else { return Ok(()) };
@@ -266,20 +263,20 @@ impl Store {
         Ok(home.last_done()?.map(|record| record.id))
     }
 
-    /// Every operation that took place, the oldest first.
+    /// All completed operations, oldest first.
     pub(super) fn records(&self) -> Result<Vec<Record>, Error> {
         self.home()?.map_or_else(|| Ok(Vec::new()), |home| home.done())
     }
 
-    /// The same of one target, whose paths are relative to `base`. A target that is no longer there
-    /// may be this one, which was moved.
+    /// The same for one target, whose paths are relative to `base`. Includes operations on a target that no
+    /// longer exists, because it may be this one, moved.
     pub(super) fn records_of(&self, base: &Path) -> Result<Vec<Record>, Error> {
         let mut records = self.records()?;
         records.retain(|record| self.concerns(record, base));
         Ok(records)
     }
 
-    /// Is a record about the target at `base`, as far as can be known?
+    /// Is a record about the target at `base`, as far as can be determined?
     fn concerns(&self, record: &Record, base: &Path) -> bool {
         let other = record.base.as_ref().map_or(&self.directory, |Base(other)| other);
         other == base || canonical(other).is_err()
@@ -290,8 +287,8 @@ impl Store {
         Ok(home.pending()?.map(|(_, record)| record))
     }
 
-    /// Fails where a record is about another target than the one at `base`: it says which one it was
-    /// made for, and not where anything is written.
+    /// Fails if a record is about another target than the one at `base`. The record names the target that it
+    /// was made for; that name never determines where anything is written.
     pub(super) fn require_concern(&self, record: &Record, base: &Path) -> Result<(), Error> {
         if self.concerns(record, base) {
             return Ok(());
@@ -304,22 +301,22 @@ impl Store {
         })
     }
 
-    /// The directory that a record's paths are relative to, for a target with the canonical path
-    /// `root`: the store's own, so that an environment can be moved and copied with its store; or
-    /// the root, where the store lies elsewhere.
+    /// The directory that the paths in a record are relative to, for a target with the canonical path `root`.
+    /// It is the directory of the store, so that an environment can be moved and copied with its store, or
+    /// the root if the store is elsewhere.
     pub(super) fn base<'a>(&'a self, root: &'a Path) -> &'a Path {
         if root.starts_with(&self.directory) { &self.directory } else { root }
     }
 
-    /// What a record says of `base`, if it has to say it.
+    /// The value for `base` in a record, if it needs one.
     pub(super) fn recorded(&self, base: &Path) -> Option<Base> {
         (base != self.directory).then(|| Base(base.to_path_buf()))
     }
 
-    /// Locks the store, and creates it first where there is none: for its owner alone where
+    /// Locks the store, and creates it first if it does not exist; only its owner may read it if
     /// `is_private`.
     ///
-    /// Of two that start at once, one completes the store under the lock and the other finds it
+    /// If two processes start at once, one completes the store under the lock, and the other finds it
     /// complete.
     pub(super) fn claim(
         &self,
@@ -357,14 +354,14 @@ impl Store {
                 let handle = disk.create(&ignore, mode & 0o644)?;
                 disk.write(&handle, b"*\n", 0)?;
             }
-            // Last, for it tells that the store is complete.
+            // This comes last, because it marks the store as complete.
             let operations = found.home.name(OPERATIONS);
             disk.create_directory(&operations, mode)?;
             let entered = found.home.enter(operations.name()).map_err(failed)?;
             found.operations = Some(Arc::new(entered));
             disk.sync_directory(&found.home)?;
         }
-        // Only who made the name knows the times that the directory had before.
+        // Only the process that created the store knows the previous times of its parent directory.
         if is_made {
             super::write::restore_directory(disk, around, times)?;
         }
@@ -373,15 +370,15 @@ impl Store {
     }
 }
 
-/// A store that is locked.
+/// A locked store.
 pub(super) struct Claimed {
     pub(super) home: Home,
     pub(super) guard: lock::Guard,
-    /// Was there none before, in which anybody could have recorded an operation?
+    /// Is the store new, so that no other process can have recorded an operation in it?
     pub(super) is_new: bool,
 }
 
-/// Why a store that belongs to `stat.uid`, in a directory of `around.uid`, is not relied on.
+/// The reason why a store that belongs to `stat.uid`, in a directory of `around.uid`, is not trusted.
 fn check_owner(stat: &Stat, around: &Stat) -> Result<(), Distrust> {
     let me = owner::myself();
     if owner::is_nobody(stat.uid) {

@@ -3,17 +3,17 @@
 use super::tree::Stat;
 use rustix::fs::{Timespec, Timestamps};
 
-/// The time of a file's last access and of its last change of content.
+/// The times of last access and last modification of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Times {
     /// Last access: seconds since 1970, and nanoseconds.
     pub accessed: (i64, u32),
-    /// Last change of content: seconds since 1970, and nanoseconds.
+    /// Last modification: seconds since 1970, and nanoseconds.
     pub modified: (i64, u32),
 }
 
 impl Times {
-    /// Are they times that a file system can have: less than a second of nanoseconds?
+    /// Are they valid times of a file system, with less than a second of nanoseconds?
     pub(super) fn are_valid(self) -> bool {
         const SECOND: u32 = 1_000_000_000;
         self.accessed.1 < SECOND && self.modified.1 < SECOND

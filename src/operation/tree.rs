@@ -1,10 +1,9 @@
-//! Names that are looked up once, component by component as the loader would, and whose directories
-//! are held open from then on.
+//! Looks up names once, component by component as the kernel does, and keeps their directories open.
 //!
-//! A path is an instruction, and between two look-ups of one path somebody may change where it leads
-//! to. Here each directory on the way is opened without following links, each link is read and
-//! followed by hand, and what was seen is kept: a second walk tells whether the way is still the same.
-//! Everything that is written afterwards is written relative to the directory that is held.
+//! A path may lead to different files in two lookups, if somebody changes a directory or link in between.
+//! Here each directory on the path is opened without following links, each link is read and followed
+//! explicitly, and every step is recorded, so that a second walk shows whether the path is still the same.
+//! All later writes are relative to the open directory.
 
 use super::error::{Error, PathError};
 use super::refusal::Refusal;
@@ -19,13 +18,13 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-/// As many links in a row are followed as Linux follows.
+/// The maximum number of links that are followed in a row, as in Linux.
 const MAX_LINKS: usize = 40;
 
-/// What tells two files apart: the device, and the inode on it.
+/// The identity of a file: the device, and the inode on it.
 pub(super) type FileId = (u64, u64);
 
-/// A directory that is held open.
+/// An open directory.
 #[derive(Debug)]
 pub(super) struct Directory {
     descriptor: OwnedFd,
@@ -39,20 +38,20 @@ impl AsFd for Directory {
     }
 }
 
-/// Opened to look names up in it: that takes no right to read it.
+/// Opened only for lookups, which does not need read permission.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 const TO_SEARCH: OFlags = OFlags::PATH;
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
 const TO_SEARCH: OFlags = OFlags::RDONLY;
 
 impl Directory {
-    /// Opens a directory by its path, links followed.
+    /// Opens a directory by its path. Links are followed.
     fn at(path: &Path) -> io::Result<Self> {
         let flags = TO_SEARCH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         Self::of(rustix::fs::openat(CWD, path, flags, Mode::empty())?, path.to_path_buf())
     }
 
-    /// Opens a directory of this one, which must not be a link.
+    /// Opens a subdirectory, which must not be a link.
     pub(super) fn enter(&self, name: &OsStr) -> io::Result<Self> {
         let flags = TO_SEARCH | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let descriptor = rustix::fs::openat(self, name, flags, Mode::empty())?;
@@ -64,7 +63,7 @@ impl Directory {
         Ok(Self { descriptor, path, id: stat.id() })
     }
 
-    /// The path by which it was reached, links resolved.
+    /// The path by which it was reached, with links resolved.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -79,7 +78,7 @@ impl Directory {
         Ok(File::from(rustix::fs::openat(self, ".", flags, Mode::empty())?))
     }
 
-    /// The names in it, but `.` and `..`, in no order.
+    /// The names in it in arbitrary order, without `.` and `..`.
     pub(super) fn names(&self) -> io::Result<Vec<OsString>> {
         let mut names = Vec::new();
         for entry in rustix::fs::Dir::new(OwnedFd::from(self.open()?))? {
@@ -98,7 +97,7 @@ impl Directory {
     }
 }
 
-/// What fstat(2) says, of the same types on every system.
+/// The result of fstat(2), with the same types on every system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stat {
     pub(super) kind: FileType,
@@ -135,7 +134,7 @@ impl Stat {
 
 impl From<rustix::fs::Stat> for Stat {
     fn from(stat: rustix::fs::Stat) -> Self {
-        // The fields have other types on every system; no value is lost.
+        // The types of the fields depend on the system; no value is truncated.
         fn number<T: TryInto<u64>>(value: T) -> u64 {
             value.try_into().unwrap_or_default()
         }
@@ -160,7 +159,7 @@ impl From<rustix::fs::Stat> for Stat {
     }
 }
 
-/// A name in a directory that is held.
+/// A name in an open directory.
 #[derive(Debug, Clone)]
 pub(super) struct Name {
     directory: Arc<Directory>,
@@ -177,7 +176,7 @@ impl Name {
         &self.name
     }
 
-    /// The path, for a person.
+    /// The path, for messages.
     pub(super) fn path(&self) -> &Path {
         &self.path
     }
@@ -187,13 +186,13 @@ impl Name {
         self.directory.name(name)
     }
 
-    /// What stands under the name; a link is not followed.
+    /// The status of the name. A link is not followed.
     pub(super) fn stat(&self) -> io::Result<Stat> {
         let flags = AtFlags::SYMLINK_NOFOLLOW;
         Ok(rustix::fs::statat(&self.directory, &self.name, flags)?.into())
     }
 
-    /// Does anything stand under the name? That it cannot be looked at says neither.
+    /// Does the name exist? An error means that this is unknown.
     pub(super) fn is_there(&self) -> io::Result<bool> {
         match self.stat() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -201,7 +200,7 @@ impl Name {
         }
     }
 
-    /// Where the link points, if it is one.
+    /// The target of the link, if it is one.
     pub(super) fn read_link(&self) -> io::Result<Option<PathBuf>> {
         match rustix::fs::readlinkat(&self.directory, &self.name, Vec::new()) {
             Ok(target) => Ok(Some(PathBuf::from(OsString::from_vec(target.into_bytes())))),
@@ -210,12 +209,12 @@ impl Name {
         }
     }
 
-    /// Opens the file to be read: no link is followed, and no pipe is waited for.
+    /// Opens the file for reading. It does not follow links, and does not block on pipes.
     pub(super) fn open(&self) -> io::Result<File> {
         self.open_with(OFlags::RDONLY)
     }
 
-    /// Opens the file, which must be a regular one.
+    /// Opens the file, which must be a regular file.
     pub(super) fn open_with(&self, access: OFlags) -> io::Result<File> {
         let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC | OFlags::NOCTTY;
         let file = rustix::fs::openat(&self.directory, &self.name, flags, Mode::empty())?;
@@ -226,19 +225,19 @@ impl Name {
     }
 }
 
-/// What a walk saw of the way.
+/// The steps of a walk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Seen {
     /// A directory.
     Directory(FileId),
-    /// A link, and where it pointed.
+    /// A link, and its target.
     Link(PathBuf),
 }
 
-/// A walk from the root of the file system, or of another system's.
+/// A walk from the root of this system, or of another one.
 #[derive(Debug, Clone)]
 struct Walk {
-    /// The directories that the walk is in, the root first: `..` goes back to the one before.
+    /// The directories from the root to the current one; `..` returns to the previous one.
     held: Vec<Arc<Directory>>,
     seen: Vec<Seen>,
     links: usize,
@@ -255,12 +254,12 @@ impl Walk {
         self.held.last()
     }
 
-    /// Is the walk in `root` or below?
+    /// Is the walk in `root` or below it?
     fn is_within(&self, root: &Directory) -> bool {
         self.held.iter().any(|held| held.id == root.id && held.path == root.path)
     }
 
-    /// Goes into a directory, links followed.
+    /// Enters a directory. Links are followed.
     fn enter(&mut self, path: &Path) -> io::Result<()> {
         let mut todo: VecDeque<Step> = VecDeque::new();
         Step::push_front(&mut todo, path);
@@ -279,7 +278,7 @@ impl Walk {
         Ok(())
     }
 
-    /// Goes into a directory, or says where the link points that the name is.
+    /// Enters a directory, or returns the target if the name is a link.
     fn enter_one(&mut self, name: &OsStr) -> io::Result<Option<PathBuf>> {
         let here = self.directory().ok_or(io::ErrorKind::NotFound)?;
         match here.enter(name) {
@@ -297,7 +296,7 @@ impl Walk {
         }
     }
 
-    /// Counts a link that is followed.
+    /// Counts a followed link.
     fn follow(&mut self, target: &Path) -> io::Result<()> {
         self.links += 1;
         if self.links > MAX_LINKS {
@@ -308,7 +307,7 @@ impl Walk {
     }
 }
 
-/// `O_DIRECTORY` on a link is ENOTDIR with `O_PATH`, and may be ELOOP without.
+/// `O_DIRECTORY` on a link gives ENOTDIR with `O_PATH`, and may give ELOOP without it.
 pub(super) fn is_no_directory(error: &io::Error) -> bool {
     let found = error.raw_os_error();
     [rustix::io::Errno::NOTDIR, rustix::io::Errno::LOOP]
@@ -316,7 +315,7 @@ pub(super) fn is_no_directory(error: &io::Error) -> bool {
         .any(|errno| found == Some(errno.raw_os_error()))
 }
 
-/// Does the error say that there is no such file?
+/// Does the error mean that the file does not exist?
 pub(super) fn is_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound || is_no_directory(error)
 }
@@ -341,22 +340,22 @@ impl Step {
     }
 }
 
-/// A name that was looked up, and the way there.
+/// A name that was looked up, and the path to it.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
     pub(super) name: Name,
-    /// Where the link points, if the name is one that leaves the tree.
+    /// The target of the link, if the name is a link that leads outside the tree.
     pub(super) link: Option<PathBuf>,
     walk: Walk,
 }
 
 impl Place {
-    /// What was seen on the way.
+    /// The steps of the walk.
     pub(super) fn seen(&self) -> &[Seen] {
         &self.walk.seen
     }
 
-    /// The same name, with where it points if it is a link.
+    /// The same name, with its target if it is a link.
     pub(super) fn with_link(&self) -> io::Result<Self> {
         Ok(Self { link: self.name.read_link()?, ..self.clone() })
     }
@@ -366,7 +365,7 @@ impl Place {
         Self { name: self.name.beside(name.name()), link: None, walk: self.walk.clone() }
     }
 
-    /// The file that a link with this target leads to, if it stood under the name.
+    /// The file that a link with this target would refer to, if the link were at this name.
     pub(super) fn follow(&self, target: &Path) -> io::Result<Name> {
         let mut walk = self.walk.clone();
         let mut target = target.to_path_buf();
@@ -386,7 +385,7 @@ impl Place {
     }
 }
 
-/// The directory of a path, and the name in it; no name where the path ends in `..` or is a root.
+/// The directory of a path, and the name in it; no name if the path ends in `..` or is a root.
 fn split(path: &Path) -> (&Path, Option<&OsStr>) {
     match path.file_name() {
         Some(name) => (path.parent().unwrap_or(Path::new("")), Some(name)),
@@ -394,7 +393,7 @@ fn split(path: &Path) -> (&Path, Option<&OsStr>) {
     }
 }
 
-/// A directory tree whose names are looked up, and that none may leave.
+/// A directory tree in which names are looked up. No lookup may leave it.
 #[derive(Debug)]
 pub(super) struct Tree {
     walk: Walk,
@@ -402,8 +401,8 @@ pub(super) struct Tree {
 }
 
 impl Tree {
-    /// The tree at `root`, an absolute path below `top`, in which absolute links begin: `/`, or the
-    /// root of another system.
+    /// The tree at `root`, an absolute path below `top`. Absolute links are relative to `top`, which is `/`
+    /// or the root of another system.
     pub(super) fn open(top: &Path, root: &Path) -> Result<Self, PathError> {
         let failed = |source| PathError::new("find", root, source);
         let inside = root.strip_prefix(top).map_err(|_| {
@@ -416,7 +415,7 @@ impl Tree {
         Ok(Self { walk, root })
     }
 
-    /// A path of the system that the tree lies in, as a path of this one.
+    /// Translates a path in the system of the tree to a path in this system.
     pub(super) fn on_disk(&self, path: &Path) -> PathBuf {
         let top = self.walk.held.first().map_or(Path::new("/"), |top| top.path());
         top.join(path.strip_prefix("/").unwrap_or(path))
@@ -426,7 +425,7 @@ impl Tree {
         &self.root
     }
 
-    /// A name whose directory must lie within the tree; the name itself may be a link, which is not
+    /// Looks up a name whose directory must be inside the tree. If the name itself is a link, it is not
     /// followed.
     pub(super) fn name(&self, relative: &RelativePath) -> Result<Place, Error> {
         let mut walk = self.walk.clone();
@@ -441,8 +440,8 @@ impl Tree {
         }
     }
 
-    /// The same; none where the way there is gone, or leads out of the tree. A way that cannot be looked
-    /// at is an error: a disk that fails for a moment has taken nothing away.
+    /// The same; `None` if the path does not exist or leads outside the tree. A failure to look it up is an
+    /// error, because a temporary failure of the disk does not prove that a file is gone.
     pub(super) fn find(&self, relative: &RelativePath) -> Result<Option<Place>, Error> {
         match self.name(relative) {
             Err(Error::Outside { .. }) => Ok(None),
@@ -451,8 +450,8 @@ impl Tree {
         }
     }
 
-    /// Follows `relative` as long as it stays within the tree: to a file, or to the last link, which
-    /// leaves.
+    /// Follows `relative` while it stays within the tree, and ends at a file or at the link that leaves the
+    /// tree.
     pub(super) fn locate(&self, relative: &RelativePath) -> Result<Place, Error> {
         let mut walk = self.walk.clone();
         let mut target = relative.as_path().to_path_buf();

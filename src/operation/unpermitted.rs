@@ -1,62 +1,62 @@
-//! What an edit or an undo record would change of a file beyond its search path.
+//! The changes beyond its search path that an edit or an undo record would make to a file.
 
 use crate::python::wheel;
 
-/// What would change besides.
+/// The change that is not allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unpermitted {
-    /// Bytes of the file would stand elsewhere in it.
+    /// It moves bytes of the file.
     Moves,
-    /// Bytes that no edit of a search path by this version of tfpatch changes.
+    /// It changes bytes that no edit of a search path by this version of tfpatch changes.
     NotOwn,
     /// The same, in a member of a wheel.
     NotOwnIn {
         /// The member's name.
         member: Vec<u8>,
     },
-    /// A file that has not the name of a RECORD.
+    /// The file does not have the name of a RECORD.
     NoRecord,
-    /// A RECORD that is longer than any.
+    /// The RECORD exceeds the maximum length.
     LongRecord,
-    /// A RECORD that cannot be read.
+    /// The RECORD cannot be read.
     UnreadRecord,
-    /// Other rows of a RECORD, or their number.
+    /// It changes other rows of a RECORD, or their number.
     OtherRows,
-    /// What stands between the rows of a RECORD.
+    /// It changes the text between the rows of a RECORD.
     BetweenRows,
-    /// More of a row than hash and size, or the row of a file that is not edited.
+    /// It changes more of a row than hash and size, or the row of a file that is not edited.
     Row {
         /// The file, as the row names it.
         file: Vec<u8>,
     },
-    /// A file that has not the name of a wheel.
+    /// The file does not have the name of a wheel.
     NoWheel,
-    /// A wheel that cannot be read.
+    /// The wheel cannot be read.
     UnreadWheel {
-        /// What is wrong with it.
+        /// The reason.
         error: wheel::Error,
     },
-    /// A member of a wheel that cannot be read.
+    /// A member of the wheel cannot be read.
     UnreadMember {
         /// The member's name.
         member: Vec<u8>,
-        /// What the system says.
+        /// The error of the operating system.
         said: String,
     },
-    /// A member of a wheel that has not the checksum that the archive gives for it.
+    /// The checksum of a member does not match the one in the archive.
     Checksum {
         /// The member's name.
         member: Vec<u8>,
     },
-    /// The members of a wheel, or their number.
+    /// It changes the members of a wheel, or their number.
     Members,
-    /// A file that is setuid or setgid, which no operation edits.
+    /// The file is setuid or setgid. No operation edits such files.
     SetUserId,
-    /// A file that is not the one whose name it is said to be.
+    /// The file does not match the name that the record declares for it.
     OtherFile,
-    /// A file more often than it can be put back at once.
+    /// It undoes more changes of a file than one revert can.
     TooOften {
-        /// How often that is possible.
+        /// The maximum number of changes.
         limit: usize,
     },
 }

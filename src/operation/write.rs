@@ -1,4 +1,4 @@
-//! Gives a file its new bytes: in place, or as a new file under the old name.
+//! Writes the new bytes of a file: in place, or to a new file that replaces the old one.
 
 use super::disk::{Disk, Handle, is_not_permitted, is_text_busy};
 use super::error::{Error, PathError};
@@ -17,31 +17,31 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// A file that is read piecewise to be written anew, is read in pieces of this many bytes.
+/// The size in bytes of the pieces in which a file is read when it is rewritten.
 const PIECE: u64 = 1 << 20;
 
-/// The names of one file, and what they are to lead to.
+/// The names of one file, and what they will refer to.
 pub(super) struct Target<'a> {
     pub(super) names: Vec<Name>,
-    /// What stands under each name: what was judged, and no other file, is written or replaced.
+    /// The file at each name. Only these checked files are written or replaced.
     pub(super) judged: Vec<FileId>,
     /// A temporary name beside each.
     pub(super) temporary: Vec<Name>,
-    /// The file that the names lead to.
+    /// The file that the names refer to.
     pub(super) source: &'a FileSource,
-    /// The times of each name's directory.
+    /// The times of the directory of each name.
     pub(super) directories: &'a [Times],
-    /// One after the other.
+    /// The edits, in order.
     pub(super) edits: Vec<&'a EditSet>,
     pub(super) metadata: &'a Metadata,
-    /// The link that takes the file's place, instead of a file, and whose it is to be.
+    /// The link that replaces the file, and its owner.
     pub(super) link: Option<&'a Link>,
-    /// Is it not to be edited in place while anybody else has it open?
+    /// Is editing in place forbidden while another process has the file open?
     pub(super) unopened: bool,
 }
 
 impl Target<'_> {
-    /// The directory of each name, with its times.
+    /// The directory of each name, and its times.
     pub(super) fn directories(&self) -> impl Iterator<Item = (Arc<Directory>, Times)> {
         let parents = self.names.iter().map(|name| Arc::clone(name.directory()));
         parents.zip(self.directories.iter().copied())
@@ -53,8 +53,8 @@ impl Target<'_> {
     }
 }
 
-/// Can these changes be written into the file itself? Only where every byte that stays keeps its
-/// offset, and where an interruption leaves a file that [`super::recover()`] finds the way back from.
+/// Can these changes be written into the file itself? Only if every remaining byte keeps its offset, and if
+/// [`super::recover()`] can restore the old file after an interruption.
 pub(super) fn fits_in_place(changes: &[Change]) -> bool {
     let grows = match changes {
         [Change { edits, .. }] => !shrinks(edits) && !reads_what_it_writes(edits),
@@ -72,7 +72,7 @@ fn shrinks(edits: &EditSet) -> bool {
     edits.new_len() < edits.old_len()
 }
 
-/// Directories in which names were changed, with the times that they are to have.
+/// Directories in which names were changed, and the times that they get.
 pub(super) type Directories = BTreeMap<PathBuf, (Arc<Directory>, Times)>;
 
 /// Adds directories in which names were changed.
@@ -85,13 +85,13 @@ pub(super) fn note(
     );
 }
 
-/// Writes into the file itself if `in_place`, for which [`open()`] has opened it, unless it must not be
-/// changed while somebody else has it open: it is replaced then, if `strict` does not forbid that. The directories
-/// of the names that were changed are added to `directories`, to be settled.
+/// Writes into the file itself if `in_place`; [`open()`] has opened it for that. If the file must not be
+/// changed while another process has it open, it is replaced instead, unless `strict` forbids that. Adds the
+/// directories of changed names to `directories`, which the caller settles.
 ///
 /// # Errors
-/// [`Error::Overtaken`] where a name leads to another file than the one that was judged, and that one was
-/// not written to; [`Error::Moved`] where it was, and has another name now.
+/// [`Error::Overtaken`] if a name refers to another file than the checked one, and that one was not written
+/// to; [`Error::Moved`] if it was, and has another name now.
 pub(super) fn write(
     disk: &Disk,
     target: &Target<'_>,
@@ -102,7 +102,7 @@ pub(super) fn write(
     if let (true, Some(name), Some(judged)) =
         (in_place, target.names.first(), target.judged.first())
     {
-        // What has got a name elsewhere since is not only ours to write into.
+        // A file that has got a name elsewhere in the meantime may not be written in place.
         let is_shared = target.source.stat()?.links > target.names.len() as u64;
         if is_shared && strict {
             return Err(overtaken(name));
@@ -117,8 +117,8 @@ pub(super) fn write(
     replace(disk, target, directories)
 }
 
-/// Opens the file that a place leads to: to be edited in place if `in_place` and it is not being
-/// executed. Says whether it is. Whoever opens it once more stands in the way of a lease.
+/// Opens the file of a place, for editing in place if `in_place` and it is not being executed. Returns
+/// whether it is editable in place. A second handle of the file would prevent a lease.
 pub(super) fn open(
     disk: &Disk,
     place: &Place,
@@ -134,7 +134,7 @@ pub(super) fn open(
     Ok((open_place(place)?.0, false))
 }
 
-/// Fails where a name leads to another file than the one that was judged.
+/// Fails if a name refers to another file than the checked one.
 fn require_judged(name: &Name, judged: FileId) -> Result<(), Error> {
     match name.stat() {
         Ok(stat) if stat.id() == judged => Ok(()),
@@ -155,8 +155,8 @@ fn overtaken(name: &Name) -> Error {
     Error::Overtaken { path: name.path().to_path_buf() }
 }
 
-/// False where the file is to be cut off, or must not be open elsewhere, and somebody else has it
-/// open. It is as before then, or differs in bytes alone that the edits write.
+/// Returns false if the file has to be truncated, or must not be open elsewhere, and another process has it
+/// open. The file is unchanged then, or differs only in bytes that the edits write.
 fn write_in_place(disk: &Disk, file: &Handle, target: &Target<'_>) -> Result<bool, PathError> {
     let len = target.edits.iter().any(|edits| shrinks(edits)).then(|| target.new_len());
     let mut lease = None;
@@ -171,11 +171,11 @@ fn write_in_place(disk: &Disk, file: &Handle, target: &Target<'_>) -> Result<boo
         unsynced = overwrite(disk, file, edits, unsynced)?;
     }
     if let Some(len) = len {
-        // What led into the tail must not outlast it.
+        // Old references to the tail must be gone from the disk before the tail is.
         if unsynced {
             disk.sync_data(file)?;
         }
-        // Taken late, for whoever opens the file waits meanwhile.
+        // Take the lease late, because processes that open the file have to wait.
         lease = lease.or_else(|| Lease::take(&file.file));
         if lease.is_none() {
             return Ok(false);
@@ -183,15 +183,14 @@ fn write_in_place(disk: &Disk, file: &Handle, target: &Target<'_>) -> Result<boo
         disk.set_len(file, len)?;
     }
     target.metadata.restore(disk, file)?;
-    // Before the record says that the operation took place.
+    // Sync before the record says that the operation is complete.
     disk.sync(file)?;
     Ok(true)
 }
 
-/// Writes the edits into an open file that others see, in such an order that a power cut leaves a
-/// prefix of them: before bytes that are there already change, all that was written before is on the
-/// disk. What is appended is unseen until then, and needs no order of its own. Says whether something
-/// is left that may not be on the disk.
+/// Writes the edits into an open file that other processes can see, in an order in which a power cut leaves a
+/// prefix of them: before existing bytes change, everything written so far is synced. Appended bytes are
+/// invisible until then, and need no order. Returns whether unsynced writes remain.
 fn overwrite(
     disk: &Disk,
     file: &Handle,
@@ -211,7 +210,7 @@ fn overwrite(
     Ok(unsynced)
 }
 
-/// Writes the edits into an open file of our own, and cuts it off where it becomes shorter.
+/// Writes the edits into an open file that no other process uses, and truncates it if it becomes shorter.
 fn patch(disk: &Disk, old: &File, file: &Handle, edits: &EditSet) -> Result<(), PathError> {
     for (edit, range) in edits.in_write_order().iter().zip(edits.new_ranges()) {
         put(disk, old, file, edit, range)?;
@@ -219,7 +218,7 @@ fn patch(disk: &Disk, old: &File, file: &Handle, edits: &EditSet) -> Result<(), 
     if shrinks(edits) { disk.set_len(file, edits.new_len()) } else { Ok(()) }
 }
 
-/// Writes the new bytes of an edit into `file`; what it copies is read from `old`.
+/// Writes the new bytes of an edit into `file`. Copied bytes are read from `old`.
 fn put(
     disk: &Disk,
     old: &File,
@@ -254,7 +253,7 @@ pub(super) fn copy_kept(
     Ok(())
 }
 
-/// Puts a new file, or a link, under every name.
+/// Installs a new file, or a link, under every name.
 fn replace(disk: &Disk, target: &Target<'_>, directories: &mut Directories) -> Result<(), Error> {
     let Some(temporary) = target.temporary.first() else { return Ok(()) };
     if let Some(link) = target.link {
@@ -270,7 +269,7 @@ fn replace(disk: &Disk, target: &Target<'_>, directories: &mut Directories) -> R
         let new = disk.create(temporary, 0o600)?;
         render(disk, target.source, &target.edits, &new)?;
         target.metadata.restore(disk, &new)?;
-        // Before the rename: else a power cut may leave the name and not the bytes.
+        // Sync before the rename; otherwise a power cut may keep the name and lose the bytes.
         disk.sync(&new)?;
     }
     for alias in target.temporary.iter().skip(1) {
@@ -284,11 +283,11 @@ fn replace(disk: &Disk, target: &Target<'_>, directories: &mut Directories) -> R
     Ok(())
 }
 
-/// Puts what stands under `temporary` under `name`, in the place of what was judged and of nothing
-/// else: what an installer has put there in the last moment gets its name back.
+/// Renames `temporary` to `name`, if `name` is still the checked file. If an installer has replaced that file
+/// in the meantime, the installer's file gets its name back.
 ///
-/// An interruption may leave the file that was replaced under the temporary name: [`super::recover()`]
-/// tells it from one of ours.
+/// An interruption may leave the replaced file under the temporary name; [`super::recover()`] can distinguish
+/// it from a new file.
 fn take(disk: &Disk, temporary: &Name, name: &Name, judged: FileId) -> Result<(), Error> {
     require_judged(name, judged)?;
     let exchanged = match disk.exchange(temporary, name) {
@@ -307,7 +306,7 @@ fn take(disk: &Disk, temporary: &Name, name: &Name, judged: FileId) -> Result<()
     Ok(disk.remove(temporary)?)
 }
 
-/// Makes the names of `target` names of the file that `original` is.
+/// Makes the names of `target` hard links to the file `original`.
 pub(super) fn relink(disk: &Disk, target: &Target<'_>, original: &Name) -> Result<(), Error> {
     let names = target.names.iter().zip(&target.temporary).zip(&target.judged);
     for ((name, temporary), judged) in names {
@@ -317,7 +316,7 @@ pub(super) fn relink(disk: &Disk, target: &Target<'_>, original: &Name) -> Resul
     Ok(())
 }
 
-/// Writes the old bytes with the edits into an empty file.
+/// Writes the old bytes with the edits applied into an empty file.
 fn render(
     disk: &Disk,
     source: &FileSource,
@@ -325,7 +324,7 @@ fn render(
     new: &Handle,
 ) -> Result<(), PathError> {
     let keep_offsets = edits.iter().all(|edits| edits.keeps_offsets());
-    // A single list of edits copies from the old file, whatever it writes.
+    // A single list of edits copies from the old file, regardless of what it writes.
     let is_single = edits.len() == 1;
     if keep_offsets && (is_single || !edits.iter().any(|edits| reads_what_it_writes(edits))) {
         let longest = edits.iter().map(|edits| edits.new_len()).fold(source.len(), u64::max);
@@ -347,8 +346,8 @@ fn render(
     })
 }
 
-/// Gives directories their times back, and puts them on the disk: each once, after the last change of
-/// a name in it, and before the record says that the operation took place.
+/// Restores the times of directories, and syncs each once, after the last change of a name in it, and before
+/// the record says that the operation is complete.
 pub(super) fn settle(disk: &Disk, directories: &Directories) -> Result<(), PathError> {
     directories.values().try_for_each(|(directory, times)| {
         restore_directory(disk, directory, *times)?;
@@ -356,8 +355,8 @@ pub(super) fn settle(disk: &Disk, directories: &Directories) -> Result<(), PathE
     })
 }
 
-/// Gives a directory its times back. Only its owner may: for anybody else who may write in it,
-/// that it shows the time of the change is no reason to fail.
+/// Restores the times of a directory. Only its owner may do that. If another user edits in it, the directory
+/// shows the time of the change, which is not an error.
 pub(super) fn restore_directory(
     disk: &Disk,
     directory: &Directory,
@@ -369,7 +368,7 @@ pub(super) fn restore_directory(
     }
 }
 
-/// Do the new bytes of `edits` stand where an edit still reads from?
+/// Do `edits` overwrite bytes that one of them still reads?
 fn reads_what_it_writes(edits: &EditSet) -> bool {
     let edits = edits.in_write_order();
     edits.iter().any(|edit| match &edit.new {

@@ -1,4 +1,4 @@
-//! A file that is written elsewhere than where its old bytes are, so that there is nothing to undo.
+//! Writes a file elsewhere than where its old bytes are, so that there is nothing to undo.
 
 use super::error::{Contradiction, Error, PathError};
 use super::file_source::FileSource;
@@ -16,35 +16,35 @@ use std::sync::Arc;
 /// Files are compared and copied in pieces of this many bytes.
 const PIECE: u64 = 1 << 20;
 
-/// A file without a name, for bytes that are too many to be held in memory until they are written.
+/// A file without a name, for bytes that are too large to be held in memory until they are written.
 pub struct Scratch {
     file: File,
     path: std::path::PathBuf,
 }
 
 impl Scratch {
-    /// A file on the file system of `directory`, where what is made of it is going to be.
+    /// A file on the file system of `directory`, where the result will be written.
     ///
     /// # Errors
-    /// Where nothing can be written there.
+    /// If nothing can be written there.
     pub fn in_directory(directory: &Path) -> Result<Self, PathError> {
         let file = tempfile::tempfile_in(directory)
             .map_err(|source| PathError::new("write in the directory", directory, source))?;
         Ok(Self { file, path: directory.to_path_buf() })
     }
 
-    /// A directory of its own that goes with it, for what nobody has to keep.
+    /// A directory that is removed with this file, for temporary data.
     ///
     /// # Errors
-    /// Where none can be made.
+    /// If none can be created.
     pub fn directory() -> io::Result<tempfile::TempDir> {
         tempfile::tempdir()
     }
 
-    /// What was written.
+    /// The bytes that were written.
     ///
     /// # Errors
-    /// As the operating system's.
+    /// The error of the operating system.
     pub fn into_source(self) -> Result<Arc<dyn Source>, PathError> {
         Ok(Arc::new(FileSource::of(self.file, &self.path)?))
     }
@@ -60,19 +60,19 @@ impl Write for Scratch {
     }
 }
 
-/// Makes a directory for backups, with those above it, unless it is there.
+/// Creates a directory for backups and its parents, unless they exist.
 ///
 /// # Errors
-/// As the operating system's.
+/// The error of the operating system.
 pub fn make_directory(directory: &Path) -> Result<(), PathError> {
     std::fs::create_dir_all(directory)
         .map_err(|source| PathError::new("create the directory", directory, source))
 }
 
-/// Makes a symbolic link, unless it is there. Nothing else of that name is replaced.
+/// Creates a symbolic link, unless it exists. Nothing else of that name is replaced.
 ///
 /// # Errors
-/// As the operating system's, also where something else has the name.
+/// The error of the operating system, also if the name exists and is something else.
 pub fn make_link(target: &Path, link: &Path) -> Result<(), PathError> {
     if std::fs::read_link(link).is_ok_and(|found| found == target) {
         return Ok(());
@@ -81,13 +81,13 @@ pub fn make_link(target: &Path, link: &Path) -> Result<(), PathError> {
         .map_err(|source| PathError::new("create the link", link, source))
 }
 
-/// Fails where no file can be made in `directory`, before anything is made.
+/// Fails if no file can be created in `directory`, without creating anything.
 ///
 /// # Errors
-/// Then.
+/// If that is not possible.
 pub fn require_writable(directory: &Path) -> Result<(), Error> {
-    // The right that the kernel looks at: it also knows of access control lists and of file systems
-    // that are mounted read-only.
+    // The kernel checks the permission, which also considers access control lists and file systems that are
+    // mounted read-only.
     let access = Access::WRITE_OK | Access::EXEC_OK;
     owner::as_owner_of(directory, true, || {
         rustix::fs::accessat(CWD, directory, access, AtFlags::EACCESS)
@@ -95,11 +95,11 @@ pub fn require_writable(directory: &Path) -> Result<(), Error> {
     })
 }
 
-/// Writes the file at `old` with `edits` to `new`, which must not be there yet, or have those very
-/// bytes: as a whole or not at all, with the mode of the old one. False where it has them already.
+/// Writes the file at `old` with `edits` to `new`, completely or not at all, with the mode of the old file.
+/// `new` must not exist yet, or have exactly the resulting bytes; then the result is false.
 ///
 /// # Errors
-/// Where something else is there, or cannot be read or written.
+/// If something else exists, or cannot be read or written.
 pub fn write_elsewhere(old: &Path, edits: &EditSet, new: &Path, sync: bool) -> Result<bool, Error> {
     let source = FileSource::open_named(old)?;
     if edits.old_len() != source.len() {
@@ -113,11 +113,11 @@ pub fn write_elsewhere(old: &Path, edits: &EditSet, new: &Path, sync: bool) -> R
     owner::as_owner_of(directory, true, || write_new(&source, edits, new, directory, sync))
 }
 
-/// Writes the file at `old` with `edits` to `new`, whatever is there: as a whole or not at all, with the mode of
-/// the old one. What is no regular file is written into.
+/// Writes the file at `old` with `edits` to `new`, even if that exists, completely or not at all, with the
+/// mode of the old file. If `new` is not a regular file, the bytes are written into it.
 ///
 /// # Errors
-/// Where something cannot be read or written.
+/// If something cannot be read or written.
 pub fn write_over(old: &Path, edits: &EditSet, new: &Path, sync: bool) -> Result<(), Error> {
     let source = FileSource::open_named(old)?;
     let patched = Patched::new(&source as &dyn Source, edits);
@@ -154,7 +154,7 @@ fn write_new(
     }
     let failed = |source: io::Error| PathError::new("write", new, source);
     let file = temporary(source, &patched, new, directory, sync)?;
-    // Fails where somebody else has made the name meanwhile.
+    // Fails if another process has created the name in the meantime.
     file.persist_noclobber(new).map_err(|error| failed(error.error))?;
     if sync {
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
@@ -162,7 +162,7 @@ fn write_new(
     Ok(true)
 }
 
-/// A temporary file in `directory` with the bytes that `new` is to have, and the mode of `source`.
+/// A temporary file in `directory` with the bytes of `new`, and the mode of `source`.
 fn temporary(
     source: &FileSource,
     patched: &dyn Source,
@@ -195,11 +195,11 @@ fn write_all(source: &dyn Source, to: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a text to a file that a person named: whole or not at all, unless it is a pipe, a terminal or a
-/// link, which is written into.
+/// Writes a text to a file that the user named, completely or not at all. The text is written into a pipe, a
+/// terminal or the target of a link.
 ///
 /// # Errors
-/// As the operating system's.
+/// The error of the operating system.
 pub fn write_text(file: &Path, text: &[u8]) -> io::Result<()> {
     let is_other = std::fs::symlink_metadata(file).is_ok_and(|found| !found.is_file());
     let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty());

@@ -1,9 +1,9 @@
-//! What a step changes of an object besides its search path.
+//! The changes of an object in addition to its search path.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What the loader reads of an object, and an edit can change.
+/// A property that the loader reads and an edit can change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Field {
@@ -23,7 +23,7 @@ pub enum Field {
 }
 
 impl Field {
-    /// Its name, as JSON and a diff have it.
+    /// Its name in JSON and in a diff.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -40,16 +40,16 @@ impl Field {
 /// One field that changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FieldChange {
-    /// Which one.
+    /// The field.
     pub field: Field,
-    /// Its values before; none where it was not there.
+    /// The old values; none if it was absent.
     pub before: Vec<String>,
-    /// Its values after.
+    /// The new values.
     pub after: Vec<String>,
 }
 
 impl FieldChange {
-    /// The changes turned around, as an undo makes them.
+    /// The inverted changes, as an undo makes them.
     #[must_use]
     pub fn turned(changes: &[Self]) -> Vec<Self> {
         let turned = changes.iter().map(|change| Self {
@@ -60,7 +60,7 @@ impl FieldChange {
         turned.collect()
     }
 
-    /// What changes that follow each other come to. A field that is what it was is left out.
+    /// The combined effect of successive changes. Fields that end up unchanged are omitted.
     #[must_use]
     pub fn joined<'a>(steps: impl Iterator<Item = &'a [Self]>) -> Vec<Self> {
         let mut joined: Vec<Self> = Vec::new();

@@ -19,7 +19,7 @@ pub struct Row<'a> {
     /// The file's path as it is written, any bytes: relative to the site-packages directory, with
     /// `/` between its parts and perhaps with `..`, or absolute.
     pub path: Cow<'a, [u8]>,
-    /// The digest of the file's content; `None` where the field is empty, as RECORD's own is.
+    /// The digest of the file's content; `None` if the field is empty, as RECORD's own is.
     pub hash: Option<Hash<'a>>,
     /// The file's length in bytes; `None` if the field is empty or is not a decimal number.
     pub size: Option<u64>,
@@ -347,7 +347,7 @@ pub struct Rewritten {
 /// The edits of a RECORD for the files that change, and the rows concerned.
 ///
 /// # Errors
-/// As [`edits`].
+/// As for [`edits`].
 pub fn rewrite(record: &[u8], changes: &[Change]) -> Result<Rewritten, Error> {
     let edits = edits(record, changes)?;
     let mut wanted: Vec<(usize, &Change)> = changes.iter().enumerate().collect();
@@ -389,7 +389,7 @@ pub fn sha256(source: &dyn bytes::Source) -> Result<[u8; 32], bytes::Error> {
 /// where they differ.
 ///
 /// # Errors
-/// Where the file is malformed, has no such row, has another hash there than SHA-256, or a row is
+/// If the file is malformed, has no such row, has another hash there than SHA-256, or a row is
 /// named twice.
 pub fn edits(record: &[u8], changes: &[Change]) -> Result<EditSet, Error> {
     let mut wanted: Vec<&Change> = changes.iter().collect();

@@ -139,7 +139,7 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// Is it reached whenever the file is imported, by what stands there or by a function that the file calls?
+    /// Is it reached whenever the file is imported, by what is there or by a function that the file calls?
     #[must_use]
     pub fn is_sure(self) -> bool {
         let is_reached = matches!(self.when, When::Always | When::Conditionally);

@@ -82,7 +82,7 @@ impl<'a> Wheel<'a> {
     /// The wheel in `source`, which is shown at `path`.
     ///
     /// # Errors
-    /// As [`Wheel::open`].
+    /// As for [`Wheel::open`].
     pub fn of(source: Box<dyn Source + 'a>, path: &Path) -> Result<Self, Error> {
         let archive = Archive::read(source.as_ref())?;
         let names = archive.members.iter().map(|member| member.name.as_slice());
@@ -159,7 +159,7 @@ impl<'a> Wheel<'a> {
     /// headers.
     ///
     /// # Errors
-    /// Where an archive cannot be read.
+    /// If an archive cannot be read.
     pub fn changed(&self, other: &Self) -> Result<Option<Vec<Changed>>, Error> {
         let (own, others) = (&self.archive.members, &other.archive.members);
         let key = |member: &Member| (member.name.clone(), member.mode);

@@ -158,7 +158,7 @@ pub(super) fn record_steps(
     world: &World,
     steps: &[Step],
 ) -> Result<Vec<Step>, Error> {
-    // Files outside of the target are not written, and need no hash.
+    // Files outside the target are not written, and need no hash.
     let left = distributions_outside(vfs, world, steps);
     let is_written = |owner: &&Owner| owner.hashed && !left.contains(&owner.distribution);
     let mut files: Vec<(PathBuf, &[Owner], &Step)> = Vec::new();
@@ -203,7 +203,7 @@ pub(super) fn record_steps(
     records.map(|(path, changes)| record_step(vfs, &world.root, &path, &changes)).collect()
 }
 
-/// The RECORDs that list files of a plan with a hash and are outside of the target, where nothing is written:
+/// The RECORDs that list files of a plan with a hash and are outside the target, where nothing is written:
 /// for example if the directory of packages is a link.
 #[must_use]
 pub fn records_outside(vfs: &dyn Vfs, world: &World, plan: &Plan) -> BTreeSet<PathBuf> {

@@ -170,7 +170,7 @@ impl<'a> Wish<'a> {
 /// a missing directory from each of them.
 ///
 /// # Errors
-/// Where the object cannot be read, is malformed, or is not safely edited.
+/// If the object cannot be read, is malformed, or is not safely edited.
 pub fn rewrite(
     vfs: &dyn Vfs,
     object: &Path,
@@ -195,7 +195,7 @@ pub fn rewrite(
 /// anything.
 ///
 /// # Errors
-/// As [`rewrite`], and where the object could not be read with the edits.
+/// As for [`rewrite`], and where the object could not be read with the edits.
 pub fn towards(
     vfs: &dyn Vfs,
     object: &Path,

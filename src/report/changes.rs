@@ -1,4 +1,4 @@
-//! What a plan changes, for people: a summary, or a diff of search paths and bytes.
+//! The changes of a plan, for people: a summary, or a diff of search paths and bytes.
 
 use super::findings::Detail;
 use super::path_text::without_dots;
@@ -13,17 +13,17 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::ops::Range;
 
-/// Files to which a plan adds the same directories.
+/// Files that get the same new directories.
 struct Group<'a> {
     directories: Vec<String>,
     steps: Vec<&'a Step>,
 }
 
-/// Writes what a plan changes: which directories are searched that were not, by how many files. With all
-/// details, each file is listed, with its entries and its bytes.
+/// Writes a summary of the changes: which directories will be searched additionally, by how many files. With
+/// full detail, each file is listed with its entries and bytes.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_summary(
     out: &mut dyn Write,
     world: &World,
@@ -77,12 +77,12 @@ pub fn write_summary(
     Ok(())
 }
 
-/// Does a step take an executable stack away?
+/// Does a step clear an executable stack?
 fn clears_stack(step: &&Step) -> bool {
     step.fields.iter().any(|change| change.field == Field::ExecutableStack)
 }
 
-/// Writes which files request an executable stack no longer.
+/// Writes which files no longer request an executable stack.
 fn write_cleared(
     out: &mut dyn Write,
     cleared: &[&Step],
@@ -102,7 +102,7 @@ fn write_cleared(
     writeln!(out, "  {what} {verb} an executable stack")
 }
 
-/// The steps by the directories that they add.
+/// The steps, grouped by the directories that they add.
 fn groups<'a>(world: &World, steps: impl Iterator<Item = &'a Step>) -> Vec<Group<'a>> {
     let mut groups: Vec<Group<'a>> = Vec::new();
     for step in steps {
@@ -117,7 +117,7 @@ fn groups<'a>(world: &World, steps: impl Iterator<Item = &'a Step>) -> Vec<Group
     groups
 }
 
-/// The directory that an entry of an object names, as it is shown to people.
+/// The directory of an entry, as shown to people.
 fn directory(world: &World, object: &RelativePath, entry: &str) -> String {
     let object = world.root.join(object);
     let below = ["$ORIGIN", "${ORIGIN}", "@loader_path"]
@@ -133,13 +133,13 @@ fn directory(world: &World, object: &RelativePath, entry: &str) -> String {
     }
 }
 
-/// How many entries a step takes out of a search path.
+/// The number of entries that a step removes from a search path.
 fn removed(step: &Step) -> usize {
     let new = step.after.iter().filter(|entry| !step.before.contains(entry)).count();
     (step.before.len() + new).saturating_sub(step.after.len())
 }
 
-/// What the reader of a step has to know besides.
+/// Additional notes about a step.
 #[must_use]
 pub fn warning(step: &Step) -> Option<&'static str> {
     (step.method == Method::NewSegmentWithHeaders).then_some(
@@ -158,16 +158,16 @@ fn in_words(step: &Step) -> String {
 /// Writes a diff of the entries of one step: of a search path, or of RECORD rows.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_diff(out: &mut dyn Write, step: &Step) -> io::Result<()> {
     write_entries(out, &step.path, &step.before, &step.after)?;
     write_fields(out, &step.fields)
 }
 
-/// Writes what changes of an object besides its search path, in the lines of a diff.
+/// Writes the changes of an object in addition to its search path, as lines of a diff.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_fields(out: &mut dyn Write, fields: &[FieldChange]) -> io::Result<()> {
     for FieldChange { field, before, after } in fields {
         let name = field.name();
@@ -187,7 +187,7 @@ pub fn write_fields(out: &mut dyn Write, fields: &[FieldChange]) -> io::Result<(
 /// Writes a diff of two lists of entries of one file.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_entries(
     out: &mut dyn Write,
     path: &RelativePath,
@@ -196,7 +196,7 @@ pub fn write_entries(
 ) -> io::Result<()> {
     writeln!(out, "{}", paint(GONE, format!("--- {path}")))?;
     writeln!(out, "{}", paint(GOOD, format!("+++ {path}")))?;
-    // Hundreds of repetitions that go would hide the one entry that comes.
+    // Hundreds of removed duplicates would hide the one added entry.
     let (unique, repeated) = without_repetitions(before, after);
     let lines = |entries: &mut dyn Iterator<Item = &String>| -> String {
         entries.map(|entry| printable(entry.as_bytes()) + "\n").collect()
@@ -221,8 +221,7 @@ pub fn write_entries(
     Ok(())
 }
 
-/// The entries before, without those repetitions that `after` does not have either, and how many
-/// those are.
+/// The old entries without duplicates that `after` does not have either, and the number of these duplicates.
 fn without_repetitions<'a>(before: &'a [String], after: &[String]) -> (Vec<&'a String>, usize) {
     let mut stays: HashMap<&str, usize> = HashMap::new();
     for entry in after {
@@ -241,14 +240,14 @@ fn without_repetitions<'a>(before: &'a [String], after: &[String]) -> (Vec<&'a S
     (unique, repeated)
 }
 
-/// Bytes of one edit that are shown; the rest is counted.
+/// The number of bytes of one edit that are shown; the rest is counted.
 pub const SHOWN: u64 = 128;
 
-/// Writes the bytes that edits change, as file offsets and hexadecimal digits. `old` has those that each
-/// edit replaces, by offset, as far as they are shown.
+/// Writes the bytes that edits change, with file offsets and hexadecimal digits. `old` contains the bytes
+/// that each edit replaces, by offset, as far as they are shown.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_bytes(out: &mut dyn Write, old: &[Vec<u8>], edits: &EditSet) -> io::Result<()> {
     for (edit, replaced) in edits.by_offset().into_iter().zip(old) {
         let Range { start, end } = edit.range.clone();
@@ -274,7 +273,7 @@ pub fn write_bytes(out: &mut dyn Write, old: &[Vec<u8>], edits: &EditSet) -> io:
     Ok(())
 }
 
-/// Rows of sixteen bytes, as `hexdump -C` has them.
+/// Rows of sixteen bytes, as in `hexdump -C`.
 fn write_rows(
     out: &mut dyn Write,
     sign: char,

@@ -1,4 +1,4 @@
-//! What a diagnosis found, for people.
+//! The result of a diagnosis, for people.
 
 use super::findings::{self, Detail};
 use super::heading::{self, heading};
@@ -16,13 +16,13 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-/// Names of libraries that a line has, before it is cut.
+/// The maximum number of names of libraries in a line.
 const MAX_NAMES: usize = 4;
 
-/// Writes the findings of a target, and what to do next. `search` are the directories of `--search`.
+/// Writes the findings of a target, and the next steps. `search` are the directories of `--search`.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(
     out: &mut dyn Write,
     app: &App,
@@ -56,7 +56,7 @@ pub fn write(
     write_probe(out, chosen, diagnosed, detail)
 }
 
-/// Writes which command shows what is only guessed, where one can.
+/// Writes which command tests unproved findings, if there is one.
 fn write_probe(
     out: &mut dyn Write,
     chosen: &Chosen,
@@ -78,10 +78,10 @@ fn write_probe(
     writeln!(out, "to test which of these fail, by imports: {probe}")
 }
 
-/// Writes what was looked at and what was found.
+/// Writes what was examined and what was found.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub(super) fn write_findings(
     out: &mut dyn Write,
     app: &App,
@@ -90,14 +90,14 @@ pub(super) fn write_findings(
     detail: Detail,
 ) -> io::Result<()> {
     let is_told = |finding: &Finding| finding.severity() != Severity::Info;
-    // Whatever is wrong is wrong with something.
+    // A problem is always reported with the target that it is in.
     let named = if findings.iter().any(is_told) { Detail::Normal } else { detail };
     heading::write(out, app, chosen, world, named)?;
     findings::write(out, world, findings, detail)?;
     heading::write_not_followed(out, chosen, world, detail)
 }
 
-/// Writes that nothing is to be done, and how far that goes.
+/// Writes that everything is fine, and what was not checked.
 fn write_well(
     out: &mut dyn Write,
     chosen: &Chosen,
@@ -152,7 +152,7 @@ fn write_well(
 /// Writes the findings of a target for an issue.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_markdown(
     out: &mut dyn Write,
     app: &App,

@@ -1,8 +1,8 @@
 //! Resolutions as a graph, for Graphviz to draw.
 //!
-//! What is missing stands out in red, with every place that was tried as its tooltip. What the
-//! system has, or the program has loaded before, is one grey box. The rest stands together by what
-//! it was installed with.
+//! Missing libraries are red, with every searched location in their tooltips. Libraries of the system, and
+//! those that the program has loaded earlier, share one grey box. Other files are grouped by the distribution
+//! that installed them.
 
 use super::findings::{Detail, outcome_in_words, rule_in_words};
 use crate::bytes::{printable, shown};
@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// What holds for the whole drawing.
+/// The attributes of the whole drawing.
 const DRAWING: &str = r##"  graph [rankdir=LR, newrank=true, ranksep=0.6, nodesep=0.14, bgcolor=white,
     fontname="Helvetica,Arial,sans-serif", fontsize=12, fontcolor="#57606a"];
   node [shape=box, style="rounded,filled", height=0.3, margin="0.12,0.04", fillcolor=white,
@@ -22,41 +22,41 @@ const DRAWING: &str = r##"  graph [rankdir=LR, newrank=true, ranksep=0.6, nodese
     fontname="Helvetica,Arial,sans-serif", fontsize=9, fontcolor="#57606a"];
 "##;
 
-/// Files that were installed together.
+/// Files of one distribution.
 const CLUSTER: &str =
     r##"labeljust=l, margin=10, style="rounded,filled", color="#d0d7de", fillcolor="#f6f8fa""##;
 
 /// An object that was requested.
 const ASKED: &str = r##", penwidth=1.6, color="#0969da", fillcolor="#ddf4ff""##;
 
-/// A library of the system, and the way to it.
+/// A library of the system, and the edge to it.
 const SYSTEM: &str = r##", color="#eaeef2", fillcolor="#fbfcfd", fontcolor="#8c959f", fontsize=9"##;
 const TO_SYSTEM: &str = r##", color="#e1e5ea", penwidth=0.7, arrowsize=0.4"##;
 
-/// What is nowhere, and may be.
+/// A library that is missing, but optional.
 const OPTIONAL: &str = r##", style="rounded,dashed", color="#d0d7de", fontcolor="#8c959f""##;
 const TO_OPTIONAL: &str = r##", style=dashed, color="#d0d7de""##;
 
-/// What is missing, and the way that leads nowhere.
+/// A missing library, and the edge to it.
 const MISSING: &str = r##", penwidth=2, color="#cf222e", fillcolor="#ffebe9", fontcolor="#cf222e",
     fontname="Helvetica-Bold,Arial Bold,sans-serif""##;
 const TO_MISSING: &str = r##", style=bold, penwidth=2, arrowsize=0.8, color="#cf222e""##;
 
-/// What only a variable leads to.
+/// A library that is found only through a variable.
 const BY_VARIABLE: &str = r##", penwidth=1.4, color="#bc4c00", fontcolor="#bc4c00""##;
 
-/// So many names stand in the box of the system; its tooltip has all.
+/// The number of names in the box of the system. Its tooltip has all.
 const MAX_NAMES: usize = 10;
 
-/// So many objects that were requested, lie together, and lead the same ways, have boxes of their
-/// own; more share one.
+/// The number of requested objects that have their own boxes although they are in the same place and have the
+/// same edges. If there are more, they share one box.
 const MAX_ALIKE: usize = 2;
 
-/// Writes the closures as one graph. `homes` are those of all files in them. The libraries of the
-/// system stand each for itself if `detail` is higher.
+/// Writes the closures as one graph. `homes` are the groups of all files in them. With more `detail`, each
+/// library of the system has its own box.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(
     out: &mut dyn Write,
     closures: &[Closure],
@@ -76,15 +76,15 @@ pub fn write(
 enum Node<'a> {
     /// A file.
     File(&'a Path),
-    /// All libraries of the system that have no box of their own.
+    /// All libraries of the system without their own box.
     System,
-    /// A name for which nothing is found.
+    /// A name that is not found.
     Missing(&'a [u8]),
-    /// A name for which nothing is found, and nothing has to be.
+    /// An optional name that is not found.
     Optional(&'a [u8]),
 }
 
-/// A need of an object; one stands for all that lead the same way.
+/// A need of an object; one represents all with the same edge.
 struct Edge<'a> {
     from: Node<'a>,
     to: Node<'a>,
@@ -94,35 +94,35 @@ struct Edge<'a> {
 struct Graph<'a> {
     distributions: HashMap<&'a Path, &'a str>,
     asked: HashSet<&'a Path>,
-    /// Files of the system, or of the program that runs before: nothing that is drawn leads there.
+    /// Files of the system, or of the program that runs first. Nothing that is drawn needs them.
     system: HashSet<&'a Path>,
-    /// The names of what has the one box of the system.
+    /// The names in the box of the system.
     collapsed: BTreeSet<&'a [u8]>,
-    /// The boxes, in the order in which they come up.
+    /// The boxes, in the order of their first occurrence.
     nodes: Vec<Node<'a>>,
     numbers: HashMap<Node<'a>, usize>,
     edges: Vec<Edge<'a>>,
-    /// Objects that share a box, by the one that has it.
+    /// Objects that share a box, by the one that represents them.
     alike: BTreeMap<&'a Path, Vec<&'a Path>>,
-    /// Those that have none.
+    /// Objects without a box.
     hidden: HashSet<Node<'a>>,
 }
 
-/// A need of an object, with the files at their homes.
+/// A need of an object, with the groups of both files.
 struct Need<'a> {
     asker: &'a Path,
     need: &'a Dependency,
     found: Option<&'a Path>,
 }
 
-/// The files of the closures, told apart by whose they are.
+/// The files of the closures, by their group.
 struct Parties<'a> {
-    /// All of them, those that were requested first.
+    /// All files; requested ones come first.
     files: Vec<&'a Path>,
     asked: HashSet<&'a Path>,
-    /// Files of the system, or of the program that runs before: nothing that is drawn leads there.
+    /// Files of the system, or of the program that runs first. Nothing that is drawn needs them.
     system: HashSet<&'a Path>,
-    /// Those of the system that have boxes of their own.
+    /// Files of the system with their own boxes.
     apart: HashSet<&'a Path>,
     needs: Vec<Need<'a>>,
 }
@@ -165,13 +165,13 @@ impl<'a> Parties<'a> {
         }
     }
 
-    /// The box of what a need led to.
+    /// The box for the result of a need.
     fn answer(&self, need: &Need<'a>) -> Node<'a> {
         match need.found {
             Some(path) => self.node(path),
             None if is_missing(need.need) => Node::Missing(&need.need.name),
             None if need.need.rule == Rule::WeakAbsent => Node::Optional(&need.need.name),
-            // The shared cache of macOS has no files.
+            // Libraries in the shared cache of macOS have no files.
             None => Node::System,
         }
     }
@@ -209,7 +209,7 @@ impl<'a> Graph<'a> {
         graph
     }
 
-    /// Adds a need as an edge; `known` are those that are there.
+    /// Adds an edge for a need; `known` are the existing edges.
     fn add_need(
         &mut self,
         known: &mut HashMap<(Node<'a>, Node<'a>), usize>,
@@ -226,7 +226,7 @@ impl<'a> Graph<'a> {
         self.add_node(from);
         self.add_node(to);
         match known.get(&(from, to)).and_then(|&index| self.edges.get_mut(index)) {
-            // Of several ways the one is drawn that tells how the library was found.
+            // Of several edges, the one that explains how the library was found is drawn.
             Some(edge) if edge.need.rule == Rule::Loaded => edge.need = need,
             Some(_) => {}
             None => {
@@ -236,13 +236,13 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// Gives one box to objects that nothing tells apart in the drawing but their names.
+    /// Gives one box to objects that differ only in their names.
     fn put_together(&mut self) {
         let mut ways: HashMap<Node<'_>, BTreeSet<Option<usize>>> = HashMap::new();
         for edge in &self.edges {
             let to = self.numbers.get(&edge.to).copied();
             ways.entry(edge.from).or_default().insert(to);
-            // Who is needed is told apart by that.
+            // An object that others need is different.
             ways.entry(edge.to).or_default().insert(None);
         }
         let mut groups: BTreeMap<_, Vec<&'a Path>> = BTreeMap::new();
@@ -262,7 +262,7 @@ impl<'a> Graph<'a> {
         }
     }
 
-    /// The cluster of a file: its distribution, else its directory.
+    /// The cluster of a file: its distribution, or else its directory.
     fn cluster(&self, file: &Path) -> (bool, String) {
         match self.distributions.get(file) {
             Some(name) => (false, (*name).to_owned()),
@@ -281,7 +281,7 @@ impl<'a> Graph<'a> {
         format!("n{}", self.numbers.get(&node).copied().unwrap_or_default())
     }
 
-    /// The files that are not the system's, by what they were installed with.
+    /// The files that are not of the system, by distribution.
     fn write_clusters(&self, out: &mut dyn Write) -> io::Result<()> {
         let drawn = self.nodes.iter().filter(|node| !self.hidden.contains(node));
         let files = drawn.filter_map(|node| match node {
@@ -311,7 +311,7 @@ impl<'a> Graph<'a> {
         Ok(())
     }
 
-    /// What belongs to no cluster: the system, and what is not there.
+    /// Boxes without a cluster: the system, and missing libraries.
     fn write_others(&self, out: &mut dyn Write) -> io::Result<()> {
         for node in self.nodes.iter().copied() {
             let (label, tooltip, style) = match node {
@@ -343,8 +343,8 @@ impl<'a> Graph<'a> {
         Ok(())
     }
 
-    /// Why nothing is found for a name, in a line, and every place that was tried for the first
-    /// object that asks.
+    /// The reason why a name is not found, in one line, and every location that was searched for the first
+    /// object that needs it.
     fn why_missing(&self, node: Node<'_>) -> (String, String) {
         let needs: Vec<&Dependency> =
             self.edges.iter().filter(|edge| edge.to == node).map(|edge| edge.need).collect();
@@ -404,7 +404,7 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// Does a rule lead to the system's libraries, or to what is there before?
+/// Does a rule find libraries of the system, or those that are already loaded?
 fn is_of_system(rule: Rule) -> bool {
     matches!(
         rule,
@@ -421,7 +421,7 @@ fn is_missing(need: &Dependency) -> bool {
     need.found.is_none() && need.rule == Rule::NotFound
 }
 
-/// Every place that was tried, a line each.
+/// Every searched location, one per line.
 fn places(need: &Dependency) -> String {
     let line = |path: &Path, outcome, rule| format!("{}  {outcome}  {rule}", shown(path));
     let lines = need
@@ -431,7 +431,7 @@ fn places(need: &Dependency) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Short names of files: a name that several have comes with its directory.
+/// Short names of files. If several have the same name, the directory is added.
 fn labels<'p>(files: impl Iterator<Item = &'p Path> + Clone) -> HashMap<&'p Path, String> {
     let mut times: HashMap<String, usize> = HashMap::new();
     for file in files.clone() {
@@ -451,7 +451,7 @@ fn labels<'p>(files: impl Iterator<Item = &'p Path> + Clone) -> HashMap<&'p Path
         .collect()
 }
 
-/// A file's name, without the machine in that of an extension module (PEP 3149).
+/// The name of a file, without the machine in the name of an extension module (PEP 3149).
 fn name_of(file: &Path) -> String {
     let name = printable(last_component(file.as_os_str().as_bytes()));
     let Some((module, tag)) = name.split_once(".cpython-") else { return name };
@@ -467,8 +467,8 @@ fn last_component(path: &[u8]) -> &[u8] {
     path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
 }
 
-/// A string of the DOT language whose backslashes are not escapes, and whose ampersands begin no
-/// entities of HTML, which Graphviz reads in every string.
+/// A string of the DOT language, with escaped backslashes, and with escaped ampersands, because Graphviz
+/// interprets HTML entities in every string.
 fn quoted(text: &str) -> String {
     let escaped =
         text.replace('&', "&amp;").replace('\\', r"\\").replace('"', "\\\"").replace('\n', r"\n");

@@ -1,30 +1,30 @@
-//! What ends a command early, for programs.
+//! Errors that end a command, for programs.
 
 use super::words::Words;
 use crate::app::ErrorKind;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// `tfpatch/error/v1`: what standard output holds instead of a report.
+/// `tfpatch/error/v1`: the content of standard output instead of a report.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ErrorReport {
     schema: &'static str,
-    /// Of what kind it is.
+    /// The kind of the error.
     kind: ErrorKind,
-    /// What went wrong, as it is said on standard error.
+    /// The text on standard error.
     message: String,
-    /// What may help, a sentence each.
+    /// Hints, which are sentences.
     hints: Vec<String>,
 }
 
 impl ErrorReport {
-    /// An error of a kind, in words.
+    /// An error of a kind, with its text.
     #[must_use]
     pub fn new(kind: ErrorKind, words: &Words) -> Self {
         Self::of(kind, words.message(), words.hints().to_vec())
     }
 
-    /// An error about the words of the command line.
+    /// An error in the command line.
     #[must_use]
     pub fn of_usage(message: String) -> Self {
         Self::of(ErrorKind::Usage, message, Vec::new())

@@ -1,4 +1,4 @@
-//! What a message means, for people, for issues and for programs.
+//! Explanations of messages, for people, for issues and for programs.
 
 use super::findings::Detail;
 use super::json::{FindingReport, text};
@@ -18,16 +18,16 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::{self, Write};
 
-/// Messages that a report for people has, before it is cut.
+/// The maximum number of messages in a report for people.
 const ONE_SCREEN: usize = 4;
 
-/// A cure of at most this length is one line.
+/// The maximum length of a fix in one line.
 const ONE_LINE: usize = 76;
 
-/// What a report quotes of a message.
+/// The part of a message that a report quotes.
 const MAX_QUOTED: usize = 600;
 
-/// The line that names an environment, and what is known of it.
+/// The line with the environment and the facts about it.
 fn line(place: &LookedInto) -> String {
     let reason = targets::reason(&place.reason);
     let facts: Vec<&str> =
@@ -35,14 +35,14 @@ fn line(place: &LookedInto) -> String {
     format!("{} ({})", shown(&place.root), facts.join("; "))
 }
 
-/// The words for a missing text.
+/// The error for an empty text.
 #[must_use]
 pub fn needs_a_message() -> Words {
     let why = "explain needs a message: its text, - for standard input, or the name of a cause";
     Words::new(why).hint("python train.py 2>&1 | tfpatch explain -").hint(causes())
 }
 
-/// The words for an argument that looks like a cause, and is none.
+/// The error for an argument that looks like a cause, but is not one.
 #[must_use]
 pub fn neither_message_nor_cause(word: &[u8]) -> Words {
     let word = printable(word);
@@ -54,14 +54,14 @@ pub fn neither_message_nor_cause(word: &[u8]) -> Words {
     }
 }
 
-/// The words for an argument that is called as a file is.
+/// The error for an argument that is the name of a file.
 #[must_use]
 pub fn is_called_like_a_file(word: &[u8]) -> Words {
     Words::new(format!("{} is not a known message", printable(word)))
         .hint(format!("to explain the messages in a file: tfpatch explain < {}", shell_word(word)))
 }
 
-/// The words for a text of so many lines without any message.
+/// The error for a text of this many lines without a message.
 #[must_use]
 pub fn no_message(lines: usize) -> Words {
     let of = "of a program or a dynamic loader about a library that it did not load";
@@ -75,7 +75,7 @@ pub fn no_message(lines: usize) -> Words {
     .hint("without a message, `tfpatch doctor` finds libraries that do not load")
 }
 
-/// The words for a text of a program on Windows.
+/// The error for a text from Windows.
 #[must_use]
 pub fn of_windows() -> Words {
     Words::new("the message is from Windows, which is not supported; tfpatch explains loader errors of Linux and \
@@ -88,7 +88,7 @@ fn causes() -> String {
     format!("causes: {}", names.join(", "))
 }
 
-/// Messages that are one thing to a reader: the same is true of each.
+/// Messages with the same explanation.
 struct Group<'a> {
     first: &'a Explained,
     libraries: Vec<String>,
@@ -118,7 +118,7 @@ fn groups(explained: &[Explained]) -> Vec<Group<'_>> {
     groups
 }
 
-/// Has what a message says been said already, and more precisely?
+/// Has the content of a message been reported already, and more precisely?
 fn says_less(one: &Explained, said: &[Group<'_>]) -> bool {
     let any = |condition: fn(&Explained) -> bool| said.iter().any(|group| condition(group.first));
     match one.message.kind {
@@ -132,13 +132,13 @@ fn says_less(one: &Explained, said: &[Group<'_>]) -> bool {
 }
 
 impl Group<'_> {
-    /// The libraries beside the first, of which the same is said.
+    /// The libraries after the first one with the same explanation.
     fn others(&self) -> Option<String> {
         let others = self.libraries.get(1..).filter(|others| !others.is_empty())?;
         Some(format!("The same applies to {}.", others.join(", ")))
     }
 
-    /// What was found, or what the words mean where nothing is known beside them.
+    /// The finding, or the meaning of the message if there is no finding.
     fn answer(&self) -> Vec<String> {
         let Explained { message, verdict, .. } = self.first;
         let meaning = sentence(&meanings::of(message), message);
@@ -154,7 +154,7 @@ impl Group<'_> {
     }
 }
 
-/// A text with a capital letter, where it begins with a word and not with a name.
+/// A text that begins with a capital letter, unless it begins with a name.
 fn sentence(text: &str, message: &Message) -> String {
     let Message { object, library, symbol, module, .. } = message;
     let mut names = [object, library, symbol, module].into_iter().flatten();
@@ -174,7 +174,7 @@ fn sentence(text: &str, message: &Message) -> String {
 
 fn severity(message: &Message, verdict: &Verdict) -> Option<Severity> {
     let found = verdict.findings.first().map(Finding::severity);
-    // A program that goes on has no error, as far as its words tell.
+    // A program that continues has no error, according to its message.
     let by_words = verdict.cause.map(Cause::severity).map(|severity| match message.weight() {
         Weight::Fails => Severity::Error,
         Weight::GoesOn | Weight::Harmless => severity.max(Severity::Warning),
@@ -185,7 +185,7 @@ fn severity(message: &Message, verdict: &Verdict) -> Option<Severity> {
 /// Writes the report for people.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(
     out: &mut dyn Write,
     explained: &[Explained],
@@ -253,8 +253,8 @@ fn begins_a_command(rest: Option<&str>) -> bool {
         && words.next().is_some_and(|second| verbs.contains(&second))
 }
 
-/// The clauses of a long cure, each of which has a line: what stands between semicolons, and each of several commands.
-/// What is quoted, as a part of a command may be, or in parentheses is not broken.
+/// The clauses of a long fix, one per line: they are separated by semicolons, or are several commands. Text
+/// in quotes, which may be part of a command, and in parentheses is not split.
 fn clauses(cure: &str) -> Vec<&str> {
     let (mut clauses, mut start) = (Vec::new(), 0);
     let (mut quoted, mut depth) = (false, 0_i32);
@@ -282,7 +282,7 @@ fn clauses(cure: &str) -> Vec<&str> {
     clauses.into_iter().map(str::trim_start).collect()
 }
 
-/// The words of a message, as lines that cannot command a terminal.
+/// The text of a message, as lines without control characters.
 fn quoted(message: &Message) -> Vec<String> {
     let words = message.words.get(..MAX_QUOTED).unwrap_or(&message.words);
     words.split(|&byte| byte == b'\n').map(printable).collect()
@@ -291,7 +291,7 @@ fn quoted(message: &Message) -> Vec<String> {
 /// Writes the report for an issue.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_markdown(
     out: &mut dyn Write,
     explained: &[Explained],
@@ -322,9 +322,9 @@ pub fn write_markdown(
 pub struct ExplainReport {
     schema: &'static str,
     messages: Vec<MessageReport>,
-    /// Lines of the text.
+    /// The messages of the text.
     lines: usize,
-    /// Were there more messages than these?
+    /// Did the text contain more messages?
     cut: bool,
 }
 
@@ -337,7 +337,7 @@ pub struct PageReport {
     page: &'static str,
 }
 
-/// One message, and what was found.
+/// One message with its explanation.
 #[derive(Debug, Serialize, JsonSchema)]
 struct MessageReport {
     kind: Kind,
@@ -352,11 +352,12 @@ struct MessageReport {
     module: Option<String>,
     entry: Option<String>,
     tried: Vec<TriedReport>,
-    /// The causes that the words allow, the likeliest first.
+    /// The possible causes according to the message, the most likely one first.
     causes: &'static [Cause],
     meaning: String,
     outcome: Outcome,
-    /// The cause here, or the likeliest by the words; `null` where nothing is wrong.
+    /// The cause in the environment, or the most likely one according to the message; `null` if nothing is
+    /// wrong.
     cause: Option<Cause>,
     message: String,
     cure: String,
@@ -365,14 +366,14 @@ struct MessageReport {
     findings: Vec<FindingReport>,
 }
 
-/// A place that the message says was tried.
+/// A location that was searched, according to the message.
 #[derive(Debug, Serialize, JsonSchema)]
 struct TriedReport {
     path: String,
     note: String,
 }
 
-/// The environment that the message was held against, and why that one.
+/// The environment in which the message was checked, and the reason for choosing it.
 #[derive(Debug, Serialize, JsonSchema)]
 struct PlaceReport {
     #[serde(flatten)]

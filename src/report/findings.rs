@@ -1,5 +1,4 @@
-//! The findings of a diagnosis, for people: one paragraph for each thing that is wrong, however many
-//! objects it strikes.
+//! The findings of a diagnosis, for people: one paragraph for each problem, however many objects have it.
 
 use super::style::{COMMAND, DIM, ERROR, GOOD, INFO, WARNING, counted, paint};
 use super::words::findings as words;
@@ -18,21 +17,21 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 use std::io::{self, Write};
 
-/// How much is said.
+/// The level of detail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Detail {
-    /// Only what is wrong.
+    /// Only problems.
     Quiet,
     /// One screen.
     Normal,
-    /// Every object and every place that was tried.
+    /// Every object and every searched location.
     Verbose,
 }
 
-/// Findings that a report for people has, before it is cut: what blocks first comes first.
+/// The maximum number of findings in a report for people. The most severe come first.
 const ONE_SCREEN: usize = 10;
 
-/// Findings that are one thing to a reader: one library that is missing for one reason.
+/// Findings that are one problem to a user: one library that is missing for one reason.
 pub(super) struct Group<'a> {
     pub(super) first: &'a Finding,
     pub(super) all: Vec<&'a Finding>,
@@ -41,7 +40,7 @@ pub(super) struct Group<'a> {
 /// Writes the findings.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(
     out: &mut dyn Write,
     world: &World,
@@ -71,7 +70,7 @@ pub fn write(
     writeln!(out, "{}", paint(DIM, format!("and {} more (-v lists them)", counts.join(", "))))
 }
 
-/// How many of these things have a severity, each of which may concern many objects.
+/// The number of groups with a severity, each of which may concern many objects.
 pub(super) fn count(groups: &[Group<'_>], severity: Severity) -> usize {
     groups.iter().filter(|group| group.first.severity() == severity).count()
 }
@@ -96,13 +95,13 @@ pub(super) fn groups(findings: &[Finding]) -> Vec<Group<'_>> {
     groups
 }
 
-/// What makes two findings about a library one thing, if the same helps against both.
+/// Two findings about a library with the same key are one problem, if they have the same fix.
 fn matter(finding: &Finding) -> impl Eq + Hash + '_ {
     let Finding { cause, library, lies_in, fixable, .. } = finding;
     (cause, library, lies_in, fixable)
 }
 
-/// What helps: the cure, unless the repair was refused, for whatever was to be done.
+/// The fix, or the reason why the repair was refused.
 fn help(finding: &Finding) -> (Option<&Refusal>, Option<&Cure>) {
     let refusal = finding.refusal.as_ref();
     (refusal, refusal.is_none().then_some(&finding.cure))
@@ -140,12 +139,12 @@ fn write_group(
             writeln!(out, "  it is in {}, which is not searched", world.shown(directory))?;
         }
     }
-    // What nothing needs takes as few lines as it can: a host may have dozens of such plugins.
+    // An optional problem takes only one or two lines, because there may be dozens of optional plugins.
     if first.is_optional && detail != Detail::Verbose {
         return Ok(());
     }
     write_places(out, world, first, detail)?;
-    // Why a repair was refused stands in the message of a single finding already.
+    // The message of a single finding already contains the reason for a refusal.
     let is_said = group.all.len() == 1 && first.refusal.is_some();
     if !first.fixable && !is_said {
         writeln!(out, "  {} {}", paint(COMMAND, "→"), printable(words::cure(first).as_bytes()))?;
@@ -153,7 +152,7 @@ fn write_group(
     Ok(())
 }
 
-/// Writes where a library lies and was looked for, and which symbols are concerned.
+/// Writes where a library is and which locations were searched, and the symbols.
 fn write_places(
     out: &mut dyn Write,
     world: &World,
@@ -239,10 +238,10 @@ pub(super) fn title(world: &World, finding: &Finding) -> String {
     }
 }
 
-/// Writes the places that a loader tried, each behind `lead`.
+/// Writes the locations that a loader searched, each after `lead`.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_tried(out: &mut dyn Write, lead: &str, tried: &[SearchStep]) -> io::Result<()> {
     tried.iter().try_for_each(|step| {
         let outcome = match step.outcome {
@@ -258,7 +257,7 @@ pub fn write_tried(out: &mut dyn Write, lead: &str, tried: &[SearchStep]) -> io:
     })
 }
 
-/// An outcome as a person would say it.
+/// The text for a result.
 #[must_use]
 pub fn outcome_in_words(outcome: StepOutcome) -> &'static str {
     match outcome {
@@ -272,7 +271,7 @@ pub fn outcome_in_words(outcome: StepOutcome) -> &'static str {
     }
 }
 
-/// The rule that made the loader look somewhere, in the loader's own terms.
+/// The text for the rule by which the loader searched a location, in the loader's own terms.
 #[must_use]
 pub fn rule_in_words(rule: Rule) -> &'static str {
     match rule {

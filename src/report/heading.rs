@@ -1,4 +1,4 @@
-//! What was looked at, and what is known of it.
+//! The target and the facts about it.
 
 use super::findings::Detail;
 use super::linked;
@@ -13,10 +13,10 @@ use crate::world::World;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Writes the line that says what was looked at, and why.
+/// Writes the line with the target, and the reason for choosing it.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(
     out: &mut dyn Write,
     app: &App,
@@ -31,10 +31,10 @@ pub fn write(
     writeln!(out, "{what} {}", paint(DIM, facts))
 }
 
-/// Says which directories were not looked into, since links out of the target lead there.
+/// Reports directories that were skipped because links lead there from the target.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_not_followed(
     out: &mut dyn Write,
     chosen: &Chosen,
@@ -48,7 +48,7 @@ pub fn write_not_followed(
     linked::write(out, world, detail == Detail::Verbose, command)
 }
 
-/// What was looked at, and in parentheses why and what is known of it.
+/// The target, and in parentheses the reason for choosing it and the facts about it.
 #[must_use]
 pub fn heading(app: &App, chosen: &Chosen, world: &World) -> (String, String) {
     let (kind, path) = match &chosen.target {

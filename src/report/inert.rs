@@ -1,27 +1,26 @@
-//! The last thing before a terminal, a pipe or a page: nothing passes but text, ends of lines, and our
-//! own styles.
+//! The last filter before a terminal, a pipe or a page: only text, line ends and the styles of tfpatch pass.
 //!
-//! Names are escaped where they are put into a line, for only there it is known what belongs to the
-//! name: see [`printable`](crate::bytes::printable). This holds for whatever was forgotten there.
+//! Names are escaped when they are inserted into a line, because only there it is known what belongs to the
+//! name: see [`printable`](crate::bytes::printable). This filter is for everything that was forgotten there.
 
 use super::style::SEQUENCES;
 use crate::bytes::is_inert;
 use std::io::{self, Write};
 
-/// How what does not pass is written.
+/// How blocked characters are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// As `\u{202e}`, for people.
     Text,
-    /// As `\u202e`, inside of a string of JSON, which is the same string.
+    /// As `\u202e` inside a JSON string, which is an equivalent string.
     Json,
 }
 
-/// An output through which only inert text passes.
+/// An output that only inert text passes.
 pub struct Inert<W: Write> {
     inner: W,
     form: Form,
-    /// The beginning of a character or of a sequence whose end has not come yet.
+    /// The start of a character or sequence that is not complete yet.
     pending: Vec<u8>,
 }
 
@@ -31,7 +30,7 @@ impl<W: Write> Inert<W> {
         Self { inner, form, pending: Vec::new() }
     }
 
-    /// Writes what `bytes` hold; what may only be a beginning is kept, unless `is_all` there will be.
+    /// Writes the content of `bytes`. An incomplete start is kept, unless `is_all`.
     fn pass(&mut self, bytes: &[u8], is_all: bool) -> io::Result<()> {
         let mut rest = bytes;
         while !rest.is_empty() {
@@ -103,12 +102,12 @@ pub fn stderr() -> Inert<anstream::AutoStream<io::Stderr>> {
     Inert::new(anstream::stderr(), Form::Text)
 }
 
-/// Does a byte stand for itself, whatever follows?
+/// Is a byte complete in itself, whatever follows?
 fn is_plain(byte: u8) -> bool {
     matches!(byte, b' '..=b'~' | b'\n')
 }
 
-/// How many bytes at the beginning pass as they are.
+/// The number of bytes at the start that pass unchanged.
 fn passing(bytes: &[u8]) -> usize {
     let mut passing = 0;
     loop {
@@ -118,7 +117,7 @@ fn passing(bytes: &[u8]) -> usize {
         };
         passing += plain;
         match Special::of(rest.get(plain..).unwrap_or_default()) {
-            // That one may stand for bytes that are no text.
+            // That character may also represent invalid bytes.
             Special::Character(character, length)
                 if character != char::REPLACEMENT_CHARACTER && is_inert(character) =>
             {
@@ -129,13 +128,13 @@ fn passing(bytes: &[u8]) -> usize {
     }
 }
 
-/// What begins with a byte that is not plain.
+/// The meaning of bytes that begin with one that is not plain.
 enum Special {
-    /// One of our own styles, of that length.
+    /// One of the styles of tfpatch, of this length.
     Sequence(usize),
     /// A character of that many bytes.
     Character(char, usize),
-    /// It may become either.
+    /// Not decided yet.
     Beginning,
 }
 
@@ -149,7 +148,7 @@ impl Special {
                 return Self::Beginning;
             }
         }
-        // A character has four bytes at most.
+        // A character has at most four bytes.
         let start = bytes.get(..bytes.len().min(4)).unwrap_or_default();
         let valid = match str::from_utf8(start) {
             Ok(text) => text,

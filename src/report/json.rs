@@ -1,4 +1,4 @@
-//! Reports for programs. The names are a contract.
+//! Reports for programs. The names in them are a contract.
 
 use super::linked::LinkReport;
 use super::path_text::PathText;
@@ -23,7 +23,7 @@ use std::path::Path;
 /// Writes a report as one JSON document.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(out: &mut dyn Write, report: &impl Serialize) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, report).map_err(io::Error::from)?;
     writeln!(out)
@@ -37,41 +37,42 @@ pub struct DoctorReport {
     findings: Vec<FindingReport>,
     objects: usize,
     unresolved: usize,
-    /// Linked directories with objects that lie outside of the targets, and were not looked into.
+    /// Linked directories with objects outside the targets, which were not examined.
     pub not_followed: Vec<LinkReport>,
 }
 
-/// What was looked at.
+/// The examined target.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct TargetReport {
     /// The environment's prefix, the directory, or the object.
     #[serde(flatten)]
     pub path: PathText,
-    /// Why it was chosen.
+    /// The reason why it was chosen.
     pub reason: String,
 }
 
-/// A list of steps, and what no step can cure.
+/// A list of steps, and the findings that no step fixes.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Plan")]
 pub struct PlanReport<'a> {
     #[serde(flatten)]
     plan: &'a Plan,
-    /// Findings that the plan does not cure, as the report writes them.
+    /// The findings that the plan does not fix, in the format of reports.
     #[schemars(default)]
     #[serde(serialize_with = "by_name")]
     unfixable: Vec<FindingReport>,
 }
 
-/// Writes findings as every plan so far has them: with their fields in the order of their names, so that
-/// a plan that is written down once more is the same file.
+/// Writes findings with their fields sorted by name, as in all previous versions of plans, so that rewriting
+/// a plan gives the same file.
 fn by_name<S: Serializer>(findings: &[FindingReport], to: S) -> Result<S::Ok, S::Error> {
     let values: Result<Vec<Value>, _> = findings.iter().map(serde_json::to_value).collect();
     values.map_err(S::Error::custom)?.serialize(to)
 }
 
 impl<'a> PlanReport<'a> {
-    /// A plan, and what it does not cure of a target with that root: by paths below it.
+    /// A plan, and the findings that it does not fix in a target with this root, with paths relative to the
+    /// root.
     #[must_use]
     pub fn of(plan: &'a Plan, root: &Path, remaining: &[Finding]) -> Self {
         let below_root = remaining.iter().map(|finding| FindingReport::below(root, finding));
@@ -92,7 +93,7 @@ pub struct FindingReport {
     message: String,
     cure: String,
     lies_in: Vec<String>,
-    /// The bytes of each of `lies_in`, where one of them is not UTF-8.
+    /// The bytes of each path in `lies_in`, if one of them is not UTF-8.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     lies_in_bytes: Vec<String>,
     tried: Vec<StepReport>,
@@ -100,7 +101,7 @@ pub struct FindingReport {
     symbols: Vec<String>,
 }
 
-/// One place that the loader looked at.
+/// One location that the loader searched.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct StepReport {
     #[serde(flatten)]
@@ -110,7 +111,7 @@ pub struct StepReport {
 }
 
 impl TargetReport {
-    /// A target, and why it was chosen.
+    /// A target, and the reason why it was chosen.
     #[must_use]
     pub fn of(path: &Path, reason: &Reason) -> Self {
         Self { path: PathText::of(path), reason: targets::reason(reason) }
@@ -118,7 +119,7 @@ impl TargetReport {
 }
 
 impl DoctorReport {
-    /// A report without findings yet.
+    /// A report without findings.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -131,7 +132,7 @@ impl DoctorReport {
         }
     }
 
-    /// Adds what was found in one target.
+    /// Adds the findings of one target.
     pub fn add(
         &mut self,
         target: TargetReport,
@@ -153,8 +154,8 @@ impl Default for DoctorReport {
 }
 
 impl FindingReport {
-    /// A finding with paths relative to `root`, where they lie below it: as a plan has them, which is
-    /// the same wherever the target is.
+    /// A finding with paths relative to `root` if they are below it. Plans use this, so that they do not
+    /// depend on the location of the target.
     #[must_use]
     pub fn below(root: &Path, finding: &Finding) -> Self {
         let relative = |path: &Path| match path.strip_prefix(root) {
@@ -170,7 +171,7 @@ impl FindingReport {
         Self::of(&finding)
     }
 
-    /// A finding with paths as they are on the disk.
+    /// A finding with its paths on the disk.
     #[must_use]
     pub fn of(finding: &Finding) -> Self {
         let object = PathText::of(&finding.object);
@@ -201,7 +202,7 @@ impl FindingReport {
 }
 
 impl StepReport {
-    /// A place with its path as it is on the disk.
+    /// A place with its path on the disk.
     #[must_use]
     pub fn of(step: &SearchStep) -> Self {
         Self { path: PathText::of(&step.path), rule: step.rule, outcome: step.outcome }
@@ -211,28 +212,28 @@ impl StepReport {
 /// `tfpatch/show/v1`
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ShowReport {
-    /// The schema's name.
+    /// The name of the schema.
     pub schema: &'static str,
-    /// The files, in the order in which they were named.
+    /// The files, in the order on the command line.
     pub files: Vec<FileReport>,
 }
 
 /// One object.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct FileReport {
-    /// Where it is.
+    /// Its path.
     #[serde(flatten)]
     pub path: PathText,
     /// Its format.
     pub format: Format,
-    /// One for an ELF file, one for each architecture of a universal Mach-O file.
+    /// One slice for an ELF file, one for each architecture of a universal Mach-O file.
     pub slices: Vec<SliceReport>,
 }
 
-/// What the loader reads of an object.
+/// The fields of an object that the loader reads.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct SliceReport {
-    /// The architecture, as `uname -m` has it.
+    /// The architecture, as in `uname -m`.
     pub arch: String,
     /// `DT_SONAME`, or the install name in `LC_ID_DYLIB`.
     pub soname: Option<String>,
@@ -240,7 +241,7 @@ pub struct SliceReport {
     pub interpreter: Option<String>,
     /// `DT_NEEDED`, or the install names of the needed libraries, in order.
     pub needed: Vec<String>,
-    /// The tag that counts, or `lc_rpath`.
+    /// The effective tag, or `lc_rpath`.
     pub rpath_kind: Option<RpathKind>,
     /// Its entries.
     pub rpath: Vec<String>,
@@ -248,26 +249,26 @@ pub struct SliceReport {
     pub dead: Vec<usize>,
     /// Duplicate entries, as indices into `rpath`.
     pub duplicate: Vec<usize>,
-    /// ELF: bytes that the search path takes now, which is what an edit in the old string can use.
-    /// Mach-O: free bytes behind the load commands.
+    /// ELF: the current length of the search path, which is the space for an edit in place. Mach-O: the free
+    /// bytes after the load commands.
     pub room: u64,
     /// The GNU build ID.
     pub build_id: Option<String>,
-    /// What only a Mach-O slice has.
+    /// The properties that only a Mach-O slice has.
     #[serde(flatten)]
     pub macho: Option<MachoReport>,
 }
 
-/// What only a Mach-O slice has.
+/// The properties that only a Mach-O slice has.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct MachoReport {
     /// `LC_UUID`, in hexadecimal digits.
     pub uuid: Option<String>,
-    /// The oldest macOS that it runs on.
+    /// The oldest macOS that it supports.
     pub minimum_system: Option<String>,
     /// The SDK that it was built with.
     pub sdk: Option<String>,
-    /// What its code signature is; `null` where it has none.
+    /// Its code signature; `null` if it has none.
     pub signature: Option<String>,
 }
 
@@ -276,7 +277,7 @@ pub struct MachoReport {
 pub struct TreeReport {
     schema: &'static str,
     objects: Vec<TreeObject>,
-    /// What `LD_PRELOAD` and `/etc/ld.so.preload` ask for on behalf of the programs.
+    /// The libraries that `LD_PRELOAD` and `/etc/ld.so.preload` request on behalf of the programs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     preload: Vec<TreeNeed>,
 }
@@ -286,7 +287,7 @@ struct TreeObject {
     #[serde(flatten)]
     path: PathText,
     needed: Vec<TreeNeed>,
-    /// What the loader says where it gives up although everything was found.
+    /// The message of the loader if it fails although everything was found.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     words: Vec<String>,
 }
@@ -295,17 +296,17 @@ struct TreeObject {
 struct TreeNeed {
     name: String,
     found: Option<String>,
-    /// The bytes of `found`, where they are not UTF-8.
+    /// The bytes of `found`, if they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     found_bytes: Option<String>,
     rule: Rule,
-    /// The object whose search path led there.
+    /// The object whose search path was used.
     via: Option<String>,
-    /// The bytes of `via`, where they are not UTF-8.
+    /// The bytes of `via`, if they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     via_bytes: Option<String>,
     tried: Vec<StepReport>,
-    /// The file that ended the search, and why, in the loader's words.
+    /// The file that ended the search, and the reason, in the loader's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     fatal: Option<FatalReport>,
 }
@@ -318,7 +319,7 @@ struct FatalReport {
 }
 
 impl TreeReport {
-    /// All closures; the objects that were requested come first.
+    /// All closures. Requested objects come first.
     #[must_use]
     pub fn of(closures: &[Closure]) -> Self {
         let mut seen: BTreeMap<&Path, ()> = BTreeMap::new();
@@ -368,7 +369,7 @@ impl TreeNeed {
     }
 }
 
-/// Bytes of an object as text; what is not UTF-8 is replaced.
+/// Bytes of an object as text. Invalid UTF-8 is replaced.
 #[must_use]
 pub fn text(bytes: impl AsRef<[u8]>) -> String {
     String::from_utf8_lossy(bytes.as_ref()).into_owned()

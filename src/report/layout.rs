@@ -1,7 +1,8 @@
 //! Fits a report for people to a terminal: lines break between words, and long paths are shortened in
 //! the middle. In a pipe nothing is broken or shortened.
 //!
-//! A tab in a line separates its text from a word that is aligned at the right.
+//! A tab in a line separates a title from a tag, which is aligned at the right. All tags of a report look alike: a
+//! title that leaves no room for its tag is broken before it on a terminal, and followed by it in a pipe.
 
 use super::lines::Lines;
 use std::io::{self, Write};
@@ -9,20 +10,26 @@ use std::io::{self, Write};
 /// The width of a report that is not written to a terminal.
 pub const DEFAULT_WIDTH: usize = 80;
 
-/// The widest column at which a word is aligned.
+/// The widest column at which a tag is aligned. Farther away, a tag would be hard to match with its title.
 const MAX_COLUMN: usize = 100;
+
+/// Columns between a title and its tag.
+const GAP: usize = 2;
+
+/// The minimum number of columns for a title beside its tag.
+const MIN_TITLE: usize = 20;
 
 /// The first words of commands that are suggested.
 pub(super) const COMMANDS: &[&str] =
     &["tfpatch", "pip", "uv", "python", "python3", "apt", "dnf", "apk", "brew", "conda"];
 
-/// The shortest form of a path that is still of use.
+/// The minimum length of a shortened path.
 const MIN_PATH: usize = 16;
 
 /// An output that fits lines to a width.
 pub struct Layout<W: Write> {
     inner: W,
-    /// The width of the terminal, where there is one.
+    /// The width of the terminal, if there is one.
     terminal: Option<usize>,
     lines: Lines,
 }
@@ -40,11 +47,10 @@ impl<W: Write> Layout<W> {
 
 fn write_line(out: &mut impl Write, terminal: Option<usize>, line: &[u8]) -> io::Result<()> {
     let text = String::from_utf8_lossy(line);
-    let aligned = aligned(&text, terminal.unwrap_or(DEFAULT_WIDTH));
-    match terminal {
-        Some(width) => out.write_all(fitted(&aligned, width).as_bytes()),
-        None if aligned == text => out.write_all(line),
-        None => out.write_all(aligned.as_bytes()),
+    match (text.split_once('\t'), terminal) {
+        (Some((title, tag)), _) => out.write_all(tagged(title, tag, terminal).as_bytes()),
+        (None, Some(width)) => out.write_all(fitted(&text, width).as_bytes()),
+        (None, None) => out.write_all(line),
     }
 }
 
@@ -62,7 +68,8 @@ impl<W: Write> Write for Layout<W> {
     }
 }
 
-/// A page whose paragraphs are lines, to be broken at any width. Headings, lists and examples stay as they are.
+/// Joins the lines of each paragraph, so that it can be broken at any width. Headings, lists and examples
+/// stay unchanged.
 #[must_use]
 pub fn paragraphs(page: &str) -> String {
     let is_prose = |line: &str| !line.is_empty() && !line.starts_with([' ', '#', '-', '|']);
@@ -81,21 +88,36 @@ pub fn paragraphs(page: &str) -> String {
     text + "\n"
 }
 
-/// A line with the word behind its tab at the right, or in brackets where it does not fit.
-fn aligned(line: &str, width: usize) -> String {
-    let Some((left, right)) = line.split_once('\t') else { return line.to_owned() };
-    let (right, end) = match right.strip_suffix('\n') {
-        Some(right) => (right, "\n"),
-        None => (right, ""),
+/// A title with its tag at the right of its first line. `tag` may include the end of the line.
+fn tagged(title: &str, tag: &str, terminal: Option<usize>) -> String {
+    let (tag, end) = match tag.strip_suffix('\n') {
+        Some(tag) => (tag, "\n"),
+        None => (tag, ""),
     };
-    let used = columns(left) + columns(right);
-    match width.min(MAX_COLUMN).checked_sub(used) {
-        Some(gap @ 2..) => format!("{left}{:gap$}{right}{end}", ""),
-        _ => format!("{left} [{right}]{end}"),
+    let column = terminal.unwrap_or(DEFAULT_WIDTH).min(MAX_COLUMN);
+    let beside = |title: &str| {
+        let gap = column.saturating_sub(columns(title) + columns(tag)).max(GAP);
+        format!("{title}{:gap$}{tag}", "")
+    };
+    let Some(width) = terminal else { return beside(title) + end };
+    // The title continues below its first word, which follows the severity.
+    let severity = plain(title).split("  ").next().map_or(0, columns);
+    let hang = " ".repeat(severity + GAP);
+    let room = column.saturating_sub(columns(tag) + GAP);
+    let longest = title.split(' ').map(columns).max().unwrap_or_default().max(MIN_TITLE);
+    if hang.len() + longest > room {
+        let mut lines = wrapped(String::new(), title, &hang, width);
+        lines.push(beside(""));
+        return lines.join("\n") + end;
     }
+    let mut lines = wrapped(String::new(), title, &hang, room);
+    if let Some(first) = lines.first_mut() {
+        *first = beside(first);
+    }
+    lines.join("\n") + end
 }
 
-/// A line as one or more that fit.
+/// A line, broken into several if it does not fit.
 fn fitted(line: &str, width: usize) -> String {
     let body = line.trim_end_matches('\n');
     if columns(body) <= width || is_verbatim(body) {
@@ -104,17 +126,22 @@ fn fitted(line: &str, width: usize) -> String {
     let end = if line.ends_with('\n') { "\n" } else { "" };
     let lead: String = body.chars().take_while(|character| " │├└─".contains(*character)).collect();
     let text = body.get(lead.len()..).unwrap_or_default();
-    // What is below a fork hangs below its vertical line.
+    // Text below a fork continues below its vertical line.
     let hang: String = lead.chars().map(|it| if it == '│' { it } else { ' ' }).collect();
-    // Prose has no indent; what begins with a style is a title, or a line of a list.
+    // Prose has no indent. A line that begins with a style is a title, or an item of a list.
     let is_prose = lead.is_empty() && !body.starts_with('\x1b');
     let hang = if is_prose || lead.contains('─') { hang } else { hang + "  " };
-    let room = width.saturating_sub(columns(&hang)).max(MIN_PATH);
+    wrapped(lead, text, &hang, width).join("\n") + end
+}
+
+/// The lines of `text`, the first after `lead` and the others after `hang`. Only paths are shortened to fit.
+fn wrapped(lead: String, text: &str, hang: &str, width: usize) -> Vec<String> {
+    let room = width.saturating_sub(columns(hang)).max(MIN_PATH);
     let mut lines: Vec<String> = Vec::new();
     let mut current = lead;
     let mut is_empty = true;
     for word in text.split(' ') {
-        // A second blank at the end of a line would only move the next one.
+        // A second space at the end of a line would only move the next word.
         if word.is_empty() && columns(&current) + 1 >= width {
             continue;
         }
@@ -122,7 +149,7 @@ fn fitted(line: &str, width: usize) -> String {
         let blank = usize::from(!is_empty);
         if !is_empty && columns(&current) + blank + columns(&word) > width {
             lines.push(current.trim_end().to_owned());
-            current = hang.clone();
+            hang.clone_into(&mut current);
         } else if !is_empty {
             current.push(' ');
         }
@@ -130,10 +157,10 @@ fn fitted(line: &str, width: usize) -> String {
         is_empty = false;
     }
     lines.push(current.trim_end().to_owned());
-    lines.join("\n") + end
+    lines
 }
 
-/// Is a line one that has to be copied as it is: a command, or a line of a diff?
+/// Is this a line for copying: a command, or a line of a diff?
 fn is_verbatim(line: &str) -> bool {
     let plain = plain(line);
     let is_context = plain.starts_with(' ') && !plain.starts_with("  ");
@@ -146,14 +173,14 @@ fn is_verbatim(line: &str) -> bool {
     is_context || is_command || ["+", "-", "@@"].iter().any(|start| plain.starts_with(start))
 }
 
-/// A word with `…` in its middle, where it is a path; else as it is.
+/// A path with `…` in its middle; other words are unchanged.
 fn shortened(word: &str, room: usize) -> String {
     if !word.contains('/') || word.contains('\x1b') {
         return word.to_owned();
     }
     let characters: Vec<char> = word.chars().collect();
     let kept = room.saturating_sub(1);
-    // The end tells more: it is the name of the file.
+    // The end contains more information: the name of the file.
     let head = kept / 3;
     let tail = characters.len().saturating_sub(kept - head);
     let before: String = characters.iter().take(head).collect();
@@ -161,7 +188,7 @@ fn shortened(word: &str, room: usize) -> String {
     format!("{before}…{after}")
 }
 
-/// The columns that a text takes, without its styles.
+/// The number of columns of a text, without its styles.
 fn columns(text: &str) -> usize {
     plain(text).chars().count()
 }
@@ -190,17 +217,28 @@ mod tests {
     }
 
     #[test]
-    fn a_cause_is_at_the_right_if_it_fits() {
+    fn a_cause_is_at_the_right_at_every_width() {
         let line = format!("{}  libx is missing\t{}\n", paint(ERROR, "error"), paint(DIM, "cause"));
         let wide = laid_out(&line, Some(40));
         assert_eq!(columns(wide.trim_end()), 40);
         assert!(plain(&wide).ends_with(" cause\n"), "{wide}");
-        let long =
-            format!("{}  a title that takes much room\tcause_of_it\n", paint(ERROR, "error"));
-        let narrow = plain(&laid_out(&long, Some(40)));
-        assert_eq!(narrow, "error  a title that takes much room\n  [cause_of_it]\n");
-        let pipe = laid_out(&line, None);
-        assert_eq!(columns(pipe.trim_end()), DEFAULT_WIDTH);
+        let title = "a title that takes more room than there is beside its cause";
+        let long = format!("{}  {title}\tcause_of_it\n", paint(ERROR, "error"));
+        assert_eq!(
+            plain(&laid_out(&long, Some(48))),
+            "error  a title that takes more room  cause_of_it\n       than there is beside its\n       cause\n"
+        );
+        let longer = format!("error  {title}, which is long\tcause_of_it\n");
+        assert_eq!(laid_out(&longer, None), longer.replace('\t', "  "));
+    }
+
+    #[test]
+    fn a_cause_has_its_own_line_if_nothing_fits_beside_it() {
+        let line = "error  libscipy_openblas-6cdc3b4a.so is missing\tpath_missing\n";
+        assert_eq!(
+            laid_out(line, Some(40)),
+            "error  libscipy_openblas-6cdc3b4a.so is\n       missing\n                            path_missing\n"
+        );
     }
 
     #[test]

@@ -1,13 +1,13 @@
-//! Lines of an output that is written in parts.
+//! Splits an output that is written in parts into lines.
 
 use std::io;
 
-/// The start of a line whose end was not written yet.
+/// The start of an incomplete line.
 #[derive(Debug, Default)]
 pub(super) struct Lines(Vec<u8>);
 
 impl Lines {
-    /// Takes in a part, and hands each line that it ends to `each`.
+    /// Adds a part, and passes each line that it completes to `each`.
     pub(super) fn take(
         &mut self,
         bytes: &[u8],
@@ -16,7 +16,7 @@ impl Lines {
         for part in bytes.split_inclusive(|&byte| byte == b'\n') {
             self.0.extend_from_slice(part);
             if part.ends_with(b"\n") {
-                // The next line is written to the same memory.
+                // The next line reuses the memory.
                 let mut line = std::mem::take(&mut self.0);
                 each(&line)?;
                 line.clear();
@@ -26,7 +26,7 @@ impl Lines {
         Ok(())
     }
 
-    /// Hands what was written of a line to `each`, if there is something.
+    /// Passes an incomplete last line to `each`, if there is one.
     pub(super) fn end(&mut self, each: impl FnOnce(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let rest = std::mem::take(&mut self.0);
         if rest.is_empty() { Ok(()) } else { each(&rest) }

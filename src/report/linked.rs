@@ -1,4 +1,4 @@
-//! What a report says of linked directories that were not followed.
+//! Reports linked directories that were not followed.
 
 use super::path_text::PathText;
 use super::style::{COMMAND, DIM, counted, paint};
@@ -11,24 +11,24 @@ use serde::Serialize;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Links that a report for people names, before it counts the rest.
+/// The maximum number of links that a report for people names; the others are counted.
 const MAX_NAMED: usize = 3;
 
-/// A linked directory that was not followed, as JSON has it.
+/// A linked directory that was not followed, in JSON.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct LinkReport {
     /// The link.
     #[serde(flatten)]
     path: PathText,
-    /// The directory that it leads to, links resolved.
+    /// Its target, a directory with links resolved.
     target: String,
-    /// Its bytes, where they are not UTF-8.
+    /// Its bytes, if they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     target_bytes: Option<String>,
 }
 
 impl LinkReport {
-    /// Those of a target.
+    /// The linked directories of a target.
     #[must_use]
     pub fn all(world: &World) -> Vec<Self> {
         let report = |Linked { path, target }: &Linked| {
@@ -39,11 +39,11 @@ impl LinkReport {
     }
 }
 
-/// Writes a line for each link, and which commands look at what they lead to. `command` is one for a
+/// Writes a line for each link, and the commands that examine their targets. `command` returns the one for a
 /// directory.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(
     out: &mut dyn Write,
     world: &World,
@@ -67,7 +67,7 @@ pub fn write(
     Ok(())
 }
 
-/// The end of a conclusion: that not everything was looked at; `None` where it was.
+/// The end of a conclusion if not everything was examined; `None` if everything was.
 #[must_use]
 pub fn reservation(world: &World) -> Option<String> {
     match world.not_followed().count() {

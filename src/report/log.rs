@@ -1,4 +1,4 @@
-//! The operations so far, for people.
+//! The previous operations, for people.
 
 use super::style::{COMMAND, DIM, edited, paint};
 use crate::bytes::printable;
@@ -8,7 +8,7 @@ use std::io::{self, Write};
 /// Writes a line for each operation.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(out: &mut dyn Write, operations: &[Operation]) -> io::Result<()> {
     if operations.is_empty() {
         writeln!(out, "no operations yet")?;
@@ -31,7 +31,7 @@ pub fn write(out: &mut dyn Write, operations: &[Operation]) -> io::Result<()> {
     Ok(())
 }
 
-/// A time as people write it, in UTC.
+/// A time in UTC.
 fn in_words(seconds: i64) -> String {
     jiff::Timestamp::from_second(seconds).map_or_else(
         |_| format!("{seconds} s after 1970"),

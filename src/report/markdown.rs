@@ -1,5 +1,5 @@
-//! Reports for pasting into an issue: what was found in a target as a table, and any other report
-//! between fences; without the names of home directories.
+//! Reports for pasting into an issue: the findings of a target as a table, and any other report in a code
+//! block, without the names of home directories.
 
 use super::findings::{Group, count, groups, outcome_in_words, rule_in_words, title};
 use super::lines::Lines;
@@ -12,16 +12,16 @@ use crate::world::World;
 use crate::world::linked_directories::Linked;
 use std::io::{self, Write};
 
-/// Objects and places that are listed of one finding.
+/// The maximum number of objects and locations that are listed for one finding.
 const MAX_LISTED: usize = 30;
 
-/// What a report says of a target beside its findings.
+/// The facts about a target in addition to its findings.
 pub struct Summary<'a> {
-    /// What was looked at, and what is known of it.
+    /// The target, and the facts about it.
     pub heading: &'a str,
-    /// Objects that were looked at.
+    /// The number of examined objects.
     pub objects: usize,
-    /// Dependencies for which the loader finds nothing.
+    /// The number of dependencies that the loader does not find.
     pub unresolved: usize,
     /// The command that repairs what can be repaired.
     pub fix: &'a CommandLine,
@@ -30,7 +30,7 @@ pub struct Summary<'a> {
 /// Writes the findings of one target.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(
     out: &mut dyn Write,
     world: &World,
@@ -79,7 +79,7 @@ pub fn write(
     Ok(())
 }
 
-/// The objects, the places that were tried and the symbols, folded.
+/// The objects, the searched locations and the symbols, folded.
 fn write_evidence(out: &mut dyn Write, world: &World, group: &Group<'_>) -> io::Result<()> {
     let first = group.first;
     let mut lines: Vec<String> = Vec::new();
@@ -104,10 +104,10 @@ fn write_evidence(out: &mut dyn Write, world: &World, group: &Group<'_>) -> io::
     writeln!(out, "</details>\n")
 }
 
-/// Writes a text between fences, which are longer than any row of backticks in it.
+/// Writes a text as a code block, with fences longer than any sequence of backticks in it.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_fenced(out: &mut dyn Write, text: &[u8]) -> io::Result<()> {
     let fence = "`".repeat(longest_row(text).max(2) + 1);
     writeln!(out, "{fence}text")?;
@@ -115,12 +115,12 @@ pub fn write_fenced(out: &mut dyn Write, text: &[u8]) -> io::Result<()> {
     writeln!(out, "{fence}")
 }
 
-/// The length of the longest row of backticks.
+/// The length of the longest sequence of backticks.
 fn longest_row(text: &[u8]) -> usize {
     text.split(|&byte| byte != b'`').map(<[u8]>::len).max().unwrap_or_default()
 }
 
-/// An output that quotes a report as it is for people: what is flushed together stands between fences.
+/// An output that quotes a report for people: each flush is one code block.
 pub struct Fenced {
     inner: Box<dyn Write>,
     text: Vec<u8>,
@@ -148,7 +148,7 @@ impl Write for Fenced {
     }
 }
 
-/// A text as a cell of a table, or as a line: nothing in it is markup.
+/// A text as a cell of a table, or as a line, with markup escaped.
 #[must_use]
 pub fn cell(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -161,7 +161,7 @@ pub fn cell(text: &str) -> String {
     safe
 }
 
-/// What may begin or end markup; an entity may become any character at all.
+/// Characters that may begin or end markup. An entity may become any character.
 const MARKUP: &str = r"|*_`[]<>\#~&";
 
 /// A text as code in a line or in a cell of a table, which a bar would end.
@@ -177,8 +177,8 @@ fn html(text: &str) -> String {
     printable(text.as_bytes()).replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// An output that shows home directories as `~`: the user's own, and those that are one by their
-/// place, `/home/NAME` and `/Users/NAME`, as in the messages of other machines.
+/// An output that replaces home directories with `~`: that of the user, and those that are recognised by
+/// their path, `/home/NAME` and `/Users/NAME`, for messages from other machines.
 pub struct WithoutHomes<W: Write> {
     inner: W,
     home: Option<Vec<u8>>,
@@ -209,14 +209,14 @@ impl<W: Write> Write for WithoutHomes<W> {
     }
 }
 
-/// A line in which `~` stands for home directories.
+/// A line with home directories replaced by `~`.
 fn without_homes(line: &[u8], home: Option<&[u8]>) -> Vec<u8> {
     let mut shown = Vec::with_capacity(line.len());
     let mut rest = line;
     while let Some(at) = memchr::memchr(b'/', rest) {
         let (before, path) = rest.split_at(at);
         shown.extend_from_slice(before);
-        // A slash behind a name is inside of a path.
+        // A slash after a name is inside a path.
         let begins = !shown.last().is_some_and(|&byte| is_name(byte) || byte == b'~');
         let length = if begins { home_length(path, home) } else { None };
         match length {
@@ -234,7 +234,7 @@ fn without_homes(line: &[u8], home: Option<&[u8]>) -> Vec<u8> {
     shown
 }
 
-/// How much of a path is a home directory.
+/// The length of the home directory at the start of a path.
 fn home_length(path: &[u8], home: Option<&[u8]>) -> Option<usize> {
     let ends = |length: usize| path.get(length).is_none_or(|&byte| !is_name(byte));
     if let Some(home) = home
@@ -249,7 +249,7 @@ fn home_length(path: &[u8], home: Option<&[u8]>) -> Option<usize> {
     (length > 0).then_some(above + length)
 }
 
-/// May a byte be part of the name of a file, in words that people and loaders write?
+/// May this byte be part of the name of a file in a message?
 fn is_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"._-+@".contains(&byte) || byte >= 0x80
 }

@@ -1,4 +1,4 @@
-//! Reports of what was done, and of what became of it since, for programs.
+//! Reports about operations and the current state of their files, for programs.
 
 use super::words::operations as words;
 use crate::app::verify::FileSeen;
@@ -17,7 +17,7 @@ pub struct LogReport {
 }
 
 impl LogReport {
-    /// The operations, the newest first.
+    /// The operations, newest first.
     #[must_use]
     pub fn new(operations: Vec<Operation>) -> Self {
         Self { schema: "tfpatch/log/v1", operations }
@@ -32,7 +32,7 @@ pub struct DiffReport {
 }
 
 impl DiffReport {
-    /// What was changed of each file.
+    /// The changes of each file.
     #[must_use]
     pub fn new(files: Vec<FileDiff>) -> Self {
         Self { schema: "tfpatch/diff/v1", files }
@@ -48,7 +48,7 @@ pub struct RevertReport {
 }
 
 impl RevertReport {
-    /// What was restored in each target, or would be.
+    /// The restored files of each target, or those that would be restored.
     #[must_use]
     pub fn new<'a>(dry_run: bool, targets: impl Iterator<Item = &'a Reverted>) -> Self {
         let targets = targets.map(PutBackReport::of).collect();
@@ -60,19 +60,18 @@ impl RevertReport {
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Reverted")]
 pub struct PutBackReport {
-    /// The operation; none if no file is to be restored.
+    /// The operation; `null` if no file has to be restored.
     operation: Option<Operation>,
-    /// Files that another program, or a later operation, has changed since, which are left as they
-    /// are.
+    /// Files that another program or a later operation has changed since. They are not restored.
     refused: Vec<LeftAloneReport>,
-    /// Files that already have their original content, for instance because they were reinstalled.
+    /// Files that already have their original content, for example because they were reinstalled.
     already: Vec<RelativePath>,
-    /// Files that were uninstalled since, with the RECORD that listed them.
+    /// Files that were uninstalled since, together with the RECORD that listed them.
     uninstalled: Vec<RelativePath>,
 }
 
 impl PutBackReport {
-    /// Of what a revert did in one target.
+    /// The result of a revert in one target.
     #[must_use]
     pub fn of(reverted: &Reverted) -> Self {
         let Reverted { operation, refused, already, uninstalled } = reverted;
@@ -85,14 +84,14 @@ impl PutBackReport {
     }
 }
 
-/// A file that is not the one that was recorded.
+/// A file that differs from its recorded state.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "LeftAlone")]
 struct LeftAloneReport {
     /// The file.
     #[serde(flatten)]
     path: RelativePath,
-    /// How it differs.
+    /// The difference.
     #[serde(flatten)]
     change: ChangeReport,
 }
@@ -103,48 +102,48 @@ impl LeftAloneReport {
     }
 }
 
-/// How a file differs from what was recorded of it.
+/// How a file differs from its recorded state.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "change")]
 #[schemars(rename = "Change")]
 enum ChangeReport {
-    /// It is not there.
+    /// It does not exist.
     Gone,
-    /// It is not a regular file, or is a different link than was recorded.
+    /// It is not a regular file, or a different link than recorded.
     OtherKind,
-    /// It has another length.
+    /// Its length differs.
     Size {
         /// The recorded length in bytes.
         expected: u64,
-        /// The length it has.
+        /// The current length in bytes.
         found: u64,
     },
     /// Its bytes differ in the recorded ranges.
     Digest {
-        /// Offset of the first byte that is not the one that was written there; none where all that
-        /// was written is there, and something around it differs.
+        /// The offset of the first byte that differs from what was written; `null` if everything that was
+        /// written is still there, and something around it differs.
         #[serde(skip_serializing_if = "Option::is_none")]
         at: Option<u64>,
         /// The recorded digest.
         expected: String,
-        /// The digest it has; "unreadable" where the bytes cannot be read.
+        /// The current digest; "unreadable" if the bytes cannot be read.
         found: String,
     },
-    /// Its bytes differ outside of the edits, so that the old ones cannot be given back whole.
+    /// Its bytes differ outside the edits, so that the old content cannot be restored completely.
     Outside {
         /// The recorded digest of the whole file.
         expected: String,
-        /// The digest it has; "unreadable" where the bytes cannot be read.
+        /// The current digest; "unreadable" if the bytes cannot be read.
         found: String,
     },
-    /// An undo record would change more of it than an edit does.
+    /// An undo record would change more of it than an edit can.
     Forbidden {
-        /// What would change.
+        /// What the record would change.
         why: String,
     },
     /// These operations changed it after the one that is to be reverted.
     Later {
-        /// Their IDs, the newest first.
+        /// Their IDs, newest first.
         operations: Vec<String>,
     },
 }
@@ -169,11 +168,11 @@ pub struct VerifyReport {
     schema: &'static str,
     files: Vec<VerifiedFile>,
     findings: Vec<FindingReport>,
-    /// Linked directories with objects that lie outside of the targets, and were not looked into.
+    /// Linked directories with objects outside the targets, which were not examined.
     pub not_followed: Vec<LinkReport>,
 }
 
-/// A file that operations have changed, as it is now.
+/// The current state of a file that operations have changed.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct VerifiedFile {
     /// Relative to the store's directory.
@@ -181,16 +180,16 @@ pub struct VerifiedFile {
     path: RelativePath,
     /// What kind of file it is.
     kind: Kind,
-    /// What it is now.
+    /// Its current state.
     #[serde(flatten)]
     state: StateReport,
-    /// The distribution, with its version, that has installed the file as it is now: an installer
-    /// was at work since.
+    /// The distribution, with its version, that installed the current file. An installer has replaced the
+    /// file since.
     installed_by: Option<String>,
 }
 
 impl VerifiedFile {
-    /// Of a file that was looked at.
+    /// For a file that was examined.
     #[must_use]
     pub fn of(seen: &FileSeen) -> Self {
         let state = match &seen.file.state {
@@ -205,25 +204,25 @@ impl VerifiedFile {
     }
 }
 
-/// What a file is, compared with what was recorded of it.
+/// The state of a file compared with the recorded ones.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case", tag = "state")]
 enum StateReport {
-    /// As the last operation left it.
+    /// Its content is that of the last operation.
     AsLeft,
-    /// As it was before the first operation: reverted, or reinstalled.
+    /// Its content is that before the first operation: the file was reverted or reinstalled.
     Reverted,
-    /// Something else.
+    /// It has another content.
     Changed(ChangeReport),
-    /// Not there.
+    /// It does not exist.
     Gone,
-    /// Not there, and neither is the RECORD that listed it: its distribution was uninstalled, or
-    /// another version of it was installed. Nothing is expected of the file any more.
+    /// It does not exist, and neither does the RECORD that listed it: its distribution was uninstalled, or
+    /// another version of it was installed. The file is not expected to exist.
     Uninstalled,
 }
 
 impl VerifyReport {
-    /// A report of no file yet.
+    /// A report without files.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -234,7 +233,7 @@ impl VerifyReport {
         }
     }
 
-    /// Adds what was found in one target.
+    /// Adds the files of one target.
     pub fn add(&mut self, files: Vec<VerifiedFile>, findings: Vec<FindingReport>) {
         self.files.extend(files);
         self.findings.extend(findings);

@@ -1,4 +1,4 @@
-//! What became of a plan, for people: what it changes, and what to do next.
+//! The result of a plan, for people: its changes, and the next steps.
 
 use super::changes;
 use super::doctor;
@@ -19,23 +19,23 @@ use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt as _;
 
-/// How much is said of a plan, and what it depends on beside the plan.
+/// The level of detail of a report about a plan, and its context.
 #[derive(Debug, Clone, Copy)]
 pub struct Telling<'a> {
-    /// How much is said.
+    /// The level of detail.
     pub detail: Detail,
-    /// Are search paths shown before and after, instead of a line for each file?
+    /// Show search paths before and after, instead of a line for each file?
     pub diff: bool,
-    /// Is the report read on a terminal?
+    /// Is the output a terminal?
     pub is_terminal: bool,
-    /// The command that does in earnest what was a trial.
+    /// The command that carries out a dry run.
     pub in_earnest: &'a CommandLine,
 }
 
-/// Writes all that is reported of a repair.
+/// Writes the report about a repair.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(
     out: &mut dyn Write,
     app: &App,
@@ -48,10 +48,10 @@ pub fn write(
     write_done(out, chosen, world, repaired, telling)
 }
 
-/// Says what a plan changes, what came of it, and what to do next.
+/// Writes the changes of a plan, its result, and the next steps.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_done(
     out: &mut dyn Write,
     chosen: &Chosen,
@@ -70,7 +70,7 @@ pub fn write_done(
     Outcome { chosen, repaired, telling, links: linked::reservation(world) }.write(out)
 }
 
-/// What a plan changes: a line for each file, or with `diff` the search paths before and after.
+/// The changes of a plan: a line for each file, or with `diff` the search paths before and after.
 fn write_changes(
     out: &mut dyn Write,
     world: &World,
@@ -93,10 +93,10 @@ fn write_changes(
     Ok(())
 }
 
-/// Says what became of a direct edit.
+/// Writes the result of a direct edit.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_edited(out: &mut dyn Write, chosen: &Chosen, edited: &Edited) -> io::Result<()> {
     let Edited { named, carried: Carried { plan, written, .. }, drops_signer } = edited;
     if let (Written::To(output), []) = (written, plan.steps.as_slice()) {
@@ -119,7 +119,8 @@ pub fn write_edited(out: &mut dyn Write, chosen: &Chosen, edited: &Edited) -> io
         }
         None => writeln!(out, "{} would be edited", shown(named))?,
         Some(operation) => {
-            // The name of an interpreter means its environment there, and all that was done to it.
+            // In a command, the name of an interpreter would mean its whole environment and all operations on
+            // it.
             let named_python = named.file_name().and_then(OsStr::to_str);
             let revert = CommandLine::new(["revert"]);
             let undo = match named_python.is_some_and(is_interpreter_name) {
@@ -138,18 +139,18 @@ pub fn write_edited(out: &mut dyn Write, chosen: &Chosen, edited: &Edited) -> io
     Ok(())
 }
 
-/// What came of a plan.
+/// The result of a plan.
 struct Outcome<'a> {
     chosen: &'a Chosen,
-    /// What was done, or would be, and what remains.
+    /// The changes, and what remains.
     repaired: &'a Repaired,
     telling: Telling<'a>,
-    /// What was not looked at.
+    /// Directories that were not examined.
     links: Option<String>,
 }
 
 impl Outcome<'_> {
-    /// Says what came of it, and what to do next.
+    /// Writes the result, and the next steps.
     fn write(&self, out: &mut dyn Write) -> io::Result<()> {
         let Repaired { carried: Carried { plan, written, .. }, remaining, .. } = self.repaired;
         let groups = findings::groups(remaining);
@@ -188,7 +189,7 @@ impl Outcome<'_> {
         self.write_next(out, "verify")
     }
 
-    /// Says that there is nothing to repair.
+    /// Writes that there is nothing to repair.
     fn write_nothing(&self, out: &mut dyn Write, is_well: bool, rest: &str) -> io::Result<()> {
         if let Written::To(output) = &self.repaired.carried.written {
             let output = shell_word(output.as_os_str().as_bytes());
@@ -204,8 +205,8 @@ impl Outcome<'_> {
         writeln!(out, "{}  nothing to do{links}", paint(GOOD, "ok"))
     }
 
-    /// Says what to know after a repair. What a person has to do by hand is for terminals: a log of an image
-    /// build has nobody to do it.
+    /// Writes notes after a repair. Manual steps are written only to a terminal, because nobody can perform
+    /// them in the build of an image.
     fn write_hints(&self, out: &mut dyn Write) -> io::Result<()> {
         let Repaired { remaining, unneeded, .. } = self.repaired;
         if self.telling.is_terminal {
@@ -227,7 +228,7 @@ impl Outcome<'_> {
         Ok(())
     }
 
-    /// Writes how the repair is checked, and how it is undone.
+    /// Writes the commands that check and undo the repair.
     fn write_next(&self, out: &mut dyn Write, check: &str) -> io::Result<()> {
         let operation = self.repaired.carried.plan.operation.as_deref().unwrap_or_default();
         let [check, undo] =
@@ -237,7 +238,7 @@ impl Outcome<'_> {
     }
 }
 
-/// How many errors and warnings are left after a repair.
+/// The numbers of errors and warnings that remain after a repair.
 fn remaining_in_words(errors: usize, warnings: usize) -> String {
     let (error, warning) = (counted(errors, "error"), counted(warnings, "warning"));
     let verb = if errors + warnings == 1 { "remains" } else { "remain" };

@@ -7,12 +7,12 @@ use serde::Serialize;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 
-/// A path of any bytes: a string, with `path_bytes` (base64) where it is not UTF-8.
+/// A path of arbitrary bytes: a string, with `path_bytes` (base64) if it is not UTF-8.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PathText {
-    /// The path; what is not UTF-8 is replaced.
+    /// The path. Invalid UTF-8 is replaced.
     pub path: String,
-    /// Its bytes, where they are not UTF-8.
+    /// Its bytes, if they are not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path_bytes: Option<String>,
 }
@@ -28,14 +28,14 @@ impl PathText {
         }
     }
 
-    /// A path that may be none, for fields of other names.
+    /// An optional path, for fields with other names.
     #[must_use]
     pub fn optional(path: Option<&Path>) -> (Option<String>, Option<String>) {
         path.map(Self::of).map_or((None, None), |text| (Some(text.path), text.path_bytes))
     }
 }
 
-/// A path without `.` and `..`, as far as its text tells.
+/// A path without `.` and `..`, by its text alone.
 #[must_use]
 pub fn without_dots(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();

@@ -1,4 +1,4 @@
-//! What the imports of an environment show, for people.
+//! The results of imports, for people.
 
 use super::doctor;
 use super::findings::Detail;
@@ -19,13 +19,13 @@ use crate::trace::proved::refuted;
 use crate::world::World;
 use std::io::{self, Write};
 
-/// Modules that people are shown, unless they ask for all.
+/// The maximum number of modules that are shown without `-v`.
 const MAX_LISTED: usize = 10;
 
-/// Writes the findings of a target, and what the imports show.
+/// Writes the findings of a target, and the results of the imports.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_doctor(
     out: &mut dyn Write,
     app: &App,
@@ -40,10 +40,10 @@ pub fn write_doctor(
     write_conclusion(out, &diagnosis.findings, probed, detail)
 }
 
-/// Writes what became of patched files, and what the imports show.
+/// Writes the state of patched files, and the results of the imports.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_verify(
     out: &mut dyn Write,
     chosen: &Chosen,
@@ -56,10 +56,10 @@ pub fn write_verify(
     write_conclusion(out, &verified.errors, probed, detail)
 }
 
-/// Writes what was repaired, what remains, and what the imports show before and after.
+/// Writes the repair, the remaining findings, and the results of the imports before and after it.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_fix(
     out: &mut dyn Write,
     app: &App,
@@ -97,7 +97,7 @@ pub fn write_fix(
     writeln!(out, "{}  {words}", paint(ERROR, "undone"))
 }
 
-/// Writes what failed, and how many modules were imported.
+/// Writes the failures, and the number of imported modules.
 fn write(out: &mut dyn Write, world: &World, probed: &Probed, detail: Detail) -> io::Result<()> {
     let is_verbose = detail == Detail::Verbose;
     let most = if is_verbose { usize::MAX } else { MAX_LISTED };
@@ -124,7 +124,7 @@ fn write(out: &mut dyn Write, world: &World, probed: &Probed, detail: Detail) ->
     Ok(())
 }
 
-/// Writes how many modules were imported, and what that means.
+/// Writes the number of imported modules, and the conclusion.
 fn write_conclusion(
     out: &mut dyn Write,
     findings: &[Finding],
@@ -149,7 +149,7 @@ fn write_conclusion(
     writeln!(out, "{}  imported {imported} of {all} from {packages}{optional}", paint(style, word))
 }
 
-/// What came of an import.
+/// The result of an import.
 #[must_use]
 pub fn in_words(outcome: &Outcome) -> String {
     match outcome {

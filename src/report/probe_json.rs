@@ -1,4 +1,4 @@
-//! What the imports of an environment show, for programs.
+//! The results of imports, for programs.
 
 use super::json::{FindingReport, PlanReport, TargetReport};
 use super::linked::LinkReport;
@@ -22,26 +22,26 @@ use serde::Serialize;
 pub struct ProbeReport<'a> {
     schema: &'static str,
     target: TargetReport,
-    /// Of `fix`: what came of the repair.
+    /// With `fix`: the outcome of the repair.
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<Verdict>,
-    /// Is nothing an error as it is left, and was every module judged?
+    /// In the final state, does a finding explain every error, and was every module tested?
     works: bool,
     /// Did anything change on the disk?
     changed: bool,
-    /// The imports: once, or before a repair, after it, and once it was undone.
+    /// The imports: once, or before a repair, after it, and after a revert.
     probes: Vec<ProbedReport>,
-    /// What is the matter with the target as it is left, the evidence of the imports taken in.
+    /// The diagnosis of the target in its final state, including the results of the imports.
     findings: Vec<FindingReport>,
-    /// Linked directories with objects that lie outside of the target, and were not looked into.
+    /// Linked directories with objects outside the target, which were not examined.
     not_followed: Vec<LinkReport>,
-    /// Of `fix`: the repair, or what would be done.
+    /// With `fix`: the repair, or what would be done.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<PlanReport<'a>>,
-    /// Of `fix`: what was done to take the repair back.
+    /// With `fix`: the revert of the repair.
     #[serde(skip_serializing_if = "Option::is_none")]
     put_back: Option<PutBackReport>,
-    /// Of `verify`: the patched files.
+    /// With `verify`: the patched files.
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Vec<VerifiedFile>>,
 }
@@ -50,7 +50,7 @@ pub struct ProbeReport<'a> {
 struct ProbedReport {
     interpreter: PathText,
     packages: Vec<PackageReport>,
-    /// What they say to each finding about a library that files alone give.
+    /// What the imports show about each finding about a library.
     evidence: Vec<EvidenceReport>,
 }
 
@@ -60,7 +60,7 @@ struct PackageReport {
     modules: Vec<ModuleReport>,
     /// The processes that the loader traced.
     processes: usize,
-    /// The last lines that were written to standard error.
+    /// The last lines on standard error.
     words: Vec<String>,
 }
 
@@ -68,9 +68,9 @@ struct PackageReport {
 struct ModuleReport {
     name: String,
     outcome: OutcomeName,
-    /// What came of it, in words; the interpreter's own for an exception.
+    /// The result in words; for an exception, the message of the interpreter.
     words: String,
-    /// Of what failed: is it an error, or worth knowing?
+    /// For a failure: is it an error, or only `info`?
     #[serde(skip_serializing_if = "Option::is_none")]
     severity: Option<Severity>,
 }
@@ -128,13 +128,13 @@ impl<'a> ProbeReport<'a> {
         }
     }
 
-    /// Of a diagnosis.
+    /// For a diagnosis.
     #[must_use]
     pub fn of_doctor(chosen: &Chosen, diagnosed: &Diagnosed, probed: &Probed) -> Self {
         Self::new(chosen, &diagnosed.world, &[probed], &diagnosed.diagnosis.findings)
     }
 
-    /// Of a verification.
+    /// For a verification.
     #[must_use]
     pub fn of_verify(chosen: &Chosen, verified: &Verified, probed: &Probed) -> Self {
         let findings = &verified.diagnosis.findings;
@@ -142,7 +142,7 @@ impl<'a> ProbeReport<'a> {
         Self { files: Some(verified.files.all.iter().map(VerifiedFile::of).collect()), ..report }
     }
 
-    /// Of a repair.
+    /// For a repair.
     #[must_use]
     pub fn of_fix(chosen: &Chosen, fixed: &'a ProbedFix) -> Self {
         let ProbedFix { world, repaired, remaining, put_back, probes, verdict } = fixed;

@@ -23,27 +23,27 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// Lines of a command that people are shown, unless they ask for all that were kept.
+/// The maximum number of lines of a command that are shown without `-v`.
 const MAX_WORDS: usize = 8;
 
-/// Libraries of a run that people are shown, unless they ask for all.
+/// The maximum number of libraries of a run that are shown without `-v`.
 const MAX_LISTED: usize = 8;
 
-/// What is reported of runs.
+/// The context of a report about runs.
 #[derive(Clone, Copy)]
 pub struct Ran<'a> {
-    /// How much is said.
+    /// The level of detail.
     pub detail: Detail,
     /// The command that was run.
     pub command: &'a [OsString],
-    /// How long a run may take, in seconds.
+    /// The time limit of a run, in seconds.
     pub timeout: u64,
 }
 
 /// Writes the findings of a target, and what a run proves.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_doctor(
     out: &mut dyn Write,
     app: &App,
@@ -68,10 +68,10 @@ pub fn write_doctor(
     writeln!(out, "{}", paint(COMMAND, format!("→ {fix}")))
 }
 
-/// Writes what became of patched files, and what a run proves.
+/// Writes the state of patched files, and what a run proves.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_verify(
     out: &mut dyn Write,
     chosen: &Chosen,
@@ -84,7 +84,7 @@ pub fn write_verify(
     write_in_spite(out, proof, &verified.errors, ran.detail)
 }
 
-/// Says that a command works in spite of errors, which are about what it does not use.
+/// Writes that a command works despite errors, which are about files that it does not use.
 fn write_in_spite(
     out: &mut dyn Write,
     proof: &Proof,
@@ -99,10 +99,10 @@ fn write_in_spite(
     writeln!(out, "{}  the command works despite the {errors} above", paint(DIM, "note"))
 }
 
-/// Writes what was repaired, what remains, and what the runs prove.
+/// Writes the repair, the remaining findings, and what the runs prove.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_fix(
     out: &mut dyn Write,
     app: &App,
@@ -114,7 +114,7 @@ pub fn write_fix(
     doctor::write_findings(out, app, chosen, (world, remaining), telling.detail)?;
     let left = repairs.len().saturating_sub(usize::from(put_back.is_some()));
     for (index, repaired) in repairs.iter().take(left).enumerate() {
-        // A second look that finds nothing more to do is not news.
+        // A second repair that finds nothing to do is not reported.
         if index == 0 || !repaired.carried.plan.steps.is_empty() {
             outcome::write_done(out, chosen, world, repaired, telling)?;
         }
@@ -125,7 +125,7 @@ pub fn write_fix(
     write(out, world, proof, ran)
 }
 
-/// Writes the runs, and what came of them.
+/// Writes the runs, and the outcome.
 fn write(out: &mut dyn Write, world: &World, proof: &Proof, ran: Ran<'_>) -> io::Result<()> {
     let is_good = proof.verdict.is_good();
     if is_good && ran.detail == Detail::Quiet {
@@ -199,7 +199,7 @@ fn write_run(
     if run.is_cut {
         writeln!(out, "  the trace was too long and was truncated")?;
     }
-    // What a command says that works is not news.
+    // The output of a command that works is not shown.
     let is_news = has_failed || run.purpose == Purpose::After;
     let is_heard = is_verbose || is_news && !run.is_well();
     let skipped = run.words.len().saturating_sub(most(MAX_WORDS));
@@ -209,7 +209,7 @@ fn write_run(
     Ok(())
 }
 
-/// When a run took place.
+/// The purpose of a run.
 #[must_use]
 pub fn purpose_in_words(purpose: Purpose) -> &'static str {
     match purpose {
@@ -246,13 +246,13 @@ fn word_of(verdict: Verdict) -> &'static str {
     }
 }
 
-/// The interpreter that ran instead of the target's in the last run that ended well.
+/// The interpreter that ran instead of that of the target, in the last successful run.
 fn stranger(proof: &Proof) -> Option<&Path> {
     let last = proof.runs.last().filter(|run| run.is_well())?;
     last.stranger.as_deref()
 }
 
-/// What came of the runs, in a sentence that the command follows.
+/// The outcome of the runs, in a sentence that the command follows.
 fn sentence(proof: &Proof, timeout: u64) -> String {
     let first_was_well = proof.runs.first().is_some_and(Seen::is_well);
     let lost = proof.runs.last().map_or(0, |run| run.lost.len());

@@ -25,25 +25,25 @@ use std::os::unix::ffi::OsStrExt as _;
 pub struct ProofReport<'a> {
     schema: &'static str,
     target: TargetReport,
-    /// The command, each word; what is not UTF-8 is replaced.
+    /// The words of the command. Invalid UTF-8 is replaced.
     command: Vec<String>,
     verdict: Verdict,
-    /// Does the command work, as far as it was run?
+    /// Does the command work, as far as the runs show?
     works: bool,
     /// Did anything change on the disk?
     changed: bool,
     runs: Vec<RunReport>,
-    /// What is the matter with the target as it is left, the evidence of the runs taken in.
+    /// The diagnosis of the target in its final state, including the results of the runs.
     findings: Vec<FindingReport>,
-    /// Linked directories with objects that lie outside of the target, and were not looked into.
+    /// Linked directories with objects outside the target, which were not examined.
     not_followed: Vec<LinkReport>,
-    /// Of `fix`: the repairs, in order, or what would be done.
+    /// With `fix`: the repairs, in order, or what would be done.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     plans: Vec<PlanReport<'a>>,
-    /// Of `fix`: what was done to take the last repair back.
+    /// With `fix`: the revert of the last repair.
     #[serde(skip_serializing_if = "Option::is_none")]
     put_back: Option<PutBackReport>,
-    /// Of `verify`: the patched files.
+    /// With `verify`: the patched files.
     #[serde(skip_serializing_if = "Option::is_none")]
     files: Option<Vec<VerifiedFile>>,
 }
@@ -53,21 +53,21 @@ struct RunReport {
     purpose: Purpose,
     #[serde(flatten)]
     child: Child,
-    /// Was it ended because its time was up?
+    /// Was it terminated because of a timeout?
     timed_out: bool,
-    /// Why it was not run, where it could not be.
+    /// The reason why it was not run, if it could not be.
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<String>,
     /// The processes that the loader traced.
     processes: usize,
-    /// An interpreter that ran, where none of the target's did: the run proves nothing then.
+    /// An interpreter that ran, if none of the target's did. The run proves nothing then.
     #[serde(skip_serializing_if = "Option::is_none")]
     stranger: Option<PathText>,
-    /// The last lines that it wrote to its standard error.
+    /// The last lines of its standard error.
     words: Vec<String>,
     /// What failed to load.
     missing: Vec<MissingReport>,
-    /// What it says to each finding about a library that files alone give.
+    /// What the run shows about each finding about a library.
     evidence: Vec<EvidenceReport>,
     errors: Vec<LoaderErrorReport>,
     notes: Vec<String>,
@@ -77,7 +77,7 @@ struct RunReport {
 struct MissingReport {
     #[serde(flatten)]
     finding: FindingReport,
-    /// Does an object of the target open it by itself, so that a command that ends well has lost it?
+    /// Does an object of the target open it itself, so that a successful command may silently lack it?
     lost: bool,
 }
 
@@ -140,7 +140,7 @@ impl<'a> ProofReport<'a> {
         }
     }
 
-    /// Of a diagnosis.
+    /// For a diagnosis.
     #[must_use]
     pub fn of_doctor(
         chosen: &Chosen,
@@ -151,7 +151,7 @@ impl<'a> ProofReport<'a> {
         Self::new(chosen, &diagnosed.world, command, proof, &diagnosed.diagnosis.findings)
     }
 
-    /// Of a verification.
+    /// For a verification.
     #[must_use]
     pub fn of_verify(
         chosen: &Chosen,
@@ -164,7 +164,7 @@ impl<'a> ProofReport<'a> {
         Self { files: Some(verified.files.all.iter().map(VerifiedFile::of).collect()), ..report }
     }
 
-    /// Of a repair.
+    /// For a repair.
     #[must_use]
     pub fn of_fix(proved: &'a ProvedFix, command: &[OsString]) -> Self {
         let ProvedFix { chosen, world, repairs, remaining, put_back, proof } = proved;
@@ -174,7 +174,7 @@ impl<'a> ProofReport<'a> {
             PlanReport::of(&repaired.carried.plan, &world.root, &repaired.remaining)
         };
         Self {
-            // The last one may have been undone whole.
+            // The last one may have been undone completely.
             changed: written > usize::from(put_back.is_some()),
             plans: repairs.iter().map(plan).collect(),
             put_back: put_back.as_ref().map(|put_back| PutBackReport::of(&put_back.reverted)),

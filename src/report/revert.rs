@@ -1,4 +1,4 @@
-//! What was restored, for people.
+//! The result of a revert, for people.
 
 use super::style::{DIM, ERROR, GOOD, edited, paint};
 use super::words::operations as words;
@@ -6,10 +6,10 @@ use crate::app::revert::PutBack;
 use crate::operation::{Change, LeftAlone};
 use std::io::{self, Write};
 
-/// Writes what was restored, or would be, and what was skipped.
+/// Writes the restored and the skipped files.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(out: &mut dyn Write, put_back: &PutBack, dry_run: bool) -> io::Result<()> {
     let PutBack { reverted, installed_by } = put_back;
     match &reverted.operation {
@@ -43,7 +43,7 @@ pub fn write(out: &mut dyn Write, put_back: &PutBack, dry_run: bool) -> io::Resu
     Ok(())
 }
 
-/// What is known of who changed a file that is skipped.
+/// What is known about the program that changed a skipped file.
 fn note(left: &LeftAlone, installed_by: Option<&str>) -> String {
     match (&left.change, installed_by) {
         (Change::Later { .. }, _) => String::new(),

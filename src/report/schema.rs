@@ -1,4 +1,4 @@
-//! The JSON Schemas of all reports, made from the types that write them.
+//! The JSON Schemas of all reports, generated from their types.
 
 use super::error::ErrorReport;
 use super::explain::{ExplainReport, PageReport};
@@ -40,7 +40,7 @@ fn of<T: JsonSchema>(name: &str) -> Value {
     named(name, generator().into_root_schema_for::<T>())
 }
 
-/// The schema of a whole report, which names it.
+/// The schema of a whole report, with its name.
 fn named(name: &str, schema: Schema) -> Value {
     let mut schema = schema.to_value();
     let name = format!("tfpatch/{name}/v1");
@@ -54,7 +54,7 @@ fn named(name: &str, schema: Schema) -> Value {
     schema
 }
 
-/// Takes the links out of descriptions, which lead to Rust items.
+/// Removes links to Rust items from descriptions.
 fn for_readers(schema: &mut Value) {
     match schema {
         Value::Object(object) => {

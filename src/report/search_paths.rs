@@ -1,4 +1,4 @@
-//! Search paths as bare lines, for people and for what reads byte for byte.
+//! Search paths as plain lines, for people and for programs that need exact bytes.
 
 use crate::bytes::{printable, shown};
 use crate::object::SearchPath;
@@ -6,21 +6,22 @@ use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// How a line begins that holds an entry of one file among several.
+/// The start of a line with an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Naming {
-    /// With the entry: there is one file.
+    /// Nothing, because there is only one file.
     No,
-    /// With the file's name, as people read it.
+    /// The name of the file, for people.
     Shown,
-    /// With the bytes of the file's name: where a line's end ends no entry, a name may hold one.
+    /// The bytes of the name of the file. If entries do not end with the line, the name may contain a line
+    /// end.
     Bytes,
 }
 
-/// Says which new entries a loader takes from wherever the process happens to be.
+/// Warns about new entries that a loader interprets relative to the working directory of the process.
 ///
 /// # Errors
-/// Where it cannot be written.
+/// If the warning cannot be written.
 pub fn write_relative(out: &mut dyn Write, entries: &[Vec<u8>]) -> io::Result<()> {
     let is_relative = |entry: &&Vec<u8>| entry.first().is_some_and(|first| !b"/$@".contains(first));
     for entry in entries.iter().filter(is_relative).map(|entry| printable(entry)) {
@@ -30,7 +31,7 @@ pub fn write_relative(out: &mut dyn Write, entries: &[Vec<u8>]) -> io::Result<()
     Ok(())
 }
 
-/// A line for each entry of a file, without its end.
+/// A line for each entry of a file, without a line end.
 #[must_use]
 pub fn lines(file: &Path, paths: Vec<SearchPath>, naming: Naming) -> Vec<Vec<u8>> {
     let name = match naming {

@@ -1,4 +1,4 @@
-//! What an object needs, and where it is searched, for people and for programs.
+//! The fields of an object and its search path, for people and for programs.
 
 use super::json::{FileReport, MachoReport, SliceReport, text};
 use super::path_text::PathText;
@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 impl FileReport {
-    /// An object as programs read it.
+    /// An object for programs.
     #[must_use]
     pub fn of(shown: &Shown) -> Self {
         let Shown { path, format, slices, .. } = shown;
@@ -51,7 +51,7 @@ impl MachoReport {
 /// Writes an object for people.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(out: &mut dyn Write, file: &Path, report: &FileReport) -> io::Result<()> {
     writeln!(out, "{}", shown(file))?;
     for slice in &report.slices {

@@ -1,28 +1,28 @@
-//! The few styles of the reports, and the terminal that may not want them.
+//! The styles of reports.
 
 use crate::plan::Kind;
 use anstyle::{AnsiColor, Style};
 
-/// An error, or a line that goes away.
+/// An error, or a removed line.
 pub const ERROR: Style = AnsiColor::Red.on_default().bold();
 /// A warning.
 pub const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-/// What is worth knowing.
+/// Information.
 pub const INFO: Style = AnsiColor::Blue.on_default().bold();
-/// What is well, or a line that is new.
+/// Success, or an added line.
 pub const GOOD: Style = AnsiColor::Green.on_default();
-/// A line that goes away.
+/// A removed line.
 pub const GONE: Style = AnsiColor::Red.on_default();
-/// What can be typed.
+/// A command to type.
 pub const COMMAND: Style = AnsiColor::Cyan.on_default().bold();
-/// What recedes.
+/// A less important text.
 pub const DIM: Style = Style::new().dimmed();
 
-/// All that the styles write to a terminal. Other commands for one are not ours.
+/// All sequences that the styles write. Others are not from tfpatch.
 pub(super) const SEQUENCES: &[&str] =
     &["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[34m", "\x1b[36m"];
 
-/// A number of things: `1 file`, `2 files`.
+/// A number with a noun: `1 file`, `2 files`.
 #[must_use]
 pub fn counted(number: usize, noun: &str) -> String {
     match (number, noun.strip_suffix('y')) {
@@ -32,7 +32,7 @@ pub fn counted(number: usize, noun: &str) -> String {
     }
 }
 
-/// What was edited, counted the same in every report: `62 files and 1 RECORD`.
+/// The number of edited files, counted the same in every report: `62 files and 1 RECORD`.
 #[must_use]
 pub fn edited(kinds: impl Iterator<Item = Kind>, noun: &str) -> String {
     let (records, others): (Vec<Kind>, Vec<Kind>) = kinds.partition(|kind| *kind == Kind::Record);

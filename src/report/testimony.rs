@@ -1,4 +1,4 @@
-//! What runs and imports say to the findings that files alone give.
+//! What runs and imports show about findings from files alone.
 
 use super::json::text;
 use super::path_text::PathText;
@@ -10,7 +10,7 @@ use crate::world::World;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-// What they say to one finding about a library, for programs. No part of its schema.
+// What they show about one finding about a library, for programs. Not part of its schema.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct EvidenceReport {
     object: PathText,
@@ -19,7 +19,7 @@ pub(super) struct EvidenceReport {
 }
 
 impl EvidenceReport {
-    /// Of each finding.
+    /// For each finding.
     pub(super) fn all(evidence: &[(Finding, Testimony)]) -> Vec<Self> {
         let of = |(finding, evidence): &(Finding, Testimony)| Self {
             object: PathText::of(&finding.object),
@@ -30,7 +30,7 @@ impl EvidenceReport {
     }
 }
 
-/// That what a finding fears did not come true, for people.
+/// The text for a finding that was refuted.
 pub(super) fn refuted(world: &World, finding: &Finding) -> String {
     let library = finding.library.as_deref().map(printable).unwrap_or_default();
     let object = world.shown(&finding.object);

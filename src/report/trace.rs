@@ -1,4 +1,4 @@
-//! What a traced command asked of the loader, for people and for programs.
+//! The requests of a traced command to the loader, for people and for programs.
 
 use super::findings::{self, Detail, write_tried};
 use super::heading;
@@ -25,21 +25,21 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
-/// All that is reported of a traced command.
+/// The content of a report about a traced command.
 pub struct Report<'a> {
     /// How it ended.
     pub child: Child,
-    /// What it requested, and what that means.
+    /// The requests, and their interpretation.
     pub traced: &'a Traced,
-    /// What that says to the diagnosis.
+    /// What they show about the diagnosis.
     pub compared: &'a [Compared<'a>],
-    /// What the reader has to know of the trace itself: sentences.
+    /// Notes about the trace, in sentences.
     pub notes: &'a [String],
-    /// The command that repairs the environment; `None` where there is none, or a repair was requested.
+    /// The command that repairs the environment; `None` if there is none, or a repair was requested.
     pub fix: Option<CommandLine>,
 }
 
-/// What the reader has to know of a trace: sentences.
+/// Notes about a trace, in sentences.
 #[must_use]
 pub fn notes(traced: &Traced) -> Vec<String> {
     let cut = "the trace was too long and was truncated";
@@ -47,7 +47,7 @@ pub fn notes(traced: &Traced) -> Vec<String> {
     cut.into_iter().chain(traced.silence.as_ref().map(why_nothing)).collect()
 }
 
-/// Why the loader printed nothing.
+/// The reason why the loader printed nothing.
 pub(super) fn why_nothing(silence: &Silence) -> String {
     const NOTHING: &str = "nothing was traced";
     match silence {
@@ -76,10 +76,10 @@ pub(super) fn why_nothing(silence: &Silence) -> String {
     }
 }
 
-/// Writes all that is reported, the repair included.
+/// Writes the whole report, including the repair.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write_all(
     out: &mut dyn Write,
     app: &App,
@@ -96,7 +96,7 @@ pub fn write_all(
     }
     write(out, report, detail)?;
     if let (Some(chosen), Some(Ok(repaired))) = (chosen, repaired) {
-        // What came to light only now, or has a reason now why it stays.
+        // Findings that are new, or that now have a reason why they remain.
         let remaining = repaired.remaining.iter();
         let is_new = |finding: &&Finding| !examined.findings.contains(finding);
         let new: Vec<Finding> = remaining.filter(is_new).cloned().collect();
@@ -109,7 +109,7 @@ pub fn write_all(
 /// Writes the report for people.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 fn write(out: &mut dyn Write, report: &Report<'_>, detail: Detail) -> io::Result<()> {
     let Examined { world, findings, .. } = &report.traced.examined;
     for note in report.notes {
@@ -121,7 +121,7 @@ fn write(out: &mut dyn Write, report: &Report<'_>, detail: Detail) -> io::Result
     findings::write(out, world, findings, detail)?;
     if report.fix.is_some() {
         for finding in findings {
-            // The cure of what cannot be fixed was written already.
+            // The fix of findings that `fix` does not solve was written already.
             if finding.fixable && finding.cure != Cure::fix() {
                 let cure = words::cure(finding);
                 writeln!(out, "{} {}", paint(COMMAND, "→"), printable(cure.as_bytes()))?;
@@ -171,12 +171,16 @@ fn write_summary(out: &mut dyn Write, report: &Report<'_>) -> io::Result<()> {
     };
     let all: usize = report.traced.answers.iter().map(|answer| answer.times).sum();
     let noun = if report.traced.processes == 1 { "process" } else { "processes" };
+    let predicted = match count(Verdict::Agrees) {
+        _ if all == 0 => String::new(),
+        predicted if predicted == all => ", all as predicted".to_owned(),
+        predicted => format!(", {predicted} as predicted"),
+    };
     write!(
         out,
-        "{ended}; {} {noun}, {}, {} as predicted",
-        report.traced.processes,
-        counted(all, "request"),
-        count(Verdict::Agrees)
+        "{ended}; {} in {} {noun}{predicted}",
+        counted(all, "library request"),
+        report.traced.processes
     )?;
     for (verdict, words) in [(Verdict::Differs, "different"), (Verdict::Unknown, "not predictable")]
     {
@@ -240,7 +244,7 @@ impl View<'_> {
             };
             writeln!(out, "  {}", paint(WARNING, format!("{why}{predicted}")))?;
         }
-        // A finding has listed its places.
+        // A finding has already listed the locations.
         if self.detail == Detail::Verbose && answer.found.is_none() && !is_finding {
             write_tried(out, "    ", &answer.tried)?;
         }
@@ -289,7 +293,7 @@ pub struct TraceReport<'a> {
     doctor: Vec<ComparedReport>,
     errors: Vec<ErrorReport>,
     notes: Vec<String>,
-    /// With `--fix`: what was done about the findings, or would be.
+    /// With `--fix`: the repair of the findings, or what would be done.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<PlanReport<'a>>,
 }

@@ -11,12 +11,12 @@ use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-/// How a tree is shown.
+/// How to show a tree.
 #[derive(Clone, Copy)]
 pub struct Manner<'a> {
-    /// As a list, each library once.
+    /// Show a list in which each library occurs once.
     pub flat: bool,
-    /// How much is said.
+    /// The level of detail.
     pub detail: Detail,
     /// A path as it is shown to people.
     pub place: &'a dyn Fn(&Path) -> PathBuf,
@@ -25,7 +25,7 @@ pub struct Manner<'a> {
 /// Writes what is loaded.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(out: &mut dyn Write, closure: &Closure, manner: Manner<'_>) -> io::Result<()> {
     let Some((root, needed)) = closure.objects.first() else { return Ok(()) };
     let Manner { flat, detail, .. } = manner;
@@ -52,7 +52,7 @@ pub fn write(out: &mut dyn Write, closure: &Closure, manner: Manner<'_>) -> io::
     if detail == Detail::Quiet {
         return Ok(());
     }
-    // Names in the words are escaped already; dyld's have several lines.
+    // The names in the text are already escaped, and messages of dyld have several lines.
     let mut lines = closure.words.iter().flat_map(|said| said.words.lines());
     lines.try_for_each(|line| writeln!(out, "{}", paint(DIM, printable(line.as_bytes()))))
 }
@@ -62,19 +62,19 @@ struct View<'a> {
     objects: QuickMap<&'a Path, &'a [Dependency]>,
     manner: Manner<'a>,
     seen: QuickSet<&'a Path>,
-    /// Libraries that the rules of the system find, whichever object asks first.
+    /// Libraries that are found by the rules of the system, whichever object needs them first.
     of_system: QuickSet<&'a Path>,
-    /// Was a library marked whose own dependencies stand further up?
+    /// Was a library marked because its dependencies are shown elsewhere?
     has_repeats: bool,
-    /// Libraries of the system whose own dependencies are left out.
+    /// The number of libraries of the system whose dependencies are hidden.
     hidden: QuickSet<&'a Path>,
-    /// Is nothing missing of what a library needs, and what that needs?
+    /// Are all dependencies of a library found, including indirect ones?
     whole: QuickMap<&'a Path, bool>,
-    /// Paths as they are shown, byte for byte: many objects need one library.
+    /// Displayed paths by their bytes, because many objects need the same library.
     shown: QuickMap<&'a OsStr, String>,
 }
 
-/// The libraries of a closure that the rules of the system find for some object.
+/// The libraries of a closure that are found by the rules of the system for some object.
 fn of_system(closure: &Closure) -> QuickSet<&Path> {
     let needed = closure.objects.iter().flat_map(|(_, needed)| needed.iter());
     let by_system = needed.filter(|dependency| {
@@ -84,8 +84,8 @@ fn of_system(closure: &Closure) -> QuickSet<&Path> {
 }
 
 impl<'a> View<'a> {
-    /// Each library once, in the loader's order, as `ldd` has them; of what is missing all who
-    /// ask, for each looks elsewhere.
+    /// Each library once, in the loader's order, as in `ldd`. For a missing library, every object that needs
+    /// it is listed, because each searches different locations.
     fn flat(&mut self, closure: &'a Closure) -> io::Result<()> {
         let needs = || {
             closure.objects.iter().flat_map(|(path, needed)| needed.iter().map(move |n| (path, n)))
@@ -143,7 +143,7 @@ impl<'a> View<'a> {
         Ok(())
     }
 
-    /// Is what a library of the system needs left out? Not where something of it is missing.
+    /// Are the dependencies of a library of the system hidden? Not if one of them is missing.
     fn hides(&mut self, dependency: &'a Dependency) -> bool {
         let Some(path) = dependency.found.as_deref() else { return false };
         if !self.of_system.contains(path) || self.manner.detail == Detail::Verbose {
@@ -173,7 +173,7 @@ impl<'a> View<'a> {
         true
     }
 
-    /// What the marks of a tree mean, where it has some.
+    /// The legend of the marks in a tree, if it has any.
     fn legend(&mut self) -> io::Result<()> {
         if self.manner.detail == Detail::Quiet {
             return Ok(());
@@ -189,13 +189,13 @@ impl<'a> View<'a> {
         Ok(())
     }
 
-    /// A path as it is shown to people.
+    /// A path, as shown to people.
     fn shown(&self, path: &Path) -> String {
         shown(&without_dots(&(self.manner.place)(path)))
     }
 
-    /// One dependency behind `lead`, with the rule that found it: whose search path it was, where
-    /// it was not that of the object that asks.
+    /// One dependency after `lead`, with the rule that found it, and the object whose search path was used if
+    /// it is not the one that needs it.
     fn line(
         &mut self,
         lead: &str,
@@ -210,7 +210,7 @@ impl<'a> View<'a> {
                 if let Some(via) = dependency.via.as_deref().filter(|via| *via != asker) {
                     rule += &format!(" of {}", self.shown(via));
                 }
-                // That a library of the system is loaded already is not news.
+                // It is not worth reporting that a library of the system is already loaded.
                 if dependency.rule == Rule::Loaded && self.of_system.contains(path.as_path()) {
                     rule.clear();
                 }
@@ -236,7 +236,7 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Every place that was tried for what is missing, and why not.
+    /// Every location that was searched for a missing library, with the result.
     fn places(&mut self, lead: &str, dependency: &Dependency) -> io::Result<()> {
         if let Some(fatal) = &dependency.fatal {
             let why = printable(fatal.message.as_bytes());

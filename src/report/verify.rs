@@ -1,4 +1,4 @@
-//! What became of patched files, for people.
+//! The state of patched files, for people.
 
 use super::findings::{self, Detail};
 use super::heading;
@@ -12,11 +12,11 @@ use crate::findings::finding::Severity;
 use crate::operation::State;
 use std::io::{self, Write};
 
-/// Writes the files that have changed, the errors that remain, and what to do next. If a command is run, its result is
-/// written elsewhere, and takes the place of the conclusion from the files.
+/// Writes the changed files, the remaining errors, and the next steps. If a command is run, its result is
+/// written elsewhere, and replaces the conclusion from the files.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn write(
     out: &mut dyn Write,
     chosen: &Chosen,

@@ -1,4 +1,4 @@
-//! The words for an error that ends a command.
+//! The texts of errors that end a command.
 
 mod commands;
 mod cures;
@@ -32,43 +32,43 @@ use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// An error in words, each part of which is written in a line.
+/// The text of an error. Each part is one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Words {
-    /// What went wrong, with the file and the operation.
+    /// The problem, with the file and the operation.
     what: String,
-    /// What it consists of.
+    /// Its details.
     details: Vec<String>,
-    /// What may help.
+    /// The hints.
     hints: Vec<String>,
 }
 
 impl Words {
-    /// What went wrong, in a sentence.
+    /// An error with this problem, a sentence.
     pub fn new(what: impl Into<String>) -> Self {
         Self { what: what.into(), details: Vec::new(), hints: Vec::new() }
     }
 
-    /// Adds a sentence that may help.
+    /// Adds a hint, a sentence.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
-    /// What went wrong, and what it consists of: a line each.
+    /// The problem and its details, one line each.
     #[must_use]
     pub fn message(&self) -> String {
         Self { hints: Vec::new(), ..self.clone() }.to_string()
     }
 
-    /// What may help, a sentence each.
+    /// The hints, one sentence each.
     #[must_use]
     pub fn hints(&self) -> &[String] {
         &self.hints
     }
 
-    /// The words for an error.
+    /// The text of an error.
     #[must_use]
     pub fn of(error: &Error) -> Self {
         match error {
@@ -130,7 +130,7 @@ impl Words {
     }
 }
 
-/// A target that is not there, and what may have been meant.
+/// A missing target, with suggestions.
 fn no_target(named: &Path, near: &[String], is_operation: bool) -> Words {
     let named = shown(named);
     let what = Words::new(format!(
@@ -160,6 +160,9 @@ fn unreadable(file: &Path, source: &io::Error) -> Words {
 fn operation_error(error: &operation::Error) -> Words {
     let what = Words::new(operations::error(error));
     match error {
+        operation::Error::NestedStore { .. } => {
+            what.hint("keep backups elsewhere with --store DIR")
+        }
         operation::Error::Path(at)
             if at.operation == "find" && at.source.kind() == io::ErrorKind::NotFound =>
         {
@@ -176,7 +179,7 @@ fn output_error(output: &Path, why: &str) -> Words {
     Words::new(format!("--output {}: {why}", shown(output)))
 }
 
-/// Why a command was not run.
+/// The reason why a command was not run.
 fn not_run(why: &NotRun) -> Words {
     match why {
         NotRun::NotStarted { program, source } => {

@@ -1,4 +1,4 @@
-//! Programs that the loader ended for a symbol or a version.
+//! Programs that the loader terminated because of a symbol or a version.
 
 use super::LoaderError;
 use super::compare::object_at;
@@ -13,7 +13,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-/// A finding for each of the errors by which a process ended: that of the diagnosis, where it has it.
+/// A finding for each error that terminated a process; the one of the diagnosis if it has it.
 #[must_use]
 pub fn findings(
     vfs: &dyn Vfs,
@@ -45,8 +45,8 @@ fn finding(world: &World, cause: Cause, object: &Path, message: &[u8]) -> Findin
     fault(cause, object, evidence, Cure::Command(explain))
 }
 
-/// By the words of `_dl_relocate_object` and `_dl_lookup_symbol_x` in glibc's elf/dl-lookup.c, and of
-/// elf/dl-version.c.
+/// Recognised by the texts of `_dl_relocate_object` and `_dl_lookup_symbol_x` in glibc's elf/dl-lookup.c, and
+/// of elf/dl-version.c.
 fn cause_of(message: &[u8]) -> Cause {
     let has = |part: &[u8]| message.windows(part.len()).any(|window| window == part);
     if has(b"undefined symbol: ") {

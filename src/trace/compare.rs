@@ -1,5 +1,5 @@
-//! What the answers of a trace mean: which libraries of the environment were asked for in vain, and
-//! whether the diagnosis said so.
+//! Interprets the requests in a trace: which libraries of the environment failed to load, and whether the
+//! diagnosis predicted it.
 
 use super::Kind;
 use super::replay::Answer;
@@ -20,43 +20,43 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What a trace says to a finding of the diagnosis.
+/// What the trace shows about a finding of the diagnosis.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "trace")]
 pub enum Confirmation {
-    /// The object asked for the library and did not get it.
+    /// The object requested the library and did not get it.
     Confirmed,
     /// It got it.
     Contradicted {
-        /// From there.
+        /// The file that it got.
         found: PathBuf,
     },
-    /// Another object asked for it.
+    /// Another object requested the library.
     AskedByAnother {
         /// The object.
         asker: PathBuf,
-        /// What it got.
+        /// The file that it got.
         found: Option<PathBuf>,
     },
-    /// Nobody asked: the command does not come that far, or the finding is wrong.
+    /// Nothing requested it: the command did not get that far, or the finding is wrong.
     NotAsked,
 }
 
-/// A finding of the diagnosis about a library, and what the trace says to it.
+/// A finding of the diagnosis about a library, and what the trace shows about it.
 #[derive(Debug, Clone)]
 pub struct Compared<'a> {
-    /// What the diagnosis found.
+    /// The finding.
     pub finding: &'a Finding,
-    /// The library that was asked for: another one of the same directory may stand in the finding.
+    /// The requested library. The finding may name another one of the same directory.
     pub library: Vec<u8>,
-    /// What the trace says.
+    /// What the trace shows.
     pub confirmation: Confirmation,
 }
 
-/// The findings of a trace: what was asked for in vain though it lies in the environment, what a
-/// program cannot do without, and the driver. An optional library that is nowhere is none, and
-/// neither is one that the same process found in another way. In the directories of `search` libraries are
-/// looked for as well.
+/// The findings of a trace: libraries that failed to load although they are in the environment, those that a
+/// program cannot run without, and the driver. Not reported are optional libraries that are missing, and
+/// libraries that the same process found in another way. The directories of `search` are searched for
+/// libraries too.
 #[must_use]
 pub fn findings(
     vfs: &dyn Vfs,
@@ -67,8 +67,8 @@ pub fn findings(
 ) -> Vec<Finding> {
     let mut found: Vec<Finding> = answers
         .iter()
-        // No search path leads to what is asked for by its path, and what cannot be preloaded is
-        // left out with a word of the loader's own.
+        // A library that is requested by its path is not searched for, and the loader reports what it cannot
+        // preload itself.
         .filter(|answer| answer.found.is_none() && !answer.name.contains(&b'/'))
         .filter(|answer| answer.kind != Kind::Preload)
         .filter(|answer| answer.found_later.is_none())
@@ -90,7 +90,7 @@ fn finding(
     if let Some(same) = diagnosed.iter().find(|finding| {
         finding.object == *object
             && finding.library.as_deref() == Some(&answer.name)
-            // That it is loaded before is what the trace has just refuted.
+            // The trace has just refuted that it is loaded earlier.
             && finding.cause != Cause::LoadOrder
     }) {
         return Some(Finding { tried: answer.tried.clone(), ..same.clone() });
@@ -123,8 +123,8 @@ fn finding(
     }
 }
 
-/// The finding that one library of the environment would serve, and is not reached. Search paths of
-/// what lies outside of the environment are not edited.
+/// The finding that a library in the environment fits, but is not found. Search paths of files outside the
+/// environment are not edited.
 fn unreached(
     vfs: &dyn Vfs,
     world: &World,
@@ -147,7 +147,7 @@ fn unreached(
     Finding { fixable: is_inside, lies_in: vec![directory], ..found }
 }
 
-/// The cause where a library is there and is not reached.
+/// The cause for a library that exists and is not found.
 fn out_of_reach(answer: &Answer) -> Cause {
     match answer.kind {
         Kind::Needed | Kind::Preload => Cause::PathMissing,
@@ -155,7 +155,7 @@ fn out_of_reach(answer: &Answer) -> Cause {
     }
 }
 
-/// A finding about a library that was asked for in vain.
+/// A finding about a library that failed to load.
 fn in_vain(
     world: &World,
     answer: &Answer,
@@ -172,7 +172,7 @@ fn in_vain(
     }
 }
 
-/// What the trace says to every finding of the diagnosis that is about a library.
+/// What the trace shows about every finding of the diagnosis about a library.
 #[must_use]
 pub fn compare<'a>(
     vfs: &dyn Vfs,
@@ -208,7 +208,7 @@ fn confirm(
         .iter()
         .filter(|answer| {
             answer.name == library
-                // A finding about dlopen names one library of a directory, for all of them.
+                // A finding about dlopen names one library of a directory on behalf of all of them.
                 || finding.cause == Cause::DlopenPathMissing && lies_there(&answer.name)
         })
         .collect();
@@ -232,7 +232,7 @@ fn confirm(
     (answer.name.clone(), confirmation)
 }
 
-/// The object of the environment at a path, by whatever name.
+/// The object of the environment at a path, under any of its names.
 pub(super) fn object_at<'a>(vfs: &dyn Vfs, world: &'a World, path: &Path) -> Option<&'a Object> {
     let inventory = &world.inventory;
     let real = vfs.canonicalize(path).ok()?;
@@ -242,7 +242,7 @@ pub(super) fn object_at<'a>(vfs: &dyn Vfs, world: &'a World, path: &Path) -> Opt
     })
 }
 
-/// An object that lies outside of the environment.
+/// An object outside the environment.
 fn outsider(vfs: &dyn Vfs, path: &Path) -> Option<Object> {
     let summary = Arc::new(inventory::summary_of(vfs, path)?);
     let id = vfs.metadata(path).ok()?.id;

@@ -1,47 +1,46 @@
-//! What a trace tells: requests, and what came of them.
+//! The events of a trace: requests, and their results.
 
 use super::line::{self, Kind, Line};
 use crate::loader::Rule;
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, BufRead, Read as _};
 
-/// A place that was looked at.
+/// A location that was searched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The candidate, as the loader put it together.
+    /// The candidate path, as the loader constructed it.
     pub path: Vec<u8>,
-    /// Why, in the loader's words. A directory that several lists name bears the word of the list
-    /// that was made first, whichever list is searched.
+    /// The rule, in the loader's words. A directory that is in several lists has the label of the list that
+    /// was created first, whichever list is searched.
     pub rule: Option<Rule>,
 }
 
-/// A name that an object asked for and that was not known yet: what is loaded already under the same
-/// name is taken without a word.
+/// A request of an object for a name that is not loaded yet. The loader does not report requests for names
+/// that are already loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
-    /// How it was asked for.
+    /// The kind of request.
     pub kind: Kind,
     /// The name, or the path where it has a slash.
     pub name: Vec<u8>,
-    /// The object that asked: its path, or the program's `argv[0]`.
+    /// The requesting object: its path, or `argv[0]` of the program.
     pub asker: Vec<u8>,
-    /// The link map's namespace; 0 but for `dlmopen`.
+    /// The namespace of the link map; 0 except for `dlmopen`.
     pub namespace: u64,
-    /// The places that were looked at, in order. Directories that the loader knows not to exist are
-    /// passed over.
+    /// The searched locations, in order. The loader skips directories that it knows to be missing.
     pub places: Vec<Place>,
-    /// Was a file mapped for it? One that was loaded already by another name is not mapped again.
+    /// Was a file mapped for it? A file that is already loaded under another name is not mapped again.
     pub mapped: bool,
-    /// The directories of `LD_LIBRARY_PATH`, where this search printed them.
+    /// The directories of `LD_LIBRARY_PATH`, if this search printed them.
     library_path: Option<Vec<u8>>,
-    /// Did the search go on to what comes after `LD_LIBRARY_PATH`?
+    /// Did the search continue beyond `LD_LIBRARY_PATH`?
     went_past_library_path: bool,
 }
 
 /// Something that happened to the link map.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// A name was asked for.
+    /// A name was requested.
     Request(Request),
     /// An object was unloaded.
     Unmapped {
@@ -52,85 +51,85 @@ pub enum Event {
     },
 }
 
-/// A program from its start to its end, or to the next `exec` of its process; or a fork of one.
+/// A program from its start to its end, or to the next `exec` of its process; or a fork of a program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Image {
     /// The process.
     pub pid: u32,
-    /// The image of the same file that this one is a fork of; its link map was that one's.
+    /// If it is a fork: the image in the same file that it is a fork of, whose link map it inherits.
     pub forked_from: Option<usize>,
-    /// The program as it was called: `argv[0]`. `None` where it was not told.
+    /// `argv[0]` of the program. `None` if unknown.
     pub program: Option<Vec<u8>>,
-    /// What happened, in order.
+    /// The events, in order.
     pub events: Vec<Event>,
 }
 
-/// What an image tells of its `LD_LIBRARY_PATH`.
+/// What an image shows about its `LD_LIBRARY_PATH`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LibraryPath {
-    /// These directories, less those that another list had before.
+    /// These directories, without those that an earlier list contained.
     Directories(Vec<Vec<u8>>),
-    /// No directory that no other list has.
+    /// It contains no directory that is not in another list.
     Nothing,
-    /// No search came that far.
+    /// No search got that far.
     Untold,
 }
 
 /// An error that the loader printed: a symbol or a version that was not found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LoaderError {
-    /// The object in which it happened.
+    /// The object in which it occurred.
     pub object: Vec<u8>,
-    /// What happened, in glibc's words.
+    /// The error, in glibc's words.
     pub message: Vec<u8>,
 }
 
-/// A process of which an error of the loader is the last that is known.
+/// A process whose last known output is an error of the loader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken {
     /// The process.
     pub pid: u32,
-    /// The error. The loader ends a program for it, unless `dlopen` or `dlsym` was called for.
+    /// The error. The loader terminates the program, unless `dlopen` or `dlsym` was called.
     pub error: LoaderError,
-    /// Had the program got control? If not, nobody can have caught the error.
+    /// Did the program have control already? If not, nothing can have caught the error.
     pub has_begun: bool,
 }
 
-/// The trace that one file holds.
+/// The trace in one file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Trace {
-    /// The images: first those of the process whose file it is, in order, then those of its forks.
+    /// The images: first those of the process that the file belongs to, in order, then those of its forks.
     pub images: Vec<Image>,
     /// The processes that printed something.
     pub processes: usize,
-    /// The errors, with how often each was printed.
+    /// The errors, each with its number of occurrences.
     pub errors: BTreeMap<LoaderError, usize>,
-    /// The processes that may have ended by one.
+    /// The processes that an error may have terminated.
     pub broken: Vec<Broken>,
-    /// The `glibc-hwcaps` subdirectories that the processor can use, the best first.
+    /// The `glibc-hwcaps` subdirectories that the processor supports, the best first.
     pub hwcaps: Vec<String>,
-    /// Was there more than is kept?
+    /// Was the trace truncated?
     pub is_cut: bool,
 }
 
-/// A line beyond this length is cut: an rpath of 700 entries with the subdirectories of each is
-/// printed in one line of half a megabyte.
+/// The maximum length of a line. An RPATH of 700 entries is printed with the subdirectories of each entry, in
+/// one line of half a megabyte.
 const MAX_LINE_BYTES: u64 = 4 << 20;
 
-/// What is kept of one file, in bytes of names and paths. A file of 20 MB has some 10 MB of them.
+/// The maximum amount of names and paths that is kept of one file, in bytes. A file of 20 MB has about 10 MB
+/// of them.
 const MAX_BYTES: usize = 128 << 20;
 
-/// What the loader prints behind an error that it does not pass over (`_dl_signal_cexception` in glibc's
-/// elf/dl-catch.c).
+/// The text that the loader prints after a fatal error (`_dl_signal_cexception` in glibc's elf/dl-catch.c).
 const FATAL: &[u8] = b" (fatal)";
 
-/// Different errors that are kept of one file.
+/// The maximum number of different errors that are kept of one file.
 const MAX_ERRORS: usize = 1000;
 
 /// Reads the trace of the process `pid`.
 ///
 /// # Errors
-/// As the source's. Lines that say nothing are passed over.
+/// The errors of the source. Lines without information are skipped.
 pub fn read(pid: u32, source: &mut impl BufRead) -> io::Result<Trace> {
     let mut reader = Reader::new(pid);
     let mut line = Vec::new();
@@ -152,7 +151,7 @@ pub fn read(pid: u32, source: &mut impl BufRead) -> io::Result<Trace> {
                     reader.line(pid, &text);
                 }
             }
-            // A name with a line feed in it, or the end of a line that another process broke.
+            // A name with a line feed, or the end of a line that another process interrupted.
             (None, Some((_, text))) if text.len() + line.len() < MAX_BYTES => {
                 text.push(b'\n');
                 text.extend_from_slice(&line);
@@ -167,7 +166,7 @@ pub fn read(pid: u32, source: &mut impl BufRead) -> io::Result<Trace> {
 }
 
 impl Image {
-    /// What the image tells of its `LD_LIBRARY_PATH`.
+    /// What the image shows about its `LD_LIBRARY_PATH`.
     #[must_use]
     pub fn library_path(&self) -> LibraryPath {
         let requests = || self.requests();
@@ -191,7 +190,7 @@ impl Image {
 }
 
 impl Request {
-    /// The path that was opened last: the library's, where one was found.
+    /// The path that was opened last: that of the library, if one was found.
     #[must_use]
     pub fn last_path(&self) -> Option<&[u8]> {
         if self.name.contains(&b'/') {
@@ -201,26 +200,26 @@ impl Request {
     }
 }
 
-/// Puts the lines of one file together.
+/// Combines the lines of one file.
 struct Reader {
-    /// The process whose file it is first.
+    /// The process that the file belongs to is the first.
     processes: Vec<Process>,
     trace: Trace,
     kept: usize,
 }
 
-/// One process, as far as it is read.
+/// One process, as far as it has been read.
 #[derive(Default)]
 struct Process {
     finished: Vec<Image>,
     current: Image,
     /// The number of events before the program got control.
     started_at: Option<usize>,
-    /// The request that is being answered: its index among the events.
+    /// The request in progress, as an index into the events.
     open: Option<usize>,
     rule: Option<Rule>,
     spoke: bool,
-    /// The error that was the last that was printed.
+    /// The last error that was printed.
     error: Option<LoaderError>,
 }
 
@@ -289,7 +288,7 @@ impl Reader {
 impl Process {
     fn new(pid: u32, forked_from: Option<usize>) -> Self {
         let current = Image { pid, forked_from, ..Image::default() };
-        // A fork has control from its first line on.
+        // A fork has control from its first line.
         Self { started_at: forked_from.map(|_| 0), current, ..Self::default() }
     }
 
@@ -341,7 +340,7 @@ impl Process {
         }
     }
 
-    /// A name is asked for: what comes up to the next event tells of it.
+    /// A request begins: the following lines belong to it, up to the next event.
     fn ask(&mut self, request: Request) {
         self.open = Some(self.current.events.len());
         self.rule = None;
@@ -361,7 +360,7 @@ impl Process {
         }
     }
 
-    /// A program is about to get control: another one than before, if one had it already.
+    /// A program is about to get control; a different one than before, if one had control already.
     fn initialize(&mut self, program: &[u8]) {
         self.open = None;
         if let Some(started_at) = self.started_at {
@@ -379,7 +378,7 @@ impl Process {
         }
     }
 
-    /// The first event from `start` on that is a need for which `condition` holds.
+    /// The first request from `start` on that satisfies `condition`.
     fn first_needed(&self, start: usize, condition: impl Fn(&Request) -> bool) -> Option<usize> {
         let mut events = self.current.events.iter().enumerate().skip(start);
         events.find_map(|(index, event)| match event {
@@ -390,7 +389,7 @@ impl Process {
         })
     }
 
-    /// The events from `at` on are those of another program.
+    /// The events from `at` on belong to another program.
     fn begin_image(&mut self, at: usize) {
         let events = self.current.events.split_off(at);
         let next = Image { pid: self.current.pid, events, ..Image::default() };
@@ -400,8 +399,8 @@ impl Process {
 
     /// `known` are the paths of all libraries that were mapped.
     fn finish(mut self, known: &HashSet<Vec<u8>>) -> Vec<Image> {
-        // A program that could not be started never says its name: it is an asker that is no
-        // library, or that is the program again.
+        // A program that could not be started never prints its name. It appears as a requester that is not a
+        // library, or that is the same program again.
         if let Some(started_at) = self.started_at {
             let program = self.current.program.clone();
             let at = self.first_needed(started_at, |request| {

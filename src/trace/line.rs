@@ -1,4 +1,4 @@
-//! One line of the loader's trace.
+//! Parses one line of the loader's trace.
 
 use crate::loader::Rule;
 use schemars::JsonSchema;
@@ -8,40 +8,40 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
-    /// By `DT_NEEDED`. In the trace itself this cannot be told from the next.
+    /// By `DT_NEEDED`. The trace alone does not distinguish this from `LD_PRELOAD`.
     Needed,
-    /// By `LD_PRELOAD`, on behalf of the program, which starts without it too.
+    /// By `LD_PRELOAD`, on behalf of the program, which also starts without it.
     Preload,
     /// By a call of `dlopen`.
     Dlopen,
 }
 
-/// What a line says.
+/// The content of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Line<'a> {
     /// A search, or the opening of a path, begins.
     Asked { kind: Kind, name: &'a [u8], asker: &'a [u8], namespace: u64 },
-    /// The directories of a list are searched.
+    /// A list of directories is searched.
     SearchPath { directories: &'a [u8], rule: Option<Rule> },
-    /// `ld.so.cache` is looked into.
+    /// `ld.so.cache` is searched.
     SearchCache,
-    /// A place is looked at.
+    /// A location is tried.
     Trying(&'a [u8]),
     /// The file for a name is mapped.
     Mapped(&'a [u8]),
     /// An object is unloaded.
     Unmapped { path: &'a [u8], namespace: u64 },
-    /// The libraries of a program are ready.
+    /// The libraries of a program are initialised.
     Initialize(&'a [u8]),
-    /// The program runs.
+    /// The program gets control.
     Control,
     /// Something was not found in an object.
     Error { object: &'a [u8], message: &'a [u8] },
-    /// Nothing of interest.
+    /// Irrelevant.
     Other,
 }
 
-/// The process's ID before a line, and the line itself.
+/// The process ID before a line, and the rest of the line.
 pub(super) fn tagged(line: &[u8]) -> Option<(u32, &[u8])> {
     let line = line.trim_ascii_start();
     let digits = line.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -50,8 +50,8 @@ pub(super) fn tagged(line: &[u8]) -> Option<(u32, &[u8])> {
 }
 
 impl<'a> Line<'a> {
-    /// Reads a line without its tag. What follows a line feed is part of a name, unless the line is
-    /// whole without it: then another process came between.
+    /// Parses a line without its tag. Text after a line feed is part of a name, unless the line is complete
+    /// without it; then another process interrupted.
     pub(super) fn of(text: &'a [u8]) -> Self {
         let first = text.split(|&byte| byte == b'\n').next().unwrap_or(text);
         match Self::parse(text) {
@@ -92,7 +92,7 @@ impl<'a> Line<'a> {
         Self::Other
     }
 
-    /// `NAME [NAMESPACE];  needed by ASKER [NAMESPACE]` and its like.
+    /// `NAME [NAMESPACE];  needed by ASKER [NAMESPACE]` and similar texts.
     fn of_file(rest: &'a [u8]) -> Option<Self> {
         let mut from = 0;
         while let Some(at) = position(rest.get(from..)?, b"];") {
@@ -104,7 +104,7 @@ impl<'a> Line<'a> {
                 [(&b"needed by "[..], Kind::Needed), (b"dynamically loaded by ", Kind::Dlopen)]
             {
                 if let Some(asker) = words.strip_prefix(verb) {
-                    // A relocation dependency is no request: both objects are loaded.
+                    // A relocation dependency is not a request: both objects are loaded.
                     let (asker, _) = bracketed(asker)?;
                     return Some(Self::Asked { kind, name, asker, namespace });
                 }
@@ -120,7 +120,7 @@ impl<'a> Line<'a> {
         None
     }
 
-    /// The bytes that keeping the line takes, roughly.
+    /// The approximate number of bytes that the line takes in memory.
     pub(super) fn weight(&self) -> usize {
         match self {
             Self::Asked { name, asker, .. } => 200 + name.len() + asker.len(),
@@ -168,8 +168,8 @@ pub(super) fn hwcaps(directories: &[u8]) -> Vec<String> {
     found
 }
 
-/// The directories of a list without the subdirectories that glibc puts before each: those of
-/// `glibc-hwcaps`, and until glibc 2.36 `tls` and the names of platforms and capabilities.
+/// The directories of a list without the subdirectories that glibc inserts before each: those of
+/// `glibc-hwcaps`, and up to glibc 2.36 `tls` and the names of platforms and capabilities.
 pub(super) fn without_hwcaps(list: &[u8]) -> Vec<Vec<u8>> {
     let mut kept: Vec<Vec<u8>> = Vec::new();
     for directory in list.split(|&byte| byte == b':') {
@@ -185,7 +185,7 @@ pub(super) fn without_hwcaps(list: &[u8]) -> Vec<Vec<u8>> {
     kept
 }
 
-/// Does a path consist of names that the loader appends by itself?
+/// Does a path consist of names that the loader adds itself?
 fn is_subdirectory(path: &[u8]) -> bool {
     const NAMES: &[&[u8]] = &[
         b"tls",

@@ -1,5 +1,5 @@
-//! What a run of a program proves: which findings of a diagnosis it bears out or refutes, and what it went
-//! on without.
+//! What the run of a program proves: which findings of a diagnosis it confirms or refutes, and which missing
+//! libraries it tolerated.
 
 use super::Kind;
 use super::compare::object_at;
@@ -13,41 +13,41 @@ use serde::Serialize;
 use std::collections::HashSet;
 use std::path::Path;
 
-/// What runs say to a finding. The names are part of the JSON contract.
+/// What runs show about a finding. The names are part of the JSON contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "Evidence")]
 pub enum Testimony {
     /// The object requested the library, and did not get it.
     Confirmed,
-    /// The object was loaded, with the library or where something else had loaded it before.
+    /// The object was loaded, with the library or because something else had loaded the library earlier.
     Refuted,
-    /// It did not come to that.
+    /// The run did not get that far.
     NotSeen,
 }
 
-/// What was feared, and was found after all.
+/// A predicted problem that did not occur.
 pub fn refuted(evidence: &[(Finding, Testimony)]) -> impl Iterator<Item = &Finding> {
     let is_refuted = |(_, says): &&(Finding, Testimony)| *says == Testimony::Refuted;
     evidence.iter().filter(is_refuted).map(|(finding, _)| finding)
 }
 
-/// The answers of runs, and what they prove.
+/// The requests of runs, and what they prove.
 pub struct Proved<'a> {
     vfs: &'a dyn Vfs,
     world: &'a World,
     answers: &'a [Answer],
-    /// What files alone tell.
+    /// Evidence from files alone.
     diagnosed: &'a [Finding],
-    /// The files that were mapped, by device and inode.
+    /// The mapped files, by device and inode.
     mapped: HashSet<(u64, u64)>,
-    /// Did each object that was mapped get what it needs? Where one did not, others that were to be
-    /// loaded together with it may not have come to ask.
+    /// Did each mapped object get what it needs? If one did not, objects that would have been loaded with it
+    /// may not have made requests.
     is_whole: bool,
 }
 
 impl<'a> Proved<'a> {
-    /// Of these answers, about a target in which a diagnosis finds that.
+    /// For these requests, and a target with this diagnosis.
     #[must_use]
     pub fn new(
         vfs: &'a dyn Vfs,
@@ -61,7 +61,7 @@ impl<'a> Proved<'a> {
         Self { vfs, world, answers, diagnosed, mapped, is_whole }
     }
 
-    /// What they say to a finding that a library would not be found.
+    /// What the runs show about a finding that a library would not be found.
     #[must_use]
     pub fn says(&self, finding: &Finding) -> Testimony {
         let Some(library) = finding.library.as_deref() else { return Testimony::NotSeen };
@@ -73,19 +73,20 @@ impl<'a> Proved<'a> {
             let in_vain = own.any(is_vain);
             return if in_vain { Testimony::Confirmed } else { Testimony::Refuted };
         }
-        // What is loaded already under the same name is taken without a word.
+        // The loader does not report requests for names that are already loaded.
         match self.world.inventory.at(&finding.object) {
             Some(object) if self.is_loaded(object) && needs(object, library) => Testimony::Refuted,
             _ => Testimony::NotSeen,
         }
     }
 
-    /// How a library that was asked for in vain is missed.
+    /// The consequence of a library that failed to load.
     ///
-    /// An import that fails raises an exception, and what code of Python opens does so too: a command that
-    /// ends well has caught it. What an object opens by itself may be lost without a word. It may also be
-    /// one of several that would do, or a tool that nobody uses: so it counts as lost only by other
-    /// evidence, which is that the object's distribution has modules that are imported and requires the
+    /// A failed import raises an exception, and so does a failed call in Python code; if the command
+    /// succeeds, the exception was caught. A failed `dlopen` in native code may have no visible effect. The
+    /// library may also be one of several alternatives, or belong to a tool that is not used. It is therefore
+    /// only considered lost if there is other evidence: the distribution of the object has imported modules
+    /// and requires the distribution that contains the library, or files alone show it.
     /// one whose library it is, or that files alone tell.
     #[must_use]
     pub fn misses(&self, finding: &Finding) -> Missed {
@@ -99,7 +100,7 @@ impl<'a> Proved<'a> {
         if is_lost { Missed::Lost } else { Missed::Optional }
     }
 
-    /// Do files alone tell that nothing catches it where the object lacks the library?
+    /// Do files alone show that the failure is not caught if the object lacks the library?
     #[must_use]
     pub fn is_feared(&self, finding: &Finding) -> bool {
         self.diagnosed.iter().any(|feared| {
@@ -107,7 +108,7 @@ impl<'a> Proved<'a> {
         })
     }
 
-    /// Do files alone tell that the object opens it, or another library of that directory?
+    /// Do files alone show that the object opens it, or another library of that directory?
     fn is_opened(&self, finding: &Finding, library: &[u8]) -> bool {
         self.diagnosed.iter().any(|feared| {
             let lies_there = || finding.lies_in.iter().any(|it| feared.lies_in.contains(it));
@@ -118,7 +119,8 @@ impl<'a> Proved<'a> {
         })
     }
 
-    /// Does the object's distribution, of which modules are imported, require one that ships the library?
+    /// Does the distribution of the object, which has imported modules, require one that contains the
+    /// library?
     fn is_required(&self, finding: &Finding, library: &[u8]) -> bool {
         let inventory = &self.world.inventory;
         let of = |object| inventory.distribution_of(object);
@@ -150,14 +152,14 @@ impl<'a> Proved<'a> {
     }
 }
 
-/// How a library is missed that was asked for in vain.
+/// The consequence of a library that failed to load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Missed {
-    /// An object that needs it is not loaded without it.
+    /// An object that needs it does not load without it.
     Needed,
-    /// An object opens it by itself and was to have it.
+    /// An object opens it itself, and is supposed to get it.
     Lost,
-    /// An object opens it by itself, and may do well without it.
+    /// An object opens it itself, and may work without it.
     Optional,
 }
 
@@ -165,7 +167,7 @@ fn is_vain(answer: &Answer) -> bool {
     answer.found.is_none() && answer.found_later.is_none()
 }
 
-/// Does a cause say that the loader would not find what is asked for?
+/// Does a cause mean that the loader would not find what is requested?
 fn is_about_search(cause: Cause) -> bool {
     matches!(
         cause,

@@ -1,5 +1,5 @@
-//! What the emulated loader says to every request of a trace, with the same objects loaded as the
-//! traced program had at that moment.
+//! Compares every request of a trace with the emulated loader, with the same objects loaded as in the traced
+//! program at that moment.
 
 use super::{Event, Image, Kind, LibraryPath, Request, Trace};
 use crate::loader::{
@@ -15,74 +15,72 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-/// Does the emulation say what happened?
+/// Does the emulation predict the result?
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The same file, or nothing, both times.
+    /// Both found the same file, or nothing.
     Agrees,
-    /// Another file, or a file where there was none.
+    /// They found different files, or only one found a file.
     Differs,
-    /// The emulation was not told enough.
+    /// The emulation lacks information.
     Unknown,
 }
 
-/// A request, with what came of it and what the emulation says.
+/// A request, with its result and the prediction.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// How it was asked for.
+    /// The kind of request.
     pub kind: Kind,
-    /// The name, as it was asked for.
+    /// The requested name.
     pub name: Vec<u8>,
-    /// The object that asked: an absolute path, or the program as it was called where nothing is
-    /// known of it.
+    /// The requesting object: an absolute path, or the program as it was called if nothing else is known.
     pub asker: PathBuf,
     /// The file that was found; absolute.
     pub found: Option<PathBuf>,
-    /// The places that were looked at.
+    /// The searched locations.
     pub tried: Vec<SearchStep>,
     /// The file that the emulation finds.
     pub predicted: Option<PathBuf>,
-    /// Do both say the same?
+    /// Do both agree?
     pub verdict: Verdict,
-    /// Why not, or why that cannot be known.
+    /// The reason if they do not, or if that is unknown.
     pub why: Option<Why>,
-    /// Where it was not found: an object of the same process that asked for it later, and what it
-    /// found.
+    /// If it was not found: an object of the same process that requested it later, and the file that it got.
     pub found_later: Option<(PathBuf, PathBuf)>,
-    /// How often the same was asked with the same outcome, in all processes.
+    /// The number of equal requests with the same result, in all processes.
     pub times: usize,
 }
 
-/// Why the emulation does not say what happened, or why that cannot be known.
+/// The reason why the emulation does not predict the result, or why that is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
-    /// The program is not known by the name that it was called.
+    /// The program is not known under the name that it was called by.
     UnknownProgram,
-    /// The object that asked is not among those that the emulation loads.
+    /// The requesting object is not among those that the emulation loads.
     UnknownAsker,
-    /// The file that was found is not there any more.
+    /// The file that was found no longer exists.
     Gone,
     /// The emulation finds nothing.
     FindsNothing,
-    /// Nothing but the emulation finds it.
+    /// Only the emulation finds it.
     FindsAlone,
     /// The emulation finds another file.
     FindsOther,
 }
 
-/// The emulation, with what it has answered.
+/// The emulation, and its results so far.
 pub struct Replay<'a> {
     vfs: &'a dyn Vfs,
     settings: Settings,
-    /// The directories of `PATH`, for programs that were called by their name.
+    /// The directories of `PATH`, for programs that were called by name.
     path: &'a [PathBuf],
     loaders: Vec<(Key, Loader<'a>)>,
     answers: Vec<Answer>,
     known: HashMap<Question, usize>,
 }
 
-/// What makes a loader another one.
+/// Everything that distinguishes loaders.
 #[derive(PartialEq, Eq)]
 struct Key {
     interpreter: Option<Vec<u8>>,
@@ -91,7 +89,7 @@ struct Key {
     hwcaps: Vec<String>,
 }
 
-/// What makes an answer another one.
+/// Everything that distinguishes requests.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Question {
     kind: Kind,
@@ -102,31 +100,31 @@ struct Question {
     verdict: Verdict,
 }
 
-/// A process, as far as it is replayed.
+/// A process, as far as it has been replayed.
 #[derive(Clone)]
 struct Process {
     loader: usize,
     /// The program as it was called.
     called: Vec<u8>,
-    /// What was started, and what was opened since, in order, each with its namespace.
+    /// The program and what was opened since, in order, each with its namespace.
     loaded: Vec<(u64, Resolution)>,
 }
 
 impl<'a> Replay<'a> {
-    /// An emulation with the environment that the traced command was given.
+    /// An emulation with the environment of the traced command.
     #[must_use]
     pub fn new(vfs: &'a dyn Vfs, settings: Settings, path: &'a [PathBuf]) -> Self {
         let (loaders, answers, known) = (Vec::new(), Vec::new(), HashMap::new());
         Self { vfs, settings, path, loaders, answers, known }
     }
 
-    /// The answers, each once, in the order in which they were asked for first.
+    /// The requests without repetitions, in the order of their first occurrence.
     #[must_use]
     pub fn into_answers(self) -> Vec<Answer> {
         self.answers
     }
 
-    /// Replays what one file holds.
+    /// Replays the trace in one file.
     pub fn add(&mut self, trace: &Trace) {
         if self.settings.hwcaps.is_empty() {
             self.settings.hwcaps.clone_from(&trace.hwcaps);
@@ -134,7 +132,8 @@ impl<'a> Replay<'a> {
         let mut processes: Vec<Option<Process>> = Vec::new();
         for image in &trace.images {
             let mut process = match image.forked_from {
-                // Its link map is the one at the end of the image: a little more than it had.
+                // Its link map is the one at the end of the image, which may contain a little more than it
+                // had.
                 Some(from) => processes.get(from).cloned().flatten(),
                 None => self.start(image),
             };
@@ -146,8 +145,8 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// The program of an image by its path; `None` where it is not to be found by its name, or needs
-    /// other libraries than it asked for.
+    /// The path of the program of an image; `None` if it is not found by its name, or needs other libraries
+    /// than those that were requested.
     #[must_use]
     pub fn program(&self, image: &Image) -> Option<PathBuf> {
         let name = image.program.as_deref()?;
@@ -164,7 +163,7 @@ impl<'a> Replay<'a> {
             })?
         };
         let needed = inventory::summary_of(self.vfs, &path)?.needed;
-        // What LD_PRELOAD names is asked for first, on behalf of the program.
+        // The names in LD_PRELOAD are requested first, on behalf of the program.
         let mut asked = image
             .requests()
             .filter(|request| request.kind == Kind::Needed && request.asker == name)
@@ -208,7 +207,7 @@ impl<'a> Replay<'a> {
         Some(Process { loader: index, called: image.program.clone()?, loaded })
     }
 
-    /// The answers to the requests of an image, in order.
+    /// The results of the requests of an image, in order.
     fn replay(&self, image: &Image, mut process: Option<&mut Process>) -> Vec<Answer> {
         let mut answers: Vec<Answer> = Vec::new();
         let mut events = image.events.iter().peekable();
@@ -231,7 +230,7 @@ impl<'a> Replay<'a> {
             let root = opened.as_ref().map(|opened| &opened.root);
             let answer = self.answer(request, view, opened.as_ref(), root);
             let mut loads = answer.found.is_some();
-            // Where another file was opened than the emulation says, go on with that one.
+            // If another file was opened than predicted, continue with the real one.
             if let (Verdict::Differs, Some(found), Some(process)) =
                 (answer.verdict, &answer.found, view)
                 && let Some((_, loader)) = self.loaders.get(process.loader)
@@ -249,7 +248,7 @@ impl<'a> Replay<'a> {
                 loads &= answer.found.is_some();
                 answers.push(answer);
             }
-            // A dlopen that fails leaves nothing loaded.
+            // A failed dlopen leaves nothing loaded.
             if let (true, Some(opened), Some(process)) = (loads, opened, process.as_deref_mut()) {
                 process.loaded.push((request.namespace, opened));
             }
@@ -258,7 +257,7 @@ impl<'a> Replay<'a> {
         answers
     }
 
-    /// What the emulation says to a need of an object.
+    /// The prediction for a need of an object.
     fn need(
         &self,
         process: &Process,
@@ -278,14 +277,14 @@ impl<'a> Replay<'a> {
         Some(found.root)
     }
 
-    /// What the emulation opens for a call of `dlopen`.
+    /// The prediction for a call of `dlopen`.
     fn open(&self, process: &Process, request: &Request) -> Option<Resolution> {
         let (_, loader) = self.loaders.get(process.loader)?;
         let loaded = references(process, None);
         let is_in = |index| is_in(process, request.namespace, index);
         match self.object(process, None, &request.asker) {
             Some(asker) => loader.find_in(&loaded, &is_in, &asker.path, &request.name),
-            // The place of an absolute path does not depend on who asks.
+            // An absolute path does not depend on the requesting object.
             None if request.name.starts_with(b"/") => {
                 let path = Path::new(OsStr::from_bytes(&request.name));
                 Some(loader.dlmopen(&loaded, &is_in, path))
@@ -294,7 +293,7 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// The loaded object that the trace calls `name`.
+    /// The loaded object with this name in the trace.
     fn object<'p>(
         &self,
         process: &'p Process,
@@ -345,10 +344,10 @@ impl<'a> Replay<'a> {
             })
         };
         let found = if request.mapped && request.name.contains(&b'$') {
-            // The trace has the name as it was before its tokens were expanded.
+            // The trace contains the name before its tokens were expanded.
             predicted.clone().or(last)
         } else {
-            // What is loaded already by another name is found without being mapped.
+            // A file that is already loaded under another name is found without being mapped.
             last.filter(|last| {
                 request.mapped
                     || is_loaded(last)
@@ -383,7 +382,7 @@ impl<'a> Replay<'a> {
         Answer { kind, name, asker, found, tried, predicted, verdict, why, found_later, times }
     }
 
-    /// Does the emulation say what happened, and why not?
+    /// Does the emulation predict the result, and if not, why?
     fn compare(&self, found: Option<&Path>, predicted: Option<&Path>) -> (Verdict, Option<Why>) {
         let differs = |why| (Verdict::Differs, Some(why));
         match (found, predicted) {
@@ -400,8 +399,8 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// The places of a request, each with what came of it: by the trace only the last can be told,
-    /// and the others by the emulation.
+    /// The searched locations of a request with their results. The trace only shows the last one; the others
+    /// come from the emulation.
     fn tried(
         &self,
         request: &Request,
@@ -439,7 +438,7 @@ impl<'a> Replay<'a> {
         places.into_iter().enumerate().map(step).collect()
     }
 
-    /// Notes an answer, or that it was given once more.
+    /// Records a result, or counts another occurrence.
     fn note(&mut self, answer: Answer) {
         let question = Question {
             kind: answer.kind,
@@ -453,7 +452,7 @@ impl<'a> Replay<'a> {
             self.known.get(&question).and_then(|&index| self.answers.get_mut(index))
         {
             known.times += 1;
-            // What nobody found later in one process remains missing.
+            // A name that no object of one process found later remains missing.
             known.found_later = known.found_later.take().and(answer.found_later);
             return;
         }
@@ -478,12 +477,12 @@ fn references<'p>(process: &'p Process, opened: Option<&'p Resolution>) -> Vec<&
     process.loaded.iter().map(|(_, resolution)| resolution).chain(opened).collect()
 }
 
-/// Is the resolution of that index in a namespace? What comes behind the known ones is being opened there.
+/// Is this the index of the resolution in a namespace? What follows the known ones is being opened there.
 fn is_in(process: &Process, namespace: u64, index: usize) -> bool {
     process.loaded.get(index).is_none_or(|(of, _)| *of == namespace)
 }
 
-/// Notes for what was not found who found it later.
+/// Records, for names that were not found, which object found them later.
 fn find_later(answers: &mut [Answer]) {
     let mut later: HashMap<Vec<u8>, (PathBuf, PathBuf)> = HashMap::new();
     for answer in answers.iter_mut().rev() {
@@ -498,8 +497,8 @@ fn find_later(answers: &mut [Answer]) {
     }
 }
 
-/// `LD_LIBRARY_PATH` of an image: that of the command unless the trace shows another one. The trace
-/// lacks directories that stand in an earlier list too, such as the system's.
+/// `LD_LIBRARY_PATH` of an image: that of the command, unless the trace shows another one. The trace omits
+/// directories that are also in an earlier list, such as those of the system.
 fn library_path(
     told: &LibraryPath,
     ambient: Option<&[u8]>,

@@ -26,7 +26,7 @@ impl<'a> Overlay<'a> {
     /// Shows the file at `path` through `edits` from now on, instead of any edits before.
     ///
     /// # Errors
-    /// Where the file is not there, or is not of the length that the edits were made for.
+    /// If the file is not there, or is not of the length that the edits were made for.
     pub fn patch(&mut self, path: &Path, edits: EditSet) -> io::Result<()> {
         let metadata = self.base.metadata(path)?;
         if metadata.kind != FileKind::File || metadata.len != edits.old_len() {

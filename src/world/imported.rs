@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 pub struct Imported {
     /// The directories of packages of the target itself.
     pub sites: Vec<PathBuf>,
-    /// Directories outside of the target into which distributions are installed.
+    /// Directories outside the target into which distributions are installed.
     pub packages: Vec<PathBuf>,
     /// Other directories outside: the packages in them are imported, and other files in them are not.
     pub sources: Vec<PathBuf>,
@@ -73,7 +73,7 @@ impl Imported {
         all.any(|directory| link.starts_with(directory) || directory.starts_with(link))
     }
 
-    /// The directories outside of the target.
+    /// The directories outside the target.
     pub fn beyond(&self) -> impl Iterator<Item = &PathBuf> {
         self.packages.iter().chain(&self.sources).chain(&self.mapped)
     }

@@ -1,4 +1,4 @@
-//! Directories that a target has only by a link. Those outside of it are examined if an interpreter
+//! Directories that a target has only by a link. Those outside it are examined if an interpreter
 //! imports from them, and are otherwise only named.
 //!
 //! Their content belongs to another target, so it is not edited. But a report that finds no problem

@@ -53,7 +53,7 @@ fn is_plain(format: Format, path: &[u8]) -> bool {
     format == Format::Macho || !path.iter().any(|byte| matches!(byte, b':' | b'$'))
 }
 
-/// The directory that an entry means for an object in `origin`; `None` where it uses a token whose
+/// The directory that an entry means for an object in `origin`; `None` if it uses a token whose
 /// value depends on the machine.
 #[must_use]
 pub fn directory_of(entry: &[u8], origin: &Path) -> Option<PathBuf> {

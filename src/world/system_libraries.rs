@@ -24,7 +24,7 @@ const LIBRARIES: &[&str] = &["lib64", "lib", "targets/x86_64-linux/lib", "target
 /// "Storage").
 const PYTHONS: &[&str] = &[".pyenv/versions", ".local/share/uv/python"];
 
-/// The libraries outside of a target, listed when they are first needed.
+/// The libraries outside a target, listed when they are first needed.
 pub struct Libraries<'a> {
     vfs: &'a dyn Vfs,
     world: &'a World,

@@ -311,7 +311,7 @@ impl World {
             || outside.any(|root| vfs.canonicalize(root).is_ok_and(|root| real.starts_with(root)))
     }
 
-    /// The directory outside of the target that contains an object which is judged with it: the object
+    /// The directory outside the target that contains an object which is judged with it: the object
     /// is repaired if this directory is named.
     #[must_use]
     pub fn outside_of(&self, object: &Path) -> Option<&Path> {

@@ -184,7 +184,7 @@ fn what_was_built_for_another_system_is_named() {
         ("exec /usr/local/bin/app: exec format error", &["processor"], &["pip"]),
         (
             "exec /usr/local/bin/app: no such file or directory",
-            &["interpreter", "/usr/local/bin/app", "line end of Windows"],
+            &["interpreter", "/usr/local/bin/app", "Windows line ending"],
             &["pip", "FILE"],
         ),
         (
@@ -248,7 +248,7 @@ fn what_is_not_wrong_with_a_file_is_said_so() {
     hold(&[
         (
             "ImportError: /v/lib/x.so: cannot open shared object file: Error 24",
-            &["ulimit -n", "as many files open"],
+            &["ulimit -n", "limit of open files"],
             &["reinstall"],
         ),
         (

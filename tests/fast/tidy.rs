@@ -381,7 +381,7 @@ fn every_cause_has_a_page_and_every_page_a_cause() {
         .map(|(path, text)| {
             let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
             assert!(text.starts_with(&format!("# {name}\n")), "{name}.md begins with its name");
-            for section in ["The loader's words", "How to see it", "Cure"] {
+            for section in ["Error messages", "How to check", "How to fix"] {
                 assert!(text.contains(&format!("\n## {section}\n\n")), "{name}.md: {section}");
             }
             name

@@ -263,7 +263,7 @@ fn with_backups_of_its_own_root_changes_a_tree_with_the_rights_of_its_owner() {
     }
     let refused = world.root(&fix);
     assert!(
-        refused.error().contains("belongs to root, but the rest belongs to user 12345"),
+        refused.error().contains("belongs to root, but the target belongs to user 12345"),
         "{refused:?}"
     );
     assert_eq!(snapshot(&world.tree()), before);

@@ -377,7 +377,9 @@ fn a_store_may_lie_elsewhere() {
     let (module, _) = objects(&env);
     let before = snapshot(&env.prefix);
     std::fs::create_dir(dir.join("backups")).unwrap();
-    run(dir, &["fix", ".venv", "--store", "backups"]).text(0);
+    let ran = run(dir, &["fix", ".venv", "--store", "backups"]);
+    let undo = "undo: tfpatch revert --store backups .venv ";
+    assert!(ran.text(0).contains(undo), "the command can be pasted: {ran:#?}");
     assert!(!has_store(&env.prefix));
     assert!(has_store(&dir.join("backups")));
     assert_eq!(wheels::imports(&env), Ok("42".to_owned()));

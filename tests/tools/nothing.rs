@@ -305,7 +305,7 @@ fn a_home_that_is_gone_is_an_error_where_the_standard_library_went_with_it() {
     fs::write(&source, code).unwrap();
     let mut gcc = Command::new("gcc");
     wheels::run(gcc.arg("-o").arg(prefix.join("bin/python")).arg(&source));
-    let why = "/gone/bin as the directory of the base interpreter, but it contains none; its standard library is not found";
+    let why = "/gone/bin as the directory of the base interpreter, but that directory has no interpreter; its standard library is not found";
     for command in ["doctor", "verify"] {
         let ran = run(dir, &[command, "env"]);
         assert!(ran.text(1).contains(why), "{ran:#?}");

@@ -1,4 +1,4 @@
-//! `tfpatch apply`: carries out a plan that was written down.
+//! `tfpatch apply`: carries out a plan from a file.
 
 use crate::cli::args::Apply;
 use crate::cli::error::Error;
@@ -9,7 +9,7 @@ use crate::cli::{asked, settings};
 /// Carries out a plan on a target.
 ///
 /// # Errors
-/// Where the plan or the target cannot be read, the plan does not fit, or a file cannot be written.
+/// If the plan or the target cannot be read, the plan does not fit, or a file cannot be written.
 pub fn run(session: &mut Session, options: &Apply) -> Result<u8, Error> {
     let how = asked::apply(session, options)?;
     let Apply { diff, strict, .. } = *options;

@@ -9,9 +9,9 @@ use std::io::Write as _;
 /// Writes the completion script of a shell.
 ///
 /// # Errors
-/// Where the output cannot be written.
+/// If the output cannot be written.
 pub fn run(session: &mut Session, options: &Completions) -> Result<u8, Error> {
-    // Into memory first: clap_complete panics where its writer fails, as a closed pipe does.
+    // Write to memory first: clap_complete panics if its writer fails, for example on a closed pipe.
     let mut script = Vec::new();
     clap_complete::generate(options.shell, &mut Arguments::command(), "tfpatch", &mut script);
     let mut out = session.raw()?;

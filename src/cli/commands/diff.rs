@@ -1,4 +1,4 @@
-//! `tfpatch diff`: what the operations changed.
+//! `tfpatch diff`: shows what operations changed.
 
 use crate::cli::args::{Format, Targets};
 use crate::cli::error::Error;
@@ -7,10 +7,10 @@ use crate::report::operations::DiffReport;
 use crate::report::{changes, json};
 use std::io::Write as _;
 
-/// Shows what the operations that are in effect changed of each file.
+/// Shows the changes of each file by operations that are in effect.
 ///
 /// # Errors
-/// Where a target or its store cannot be read, or the output cannot be written.
+/// If a target or its store cannot be read, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Targets) -> Result<u8, Error> {
     let mut files = Vec::new();
     for chosen in session.app.targets(&options.targets)? {

@@ -1,4 +1,4 @@
-//! `tfpatch doctor`: what would not load, and why.
+//! `tfpatch doctor`: finds out what would not load, and why.
 
 use crate::cli::args::{Doctor, Format};
 use crate::cli::asked;
@@ -12,7 +12,7 @@ use crate::report::linked::LinkReport;
 /// Diagnoses each target.
 ///
 /// # Errors
-/// Where a target cannot be read, or the output cannot be written.
+/// If a target cannot be read, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, Error> {
     let how = asked::doctor(session, options)?;
     let mut report = DoctorReport::new();

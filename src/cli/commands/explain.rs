@@ -1,4 +1,4 @@
-//! `tfpatch explain`: what a loader's words mean, what is found here, and what cures it.
+//! `tfpatch explain`: explains loader errors, and how to fix them in the environment.
 
 use crate::app::explain::Explanation;
 use crate::cli::args::{Explain, Format};
@@ -12,7 +12,7 @@ use crate::report::layout::paragraphs;
 /// Explains a text, or prints the page of a cause.
 ///
 /// # Errors
-/// Where no message is in the text, it cannot be read, or the output cannot be written.
+/// If the text contains no message, cannot be read, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Explain) -> Result<u8, Error> {
     let log = match message_text::read(&options.text)? {
         Given::Log(log) => log,

@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt as _;
 /// Prints or edits the names of needed libraries.
 ///
 /// # Errors
-/// Where an object cannot be read, is not safely edited, or cannot be written.
+/// If an object cannot be read, is not safely edited, or cannot be written.
 pub fn needed(session: &mut Session, command: &Needed) -> Result<u8, Error> {
     if let Needed::Print(options) = command {
         return print(session, options, Bare::Needed);
@@ -24,7 +24,7 @@ pub fn needed(session: &mut Session, command: &Needed) -> Result<u8, Error> {
 /// Prints or sets the names of libraries.
 ///
 /// # Errors
-/// As [`needed`].
+/// As for [`needed`].
 pub fn soname(session: &mut Session, command: &Soname) -> Result<u8, Error> {
     let set = match command {
         Soname::Print(options) => return print(session, options, Bare::Soname),
@@ -36,7 +36,7 @@ pub fn soname(session: &mut Session, command: &Soname) -> Result<u8, Error> {
 /// Prints or sets the loaders of programs.
 ///
 /// # Errors
-/// As [`needed`].
+/// As for [`needed`].
 pub fn interpreter(session: &mut Session, command: &Interpreter) -> Result<u8, Error> {
     let set = match command {
         Interpreter::Print(options) => return print(session, options, Bare::Interpreter),

@@ -1,4 +1,4 @@
-//! `tfpatch fix`: diagnose, plan, prove, and carry the plan out with a backup.
+//! `tfpatch fix`: diagnoses, makes a plan, proves it, and carries it out with a backup.
 
 use crate::cli::args::{Fix, Format};
 use crate::cli::error::Error;
@@ -11,7 +11,7 @@ use crate::report::words::Words;
 /// Repairs each target.
 ///
 /// # Errors
-/// Where a target cannot be read or written, or the output cannot be written.
+/// If a target cannot be read or written, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Fix) -> Result<u8, Error> {
     if options.plan.as_deref().is_some_and(plan_file::is_standard) {
         session.format = Format::Json;
@@ -27,7 +27,8 @@ pub fn run(session: &mut Session, options: &Fix) -> Result<u8, Error> {
     let mut status = 0;
     for chosen in targets {
         let fixed = session.app.fix(&chosen, &how)?;
-        // In earnest the plan that was written is applied, else the command is the one that was typed.
+        // After a dry run, suggest to apply the plan if it was written, or else to repeat the command without
+        // `--dry-run`.
         let in_earnest = match file {
             Some(file) => {
                 plan_file::write(file, &plan_of(&fixed))?;

@@ -9,7 +9,7 @@ use std::io;
 /// Prints the help of tfpatch, or of one of its commands.
 ///
 /// # Errors
-/// Where there is no such command, or the output cannot be written.
+/// If there is no such command, or the output cannot be written.
 pub fn run(options: &Help) -> Result<u8, Error> {
     let root = usage::command(settings::width());
     let mut found = &root;

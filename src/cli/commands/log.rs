@@ -1,4 +1,4 @@
-//! `tfpatch log`: the operations so far.
+//! `tfpatch log`: lists the previous operations.
 
 use crate::cli::args::{Format, OneTarget};
 use crate::cli::error::Error;
@@ -7,10 +7,10 @@ use crate::report::json;
 use crate::report::log::write;
 use crate::report::operations::LogReport;
 
-/// Lists the operations of a target's store, the newest first.
+/// Lists the operations in the store of a target, newest first.
 ///
 /// # Errors
-/// Where the target or its store cannot be read, or the output cannot be written.
+/// If the target or its store cannot be read, or the output cannot be written.
 pub fn run(session: &mut Session, options: &OneTarget) -> Result<u8, Error> {
     let named: Vec<_> = options.target.iter().cloned().collect();
     let mut operations = Vec::new();

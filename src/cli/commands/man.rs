@@ -10,10 +10,10 @@ use std::io::Write as _;
 /// Writes the manual page of tfpatch, or of one of its commands.
 ///
 /// # Errors
-/// Where there is no such command, or the output cannot be written.
+/// If there is no such command, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Man) -> Result<u8, Error> {
     let mut root = Arguments::command();
-    // Names every command as it is typed, and hands the common options down.
+    // This sets the full name of every command, and passes the common options down.
     root.build();
     let mut command = &root;
     for name in &options.command {

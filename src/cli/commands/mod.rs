@@ -1,4 +1,4 @@
-//! One command, one file.
+//! The commands, one file for each.
 
 pub mod apply;
 pub mod completions;

@@ -1,4 +1,4 @@
-//! `tfpatch doctor|fix|verify --probe`: the same, proved by importing every module with native code.
+//! `tfpatch doctor|fix|verify --probe`: the commands with a proof by importing every native module.
 
 use super::prove::{close, one};
 use crate::app::Chosen;
@@ -14,10 +14,10 @@ use crate::report::probe::{write_doctor, write_fix, write_verify};
 use crate::report::probe_json::ProbeReport;
 use crate::report::words::Words;
 
-/// Imports everything, and diagnoses the target with what that shows.
+/// Imports everything, and includes the results in the diagnosis.
 ///
 /// # Errors
-/// Where the target has no interpreter or cannot be read, or the output cannot be written.
+/// If the target has no interpreter or cannot be read, or the output cannot be written.
 pub fn doctor(session: &mut Session, options: &args::Doctor) -> Result<u8, Error> {
     let chosen = chosen(session, &options.targets)?;
     let how = asked::doctor(session, options)?;
@@ -35,10 +35,10 @@ pub fn doctor(session: &mut Session, options: &args::Doctor) -> Result<u8, Error
     Ok(told.unwrap_or_else(|| found.max(u8::from(!probed.is_good()))))
 }
 
-/// Imports everything, and holds the target against what was done to it.
+/// Imports everything, and verifies the target.
 ///
 /// # Errors
-/// As [`doctor`], and where the target's store cannot be read.
+/// As for [`doctor`], and where the target's store cannot be read.
 pub fn verify(session: &mut Session, options: &args::Verify) -> Result<u8, Error> {
     let chosen = chosen(session, &options.targets)?;
     let settings = session.loader_settings(&options.simulation)?;
@@ -54,10 +54,10 @@ pub fn verify(session: &mut Session, options: &args::Verify) -> Result<u8, Error
     Ok(told.unwrap_or(u8::from(!is_well)))
 }
 
-/// Imports everything, repairs the target with what that shows, and imports everything again.
+/// Imports everything, repairs the target according to the results, and imports everything again.
 ///
 /// # Errors
-/// As [`doctor`], and where the target cannot be written.
+/// As for [`doctor`], and where the target cannot be written.
 pub fn fix(session: &mut Session, options: &args::Fix) -> Result<u8, Error> {
     let chosen = chosen(session, &options.targets)?;
     let how = asked::fix(session, options)?;

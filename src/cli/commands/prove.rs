@@ -1,4 +1,4 @@
-//! `tfpatch doctor|fix|verify [TARGET] -- COMMAND`: the same, proved by running a command.
+//! `tfpatch doctor|fix|verify [TARGET] -- COMMAND`: the commands with a proof by running a command.
 
 use crate::app::proof::{Asked, Proof};
 use crate::cli::args::{self, Format, Targets};
@@ -16,10 +16,10 @@ use crate::report::proof_json::ProofReport;
 use crate::report::words::Words;
 use std::path::PathBuf;
 
-/// Runs the command, and diagnoses the target with what that shows.
+/// Runs the command, and includes the results in the diagnosis.
 ///
 /// # Errors
-/// Where the command cannot be run, the target cannot be read, or the output cannot be written.
+/// If the command cannot be run, the target cannot be read, or the output cannot be written.
 pub fn doctor(session: &mut Session, options: &args::Doctor) -> Result<u8, Error> {
     let target = one(&options.targets)?;
     let how = asked::doctor(session, options)?;
@@ -39,10 +39,10 @@ pub fn doctor(session: &mut Session, options: &args::Doctor) -> Result<u8, Error
     Ok(ended.unwrap_or_else(|| status(&proof, &diagnosed.diagnosis.findings, options.strict)))
 }
 
-/// Runs the command, and holds the target against what was done to it.
+/// Runs the command, and verifies the target.
 ///
 /// # Errors
-/// As [`doctor`], and where the target's store cannot be read.
+/// As for [`doctor`], and where the target's store cannot be read.
 pub fn verify(session: &mut Session, options: &args::Verify) -> Result<u8, Error> {
     let target = one(&options.targets)?;
     let settings = session.loader_settings(&options.simulation)?;
@@ -61,10 +61,10 @@ pub fn verify(session: &mut Session, options: &args::Verify) -> Result<u8, Error
     Ok(ended.unwrap_or_else(|| status(&proof, &[], false).max(u8::from(!is_as_left))))
 }
 
-/// Runs the command, repairs the target with what that shows, and runs it again.
+/// Runs the command, repairs the target according to the results, and runs it again.
 ///
 /// # Errors
-/// As [`doctor`], and where the target cannot be written.
+/// As for [`doctor`], and where the target cannot be written.
 pub fn fix(session: &mut Session, options: &args::Fix) -> Result<u8, Error> {
     let target = one(&options.targets)?;
     let how = asked::fix(session, options)?;
@@ -84,10 +84,10 @@ pub fn fix(session: &mut Session, options: &args::Fix) -> Result<u8, Error> {
     Ok(ended.unwrap_or_else(|| status(&proved.proof, &proved.remaining, options.strict)))
 }
 
-/// The one target that something is run for.
+/// The only target that the user named.
 ///
 /// # Errors
-/// Where several are named.
+/// If several are named.
 pub fn one(targets: &Targets) -> Result<&[PathBuf], Error> {
     match targets.targets.as_slice() {
         named @ ([] | [_]) => Ok(named),
@@ -95,12 +95,12 @@ pub fn one(targets: &Targets) -> Result<&[PathBuf], Error> {
     }
 }
 
-/// The end of all runs; the exit status where we were told to end.
+/// Finishes all runs; the exit status if tfpatch was interrupted.
 fn end(runs: Runs<'_>) -> Option<u8> {
     close(runs.tracer)
 }
 
-/// Ends a tracing; the exit status where we were told to end.
+/// Finishes tracing; the exit status if tfpatch was interrupted.
 pub fn close(tracer: Tracer<'_>) -> Option<u8> {
     let (forwarder, notes) = tracer.close();
     notes::say(&notes);
@@ -111,7 +111,7 @@ fn ran<'o>(session: &Session, options: &'o args::Proof) -> Ran<'o> {
     Ran { detail: session.detail, command: &options.command, timeout: options.timeout }
 }
 
-/// The exit status: 0 if the command works, with `strict` only where no error and no warning remains.
+/// The exit status: 0 if the command works and, with `strict`, no error or warning remains.
 fn status(proof: &Proof, findings: &[Finding], strict: bool) -> u8 {
     let remaining = findings.iter().map(Finding::severity);
     let found = if strict { status_of(remaining, true) } else { 0 };

@@ -1,4 +1,4 @@
-//! `tfpatch revert`: puts the exact old bytes back.
+//! `tfpatch revert`: restores the exact old bytes.
 
 use crate::app;
 use crate::cli::args::{Format, Revert};
@@ -11,7 +11,7 @@ use crate::report::revert::write;
 /// Reverts each target.
 ///
 /// # Errors
-/// Where a store cannot be read or a file cannot be written, or the output cannot be written.
+/// If a store cannot be read or a file cannot be written, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Revert) -> Result<u8, Error> {
     let how = app::revert::Revert {
         operation: options.operation.clone(),

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 /// Prints or edits search paths.
 ///
 /// # Errors
-/// Where an object cannot be read, is not safely edited, or cannot be written.
+/// If an object cannot be read, cannot be edited safely, or cannot be written.
 pub fn run(session: &mut Session, command: &Rpath) -> Result<u8, Error> {
     if let Rpath::Print(RpathPrint { show, null }) = command {
         return match session.format {
@@ -26,10 +26,10 @@ pub fn run(session: &mut Session, command: &Rpath) -> Result<u8, Error> {
     edit(session, files, &how)
 }
 
-/// Edits files that were named outright.
+/// Edits the named files.
 ///
 /// # Errors
-/// As [`run`].
+/// As for [`run`].
 pub fn edit(session: &mut Session, files: &[PathBuf], how: &Edit) -> Result<u8, Error> {
     if session.format == Format::Json && files.len() > 1 {
         return Err(Words::new("--format json writes a single plan; name one FILE").into());

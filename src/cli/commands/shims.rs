@@ -1,4 +1,4 @@
-//! `tfpatch shims`: a directory with the names of other programs, for `PATH`.
+//! `tfpatch shims`: creates a directory for `PATH` with the names of other programs.
 
 use crate::bytes::shell_word;
 use crate::cli::args::Shims;
@@ -9,13 +9,13 @@ use crate::report::words::Words;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 
-/// The names by which tfpatch takes other options.
+/// The program names under which tfpatch accepts other options.
 const NAMES: [&str; 1] = ["patchelf"];
 
-/// Makes the links, and prints the line for a shell.
+/// Creates the links, and prints the command for a shell.
 ///
 /// # Errors
-/// Where something else has one of the names, or a link cannot be made.
+/// If something else has one of the names, or a link cannot be created.
 pub fn run(session: &mut Session, options: &Shims) -> Result<u8, Error> {
     let ambient = session.app.ambient()?;
     let directory = ambient.working_directory.join(&options.directory);

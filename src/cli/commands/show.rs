@@ -1,4 +1,4 @@
-//! `tfpatch show`: what an object needs, and where it is searched.
+//! `tfpatch show`: shows what an object needs, and where it is searched.
 
 use crate::cli::args::{Format, Show};
 use crate::cli::error::{Error, TROUBLE, complain};
@@ -6,10 +6,10 @@ use crate::cli::session::Session;
 use crate::report::json::{self, FileReport, ShowReport};
 use crate::report::show::write;
 
-/// Shows each object; one that cannot be read does not hide the others.
+/// Shows each object. An unreadable one does not hide the others.
 ///
 /// # Errors
-/// Where the working directory is gone, or the output cannot be written.
+/// If the working directory is gone, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Show) -> Result<u8, Error> {
     session.app.ambient()?;
     let mut report = ShowReport { schema: "tfpatch/show/v1", files: Vec::new() };

@@ -1,4 +1,4 @@
-//! `tfpatch trace`: what a command really asks of the loader, beside what was predicted.
+//! `tfpatch trace`: compares the requests of a command to the loader with the predictions.
 
 use crate::app::trace::Trace as How;
 use crate::cli::args::{Format, Trace};
@@ -11,13 +11,13 @@ use crate::command_line::CommandLine;
 use crate::report::trace::{Report, TraceReport, write_all};
 use crate::report::{self, json};
 
-/// Runs the command, waits for it, and reports. The status is the command's, as env(1) has it.
+/// Runs the command, waits for it, and reports. The exit status is that of the command, as in env(1).
 ///
 /// # Errors
-/// Where the command cannot be started, its trace cannot be read, or the output cannot be written.
+/// If the command cannot be started, its trace cannot be read, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Trace) -> Result<u8, Error> {
     let tracer = Tracer::new(session)?;
-    // The command has what we have: its input, its output, our terminal.
+    // The command shares the input, output and terminal of tfpatch.
     let ran = tracer.run(&options.command, Manner::default(), None, |_| Ok(()));
     let ran = ran.map_err(Error::Untraced)?;
     let Ran { requests, child, .. } = ran;
@@ -41,6 +41,6 @@ pub fn run(session: &mut Session, options: &Trace) -> Result<u8, Error> {
     if let Some(repaired) = traced.repaired {
         repaired?;
     }
-    // After a signal the status tells of the signal; otherwise it is the command's.
+    // After a signal, the status shows the signal; otherwise it is that of the command.
     Ok(forwarder.status().unwrap_or(status_of(child)))
 }

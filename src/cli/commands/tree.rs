@@ -12,7 +12,7 @@ use std::path::Path;
 /// Resolves each file.
 ///
 /// # Errors
-/// Where one cannot be read, or the output cannot be written.
+/// If one cannot be read, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Tree) -> Result<u8, Error> {
     let how = app::tree::Tree {
         files: options.files.clone(),

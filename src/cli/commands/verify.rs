@@ -1,4 +1,4 @@
-//! `tfpatch verify`: are patched files as they were left, and does everything still resolve?
+//! `tfpatch verify`: checks that patched files are unchanged, and that all dependencies still resolve.
 
 use crate::cli::args::{Format, Verify};
 use crate::cli::error::Error;
@@ -8,10 +8,10 @@ use crate::report::linked::LinkReport;
 use crate::report::operations::{VerifiedFile, VerifyReport};
 use crate::report::verify::write;
 
-/// Verifies each target. Drift and errors end with status 1.
+/// Verifies each target. Drift and errors give exit status 1.
 ///
 /// # Errors
-/// Where a target or its store cannot be read, or the output cannot be written.
+/// If a target or its store cannot be read, or the output cannot be written.
 pub fn run(session: &mut Session, options: &Verify) -> Result<u8, Error> {
     let settings = session.loader_settings(&options.simulation)?;
     let mut report = VerifyReport::new();

@@ -1,5 +1,5 @@
-//! The options of patchelf 0.19, as its manual page has them: one word each, in any order, the files last or
-//! between.
+//! The options of patchelf 0.19, as in its manual page. Each is one word; options and files may be in any
+//! order.
 
 use crate::bytes::Source as _;
 use crate::vfs::Vfs;
@@ -9,60 +9,60 @@ use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
-/// What is to become of a search path.
+/// The requested change of a search path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Rpath {
-    /// Entries that lead to no needed library go, and those that begin otherwise.
+    /// Remove entries without a needed library, and those without an allowed prefix.
     Shrink,
-    /// It goes.
+    /// Remove it.
     Remove,
-    /// This one.
+    /// Replace it.
     Set(Vec<u8>),
-    /// This behind the old one.
+    /// Append to it.
     Add(Vec<u8>),
 }
 
-/// What was asked for.
+/// The requested actions.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// The files, in order.
     pub files: Vec<PathBuf>,
-    /// The file that is written instead of the only input.
+    /// The output file for a single input.
     pub output: Option<PathBuf>,
-    /// What is printed.
+    /// What to print.
     pub prints: Prints,
-    /// The new loader; an empty one is none.
+    /// The new interpreter. An empty name is ignored.
     pub interpreter: Vec<u8>,
     /// The name of the new `EI_OSABI`.
     pub os_abi: Option<Vec<u8>>,
     /// The new `DT_SONAME`.
     pub soname: Option<Vec<u8>>,
-    /// With which flag the stack is requested.
+    /// The new flag of the stack.
     pub stack: Option<bool>,
-    /// What becomes of the search path.
+    /// The change of the search path.
     pub rpath: Option<Rpath>,
-    /// Is it to be `DT_RPATH`?
+    /// Use `DT_RPATH`?
     pub forces_rpath: bool,
-    /// How entries have to begin that are not dropped.
+    /// The allowed prefixes of entries.
     pub allowed_prefixes: Vec<Vec<u8>>,
-    /// Names of needed libraries.
+    /// Needed libraries to add.
     pub added: BTreeSet<Vec<u8>>,
-    /// The same.
+    /// Needed libraries to remove.
     pub removed: BTreeSet<Vec<u8>>,
-    /// The same, with the new names.
+    /// Needed libraries to rename, with the new names.
     pub replaced: BTreeMap<Vec<u8>, Vec<u8>>,
-    /// Are the default directories not searched?
+    /// Set the flag that excludes the default directories?
     pub no_default_lib: bool,
-    /// Is a tag for debuggers added?
+    /// Add a tag for debuggers?
     pub debug_tag: bool,
-    /// Is more said on standard error?
+    /// Write more to standard error?
     pub is_verbose: bool,
 }
 
-/// What is printed, in this order.
+/// What to print, in this order.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Prints {
-    /// The loader.
+    /// The interpreter.
     pub interpreter: bool,
     /// `EI_OSABI`.
     pub os_abi: bool,
@@ -76,21 +76,21 @@ pub struct Prints {
     pub needed: bool,
 }
 
-/// What the words come to.
+/// The meaning of a command line.
 #[derive(Debug, Clone)]
 pub enum Asked {
-    /// The list of options.
+    /// Print the list of options.
     Help,
-    /// The version.
+    /// Print the version.
     Version,
-    /// Work.
+    /// Edit or print.
     Work(Box<Options>),
 }
 
-/// Reads the words after the name of the program. Files that `@` names are read through `vfs`.
+/// Parses the words after the name of the program. Files after an `@` are read through `vfs`.
 ///
 /// # Errors
-/// With what is said of it, without the name of the program.
+/// The message, without the name of the program.
 pub fn parse(vfs: &dyn Vfs, words: &[OsString]) -> Result<Asked, String> {
     let mut options = Options::default();
     let mut rpaths = Vec::new();
@@ -126,7 +126,7 @@ pub fn parse(vfs: &dyn Vfs, words: &[OsString]) -> Result<Asked, String> {
     }
 }
 
-/// The options that take one argument.
+/// The options with one argument.
 const ARGUED: [&[u8]; 11] = [
     b"--set-interpreter",
     b"--interpreter",
@@ -141,7 +141,7 @@ const ARGUED: [&[u8]; 11] = [
     b"--output",
 ];
 
-/// Takes an option without an argument; false where it is none.
+/// Handles an option without an argument; false if it is not one.
 fn is_flag(name: &[u8], options: &mut Options, rpaths: &mut Vec<Rpath>) -> bool {
     let prints = &mut options.prints;
     match name {
@@ -159,14 +159,14 @@ fn is_flag(name: &[u8], options: &mut Options, rpaths: &mut Vec<Rpath>) -> bool 
         b"--debug" => options.is_verbose = true,
         b"--no-default-lib" => options.no_default_lib = true,
         b"--add-debug-tag" => options.debug_tag = true,
-        // They work around what does not happen here.
+        // They work around problems that do not occur here.
         b"--no-sort" | b"--no-clobber-old-sections" => {}
         _ => return false,
     }
     true
 }
 
-/// Takes an option with its argument.
+/// Handles an option with its argument.
 fn take(
     vfs: &dyn Vfs,
     name: &[u8],
@@ -197,7 +197,7 @@ fn take(
     Ok(())
 }
 
-/// What becomes of the search path where several things are asked for. Of two of a kind the last counts.
+/// The change of the search path if several are requested. Of several of one kind, the last one counts.
 fn chosen(asked: Vec<Rpath>) -> Result<Option<Rpath>, String> {
     let rank = |rpath: &Rpath| match rpath {
         Rpath::Shrink => 0,
@@ -220,7 +220,7 @@ fn check_page_size(word: &OsStr) -> Result<(), String> {
     }
 }
 
-/// An argument, or what is in the file that it names after an `@`.
+/// An argument, or the content of the file that it names after an `@`.
 fn resolved(vfs: &dyn Vfs, word: &OsStr) -> Result<Vec<u8>, String> {
     let Some(file) = word.as_bytes().strip_prefix(b"@") else {
         return Ok(word.as_bytes().to_vec());
@@ -232,7 +232,7 @@ fn resolved(vfs: &dyn Vfs, word: &OsStr) -> Result<Vec<u8>, String> {
     Ok(bytes.split(|&byte| byte == 0).next().unwrap_or_default().to_vec())
 }
 
-/// What is said of a file that cannot be opened.
+/// The message for a file that cannot be opened.
 #[must_use]
 pub fn unread(file: &Path, error: &io::Error) -> String {
     let said = error.to_string();

@@ -341,7 +341,7 @@ struct Files<'a> {
     /// The different entries of search paths.
     entries: RefCell<HashMap<PathBuf, Rc<Entries>>>,
     imports: RefCell<HashMap<PathBuf, bool>>,
-    /// Directories with every link resolved; `None` where there is none.
+    /// Directories with every link resolved; `None` if there is none.
     real: RefCell<HashMap<PathBuf, Option<PathBuf>>>,
 }
 

@@ -127,7 +127,7 @@ impl<'a> Macos<'a> {
         self.dyld.dlopen(process, None, path.as_os_str().as_bytes())
     }
 
-    /// What the target calls an image: as the walk found it, or, outside of the target, by its real
+    /// What the target calls an image: as the walk found it, or, outside the target, by its real
     /// path.
     fn name_of(&self, image: &LoadedImage) -> PathBuf {
         match self.by_file.get(&image.id) {

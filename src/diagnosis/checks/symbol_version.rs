@@ -42,7 +42,7 @@ pub struct Judge<'a> {
     pub libraries: &'a Libraries<'a>,
     /// The variables that are set.
     pub variables: &'a Variables<'a>,
-    /// What the loader does without any of them; `None` where none is set.
+    /// What the loader does without any of them; `None` if none is set.
     pub bare: Option<&'a Seen>,
 }
 

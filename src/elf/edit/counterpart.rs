@@ -1,4 +1,5 @@
-//! Two states of one object: the edits that would lead from the one to the other, made anew.
+//! Computes the edits that turn one known state of an object into another, to compare them with recorded
+//! edits.
 
 use super::request::{Change, Request};
 use super::wanted::Wanted;
@@ -10,11 +11,11 @@ use crate::elf::search_path::current;
 use goblin::elf::program_header::{PF_X, PT_GNU_STACK};
 
 impl Request {
-    /// What a repair may have made of an object whose other state is `then`: its search path, with its tag,
-    /// and no executable stack where that one has none.
+    /// The request that a repair may have made, if it produced the state `then`: its search path with its
+    /// tag, and no executable stack if `then` has none.
     ///
     /// # Errors
-    /// Where that search path cannot be read.
+    /// If the search path of `then` cannot be read.
     pub fn towards(then: &Image<'_>) -> Result<Self, bytes::Error> {
         let path = current(then)?;
         let kind = path.as_ref().map(|path| path.kind);
@@ -27,19 +28,20 @@ impl Request {
     }
 }
 
-/// What an edit may have changed beside the search path.
+/// What an edit may have changed in addition to the search path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Beside {
-    /// The flag of the stack.
+    /// The flags of the stack.
     pub stack: bool,
-    /// The soname, the needed libraries with their versions, the loader, and what says how these are found.
+    /// The soname, the needed libraries with their versions, the interpreter, and the flags that control how
+    /// libraries are found.
     pub names: bool,
 }
 
-/// The edits that give an object what it has in its other state, of the search path and of what is `beside` it.
+/// The edits that give an object the search path of its other state, and the properties listed in `beside`.
 ///
 /// # Errors
-/// As those of [`super::edit`], and where the other state cannot be read.
+/// As for [`super::edit`], and if the other state cannot be read.
 pub fn edits_towards(pair: &Pair<'_>, beside: Beside) -> Result<EditSet, Failure> {
     let (now, then) = (Image::parse(pair.one())?, Image::parse(pair.other())?);
     preconditions::check_dynamic(&now)?;

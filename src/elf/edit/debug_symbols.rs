@@ -1,4 +1,4 @@
-//! The symbols for debuggers, where they stand in a section that moves. No loader reads them.
+//! The symbols of `.symtab` that refer to a section that moves. Only debuggers read them; no loader does.
 
 use crate::edit::{Content, Edit};
 use crate::elf::image::{Class, Image};
@@ -9,12 +9,12 @@ use goblin::elf::sym::Sym;
 use scroll::{Pread as _, Pwrite as _};
 use std::ops::Range;
 
-/// So many local symbols are looked at from either end of them: linkers put those of sections and
-/// of the start files first, and `_DYNAMIC` last. A table may hold a million.
+/// The number of local symbols that are examined at each end of their range. A table may hold a million, but
+/// linkers put the symbols of sections and of the start files first, and `_DYNAMIC` last.
 const MAX: u64 = 1024;
 
-/// The edits that let the local symbols of `.symtab` follow their sections from the old rows to
-/// the `new` ones.
+/// The edits that move the local symbols of `.symtab` along with their sections, from the old section headers
+/// to the `new` ones.
 pub(in crate::elf) fn edits(
     image: &Image<'_>,
     sections: &Sections,
@@ -33,7 +33,7 @@ pub(in crate::elf) fn edits(
     edits
 }
 
-/// The edit of the symbol in `range` of the file, which stands in the table of `row`, if its section
+/// The edit of the symbol at `range` in the file, which belongs to the symbol table of `row`, if its section
 /// moves.
 fn follow(
     image: &Image<'_>,
@@ -71,7 +71,7 @@ fn follow(
     Some(Edit { range, new: Content::Bytes(new) })
 }
 
-/// Is it `_DYNAMIC`, which bfd writes for aarch64 as an absolute symbol?
+/// Is it `_DYNAMIC`? For aarch64, bfd writes it as an absolute symbol.
 fn is_dynamic(image: &Image<'_>, sections: &Sections, row: &SectionHeader, symbol: &Sym) -> bool {
     const NAME: &[u8] = b"_DYNAMIC\0";
     let start = sections

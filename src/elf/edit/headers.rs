@@ -1,5 +1,5 @@
-//! What an edit changes in the headers besides making room: flags of the stack, the system that the object
-//! is for, and the sections that tell of version needs.
+//! The changes of the headers that are not about making room: the flags of the stack, the `EI_OSABI` of the
+//! object, and the sections that describe version needs.
 
 use super::refusal::Refusal;
 use super::request::Failure;
@@ -17,19 +17,20 @@ use goblin::elf::program_header::{PT_GNU_STACK, PT_PHDR, ProgramHeader};
 use goblin::elf::section_header::{SHT_GNU_VERNEED, SHT_GNU_VERSYM, SHT_PROGBITS, SectionHeader};
 use scroll::Pwrite as _;
 
-/// Changes of headers that stay where they are, or that move with the rest of their table.
+/// Changes to headers that either stay where they are or move with their whole table.
 #[derive(Debug, Clone, Default)]
 pub(in crate::elf) struct Headers {
     stack: Option<u32>,
     osabi: Option<u8>,
-    /// How many records of version needs there are, where that changes.
+    /// The new number of version need records, if it changes.
     version_needs: Option<u32>,
-    /// Do the symbols have no versions any more?
+    /// Are the versions of all symbols removed?
     drops_versions: bool,
 }
 
 impl Headers {
-    /// What the headers are to tell, of which `version_needs` records stay where that changes.
+    /// The changes that the headers need; `version_needs` is the number of records that remain, if it
+    /// changes.
     pub(in crate::elf) fn of(
         image: &Image<'_>,
         wanted: &Wanted,
@@ -40,12 +41,12 @@ impl Headers {
         Self { stack: wanted.stack, osabi: wanted.osabi, version_needs, drops_versions }
     }
 
-    /// Are the symbols to have no versions at all?
+    /// Are the versions of all symbols to be removed?
     pub(in crate::elf) fn drops_versions(&self) -> bool {
         self.drops_versions
     }
 
-    /// An ELF header with the changes.
+    /// The ELF header with the changes applied.
     pub(in crate::elf) fn changed(&self, mut header: Header) -> Header {
         if let (Some(osabi), Some(byte)) = (self.osabi, header.e_ident.get_mut(EI_OSABI)) {
             *byte = osabi;
@@ -53,16 +54,16 @@ impl Headers {
         header
     }
 
-    /// Changes a program header.
+    /// Applies the changes to a program header.
     pub(in crate::elf) fn change_segment(&self, segment: &mut ProgramHeader) {
         if let (Some(flags), PT_GNU_STACK) = (self.stack, segment.p_type) {
             segment.p_flags = flags;
         }
     }
 
-    /// Changes a section header.
+    /// Applies the changes to a section header.
     pub(in crate::elf) fn change_row(&self, row: &mut SectionHeader) {
-        // bfd refuses a section of version needs that tells of none.
+        // bfd rejects a section of version needs without records.
         match (row.sh_type, self.version_needs) {
             (SHT_GNU_VERNEED, Some(0)) => plain(row),
             (SHT_GNU_VERNEED, Some(count)) => row.sh_info = count,
@@ -71,23 +72,23 @@ impl Headers {
         }
     }
 
-    /// The edit of the ELF header where it stands, unless it is written anyway.
+    /// The edit of the ELF header at its place, unless the header is rewritten anyway.
     pub(in crate::elf) fn edit_of_header(&self) -> Option<Edit> {
         let at = EI_OSABI as u64;
         self.osabi.map(|osabi| Edit { range: at..at + 1, new: Content::Bytes(vec![osabi]) })
     }
 
-    /// The edits of the program headers where they stand.
+    /// The edits of the program headers at their places.
     ///
     /// # Errors
-    /// Where there is no header to be changed, and no room for one.
+    /// If the header to change does not exist and cannot be added.
     pub(in crate::elf) fn edits_of_segments(
         &self,
         image: &Image<'_>,
     ) -> Result<Vec<Edit>, Failure> {
         let Some(flags) = self.stack else { return Ok(Vec::new()) };
         let size = ProgramHeader::size(image.ctx()) as u64;
-        // p_flags follows p_type in 64 bits, and p_memsz in 32.
+        // p_flags follows p_type in 64-bit headers, and p_memsz in 32-bit headers.
         let at = match image.class() {
             Class::Elf64 => 4,
             Class::Elf32 => 24,
@@ -101,17 +102,17 @@ impl Headers {
         let edits = found.map(|(index, _)| {
             let start = header_table(image).start + index as u64 * size + at;
             let mut bytes = vec![0; 4];
-            // Inside a buffer made for it this cannot fail.
+            // This cannot fail inside a buffer of the right size.
             let _ = bytes.pwrite_with(flags, 0, image.ctx().le);
             Edit { range: start..start + 4, new: Content::Bytes(bytes) }
         });
         Ok(edits.collect())
     }
 
-    /// The edits of the section headers where they stand.
+    /// The edits of the section headers at their places.
     ///
     /// # Errors
-    /// Where they cannot be read.
+    /// If they cannot be read.
     pub(in crate::elf) fn edits_of_rows(&self, image: &Image<'_>) -> Result<Vec<Edit>, Error> {
         let Some(sections) = Sections::read(image)? else { return Ok(Vec::new()) };
         let rows = sections.rows().iter().enumerate().filter_map(|(index, row)| {
@@ -124,13 +125,13 @@ impl Headers {
     }
 }
 
-/// Makes a section one of bytes that mean nothing.
+/// Turns a section into one of meaningless bytes.
 fn plain(row: &mut SectionHeader) {
     row.sh_type = SHT_PROGBITS;
     (row.sh_link, row.sh_info, row.sh_entsize) = (0, 0, 0);
 }
 
-/// The edits that add a `PT_GNU_STACK`, where a program header can be added without moving anything.
+/// The edits that add a `PT_GNU_STACK`, if a program header can be added without moving anything.
 fn new_stack_header(image: &Image<'_>, flags: u32) -> Result<Vec<Edit>, Failure> {
     let sections = Sections::read(image)?;
     let mut segments = image.segments().to_vec();
@@ -163,7 +164,7 @@ fn new_stack_header(image: &Image<'_>, flags: u32) -> Result<Vec<Edit>, Failure>
     Ok(edits_in_place(image, header, table))
 }
 
-/// The section whose bytes are the interpreter's name.
+/// The section that contains the interpreter's name.
 pub(in crate::elf) fn interpreter_row(image: &Image<'_>, sections: &Sections) -> Option<usize> {
     let range = image.interpreter_range()?;
     sections.rows().iter().position(|row| file_range(row) == range)

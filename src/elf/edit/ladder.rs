@@ -1,4 +1,4 @@
-//! The ladder: the ways to bring about what is wanted, of which the first that serves is taken.
+//! The ladder of strategies: they are tried in order, and the first one that works is used.
 
 use super::headers::Headers;
 use super::preconditions;
@@ -15,17 +15,17 @@ use crate::elf::segments::overlap;
 use goblin::elf::program_header::PT_GNU_STACK;
 use std::ops::Range;
 
-/// What one rung of the ladder gives.
+/// The result of one rung of the ladder.
 pub(in crate::elf) struct Steps {
     pub(in crate::elf) method: Method,
     pub(in crate::elf) edits: Vec<Edit>,
-    /// Does a process that runs the file see nothing of it, the dynamic table left aside?
+    /// Is the edit invisible to a process that runs the file, apart from the dynamic table?
     pub(in crate::elf) is_unseen: bool,
     /// Does the file load after every prefix of the edits?
     pub(in crate::elf) loads_throughout: bool,
-    /// File offsets of old strings and what belongs to them, where they are overwritten.
+    /// File offsets of the old strings and related fields that are overwritten.
     pub(in crate::elf) slots: Vec<Range<u64>>,
-    /// What the edits were made from, apart from what every edit relies on.
+    /// The ranges that the edits were computed from, in addition to those that every edit relies on.
     pub(in crate::elf) sources: Vec<Range<u64>>,
 }
 
@@ -42,10 +42,10 @@ impl Steps {
     }
 }
 
-/// The first rung of the ladder that serves.
+/// The first rung of the ladder that works.
 ///
 /// # Errors
-/// Where none serves, or a table that has to be read is malformed.
+/// If no rung works, or a table that has to be read is malformed.
 pub(in crate::elf) fn climb(image: &Image<'_>, wanted: &Wanted) -> Result<Steps, Failure> {
     let table = Table::of(image, wanted)?;
     let more = table.len().saturating_sub(image.dynamic().len());
@@ -70,10 +70,10 @@ pub(in crate::elf) fn climb(image: &Image<'_>, wanted: &Wanted) -> Result<Steps,
 /// How the interpreter's name changes.
 enum Interpreter {
     Stays,
-    /// Over the old one, with NULs behind it: the kernel asks for one at the end of the segment, and
-    /// everybody reads up to the first.
+    /// The new name overwrites the old one and is padded with NULs: the kernel requires a NUL at the end of
+    /// the segment, and every reader stops at the first one.
     Over(Range<u64>, Vec<u8>),
-    /// At another place.
+    /// The name is written to a new place.
     Longer(Vec<u8>),
 }
 
@@ -98,11 +98,11 @@ impl Interpreter {
     }
 }
 
-/// Where a new string will stand.
+/// The future position of a new string.
 enum Place {
     /// At this offset of the string table.
     Known(u64),
-    /// So far behind its end.
+    /// This far behind the end of the string table.
     Behind(u64),
 }
 
@@ -111,13 +111,13 @@ struct Ladder<'i, 'a> {
     wanted: &'i Wanted,
     table: Table,
     headers: Headers,
-    /// Has the dynamic table no room for what is added to it?
+    /// Does the dynamic table lack room for the added entries?
     copies_dynamic: bool,
     interpreter: Interpreter,
 }
 
 impl Ladder<'_, '_> {
-    /// Everything where it is: strings over those that they replace, or where they stand already.
+    /// Edits without new bytes: strings overwrite those that they replace, or are already in the table.
     fn stay(&self) -> Result<Option<Steps>, Failure> {
         let image = self.image;
         let is_shorter = self.table.len() < image.dynamic().len();
@@ -134,7 +134,7 @@ impl Ladder<'_, '_> {
             if let (Some(slot), Some(entry)) = (slot, entry) {
                 let mut bytes = string.bytes.clone();
                 bytes.resize((slot.end - slot.start) as usize, 0);
-                // Where only the tag changes, the string stays as it is.
+                // If only the tag changes, the string stays as it is.
                 if image.source().get(slot.clone()).as_deref() != Some(&bytes) {
                     let new = Content::Bytes(bytes);
                     steps.edits.push(Edit { range: slot.clone(), new });
@@ -152,7 +152,7 @@ impl Ladder<'_, '_> {
                 return Ok(None);
             }
         }
-        // A string that is overwritten is none to be named.
+        // A string that is overwritten cannot be reused for another entry.
         let named: Vec<&Range<u64>> = steps.sources.iter().chain(&steps.slots).collect();
         let is_named_twice = |slot| named.iter().filter(|it| overlap(slot, it)).count() > 1;
         if steps.slots.iter().any(is_named_twice) {
@@ -164,7 +164,7 @@ impl Ladder<'_, '_> {
         Ok(Some(steps))
     }
 
-    /// With more bytes at the end of the file.
+    /// Edits that append bytes to the file.
     fn grow(&self) -> Result<Steps, Failure> {
         let image = self.image;
         let mut bytes = Vec::new();
@@ -225,8 +225,8 @@ impl Ladder<'_, '_> {
         })
     }
 
-    /// The edits that put `bytes` behind the string table where it is, or where its segment goes, and the
-    /// offset in it at which they stand.
+    /// The edits that put `bytes` behind the string table, either where it is or where its segment moves to,
+    /// and their offset in the table.
     fn extend_tail(
         &self,
         bytes: &[u8],
@@ -242,8 +242,8 @@ impl Ladder<'_, '_> {
                 return Ok(Some((end, edits)));
             }
         }
-        // What goes is a copy of the old bytes, in which nothing else can change, and its headers are
-        // written whole.
+        // The bytes that move are a copy of the old ones, in which nothing else can be changed, and their
+        // headers are rewritten completely.
         let wanted = self.wanted;
         let is_all = wanted.version_files.is_none()
             && wanted.stack.is_none()
@@ -256,7 +256,7 @@ impl Ladder<'_, '_> {
         Ok(None)
     }
 
-    /// What changes besides the dynamic table and its strings, where everything stays where it is.
+    /// The changes apart from the dynamic table and its strings, if everything stays where it is.
     fn besides(&self, offsets: &[u64]) -> Result<Vec<Edit>, Failure> {
         let image = self.image;
         let mut edits = self.table.version_edits(image, offsets)?;
@@ -268,10 +268,10 @@ impl Ladder<'_, '_> {
     }
 }
 
-/// File offsets of a string of the string table, its NUL included.
+/// The file offsets of a string in the string table, including its NUL.
 ///
 /// # Errors
-/// Where there is no string table.
+/// If there is no string table.
 pub(in crate::elf) fn string_range(
     image: &Image<'_>,
     value: u64,

@@ -1,5 +1,6 @@
-//! Does each table that the dynamic table leads to lie in a segment? What lies outside of all is read
-//! from whatever is mapped there, which is another thing once an edit has mapped more.
+//! Checks that each table that the dynamic table points to is inside a segment. The loader reads a table
+//! outside all segments from whatever is mapped at its address, and an edit that maps more would change those
+//! bytes.
 
 use super::refusal::Refusal;
 use crate::bytes::align_up;
@@ -10,10 +11,10 @@ use goblin::elf::dynamic;
 use goblin::elf::program_header::{PT_GNU_RELRO, PT_TLS, ProgramHeader};
 use std::ops::Range;
 
-/// The size of the packed relocations (gABI, 2022).
+/// The tag for the size of the packed relocations (gABI, 2022).
 const DT_RELRSZ: u64 = 35;
 
-/// Tables whose sizes stand in the dynamic table.
+/// Tables whose sizes are in the dynamic table.
 const SIZED: [(u64, u64); 8] = [
     (dynamic::DT_STRTAB, dynamic::DT_STRSZ),
     (dynamic::DT_RELA, dynamic::DT_RELASZ),
@@ -25,8 +26,8 @@ const SIZED: [(u64, u64); 8] = [
     (dynamic::DT_PREINIT_ARRAY, dynamic::DT_PREINIT_ARRAYSZ),
 ];
 
-/// Refuses an object of which a table or a template that the loader reads, or code that it calls, lies in
-/// no segment.
+/// Refuses an object if a table or a template that the loader reads, or code that it calls, is outside all
+/// segments.
 ///
 /// # Errors
 /// [`Refusal::TableElsewhere`], [`Refusal::SegmentElsewhere`].
@@ -54,7 +55,7 @@ pub(in crate::elf) fn check(image: &Image<'_>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Tables of which nothing tells the size, with what the loader reads of them at least.
+/// Tables of unknown size, with the minimum that the loader reads of them.
 fn unsized_tables(image: &Image<'_>) -> impl Iterator<Item = (u64, u64)> {
     let (word, symbol) = match image.class() {
         Class::Elf64 => (8, 24),
@@ -66,7 +67,7 @@ fn unsized_tables(image: &Image<'_>) -> impl Iterator<Item = (u64, u64)> {
     let gnu_hash = hash::gnu_table(image).ok().flatten();
     let sysv_hash = hash::sysv_table(image).ok().flatten();
     let binds = image.value(dynamic::DT_PLTRELSZ).is_some_and(|size| size > 0);
-    // The object itself, and the function that binds symbols, go into its second and third word.
+    // The loader writes the link map and the address of its resolver into the second and third words.
     let got = if binds { 3 * word } else { 0 };
     let tables = [
         (dynamic::DT_SYMTAB, symbol),
@@ -91,7 +92,7 @@ fn check_table(image: &Image<'_>, tag: u64, size: u64) -> Result<(), Refusal> {
     }
 }
 
-/// Are all the bytes from an address on in the memory of one segment?
+/// Is the whole range of addresses in the memory of one segment?
 fn is_mapped(image: &Image<'_>, address: u64, size: u64) -> bool {
     loads(image).any(|(_, load)| {
         let distance = address.checked_sub(load.p_vaddr);
@@ -100,8 +101,8 @@ fn is_mapped(image: &Image<'_>, address: u64, size: u64) -> bool {
     })
 }
 
-/// Are the whole pages of a range, which the loader makes read-only, those of one segment (glibc's
-/// `_dl_protect_relro`)? lld ends the range with a page, and not where its segment ends.
+/// Do the whole pages of a range that the loader makes read-only belong to one segment (glibc's
+/// `_dl_protect_relro`)? lld rounds the end of the range up to a page, beyond the end of its segment.
 fn is_protectable(image: &Image<'_>, address: u64, size: u64) -> bool {
     let Some(end) = address.checked_add(size) else { return false };
     let (start, end) = (page_of(address), page_of(end));
@@ -112,7 +113,7 @@ fn is_protectable(image: &Image<'_>, address: u64, size: u64) -> bool {
         })
 }
 
-/// The page that an address lies in.
+/// The start of the page that contains an address.
 fn page_of(address: u64) -> u64 {
     address - address % PAGE
 }

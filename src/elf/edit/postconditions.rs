@@ -1,4 +1,4 @@
-//! Postconditions: the edited file is read again, through the edits, before they are handed out.
+//! Postconditions: the edited file is read again, through the edits, before the edits are returned.
 
 use super::preconditions;
 use super::refusal::Refusal;
@@ -16,13 +16,13 @@ use goblin::elf::dynamic;
 use goblin::elf::program_header::PT_GNU_STACK;
 use std::ops::Range;
 
-/// Does the edited file have what is wanted, and is everything else what it was?
+/// Does the edited file have the wanted state, and is everything else unchanged?
 ///
-/// The string table may have 70 MB, so its bytes are not compared: that they are the old ones
-/// follows from the edits. `slots` are the parts of it that may change, in offsets of the file.
+/// The string table may have 70 MB, so its bytes are not compared; the edits themselves show that the old
+/// bytes are kept. `slots` are the file offsets of the parts that may change.
 ///
 /// # Errors
-/// [`Refusal::Inconsistent`] with the first postcondition that does not hold.
+/// [`Refusal::Inconsistent`] with the first postcondition that is violated.
 pub(in crate::elf) fn verify(
     image: &Image<'_>,
     edits: &EditSet,
@@ -65,8 +65,8 @@ fn require(holds: bool, what: &'static str) -> Result<(), Refusal> {
     if holds { Ok(()) } else { Err(Refusal::Inconsistent { what }) }
 }
 
-/// Are both readings the same? Two failures are: what was malformed, and no part of the edit,
-/// stays so.
+/// Are both readings the same? Two failures count as the same: a part that was malformed, and that the edit
+/// does not touch, stays malformed.
 fn same<T: PartialEq>(old: Result<T, bytes::Error>, new: Result<T, bytes::Error>) -> bool {
     match (old, new) {
         (Ok(old), Ok(new)) => old == new,
@@ -75,8 +75,9 @@ fn same<T: PartialEq>(old: Result<T, bytes::Error>, new: Result<T, bytes::Error>
     }
 }
 
-/// All that the loader reads of it, as it is to be, but the search path. In a malformed object it may lie
-/// anywhere, such as the interpreter's name in the number of program headers.
+/// All properties that the loader reads, in the wanted state, except for the search path. In a malformed
+/// object they may overlap anything; the interpreter's name may contain the number of program headers, for
+/// example.
 fn others(image: &Image<'_>, wanted: &Wanted) -> Result<Summary, bytes::Error> {
     let mut summary = Summary { rpath: None, runpath: None, ..image.summary()? };
     let (soname, interpreter) = (&wanted.soname, &wanted.interpreter);
@@ -92,7 +93,7 @@ fn others(image: &Image<'_>, wanted: &Wanted) -> Result<Summary, bytes::Error> {
     Ok(summary)
 }
 
-/// The versions that it is to need.
+/// The version needs in the wanted state.
 fn version_needs(image: &Image<'_>, wanted: &Wanted) -> Result<Vec<VersionNeed>, bytes::Error> {
     let needs = image.version_needs()?;
     let Some(files) = &wanted.version_files else { return Ok(needs) };
@@ -100,13 +101,13 @@ fn version_needs(image: &Image<'_>, wanted: &Wanted) -> Result<Vec<VersionNeed>,
     Ok(named.filter_map(|(need, file)| Some(VersionNeed { file: file.clone()?, ..need })).collect())
 }
 
-/// Have all headers of the stack these flags?
+/// Do all `PT_GNU_STACK` headers have these flags?
 fn has_stack(image: &Image<'_>, flags: u32) -> bool {
     let mut stacks = image.segments().iter().filter(|it| it.p_type == PT_GNU_STACK).peekable();
     stacks.peek().is_some() && stacks.all(|stack| stack.p_flags == flags)
 }
 
-/// Is an entry of this tag another one than it was?
+/// Does any entry of this tag differ from the old one?
 fn is_changed(tag: u64, wanted: &Wanted) -> bool {
     is_search_path(tag)
         || match tag {
@@ -121,7 +122,7 @@ fn is_changed(tag: u64, wanted: &Wanted) -> bool {
         }
 }
 
-/// Every string that was there is there, at its old offset in the table.
+/// Every old string is still at its old offset in the table.
 fn strings(
     image: &Image<'_>,
     new: &Image<'_>,
@@ -143,15 +144,15 @@ fn strings(
     require(is_kept, "its string table holds the old strings")
 }
 
-/// Tags and values of the dynamic table without those that are to change; of tables that an edit may move,
-/// the tags alone.
+/// The tags and values of the dynamic table, without those that are to change. For tables that an edit may
+/// move, only the tags.
 fn entries(image: &Image<'_>, wanted: &Wanted) -> Vec<(u64, u64)> {
     let others = image.dynamic().iter().filter(|entry| !is_changed(entry.tag, wanted));
     let moved = |tag| matches!(tag, dynamic::DT_STRTAB | dynamic::DT_STRSZ) || can_move(tag);
     others.map(|entry| (entry.tag, if moved(entry.tag) { 0 } else { entry.value })).collect()
 }
 
-/// The tables that may move hold what they held.
+/// The tables that may move have the same content as before.
 fn tables(image: &Image<'_>, new: &Image<'_>, edits: &EditSet) -> Result<(), Refusal> {
     for tag in [dynamic::DT_GNU_HASH, dynamic::DT_HASH, dynamic::DT_SYMTAB] {
         let at = |image: &Image<'_>| image.value(tag).and_then(|value| image.offset_of(value));
@@ -165,8 +166,8 @@ fn tables(image: &Image<'_>, new: &Image<'_>, edits: &EditSet) -> Result<(), Ref
     Ok(())
 }
 
-/// The part of a table that is looked at: of hash tables the beginning, of the symbols all, for
-/// where a malformed object claims more of them than it has, some lie in what is edited.
+/// The part of a table that is compared: the beginning of hash tables, and all symbols. If a malformed object
+/// claims too many symbols, some of them are in bytes that the edit changes.
 fn extent(image: &Image<'_>, tag: u64, start: u64) -> Range<u64> {
     let all = if tag == dynamic::DT_SYMTAB { hash::symbol_table(image) } else { Ok(None) };
     all.ok().flatten().filter(|all| !all.is_empty()).unwrap_or(start..start + 16)
@@ -176,7 +177,7 @@ fn can_move(tag: u64) -> bool {
     matches!(tag, dynamic::DT_GNU_HASH | dynamic::DT_HASH | dynamic::DT_SYMTAB)
 }
 
-/// Do the bytes of the old file's `range` stand at offset `at` of the new one, all but `except`?
+/// Are the bytes of the old file in `range` at offset `at` of the new file, apart from those in `except`?
 fn stands(edits: &EditSet, range: &Range<u64>, at: u64, except: &[Range<u64>]) -> bool {
     let overlaps = |edit: &Range<u64>| edit.start < range.end && range.start < edit.end;
     if at == range.start && range.end <= edits.old_len() {
@@ -195,7 +196,7 @@ fn stands(edits: &EditSet, range: &Range<u64>, at: u64, except: &[Range<u64>]) -
     })
 }
 
-/// Where sections told of the same tables as the segments, they still do.
+/// If sections and segments described the same tables before, they still do.
 fn sections(image: &Image<'_>, new: &Image<'_>) -> Result<(), Refusal> {
     let view = |image: &Image<'_>| -> Result<Option<bool>, bytes::Error> {
         let Some(sections) = Sections::read(image)? else { return Ok(None) };

@@ -1,5 +1,5 @@
-//! Is an object one whose edit can be foreseen? What the loader would refuse, and what other
-//! tools would read in another way than the loader, is left alone.
+//! Checks whether the effect of an edit on an object can be predicted. Objects that the loader would reject,
+//! or that other tools interpret differently from the loader, are refused.
 
 use super::mapped_tables;
 use super::refusal::Refusal;
@@ -14,14 +14,14 @@ use goblin::elf::header::Header;
 use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP};
 use goblin::elf::{dynamic, header};
 
-/// Padding that a tool may leave after the last section: patchelf leaves one byte, others fill a
-/// page.
+/// The padding that a tool may leave after the last section, in bytes: patchelf leaves one byte, other tools
+/// fill a page.
 const MAX_PADDING: u64 = 1 << 16;
 
-/// Refuses an object whose edit cannot be foreseen.
+/// Refuses an object if the effect of an edit cannot be predicted.
 ///
 /// # Errors
-/// [`Failure::Refused`], by name; [`Failure::Malformed`] where a table cannot be read.
+/// [`Failure::Refused`] with the reason; [`Failure::Malformed`] if a table cannot be read.
 pub(in crate::elf) fn check(image: &Image<'_>) -> Result<(), Failure> {
     check_kind(image)?;
     check_segments(image)?;
@@ -30,7 +30,7 @@ pub(in crate::elf) fn check(image: &Image<'_>) -> Result<(), Failure> {
     check_extent(image).map(drop)
 }
 
-/// Refuses what is not dynamically linked.
+/// Refuses a file that is not dynamically linked.
 ///
 /// # Errors
 /// [`Refusal::NotDynamic`].
@@ -62,7 +62,7 @@ fn check_kind(image: &Image<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Is this the soname of a dynamic loader? musl's loader and its libc are one file.
+/// Is this the soname of a dynamic loader? The loader and the libc of musl are one file.
 fn is_loader(soname: &[u8]) -> bool {
     const BEGINNINGS: [&[u8]; 6] =
         [b"ld-linux", b"ld-musl", b"ld.so", b"ld64.so", b"ld-elf", b"libc.musl-"];
@@ -140,9 +140,9 @@ fn check_strings(image: &Image<'_>) -> Result<(), Failure> {
         let why = "the table does not end with a NUL";
         return Err(Error::invalid("dynamic string table", table.start, why).into());
     }
-    // Strings without end that many entries name would keep every later walk busy,
+    // Unterminated strings that many entries refer to would make every later walk slow,
     image.strings_of(is_string, "dynamic string")?;
-    // and so would records that form a loop. What lies behind the table is another thing after an edit.
+    // and so would records that form a loop. The bytes behind the table change with an edit.
     if version_names(image)?.iter().any(|&name| name >= table.end - table.start) {
         let why = "the name of a version is outside the table";
         return Err(Error::invalid("dynamic string table", table.start, why).into());
@@ -150,7 +150,7 @@ fn check_strings(image: &Image<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Is everything there that is described? Where that ends, as a file offset.
+/// Checks that everything that the headers describe exists, and returns its end as a file offset.
 fn check_extent(image: &Image<'_>) -> Result<u64, Failure> {
     let len = image.source().len();
     let mut end = header_table(image).end;
@@ -181,11 +181,11 @@ fn check_extent(image: &Image<'_>) -> Result<u64, Failure> {
     if end > len { Err(Refusal::Truncated { end, len }.into()) } else { Ok(end) }
 }
 
-/// Refuses an object with data behind everything that is described: what is appended would come between
-/// the two, and such data are found by their distance from the end of the file.
+/// Refuses an object with data behind everything that the headers describe. Such data are located by their
+/// distance from the end of the file, which appended bytes would change.
 ///
 /// # Errors
-/// [`Refusal::AppendedPayload`], and as [`check`].
+/// [`Refusal::AppendedPayload`], and as for [`check`].
 pub(in crate::elf) fn check_payload(image: &Image<'_>) -> Result<(), Failure> {
     let end = check_extent(image)?;
     let len = image.source().len();

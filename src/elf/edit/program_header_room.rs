@@ -1,4 +1,4 @@
-//! Where a file has room for one more program header.
+//! Finds room in a file for one more program header.
 
 use super::request::Failure;
 use crate::bytes::Error;
@@ -16,27 +16,27 @@ use std::ops::Range;
 /// How a program header is added.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::elf) enum HeaderRoom {
-    /// In the gap after the table. The new header comes last, so that a process that runs the
-    /// file and reads the table with its old count sees what it saw.
+    /// In the gap after the table. The new header is the last one, so that a process that runs the file and
+    /// uses the old count sees no change.
     Gap,
-    /// In place of the header of this index, which may go.
+    /// By replacing the header with this index, which is redundant.
     Replace(usize),
-    /// After the table, where these ranges of the file stand, which move into the new segment.
+    /// After the table, in place of these ranges of the file, which move into the new segment.
     Move(Vec<Range<u64>>),
-    /// Nowhere: the table moves into the new segment. GNU strip and objcopy write such a file as
-    /// if the table stood where it always does, and break it without a word.
+    /// Nowhere: the table moves into the new segment. GNU strip and objcopy write such a file as if the table
+    /// were at its usual place, and break it without an error.
     Elsewhere {
         /// Size of a program header in bytes.
         needed: u64,
-        /// Free bytes after the table where it is.
+        /// Free bytes after the table at its current place.
         available: u64,
     },
 }
 
-/// The first way to add a program header that serves.
+/// The first way to add a program header that works.
 ///
 /// # Errors
-/// Where a table that would have to move is malformed.
+/// If a table that would have to move is malformed.
 pub(in crate::elf) fn header_room(
     image: &Image<'_>,
     sections: Option<&Sections>,
@@ -59,12 +59,12 @@ pub(in crate::elf) fn header_room(
     Ok(HeaderRoom::Elsewhere { needed: size, available: available.count() as u64 })
 }
 
-/// A header that says nothing, or nothing that another does not say.
+/// A header that has no content, or only content that another header repeats.
 fn replaceable(image: &Image<'_>) -> Option<usize> {
     let segments = image.segments();
     let index_of = |p_type: u32| segments.iter().position(|segment| segment.p_type == p_type);
-    // The loader finds the table of a library by e_phoff; a program's PT_PHDR tells it where the
-    // program was loaded (glibc's elf/rtld.c), and the gABI ties it to PT_INTERP.
+    // The loader finds the program headers of a library by e_phoff. PT_PHDR tells it where a program was
+    // loaded (glibc's elf/rtld.c), which matters only with a PT_INTERP (gABI).
     let without_interp = || index_of(PT_INTERP).is_none().then(|| index_of(PT_PHDR)).flatten();
     let same_as_property = || {
         let property = segments.iter().find(|segment| segment.p_type == PT_GNU_PROPERTY)?;
@@ -78,7 +78,7 @@ fn replaceable(image: &Image<'_>) -> Option<usize> {
     index_of(PT_NULL).or_else(without_interp).or_else(same_as_property)
 }
 
-/// What stands around the program headers.
+/// What surrounds the program headers.
 struct Surroundings<'i, 'a> {
     image: &'i Image<'a>,
     sections: Option<&'i Sections>,
@@ -86,7 +86,7 @@ struct Surroundings<'i, 'a> {
 }
 
 impl Surroundings<'_, '_> {
-    /// Is the table with this range after it in one `PT_LOAD`, the only one that has a part of it?
+    /// Is the table, together with the range after it, in one `PT_LOAD`, and does no other one overlap them?
     fn stays_loaded(&self, range: &Range<u64>) -> bool {
         let whole = self.table.start..range.end;
         let mut over = loads(self.image).filter(|(_, load)| overlap(&range_of(load), &whole));
@@ -98,16 +98,16 @@ impl Surroundings<'_, '_> {
         own_segments(self.image)
     }
 
-    /// Do these bytes after the table belong to nobody?
+    /// Are these bytes after the table unused?
     fn is_free(&self, range: &Range<u64>) -> bool {
         if !self.stays_loaded(range) || !self.is_nobodys(range) {
             return false;
         }
         let Some(bytes) = self.image.source().get(range.clone()) else { return false };
         match self.sections {
-            // patchelf fills what it leaves with X or Z.
+            // patchelf fills the space that it abandons with X or Z.
             Some(_) => bytes.iter().all(|byte| matches!(byte, 0 | b'X' | b'Z')),
-            // Nothing but zeros up to something known: no linker begins with a section of zeros.
+            // The bytes are zeros up to a known structure: no linker begins with a section of zeros.
             None => {
                 let next = self
                     .segments()
@@ -139,7 +139,7 @@ impl Surroundings<'_, '_> {
             && !pointers(self.image).any(|(_, offset)| range.contains(&offset))
     }
 
-    /// What stands in `needed` and can move, if nothing else stands there.
+    /// The structures in `needed`, if all of them can move.
     fn movable_from(&self, needed: &Range<u64>) -> Result<Option<Vec<Range<u64>>>, Failure> {
         if !self.stays_loaded(needed) {
             return Ok(None);
@@ -156,7 +156,7 @@ impl Surroundings<'_, '_> {
         }
         let is_inside = |range: &Range<u64>| pieces.iter().any(|piece| contains(piece, range));
         let is_outside = |range: &Range<u64>| !pieces.iter().any(|piece| overlap(piece, range));
-        // What moves must move whole, be it a table, a section or a segment.
+        // A table, section or segment can only move as a whole.
         let sections = self.sections.map(Sections::rows).unwrap_or_default();
         let mut rows = sections.iter().map(file_range).filter(|range| !range.is_empty());
         let mut segments = self.segments().map(range_of);
@@ -182,15 +182,14 @@ impl Surroundings<'_, '_> {
     }
 }
 
-/// The segments that are something of their own: all but those that span others, and the table of program
-/// headers itself.
+/// The segments with content of their own: all except those that span others, and the program header table.
 fn own_segments<'i>(image: &'i Image<'_>) -> impl Iterator<Item = &'i ProgramHeader> {
     image.segments().iter().filter(|segment| {
         segment.p_filesz > 0 && !matches!(segment.p_type, PT_LOAD | PT_PHDR | PT_NULL)
     })
 }
 
-/// Everything in the file that can move: notes, `.interp`, the hash tables, the symbols.
+/// Everything in the file that can move: notes, `.interp`, hash tables and symbols.
 pub(super) fn movable(
     image: &Image<'_>,
     sections: Option<&Sections>,
@@ -201,7 +200,7 @@ pub(super) fn movable(
     ranges.extend(hash::gnu_table(image)?);
     ranges.extend(hash::sysv_table(image)?);
     ranges.extend(hash::symbol_table(image)?);
-    // A table may be followed by padding that counts as part of its section.
+    // The section of a table may include padding behind it.
     for range in &mut ranges {
         let rows = sections.map(Sections::rows).unwrap_or_default();
         for section in rows.iter().map(file_range) {
@@ -214,7 +213,7 @@ pub(super) fn movable(
     Ok(ranges)
 }
 
-/// Is this a pointer that can be changed, to a table that can move?
+/// Can this entry of the dynamic table be redirected, because its table can move?
 fn can_move(tag: u64) -> bool {
     matches!(tag, dynamic::DT_HASH | dynamic::DT_GNU_HASH | dynamic::DT_SYMTAB)
 }

@@ -1,4 +1,5 @@
-//! What is asked of an edit, and what it gives: edits, or why there are none.
+//! The input and the output of an edit: the requested changes, and the resulting edits or the reason why
+//! there are none.
 
 use super::refusal::Refusal;
 use crate::bytes;
@@ -6,57 +7,57 @@ use crate::edit::EditSet;
 use crate::elf::search_path::RpathKind;
 use std::ops::Range;
 
-/// What is to become of an object: changes that are made one after the other, and written as one edit.
+/// The requested changes of an object. They are applied in order, and written as one edit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Request {
     /// The changes, in this order.
     pub changes: Vec<Change>,
 }
 
-/// One change of what the loader reads of an object.
+/// One change of a property that the loader reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Change {
     /// The search path that the object is to have.
     SearchPath {
-        /// All entries, in order; none at all takes the tag away.
+        /// All entries, in order. If there are none, the tag is removed.
         entries: Vec<Vec<u8>>,
-        /// The tag; `None` keeps the one that is there, and takes `DT_RUNPATH` where there is none.
+        /// The tag. `None` keeps the existing one, or uses `DT_RUNPATH` if there is none.
         kind: Option<RpathKind>,
     },
     /// `DT_SONAME`.
     Soname(Vec<u8>),
-    /// One more `DT_NEEDED`, unless it is there.
+    /// Adds a `DT_NEEDED`, unless it exists.
     AddNeeded {
         /// The name.
         name: Vec<u8>,
-        /// Before all others instead of after them: symbols are looked up in this order.
+        /// Insert it before all others instead of after them: symbols are looked up in this order.
         first: bool,
     },
-    /// No `DT_NEEDED` of this name, and no versions that are needed of it: glibc stops at a version need of
-    /// a library that it has not loaded (`_dl_check_map_versions`).
+    /// Removes the `DT_NEEDED` of this name and the version needs of the library: glibc aborts at a version
+    /// need of a library that is not loaded (`_dl_check_map_versions`).
     RemoveNeeded(Vec<u8>),
-    /// Another name for a `DT_NEEDED`, and for what is needed of its versions.
+    /// Renames a `DT_NEEDED` and the file name in its version needs.
     ReplaceNeeded {
-        /// The name that is there.
+        /// The current name.
         old: Vec<u8>,
-        /// The name that takes its place.
+        /// The new name.
         new: Vec<u8>,
     },
     /// `PT_INTERP`: the dynamic loader of a program.
     Interpreter(Vec<u8>),
-    /// Does it request a stack that can be executed: the flag `PF_X` of `PT_GNU_STACK`?
+    /// Does it request an executable stack: the flag `PF_X` of `PT_GNU_STACK`?
     ExecutableStack(bool),
-    /// `DF_1_NODEFLIB`: the default directories are not searched.
+    /// Sets `DF_1_NODEFLIB`, so that the default directories are not searched.
     NoDefaultLibraries,
-    /// `DT_DEBUG`, which a debugger looks for.
+    /// Adds `DT_DEBUG`, which debuggers look for.
     DebugTag,
     /// `EI_OSABI`.
     OsAbi(u8),
 }
 
 impl Request {
-    /// The request of one change.
+    /// A request with one change.
     #[must_use]
     pub fn of(change: Change) -> Self {
         Self { changes: vec![change] }
@@ -68,7 +69,7 @@ impl Request {
         Self::of(Change::SearchPath { entries, kind })
     }
 
-    /// The entries of the search path that it asks for; none where it asks for none.
+    /// The entries of the search path that it requests, or none.
     #[must_use]
     pub fn entries(&self) -> &[Vec<u8>] {
         let mut paths = self.changes.iter().rev().filter_map(|change| match change {
@@ -79,44 +80,44 @@ impl Request {
     }
 }
 
-/// The way in which room was made for new strings.
+/// How room was found for new strings.
 ///
-/// Plans and undo records write a name of it, which is a name of [`crate::plan::Method`].
+/// Plans and undo records contain its name, as in [`crate::plan::Method`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Method {
-    /// Nothing was to be done.
+    /// No edit was needed.
     Unchanged,
-    /// Over the old string.
+    /// The old string was overwritten.
     Slot,
-    /// The string stood elsewhere in the string table.
+    /// The string was already elsewhere in the string table.
     Repoint,
-    /// Behind a string table that ends the file, or ends the highest segment, whose bytes then move
-    /// to the end of the file.
+    /// The string was appended to a string table that ends the file, or to one that ends the highest segment,
+    /// whose bytes then move to the end of the file.
     ExtendTail,
-    /// In a copy of the string table, in a new segment at the end of the file.
+    /// The string was added to a copy of the string table, in a new segment at the end of the file.
     NewSegment,
-    /// The same, and the program headers moved there too, because nothing that stands after them
-    /// could make room for one more. The loader and the kernel take that; GNU strip and objcopy
-    /// write a broken file from it and report success.
+    /// As [`Self::NewSegment`], but the program headers moved there too, because nothing behind them could
+    /// make room for one more. The loader and the kernel support this; GNU strip and objcopy write a broken
+    /// file from it and report success.
     NewSegmentWithHeaders,
-    /// The tag was taken away.
+    /// The tag was removed.
     Remove,
-    /// No string was to be written: flags and other fields of a fixed size alone.
+    /// No string was written, only flags and other fields of a fixed size.
     Fields,
 }
 
 /// Edits of an ELF object, and what they rely on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Patch {
-    /// The edits; empty where nothing is to be done.
+    /// The edits; empty if nothing has to change.
     pub edits: EditSet,
-    /// The way that was taken.
+    /// The strategy that was used.
     pub method: Method,
-    /// May the edits be written into the file itself? `false` where a prefix of the sequence
-    /// would not load, or a process that runs the file would be harmed.
+    /// May the edits be written into the file itself? `false` if a prefix of the sequence would not load, or
+    /// if they would harm a process that runs the file.
     pub in_place: bool,
-    /// May they be, as long as no process has the file open or mapped? `false` where a prefix of
-    /// the sequence would not load.
+    /// May they be written into the file itself while no process has it open or mapped? `false` if a prefix
+    /// of the sequence would not load.
     pub in_place_unopened: bool,
     /// Ranges of the old file that the edits rely on, sorted and disjoint, in bytes.
     pub relies_on: Vec<Range<u64>>,
@@ -128,7 +129,7 @@ pub enum Failure {
     /// The object is malformed.
     #[error(transparent)]
     Malformed(#[from] bytes::Error),
-    /// The object is sound, and editing it would be a risk.
+    /// The object is valid, but editing it would be risky.
     #[error(transparent)]
     Refused(#[from] Refusal),
 }

@@ -1,4 +1,4 @@
-//! The ways to make room for a string, the first that serves: each says where, and gives the edits.
+//! The strategies that make room for a string. Each returns the place of the string and the edits.
 
 pub(super) mod append_to_tail;
 pub(super) mod in_place;

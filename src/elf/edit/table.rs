@@ -1,5 +1,4 @@
-//! The dynamic table that an object is to have, and the strings that it names, before it is known where
-//! they will stand.
+//! The wanted dynamic table and the strings that it refers to, before the positions of the strings are known.
 
 use super::Failure;
 use super::headers::Headers;
@@ -12,46 +11,46 @@ use crate::elf::image::Image;
 use crate::elf::search_path::{RpathKind, SearchPath};
 use goblin::elf::dynamic;
 
-/// The value of an entry, or of a field that names a string.
+/// The value of an entry, or of a field that refers to a string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Value {
     /// This number.
     Known(u64),
-    /// The offset of a string, by its place among the new ones.
+    /// The offset of a string, given as its index among the new strings.
     Of(usize),
 }
 
-/// A string that has to stand in the string table.
+/// A string that must be in the string table.
 #[derive(Debug, Clone)]
 pub(in crate::elf) struct NewString {
     pub(in crate::elf) bytes: Vec<u8>,
-    /// The entry of the old table that names what it replaces.
+    /// The entry of the old table that refers to the string it replaces.
     pub(in crate::elf) replaces: Option<usize>,
 }
 
-/// A dynamic table with strings that have no place yet.
+/// A dynamic table whose strings have no positions yet.
 #[derive(Debug)]
 pub(in crate::elf) struct Table {
     entries: Vec<(u64, Value)>,
     strings: Vec<NewString>,
-    /// The records of version needs, if any of them changes, with what becomes of each.
+    /// What happens to each record of version needs, if any of them changes.
     versions: Vec<(Record, Fate<Value>)>,
-    /// How many records of version needs stay, where that changes.
+    /// The number of version need records that remain, if it changes.
     version_needs: Option<u32>,
 }
 
 impl Table {
-    /// The table that is wanted.
+    /// The wanted table.
     ///
     /// # Errors
-    /// Where a table that has to change is malformed.
+    /// If a table that has to change is malformed.
     pub(in crate::elf) fn of(image: &Image<'_>, wanted: &Wanted) -> Result<Self, Failure> {
         let old = dynamic_table::old_entries(image);
         let entries = old.into_iter().map(|(tag, value)| (tag, Value::Known(value))).collect();
         let mut table =
             Self { entries, strings: Vec::new(), versions: Vec::new(), version_needs: None };
-        // Places of old entries have to hold: what changes entries comes before what adds some, and what
-        // removes some last.
+        // The indices of old entries must stay valid, so entries are first changed, then added, and removed
+        // last.
         let mut added = Vec::new();
         if let Some(flags) = wanted.flags_1 {
             table.set_last(image, dynamic::DT_FLAGS_1, Value::Known(flags), &mut added);
@@ -80,7 +79,7 @@ impl Table {
         Ok(table)
     }
 
-    /// A value that names a string; one that is wanted twice is one string.
+    /// A value that refers to a string. Equal strings are stored once.
     fn string(&mut self, bytes: &[u8], replaces: Option<usize>) -> Value {
         if let Some(index) = self.strings.iter().position(|known| known.bytes == bytes) {
             return Value::Of(index);
@@ -89,7 +88,7 @@ impl Table {
         Value::Of(self.strings.len() - 1)
     }
 
-    /// Sets the last entry of a tag, the one that counts, or adds one.
+    /// Sets the last entry of a tag, which is the effective one, or adds an entry.
     fn set_last(
         &mut self,
         image: &Image<'_>,
@@ -104,8 +103,7 @@ impl Table {
         }
     }
 
-    /// Gives the entries of `DT_NEEDED` these names, one after the other. The entries that are left over are
-    /// returned.
+    /// Assigns these names to the entries of `DT_NEEDED`, in order. Returns the surplus entries.
     fn name_needed(
         &mut self,
         image: &Image<'_>,
@@ -121,11 +119,11 @@ impl Table {
                 continue;
             }
             let place = places.get(number).copied();
-            // A name that another entry has is there already.
+            // A name that another entry has is already in the table.
             let known = old.iter().position(|old| old == name).and_then(|at| places.get(at));
             let value = match known.and_then(|&at| image.dynamic().get(at)) {
                 Some(entry) => Value::Known(entry.value),
-                // Never over the string of another name, which may only have got another place.
+                // Never overwrite the string of another name, which may only have moved to another entry.
                 None => self.string(name, None),
             };
             match place.and_then(|place| self.entries.get_mut(place)) {
@@ -136,7 +134,7 @@ impl Table {
         Ok(places.into_iter().skip(needed.len()).collect())
     }
 
-    /// Has the records of version needs name these files, or go.
+    /// Renames the files of the version need records, or removes records.
     fn name_versions(
         &mut self,
         image: &Image<'_>,
@@ -168,7 +166,7 @@ impl Table {
         Ok(())
     }
 
-    /// Puts the search path into the entry that counts.
+    /// Writes the search path to the effective entry.
     fn set_search_path(
         &mut self,
         path: &SearchPath,
@@ -184,8 +182,8 @@ impl Table {
         }
     }
 
-    /// Removes entries: search paths that would count instead of the new one, libraries that are no longer
-    /// needed, and the table of version needs if it is empty.
+    /// Removes entries: search paths that would take precedence over the new one, libraries that are no
+    /// longer needed, and the tags of version needs if no record remains.
     fn leave_out(
         &mut self,
         image: &Image<'_>,
@@ -193,8 +191,8 @@ impl Table {
         counting: Option<(usize, RpathKind)>,
         gone: &[usize],
     ) {
-        // Any DT_RUNPATH that stays would switch the DT_RPATH off, and of several DT_RPATH the
-        // last one counts.
+        // A remaining DT_RUNPATH would disable the DT_RPATH, and of several DT_RPATH entries the last one is
+        // effective.
         let only = match (&wanted.path, counting) {
             (Some(None), _) => Some(None),
             (Some(Some(path)), Some((index, RpathKind::Runpath)))
@@ -224,30 +222,30 @@ impl Table {
         });
     }
 
-    /// The strings, in the order of their places.
+    /// The strings, in the order of their indices.
     pub(in crate::elf) fn strings(&self) -> &[NewString] {
         &self.strings
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub(in crate::elf) fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// What the headers have to tell besides.
+    /// The changes that the headers need in addition.
     pub(in crate::elf) fn headers(&self, image: &Image<'_>, wanted: &Wanted) -> Headers {
         Headers::of(image, wanted, self.version_needs)
     }
 
-    /// The entries, where the strings are at these offsets of the string table.
+    /// The entries, given the offsets of the strings in the string table.
     pub(in crate::elf) fn entries(&self, offsets: &[u64]) -> Entries {
         self.entries.iter().map(|&(tag, value)| (tag, placed(value, offsets))).collect()
     }
 
-    /// The edits of version records, where the strings are at these offsets of the string table.
+    /// The edits of the version records, given the offsets of the strings in the string table.
     ///
     /// # Errors
-    /// Where the records cannot be changed.
+    /// If the records cannot be changed.
     pub(in crate::elf) fn version_edits(
         &self,
         image: &Image<'_>,

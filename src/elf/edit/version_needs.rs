@@ -1,4 +1,4 @@
-//! The records of version needs: other names for the libraries that they are of, and fewer of them.
+//! Changes the records of version needs: renames the libraries that they refer to, or removes records.
 
 use super::refusal::Refusal;
 use super::request::Failure;
@@ -11,27 +11,27 @@ use scroll::{Pread as _, Pwrite as _};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// Size of a record in bytes, and of one of its versions.
+/// The size in bytes of a record, and of one of its versions.
 const SIZE: u64 = 16;
-/// More versions than any object needs of one library.
+/// An upper limit for the versions that an object needs of one library.
 const MAX: usize = 65_536;
-/// The version of a symbol that is global and has none (`VER_NDX_GLOBAL`).
+/// The version index of a global symbol without a version (`VER_NDX_GLOBAL`).
 const GLOBAL: u16 = 1;
 
-/// One record (`Elf64_Verneed`, the same in both classes).
+/// One record (`Elf64_Verneed`; the layout is the same in both classes).
 #[derive(Debug, Clone)]
 pub(in crate::elf) struct Record {
     /// Its file offset.
     at: u64,
     bytes: Vec<u8>,
-    /// Distance of its first version.
+    /// The distance to its first version.
     aux: u64,
 }
 
 /// The records, in the order of their list.
 ///
 /// # Errors
-/// Where one is cut off.
+/// If one is truncated.
 pub(in crate::elf) fn records(image: &Image<'_>) -> Result<Vec<Record>, Error> {
     const WHAT: &str = "DT_VERNEED";
     let mut records = Vec::new();
@@ -49,22 +49,22 @@ pub(in crate::elf) fn records(image: &Image<'_>) -> Result<Vec<Record>, Error> {
     Ok(records)
 }
 
-/// What becomes of a record.
+/// What happens to a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::elf) enum Fate<T> {
-    /// It stays what it is.
+    /// It is unchanged.
     Stays,
-    /// It goes.
+    /// It is removed.
     Goes,
-    /// It gets another `vn_file`.
+    /// It gets a new `vn_file`.
     Renamed(T),
 }
 
-/// The edits that give each record its fate; the symbols of those that go have no version then. With none
-/// left the tags have to go too, and the records stay as they are.
+/// The edits that change each record as specified. The symbols of removed records lose their versions. If no
+/// record remains, the records stay as they are, and the caller must remove the tags.
 ///
 /// # Errors
-/// Where a record is malformed, or lies where its list cannot be told again.
+/// If a record is malformed, or removing it would change the order of the list.
 pub(in crate::elf) fn edits(
     image: &Image<'_>,
     records: &[Record],
@@ -95,7 +95,7 @@ pub(in crate::elf) fn edits(
     Ok(edits)
 }
 
-/// The records that stay, each with what it becomes, as a list that begins where it began.
+/// The remaining records, each with its change, as a list that begins at the old position.
 fn relinked(
     image: &Image<'_>,
     records: &[Record],
@@ -126,7 +126,7 @@ fn relinked(
     Ok(edits)
 }
 
-/// The indices by which symbols have the versions of a record (`vna_other`).
+/// The version indices that a record assigns (`vna_other`).
 fn collect_versions(
     image: &Image<'_>,
     record: &Record,
@@ -144,8 +144,9 @@ fn collect_versions(
     Err(Refusal::VersionRecords.into())
 }
 
-/// The edit of `DT_VERSYM` that takes these versions from their symbols: glibc has a table of versions no
-/// longer than the highest index of a record, and looks up in it whatever index a symbol has.
+/// The edit of `DT_VERSYM` that removes these versions from their symbols. glibc's table of versions is only
+/// as long as the highest index in the records, and it is indexed with the version of each symbol without a
+/// check.
 fn without_versions(image: &Image<'_>, gone: &BTreeSet<u16>) -> Result<Option<Edit>, Failure> {
     let Some(start) = image.table(dynamic::DT_VERSYM, "DT_VERSYM")? else { return Ok(None) };
     let count = hash::symbol_count(image)?.ok_or(Refusal::VersionRecords)?;
@@ -155,7 +156,7 @@ fn without_versions(image: &Image<'_>, gone: &BTreeSet<u16>) -> Result<Option<Ed
     for at in (0..old.len()).step_by(2) {
         let index: u16 = old.pread_with(at, image.ctx().le).unwrap_or(0);
         if gone.contains(&(index & 0x7fff)) && index & 0x7fff > GLOBAL {
-            // Inside a buffer made for it this cannot fail.
+            // This cannot fail inside a buffer of the right size.
             let _ = new.pwrite_with(GLOBAL, at, image.ctx().le);
             changed = Some(changed.map_or(at, |range| range.start)..at + 2);
         }
@@ -166,8 +167,8 @@ fn without_versions(image: &Image<'_>, gone: &BTreeSet<u16>) -> Result<Option<Ed
     Ok(Some(Edit { range, new: Content::Bytes(bytes) }))
 }
 
-/// For each record of `now` the file that it is of in `then`, or `None` where it is not there: by its
-/// file, else by its versions. `None` where the records of either cannot be read.
+/// For each record of `now`, the file that it has in `then`, or `None` if it does not exist there. Records
+/// are matched by file, or else by their versions. Returns `None` if the records of either cannot be read.
 pub(in crate::elf) fn renamed(now: &Image<'_>, then: &Image<'_>) -> Option<Vec<Option<Vec<u8>>>> {
     let (now, then) = (now.version_needs().ok()?, then.version_needs().ok()?);
     let has = |needs: &[VersionNeed], file: &[u8]| needs.iter().any(|need| need.file == file);

@@ -1,7 +1,7 @@
-//! What a request comes to in one object: the state that it is to have, without what it has already.
+//! The wanted state of one object: what a request changes, without what the object already has.
 //!
-//! The edits are made from this alone. So two states of an object tell the edit that leads from the one
-//! to the other, whichever changes were asked for.
+//! Edits are computed from this alone. Therefore two states of an object determine the edit between them,
+//! whichever changes were requested.
 
 use super::refusal::Refusal;
 use super::request::{Change, Failure, Request};
@@ -13,34 +13,34 @@ use goblin::elf::dynamic;
 use goblin::elf::header::EI_OSABI;
 use goblin::elf::program_header::{PF_R, PF_W, PF_X, PT_GNU_STACK};
 
-/// The highest value of `EI_OSABI` that belongs to an operating system (gABI; above are processors).
+/// The highest value of `EI_OSABI` for an operating system (gABI; higher values are for processors).
 const MAX_OSABI: u8 = 18;
 
-/// What of an object is to be another thing than it is; `None` stays.
+/// The properties of an object that are to change; `None` is unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::elf) struct Wanted {
-    /// The search path; `Some(None)` is none at all.
+    /// The search path; `Some(None)` removes it.
     pub(in crate::elf) path: Option<Option<SearchPath>>,
     pub(in crate::elf) soname: Option<Vec<u8>>,
     /// All names of `DT_NEEDED`, in order.
     pub(in crate::elf) needed: Option<Vec<Vec<u8>>>,
-    /// For each record of version needs its file, or `None` where the record goes.
+    /// The file of each record of version needs, or `None` if the record is removed.
     pub(in crate::elf) version_files: Option<Vec<Option<Vec<u8>>>>,
     pub(in crate::elf) interpreter: Option<Vec<u8>>,
     /// `p_flags` of `PT_GNU_STACK`.
     pub(in crate::elf) stack: Option<u32>,
     /// `DT_FLAGS_1`.
     pub(in crate::elf) flags_1: Option<u64>,
-    /// Is `DT_DEBUG` to be added?
+    /// Is `DT_DEBUG` added?
     pub(in crate::elf) debug: bool,
     pub(in crate::elf) osabi: Option<u8>,
 }
 
 impl Wanted {
-    /// What a request comes to in `image`.
+    /// The changes that a request makes to `image`.
     ///
     /// # Errors
-    /// Where what is to change cannot be read, or is not there to be changed.
+    /// If the property to change cannot be read, or does not exist.
     pub(in crate::elf) fn of(image: &Image<'_>, request: &Request) -> Result<Self, Failure> {
         let mut wanted = Self::default();
         for change in &request.changes {
@@ -119,7 +119,7 @@ impl Wanted {
         Ok(self.version_files.get_or_insert(old))
     }
 
-    /// Takes out what the object has already.
+    /// Removes everything that the object already has.
     fn forget_what_is_there(&mut self, image: &Image<'_>) -> Result<(), bytes::Error> {
         if self.path.is_some() && self.path.as_ref() == Some(&current(image)?) {
             self.path = None;
@@ -154,26 +154,26 @@ impl Wanted {
         Ok(())
     }
 
-    /// Is nothing to be done?
+    /// Does nothing change?
     pub(in crate::elf) fn is_nothing(&self) -> bool {
         *self == Self::default()
     }
 
-    /// Is it another search path, and nothing besides?
+    /// Does only the search path change?
     pub(in crate::elf) fn is_search_path(&self) -> bool {
         self.path.is_some() && Self { path: None, ..self.clone() }.is_nothing()
     }
 
-    /// Is it another flag of the stack, and nothing besides?
+    /// Do only the flags of the stack change?
     pub(in crate::elf) fn is_stack(&self) -> bool {
         self.stack.is_some() && Self { stack: None, ..self.clone() }.is_nothing()
     }
 
-    /// What `then` has and `now` has not, of all that an edit can change. What cannot be read in either of
-    /// them is no part of an edit.
+    /// The properties of `then` that differ in `now`, among those that an edit can change. Properties that
+    /// cannot be read in either state are not part of an edit.
     ///
     /// # Errors
-    /// Where the search path cannot be read.
+    /// If the search path cannot be read.
     pub(in crate::elf) fn towards(now: &Image<'_>, then: &Image<'_>) -> Result<Self, bytes::Error> {
         let mut wanted = Self {
             path: Some(current(then)?),
@@ -200,7 +200,7 @@ impl Wanted {
     }
 }
 
-/// The flags of the stack, where they differ as an edit makes them differ.
+/// The flags of the stack, if they differ in a way that an edit produces.
 fn stack_towards(now: &Image<'_>, then: &Image<'_>) -> Option<u32> {
     let flags = |image: &Image<'_>| Some(image.segment(PT_GNU_STACK)?.p_flags);
     let new = flags(then)?;
@@ -208,12 +208,12 @@ fn stack_towards(now: &Image<'_>, then: &Image<'_>) -> Option<u32> {
     (old ^ new == PF_X || flags(now).is_none()).then_some(new)
 }
 
-/// `EI_OSABI`, where it is that of an operating system.
+/// `EI_OSABI`, if it is for an operating system.
 fn osabi(image: &Image<'_>) -> Option<u8> {
     image.header().e_ident.get(EI_OSABI).copied().filter(|&osabi| osabi <= MAX_OSABI)
 }
 
-/// `DT_FLAGS_1`, where it has what an edit adds.
+/// `DT_FLAGS_1`, if it has the flag that an edit adds.
 fn flags_towards(now: &Image<'_>, then: &Image<'_>) -> Option<u64> {
     let new = then.value(dynamic::DT_FLAGS_1)?;
     let old = now.value(dynamic::DT_FLAGS_1).unwrap_or(0);
@@ -224,7 +224,7 @@ fn soname(image: &Image<'_>) -> Result<Option<Vec<u8>>, bytes::Error> {
     image.string_of(dynamic::DT_SONAME, "DT_SONAME")
 }
 
-/// The files that version needs are of, in order.
+/// The files of the version needs, in order.
 fn files(image: &Image<'_>) -> Result<Vec<Vec<u8>>, bytes::Error> {
     Ok(image.version_needs()?.into_iter().map(|need| need.file).collect())
 }

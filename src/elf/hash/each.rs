@@ -1,4 +1,4 @@
-//! Many names, looked up in one object. Each part of a table is read once, whatever is asked.
+//! Looks up many names in one object. Each part of a table is read once, however many names there are.
 
 use super::gnu::{GnuHash, gnu_hash};
 use super::{Symbols, exports};
@@ -6,10 +6,11 @@ use crate::bytes::{Error, read_together};
 use crate::elf::image::Image;
 use std::ops::Range;
 
-/// Links of a chain that are read with its first one. Linkers make buckets enough for shorter chains.
+/// The number of links that are read together with the first one of a chain. Linkers create enough buckets
+/// for shorter chains.
 const LINKS: u64 = 16;
 
-/// The name of a symbol with its hash, which serves for every object that is asked for it.
+/// The name of a symbol with its hash, which is computed once for all objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Name<'n> {
     bytes: &'n [u8],
@@ -24,10 +25,10 @@ impl<'n> Name<'n> {
     }
 }
 
-/// For each of `names`, what [`exports`] says of it.
+/// The result of [`exports`] for each of `names`.
 ///
 /// # Errors
-/// Where a hash table, the symbol table or a name is malformed.
+/// If a hash table, the symbol table or a name is malformed.
 pub fn exports_each(image: &Image<'_>, names: &[Name<'_>]) -> Result<Vec<bool>, Error> {
     let Some(table) = GnuHash::open(image)? else {
         return names.iter().map(|name| exports(image, name.bytes)).collect();
@@ -49,7 +50,8 @@ pub fn exports_each(image: &Image<'_>, names: &[Name<'_>]) -> Result<Vec<bool>, 
         }
         Ok(())
     })?;
-    // The first symbol of a chain that has the hash is nearly always the one; else the chain is walked.
+    // The first symbol of a chain with the right hash is nearly always the one. Otherwise the chain is
+    // walked.
     for number in unsettled {
         if let (Some(name), Some(found)) = (names.get(number), found.get_mut(number)) {
             *found = exports(image, name.bytes)?;
@@ -58,15 +60,15 @@ pub fn exports_each(image: &Image<'_>, names: &[Name<'_>]) -> Result<Vec<bool>, 
     Ok(found)
 }
 
-/// What the symbols say that have the hashes.
+/// The result for the symbols with these hashes.
 struct Looked {
-    /// Where a name has to stand, and whose it is, in the order of the string table.
+    /// The names to compare and the symbols that they belong to, in the order of the string table.
     candidates: Vec<(Range<u64>, usize)>,
-    /// The names of which these symbols say nothing.
+    /// The names that none of these symbols settles.
     unsettled: Vec<usize>,
 }
 
-/// Looks at the symbol that each chain was found to have, if any: `hits` are in the order of the table.
+/// Examines the symbol that was found in each chain, if any. `hits` are in the order of the table.
 fn look_at(
     image: &Image<'_>,
     symbols: &Symbols<'_, '_>,

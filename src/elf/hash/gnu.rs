@@ -1,4 +1,4 @@
-//! `DT_GNU_HASH`, the table of the symbols that an object defines (binutils' `bfd/elflink.c`, glibc's
+//! `DT_GNU_HASH`, the hash table of the symbols that an object defines (binutils' `bfd/elflink.c`, glibc's
 //! `elf/dl-lookup.c`).
 
 use super::{MAX_STEPS, PIECE, Symbol, Symbols, u32_at};
@@ -8,7 +8,7 @@ use goblin::elf::dynamic;
 use scroll::Pread as _;
 use std::ops::{ControlFlow, Range};
 
-/// Bytes of a Bloom filter, at most, that are read for each hash that is looked up in it.
+/// The maximum number of bytes of a Bloom filter that are read for each hash.
 const BLOOM_PER_HASH: u64 = 32;
 
 /// The hash of a name in `DT_GNU_HASH` (`dl_new_hash`).
@@ -47,8 +47,8 @@ impl<'i, 'a> GnuHash<'i, 'a> {
                 Class::Elf32 => 4,
             },
         };
-        // glibc takes the remainder by a mask (`l_gnu_bitmask_idxbits`) and asserts the power of
-        // two (`_dl_setup_hash`).
+        // glibc computes the remainder with a mask (`l_gnu_bitmask_idxbits`) and asserts that the size is a
+        // power of two (`_dl_setup_hash`).
         if !table.bloom_words.is_power_of_two() || table.buckets == 0 {
             return Err(invalid("a Bloom filter or buckets of an impossible number"));
         }
@@ -66,9 +66,9 @@ impl<'i, 'a> GnuHash<'i, 'a> {
         self.buckets_at() + self.buckets * 4
     }
 
-    /// Those of the hashes that the Bloom filter lets pass, in the order of their buckets. The filter is
-    /// looked at in its own order: each part of a table is read once, however many hashes there are. Where they
-    /// are many, it is read as a whole, which takes less than sorting them.
+    /// The hashes that pass the Bloom filter, in the order of their buckets. The filter is read in its own
+    /// order, so that each part of it is read once, however many hashes there are. If there are many, the
+    /// whole filter is read, which is faster than sorting them.
     pub(in crate::elf) fn possible<T>(
         &self,
         mut asked: Vec<(u32, T)>,
@@ -98,8 +98,8 @@ impl<'i, 'a> GnuHash<'i, 'a> {
         Ok(possible)
     }
 
-    /// The first symbol in the chain of each hash, where the hash has a chain. What is asked is in the order
-    /// of the buckets, and so is what is returned in that of the symbols.
+    /// The first symbol in the chain of each hash, if the hash has a chain. The input is in the order of the
+    /// buckets, and the result is in the order of the symbols.
     pub(in crate::elf) fn chains_of<T>(
         &self,
         asked: Vec<(u32, T)>,
@@ -120,8 +120,8 @@ impl<'i, 'a> GnuHash<'i, 'a> {
         Ok(chains)
     }
 
-    /// The first symbol of each chain that has the hash, among the first `links` of the chain; `None` where
-    /// the chain is longer. Chains without such a symbol are left out. In the order of the symbols.
+    /// The first symbol with the right hash among the first `links` of each chain; `None` if the chain is
+    /// longer. Chains without such a symbol are omitted. The result is in the order of the symbols.
     pub(in crate::elf) fn first_hits<T>(
         &self,
         chains: Vec<(u64, u32, T)>,
@@ -147,8 +147,8 @@ impl<'i, 'a> GnuHash<'i, 'a> {
         Ok(hits)
     }
 
-    /// The first symbol that has the hash among the links of a chain that begins with symbol `start`: `None`
-    /// where there is none, `Some(None)` where the links do not tell.
+    /// The first symbol with the hash among the links of a chain that begins with symbol `start`: `None` if
+    /// there is none, `Some(None)` if these links do not decide it.
     fn hit(&self, links: &[u8], start: u64, hash: u32) -> Option<Option<u64>> {
         for (index, link) in (start..).zip(links.chunks_exact(4)) {
             let chained = self.word_at(link, 0)?;
@@ -166,13 +166,13 @@ impl<'i, 'a> GnuHash<'i, 'a> {
         bytes.pread_with(at, self.image.ctx().le).ok()
     }
 
-    /// The word of the Bloom filter that tells of a hash.
+    /// The word of the Bloom filter for a hash.
     fn bloom_word(&self, hash: u32) -> u64 {
         let bits = (self.word * 8) as u32;
         u64::from(hash / bits) % self.bloom_words
     }
 
-    /// Where that word stands in the file.
+    /// The file offset of that word.
     fn bloom_at(&self, hash: u32) -> Range<u64> {
         let at = self.offset + 16 + self.bloom_word(hash) * self.word;
         at..at + self.word
@@ -183,14 +183,14 @@ impl<'i, 'a> GnuHash<'i, 'a> {
         u64::from(hash) % self.buckets
     }
 
-    /// May a symbol of this hash be there, by the Bloom filter?
+    /// May a symbol with this hash exist, according to the Bloom filter?
     fn may_hold(&self, hash: u32) -> Result<bool, Error> {
         let Range { start, end } = self.bloom_at(hash);
         let bytes = self.image.source().read(start, end - start, Self::WHAT)?;
         Ok(self.lets_pass(hash, &bytes))
     }
 
-    /// The same, by the word of the filter that tells of it.
+    /// The same, given the word of the filter for the hash.
     fn lets_pass(&self, hash: u32, bytes: &[u8]) -> bool {
         let bits = (self.word * 8) as u32;
         let word = match self.word {
@@ -202,7 +202,7 @@ impl<'i, 'a> GnuHash<'i, 'a> {
         word.is_some_and(|word| word & mask == mask)
     }
 
-    /// Does one of the symbols that have this hash fit?
+    /// Does one of the symbols with this hash match?
     pub(in crate::elf) fn any(
         &self,
         symbols: &Symbols<'_, '_>,
@@ -213,7 +213,7 @@ impl<'i, 'a> GnuHash<'i, 'a> {
         Ok(self.may_hold(hash)? && self.any_chained(symbols, hash, steps, fits)?)
     }
 
-    /// The same, for a hash that the Bloom filter let pass.
+    /// The same, for a hash that passed the Bloom filter.
     pub(in crate::elf) fn any_chained(
         &self,
         symbols: &Symbols<'_, '_>,
@@ -237,7 +237,7 @@ impl<'i, 'a> GnuHash<'i, 'a> {
         Ok(found)
     }
 
-    /// Visits a chain from symbol `index` on, and returns the symbol at which it ended.
+    /// Visits a chain, beginning with symbol `index`, and returns the symbol at its end.
     fn walk(
         &self,
         mut index: u64,
@@ -275,7 +275,7 @@ impl<'i, 'a> GnuHash<'i, 'a> {
         Ok(())
     }
 
-    /// Is no symbol hashed at all?
+    /// Are no symbols hashed at all?
     pub(in crate::elf) fn is_empty(&self) -> Result<bool, Error> {
         let mut is_empty = true;
         self.buckets(|first| {
@@ -285,7 +285,7 @@ impl<'i, 'a> GnuHash<'i, 'a> {
         Ok(is_empty)
     }
 
-    /// One past the highest hashed symbol; `None` where none is hashed.
+    /// One past the highest hashed symbol; `None` if none is hashed.
     pub(in crate::elf) fn end(&self) -> Result<Option<u64>, Error> {
         let mut highest = 0;
         self.buckets(|first| {

@@ -6,7 +6,7 @@ use crate::elf::image::{Class, Image};
 use goblin::elf::{dynamic, header};
 use scroll::Pread as _;
 
-/// `e_machine` of Alpha, as its tools write it (binutils' `include/elf/common.h`).
+/// `e_machine` of Alpha as the GNU tools write it (binutils' `include/elf/common.h`).
 const EM_ALPHA: u16 = 0x9026;
 
 /// The hash of a name in `DT_HASH` (gABI, `elf_hash`).
@@ -18,7 +18,7 @@ pub(in crate::elf) fn sysv_hash(name: &[u8]) -> u32 {
     })
 }
 
-/// `DT_HASH`: the numbers of buckets and chains, then both; there is a chain link for each symbol.
+/// `DT_HASH`: the numbers of buckets and chains, followed by both. There is one chain link for each symbol.
 pub(in crate::elf) struct SysvHash<'i, 'a> {
     image: &'i Image<'a>,
     pub(in crate::elf) offset: u64,
@@ -34,7 +34,7 @@ impl<'i, 'a> SysvHash<'i, 'a> {
     pub(in crate::elf) fn open(image: &'i Image<'a>) -> Result<Option<Self>, Error> {
         let Some(offset) = image.table(dynamic::DT_HASH, Self::WHAT)? else { return Ok(None) };
         let invalid = |why| Error::invalid(Self::WHAT, offset, why);
-        // The two psABIs with words of 64 bits here.
+        // The two psABIs that use words of 64 bits here.
         let is_wide = matches!(image.header().e_machine, header::EM_S390 | EM_ALPHA)
             && image.class() == Class::Elf64;
         let word = if is_wide { 8 } else { 4 };
@@ -58,7 +58,7 @@ impl<'i, 'a> SysvHash<'i, 'a> {
         Ok(bytes.pread_with(0, self.image.ctx().le).unwrap_or(0))
     }
 
-    /// Does one of the symbols in the bucket of this hash fit?
+    /// Does one of the symbols in the bucket of this hash match?
     pub(in crate::elf) fn any(
         &self,
         symbols: &Symbols<'_, '_>,

@@ -1,4 +1,4 @@
-//! The symbols that an object leaves to others.
+//! The undefined symbols of an object.
 
 use super::{Symbols, unhashed};
 use crate::bytes::{Error, read_together};
@@ -6,23 +6,22 @@ use crate::elf::image::Image;
 use goblin::elf::sym::STB_GLOBAL;
 use std::ops::Range;
 
-/// A longer name than this is none: the longest in TensorFlow's libraries, of templates, take some ten
-/// kilobytes.
+/// The maximum length of a name. The longest names in TensorFlow's libraries, which are of templates, have
+/// about ten kilobytes.
 const MAX_NAME: u64 = 1 << 16;
-/// Most names are shorter than this, and are read at once.
+/// Most names are shorter than this, and are read in one piece.
 const USUAL_NAME: u64 = 256;
-/// An object of TensorFlow leaves some ten thousand symbols to others.
+/// An object of TensorFlow has about ten thousand undefined symbols.
 const MAX_NAMES: usize = 1 << 20;
-/// All names together are not longer than this in any sound object; in a malformed one all symbols may
-/// share one long name.
+/// The maximum total length of all names. A valid object has less; in a malformed one, all symbols may share
+/// one long name.
 const MAX_BYTES: usize = 1 << 26;
 
-/// The symbols that the object needs others to define, by their names (versions left aside): those
-/// that are undefined and not weak. Among them may be one whose name cannot be read, which is left
-/// out.
+/// The names of the symbols that other objects must define: those that are undefined and not weak. Versions
+/// are ignored, and a name that cannot be read is omitted.
 ///
 /// # Errors
-/// Where a hash table or the symbol table is malformed.
+/// If a hash table or the symbol table is malformed.
 pub fn undefined(image: &Image<'_>) -> Result<Vec<Vec<u8>>, Error> {
     let (Some(symbols), Some(unhashed)) = (Symbols::open(image)?, unhashed(image)?) else {
         return Ok(Vec::new());
@@ -47,7 +46,7 @@ pub fn undefined(image: &Image<'_>) -> Result<Vec<Vec<u8>>, Error> {
         .filter_map(|(number, offset)| Some((number, strings.start.checked_add(offset.into())?)))
         .filter(|(_, start)| *start < strings.end)
         .collect();
-    // In the order of the string table each part of it is read once.
+    // In the order of the string table, so that each part of it is read once.
     offsets.sort_unstable_by_key(|(_, start)| *start);
     let begins = |start: u64| start..strings.end.min(start.saturating_add(USUAL_NAME));
     let ranges: Vec<Range<u64>> = offsets.iter().map(|(_, start)| begins(*start)).collect();
@@ -65,14 +64,13 @@ pub fn undefined(image: &Image<'_>) -> Result<Vec<Vec<u8>>, Error> {
     Ok(names.into_iter().map(|(_, name)| name).collect())
 }
 
-/// What stands before the first NUL; `None` where there is none.
+/// The bytes before the first NUL; `None` if there is no NUL.
 fn ended(bytes: &[u8]) -> Option<Vec<u8>> {
     let len = memchr::memchr(0, bytes)?;
     bytes.get(..len).map(<[u8]>::to_vec)
 }
 
-/// A name that begins at `start` in the table `strings` and is longer than others; `None` where it does not end
-/// there.
+/// A long name that begins at `start` in the table `strings`; `None` if it does not end inside the table.
 fn long_name_at(image: &Image<'_>, strings: &Range<u64>, start: u64) -> Option<Vec<u8>> {
     let end = strings.end.min(start.checked_add(MAX_NAME)?);
     ended(&image.source().get(start..end)?)

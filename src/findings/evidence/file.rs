@@ -1,4 +1,4 @@
-//! Files that are not as they have to be, each by itself.
+//! Broken or unsuitable files.
 
 use crate::bytes::printable;
 use crate::object::Format;
@@ -9,78 +9,78 @@ use std::fmt::Display;
 /// What is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum File {
-    /// It cannot be read as what it seems to be.
+    /// It cannot be read as the format that its name suggests.
     Unreadable {
         /// The file or directory.
         file: Place,
-        /// Why.
+        /// The reason.
         why: Why,
     },
-    /// More files than are told one by one cannot be read.
+    /// More files cannot be read than are listed individually.
     MoreUnreadable {
         /// How many more.
         files: usize,
         /// The first of them.
         file: Place,
-        /// Why that one cannot be read.
+        /// The reason for that one.
         why: Why,
     },
-    /// It is for a processor for which there is no interpreter here.
+    /// It is built for a processor that no interpreter here runs on.
     OtherProcessor {
         /// The object.
         object: Place,
-        /// Its architecture, as `uname -m` has it.
+        /// Its architecture, as in `uname -m`.
         architecture: &'static str,
     },
-    /// It has no slice that dyld takes on this processor.
+    /// It has no slice that dyld accepts on this processor.
     NoSlice {
         /// The object.
         object: Place,
         /// The architecture of the process.
         arch: &'static str,
-        /// What dyld says.
+        /// The message of dyld.
         said: String,
     },
-    /// Its signature is missing or does not hold.
+    /// Its signature is missing or invalid.
     NoSignature {
         /// The object.
         object: Place,
-        /// What dyld says.
+        /// The message of dyld.
         said: String,
     },
-    /// dyld does not take it, for another reason.
+    /// dyld rejects it for another reason.
     NotTaken {
         /// The object.
         object: Place,
-        /// What dyld says.
+        /// The message of dyld.
         said: String,
     },
-    /// A page of it does not match its signature.
+    /// A page does not match its signature.
     BadPage {
         /// The object.
         object: Place,
         /// The architecture of the slice.
         arch: &'static str,
-        /// Where the page begins in the slice, in bytes.
+        /// The start of the page in the slice, in bytes.
         offset: u64,
     },
-    /// `RECORD` of a wheel lists a member that the wheel does not have.
+    /// The `RECORD` of a wheel lists a missing member.
     NotInWheel {
         /// `RECORD`.
         record: Place,
         /// The member.
         member: Vec<u8>,
     },
-    /// A member of a wheel has another length than `RECORD` says.
+    /// The length of a wheel's member differs from `RECORD`.
     OtherLength {
         /// The member.
         member: Place,
-        /// What `RECORD` says, in bytes.
+        /// The length in `RECORD`, in bytes.
         recorded: u64,
-        /// Its length in bytes.
+        /// Its length, in bytes.
         length: u64,
     },
-    /// It is not for the platform of the wheel's tag.
+    /// It does not match the platform in the wheel's tag.
     NotForTag {
         /// The object.
         object: Place,
@@ -91,20 +91,20 @@ pub enum File {
         /// The tag.
         tag: String,
     },
-    /// Its search path has entries twice.
+    /// Its search path has duplicate entries.
     DuplicateEntries {
         /// The object.
         object: Place,
-        /// How many entries stand there before.
+        /// The number of duplicates.
         count: usize,
-        /// Does dyld refuse the object for it?
+        /// Does dyld reject the object for this?
         is_refused: bool,
     },
-    /// Its search path has entries that lead nowhere.
+    /// Its search path has entries for missing directories.
     DeadEntries {
         /// The object.
         object: Place,
-        /// How many.
+        /// The number of such entries.
         count: usize,
     },
 }

@@ -1,4 +1,4 @@
-//! What installers left: distributions that do not fit, or are there twice or in part.
+//! Inconsistent installations: distributions that are incompatible, duplicate or incomplete.
 
 use super::Release;
 use crate::bytes::printable;
@@ -7,160 +7,160 @@ use crate::python::tags::{System, Tag};
 use crate::world::Place;
 use std::fmt::Display;
 
-/// What is wrong with what is installed.
+/// A problem with installed distributions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Installed {
-    /// Files of a distribution have another content than they were installed with.
+    /// Files of a distribution were modified after the installation.
     Changed {
         /// The distribution.
         release: Release,
-        /// How many files.
+        /// The number of modified files.
         changed: usize,
-        /// How many files its `RECORD` lists.
+        /// The number of files in its `RECORD`.
         listed: usize,
         /// The first of the files.
         first: Place,
     },
-    /// Files of a distribution are gone, or have another length.
+    /// Files of a distribution are missing, or have a different length.
     InPart {
         /// The distribution.
         release: Release,
-        /// How many files its `RECORD` lists.
+        /// The number of files in its `RECORD`.
         listed: usize,
-        /// How many are gone.
+        /// The number of missing files.
         gone: usize,
-        /// How many have another length.
+        /// The number of files with a different length.
         of_another_size: usize,
-        /// The files that matter most, of which not all are named.
+        /// The most important files; not all are listed.
         first: Vec<Place>,
     },
-    /// Something is there twice.
+    /// Something is installed twice.
     Twice(Twice),
-    /// A distribution was built for elsewhere.
+    /// A distribution was built for another system or Python.
     BuiltForElsewhere {
         /// The distribution.
         release: Release,
-        /// For what.
+        /// What it was built for.
         built_for: BuiltFor,
     },
-    /// Modules that no distribution owns were built for elsewhere.
+    /// Modules without a distribution were built for another system or Python.
     ModulesForElsewhere {
-        /// The package, or the directory of packages.
+        /// The package, or the directory that contains it.
         package: Place,
-        /// For what.
+        /// What they were built for.
         built_for: BuiltFor,
         /// The first of the modules.
         first: Place,
     },
-    /// A distribution requires another version of what it is imported with.
+    /// A distribution requires another version of a package that it imports.
     Requirement {
         /// The distribution that requires it.
         release: Release,
-        /// What is there.
+        /// The installed package.
         there: Release,
-        /// The name of what is required.
+        /// The name of the required package.
         name: String,
-        /// The versions that are required, as written.
+        /// The required versions, as written.
         specifier: String,
-        /// What fails, to follow "and" in a sentence, as the table of what is known says.
+        /// What fails, as a clause after "and", from the table of known problems.
         fails: &'static str,
     },
-    /// A distribution was built for NumPy 1, and another major version is there.
+    /// A distribution was built for NumPy 1, and another major version is installed.
     NewerNumpy {
         /// The distribution.
         release: Release,
-        /// The NumPy that is there.
+        /// The installed NumPy.
         numpy: Release,
     },
-    /// What a distribution requires is not installed, and its code imports it.
+    /// A requirement of a distribution is not installed, but its code imports it.
     NotThere {
         /// The distribution that requires it.
         release: Release,
-        /// The name of what is required.
+        /// The name of the requirement.
         name: String,
         /// The module that is imported.
         module: String,
         /// The file that imports it.
         file: Place,
-        /// The line of Python code, from 1; `None` where native code names the module.
+        /// The line of Python code, from 1; `None` if native code names the module.
         line: Option<u32>,
     },
     /// XLA does not find libdevice.
     NoLibdevice {
         /// The TensorFlow.
         release: Release,
-        /// Where it lies and is not looked for.
+        /// Where it is, but is not searched.
         elsewhere: Option<Place>,
     },
 }
 
-/// What is there twice where one is meant.
+/// Things that are installed twice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Twice {
-    /// Two distributions install the same files with other contents.
+    /// Two distributions install the same files with different content.
     OverOneAnother {
-        /// The one.
+        /// The first distribution.
         first: Release,
-        /// The other.
+        /// The second distribution.
         second: Release,
-        /// How many objects both install.
+        /// The number of objects that both install.
         objects: usize,
         /// One of the objects.
         object: Place,
-        /// The one whose files are there, if that can be told.
+        /// The distribution that the existing files are from, if known.
         there: Option<Release>,
     },
     /// A distribution is installed several times in one directory.
     SeveralTimes {
         /// The distribution.
         name: String,
-        /// How many times.
+        /// The number of installations.
         times: usize,
-        /// Its versions, each once.
+        /// Its versions, without repetitions.
         versions: Vec<String>,
     },
-    /// An upgrade that pip did not end has left files.
+    /// An interrupted upgrade by pip left files behind.
     Leftovers {
         /// The first of their names.
         names: Vec<Vec<u8>>,
-        /// How many there are.
+        /// Their number.
         all: usize,
-        /// The directory in which they lie.
+        /// The directory that contains them.
         site: Place,
     },
-    /// Libraries for one CUDA lie beside those for another, and nothing asks for them.
+    /// Libraries for one CUDA are installed beside those for another, and nothing requires them.
     OtherCuda {
         /// Their major version of CUDA.
         cuda: String,
-        /// That of the others.
+        /// The major version of the others.
         beside: String,
         /// Their distributions.
         distributions: Vec<String>,
     },
     /// A process may load two OpenMP runtimes of one family.
     TwoOpenMp {
-        /// The one, and the object that loads it.
+        /// The first runtime, and the object that loads it.
         first: (Place, Place),
-        /// The other, and the object that loads it.
+        /// The second runtime, and the object that loads it.
         second: (Place, Place),
     },
-    /// An object loads two libraries of linear algebra with the same symbols.
+    /// An object loads two BLAS libraries with the same symbols.
     TwoBlas {
         /// The object.
         object: Place,
-        /// The one library.
+        /// The first library.
         first: Place,
-        /// The other.
+        /// The second library.
         second: Place,
-        /// How many more objects load both.
+        /// The number of other objects that load both.
         others: usize,
     },
 }
 
-/// For what something was built that cannot run here.
+/// What something was built for that cannot run here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BuiltFor {
-    /// Another system, by a wheel's tag.
+    /// Another system, according to the tag of a wheel.
     System {
         /// The system.
         system: System,
@@ -169,16 +169,16 @@ pub enum BuiltFor {
         /// The systems of the interpreters here.
         here: Vec<System>,
     },
-    /// macOS, by the format of its objects.
+    /// macOS, according to the format of its objects.
     MacOs {
         /// The system of the first interpreter here.
         here: Option<System>,
     },
     /// Another Python.
     Python {
-        /// The versions that the names of the modules say, major and minor number.
+        /// The versions according to the names of the modules, major and minor number.
         versions: Vec<(u8, u8)>,
-        /// The first tag, where metadata have one.
+        /// The first tag in the metadata, if any.
         tag: Option<Tag>,
         /// The interpreters here.
         here: Vec<Version>,

@@ -1,4 +1,4 @@
-//! Environments that are not as they run, and interpreters that cannot start.
+//! Broken environments, and interpreters that cannot start.
 
 use super::variable::Shadowing;
 use crate::bytes::{self, shown};
@@ -7,7 +7,7 @@ use crate::world::Place;
 use std::fmt::Display;
 use std::path::PathBuf;
 
-/// What is wrong with an environment or its interpreter.
+/// A problem with an environment or its interpreter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Interpreter {
     /// It is missing.
@@ -17,81 +17,81 @@ pub enum Interpreter {
         /// Its version.
         version: Version,
     },
-    /// It may not be read.
+    /// It is not readable.
     Closed {
         /// Its path.
         interpreter: Place,
-        /// The file that its links lead to.
+        /// The file that its links refer to.
         program: PathBuf,
     },
-    /// The system cannot start it.
+    /// It cannot start.
     NeverStarts {
         /// Its path.
         interpreter: Place,
-        /// Why not.
+        /// The reason.
         why: NoStart,
     },
-    /// `bin/python` has become another version than the environment was made for.
+    /// `bin/python` is now another version than the environment was created for.
     OtherVersion {
-        /// What it has become.
+        /// The current version.
         runs: Version,
-        /// What the environment was made for.
+        /// The version that the environment was created for.
         made_for: Version,
     },
-    /// No base interpreter lies where `pyvenv.cfg` says.
+    /// The directory in `pyvenv.cfg` contains no base interpreter.
     HomeGone {
-        /// The directory that it names.
+        /// That directory.
         home: PathBuf,
-        /// Is a standard library found for the interpreter all the same?
+        /// Is a standard library found for the interpreter nevertheless?
         has_library: bool,
     },
-    /// The environment was made in another place.
+    /// The environment was created in another location.
     Moved {
-        /// The place.
+        /// That location.
         from: PathBuf,
-        /// Is an environment still there, so that this one is a copy?
+        /// Is there still an environment, so that this one is a copy?
         is_copy: bool,
-        /// Programs in `bin` that name the place: how many, and the interpreter of the first.
+        /// The number of programs in `bin` that name the old location, and the interpreter of the first.
         programs: Option<(usize, PathBuf)>,
         /// Does `bin/activate` name it?
         is_activated: bool,
     },
-    /// Another environment's python comes first on `PATH` than the one that `VIRTUAL_ENV` names.
+    /// The first python on `PATH` is not that of the environment in `VIRTUAL_ENV`.
     Inactive {
-        /// What `VIRTUAL_ENV` names.
+        /// The value of `VIRTUAL_ENV`.
         active: PathBuf,
         /// The `python3` on `PATH`.
         python: PathBuf,
     },
-    /// Distributions of the user site are imported in the stead of those of the environment.
+    /// Distributions in the user site shadow those of the environment.
     BehindUserSite {
         /// The first of them.
         first: Shadowing,
-        /// How many there are.
+        /// Their number.
         packages: usize,
         /// The user site.
         site: PathBuf,
     },
 }
 
-/// Why the system cannot start a program.
+/// The reason why a program cannot start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoStart {
-    /// Its links lead to a file that is not there.
+    /// Its links lead to a missing file.
     DanglingLink(PathBuf),
     /// It is not a file.
     NotAFile,
     /// It is an empty file.
     Empty,
-    /// It is neither an object nor a script.
+    /// It is neither an executable object nor a script.
     NotAProgram,
-    /// It is a script for an interpreter that is not there.
+    /// It is a script for a missing interpreter.
     ScriptOf(PathBuf),
     /// It is a malformed object.
     Damaged(bytes::Error),
-    /// Its mode does not let it be executed.
+    /// It has no execute permission.
     NotExecutable,
-    /// Its dynamic loader, `PT_INTERP`, is not there.
+    /// Its dynamic loader (`PT_INTERP`) is missing.
     NoLoader(PathBuf),
 }
 

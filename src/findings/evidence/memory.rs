@@ -1,41 +1,41 @@
-//! What an object wants of the memory of a program that runs already.
+//! Memory that an object needs, and that a running program may not have.
 
 use crate::loader::GlibcVersion;
 use crate::world::Place;
 use std::fmt::Display;
 
-/// What is wanted. Sizes are bytes.
+/// The required memory. Sizes are in bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Memory {
-    /// A stack that can be executed.
+    /// An executable stack.
     ExecutableStack {
         /// The object.
         object: Place,
-        /// Does it ask outright, or only not say what it needs?
+        /// Is it requested explicitly, rather than by not stating any flags?
         is_asked: bool,
-        /// The glibc that is here and refuses it.
+        /// The installed glibc, if it refuses the object.
         refused_by: Option<GlibcVersion>,
-        /// Does its code write functions to the stack, as far as bytes tell?
+        /// Does its code appear to write functions to the stack?
         writes_code: bool,
     },
-    /// More static thread-local storage than a running program has.
+    /// More static thread-local storage than a running program has left.
     StaticTls {
         /// The object that is opened.
         object: Place,
-        /// Does it want all of that itself, and not with what it loads?
+        /// Does it need all of that alone, rather than together with the libraries that it loads?
         is_alone: bool,
-        /// What is wanted.
+        /// The required size.
         wanted: u64,
-        /// What a running program has.
+        /// The size that a running program has left.
         available: u64,
     },
-    /// More static thread-local storage than a running program has, when all objects are opened.
+    /// More static thread-local storage than a running program has left if all objects are opened.
     StaticTlsTogether {
-        /// How many objects want some.
+        /// The number of objects that need some.
         objects: usize,
-        /// What they want together.
+        /// Their total size.
         wanted: u64,
-        /// What a running program has.
+        /// The size that a running program has left.
         available: u64,
     },
 }

@@ -6,169 +6,169 @@ use crate::world::Place;
 use std::fmt::Display;
 use std::path::PathBuf;
 
-/// An object that needs a library, and what is known of the library.
+/// An object that needs a library, and the state of the library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
     /// The object.
     pub object: Place,
-    /// The library, as the object names it.
+    /// The library, as named by the object.
     pub library: Vec<u8>,
-    /// The interpreter that cannot start without it.
+    /// The interpreter that cannot start without the library, if it is for an interpreter.
     pub interpreter: Option<Place>,
-    /// What is known of the library.
+    /// The state of the library.
     pub supply: Supply,
-    /// The code that asks for the object, where it does not fail by that when it is imported.
+    /// The code that imports the object, if its import may fail without consequences.
     pub guard: Option<Guard>,
 }
 
-/// A line of Python code that goes on without what it imports, or comes to it later.
+/// Python code that continues without what it imports, or imports it later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Guard {
     /// The file.
     pub file: Place,
     /// The line, from 1.
     pub line: u32,
-    /// Does it stand in a function, which somebody has to call?
+    /// Is it in a function, which may never be called?
     pub is_called: bool,
 }
 
 impl Need {
-    /// A need of an object that keeps no interpreter from starting.
+    /// A need of an object that is not required to start an interpreter.
     #[must_use]
     pub fn new(object: Place, library: &[u8], supply: Supply) -> Self {
         Self { object, library: library.to_vec(), interpreter: None, supply, guard: None }
     }
 }
 
-/// What is known of a library that is needed.
+/// The state of a needed library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Supply {
-    /// One copy fits, and no search path leads to it.
+    /// One copy fits, but its directory is not searched.
     OutOfReach {
-        /// Where it lies.
+        /// Its directory.
         directory: Place,
-        /// Does anything that is installed ask for it?
+        /// Does an installed package require it?
         is_required: bool,
     },
-    /// One copy fits, and the name says where to look, so that no search path counts.
+    /// One copy fits, but the needed name is a path, so search paths are not used.
     NotWhereItIsNamed {
-        /// Where it lies.
+        /// Its directory.
         directory: Place,
     },
-    /// Several copies fit, and no search path leads to any.
+    /// Several copies fit, but none is in a searched directory.
     SeveralOutOfReach {
-        /// How many.
+        /// The number of copies.
         copies: usize,
     },
     /// Several copies fit, and none is preferred.
     Ambiguous {
-        /// How many.
+        /// The number of copies.
         copies: usize,
     },
-    /// It is found since something else loads it before.
+    /// It is found only because something else loads it first.
     LoadedBefore {
-        /// Do metadata prove it, or does it only seem so?
+        /// Do metadata prove this?
         is_proved: bool,
     },
-    /// It comes with the graphics driver.
+    /// It is part of the graphics driver.
     OfTheDriver,
     /// It is found only because of variables.
     ThroughVariables {
         /// The variables.
         variables: Blame,
-        /// Where it lies; `None` outside of the target.
+        /// Its directory; `None` if it is outside the target.
         directory: Option<Place>,
     },
-    /// Variables lead to another copy than that of the target.
+    /// Variables make the loader find another copy than that of the target.
     Shadowed {
         /// The copy that is loaded.
         loaded: Place,
-        /// That of the target.
+        /// The copy of the target.
         own: Place,
         /// The variables.
         variables: Blame,
-        /// Symbols that the object binds, and that the copy that is loaded lacks.
+        /// Symbols that the object binds, and that the loaded copy lacks.
         lost: Vec<Vec<u8>>,
         /// Libraries that the copy that is loaded needs and that are not found.
         lacks: Vec<Vec<u8>>,
     },
-    /// It is not there under that name.
+    /// There is no library with that name.
     Lacking(Lacking),
-    /// A program was seen asking for it and not getting it.
+    /// A program was observed to request it without success.
     AskedInVain(Copies),
-    /// A program was seen needing it, and the environment has none.
+    /// A program was observed to need it, and the environment does not contain it.
     NotInEnvironment,
 }
 
-/// What there is of a library that is not there under the name that is asked for.
+/// Files that are related to a library whose name does not exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lacking {
-    /// The link that has its name has become a text with what the link named.
+    /// A symlink with its name was replaced by a text file with the target.
     FlattenedLink {
-        /// The text.
+        /// The text file.
         file: Place,
-        /// What it names.
+        /// The target of the symlink.
         named: PathBuf,
     },
-    /// A file has its name, and the loader ends its search at it.
+    /// A file with its name makes the loader stop searching.
     Refused {
         /// The file.
         file: Place,
-        /// What the loader says.
+        /// The message of the loader.
         said: String,
     },
-    /// A file has its name, and was built for another architecture than what asks for it.
+    /// A file with its name is built for another architecture than the object that needs it.
     ForElsewhere {
         /// The file.
         file: Place,
     },
-    /// A file has its soname, and the link with the name is gone.
+    /// A file has its soname, and the symlink with the name is missing.
     LinkGone {
         /// The file.
         file: Place,
     },
-    /// A file lies where `ldconfig` looks, and `ld.so.cache` does not have it.
+    /// A file is in a directory that `ldconfig` searches, but `ld.so.cache` does not list it.
     NotInCache {
         /// The file.
         file: Place,
     },
-    /// The name has no version, and that of the file has one.
+    /// The needed name has no version, but that of the file has one.
     OnlyVersioned {
         /// The file.
         file: Place,
     },
-    /// It is nowhere.
+    /// It is not found on this system.
     Nowhere {
-        /// Variables that name what is not there.
+        /// Variables that name missing directories.
         absent: Absent,
     },
-    /// Another version of it is there.
+    /// Another version of it exists.
     OtherVersion {
-        /// Is it one of the target, and not of the system?
+        /// Is it part of the target, rather than of the system?
         is_own: bool,
-        /// The name of its file.
+        /// The name of the file.
         name: Vec<u8>,
-        /// Where it lies.
+        /// Its directory.
         directory: Place,
-        /// Variables that name what is not there.
+        /// Variables that name missing directories.
         absent: Absent,
     },
 }
 
-/// The copies of a library that a program asked for in vain.
+/// The copies of a library that a program requested without success.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Copies {
     /// One copy in the environment fits.
     One {
-        /// Where it lies.
+        /// Its directory.
         directory: Place,
     },
     /// Several copies in the environment fit.
     Several {
-        /// How many.
+        /// The number of copies.
         copies: usize,
     },
-    /// It comes with the driver.
+    /// It is part of the driver.
     OfTheDriver,
 }
 

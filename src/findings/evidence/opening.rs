@@ -6,24 +6,24 @@ use crate::bytes::printable;
 use crate::world::Place;
 use std::fmt::Display;
 
-/// What becomes of a library that is opened.
+/// The state of a library that is opened at run time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opening {
-    /// It is there, and is not found.
+    /// It exists, but is not found.
     OutOfReach(OutOfReach, Unfound),
-    /// The same, and the object does not work without it.
+    /// It exists, but is not found, and the object does not work without it.
     Required(OutOfReach),
-    /// The object does not work without it, and it is nowhere.
+    /// It is not found on this system, and the object does not work without it.
     RequiredNowhere {
         /// The object that opens it.
         opener: Place,
-        /// The name by which it is opened, or the first of several that would do.
+        /// The name by which it is opened, or the first of several alternatives.
         library: Vec<u8>,
     },
-    /// The object names it, and it is there and would not be found; files do not tell whether the object
-    /// opens it.
+    /// The object contains its name. The library exists, but would not be found. Files do not show whether
+    /// the object opens it.
     Named(OutOfReach),
-    /// Python code opens it by its name alone, whenever the package is imported; it is there, and is not found.
+    /// Python code opens it by its bare name on every import of the package. It exists, but is not found.
     ByCode {
         /// The file with the call.
         file: Place,
@@ -34,28 +34,28 @@ pub enum Opening {
         /// Where it is.
         directory: Place,
     },
-    /// The system has another release of it than TensorFlow was built with.
+    /// The system has another release of it than the one that TensorFlow was built with.
     OtherRelease {
         /// The TensorFlow.
         tensorflow: Release,
-        /// What it was built with.
+        /// The releases that it was built with.
         cuda: Cuda,
         /// The name by which it is opened.
         library: Vec<u8>,
-        /// What the system has.
+        /// The name of the library of the system.
         there: Vec<u8>,
-        /// Where that lies.
+        /// Its directory.
         directory: Place,
     },
-    /// Libraries that TensorFlow opens are nowhere.
+    /// Libraries that TensorFlow opens are not found on this system.
     Nowhere {
         /// The TensorFlow.
         tensorflow: Release,
-        /// What it was built with.
+        /// The releases that it was built with.
         cuda: Cuda,
         /// The libraries.
         libraries: Vec<String>,
-        /// Variables that name what is not there.
+        /// Variables that name missing directories.
         absent: Absent,
     },
     /// No graphics driver is found.
@@ -67,38 +67,38 @@ pub enum Opening {
     },
 }
 
-/// A library that is there, and the object that does not find it.
+/// A library that exists, and the object that does not find it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutOfReach {
     /// The object that opens it.
     pub opener: Place,
     /// The name by which it is opened.
     pub library: Vec<u8>,
-    /// Where it lies.
+    /// Its directory.
     pub directory: Place,
 }
 
-/// Why a library that is opened is not found.
+/// The reason why an opened library is not found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unfound {
-    /// None of the entries of the opener's search path leads to it.
+    /// No entry in the search path of the opener contains it.
     NoneLeads {
-        /// How many different entries there are.
+        /// The number of different entries.
         entries: usize,
     },
-    /// No search path leads to it, wherever it is looked for.
+    /// No search path contains it.
     NoSearchPath {
-        /// Does TensorFlow work on without it, on no GPU?
+        /// Does TensorFlow continue without it, and therefore without a GPU?
         leaves_no_gpu: bool,
     },
-    /// musl looks along the search path of the main program.
+    /// musl uses only the search path of the main program.
     MainProgramOnly,
 }
 
-/// The releases of NVIDIA's libraries that TensorFlow was built with.
+/// The releases of NVIDIA's libraries that a TensorFlow was built with.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Cuda {
-    /// CUDA: `12.5.1`.
+    /// The release of CUDA, such as `12.5.1`.
     pub cuda: String,
     /// The major number of cuDNN.
     pub cudnn: String,

@@ -1,4 +1,4 @@
-//! Symbols and their versions that a library does not have.
+//! Symbols and symbol versions that a library lacks.
 
 use super::Release;
 use super::variable::Blame;
@@ -8,23 +8,23 @@ use crate::python::distribution::Distribution;
 use crate::world::Place;
 use std::fmt::Display;
 
-/// What a library lacks. Which symbols stands in the finding.
+/// What a library lacks. The symbols are in the finding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Symbols {
-    /// A library has not the versions that an object wants of it.
+    /// A library lacks versions that an object needs.
     NoVersion {
         /// The object.
         object: Place,
-        /// The newest version that is lacking.
+        /// The newest missing version.
         newest: Vec<u8>,
-        /// How many older ones are lacking too.
+        /// The number of older versions that are missing too.
         older: usize,
         /// The library.
         library: Place,
-        /// What else is known.
+        /// What is known about a newer copy.
         newer: Newer,
     },
-    /// Nothing that an object loads has symbols that it binds.
+    /// Nothing that an object loads has the symbols that it binds.
     Unbound {
         /// The object.
         object: Place,
@@ -32,10 +32,10 @@ pub enum Symbols {
         host: Place,
         /// The distributions of both, where both have one.
         between: Option<Between>,
-        /// How many more objects of the distribution are concerned.
+        /// The number of other objects of the distribution with the same problem.
         others: usize,
     },
-    /// The library to which an object binds symbols does not have them.
+    /// The library to which an object binds symbols lacks them.
     NotInLibrary {
         /// The object.
         object: Place,
@@ -44,16 +44,16 @@ pub enum Symbols {
         /// The distributions of both, where both have one.
         between: Option<Between>,
     },
-    /// The loader was seen ending a program for a symbol or a version of an object.
+    /// The loader was observed to terminate a program because of a symbol or a version of an object.
     EndedProgram {
         /// The object.
         object: Place,
-        /// What the loader said.
+        /// The message of the loader.
         said: Vec<u8>,
     },
 }
 
-/// Two distributions of which one is built against the other.
+/// Two distributions, one of which is built against the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Between {
     /// The one that binds symbols.
@@ -63,21 +63,21 @@ pub struct Between {
 }
 
 impl Between {
-    /// Of these two.
+    /// For these two.
     #[must_use]
     pub fn of(plugin: &Distribution, host: &Distribution) -> Self {
         Self { plugin: Release::of(plugin), host: Release::of(host) }
     }
 }
 
-/// What is known of a newer copy of a library.
+/// What is known about a newer copy of a library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Newer {
-    /// Without these variables one would be found.
+    /// Without these variables, a newer copy would be found.
     WithoutVariables(Blame),
-    /// The library is part of glibc, of which that version is here, if it is known.
+    /// The library is part of glibc; this version is installed, if known.
     OnlyWithGlibc(Option<GlibcVersion>),
-    /// One lies in that directory.
+    /// There is a newer copy in this directory.
     In(Place),
     /// None is known.
     Unknown,

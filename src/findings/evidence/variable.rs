@@ -1,4 +1,4 @@
-//! Variables of a process that lead elsewhere than the target does, or nowhere.
+//! Variables of a process that point elsewhere than to the target, or to something that does not exist.
 
 use crate::bytes::{printable, shown};
 use crate::python::interpreter::Version;
@@ -6,14 +6,14 @@ use std::ffi::OsString;
 use std::fmt::Display;
 use std::path::PathBuf;
 
-/// What a variable does.
+/// The effect of a variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Variable {
-    /// `LD_PRELOAD` names a library that the loader passes over, with a message at each start.
+    /// `LD_PRELOAD` names a library that the loader ignores, with a message at each start.
     NotPreloaded {
         /// The library, as it is named.
         library: Vec<u8>,
-        /// What the loader says of a file of that name; `None` where it finds none that fits.
+        /// The loader's message about a file with that name; `None` if no file fits.
         said: Option<String>,
     },
     /// `PYTHONHOME` names a directory without a standard library.
@@ -23,7 +23,7 @@ pub enum Variable {
         /// The version of the interpreter.
         version: Version,
     },
-    /// `PYTHONHOME` names another installation than the one that was looked at.
+    /// `PYTHONHOME` names another installation than the examined one.
     HomeElsewhere {
         /// The directory.
         home: PathBuf,
@@ -32,65 +32,65 @@ pub enum Variable {
     PackagesBefore {
         /// The directory.
         directory: PathBuf,
-        /// What is wrong with them.
+        /// The problem with them.
         packages: Before,
     },
 }
 
-/// What is wrong with packages that come before those of an environment.
+/// The problem with packages that come before those of an environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Before {
-    /// They are for a Python that the environment has not.
+    /// They are for a Python that the environment does not have.
     OfAnotherPython {
         /// The first of them.
         first: String,
-        /// Major and minor number of the Python.
+        /// The version of that Python, major and minor number.
         python: (u8, u8),
-        /// How many there are.
+        /// Their number.
         packages: usize,
     },
-    /// They are of other releases than those of the environment.
+    /// Their releases differ from those of the environment.
     OfAnotherRelease {
         /// The first of them.
         first: Shadowing,
-        /// How many there are.
+        /// Their number.
         packages: usize,
     },
-    /// A package is not compiled there.
+    /// A package has no compiled modules there.
     NotCompiled {
         /// The package.
         package: OsString,
-        /// The extension modules that it has in the environment.
+        /// The number of extension modules that it has in the environment.
         modules: usize,
     },
 }
 
-/// A distribution that is imported in the stead of another release of it.
+/// A distribution that is imported instead of another release of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Shadowing {
     /// The distribution.
     pub name: String,
     /// The version that is imported.
     pub version: String,
-    /// The version that is not.
+    /// The version that is not imported.
     pub other: String,
 }
 
-/// The variables that something is owed to, by name.
+/// The names of the responsible variables.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Blame {
     /// The variables.
     pub variables: Vec<&'static str>,
-    /// Would one of them do, and nothing tells which?
+    /// Is any one of them enough, so that it is not known which one is responsible?
     pub is_any: bool,
 }
 
-/// What variables name for the loader and is not there.
+/// Directories in variables of the loader that do not exist.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Absent {
-    /// The directories that `LD_LIBRARY_PATH` names.
+    /// The directories in `LD_LIBRARY_PATH`.
     pub library_path: Vec<Vec<u8>>,
-    /// The directory that `CUDA_HOME` names.
+    /// The directory in `CUDA_HOME`.
     pub cuda_home: Option<PathBuf>,
 }
 

@@ -72,7 +72,7 @@ impl LoadedImage {
 pub struct Process {
     /// The images; the main program first where there is one.
     pub images: Vec<Arc<LoadedImage>>,
-    /// The main program, as an index; `None` where only libraries are opened.
+    /// The main program, as an index; `None` if only libraries are opened.
     pub main: Option<usize>,
     /// Paths of libraries of the shared cache that were loaded.
     pub cached: BTreeSet<Vec<u8>>,

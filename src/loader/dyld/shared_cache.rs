@@ -4,7 +4,7 @@
 //! object was linked against it. What a search only happens to find there counts if it is well
 //! known.
 
-/// The libraries directly in `/usr/lib` that programs outside of the system link against (the
+/// The libraries directly in `/usr/lib` that programs outside the system link against (the
 /// `usr/lib/*.tbd` of Apple's macOS SDK).
 const WELL_KNOWN: &[&str] = &[
     "libSystem.B.dylib",

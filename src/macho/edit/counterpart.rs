@@ -1,4 +1,5 @@
-//! Two states of one Mach-O file: the edits that would lead from the one to the other, made anew.
+//! Computes the edits that turn one known state of a Mach-O file into another, to compare them with recorded
+//! edits.
 
 use super::{Failure, Request, SliceRequest, edit};
 use crate::bytes;
@@ -8,11 +9,11 @@ use crate::macho::image::Image;
 use goblin::mach::load_command as lc;
 
 impl SliceRequest {
-    /// The search paths that another state of the file has, slice by slice. `LC_SOURCE_VERSION` may go where
-    /// it is gone there.
+    /// The request with the search paths of another state of the file, slice by slice. `LC_SOURCE_VERSION`
+    /// may be removed if it is absent in that state.
     ///
     /// # Errors
-    /// Where a slice cannot be read.
+    /// If a slice cannot be read.
     pub fn towards(now: &Container<'_>, then: &Container<'_>) -> Result<Vec<Self>, bytes::Error> {
         let has_version =
             |image: &Image<'_>| image.commands_of(lc::LC_SOURCE_VERSION).next().is_some();
@@ -26,13 +27,13 @@ impl SliceRequest {
     }
 }
 
-/// The edits that give the slices of a file of that name the search paths that they have in its other state.
-/// With `repairs_signature` the signatures are made right besides.
+/// The edits that give the slices of a file with this name the search paths of its other state. With
+/// `repairs_signature`, signatures are repaired too.
 ///
-/// Slices that are the same in both states are left alone.
+/// Slices that are the same in both states are not edited.
 ///
 /// # Errors
-/// As those of [`edit`], and where the other state cannot be read.
+/// As for [`edit`], and if the other state cannot be read.
 pub fn edits_towards(
     pair: &Pair<'_>,
     file_name: &[u8],

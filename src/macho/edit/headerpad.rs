@@ -1,4 +1,4 @@
-//! How far the load commands may grow: up to the first thing behind them.
+//! The padding into which the load commands can grow, before the first section or segment.
 
 use crate::bytes::{Error, Source as _};
 use crate::macho::image::Image;
@@ -7,19 +7,19 @@ use goblin::mach::constants::{S_GB_ZEROFILL, S_THREAD_LOCAL_ZEROFILL, S_ZEROFILL
 /// The space that the load commands have, as offsets in the slice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeaderPad {
-    /// Where the load commands end.
+    /// The end of the load commands.
     pub start: u64,
-    /// Where something else begins.
+    /// The start of the next structure.
     pub limit: u64,
 }
 
 impl HeaderPad {
     /// The space of a slice.
     ///
-    /// Limits are sections of which something stands in the file, and segments without sections.
+    /// It ends at the first section with bytes in the file, or at the first segment without sections.
     ///
     /// # Errors
-    /// Where the load commands reach into what follows.
+    /// If the load commands overlap what follows.
     pub fn of(image: &Image<'_>) -> Result<Self, Error> {
         let mut limit = image.slice().len();
         for segment in image.segments()? {
@@ -41,13 +41,13 @@ impl HeaderPad {
         Ok(Self { start, limit })
     }
 
-    /// Bytes that are free.
+    /// The number of free bytes.
     #[must_use]
     pub fn len(self) -> u64 {
         self.limit - self.start
     }
 
-    /// Is there no space at all?
+    /// Is there no space?
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.len() == 0

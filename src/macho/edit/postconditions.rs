@@ -1,4 +1,4 @@
-//! Postconditions: the edited file is read again, through the edits, before they are handed out.
+//! Postconditions: the edited file is read again, through the edits, before the edits are returned.
 
 use super::headerpad::HeaderPad;
 use super::refusal::Refusal;
@@ -12,11 +12,10 @@ use crate::macho::image::{Command, Image};
 use goblin::mach::load_command as lc;
 use std::ops::Range;
 
-/// Does every slice have the wanted search path, does its signature fit, and is everything else what
-/// it was?
+/// Does every slice have the wanted search path and a matching signature, and is everything else unchanged?
 ///
 /// # Errors
-/// [`Refusal::Inconsistent`] with the first postcondition that does not hold.
+/// [`Refusal::Inconsistent`] with the first postcondition that is violated.
 pub(in crate::macho) fn verify(
     file: &Container<'_>,
     edits: &EditSet,
@@ -46,7 +45,7 @@ pub(in crate::macho) fn verify(
     require(!outside, "only load commands and hashes change")
 }
 
-/// Checks one slice; returns the ranges of the old file in which it may have changed.
+/// Checks one slice, and returns the ranges of the old file in which it may have changed.
 fn slice(
     old: &Image<'_>,
     new: &Image<'_>,
@@ -73,7 +72,7 @@ fn slice(
     let base = |range: Range<u64>| old.slice().in_file(range.start)..old.slice().in_file(range.end);
     let mut allowed = vec![base(16..24), base(old.header_size()..touched)];
     if let Some(signature) = &new_signature {
-        // A new signature is wholly this program's; of an old one the touched pages are.
+        // A new signature may differ completely, an old one in the hashes of the changed pages.
         let is_new = is_signed_now || old_signature.as_ref().is_some_and(Signature::has_signer);
         let end = if is_new || repairs_signature { u64::MAX } else { touched };
         let bad = signature
@@ -97,8 +96,8 @@ fn slice(
     Ok(allowed)
 }
 
-/// Every command but `LC_RPATH` is there, in its order; `LC_SOURCE_VERSION` may be gone. Where a
-/// signature is new, its command is last and `__LINKEDIT` reaches to its end.
+/// Every command except `LC_RPATH` is present in the same order; `LC_SOURCE_VERSION` may be missing. The
+/// command of a new signature is the last one, and `__LINKEDIT` extends to the end of that signature.
 fn others(old: &Image<'_>, new: &Image<'_>, is_signed_now: bool) -> Result<(), Refusal> {
     let keeps_version = new.commands_of(lc::LC_SOURCE_VERSION).next().is_some();
     let is_other = |command: &&Command| {

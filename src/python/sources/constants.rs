@@ -24,7 +24,7 @@ pub(super) struct Names<'a> {
     pub(super) scopes: Vec<Scope<'a>>,
 }
 
-/// The names that a scope assigns to: one that is assigned once has that value wherever it is asked for.
+/// The names that a scope assigns to: one that is assigned once has that value wherever it is requested.
 pub(super) fn assigned<'a>(parameters: Option<&'a Parameters>, body: &'a [Stmt]) -> Scope<'a> {
     let mut assigned = Assigned { names: Scope::new() };
     let parameters = parameters.into_iter().flatten();

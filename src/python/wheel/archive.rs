@@ -95,7 +95,7 @@ impl Field {
         self.at..self.at.saturating_add(if self.wide { 8 } else { 4 })
     }
 
-    /// The bytes of a value there; `None` where it does not fit.
+    /// The bytes of a value there; `None` if it does not fit.
     pub(super) fn bytes(self, value: u64) -> Option<Vec<u8>> {
         if self.wide {
             return Some(value.to_le_bytes().to_vec());

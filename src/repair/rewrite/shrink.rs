@@ -24,7 +24,7 @@ pub struct Shrink {
 /// constants, as one that it opens; and those that depend on the machine, which is not known.
 ///
 /// # Errors
-/// Where the names of the needed libraries cannot be read.
+/// If the names of the needed libraries cannot be read.
 pub fn kept(
     vfs: &dyn Vfs,
     image: &Image<'_>,

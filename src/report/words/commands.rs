@@ -1,11 +1,11 @@
-//! Commands of pip in the words of the tool that installs into an environment.
+//! Translates pip commands for the tool that installs packages into an environment.
 
 use crate::bytes::shell_word;
 use crate::python::installs::Installs;
 use std::os::unix::ffi::OsStrExt as _;
 
-/// A text with its commands of pip as that tool takes them: `uv pip install --python PREFIX …` for uv, whose environments
-/// have no pip.
+/// A text with its pip commands in the form of that tool: `uv pip install --python PREFIX …` for uv, whose
+/// environments contain no pip.
 pub(super) fn in_words_of(installs: &Installs, text: &str) -> String {
     let word = |prefix: &std::path::Path| shell_word(prefix.as_os_str().as_bytes());
     let (before, after) = match installs {
@@ -26,7 +26,7 @@ pub(super) fn in_words_of(installs: &Installs, text: &str) -> String {
     said + rest
 }
 
-/// Where a command of pip begins, as a word of its own, and what it does.
+/// The start of a pip command as a separate word, and its action.
 fn first_command(text: &str) -> Option<(usize, &'static str)> {
     let verbs = ["install", "uninstall"];
     text.match_indices("pip ").find_map(|(at, pip)| {

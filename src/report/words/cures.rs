@@ -1,4 +1,4 @@
-//! The words for the fix of a finding.
+//! The texts of fixes for findings.
 
 use super::commands;
 use super::opening::releases;
@@ -12,12 +12,12 @@ use crate::python::installs::Installs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// A command, or what a person has to do, in the words of the tool that installs into the environment.
+/// A command or an instruction, for the tool that installs packages into the environment.
 pub(super) fn of(cure: &Cure, installs: &Installs) -> String {
     commands::in_words_of(installs, &for_tool(cure, installs))
 }
 
-/// What conda does where it keeps the records; else what pip does.
+/// The conda command if conda installed the package, or else the pip command.
 fn for_tool(cure: &Cure, installs: &Installs) -> String {
     let Installs::Conda { prefix, .. } = installs else { return in_words(cure) };
     let conda = |words: &str| format!("conda install -p {} {words}", word(prefix));
@@ -190,23 +190,23 @@ fn install_in_words(install: &Install) -> String {
     }
 }
 
-/// The kind of system whose packages are named.
+/// The Linux family whose packages are named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Family {
     /// Any.
     Any,
-    /// Debian, Ubuntu and their kin.
+    /// Debian, Ubuntu and derivatives.
     Debian,
-    /// Fedora, Red Hat's and their kin.
+    /// Fedora, Red Hat and derivatives.
     RedHat,
 }
 
-/// What installs a library that the tables know, on any system.
+/// The command that installs a library from the tables, on any system.
 fn shipped(shipped: &Shipped) -> String {
     shipped_on(shipped, Family::Any)
 }
 
-/// What installs a library that the tables know.
+/// The command that installs a library from the tables.
 pub(super) fn shipped_on(shipped: &Shipped, family: Family) -> String {
     let apt = |package: &str| {
         (family != Family::RedHat).then(|| format!("apt install {package} (Debian, Ubuntu)"))
@@ -255,7 +255,7 @@ pub(super) fn shipped_on(shipped: &Shipped, family: Family) -> String {
     }
 }
 
-/// Commands of which one is enough.
+/// Alternative commands.
 fn alternatives(commands: impl Iterator<Item = String>) -> String {
     let commands: Vec<String> = commands.collect();
     match &commands[..] {
@@ -349,7 +349,7 @@ fn pip_install(Wanted { name, specifier }: &Wanted) -> String {
     format!("pip install {}", in_shell_quotes(format!("{name}{specifier}").as_bytes()))
 }
 
-/// A path as a word of a command.
+/// A path as a shell word.
 fn word(path: &Path) -> String {
     shell_word(path.as_os_str().as_bytes())
 }

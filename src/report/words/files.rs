@@ -1,4 +1,4 @@
-//! The words for files that are not as they have to be.
+//! The texts of findings about broken or unsuitable files.
 
 use super::text::{AND, joined};
 use crate::bytes::{printable, shown};
@@ -14,7 +14,7 @@ pub(super) fn of(file: &File) -> String {
             format!("cannot read {files} more files, such as {file}: {}", unreadable(why))
         }
         File::OtherProcessor { object, architecture } => {
-            format!("{object} is built for {architecture}, and no interpreter here is")
+            format!("{object} is built for {architecture}, but the interpreters here are not")
         }
         File::NoSlice { object, arch, said } => format!("{object} has no {arch} code: {said}"),
         File::NoSignature { object, said } => {

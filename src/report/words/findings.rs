@@ -1,4 +1,4 @@
-//! The words for a finding: what was found, what cures it, and why it is not repaired.
+//! The texts of a finding: what was found, how to fix it, and why it is not repaired.
 
 use super::cures;
 use super::{files, installed, interpreters, memory, needs, opening, refusals, symbols, variables};
@@ -15,7 +15,7 @@ pub fn message(finding: &Finding) -> String {
     }
 }
 
-/// What cures it: a command, or what a person has to do.
+/// The fix: a command or an instruction.
 #[must_use]
 pub fn cure(finding: &Finding) -> String {
     match &finding.refusal {
@@ -24,8 +24,8 @@ pub fn cure(finding: &Finding) -> String {
     }
 }
 
-/// Its message in two parts, where distributions do not fit or symbols are missing: what does not work,
-/// and why; without a second part where it is one.
+/// The message in two parts, if distributions are incompatible or symbols are missing: what does not work,
+/// and why. The second part is empty if there is only one.
 #[must_use]
 pub(super) fn halves(finding: &Finding) -> (String, String) {
     let whole = message(finding);
@@ -34,7 +34,7 @@ pub(super) fn halves(finding: &Finding) -> (String, String) {
     (head.to_owned(), rest.to_owned())
 }
 
-/// What is wrong with an environment or its interpreter, as the title of a finding.
+/// The title of a finding about an environment or its interpreter.
 #[must_use]
 pub fn environment(finding: &Finding) -> &'static str {
     match &finding.evidence {

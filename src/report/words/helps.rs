@@ -1,4 +1,4 @@
-//! The words for the fix of a message, where nothing is known of the machine.
+//! The texts of fixes for a message alone, without an environment.
 
 use super::cures::{Family, shipped_on};
 use super::managed;
@@ -14,7 +14,7 @@ use crate::messages::cure::{
 };
 use crate::messages::{Message, Speaker, leaf};
 
-/// A command, or what a person has to do.
+/// A command or an instruction.
 #[must_use]
 pub fn of(message: &Message) -> String {
     match message.cure() {
@@ -24,6 +24,7 @@ pub fn of(message: &Message) -> String {
         }
         Help::OpenFile(advice) => with_file(message, opening(advice)),
         Help::Advice(Advice::GpuLibraries) => gpu_libraries(message),
+        Help::Advice(Advice::Module) => module(message),
         Help::Advice(advice) => with_file(message, fixed(advice)),
         Help::Driver { is_needed } => driver(message, is_needed),
         Help::Library(help) => library(message, &help),
@@ -68,8 +69,8 @@ pub fn of(message: &Message) -> String {
 fn older(message: &Message, help: &Older) -> String {
     match help {
         Older::Formula(formula) => format!(
-            "brew update && brew upgrade {formula}; if it is the newest already, unset DYLD_LIBRARY_PATH, which can select \
-             an older copy, or build what needs it again"
+            "brew update && brew upgrade {formula}; if it is already the newest, unset DYLD_LIBRARY_PATH, which can select \
+             an older copy, or rebuild what needs it"
         ),
         Older::Copy(shipped) => format!(
             "remove the older copy, or the link with its name to another version, from what is searched, and install the \
@@ -84,13 +85,13 @@ fn older(message: &Message, help: &Older) -> String {
         Older::OfSystem { library, conda } => newer_system(message, library, *conda),
         Older::PrivateCopy(library) => format!(
             "unset LD_LIBRARY_PATH for this program, since {} is a private copy that is found before that of the system; the \
-             program that brought it can set the variable for itself alone",
+             program that it belongs to can set the variable for itself",
             printable(library)
         ),
     }
 }
 
-/// What helps where the system's own library is older than what needs it.
+/// The fix if a library of the system is too old.
 fn newer_system(message: &Message, library: &str, conda: Option<&str>) -> String {
     let path = message.object.as_deref().map(printable).unwrap_or_default();
     let stays = format!("do not remove or replace {library}, which programs of the system need");
@@ -101,7 +102,7 @@ fn newer_system(message: &Message, library: &str, conda: Option<&str>) -> String
              -c conda-forge {package}; {stays}"
         );
     }
-    // What is in a bundle is not installed alone.
+    // A file in a bundle cannot be installed separately.
     let is_alone = !path.is_empty() && managers::of_path(&path).is_none();
     let object = if is_alone { printable(leaf(path.as_bytes())) } else { "the program".to_owned() };
     let conda = conda.map_or_else(String::new, |package| {
@@ -113,7 +114,7 @@ fn newer_system(message: &Message, library: &str, conda: Option<&str>) -> String
     )
 }
 
-/// A text in which the object that a message names with its path stands for FILE.
+/// Replaces FILE in a text with the path of the object in the message.
 fn with_file(message: &Message, text: &str) -> String {
     match message.object.as_deref().filter(|object| object.starts_with(b"/")) {
         Some(object) => text.replace(" FILE", &format!(" {}", shell_word(object))),
@@ -127,7 +128,7 @@ fn library_name(message: &Message) -> String {
     library.map_or_else(|| "it".to_owned(), printable)
 }
 
-/// What installs a library, for the kind of system that the paths of a message are of.
+/// The command that installs a library, for the Linux family that the paths in the message suggest.
 fn installs(message: &Message, shipped: &Shipped) -> String {
     let names = |mark: &str| message.says(mark.as_bytes());
     let family = if names("-linux-gnu/") {
@@ -140,11 +141,11 @@ fn installs(message: &Message, shipped: &Shipped) -> String {
     shipped_on(shipped, family)
 }
 
-/// What stands for the name of a distribution that is not known.
+/// The placeholder for an unknown distribution.
 const UNKNOWN: &str = "NAME";
 
-const NO_EXEC: &str = "have libraries unpacked to a directory that is not mounted noexec (findmnt -T DIR shows it): TMPDIR=DIR, or \
-             for Java -Djava.io.tmpdir=DIR; or mount -o remount,exec as root";
+const NO_EXEC: &str = "set TMPDIR=DIR (for Java, -Djava.io.tmpdir=DIR) to a directory that is not mounted noexec (findmnt -T DIR shows \
+             the options); or, as root, mount -o remount,exec the file system";
 
 const NODE: &str =
     "run npm rebuild, or remove node_modules and run npm ci, on the system that runs it";
@@ -219,7 +220,7 @@ fn fixed(advice: Advice) -> &'static str {
              nvvm/libdevice"
         }
         Advice::FindInterpreter => {
-            "for a script, see its first line, which may not end with the line end of Windows (sed -i 's/\\r$//' FILE), and \
+            "for a script, check its first line: it must not have a Windows line ending (sed -i 's/\\r$//' FILE removes them); then \
              recreate its environment; for a program, install the loader that \
              readelf -l FILE shows as the requested interpreter"
         }
@@ -229,16 +230,27 @@ fn fixed(advice: Advice) -> &'static str {
     }
 }
 
-/// TensorFlow's libraries, where TensorFlow does not load them.
+/// What installs a module, by name where the table knows its distribution.
+fn module(message: &Message) -> String {
+    let module = message.module.as_deref().map(printable).unwrap_or_default();
+    match import_names::known_distribution_of(&module) {
+        Some(name) => format!(
+            "install {name}, which contains the module, with the python that runs: python -m pip install {name}"
+        ),
+        None => fixed(Advice::Module).to_owned(),
+    }
+}
+
+/// The advice for TensorFlow's GPU libraries, if TensorFlow does not load them.
 fn gpu_libraries(message: &Message) -> String {
     let named = message.library.as_deref().map(leaf).and_then(packages::shipper);
     match named {
         // TensorFlow's extra is for the current release of CUDA.
         Some(Shipped::Distribution { distribution, .. }) if distribution.ends_with("-cu11") => {
             format!(
-                "if the libraries are installed, run tfpatch fix; otherwise pip install {distribution}, and the same for the other \
-             libraries that are missing, since this release of TensorFlow is built for CUDA 11; or pip install -U \
-             'tensorflow[and-cuda]'"
+                "if the libraries are installed, run tfpatch fix; otherwise pip install {distribution}, and likewise for other missing \
+                 libraries of CUDA 11, which this release of TensorFlow needs; or upgrade: pip install -U \
+                 'tensorflow[and-cuda]'"
             )
         }
         _ => fixed(Advice::GpuLibraries).to_owned(),
@@ -281,7 +293,7 @@ fn library(message: &Message, help: &LibraryHelp) -> String {
         let needs = printable(leaf(object));
         format!("; or install a build of {needs} for the installed CUDA")
     });
-    // A program that says so itself may have found another copy, which did not load.
+    // A program that reports this itself may have found another copy, which did not load.
     let is_own_words = message.speaker == Speaker::Program && message.object.is_none();
     let shadowed = match is_own_words && is_of_cuda(name.as_bytes()) {
         true => "; and unset LD_LIBRARY_PATH, which can select another copy",
@@ -301,13 +313,13 @@ fn bring(message: &Message, bring: &Bring, name: &str) -> String {
             format!("pip install --force-reinstall --no-deps {distribution}")
         }
         Bring::OfWheel => format!(
-            "reinstall the package whose import fails: pip install --force-reinstall --no-deps NAME; {name} is a copy that its \
-             wheel brings, in a directory NAME.libs"
+            "reinstall the package whose import fails: pip install --force-reinstall --no-deps NAME; {name} is a copy inside its \
+             wheel, in the directory NAME.libs"
         ),
         Bring::OfTree(directory) => format!(
             "its library is usually in {directory}: run ldconfig as root after the directory was added to a file in \
-             /etc/ld.so.conf.d, or set LD_LIBRARY_PATH={directory}; if {name} is not there, build the program again with \
-             --enable-shared, or without it"
+             /etc/ld.so.conf.d, or set LD_LIBRARY_PATH={directory}; if {name} is not there, build the program again, with \
+             --enable-shared to install the library, or without it to link it statically"
         ),
         Bring::Alpine => format!(
             "apk add so:{name} (Alpine); if no package has it, install a build for this release of Alpine"
@@ -342,12 +354,16 @@ fn bring(message: &Message, bring: &Bring, name: &str) -> String {
             )
         }
         Bring::LookUpFormula => {
-            format!("find the formula that contains {name} with brew search, and install it")
+            let stem = name.strip_prefix("lib").unwrap_or(name).split('.').next().unwrap_or(name);
+            format!(
+                "install the formula that contains {name}; brew search {stem} lists formulae with similar names"
+            )
         }
     }
 }
 
-/// The distribution built again, where its wheel names a file of Homebrew: it was built here, and is in pip's cache.
+/// Reinstalls the distribution whose wheel contains a path of Homebrew: that wheel was built on this machine,
+/// and is in the cache of pip.
 fn built_again(message: &Message, newer: &Newer) -> Option<String> {
     let Newer::Distribution(distribution) = newer else { return None };
     message
@@ -426,12 +442,12 @@ fn newer_libstdcxx(release: Option<&str>) -> String {
     let release = release.map_or_else(String::new, |gcc| format!(" (from GCC {gcc} or later)"));
     format!(
         "make sure that a newer libstdc++.so.6{release} is found first: remove the older copy from LD_LIBRARY_PATH; \
-         in a conda environment, conda install -c conda-forge libstdcxx-ng; otherwise update the libstdc++6 of the \
+         in a conda environment, conda install -c conda-forge libstdcxx-ng; otherwise update libstdc++6 on the \
          system"
     )
 }
 
-/// What helps where two things were not built for each other.
+/// The fix if two files were not built for each other.
 fn releases(message: &Message, help: &ReleasesHelp) -> String {
     match help {
         ReleasesHelp::NewerNumpy => {
@@ -479,7 +495,7 @@ fn releases(message: &Message, help: &ReleasesHelp) -> String {
     }
 }
 
-/// What helps where an object lacks symbols of a project that brings its libraries by itself.
+/// The fix if an object lacks symbols of a project that distributes its own libraries.
 fn of_object(message: &Message, owner: Owner, is_mac: bool) -> String {
     let object =
         message.object.as_deref().map(leaf).map_or_else(|| "the file".to_owned(), printable);
@@ -497,7 +513,7 @@ fn of_object(message: &Message, owner: Owner, is_mac: bool) -> String {
     )
 }
 
-/// What helps where nothing but the names is known of two things that were not built for each other.
+/// The fix if only the names of two incompatible files are known.
 fn for_each_other(message: &Message) -> String {
     let object = message.object.as_deref().map(leaf).map(printable);
     // The version of a symbol is often the name of the library that defines it.
@@ -528,7 +544,7 @@ fn for_each_other(message: &Message) -> String {
     }
 }
 
-/// The variable that puts other copies of libraries before those that are searched.
+/// The variable that makes the loader search other copies first.
 fn variable(is_mac: bool) -> &'static str {
     if is_mac { "DYLD_LIBRARY_PATH" } else { "LD_LIBRARY_PATH" }
 }

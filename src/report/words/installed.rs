@@ -1,4 +1,4 @@
-//! The words for what installers left.
+//! The texts of findings about installed distributions.
 
 use super::text::{AND, MORE, counted, joined};
 use crate::bytes::printable;

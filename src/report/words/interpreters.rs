@@ -1,4 +1,4 @@
-//! The words for environments that are not as they run.
+//! The texts of findings about broken environments.
 
 use super::text::counted;
 use super::variables::{others, shadowing};
@@ -28,7 +28,7 @@ pub(super) fn of(interpreter: &Interpreter) -> String {
                 false => "; its standard library is not found",
             };
             format!(
-                "pyvenv.cfg names {} as the directory of the base interpreter, but it contains none{library}",
+                "pyvenv.cfg names {} as the directory of the base interpreter, but that directory has no interpreter{library}",
                 shown(home)
             )
         }
@@ -51,7 +51,7 @@ pub(super) fn of(interpreter: &Interpreter) -> String {
     }
 }
 
-/// What is wrong with the environment, in a few words.
+/// The title of a finding about an environment.
 pub(super) fn title(interpreter: &Interpreter) -> &'static str {
     match interpreter {
         Interpreter::Missing { .. }

@@ -1,16 +1,16 @@
-//! The words for the fix of a file that a package manager beside Python's and the system's has brought.
+//! The texts of fixes for files from package managers other than those of Python and the system.
 
 use crate::knowledge::managers::Manager;
 use crate::messages::cure::Lack;
 
-/// A command, or what a person has to do, about an object of which something called `name` is missing.
+/// A command or an instruction for an object that lacks something called `name`.
 pub(super) fn of(manager: &Manager, lack: Lack, name: &str) -> String {
     match manager {
         Manager::Nix => nix(lack, name),
         Manager::Snap(snap) => of_snap(lack, snap),
         Manager::Base(snap) => format!(
-            "start the program from a terminal that is not in a snap: that of VS Code, for one, has variables for its own \
-             libraries; or unset GTK_PATH GTK_EXE_PREFIX GIO_MODULE_DIR LD_LIBRARY_PATH LD_PRELOAD; the libraries in \
+            "start the program from a terminal outside of snaps (the one of VS Code sets variables for its own \
+             libraries), or unset GTK_PATH GTK_EXE_PREFIX GIO_MODULE_DIR LD_LIBRARY_PATH LD_PRELOAD; the libraries in \
              /snap/{snap} are for snaps only"
         ),
         Manager::Ros(distribution) => ros(lack, distribution.as_deref().unwrap_or("DISTRO")),
@@ -47,7 +47,8 @@ pub(super) fn of(manager: &Manager, lack: Lack, name: &str) -> String {
     }
 }
 
-/// What can build an object again for the libraries that are there, to follow how to get a library.
+/// The command that rebuilds an object for the installed libraries, to be appended to the way to get a
+/// library.
 pub(super) fn again(manager: &Manager) -> Option<String> {
     match manager {
         Manager::Php(extension, version) => {
@@ -63,7 +64,7 @@ pub(super) fn again(manager: &Manager) -> Option<String> {
     }
 }
 
-/// Debian's name for the package of a module of Perl.
+/// Debian's name for the package of a Perl module.
 fn debian_package_of_perl(module: &str) -> String {
     format!("lib{}-perl", module.to_lowercase().replace("::", "-").replace('_', "-"))
 }
@@ -103,7 +104,7 @@ fn ros(lack: Lack, distribution: &str) -> String {
     match lack {
         Lack::Library => format!(
             "{source} in the shell that starts the program, and install/setup.bash of the workspace for its own libraries; \
-             what is not installed, rosdep install --from-paths src --ignore-src installs"
+             rosdep install --from-paths src --ignore-src installs missing packages"
         ),
         Lack::Fit => format!(
             "rebuild the workspace for the installed ROS: {source}, remove its directories build and install, and run \

@@ -1,4 +1,4 @@
-//! What the words of a message mean, in plain language.
+//! The meaning of messages in plain language.
 
 use crate::bytes::printable;
 use crate::messages::meaning::{
@@ -26,12 +26,12 @@ pub fn of(message: &Message) -> String {
     }
 }
 
-/// A name of a message as it is shown, or the words that stand for one that it does not tell.
+/// A name in a message as shown to users, or another text if the message does not contain it.
 fn named(name: &Option<Vec<u8>>, otherwise: &str) -> String {
     name.as_deref().map_or_else(|| otherwise.to_owned(), printable)
 }
 
-/// The object's name, without its directory.
+/// The name of the object, without its directory.
 fn name_of(message: &Message) -> String {
     message.object.as_deref().map_or_else(|| "the file".to_owned(), |path| printable(leaf(path)))
 }
@@ -40,7 +40,7 @@ fn library_of(message: &Message) -> String {
     named(&message.library, "a library")
 }
 
-/// Who needs a library, to follow its name.
+/// The object that needs a library, to be appended to the name of the library.
 fn needed_by(message: &Message) -> String {
     let name = name_of(message);
     message.object.as_ref().map_or_else(String::new, |_| format!(" (needed by {name})"))
@@ -161,7 +161,7 @@ fn of_object(message: &Message, fault: &ObjectFault) -> String {
              and no space was left."
         ),
         ObjectFault::ExecStack => format!(
-            "{name} requests an executable stack, usually by mistake, and the system does not give one to a program \
+            "{name} requests an executable stack, usually by mistake, and the system does not allow one in a program \
              that started without it."
         ),
         ObjectFault::OtherTeam => format!(
@@ -192,10 +192,12 @@ fn unreadable(why: Unreadable) -> &'static str {
              is truncated"
         }
         Unreadable::TooManyFiles => {
-            "was not opened, since the process has as many files open as its limit allows; nothing has to be wrong with the \
-             file"
+            "was not opened, because the process has reached its limit of open files; the file itself may be \
+             fine"
         }
-        Unreadable::LinkLoop => "is a link that leads back to itself, over one or more other links",
+        Unreadable::LinkLoop => {
+            "is a link that leads back to itself, directly or through other links"
+        }
         Unreadable::Forbidden => "is not readable for the user who ran the program",
         Unreadable::NotMapped => {
             "could not be mapped: its file system is mounted noexec, memory is limited, or the file is truncated"
@@ -239,7 +241,8 @@ fn of_symbols(message: &Message, fault: &SymbolFault) -> String {
         ),
         SymbolFault::OlderLibrary => {
             let version = named(&message.version, "a version");
-            // The versions of these grow with each release; those of others tell two lines of releases apart.
+            // Versions of these libraries grow with each release; those of others distinguish two series of
+            // releases.
             let grows = message.needs_a_newer_one();
             if message.speaker == Speaker::Dyld {
                 return format!(
@@ -277,7 +280,7 @@ fn of_symbols(message: &Message, fault: &SymbolFault) -> String {
     }
 }
 
-/// What Python's own words mean, and those of the shell that was to start it.
+/// The meaning of messages from Python, and from the shell that was to start it.
 fn of_python(message: &Message, fault: &PythonFault) -> String {
     let symbol = named(&message.symbol, "a symbol");
     let module = |otherwise| named(&message.module, otherwise);
@@ -301,7 +304,7 @@ fn of_python(message: &Message, fault: &PythonFault) -> String {
             module("a distribution")
         ),
         PythonFault::NoInterpreter if message.entry.is_none() => format!(
-            "{} is there, but the interpreter that it names does not exist: for a script, the program in its first line; \
+            "{} exists, but the interpreter that it names does not: for a script, the program in its first line; \
              for a compiled program, its dynamic loader, as with a program for Alpine or for another architecture.",
             name_of(message)
         ),

@@ -1,4 +1,4 @@
-//! The words for the memory that objects want of a program that runs.
+//! The texts of findings about memory that objects need.
 
 use crate::findings::evidence::memory::Memory;
 

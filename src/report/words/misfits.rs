@@ -1,11 +1,10 @@
-//! In what a plan that was made elsewhere does not fit.
+//! The texts for differences between a plan and its target.
 
 use super::findings;
 use crate::bytes::printable;
 use crate::repair::foreign_plan::{Mismatch, Stamp};
-use crate::world::Place;
 
-/// In what a plan that was made elsewhere does not fit a file, as a clause.
+/// How a plan does not fit a file, as a clause.
 pub(super) fn of(mismatch: &Mismatch) -> String {
     match mismatch {
         Mismatch::EditedTwice => "two steps of the plan edit it".to_owned(),
@@ -46,8 +45,11 @@ pub(super) fn of(mismatch: &Mismatch) -> String {
         }
         Mismatch::UnknownRow { row } => format!("has a row that is not in the plan: {row}"),
         Mismatch::Moves { library, after, before } => {
-            let now = after.as_ref().map_or_else(|| "nowhere".to_owned(), Place::to_string);
-            format!("would load {} from {now} instead of {before}", printable(library))
+            let library = printable(library);
+            match after {
+                Some(now) => format!("would load {library} from {now} instead of {before}"),
+                None => format!("would not find {library}, which is now loaded from {before}"),
+            }
         }
         Mismatch::NewFault(found) => {
             format!("would have a new error: {}", findings::message(found))

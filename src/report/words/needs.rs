@@ -1,4 +1,4 @@
-//! The words for an object that needs a library.
+//! The texts of findings about an object that needs a library.
 
 use super::variables::{blamed, not_there};
 use crate::bytes::{printable, shown};
@@ -70,7 +70,7 @@ fn said(need: &Need, object: &str) -> String {
     }
 }
 
-/// What a copy lacks to which a variable leads, to follow which copy that is: symbols, and libraries.
+/// The symbols and libraries that the copy lacks which a variable selects, to be appended.
 fn lacking(symbols: &[Vec<u8>], libraries: &[Vec<u8>]) -> String {
     let symbols = match symbols {
         [] => String::new(),
@@ -91,7 +91,7 @@ fn lacking(symbols: &[Vec<u8>], libraries: &[Vec<u8>]) -> String {
     symbols + &libraries
 }
 
-/// What there is of a library, to follow who needs it.
+/// What exists of a library, to be appended to the object that needs it.
 fn there(lacking: &Lacking) -> String {
     match lacking {
         Lacking::FlattenedLink { file, named } => {
@@ -119,8 +119,8 @@ fn there(lacking: &Lacking) -> String {
     }
 }
 
-/// What there is of a library that several objects need, or what they load instead, as a line of its own; nothing
-/// where that is not known, or there is no such library.
+/// What exists of a library that several objects need, or what they load instead, as a separate line; nothing if
+/// that is unknown, or it is not found.
 pub(crate) fn found_instead(evidence: &Evidence) -> Option<String> {
     let Evidence::Need(Need { supply, .. }) = evidence else { return None };
     match supply {
@@ -136,7 +136,7 @@ pub(crate) fn found_instead(evidence: &Evidence) -> Option<String> {
     }
 }
 
-/// What there is of a library, to follow that it failed to load.
+/// What exists of a library, to be appended after its failure to load.
 fn in_vain(copies: &Copies) -> String {
     match copies {
         Copies::One { directory } => format!("; it is in {directory}"),

@@ -1,4 +1,4 @@
-//! The words for libraries that an object opens at run time.
+//! The texts of findings about libraries that an object opens at run time.
 
 use super::text::joined;
 use super::variables::not_there;
@@ -64,7 +64,7 @@ fn unfound(why: &Unfound) -> String {
     }
 }
 
-/// Both releases, as they are called in a sentence.
+/// Both releases, as named in a sentence.
 pub(super) fn releases(cuda: &Cuda) -> String {
     format!("CUDA {} and cuDNN {}", cuda.cuda, cuda.cudnn)
 }

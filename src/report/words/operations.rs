@@ -1,17 +1,18 @@
-//! The words for an operation that did not take place, and for files that it skips.
+//! The texts for operations that did not take place, and for skipped files.
 
 use crate::bytes::printable;
 use crate::operation::{
     Change, Contradiction, Distrust, Error, Impossible, Obstacle, Refusal, Unpermitted, Unusable,
 };
 
-/// Why an operation did not take place, and the cure.
+/// The reason why an operation did not take place, and the fix.
 #[must_use]
 pub fn error(error: &Error) -> String {
     match error {
         Error::Path(error) => error.to_string(),
         Error::NestedStore { store, other } => format!(
-            "the backup directory {store:?} would be nested with {other:?}; use the directory of the existing one"
+            "cannot keep backups in {store:?}: there are backups in {other:?} already, and the two directories must not \
+             contain each other"
         ),
         Error::Locked { store, pid } => {
             let who = pid.map(|pid| format!(" (pid {pid})")).unwrap_or_default();
@@ -69,7 +70,7 @@ pub fn error(error: &Error) -> String {
     }
 }
 
-/// How a file differs from what was recorded of it, as a sentence without its subject.
+/// How a file differs from its recorded state, as a clause.
 #[must_use]
 pub fn change(change: &Change) -> String {
     match change {
@@ -95,7 +96,7 @@ pub fn change(change: &Change) -> String {
     }
 }
 
-/// What would change besides a search path.
+/// What would change in addition to a search path.
 #[must_use]
 pub fn unpermitted(what: &Unpermitted) -> String {
     const NOT_OWN: &str =
@@ -130,7 +131,7 @@ pub fn unpermitted(what: &Unpermitted) -> String {
     said.to_owned()
 }
 
-/// Why a file is not written, and the cure: what follows upon its path.
+/// The reason why a file is not written, and the fix. The text follows the path.
 fn refusal(refusal: &Refusal) -> String {
     let said = match refusal {
         Refusal::SetUserId => {
@@ -140,8 +141,8 @@ fn refusal(refusal: &Refusal) -> String {
         Refusal::Immutable => "is immutable or append-only; see chattr(1)",
         Refusal::OtherOwner { owner, user } => {
             return format!(
-                "belongs to {}, but the rest belongs to {}, as whom tfpatch edits it; change the owner of the file first, \
-                 as root: chown --no-dereference {user} FILE",
+                "belongs to {}, but the target belongs to {}, with whose permissions tfpatch edits it; first change the owner of the \
+                 file, as root: chown --no-dereference {user} FILE",
                 user_called(*owner),
                 user_called(*user)
             );
@@ -182,12 +183,12 @@ fn refusal(refusal: &Refusal) -> String {
     said.to_owned()
 }
 
-/// A user, as people call it.
+/// A user, as shown in a text.
 fn user_called(uid: u32) -> String {
     if uid == 0 { "root".to_owned() } else { format!("user {uid}") }
 }
 
-/// What is in the way of editing a file in place.
+/// The obstacle to editing a file in place.
 fn obstacle(obstacle: Obstacle) -> &'static str {
     match obstacle {
         Obstacle::Unsafe => "its edits are not safe in place",
@@ -211,7 +212,7 @@ fn contradiction(why: Contradiction) -> &'static str {
     }
 }
 
-/// Why a store is not used, and the cure.
+/// The reason why a store is not used, and the fix.
 fn distrust(why: &Distrust) -> String {
     const ELSEWHERE: &str = "remove it, or keep backups elsewhere with --store DIR";
     let what = match why {

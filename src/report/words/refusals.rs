@@ -1,9 +1,9 @@
-//! Why something is not repaired.
+//! The reasons why something is not repaired.
 
 use crate::bytes::{printable, shown};
 use crate::findings::refusal::Refusal;
 
-/// Why an object is skipped, as a clause.
+/// The reason why an object is skipped, as a clause.
 pub(super) fn reason(refusal: &Refusal) -> String {
     match refusal {
         Refusal::OutsideTarget => {
@@ -23,12 +23,14 @@ pub(super) fn reason(refusal: &Refusal) -> String {
         ),
         Refusal::Io(error) => error.said.clone(),
         Refusal::Edit(failure) => failure.to_string(),
-        Refusal::Moves { library, after, before } => format!(
-            "skipped, because {} would then be loaded from {} instead of {}",
-            printable(library),
-            after.as_deref().map_or_else(|| "nowhere".to_owned(), shown),
-            shown(before)
-        ),
+        Refusal::Moves { library, after, before } => {
+            let (library, before) = (printable(library), shown(before));
+            let then = match after.as_deref() {
+                Some(after) => format!("be loaded from {} instead of {before}", shown(after)),
+                None => format!("not be found; now it is loaded from {before}"),
+            };
+            format!("skipped, because {library} would then {then}")
+        }
         Refusal::NotCured => "skipped, because an entry would not fix it".to_owned(),
     }
 }

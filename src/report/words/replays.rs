@@ -1,8 +1,8 @@
-//! Why the emulation of a run does not say what happened.
+//! The reasons why the emulation does not predict the result of a request.
 
 use crate::trace::replay::Why;
 
-/// Why it does not, or why that cannot be known: a clause.
+/// The reason why it does not, or why that is unknown, as a clause.
 #[must_use]
 pub fn why(why: Why) -> &'static str {
     match why {

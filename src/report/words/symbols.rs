@@ -1,4 +1,4 @@
-//! The words for symbols and versions that a library does not have.
+//! The texts of findings about symbols and versions that a library lacks.
 
 use super::text::{counted, first_names};
 use super::variables::blamed;
@@ -49,7 +49,7 @@ fn cannot_work(between: &Between) -> String {
     format!("{} does not work with {}", between.plugin, between.host)
 }
 
-/// What is known of a newer copy, to follow what lacks a version.
+/// What is known about a newer copy, to be appended to the library that lacks a version.
 fn elsewhere(newer: &Newer) -> String {
     match newer {
         Newer::WithoutVariables(variables) => {

@@ -1,9 +1,9 @@
-//! Why a target was chosen.
+//! The reasons why a target was chosen.
 
 use crate::app::targets::Reason;
 use crate::python::discovery;
 
-/// Why a target was chosen, in a few words that stand in parentheses.
+/// The reason why a target was chosen, in a few words for parentheses.
 #[must_use]
 pub fn reason(reason: &Reason) -> String {
     match reason {

@@ -1,14 +1,14 @@
-//! Small parts of sentences: lists, and numbers with their words.
+//! Parts of sentences: lists, and numbers with nouns.
 
 use crate::bytes::printable;
 use std::fmt::Display;
 
-/// What joins the parts of a list.
+/// The word that joins the parts of a list.
 pub(super) const AND: &str = " and ";
-/// What stands behind a list that is not whole.
+/// The end of an incomplete list.
 pub(super) const MORE: &str = ", …";
 
-/// The items of a list, with `between` between them.
+/// The items of a list, separated by `between`.
 pub(super) fn joined<T: Display>(items: impl IntoIterator<Item = T>, between: &str) -> String {
     let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
     items.join(between)
@@ -20,7 +20,7 @@ pub(super) fn first_names(names: &[Vec<u8>], shown: usize) -> String {
     if names.len() > shown { first + MORE } else { first }
 }
 
-/// A number and what is counted: `1 symbol`, `2 symbols`.
+/// A number and a noun: `1 symbol`, `2 symbols`.
 pub(super) fn counted(count: usize, what: &str) -> String {
     match (count, what.strip_suffix('y')) {
         (1, _) => format!("1 {what}"),

@@ -1,4 +1,4 @@
-//! The words for the variables of a process.
+//! The texts of findings about environment variables.
 
 use super::text::{AND, joined};
 use crate::bytes::{printable, shown};
@@ -50,7 +50,7 @@ pub(super) fn shadowing(shadowing: &Shadowing) -> String {
     format!("{name} {version} is imported instead of {other}")
 }
 
-/// How many more there are than the one that was named.
+/// The number of further items after the first.
 pub(super) fn others(count: usize) -> String {
     match count.saturating_sub(1) {
         0 => String::new(),
@@ -59,12 +59,12 @@ pub(super) fn others(count: usize) -> String {
     }
 }
 
-/// The variables that something is owed to.
+/// The responsible variables.
 pub(super) fn blamed(blame: &Blame) -> String {
     joined(&blame.variables, if blame.is_any { " or " } else { AND })
 }
 
-/// What variables name and is not there, in clauses, each behind a semicolon.
+/// Variables that name missing directories, as clauses that begin with semicolons.
 pub(super) fn not_there(absent: &Absent) -> String {
     let mut clauses = String::new();
     if !absent.library_path.is_empty() {

@@ -1,4 +1,4 @@
-//! The words for a message that was looked up in an environment.
+//! The texts for a message that was checked in an environment.
 
 use super::{commands, findings, helps};
 use crate::bytes::{printable, shell_word, shown};
@@ -9,7 +9,7 @@ use crate::world::Place;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
-/// The finding, a sentence or two; empty where nothing is known beside the words.
+/// The finding in one or two sentences; empty if there is only the message.
 #[must_use]
 pub fn sentence(verdict: &Verdict) -> String {
     match &verdict.case {
@@ -61,7 +61,7 @@ pub fn sentence(verdict: &Verdict) -> String {
     }
 }
 
-/// Who opens a library by its name, and where it is.
+/// Which code opens a library by its name, and where the library is.
 fn opened_by_name(library: &[u8], code: Option<&(Place, u32)>, file: Option<&Place>) -> String {
     let library = printable(library);
     let opens = match code {
@@ -77,12 +77,12 @@ fn opened_by_name(library: &[u8], code: Option<&(Place, u32)>, file: Option<&Pla
     format!("{opens}, so the search paths of the environment are not used. {lies}.")
 }
 
-/// What the first of the findings says, and how many more fit.
+/// The text of the first finding, and the number of others that match.
 fn found(verdict: &Verdict, lacks_symbols: bool, others: usize) -> String {
     let Some(first) = verdict.findings.first() else { return String::new() };
     let mut sentence = match lacks_symbols {
         false => format!("{}.", findings::message(first).trim_end_matches('.')),
-        // What was not found is the smaller part of it.
+        // The missing file is the smaller part of the problem.
         true => {
             let (head, rest) = findings::halves(first);
             format!(
@@ -98,7 +98,7 @@ fn found(verdict: &Verdict, lacks_symbols: bool, others: usize) -> String {
     sentence
 }
 
-/// What cures it.
+/// The fix.
 #[must_use]
 pub fn cure(message: &Message, verdict: &Verdict) -> String {
     const RESTART: &str = "no action needed; if a program still reports this, restart it, and check its environment \
@@ -141,7 +141,7 @@ pub fn cure(message: &Message, verdict: &Verdict) -> String {
     commands::in_words_of(&verdict.installs, &said)
 }
 
-/// A path as a text of Python's.
+/// A path as a Python string.
 fn python_text(path: &Path) -> String {
     format!("'{}'", shown(path).replace('\\', "\\\\").replace('\'', "\\'"))
 }

@@ -1,5 +1,5 @@
-//! Room behind a string table that ends the file, as patchelf and the new segment of an earlier
-//! edit leave it.
+//! Room behind a string table that ends the file. patchelf, and an earlier edit with a new segment, leave
+//! files like this.
 
 use crate::bytes::Error;
 use crate::edit::{Content, Edit};
@@ -12,24 +12,25 @@ use goblin::elf::program_header::ProgramHeader;
 use goblin::elf::section_header::SectionHeader;
 use scroll::Pwrite as _;
 
-/// More padding than any tool leaves after the table (patchelf: to a multiple of 8, and a byte).
+/// An upper limit for the padding after the table, in bytes. patchelf pads to a multiple of 8 and adds a
+/// byte; no tool leaves more than this.
 pub(in crate::elf) const MAX_PADDING: u64 = 64;
 
 /// A string table that can grow where it is.
 pub(in crate::elf) struct Tail {
     /// Index and header of the segment that ends with it.
     load: (usize, ProgramHeader),
-    /// Its row among the section headers, if there are any.
+    /// The index of its section header, if there are any.
     row: Option<(usize, SectionHeader)>,
-    /// Offset in the table at which a new string would stand: at the end of the file.
+    /// The offset in the table for a new string, which is the end of the file.
     pub(in crate::elf) offset: u64,
 }
 
-/// The string table of `image`, if it ends the highest segment, which ends the file, and nothing
-/// but padding follows it there.
+/// The string table of `image`, if it ends the highest segment, that segment ends the file, and only padding
+/// follows the table.
 ///
 /// # Errors
-/// Where the string table or the section headers cannot be read.
+/// If the string table or the section headers cannot be read.
 pub(in crate::elf) fn find(image: &Image<'_>) -> Result<Option<Tail>, Error> {
     let table = image.string_table()?;
     let len = image.source().len();
@@ -76,8 +77,8 @@ pub(in crate::elf) fn find(image: &Image<'_>) -> Result<Option<Tail>, Error> {
 }
 
 impl Tail {
-    /// The edits that put `string` behind the table, for a dynamic table of `entries`; `None`
-    /// where it would leave the address space.
+    /// The edits that append `string` to the table, for a dynamic table of `entries`; `None` if the result
+    /// would exceed the address space.
     pub(in crate::elf) fn append(
         self,
         image: &Image<'_>,
@@ -96,7 +97,7 @@ impl Tail {
         }
         let mut edits = vec![Edit { range: len..len, new: Content::Bytes(bytes) }];
 
-        // p_filesz and p_memsz stand side by side in both classes.
+        // p_filesz and p_memsz are adjacent in both classes.
         let header_size = ProgramHeader::size(image.ctx()) as u64;
         let sizes = match image.class() {
             Class::Elf64 => 32..48,

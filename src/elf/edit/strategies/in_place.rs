@@ -1,5 +1,4 @@
-//! Room inside the string table as it is: over the old string, or where the wanted string stands
-//! already.
+//! Room inside the existing string table: over the old string, or where the wanted string already is.
 
 use crate::bytes::Error;
 use crate::elf::dynamic_table::is_string;
@@ -9,15 +8,15 @@ use crate::elf::sections::Sections;
 use crate::elf::versions::version_names;
 use std::ops::Range;
 
-/// The slot of the string of entry `index` of the dynamic table, if a string of `len` bytes fits
-/// into it and nothing else in the file refers into it: file offsets of the string, its NUL, and
-/// as many of the NULs after it as are needed.
+/// The slot of the string of entry `index` of the dynamic table, if a string of `len` bytes fits into it and
+/// nothing else in the file refers to it. The result is the range of file offsets of the string, its NUL, and
+/// as many of the following NULs as needed.
 ///
-/// A linker merges strings that are tails of others, so that a symbol's name may well begin
-/// inside a search path, and the search path inside another string.
+/// A linker merges a string that is a tail of another one, so the name of a symbol may begin inside a search
+/// path, and the search path inside another string.
 ///
 /// # Errors
-/// Where a table that may refer into it is malformed.
+/// If a table that may refer to the string is malformed.
 pub(in crate::elf) fn find(
     image: &Image<'_>,
     index: usize,
@@ -27,7 +26,7 @@ pub(in crate::elf) fn find(
     let table = image.string_table()?;
     let text = image.string(entry.value, "search path")?;
     let start = table.start + entry.value;
-    // Offset 0 is the empty string of everything that has no name.
+    // Offset 0 is the empty string, which everything without a name uses.
     if entry.value == 0 || image.source().get(start - 1..start).as_deref() != Some(&[0]) {
         return Ok(None);
     }
@@ -49,8 +48,8 @@ pub(in crate::elf) fn find(
     Ok(Some(start..end))
 }
 
-/// Where the slot ends: after the old string's NUL at `end`, or as far behind it as is needed and
-/// as NULs reach, which an earlier, longer string left there.
+/// The end of the slot: after the old string's NUL at `end`, or further, as far as needed and as the NULs
+/// extend that an earlier, longer string left.
 fn end_of_room(image: &Image<'_>, end: u64, needed: u64, limit: u64) -> Option<u64> {
     if needed <= end {
         return Some(end);
@@ -59,23 +58,23 @@ fn end_of_room(image: &Image<'_>, end: u64, needed: u64, limit: u64) -> Option<u
     more.iter().all(|&byte| byte == 0).then_some(needed)
 }
 
-/// Does a section that is not loaded, or the section headers, take names from this table?
+/// Does a section that is not loaded, or do the section headers, use names from this table?
 fn is_read_by_sections(image: &Image<'_>) -> bool {
     match Sections::read(image) {
         Ok(Some(sections)) => sections
             .dynamic_strings(image)
             .is_some_and(|row| sections.has_other_readers(row, image.header().e_shstrndx)),
         Ok(None) => false,
-        // What cannot be read cannot be excluded.
+        // If something cannot be read, it may use them.
         Err(_) => true,
     }
 }
 
-/// Where `wanted` stands in the string table, NUL included, as an offset in it: as a suffix of one
-/// of the strings that the dynamic table names. The rest of a table of 70 MB is not searched.
+/// The offset of `wanted`, with its NUL, in the string table, if it is a suffix of a string that the dynamic
+/// table refers to. The rest of the table, which may have 70 MB, is not searched.
 ///
 /// # Errors
-/// Where a string lies outside the table.
+/// If a string is outside the table.
 pub(in crate::elf) fn elsewhere(image: &Image<'_>, wanted: &[u8]) -> Result<Option<u64>, Error> {
     for entry in image.dynamic().iter().filter(|entry| is_string(entry.tag)) {
         let text = image.string(entry.value, "dynamic string")?;

@@ -1,6 +1,6 @@
-//! Room behind a string table that ends the highest segment, where something follows the segment in
-//! the file, as strip leaves it: the segment's bytes go to the end of the file. Every address stays
-//! what it was and no program header is added, however often an object is edited and stripped.
+//! Room behind a string table that ends the highest segment, if something follows the segment in the file, as
+//! after strip. The bytes of the segment move to the end of the file. Every address stays the same and no
+//! program header is added, however often an object is edited and stripped.
 
 use super::append_to_tail::MAX_PADDING;
 use crate::bytes::Error;
@@ -15,26 +15,26 @@ use goblin::elf::section_header::{SHT_PROGBITS, SectionHeader};
 use scroll::Pwrite as _;
 use std::ops::Range;
 
-/// So many bytes may stand before the string table and move with it, and so many be left out
-/// before its new place: what is larger than a page of 64K asks for a segment of its own.
+/// The maximum number of bytes that may precede the string table and move with it, and the maximum gap before
+/// its new place. Anything larger than a page of 64 KiB justifies a new segment.
 const MAX_MORE: u64 = 1 << 16;
 
-/// A segment that can go to the end of the file.
+/// A segment that can move to the end of the file.
 pub(in crate::elf) struct Carried {
     index: usize,
-    /// The bytes that go, which the string table ends.
+    /// The bytes that move; the string table ends them.
     from: Range<u64>,
-    /// Where they will stand.
+    /// Their new file offset.
     p_offset: u64,
     sections: Option<Sections>,
-    /// Offset in the string table at which a new string would stand: at its end.
+    /// The offset in the string table for a new string: its end.
     pub(in crate::elf) offset: u64,
 }
 
-/// The highest segment of `image`, if the string table ends it and it can go.
+/// The highest segment of `image`, if the string table ends it and it can move.
 ///
 /// # Errors
-/// Where the string table or the section headers cannot be read.
+/// If the string table or the section headers cannot be read.
 pub(in crate::elf) fn find(image: &Image<'_>) -> Result<Option<Carried>, Error> {
     let table = image.string_table()?;
     let Some((index, load)) = loads(image).next_back() else { return Ok(None) };
@@ -54,7 +54,7 @@ pub(in crate::elf) fn find(image: &Image<'_>) -> Result<Option<Carried>, Error> 
     let others = image.segments().iter().filter(|segment| segment.p_type != PT_LOAD);
     let mut claims = rows.iter().map(file_range).chain(others.map(range_of));
     let moves_whole = claims.all(|range| contains(&from, &range) || !overlap(&file, &range));
-    // Edits are made in the old bytes, of which those that go are a copy.
+    // Edits refer to the old bytes, and the bytes that move are a copy of those.
     let stays = |range: &Range<u64>| !overlap(&file, range);
     let is_told = match &sections {
         None => true,
@@ -73,8 +73,8 @@ pub(in crate::elf) fn find(image: &Image<'_>) -> Result<Option<Carried>, Error> 
 }
 
 impl Carried {
-    /// The edits that put the segment at the end of the file and `string` behind it, for a dynamic
-    /// table of `entries`; `None` where it would leave the address space.
+    /// The edits that move the segment to the end of the file and append `string` to it, for a dynamic table
+    /// of `entries`; `None` if the result would exceed the address space.
     pub(in crate::elf) fn append(
         self,
         image: &Image<'_>,
@@ -107,12 +107,12 @@ impl Carried {
         Some(edits)
     }
 
-    /// Where what stood at an offset of the segment will stand.
+    /// The new file offset of something in the segment.
     fn new_offset(&self, old: u64) -> u64 {
         old - self.from.start + self.p_offset
     }
 
-    /// The program headers for the segment at its new place, with its new size.
+    /// The program headers for the segment at its new place and with its new size.
     fn program_headers(&self, image: &Image<'_>, size: u64) -> Option<Edit> {
         let mut table = Vec::new();
         for (index, segment) in image.segments().iter().enumerate() {
@@ -131,7 +131,7 @@ impl Carried {
         Some(Edit { range: header_table(image), new: Content::Bytes(table) })
     }
 
-    /// The section headers of what moves, where the string table has grown to `grown` bytes.
+    /// The section headers of the moved parts, with a string table of `grown` bytes.
     fn section_rows(
         &self,
         image: &Image<'_>,
@@ -158,7 +158,7 @@ impl Carried {
         Some(edits)
     }
 
-    /// Is it the empty section that a new segment of a program has after its string table?
+    /// Is it the empty section that follows the string table in the new segment of a program?
     fn follows(&self, row: &SectionHeader) -> bool {
         row.sh_type == SHT_PROGBITS
             && row.sh_size == 0

@@ -1,10 +1,10 @@
 //! A copy of the string table in a new segment at the end of the file.
 //!
-//! Appended are, in this order: the section names and section headers, outside of the segment;
-//! then the segment: a tag that tells who made it, the pieces that had to make room for the
-//! program header, the dynamic table if a new entry did not fit into the old one, and the string
-//! table. That comes last, so that it ends both segment and file, and the next edit can just
-//! append to it. The old bytes of the table keep their offsets in it, so that no reference to a
+//! The payload is appended in this order: first, outside the segment, the section names and section
+//! headers; then the segment, with a tag that identifies tfpatch, the structures that had to make room for
+//! the program header, the dynamic table if a new entry did not fit into the old one, and the string table.
+//! The string table is last, so that it ends both the segment and the file, and the next edit can simply
+//! append to it. The old bytes keep their offsets in the table, so that no reference to a string changes.
 //! string changes.
 
 use crate::bytes::{Error, align_up};
@@ -31,43 +31,43 @@ use self::payload::{Layout, Moved, Payload};
 use self::program_headers::{edits_in_place, encode_headers, program_headers};
 use self::section_headers::{place_sections, section_rows};
 
-/// What begins the segment, so that it can be recognised without section headers.
+/// The first bytes of the segment, which identify it without section headers.
 const MARK: &[u8; 16] = b"tfpatch segment\0";
-/// Everything in the segment begins at a multiple of this.
+/// The alignment of everything in the segment, in bytes.
 const ALIGNMENT: u64 = 16;
-/// Entries that a new dynamic table keeps empty: what bfd leaves.
+/// Spare entries in a new dynamic table: as many as bfd leaves.
 const NULLS: usize = 5;
 
-/// The edits, and what is known of them.
+/// The edits, and their properties.
 pub(in crate::elf) struct NewSegment {
-    /// In the order in which they are to be written.
+    /// The edits in the order in which they must be written.
     pub(in crate::elf) edits: Vec<Edit>,
-    /// Only bytes that belonged to nobody were overwritten, and the new program header is the
-    /// last: a process that runs the file sees nothing of it.
+    /// Only unused bytes were overwritten, and the new program header is the last one, so that a process that
+    /// runs the file sees no change.
     pub(in crate::elf) is_unseen: bool,
     /// The file loads after every prefix of the edits.
     pub(in crate::elf) loads_throughout: bool,
     /// The program headers moved into the segment ([`HeaderRoom::Elsewhere`]).
     pub(in crate::elf) moves_headers: bool,
-    /// Ranges of the old file that were read to make the new ones.
+    /// Ranges of the old file that the new bytes were computed from.
     pub(in crate::elf) sources: Vec<Range<u64>>,
 }
 
-/// What changes besides the string table, and moves with its parts.
+/// The changes apart from the string table, which move with its parts.
 #[derive(Clone, Copy)]
 pub(in crate::elf) struct Besides<'a> {
-    /// What the headers are to tell.
+    /// The changes of the headers.
     pub(in crate::elf) headers: &'a Headers,
-    /// The bytes of `PT_INTERP`, where they are to be others.
+    /// The new bytes of `PT_INTERP`, if they change.
     pub(in crate::elf) interpreter: Option<&'a [u8]>,
 }
 
-/// The edits that give the object a copy of its string table with `string` at its end, where
-/// `entries` tells the dynamic table for the offset at which the string will stand.
+/// The edits that give the object a copy of its string table with `string` at its end. `entries` returns the
+/// dynamic table for a given offset of that string.
 ///
 /// # Errors
-/// [`Failure::Refused`] where there is no room; [`Failure::Malformed`] where a table that has to
-/// be copied cannot be read.
+/// [`Failure::Refused`] if there is no room; [`Failure::Malformed`] if a table that has to be copied cannot
+/// be read.
 pub(in crate::elf) fn append(
     image: &Image<'_>,
     string: &[u8],
@@ -129,7 +129,7 @@ pub(in crate::elf) fn append(
     })
 }
 
-/// What the segment is for.
+/// What the segment has to contain.
 #[derive(Clone, Copy)]
 struct Appended<'a> {
     string: &'a [u8],
@@ -138,7 +138,7 @@ struct Appended<'a> {
     interpreter: Option<&'a [u8]>,
 }
 
-/// Puts the parts of the segment into the payload, those that are not known yet as zeros.
+/// Adds the parts of the segment to the payload. Parts that are not known yet are zeros.
 fn place_segment(
     image: &Image<'_>,
     room: &HeaderRoom,
@@ -200,7 +200,8 @@ fn place_segment(
     })
 }
 
-/// The address of the segment; of a program whose headers move into it, behind what padding that takes.
+/// The address of the segment. If the headers of a program move into it, padding is added first to reach a
+/// suitable offset.
 fn place_start(
     image: &Image<'_>,
     room: &HeaderRoom,
@@ -222,7 +223,7 @@ fn place_start(
     Ok(payload.at.saturating_add(distance))
 }
 
-/// Has the dynamic table point at what stands in the new segment.
+/// Redirects the entries of the dynamic table to the parts of the new segment.
 fn point_at(image: &Image<'_>, entries: &mut Entries, new: &Layout) {
     dynamic_table::set(entries, dynamic::DT_STRTAB, new.address(new.strings_at));
     dynamic_table::set(entries, dynamic::DT_STRSZ, new.grown);
@@ -236,8 +237,8 @@ fn point_at(image: &Image<'_>, entries: &mut Entries, new: &Layout) {
     }
 }
 
-/// The edits of the ELF header and the program headers; where these move into the segment, they are put
-/// into the payload.
+/// The edits of the ELF header and the program headers. If the program headers move into the segment, they
+/// are written to the payload.
 fn edits_of_headers(
     image: &Image<'_>,
     room: &HeaderRoom,
@@ -253,7 +254,7 @@ fn edits_of_headers(
     header.e_phnum = segments.len() as u16;
     let (header, mut table) = encode_headers(image, header, &segments)?;
     if let (HeaderRoom::Move(_), Some(piece)) = (room, new.moved.last()) {
-        // Zeros tell the next edit that nobody owns what else the pieces leave.
+        // The rest of the abandoned space becomes zeros, so that the next edit can recognise it as unused.
         let end = header_table(image).start + table.len() as u64;
         let rest = piece.from.end.saturating_sub(end).min(PAGE);
         table.resize(table.len() + rest as usize, 0);
@@ -265,8 +266,9 @@ fn edits_of_headers(
     Ok(vec![Edit { range: 0..header.len() as u64, new: Content::Bytes(header) }])
 }
 
-/// Does the file load after every prefix of the edits? What the dynamic table points at is overwritten
-/// before the table is; everything else that changes its place does so with the one edit of the headers.
+/// Does the file load after every prefix of the edits? A structure that the dynamic table points to is
+/// overwritten before the table itself, so none may make room. Everything else that moves does so with the
+/// single edit of the headers.
 fn loads_throughout(image: &Image<'_>, room: &HeaderRoom) -> bool {
     let are_together = header_table(image).start == Header::size(image.ctx()) as u64;
     match room {
@@ -284,7 +286,7 @@ fn unwritable(image: &Image<'_>) -> Failure {
     Error::invalid("section headers", image.header().e_shoff, "a row cannot be written").into()
 }
 
-/// Refuses a file whose section headers already tell of other tables than its segments.
+/// Refuses a file whose section headers and segments already describe different tables.
 fn check_agreement(image: &Image<'_>, sections: &Sections) -> Result<(), Failure> {
     let at = |index: Option<usize>| Some(sections.rows().get(index?)?.sh_offset);
     let Some(dynamic) = at(sections.dynamic_table()) else { return Ok(()) };
@@ -297,7 +299,7 @@ fn check_agreement(image: &Image<'_>, sections: &Sections) -> Result<(), Failure
     Ok(())
 }
 
-/// The lowest address above all segments that lies in its page as `offset` does in the file.
+/// The lowest address above all segments that is congruent to the file offset `offset` modulo the page size.
 fn address_for(image: &Image<'_>, offset: u64) -> Result<u64, Refusal> {
     let alignment = alignment(image);
     free_page(image)
@@ -311,19 +313,19 @@ fn free_page(image: &Image<'_>) -> Option<u64> {
     align_up(end.unwrap_or(0), alignment(image))
 }
 
-/// Does the kernel load it, and tell it where its program headers are (`AT_PHDR`)?
+/// Does the kernel load it, and pass it the address of its program headers (`AT_PHDR`)?
 fn is_program(image: &Image<'_>) -> bool {
     is_fixed(image) || image.segment(PT_INTERP).is_some()
 }
 
-/// Is it a program that is no PIE, whose addresses are what its file says?
+/// Is it a program that is not a PIE, and is therefore loaded at the addresses in the file?
 fn is_fixed(image: &Image<'_>) -> bool {
     image.header().e_type == header::ET_EXEC
 }
 
-/// The lowest offset at which a program's headers may stand, and how far from their offset their
-/// address must be: as far as that of the first segment, which is what kernels before 5.18 take for
-/// granted in `AT_PHDR` (`create_elf_tables` in fs/binfmt_elf.c). `None` where that cannot be.
+/// The lowest offset for the program headers of a program, and the required distance between their offset and
+/// their address. It must be that of the first segment, which kernels before 5.18 assume when they compute
+/// `AT_PHDR` (`create_elf_tables` in fs/binfmt_elf.c). `None` if there is no such offset.
 fn program_place(image: &Image<'_>) -> Option<(u64, u64)> {
     let (_, first) = loads(image).next()?;
     let distance = first.p_vaddr.checked_sub(first.p_offset)?;

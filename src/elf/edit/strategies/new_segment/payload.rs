@@ -1,4 +1,4 @@
-//! What is appended to the file, and where its parts stand.
+//! The bytes that are appended to the file, and the positions of their parts.
 
 use crate::bytes::align_up;
 use crate::edit::{Content, Edit};
@@ -6,25 +6,25 @@ use crate::elf::edit::refusal::Refusal;
 use crate::elf::image::Image;
 use std::ops::Range;
 
-/// Where the parts of the new segment stand.
+/// The positions of the parts of the new segment.
 pub(super) struct Layout {
     pub(super) p_offset: u64,
     pub(super) p_vaddr: u64,
     /// File offset of its end.
     pub(super) end: u64,
-    /// Size of what begins it: the tag, and the program headers where they moved. A section
-    /// covers them, without which eu-strip leaves them out.
+    /// The size of its first part: the tag, and the program headers if they moved. A section covers it,
+    /// because eu-strip drops bytes outside all sections.
     pub(super) mark_len: u64,
-    /// File offset of the string table, and its new size.
+    /// The file offset of the string table, and its new size.
     pub(super) strings_at: u64,
     pub(super) grown: u64,
-    /// The program headers' piece of the payload, and file offset, where they moved.
+    /// The piece of the payload with the program headers, and its file offset, if they moved.
     pub(super) headers_copy: Option<(usize, u64)>,
-    /// What had to make room for the program header.
+    /// The structures that had to make room for the program header.
     pub(super) moved: Vec<Moved>,
-    /// File offset and size of another name of the interpreter.
+    /// The file offset and size of the new interpreter name.
     pub(super) interpreter: Option<(u64, u64)>,
-    /// The dynamic table's piece of the payload, file offset and size.
+    /// The piece of the payload with the dynamic table, its file offset and its size.
     pub(super) dynamic_copy: Option<(usize, u64, u64)>,
 }
 
@@ -33,7 +33,7 @@ impl Layout {
         self.p_vaddr + (offset - self.p_offset)
     }
 
-    /// The piece that made room and held a range of the old file.
+    /// The piece that made room and contained a range of the old file.
     pub(super) fn piece_of(&self, range: &Range<u64>) -> Option<&Moved> {
         self.moved.iter().find(|piece| {
             !range.is_empty() && piece.from.start <= range.start && range.end <= piece.from.end
@@ -41,16 +41,16 @@ impl Layout {
     }
 }
 
-/// A piece of the file that makes room.
+/// A piece of the file that moves to make room.
 pub(super) struct Moved {
     pub(super) from: Range<u64>,
     pub(super) to: u64,
     pub(super) address: u64,
 }
 
-/// What is appended to the file, piece by piece.
+/// The bytes that are appended to the file, in pieces.
 pub(super) struct Payload {
-    /// File offset of the next piece.
+    /// The file offset of the next piece.
     pub(super) at: u64,
     pub(super) pieces: Vec<Content>,
 }
@@ -72,7 +72,7 @@ impl Payload {
         self.push(Content::Bytes(vec![0; (next - self.at) as usize]))
     }
 
-    /// Fills a piece whose place had to be known before its bytes.
+    /// Fills a piece whose position had to be known before its bytes.
     pub(super) fn replace(&mut self, index: usize, bytes: Vec<u8>) {
         if let Some(piece) = self.pieces.get_mut(index) {
             *piece = Content::Bytes(bytes);

@@ -1,4 +1,4 @@
-//! The program headers of a file with a new segment, and the ELF header that tells where they are.
+//! The program headers of a file with a new segment, and the ELF header that refers to them.
 
 use super::alignment;
 use super::payload::Layout;
@@ -45,7 +45,7 @@ pub(super) fn program_headers(
     segments
 }
 
-/// Moves a segment with what it consists of.
+/// Moves the segments that consist of a moved piece.
 fn follow(segment: &mut ProgramHeader, new: &Layout) {
     if segment.p_type == PT_LOAD {
         return;
@@ -80,7 +80,7 @@ fn follow(segment: &mut ProgramHeader, new: &Layout) {
 /// The program header of the new segment.
 fn load_of(image: &Image<'_>, new: &Layout) -> ProgramHeader {
     let size = new.end - new.p_offset;
-    // The loader writes into the dynamic table unless PT_DYNAMIC forbids it (lld's -z rodynamic).
+    // The loader writes to the dynamic table unless PT_DYNAMIC is read-only (lld's -z rodynamic).
     let writable = image.segment(PT_DYNAMIC).map_or(0, |segment| segment.p_flags & PF_W);
     ProgramHeader {
         p_type: PT_LOAD,
@@ -94,7 +94,7 @@ fn load_of(image: &Image<'_>, new: &Layout) -> ProgramHeader {
     }
 }
 
-/// ELF header and program headers as they stand in a file.
+/// The ELF header and the program headers as they are encoded in the file.
 pub(in crate::elf) fn encode_headers(
     image: &Image<'_>,
     header: Header,
@@ -113,8 +113,8 @@ pub(in crate::elf) fn encode_headers(
     Ok((bytes, table))
 }
 
-/// One edit for ELF header and program headers where they stand side by side, else the table
-/// first: with the old count it is what it was.
+/// One edit for the ELF header and the program headers if they are adjacent; otherwise the table is written
+/// first, because the old count hides the new entry.
 pub(in crate::elf) fn edits_in_place(
     image: &Image<'_>,
     mut header: Vec<u8>,

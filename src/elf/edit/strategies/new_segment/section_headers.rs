@@ -11,19 +11,19 @@ use crate::elf::sections::{self, Sections, file_range};
 use goblin::elf::section_header::{SHF_ALLOC, SHN_LORESERVE, SHT_PROGBITS, SectionHeader};
 use std::ops::Range;
 
-/// Name of the section that begins the segment.
+/// The name of the section at the start of the segment.
 const SECTION: &[u8] = b".tfpatch\0";
 
-/// Where the new section headers stand, and how the new section is named.
+/// The position of the new section headers, and the name of the new section.
 pub(super) struct Rows {
-    /// File offset of the table, and its piece of the payload.
+    /// The file offset of the table, and its piece of the payload.
     pub(super) offset: u64,
     pub(super) piece: usize,
-    /// Rows that are added.
+    /// The number of added headers.
     pub(super) added: usize,
-    /// The new section's name, as an offset in the table of names.
+    /// The offset of the new section's name in the table of section names.
     pub(super) name: u64,
-    /// Where the table of names stood, if it was copied, and where it stands now.
+    /// The old and the new position of the table of section names, if it was copied.
     pub(super) names: Option<Range<u64>>,
     pub(super) names_at: u64,
 }
@@ -39,8 +39,8 @@ pub(super) fn place_sections(
     let names_at = payload.at;
     let index = usize::from(image.header().e_shstrndx);
     let row = sections.rows().get(index).filter(|_| index != 0);
-    // A table that holds symbols' names too may be large, and others refer to it: the end of a
-    // name that is there has to do.
+    // A table that also holds the names of symbols may be large, and other sections refer to it. The new
+    // section then uses the tail of an existing name.
     let is_shared = row.is_none_or(sections::is_loaded)
         || sections.rows().iter().any(|row| index != 0 && row.sh_link as usize == index);
     let (names, name) = match row {
@@ -72,7 +72,7 @@ pub(super) fn place_sections(
     Ok(Rows { offset, piece, added, name, names, names_at })
 }
 
-/// The new section headers. New rows go last: sections are referred to by their index.
+/// The new section headers. Added ones are last, because sections are referred to by index.
 pub(super) fn section_rows(
     image: &Image<'_>,
     sections: &Sections,
@@ -108,8 +108,8 @@ pub(super) fn section_rows(
     }
     added.push(row_of_mark(rows, new));
     if is_fixed(image) {
-        // patchelf takes it for granted that in such a program a section follows the string table
-        // (`rewriteSectionsExecutable`). This one is empty: the table still ends the file.
+        // patchelf assumes that a section follows the string table in such a program
+        // (`rewriteSectionsExecutable`). This one is empty, so that the string table still ends the file.
         added.push(SectionHeader {
             sh_name: rows.name as usize,
             sh_type: SHT_PROGBITS,
@@ -128,7 +128,7 @@ pub(super) fn section_rows(
     table
 }
 
-/// The section that begins the segment.
+/// The section at the start of the segment.
 fn row_of_mark(rows: &Rows, new: &Layout) -> SectionHeader {
     SectionHeader {
         sh_name: rows.name as usize,
@@ -144,8 +144,8 @@ fn row_of_mark(rows: &Rows, new: &Layout) -> SectionHeader {
     }
 }
 
-/// Gives a section its place in the new segment. What it abandons keeps a section, which is returned, so
-/// that strip leaves no segment without one.
+/// Moves a section into the new segment. Returns a section that covers the abandoned bytes, so that strip
+/// does not leave a segment without sections.
 fn move_to(
     row: &mut SectionHeader,
     rows: &Rows,
