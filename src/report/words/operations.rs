@@ -61,12 +61,16 @@ pub fn error(error: &Error) -> String {
             format!("no operation {id:?} in {store:?}; `tfpatch log` lists the operations")
         }
         Error::Stopped { id, cause, rest } => {
-            let left = match rest {
-                None => "all files are unchanged",
-                Some(_) => "run tfpatch again to restore all files",
-            };
-            format!("operation {id} failed: {}; {left}", self::error(cause))
+            format!("operation {id} failed: {}; {}", self::error(cause), left_by(rest.as_deref()))
         }
+    }
+}
+
+/// What an operation that failed left behind, as a clause.
+fn left_by(rest: Option<&Error>) -> &'static str {
+    match rest {
+        None => "all files are unchanged",
+        Some(_) => "run tfpatch again to restore all files",
     }
 }
 
