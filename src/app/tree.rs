@@ -162,11 +162,11 @@ impl<'a> Loaders<'a> {
                 let opened = loader.dlopen(&[&program], path);
                 match &opened.root.found {
                     // The program has loaded it already.
-                    Some(found) if opened.objects.is_empty() => Closure::within(&program, found),
-                    _ => (&opened).into(),
+                    Some(found) if opened.objects.is_empty() => Closure::within(program, found),
+                    _ => opened.into(),
                 }
             }
-            None => (&program).into(),
+            None => program.into(),
         })
     }
 }

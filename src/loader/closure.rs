@@ -28,8 +28,8 @@ pub struct Complaint {
     pub words: String,
 }
 
-impl From<&Resolution> for Closure {
-    fn from(resolution: &Resolution) -> Self {
+impl From<Resolution> for Closure {
+    fn from(resolution: Resolution) -> Self {
         let complaint = |object: &Path, words| Complaint { object: object.to_owned(), words };
         let objects = resolution.objects.iter();
         let versions = objects.clone().flat_map(|object| {
@@ -45,12 +45,10 @@ impl From<&Resolution> for Closure {
             complaint(&fatal.path, format!("{}: {}", named(&fatal.path), fatal.message))
         });
         let words = versions.chain(refused).chain(root).collect();
-        Self {
-            objects: objects.map(|object| (object.path.clone(), object.needed.clone())).collect(),
-            preload: resolution.preload.clone(),
-            loads: resolution.loads(),
-            words,
-        }
+        let loads = resolution.loads();
+        let objects = resolution.objects.into_iter();
+        let objects = objects.map(|object| (object.path, object.needed)).collect();
+        Self { objects, preload: resolution.preload, loads, words }
     }
 }
 
@@ -63,7 +61,7 @@ impl Closure {
     /// The object at `path`, which is among those that were loaded for a program, with what it needs:
     /// breadth first, as it would be opened.
     #[must_use]
-    pub fn within(program: &Resolution, path: &Path) -> Self {
+    pub fn within(program: Resolution, path: &Path) -> Self {
         let mut all = Self::from(program);
         let mut wanted = vec![path.to_owned()];
         let mut objects = Vec::new();

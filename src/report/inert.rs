@@ -21,14 +21,22 @@ pub enum Form {
 pub struct Inert<W: Write> {
     inner: W,
     form: Form,
+    /// Do our own styles pass? Else they are left out.
+    is_styled: bool,
     /// The beginning of a character or of a sequence whose end has not come yet.
     pending: Vec<u8>,
 }
 
 impl<W: Write> Inert<W> {
-    /// An output.
+    /// An output to which our own styles pass.
     pub fn new(inner: W, form: Form) -> Self {
-        Self { inner, form, pending: Vec::new() }
+        Self { inner, form, is_styled: true, pending: Vec::new() }
+    }
+
+    /// The same without the styles, if `is_styled` is not set: no other sequence passes anyway, so nobody has
+    /// to look for them again.
+    pub fn styled(inner: W, form: Form, is_styled: bool) -> Self {
+        Self { is_styled, ..Self::new(inner, form) }
     }
 
     /// Writes what `bytes` hold; what may only be a beginning is kept, unless `is_all` there will be.
@@ -45,7 +53,9 @@ impl<W: Write> Inert<W> {
                 }
                 Special::Sequence(length) => {
                     let (sequence, after) = special.split_at(length);
-                    self.inner.write_all(sequence)?;
+                    if self.is_styled {
+                        self.inner.write_all(sequence)?;
+                    }
                     after
                 }
                 Special::Character(character, length) => {
@@ -117,6 +127,10 @@ fn passing(bytes: &[u8]) -> usize {
             return bytes.len();
         };
         passing += plain;
+        if let Some(length) = drawn(rest.get(plain..).unwrap_or_default()) {
+            passing += length;
+            continue;
+        }
         match Special::of(rest.get(plain..).unwrap_or_default()) {
             // That one may stand for bytes that are no text.
             Special::Character(character, length)
@@ -127,6 +141,11 @@ fn passing(bytes: &[u8]) -> usize {
             _ => return passing,
         }
     }
+}
+
+/// The length of an arrow or of a part of a tree (U+2190 to U+21BF, U+2500 to U+257F), of which reports are full.
+fn drawn(bytes: &[u8]) -> Option<usize> {
+    matches!(bytes, [0xe2, 0x86 | 0x94 | 0x95, 0x80..=0xbf, ..]).then_some(3)
 }
 
 /// What begins with a byte that is not plain.
@@ -203,5 +222,23 @@ mod tests {
         }
         assert_eq!(passed(&[b"\x1b[41m"], Form::Text), r"\u{1b}[41m");
         assert_eq!(passed(&[b"\x1b[3"], Form::Text), r"\u{1b}[3");
+    }
+
+    #[test]
+    fn without_styles_the_text_passes_alone() {
+        let mut out = Inert::styled(Vec::new(), Form::Text, false);
+        let text = format!("├── {} \u{202e}\n", paint(ERROR, "→ ä"));
+        out.write_all(text.as_bytes()).unwrap();
+        out.flush().unwrap();
+        assert_eq!(String::from_utf8(out.inner).unwrap(), "├── → ä \\u{202e}\n");
+    }
+
+    #[test]
+    fn what_passes_as_drawn_is_inert() {
+        for character in ('\u{2180}'..='\u{21bf}').chain('\u{2500}'..='\u{257f}') {
+            let text = character.to_string();
+            assert!(drawn(text.as_bytes()).is_none_or(|length| length == text.len()));
+            assert!(is_inert(character));
+        }
     }
 }

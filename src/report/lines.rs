@@ -7,6 +7,11 @@ use std::io;
 pub(super) struct Lines(Vec<u8>);
 
 impl Lines {
+    /// Was every line ended?
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Takes in a part, and hands each line that it ends to `each`.
     pub(super) fn take(
         &mut self,

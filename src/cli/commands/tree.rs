@@ -30,7 +30,7 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, Error> {
             let Session { app, out, detail, .. } = session;
             let place = |path: &Path| app.relative(path);
             let manner = Manner { flat: options.flat, detail: *detail, place: &place };
-            closures.iter().try_for_each(|closure| tree::write(out, closure, manner))?;
+            tree::write(out, &closures, manner)?;
         }
     }
     Ok(u8::from(!closures.iter().all(|closure| closure.loads)))
