@@ -69,7 +69,7 @@ impl App {
         let objects = closures.iter().flat_map(|closure| &closure.objects);
         let needs = objects.clone().flat_map(|(_, needed)| needed);
         let found = needs.filter_map(|need| need.found.as_deref());
-        homes(&self.vfs, objects.map(|(path, _)| path.as_path()).chain(found))
+        homes(&self.vfs, objects.map(|(path, _)| &**path).chain(found))
     }
 }
 

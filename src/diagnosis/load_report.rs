@@ -339,15 +339,15 @@ impl Names<'_> {
         if let Some(known) = self.known.get(loaded.path.as_os_str()) {
             return known.clone();
         }
-        let name = self.find(loaded).unwrap_or_else(|| loaded.real.clone());
-        self.known.insert(loaded.path.clone().into(), name.clone());
+        let name = self.find(loaded).unwrap_or_else(|| loaded.real.to_path_buf());
+        self.known.insert(loaded.path.as_os_str().to_owned(), name.clone());
         name
     }
 
     fn find(&self, loaded: &LoadedObject) -> Option<PathBuf> {
         let inventory = &self.world.inventory;
         if inventory.at(&loaded.path).is_some() {
-            return Some(loaded.path.clone());
+            return Some(loaded.path.to_path_buf());
         }
         let directory = self.vfs.canonicalize(loaded.path.parent()?).ok()?;
         let plain = self.world.below_root(self.vfs, &directory).join(loaded.path.file_name()?);

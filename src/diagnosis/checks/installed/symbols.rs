@@ -15,7 +15,7 @@ use crate::findings::evidence::{Evidence, Release};
 use crate::findings::finding::{Cause, Finding, fault};
 use crate::hashing::QuickSet;
 use crate::knowledge::tensorflow;
-use crate::loader::Resolution;
+use crate::loader::{FileId, Resolution};
 use crate::python::distribution::Distribution;
 use crate::vfs::Vfs;
 use crate::world::World;
@@ -24,7 +24,8 @@ use crate::world::program::Program;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 /// The most libraries in the scope of one object; a closure of TensorFlow has fifty.
 const MAX_LIBRARIES: usize = 1024;
@@ -128,7 +129,7 @@ fn unbound<'a>(vfs: &dyn Vfs, world: &World, scopes: &[Scope<'a>]) -> Vec<Unboun
     let mut open = OpenSymbols::of(vfs, &objects, |index, name| {
         scopes.get(index).is_none_or(|scope| scope.has_program) || !is_pythons(name)
     });
-    let loaded = scopes.iter().map(|scope| scope.files.iter().map(PathBuf::as_path).collect());
+    let loaded = scopes.iter().map(|scope| scope.files.iter().map(|file| &**file).collect());
     open.look_in(vfs, &loaded.collect::<Vec<_>>());
     let near = scopes.iter().enumerate().map(|(index, scope)| {
         if open.is_settled(index) { Vec::new() } else { near(world, scope.object) }
@@ -164,7 +165,9 @@ struct Scope<'a> {
     object: &'a Object,
     /// The library that may have been made for something else.
     host: &'a Object,
-    files: Vec<PathBuf>,
+    files: Vec<Arc<Path>>,
+    /// The same, by device and inode.
+    known: QuickSet<FileId>,
     has_program: bool,
 }
 
@@ -181,7 +184,8 @@ impl<'a> Scope<'a> {
         let mut scope = Self {
             object,
             host,
-            files: main.map(|loaded| loaded.real.clone()).collect(),
+            files: main.clone().map(|loaded| Arc::clone(&loaded.real)).collect(),
+            known: main.map(|loaded| loaded.id).collect(),
             has_program: program.main.is_some(),
         };
         let mut todo = vec![loaded];
@@ -194,8 +198,8 @@ impl<'a> Scope<'a> {
             for (_, dependency) in resolution.missing() {
                 let copies = world.inventory.named(&dependency.name).collect();
                 let copy = provider::nearest(&world.inventory, object, copies)?;
-                if !scope.files.contains(&copy.path) {
-                    scope.files.push(copy.path.clone());
+                if scope.known.insert(copy.id) {
+                    scope.files.push(copy.path.as_path().into());
                     todo.push(program.load(copy));
                 }
             }
@@ -205,8 +209,8 @@ impl<'a> Scope<'a> {
 
     fn add(&mut self, resolution: &Resolution) {
         for loaded in &resolution.objects {
-            if !self.files.contains(&loaded.real) {
-                self.files.push(loaded.real.clone());
+            if self.known.insert(loaded.id) {
+                self.files.push(Arc::clone(&loaded.real));
             }
         }
     }
