@@ -148,6 +148,9 @@ fn drawn(bytes: &[u8]) -> Option<usize> {
     matches!(bytes, [0xe2, 0x86 | 0x94 | 0x95, 0x80..=0xbf, ..]).then_some(3)
 }
 
+/// The length of the longest of our styles.
+const MAX_SEQUENCE: usize = 5;
+
 /// What begins with a byte that is not plain.
 enum Special {
     /// One of our own styles, of that length.
@@ -161,8 +164,10 @@ enum Special {
 impl Special {
     fn of(bytes: &[u8]) -> Self {
         if bytes.is_empty() || bytes.starts_with(b"\x1b") {
-            if let Some(own) = SEQUENCES.iter().find(|own| bytes.starts_with(own.as_bytes())) {
-                return Self::Sequence(own.len());
+            let end = bytes.iter().take(MAX_SEQUENCE).position(|&byte| byte == b'm');
+            let whole = end.and_then(|end| bytes.get(..=end)).unwrap_or_default();
+            if SEQUENCES.iter().any(|own| own.as_bytes() == whole) {
+                return Self::Sequence(whole.len());
             }
             if SEQUENCES.iter().any(|own| own.as_bytes().starts_with(bytes)) {
                 return Self::Beginning;

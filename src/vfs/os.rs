@@ -1,5 +1,6 @@
 //! The file system of the operating system, as it is or seen from a root.
 
+mod listed;
 mod remembered;
 
 use self::remembered::{Look, Remembered};
@@ -180,12 +181,8 @@ impl OsVfs {
     }
 
     fn names(&self, path: &Path) -> io::Result<Vec<DirEntry>> {
-        let mut entries = Vec::new();
-        for entry in fs::read_dir(self.system_path(path, true)?)? {
-            let entry = entry?;
-            entries.push(DirEntry { name: entry.file_name(), kind: kind_of(entry.file_type()?) });
-        }
-        entries.sort_by(|a, b| a.name.as_encoded_bytes().cmp(b.name.as_encoded_bytes()));
+        let mut entries = listed::entries(&self.system_path(path, true)?)?;
+        entries.sort_unstable_by(|a, b| a.name.as_encoded_bytes().cmp(b.name.as_encoded_bytes()));
         Ok(entries)
     }
 
