@@ -7,6 +7,7 @@
 //! object count, which are few beside those that the libraries define.
 
 use crate::diagnosis::load_report::Seen;
+use crate::diagnosis::loaded::Loaded;
 use crate::diagnosis::open_symbols::OpenSymbols;
 use crate::diagnosis::provider;
 use crate::findings::cure::{Cure, Install, Wanted};
@@ -15,7 +16,7 @@ use crate::findings::evidence::{Evidence, Release};
 use crate::findings::finding::{Cause, Finding, fault};
 use crate::hashing::QuickSet;
 use crate::knowledge::tensorflow;
-use crate::loader::{FileId, Resolution};
+use crate::loader::FileId;
 use crate::python::distribution::Distribution;
 use crate::vfs::Vfs;
 use crate::world::World;
@@ -48,9 +49,10 @@ pub(super) fn findings(
         .filter_map(|object| {
             let host = doubts.host_of(object)?;
             let program = programs.iter().find(|program| program.runs(object))?;
-            let loaded = program.load(object);
+            let known = seen.loaded_with(object);
+            let loaded = known.unwrap_or_else(|| Loaded::from(&program.load(object)));
             // A library that lacks a version lacks its symbols. That has a finding of its own.
-            if loaded.objects.iter().any(|loaded| !loaded.version_problems.is_empty()) {
+            if loaded.lacks_version {
                 return None;
             }
             Scope::of(world, program, object, host, loaded)
@@ -178,7 +180,7 @@ impl<'a> Scope<'a> {
         program: &Program<'_>,
         object: &'a Object,
         host: &'a Object,
-        loaded: Resolution,
+        loaded: Loaded,
     ) -> Option<Self> {
         let main = program.main.iter().flat_map(|main| &main.objects);
         let mut scope = Self {
@@ -189,30 +191,26 @@ impl<'a> Scope<'a> {
             has_program: program.main.is_some(),
         };
         let mut todo = vec![loaded];
-        while let Some(resolution) = todo.pop() {
-            scope.add(&resolution);
+        while let Some(loaded) = todo.pop() {
+            for (id, file) in loaded.files {
+                if scope.known.insert(id) {
+                    scope.files.push(file);
+                }
+            }
             if scope.files.len() > MAX_LIBRARIES {
                 return None;
             }
             // What the search does not find is already loaded when the object is: see `load_order`.
-            for (_, dependency) in resolution.missing() {
-                let copies = world.inventory.named(&dependency.name).collect();
+            for name in &loaded.missing {
+                let copies = world.inventory.named(name).collect();
                 let copy = provider::nearest(&world.inventory, object, copies)?;
                 if scope.known.insert(copy.id) {
                     scope.files.push(copy.path.as_path().into());
-                    todo.push(program.load(copy));
+                    todo.push(Loaded::from(&program.load(copy)));
                 }
             }
         }
         Some(scope)
-    }
-
-    fn add(&mut self, resolution: &Resolution) {
-        for loaded in &resolution.objects {
-            if self.known.insert(loaded.id) {
-                self.files.push(Arc::clone(&loaded.real));
-            }
-        }
     }
 }
 
