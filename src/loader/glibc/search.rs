@@ -243,7 +243,7 @@ impl Glibc {
     fn cached(&self, files: &Files<'_>, name: &[u8]) -> Cached {
         memoised(&self.cached, name, |name| {
             let path = self.system.cache.lookup(name, &self.hwcaps)?;
-            Some(Arc::new(Tried::new(self, files, &path, Rule::LdSoCache)))
+            Some(Arc::new(Tried::new(self, files, path, Rule::LdSoCache)))
         })
     }
 
