@@ -22,6 +22,13 @@ pub(super) struct LinkMap<'m> {
     lists: RefCell<QuickMap<(usize, Rule), Arc<Searches>>>,
 }
 
+/// As many objects are usually loaded with one; maps that grow to that are filled several times.
+const USUAL: usize = 32;
+
+fn quick_map<K, V>(capacity: usize) -> QuickMap<K, V> {
+    QuickMap::with_capacity_and_hasher(capacity, <_>::default())
+}
+
 impl<'m> LinkMap<'m> {
     /// The index of the main program.
     pub(super) const MAIN: usize = 0;
@@ -35,10 +42,10 @@ impl<'m> LinkMap<'m> {
     pub(super) fn of_namespace(base: &'m [&'m Resolution], is_in: &dyn Fn(usize) -> bool) -> Self {
         let mut map = Self {
             base,
-            own: Vec::new(),
-            names: QuickMap::default(),
-            sonames: QuickMap::default(),
-            ids: QuickMap::default(),
+            own: Vec::with_capacity(USUAL),
+            names: quick_map(2 * USUAL),
+            sonames: quick_map(USUAL),
+            ids: quick_map(USUAL),
             lists: RefCell::default(),
         };
         let mut offset = 0;
