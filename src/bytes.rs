@@ -224,9 +224,14 @@ pub fn shown(path: &Path) -> String {
 /// terminal, or looks like another one.
 #[must_use]
 pub fn printable(bytes: &[u8]) -> String {
+    printed(bytes).into_owned()
+}
+
+/// The same, borrowed where nothing is escaped.
+pub(crate) fn printed(bytes: &[u8]) -> Cow<'_, str> {
     // Nearly every name is plain, and is used unchanged.
     if bytes.iter().all(|byte| matches!(byte, b' '..=b'~')) {
-        return String::from_utf8_lossy(bytes).into_owned();
+        return String::from_utf8_lossy(bytes);
     }
     let mut shown = String::with_capacity(bytes.len());
     for character in String::from_utf8_lossy(bytes).chars() {
@@ -236,7 +241,7 @@ pub fn printable(bytes: &[u8]) -> String {
             shown.extend(character.escape_default());
         }
     }
-    shown
+    Cow::Owned(shown)
 }
 
 /// Does a character only ever print itself? Control characters (C0, DEL and C1) command terminals, line

@@ -69,7 +69,7 @@ impl App {
         let objects = closures.iter().flat_map(|closure| &closure.objects);
         let needs = objects.clone().flat_map(|(_, needed)| needed);
         let found = needs.filter_map(|need| need.found.as_deref());
-        homes(&self.vfs, objects.map(|(path, _)| path.as_path()).chain(found))
+        homes(&self.vfs, objects.map(|(path, _)| &**path).chain(found))
     }
 }
 
@@ -163,11 +163,11 @@ impl<'a> Loaders<'a> {
                 let opened = loader.dlopen(&[&program], path);
                 match &opened.root.found {
                     // The program has already loaded it.
-                    Some(found) if opened.objects.is_empty() => Closure::within(&program, found),
-                    _ => (&opened).into(),
+                    Some(found) if opened.objects.is_empty() => Closure::within(program, found),
+                    _ => opened.into(),
                 }
             }
-            None => (&program).into(),
+            None => program.into(),
         })
     }
 }

@@ -23,6 +23,9 @@ use std::io::{self, IsTerminal as _, Write};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+/// The size in bytes of the buffer of the report.
+const BUFFER: usize = 1 << 16;
+
 /// A running command: its output and its context.
 pub struct Session {
     /// The report. Only inert text gets through.
@@ -49,15 +52,14 @@ impl Session {
             rayon::ThreadPoolBuilder::new().num_threads(jobs).build_global()?;
         }
         let (format, is_for_people) = (common.format, common.format != Format::Markdown);
-        let choice = match common.color {
-            _ if !is_for_people => anstream::ColorChoice::Never,
-            Color::Always => anstream::ColorChoice::Always,
-            Color::Never => anstream::ColorChoice::Never,
-            Color::Auto if settings::wants_color() => anstream::ColorChoice::Always,
-            Color::Auto => anstream::ColorChoice::Never,
+        let is_styled = match common.color {
+            _ if !is_for_people => false,
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => settings::wants_color(),
         };
-        // `AutoStream` forwards each line separately, and standard output would write each line immediately.
-        let stdout = io::BufWriter::new(Output(io::stdout()));
+        // Standard output would write each line immediately.
+        let stdout = io::BufWriter::with_capacity(BUFFER, Output(io::stdout()));
         let out: Box<dyn Write> = if is_for_people || common.full_paths {
             Box::new(stdout)
         } else {
@@ -65,8 +67,8 @@ impl Session {
             Box::new(WithoutHomes::new(stdout, home.as_deref().map(OsStr::as_bytes)))
         };
         let form = if format == Format::Json { Form::Json } else { Form::Text };
-        let out = io::BufWriter::new(anstream::AutoStream::new(out, choice));
-        let out = Inert::new(out, form);
+        // What is inert is written in pieces of a line.
+        let out = Inert::styled(io::BufWriter::new(out), form, is_styled);
         let terminal = settings::width().filter(|_| is_fitted && format == Format::Human);
         let out: Box<dyn Write> = match format {
             Format::Human | Format::Markdown => Box::new(Layout::new(out, terminal)),

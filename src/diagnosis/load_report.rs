@@ -1,6 +1,7 @@
 //! What the loader does with every object that a program would load, under one environment.
 
 use super::bindings::Bindings;
+use super::loaded::{AllLoaded, Loaded};
 use crate::diagnosis::checks::interpreters;
 use crate::elf::{Kind, Summary};
 use crate::findings::cure::Cure;
@@ -75,6 +76,7 @@ pub struct Seen {
     pub started: HashSet<PathBuf>,
     /// The objects that a program loads directly and for which everything is found.
     pub complete: HashSet<PathBuf>,
+    loaded: AllLoaded,
 }
 
 /// The libraries of a target that modules need and that are not found, and what these need, by device and inode.
@@ -112,6 +114,12 @@ impl Seen {
     #[must_use]
     pub fn leads_to(&self, object: &Object) -> bool {
         self.by_modules.contains_key(&object.id)
+    }
+
+    /// What is loaded with an object that a program loads directly.
+    #[must_use]
+    pub fn loaded_with(&self, object: &Object) -> Option<Loaded> {
+        self.loaded.of(&object.path)
     }
 
     /// Is an object a library that no module loads, or would load if its libraries were found, such as a plugin?
@@ -174,6 +182,7 @@ impl Seen {
     fn add(&mut self, names: &mut Names<'_>, one: &Resolved<'_>, starting: &[PathBuf]) {
         let Resolved { root, program, resolution, .. } = one;
         let (vfs, world) = (names.vfs, names.world);
+        self.loaded.add(&root.path, resolution);
         let files = program.files(resolution);
         let interpreter = starting.contains(&root.path).then_some(root.path.as_path());
         let mut wanting = refused_for_stack(vfs, &world.inventory, resolution);
@@ -339,15 +348,15 @@ impl Names<'_> {
         if let Some(known) = self.known.get(loaded.path.as_os_str()) {
             return known.clone();
         }
-        let name = self.find(loaded).unwrap_or_else(|| loaded.real.clone());
-        self.known.insert(loaded.path.clone().into(), name.clone());
+        let name = self.find(loaded).unwrap_or_else(|| loaded.real.to_path_buf());
+        self.known.insert(loaded.path.as_os_str().to_owned(), name.clone());
         name
     }
 
     fn find(&self, loaded: &LoadedObject) -> Option<PathBuf> {
         let inventory = &self.world.inventory;
         if inventory.at(&loaded.path).is_some() {
-            return Some(loaded.path.clone());
+            return Some(loaded.path.to_path_buf());
         }
         let directory = self.vfs.canonicalize(loaded.path.parent()?).ok()?;
         let plain = self.world.below_root(self.vfs, &directory).join(loaded.path.file_name()?);

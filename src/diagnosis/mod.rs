@@ -7,6 +7,7 @@ pub mod checks;
 pub mod diagnose;
 mod left_to_others;
 pub mod load_report;
+mod loaded;
 mod lost_symbols;
 mod open_symbols;
 mod owed;

@@ -4,12 +4,13 @@ use super::{Dependency, Resolution, dyld};
 use crate::bytes::printable;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Everything that is loaded for a program, or for one more object that is opened in it.
 #[derive(Debug, Clone)]
 pub struct Closure {
     /// The newly loaded objects with what they need, the requested one first.
-    pub objects: Vec<(PathBuf, Vec<Dependency>)>,
+    pub objects: Vec<(Arc<Path>, Vec<Dependency>)>,
     /// What `LD_PRELOAD` and `/etc/ld.so.preload` request, for a program.
     pub preload: Vec<Dependency>,
     /// Would the loader load all of it, as far as it was examined?
@@ -28,8 +29,8 @@ pub struct Complaint {
     pub words: String,
 }
 
-impl From<&Resolution> for Closure {
-    fn from(resolution: &Resolution) -> Self {
+impl From<Resolution> for Closure {
+    fn from(resolution: Resolution) -> Self {
         let complaint = |object: &Path, words| Complaint { object: object.to_owned(), words };
         let objects = resolution.objects.iter();
         let versions = objects.clone().flat_map(|object| {
@@ -45,12 +46,10 @@ impl From<&Resolution> for Closure {
             complaint(&fatal.path, format!("{}: {}", named(&fatal.path), fatal.message))
         });
         let words = versions.chain(refused).chain(root).collect();
-        Self {
-            objects: objects.map(|object| (object.path.clone(), object.needed.clone())).collect(),
-            preload: resolution.preload.clone(),
-            loads: resolution.loads(),
-            words,
-        }
+        let loads = resolution.loads();
+        let objects = resolution.objects.into_iter();
+        let objects = objects.map(|object| (object.path, object.needed)).collect();
+        Self { objects, preload: resolution.preload, loads, words }
     }
 }
 
@@ -63,9 +62,9 @@ impl Closure {
     /// The object at `path`, which is among those that were loaded for a program, with what it needs:
     /// breadth first, as it would be opened.
     #[must_use]
-    pub fn within(program: &Resolution, path: &Path) -> Self {
+    pub fn within(program: Resolution, path: &Path) -> Self {
         let mut all = Self::from(program);
-        let mut wanted = vec![path.to_owned()];
+        let mut wanted: Vec<Arc<Path>> = vec![path.into()];
         let mut objects = Vec::new();
         let mut next = 0;
         while let Some(path) = wanted.get(next) {
@@ -77,7 +76,7 @@ impl Closure {
             wanted.extend(needed.iter().filter_map(|need| need.found.clone()));
             objects.push((path, needed));
         }
-        all.words.retain(|said| objects.iter().any(|(path, _)| *path == said.object));
+        all.words.retain(|said| objects.iter().any(|(path, _)| **path == *said.object));
         // What the program lacks elsewhere does not concern this object.
         let complete = objects.iter().all(|(_, needed)| !needed.iter().any(Dependency::is_missing));
         let loads = complete && all.words.is_empty();
@@ -97,10 +96,10 @@ impl Closure {
         let complete = images.iter().all(|image| image.needed.iter().all(dyld::Need::is_satisfied));
         let objects = images.into_iter().map(|image| {
             let needed = image.needed.iter().map(|need| need.dependency.clone()).collect();
-            (image.path.clone(), needed)
+            (image.path.as_path().into(), needed)
         });
-        let objects: Vec<_> = objects.collect();
-        let first = objects.first().map(|(path, _)| path.clone()).unwrap_or_default();
+        let objects: Vec<(Arc<Path>, _)> = objects.collect();
+        let first = objects.first().map(|(path, _)| path.to_path_buf()).unwrap_or_default();
         let words = dyld::words(version, opened)
             .map(|words| Complaint { object: first, words })
             .into_iter()

@@ -260,7 +260,7 @@ impl<'a> Dyld<'a> {
                 name: query.name.to_vec(),
                 found: None,
                 rule: rule.unwrap_or(Rule::NotFound),
-                via,
+                via: via.map(Into::into),
                 tried,
                 fatal: None,
             },
@@ -282,7 +282,7 @@ impl<'a> Dyld<'a> {
                 });
             }
             Some(Hit::Cached(path)) => {
-                need.dependency.found = Some(PathBuf::from(std::ffi::OsStr::from_bytes(&path)));
+                need.dependency.found = Some(Path::new(std::ffi::OsStr::from_bytes(&path)).into());
                 growing.cached.insert(path);
             }
             None if is_weak => need.dependency.rule = Rule::WeakAbsent,
@@ -295,7 +295,7 @@ impl<'a> Dyld<'a> {
             }
         }
         if let Some(image) = need.image.and_then(|index| growing.loaded().get(index)) {
-            need.dependency.found = Some(image.path.clone());
+            need.dependency.found = Some(image.path.as_path().into());
         }
         need
     }

@@ -9,9 +9,10 @@ use crate::vfs::{FileKind, Metadata, Vfs};
 use goblin::elf::{header, program_header};
 use rustix::io::Errno;
 use std::borrow::Borrow;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::hash::Hash;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -35,8 +36,10 @@ impl Fatal {
 /// An object that the loader accepts, under one of its paths.
 #[derive(Debug)]
 pub(super) struct Candidate {
-    pub(super) path: PathBuf,
-    pub(super) real: PathBuf,
+    pub(super) path: Arc<Path>,
+    pub(super) real: Arc<Path>,
+    /// The directory of the path, by its last slash.
+    pub(super) directory: Arc<Path>,
     pub(super) id: FileId,
     /// Permission bits.
     pub(super) mode: u32,
@@ -137,13 +140,10 @@ impl<'a> Files<'a> {
 
     /// May `name` be in a directory? `false` only if it certainly is not.
     pub(super) fn may_hold(&self, directory: &Path, name: &[u8]) -> bool {
-        use std::os::unix::ffi::OsStrExt as _;
         match &*self.directory(directory) {
             Directory::Missing => false,
             // The empty name is the directory itself.
-            Directory::Names(names) => {
-                name.is_empty() || names.contains(std::ffi::OsStr::from_bytes(name))
-            }
+            Directory::Names(names) => name.is_empty() || names.contains(OsStr::from_bytes(name)),
             Directory::Closed => true,
         }
     }
@@ -199,8 +199,9 @@ impl<'a> Files<'a> {
 
     fn candidate(&self, path: &Path, metadata: &Metadata, summary: Arc<Summary>) -> Probe {
         Probe::Found(Arc::new(Candidate {
-            path: path.to_owned(),
-            real: self.vfs.canonicalize(path).unwrap_or_else(|_| path.to_owned()),
+            path: path.into(),
+            real: self.vfs.canonicalize(path).map_or_else(|_| path.into(), Into::into),
+            directory: directory_of(path).into(),
             id: metadata.id,
             mode: metadata.mode,
             summary,
@@ -278,6 +279,14 @@ impl<'a> Files<'a> {
             Kind::Executable | Kind::Shared => Verdict::Library,
         }
     }
+}
+
+/// The directory of a path, by its last slash alone (`_dl_new_object`).
+pub(super) fn directory_of(path: &Path) -> &Path {
+    let bytes = path.as_os_str().as_bytes();
+    let end = bytes.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
+    let directory = bytes.get(..end.max(1)).unwrap_or_default();
+    Path::new(OsStr::from_bytes(directory))
 }
 
 fn not_dynamic(path: &Path) -> Probe {

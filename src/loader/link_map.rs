@@ -1,9 +1,12 @@
 //! What is loaded in a process, by name, soname and file (glibc's `struct link_map`).
 
 use super::files::Fatal;
-use super::{Dependency, FileId, LoadedObject, Resolution};
+use super::searches::Searches;
+use super::{Dependency, FileId, LoadedObject, Resolution, Rule};
 use crate::hashing::QuickMap;
+use std::cell::RefCell;
 use std::path::Path;
+use std::sync::Arc;
 
 /// What is loaded: the objects from before, and the new ones.
 pub(super) struct LinkMap<'m> {
@@ -14,6 +17,16 @@ pub(super) struct LinkMap<'m> {
     /// `DT_SONAME`, which with glibc becomes a name of an object when it is requested.
     pub(super) sonames: QuickMap<Vec<u8>, usize>,
     pub(super) ids: QuickMap<FileId, usize>,
+    /// The directories of objects' tags, by index: each object is asked about for all that it and what it
+    /// loaded need.
+    lists: RefCell<QuickMap<(usize, Rule), Arc<Searches>>>,
+}
+
+/// As many objects are usually loaded with one; maps that grow to that are filled several times.
+const USUAL: usize = 32;
+
+fn quick_map<K, V>(capacity: usize) -> QuickMap<K, V> {
+    QuickMap::with_capacity_and_hasher(capacity, <_>::default())
 }
 
 impl<'m> LinkMap<'m> {
@@ -29,10 +42,11 @@ impl<'m> LinkMap<'m> {
     pub(super) fn of_namespace(base: &'m [&'m Resolution], is_in: &dyn Fn(usize) -> bool) -> Self {
         let mut map = Self {
             base,
-            own: Vec::new(),
-            names: QuickMap::default(),
-            sonames: QuickMap::default(),
-            ids: QuickMap::default(),
+            own: Vec::with_capacity(USUAL),
+            names: quick_map(2 * USUAL),
+            sonames: quick_map(USUAL),
+            ids: quick_map(USUAL),
+            lists: RefCell::default(),
         };
         let mut offset = 0;
         for (number, resolution) in base.iter().enumerate() {
@@ -90,6 +104,17 @@ impl<'m> LinkMap<'m> {
         Some(index)
     }
 
+    /// The directories of a tag of an object, as `make` finds them the first time.
+    pub(super) fn list(
+        &self,
+        index: usize,
+        rule: Rule,
+        make: impl FnOnce() -> Arc<Searches>,
+    ) -> Arc<Searches> {
+        let mut lists = self.lists.borrow_mut();
+        Arc::clone(lists.entry((index, rule)).or_insert_with(make))
+    }
+
     /// Everything that is loaded, in order.
     pub(super) fn objects(&self) -> impl Iterator<Item = &LoadedObject> {
         self.base.iter().flat_map(|resolution| &resolution.objects).chain(&self.own)
@@ -132,7 +157,11 @@ impl<'m> LinkMap<'m> {
     /// The object that was loaded by `path`.
     pub(super) fn at(&self, path: &Path) -> Option<&LoadedObject> {
         let base = self.base.iter().flat_map(|resolution| &resolution.objects);
-        base.chain(&self.own).find(|object| object.path == path)
+        // Paths are compared by their components, which takes long: only of files of that name.
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        base.chain(&self.own).find(|object| {
+            object.path.as_os_str().as_encoded_bytes().ends_with(name) && *object.path == *path
+        })
     }
 
     /// Adds an object that is known by `names`, and returns its index.

@@ -32,7 +32,7 @@ use crate::elf::Summary;
 use crate::hashing::QuickMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Device and inode: equal for two names of one file.
@@ -199,11 +199,11 @@ pub struct Dependency {
     /// The name in the object.
     pub name: Vec<u8>,
     /// The object that was found, by the path under which it was loaded first; absolute.
-    pub found: Option<PathBuf>,
+    pub found: Option<Arc<Path>>,
     /// The rule that found it.
     pub rule: Rule,
     /// The object whose `DT_RPATH` or `DT_RUNPATH` found it.
-    pub via: Option<PathBuf>,
+    pub via: Option<Arc<Path>>,
     /// Every place that was searched, in order.
     pub tried: Trail,
     /// The file that ended the search before other places were searched.
@@ -222,9 +222,9 @@ impl Dependency {
 #[derive(Debug, Clone)]
 pub struct LoadedObject {
     /// The path under which it was found first; absolute, links not resolved.
-    pub path: PathBuf,
+    pub path: Arc<Path>,
     /// That path with every link resolved.
-    pub real: PathBuf,
+    pub real: Arc<Path>,
     /// The file's identity.
     pub id: FileId,
     /// Its own description.
@@ -237,7 +237,7 @@ pub struct LoadedObject {
     /// Versions that it needs and that its libraries lack; it does not load because of them.
     pub version_problems: Vec<VersionProblem>,
     /// `$ORIGIN`: of a library the directory of its path, of the main program that of its real path.
-    pub origin: PathBuf,
+    pub origin: Arc<Path>,
 }
 
 /// What the loader would load for a program, or for one more object that is opened in it.

@@ -46,7 +46,7 @@ pub(super) struct Musl {
 #[derive(Default)]
 struct Search {
     tried: Trail,
-    hit: Option<(Arc<Candidate>, Rule, Option<PathBuf>)>,
+    hit: Option<(Arc<Candidate>, Rule, Option<Arc<Path>>)>,
     fatal: Option<Fatal>,
 }
 
@@ -106,7 +106,7 @@ impl Musl {
         if name.is_empty() {
             let path = asker.and_then(|asker| map.get(asker)).map(|object| object.path.clone());
             let message = "Invalid argument";
-            dependency.fatal = Some(Fatal::new(&path.unwrap_or_default(), message));
+            dependency.fatal = Some(Fatal::new(path.as_deref().unwrap_or(Path::new("")), message));
             return dependency;
         }
         if self.is_itself(name) {
@@ -203,7 +203,7 @@ impl Musl {
         dependency: Dependency,
     ) -> Dependency {
         self.interpreter(files, map);
-        let found = self.system.interpreter.clone();
+        let found = self.system.interpreter.as_deref().map(Into::into);
         Dependency { found, rule: Rule::LibcItself, fatal: None, ..dependency }
     }
 
@@ -274,7 +274,7 @@ impl Musl {
             (None, Some(rpath)) => (rpath, Rule::Rpath),
             (None, None) => return None,
         };
-        self.list(&(object.path.clone(), object.origin.clone(), rule), || {
+        self.list(&(object.path.to_path_buf(), object.origin.to_path_buf(), rule), || {
             // The path of a set-user-ID program is chosen by its caller.
             let trusted = !(self.settings.secure && index == LinkMap::MAIN);
             let origin = trusted.then(|| object.origin.as_os_str().as_bytes());
@@ -287,7 +287,7 @@ impl Musl {
     fn list(
         &self,
         key: &ListKey,
-        path: impl FnOnce() -> Option<(Vec<u8>, Option<PathBuf>)>,
+        path: impl FnOnce() -> Option<(Vec<u8>, Option<Arc<Path>>)>,
     ) -> Option<Arc<Searches>> {
         let rule = key.2;
         memoised(&self.lists, key, |_| {

@@ -1,6 +1,6 @@
 //! The walk from a program or an opened object to everything that is loaded with it.
 
-use super::files::{Candidate, Fatal, Files, Probe};
+use super::files::{Candidate, Fatal, Files, Probe, directory_of};
 use super::link_map::LinkMap;
 use super::musl::Musl;
 use super::search_trace::Trail;
@@ -15,7 +15,7 @@ use crate::vfs::Vfs;
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The loader of one system in one environment.
@@ -90,19 +90,19 @@ impl<'a> Loader<'a> {
         let mut root = Dependency::unresolved(name);
         let outcome = match self.files.program(&path) {
             Probe::Found(candidate) => {
-                root.found = Some(path.clone());
+                root.found = Some(path.as_path().into());
                 root.rule = Rule::Direct;
                 let mut object = LoadedObject::new(&candidate, None);
                 let names = match &self.order {
                     Order::Glibc(_) => {
                         if object.summary.interpreter.is_some() {
-                            object.origin = directory_of(&candidate.real);
+                            object.origin = directory_of(&candidate.real).into();
                         }
                         // Its name is empty, even if ld.so was started with its path.
                         vec![Vec::new()]
                     }
                     Order::Musl(_) => {
-                        object.origin = directory_of(&candidate.real);
+                        object.origin = directory_of(&candidate.real).into();
                         Vec::new()
                     }
                 };
@@ -174,7 +174,7 @@ impl<'a> Loader<'a> {
         name: &[u8],
     ) -> Option<Resolution> {
         let objects = loaded.iter().flat_map(|resolution| &resolution.objects);
-        let asker = objects.into_iter().position(|object| object.path == asker)?;
+        let asker = objects.into_iter().position(|object| *object.path == *asker)?;
         let asker = match &self.order {
             Order::Glibc(_) => asker,
             Order::Musl(_) => LinkMap::MAIN,
@@ -259,7 +259,7 @@ impl<'a> Loader<'a> {
                 return dependency;
             }
         };
-        if map.serving(&name).is_none() && self.is_interpreter(glibc, &name) {
+        if map.serving(&name).is_none() && glibc.is_own_name(&self.files, &name) {
             self.interpreter(glibc, map);
         }
         if let Some(object) = map.serving(&name).and_then(|index| map.get(index)) {
@@ -293,19 +293,11 @@ impl<'a> Loader<'a> {
         dependency
     }
 
-    /// Is a name that of the loader itself, which is in every process?
-    fn is_interpreter(&self, glibc: &Glibc, name: &[u8]) -> bool {
-        let Some(path) = &glibc.system.interpreter else { return false };
-        path.as_os_str().as_bytes() == name
-            || matches!(self.files.probe(path), Probe::Found(candidate)
-                if candidate.summary.soname.as_deref() == Some(name))
-    }
-
     /// The loader itself as an object, if it is not among the loaded ones yet.
     fn interpreter(&self, glibc: &Glibc, map: &mut LinkMap<'_>) {
         let Some(path) = &glibc.system.interpreter else { return };
         let Probe::Found(candidate) = self.files.probe(path) else { return };
-        if !map.objects().any(|object| object.path == *path) {
+        if map.at(path).is_none() {
             let name = path.as_os_str().as_bytes();
             // The loader does not know its own inode.
             map.push(LoadedObject::new(&candidate, None), [name.to_vec()], false);
@@ -329,24 +321,16 @@ impl Dependency {
 impl LoadedObject {
     pub(super) fn new(candidate: &Candidate, requested_by: Option<usize>) -> Self {
         Self {
-            path: candidate.path.clone(),
-            real: candidate.real.clone(),
+            path: Arc::clone(&candidate.path),
+            real: Arc::clone(&candidate.real),
             id: candidate.id,
             summary: Arc::clone(&candidate.summary),
             requested_by,
             needed: Vec::new(),
             version_problems: Vec::new(),
-            origin: directory_of(&candidate.path),
+            origin: Arc::clone(&candidate.directory),
         }
     }
-}
-
-/// The directory of a path, by its last slash alone (`_dl_new_object`).
-fn directory_of(path: &Path) -> PathBuf {
-    let bytes = path.as_os_str().as_bytes();
-    let end = bytes.iter().rposition(|&byte| byte == b'/').unwrap_or(0);
-    let directory = bytes.get(..end.max(1)).unwrap_or_default();
-    PathBuf::from(OsStr::from_bytes(directory))
 }
 
 /// Why a name is not searched for.

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// One directory to search, with a slash at its end.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub(super) struct Dir {
 pub(super) struct SearchList {
     pub(super) rule: Rule,
     /// The object whose tag it is.
-    pub(super) via: Option<PathBuf>,
+    pub(super) via: Option<Arc<Path>>,
     pub(super) dirs: Vec<Dir>,
 }
 
@@ -43,7 +44,7 @@ impl SearchList {
         separators: &[u8],
         tokens: &Tokens<'_>,
         rule: Rule,
-        via: Option<PathBuf>,
+        via: Option<Arc<Path>>,
         surroundings: &Surroundings<'_>,
     ) -> Self {
         let entries = path.split(|byte| separators.contains(byte)).filter_map(|entry| {
@@ -64,7 +65,7 @@ impl SearchList {
     pub(super) fn new(
         entries: impl Iterator<Item = Vec<u8>>,
         rule: Rule,
-        via: Option<PathBuf>,
+        via: Option<Arc<Path>>,
         surroundings: &Surroundings<'_>,
     ) -> Self {
         let mut known = HashSet::new();
@@ -95,7 +96,7 @@ impl SearchList {
     pub(super) fn of_entries<'e>(
         entries: impl Iterator<Item = &'e [u8]>,
         rule: Rule,
-        via: Option<PathBuf>,
+        via: Option<Arc<Path>>,
         working_directory: &Path,
     ) -> Self {
         let dirs = entries.enumerate().map(|(entry, directory)| {

@@ -6,7 +6,7 @@ use super::search_list::SearchList;
 use super::{SearchStep, StepOutcome};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The search of one list of directories for one name.
@@ -42,7 +42,7 @@ impl Leg {
             SearchStep {
                 path: PathBuf::from(OsString::from_vec(path)),
                 rule: self.list.rule,
-                via: self.list.via.clone(),
+                via: self.list.via.as_deref().map(Path::to_owned),
                 outcome: outcome.map_or(StepOutcome::Absent, |(_, outcome)| *outcome),
             }
         })
@@ -58,7 +58,7 @@ pub struct Trail(Vec<Part>);
 #[derive(Debug, Clone)]
 enum Part {
     Leg(Arc<Leg>),
-    Step(SearchStep),
+    Step(Arc<SearchStep>),
 }
 
 impl Trail {
@@ -67,7 +67,7 @@ impl Trail {
         self.0.iter().flat_map(|part| {
             let (leg, step) = match part {
                 Part::Leg(leg) => (Some(leg.steps()), None),
-                Part::Step(step) => (None, Some(step.clone())),
+                Part::Step(step) => (None, Some(SearchStep::clone(step))),
             };
             leg.into_iter().flatten().chain(step)
         })
@@ -83,7 +83,7 @@ impl Trail {
         self.0.push(Part::Leg(leg));
     }
 
-    pub(super) fn push_step(&mut self, step: SearchStep) {
-        self.0.push(Part::Step(step));
+    pub(super) fn push_step(&mut self, step: impl Into<Arc<SearchStep>>) {
+        self.0.push(Part::Step(step.into()));
     }
 }

@@ -11,7 +11,8 @@ use crate::world::origins::Home;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::io::{self, Write};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 /// The attributes of the whole drawing.
 const DRAWING: &str = r##"  graph [rankdir=LR, newrank=true, ranksep=0.6, nodesep=0.14, bgcolor=white,
@@ -132,7 +133,7 @@ impl<'a> Parties<'a> {
         let place = |path: &'a Path| homes.get(path).map_or(path, |home| home.path.as_path());
         let objects = || closures.iter().flat_map(|closure| &closure.objects);
         let needs = objects().flat_map(|(path, needed)| needed.iter().map(move |n| (path, n)));
-        let at_home = |(path, need): (&'a PathBuf, &'a Dependency)| Need {
+        let at_home = |(path, need): (&'a Arc<Path>, &'a Dependency)| Need {
             asker: place(path),
             need,
             found: need.found.as_deref().map(place),

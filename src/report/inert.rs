@@ -20,14 +20,22 @@ pub enum Form {
 pub struct Inert<W: Write> {
     inner: W,
     form: Form,
+    /// Are the styles of tfpatch written? Otherwise they are left out.
+    is_styled: bool,
     /// The start of a character or sequence that is not complete yet.
     pending: Vec<u8>,
 }
 
 impl<W: Write> Inert<W> {
-    /// An output.
+    /// An output to which our own styles pass.
     pub fn new(inner: W, form: Form) -> Self {
-        Self { inner, form, pending: Vec::new() }
+        Self { inner, form, is_styled: true, pending: Vec::new() }
+    }
+
+    /// The same without the styles, if `is_styled` is not set: no other sequence passes anyway, so nobody has
+    /// to look for them again.
+    pub fn styled(inner: W, form: Form, is_styled: bool) -> Self {
+        Self { is_styled, ..Self::new(inner, form) }
     }
 
     /// Writes the content of `bytes`. An incomplete start is kept, unless `is_all`.
@@ -44,7 +52,9 @@ impl<W: Write> Inert<W> {
                 }
                 Special::Sequence(length) => {
                     let (sequence, after) = special.split_at(length);
-                    self.inner.write_all(sequence)?;
+                    if self.is_styled {
+                        self.inner.write_all(sequence)?;
+                    }
                     after
                 }
                 Special::Character(character, length) => {
@@ -116,6 +126,10 @@ fn passing(bytes: &[u8]) -> usize {
             return bytes.len();
         };
         passing += plain;
+        if let Some(length) = drawn(rest.get(plain..).unwrap_or_default()) {
+            passing += length;
+            continue;
+        }
         match Special::of(rest.get(plain..).unwrap_or_default()) {
             // That character may also represent invalid bytes.
             Special::Character(character, length)
@@ -127,6 +141,15 @@ fn passing(bytes: &[u8]) -> usize {
         }
     }
 }
+
+/// The length of an arrow or of a box-drawing character (U+2190 to U+21BF, U+2500 to U+257F), which are frequent in
+/// reports.
+fn drawn(bytes: &[u8]) -> Option<usize> {
+    matches!(bytes, [0xe2, 0x86 | 0x94 | 0x95, 0x80..=0xbf, ..]).then_some(3)
+}
+
+/// The length in bytes of the longest style of tfpatch.
+const MAX_SEQUENCE: usize = 5;
 
 /// The meaning of bytes that begin with one that is not plain.
 enum Special {
@@ -141,8 +164,10 @@ enum Special {
 impl Special {
     fn of(bytes: &[u8]) -> Self {
         if bytes.is_empty() || bytes.starts_with(b"\x1b") {
-            if let Some(own) = SEQUENCES.iter().find(|own| bytes.starts_with(own.as_bytes())) {
-                return Self::Sequence(own.len());
+            let end = bytes.iter().take(MAX_SEQUENCE).position(|&byte| byte == b'm');
+            let whole = end.and_then(|end| bytes.get(..=end)).unwrap_or_default();
+            if SEQUENCES.iter().any(|own| own.as_bytes() == whole) {
+                return Self::Sequence(whole.len());
             }
             if SEQUENCES.iter().any(|own| own.as_bytes().starts_with(bytes)) {
                 return Self::Beginning;
@@ -202,5 +227,23 @@ mod tests {
         }
         assert_eq!(passed(&[b"\x1b[41m"], Form::Text), r"\u{1b}[41m");
         assert_eq!(passed(&[b"\x1b[3"], Form::Text), r"\u{1b}[3");
+    }
+
+    #[test]
+    fn without_styles_the_text_passes_alone() {
+        let mut out = Inert::styled(Vec::new(), Form::Text, false);
+        let text = format!("├── {} \u{202e}\n", paint(ERROR, "→ ä"));
+        out.write_all(text.as_bytes()).unwrap();
+        out.flush().unwrap();
+        assert_eq!(String::from_utf8(out.inner).unwrap(), "├── → ä \\u{202e}\n");
+    }
+
+    #[test]
+    fn what_passes_as_drawn_is_inert() {
+        for character in ('\u{2180}'..='\u{21bf}').chain('\u{2500}'..='\u{257f}') {
+            let text = character.to_string();
+            assert!(drawn(text.as_bytes()).is_none_or(|length| length == text.len()));
+            assert!(is_inert(character));
+        }
     }
 }

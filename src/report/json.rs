@@ -332,7 +332,7 @@ impl TreeReport {
         });
         for (closure, (path, needed)) in asked.chain(others) {
             if seen.insert(path, ()).is_none() {
-                let said = closure.words.iter().filter(|said| said.object == *path);
+                let said = closure.words.iter().filter(|said| *said.object == **path);
                 let words = said.map(|said| said.words.clone()).collect();
                 objects.push(TreeObject { words, ..TreeObject::of(path, needed) });
             }

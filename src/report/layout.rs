@@ -57,6 +57,12 @@ fn write_line(out: &mut impl Write, terminal: Option<usize>, line: &[u8]) -> io:
 impl<W: Write> Write for Layout<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let Self { inner, terminal, lines } = self;
+        // Whole lines are fitted only to a terminal, and aligned only behind a tab.
+        let is_whole = lines.is_empty() && bytes.ends_with(b"\n");
+        if is_whole && terminal.is_none() && memchr::memchr(b'\t', bytes).is_none() {
+            inner.write_all(bytes)?;
+            return Ok(bytes.len());
+        }
         lines.take(bytes, |line| write_line(inner, *terminal, line))?;
         Ok(bytes.len())
     }

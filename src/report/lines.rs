@@ -7,6 +7,11 @@ use std::io;
 pub(super) struct Lines(Vec<u8>);
 
 impl Lines {
+    /// Is no line incomplete?
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Adds a part, and passes each line that it completes to `each`.
     pub(super) fn take(
         &mut self,

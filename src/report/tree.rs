@@ -3,13 +3,14 @@
 use super::findings::{Detail, rule_in_words, write_tried};
 use super::path_text::without_dots;
 use super::style::{DIM, ERROR, GOOD, counted, paint};
-use crate::bytes::{printable, shown};
+use crate::bytes::{printable, printed, shown};
 use crate::hashing::{QuickMap, QuickSet};
 use crate::loader::{Closure, Dependency, Rule, SearchStep};
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// How to show a tree.
 #[derive(Clone, Copy)]
@@ -22,31 +23,31 @@ pub struct Manner<'a> {
     pub place: &'a dyn Fn(&Path) -> PathBuf,
 }
 
-/// Writes what is loaded.
+/// Writes what is loaded for each.
 ///
 /// # Errors
 /// If the output cannot be written.
-pub fn write(out: &mut dyn Write, closure: &Closure, manner: Manner<'_>) -> io::Result<()> {
+pub fn write(out: &mut dyn Write, closures: &[Closure], manner: Manner<'_>) -> io::Result<()> {
+    let mut shown = Shown { place: manner.place, known: QuickMap::default() };
+    closures.iter().try_for_each(|closure| write_one(out, closure, manner, &mut shown))
+}
+
+fn write_one<'a>(
+    out: &mut dyn Write,
+    closure: &'a Closure,
+    manner: Manner<'a>,
+    shown: &mut Shown<'a>,
+) -> io::Result<()> {
     let Some((root, needed)) = closure.objects.first() else { return Ok(()) };
     let Manner { flat, detail, .. } = manner;
-    let objects =
-        closure.objects.iter().map(|(path, needed)| (path.as_path(), &**needed)).collect();
-    let mut view = View {
-        out,
-        objects,
-        manner,
-        seen: std::iter::once(root.as_path()).collect(),
-        of_system: of_system(closure),
-        has_repeats: false,
-        hidden: QuickSet::default(),
-        whole: QuickMap::default(),
-        shown: QuickMap::default(),
-    };
-    writeln!(view.out, "{}", view.shown(root))?;
+    let mut view = View::new(out, closure, manner, shown);
+    let is_root = view.at(root);
+    view.node(is_root).is_seen = true;
+    writeln!(view.out, "{}", view.shown.text(root))?;
     if flat {
         view.flat(closure)?;
     } else {
-        view.branch(root, needed, "")?;
+        view.branch(root, needed)?;
         view.legend()?;
     }
     if detail == Detail::Quiet {
@@ -57,55 +58,134 @@ pub fn write(out: &mut dyn Write, closure: &Closure, manner: Manner<'_>) -> io::
     lines.try_for_each(|line| writeln!(out, "{}", paint(DIM, printable(line.as_bytes()))))
 }
 
-struct View<'a> {
-    out: &'a mut dyn Write,
-    objects: QuickMap<&'a Path, &'a [Dependency]>,
+/// Paths as they are shown to people, byte for byte: many objects of many files need one library.
+struct Shown<'a> {
+    place: &'a dyn Fn(&Path) -> PathBuf,
+    known: QuickMap<&'a OsStr, Rc<str>>,
+}
+
+impl<'a> Shown<'a> {
+    fn text(&mut self, path: &'a Path) -> Rc<str> {
+        let make = || shown(&without_dots(&(self.place)(path))).into();
+        Rc::clone(self.known.entry(path.as_os_str()).or_insert_with(make))
+    }
+}
+
+/// What is known of one library of a closure.
+#[derive(Default)]
+struct Node<'a> {
+    needed: &'a [Dependency],
+    /// Was it shown already?
+    is_seen: bool,
+    /// Do the rules of the system find it, whichever object asks first?
+    is_of_system: bool,
+    /// Are its own dependencies left out?
+    is_hidden: bool,
+    /// Is nothing missing of what it needs, and what that needs?
+    is_whole: Option<bool>,
+    /// Its path as it is shown.
+    shown: Option<Rc<str>>,
+}
+
+struct View<'a, 'v> {
+    out: &'v mut dyn Write,
     manner: Manner<'a>,
-    seen: QuickSet<&'a Path>,
-    /// Libraries that are found by the rules of the system, whichever object needs them first.
-    of_system: QuickSet<&'a Path>,
-    /// Was a library marked because its dependencies are shown elsewhere?
+    shown: &'v mut Shown<'a>,
+    /// By paths, byte for byte, as indices of `nodes`: a path is looked up once for each line.
+    indices: QuickMap<&'a OsStr, usize>,
+    nodes: Vec<Node<'a>>,
+    /// Is something missing, of whatever object?
+    lacks: bool,
+    /// Was a library marked whose own dependencies stand further up?
     has_repeats: bool,
-    /// The number of libraries of the system whose dependencies are hidden.
-    hidden: QuickSet<&'a Path>,
-    /// Are all dependencies of a library found, including indirect ones?
-    whole: QuickMap<&'a Path, bool>,
-    /// Displayed paths by their bytes, because many objects need the same library.
-    shown: QuickMap<&'a OsStr, String>,
+    /// How far the current line is indented.
+    indent: String,
+    /// The current line, in memory that the next one uses again.
+    line: String,
+    /// The parts of a line that are always the same.
+    arrow: String,
+    dim: [String; 2],
 }
 
-/// The libraries of a closure that are found by the rules of the system for some object.
-fn of_system(closure: &Closure) -> QuickSet<&Path> {
-    let needed = closure.objects.iter().flat_map(|(_, needed)| needed.iter());
-    let by_system = needed.filter(|dependency| {
-        matches!(dependency.rule, Rule::LdSoCache | Rule::DefaultDirs | Rule::SharedCache)
-    });
-    by_system.filter_map(|dependency| dependency.found.as_deref()).collect()
-}
+impl<'a, 'v> View<'a, 'v> {
+    fn new(
+        out: &'v mut dyn Write,
+        closure: &'a Closure,
+        manner: Manner<'a>,
+        shown: &'v mut Shown<'a>,
+    ) -> Self {
+        let count = closure.objects.len();
+        let mut view = Self {
+            out,
+            manner,
+            shown,
+            indices: QuickMap::with_capacity_and_hasher(count, <_>::default()),
+            nodes: Vec::with_capacity(count),
+            lacks: false,
+            has_repeats: false,
+            indent: String::new(),
+            line: String::new(),
+            arrow: format!(" {} ", paint(GOOD, "→")),
+            dim: [DIM.render().to_string(), DIM.render_reset().to_string()],
+        };
+        for (path, needed) in &closure.objects {
+            let at = view.at(path);
+            view.node(at).needed = needed;
+        }
+        for dependency in closure.objects.iter().flat_map(|(_, needed)| needed) {
+            view.lacks |= dependency.is_missing();
+            if let Rule::LdSoCache | Rule::DefaultDirs | Rule::SharedCache = dependency.rule
+                && let Some(path) = &dependency.found
+            {
+                let at = view.at(path);
+                view.node(at).is_of_system = true;
+            }
+        }
+        view
+    }
 
-impl<'a> View<'a> {
-    /// Each library once, in the loader's order, as in `ldd`. For a missing library, every object that needs
-    /// it is listed, because each searches different locations.
+    /// The index of the node for a path.
+    fn at(&mut self, path: &'a Path) -> usize {
+        let next = self.nodes.len();
+        let at = *self.indices.entry(path.as_os_str()).or_insert(next);
+        if at == next {
+            self.nodes.push(Node::default());
+        }
+        at
+    }
+
+    /// The node at an index, which [`Self::at`] made.
+    #[allow(
+        clippy::indexing_slicing,
+        reason = "an index is the place of a node, and none is removed"
+    )]
+    fn node(&mut self, at: usize) -> &mut Node<'a> {
+        &mut self.nodes[at]
+    }
+
+    /// Each library once, in the loader's order, as `ldd` has them; of what is missing all who
+    /// ask, for each looks elsewhere.
     fn flat(&mut self, closure: &'a Closure) -> io::Result<()> {
         let needs = || {
             closure.objects.iter().flat_map(|(path, needed)| needed.iter().map(move |n| (path, n)))
         };
         let mut missing: HashSet<&[u8]> = HashSet::new();
         for (asker, dependency) in needs() {
-            let is_new = match &dependency.found {
-                Some(path) => self.seen.insert(path),
+            let found = dependency.found.as_deref().map(|path| self.at(path));
+            let is_new = match found {
+                Some(at) => !std::mem::replace(&mut self.node(at).is_seen, true),
                 None => missing.insert(&dependency.name),
             };
             if !is_new {
                 continue;
             }
-            self.line("  ", asker, dependency, "")?;
+            self.line("  ", asker, dependency, found, "")?;
             if dependency.found.is_some() || dependency.rule == Rule::WeakAbsent {
                 continue;
             }
             for (asker, same) in needs().filter(|(_, other)| other.name == dependency.name) {
                 if self.manner.detail > Detail::Quiet {
-                    writeln!(self.out, "    needed by {}", self.shown(asker))?;
+                    writeln!(self.out, "    needed by {}", self.shown.text(asker))?;
                 }
                 self.places("      ", same)?;
             }
@@ -113,62 +193,64 @@ impl<'a> View<'a> {
         Ok(())
     }
 
-    fn branch(&mut self, asker: &Path, needed: &'a [Dependency], indent: &str) -> io::Result<()> {
+    fn branch(&mut self, asker: &'a Path, needed: &'a [Dependency]) -> io::Result<()> {
         let count = needed.len();
+        let depth = self.indent.len();
         for (index, dependency) in needed.iter().enumerate() {
             let is_last = index + 1 == count;
             let (fork, deeper) =
                 if is_last { ("└── ", "    ") } else { ("├── ", "│   ") };
-            let below = format!("{indent}{deeper}");
-            let next = dependency.found.as_deref().and_then(|path| {
-                let next = self.objects.get(path).copied()?;
-                (!next.is_empty()).then_some((path, next))
-            });
-            let is_seen = next.is_some_and(|(path, _)| self.seen.contains(path));
-            let is_hidden = !is_seen && next.is_some_and(|_| self.hides(dependency));
+            let found = dependency.found.as_deref().map(|path| (path, self.at(path)));
+            let at = found.map(|(_, at)| at);
+            let next = found.filter(|(_, at)| !self.node(*at).needed.is_empty());
+            let is_seen = next.is_some_and(|(_, at)| self.node(at).is_seen);
+            let is_hidden = !is_seen && next.is_some_and(|(_, at)| self.hides(at));
             let mark = if is_seen { " (*)" } else { "" };
-            self.line(&format!("{indent}{fork}"), asker, dependency, mark)?;
+            self.line(fork, asker, dependency, at, mark)?;
             self.has_repeats |= is_seen;
-            self.hidden.extend(next.filter(|_| is_hidden).map(|(path, _)| path));
+            self.indent += deeper;
             if dependency.is_missing() {
+                let below = self.indent.clone();
                 self.places(&below, dependency)?;
             }
-            if let Some((path, next)) = next
-                && !is_hidden
-                && self.seen.insert(path)
-            {
-                self.branch(path, next, &below)?;
+            if let Some((path, at)) = next {
+                self.node(at).is_hidden |= is_hidden;
+                if !is_hidden && !std::mem::replace(&mut self.node(at).is_seen, true) {
+                    let needed = self.node(at).needed;
+                    self.branch(path, needed)?;
+                }
             }
+            self.indent.truncate(depth);
         }
         Ok(())
     }
 
-    /// Are the dependencies of a library of the system hidden? Not if one of them is missing.
-    fn hides(&mut self, dependency: &'a Dependency) -> bool {
-        let Some(path) = dependency.found.as_deref() else { return false };
-        if !self.of_system.contains(path) || self.manner.detail == Detail::Verbose {
+    /// Is what a library of the system needs left out? Not where something of it is missing.
+    fn hides(&mut self, at: usize) -> bool {
+        if !self.node(at).is_of_system || self.manner.detail == Detail::Verbose {
             return false;
         }
-        if let Some(&known) = self.whole.get(path) {
+        if let Some(known) = self.node(at).is_whole {
             return known;
         }
-        let is_whole = self.is_whole(path);
-        self.whole.insert(path, is_whole);
+        let is_whole = !self.lacks || self.is_whole(at);
+        self.node(at).is_whole = Some(is_whole);
         is_whole
     }
 
-    fn is_whole(&self, path: &'a Path) -> bool {
+    fn is_whole(&mut self, at: usize) -> bool {
         let mut known = QuickSet::default();
-        let mut open = vec![path];
-        while let Some(path) = open.pop() {
-            if !known.insert(path) {
+        let mut open = vec![at];
+        while let Some(at) = open.pop() {
+            if !known.insert(at) {
                 continue;
             }
-            let needed = self.objects.get(path).copied().unwrap_or_default();
+            let needed = self.node(at).needed;
             if needed.iter().any(Dependency::is_missing) {
                 return false;
             }
-            open.extend(needed.iter().filter_map(|needed| needed.found.as_deref()));
+            let found = needed.iter().filter_map(|needed| needed.found.as_deref());
+            open.extend(found.map(|path| self.at(path)));
         }
         true
     }
@@ -181,59 +263,81 @@ impl<'a> View<'a> {
         if self.has_repeats {
             writeln!(self.out, "{}", paint(DIM, "(*) dependencies are shown above"))?;
         }
-        if !self.hidden.is_empty() {
-            let libraries = counted(self.hidden.len(), "system library");
+        let hidden = self.nodes.iter().filter(|node| node.is_hidden).count();
+        if hidden > 0 {
+            let libraries = counted(hidden, "system library");
             let hidden = format!("dependencies of {libraries} are hidden (-v shows them)");
             writeln!(self.out, "{}", paint(DIM, hidden))?;
         }
         Ok(())
     }
 
-    /// A path, as shown to people.
-    fn shown(&self, path: &Path) -> String {
-        shown(&without_dots(&(self.manner.place)(path)))
-    }
-
-    /// One dependency after `lead`, with the rule that found it, and the object whose search path was used if
-    /// it is not the one that needs it.
+    /// One dependency behind `lead`, with the rule that found it: whose search path it was, where
+    /// it was not that of the object that asks.
     fn line(
         &mut self,
         lead: &str,
         asker: &Path,
         dependency: &'a Dependency,
+        found: Option<usize>,
         mark: &str,
     ) -> io::Result<()> {
-        let name = printable(&dependency.name);
-        match &dependency.found {
-            Some(path) => {
-                let mut rule = rule_in_words(dependency.rule).to_owned();
-                if let Some(via) = dependency.via.as_deref().filter(|via| *via != asker) {
-                    rule += &format!(" of {}", self.shown(via));
+        let mut line = std::mem::take(&mut self.line);
+        line.clear();
+        line += &self.indent;
+        line += lead;
+        line += &printed(&dependency.name);
+        match (&dependency.found, found) {
+            (Some(path), Some(at)) => {
+                line += &self.arrow;
+                let shown = &mut *self.shown;
+                let node = self.nodes.get_mut(at);
+                if let Some(node) = node {
+                    line += node.shown.get_or_insert_with(|| shown.text(path));
                 }
-                // It is not worth reporting that a library of the system is already loaded.
-                if dependency.rule == Rule::Loaded && self.of_system.contains(path.as_path()) {
-                    rule.clear();
-                }
-                let said = rule + mark;
-                let arrow = paint(GOOD, "→");
-                let rule = match said.trim_start() {
-                    "" => String::new(),
-                    said => format!("  {}", paint(DIM, said)),
-                };
-                if !self.shown.contains_key(path.as_os_str()) {
-                    self.shown.insert(path.as_os_str(), self.shown(path));
-                }
-                let path = self.shown.get(path.as_os_str()).map_or("", String::as_str);
-                let line = format!("{lead}{name} {arrow} {path}{rule}\n");
-                self.out.write_all(line.as_bytes())
+                self.rule(&mut line, asker, dependency, at, mark);
             }
-            None if dependency.rule == Rule::WeakAbsent => {
-                writeln!(self.out, "{lead}{name} {}", paint(DIM, rule_in_words(dependency.rule)))
+            _ if dependency.rule == Rule::WeakAbsent => {
+                line.push(' ');
+                line += &paint(DIM, rule_in_words(dependency.rule));
             }
-            None => {
-                writeln!(self.out, "{lead}{name} {}", paint(ERROR, rule_in_words(Rule::NotFound)))
+            _ => {
+                line.push(' ');
+                line += &paint(ERROR, rule_in_words(Rule::NotFound));
             }
         }
+        line.push('\n');
+        let written = self.out.write_all(line.as_bytes());
+        self.line = line;
+        written
+    }
+
+    /// The end of a line: the rule that found a library, and whose search path it was.
+    fn rule(
+        &mut self,
+        line: &mut String,
+        asker: &Path,
+        dependency: &'a Dependency,
+        at: usize,
+        mark: &str,
+    ) {
+        // That a library of the system is loaded already is not news.
+        let is_news = dependency.rule != Rule::Loaded || !self.node(at).is_of_system;
+        let rule = if is_news { rule_in_words(dependency.rule) } else { "" };
+        let mark = if is_news { mark } else { mark.trim_start() };
+        if rule.is_empty() && mark.is_empty() {
+            return;
+        }
+        let [dim, end] = &self.dim;
+        *line += "  ";
+        *line += dim;
+        *line += rule;
+        if is_news && let Some(via) = dependency.via.as_deref().filter(|via| *via != asker) {
+            *line += " of ";
+            *line += &self.shown.text(via);
+        }
+        *line += mark;
+        *line += end;
     }
 
     /// Every location that was searched for a missing library, with the result.

@@ -308,7 +308,7 @@ impl<'a> Replay<'a> {
             .into_iter()
             .chain(process.loaded.iter().rev().map(|(_, resolution)| resolution))
             .flat_map(|resolution| &resolution.objects);
-        if let Some(object) = objects.clone().find(|object| object.path == path) {
+        if let Some(object) = objects.clone().find(|object| *object.path == *path) {
             return Some(object);
         }
         let id = self.vfs.metadata(&path).ok()?.id;
@@ -318,7 +318,7 @@ impl<'a> Replay<'a> {
     fn unload(&self, process: &mut Process, path: &[u8], namespace: u64) {
         let path = self.absolute(path);
         let is_root = |(of, resolution): &(u64, Resolution)| {
-            *of == namespace && resolution.objects.first().is_some_and(|root| root.path == path)
+            *of == namespace && resolution.objects.first().is_some_and(|root| *root.path == *path)
         };
         if let Some(at) = process.loaded.iter().skip(1).position(is_root) {
             process.loaded.remove(at + 1);
@@ -332,7 +332,8 @@ impl<'a> Replay<'a> {
         opened: Option<&Resolution>,
         dependency: Option<&Dependency>,
     ) -> Answer {
-        let predicted = dependency.and_then(|dependency| dependency.found.clone());
+        let predicted = dependency.and_then(|dependency| dependency.found.as_deref());
+        let predicted = predicted.map(Path::to_owned);
         let last = request.last_path().map(|path| self.absolute(path));
         let is_loaded = |path: &Path| {
             self.vfs.metadata(path).is_ok_and(|metadata| {
@@ -374,7 +375,7 @@ impl<'a> Replay<'a> {
         };
         let asker = object.map_or_else(
             || PathBuf::from(OsStr::from_bytes(&request.asker)),
-            |object| object.path.clone(),
+            |object| object.path.to_path_buf(),
         );
         let tried = self.tried(request, found.is_some(), dependency);
         let name = request.name.clone();

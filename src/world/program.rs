@@ -101,7 +101,7 @@ impl<'a> Program<'a> {
     pub(crate) fn files<'b>(&'b self, resolution: &'b Resolution) -> QuickMap<&'b OsStr, &'b Path> {
         let main = self.main.iter().flat_map(|main| &main.objects);
         let objects = main.chain(&resolution.objects);
-        objects.map(|object| (object.path.as_os_str(), object.real.as_path())).collect()
+        objects.map(|object| (object.path.as_os_str(), &*object.real)).collect()
     }
 
     /// Can the program load an object at all: is it for its machine? A program of the target is not

@@ -40,7 +40,7 @@ pub(crate) fn run(vfs: &MemVfs, settings: Settings) -> Resolution {
 }
 
 pub(crate) fn need<'r>(resolution: &'r Resolution, object: &str, name: &str) -> &'r Dependency {
-    let object = resolution.objects.iter().find(|found| found.path == Path::new(object));
+    let object = resolution.objects.iter().find(|found| *found.path == *Path::new(object));
     let object = object.unwrap_or_else(|| panic!("not loaded: {resolution:#?}"));
     object.needed.iter().find(|need| need.name == name.as_bytes()).unwrap()
 }
@@ -52,7 +52,7 @@ pub(crate) fn libx(vfs: &MemVfs, settings: Settings) -> (Option<PathBuf>, Rule) 
 
 pub(crate) fn answer(resolution: &Resolution) -> (Option<PathBuf>, Rule) {
     let found = need(resolution, "/app/main", "libx.so");
-    (found.found.clone(), found.rule)
+    (found.found.as_deref().map(Path::to_owned), found.rule)
 }
 
 pub(crate) fn at(path: &str, rule: Rule) -> (Option<PathBuf>, Rule) {
@@ -181,7 +181,7 @@ fn rule_3a_rpath_of_the_asker_of_its_loaders_and_of_the_program() {
         let vfs = vfs.clone().file(format!("{dir}/libx.so"), lib());
         let resolution = run(&vfs, settings());
         let found = need(&resolution, "/a/libb.so", "libx.so");
-        assert_eq!(found.found, Some(format!("{dir}/libx.so").into()));
+        assert_eq!(found.found, Some(PathBuf::from(format!("{dir}/libx.so")).into()));
         let via = ["/a/libb.so", "/main/liba.so", "/app/main"];
         let number = ["/b", "/a", "/main"].iter().position(|other| other == &dir).unwrap();
         assert_eq!(found.via.as_deref(), Some(Path::new(via[number])));
@@ -371,7 +371,7 @@ fn rule_3_glibc_hwcaps_come_first_and_are_origin() {
     let found = format!("{v2}/libx.so");
     assert_eq!(
         need(&resolution, &found, "libdep.so").found,
-        Some(format!("{v2}/libdep.so").into())
+        Some(PathBuf::from(format!("{v2}/libdep.so")).into())
     );
     assert_eq!(libx(&vfs, settings()), at("/r/libx.so", Rule::Runpath));
     let mut older = Elf::default().bytes();
@@ -430,7 +430,7 @@ fn rule_5_origin_of_the_program_is_real_and_of_a_library_as_found() {
         .file("/store/libx.so", lib());
     let resolution = run(&vfs, settings());
     assert_eq!(need(&resolution, "/real/libs/liba.so", "libx.so").rule, Rule::NotFound);
-    assert_eq!(resolution.objects[1].real, Path::new("/store/liba.so"));
+    assert_eq!(*resolution.objects[1].real, *Path::new("/store/liba.so"));
     let vfs = vfs.file("/real/libs/libx.so", lib());
     let resolution = run(&vfs, settings());
     assert_eq!(need(&resolution, "/real/libs/liba.so", "libx.so").rule, Rule::Runpath);

@@ -69,7 +69,7 @@ fn parse_list(stdout: &[u8], success: bool) -> Option<BTreeMap<OsString, Option<
 /// The paths that the emulation loads, without the program, and the names that it misses.
 fn resolved(loader: &Loader<'_>, file: &Path) -> (BTreeSet<PathBuf>, BTreeSet<OsString>) {
     let resolution = loader.program(file);
-    let paths = resolution.objects.iter().skip(1).map(|object| object.path.clone()).collect();
+    let paths = resolution.objects.iter().skip(1).map(|object| object.path.to_path_buf()).collect();
     let missing = resolution.missing().map(|(_, need)| OsString::from_vec(need.name.clone()));
     (paths, missing.collect())
 }
@@ -238,7 +238,7 @@ impl Lab {
             }
         }
         let paths: BTreeSet<PathBuf> =
-            resolution.objects.iter().skip(1).map(|object| object.path.clone()).collect();
+            resolution.objects.iter().skip(1).map(|object| object.path.to_path_buf()).collect();
         let missing: BTreeSet<OsString> = resolution
             .missing()
             .map(|(_, need)| {
@@ -423,6 +423,6 @@ fn names_of_any_bytes_are_found() {
     let main = lab.path("main");
     let loader = Loader::new(&vfs, system_of(&vfs, &main), settings);
     let resolution = loader.program(&main);
-    assert_eq!(resolution.objects[1].path, dir.join("libx.so"));
-    assert!(rustix::fs::open(&resolution.objects[1].path, OFlags::RDONLY, Mode::empty()).is_ok());
+    assert_eq!(*resolution.objects[1].path, *dir.join("libx.so"));
+    assert!(rustix::fs::open(&*resolution.objects[1].path, OFlags::RDONLY, Mode::empty()).is_ok());
 }

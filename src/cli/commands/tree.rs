@@ -30,8 +30,11 @@ pub fn run(session: &mut Session, options: &Tree) -> Result<u8, Error> {
             let Session { app, out, detail, .. } = session;
             let place = |path: &Path| app.relative(path);
             let manner = Manner { flat: options.flat, detail: *detail, place: &place };
-            closures.iter().try_for_each(|closure| tree::write(out, closure, manner))?;
+            tree::write(out, &closures, manner)?;
         }
     }
-    Ok(u8::from(!closures.iter().all(|closure| closure.loads)))
+    let all_load = closures.iter().all(|closure| closure.loads);
+    // The program ends: to free each part of what was found takes a tenth of its time.
+    std::mem::forget(closures);
+    Ok(u8::from(!all_load))
 }

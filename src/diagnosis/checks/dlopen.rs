@@ -23,6 +23,7 @@ use crate::world::World;
 use crate::world::inventory::{Inventory, Object, Role};
 use crate::world::program::Program;
 use crate::world::rpath_entry::directory_of;
+use goblin::elf::dynamic;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
@@ -355,8 +356,12 @@ impl Files<'_> {
             return Rc::clone(known);
         }
         let entries = self.read(object, |image| {
-            let path = image.summary().ok().and_then(|it| it.runpath.or(it.rpath));
-            let path = path.unwrap_or_default();
+            let tag = |tag, name| image.string_of(tag, name);
+            let path = match tag(dynamic::DT_RUNPATH, "DT_RUNPATH") {
+                Ok(None) => tag(dynamic::DT_RPATH, "DT_RPATH"),
+                path => path,
+            };
+            let path = path.ok().flatten().unwrap_or_default();
             path.split(|&byte| byte == b':').map(<[u8]>::to_vec).collect()
         });
         let entries: Rc<Entries> = Rc::new(entries);

@@ -64,7 +64,7 @@ impl Dyld<'_> {
             let lacking = self.lacking(process, provider, symbols, &mut HashSet::new())?;
             unbound.extend(lacking.into_iter().map(|symbol| Unbound {
                 library: need.dependency.name.clone(),
-                provider: need.dependency.found.clone().unwrap_or_default(),
+                provider: need.dependency.found.as_deref().map(Path::to_owned).unwrap_or_default(),
                 symbol: symbol.to_vec(),
             }));
         }
@@ -93,7 +93,13 @@ impl Dyld<'_> {
             .into_iter()
             .map(|symbol| Unbound {
                 library: name.clone().unwrap_or_default(),
-                provider: opened.root.dependency.found.clone().unwrap_or_default(),
+                provider: opened
+                    .root
+                    .dependency
+                    .found
+                    .as_deref()
+                    .map(Path::to_owned)
+                    .unwrap_or_default(),
                 symbol: symbol.to_vec(),
             })
             .collect())

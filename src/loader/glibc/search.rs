@@ -12,13 +12,20 @@ use crate::loader::{LoadedObject, Rule, SearchStep, Settings, StepOutcome, Syste
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// The lists of an object: what `$ORIGIN` is, which list it is, and the list.
 type Lists = Vec<(PathBuf, Rule, Arc<Searches>)>;
 
-/// What `ld.so.cache` has for a name.
-type Cached = Option<Arc<[u8]>>;
+/// What `ld.so.cache` has for a name: the path, and what comes of trying it.
+type Cached = Option<Arc<Tried>>;
+
+/// A path that was tried.
+struct Tried {
+    name: Vec<u8>,
+    step: Arc<SearchStep>,
+    probe: Probe,
+}
 
 /// glibc's ld.so on one system and in one environment.
 pub(in crate::loader) struct Glibc {
@@ -28,6 +35,8 @@ pub(in crate::loader) struct Glibc {
     /// By the paths of objects, byte for byte; by the empty path those without an object.
     lists: RwLock<QuickMap<OsString, Lists>>,
     cached: RwLock<QuickMap<Vec<u8>, Cached>>,
+    /// `DT_SONAME` of the loader itself, which every name is compared with.
+    own_name: OnceLock<Option<Vec<u8>>>,
 }
 
 /// What requests a name.
@@ -47,7 +56,7 @@ pub(in crate::loader) struct Hit {
     /// The path as the loader builds it: relative if an entry was.
     pub(in crate::loader) name: Vec<u8>,
     pub(in crate::loader) rule: Rule,
-    pub(in crate::loader) via: Option<PathBuf>,
+    pub(in crate::loader) via: Option<Arc<Path>>,
 }
 
 /// How a search ended.
@@ -93,21 +102,32 @@ impl Search {
         self.tried.push_leg(leg);
     }
 
-    /// Tries one path.
-    fn try_path(&mut self, glibc: &Glibc, files: &Files<'_>, name: &[u8], rule: Rule) {
-        let path = glibc.surroundings(files).absolute(name);
-        let outcome = match files.probe(&path) {
+    /// Adds one path that was tried.
+    fn take(&mut self, tried: &Tried) {
+        match &tried.probe {
             Probe::Found(candidate) => {
-                self.hit = Some(Hit { candidate, name: name.to_vec(), rule, via: None });
-                StepOutcome::Found
+                let (candidate, name) = (Arc::clone(candidate), tried.name.clone());
+                self.hit = Some(Hit { candidate, name, rule: tried.step.rule, via: None });
             }
-            Probe::Passed { outcome, .. } => outcome,
-            Probe::Fatal(fatal) => {
-                self.fatal = Some(fatal);
-                StepOutcome::NotALibrary
-            }
+            Probe::Passed { .. } => {}
+            Probe::Fatal(fatal) => self.fatal = Some(fatal.clone()),
+        }
+        self.tried.push_step(Arc::clone(&tried.step));
+    }
+}
+
+impl Tried {
+    /// Tries one path.
+    fn new(glibc: &Glibc, files: &Files<'_>, name: &[u8], rule: Rule) -> Self {
+        let path = glibc.surroundings(files).absolute(name);
+        let probe = files.probe(&path);
+        let outcome = match &probe {
+            Probe::Found(_) => StepOutcome::Found,
+            Probe::Passed { outcome, .. } => *outcome,
+            Probe::Fatal(_) => StepOutcome::NotALibrary,
         };
-        self.tried.push_step(SearchStep { path, rule, via: None, outcome });
+        let step = Arc::new(SearchStep { path, rule, via: None, outcome });
+        Self { name: name.to_vec(), step, probe }
     }
 }
 
@@ -122,7 +142,14 @@ impl Glibc {
             &settings.hwcaps,
             settings.platform.as_deref(),
         );
-        Self { system, settings, hwcaps, lists: RwLock::default(), cached: RwLock::default() }
+        Self {
+            system,
+            settings,
+            hwcaps,
+            lists: RwLock::default(),
+            cached: RwLock::default(),
+            own_name: OnceLock::new(),
+        }
     }
 
     /// The names in `LD_PRELOAD`, which are separated by blanks or colons, and those in
@@ -175,7 +202,7 @@ impl Glibc {
             let path = object.map(|object| self.expand(object, asker == Some(LinkMap::MAIN), name));
             // A path without a value for its tokens is empty, and is not found.
             if let Some(path) = path.unwrap_or_else(|| Some(name.to_vec())) {
-                search.try_path(self, files, &path, Rule::Direct);
+                search.take(&Tried::new(self, files, &path, Rule::Direct));
             }
             return search;
         }
@@ -200,10 +227,11 @@ impl Glibc {
         }
         if !search.is_over()
             && !trusted
-            && let Some(cached) = self.cached(name)
-            && !(nodeflib && self.system.default_dirs.iter().any(|dir| cached.starts_with(dir)))
+            && let Some(cached) = self.cached(files, name)
+            && !(nodeflib
+                && self.system.default_dirs.iter().any(|dir| cached.name.starts_with(dir)))
         {
-            search.try_path(self, files, &cached, Rule::LdSoCache);
+            search.take(&cached);
         }
         if !nodeflib {
             search.look_into(files, &self.default_dirs(files), name, trusted);
@@ -212,10 +240,21 @@ impl Glibc {
     }
 
     /// The path that `ld.so.cache` has for a name, which is requested again for every object.
-    fn cached(&self, name: &[u8]) -> Cached {
+    fn cached(&self, files: &Files<'_>, name: &[u8]) -> Cached {
         memoised(&self.cached, name, |name| {
-            self.system.cache.lookup(name, &self.hwcaps).map(Arc::from)
+            let path = self.system.cache.lookup(name, &self.hwcaps)?;
+            Some(Arc::new(Tried::new(self, files, path, Rule::LdSoCache)))
         })
+    }
+
+    /// Is a name that of the loader itself, which is in every process?
+    pub(in crate::loader) fn is_own_name(&self, files: &Files<'_>, name: &[u8]) -> bool {
+        let Some(path) = &self.system.interpreter else { return false };
+        let own_name = self.own_name.get_or_init(|| match files.probe(path) {
+            Probe::Found(candidate) => candidate.summary.soname.clone(),
+            _ => None,
+        });
+        path.as_os_str().as_bytes() == name || own_name.as_deref() == Some(name)
     }
 
     fn surroundings<'a>(&'a self, files: &'a Files<'a>) -> Surroundings<'a> {
@@ -252,11 +291,14 @@ impl Glibc {
             _ => summary.rpath.as_deref().filter(|_| summary.runpath.is_none()),
         };
         let path = path.filter(|path| !path.is_empty())?;
-        Some(self.list(&object.path, &object.origin, rule, || {
-            let tokens = self.tokens(object, index == LinkMap::MAIN);
-            let via = Some(object.path.clone());
-            SearchList::of_path(path, b":", &tokens, rule, via, &self.surroundings(files))
-        }))
+        let list = map.list(index, rule, || {
+            self.list(&object.path, &object.origin, rule, || {
+                let tokens = self.tokens(object, index == LinkMap::MAIN);
+                let via = Some(Arc::clone(&object.path));
+                SearchList::of_path(path, b":", &tokens, rule, via, &self.surroundings(files))
+            })
+        });
+        Some(list)
     }
 
     fn library_path(&self, files: &Files<'_>, map: &LinkMap<'_>) -> Option<Arc<Searches>> {

@@ -77,7 +77,7 @@ fn of_object(
             .filter(|version| !version.weak && !defined.contains(&version.name));
         problems.extend(lacking.map(|version| VersionProblem {
             library: need.file.clone(),
-            provider: provider.path.clone(),
+            provider: provider.path.to_path_buf(),
             version: version.name.clone(),
         }));
     }

@@ -1,7 +1,7 @@
 //! The result of a path that musl opens. The first file that opens ends the search, whether it is a
 //! library or not (`path_open` and `map_library` in ldso/dynlink.c).
 
-use super::super::files::{Candidate, Fatal, Files, memoised};
+use super::super::files::{Candidate, Fatal, Files, directory_of, memoised};
 use super::super::{FileId, StepOutcome, Target};
 use crate::bytes::Source;
 use crate::elf::{Image, Kind, Summary, hash};
@@ -59,8 +59,9 @@ impl Memo {
         };
         Ok(match content {
             Content::Object(summary) => Opened::Taken(Arc::new(Candidate {
-                path: path.to_owned(),
-                real: files.vfs.canonicalize(path).unwrap_or_else(|_| path.to_owned()),
+                path: path.into(),
+                real: files.vfs.canonicalize(path).map_or_else(|_| path.into(), Into::into),
+                directory: directory_of(path).into(),
                 id: metadata.id,
                 mode: metadata.mode,
                 summary,

@@ -5,6 +5,7 @@ use crate::vfs::{FileKind, Metadata};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -127,6 +128,17 @@ impl<'p> Last<'p> {
         let asks_for_directory = bytes.ends_with(b"/") || bytes.ends_with(b"/.");
         if !path.has_root() || asks_for_directory || bytes.len() > 2 * MAX_DEPTH {
             return Self::Other;
+        }
+        // Nearly every path is plain, and ends behind its last slash.
+        if let Some(slash) = memchr::memrchr(b'/', bytes)
+            && let Some((directory, name)) = bytes.split_at_checked(slash)
+            && !directory.ends_with(b"/")
+            && !directory.ends_with(b"/.")
+            && name != b"/.."
+        {
+            let directory = if directory.is_empty() { b"/" } else { directory };
+            let name = name.get(1..).unwrap_or_default();
+            return Self::Name(Path::new(OsStr::from_bytes(directory)), OsStr::from_bytes(name));
         }
         match (path.components().next_back(), path.parent()) {
             (Some(Component::Normal(name)), Some(parent)) => Self::Name(parent, name),

@@ -18,6 +18,7 @@ use crate::world::object_names::stem;
 use crate::world::{Question, World};
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -138,6 +139,7 @@ impl Damage {
             return None;
         }
         let record = distribution.read_record(vfs)?;
+        let place = Place::of(distribution);
         let mut judged: HashSet<PathBuf> = HashSet::new();
         let mut damage =
             Self { distribution: index, listed: 0, gone: Vec::new(), of_another_size: Vec::new() };
@@ -145,7 +147,8 @@ impl Damage {
         for row in record::rows(&record).map_while(Result::ok) {
             let path = distribution.path_of(&row);
             has_code |= row.is_code();
-            if !is_needed(distribution, &path) || reported.contains(path.as_path()) {
+            let is_reported = || !reported.is_empty() && reported.contains(path.as_path());
+            if !place.is_needed(&path) || is_reported() {
                 continue;
             }
             damage.listed += 1;
@@ -249,17 +252,45 @@ impl Damage {
     }
 }
 
-/// Does something depend on a file?
-fn is_needed(distribution: &Distribution, path: &Path) -> bool {
-    // Beside the packages, wheels have libraries in the environment's `lib`.
-    let Ok(inside) = path.strip_prefix(&distribution.site) else { return is_object(path) };
-    let is_metadata = path.starts_with(&distribution.location);
-    let thinned_out = inside
-        .components()
-        .filter_map(|part| part.as_os_str().to_str())
-        .any(|name| THINNED_OUT.contains(&name) || OF_DATA.contains(&name) && !is_object(path));
-    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
-    !is_metadata && !thinned_out && !DISPENSABLE.contains(&ending)
+/// Where the files of a distribution are, in one spelling: each of its rows is compared with it.
+struct Place {
+    /// The directory of packages.
+    site: PathBuf,
+    /// That of the metadata.
+    location: PathBuf,
+}
+
+impl Place {
+    fn of(distribution: &Distribution) -> Self {
+        let plain = |path: &Path| path.components().collect();
+        Self { site: plain(&distribution.site), location: plain(&distribution.location) }
+    }
+
+    /// Does something depend on a file? Its path is in one spelling too.
+    fn is_needed(&self, path: &Path) -> bool {
+        // Beside the packages, wheels have libraries in the environment's `lib`.
+        let Some(inside) = below(path, &self.site) else { return is_object(path) };
+        let is_metadata = below(path, &self.location).is_some();
+        let thinned_out = inside.split(|&byte| byte == b'/').any(|name| {
+            let is_among = |names: &[&str]| names.iter().any(|other| other.as_bytes() == name);
+            is_among(THINNED_OUT) || is_among(OF_DATA) && !is_object(path)
+        });
+        let ending = path.extension().map(OsStr::as_bytes).unwrap_or_default();
+        !is_metadata
+            && !thinned_out
+            && !DISPENSABLE.iter().any(|dispensable| dispensable.as_bytes() == ending)
+    }
+}
+
+/// The part of a path below a directory, both without superfluous slashes and dots; empty for the directory.
+fn below<'p>(path: &'p Path, directory: &Path) -> Option<&'p [u8]> {
+    let directory = directory.as_os_str().as_bytes();
+    let rest = path.as_os_str().as_bytes().strip_prefix(directory)?;
+    match rest {
+        [] => Some(rest),
+        [b'/', inside @ ..] => Some(inside),
+        _ => directory.ends_with(b"/").then_some(rest),
+    }
 }
 
 /// Is a file of this length the result of an interrupted installation? A module or a data file that

@@ -7,6 +7,7 @@
 //! object count, which are few beside those that the libraries define.
 
 use crate::diagnosis::load_report::Seen;
+use crate::diagnosis::loaded::Loaded;
 use crate::diagnosis::open_symbols::OpenSymbols;
 use crate::diagnosis::provider;
 use crate::findings::cure::{Cure, Install, Wanted};
@@ -15,7 +16,7 @@ use crate::findings::evidence::{Evidence, Release};
 use crate::findings::finding::{Cause, Finding, fault};
 use crate::hashing::QuickSet;
 use crate::knowledge::tensorflow;
-use crate::loader::Resolution;
+use crate::loader::FileId;
 use crate::python::distribution::Distribution;
 use crate::vfs::Vfs;
 use crate::world::World;
@@ -24,7 +25,8 @@ use crate::world::program::Program;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 /// The most libraries in the scope of one object; a closure of TensorFlow has fifty.
 const MAX_LIBRARIES: usize = 1024;
@@ -47,9 +49,10 @@ pub(super) fn findings(
         .filter_map(|object| {
             let host = doubts.host_of(object)?;
             let program = programs.iter().find(|program| program.runs(object))?;
-            let loaded = program.load(object);
+            let known = seen.loaded_with(object);
+            let loaded = known.unwrap_or_else(|| Loaded::from(&program.load(object)));
             // A library that lacks a version lacks its symbols. That has a finding of its own.
-            if loaded.objects.iter().any(|loaded| !loaded.version_problems.is_empty()) {
+            if loaded.lacks_version {
                 return None;
             }
             Scope::of(world, program, object, host, loaded)
@@ -128,7 +131,7 @@ fn unbound<'a>(vfs: &dyn Vfs, world: &World, scopes: &[Scope<'a>]) -> Vec<Unboun
     let mut open = OpenSymbols::of(vfs, &objects, |index, name| {
         scopes.get(index).is_none_or(|scope| scope.has_program) || !is_pythons(name)
     });
-    let loaded = scopes.iter().map(|scope| scope.files.iter().map(PathBuf::as_path).collect());
+    let loaded = scopes.iter().map(|scope| scope.files.iter().map(|file| &**file).collect());
     open.look_in(vfs, &loaded.collect::<Vec<_>>());
     let near = scopes.iter().enumerate().map(|(index, scope)| {
         if open.is_settled(index) { Vec::new() } else { near(world, scope.object) }
@@ -164,7 +167,9 @@ struct Scope<'a> {
     object: &'a Object,
     /// The library that may have been made for something else.
     host: &'a Object,
-    files: Vec<PathBuf>,
+    files: Vec<Arc<Path>>,
+    /// The same, by device and inode.
+    known: QuickSet<FileId>,
     has_program: bool,
 }
 
@@ -175,40 +180,37 @@ impl<'a> Scope<'a> {
         program: &Program<'_>,
         object: &'a Object,
         host: &'a Object,
-        loaded: Resolution,
+        loaded: Loaded,
     ) -> Option<Self> {
         let main = program.main.iter().flat_map(|main| &main.objects);
         let mut scope = Self {
             object,
             host,
-            files: main.map(|loaded| loaded.real.clone()).collect(),
+            files: main.clone().map(|loaded| Arc::clone(&loaded.real)).collect(),
+            known: main.map(|loaded| loaded.id).collect(),
             has_program: program.main.is_some(),
         };
         let mut todo = vec![loaded];
-        while let Some(resolution) = todo.pop() {
-            scope.add(&resolution);
+        while let Some(loaded) = todo.pop() {
+            for (id, file) in loaded.files {
+                if scope.known.insert(id) {
+                    scope.files.push(file);
+                }
+            }
             if scope.files.len() > MAX_LIBRARIES {
                 return None;
             }
             // What the search does not find is already loaded when the object is: see `load_order`.
-            for (_, dependency) in resolution.missing() {
-                let copies = world.inventory.named(&dependency.name).collect();
+            for name in &loaded.missing {
+                let copies = world.inventory.named(name).collect();
                 let copy = provider::nearest(&world.inventory, object, copies)?;
-                if !scope.files.contains(&copy.path) {
-                    scope.files.push(copy.path.clone());
-                    todo.push(program.load(copy));
+                if scope.known.insert(copy.id) {
+                    scope.files.push(copy.path.as_path().into());
+                    todo.push(Loaded::from(&program.load(copy)));
                 }
             }
         }
         Some(scope)
-    }
-
-    fn add(&mut self, resolution: &Resolution) {
-        for loaded in &resolution.objects {
-            if !self.files.contains(&loaded.real) {
-                self.files.push(loaded.real.clone());
-            }
-        }
     }
 }
 
