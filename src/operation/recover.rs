@@ -40,11 +40,11 @@ pub struct LeftAlone {
     pub change: Change,
 }
 
-/// What a name holds.
+/// What is at a name.
 enum Found {
     Old,
     New,
-    /// Part of an edit in place; these edits lead back.
+    /// A partial edit in place; these edits restore the old file.
     Between(EditSet),
     Foreign(Change),
 }
@@ -74,7 +74,7 @@ fn recover_in(
     }
     let disk = store.disk.syncing(options.sync);
     let _guard = home.lock(&disk, store.directory(), options.wait, options.waiting)?;
-    // Whoever held the lock may have finished it.
+    // The process that held the lock may have completed it.
     let Some((_, record)) = home.pending()? else { return Ok(None) };
     let base = store.base(root);
     store.require_concern(&record, base)?;
@@ -90,7 +90,8 @@ fn recover_in(
     Ok(Some(Recovered { operation: record.id, finished, left_alone }))
 }
 
-/// Finishes what was all done, else puts every file back: was it all done, and what was left alone?
+/// Completes an operation all of whose steps are done, and rolls back any other one. Returns whether it was
+/// completed, and the files that were skipped.
 fn settle(disk: &Disk, tree: &Tree, record: &Record) -> Result<(bool, Vec<LeftAlone>), Error> {
     if !is_complete(tree, record)? {
         return Ok((false, roll_back(disk, tree, record, Running::No)?));
@@ -103,7 +104,7 @@ fn settle(disk: &Disk, tree: &Tree, record: &Record) -> Result<(bool, Vec<LeftAl
     Ok((true, Vec::new()))
 }
 
-/// Puts every file of the record back, the last one first. Can be called again where it failed.
+/// Restores every file of the record, the last one first. Can be called again if it failed.
 ///
 /// Only an operation that is `running` undoes its own edits in place: the traces of an interrupted rollback
 /// in place cannot be distinguished from a forgery.
@@ -126,7 +127,7 @@ pub(super) fn roll_back(
         Ok::<_, Error>(left_alone)
     };
     left_alone.extend(roll_back(objects, &Listed::of(tree, std::iter::empty()))?);
-    // Only the rows of files that have their old bytes may change.
+    // Only rows of files that have their old bytes may change.
     let is_old =
         |name: &&RelativePath| !left_alone.iter().any(|left: &LeftAlone| left.path == **name);
     let listed = Listed::of(tree, record.steps.iter().flat_map(Step::names).filter(is_old));
@@ -148,7 +149,7 @@ fn is_complete(tree: &Tree, record: &Record) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// All is done but, perhaps, the times and the temporary files.
+/// Completes a step whose files are new: its times may not be restored yet, and temporary files may be left.
 fn complete(
     disk: &Disk,
     tree: &Tree,
@@ -186,12 +187,12 @@ fn clear(
         if !temporary.is_there().map_err(failed)? {
             continue;
         }
-        // Nothing that an operation writes, or takes a name from, is of another kind.
+        // An operation neither writes nor replaces files of other kinds.
         let stat = temporary.stat().map_err(failed)?;
         if !(stat.is_file() || stat.is_link()) || stat.mode & 0o6000 != 0 {
             continue;
         }
-        // Only after the exchange does the name hold what was written under the temporary one.
+        // The name holds what was written under the temporary name only after the exchange.
         let is_exchanged = match (way, look(step, place)?) {
             (Direction::Forth, Found::New) | (Direction::Back, Found::Old) => true,
             (Direction::Forth | Direction::Back, _) => false,
@@ -206,36 +207,36 @@ fn clear(
     Ok(())
 }
 
-/// A name that does not hold the old file.
+/// A name at which there is another file than the old one.
 struct Other {
     position: usize,
     place: Place,
     id: FileId,
 }
 
-/// Is an operation that is taken back still running, so that its record is its own?
+/// Is the operation that is rolled back still running, so that it wrote the record itself?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Running {
     Yes,
     No,
 }
 
-/// What the names of a step hold.
+/// What is at the names of a step.
 #[derive(Default)]
 struct Standing {
-    /// Those that are there.
+    /// The names that exist.
     places: Vec<Place>,
-    /// Those that hold the old file.
+    /// The names of the old file.
     old: Vec<Place>,
-    /// Those that do not.
+    /// The names of other files.
     other: Vec<Other>,
-    /// The edits that lead back from a file that is half done.
+    /// The edits that restore a partially edited file.
     back: Option<EditSet>,
     left_alone: Vec<LeftAlone>,
 }
 
 impl Standing {
-    /// Looks at each name, and removes what an interruption left beside it.
+    /// Examines each name, and removes the temporary files that an interruption left beside it.
     fn of(
         disk: &Disk,
         tree: &Tree,
@@ -244,7 +245,7 @@ impl Standing {
     ) -> Result<Self, Error> {
         let mut all = Self::default();
         for (position, name) in step.names().enumerate() {
-            // A directory that went away took the file with it.
+            // The directory was removed with the file.
             let Some(place) = tree.find(name)? else {
                 all.leave(name, Change::Gone);
                 continue;
@@ -297,7 +298,7 @@ fn roll_back_step(
         }
         return Ok(all.left_alone);
     }
-    // Temporary files may have changed the times of the directories of all names.
+    // Temporary files may have changed the times of the directories.
     if all.places.len() == step.directories.len() {
         let parents = all.places.iter().map(|place| Arc::clone(place.name.directory()));
         write::note(directories, parents.zip(step.directories.iter().copied()));
@@ -362,8 +363,8 @@ fn put_old_file_back(
     Ok(None)
 }
 
-/// The position of a name whose file would not become the same as `original` by `edits`, byte for byte, or
-/// has other rights; none where all would. Only then may each be another name of it.
+/// The index of a name whose file would differ from `original` after `edits`, in its bytes or its permissions;
+/// `None` if there is none. Only then may each name become another name of `original`.
 fn no_name_of(
     original: &Place,
     others: &[Other],
@@ -385,11 +386,11 @@ fn no_name_of(
     Ok(None)
 }
 
-/// Why it is not proved that the file under a name is a state of this very operation, and that what would
-/// be written is the old file; none where it is.
+/// Why it is not proved that the file at a name is a state of this operation, and that the old file would be
+/// written; `None` if it is proved.
 ///
 /// # Errors
-/// Where a file cannot be read: nothing is known then.
+/// If a file cannot be read, because then nothing is known.
 fn forbids(
     step: &Step,
     other: &Other,
@@ -404,7 +405,7 @@ fn forbids(
     let check = |from: &dyn Source, edits: &[&EditSet]| {
         permitted::check(&step.about, &names, from, edits, listed)
     };
-    // What is half done is no state that any edit makes: the two ends of the way are.
+    // No edit produces a partially edited file. The files before and after the edit are checked instead.
     let checked = if is_half_done {
         let forth: Vec<_> = step.changes.iter().map(|change| &change.edits).collect();
         through(source, edits, &mut |old| check(old, &forth))
@@ -416,7 +417,7 @@ fn forbids(
         Ok(()) => through(source, edits, &mut |old| change(&step.old.lock, old)),
     };
     if let (Some(link), None) = (&step.old.link, &found) {
-        // Nothing is written through a link; but it must lead to what it led to.
+        // Nothing is written through a link, but it must still refer to the same file.
         let Some(old) = open_linked(&other.place, &link.target)? else {
             return Ok(Some(Change::Gone));
         };
@@ -434,16 +435,16 @@ fn with_link(place: &Place) -> Result<Place, PathError> {
     place.with_link().map_err(failed)
 }
 
-/// Can the new file get its old bytes back in place, by `changes`? Not where it would grow: what an
-/// interruption leaves of that is no state that [`way_back`] knows.
+/// Can `changes` restore the old bytes in place? Not if the file would grow: [`way_back`] does not know the
+/// states that an interruption leaves of that.
 fn goes_back_in_place(step: &Step, changes: &[journal::Change]) -> bool {
     step.new.lock.size >= step.old.lock.size
         && fits_in_place(&step.changes)
         && fits_in_place(changes)
 }
 
-/// What a name of the step holds now. A file that is new, or on the way, is one only where every byte
-/// of it is as the operation left it, as far as a digest of the whole was kept.
+/// What is at a name of the step now. A file counts as new, or as partially edited, only if all its bytes are
+/// those that the operation left, as far as the record has a digest of the whole file.
 fn look(step: &Step, place: &Place) -> Result<Found, Error> {
     let failed = |source| PathError::new("find", place.name.path(), source);
     let stat = match place.name.stat() {
@@ -468,13 +469,13 @@ fn look(step: &Step, place: &Place) -> Result<Found, Error> {
         result => result?,
     };
     let found = look_into(step, &source, is(&step.old), is(&step.new));
-    // What could not be read may be anything.
+    // The content of an unreadable file is not known.
     source.require_read()?;
     Ok(found)
 }
 
-/// The same of the file that the name leads to. Is the name of the kind that it was before, and that it was
-/// to become?
+/// The same for the file to which the name refers. The flags say whether the name has the old kind, a file or
+/// a link, and whether it has the new kind.
 fn look_into(step: &Step, source: &FileSource, is_old_kind: bool, is_new_kind: bool) -> Found {
     let is_new = is_new_kind && step.new.lock.matches(source);
     if is_new && copies_are_complete(step, source) {
@@ -486,7 +487,7 @@ fn look_into(step: &Step, source: &FileSource, is_old_kind: bool, is_new_kind: b
     let Some(change) = change(&step.old.lock, source).filter(|_| is_old_kind) else {
         return if is_old_kind { Found::Old } else { Found::Foreign(Change::OtherKind) };
     };
-    // A file that is replaced is never on the way.
+    // A file that is replaced is never edited partially.
     if !step.replace
         && let Some(edits) = way_back(step, source)
         && through(source, &[&edits], &mut |patched| step.old.lock.matches(patched))
@@ -502,8 +503,8 @@ fn look_into(step: &Step, source: &FileSource, is_old_kind: bool, is_new_kind: b
     Found::Foreign(change)
 }
 
-/// Gives a file its times back if it is ours alone: an edit in place may have been stopped before its
-/// last call. A file that others have names of was never written to.
+/// Restores the times of a file that has no other names: an edit in place may have been interrupted before its
+/// last call. A file with other names was never written to.
 fn restore_times(
     disk: &Disk,
     name: &Name,
@@ -516,13 +517,13 @@ fn restore_times(
         return Ok(());
     }
     match disk.set_times_at(name, wanted) {
-        // Only the owner may.
+        // Only the owner may do that.
         Err(error) if super::disk::is_not_permitted(&error) => Ok(()),
         result => Ok(result?),
     }
 }
 
-/// Is there a file under the name itself, with no more than `names` names?
+/// Is there a regular file at the name itself, with at most `names` names?
 fn is_alone(name: &Name, names: usize) -> bool {
     name.stat().is_ok_and(|stat| stat.is_file() && stat.links <= names as u64)
 }
