@@ -89,7 +89,7 @@ fn path(bytes: &[u8]) -> &Path {
 }
 
 fn paths(resolution: &Resolution) -> Vec<&Path> {
-    resolution.objects.iter().map(|object| object.path.as_path()).collect()
+    resolution.objects.iter().map(|object| &*object.path).collect()
 }
 
 fn object<'a>(is_main: bool, fields: impl Iterator<Item = &'a [u8]>) -> Elf {
@@ -122,9 +122,9 @@ fn check(vfs: &MemVfs, loaded: &[Resolution]) {
         for object in &resolution.objects {
             let metadata = vfs.metadata(&object.path).expect("what is loaded is there");
             assert_eq!((metadata.kind, metadata.id), (FileKind::File, object.id));
-            assert_eq!(vfs.canonicalize(&object.path).ok().as_ref(), Some(&object.real));
+            assert_eq!(vfs.canonicalize(&object.path).ok().as_deref(), Some(&*object.real));
             // The loader does not know the main program's inode, and may load it once more.
-            let is_main = object.real == Path::new(MAIN);
+            let is_main = *object.real == *Path::new(MAIN);
             assert!(ids.insert(object.id) || is_main, "loaded twice: {}", object.path.display());
         }
         let known = loaded.iter().flat_map(paths).collect::<HashSet<_>>();
