@@ -74,11 +74,9 @@ impl Probed {
     }
 
     /// The modules that were not tested, because of a timeout or because they were not attempted.
-    pub fn not_judged(&self) -> impl Iterator<Item = &str> {
+    pub fn not_judged(&self) -> impl Iterator<Item = &Import> {
         let modules = self.packages.iter().flat_map(|package| &package.modules);
-        let open = modules
-            .filter(|import| matches!(import.outcome, Outcome::TimedOut | Outcome::NotReached));
-        open.map(|import| import.module.as_str())
+        modules.filter(|import| matches!(import.outcome, Outcome::TimedOut | Outcome::NotReached))
     }
 
     /// Does everything work, according to these imports?
@@ -355,7 +353,10 @@ fn failures(package: &Imports, diagnosis: &Diagnosis) -> Vec<Failure> {
         if import.outcome == Outcome::Imported || is_open || told.contains(&&import.outcome) {
             continue;
         }
-        told.push(&import.outcome);
+        // Each module that terminates the interpreter does so itself.
+        if !matches!(import.outcome, Outcome::Ended(_)) {
+            told.push(&import.outcome);
+        }
         let object = match &import.outcome {
             Outcome::Raised { object: Some(object), .. } => Some(object),
             _ => package.package.modules.get(&import.module),
@@ -380,6 +381,7 @@ fn failures(package: &Imports, diagnosis: &Diagnosis) -> Vec<Failure> {
             Some(Severity::Warning | Severity::Info) if is_own && is_error => Severity::Error,
             Some(severity) => severity,
             None if is_error => Severity::Error,
+            None if matches!(import.outcome, Outcome::Ended(_)) => Severity::Warning,
             None => Severity::Info,
         };
         failures.push(Failure {
@@ -409,11 +411,12 @@ fn is_of_loader(outcome: &Outcome) -> bool {
 }
 
 /// Is a failure an error that no finding explains? A failed import of a package is one, unless a module that
-/// it imports is not installed. A failed import of one of its modules is one if the loader reported it or if
-/// it terminated the interpreter; other failures may be intended for situations other than this one.
+/// it imports is not installed. A failed import of one of its modules is one if the loader reported it; other
+/// failures may be intended for situations other than this one. So may a module that terminates the interpreter:
+/// TensorFlow has some that cannot be loaded beside the rest of it.
 fn is_error(outcome: &Outcome, is_own: bool) -> bool {
     match outcome {
-        Outcome::Ended(_) => true,
+        Outcome::Ended(_) => is_own,
         Outcome::Raised { class, .. } if is_own => class != "ModuleNotFoundError",
         outcome => is_of_loader(outcome),
     }

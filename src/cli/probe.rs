@@ -19,7 +19,7 @@ use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The script for the interpreter.
 const DRIVER: &str = include_str!("probe.py");
@@ -30,8 +30,9 @@ const OUTCOMES: &str = "outcomes";
 /// The maximum that is read of this file, because a module can write to it too.
 const MAX_OUTCOMES_BYTES: u64 = 16 << 20;
 
-/// The maximum number of restarts of one package after a module terminated the process.
-const MAX_BEGINNINGS: usize = 8;
+/// The maximum number of processes for one package, which share its time limit: one more is started if a module
+/// terminated the process.
+const MAX_BEGINNINGS: usize = 64;
 
 /// Imports modules.
 pub struct Probe<'a> {
@@ -59,15 +60,18 @@ impl<'a> Probe<'a> {
         let (mut answers, mut heard, mut words) = (Vec::new(), Heard::default(), Vec::new());
         let mut known: BTreeMap<String, Outcome> = BTreeMap::new();
         let names = names(package);
+        let start = Instant::now();
         for _ in 0..MAX_BEGINNINGS {
             let rest: Vec<&String> =
                 names.iter().filter(|name| !known.contains_key(*name)).collect();
-            if rest.is_empty() || self.is_told_to_end() {
+            let is_over = start.elapsed() >= self.limit;
+            if rest.is_empty() || is_over || self.is_told_to_end() {
                 break;
             }
             let file = self.tracer.make_directory(Some(owned))?.join(OUTCOMES);
             let (listener, ears) = Listener::silent()?;
-            let manner = Manner { own_session: true, limit: Some(self.limit) };
+            let limit = Some(self.limit.saturating_sub(start.elapsed()));
+            let manner = Manner { own_session: true, limit };
             let prepare = |command: &mut Command| {
                 command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(ears);
                 Ok(())
@@ -109,7 +113,7 @@ impl Importer for Probe<'_> {
         owned: &Path,
         packages: &[NativePackage],
     ) -> Result<Vec<Imports>, app::Error> {
-        let modules: usize = packages.iter().map(|package| package.modules.len()).sum();
+        let modules: usize = packages.iter().map(|package| names(package).len()).sum();
         let user = other_owner(owned).map(|(uid, _)| format!(", as user {uid}"));
         // A note that cannot be written is not an error.
         let _ = writeln!(

@@ -8,7 +8,7 @@ use super::style::{DIM, ERROR, GOOD, INFO, WARNING, counted, paint};
 use super::testimony;
 use super::verify;
 use crate::app::doctor::Diagnosed;
-use crate::app::imports::Outcome;
+use crate::app::imports::{Import, Outcome};
 use crate::app::probe::{Failure, Probed, ProbedFix};
 use crate::app::proof::Verdict;
 use crate::app::verify::Verified;
@@ -104,18 +104,26 @@ fn write(out: &mut dyn Write, world: &World, probed: &Probed, detail: Detail) ->
     let is_told = |failure: &&Failure| failure.severity != Severity::Info || is_verbose;
     let failures: Vec<&Failure> = probed.failures.iter().filter(is_told).collect();
     for failure in failures.iter().take(most) {
-        let style = if failure.severity == Severity::Info { INFO } else { ERROR };
+        let label = match failure.severity {
+            Severity::Error => paint(ERROR, "failed"),
+            Severity::Warning => paint(WARNING, "note"),
+            Severity::Info => paint(INFO, "failed"),
+        };
         let (module, outcome) = (printable(failure.module.as_bytes()), in_words(&failure.outcome));
-        writeln!(out, "{}  import {module}: {outcome}", paint(style, "failed"))?;
+        writeln!(out, "{label}  import {module}: {outcome}")?;
     }
     if failures.len() > most {
         let rest = counted(failures.len() - most, "more failure");
         writeln!(out, "and {rest} (-v lists them)")?;
     }
-    let open: Vec<&str> = probed.not_judged().collect();
-    for module in open.iter().take(most) {
-        let module = printable(module.as_bytes());
-        writeln!(out, "{}  import {module}: no result, timed out", paint(WARNING, "note"))?;
+    let open: Vec<&Import> = probed.not_judged().collect();
+    for Import { module, outcome } in open.iter().take(most) {
+        let (module, outcome) = (printable(module.as_bytes()), in_words(outcome));
+        writeln!(out, "{}  import {module}: {outcome}", paint(WARNING, "note"))?;
+    }
+    if open.len() > most {
+        let rest = counted(open.len() - most, "more module");
+        writeln!(out, "and {rest} without a result (-v lists them)")?;
     }
     let feared = |finding: &&Finding| is_verbose || finding.severity() != Severity::Info;
     for finding in refuted(&probed.evidence).filter(feared).take(most) {
@@ -144,7 +152,7 @@ fn write_conclusion(
     let optional = match probed.failures.len() {
         0 => "",
         _ if detail == Detail::Verbose || !is_good => "",
-        _ => "; the others raised errors that do not come from the loader (-v lists them)",
+        _ => "; the others failed for reasons other than the loader (-v lists them)",
     };
     writeln!(out, "{}  imported {imported} of {all} from {packages}{optional}", paint(style, word))
 }
@@ -165,6 +173,9 @@ pub fn in_words(outcome: &Outcome) -> String {
             }
         },
         Outcome::TimedOut => "timed out".to_owned(),
-        Outcome::NotReached => "not reached".to_owned(),
+        Outcome::NotReached => {
+            "not imported: other modules of its package used the time, or terminated the interpreter"
+                .to_owned()
+        },
     }
 }
