@@ -552,6 +552,27 @@ fn proposed_commands_can_be_copied() {
     }
 }
 
+/// The object that a program fails for may be in another directory, and so may the library that it needs. The
+/// directory around both is proposed.
+#[test]
+fn a_program_is_repaired_by_the_command_that_is_proposed_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path().canonicalize().unwrap();
+    broken_tree(&dir);
+    std::fs::write(dir.join("main.c"), "int main(void) { return 0; }").unwrap();
+    let mut gcc = Command::new("gcc");
+    gcc.args(["main.c", "-o", "main", "-Wl,--no-as-needed", "-Wl,--allow-shlib-undefined"]);
+    gcc.args(["-Lpkg", "-l:outer.so", "-Wl,-rpath,$ORIGIN/pkg"]).current_dir(&dir);
+    assert!(gcc.status().unwrap().success());
+    let starts = || Command::new(dir.join("main")).output().unwrap().status.success();
+    assert!(!starts());
+    let doctor = run(&dir, &["doctor", "main"]);
+    assert!(doctor.text(1).contains(&format!("→ tfpatch fix {}\n", dir.display())), "{doctor:?}");
+    run(&dir, &["fix", dir.to_str().unwrap()]).text(0);
+    assert!(starts());
+    run(&dir, &["doctor", "main"]).text(0);
+}
+
 /// A library outside the target: the directory may be named from here, the reason for a refusal is
 /// said of several objects as of one, and what is proposed does it.
 #[test]
