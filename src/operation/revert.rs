@@ -48,6 +48,9 @@ pub struct Reverted {
     pub already: Vec<RelativePath>,
     /// Files that were uninstalled since, together with the RECORD that listed them.
     pub uninstalled: Vec<RelativePath>,
+    /// Files that another program changed between two operations, each with the ID of the oldest operation that
+    /// could be undone. They get the bytes that they had before it, which are not those from before the first.
+    pub changed_between: Vec<(RelativePath, String)>,
 }
 
 /// Reverts `selection`, across any number of operations: the exact old bytes and their times are restored.
@@ -94,8 +97,8 @@ pub fn revert(
             },
         )
     })?;
-    let Findings { refused, already, uninstalled, .. } = found;
-    Ok(Reverted { operation, refused, already, uninstalled })
+    let Findings { refused, already, uninstalled, changed_between, .. } = found;
+    Ok(Reverted { operation, refused, already, uninstalled, changed_between })
 }
 
 /// The paths, relative to `base`. The last component is not resolved if it is a link.
@@ -118,6 +121,7 @@ struct Findings {
     refused: Vec<LeftAlone>,
     already: Vec<RelativePath>,
     uninstalled: Vec<RelativePath>,
+    changed_between: Vec<(RelativePath, String)>,
 }
 
 /// The names of one file, which the same operations have changed.
@@ -269,7 +273,14 @@ impl Findings {
         match unit.verdict(listed)? {
             Verdict::Nothing => {}
             Verdict::Already => self.already.extend(unit.names),
-            Verdict::PutBack(intent) => self.intents.push(*intent),
+            Verdict::PutBack(intent, changed_after) => {
+                self.intents.push(*intent);
+                let each = unit.names.into_iter();
+                let changed = changed_after
+                    .into_iter()
+                    .flat_map(|id| each.clone().map(move |path| (path, id.clone())));
+                self.changed_between.extend(changed);
+            }
             Verdict::Refused(change) => {
                 let each = unit.names.into_iter();
                 self.refused.extend(each.map(|path| LeftAlone { path, change: change.clone() }));
@@ -285,7 +296,9 @@ enum Verdict {
     Nothing,
     /// It already has its old bytes.
     Already,
-    PutBack(Box<Intent>),
+    /// To be restored; the ID of the oldest operation that can be undone, if another program changed the file
+    /// between it and an older one.
+    PutBack(Box<Intent>, Option<String>),
     Refused(Change),
 }
 
@@ -329,7 +342,15 @@ impl Unit<'_> {
             return Ok(Verdict::Refused(Change::Forbidden { what }));
         }
         let reverts: Vec<_> = self.entries.iter().rev().map(|entry| entry.id.to_owned()).collect();
-        Ok(Verdict::PutBack(Box::new(Intent {
+        let is_first = self.entries.first().is_none_or(|first| {
+            let is_same = || {
+                let lock = &first.step.old.lock;
+                through(&source, &edits, &mut |restored| lock.matches(restored))
+            };
+            first.position == oldest.position || is_same()
+        });
+        let changed_after = (!is_first && !self.is_record()).then(|| oldest.id.to_owned());
+        let intent = Intent {
             path: first.clone(),
             aliases: aliases.to_vec(),
             about: About {
@@ -349,7 +370,8 @@ impl Unit<'_> {
             times: Some(old.metadata.times),
             link,
             reverts,
-        })))
+        };
+        Ok(Verdict::PutBack(Box::new(intent), changed_after))
     }
 
     /// The file and its place, or the reason why there is none.

@@ -68,18 +68,36 @@ pub struct PutBackReport {
     already: Vec<RelativePath>,
     /// Files that were uninstalled since, together with the RECORD that listed them.
     uninstalled: Vec<RelativePath>,
+    /// Files that another program changed between two operations. They get the bytes from before the operation, and
+    /// older ones cannot be undone.
+    changed_between: Vec<ChangedBetween>,
+}
+
+/// A file that another program changed between two operations.
+#[derive(Debug, Serialize, JsonSchema)]
+struct ChangedBetween {
+    /// The file.
+    #[serde(flatten)]
+    path: RelativePath,
+    /// The ID of the oldest operation that can be undone.
+    operation: String,
 }
 
 impl PutBackReport {
     /// The result of a revert in one target.
     #[must_use]
     pub fn of(reverted: &Reverted) -> Self {
-        let Reverted { operation, refused, already, uninstalled } = reverted;
+        let Reverted { operation, refused, already, uninstalled, changed_between } = reverted;
+        let changed_between = changed_between.iter().map(|(path, operation)| ChangedBetween {
+            path: path.clone(),
+            operation: operation.clone(),
+        });
         Self {
             operation: operation.clone(),
             refused: refused.iter().map(LeftAloneReport::of).collect(),
             already: already.clone(),
             uninstalled: uninstalled.clone(),
+            changed_between: changed_between.collect(),
         }
     }
 }

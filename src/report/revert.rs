@@ -1,6 +1,6 @@
 //! The result of a revert, for people.
 
-use super::style::{DIM, ERROR, GOOD, edited, paint};
+use super::style::{DIM, ERROR, GOOD, WARNING, edited, paint};
 use super::words::operations as words;
 use crate::app::revert::PutBack;
 use crate::operation::{Change, LeftAlone};
@@ -29,6 +29,11 @@ pub fn write(out: &mut dyn Write, put_back: &PutBack, dry_run: bool) -> io::Resu
     }
     for path in &reverted.uninstalled {
         writeln!(out, "  {path} was uninstalled; nothing to restore")?;
+    }
+    for (path, operation) in &reverted.changed_between {
+        let was =
+            "was changed by another program between two operations; it has the content from before";
+        writeln!(out, "{}  {path} {was} operation {operation}", paint(WARNING, "note"))?;
     }
     for (left, installed_by) in reverted.refused.iter().zip(installed_by) {
         let note = note(left, installed_by.as_deref());

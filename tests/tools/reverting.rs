@@ -1,7 +1,7 @@
 //! What is put back, alone or with others, and what is left alone.
 
 use crate::commands::{broken_environment, entries, objects};
-use crate::support::command::{checked_rows, run, snapshot, words};
+use crate::support::command::{checked_rows, outer, run, snapshot, words};
 use crate::support::wheels::{self, LinkMode};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -48,6 +48,41 @@ fn one_file_is_put_back_alone() {
         "the last one takes RECORD along: {ran:#?}"
     );
     assert_eq!(snapshot(&env.prefix), before);
+}
+
+/// What another program did between two operations cannot be undone, and neither can the first of them.
+#[test]
+fn what_was_changed_between_two_operations_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    let file = dir.join("x.so");
+    outer(&file, "$ORIGIN/first");
+    let add = |entry: &str| run(dir, &["rpath", "add", "x.so", "--entry", entry]).text(0).len();
+    add("$ORIGIN/second");
+    let changed = |from: &str, to: &str| {
+        let mut bytes = std::fs::read(&file).unwrap();
+        let at = bytes.windows(from.len()).position(|part| part == from.as_bytes()).unwrap();
+        bytes[at..at + to.len()].copy_from_slice(to.as_bytes());
+        std::fs::write(&file, &bytes).unwrap();
+        bytes
+    };
+    let between = changed("/second", "/other1");
+    add("$ORIGIN/third");
+    let ran = run(dir, &["revert", "x.so"]);
+    let note =
+        "note  x.so was changed by another program between two operations; it has the content";
+    assert!(ran.text(0).contains(note), "{ran:#?}");
+    assert!(std::fs::read(&file).unwrap() == between);
+    // What was installed anew in between is restored as it was.
+    outer(&file, "$ORIGIN/first");
+    let original = std::fs::read(&file).unwrap();
+    add("$ORIGIN/second");
+    std::fs::write(&file, &original).unwrap();
+    add("$ORIGIN/third");
+    let ran = run(dir, &["revert", "x.so"]);
+    assert!(ran.text(0).starts_with("1 file restored"), "{ran:#?}");
+    assert!(!ran.out.contains("note"), "{ran:#?}");
+    assert!(std::fs::read(&file).unwrap() == original);
 }
 
 /// A file that something else changed stays as it is, and so does its row in RECORD.
