@@ -342,14 +342,7 @@ impl Unit<'_> {
             return Ok(Verdict::Refused(Change::Forbidden { what }));
         }
         let reverts: Vec<_> = self.entries.iter().rev().map(|entry| entry.id.to_owned()).collect();
-        let is_first = self.entries.first().is_none_or(|first| {
-            let is_same = || {
-                let lock = &first.step.old.lock;
-                through(&source, &edits, &mut |restored| lock.matches(restored))
-            };
-            first.position == oldest.position || is_same()
-        });
-        let changed_after = (!is_first && !self.is_record()).then(|| oldest.id.to_owned());
+        let changed_after = self.changed_after(oldest, &source, &edits);
         let intent = Intent {
             path: first.clone(),
             aliases: aliases.to_vec(),
@@ -428,6 +421,21 @@ impl Unit<'_> {
     fn fields(&self) -> Vec<FieldChange> {
         let steps = self.entries.iter().map(|entry| entry.step.about.fields.as_slice());
         FieldChange::turned(&FieldChange::joined(steps))
+    }
+
+    /// The ID of the oldest operation that can be undone, if another program changed the file between it and an
+    /// older one, and `edits` do not restore the content from before that one.
+    fn changed_after(
+        &self,
+        oldest: &Entry<'_>,
+        source: &FileSource,
+        edits: &[&EditSet],
+    ) -> Option<String> {
+        let first = self.entries.first().filter(|_| !self.is_record())?;
+        let lock = &first.step.old.lock;
+        let is_first = first.position == oldest.position
+            || through(source, edits, &mut |restored| lock.matches(restored));
+        (!is_first).then(|| oldest.id.to_owned())
     }
 
     /// The changes back to the state before the oldest operation of an unbroken chain, and that operation.
