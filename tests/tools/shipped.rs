@@ -553,8 +553,10 @@ fn a_library_beside_the_packages_is_told_where_it_is_gone() {
     let opens = "import ctypes, sys\nctypes.CDLL(sys.prefix + '/lib/libbeside.so.1')\n";
     fs::write(env.site.join("pkg/__init__.py"), opens).unwrap();
     let file = env.library("lib/libbeside.so.1", "libbeside.so.1", &[], &[]);
-    let files = ["pkg/__init__.py", MODULE, "pkg/libs/libown.so.1", "../../libbeside.so.1"];
+    let beside = ["../../libbeside.so.1", "../../../share/man/man1/pkg.1"];
+    let files = ["pkg/__init__.py", MODULE, "pkg/libs/libown.so.1", beside[0], beside[1]];
     env.distribution("pkg", &[], &files);
+    // A manual page is in another place after `pip install --target`, and nothing needs it.
     assert!(env.runs("import pkg") && doctor(&env).status == 0);
     fs::remove_file(file).unwrap();
     assert!(!env.runs("import pkg"));

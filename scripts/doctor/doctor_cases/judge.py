@@ -60,9 +60,9 @@ def doctor(tfpatch, trial, expectation):
     if expectation.cause == REFUSED:
         wrong = [] if done.returncode == 2 else [f"the doctor ends with {done.returncode}"]
         return wrong + [f"no {word!r} in: {done.stderr}" for word in expectation.names if word not in done.stderr]
-    if not done.stdout:
-        return [f"the doctor ends with {done.returncode}: {done.stderr.strip()[-400:]}"]
-    report = json.loads(done.stdout)
+    report = json.loads(done.stdout) if done.stdout else {}
+    if "findings" not in report:
+        return [f"the doctor ends with {done.returncode}: {(done.stdout + done.stderr).strip()[-400:]}"]
     findings = report["findings"]
     worse = [finding for finding in findings if finding["severity"] != "info"]
     if expectation.cause == SOUND:

@@ -14,7 +14,7 @@ use crate::python::environment::Environment;
 use crate::python::record;
 use crate::vfs::{FileKind, Vfs};
 use crate::world::inventory::{Object, Role};
-use crate::world::object_names::stem;
+use crate::world::object_names::{is_named_as_object, stem};
 use crate::world::{Question, World};
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
@@ -268,8 +268,11 @@ impl Place {
 
     /// Does something depend on a file? Its path is in one spelling too.
     fn is_needed(&self, path: &Path) -> bool {
-        // Beside the packages, wheels have libraries in the environment's `lib`.
-        let Some(inside) = below(path, &self.site) else { return is_object(path) };
+        // Beside the packages, wheels have libraries in the environment's `lib`, and manual pages in `share`,
+        // whose names end with a number.
+        let Some(inside) = below(path, &self.site) else {
+            return path.file_name().is_some_and(|name| is_named_as_object(name.as_bytes()));
+        };
         let is_metadata = below(path, &self.location).is_some();
         let thinned_out = inside.split(|&byte| byte == b'/').any(|name| {
             let is_among = |names: &[&str]| names.iter().any(|other| other.as_bytes() == name);
