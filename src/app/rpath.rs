@@ -125,6 +125,7 @@ impl App {
             )?;
             Written::To(output)
         };
-        Ok(Carried { plan: Plan { dry_run: how.dry_run, ..plan }, written, old_bytes: Vec::new() })
+        let plan = Plan { dry_run: how.dry_run, ..plan };
+        Ok(Carried { plan, written, follows_others: false, old_bytes: Vec::new() })
     }
 }
