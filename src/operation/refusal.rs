@@ -13,7 +13,12 @@ pub enum Refusal {
     Verity,
     /// The file system does not allow anybody to change it.
     Immutable,
-    /// It belongs to a different user than the tree.
+    /// It belongs to a different user than the one who runs tfpatch, and that is not root.
+    NotOwner {
+        /// The owner of the file.
+        owner: u32,
+    },
+    /// It belongs to a different user than the tree, with whose permissions root edits it.
     OtherOwner {
         /// The owner of the file.
         owner: u32,

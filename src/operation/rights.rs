@@ -56,7 +56,11 @@ fn check_owner(
     let me = owner::myself();
     if me != 0 && me != metadata.uid {
         let owner = metadata.uid;
-        return Err(Error::refused(path, Refusal::OtherOwner { owner, user: me }));
+        let why = match owner::is_other() {
+            true => Refusal::OtherOwner { owner, user: me },
+            false => Refusal::NotOwner { owner },
+        };
+        return Err(Error::refused(path, why));
     }
     if in_place {
         return Ok(());

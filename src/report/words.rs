@@ -171,6 +171,12 @@ fn operation_error(error: &operation::Error) -> Words {
                 shell_word(at.path.as_os_str().as_bytes())
             ))
         }
+        operation::Error::Path(at)
+            if at.operation == "write in the directory"
+                && at.source.kind() == io::ErrorKind::PermissionDenied =>
+        {
+            what.hint("run tfpatch as a user who can write there, or change the owner or the mode of the directory")
+        }
         _ => what,
     }
 }
