@@ -109,6 +109,30 @@ fn what_is_opened_by_its_name_is_told_with_who_opens_it() {
     assert!(ran.out.contains("It is not in this environment"), "{ran:#?}");
 }
 
+/// The distribution is the installed one, which may have another name than usual, with its release; and there is
+/// nothing to build for one that is published as wheels only.
+#[test]
+fn the_installed_release_is_the_one_to_reinstall() {
+    let dir = open_directory();
+    let env = environments::empty(dir.path());
+    let module = env.module("_native", &[], &[]);
+    let package = env.site.join("tensorflow");
+    fs::create_dir(&package).unwrap();
+    let inside = package.join(module.file_name().unwrap());
+    fs::rename(&module, &inside).unwrap();
+    let listed = inside.strip_prefix(&env.site).unwrap().to_str().unwrap();
+    env.distribution("tensorflow-cpu", &[], &[listed]);
+    let said =
+        format!("ImportError: {}: undefined symbol: _ZdlPv, version GLIBCXX_3.4", inside.display());
+    let ran = explain(dir.path(), &["-"], said.as_bytes());
+    assert!(ran.text(0).contains("--no-deps --no-cache-dir 'tensorflow-cpu==1.0'"), "{ran:#?}");
+    assert!(!ran.out.contains("--no-binary"), "{ran:#?}");
+    fs::write(&inside, "").unwrap();
+    let said = format!("ImportError: {}: file too short", inside.display());
+    let ran = explain(dir.path(), &["-"], said.as_bytes());
+    assert!(ran.text(0).contains("--no-deps 'tensorflow-cpu==1.0'"), "{ran:#?}");
+}
+
 /// A path that begins at the working directory leads nowhere from another one, wherever the file lies.
 #[test]
 fn a_relative_path_is_told_to_begin_at_the_working_directory() {
