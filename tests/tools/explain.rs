@@ -128,6 +128,9 @@ fn the_installed_release_is_the_one_to_reinstall() {
     assert!(ran.text(0).contains("--no-deps --no-cache-dir 'tensorflow-cpu==1.0'"), "{ran:#?}");
     assert!(!ran.out.contains("--no-binary"), "{ran:#?}");
     fs::write(&inside, "").unwrap();
+    let report = run(dir.path(), &["doctor", "--format", "json", ".venv"]).json(1);
+    let cure = &report["findings"][0]["cure"];
+    assert_eq!(cure, "pip install --force-reinstall --no-deps 'tensorflow-cpu==1.0'", "{report:#}");
     let said = format!("ImportError: {}: file too short", inside.display());
     let ran = explain(dir.path(), &["-"], said.as_bytes());
     assert!(ran.text(0).contains("--no-deps 'tensorflow-cpu==1.0'"), "{ran:#?}");
