@@ -1,5 +1,6 @@
 //! The errors of use-cases, as data. Their texts are in the report.
 
+use crate::command_line::CommandLine;
 use crate::operation;
 use crate::python::{discovery, target};
 use crate::repair::foreign_plan::Misfit;
@@ -96,6 +97,13 @@ pub enum Error {
     OutputOfSeveral(PathBuf),
     /// `--output` was given for a target that is not a wheel.
     OutputOfNoWheel(PathBuf),
+    /// There is no such operation.
+    NoOperation {
+        /// The error of the operation.
+        source: Arc<operation::Error>,
+        /// The command that lists the operations.
+        log: CommandLine,
+    },
     /// A command was not run.
     NotRun(NotRun),
     /// The disk failed while a target was examined.
@@ -182,7 +190,9 @@ impl Error {
             | Self::NothingToJudge { .. } => ErrorKind::Target,
             Self::NotRun(NotRun::NotStarted { .. }) => ErrorKind::Other,
             Self::NotRun(_) => ErrorKind::Target,
-            Self::Operation(_) | Self::PlanDoesNotFit { .. } => ErrorKind::Operation,
+            Self::Operation(_) | Self::NoOperation { .. } | Self::PlanDoesNotFit { .. } => {
+                ErrorKind::Operation
+            }
         }
     }
 

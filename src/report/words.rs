@@ -114,6 +114,8 @@ impl Words {
                 let place = if *in_wheel { " in the wheel" } else { "" };
                 Self::new(format!("--search {}: directory not found{place}", shown(directory)))
             }
+            Error::NoOperation { source, log } => Self::new(operations::error(source))
+                .hint(format!("`{log}` lists the operations")),
             Error::NotRun(why) => not_run(why),
             Error::OutputIsTheWheel(output) => output_error(
                 output,

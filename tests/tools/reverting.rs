@@ -162,7 +162,8 @@ fn what_others_changed_is_drift() {
     std::fs::write(&module, &other).unwrap();
     let ran = run(dir, &words(&[&"revert", &module]));
     assert!(ran.text(1).contains(&format!("its bytes differ from offset {changed:#x} on; ")));
-    assert!(ran.out.contains("  `tfpatch diff` shows what a revert would have restored\n"));
+    let diff = format!("  `tfpatch diff {}` shows what a revert would have", module.display());
+    assert!(ran.out.contains(&diff), "{ran:#?}");
 
     std::fs::remove_file(&module).unwrap();
     assert!(run(dir, &["verify", ".venv"]).text(1).contains("is missing"));

@@ -58,7 +58,7 @@ pub fn error(error: &Error) -> String {
             "not enough space on the file system of {path:?}: {needed} bytes needed, {available} available; free some space and run it again"
         ),
         Error::NoOperation { store, id } => {
-            format!("no operation {id:?} in {store:?}; `tfpatch log` lists the operations")
+            format!("no operation {id:?} in {store:?}")
         }
         Error::Stopped { id, cause, rest } => {
             format!("operation {id} failed: {}; {}", self::error(cause), left_by(rest.as_deref()))
