@@ -95,6 +95,13 @@ pub enum Error {
     OutputIsTheWheel(PathBuf),
     /// `--output` names one file for several wheels.
     OutputOfSeveral(PathBuf),
+    /// `--output` names a directory that does not exist, or no wheel.
+    NoOutput {
+        /// The path, as the user named it.
+        output: PathBuf,
+        /// Is it for a wheel, whose name must end with `.whl`?
+        is_for_wheel: bool,
+    },
     /// `--output` was given for a target that is not a wheel.
     OutputOfNoWheel(PathBuf),
     /// There is no such operation.
@@ -174,9 +181,10 @@ impl Error {
         match self {
             Self::Below(source) | Self::In { source, .. } => kind_of(source.as_ref()),
             Self::NoWorkingDirectory(_) | Self::DiskFailed { .. } => ErrorKind::Io,
-            Self::OutputIsTheWheel(_) | Self::OutputOfSeveral(_) | Self::OutputOfNoWheel(_) => {
-                ErrorKind::Usage
-            }
+            Self::OutputIsTheWheel(_)
+            | Self::OutputOfSeveral(_)
+            | Self::NoOutput { .. }
+            | Self::OutputOfNoWheel(_) => ErrorKind::Usage,
             Self::RootWithoutTarget
             | Self::NoTarget { .. }
             | Self::NoFile(_)

@@ -124,6 +124,7 @@ impl Words {
             Error::OutputOfSeveral(output) => {
                 output_error(output, "not an existing directory; several wheels need one")
             }
+            Error::NoOutput { output, is_for_wheel } => no_output(output, *is_for_wheel),
             Error::OutputOfNoWheel(target) => Self::new(format!(
                 "{} is not a wheel; --output works with wheels only",
                 shown(target)
@@ -185,6 +186,19 @@ fn operation_error(error: &operation::Error) -> Words {
 
 fn output_error(output: &Path, why: &str) -> Words {
     Words::new(format!("--output {}: {why}", shown(output)))
+}
+
+/// A path of `--output` at which no file is written.
+fn no_output(output: &Path, is_for_wheel: bool) -> Words {
+    let (why, or) = match is_for_wheel {
+        true => (
+            "directory not found, and not the name of a wheel",
+            ", or name a file that ends with .whl",
+        ),
+        false => ("directory not found", ""),
+    };
+    let create = shell_word(output.as_os_str().as_bytes());
+    output_error(output, why).hint(format!("create it first: mkdir -p {create}{or}"))
 }
 
 /// The reason why a command was not run.

@@ -141,6 +141,8 @@ fn a_copy_is_edited_and_the_original_stays() {
     std::fs::create_dir(dir.join("out")).unwrap();
     run(dir, &["rpath", "set", "--entry", "/x", "outer.so", "--output", "out"]).text(0);
     assert_eq!(printed(dir, "rpath", "out/outer.so"), "/x\n");
+    let absent = run(dir, &["soname", "set", "other.so", "outer.so", "--output", "absent/"]);
+    assert!(absent.error().contains("mkdir -p absent/"), "{absent:#?}");
     let taken = run(dir, &["soname", "set", "other.so", "outer.so", "--output", "copy.so"]);
     assert_eq!(taken.status, 2, "{taken:#?}");
     std::fs::remove_file(dir.join("copy.so")).unwrap();
