@@ -47,9 +47,7 @@ impl App {
         let revert = || Ok(operation::revert(&place.root, &place.store, &selection, &writing)?);
         let reverted = again(revert, |error| Ok(error.is_overtaken()));
         let reverted = reverted.map_err(|error| match error {
-            Error::Operation(source)
-                if matches!(*source, operation::Error::NoOperation { .. }) =>
-            {
+            Error::Operation(source) if matches!(*source, operation::Error::NoOperation { .. }) => {
                 let log = chosen.command(CommandLine::new(["log"]));
                 Error::NoOperation { source, log }
             }

@@ -92,10 +92,7 @@ impl Words {
                 shown(file)
             )),
             Error::Unreadable { file, source } => unreadable(file, source),
-            Error::NoObject { file, is_empty } => {
-                let why = if *is_empty { "the file is empty" } else { "neither ELF nor Mach-O" };
-                Self::new(format!("{} is not a shared library ({why})", shown(file)))
-            }
+            Error::NoObject { file, is_empty } => no_object(file, *is_empty),
             Error::Changes(file) => Self::new(format!(
                 "{} changed while tfpatch was running; run it again",
                 shown(file)
@@ -114,8 +111,9 @@ impl Words {
                 let place = if *in_wheel { " in the wheel" } else { "" };
                 Self::new(format!("--search {}: directory not found{place}", shown(directory)))
             }
-            Error::NoOperation { source, log } => Self::new(operations::error(source))
-                .hint(format!("`{log}` lists the operations")),
+            Error::NoOperation { source, log } => {
+                Self::new(operations::error(source)).hint(format!("`{log}` lists the operations"))
+            }
             Error::NotRun(why) => not_run(why),
             Error::OutputIsTheWheel(output) => output_error(
                 output,
@@ -146,6 +144,11 @@ fn no_target(named: &Path, near: &[String], is_operation: bool) -> Words {
         [] => what,
         near => what.hint(format!("installed packages with similar names: {}", near.join(", "))),
     }
+}
+
+fn no_object(file: &Path, is_empty: bool) -> Words {
+    let why = if is_empty { "the file is empty" } else { "neither ELF nor Mach-O" };
+    Words::new(format!("{} is not a shared library ({why})", shown(file)))
 }
 
 fn unreadable(file: &Path, source: &io::Error) -> Words {

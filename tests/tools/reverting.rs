@@ -191,6 +191,8 @@ fn what_pip_installs_anew_is_seen_and_repaired_again() {
         "was reinstalled with broken 1.0 and has its original content again; it needs no repair";
     let line = format!("{} {what}\n", module.display());
     assert!(ran.text(0).contains(&line), "{ran:?}");
+    let files = "1 patched file has its original content again; all dependencies resolve\n";
+    assert!(ran.out.ends_with(files), "{ran:?}");
     // pip brought the library back to where it is found; it is moved away again.
     std::fs::create_dir_all(env.site_packages.join("broken_libs")).unwrap();
     wheels::break_it(&env);

@@ -44,12 +44,10 @@ pub(super) fn of(file: &File) -> String {
             let entries = if *count == 1 { "entry" } else { "entries" };
             format!("{object} has {count} duplicate search path {entries}{refuses}")
         }
-        File::DeadEntries { object, count } => {
-            match count {
-                1 => format!("{object} has 1 search path entry for a missing directory"),
-                _ => format!("{object} has {count} search path entries for missing directories"),
-            }
-        }
+        File::DeadEntries { object, count } => match count {
+            1 => format!("{object} has 1 search path entry for a missing directory"),
+            _ => format!("{object} has {count} search path entries for missing directories"),
+        },
     }
 }
 

@@ -124,7 +124,9 @@ pub fn cure(message: &Message, verdict: &Verdict) -> String {
                 let again = in_shell_quotes(again.as_bytes());
                 return commands::in_words_of(
                     &verdict.installs,
-                    &format!("reinstall the package: pip install --force-reinstall --no-deps {again}"),
+                    &format!(
+                        "reinstall the package: pip install --force-reinstall --no-deps {again}"
+                    ),
                 );
             }
             let top = message.module.as_deref().map(printable).unwrap_or_default();
