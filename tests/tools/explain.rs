@@ -1,6 +1,6 @@
 //! The loaders' own words, as people posted them: taken apart, and explained.
 
-use crate::support::command::{Ran, command, open_directory, run};
+use crate::support::command::{Ran, command, open_directory, run, words};
 use crate::support::environments;
 use crate::support::explain::explain;
 use crate::support::wheels::{self, LinkMode};
@@ -115,11 +115,7 @@ fn what_is_opened_by_its_name_is_told_with_who_opens_it() {
 fn the_installed_release_is_the_one_to_reinstall() {
     let dir = open_directory();
     let env = environments::empty(dir.path());
-    let module = env.module("_native", &[], &[]);
-    let package = env.site.join("tensorflow");
-    fs::create_dir(&package).unwrap();
-    let inside = package.join(module.file_name().unwrap());
-    fs::rename(&module, &inside).unwrap();
+    let inside = env.module("tensorflow/_native", &[], &[]);
     let listed = inside.strip_prefix(&env.site).unwrap().to_str().unwrap();
     env.distribution("tensorflow-cpu", &[], &[listed]);
     let said =
@@ -128,7 +124,8 @@ fn the_installed_release_is_the_one_to_reinstall() {
     assert!(ran.text(0).contains("--no-deps --no-cache-dir 'tensorflow-cpu==1.0'"), "{ran:#?}");
     assert!(!ran.out.contains("--no-binary"), "{ran:#?}");
     fs::write(&inside, "").unwrap();
-    let report = run(dir.path(), &["doctor", "--format", "json", ".venv"]).json(1);
+    let doctor = words(&[&"doctor", &"--format", &"json", &env.prefix]);
+    let report = run(dir.path(), &doctor).json(1);
     let cure = &report["findings"][0]["cure"];
     assert_eq!(cure, "pip install --force-reinstall --no-deps 'tensorflow-cpu==1.0'", "{report:#}");
     let said = format!("ImportError: {}: file too short", inside.display());
