@@ -4,6 +4,7 @@ use crate::bytes::shell_word;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 /// A command of tfpatch. As text it can be pasted into a shell.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -30,6 +31,15 @@ impl CommandLine {
         self
     }
 
+    /// Adds a path, which is not an option even if it begins with a dash.
+    #[must_use]
+    pub fn path(self, path: &Path) -> Self {
+        match path.as_os_str().as_bytes().starts_with(b"-") {
+            true => self.argument(Path::new(".").join(path)),
+            false => self.argument(path),
+        }
+    }
+
     /// The arguments, without the program.
     pub fn arguments(&self) -> impl Iterator<Item = &OsStr> {
         self.arguments.iter().map(OsString::as_os_str)
@@ -53,5 +63,8 @@ mod tests {
         assert_eq!(command.to_string(), r"tfpatch fix --search '/a b' 'it'\''s'");
         assert_eq!(command.arguments().count(), 4);
         assert_eq!(CommandLine::new([""]).to_string(), "tfpatch ''");
+        let command = |path: &str| CommandLine::new(["fix"]).path(Path::new(path)).to_string();
+        assert_eq!(command("-dash.so"), "tfpatch fix ./-dash.so");
+        assert_eq!(command("/a/-dash.so"), "tfpatch fix /a/-dash.so");
     }
 }

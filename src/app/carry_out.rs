@@ -55,6 +55,8 @@ pub struct Carried {
     pub plan: Plan,
     /// The result.
     pub written: Written,
+    /// Are earlier operations on the target in effect, which a revert of the whole target would undo, too?
+    pub follows_others: bool,
     /// For each step, the bytes that each edit replaces, by the offset of the edit; empty if they are not
     /// requested.
     pub old_bytes: Vec<Vec<Vec<u8>>>,
@@ -83,10 +85,20 @@ impl App {
         };
         drop(work);
         plan.dry_run = how.dry_run;
+        let mut follows_others = false;
         if let Written::InPlace(operation) = &written {
+            follows_others = self.follows_others(subject.chosen, operation);
             plan.operation = Some(operation.clone());
         }
-        Ok(Carried { plan, written, old_bytes })
+        Ok(Carried { plan, written, follows_others, old_bytes })
+    }
+
+    /// Are other operations than this one in effect on a target? If that cannot be determined, the answer is
+    /// yes, because a command that names the operation never undoes too much.
+    fn follows_others(&self, chosen: &Chosen, operation: &str) -> bool {
+        let is_other = |id: &String| id != operation;
+        self.diff(chosen)
+            .map_or(true, |files| files.iter().any(|file| file.operations.iter().any(is_other)))
     }
 
     /// Carries out a plan on the files of this machine.

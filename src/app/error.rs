@@ -1,5 +1,6 @@
 //! The errors of use-cases, as data. Their texts are in the report.
 
+use crate::command_line::CommandLine;
 use crate::operation;
 use crate::python::{discovery, target};
 use crate::repair::foreign_plan::Misfit;
@@ -94,8 +95,22 @@ pub enum Error {
     OutputIsTheWheel(PathBuf),
     /// `--output` names one file for several wheels.
     OutputOfSeveral(PathBuf),
+    /// `--output` names a directory that does not exist, or no wheel.
+    NoOutput {
+        /// The path, as the user named it.
+        output: PathBuf,
+        /// Is it for a wheel, whose name must end with `.whl`?
+        is_for_wheel: bool,
+    },
     /// `--output` was given for a target that is not a wheel.
     OutputOfNoWheel(PathBuf),
+    /// There is no such operation.
+    NoOperation {
+        /// The error of the operation.
+        source: Arc<operation::Error>,
+        /// The command that lists the operations.
+        log: CommandLine,
+    },
     /// A command was not run.
     NotRun(NotRun),
     /// The disk failed while a target was examined.
@@ -166,9 +181,10 @@ impl Error {
         match self {
             Self::Below(source) | Self::In { source, .. } => kind_of(source.as_ref()),
             Self::NoWorkingDirectory(_) | Self::DiskFailed { .. } => ErrorKind::Io,
-            Self::OutputIsTheWheel(_) | Self::OutputOfSeveral(_) | Self::OutputOfNoWheel(_) => {
-                ErrorKind::Usage
-            }
+            Self::OutputIsTheWheel(_)
+            | Self::OutputOfSeveral(_)
+            | Self::NoOutput { .. }
+            | Self::OutputOfNoWheel(_) => ErrorKind::Usage,
             Self::RootWithoutTarget
             | Self::NoTarget { .. }
             | Self::NoFile(_)
@@ -182,7 +198,9 @@ impl Error {
             | Self::NothingToJudge { .. } => ErrorKind::Target,
             Self::NotRun(NotRun::NotStarted { .. }) => ErrorKind::Other,
             Self::NotRun(_) => ErrorKind::Target,
-            Self::Operation(_) | Self::PlanDoesNotFit { .. } => ErrorKind::Operation,
+            Self::Operation(_) | Self::NoOperation { .. } | Self::PlanDoesNotFit { .. } => {
+                ErrorKind::Operation
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use super::view::View;
 use super::{App, Chosen, Error, Work};
 use crate::command_line::CommandLine;
 use crate::diagnosis::diagnose::{Diagnosis, diagnose};
+use crate::findings::evidence::Release;
 use crate::findings::finding::Severity;
 use crate::loader::Settings;
 use crate::messages::in_environment::{self, Outcome, Remedy, Verdict};
@@ -80,8 +81,8 @@ impl App {
             places.named = chosen.and_then(|chosen| places.add(chosen));
         }
         let explained = log.messages.iter().take(MAX_MESSAGES).map(|message| {
-            let (place, verdict) = places.explain(message);
-            Explained { message: message.clone(), place, verdict }
+            let (place, verdict, installed) = places.explain(message);
+            Explained { message: Message { installed, ..message.clone() }, place, verdict }
         });
         let mut messages: Vec<Explained> = explained.collect();
         drop(work);
@@ -116,17 +117,17 @@ struct Places<'a> {
 }
 
 impl Places<'_> {
-    fn explain(&mut self, message: &Message) -> (Option<LookedInto>, Verdict) {
+    fn explain(&mut self, message: &Message) -> (Option<LookedInto>, Verdict, Option<Release>) {
         if message.weight() == Weight::Harmless {
-            return (None, Verdict::by_words(message, Outcome::Harmless));
+            return (None, Verdict::by_words(message, Outcome::Harmless), None);
         }
         let index = match self.of(message) {
             Ok(index) => index,
-            Err(outcome) => return (None, Verdict::by_words(message, outcome)),
+            Err(outcome) => return (None, Verdict::by_words(message, outcome), None),
         };
         let Some(Read { chosen, world, diagnosis }) = index.and_then(|index| self.seen.get(index))
         else {
-            return (None, Verdict::by_words(message, Outcome::NoEnvironment));
+            return (None, Verdict::by_words(message, Outcome::NoEnvironment), None);
         };
         let mut verdict = in_environment::look(&self.app.vfs, world, diagnosis, message);
         if verdict.fixable {
@@ -145,7 +146,8 @@ impl Places<'_> {
             verdict.remedy = Remedy::Command(chosen.command(fix));
         }
         let (root, reason) = (world.root.clone(), chosen.reason.clone());
-        (Some(LookedInto { root, reason, facts: facts(world).collect() }), verdict)
+        let installed = in_environment::installed(&self.app.vfs, world, message);
+        (Some(LookedInto { root, reason, facts: facts(world).collect() }), verdict, installed)
     }
 
     /// The environment that a message is about.

@@ -2,6 +2,7 @@
 
 use super::settle::again;
 use super::{App, Chosen, Error};
+use crate::command_line::CommandLine;
 use crate::operation::{self, Change, LeftAlone, Reverted, Selection};
 use crate::python::installer;
 use crate::vfs::OsVfs;
@@ -44,7 +45,14 @@ impl App {
         };
         let writing = self.writing(how.sync, how.write, how.dry_run);
         let revert = || Ok(operation::revert(&place.root, &place.store, &selection, &writing)?);
-        let reverted = again(revert, |error| Ok(error.is_overtaken()))?;
+        let reverted = again(revert, |error| Ok(error.is_overtaken()));
+        let reverted = reverted.map_err(|error| match error {
+            Error::Operation(source) if matches!(*source, operation::Error::NoOperation { .. }) => {
+                let log = chosen.command(CommandLine::new(["log"]));
+                Error::NoOperation { source, log }
+            }
+            other => other,
+        })?;
         let installed_by = |left: &LeftAlone| match left.change {
             Change::Later { .. } => None,
             _ => installer::of(&OsVfs::new(), &place.root.join(&left.path)),

@@ -3,6 +3,7 @@
 use super::carry_out::{Carried, Carrying, Subject, Written};
 use super::targets::open_object;
 use super::view::View;
+use super::wheel::names_directory;
 use super::{App, Chosen, Error};
 use crate::bytes::Source as _;
 use crate::edit::EditSet;
@@ -106,6 +107,9 @@ impl App {
         (object, output): (&Path, &Path),
         how: &Carrying,
     ) -> Result<Carried, Error> {
+        if names_directory(output) && !self.is_directory(output) {
+            return Err(Error::NoOutput { output: output.to_owned(), is_for_wheel: false });
+        }
         let output = self.ambient()?.working_directory.join(output);
         let name = object.file_name().filter(|_| self.is_directory(&output));
         let output = name.map_or_else(|| output.clone(), |name| output.join(name));
@@ -125,6 +129,7 @@ impl App {
             )?;
             Written::To(output)
         };
-        Ok(Carried { plan: Plan { dry_run: how.dry_run, ..plan }, written, old_bytes: Vec::new() })
+        let plan = Plan { dry_run: how.dry_run, ..plan };
+        Ok(Carried { plan, written, follows_others: false, old_bytes: Vec::new() })
     }
 }

@@ -98,7 +98,7 @@ impl Chosen {
     /// A command for another target besides this one.
     #[must_use]
     pub fn command_for(&self, words: CommandLine, target: &Path) -> CommandLine {
-        self.with_options(words).argument(target)
+        self.with_options(words).path(target)
     }
 
     /// The command with the options that say where the target and its store are.

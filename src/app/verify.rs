@@ -181,11 +181,10 @@ impl Files {
         self.objects(&State::AsLeft).count()
     }
 
-    /// The number of changed objects; if there are none, the number of changed RECORDs.
-    #[must_use]
-    pub fn changed(&self) -> usize {
-        let objects = self.others().filter(|seen| !seen.is_record()).count();
-        if objects > 0 { objects } else { self.others().count() }
+    /// The changed objects; if there are none, the changed RECORDs.
+    pub fn changed(&self) -> impl Iterator<Item = &FileSeen> {
+        let is_of_records = self.others().all(FileSeen::is_record);
+        self.others().filter(move |seen| is_of_records || !seen.is_record())
     }
 
     /// The objects that were uninstalled.

@@ -7,7 +7,13 @@ use crate::operation::{self, Scratch};
 use crate::plan::{Kind as FileKind, Lock, Method, Plan, RelativePath, Step};
 use crate::python::wheel::{Change, Wheel};
 use crate::vfs::Vfs as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
+
+/// Does a path end with a slash, so that only a directory can be meant?
+pub(super) fn names_directory(path: &Path) -> bool {
+    path.as_os_str().as_bytes().ends_with(b"/")
+}
 
 impl App {
     /// The output file for a repaired wheel: the file of `--output`, or one in that directory; `None` to
@@ -30,7 +36,8 @@ impl App {
         Ok(Some(file))
     }
 
-    /// Fails if `--output` names one file for several wheels, or if a target is not a wheel.
+    /// Fails if `--output` names one file for several wheels, or neither a directory nor a wheel, or if a
+    /// target is not a wheel.
     ///
     /// # Errors
     /// If it does.
@@ -42,6 +49,12 @@ impl App {
         let path = self.ambient()?.working_directory.join(output);
         if targets.len() > 1 && self.vfs.read_dir(&path).is_err() {
             return Err(Error::OutputOfSeveral(output.to_owned()));
+        }
+        // Installers accept a wheel by its name alone.
+        let is_named_like_one =
+            path.extension().is_some_and(|it| it == "whl") && !names_directory(output);
+        if !is_named_like_one && self.vfs.read_dir(&path).is_err() {
+            return Err(Error::NoOutput { output: output.to_owned(), is_for_wheel: true });
         }
         Ok(())
     }

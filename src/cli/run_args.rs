@@ -23,7 +23,7 @@ pub struct Proof {
         requires = "runs"
     )]
     pub timeout: u64,
-    /// Run COMMAND to check that it works. It may run several times, and must be safe to repeat.
+    /// Run COMMAND to check that it works. `fix` runs it again after the repair, so it must be safe to repeat.
     #[arg(
         value_name = "COMMAND",
         help_heading = None::<&str>,

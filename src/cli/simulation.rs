@@ -18,7 +18,9 @@ pub struct Simulation {
     #[arg(long, hide_short_help = true)]
     pub no_env: bool,
     /// Simulate another loader: musl, glibc@2.31, or dyld@13.0 for macOS 13.0. The default is the loader that the
-    /// files need, with the version of the target's glibc or the newest known dyld.
+    /// files need, with the version of the target's glibc or the newest known dyld. A version of glibc changes the
+    /// rules of the loader only, such as which glibc-hwcaps subdirectories it searches: symbol versions are still
+    /// checked in the libc.so.6 that is found.
     #[arg(long, hide_short_help = true, value_name = "LOADER")]
     pub loader: Option<LoaderName>,
     /// Simulate another processor, given by its best glibc-hwcaps subdirectory, such as x86-64-v3.

@@ -104,10 +104,20 @@ pub fn suggestion(error: &clap::Error) -> Option<String> {
         ErrorKind::UnknownArgument => match word(ContextKind::InvalidArg)? {
             "--fix" => Some("`tfpatch fix` repairs search paths".to_owned()),
             "--undo" | "--revert" => Some("`tfpatch revert` undoes changes".to_owned()),
+            // Options of Python, for a command that was meant to run.
+            "-c" | "-m" if takes_command(error) => {
+                Some("a command follows `--`, as in `-- python -c CODE`".to_owned())
+            }
             _ => None,
         },
         _ => None,
     }
+}
+
+/// Does the command of an error run another one that follows `--`?
+fn takes_command(error: &clap::Error) -> bool {
+    matches!(error.get(ContextKind::Usage),
+        Some(ContextValue::StyledStr(usage)) if usage.to_string().contains("-- <COMMAND>"))
 }
 
 /// The text for an unknown command.

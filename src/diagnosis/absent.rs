@@ -72,7 +72,7 @@ impl Absent<'_> {
             let found = self.lacking(Cause::EnvOverride, lacking, cure);
             return Some(Finding { is_fatal: true, ..found });
         }
-        Some(self.lacking(Cause::Unreadable, lacking, Cure::Reinstall(Reinstall::Owner)))
+        Some(self.lacking(Cause::Unreadable, lacking, self.reinstall_owner(&fatal.path)))
     }
 
     /// A file of the target has the name and is where the loader looks, but was built for another architecture.
@@ -83,7 +83,12 @@ impl Absent<'_> {
         };
         let step = self.missing.dependency.tried.steps().find(is_passed_over)?;
         let lacking = Lacking::ForElsewhere { file: self.world.place(&step.path) };
-        Some(self.lacking(Cause::WrongArch, lacking, Cure::Reinstall(Reinstall::Owner)))
+        Some(self.lacking(Cause::WrongArch, lacking, self.reinstall_owner(&step.path)))
+    }
+
+    /// Reinstalls the distribution that a file belongs to, by its name if it is known.
+    fn reinstall_owner(&self, file: &Path) -> Cure {
+        Cure::reinstall_owner(self.world, file, Reinstall::Owner)
     }
 
     /// A library of the target with that soname, whose file has another name: the link with this name

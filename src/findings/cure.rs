@@ -5,8 +5,8 @@ use super::evidence::opening::Cuda;
 use super::evidence::variable::Blame;
 use crate::command_line::CommandLine;
 use crate::python::distribution::{Distribution, Requirement};
-use crate::world::Place;
-use std::path::PathBuf;
+use crate::world::{Place, World};
+use std::path::{Path, PathBuf};
 
 /// The fix of a finding.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -276,5 +276,15 @@ impl Cure {
     #[must_use]
     pub fn reinstall(distribution: &Distribution) -> Self {
         Self::Reinstall(Reinstall::Release(Release::of(distribution)))
+    }
+
+    /// Reinstall the distribution whose RECORD lists a file, with its name and version, or do what `unknown`
+    /// says. A wheel is not installed yet.
+    #[must_use]
+    pub fn reinstall_owner(world: &World, file: &Path, unknown: Reinstall) -> Self {
+        match world.distribution_listing(file) {
+            Some(owner) if world.wheel.is_none() => Self::reinstall(owner),
+            _ => Self::Reinstall(unknown),
+        }
     }
 }

@@ -356,6 +356,27 @@ pub fn gcc_of(version: &[u8]) -> Option<&'static str> {
     known.map(|(_, release)| *release)
 }
 
+/// Distributions that are published as wheels only, so that `pip` cannot build them.
+const WITHOUT_SOURCES: &[&str] = &[
+    "intel-tensorflow",
+    "jaxlib",
+    "tensorflow",
+    "tensorflow-cpu",
+    "tensorflow-gpu",
+    "tensorflow-intel",
+    "tf-nightly",
+    "tf-nightly-cpu",
+    "torch",
+    "torchaudio",
+    "torchvision",
+];
+
+/// May a distribution have a source distribution?
+#[must_use]
+pub fn has_sources(distribution: &str) -> bool {
+    !WITHOUT_SOURCES.contains(&distribution) && !distribution.starts_with("nvidia-")
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Shipped, distribution_of, release_of, shipper, usual_package};

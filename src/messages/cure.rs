@@ -264,7 +264,7 @@ pub enum ReleasesHelp {
         /// Is the message from dyld?
         is_mac: bool,
     },
-    /// Reinstall the distribution, or build it here.
+    /// Reinstall the distribution, install another release, or build it here.
     BuildHere(String),
     /// Releases that were built for each other.
     ForEachOther,
@@ -349,9 +349,16 @@ impl Message {
         }))
     }
 
-    /// The distribution of the named object, according to its path.
+    /// The distribution of the named object: the installed one if it is known, or else the usual one for its
+    /// path.
     #[must_use]
     pub fn distribution(&self) -> Option<String> {
+        let installed = self.installed.as_ref().map(|release| release.name.clone());
+        installed.or_else(|| self.usual_distribution())
+    }
+
+    /// The distribution that usually contains the named object, according to its path.
+    fn usual_distribution(&self) -> Option<String> {
         import_names::distribution_of_path(&printable(self.object.as_deref()?))
     }
 
@@ -524,7 +531,9 @@ impl Message {
         let is_mac = self.speaker == Speaker::Dyld;
         match (self.owner(), own) {
             (Some(owner), Some(distribution))
-                if owner.distribution.is_empty() || owner.distribution == distribution =>
+                if owner.distribution.is_empty()
+                    || owner.distribution == distribution
+                    || Some(owner.distribution) == self.usual_distribution().as_deref() =>
             {
                 ReleasesHelp::Again { distribution, owner: owner.name, is_mac }
             }

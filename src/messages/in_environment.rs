@@ -7,6 +7,7 @@ use super::{Kind, Message, Speaker};
 use crate::bytes::printable;
 use crate::command_line::CommandLine;
 use crate::diagnosis::diagnose::Diagnosis;
+use crate::findings::evidence::Release;
 use crate::findings::finding::{Cause, Finding};
 use crate::knowledge::tensorflow::is_for_gpu;
 use crate::loader::Libc;
@@ -274,6 +275,17 @@ pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Messa
         }
         None => nothing(message),
     }
+}
+
+/// The installed distribution that the object of a message belongs to, or else its module.
+#[must_use]
+pub fn installed(vfs: &dyn Vfs, world: &World, message: &Message) -> Option<Release> {
+    let Some(object) = message.object.as_deref().filter(|object| object.starts_with(b"/")) else {
+        return Distributions::of(vfs, world, message).only_release(world);
+    };
+    let path = Path::new(OsStr::from_bytes(object));
+    let of_object = world.object_at(vfs, path).and_then(|it| world.inventory.distribution_of(it));
+    of_object.or_else(|| world.distribution_listing(path)).map(Release::of)
 }
 
 /// Is the message from dyld, although no file here is a Mach-O file?

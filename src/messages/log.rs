@@ -25,6 +25,10 @@ const MAX_MESSAGES: usize = 200;
 /// The distance in lines within which messages are about the same failure.
 const NEAR: usize = 12;
 
+/// The words before the error that a long advice of NumPy is about, and the most lines of that advice.
+const ORIGINAL: &[u8] = b"Original error was:";
+const MAX_ADVICE: usize = 50;
+
 /// The maximum length of the kept text of a message.
 const MAX_WORDS: usize = 4 << 10;
 
@@ -121,6 +125,7 @@ pub fn read(source: &mut impl BufRead) -> io::Result<Log> {
         translations,
         log,
         open: None,
+        originals: Vec::new(),
         near: None,
         names_nix: false,
     };
@@ -148,6 +153,8 @@ struct Scanner {
     translations: Translations,
     log: Log,
     open: Option<Open>,
+    /// The lines with a known message that an advice names as its original error.
+    originals: Vec<usize>,
     /// Does a line name a file of Nix?
     names_nix: bool,
     /// The file in the last line of a traceback, and the last one that is in a package.
@@ -198,6 +205,9 @@ impl Scanner {
             .or_else(|| dyld::ignored(line));
         match found {
             Some(message) => {
+                if memmem::find(line, ORIGINAL).is_some() {
+                    self.originals.push(self.log.lines);
+                }
                 let words = said.trim_ascii().to_vec();
                 self.add(Message { words, line: self.log.lines, ..message });
             }
@@ -283,9 +293,20 @@ impl Scanner {
         });
     }
 
+    /// Removes an advice of NumPy if the error that it is about is known, which is the cause.
+    fn drop_advice(&mut self) {
+        let originals = &self.originals;
+        self.log.messages.retain(|message| {
+            let is_of_numpy = message.saying.is_some_and(|saying| saying.about == "numpy");
+            let after = message.line + 1..=message.line + MAX_ADVICE;
+            !(is_of_numpy && originals.iter().any(|line| after.contains(line)))
+        });
+    }
+
     fn finish(mut self) -> Log {
         self.close();
         self.drop_what_says_less();
+        self.drop_advice();
         for message in &mut self.log.messages {
             message.in_nix = self.names_nix;
         }

@@ -1,5 +1,6 @@
 //! The content of a message from a loader, Python or TensorFlow, as data.
 
+use crate::findings::evidence::Release;
 use crate::findings::finding::Cause;
 use crate::knowledge::saying::Saying;
 use schemars::JsonSchema;
@@ -117,6 +118,9 @@ pub struct Message {
     pub tried: Vec<Tried>,
     /// The Python file in the nearest traceback line before it.
     pub near: Option<Vec<u8>>,
+    /// The installed distribution that the object or the module belongs to, if the message was checked in an
+    /// environment.
+    pub installed: Option<Release>,
     /// The text of the message, truncated if it is very long.
     pub words: Vec<u8>,
     /// Does the text name files of Nix, whose programs do not search directories of the system?
@@ -146,6 +150,7 @@ impl Message {
             saying: None,
             tried: Vec::new(),
             near: None,
+            installed: None,
             words: Vec::new(),
             in_nix: false,
             line: 0,

@@ -1,6 +1,7 @@
 //! Determines which distribution a Python module belongs to.
 
 use super::Message;
+use crate::findings::evidence::Release;
 use crate::findings::finding::Finding;
 use crate::python::record;
 use crate::vfs::Vfs;
@@ -29,6 +30,14 @@ impl Distributions {
         });
         names.extend(owning.map(|distribution| distribution.normalized.clone()));
         Self(names.into_iter().filter(|name| !name.is_empty()).collect())
+    }
+
+    /// The release of the only one of them that is installed.
+    pub(super) fn only_release(&self, world: &World) -> Option<Release> {
+        let all = world.inventory.distributions.iter();
+        let mut owning = all.filter(|distribution| self.0.contains(&distribution.normalized));
+        let first = owning.next()?;
+        owning.next().is_none().then(|| Release::of(first))
     }
 
     /// Is the finding about one of them?

@@ -3,12 +3,23 @@
 
 use super::error::Error;
 use super::refusal::Refusal;
+use std::cell::Cell;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 /// The maximum number of bytes that are read from a list of users or groups.
 const MAX_LIST_BYTES: u64 = 16 << 20;
+
+thread_local! {
+    /// Has root given the current thread the permissions of another user?
+    static IS_OTHER: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does the current thread work for root with the permissions of another user?
+pub(super) fn is_other() -> bool {
+    IS_OTHER.get()
+}
 
 /// The effective user of the current thread.
 pub(super) fn myself() -> u32 {
@@ -114,7 +125,9 @@ impl Other {
         set_thread_groups(&groups)?;
         set_thread_res_gid(first, first, first)?;
         let uid = Uid::from_raw(self.uid);
-        set_thread_res_uid(uid, uid, uid)
+        set_thread_res_uid(uid, uid, uid)?;
+        IS_OTHER.set(true);
+        Ok(())
     }
 }
 

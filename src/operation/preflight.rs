@@ -80,7 +80,7 @@ pub(super) fn prepare(
         (false, false) => file.obstacle(&changes, must_be_unopened),
     };
     let in_place = is_in_place(bench.mode, obstacle, &file.path)?;
-    rights::check(&names, &file.metadata, in_place)?;
+    rights::check(bench.tree, &names, &file.metadata, in_place)?;
 
     if let Some(name) = names.first() {
         space.take(

@@ -13,7 +13,12 @@ pub enum Refusal {
     Verity,
     /// The file system does not allow anybody to change it.
     Immutable,
-    /// It belongs to a different user than the tree.
+    /// Neither it nor the tree belongs to the user who runs tfpatch, and that is not root.
+    NotOwner {
+        /// The owner of the file.
+        owner: u32,
+    },
+    /// It belongs to a different user than the tree, with whose permissions root edits it, too.
     OtherOwner {
         /// The owner of the file.
         owner: u32,

@@ -5,7 +5,7 @@ use super::file_source::FileSource;
 use super::metadata::{Attribute, CAPABILITY, LABEL, Metadata};
 use super::owner;
 use super::refusal::Refusal;
-use super::tree::{Directory, Name};
+use super::tree::{Directory, Name, Tree};
 use rustix::fs::{Access, AtFlags};
 use std::ffi::OsStr;
 use std::path::Path;
@@ -41,13 +41,19 @@ pub(super) fn refuse_privileged(
 }
 
 /// May the effective user of the thread edit the file with these names, and preserve its metadata?
-pub(super) fn check(names: &[&Name], metadata: &Metadata, in_place: bool) -> Result<(), Error> {
+pub(super) fn check(
+    tree: &Tree,
+    names: &[&Name],
+    metadata: &Metadata,
+    in_place: bool,
+) -> Result<(), Error> {
     let Some(path) = names.first().map(|name| name.path()) else { return Ok(()) };
-    check_owner(path, names, metadata, in_place)?;
+    check_owner(tree, path, names, metadata, in_place)?;
     check_attributes(path, metadata, in_place)
 }
 
 fn check_owner(
+    tree: &Tree,
     path: &Path,
     names: &[&Name],
     metadata: &Metadata,
@@ -56,7 +62,13 @@ fn check_owner(
     let me = owner::myself();
     if me != 0 && me != metadata.uid {
         let owner = metadata.uid;
-        return Err(Error::refused(path, Refusal::OtherOwner { owner, user: me }));
+        // Root would edit a tree of this user with the permissions of this user.
+        let is_of_this_user = || tree.root().stat().is_ok_and(|root| root.uid == me);
+        let why = match owner::is_other() || is_of_this_user() {
+            true => Refusal::OtherOwner { owner, user: me },
+            false => Refusal::NotOwner { owner },
+        };
+        return Err(Error::refused(path, why));
     }
     if in_place {
         return Ok(());

@@ -5,7 +5,9 @@ use super::environment::{Environment, Kind};
 use super::interpreter::{Program, Version, in_bin, program};
 use super::venv::PyvenvCfg;
 use super::{is_directory, is_file};
+use crate::bytes::shell_word;
 use crate::vfs::{FileKind, Vfs};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 /// Why no interpreter of an environment can be started.
@@ -164,7 +166,7 @@ fn is_for_python(vfs: &dyn Vfs, environment: &Environment) -> bool {
 
 /// The command that recreates the environment, with the tool that created it.
 fn cure(vfs: &dyn Vfs, environment: &Environment, prefix: &Path, is_of_windows: bool) -> String {
-    let path = prefix.display();
+    let path = shell_word(prefix.as_os_str().as_bytes());
     let tool = match environment.kind {
         Kind::System => return "reinstall that version of Python".to_owned(),
         Kind::Conda if is_of_windows => format!("conda create --prefix {path} python"),

@@ -98,7 +98,8 @@ fn write_changes(
 /// # Errors
 /// If the output cannot be written.
 pub fn write_edited(out: &mut dyn Write, chosen: &Chosen, edited: &Edited) -> io::Result<()> {
-    let Edited { named, carried: Carried { plan, written, .. }, drops_signer } = edited;
+    let Edited { named, carried, drops_signer } = edited;
+    let Carried { plan, written, follows_others, .. } = carried;
     if let (Written::To(output), []) = (written, plan.steps.as_slice()) {
         let output = shell_word(output.as_os_str().as_bytes());
         return writeln!(out, "{}: nothing to change; {output} is identical to it", shown(named));
@@ -122,12 +123,8 @@ pub fn write_edited(out: &mut dyn Write, chosen: &Chosen, edited: &Edited) -> io
             // In a command, the name of an interpreter would mean its whole environment and all operations on
             // it.
             let named_python = named.file_name().and_then(OsStr::to_str);
-            let revert = CommandLine::new(["revert"]);
-            let undo = match named_python.is_some_and(is_interpreter_name) {
-                true => chosen.command(revert.option("--operation", operation)),
-                false => chosen.command(revert),
-            };
-            let undo = paint(COMMAND, undo);
+            let is_python = named_python.is_some_and(is_interpreter_name);
+            let undo = undo(chosen, operation, *follows_others || is_python);
             writeln!(out, "{} edited   undo: {undo}   operation {operation}", shown(named))?;
         }
     }
@@ -137,6 +134,17 @@ pub fn write_edited(out: &mut dyn Write, chosen: &Chosen, edited: &Edited) -> io
         writeln!(out, "{note}")?;
     }
     Ok(())
+}
+
+/// The command that undoes an operation. It names the operation only if a revert of the target would undo
+/// others, too.
+fn undo(chosen: &Chosen, operation: &str, is_one_of_several: bool) -> String {
+    let revert = CommandLine::new(["revert"]);
+    let revert = match is_one_of_several {
+        true => revert.option("--operation", operation),
+        false => revert,
+    };
+    paint(COMMAND, chosen.command(revert))
 }
 
 /// The result of a plan.
@@ -230,10 +238,10 @@ impl Outcome<'_> {
 
     /// Writes the commands that check and undo the repair.
     fn write_next(&self, out: &mut dyn Write, check: &str) -> io::Result<()> {
-        let operation = self.repaired.carried.plan.operation.as_deref().unwrap_or_default();
-        let [check, undo] =
-            [check, "revert"].map(|word| self.chosen.command(CommandLine::new([word])));
-        let (check, undo) = (paint(COMMAND, check), paint(COMMAND, undo));
+        let Carried { plan, follows_others, .. } = &self.repaired.carried;
+        let operation = plan.operation.as_deref().unwrap_or_default();
+        let check = paint(COMMAND, self.chosen.command(CommandLine::new([check])));
+        let undo = undo(self.chosen, operation, *follows_others);
         writeln!(out, "check: {check}   undo: {undo}   operation {operation}")
     }
 }

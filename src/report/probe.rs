@@ -72,7 +72,7 @@ pub fn write_fix(
     doctor::write_findings(out, app, chosen, (world, remaining), detail)?;
     match put_back {
         None => outcome::write_done(out, chosen, world, repaired, telling)?,
-        Some(put_back) => revert::write(out, put_back, false)?,
+        Some(put_back) => revert::write(out, chosen, put_back, false)?,
     }
     let when = ["before", "after the repair", "after the repair was undone"];
     for (probed, when) in probes.iter().zip(when) {

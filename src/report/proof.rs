@@ -120,7 +120,7 @@ pub fn write_fix(
         }
     }
     if let Some(put_back) = put_back {
-        revert::write(out, put_back, false)?;
+        revert::write(out, chosen, put_back, false)?;
     }
     write(out, world, proof, ran)
 }

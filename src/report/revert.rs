@@ -2,7 +2,9 @@
 
 use super::style::{DIM, ERROR, GOOD, WARNING, edited, paint};
 use super::words::operations as words;
+use crate::app::Chosen;
 use crate::app::revert::PutBack;
+use crate::command_line::CommandLine;
 use crate::operation::{Change, LeftAlone};
 use std::io::{self, Write};
 
@@ -10,7 +12,12 @@ use std::io::{self, Write};
 ///
 /// # Errors
 /// If the output cannot be written.
-pub fn write(out: &mut dyn Write, put_back: &PutBack, dry_run: bool) -> io::Result<()> {
+pub fn write(
+    out: &mut dyn Write,
+    chosen: &Chosen,
+    put_back: &PutBack,
+    dry_run: bool,
+) -> io::Result<()> {
     let PutBack { reverted, installed_by } = put_back;
     match &reverted.operation {
         None => writeln!(out, "nothing to revert")?,
@@ -36,7 +43,7 @@ pub fn write(out: &mut dyn Write, put_back: &PutBack, dry_run: bool) -> io::Resu
         writeln!(out, "{}  {path} {was} operation {operation}", paint(WARNING, "note"))?;
     }
     for (left, installed_by) in reverted.refused.iter().zip(installed_by) {
-        let note = note(left, installed_by.as_deref());
+        let note = note(chosen, left, installed_by.as_deref());
         let refused = paint(ERROR, "skipped");
         let who = match left.change {
             Change::Later { .. } => "",
@@ -49,12 +56,15 @@ pub fn write(out: &mut dyn Write, put_back: &PutBack, dry_run: bool) -> io::Resu
 }
 
 /// What is known about the program that changed a skipped file.
-fn note(left: &LeftAlone, installed_by: Option<&str>) -> String {
+fn note(chosen: &Chosen, left: &LeftAlone, installed_by: Option<&str>) -> String {
     match (&left.change, installed_by) {
         (Change::Later { .. }, _) => String::new(),
         (_, Some(distribution)) => {
             format!("\n  {distribution} reinstalled it; nothing to restore")
         }
-        (_, None) => "\n  `tfpatch diff` shows what a revert would have restored".to_owned(),
+        (_, None) => {
+            let diff = chosen.command(CommandLine::new(["diff"]));
+            format!("\n  `{diff}` shows what a revert would have restored")
+        }
     }
 }

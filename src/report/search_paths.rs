@@ -23,6 +23,11 @@ pub enum Naming {
 /// # Errors
 /// If the warning cannot be written.
 pub fn write_relative(out: &mut dyn Write, entries: &[Vec<u8>]) -> io::Result<()> {
+    if entries.iter().any(Vec::is_empty) {
+        let note = "note  glibc reads an empty entry as the working directory of the process; use $ORIGIN for the \
+                    directory of the file";
+        writeln!(out, "{note}")?;
+    }
     let is_relative = |entry: &&Vec<u8>| entry.first().is_some_and(|first| !b"/$@".contains(first));
     for entry in entries.iter().filter(is_relative).map(|entry| printable(entry)) {
         let note = "is relative to the working directory of the process";

@@ -6,7 +6,7 @@ use super::linked;
 use super::style::{COMMAND, DIM, ERROR, GOOD, counted, paint};
 use super::words::operations as words;
 use crate::app::Chosen;
-use crate::app::verify::{Files, Verified};
+use crate::app::verify::{FileSeen, Files, Verified};
 use crate::command_line::CommandLine;
 use crate::findings::finding::Severity;
 use crate::operation::State;
@@ -39,12 +39,7 @@ pub fn write(
     let links = reservation.map(|links| format!("; {links}")).unwrap_or_default();
     findings::write(out, world, errors, detail)?;
     heading::write_not_followed(out, chosen, world, detail)?;
-    let left = files.left();
-    let patched = match (left, files.changed()) {
-        (0, 0) => "no patched files".to_owned(),
-        (left, 0) => format!("{} unchanged", counted(left, "patched file")),
-        (left, changed) => format!("{} unchanged, {changed} not", counted(left, "patched file")),
-    };
+    let patched = patched(files);
     let (line, is_well) = match is_run {
         true => (patched, !files.is_drift()),
         false => (format!("{patched}; {resolves}{links}"), verified.is_well()),
@@ -60,6 +55,33 @@ pub fn write(
         )?;
     }
     Ok(())
+}
+
+/// How many patched files are in which state.
+fn patched(files: &Files) -> String {
+    let count = |is_meant: &dyn Fn(&FileSeen) -> bool| {
+        files.changed().filter(|seen| is_meant(seen)).count()
+    };
+    let is_changed = |seen: &FileSeen| matches!(seen.file.state, State::Changed(_));
+    let restored = count(&|seen| seen.file.state == State::Reverted);
+    let reinstalled = count(&|seen| is_changed(seen) && seen.installed_by.is_some());
+    let changed = count(&|seen| is_changed(seen) && seen.installed_by.is_none());
+    let missing = count(&|seen| seen.file.state == State::Gone);
+    let states = [
+        (files.left(), "unchanged", "unchanged"),
+        (restored, "has its original content again", "have their original content again"),
+        (reinstalled, "was reinstalled", "were reinstalled"),
+        (changed, "was changed", "were changed"),
+        (missing, "is missing", "are missing"),
+    ];
+    let present = states.into_iter().filter(|(number, ..)| *number > 0);
+    let clauses = present.enumerate().map(|(index, (number, one, several))| {
+        let what = if number == 1 { one } else { several };
+        let files = if index == 0 { counted(number, "patched file") } else { number.to_string() };
+        format!("{files} {what}")
+    });
+    let clauses: Vec<String> = clauses.collect();
+    if clauses.is_empty() { "no patched files".to_owned() } else { clauses.join(", ") }
 }
 
 fn write_files(out: &mut dyn Write, files: &Files, detail: Detail) -> io::Result<()> {

@@ -92,10 +92,7 @@ impl Words {
                 shown(file)
             )),
             Error::Unreadable { file, source } => unreadable(file, source),
-            Error::NoObject { file, is_empty } => {
-                let why = if *is_empty { "the file is empty" } else { "neither ELF nor Mach-O" };
-                Self::new(format!("{} is not a shared library ({why})", shown(file)))
-            }
+            Error::NoObject { file, is_empty } => no_object(file, *is_empty),
             Error::Changes(file) => Self::new(format!(
                 "{} changed while tfpatch was running; run it again",
                 shown(file)
@@ -114,6 +111,9 @@ impl Words {
                 let place = if *in_wheel { " in the wheel" } else { "" };
                 Self::new(format!("--search {}: directory not found{place}", shown(directory)))
             }
+            Error::NoOperation { source, log } => {
+                Self::new(operations::error(source)).hint(format!("`{log}` lists the operations"))
+            }
             Error::NotRun(why) => not_run(why),
             Error::OutputIsTheWheel(output) => output_error(
                 output,
@@ -122,6 +122,7 @@ impl Words {
             Error::OutputOfSeveral(output) => {
                 output_error(output, "not an existing directory; several wheels need one")
             }
+            Error::NoOutput { output, is_for_wheel } => no_output(output, *is_for_wheel),
             Error::OutputOfNoWheel(target) => Self::new(format!(
                 "{} is not a wheel; --output works with wheels only",
                 shown(target)
@@ -143,6 +144,11 @@ fn no_target(named: &Path, near: &[String], is_operation: bool) -> Words {
         [] => what,
         near => what.hint(format!("installed packages with similar names: {}", near.join(", "))),
     }
+}
+
+fn no_object(file: &Path, is_empty: bool) -> Words {
+    let why = if is_empty { "the file is empty" } else { "neither ELF nor Mach-O" };
+    Words::new(format!("{} is not a shared library ({why})", shown(file)))
 }
 
 fn unreadable(file: &Path, source: &io::Error) -> Words {
@@ -171,12 +177,31 @@ fn operation_error(error: &operation::Error) -> Words {
                 shell_word(at.path.as_os_str().as_bytes())
             ))
         }
+        operation::Error::Path(at)
+            if at.operation == "write in the directory"
+                && at.source.kind() == io::ErrorKind::PermissionDenied =>
+        {
+            what.hint("run tfpatch as a user who can write there, or change the owner or the mode of the directory")
+        }
         _ => what,
     }
 }
 
 fn output_error(output: &Path, why: &str) -> Words {
     Words::new(format!("--output {}: {why}", shown(output)))
+}
+
+/// A path of `--output` at which no file is written.
+fn no_output(output: &Path, is_for_wheel: bool) -> Words {
+    let (why, or) = match is_for_wheel {
+        true => (
+            "directory not found, and not the name of a wheel",
+            ", or name a file that ends with .whl",
+        ),
+        false => ("directory not found", ""),
+    };
+    let create = shell_word(output.as_os_str().as_bytes());
+    output_error(output, why).hint(format!("create it first: mkdir -p {create}{or}"))
 }
 
 /// The reason why a command was not run.

@@ -10,7 +10,7 @@ use super::wheel_claims::Claims;
 use crate::loader::Settings;
 use crate::plan::{NotRelative, RelativePath};
 use crate::python::distribution;
-use crate::python::distribution::packages_around;
+use crate::python::distribution::{Distribution, packages_around};
 use crate::python::environment::{Environment, Kind};
 use crate::python::installs::Installs;
 use crate::python::interpreter::Version;
@@ -328,6 +328,13 @@ impl World {
             let id = vfs.metadata(path).ok()?.id;
             self.inventory.of_file(id).next()
         })
+    }
+
+    /// The only distribution whose RECORD lists a file that is named like a library, even if it is not one.
+    #[must_use]
+    pub fn distribution_listing(&self, file: &Path) -> Option<&Distribution> {
+        let [owner] = self.owners.of(file) else { return None };
+        self.inventory.distributions.get(owner.distribution)
     }
 
     /// May an object be edited? Only what the walk of the target found below its root is ever

@@ -10,7 +10,7 @@ use std::path::Path;
 use tfpatch::diagnosis::diagnose::diagnose;
 use tfpatch::loader::Settings;
 use tfpatch::messages::in_environment::{Outcome, look};
-use tfpatch::messages::{Log, Weight, read};
+use tfpatch::messages::{Kind, Log, Weight, read};
 use tfpatch::report::words::{helps, meanings, verdicts};
 use tfpatch::vfs::MemVfs;
 use tfpatch::world::World;
@@ -39,6 +39,20 @@ fn answer(log: &Log) -> String {
     let lines =
         log.messages.iter().map(|one| format!("{}\n→ {}\n", meanings::of(one), helps::of(one)));
     lines.collect()
+}
+
+/// The advice of NumPy follows from the error that it quotes, unless nothing is known of that.
+#[test]
+fn an_advice_is_no_message_where_its_original_error_is_one() {
+    let advice = "ImportError: \n\nIMPORTANT: PLEASE READ THIS FOR ADVICE ON HOW TO SOLVE THIS ISSUE!\n\n\
+                  Importing the numpy C-extensions failed. This error can happen for\nmany reasons.\n\n";
+    let gone = "libscipy_openblas64_-32a4b2a6.so: cannot open shared object file: No such file or directory";
+    let log = read_text(&format!("ImportError: {gone}\n\n{advice}Original error was: {gone}\n"));
+    let [only] = log.messages.as_slice() else { panic!("{:#?}", log.messages) };
+    assert_eq!(only.kind, Kind::LibraryNotFound);
+    let log = read_text(&format!("{advice}Original error was: no such thing\n"));
+    let [only] = log.messages.as_slice() else { panic!("{:#?}", log.messages) };
+    assert!(only.saying.is_some(), "{only:#?}");
 }
 
 #[test]

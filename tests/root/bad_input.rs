@@ -144,6 +144,7 @@ fn what_may_not_be_written_is_refused_before_the_first_write() {
     for arguments in [["fix", "."].as_slice(), &["rpath", "add", OUTER, "--entry", "$ORIGIN/x"]] {
         let ran = run_as_nobody(dir, arguments);
         assert!(ran.error().contains("Permission denied"), "{ran:#?}");
+        assert!(ran.err.contains("hint: run tfpatch as a user who can write there"), "{ran:#?}");
     }
     assert_eq!(snapshot(dir), before);
     assert!(!has_store(dir));

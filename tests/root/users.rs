@@ -94,6 +94,8 @@ fn what_belongs_to_root_others_read_and_do_not_change() {
     for entry in walkdir::WalkDir::new(world.tree()) {
         lchown(entry.unwrap().path(), Some(0), Some(0)).unwrap();
     }
+    let dry = world.user(BOB, &["fix", "tree", "--dry-run"]);
+    assert!(dry.error().contains("belongs to root; run tfpatch as root"), "{dry:?}");
     world.root(&["fix", "tree"]).text(0);
     let after = snapshot(&world.tree());
     world.user(BOB, &["verify", "tree"]).text(0);

@@ -528,6 +528,8 @@ fn a_relative_entry_is_told_of() {
         ran.out.contains("../lib is relative to the working directory of the process"),
         "{ran:#?}"
     );
+    let ran = run(dir.path(), &words(&[&"rpath", &"set", &file, &"--entry", &""]));
+    assert!(ran.text(0).contains("an empty entry as the working directory"), "{ran:#?}");
     let ran = run(dir.path(), &words(&[&"rpath", &"set", &file, &"--entry", &"$ORIGIN/../lib"]));
     assert!(!ran.text(0).contains("working directory"), "{ran:#?}");
 }

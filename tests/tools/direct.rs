@@ -33,7 +33,7 @@ fn names_are_printed_edited_and_reverted() {
         (&["soname", "set", "libouter.so.7"], "soname", "libouter.so.7\n"),
         (&["soname", "set", "libouter.so"], "soname", "libouter.so\n"),
     ];
-    for (edit, what, expected) in edits {
+    for (index, (edit, what, expected)) in edits.into_iter().enumerate() {
         let arguments = [edit, &["outer.so"]].concat();
         let then = snapshot(dir);
         let ran = run(dir, &[arguments.as_slice(), &["--dry-run"]].concat());
@@ -41,10 +41,11 @@ fn names_are_printed_edited_and_reverted() {
         assert_eq!(snapshot(dir), then, "{edit:?}");
         let ran = run(dir, &arguments);
         assert!(ran.text(0).contains(&format!("+{what}: ")) || edit[1] == "remove", "{ran:#?}");
-        assert!(
-            ran.text(0).contains("outer.so edited   undo: tfpatch revert outer.so"),
-            "{ran:#?}"
-        );
+        let undo = match index {
+            0 => "outer.so edited   undo: tfpatch revert outer.so",
+            _ => "outer.so edited   undo: tfpatch revert --operation ",
+        };
+        assert!(ran.text(0).contains(undo), "{ran:#?}");
         assert_eq!(printed(dir, what, "outer.so"), expected, "{edit:?}");
         // What binutils read there.
         let (said, complaints) = tool("readelf", &["-dW", dir.join("outer.so").to_str().unwrap()]);
@@ -140,6 +141,8 @@ fn a_copy_is_edited_and_the_original_stays() {
     std::fs::create_dir(dir.join("out")).unwrap();
     run(dir, &["rpath", "set", "--entry", "/x", "outer.so", "--output", "out"]).text(0);
     assert_eq!(printed(dir, "rpath", "out/outer.so"), "/x\n");
+    let absent = run(dir, &["soname", "set", "other.so", "outer.so", "--output", "absent/"]);
+    assert!(absent.error().contains("mkdir -p absent/"), "{absent:#?}");
     let taken = run(dir, &["soname", "set", "other.so", "outer.so", "--output", "copy.so"]);
     assert_eq!(taken.status, 2, "{taken:#?}");
     std::fs::remove_file(dir.join("copy.so")).unwrap();

@@ -1,6 +1,6 @@
 //! The loaders' own words, as people posted them: taken apart, and explained.
 
-use crate::support::command::{Ran, command, open_directory, run};
+use crate::support::command::{Ran, command, open_directory, run, words};
 use crate::support::environments;
 use crate::support::explain::explain;
 use crate::support::wheels::{self, LinkMode};
@@ -107,6 +107,30 @@ fn what_is_opened_by_its_name_is_told_with_who_opens_it() {
     let ran = explain(dir.path(), &["-"], format!("{near}OSError: {absent}\n").as_bytes());
     assert!(ran.text(0).contains("pkg/__init__.py:4 opens libabsent.so.1"), "{ran:#?}");
     assert!(ran.out.contains("It is not in this environment"), "{ran:#?}");
+}
+
+/// The distribution is the installed one, which may have another name than usual, with its release; and there is
+/// nothing to build for one that is published as wheels only.
+#[test]
+fn the_installed_release_is_the_one_to_reinstall() {
+    let dir = open_directory();
+    let env = environments::empty(dir.path());
+    let inside = env.module("tensorflow/_native", &[], &[]);
+    let listed = inside.strip_prefix(&env.site).unwrap().to_str().unwrap();
+    env.distribution("tensorflow-cpu", &[], &[listed]);
+    let said =
+        format!("ImportError: {}: undefined symbol: _ZdlPv, version GLIBCXX_3.4", inside.display());
+    let ran = explain(dir.path(), &["-"], said.as_bytes());
+    assert!(ran.text(0).contains("--no-deps --no-cache-dir 'tensorflow-cpu==1.0'"), "{ran:#?}");
+    assert!(!ran.out.contains("--no-binary"), "{ran:#?}");
+    fs::write(&inside, "").unwrap();
+    let doctor = words(&[&"doctor", &"--format", &"json", &env.prefix]);
+    let report = run(dir.path(), &doctor).json(1);
+    let cure = &report["findings"][0]["cure"];
+    assert_eq!(cure, "pip install --force-reinstall --no-deps 'tensorflow-cpu==1.0'", "{report:#}");
+    let said = format!("ImportError: {}: file too short", inside.display());
+    let ran = explain(dir.path(), &["-"], said.as_bytes());
+    assert!(ran.text(0).contains("--no-deps 'tensorflow-cpu==1.0'"), "{ran:#?}");
 }
 
 /// A path that begins at the working directory leads nowhere from another one, wherever the file lies.

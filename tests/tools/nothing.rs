@@ -93,6 +93,9 @@ fn a_venv_whose_python_is_gone_is_refused() {
     let cfg = fs::read_to_string(prefix.join("pyvenv.cfg")).unwrap();
     fs::write(prefix.join("pyvenv.cfg"), format!("{cfg}uv = 0.9.1\n")).unwrap();
     refused(dir, Path::new("env"), &["`uv venv --clear env`"]);
+    fs::rename(&prefix, dir.join("b env")).unwrap();
+    refused(dir, Path::new("b env"), &["`uv venv --clear 'b env'`"]);
+    fs::rename(dir.join("b env"), &prefix).unwrap();
     // Without a version in it.
     fs::write(prefix.join("pyvenv.cfg"), "").unwrap();
     refused(dir, Path::new("env"), &["env/bin/python is missing"]);

@@ -197,7 +197,8 @@ fn what_others_changed_is_drift() {
     std::fs::write(&module, &other).unwrap();
     let ran = run(dir, &words(&[&"revert", &module]));
     assert!(ran.text(1).contains(&format!("its bytes differ from offset {changed:#x} on; ")));
-    assert!(ran.out.contains("  `tfpatch diff` shows what a revert would have restored\n"));
+    let diff = format!("  `tfpatch diff {}` shows what a revert would have", module.display());
+    assert!(ran.out.contains(&diff), "{ran:#?}");
 
     std::fs::remove_file(&module).unwrap();
     assert!(run(dir, &["verify", ".venv"]).text(1).contains("is missing"));
@@ -225,6 +226,8 @@ fn what_pip_installs_anew_is_seen_and_repaired_again() {
         "was reinstalled with broken 1.0 and has its original content again; it needs no repair";
     let line = format!("{} {what}\n", module.display());
     assert!(ran.text(0).contains(&line), "{ran:?}");
+    let files = "1 patched file has its original content again; all dependencies resolve\n";
+    assert!(ran.out.ends_with(files), "{ran:?}");
     // pip brought the library back to where it is found; it is moved away again.
     std::fs::create_dir_all(env.site_packages.join("broken_libs")).unwrap();
     wheels::break_it(&env);

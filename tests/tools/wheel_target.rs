@@ -349,6 +349,13 @@ fn a_repaired_wheel_can_be_written_elsewhere() {
     let elsewhere = dir.path().join("none/x.whl");
     let said = run(dir.path(), &words(&[&"fix", &broken, &"--output", &elsewhere]));
     assert!(said.error().contains("No such file or directory"), "{said:#?}");
+    // A wheel of another name would not be installed.
+    for absent in ["absent", "absent/", "absent.whl/"] {
+        let said = run(dir.path(), &words(&[&"fix", &broken, &"--output", &absent]));
+        assert!(said.error().contains(&format!("mkdir -p {absent}, or name a file")), "{said:#?}");
+        let path = dir.path().join(absent.trim_end_matches('/'));
+        assert!(std::fs::symlink_metadata(path).is_err(), "{absent}");
+    }
 }
 
 #[test]

@@ -21,7 +21,9 @@ pub fn run(session: &mut Session, options: &Man) -> Result<u8, Error> {
             command.find_subcommand(name).ok_or_else(|| unknown(&options.command, command))?;
     }
     let mut page = Vec::new();
-    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    // Options that the short help omits would have no description in the page.
+    let command = command.clone().mut_args(|argument| argument.hide_short_help(false));
+    clap_mangen::Man::new(command).render(&mut page)?;
     let mut out = session.raw()?;
     out.write_all(&page)?;
     out.flush()?;

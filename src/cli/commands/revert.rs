@@ -28,8 +28,8 @@ pub fn run(session: &mut Session, options: &Revert) -> Result<u8, Error> {
         json::write(&mut *session.out, &RevertReport::new(options.dry_run, targets))?;
         return Ok(status);
     }
-    for put_back in &all {
-        write(&mut *session.out, put_back, options.dry_run)?;
+    for (chosen, put_back) in targets.iter().zip(&all) {
+        write(&mut *session.out, chosen, put_back, options.dry_run)?;
     }
     Ok(status)
 }

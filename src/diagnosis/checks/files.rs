@@ -11,6 +11,7 @@ use crate::world::program::Program;
 use crate::world::unreadable::{Unreadable, Why};
 use std::collections::BTreeSet;
 use std::io::ErrorKind;
+use std::path::Path;
 
 /// The most unreadable places with a finding of their own. If there are more, a whole tree is
 /// affected, and one more finding counts the rest.
@@ -27,7 +28,7 @@ pub(crate) fn unreadable(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
     let finding = |unreadable: &Unreadable, more: usize| {
         let Unreadable { path, why } = unreadable;
         let (file, why) = (world.place(path), why.clone());
-        let cure = cure_of(&why);
+        let cure = cure_of(world, path, &why);
         let evidence = match more {
             0 | 1 => File::Unreadable { file, why },
             files => File::MoreUnreadable { files, file, why },
@@ -50,14 +51,14 @@ fn not_executable(vfs: &dyn Vfs, world: &World) -> Vec<Unreadable> {
 }
 
 /// The fix for a place that cannot be read.
-fn cure_of(why: &Why) -> Cure {
+fn cure_of(world: &World, path: &Path, why: &Why) -> Cure {
     match why {
         Why::Io(error) if error.kind == ErrorKind::PermissionDenied => Cure::RunAsReader,
         Why::NoExec => Cure::AllowCode,
         Why::LfsPointer => Cure::Reinstall(Reinstall::FromGitLfs),
         Why::Dangling(_) | Why::Loop => Cure::Reinstall(Reinstall::OrUnlink),
         Why::Io(_) | Why::TooLong(_) | Why::Malformed(_) | Why::NoObject(_) | Why::Flattened(_) => {
-            Cure::Reinstall(Reinstall::Distribution)
+            Cure::reinstall_owner(world, path, Reinstall::Distribution)
         }
     }
 }

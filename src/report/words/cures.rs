@@ -273,6 +273,9 @@ fn what_ships(library: &[u8]) -> String {
 fn for_older_glibc(owner: Option<&str>) -> String {
     match owner {
         None => "install a build for an older glibc, or use a newer system".to_owned(),
+        Some(name) if !packages::has_sources(name) => {
+            format!("install an older release of {name}, or use a system with a newer glibc")
+        }
         Some(name) => format!(
             "install an older release of {name}, build it here (pip install --no-binary {name} {name}), or use a \
              system with a newer glibc"

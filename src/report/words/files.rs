@@ -41,11 +41,13 @@ pub(super) fn of(file: &File) -> String {
         }
         File::DuplicateEntries { object, count, is_refused } => {
             let refuses = if *is_refused { "; dyld rejects the file" } else { "" };
-            format!("duplicate search path entries in {object}: {count}{refuses}")
+            let entries = if *count == 1 { "entry" } else { "entries" };
+            format!("{object} has {count} duplicate search path {entries}{refuses}")
         }
-        File::DeadEntries { object, count } => {
-            format!("search path entries for missing directories in {object}: {count}")
-        }
+        File::DeadEntries { object, count } => match count {
+            1 => format!("{object} has 1 search path entry for a missing directory"),
+            _ => format!("{object} has {count} search path entries for missing directories"),
+        },
     }
 }
 

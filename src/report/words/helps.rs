@@ -35,19 +35,21 @@ pub fn of(message: &Message) -> String {
             let known = installs(message, &shipped);
             match owner {
                 Some(owner) => {
-                    format!("{known}; if it is already installed, {}", reinstall(&owner))
+                    let again = reinstall(message, &owner);
+                    format!("{known}; if it is already installed, {again}")
                 }
                 None => known,
             }
         }
-        Help::Reinstall(owner) => reinstall(&owner),
+        Help::Reinstall(owner) => reinstall(message, &owner),
         Help::Processor { is_mac: false, distribution: None } => {
             "install the build of the package or the program for this machine (file FILE shows what a file is built for; on \
              Debian and Ubuntu, apt install PACKAGE:amd64 or PACKAGE:arm64)"
                 .to_owned()
         }
         Help::Processor { is_mac, distribution } => {
-            processor(is_mac, distribution.as_deref().unwrap_or(UNKNOWN))
+            let own = distribution.as_deref().unwrap_or(UNKNOWN);
+            processor(is_mac, &requirement(message, own))
         }
         Help::NewerLibstdcxx(release) => newer_libstdcxx(release),
         Help::NewerGlibc(distribution) => {
@@ -139,6 +141,15 @@ fn installs(message: &Message, shipped: &Shipped) -> String {
         Family::Any
     };
     shipped_on(shipped, family)
+}
+
+/// A distribution as an argument of `pip install`: with its release, if that is installed, so that nothing
+/// else changes.
+fn requirement(message: &Message, name: &str) -> String {
+    match message.installed.as_ref().filter(|release| release.name == name) {
+        Some(release) => in_shell_quotes(format!("{name}=={}", release.version).as_bytes()),
+        None => name.to_owned(),
+    }
 }
 
 /// The placeholder for an unknown distribution.
@@ -310,7 +321,8 @@ fn bring(message: &Message, bring: &Bring, name: &str) -> String {
                 .map_or_else(|| known.clone(), |besides| format!("{known}; {besides}"))
         }
         Bring::Distribution(distribution) => {
-            format!("pip install --force-reinstall --no-deps {distribution}")
+            let again = requirement(message, distribution);
+            format!("pip install --force-reinstall --no-deps {again}")
         }
         Bring::OfWheel => format!(
             "reinstall the package whose import fails: pip install --force-reinstall --no-deps NAME; {name} is a copy inside its \
@@ -405,7 +417,7 @@ fn standard_module(message: &Message, headers: &Headers) -> String {
     }
 }
 
-fn reinstall(owner: &Owned) -> String {
+fn reinstall(message: &Message, owner: &Owned) -> String {
     match owner {
         Owned::Node => NODE.to_owned(),
         Owned::System(file) => {
@@ -416,7 +428,8 @@ fn reinstall(owner: &Owned) -> String {
             )
         }
         Owned::Distribution(name) => {
-            format!("reinstall the package: pip install --force-reinstall --no-deps {name}")
+            let again = requirement(message, name);
+            format!("reinstall the package: pip install --force-reinstall --no-deps {again}")
         }
         Owned::Unknown => {
             "reinstall the package or the program that the file belongs to, on the system that runs it".to_owned()
@@ -471,10 +484,17 @@ fn releases(message: &Message, help: &ReleasesHelp) -> String {
             own.as_deref().unwrap_or(UNKNOWN)
         ),
         ReleasesHelp::Again { distribution, owner, is_mac } => format!(
-            "pip install --force-reinstall --no-cache-dir {distribution}, built for the installed {owner}; and \
+            "pip install --force-reinstall --no-cache-dir {}, built for the installed {owner}; and \
              remove other copies of {owner} from {}",
+            requirement(message, distribution),
             variable(*is_mac)
         ),
+        ReleasesHelp::BuiltFor { distribution: own, owner } if !packages::has_sources(own) => {
+            format!(
+                "install a release of {own} that is built for the installed {} ({} on PyPI)",
+                owner.name, owner.distribution
+            )
+        }
         ReleasesHelp::BuiltFor { distribution: own, owner } => format!(
             "install a release of {own} that is built for the installed {0}, or build it here: pip install \
              --force-reinstall --no-deps --no-cache-dir --no-build-isolation --no-binary {own} {own} ({0} is {1} on \
@@ -487,12 +507,24 @@ fn releases(message: &Message, help: &ReleasesHelp) -> String {
             owner.name, owner.distribution
         ),
         ReleasesHelp::OfObject { owner, is_mac } => of_object(message, *owner, *is_mac),
-        ReleasesHelp::BuildHere(own) => format!(
-            "pip install --force-reinstall --no-cache-dir {own}; if that does not help, add --no-binary {own} to \
-             build it for this system"
-        ),
+        ReleasesHelp::BuildHere(own) => build_here(message, own),
         ReleasesHelp::ForEachOther => for_each_other(message),
     }
+}
+
+/// The fix if a library of the system lacks symbols that an object of a distribution needs.
+fn build_here(message: &Message, own: &str) -> String {
+    let again = requirement(message, own);
+    let build = match packages::has_sources(own) {
+        true => format!(
+            ", or build it for this system, if it has a source distribution: add --no-binary {own}"
+        ),
+        false => String::new(),
+    };
+    format!(
+        "pip install --force-reinstall --no-deps --no-cache-dir {again}; if that does not help, install another release \
+         of {own}{build}"
+    )
 }
 
 /// The fix if an object lacks symbols of a project that distributes its own libraries.

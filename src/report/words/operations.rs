@@ -58,7 +58,7 @@ pub fn error(error: &Error) -> String {
             "not enough space on the file system of {path:?}: {needed} bytes needed, {available} available; free some space and run it again"
         ),
         Error::NoOperation { store, id } => {
-            format!("no operation {id:?} in {store:?}; `tfpatch log` lists the operations")
+            format!("no operation {id:?} in {store:?}")
         }
         Error::Stopped { id, cause, rest } => {
             format!("operation {id} failed: {}; {}", self::error(cause), left_by(rest.as_deref()))
@@ -143,6 +143,10 @@ fn refusal(refusal: &Refusal) -> String {
         }
         Refusal::Verity => "is protected by fs-verity; edit it before it is sealed",
         Refusal::Immutable => "is immutable or append-only; see chattr(1)",
+        Refusal::NotOwner { owner: 0 } => "belongs to root; run tfpatch as root",
+        Refusal::NotOwner { owner } => {
+            return format!("belongs to user {owner}; run tfpatch as that user, or as root");
+        }
         Refusal::OtherOwner { owner, user } => {
             return format!(
                 "belongs to {}, but the target belongs to {}, with whose permissions tfpatch edits it; first change the owner of the \

@@ -1,7 +1,7 @@
 //! The texts for a message that was checked in an environment.
 
 use super::{commands, findings, helps};
-use crate::bytes::{printable, shell_word, shown};
+use crate::bytes::{in_shell_quotes, printable, shell_word, shown};
 use crate::knowledge::import_names;
 use crate::messages::Message;
 use crate::messages::in_environment::{Case, Remedy, Verdict};
@@ -119,6 +119,16 @@ pub fn cure(message: &Message, verdict: &Verdict) -> String {
             shell_word(from.as_os_str().as_bytes())
         ),
         Remedy::Reinstall => {
+            if let Some(release) = &message.installed {
+                let again = format!("{}=={}", release.name, release.version);
+                let again = in_shell_quotes(again.as_bytes());
+                return commands::in_words_of(
+                    &verdict.installs,
+                    &format!(
+                        "reinstall the package: pip install --force-reinstall --no-deps {again}"
+                    ),
+                );
+            }
             let top = message.module.as_deref().map(printable).unwrap_or_default();
             let top = top.split('.').next().filter(|top| !top.is_empty()).unwrap_or("NAME");
             let name = import_names::distribution_of_module(top);

@@ -136,12 +136,9 @@ impl<'m, 'a> Judge<'m, 'a> {
             StepOutcome::NotALibrary if has_entry_twice(root, arch) => None,
             _ => {
                 let evidence = Evidence::File(File::NotTaken { object, said });
-                Some(fault(
-                    Cause::Unreadable,
-                    &root.path,
-                    evidence,
-                    Cure::Reinstall(Reinstall::Distribution),
-                ))
+                let world = self.macos.world;
+                let cure = Cure::reinstall_owner(world, &root.path, Reinstall::Distribution);
+                Some(fault(Cause::Unreadable, &root.path, evidence, cure))
             }
         }
     }
