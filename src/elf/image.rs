@@ -389,6 +389,23 @@ impl<'a> Image<'a> {
         })
     }
 
+    /// Fails if the file ends before a `PT_LOAD` segment does. The loader maps such a file, and the program gets
+    /// SIGBUS when it reaches the part that is missing.
+    ///
+    /// # Errors
+    /// In that case.
+    pub fn require_whole(&self) -> Result<(), Error> {
+        let mut loads = self.segments().iter().filter(|it| it.p_type == program_header::PT_LOAD);
+        loads.try_for_each(|load| {
+            let available = self.source().len().saturating_sub(load.p_offset);
+            if load.p_filesz <= available {
+                return Ok(());
+            }
+            let problem = Problem::Truncated { needed: load.p_filesz, available };
+            Err(Error { what: "loadable segment", offset: load.p_offset, problem })
+        })
+    }
+
     fn static_tls(&self) -> Option<u64> {
         let flags = self.value(dynamic::DT_FLAGS).unwrap_or(0);
         let storage = self.segment(program_header::PT_TLS)?.p_memsz;

@@ -431,6 +431,7 @@ fn try_read(vfs: &dyn Vfs, path: &Path) -> Result<Option<Identified>, Why> {
     }
     let image = Image::parse(source.as_ref())?;
     let summary = image.summary()?;
+    image.require_whole()?;
     let role = role_of(path, &image, &summary);
     Ok(Some((metadata()?.id, Facts::Elf(Arc::new(summary)), role)))
 }

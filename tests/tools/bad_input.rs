@@ -133,6 +133,32 @@ fn a_damaged_program_is_a_finding() {
     assert!(doctor.text(1).contains("bin/tool: it is empty"), "{doctor:#?}");
 }
 
+/// A file that is truncated behind its dynamic table is mapped, and the program is killed when it gets there.
+#[test]
+fn a_file_without_its_last_bytes_is_a_finding() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = dir.path();
+    // Initialised data are last in the last segment, behind the dynamic table.
+    let code = "int big[100000] = { 1 }; int value(void) { return big[99999]; }\n";
+    std::fs::write(dir.join("x.c"), code).unwrap();
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-shared", "-fPIC", "-s", "x.c", "-o", "libx.so"]).current_dir(dir);
+    assert!(gcc.status().unwrap().success());
+    let file = dir.join("libx.so");
+    let calls = || {
+        let mut python = Command::new("python3");
+        python.args(["-c", &format!("import ctypes; ctypes.CDLL({file:?}).value()")]);
+        python.output().unwrap().status.success()
+    };
+    assert!(calls());
+    run(dir, &["doctor", "."]).text(0);
+    let file = std::fs::OpenOptions::new().write(true).open(&file).unwrap();
+    file.set_len(file.metadata().unwrap().len() - 200_000).unwrap();
+    assert!(!calls());
+    let told = run(dir, &["doctor", "."]);
+    assert!(told.text(1).contains("libx.so: loadable segment at offset"), "{told:#?}");
+}
+
 /// Everything that can be the matter with a file, in one tree with an object that can be repaired.
 #[test]
 fn bad_files_are_findings_and_the_rest_is_repaired() {
