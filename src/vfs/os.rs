@@ -165,14 +165,10 @@ impl Vfs for OsVfs {
         self.failures.note(path, found)
     }
 
+    #[cfg(target_os = "linux")]
     fn is_noexec(&self, path: &Path) -> bool {
-        #[cfg(target_os = "linux")]
-        let is_noexec = self.root.is_none()
-            && rustix::fs::statvfs(path)
-                .is_ok_and(|found| found.f_flag.contains(StatVfsMountFlags::NOEXEC));
-        #[cfg(not(target_os = "linux"))]
-        let is_noexec = false;
-        is_noexec
+        let flags = || Some(rustix::fs::statvfs(path).ok()?.f_flag);
+        self.root.is_none() && flags().is_some_and(|it| it.contains(StatVfsMountFlags::NOEXEC))
     }
 
     fn open(&self, path: &Path) -> io::Result<Box<dyn Source + '_>> {
