@@ -205,7 +205,7 @@ impl Error {
     }
 
     /// Can this error be caused by another tfpatch that is running, so that a retry may succeed? Not if
-    /// tfpatch has already waited for it in vain.
+    /// tfpatch has already waited for it, and it was not released.
     #[must_use]
     pub fn may_be_outdated(&self) -> bool {
         !matches!(self.of_operation(), Some(operation::Error::Locked { .. }))

@@ -134,7 +134,7 @@ impl<'n> Finder<'n> {
             return;
         }
         for at in memmem::find_iter(data, ENDING) {
-            // No more of a string is compared than the length of a name.
+            // Only as many bytes of a string are compared as the name has.
             let first = at.saturating_sub(self.longest + 1);
             let before = data.get(first..at).unwrap_or_default();
             let start = match memrchr(0, before) {

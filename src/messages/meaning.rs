@@ -379,7 +379,7 @@ pub enum OpeningFault {
 pub enum ObjectFault {
     /// A component of the path of an object is a file.
     NotADirectory,
-    /// There is no file at the path of an object.
+    /// The path of an object does not exist.
     NoObject,
     /// The file exists, but the loader rejects it.
     Unreadable(Unreadable),

@@ -27,8 +27,9 @@
 //!
 //! A record is treated as untrusted data about this target only. The location and the owner of a store are
 //! checked ([`Store`]), and the bytes that a record restores must differ from the current ones by an edit
-//! that tfpatch can reproduce, whoever wrote the record. Root acts with the permissions of the tree's owner.
-//! Modes, owners and attributes are taken from the existing file. `SECURITY.md` explains this on one page.
+//! that tfpatch can reproduce, even if somebody else wrote the record. Root acts with the permissions of the
+//! tree's owner. Modes, owners and attributes are taken from the existing file. `SECURITY.md` explains this on
+//! one page.
 //!
 //! # How names are looked up
 //!

@@ -73,7 +73,7 @@ fn what_was_changed_between_two_operations_is_said() {
         "note  x.so was changed by another program between two operations; it has the content";
     assert!(ran.text(0).contains(note), "{ran:#?}");
     assert!(std::fs::read(&file).unwrap() == between);
-    // What was installed anew in between is restored as it was.
+    // A file that was reinstalled in between is restored to its reinstalled content.
     outer(&file, "$ORIGIN/first");
     let original = std::fs::read(&file).unwrap();
     add("$ORIGIN/second");

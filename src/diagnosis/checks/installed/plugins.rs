@@ -125,11 +125,12 @@ impl Lost<'_, '_> {
     /// Does the distribution have the library once more, under a name to which a tool for wheels added a digest? The
     /// headers name that copy.
     fn is_copied(&self, name: &[u8]) -> bool {
-        let mut objects = self.plugins.world.inventory.objects.iter();
-        objects.any(|object| {
+        let objects = self.plugins.world.inventory.objects.iter();
+        let mut own = objects.filter(|object| object.distribution == Some(self.distribution));
+        own.any(|object| {
             let copy = str::from_utf8(object.name()).unwrap_or_default();
             let was = opened::as_it_was(copy);
-            object.distribution == Some(self.distribution) && was.as_bytes() == name && was != copy
+            was.as_bytes() == name && was != copy
         })
     }
 
