@@ -68,7 +68,7 @@ impl App {
             self.require_object(chosen, &world)?;
         }
         let mut diagnosis = diagnose(view.vfs(), &world);
-        let lacked = self.lacked(&place, &view, &world, &files)?;
+        let lacked = self.lacked(&place, &view, &world, &files, &diagnosis.findings)?;
         diagnosis.supersede(lacked);
         view.require_sound()?;
         if is_first {
@@ -89,6 +89,7 @@ impl App {
         view: &View<'_>,
         world: &World,
         files: &[FileState],
+        known: &[Finding],
     ) -> Result<Vec<Finding>, Error> {
         let operations = operation::log(&place.store)?;
         let planned = |operation: &&Operation| matches!(operation.kind, Made::Fix | Made::Apply);
@@ -105,7 +106,7 @@ impl App {
         };
         let objects: Vec<PathBuf> =
             left.filter(|file| repaired.contains(&file.path)).map(inside).collect();
-        Ok(lacked_alone(view.vfs(), world, &Question::default(), &objects))
+        Ok(lacked_alone(view.vfs(), world, &Question::default(), &objects, known))
     }
 }
 

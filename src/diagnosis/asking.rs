@@ -13,7 +13,7 @@ use crate::vfs::Vfs;
 use crate::world::World;
 use crate::world::constants::Constants;
 use crate::world::inventory::{Object, Role};
-use crate::world::makers::Maker;
+use crate::world::makers::{Maker, Relations};
 use crate::world::object_names::stem;
 use crate::world::python_code::{PythonCode, Reaction};
 use std::cell::{OnceCell, RefCell};
@@ -48,6 +48,7 @@ pub(super) struct Asking<'a> {
     reactions: RefCell<HashMap<(u64, u64), Option<Reaction>>>,
     /// The names of files that RECORDs list, each with the distribution.
     shipped: OnceCell<HashSet<(usize, OsString)>>,
+    relations: Relations<'a>,
 }
 
 impl<'a> Asking<'a> {
@@ -62,6 +63,7 @@ impl<'a> Asking<'a> {
             constants: Constants::new(vfs, MAX_CONSTANTS, MAX_CONSTANTS_OF_ALL),
             reactions: RefCell::default(),
             shipped: OnceCell::new(),
+            relations: Relations::new(world),
         }
     }
 
@@ -372,18 +374,21 @@ impl<'a> Asking<'a> {
         let inventory = &self.world.inventory;
         let makers = |copy: &Object| Some((self.world.maker(asking)?, self.world.maker(copy)?));
         let Some((own, other)) = inventory.at(copy).and_then(makers) else { return false };
-        let (Maker::Distribution(index), Maker::Distribution(_)) = (&own, &other) else {
+        let (&Maker::Distribution(index), Maker::Distribution(_)) = (&own, &other) else {
             return false;
         };
         // Neither has a module to import. The program that opens one knows where the other is.
         let is_opened = || self.world.is_only_code(self.vfs, asking) || self.is_opened(missing);
         let is_for_others =
             !is_module && !self.has_modules(&own) && !self.has_modules(&other) && !is_opened();
+        // A plugin of a distribution without requirements is meant to work with what is installed for the
+        // same purpose. A module has to be imported, and does not say with what.
+        let is_unrelated = || match self.says_nothing(&own) {
+            true => !is_module && !is_opened() && !self.relations.joins(&own, &other),
+            false => !self.world.required_by(index).has(&other),
+        };
         // What its own distribution contains is needed, wherever a copy of it is.
-        let is_unrequired = own != other
-            && !self.says_nothing(&own)
-            && !self.world.required_by(*index).has(&other)
-            && !self.is_shipped(missing);
+        let is_unrequired = own != other && is_unrelated() && !self.is_shipped(missing);
         is_for_others || is_unrequired
     }
 

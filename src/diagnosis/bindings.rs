@@ -121,6 +121,16 @@ impl Bindings {
         answers.filter_map(|(_, found)| self.path((*found)?)).collect()
     }
 
+    /// Is an object that needs something loaded with the object that a program loads?
+    #[must_use]
+    pub fn is_loaded_with(&self, root: &Path, asking: &Path) -> bool {
+        let number = |path: &Path| self.paths.known(path.as_os_str());
+        let Some((root, asking)) = number(root).zip(number(asking)) else { return false };
+        let first = Key { root, asking, library: 0 };
+        let next = self.answers.range(first..).next();
+        next.is_some_and(|(key, _)| key.root == root && key.asking == asking)
+    }
+
     /// Adds the answers to other questions.
     pub fn extend(&mut self, other: &Self) {
         for (key, found) in &other.answers {

@@ -10,7 +10,7 @@ use super::checks::{
     symbol_version, wheel,
 };
 use super::left_to_others::leave_to_others;
-use super::load_report::{Missing, Seen};
+use super::load_report::{Clash, Missing, Seen};
 use super::provider::{self, Choice, Provider, known_cause};
 use crate::findings::cure::{Cure, Install, Search, Tidying};
 use crate::findings::evidence::Evidence;
@@ -43,6 +43,8 @@ pub struct Diagnosis {
     pub installed: Installed,
     /// Objects that a program opens or starts, and that lack nothing then.
     pub complete: HashSet<PathBuf>,
+    /// Objects that do not load because a library that is loaded with them lacks a version.
+    pub clashes: BTreeMap<PathBuf, Clash>,
     /// The tool that installs into the environment.
     pub installs: Installs,
 }
@@ -97,13 +99,15 @@ pub fn diagnose_edited(
 
 /// What each of these objects would lack in a new process that opens only this object, apart from the
 /// graphics driver. A module that loads a library for it today may be absent tomorrow. Only objects that
-/// may be edited are reported.
+/// may be edited are reported. What nothing needs and nothing repairs is only worth knowing, opened alone or
+/// not: `known` are the findings about the target.
 #[must_use]
 pub fn lacked_alone(
     vfs: &dyn Vfs,
     world: &World,
     question: &Question,
     objects: &[PathBuf],
+    known: &[Finding],
 ) -> Vec<Finding> {
     let objects: Vec<_> = objects.iter().filter_map(|path| world.inventory.at(path)).collect();
     if objects.is_empty() {
@@ -123,7 +127,10 @@ pub fn lacked_alone(
         is_alone: true,
     };
     let lacked = seen.missing.values().filter(|missing| world.may_edit(&missing.asking.path));
+    let left = known.iter().filter(|known| known.is_optional && !known.fixable);
+    let left: HashSet<_> = left.map(Finding::question).collect();
     let found = lacked.flat_map(|missing| judge.missing(missing));
+    let found = found.filter(|found| found.fixable || !left.contains(&found.question()));
     found.filter(|finding| finding.cause != Cause::DriverMissing).collect()
 }
 
@@ -160,10 +167,10 @@ fn loads(
     findings.iter_mut().for_each(|finding| leave_to_others(vfs, world, finding));
     let installs = with_tool(world.installs(vfs), &mut findings);
     sort(&mut findings);
-    let (complete, mut both) = (seen.complete, seen.bindings);
+    let (complete, clashes, mut both) = (seen.complete, seen.clashes, seen.bindings);
     both.extend(&of_macos);
     let bindings = std::iter::once(both).chain(bare).collect();
-    Diagnosis { findings, bindings, unresolved, unasked, installed, complete, installs }
+    Diagnosis { findings, bindings, unresolved, unasked, installed, complete, clashes, installs }
 }
 
 fn lacking(
@@ -239,10 +246,11 @@ fn spoilt_for_python(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
     found
 }
 
-/// An object that nothing needs, and that lacks a library which cannot be repaired, does not load after a
+/// An object that nothing needs, and that lacks a library which is not repaired, does not load after a
 /// repair of another library either. What could be repaired of it is only worth knowing.
 fn leave_useless(findings: &mut [Finding]) {
-    let for_good = findings.iter().filter(|found| found.is_optional && !found.fixable);
+    let is_left = |found: &&Finding| !found.fixable || found.cause == Cause::PathMissing;
+    let for_good = findings.iter().filter(|found| found.is_optional).filter(is_left);
     let useless: HashSet<PathBuf> = for_good.map(|found| found.object.clone()).collect();
     for found in findings.iter_mut().filter(|found| useless.contains(&found.object)) {
         found.is_optional |= found.cause == Cause::PathMissing || found.is_about_own_version();

@@ -68,6 +68,8 @@ pub struct Seen {
     sought: HashSet<(u64, u64)>,
     /// Versions that libraries lack, with the object that needs them.
     pub versions: BTreeMap<(PathBuf, Vec<u8>), VersionProblem>,
+    /// The objects with which a library is loaded that lacks a version, each with the first of these.
+    pub clashes: BTreeMap<PathBuf, Clash>,
     /// Which name led where.
     pub bindings: Bindings,
     /// What is opened and needs something from the program's memory.
@@ -95,6 +97,17 @@ fn sought(
         }
     }
     sought
+}
+
+/// A version that an object needs, and that the library lacks from which it would come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clash {
+    /// The object that needs it.
+    pub object: PathBuf,
+    /// Its name.
+    pub version: Vec<u8>,
+    /// The library that lacks it.
+    pub provider: PathBuf,
 }
 
 /// An object that a running program opens, with those of the loaded objects that need an executable
@@ -219,6 +232,11 @@ impl Seen {
                 missing.roots.push(Arc::clone(&root_path));
             }
             for problem in &loaded.version_problems {
+                self.clashes.entry(root.path.clone()).or_insert_with(|| Clash {
+                    object: path.clone(),
+                    version: problem.version.clone(),
+                    provider: file(&problem.provider).unwrap_or(&problem.provider).to_owned(),
+                });
                 let key = (path.clone(), problem.version.clone());
                 self.versions.entry(key).or_insert_with(|| problem.clone());
             }

@@ -2,6 +2,7 @@
 
 use crate::bytes::shown;
 use crate::object::Failure;
+use crate::world::Place;
 use crate::world::unreadable::SystemError;
 use std::path::PathBuf;
 
@@ -39,6 +40,15 @@ pub enum Refusal {
         after: Option<PathBuf>,
         /// The current location.
         before: PathBuf,
+    },
+    /// With an entry, a library that is loaded with it would lack a version.
+    Clashes {
+        /// The object that needs the version.
+        object: Place,
+        /// Its name.
+        version: Vec<u8>,
+        /// The library that lacks it.
+        provider: Place,
     },
     /// The problem would remain with an entry.
     NotCured,

@@ -306,7 +306,7 @@ impl Receiver<'_> {
         }
         let after = diagnose(&overlay, self.world);
         let world = self.world;
-        let objections = proof::object(&[], &before.bindings, &after);
+        let objections = proof::object(&[], before, &after);
         // In the order of the report, each once: programs and variables may give the same result.
         let mut moved = BTreeMap::new();
         for Moved { question, before, after } in objections.moved {

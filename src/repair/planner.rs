@@ -59,7 +59,7 @@ pub fn propose(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, options: &Op
     let mut now = planner.extend(&diagnosis.findings).then(|| planner.foresee());
     let mut rounds = 0;
     while let Some(after) = &now {
-        let objections = proof::object(&planner.cured, &diagnosis.bindings, after);
+        let objections = proof::object(&planner.cured, diagnosis, after);
         let objections = objections.but_for_copies(vfs, world);
         // A moved library is an objection to a rewrite; a finding that only remains may need
         // another rewrite.
@@ -252,14 +252,8 @@ impl Planner<'_> {
         let is_bare = self.world.settings == self.world.settings.without_variables();
         let may_lack = |object: &&PathBuf| !is_bare || !after.complete.contains(*object);
         let edited: Vec<PathBuf> = self.rewrites.keys().filter(may_lack).cloned().collect();
-        let mut lacked = lacked_alone(&overlay, self.world, &self.options.question, &edited);
-        // What nothing needs and nothing repairs is only worth knowing, opened alone or not.
-        lacked.retain(|lacked| {
-            let is_known = |known: &Finding| {
-                known.is_optional && !known.fixable && known.question() == lacked.question()
-            };
-            lacked.fixable || !after.findings.iter().any(is_known)
-        });
+        let question = &self.options.question;
+        let lacked = lacked_alone(&overlay, self.world, question, &edited, &after.findings);
         after.supersede(lacked);
         after
     }
@@ -292,7 +286,7 @@ impl Planner<'_> {
                 self.kinds.insert(file.clone(), RpathKind::Rpath);
                 self.plan(&file);
             } else {
-                self.refuse(&file, reason(&file, objections));
+                self.refuse(&file, reason(self.world, &file, objections));
             }
         }
     }
@@ -312,7 +306,14 @@ fn file_of(world: &World, object: &Path) -> PathBuf {
 }
 
 /// Why an object is skipped after all.
-fn reason(object: &Path, objections: &proof::Objections) -> Refusal {
+fn reason(world: &World, object: &Path, objections: &proof::Objections) -> Refusal {
+    if let Some((_, clash)) = objections.clashes.iter().find(|(cured, _)| cured.object == object) {
+        return Refusal::Clashes {
+            object: world.place(&clash.object),
+            version: clash.version.clone(),
+            provider: world.place(&clash.provider),
+        };
+    }
     let moved = objections.moved.iter().find(|moved| moved.question.asking == object);
     match moved.or(objections.moved.first()) {
         Some(moved) => Refusal::Moves {

@@ -1,8 +1,9 @@
 //! Does a plan do what it is for, and nothing else? The target is diagnosed again with the plan's
 //! edits applied.
 
-use crate::diagnosis::bindings::{Bindings, Moved};
+use crate::diagnosis::bindings::Moved;
 use crate::diagnosis::diagnose::Diagnosis;
+use crate::diagnosis::load_report::Clash;
 use crate::findings::finding::{Cause, Finding};
 use crate::vfs::Vfs;
 use crate::world::World;
@@ -16,13 +17,16 @@ pub struct Objections {
     pub moved: Vec<Moved>,
     /// Findings that the plan was to cure, and would not.
     pub left: Vec<Finding>,
+    /// Findings that the plan was to cure, each with what then keeps the object, or one that loads it,
+    /// from loading.
+    pub clashes: Vec<(Finding, Clash)>,
 }
 
 impl Objections {
     /// Is there no objection?
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.moved.is_empty() && self.left.is_empty()
+        self.moved.is_empty() && self.left.is_empty() && self.clashes.is_empty()
     }
 
     /// The objects that speak against the plan: those that would get another library, and those
@@ -30,7 +34,9 @@ impl Objections {
     #[must_use]
     pub fn objects(&self) -> HashSet<PathBuf> {
         let moved = self.moved.iter().map(|moved| moved.question.asking.clone());
-        moved.chain(self.left.iter().map(|finding| finding.object.clone())).collect()
+        let clashing = self.clashes.iter().map(|(finding, _)| finding);
+        let left = self.left.iter().chain(clashing);
+        moved.chain(left.map(|finding| finding.object.clone())).collect()
     }
 }
 
@@ -66,17 +72,32 @@ fn is_copied(vfs: &dyn Vfs, moved: &Moved) -> bool {
         })
 }
 
+/// What the plan cures in objects that then load a library which lacks a version: these load no better
+/// than before.
+fn clashes(planned: &[Finding], before: &Diagnosis, after: &Diagnosis) -> Vec<(Finding, Clash)> {
+    let new = after.clashes.iter().filter(|(root, _)| !before.clashes.contains_key(*root));
+    let cured = new.flat_map(|(root, clash)| {
+        let is_loaded = move |cured: &&Finding| {
+            let mut all = after.bindings.iter();
+            all.any(|bindings| bindings.is_loaded_with(root, &cured.object))
+        };
+        planned.iter().filter(is_loaded).map(move |cured| (cured.clone(), clash.clone()))
+    });
+    cured.collect()
+}
+
 /// Compares the target before and after the plan, for each environment: everything that `planned`
-/// names must resolve, and nothing that resolved may resolve to another file.
+/// names must resolve, nothing that resolved may resolve to another file, and no library may lack a version
+/// that was not asked for before.
 #[must_use]
-pub fn object(planned: &[Finding], before: &[Bindings], after: &Diagnosis) -> Objections {
+pub fn object(planned: &[Finding], before: &Diagnosis, after: &Diagnosis) -> Objections {
     let remaining: HashSet<_> = after.findings.iter().map(Finding::question).collect();
     let left = planned.iter().filter(|cured| remaining.contains(&cured.question()));
     let left = left.cloned().collect();
-    let environments = before.iter().zip(&after.bindings);
+    let environments = before.bindings.iter().zip(&after.bindings);
     let moved = environments.flat_map(|(before, after)| before.moved(after));
     let moved = moved.filter(|moved| !is_meant(planned, moved)).collect();
-    Objections { moved, left }
+    Objections { moved, left, clashes: clashes(planned, before, after) }
 }
 
 impl Objections {

@@ -3,13 +3,16 @@
 
 use super::World;
 use super::inventory::Object;
+use crate::hashing::{QuickMap, QuickSet};
 use crate::knowledge::alternatives;
 use crate::python::distribution::{Distribution, normalized};
 use crate::python::record;
 use crate::vfs::Vfs;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Component, Path};
+use std::sync::OnceLock;
 
 /// The maker of an object.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -37,6 +40,34 @@ impl Required {
             Maker::Distribution(index) => self.installed.contains(index),
             Maker::Package(name) => self.names.contains(name),
         }
+    }
+}
+
+/// What belongs together, because one distribution requires it.
+#[derive(Debug)]
+pub struct Relations<'a> {
+    world: &'a World,
+    /// All distributions, each with what it requires.
+    required: OnceLock<Vec<(Maker, Required)>>,
+}
+
+impl<'a> Relations<'a> {
+    /// Nothing is read before it is asked for.
+    #[must_use]
+    pub fn new(world: &'a World) -> Self {
+        Self { world, required: OnceLock::new() }
+    }
+
+    /// Does a distribution require two makers, directly or not, or is it one of them and requires the other?
+    #[must_use]
+    pub fn joins(&self, one: &Maker, other: &Maker) -> bool {
+        let required = self.required.get_or_init(|| {
+            let all = 0..self.world.inventory.distributions.len();
+            all.map(|index| (Maker::Distribution(index), self.world.required_by(index))).collect()
+        });
+        required.iter().any(|(own, required)| {
+            [one, other].into_iter().all(|maker| maker == own || required.has(maker))
+        })
     }
 }
 
@@ -109,6 +140,39 @@ impl World {
         // itself.
         own.requires.iter().any(|needed| alternatives::meets(&other.normalized, &needed.name))
             && own.location != other.location
+    }
+
+    /// Finds the owners of objects that were moved: an object that no RECORD lists, with the name and the
+    /// length of a file that only one distribution lists, and that is missing.
+    pub(super) fn name_owners_of_moved(&mut self, vfs: &dyn Vfs) {
+        let unlisted = self.inventory.objects.iter().filter(|it| it.distribution.is_none());
+        let names: QuickSet<&[u8]> = unlisted.map(Object::name).collect();
+        if names.is_empty() {
+            return;
+        }
+        let mut gone: QuickMap<(&[u8], u64), BTreeSet<usize>> = QuickMap::default();
+        for (path, owners) in self.owners.files() {
+            let name = path.file_name().unwrap_or_default().as_bytes();
+            if !names.contains(name) || vfs.symlink_metadata(path).is_ok() {
+                continue;
+            }
+            for owner in owners {
+                let Some(len) = owner.size else { continue };
+                gone.entry((name, len)).or_default().insert(owner.distribution);
+            }
+        }
+        let owner = |object: &Object| {
+            let len = vfs.metadata(&object.path).ok()?.len;
+            let owners = gone.get(&(object.name(), len))?;
+            owners.first().copied().filter(|_| owners.len() == 1)
+        };
+        let is_unlisted = |object: &Object| object.distribution.is_none() && !gone.is_empty();
+        let all = self.inventory.objects.iter();
+        let owners = all.map(|object| is_unlisted(object).then(|| owner(object)).flatten());
+        let owners: Vec<Option<usize>> = owners.collect();
+        for (object, owner) in self.inventory.objects.iter_mut().zip(owners) {
+            object.distribution = object.distribution.or(owner);
+        }
     }
 
     /// Finds the owners of packages whose distributions have no RECORD: by their `top_level.txt`, else

@@ -248,7 +248,7 @@ impl World {
         self.named.push(object.to_owned());
         self.inventory.add_named(vfs, object);
         if object.file_name().is_some_and(object_names::may_hold_object) {
-            self.name_owners();
+            self.name_owners(vfs);
         } else {
             self.find_owners(vfs);
         }
@@ -427,15 +427,16 @@ impl World {
         self.inventory.add_problems(problems);
         self.inventory.forget_unlisted(|path| owners.of(path).first().map(|owner| owner.size));
         self.owners = owners;
-        self.name_owners();
+        self.name_owners(vfs);
         self.name_owners_without_records(vfs);
     }
 
-    fn name_owners(&mut self) {
+    fn name_owners(&mut self, vfs: &dyn Vfs) {
         for object in &mut self.inventory.objects {
             let owners = self.owners.of(&object.path);
             object.distribution = owners.first().map(|owner| owner.distribution);
         }
+        self.name_owners_of_moved(vfs);
     }
 }
 

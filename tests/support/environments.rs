@@ -135,7 +135,9 @@ impl Environment {
         let requires = requires.iter().map(|line| format!("Requires-Dist: {line}\n"));
         let metadata = format!("Name: {name}\nVersion: 1.0\n{}", requires.collect::<String>());
         fs::write(info.join("METADATA"), metadata).unwrap();
-        let rows: String = files.iter().map(|file| format!("{file},,\n")).collect();
+        let len = |file: &&str| fs::metadata(self.site.join(file)).map(|it| it.len().to_string());
+        let row = |file: &&str| format!("{file},,{}\n", len(file).unwrap_or_default());
+        let rows: String = files.iter().map(row).collect();
         fs::write(info.join("RECORD"), rows).unwrap();
         info
     }

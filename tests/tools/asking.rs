@@ -160,6 +160,59 @@ fn a_library_that_nobody_requires_is_only_worth_knowing() {
     assert_cured(&env, || env.runs("import jit._pool"));
 }
 
+/// A plugin of a distribution that requires nothing is for something else that may be installed. A library of the
+/// same name in a distribution that has nothing to do with it does not make it an error.
+#[test]
+fn plugins_are_not_led_to_the_libraries_of_strangers() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.below();
+    let rows = |package: &str, files: &[&str]| -> Vec<String> {
+        files.iter().map(|file| format!("{package}/{file}")).collect()
+    };
+    let distribution = |name: &str, requires: &[&str], rows: &[String]| {
+        let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+        env.distribution(name, requires, &rows);
+    };
+    env.library(&format!("{site}/two/lib/libextra.so.1"), "libextra.so.1", &[], &[]);
+    env.module("two/_two", &[], &[]);
+    let rows_of_two = rows("two", &["__init__.py", "_two.abi3.so", "lib/libextra.so.1"]);
+    distribution("two", &[], &rows_of_two);
+    env.module("one/_one", &[], &[]);
+    let plugin = format!("{site}/one/plugins/libplug.so");
+    let plugin = env.library(&plugin, "libplug.so", &["libextra.so.1"], &[]);
+    let rows_of_one = rows("one", &["__init__.py", "_one.abi3.so", "plugins/libplug.so"]);
+    distribution("one", &[], &rows_of_one);
+    let told = assert_sound(&env, "import one._one, two._two");
+    assert!(told.out.contains("info  libextra.so.1 is not found by the loader"), "{told:#?}");
+    // Whoever requires both means one to work with the other.
+    env.distribution("bundle", &["one", "two"], &[]);
+    assert_cured(&env, || env.runs(&format!("import ctypes; ctypes.CDLL({plugin:?})")));
+}
+
+/// Two distributions have a library of the same name. A directory that was renamed is still that of the first.
+#[test]
+fn a_library_that_was_moved_belongs_to_its_distribution() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    let site = env.below();
+    for name in ["one", "two"] {
+        let flag = format!("-Wl,--defsym,its_{name}=0");
+        let library = format!("{site}/{name}/lib/libboth.so.6");
+        env.library(&library, "libboth.so.6", &[], &[&flag]);
+        let module = format!("{name}/_{name}");
+        env.module(&module, &["libboth.so.6"], &["-Wl,-rpath,$ORIGIN/lib"]);
+        let files = ["__init__.py", &format!("_{name}.abi3.so"), "lib/libboth.so.6"];
+        let files = files.map(|file| format!("{name}/{file}"));
+        env.distribution(name, &[], &files.each_ref().map(String::as_str));
+    }
+    assert_sound(&env, "import one._one, two._two");
+    fs::rename(env.site.join("one/lib"), env.site.join("one/lib_old")).unwrap();
+    let one =
+        "import one._one; assert 'one/lib_old/libboth.so.6' in open('/proc/self/maps').read()";
+    assert_cured(&env, || env.runs(one));
+}
+
 /// Of two providers that a runtime can open, one lacks a library for good: an entry for another that it
 /// needs would not have it load, and nobody asks for it.
 #[test]

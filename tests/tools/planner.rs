@@ -332,6 +332,65 @@ fn a_newer_copy_is_reached_where_the_systems_lacks_a_version() {
     assert_eq!(tree.plan(&[])["unfixable"], serde_json::json!([]));
 }
 
+/// A library that is found by an entry brings along a need that the loaded copy of another one does not meet.
+#[test]
+fn an_entry_that_ends_in_a_clash_of_versions_is_refused() {
+    let tree = Tree::new();
+    let with_versions = |path: &str, versions: &str| {
+        std::fs::write(tree.path("versions"), versions).unwrap();
+        let flag = format!("-Wl,--version-script={}", tree.path("versions").display());
+        tree.library(path, &[], &[&flag]);
+    };
+    with_versions("newer/libbase.so", "V1 { other; };\nV2 { libbase; };\n");
+    tree.library("newer/libmore.so", &["newer/libbase.so"], &["-Wl,-rpath,$ORIGIN"]);
+    with_versions("libbase.so", "V1 { libbase; };\n");
+    let needs = ["libbase.so", "newer/libmore.so"];
+    tree.library("module.so", &needs, &["-Wl,-rpath,$ORIGIN", "-Wl,--disable-new-dtags"]);
+    assert!(!tree.loads("module.so"));
+    let before = tree.bytes("module.so");
+    let plan = tree.plan(&[]);
+    assert_eq!(steps(&plan), Vec::<&str>::new(), "{plan:#}");
+    let said = messages(&plan);
+    assert!(said.contains("skipped, because libbase.so lacks version V2, which"), "{said}");
+    assert!(tree.bytes("module.so") == before);
+    // The entry alone would not do.
+    let set = ["rpath", "set", "--entry", "$ORIGIN", "--entry", "$ORIGIN/newer"];
+    let set = Command::new(env!("CARGO_BIN_EXE_tfpatch"))
+        .args(set)
+        .arg(tree.path("module.so"))
+        .output()
+        .unwrap();
+    assert!(set.status.success(), "{set:?}");
+    assert!(!tree.loads("module.so"));
+}
+
+/// A program that was linked with a newer release of a library than the one that is there.
+#[test]
+fn a_program_is_not_led_to_a_library_without_its_symbols() {
+    let tree = Tree::new();
+    tree.library("libtool.so", &[], &[]);
+    std::fs::write(
+        tree.path("main.c"),
+        "int libtool(void);\nint main(void) { return libtool(); }\n",
+    )
+    .unwrap();
+    let linked = Command::new("cc")
+        .args(["-o".as_ref(), tree.path("tool").as_os_str(), tree.path("main.c").as_os_str()])
+        .arg(tree.path("libtool.so"))
+        .status()
+        .unwrap();
+    assert!(linked.success());
+    tree.library("lib/libother.so", &[], &["-Wl,-soname,libtool.so"]);
+    std::fs::remove_file(tree.path("libtool.so")).unwrap();
+    std::fs::rename(tree.path("lib/libother.so"), tree.path("lib/libtool.so")).unwrap();
+    let before = tree.bytes("tool");
+    let plan = tree.plan(&[]);
+    assert_eq!(steps(&plan), Vec::<&str>::new(), "{plan:#}");
+    let said = messages(&plan);
+    assert!(said.contains("tool needs 1 symbol that neither lib/libtool.so nor"), "{said}");
+    assert!(tree.bytes("tool") == before);
+}
+
 #[test]
 fn fix_says_which_variable_is_needed_no_more() {
     let tree = Tree::new();

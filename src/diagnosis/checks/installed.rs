@@ -37,6 +37,9 @@ pub struct Installed {
     pub bereft: BTreeSet<(PathBuf, Vec<u8>)>,
     /// Libraries of distributions of which a part is missing. That part may be what loads them.
     pub deserted: BTreeSet<PathBuf>,
+    /// Objects, each with a library of the target that does not define the symbols that it needs. An entry
+    /// that leads to this library does not help.
+    pub unbound: BTreeSet<(PathBuf, Vec<u8>)>,
 }
 
 impl Installed {
@@ -67,7 +70,8 @@ impl Installed {
         findings.extend(runtimes::findings(vfs, world, seen));
         let resized = damages.iter().flat_map(|damage| &damage.of_another_size);
         let resized = resized.map(PathBuf::as_path).collect();
-        findings.extend(symbols::findings(vfs, world, programs, seen, &resized));
+        let (unfit, unbound) = symbols::findings(vfs, world, programs, seen, &resized);
+        findings.extend(unfit);
         findings.extend(data::findings(vfs, world));
         if question.deep {
             findings.extend(deep::findings(vfs, world));
@@ -75,7 +79,7 @@ impl Installed {
         let gone = damages.iter().flat_map(partial::Damage::names_gone).collect();
         let bereft = damages.iter().flat_map(|damage| damage.bereft(world)).collect();
         let deserted = damages.iter().flat_map(|damage| damage.libraries(world, seen)).collect();
-        Self { findings, foreign, gone, bereft, deserted }
+        Self { findings, foreign, gone, bereft, deserted, unbound }
     }
 
     /// Does a finding follow from an object for another platform, from missing files, or from a different
@@ -90,24 +94,16 @@ impl Installed {
                 }
                 Cause::PathMissing => {
                     self.deserted.contains(&finding.object)
-                        || self.is_bereft(finding)
-                        || self.has_no_symbols(finding)
+                        || is_among(&self.bereft, finding)
+                        || is_among(&self.unbound, finding)
                 }
                 _ => false,
             }
     }
+}
 
-    /// Is a library missing that the object's own distribution installed?
-    fn is_bereft(&self, finding: &Finding) -> bool {
-        let library = finding.library.clone().unwrap_or_default();
-        self.bereft.contains(&(finding.object.clone(), library))
-    }
-
-    /// Does the copy of a library that an object does not find lack symbols that the object binds, so that
-    /// an entry for it would not help?
-    fn has_no_symbols(&self, finding: &Finding) -> bool {
-        self.findings.iter().any(|other| {
-            other.cause == Cause::MissingSymbol && other.question() == finding.question()
-        })
-    }
+/// Is a finding about one of these objects and the library that is noted with it?
+fn is_among(known: &BTreeSet<(PathBuf, Vec<u8>)>, finding: &Finding) -> bool {
+    let library = finding.library.clone().unwrap_or_default();
+    known.contains(&(finding.object.clone(), library))
 }

@@ -31,6 +31,10 @@ pub(super) fn reason(refusal: &Refusal) -> String {
             };
             format!("skipped, because {library} would then {then}")
         }
+        Refusal::Clashes { object, version, provider } => {
+            let version = printable(version);
+            format!("skipped, because {provider} lacks version {version}, which {object} needs")
+        }
         Refusal::NotCured => "skipped, because an entry would not fix it".to_owned(),
     }
 }

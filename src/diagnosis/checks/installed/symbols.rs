@@ -21,31 +21,32 @@ use crate::python::distribution::Distribution;
 use crate::vfs::Vfs;
 use crate::world::World;
 use crate::world::inventory::{Object, Role};
+use crate::world::makers::Relations;
 use crate::world::program::Program;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The most libraries in the scope of one object; a closure of TensorFlow has fifty.
 const MAX_LIBRARIES: usize = 1024;
 
-/// The findings: one for each pair of distributions. `resized` are objects of another size than their
-/// distribution's RECORD says.
+/// The findings, one for each pair of distributions, and all objects that they are about, each with the
+/// library that does not define its symbols. `resized` are objects of another size than their distribution's
+/// RECORD says.
 pub(super) fn findings(
     vfs: &dyn Vfs,
     world: &World,
     programs: &[Program<'_>],
     seen: &Seen,
     resized: &BTreeSet<&Path>,
-) -> Vec<Finding> {
+) -> (Vec<Finding>, BTreeSet<(PathBuf, Vec<u8>)>) {
     let doubts = Doubts::new(world, seen, resized);
     let scopes: Vec<Scope<'_>> = world
         .inventory
         .objects
         .par_iter()
-        .filter(|object| object.role != Role::Executable)
         .filter_map(|object| {
             let host = doubts.host_of(object)?;
             let program = programs.iter().find(|program| program.runs(object))?;
@@ -55,17 +56,19 @@ pub(super) fn findings(
             if loaded.lacks_version {
                 return None;
             }
-            Scope::of(world, program, object, host, loaded)
+            Scope::of(&doubts, program, object, host, loaded)
         })
         .collect();
     let unbound = unbound(vfs, world, &scopes);
+    let named = unbound.iter().map(|one| (one.object.path.clone(), one.host.soname().to_vec()));
+    let named = named.collect();
     let mut pairs: BTreeMap<(Option<usize>, Option<usize>), Vec<Unbound<'_>>> = BTreeMap::new();
     for one in unbound {
         // Objects without a distribution have nothing in common.
         let own = one.object.distribution;
         pairs.entry((own, one.host.distribution)).or_default().push(one);
     }
-    pairs.into_values().filter_map(|of_pair| finding(world, &of_pair)).collect()
+    (pairs.into_values().filter_map(|of_pair| finding(world, &of_pair)).collect(), named)
 }
 
 /// An object whose symbols would not all bind.
@@ -87,6 +90,7 @@ struct Doubts<'a> {
     unlisted: QuickSet<&'a OsStr>,
     /// The names that one of these has.
     unlisted_names: QuickSet<&'a [u8]>,
+    relations: Relations<'a>,
 }
 
 impl<'a> Doubts<'a> {
@@ -97,7 +101,9 @@ impl<'a> Doubts<'a> {
         });
         let names = unlisted.clone().map(Object::name).collect();
         let unlisted = unlisted.map(|object| object.path.as_os_str()).collect();
-        Self { world, missing: missing.collect(), resized, unlisted, unlisted_names: names }
+        let relations = Relations::new(world);
+        let missing = missing.collect();
+        Self { world, missing, resized, unlisted, unlisted_names: names, relations }
     }
 
     /// The first library in the target that an object needs, and that may have been made for something else:
@@ -110,7 +116,9 @@ impl<'a> Doubts<'a> {
         object.needed().iter().find_map(|name| {
             let copies = || self.world.inventory.named(name);
             let Some(own) = copies().find(is_own) else {
-                return copies().next().filter(|copy| copy.distribution != object.distribution);
+                let foreign =
+                    copies().next().filter(|copy| copy.distribution != object.distribution);
+                return foreign.filter(|copy| self.is_meant_for(object, name, copy));
             };
             if self.resized.contains(path) || self.missing.contains(&(path, name.as_slice())) {
                 return Some(own);
@@ -118,9 +126,22 @@ impl<'a> Doubts<'a> {
             if !self.unlisted_names.contains(name.as_slice()) {
                 return None;
             }
-            let is_added = |copy: &&Object| self.unlisted.contains(copy.path.as_os_str());
+            let is_added = |copy: &&Object| {
+                self.unlisted.contains(copy.path.as_os_str())
+                    && copy.distribution.is_none_or(|other| Some(other) == object.distribution)
+            };
             copies().find(is_added).filter(|_| !self.unlisted.contains(path.as_os_str()))
         })
+    }
+
+    /// Would an object get a library of another distribution? A plugin that does not find it may be meant for
+    /// what is not installed, unless both are required together.
+    fn is_meant_for(&self, object: &Object, name: &[u8], copy: &Object) -> bool {
+        let both = || self.world.maker(object).zip(self.world.maker(copy));
+        object.role != Role::Library
+            || object.distribution == copy.distribution
+            || !self.missing.contains(&(object.path.as_path(), name))
+            || both().is_none_or(|(own, other)| self.relations.joins(&own, &other))
     }
 }
 
@@ -134,7 +155,9 @@ fn unbound<'a>(vfs: &dyn Vfs, world: &World, scopes: &[Scope<'a>]) -> Vec<Unboun
     let loaded = scopes.iter().map(|scope| scope.files.iter().map(|file| &**file).collect());
     open.look_in(vfs, &loaded.collect::<Vec<_>>());
     let near = scopes.iter().enumerate().map(|(index, scope)| {
-        if open.is_settled(index) { Vec::new() } else { near(world, scope.object) }
+        // Nothing but its own libraries is loaded when a program starts.
+        let is_program = scope.object.role == Role::Executable;
+        if is_program || open.is_settled(index) { Vec::new() } else { near(world, scope.object) }
     });
     let near: Vec<_> = near.collect();
     open.look_in(vfs, &near);
@@ -176,19 +199,20 @@ struct Scope<'a> {
 impl<'a> Scope<'a> {
     /// `None` if something is missing: it is not known what a missing library would define.
     fn of(
-        world: &World,
+        doubts: &Doubts<'_>,
         program: &Program<'_>,
         object: &'a Object,
         host: &'a Object,
         loaded: Loaded,
     ) -> Option<Self> {
-        let main = program.main.iter().flat_map(|main| &main.objects);
+        let is_program = object.role == Role::Executable;
+        let main = program.main.iter().filter(|_| !is_program).flat_map(|main| &main.objects);
         let mut scope = Self {
             object,
             host,
             files: main.clone().map(|loaded| Arc::clone(&loaded.real)).collect(),
             known: main.map(|loaded| loaded.id).collect(),
-            has_program: program.main.is_some(),
+            has_program: is_program || program.main.is_some(),
         };
         let mut todo = vec![loaded];
         while let Some(loaded) = todo.pop() {
@@ -202,8 +226,11 @@ impl<'a> Scope<'a> {
             }
             // What the search does not find is already loaded when the object is: see `load_order`.
             for name in &loaded.missing {
-                let copies = world.inventory.named(name).collect();
-                let copy = provider::nearest(&world.inventory, object, copies)?;
+                let inventory = &doubts.world.inventory;
+                let copy = provider::nearest(inventory, object, inventory.named(name).collect())?;
+                if !doubts.is_meant_for(object, name, copy) {
+                    return None;
+                }
                 if scope.known.insert(copy.id) {
                     scope.files.push(copy.path.as_path().into());
                     todo.push(Loaded::from(&program.load(copy)));
