@@ -6,6 +6,7 @@
 
 use super::load_report::{Missing, Seen};
 use crate::knowledge::{packages, tensorflow};
+use crate::loader::FileId;
 use crate::python::environment::Kind;
 use crate::python::sources::{Opened, Opening, When};
 use crate::python::venv;
@@ -83,7 +84,7 @@ impl<'a> Asking<'a> {
             copies.filter_map(|copy| seen.by_modules.get(&copy.id)).flatten().collect();
         let is_plugin = missing.root_role == Role::Library;
         if loading.iter().any(|maker| self.comes_first(&own, maker, is_plugin))
-            || self.is_imported_before(missing, &loading)
+            || self.is_imported_before(seen, missing, &own, &loading)
         {
             return Some(Before::Required);
         }
@@ -121,14 +122,29 @@ impl<'a> Asking<'a> {
             && !self.is_opened(missing)
     }
 
-    /// Does the code of every module that loads the object import one of `loading` before it?
-    fn is_imported_before(&self, missing: &Missing, loading: &BTreeSet<&Maker>) -> bool {
+    /// Does the code of every module that loads the object import one of `loading` before it? Of its own
+    /// distribution, it has to import a module that loads the library.
+    fn is_imported_before(
+        &self,
+        seen: &Seen,
+        missing: &Missing,
+        own: &Maker,
+        loading: &BTreeSet<&Maker>,
+    ) -> bool {
         let modules = || missing.roots.iter().filter_map(|root| self.world.inventory.at(root));
+        let copies = self.world.inventory.known_as(&missing.dependency.name);
+        let copies: HashSet<FileId> = copies.map(|copy| copy.id).collect();
+        let loads = |other: &Object| {
+            let loaded = seen.loaded_with(other);
+            loaded.is_some_and(|it| it.files.iter().any(|(id, _)| copies.contains(id)))
+        };
         let is_before = |module: &Object| {
             let packages = self.code.imported_before(module);
-            let is_one = |package: &String| loading.iter().any(|it| self.code.is_of(package, it));
-            module.role == Role::ExtensionModule && packages.iter().any(is_one)
+            let mut others = loading.iter().filter(|maker| **maker != own);
+            others.any(|maker| packages.iter().any(|package| self.code.is_of(package, maker)))
+                || loading.contains(own) && self.code.modules_before(module).into_iter().any(loads)
         };
+        let is_before = |module: &Object| module.role == Role::ExtensionModule && is_before(module);
         !loading.is_empty() && modules().next().is_some() && modules().all(is_before)
     }
 

@@ -4,10 +4,12 @@
 //! Code is read only of distributions whose objects lack something, and of these only the files that
 //! contain the name in question.
 
+mod execution;
 mod mentions;
 mod order;
 pub mod standard;
 
+use self::execution::Order;
 use super::World;
 use super::inventory::{Object, Role};
 use super::makers::Maker;
@@ -63,6 +65,8 @@ pub struct PythonCode<'a> {
     makers: OnceCell<HashMap<OsString, BTreeSet<Maker>>>,
     /// The distributions by their names at the top level.
     called: OnceCell<HashMap<String, usize>>,
+    /// In which order packages import modules, by their names.
+    orders: RefCell<HashMap<String, Rc<Order>>>,
     /// How many bytes may still be read, and parsed.
     unread: Cell<u64>,
     unparsed: Cell<u64>,
@@ -140,6 +144,7 @@ impl<'a> PythonCode<'a> {
             packages: RefCell::default(),
             makers: OnceCell::new(),
             called: OnceCell::new(),
+            orders: RefCell::default(),
             unread: Cell::new(MAX_BYTES),
             unparsed: Cell::new(MAX_PARSED_BYTES),
         }

@@ -213,6 +213,33 @@ fn a_library_that_was_moved_belongs_to_its_distribution() {
     assert_cured(&env, || env.runs(one));
 }
 
+/// Of two modules of a package one finds the library that both need. The order of the imports decides, through all
+/// files in which they are.
+#[test]
+fn the_module_that_loads_a_library_has_to_be_imported_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    env.library(&format!("{}/geo/lib/libgeo.so.3", env.below()), "libgeo.so.3", &[], &[]);
+    env.module("geo/_finds", &["libgeo.so.3"], &["-Wl,-rpath,$ORIGIN/lib"]);
+    env.module("geo/_needs", &["libgeo.so.3"], &[]);
+    fs::write(env.site.join("geo/core.py"), "import geo.lower\nimport geo._needs\n").unwrap();
+    let files = ["__init__.py", "core.py", "lower.py", "lib/libgeo.so.3"];
+    let files = files.iter().chain(&["_finds.abi3.so", "_needs.abi3.so"]);
+    let files: Vec<String> = files.map(|file| format!("geo/{file}")).collect();
+    let write = |init: &str, lower: &str| {
+        fs::write(env.site.join("geo/__init__.py"), init).unwrap();
+        fs::write(env.site.join("geo/lower.py"), lower).unwrap();
+        let files: Vec<&str> = files.iter().map(String::as_str).collect();
+        env.distribution("geo", &[], &files);
+    };
+    write("from .core import *\n", "from . import _finds\n");
+    let sound = assert_sound(&env, "import geo");
+    assert!(sound.out.contains("libgeo.so.3 must be loaded first"), "{sound:#?}");
+    // A function that is called later comes too late, and so does an import behind the other.
+    write("from .core import *\nfrom . import _finds\n", "def f():\n    from . import _finds\n");
+    assert_cured(&env, || env.runs("import geo"));
+}
+
 /// Of two providers that a runtime can open, one lacks a library for good: an entry for another that it
 /// needs would not have it load, and nobody asks for it.
 #[test]

@@ -244,7 +244,7 @@ impl Package {
 impl File {
     /// The first line after which modules may come from elsewhere than the directories of packages. A package may
     /// give other names to its own modules.
-    fn rerouted(&self) -> u32 {
+    pub(super) fn rerouted(&self) -> u32 {
         let package = self.module.split('.').next().unwrap_or_default();
         let is_own = |module: &str| {
             let rest = module.strip_prefix(package);
