@@ -11,7 +11,7 @@ use crate::findings::cure::{Cure, Install, Reinstall, Search};
 use crate::findings::evidence::need::{Lacking, Supply};
 use crate::findings::evidence::variable::Blame;
 use crate::findings::finding::{Cause, Finding};
-use crate::loader::{Rule, SearchStep, StepOutcome, Target};
+use crate::loader::{Libc, Rule, SearchStep, StepOutcome, Target};
 use crate::vfs::Vfs;
 use crate::world::inventory::Object;
 use crate::world::system_libraries::Libraries;
@@ -123,6 +123,10 @@ impl Absent<'_> {
     /// directory that no loader searches by default.
     fn outside(&self) -> Option<Finding> {
         let machine = self.machine()?;
+        // The directories of ldconfig are glibc's, and so are the libraries in them.
+        if self.missing.asking.elf().and_then(Libc::of) == Some(Libc::Musl) {
+            return None;
+        }
         let copy = self.libraries.copies(self.name(), machine).into_iter().next();
         let path = copy.clone().or_else(|| self.libraries.by_soname(self.name(), machine))?;
         let directory = path.parent().unwrap_or(&path).to_owned();

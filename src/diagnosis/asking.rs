@@ -435,6 +435,12 @@ impl<'a> Asking<'a> {
         })
     }
 
+    /// Is a program started by users, or by a script of its name?
+    pub(super) fn is_started(&self, program: &Path) -> bool {
+        let name = program.file_name().unwrap_or_default();
+        self.is_a_command(program) || self.scripts().contains(name)
+    }
+
     /// Is a program in a directory where a shell looks for commands of the environment?
     fn is_a_command(&self, program: &Path) -> bool {
         self.world.environment.iter().any(|environment| {

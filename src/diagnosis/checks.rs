@@ -9,6 +9,7 @@ pub mod installed;
 pub mod interpreters;
 pub mod macos;
 pub mod process_limits;
+pub mod program_loaders;
 pub mod rpath_entries;
 pub mod symbol_version;
 pub mod variables;

@@ -6,8 +6,8 @@ use super::bindings::Bindings;
 use super::checks::installed::Installed;
 use super::checks::variables::{self, Variables};
 use super::checks::{
-    by_code, by_name, cuda, dlopen, files, interpreters, macos, process_limits, rpath_entries,
-    symbol_version, wheel,
+    by_code, by_name, cuda, dlopen, files, interpreters, macos, process_limits, program_loaders,
+    rpath_entries, symbol_version, wheel,
 };
 use super::left_to_others::leave_to_others;
 use super::load_report::{Clash, Missing, Seen};
@@ -192,6 +192,11 @@ fn lacking(
         is_alone: false,
     };
     let (mut findings, unasked) = judge.all();
+    let without_loader =
+        program_loaders::findings(vfs, world, programs, |it| asking.is_started(it));
+    // Nothing is loaded for a program that the kernel does not start.
+    findings.retain(|found| !without_loader.iter().any(|other| other.object == found.object));
+    findings.extend(without_loader);
     let empty = world.settings.without_variables();
     let variables = Variables::new(vfs, world);
     let bare =
@@ -334,7 +339,7 @@ impl Judge<'_> {
         findings.extend(process_limits::findings(vfs, world, programs, seen));
         findings.extend(files::unreadable(vfs, world));
         findings.extend(rpath_entries::findings(vfs, world, question));
-        findings.extend(files::wrong_arch(world, programs));
+        findings.extend(files::wrong_arch(vfs, world, programs));
         findings.extend(interpreters::findings(vfs, world, question, &seen.started));
         findings.extend(wheel::findings(world));
         findings

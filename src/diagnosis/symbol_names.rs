@@ -27,6 +27,12 @@ pub(super) fn exports(vfs: &dyn Vfs, file: &Path, names: &[Name<'_>]) -> Option<
     read(vfs, file, |image| hash::exports_each(image, names))
 }
 
+/// Is it a symbol that the interpreter defines? In a tree without an interpreter it is not known
+/// where it comes from.
+pub(super) fn is_pythons(name: &[u8]) -> bool {
+    name.starts_with(b"Py") || name.starts_with(b"_Py")
+}
+
 fn read<T>(
     vfs: &dyn Vfs,
     file: &Path,

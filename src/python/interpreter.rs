@@ -228,7 +228,7 @@ pub fn version_in(path: &Path) -> Option<(u8, u8)> {
 
 /// The version of a program by its name, or by the name of its link's target, even if that is
 /// missing.
-pub(super) fn version_of_path(vfs: &dyn Vfs, path: &Path) -> Option<Version> {
+pub fn version_of_path(vfs: &dyn Vfs, path: &Path) -> Option<Version> {
     let of = |path: &Path| Version::of_name(path.file_name()?.to_str()?);
     of(path).or_else(|| match program(vfs, path) {
         Program::Found(end)

@@ -86,14 +86,17 @@ impl Tag {
         .find_map(|(start, system)| self.platform.starts_with(start).then_some(system))
     }
 
+    /// The version of CPython in it: the one that it was built for, or the first of several.
+    #[must_use]
+    pub fn python_version(&self) -> Option<(u8, u8)> {
+        let (major, minor) = self.python.strip_prefix("cp")?.split_at_checked(1)?;
+        Some((major.parse().ok()?, minor.parse().ok()?))
+    }
+
     /// Does a CPython of that version accept it? Without a version in the tag all do.
     #[must_use]
     pub fn fits_python(&self, version: Version) -> bool {
-        let Some(digits) = self.python.strip_prefix("cp") else { return true };
-        let Some((major, minor)) = digits.split_at_checked(1) else { return true };
-        let (Ok(major), Ok(minor)) = (major.parse::<u8>(), minor.parse::<u8>()) else {
-            return true;
-        };
+        let Some((major, minor)) = self.python_version() else { return true };
         if self.abi == "abi3" || self.abi == "none" {
             return major == version.major && minor <= version.minor;
         }

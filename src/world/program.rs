@@ -118,6 +118,12 @@ impl<'a> Program<'a> {
         Machine::of(summary) == self.machine && (is_loaded || self.is_wished || !is_foreign())
     }
 
+    /// Is the program an interpreter, and an object for the same machine?
+    #[must_use]
+    pub fn is_interpreter_for(&self, object: &Object) -> bool {
+        self.main.is_some() && object.elf().is_some_and(|it| Machine::of(it) == self.machine)
+    }
+
     /// Would the program load the object: is it for its machine, and, where the object's path names
     /// a version of Python, for this one?
     #[must_use]

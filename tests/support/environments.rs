@@ -70,6 +70,16 @@ impl Environment {
         self.module_that(module, &open, &[], flags)
     }
 
+    /// The same for a module that binds a function of Python, which some versions may not have.
+    pub(crate) fn module_that_calls(&self, module: &str, function: &str) -> PathBuf {
+        self.module_that(
+            module,
+            &format!("int {function}(void); if ({function}()) return 0;"),
+            &[],
+            &[],
+        )
+    }
+
     /// The same for a module whose native code imports another one by its name.
     pub(crate) fn module_that_imports(&self, module: &str, imported: &str) -> PathBuf {
         let import = format!(

@@ -105,4 +105,6 @@ mod tree;
 #[cfg(test)]
 mod trust;
 #[cfg(test)]
+mod unfit;
+#[cfg(test)]
 mod wheel_target;

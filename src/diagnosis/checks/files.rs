@@ -4,12 +4,14 @@ use crate::findings::cure::{Cure, Install, Reinstall};
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::file::File;
 use crate::findings::finding::{Cause, Finding, fault};
+use crate::python::tags;
 use crate::vfs::Vfs;
 use crate::world::World;
-use crate::world::inventory::Role;
+use crate::world::inventory::{Object, Role};
 use crate::world::program::Program;
+use crate::world::python_code::{PythonCode, Reaction};
 use crate::world::unreadable::{Unreadable, Why};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -63,28 +65,42 @@ fn cure_of(world: &World, path: &Path, why: &Why) -> Cure {
     }
 }
 
-/// Extension modules that no interpreter of the target can load. Many wheels contain libraries and
-/// programs of other processors as data, and nothing loads them.
-pub(crate) fn wrong_arch<'a>(
-    world: &'a World,
-    programs: &'a [Program<'_>],
-) -> impl Iterator<Item = Finding> + 'a {
-    let modules =
-        world.inventory.objects.iter().filter(|object| object.role == Role::ExtensionModule);
+/// Extension modules that no interpreter of the target can load, and the first library of each distribution of
+/// which all native code is for other processors, as its own tags say or its code needs it. Many wheels contain
+/// libraries and programs of other processors as data, and nothing loads them.
+pub(crate) fn wrong_arch(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Vec<Finding> {
     // Other programs of the target may be for other processors, and import nothing.
     let are_interpreters = programs.iter().any(|program| program.main.is_some());
-    let imports = move |program: &&Program<'_>| program.main.is_some() || !are_interpreters;
-    let others = modules
-        .filter(move |module| !programs.iter().filter(imports).any(|program| program.fits(module)));
-    others.filter_map(|module| {
-        let architecture = module.elf()?.architecture();
-        let object = world.place(&module.path);
-        let evidence = Evidence::File(File::OtherProcessor { object, architecture });
-        Some(fault(
-            Cause::WrongArch,
-            &module.path,
-            evidence,
-            Cure::Install(Install::WheelFor(None)),
-        ))
-    })
+    let imports = |program: &&Program<'_>| program.main.is_some() || !are_interpreters;
+    let is_foreign =
+        |object: &&Object| !programs.iter().filter(imports).any(|program| program.fits(object));
+    let objects = world.inventory.objects.iter();
+    let modules = objects.clone().filter(|it| it.role == Role::ExtensionModule).filter(is_foreign);
+    // The first library of each distribution; `None` once something of it is for an interpreter here.
+    let mut distributions: BTreeMap<usize, Option<&Object>> = BTreeMap::new();
+    for object in objects.filter(|object| object.elf().is_some()) {
+        let Some(index) = object.distribution else { continue };
+        let is_other = object.role == Role::Library && is_foreign(&object);
+        let first = distributions.entry(index).or_insert(Some(object));
+        *first = first.filter(|_| is_other);
+    }
+    let libraries = distributions.into_iter().filter_map(|(index, first)| Some((index, first?)));
+    let code = PythonCode::new(vfs, world);
+    let is_needed = |index: usize, library: &Object| {
+        let distribution = world.inventory.distributions.get(index);
+        let tags = distribution.map(|it| tags::tags(vfs, it)).unwrap_or_default();
+        !tags.is_empty() && tags.iter().all(|tag| tag.platform != "any")
+            || matches!(code.reaction(library), Some(Reaction::Fails(_)))
+    };
+    let libraries =
+        libraries.filter(|(index, library)| are_interpreters && is_needed(*index, library));
+    let all = modules.chain(libraries.map(|(_, library)| library));
+    let found = all.filter_map(|object| {
+        let architecture = object.elf()?.architecture();
+        let place = world.place(&object.path);
+        let evidence = Evidence::File(File::OtherProcessor { object: place, architecture });
+        let cure = Cure::Install(Install::WheelFor(None));
+        Some(fault(Cause::WrongArch, &object.path, evidence, cure))
+    });
+    found.collect()
 }

@@ -56,7 +56,7 @@ impl Installed {
         if world.wheel.is_some() {
             return Self::default();
         }
-        let (mut findings, foreign) = platform::findings(vfs, world, seen);
+        let (mut findings, foreign) = platform::findings(vfs, world, programs, seen);
         let needed = world.inventory.needed();
         let damages = partial::damages(vfs, world, question, seen, &needed);
         let code = PythonCode::new(vfs, world);

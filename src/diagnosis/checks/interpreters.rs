@@ -36,7 +36,9 @@ pub fn findings(
     question: &Question,
     started: &HashSet<PathBuf>,
 ) -> Vec<Finding> {
-    let Some(environment) = &world.environment else { return Vec::new() };
+    let Some(environment) = &world.environment else {
+        return without_configuration(vfs, world).into_iter().collect();
+    };
     let own = Own { vfs, world, question, environment, started };
     let mut found = own.broken();
     if found.is_empty() {
@@ -47,6 +49,30 @@ pub fn findings(
     found.extend(own.inactive());
     found.extend(own.behind_the_user_site());
     found
+}
+
+/// A directory that was a virtual environment: its interpreter is a link to that of an installation, and nothing
+/// but `pyvenv.cfg` would make it import the packages here (`Modules/getpath.py`).
+fn without_configuration(vfs: &dyn Vfs, world: &World) -> Option<Finding> {
+    let root = &world.root;
+    let is_whole = world.named.is_empty() && world.part.is_none();
+    if !is_whole || vfs.symlink_metadata(&root.join("pyvenv.cfg")).is_ok() {
+        return None;
+    }
+    let interpreters = interpreter::in_bin(vfs, root);
+    let mut linked = interpreters.filter_map(|path| {
+        let Program::Found(program) = interpreter::program(vfs, &path) else { return None };
+        let version = interpreter::version_of_path(vfs, &path)?;
+        let library = root.join(format!("lib/python{}.{}", version.major, version.minor));
+        let site = library.join("site-packages");
+        let is_lost = vfs.metadata(&site).is_ok()
+            && !venv::holds_library(vfs, root, version)
+            && !program.starts_with(vfs.canonicalize(root).ok()?);
+        is_lost.then_some((path, program, site))
+    });
+    let (path, program, site) = linked.next()?;
+    let lost = Seen::NoConfiguration { program, site: world.place(&site) };
+    Some(Finding { is_fatal: true, ..wrong(&path, lost, Cure::Setup(Setup::Remake)) })
 }
 
 /// The interpreters that the target promises: users start them, so everything that they need must

@@ -138,13 +138,10 @@ fn python_home(vfs: &dyn Vfs, world: &World, question: &Question) -> Option<Find
     } else {
         return None;
     };
+    let is_fatal = matches!(variable, Variable::HomeWithoutLibrary { .. });
     let evidence = Evidence::Variable(variable);
-    Some(fault(
-        Cause::EnvOverride,
-        &interpreter.path,
-        evidence,
-        Cure::Search(Search::UnsetPythonHome),
-    ))
+    let cure = Cure::Search(Search::UnsetPythonHome);
+    Some(Finding { is_fatal, ..fault(Cause::EnvOverride, &interpreter.path, evidence, cure) })
 }
 
 /// Directories of `PYTHONPATH` that contain packages of the environment in another version, or for

@@ -45,6 +45,13 @@ pub enum Interpreter {
         /// Is a standard library found for the interpreter nevertheless?
         has_library: bool,
     },
+    /// A virtual environment has lost its `pyvenv.cfg`.
+    NoConfiguration {
+        /// The program that runs instead of the environment's interpreter.
+        program: PathBuf,
+        /// The directory of packages, which that program does not import from.
+        site: Place,
+    },
     /// The environment was created in another location.
     Moved {
         /// That location.
@@ -114,6 +121,10 @@ impl Interpreter {
             }
             Self::OtherVersion { .. } => to(&"bin/python"),
             Self::HomeGone { home, .. } => to(&shown(home)),
+            Self::NoConfiguration { program, site } => {
+                to(&shown(program));
+                to(site);
+            }
             Self::Moved { from, .. } => to(&shown(from)),
             Self::Inactive { active, python } => {
                 to(&shown(active));

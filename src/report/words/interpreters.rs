@@ -32,6 +32,10 @@ pub(super) fn of(interpreter: &Interpreter) -> String {
                 shown(home)
             )
         }
+        Interpreter::NoConfiguration { program, site } => format!(
+            "pyvenv.cfg is missing: bin/python is {}, which does not import the packages in {site}",
+            shown(program)
+        ),
         Interpreter::Moved { from, is_copy, programs, is_activated } => {
             let what = if *is_copy { "is a copy of" } else { "was moved from" };
             let so = consequences(programs.as_ref(), *is_activated);
@@ -57,6 +61,7 @@ pub(super) fn title(interpreter: &Interpreter) -> &'static str {
         Interpreter::Missing { .. }
         | Interpreter::Closed { .. }
         | Interpreter::NeverStarts { .. }
+        | Interpreter::NoConfiguration { .. }
         | Interpreter::HomeGone { .. } => "the Python of the environment is missing or broken",
         Interpreter::OtherVersion { .. } => "the environment was created for another Python",
         Interpreter::Moved { .. } => "the environment was moved or copied",

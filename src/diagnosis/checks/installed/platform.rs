@@ -1,10 +1,12 @@
 //! Distributions and modules that were built for another system or another Python.
 
 use crate::diagnosis::load_report::Seen;
+use crate::diagnosis::symbol_names::{is_pythons, keep, undefined};
 use crate::findings::cure::{Cure, Reinstall};
 use crate::findings::evidence::installed::{BuiltFor, Installed};
 use crate::findings::evidence::{Evidence, Release};
 use crate::findings::finding::{Cause, Finding, fault};
+use crate::loader::Resolution;
 use crate::python::distribution::Distribution;
 use crate::python::interpreter::version_in;
 use crate::python::interpreter::{Interpreter, Version};
@@ -13,6 +15,7 @@ use crate::python::tags::{self, System, Tag};
 use crate::vfs::Vfs;
 use crate::world::World;
 use crate::world::inventory::{Object, Role};
+use crate::world::program::Program;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -20,7 +23,12 @@ use std::path::{Path, PathBuf};
 
 /// The findings, and the objects that they explain, sorted. Without an interpreter that can be read
 /// nothing is foreign.
-pub(super) fn findings(vfs: &dyn Vfs, world: &World, seen: &Seen) -> (Vec<Finding>, Vec<PathBuf>) {
+pub(super) fn findings(
+    vfs: &dyn Vfs,
+    world: &World,
+    programs: &[Program<'_>],
+    seen: &Seen,
+) -> (Vec<Finding>, Vec<PathBuf>) {
     let interpreters: Vec<&Interpreter> = world
         .environment
         .iter()
@@ -31,7 +39,7 @@ pub(super) fn findings(vfs: &dyn Vfs, world: &World, seen: &Seen) -> (Vec<Findin
     if interpreters.is_empty() || systems.is_empty() {
         return (Vec::new(), Vec::new());
     }
-    let judge = Judge { vfs, world, seen, interpreters, systems };
+    let judge = Judge { vfs, world, programs, seen, interpreters, systems };
     let (mut findings, mut foreign) = judge.distributions();
     let (unowned, objects) = judge.without_distribution();
     findings.extend(unowned);
@@ -43,6 +51,7 @@ pub(super) fn findings(vfs: &dyn Vfs, world: &World, seen: &Seen) -> (Vec<Findin
 struct Judge<'a> {
     vfs: &'a dyn Vfs,
     world: &'a World,
+    programs: &'a [Program<'a>],
     seen: &'a Seen,
     interpreters: Vec<&'a Interpreter>,
     systems: Vec<System>,
@@ -128,16 +137,41 @@ impl<'a> Judge<'a> {
             .filter(|object| object.role == Role::ExtensionModule)
             .map(|object| object.path.as_path())
             .collect();
-        if tags.iter().any(fits) || !self.are_for_others(&modules) {
+        if tags.iter().any(fits) {
+            return None;
+        }
+        let is_other =
+            self.are_for_others(&modules) || !tags.is_empty() && self.lack_functions(&modules);
+        if !is_other {
             return None;
         }
         Some(self.for_python(&modules, tags.first()))
     }
 
+    /// Does a module bind functions of Python that no interpreter here has? The names of modules for the stable
+    /// interface show no version.
+    fn lack_functions(&self, modules: &[&Path]) -> bool {
+        let lacks = |module: &Path, program: &Resolution| {
+            let mut names = undefined(self.vfs, module);
+            names.retain(|name| is_pythons(name));
+            let files = program.objects.iter().map(|object| &*object.real);
+            files.for_each(|file| keep(self.vfs, file, &mut names, false));
+            !names.is_empty()
+        };
+        let mains: Vec<&Resolution> =
+            self.programs.iter().filter_map(|program| program.main.as_ref()).collect();
+        modules
+            .iter()
+            .any(|module| !mains.is_empty() && mains.iter().all(|program| lacks(module, program)))
+    }
+
     /// For what Python modules were built, by their names and a tag.
     fn for_python(&self, modules: &[&Path], tag: Option<&Tag>) -> BuiltFor {
-        let versions: BTreeSet<_> =
-            modules.iter().filter_map(|module| version_in(module)).collect();
+        let own = tag.and_then(Tag::python_version).filter(|_| !self.are_for_others(modules));
+        let versions: BTreeSet<_> = match own {
+            Some(own) => [own].into(),
+            None => modules.iter().filter_map(|module| version_in(module)).collect(),
+        };
         BuiltFor::Python {
             versions: versions.into_iter().collect(),
             tag: tag.cloned(),

@@ -10,6 +10,7 @@ use crate::diagnosis::load_report::Seen;
 use crate::diagnosis::loaded::Loaded;
 use crate::diagnosis::open_symbols::OpenSymbols;
 use crate::diagnosis::provider;
+use crate::diagnosis::symbol_names::is_pythons;
 use crate::findings::cure::{Cure, Install, Wanted};
 use crate::findings::evidence::symbols::{Between, Symbols};
 use crate::findings::evidence::{Evidence, Release};
@@ -239,12 +240,6 @@ impl<'a> Scope<'a> {
         }
         Some(scope)
     }
-}
-
-/// Is it a symbol that the interpreter defines? In a tree without an interpreter it is not known
-/// where it comes from.
-fn is_pythons(name: &[u8]) -> bool {
-    name.starts_with(b"Py") || name.starts_with(b"_Py")
 }
 
 /// The finding about the objects of one distribution that do not fit those of another.
