@@ -4,7 +4,7 @@
 use super::interpreter::{Version, is_interpreter_name, version_of_path};
 use super::{is_directory, is_file, join_lexically, read_start};
 use crate::vfs::{FileKind, Vfs};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -167,13 +167,19 @@ pub fn holds_library(vfs: &dyn Vfs, prefix: &Path, version: Version) -> bool {
     })
 }
 
-/// The packages and modules in a directory of `sys.path`, by the names of its directories that
-/// contain an `__init__.py`.
+/// The names of the packages and modules in a directory of `sys.path`: of its directories that contain an
+/// `__init__.py`, and of its files that end with `.py`, without that.
 #[must_use]
-pub fn packages(vfs: &dyn Vfs, directory: &Path) -> Vec<PathBuf> {
+pub fn packages(vfs: &dyn Vfs, directory: &Path) -> Vec<OsString> {
     let entries = vfs.read_dir(directory).unwrap_or_default();
-    let directories = entries.into_iter().map(|entry| directory.join(entry.name));
-    directories.filter(|path| is_file(vfs, &path.join("__init__.py"))).collect()
+    let named = entries.into_iter().filter_map(|entry| {
+        let module = entry.name.as_bytes().strip_suffix(b".py").map(OsStr::from_bytes);
+        if let Some(module) = module.filter(|_| is_file(vfs, &directory.join(&entry.name))) {
+            return Some(module.to_owned());
+        }
+        is_file(vfs, &directory.join(&entry.name).join("__init__.py")).then_some(entry.name)
+    });
+    named.collect()
 }
 
 /// The directories of `PYTHONPATH` that exist, from the working directory.

@@ -34,6 +34,13 @@ impl<'a> Constants<'a> {
         (!found.is_cut).then_some(found.names)
     }
 
+    /// The same for names that may be parts of longer constants.
+    #[must_use]
+    pub fn held(&self, object: &Object, names: &[&[u8]]) -> Option<BTreeSet<usize>> {
+        let found = self.found(object, names, strings::within)?;
+        (!found.is_cut).then_some(found.names)
+    }
+
     /// Which of `names` are among the constants of an object, also as parts of longer ones, as far as these are
     /// read.
     #[must_use]

@@ -97,3 +97,25 @@ fn a_module_for_a_later_python_is_told_by_what_it_binds() {
     assert!(env.runs("import later._later"));
     assert_sound(&env);
 }
+
+/// A file of the name of a package comes before it like a directory does.
+#[test]
+fn a_module_in_the_place_of_a_package_is_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = empty(dir.path());
+    env.module("here/_here", &[], &[]);
+    assert_sound(&env);
+    let scripts = dir.path().join("scripts");
+    fs::create_dir(&scripts).unwrap();
+    fs::write(scripts.join("here.py"), "").unwrap();
+    let mut python = Command::new(env.prefix.join("bin/python"));
+    let imports = python.args(["-c", "import here._here"]).env("PYTHONPATH", &scripts).output();
+    assert!(!imports.unwrap().status.success());
+    let said =
+        tfpatch().arg("doctor").arg(&env.prefix).env("PYTHONPATH", &scripts).output().unwrap();
+    let said = String::from_utf8_lossy(&said.stdout).into_owned();
+    assert!(
+        said.contains("here is imported from there, but its extension module is not there"),
+        "{said}"
+    );
+}

@@ -5,6 +5,7 @@ mod absent;
 mod data;
 mod deep;
 mod duplicates;
+mod numpy_abi;
 mod partial;
 mod platform;
 mod plugins;
@@ -66,6 +67,7 @@ impl Installed {
         findings.extend(damages.iter().filter_map(|damage| damage.finding(&plugins)));
         findings.extend(duplicates::findings(vfs, world));
         findings.extend(requirements::findings(world));
+        findings.extend(numpy_abi::findings(vfs, world, &code));
         findings.extend(absent::findings(vfs, world, &code));
         findings.extend(runtimes::findings(vfs, world, seen));
         let resized = damages.iter().flat_map(|damage| &damage.of_another_size);

@@ -20,9 +20,9 @@ use crate::world::inventory::{Object, Role};
 use crate::world::program::Program;
 use crate::world::{Question, World};
 use std::cell::OnceCell;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What the loader would do without one of the variables that are set.
 pub struct Without {
@@ -188,8 +188,7 @@ fn of_another_release(vfs: &dyn Vfs, world: &World, directory: &Path) -> Option<
 /// A package that has no compiled modules there, and has some in the environment.
 fn of_a_source_tree(vfs: &dyn Vfs, world: &World, directory: &Path) -> Option<Before> {
     let sites = &world.environment.as_ref()?.site_packages;
-    let lacking = |package: &PathBuf| -> Option<Before> {
-        let name = package.file_name()?;
+    let lacking = |name: &OsString| -> Option<Before> {
         let (site, modules) = sites.iter().find_map(|site| {
             let modules = modules_below(world, &site.path.join(name));
             (!modules.is_empty()).then_some((&site.path, modules))
@@ -199,7 +198,7 @@ fn of_a_source_tree(vfs: &dyn Vfs, world: &World, directory: &Path) -> Option<Be
             below.is_some_and(|below| holds_module(vfs, &directory.join(below)))
         };
         (!modules.iter().any(is_there))
-            .then(|| Before::NotCompiled { package: name.to_owned(), modules: modules.len() })
+            .then(|| Before::NotCompiled { package: name.clone(), modules: modules.len() })
     };
     venv::packages(vfs, directory).iter().find_map(lacking)
 }

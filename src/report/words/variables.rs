@@ -37,10 +37,13 @@ fn before(packages: &Before) -> String {
         Before::OfAnotherRelease { first, packages } => {
             format!("{} of this environment{}", shadowing(first), others(*packages))
         }
-        Before::NotCompiled { package, modules } => format!(
-            "{} is imported from there, but none of its {modules} extension modules is compiled",
-            package.to_string_lossy()
-        ),
+        Before::NotCompiled { package, modules } => {
+            let lacking = match modules {
+                1 => "its extension module is not there".to_owned(),
+                all => format!("none of its {all} extension modules is there"),
+            };
+            format!("{} is imported from there, but {lacking}", package.to_string_lossy())
+        }
     }
 }
 

@@ -38,6 +38,17 @@ def pair(code, host, others):
 for name, (code, host, others) in (PAIRS | WORKING).items():
     add(f"versions/{name}", f"{' '.join(others)} beside {host}", False, pair(code, host, others))
 
+# Modules that were compiled with NumPy 1: metadata of that time allow NumPy 2, and only the modules tell.
+NUMPY = {
+    "shapely_of_numpy_1": ("import shapely", "numpy==2.2.6", ["shapely==2.0.1"]),
+    "numexpr_of_numpy_1": ("import numexpr", "numpy==2.2.6", ["numexpr==2.8.7"]),
+    "numexpr_with_its_numpy": ("import numexpr", "numpy==1.26.4", ["numexpr==2.8.7"]),
+    "shapely_of_numpy_2": ("import shapely", "numpy==2.2.6", ["shapely==2.0.7"]),
+}
+
+for name, (code, host, others) in NUMPY.items():
+    add(f"versions/{name}", f"{' '.join(others)} beside {host}", True, pair(code, host, others))
+
 
 def host(place, version, symbol):
     """A wheel with a library that others bind to."""

@@ -12,6 +12,7 @@ use crate::python::distribution::{Distribution, Requirement};
 use crate::world::World;
 use crate::world::inventory::Inventory;
 use pep440_rs::{Operator, Version, VersionSpecifiers};
+use std::path::Path;
 use std::str::FromStr as _;
 
 pub(super) fn findings(world: &World) -> Vec<Finding> {
@@ -21,7 +22,7 @@ pub(super) fn findings(world: &World) -> Vec<Finding> {
         if !tensorflow::is_tensorflow(&own.normalized) || is_shadowed(world, own) {
             continue;
         }
-        findings.extend(newer_numpy(inventory, own));
+        findings.extend(built_for_numpy_1(inventory, own));
         let has_gpu = inventory.is_for_gpu(index);
         for companion in tensorflow::COMPANIONS {
             if companion.is_for_gpu && !has_gpu {
@@ -55,23 +56,27 @@ fn is_shadowed(world: &World, own: &Distribution) -> bool {
 
 /// NumPy 2 beside a TensorFlow that was built for NumPy 1 and whose metadata allow it. If they do not, it
 /// is reported as any requirement that is not met.
-fn newer_numpy(inventory: &Inventory, own: &Distribution) -> Option<Finding> {
+fn built_for_numpy_1(inventory: &Inventory, own: &Distribution) -> Option<Finding> {
     let release = tensorflow::release(&own.version)?;
     let there = installed(inventory, own, "numpy")?;
     let is_two = tensorflow::release(&there.version).is_some_and(|(major, _)| major >= 2);
     let mut needed = own.requires.iter().filter(|needed| needed.name == "numpy");
     let is_told = needed
         .any(|needed| breaks(Breaks::WhenOfAnotherMajor, needed, &there.version) == Some(true));
-    (release < tensorflow::FIRST_FOR_NUMPY_2 && is_two && !is_told).then(|| {
-        let (release, numpy) = (Release::of(own), Release::of(there));
-        let evidence = Evidence::Installed(Installed::NewerNumpy { release, numpy });
-        let cure = Cure::Install(Install::Wanted(Wanted::new("numpy", "<2")));
-        fault(Cause::VersionMismatch, &there.location, evidence, cure)
-    })
+    (release < tensorflow::FIRST_FOR_NUMPY_2 && is_two && !is_told)
+        .then(|| newer_numpy(&there.location, own, there))
+}
+
+/// A distribution that was built for NumPy 1, and the NumPy that is there instead.
+pub(super) fn newer_numpy(object: &Path, own: &Distribution, there: &Distribution) -> Finding {
+    let (release, numpy) = (Release::of(own), Release::of(there));
+    let evidence = Evidence::Installed(Installed::NewerNumpy { release, numpy });
+    let cure = Cure::Install(Install::Wanted(Wanted::new("numpy", "<2")));
+    fault(Cause::VersionMismatch, object, evidence, cure)
 }
 
 /// The distribution of that name that is imported: of the same directory, else of any.
-fn installed<'a>(
+pub(super) fn installed<'a>(
     inventory: &'a Inventory,
     beside: &Distribution,
     name: &str,
