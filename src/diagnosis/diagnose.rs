@@ -337,7 +337,7 @@ impl Judge<'_> {
         findings.extend(by_code::findings(vfs, world, programs, seen));
         findings.extend(variables::findings(vfs, world, question, programs));
         findings.extend(process_limits::findings(vfs, world, programs, seen));
-        findings.extend(files::unreadable(vfs, world));
+        findings.extend(files::unreadable(vfs, world, programs));
         findings.extend(rpath_entries::findings(vfs, world, question));
         findings.extend(files::wrong_arch(vfs, world, programs));
         findings.extend(interpreters::findings(vfs, world, question, &seen.started));

@@ -23,6 +23,8 @@ pub enum Cure {
     RunAsReader,
     /// Use a file system that is not mounted `noexec`.
     AllowCode,
+    /// Give a directory a name without a `$`.
+    RenameDirectory,
     /// Sign an object ad hoc.
     SignAdHoc,
     /// Clear the flag of the executable stack, which is harmless.

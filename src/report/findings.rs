@@ -229,7 +229,7 @@ pub(super) fn title(world: &World, finding: &Finding) -> String {
         (Cause::DataMissing, Some(file)) => format!("{file} was not found"),
         (Cause::Unreadable, library) => {
             let action = match &finding.evidence {
-                Evidence::File(File::Unreadable { why: Why::NoExec, .. }) => "loaded",
+                Evidence::File(File::Unreadable { why: Why::NoExec | Why::Token, .. }) => "loaded",
                 _ => "read",
             };
             format!("{} cannot be {action}", library.unwrap_or_else(object))

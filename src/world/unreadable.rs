@@ -39,6 +39,8 @@ pub enum Why {
     Loop,
     /// Its file system is mounted `noexec`, so that its code cannot be mapped.
     NoExec,
+    /// Its path contains a token such as `$LIB`, which the loader replaces in the paths that programs open.
+    Token,
 }
 
 /// What a file is that is named as a shared object.

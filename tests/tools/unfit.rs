@@ -119,3 +119,24 @@ fn a_module_in_the_place_of_a_package_is_told() {
         "{said}"
     );
 }
+
+/// glibc replaces tokens in the path of what a program opens.
+#[test]
+fn modules_below_a_name_with_a_token_are_never_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let inside = dir.path().join("its $LIB");
+    fs::create_dir(&inside).unwrap();
+    let env = empty(&inside);
+    env.module("here/_here", &[], &[]);
+    assert!(!env.runs("import here._here"));
+    let said = doctor(&env);
+    assert!(said.contains("its path contains `$ORIGIN`, `$LIB` or `$PLATFORM`"), "{said}");
+    // Other names with the sign are names.
+    let elsewhere = dir.path().join("its $LIBRARY");
+    fs::rename(&inside, &elsewhere).unwrap();
+    let python =
+        Command::new(elsewhere.join("env/bin/python")).args(["-c", "import here._here"]).status();
+    assert!(python.unwrap().success());
+    let said = run(&elsewhere, &["doctor", "env"]);
+    assert!(!said.out.contains("$PLATFORM"), "{said:#?}");
+}

@@ -4,6 +4,8 @@ use crate::findings::cure::{Cure, Install, Reinstall};
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::file::File;
 use crate::findings::finding::{Cause, Finding, fault};
+use crate::loader::Libc;
+use crate::loader::tokens::has_token;
 use crate::python::tags;
 use crate::vfs::Vfs;
 use crate::world::World;
@@ -13,6 +15,7 @@ use crate::world::python_code::{PythonCode, Reaction};
 use crate::world::unreadable::{Unreadable, Why};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// The most unreadable places with a finding of their own. If there are more, a whole tree is
@@ -20,7 +23,7 @@ use std::path::Path;
 const MAX_UNREADABLE: usize = 1000;
 
 /// The findings about what could not be read.
-pub(crate) fn unreadable(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
+pub(crate) fn unreadable(vfs: &dyn Vfs, world: &World, programs: &[Program<'_>]) -> Vec<Finding> {
     let all = &world.inventory.unreadable;
     // A text in place of a link is reported with the object that needs it.
     let is_told = |it: &&Unreadable| !matches!(it.why, Why::Flattened(_));
@@ -40,7 +43,20 @@ pub(crate) fn unreadable(vfs: &dyn Vfs, world: &World) -> Vec<Finding> {
     let mut findings: Vec<Finding> = own.iter().map(|it| finding(it, 0)).collect();
     findings.extend(rest.first().map(|first| finding(first, rest.len())));
     findings.extend(not_executable(vfs, world).iter().map(|it| finding(it, 0)));
+    findings.extend(behind_token(world, programs).iter().map(|it| finding(it, 0)));
     findings
+}
+
+/// The first extension module whose path has a token in it. glibc expands these in every path that a program
+/// opens (`_dl_map_object` in elf/dl-load.c), so Python cannot import any module below that directory.
+fn behind_token(world: &World, programs: &[Program<'_>]) -> Option<Unreadable> {
+    let expands = |it: &&Program<'_>| it.main.is_some() && it.loader.system().libc == Libc::Glibc;
+    let mut imported = programs.iter().filter(expands).flat_map(|program| {
+        let objects = world.inventory.objects.iter();
+        objects.filter(|object| object.role == Role::ExtensionModule && program.runs(object))
+    });
+    let first = imported.find(|object| has_token(object.path.as_os_str().as_bytes()))?;
+    Some(Unreadable { path: first.path.clone(), why: Why::Token })
 }
 
 /// The first object on each file system that is mounted `noexec`.
@@ -57,6 +73,7 @@ fn cure_of(world: &World, path: &Path, why: &Why) -> Cure {
     match why {
         Why::Io(error) if error.kind == ErrorKind::PermissionDenied => Cure::RunAsReader,
         Why::NoExec => Cure::AllowCode,
+        Why::Token => Cure::RenameDirectory,
         Why::LfsPointer => Cure::Reinstall(Reinstall::FromGitLfs),
         Why::Dangling(_) | Why::Loop => Cure::Reinstall(Reinstall::OrUnlink),
         Why::Io(_) | Why::TooLong(_) | Why::Malformed(_) | Why::NoObject(_) | Why::Flattened(_) => {

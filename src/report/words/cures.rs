@@ -61,6 +61,7 @@ fn in_words(cure: &Cure) -> String {
             "move it to a file system that is mounted without noexec (`findmnt -T DIR` shows the options)"
                 .to_owned()
         }
+        Cure::RenameDirectory => "rename the directory so that its name contains no `$`".to_owned(),
         Cure::SignAdHoc => "codesign --force --sign - FILE".to_owned(),
         Cure::Fix => "tfpatch fix".to_owned(),
         Cure::GrantExecutableStack { owner } => {

@@ -69,6 +69,9 @@ fn unreadable(why: &Why) -> String {
             format!("it is a dangling link to {}", shown(target))
         }
         Why::Loop => "it is a link that points back to itself".to_owned(),
+        Why::Token => {
+            "its path contains `$ORIGIN`, `$LIB` or `$PLATFORM`, which the loader replaces when it is opened".to_owned()
+        }
         Why::NoExec => {
             "its file system is mounted noexec, so that no code there can run".to_owned()
         }
