@@ -197,7 +197,7 @@ impl App {
         let environment = world.environment.as_ref();
         let interpreter = environment.and_then(|found| found.interpreters.first());
         let Some(interpreter) = interpreter else { return Err(NotRun::NoInterpreter.into()) };
-        let packages: Vec<NativePackage> = native_modules::of(world);
+        let packages: Vec<NativePackage> = native_modules::of(&self.vfs, world);
         let mut packages = importer.import(&interpreter.path, chosen.root(), &packages)?;
         // A module that cannot be imported directly may still be used by others.
         let again = packages.iter().filter(|package| package.refuses()).filter_map(|package| {

@@ -188,8 +188,9 @@ findings; libraries that were loaded are not errors. The output of the command g
 standard input unless that is a terminal. Exit status: 0 if the command works, 1 if it fails or times out, 2 for an \
 error of tfpatch.
 
-With `--probe`, the interpreter of the environment imports every module with native code, each package in its own \
-process, with the loader traced, without a terminal and with empty standard input. This executes the code of all \
+With `--probe`, the interpreter of the environment imports every module with native code, and packages that have \
+libraries but no such module, each package in its own process, with the loader traced, without a terminal and with \
+empty standard input. This executes the code of all \
 packages. The imports confirm findings, add new ones, or lower them to info.")]
 pub struct Doctor {
     /// What to check.

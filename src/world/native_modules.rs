@@ -33,11 +33,12 @@ pub fn requiring(vfs: &dyn Vfs, world: &World, package: &NativePackage) -> Vec<S
     modules.filter(|module| is_identifier(module) && *module != package.name).collect()
 }
 
-/// Those that the first interpreter of a target imports, by name; if a part was named, those of the part. The
+/// Those that the first interpreter of a target imports, by name; if a part was named, those of the part. Of a
+/// distribution that has libraries and no modules, these are its packages, whose code opens the libraries. The
 /// interpreter knows a module by the ending of its file's name, and the directories between are packages, of
 /// which each has to be an identifier (PEP 3149; `importlib.machinery.ExtensionFileLoader`).
 #[must_use]
-pub fn of(world: &World) -> Vec<NativePackage> {
+pub fn of(vfs: &dyn Vfs, world: &World) -> Vec<NativePackage> {
     let Some(environment) = &world.environment else { return Vec::new() };
     let Some(interpreter) = environment.interpreters.first() else { return Vec::new() };
     let mut roots: Vec<PathBuf> = environment.import_path().map(Path::to_owned).collect();
@@ -53,10 +54,42 @@ pub fn of(world: &World) -> Vec<NativePackage> {
         let package = name.split('.').next().unwrap_or(&name).to_owned();
         packages.entry(package).or_default().entry(name).or_insert_with(|| object.path.clone());
     }
+    for (package, library) in with_libraries_alone(vfs, world) {
+        let modules = packages.entry(package.clone()).or_default();
+        modules.entry(package).or_insert_with(|| library.to_owned());
+    }
     packages
         .into_iter()
         .map(|(name, modules)| NativePackage { name, modules, first: Vec::new() })
         .collect()
+}
+
+/// The packages and modules at the top level of distributions that have libraries and no extension modules, each
+/// with the first of the libraries.
+fn with_libraries_alone<'a>(vfs: &dyn Vfs, world: &'a World) -> Vec<(String, &'a Path)> {
+    // By distribution; `None` once it has a module.
+    let mut libraries: BTreeMap<usize, Option<&Path>> = BTreeMap::new();
+    let objects = world.inventory.objects.iter().filter(|it| it.role != Role::Executable);
+    for object in objects.filter(|object| world.is_meant(&object.path)) {
+        let Some(index) = object.distribution else { continue };
+        let first = libraries.entry(index).or_insert(Some(object.path.as_path()));
+        *first = first.filter(|_| object.role != Role::ExtensionModule);
+    }
+    let mut found = Vec::new();
+    for (index, library) in libraries {
+        let distribution = world.inventory.distributions.get(index);
+        let Some((distribution, library)) = distribution.zip(library) else { continue };
+        for name in distribution.top_level(vfs) {
+            let Ok(name) = String::from_utf8(name) else { continue };
+            let module = name.strip_suffix(".py").unwrap_or(&name);
+            let files = [format!("{module}/__init__.py"), format!("{module}.py")];
+            let mut files = files.iter().map(|file| distribution.site.join(file));
+            if is_identifier(module) && files.any(|file| vfs.metadata(&file).is_ok()) {
+                found.push((module.to_owned(), library));
+            }
+        }
+    }
+    found
 }
 
 /// The name by which the module in a file is imported from the nearest of the directories above it.

@@ -1,6 +1,7 @@
 //! `tfpatch doctor|fix|verify --probe`: real modules are imported by a real interpreter, and that decides.
 
 use crate::support::command::{Ran, has_store, run, snapshot, words};
+use crate::support::environments;
 use crate::support::wheels::{self, Env, LinkMode};
 use serde_json::{Value, json};
 use std::ffi::OsStr;
@@ -278,4 +279,27 @@ fn what_has_no_interpreter_is_refused() {
     let both = run(dir.path(), &words(&[&"fix", &"--probe", &env.prefix, &"--", &"true"]));
     assert!(both.status == 2 && both.err.contains("cannot be used with"), "{both:#?}");
     assert!(!has_store(&env.prefix));
+}
+
+/// A package whose code opens its libraries has no module to import but itself.
+#[test]
+fn a_package_with_libraries_alone_is_imported() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = environments::empty(dir.path());
+    let library = format!("{}/opens/libopens.so", env.below());
+    env.library(&library, "libopens.so", &[], &[]);
+    env.distribution("opens", &[], &["opens/__init__.py", "opens/libopens.so"]);
+    let opens = |name: &str| {
+        let code =
+            "import ctypes, os\nctypes.CDLL(os.path.join(__path__[0], ''.join(['lib', NAME])))\n";
+        let code = code.replace("NAME", &format!("'{name}'"));
+        fs::write(env.site.join("opens/__init__.py"), code).unwrap();
+    };
+    opens("opens.so");
+    let report = probe(dir.path(), &[&"doctor", &env.prefix], 0);
+    assert_eq!(outcomes(&report, 0), pairs(&[("opens", "imported")]));
+    opens("other.so");
+    assert!(!env.runs("import opens"));
+    let report = probe(dir.path(), &[&"doctor", &env.prefix], 1);
+    assert_eq!(outcomes(&report, 0), pairs(&[("opens", "raised")]));
 }

@@ -66,8 +66,12 @@ impl Installed {
             plugins::Plugins { vfs, world, seen, code: &code, libraries, needed: &needed };
         findings.extend(damages.iter().filter_map(|damage| damage.finding(&plugins)));
         findings.extend(duplicates::findings(vfs, world));
-        findings.extend(requirements::findings(world));
-        findings.extend(numpy_abi::findings(vfs, world, &code));
+        let unmet = requirements::findings(world);
+        // What cures TensorFlow's requirement of NumPy cures the others.
+        if !unmet.iter().any(requirements::is_about_numpy) {
+            findings.extend(numpy_abi::finding(vfs, world, &code));
+        }
+        findings.extend(unmet);
         findings.extend(absent::findings(vfs, world, &code));
         findings.extend(runtimes::findings(vfs, world, seen));
         let resized = damages.iter().flat_map(|damage| &damage.of_another_size);

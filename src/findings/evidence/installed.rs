@@ -71,6 +71,8 @@ pub enum Installed {
         release: Release,
         /// The installed NumPy.
         numpy: Release,
+        /// The number of other distributions that were.
+        others: usize,
     },
     /// A requirement of a distribution is not installed, but its code imports it.
     NotThere {
@@ -203,7 +205,7 @@ impl Installed {
                 to(first);
             }
             Self::Requirement { release, there, .. }
-            | Self::NewerNumpy { release, numpy: there } => {
+            | Self::NewerNumpy { release, numpy: there, .. } => {
                 to(release);
                 to(there);
             }

@@ -27,10 +27,17 @@ pub(super) fn of(installed: &Installed) -> String {
         Installed::Requirement { release, there, name, specifier, fails } => format!(
             "{release} does not work with {there}: it requires {name} {specifier}, and {fails}"
         ),
-        Installed::NewerNumpy { release, numpy } => format!(
-            "{release} does not work with {numpy}: it was built for NumPy 1, and modules compiled for one major \
-             version of NumPy do not load with another"
-        ),
+        Installed::NewerNumpy { release, numpy, others } => {
+            let more = match others {
+                0 => String::new(),
+                1 => "; so was 1 other package".to_owned(),
+                all => format!("; so were {all} other packages"),
+            };
+            format!(
+                "{release} does not work with {numpy}: modules compiled for one major version of NumPy do not load \
+                 with another, and it was built for NumPy 1{more}"
+            )
+        }
         Installed::NotThere { release, name, module, file, line } => {
             let imports = match line {
                 Some(line) => format!("{file}:{line} imports"),

@@ -26,13 +26,13 @@ const MAX_MODULES: usize = 16;
 const MAX_BYTES: u64 = 1 << 19;
 const MAX_BYTES_OF_ALL: u64 = 32 << 20;
 
-/// A finding for each distribution that requires NumPy and has such a module.
-pub(super) fn findings(vfs: &dyn Vfs, world: &World, code: &PythonCode<'_>) -> Vec<Finding> {
+/// The finding about the distributions that require NumPy and have such a module, if there are any.
+pub(super) fn finding(vfs: &dyn Vfs, world: &World, code: &PythonCode<'_>) -> Option<Finding> {
     let inventory = &world.inventory;
     let is_two = |version: &str| tensorflow::release(version).is_some_and(|(major, _)| major >= 2);
     let mut numpys = inventory.distributions.iter().filter(|it| it.normalized == "numpy");
     if !numpys.any(|numpy| is_two(&numpy.version)) {
-        return Vec::new();
+        return None;
     }
     let mut modules: BTreeMap<usize, Vec<&Object>> = BTreeMap::new();
     for object in inventory.objects.iter().filter(|it| it.role == Role::ExtensionModule) {
@@ -53,11 +53,13 @@ pub(super) fn findings(vfs: &dyn Vfs, world: &World, code: &PythonCode<'_>) -> V
         }
         let module = modules.into_iter().find_map(|it| Some((it, is_for_1(&constants, it)?)));
         let (module, _) = module.filter(|(_, is_for_1)| *is_for_1)?;
-        let is_optional =
-            matches!(code.reaction(module), Some(Reaction::GoesOn(_) | Reaction::Later(_)));
-        Some(Finding { is_optional, ..newer_numpy(&module.path, own, there) })
+        let reaction = code.reaction(module);
+        let goes_on = matches!(reaction, Some(Reaction::GoesOn(_) | Reaction::Later(_)));
+        (!goes_on).then_some((module, own, there))
     });
-    found.collect()
+    let found: Vec<_> = found.collect();
+    let (module, own, there) = found.first()?;
+    Some(newer_numpy(&module.path, own, there, found.len() - 1))
 }
 
 /// Was a module that uses NumPy compiled with NumPy 1? `None` if it does not show that it uses NumPy.

@@ -64,13 +64,27 @@ fn built_for_numpy_1(inventory: &Inventory, own: &Distribution) -> Option<Findin
     let is_told = needed
         .any(|needed| breaks(Breaks::WhenOfAnotherMajor, needed, &there.version) == Some(true));
     (release < tensorflow::FIRST_FOR_NUMPY_2 && is_two && !is_told)
-        .then(|| newer_numpy(&there.location, own, there))
+        .then(|| newer_numpy(&there.location, own, there, 0))
 }
 
-/// A distribution that was built for NumPy 1, and the NumPy that is there instead.
-pub(super) fn newer_numpy(object: &Path, own: &Distribution, there: &Distribution) -> Finding {
+/// Is a finding about the version of NumPy?
+pub(super) fn is_about_numpy(finding: &Finding) -> bool {
+    match &finding.evidence {
+        Evidence::Installed(Installed::NewerNumpy { .. }) => true,
+        Evidence::Installed(Installed::Requirement { name, .. }) => name == "numpy",
+        _ => false,
+    }
+}
+
+/// A distribution that was built for NumPy 1, and the NumPy that is there instead; so many others were too.
+pub(super) fn newer_numpy(
+    object: &Path,
+    own: &Distribution,
+    there: &Distribution,
+    others: usize,
+) -> Finding {
     let (release, numpy) = (Release::of(own), Release::of(there));
-    let evidence = Evidence::Installed(Installed::NewerNumpy { release, numpy });
+    let evidence = Evidence::Installed(Installed::NewerNumpy { release, numpy, others });
     let cure = Cure::Install(Install::Wanted(Wanted::new("numpy", "<2")));
     fault(Cause::VersionMismatch, object, evidence, cure)
 }
