@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from pathlib import Path
 
 import environment
 from expected import REFUSED, SOUND
@@ -83,7 +84,7 @@ def doctor(tfpatch, trial, expectation):
 def explain(tfpatch, trial, expectation, said):
     """What is wrong with the explanation of the interpreter's own words: it is to come to the doctor's
     cause."""
-    prefix = (trial.python or trial.target / "bin/python").parent.parent
+    prefix = Path(trial.python or trial.target / "bin/python").parent.parent
     done = subprocess.run(
         [tfpatch, "explain", "--format", "json", *trial.options, "-"],
         input=said,

@@ -54,8 +54,8 @@ def pythonhome_names_nothing(place):
     """PYTHONHOME names a directory without Python's library"""
     made = place.venv()
     package.found(place, made)
-    # The interpreter does not start: the shell's status is that of a warning.
-    code = f"{made.python} -c '{package.IMPORT}' || true"
+    # The interpreter does not start, and the shell is not one.
+    code = f"{made.python} -c '{package.IMPORT}'"
     return Trial(made.prefix, code, python="/bin/sh", variables={"PYTHONHOME": str(place.path / "nowhere")})
 
 
