@@ -132,9 +132,14 @@ fn version(line: &[u8]) -> Option<Message> {
 /// `OBJECT: symbol SYMBOL, version VERSION not defined in file LIBRARY with link time reference`.
 fn symbol(line: &[u8]) -> Option<Message> {
     let message = Message::new(Speaker::Glibc, Kind::SymbolNotFound);
-    if let Some((before, rest)) = around(line, b": undefined symbol: ") {
-        let object = subject(before)?;
+    if let Some((before, rest)) = around(line, b"undefined symbol: ") {
+        let before = before.strip_suffix(b": ").unwrap_or(before);
         let (symbol, version) = with_version(rest);
+        // What people copy may begin behind the object.
+        if before.trim_ascii().is_empty() || before.ends_with(b"Error") {
+            return is_name(symbol).then(|| message.symbol(symbol).version(version));
+        }
+        let object = subject(before)?;
         // The name of a program may have no slash.
         let is_program = behind(line, b"symbol lookup error: ").is_some();
         if !is_object(object) && !is_program || !is_name(symbol) {

@@ -84,6 +84,7 @@ const INTERESTING: &[&[u8]] = &[
     b"an't ",
     b"annot ",
     b"o library called",
+    b"not manage to locate",
     b"exec /",
     b"DllNotFoundException",
     b"not configured",

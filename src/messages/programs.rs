@@ -1,7 +1,7 @@
 //! Messages of programs and libraries in their own words: those in the table of sayings, and any line that
 //! names a library and states that it was not found or could not be loaded.
 
-use super::scanner::leaf;
+use super::scanner::{between, leaf};
 use super::{Kind, Message, Speaker, dotnet, glibc};
 use crate::bytes::printable;
 use crate::knowledge::packages;
@@ -24,6 +24,7 @@ const NOT_FOUND: &[&str] = &[
     "could not load",
     "couldn't find",
     "couldn't load",
+    "did not manage to locate",
     "error loading",
     "failed to find",
     "failed to load",
@@ -73,8 +74,19 @@ pub(super) fn library(line: &[u8]) -> Option<Message> {
     if let Some(name) = known.or(names.first()) {
         return Some(message.library(name));
     }
-    let called = dotnet::library(line).or_else(|| called(line, &lower));
+    let called = dotnet::library(line).or_else(|| called(line, &lower)).or_else(|| quoted(line));
     called.map(|name| message.library(name.as_bytes()))
+}
+
+/// The file that a linker would take for a library with a name in quotes, as `ctypes.util.find_library` does.
+fn quoted(line: &[u8]) -> Option<String> {
+    let name = ["library called '", "library called \""].iter().find_map(|words| {
+        let quote = *words.as_bytes().last()?;
+        between(line, words.as_bytes(), quote)
+    })?;
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-+".contains(byte);
+    (!name.is_empty() && name.len() < MAX_NAME && name.iter().all(is_plain))
+        .then(|| format!("lib{}.so", printable(name)))
 }
 
 /// A library with a special name, such as `cuSPARSE` or `gobject-2.0-0`, in a line about libraries.
@@ -131,6 +143,11 @@ mod tests {
             ("libfoo.so.1 => not found", "libfoo.so.1"),
             ("OSError: PortAudio library not found", "libportaudio.so.2"),
             ("cannot load library 'pango-1.0-0'", "libpango-1.0.so.0"),
+            (
+                "find_library() did not manage to locate a library called 'sndfile'",
+                "libsndfile.so.1",
+            ),
+            ("find_library() did not manage to locate a library called 'odd'", "libodd.so"),
             ("no library called \"cairo-2\" was found", "libcairo.so.2"),
             ("operation f(MAJOR) failed: The cuSPARSE library was not found.", "libcusparse.so.12"),
             ("RuntimeError: cannot load /opt/x/libodd-name.dylib.", "/opt/x/libodd-name.dylib"),
