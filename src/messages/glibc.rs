@@ -76,6 +76,13 @@ fn not_opened(line: &[u8]) -> Option<Message> {
     if name.contains(&b'/') {
         return Some(Message::new(Speaker::Glibc, Kind::ObjectNotFound).object(name));
     }
+    if is_garbled(name) {
+        let message = Message::new(Speaker::Glibc, Kind::ObjectUnreadable).library(name);
+        return Some(match asker {
+            Some(asker) => message.object(asker),
+            None => message,
+        });
+    }
     // cffi and ctypes pass names that no file has, such as those of a Windows build.
     let called = printable(name);
     let called = (!is_object(name))
@@ -87,6 +94,13 @@ fn not_opened(line: &[u8]) -> Option<Message> {
         Some(asker) => message.object(asker),
         None => message,
     })
+}
+
+/// Is a name not text? Python writes bytes that are no UTF-8 as `\udcXX`, each for one byte (PEP 383).
+fn is_garbled(name: &[u8]) -> bool {
+    std::str::from_utf8(name).is_err()
+        || name.iter().any(u8::is_ascii_control)
+        || memchr::memmem::find(name, b"\\udc").is_some()
 }
 
 /// A library that could not be opened because another one is missing, in messages of programs that quote the

@@ -144,6 +144,9 @@ impl Message {
                 Meaning::Object(ObjectFault::NotADirectory)
             }
             Kind::ObjectNotFound => Meaning::Object(ObjectFault::NoObject),
+            Kind::ObjectUnreadable if self.library.is_some() => {
+                Meaning::Library(LibraryFault::Garbled)
+            }
             Kind::ObjectUnreadable => {
                 Meaning::Object(ObjectFault::Unreadable(self.why_unreadable()))
             }
@@ -351,6 +354,8 @@ pub enum LibraryFault {
     NotFoundByProgram,
     /// A loader found no file for a library.
     NotFound,
+    /// The name that a loader searched for is not text.
+    Garbled,
     /// dyld ignores an entry of a search path.
     EntryPassedOver,
 }

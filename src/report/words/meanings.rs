@@ -67,6 +67,10 @@ fn of_library(message: &Message, fault: &LibraryFault) -> String {
              the library is not installed or is in a directory that is not searched.",
             needed_by(message)
         ),
+        LibraryFault::Garbled => format!(
+            "the loader searched for a library with the name {library}: the file that needs it is damaged. Some \
+             releases of patchelf damage files in this way when they edit them, or when a file is stripped afterwards."
+        ),
         LibraryFault::EntryPassedOver => format!(
             "dyld ignores the search path entry {} of {name}: it is a relative path, and the program is restricted \
              (signed with the hardened runtime, or running with other privileges).",
