@@ -78,6 +78,13 @@ pub enum Case {
         /// The path of the package.
         package: PathBuf,
     },
+    /// The package exists, but the `RECORD` of this release of it does not list the module.
+    ModuleNotInRelease {
+        /// The module.
+        module: Vec<u8>,
+        /// The release.
+        release: Release,
+    },
     /// Nothing in the environment provides the module.
     NoModule {
         /// The module.
@@ -140,6 +147,8 @@ pub enum Remedy {
     },
     /// Reinstall the distribution.
     Reinstall,
+    /// Install another release of the distribution.
+    OtherRelease,
     /// Restart a program that still reports the message.
     Restart,
     /// The same; on another machine, the fix for the message alone.
@@ -262,7 +271,7 @@ pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Messa
     matching.sort_by_key(|(fit, _)| std::cmp::Reverse(*fit));
     let findings = matching.into_iter().map(|(_, finding)| finding.clone()).collect();
     let found = Verdict::found(message, findings)
-        .or_else(|| module(vfs, world, message))
+        .or_else(|| module(vfs, world, message, &about))
         .or_else(|| opened_by_relative_path(world, message))
         .or_else(|| resolves(vfs, world, diagnosis, message).filter(|_| is_here))
         .or_else(|| opened_by_name(vfs, world, message));
@@ -280,12 +289,15 @@ pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Messa
 /// The installed distribution that the object of a message belongs to, or else its module.
 #[must_use]
 pub fn installed(vfs: &dyn Vfs, world: &World, message: &Message) -> Option<Release> {
+    let of_module = || Distributions::of(vfs, world, message).only_release(world);
     let Some(object) = message.object.as_deref().filter(|object| object.starts_with(b"/")) else {
-        return Distributions::of(vfs, world, message).only_release(world);
+        return of_module();
     };
     let path = Path::new(OsStr::from_bytes(object));
     let of_object = world.object_at(vfs, path).and_then(|it| world.inventory.distribution_of(it));
-    of_object.or_else(|| world.distribution_listing(path)).map(Release::of)
+    let of_object = of_object.or_else(|| world.distribution_listing(path)).map(Release::of);
+    // The world does not keep who owns sources.
+    of_object.or_else(|| (message.kind == Kind::NameNotFound).then(of_module).flatten())
 }
 
 /// Is the message from dyld, although no file here is a Mach-O file?
@@ -430,7 +442,12 @@ fn object_fit(vfs: &dyn Vfs, message: &Message, object: &Path) -> u32 {
 }
 
 /// The state of a missing module.
-fn module(vfs: &dyn Vfs, world: &World, message: &Message) -> Option<Verdict> {
+fn module(
+    vfs: &dyn Vfs,
+    world: &World,
+    message: &Message,
+    about: &Distributions,
+) -> Option<Verdict> {
     let named = message.module.as_deref().filter(|_| message.kind == Kind::ModuleNotFound)?;
     let environment = world.environment.as_ref()?;
     let module = named.to_vec();
@@ -443,16 +460,35 @@ fn module(vfs: &dyn Vfs, world: &World, message: &Message) -> Option<Verdict> {
             remedy: Remedy::Reinstall,
             ..words
         },
-        Found::PackageOnly(package) => Verdict {
-            cause: Some(Cause::PartialInstall),
-            case: Case::ModuleNotInPackage { module, package },
-            remedy: Remedy::Reinstall,
-            ..words
-        },
+        Found::PackageOnly(package) if !about.are_of_a_record => {
+            // Several distributions share a package without this file.
+            let is_shared = vfs.metadata(&package.join("__init__.py")).is_err();
+            match about.only_release(world) {
+                Some(release) => Verdict {
+                    cause: Some(Cause::VersionMismatch),
+                    case: Case::ModuleNotInRelease { module, release },
+                    remedy: Remedy::OtherRelease,
+                    ..words
+                },
+                None if is_shared => Verdict { case: Case::NoModule { module }, ..words },
+                None => not_in_package(words, module, package),
+            }
+        }
+        Found::PackageOnly(package) => not_in_package(words, module, package),
         Found::Absent => {
             Verdict { cause: Some(Cause::NotInstalled), case: Case::NoModule { module }, ..words }
         }
     })
+}
+
+/// A package lacks a module that belongs to it.
+fn not_in_package(words: Verdict, module: Vec<u8>, package: PathBuf) -> Verdict {
+    Verdict {
+        cause: Some(Cause::PartialInstall),
+        case: Case::ModuleNotInPackage { module, package },
+        remedy: Remedy::Reinstall,
+        ..words
+    }
 }
 
 /// The code that opens a library, if the message names no requesting object and nothing in the environment

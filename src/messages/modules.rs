@@ -10,7 +10,11 @@ use std::collections::BTreeSet;
 
 /// The names of the distributions that the module in a message may belong to.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Distributions(BTreeSet<String>);
+pub(super) struct Distributions {
+    names: BTreeSet<String>,
+    /// Does the RECORD of one of them list the module?
+    pub(super) are_of_a_record: bool,
+}
 
 impl Distributions {
     /// Those whose RECORD contains the module, such as protobuf for `google.protobuf`; and the top-level
@@ -28,20 +32,24 @@ impl Distributions {
             let record = distribution.read_record(vfs).unwrap_or_default();
             record::rows(&record).map_while(Result::ok).any(|row| holds(&row.path))
         });
-        names.extend(owning.map(|distribution| distribution.normalized.clone()));
-        Self(names.into_iter().filter(|name| !name.is_empty()).collect())
+        let owning: Vec<String> =
+            owning.map(|distribution| distribution.normalized.clone()).collect();
+        let are_of_a_record = !owning.is_empty();
+        names.extend(owning);
+        names.retain(|name| !name.is_empty());
+        Self { names, are_of_a_record }
     }
 
     /// The release of the only one of them that is installed.
     pub(super) fn only_release(&self, world: &World) -> Option<Release> {
         let all = world.inventory.distributions.iter();
-        let mut owning = all.filter(|distribution| self.0.contains(&distribution.normalized));
+        let mut owning = all.filter(|distribution| self.names.contains(&distribution.normalized));
         let first = owning.next()?;
         owning.next().is_none().then(|| Release::of(first))
     }
 
     /// Is the finding about one of them?
     pub(super) fn are_named_by(&self, finding: &Finding) -> bool {
-        self.0.iter().any(|name| finding.evidence.names(name))
+        self.names.iter().any(|name| finding.evidence.names(name))
     }
 }

@@ -7,6 +7,7 @@ use super::{Kind, Message, Speaker};
 const BUILT_FOR: &[(&[u8], &[u8])] = &[
     (b"A module that was compiled using NumPy ", b"numpy"),
     (b"module compiled against API version ", b"numpy"),
+    (b"module compiled against ABI version ", b"numpy"),
     (b"module was compiled against NumPy C-API version ", b"numpy"),
     (b"VersionError: Detected mismatched Protobuf Gencode/Runtime ", b"protobuf"),
     (b"VersionError: Detected incompatible Protobuf Gencode/Runtime ", b"protobuf"),

@@ -472,3 +472,41 @@ fn an_environment_is_not_named_where_it_has_no_part() {
         "ImportError: libx.so.1: cannot open shared object file: No such file or directory";
     assert_eq!(case(missing), Case::NothingFits);
 }
+
+#[test]
+fn the_older_of_two_numpys_is_the_one_to_replace() {
+    hold(&[
+        (
+            "RuntimeError: module compiled against API version 0x10 but this version of numpy is 0xf",
+            &["pip install -U numpy"],
+            &["numpy<2"],
+        ),
+        (
+            "RuntimeError: module compiled against ABI version 0x2000000 but this version of numpy is 0x1000009",
+            &["pip install -U numpy"],
+            &["numpy<2"],
+        ),
+        (
+            "RuntimeError: module compiled against ABI version 0x1000009 but this version of numpy is 0x2000000",
+            &["numpy<2"],
+            &["-U numpy"],
+        ),
+        (
+            "ValueError: numpy.ndarray size changed, may indicate binary incompatibility. Expected 96 from C header, got 80 from PyObject",
+            &["pip install -U numpy"],
+            &["numpy<2"],
+        ),
+        // This type has become smaller in NumPy 2.
+        (
+            "ValueError: numpy.dtype size changed, may indicate binary incompatibility. Expected 96 from C header, got 88 from PyObject",
+            &["numpy<2"],
+            &["-U numpy"],
+        ),
+        // Cython before 0.29 expects the size of the installed release.
+        (
+            "RuntimeWarning: numpy.ufunc size changed, may indicate binary incompatibility. Expected 216, got 192",
+            &["newer releases of the packages"],
+            &["-U numpy"],
+        ),
+    ]);
+}

@@ -230,12 +230,12 @@ fn a_cure_fits_what_failed() {
         ),
         // The newer of the two NumPys is told by the numbers.
         (
-            "numpy.dtype size changed, may indicate binary incompatibility. Expected 96 from C header, got 88",
+            "numpy.ndarray size changed, may indicate binary incompatibility. Expected 96 from C header, got 88",
             "-U",
             "<2",
         ),
         (
-            "numpy.dtype size changed, may indicate binary incompatibility. Expected 88 from C header, got 96",
+            "numpy.ndarray size changed, may indicate binary incompatibility. Expected 88 from C header, got 96",
             "<2",
             "-U",
         ),

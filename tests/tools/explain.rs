@@ -197,3 +197,35 @@ fn a_sound_file_is_not_called_well_where_the_system_refuses_it() {
         assert!(!told.out.contains("no action needed"), "{why}: {told:#?}");
     }
 }
+
+/// A release is not the right one because its number is there: what it does not list was never in it.
+#[test]
+fn a_module_that_the_release_never_had_is_not_reinstalled() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = environments::empty(dir.path());
+    fs::create_dir_all(env.site.join("numpy")).unwrap();
+    fs::write(env.site.join("numpy/__init__.py"), "").unwrap();
+    env.distribution("numpy", &[], &["numpy/__init__.py"]);
+    fs::create_dir_all(env.site.join("shared/one")).unwrap();
+    fs::write(env.site.join("shared/one/__init__.py"), "").unwrap();
+    env.distribution("shared-one", &[], &["shared/one/__init__.py"]);
+    let answer = |text: &str| {
+        let target = env.prefix.to_str().unwrap();
+        explain(dir.path(), &["--target", target, "-"], text.as_bytes()).out
+    };
+
+    let newer = answer("ModuleNotFoundError: No module named 'numpy._core'");
+    assert!(newer.contains("numpy 1.0 does not contain numpy._core"), "{newer}");
+    assert!(newer.contains("-U numpy") && !newer.contains("--force-reinstall"), "{newer}");
+
+    let name = format!(
+        "ImportError: cannot import name 'trapezoid' from 'numpy' ({}/numpy/__init__.py)",
+        env.site.display()
+    );
+    let name = answer(&name);
+    assert!(name.contains("-U numpy") && !name.contains("numpy<2"), "{name}");
+
+    // A directory that several distributions share belongs to none of them.
+    let other = answer("ModuleNotFoundError: No module named 'shared.two'");
+    assert!(other.contains("No package in this environment provides shared.two"), "{other}");
+}

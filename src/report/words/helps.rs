@@ -464,8 +464,7 @@ fn newer_libstdcxx(release: Option<&str>) -> String {
 fn releases(message: &Message, help: &ReleasesHelp) -> String {
     match help {
         ReleasesHelp::NewerNumpy => {
-            "pip install -U numpy, which is older than the release that the module was built with"
-                .to_owned()
+            "pip install -U numpy, which is older than the release that the module needs".to_owned()
         }
         ReleasesHelp::Numpy1 => {
             "pip install 'numpy<2', or newer releases of the packages that were built for NumPy 1"

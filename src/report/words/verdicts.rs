@@ -2,6 +2,7 @@
 
 use super::{commands, findings, helps};
 use crate::bytes::{in_shell_quotes, printable, shell_word, shown};
+use crate::findings::evidence::Release;
 use crate::knowledge::import_names;
 use crate::messages::Message;
 use crate::messages::in_environment::{Case, Remedy, Verdict};
@@ -37,6 +38,9 @@ pub fn sentence(verdict: &Verdict) -> String {
         ),
         Case::ModuleNotInPackage { module, package } => {
             format!("{} exists, but {} is not in it.", shown(package), printable(module))
+        }
+        Case::ModuleNotInRelease { module, release } => {
+            format!("{release} does not contain {}.", printable(module))
         }
         Case::NoModule { module } => {
             format!("No package in this environment provides {}.", printable(module))
@@ -135,6 +139,7 @@ pub fn cure(message: &Message, verdict: &Verdict) -> String {
             let name = name.as_deref().unwrap_or("NAME");
             format!("reinstall the package: pip install --force-reinstall --no-deps {name}")
         }
+        Remedy::OtherRelease => other_release(message),
         Remedy::Restart => RESTART.to_owned(),
         Remedy::RestartOrOfWords => {
             format!("{RESTART}; if the message is from another machine, {}", helps::of(message))
@@ -149,6 +154,18 @@ pub fn cure(message: &Message, verdict: &Verdict) -> String {
         }
     };
     commands::in_words_of(&verdict.installs, &said)
+}
+
+/// Installs a release with a module that the installed one lacks.
+fn other_release(message: &Message) -> String {
+    let module = message.module.as_deref().map(printable).unwrap_or_default();
+    let Some(Release { name, version }) = &message.installed else {
+        return helps::of(message);
+    };
+    format!(
+        "install a release of {name} that contains {module}: pip install -U {name} if it is newer than {version}, or pip \
+         install '{name}<{version}' if it is older"
+    )
 }
 
 /// A path as a Python string.
