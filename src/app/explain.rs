@@ -1,11 +1,12 @@
 //! Explains loader errors: what they mean, what is found in the environment, and how to fix them.
 
+use super::doctor::{Diagnosed, Doctor};
 use super::targets::Reason;
 use super::targets::facts;
 use super::view::View;
 use super::{App, Chosen, Error, Work};
 use crate::command_line::CommandLine;
-use crate::diagnosis::diagnose::{Diagnosis, diagnose};
+use crate::diagnosis::diagnose::Diagnosis;
 use crate::findings::evidence::Release;
 use crate::findings::finding::Severity;
 use crate::loader::Settings;
@@ -14,7 +15,7 @@ use crate::messages::{Log, Message, Weight};
 use crate::python::discovery;
 use crate::python::target::Target;
 use crate::vfs::Vfs as _;
-use crate::world::World;
+use crate::world::{Question, World};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -223,7 +224,11 @@ impl Places<'_> {
             return known;
         }
         let world = self.app.world(&View::Files(&self.app.vfs), &chosen, self.settings.clone());
-        let diagnosis = diagnose(&self.app.vfs, &world);
+        let how = Doctor { settings: self.settings.clone(), question: Question::default() };
+        let mut diagnosed = Diagnosed::of(&self.app.vfs, world, &Question::default());
+        // Without the plan, a repair may be suggested that would be refused.
+        let _ = self.app.promise(&chosen, &how, false, &mut diagnosed);
+        let Diagnosed { world, diagnosis, .. } = diagnosed;
         self.seen.push(Read { chosen, world, diagnosis });
         Some(self.seen.len() - 1)
     }

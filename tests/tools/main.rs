@@ -74,6 +74,8 @@ mod planner;
 #[cfg(test)]
 mod probe;
 #[cfg(test)]
+mod promised;
+#[cfg(test)]
 mod proof;
 #[cfg(test)]
 mod python;
