@@ -50,16 +50,17 @@ impl App {
         let proposal = self.propose(&view, world, diagnosis, &mut how, Purpose::Report);
         drop(work);
         *files = proposal.rewrites.len();
-        let refused = proposal
-            .remaining
-            .iter()
-            .filter_map(|finding| Some((finding.question(), finding.refusal.as_ref()?)));
-        let refused: HashMap<_, _> = refused.collect();
+        let remaining = proposal.remaining.iter().filter(|finding| !finding.fixable);
+        let remaining: HashMap<_, _> =
+            remaining.map(|finding| (finding.question(), finding)).collect();
         for finding in &mut diagnosis.findings {
-            let refusal = refused.get(&finding.question()).copied().cloned();
-            if finding.fixable && finding.severity() != Severity::Info && refusal.is_some() {
+            if !finding.fixable || finding.severity() == Severity::Info {
+                continue;
+            }
+            let left = remaining.get(&finding.question()).copied();
+            if let Some(left) = left {
                 finding.fixable = false;
-                finding.refusal = refusal;
+                finding.refusal.clone_from(&left.refusal);
             }
         }
         Ok(())

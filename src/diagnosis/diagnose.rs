@@ -148,8 +148,9 @@ fn loads(
 ) -> Diagnosis {
     // Neither depends on what the other finds.
     let loaded = || lacking(vfs, world, question, programs, &seen);
-    let (installed, lacking) = rayon::join(|| installed(&seen), loaded);
+    let (mut installed, lacking) = rayon::join(|| installed(&seen), loaded);
     let Lacking { mut findings, unasked, unresolved, of_macos, bare } = lacking;
+    installed.leave_to_variables(&findings);
     findings.retain(|finding| !installed.explains(finding));
     findings.extend(installed.findings.iter().cloned());
     findings.retain(|finding| {

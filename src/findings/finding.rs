@@ -1,6 +1,6 @@
 //! What a diagnosis found: the cause, its severity, and the evidence.
 
-use super::cure::Cure;
+use super::cure::{Cure, Search};
 use super::evidence::Evidence;
 use super::evidence::need::{Lacking, Need, Supply};
 use super::evidence::symbols::{Newer, Symbols};
@@ -229,6 +229,21 @@ impl Finding {
     pub fn question(&self) -> (&Path, Option<&[u8]>, Option<Cause>) {
         let cause = self.library.is_none().then_some(self.cause);
         (&self.object, self.library.as_deref(), cause)
+    }
+
+    /// Does a variable lead to a copy of a library that lacks symbols?
+    #[must_use]
+    pub fn gets_a_lacking_copy(&self) -> bool {
+        self.cause == Cause::EnvOverride && !self.symbols.is_empty()
+    }
+
+    /// Marks it as something that a repair does not change. The reason is told unless the user has to change a
+    /// variable first.
+    pub fn refuse(&mut self, reason: &Refusal) {
+        self.fixable = false;
+        if !matches!(self.cure, Cure::Search(Search::TakeOut { .. })) {
+            self.refusal = Some(reason.clone());
+        }
     }
 
     /// Is it caused only by variables that are set?

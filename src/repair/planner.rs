@@ -85,8 +85,7 @@ pub fn propose(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, options: &Op
     let refused = std::mem::take(&mut planner.refused);
     let remaining = last.findings.iter().cloned().map(|mut finding| {
         if let Some(reason) = refused.get(&file_of(world, &finding.object)) {
-            finding.fixable = false;
-            finding.refusal = Some(reason.clone());
+            finding.refuse(reason);
         }
         finding
     });

@@ -34,11 +34,11 @@ impl Objections {
     }
 }
 
-/// Does a library have to come from another file, because the copy that was found lacks a version?
-/// All objects that need it in the same process get the same copy.
+/// Does a library have to come from another file, because the copy that was found lacks a version, or because a
+/// variable leads to one that lacks symbols? All objects that need it in the same process get the same copy.
 fn is_meant(planned: &[Finding], moved: &Moved) -> bool {
     let wanted = planned.iter().filter(|finding| {
-        finding.cause == Cause::SymbolVersion
+        (finding.cause == Cause::SymbolVersion || finding.gets_a_lacking_copy())
             && finding.library.as_ref() == Some(&moved.question.library)
     });
     let after = moved.after.as_deref().and_then(Path::parent);

@@ -2,7 +2,9 @@
 
 use crate::support::command::{open_directory, run, set_mode, words};
 use crate::support::environments::{self, Environment};
+use crate::support::wheels;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// An environment with modules whose library is in a directory that is not searched.
 fn broken(dir: &Path, modules: &[&str]) -> (Environment, Vec<PathBuf>) {
@@ -46,4 +48,41 @@ fn a_file_that_may_not_be_edited_does_not_keep_others_from_their_repair() {
     assert!(!again.text(1).contains("tfpatch fix"), "{again:#?}");
     let twice = run(dir.path(), &words(&[&"fix", &env.prefix]));
     assert!(twice.text(1).contains("nothing to repair; 1 error remains"), "{twice:#?}");
+}
+
+/// The variable is to blame for the copy that it leads to, and not the right library that is not found. An entry
+/// that is searched before the variable gets the right one; one that is searched after it does not.
+#[test]
+fn a_copy_without_symbols_is_blamed_on_the_variable_that_leads_to_it() {
+    for (tags, is_cured) in [("-Wl,--disable-new-dtags", true), ("-Wl,--enable-new-dtags", false)] {
+        let dir = open_directory();
+        let env = environments::empty(dir.path());
+        let below = env.below();
+        env.library(&format!("{below}/libs/libneeded.so.1"), "libneeded.so.1", &[], &[]);
+        let flags = [tags, "-Wl,-rpath,$ORIGIN/../gone"];
+        env.module("one/first", &["libneeded.so.1"], &flags);
+        env.distribution("one", &[], &["one/first.abi3.so", "libs/libneeded.so.1"]);
+        let stub = dir.path().join("stub");
+        std::fs::create_dir(&stub).unwrap();
+        let stub_file = stub.join("libneeded.so.1");
+        wheels::run(
+            Command::new("gcc")
+                .args(["-shared", "-xc", "/dev/null", "-Wl,-soname,libneeded.so.1", "-o"])
+                .arg(&stub_file),
+        );
+        let variable = format!("LD_LIBRARY_PATH={}", stub.display());
+        let asked = |command: &str| words(&[&command, &"--env", &variable, &env.prefix]);
+
+        let doctor = run(dir.path(), &asked("doctor"));
+        let said = doctor.text(1);
+        assert!(said.contains("env_override") && !said.contains("missing_symbol"), "{said}");
+        assert!(said.contains("stub/libneeded.so.1 because of LD_LIBRARY_PATH"), "{said}");
+        assert_eq!(said.contains("tfpatch fix"), is_cured, "{said}");
+        assert_ne!(said.contains("from LD_LIBRARY_PATH"), is_cured, "{said}");
+        let fixed = run(dir.path(), &asked("fix"));
+        fixed.text(i32::from(!is_cured));
+        let mut python = Command::new(env.prefix.join("bin/python"));
+        python.args(["-c", "import one.first"]).env("LD_LIBRARY_PATH", &stub);
+        assert_eq!(python.output().unwrap().status.success(), is_cured, "{fixed:#?}");
+    }
 }
