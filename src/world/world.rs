@@ -5,6 +5,7 @@ use super::inventory::{Inventory, Object};
 use super::linked_directories::Linked;
 use super::object_names;
 use super::place::Place;
+use super::twins::Twins;
 use super::unreadable::{Unreadable, Why};
 use super::wheel_claims::Claims;
 use crate::loader::Settings;
@@ -44,6 +45,8 @@ pub struct World {
     pub owners: Owners,
     /// Its own metadata, if the target is a wheel.
     pub wheel: Option<Claims>,
+    /// Objects with the same bytes.
+    pub twins: Twins,
 }
 
 /// A part of a tree.
@@ -238,6 +241,7 @@ impl World {
             settings,
             owners: Owners::default(),
             wheel: None,
+            twins: Twins::default(),
         };
         world.find_owners(vfs);
         world

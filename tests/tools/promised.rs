@@ -86,3 +86,30 @@ fn a_copy_without_symbols_is_blamed_on_the_variable_that_leads_to_it() {
         assert_eq!(python.output().unwrap().status.success(), is_cured, "{fixed:#?}");
     }
 }
+
+/// Each of several copies with the same bytes is right, and the nearest is chosen. Between different ones nobody
+/// but the user can choose.
+#[test]
+fn one_of_several_equal_copies_is_chosen() {
+    for is_same in [true, false] {
+        let dir = open_directory();
+        let env = environments::empty(dir.path());
+        let below = env.below();
+        let path = format!("{below}/one/libs/libneeded.so.1");
+        let copy = env.library(&path, "libneeded.so.1", &[], &[]);
+        env.module("one/first", &["libneeded.so.1"], &[]);
+        let other = env.site.join("a/libneeded.so.1");
+        std::fs::create_dir(env.site.join("a")).unwrap();
+        std::fs::copy(&copy, &other).unwrap();
+        if !is_same {
+            let mut bytes = std::fs::read(&other).unwrap();
+            bytes.push(0);
+            std::fs::write(&other, bytes).unwrap();
+        }
+        let fixed = run(dir.path(), &words(&[&"fix", &env.prefix]));
+        let said = fixed.text(i32::from(!is_same));
+        assert!(!is_same || said.contains("one/libs"), "{said}");
+        assert_eq!(said.contains("choose one"), !is_same, "{said}");
+        assert_eq!(env.runs("import one.first"), is_same);
+    }
+}
