@@ -6,7 +6,7 @@
 
 use super::checks::variables;
 use super::load_report::Missing;
-use super::provider;
+use super::{provider, unmet};
 use crate::findings::cure::{Cure, Install, Reinstall, Search};
 use crate::findings::evidence::need::{Lacking, Supply};
 use crate::findings::evidence::variable::Blame;
@@ -162,7 +162,8 @@ impl Absent<'_> {
             let machine = self.machine();
             machine.and_then(|it| self.libraries.other_version(name, it))
         });
-        let cure = Cure::Install(Install::WhatShips(name.to_vec()));
+        let wanted = unmet::requirement(self.world, asking, name).map(Install::Wanted);
+        let cure = Cure::Install(wanted.unwrap_or_else(|| Install::WhatShips(name.to_vec())));
         let parts = other.as_deref().and_then(|other| Some((other.file_name()?, other.parent()?)));
         let Some((there, directory)) = parts else {
             return self.lacking(Cause::NotInstalled, Lacking::Nowhere { absent }, cure);

@@ -12,6 +12,7 @@ use super::checks::{
 use super::left_to_others::leave_to_others;
 use super::load_report::{Missing, Seen};
 use super::provider::{self, Choice, Provider, known_cause};
+use super::unmet;
 use crate::findings::cure::{Cure, Install, Search, Tidying};
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::need::{Guard, Need, Supply};
@@ -159,7 +160,8 @@ fn loads(
             || keeps_from_loading(world, &seen.missing, finding)
     });
     findings.iter_mut().for_each(|finding| leave_to_others(vfs, world, finding));
-    let installs = with_tool(world.installs(vfs), &mut findings);
+    let installs = world.installs(vfs);
+    with_tool(|object| world.installs_at(vfs, object), &mut findings);
     sort(&mut findings);
     let (complete, mut both) = (seen.complete, seen.bindings);
     both.extend(&of_macos);
@@ -402,6 +404,12 @@ impl Judge<'_> {
         let before = self.before(missing);
         let is_optional =
             || !self.is_alone && self.asking.is_optional(self.seen, missing, &provider.path);
+        let wanted = || unmet::instead_of(self.world, missing, &provider.path);
+        if let Some(wanted) = before.is_none().then(wanted).flatten() {
+            let cure = Cure::Install(Install::Wanted(wanted));
+            let found = self.need(missing, Cause::PathMissing, unreached(false), cure);
+            return Finding { lies_in: vec![directory], ..found };
+        }
         let found = match before {
             Some(Before::Required) => later(true),
             Some(Before::Only) => later(false),

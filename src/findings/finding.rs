@@ -296,12 +296,11 @@ pub(crate) fn fault(cause: Cause, object: &Path, evidence: Evidence, cure: Cure)
 }
 
 /// Adds the tool that installs packages to each finding, sorts them, and returns the tool.
-pub fn with_tool(installs: Installs, findings: &mut Vec<Finding>) -> Installs {
+pub fn with_tool(installs: impl Fn(&Path) -> Installs, findings: &mut Vec<Finding>) {
     for finding in findings.iter_mut() {
-        finding.installs = installs.clone();
+        finding.installs = installs(&finding.object);
     }
     sort(findings);
-    installs
 }
 
 /// Sorts errors first, then by the order of causes, then by object and library.

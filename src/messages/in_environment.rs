@@ -276,7 +276,11 @@ pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Messa
         .or_else(|| resolves(vfs, world, diagnosis, message).filter(|_| is_here))
         .or_else(|| opened_by_name(vfs, world, message));
     match found {
-        Some(found) => Verdict { installs: world.installs(vfs), ..found },
+        Some(found) => {
+            let object = message.object.as_deref().unwrap_or_default();
+            let installs = world.installs_at(vfs, Path::new(OsStr::from_bytes(object)));
+            Verdict { installs, ..found }
+        }
         None if !is_here => Verdict::by_words(message, Outcome::NotHere),
         // Something that cannot be part of such an environment was not searched there.
         None if !message.is_of_an_environment() || is_of_another_loader(world, message) => {

@@ -75,6 +75,24 @@ impl World {
         environment.map_or_else(Installs::default, |environment| Installs::of(vfs, environment))
     }
 
+    /// The tool that installs a file again: that of the environment, unless its distribution is in a directory of its
+    /// own (`pip install --target`).
+    #[must_use]
+    pub fn installs_at(&self, vfs: &dyn Vfs, file: &Path) -> Installs {
+        let own = self.installs(vfs);
+        let sites = self.inventory.distributions.iter().map(|it| it.site.as_path());
+        let around = sites.filter(|site| file.starts_with(site));
+        let Some(site) = around.max_by_key(|site| site.as_os_str().len()) else { return own };
+        let mut environment = self.environment.iter().flat_map(|it| &it.site_packages);
+        let name = site.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        let is_usual = name == "site-packages" || name == "dist-packages";
+        if self.elsewhere || is_usual || environment.any(|it| it.path == site) {
+            return own;
+        }
+        let with_uv = matches!(own, Installs::Uv(_));
+        Installs::Target { directory: site.to_owned(), with_uv }
+    }
+
     /// Reads an environment: everything below its prefix, or, for an interpreter that shares its prefix
     /// with a whole system, the directories that it imports from.
     #[must_use]

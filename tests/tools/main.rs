@@ -18,6 +18,8 @@ mod commands;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod cures;
+#[cfg(test)]
 mod direct;
 #[cfg(test)]
 mod discovery;

@@ -1,5 +1,6 @@
 //! The texts of fixes for a message alone, without an environment.
 
+use super::commands;
 use super::cures::{Family, shipped_on};
 use super::managed;
 use crate::bytes::{in_shell_quotes, printable, shell_word};
@@ -147,7 +148,7 @@ fn installs(message: &Message, shipped: &Shipped) -> String {
 /// else changes.
 fn requirement(message: &Message, name: &str) -> String {
     match message.installed.as_ref().filter(|release| release.name == name) {
-        Some(release) => in_shell_quotes(format!("{name}=={}", release.version).as_bytes()),
+        Some(release) => commands::requirement(release),
         None => name.to_owned(),
     }
 }

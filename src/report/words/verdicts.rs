@@ -1,7 +1,7 @@
 //! The texts for a message that was checked in an environment.
 
 use super::{commands, findings, helps};
-use crate::bytes::{in_shell_quotes, printable, shell_word, shown};
+use crate::bytes::{printable, shell_word, shown};
 use crate::findings::evidence::Release;
 use crate::knowledge::import_names;
 use crate::messages::Message;
@@ -124,8 +124,7 @@ pub fn cure(message: &Message, verdict: &Verdict) -> String {
         ),
         Remedy::Reinstall => {
             if let Some(release) = &message.installed {
-                let again = format!("{}=={}", release.name, release.version);
-                let again = in_shell_quotes(again.as_bytes());
+                let again = commands::requirement(release);
                 return commands::in_words_of(
                     &verdict.installs,
                     &format!(
@@ -159,7 +158,7 @@ pub fn cure(message: &Message, verdict: &Verdict) -> String {
 /// Installs a release with a module that the installed one lacks.
 fn other_release(message: &Message) -> String {
     let module = message.module.as_deref().map(printable).unwrap_or_default();
-    let Some(Release { name, version }) = &message.installed else {
+    let Some(Release { name, version, .. }) = &message.installed else {
         return helps::of(message);
     };
     format!(
