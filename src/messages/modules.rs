@@ -1,12 +1,15 @@
-//! Determines which distribution a Python module belongs to.
+//! Determines which distribution a Python module belongs to, and why one is missing.
 
-use super::Message;
+use super::verdict::{Case, Outcome, Remedy, Verdict};
+use super::{Kind, Message};
 use crate::findings::evidence::Release;
-use crate::findings::finding::Finding;
+use crate::findings::finding::{Cause, Finding};
+use crate::python::modules::{Found, find};
 use crate::python::record;
 use crate::vfs::Vfs;
 use crate::world::World;
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 /// The names of the distributions that the module in a message may belong to.
 #[derive(Debug, Clone, Default)]
@@ -51,5 +54,55 @@ impl Distributions {
     /// Is the finding about one of them?
     pub(super) fn are_named_by(&self, finding: &Finding) -> bool {
         self.names.iter().any(|name| finding.evidence.names(name))
+    }
+}
+
+/// The state of a missing module.
+pub(super) fn missing(
+    vfs: &dyn Vfs,
+    world: &World,
+    message: &Message,
+    about: &Distributions,
+) -> Option<Verdict> {
+    let named = message.module.as_deref().filter(|_| message.kind == Kind::ModuleNotFound)?;
+    let environment = world.environment.as_ref()?;
+    let module = named.to_vec();
+    let words = Verdict::by_words(message, Outcome::Found);
+    Some(match find(vfs, environment, named) {
+        Found::Importable(path) => Verdict::resolved(Case::ModuleIsHere { module, path }),
+        Found::ForAnother(path) => Verdict {
+            cause: Some(Cause::WrongPlatform),
+            case: Case::ModuleForAnother { path },
+            remedy: Remedy::Reinstall,
+            ..words
+        },
+        Found::PackageOnly(package) if !about.are_of_a_record => {
+            // Several distributions share a package without this file.
+            let is_shared = vfs.metadata(&package.join("__init__.py")).is_err();
+            match about.only_release(world) {
+                Some(release) => Verdict {
+                    cause: Some(Cause::VersionMismatch),
+                    case: Case::ModuleNotInRelease { module, release },
+                    remedy: Remedy::OtherRelease,
+                    ..words
+                },
+                None if is_shared => Verdict { case: Case::NoModule { module }, ..words },
+                None => not_in_package(words, module, package),
+            }
+        }
+        Found::PackageOnly(package) => not_in_package(words, module, package),
+        Found::Absent => {
+            Verdict { cause: Some(Cause::NotInstalled), case: Case::NoModule { module }, ..words }
+        }
+    })
+}
+
+/// A package lacks a module that belongs to it.
+fn not_in_package(words: Verdict, module: Vec<u8>, package: PathBuf) -> Verdict {
+    Verdict {
+        cause: Some(Cause::PartialInstall),
+        case: Case::ModuleNotInPackage { module, package },
+        remedy: Remedy::Reinstall,
+        ..words
     }
 }

@@ -3,7 +3,7 @@
 use super::commands;
 use super::cures::{Family, shipped_on};
 use super::managed;
-use crate::bytes::{in_shell_quotes, printable, shell_word};
+use crate::bytes::{in_shell_quotes, printable, shell_word, shown};
 use crate::knowledge::import_names;
 use crate::knowledge::managers;
 use crate::knowledge::packages::{self, Shipped};
@@ -14,6 +14,7 @@ use crate::messages::cure::{
     Advice, Bring, Help, LibraryHelp, Newer, Older, OpenFile, Owned, ReleasesHelp,
 };
 use crate::messages::{Message, Speaker, leaf};
+use std::path::Path;
 
 /// A command or an instruction.
 #[must_use]
@@ -43,6 +44,7 @@ pub fn of(message: &Message) -> String {
             }
         }
         Help::Reinstall(owner) => reinstall(message, &owner),
+        Help::Rename(file) => rename(&file),
         Help::Processor { is_mac: false, distribution: None } => {
             "install the build of the package or the program for this machine (file FILE shows what a file is built for; on \
              Debian and Ubuntu, apt install PACKAGE:amd64 or PACKAGE:arm64)"
@@ -436,6 +438,11 @@ fn reinstall(message: &Message, owner: &Owned) -> String {
             "reinstall the package or the program that the file belongs to, on the system that runs it".to_owned()
         }
     }
+}
+
+/// Makes way for a package that a file of the program shadows.
+pub(super) fn rename(file: &Path) -> String {
+    format!("rename {}, or start the program in another directory", shown(file))
 }
 
 fn processor(is_mac: bool, name: &str) -> String {

@@ -5,7 +5,7 @@ use crate::bytes::{printable, shell_word, shown};
 use crate::findings::evidence::Release;
 use crate::knowledge::import_names;
 use crate::messages::Message;
-use crate::messages::in_environment::{Case, Remedy, Verdict};
+use crate::messages::verdict::{Case, Remedy, Verdict};
 use crate::world::Place;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -42,6 +42,13 @@ pub fn sentence(verdict: &Verdict) -> String {
         Case::ModuleNotInRelease { module, release } => {
             format!("{release} does not contain {}.", printable(module))
         }
+        Case::Shadowed { module, by, own } => format!(
+            "{} is imported instead of the installed {}, which is at {}: Python searches the directory of the program \
+             first.",
+            shown(by),
+            printable(module),
+            shown(own)
+        ),
         Case::NoModule { module } => {
             format!("No package in this environment provides {}.", printable(module))
         }
@@ -139,6 +146,7 @@ pub fn cure(message: &Message, verdict: &Verdict) -> String {
             format!("reinstall the package: pip install --force-reinstall --no-deps {name}")
         }
         Remedy::OtherRelease => other_release(message),
+        Remedy::Rename(by) => helps::rename(by),
         Remedy::Restart => RESTART.to_owned(),
         Remedy::RestartOrOfWords => {
             format!("{RESTART}; if the message is from another machine, {}", helps::of(message))
