@@ -15,9 +15,10 @@ use crate::loader::{Rule, SearchStep, StepOutcome, Target};
 use crate::vfs::Vfs;
 use crate::world::inventory::Object;
 use crate::world::system_libraries::Libraries;
-use crate::world::unreadable::flattened_link;
+use crate::world::unreadable::{Why, flattened_link};
 use crate::world::{Place, Question, World};
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +35,7 @@ impl Absent<'_> {
     /// Where it is, the most likely place first.
     pub(super) fn finding(&self) -> Finding {
         self.refused()
+            .or_else(|| self.forbidden())
             .or_else(|| self.for_elsewhere())
             .or_else(|| self.without_link())
             .or_else(|| self.outside())
@@ -73,6 +75,24 @@ impl Absent<'_> {
             return Some(Finding { is_fatal: true, ..found });
         }
         Some(self.lacking(Cause::Unreadable, lacking, self.reinstall_owner(&fatal.path)))
+    }
+
+    /// A file of the name, or a directory that is searched, is not readable for this user, who sees no library in it.
+    fn forbidden(&self) -> Option<Finding> {
+        let tried = || self.missing.dependency.tried.steps();
+        let is_it = |path: &Path| {
+            path.file_name().is_some_and(|name| name.as_bytes() == self.name())
+                || tried().any(|step| step.path.starts_with(path))
+        };
+        let unreadable = self.world.inventory.unreadable.iter();
+        let mut denied = unreadable.filter(
+            |it| matches!(&it.why, Why::Io(error) if error.kind == ErrorKind::PermissionDenied),
+        );
+        let own = denied.find(|it| is_it(&it.path)).map(|it| it.path.clone());
+        let refused = || tried().find(|step| step.outcome == StepOutcome::Unreadable);
+        let path = own.or_else(|| Some(refused()?.path))?;
+        let lacking = Lacking::Forbidden { file: self.world.place(&path) };
+        Some(self.lacking(Cause::Unreadable, lacking, Cure::RunAsReader))
     }
 
     /// A file of the target has the name and is where the loader looks, but was built for another architecture.

@@ -2,6 +2,7 @@
 
 use super::{Kind, Message};
 use crate::command_line::CommandLine;
+use crate::findings::cure::Cure;
 use crate::findings::evidence::Release;
 use crate::findings::finding::{Cause, Finding};
 use crate::python::installs::Installs;
@@ -210,6 +211,8 @@ impl Verdict {
             remedy: match message.saying {
                 // The row knows the message better than a finding that is only similar.
                 Some(_) if !first.fixable => Remedy::OfWords,
+                // The user who runs the program has to read the file, rather than the one who runs tfpatch.
+                None if first.cure == Cure::RunAsReader => Remedy::OfWords,
                 _ => Remedy::OfFinding,
             },
             fixable: first.fixable,

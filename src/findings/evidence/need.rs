@@ -117,6 +117,11 @@ pub enum Lacking {
         /// The message of the loader.
         said: String,
     },
+    /// A file with its name, or a searched directory, is not readable for this user.
+    Forbidden {
+        /// The file or directory.
+        file: Place,
+    },
     /// A file with its name is built for another architecture than the object that needs it.
     ForElsewhere {
         /// The file.
@@ -209,6 +214,7 @@ impl Lacking {
             }
             Self::Refused { file, .. }
             | Self::ForElsewhere { file }
+            | Self::Forbidden { file }
             | Self::LinkGone { file }
             | Self::NotInCache { file }
             | Self::OnlyVersioned { file } => to(file),
