@@ -7,6 +7,7 @@
 use super::checks::variables;
 use super::load_report::Missing;
 use super::{provider, unmet};
+use crate::elf::Summary;
 use crate::findings::cure::{Cure, Install, Reinstall, Search};
 use crate::findings::evidence::need::{Lacking, Supply};
 use crate::findings::evidence::variable::Blame;
@@ -147,6 +148,12 @@ impl Absent<'_> {
         let path = copy.clone().or_else(|| self.libraries.by_soname(self.name(), machine))?;
         let directory = path.parent().unwrap_or(&path).to_owned();
         let file = Place::on_disk(&path);
+        let asking = self.missing.asking.elf();
+        if self.libraries.are_ldconfigs(&directory) && asking.is_some_and(Summary::has_nodeflib) {
+            let (supply, cure) = (Lacking::NoDefaults { file }, Cure::fix_with_absolute());
+            let found = self.lacking(Cause::PathMissing, supply, cure);
+            return Some(Finding { fixable: true, lies_in: vec![directory], ..found });
+        }
         if self.libraries.are_ldconfigs(&directory) {
             let lacking = Lacking::NotInCache { file };
             let found = self.lacking(Cause::StaleCache, lacking, Cure::Search(Search::Ldconfig));

@@ -102,3 +102,40 @@ fn a_distribution_is_reinstalled_from_its_source() {
         assert_eq!(cure(dir.path(), &env.prefix), wanted, "{text}");
     }
 }
+
+/// The default directories have the library, and the object was linked so that they are not searched for it.
+#[test]
+fn an_object_without_default_directories_is_not_blamed_on_the_cache() {
+    let dir = open_directory();
+    let env = environments::empty(dir.path());
+    let module = env.module("one/first", &[], &["-Wl,-z,nodefaultlib", "-lresolv"]);
+    let said = run(dir.path(), &words(&[&"doctor", &module]));
+    assert!(said.text(1).contains("linked with -z nodefaultlib"), "{said:#?}");
+    assert!(!said.out.contains("ldconfig"), "{said:#?}");
+    run(dir.path(), &words(&[&"fix", &"--allow-absolute", &module])).text(0);
+    assert!(env.runs("import one.first"));
+}
+
+/// A version that a library lacks is reported by a trace, although the library was found and the program continues.
+#[test]
+fn a_trace_reports_a_version_that_is_not_found() {
+    let dir = open_directory();
+    let env = environments::empty(dir.path());
+    let script = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        format!("-Wl,--version-script,{}", path.display())
+    };
+    let new = script("new", "V_1 { global: *; }; V_2 { global: libneeded; };");
+    let old = script("old", "V_1 { global: libneeded; };");
+    env.library("new.so", "libneeded.so.1", &[], &[&new]);
+    env.module("one/first", &["libneeded.so.1"], &["-Wl,-rpath,$ORIGIN"]);
+    let path = format!("{}/one/libneeded.so.1", env.below());
+    env.library(&path, "libneeded.so.1", &[], &[&old]);
+    let python = env.prefix.join("bin/python");
+    let code = "import contextlib\nwith contextlib.suppress(ImportError): import one.first";
+    let traced = run(dir.path(), &words(&[&"trace", &"--", &python, &"-c", &code]));
+    let said = traced.err.clone() + &traced.out;
+    assert!(said.contains("needs V_2, which"), "{said}");
+    assert!(!said.contains("doctor reports it as not found"), "{said}");
+}

@@ -132,6 +132,12 @@ pub enum Lacking {
         /// The file.
         file: Place,
     },
+    /// A file is in a default directory, which is not searched for an object that was linked with
+    /// `-z nodefaultlib`.
+    NoDefaults {
+        /// The file.
+        file: Place,
+    },
     /// A file is in a directory that `ldconfig` searches, but `ld.so.cache` does not list it.
     NotInCache {
         /// The file.
@@ -215,6 +221,7 @@ impl Lacking {
             Self::Refused { file, .. }
             | Self::ForElsewhere { file }
             | Self::Forbidden { file }
+            | Self::NoDefaults { file }
             | Self::LinkGone { file }
             | Self::NotInCache { file }
             | Self::OnlyVersioned { file } => to(file),
