@@ -4,7 +4,9 @@ use super::{App, Chosen, Error, Work};
 use crate::diagnosis::diagnose::{Diagnosis, diagnose_asked};
 use crate::findings::finding::{Finding, Severity};
 use crate::loader::Settings;
+use crate::vfs::Vfs;
 use crate::world::{Question, World};
+use std::collections::BTreeSet;
 
 /// What to diagnose.
 #[derive(Debug, Clone)]
@@ -24,9 +26,22 @@ pub struct Diagnosed {
     pub diagnosis: Diagnosis,
     /// Does a repair need entries for directories outside the target?
     pub leads_out: bool,
+    /// The number of files that a repair would edit.
+    pub files: usize,
 }
 
 impl Diagnosed {
+    /// Diagnoses what was read.
+    pub(super) fn of(vfs: &dyn Vfs, world: World, question: &Question) -> Self {
+        let diagnosis = diagnose_asked(vfs, &world, question);
+        let leads_out = fixable(&diagnosis)
+            .filter_map(|finding| finding.lies_in.first())
+            .any(|directory| !world.contains(vfs, directory));
+        let files: BTreeSet<_> = fixable(&diagnosis).map(|finding| &finding.object).collect();
+        let files = files.len();
+        Self { world, diagnosis, leads_out, files }
+    }
+
     /// The findings that a repair would fix, except those of severity `info`.
     pub fn fixable(&self) -> impl Iterator<Item = &Finding> {
         fixable(&self.diagnosis)
@@ -51,14 +66,11 @@ impl App {
         if let Ok(place) = self.place(chosen) {
             let _ = self.note_interruption(&place.store);
         }
-        let diagnosis = diagnose_asked(view.vfs(), &world, &question);
+        let diagnosed = Diagnosed::of(view.vfs(), world, &question);
         view.require_sound()?;
-        self.require_something(chosen, &world, &diagnosis.findings)?;
+        self.require_something(chosen, &diagnosed.world, &diagnosed.diagnosis.findings)?;
         drop(work);
-        let leads_out = fixable(&diagnosis)
-            .filter_map(|finding| finding.lies_in.first())
-            .any(|directory| !world.contains(view.vfs(), directory));
-        Ok(Diagnosed { world, diagnosis, leads_out })
+        Ok(diagnosed)
     }
 }
 

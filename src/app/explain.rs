@@ -1,20 +1,22 @@
 //! Explains loader errors: what they mean, what is found in the environment, and how to fix them.
 
+use super::doctor::{Diagnosed, Doctor};
 use super::targets::Reason;
 use super::targets::facts;
 use super::view::View;
 use super::{App, Chosen, Error, Work};
 use crate::command_line::CommandLine;
-use crate::diagnosis::diagnose::{Diagnosis, diagnose};
+use crate::diagnosis::diagnose::Diagnosis;
 use crate::findings::evidence::Release;
 use crate::findings::finding::Severity;
 use crate::loader::Settings;
-use crate::messages::in_environment::{self, Outcome, Remedy, Verdict};
-use crate::messages::{Log, Message, Weight};
+use crate::messages::in_environment;
+use crate::messages::verdict::{Outcome, Remedy, Verdict};
+use crate::messages::{Log, Message, Weight, shadow};
 use crate::python::discovery;
 use crate::python::target::Target;
 use crate::vfs::Vfs as _;
-use crate::world::World;
+use crate::world::{Question, World};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -80,9 +82,11 @@ impl App {
             let chosen = self.targets(&[target.to_owned()])?.pop();
             places.named = chosen.and_then(|chosen| places.add(chosen));
         }
-        let explained = log.messages.iter().take(MAX_MESSAGES).map(|message| {
+        let explained = log.messages.iter().take(MAX_MESSAGES).filter_map(|message| {
             let (place, verdict, installed) = places.explain(message);
-            Explained { message: Message { installed, ..message.clone() }, place, verdict }
+            let is_known = !message.is_about_own_code() || verdict.outcome == Outcome::Found;
+            let message = Message { installed, ..message.clone() };
+            is_known.then_some(Explained { message, place, verdict })
         });
         let mut messages: Vec<Explained> = explained.collect();
         drop(work);
@@ -130,6 +134,13 @@ impl Places<'_> {
             return (None, Verdict::by_words(message, Outcome::NoEnvironment), None);
         };
         let mut verdict = in_environment::look(&self.app.vfs, world, diagnosis, message);
+        let near = message.near.as_deref().map(|near| Path::new(OsStr::from_bytes(near)));
+        let ambient = self.app.ambient.as_ref().ok();
+        let here = ambient.map(|ambient| ambient.working_directory.as_path());
+        let started: Vec<&Path> = near.and_then(Path::parent).into_iter().chain(here).collect();
+        if let Some(shadow) = shadow::in_directories(&self.app.vfs, message, &verdict, &started) {
+            verdict = shadow;
+        }
         if verdict.fixable {
             // Findings of severity `info` are repaired only on request.
             let first = verdict.findings.first();
@@ -223,7 +234,11 @@ impl Places<'_> {
             return known;
         }
         let world = self.app.world(&View::Files(&self.app.vfs), &chosen, self.settings.clone());
-        let diagnosis = diagnose(&self.app.vfs, &world);
+        let how = Doctor { settings: self.settings.clone(), question: Question::default() };
+        let mut diagnosed = Diagnosed::of(&self.app.vfs, world, &Question::default());
+        // Without the plan, a repair may be suggested that would be refused.
+        let _ = self.app.promise(&chosen, &how, false, &mut diagnosed);
+        let Diagnosed { world, diagnosis, .. } = diagnosed;
         self.seen.push(Read { chosen, world, diagnosis });
         Some(self.seen.len() - 1)
     }

@@ -1,6 +1,7 @@
 //! Repairs a target: diagnoses it, makes a plan, proves it, and carries it out with a backup.
 
 use super::carry_out::{Carried, Carrying, Subject};
+use super::promise::Purpose;
 use super::{App, Chosen, Error, Work};
 use crate::diagnosis::diagnose::{Diagnosis, diagnose_asked};
 use crate::elf::search_path::RpathKind;
@@ -11,7 +12,7 @@ use crate::repair::planner;
 use crate::repair::trace_scope::Scope;
 use crate::vfs::Vfs;
 use crate::world::{Question, World};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// What to repair, and how.
@@ -123,8 +124,10 @@ impl App {
         let Subject { view, world, .. } = subject;
         let work = self.begin(Work::Planning);
         let Planning { allow_absolute, kind, update_records, gives_up_stacks } = planning;
-        let how = planner::Options { question, allow_absolute, kind, gives_up_stacks, scope };
-        let proposal = planner::propose(view.vfs(), world, diagnosis, &how);
+        let protected = BTreeMap::new();
+        let mut how =
+            planner::Options { question, allow_absolute, kind, gives_up_stacks, scope, protected };
+        let proposal = self.propose(view, world, diagnosis, &mut how, Purpose::Operation);
         let planned = plan_builder::plan(view.vfs(), world, &proposal, update_records);
         // If a member is damaged, that is the reason for all other errors.
         view.require_sound()?;

@@ -11,6 +11,7 @@ pub mod history;
 pub mod imports;
 pub mod judged;
 pub mod probe;
+mod promise;
 pub mod proof;
 pub mod revert;
 pub mod rpath;

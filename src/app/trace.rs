@@ -205,7 +205,7 @@ impl App {
         let question = self.question(&View::Files(&self.vfs), &question)?;
         let ended_by = heard.ended_by(how.child);
         let examine =
-            || self.examine(chosen.as_ref(), &answers, &ended_by, &how.settings, &question);
+            || self.examine(chosen.as_ref(), &answers, (&ended_by, &heard.errors), how, &question);
         let (examined, repaired) = match chosen.as_ref().zip(how.fix.as_ref()) {
             None => (examine(), None),
             Some((chosen, (planning, carrying))) => {
@@ -252,10 +252,11 @@ impl App {
         &self,
         chosen: Option<&Chosen>,
         answers: &[Answer],
-        ended_by: &[LoaderError],
-        settings: &Settings,
+        (ended_by, errors): (&[LoaderError], &BTreeMap<LoaderError, usize>),
+        how: &Trace<'_>,
         question: &Question,
     ) -> Examined {
+        let settings = &how.settings;
         let files = self.vfs.remembering();
         let (world, diagnosed) = match chosen {
             Some(chosen) => {
@@ -268,6 +269,10 @@ impl App {
         let known = &diagnosed.findings;
         let mut findings = compare::findings(&files, &world, &question.search, answers, known);
         findings.extend(broken::findings(&files, &world, ended_by, known));
+        let lacking = broken::without_version(&files, &world, errors.keys(), known);
+        let new = |one: &Finding| findings.iter().all(|other| other.question() != one.question());
+        let lacking: Vec<Finding> = lacking.into_iter().filter(new).collect();
+        findings.extend(lacking);
         sort(&mut findings);
         Examined { files, world, diagnosed, findings }
     }

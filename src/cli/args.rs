@@ -185,8 +185,8 @@ Examples:
 With `-- COMMAND`, tfpatch runs the command once and traces the loader. The command works if it exits with status \
 0 and no file of the target fails to load a library that is available. Libraries that failed to load are added to the \
 findings; libraries that were loaded are not errors. The output of the command goes to standard error; it can read \
-standard input unless that is a terminal. Exit status: 0 if the command works, 1 if it fails or times out, 2 for an \
-error of tfpatch.
+standard input unless that is a terminal. Exit status: 0 if the command works, 1 if it does not, times out, or loads \
+nothing of the target, 2 for an error of tfpatch.
 
 With `--probe`, the interpreter of the environment imports every module with native code, and packages that have \
 libraries but no such module, each package in its own process, with the loader traced, without a terminal and with \
@@ -234,8 +234,8 @@ the libraries that failed to load. The command runs again while new libraries fa
 If it exited with status 0 before the repair and does not after it, tfpatch undoes the repair and runs the command \
 once more. The command must be safe to repeat; each run is announced. Its standard input is empty, and its output goes \
 to standard error. With --dry-run it runs once, and nothing is edited. If tfpatch runs as root, the command runs as the \
-owner of the environment. Exit status: 0 if the command works, 1 if it fails, was not run after the repair, or the \
-repair was undone, 2 for an error of tfpatch.
+owner of the environment. Exit status: 0 if the command works, as `tfpatch doctor --help` explains, 1 if it does not, \
+was not run after the repair, or the repair was undone, 2 for an error of tfpatch.
 
 With `--probe`, every module with native code is imported before and after the repair; see `tfpatch doctor --help`. \
 If a module that imported before fails after the repair, tfpatch undoes the repair.")]

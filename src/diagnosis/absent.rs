@@ -6,7 +6,8 @@
 
 use super::checks::variables;
 use super::load_report::Missing;
-use super::provider;
+use super::{provider, unmet};
+use crate::elf::Summary;
 use crate::findings::cure::{Cure, Install, Reinstall, Search};
 use crate::findings::evidence::need::{Lacking, Supply};
 use crate::findings::evidence::variable::Blame;
@@ -15,9 +16,10 @@ use crate::loader::{Libc, Rule, SearchStep, StepOutcome, Target};
 use crate::vfs::Vfs;
 use crate::world::inventory::Object;
 use crate::world::system_libraries::Libraries;
-use crate::world::unreadable::flattened_link;
+use crate::world::unreadable::{Why, flattened_link};
 use crate::world::{Place, Question, World};
 use std::ffi::OsStr;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -34,6 +36,7 @@ impl Absent<'_> {
     /// Where it is, the most likely place first.
     pub(super) fn finding(&self) -> Finding {
         self.refused()
+            .or_else(|| self.forbidden())
             .or_else(|| self.for_elsewhere())
             .or_else(|| self.without_link())
             .or_else(|| self.outside())
@@ -73,6 +76,24 @@ impl Absent<'_> {
             return Some(Finding { is_fatal: true, ..found });
         }
         Some(self.lacking(Cause::Unreadable, lacking, self.reinstall_owner(&fatal.path)))
+    }
+
+    /// A file of the name, or a directory that is searched, is not readable for this user, who sees no library in it.
+    fn forbidden(&self) -> Option<Finding> {
+        let tried = || self.missing.dependency.tried.steps();
+        let is_it = |path: &Path| {
+            path.file_name().is_some_and(|name| name.as_bytes() == self.name())
+                || tried().any(|step| step.path.starts_with(path))
+        };
+        let unreadable = self.world.inventory.unreadable.iter();
+        let mut denied = unreadable.filter(
+            |it| matches!(&it.why, Why::Io(error) if error.kind == ErrorKind::PermissionDenied),
+        );
+        let own = denied.find(|it| is_it(&it.path)).map(|it| it.path.clone());
+        let refused = || tried().find(|step| step.outcome == StepOutcome::Unreadable);
+        let path = own.or_else(|| Some(refused()?.path))?;
+        let lacking = Lacking::Forbidden { file: self.world.place(&path) };
+        Some(self.lacking(Cause::Unreadable, lacking, Cure::RunAsReader))
     }
 
     /// A file of the target has the name and is where the loader looks, but was built for another architecture.
@@ -131,6 +152,12 @@ impl Absent<'_> {
         let path = copy.clone().or_else(|| self.libraries.by_soname(self.name(), machine))?;
         let directory = path.parent().unwrap_or(&path).to_owned();
         let file = Place::on_disk(&path);
+        let asking = self.missing.asking.elf();
+        if self.libraries.are_ldconfigs(&directory) && asking.is_some_and(Summary::has_nodeflib) {
+            let (supply, cure) = (Lacking::NoDefaults { file }, Cure::fix_with_absolute());
+            let found = self.lacking(Cause::PathMissing, supply, cure);
+            return Some(Finding { fixable: true, lies_in: vec![directory], ..found });
+        }
         if self.libraries.are_ldconfigs(&directory) {
             let lacking = Lacking::NotInCache { file };
             let found = self.lacking(Cause::StaleCache, lacking, Cure::Search(Search::Ldconfig));
@@ -166,7 +193,8 @@ impl Absent<'_> {
             let machine = self.machine();
             machine.and_then(|it| self.libraries.other_version(name, it))
         });
-        let cure = Cure::Install(Install::WhatShips(name.to_vec()));
+        let wanted = unmet::requirement(self.world, asking, name).map(Install::Wanted);
+        let cure = Cure::Install(wanted.unwrap_or_else(|| Install::WhatShips(name.to_vec())));
         let parts = other.as_deref().and_then(|other| Some((other.file_name()?, other.parent()?)));
         let Some((there, directory)) = parts else {
             return self.lacking(Cause::NotInstalled, Lacking::Nowhere { absent }, cure);

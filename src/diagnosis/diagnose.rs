@@ -12,6 +12,7 @@ use super::checks::{
 use super::left_to_others::leave_to_others;
 use super::load_report::{Clash, Missing, Seen};
 use super::provider::{self, Choice, Provider, known_cause};
+use super::unmet;
 use crate::findings::cure::{Cure, Install, Search, Tidying};
 use crate::findings::evidence::Evidence;
 use crate::findings::evidence::need::{Guard, Need, Supply};
@@ -155,8 +156,9 @@ fn loads(
 ) -> Diagnosis {
     // Neither depends on what the other finds.
     let loaded = || lacking(vfs, world, question, programs, &seen);
-    let (installed, lacking) = rayon::join(|| installed(&seen), loaded);
+    let (mut installed, lacking) = rayon::join(|| installed(&seen), loaded);
     let Lacking { mut findings, unasked, unresolved, of_macos, bare } = lacking;
+    installed.leave_to_variables(&findings);
     findings.retain(|finding| !installed.explains(finding));
     findings.extend(installed.findings.iter().cloned());
     findings.retain(|finding| {
@@ -165,7 +167,8 @@ fn loads(
             || keeps_from_loading(world, &seen.missing, finding)
     });
     findings.iter_mut().for_each(|finding| leave_to_others(vfs, world, finding));
-    let installs = with_tool(world.installs(vfs), &mut findings);
+    let installs = world.installs(vfs);
+    with_tool(|object| world.installs_at(vfs, object), &mut findings);
     sort(&mut findings);
     let (complete, clashes, mut both) = (seen.complete, seen.clashes, seen.bindings);
     both.extend(&of_macos);
@@ -414,6 +417,12 @@ impl Judge<'_> {
         let before = self.before(missing);
         let is_optional =
             || !self.is_alone && self.asking.is_optional(self.seen, missing, &provider.path);
+        let wanted = || unmet::instead_of(self.world, missing, &provider.path);
+        if let Some(wanted) = before.is_none().then(wanted).flatten() {
+            let cure = Cure::Install(Install::Wanted(wanted));
+            let found = self.need(missing, Cause::PathMissing, unreached(false), cure);
+            return Finding { lies_in: vec![directory], ..found };
+        }
         let found = match before {
             Some(Before::Required) => later(true),
             Some(Before::Only) => later(false),

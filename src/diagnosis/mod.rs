@@ -13,3 +13,4 @@ mod open_symbols;
 mod owed;
 pub mod provider;
 mod symbol_names;
+mod unmet;

@@ -1,10 +1,10 @@
 //! What variables of the loader change: libraries that are found only because of them, and libraries of the
 //! target that they replace by others.
 
-use super::bindings::Moved;
+use super::bindings::{Moved, Question};
 use super::checks::variables::Variables;
 use super::diagnose::{Judge, question_of};
-use super::load_report::Seen;
+use super::load_report::{Missing, Seen};
 use super::lost_symbols::lost;
 use super::provider::known_cause;
 use crate::findings::cure::{Cure, Search};
@@ -45,6 +45,9 @@ impl Judge<'_> {
         let owed = without.by_ref().flat_map(|(question, missing)| {
             let found = judge.missing(missing).into_iter();
             found.map(|found| {
+                if let Some(replaced) = self.replaced(&found, missing, variables) {
+                    return replaced;
+                }
                 let variable =
                     variables.to_blame(true, |seen, _| seen.missing.contains_key(question));
                 self.owed_to(found, variable)
@@ -53,6 +56,36 @@ impl Judge<'_> {
         let mut owed: Vec<Finding> = owed.collect();
         owed.dedup_by(|a, b| (&a.object, &a.library) == (&b.object, &b.library));
         owed
+    }
+
+    /// A finding about a library of the target that is not found, if a variable leads to another copy of it. An
+    /// entry may find the library before the variable is read.
+    fn replaced(
+        &self,
+        found: &Finding,
+        missing: &Missing,
+        variables: &Variables<'_>,
+    ) -> Option<Finding> {
+        let [directory] = &found.lies_in[..] else { return None };
+        let library = &missing.dependency.name;
+        let mut copies = self.world.inventory.named(library);
+        let own = copies.find(|copy| copy.path.parent() == Some(directory))?;
+        let asking = &missing.asking.path;
+        let (question, loaded) = missing.roots.iter().find_map(|root| {
+            let (root, asking) = (root.to_path_buf(), asking.clone());
+            let question = Question { root, asking, library: library.clone() };
+            let loaded = self.seen.bindings.answer(&question)?.to_owned();
+            Some((question, loaded))
+        })?;
+        if self.vfs.metadata(&loaded).ok()?.id == own.id {
+            return None;
+        }
+        let moved = Moved { question, before: own.path.clone(), after: Some(loaded) };
+        let lost = lost(self.vfs, &moved, &self.seen.bindings);
+        let replaced = self.shadowed(moved, lost, Lacks::default(), variables)?;
+        let (lies_in, fixable) = (found.lies_in.clone(), found.fixable);
+        let is_optional = found.is_optional;
+        Some(Finding { lies_in, fixable, is_optional, ..replaced })
     }
 
     /// Adds a finding for each library of the target that a variable replaces by another. What such a copy
@@ -108,8 +141,10 @@ impl Judge<'_> {
         }
         let Moved { question, before, after } = moved;
         let after = after?;
+        let misses = (question.asking.clone(), question.library.clone());
         let variables = variables.to_blame(false, |seen, _| {
             seen.bindings.answer(&question).is_some_and(|answer| answer != after)
+                || seen.missing.contains_key(&misses)
         });
         // LD_PRELOAD names files, the others directories.
         let named = match variables.variables.as_slice() {

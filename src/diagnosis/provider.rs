@@ -65,7 +65,8 @@ fn distance(inventory: &Inventory, asking: &Object, copy: &Object) -> u8 {
 }
 
 /// Chooses the copy of `name` for `asking`: of the same distribution, else of a distribution that
-/// it requires, else the only one in the environment, else the first of `--search`.
+/// it requires, else the only one in the environment, else the first of `--search`. Of copies with the same
+/// bytes, each is right, and the nearest is chosen.
 #[must_use]
 pub fn choose(
     vfs: &dyn Vfs,
@@ -88,25 +89,44 @@ pub fn choose(
     });
     let levels: [Vec<&Object>; 3] =
         [same_distribution.copied().collect(), required.copied().collect(), fitting.clone()];
-    let mut several = Vec::new();
-    for level in levels {
-        let copies = distinct(level).into_iter();
-        several = copies.map(|copy| Provider { path: copy.path.clone() }).collect();
-        match several.as_slice() {
-            [] => {}
-            [one] => return Choice::One(one.clone()),
-            _ => break,
-        }
-    }
     let searched = search
         .iter()
         .map(|directory| directory.join(OsStr::from_bytes(name)))
         .find(|path| vfs.metadata(path).is_ok_and(|metadata| metadata.kind == FileKind::File));
+    let mut several = Vec::new();
+    for level in levels {
+        let copies = distinct(level);
+        let provider = |copy: &Object| Provider { path: copy.path.clone() };
+        match copies.as_slice() {
+            [] => continue,
+            [one] => return Choice::One(provider(one)),
+            [first, others @ ..]
+                if searched.is_none()
+                    && others.iter().all(|other| world.twins.are_same(vfs, first, other)) =>
+            {
+                return Choice::One(provider(beside(asking, &copies).unwrap_or(first)));
+            }
+            _ => {}
+        }
+        several = copies.into_iter().map(provider).collect();
+        break;
+    }
     match searched {
         Some(path) => Choice::One(Provider { path }),
         None if several.is_empty() => Choice::None,
         None => Choice::Several(several),
     }
+}
+
+/// The copy in the directory that is nearest to that of `asking`; the first of several, which are in the order of
+/// their paths.
+fn beside<'i>(asking: &Object, copies: &[&'i Object]) -> Option<&'i Object> {
+    let steps = |copy: &&&Object| {
+        let both = copy.path.components().zip(asking.path.components());
+        let shared = both.take_while(|(one, other)| one == other).count();
+        copy.path.components().count() + asking.path.components().count() - 2 * shared
+    };
+    copies.iter().min_by_key(steps).copied()
 }
 
 /// One copy for each file: the names of one file are one copy, and the first of them serves. The objects are

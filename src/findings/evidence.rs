@@ -9,6 +9,7 @@ pub mod opening;
 pub mod symbols;
 pub mod variable;
 
+use crate::python::direct_url::Source;
 use crate::python::distribution::Distribution;
 use file::File;
 use installed::Installed;
@@ -48,21 +49,23 @@ pub struct Release {
     pub name: String,
     /// The version from its metadata.
     pub version: String,
+    /// Where it was installed from; `None` for a package index.
+    pub source: Option<Source>,
 }
 
 impl Release {
     /// A distribution, with its normalized name.
     #[must_use]
     pub fn of(distribution: &Distribution) -> Self {
-        let Distribution { normalized, version, .. } = distribution;
-        Self { name: normalized.clone(), version: version.clone() }
+        let Distribution { normalized, version, source, .. } = distribution;
+        Self { name: normalized.clone(), version: version.clone(), source: source.clone() }
     }
 
     /// A distribution, with the name from its metadata.
     #[must_use]
     pub fn as_written(distribution: &Distribution) -> Self {
-        let Distribution { name, version, .. } = distribution;
-        Self { name: name.clone(), version: version.clone() }
+        let Distribution { name, version, source, .. } = distribution;
+        Self { name: name.clone(), version: version.clone(), source: source.clone() }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a diagnosis found: the cause, its severity, and the evidence.
 
-use super::cure::Cure;
+use super::cure::{Cure, Search};
 use super::evidence::Evidence;
 use super::evidence::need::{Lacking, Need, Supply};
 use super::evidence::symbols::{Newer, Symbols};
@@ -231,6 +231,21 @@ impl Finding {
         (&self.object, self.library.as_deref(), cause)
     }
 
+    /// Does a variable lead to a copy of a library that lacks symbols?
+    #[must_use]
+    pub fn gets_a_lacking_copy(&self) -> bool {
+        self.cause == Cause::EnvOverride && !self.symbols.is_empty()
+    }
+
+    /// Marks it as something that a repair does not change. The reason is told unless the user has to change a
+    /// variable first.
+    pub fn refuse(&mut self, reason: &Refusal) {
+        self.fixable = false;
+        if !matches!(self.cure, Cure::Search(Search::TakeOut { .. })) {
+            self.refusal = Some(reason.clone());
+        }
+    }
+
     /// Is it caused only by variables that are set?
     #[must_use]
     pub fn blames_variables(&self) -> bool {
@@ -281,12 +296,11 @@ pub(crate) fn fault(cause: Cause, object: &Path, evidence: Evidence, cure: Cure)
 }
 
 /// Adds the tool that installs packages to each finding, sorts them, and returns the tool.
-pub fn with_tool(installs: Installs, findings: &mut Vec<Finding>) -> Installs {
+pub fn with_tool(installs: impl Fn(&Path) -> Installs, findings: &mut Vec<Finding>) {
     for finding in findings.iter_mut() {
-        finding.installs = installs.clone();
+        finding.installs = installs(&finding.object);
     }
     sort(findings);
-    installs
 }
 
 /// Sorts errors first, then by the order of causes, then by object and library.

@@ -52,6 +52,40 @@ pub enum Refusal {
     },
     /// The problem would remain with an entry.
     NotCured,
+    /// The file may not be edited.
+    Protected(Protected),
+}
+
+/// The property of a file because of which it may not be edited.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Protected {
+    /// It is setuid or setgid.
+    SetUserId,
+    /// Its bytes are sealed (fs-verity).
+    Verity,
+    /// It is immutable or append-only.
+    Immutable,
+    /// It belongs to this user, and neither it nor the tree belongs to the user who runs tfpatch.
+    NotOwner(u32),
+    /// It belongs to a different user than the tree.
+    OtherOwner {
+        /// The owner of the file.
+        owner: u32,
+        /// The user whose permissions tfpatch uses.
+        user: u32,
+    },
+    /// It belongs to this group, which cannot be preserved.
+    OtherGroup(u32),
+    /// It has this attribute, which an edit would remove.
+    Attribute(String),
+}
+
+impl Protected {
+    /// May another user edit the file?
+    #[must_use]
+    pub fn depends_on_user(&self) -> bool {
+        !matches!(self, Self::SetUserId | Self::Verity | Self::Immutable)
+    }
 }
 
 /// A link that leaves the target in the root of another system.

@@ -6,7 +6,7 @@ use crate::vfs::Vfs;
 use std::path::{Path, PathBuf};
 
 /// The distributions that install TensorFlow itself (PyPI; `tensorflow-base` is conda-forge's).
-pub(super) const DISTRIBUTIONS: &[&str] = &[
+pub const DISTRIBUTIONS: &[&str] = &[
     "tensorflow",
     "tensorflow-cpu",
     "tensorflow-gpu",

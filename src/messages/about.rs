@@ -82,9 +82,24 @@ impl Message {
         self.speaker == Speaker::Dyld && self.library.as_deref().is_some_and(is_bare)
     }
 
-    /// Do the numbers in the message show that a module was built with a newer NumPy than the installed one?
-    /// That is the case if the first number, for the build, is greater: `0x10 … 0xf`, `Expected 96 … got 88`.
+    /// Was a module built with a newer NumPy than the installed one? If the message has no numbers, NumPy 1 is
+    /// older than everything that fails with it.
     pub(super) fn is_for_a_newer_numpy(&self) -> bool {
+        match self.numbers_of_builds() {
+            // The public part of this type has become smaller in NumPy 2.
+            Some((built, here)) if self.says(b"numpy.dtype size") => built < here,
+            Some((built, here)) => built > here,
+            None => {
+                let installed = self.installed.as_ref().filter(|release| release.name == "numpy");
+                let is_older = installed.is_some_and(|it| it.version.starts_with("1."));
+                self.says(b"numpy") && is_older
+            }
+        }
+    }
+
+    /// The two numbers in a message of NumPy or Cython, of the build and of the installed release: `compiled
+    /// against … 0x10 … is 0xf`, `Expected 96 from C header, got 88 from PyObject`.
+    fn numbers_of_builds(&self) -> Option<(u64, u64)> {
         let text = printable(&self.words);
         let words =
             text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
@@ -96,6 +111,9 @@ impl Message {
             let size = words.peek().filter(|_| is_size).and_then(|next| next.parse().ok());
             numbers.extend(hexadecimal.or(size));
         }
-        matches!(numbers.as_slice(), [built, here, ..] if built > here)
+        let [first, second, ..] = numbers[..] else { return None };
+        // Cython before 0.29 expects the size of the installed release, and got that of the build.
+        let is_reversed = self.says(b"size changed") && !self.says(b"from C header");
+        Some(if is_reversed { (second, first) } else { (first, second) })
     }
 }

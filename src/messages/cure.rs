@@ -1,7 +1,7 @@
 //! The fix for a message, if only the message is known.
 
 use super::meaning::Unreadable;
-use super::scanner::{is_of_system, leaf};
+use super::scanner::{is_of_system, is_renamed_by_a_wheel, leaf};
 use super::{Kind, Message, Speaker, Weight};
 use crate::bytes::printable;
 use crate::findings::finding::Cause;
@@ -11,6 +11,9 @@ use crate::knowledge::saying::Saying;
 use crate::knowledge::standard_modules::Headers;
 use crate::knowledge::tensorflow::is_of_cuda;
 use crate::knowledge::{homebrew, import_names, packages, symbols};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
 
 /// The fix for a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,6 +64,8 @@ pub enum Help {
     Releases(ReleasesHelp),
     /// Load an object before others.
     LoadFirst,
+    /// Rename a file of the program that has the name of a package.
+    Rename(PathBuf),
     /// Read the page of a cause.
     Page(Cause),
 }
@@ -332,8 +337,11 @@ impl Message {
         }
     }
 
-    /// The fix if a file cannot be opened, although its content may be fine.
+    /// The fix if a file cannot be opened, although its content may be fine, or is opened instead of another one.
     fn cure_of_opening(&self) -> Option<Help> {
+        if let Some(file) = self.object.as_deref().filter(|_| self.may_be_about_a_shadow()) {
+            return Some(Help::Rename(PathBuf::from(OsStr::from_bytes(file))));
+        }
         if self.kind == Kind::BadSignature {
             let quarantine =
                 self.is_about_a_policy().then_some(Help::OpenFile(OpenFile::Quarantine));
@@ -588,12 +596,4 @@ impl Bring {
             | Self::LookUpFormula => false,
         }
     }
-}
-
-/// Is it the name of a copy made by auditwheel: `libgomp-d22c30c5.so.1.0.0`?
-fn is_renamed_by_a_wheel(name: &str) -> bool {
-    let stem = name.split(".so").next().unwrap_or(name);
-    let tag = stem.rsplit_once('-').map(|(_, tag)| tag).unwrap_or_default();
-    let tag = tag.split('.').next().unwrap_or(tag);
-    tag.len() == 8 && tag.chars().all(|c| c.is_ascii_hexdigit())
 }

@@ -1,241 +1,23 @@
 //! Checks a message in an environment: the matching finding of the diagnosis, or that nothing is wrong with
 //! it now.
 
-use super::modules::Distributions;
+use super::modules::{self, Distributions};
 use super::scanner::{self, leaf};
-use super::{Kind, Message, Speaker};
+use super::verdict::{Case, Outcome, Remedy, Verdict};
+use super::{Kind, Message, Speaker, shadow};
 use crate::bytes::printable;
-use crate::command_line::CommandLine;
 use crate::diagnosis::diagnose::Diagnosis;
 use crate::findings::evidence::Release;
 use crate::findings::finding::{Cause, Finding};
 use crate::knowledge::tensorflow::is_for_gpu;
 use crate::loader::Libc;
-use crate::python::installs::Installs;
-use crate::python::modules::{self, Found};
 use crate::vfs::Vfs;
+use crate::world::World;
 use crate::world::inventory::Object;
 use crate::world::python_code::PythonCode;
-use crate::world::{Place, World};
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
-use std::path::{Path, PathBuf};
-
-/// The result of the check. The names are part of the JSON contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// The problem still exists, with this reason.
-    Found,
-    /// Nothing matches the message.
-    NothingFound,
-    /// The paths in the message do not exist on this machine.
-    NotHere,
-    /// There is no environment to check.
-    NoEnvironment,
-    /// The problem no longer exists.
-    Resolves,
-    /// The message is harmless.
-    Harmless,
-}
-
-/// What was found for a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Case {
-    /// Only the message is known.
-    WordsAlone,
-    /// Only the message is known, because the paths in it do not exist on this machine.
-    PathsElsewhere,
-    /// Only the message is known, because there is no environment to check.
-    NoEnvironment,
-    /// The diagnosis finds nothing that matches the message.
-    NothingFits,
-    /// The first finding explains it.
-    Finding {
-        /// Is a missing library reported that would lack symbols if it were found?
-        lacks_symbols: bool,
-        /// The number of further findings that match the message.
-        others: usize,
-    },
-    /// The module is in the environment, so another interpreter ran.
-    ModuleIsHere {
-        /// The module.
-        module: Vec<u8>,
-        /// Its path.
-        path: PathBuf,
-    },
-    /// The module is for another Python or another system.
-    ModuleForAnother {
-        /// Its path.
-        path: PathBuf,
-    },
-    /// The package exists, but does not contain the module.
-    ModuleNotInPackage {
-        /// The module.
-        module: Vec<u8>,
-        /// The path of the package.
-        package: PathBuf,
-    },
-    /// Nothing in the environment provides the module.
-    NoModule {
-        /// The module.
-        module: Vec<u8>,
-    },
-    /// The library is found.
-    LibraryIsFound {
-        /// The library.
-        library: Vec<u8>,
-        /// The file.
-        file: Place,
-    },
-    /// The library exists, and nothing is known that prevents it from being opened.
-    LibraryIsHere {
-        /// The library.
-        library: Vec<u8>,
-        /// The file.
-        file: Place,
-    },
-    /// The library is opened by its bare name, so search paths of the environment are not used.
-    OpenedByName {
-        /// The library.
-        library: Vec<u8>,
-        /// The Python file that opens it and the line, if known.
-        code: Option<(Place, u32)>,
-        /// The file, if it is in the environment.
-        file: Option<Place>,
-    },
-    /// The path is relative to the working directory of the program, and did not exist.
-    OpenedByRelativePath {
-        /// The path in the message.
-        path: Vec<u8>,
-        /// The file that may be meant.
-        file: Place,
-    },
-    /// The object exists, and nothing is wrong with it.
-    NothingIsWrong {
-        /// The object.
-        object: Place,
-    },
-}
-
-/// The fix for a message that was checked.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Remedy {
-    /// The fix for the message alone.
-    OfWords,
-    /// The fix for the first finding.
-    OfFinding,
-    /// A command of tfpatch.
-    Command(CommandLine),
-    /// Open a library by its path.
-    OpenByPath(PathBuf),
-    /// Open a file by its absolute path, or start the program in the directory that the path is relative to.
-    OpenFromRoot {
-        /// The file.
-        file: PathBuf,
-        /// That directory.
-        from: PathBuf,
-    },
-    /// Reinstall the distribution.
-    Reinstall,
-    /// Restart a program that still reports the message.
-    Restart,
-    /// The same; on another machine, the fix for the message alone.
-    RestartOrOfWords,
-    /// Prevent a program that still reports it from loading another copy; otherwise the fix for the message
-    /// alone.
-    OtherCopy,
-}
-
-/// The result of checking a message.
-#[derive(Debug, Clone)]
-pub struct Verdict {
-    /// The outcome.
-    pub outcome: Outcome,
-    /// The cause in the environment, or the most likely one according to the message; `None` if nothing is
-    /// wrong.
-    pub cause: Option<Cause>,
-    /// What was found.
-    pub case: Case,
-    /// The fix.
-    pub remedy: Remedy,
-    /// Can `tfpatch fix` fix it?
-    pub fixable: bool,
-    /// The matching findings, the best match first.
-    pub findings: Vec<Finding>,
-    /// The tool that installs packages into the checked environment, if the message is about it.
-    pub installs: Installs,
-}
-
-impl Verdict {
-    /// The verdict from the message alone.
-    #[must_use]
-    pub fn by_words(message: &Message, outcome: Outcome) -> Self {
-        let case = match outcome {
-            Outcome::NotHere => Case::PathsElsewhere,
-            Outcome::NoEnvironment => Case::NoEnvironment,
-            _ => Case::WordsAlone,
-        };
-        Self {
-            outcome,
-            cause: message.cause(),
-            case,
-            remedy: Remedy::OfWords,
-            fixable: false,
-            findings: Vec::new(),
-            installs: Installs::default(),
-        }
-    }
-
-    fn found(message: &Message, findings: Vec<Finding>) -> Option<Self> {
-        let first = findings.first()?;
-        let lacks = matches!(first.cause, Cause::VersionMismatch | Cause::MissingSymbol);
-        let case = Case::Finding {
-            lacks_symbols: lacks && message.kind == Kind::LibraryNotFound,
-            others: findings.len() - 1,
-        };
-        Some(Self {
-            outcome: Outcome::Found,
-            cause: Some(first.cause),
-            case,
-            remedy: match message.saying {
-                // The row knows the message better than a finding that is only similar.
-                Some(_) if !first.fixable => Remedy::OfWords,
-                _ => Remedy::OfFinding,
-            },
-            fixable: first.fixable,
-            installs: first.installs.clone(),
-            findings,
-        })
-    }
-
-    /// Adds the fix for another machine, if no path in the message shows which machine it is from.
-    fn or_elsewhere(self, message: &Message) -> Self {
-        match message.object.is_none() && message.near.is_none() {
-            true => Self { remedy: Remedy::RestartOrOfWords, ..self },
-            false => self,
-        }
-    }
-
-    /// Explains that another copy is loaded, because the program fails although the files are fine.
-    fn of_another_copy(self) -> Self {
-        Self { remedy: Remedy::OtherCopy, ..self }
-    }
-
-    fn resolved(case: Case) -> Self {
-        Self {
-            outcome: Outcome::Resolves,
-            cause: None,
-            case,
-            remedy: Remedy::Restart,
-            fixable: false,
-            findings: Vec::new(),
-            installs: Installs::default(),
-        }
-    }
-}
+use std::path::Path;
 
 /// Checks a message.
 #[must_use]
@@ -261,13 +43,18 @@ pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Messa
         .collect();
     matching.sort_by_key(|(fit, _)| std::cmp::Reverse(*fit));
     let findings = matching.into_iter().map(|(_, finding)| finding.clone()).collect();
-    let found = Verdict::found(message, findings)
-        .or_else(|| module(vfs, world, message))
+    let found = shadow::of_named_file(vfs, world, message)
+        .or_else(|| Verdict::found(message, findings))
+        .or_else(|| modules::missing(vfs, world, message, &about))
         .or_else(|| opened_by_relative_path(world, message))
         .or_else(|| resolves(vfs, world, diagnosis, message).filter(|_| is_here))
         .or_else(|| opened_by_name(vfs, world, message));
     match found {
-        Some(found) => Verdict { installs: world.installs(vfs), ..found },
+        Some(found) => {
+            let object = message.object.as_deref().unwrap_or_default();
+            let installs = world.installs_at(vfs, Path::new(OsStr::from_bytes(object)));
+            Verdict { installs, ..found }
+        }
         None if !is_here => Verdict::by_words(message, Outcome::NotHere),
         // Something that cannot be part of such an environment was not searched there.
         None if !message.is_of_an_environment() || is_of_another_loader(world, message) => {
@@ -280,12 +67,15 @@ pub fn look(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, message: &Messa
 /// The installed distribution that the object of a message belongs to, or else its module.
 #[must_use]
 pub fn installed(vfs: &dyn Vfs, world: &World, message: &Message) -> Option<Release> {
+    let of_module = || Distributions::of(vfs, world, message).only_release(world);
     let Some(object) = message.object.as_deref().filter(|object| object.starts_with(b"/")) else {
-        return Distributions::of(vfs, world, message).only_release(world);
+        return of_module();
     };
     let path = Path::new(OsStr::from_bytes(object));
     let of_object = world.object_at(vfs, path).and_then(|it| world.inventory.distribution_of(it));
-    of_object.or_else(|| world.distribution_listing(path)).map(Release::of)
+    let of_object = of_object.or_else(|| world.distribution_listing(path)).map(Release::of);
+    // The world does not keep who owns sources.
+    of_object.or_else(|| (message.kind == Kind::NameNotFound).then(of_module).flatten())
 }
 
 /// Is the message from dyld, although no file here is a Mach-O file?
@@ -427,32 +217,6 @@ fn object_fit(vfs: &dyn Vfs, message: &Message, object: &Path) -> u32 {
     }
     let name = object.file_name().map(OsStr::as_bytes).unwrap_or_default();
     u32::from(!name.is_empty() && leaf(named) == name)
-}
-
-/// The state of a missing module.
-fn module(vfs: &dyn Vfs, world: &World, message: &Message) -> Option<Verdict> {
-    let named = message.module.as_deref().filter(|_| message.kind == Kind::ModuleNotFound)?;
-    let environment = world.environment.as_ref()?;
-    let module = named.to_vec();
-    let words = Verdict::by_words(message, Outcome::Found);
-    Some(match modules::find(vfs, environment, named) {
-        Found::Importable(path) => Verdict::resolved(Case::ModuleIsHere { module, path }),
-        Found::ForAnother(path) => Verdict {
-            cause: Some(Cause::WrongPlatform),
-            case: Case::ModuleForAnother { path },
-            remedy: Remedy::Reinstall,
-            ..words
-        },
-        Found::PackageOnly(package) => Verdict {
-            cause: Some(Cause::PartialInstall),
-            case: Case::ModuleNotInPackage { module, package },
-            remedy: Remedy::Reinstall,
-            ..words
-        },
-        Found::Absent => {
-            Verdict { cause: Some(Cause::NotInstalled), case: Case::NoModule { module }, ..words }
-        }
-    })
 }
 
 /// The code that opens a library, if the message names no requesting object and nothing in the environment

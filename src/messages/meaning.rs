@@ -72,6 +72,7 @@ impl Message {
                 }
                 _ => &[Cause::NotInstalled, Cause::WrongInterpreter, Cause::PartialInstall],
             },
+            Kind::NameNotFound if self.may_be_about_a_shadow() => &[Cause::DuplicateInstall],
             Kind::NameNotFound => &[Cause::VersionMismatch, Cause::PartialInstall],
             Kind::DistributionsDoNotFit => &[Cause::VersionMismatch],
             Kind::InterpreterNotFound => &[Cause::WrongInterpreter],
@@ -167,6 +168,9 @@ impl Message {
             Kind::BadSignature => Meaning::Object(ObjectFault::NoSignature),
             Kind::DuplicateRpath => Meaning::Object(ObjectFault::EntryTwice),
             Kind::DataNotFound => Meaning::Opening(OpeningFault::NoData),
+            Kind::NameNotFound if self.may_be_about_a_shadow() => {
+                Meaning::Python(PythonFault::Shadow)
+            }
             Kind::NameNotFound if self.asks_for_a_compiled_module() => {
                 Meaning::Python(PythonFault::NoCompiledModule)
             }
@@ -429,6 +433,8 @@ pub enum SymbolFault {
 pub enum PythonFault {
     /// A package has no compiled module that this Python can import.
     NoCompiledModule,
+    /// A file of the program was imported, which lacks a name.
+    Shadow,
     /// A module lacks a name.
     NoName,
     /// A distribution is older than the one that a module was built with.

@@ -21,8 +21,10 @@ mod php;
 mod programs;
 mod python;
 mod scanner;
+pub mod shadow;
 mod tensorflow;
 mod translated;
+pub mod verdict;
 mod windows;
 
 pub use self::log::{Log, read};

@@ -1,12 +1,13 @@
 //! Messages of the interpreter and of extension modules, and of the shell that cannot start an interpreter.
 
 use super::scanner::{around, behind, between, is_name, subject, unquoted};
-use super::{Kind, Message, Speaker};
+use super::{Kind, Message, Speaker, shadow};
 
 /// Texts about a distribution from another release than the one that a module was built for.
 const BUILT_FOR: &[(&[u8], &[u8])] = &[
     (b"A module that was compiled using NumPy ", b"numpy"),
     (b"module compiled against API version ", b"numpy"),
+    (b"module compiled against ABI version ", b"numpy"),
     (b"module was compiled against NumPy C-API version ", b"numpy"),
     (b"VersionError: Detected mismatched Protobuf Gencode/Runtime ", b"protobuf"),
     (b"VersionError: Detected incompatible Protobuf Gencode/Runtime ", b"protobuf"),
@@ -56,7 +57,8 @@ fn no_name(line: &[u8]) -> Option<Message> {
         [&b"/site-packages/"[..], b"/dist-packages/"].iter().any(|it| behind(file, it).is_some())
     };
     let is_outside = file.is_some_and(|file| file.ends_with(b".py") && !is_of_a_package(file));
-    if !is_name(name) || !is_name(module) || is_outside && !name.starts_with(b"_") {
+    let may_shadow = file.is_some_and(|file| shadow::is_own_file(module, file));
+    if !is_name(name) || !is_name(module) || is_outside && !may_shadow && !name.starts_with(b"_") {
         return None;
     }
     Some(match file.filter(|file| file.starts_with(b"/") || file.starts_with(b"~")) {

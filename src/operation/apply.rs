@@ -10,13 +10,14 @@ use super::intent::{Intent, Way};
 use super::journal::{About, Direction, Kind, Record, Step, digests_in_rows, temporary};
 use super::lock::Guard;
 use super::permitted::Listed;
-use super::preflight::{Bench, Judged, Prepared, check_together, prepare};
+use super::preflight::{self, Bench, Judged, Prepared, check_together, prepare};
 use super::recover::{self, LeftAlone, Running};
+use super::refusal::Refusal;
 use super::store::{Claimed, Store, canonical};
 use super::tree::{Place, Tree};
 use super::write::{self, Target};
 use super::{Operation, Options, Write};
-use crate::plan::{self, Plan};
+use crate::plan::{self, Plan, RelativePath};
 use std::path::Path;
 
 /// Carries out `plan` on the tree at `root`, and records in `store` how to undo it. `kind` is [`Kind::Fix`],
@@ -44,6 +45,27 @@ pub fn apply(
             plan.id(previous)
         })
     })
+}
+
+/// The files among these, with paths relative to the tree at `root`, that no operation may edit whatever it
+/// changes in them, with the reasons. Reads only; a file that cannot be examined is left to the operation.
+#[must_use]
+pub fn protected(
+    root: &Path,
+    store: &Store,
+    files: &[RelativePath],
+) -> Vec<(RelativePath, Refusal)> {
+    let examine = || {
+        let root = canonical(root)?;
+        let tree = store.tree(&root)?;
+        store.on_files_of(&root, || {
+            let refused = |file: &RelativePath| {
+                preflight::protection(&tree, file).map(|refusal| (file.clone(), refusal))
+            };
+            Ok(files.iter().filter_map(refused).collect())
+        })
+    };
+    store.as_owner(examine).unwrap_or_default()
 }
 
 fn intents_of(plan: &Plan) -> Vec<Intent> {

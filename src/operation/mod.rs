@@ -103,7 +103,7 @@ mod write_elsewhere;
 pub use self::write_elsewhere::{
     Scratch, make_directory, make_link, require_writable, write_elsewhere, write_over, write_text,
 };
-pub use apply::apply;
+pub use apply::{apply, protected};
 pub use disk::{Call, Disk, Gate};
 pub use distrust::{Distrust, Impossible, Unusable};
 pub use drift::{FileDiff, FileState, State, diff, drift};

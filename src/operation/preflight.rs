@@ -122,6 +122,24 @@ pub(super) fn prepare(
     })
 }
 
+/// The reason why a file may not be edited, whatever is changed in it; `None` if there is none, or the file
+/// cannot be examined.
+pub(super) fn protection(tree: &Tree, file: &RelativePath) -> Option<Refusal> {
+    let place = tree.locate(file).ok()?;
+    let (source, own) = open_place(&place).ok()?;
+    let mut metadata = Metadata::of_source(&source).ok()?;
+    if place.link.is_some() {
+        (metadata.uid, metadata.gid) = (own.uid, own.gid);
+    }
+    let path = place.name.path();
+    let allowed = rights::refuse_privileged(path, &source, &metadata)
+        .and_then(|()| rights::check(tree, &[&place.name], &metadata, true));
+    match allowed {
+        Err(Error::Refused { why, .. }) => Some(why),
+        _ => None,
+    }
+}
+
 /// Is the file edited in place? If that was requested and is impossible, the file is refused.
 fn is_in_place(mode: Write, obstacle: Option<Obstacle>, path: &Path) -> Result<bool, Error> {
     match (mode, obstacle) {

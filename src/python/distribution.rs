@@ -1,6 +1,7 @@
 //! Installed distributions: `*.dist-info/METADATA` and `*.egg-info/PKG-INFO` (PEP 376, the core
 //! metadata specification, PEP 503, PEP 508).
 
+use super::direct_url::{self, Source};
 use super::{read_start, read_whole, record, too_long};
 use crate::vfs::{FileKind, Vfs};
 use std::collections::BTreeSet;
@@ -34,6 +35,8 @@ pub struct Distribution {
     pub requires: Vec<Requirement>,
     /// Does a PyPI classifier state that it computes on an NVIDIA GPU?
     pub is_for_cuda: bool,
+    /// Where it was installed from; `None` for a package index.
+    pub source: Option<Source>,
 }
 
 /// The form for sentences: the name by which distributions are compared, and the version.
@@ -207,7 +210,10 @@ pub fn distributions(vfs: &dyn Vfs, site: &Path) -> (Vec<Distribution>, Vec<Prob
         match read_headers(vfs, &metadata) {
             Err(source) => problems.push(Problem::Unreadable { path: metadata, source }),
             Ok(headers) => match from_headers(&headers, &location, site) {
-                Some(distribution) => found.push(distribution),
+                Some(distribution) => {
+                    let source = direct_url::read(vfs, &location);
+                    found.push(Distribution { source, ..distribution });
+                }
                 None => problems.push(Problem::Nameless { path: metadata }),
             },
         }
@@ -251,6 +257,7 @@ fn from_headers(
         name,
         location: location.to_owned(),
         site: site.to_owned(),
+        source: None,
     })
 }
 

@@ -17,6 +17,13 @@ pub enum Installs {
     Pip,
     /// uv, which makes environments without pip: the prefix.
     Uv(PathBuf),
+    /// pip with `--target`, into a directory that is no environment.
+    Target {
+        /// The directory.
+        directory: PathBuf,
+        /// Does the environment that uses the directory have uv instead of pip?
+        with_uv: bool,
+    },
     /// conda for what it has installed, and the environment's pip for the rest.
     Conda {
         /// The prefix.

@@ -5,6 +5,7 @@
 //! 508 and 627, Debian's `dist-packages`, and how uv, pip, pipx, conda and pyenv lay out files.
 
 pub mod broken;
+pub mod direct_url;
 pub mod discovery;
 pub mod distribution;
 pub mod environment;

@@ -12,7 +12,7 @@ use crate::diagnosis::checks::installed::Installed;
 use crate::diagnosis::diagnose::{Diagnosis, diagnose_edited, lacked_alone};
 use crate::elf::search_path::RpathKind;
 use crate::findings::finding::{Cause, Finding, Severity};
-use crate::findings::refusal::{LeavesRoot, Refusal};
+use crate::findings::refusal::{LeavesRoot, Protected, Refusal};
 use crate::object::Format;
 use crate::vfs::{Overlay, Vfs};
 use crate::world::distro_packages::Packages;
@@ -39,6 +39,8 @@ pub struct Options {
     pub gives_up_stacks: bool,
     /// What is to be repaired; `None` for everything that a diagnosis finds.
     pub scope: Option<Scope>,
+    /// Files that may not be edited.
+    pub protected: BTreeMap<PathBuf, Protected>,
 }
 
 /// Plans the repair of what `diagnosis` found.
@@ -83,8 +85,7 @@ pub fn propose(vfs: &dyn Vfs, world: &World, diagnosis: &Diagnosis, options: &Op
     let refused = std::mem::take(&mut planner.refused);
     let remaining = last.findings.iter().cloned().map(|mut finding| {
         if let Some(reason) = refused.get(&file_of(world, &finding.object)) {
-            finding.fixable = false;
-            finding.refusal = Some(reason.clone());
+            finding.refuse(reason);
         }
         finding
     });
@@ -163,6 +164,9 @@ impl Planner<'_> {
     fn rewrite(&self, object: &Path) -> Result<Rewrite, Refusal> {
         if !self.world.may_edit(object) {
             return Err(Refusal::OutsideTarget);
+        }
+        if let Some(protected) = self.options.protected.get(object) {
+            return Err(Refusal::Protected(protected.clone()));
         }
         let packages = self.packages.get_or_init(|| Packages::read(self.vfs));
         if let Some(package) = packages.owner(self.vfs, object)

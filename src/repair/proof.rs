@@ -7,6 +7,7 @@ use crate::diagnosis::load_report::Clash;
 use crate::findings::finding::{Cause, Finding};
 use crate::vfs::Vfs;
 use crate::world::World;
+use crate::world::twins::has_same_bytes;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -40,11 +41,11 @@ impl Objections {
     }
 }
 
-/// Does a library have to come from another file, because the copy that was found lacks a version?
-/// All objects that need it in the same process get the same copy.
+/// Does a library have to come from another file, because the copy that was found lacks a version, or because a
+/// variable leads to one that lacks symbols? All objects that need it in the same process get the same copy.
 fn is_meant(planned: &[Finding], moved: &Moved) -> bool {
     let wanted = planned.iter().filter(|finding| {
-        finding.cause == Cause::SymbolVersion
+        (finding.cause == Cause::SymbolVersion || finding.gets_a_lacking_copy())
             && finding.library.as_ref() == Some(&moved.question.library)
     });
     let after = moved.after.as_deref().and_then(Path::parent);
@@ -52,24 +53,10 @@ fn is_meant(planned: &[Finding], moved: &Moved) -> bool {
     directories.any(|directory| after == Some(directory))
 }
 
-/// Libraries that are longer than this, in bytes, are not compared.
-const MAX_COMPARED: u64 = 64 << 20;
-/// Bytes that are compared at a time.
-const PIECE: u64 = 1 << 20;
-
 /// Is the file that a name resolves to a copy of the one before, byte for byte? Installers that graft
 /// libraries into packages give copies of one file the same name, and each of them works.
 fn is_copied(vfs: &dyn Vfs, moved: &Moved) -> bool {
-    let Some(after) = &moved.after else { return false };
-    let (Ok(one), Ok(other)) = (vfs.open(&moved.before), vfs.open(after)) else { return false };
-    let len = one.len();
-    let starts = (0..len).step_by(usize::try_from(PIECE).unwrap_or(usize::MAX));
-    len == other.len()
-        && len <= MAX_COMPARED
-        && starts.map(|start| start..len.min(start + PIECE)).all(|range| {
-            let both = one.get(range.clone()).zip(other.get(range));
-            both.is_some_and(|(one, other)| one == other)
-        })
+    moved.after.as_ref().is_some_and(|after| has_same_bytes(vfs, &moved.before, after))
 }
 
 /// What the plan cures in objects that then load a library which lacks a version: these load no better

@@ -33,10 +33,8 @@ pub fn write(
 ) -> io::Result<()> {
     let diagnosis = &diagnosed.diagnosis;
     write_findings(out, app, chosen, (&diagnosed.world, &diagnosis.findings), detail)?;
-    let fixable: Vec<&Finding> = diagnosed.fixable().collect();
-    if !fixable.is_empty() {
-        let files: BTreeSet<_> = fixable.iter().map(|finding| &finding.object).collect();
-        let files = counted(files.len(), "file");
+    if diagnosed.fixable().next().is_some() {
+        let files = counted(diagnosed.files, "file");
         let mut fix = CommandLine::new(["fix"]);
         for directory in search {
             fix = fix.option("--search", directory);

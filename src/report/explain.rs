@@ -11,7 +11,7 @@ use super::words::{Words, meanings, verdicts};
 use crate::app::explain::{Explained, LookedInto};
 use crate::bytes::{printable, shell_word, shown};
 use crate::findings::finding::{Cause, Finding, Severity};
-use crate::messages::in_environment::{Outcome, Verdict};
+use crate::messages::verdict::{Outcome, Verdict};
 use crate::messages::{Kind, Message, Speaker, Weight, leaf};
 use crate::python::target;
 use schemars::JsonSchema;

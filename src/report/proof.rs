@@ -266,8 +266,8 @@ fn sentence(proof: &Proof, timeout: u64) -> String {
             "the command worked before the repair and still works".to_owned()
         }
         Verdict::Incomplete => {
-            let libraries = if lost == 1 { "1 library" } else { "libraries" };
-            format!("the command exits with status 0, but {libraries} of the target failed to load")
+            let libraries = if lost == 1 { "1 available library" } else { "available libraries" };
+            format!("the command exits with status 0, but {libraries} failed to load for files of the target")
         }
         Verdict::Fails if proof.runs.len() > 1 => "the command failed before the repair and still fails".to_owned(),
         Verdict::Fails => "the command fails".to_owned(),

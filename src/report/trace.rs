@@ -15,14 +15,15 @@ use crate::bytes::printable;
 use crate::command_line::CommandLine;
 use crate::findings::cure::Cure;
 use crate::findings::finding::{Cause, Finding};
-use crate::trace::Kind;
 use crate::trace::compare::{Compared, Confirmation};
 use crate::trace::replay::{Answer, Verdict};
+use crate::trace::{Kind, LoaderError};
 use crate::world::World;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 /// The content of a report about a traced command.
@@ -146,8 +147,15 @@ fn write(out: &mut dyn Write, report: &Report<'_>, detail: Detail) -> io::Result
             writeln!(out, "{}", paint(style, view.confirmation(compared)))?;
         }
     }
-    if detail == Detail::Verbose {
-        for (error, times) in &report.traced.errors {
+    if detail > Detail::Quiet {
+        // A version that is not found is a failure, whoever catches it; a missing symbol may be optional.
+        let is_told = |error: &&LoaderError| {
+            let names = |object: &[u8]| {
+                findings.iter().any(|it| it.object.as_os_str().as_bytes() == object)
+            };
+            detail == Detail::Verbose || error.lacking_object().is_some_and(|object| !names(object))
+        };
+        for (error, times) in report.traced.errors.iter().filter(|(error, _)| is_told(error)) {
             let (object, message) = (printable(&error.object), printable(&error.message));
             writeln!(out, "{object}: {message} {}", paint(DIM, format!("({times} times)")))?;
         }

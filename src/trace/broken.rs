@@ -36,6 +36,39 @@ pub fn findings(
     found
 }
 
+/// The findings of the diagnosis about versions that a loader was observed not to find. A program may continue
+/// without the object that it opened.
+#[must_use]
+pub fn without_version<'e>(
+    vfs: &dyn Vfs,
+    world: &World,
+    errors: impl Iterator<Item = &'e LoaderError>,
+    diagnosed: &[Finding],
+) -> Vec<Finding> {
+    let seen = errors.filter_map(|error| {
+        let path = absolute(world, error.lacking_object()?);
+        let path = object_at(vfs, world, &path).map_or(path, |object| object.path.clone());
+        let provider = leaf(&error.object);
+        let known = diagnosed.iter().filter(|known| known.cause == Cause::SymbolVersion);
+        known.into_iter().find(|known| {
+            known.object == path && known.library.as_deref().is_some_and(|it| leaf(it) == provider)
+        })
+    });
+    let mut found: Vec<Finding> = Vec::new();
+    for known in seen.cloned() {
+        let new = Finding { is_optional: false, ..known };
+        if !found.contains(&new) {
+            found.push(new);
+        }
+    }
+    found
+}
+
+/// The last part of a path.
+fn leaf(path: &[u8]) -> &[u8] {
+    path.rsplit(|&byte| byte == b'/').next().unwrap_or(path)
+}
+
 fn finding(world: &World, cause: Cause, object: &Path, message: &[u8]) -> Finding {
     let words = message.strip_suffix(b" (fatal)").unwrap_or(message);
     let said = [object.as_os_str().as_bytes(), b": ", words].concat();

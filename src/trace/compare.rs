@@ -172,7 +172,19 @@ fn in_vain(
     }
 }
 
-/// What the trace shows about every finding of the diagnosis about a library.
+/// Does a finding say that a library is not found? Others are about what the found one lacks.
+fn is_of_absence(finding: &Finding) -> bool {
+    let is_found = match &finding.evidence {
+        Evidence::Symbols(_) => true,
+        Evidence::Need(need) => {
+            matches!(need.supply, Supply::Shadowed { .. } | Supply::ThroughVariables { .. })
+        }
+        _ => false,
+    };
+    !is_found
+}
+
+/// What the trace shows about every finding of the diagnosis about a library that is not found.
 #[must_use]
 pub fn compare<'a>(
     vfs: &dyn Vfs,
@@ -182,6 +194,7 @@ pub fn compare<'a>(
 ) -> Vec<Compared<'a>> {
     diagnosed
         .iter()
+        .filter(|finding| is_of_absence(finding))
         .filter_map(|finding| {
             let library = finding.library.as_deref()?;
             let (library, confirmation) = confirm(vfs, world, answers, finding, library);

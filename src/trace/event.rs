@@ -84,6 +84,18 @@ pub struct LoaderError {
     pub message: Vec<u8>,
 }
 
+impl LoaderError {
+    /// The object that was not loaded, if a library lacks a version that it needs.
+    #[must_use]
+    pub fn lacking_object(&self) -> Option<&[u8]> {
+        let words = self.message.strip_suffix(FATAL)?;
+        memchr::memmem::find(words, b"version lookup error")?;
+        let (by, end) = (b"(required by ", b")");
+        let at = memchr::memmem::rfind(words, by)? + by.len();
+        words.get(at..)?.strip_suffix(end)
+    }
+}
+
 /// A process whose last known output is an error of the loader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken {

@@ -224,6 +224,7 @@ mod tests {
             site: "/s".into(),
             requires: requirement(requires).into_iter().collect(),
             is_for_cuda: false,
+            source: None,
         }
     }
 

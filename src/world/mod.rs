@@ -17,6 +17,7 @@ pub mod question;
 pub mod rpath_entry;
 pub mod rpath_entry_macho;
 pub mod system_libraries;
+pub mod twins;
 pub mod unreadable;
 mod walk;
 pub mod wheel_claims;

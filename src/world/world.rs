@@ -5,6 +5,7 @@ use super::inventory::{Inventory, Object};
 use super::linked_directories::Linked;
 use super::object_names;
 use super::place::Place;
+use super::twins::Twins;
 use super::unreadable::{Unreadable, Why};
 use super::wheel_claims::Claims;
 use crate::loader::Settings;
@@ -44,6 +45,8 @@ pub struct World {
     pub owners: Owners,
     /// Its own metadata, if the target is a wheel.
     pub wheel: Option<Claims>,
+    /// Objects with the same bytes.
+    pub twins: Twins,
 }
 
 /// A part of a tree.
@@ -70,6 +73,24 @@ impl World {
     pub fn installs(&self, vfs: &dyn Vfs) -> Installs {
         let environment = self.environment.as_ref().filter(|_| !self.elsewhere);
         environment.map_or_else(Installs::default, |environment| Installs::of(vfs, environment))
+    }
+
+    /// The tool that installs a file again: that of the environment, unless its distribution is in a directory of its
+    /// own (`pip install --target`).
+    #[must_use]
+    pub fn installs_at(&self, vfs: &dyn Vfs, file: &Path) -> Installs {
+        let own = self.installs(vfs);
+        let sites = self.inventory.distributions.iter().map(|it| it.site.as_path());
+        let around = sites.filter(|site| file.starts_with(site));
+        let Some(site) = around.max_by_key(|site| site.as_os_str().len()) else { return own };
+        let mut environment = self.environment.iter().flat_map(|it| &it.site_packages);
+        let name = site.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        let is_usual = name == "site-packages" || name == "dist-packages";
+        if self.elsewhere || is_usual || environment.any(|it| it.path == site) {
+            return own;
+        }
+        let with_uv = matches!(own, Installs::Uv(_));
+        Installs::Target { directory: site.to_owned(), with_uv }
     }
 
     /// Reads an environment: everything below its prefix, or, for an interpreter that shares its prefix
@@ -238,6 +259,7 @@ impl World {
             settings,
             owners: Owners::default(),
             wheel: None,
+            twins: Twins::default(),
         };
         world.find_owners(vfs);
         world

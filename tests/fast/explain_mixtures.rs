@@ -5,7 +5,8 @@ use crate::support::elf_writer::Elf;
 use std::path::Path;
 use tfpatch::diagnosis::diagnose::diagnose;
 use tfpatch::loader::Settings;
-use tfpatch::messages::in_environment::{Case, Outcome, look};
+use tfpatch::messages::in_environment::look;
+use tfpatch::messages::verdict::{Case, Outcome};
 use tfpatch::messages::{Log, Weight, read};
 use tfpatch::report::words::{helps, meanings};
 use tfpatch::vfs::MemVfs;
@@ -198,12 +199,11 @@ fn what_was_built_for_another_system_is_named() {
 #[test]
 fn a_name_that_a_compiled_module_lacks_is_of_loading_and_one_of_python_code_is_not() {
     let count = |text: &str| read_text(text).messages.len();
-    for text in [
-        "ImportError: cannot import name 'Mapping' from 'collections' (/usr/lib/python3.10/collections/__init__.py)",
-        "ImportError: cannot import name 'Random' from partially initialized module 'random' (most likely due to a circular import) (/home/me/random.py)",
-    ] {
-        assert_eq!(count(text), 0, "{text}");
-    }
+    let of_python = "ImportError: cannot import name 'Mapping' from 'collections' (/usr/lib/python3.10/collections/__init__.py)";
+    assert_eq!(count(of_python), 0);
+    // Only an environment shows whether this is more than the user's own code.
+    let own = "ImportError: cannot import name 'Random' from partially initialized module 'random' (most likely due to a circular import) (/home/me/random.py)";
+    assert!(read_text(own).messages.iter().all(|one| one.is_about_own_code()));
     assert_eq!(
         count(
             "ImportError: cannot import name 'f' from 'm' (/home/me/m.cpython-311-x86_64-linux-gnu.so)"
@@ -471,4 +471,42 @@ fn an_environment_is_not_named_where_it_has_no_part() {
     let missing =
         "ImportError: libx.so.1: cannot open shared object file: No such file or directory";
     assert_eq!(case(missing), Case::NothingFits);
+}
+
+#[test]
+fn the_older_of_two_numpys_is_the_one_to_replace() {
+    hold(&[
+        (
+            "RuntimeError: module compiled against API version 0x10 but this version of numpy is 0xf",
+            &["pip install -U numpy"],
+            &["numpy<2"],
+        ),
+        (
+            "RuntimeError: module compiled against ABI version 0x2000000 but this version of numpy is 0x1000009",
+            &["pip install -U numpy"],
+            &["numpy<2"],
+        ),
+        (
+            "RuntimeError: module compiled against ABI version 0x1000009 but this version of numpy is 0x2000000",
+            &["numpy<2"],
+            &["-U numpy"],
+        ),
+        (
+            "ValueError: numpy.ndarray size changed, may indicate binary incompatibility. Expected 96 from C header, got 80 from PyObject",
+            &["pip install -U numpy"],
+            &["numpy<2"],
+        ),
+        // This type has become smaller in NumPy 2.
+        (
+            "ValueError: numpy.dtype size changed, may indicate binary incompatibility. Expected 96 from C header, got 88 from PyObject",
+            &["numpy<2"],
+            &["-U numpy"],
+        ),
+        // Cython before 0.29 expects the size of the installed release.
+        (
+            "RuntimeWarning: numpy.ufunc size changed, may indicate binary incompatibility. Expected 216, got 192",
+            &["newer releases of the packages"],
+            &["-U numpy"],
+        ),
+    ]);
 }

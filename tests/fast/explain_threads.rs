@@ -9,7 +9,8 @@ use std::fs;
 use std::path::Path;
 use tfpatch::diagnosis::diagnose::diagnose;
 use tfpatch::loader::Settings;
-use tfpatch::messages::in_environment::{Outcome, look};
+use tfpatch::messages::in_environment::look;
+use tfpatch::messages::verdict::Outcome;
 use tfpatch::messages::{Kind, Log, Weight, read};
 use tfpatch::report::words::{helps, meanings, verdicts};
 use tfpatch::vfs::MemVfs;
@@ -230,12 +231,12 @@ fn a_cure_fits_what_failed() {
         ),
         // The newer of the two NumPys is told by the numbers.
         (
-            "numpy.dtype size changed, may indicate binary incompatibility. Expected 96 from C header, got 88",
+            "numpy.ndarray size changed, may indicate binary incompatibility. Expected 96 from C header, got 88",
             "-U",
             "<2",
         ),
         (
-            "numpy.dtype size changed, may indicate binary incompatibility. Expected 88 from C header, got 96",
+            "numpy.ndarray size changed, may indicate binary incompatibility. Expected 88 from C header, got 96",
             "<2",
             "-U",
         ),

@@ -272,3 +272,16 @@ fn with_backups_of_its_own_root_changes_a_tree_with_the_rights_of_its_owner() {
     world.root(&["fix", "tree", "--store", "backups", "--trust-store", "backups"]).text(0);
     assert_ne!(snapshot(&world.tree()), before);
 }
+
+/// A library that the user may not read is there: it is not reported as missing.
+#[test]
+fn a_library_that_a_user_may_not_read_is_not_missing() {
+    let world = World::new();
+    world.root(&["fix", "tree"]).text(0);
+    let library = world.tree().join("inner/libinner.so.1");
+    set_mode(&library, 0o600);
+    let said = world.user(BOB, &["doctor", "tree"]);
+    assert!(said.text(1).contains("libinner.so.1 is not readable for this user"), "{said:#?}");
+    assert!(!said.out.contains("not_installed"), "{said:#?}");
+    world.root(&["doctor", "tree"]).text(0);
+}

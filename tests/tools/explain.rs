@@ -197,3 +197,67 @@ fn a_sound_file_is_not_called_well_where_the_system_refuses_it() {
         assert!(!told.out.contains("no action needed"), "{why}: {told:#?}");
     }
 }
+
+/// A release is not the right one because its number is there: what it does not list was never in it.
+#[test]
+fn a_module_that_the_release_never_had_is_not_reinstalled() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = environments::empty(dir.path());
+    fs::create_dir_all(env.site.join("numpy")).unwrap();
+    fs::write(env.site.join("numpy/__init__.py"), "").unwrap();
+    env.distribution("numpy", &[], &["numpy/__init__.py"]);
+    fs::create_dir_all(env.site.join("shared/one")).unwrap();
+    fs::write(env.site.join("shared/one/__init__.py"), "").unwrap();
+    env.distribution("shared-one", &[], &["shared/one/__init__.py"]);
+    let answer = |text: &str| {
+        let target = env.prefix.to_str().unwrap();
+        explain(dir.path(), &["--target", target, "-"], text.as_bytes()).out
+    };
+
+    let newer = answer("ModuleNotFoundError: No module named 'numpy._core'");
+    assert!(newer.contains("numpy 1.0 does not contain numpy._core"), "{newer}");
+    assert!(newer.contains("-U numpy") && !newer.contains("--force-reinstall"), "{newer}");
+
+    let name = format!(
+        "ImportError: cannot import name 'trapezoid' from 'numpy' ({}/numpy/__init__.py)",
+        env.site.display()
+    );
+    let name = answer(&name);
+    assert!(name.contains("-U numpy") && !name.contains("numpy<2"), "{name}");
+
+    // A directory that several distributions share belongs to none of them.
+    let other = answer("ModuleNotFoundError: No module named 'shared.two'");
+    assert!(other.contains("No package in this environment provides shared.two"), "{other}");
+}
+
+/// A file beside a program has the name of an installed package: the interpreter's own words about it.
+#[test]
+fn a_file_of_the_program_that_shadows_a_package_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let env = environments::empty(dir.path());
+    fs::create_dir_all(env.site.join("pack/part")).unwrap();
+    fs::write(env.site.join("pack/__init__.py"), "name = 1").unwrap();
+    fs::write(env.site.join("pack/part/__init__.py"), "").unwrap();
+    let own = dir.path().join("own");
+    fs::create_dir(&own).unwrap();
+    fs::write(own.join("pack.py"), "").unwrap();
+    fs::write(own.join("utils.py"), "").unwrap();
+    let said = |code: &str| {
+        let mut python = Command::new(env.prefix.join("bin/python"));
+        let python = python.args(["-c", code]).current_dir(&own).env_remove("PYTHONPATH");
+        let said = python.output().unwrap().stderr;
+        explain(&own, &["--target", env.prefix.to_str().unwrap(), "-"], &said)
+    };
+    let named = format!("→ rename {}", own.join("pack.py").display());
+    for code in ["from pack import name", "import pack.part"] {
+        let answer = said(code);
+        assert!(answer.text(0).contains(&named), "{code}: {answer:#?}");
+    }
+    // A module of the program that no package has is its own affair.
+    let answer = said("from utils import name");
+    assert!(answer.error().contains("not a known message") || answer.status == 2, "{answer:#?}");
+    let elsewhere =
+        "ImportError: cannot import name 'keras' from 'tensorflow' (/home/u/tensorflow.py)";
+    let answer = explain(dir.path(), &["-"], elsewhere.as_bytes());
+    assert!(answer.text(0).contains("rename /home/u/tensorflow.py"), "{answer:#?}");
+}

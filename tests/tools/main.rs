@@ -18,6 +18,8 @@ mod commands;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod cures;
+#[cfg(test)]
 mod direct;
 #[cfg(test)]
 mod discovery;
@@ -73,6 +75,8 @@ mod patchelf;
 mod planner;
 #[cfg(test)]
 mod probe;
+#[cfg(test)]
+mod promised;
 #[cfg(test)]
 mod proof;
 #[cfg(test)]

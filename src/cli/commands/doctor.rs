@@ -19,7 +19,7 @@ pub fn run(session: &mut Session, options: &Doctor) -> Result<u8, Error> {
     let mut status = 0;
     for chosen in session.app.targets(&options.targets.targets)? {
         let mut diagnosed = session.app.diagnose(&chosen, &how)?;
-        diagnosed.leads_out |= options.allow_absolute;
+        session.app.promise(&chosen, &how, options.allow_absolute, &mut diagnosed)?;
         let (world, diagnosis) = (&diagnosed.world, &diagnosed.diagnosis);
         let severities = diagnosis.findings.iter().map(Finding::severity);
         status = status.max(status_of(severities, options.strict));

@@ -5,7 +5,7 @@ use crate::cli::args::{Explain, Format};
 use crate::cli::error::Error;
 use crate::cli::message_text::{self, Given};
 use crate::cli::session::Session;
-use crate::report::explain::{ExplainReport, PageReport, write, write_markdown};
+use crate::report::explain::{ExplainReport, PageReport, no_message, write, write_markdown};
 use crate::report::json;
 use crate::report::layout::paragraphs;
 
@@ -28,6 +28,9 @@ pub fn run(session: &mut Session, options: &Explain) -> Result<u8, Error> {
     let settings = session.loader_settings(&options.simulation)?;
     let Explanation { messages, is_cut } =
         &session.app.explain(&log, &settings, options.target.as_deref())?;
+    if messages.is_empty() {
+        return Err(no_message(log.lines).into());
+    }
     let Session { out, detail, .. } = session;
     match session.format {
         Format::Json => json::write(out, &ExplainReport::of(messages, log.lines, *is_cut))?,

@@ -23,7 +23,7 @@ pub fn doctor(session: &mut Session, options: &args::Doctor) -> Result<u8, Error
     let how = asked::doctor(session, options)?;
     let probe = Probe::new(session, options.proof.timeout)?;
     let (mut diagnosed, probed) = session.app.probe_doctor(&chosen, &how, &probe)?;
-    diagnosed.leads_out |= options.allow_absolute;
+    session.app.promise(&chosen, &how, options.allow_absolute, &mut diagnosed)?;
     let told = close(probe.tracer);
     if session.format == Format::Json {
         json::write(&mut *session.out, &ProbeReport::of_doctor(&chosen, &diagnosed, &probed))?;

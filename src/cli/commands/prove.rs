@@ -26,7 +26,7 @@ pub fn doctor(session: &mut Session, options: &args::Doctor) -> Result<u8, Error
     let mut runs = Runs::new(session, &options.proof)?;
     let asked = Asked { target, program: program(&options.proof.command) };
     let (chosen, mut diagnosed, proof) = session.app.prove_doctor(asked, &how, &mut runs)?;
-    diagnosed.leads_out |= options.allow_absolute;
+    session.app.promise(&chosen, &how, options.allow_absolute, &mut diagnosed)?;
     let ended = end(runs);
     let ran = ran(session, &options.proof);
     if session.format == Format::Json {

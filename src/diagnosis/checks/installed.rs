@@ -20,7 +20,7 @@ use crate::world::program::Program;
 use crate::world::python_code::PythonCode;
 use crate::world::system_libraries::Libraries;
 use crate::world::{Question, World};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 
 /// The findings about distributions, and the directories whose objects they explain.
@@ -105,6 +105,21 @@ impl Installed {
                 }
                 _ => false,
             }
+    }
+
+    /// Leaves out symbols that an object does not find because a variable leads to another copy of the library.
+    pub fn leave_to_variables(&mut self, findings: &[Finding]) {
+        let blamed: HashSet<_> = findings
+            .iter()
+            .filter(|finding| finding.gets_a_lacking_copy())
+            .map(Finding::question)
+            .collect();
+        self.findings.retain(|finding| {
+            finding.cause != Cause::MissingSymbol || !blamed.contains(&finding.question())
+        });
+        self.unbound.retain(|(object, library)| {
+            !blamed.contains(&(object.as_path(), Some(library.as_slice()), None))
+        });
     }
 }
 

@@ -117,6 +117,11 @@ pub enum Lacking {
         /// The message of the loader.
         said: String,
     },
+    /// A file with its name, or a searched directory, is not readable for this user.
+    Forbidden {
+        /// The file or directory.
+        file: Place,
+    },
     /// A file with its name is built for another architecture than the object that needs it.
     ForElsewhere {
         /// The file.
@@ -124,6 +129,12 @@ pub enum Lacking {
     },
     /// A file has its soname, and the symlink with the name is missing.
     LinkGone {
+        /// The file.
+        file: Place,
+    },
+    /// A file is in a default directory, which is not searched for an object that was linked with
+    /// `-z nodefaultlib`.
+    NoDefaults {
         /// The file.
         file: Place,
     },
@@ -209,6 +220,8 @@ impl Lacking {
             }
             Self::Refused { file, .. }
             | Self::ForElsewhere { file }
+            | Self::Forbidden { file }
+            | Self::NoDefaults { file }
             | Self::LinkGone { file }
             | Self::NotInCache { file }
             | Self::OnlyVersioned { file } => to(file),

@@ -1,8 +1,23 @@
 //! Translates pip commands for the tool that installs packages into an environment.
 
-use crate::bytes::shell_word;
+use crate::bytes::{in_shell_quotes, shell_word};
+use crate::findings::evidence::Release;
+use crate::python::direct_url::Source;
 use crate::python::installs::Installs;
 use std::os::unix::ffi::OsStrExt as _;
+
+/// A release as pip installs it again: from where it came, or by its version from a package index.
+pub(super) fn requirement(release: &Release) -> String {
+    let Release { name, version, source } = release;
+    match source {
+        Some(Source::Url(url)) => in_shell_quotes(format!("{name} @ {url}").as_bytes()),
+        Some(Source::Local { path, is_editable }) => {
+            let option = if *is_editable { "-e " } else { "" };
+            format!("{option}{}", shell_word(path.as_os_str().as_bytes()))
+        }
+        Some(Source::Gone(_)) | None => in_shell_quotes(format!("{name}=={version}").as_bytes()),
+    }
+}
 
 /// A text with its pip commands in the form of that tool: `uv pip install --python PREFIX …` for uv, whose
 /// environments contain no pip.
@@ -11,6 +26,13 @@ pub(super) fn in_words_of(installs: &Installs, text: &str) -> String {
     let (before, after) = match installs {
         Installs::Pip => return text.to_owned(),
         Installs::Uv(prefix) => ("uv pip".to_owned(), format!(" --python {}", word(prefix))),
+        Installs::Target { directory, with_uv: true } => {
+            ("uv pip".to_owned(), format!(" --target {}", word(directory)))
+        }
+        // Without `--upgrade`, pip keeps what is in the directory.
+        Installs::Target { directory, with_uv: false } => {
+            ("pip".to_owned(), format!(" --target {} --upgrade", word(directory)))
+        }
         Installs::Conda { prefix, .. } => {
             (format!("{} -m pip", word(&prefix.join("bin/python"))), String::new())
         }
@@ -20,7 +42,13 @@ pub(super) fn in_words_of(installs: &Installs, text: &str) -> String {
     while let Some((at, verb)) = first_command(rest) {
         let (head, tail) = rest.split_at(at);
         let head = head.strip_suffix("python -m ").unwrap_or(head);
-        said += &format!("{head}{before} {verb}{after}");
+        match installs {
+            // pip finds what it uninstalls in the directories that it imports from.
+            Installs::Target { directory, with_uv: false } if verb == "uninstall" => {
+                said += &format!("{head}PYTHONPATH={} pip uninstall", word(directory));
+            }
+            _ => said += &format!("{head}{before} {verb}{after}"),
+        }
         rest = tail.get("pip ".len() + verb.len()..).unwrap_or_default();
     }
     said + rest
@@ -45,6 +73,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_directory_of_packages_is_named_to_pip() {
+        let target = Installs::Target { directory: "/d".into(), with_uv: false };
+        assert_eq!(
+            in_words_of(&target, "pip uninstall x, or pip install --no-deps x"),
+            "PYTHONPATH=/d pip uninstall x, or pip install --target /d --upgrade --no-deps x"
+        );
+    }
+
+    #[test]
     fn commands_of_pip_are_said_as_the_tool_takes_them() {
         let uv = Installs::Uv("/e".into());
         for (text, said) in [
@@ -58,6 +95,9 @@ mod tests {
                 "uv pip install x; a pip-tool; apt install python3-pip installed",
             ),
         ] {
+            let target = |with_uv| Installs::Target { directory: "/d e".into(), with_uv };
+            let of_target = said.replace("--python /e", "--target '/d e'");
+            assert_eq!(in_words_of(&target(true), text), of_target);
             assert_eq!(in_words_of(&uv, text), said);
             assert_eq!(in_words_of(&Installs::Pip, text), text);
         }

@@ -8,6 +8,7 @@ use crate::bytes::{in_shell_quotes, printable, shell_word, shown};
 use crate::findings::cure::{Cure, Install, Reinstall, Search, Setup, Tidying, Wanted};
 use crate::findings::evidence::Release;
 use crate::knowledge::packages::{self, Shipped};
+use crate::python::direct_url::Source;
 use crate::python::installs::Installs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -22,7 +23,7 @@ fn for_tool(cure: &Cure, installs: &Installs) -> String {
     let Installs::Conda { prefix, .. } = installs else { return in_words(cure) };
     let conda = |words: &str| format!("conda install -p {} {words}", word(prefix));
     match cure {
-        Cure::Reinstall(Reinstall::Release(Release { name, version }))
+        Cure::Reinstall(Reinstall::Release(Release { name, version, .. }))
             if installs.is_by_conda(name) =>
         {
             conda(&format!("--force-reinstall {name}={version}"))
@@ -157,7 +158,7 @@ fn install_in_words(install: &Install) -> String {
         Install::OneBlas => "install builds that are linked to the same BLAS".to_owned(),
         Install::Toolkit => "install the CUDA toolkit".to_owned(),
         Install::Wanted(wanted) => pip_install(wanted),
-        Install::Host { plugin: Release { name, version }, host, follows } => {
+        Install::Host { plugin: Release { name, version, .. }, host, follows } => {
             let for_host = format!("{} {}", host.name, host.specifier);
             let cure = format!("{name} {version} is for {for_host}: {}", pip_install(host));
             match follows {
@@ -179,7 +180,7 @@ fn install_in_words(install: &Install) -> String {
         Install::BuiltAgainst => {
             "install the release of the library that the file was built against".to_owned()
         }
-        Install::WithCuda(Release { name, version }) => {
+        Install::WithCuda(Release { name, version, .. }) => {
             format!("pip install '{name}[and-cuda]=={version}'")
         }
         Install::Cuda(cuda) => {
@@ -298,8 +299,12 @@ fn reinstall_in_words(reinstall: &Reinstall) -> String {
         Reinstall::Distribution => "reinstall the package".to_owned(),
         Reinstall::Owner => "reinstall the package that owns the file".to_owned(),
         Reinstall::OrUnlink => "reinstall the package, or remove the link".to_owned(),
-        Reinstall::Release(Release { name, version }) => {
-            format!("pip install --force-reinstall --no-deps '{name}=={version}'")
+        Reinstall::Release(Release { name, version, source: Some(Source::Gone(path)) }) => format!(
+            "reinstall {name} {version} from its source, which is not at {} any more",
+            shown(path)
+        ),
+        Reinstall::Release(release) => {
+            format!("pip install --force-reinstall --no-deps {}", commands::requirement(release))
         }
         Reinstall::Here => {
             "reinstall it with the pip of this environment, on the machine that runs it".to_owned()
@@ -315,9 +320,10 @@ fn reinstall_in_words(reinstall: &Reinstall) -> String {
             "reinstall the package; to keep the change, sign the file: codesign --force --sign - FILE"
                 .to_owned()
         }
-        Reinstall::OneOfBoth { names, kept: Release { name, version } } => format!(
-            "pip uninstall {}, then reinstall the one you want: pip install '{name}=={version}'",
-            names.join(" ")
+        Reinstall::OneOfBoth { names, kept } => format!(
+            "pip uninstall {}, then reinstall the one you want: pip install {}",
+            names.join(" "),
+            commands::requirement(kept)
         ),
         Reinstall::AfterUninstalling(name) => {
             format!("repeat pip uninstall {name} until no copy is left, then reinstall it")
@@ -373,7 +379,7 @@ mod tests {
 
     #[test]
     fn a_cure_is_in_the_words_of_the_tool_that_installs() {
-        let release = Release { name: "numpy".to_owned(), version: "2.0".to_owned() };
+        let release = Release { name: "numpy".to_owned(), version: "2.0".to_owned(), source: None };
         let again = Cure::Reinstall(Reinstall::Release(release));
         let uv = Installs::Uv("/a b/.venv".into());
         assert_eq!(

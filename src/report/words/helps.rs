@@ -1,8 +1,9 @@
 //! The texts of fixes for a message alone, without an environment.
 
+use super::commands;
 use super::cures::{Family, shipped_on};
 use super::managed;
-use crate::bytes::{in_shell_quotes, printable, shell_word};
+use crate::bytes::{in_shell_quotes, printable, shell_word, shown};
 use crate::knowledge::import_names;
 use crate::knowledge::managers;
 use crate::knowledge::packages::{self, Shipped};
@@ -13,6 +14,7 @@ use crate::messages::cure::{
     Advice, Bring, Help, LibraryHelp, Newer, Older, OpenFile, Owned, ReleasesHelp,
 };
 use crate::messages::{Message, Speaker, leaf};
+use std::path::Path;
 
 /// A command or an instruction.
 #[must_use]
@@ -42,6 +44,7 @@ pub fn of(message: &Message) -> String {
             }
         }
         Help::Reinstall(owner) => reinstall(message, &owner),
+        Help::Rename(file) => rename(&file),
         Help::Processor { is_mac: false, distribution: None } => {
             "install the build of the package or the program for this machine (file FILE shows what a file is built for; on \
              Debian and Ubuntu, apt install PACKAGE:amd64 or PACKAGE:arm64)"
@@ -147,7 +150,7 @@ fn installs(message: &Message, shipped: &Shipped) -> String {
 /// else changes.
 fn requirement(message: &Message, name: &str) -> String {
     match message.installed.as_ref().filter(|release| release.name == name) {
-        Some(release) => in_shell_quotes(format!("{name}=={}", release.version).as_bytes()),
+        Some(release) => commands::requirement(release),
         None => name.to_owned(),
     }
 }
@@ -437,6 +440,11 @@ fn reinstall(message: &Message, owner: &Owned) -> String {
     }
 }
 
+/// Makes way for a package that a file of the program shadows.
+pub(super) fn rename(file: &Path) -> String {
+    format!("rename {}, or start the program in another directory", shown(file))
+}
+
 fn processor(is_mac: bool, name: &str) -> String {
     match is_mac {
         false => format!(
@@ -464,8 +472,7 @@ fn newer_libstdcxx(release: Option<&str>) -> String {
 fn releases(message: &Message, help: &ReleasesHelp) -> String {
     match help {
         ReleasesHelp::NewerNumpy => {
-            "pip install -U numpy, which is older than the release that the module was built with"
-                .to_owned()
+            "pip install -U numpy, which is older than the release that the module needs".to_owned()
         }
         ReleasesHelp::Numpy1 => {
             "pip install 'numpy<2', or newer releases of the packages that were built for NumPy 1"

@@ -294,6 +294,12 @@ fn of_python(message: &Message, fault: &PythonFault) -> String {
              compiled module, installed for another version of Python.",
             module("in the message")
         ),
+        PythonFault::Shadow => format!(
+            "Python imported {} from a file of the program, {}, which has no {symbol}. Python searches the directory of the \
+             program before the installed packages.",
+            module("the module"),
+            named(&message.object, "which is named in the message")
+        ),
         PythonFault::NoName => format!(
             "the module {} is installed, but has no {symbol}: it is from a different release than the importing code \
              expects.",

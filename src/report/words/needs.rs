@@ -99,6 +99,10 @@ fn there(lacking: &Lacking) -> String {
             format!("; the symlink {file} to {named} was replaced by a text file")
         }
         Lacking::Refused { file, said } => format!("; the loader stops at {file}: {said}"),
+        Lacking::NoDefaults { file } => format!(
+            "; {file} exists, but the object was linked with -z nodefaultlib, so the default directories are not searched"
+        ),
+        Lacking::Forbidden { file } => format!("; {file} is not readable for this user"),
         Lacking::ForElsewhere { file } => format!("; {file} is built for another architecture"),
         Lacking::LinkGone { file } => {
             format!("; {file} is that library, and the symlink with that name is missing")

@@ -136,7 +136,7 @@ pub fn unpermitted(what: &Unpermitted) -> String {
 }
 
 /// The reason why a file is not written, and the fix. The text follows the path.
-fn refusal(refusal: &Refusal) -> String {
+pub(super) fn refusal(refusal: &Refusal) -> String {
     let said = match refusal {
         Refusal::SetUserId => {
             "is setuid or setgid; the loader ignores search paths of such programs, and tfpatch does not edit them"

@@ -1,7 +1,9 @@
 //! The reasons why something is not repaired.
 
+use super::operations;
 use crate::bytes::{printable, shown};
-use crate::findings::refusal::Refusal;
+use crate::findings::refusal::{Protected, Refusal};
+use crate::operation;
 
 /// The reason why an object is skipped, as a clause.
 pub(super) fn reason(refusal: &Refusal) -> String {
@@ -35,6 +37,20 @@ pub(super) fn reason(refusal: &Refusal) -> String {
             let version = printable(version);
             format!("skipped, because {provider} lacks version {version}, which {object} needs")
         }
+        Refusal::Protected(protected) => format!("it {}", operations::refusal(&of(protected))),
         Refusal::NotCured => "skipped, because an entry would not fix it".to_owned(),
+    }
+}
+
+/// The same reason of an operation, which has the words for it.
+fn of(protected: &Protected) -> operation::Refusal {
+    match protected.clone() {
+        Protected::SetUserId => operation::Refusal::SetUserId,
+        Protected::Verity => operation::Refusal::Verity,
+        Protected::Immutable => operation::Refusal::Immutable,
+        Protected::NotOwner(owner) => operation::Refusal::NotOwner { owner },
+        Protected::OtherOwner { owner, user } => operation::Refusal::OtherOwner { owner, user },
+        Protected::OtherGroup(group) => operation::Refusal::OtherGroup { group },
+        Protected::Attribute(attribute) => operation::Refusal::Attribute { attribute },
     }
 }

@@ -1,10 +1,11 @@
 //! The texts for a message that was checked in an environment.
 
 use super::{commands, findings, helps};
-use crate::bytes::{in_shell_quotes, printable, shell_word, shown};
+use crate::bytes::{printable, shell_word, shown};
+use crate::findings::evidence::Release;
 use crate::knowledge::import_names;
 use crate::messages::Message;
-use crate::messages::in_environment::{Case, Remedy, Verdict};
+use crate::messages::verdict::{Case, Remedy, Verdict};
 use crate::world::Place;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -38,6 +39,16 @@ pub fn sentence(verdict: &Verdict) -> String {
         Case::ModuleNotInPackage { module, package } => {
             format!("{} exists, but {} is not in it.", shown(package), printable(module))
         }
+        Case::ModuleNotInRelease { module, release } => {
+            format!("{release} does not contain {}.", printable(module))
+        }
+        Case::Shadowed { module, by, own } => format!(
+            "{} is imported instead of the installed {}, which is at {}: Python searches the directory of the program \
+             first.",
+            shown(by),
+            printable(module),
+            shown(own)
+        ),
         Case::NoModule { module } => {
             format!("No package in this environment provides {}.", printable(module))
         }
@@ -120,8 +131,7 @@ pub fn cure(message: &Message, verdict: &Verdict) -> String {
         ),
         Remedy::Reinstall => {
             if let Some(release) = &message.installed {
-                let again = format!("{}=={}", release.name, release.version);
-                let again = in_shell_quotes(again.as_bytes());
+                let again = commands::requirement(release);
                 return commands::in_words_of(
                     &verdict.installs,
                     &format!(
@@ -135,6 +145,8 @@ pub fn cure(message: &Message, verdict: &Verdict) -> String {
             let name = name.as_deref().unwrap_or("NAME");
             format!("reinstall the package: pip install --force-reinstall --no-deps {name}")
         }
+        Remedy::OtherRelease => other_release(message),
+        Remedy::Rename(by) => helps::rename(by),
         Remedy::Restart => RESTART.to_owned(),
         Remedy::RestartOrOfWords => {
             format!("{RESTART}; if the message is from another machine, {}", helps::of(message))
@@ -149,6 +161,18 @@ pub fn cure(message: &Message, verdict: &Verdict) -> String {
         }
     };
     commands::in_words_of(&verdict.installs, &said)
+}
+
+/// Installs a release with a module that the installed one lacks.
+fn other_release(message: &Message) -> String {
+    let module = message.module.as_deref().map(printable).unwrap_or_default();
+    let Some(Release { name, version, .. }) = &message.installed else {
+        return helps::of(message);
+    };
+    format!(
+        "install a release of {name} that contains {module}: pip install -U {name} if it is newer than {version}, or pip \
+         install '{name}<{version}' if it is older"
+    )
 }
 
 /// A path as a Python string.

@@ -5,6 +5,7 @@
 //! prove to fail, of distributions with native code and what these require, in an environment all of whose
 //! directories of packages are known.
 
+use crate::diagnosis::unmet::is_for;
 use crate::findings::cure::{Cure, Install, Wanted};
 use crate::findings::evidence::installed::Installed;
 use crate::findings::evidence::{Evidence, Release};
@@ -13,8 +14,7 @@ use crate::knowledge::{alternatives, import_names, installers, standard_modules}
 use crate::python::distribution::{Distribution, Requirement};
 use crate::python::interpreter::Interpreter;
 use crate::python::modules;
-use crate::python::sources::Holds;
-use crate::python::sources::markers::{self, MarkerEnvironment};
+use crate::python::sources::markers::MarkerEnvironment;
 use crate::vfs::Vfs;
 use crate::world::World;
 use crate::world::constants::Constants;
@@ -173,13 +173,6 @@ fn is_there(vfs: &dyn Vfs, world: &World, module: &str) -> bool {
             let rest = object.name().strip_prefix(module.as_bytes());
             rest.is_some_and(|rest| rest.starts_with(b"."))
         })
-}
-
-/// Does a requirement apply to this system and this Python, and not to an extra, which may not have been
-/// requested?
-fn is_for(here: MarkerEnvironment, needed: &Requirement) -> bool {
-    let Some(marker) = needed.marker.as_ref() else { return true };
-    !marker.contains("extra") && markers::holds(marker, here) != Holds::Never
 }
 
 /// Are all directories known that the interpreters of the environment import from? A `.pth` file may run code

@@ -1,0 +1,141 @@
+//! Cures that name what to install, where, and from what.
+
+use crate::support::command::{open_directory, run, words};
+use crate::support::environments;
+use std::fs;
+use std::path::Path;
+
+/// The cure of the first finding.
+fn cure(dir: &Path, target: &Path) -> String {
+    let report = run(dir, &words(&[&"doctor", &"--format", &"json", &target])).json(1);
+    report["findings"][0]["cure"].as_str().unwrap().to_owned()
+}
+
+/// The metadata of an object's own distribution say which one has its libraries, although no code imports it. A
+/// library of the system stays one, and a copy of a distribution that is not required does not replace it.
+#[test]
+fn a_required_distribution_of_libraries_is_installed_by_its_name() {
+    let dir = open_directory();
+    let env = environments::empty(dir.path());
+    let below = env.below();
+    let lost = env.library("lost.so", "libmadeup7core.so.1", &[], &[]);
+    env.library("other.so", "libpulse.so.0", &[], &[]);
+    env.module("host/first", &["libmadeup7core.so.1"], &[]);
+    env.module("host/second", &["libpulse.so.0"], &[]);
+    env.distribution(
+        "host",
+        &["Host-Madeup7 (>=7.1, <8)", "absent; extra == 'all'"],
+        &["host/first.abi3.so", "host/second.abi3.so", "host/__init__.py"],
+    );
+    for library in ["lost.so", "other.so"] {
+        fs::remove_file(env.prefix.join(library)).unwrap();
+    }
+    let first = env.site.join("host/first.abi3.so");
+    let wanted = "pip install 'host-madeup7>=7.1,<8'";
+    assert_eq!(cure(dir.path(), &first), wanted);
+    let second = cure(dir.path(), &env.site.join("host/second.abi3.so"));
+    assert!(second.contains("libpulse0") && !second.contains("pip install"), "{second}");
+
+    let copy = env.library(&format!("{below}/stranger/x.so"), "libmadeup7core.so.1", &[], &[]);
+    fs::rename(copy, env.site.join("stranger/libmadeup7core.so.1")).unwrap();
+    env.distribution("stranger", &[], &["stranger/libmadeup7core.so.1"]);
+    assert_eq!(cure(dir.path(), &env.prefix), wanted, "{}", lost.display());
+    assert!(!env.runs("import host.first"));
+}
+
+/// What is in a directory of its own is installed there again.
+#[test]
+fn packages_of_a_directory_are_reinstalled_in_it() {
+    let dir = open_directory();
+    let env = environments::empty(dir.path());
+    let packages = dir.path().join("some packages");
+    let module = env.module("one/first", &[], &[]);
+    fs::write(&module, "").unwrap();
+    env.distribution("one", &[], &["one/first.abi3.so", "one/__init__.py"]);
+    fs::rename(&env.site, &packages).unwrap();
+    let said = cure(dir.path(), &packages);
+    let target = packages.display();
+    let wanted =
+        format!("pip install --target '{target}' --upgrade --force-reinstall --no-deps 'one==1.0'");
+    assert_eq!(said, wanted);
+}
+
+/// What was not installed from a package index is not reinstalled from one.
+#[test]
+fn a_distribution_is_reinstalled_from_its_source() {
+    let dir = open_directory();
+    let env = environments::empty(dir.path());
+    let module = env.module("one/first", &[], &[]);
+    fs::write(&module, "").unwrap();
+    let info = env.distribution("one", &[], &["one/first.abi3.so", "one/__init__.py"]);
+    let source = dir.path().join("a source");
+    fs::create_dir(&source).unwrap();
+    let (here, gone) = (source.display().to_string(), "/nowhere/one.whl");
+    let spelled = here.replace(' ', "%20");
+    let again = "pip install --force-reinstall --no-deps";
+    for (text, wanted) in [
+        (
+            "{\"url\": \"https://h/one.git\", \"vcs_info\": {\"vcs\": \"git\", \"commit_id\": \"0a\"}, \"subdirectory\": \"py\"}".to_owned(),
+            format!("{again} 'one @ git+https://h/one.git@0a#subdirectory=py'"),
+        ),
+        (
+            "{\"url\": \"https://h/one-1.0.tar.gz\", \"archive_info\": {}}".to_owned(),
+            format!("{again} 'one @ https://h/one-1.0.tar.gz'"),
+        ),
+        (
+            format!("{{\"url\": \"file://{spelled}\", \"dir_info\": {{}}}}"),
+            format!("{again} '{here}'"),
+        ),
+        (
+            format!("{{\"url\": \"file://{spelled}\", \"dir_info\": {{\"editable\": true}}}}"),
+            format!("{again} -e '{here}'"),
+        ),
+        (
+            format!("{{\"url\": \"file://{gone}\", \"archive_info\": {{}}}}"),
+            format!("reinstall one 1.0 from its source, which is not at {gone} any more"),
+        ),
+        // Nothing that a shell would run comes from such a file.
+        ("{\"url\": \"https://h/'; rm -r /\"}".to_owned(), format!("{again} 'one==1.0'")),
+        ("[".repeat(10_000), format!("{again} 'one==1.0'")),
+    ] {
+        fs::write(info.join("direct_url.json"), &text).unwrap();
+        assert_eq!(cure(dir.path(), &env.prefix), wanted, "{text}");
+    }
+}
+
+/// The default directories have the library, and the object was linked so that they are not searched for it.
+#[test]
+fn an_object_without_default_directories_is_not_blamed_on_the_cache() {
+    let dir = open_directory();
+    let env = environments::empty(dir.path());
+    let module = env.module("one/first", &[], &["-Wl,-z,nodefaultlib", "-lresolv"]);
+    let said = run(dir.path(), &words(&[&"doctor", &module]));
+    assert!(said.text(1).contains("linked with -z nodefaultlib"), "{said:#?}");
+    assert!(!said.out.contains("ldconfig"), "{said:#?}");
+    run(dir.path(), &words(&[&"fix", &"--allow-absolute", &module])).text(0);
+    assert!(env.runs("import one.first"));
+}
+
+/// A version that a library lacks is reported by a trace, although the library was found and the program continues.
+#[test]
+fn a_trace_reports_a_version_that_is_not_found() {
+    let dir = open_directory();
+    let env = environments::empty(dir.path());
+    let script = |name: &str, text: &str| {
+        let path = dir.path().join(name);
+        fs::write(&path, text).unwrap();
+        format!("-Wl,--version-script,{}", path.display())
+    };
+    let new = script("new", "V_1 { global: *; }; V_2 { global: libneeded; };");
+    let old = script("old", "V_1 { global: libneeded; };");
+    env.library("new.so", "libneeded.so.1", &[], &[&new]);
+    env.module("one/first", &["libneeded.so.1"], &["-Wl,-rpath,$ORIGIN"]);
+    let path = format!("{}/one/libneeded.so.1", env.below());
+    env.library(&path, "libneeded.so.1", &[], &[&old]);
+    let python = env.prefix.join("bin/python");
+    let code = "import contextlib\nwith contextlib.suppress(ImportError): import one.first";
+    let traced = run(dir.path(), &words(&[&"trace", &"--", &python, &"-c", &code]));
+    let said = traced.err.clone() + &traced.out;
+    assert!(said.contains("needs V_2, which"), "{said}");
+    assert!(!said.contains("doctor reports it as not found"), "{said}");
+}
