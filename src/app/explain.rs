@@ -234,8 +234,12 @@ impl Places<'_> {
             return known;
         }
         let world = self.app.world(&View::Files(&self.app.vfs), &chosen, self.settings.clone());
-        let how = Doctor { settings: self.settings.clone(), question: Question::default() };
-        let mut diagnosed = Diagnosed::of(&self.app.vfs, world, &Question::default());
+        // The variables of this shell may be those of the program. They are none of another system's.
+        let ambient = self.app.ambient.as_ref().ok().filter(|_| !self.app.is_elsewhere());
+        let surroundings = ambient.cloned().unwrap_or_default();
+        let question = Question { surroundings, ..Question::default() };
+        let mut diagnosed = Diagnosed::of(&self.app.vfs, world, &question);
+        let how = Doctor { settings: self.settings.clone(), question };
         // Without the plan, a repair may be suggested that would be refused.
         let _ = self.app.promise(&chosen, &how, false, &mut diagnosed);
         let Diagnosed { world, diagnosis, .. } = diagnosed;

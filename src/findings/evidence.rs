@@ -97,6 +97,15 @@ impl Evidence {
         )
     }
 
+    /// Is it about `PYTHONHOME`?
+    #[must_use]
+    pub fn is_about_the_home(&self) -> bool {
+        matches!(
+            self,
+            Self::Variable(Variable::HomeWithoutLibrary { .. } | Variable::HomeElsewhere { .. })
+        )
+    }
+
     fn each_name(&self, to: &mut dyn FnMut(&dyn fmt::Display)) {
         match self {
             Self::Need(need) => need.each_name(to),

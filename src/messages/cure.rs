@@ -1,5 +1,6 @@
 //! The fix for a message, if only the message is known.
 
+use super::advice::Advice;
 use super::meaning::Unreadable;
 use super::scanner::{is_of_system, is_renamed_by_a_wheel, leaf};
 use super::{Kind, Message, Speaker, Weight};
@@ -68,49 +69,6 @@ pub enum Help {
     Rename(PathBuf),
     /// Read the page of a cause.
     Page(Cause),
-}
-
-/// Advice that is the same for all messages of a kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Advice {
-    /// No action is needed.
-    Nothing,
-    /// Use an entry that does not depend on the working directory.
-    RelativeEntry,
-    /// Use an environment that was created on this kind of Linux.
-    AnotherLinux,
-    /// Use a build for glibc instead of one for musl.
-    BuiltForMusl,
-    /// Use a directory whose file system is not mounted noexec.
-    NoExec,
-    /// Rebuild modules of Node.js for this system.
-    NodeModules,
-    /// Install NVIDIA's libraries for TensorFlow.
-    GpuLibraries,
-    /// Install the package that contains a module.
-    Module,
-    /// Correct a path that contains a file in place of a directory.
-    Path,
-    /// Use one GNU C library instead of two.
-    OneLibc,
-    /// Use a newer copy of a library.
-    NewerCopy,
-    /// Install a release that needs no executable stack.
-    NoExecutableStack,
-    /// Use one Team ID.
-    OneTeam,
-    /// Sign the file.
-    Sign,
-    /// Remove a duplicate entry.
-    Dedupe,
-    /// Install the program `ptxas`.
-    Ptxas,
-    /// Install libdevice.
-    Libdevice,
-    /// Recreate the environment.
-    RemakeEnvironment,
-    /// Find out which interpreter a script or a program names.
-    FindInterpreter,
 }
 
 /// The fix if a library is too old for what needs it.
@@ -309,6 +267,7 @@ impl Message {
                 Some(headers) => Help::StandardModule { headers },
                 None => Help::Advice(Advice::Module),
             },
+            (Kind::ModuleNotFound, Cause::EnvOverride) => Help::Advice(Advice::StandardLibrary),
             (_, Cause::WrongPlatform) => Help::Advice(Advice::AnotherLinux),
             (Kind::ObjectNotFound, _) => self.cure_of_missing_object(),
             (_, Cause::PartialInstall | Cause::Unreadable) => Help::Reinstall(self.owned()),

@@ -153,12 +153,7 @@ fn fit(
                     && (is_meant || finding.cause == Cause::SymbolVersion)
                     && finding.symbols.is_empty()
         }
-        Kind::ModuleNotFound => {
-            // An interpreter ignores modules for other platforms.
-            let is_foreign = matches!(finding.cause, Cause::WrongPlatform | Cause::WrongArch);
-            (is_meant || is_foreign) && about.are_named_by(finding)
-                || finding.cause == Cause::WrongInterpreter
-        }
+        Kind::ModuleNotFound => tells_of_module(message, about, finding),
         Kind::NameNotFound | Kind::DistributionsDoNotFit => is_meant && about.are_named_by(finding),
         Kind::InterpreterNotFound => finding.cause == Cause::WrongInterpreter,
         Kind::ObjectNotFound
@@ -175,6 +170,17 @@ fn fit(
     // Of several findings about one library, an error of the named object comes first.
     let weight = u32::from(world.is_meant(&finding.object)) + u32::from(is_meant);
     is_about.then(|| object + 4 * u32::from(by_symbol) + 2 * u32::from(by_library) + weight)
+}
+
+/// Is a finding about a module that was not found?
+fn tells_of_module(message: &Message, about: &Distributions, finding: &Finding) -> bool {
+    if message.is_of_the_start() {
+        return finding.evidence.is_about_the_home() || finding.cause == Cause::WrongInterpreter;
+    }
+    // An interpreter ignores modules for other platforms.
+    let is_foreign = matches!(finding.cause, Cause::WrongPlatform | Cause::WrongArch);
+    (message.causes().contains(&finding.cause) || is_foreign) && about.are_named_by(finding)
+        || finding.cause == Cause::WrongInterpreter
 }
 
 /// A distribution with missing files explains everything else that its libraries lack.

@@ -66,6 +66,9 @@ impl Message {
             Kind::BadSignature => &[Cause::BadSignature],
             Kind::DuplicateRpath => &[Cause::DuplicateRpath],
             Kind::DataNotFound => &[Cause::DataMissing],
+            Kind::ModuleNotFound if self.is_of_the_start() => {
+                &[Cause::EnvOverride, Cause::WrongInterpreter]
+            }
             Kind::ModuleNotFound => match self.module.as_deref() {
                 Some(module) if module.contains(&b'.') => {
                     &[Cause::PartialInstall, Cause::WrongInterpreter, Cause::NotInstalled]
@@ -183,6 +186,9 @@ impl Message {
             Kind::ModuleNotFound if self.headers().is_some() => {
                 Meaning::Python(PythonFault::NoStandardModule)
             }
+            Kind::ModuleNotFound if self.is_of_the_start() => {
+                Meaning::Python(PythonFault::NoStandardLibrary)
+            }
             Kind::ModuleNotFound => Meaning::Python(PythonFault::NoModule),
         }
     }
@@ -226,6 +232,13 @@ impl Message {
         } else {
             Meaning::Opening(OpeningFault::NotFoundByTensorflow)
         }
+    }
+
+    /// Is it about the module that Python imports first, before any other code of the standard library (PEP 587,
+    /// `init_fs_encoding`)?
+    pub(super) fn is_of_the_start(&self) -> bool {
+        let module = self.module.as_deref().unwrap_or_default();
+        module == b"encodings" || module.starts_with(b"encodings.")
     }
 
     /// The package of headers for a module of the standard library.
@@ -443,6 +456,8 @@ pub enum PythonFault {
     OtherRelease,
     /// The interpreter of a script does not exist.
     NoInterpreter,
+    /// Python does not find its standard library.
+    NoStandardLibrary,
     /// Python was built without a part of its standard library.
     NoStandardModule,
     /// No directory contains a module that can be imported.

@@ -6,6 +6,7 @@
 //! after the name of a container or a quotation mark.
 
 mod about;
+pub mod advice;
 pub mod cure;
 mod dotnet;
 mod dyld;

@@ -64,7 +64,8 @@ pub(super) fn missing(
     message: &Message,
     about: &Distributions,
 ) -> Option<Verdict> {
-    let named = message.module.as_deref().filter(|_| message.kind == Kind::ModuleNotFound)?;
+    let is_of_packages = message.kind == Kind::ModuleNotFound && !message.is_of_the_start();
+    let named = message.module.as_deref().filter(|_| is_of_packages)?;
     let environment = world.environment.as_ref()?;
     let module = named.to_vec();
     let words = Verdict::by_words(message, Outcome::Found);

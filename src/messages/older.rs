@@ -1,6 +1,7 @@
 //! The fix for a library that is too old, depending on its location.
 
-use super::cure::{Advice, Help, Older};
+use super::advice::Advice;
+use super::cure::{Help, Older};
 use super::scanner::{is_of_system, leaf};
 use super::{Kind, Message, Speaker};
 use crate::bytes::printable;

@@ -84,7 +84,9 @@ def doctor(tfpatch, trial, expectation):
 def explain(tfpatch, trial, expectation, said):
     """What is wrong with the explanation of the interpreter's own words: it is to come to the doctor's
     cause."""
-    prefix = Path(trial.python or trial.target / "bin/python").parent.parent
+    python = Path(trial.python or trial.target / "bin/python")
+    # A shell starts the interpreter of the target where that one does not start by itself.
+    prefix = trial.target if python.name == "sh" else python.parent.parent
     done = subprocess.run(
         [tfpatch, "explain", "--format", "json", *trial.options, "-"],
         input=said,

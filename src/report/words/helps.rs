@@ -10,11 +10,15 @@ use crate::knowledge::packages::{self, Shipped};
 use crate::knowledge::standard_modules::Headers;
 use crate::knowledge::symbols::Owner;
 use crate::knowledge::tensorflow::is_of_cuda;
+use crate::messages::advice::Advice;
 use crate::messages::cure::{
-    Advice, Bring, Help, LibraryHelp, Newer, Older, OpenFile, Owned, ReleasesHelp,
+    Bring, Help, LibraryHelp, Newer, Older, OpenFile, Owned, ReleasesHelp,
 };
 use crate::messages::{Message, Speaker, leaf};
 use std::path::Path;
+
+/// What helps an interpreter that does not find its standard library.
+const STANDARD_LIBRARY: &str = "unset PYTHONHOME and PYTHONPATH; if that does not help, reinstall this Python, or recreate the environment";
 
 /// A command or an instruction.
 #[must_use]
@@ -238,6 +242,7 @@ fn fixed(advice: Advice) -> &'static str {
              recreate its environment; for a program, install the loader that \
              readelf -l FILE shows as the requested interpreter"
         }
+        Advice::StandardLibrary => STANDARD_LIBRARY,
         Advice::RemakeEnvironment => {
             "recreate the environment with python3 -m venv --clear .venv, then reinstall its packages"
         }
@@ -559,15 +564,19 @@ fn for_each_other(message: &Message) -> String {
     let named = [&message.library, &message.version].into_iter().flatten().map(|name| leaf(name));
     let library = named.map(printable).find(|name| name.contains(".so") || name.contains(".dylib"));
     let module = message.module.as_deref().map(printable);
-    let search = variable(library.as_deref().is_some_and(|name| name.contains(".dylib")));
+    let is_mac = message.speaker == Speaker::Dyld
+        || library.as_deref().is_some_and(|name| name.contains(".dylib"));
+    let search = variable(is_mac);
+    let (preload, lists) =
+        if is_mac { ("DYLD_INSERT_LIBRARIES", "otool -L") } else { ("LD_PRELOAD", "ldd") };
     match (object, library, module) {
         (Some(object), Some(library), _) => format!(
             "use {object} and {library} of one release: unset {search}, which can select another {library}, or reinstall \
              the packages of both"
         ),
         (Some(object), None, _) => format!(
-            "unset {search} and LD_PRELOAD, which can select other libraries for {object}; otherwise reinstall the package \
-             with {object}, so that it is built for the libraries that ldd {object} lists"
+            "unset {search} and {preload}, which can select other libraries for {object}; otherwise reinstall the package \
+             with {object}, so that it is built for the libraries that {lists} {object} lists"
         ),
         (None, _, Some(module)) => {
             let top = module.split('.').next().unwrap_or(&module);

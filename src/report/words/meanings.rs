@@ -324,6 +324,9 @@ fn of_python(message: &Message, fault: &PythonFault) -> String {
             name_of(message),
             named(&message.entry, "a program")
         ),
+        PythonFault::NoStandardLibrary => "Python did not find its standard library, from which it imports this module \
+             first, so it cannot start. PYTHONHOME names another directory, or the installation was moved or removed."
+            .to_owned(),
         PythonFault::NoStandardModule => format!(
             "{} is part of Python's standard library, but this Python was built without it: the headers of a library \
              were missing when it was compiled, or the Linux distribution ships it in a separate package.",
