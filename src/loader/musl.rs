@@ -8,7 +8,7 @@ use self::opened::Opened;
 use super::files::{Candidate, Fatal, Files, memoised};
 use super::link_map::LinkMap;
 use super::search_list::SearchList;
-use super::search_trace::{Leg, LegEnd, Trail};
+use super::search_trace::{Leg, LegEnd, Trail, Whose};
 use super::searches::Searches;
 use super::{Dependency, LoadedObject, Rule, SearchStep, Settings, StepOutcome, System, Target};
 use crate::elf::Summary;
@@ -56,10 +56,10 @@ impl Search {
         &mut self,
         musl: &Musl,
         files: &Files<'_>,
-        searches: Option<&Searches>,
+        list: Option<(Arc<Searches>, Whose)>,
         name: &[u8],
     ) {
-        let Some(searches) = searches.filter(|searches| !searches.list.dirs.is_empty()) else {
+        let Some((searches, whose)) = list.filter(|(list, _)| !list.list.dirs.is_empty()) else {
             return;
         };
         if self.hit.is_some() || self.fatal.is_some() {
@@ -70,11 +70,10 @@ impl Search {
             LegEnd::Exhausted => {}
             LegEnd::Fatal(fatal) => self.fatal = Some(fatal.clone()),
             LegEnd::Found(candidate) => {
-                let list = &searches.list;
-                self.hit = Some((Arc::clone(candidate), list.rule, list.via.clone()));
+                self.hit = Some((Arc::clone(candidate), whose.rule, whose.via.clone()));
             }
         }
-        self.tried.push_leg(leg);
+        self.tried.push_leg(leg, whose);
     }
 }
 
@@ -240,10 +239,8 @@ impl Musl {
             return search;
         }
         if let Some(path) = self.settings.library_path.as_deref() {
-            let list = self.list(&(PathBuf::new(), PathBuf::new(), Rule::LdLibraryPath), || {
-                Some((path.to_vec(), None))
-            });
-            search.look_into(self, files, list.as_deref(), name);
+            let list = self.list_of_rule(Rule::LdLibraryPath, || path.to_vec());
+            search.look_into(self, files, list, name);
         }
         let mut chain = map.loaders(asker);
         // The main program is the loader of what is opened, but not of what is preloaded.
@@ -253,49 +250,53 @@ impl Musl {
         }
         for index in chain {
             let list = map.get(index).and_then(|object| self.list_of(object, index));
-            search.look_into(self, files, list.as_deref(), name);
+            search.look_into(self, files, list, name);
         }
         let rule = match &self.system.path_file {
             Some(_) => Rule::MuslPath,
             None => Rule::DefaultDirs,
         };
-        let list = self.list(&(PathBuf::new(), PathBuf::new(), rule), || {
-            Some((self.system.default_dirs.join(&b':'), None))
-        });
-        search.look_into(self, files, list.as_deref(), name);
+        let list = self.list_of_rule(rule, || self.system.default_dirs.join(&b':'));
+        search.look_into(self, files, list, name);
         search
     }
 
+    /// The directories of the variable, or of the system.
+    fn list_of_rule(
+        &self,
+        rule: Rule,
+        path: impl FnOnce() -> Vec<u8>,
+    ) -> Option<(Arc<Searches>, Whose)> {
+        let list = self.list(&(PathBuf::new(), PathBuf::new(), rule), || Some(path()))?;
+        Some((list, Whose { rule, via: None }))
+    }
+
     /// The directories of an object's tag: of `DT_RUNPATH`, even of an empty one, else `DT_RPATH`.
-    fn list_of(&self, object: &LoadedObject, index: usize) -> Option<Arc<Searches>> {
+    fn list_of(&self, object: &LoadedObject, index: usize) -> Option<(Arc<Searches>, Whose)> {
         let summary = &object.summary;
         let (path, rule) = match (&summary.runpath, &summary.rpath) {
             (Some(runpath), _) => (runpath, Rule::Runpath),
             (None, Some(rpath)) => (rpath, Rule::Rpath),
             (None, None) => return None,
         };
-        self.list(&(object.path.to_path_buf(), object.origin.to_path_buf(), rule), || {
+        let key = (object.path.to_path_buf(), object.origin.to_path_buf(), rule);
+        let list = self.list(&key, || {
             // The path of a set-user-ID program is chosen by its caller.
             let trusted = !(self.settings.secure && index == LinkMap::MAIN);
             let origin = trusted.then(|| object.origin.as_os_str().as_bytes());
-            Some((rpath::expand(path, origin)?, Some(object.path.clone())))
-        })
+            rpath::expand(path, origin)
+        })?;
+        Some((list, Whose { rule, via: Some(Arc::clone(&object.path)) }))
     }
 
-    /// The directories of a path, between colons and newlines, and whose tag it is; empty entries
-    /// do not count.
-    fn list(
-        &self,
-        key: &ListKey,
-        path: impl FnOnce() -> Option<(Vec<u8>, Option<Arc<Path>>)>,
-    ) -> Option<Arc<Searches>> {
-        let rule = key.2;
+    /// The directories of a path, between colons and newlines; empty entries do not count.
+    fn list(&self, key: &ListKey, path: impl FnOnce() -> Option<Vec<u8>>) -> Option<Arc<Searches>> {
         memoised(&self.lists, key, |_| {
-            let (path, via) = path()?;
+            let path = path()?;
             let entries = path.split(|byte| b":\n".contains(byte));
             let entries = entries.filter(|entry| !entry.is_empty());
             let here = &self.settings.working_directory;
-            let list = SearchList::of_entries(entries, rule, via, here);
+            let list = SearchList::of_entries(entries, here);
             Some(Arc::new(Searches::new(list)))
         })
     }
