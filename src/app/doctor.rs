@@ -4,6 +4,7 @@ use super::{App, Chosen, Error, Work};
 use crate::diagnosis::diagnose::{Diagnosis, diagnose_asked};
 use crate::findings::finding::{Finding, Severity};
 use crate::loader::Settings;
+use crate::vfs::OsVfs;
 use crate::world::{Question, World};
 
 /// What to diagnose.
@@ -24,6 +25,8 @@ pub struct Diagnosed {
     pub diagnosis: Diagnosis,
     /// Does a repair need entries for directories outside the target?
     pub leads_out: bool,
+    /// What was read of the files, which is only freed with the result.
+    _files: OsVfs,
 }
 
 impl Diagnosed {
@@ -58,7 +61,8 @@ impl App {
         let leads_out = fixable(&diagnosis)
             .filter_map(|finding| finding.lies_in.first())
             .any(|directory| !world.contains(view.vfs(), directory));
-        Ok(Diagnosed { world, diagnosis, leads_out })
+        drop(view);
+        Ok(Diagnosed { world, diagnosis, leads_out, _files: files })
     }
 }
 

@@ -69,7 +69,7 @@ impl Search {
         match &leg.end {
             LegEnd::Exhausted => {}
             LegEnd::Fatal(fatal) => self.fatal = Some(fatal.clone()),
-            LegEnd::Found(candidate) => {
+            LegEnd::Found(candidate, _) => {
                 self.hit = Some((Arc::clone(candidate), whose.rule, whose.via.clone()));
             }
         }
@@ -99,13 +99,14 @@ impl Musl {
         files: &Files<'_>,
         map: &mut LinkMap<'_>,
         asker: Option<usize>,
-        name: &[u8],
+        name: &Arc<[u8]>,
     ) -> Dependency {
         let mut dependency = Dependency::unresolved(name);
         if name.is_empty() {
             let path = asker.and_then(|asker| map.get(asker)).map(|object| object.path.clone());
             let message = "Invalid argument";
-            dependency.fatal = Some(Fatal::new(path.as_deref().unwrap_or(Path::new("")), message));
+            let path = path.as_deref().unwrap_or(Path::new(""));
+            dependency.fatal = Some(Fatal::new(path, message).into());
             return dependency;
         }
         if self.is_itself(name) {
@@ -119,7 +120,7 @@ impl Musl {
         let search =
             if is_path { self.open(files, name) } else { self.search(files, map, asker, name) };
         dependency.tried = search.tried;
-        dependency.fatal = search.fatal;
+        dependency.fatal = search.fatal.map(Box::new);
         let Some((candidate, rule, via)) = search.hit else { return dependency };
         let known = map.ids.get(&candidate.id).copied();
         if known.is_none() && self.opened.is_libc(files, &candidate) {
@@ -136,7 +137,7 @@ impl Musl {
                 let own = path.and_then(|path| path.rsplit(|&byte| byte == b'/').next());
                 if !is_path
                     && !is_named
-                    && let Some(own) = own.map(<[u8]>::to_vec)
+                    && let Some(own) = own.map(Into::into)
                 {
                     map.names.entry(own).or_insert(index);
                 }
@@ -145,7 +146,7 @@ impl Musl {
             None => {
                 let loader = asker.and_then(|asker| asker.checked_sub(map.base_len()));
                 let object = LoadedObject::new(&candidate, loader);
-                map.push(object, (!is_path).then(|| name.to_vec()), true)
+                map.push(object, (!is_path).then(|| Arc::clone(name)), true)
             }
         };
         match map.get(index) {
@@ -160,7 +161,7 @@ impl Musl {
         let path = object.path.clone();
         if self.is_foreign(&object.summary) {
             let message = "unsupported relocation type";
-            let fatal = Some(Fatal::new(&path, message));
+            let fatal = Some(Fatal::new(&path, message).into());
             return Dependency { rule: Rule::NotFound, via: None, fatal, ..dependency };
         }
         Dependency { found: Some(path), ..dependency }
@@ -319,7 +320,7 @@ impl Musl {
             match self.look_at(files, Path::new(OsStr::from_bytes(&path))) {
                 Opened::Taken(candidate) => {
                     notable.push((index, self.outcome(&candidate)));
-                    end = LegEnd::Found(candidate);
+                    end = LegEnd::Found(candidate, [dir.given.as_slice(), name].concat().into());
                     break;
                 }
                 Opened::Passed(StepOutcome::Absent) => {}

@@ -34,8 +34,8 @@ pub(super) struct Whose {
 pub(super) enum LegEnd {
     /// Nothing here: the next list.
     Exhausted,
-    /// The library.
-    Found(Arc<Candidate>),
+    /// The library, and its path as the loader builds it: relative if the directory is.
+    Found(Arc<Candidate>, Arc<[u8]>),
     /// The loader gives up.
     Fatal(Fatal),
 }
@@ -88,10 +88,18 @@ impl Trail {
     }
 
     pub(super) fn push_leg(&mut self, leg: Arc<Leg>, whose: Whose) {
-        self.0.push(Part::Leg(leg, whose));
+        self.push(Part::Leg(leg, whose));
     }
 
     pub(super) fn push_step(&mut self, step: impl Into<Arc<SearchStep>>) {
-        self.0.push(Part::Step(step.into()));
+        self.push(Part::Step(step.into()));
+    }
+
+    fn push(&mut self, part: Part) {
+        if self.0.is_empty() {
+            // Most searches end in the first or second place, and there are hundreds of thousands.
+            self.0.reserve_exact(2);
+        }
+        self.0.push(part);
     }
 }

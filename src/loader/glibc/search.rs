@@ -18,7 +18,7 @@ type Cached = Option<Arc<Tried>>;
 
 /// A path that was tried.
 struct Tried {
-    name: Vec<u8>,
+    name: Arc<[u8]>,
     step: Arc<SearchStep>,
     probe: Probe,
 }
@@ -52,7 +52,7 @@ pub(in crate::loader) enum Wanted {
 pub(in crate::loader) struct Hit {
     pub(in crate::loader) candidate: Arc<Candidate>,
     /// The path as the loader builds it: relative if an entry was.
-    pub(in crate::loader) name: Vec<u8>,
+    pub(in crate::loader) name: Arc<[u8]>,
     pub(in crate::loader) rule: Rule,
     pub(in crate::loader) via: Option<Arc<Path>>,
 }
@@ -92,11 +92,10 @@ impl Search {
         match &leg.end {
             LegEnd::Exhausted => {}
             LegEnd::Fatal(fatal) => self.fatal = Some(fatal.clone()),
-            LegEnd::Found(candidate) => {
-                let dir = leg.tried.checked_sub(1).and_then(|last| list.dirs.get(last));
+            LegEnd::Found(candidate, name) => {
                 self.hit = Some(Hit {
                     candidate: Arc::clone(candidate),
-                    name: dir.map_or(name.to_vec(), |dir| [&dir.given, name].concat()),
+                    name: Arc::clone(name),
                     rule: whose.rule,
                     via: whose.via.clone(),
                 });
@@ -109,7 +108,7 @@ impl Search {
     fn take(&mut self, tried: &Tried) {
         match &tried.probe {
             Probe::Found(candidate) => {
-                let (candidate, name) = (Arc::clone(candidate), tried.name.clone());
+                let (candidate, name) = (Arc::clone(candidate), Arc::clone(&tried.name));
                 self.hit = Some(Hit { candidate, name, rule: tried.step.rule, via: None });
             }
             Probe::Passed { .. } => {}
@@ -130,7 +129,7 @@ impl Tried {
             Probe::Fatal(_) => StepOutcome::NotALibrary,
         };
         let step = Arc::new(SearchStep { path, rule, via: None, outcome });
-        Self { name: name.to_vec(), step, probe }
+        Self { name: name.into(), step, probe }
     }
 }
 
@@ -327,7 +326,8 @@ impl Glibc {
     ) -> Arc<Searches> {
         let origin = object.origin.as_os_str().as_bytes();
         // Neither contains a NUL. Only in the main program a token may be trusted.
-        let key = [origin, &[0, u8::from(is_main && self.settings.secure)], separators, &[0], path].concat();
+        let key = [origin, &[0, u8::from(is_main && self.settings.secure)], separators, &[0], path]
+            .concat();
         memoised(&self.lists, key.as_slice(), |_| {
             let tokens = self.tokens(object, is_main);
             let list = SearchList::of_path(path, separators, &tokens, &self.surroundings(files));
